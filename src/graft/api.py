@@ -1,0 +1,250 @@
+"""The verbs of Graft as thin functions that join the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from graft.backbones.load import default_backbone, load_backbone
+from graft.base import env, files, plugins
+from graft.base.errors import BadValue, DataError, FolderError
+from graft.data import inspect as inspection
+from graft.data.data import Data
+from graft.data.inspect import Finding
+from graft.data.load import load_data as read_data
+from graft.deploy.predictor import Predictor
+from graft.reports import report as reports
+from graft.reports.verdict import Verdict
+from graft.studies.run import execute
+from graft.studies.spec import RunSpec
+from graft.studies.study import Question, run_study, slug
+from graft.techniques.combine import parse
+from graft.training.engine import Engine
+from graft.training.observers import Observer
+
+__all__ = ["Run", "Study", "check", "compare", "fit", "load", "load_backbone", "load_data", "resume"]
+
+TECHNIQUES = ("from-scratch", "feature-extraction", "lp-ft", "full-fine-tuning", "lora")
+"""What `compare` compares when it is not told."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its folder and its result.json."""
+
+    folder: Path
+    result: dict[str, Any]
+
+    @property
+    def model(self) -> Predictor:
+        """The trained model, read from the folder."""
+        return Predictor(self.folder)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A finished study: its folder, a row a run, the verdict in words, and the page."""
+
+    folder: Path
+    rows: list[dict[str, Any]]
+    verdict: Verdict
+    report: Path
+
+
+def load_data(source: Any, *, task: str | None = None, **options: Any) -> Data:
+    """Read data and split them; `options` as of `graft.data.load.load_data`. Raises DataError.
+
+    With `task`, the data are checked to have what it needs.
+    """
+    data = read_data(source, **options)
+    find_task(data, task)
+    return data
+
+
+def check(data: Data) -> list[Finding]:
+    """What is wrong or worth knowing about the data: unreadable, empty and duplicate samples, leaks, imbalance."""
+    return inspection.inspect(data)
+
+
+def fit(
+    data: Any,
+    backbone: str | None = None,
+    technique: str = "lp-ft",
+    *,
+    task: str | None = None,
+    seed: int = 0,
+    epochs: float | None = None,
+    batch_size: int | None = None,
+    precision: str | None = None,
+    weighted: bool = False,
+    fraction: float = 1.0,
+    shots: int | None = None,
+    out: str | Path | None = None,
+    observer: Observer | None = None,
+    **data_options: Any,
+) -> Run:
+    """Adapt a pretrained backbone to the data by a technique, evaluate it, and save everything in a run folder.
+
+    `data` is a path, `Data`, a frame or arrays; `backbone` a spec such as `timm:resnet18`, by default the built-in one for
+    this kind of data; `technique` a spec such as `lora:r=4`. `epochs` None is chosen from the size of the data,
+    `precision` None is what the machine computes natively. A run that is finished already is returned as it is.
+    """
+    observer = observer or Observer()
+    found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
+    base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
+    spec = replace(base, backbone=backbone or base.backbone, technique=technique, seed=seed, fraction=fraction)
+    parse(technique)
+    _tell(found, observer)
+    name = f"{slug(technique)}-{slug(spec.backbone.rpartition(':')[2])}-s{seed}-{spec.hash[:6]}"
+    folder = Path(out) if out else _home(found) / name
+    _same_question(folder, spec)
+    return Run(folder, execute(spec, found, folder, observer))
+
+
+def compare(
+    data: Any,
+    techniques: Sequence[str] | None = None,
+    backbones: Sequence[str] | None = None,
+    *,
+    seeds: int | Sequence[int] = 3,
+    fractions: Sequence[float] = (1.0,),
+    shots: int | None = None,
+    epochs: float | None = None,
+    task: str | None = None,
+    batch_size: int | None = None,
+    precision: str | None = None,
+    weighted: bool = False,
+    jobs: int | None = None,
+    out: str | Path | None = None,
+    command: str | None = None,
+    observer: Observer | None = None,
+    **data_options: Any,
+) -> Study:
+    """Run every technique on every backbone for every seed and fraction, with the from-scratch control and the baselines.
+
+    Finished runs are not run again, broken ones go on, failed ones are rows with their message. Ends with the verdict
+    and a report. `jobs` runs work at a time, each with its share of the cores.
+    """
+    observer = observer or Observer()
+    found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
+    base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
+    backbones = tuple(backbones or [base.backbone])
+    techniques = tuple(techniques or TECHNIQUES)
+    for technique in techniques:
+        parse(technique)
+    for backbone in backbones:
+        load_backbone(backbone, base.task, 2)  # fetched once here, not by several processes; unknown names end it here
+    numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    if not numbers:
+        raise BadValue(f"seeds must be a number from 1 on, or several seeds. Got {seeds!r} instead.")
+    question = Question(base, techniques, backbones, numbers, tuple(fractions), command or "graft.compare(...)")
+    folder = Path(out) if out else _home(found) / "compare"
+    findings = _tell(found, observer)
+    files.write_json(folder / "findings.json", [asdict(finding) for finding in findings])
+    run_study(question, found, folder, jobs or _jobs(), observer)
+    return open_study(folder)
+
+
+def open_study(folder: str | Path) -> Study:
+    """A study that was run before: its rows, verdict and report, written anew from its folder."""
+    page = reports.write(Path(folder))
+    return Study(Path(folder), reports.rows(Path(folder)), reports.verdict(Path(folder)), page)
+
+
+def resume(folder: str | Path, observer: Observer | None = None, data: Any = None) -> Run:
+    """Go on with a run that was stopped, from its last checkpoint, to the same weights as if it had not been.
+
+    `data` are needed only where the run was given data from Python. Raises FolderError where the folder is no run or
+    its data have changed.
+    """
+    folder = Path(folder)
+    spec = RunSpec.from_json(files.read_json(folder / "spec.json", "a run"))
+    if data is None and not spec.data["format"]:
+        raise FolderError(f"The data of {folder} were given from Python. Give them again: graft.resume(folder, data=...).")
+    found = data if isinstance(data, Data) else load_data(data if data is not None else spec.data["path"], **spec.data["options"])
+    if found.fingerprint() != spec.data["hash"]:
+        raise FolderError(
+            f"The data {spec.data['path']} have changed since {folder} was started. Start a new run with graft fit."
+        )
+    return Run(folder, execute(spec, found, folder, observer or Observer()))
+
+
+def load(folder: str | Path, precision: str = "fp32") -> Predictor:
+    """The trained model in a run folder or model folder, ready to predict. Raises FolderError."""
+    return Predictor(folder, precision)
+
+
+def find_task(data: Data, task: str | None) -> str:
+    """The task that the data are for: the asked one, or the one whose roles they have. Raises DataError, UnknownName."""
+    roles = {name: plugins.load("task", name).roles for name in ([task] if task else plugins.names("task"))}
+    fitting = [name for name, needed in roles.items() if needed <= data.roles]
+    if len(fitting) == 1:
+        return fitting[0]
+    has = ", ".join(sorted(data.roles)) or "nothing"
+    if task:
+        missing = ", ".join(sorted(roles[task] - data.roles))
+        raise DataError(
+            f"{task} needs {missing}, and {data.path or 'the data'} have {has}. Name the columns: --columns role=name."
+        )
+    words = "several tasks fit" if fitting else "no task fits"
+    raise DataError(f"{data.path or 'The data'} have {has}: {words}. Choose one with --task: {', '.join(fitting or roles)}.")
+
+
+def _spec(
+    data: Data,
+    task: str | None,
+    options: dict[str, Any],
+    shots: int | None,
+    epochs: float | None,
+    batch_size: int | None,
+    precision: str | None,
+    weighted: bool,
+) -> RunSpec:
+    """What all runs on these data have in common, with the default backbone for their kind."""
+    described = {"path": data.path, "hash": data.fingerprint(), "format": data.format, "options": options}
+    return RunSpec(
+        data=described,
+        task=find_task(data, task),
+        backbone=default_backbone("image" if "image" in data.roles else "text"),
+        technique=TECHNIQUES[0],
+        shots=shots,
+        epochs=epochs,
+        batch_size=batch_size,
+        precision=Engine(precision).precision,
+        weighted=weighted,
+    )
+
+
+def _jobs() -> int:
+    return max(1, env.cores() // 2)
+
+
+def _home(data: Data) -> Path:
+    return Path("runs") / slug(Path(data.path).stem if data.path else "data")
+
+
+def _tell(data: Data, observer: Observer) -> list[Finding]:
+    """Notes and warnings of the data to the observer; raises DataError where something in them cannot be trained on."""
+    for note in data.notes:
+        observer.note(note)
+    findings = check(data)
+    broken = [finding for finding in findings if finding.severity == "error"]
+    if broken:
+        raise DataError(" ".join(f.message for f in broken) + " Mend or remove them, then run again. All findings: graft check.")
+    for finding in findings:
+        if finding.severity == "warning":
+            observer.note(finding.message)
+    return findings
+
+
+def _same_question(folder: Path, spec: RunSpec) -> None:
+    """A folder that holds another run is not written over."""
+    if not (folder / "spec.json").exists():
+        return
+    other = files.read_json(folder / "spec.json", "a run")
+    if other.get("hash") != spec.hash:
+        raise FolderError(
+            f"{folder} holds another run ({other.get('technique')}, seed {other.get('seed')}). Choose another --out."
+        )

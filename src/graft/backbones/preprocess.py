@@ -1,0 +1,115 @@
+"""From a picture or a text to the tensors that a backbone was pretrained on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+
+class Preprocess(Protocol):
+    """Turns one value into tensors, and tensors of several samples into a batch's inputs."""
+
+    modality: str
+
+    def __call__(self, value: Any, rng: np.random.Generator | None) -> dict[str, Tensor]: ...
+    def collate(self, encoded: list[dict[str, Tensor]]) -> dict[str, Tensor]: ...
+    def length(self, value: Any) -> int: ...
+    def settings(self) -> dict[str, Any]: ...
+    def example(self) -> dict[str, Tensor]: ...
+
+
+@dataclass(frozen=True)
+class ImagePreprocess:
+    """Resize, crop, normalise. `rng` given: a random resized crop and a mirror image, for training.
+
+    Yields `{input_name: uint8 (3, size, size)}`; `collate` normalises to float32 (B, 3, size, size).
+    """
+
+    modality: ClassVar[str] = "image"
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: str = "bicubic"
+    crop: float = 0.875
+    """The share of the resized short side that the centre crop keeps."""
+    scale: tuple[float, float] = (0.4, 1.0)
+    """The range of the area that a random crop keeps."""
+    input_name: str = "x"
+
+    def __call__(self, value: Image.Image, rng: np.random.Generator | None) -> dict[str, Tensor]:
+        box = self._centre_box(value.size) if rng is None else self._random_box(value.size, rng)
+        resample = Image.Resampling[self.interpolation.upper()]
+        image = value.resize((self.size, self.size), resample, box=box, reducing_gap=3.0)
+        pixels = np.asarray(image).transpose(2, 0, 1)
+        if rng is not None and rng.random() < 0.5:
+            pixels = pixels[:, :, ::-1]
+        return {self.input_name: torch.from_numpy(np.ascontiguousarray(pixels))}
+
+    def collate(self, encoded: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+        pixels = torch.stack([e[self.input_name] for e in encoded]).float().div_(255)
+        mean, std = torch.tensor(self.mean).view(3, 1, 1), torch.tensor(self.std).view(3, 1, 1)
+        return {self.input_name: pixels.sub_(mean).div_(std)}
+
+    def length(self, value: Any) -> int:
+        return 1
+
+    def settings(self) -> dict[str, Any]:
+        return {"modality": self.modality, **asdict(self)}
+
+    def example(self) -> dict[str, Tensor]:
+        """Inputs of one grey picture, to trace a network with."""
+        return self.collate([self(Image.new("RGB", (self.size, self.size), "grey"), None)])
+
+    def _centre_box(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
+        side = min(size) * self.crop
+        left, top = (size[0] - side) / 2, (size[1] - side) / 2
+        return left, top, left + side, top + side
+
+    def _random_box(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[float, float, float, float]:
+        width, height = size
+        area = width * height * rng.uniform(*self.scale)
+        ratio = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
+        w, h = min(np.sqrt(area * ratio), width), min(np.sqrt(area / ratio), height)
+        left, top = rng.uniform(0, width - w), rng.uniform(0, height - h)
+        return left, top, left + w, top + h
+
+
+@dataclass(frozen=True)
+class TextPreprocess:
+    """Tokenise; `collate` pads to the longest text of the batch. Longer texts than `max_length` tokens are cut."""
+
+    modality: ClassVar[str] = "text"
+    tokenizer: Any = field(repr=False)
+    max_length: int = 256
+
+    def __call__(self, value: str, rng: np.random.Generator | None) -> dict[str, Tensor]:
+        encoded = self.tokenizer(value, truncation=True, max_length=self.max_length)
+        if not encoded["input_ids"]:  # an empty text where the tokenizer marks neither beginning nor end
+            encoded = self.tokenizer(self.tokenizer.eos_token or self.tokenizer.unk_token)
+        return {key: torch.tensor(encoded[key]) for key in self.tokenizer.model_input_names if key in encoded}
+
+    def collate(self, encoded: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+        lists = [{key: value.tolist() for key, value in e.items()} for e in encoded]
+        return dict(self.tokenizer.pad(lists, padding=True, return_tensors="pt"))
+
+    def length(self, value: str) -> int:
+        """A cheap estimate of the number of tokens, to batch texts of like length."""
+        return len(value)
+
+    def settings(self) -> dict[str, Any]:
+        return {"modality": self.modality, "max_length": self.max_length}
+
+    def example(self) -> dict[str, Tensor]:
+        """Inputs of two texts of unlike length, to trace a network with."""
+        return self.collate([self(text, None) for text in ("One two three four five", "one two")])
+
+
+def restored(preprocess: Preprocess, settings: dict[str, Any]) -> Preprocess:
+    """`preprocess` with the values that `settings()` returned, also after a way through JSON."""
+    values = {key: tuple(v) if isinstance(v, list) else v for key, v in settings.items() if key != "modality"}
+    return replace(preprocess, **values)

@@ -1,0 +1,1 @@
+"""What every layer may use: errors, specs, plugins, records, the machine."""

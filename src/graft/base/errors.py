@@ -1,0 +1,60 @@
+"""Every error that Graft raises on purpose.
+
+GraftError                 the user can mend it; the CLI prints it without a traceback and exits with 2
+├── UnknownName            a technique, task, backbone, format or parameter that does not exist
+├── BadValue               a parameter with a value that is not allowed
+├── DataError              the user's data cannot be read or cannot be used for this task
+├── BackboneError          a pretrained network cannot be found, fetched, verified or wrapped
+├── FolderError            a run, study or model folder is missing, broken, changed or cannot be written
+└── MissingExtra           a feature needs a package that is not installed
+
+A message says what was asked, what was found, what is allowed and how to mend it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class GraftError(Exception):
+    """An error that the user can mend."""
+
+
+class UnknownName(GraftError):
+    """A name that nothing answers to."""
+
+    @classmethod
+    def of(cls, kind: str, name: str, known: Iterable[str], see: str = "") -> UnknownName:
+        """The error for `name`, with the nearest known names; `see` is where all of them are listed."""
+        known = sorted(known)
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        listed = ", ".join(repr(n) for n in (known if len(known) <= 12 else known[:12])) + (", ..." if len(known) > 12 else "")
+        guess = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"Known: {listed}."
+        return cls(f"Unknown {kind} {name!r}. {guess}" + (f" See: {see}" if see else ""))
+
+
+class BadValue(GraftError):
+    """A value outside what its parameter allows."""
+
+
+class DataError(GraftError):
+    """Data that cannot be read or used."""
+
+
+class BackboneError(GraftError):
+    """A pretrained network that cannot be had."""
+
+
+class FolderError(GraftError):
+    """A folder of Graft's that is missing, broken, changed or not writable."""
+
+
+class MissingExtra(GraftError):
+    """A package that an optional feature needs."""
+
+    @classmethod
+    def of(cls, feature: str, package: str, extra: str) -> MissingExtra:
+        return cls(
+            f"{feature} needs the package {package!r}, which is not installed. Install it: pip install 'graft-learn[{extra}]'"
+        )

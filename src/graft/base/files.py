@@ -1,0 +1,58 @@
+"""Writing so that a file is whole or absent: a temporary file beside it, flushed, then renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from graft.base.errors import FolderError
+
+
+def write(path: Path, fill: Callable[[Path], None]) -> None:
+    """Let `fill` write a temporary file, then rename it to `path`; raises FolderError where that cannot be done."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fill(part)
+        with open(part, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        raise FolderError(
+            f"Cannot write {path}: {error.strerror or error}. Free some space or choose another folder with --out."
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    write(path, lambda part: part.write_text(text, encoding="utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def read_json(path: Path, what: str) -> Any:
+    """The JSON in `path`; raises FolderError, naming `what` the file should be, when missing or not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise FolderError(f"{path.parent} is not {what}: it has no {path.name}.") from error
+    except (OSError, ValueError) as error:
+        raise FolderError(f"{path} of {what} cannot be read: {error}.") from error
+
+
+def sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where Graft keeps what it fetched: $GRAFT_CACHE, else graft/ in the user's cache folder."""
+    own = os.environ.get("GRAFT_CACHE")
+    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "graft"

@@ -1,0 +1,66 @@
+"""Plugins: a file in an axis' folder is a plugin, its file name its public name, its class the name in CamelCase.
+
+`techniques/full_fine_tuning.py` holds `class FullFineTuning` and is known as `full-fine-tuning`. Files of your own are
+found too: set GRAFT_PLUGINS to a folder that holds `techniques/`, `tasks/`, `sources/`, `formats/` or `scores/`.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+from pathlib import Path
+
+from graft.base.errors import UnknownName
+
+AXES = {
+    "task": "graft.tasks",
+    "technique": "graft.techniques",
+    "source": "graft.backbones.sources",
+    "format": "graft.data.formats",
+    "score": "graft.scores",
+}
+"""Axis -> the package whose files are its plugins. A package lists its other files in `NOT_PLUGINS`."""
+
+
+def names(axis: str) -> list[str]:
+    """The public names on this axis, sorted; nothing is imported but the (empty) packages."""
+    return sorted(_files(axis))
+
+
+def load(axis: str, name: str) -> type:
+    """The plugin class called `name`; raises UnknownName."""
+    files = _files(axis)
+    if name not in files:
+        raise UnknownName.of(axis, name, files, see=f"graft list {axis}s")
+    module = importlib.import_module(f"{AXES[axis]}.{files[name].stem}")
+    return getattr(module, _class_name(name))
+
+
+def summary(axis: str, name: str) -> str:
+    """The first line of the plugin's docstring, read without importing the file."""
+    return (description(axis, name).splitlines() or [""])[0]
+
+
+def description(axis: str, name: str) -> str:
+    """The whole docstring of the plugin's class, read without importing the file."""
+    tree = ast.parse(_files(axis)[name].read_text(encoding="utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == _class_name(name):
+            return ast.get_docstring(node) or ""
+    return ""
+
+
+def _class_name(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("-"))
+
+
+def _files(axis: str) -> dict[str, Path]:
+    package = importlib.import_module(AXES[axis])
+    own = os.environ.get("GRAFT_PLUGINS")
+    folder = str(Path(own) / AXES[axis].rpartition(".")[2]) if own else None
+    if folder and folder not in package.__path__:
+        package.__path__.append(folder)
+    hidden = {"__init__", *getattr(package, "NOT_PLUGINS", ())}
+    found = (file for root in package.__path__ for file in sorted(Path(root).glob("*.py")))
+    return {file.stem.replace("_", "-"): file for file in found if file.stem not in hidden}

@@ -1,0 +1,81 @@
+"""Specs: how a user names a plugin with its parameters in one word, `lora:r=8,alpha=16`."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from typing import Any
+
+from graft.base.errors import BadValue, UnknownName
+
+
+def parse(text: str) -> tuple[str, dict[str, str]]:
+    """Split `name:key=value,key=value` into the name and its raw parameters."""
+    name, _, rest = text.strip().partition(":")
+    if not name:
+        raise BadValue(f"{text!r} names nothing. Write a name, with parameters behind a colon: 'lora:r=8,alpha=16'.")
+    parameters: dict[str, str] = {}
+    for part in filter(None, (p.strip() for p in rest.split(","))):
+        key, equals, value = part.partition("=")
+        if not equals or not key.strip():
+            raise BadValue(f"{part!r} in {text!r} is not key=value. Write parameters so: '{name}:key=value,key=value'.")
+        parameters[key.strip().replace("-", "_")] = value.strip()
+    return name, parameters
+
+
+def build(cls: type, kind: str, name: str, parameters: dict[str, Any]) -> Any:
+    """An instance of the dataclass `cls`, its parameters read from strings to the types of its fields."""
+    hints = typing.get_type_hints(cls)
+    fields = {f.name: hints[f.name] for f in dataclasses.fields(cls) if f.init}
+    for key in parameters:
+        if key not in fields:
+            raise UnknownName.of(f"parameter of the {kind} {name!r}:", key, fields, see=f"graft info {name}")
+    values = {
+        key: _read(fields[key], value, f"The {key!r} parameter of the {kind} {name!r}") for key, value in parameters.items()
+    }
+    return cls(**values)
+
+
+def text(name: str, instance: Any) -> str:
+    """The shortest spec that builds `instance` again: the name and what differs from the defaults."""
+    changed = [
+        f"{f.name}={'none' if value is None else value}"
+        for f in dataclasses.fields(instance)
+        if f.init and (value := getattr(instance, f.name)) != f.default
+    ]
+    return name + (":" + ",".join(changed) if changed else "")
+
+
+def _read(hint: Any, value: Any, what: str) -> Any:
+    allowed = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    for kind in allowed:
+        found, result = _as(kind, value)
+        if found:
+            return result
+    words = " or ".join(_words(kind) for kind in allowed)
+    raise BadValue(f"{what} must be {words}. Got {value!r} instead.")
+
+
+def _as(kind: Any, value: Any) -> tuple[bool, Any]:
+    if kind is types.NoneType:
+        return (value is None or str(value).lower() in ("none", "auto")), None
+    if typing.get_origin(kind) is typing.Literal:
+        return value in typing.get_args(kind), value
+    if kind is bool:
+        word = str(value).lower()
+        return word in ("true", "false", "yes", "no", "1", "0"), word in ("true", "yes", "1")
+    try:
+        if kind is int and float(value) != int(float(value)):
+            return False, None
+        return True, int(float(value)) if kind is int else kind(value)
+    except (TypeError, ValueError):
+        return False, None
+
+
+def _words(kind: Any) -> str:
+    if typing.get_origin(kind) is typing.Literal:
+        return "one of " + ", ".join(repr(v) for v in typing.get_args(kind))
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "a text", types.NoneType: "none"}.get(
+        kind, str(kind)
+    )

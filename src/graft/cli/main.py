@@ -1,0 +1,71 @@
+"""`graft`: the verbs, and what happens when one of them fails. Nothing heavy is imported before a verb runs."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from graft.base.errors import GraftError
+from graft.cli import catalogue, demo, machine, models, training
+
+
+class Verbs(TyperGroup):
+    """Answers an error that the user can mend with its message and exit code 2, and Ctrl-C with 130."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Accept `--debug` anywhere on the line."""
+        debug = ["--debug"] if "--debug" in args else []
+        return super().parse_args(ctx, debug + [a for a in args if a != "--debug"])
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GraftError as error:
+            if ctx.params["debug"]:
+                raise
+            typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as stop:
+            typer.echo(f"\nStopped. {training.how_to_go_on()}".rstrip(), err=True)
+            raise typer.Exit(130) from stop
+
+
+app = typer.Typer(cls=Verbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    """Transfer learning with evidence: adapt a pretrained model to your data, and see whether the transfer helped.
+
+    Start with: graft demo, or graft check DATA, then graft compare DATA.
+    """
+
+
+for verb in (
+    demo.demo,
+    training.check,
+    training.fit,
+    training.compare,
+    training.resume,
+    models.evaluate,
+    models.predict,
+    models.report,
+    catalogue.list_,
+    catalogue.info,
+    machine.pull,
+    machine.doctor,
+):
+    app.command(verb.__name__.rstrip("_"))(verb)
+
+
+def main() -> None:
+    """The entry point of the `graft` command."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    app()

@@ -1,0 +1,40 @@
+"""When two samples hold the same."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from graft.base.records import Sample
+
+
+def content_key(sample: Sample) -> str:
+    """Equal for samples with the same text but for case and blanks, or the same bytes of an image file or array.
+
+    A file that cannot be read is equal to itself only.
+    """
+    image = sample.roles.get("image")
+    if image is None:
+        return "text " + normalised(sample.roles.get("text", ""))
+    return "image " + (hashlib.sha256(pixels).hexdigest() if (pixels := _bytes(image)) is not None else f"of {sample.id}")
+
+
+def normalised(text: str) -> str:
+    """The text in lower case with single blanks."""
+    return " ".join(text.casefold().split())
+
+
+def _bytes(image: object) -> bytes | None:
+    if isinstance(image, np.ndarray):
+        return f"{image.shape}".encode() + np.ascontiguousarray(image).tobytes()
+    if isinstance(image, Image.Image):
+        return f"{image.size}".encode() + image.tobytes()
+    if isinstance(image, str | Path):
+        try:
+            return Path(image).read_bytes() or None
+        except OSError:
+            return None
+    return bytes(image) or None if isinstance(image, bytes | bytearray) else None

@@ -1,0 +1,64 @@
+"""The user's data: named splits of samples."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from graft.base.records import Sample
+
+
+@dataclass(frozen=True)
+class Data:
+    """Named splits (`train`, `val`, `test`, `unlabeled`) of samples, and where they came from."""
+
+    splits: dict[str, list[Sample]]
+    path: str = ""
+    format: str = ""
+    notes: list[str] = field(default_factory=list)
+    """What was decided on reading, in sentences for the user: which split is the test split, what was cut from what."""
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The roles that every sample has a value for, or that are `label`."""
+        samples = [s for split in self.splits.values() for s in split]
+        common = set.intersection(*(set(s.roles) for s in samples)) if samples else set()
+        return frozenset(common)
+
+    @property
+    def classes(self) -> list[str]:
+        """All labels that occur, in natural order: '2' before '10'."""
+        found: set[str] = set()
+        for split in self.splits.values():
+            for sample in split:
+                label = sample.roles.get("label")
+                found.update(label if isinstance(label, tuple) else () if label is None else (label,))
+        return sorted(found, key=lambda c: (not c.isdigit(), int(c) if c.isdigit() else 0, c))
+
+    def with_splits(self, splits: dict[str, list[Sample]], *notes: str) -> Data:
+        return replace(self, splits=splits, notes=[*self.notes, *notes])
+
+    def fingerprint(self) -> str:
+        """A hash of every split's samples: their ids, texts and labels; of an image file, its size and name."""
+        digest = hashlib.sha256()
+        for name in sorted(self.splits):
+            digest.update(f"\0split {name}\0".encode())
+            for sample in self.splits[name]:
+                digest.update(sample.id.encode())
+                for role in sorted(sample.roles):
+                    digest.update(f"\0{role}\0".encode())
+                    digest.update(_bytes(sample.roles[role]))
+        return digest.hexdigest()[:16]
+
+
+def _bytes(value: object) -> bytes:
+    if isinstance(value, Path):
+        return f"{value.name}:{value.stat().st_size}".encode() if value.exists() else value.name.encode()
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, np.ndarray):
+        return np.ascontiguousarray(value).tobytes()
+    return repr(value).encode()

@@ -1,0 +1,149 @@
+"""Tables as text: delimiter, quoting, header and rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from graft.base.errors import BadValue, DataError
+from graft.data.columns import is_known_name, is_label_like
+from graft.data.data import Data
+from graft.data.encodings import read_text
+from graft.data.format import ReadOptions
+from graft.data.images import SUFFIXES
+from graft.data.tables import Table, check_rows
+
+_FIELD_LIMIT = 2**27
+"""Characters in one field; the standard library's own limit of 131,072 is less than a long document."""
+
+
+def read_delimited(file: Path, options: ReadOptions, delimiters: str, quoting: int) -> Table:
+    """The table in `file`, whose delimiter is one of `delimiters`. Raises DataError, BadValue."""
+    text, note = read_text(file)
+    notes = [note] if note else []
+    if options.delimiter is not None and len(options.delimiter) != 1:
+        raise BadValue(f"The delimiter must be one character. Got {options.delimiter!r} instead.")
+    delimiter = options.delimiter or _delimiter(text, delimiters, quoting)
+    if options.delimiter is None and delimiter != delimiters[0]:
+        notes.append(f"{file.name} is delimited by {delimiter!r}.")
+    lines, records = _records(text, delimiter, quoting, file)
+    if quoting == csv.QUOTE_NONE and _is_ragged(records):
+        quoted = _records(text, delimiter, csv.QUOTE_MINIMAL, file)
+        if not _is_ragged(quoted[1]):
+            lines, records = quoted
+            notes.append(f"{file.name} has quoted fields; quotes around fields were removed.")
+    if not records:
+        raise DataError(f"{file} holds no rows.")
+    header = _has_header(records, notes, file.name) if options.header is None else options.header
+    names = _names(records[0], file) if header else [str(i) for i in range(len(records[0]))]
+    lines, records = (lines[1:], records[1:]) if header else (lines, records)
+    if not records:
+        raise DataError(f"{file} holds a header but no rows. Its columns: {', '.join(names)}.")
+    expected = len(names) if header else Counter(map(len, records)).most_common(1)[0][0]
+    check_rows(file.name, [len(r) for r in records], lines, expected)
+    return Table(
+        file.name, dict(zip(names, map(list, zip(*records, strict=True)), strict=True)), lines, header, notes=tuple(notes)
+    )
+
+
+def write_delimited(data: Data, path: Path, suffix: str, delimiter: str, quoting: int) -> None:
+    """One file a split, with a header; several labels are joined by `|`. Raises DataError for anything but texts."""
+    path.mkdir(parents=True, exist_ok=True)
+    for split, samples in data.splits.items():
+        with open(path / f"{'samples' if split == 'all' else split}{suffix}", "w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, delimiter=delimiter, quoting=quoting, quotechar=None if quoting == csv.QUOTE_NONE else '"')
+            writer.writerow(["text", "label"])
+            for sample in samples:
+                label = sample.roles["label"]
+                writer.writerow([_writable(sample.roles), "|".join(label) if isinstance(label, tuple) else label])
+
+
+def _writable(roles: dict[str, Any]) -> str:
+    if "text" not in roles:
+        raise DataError("A delimited table is written of texts only; write images as an image folder or as Parquet.")
+    return roles["text"]
+
+
+def _records(text: str, delimiter: str, quoting: int, file: Path | None) -> tuple[list[int], list[list[str]]]:
+    """The line on which each record begins, and its fields; blank lines are no records."""
+    csv.field_size_limit(_FIELD_LIMIT)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting)
+    lines: list[int] = []
+    records: list[list[str]] = []
+    begins = 1
+    try:
+        for record in reader:
+            if record:
+                lines.append(begins)
+                records.append(record)
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{file or 'The table'} cannot be read as delimited text: line {begins}: {error}.") from error
+    return lines, records
+
+
+def _is_ragged(records: Sequence[Sequence[str]]) -> bool:
+    return len({len(record) for record in records}) > 1
+
+
+def _delimiter(text: str, delimiters: str, quoting: int) -> str:
+    """The delimiter that most of the first rows agree on, having the same number of fields, more than one."""
+    if len(delimiters) == 1:
+        return delimiters
+    start = text[:100_000]
+    start = start if len(start) == len(text) else start[: start.rfind("\n") + 1]
+    agreement = {}
+    for delimiter in delimiters:
+        widths = Counter(len(record) for record in _records(start, delimiter, quoting, None)[1])
+        width, count = max(((w, c) for w, c in widths.items() if w > 1), key=lambda pair: pair[1], default=(1, 0))
+        agreement[delimiter] = (count / max(widths.total(), 1), -width)
+    best = max(agreement.values())
+    return next(d for d in delimiters if agreement[d] == best) if best[0] else delimiters[0]
+
+
+def _names(cells: list[str], file: Path) -> list[str]:
+    names = [cell.strip() or f"column {i}" for i, cell in enumerate(cells)]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(
+            f"{file} has several columns named {', '.join(map(repr, twice))}. "
+            "Rename them, or say --no-header if row 1 is a sample."
+        )
+    return names
+
+
+def _has_header(records: list[list[str]], notes: list[str], name: str) -> bool:
+    """Whether row 1 names the columns: it says known names, or stands apart from what its columns hold."""
+    first, rest = records[0], [r for r in records[1:2001] if len(r) == len(records[0])]
+    columns = [list(column) for column in zip(*rest, strict=True)] or [[] for _ in first]
+    if len(set(first)) < len(first) or any(_is_number(cell) for cell in first):
+        return False
+    if any(is_known_name(cell) and cell not in column for cell, column in zip(first, columns, strict=True)):
+        return True
+    if any(_stands_apart(cell, column) for cell, column in zip(first, columns, strict=True)):
+        notes.append(f"Row 1 of {name} was taken for the header ({', '.join(first)}); if it is a sample: --no-header.")
+        return True
+    return False
+
+
+def _stands_apart(cell: str, column: list[str]) -> bool:
+    """Numbers or image paths under a word, or values that all come back while this one does not."""
+    if not column or cell in column:
+        return False
+    if all(_is_number(value) for value in column):
+        return True
+    if all(Path(value).suffix.lower() in SUFFIXES for value in column):
+        return Path(cell).suffix.lower() not in SUFFIXES
+    return is_label_like(column) and min(Counter(column).values()) > 1
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return cell.strip().lower() not in ("nan", "inf", "infinity")

@@ -1,0 +1,90 @@
+"""The contract of a data format, and the names by which splits go."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from graft.base.errors import DataError
+from graft.data.data import Data
+
+SPLIT_NAMES = {
+    "train": ("train", "training", "trainset"),
+    "val": ("val", "valid", "validation", "validate", "dev", "devel", "development"),
+    "test": ("test", "testing", "testset", "eval", "evaluation", "holdout", "heldout"),
+    "unlabeled": ("unlabeled", "unlabelled", "unsup", "unsupervised"),
+}
+"""Split -> the names of files, folders, array keys and column values that mean it."""
+
+_MEANING = {name: split for split, names in SPLIT_NAMES.items() for name in names}
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What a user may say of how the data are to be read; None is "find out"."""
+
+    columns: dict[str, str] = field(default_factory=dict)
+    """Role -> the name, or the number from 0, of the column that holds it; `title+text` joins two columns."""
+    header: bool | None = None
+    delimiter: str | None = None
+    label_separator: str | None = None
+    """What stands between the labels of one sample, `|` in `sports|politics`; every label is then a tuple."""
+    labels: bool = True
+    """Whether every sample outside `unlabeled` must have a label; False for data to predict."""
+
+
+class Format(Protocol):
+    """How data lie in files. The class' file name is the format's public name; it is made without arguments."""
+
+    def sniff(self, path: Path) -> float:
+        """How sure it is, from 0 to 1, that the file or folder at `path` is in this format; never raises."""
+
+    def read(self, path: Path, options: ReadOptions) -> Data:
+        """The samples by split as found, named `train`, `val`, `test`, `unlabeled`, or `all` where nothing is split.
+
+        `notes` says what was decided and what was left out. Raises DataError.
+        """
+
+    def write_tiny(self, data: Data, path: Path) -> None:
+        """Write a small data set under the folder `path` so that `read(path)` gives its splits, values and labels again.
+
+        Raises DataError where the format cannot hold these roles.
+        """
+
+
+def split_of(name: str) -> str | None:
+    """The split that a name means, or None: `Dev` is `val`, `training_set` is `train`, `cats` is None."""
+    return _MEANING.get(re.sub(r"[-_ ]?(set|data|split)$", "", name.strip().lower()))
+
+
+def splits_of(names: Iterable[str]) -> dict[str, str]:
+    """Name -> split, for those names that mean one; `eval` beside `test` is `val`. Raises DataError where two mean the same."""
+    found = {name: split for name in sorted(names) if (split := split_of(name))}
+    if sum(split == "test" for split in found.values()) == 2 and "val" not in found.values():
+        found.update({name: "val" for name in found if name.lower().startswith("eval")})
+    for split in found.values():
+        same = [repr(name) for name in found if found[name] == split]
+        if len(same) > 1:
+            raise DataError(f"{' and '.join(same)} both mean the split '{split}'. Rename or remove one of them.")
+    return found
+
+
+def file_splits(stems: Iterable[str]) -> dict[str, str] | None:
+    """File name without suffix -> split, where every name says one and otherwise they are alike, else None.
+
+    `train`, `test` · `reviews_train`, `reviews_dev` · `train-00000-of-00002`, `train-00001-of-00002` (shards of one).
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for stem in sorted(stems):
+        words = [w for w in re.split(r"[-_. ]+", re.sub(r"-\d+-of-\d+$", "", stem)) if w]
+        named = [w for w in words if split_of(w)]
+        if len(named) != 1:
+            return None
+        found[stem] = (named[0], " ".join(w for w in words if w != named[0]))
+    if not found or len({rest for _, rest in found.values()}) > 1:
+        return None
+    meaning = splits_of({word for word, _ in found.values()})
+    return {stem: meaning[word] for stem, (word, _) in found.items()}

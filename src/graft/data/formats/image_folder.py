@@ -1,0 +1,41 @@
+"""Folders of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graft.base.errors import DataError
+from graft.base.records import Sample
+from graft.data.data import Data
+from graft.data.folders import ClassFolders, write_class_folders
+from graft.data.format import ReadOptions
+from graft.data.images import SUFFIXES, open_image
+
+_FOLDERS = ClassFolders("images", SUFFIXES, "image", lambda file, notes: file)
+
+
+class ImageFolder:
+    """One folder a class, its name the label: `ants/1.jpg`; inside `train`, `val`, `test` folders where there are such.
+
+    Folders inside class folders are read too. An image file alone is one sample to predict.
+    """
+
+    def sniff(self, path: Path) -> float:
+        return float(path.suffix.lower() in SUFFIXES) if path.is_file() else _FOLDERS.sniff(path)
+
+    def read(self, path: Path, options: ReadOptions) -> Data:
+        if path.is_dir():
+            return _FOLDERS.read(path, options)
+        if options.labels:
+            raise DataError(f"{path} is one image, not a data set. Give the folder that holds the class folders.")
+        return Data({"all": [Sample(path.name, {"image": path, "label": None})]})
+
+    def write_tiny(self, data: Data, path: Path) -> None:
+        write_class_folders(data, path, ".png", _write_image)
+
+
+def _write_image(sample: Sample, file: Path) -> None:
+    if "image" not in sample.roles:
+        raise DataError(f"{sample.id} has no image, and an image folder holds nothing else.")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    open_image(sample.roles["image"], sample.id).save(file)

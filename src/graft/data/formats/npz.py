@@ -1,0 +1,120 @@
+"""NumPy archives."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from graft.base.errors import DataError
+from graft.data.arrays import array_samples
+from graft.data.data import Data
+from graft.data.format import ReadOptions, split_of, splits_of
+from graft.data.images import open_image
+
+_VALUES = ("x", "image", "images", "imgs", "data", "features", "text", "texts")
+_LABELS = ("y", "label", "labels", "target", "targets")
+_CLASSES = ("classes", "class_names", "target_names", "label_names")
+
+
+class Npz:
+    """NumPy arrays in one .npz: `x_train`, `y_train`, `x_test`, `y_test`, or `images` and `labels`, and the like.
+
+    Images (N, H, W), (N, H, W, C) or texts (N,); labels (N,), or (N, classes) of 0 and 1 for several a sample. An array
+    named `classes` or `class_names` gives names to numbers. Pickled arrays are refused.
+    """
+
+    def sniff(self, path: Path) -> float:
+        if path.is_dir():
+            return 0.7 * (len(_archives(path)) == 1)
+        return float(path.suffix.lower() == ".npz")
+
+    def read(self, path: Path, options: ReadOptions) -> Data:
+        if path.is_dir():
+            found = _archives(path)
+            if len(found) != 1:
+                raise DataError(f"{path} holds {len(found)} .npz files. Give the path of one.")
+            path = found[0]
+        arrays = _load(path)
+        classes = next((list(map(str, arrays.pop(k))) for k in _CLASSES if k in arrays), None)
+        keys = _roles(arrays, path, options)
+        notes: list[str] = []
+        splits = {}
+        for split, by_role in keys.items():
+            value, label = by_role.get("values"), by_role.get("labels")
+            if value is None or (label is None and options.labels and split != "unlabeled"):
+                missing = "values" if value is None else "labels"
+                raise DataError(
+                    f"{path} has no {missing} for the split '{split}'. Its arrays: {', '.join(arrays)}. "
+                    f"Name them x_{split}, y_{split}."
+                )
+            splits[split], said = array_samples(
+                arrays[value], None if label is None else arrays[label], value, classes, needs_label=label is not None
+            )
+            notes += said
+        return Data(splits, notes=notes)
+
+    def write_tiny(self, data: Data, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        arrays: dict[str, np.ndarray] = {}
+        for split, samples in data.splits.items():
+            end = "" if split == "all" else f"_{split}"
+            if "image" in samples[0].roles:
+                arrays[f"x{end}"] = np.stack([np.asarray(open_image(s.roles["image"], s.id)) for s in samples])
+            else:
+                arrays[f"x{end}"] = np.array([s.roles["text"] for s in samples])
+            labels = [s.roles["label"] for s in samples]
+            if any(isinstance(label, tuple) for label in labels):
+                arrays["classes"] = np.array(data.classes)
+                arrays[f"y{end}"] = np.array([[c in label for c in data.classes] for label in labels], dtype=np.uint8)
+            elif split != "unlabeled":
+                arrays[f"y{end}"] = np.array(labels)
+        np.savez(path / "samples.npz", **arrays)
+
+
+def _archives(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() == ".npz" and not p.name.startswith("."))
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        words = "it holds pickled objects, which can run code" if "allow_pickle" in str(error) else str(error)
+        raise DataError(
+            f"{path} cannot be read as a NumPy archive: {words}. Save plain arrays: np.savez(path, x=..., y=...)."
+        ) from error
+
+
+def _roles(arrays: dict[str, np.ndarray], path: Path, options: ReadOptions) -> dict[str, dict[str, str]]:
+    """Split -> {"values": key, "labels": key}."""
+    asked = {key: "labels" if role == "label" else "values" for role, key in options.columns.items()}
+    found: dict[tuple[str, str], str] = {}
+    words: dict[str, str] = {}
+    for key in arrays:
+        parts = re.split(r"[_.\-/ ]+", key.lower())
+        role = asked.get(key) or next(
+            (r for r, names in (("values", _VALUES), ("labels", _LABELS)) if set(parts) & set(names)), None
+        )
+        word = next((part for part in parts if split_of(part)), "all")
+        if role is None:
+            continue
+        if (word, role) in found:
+            raise DataError(
+                f"{path}: {found[word, role]!r} and {key!r} may both be the {role}. Choose with --columns image=..., label=...."
+            )
+        found[word, role] = key
+        words[word] = ""
+    if not found or (set(asked) - set(arrays)):
+        raise DataError(
+            f"{path} holds the arrays {', '.join(map(repr, arrays))}. "
+            "Expected x and y, x_train and y_train, or images and labels."
+        )
+    meaning = splits_of(words)
+    splits: dict[str, dict[str, str]] = {}
+    for (word, role), key in found.items():
+        splits.setdefault(meaning.get(word, "all"), {})[role] = key
+    return splits

@@ -1,0 +1,70 @@
+"""Parquet."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from graft.base.errors import DataError
+from graft.data.data import Data
+from graft.data.format import ReadOptions
+from graft.data.images import open_image
+from graft.data.tables import Table, read_tables, sniff_tables, table_rows
+
+_SUFFIXES = (".parquet", ".pq")
+
+
+class Parquet:
+    """A Parquet table: texts, image paths, or images inline as encoded bytes, and labels; lists are several labels.
+
+    One file, or a folder with train.parquet, val.parquet, test.parquet, in shards too. Class names are taken from a
+    `name` column, a classes.json beside the table, or what Hugging Face's datasets wrote into the file.
+    """
+
+    def sniff(self, path: Path) -> float:
+        return sniff_tables(path, _SUFFIXES)
+
+    def read(self, path: Path, options: ReadOptions) -> Data:
+        return read_tables(path, options, _SUFFIXES, _read)
+
+    def write_tiny(self, data: Data, path: Path) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet
+
+        path.mkdir(parents=True, exist_ok=True)
+        for split, rows in table_rows(data).items():
+            table = pa.Table.from_pylist([{role: _plain(role, value) for role, value in row.items()} for row in rows])
+            pa.parquet.write_table(table, path / f"{'samples' if split == 'all' else split}.parquet")
+
+
+def _read(file: Path, options: ReadOptions) -> Table:
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    try:
+        table = pa.parquet.read_table(file)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{file} cannot be read as Parquet: {str(error).splitlines()[0]}.") from error
+    if not table.num_rows:
+        raise DataError(f"{file} holds no rows. Its columns: {', '.join(table.column_names)}.")
+    columns = {name: table.column(name).to_pylist() for name in table.column_names}
+    return Table(file.name, columns, range(1, table.num_rows + 1), class_names=_class_names(table.schema.metadata or {}))
+
+
+def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
+    """Column -> class names, as Hugging Face's datasets writes them into the schema."""
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return {name: f["names"] for name, f in features.items() if isinstance(f, dict) and isinstance(f.get("names"), list)}
+
+
+def _plain(role: str, value: Any) -> Any:
+    if role == "image":
+        buffer = io.BytesIO()
+        open_image(value, "image").save(buffer, "PNG")
+        return buffer.getvalue()
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,131 @@
+"""From whatever a sample holds as its image to an RGB picture of 8 bits a channel, upright, on white."""
+
+from __future__ import annotations
+
+import base64
+import io
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from graft.base.errors import DataError
+
+SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"))
+"""The file names that are taken for images."""
+
+_PIL_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, Image.DecompressionBombError)
+"""What Pillow raises on broken files, by format."""
+
+
+def open_image(value: Any, name: str, at_least: int | None = None) -> Image.Image:
+    """The picture as RGB, upright by its EXIF tag, transparency laid on white.
+
+    `value` is a path, encoded bytes, a Pillow image, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): uint8 as
+    it is, bool, uint16 over its whole range, floats from 0 to 1, other numbers from 0 to 255. `at_least` lets JPEGs be
+    decoded at a fraction of their size that is no smaller than so many pixels a side. Raises DataError, naming the
+    sample `name` and what is wrong with it.
+    """
+    if isinstance(value, np.ndarray):
+        return (
+            Image.fromarray(_bytes_of(value, name)).convert("RGB") if value.shape[-1:] != (4,) else _array_on_white(value, name)
+        )
+    try:
+        image = value if isinstance(value, Image.Image) else Image.open(io.BytesIO(encoded(value, name)))
+        if at_least is not None:
+            image.draft(None, (at_least, at_least))
+        image.load()
+        return _rgb(ImageOps.exif_transpose(image), name)
+    except _PIL_ERRORS as error:
+        raise DataError(f"The image of {name} cannot be read: {_reason(error)}. Mend or remove it.") from error
+
+
+def image_size(value: Any, name: str) -> tuple[int, int]:
+    """Width and height in pixels; of files and bytes only the header is read. Raises DataError."""
+    if isinstance(value, np.ndarray):
+        return int(value.shape[1]), int(value.shape[0])
+    if isinstance(value, Image.Image):
+        return value.size
+    try:
+        with Image.open(io.BytesIO(encoded(value, name))) as image:
+            return image.size
+    except _PIL_ERRORS as error:
+        raise DataError(f"The image of {name} cannot be read: {_reason(error)}. Mend or remove it.") from error
+
+
+def encoded(value: Any, name: str) -> bytes:
+    """The bytes of an image file, from its path or as they are. Raises DataError where they are missing or none."""
+    if isinstance(value, str | Path):
+        try:
+            value = Path(value).read_bytes()
+        except OSError as error:
+            raise DataError(f"The image of {name} cannot be read: {value}: {error.strerror or error}.") from error
+    if not isinstance(value, bytes | bytearray | memoryview):
+        raise DataError(
+            f"The image of {name} is of type {type(value).__name__}. Give a path, encoded bytes or an array (H, W[, C])."
+        )
+    if not len(value):
+        raise DataError(f"The image of {name} cannot be read: it is empty (0 bytes). Mend or remove it.")
+    return bytes(value)
+
+
+def thumbnail(value: Any, name: str, side: int = 128) -> str:
+    """A small JPEG of the picture, `side` pixels at most, as a data URI for a page."""
+    image = open_image(value, name, at_least=side)
+    image.thumbnail((side, side))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "it is not an image of a known format"
+    words = str(error) or type(error).__name__
+    return f"it is truncated or damaged ({words})"
+
+
+def _rgb(image: Image.Image, name: str) -> Image.Image:
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I"):  # Pillow's own conversion clips 16 bits at 255
+        values = np.asarray(image)
+        full = 65535 if values.max(initial=0) <= 65535 else np.iinfo(np.int32).max
+        return Image.fromarray((values.astype(np.float64) * (255 / full)).round().clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        return Image.fromarray(_bytes_of(np.asarray(image), name)).convert("RGB")
+    if image.has_transparency_data:
+        return _on_white(image)
+    return image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+
+
+def _array_on_white(value: np.ndarray, name: str) -> Image.Image:
+    return _on_white(Image.fromarray(_bytes_of(value, name)))
+
+
+def _bytes_of(array: np.ndarray, name: str) -> np.ndarray:
+    """The array as uint8 (H, W) or (H, W, 3 or 4)."""
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)) or not array.size:
+        raise DataError(
+            f"The image of {name} is an array of shape {array.shape}. Allowed: (H, W), (H, W, 1), (H, W, 3), (H, W, 4)."
+        )
+    array = array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array
+    if array.dtype == np.uint8:
+        return np.ascontiguousarray(array)
+    if array.dtype.kind not in "buif" or not np.isfinite(array).all():
+        raise DataError(f"The image of {name} holds values that are not finite numbers (dtype {array.dtype}).")
+    low, high = float(array.min()), float(array.max())
+    full = 1 if array.dtype == bool or (array.dtype.kind == "f" and high <= 1) else 65535 if array.dtype == np.uint16 else 255
+    if low < 0 or high > full:
+        raise DataError(
+            f"The image of {name} ({array.dtype}) has values from {low:g} to {high:g}. Allowed: floats from 0 to 1, "
+            "other numbers from 0 to 255, uint16 over its whole range. Scale it to uint8."
+        )
+    return np.ascontiguousarray((array * (255.0 / full)).round().astype(np.uint8))

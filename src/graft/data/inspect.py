@@ -1,0 +1,253 @@
+"""What a person should know of their data before training on them."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from graft.base.env import cores
+from graft.base.errors import DataError
+from graft.base.records import Sample
+from graft.data.content import content_key
+from graft.data.data import Data
+from graft.data.fingerprints import Fingerprint, fingerprint, near_pairs
+
+IMBALANCE = 10
+"""The ratio of the largest to the smallest class above which it is reported."""
+SMALL_SIDE = 64
+"""Pictures whose short side has fewer pixels are called small."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing found: `error` stops training, `warning` is for a person to act on, `info` is good to know."""
+
+    kind: str
+    severity: Literal["info", "warning", "error"]
+    message: str
+    samples: tuple[str, ...] = ()
+    """The ids of the samples it is about, as `split: id`... the ids alone where they say the split."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What was learnt of one sample by opening it."""
+
+    sample: Sample
+    split: str
+    key: str
+    size: tuple[int, int] | None = None
+    print: Fingerprint | None = None
+    problem: str | None = None
+
+
+def inspect(data: Data) -> list[Finding]:
+    """All findings: errors first, then warnings, then infos. Opens every image once, in threads; never raises for a sample."""
+    seen = _look(data)
+    findings = [
+        *_unreadable(seen),
+        *_counts(data),
+        *_classes(data),
+        *_sizes(seen),
+        *_texts(data),
+        *_duplicates(seen),
+        *_leaks(seen),
+        *_conflicts(seen),
+        *(Finding("note", "info", note) for note in data.notes),
+    ]
+    order = ("error", "warning", "info")
+    return sorted(findings, key=lambda f: order.index(f.severity))
+
+
+def summary(data: Data) -> dict[str, Any]:
+    """Path, format, classes, notes, and the samples of each split, in all and by class, as JSON."""
+    splits = {
+        split: {"samples": len(samples), "classes": {c: n for c in data.classes if (n := _per_class(samples)[c])}}
+        for split, samples in data.splits.items()
+    }
+    return {
+        "path": data.path,
+        "format": data.format,
+        "roles": sorted(data.roles),
+        "classes": data.classes,
+        "splits": splits,
+        "notes": data.notes,
+    }
+
+
+def _look(data: Data) -> list[_Seen]:
+    pairs = [(split, sample) for split, samples in data.splits.items() for sample in samples]
+    with ThreadPoolExecutor(max_workers=cores()) as pool:
+        return list(pool.map(lambda pair: _open(*pair), pairs, chunksize=64))
+
+
+def _open(split: str, sample: Sample) -> _Seen:
+    key = content_key(sample)
+    if "image" not in sample.roles:
+        return _Seen(sample, split, key)
+    try:
+        size, found = fingerprint(sample.roles["image"], sample.id)
+    except DataError as error:
+        return _Seen(sample, split, key, problem=str(error))
+    return _Seen(sample, split, key, size, found)
+
+
+def _unreadable(seen: list[_Seen]) -> list[Finding]:
+    bad = [s for s in seen if s.problem]
+    if not bad:
+        return []
+    first = " ".join(s.problem or "" for s in bad[:3]) + (f" And {len(bad) - 3:,} more." if len(bad) > 3 else "")
+    return [Finding("unreadable", "error", f"{_n(bad, 'image')} cannot be read. {first}", _ids(bad))]
+
+
+def _counts(data: Data) -> list[Finding]:
+    sizes = ", ".join(f"{split} {len(samples):,}" for split, samples in data.splits.items())
+    found = [
+        Finding("counts", "info", f"{sum(map(len, data.splits.values())):,} samples of {len(data.classes)} classes: {sizes}.")
+    ]
+    for split, samples in data.splits.items():
+        counts = _per_class(samples)
+        if counts and split != "unlabeled":
+            listed = ", ".join(f"{c} {n:,}" for c, n in counts.most_common(12)) + (", ..." if len(counts) > 12 else "")
+            found.append(Finding("classes", "info", f"{split}: {listed}."))
+    return found
+
+
+def _classes(data: Data) -> list[Finding]:
+    found = []
+    training = data.splits.get("train", data.splits.get("all", []))
+    counts = _per_class(training)
+    if len(counts) > 1 and max(counts.values()) > IMBALANCE * min(counts.values()):
+        (most, n), (least, m) = counts.most_common()[0], counts.most_common()[-1]
+        words = f"The classes are imbalanced: {n:,} training samples of {most!r}, {m:,} of {least!r} ({n / m:.0f} to 1)."
+        found.append(Finding("imbalance", "warning", f"{words} Look at macro F1 beside accuracy, or weight the classes."))
+    single = sorted(c for c, n in counts.items() if n == 1)
+    if single:
+        ids = tuple(s.id for s in training if set(_labels(s)) & set(single))
+        found.append(
+            Finding("single-example", "warning", f"{_n(single, 'class')} with one training sample: {_listed(single)}.", ids)
+        )
+    for split in ("train", "val", "test"):
+        missing = [c for c in data.classes if split in data.splits and not _per_class(data.splits[split])[c]]
+        if missing:
+            found.append(
+                Finding("missing-class", "warning", f"{_n(missing, 'class')} without a sample in {split}: {_listed(missing)}.")
+            )
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for c in data.classes:
+        spellings[c.casefold()].append(c)
+    for alike in (names for names in spellings.values() if len(names) > 1):
+        found.append(
+            Finding("alike-classes", "warning", f"Class names that differ in case only: {_listed(alike)}. Are they one class?")
+        )
+    return found
+
+
+def _sizes(seen: list[_Seen]) -> list[Finding]:
+    sized = [s for s in seen if s.size]
+    if not sized:
+        return []
+    short = sorted(min(s.size) for s in sized if s.size)
+    least, most = (choose((s.size for s in sized if s.size), key=lambda size: size[0] * size[1]) for choose in (min, max))
+    words = f"Images: short side {short[0]} to {short[-1]} px, median {statistics.median(short):g}; "
+    found = [Finding("sizes", "info", f"{words}smallest {least[0]} x {least[1]}, largest {most[0]} x {most[1]}.")]
+    small = sum(side < SMALL_SIDE for side in short)
+    if small > len(short) / 2:
+        words = f"{small:,} of {len(short):,} images are smaller than {SMALL_SIDE} px: a pretrained network sees them enlarged to its own size"
+        found.append(Finding("small-images", "info", f"{words}, and little detail in them."))
+    return found
+
+
+def _texts(data: Data) -> list[Finding]:
+    texts = [(s.id, s.roles["text"]) for samples in data.splits.values() for s in samples if "text" in s.roles]
+    if not texts:
+        return []
+    words = sorted(len(text.split()) for _, text in texts)
+    p95 = words[min(len(words) - 1, int(0.95 * len(words)))]
+    lengths = f"Texts: {words[0]:,} to {words[-1]:,} words, median {statistics.median(words):g}, 95 % have at most {p95:,}."
+    empty = tuple(name for name, text in texts if not text.strip())
+    found = [Finding("lengths", "info", lengths)]
+    return found + (
+        [Finding("empty", "warning", f"{_n(empty, 'text')} without a word: {_listed(empty)}.", empty)] if empty else []
+    )
+
+
+def _duplicates(seen: list[_Seen]) -> list[Finding]:
+    found = []
+    for split, members in _by(seen, lambda s: s.split).items():
+        repeats = [s for same in _by(members, lambda s: s.key).values() for s in same[1:]]
+        if repeats:
+            share = len(repeats) / len(members)
+            words = f"{len(repeats):,} of {len(members):,} samples in {split} ({share:.1%}) repeat another one there: {_listed(_ids(repeats))}."
+            found.append(Finding("duplicates", "warning", words, _ids(repeats)))
+    return found
+
+
+def _leaks(seen: list[_Seen]) -> list[Finding]:
+    found = []
+    members = _by(seen, lambda s: s.split)
+    known = [split for split in ("train", "val", "test") if split in members]
+    for i, one in enumerate(known):
+        for other in known[i + 1 :]:
+            keys = {s.key: s for s in reversed(members[one])}
+            same = [(keys[s.key], s) for s in members[other] if s.key in keys]
+            found += _leak("leak", f"of {other} are in {one} too", same, one, other)
+            exact = {id(s) for _, s in same}
+            rest = [s for s in members[other] if s.print and id(s) not in exact]
+            prints = [s for s in members[one] if s.print]
+            pairs = near_pairs([s.print for s in prints if s.print], [s.print for s in rest if s.print])
+            near = [(prints[a], rest[b]) for a, b in pairs]
+            found += _leak("near-leak", f"of {other} look nearly the same as one of {one}", near, one, other)
+    return found
+
+
+def _leak(kind: str, words: str, pairs: list[tuple[_Seen, _Seen]], one: str, other: str) -> list[Finding]:
+    if not pairs:
+        return []
+    listed = _listed(f"{b.sample.id} = {a.sample.id}" for a, b in pairs)
+    advice = f"Scores on {other} are too good by as much; remove them from {one}."
+    ids = tuple(s.sample.id for pair in pairs for s in pair)
+    return [Finding(kind, "warning", f"{_n(pairs, 'sample')} {words}: {listed}. {advice}", ids)]
+
+
+def _conflicts(seen: list[_Seen]) -> list[Finding]:
+    same = [group for group in _by((s for s in seen if s.split != "unlabeled"), lambda s: s.key).values() if len(group) > 1]
+    torn = [group for group in same if len({str(s.sample.roles.get("label")) for s in group}) > 1]
+    if not torn:
+        return []
+    listed = _listed(" / ".join(f"{s.sample.id} is {'|'.join(_labels(s.sample))!r}" for s in group) for group in torn)
+    words = f"{_n(torn, 'sample')} that are there several times have different labels: {listed}."
+    return [Finding("conflicting-labels", "warning", words, tuple(s.sample.id for group in torn for s in group))]
+
+
+def _labels(sample: Sample) -> tuple[str, ...]:
+    label = sample.roles.get("label")
+    return label if isinstance(label, tuple) else () if label is None else (label,)
+
+
+def _per_class(samples: Iterable[Sample]) -> Counter[str]:
+    return Counter(c for s in samples for c in _labels(s))
+
+
+def _by(items: Iterable[Any], key: Any) -> dict[Any, list[Any]]:
+    groups: dict[Any, list[Any]] = defaultdict(list)
+    for item in items:
+        groups[key(item)].append(item)
+    return groups
+
+
+def _ids(seen: Iterable[_Seen]) -> tuple[str, ...]:
+    return tuple(s.sample.id for s in seen)
+
+
+def _listed(items: Iterable[str], most: int = 5) -> str:
+    items = list(items)
+    return ", ".join(items[:most]) + (f" and {len(items) - most:,} more" if len(items) > most else "")
+
+
+def _n(items: Any, noun: str) -> str:
+    return f"{len(items):,} {noun if len(items) == 1 else noun + ('es' if noun.endswith('s') else 's')}"

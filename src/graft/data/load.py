@@ -1,0 +1,109 @@
+"""From a path, a frame or arrays to `Data` with its splits."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from graft.base import plugins
+from graft.base.errors import DataError
+from graft.data.data import Data
+from graft.data.format import SPLIT_NAMES, Format, ReadOptions
+from graft.data.splits import make_splits, subsample
+
+_OURS = {"spec.json": "a run folder", "study.json": "a study folder", "graft.json": "a model folder"}
+
+
+def load_data(
+    source: Any,
+    *,
+    format: str | None = None,
+    columns: dict[str, str] | None = None,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    label_separator: str | None = None,
+    seed: int = 0,
+    val: float = 0.15,
+    test: float = 0.2,
+    fraction: float = 1.0,
+    shots: int | None = None,
+) -> Data:
+    """The user's data with the splits `train`, `val` and `test`, ready to train on.
+
+    `source` is a path, `Data`, a data frame, (values, labels), or a dict of frames or such pairs by split. `val` and
+    `test` are the shares that are cut, stratified, where the data come without that split; `fraction` or `shots` (so
+    many samples a class) then reduce `train`. Raises DataError, BadValue.
+    """
+    if isinstance(source, str | os.PathLike):
+        raw = read(source, format=format, columns=columns, header=header, delimiter=delimiter, label_separator=label_separator)
+    else:
+        from graft.data.memory import from_memory
+
+        raw = from_memory(source, ReadOptions(columns or {}, header, delimiter, label_separator))
+    return subsample(make_splits(raw, seed=seed, val=val, test=test), fraction=fraction, shots=shots, seed=seed)
+
+
+def read(
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    columns: dict[str, str] | None = None,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    label_separator: str | None = None,
+    labels: bool = True,
+) -> Data:
+    """What lies at `path`, split as it is there: `train`, `val`, `test`, `unlabeled`, or `all` where nothing is split.
+
+    `labels=False` reads data to predict: no label is asked for. Raises DataError, UnknownName.
+    """
+    path = Path(path)
+    _check(path)
+    name = format or _sniff(path)
+    reader: Format = plugins.load("format", name)()
+    data = reader.read(path, ReadOptions(columns or {}, header, delimiter, label_separator, labels))
+    if not any(data.splits.values()):
+        raise DataError(f"{path} holds no samples (read as {name}).")
+    order = [*SPLIT_NAMES, "all"]
+    return Data(dict(sorted(data.splits.items(), key=lambda item: order.index(item[0]))), str(path), name, data.notes)
+
+
+def _check(path: Path) -> None:
+    if not path.exists():
+        near = f" {path.parent} exists." if path.parent.is_dir() else f" Nor does {path.parent}."
+        raise DataError(f"The data {path} do not exist.{near} Give the path of a folder or a table.")
+    if not os.access(path, os.R_OK):
+        raise DataError(f"The data {path} cannot be read: permission denied.")
+    if path.is_file():
+        if not path.stat().st_size:
+            raise DataError(f"{path} is empty (0 bytes).")
+        return
+    for file, what in _OURS.items():
+        if (path / file).is_file():
+            raise DataError(f"{path} is {what} of Graft's, not data. Give the folder or table that holds your samples.")
+    if not any(path.iterdir()):
+        raise DataError(f"The folder {path} is empty. It should hold class folders of images or texts, or a table.")
+
+
+def _sniff(path: Path) -> str:
+    sure = {name: plugins.load("format", name)().sniff(path) for name in plugins.names("format")}
+    best = max(sure.values(), default=0)
+    if best <= 0:
+        raise DataError(
+            f"{path} is in no known format: {_contents(path)}. Known formats: {', '.join(sorted(sure))}; choose with --format."
+        )
+    first, *others = [name for name in sorted(sure) if sure[name] == best]
+    if others:
+        listed = ", ".join(repr(name) for name in (first, *others))
+        raise DataError(
+            f"{path} can be read in several formats: {listed}. Choose with --format {first}, or give the path of one table."
+        )
+    return first
+
+
+def _contents(path: Path) -> str:
+    if path.is_file():
+        return f"it is a file ending in {path.suffix or 'nothing'}"
+    names = sorted(p.name + ("/" if p.is_dir() else "") for p in path.iterdir())
+    return "it holds " + ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

@@ -1,0 +1,76 @@
+"""Data that are in Python already: frames, and arrays or lists of values and labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from graft.base.errors import DataError
+from graft.data.arrays import array_samples
+from graft.data.data import Data
+from graft.data.format import ReadOptions, splits_of
+from graft.data.tables import Table, to_data
+
+_FORMS = "a path, Data, a pandas DataFrame, (values, labels), or a dict of these by split"
+
+
+def from_memory(source: Any, options: ReadOptions | None = None) -> Data:
+    """`Data` from `Data`, a pandas DataFrame, a pair (values, labels), or a dict of frames or pairs by split.
+
+    With `options.labels` False also from bare values: a list of texts or paths, or an array of images. Raises DataError.
+    """
+    options = options or ReadOptions()
+    if isinstance(source, Data):
+        return source
+    if isinstance(source, dict):
+        return _by_split(source, options)
+    if _is_frame(source):
+        return from_frame(source, options)
+    if isinstance(source, tuple) and len(source) == 2:
+        return from_arrays(*source)
+    if not options.labels and hasattr(source, "__len__") and not isinstance(source, str):
+        return from_arrays(source, None)
+    raise DataError(f"Data cannot be made of a {type(source).__name__}. Give {_FORMS}.")
+
+
+def from_frame(frame: Any, options: ReadOptions | None = None) -> Data:
+    """The rows of a pandas DataFrame, their columns' roles found as in a table. Raises DataError."""
+    return replace(to_data({"all": [_table(frame, "frame")]}, options or ReadOptions()), format="frame")
+
+
+def from_arrays(values: Any, labels: Any) -> Data:
+    """Texts, images or paths of images with their labels; `labels` None is for data to predict. Raises DataError."""
+    values = values.tolist() if hasattr(values, "to_list") else values
+    labels = labels.to_numpy() if hasattr(labels, "to_numpy") else labels
+    samples, notes = array_samples(values, labels, "array")
+    return Data({"all": samples}, format="arrays", notes=notes)
+
+
+def _by_split(source: dict[str, Any], options: ReadOptions) -> Data:
+    meaning = splits_of(source)
+    if unknown := [name for name in source if name not in meaning]:
+        raise DataError(f"{', '.join(map(repr, unknown))} name no split. Known: train, val, test, unlabeled and their like.")
+    if all(_is_frame(part) for part in source.values()):
+        tables = {meaning[name]: [_table(frame, name)] for name, frame in source.items()}
+        return replace(to_data(tables, options), format="frame")
+    splits, notes = {}, []
+    for name, part in source.items():
+        if not isinstance(part, tuple) or len(part) != 2:
+            raise DataError(
+                f"The split {name!r} is a {type(part).__name__}. Give frames for all splits, or pairs (values, labels) for all."
+            )
+        data_labels = part[1].to_numpy() if hasattr(part[1], "to_numpy") else part[1]
+        splits[meaning[name]], said = array_samples(part[0], data_labels, name, needs_label=meaning[name] != "unlabeled")
+        notes += said
+    return Data(splits, format="arrays", notes=notes)
+
+
+def _is_frame(value: Any) -> bool:
+    return hasattr(value, "columns") and hasattr(value, "iloc")
+
+
+def _table(frame: Any, name: str) -> Table:
+    if not len(frame):
+        raise DataError(f"The {name} holds no rows. Its columns: {', '.join(map(str, frame.columns))}.")
+    columns = {str(c): frame[c].astype(object).where(frame[c].notna(), None).tolist() for c in frame.columns}
+    return Table(name, columns, range(len(frame)), header=not all(isinstance(c, int) for c in frame.columns))

@@ -1,0 +1,137 @@
+"""A trained model in use: predictions, evaluation and embeddings of files, folders, tables, texts and arrays."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from graft.backbones import folder as model_folder
+from graft.base import plugins
+from graft.base.errors import DataError, FolderError
+from graft.base.records import Sample
+from graft.data.data import Data
+from graft.data.format import ReadOptions
+from graft.data.load import read
+from graft.data.memory import from_memory
+from graft.tasks.task import Task
+from graft.training.engine import Engine
+from graft.training.evaluate import Evaluation, evaluate, in_order, intervals, predict
+from graft.training.feed import Feed
+
+BATCH = 64
+
+
+class Predictor:
+    """A saved model, loaded: it predicts, evaluates and embeds.
+
+    `folder` is a run or its `model/`. `precision` is fp32 so that outputs equal those of the model opened by its own
+    library; bf16 is several times faster where the processor has it. Raises FolderError where the folder is no model, or
+    where it is not what was saved.
+    """
+
+    def __init__(self, folder: str | Path, precision: str = "fp32"):
+        folder = Path(folder)
+        self.folder = folder / "model" if (folder / "model" / "graft.json").exists() else folder
+        self.network, self.info = model_folder.open_model(self.folder)
+        self.task: Task = plugins.load("task", self.info["task"])(**_tuples(self.info["task_settings"]))
+        self._engine = Engine(precision)
+        self.network = self._engine.place(self.network).eval()
+
+    @property
+    def classes(self) -> list[str]:
+        return list(self.task.classes)
+
+    def predict(self, inputs: Any) -> list[dict[str, Any]]:
+        """A row an example: `id`, `prediction`, `confidence`, `probabilities` in the order of `classes`.
+
+        `inputs`: a text or a list of texts; an image, an array of images (N, H, W[, C]); a path or a list of paths of
+        files; a folder; a table (CSV, TSV, JSONL, Parquet); a data frame. Raises DataError for what cannot be read.
+        """
+        samples = self._samples(inputs)
+        logits, _ = predict(self.network, self._feed([_unlabeled(s) for s in samples]), self._engine)
+        rows = self.task.decode(self.task.scores(logits))
+        return [{"id": sample.id, **row} for sample, row in zip(samples, rows, strict=True)]
+
+    def evaluate(self, data: Any) -> dict[str, dict[str, float]]:
+        """Every metric of the task with its 95 % bootstrap interval, on the test split of the data or, without one, on all."""
+        if not isinstance(data, Data):
+            data = read(data) if isinstance(data, str | Path) else from_memory(data)
+        held = next((data.splits[name] for name in ("test", "val") if data.splits.get(name)), None)
+        samples = held or [s for split in data.splits.values() for s in split]
+        found: Evaluation = evaluate(self.network, self._feed(samples), self._engine)
+        return intervals(self.task, found)
+
+    def embed(self, inputs: Any) -> np.ndarray:
+        """The features (N, D) that enter the head, in the order of the inputs; float32."""
+        feed = self._feed([_unlabeled(s) for s in self._samples(inputs)])
+        rows, found = [], []
+        with torch.inference_mode(), self._engine.autocast():
+            for batch in feed.stream(feed.plan(None)):
+                found.append(self.network(batch.inputs).features.float().cpu())
+                rows.extend(batch.rows)
+        return in_order(torch.cat(found), rows).numpy()
+
+    def save(self, folder: str | Path) -> Path:
+        """Copy the model to a folder of its own; raises FolderError where it exists."""
+        folder = Path(folder)
+        if folder.exists():
+            raise FolderError(f"{folder} exists. Choose a folder that does not, or delete it first.")
+        return Path(shutil.copytree(self.folder, folder))
+
+    def _feed(self, samples: Sequence[Sample]) -> Feed:
+        return Feed(samples, self.task, self.network.backbone.preprocess, self._engine.device, BATCH)
+
+    def _samples(self, inputs: Any) -> list[Sample]:
+        role = self.network.backbone.preprocess.modality
+        several = inputs if isinstance(inputs, list | tuple) else [inputs]
+        if not several:
+            raise DataError("There is nothing to predict: the list of inputs is empty.")
+        if role == "text" and all(isinstance(one, str) for one in several) and not _is_file(several):
+            return [Sample(f"text:{i}", {"text": text}) for i, text in enumerate(several, 1)]
+        if role == "image" and all(_is_picture(one) for one in several):
+            return [Sample(f"image:{i}", {"image": np.asarray(one)}) for i, one in enumerate(_pictures(several), 1)]
+        if all(isinstance(one, str | Path) for one in several):
+            return [sample for one in several for sample in _read(Path(one), role)]
+        options = ReadOptions(labels=False)
+        return [s for split in from_memory(inputs, options).splits.values() for s in split]
+
+
+def _read(path: Path, role: str) -> list[Sample]:
+    if path.is_file() and role == "image" and path.suffix.lower() not in (".csv", ".tsv", ".jsonl", ".parquet", ".npz"):
+        return [Sample(str(path), {"image": path})]
+    if path.is_file() and role == "text" and path.suffix.lower() == ".txt":
+        return [Sample(str(path), {"text": path.read_text(encoding="utf-8")})]
+    if not path.exists():
+        raise DataError(f"{path} does not exist. Give a file, a folder, a table" + (", or texts." if role == "text" else "."))
+    return [sample for split in read(path, labels=False).splits.values() for sample in split]
+
+
+def _is_file(several: Sequence[str]) -> bool:
+    return len(several) == 1 and len(several[0]) < 4096 and "\n" not in several[0] and Path(several[0]).exists()
+
+
+def _is_picture(value: Any) -> bool:
+    return isinstance(value, np.ndarray) or hasattr(value, "getbands")
+
+
+def _pictures(several: Sequence[Any]) -> list[Any]:
+    """Single pictures, out of arrays that may hold many: (N, H, W) and (N, H, W, C)."""
+    found: list[Any] = []
+    for one in several:
+        array = np.asarray(one)
+        many = array.ndim == 4 or (array.ndim == 3 and array.shape[-1] not in (1, 3, 4))
+        found.extend(array if many else [array])
+    return found
+
+
+def _unlabeled(sample: Sample) -> Sample:
+    return Sample(sample.id, {role: value for role, value in sample.roles.items() if role != "label"})
+
+
+def _tuples(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}

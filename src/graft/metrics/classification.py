@@ -1,0 +1,164 @@
+"""Metrics of classification: `metric(scores, targets) -> float`.
+
+Single-label: scores (N, C) probabilities, targets (N,) class indices; the class with the highest score is predicted.
+Multi-label: scores (N, C) probabilities, targets (N, C) of 0 and 1; a label is predicted from 0.5 on.
+All values are fractions between 0 and 1; higher is better but for `ece` and `brier`. What is undefined is nan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+BINS = 15
+
+
+@dataclass(frozen=True)
+class SumMetric:
+    """A metric that is a function of sums over the examples, so that resampling the examples is a matrix product.
+
+    `parts` gives (N, K) terms of each example; `value` maps their sums (..., K) to the metric (...).
+    """
+
+    name: str
+    parts: Callable[[NDArray, NDArray], NDArray]
+    value: Callable[[NDArray], NDArray]
+
+    def __call__(self, scores: NDArray, targets: NDArray) -> float:
+        return float(self.value(self.parts(scores, targets).sum(axis=0)))
+
+
+def auroc(scores: NDArray, targets: NDArray) -> float:
+    """Area under the ROC curve: of the second class if there are two, else the mean over classes, each against the rest.
+
+    Classes without an example, or without a counter-example, are left out of the mean (Fawcett, 2006).
+    """
+    truth = _truth(scores, targets)
+    if targets.ndim == 1 and scores.shape[1] == 2:
+        scores, truth = scores[:, 1:], truth[:, 1:]
+    positives = truth.sum(axis=0)
+    negatives = len(truth) - positives
+    ranks = rankdata(scores, axis=0) if len(scores) else np.zeros(scores.shape)
+    above = (ranks * truth).sum(axis=0) - positives * (positives + 1) / 2
+    return float(_mean(_divide(above, positives * negatives)))
+
+
+def per_class(scores: NDArray, targets: NDArray, classes: Sequence[str]) -> dict[str, dict[str, float | int]]:
+    """Class -> `precision`, `recall`, `f1` (nan where undefined) and `support`, the number of its examples."""
+    hits, predicted, actual = _counts(scores, targets).sum(axis=0).reshape(3, -1)
+    precision, recall, f1 = _divide(hits, predicted), _divide(hits, actual), _divide(2 * hits, predicted + actual)
+    return {
+        name: {"precision": float(precision[i]), "recall": float(recall[i]), "f1": float(f1[i]), "support": int(actual[i])}
+        for i, name in enumerate(classes)
+    }
+
+
+def confusion(scores: NDArray, targets: NDArray) -> NDArray[np.int64]:
+    """(C, C) counts of single-label examples: rows are targets, columns predictions."""
+    size = scores.shape[1]
+    return np.bincount(targets * size + scores.argmax(axis=1), minlength=size * size).reshape(size, size)
+
+
+def _decisions(scores: NDArray, targets: NDArray) -> NDArray:
+    """(N, C) of 0 and 1: what is predicted."""
+    if targets.ndim == 2:
+        return (scores >= 0.5).astype(float)
+    return _one_hot(scores.argmax(axis=1), scores.shape[1])
+
+
+def _truth(scores: NDArray, targets: NDArray) -> NDArray:
+    """(N, C) of 0 and 1: what is true."""
+    return targets.astype(float) if targets.ndim == 2 else _one_hot(targets, scores.shape[1])
+
+
+def _one_hot(indices: NDArray, size: int) -> NDArray:
+    rows = np.zeros((len(indices), size))
+    rows[np.arange(len(indices)), indices] = 1
+    return rows
+
+
+def _counts(scores: NDArray, targets: NDArray) -> NDArray:
+    """(N, 3C): for each class, is it predicted and true, predicted, true."""
+    decisions, truth = _decisions(scores, targets), _truth(scores, targets)
+    return np.concatenate([decisions * truth, decisions, truth], axis=1)
+
+
+def _hits(scores: NDArray, targets: NDArray) -> NDArray:
+    several = targets.ndim == 2
+    right = ((scores >= 0.5) == (targets > 0)).all(axis=1) if several else scores.argmax(axis=1) == targets
+    return np.stack([right, np.ones(len(right))], axis=1).astype(float)
+
+
+def _positive_counts(scores: NDArray, targets: NDArray) -> NDArray:
+    """(N, 3): as `_counts`, of the second class of two or of all labels together; all 0, so undefined, for more classes."""
+    counts = _counts(scores, targets).reshape(len(scores), 3, scores.shape[1])
+    if targets.ndim == 2:
+        return counts.sum(axis=2)
+    return counts[:, :, 1] if scores.shape[1] == 2 else np.zeros((len(scores), 3))
+
+
+def _calibration(scores: NDArray, targets: NDArray) -> NDArray:
+    """(N, 2 BINS): for each bin of confidence, confidence minus outcome; then for each bin, the number of predictions."""
+    if targets.ndim == 2:
+        confidence, right = scores.astype(float), targets.astype(float)
+    else:
+        confidence = scores.max(axis=1, keepdims=True).astype(float)
+        right = (scores.argmax(axis=1) == targets)[:, None].astype(float)
+    bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    parts = np.zeros((len(scores), 2 * BINS))
+    rows = np.arange(len(scores))[:, None]
+    np.add.at(parts, (rows, bins), confidence - right)
+    np.add.at(parts, (rows, bins + BINS), 1)
+    return parts
+
+
+def _squared_errors(scores: NDArray, targets: NDArray) -> NDArray:
+    errors = (scores - _truth(scores, targets)) ** 2
+    each = errors.mean(axis=1) if targets.ndim == 2 else errors.sum(axis=1) / 2
+    return np.stack([each, np.ones(len(each))], axis=1)
+
+
+def _ratio(sums: NDArray) -> NDArray:
+    return _divide(sums[..., 0], sums[..., 1])
+
+
+def _f1_of(sums: NDArray) -> NDArray:
+    """The mean over classes of the F1 of (..., 3C) counts, over those that are predicted or true at least once."""
+    hits, predicted, actual = np.split(sums, 3, axis=-1)
+    return _mean(_divide(2 * hits, predicted + actual))
+
+
+def _calibration_error(sums: NDArray) -> NDArray:
+    return _divide(np.abs(sums[..., :BINS]).sum(axis=-1), sums[..., BINS:].sum(axis=-1))
+
+
+def _divide(a: NDArray, b: NDArray) -> NDArray:
+    """a / b, nan where b is 0."""
+    a, b = np.asarray(a, float), np.asarray(b, float)
+    return np.divide(a, b, out=np.full(np.broadcast(a, b).shape, np.nan), where=b != 0)
+
+
+def _mean(values: NDArray) -> NDArray:
+    """The mean over the last axis of what is not nan."""
+    return _divide(np.nansum(values, axis=-1), (~np.isnan(values)).sum(axis=-1))
+
+
+accuracy = SumMetric("accuracy", _hits, _ratio)
+"""The share of examples that are right; of several labels, all of them."""
+
+macro_f1 = SumMetric("macro_f1", _counts, _f1_of)
+"""The mean F1 over the classes that occur as a target or a prediction."""
+
+f1 = SumMetric("f1", _positive_counts, _f1_of)
+"""F1 of the second of two classes; multi-label: over all labels together (micro); nan for more than two classes."""
+
+ece = SumMetric("ece", _calibration, _calibration_error)
+"""Expected calibration error over 15 equal bins of confidence (Guo et al., arXiv:1706.04599)."""
+
+brier = SumMetric("brier", _squared_errors, _ratio)
+"""Half the squared distance of the probabilities from the truth (Brier, 1950, halved to lie in [0, 1]); multi-label: the
+mean squared error of a label."""

@@ -1,0 +1,1 @@
+"""Runs and studies as folders: what was asked, one run, many runs side by side."""

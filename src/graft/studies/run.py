@@ -1,0 +1,225 @@
+"""One run, from its spec and the data to a finished folder."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from graft.backbones import folder as model_folder
+from graft.backbones.backbone import Model
+from graft.backbones.load import load_backbone
+from graft.base import files, plugins
+from graft.base.errors import BackboneError, FolderError
+from graft.base.records import Sample
+from graft.data.data import Data
+from graft.data.splits import subsample
+from graft.metrics import classification as measures
+from graft.studies.baselines import run_baselines
+from graft.studies.spec import RunSpec
+from graft.tasks.task import Task
+from graft.techniques.combine import parse
+from graft.training.checkpoint import Position
+from graft.training.engine import Engine
+from graft.training.evaluate import Evaluation, evaluate, intervals
+from graft.training.feed import Feed
+from graft.training.observers import LogFile, Observer
+from graft.training.trainer import Settings, train
+
+MISTAKES = 24
+"""How many of the most confident mistakes are kept with a preview."""
+PROBES = 4
+"""How many validation inputs are kept in the model folder with their outputs."""
+
+
+def execute(spec: RunSpec, data: Data, folder: Path, observer: Observer, baselines: bool = True) -> dict[str, Any]:
+    """Train, evaluate and write the run; goes on where the folder holds a checkpoint. Returns result.json.
+
+    `data` are the whole data; the spec's fraction or shots are cut here. Raises GraftError, with status.json saying so.
+    """
+    if (folder / "result.json").exists():
+        return files.read_json(folder / "result.json", "a run")
+    files.write_json(folder / "spec.json", spec.to_json())
+    log = LogFile(folder / "log.txt", observer)
+    with _locked(folder), _status(folder):
+        log.start(str(folder), files.read_json(folder / "spec.json", "a run"))
+        result = _execute(spec, data, folder, log, baselines)
+    log.finish(result)
+    return result
+
+
+def _execute(spec: RunSpec, data: Data, folder: Path, observer: Observer, baselines: bool) -> dict[str, Any]:
+    started = time.perf_counter()
+    data = subsample(data, fraction=spec.fraction, shots=spec.shots, seed=spec.seed)
+    task = plugins.load("task", spec.task).from_data(data, weighted=spec.weighted)
+    technique = parse(spec.technique)
+    engine = Engine(spec.precision)
+    model = engine.place(build_model(spec.backbone, task, technique.pretrained, spec.seed))
+    for note in model.backbone.notes:
+        observer.note(note)
+    settings = Settings(spec.seed, spec.epochs, spec.batch_size)
+    model, position = train(model, task, technique, data, settings, engine, folder, observer)
+
+    feeds = {split: Feed(data.splits[split], task, model.backbone.preprocess, engine.device, 64) for split in ("val", "test")}
+    found = {split: evaluate(model, feed, engine) for split, feed in feeds.items()}
+    _write_predictions(folder / "predictions.parquet", task, data, found)
+    _write_mistakes(folder / "mistakes.jsonl", task, data.splits["test"], found["test"])
+    _save_model(folder / "model", model, task, spec, feeds["val"])
+    result = {
+        "schema": 1,
+        "status": "finished",
+        "task": spec.task,
+        "backbone": spec.backbone,
+        "technique": spec.technique,
+        "seed": spec.seed,
+        "fraction": spec.fraction,
+        "shots": spec.shots,
+        "data": _describe(spec, data, task),
+        "metrics": {"val": _values(task, found["val"]), "test": intervals(task, found["test"])},
+        "primary_metric": next(iter(task.metrics)),
+        "selected_by": "val",
+        "baseline": {row["baseline"]: row["metrics"]["test"] for row in run_baselines(task, data)} if baselines else {},
+        "cost": _cost(model, position, folder, position.earlier_seconds + time.perf_counter() - started),
+        "frozen": _frozen(position),
+        **_by_class(task, found["test"]),
+        "warnings": [*model.backbone.notes, *position.warnings],
+    }
+    files.write_json(folder / "result.json", result)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return result
+
+
+def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model:
+    """The backbone with the task's fresh head; raises BackboneError where the head cannot sit on its features."""
+    torch.manual_seed(seed)
+    found = load_backbone(backbone, task.name, len(task.classes), pretrained)
+    if found.kind not in task.kinds:
+        raise BackboneError(
+            f"{backbone} yields {found.kind} features; {task.name} needs one of: {', '.join(sorted(task.kinds))}."
+        )
+    model = Model(found)
+    torch.manual_seed(seed + 1)
+    task.attach_head(model)
+    return model
+
+
+def _describe(spec: RunSpec, data: Data, task: Task) -> dict[str, Any]:
+    counts = {split: len(samples) for split, samples in data.splits.items()}
+    return {
+        "path": spec.data["path"],
+        "hash": spec.data["hash"],
+        "counts": counts,
+        "classes": list(task.classes),
+        "notes": data.notes,
+    }
+
+
+def _values(task: Task, found: Evaluation) -> dict[str, float]:
+    return {"loss": found.loss, **{name: metric(found.scores, found.targets) for name, metric in task.metrics.items()}}
+
+
+def _cost(model: Model, position: Position, folder: Path, seconds: float) -> dict[str, Any]:
+    weights = sum(file.stat().st_size for file in (folder / "model").glob("*.safetensors") if file.name != "probe.safetensors")
+    return {
+        "train_seconds": round(position.train_seconds, 2),
+        "total_seconds": round(seconds, 2),
+        "samples_per_second": round(position.examples / max(position.train_seconds, 1e-9), 1),
+        "peak_memory_mb": round(position.peak_memory_mb),
+        "trainable_parameters": position.trainable,
+        "total_parameters": sum(p.numel() for p in model.parameters()),
+        "model_mb": round(weights / 2**20, 2),
+        "cache": position.cache,
+    }
+
+
+def _frozen(position: Position) -> dict[str, Any]:
+    phases = position.frozen
+    return {"tensors": max(p["tensors"] for p in phases), "unchanged": all(p["unchanged"] for p in phases), "phases": phases}
+
+
+def _by_class(task: Task, found: Evaluation) -> dict[str, Any]:
+    if found.targets.ndim > 1:
+        return {}
+    matrix = measures.confusion(found.scores, found.targets)
+    return {
+        "per_class": measures.per_class(found.scores, found.targets, list(task.classes)),
+        "confusion": {"classes": list(task.classes), "matrix": np.asarray(matrix).tolist()},
+    }
+
+
+def _write_predictions(path: Path, task: Task, data: Data, found: dict[str, Evaluation]) -> None:
+    rows = [
+        row for split, evaluation in found.items() for row in prediction_rows(task, split, data.splits[split], evaluation.scores)
+    ]
+    files.write(path, lambda part: pd.DataFrame(rows).to_parquet(part, index=False))
+
+
+def prediction_rows(task: Task, split: str, samples: Sequence[Sample], scores: np.ndarray) -> list[dict[str, Any]]:
+    """The rows of predictions.parquet for one split."""
+    decoded = task.decode(scores)
+    return [
+        {"split": split, "id": sample.id, "target": _plain(sample.roles["label"]), **row}
+        for sample, row in zip(samples, decoded, strict=True)
+    ]
+
+
+def _plain(label: str | tuple[str, ...]) -> str | list[str]:
+    return list(label) if isinstance(label, tuple) else label
+
+
+def _write_mistakes(path: Path, task: Task, samples: Sequence[Sample], found: Evaluation) -> None:
+    rows = prediction_rows(task, "test", samples, found.scores)
+    wrong = [i for i, row in enumerate(rows) if row["target"] != row["prediction"]]
+    worst = sorted(wrong, key=lambda i: -rows[i]["confidence"])[:MISTAKES]
+    lines = []
+    for i in worst:
+        shown = task.preview(samples[i])
+        kept = {key: rows[i][key] for key in ("id", "target", "prediction", "confidence")}
+        lines.append(json.dumps({**kept, "kind": shown["kind"], "preview": shown["value"]}, ensure_ascii=False))
+    files.write_text(path, "".join(line + "\n" for line in lines))
+
+
+def _save_model(folder: Path, model: Model, task: Task, spec: RunSpec, val: Feed) -> None:
+    rows = list(range(min(PROBES, len(val.samples))))
+    batch = next(val.stream([rows]))
+    extra = {"task": spec.task, "task_settings": task.settings(), "technique": spec.technique, "run": spec.hash}
+    model_folder.save(model, folder, list(task.classes), extra, batch.inputs)
+
+
+@contextmanager
+def _status(folder: Path):
+    """status.json tells how the run ended, whatever happens."""
+
+    def say(state: str, message: str = "") -> None:
+        files.write_json(folder / "status.json", {"state": state, "message": message})
+
+    say("running")
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("interrupted", "Stopped by the user. Go on with: graft resume")
+        raise
+    except Exception as error:
+        say("failed", f"{type(error).__name__}: {error}")
+        raise
+    say("finished")
+
+
+@contextmanager
+def _locked(folder: Path):
+    """No two processes work in one run's folder; the lock goes with the process."""
+    with open(folder / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise FolderError(f"Another process is training in {folder}. Wait for it, or stop it.") from error
+        yield

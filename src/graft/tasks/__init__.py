@@ -1,0 +1,3 @@
+"""Tasks: what is predicted. One file a task; `task.py` is the contract."""
+
+NOT_PLUGINS = ("task", "classification")

@@ -1,0 +1,155 @@
+"""What the classification tasks share: one label or several out of a list of classes."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
+from torch import Tensor, nn
+
+from graft.backbones.backbone import Model
+from graft.backbones.preprocess import Preprocess
+from graft.base.errors import DataError
+from graft.base.records import Batch, Output, Sample
+from graft.data.data import Data
+from graft.metrics import classification as measures
+from graft.tasks.task import Baseline, Metric, Task
+
+
+@dataclass(frozen=True)
+class Classification(Task):
+    """One class of several (softmax, cross-entropy), or any number of them (sigmoid, binary cross-entropy).
+
+    `weights` multiply the loss of each class; (K,) positive numbers with mean 1 over the training examples.
+    """
+
+    kinds: ClassVar[frozenset[str]] = frozenset({"vector", "native"})
+
+    classes: tuple[str, ...]
+    multi_label: bool = False
+    weights: tuple[float, ...] | None = None
+
+    @classmethod
+    def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
+        """Raises DataError where there are fewer than two classes, or where single and multiple labels are mixed."""
+        labels = [s.roles["label"] for split in data.splits.values() for s in split if s.roles.get("label") is not None]
+        several = {isinstance(label, tuple) for label in labels}
+        if len(several) > 1:
+            raise DataError(
+                f"Some labels of {data.path or 'the data'} are single, others are lists. Make all of them lists, or none."
+            )
+        classes = tuple(data.classes)
+        if len(classes) < 2:
+            raise DataError(
+                f"{data.path or 'The data'} has {len(classes)} class ({', '.join(classes)}); {cls.name} needs at least two."
+            )
+        weights = _balanced([s.roles["label"] for s in data.splits["train"]], classes) if weighted else None
+        return cls(classes, several == {True}, weights)
+
+    def attach_head(self, model: Model) -> None:
+        for path in model.backbone.head:
+            for module in model.network.get_submodule(path).modules():
+                if hasattr(module, "reset_parameters"):
+                    module.reset_parameters()
+        last = model.network.get_submodule(model.backbone.head[-1])
+        final = [module for module in last.modules() if isinstance(module, nn.Linear)][-1]
+        nn.init.normal_(final.weight, std=0.01)
+        if final.bias is not None:
+            nn.init.zeros_(final.bias)
+
+    def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch:
+        targets = [e.pop("target") for e in encoded if "target" in e]
+        return Batch(preprocess.collate(encoded), torch.stack(targets) if targets else None)
+
+    def loss(self, output: Output, batch: Batch) -> Tensor:
+        logits = output.logits.float()
+        weights = None if self.weights is None else torch.tensor(self.weights, device=logits.device)
+        if self.multi_label:
+            return nn.functional.binary_cross_entropy_with_logits(logits, batch.target, weight=weights)
+        return nn.functional.cross_entropy(logits, batch.target, weight=weights)
+
+    def scores(self, logits: Tensor) -> np.ndarray:
+        """Probabilities (N, K)."""
+        logits = logits.double()
+        return (logits.sigmoid() if self.multi_label else logits.softmax(-1)).cpu().numpy()
+
+    def targets(self, samples: Sequence[Sample]) -> np.ndarray:
+        """Class numbers (N,), or 0/1 (N, K) of several labels; raises DataError for a label that is not a class."""
+        return torch.stack([self.target(sample) for sample in samples]).numpy()
+
+    def target(self, sample: Sample) -> Tensor:
+        label = sample.roles.get("label")
+        labels = label if isinstance(label, tuple) else (label,)
+        for name in labels:
+            if name not in self._index:
+                raise DataError(
+                    f"{sample.id}: the label {name!r} is not one of the {len(self.classes)} classes: {', '.join(self.classes[:12])}."
+                )
+        numbers = [self._index[name] for name in labels]
+        if not self.multi_label:
+            return torch.tensor(numbers[0])
+        return torch.zeros(len(self.classes)).index_fill_(0, torch.tensor(numbers, dtype=torch.long), 1.0)
+
+    def decode(self, scores: np.ndarray) -> list[dict]:
+        rows = []
+        for row in scores:
+            found = [self.classes[i] for i in np.flatnonzero(row >= 0.5)] if self.multi_label else self.classes[int(row.argmax())]
+            sure = float(np.maximum(row, 1 - row).min()) if self.multi_label else float(row.max())
+            rows.append({"prediction": found, "confidence": sure, "probabilities": [float(p) for p in row]})
+        return rows
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        known = {name: getattr(measures, name) for name in ("accuracy", "macro_f1", "f1", "auroc", "ece", "brier")}
+        if self.multi_label:
+            return {name: known[name] for name in ("macro_f1", "f1", "accuracy", "auroc", "brier")}
+        if len(self.classes) > 2:
+            del known["f1"]
+        return known
+
+    def settings(self) -> dict:
+        return {"classes": list(self.classes), "multi_label": self.multi_label, "weights": self.weights and list(self.weights)}
+
+    @property
+    def _index(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.classes)}
+
+    def majority(self, train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
+        """Every test example gets the class frequencies of the training split."""
+        targets = self.targets(train)
+        counts = targets.mean(0) if self.multi_label else np.bincount(targets, minlength=len(self.classes)) / len(targets)
+        return np.tile(counts, (len(test), 1))
+
+    def logistic(self, *steps, read: Callable[[Sample], object]) -> Baseline:
+        """Logistic regression behind `steps` of scikit-learn on what `read` takes from each sample."""
+
+        def predict(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
+            model = LogisticRegression(C=10, max_iter=200)
+            pipeline = make_pipeline(*steps, OneVsRestClassifier(model) if self.multi_label else model)
+            targets = self.targets(train)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)  # 200 steps are near enough for a baseline
+                pipeline.fit([read(s) for s in train], targets)
+            found = pipeline.predict_proba([read(s) for s in test])
+            if self.multi_label:
+                return found
+            scores = np.zeros((len(test), len(self.classes)))
+            scores[:, pipeline.classes_] = found  # a class may be missing from a small training split
+            return scores
+
+        return predict
+
+
+def _balanced(labels: Sequence[str | tuple[str, ...]], classes: tuple[str, ...]) -> tuple[float, ...]:
+    counts = Counter(name for label in labels for name in (label if isinstance(label, tuple) else (label,)))
+    total = sum(counts.values())
+    return tuple(total / (len(classes) * max(counts[name], 1)) for name in classes)

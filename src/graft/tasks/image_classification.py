@@ -1,0 +1,63 @@
+"""Image classification."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from PIL import Image
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+
+from graft.backbones.preprocess import Preprocess
+from graft.base.records import Sample
+from graft.data.data import Data
+from graft.data.images import open_image, thumbnail
+from graft.tasks.classification import Classification
+from graft.tasks.task import Baseline
+
+PIXELS = 16
+
+
+@dataclass(frozen=True)
+class ImageClassification(Classification):
+    """Say which class, or classes, an image shows.
+
+    Baselines: the most frequent class; logistic regression on the standardised pixels of the image at 16 x 16.
+    """
+
+    name: ClassVar[str] = "image-classification"
+    roles: ClassVar[frozenset[str]] = frozenset({"image", "label"})
+
+    def encode(self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:
+        tensors = preprocess(open_image(sample.roles["image"], sample.id), rng)
+        return tensors if sample.roles.get("label") is None else {**tensors, "target": self.target(sample)}
+
+    def preview(self, sample: Sample) -> dict[str, str]:
+        return {"kind": "image", "value": thumbnail(sample.roles["image"], sample.id)}
+
+    @property
+    def baselines(self) -> dict[str, Baseline]:
+        return {"majority": self.majority, "pixels-logistic": self.logistic(StandardScaler(), read=_pixels)}
+
+    @classmethod
+    def tiny_data(cls) -> Data:
+        rng = np.random.default_rng(0)
+        colours = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
+
+        def sample(split: str, name: str, number: int) -> Sample:
+            noise = rng.integers(-40, 40, (24, 24, 3))
+            return Sample(
+                f"{split}/{name}/{number}", {"image": (np.array(colours[name]) + noise).astype(np.uint8), "label": name}
+            )
+
+        sizes = {"train": 8, "val": 3, "test": 4}
+        return Data(
+            {split: [sample(split, c, i) for c in colours for i in range(n)] for split, n in sizes.items()}, "tiny images"
+        )
+
+
+def _pixels(sample: Sample) -> np.ndarray:
+    image = open_image(sample.roles["image"], sample.id).resize((PIXELS, PIXELS), Image.Resampling.BILINEAR)
+    return np.asarray(image, dtype=np.float32).ravel() / 255

@@ -1,0 +1,27 @@
+"""Only the biases train."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graft.backbones.backbone import Model
+from graft.techniques.technique import Phase, Technique
+
+
+@dataclass(frozen=True)
+class Bitfit(Technique):
+    """Train the bias terms and the head, freeze every weight matrix.
+
+    Formula: min over b and the head of L(task), all W frozen; about 0.1 % of the parameters.
+    Source: Ben-Zaken et al.: BitFit, arXiv:2106.10199.
+    When: many tasks on one network, little memory for optimizer state; few labels.
+    When not: networks without biases (Llama types); data far from the pretraining data.
+    """
+
+    weight_decay: float = 0.0
+
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        def biases(name: str, group: int) -> bool:
+            return group == -1 or name.endswith("bias")
+
+        return [Phase("fine-tuning", epochs, biases, **self.rates(model, body=10.0))]

@@ -1,0 +1,86 @@
+"""Techniques made of techniques: `a.then(b)` runs one after the other, `a + b` adds the losses of `b` to those of `a`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from functools import reduce
+from operator import add
+
+from torch import Tensor
+
+from graft.backbones.backbone import Model
+from graft.base import plugins, specs
+from graft.base.errors import BadValue
+from graft.base.records import Batch, Output
+from graft.tasks.task import Task
+from graft.techniques.technique import Objective, Phase, Technique
+
+
+class Then(Technique):
+    """Run `first`, then `second` on the model that comes out. Each has a whole budget of its own."""
+
+    def __init__(self, first: Technique, second: Technique):
+        _take_settings(self, first)
+        object.__setattr__(self, "parts", (*first.parts, *second.parts))
+
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        return [phase for part in self.parts for phase in part.phases(model, epochs)]
+
+
+class Sum(Technique):
+    """The phases and settings of `main`, its losses plus the extra losses of `extra`."""
+
+    def __init__(self, main: Technique, extra: Technique):
+        if len(main.parts) > 1 or len(extra.parts) > 1:
+            raise BadValue("'+' adds losses within one technique; it cannot follow 'then'. Write: 'a then b + c'.")
+        _take_settings(self, main)
+        object.__setattr__(self, "main", main)
+        object.__setattr__(self, "extra", extra)
+
+    def objective(self, model: Model, task: Task) -> Objective:
+        return SumObjective(self.main.objective(model, task), self.extra.objective(model, task))
+
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        return self.main.phases(model, epochs)
+
+
+def _take_settings(combined: Technique, source: Technique) -> None:
+    for name in (*(field.name for field in fields(Technique)), "pretrained", "streams"):
+        object.__setattr__(combined, name, getattr(source, name))
+
+
+class SumObjective(Objective):
+    """One forward pass, the losses of two objectives over the same model."""
+
+    def __init__(self, main: Objective, extra: Objective):
+        super().__init__(main.model, main.task)
+        self.main, self.extra = main, extra
+
+    def extra_losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
+        return {**self.main.extra_losses(output, batch, progress), **self.extra.extra_losses(output, batch, progress)}
+
+    def after_step(self, progress: float) -> None:
+        self.main.after_step(progress)
+        self.extra.after_step(progress)
+
+    def finish(self) -> Model:
+        return self.main.finish()
+
+
+def parse(text: str) -> Technique:
+    """The technique that a spec names: `lora:r=8`, `full-fine-tuning + l2-sp:weight=0.01`, `feature-extraction then lora`.
+
+    `+` binds more tightly than `then`. Raises UnknownName and BadValue.
+    """
+    stages = [reduce(add, map(_single, stage.split("+"))) for stage in re.split(r"\s+then\s+", text)]
+    return reduce(Technique.then, stages)
+
+
+def _single(text: str) -> Technique:
+    if not text.strip():
+        raise BadValue(
+            "A technique is missing beside '+' or 'then'. Write: 'full-fine-tuning + l2-sp' or 'feature-extraction then lora'."
+        )
+    name, parameters = specs.parse(text)
+    return specs.build(plugins.load("technique", name), "technique", name, parameters)

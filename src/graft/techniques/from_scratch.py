@@ -1,0 +1,38 @@
+"""The control: no transfer at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import nn
+
+from graft.backbones.backbone import Model
+from graft.tasks.task import Task
+from graft.techniques.technique import Objective, Phase, Technique, everything
+
+
+@dataclass(frozen=True)
+class FromScratch(Technique):
+    """Train the same architecture from random weights: the control that every transfer is held against.
+
+    Formula: min over all weights of L(task), weights drawn by the architecture's own initialisation.
+    Source: He, Girshick, Dollár: Rethinking ImageNet Pre-training, arXiv:1811.08883.
+    When: as the control; with plenty of labelled data far from what the network was pretrained on.
+    When not: with few labels: expect it to lose.
+    """
+
+    pretrained: ClassVar[bool] = False
+
+    weight_decay: float = 0.05
+
+    def objective(self, model: Model, task: Task) -> Objective:
+        for module in model.network.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                # Pretrained networks move their statistics slowly (0.01); from random weights they would never arrive.
+                module.momentum = 0.1
+        return Objective(model, task)
+
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        rate = self.lr or 4 * model.backbone.lr
+        return [Phase("training", epochs, everything, lr=rate, head_lr=self.head_lr or rate)]

@@ -1,0 +1,31 @@
+"""Layer groups join the training one after the other, from the head down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graft.backbones.backbone import Model
+from graft.techniques.technique import Phase, Technique, from_group, head_only
+
+
+@dataclass(frozen=True)
+class GradualUnfreezing(Technique):
+    """Train the head, then unfreeze the layer groups from the last to the first in `stages` steps.
+
+    Formula: phase i trains groups k_i.., k_0 > k_1 > ... > k_n = 0, each from the weights of the phase before.
+    Source: Howard, Ruder: ULMFiT, arXiv:1801.06146.
+    When: few labels and a network that forgets quickly; with `layer_decay` below 1 as in the paper.
+    When not: little time: several phases share one budget.
+    """
+
+    layer_decay: float = 0.8
+    stages: int = 3
+
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        count = len(model.backbone.groups) - 1
+        stages = min(self.stages, count)
+        cuts = [round(count * (stages - i) / stages) for i in range(1, stages + 1)]
+        share = epochs / (stages + 1)
+        rates = self.rates(model)
+        head = Phase("head", share, head_only, lr=rates["lr"], head_lr=rates["head_lr"])
+        return [head, *(Phase(f"from group {cut}", share, from_group(cut), **rates) for cut in cuts)]

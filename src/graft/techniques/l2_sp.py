@@ -1,0 +1,49 @@
+"""Stay near the pretrained weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from graft.backbones.backbone import Model
+from graft.base.records import Batch, Output
+from graft.tasks.task import Task
+from graft.techniques.technique import Objective, Phase, Technique, everything
+
+
+@dataclass(frozen=True)
+class L2Sp(Technique):
+    """Full fine-tuning with a penalty on the distance from the pretrained weights; or, after a `+`, the penalty alone.
+
+    Formula: L(task) + weight / 2 * ||w - w0||^2 over the backbone's weights, w0 the pretrained ones.
+    Source: Li, Grandvalet, Davoine: Explicit Inductive Bias for Transfer Learning, arXiv:1802.01483 (L2-SP).
+    When: few labels and data like the pretraining data, where plain fine-tuning overfits or forgets.
+    When not: data far from the pretraining data: the starting point is no longer a good place to stay near.
+    """
+
+    weight: float = 0.01
+    weight_decay: float = 0.0
+
+    def objective(self, model: Model, task: Task) -> Objective:
+        return L2SpObjective(model, task, self.weight)
+
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        return [Phase("fine-tuning", epochs, everything, **self.rates(model))]
+
+
+class L2SpObjective(Objective):
+    """The task's loss and the squared distance from the weights as they were when it was made."""
+
+    def __init__(self, model: Model, task: Task, weight: float):
+        super().__init__(model, task)
+        self.weight = weight
+        groups = model.group_indices()
+        self.held = [name for name, _ in model.network.named_parameters() if groups[name] != -1]
+        for number, name in enumerate(self.held):
+            self.register_buffer(f"start_{number}", model.network.get_parameter(name).detach().clone())
+
+    def extra_losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
+        moved = (self.model.network.get_parameter(name) for name in self.held)
+        squares = [(w - self.get_buffer(f"start_{i}")).square().sum() for i, w in enumerate(moved) if w.requires_grad]
+        return {"distance": self.weight / 2 * sum(squares)} if squares else {}

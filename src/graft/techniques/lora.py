@@ -1,0 +1,75 @@
+"""Low-rank adapters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from graft.backbones.backbone import Model
+from graft.base.errors import BadValue
+from graft.tasks.task import Task
+from graft.techniques.technique import Objective, Phase, Technique
+
+
+@dataclass(frozen=True)
+class Lora(Technique):
+    """Freeze the network and train a low-rank update beside every linear layer and ungrouped convolution, and the head.
+
+    Formula: W' = W + (alpha / r) B A, B = 0 at the start; A, B and the head train. Merged into W at the end.
+    Source: Hu et al.: LoRA, arXiv:2106.09685; layers by the PEFT library.
+    When: large networks, little memory, many tasks on one network.
+    When not: small networks, where full fine-tuning costs little more and often does better.
+    """
+
+    r: int = 8
+    alpha: float = 16
+    dropout: float = 0.0
+    weight_decay: float = 0.0
+
+    def objective(self, model: Model, task: Task) -> Objective:
+        """Raises BadValue where r is below 1 or the network has no layer to adapt."""
+        from peft import LoraConfig, inject_adapter_in_model
+
+        if self.r < 1:
+            raise BadValue(f"The 'r' parameter of 'lora' must be a whole number from 1 on. Got {self.r} instead.")
+        targets = _targets(model)
+        config = LoraConfig(r=self.r, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules=targets)
+        inject_adapter_in_model(config, model.network)
+        return LoraObjective(model, task)
+
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        def adapters(name: str, group: int) -> bool:
+            return group == -1 or ".lora_" in name
+
+        return [Phase("fine-tuning", epochs, adapters, **self.rates(model, body=10.0))]
+
+
+class LoraObjective(Objective):
+    """The task's loss over a network with adapters; `finish` merges them into the weights."""
+
+    def finish(self) -> Model:
+        from peft.tuners.tuners_utils import BaseTunerLayer
+
+        network = self.model.network
+        for path, module in list(network.named_modules()):
+            if isinstance(module, BaseTunerLayer):
+                module.merge()
+                network.set_submodule(path, module.get_base_layer())
+        return self.model
+
+
+def _targets(model: Model) -> list[str]:
+    head = set(model.backbone.groups[-1].modules)
+
+    def adaptable(path: str, module: nn.Module) -> bool:
+        inside = any(path == h or path.startswith(h + ".") for h in head)
+        linear = isinstance(module, nn.Linear) or type(module).__name__ == "Conv1D"  # GPT-2's own linear layer
+        return not inside and (linear or (isinstance(module, nn.Conv2d) and module.groups == 1))
+
+    found = [path for path, module in model.network.named_modules() if adaptable(path, module)]
+    if not found:
+        raise BadValue(
+            f"'lora' found no linear layer or ungrouped convolution in {model.backbone.name}. Use 'bitfit' or 'full-fine-tuning'."
+        )
+    return found

@@ -1,0 +1,26 @@
+"""First the head, then everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graft.backbones.backbone import Model
+from graft.techniques.technique import Phase, Technique, everything, head_only
+
+
+@dataclass(frozen=True)
+class LpFt(Technique):
+    """Linear probing, then fine-tuning: a trained head keeps the first large gradients from distorting the features.
+
+    Formula: W = argmin L(W f(x)) with f frozen, then min over all weights of L, started at (f, W).
+    Source: Kumar et al.: Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution, arXiv:2202.10054.
+    When: the safe default; above all where the data met later will differ from the training data.
+    When not: no time to fine-tune at all: feature-extraction is its first half.
+    """
+
+    probe_epochs: float = 100
+    probe_lr: float = 3e-3
+
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        probe = Phase("probe", self.probe_epochs, head_only, lr=self.probe_lr, head_lr=self.probe_lr, views=1)
+        return [probe, Phase("fine-tuning", epochs, everything, **self.rates(model, head=1.0))]

@@ -1,0 +1,31 @@
+"""The last layer groups train."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graft.backbones.backbone import Model
+from graft.base.errors import BadValue
+from graft.techniques.technique import Phase, Technique, from_group
+
+
+@dataclass(frozen=True)
+class PartialFineTuning(Technique):
+    """Freeze the first layer groups, train the rest: `from_group` is the first that trains, negative counts from the head.
+
+    Formula: min over the weights of groups k.. and the head of L(task), groups ..k-1 frozen.
+    Source: Yosinski et al.: How transferable are features in deep neural networks?, arXiv:1411.1792.
+    When: between feature extraction and full fine-tuning, in data and in time.
+    When not: images or texts whose low-level form differs (sketches, X-rays): let the first groups train too.
+    """
+
+    from_group: int = -2
+
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        count = len(model.backbone.groups) - 1
+        if not -count <= self.from_group < count:
+            raise BadValue(
+                f"from_group={self.from_group} of 'partial-fine-tuning' is not a layer group of {model.backbone.name}, "
+                f"which has {count} below its head: use {-count} to {count - 1}. See: graft info {model.backbone.name}"
+            )
+        return [Phase("fine-tuning", epochs, from_group(self.from_group % count), **self.rates(model))]

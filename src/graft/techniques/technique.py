@@ -1,0 +1,128 @@
+"""The contract of a technique: hyper-parameters, a list of phases, and an objective."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar, Literal
+
+from torch import Tensor, nn
+
+from graft.backbones.backbone import Model
+from graft.base.records import Batch, Output
+from graft.tasks.task import Task
+
+Trainable = Callable[[str, int], bool]
+"""(name of a parameter of the network, index of its layer group; the head's is -1) -> does it train?"""
+
+
+def head_only(name: str, group: int) -> bool:
+    return group == -1
+
+
+def everything(name: str, group: int) -> bool:
+    return True
+
+
+def from_group(first: int) -> Trainable:
+    """All layer groups from `first` on, and the head."""
+    return lambda name, group: group == -1 or group >= first
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What trains, for how long, at which rates."""
+
+    name: str
+    epochs: float
+    trainable: Trainable
+    lr: float
+    head_lr: float
+    views: int | None = None
+    """How many augmented versions of an example are seen; None: a new one each epoch; 1: the plain one, always."""
+
+
+@dataclass(frozen=True)
+class Technique(ABC):
+    """The settings that every technique shares; a technique overrides defaults and adds its own.
+
+    `None` is "chosen from the model and the data": `epochs` by the budget, `lr` by the kind of network, `head_lr` ten
+    times `lr` for a fresh head. `layer_decay` multiplies the rate once for each layer group below the head (ULMFiT's
+    discriminative rates, arXiv:1801.06146); 1 is one rate for all.
+    """
+
+    streams: ClassVar[frozenset[str]] = frozenset({"labeled"})
+    pretrained: ClassVar[bool] = True
+
+    epochs: float | None = None
+    lr: float | None = None
+    head_lr: float | None = None
+    layer_decay: float = 1.0
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    weight_decay: float = 0.01
+    schedule: Literal["cosine", "one-cycle", "linear", "constant"] = "cosine"
+    warmup: float = 0.1
+    """The share of a phase over which the rate rises to its full value."""
+    batch_size: int | None = None
+    accumulate: int = 1
+    clip: float = 1.0
+    """The gradient norm above which gradients are scaled down; 0 never does."""
+    patience: int | None = None
+    """Stop a phase after so many epochs without a better validation loss; None runs it to its end."""
+
+    def objective(self, model: Model, task: Task) -> Objective:
+        """What is minimised. May change the model in place (adapters); called once, before `phases`."""
+        return Objective(model, task)
+
+    @abstractmethod
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        """The phases in order; `epochs` is this technique's whole budget, in passes over the training split."""
+
+    def rates(self, model: Model, body: float = 1.0, head: float = 10.0) -> dict[str, float]:
+        """The rates of a phase: the user's, else so many times the network's usual fine-tuning rate."""
+        usual = model.backbone.lr
+        return {"lr": self.lr or body * usual, "head_lr": self.head_lr or head * (self.lr or usual)}
+
+    @cached_property
+    def parts(self) -> tuple[Technique, ...]:
+        """The techniques that run in turn: itself, unless made by `then`."""
+        return (self,)
+
+    def then(self, other: Technique) -> Technique:
+        """Run this technique, then `other` on the model that comes out."""
+        from graft.techniques.combine import Then
+
+        return Then(self, other)
+
+    def __add__(self, other: Technique) -> Technique:
+        """Add the losses of `other` to those of this technique, in this technique's phases."""
+        from graft.techniques.combine import Sum
+
+        return Sum(self, other)
+
+
+class Objective(nn.Module):
+    """The model and what the technique adds; `forward` returns named losses whose sum is minimised."""
+
+    def __init__(self, model: Model, task: Task):
+        super().__init__()
+        self.model = model
+        self.task = task
+
+    def forward(self, batch: Batch, progress: float) -> dict[str, Tensor]:
+        """`progress` in [0, 1] is how far the phase has come."""
+        output = self.model(batch.inputs)
+        return {"task": self.task.loss(output, batch), **self.extra_losses(output, batch, progress)}
+
+    def extra_losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
+        """What most techniques override: losses beside the task's own."""
+        return {}
+
+    def after_step(self, progress: float) -> None:
+        """Called after each optimizer step (moving averages)."""
+
+    def finish(self) -> Model:
+        """The model as an ordinary network again: adapters merged, additions dropped."""
+        return self.model

@@ -1,0 +1,86 @@
+"""Where a training stands, in one safetensors file: tensors by name, the rest as JSON in its header. Never pickle."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from graft.base import files
+from graft.base.errors import FolderError
+
+
+@dataclass
+class Position:
+    """Where the training is: (part, phase) and the next step of that phase; what was measured so far."""
+
+    part: int = 0
+    phase: int = 0
+    step: int = 0
+    epochs_before: float = 0.0
+    steps_before: int = 0
+    train_seconds: float = 0.0
+    earlier_seconds: float = 0.0
+    """Wall time of the sittings before this one, where the run went on after a stop."""
+    examples: int = 0
+    pieces: int = 1
+    """Into how many pieces a batch is cut, since memory ran out."""
+    trainable: int = 0
+    """The most parameters that a phase trained."""
+    peak_memory_mb: float = 0.0
+    history: int = 0
+    """Lines of history.jsonl that belong to this position."""
+    stale: int = 0
+    best_loss: float | None = None
+    frozen_digest: str = ""
+    frozen: list[dict[str, Any]] = field(default_factory=list)
+    cache: dict[str, Any] = field(default_factory=lambda: {"used": False, "estimated_gain": 1.0, "bytes": 0})
+    warnings: list[str] = field(default_factory=list)
+    scaler: dict[str, Any] = field(default_factory=dict)
+
+
+def save(path: Path, position: Position, objective: nn.Module, optimizer: torch.optim.Optimizer, best: dict[str, Tensor]) -> None:
+    tensors = {f"model/{name}": tensor for name, tensor in objective.state_dict().items()}
+    tensors |= {f"best/{name}": tensor for name, tensor in best.items()}
+    for number, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{number}/{key}": torch.as_tensor(value) for key, value in state.items() if value is not None}
+    whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    header = {"position": json.dumps(asdict(position))}
+    files.write(path, lambda part: save_file(whole, part, metadata=header))
+
+
+def read_position(path: Path) -> Position | None:
+    """The position in the checkpoint; None where there is none; raises FolderError where it is broken."""
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            return Position(**json.loads(file.metadata()["position"]))
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise FolderError(f"The checkpoint {path} cannot be read: {error}. Delete it to start the run again.") from error
+
+
+def restore(path: Path, objective: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Load weights and optimizer state in place; returns the best weights so far (empty without early stopping)."""
+    tensors: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
+    with safe_open(path, "pt") as file:
+        for key in file.keys():  # noqa: SIM118 - safe_open is no dict
+            kind, name = key.split("/", 1)
+            tensors[kind][name] = file.get_tensor(key)
+    objective.load_state_dict(tensors["model"])
+    state = optimizer.state_dict()
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for key, tensor in tensors["optimizer"].items():
+        number, name = key.split("/", 1)
+        like = parameters[int(number)]
+        # In the parameter's own memory order (channels-last), in which the optimizer made it.
+        value = torch.empty_like(like, dtype=tensor.dtype).copy_(tensor) if tensor.shape == like.shape else tensor
+        state["state"].setdefault(int(number), {})[name] = value
+    optimizer.load_state_dict(state)
+    return tensors["best"]

@@ -1,0 +1,67 @@
+"""The only file that imports accelerate: device, precision, gradient scaling, several processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, GradientState
+from torch import Tensor, nn
+
+from graft.base import env
+from graft.base.errors import BadValue
+
+PRECISIONS = ("bf16", "fp16", "fp32")
+
+
+class Engine:
+    """One run's device and precision. Schedules are pure functions and are not prepared."""
+
+    def __init__(self, precision: str | None = None):
+        """`precision` None: what the hardware computes natively. Raises BadValue for one that it cannot."""
+        on = env.device()
+        self.precision = precision or env.native_precision(on)
+        if self.precision not in PRECISIONS or (self.precision == "fp16" and on == "cpu"):
+            raise BadValue(
+                f"The precision {self.precision!r} is not possible on {on}. Use one of: bf16, fp32" + ", fp16." * (on != "cpu")
+            )
+        AcceleratorState._reset_state(reset_partial_state=True)  # it is process-wide, and this is another run
+        GradientState._reset_state()
+        mixed = "no" if self.precision == "fp32" else self.precision
+        self._accelerator = Accelerator(mixed_precision=mixed, cpu=on == "cpu", step_scheduler_with_optimizer=False)
+        self.device = self._accelerator.device
+
+    def place(self, module: nn.Module) -> nn.Module:
+        """The module on the device, convolutions in the memory order that is quickest there."""
+        convolves = any(isinstance(m, nn.Conv2d) for m in module.modules())
+        return module.to(self.device, memory_format=torch.channels_last if convolves else torch.preserve_format)
+
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """The module as it is called in training: itself, or data-parallel over several processes."""
+        return self._accelerator.prepare_model(module) if self._accelerator.num_processes > 1 else module
+
+    def autocast(self) -> AbstractContextManager:
+        return self._accelerator.autocast()
+
+    def backward(self, loss: Tensor) -> None:
+        self._accelerator.backward(loss)
+
+    def clip(self, parameters: Iterable[Tensor], norm: float) -> None:
+        if norm > 0:
+            self._accelerator.clip_grad_norm_(list(parameters), norm)
+
+    def prepare_optimizer(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+        """The optimizer, its steps skipped where scaled fp16 gradients overflow."""
+        return self._accelerator.prepare_optimizer(optimizer) if self.precision == "fp16" else optimizer
+
+    @property
+    def scaler(self) -> dict[str, Any]:
+        return self._accelerator.scaler.state_dict() if self._accelerator.scaler else {}
+
+    @scaler.setter
+    def scaler(self, state: dict[str, Any]) -> None:
+        if state and self._accelerator.scaler:
+            self._accelerator.scaler.load_state_dict(state)

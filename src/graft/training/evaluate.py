@@ -1,0 +1,65 @@
+"""Logits of a split, and what they are worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graft.backbones.backbone import Model
+from graft.metrics.intervals import bootstrap
+from graft.tasks.task import Metric, Task
+from graft.training.engine import Engine
+from graft.training.feed import Feed
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Mean loss, scores (N, ...) and targets (N, ...) of a split, in the order of its samples."""
+
+    loss: float
+    scores: np.ndarray
+    targets: np.ndarray
+
+
+def evaluate(model: Model, feed: Feed, engine: Engine) -> Evaluation:
+    """Run the model in eval mode over the feed; its training mode is as before afterwards."""
+    outputs, loss = predict(model, feed, engine)
+    return Evaluation(loss, feed.task.scores(outputs), feed.task.targets(feed.samples))
+
+
+def predict(model: Model, feed: Feed, engine: Engine) -> tuple[Tensor, float]:
+    """Logits (N, ...) in the order of the samples, and their mean loss (nan where samples are unlabeled)."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    rows, logits, total = [], [], 0.0
+    with torch.inference_mode():
+        for batch in feed.stream(feed.plan(None)):
+            with engine.autocast():
+                output = model(batch.inputs)
+            loss = feed.task.loss(output, batch).item() if batch.target is not None else float("nan")
+            total += loss * len(batch)
+            rows.extend(batch.rows)
+            logits.append(output.logits.float().cpu())
+    for module, mode in modes.items():
+        module.training = mode
+    return in_order(torch.cat(logits), rows), total / len(rows)
+
+
+def in_order(values: Tensor, rows: list[int]) -> Tensor:
+    """`values` (N, ...), found in the order `rows`, in the order of the samples; an ordinary tensor."""
+    ordered = torch.empty(values.shape, dtype=values.dtype)
+    ordered[torch.tensor(rows)] = values
+    return ordered
+
+
+def intervals(task: Task, evaluation: Evaluation) -> dict[str, dict[str, float]]:
+    """Every metric of the task with its 95 % bootstrap interval over the examples."""
+    return {name: _interval(metric, evaluation) for name, metric in task.metrics.items()}
+
+
+def _interval(metric: Metric, evaluation: Evaluation) -> dict[str, float]:
+    value, low, high = bootstrap(metric, evaluation.scores, evaluation.targets)
+    return {"value": value, "low": low, "high": high}

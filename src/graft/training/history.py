@@ -1,0 +1,20 @@
+"""history.jsonl: a line an epoch, cut back to the checkpoint when a run goes on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from graft.base import files
+
+
+def cut(path: Path, lines: int) -> None:
+    """Keep the first `lines` lines: those behind them are trained again."""
+    if path.exists():
+        files.write_text(path, "".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[:lines]))
+
+
+def append(path: Path, row: dict[str, Any]) -> None:
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")

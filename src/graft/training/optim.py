@@ -1,0 +1,78 @@
+"""Parameter groups, optimizers, and schedules as pure functions of progress."""
+
+from __future__ import annotations
+
+from math import cos, pi
+
+import torch
+
+from graft.backbones.backbone import Model
+from graft.techniques.technique import Phase, Technique
+
+
+def trainable(model: Model, phase: Phase) -> list[str]:
+    """The names of the network's parameters that this phase trains."""
+    groups = model.group_indices()
+    return [name for name, _ in model.network.named_parameters() if phase.trainable(name, groups[name])]
+
+
+def freeze(model: Model, names: list[str]) -> None:
+    """Only `names` get gradients; every layer that none of them is in, and every frozen normalisation, is in eval mode."""
+    training = set(names)
+    groups = model.group_indices()
+    live = {groups[name] for name in names}
+    for name, parameter in model.network.named_parameters():
+        parameter.requires_grad_(name in training)
+    model.eval()
+    for path, module in model.network.named_modules():
+        own = [f"{path}.{name}" if path else name for name, _ in module.named_parameters(recurse=False)]
+        if own:
+            module.training = all(name in training for name in own)
+        elif not list(module.parameters()):  # dropout, activations: as the layers around them
+            module.training = _group_of_path(model, path) in live
+
+
+def _group_of_path(model: Model, path: str) -> int:
+    """The layer group that the module at `path` runs in; -1 is the head."""
+    groups = model.backbone.groups
+    for number, group in enumerate(groups):
+        if any(path == m or path.startswith(m + ".") for m in group.modules):
+            return -1 if number == len(groups) - 1 else number
+    return 0
+
+
+def make_optimizer(
+    model: Model, extra: list[torch.nn.Parameter], names: list[str], phase: Phase, technique: Technique
+) -> torch.optim.Optimizer:
+    """One parameter group for each pair of rate and decay; biases and normalisations are not decayed."""
+    index = model.group_indices()
+    depth = len(model.backbone.groups) - 1
+    rows: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+    for name in names:
+        parameter = model.network.get_parameter(name)
+        group = index[name]
+        rate = phase.head_lr if group == -1 else phase.lr * technique.layer_decay ** (depth - 1 - group)
+        rows.setdefault((rate, technique.weight_decay if parameter.ndim > 1 else 0.0), []).append(parameter)
+    if extra:
+        rows.setdefault((phase.head_lr, technique.weight_decay), []).extend(extra)
+    groups = [{"params": found, "lr": rate, "full_lr": rate, "weight_decay": decay} for (rate, decay), found in rows.items()]
+    if technique.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=phase.lr, momentum=0.9, nesterov=True)
+    return torch.optim.AdamW(groups, lr=phase.lr, fused=groups[0]["params"][0].device.type in ("cpu", "cuda"))
+
+
+def factor(schedule: str, progress: float, warmup: float) -> float:
+    """What the full rate is multiplied by at `progress` in [0, 1] of a phase."""
+    if schedule == "one-cycle":
+        warmup = max(warmup, 0.25)  # Smith, arXiv:1708.07120: a long rise is the point of it
+    if progress < warmup:
+        return progress / warmup
+    left = (1 - progress) / (1 - warmup) if warmup < 1 else 1.0
+    if schedule == "constant":
+        return 1.0
+    return left if schedule == "linear" else (1 - cos(pi * left)) / 2
+
+
+def set_rate(optimizer: torch.optim.Optimizer, scale: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = group["full_lr"] * scale

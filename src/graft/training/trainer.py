@@ -1,0 +1,320 @@
+"""One training, top to bottom: parts of the technique, their phases, epochs, steps; exact resume from a checkpoint.
+
+Nothing random is carried from step to step: order and augmentation depend on (seed, phase, epoch, row), dropout on a
+seed set at each step, the rate on progress. So weights, optimizer state and a step number are all there is to save.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from graft.backbones.backbone import Model
+from graft.base.errors import GraftError
+from graft.data.data import Data
+from graft.tasks.task import Task
+from graft.techniques.technique import Objective, Phase, Technique
+from graft.training import checkpoint, frozen, frozen_prefix, history, optim
+from graft.training.checkpoint import Position
+from graft.training.cost import Clock, PeakMemory
+from graft.training.engine import Engine
+from graft.training.evaluate import evaluate
+from graft.training.feed import Feed
+from graft.training.observers import Observer
+from graft.training.step import step
+
+CHECKPOINT_SECONDS = 30.0
+SHOW_SECONDS = 0.5
+EXAMPLES = 12_000
+"""The default budget: this many examples are trained on, within 4 to 12 epochs."""
+
+
+def default_epochs(examples: int) -> float:
+    """Passes over `examples` training examples when the user asks for none."""
+    return float(min(max(round(EXAMPLES / examples), 4), 12))
+
+
+def default_batch_size(examples: int) -> int:
+    """16 under 640 training examples, so that an epoch has some steps to learn in; else 32."""
+    return 16 if examples < 640 else 32
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a training needs beside model, task, technique and data; None is chosen from the data."""
+
+    seed: int = 0
+    epochs: float | None = None
+    batch_size: int | None = None
+
+
+@dataclass
+class Run:
+    """What one training carries along: what it works with, and where it stands."""
+
+    settings: Settings
+    engine: Engine
+    folder: Path
+    observer: Observer
+    train: Feed
+    val: Feed
+    position: Position
+    clock: Clock
+    memory: PeakMemory
+    started: float = field(default_factory=time.perf_counter)
+    saved: float = field(default_factory=time.perf_counter)
+
+    @property
+    def checkpoint(self) -> Path:
+        return checkpoint_path(self.folder)
+
+
+@dataclass
+class Stage:
+    """One phase at work: what is called, what is stepped, what is seen, and the best weights where it may stop early."""
+
+    technique: Technique
+    phase: Phase
+    objective: Objective
+    called: nn.Module
+    optimizer: torch.optim.Optimizer
+    train: Feed
+    val: Feed
+    steps: int
+    per_epoch: int
+    best: dict[str, Tensor] = field(default_factory=dict)
+    seconds_before: float = 0.0
+    steps_before: int = 0
+    losses: dict[str, Tensor] = field(default_factory=dict)
+    examples: int = 0
+    stopped: bool = False
+
+
+def checkpoint_path(folder: Path) -> Path:
+    """Where a run keeps its checkpoint."""
+    return folder / "checkpoints" / "last.safetensors"
+
+
+def train(
+    model: Model,
+    task: Task,
+    technique: Technique,
+    data: Data,
+    settings: Settings,
+    engine: Engine,
+    folder: Path,
+    observer: Observer,
+) -> tuple[Model, Position]:
+    """Train the model by the technique, going on from the checkpoint in the folder where there is one.
+
+    Returns the model, and where the training ended with all that was measured. Raises GraftError when the loss is no
+    number any more, or when memory does not hold a single example.
+    """
+    examples = len(data.splits["train"])
+    size = settings.batch_size or technique.batch_size or default_batch_size(examples)
+    feeds = [Feed(data.splits[split], task, model.backbone.preprocess, engine.device, size) for split in ("train", "val")]
+    saved = checkpoint.read_position(checkpoint_path(folder))
+    position = saved or Position()
+    history.cut(folder / "history.jsonl", position.history)
+    budget = settings.epochs or default_epochs(examples)
+    with PeakMemory(position.peak_memory_mb) as memory:
+        run = Run(settings, engine, folder, observer, *feeds, position, Clock(position.train_seconds), memory)
+        for number, part in enumerate(technique.parts):
+            torch.manual_seed(settings.seed + 7919 * number)
+            objective = part.objective(model, task)
+            engine.place(objective)
+            phases = part.phases(model, part.epochs or budget)
+            observer.phases([phase.name for phase in phases])
+            for k, phase in enumerate(phases):
+                if saved and (number, k) < (saved.part, saved.phase):
+                    continue  # trained before the checkpoint
+                position.part, position.phase = number, k
+                _train_phase(run, objective, part, phase, resumed=saved is not None)
+                saved = None
+            model = objective.finish()
+    position.train_seconds, position.peak_memory_mb = run.clock.seconds, memory.megabytes
+    return model, position
+
+
+def _train_phase(run: Run, objective: Objective, part: Technique, phase: Phase, resumed: bool) -> None:
+    stage = _begin(run, objective, part, phase, resumed)
+    while run.position.step < stage.steps and not stage.stopped:
+        _train_epoch(run, stage)
+        row = _report_epoch(run, stage)
+        _stop_early(run, stage, row["val"]["loss"])
+        if run.position.step < stage.steps:
+            _save_checkpoint(run, stage)
+    _end(run, stage)
+
+
+def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resumed: bool) -> Stage:
+    """Freeze, make the optimizer, record frozen features; restore weights and optimizer of a run that goes on."""
+    model, position = objective.model, run.position
+    names = optim.trainable(model, phase)
+    optim.freeze(model, names)
+    inside = {id(parameter) for parameter in model.network.parameters()}
+    added = [parameter for parameter in objective.parameters() if id(parameter) not in inside]
+    position.trainable = max(position.trainable, sum(p.numel() for p in objective.parameters() if p.requires_grad))
+    optimizer = run.engine.prepare_optimizer(optim.make_optimizer(model, added, names, phase, part))
+    best: dict[str, Tensor] = {}
+    if resumed:
+        best = checkpoint.restore(run.checkpoint, objective, optimizer)
+        run.engine.scaler = position.scaler
+    with run.clock.running():
+        train, val = _feeds(run, model, phase, names)
+    optim.freeze(model, names)  # recording leaves the model in eval mode
+    per_epoch = len(train.plan(None))
+    steps = max(1, round(phase.epochs * per_epoch))
+    stage = Stage(part, phase, objective, run.engine.wrap(objective), optimizer, train, val, steps, per_epoch, best)
+    stage.seconds_before, stage.steps_before = run.clock.seconds, position.step if resumed else 0
+    if not resumed:
+        position.step, position.best_loss, position.stale = 0, None, 0
+        position.frozen_digest = frozen.digest(model)[1]
+        _report_epoch(run, stage)
+    return stage
+
+
+def _feeds(run: Run, model: Model, phase: Phase, names: list[str]) -> tuple[Feed, Feed]:
+    """The feeds of this phase: of recorded features where everything before the head is frozen."""
+    plain = replace(run.train, views=phase.views)
+    if not frozen_prefix.applies(model, phase, names):
+        return plain, run.val
+    recorded = [frozen_prefix.record(model, feed, run.engine) for feed in (plain, run.val)]
+    if recorded[0] is None or recorded[1] is None:
+        run.observer.note(
+            f"{model.backbone.name}: the head alone does not give the model's logits; its features are not recorded."
+        )
+        return plain, run.val
+    size = sum(features.numel() * features.element_size() for features in recorded)
+    run.position.cache = {"used": True, "estimated_gain": round(phase.epochs, 1), "bytes": size}
+    return plain.with_features(recorded[0]), run.val.with_features(recorded[1])
+
+
+def _train_epoch(run: Run, stage: Stage) -> None:
+    """The steps from the position to the end of its epoch, or of the phase."""
+    position = run.position
+    epoch, done = divmod(position.step, stage.per_epoch)
+    seed = (run.settings.seed * 1009 + position.part * 101 + position.phase, epoch)
+    rows = list(islice(stage.train.plan(seed), done, done + stage.steps - position.step))
+    batches = stage.train.stream(rows, seed)
+    shown = time.perf_counter()
+    for _ in rows:
+        with run.clock.running():
+            batch = next(batches)
+            progress = (position.step + 0.5) / stage.steps
+            optim.set_rate(stage.optimizer, optim.factor(stage.technique.schedule, progress, stage.technique.warmup))
+            torch.manual_seed((run.settings.seed << 32) + (position.part << 28) + (position.phase << 24) + position.step)
+            pieces = max(position.pieces, stage.technique.accumulate)
+            losses, pieces = step(stage.called, stage.optimizer, run.engine, batch, progress, pieces, stage.technique.clip)
+            stage.objective.after_step(progress)
+        if pieces > max(position.pieces, stage.technique.accumulate):
+            _warn(
+                run,
+                f"Memory ran out: each batch of {len(batch)} is now computed in {pieces} pieces, with the same effective size.",
+            )
+            position.pieces = pieces
+        position.step += 1
+        position.examples += len(batch)
+        stage.examples += len(batch)
+        for name, loss in losses.items():
+            stage.losses[name] = stage.losses.get(name, 0.0) + loss * len(batch)
+        if time.perf_counter() - shown > SHOW_SECONDS:
+            _show(run, stage)
+            shown = time.perf_counter()
+        if position.step % stage.per_epoch:  # at the end of an epoch, after its evaluation
+            _save_checkpoint(run, stage)
+
+
+def _report_epoch(run: Run, stage: Stage) -> dict[str, Any]:
+    """Evaluate on validation, write the line of history, tell the observer; raises GraftError for a loss that is no number."""
+    position = run.position
+    losses = {name: float(total) / stage.examples for name, total in stage.losses.items()}
+    if not all(math.isfinite(value) for value in losses.values()):
+        raise GraftError(
+            f"The loss became {losses} in phase {stage.phase.name!r}. Lower the learning rate (lr=...), or use precision fp32."
+        )
+    found = evaluate(stage.objective.model, stage.val, run.engine)
+    name, metric = next(iter(stage.val.task.metrics.items()))
+    row = {
+        "phase": stage.phase.name,
+        "epoch": round(position.epochs_before + position.step / stage.per_epoch, 4),
+        "step": position.steps_before + position.step,
+        "train_seconds": round(run.clock.seconds, 3),
+        "lr": max(group["lr"] for group in stage.optimizer.param_groups),
+        "losses": losses,
+        "val": {"loss": found.loss, name: metric(found.scores, found.targets)},
+    }
+    history.append(run.folder / "history.jsonl", row)
+    position.history += 1
+    stage.losses, stage.examples = {}, 0
+    run.observer.epoch(row)
+    return row
+
+
+def _stop_early(run: Run, stage: Stage, loss: float) -> None:
+    """Keep the weights of the best validation loss, and stop after `patience` epochs without a better one."""
+    if stage.technique.patience is None:
+        return
+    position = run.position
+    if position.best_loss is None or loss < position.best_loss:
+        position.best_loss, position.stale = loss, 0
+        stage.best = {name: tensor.detach().clone() for name, tensor in stage.objective.state_dict().items()}
+        return
+    position.stale += 1
+    stage.stopped = position.stale >= stage.technique.patience
+
+
+def _end(run: Run, stage: Stage) -> None:
+    position = run.position
+    if stage.best:
+        stage.objective.load_state_dict(stage.best)
+    count, digest = frozen.digest(stage.objective.model)
+    position.frozen.append({"phase": stage.phase.name, "tensors": count, "unchanged": digest == position.frozen_digest})
+    position.steps_before += position.step
+    position.epochs_before += position.step / stage.per_epoch
+
+
+def _save_checkpoint(run: Run, stage: Stage) -> None:
+    """At most every CHECKPOINT_SECONDS: a run loses no more than that when it is killed."""
+    now = time.perf_counter()
+    if now - run.saved < CHECKPOINT_SECONDS:
+        return
+    here = replace(
+        run.position,
+        train_seconds=run.clock.seconds,
+        earlier_seconds=run.position.earlier_seconds + now - run.started,
+        peak_memory_mb=run.memory.megabytes,
+        scaler=run.engine.scaler,
+    )
+    checkpoint.save(run.checkpoint, here, stage.objective, stage.optimizer, stage.best)
+    run.saved = time.perf_counter()
+
+
+def _show(run: Run, stage: Stage) -> None:
+    """Tell the observer how far the phase has come."""
+    seconds, done = run.clock.seconds - stage.seconds_before, run.position.step - stage.steps_before
+    loss = sum(float(total) for total in stage.losses.values()) / stage.examples
+    rate = max(group["lr"] for group in stage.optimizer.param_groups)
+    pace = done / max(seconds, 1e-9)
+    size = len(stage.train.samples) / stage.per_epoch
+    run.observer.step(
+        stage.phase.name,
+        run.position.step,
+        stage.steps,
+        loss,
+        rate,
+        pace * size,
+        (stage.steps - run.position.step) / max(pace, 1e-9),
+    )
+
+
+def _warn(run: Run, message: str) -> None:
+    run.position.warnings.append(message)
+    run.observer.note(message)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from graft.metrics.classification import accuracy, auroc, macro_f1
+from graft.metrics.intervals import bootstrap
+
+
+def hits(share: float, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Predictions of which `share` are right."""
+    targets = np.zeros(size, int)
+    wrong = np.arange(size) >= round(share * size)
+    return np.stack([~wrong, wrong], axis=1).astype(float), targets
+
+
+def test_the_interval_of_a_proportion_is_the_binomial_one():
+    value, low, high = bootstrap(accuracy, *hits(0.8, 400))
+    half = 1.96 * np.sqrt(0.8 * 0.2 / 400)
+    assert value == 0.8
+    assert (low, high) == pytest.approx((0.8 - half, 0.8 + half), abs=0.006)
+
+
+def test_sums_and_plain_resampling_agree():
+    rng = np.random.default_rng(0)
+    targets = rng.integers(3, size=300)
+    scores = rng.dirichlet(np.ones(3), size=300) + np.eye(3)[targets] * 0.3
+    fast = bootstrap(macro_f1, scores, targets, resamples=2000)
+    plain = bootstrap(lambda s, t: macro_f1(s, t), scores, targets, resamples=2000)
+    assert fast == pytest.approx(plain, abs=0.01)
+
+
+def test_the_interval_covers_the_truth_nineteen_times_in_twenty():
+    rng = np.random.default_rng(0)
+    covered = 0
+    for trial in range(200):
+        right = rng.random(150) < 0.7
+        scores = np.stack([right, ~right], axis=1).astype(float)
+        _, low, high = bootstrap(accuracy, scores, np.zeros(150, int), resamples=300, seed=trial)
+        covered += low <= 0.7 <= high
+    assert 0.89 <= covered / 200 <= 0.99
+
+
+def test_the_seed_fixes_the_interval():
+    assert bootstrap(accuracy, *hits(0.7, 50), seed=3) == bootstrap(accuracy, *hits(0.7, 50), seed=3)
+    assert bootstrap(accuracy, *hits(0.7, 50), seed=3) != bootstrap(accuracy, *hits(0.7, 50), seed=4)
+
+
+def test_resamples_without_a_value_are_left_out():
+    scores = np.array([[0.1, 0.9], [0.6, 0.4], [0.7, 0.3], [0.8, 0.2]])
+    value, low, high = bootstrap(auroc, scores, np.array([1, 0, 0, 0]))
+    assert (value, low, high) == (1, 1, 1)
+    assert np.isnan(bootstrap(auroc, scores, np.zeros(4, int))).all()
+    assert np.isnan(bootstrap(accuracy, np.zeros((0, 2)), np.zeros(0, int))).all()
+
+
+def test_a_thousand_resamples_of_many_classes_are_quick():
+    rng = np.random.default_rng(0)
+    scores, targets = rng.random((5000, 100), dtype=np.float32), rng.integers(100, size=5000)
+    start = time.perf_counter()
+    bootstrap(macro_f1, scores, targets)
+    assert time.perf_counter() - start < 5
