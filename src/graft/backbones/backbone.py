@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from torch import Tensor, nn
 
@@ -45,6 +45,8 @@ class Backbone:
     token: Literal["first", "last"] | None = None
     """Which position is the features where a sequence (B, T, D) enters the head; None where a vector (B, D) does."""
     notes: list[str] = field(default_factory=list)
+    architecture: dict[str, Any] = field(default_factory=dict)
+    """What builds the network again, as JSON, where it does not know that itself."""
 
 
 class Source(Protocol):

@@ -12,6 +12,8 @@ from graft.backbones.backbone import LayerGroup, evaluating
 
 DOMINANT = 0.6
 """A group with at least this share of all layers says nothing about depth and is cut into its children."""
+STACK = 0.25
+"""So is one with at least this share that is, or directly holds, a list of like layers: T5's encoder and decoder."""
 
 
 @dataclass
@@ -64,7 +66,7 @@ def _run_order(network: nn.Module, inputs: dict[str, Tensor]) -> dict[str, int]:
 
 
 def _cut(network: nn.Module, head: tuple[str, ...], starts: dict[str, int]) -> list[_Piece]:
-    """The modules before the head, no dominant one left whole, in the order in which they run."""
+    """The modules before the head in the order in which they run, cut until none is too large."""
 
     def parts(path: str) -> list[str]:
         inside = [f"{path}.{name}" if path else name for name, _ in network.get_submodule(path).named_children()]
@@ -73,12 +75,20 @@ def _cut(network: nn.Module, head: tuple[str, ...], starts: dict[str, int]) -> l
     def layers(path: str) -> int:
         return sum(any(True for _ in m.parameters(recurse=False)) for m in network.get_submodule(path).modules())
 
+    def is_stack(path: str) -> bool:
+        module = network.get_submodule(path)
+        lists = [m for m in (module, *module.children()) if isinstance(m, nn.ModuleList)]
+        return any(len(items) > 1 and len({type(item) for item in items}) == 1 for items in lists)
+
+    def too_large(path: str) -> bool:
+        share = layers(path) / whole
+        return bool(parts(path)) and (share >= DOMINANT or (share >= STACK and is_stack(path)))
+
     pieces, whole = parts(""), layers("")
     while True:
         pieces.sort(key=lambda p: starts[p])
         holds_head = [p for p in pieces if any(h.startswith(f"{p}.") for h in head)]
-        dominant = [p for p in pieces if layers(p) >= DOMINANT * whole and parts(p)]
-        if not (split := holds_head or dominant):
+        if not (split := holds_head or [p for p in pieces if too_large(p)]):
             return [_Piece(starts[p], [p]) for p in pieces]
         pieces = [q for p in pieces for q in (parts(p) if p == split[0] else [p])]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,35 @@ def write(path: Path, fill: Callable[[Path], None]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fill(part)
-        with open(part, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        _flush(part)
+        part.replace(path)
     except OSError as error:
         raise FolderError(
             f"Cannot write {path}: {error.strerror or error}. Free some space or choose another folder with --out."
         ) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
+    """Let `fill` fill a temporary folder, then rename it to `path`, in place of what was there; raises FolderError."""
+    part, old = (path.with_name(f".{path.name}.{os.getpid()}.{word}") for word in ("part", "old"))
+    try:
+        part.mkdir(parents=True)
+        fill(part)
+        for file in part.rglob("*"):
+            if file.is_file():
+                _flush(file)
+        if path.exists():
+            path.replace(old)
+        part.replace(path)
+    except OSError as error:
+        raise FolderError(
+            f"Cannot write {path}: {error.strerror or error}. Free some space or choose another folder with --out."
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -45,6 +66,11 @@ def read_json(path: Path, what: str) -> Any:
         raise FolderError(f"{path.parent} is not {what}: it has no {path.name}.") from error
     except (OSError, ValueError) as error:
         raise FolderError(f"{path} of {what} cannot be read: {error}.") from error
+
+
+def _flush(path: Path) -> None:
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
 
 
 def sha256(path: Path) -> str:

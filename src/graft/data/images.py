@@ -33,9 +33,7 @@ def open_image(value: Any, name: str, at_least: int | None = None) -> Image.Imag
             Image.fromarray(_bytes_of(value, name)).convert("RGB") if value.shape[-1:] != (4,) else _array_on_white(value, name)
         )
     try:
-        image = value if isinstance(value, Image.Image) else Image.open(io.BytesIO(encoded(value, name)))
-        if at_least is not None:
-            image.draft(None, (at_least, at_least))
+        image = value if isinstance(value, Image.Image) else _opened(value, name, at_least)
         image.load()
         return _rgb(ImageOps.exif_transpose(image), name)
     except _PIL_ERRORS as error:
@@ -78,6 +76,13 @@ def thumbnail(value: Any, name: str, side: int = 128) -> str:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _opened(value: Any, name: str, at_least: int | None) -> Image.Image:
+    image = Image.open(io.BytesIO(encoded(value, name)))
+    if at_least is not None:
+        image.draft(None, (at_least, at_least))
+    return image
 
 
 def _reason(error: Exception) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any, Literal
 
 from graft.base.env import cores
@@ -14,7 +15,7 @@ from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.content import content_key
 from graft.data.data import Data
-from graft.data.fingerprints import Fingerprint, fingerprint, near_pairs
+from graft.data.fingerprints import Fingerprint, fingerprint, near_images, near_texts
 
 IMBALANCE = 10
 """The ratio of the largest to the smallest class above which it is reported."""
@@ -30,7 +31,7 @@ class Finding:
     severity: Literal["info", "warning", "error"]
     message: str
     samples: tuple[str, ...] = ()
-    """The ids of the samples it is about, as `split: id`... the ids alone where they say the split."""
+    """The ids of the samples it is about."""
 
 
 @dataclass(frozen=True)
@@ -157,8 +158,8 @@ def _sizes(seen: list[_Seen]) -> list[Finding]:
     found = [Finding("sizes", "info", f"{words}smallest {least[0]} x {least[1]}, largest {most[0]} x {most[1]}.")]
     small = sum(side < SMALL_SIDE for side in short)
     if small > len(short) / 2:
-        words = f"{small:,} of {len(short):,} images are smaller than {SMALL_SIDE} px: a pretrained network sees them enlarged to its own size"
-        found.append(Finding("small-images", "info", f"{words}, and little detail in them."))
+        words = f"{small:,} of {len(short):,} images are smaller than {SMALL_SIDE} px: a pretrained network sees them enlarged"
+        found.append(Finding("small-images", "info", f"{words} to its own input size, with little detail in them."))
     return found
 
 
@@ -182,7 +183,8 @@ def _duplicates(seen: list[_Seen]) -> list[Finding]:
         repeats = [s for same in _by(members, lambda s: s.key).values() for s in same[1:]]
         if repeats:
             share = len(repeats) / len(members)
-            words = f"{len(repeats):,} of {len(members):,} samples in {split} ({share:.1%}) repeat another one there: {_listed(_ids(repeats))}."
+            of = f"{len(repeats):,} of {len(members):,} samples in {split} ({share:.1%})"
+            words = f"{of} repeat another one there: {_listed(_ids(repeats))}."
             found.append(Finding("duplicates", "warning", words, _ids(repeats)))
     return found
 
@@ -190,26 +192,31 @@ def _duplicates(seen: list[_Seen]) -> list[Finding]:
 def _leaks(seen: list[_Seen]) -> list[Finding]:
     found = []
     members = _by(seen, lambda s: s.split)
-    known = [split for split in ("train", "val", "test") if split in members]
-    for i, one in enumerate(known):
-        for other in known[i + 1 :]:
-            keys = {s.key: s for s in reversed(members[one])}
-            same = [(keys[s.key], s) for s in members[other] if s.key in keys]
-            found += _leak("leak", f"of {other} are in {one} too", same, one, other)
-            exact = {id(s) for _, s in same}
-            rest = [s for s in members[other] if s.print and id(s) not in exact]
-            prints = [s for s in members[one] if s.print]
-            pairs = near_pairs([s.print for s in prints if s.print], [s.print for s in rest if s.print])
-            near = [(prints[a], rest[b]) for a, b in pairs]
-            found += _leak("near-leak", f"of {other} look nearly the same as one of {one}", near, one, other)
+    for one, other in combinations([split for split in ("train", "val", "test") if split in members], 2):
+        known = {s.key: s for s in reversed(members[one])}
+        same = [(known[s.key], s) for s in members[other] if s.key in known]
+        found += _leak("leak", f"of {other} {_verb(same)} in {one} too", same, one, other)
+        exact = {s.sample.id for _, s in same}
+        near = _near(members[one], [s for s in members[other] if s.sample.id not in exact])
+        found += _leak("near-leak", f"of {other} {_verb(near)} nearly the same as one of {one}", near, one, other)
     return found
+
+
+def _near(ones: list[_Seen], others: list[_Seen]) -> list[tuple[_Seen, _Seen]]:
+    """Pairs that are nearly the same, by their pictures or else by their texts."""
+    if any("image" in s.sample.roles for s in ones):
+        ones, others = ([s for s in side if s.print] for side in (ones, others))
+        pairs = near_images([s.print for s in ones if s.print], [s.print for s in others if s.print])
+    else:
+        pairs = near_texts(*([s.sample.roles.get("text", "") for s in side] for side in (ones, others)))
+    return [(ones[a], others[b]) for a, b in pairs]
 
 
 def _leak(kind: str, words: str, pairs: list[tuple[_Seen, _Seen]], one: str, other: str) -> list[Finding]:
     if not pairs:
         return []
     listed = _listed(f"{b.sample.id} = {a.sample.id}" for a, b in pairs)
-    advice = f"Scores on {other} are too good by as much; remove them from {one}."
+    advice = f"Scores on {other} may be too good for it; remove them from {one}."
     ids = tuple(s.sample.id for pair in pairs for s in pair)
     return [Finding(kind, "warning", f"{_n(pairs, 'sample')} {words}: {listed}. {advice}", ids)]
 
@@ -220,7 +227,7 @@ def _conflicts(seen: list[_Seen]) -> list[Finding]:
     if not torn:
         return []
     listed = _listed(" / ".join(f"{s.sample.id} is {'|'.join(_labels(s.sample))!r}" for s in group) for group in torn)
-    words = f"{_n(torn, 'sample')} that are there several times have different labels: {listed}."
+    words = f"Equal samples have different labels, in {_n(torn, 'case')}: {listed}."
     return [Finding("conflicting-labels", "warning", words, tuple(s.sample.id for group in torn for s in group))]
 
 
@@ -249,5 +256,9 @@ def _listed(items: Iterable[str], most: int = 5) -> str:
     return ", ".join(items[:most]) + (f" and {len(items) - most:,} more" if len(items) > most else "")
 
 
-def _n(items: Any, noun: str) -> str:
+def _verb(items: Sized) -> str:
+    return "is" if len(items) == 1 else "are"
+
+
+def _n(items: Sized, noun: str) -> str:
     return f"{len(items):,} {noun if len(items) == 1 else noun + ('es' if noun.endswith('s') else 's')}"

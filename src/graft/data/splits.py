@@ -147,17 +147,12 @@ def _goals(sizes: dict[str, int], few: set[str], share: float) -> dict[str, int]
 
 
 def _take(groups: list[list[int]], goal: int, rng: np.random.Generator) -> list[int]:
-    """Whole groups at random that together make up `goal`, or as near as whole groups allow, leaving one group."""
+    """Whole groups at random that together make up `goal`, or as near below it as whole groups allow; the smallest at least."""
     taken: list[int] = []
-    left = len(groups)
     for i in rng.permutation(len(groups)):
-        fits = len(taken) + len(groups[i]) <= goal
-        if fits and left > 1:
+        if len(taken) + len(groups[i]) <= goal:
             taken += groups[i]
-            left -= 1
-    if goal and not taken:
-        taken = min(groups, key=len)
-    return taken
+    return taken if taken or not goal else min(groups, key=len)
 
 
 def _first_of_each_class(samples: list[Sample], ask: Callable[[int], int], rng: np.random.Generator) -> list[Sample]:

@@ -12,39 +12,32 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 BINS = 15
 
+Weighted = Callable[[NDArray], NDArray]
+"""(R, N) how often each example counts in each of R resamples -> (R,) the metric on each."""
+
 
 @dataclass(frozen=True)
-class SumMetric:
-    """A metric that is a function of sums over the examples, so that resampling the examples is a matrix product.
-
-    `parts` gives (N, K) terms of each example; `value` maps their sums (..., K) to the metric (...).
-    """
+class Metric:
+    """A metric that is quick to recompute on resamples of the examples: `weigh` does what depends on the scores once."""
 
     name: str
-    parts: Callable[[NDArray, NDArray], NDArray]
-    value: Callable[[NDArray], NDArray]
+    weigh: Callable[[NDArray, NDArray], Weighted]
 
     def __call__(self, scores: NDArray, targets: NDArray) -> float:
-        return float(self.value(self.parts(scores, targets).sum(axis=0)))
+        return float(self.weigh(scores, targets)(np.ones((1, len(targets))))[0])
 
 
-def auroc(scores: NDArray, targets: NDArray) -> float:
-    """Area under the ROC curve: of the second class if there are two, else the mean over classes, each against the rest.
+def _of_sums(name: str, parts: Callable[[NDArray, NDArray], NDArray], value: Callable[[NDArray], NDArray]) -> Metric:
+    """The metric that is `value` (..., K) -> (...) of the sums over the examples of `parts` (N, K)."""
 
-    Classes without an example, or without a counter-example, are left out of the mean (Fawcett, 2006).
-    """
-    truth = _truth(scores, targets)
-    if targets.ndim == 1 and scores.shape[1] == 2:
-        scores, truth = scores[:, 1:], truth[:, 1:]
-    positives = truth.sum(axis=0)
-    negatives = len(truth) - positives
-    ranks = rankdata(scores, axis=0) if len(scores) else np.zeros(scores.shape)
-    above = (ranks * truth).sum(axis=0) - positives * (positives + 1) / 2
-    return float(_mean(_divide(above, positives * negatives)))
+    def weigh(scores: NDArray, targets: NDArray) -> Weighted:
+        terms = parts(scores, targets)
+        return lambda counts: value(counts @ terms)
+
+    return Metric(name, weigh)
 
 
 def per_class(scores: NDArray, targets: NDArray, classes: Sequence[str]) -> dict[str, dict[str, float | int]]:
@@ -122,6 +115,29 @@ def _squared_errors(scores: NDArray, targets: NDArray) -> NDArray:
     return np.stack([each, np.ones(len(each))], axis=1)
 
 
+def _ranking(scores: NDArray, targets: NDArray) -> Weighted:
+    truth = _truth(scores, targets) > 0
+    first = 1 if targets.ndim == 1 and scores.shape[1] == 2 else 0
+    areas = [_area(scores[:, c], truth[:, c]) for c in range(first, scores.shape[1])]
+    return lambda counts: _mean(np.stack([area(counts) for area in areas], axis=-1))
+
+
+def _area(scores: NDArray, truth: NDArray) -> Weighted:
+    """The share of pairs of a true and a false example, of which the true one has the higher score; a tie counts half."""
+    negatives = np.flatnonzero(~truth)
+    negatives = negatives[scores[negatives].argsort()]
+    below = np.searchsorted(scores[negatives], scores[truth], side="left")
+    not_above = np.searchsorted(scores[negatives], scores[truth], side="right")
+
+    def area(counts: NDArray) -> NDArray:
+        positive = counts[:, truth]
+        passed = np.pad(counts[:, negatives].cumsum(axis=1), ((0, 0), (1, 0)))
+        won = (positive * (passed[:, below] + passed[:, not_above])).sum(axis=1) / 2
+        return _divide(won, positive.sum(axis=1) * passed[:, -1])
+
+    return area
+
+
 def _ratio(sums: NDArray) -> NDArray:
     return _divide(sums[..., 0], sums[..., 1])
 
@@ -147,18 +163,25 @@ def _mean(values: NDArray) -> NDArray:
     return _divide(np.nansum(values, axis=-1), (~np.isnan(values)).sum(axis=-1))
 
 
-accuracy = SumMetric("accuracy", _hits, _ratio)
+accuracy = _of_sums("accuracy", _hits, _ratio)
 """The share of examples that are right; of several labels, all of them."""
 
-macro_f1 = SumMetric("macro_f1", _counts, _f1_of)
+macro_f1 = _of_sums("macro_f1", _counts, _f1_of)
 """The mean F1 over the classes that occur as a target or a prediction."""
 
-f1 = SumMetric("f1", _positive_counts, _f1_of)
+f1 = _of_sums("f1", _positive_counts, _f1_of)
 """F1 of the second of two classes; multi-label: over all labels together (micro); nan for more than two classes."""
 
-ece = SumMetric("ece", _calibration, _calibration_error)
+auroc = Metric("auroc", _ranking)
+"""Area under the ROC curve: of the second class if there are two, else the mean over classes, each against the rest.
+
+Classes without an example, or without a counter-example, are left out of the mean (Fawcett, 2006)."""
+
+ece = _of_sums("ece", _calibration, _calibration_error)
 """Expected calibration error over 15 equal bins of confidence (Guo et al., arXiv:1706.04599)."""
 
-brier = SumMetric("brier", _squared_errors, _ratio)
+brier = _of_sums("brier", _squared_errors, _ratio)
 """Half the squared distance of the probabilities from the truth (Brier, 1950, halved to lie in [0, 1]); multi-label: the
 mean squared error of a label."""
+
+METRICS = {metric.name: metric for metric in (accuracy, macro_f1, f1, auroc, ece, brier)}

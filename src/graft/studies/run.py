@@ -191,6 +191,7 @@ def _write_mistakes(path: Path, task: Task, samples: Sequence[Sample], found: Ev
 def _save_model(folder: Path, model: Model, task: Task, spec: RunSpec, val: Feed) -> None:
     rows = list(range(min(PROBES, len(val.samples))))
     batch = next(val.stream([rows]))
+    model.to("cpu", memory_format=torch.contiguous_format)  # safetensors holds no channels-last tensors
     extra = {"task": spec.task, "task_settings": task.settings(), "technique": spec.technique, "run": spec.hash}
     model_folder.save(model, folder, list(task.classes), extra, batch.inputs)
 

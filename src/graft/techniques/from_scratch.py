@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import nn
 
@@ -25,6 +25,7 @@ class FromScratch(Technique):
     pretrained: ClassVar[bool] = False
 
     weight_decay: float = 0.05
+    batch_norm: Literal["frozen", "updated"] = "updated"
 
     def objective(self, model: Model, task: Task) -> Objective:
         for module in model.network.modules():

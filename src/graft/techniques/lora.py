@@ -34,7 +34,10 @@ class Lora(Technique):
         if self.r < 1:
             raise BadValue(f"The 'r' parameter of 'lora' must be a whole number from 1 on. Got {self.r} instead.")
         targets = _targets(model)
-        config = LoraConfig(r=self.r, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules=targets)
+        transposed = any(_is_conv1d(model.network.get_submodule(path)) for path in targets)
+        config = LoraConfig(
+            r=self.r, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules=targets, fan_in_fan_out=transposed
+        )
         inject_adapter_in_model(config, model.network)
         return LoraObjective(model, task)
 
@@ -64,7 +67,7 @@ def _targets(model: Model) -> list[str]:
 
     def adaptable(path: str, module: nn.Module) -> bool:
         inside = any(path == h or path.startswith(h + ".") for h in head)
-        linear = isinstance(module, nn.Linear) or type(module).__name__ == "Conv1D"  # GPT-2's own linear layer
+        linear = isinstance(module, nn.Linear) or _is_conv1d(module)
         return not inside and (linear or (isinstance(module, nn.Conv2d) and module.groups == 1))
 
     found = [path for path, module in model.network.named_modules() if adaptable(path, module)]
@@ -73,3 +76,8 @@ def _targets(model: Model) -> list[str]:
             f"'lora' found no linear layer or ungrouped convolution in {model.backbone.name}. Use 'bitfit' or 'full-fine-tuning'."
         )
     return found
+
+
+def _is_conv1d(module: nn.Module) -> bool:
+    """GPT-2's own linear layer, its weight transposed; told by name, since transformers is not imported here."""
+    return type(module).__name__ == "Conv1D"

@@ -69,6 +69,8 @@ class Technique(ABC):
     accumulate: int = 1
     clip: float = 1.0
     """The gradient norm above which gradients are scaled down; 0 never does."""
+    batch_norm: Literal["frozen", "updated"] = "frozen"
+    """Whether batch-norm statistics stay the pretrained ones, or follow the (small) batches that are trained on."""
     patience: int | None = None
     """Stop a phase after so many epochs without a better validation loss; None runs it to its end."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import cos, pi
 
 import torch
+from torch import nn
 
 from graft.backbones.backbone import Model
 from graft.techniques.technique import Phase, Technique
@@ -16,8 +17,11 @@ def trainable(model: Model, phase: Phase) -> list[str]:
     return [name for name, _ in model.network.named_parameters() if phase.trainable(name, groups[name])]
 
 
-def freeze(model: Model, names: list[str]) -> None:
-    """Only `names` get gradients; every layer that none of them is in, and every frozen normalisation, is in eval mode."""
+def freeze(model: Model, names: list[str], batch_norm: str = "updated") -> None:
+    """Only `names` get gradients; every layer that none of them is in, and every frozen normalisation, is in eval mode.
+
+    `batch_norm` "frozen" keeps the statistics of every batch normalisation, whose scale and shift may train all the same.
+    """
     training = set(names)
     groups = model.group_indices()
     live = {groups[name] for name in names}
@@ -27,7 +31,8 @@ def freeze(model: Model, names: list[str]) -> None:
     for path, module in model.network.named_modules():
         own = [f"{path}.{name}" if path else name for name, _ in module.named_parameters(recurse=False)]
         if own:
-            module.training = all(name in training for name in own)
+            held = batch_norm == "frozen" and isinstance(module, nn.modules.batchnorm._BatchNorm)
+            module.training = all(name in training for name in own) and not held
         elif not list(module.parameters()):  # dropout, activations: as the layers around them
             module.training = _group_of_path(model, path) in live
 

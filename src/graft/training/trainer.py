@@ -158,7 +158,7 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
     """Freeze, make the optimizer, record frozen features; restore weights and optimizer of a run that goes on."""
     model, position = objective.model, run.position
     names = optim.trainable(model, phase)
-    optim.freeze(model, names)
+    optim.freeze(model, names, part.batch_norm)
     inside = {id(parameter) for parameter in model.network.parameters()}
     added = [parameter for parameter in objective.parameters() if id(parameter) not in inside]
     position.trainable = max(position.trainable, sum(p.numel() for p in objective.parameters() if p.requires_grad))
@@ -169,7 +169,7 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
         run.engine.scaler = position.scaler
     with run.clock.running():
         train, val = _feeds(run, model, phase, names)
-    optim.freeze(model, names)  # recording leaves the model in eval mode
+    optim.freeze(model, names, part.batch_norm)  # recording leaves the model in eval mode
     per_epoch = len(train.plan(None))
     steps = max(1, round(phase.epochs * per_epoch))
     stage = Stage(part, phase, objective, run.engine.wrap(objective), optimizer, train, val, steps, per_epoch, best)

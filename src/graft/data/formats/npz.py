@@ -80,8 +80,9 @@ def _archives(folder: Path) -> list[Path]:
 
 def _load(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        with open(path, "rb") as file:  # NumPy leaves its own open where the archive is broken
+            archive = np.load(file, allow_pickle=False)
+            return {name: archive[name] for name in archive.files} if hasattr(archive, "files") else {"x": archive}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         words = "it holds pickled objects, which can run code" if "allow_pickle" in str(error) else str(error)
         raise DataError(

@@ -1,0 +1,142 @@
+"""A trained model on disk: its library's own files, graft.json, and a few inputs with their outputs as proof."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from graft.backbones.backbone import Library, Model, evaluating
+from graft.backbones.preprocess import restored
+from graft.base import files, plugins
+from graft.base.errors import BackboneError, FolderError
+
+SCHEMA = 1
+TOLERANCE = 1e-4
+"""How far logits may be from those at saving: processors and library versions round differently, by far less."""
+CARD, PROBE = "graft.json", "probe.safetensors"
+
+
+def save(model: Model, folder: str | Path, classes: list[str], extra: dict[str, Any], probe_inputs: dict[str, Tensor]) -> None:
+    """Write the model whole or not at all, in place of what `folder` held.
+
+    `extra` is kept in graft.json and must hold `task`; its `task_settings` may say `multi_label`. `probe_inputs` (B, ...)
+    are kept with their logits. Raises FolderError where the folder cannot be written.
+    """
+    multi_label = bool(extra.get("task_settings", {}).get("multi_label", False))
+    try:
+        files.write_folder(Path(folder), lambda part: _fill(part, model, classes, extra, probe_inputs, multi_label))
+    except SafetensorError as error:  # how safetensors reports a full disk
+        raise FolderError(f"Cannot write {folder}: {error}. Free some space or choose another folder with --out.") from error
+
+
+def open_model(folder: str | Path) -> tuple[Model, dict[str, Any]]:
+    """The model in evaluation mode on the CPU, and what graft.json says.
+
+    Raises FolderError where the folder is not a model's, a file of it has changed, or the model does not give the
+    outputs it gave when it was saved.
+    """
+    folder = Path(folder)
+    card = _verified_card(folder)
+    library = plugins.load("source", card["source"])()
+    try:
+        backbone = library.open(str(folder), card["task"], len(card["classes"]), True)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise FolderError(f"The model in {folder} cannot be read by {card['source']}: {error}") from error
+    backbone.name, backbone.lr = card["name"], card["lr"]
+    backbone.preprocess = restored(backbone.preprocess, card["preprocess"])
+    model = Model(backbone).eval()
+    _prove(model, folder)
+    return model, card
+
+
+def library_of(folder: str) -> type[Library]:
+    """The source in whose form the folder is; raises BackboneError where there is none or no folder."""
+    path = Path(folder).expanduser()
+    if not path.is_dir():
+        raise BackboneError(f"There is no folder {folder!r}. Give the folder of a model that Graft, timm or transformers saved.")
+    sources = [plugins.load("source", name) for name in plugins.names("source")]
+    libraries = [source for source in sources if hasattr(source, "owns")]
+    try:
+        owners = [library for library in libraries if library().owns(str(path))]
+    except ValueError as error:
+        raise BackboneError(f"{path / 'config.json'} is not JSON: {error}. Use another copy of the folder.") from error
+    if owners:
+        return owners[0]
+    known = ", ".join(library.__name__.lower() for library in libraries)
+    raise BackboneError(f"{folder} holds no model: its config.json is missing or of none of these libraries: {known}.")
+
+
+def _fill(
+    part: Path, model: Model, classes: list[str], extra: dict[str, Any], inputs: dict[str, Tensor], multi_label: bool
+) -> None:
+    backbone = model.backbone
+    plugins.load("source", backbone.source)().save(backbone, str(part), classes, multi_label)
+    inputs = {name: tensor.detach().cpu() for name, tensor in inputs.items()}
+    probe = {f"inputs.{name}": tensor.contiguous() for name, tensor in inputs.items()} | {"logits": _logits(model, inputs)}
+    save_file(probe, part / PROBE)
+    card = {
+        "schema": SCHEMA,
+        "source": backbone.source,
+        "name": backbone.name,
+        "classes": list(classes),
+        "lr": backbone.lr,
+        "preprocess": backbone.preprocess.settings(),
+        **extra,
+        "files": {p.relative_to(part).as_posix(): files.sha256(p) for p in sorted(part.rglob("*")) if p.is_file()},
+    }
+    files.write_json(part / CARD, card | {"sha256": _digest(card)})
+
+
+def _logits(model: Model, inputs: dict[str, Tensor]) -> Tensor:
+    """(B, classes), computed on the CPU in float32."""
+    on_cpu = all(p.device.type == "cpu" and p.dtype == torch.float32 for p in model.parameters())
+    model = model if on_cpu else copy.deepcopy(model).cpu().float()
+    with evaluating(model), torch.no_grad():
+        return model(inputs).logits.float().contiguous()
+
+
+def _verified_card(folder: Path) -> dict[str, Any]:
+    card = files.read_json(folder / CARD, "a model folder of Graft")
+    if not isinstance(card, dict) or not {"schema", "source", "task", "classes", "files", "sha256"} <= set(card):
+        raise FolderError(f"{folder / CARD} is not that of a model folder: it lacks entries that every one has.")
+    if card["schema"] > SCHEMA:
+        raise FolderError(
+            f"{folder} was saved by a newer Graft (schema {card['schema']}; this one reads {SCHEMA}). Update graft-learn."
+        )
+    if card["sha256"] != _digest(card):
+        raise FolderError(f"{folder / CARD} has changed since the model was saved. Use another copy of the folder.")
+    for name, digest in card["files"].items():
+        if not (folder / name).is_file():
+            raise FolderError(f"{folder / name} is missing. Use another copy of the folder.")
+        if files.sha256(folder / name) != digest:
+            raise FolderError(f"{folder / name} has changed since the model was saved. Use another copy of the folder.")
+    return card
+
+
+def _digest(card: dict[str, Any]) -> str:
+    """The SHA-256 of everything in graft.json but itself."""
+    rest = {key: value for key, value in card.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _prove(model: Model, folder: Path) -> None:
+    try:
+        probe = load_file(folder / PROBE)
+    except (OSError, SafetensorError) as error:
+        raise FolderError(f"{folder / PROBE} cannot be read: {error}.") from error
+    expected = probe.pop("logits")
+    logits = _logits(model, {name.removeprefix("inputs."): tensor for name, tensor in probe.items()})
+    apart = (logits - expected).abs().max().item() if logits.shape == expected.shape else float("inf")
+    if not apart <= TOLERANCE:
+        raise FolderError(
+            f"The model in {folder} no longer gives the outputs it was saved with: they are {apart:.2g} apart, and "
+            f"{TOLERANCE:g} is allowed. Use the library versions it was saved with."
+        )

@@ -1,0 +1,50 @@
+"""From a name to a backbone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graft.backbones.backbone import Backbone
+from graft.base import plugins
+from graft.base.errors import BackboneError, UnknownName
+
+DEFAULTS = {"image": "wheel:efficientnet-lite0", "text": "wheel:minilm-l6"}
+
+
+def load_backbone(spec: str, task: str, classes: int | None = None, pretrained: bool = True) -> Backbone:
+    """The backbone that `spec` names: `source:name`, the alias of a built-in one, or the path of a model folder.
+
+    Its head has `classes` outputs, or as many as it was made with. `pretrained=False` is the same architecture with
+    weights drawn from torch's global random state. Raises UnknownName, and BackboneError where it cannot be had.
+    """
+    source, name = resolve(spec)
+    return plugins.load("source", source)().load(name, task, classes, pretrained)
+
+
+def default_backbone(modality: str) -> str:
+    """The built-in backbone for `image` or `text`."""
+    return DEFAULTS[modality]
+
+
+def resolve(spec: str) -> tuple[str, str]:
+    """The source and the name in it; raises UnknownName, or BackboneError for the path of a folder that is not there."""
+    source, colon, name = spec.partition(":")
+    if colon and name and source in plugins.names("source"):
+        return source, name
+    if spec in plugins.load("source", "wheel")().names():
+        return "wheel", spec
+    if Path(spec).expanduser().is_dir():
+        return "local", spec
+    if spec.startswith((".", "/", "~", "\\")):
+        raise BackboneError(
+            f"There is no folder {spec!r}. Give the folder of a saved model, or a name: see 'graft list backbones'."
+        )
+    raise UnknownName.of("backbone", spec, _known(), see="graft list backbones")
+
+
+def _known() -> list[str]:
+    aliases = plugins.load("source", "wheel")().names()
+    return [
+        *aliases,
+        *(f"{source}:{name}" for source in plugins.names("source") for name in plugins.load("source", source)().names()),
+    ]

@@ -1,0 +1,92 @@
+"""Sentence encoders: the features are the mean of the token states, and yet the saved folder is plain BERT."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+RESIDUAL = 2.0**20
+"""So much larger than the states is their mean made that adding them is lost in the rounding of the normalisation."""
+TANH = 2.0**-12
+"""So small are the features made that tanh leaves them as they are; a power of two, so that it is undone exactly."""
+MARK = "graft_mean_pooling_layer"
+"""The key in config.json that says that the last layer is the one `as_bert_layer` added."""
+
+
+class MeanPooler(nn.Module):
+    """In place of BERT's pooler: hidden states (B, T, D) to the mean over unmasked tokens, standardised over D.
+
+    Computed in float32 whatever the precision around it. Source: Reimers and Gurevych, arXiv:1908.10084.
+    """
+
+    def __init__(self, eps: float):
+        super().__init__()
+        self.eps = eps
+        self._mask: Tensor | None = None
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        mask, self._mask = self._mask, None
+        with torch.autocast(hidden.device.type, enabled=False):
+            hidden = hidden.float()
+            weight = hidden.new_ones(hidden.shape[:2]) if mask is None else mask.to(hidden)
+            mean = (hidden * weight[..., None]).sum(1) / weight.sum(1, keepdim=True).clamp(min=1)
+            return nn.functional.layer_norm(mean, mean.shape[-1:], eps=self.eps)
+
+    def take_mask(self, encoder: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+        """A forward pre-hook of the encoder: keeps the attention mask (B, T) for this forward."""
+        self._mask = args[1] if len(args) > 1 else kwargs.get("attention_mask")
+
+
+def install(network: nn.Module) -> None:
+    """Give a `BertFor...` network the mean pooler. Its hook is a bound method, so it follows a deep copy."""
+    pooler = MeanPooler(network.config.layer_norm_eps)
+    network.bert.pooler = pooler
+    network.bert.register_forward_pre_hook(pooler.take_mask, with_kwargs=True)
+
+
+def installed(network: nn.Module) -> bool:
+    return isinstance(getattr(getattr(network, "bert", None), "pooler", None), MeanPooler)
+
+
+def as_bert_layer(network: nn.Module) -> nn.Module:
+    """A copy that is plain BERT: one more layer computes the mean, and the pooler passes it on.
+
+    In that layer every query and key is zero, so attention is uniform over the unmasked tokens; values are the states
+    themselves. The mean is scaled up until the residual vanishes in the normalisation; the feed-forward part is zero.
+    """
+    from transformers.models.bert.modeling_bert import BertLayer, BertPooler
+
+    bert = copy.deepcopy(network)
+    bert.bert._forward_pre_hooks.clear()
+    bert.bert._forward_pre_hooks_with_kwargs.clear()
+    config, encoder, like = bert.config, bert.bert.encoder, bert.classifier.weight
+    with torch.random.fork_rng():  # new layers draw weights, and saving must not change what is drawn next
+        layer, pooler = BertLayer(config, layer_idx=len(encoder.layer)).to(like), BertPooler(config).to(like)
+    with torch.no_grad():
+        for parameter in (*layer.parameters(), *pooler.parameters()):
+            parameter.zero_()
+        nn.init.eye_(layer.attention.self.value.weight)
+        nn.init.eye_(layer.attention.output.dense.weight).mul_(RESIDUAL)
+        nn.init.ones_(layer.attention.output.LayerNorm.weight)
+        nn.init.ones_(layer.output.LayerNorm.weight)
+        nn.init.eye_(pooler.dense.weight).mul_(TANH)
+        bert.classifier.weight.div_(TANH)
+    encoder.layer.append(layer)
+    bert.bert.pooler = pooler
+    config.num_hidden_layers += 1
+    setattr(config, MARK, True)
+    return bert.eval()
+
+
+def from_bert_layer(network: nn.Module) -> None:
+    """Undo `as_bert_layer` in place, exactly."""
+    config = network.config
+    del network.bert.encoder.layer[-1]
+    config.num_hidden_layers -= 1
+    delattr(config, MARK)
+    with torch.no_grad():
+        network.classifier.weight.mul_(TANH)
+    install(network)

@@ -1,0 +1,107 @@
+"""Networks of a few thousand parameters that need no download: for tests, and to try a command in a second."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graft.backbones.backbone import Backbone
+from graft.base import plugins
+from graft.base.errors import BackboneError, UnknownName
+
+LR = 1e-3
+"""Weights that were never trained need larger steps than pretrained ones."""
+
+IMAGE: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "cnn": ("timm", "test_resnet", {"size": 32}),
+    "efficientnet": ("timm", "test_efficientnet", {"size": 32}),
+    "mobilenet": ("timm", "mobilenetv3_small_050", {"size": 32}),
+    "vgg": ("timm", "vgg11", {"size": 32, "mlp_ratio": 1 / 64}),
+    "vit": ("timm", "test_vit", {"size": 32, "img_size": 32}),
+    "convnext": ("timm", "test_convnext", {"size": 32}),
+    "swin": (
+        "timm",
+        "swin_tiny_patch4_window7_224",
+        {"size": 32, "img_size": 32, "embed_dim": 16, "depths": (2, 2), "num_heads": (1, 2), "window_size": 4},
+    ),
+    "torchvision": ("torchvision", "mobilenet_v3_small", {"size": 32, "width_mult": 0.25}),
+}
+"""Name -> the library source, its name there, its settings."""
+
+_BERT = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
+TEXT: dict[str, dict[str, Any]] = {
+    "bert": {"model_type": "bert", **_BERT},
+    "roberta": {"model_type": "roberta", **_BERT},
+    "electra": {"model_type": "electra", "embedding_size": 32, **_BERT},
+    "distilbert": {"model_type": "distilbert", "dim": 32, "n_layers": 3, "n_heads": 2, "hidden_dim": 64},
+    "xlnet": {"model_type": "xlnet", "d_model": 32, "n_layer": 3, "n_head": 2, "d_inner": 64},
+    "gpt2": {"model_type": "gpt2", "n_embd": 32, "n_layer": 3, "n_head": 2, "n_positions": 130},
+    "llama": {"model_type": "llama", "num_key_value_heads": 2, **_BERT},
+    "t5": {"model_type": "t5", "d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2},
+}
+"""Name -> the settings of its config in transformers."""
+
+WITHOUT_SEGMENTS = ("roberta", "distilbert", "gpt2", "llama", "t5")
+LEFT_PADDED = ("xlnet",)
+WITHOUT_MARKS = ("gpt2", "llama")
+"""Their tokenizers mark neither the beginning nor the end of a text."""
+LONGEST = 128
+
+
+class Tiny:
+    """Small random networks that need no download, for tests: `tiny:cnn`, `tiny:bert`.
+
+    `pretrained=True` gives the same random weights each time, False others from the global random state.
+    """
+
+    def names(self) -> list[str]:
+        return sorted([*IMAGE, *TEXT])
+
+    def load(self, name: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
+        import torch
+
+        if name not in self.names():
+            raise UnknownName.of("tiny network", name, self.names(), see="graft list backbones")
+        if name not in self.tiny(task):
+            raise BackboneError(f"'tiny:{name}' is not made for {task}. These are: {', '.join(self.tiny(task)) or 'none'}.")
+        with torch.random.fork_rng(enabled=pretrained):
+            if pretrained:
+                torch.manual_seed(0)
+            backbone = self._image(name, classes) if name in IMAGE else self._text(name, task, classes)
+        backbone.name, backbone.lr = f"tiny:{name}", LR
+        return backbone
+
+    def tiny(self, task: str) -> list[str]:
+        return list(IMAGE) if task.startswith("image-") else list(TEXT) if task.startswith("text-") else []
+
+    def _image(self, name: str, classes: int | None) -> Backbone:
+        source, architecture, settings = IMAGE[name]
+        return plugins.load("source", source)().create(architecture, classes, **settings)
+
+    def _text(self, name: str, task: str, classes: int | None) -> Backbone:
+        tokenizer = _tokenizer(name)
+        positions = {} if name in ("xlnet", "t5", "gpt2", "distilbert") else {"max_position_embeddings": LONGEST + 4}
+        ids = {f"{mark}_token_id": getattr(tokenizer, f"{mark}_token_id") for mark in ("pad", "bos", "eos")}
+        settings = {**TEXT[name], **positions, **ids, "vocab_size": len(tokenizer), "decoder_start_token_id": ids["pad_token_id"]}
+        return plugins.load("source", "transformers")().create(settings, tokenizer, task, classes)
+
+
+def _tokenizer(name: str) -> Any:
+    """Characters for tokens, with the marks and the padding of the network's kind."""
+    import string
+
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    marks = {"pad_token": "[PAD]", "unk_token": "[UNK]", "bos_token": "[BOS]", "eos_token": "[EOS]"}
+    vocabulary = [*marks.values(), *string.ascii_lowercase, *string.digits, *string.punctuation]
+    tokenizer = Tokenizer(models.WordPiece({token: i for i, token in enumerate(vocabulary)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.BertPreTokenizer(), pre_tokenizers.Split("", "isolated")])
+    if name not in WITHOUT_MARKS:
+        ids = [("[BOS]", vocabulary.index("[BOS]")), ("[EOS]", vocabulary.index("[EOS]"))]
+        tokenizer.post_processor = processors.TemplateProcessing(single="[BOS] $A [EOS]", special_tokens=ids)
+    inputs = ["input_ids", *([] if name in WITHOUT_SEGMENTS else ["token_type_ids"]), "attention_mask"]
+    side = "left" if name in LEFT_PADDED else "right"
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_input_names=inputs, padding_side=side, model_max_length=LONGEST, **marks
+    )

@@ -1,0 +1,117 @@
+"""Networks of the torchvision library, their weights from its own host."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+from graft.backbones import layer_groups, learning_rate
+from graft.backbones.backbone import Backbone
+from graft.backbones.hub import answers, unreachable
+from graft.backbones.preprocess import ImagePreprocess
+from graft.base import files
+from graft.base.errors import UnknownName
+
+UNFIT = ("googlenet", "inception_v3", "squeezenet1_0", "squeezenet1_1")
+"""Their heads are convolutions, or they return several outputs in training."""
+
+
+class Torchvision:
+    """Image networks of torchvision: `torchvision:resnet18`, with the weights it calls DEFAULT."""
+
+    def names(self) -> list[str]:
+        from torchvision import models
+
+        return [name for name in models.list_models(module=models) if name not in UNFIT]
+
+    def load(self, name: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
+        """Raises UnknownName, and BackboneError where weights are asked for that cannot be had."""
+        if name not in self.names():
+            raise UnknownName.of("torchvision network", name, self.names(), see="torchvision.models.list_models()")
+        return self.create(name, classes, _downloaded(name) if pretrained else None)
+
+    def tiny(self, task: str) -> list[str]:
+        return ["shufflenet_v2_x0_5"] if task.startswith("image-") else []
+
+    def create(
+        self, name: str, classes: int | None, weights: dict | None = None, size: int | None = None, **settings: Any
+    ) -> Backbone:
+        """The network `name`, built with torchvision's own `settings`; `weights` is a state dict of it.
+
+        A head of another number of classes is left out of `weights`; `size` is another input size than its usual one.
+        """
+        from torchvision import models
+
+        given = {} if classes is None else {"num_classes": classes}
+        network = models.get_model(name, weights=None, **given, **settings).eval()
+        head, last = _last_linear(network)
+        if weights is not None:
+            fits = weights[f"{head}.weight"].shape == last.weight.shape
+            own = {k: v for k, v in network.state_dict().items() if k.startswith(f"{head}.")}
+            network.load_state_dict(weights if fits else weights | own)
+        preprocess = _preprocess(name, network, size)
+        groups = layer_groups.find(network, (head,), preprocess.example())
+        lr = learning_rate.usual(network, "image", last.in_features, None)
+        architecture = {"architecture": name, "arguments": settings, "num_classes": last.out_features}
+        spec = f"torchvision:{name}"
+        return Backbone(spec, "torchvision", network, "vector", (head,), groups, preprocess, lr, architecture=architecture)
+
+    def save(self, backbone: Backbone, folder: str, classes: list[str], multi_label: bool) -> None:
+        """`config.json` with the arguments of `torchvision.models.get_model`, and the state dict in safetensors."""
+        from safetensors.torch import save_file
+
+        config = {"library": "torchvision", **backbone.architecture, "classes": list(classes)}
+        files.write_json(Path(folder, "config.json"), config | {"preprocess": backbone.preprocess.settings()})
+        weights = {name: tensor.contiguous() for name, tensor in backbone.network.state_dict().items()}
+        save_file(weights, Path(folder, "model.safetensors"))
+
+    def owns(self, folder: str) -> bool:
+        config = Path(folder, "config.json")
+        return config.is_file() and json.loads(config.read_text(encoding="utf-8")).get("library") == "torchvision"
+
+    def open(self, folder: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
+        from safetensors.torch import load_file
+
+        config = files.read_json(Path(folder, "config.json"), "a torchvision folder")
+        weights = load_file(Path(folder, "model.safetensors")) if pretrained else None
+        size = config["preprocess"]["size"]
+        return self.create(config["architecture"], classes or config["num_classes"], weights, size, **config["arguments"])
+
+
+def _downloaded(name: str) -> dict:
+    """The state dict of the DEFAULT weights, from torch's cache or torchvision's host; raises BackboneError."""
+    import torch
+    from torchvision import models
+
+    weights = models.get_model_weights(name).DEFAULT
+    cached = Path(torch.hub.get_dir(), "checkpoints", Path(weights.url).name)
+    host = "/".join(weights.url.split("/")[:3])
+    if not cached.exists() and not answers(host):
+        raise unreachable(f"torchvision:{name}", host, OSError(), offline=True)
+    try:
+        return weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    except OSError as error:
+        raise unreachable(f"torchvision:{name}", host, error, offline=False) from error
+
+
+def _last_linear(network: Any) -> tuple[str, Any]:
+    from torch import nn
+
+    return [(path, module) for path, module in network.named_modules() if isinstance(module, nn.Linear)][-1]
+
+
+def _preprocess(name: str, network: Any, size: int | None) -> ImagePreprocess:
+    """What the DEFAULT weights were made for."""
+    from torchvision import models
+
+    usual = models.get_model_weights(name).DEFAULT.transforms()
+    return ImagePreprocess(
+        size=size or usual.crop_size[0],
+        mean=tuple(usual.mean),
+        std=tuple(usual.std),
+        interpolation=usual.interpolation.value,
+        crop=min(1.0, usual.crop_size[0] / usual.resize_size[0]),
+        input_name=next(iter(inspect.signature(network.forward).parameters)),
+    )

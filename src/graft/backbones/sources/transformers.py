@@ -1,0 +1,177 @@
+"""Networks of the transformers library, their weights from the Hugging Face hub."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from graft.backbones import layer_groups, learning_rate, mean_pooling
+from graft.backbones.backbone import Backbone, evaluating
+from graft.backbones.hub import hub
+from graft.backbones.preprocess import TextPreprocess
+from graft.backbones.quiet import quiet
+from graft.base import files
+from graft.base.errors import BackboneError, UnknownName
+
+LONGEST = 256
+"""Tokens of a text that are read by default."""
+POOLING = Path("1_Pooling", "config.json")
+"""Where sentence-transformers says how token states become a sentence's vector."""
+
+
+class Transformers:
+    """Text networks of transformers, by their name on the hub: `transformers:distilbert/distilbert-base-uncased`."""
+
+    def names(self) -> list[str]:
+        """Well-known ones; `load` takes any name on the hub."""
+        return [
+            "distilbert/distilbert-base-uncased",
+            "google-bert/bert-base-uncased",
+            "FacebookAI/roberta-base",
+            "google/electra-small-discriminator",
+            "microsoft/deberta-v3-base",
+            "openai-community/gpt2",
+            "sentence-transformers/all-MiniLM-L6-v2",
+            "xlnet/xlnet-base-cased",
+        ]
+
+    def load(self, name: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
+        """Raises BackboneError where the network cannot be had, UnknownName for a task transformers does not know."""
+        try:
+            with hub(f"transformers:{name}"):
+                return self.open(name, task, classes, pretrained)
+        except (ValueError, ImportError) as error:  # a kind that needs code from the hub, or another package
+            raise BackboneError(f"transformers cannot open {name!r}: {str(error).strip().splitlines()[0]}") from error
+
+    def tiny(self, task: str) -> list[str]:
+        return []
+
+    def create(self, settings: dict[str, Any], tokenizer: Any, task: str, classes: int | None) -> Backbone:
+        """A network with random weights: `settings` are those of its config, with its `model_type`."""
+        from transformers import AutoConfig
+
+        config = AutoConfig.for_model(**settings)
+        return self._wrap(f"transformers:{config.model_type}", None, config, tokenizer, task, classes, mean_pooled=False)
+
+    def save(self, backbone: Backbone, folder: str, classes: list[str], multi_label: bool) -> None:
+        """transformers' own folder, tokenizer included: `pipeline(TASK, model=FOLDER)` opens it."""
+        network, pooled = backbone.network, mean_pooling.installed(backbone.network)
+        config = network.config
+        config.id2label, config.label2id = dict(enumerate(classes)), {name: i for i, name in enumerate(classes)}
+        config.problem_type = "multi_label_classification" if multi_label else "single_label_classification"
+        with quiet():
+            (mean_pooling.as_bert_layer(network) if pooled else network).save_pretrained(folder)
+            backbone.preprocess.tokenizer.save_pretrained(folder)
+        if pooled:
+            files.write_json(Path(folder, POOLING), {"pooling_mode_mean_tokens": True})
+
+    def owns(self, folder: str) -> bool:
+        config = Path(folder, "config.json")
+        return config.is_file() and "model_type" in json.loads(config.read_text(encoding="utf-8"))
+
+    def open(self, folder: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
+        from transformers import AutoConfig, AutoTokenizer
+
+        with quiet():
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            pooled = config.model_type == "bert" and _mean_pooled(folder)
+            weights = folder if pretrained else None
+            return self._wrap(f"transformers:{folder}", weights, config, tokenizer, task, classes, pooled)
+
+    def _wrap(
+        self, spec: str, weights: str | None, config: Any, tokenizer: Any, task: str, classes: int | None, mean_pooled: bool
+    ) -> Backbone:
+        if tokenizer.pad_token is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        if config.pad_token_id is None:
+            config.pad_token_id = tokenizer.pad_token_id
+        if classes is not None and classes != config.num_labels:
+            config.num_labels = classes
+        preprocess = TextPreprocess(tokenizer, min(tokenizer.model_max_length, _positions(config), LONGEST))
+        tokenizer.model_max_length = preprocess.max_length  # so that a pipeline cuts a text where this preprocessing does
+        with quiet():
+            network = _network(spec, task, config, weights)
+        if getattr(config, mean_pooling.MARK, False):
+            mean_pooling.from_bert_layer(network)
+        elif mean_pooled:
+            mean_pooling.install(network)
+        example = preprocess.example()
+        head = _head(network, example)
+        token, width = _features(network, head, example)
+        groups = layer_groups.find(network, head, example)
+        lr = learning_rate.usual(network, "text", width, token)
+        return Backbone(spec, "transformers", network, "vector", head, groups, preprocess, lr, token)
+
+
+def _network(spec: str, task: str, config: Any, weights: str | None) -> Any:
+    """The network that transformers' own pipelines use for the task, in evaluation mode."""
+    import torch
+    from transformers.pipelines import SUPPORTED_TASKS, TASK_ALIASES
+
+    known = SUPPORTED_TASKS.get(TASK_ALIASES.get(task, task))
+    if known is None:
+        raise UnknownName.of("task of transformers", task, SUPPORTED_TASKS)
+    fitting = [auto for auto in known["pt"] if type(config) in auto._model_mapping]
+    if not fitting:
+        raise BackboneError(f"{spec} is of the kind {config.model_type!r}, which transformers has not made for {task}.")
+    if weights is None:
+        return fitting[0].from_config(config).eval()
+    return fitting[0].from_pretrained(weights, config=config, dtype=torch.float32, ignore_mismatched_sizes=True).eval()
+
+
+def _mean_pooled(folder: str) -> bool:
+    from transformers.utils import cached_file
+
+    quietly = {"_raise_exceptions_for_missing_entries": False, "_raise_exceptions_for_connection_errors": False}
+    found = cached_file(folder, POOLING.as_posix(), **quietly)
+    return found is not None and json.loads(Path(found).read_text(encoding="utf-8")).get("pooling_mode_mean_tokens", False)
+
+
+def _positions(config: Any) -> int:
+    """How many tokens the network has positions for; RoBERTa's kind counts them from behind the padding's number."""
+    positions = getattr(config, "max_position_embeddings", None)
+    if positions is None or positions <= 0:  # positions relative to each other: any length
+        return LONGEST
+    return positions - config.pad_token_id - 1 if "roberta" in config.model_type else positions
+
+
+def _head(network: Any, example: dict) -> tuple[str, ...]:
+    """The modules beside the base network, in the order in which they run."""
+    import torch
+
+    base, ran = network.base_model, []
+    beside = [(path, module) for path, module in network.named_children() if module is not base]
+    hooks = [m.register_forward_pre_hook(lambda module, args, path=path: ran.append(path)) for path, m in beside]
+    with torch.no_grad():
+        network(**example)
+    for hook in hooks:
+        hook.remove()
+    return tuple(dict.fromkeys(ran))
+
+
+def _features(network: Any, head: tuple[str, ...], example: dict) -> tuple[Literal["first", "last"] | None, int]:
+    """Which position of a sequence entering the head counts, seen by where the logits' gradient is; and the width."""
+    import torch
+
+    entered = []
+
+    def watch(module: Any, args: tuple) -> tuple:
+        entered.append(args[0].detach().requires_grad_())
+        return (entered[0], *args[1:])
+
+    hook = network.get_submodule(head[0]).register_forward_pre_hook(watch)
+    with evaluating(network), torch.enable_grad():
+        logits = network(**example).logits
+    hook.remove()
+    width = entered[0].shape[-1]
+    if entered[0].dim() != 3 or logits.dim() != 2:
+        return None, width
+    (gradient,) = torch.autograd.grad(logits.square().sum(), entered[0])
+    counts = gradient.abs().sum(2) > 0
+    if (counts.sum(1) != 1).any():
+        raise BackboneError(
+            f"The head of {type(network).__name__} reads several positions of a sequence, which Graft cannot record."
+        )
+    return ("first" if counts[:, 0].all() else "last"), width

@@ -1,0 +1,206 @@
+"""How a training and its outcome look in a terminal. Progress goes to stderr, answers to stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import typer
+
+from graft.training.observers import Observer
+
+
+def observer(quiet: bool) -> Watcher:
+    """A live display in a terminal, a line an epoch elsewhere, nothing when quiet."""
+    if quiet:
+        return Watcher()
+    return Live() if sys.stderr.isatty() else Plain()
+
+
+class Watcher(Observer):
+    """Remembers the folder of the run that is going on, to name it when it is stopped."""
+
+    folder = ""
+
+    def start(self, run: str, spec: dict[str, Any]) -> None:
+        self.folder = run
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+class Plain(Watcher):
+    """One line an epoch or a run of a study, for files and pipes."""
+
+    def start(self, run: str, spec: dict[str, Any]) -> None:
+        super().start(run, spec)
+        self._say(_opening(run, spec))
+
+    def phases(self, names: list[str]) -> None:
+        self._say("phases: " + ", ".join(names))
+
+    def epoch(self, row: dict[str, Any]) -> None:
+        self._say(epoch_line(row))
+
+    def note(self, message: str) -> None:
+        self._say(f"note: {message}")
+
+    def study_event(self, done: int, total: int, name: str, state: str, message: str) -> None:
+        self._say(f"[{done}/{total}] {name}: {state}, {message}")
+
+    def _say(self, line: str) -> None:
+        typer.echo(line, err=True)
+
+
+class Live(Watcher):
+    """A progress bar with loss, rate of learning, examples a second and time left; epochs and runs stay above it."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed}/{task.total}"),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[detail]}", style="dim"),
+            console=Console(stderr=True, highlight=False),
+            transient=True,
+        )
+        self._bar: Any = None
+        self._progress.start()
+
+    def start(self, run: str, spec: dict[str, Any]) -> None:
+        super().start(run, spec)
+        self._say(_opening(run, spec), "bold")
+
+    def phases(self, names: list[str]) -> None:
+        self._show(names[0], 0, 1, "reading the first batch")
+
+    def step(
+        self, phase: str, done: int, total: int, loss: float, lr: float, samples_per_second: float, seconds_left: float
+    ) -> None:
+        detail = f"loss {loss:.3f}  lr {lr:.1e}  {samples_per_second:.0f}/s  {duration(seconds_left)} left"
+        self._show(phase, done, total, detail)
+
+    def epoch(self, row: dict[str, Any]) -> None:
+        self._say(epoch_line(row))
+
+    def note(self, message: str) -> None:
+        self._say(f"note: {message}", "yellow")
+
+    def study_event(self, done: int, total: int, name: str, state: str, message: str) -> None:
+        self._say(f"{_MARKS.get(state, '·')} {name}  {message}", "red" if state == "failed" else "")
+        self._show("runs", done, total, "")
+
+    def close(self) -> None:
+        self._progress.stop()
+
+    def _show(self, what: str, done: int, total: int, detail: str) -> None:
+        if self._bar is None:
+            self._bar = self._progress.add_task(what, total=total, detail=detail)
+        self._progress.update(self._bar, description=what, completed=done, total=total, detail=detail)
+
+    def _say(self, line: str, style: str = "") -> None:
+        self._progress.console.print(line, style=style or None, markup=False)
+
+
+_MARKS = {"finished": "✓", "failed": "✗", "skipped": "·"}
+
+
+def _opening(run: str, spec: dict[str, Any]) -> str:
+    return f"{spec['technique']} of {spec['backbone']}, seed {spec['seed']}, into {run}"
+
+
+def epoch_line(row: Mapping[str, Any]) -> str:
+    """One line of history.jsonl for a person."""
+    words = [f"{row['phase']}, epoch {row['epoch']:g}:"]
+    words += [f"{name} loss {value:.3f}" for name, value in row["losses"].items()]
+    words += [f"validation {name} {value:.3f}" for name, value in row["val"].items() if name in ("loss", *list(row["val"])[1:2])]
+    return "  ".join([*words, duration(row["train_seconds"])])
+
+
+def duration(seconds: float) -> str:
+    """`8 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(count: float) -> str:
+    """A number of bytes in the unit that suits it."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1024 or unit == "GB":
+            return f"{count:.0f} {unit}" if unit in ("B", "kB") else f"{count:.1f} {unit}"
+        count /= 1024
+    raise AssertionError("unreachable")
+
+
+def answer_json(value: Any) -> None:
+    """JSON on stdout."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def names(rows: Sequence[tuple[str, str]], indent: str = "") -> None:
+    """Two aligned columns on stdout: a name and what it is."""
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, what in rows:
+        typer.echo(f"{indent}{name:<{width}}  {what}".rstrip())
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
+    """A table on stdout; the first column is text, the others are numbers."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for i, name in enumerate(header):
+        shown.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
+    for row in rows:
+        shown.add_row(*row)
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
+    console.print(shown)
+
+
+def interval(found: Mapping[str, float]) -> str:
+    """`0.941 [0.902, 0.974]`."""
+    return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+
+
+def result(folder: str, found: Mapping[str, Any]) -> None:
+    """The outcome of one run."""
+    primary, cost, frozen = found["primary_metric"], found["cost"], found["frozen"]
+    counts = ", ".join(f"{count} {split}" for split, count in found["data"]["counts"].items())
+    typer.echo(f"\n{found['technique']} of {found['backbone']} on {counts}")
+    test = [[name, interval(value)] for name, value in found["metrics"]["test"].items()]
+    table(["on the test split", "with its 95 % interval"], test)
+    for name, metrics in found["baseline"].items():
+        typer.echo(f"trivial baseline {name}: {primary} {interval(metrics[primary])}")
+    typer.echo(
+        f"training took {duration(cost['train_seconds'])}; "
+        f"{cost['trainable_parameters']:,} of {cost['total_parameters']:,} parameters trained; model of {cost['model_mb']:.1f} MB"
+    )
+    if frozen["tensors"]:
+        kept = "unchanged, by their hashes" if frozen["unchanged"] else "CHANGED: do not trust this run"
+        typer.echo(f"{frozen['tensors']} frozen tensors: {kept}")
+    for warning in found["warnings"]:
+        typer.echo(f"note: {warning}")
+    typer.echo(f"\nrun: {folder}\nnext: graft predict {folder} INPUT")
+
+
+class Clock:
+    """Seconds since it was made, in words."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def __str__(self) -> str:
+        return duration(time.monotonic() - self._start)

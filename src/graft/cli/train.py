@@ -1,0 +1,208 @@
+"""The verbs that look at data and train on them: check, fit, compare, resume."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from graft.cli import options as o
+
+
+def check(
+    data: o.DataPath,
+    task: o.TaskName = None,
+    format: o.Format = None,
+    columns: o.Columns = None,
+    header: o.Header = None,
+    delimiter: o.Delimiter = None,
+    label_separator: o.LabelSeparator = None,
+    as_json: o.Json = False,
+) -> None:
+    """Look at data before training on them: counts, classes, unreadable files, duplicates, leaks.
+
+    Exits with 1 where something was found that stops a training.
+    """
+    from graft import api
+    from graft.cli import show
+
+    found = api.load_data(data, task=task, **_reading(format, columns, header, delimiter, label_separator))
+    findings = api.check(found)
+    counts = {split: len(samples) for split, samples in found.splits.items()}
+    kind = api.find_task(found, task)
+    if as_json:
+        summary = {"path": found.path, "format": found.format, "task": kind, "classes": found.classes, "counts": counts}
+        show.answer_json({**summary, "findings": [asdict(finding) for finding in findings]})
+    else:
+        typer.echo(f"{found.path}: {found.format}, for {kind}")
+        typer.echo(", ".join(f"{count} {split}" for split, count in counts.items()) + f"; {len(found.classes)} classes")
+        for finding in findings:
+            typer.echo(f"{finding.severity + ':':<9}{finding.message}")
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+def fit(
+    data: o.DataPath,
+    technique: o.TechniqueName = "lp-ft",
+    backbone: o.BackboneName = None,
+    task: o.TaskName = None,
+    seed: o.Seed = 0,
+    epochs: o.Epochs = None,
+    batch_size: o.BatchSize = None,
+    precision: o.Precision = None,
+    weighted: o.Weighted = False,
+    fraction: o.Fraction = 1.0,
+    shots: o.Shots = None,
+    format: o.Format = None,
+    columns: o.Columns = None,
+    header: o.Header = None,
+    delimiter: o.Delimiter = None,
+    label_separator: o.LabelSeparator = None,
+    out: o.Out = None,
+    quiet: o.Quiet = False,
+    as_json: o.Json = False,
+) -> None:
+    """Adapt a pretrained backbone to DATA by one technique."""
+    from graft import api
+
+    with watched(quiet) as observer:
+        run = api.fit(
+            data,
+            backbone,
+            technique,
+            task=task,
+            seed=seed,
+            epochs=epochs,
+            batch_size=batch_size,
+            precision=precision,
+            weighted=weighted,
+            fraction=fraction,
+            shots=shots,
+            out=out,
+            observer=observer,
+            **_reading(format, columns, header, delimiter, label_separator),
+        )
+    _show_run(run, as_json)
+
+
+def compare(
+    data: o.DataPath,
+    technique: o.Techniques = None,
+    backbone: o.Backbones = None,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many seeds; one never yields a verdict.")] = 3,
+    fractions: Annotated[str, typer.Option("--fractions", help="Shares of the training split, as 0.1,0.3,1.")] = "1",
+    task: o.TaskName = None,
+    epochs: o.Epochs = None,
+    batch_size: o.BatchSize = None,
+    precision: o.Precision = None,
+    weighted: o.Weighted = False,
+    shots: o.Shots = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Runs at a time.")] = None,
+    format: o.Format = None,
+    columns: o.Columns = None,
+    header: o.Header = None,
+    delimiter: o.Delimiter = None,
+    label_separator: o.LabelSeparator = None,
+    out: o.Out = None,
+    quiet: o.Quiet = False,
+    as_json: o.Json = False,
+) -> None:
+    """Compare techniques with a from-scratch control and trivial baselines, and say whether transfer helped.
+
+    Run again, it goes on where it was stopped.
+    """
+    from graft import api
+
+    with watched(quiet, "Run the same command again to go on: finished runs are kept.") as observer:
+        study = api.compare(
+            data,
+            technique,
+            backbone,
+            seeds=seeds,
+            fractions=o.fractions(fractions),
+            shots=shots,
+            epochs=epochs,
+            task=task,
+            batch_size=batch_size,
+            precision=precision,
+            weighted=weighted,
+            jobs=jobs,
+            out=out,
+            command=shlex.join(["graft", *sys.argv[1:]]),
+            observer=observer,
+            **_reading(format, columns, header, delimiter, label_separator),
+        )
+    show_study(study, as_json)
+
+
+def resume(
+    folder: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run or a study that was stopped.")],
+    quiet: o.Quiet = False,
+    as_json: o.Json = False,
+) -> None:
+    """Go on with a stopped run, to the same weights as if it had not been stopped; or with a stopped study."""
+    from graft import api
+
+    with watched(quiet) as observer:
+        if (Path(folder) / "study.json").exists():
+            study = api.resume_study(folder, observer)
+            run = None
+        else:
+            run = api.resume(folder, observer)
+    if run is None:
+        show_study(study, as_json)
+    else:
+        _show_run(run, as_json)
+
+
+@contextmanager
+def watched(quiet: bool, when_stopped: str = "") -> Iterator[Any]:
+    """An observer for the terminal; Ctrl-C ends it with one line that says how to go on."""
+    from graft.cli import show
+
+    observer = show.observer(quiet)
+    try:
+        yield observer
+    except KeyboardInterrupt as stop:
+        observer.close()
+        go_on = f"The run is in {observer.folder}. Go on with: graft resume {shlex.quote(observer.folder)}" if observer.folder else ""
+        typer.echo(f"\nStopped. {when_stopped or go_on}".rstrip(), err=True)
+        raise typer.Exit(130) from stop
+    finally:
+        observer.close()
+
+
+def show_study(study: Any, as_json: bool) -> None:
+    """The leaderboard, the verdict and where the page is."""
+    from graft.cli import show
+
+    if as_json:
+        show.answer_json({"folder": study.folder, "report": study.report, "verdict": asdict(study.verdict), "rows": study.rows})
+        return
+    show.leaderboard(study)
+    typer.echo(f"\nreport: {study.report}")
+
+
+def _show_run(run: Any, as_json: bool) -> None:
+    from graft.cli import show
+
+    if as_json:
+        show.answer_json({"folder": run.folder, **run.result})
+    else:
+        show.result(str(run.folder), run.result)
+
+
+def _reading(
+    format: str | None, columns: list[str] | None, header: bool | None, delimiter: str | None, label_separator: str | None
+) -> dict[str, Any]:
+    """How the data are to be read, as far as the user said so."""
+    return o.given(
+        format=format, columns=o.columns(columns), header=header, delimiter=delimiter, label_separator=label_separator
+    )

@@ -1,0 +1,1 @@
+"""What a study shows: statistics, the verdict in words, tables, figures, the page."""

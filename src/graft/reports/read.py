@@ -1,0 +1,160 @@
+"""A study folder, or the folder of a single run, read into records; nothing is trained and nothing is run again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from graft.base import files
+from graft.base.errors import FolderError
+from graft.metrics.classification import METRICS, Weighted
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's folder. `result` is there when `state` is `finished`."""
+
+    folder: Path
+    state: str
+    message: str
+    spec: dict[str, Any]
+    result: dict[str, Any] | None
+    history: list[dict[str, Any]]
+
+    def asked(self, key: str) -> Any:
+        return self.spec.get(key)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A trivial predictor, learnt from `fraction` of the training split that `seed` drew; `predictions` may be absent."""
+
+    name: str
+    fraction: float
+    seed: int | None
+    metrics: dict[str, dict[str, float]]
+    seconds: float | None
+    predictions: Path | None
+
+
+@dataclass(frozen=True)
+class Study:
+    """What the report shows. `compares` is False for the folder of a single run."""
+
+    folder: Path
+    about: dict[str, Any]
+    runs: list[Run]
+    baselines: list[Baseline]
+    findings: list[dict[str, Any]]
+    compares: bool
+
+    @property
+    def finished(self) -> list[Run]:
+        return [run for run in self.runs if run.result]
+
+    @property
+    def metric(self) -> str:
+        """The primary metric, "accuracy" while no run has finished."""
+        return self.finished[0].result["primary_metric"] if self.finished else "accuracy"
+
+
+def read(folder: Path) -> Study:
+    """The study or the run in `folder`; raises FolderError where it is neither."""
+    if (folder / "study.json").exists():
+        return _read_study(folder)
+    if (folder / "spec.json").exists():
+        return _read_single(folder)
+    raise FolderError(f"{folder} is neither a study nor a run: it has no study.json and no spec.json. Name the folder that --out gave.")
+
+
+def read_mistakes(run: Run) -> list[dict[str, Any]]:
+    return _lines(run.folder / "mistakes.jsonl")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The test predictions of a run or baseline: ids (N,), scores (N, C), targets (N,) or (N, C) for several labels."""
+
+    ids: list[str]
+    scores: NDArray
+    targets: NDArray
+
+    def weighted(self, metric: str) -> Weighted:
+        """`metric` on resamples of the examples."""
+        return METRICS[metric].weigh(self.scores, self.targets)
+
+
+def read_predictions(path: Path, classes: Sequence[str]) -> Predictions:
+    """The rows of the test split, sorted by id; raises FolderError where they cannot be read or do not fit the classes."""
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise FolderError(f"{path} cannot be read: {error}. Delete the run's folder and run the comparison again.") from error
+    table = table[table["split"] == "test"].sort_values("id", kind="stable")
+    number = {name: i for i, name in enumerate(classes)}
+    several = len(table) > 0 and not isinstance(table["target"].iloc[0], str)
+    targets = np.zeros((len(table), len(classes)), int)
+    for row, label in enumerate(table["target"]):
+        for name in label if several else [label]:
+            if name not in number:
+                raise FolderError(f"{path} has the label {name!r}, which is not one of the classes {', '.join(classes)}.")
+            targets[row, number[name]] = 1
+    scores = np.array(table["probabilities"].tolist(), float).reshape(len(table), -1)
+    if len(table) and scores.shape[1] != len(classes):
+        raise FolderError(f"{path} has {scores.shape[1]} probabilities an example, but there are {len(classes)} classes.")
+    return Predictions(table["id"].tolist(), scores, targets if several else targets.argmax(axis=1))
+
+
+def _read_study(folder: Path) -> Study:
+    about = files.read_json(folder / "study.json", "a study")
+    names = about.get("runs") or sorted(path.name for path in (folder / "runs").glob("*"))
+    runs = [_read_run(folder / "runs" / name) for name in names]
+    rows = files.read_json(folder / "baselines.json", "a study") if (folder / "baselines.json").exists() else []
+    return Study(folder, about, runs, [_read_baseline(folder, row) for row in rows], _findings(folder), compares=True)
+
+
+def _read_single(folder: Path) -> Study:
+    run = _read_run(folder)
+    found = (run.result or {}).get("baseline", {})
+    baselines = [Baseline(name, run.asked("fraction") or 1.0, run.asked("seed"), metrics, None, None) for name, metrics in found.items()]
+    return Study(folder, run.spec, [run], baselines, _findings(folder), compares=False)
+
+
+def _read_run(folder: Path) -> Run:
+    """A run in whatever state; one that has not begun has an empty spec."""
+    spec = files.read_json(folder / "spec.json", "a run") if (folder / "spec.json").exists() else {}
+    status = files.read_json(folder / "status.json", "a run") if (folder / "status.json").exists() else {}
+    result = files.read_json(folder / "result.json", "a run") if (folder / "result.json").exists() else None
+    state = "finished" if result else status.get("state", "not started")
+    if state == "finished" and not result:
+        state = "interrupted"
+    return Run(folder, state, status.get("message") or "", spec, result, _lines(folder / "history.jsonl"))
+
+
+def _read_baseline(folder: Path, row: dict[str, Any]) -> Baseline:
+    file = folder / "baselines" / row["predictions"] if row.get("predictions") else None
+    fraction = row.get("fraction", 1.0)
+    there = file if file and file.exists() else None
+    return Baseline(row["baseline"], fraction, row.get("seed"), row["metrics"]["test"], row.get("seconds"), there)
+
+
+def _findings(folder: Path) -> list[dict[str, Any]]:
+    return files.read_json(folder / "findings.json", "a study") if (folder / "findings.json").exists() else []
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """JSON lines; the last one may be torn where the process was killed, and is then left out."""
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows

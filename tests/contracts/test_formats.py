@@ -1,0 +1,160 @@
+"""What every data format must do: give back what it wrote, and know its own files best."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import graft.data.formats
+from graft.base import plugins
+from graft.base.errors import DataError
+from graft.base.records import Sample
+from graft.data.data import Data
+from graft.data.format import ReadOptions
+from graft.data.images import open_image
+from graft.data.load import read
+
+FORMATS = plugins.names("format")
+
+
+def tiny_texts() -> Data:
+    words = {"train": 6, "val": 4, "test": 4}
+    return Data({split: [_text(split, i, ("spam", "häm")[i % 2]) for i in range(n)] for split, n in words.items()})
+
+
+def tiny_unsplit() -> Data:
+    return Data({"all": [_text("all", i, ("spam", "häm", "egg and bacon")[i % 3]) for i in range(9)]})
+
+
+def tiny_several_labels() -> Data:
+    labels = (("sports", "politics"), ("sports",), ("arts", "politics"), ("arts",))
+    return Data({split: [_text(split, i, labels[i % 4]) for i in range(8)] for split in ("train", "test")})
+
+
+def tiny_images() -> Data:
+    rng = np.random.default_rng(0)
+    return Data(
+        {
+            split: [
+                Sample(f"{split}:{i}", {"image": rng.integers(0, 256, (5, 7, 3), dtype=np.uint8), "label": ("ant", "bee")[i % 2]})
+                for i in range(6)
+            ]
+            for split in ("train", "test")
+        }
+    )
+
+
+def _text(split: str, i: int, label: str | tuple[str, ...]) -> Sample:
+    said = (
+        'says "hello", twice',
+        "naïve café — ok",
+        "one; two | three",
+        "日本語の文です",
+        "it's 5 o'clock",
+        "a text \u2028 in two parts",
+    )[i % 6]
+    return Sample(f"{split}:{i}", {"text": f"{split} number {i} {said}", "label": label})
+
+
+TINY = {"texts": tiny_texts, "unsplit": tiny_unsplit, "several-labels": tiny_several_labels, "images": tiny_images}
+
+
+def check_format(name: str, folder: Path) -> list[str]:
+    """Assert the contract for the format `name`, and tell which of the tiny data sets it can hold."""
+    held = []
+    for kind, make in TINY.items():
+        data, path = make(), folder / "an öd folder" / kind
+        try:
+            plugins.load("format", name)().write_tiny(data, path)
+        except DataError:
+            continue
+        held.append(kind)
+        sure = {other: plugins.load("format", other)().sniff(path) for other in plugins.names("format")}
+        assert max(sure, key=sure.get) == name and list(sure.values()).count(sure[name]) == 1, f"{kind}: {sure}"
+        separator = "|" if kind == "several-labels" else None
+        found = read(path, label_separator=separator)
+        assert found.format == name and found.path == str(path)
+        assert _content(found) == _content(data), kind
+        ids = [s.id for samples in found.splits.values() for s in samples]
+        assert len(set(ids)) == len(ids), "two samples have the same id"
+        assert _content(read(path, label_separator=separator)) == _content(found)
+    return held
+
+
+def _content(data: Data) -> dict[str, list[tuple]]:
+    return {split: sorted(map(_values, samples)) for split, samples in data.splits.items()}
+
+
+def _values(sample: Sample) -> tuple:
+    label = sample.roles["label"]
+    value = sample.roles["text"] if "text" in sample.roles else np.asarray(open_image(sample.roles["image"], sample.id)).tobytes()
+    return value, tuple(sorted(label)) if isinstance(label, tuple) else label
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_gives_back_what_it_wrote_and_knows_its_own_files(name: str, tmp_path: Path) -> None:
+    assert check_format(name, tmp_path), "the format could hold none of the tiny data sets"
+
+
+def test_some_format_holds_each_kind_of_data(tmp_path: Path) -> None:
+    held = {kind for name in FORMATS for kind in check_format(name, tmp_path / name)}
+    assert held == set(TINY)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_does_not_claim_what_it_cannot_read(name: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "program.exe").write_bytes(b"MZ\0\0")
+    format = plugins.load("format", name)()
+    assert format.sniff(tmp_path / "empty") == 0
+    assert format.sniff(tmp_path / "program.exe") == 0
+    assert format.sniff(tmp_path / "missing") == 0
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_unreadable_content_is_a_data_error(name: str, tmp_path: Path) -> None:
+    format = plugins.load("format", name)()
+    for suffix in (".csv", ".tsv", ".jsonl", ".parquet", ".npz", ".png", ".txt"):
+        file = tmp_path / f"broken{suffix}"
+        file.write_bytes(b"\x93\0\xff\xfe broken \0\0")
+        if format.sniff(file):
+            with pytest.raises(DataError):
+                format.read(file, ReadOptions())
+
+
+def test_a_format_of_ones_own_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "formats").mkdir()
+    (tmp_path / "formats" / "toy_lines.py").write_text(_TOY, encoding="utf-8")
+    monkeypatch.setattr(graft.data.formats, "__path__", list(graft.data.formats.__path__))
+    monkeypatch.setenv("GRAFT_PLUGINS", str(tmp_path))
+    assert "toy-lines" in plugins.names("format")
+    assert check_format("toy-lines", tmp_path / "data") == ["unsplit"]
+
+
+_TOY = '''
+from graft.base.errors import DataError
+from graft.base.records import Sample
+from graft.data.data import Data
+
+
+class ToyLines:
+    """`label: text` lines in one .toy file."""
+
+    def sniff(self, path):
+        return float(path.is_dir() and (path / "lines.toy").is_file())
+
+    def read(self, path, options):
+        lines = (path / "lines.toy").read_text(encoding="utf-8").split("\\n")[:-1]
+        rows = (line.split(": ", 1) for line in lines)
+        samples = [Sample(f"lines.toy:{i}", {"text": text, "label": label}) for i, (label, text) in enumerate(rows, 1)]
+        return Data({"all": samples})
+
+    def write_tiny(self, data, path):
+        if list(data.splits) != ["all"]:
+            raise DataError("no splits")
+        path.mkdir(parents=True)
+        rows = (f"{s.roles['label']}: {s.roles['text']}\\n" for s in data.splits["all"])
+        (path / "lines.toy").write_text("".join(rows), encoding="utf-8")
+'''

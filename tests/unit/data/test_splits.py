@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from collections import Counter
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from graft.base.errors import BadValue, DataError
+from graft.base.records import Sample
+from graft.data.content import content_key
+from graft.data.data import Data
+from graft.data.splits import make_splits, subsample
+
+
+def samples(counts: dict[str, int], start: str = "s") -> list[Sample]:
+    return [Sample(f"{start}{c}{i}", {"text": f"{start} {c} {i}", "label": c}) for c, n in counts.items() for i in range(n)]
+
+
+def counts(data: Data) -> dict[str, dict[str, int]]:
+    return {split: dict(sorted(Counter(s.roles["label"] for s in part).items())) for split, part in data.splits.items()}
+
+
+def ids(data: Data) -> dict[str, list[str]]:
+    return {split: [s.id for s in part] for split, part in data.splits.items()}
+
+
+def test_cuts_in_proportion() -> None:
+    data = make_splits(Data({"all": samples({"a": 100, "b": 50, "c": 10})}))
+    assert counts(data) == {
+        "train": {"a": 68, "b": 34, "c": 7},
+        "val": {"a": 12, "b": 6, "c": 1},
+        "test": {"a": 20, "b": 10, "c": 2},
+    }
+    assert sorted(i for part in ids(data).values() for i in part) == sorted(s.id for s in samples({"a": 100, "b": 50, "c": 10}))
+    assert "32 samples (20% of all samples) were cut" in data.notes[0] and "19 samples (15% of the training" in data.notes[1]
+
+
+def test_many_small_classes_still_add_up_to_the_share() -> None:
+    data = make_splits(Data({"all": samples({f"c{i}": 8 for i in range(50)})}))
+    assert len(data.splits["test"]) == 80 and set(counts(data)["test"].values()) == {1, 2}
+
+
+def test_depends_on_the_seed_and_not_on_the_order() -> None:
+    whole = samples({"a": 40, "b": 30})
+    shuffled = [whole[i] for i in np.random.default_rng(5).permutation(len(whole))]
+    first, again, other = (make_splits(Data({"all": part}), seed=seed) for part, seed in ((whole, 3), (shuffled, 3), (whole, 4)))
+    assert ids(first) == ids(again) != ids(other)
+    assert counts(first) == counts(other)
+
+
+@pytest.mark.parametrize("name", ["val", "test"])
+def test_one_held_out_split_is_the_test_split(name: str) -> None:
+    data = make_splits(Data({"train": samples({"a": 20, "b": 20}), name: samples({"a": 5, "b": 5}, "h")}))
+    assert counts(data) == {"train": {"a": 17, "b": 17}, "val": {"a": 3, "b": 3}, "test": {"a": 5, "b": 5}}
+    assert all(s.id.startswith("h") for s in data.splits["test"])
+    assert ("The one held-out split, 'val', is the test split." in data.notes) == (name == "val")
+
+
+def test_given_splits_are_kept() -> None:
+    given = {"train": samples({"a": 9, "b": 1}), "val": samples({"a": 2}, "v"), "test": samples({"b": 2}, "t"), "unlabeled": []}
+    data = make_splits(Data(given))
+    assert data.splits == {k: v for k, v in given.items() if v} and data.notes == []
+
+
+def test_train_alone_is_cut_like_anything() -> None:
+    assert set(make_splits(Data({"train": samples({"a": 20, "b": 20})})).splits) == {"train", "val", "test"}
+    assert set(make_splits(Data({"all": samples({"a": 20, "b": 20})}), val=0).splits) == {"train", "test"}
+
+
+def test_unlabeled_stays() -> None:
+    bare = [Sample("u1", {"text": "u", "label": None})]
+    assert make_splits(Data({"train": samples({"a": 20, "b": 20}), "unlabeled": bare})).splits["unlabeled"] == bare
+
+
+def test_small_classes_keep_one_in_train() -> None:
+    data = make_splits(Data({"all": samples({"many": 40, "four": 4, "three": 3, "two": 2, "one": 1})}))
+    assert counts(data)["train"] | {"many": 0} == {"many": 0, "four": 2, "three": 2, "two": 1, "one": 1}
+    assert counts(data)["test"]["three"] == counts(data)["test"]["two"] == counts(data)["val"]["four"] == 1
+    assert "all left in train: one." in data.notes[0] + data.notes[1]
+
+
+def test_equal_samples_stay_together() -> None:
+    texts = [f"text {i % 40}" for i in range(120)] + [f" TEXT  {i} " for i in range(20)]
+    whole = [Sample(f"s{i}", {"text": text, "label": "ab"[int(text.split()[1]) % 2]}) for i, text in enumerate(texts)]
+    for seed in range(5):
+        data = make_splits(Data({"all": whole}), seed=seed)
+        keys = {split: {content_key(s) for s in part} for split, part in data.splits.items()}
+        assert not any(keys[a] & keys[b] for a, b in combinations(keys, 2))
+        assert 20 <= len(data.splits["test"]) <= 36
+        assert any("kept in one split" in note for note in data.notes)
+
+
+def test_a_class_of_copies_stays_whole() -> None:
+    copies = [Sample(f"x{i}", {"text": "the same", "label": "copies"}) for i in range(6)]
+    data = make_splits(Data({"all": [*samples({"a": 30, "b": 30}), *copies]}))
+    assert counts(data)["train"]["copies"] == 6
+
+
+def test_a_class_of_large_groups_of_copies_is_in_every_split() -> None:
+    copies = [Sample(f"x{i}", {"text": f"one of four texts: {i // 5}", "label": "copied"}) for i in range(20)]
+    assert counts(make_splits(Data({"all": [*samples({"a": 30}), *copies]})))["test"]["copied"] == 5
+
+
+def test_several_labels_are_stratified_by_the_rarest() -> None:
+    whole = [Sample(f"s{i}", {"text": f"t {i}", "label": ("common", "rare") if i % 10 == 0 else ("common",)}) for i in range(100)]
+    whole.append(Sample("none", {"text": "no label applies", "label": ()}))
+    data = make_splits(Data({"all": whole}))
+    rare = {split: sum("rare" in s.roles["label"] for s in part) for split, part in data.splits.items()}
+    assert rare == {"train": 7, "val": 1, "test": 2}
+
+
+@pytest.mark.parametrize(
+    ("splits", "said"),
+    [
+        ({"test": {"a": 2, "b": 2}}, "no training split, only test"),
+        ({"val": {"a": 2, "b": 2}, "test": {"a": 2}}, "no training split, only val, test"),
+        ({"train": {"a": 9}}, "only one class, 'a'"),
+        ({"all": {"a": 1, "b": 1}}, "No test split can be cut from 2 samples of 2 classes"),
+    ],
+)
+def test_what_cannot_be_split(splits: dict[str, dict[str, int]], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        make_splits(Data({name: samples(c, name) for name, c in splits.items()}))
+
+
+def test_missing_labels_are_named() -> None:
+    with pytest.raises(DataError, match="1 samples outside the split unlabeled have no label: u1"):
+        make_splits(Data({"all": [*samples({"a": 9, "b": 9}), Sample("u1", {"text": "u", "label": None})]}))
+
+
+@pytest.mark.parametrize("shares", [{"val": 1.0}, {"test": -0.1}])
+def test_shares_out_of_range(shares: dict[str, float]) -> None:
+    with pytest.raises(BadValue, match="at least 0 and less than 1"):
+        make_splits(Data({"all": samples({"a": 9, "b": 9})}), **shares)
+
+
+def test_fractions_are_nested_and_stratified() -> None:
+    data = make_splits(
+        Data({"train": samples({"a": 80, "b": 20}), "val": samples({"a": 8}, "v"), "test": samples({"a": 8}, "t")})
+    )
+    quarter, half = (subsample(data, fraction=f, seed=1) for f in (0.25, 0.5))
+    assert counts(quarter)["train"] == {"a": 20, "b": 5} and counts(half)["train"] == {"a": 40, "b": 10}
+    assert set(ids(quarter)["train"]) < set(ids(half)["train"])
+    assert quarter.splits["val"] == data.splits["val"] and quarter.splits["test"] == data.splits["test"]
+    assert set(ids(quarter)["train"]) != set(ids(subsample(data, fraction=0.25, seed=2))["train"])
+    assert counts(subsample(data, fraction=0.001))["train"] == {"a": 1, "b": 1}
+    assert subsample(data) is data
+
+
+def test_shots_shrink_val_too() -> None:
+    data = make_splits(
+        Data(
+            {
+                "train": samples({"a": 80, "b": 20, "c": 3}),
+                "val": samples({"a": 40, "b": 10}, "v"),
+                "test": samples({"a": 8}, "t"),
+            }
+        )
+    )
+    few = subsample(data, shots=5, seed=1)
+    assert counts(few)["train"] == {"a": 5, "b": 5, "c": 3} and counts(few)["val"] == {"a": 10, "b": 2}
+    assert few.splits["test"] == data.splits["test"]
+    assert "Classes with fewer than 5 training samples: c." in few.notes
+    assert set(ids(few)["train"]) < set(ids(subsample(data, shots=10, seed=1))["train"])
+
+
+@pytest.mark.parametrize("asked", [{"fraction": 0}, {"fraction": 1.5}, {"shots": 0}, {"shots": 2, "fraction": 0.5}])
+def test_odd_amounts(asked: dict[str, float]) -> None:
+    with pytest.raises(BadValue):
+        subsample(make_splits(Data({"all": samples({"a": 20, "b": 20})})), **asked)
