@@ -153,22 +153,29 @@ def open_study(folder: str | Path) -> Study:
     return Study(Path(folder), reports.rows(Path(folder)), reports.verdict(Path(folder)), page)
 
 
-def resume(folder: str | Path, observer: Observer | None = None, data: Any = None) -> Run:
-    """Go on with a run that was stopped, from its last checkpoint, to the same weights as if it had not been.
+def resume(folder: str | Path, observer: Observer | None = None, data: Any = None) -> Run | Study:
+    """Go on with a run or a study that was stopped, from its last checkpoints, to the same weights as if it had not been.
 
-    `data` are needed only where the run was given data from Python. Raises FolderError where the folder is no run or
+    `data` are needed only where they were given from Python. Raises FolderError where the folder is neither, or where
     its data have changed.
     """
-    folder = Path(folder)
+    folder, observer = Path(folder), observer or Observer()
+    if (folder / "study.json").exists():
+        question = Question.from_json(files.read_json(folder / "study.json", "a study"))
+        run_study(question, _data_again(question.base, folder, data), folder, _jobs(), observer)
+        return open_study(folder)
     spec = RunSpec.from_json(files.read_json(folder / "spec.json", "a run"))
-    if data is None and not spec.data["format"]:
+    return Run(folder, execute(spec, _data_again(spec, folder, data), folder, observer))
+
+
+def _data_again(spec: RunSpec, folder: Path, data: Any) -> Data:
+    """The data of a run or study that was started before, checked to be the same."""
+    if data is None and not spec.data["path"]:
         raise FolderError(f"The data of {folder} were given from Python. Give them again: graft.resume(folder, data=...).")
     found = data if isinstance(data, Data) else load_data(data if data is not None else spec.data["path"], **spec.data["options"])
     if found.fingerprint() != spec.data["hash"]:
-        raise FolderError(
-            f"The data {spec.data['path']} have changed since {folder} was started. Start a new run with graft fit."
-        )
-    return Run(folder, execute(spec, found, folder, observer or Observer()))
+        raise FolderError(f"The data {spec.data['path']} have changed since {folder} was started. Start again in another --out.")
+    return found
 
 
 def load(folder: str | Path, precision: str = "fp32") -> Predictor:

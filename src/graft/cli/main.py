@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from graft.base.errors import GraftError
-from graft.cli import catalogue, demo, machine, models, training
+from graft.cli import catalogue, demo, machine, train, use
 
 
 class Verbs(TyperGroup):
@@ -29,17 +29,25 @@ class Verbs(TyperGroup):
             typer.echo(f"Error: {error}", err=True)
             raise typer.Exit(2) from error
         except KeyboardInterrupt as stop:
-            typer.echo(f"\nStopped. {training.how_to_go_on()}".rstrip(), err=True)
+            typer.echo("\nStopped.", err=True)
             raise typer.Exit(130) from stop
 
 
 app = typer.Typer(cls=Verbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib import metadata
+
+        typer.echo(metadata.version("graft-learn"))
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
 ) -> None:
     """Transfer learning with evidence: adapt a pretrained model to your data, and see whether the transfer helped.
 
@@ -49,13 +57,13 @@ def options(
 
 for verb in (
     demo.demo,
-    training.check,
-    training.fit,
-    training.compare,
-    training.resume,
-    models.evaluate,
-    models.predict,
-    models.report,
+    train.check,
+    train.fit,
+    train.compare,
+    train.resume,
+    use.evaluate,
+    use.predict,
+    use.report,
     catalogue.list_,
     catalogue.info,
     machine.pull,

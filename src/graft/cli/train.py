@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
+from graft.base import files
+from graft.base.errors import FolderError
 from graft.cli import options as o
 
 
@@ -152,7 +154,7 @@ def resume(
 
     with watched(quiet) as observer:
         if (Path(folder) / "study.json").exists():
-            study = api.resume_study(folder, observer)
+            study = _resume_study(folder, observer)
             run = None
         else:
             run = api.resume(folder, observer)
@@ -160,6 +162,22 @@ def resume(
         show_study(study, as_json)
     else:
         _show_run(run, as_json)
+
+
+def _resume_study(folder: str, observer: Any) -> Any:
+    """Ask the question in study.json again, into the same folder; raises FolderError where the data have changed."""
+    from graft import api
+
+    asked = files.read_json(Path(folder) / "study.json", "a study")
+    path, options = asked["data"]["path"], asked["data"]["options"]
+    if not asked["data"]["format"] or not path:
+        raise FolderError(f"The data of {folder} were given from Python. Call graft.compare(...) again with out={folder!r}.")
+    data = api.load_data(path, **options)
+    if data.fingerprint() != asked["data"]["hash"]:
+        raise FolderError(f"The data {path} have changed since {folder} was started. Start a new study with graft compare.")
+    kept = ("seeds", "fractions", "shots", "epochs", "task", "batch_size", "precision", "weighted", "command")
+    settings = {name: asked[name] for name in kept}
+    return api.compare(path, asked["techniques"], asked["backbones"], **settings, out=folder, observer=observer, **options)
 
 
 @contextmanager

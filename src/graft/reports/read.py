@@ -71,7 +71,9 @@ def read(folder: Path) -> Study:
         return _read_study(folder)
     if (folder / "spec.json").exists():
         return _read_single(folder)
-    raise FolderError(f"{folder} is neither a study nor a run: it has no study.json and no spec.json. Name the folder that --out gave.")
+    raise FolderError(
+        f"{folder} is neither a study nor a run: it has no study.json and no spec.json. Name the folder that --out gave."
+    )
 
 
 def read_mistakes(run: Run) -> list[dict[str, Any]]:
@@ -123,7 +125,9 @@ def _read_study(folder: Path) -> Study:
 def _read_single(folder: Path) -> Study:
     run = _read_run(folder)
     found = (run.result or {}).get("baseline", {})
-    baselines = [Baseline(name, run.asked("fraction") or 1.0, run.asked("seed"), metrics, None, None) for name, metrics in found.items()]
+    baselines = [
+        Baseline(name, run.asked("fraction") or 1.0, run.asked("seed"), metrics, None, None) for name, metrics in found.items()
+    ]
     return Study(folder, run.spec, [run], baselines, _findings(folder), compares=False)
 
 

@@ -63,6 +63,13 @@ class Question:
             "hardware": env.hardware(),
         }
 
+    @classmethod
+    def from_json(cls, found: dict[str, Any]) -> Question:
+        """The question that a study.json holds."""
+        base = RunSpec.from_json({**found, "backbone": found["backbones"][0], "technique": CONTROL})
+        lists = {name: tuple(found[name]) for name in ("techniques", "backbones", "seeds", "fractions")}
+        return cls(base, **lists, command=found["command"])
+
 
 @dataclass(frozen=True)
 class Job:

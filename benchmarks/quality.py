@@ -1,0 +1,122 @@
+"""What the defaults reach on real data: every technique untouched, beside the from-scratch control and the baselines.
+
+    python benchmarks/quality.py [--data FOLDER] [--out FOLDER] [--only NAME ...]
+
+Runs (or goes on with) one study a data set, prints the table and writes it to benchmarks/quality.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import graft
+from graft.base import env
+from graft.training.observers import Observer
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Case:
+    """One data set: where it is, what is compared on it, and the test accuracy that each technique should reach."""
+
+    name: str
+    path: str
+    techniques: tuple[str, ...]
+    seeds: int = 1
+    asked: dict[str, float] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+FIVE = ("from-scratch", "feature-extraction", "lp-ft", "full-fine-tuning", "lora")
+THREE = ("from-scratch", "feature-extraction", "full-fine-tuning")
+CASES = (
+    Case("hymenoptera", "hymenoptera", FIVE, 3, {"feature-extraction": 0.92, "lp-ft": 0.92, "full-fine-tuning": 0.92}),
+    Case("cats_dogs", "cats_dogs", ("from-scratch", "feature-extraction"), 1, {"feature-extraction": 0.985}),
+    Case("sms_spam", "sms_spam/SMSSpamCollection.tsv", THREE, 1, {"feature-extraction": 0.975, "full-fine-tuning": 0.98}),
+    Case("sst2", "sst2", THREE, 1, {"full-fine-tuning": 0.88}),
+    Case("ag_news", "ag_news", THREE, 1, {"full-fine-tuning": 0.88}),
+    Case("cifar10, 1,000 images", "cifar10", THREE, 1, {}, {"fraction": 0.1}),
+    Case("tinyimagenet100", "tinyimagenet100", THREE, 1),
+)
+
+
+class Lines(Observer):
+    """A line a run."""
+
+    def study_event(self, done: int, total: int, name: str, state: str, message: str) -> None:
+        print(f"  [{done}/{total}] {name}: {state}, {message}", flush=True)
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data", help="the folder of the data sets")
+    words.add_argument("--out", type=Path, default=Path("runs") / "quality", help="where the studies are kept")
+    words.add_argument("--only", nargs="*", help="names of cases")
+    words.add_argument("--jobs", type=int, help="runs at a time")
+    given = words.parse_args()
+    lines = []
+    for case in CASES:
+        if given.only and not any(case.name.startswith(name) for name in given.only):
+            continue
+        if not (given.data / case.path).exists():
+            print(f"{case.name}: skipped, {case.path} is not in the data folder")
+            continue
+        print(case.name, flush=True)
+        data = graft.load_data(given.data / case.path, fraction=case.options.get("fraction", 1.0))
+        out = given.out / case.name.split(",")[0]
+        study = graft.compare(data, case.techniques, seeds=case.seeds, jobs=given.jobs, out=out, observer=Lines())
+        lines += [*table(case, study.folder), "", *(f"> {sentence}" for sentence in study.verdict.sentences), ""]
+    text = "\n".join([*HEAD, machine(), "", *lines])
+    print(text)
+    if not given.only:
+        (HERE / "quality.md").write_text(text, encoding="utf-8")
+
+
+HEAD = (
+    "# What the defaults reach",
+    "",
+    "Printed by `make bench`: untouched defaults, real data, test accuracy as the mean over seeds with the 95 % bootstrap",
+    "interval over examples of the first seed; `train` is the wall time of training apart from evaluation. Backbones:",
+    "`efficientnet-lite0` for images, `minilm-l6` for texts.",
+    "",
+)
+
+
+def machine() -> str:
+    found, versions = env.hardware(), env.versions()
+    return f"Machine: {found['processor']}, {found['cores']} cores, {found['native_precision']}; torch {versions['torch']}."
+
+
+def table(case: Case, folder: Path) -> list[str]:
+    """The Markdown rows of one study."""
+    from graft.base import files
+
+    about = files.read_json(folder / "study.json", "a study")
+    results = [files.read_json(folder / "runs" / run / "result.json", "a run") for run in about["runs"]]
+    counts = results[0]["data"]["counts"]
+    rows = [
+        f"## {case.name}: {counts['train']:,} / {counts['val']:,} / {counts['test']:,} train, validation and test examples",
+        "",
+        "| what | accuracy | 95 % interval | asked | seeds | train, s |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for row in files.read_json(folder / "baselines.json", "a study"):
+        found = row["metrics"]["test"]["accuracy"]
+        rows.append(f"| {row['baseline']} | {found['value']:.3f} | {found['low']:.3f} to {found['high']:.3f} | | | {row['seconds']:.0f} |")
+    for technique in about["techniques"]:
+        mine = [result for result in results if result["technique"] == technique]
+        found = mine[0]["metrics"]["test"]["accuracy"]
+        mean = sum(result["metrics"]["test"]["accuracy"]["value"] for result in mine) / len(mine)
+        seconds = sum(result["cost"]["train_seconds"] for result in mine) / len(mine)
+        asked = f"{case.asked[technique]:.3f}" if technique in case.asked else ""
+        interval = f"{found['low']:.3f} to {found['high']:.3f}"
+        rows.append(f"| {technique} | {mean:.3f} | {interval} | {asked} | {len(mine)} | {seconds:.0f} |")
+    return rows
+
+
+if __name__ == "__main__":
+    main()

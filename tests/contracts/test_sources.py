@@ -1,0 +1,192 @@
+"""Every backbone source keeps the contract, on its small networks that need no download."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+from graft.backbones import folder as model_folder
+from graft.backbones.backbone import Backbone, Model
+from graft.base import plugins
+
+TASKS = ("image-classification", "text-classification")
+CLASSES = ["ant", "bee", "crow", "dog", "eel"]
+CASES = [
+    (source, name, task)
+    for source in plugins.names("source")
+    for task in TASKS
+    for name in plugins.load("source", source)().tiny(task)
+]
+CHAINS_WITH_A_FUNCTION_BETWEEN = ("distilbert",)
+"""The head applies a function that is no module, so a chain of its modules is not the head."""
+
+
+@pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}:{case[1]}", scope="module")
+def backbone(request) -> Backbone:
+    source, name, task = request.param
+    return plugins.load("source", source)().load(name, task, len(CLASSES), source == "tiny")
+
+
+@pytest.fixture
+def task(backbone) -> str:
+    return "image-classification" if backbone.preprocess.modality == "image" else "text-classification"
+
+
+def batch(backbone: Backbone) -> dict[str, torch.Tensor]:
+    """Two unlike examples."""
+    inputs = backbone.preprocess.example()
+    if backbone.preprocess.modality == "text":
+        return inputs
+    noise = torch.randn(2, *next(iter(inputs.values())).shape[1:], generator=torch.Generator().manual_seed(0))
+    return dict.fromkeys(inputs, noise)
+
+
+def persistent(network: torch.nn.Module) -> list[str]:
+    """The first names of all parameters and saved buffers."""
+    saved = set(network.state_dict())
+    return [name for name, _ in (*network.named_parameters(), *network.named_buffers()) if name in saved]
+
+
+def test_is_described(backbone):
+    assert backbone.name.count(":") == 1
+    assert hasattr(plugins.load("source", backbone.source), "save")
+    assert backbone.kind in ("vector", "sequence", "pyramid", "native")
+    assert 0 < backbone.lr < 1
+    assert not any(module.training for module in backbone.network.modules())
+
+
+def test_groups_own_each_parameter_and_buffer_once(backbone):
+    owned = [tensor for group in backbone.groups for tensor in group.tensors]
+    assert sorted(owned) == sorted(persistent(backbone.network))
+    assert len(backbone.groups) >= 3
+    assert all(group.tensors for group in backbone.groups)
+    assert len({group.name for group in backbone.groups}) == len(backbone.groups)
+
+
+def test_groups_are_in_the_order_in_which_they_run(backbone):
+    started: list[int] = []
+    hooks = [
+        backbone.network.get_submodule(path).register_forward_pre_hook(lambda module, args, i=i: started.append(i))
+        for i, group in enumerate(backbone.groups)
+        for path in group.modules
+    ]
+    with torch.no_grad():
+        backbone.network(**batch(backbone))
+    for hook in hooks:
+        hook.remove()
+    assert list(dict.fromkeys(started)) == list(range(len(backbone.groups)))
+
+
+def test_the_last_group_is_the_head(backbone):
+    head = backbone.groups[-1]
+    assert head.name == "head"
+    assert head.modules == backbone.head
+    assert all(any(tensor.startswith(f"{path}.") for path in backbone.head) for tensor in head.tensors)
+
+
+def test_gives_as_many_logits_as_classes_and_one_vector_an_example(backbone):
+    output = Model(backbone)(batch(backbone))
+    assert output.logits.shape == (2, len(CLASSES))
+    assert output.features.dim() == 2
+    assert len(output.features) == 2
+    assert not torch.equal(output.features[0], output.features[1])
+
+
+def test_the_features_are_what_enters_the_head(backbone):
+    if any(word in backbone.name for word in CHAINS_WITH_A_FUNCTION_BETWEEN):
+        pytest.skip("its head applies a function that is no module")
+    model = Model(backbone)
+    output = model(batch(backbone))
+    torch.testing.assert_close(model.classify(output.features), output.logits, atol=1e-5, rtol=1e-5)
+
+
+def test_the_features_do_not_depend_on_the_head(backbone):
+    model = copy.deepcopy(Model(backbone))
+    before = model(batch(backbone))
+    with torch.no_grad():
+        for name in backbone.groups[-1].tensors:
+            model.network.get_parameter(name).mul_(2).add_(0.1)
+    after = model(batch(backbone))
+    assert torch.equal(before.features, after.features)
+    assert not torch.equal(before.logits, after.logits)
+
+
+def test_an_example_gives_the_same_alone_and_among_longer_ones(backbone):
+    if backbone.preprocess.modality != "text":
+        pytest.skip("pictures are all of one size")
+    model, p = Model(backbone), backbone.preprocess
+    encoded = [p(text, None) for text in ("short one", "a text that is a good deal longer than that other one")]
+    alone, among = model(p.collate(encoded[:1])), model(p.collate(encoded))
+    torch.testing.assert_close(alone.logits[0], among.logits[0], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(alone.features[0], among.features[0], atol=1e-5, rtol=1e-4)
+
+
+def test_what_is_saved_is_what_is_opened(backbone, task, tmp_path):
+    model = Model(copy.copy(backbone))
+    inputs = batch(backbone)
+    model_folder.save(model, tmp_path / "model", CLASSES, {"task": task}, inputs)
+    opened, card = model_folder.open_model(tmp_path / "model")
+    was, now = model.network.state_dict(), opened.network.state_dict()
+    assert list(was) == list(now)
+    assert all(torch.equal(was[name], now[name]) for name in was)
+    assert torch.equal(model(inputs).logits, opened(inputs).logits)
+    assert (card["classes"], card["task"], card["name"]) == (CLASSES, task, backbone.name)
+    assert opened.backbone.preprocess.settings() == backbone.preprocess.settings()
+    assert opened.backbone.groups == backbone.groups
+    example, again = backbone.preprocess.example(), opened.backbone.preprocess.example()
+    assert all(torch.equal(example[name], again[name]) for name in example)
+
+
+def test_unpretrained_is_the_same_architecture_with_other_weights(backbone, task, tmp_path):
+    library = plugins.load("source", backbone.source)()
+    library.save(backbone, str(tmp_path), CLASSES, multi_label=False)
+    torch.manual_seed(1)
+    fresh = library.open(str(tmp_path), task, len(CLASSES), False)
+    assert [n for n, _ in fresh.network.named_parameters()] == [n for n, _ in backbone.network.named_parameters()]
+    drawn = [(n, p) for n, p in backbone.network.named_parameters() if p.dim() > 1 and p.std() > 0]
+    assert drawn
+    assert not any(torch.equal(p, fresh.network.get_parameter(n)) for n, p in drawn)
+    torch.manual_seed(1)
+    again = library.open(str(tmp_path), task, len(CLASSES), False)
+    assert all(torch.equal(p, fresh.network.get_parameter(n)) for n, p in again.network.named_parameters())
+
+
+def test_another_number_of_classes_replaces_the_head_alone(backbone, task, tmp_path):
+    library = plugins.load("source", backbone.source)()
+    library.save(backbone, str(tmp_path), CLASSES, multi_label=False)
+    wider = library.open(str(tmp_path), task, 7, True)
+    assert Model(wider)(batch(backbone)).logits.shape == (2, 7)
+    kept = set(Model(backbone).network.state_dict()) - set(backbone.groups[-1].tensors)
+    was, now = backbone.network.state_dict(), wider.network.state_dict()
+    assert all(torch.equal(was[name], now[name]) for name in kept)
+    assert Model(library.open(str(tmp_path), task, None, True))(batch(backbone)).logits.shape == (2, len(CLASSES))
+
+
+def test_runs_in_bfloat16_and_learns(backbone):
+    model = copy.deepcopy(Model(backbone)).train()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output = model(batch(backbone))
+    assert torch.isfinite(output.logits).all()
+    output.logits.float().square().sum().backward()
+    without = [n for n, p in model.network.named_parameters() if p.grad is None]
+    assert len(without) < 0.1 * len(list(model.network.parameters())), without
+
+
+def test_loading_again_gives_the_same_weights(backbone):
+    source, _, name = backbone.name.partition(":")
+    if source != "tiny":
+        pytest.skip("drawn from the global random state")
+    task = "image-classification" if backbone.preprocess.modality == "image" else "text-classification"
+    before = torch.random.get_rng_state()
+    again = plugins.load("source", source)().load(name, task, len(CLASSES), True)
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert all(torch.equal(p, again.network.get_parameter(n)) for n, p in backbone.network.named_parameters())
+
+
+@pytest.mark.parametrize("source", plugins.names("source"))
+def test_every_source_lists_its_names(source):
+    names = plugins.load("source", source)().names()
+    assert all(isinstance(name, str) and name for name in names)
+    assert len(set(names)) == len(names)

@@ -1,0 +1,35 @@
+"""Files are whole or absent."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from graft.base import files
+from graft.base.errors import FolderError
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path):
+    path = tmp_path / "result.json"
+    files.write_text(path, "old")
+
+    def half(part):
+        part.write_text("ne")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(FolderError, match="No space left on device"):
+        files.write(path, half)
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["result.json"]
+
+
+def test_a_folder_that_is_no_run_is_told_so(tmp_path):
+    with pytest.raises(FolderError, match="is not a run: it has no spec.json"):
+        files.read_json(tmp_path / "spec.json", "a run")
+
+
+def test_broken_json_is_told_with_its_path(tmp_path):
+    (tmp_path / "spec.json").write_text("{")
+    with pytest.raises(FolderError, match=r"spec.json of a run cannot be read"):
+        files.read_json(tmp_path / "spec.json", "a run")
