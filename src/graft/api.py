@@ -23,6 +23,7 @@ from graft.studies.study import Question, run_study, slug
 from graft.techniques.combine import parse
 from graft.training.engine import Engine
 from graft.training.observers import Observer
+from graft.training.trainer import CHECKPOINT_SECONDS
 
 __all__ = ["Run", "Study", "check", "compare", "fit", "load", "load_backbone", "load_data", "resume"]
 
@@ -82,6 +83,7 @@ def fit(
     fraction: float = 1.0,
     shots: int | None = None,
     out: str | Path | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
     observer: Observer | None = None,
     **data_options: Any,
 ) -> Run:
@@ -100,7 +102,7 @@ def fit(
     name = f"{slug(technique)}-{slug(spec.backbone.rpartition(':')[2])}-s{seed}-{spec.hash[:6]}"
     folder = Path(out) if out else _home(found) / name
     _same_question(folder, spec)
-    return Run(folder, execute(spec, found, folder, observer))
+    return Run(folder, execute(spec, found, folder, observer, checkpoint_seconds=checkpoint_seconds))
 
 
 def compare(
@@ -153,7 +155,9 @@ def open_study(folder: str | Path) -> Study:
     return Study(Path(folder), reports.rows(Path(folder)), reports.verdict(Path(folder)), page)
 
 
-def resume(folder: str | Path, observer: Observer | None = None, data: Any = None) -> Run | Study:
+def resume(
+    folder: str | Path, observer: Observer | None = None, data: Any = None, checkpoint_seconds: float = CHECKPOINT_SECONDS
+) -> Run | Study:
     """Go on with a run or a study that was stopped, from its last checkpoints, to the same weights as if it had not been.
 
     `data` are needed only where they were given from Python. Raises FolderError where the folder is neither, or where
@@ -165,7 +169,7 @@ def resume(folder: str | Path, observer: Observer | None = None, data: Any = Non
         run_study(question, _data_again(question.base, folder, data), folder, _jobs(), observer)
         return open_study(folder)
     spec = RunSpec.from_json(files.read_json(folder / "spec.json", "a run"))
-    return Run(folder, execute(spec, _data_again(spec, folder, data), folder, observer))
+    return Run(folder, execute(spec, _data_again(spec, folder, data), folder, observer, checkpoint_seconds=checkpoint_seconds))
 
 
 def _data_again(spec: RunSpec, folder: Path, data: Any) -> Data:

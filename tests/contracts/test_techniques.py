@@ -10,7 +10,7 @@ import torch
 from graft.base import plugins, specs
 from graft.studies.run import build_model
 from graft.techniques.combine import parse
-from graft.training import optim, trainer
+from graft.training import optim
 from graft.training.observers import Observer
 from tests.contracts.tiny import TINY, task_of, trained
 
@@ -47,8 +47,7 @@ def test_what_is_frozen_does_not_move(technique, task, tmp_path):
 
 
 @pytest.mark.parametrize(("technique", "task"), EVERY)
-def test_a_stopped_training_goes_on_to_the_same_weights(technique, task, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", 0.0)
+def test_a_stopped_training_goes_on_to_the_same_weights(technique, task, tmp_path):
     whole, _ = trained(technique, task, tmp_path / "whole", epochs=3)
     lines = (tmp_path / "whole" / "history.jsonl").read_text().splitlines()
     for after in (1, len(lines) // 2):

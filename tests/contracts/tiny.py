@@ -33,4 +33,6 @@ def trained(
     engine = Engine("fp32")
     folder.mkdir(parents=True, exist_ok=True)
     model = engine.place(build_model(backbone or TINY[task_name], task, chosen.pretrained, seed=0))
-    return train(model, task, chosen, data, Settings(seed=0, epochs=epochs), engine, folder, observer or Observer())
+    return train(
+        model, task, chosen, data, Settings(seed=0, epochs=epochs, checkpoint_seconds=0.0), engine, folder, observer or Observer()
+    )

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from graft.backbones.preprocess import Preprocess
 from graft.base.records import Output
 
+Kind = Literal["vector", "sequence", "pyramid", "native"]
+"""Features (B, D); (B, T, D); a list of (B, C, H, W); or none, the network being a finished one of its task."""
+
 
 @dataclass(frozen=True)
 class LayerGroup:
@@ -36,7 +39,7 @@ class Backbone:
     source: str
     """The library source that saves and opens it: `timm`, `torchvision`, `transformers`."""
     network: nn.Module
-    kind: Literal["vector", "sequence", "pyramid", "native"]
+    kind: Kind
     head: tuple[str, ...]
     groups: list[LayerGroup]
     preprocess: Preprocess
@@ -115,7 +118,7 @@ class Model(nn.Module):
         return out[:, 0] if out.dim() == 3 and self.backbone.token else out
 
     def group_indices(self) -> dict[str, int]:
-        """Parameter or buffer of the network -> its layer group; -1 is the head. Added tensors (adapters) go with their module."""
+        """Parameter or buffer of the network -> its layer group, -1 the head. Added tensors (adapters) go with their module."""
         groups = self.backbone.groups
         number = {tensor: i for i, group in enumerate(groups) for tensor in group.tensors}
         prefixes = sorted(((m + ".", i) for i, group in enumerate(groups) for m in group.modules), key=lambda p: -len(p[0]))

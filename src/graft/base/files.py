@@ -50,6 +50,14 @@ def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
+def make_folder(path: Path) -> None:
+    """The folder and those above it; raises FolderError where it cannot be made."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FolderError(f"Cannot make the folder {path}: {error.strerror or error}. Choose another one with --out.") from error
+
+
 def write_text(path: Path, text: str) -> None:
     write(path, lambda part: part.write_text(text, encoding="utf-8"))
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graft.base import plugins, specs
+from graft.base import plugins
 from graft.base.errors import UnknownName
 from graft.cli import options as o
 from graft.cli import show
@@ -46,11 +46,8 @@ def info(
     as_json: o.Json = False,
 ) -> None:
     """Say what one of them is, with its parameters and their defaults."""
-    axes = [axis for axis in plugins.AXES if specs.parse(name)[0] in plugins.names(axis)]
-    if axes and name in plugins.names(axes[0]):
-        found = _described(axes[0], name)
-    else:
-        found = _network(name)
+    axes = [axis for axis in plugins.AXES if name in plugins.names(axis)]
+    found = described(axes[0], name) if axes else _network(name)
     if as_json:
         show.answer_json(found)
     elif found["kind"] == "backbone":
@@ -71,17 +68,19 @@ def _backbones(source: str | None) -> list[dict[str, str]]:
     return [{"name": alias, "summary": f"{found.what}; {found.pin.megabytes:.0f} MB"} for alias, found in BUILT_IN.items()]
 
 
-def _described(axis: str, name: str) -> dict[str, Any]:
+def described(axis: str, name: str) -> dict[str, Any]:
+    """A plugin's docstring, and the parameters of a technique with their types and defaults."""
     cls = plugins.load(axis, name)
     return {
         "kind": axis,
         "name": name,
         "description": plugins.description(axis, name),
-        "parameters": _parameters(cls) if axis == "technique" else [],
+        "parameters": parameters(cls) if axis == "technique" else [],
     }
 
 
-def _parameters(cls: type) -> list[dict[str, Any]]:
+def parameters(cls: type) -> list[dict[str, Any]]:
+    """Name, type and default of each field of a dataclass."""
     hints = typing.get_type_hints(cls)
     fields = [f for f in dataclasses.fields(cls) if f.init]
     return [{"name": f.name, "type": _words(hints[f.name]), "default": f.default} for f in fields]
@@ -111,7 +110,7 @@ def _network(name: str) -> dict[str, Any]:
     source, _ = resolve(name)
     task = _a_task_of(source, name)
     backbone = load_backbone(name, task, None, pretrained=False)
-    sizes = {tensor: parameter.numel() for tensor, parameter in backbone.network.named_parameters()}
+    sizes = {tensor: parameter.numel() for tensor, parameter in backbone.network.namedparameters()}
     groups = [{"name": g.name, "parameters": sum(sizes.get(t, 0) for t in g.tensors)} for g in backbone.groups]
     total = sum(sizes.values())
     return {
@@ -119,7 +118,7 @@ def _network(name: str) -> dict[str, Any]:
         "name": backbone.name,
         "features": backbone.kind,
         "parameters": total,
-        "mb_fp32": round(total * 4 / 2**20, 1),
+        "mb": round(total * 4 / 2**20, 1),
         "preprocess": backbone.preprocess.settings(),
         "lr": backbone.lr,
         "groups": groups,
@@ -138,7 +137,7 @@ def _a_task_of(source: str, name: str) -> str:
 
 
 def _show_network(found: dict[str, Any]) -> None:
-    typer.echo(f"{found['name']}: {found['parameters']:,} parameters, {found['mb_fp32']} MB in fp32, {found['features']} features")
+    typer.echo(f"{found['name']}: {found['parameters']:,} parameters, {found['mb']} MB, {found['features']} features")
     typer.echo(", ".join(f"{key} {value}" for key, value in found["preprocess"].items()) + f"; lr {found['lr']:g}")
     show.table(["layer group, in forward order", "parameters"], [[g["name"], f"{g['parameters']:,}"] for g in found["groups"]])
     for note in found["notes"]:

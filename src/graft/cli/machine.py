@@ -18,7 +18,9 @@ INDEX = "https://pypi.org"
 
 
 def pull(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Built-in backbones; all of them when none is named.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME...]", help="Built-in backbones; all of them when none is named.")
+    ] = None,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:

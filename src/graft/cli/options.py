@@ -8,30 +8,46 @@ import typer
 
 from graft.base.errors import BadValue
 
-DataPath = Annotated[str, typer.Argument(metavar="DATA", help="A folder of class folders, or a table: .csv .tsv .jsonl .parquet .npz.")]
+DataPath = Annotated[
+    str, typer.Argument(metavar="DATA", help="A folder of class folders, or a table: .csv .tsv .jsonl .parquet .npz.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout, nothing else there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
-TaskName = Annotated[str | None, typer.Option("--task", help="What to predict; found from the data when not given. See: graft list tasks.")]
+TaskName = Annotated[
+    str | None, typer.Option("--task", help="What to predict; found from the data when not given. See: graft list tasks.")
+]
 Format = Annotated[str | None, typer.Option("--format", help="The form of DATA; found when not given. See: graft list formats.")]
-Columns = Annotated[list[str] | None, typer.Option("--columns", metavar="ROLE=NAME", help="Which column holds a role, as label=topic. Repeatable.")]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--columns", metavar="ROLE=NAME", help="Which column holds a role, as label=topic. Repeatable."),
+]
 Header = Annotated[bool | None, typer.Option("--header/--no-header", help="Whether the first row of a table names its columns.")]
 Delimiter = Annotated[str | None, typer.Option("--delimiter", help="What stands between the cells of a table.")]
 LabelSeparator = Annotated[str | None, typer.Option("--label-separator", help="What stands between several labels in one cell.")]
 Shots = Annotated[int | None, typer.Option("--shots", min=1, help="Train on so many examples of each class.")]
 Fraction = Annotated[float, typer.Option("--fraction", help="Train on this share of the training split, above 0 up to 1.")]
 
-Backbones = Annotated[list[str] | None, typer.Option("--backbone", "--backbones", "-b", help="A pretrained network; repeatable. See: graft list backbones.")]
+Backbones = Annotated[
+    list[str] | None,
+    typer.Option("--backbone", "--backbones", "-b", help="A pretrained network; repeatable. See: graft list backbones."),
+]
 BackboneName = Annotated[str | None, typer.Option("--backbone", "-b", help="The pretrained network. See: graft list backbones.")]
 Techniques = Annotated[
     list[str] | None,
     typer.Option("--technique", "--techniques", "-t", help="A technique, as lora:r=4; repeatable. See: graft list techniques."),
 ]
-TechniqueName = Annotated[str, typer.Option("--technique", "-t", help="How to transfer, as lora:r=4. See: graft list techniques.")]
+TechniqueName = Annotated[
+    str, typer.Option("--technique", "-t", help="How to transfer, as lora:r=4. See: graft list techniques.")
+]
 Seed = Annotated[int, typer.Option("--seed", help="The seed of splits, heads and order.")]
-Epochs = Annotated[float | None, typer.Option("--epochs", help="Passes over the training split; chosen from the data when not given.")]
+Epochs = Annotated[
+    float | None, typer.Option("--epochs", help="Passes over the training split; chosen from the data when not given.")
+]
 BatchSize = Annotated[int | None, typer.Option("--batch-size", min=1, help="Examples a step.")]
-Precision = Annotated[str | None, typer.Option("--precision", help="bf16 or fp32; what the processor does natively when not given.")]
+Precision = Annotated[
+    str | None, typer.Option("--precision", help="bf16 or fp32; what the processor does natively when not given.")
+]
 Weighted = Annotated[bool, typer.Option("--weighted", help="Weigh classes by how rare they are.")]
 Out = Annotated[str | None, typer.Option("--out", "-o", help="The folder to write; under runs/ when not given.")]
 
@@ -43,7 +59,9 @@ def columns(pairs: list[str] | None) -> dict[str, str] | None:
     split = [pair.partition("=") for pair in pairs]
     for role, equals, name in split:
         if not (role and equals and name):
-            raise BadValue(f"--columns {role}{equals}{name} is not ROLE=NAME. Write it so: --columns label=topic --columns text=question.")
+            raise BadValue(
+                f"--columns {role}{equals}{name} is not ROLE=NAME. Write it so: --columns label=topic --columns text=question."
+            )
     return {role: name for role, _, name in split}
 
 

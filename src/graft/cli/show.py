@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -196,11 +196,32 @@ def result(folder: str, found: Mapping[str, Any]) -> None:
     typer.echo(f"\nrun: {folder}\nnext: graft predict {folder} INPUT")
 
 
-class Clock:
-    """Seconds since it was made, in words."""
+def leaderboard(folder: Path) -> None:
+    """A row a technique and baseline: the mean over the seeds with its interval, and what it cost."""
+    from graft.reports.leaderboard import build
+    from graft.reports.read import read
 
-    def __init__(self) -> None:
-        self._start = time.monotonic()
+    board = build(read(folder))
+    several = len({(row.cell.backbone, row.cell.size) for row in board.rows if not row.cell.is_baseline}) > 1
+    header = ["technique", f"test {board.metric}", "95 % interval", "training", "trained parameters"]
+    table(header, [_board_row(row, several) for row in board.rows])
 
-    def __str__(self) -> str:
-        return duration(time.monotonic() - self._start)
+
+def _board_row(row: Any, several: bool) -> list[str]:
+    cell, cost, score = row.cell, row.cost or {}, row.score
+    name = f"{cell.name} (baseline)" if cell.is_baseline else cell.name
+    if several:
+        size = f"{cell.size.fraction:.0%}" if cell.size.fraction < 1 else ""
+        name = " · ".join(part for part in (name, (cell.backbone or "").rpartition(":")[2], size) if part)
+    seconds, trained = cost.get("train_seconds"), cost.get("trainable_parameters")
+    found = [f"{score.value:.3f}", f"{score.low:.3f} to {score.high:.3f}"] if score else ["failed" if row.runs else "", ""]
+    return [name, *found, duration(seconds) if seconds is not None else "", f"{trained:,.0f}" if trained else ""]
+
+
+def verdict(found: Any) -> None:
+    """The verdict in words, and what to mind."""
+    typer.echo("")
+    for sentence in found.sentences:
+        typer.echo(sentence)
+    for caution in found.cautions:
+        typer.echo(f"note: {caution}")

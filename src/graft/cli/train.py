@@ -190,7 +190,9 @@ def watched(quiet: bool, when_stopped: str = "") -> Iterator[Any]:
         yield observer
     except KeyboardInterrupt as stop:
         observer.close()
-        go_on = f"The run is in {observer.folder}. Go on with: graft resume {shlex.quote(observer.folder)}" if observer.folder else ""
+        go_on = (
+            f"The run is in {observer.folder}. Go on with: graft resume {shlex.quote(observer.folder)}" if observer.folder else ""
+        )
         typer.echo(f"\nStopped. {when_stopped or go_on}".rstrip(), err=True)
         raise typer.Exit(130) from stop
     finally:
@@ -204,7 +206,8 @@ def show_study(study: Any, as_json: bool) -> None:
     if as_json:
         show.answer_json({"folder": study.folder, "report": study.report, "verdict": asdict(study.verdict), "rows": study.rows})
         return
-    show.leaderboard(study)
+    show.leaderboard(study.folder)
+    show.verdict(study.verdict)
     typer.echo(f"\nreport: {study.report}")
 
 
@@ -221,6 +224,4 @@ def _reading(
     format: str | None, columns: list[str] | None, header: bool | None, delimiter: str | None, label_separator: str | None
 ) -> dict[str, Any]:
     """How the data are to be read, as far as the user said so."""
-    return o.given(
-        format=format, columns=o.columns(columns), header=header, delimiter=delimiter, label_separator=label_separator
-    )
+    return o.given(format=format, columns=o.columns(columns), header=header, delimiter=delimiter, label_separator=label_separator)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from graft.reports.leaderboard import Board, Row
 from graft.reports.statistics import Interval
-from graft.reports.svg import MARKERS, Panel, Series, linear, logarithmic, marker
+from graft.reports.svg import MARKERS, Panel, Scale, Series, element, linear, logarithmic, marker
 from graft.reports.words import baseline_name, known, metric_name, percent, seconds, short
 
 COLOURS = 8
@@ -40,21 +40,20 @@ def palette(board: Board) -> dict[str, Series]:
 
 def swatch(series: Series) -> str:
     """A marker for legends and tables."""
-    return f'<svg class="swatch" viewBox="0 0 14 14" aria-hidden="true">{marker(7, 7, series)}</svg>'
+    return element("svg", marker(7, 7, series), css="swatch", viewBox="0 0 14 14", aria_hidden="true")
 
 
-def interval_bar(score: Interval, series: Series, low: float, high: float, reference: float | None) -> str:
-    """A row's interval on the axis that all rows share; a thin line stands at the reference."""
-    scale = linear([low, high], 4, 156, floor=0, ceiling=1)
+def interval_bar(score: Interval, series: Series, low: float, high: float, reference: float | None, hollow: bool = False) -> str:
+    """A row's interval on the axis from low to high that all rows share; a thin line stands at the reference."""
+    scale = Scale(low, high, 8, 152)
     parts = []
     if reference is not None:
-        parts.append(f'<line class="reference" x1="{scale(reference):.1f}" x2="{scale(reference):.1f}" y1="0" y2="22"/>')
+        parts.append(element("line", css="reference", x1=scale(reference), x2=scale(reference), y1=0.0, y2=22.0))
     if known(score.low) and known(score.high):
-        parts.append(
-            f'<line class="interval" x1="{scale(score.low):.1f}" x2="{scale(score.high):.1f}" y1="11" y2="11" stroke="{series.colour}"/>'
-        )
-    parts.append(marker(scale(score.value), 11, series))
-    return f'<svg class="bar" viewBox="0 0 160 22" aria-hidden="true">{"".join(parts)}</svg>'
+        ends = {"x1": scale(score.low), "x2": scale(score.high), "y1": 11.0, "y2": 11.0}
+        parts.append(element("line", css="interval", stroke=series.colour, **ends))
+    parts.append(marker(scale(score.value), 11, series, hollow))
+    return element("svg", "".join(parts), css="bar", viewBox="0 0 160 22", aria_hidden="true")
 
 
 def convergence(board: Board, rows: Sequence[Row], colours: dict[str, Series]) -> list[Figure]:
@@ -174,7 +173,7 @@ def data_efficiency(board: Board, colours: dict[str, Series]) -> list[Figure]:
 
 
 def heatmap(matrix: Sequence[Sequence[int]]) -> str:
-    """A confusion matrix of many classes without numbers: rows are targets; shade is the share of the row."""
+    """A confusion matrix of many classes without numbers: rows are targets; the shade is the share of the row."""
     size = len(matrix)
     cells = []
     for r, row in enumerate(matrix):
@@ -182,13 +181,13 @@ def heatmap(matrix: Sequence[Sequence[int]]) -> str:
         for c, value in enumerate(row):
             if value:
                 colour = "var(--right)" if r == c else "var(--wrong)"
-                cells.append(
-                    f'<rect x="{c}" y="{r}" width="1" height="1" fill="{colour}" opacity="{0.12 + 0.88 * value / total:.2f}"/>'
-                )
-    return f'<svg class="heatmap" viewBox="0 0 {size} {size}" role="img" aria-label="Confusion matrix of {size} classes">{"".join(cells)}</svg>'
+                shade = f"{0.12 + 0.88 * value / total:.2f}"
+                cells.append(element("rect", x=str(c), y=str(r), width="1", height="1", fill=colour, opacity=shade))
+    words = f"Confusion matrix of {size} classes"
+    return element("svg", "".join(cells), css="heatmap", viewBox=f"0 0 {size} {size}", role="img", aria_label=words)
 
 
-def _percent_scale(values: Sequence[float], bottom: float = HEIGHT - BOTTOM):
+def _percent_scale(values: Sequence[float], bottom: float = HEIGHT - BOTTOM) -> Scale:
     return linear(values, bottom, TOP, floor=0, ceiling=100)
 
 
@@ -199,5 +198,5 @@ def _row_name(board: Board, row: Row) -> str:
     return f"{row.cell.name} · {short(row.cell.backbone)}" if len(backbones) > 1 else row.cell.name
 
 
-def _names(rows) -> str:
+def _names(rows: Iterable[Row]) -> str:
     return ", ".join(dict.fromkeys(row.cell.name for row in rows))

@@ -79,6 +79,17 @@ def number(value: float) -> str:
     return text.replace("-", "−")
 
 
+def element(tag: str, content: str = "", **attributes: str | float) -> str:
+    """An SVG element; `css` is its class, underscores are dashes, empty attributes are left out. `content` is SVG already."""
+    names = {"css": "class"}
+    written = "".join(
+        f' {names.get(name, name.replace("_", "-"))}="{value if isinstance(value, str) else format(value, ".1f")}"'
+        for name, value in attributes.items()
+        if value != ""
+    )
+    return f"<{tag}{written}>{content}</{tag}>"
+
+
 @dataclass
 class Panel:
     """One plot: marks are added in data coordinates, `render` gives the SVG."""
@@ -95,90 +106,71 @@ class Panel:
 
     def line(self, points: Sequence[tuple[float, float]], series: Series, css: str = "line") -> None:
         path = " ".join(f"{self.x(x):.1f},{self.y(y):.1f}" for x, y in points)
-        dashes = f' stroke-dasharray="{series.dashes}"' if series.dashes else ""
-        self.marks.append(f'<polyline class="{css}" points="{path}" stroke="{series.colour}"{dashes}/>')
-
-    def level(self, y: float, series: Series, label: str) -> None:
-        """A horizontal line over the whole panel, named at its left end."""
-        at, left, right = self.y(y), self.x.start, self.x.end
-        dashes = f' stroke-dasharray="{series.dashes}"' if series.dashes else ""
-        self.marks.append(
-            f'<line class="level" x1="{left}" x2="{right}" y1="{at:.1f}" y2="{at:.1f}" stroke="{series.colour}"{dashes}/>'
-        )
-        self._text(left + 4, at - 4, label, "label quiet")
-        self.taken.append((left, at - 15, left + 4 + LETTER * len(label), at + 3))
+        self.marks.append(element("polyline", css=css, points=path, stroke=series.colour, stroke_dasharray=series.dashes))
 
     def interval(self, x: float, low: float, high: float, series: Series) -> None:
-        if math.isnan(low) or math.isnan(high):
-            return
-        at = self.x(x)
-        self.marks.append(
-            f'<line class="interval" x1="{at:.1f}" x2="{at:.1f}" y1="{self.y(low):.1f}" y2="{self.y(high):.1f}" stroke="{series.colour}"/>'
-        )
+        if not (math.isnan(low) or math.isnan(high)):
+            at = self.x(x)
+            ends = {"x1": at, "x2": at, "y1": self.y(low), "y2": self.y(high)}
+            self.marks.append(element("line", css="interval", stroke=series.colour, **ends))
 
     def point(self, x: float, y: float, series: Series, title: str, hollow: bool = False) -> None:
         left, top = self.x(x), self.y(y)
-        self.marks.append(f"<g><title>{escape(title)}</title>{marker(left, top, series, hollow)}</g>")
+        self.marks.append(element("g", f"<title>{escape(title)}</title>{marker(left, top, series, hollow)}"))
         self.taken.append((left - 6, top - 6, left + 6, top + 6))
 
     def label(self, x: float, y: float, text: str) -> None:
         """A name beside a point, where there is room for it; none where there is none."""
         at, top, wide = self.x(x), self.y(y), LETTER * len(text)
-        places = [
-            (at + 9, top + 4),
-            (at - 9 - wide, top + 4),
-            (at - wide / 2, top - 10),
-            (at - wide / 2, top + 19),
-            (at + 8, top - 8),
-            (at + 8, top + 16),
-        ]
-        for left, base in places:
+        beside = [(at + 9, top + 4), (at - 9 - wide, top + 4)]
+        apart = [(at - wide / 2, top - 10), (at - wide / 2, top + 19), (at + 8, top - 8), (at + 8, top + 16)]
+        for left, base in [*beside, *apart]:
             box = (left - 2, base - 10, left + wide + 2, base + 3)
             inside = box[0] >= self.x.start and box[2] <= self.width and box[1] >= self.y.end - 8 and box[3] <= self.y.start
             if inside and not any(_overlap(box, other) for other in self.taken):
-                self._text(left, base, text, "label")
+                self.marks.append(_text(left, base, text, "label"))
                 self.taken.append(box)
                 return
 
-    def _text(self, x: float, y: float, text: str, css: str, anchor: str = "start") -> None:
-        self.marks.append(f'<text class="{css}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>')
-
     def render(self, description: str) -> str:
-        return (
-            f'<svg viewBox="0 0 {self.width:g} {self.height:g}" role="img" aria-label="{escape(description)}">'
-            f"{self._axes()}{''.join(self.marks)}</svg>"
-        )
+        box = f"0 0 {self.width:g} {self.height:g}"
+        content = self._axes() + "".join(self.marks)
+        return element("svg", content, viewBox=box, role="img", aria_label=escape(description))
 
     def _axes(self) -> str:
         left, right, bottom = self.x.start, self.x.end, self.y.start
-        parts = [f'<text class="title" x="0" y="11">{escape(self.y_title)}</text>']
-        parts.append(f'<text class="title" x="{right:g}" y="{self.height - 3:g}" text-anchor="end">{escape(self.x_title)}</text>')
+        parts = [_text(0, 11, self.y_title, "title"), _text(right, self.height - 3, self.x_title, "title", "end")]
         for tick in self.y.ticks():
             at = self.y(tick)
-            parts.append(f'<line class="grid" x1="{left:g}" x2="{right:g}" y1="{at:.1f}" y2="{at:.1f}"/>')
-            parts.append(f'<text class="tick" x="{left - 7:g}" y="{at + 4:.1f}" text-anchor="end">{number(tick)}</text>')
+            parts.append(element("line", css="grid", x1=left, x2=right, y1=at, y2=at))
+            parts.append(_text(left - 7, at + 4, number(tick), "tick", "end"))
         for tick in self.x.ticks():
             at = self.x(tick)
-            parts.append(f'<line class="axis" x1="{at:.1f}" x2="{at:.1f}" y1="{bottom:g}" y2="{bottom + 4:g}"/>')
-            parts.append(f'<text class="tick" x="{at:.1f}" y="{bottom + 17:g}" text-anchor="middle">{number(tick)}</text>')
-        parts.append(f'<line class="axis" x1="{left:g}" x2="{right:g}" y1="{bottom:g}" y2="{bottom:g}"/>')
+            parts.append(element("line", css="axis", x1=at, x2=at, y1=bottom, y2=bottom + 4))
+            parts.append(_text(at, bottom + 17, number(tick), "tick", "middle"))
+        parts.append(element("line", css="axis", x1=left, x2=right, y1=bottom, y2=bottom))
         return "".join(parts)
 
 
 def marker(x: float, y: float, series: Series, hollow: bool = False, size: float = 4.5) -> str:
     """A marker of the series around (x, y), filled or hollow."""
     fill, stroke = ("var(--page)", series.colour) if hollow else (series.colour, "var(--page)")
-    style = f'fill="{fill}" stroke="{stroke}" stroke-width="{1.6 if hollow else 1}"'
+    style = {"fill": fill, "stroke": stroke, "stroke_width": 1.6 if hollow else 1.0}
     if series.marker == "circle":
-        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size}" {style}/>'
+        return element("circle", cx=x, cy=y, r=size, **style)
     if series.marker == "cross":
         a = size * 0.8
-        return f'<path d="M{x - a:.1f} {y - a:.1f}l{2 * a:.1f} {2 * a:.1f}m0 {-2 * a:.1f}l{-2 * a:.1f} {2 * a:.1f}" stroke="{series.colour}" stroke-width="2.4" fill="none"/>'
+        path = f"M{x - a:.1f} {y - a:.1f}L{x + a:.1f} {y + a:.1f}M{x - a:.1f} {y + a:.1f}L{x + a:.1f} {y - a:.1f}"
+        return element("path", d=path, fill="none", stroke=series.colour, stroke_width=2.4)
     corners, turn = {"square": (4, 45), "triangle": (3, -90), "diamond": (4, 0), "pentagon": (5, -90)}[series.marker]
     radius = size * 1.25
     angles = [math.radians(turn + 360 * k / corners) for k in range(corners)]
     points = " ".join(f"{x + radius * math.cos(a):.1f},{y + radius * math.sin(a):.1f}" for a in angles)
-    return f'<polygon points="{points}" {style}/>'
+    return element("polygon", points=points, **style)
+
+
+def _text(x: float, y: float, text: str, css: str, anchor: str = "start") -> str:
+    return element("text", escape(text), css=css, x=x, y=y, text_anchor=anchor)
 
 
 def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:

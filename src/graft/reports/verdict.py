@@ -158,7 +158,7 @@ def _against_baseline(board: Board, choice: Choice, outcome: Outcome, against: A
         evidence = f"(95 % interval {_points(-difference.high)} to {_points(-difference.low)}, {p(choice.p_baseline)})"
         better = f"{_but(outcome)}{name} does better by {_points(-difference.value)} points {evidence}{cheaper}"
         return [f"{_capital(better)}: for these data, transfer is the wrong choice."]
-    between = f"(difference {_points(difference.value)} points, 95 % interval {interval})"
+    between = f"(difference {_points(difference.value)} points, 95 % interval {interval}, {p(choice.p_baseline)})"
     if against == "as well":
         return [f"{_capital(_but(outcome) + name)} does as well {between}: the simpler model is enough."]
     return [

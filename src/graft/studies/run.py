@@ -33,7 +33,7 @@ from graft.training.engine import Engine
 from graft.training.evaluate import Evaluation, evaluate, intervals
 from graft.training.feed import Feed
 from graft.training.observers import LogFile, Observer
-from graft.training.trainer import Settings, train
+from graft.training.trainer import CHECKPOINT_SECONDS, Settings, train
 
 MISTAKES = 24
 """How many of the most confident mistakes are kept with a preview."""
@@ -41,23 +41,33 @@ PROBES = 4
 """How many validation inputs are kept in the model folder with their outputs."""
 
 
-def execute(spec: RunSpec, data: Data, folder: Path, observer: Observer, baselines: bool = True) -> dict[str, Any]:
+def execute(
+    spec: RunSpec,
+    data: Data,
+    folder: Path,
+    observer: Observer,
+    baselines: bool = True,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> dict[str, Any]:
     """Train, evaluate and write the run; goes on where the folder holds a checkpoint. Returns result.json.
 
     `data` are the whole data; the spec's fraction or shots are cut here. Raises GraftError, with status.json saying so.
     """
     if (folder / "result.json").exists():
         return files.read_json(folder / "result.json", "a run")
-    files.write_json(folder / "spec.json", spec.to_json())
-    log = LogFile(folder / "log.txt", observer)
     with _locked(folder), _status(folder):
-        log.start(str(folder), files.read_json(folder / "spec.json", "a run"))
-        result = _execute(spec, data, folder, log, baselines)
+        asked = spec.to_json()
+        files.write_json(folder / "spec.json", asked)
+        log = LogFile(folder / "log.txt", observer)
+        log.start(str(folder), asked)
+        result = _execute(spec, data, folder, log, baselines, checkpoint_seconds)
     log.finish(result)
     return result
 
 
-def _execute(spec: RunSpec, data: Data, folder: Path, observer: Observer, baselines: bool) -> dict[str, Any]:
+def _execute(
+    spec: RunSpec, data: Data, folder: Path, observer: Observer, baselines: bool, checkpoint_seconds: float
+) -> dict[str, Any]:
     started = time.perf_counter()
     data = subsample(data, fraction=spec.fraction, shots=spec.shots, seed=spec.seed)
     task = plugins.load("task", spec.task).from_data(data, weighted=spec.weighted)
@@ -66,7 +76,7 @@ def _execute(spec: RunSpec, data: Data, folder: Path, observer: Observer, baseli
     model = engine.place(build_model(spec.backbone, task, technique.pretrained, spec.seed))
     for note in model.backbone.notes:
         observer.note(note)
-    settings = Settings(spec.seed, spec.epochs, spec.batch_size)
+    settings = Settings(spec.seed, spec.epochs, spec.batch_size, checkpoint_seconds)
     model, position = train(model, task, technique, data, settings, engine, folder, observer)
 
     feeds = {split: Feed(data.splits[split], task, model.backbone.preprocess, engine.device, 64) for split in ("val", "test")}
@@ -218,6 +228,7 @@ def _status(folder: Path):
 @contextmanager
 def _locked(folder: Path):
     """No two processes work in one run's folder; the lock goes with the process."""
+    files.make_folder(folder)
     with open(folder / ".lock", "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graft.backbones.backbone import Model
-from graft.techniques.technique import Phase, Technique
+from graft.techniques.technique import Optimizer, Phase, Technique
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class Bitfit(Technique):
     When not: networks without biases (Llama types); data far from the pretraining data.
     """
 
+    optimizer: Optimizer | None = "adamw"
     weight_decay: float = 0.0
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:

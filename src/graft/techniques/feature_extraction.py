@@ -25,4 +25,5 @@ class FeatureExtraction(Technique):
     warmup: float = 0.02
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        return [Phase("probe", epochs, head_only, lr=self.head_lr, head_lr=self.head_lr, views=1)]
+        rate = self.head_lr or 3e-3
+        return [Phase("probe", epochs, head_only, lr=rate, head_lr=rate, optimizer=self.optimizer or "adamw", views=1)]

@@ -9,7 +9,7 @@ from torch import nn
 
 from graft.backbones.backbone import Model
 from graft.tasks.task import Task
-from graft.techniques.technique import Objective, Phase, Technique, everything
+from graft.techniques.technique import Objective, Optimizer, Phase, Technique, everything
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class FromScratch(Technique):
 
     pretrained: ClassVar[bool] = False
 
+    optimizer: Optimizer | None = "adamw"
     weight_decay: float = 0.05
     batch_norm: Literal["frozen", "updated"] = "updated"
 
@@ -35,5 +36,4 @@ class FromScratch(Technique):
         return Objective(model, task)
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        rate = self.lr or 4 * model.backbone.lr
-        return [Phase("training", epochs, everything, lr=rate, head_lr=self.head_lr or rate)]
+        return [Phase("training", epochs, everything, **self.rates(model, body=4.0, head=4.0))]

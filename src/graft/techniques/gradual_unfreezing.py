@@ -27,5 +27,5 @@ class GradualUnfreezing(Technique):
         cuts = [round(count * (stages - i) / stages) for i in range(1, stages + 1)]
         share = epochs / (stages + 1)
         rates = self.rates(model)
-        head = Phase("head", share, head_only, lr=rates["lr"], head_lr=rates["head_lr"])
+        head = Phase("head", share, head_only, **rates)
         return [head, *(Phase(f"from group {cut}", share, from_group(cut), **rates) for cut in cuts)]

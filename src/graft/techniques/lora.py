@@ -9,7 +9,7 @@ from torch import nn
 from graft.backbones.backbone import Model
 from graft.base.errors import BadValue
 from graft.tasks.task import Task
-from graft.techniques.technique import Objective, Phase, Technique
+from graft.techniques.technique import Objective, Optimizer, Phase, Technique
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Lora(Technique):
     r: int = 8
     alpha: float = 16
     dropout: float = 0.0
+    optimizer: Optimizer | None = "adamw"
     weight_decay: float = 0.0
 
     def objective(self, model: Model, task: Task) -> Objective:

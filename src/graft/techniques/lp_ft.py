@@ -22,5 +22,5 @@ class LpFt(Technique):
     probe_lr: float = 3e-3
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        probe = Phase("probe", self.probe_epochs, head_only, lr=self.probe_lr, head_lr=self.probe_lr, views=1)
+        probe = Phase("probe", self.probe_epochs, head_only, lr=self.probe_lr, head_lr=self.probe_lr, optimizer="adamw", views=1)
         return [probe, Phase("fine-tuning", epochs, everything, **self.rates(model, head=1.0))]

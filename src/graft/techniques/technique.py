@@ -6,13 +6,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
 from graft.backbones.backbone import Model
 from graft.base.records import Batch, Output
 from graft.tasks.task import Task
+
+Optimizer = Literal["adamw", "sgd"]
 
 Trainable = Callable[[str, int], bool]
 """(name of a parameter of the network, index of its layer group; the head's is -1) -> does it train?"""
@@ -40,6 +42,7 @@ class Phase:
     trainable: Trainable
     lr: float
     head_lr: float
+    optimizer: Optimizer
     views: int | None = None
     """How many augmented versions of an example are seen; None: a new one each epoch; 1: the plain one, always."""
 
@@ -48,9 +51,9 @@ class Phase:
 class Technique(ABC):
     """The settings that every technique shares; a technique overrides defaults and adds its own.
 
-    `None` is "chosen from the model and the data": `epochs` by the budget, `lr` by the kind of network, `head_lr` ten
-    times `lr` for a fresh head. `layer_decay` multiplies the rate once for each layer group below the head (ULMFiT's
-    discriminative rates, arXiv:1801.06146); 1 is one rate for all.
+    `None` is "chosen from the model and the data": `epochs` by the budget, `lr` and `optimizer` by the kind of network,
+    `head_lr` ten times `lr` for a fresh head. `layer_decay` multiplies the rate once for each layer group below the head
+    (ULMFiT's discriminative rates, arXiv:1801.06146); 1 is one rate for all.
     """
 
     streams: ClassVar[frozenset[str]] = frozenset({"labeled"})
@@ -60,7 +63,7 @@ class Technique(ABC):
     lr: float | None = None
     head_lr: float | None = None
     layer_decay: float = 1.0
-    optimizer: Literal["adamw", "sgd"] = "adamw"
+    optimizer: Optimizer | None = None
     weight_decay: float = 0.01
     schedule: Literal["cosine", "one-cycle", "linear", "constant"] = "cosine"
     warmup: float = 0.1
@@ -82,10 +85,17 @@ class Technique(ABC):
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         """The phases in order; `epochs` is this technique's whole budget, in passes over the training split."""
 
-    def rates(self, model: Model, body: float = 1.0, head: float = 10.0) -> dict[str, float]:
-        """The rates of a phase: the user's, else so many times the network's usual fine-tuning rate."""
-        usual = model.backbone.lr
-        return {"lr": self.lr or body * usual, "head_lr": self.head_lr or head * (self.lr or usual)}
+    def rates(self, model: Model, body: float = 1.0, head: float = 10.0) -> dict[str, Any]:
+        """Optimizer and rates of a phase: the user's, else so many times the network's usual fine-tuning rate.
+
+        Networks with batch normalisation are fine-tuned by SGD with momentum, at ten times AdamW's rate: measured here,
+        it is as accurate and far better calibrated on few images. All others by AdamW.
+        """
+        normalised = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules())
+        optimizer = self.optimizer or ("sgd" if normalised else "adamw")
+        usual = model.backbone.lr * (10 if optimizer == "sgd" else 1)
+        lr = self.lr or usual
+        return {"lr": self.lr or body * usual, "head_lr": self.head_lr or head * lr, "optimizer": optimizer}
 
     @cached_property
     def parts(self) -> tuple[Technique, ...]:

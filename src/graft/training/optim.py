@@ -61,7 +61,7 @@ def make_optimizer(
     if extra:
         rows.setdefault((phase.head_lr, technique.weight_decay), []).extend(extra)
     groups = [{"params": found, "lr": rate, "full_lr": rate, "weight_decay": decay} for (rate, decay), found in rows.items()]
-    if technique.optimizer == "sgd":
+    if phase.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=phase.lr, momentum=0.9, nesterov=True)
     return torch.optim.AdamW(groups, lr=phase.lr, fused=groups[0]["params"][0].device.type in ("cpu", "cuda"))
 

@@ -32,13 +32,13 @@ from graft.training.step import step
 
 CHECKPOINT_SECONDS = 30.0
 SHOW_SECONDS = 0.5
-EXAMPLES = 12_000
-"""The default budget: this many examples are trained on, within 4 to 12 epochs."""
+EXAMPLES = 10_000
+"""The default budget: this many examples are trained on, within 3 to 12 epochs."""
 
 
 def default_epochs(examples: int) -> float:
     """Passes over `examples` training examples when the user asks for none."""
-    return float(min(max(round(EXAMPLES / examples), 4), 12))
+    return float(min(max(round(EXAMPLES / examples), 3), 12))
 
 
 def default_batch_size(examples: int) -> int:
@@ -53,6 +53,8 @@ class Settings:
     seed: int = 0
     epochs: float | None = None
     batch_size: int | None = None
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
+    """A killed run loses no more than this."""
 
 
 @dataclass
@@ -282,9 +284,9 @@ def _end(run: Run, stage: Stage) -> None:
 
 
 def _save_checkpoint(run: Run, stage: Stage) -> None:
-    """At most every CHECKPOINT_SECONDS: a run loses no more than that when it is killed."""
+    """Save where the training stands, unless that was done a short time ago."""
     now = time.perf_counter()
-    if now - run.saved < CHECKPOINT_SECONDS:
+    if now - run.saved < run.settings.checkpoint_seconds:
         return
     here = replace(
         run.position,

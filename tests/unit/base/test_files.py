@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from graft.base import files
@@ -21,11 +19,11 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path):
     with pytest.raises(FolderError, match="No space left on device"):
         files.write(path, half)
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["result.json"]
+    assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
 
 
 def test_a_folder_that_is_no_run_is_told_so(tmp_path):
-    with pytest.raises(FolderError, match="is not a run: it has no spec.json"):
+    with pytest.raises(FolderError, match=r"is not a run: it has no spec.json"):
         files.read_json(tmp_path / "spec.json", "a run")
 
 

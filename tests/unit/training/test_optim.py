@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from graft.studies.run import build_model
 from graft.techniques.combine import parse
 from graft.training import optim
 from tests.contracts.tiny import TINY, task_of
-from graft.studies.run import build_model
 
 
 def tiny(task: str = "image-classification", backbone: str | None = None):

@@ -63,9 +63,9 @@ class Tiny:
             raise UnknownName.of("tiny network", name, self.names(), see="graft list backbones")
         if name not in self.tiny(task):
             raise BackboneError(f"'tiny:{name}' is not made for {task}. These are: {', '.join(self.tiny(task)) or 'none'}.")
-        with torch.random.fork_rng(enabled=pretrained):
+        with torch.random.fork_rng(devices=[], enabled=pretrained):
             if pretrained:
-                torch.manual_seed(0)
+                torch.default_generator.manual_seed(0)
             backbone = self._image(name, classes) if name in IMAGE else self._text(name, task, classes)
         backbone.name, backbone.lr = f"tiny:{name}", LR
         return backbone

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from graft.backbones import layer_groups, learning_rate, mean_pooling
-from graft.backbones.backbone import Backbone, evaluating
+from graft.backbones.backbone import Backbone, Kind
 from graft.backbones.hub import hub
 from graft.backbones.preprocess import TextPreprocess
 from graft.backbones.quiet import quiet
@@ -73,6 +73,10 @@ class Transformers:
     def open(self, folder: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
         from transformers import AutoConfig, AutoTokenizer
 
+        if task.startswith(("image-", "audio-", "automatic-speech-")):
+            raise BackboneError(
+                f"Graft reads only text networks from transformers, none for {task}. For pictures use 'timm:NAME'."
+            )
         with quiet():
             config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
@@ -99,10 +103,10 @@ class Transformers:
             mean_pooling.install(network)
         example = preprocess.example()
         head = _head(network, example)
-        token, width = _features(network, head, example)
+        kind, token, width = _features(network, head, example)
         groups = layer_groups.find(network, head, example)
         lr = learning_rate.usual(network, "text", width, token)
-        return Backbone(spec, "transformers", network, "vector", head, groups, preprocess, lr, token)
+        return Backbone(spec, "transformers", network, kind, head, groups, preprocess, lr, token)
 
 
 def _network(spec: str, task: str, config: Any, weights: str | None) -> Any:
@@ -151,8 +155,11 @@ def _head(network: Any, example: dict) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ran))
 
 
-def _features(network: Any, head: tuple[str, ...], example: dict) -> tuple[Literal["first", "last"] | None, int]:
-    """Which position of a sequence entering the head counts, seen by where the logits' gradient is; and the width."""
+def _features(network: Any, head: tuple[str, ...], example: dict) -> tuple[Kind, Literal["first", "last"] | None, int]:
+    """The kind of the features, which position counts where a sequence is pooled in the head, and their width.
+
+    Which position counts is seen by where the gradient of the logits is.
+    """
     import torch
 
     entered = []
@@ -162,16 +169,18 @@ def _features(network: Any, head: tuple[str, ...], example: dict) -> tuple[Liter
         return (entered[0], *args[1:])
 
     hook = network.get_submodule(head[0]).register_forward_pre_hook(watch)
-    with evaluating(network), torch.enable_grad():
+    with torch.enable_grad():
         logits = network(**example).logits
     hook.remove()
-    width = entered[0].shape[-1]
-    if entered[0].dim() != 3 or logits.dim() != 2:
-        return None, width
-    (gradient,) = torch.autograd.grad(logits.square().sum(), entered[0])
+    features = entered[0]
+    if logits.dim() == 3:
+        return "sequence", None, features.shape[-1]
+    if features.dim() == 2:
+        return "vector", None, features.shape[-1]
+    (gradient,) = torch.autograd.grad(logits.square().sum(), features)
     counts = gradient.abs().sum(2) > 0
     if (counts.sum(1) != 1).any():
         raise BackboneError(
             f"The head of {type(network).__name__} reads several positions of a sequence, which Graft cannot record."
         )
-    return ("first" if counts[:, 0].all() else "last"), width
+    return "vector", "first" if counts[:, 0].all() else "last", features.shape[-1]

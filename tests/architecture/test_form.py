@@ -1,0 +1,118 @@
+"""The form of the code: small files, plain names, docstrings, plugins that stand alone."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import graft
+from graft.base import plugins
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src" / "graft"
+FILES = sorted(SOURCE.rglob("*.py"))
+FORBIDDEN = {"utils", "util", "helpers", "helper", "misc", "common", "manager", "managers", "registry", "handler", "learner", "recipe"}
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def plugin_files(axis: str) -> dict[str, Path]:
+    folder = SOURCE / Path(*plugins.AXES[axis].split(".")[1:])
+    return {name: folder / f"{name.replace('-', '_')}.py" for name in plugins.names(axis)}
+
+
+def imported(path: Path) -> set[str]:
+    """Every module that a file imports, at the top or in a function; `from a import b` counts as `a` and `a.b`."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+@pytest.mark.parametrize("path", [*FILES, *sorted((ROOT / "tests").rglob("*.py"))], ids=relative)
+def test_no_file_is_longer_than_400_lines(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    named = {relative(p): {p.stem, *p.parent.relative_to(SOURCE).parts} for p in FILES}
+    assert {path: words & FORBIDDEN for path, words in named.items() if words & FORBIDDEN} == {}
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_every_module_and_everything_public_has_a_docstring(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    bare = [] if ast.get_docstring(tree) else ["the module"]
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_") and not ast.get_docstring(node):
+            bare.append(node.name)
+    assert bare == []
+
+
+def test_public_names_are_sorted_and_importable() -> None:
+    assert graft.__all__ == sorted(graft.__all__)
+    for name in graft.__all__:
+        assert getattr(graft, name) is not None
+
+
+def test_an_unknown_public_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="fitt"):
+        graft.fitt  # noqa: B018
+
+
+@pytest.mark.parametrize("axis", plugins.AXES)
+def test_plugin_files_hold_the_class_that_their_name_promises(axis: str) -> None:
+    for name in plugins.names(axis):
+        assert plugins.load(axis, name).__name__ == "".join(part.capitalize() for part in name.split("-"))
+        assert plugins.summary(axis, name), f"{name} has no docstring"
+
+
+@pytest.mark.parametrize("axis", plugins.AXES)
+def test_no_plugin_imports_a_sibling(axis: str) -> None:
+    siblings = {f"{plugins.AXES[axis]}.{path.stem}": name for name, path in plugin_files(axis).items()}
+    for name, path in plugin_files(axis).items():
+        assert imported(path) & set(siblings) <= {f"{plugins.AXES[axis]}.{path.stem}"}, name
+
+
+def test_a_technique_has_its_formula_paper_and_use() -> None:
+    for name in plugins.names("technique"):
+        words = plugins.description("technique", name)
+        for part in ("Source:", "When:", "When not:"):
+            assert part in words, f"{name} does not say {part}"
+
+
+def test_only_the_engine_imports_accelerate() -> None:
+    users = [relative(p) for p in FILES if any(m.split(".")[0] == "accelerate" for m in imported(p))]
+    assert set(users) <= {"src/graft/training/engine.py"}
+
+
+@pytest.mark.parametrize("library", ["timm", "torchvision"])
+def test_a_network_library_is_imported_by_backbones_alone(library: str) -> None:
+    users = [p for p in FILES if any(m.split(".")[0] == library for m in imported(p))]
+    assert users
+    assert all(SOURCE / "backbones" in p.parents for p in users), users
+
+
+def test_packages_import_nothing_heavy() -> None:
+    heavy = "{'torch', 'pandas', 'transformers', 'timm', 'matplotlib', 'pydantic', 'sklearn', 'numpy'}"
+    packages = [".".join(p.parent.relative_to(SOURCE.parent).parts) for p in FILES if p.name == "__init__.py"]
+    code = f"import sys, {', '.join(packages)}; sys.exit(str(sorted({heavy} & set(sys.modules)) or ''))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip() == ""
+
+
+def test_every_folder_of_the_package_is_a_package() -> None:
+    folders = {p.parent for p in FILES}
+    assert [relative(f) for f in folders if not (f / "__init__.py").exists()] == []
+    importlib.import_module("graft.cli.main")

@@ -1,0 +1,85 @@
+"""The pages: links lead somewhere, the reference is the docstrings', the README's commands and names exist."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import subprocess
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from typer.testing import CliRunner
+
+import graft
+from graft.base import plugins
+from graft.cli.main import app
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+VERBS = {command.name for command in app.registered_commands}
+
+
+@pytest.fixture(scope="module")
+def build() -> ModuleType:
+    """docs/build.py, which is no part of the package."""
+    spec = importlib.util.spec_from_file_location("docs_build", ROOT / "docs" / "build.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_link_leads_somewhere(build: ModuleType) -> None:
+    assert build.broken_links() == []
+
+
+def test_the_reference_is_what_the_docstrings_say(build: ModuleType) -> None:
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    assert page == build.reference(), "docs/reference.md is old: run make docs"
+
+
+def test_every_page_is_listed_in_the_index() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    assert [p.name for p in (ROOT / "docs").glob("*.md") if p.name != "index.md" and f"({p.name})" not in index] == []
+
+
+def test_every_page_names_verbs_that_exist() -> None:
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        used = set(re.findall(r"(?:^|`|\$ |, then )graft ([a-z]+)\b", text, re.MULTILINE))
+        assert used <= VERBS, f"{page.name}: {used - VERBS}"
+
+
+def test_every_verb_is_in_the_readme_or_its_help() -> None:
+    shown = CliRunner().invoke(app, ["--help"]).output
+    assert all(verb in shown for verb in VERBS)
+    assert {"demo", "check", "fit", "compare", "resume", "evaluate", "predict", "report", "list", "info", "pull", "doctor"} == VERBS
+
+
+def test_the_python_of_the_readme_is_python_and_its_names_exist() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert blocks
+    for block in blocks:
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "graft":
+                assert node.attr in graft.__all__
+
+
+def test_techniques_that_pages_name_exist() -> None:
+    page = (ROOT / "docs" / "techniques.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", page)) - set(VERBS)
+    assert named
+    assert named <= set(plugins.names("technique"))
+
+
+@pytest.mark.parametrize("target", ["demo", "test", "test-slow", "lint", "docs", "bench"])
+def test_make_knows_the_target(target: str) -> None:
+    done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_continuous_integration_runs_make_test() -> None:
+    script = ROOT / ".ci" / "run"
+    assert script.stat().st_mode & 0o111
+    assert "make test" in script.read_text(encoding="utf-8")

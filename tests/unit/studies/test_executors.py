@@ -1,0 +1,36 @@
+"""Items in processes of their own: results, errors, and a process that dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+import torch
+
+from graft.studies.executors import each_in_a_process
+
+
+def work(item):
+    if item == "raise":
+        raise ValueError("a broken item")
+    if item == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item, os.getpid(), torch.get_num_threads()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_one_item_that_fails_or_dies_costs_no_other(jobs):
+    items = ["a", "raise", "die", "b", "c"]
+    found = {items[index]: (result, error) for index, result, error in each_in_a_process(work, items, jobs)}
+    assert set(found) == set(items)
+    assert [found[name][0][0] for name in ("a", "b", "c")] == ["a", "b", "c"]
+    assert isinstance(found["raise"][1], ValueError)
+    assert "process died" in str(found["die"][1])
+
+
+def test_each_item_has_a_process_and_its_share_of_the_cores():
+    results = [result for _, result, _ in each_in_a_process(work, ["a", "b", "c"], 2)]
+    assert len({pid for _, pid, _ in results}) == 3
+    assert os.getpid() not in {pid for _, pid, _ in results}
+    assert {threads for _, _, threads in results} == {max(1, len(os.sched_getaffinity(0)) // 2)}

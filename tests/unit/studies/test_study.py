@@ -1,0 +1,97 @@
+"""Studies and runs as folders: what is finished is skipped, what fails is a row, what is broken goes on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from graft.base.errors import BadValue, FolderError
+from graft.studies.run import execute
+from graft.studies.spec import RunSpec
+from graft.studies.study import Question, run_study
+from graft.training.observers import Observer
+from tests.contracts.tiny import task_of
+
+_, DATA = task_of("image-classification")
+SPEC = RunSpec(
+    {"path": "tiny", "hash": DATA.fingerprint(), "format": "", "options": {}},
+    "image-classification",
+    "tiny:efficientnet",
+    "feature-extraction:epochs=2",
+    epochs=1,
+)
+
+
+class Events(Observer):
+    def __init__(self):
+        self.seen = []
+
+    def study_event(self, done, total, name, state, message):
+        self.seen.append((done, total, state, message))
+
+
+def test_the_hash_is_of_what_decides_the_outcome():
+    assert SPEC.hash == replace(SPEC, data={**SPEC.data, "path": "elsewhere"}).hash
+    others = [replace(SPEC, seed=1), replace(SPEC, epochs=2), replace(SPEC, technique="lora"), replace(SPEC, precision="bf16")]
+    assert len({SPEC.hash, *(other.hash for other in others)}) == 5
+
+
+def test_a_run_folder_holds_what_is_documented(tmp_path):
+    result = execute(SPEC, DATA, tmp_path, Observer())
+    names = {path.name for path in tmp_path.iterdir() if not path.name.startswith(".")}
+    assert names == {
+        "spec.json", "status.json", "history.jsonl", "result.json", "predictions.parquet", "mistakes.jsonl", "model", "log.txt"
+    }  # fmt: skip
+    assert RunSpec.from_json(json.loads((tmp_path / "spec.json").read_text())) == SPEC
+    table = pd.read_parquet(tmp_path / "predictions.parquet")
+    assert set(table.columns) == {"split", "id", "target", "prediction", "confidence", "probabilities"}
+    test = table[table.split == "test"]
+    assert len(test) == len(DATA.splits["test"])
+    assert (test.target == test.prediction).mean() == pytest.approx(result["metrics"]["test"]["accuracy"]["value"])
+    assert result["cost"]["trainable_parameters"] < result["cost"]["total_parameters"]
+    assert json.loads((tmp_path / "status.json").read_text())["state"] == "finished"
+
+
+def test_a_finished_run_is_returned_and_not_run_again(tmp_path):
+    first = execute(SPEC, DATA, tmp_path, Observer())
+    before = (tmp_path / "history.jsonl").stat().st_mtime_ns
+    assert execute(SPEC, DATA, tmp_path, Observer()) == json.loads(json.dumps(first))
+    assert (tmp_path / "history.jsonl").stat().st_mtime_ns == before
+
+
+def test_a_run_that_fails_says_so_in_its_status(tmp_path):
+    with pytest.raises(BadValue):
+        execute(replace(SPEC, technique="partial-fine-tuning:from_group=99"), DATA, tmp_path, Observer())
+    status = json.loads((tmp_path / "status.json").read_text())
+    assert status["state"] == "failed"
+    assert "from_group=99" in status["message"]
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_two_processes_do_not_work_in_one_folder(tmp_path):
+    class Second(Observer):
+        def phases(self, names):
+            with pytest.raises(FolderError, match="Another process"):
+                execute(replace(SPEC, seed=9), DATA, tmp_path, Observer())
+
+    execute(SPEC, DATA, tmp_path, Second())
+
+
+def test_a_study_skips_what_is_finished_and_tells_what_failed(tmp_path):
+    broken = "partial-fine-tuning:from_group=99"
+    question = Question(SPEC, (SPEC.technique, broken), (SPEC.backbone,), (0,), (1.0,), "graft compare tiny")
+    first, second = Events(), Events()
+    run_study(question, DATA, tmp_path, 1, first)
+    assert sorted(state for _, _, state, _ in first.seen) == ["failed", "finished", "finished"]
+    assert next(message for _, _, state, message in first.seen if state == "failed").startswith("from_group=99")
+    run_study(question, DATA, tmp_path, 1, second)
+    assert sorted(state for _, _, state, _ in second.seen) == ["failed", "skipped", "skipped"]
+    about = json.loads((tmp_path / "study.json").read_text())
+    assert about["techniques"] == ["from-scratch", SPEC.technique, broken]
+    assert Question.from_json(about).runs() == question.runs()
+    rows = json.loads((tmp_path / "baselines.json").read_text())
+    assert {row["baseline"] for row in rows} == {"majority", "pixels-logistic"}
+    assert all((tmp_path / "baselines" / row["predictions"]).exists() for row in rows)
