@@ -16,7 +16,7 @@ from graft.base import plugins
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "graft"
 FILES = sorted(SOURCE.rglob("*.py"))
-FORBIDDEN = {"utils", "util", "helpers", "helper", "misc", "common", "manager", "managers", "registry", "handler", "learner", "recipe"}
+FORBIDDEN = {"utils", "util", "helpers", "helper", "misc", "common", "manager", "registry", "handler", "learner", "recipe"}
 
 
 def relative(path: Path) -> str:

@@ -43,7 +43,6 @@ def check(
         show.answer_json({**summary, "findings": [asdict(finding) for finding in findings]})
     else:
         typer.echo(f"{found.path}: {found.format}, for {kind}")
-        typer.echo(", ".join(f"{count} {split}" for split, count in counts.items()) + f"; {len(found.classes)} classes")
         for finding in findings:
             typer.echo(f"{finding.severity + ':':<9}{finding.message}")
     if any(finding.severity == "error" for finding in findings):
