@@ -11,9 +11,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 def usual(network: nn.Module, modality: str, width: int, token: Literal["first", "last"] | None) -> float:
     """The learning rate by modality, normalisation and `width`, the number of features.
 
-    Pictures: 5e-4 with batch normalisation, 1e-4 without (ViT, ConvNeXt, Swin). Text: 5e-5 for decoders and encoders
+    Pictures: 3e-4 with batch normalisation, 1e-4 without (ViT, ConvNeXt, Swin). Text: 5e-5 for decoders and encoders
     of 512 features and more, 1e-4 for smaller encoders, which take and need larger steps.
     """
     if modality == "image":
-        return 5e-4 if any(isinstance(module, _BatchNorm) for module in network.modules()) else 1e-4
+        return 3e-4 if any(isinstance(module, _BatchNorm) for module in network.modules()) else 1e-4
     return 5e-5 if width >= 512 or token == "last" else 1e-4

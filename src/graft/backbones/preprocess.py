@@ -37,7 +37,7 @@ class ImagePreprocess:
     interpolation: str = "bicubic"
     crop: float = 0.875
     """The share of the resized short side that the centre crop keeps."""
-    scale: tuple[float, float] = (0.4, 1.0)
+    scale: tuple[float, float] = (0.25, 1.0)
     """The range of the area that a random crop keeps."""
     input_name: str = "x"
 

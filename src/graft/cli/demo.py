@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -122,9 +123,9 @@ def _write_questions(out: Path) -> Path:
     splits: dict[str, list[str]] = {"train": ["text,topic\n"], "test": ["text,topic\n"]}
     seen: set[str] = set()
     for topic in TOPICS:
-        fresh = [text for text in _first_questions(wheel, topic) if text.casefold() not in seen]
-        seen.update(text.casefold() for text in fresh)
-        for number, text in enumerate(fresh):
+        fresh = {_words(text): text for text in reversed(_first_lines(wheel, topic)) if _words(text) not in seen}
+        seen.update(fresh)
+        for number, text in enumerate(reversed(fresh.values())):
             quoted = text.replace('"', '""')
             splits["train" if number % 2 == 0 else "test"].append(f'"{quoted}",{topic}\n')
 
@@ -136,13 +137,17 @@ def _write_questions(out: Path) -> Path:
     return folder
 
 
-def _first_questions(wheel: Path, topic: str) -> list[str]:
-    """What the conversations of a topic begin with, each once."""
+def _first_lines(wheel: Path, topic: str) -> list[str]:
+    """What the conversations of a topic begin with."""
     import yaml
 
     read = yaml.safe_load(wheels.read_member(wheel, f"chatterbot_corpus/data/english/{topic}.yml"))
-    first = [" ".join(str(conversation[0]).split()) for conversation in read["conversations"] if conversation]
-    return list({text.casefold(): text for text in reversed(first)}.values())[::-1]
+    return [" ".join(conversation[0].split()) for conversation in read["conversations"]]
+
+
+def _words(text: str) -> str:
+    """The text without case and punctuation: two questions with the same words are one."""
+    return re.sub(r"\W+", " ", text).strip().casefold()
 
 
 def _write_digits(out: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ def observer(quiet: bool) -> Watcher:
     """A live display in a terminal, a line an epoch elsewhere, nothing when quiet."""
     if quiet:
         return Watcher()
-    return Live() if sys.stderr.isatty() else Plain()
+    return Live() if sys.stderr.isatty() else Lines()
 
 
 class Watcher(Observer):
@@ -32,36 +33,60 @@ class Watcher(Observer):
         """Leave the terminal as it was."""
 
 
-class Plain(Watcher):
-    """One line an epoch or a run of a study, for files and pipes."""
+class Lines(Watcher):
+    """Says one line about each run, note and phase, and about an epoch when the line before is a while ago."""
+
+    PAUSE = 2.0
+    """Seconds between two lines about epochs; an epoch on recorded features takes milliseconds."""
+
+    def __init__(self) -> None:
+        self._unsaid: dict[str, Any] | None = None
+        self._said_at = 0.0
 
     def start(self, run: str, spec: dict[str, Any]) -> None:
         super().start(run, spec)
-        self._say(_opening(run, spec))
+        self.say(f"{spec['technique']} of {spec['backbone']}, seed {spec['seed']}, into {run}")
 
     def phases(self, names: list[str]) -> None:
-        self._say("phases: " + ", ".join(names))
+        self._flush()
+        self.say("phases: " + ", ".join(names))
 
     def epoch(self, row: dict[str, Any]) -> None:
-        self._say(epoch_line(row))
+        if self._unsaid and self._unsaid["phase"] != row["phase"]:
+            self._flush()
+        self._unsaid = row
+        if time.monotonic() - self._said_at >= self.PAUSE:
+            self._flush()
 
     def note(self, message: str) -> None:
-        self._say(f"note: {message}")
+        self.say(f"note: {message}", "yellow")
+
+    def finish(self, result: dict[str, Any]) -> None:
+        self._flush()
 
     def study_event(self, done: int, total: int, name: str, state: str, message: str) -> None:
-        self._say(f"[{done}/{total}] {name}: {state}, {message}")
+        self.say(f"{_MARKS.get(state, '·')} {done}/{total} {name}: {message}", "red" if state == "failed" else "")
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str, style: str = "") -> None:
+        """Write a line to stderr."""
         typer.echo(line, err=True)
 
+    def _flush(self) -> None:
+        if self._unsaid:
+            self.say(epoch_line(self._unsaid))
+            self._unsaid, self._said_at = None, time.monotonic()
 
-class Live(Watcher):
-    """A progress bar with loss, rate of learning, examples a second and time left; epochs and runs stay above it."""
+
+class Live(Lines):
+    """The lines, above a progress bar with loss, learning rate, examples a second and time left."""
+
+    PAUSE = 15.0
 
     def __init__(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+        super().__init__()
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -71,57 +96,45 @@ class Live(Watcher):
             console=Console(stderr=True, highlight=False),
             transient=True,
         )
-        self._bar: Any = None
+        self._metric = ""
+        self._bar = self._progress.add_task("reading data", total=None, detail="")
         self._progress.start()
-
-    def start(self, run: str, spec: dict[str, Any]) -> None:
-        super().start(run, spec)
-        self._say(_opening(run, spec), "bold")
-
-    def phases(self, names: list[str]) -> None:
-        self._show(names[0], 0, 1, "reading the first batch")
 
     def step(
         self, phase: str, done: int, total: int, loss: float, lr: float, samples_per_second: float, seconds_left: float
     ) -> None:
-        detail = f"loss {loss:.3f}  lr {lr:.1e}  {samples_per_second:.0f}/s  {duration(seconds_left)} left"
-        self._show(phase, done, total, detail)
+        detail = f"loss {loss:.3f}{self._metric}  lr {lr:.1e}  {samples_per_second:.0f}/s  {duration(seconds_left)} left"
+        self._progress.update(self._bar, description=phase, completed=done, total=total, detail=detail)
 
     def epoch(self, row: dict[str, Any]) -> None:
-        self._say(epoch_line(row))
-
-    def note(self, message: str) -> None:
-        self._say(f"note: {message}", "yellow")
+        self._metric = "".join(f"  val {name} {value:.3f}" for name, value in _first_metric(row).items())
+        super().epoch(row)
 
     def study_event(self, done: int, total: int, name: str, state: str, message: str) -> None:
-        self._say(f"{_MARKS.get(state, '·')} {name}  {message}", "red" if state == "failed" else "")
-        self._show("runs", done, total, "")
+        super().study_event(done, total, name, state, message)
+        self._progress.update(self._bar, description="runs", completed=done, total=total, detail="")
 
     def close(self) -> None:
         self._progress.stop()
 
-    def _show(self, what: str, done: int, total: int, detail: str) -> None:
-        if self._bar is None:
-            self._bar = self._progress.add_task(what, total=total, detail=detail)
-        self._progress.update(self._bar, description=what, completed=done, total=total, detail=detail)
-
-    def _say(self, line: str, style: str = "") -> None:
+    def say(self, line: str, style: str = "") -> None:
         self._progress.console.print(line, style=style or None, markup=False)
 
 
 _MARKS = {"finished": "✓", "failed": "✗", "skipped": "·"}
 
 
-def _opening(run: str, spec: dict[str, Any]) -> str:
-    return f"{spec['technique']} of {spec['backbone']}, seed {spec['seed']}, into {run}"
-
-
 def epoch_line(row: Mapping[str, Any]) -> str:
     """One line of history.jsonl for a person."""
     words = [f"{row['phase']}, epoch {row['epoch']:g}:"]
     words += [f"{name} loss {value:.3f}" for name, value in row["losses"].items()]
-    words += [f"validation {name} {value:.3f}" for name, value in row["val"].items() if name in ("loss", *list(row["val"])[1:2])]
+    words += [f"validation loss {row['val']['loss']:.3f}"] if "loss" in row["val"] else []
+    words += [f"{name} {value:.3f}" for name, value in _first_metric(row).items()]
     return "  ".join([*words, duration(row["train_seconds"])])
+
+
+def _first_metric(row: Mapping[str, Any]) -> dict[str, float]:
+    return dict([(name, value) for name, value in row["val"].items() if name != "loss"][:1])
 
 
 def duration(seconds: float) -> str:

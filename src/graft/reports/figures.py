@@ -11,6 +11,8 @@ from graft.reports.svg import MARKERS, Panel, Scale, Series, element, linear, lo
 from graft.reports.words import baseline_name, known, metric_name, percent, seconds, short
 
 COLOURS = 8
+UNEQUAL = 5
+"""A training so many times as long as the shortest makes the axis logarithmic."""
 WIDTH, HEIGHT = 460.0, 300.0
 LEFT, TOP, RIGHT, BOTTOM = 40.0, 30.0, 14.0, 44.0
 BASELINE = Series("trivial baselines", "var(--muted)", "diamond", "2 4")
@@ -40,20 +42,35 @@ def palette(board: Board) -> dict[str, Series]:
 
 def swatch(series: Series) -> str:
     """A marker for legends and tables."""
-    return element("svg", marker(7, 7, series), css="swatch", viewBox="0 0 14 14", aria_hidden="true")
+    return element("svg", marker(7, 7, series, hollow=series is BASELINE), css="swatch", viewBox="0 0 14 14", aria_hidden="true")
 
 
-def interval_bar(score: Interval, series: Series, low: float, high: float, reference: float | None, hollow: bool = False) -> str:
-    """A row's interval on the axis from low to high that all rows share; a thin line stands at the reference."""
+def interval_bar(score: Interval, series: Series, low: float, high: float, reference: float | None) -> str:
+    """A row's interval on the axis from low to high that all rows share; a thin line stands at the reference.
+
+    A score below the axis is an arrow at its end.
+    """
     scale = Scale(low, high, 8, 152)
     parts = []
     if reference is not None:
         parts.append(element("line", css="reference", x1=scale(reference), x2=scale(reference), y1=0.0, y2=22.0))
-    if known(score.low) and known(score.high):
-        ends = {"x1": scale(score.low), "x2": scale(score.high), "y1": 11.0, "y2": 11.0}
-        parts.append(element("line", css="interval", stroke=series.colour, **ends))
-    parts.append(marker(scale(score.value), 11, series, hollow))
+    if score.value < low:
+        parts.append(element("path", css="arrow", d="M9 6L2 11L9 16", fill="none", stroke=series.colour))
+    else:
+        if known(score.low) and known(score.high):
+            ends = {"x1": scale(max(low, score.low)), "x2": scale(score.high), "y1": 11.0, "y2": 11.0}
+            parts.append(element("line", css="interval", stroke=series.colour, **ends))
+        parts.append(marker(scale(score.value), 11, series, hollow=series is BASELINE))
     return element("svg", "".join(parts), css="bar", viewBox="0 0 160 22", aria_hidden="true")
+
+
+def bounds(rows: Iterable[Row]) -> tuple[float, float]:
+    """The range of the scores and their intervals; of the baselines only the best counts, so that a far one squeezes nothing."""
+    scored = [row for row in rows if row.score]
+    baselines = [row for row in scored if row.cell.is_baseline]
+    counted = [row for row in scored if not row.cell.is_baseline] + sorted(baselines, key=lambda row: -row.score.value)[:1]
+    values = [v for row in counted for v in (row.score.value, row.score.low, row.score.high) if known(v)]
+    return (min(values), max(values)) if values else (0.0, 1.0)
 
 
 def convergence(board: Board, rows: Sequence[Row], colours: dict[str, Series]) -> list[Figure]:
@@ -81,11 +98,17 @@ def _curve(history: Sequence[dict], axis: str, metric: str) -> list[tuple[float,
 
 
 def _curves(curves: Sequence[tuple[Row, list[tuple[float, float]]]], colours: dict[str, Series], title: str, metric: str) -> str:
-    everything = [point for _, curve in curves for point in curve]
+    """Trainings of very different length share a logarithmic axis, on which there is no start at 0."""
+    ends = [curve[-1][0] for _, curve in curves]
+    stretched = max(ends) > UNEQUAL * min(ends) > 0
+    if stretched:
+        curves = [(row, [point for point in curve if point[0] > 0]) for row, curve in curves]
+    points = [point for _, curve in curves for point in curve]
+    across, left, right = [x for x, _ in points], LEFT, WIDTH - RIGHT
     panel = Panel(
-        linear([0, *(x for x, _ in everything)], LEFT, WIDTH - RIGHT, floor=0),
-        _percent_scale([y for _, y in everything]),
-        title,
+        logarithmic(across, left, right) if stretched else linear([0, *across], left, right, floor=0),
+        _percent_scale([y for _, y in points]),
+        f"{title} (logarithmic)" if stretched else title,
         f"validation {metric_name(metric)} (%)",
         WIDTH,
         HEIGHT,
@@ -100,30 +123,30 @@ def _curves(curves: Sequence[tuple[Row, list[tuple[float, float]]]], colours: di
 
 def quality_and_time(board: Board, rows: Sequence[Row], colours: dict[str, Series]) -> Figure | None:
     """Test metric against seconds of training, with intervals; the line joins what nothing else beats in both."""
-    shown = [row for row in rows if row.score is not None and known(row.cost.get("train_seconds"))]
-    if not any(not row.cell.is_baseline for row in shown):
+    timed = [row for row in rows if row.score is not None and known(row.cost.get("train_seconds"))]
+    if len(timed) < 2 or all(row.cell.is_baseline for row in timed):
         return None
+    low, high = bounds(timed)
+    shown = [row for row in timed if row.score.value >= low]
     times = {row.cell: max(row.cost["train_seconds"], 0.01) for row in shown}
-    bounds = [100 * v for row in shown for v in (row.score.value, row.score.low, row.score.high) if known(v)]
     panel = Panel(
-        logarithmic(times.values(), LEFT, 700 - RIGHT),
-        _percent_scale(bounds, 360 - BOTTOM),
+        logarithmic(times.values(), LEFT, WIDTH - 70),
+        _percent_scale([100 * low, 100 * high]),
         "seconds of training (logarithmic)",
         f"test {metric_name(board.metric)} (%)",
-        700,
-        360,
+        WIDTH,
+        HEIGHT,
     )
     front = pareto([(times[row.cell], row.score.value) for row in shown])
     panel.line([(times[shown[i].cell], 100 * shown[i].score.value) for i in front], NONE, "front")
     for row in shown:
-        series = BASELINE if row.cell.is_baseline else colours[row.cell.name]
-        panel.interval(times[row.cell], 100 * row.score.low, 100 * row.score.high, series)
+        panel.interval(times[row.cell], 100 * row.score.low, 100 * row.score.high, _series(row, colours))
     for row in shown:
-        series = BASELINE if row.cell.is_baseline else colours[row.cell.name]
         words = f"{_row_name(board, row)}: {percent(row.score.value)} % in {seconds(times[row.cell])}"
-        panel.point(times[row.cell], 100 * row.score.value, series, words, hollow=row.cell.is_baseline)
-    for i in [*front, *(i for i in range(len(shown)) if i not in front)]:
-        panel.label(times[shown[i].cell], 100 * shown[i].score.value, _row_name(board, shown[i]))
+        panel.point(times[row.cell], 100 * row.score.value, _series(row, colours), words, hollow=row.cell.is_baseline)
+    for row in [*(shown[i] for i in front), *(row for i, row in enumerate(shown) if i not in front)]:
+        score = row.score
+        panel.label(times[row.cell], 100 * score.value, _row_name(board, row), 100 * score.low, 100 * score.high)
     best = ", ".join(_row_name(board, shown[i]) for i in front)
     return Figure("", panel.render(f"Test {metric_name(board.metric)} against training time. Not beaten in both: {best}"))
 
@@ -139,31 +162,34 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
 
 def data_efficiency(board: Board, colours: dict[str, Series]) -> list[Figure]:
     """Test metric against the number of training examples, where the study has several sizes; panels by backbone."""
-    if len(board.choices) < 2:
-        return []
     examples = {row.cell.size: row.train_examples for row in board.rows if row.train_examples}
-    shown = [row for row in board.rows if row.score is not None and row.cell.size in examples]
+    if len(examples) < 2:
+        return []
+    scored = [row for row in board.rows if row.score is not None and row.cell.size in examples]
+    low = min(bounds(row for row in scored if row.cell.size == size)[0] for size in examples)
+    high = max(bounds(row for row in scored if row.cell.size == size)[1] for size in examples)
+    shown = [row for row in scored if row.score.value >= low]
     backbones = list(dict.fromkeys(row.cell.backbone for row in shown if not row.cell.is_baseline))
-    bounds = [100 * v for row in shown for v in (row.score.value, row.score.low, row.score.high) if known(v)]
     figures = []
     for backbone in backbones:
         panel = Panel(
             logarithmic(examples.values(), LEFT, WIDTH - RIGHT),
-            _percent_scale(bounds),
+            _percent_scale([100 * low, 100 * high]),
             "training examples (logarithmic)",
             f"test {metric_name(board.metric)} (%)",
             WIDTH,
             HEIGHT,
         )
         own = [row for row in shown if row.cell.backbone in (backbone, None)]
-        for name in dict.fromkeys(row.cell.name for row in own):
+        names = list(dict.fromkeys(row.cell.name for row in own))
+        for i, name in enumerate(names):
+            apart = 1.012 ** (i - (len(names) - 1) / 2)  # intervals at the same size would hide each other
             curve = sorted((row for row in own if row.cell.name == name), key=lambda r: examples[r.cell.size])
-            series = BASELINE if curve[0].cell.is_baseline else colours[name]
-            panel.line([(examples[row.cell.size], 100 * row.score.value) for row in curve], series)
+            panel.line([(apart * examples[row.cell.size], 100 * row.score.value) for row in curve], _series(curve[0], colours))
             for row in curve:
-                at = examples[row.cell.size]
+                at, series = apart * examples[row.cell.size], _series(row, colours)
                 panel.interval(at, 100 * row.score.low, 100 * row.score.high, series)
-                words = f"{_row_name(board, row)}, {at:,} examples: {percent(row.score.value)} %"
+                words = f"{_row_name(board, row)}, {examples[row.cell.size]:,} examples: {percent(row.score.value)} %"
                 panel.point(at, 100 * row.score.value, series, words, hollow=row.cell.is_baseline)
         heading = short(backbone) if len(backbones) > 1 else ""
         figures.append(
@@ -187,8 +213,12 @@ def heatmap(matrix: Sequence[Sequence[int]]) -> str:
     return element("svg", "".join(cells), css="heatmap", viewBox=f"0 0 {size} {size}", role="img", aria_label=words)
 
 
-def _percent_scale(values: Sequence[float], bottom: float = HEIGHT - BOTTOM) -> Scale:
-    return linear(values, bottom, TOP, floor=0, ceiling=100)
+def _percent_scale(values: Sequence[float]) -> Scale:
+    return linear(values, HEIGHT - BOTTOM, TOP, floor=0, ceiling=100)
+
+
+def _series(row: Row, colours: dict[str, Series]) -> Series:
+    return BASELINE if row.cell.is_baseline else colours[row.cell.name]
 
 
 def _row_name(board: Board, row: Row) -> str:

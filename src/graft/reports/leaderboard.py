@@ -102,7 +102,8 @@ def build(study: Study) -> Board:
     rows = [_row(cell, runs, study.metric) for cell, runs in _cells(study.runs).items()]
     rows += [_baseline_row(cell, found, study.metric) for cell, found in _baseline_cells(study).items()]
     drawn, examples = _resample(study, rows)
-    rows = [replace(row, score=drawn[row.cell].interval()) if row.cell in drawn else row for row in rows]
+    if study.compares:  # a single run keeps the interval of its result.json
+        rows = [replace(row, score=drawn[row.cell].interval()) if row.cell in drawn else row for row in rows]
     rows.sort(key=_order)
     choices = []
     for size in sorted({row.cell.size for row in rows if not row.cell.is_baseline}, key=lambda s: -s.fraction):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from graft.reports import figures, words
 from graft.reports.leaderboard import Board, Row, Size
@@ -33,6 +35,7 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "title": _title(board),
         "facts": _facts(board),
         "verdict": verdict,
+        "sentences": [_with_evidence(sentence) for sentence in verdict.sentences],
         "metric": words.metric_name(board.metric),
         "compares": study.compares,
         "sizes": [_size(board, size, colours, verdict) for size in _sizes(board)],
@@ -53,6 +56,12 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "warnings": list(dict.fromkeys(w for run in study.finished for w in run.result.get("warnings") or [])),
         "unnamed": [run for run in study.runs if not run.spec],
     }
+
+
+def _with_evidence(sentence: str) -> Markup:
+    """The sentence with its intervals and p-values set apart."""
+    unbroken = str(escape(sentence)).replace(" %", "\N{NO-BREAK SPACE}%")
+    return Markup(re.sub(r"\([^()]*95.% interval[^()]*\)[.:]?", r'<span class="evidence">\g<0></span>', unbroken))
 
 
 def _title(board: Board) -> str:
@@ -102,18 +111,17 @@ def _size(board: Board, size: Size, colours: dict[str, Series], verdict: Verdict
     """One leaderboard: its rows with the axis that their intervals share."""
     rows = board.at(size)
     choice = next(choice for choice in board.choices if choice.size == size)
-    shown = [row.score for row in rows if row.score]
-    bounds = [v for s in shown for v in (s.value, s.low, s.high) if words.known(v)]
-    low, high = (min(bounds), max(bounds)) if bounds else (0.0, 1.0)
-    if high - low < 0.02:
-        low, high = max(0.0, low - 0.01), min(1.0, high + 0.01)
+    low, high = figures.bounds(rows)
+    low, high = math.floor(100 * low) / 100, math.ceil(100 * high) / 100
+    high = max(high, low + 0.01)
     reference = choice.control.score.value if choice.control else None
     label = words.training_size(size.fraction, size.shots)
     names = list(dict.fromkeys(name for row in rows for name in row.others or {}))
     said = next((v for v in (verdict, *verdict.smaller) if v.training_size == label), None)
     return {
         "label": label,
-        "sentences": said.sentences if said else (),
+        "sentences": [_with_evidence(sentence) for sentence in said.sentences] if said else [],
+        "below": [f"{_name(row)} ({words.percent(row.score.value)} %)" for row in rows if row.score and row.score.value < low],
         "low": words.percent(low, 0),
         "high": words.percent(high, 0),
         "rows": [_row(row, row is choice.best or row == choice.best, colours, low, high, reference) for row in rows],
@@ -144,7 +152,7 @@ def _row(row: Row, best: bool, colours: dict[str, Series], low: float, high: flo
         return shown
     cost, difference = row.cost or {}, row.to_control
     return shown | {
-        "bar": Markup(figures.interval_bar(row.score, series, low, high, reference, hollow=row.cell.is_baseline)),
+        "bar": Markup(figures.interval_bar(row.score, series, low, high, reference)),
         "score": words.percent(row.score.value),
         "interval": _range(row.score.low, row.score.high, words.percent),
         "val": words.percent(row.val) if words.known(row.val) else "",
@@ -224,7 +232,13 @@ def _confusion(best: Row | None) -> dict[str, Any] | None:
     return {
         "classes": classes,
         "rows": [
-            (name, [(int(n), round(100 * s), i == j) for j, (n, s) in enumerate(zip(matrix[i], share[i], strict=True))])
+            (
+                name,
+                [
+                    (int(n), round(100 * (s if i == j else math.sqrt(s))), i == j)
+                    for j, (n, s) in enumerate(zip(matrix[i], share[i], strict=True))
+                ],
+            )
             for i, name in enumerate(classes)
         ]
         if small
@@ -262,9 +276,11 @@ def _label(label: str | Sequence[str]) -> str:
 
 def _data(board: Board) -> dict[str, Any]:
     if not board.study.finished:
-        return {"notes": []}
+        return {"counts": [], "classes": [], "notes": []}
     largest = max(board.study.finished, key=lambda run: run.result["data"]["counts"]["train"]).result["data"]
-    return {"counts": list(largest["counts"].items()), "classes": largest["classes"], "notes": largest.get("notes") or []}
+    found = {finding["message"] for finding in board.study.findings}
+    notes = [note for note in largest.get("notes") or [] if note not in found]
+    return {"counts": list(largest["counts"].items()), "classes": largest["classes"], "notes": notes}
 
 
 def _finding(finding: dict[str, Any]) -> dict[str, Any]:
@@ -322,6 +338,9 @@ def _made(board: Board) -> dict[str, Any]:
     return {
         "command": about.get("command"),
         "settings": [(name, str(value)) for name, value in settings.items() if value not in (None, "")],
-        "hardware": [(str(key).replace("_", " "), str(value)) for key, value in (about.get("hardware") or {}).items()],
+        "hardware": [
+            (str(key).replace("_gb", " (GB)").replace("_", " "), str(value))
+            for key, value in (about.get("hardware") or {}).items()
+        ],
         "versions": [(str(key), str(value)) for key, value in (about.get("versions") or {}).items()],
     }

@@ -113,20 +113,28 @@ class Panel:
             at = self.x(x)
             ends = {"x1": at, "x2": at, "y1": self.y(low), "y2": self.y(high)}
             self.marks.append(element("line", css="interval", stroke=series.colour, **ends))
+            self.taken.append((at - 3, self.y(high), at + 3, self.y(low)))
 
     def point(self, x: float, y: float, series: Series, title: str, hollow: bool = False) -> None:
         left, top = self.x(x), self.y(y)
         self.marks.append(element("g", f"<title>{escape(title)}</title>{marker(left, top, series, hollow)}"))
         self.taken.append((left - 6, top - 6, left + 6, top + 6))
 
-    def label(self, x: float, y: float, text: str) -> None:
-        """A name beside a point, where there is room for it; none where there is none."""
+    def label(self, x: float, y: float, text: str, low: float = math.nan, high: float = math.nan) -> None:
+        """A name beside a point or the ends of its interval, where there is room for it; none where there is none."""
         at, top, wide = self.x(x), self.y(y), LETTER * len(text)
+        above, below = (top if math.isnan(end) else self.y(end) for end in (high, low))
         beside = [(at + 9, top + 4), (at - 9 - wide, top + 4)]
-        apart = [(at - wide / 2, top - 10), (at - wide / 2, top + 19), (at + 8, top - 8), (at + 8, top + 16)]
+        apart = [
+            (at - wide / 2, above - 8),
+            (at - wide / 2, below + 15),
+            (at + 6, above + 4),
+            (at + 6, below),
+            (at - 6 - wide, below),
+        ]
         for left, base in [*beside, *apart]:
             box = (left - 2, base - 10, left + wide + 2, base + 3)
-            inside = box[0] >= self.x.start and box[2] <= self.width and box[1] >= self.y.end - 8 and box[3] <= self.y.start
+            inside = box[0] >= self.x.start and box[2] <= self.width and box[1] >= self.y.end - 12 and box[3] <= self.y.start
             if inside and not any(_overlap(box, other) for other in self.taken):
                 self.marks.append(_text(left, base, text, "label"))
                 self.taken.append(box)

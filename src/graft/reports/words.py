@@ -89,6 +89,8 @@ def megabytes(value: float | None) -> str:
         return UNKNOWN
     if value >= 1024:
         return f"{value / 1024:.1f} GB"
+    if value < 0.05:
+        return "< 0.1 MB"
     return f"{value:.0f} MB" if value >= 10 else f"{value:.1f} MB"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 import time
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from filelock import FileLock, Timeout
 
 from graft.backbones import folder as model_folder
 from graft.backbones.backbone import Model
@@ -177,13 +177,14 @@ def prediction_rows(task: Task, split: str, samples: Sequence[Sample], scores: n
     """The rows of predictions.parquet for one split."""
     decoded = task.decode(scores)
     return [
-        {"split": split, "id": sample.id, "target": _plain(sample.roles["label"]), **row}
+        {"split": split, "id": sample.id, "target": _plain(sample.roles["label"], task), **row}
         for sample, row in zip(samples, decoded, strict=True)
     ]
 
 
-def _plain(label: str | tuple[str, ...]) -> str | list[str]:
-    return list(label) if isinstance(label, tuple) else label
+def _plain(label: str | tuple[str, ...], task: Task) -> str | list[str]:
+    """Several labels in the order of the classes, as predictions are."""
+    return [name for name in task.classes if name in label] if isinstance(label, tuple) else label
 
 
 def _write_mistakes(path: Path, task: Task, samples: Sequence[Sample], found: Evaluation) -> None:
@@ -229,9 +230,8 @@ def _status(folder: Path):
 def _locked(folder: Path):
     """No two processes work in one run's folder; the lock goes with the process."""
     files.make_folder(folder)
-    with open(folder / ".lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise FolderError(f"Another process is training in {folder}. Wait for it, or stop it.") from error
-        yield
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise FolderError(f"Another process is training in {folder}. Wait for it, or stop it.") from error

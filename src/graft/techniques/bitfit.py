@@ -25,4 +25,4 @@ class Bitfit(Technique):
         def biases(name: str, group: int) -> bool:
             return group == -1 or name.endswith("bias")
 
-        return [Phase("fine-tuning", epochs, biases, **self.rates(model, body=10.0))]
+        return [Phase("fine-tuning", epochs, biases, **self.rates(model, body=10.0, head=1.0))]

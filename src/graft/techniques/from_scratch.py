@@ -36,4 +36,4 @@ class FromScratch(Technique):
         return Objective(model, task)
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        return [Phase("training", epochs, everything, **self.rates(model, body=4.0, head=4.0))]
+        return [Phase("training", epochs, everything, **self.rates(model, body=4.0, head=1.0))]

@@ -46,7 +46,7 @@ class Lora(Technique):
         def adapters(name: str, group: int) -> bool:
             return group == -1 or ".lora_" in name
 
-        return [Phase("fine-tuning", epochs, adapters, **self.rates(model, body=10.0))]
+        return [Phase("fine-tuning", epochs, adapters, **self.rates(model, body=10.0, head=1.0))]
 
 
 class LoraObjective(Objective):

@@ -23,4 +23,4 @@ class LpFt(Technique):
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         probe = Phase("probe", self.probe_epochs, head_only, lr=self.probe_lr, head_lr=self.probe_lr, optimizer="adamw", views=1)
-        return [probe, Phase("fine-tuning", epochs, everything, **self.rates(model, head=1.0))]
+        return [probe, Phase("fine-tuning", epochs, everything, **self.rates(model, body=0.5, head=1.0))]

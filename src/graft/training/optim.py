@@ -33,7 +33,9 @@ def freeze(model: Model, names: list[str], batch_norm: str = "updated") -> None:
         if own:
             held = batch_norm == "frozen" and isinstance(module, nn.modules.batchnorm._BatchNorm)
             module.training = all(name in training for name in own) and not held
-        elif not list(module.parameters()):  # dropout, activations: as the layers around them
+        elif inside := [f"{path}.{name}" if path else name for name, _ in module.named_parameters()]:
+            module.training = any(name in training for name in inside)  # it may drop out in its own forward
+        else:  # dropout, activations: as the layers around them
             module.training = _group_of_path(model, path) in live
 
 

@@ -33,12 +33,12 @@ from graft.training.step import step
 CHECKPOINT_SECONDS = 30.0
 SHOW_SECONDS = 0.5
 EXAMPLES = 10_000
-"""The default budget: this many examples are trained on, within 3 to 12 epochs."""
+"""The default budget: this many examples are trained on, within 3 to 8 epochs."""
 
 
 def default_epochs(examples: int) -> float:
     """Passes over `examples` training examples when the user asks for none."""
-    return float(min(max(round(EXAMPLES / examples), 3), 12))
+    return float(min(max(round(EXAMPLES / examples), 3), 8))
 
 
 def default_batch_size(examples: int) -> int:

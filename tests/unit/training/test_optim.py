@@ -66,6 +66,13 @@ def test_frozen_batch_norm_keeps_its_statistics_while_its_weights_train():
         assert model.network.bn1.weight.requires_grad
 
 
+@pytest.mark.parametrize("task", list(TINY))
+def test_everything_is_in_training_mode_when_everything_trains(task):
+    model = tiny(task)
+    optim.freeze(model, [name for name, _ in model.network.named_parameters()], "updated")
+    assert [path for path, module in model.network.named_modules() if not module.training] == []
+
+
 def test_dropout_is_off_in_frozen_layers_and_on_in_trained_ones():
     model = tiny("text-classification")
     last = [n for n, group in model.group_indices().items() if group == -1]

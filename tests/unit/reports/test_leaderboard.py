@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graft.base.errors import FolderError
+from graft.reports import leaderboard
+from graft.reports.read import read, read_predictions
+from tests.unit.reports.conftest import write_study
+
+
+@pytest.fixture(scope="module")
+def board(study):
+    return leaderboard.build(read(study))
+
+
+def test_a_row_for_each_technique_baseline_and_size(board):
+    names = {(row.cell.name, row.cell.size.fraction) for row in board.rows}
+    techniques = {(t, f) for t in ("from-scratch", "feature-extraction", "full-fine-tuning") for f in (1.0, 0.5)}
+    baselines = {(b, f) for b in ("majority", "pixels-logistic") for f in (1.0, 0.5)}
+    assert names == techniques | baselines | {("lora:r=0", 1.0)}
+
+
+def test_means_over_seeds_equal_those_of_the_runs(board):
+    row = next(r for r in board.rows if r.cell.name == "feature-extraction")
+    values = [run.result["metrics"]["test"]["accuracy"]["value"] for run in row.runs]
+    assert row.score.value == pytest.approx(np.mean(values))
+    assert row.seeds == [0, 1, 2]
+    assert row.score.low < row.score.value < row.score.high
+    assert row.others["brier"] == pytest.approx(np.mean([run.result["metrics"]["test"]["brier"]["value"] for run in row.runs]))
+
+
+def test_validation_selects_and_the_test_split_does_not(study, tmp_path):
+    shutil.copytree(study, tmp_path / "study")
+    before = leaderboard.build(read(tmp_path / "study")).choices[0].best.cell.name
+    for path in (tmp_path / "study" / "runs").glob("*/result.json"):
+        result = json.loads(path.read_text())
+        if result["technique"] != before and result["fraction"] == 1.0 and result["technique"] != "from-scratch":
+            result["metrics"]["val"]["accuracy"] = 0.999
+            path.write_text(json.dumps(result))
+    after = leaderboard.build(read(tmp_path / "study"))
+    assert after.choices[0].best.cell.name != before
+    assert after.rows[0].cell == after.choices[0].best.cell
+
+
+def test_the_control_has_no_difference_and_the_others_have_one(board):
+    for row in board.at(leaderboard.Size(1.0, None)):
+        trained = row.score is not None and not row.cell.is_baseline
+        assert (row.to_control is not None) == (trained and not row.cell.is_control)
+
+
+def test_differences_are_paired_on_the_same_examples(board):
+    row = next(r for r in board.rows if r.to_control)
+    control = leaderboard.control_of(row, board.rows)
+    assert row.to_control.value == pytest.approx(row.score.value - control.score.value)
+    unpaired = np.hypot(row.score.high - row.score.low, control.score.high - control.score.low)
+    assert row.to_control.high - row.to_control.low < unpaired
+
+
+def test_p_values_are_corrected_upwards(board):
+    for row in board.rows:
+        if row.to_control:
+            assert row.p_corrected >= row.to_control.p
+
+
+def test_a_failed_run_is_a_row_with_its_message(board):
+    row = next(r for r in board.rows if r.cell.name == "lora:r=0")
+    assert row.score is None
+    assert row.unfinished[0].message.startswith("ValueError: matmul")
+
+
+def test_sizes_come_largest_first(board):
+    assert [choice.size.fraction for choice in board.choices] == [1.0, 0.5]
+
+
+def test_runs_on_different_test_examples_are_not_compared(study, tmp_path):
+    shutil.copytree(study, tmp_path / "study")
+    path = next((tmp_path / "study" / "runs").glob("*/predictions.parquet"))
+    pd.read_parquet(path).iloc[:-1].to_parquet(path)
+    with pytest.raises(FolderError, match="tested on different examples"):
+        leaderboard.build(read(tmp_path / "study"))
+
+
+def test_one_seed_has_no_verdict_but_all_its_rows(tmp_path):
+    folder = write_study(
+        tmp_path / "study", techniques=("from-scratch", "full-fine-tuning"), seeds=(0,), fractions=(1.0,), failed=False
+    )
+    board = leaderboard.build(read(folder))
+    assert [row.seeds for row in board.rows if not row.cell.is_baseline] == [[0], [0]]
+    assert board.choices[0].to_control is not None
+
+
+def test_predictions_of_several_labels(tmp_path):
+    rows = [
+        {
+            "split": "test",
+            "id": "2",
+            "target": ["a", "b"],
+            "prediction": ["a"],
+            "confidence": 0.9,
+            "probabilities": [0.9, 0.1, 0.2],
+        },
+        {"split": "test", "id": "1", "target": [], "prediction": [], "confidence": 0.8, "probabilities": [0.1, 0.1, 0.2]},
+        {"split": "val", "id": "0", "target": ["c"], "prediction": [], "confidence": 0.8, "probabilities": [0.1, 0.1, 0.2]},
+    ]
+    pd.DataFrame(rows).to_parquet(tmp_path / "p.parquet")
+    found = read_predictions(tmp_path / "p.parquet", ["a", "b", "c"])
+    assert found.ids == ["1", "2"]
+    assert found.targets.tolist() == [[0, 0, 0], [1, 1, 0]]
+    assert found.weighted("accuracy")(np.ones((1, 2))) == pytest.approx([0.5])
+
+
+def test_a_broken_predictions_file_says_what_to_do(tmp_path):
+    (tmp_path / "p.parquet").write_bytes(b"not parquet")
+    with pytest.raises(FolderError, match="run the comparison again"):
+        read_predictions(tmp_path / "p.parquet", ["a"])
+
+
+def test_a_folder_that_is_neither_study_nor_run(tmp_path):
+    with pytest.raises(FolderError, match="neither a study nor a run"):
+        read(tmp_path)

@@ -1,0 +1,145 @@
+"""The words of the verdict, from differences as they can come out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from graft.reports.leaderboard import Board, Cell, Choice, Row, Size
+from graft.reports.read import Run, Study
+from graft.reports.statistics import Difference, Interval
+from graft.reports.verdict import Verdict, judge
+
+ALL = Size(1.0, None)
+SCRATCH_AHEAD = Difference(-0.05, -0.08, -0.02, 0.001)
+CLEAR = Difference(0.382, 0.33, 0.44, 0.0002)
+NOTHING = Difference(0.004, -0.012, 0.02, 0.6)
+
+
+def run(technique: str, seed: int, state: str = "finished") -> Run:
+    result = {"seed": seed, "selected_by": "val", "primary_metric": "accuracy", "data": {"classes": ["a", "b"]}}
+    spec = {"technique": technique, "seed": seed}
+    return Run(Path(technique), state, "", spec, result if state == "finished" else None, [])
+
+
+def row(name: str, backbone: str | None = "wheel:net", seeds: int = 3, seconds: float = 60, size: Size = ALL) -> Row:
+    runs = [run(name, seed) for seed in range(seeds)] if backbone else []
+    score = Interval(0.9, 0.88, 0.92)
+    return Row(Cell(name, backbone, size), runs, list(range(seeds)), score, {}, 0.9, 0.3, cost={"train_seconds": seconds})
+
+
+def verdict(
+    to_control: Difference | None, to_baseline: Difference | None = None, seeds: int = 3, baseline="tfidf-logistic", **study
+) -> Verdict:
+    best, control = row("lp-ft", seeds=seeds), row("from-scratch", seeds=seeds)
+    trivial = row(baseline, None, 1, seconds=2) if to_baseline else None
+    p = [d.p if d else None for d in (to_control, to_baseline)]
+    choice = Choice(ALL, best, control if to_control else None, trivial, to_control, to_baseline, *p)
+    rows = [r for r in (best, control, trivial) if r]
+    runs = [each for r in rows for each in r.runs]
+    about = Study(Path("study"), {}, runs, [], **{"findings": [], "compares": True, **study})
+    return judge(Board(about, "accuracy", rows, [choice], 300))
+
+
+def test_positive_transfer_in_words():
+    found = verdict(CLEAR)
+    assert found.outcome == "positive transfer"
+    assert found.sentences == (
+        "Positive transfer: lp-ft beats training from scratch by 38.2 points of accuracy "
+        "(95 % interval 33.0 to 44.0, p < 0.001, 3 seeds).",
+    )
+
+
+def test_negative_transfer_gives_the_loss_as_a_positive_number():
+    found = verdict(SCRATCH_AHEAD)
+    assert found.outcome == "negative transfer"
+    assert (
+        "does worse than training from scratch by 5.0 points of accuracy (95 % interval 2.0 to 8.0, p = 0.001, 3 seeds)"
+        in found.sentences[0]
+    )
+
+
+def test_a_gap_inside_the_interval_is_no_evidence():
+    found = verdict(NOTHING)
+    assert found.outcome == "no evidence"
+    assert found.sentences[0].startswith("No evidence of transfer: lp-ft and training from scratch differ by 0.4 points")
+    assert "−1.2 to 2.0" in found.sentences[0]
+
+
+def test_one_seed_never_yields_a_verdict():
+    found = verdict(CLEAR, Difference(0.1, 0.08, 0.12, 0.0002), seeds=1)
+    assert found.outcome == "no verdict"
+    assert found.against_baseline is None
+    assert found.sentences == (
+        "No verdict from one seed: lp-ft scored 38.2 points above training from scratch, "
+        "but one seed cannot say whether that would happen again. Compare with --seeds 3.",
+    )
+
+
+def test_a_better_baseline_makes_transfer_the_wrong_choice():
+    found = verdict(CLEAR, Difference(-0.021, -0.03, -0.012, 0.0004), baseline="pixels-logistic")
+    assert found.against_baseline == "worse"
+    assert found.sentences[1] == (
+        "But logistic regression on pixels does better by 2.1 points (95 % interval 1.2 to 3.0, p < 0.001) "
+        "at a fraction of the cost (2.0 s of training instead of 60 s): for these data, transfer is the wrong choice."
+    )
+
+
+def test_an_equal_baseline_is_enough():
+    found = verdict(CLEAR, Difference(0.002, -0.006, 0.01, 0.7))
+    assert found.against_baseline == "as well"
+    assert found.sentences[1] == (
+        "But TF-IDF with logistic regression does as well (difference 0.2 points, 95 % interval −0.6 to 1.0, p = 0.70): "
+        "the simpler model is enough."
+    )
+
+
+def test_a_wide_interval_is_not_called_as_well():
+    found = verdict(CLEAR, Difference(0.05, -0.03, 0.13, 0.2))
+    assert found.against_baseline == "unclear"
+    assert "these data do not tell" in found.sentences[1]
+
+
+@pytest.mark.parametrize(
+    ("to_control", "words"),
+    [(CLEAR, "transfer is the right choice"), (NOTHING, "made no difference"), (SCRATCH_AHEAD, "train from scratch")],
+)
+def test_beating_the_baseline_is_advice_only_with_the_control(to_control, words):
+    found = verdict(to_control, Difference(0.05, 0.03, 0.07, 0.0002))
+    assert found.against_baseline == "better"
+    assert words in found.sentences[1]
+
+
+def test_without_a_control_there_is_no_verdict():
+    found = verdict(None)
+    assert found.outcome == "no verdict"
+    assert "from-scratch control has not finished" in found.sentences[0]
+
+
+def test_cautions_name_failures_findings_and_oracles():
+    findings = [{"kind": "leak", "severity": "warning", "message": "", "samples": []}]
+    runs = [run("lp-ft", 0), run("lora", 0, "failed"), run("lora", 1, "interrupted")]
+    study = Study(Path("study"), {}, runs, [], findings, True)
+    found = judge(Board(study, "accuracy", [], [], 0))
+    assert found.outcome == "no verdict"
+    assert [caution.split(";")[0] for caution in found.cautions] == [
+        "1 run of 3 failed",
+        "1 run of 3 did not finish",
+        "The check of the data found 1 problem, listed under Data.",
+    ]
+
+
+def test_a_verdict_is_json():
+    found = json.loads(json.dumps(asdict(verdict(CLEAR, NOTHING)), allow_nan=False))
+    assert found["scratch"] == {
+        "other": "from-scratch",
+        "other_score": {"value": 0.9, "low": 0.88, "high": 0.92},
+        "difference": 0.382,
+        "low": 0.33,
+        "high": 0.44,
+        "p": 0.0002,
+    }
+    assert found["technique"] == "lp-ft"
