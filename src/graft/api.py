@@ -151,8 +151,9 @@ def compare(
 
 def open_study(folder: str | Path) -> Study:
     """A study that was run before: its rows, verdict and report, written anew from its folder."""
-    page = reports.write(Path(folder))
-    return Study(Path(folder), reports.rows(Path(folder)), reports.verdict(Path(folder)), page)
+    folder = Path(folder)
+    found = reports.summarise(folder)
+    return Study(folder, found.rows, found.verdict, reports.write(folder, found))
 
 
 def resume(

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import graft.data.formats
 from graft.base import plugins
 from graft.base.errors import DataError
 from graft.base.records import Sample
@@ -122,39 +121,3 @@ def test_unreadable_content_is_a_data_error(name: str, tmp_path: Path) -> None:
         if format.sniff(file):
             with pytest.raises(DataError):
                 format.read(file, ReadOptions())
-
-
-def test_a_format_of_ones_own_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "formats").mkdir()
-    (tmp_path / "formats" / "toy_lines.py").write_text(_TOY, encoding="utf-8")
-    monkeypatch.setattr(graft.data.formats, "__path__", list(graft.data.formats.__path__))
-    monkeypatch.setenv("GRAFT_PLUGINS", str(tmp_path))
-    assert "toy-lines" in plugins.names("format")
-    assert check_format("toy-lines", tmp_path / "data") == ["unsplit"]
-
-
-_TOY = '''
-from graft.base.errors import DataError
-from graft.base.records import Sample
-from graft.data.data import Data
-
-
-class ToyLines:
-    """`label: text` lines in one .toy file."""
-
-    def sniff(self, path):
-        return float(path.is_dir() and (path / "lines.toy").is_file())
-
-    def read(self, path, options):
-        lines = (path / "lines.toy").read_text(encoding="utf-8").split("\\n")[:-1]
-        rows = (line.split(": ", 1) for line in lines)
-        samples = [Sample(f"lines.toy:{i}", {"text": text, "label": label}) for i, (label, text) in enumerate(rows, 1)]
-        return Data({"all": samples})
-
-    def write_tiny(self, data, path):
-        if list(data.splits) != ["all"]:
-            raise DataError("no splits")
-        path.mkdir(parents=True)
-        rows = (f"{s.roles['label']}: {s.roles['text']}\\n" for s in data.splits["all"])
-        (path / "lines.toy").write_text("".join(rows), encoding="utf-8")
-'''

@@ -14,7 +14,16 @@ from graft.training.engine import Engine
 from graft.training.observers import Observer
 from graft.training.trainer import Settings, train
 
-TINY = {"image-classification": "tiny:efficientnet", "text-classification": "tiny:bert"}
+NETWORKS = {"image": "tiny:efficientnet", "text": "tiny:bert"}
+"""A tiny network for what a task looks at."""
+
+TINY = {
+    task: network
+    for task in plugins.names("task")
+    for role, network in NETWORKS.items()
+    if role in plugins.load("task", task).roles
+}
+"""Task -> the tiny network that it is tested on."""
 
 
 def task_of(name: str) -> tuple[Task, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -47,6 +48,8 @@ def info(
 ) -> None:
     """Say what one of them is, with its parameters and their defaults."""
     axes = [axis for axis in plugins.AXES if name in plugins.names(axis)]
+    if not axes and ":" not in name and not Path(name).is_dir():
+        _check_known(name)
     found = described(axes[0], name) if axes else _network(name)
     if as_json:
         show.answer_json(found)
@@ -54,6 +57,14 @@ def info(
         _show_network(found)
     else:
         _show_plugin(found)
+
+
+def _check_known(name: str) -> None:
+    """A bare name that is no plugin is the alias of a built-in backbone, or unknown."""
+    built_in = [row["name"] for row in _backbones(None)]
+    if name not in built_in:
+        known = [*built_in, *(n for axis in plugins.AXES for n in plugins.names(axis))]
+        raise UnknownName.of("name", name, known, see="graft list")
 
 
 def _plugins(axis: str) -> list[dict[str, str]]:

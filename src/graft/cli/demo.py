@@ -185,6 +185,7 @@ QUESTIONS = (
         "Which digit is it? Images of 8 x 8 pixels, and a network that knows photographs. Does it help here as well?",
         _write_digits,
         ("from-scratch", "feature-extraction"),
-        shots=20,
+        shots=10,
+        epochs=8,
     ),
 )

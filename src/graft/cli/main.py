@@ -76,4 +76,4 @@ def main() -> None:
     """The entry point of the `graft` command."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    app()
+    app(prog_name="graft")

@@ -26,7 +26,9 @@ Header = Annotated[bool | None, typer.Option("--header/--no-header", help="Wheth
 Delimiter = Annotated[str | None, typer.Option("--delimiter", help="What stands between the cells of a table.")]
 LabelSeparator = Annotated[str | None, typer.Option("--label-separator", help="What stands between several labels in one cell.")]
 Shots = Annotated[int | None, typer.Option("--shots", min=1, help="Train on so many examples of each class.")]
-Fraction = Annotated[float, typer.Option("--fraction", help="Train on this share of the training split, above 0 up to 1.")]
+Fraction = Annotated[
+    float, typer.Option("--fraction", min=0.0, max=1.0, help="Train on this share of the training split, above 0 up to 1.")
+]
 
 Backbones = Annotated[
     list[str] | None,
@@ -42,7 +44,7 @@ TechniqueName = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", help="The seed of splits, heads and order.")]
 Epochs = Annotated[
-    float | None, typer.Option("--epochs", help="Passes over the training split; chosen from the data when not given.")
+    float | None, typer.Option("--epochs", min=0.1, help="Passes over the training split; chosen from the data when not given.")
 ]
 BatchSize = Annotated[int | None, typer.Option("--batch-size", min=1, help="Examples a step.")]
 Precision = Annotated[

@@ -112,6 +112,9 @@ def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model
     """The backbone with the task's fresh head; raises BackboneError where the head cannot sit on its features."""
     torch.manual_seed(seed)
     found = load_backbone(backbone, task.name, len(task.classes), pretrained)
+    if found.preprocess.modality not in task.roles:
+        reads, needs = found.preprocess.modality, ", ".join(sorted(task.roles - {"label"}))
+        raise BackboneError(f"{backbone} reads {reads}, and {task.name} is about {needs}. See: graft list backbones")
     if found.kind not in task.kinds:
         raise BackboneError(
             f"{backbone} yields {found.kind} features; {task.name} needs one of: {', '.join(sorted(task.kinds))}."

@@ -6,7 +6,7 @@ from typing import Any
 
 from graft.backbones.backbone import Backbone
 from graft.base import plugins
-from graft.base.errors import BackboneError, UnknownName
+from graft.base.errors import UnknownName
 
 LR = 1e-3
 """Weights that were never trained need larger steps than pretrained ones."""
@@ -61,8 +61,6 @@ class Tiny:
 
         if name not in self.names():
             raise UnknownName.of("tiny network", name, self.names(), see="graft list backbones")
-        if name not in self.tiny(task):
-            raise BackboneError(f"'tiny:{name}' is not made for {task}. These are: {', '.join(self.tiny(task)) or 'none'}.")
         with torch.random.fork_rng(devices=[], enabled=pretrained):
             if pretrained:
                 torch.default_generator.manual_seed(0)

@@ -1,0 +1,21 @@
+"""A technique, a task, a source and a format of one's own, one file each, pass the suites untouched."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def test_one_file_each_passes_the_suites_that_exist():
+    suites = [str(HERE / f"test_{axis}.py") for axis in ("formats", "sources", "tasks", "techniques")]
+    environment = {**os.environ, "GRAFT_PLUGINS": str(HERE / "toys")}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-k", "toy", "-rA", *suites]
+    found = subprocess.run(command, env=environment, cwd=HERE.parents[1], capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout[-4000:] + found.stderr
+    for name in ("toy-lines", "toy-nets", "toy-brightness", "toy-confidence-penalty"):
+        assert len(re.findall(rf"PASSED .*{name}", found.stdout)) >= 3, f"{name} went through no suite:\n{found.stdout[-4000:]}"

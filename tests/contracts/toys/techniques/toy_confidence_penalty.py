@@ -1,0 +1,43 @@
+"""A toy technique: one file is all it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from graft.backbones.backbone import Model
+from graft.base.records import Batch, Output
+from graft.tasks.task import Task
+from graft.techniques.technique import Objective, Phase, Technique, everything
+
+
+@dataclass(frozen=True)
+class ToyConfidencePenalty(Technique):
+    """Full fine-tuning that pays for being sure.
+
+    Formula: L(task) - weight * H(p), H the entropy of the predicted distribution.
+    Source: Pereyra et al., arXiv:1701.06548.
+    When: in a test of Graft.
+    When not: elsewhere.
+    """
+
+    weight: float = 0.01
+
+    def objective(self, model: Model, task: Task) -> Objective:
+        return PenaltyObjective(model, task, self.weight)
+
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        return [Phase("fine-tuning", epochs, everything, **self.rates(model))]
+
+
+class PenaltyObjective(Objective):
+    """The task's loss and the negative entropy."""
+
+    def __init__(self, model: Model, task: Task, weight: float):
+        super().__init__(model, task)
+        self.weight = weight
+
+    def extra_losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
+        logs = output.logits.float().log_softmax(-1)
+        return {"penalty": self.weight * (logs.exp() * logs).sum(-1).mean()}
