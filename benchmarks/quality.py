@@ -106,7 +106,9 @@ def table(case: Case, folder: Path) -> list[str]:
     ]
     for row in files.read_json(folder / "baselines.json", "a study"):
         found = row["metrics"]["test"]["accuracy"]
-        rows.append(f"| {row['baseline']} | {found['value']:.3f} | {found['low']:.3f} to {found['high']:.3f} | | | {row['seconds']:.0f} |")
+        rows.append(
+            f"| {row['baseline']} | {found['value']:.3f} | {found['low']:.3f} to {found['high']:.3f} | | | {row['seconds']:.0f} |"
+        )
     for technique in about["techniques"]:
         mine = [result for result in results if result["technique"] == technique]
         found = mine[0]["metrics"]["test"]["accuracy"]

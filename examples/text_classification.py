@@ -11,7 +11,12 @@ import graft
 from graft.sklearn import TransferClassifier
 
 QUESTIONS = {
-    "sport": ["Who won the match last night?", "How many players are in a team?", "When does the season begin?", "Who scored the goal?"],
+    "sport": [
+        "Who won the match last night?",
+        "How many players are in a team?",
+        "When does the season begin?",
+        "Who scored the goal?",
+    ],
     "food": ["How long do I boil an egg?", "Which cheese melts best?", "Can I freeze bread?", "What goes well with rice?"],
     "weather": ["Will it rain tomorrow?", "How cold does it get in winter?", "Is a storm coming?", "How warm is it outside?"],
 }

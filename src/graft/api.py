@@ -98,6 +98,7 @@ def fit(
     base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
     spec = replace(base, backbone=backbone or base.backbone, technique=technique, seed=seed, fraction=fraction)
     parse(technique)
+    load_backbone(spec.backbone, spec.task, 2)  # what is wrong with it is said before anything is written
     _tell(found, observer)
     name = f"{slug(technique)}-{slug(spec.backbone.rpartition(':')[2])}-s{seed}-{spec.hash[:6]}"
     folder = Path(out) if out else _home(found) / name
@@ -215,6 +216,8 @@ def _spec(
     weighted: bool,
 ) -> RunSpec:
     """What all runs on these data have in common, with the default backbone for their kind."""
+    if epochs is not None and epochs <= 0:
+        raise BadValue(f"epochs must be more than 0. Got {epochs!r} instead.")
     described = {"path": data.path, "hash": data.fingerprint(), "format": data.format, "options": options}
     return RunSpec(
         data=described,
@@ -244,7 +247,7 @@ def _tell(data: Data, observer: Observer) -> list[Finding]:
     findings = check(data)
     broken = [finding for finding in findings if finding.severity == "error"]
     if broken:
-        raise DataError(" ".join(f.message for f in broken) + " Mend or remove them, then run again. All findings: graft check.")
+        raise DataError(" ".join(f.message for f in broken) + " All findings: graft check.")
     for finding in findings:
         if finding.severity == "warning":
             observer.note(finding.message)

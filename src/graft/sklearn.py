@@ -68,7 +68,8 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each example (N,)."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)] if len(X) else self.classes_[:0]
+        check_is_fitted(self)
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities (N, classes), columns in the order of `classes_`."""

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-COMMAND = [sys.executable, "-m", "graft.cli.main"]
+COMMAND = [sys.executable, "-m", "graft.cli"]
 FIT = [
     "--technique",
     "full-fine-tuning",

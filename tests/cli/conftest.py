@@ -45,7 +45,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of a tiny network; the photos lie beside it."""
     folder = tmp_path_factory.mktemp("finished")
     photos = write_photos(folder / "photos")
-    words = ["fit", str(photos), "-b", "tiny:cnn", "-t", "full-fine-tuning", "--epochs", "4", "-o", str(folder / "run"), "-q"]
+    words = ["fit", str(photos), "-b", "tiny:cnn", "--epochs", "3", "-o", str(folder / "run"), "-q"]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     return folder / "run"

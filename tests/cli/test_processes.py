@@ -46,7 +46,7 @@ def _seconds(words: list[str], cwd: Path) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def test_ctrl_c_says_how_to_go_on_and_resume_does(tmp_path: Path) -> None:
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     write_photos(tmp_path / "photos", each=40)
     options = ["-b", "tiny:cnn", "-t", "full-fine-tuning", "--epochs", "300", "-o", "run"]
     hears = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}  # a shell's background jobs do not

@@ -1,0 +1,1 @@
+"""Backbones: pretrained networks, described so that nothing above needs to know their library."""

@@ -48,6 +48,7 @@ def install(network: nn.Module) -> None:
 
 
 def installed(network: nn.Module) -> bool:
+    """Whether the network's sentence vector is the mean of its token states."""
     return isinstance(getattr(getattr(network, "bert", None), "pooler", None), MeanPooler)
 
 

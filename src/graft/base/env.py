@@ -35,6 +35,7 @@ def cores() -> int:
 
 
 def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that decide a run's outcome."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -45,6 +46,7 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> dict[str, str | int]:
+    """The machine in words: system, processor, cores, memory, device, native precision."""
     import psutil
     import torch
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from graft.base import plugins
-from graft.base.errors import UnknownName
+from graft.base.errors import BackboneError, UnknownName
 from graft.cli import options as o
 from graft.cli import show
 
@@ -115,13 +115,9 @@ def _default(value: Any) -> str:
 
 
 def _network(name: str) -> dict[str, Any]:
-    """A backbone taken apart; its weights are fetched only where its architecture cannot be had without them."""
-    from graft.backbones.load import load_backbone, resolve
-
-    source, _ = resolve(name)
-    task = _a_task_of(source, name)
-    backbone = load_backbone(name, task, None, pretrained=False)
-    sizes = {tensor: parameter.numel() for tensor, parameter in backbone.network.namedparameters()}
+    """A backbone taken apart, with random weights where its architecture can be had without fetching them."""
+    backbone = _for_any_task(name)
+    sizes = {tensor: parameter.numel() for tensor, parameter in backbone.network.named_parameters()}
     groups = [{"name": g.name, "parameters": sum(sizes.get(t, 0) for t in g.tensors)} for g in backbone.groups]
     total = sum(sizes.values())
     return {
@@ -137,14 +133,24 @@ def _network(name: str) -> dict[str, Any]:
     }
 
 
-def _a_task_of(source: str, name: str) -> str:
-    """Which task to open a network for, to look at it."""
+def _for_any_task(name: str) -> Any:
+    """The backbone, opened for the first task that it is made for; raises BackboneError where there is none."""
+    from graft.backbones.load import load_backbone, resolve
     from graft.backbones.sources.wheel import BUILT_IN
 
-    if source == "wheel":
-        starts = BUILT_IN[name.removeprefix("wheel:")].tasks
-        return next((task for task in plugins.names("task") if task.startswith(starts)), starts[0])
-    return "text-classification" if source == "transformers" else "image-classification"
+    source, rest = resolve(name)
+    starts = BUILT_IN[rest].tasks if source == "wheel" and rest in BUILT_IN else ("",)
+    tasks = [task for task in plugins.names("task") if task.startswith(starts)]
+    if not tasks:
+        raise BackboneError(
+            f"{name} is made for {' and '.join(starts)} tasks, of which there is none yet. See: graft list tasks."
+        )
+    for task in tasks[:-1]:
+        try:
+            return load_backbone(name, task, None, pretrained=False)
+        except BackboneError:
+            continue  # it may be made for the next one
+    return load_backbone(name, tasks[-1], None, pretrained=False)
 
 
 def _show_network(found: dict[str, Any]) -> None:

@@ -32,7 +32,6 @@ class Question:
     write: Callable[[Path], Path]
     techniques: tuple[str, ...]
     shots: int
-    epochs: float | None = None
 
 
 def demo(
@@ -59,7 +58,6 @@ def _answer(question: Question, out: Path, quiet: bool) -> Any:
     data = question.write(out)
     folder = out / f"{question.name}-study"
     options = [f"-t {t}" for t in question.techniques] + [f"--shots {question.shots}"]
-    options += [f"--epochs {question.epochs:g}"] if question.epochs else []
     command = " ".join(["graft compare", shlex.quote(str(data)), *options, "--out", shlex.quote(str(folder))])
     with watched(quiet, "Run graft demo again to go on: finished runs are kept.") as observer:
         observer.note(f"The same by hand: {command}")
@@ -68,7 +66,6 @@ def _answer(question: Question, out: Path, quiet: bool) -> Any:
             question.techniques,
             seeds=3,
             shots=question.shots,
-            epochs=question.epochs,
             jobs=env.cores(),
             out=folder,
             command=command,
@@ -109,7 +106,7 @@ def _end(studies: dict[str, Any], as_json: bool) -> None:
         return
     typer.echo("\nIn short")
     for name, study in studies.items():
-        typer.echo(f"  {name}: {study.verdict.sentences[0]}")
+        typer.echo(f"\n  {name}: {' '.join(study.verdict.sentences)}")
         typer.echo(f"  report: {study.report}")
     typer.echo("\nNow with your own data: graft check DATA, then graft compare DATA")
 
@@ -186,6 +183,5 @@ QUESTIONS = (
         _write_digits,
         ("from-scratch", "feature-extraction"),
         shots=10,
-        epochs=8,
     ),
 )

@@ -46,6 +46,9 @@ Seed = Annotated[int, typer.Option("--seed", help="The seed of splits, heads and
 Epochs = Annotated[
     float | None, typer.Option("--epochs", min=0.1, help="Passes over the training split; chosen from the data when not given.")
 ]
+CheckpointSeconds = Annotated[
+    float, typer.Option("--checkpoint-seconds", min=0, help="A run that is killed loses no more than this.")
+]
 BatchSize = Annotated[int | None, typer.Option("--batch-size", min=1, help="Examples a step.")]
 Precision = Annotated[
     str | None, typer.Option("--precision", help="bf16 or fp32; what the processor does natively when not given.")

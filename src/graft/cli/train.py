@@ -7,13 +7,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from graft.base import files
-from graft.base.errors import FolderError
 from graft.cli import options as o
 
 
@@ -67,6 +64,7 @@ def fit(
     delimiter: o.Delimiter = None,
     label_separator: o.LabelSeparator = None,
     out: o.Out = None,
+    checkpoint_seconds: o.CheckpointSeconds = 30.0,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
@@ -87,6 +85,7 @@ def fit(
             fraction=fraction,
             shots=shots,
             out=out,
+            checkpoint_seconds=checkpoint_seconds,
             observer=observer,
             **_reading(format, columns, header, delimiter, label_separator),
         )
@@ -145,6 +144,7 @@ def compare(
 
 def resume(
     folder: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run or a study that was stopped.")],
+    checkpoint_seconds: o.CheckpointSeconds = 30.0,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
@@ -152,31 +152,11 @@ def resume(
     from graft import api
 
     with watched(quiet) as observer:
-        if (Path(folder) / "study.json").exists():
-            study = _resume_study(folder, observer)
-            run = None
-        else:
-            run = api.resume(folder, observer)
-    if run is None:
-        show_study(study, as_json)
+        found = api.resume(folder, observer, checkpoint_seconds=checkpoint_seconds)
+    if isinstance(found, api.Study):
+        show_study(found, as_json)
     else:
-        _show_run(run, as_json)
-
-
-def _resume_study(folder: str, observer: Any) -> Any:
-    """Ask the question in study.json again, into the same folder; raises FolderError where the data have changed."""
-    from graft import api
-
-    asked = files.read_json(Path(folder) / "study.json", "a study")
-    path, options = asked["data"]["path"], asked["data"]["options"]
-    if not asked["data"]["format"] or not path:
-        raise FolderError(f"The data of {folder} were given from Python. Call graft.compare(...) again with out={folder!r}.")
-    data = api.load_data(path, **options)
-    if data.fingerprint() != asked["data"]["hash"]:
-        raise FolderError(f"The data {path} have changed since {folder} was started. Start a new study with graft compare.")
-    kept = ("seeds", "fractions", "shots", "epochs", "task", "batch_size", "precision", "weighted", "command")
-    settings = {name: asked[name] for name in kept}
-    return api.compare(path, asked["techniques"], asked["backbones"], **settings, out=folder, observer=observer, **options)
+        _show_run(found, as_json)
 
 
 @contextmanager

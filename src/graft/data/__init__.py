@@ -1,0 +1,1 @@
+"""Data: from files, tables, arrays and frames to named splits of samples, checked."""

@@ -77,6 +77,7 @@ def read(folder: Path) -> Study:
 
 
 def read_mistakes(run: Run) -> list[dict[str, Any]]:
+    """The rows of the run's mistakes.jsonl."""
     return _lines(run.folder / "mistakes.jsonl")
 
 

@@ -19,14 +19,17 @@ UNKNOWN = "–"
 
 
 def known(value: float | None) -> bool:
+    """Whether there is a number."""
     return value is not None and not math.isnan(value)
 
 
 def metric_name(name: str) -> str:
+    """The metric as people say it."""
     return METRIC_NAMES.get(name, name.replace("_", " "))
 
 
 def baseline_name(name: str) -> str:
+    """The baseline as people say it."""
     return BASELINES.get(name, name)
 
 
@@ -46,6 +49,7 @@ def points(value: float | None) -> str:
 
 
 def signed(value: float, digits: int, plus: bool) -> str:
+    """A number with a true minus sign, and never a minus zero."""
     text = f"{value:+.{digits}f}" if plus else f"{value:.{digits}f}"
     return "0." + "0" * digits if float(text) == 0 else text.replace("-", "−")
 
@@ -85,6 +89,7 @@ def count(value: float | None) -> str:
 
 
 def megabytes(value: float | None) -> str:
+    """A size as people say it: `13 MB`, `1.2 GB`."""
     if not known(value):
         return UNKNOWN
     if value >= 1024:
@@ -102,6 +107,7 @@ def training_size(fraction: float, shots: int | None) -> str:
 
 
 def plural(number: int, noun: str) -> str:
+    """`1 seed`, `3 seeds`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 

@@ -92,7 +92,7 @@ class Classification(Task):
         for name in labels:
             if name not in self._index:
                 raise DataError(
-                    f"{sample.id}: the label {name!r} is not one of the {len(self.classes)} classes: {', '.join(self.classes[:12])}."
+                    f"{sample.id}: the label {name!r} is none of the {len(self.classes)} classes: {', '.join(self.classes[:9])}."
                 )
         numbers = [self._index[name] for name in labels]
         if not self.multi_label:

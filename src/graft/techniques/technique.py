@@ -21,10 +21,12 @@ Trainable = Callable[[str, int], bool]
 
 
 def head_only(name: str, group: int) -> bool:
+    """The head and nothing else."""
     return group == -1
 
 
 def everything(name: str, group: int) -> bool:
+    """All layers and the head."""
     return True
 
 

@@ -46,6 +46,7 @@ class Position:
 
 
 def save(path: Path, position: Position, objective: nn.Module, optimizer: torch.optim.Optimizer, best: dict[str, Tensor]) -> None:
+    """Write position, weights, the best weights and the optimizer's state into one safetensors file."""
     tensors = {f"model/{name}": tensor for name, tensor in objective.state_dict().items()}
     tensors |= {f"best/{name}": tensor for name, tensor in best.items()}
     for number, state in optimizer.state_dict()["state"].items():

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -15,6 +15,17 @@ from graft.base import env
 from graft.base.errors import BadValue
 
 PRECISIONS = ("bf16", "fp16", "fp32")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: on a linear head alone several of them mostly wait for each other, up to 20 times slower."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Engine:

@@ -16,5 +16,6 @@ def cut(path: Path, lines: int) -> None:
 
 
 def append(path: Path, row: dict[str, Any]) -> None:
+    """Add a line to history.jsonl."""
     with open(path, "a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")

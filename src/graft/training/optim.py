@@ -81,5 +81,6 @@ def factor(schedule: str, progress: float, warmup: float) -> float:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, scale: float) -> None:
+    """Set every group's learning rate to `scale` times its full one."""
     for group in optimizer.param_groups:
         group["lr"] = group["full_lr"] * scale

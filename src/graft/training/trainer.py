@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -24,7 +25,7 @@ from graft.techniques.technique import Objective, Phase, Technique
 from graft.training import checkpoint, frozen, frozen_prefix, history, optim
 from graft.training.checkpoint import Position
 from graft.training.cost import Clock, PeakMemory
-from graft.training.engine import Engine
+from graft.training.engine import Engine, one_thread
 from graft.training.evaluate import evaluate
 from graft.training.feed import Feed
 from graft.training.observers import Observer
@@ -147,12 +148,13 @@ def train(
 
 def _train_phase(run: Run, objective: Objective, part: Technique, phase: Phase, resumed: bool) -> None:
     stage = _begin(run, objective, part, phase, resumed)
-    while run.position.step < stage.steps and not stage.stopped:
-        _train_epoch(run, stage)
-        row = _report_epoch(run, stage)
-        _stop_early(run, stage, row["val"]["loss"])
-        if run.position.step < stage.steps:
-            _save_checkpoint(run, stage)
+    with one_thread() if stage.train.features is not None else nullcontext():
+        while run.position.step < stage.steps and not stage.stopped:
+            _train_epoch(run, stage)
+            row = _report_epoch(run, stage)
+            _stop_early(run, stage, row["val"]["loss"])
+            if run.position.step < stage.steps:
+                _save_checkpoint(run, stage)
     _end(run, stage)
 
 

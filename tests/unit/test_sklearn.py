@@ -1,0 +1,93 @@
+"""The scikit-learn estimator, inside scikit-learn's own tools."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+
+import graft
+from graft.sklearn import TransferClassifier
+
+TEXTS = [f"{word} number {i}" for i in range(15) for word in ("good fine great", "bad poor awful")]
+LABELS = np.array([1, -1] * 15)
+
+
+def texts_classifier(**parameters: object) -> TransferClassifier:
+    return TransferClassifier(**{"backbone": "tiny:bert", "technique": "full-fine-tuning", "epochs": 3, **parameters})
+
+
+@pytest.fixture(scope="module")
+def two_digits() -> tuple[np.ndarray, np.ndarray]:
+    """Zeros and ones of 8 x 8 pixels, values 0..16."""
+    images, labels = load_digits(n_class=2, return_X_y=True)
+    return images.reshape(-1, 8, 8)[:80], np.array(["zero", "one"])[labels[:80]]
+
+
+def test_texts_in_cross_val_score() -> None:
+    scores = cross_val_score(texts_classifier(epochs=80), TEXTS, LABELS, cv=2, error_score="raise")
+    assert scores.shape == (2,)
+    assert scores.mean() > 0.8
+
+
+def test_grid_search_tries_techniques() -> None:
+    search = GridSearchCV(texts_classifier(), {"technique": ["feature-extraction", "bitfit"]}, cv=2, error_score="raise")
+    search.fit(np.array(TEXTS), LABELS)
+    assert search.best_params_["technique"] in ("feature-extraction", "bitfit")
+    assert set(search.predict(TEXTS[:4])) <= {1, -1}
+
+
+def test_images_keep_their_range_and_classes(two_digits: tuple[np.ndarray, np.ndarray]) -> None:
+    images, labels = two_digits
+    model = TransferClassifier(backbone="tiny:cnn", technique="lp-ft", epochs=3).fit(images, labels)
+    assert list(model.classes_) == ["one", "zero"]
+    assert model.n_features_in_ == 64
+    probabilities = model.predict_proba(images)
+    assert probabilities.shape == (80, 2)
+    assert probabilities.sum(axis=1) == pytest.approx(1)
+    assert (model.predict(images) == model.classes_[probabilities.argmax(axis=1)]).all()
+    assert model.score(images, labels) > 0.9
+    alone = model.predict_proba(np.minimum(images[:3], 7))  # darker than any in training: not stretched to white
+    assert alone == pytest.approx(model.predict_proba(np.concatenate([np.minimum(images[:3], 7), images[-1:]]))[:3], abs=1e-3)
+
+
+def test_rows_of_pixels_are_pictures(two_digits: tuple[np.ndarray, np.ndarray]) -> None:
+    images, labels = two_digits
+    model = TransferClassifier(backbone="tiny:cnn", technique="feature-extraction", epochs=1).fit(images.reshape(80, 64), labels)
+    assert len(model.predict(images[:5].reshape(5, 64))) == 5
+
+
+def test_the_model_can_be_kept_and_read_again(tmp_path) -> None:
+    model = texts_classifier().fit(TEXTS, LABELS)
+    read = graft.load(model.model_.save(tmp_path / "model"), precision=model.model_._engine.precision)
+    rows = read.predict(TEXTS[:3])
+    assert [int(row["prediction"]) for row in rows] == list(model.predict(TEXTS[:3]))
+
+
+def test_its_folder_goes_with_it() -> None:
+    model = texts_classifier(technique="feature-extraction", epochs=1).fit(TEXTS, LABELS)
+    folder = model.model_.folder
+    assert folder.exists()
+    del model
+    assert not folder.exists()
+
+
+def test_the_same_seed_gives_the_same_model() -> None:
+    first, second = (texts_classifier(seed=3).fit(TEXTS, LABELS).predict_proba(TEXTS) for _ in range(2))
+    assert (first == second).all()
+
+
+def test_parameters_are_those_that_were_given() -> None:
+    model = texts_classifier(seed=4)
+    assert clone(model).get_params() == model.get_params()
+    assert model.set_params(epochs=7).epochs == 7
+
+
+def test_it_says_when_it_is_not_fitted_or_given_numbers_to_predict() -> None:
+    with pytest.raises(NotFittedError):
+        texts_classifier().predict(TEXTS)
+    with pytest.raises(ValueError, match="Unknown label type"):
+        texts_classifier().fit(TEXTS, np.linspace(0, 1, len(TEXTS)))
