@@ -31,11 +31,11 @@ class Case:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-FIVE = ("from-scratch", "feature-extraction", "partial-fine-tuning", "lp-ft", "full-fine-tuning")
-THREE = ("from-scratch", "feature-extraction", "full-fine-tuning")
+FIVE = ("feature-extraction", "partial-fine-tuning", "lp-ft", "full-fine-tuning", "from-scratch")
+THREE = ("feature-extraction", "full-fine-tuning", "from-scratch")
 CASES = (
     Case("hymenoptera", "hymenoptera", FIVE, 3, {"feature-extraction": 0.92, "lp-ft": 0.92, "full-fine-tuning": 0.92}),
-    Case("cats_dogs", "cats_dogs", ("from-scratch", "feature-extraction"), 1, {"feature-extraction": 0.985}),
+    Case("cats_dogs", "cats_dogs", ("feature-extraction", "from-scratch"), 1, {"feature-extraction": 0.985}),
     Case("sms_spam", "sms_spam/SMSSpamCollection.tsv", THREE, 2, {"feature-extraction": 0.975, "full-fine-tuning": 0.98}),
     Case("sst2", "sst2", THREE, 1, {"full-fine-tuning": 0.88}),
     Case("ag_news", "ag_news", THREE, 1, {"full-fine-tuning": 0.88}),

@@ -48,7 +48,7 @@ def text(name: str, instance: Any) -> str:
 
 
 def _read(hint: Any, value: Any, what: str) -> Any:
-    allowed = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    allowed = typing.get_args(hint) if typing.get_origin(hint) in (types.UnionType, typing.Union) else (hint,)
     for kind in allowed:
         found, result = _as(kind, value)
         if found:

@@ -6,7 +6,7 @@ from typing import Any
 
 from graft.backbones.backbone import Backbone
 from graft.base import plugins
-from graft.base.errors import UnknownName
+from graft.base.errors import BackboneError, UnknownName
 
 LR = 1e-3
 """Weights that were never trained need larger steps than pretrained ones."""
@@ -61,6 +61,8 @@ class Tiny:
 
         if name not in self.names():
             raise UnknownName.of("tiny network", name, self.names(), see="graft list backbones")
+        if task.startswith("text-" if name in IMAGE else "image-"):
+            raise BackboneError(f"'tiny:{name}' is not made for {task}. These are: {', '.join(self.tiny(task))}.")
         with torch.random.fork_rng(devices=[], enabled=pretrained):
             if pretrained:
                 torch.default_generator.manual_seed(0)
