@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import graft
-from graft.base import env
+from graft.api import open_study
+from graft.base import env, files
 from graft.training.observers import Observer
 
 HERE = Path(__file__).parent
@@ -55,25 +56,35 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data", help="the folder of the data sets")
     words.add_argument("--out", type=Path, default=Path("runs") / "quality", help="where the studies are kept")
-    words.add_argument("--only", nargs="*", help="names of cases")
+    words.add_argument("--only", nargs="*", help="names of cases; the table is printed and not written")
+    words.add_argument("--print", action="store_true", help="print the tables of what was run before, and run nothing")
     words.add_argument("--jobs", type=int, help="runs at a time")
     given = words.parse_args()
     lines = []
     for case in CASES:
         if given.only and not any(case.name.startswith(name) for name in given.only):
             continue
-        if not (given.data / case.path).exists():
-            print(f"{case.name}: skipped, {case.path} is not in the data folder")
-            continue
-        print(case.name, flush=True)
-        data = graft.load_data(given.data / case.path, fraction=case.options.get("fraction", 1.0))
         out = given.out / case.name.split(",")[0]
-        study = graft.compare(data, case.techniques, seeds=case.seeds, jobs=given.jobs, out=out, observer=Lines())
-        lines += [*table(case, study.folder), "", *(f"> {sentence}" for sentence in study.verdict.sentences), ""]
+        if not given.print:
+            run(case, given.data, out, given.jobs)
+        if (out / "study.json").exists():
+            lines += [*table(case, out), "", *(f"> {sentence}" for sentence in open_study(out).verdict.sentences), ""]
+        else:
+            lines += [f"## {case.name}: not run", ""]
     text = "\n".join([*HEAD, machine(), "", *lines])
     print(text)
     if not given.only:
         (HERE / "quality.md").write_text(text, encoding="utf-8")
+
+
+def run(case: Case, folder: Path, out: Path, jobs: int | None) -> None:
+    """Run, or go on with, the study of one data set; says so where the data are not there."""
+    if not (folder / case.path).exists():
+        print(f"{case.name}: skipped, {case.path} is not in the data folder")
+        return
+    print(case.name, flush=True)
+    data = graft.load_data(folder / case.path, **case.options)
+    graft.compare(data, case.techniques, seeds=case.seeds, jobs=jobs, out=out, observer=Lines())
 
 
 HEAD = (
@@ -93,10 +104,9 @@ def machine() -> str:
 
 def table(case: Case, folder: Path) -> list[str]:
     """The Markdown rows of one study."""
-    from graft.base import files
-
     about = files.read_json(folder / "study.json", "a study")
-    results = [files.read_json(folder / "runs" / run / "result.json", "a run") for run in about["runs"]]
+    written = [folder / "runs" / name / "result.json" for name in about["runs"]]
+    results = [files.read_json(path, "a run") for path in written if path.exists()]
     counts = results[0]["data"]["counts"]
     rows = [
         f"## {case.name}: {counts['train']:,} / {counts['val']:,} / {counts['test']:,} train, validation and test examples",
@@ -111,6 +121,9 @@ def table(case: Case, folder: Path) -> list[str]:
         )
     for technique in about["techniques"]:
         mine = [result for result in results if result["technique"] == technique]
+        if not mine:
+            rows.append(f"| {technique} | not run | | | | |")
+            continue
         found = mine[0]["metrics"]["test"]["accuracy"]
         mean = sum(result["metrics"]["test"]["accuracy"]["value"] for result in mine) / len(mine)
         seconds = sum(result["cost"]["train_seconds"] for result in mine) / len(mine)
