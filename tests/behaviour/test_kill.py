@@ -15,34 +15,21 @@ import torch
 from safetensors.torch import load_file
 
 COMMAND = [sys.executable, "-m", "graft.cli"]
-FIT = [
-    "--technique",
-    "full-fine-tuning",
-    "--shots",
-    "24",
-    "--epochs",
-    "4",
-    "--seed",
-    "3",
-    "--quiet",
-    "--checkpoint-seconds",
-    "0.2",
-]
+FIT = "--technique full-fine-tuning --shots 24 --epochs 4 --seed 3 --quiet --checkpoint-seconds 0.2".split()
 
 
 def kill_after(command: list[str], folder: Path, lines: int, wait: float) -> None:
     """Start the command, and SIGKILL it some time after so many epochs are written."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     history = folder / "history.jsonl"
     deadline = time.monotonic() + 300
-    while process.poll() is None and time.monotonic() < deadline:
-        if history.exists() and len(history.read_text().splitlines()) >= lines:
-            time.sleep(wait)
-            process.send_signal(signal.SIGKILL)
-            break
-        time.sleep(0.02)
-    process.wait()
-    assert process.returncode == -signal.SIGKILL, process.stderr.read()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and time.monotonic() < deadline:
+            if history.exists() and len(history.read_text().splitlines()) >= lines:
+                time.sleep(wait)
+                process.send_signal(signal.SIGKILL)
+                break
+            time.sleep(0.02)
+    assert process.returncode == -signal.SIGKILL, "the run ended before it could be killed"
 
 
 @pytest.mark.slow
