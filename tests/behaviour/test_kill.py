@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 COMMAND = [sys.executable, "-m", "graft.cli"]
-FIT = "--technique full-fine-tuning --shots 24 --epochs 4 --seed 3 --quiet --checkpoint-seconds 0.2".split()
+FIT = shlex.split("--technique full-fine-tuning --shots 24 --epochs 4 --seed 3 --quiet --checkpoint-seconds 0.2")
 
 
 def kill_after(command: list[str], folder: Path, lines: int, wait: float) -> None:
