@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
@@ -12,48 +13,47 @@ import torch
 
 from graft.base import env
 
-TRIES = 2
-"""How often an item is tried whose process died: it may have been another's memory that killed it."""
+Ended = Iterator[tuple[int, Any, BaseException | None]]
 
 
-def each_in_a_process(
-    function: Callable[[Any], Any], items: Sequence[Any], jobs: int
-) -> Iterator[tuple[int, Any, BaseException | None]]:
+def each_in_a_process(function: Callable[[Any], Any], items: Sequence[Any], jobs: int) -> Ended:
     """(index, result, error) of every item as they end, `jobs` processes at a time with an equal share of the cores.
 
-    A fresh process for each item keeps its memory and process-wide state its own. A process that dies costs its item,
-    after TRIES, and no other.
+    A fresh process for each item keeps its memory and process-wide state its own. When a process dies, what was running
+    is tried again, one at a time, so that only the item whose process dies alone is lost.
     """
-    left = dict.fromkeys(range(len(items)), 0)
-    while left:
-        with _pool(min(jobs, len(left))) as pool:
-            running: dict[Future, int] = {}
-            queue = iter(list(left))
-            broken = False
-            _fill(pool, function, items, running, queue, jobs)
-            while running and not broken:
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    index = running.pop(future)
-                    error = future.exception()
-                    if isinstance(error, BrokenProcessPool):
-                        broken = True
-                        left[index] += 1
-                        error = RuntimeError("Its process died: killed, or out of memory.") if left[index] == TRIES else None
-                        if error is None:
-                            continue
-                    del left[index]
-                    yield index, None if error else future.result(), error
-                if not broken:
-                    _fill(pool, function, items, running, queue, jobs)
+    waiting = deque(range(len(items)))
+    while waiting:
+        for index in (yield from _together(function, items, waiting, jobs)):
+            yield from _alone(function, items, index)
 
 
-def _fill(
-    pool: ProcessPoolExecutor, function: Callable, items: Sequence[Any], running: dict, queue: Iterator[int], jobs: int
-) -> None:
-    """Submit no more than run at once, so that a dying process takes only those along."""
-    while len(running) < jobs and (index := next(queue, None)) is not None:
-        running[pool.submit(function, items[index])] = index
+def _together(
+    function: Callable[[Any], Any], items: Sequence[Any], waiting: deque[int], jobs: int
+) -> Generator[tuple[int, Any, BaseException | None], None, list[int]]:
+    """Run what is waiting until all is done, or a process dies; returns the items that were running then."""
+    running: dict[Future, int] = {}
+    with _pool(min(jobs, len(waiting))) as pool:
+        while waiting or running:
+            while waiting and len(running) < jobs:  # no more than run at once, so that a death takes only those along
+                index = waiting.popleft()
+                running[pool.submit(function, items[index])] = index
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            if any(isinstance(future.exception(), BrokenProcessPool) for future in done):
+                return sorted(running.values())
+            for future in done:
+                error = future.exception()
+                yield running.pop(future), None if error else future.result(), error
+    return []
+
+
+def _alone(function: Callable[[Any], Any], items: Sequence[Any], index: int) -> Ended:
+    with _pool(1) as pool:
+        future = pool.submit(function, items[index])
+        error = future.exception()
+    if isinstance(error, BrokenProcessPool):
+        error = RuntimeError("Its process died: killed, or out of memory.")
+    yield index, None if error else future.result(), error
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
