@@ -1,8 +1,6 @@
-"""Which topic is a question about? A comparison on few labels, and predictions.
+"""Which topic is a question about? Twelve labelled questions, scikit-learn's interface.
 
     python examples/text_classification.py
-
-Takes scikit-learn's interface where labels are in lists, and Graft's own where there is a file or folder.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ def main() -> None:
     texts = [text for group in QUESTIONS.values() for text in group]
     labels = [topic for topic, group in QUESTIONS.items() for _ in group]
     classifier = TransferClassifier(technique="feature-extraction").fit(texts, labels)
-    for text in ("Do I need an umbrella?", "Is the oven hot enough for pizza?", "Did they lose the final?"):
+    for text in ("Do I need an umbrella?", "What can I cook with tomatoes?", "Did they lose the final?"):
         print(f"{text:40}{classifier.predict([text])[0]}")
     print(f"Graft {graft.__version__}: twelve labels, one linear layer on a frozen network.")
 
