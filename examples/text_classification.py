@@ -1,6 +1,6 @@
 """Which topic is a question about? Twelve labelled questions, scikit-learn's interface.
 
-    python examples/text_classification.py
+python examples/text_classification.py
 """
 
 from __future__ import annotations
