@@ -92,7 +92,7 @@ HEAD = (
     "",
     "Printed by `make bench`: untouched defaults, real data, test accuracy as the mean over seeds with the 95 % bootstrap",
     "interval over examples of the first seed; `train` is the wall time of training apart from evaluation. Backbones:",
-    "`efficientnet-lite0` for images, `minilm-l6` for texts.",
+    "`efficientnet-lite0` for images, `minilm-l6` for texts. Times vary several-fold with what else the machine is doing.",
     "",
 )
 
