@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 # One thread a process: two processes with two threads each on two cores wait for one another.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
-.PHONY: help demo test test-slow lint docs bench clean
+.PHONY: help demo test test-slow lint docs bench bench-speed clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -27,8 +27,11 @@ lint: $(INSTALLED)  ## Style, form, and the layers
 docs: $(INSTALLED)  ## Write docs/reference.md from the docstrings and check every link
 	$(BIN)/python docs/build.py
 
-bench: $(INSTALLED)  ## Print the tables of benchmarks/
-	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+bench: $(INSTALLED)  ## What the defaults reach on real data: benchmarks/quality.md
+	$(BIN)/python benchmarks/quality.py
+
+bench-speed: $(INSTALLED)  ## Ours beside other libraries, each in an environment of its own: benchmarks/speed.md
+	$(BIN)/python benchmarks/speed.py
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -11,3 +11,12 @@ def one_thread():
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _own_recordings(tmp_path_factory, monkeypatch):
+    """Recordings of one test session are not another's, and none of a user's."""
+    from graft.training import recording
+
+    folder = tmp_path_factory.getbasetemp() / "recordings"
+    monkeypatch.setattr(recording, "home", lambda: folder)

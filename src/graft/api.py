@@ -17,11 +17,12 @@ from graft.data.load import load_data as read_data
 from graft.deploy.predictor import Predictor
 from graft.reports import report as reports
 from graft.reports.verdict import Verdict
-from graft.studies.run import execute
+from graft.studies.run import estimate_run, execute
 from graft.studies.spec import RunSpec
 from graft.studies.study import Question, run_study, slug
 from graft.techniques.combine import parse
 from graft.training.engine import Engine
+from graft.training.estimate import PhaseEstimate
 from graft.training.observers import Observer
 from graft.training.trainer import CHECKPOINT_SECONDS
 
@@ -84,14 +85,16 @@ def fit(
     shots: int | None = None,
     out: str | Path | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    dry_run: bool = False,
     observer: Observer | None = None,
     **data_options: Any,
-) -> Run:
+) -> Run | list[PhaseEstimate]:
     """Adapt a pretrained backbone to the data by a technique, evaluate it, and save everything in a run folder.
 
     `data` is a path, `Data`, a frame or arrays; `backbone` a spec such as `timm:resnet18`, by default the built-in one for
     this kind of data; `technique` a spec such as `lora:r=4`. `epochs` None is chosen from the size of the data,
-    `precision` None is what the machine computes natively. A run that is finished already is returned as it is.
+    `precision` None is what the machine computes natively. A run that is finished already is returned as it is. With
+    `dry_run` nothing is written: what each phase would train, record and take is returned.
     """
     observer = observer or Observer()
     found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
@@ -100,6 +103,8 @@ def fit(
     parse(technique)
     load_backbone(spec.backbone, spec.task, 2)  # what is wrong with it is said before anything is written
     _tell(found, observer)
+    if dry_run:
+        return estimate_run(spec, found)
     name = f"{slug(technique)}-{slug(spec.backbone.rpartition(':')[2])}-s{seed}-{spec.hash[:6]}"
     folder = Path(out) if out else _home(found) / name
     _same_question(folder, spec)

@@ -15,6 +15,8 @@ class Preprocess(Protocol):
     """Turns one value into tensors, and tensors of several samples into a batch's inputs."""
 
     modality: str
+    augments: bool
+    """Whether what it yields depends on `rng`."""
 
     def __call__(self, value: Any, rng: np.random.Generator | None) -> dict[str, Tensor]: ...
     def collate(self, encoded: list[dict[str, Tensor]]) -> dict[str, Tensor]: ...
@@ -31,6 +33,7 @@ class ImagePreprocess:
     """
 
     modality: ClassVar[str] = "image"
+    augments: ClassVar[bool] = True
     size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -84,6 +87,7 @@ class TextPreprocess:
     """Tokenise; `collate` pads to the longest text of the batch. Longer texts than `max_length` tokens are cut."""
 
     modality: ClassVar[str] = "text"
+    augments: ClassVar[bool] = False
     tokenizer: Any = field(repr=False)
     max_length: int = 256
 

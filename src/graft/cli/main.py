@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from graft.base.errors import GraftError
-from graft.cli import catalogue, demo, machine, train, use
+from graft.cli import cache, catalogue, demo, machine, train, use
 
 
 class Verbs(TyperGroup):
@@ -67,6 +67,7 @@ for verb in (
     catalogue.list_,
     catalogue.info,
     machine.pull,
+    cache.cache,
     machine.doctor,
 ):
     app.command(verb.__name__.rstrip("_"))(verb)

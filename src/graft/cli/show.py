@@ -106,6 +106,9 @@ class Live(Lines):
         detail = f"loss {loss:.3f}{self._metric}  lr {lr:.1e}  {samples_per_second:.0f}/s  {duration(seconds_left)} left"
         self._progress.update(self._bar, description=phase, completed=done, total=total, detail=detail)
 
+    def recording(self, done: int, total: int) -> None:
+        self._progress.update(self._bar, description="frozen layers", completed=done, total=total, detail="once an example")
+
     def epoch(self, row: dict[str, Any]) -> None:
         self._metric = "".join(f"  val {name} {value:.3f}" for name, value in _first_metric(row).items())
         super().epoch(row)

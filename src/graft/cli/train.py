@@ -65,6 +65,7 @@ def fit(
     label_separator: o.LabelSeparator = None,
     out: o.Out = None,
     checkpoint_seconds: o.CheckpointSeconds = 30.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be trained, recorded and how long.")] = False,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
@@ -86,10 +87,14 @@ def fit(
             shots=shots,
             out=out,
             checkpoint_seconds=checkpoint_seconds,
+            dry_run=dry_run,
             observer=observer,
             **_reading(format, columns, header, delimiter, label_separator),
         )
-    _show_run(run, as_json)
+    if dry_run:
+        _show_estimate(run, as_json)
+    else:
+        _show_run(run, as_json)
 
 
 def compare(
@@ -197,6 +202,37 @@ def _show_run(run: Any, as_json: bool) -> None:
         show.answer_json({"folder": run.folder, **run.result})
     else:
         show.result(str(run.folder), run.result)
+
+
+def _show_estimate(phases: list[Any], as_json: bool) -> None:
+    from graft.cli import show
+
+    if as_json:
+        show.answer_json([asdict(phase) for phase in phases])
+        return
+    header = ["phase", "epochs", "batch", "trained parameters", "recorded before", "computes less", "on disk", "takes about"]
+    show.table(header, [_estimate_row(phase) for phase in phases])
+    for phase in phases:
+        if phase.because:
+            typer.echo(f"{phase.phase}: nothing is recorded, since {phase.because}.")
+    typer.echo(
+        f"in all about {show.duration(sum(phase.seconds for phase in phases))} of training, evaluation apart; nothing was written"
+    )
+
+
+def _estimate_row(phase: Any) -> list[str]:
+    from graft.cli import show
+
+    epochs = "solved" if phase.epochs is None else f"{phase.epochs:g}"
+    recorded = [phase.recorded_before, f"x{phase.gain:.1f}", show.size(phase.bytes)] if phase.recorded_before else ["", "", ""]
+    return [
+        phase.phase,
+        epochs,
+        str(phase.batch_size),
+        f"{phase.trainable_parameters:,}",
+        *recorded,
+        show.duration(phase.seconds),
+    ]
 
 
 def _reading(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -52,6 +53,16 @@ class Data:
                     digest.update(f"\0{role}\0".encode())
                     digest.update(_bytes(sample.roles[role]))
         return digest.hexdigest()[:16]
+
+
+def contents(samples: Sequence[Sample], role: str) -> str:
+    """A hash of what the samples hold in one role, in their order; of a file, its path, size and time of change."""
+    digest = hashlib.sha256()
+    for sample in samples:
+        value = sample.roles[role]
+        found = value.stat() if isinstance(value, Path) else None
+        digest.update(f"\0{value}:{found.st_size}:{found.st_mtime_ns}".encode() if found else b"\0" + _bytes(value))
+    return digest.hexdigest()
 
 
 def _bytes(value: object) -> bytes:

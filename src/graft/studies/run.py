@@ -28,8 +28,10 @@ from graft.studies.baselines import run_baselines
 from graft.studies.spec import RunSpec
 from graft.tasks.task import Task
 from graft.techniques.combine import parse
+from graft.training import frozen_prefix
 from graft.training.checkpoint import Position
 from graft.training.engine import Engine
+from graft.training.estimate import PhaseEstimate, estimate
 from graft.training.evaluate import Evaluation, evaluate, intervals
 from graft.training.feed import Feed
 from graft.training.observers import LogFile, Observer
@@ -80,7 +82,7 @@ def _execute(
     model, position = train(model, task, technique, data, settings, engine, folder, observer)
 
     feeds = {split: Feed(data.splits[split], task, model.backbone.preprocess, engine.device, 64) for split in ("val", "test")}
-    found = {split: evaluate(model, feed, engine) for split, feed in feeds.items()}
+    found = _evaluate(model, feeds, engine, observer, position.recorded)
     _write_predictions(folder / "predictions.parquet", task, data, found)
     _write_mistakes(folder / "mistakes.jsonl", task, data.splits["test"], found["test"])
     _save_model(folder / "model", model, task, spec, feeds["val"])
@@ -106,6 +108,24 @@ def _execute(
     files.write_json(folder / "result.json", result)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return result
+
+
+def estimate_run(spec: RunSpec, data: Data) -> list[PhaseEstimate]:
+    """What each phase of the run would train, record and take; nothing is written."""
+    data = subsample(data, fraction=spec.fraction, shots=spec.shots, seed=spec.seed)
+    task = plugins.load("task", spec.task).from_data(data, weighted=spec.weighted)
+    technique, engine = parse(spec.technique), Engine(spec.precision)
+    model = engine.place(build_model(spec.backbone, task, technique.pretrained, spec.seed))
+    return estimate(model, task, technique, data, Settings(spec.seed, spec.epochs, spec.batch_size), engine)
+
+
+def _evaluate(model: Model, feeds: dict[str, Feed], engine: Engine, observer: Observer, recorded: bool) -> dict[str, Evaluation]:
+    """Each split's evaluation, behind recordings where the last phase trained behind one."""
+    prefix = frozen_prefix.find(model, feeds["val"], engine) if recorded else None
+    if prefix is None:
+        return {split: evaluate(model, feed, engine) for split, feed in feeds.items()}
+    with prefix.installed():
+        return {split: evaluate(model, prefix.record(feed, observer), engine) for split, feed in feeds.items()}
 
 
 def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model:

@@ -9,7 +9,7 @@ from torch import nn
 from graft.backbones.backbone import Model
 from graft.base.errors import BadValue
 from graft.tasks.task import Task
-from graft.techniques.technique import Objective, Optimizer, Phase, Technique
+from graft.techniques.technique import Objective, Optimizer, Phase, Technique, group_number
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,18 @@ class Lora(Technique):
     r: int = 8
     alpha: float = 16
     dropout: float = 0.0
+    from_group: int = 0
+    """The first layer group that is adapted, negative counts from the head; those before it run once an example."""
     optimizer: Optimizer | None = "adamw"
     weight_decay: float = 0.0
 
     def objective(self, model: Model, task: Task) -> Objective:
-        """Raises BadValue where r is below 1 or the network has no layer to adapt."""
+        """Raises BadValue where r is below 1, there is no such layer group, or none of its layers can be adapted."""
         from peft import LoraConfig, inject_adapter_in_model
 
         if self.r < 1:
             raise BadValue(f"The 'r' parameter of 'lora' must be a whole number from 1 on. Got {self.r} instead.")
-        targets = _targets(model)
+        targets = _targets(model, group_number(model, self.from_group, "lora"))
         transposed = any(_is_conv1d(model.network.get_submodule(path)) for path in targets)
         config = LoraConfig(
             r=self.r, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules=targets, fan_in_fan_out=transposed
@@ -63,13 +65,13 @@ class LoraObjective(Objective):
         return self.model
 
 
-def _targets(model: Model) -> list[str]:
-    head = set(model.backbone.groups[-1].modules)
+def _targets(model: Model, first: int) -> list[str]:
+    indices = model.group_indices()
 
     def adaptable(path: str, module: nn.Module) -> bool:
-        inside = any(path == h or path.startswith(h + ".") for h in head)
         linear = isinstance(module, nn.Linear) or _is_conv1d(module)
-        return not inside and (linear or (isinstance(module, nn.Conv2d) and module.groups == 1))
+        convolution = isinstance(module, nn.Conv2d) and module.groups == 1
+        return (linear or convolution) and indices[f"{path}.weight"] >= first
 
     found = [path for path, module in model.network.named_modules() if adaptable(path, module)]
     if not found:

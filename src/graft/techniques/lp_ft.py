@@ -12,7 +12,8 @@ from graft.techniques.technique import Phase, Technique, everything, head_only
 class LpFt(Technique):
     """Linear probing, then fine-tuning: a trained head keeps the first large gradients from distorting the features.
 
-    Formula: W = argmin L(W f(x)) with f frozen, then min over all weights of L, started at (f, W).
+    Formula: W = argmin L(W f(x)) with f frozen, then min over all weights of L, started at (f, W). A linear head is solved
+    for; `probe_epochs` and `probe_lr` are for other heads.
     Source: Kumar et al.: Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution, arXiv:2202.10054.
     When: the safe default; above all where the data met later will differ from the training data.
     When not: no time to fine-tune at all: feature-extraction is its first half.
@@ -22,5 +23,5 @@ class LpFt(Technique):
     probe_lr: float = 3e-3
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        probe = Phase("probe", self.probe_epochs, head_only, lr=self.probe_lr, head_lr=self.probe_lr, optimizer="adamw", views=1)
+        probe = Phase("probe", self.probe_epochs, head_only, self.probe_lr, self.probe_lr, "adamw", solved=True, views=1)
         return [probe, Phase("fine-tuning", epochs, everything, **self.rates(model, body=0.5, head=1.0))]

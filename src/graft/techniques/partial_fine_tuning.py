@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graft.backbones.backbone import Model
-from graft.base.errors import BadValue
-from graft.techniques.technique import Phase, Technique, from_group
+from graft.techniques.technique import Phase, Technique, from_group, group_number
 
 
 @dataclass(frozen=True)
@@ -22,10 +21,5 @@ class PartialFineTuning(Technique):
     from_group: int = -2
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        count = len(model.backbone.groups) - 1
-        if not -count <= self.from_group < count:
-            raise BadValue(
-                f"from_group={self.from_group} of 'partial-fine-tuning' is not a layer group of {model.backbone.name}, "
-                f"which has {count} below its head: use {-count} to {count - 1}. See: graft info {model.backbone.name}"
-            )
-        return [Phase("fine-tuning", epochs, from_group(self.from_group % count), **self.rates(model))]
+        first = group_number(model, self.from_group, "partial-fine-tuning")
+        return [Phase("fine-tuning", epochs, from_group(first), **self.rates(model))]

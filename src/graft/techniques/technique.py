@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 
 from graft.backbones.backbone import Model
+from graft.base.errors import BadValue
 from graft.base.records import Batch, Output
 from graft.tasks.task import Task
 
@@ -35,6 +36,17 @@ def from_group(first: int) -> Trainable:
     return lambda name, group: group == -1 or group >= first
 
 
+def group_number(model: Model, asked: int, technique: str) -> int:
+    """A layer group by number, where a negative one counts from the head; raises BadValue where there is none."""
+    count = len(model.backbone.groups) - 1
+    if not -count <= asked < count:
+        raise BadValue(
+            f"from_group={asked} of {technique!r} is not a layer group of {model.backbone.name}, "
+            f"which has {count} below its head: use {-count} to {count - 1}. See: graft info {model.backbone.name}"
+        )
+    return asked % count
+
+
 @dataclass(frozen=True)
 class Phase:
     """What trains, for how long, at which rates."""
@@ -45,8 +57,10 @@ class Phase:
     lr: float
     head_lr: float
     optimizer: Optimizer
+    solved: bool = False
+    """Solve for the head instead of stepping, where it alone trains on recorded features and is one linear layer."""
     views: int | None = None
-    """How many augmented versions of an example are seen; None: a new one each epoch; 1: the plain one, always."""
+    """How many augmented versions of an example are seen, in turn; None: a new one each epoch; 1: the plain one."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +90,9 @@ class Technique(ABC):
     """The gradient norm above which gradients are scaled down; 0 never does."""
     batch_norm: Literal["frozen", "updated"] = "frozen"
     """Whether batch-norm statistics stay the pretrained ones, or follow the (small) batches that are trained on."""
+    views: int | None = None
+    """How many augmented versions of an example are seen, in turn; None is a new one each epoch, 1 the plain one. The
+    layers before the first that trains see each version once, so that few of them save time."""
     patience: int | None = None
     """Stop a phase after so many epochs without a better validation loss; None runs it to its end."""
 
@@ -88,7 +105,7 @@ class Technique(ABC):
         """The phases in order; `epochs` is this technique's whole budget, in passes over the training split."""
 
     def rates(self, model: Model, body: float = 1.0, head: float | None = None) -> dict[str, Any]:
-        """Optimizer and rates of a phase: the user's, else so many times the network's usual fine-tuning rate.
+        """Optimizer, rates and views of a phase: the user's, else so many times the network's usual fine-tuning rate.
 
         Networks with batch normalisation are fine-tuned by SGD with momentum, at ten times AdamW's rate: measured here,
         it is as accurate and far better calibrated on few images. All others by AdamW. A fresh head learns at a multiple
@@ -99,7 +116,7 @@ class Technique(ABC):
         usual = model.backbone.lr * (10 if optimizer == "sgd" else 1)
         lr = self.lr or body * usual
         multiple = head or (3.0 if optimizer == "sgd" else 10.0)
-        return {"lr": lr, "head_lr": self.head_lr or multiple * lr, "optimizer": optimizer}
+        return {"lr": lr, "head_lr": self.head_lr or multiple * lr, "optimizer": optimizer, "views": self.views}
 
     @cached_property
     def parts(self) -> tuple[Technique, ...]:

@@ -41,6 +41,10 @@ class Position:
     frozen_digest: str = ""
     frozen: list[dict[str, Any]] = field(default_factory=list)
     cache: dict[str, Any] = field(default_factory=lambda: {"used": False, "estimated_gain": 1.0, "bytes": 0})
+    work: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    """Forwards of the whole network an example: what the phases so far would compute without and with recordings."""
+    recorded: bool = False
+    """Whether this phase trains behind a recording."""
     warnings: list[str] = field(default_factory=list)
     scaler: dict[str, Any] = field(default_factory=dict)
 

@@ -14,6 +14,8 @@ from graft.backbones.preprocess import Preprocess
 from graft.base.records import Batch, Sample
 from graft.data import loaders
 from graft.tasks.task import Task
+from graft.training.cut import KEY
+from graft.training.recording import Recording
 
 Seed = tuple[int, int]
 """(seed of the run and phase, epoch): all that order and augmentation depend on, so that a resumed run sees the same."""
@@ -21,7 +23,11 @@ Seed = tuple[int, int]
 
 @dataclass(frozen=True)
 class Feed:
-    """Samples of a split as batches of inputs, or of recorded `features` (N, D) in the order of the samples."""
+    """Samples of a split as batches of inputs, or of what was recorded of them at a cut.
+
+    `views` is how many augmented versions of a sample there are: None, a new one each epoch; 1, the plain one. What was
+    recorded `at_head` are the features (B, D) alone; before the head, the inputs that the rest of the network reads.
+    """
 
     samples: Sequence[Sample]
     task: Task
@@ -29,12 +35,12 @@ class Feed:
     device: torch.device
     batch_size: int
     views: int | None = None
-    features: Tensor | None = None
+    recorded: Recording | None = None
+    at_head: bool = False
 
-    def with_features(self, features: Tensor) -> Feed:
-        """The same samples behind recorded features; batches grow so that an epoch has at most 64 of them."""
-        size = max(self.batch_size, -(-len(self.samples) // 64))
-        return replace(self, features=features, batch_size=size)
+    def with_recording(self, recorded: Recording, at_head: bool) -> Feed:
+        """The same samples in the same batches, behind a recording."""
+        return replace(self, recorded=recorded, at_head=at_head)
 
     def plan(self, seed: Seed | None) -> list[list[int]]:
         """The rows of each batch of an epoch; sorted by length where no seed is given."""
@@ -42,15 +48,19 @@ class Feed:
 
     def stream(self, plan: Sequence[list[int]], seed: Seed | None = None) -> Iterator[Batch]:
         """Batches of the planned rows; augmented where a seed is given and the views are not the plain one."""
-        if self.features is not None:
-            yield from (self._recorded(rows) for rows in plan)
+        if self.at_head:
+            yield from (self._make(rows, seed).to(self.device) for rows in plan)
             return
-        for batch in loaders.stream(plan, lambda rows: self._encode(rows, seed)):
+        for batch in loaders.stream(plan, lambda rows: self._make(rows, seed)):
             yield batch.to(self.device)
+
+    def view(self, row: int, seed: Seed | None) -> int:
+        """Which of its versions a sample is seen in: they take turns, neighbours not in step."""
+        return 0 if seed is None or self.views is None else (seed[1] + row) % self.views
 
     @cached_property
     def lengths(self) -> list[int]:
-        if self.features is not None or self.preprocess.modality != "text":
+        if self.preprocess.modality != "text":
             return [1] * len(self.samples)
         return [self.preprocess.length(sample.roles["text"]) for sample in self.samples]
 
@@ -58,9 +68,16 @@ class Feed:
     def targets(self) -> Tensor:
         return torch.stack([self.task.target(sample) for sample in self.samples])
 
-    def _recorded(self, rows: list[int]) -> Batch:
-        index = torch.tensor(rows)
-        return Batch({"features": self.features[index]}, self.targets[index], rows).to(self.device)
+    def _make(self, rows: list[int], seed: Seed | None) -> Batch:
+        if self.recorded is None:
+            return self._encode(rows, seed)
+        places = [row * (self.views or 1) + self.view(row, seed) for row in rows]
+        if self.at_head:
+            return Batch({"features": self.recorded.read(places)[0].float()}, self.targets[torch.tensor(rows)], rows)
+        batch = self._outside(rows)
+        tensors = self.recorded.read(places, batch.inputs.get("attention_mask"))
+        batch.inputs |= {f"{KEY}{number}": tensor for number, tensor in enumerate(tensors)}
+        return batch
 
     def _encode(self, rows: list[int], seed: Seed | None) -> Batch:
         encoded = [self.task.encode(self.samples[row], self.preprocess, self._rng(row, seed)) for row in rows]
@@ -68,8 +85,22 @@ class Feed:
         batch.rows = rows
         return batch
 
+    def _outside(self, rows: list[int]) -> Batch:
+        """What a replay reads beside the recorded tensors: tokens and masks; of pixels only their shape, without numbers."""
+        if self._blank is None:
+            return self._encode(rows, None)
+        inputs = {name: pixel.expand(len(rows), *pixel.shape[1:]) for name, pixel in self._blank.items()}
+        return Batch(inputs, self.targets[torch.tensor(rows)], rows)
+
+    @cached_property
+    def _blank(self) -> dict[str, Tensor] | None:
+        example = self.preprocess.example()
+        if any(not tensor.is_floating_point() for tensor in example.values()):
+            return None
+        return {name: torch.full((), float("nan")).expand(1, *tensor.shape[1:]) for name, tensor in example.items()}
+
     def _rng(self, row: int, seed: Seed | None) -> np.random.Generator | None:
+        """Of a fixed number of views each is the same in every run, so that runs share what was recorded of them."""
         if seed is None or self.views == 1:
             return None
-        run, epoch = seed
-        return np.random.default_rng((run, epoch if self.views is None else epoch % self.views, row))
+        return np.random.default_rng((*seed, row) if self.views is None else (self.view(row, seed), row))

@@ -1,46 +1,234 @@
-"""Frozen work is done once: where only the head trains on plain examples, its inputs are recorded and trained on."""
+"""Frozen work is done once: what enters the first layer that trains is recorded, and trained on from there.
+
+The layers before it (the frozen prefix) are the same at every epoch, so each version of an example goes through them
+once, not once an epoch; and once for all runs of a study whose prefix has the same weights. What is trained is the same:
+the recorded tensors are those that would have entered, and loss and gradients are compared before they are used.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
-from graft.backbones.backbone import Model
-from graft.techniques.technique import Phase
+from graft.backbones.backbone import Model, evaluating
+from graft.base import env
+from graft.data.data import contents
+from graft.techniques.technique import Objective
+from graft.training import recording
+from graft.training.cut import TOLERANCE, CannotCut, Cut, cut, replay
 from graft.training.engine import Engine
-from graft.training.evaluate import in_order
 from graft.training.feed import Feed
+from graft.training.observers import Observer
 
-TOLERANCE = 1e-2
-"""The largest allowed difference between logits of recorded and of whole forwards: what bf16 leaves of equality."""
+WORTH = 1.3
+"""The least estimated gain for which a recording is made."""
+ALL = 3.0
+"""Forwards that an example costs in each epoch where every layer trains."""
+BATCH = 64
+"""Recorded in batches of this size whatever the run's own, so that every run records the same numbers."""
+GRADIENTS = {"fp32": 1e-3, "bf16": 5e-2, "fp16": 2e-2}
+"""How far gradients behind a recording may be from those of the whole network, relative to their norm."""
 
 
-def applies(model: Model, phase: Phase, names: Sequence[str]) -> bool:
-    """Is everything before the head frozen, the same at each epoch, and a vector?"""
-    index = model.group_indices()
-    return phase.views == 1 and model.backbone.token is None and all(index[name] == -1 for name in names)
+@dataclass(frozen=True)
+class Prefix:
+    """The frozen layers of a model: all layer groups before number `groups`."""
+
+    model: Model
+    engine: Engine
+    groups: int
+    cut: Cut | None
+    """How the rest is run alone; None where the rest is the head, which takes its features."""
+    whole: float
+    """Operations of one example's forward."""
+    rest: float
+    """Those of the part that trains."""
+    bytes: int
+    """An estimate of what one version of one example takes on disk."""
+
+    def work(self, epochs: float, views: int | None) -> tuple[float, float]:
+        """What a phase computes for each example without and with a recording, in forwards of the whole network.
+
+        Formula: E (1 + 2 r) and V (1 - r) + 3 E r; E epochs, V versions of an example, r the share of the forward that
+        trains. A backward pass counts as two forwards of what trains.
+        """
+        rest, seen = self.rest / self.whole, epochs if views is None else min(views, epochs)
+        return epochs * (1 + 2 * rest), seen * (1 - rest) + 3 * epochs * rest
+
+    def installed(self) -> AbstractContextManager:
+        """While this lasts the model accepts recorded batches."""
+        return nullcontext() if self.cut is None else self.cut.installed()
+
+    def record(self, feed: Feed, observer: Observer) -> Feed:
+        """The feed behind its recording, which is made unless it is there. Raises CannotCut, FolderError."""
+        with recording.making(self._key(feed), len(feed.samples) * (feed.views or 1), self._about(feed)) as writer:
+            if writer is not None:
+                self._write(writer, feed, observer)
+        return self.behind(feed)
+
+    def recorded(self, feed: Feed) -> recording.Recording | None:
+        """The recording of the feed, where there is one."""
+        return recording.find(self._key(feed))
+
+    def _write(self, writer: recording.Writer, feed: Feed, observer: Observer) -> None:
+        feed, views, done = replace(feed, batch_size=BATCH), feed.views or 1, 0
+        plan = feed.plan(None)
+        source = self._source(feed)
+        with evaluating(self.model), torch.inference_mode(), self.engine.autocast(), _through(source):
+            feed = source.behind(feed) if source else feed
+            for epoch in range(views):
+                seed = None if views == 1 else (0, epoch)
+                for batch in feed.stream(plan, seed):
+                    places = [row * views + feed.view(row, seed) for row in batch.rows]
+                    tensors, lengths = self._take(batch.inputs)
+                    writer.add(places, tensors, lengths, batch.inputs.get("attention_mask"))
+                    done += len(batch)
+                    observer.recording(done, writer.rows)
+
+    def _source(self, feed: Feed) -> Prefix | None:
+        """The deepest prefix inside this one of which there is a recording: what is left to compute starts there."""
+        if self.cut and self.cut.carried:
+            return None
+        names = {row["before"] for row in recording.everything() if row["backbone"] == self.model.backbone.name}
+        for groups in range(self.groups - 1, 0, -1):
+            inside = replace(self, groups=groups, cut=None)
+            if inside.before in names and inside.recorded(feed):
+                return replace(inside, cut=_cut(self.model, groups, _probes(feed), self.engine))
+        return None
+
+    def behind(self, feed: Feed) -> Feed:
+        """The feed behind the recording that there is of it."""
+        return feed.with_recording(self.recorded(feed), self.cut is None)
+
+    def _take(self, inputs: dict[str, Tensor]) -> tuple[list[Tensor], list[int]]:
+        if self.cut is None:
+            return [self.model(inputs).features.float()], [0]
+        return self.cut.record(inputs)[1], [len(slot.lengths) for slot in self.cut.slots]
+
+    def _about(self, feed: Feed) -> dict[str, object]:
+        samples, views = len(feed.samples), feed.views or 1
+        return {"backbone": self.model.backbone.name, "before": self.before, "samples": samples, "views": views}
+
+    @property
+    def before(self) -> str:
+        """The layer group that the recorded tensors enter."""
+        return self.model.backbone.groups[self.groups].name
+
+    def _key(self, feed: Feed) -> str:
+        """What the recorded numbers depend on: weights, architecture, preprocessing, data, views, precision, versions."""
+        network, preprocess = self.model.network, feed.preprocess
+        layers = [repr(network.get_submodule(p)) for g in self.model.backbone.groups[: self.groups] for p in g.modules]
+        about = [self.model.backbone.name, self.before, layers, preprocess.settings(), feed.views or 1]
+        about += [self.engine.precision, str(self.engine.device), env.versions(), contents(feed.samples, preprocess.modality)]
+        text = json.dumps([*about, self._weights], sort_keys=True, default=str)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    @cached_property
+    def _weights(self) -> str:
+        found = hashlib.blake2b(digest_size=16)
+        indices = self.model.group_indices()
+        for name, tensor in (*self.model.network.named_parameters(), *self.model.network.named_buffers()):
+            if 0 <= indices[name] < self.groups:
+                found.update(name.encode())
+                found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+        return found.hexdigest()
 
 
-def record(model: Model, feed: Feed, engine: Engine) -> Tensor | None:
-    """The features (N, D) of every sample of the feed; None where the head on them does not give the model's own logits.
+def find(model: Model, feed: Feed, engine: Engine) -> Prefix | None:
+    """The frozen prefix of the model as its parameters' `requires_grad` tell; None where the first group trains.
 
-    The model is left in eval mode.
+    Raises CannotCut where the rest cannot be run alone.
     """
-    model.eval()
-    rows, found = [], []
-    with torch.no_grad():
-        for batch in feed.stream(feed.plan(None)):
-            with engine.autocast():
-                output = model(batch.inputs)
-                if not found and not _head_reproduces(model, output.features, output.logits):
-                    return None
-            rows.extend(batch.rows)
-            found.append(output.features.float().cpu())
-    return in_order(torch.cat(found), rows)
+    indices = model.group_indices()
+    live = {indices[name] for name, parameter in model.network.named_parameters() if parameter.requires_grad}
+    body = len(model.backbone.groups) - 1
+    first = min((body if group == -1 else group for group in live), default=body)
+    if first == 0:
+        return None
+    probes = _probes(feed)
+    whole = _operations(model, probes[1])
+    if first == body and (at_head := _at_head(model, engine, probes[1], whole)):
+        return at_head
+    found = _cut(model, first, probes, engine)
+    if _moves(found):
+        raise CannotCut("a layer before it is in training mode, where dropout and batch norm are not the same at each step")
+    with evaluating(model), torch.no_grad(), engine.autocast():
+        tensors = found.record(probes[1])[1]
+        replay(found, probes[1], tensors)  # finds the shapes, which is not to be counted
+        rest = _count(lambda: replay(found, probes[1], tensors)) / len(tensors[0])
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors) // len(tensors[0])
+    return Prefix(model, engine, first, found, whole, rest, size)
 
 
-def _head_reproduces(model: Model, features: Tensor, logits: Tensor) -> bool:
-    again = model.classify(features)
-    return again.shape == logits.shape and torch.allclose(again.float(), logits.float(), atol=TOLERANCE, rtol=TOLERANCE)
+def _cut(model: Model, groups: int, probes: list[dict[str, Tensor]], engine: Engine) -> Cut:
+    last = groups == len(model.backbone.groups) - 1
+    boundary = model.backbone.head[0] if last else model.backbone.groups[groups].modules[0]
+    return cut(model.network, boundary, probes, engine.precision, engine.autocast)
+
+
+def _through(source: Prefix | None) -> AbstractContextManager:
+    return nullcontext() if source is None else source.installed()
+
+
+def agree(prefix: Prefix, objective: Objective, plain: Feed, behind: Feed, seed: tuple[int, int]) -> bool:
+    """Are loss and gradients of a few examples the same behind the recording as those of the whole network?"""
+    rows = list(range(min(8, len(plain.samples))))
+    gradients = [_gradients(objective, prefix.engine, feed, rows, seed) for feed in (plain, behind)]
+    one, other = (torch.cat([g.flatten() for g in found]) for found in gradients)
+    return bool((one - other).norm() <= GRADIENTS[prefix.engine.precision] * one.norm().clamp(min=1e-12))
+
+
+def _gradients(objective: Objective, engine: Engine, feed: Feed, rows: list[int], seed: tuple[int, int]) -> list[Tensor]:
+    parameters = [parameter for parameter in objective.parameters() if parameter.requires_grad]
+    batch = next(feed.stream([rows], seed))
+    with evaluating(objective), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        with engine.autocast():
+            loss = sum(objective(batch, 0.0).values())
+        found = torch.autograd.grad(loss, parameters, allow_unused=True)
+    return [torch.zeros_like(p) if g is None else g.float() for p, g in zip(parameters, found, strict=True)]
+
+
+def _at_head(model: Model, engine: Engine, inputs: dict[str, Tensor], whole: float) -> Prefix | None:
+    """The prefix that is everything but the head; None where the head's modules in a row do not give the model's logits."""
+    with evaluating(model), torch.no_grad(), engine.autocast():
+        output = model(inputs)
+        again = model.classify(output.features)
+    tolerance = TOLERANCE[engine.precision]
+    same = again.shape == output.logits.shape
+    if not (same and torch.allclose(again.float(), output.logits.float(), atol=tolerance, rtol=tolerance)):
+        return None
+    size = output.features[0].numel() * 4
+    return Prefix(model, engine, len(model.backbone.groups) - 1, None, whole, 0.0, size)
+
+
+def _probes(feed: Feed) -> list[dict[str, Tensor]]:
+    """Two batches of unlike size and length: the two shortest samples, and the three longest."""
+    if len(feed.samples) < 3:
+        raise CannotCut("there are fewer than three examples to try it on")
+    order = sorted(range(len(feed.samples)), key=lambda row: feed.lengths[row])
+    return [batch.inputs for batch in replace(feed, views=1).stream([order[:2], order[-3:]])]
+
+
+def _moves(found: Cut) -> bool:
+    """Is a skipped layer in training mode, in which dropout and batch norm change from step to step?"""
+    return any(module.training for path in found.skipped for module in found.network.get_submodule(path).modules())
+
+
+def _operations(model: Model, inputs: dict[str, Tensor]) -> float:
+    with evaluating(model), torch.no_grad():
+        return _count(lambda: model(inputs)) / len(next(iter(inputs.values())))
+
+
+def _count(run: Callable[[], object]) -> float:
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return float(counter.get_total_flops())

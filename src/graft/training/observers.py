@@ -20,6 +20,9 @@ class Observer:
     ) -> None:
         """Some steps were done, `done` of `total` of this phase."""
 
+    def recording(self, done: int, total: int) -> None:
+        """What enters the layers that train was recorded, of `done` of `total` examples."""
+
     def epoch(self, row: dict[str, Any]) -> None:
         """An epoch ended; `row` is its line of history.jsonl."""
 
@@ -57,6 +60,9 @@ class LogFile(Observer):
         self, phase: str, done: int, total: int, loss: float, lr: float, samples_per_second: float, seconds_left: float
     ) -> None:
         self.then.step(phase, done, total, loss, lr, samples_per_second, seconds_left)
+
+    def recording(self, done: int, total: int) -> None:
+        self.then.recording(done, total)
 
     def epoch(self, row: dict[str, Any]) -> None:
         losses = " ".join(f"{name} {value:.4f}" for name, value in row["losses"].items())

@@ -22,12 +22,14 @@ from graft.base.errors import GraftError
 from graft.data.data import Data
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique
-from graft.training import checkpoint, frozen, frozen_prefix, history, optim
+from graft.training import checkpoint, frozen, frozen_prefix, history, optim, recording, solve
 from graft.training.checkpoint import Position
 from graft.training.cost import Clock, PeakMemory
+from graft.training.cut import CannotCut
 from graft.training.engine import Engine, one_thread
 from graft.training.evaluate import evaluate
 from graft.training.feed import Feed
+from graft.training.frozen_prefix import ALL, WORTH, Prefix
 from graft.training.observers import Observer
 from graft.training.step import step
 
@@ -90,6 +92,7 @@ class Stage:
     optimizer: torch.optim.Optimizer
     train: Feed
     val: Feed
+    prefix: Prefix | None
     steps: int
     per_epoch: int
     best: dict[str, Tensor] = field(default_factory=dict)
@@ -148,7 +151,12 @@ def train(
 
 def _train_phase(run: Run, objective: Objective, part: Technique, phase: Phase, resumed: bool) -> None:
     stage = _begin(run, objective, part, phase, resumed)
-    with one_thread() if stage.train.features is not None else nullcontext():
+    with stage.prefix.installed() if stage.prefix else nullcontext(), one_thread() if stage.train.at_head else nullcontext():
+        if not resumed:
+            _report_epoch(run, stage)
+        head = solve.linear_head(objective) if phase.solved and stage.train.at_head else None
+        if head is not None:
+            _solve(run, stage, head)
         while run.position.step < stage.steps and not stage.stopped:
             _train_epoch(run, stage)
             row = _report_epoch(run, stage)
@@ -159,7 +167,7 @@ def _train_phase(run: Run, objective: Objective, part: Technique, phase: Phase, 
 
 
 def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resumed: bool) -> Stage:
-    """Freeze, make the optimizer, record frozen features; restore weights and optimizer of a run that goes on."""
+    """Freeze, make the optimizer, record the frozen prefix; restore weights and optimizer of a run that goes on."""
     model, position = objective.model, run.position
     names = optim.trainable(model, phase)
     optim.freeze(model, names, part.batch_norm)
@@ -171,34 +179,65 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
     if resumed:
         best = checkpoint.restore(run.checkpoint, objective, optimizer)
         run.engine.scaler = position.scaler
-    with run.clock.running():
-        train, val = _feeds(run, model, phase, names)
-    optim.freeze(model, names, part.batch_norm)  # recording leaves the model in eval mode
+    prefix, train, val = _feeds(run, objective, phase, resumed)
     per_epoch = len(train.plan(None))
     steps = max(1, round(phase.epochs * per_epoch))
-    stage = Stage(part, phase, objective, run.engine.wrap(objective), optimizer, train, val, steps, per_epoch, best)
+    stage = Stage(part, phase, objective, run.engine.wrap(objective), optimizer, train, val, prefix, steps, per_epoch, best)
     stage.seconds_before, stage.steps_before = run.clock.seconds, position.step if resumed else 0
     if not resumed:
         position.step, position.best_loss, position.stale = 0, None, 0
         position.frozen_digest = frozen.digest(model)[1]
-        _report_epoch(run, stage)
     return stage
 
 
-def _feeds(run: Run, model: Model, phase: Phase, names: list[str]) -> tuple[Feed, Feed]:
-    """The feeds of this phase: of recorded features where everything before the head is frozen."""
-    plain = replace(run.train, views=phase.views)
-    if not frozen_prefix.applies(model, phase, names):
-        return plain, run.val
-    recorded = [frozen_prefix.record(model, feed, run.engine) for feed in (plain, run.val)]
-    if recorded[0] is None or recorded[1] is None:
+def _feeds(run: Run, objective: Objective, phase: Phase, resumed: bool) -> tuple[Prefix | None, Feed, Feed]:
+    """The feeds of this phase, behind recordings of its frozen prefix where that spares enough."""
+    position, model = run.position, objective.model
+    plain = replace(run.train, views=phase.views if run.train.preprocess.augments else 1)
+    with run.clock.running():
+        prefix = _find_prefix(run, model, plain)
+        train = _recorded(run, objective, prefix, plain, phase) if prefix else None
+    val = prefix.record(run.val, run.observer) if prefix and train else run.val
+    position.recorded = train is not None
+    if not resumed:
+        whole = prefix.work(phase.epochs, plain.views) if prefix else (ALL * phase.epochs,) * 2
+        without, done = position.work[0] + whole[0], position.work[1] + whole[train is not None]
+        position.work = [without, done]
+        size = train.recorded.bytes + val.recorded.bytes if train else 0
+        used, held = position.cache["used"] or train is not None, position.cache["bytes"] + size
+        position.cache = {"used": used, "estimated_gain": round(without / done, 2), "bytes": held}
+    return (prefix if train else None), train or plain, val
+
+
+def _find_prefix(run: Run, model: Model, plain: Feed) -> Prefix | None:
+    try:
+        return frozen_prefix.find(model, plain, run.engine)
+    except CannotCut as reason:
+        run.observer.note(f"{model.backbone.name}: its frozen layers run at every epoch, since {reason}.")
+        return None
+
+
+def _recorded(run: Run, objective: Objective, prefix: Prefix, plain: Feed, phase: Phase) -> Feed | None:
+    """The training feed behind its recording; None where that does not pay, does not fit or does not give the same."""
+    without, behind = prefix.work(phase.epochs, plain.views)
+    if without < WORTH * behind or recording.cap() == 0:
+        return None
+    before = prefix.recorded(plain)
+    needed = prefix.bytes * len(plain.samples) * (plain.views or 1)
+    if before is None and not recording.make_room(needed):
         run.observer.note(
-            f"{model.backbone.name}: the head alone does not give the model's logits; its features are not recorded."
+            f"The frozen layers run at every epoch: recording what leaves them takes about {needed / 2**30:.1f} GB, more than "
+            "there is room for. See: graft cache; set GRAFT_CACHE_GB to allow more."
         )
-        return plain, run.val
-    size = sum(features.numel() * features.element_size() for features in recorded)
-    run.position.cache = {"used": True, "estimated_gain": round(phase.epochs, 1), "bytes": size}
-    return plain.with_features(recorded[0]), run.val.with_features(recorded[1])
+        return None
+    feed = prefix.record(plain, run.observer)
+    if before is not None:
+        run.clock.seconds += before.seconds  # what it took when it was made: no run is cheaper for coming later
+    with prefix.installed():
+        if frozen_prefix.agree(prefix, objective, plain, feed, (0, 0)):
+            return feed
+    run.observer.note("The frozen layers run at every epoch: gradients behind their recording were not the same.")
+    return None
 
 
 def _train_epoch(run: Run, stage: Stage) -> None:
@@ -234,6 +273,29 @@ def _train_epoch(run: Run, stage: Stage) -> None:
             shown = time.perf_counter()
         if position.step % stage.per_epoch:  # at the end of an epoch, after its evaluation
             _save_checkpoint(run, stage)
+
+
+def _solve(run: Run, stage: Stage, head: nn.Linear) -> None:
+    """Solve for the head, a strength of the penalty after the other, and keep the one of least validation loss."""
+    position, best, least, stale = run.position, {}, math.inf, 0
+    stage.per_epoch = 1
+    solutions = solve.path(stage.objective, head, stage.train)
+    while stale < solve.PATIENCE:
+        with run.clock.running():
+            solution = next(solutions, None)
+        if solution is None:
+            break
+        position.step += solution.passes
+        position.examples += solution.passes * len(stage.train.samples)
+        stage.losses, stage.examples = solution.losses, 1
+        loss = _report_epoch(run, stage)["val"]["loss"]
+        stale = 0 if loss < least else stale + 1
+        if loss < least:
+            best, least = {name: tensor.detach().clone() for name, tensor in head.state_dict().items()}, loss
+    head.load_state_dict(best)
+    stage.steps = position.step
+    if stale:
+        _report_epoch(run, stage)
 
 
 def _report_epoch(run: Run, stage: Stage) -> dict[str, Any]:

@@ -1,0 +1,135 @@
+"""Our own side: the same task, given to Graft in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from measure import Clock, Task, given, report
+
+import graft
+from graft.backbones.load import DEFAULTS
+from graft.base import files, plugins
+from graft.base.records import Sample
+from graft.data.data import Data
+from graft.studies.run import build_model, execute
+from graft.studies.spec import RunSpec
+from graft.techniques.combine import parse
+from graft.training.engine import Engine
+from graft.training.evaluate import evaluate
+from graft.training.feed import Feed
+from graft.training.observers import Observer
+from graft.training.trainer import Settings, train
+
+PACKAGES = ("graft-learn", "torch", "timm", "transformers")
+
+
+class Pictures(Sequence):
+    """So many pictures of 224 pixels that exist only while they are looked at, each made from its number."""
+
+    def __init__(self, count: int, first: int):
+        self.count, self.first = count, first
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Sample:
+        if not 0 <= index < self.count:
+            raise IndexError(index)
+        number = self.first + index
+        tiles = np.random.default_rng(number).integers(0, 256, (7, 7, 3), dtype=np.uint8)
+        return Sample(f"made:{number}", {"image": tiles.repeat(32, 0).repeat(32, 1), "label": ("even", "odd")[number % 2]})
+
+
+def opened(task: Task) -> Data:
+    """The task's rows as Graft's data."""
+    read = Path if task.modality == "image" else str
+    splits = {
+        name: [
+            Sample(f"{name}:{number}", {task.modality: read(value), "label": task.classes[label]})
+            for number, (value, label) in enumerate(getattr(task, name))
+        ]
+        for name in ("train", "val", "test")
+    }
+    return Data(splits)
+
+
+def trained(task: Task, data: Data, clock: Clock) -> tuple[float, float, str]:
+    """Train and evaluate, and nothing else; returns the test accuracy, trained examples a second, and how it was computed."""
+    problem = plugins.load("task", f"{task.modality}-classification").from_data(data)
+    technique, engine = parse(task.technique), Engine(task.precision)
+    with clock.running("load"):
+        model = engine.place(build_model(DEFAULTS[task.modality], problem, technique.pretrained, task.seed))
+    with clock.running("all"):
+        settings = Settings(task.seed, task.epochs, task.batch_size)
+        model, position = train(model, problem, technique, data, settings, engine, Path(task.folder), Observer())
+        test = Feed(data.splits["test"], problem, model.backbone.preprocess, engine.device, 64)
+        found = evaluate(model, test, engine)
+    accuracy = problem.metrics["accuracy"](found.scores, found.targets)
+    return accuracy, position.examples / position.train_seconds, f"{task.technique}, {engine.precision}"
+
+
+def fitted(task: Task, data: Data, clock: Clock) -> tuple[float, float | None, str]:
+    """All of `graft.fit`: checks of the data, loading, training, intervals, baselines, the saved model."""
+    with clock.running("all"):
+        run = graft.fit(
+            data, technique=task.technique, seed=task.seed, epochs=task.epochs, batch_size=task.batch_size, out=task.folder
+        )
+    return run.result["metrics"]["test"]["accuracy"]["value"], None, f"{task.technique}; all of graft.fit, loading included"
+
+
+def studied(task: Task, data: Data, clock: Clock) -> tuple[float, float | None, str]:
+    """All runs of a study, together; returns the mean of their test accuracies."""
+    with clock.running("all"):
+        study = graft.compare(
+            data, task.techniques, seeds=task.seeds, epochs=task.epochs, batch_size=task.batch_size, jobs=1, out=task.folder
+        )
+    results = [files.read_json(path, "a run") for path in study.folder.glob("runs/*/result.json")]
+    return mean_accuracy(results), None, f"one graft.compare of {len(results)} runs, with its baselines and its page"
+
+
+def alone(task: Task, data: Data, clock: Clock) -> tuple[float, float | None, str]:
+    """The same runs as `studied`, one after the other, none knowing of the others."""
+    described = {"path": "", "hash": data.fingerprint(), "format": "", "options": {}}
+    base = RunSpec(
+        described,
+        f"{task.modality}-classification",
+        DEFAULTS[task.modality],
+        "",
+        epochs=task.epochs,
+        batch_size=task.batch_size,
+        precision=Engine(None).precision,
+    )
+    specs = [replace(base, technique=name, seed=seed) for seed in range(task.seeds) for name in task.techniques]
+    with clock.running("all"):
+        results = [execute(spec, data, Path(task.folder, spec.hash), Observer(), baselines=False) for spec in specs]
+    return mean_accuracy(results), None, f"{len(results)} runs, one after the other"
+
+
+def mean_accuracy(results: list[dict]) -> float:
+    return float(np.mean([result["metrics"]["test"]["accuracy"]["value"] for result in results]))
+
+
+def remembered(task: Task, clock: Clock) -> tuple[float, float | None, str]:
+    """Feature extraction on so many pictures that are made as they are asked for."""
+    count, held_out = task.pictures, max(8, task.pictures // 100)
+    starts = {"train": (count, 0), "val": (held_out, count), "test": (held_out, count + held_out)}
+    data = Data({name: Pictures(*about) for name, about in starts.items()})
+    accuracy, rate, notes = trained(task, data, clock)
+    return accuracy, rate, f"{count:,} pictures, {notes}"
+
+
+def main() -> None:
+    task, clock = given(), Clock()
+    ways = {"fit": fitted, "study": studied, "alone": alone}
+    if task.goal == "memory":
+        accuracy, rate, notes = remembered(task, clock)
+    else:
+        accuracy, rate, notes = ways.get(task.goal, trained)(task, opened(task), clock)
+    report(clock.seconds["all"], accuracy, PACKAGES, load_seconds=clock.seconds.get("load", 0.0), rate=rate, notes=notes)
+
+
+if __name__ == "__main__":
+    main()

