@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from graft.backbones.backbone import Model, evaluating
-from graft.base.records import Batch
+from graft.backbones.backbone import Model
 from graft.data.data import Data
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique
 from graft.training import frozen_prefix, optim, solve
-from graft.training.cut import KEY, CannotCut
+from graft.training.cut import CannotCut
 from graft.training.engine import Engine
 from graft.training.feed import Feed
 from graft.training.frozen_prefix import WORTH, Prefix
@@ -110,19 +109,12 @@ def _seconds(
     optimizer = optim.make_optimizer(objective.model, [], names, phase, part)
     once = 0.0
     if prefix:
-        with evaluating(objective.model), torch.no_grad(), engine.autocast():
+        with torch.no_grad(), prefix.trunk(), engine.autocast():
             once = _time(lambda: objective.model(batch.inputs)) / len(rows)
-            batch = _behind(prefix, batch)
+            batch = prefix.entered(batch, prefix.taken(batch.inputs))
     with prefix.installed() if prefix else nullcontext():
         each = _time(lambda: step(objective, optimizer, engine, batch, 0.0, 1, part.clip)) / len(rows)
     return once, each
-
-
-def _behind(prefix: Prefix, batch: Batch) -> Batch:
-    if prefix.cut is None:
-        return replace(batch, inputs={"features": prefix.model(batch.inputs).features.float()})
-    tensors = prefix.cut.record(batch.inputs)[1]
-    return replace(batch, inputs=batch.inputs | {f"{KEY}{number}": tensor for number, tensor in enumerate(tensors)})
 
 
 def _time(run: Callable[[], object]) -> float:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -20,22 +20,30 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from graft.backbones.backbone import Model, evaluating
 from graft.base import env
+from graft.base.records import Batch
 from graft.data.data import contents
 from graft.techniques.technique import Objective
 from graft.training import recording
-from graft.training.cut import TOLERANCE, CannotCut, Cut, cut, replay
+from graft.training.cut import KEY, TOLERANCE, CannotCut, Cut, cut, replay
 from graft.training.engine import Engine
 from graft.training.feed import Feed
+from graft.training.folding import Pair, folded, pairs
 from graft.training.observers import Observer
 
+FORMAT = 1
+"""Raised when the same question would record other numbers."""
 WORTH = 1.3
 """The least estimated gain for which a recording is made."""
 ALL = 3.0
 """Forwards that an example costs in each epoch where every layer trains."""
 BATCH = 64
 """Recorded in batches of this size whatever the run's own, so that every run records the same numbers."""
-GRADIENTS = {"fp32": 1e-3, "bf16": 5e-2, "fp16": 2e-2}
-"""How far gradients behind a recording may be from those of the whole network, relative to their norm."""
+CHECKED = 4
+"""Examples that are compared before a recording is used."""
+GRADIENTS = 1e-3
+"""How far gradients behind the cut may be from those of the whole network, relative to their norm, in fp32."""
+RECORDED = {"fp32": 1e-4, "bf16": 5e-2, "fp16": 2e-2}
+"""How far what was recorded may be from what enters now, in a batch of another size."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,8 @@ class Prefix:
     """Those of the part that trains."""
     bytes: int
     """An estimate of what one version of one example takes on disk."""
+    folds: list[Pair]
+    """The frozen convolutions and batch norms that are computed as one."""
 
     def work(self, epochs: float, views: int | None) -> tuple[float, float]:
         """What a phase computes for each example without and with a recording, in forwards of the whole network.
@@ -66,6 +76,28 @@ class Prefix:
     def installed(self) -> AbstractContextManager:
         """While this lasts the model accepts recorded batches."""
         return nullcontext() if self.cut is None else self.cut.installed()
+
+    @contextmanager
+    def trunk(self) -> Iterator[None]:
+        """While this lasts the model is quick and fixed: in evaluation mode, batch norms folded away."""
+        with evaluating(self.model), folded(self.folds):
+            yield
+
+    def taken(self, inputs: dict[str, Tensor]) -> list[Tensor]:
+        """What enters the rest of the network for these inputs, examples first."""
+        return [self.model(inputs).features.float()] if self.cut is None else self.cut.record(inputs)[1]
+
+    def entered(self, batch: Batch, tensors: Sequence[Tensor]) -> Batch:
+        """The batch as the rest of the network takes it."""
+        if self.cut is None:
+            return replace(batch, inputs={"features": tensors[0]})
+        given = {f"{KEY}{number}": tensor for number, tensor in enumerate(tensors)}
+        return replace(batch, inputs=batch.inputs | given)
+
+    @property
+    def lengths(self) -> list[int]:
+        """How many dimensions of each recorded tensor are as long as the attention mask."""
+        return [0] if self.cut is None else [len(slot.lengths) for slot in self.cut.slots]
 
     def record(self, feed: Feed, observer: Observer) -> Feed:
         """The feed behind its recording, which is made unless it is there. Raises CannotCut, FolderError."""
@@ -82,14 +114,13 @@ class Prefix:
         feed, views, done = replace(feed, batch_size=BATCH), feed.views or 1, 0
         plan = feed.plan(None)
         source = self._source(feed)
-        with evaluating(self.model), torch.inference_mode(), self.engine.autocast(), _through(source):
+        with torch.inference_mode(), self.trunk(), self.engine.autocast(), _through(source):
             feed = source.behind(feed) if source else feed
             for epoch in range(views):
                 seed = None if views == 1 else (0, epoch)
                 for batch in feed.stream(plan, seed):
                     places = [row * views + feed.view(row, seed) for row in batch.rows]
-                    tensors, lengths = self._take(batch.inputs)
-                    writer.add(places, tensors, lengths, batch.inputs.get("attention_mask"))
+                    writer.add(places, self.taken(batch.inputs), self.lengths, batch.inputs.get("attention_mask"))
                     done += len(batch)
                     observer.recording(done, writer.rows)
 
@@ -108,11 +139,6 @@ class Prefix:
         """The feed behind the recording that there is of it."""
         return feed.with_recording(self.recorded(feed), self.cut is None)
 
-    def _take(self, inputs: dict[str, Tensor]) -> tuple[list[Tensor], list[int]]:
-        if self.cut is None:
-            return [self.model(inputs).features.float()], [0]
-        return self.cut.record(inputs)[1], [len(slot.lengths) for slot in self.cut.slots]
-
     def _about(self, feed: Feed) -> dict[str, object]:
         samples, views = len(feed.samples), feed.views or 1
         return {"backbone": self.model.backbone.name, "before": self.before, "samples": samples, "views": views}
@@ -127,7 +153,13 @@ class Prefix:
         network, preprocess = self.model.network, feed.preprocess
         layers = [repr(network.get_submodule(p)) for g in self.model.backbone.groups[: self.groups] for p in g.modules]
         about = [self.model.backbone.name, self.before, layers, preprocess.settings(), feed.views or 1]
-        about += [self.engine.precision, str(self.engine.device), env.versions(), contents(feed.samples, preprocess.modality)]
+        about += [
+            FORMAT,
+            self.engine.precision,
+            str(self.engine.device),
+            env.versions(),
+            contents(feed.samples, preprocess.modality),
+        ]
         text = json.dumps([*about, self._weights], sort_keys=True, default=str)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -155,8 +187,9 @@ def find(model: Model, feed: Feed, engine: Engine) -> Prefix | None:
         return None
     probes = _probes(feed)
     whole = _operations(model, probes[1])
-    if first == body and (at_head := _at_head(model, engine, probes[1], whole)):
-        return at_head
+    folds = pairs(model.network, probes[0])
+    if first == body and (size := _at_head(model, engine, probes[1])):
+        return Prefix(model, engine, body, None, whole, 0.0, size, folds)
     found = _cut(model, first, probes, engine)
     if _moves(found):
         raise CannotCut("a layer before it is in training mode, where dropout and batch norm are not the same at each step")
@@ -165,7 +198,7 @@ def find(model: Model, feed: Feed, engine: Engine) -> Prefix | None:
         replay(found, probes[1], tensors)  # finds the shapes, which is not to be counted
         rest = _count(lambda: replay(found, probes[1], tensors)) / len(tensors[0])
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors) // len(tensors[0])
-    return Prefix(model, engine, first, found, whole, rest, size)
+    return Prefix(model, engine, first, found, whole, rest, size, folds)
 
 
 def _cut(model: Model, groups: int, probes: list[dict[str, Tensor]], engine: Engine) -> Cut:
@@ -179,26 +212,47 @@ def _through(source: Prefix | None) -> AbstractContextManager:
 
 
 def agree(prefix: Prefix, objective: Objective, plain: Feed, behind: Feed, seed: tuple[int, int]) -> bool:
-    """Are loss and gradients of a few examples the same behind the recording as those of the whole network?"""
-    rows = list(range(min(8, len(plain.samples))))
-    gradients = [_gradients(objective, prefix.engine, feed, rows, seed) for feed in (plain, behind)]
-    one, other = (torch.cat([g.flatten() for g in found]) for found in gradients)
-    return bool((one - other).norm() <= GRADIENTS[prefix.engine.precision] * one.norm().clamp(min=1e-12))
+    """Are gradients behind the cut those of the whole network, in fp32, and is what was recorded what enters it now?"""
+    rows = list(range(min(CHECKED, len(plain.samples))))
+    batch, recorded = (next(feed.stream([rows], seed)) for feed in (plain, behind))
+    with torch.no_grad(), prefix.trunk():
+        entering = prefix.taken(batch.inputs)
+        with prefix.engine.autocast():
+            now = prefix.taken(batch.inputs)
+    kept = list(recorded.inputs.values())[-len(now) :]
+    mask = batch.inputs.get("attention_mask")
+    for one, other, lengths in zip(now, kept, prefix.lengths, strict=True):
+        if not _near(_unpadded(one, mask, lengths), other, RECORDED[prefix.engine.precision]):
+            return False
+    live = prefix.entered(batch, entering)
+    one, other = (torch.cat([g.flatten() for g in _gradients(objective, given)]) for given in (batch, live))
+    return _near(one, other, GRADIENTS)
 
 
-def _gradients(objective: Objective, engine: Engine, feed: Feed, rows: list[int], seed: tuple[int, int]) -> list[Tensor]:
+def _unpadded(tensor: Tensor, mask: Tensor | None, lengths: int) -> Tensor:
+    """The tensor (B, lengths..., ...) with zeros where the mask (B, T) has them, as a recording gives it back."""
+    for dimension in range(1, lengths + 1):
+        shape = [len(mask) if d == 0 else -1 if d == dimension else 1 for d in range(tensor.dim())]
+        tensor = tensor * mask.view(shape).to(tensor.dtype)
+    return tensor
+
+
+def _near(one: Tensor, other: Tensor, tolerance: float) -> bool:
+    one, other = one.float(), other.float()
+    return bool((one - other).norm() <= tolerance * one.norm().clamp(min=1e-12))
+
+
+def _gradients(objective: Objective, batch: Batch) -> list[Tensor]:
     parameters = [parameter for parameter in objective.parameters() if parameter.requires_grad]
-    batch = next(feed.stream([rows], seed))
     with evaluating(objective), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        with engine.autocast():
-            loss = sum(objective(batch, 0.0).values())
+        loss = sum(objective(batch, 0.0).values())
         found = torch.autograd.grad(loss, parameters, allow_unused=True)
     return [torch.zeros_like(p) if g is None else g.float() for p, g in zip(parameters, found, strict=True)]
 
 
-def _at_head(model: Model, engine: Engine, inputs: dict[str, Tensor], whole: float) -> Prefix | None:
-    """The prefix that is everything but the head; None where the head's modules in a row do not give the model's logits."""
+def _at_head(model: Model, engine: Engine, inputs: dict[str, Tensor]) -> int | None:
+    """The bytes of an example's features; None where the head's modules in a row do not give the model's logits."""
     with evaluating(model), torch.no_grad(), engine.autocast():
         output = model(inputs)
         again = model.classify(output.features)
@@ -206,8 +260,7 @@ def _at_head(model: Model, engine: Engine, inputs: dict[str, Tensor], whole: flo
     same = again.shape == output.logits.shape
     if not (same and torch.allclose(again.float(), output.logits.float(), atol=tolerance, rtol=tolerance)):
         return None
-    size = output.features[0].numel() * 4
-    return Prefix(model, engine, len(model.backbone.groups) - 1, None, whole, 0.0, size)
+    return output.features[0].numel() * 4
 
 
 def _probes(feed: Feed) -> list[dict[str, Tensor]]:

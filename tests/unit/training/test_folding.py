@@ -1,0 +1,52 @@
+"""Folded batch norms: the same outputs, fewer layers run, and the network as it was afterwards."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from graft.backbones.load import load_backbone
+from graft.training.folding import folded, pairs
+
+
+@pytest.mark.parametrize("name", ["tiny:efficientnet", "tiny:cnn", "tiny:mobilenet", "tiny:torchvision"])
+def test_a_folded_network_gives_the_same_outputs_and_is_unfolded_again(name):
+    torch.manual_seed(0)
+    network = load_backbone(name, "image-classification", 3).network.eval().requires_grad_(False)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.normal_(module.running_mean)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+    inputs = torch.randn(2, 3, 64, 64)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    whole = network(inputs)
+    found = pairs(network, {next(iter(_names(network))): inputs})
+    assert len(found) == sum(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in network.modules())
+    with folded(found):
+        assert not torch.equal(found[0][0].weight, before[_path(network, found[0][0]) + ".weight"])
+        torch.testing.assert_close(network(inputs), whole, rtol=1e-4, atol=1e-5)
+    assert torch.equal(network(inputs), whole)
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+def test_a_batch_norm_that_trains_is_left_alone():
+    network = load_backbone("tiny:efficientnet", "image-classification", 3).network.eval().requires_grad_(False)
+    inputs = {next(iter(_names(network))): torch.randn(2, 3, 64, 64)}
+    count = len(pairs(network, inputs))
+    norm = pairs(network, inputs)[0][1]
+    norm.train()
+    assert len(pairs(network, inputs)) == count - 1
+    norm.eval()
+    norm.weight.requires_grad_(True)
+    assert len(pairs(network, inputs)) == count - 1
+
+
+def _names(network):
+    import inspect
+
+    return inspect.signature(network.forward).parameters
+
+
+def _path(network, wanted):
+    return next(name for name, module in network.named_modules() if module is wanted)
