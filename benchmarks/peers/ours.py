@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,7 @@ def remembered(task: Task, clock: Clock) -> tuple[float, float | None, str]:
 
 def main() -> None:
     task, clock = given(), Clock()
+    import_module("timm" if task.modality == "image" else "transformers")  # Graft imports them late; imports do not count
     ways = {"fit": fitted, "study": studied, "alone": alone}
     if task.goal == "memory":
         accuracy, rate, notes = remembered(task, clock)

@@ -33,6 +33,7 @@ def test_logits_and_gradients_behind_each_cut_are_those_of_the_whole_network(tas
     task, data = task_of(task_name)
     engine = Engine("fp32")
     model = engine.place(build_model(backbone, task, pretrained=backbone.startswith("tiny:"), seed=0))
+    _pretend_training(model)
     feed = Feed(data.splits["train"][:12], task, model.backbone.preprocess, engine.device, 4, views=1)
     objective = Objective(model, task)
     count = len(model.backbone.groups) - 1
@@ -116,6 +117,15 @@ def test_dropout_that_is_on_before_the_cut_is_refused(task_name):
     skipped.noise.train()
     with pytest.raises(frozen_prefix.CannotCut, match="in training mode"):
         frozen_prefix.find(model, feed, engine)
+
+
+def _pretend_training(model):
+    """Batch norms of a fresh network change nothing; those of a trained one do."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.normal_(module.running_mean, std=0.1)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
 
 
 def _freeze_before(model, first, count):
