@@ -54,7 +54,21 @@ def test_every_page_names_verbs_that_exist() -> None:
 def test_every_verb_is_in_the_readme_or_its_help() -> None:
     shown = CliRunner().invoke(app, ["--help"]).output
     assert all(verb in shown for verb in VERBS)
-    verbs = ["check", "compare", "demo", "doctor", "evaluate", "fit", "info", "list", "predict", "pull", "report", "resume"]
+    verbs = [
+        "cache",
+        "check",
+        "compare",
+        "demo",
+        "doctor",
+        "evaluate",
+        "fit",
+        "info",
+        "list",
+        "predict",
+        "pull",
+        "report",
+        "resume",
+    ]
     assert sorted(VERBS) == verbs
 
 

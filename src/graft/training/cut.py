@@ -165,7 +165,7 @@ def _check(found: Cut, probes: Sequence[Inputs], tolerance: float) -> None:
     for inputs in probes:
         output, recorded = found.record(inputs)
         again = replay(found, inputs, recorded)
-        if not torch.allclose(logits_of(output).float(), logits_of(again).float(), atol=tolerance, rtol=tolerance):
+        if not torch.allclose(_logits(output).float(), _logits(again).float(), atol=tolerance, rtol=tolerance):
             raise CannotCut("its outputs differ when it is entered there")
 
 
@@ -179,7 +179,7 @@ def replay(found: Cut, inputs: Inputs, recorded: Sequence[Tensor]) -> Any:
         raise CannotCut(f"its forward fails without what was skipped: {error}") from error
 
 
-def logits_of(output: Any) -> Tensor:
+def _logits(output: Any) -> Tensor:
     return output if isinstance(output, Tensor) else output.logits
 
 

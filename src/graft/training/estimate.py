@@ -17,7 +17,7 @@ from graft.training import frozen_prefix, optim, solve
 from graft.training.cut import CannotCut
 from graft.training.engine import Engine
 from graft.training.feed import Feed
-from graft.training.frozen_prefix import WORTH, Prefix
+from graft.training.frozen_prefix import Prefix
 from graft.training.step import step
 from graft.training.trainer import Settings, default_batch_size, default_epochs
 
@@ -66,12 +66,16 @@ def _phase(objective: Objective, part: Technique, phase: Phase, feed: Feed, engi
     names = optim.trainable(model, phase)
     optim.freeze(model, names, part.batch_norm)
     plain = replace(feed, views=phase.views if feed.preprocess.augments else 1)
-    prefix, because = _prefix(model, plain, phase, engine)
+    prefix, because = None, ""
+    try:
+        prefix = frozen_prefix.choose(model, plain, phase.epochs, engine)
+    except (frozen_prefix.NotWorth, CannotCut) as reason:
+        because = str(reason)
     head = solve.linear_head(objective) if phase.solved and prefix and prefix.cut is None else None
     once, each = _seconds(objective, part, phase, names, plain, prefix, engine)
     count, versions = len(feed.samples), plain.views or 1
     epochs = 0.0 if head else phase.epochs
-    without, behind = prefix.work(phase.epochs, plain.views) if prefix else (1.0, 1.0)
+    without, behind = prefix.work(phase.epochs, versions) if prefix else (1.0, 1.0)
     return PhaseEstimate(
         phase=phase.name,
         epochs=None if head else phase.epochs,
@@ -83,21 +87,6 @@ def _phase(objective: Objective, part: Technique, phase: Phase, feed: Feed, engi
         bytes=prefix.bytes * count * versions if prefix else 0,
         seconds=once * count * versions + each * count * epochs,
     )
-
-
-def _prefix(model: Model, plain: Feed, phase: Phase, engine: Engine) -> tuple[Prefix | None, str]:
-    try:
-        prefix = frozen_prefix.find(model, plain, engine)
-    except CannotCut as reason:
-        return None, str(reason)
-    if prefix is None:
-        return None, "the first layers train"
-    without, behind = prefix.work(phase.epochs, plain.views)
-    if plain.views is None:
-        return None, "pictures are augmented anew each epoch; views=2 would record two versions of each"
-    if without < WORTH * behind:
-        return None, f"it would spare too little (x{without / behind:.1f})"
-    return prefix, ""
 
 
 def _seconds(

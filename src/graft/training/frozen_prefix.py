@@ -64,13 +64,13 @@ class Prefix:
     folds: list[Pair]
     """The frozen convolutions and batch norms that are computed as one."""
 
-    def work(self, epochs: float, views: int | None) -> tuple[float, float]:
+    def work(self, epochs: float, views: int) -> tuple[float, float]:
         """What a phase computes for each example without and with a recording, in forwards of the whole network.
 
         Formula: E (1 + 2 r) and V (1 - r) + 3 E r; E epochs, V versions of an example, r the share of the forward that
         trains. A backward pass counts as two forwards of what trains.
         """
-        rest, seen = self.rest / self.whole, epochs if views is None else min(views, epochs)
+        rest, seen = self.rest / self.whole, min(views, epochs)
         return epochs * (1 + 2 * rest), seen * (1 - rest) + 3 * epochs * rest
 
     def installed(self) -> AbstractContextManager:
@@ -172,6 +172,25 @@ class Prefix:
                 found.update(name.encode())
                 found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
         return found.hexdigest()
+
+
+class NotWorth(Exception):
+    """A recording would spare too little; `args[0]` says why."""
+
+
+def choose(model: Model, feed: Feed, epochs: float, engine: Engine) -> Prefix:
+    """The prefix that is worth a recording for so many epochs; raises NotWorth, CannotCut where the whole network runs."""
+    if recording.cap() == 0:
+        raise NotWorth("GRAFT_CACHE_GB is 0")
+    prefix = find(model, feed, engine)
+    if prefix is None:
+        raise NotWorth("the first layers train")
+    if feed.views is None:
+        raise NotWorth("pictures are augmented anew each epoch; views=2 would record two versions of each")
+    without, behind = prefix.work(epochs, feed.views)
+    if without < WORTH * behind:
+        raise NotWorth(f"it would spare too little (x{without / behind:.1f})")
+    return prefix
 
 
 def find(model: Model, feed: Feed, engine: Engine) -> Prefix | None:

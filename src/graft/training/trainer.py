@@ -29,7 +29,7 @@ from graft.training.cut import CannotCut
 from graft.training.engine import Engine, one_thread
 from graft.training.evaluate import evaluate
 from graft.training.feed import Feed
-from graft.training.frozen_prefix import ALL, WORTH, Prefix
+from graft.training.frozen_prefix import ALL, Prefix
 from graft.training.observers import Observer
 from graft.training.step import step
 
@@ -192,52 +192,50 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
 
 def _feeds(run: Run, objective: Objective, phase: Phase, resumed: bool) -> tuple[Prefix | None, Feed, Feed]:
     """The feeds of this phase, behind recordings of its frozen prefix where that spares enough."""
-    position, model = run.position, objective.model
+    position = run.position
     plain = replace(run.train, views=phase.views if run.train.preprocess.augments else 1)
     with run.clock.running():
-        prefix = _find_prefix(run, model, plain)
-        train = _recorded(run, objective, prefix, plain, phase) if prefix else None
-    val = prefix.record(run.val, run.observer) if prefix and train else run.val
-    position.recorded = train is not None
+        prefix, train = _recorded(run, objective, plain, phase)
+    val = prefix.record(run.val, run.observer) if prefix else run.val
+    position.recorded = prefix is not None
     if not resumed:
-        whole = prefix.work(phase.epochs, plain.views) if prefix else (ALL * phase.epochs,) * 2
-        without, done = position.work[0] + whole[0], position.work[1] + whole[train is not None]
-        position.work = [without, done]
-        size = train.recorded.bytes + val.recorded.bytes if train else 0
-        used, held = position.cache["used"] or train is not None, position.cache["bytes"] + size
-        position.cache = {"used": used, "estimated_gain": round(without / done, 2), "bytes": held}
-    return (prefix if train else None), train or plain, val
+        without, behind = prefix.work(phase.epochs, plain.views) if prefix else (ALL * phase.epochs,) * 2
+        position.work = [position.work[0] + without, position.work[1] + behind]
+        size = train.recorded.bytes + val.recorded.bytes if prefix else 0
+        position.cache = {
+            "used": position.cache["used"] or prefix is not None,
+            "estimated_gain": round(position.work[0] / position.work[1], 2),
+            "bytes": position.cache["bytes"] + size,
+        }
+    return prefix, train, val
 
 
-def _find_prefix(run: Run, model: Model, plain: Feed) -> Prefix | None:
+def _recorded(run: Run, objective: Objective, plain: Feed, phase: Phase) -> tuple[Prefix | None, Feed]:
+    """The frozen prefix and the training feed behind it; or none and the plain feed, where that pays or works better."""
+    model = objective.model
     try:
-        return frozen_prefix.find(model, plain, run.engine)
+        prefix = frozen_prefix.choose(model, plain, phase.epochs, run.engine)
+    except frozen_prefix.NotWorth:
+        return None, plain
     except CannotCut as reason:
         run.observer.note(f"{model.backbone.name}: its frozen layers run at every epoch, since {reason}.")
-        return None
-
-
-def _recorded(run: Run, objective: Objective, prefix: Prefix, plain: Feed, phase: Phase) -> Feed | None:
-    """The training feed behind its recording; None where that does not pay, does not fit or does not give the same."""
-    without, behind = prefix.work(phase.epochs, plain.views)
-    if without < WORTH * behind or recording.cap() == 0:
-        return None
+        return None, plain
     before = prefix.recorded(plain)
-    needed = prefix.bytes * len(plain.samples) * (plain.views or 1)
+    needed = prefix.bytes * len(plain.samples) * plain.views
     if before is None and not recording.make_room(needed):
         run.observer.note(
             f"The frozen layers run at every epoch: recording what leaves them takes about {needed / 2**30:.1f} GB, more than "
             "there is room for. See: graft cache; set GRAFT_CACHE_GB to allow more."
         )
-        return None
+        return None, plain
     feed = prefix.record(plain, run.observer)
     if before is not None:
         run.clock.seconds += before.seconds  # what it took when it was made: no run is cheaper for coming later
     with prefix.installed():
         if frozen_prefix.agree(prefix, objective, plain, feed, (0, 0)):
-            return feed
+            return prefix, feed
     run.observer.note("The frozen layers run at every epoch: gradients behind their recording were not the same.")
-    return None
+    return None, plain
 
 
 def _train_epoch(run: Run, stage: Stage) -> None:
@@ -277,9 +275,10 @@ def _train_epoch(run: Run, stage: Stage) -> None:
 
 def _solve(run: Run, stage: Stage, head: nn.Linear) -> None:
     """Solve for the head, a strength of the penalty after the other, and keep the one of least validation loss."""
-    position, best, least, stale = run.position, {}, math.inf, 0
+    position, kept, best, least, stale = run.position, 0.0, head.state_dict(), math.inf, 0
     stage.per_epoch = 1
-    solutions = solve.path(stage.objective, head, stage.train)
+    with run.clock.running():
+        solutions = solve.path(stage.objective, head, stage.train)
     while stale < solve.PATIENCE:
         with run.clock.running():
             solution = next(solutions, None)
@@ -288,18 +287,22 @@ def _solve(run: Run, stage: Stage, head: nn.Linear) -> None:
         position.step += solution.passes
         position.examples += solution.passes * len(stage.train.samples)
         stage.losses, stage.examples = solution.losses, 1
-        loss = _report_epoch(run, stage)["val"]["loss"]
+        loss = _report_epoch(run, stage, {"strength": solution.strength})["val"]["loss"]
         stale = 0 if loss < least else stale + 1
-        if loss < least:
-            best, least = {name: tensor.detach().clone() for name, tensor in head.state_dict().items()}, loss
+        if stale == 0:
+            kept, least = solution.strength, loss
+            best = {name: tensor.detach().clone() for name, tensor in head.state_dict().items()}
     head.load_state_dict(best)
     stage.steps = position.step
     if stale:
-        _report_epoch(run, stage)
+        _report_epoch(run, stage, {"strength": kept})
 
 
-def _report_epoch(run: Run, stage: Stage) -> dict[str, Any]:
-    """Evaluate on validation, write the line of history, tell the observer; raises GraftError for a loss that is no number."""
+def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) -> dict[str, Any]:
+    """Evaluate on validation, write the line of history, tell the observer; raises GraftError for a loss that is no number.
+
+    `rate` stands in the line in place of the learning rate.
+    """
     position = run.position
     losses = {name: float(total) / stage.examples for name, total in stage.losses.items()}
     if not all(math.isfinite(value) for value in losses.values()):
@@ -313,7 +316,7 @@ def _report_epoch(run: Run, stage: Stage) -> dict[str, Any]:
         "epoch": round(position.epochs_before + position.step / stage.per_epoch, 4),
         "step": position.steps_before + position.step,
         "train_seconds": round(run.clock.seconds, 3),
-        "lr": max(group["lr"] for group in stage.optimizer.param_groups),
+        **(rate or {"lr": max(group["lr"] for group in stage.optimizer.param_groups)}),
         "losses": losses,
         "val": {"loss": found.loss, name: metric(found.scores, found.targets)},
     }
