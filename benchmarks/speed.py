@@ -1,6 +1,6 @@
 """How fast it is: ours beside other libraries, in the same run, on the same data, split, backbone, epochs and head.
 
-    python benchmarks/speed.py [--rows NAME ...] [--peers NAME ...] [--repeats 3] [--data FOLDER] [--out FOLDER]
+    python benchmarks/speed.py [--rows NAME ...] [--peers NAME ...] [--repeats 3] [--once NAME ...] [--out FOLDER]
 
 Makes a virtual environment for each peer, runs every measurement in a process of its own, one at a time, and appends it to
 results.jsonl in the --out folder, from which a stopped benchmark goes on. Prints the tables and writes benchmarks/speed.md.
@@ -39,10 +39,8 @@ BACKBONES = {"image": "efficientnet-lite0", "text": "minilm-l6"}
 LAST_GROUPS = 2
 """How many layer groups below the head train in partial fine-tuning."""
 
-WITHOUT_CACHE: dict[str, str] = {}
-"""The environment in which our partial fine-tuning computes its frozen layers anew at each step; empty: there is no switch."""
-WITHOUT_SHARING: dict[str, str] = {}
-"""The environment in which a run uses nothing that an earlier run has computed; empty: there is no switch."""
+WITHOUT_CACHE = {"GRAFT_CACHE_GB": "0"}
+"""The environment in which our frozen layers run at every epoch, nothing being recorded."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +80,17 @@ def ours(technique: str, name: str = "ours", **more: Any) -> Side:
 
 PLAIN = Side("plain PyTorch loop", "plain_pytorch")
 TRAINER = Side("Hugging Face Trainer", "hugging_face_trainer")
-TEN_EPOCHS = "feature-extraction:epochs=10"
+TEN_EPOCHS = "feature-extraction:solved=false,epochs=10"
 FIVE = ["feature-extraction", "partial-fine-tuning", "lp-ft", "full-fine-tuning", "from-scratch"]
-PARTIAL = f"partial-fine-tuning:from_group=-{LAST_GROUPS}"
+PARTIAL = f"partial-fine-tuning:from_group=-{LAST_GROUPS},views=2"
 
 
 def feature_extraction(name: str) -> Row:
     sides = (
         ours(TEN_EPOCHS),
         ours(TEN_EPOCHS, "ours in fp32", precision="fp32"),
-        ours(TEN_EPOCHS, "ours, all of graft.fit", goal="fit"),
+        ours("feature-extraction", "ours, the head solved for"),
+        ours("feature-extraction", "ours, all of graft.fit", goal="fit"),
         PLAIN,
         TRAINER,
         Side("fastai", "fastai_learner"),
@@ -110,7 +109,7 @@ ROWS = (
         "hymenoptera",
         "image",
         {"goal": "partial", "epochs": 10},
-        (ours(PARTIAL), *([ours(PARTIAL, "ours without the cache", environment=WITHOUT_CACHE)] if WITHOUT_CACHE else []), PLAIN),
+        (ours(PARTIAL), ours(PARTIAL, "ours without recordings", environment=WITHOUT_CACHE), PLAIN),
     ),
     Row(
         "full-images",
@@ -140,7 +139,8 @@ ROWS = (
         (
             ours(TEN_EPOCHS),
             ours(TEN_EPOCHS, "ours in fp32", precision="fp32"),
-            ours(TEN_EPOCHS, "ours, all of graft.fit", goal="fit"),
+            ours("feature-extraction", "ours, the head solved for"),
+            ours("feature-extraction", "ours, all of graft.fit", goal="fit"),
             replace(TRAINER, name="Hugging Face Trainer, padded to 128", once=True),
             Side("sentence-transformers and scikit-learn", "sentence_embeddings"),
         ),
@@ -148,7 +148,7 @@ ROWS = (
     ),
     Row(
         "few-texts",
-        "Eight texts a class of sst2, MiniLM: feature extraction, its usual 100 passes, beside SetFit, ten epochs",
+        "Eight texts a class of sst2, MiniLM: feature extraction, its head solved for, beside SetFit, ten epochs",
         "sst2",
         "text",
         {"goal": "features", "epochs": 10},
@@ -163,7 +163,7 @@ ROWS = (
         {"epochs": 3, "techniques": FIVE, "seeds": 3},
         (
             ours("", "ours, one study", goal="study", once=True),
-            ours("", "ours, the same runs each alone", goal="alone", once=True, environment=WITHOUT_SHARING),
+            ours("", "ours, the same runs each alone", goal="alone", once=True),
         ),
     ),
     Row(
@@ -171,7 +171,7 @@ ROWS = (
         "Peak memory: feature extraction on made pictures of 224 px, 50,000 beside 5,000",
         "",
         "image",
-        {"goal": "memory", "epochs": 10, "technique": TEN_EPOCHS},
+        {"goal": "memory", "epochs": 10, "technique": "feature-extraction"},
         (
             Side("ours, 5,000 pictures", "ours", {"pictures": 5_000}, once=True),
             Side("ours, 50,000 pictures", "ours", {"pictures": 50_000}, once=True),
@@ -188,6 +188,7 @@ def main() -> None:
     )
     words.add_argument("--peers", nargs="*", help="which scripts of benchmarks/peers, ours always among them")
     words.add_argument("--repeats", type=int, default=3, help="measurements of each side, of which the median is told")
+    words.add_argument("--once", nargs="*", default=[], help="scripts of benchmarks/peers that are measured once only")
     words.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data", help="the folder of the data sets")
     words.add_argument(
         "--out", type=Path, default=Path("runs") / "speed", help="where environments, weights and results are kept"
@@ -201,7 +202,7 @@ def main() -> None:
     if not given.print:
         for run in range(1 if given.smoke else given.repeats):
             for row in rows:
-                measure(row, run, given.data, out, results, given.peers)
+                measure(row, run, given.data, out, results, given.peers, given.once)
     text = "\n".join([*HEAD, machine(), "", *(line for row in rows for line in table(row, read(results)))])
     print(text)
     if not given.rows and not given.smoke:
@@ -218,14 +219,15 @@ def few(row: Row) -> Row:
     return replace(row, asked=asked, sides=sides, most={"train": 8, "val": 4, "test": 4}, shots=row.shots and 4)
 
 
-def measure(row: Row, run: int, folder: Path, out: Path, results: Path, peers: list[str] | None) -> None:
+def measure(row: Row, run: int, folder: Path, out: Path, results: Path, peers: list[str] | None, once: list[str]) -> None:
     """Run every side of the comparison once, unless it was before; what fails is written down with its reason."""
     if not (folder / row.data).exists():
         print(f"{row.name}: skipped, {row.data} is not in the data folder")
         return
     done = {(found["row"], found["side"], found["run"]) for found in read(results) if "error" not in found}
     wanted = [side for side in row.sides if side.script == "ours" or not peers or side.script in peers]
-    left = [side for side in wanted if (row.name, side.name, run) not in done and not (run and side.once)]
+    wanted = [side for side in wanted if not run or not (side.once or side.script in once)]
+    left = [side for side in wanted if (row.name, side.name, run) not in done]
     task = common_task(row, folder, out) if left else {}
     for side in left:
         print(f"{row.name}: {side.name}, run {run + 1}", flush=True)
@@ -280,6 +282,15 @@ def weights(alias: str, out: Path) -> Path:
     return folder
 
 
+def empty_cache(alias: str, out: Path) -> Path:
+    """A cache of ours that has the backbone and no recordings: nobody gains from what an earlier measurement computed."""
+    cache, backbone = out / "cache", pull(alias)
+    shutil.rmtree(cache / "recordings", ignore_errors=True)
+    if not (cache / "backbones" / backbone.name).exists():
+        shutil.copytree(backbone, cache / "backbones" / backbone.name)
+    return cache
+
+
 def last_parameters(modality: str, classes: int) -> list[str]:
     """The names of the parameters of the head and of the last layer groups."""
     model = Model(load_backbone(BACKBONES[modality], f"{modality}-classification", classes))
@@ -303,7 +314,8 @@ def one(row: Row, side: Side, task: dict[str, Any], out: Path) -> dict[str, Any]
     file.write_text(json.dumps({**task, "folder": str(scratch)}), encoding="utf-8")
     offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(out / "hf"), "TF_CPP_MIN_LOG_LEVEL": "2"}
     command = [python, str(PEERS / f"{side.script}.py"), str(file)]
-    code, seconds, peak = watched(command, {**os.environ, **offline, **side.environment}, logs)
+    cache = {"GRAFT_CACHE": str(empty_cache(BACKBONES[row.modality], out))}
+    code, seconds, peak = watched(command, {**os.environ, **offline, **cache, **side.environment}, logs)
     shutil.rmtree(scratch)
     said = [line for line in (logs / "stdout.txt").read_text(encoding="utf-8").splitlines() if line.startswith('{"seconds"')]
     if code or not said:
@@ -361,7 +373,7 @@ def memory(process: psutil.Process) -> tuple[float, int]:
 
 def last_line(text: str, out: Path, containing: str = "") -> str:
     lines = [line for line in text.splitlines() if line.strip() and containing in line]
-    return lines[-1].replace(str(out), "OUT")[:300] if lines else "it said nothing"
+    return lines[-1].replace(str(out), "OUT").replace("|", "/")[:300] if lines else "it said nothing"
 
 
 def read(results: Path) -> list[dict[str, Any]]:
@@ -377,6 +389,7 @@ HEAD = (
     "is that of the process with its children, pages that they share counted once. Batches of 32; all sides validate after",
     "each epoch, but where trained examples a second are told. Each peer does what its documentation tells (its script is in",
     "`benchmarks/peers`), with the same files, split, pretrained network and epochs. Only `graft.fit` also saves its model.",
+    "Ours starts without recordings each time, so that none gains from what another has computed.",
     "",
 )
 UNITS = {"s": "time, s", "examples/s": "examples a second", "MB": "peak memory, MB"}
@@ -397,15 +410,15 @@ def table(row: Row, results: list[dict[str, Any]]) -> Iterator[str]:
     if counts:
         yield f"{counts['train']:,} / {counts['val']:,} / {counts['test']:,} train, validation and test examples."
         yield ""
-    extra = "" if row.unit == "s" else " time, s |"
-    yield f"| what | {UNITS[row.unit]} | ratio |{extra} accuracy | peak memory, MB | loading, s | whole command, s | how |"
-    yield f"| --- | ---: | ---: |{' ---: |' if extra else ''} ---: | ---: | ---: | ---: | --- |"
+    columns = columns_of(row.unit)
+    yield "| " + " | ".join(["what", UNITS[row.unit], "ratio", *columns, "how"]) + " |"
+    yield "| --- |" + " ---: |" * (2 + len(columns)) + " --- |"
     first = None
     for side in row.sides:
         found = [one for one in mine if one["side"] == side.name and "error" not in one]
         if not found:
             reasons = [one["error"] for one in mine if one["side"] == side.name]
-            yield f"| {side.name} | {reasons[-1] if reasons else 'not run'} |" + " |" * (7 if extra else 6)
+            yield f"| {side.name} | {reasons[-1] if reasons else 'not run'} |" + " |" * (2 + len(columns))
             continue
         values = [value_of(one, row.unit) for one in found]
         first = first or (median(values) if side is row.sides[0] else None)
@@ -421,17 +434,28 @@ def value_of(found: dict[str, Any], unit: str) -> float:
     return {"s": found["seconds"], "examples/s": found["rate"], "MB": found["peak_mb"]}[unit]
 
 
+def columns_of(unit: str) -> dict[str, tuple[str, int]]:
+    """Column beside what is compared -> the measured value in it, and its digits behind the point."""
+    columns = {
+        "time, s": ("seconds", 1),
+        "accuracy": ("accuracy", 3),
+        "peak memory, MB": ("peak_mb", 0),
+        "loading, s": ("load_seconds", 1),
+        "whole command, s": ("whole_seconds", 1),
+    }
+    return {title: about for title, about in columns.items() if title != UNITS[unit]}
+
+
 def line(name: str, unit: str, found: list[dict[str, Any]], values: list[float], first: float | None) -> str:
-    """The Markdown of one side."""
+    """The Markdown of one side; accuracies are means, all else are medians."""
     middle = median(values)
     ratio = "" if first is None else f"{(first / middle if unit == 'examples/s' else middle / first):.2f}"
-    spread = f" ({min(values):,.1f} to {max(values):,.1f})" if len(values) > 1 else " (once)"
-    known = [one["accuracy"] for one in found if one["accuracy"] is not None]
-    others = {key: median(one[key] for one in found) for key in ("seconds", "peak_mb", "load_seconds", "whole_seconds")}
-    cells = [name, f"{middle:,.1f}{spread}", ratio]
-    cells += [] if unit == "s" else [f"{others['seconds']:,.1f}"]
-    cells += [f"{fmean(known):.3f}" if known else "", f"{others['peak_mb']:,.0f}", f"{others['load_seconds']:.1f}"]
-    return "| " + " | ".join([*cells, f"{others['whole_seconds']:,.1f}", found[-1]["notes"]]) + " |"
+    spread = f"({min(values):,.1f} to {max(values):,.1f})" if len(values) > 1 else "(once)"
+    cells = [name, f"{middle:,.1f} {spread}", ratio]
+    for key, digits in columns_of(unit).values():
+        known = [one[key] for one in found if one[key] is not None]
+        cells.append(f"{(fmean if key == 'accuracy' else median)(known):,.{digits}f}" if known else "")
+    return "| " + " | ".join([*cells, found[-1]["notes"]]) + " |"
 
 
 if __name__ == "__main__":

@@ -15,9 +15,12 @@ from graft.backbones.load import DEFAULTS
 from graft.base import files, plugins
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.studies.run import build_model, execute
+from graft.studies.executors import each_in_a_process
+from graft.studies.run import build_model
 from graft.studies.spec import RunSpec
+from graft.studies.study import Job, run_job
 from graft.techniques.combine import parse
+from graft.training import recording
 from graft.training.engine import Engine
 from graft.training.evaluate import evaluate
 from graft.training.feed import Feed
@@ -92,7 +95,7 @@ def studied(task: Task, data: Data, clock: Clock) -> tuple[float, float | None, 
 
 
 def alone(task: Task, data: Data, clock: Clock) -> tuple[float, float | None, str]:
-    """The same runs as `studied`, one after the other, none knowing of the others."""
+    """The same runs as `studied`, each in a process of its own as there, none knowing of the others."""
     described = {"path": "", "hash": data.fingerprint(), "format": "", "options": {}}
     base = RunSpec(
         described,
@@ -104,9 +107,21 @@ def alone(task: Task, data: Data, clock: Clock) -> tuple[float, float | None, st
         precision=Engine(None).precision,
     )
     specs = [replace(base, technique=name, seed=seed) for seed in range(task.seeds) for name in task.techniques]
+    jobs = [Job(spec, data, Path(task.folder, spec.hash)) for spec in specs]
+    results = []
     with clock.running("all"):
-        results = [execute(spec, data, Path(task.folder, spec.hash), Observer(), baselines=False) for spec in specs]
-    return mean_accuracy(results), None, f"{len(results)} runs, one after the other"
+        for _, result, error in each_in_a_process(run_alone, jobs, 1):
+            if error:
+                raise error
+            results.append(result)
+    return mean_accuracy(results), None, f"{len(results)} runs, one after the other, without baselines and page"
+
+
+def run_alone(job: Job) -> dict:
+    """One run that finds no recordings; only for speed.py, which gives it a cache of its own."""
+    for row in recording.everything():
+        recording.remove(row["key"])
+    return run_job(job)
 
 
 def mean_accuracy(results: list[dict]) -> float:

@@ -134,5 +134,6 @@ def _moments(feed: Feed, centred: bool) -> tuple[Tensor, Tensor, Tensor | None]:
     features = features - mean
     if features.shape[1] > WIDE:
         return mean, features.square().mean(0), None
-    variances, basis = torch.linalg.eigh(features.T @ features / len(rows))
-    return mean, variances.clamp(min=0), basis
+    covariance = (features.T @ features / len(rows)).double()  # float32 fails where many eigenvalues are zero
+    variances, basis = torch.linalg.eigh(covariance)
+    return mean, variances.clamp(min=0).float(), basis.float()
