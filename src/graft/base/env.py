@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 from importlib import metadata
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""The numbers of these settings in glibc's malloc.h."""
 PACKAGES = ("graft-learn", "torch", "torchvision", "timm", "transformers", "peft", "accelerate", "scikit-learn", "numpy")
 
 
@@ -27,6 +30,18 @@ def native_precision(on: str) -> str:
     if on == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
         return "bf16"
     return "fp32"
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep the memory of freed tensors for the next ones, where its C library is glibc.
+
+    By default glibc returns blocks from 32 MB on to the system at once, which clears them anew at each allocation:
+    measured here, a quarter of the time of fine-tuning a convolutional network.
+    """
+    if platform.system() == "Linux" and platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_THRESHOLD, 2**30)
+        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def cores() -> int:

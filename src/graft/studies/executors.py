@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -56,10 +57,16 @@ def _alone(function: Callable[[Any], Any], items: Sequence[Any], index: int) -> 
     yield index, None if error else future.result(), error
 
 
+def _libraries() -> list[str]:
+    """The modules of networks that this process has loaded, since a run will need them too."""
+    roots = ("timm", "torchvision", "transformers")
+    return [name for name in sys.modules if name in roots or (name.startswith(roots) and ".modeling_" in name)]
+
+
 def _pool(jobs: int) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn")
     if context.get_start_method() == "forkserver":
-        context.set_forkserver_preload(["graft.studies.run"])  # imports are paid once, not once a run
+        context.set_forkserver_preload(["graft.studies.run", *_libraries()])  # imports are paid once, not once a run
     threads = max(1, env.cores() // jobs)
     return ProcessPoolExecutor(
         jobs, mp_context=context, initializer=torch.set_num_threads, initargs=(threads,), max_tasks_per_child=1

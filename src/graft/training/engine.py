@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from graft.base import env
 from graft.base.errors import BadValue
+from graft.training.depthwise import QuickDepthwise
 
 PRECISIONS = ("bf16", "fp16", "fp32")
 
@@ -44,6 +45,8 @@ class Engine:
         mixed = "no" if self.precision == "fp32" else self.precision
         self._accelerator = Accelerator(mixed_precision=mixed, cpu=on == "cpu", step_scheduler_with_optimizer=False)
         self.device = self._accelerator.device
+        if on == "cpu":
+            env.keep_freed_memory()
 
     def place(self, module: nn.Module) -> nn.Module:
         """The module on the device, convolutions in the memory order that is quickest there."""
@@ -54,8 +57,12 @@ class Engine:
         """The module as it is called in training: itself, or data-parallel over several processes."""
         return self._accelerator.prepare_model(module) if self._accelerator.num_processes > 1 else module
 
-    def autocast(self) -> AbstractContextManager:
-        return self._accelerator.autocast()
+    @contextmanager
+    def autocast(self) -> Iterator[None]:
+        """Compute in the engine's precision, by the quickest way there is on its device."""
+        quick = QuickDepthwise() if self.precision == "bf16" and self.device.type == "cpu" else nullcontext()
+        with self._accelerator.autocast(), quick:
+            yield
 
     def backward(self, loss: Tensor) -> None:
         self._accelerator.backward(loss)
