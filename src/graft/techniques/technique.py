@@ -104,19 +104,18 @@ class Technique(ABC):
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         """The phases in order; `epochs` is this technique's whole budget, in passes over the training split."""
 
-    def rates(self, model: Model, body: float = 1.0, head: float | None = None) -> dict[str, Any]:
+    def rates(self, model: Model, body: float = 1.0, head: float = 10.0) -> dict[str, Any]:
         """Optimizer, rates and views of a phase: the user's, else so many times the network's usual fine-tuning rate.
 
         Networks with batch normalisation are fine-tuned by SGD with momentum, at ten times AdamW's rate: measured here,
-        it is as accurate and far better calibrated on few images. All others by AdamW. A fresh head learns at a multiple
-        of the rate, `head`: three times with SGD, ten times with AdamW.
+        it is as accurate and far better calibrated on few images. All others by AdamW. A fresh head learns at `head` times
+        the rate, ten times.
         """
         normalised = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules())
         optimizer = self.optimizer or ("sgd" if normalised else "adamw")
         usual = model.backbone.lr * (10 if optimizer == "sgd" else 1)
         lr = self.lr or body * usual
-        multiple = head or (3.0 if optimizer == "sgd" else 10.0)
-        return {"lr": lr, "head_lr": self.head_lr or multiple * lr, "optimizer": optimizer, "views": self.views}
+        return {"lr": lr, "head_lr": self.head_lr or head * lr, "optimizer": optimizer, "views": self.views}
 
     @cached_property
     def parts(self) -> tuple[Technique, ...]:
