@@ -1,0 +1,33 @@
+"""What is asked of the machine."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+FAULTS = """
+import resource, sys, torch
+from graft.base import env
+if sys.argv[1] == "kept":
+    env.keep_freed_memory()
+def step():
+    layers = [torch.ones(2**24)]
+    for _ in range(5):
+        layers.append(layers[-1] * 2)
+
+for _ in range(4):
+    step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(4):
+    step()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is glibc's")
+def test_memory_of_a_freed_tensor_is_not_cleared_anew():
+    faults = {how: int(subprocess.check_output([sys.executable, "-c", FAULTS, how])) for how in ("usual", "kept")}
+    assert faults["kept"] < faults["usual"] / 10, faults
