@@ -164,13 +164,13 @@ def _cost(model: Model, position: Position, folder: Path, seconds: float) -> dic
     weights = sum(file.stat().st_size for file in (folder / "model").glob("*.safetensors") if file.name != "probe.safetensors")
     return {
         "train_seconds": round(position.train_seconds, 2),
-        "total_seconds": round(seconds, 2),
+        "total_seconds": round(seconds + position.shared_seconds, 2),
         "samples_per_second": round(position.examples / max(position.train_seconds, 1e-9), 1),
         "peak_memory_mb": round(position.peak_memory_mb),
         "trainable_parameters": position.trainable,
         "total_parameters": sum(p.numel() for p in model.parameters()),
         "model_mb": round(weights / 2**20, 2),
-        "cache": position.cache,
+        "cache": {**position.cache, "shared_seconds": round(position.shared_seconds, 2)},
     }
 
 

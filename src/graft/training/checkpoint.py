@@ -43,6 +43,8 @@ class Position:
     cache: dict[str, Any] = field(default_factory=lambda: {"used": False, "estimated_gain": 1.0, "bytes": 0})
     work: list[float] = field(default_factory=lambda: [0.0, 0.0])
     """Forwards of the whole network an example: what the phases so far would compute without and with recordings."""
+    shared_seconds: float = 0.0
+    """What the recordings took that earlier runs had made; it is counted in `train_seconds`."""
     recorded: bool = False
     """Whether this phase trains behind a recording."""
     warnings: list[str] = field(default_factory=list)

@@ -195,7 +195,7 @@ def _feeds(run: Run, objective: Objective, phase: Phase, resumed: bool) -> tuple
     position = run.position
     plain = replace(run.train, views=phase.views if run.train.preprocess.augments else 1)
     with run.clock.running():
-        prefix, train = _recorded(run, objective, plain, phase)
+        prefix, train = _recorded(run, objective, plain, phase, resumed)
     val = prefix.record(run.val, run.observer) if prefix else run.val
     position.recorded = prefix is not None
     if not resumed:
@@ -210,7 +210,7 @@ def _feeds(run: Run, objective: Objective, phase: Phase, resumed: bool) -> tuple
     return prefix, train, val
 
 
-def _recorded(run: Run, objective: Objective, plain: Feed, phase: Phase) -> tuple[Prefix | None, Feed]:
+def _recorded(run: Run, objective: Objective, plain: Feed, phase: Phase, resumed: bool) -> tuple[Prefix | None, Feed]:
     """The frozen prefix and the training feed behind it; or none and the plain feed, where that pays or works better."""
     model = objective.model
     try:
@@ -229,8 +229,9 @@ def _recorded(run: Run, objective: Objective, plain: Feed, phase: Phase) -> tupl
         )
         return None, plain
     feed = prefix.record(plain, run.observer)
-    if before is not None:
-        run.clock.seconds += before.seconds  # what it took when it was made: no run is cheaper for coming later
+    if before is not None and not resumed:  # what it took when it was made counts here too: no run is cheaper for coming later
+        run.clock.seconds += before.seconds
+        run.position.shared_seconds += before.seconds
     with prefix.installed():
         if frozen_prefix.agree(prefix, objective, plain, feed, (0, 0)):
             return prefix, feed
