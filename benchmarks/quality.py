@@ -15,6 +15,8 @@ from typing import Any
 import graft
 from graft.api import open_study
 from graft.base import env, files
+from graft.reports.leaderboard import Row, build
+from graft.reports.read import read
 from graft.training.observers import Observer
 
 HERE = Path(__file__).parent
@@ -91,7 +93,7 @@ HEAD = (
     "# What the defaults reach",
     "",
     "Printed by `make bench`: untouched defaults, real data, test accuracy as the mean over seeds with the 95 % bootstrap",
-    "interval over examples of the first seed; `train` is the wall time of training apart from evaluation. Backbones:",
+    "interval over examples and seeds; `train` is the wall time of training apart from evaluation. Backbones:",
     "`efficientnet-lite0` for images, `minilm-l6` for texts. Times vary several-fold with what else the machine is doing.",
     "",
 )
@@ -103,10 +105,8 @@ def machine() -> str:
 
 
 def table(case: Case, folder: Path) -> list[str]:
-    """The Markdown rows of one study."""
-    about = files.read_json(folder / "study.json", "a study")
-    written = [folder / "runs" / name / "result.json" for name in about["runs"]]
-    results = [files.read_json(path, "a run") for path in written if path.exists()]
+    """The Markdown rows of one study: baselines first, techniques in the order of the case."""
+    results = [files.read_json(path, "a run") for path in folder.glob("runs/*/result.json")]
     counts = results[0]["data"]["counts"]
     rows = [
         f"## {case.name}: {counts['train']:,} / {counts['val']:,} / {counts['test']:,} train, validation and test examples",
@@ -114,23 +114,20 @@ def table(case: Case, folder: Path) -> list[str]:
         "| what | accuracy | 95 % interval | asked | seeds | train, s |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for row in files.read_json(folder / "baselines.json", "a study"):
-        found = row["metrics"]["test"]["accuracy"]
-        rows.append(
-            f"| {row['baseline']} | {found['value']:.3f} | {found['low']:.3f} to {found['high']:.3f} | | | {row['seconds']:.0f} |"
-        )
-    for technique in about["techniques"]:
-        mine = [result for result in results if result["technique"] == technique]
-        if not mine:
-            rows.append(f"| {technique} | not run | | | | |")
-            continue
-        found = mine[0]["metrics"]["test"]["accuracy"]
-        mean = sum(result["metrics"]["test"]["accuracy"]["value"] for result in mine) / len(mine)
-        seconds = sum(result["cost"]["train_seconds"] for result in mine) / len(mine)
-        asked = f"{case.asked[technique]:.3f}" if technique in case.asked else ""
-        interval = f"{found['low']:.3f} to {found['high']:.3f}"
-        rows.append(f"| {technique} | {mean:.3f} | {interval} | {asked} | {len(mine)} | {seconds:.0f} |")
-    return rows
+    board = build(read(folder)).rows
+    names = [row.cell.name for row in board if row.cell.is_baseline]
+    return rows + [line(case, row) for name in (*names, *case.techniques) for row in board if row.cell.name == name]
+
+
+def line(case: Case, row: Row) -> str:
+    """The Markdown of one technique or baseline."""
+    name, score, seconds = row.cell.name, row.score, (row.cost or {}).get("train_seconds")
+    if score is None:
+        return f"| {name} | not run | | | | |"
+    asked = f"{case.asked[name]:.3f}" if name in case.asked else ""
+    seeds = "" if row.cell.is_baseline else str(len(row.runs))
+    time = "" if seconds is None else f"{seconds:.0f}"
+    return f"| {name} | {score.value:.3f} | {score.low:.3f} to {score.high:.3f} | {asked} | {seeds} | {time} |"
 
 
 if __name__ == "__main__":
