@@ -127,8 +127,8 @@ def test_blank_and_tiny_pictures_are_not_taken_for_copies() -> None:
 
 def test_small_images_are_said() -> None:
     data = Data({"all": [image(str(i), saved(picture(i, 32))) for i in range(3)]})
-    assert "3 of 3 images are smaller than 64 px" in of(data, "small-images")[0].message
-    assert not of(Data({"all": [image("1", saved(picture(1)))]}), "small-images")
+    assert "3 of 3 images are smaller than 112 px" in of(data, "small-images")[0].message
+    assert not of(Data({"all": [image("1", saved(picture(1, 120)))]}), "small-images")
 
 
 def test_summary_is_json() -> None:
