@@ -12,6 +12,7 @@ from graft.base.errors import BadValue, FolderError
 from graft.studies.run import execute
 from graft.studies.spec import RunSpec
 from graft.studies.study import Question, run_study
+from graft.training import recording
 from graft.training.observers import Observer
 from tests.contracts.tiny import task_of
 
@@ -95,3 +96,19 @@ def test_a_study_skips_what_is_finished_and_tells_what_failed(tmp_path):
     rows = json.loads((tmp_path / "baselines.json").read_text())
     assert {row["baseline"] for row in rows} == {"majority", "pixels-logistic"}
     assert all((tmp_path / "baselines" / row["predictions"]).exists() for row in rows)
+
+
+def test_seeds_and_techniques_share_what_frozen_layers_give(tmp_path, monkeypatch):
+    monkeypatch.setattr(recording, "home", lambda: tmp_path / "recordings")
+    techniques = ("feature-extraction", "lp-ft", "partial-fine-tuning:views=1")
+    results = [
+        execute(replace(SPEC, technique=technique, seed=seed, epochs=2), DATA, tmp_path / f"{technique[:4]}{seed}", Observer())
+        for technique in techniques
+        for seed in (0, 1)
+    ]
+    splits = {("head", split) for split in ("train", "val", "test")} | {("blocks.4", split) for split in ("train", "val", "test")}
+    assert len(recording.everything()) == len(splits)
+    first, *others = results[:4]  # all behind the head
+    assert first["cost"]["cache"]["shared_seconds"] == 0
+    assert all(other["cost"]["cache"]["shared_seconds"] > 0 for other in others)
+    assert all(result["cost"]["train_seconds"] >= result["cost"]["cache"]["shared_seconds"] for result in results)
