@@ -79,6 +79,20 @@ def test_recorded_views_are_the_augmented_pictures_of_each_epoch():
     assert torch.equal(seen[0], seen[3]), "the fourth epoch sees the first version again"
 
 
+@pytest.mark.parametrize("task_name", TINY)
+def test_a_split_of_one_example_is_recorded_too(task_name):
+    task, data = task_of(task_name)
+    engine = Engine("fp32")
+    model = engine.place(build_model(TINY[task_name], task, pretrained=True, seed=0))
+    _freeze_before(model, 2, len(model.backbone.groups) - 1)
+    plain = Feed(data.splits["train"][:1], task, model.backbone.preprocess, engine.device, 4, views=1)
+    prefix = frozen_prefix.find(model, plain, engine)
+    behind = prefix.record(plain, Observer())
+    with prefix.installed(), torch.no_grad(), evaluating(model):
+        whole, rest = (model(next(feed.stream([[0]])).inputs).logits for feed in (plain, behind))
+    torch.testing.assert_close(rest, whole, rtol=1e-4, atol=1e-5)
+
+
 def test_a_deeper_recording_is_fed_from_one_before_it():
     task, data = task_of("text-classification")
     engine = Engine("fp32")

@@ -181,7 +181,7 @@ class NotWorth(Exception):
 def choose(model: Model, feed: Feed, epochs: float, engine: Engine) -> Prefix:
     """The prefix that is worth a recording for so many epochs; raises NotWorth, CannotCut where the whole network runs."""
     if recording.cap() == 0:
-        raise NotWorth("GRAFT_CACHE_GB is 0")
+        raise NotWorth(f"GRAFT_CACHE_GB is 0, or {recording.home()} cannot be written")
     prefix = find(model, feed, engine)
     if prefix is None:
         raise NotWorth("the first layers train")
@@ -283,11 +283,10 @@ def _at_head(model: Model, engine: Engine, inputs: dict[str, Tensor]) -> int | N
 
 
 def _probes(feed: Feed) -> list[dict[str, Tensor]]:
-    """Two batches of unlike size and length: the two shortest samples, and the three longest."""
-    if len(feed.samples) < 3:
-        raise CannotCut("there are fewer than three examples to try it on")
+    """Two batches of unlike size and length: the shortest sample twice, and the longest with two others, padded."""
     order = sorted(range(len(feed.samples)), key=lambda row: feed.lengths[row])
-    return [batch.inputs for batch in replace(feed, views=1).stream([order[:2], order[-3:]])]
+    short, middle, long = order[0], order[len(order) // 2], order[-1]
+    return [batch.inputs for batch in replace(feed, views=1).stream([[short, short], [long, middle, short]])]
 
 
 def _moves(found: Cut) -> bool:

@@ -203,13 +203,18 @@ def everything() -> list[dict[str, Any]]:
 
 
 def cap() -> float:
-    """The bytes that all recordings may take; raises BadValue where GRAFT_CACHE_GB is no number."""
-    files.make_folder(home())
+    """The bytes that all recordings may take, 0 where they cannot be written; raises BadValue for a wrong GRAFT_CACHE_GB."""
     asked = os.environ.get("GRAFT_CACHE_GB", str(CAP_GB))
     try:
         allowed = float(asked) * 2**30
     except ValueError as error:
         raise BadValue(f"GRAFT_CACHE_GB is {asked!r}. Give a number of gigabytes, as 20; 0 records nothing.") from error
+    try:
+        home().mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return 0.0
+    if not os.access(home(), os.W_OK):
+        return 0.0
     held = sum(row["bytes"] for row in everything())
     return min(allowed, held + shutil.disk_usage(home()).free / 2)
 

@@ -119,6 +119,13 @@ def test_a_recording_that_lost_bytes_is_refused():
         recording.find("k")
 
 
+def test_where_nothing_can_be_written_nothing_is_recorded(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(recording, "home", lambda: tmp_path / "file" / "recordings")
+    assert recording.cap() == 0
+    assert not recording.make_room(1)
+
+
 def test_a_cap_that_is_no_number_is_refused(monkeypatch):
     monkeypatch.setenv("GRAFT_CACHE_GB", "much")
     with pytest.raises(BadValue, match="GRAFT_CACHE_GB is 'much'"):
