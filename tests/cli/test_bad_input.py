@@ -10,7 +10,7 @@ import pytest
 from tests.cli.conftest import Graft
 
 
-def refused(result, *words: str) -> None:
+def assert_refused(result, *words: str) -> None:
     """The command ended as a user's mistake, and its message holds `words`."""
     assert result.exit_code == 2, result.output
     assert result.stderr.splitlines()[-1].startswith("Error: ")
@@ -22,17 +22,17 @@ def refused(result, *words: str) -> None:
 
 @pytest.mark.parametrize("verb", ["check", "fit", "compare"])
 def test_a_missing_folder(graft: Graft, verb: str) -> None:
-    refused(graft(verb, "nowhere"), "nowhere", "do not exist")
+    assert_refused(graft(verb, "nowhere"), "nowhere", "do not exist")
 
 
 def test_an_empty_folder(graft: Graft, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    refused(graft("fit", "empty"), "empty", "class folders")
+    assert_refused(graft("fit", "empty"), "empty", "class folders")
 
 
 def test_one_class(graft: Graft, photos: Path) -> None:
     shutil.rmtree(photos / "bee")
-    refused(graft("fit", photos), "only one class", "'ant'")
+    assert_refused(graft("fit", photos), "only one class", "'ant'")
 
 
 def test_a_class_with_one_image_is_said_and_kept(graft: Graft, photos: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_truncated_jpeg_and_a_file_of_no_bytes_stop_the_training(graft: Graft,
     whole = (photos / "ant" / "3.jpg").read_bytes()
     (photos / "ant" / "3.jpg").write_bytes(whole[: len(whole) // 2])
     (photos / "bee" / "5.jpg").write_bytes(b"")
-    refused(graft("fit", photos, "-b", "tiny:cnn", "-o", "run"), "ant/3.jpg", "bee/5.jpg", "0 bytes")
+    assert_refused(graft("fit", photos, "-b", "tiny:cnn", "-o", "run"), "ant/3.jpg", "bee/5.jpg", "0 bytes")
     assert not Path("run").exists()
     found = graft("check", photos)
     assert found.exit_code == 1
@@ -76,7 +76,7 @@ TABLES = {
 def test_a_bad_table(graft: Graft, what: str) -> None:
     text, words = TABLES[what]
     Path("table.csv").write_text(text)
-    refused(graft("fit", "table.csv"), *words)
+    assert_refused(graft("fit", "table.csv"), *words)
 
 
 WRONG = {
@@ -103,48 +103,48 @@ WRONG = {
 @pytest.mark.parametrize("what", WRONG)
 def test_a_wrong_word(graft: Graft, photos: Path, what: str) -> None:
     options, words = WRONG[what]
-    refused(graft("fit", photos, *options), *words)
+    assert_refused(graft("fit", photos, *options), *words)
 
 
 def test_a_list_of_fractions_that_is_none(graft: Graft, photos: Path) -> None:
-    refused(graft("compare", photos, "--fractions", "0.1;1"), "0.1;1", "--fractions 0.1,0.3,1")
+    assert_refused(graft("compare", photos, "--fractions", "0.1;1"), "0.1;1", "--fractions 0.1,0.3,1")
 
 
 @pytest.mark.parametrize("verb", ["resume", "report"])
 def test_a_folder_that_is_no_run(graft: Graft, photos: Path, verb: str) -> None:
-    refused(graft(verb, photos), "photos", "spec.json")
+    assert_refused(graft(verb, photos), "photos", "spec.json")
 
 
 def test_a_folder_that_is_no_model(graft: Graft, photos: Path) -> None:
-    refused(graft("predict", photos, photos / "ant" / "1.jpg"), "photos", "graft.json")
-    refused(graft("evaluate", photos, photos), "photos", "graft.json")
+    assert_refused(graft("predict", photos, photos / "ant" / "1.jpg"), "photos", "graft.json")
+    assert_refused(graft("evaluate", photos, photos), "photos", "graft.json")
 
 
 def test_an_input_that_is_not_there(graft: Graft, run: Path) -> None:
-    refused(graft("predict", run, "new.jpg"), "new.jpg", "does not exist")
+    assert_refused(graft("predict", run, "new.jpg"), "new.jpg", "does not exist")
 
 
 def test_a_form_of_predictions_that_is_not_known(graft: Graft, run: Path) -> None:
-    refused(graft("predict", run, run.parent / "photos", "-o", "rows.xls"), "rows.xls", ".csv")
+    assert_refused(graft("predict", run, run.parent / "photos", "-o", "rows.xls"), "rows.xls", ".csv")
     assert not Path("rows.xls").exists()
 
 
 def test_a_folder_that_holds_another_run(graft: Graft, run: Path) -> None:
     before = (run / "result.json").read_bytes()
-    refused(graft("fit", run.parent / "photos", "-b", "tiny:cnn", "--seed", "5", "-o", run), "another run", "--out")
+    assert_refused(graft("fit", run.parent / "photos", "-b", "tiny:cnn", "--seed", "5", "-o", run), "another run", "--out")
     assert (run / "result.json").read_bytes() == before
 
 
 def test_an_out_that_is_inside_a_file(graft: Graft, photos: Path) -> None:
     Path("file").write_text("")
-    refused(graft("fit", photos, "-b", "tiny:cnn", "-o", "file/run"), "file/run", "--out")
+    assert_refused(graft("fit", photos, "-b", "tiny:cnn", "-o", "file/run"), "file/run", "--out")
 
 
 def test_names_that_nothing_has(graft: Graft) -> None:
-    refused(graft("info", "lorra"), "'lora'")
-    refused(graft("list", "tecniques"), "'techniques'")
-    refused(graft("pull", "minilm"), "'minilm-l6'")
-    refused(graft("fitt"), "fitt")
+    assert_refused(graft("info", "lorra"), "'lora'")
+    assert_refused(graft("list", "tecniques"), "'techniques'")
+    assert_refused(graft("pull", "minilm"), "'minilm-l6'")
+    assert_refused(graft("fitt"), "fitt")
 
 
 def test_debug_shows_the_traceback_wherever_it_stands(graft: Graft) -> None:

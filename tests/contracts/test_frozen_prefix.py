@@ -7,6 +7,7 @@ import torch
 
 from graft.backbones.backbone import evaluating
 from graft.base import plugins
+from graft.base.records import Sample
 from graft.studies.run import build_model
 from graft.techniques.technique import Objective, from_group, head_only
 from graft.training import frozen_prefix, optim, recording
@@ -30,9 +31,7 @@ def _own_folder(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("task_name", "backbone"), list(_families()))
 def test_logits_and_gradients_behind_each_cut_are_those_of_the_whole_network(task_name, backbone):
-    task, data = task_of(task_name)
-    engine = Engine("fp32")
-    model = engine.place(build_model(backbone, task, pretrained=backbone.startswith("tiny:"), seed=0))
+    task, data, engine, model = _tiny(task_name, backbone)
     _pretend_training(model)
     feed = Feed(data.splits["train"][:12], task, model.backbone.preprocess, engine.device, 4, views=1)
     objective = Objective(model, task)
@@ -52,18 +51,14 @@ def test_logits_and_gradients_behind_each_cut_are_those_of_the_whole_network(tas
 
 @pytest.mark.parametrize("task_name", TINY)
 def test_a_network_whose_first_layers_train_has_no_prefix(task_name):
-    task, data = task_of(task_name)
-    engine = Engine("fp32")
-    model = engine.place(build_model(TINY[task_name], task, pretrained=True, seed=0))
+    task, data, engine, model = _tiny(task_name)
     _freeze_before(model, 0, len(model.backbone.groups) - 1)
     feed = Feed(data.splits["train"], task, model.backbone.preprocess, engine.device, 4)
     assert frozen_prefix.find(model, feed, engine) is None
 
 
 def test_recorded_views_are_the_augmented_pictures_of_each_epoch():
-    task, data = task_of("image-classification")
-    engine = Engine("fp32")
-    model = engine.place(build_model("tiny:efficientnet", task, pretrained=True, seed=0))
+    task, data, engine, model = _tiny("image-classification")
     _freeze_before(model, 2, len(model.backbone.groups) - 1)
     plain = Feed(data.splits["train"][:8], task, model.backbone.preprocess, engine.device, 4, views=3)
     prefix = frozen_prefix.find(model, plain, engine)
@@ -81,9 +76,7 @@ def test_recorded_views_are_the_augmented_pictures_of_each_epoch():
 
 @pytest.mark.parametrize("task_name", TINY)
 def test_a_split_of_one_example_is_recorded_too(task_name):
-    task, data = task_of(task_name)
-    engine = Engine("fp32")
-    model = engine.place(build_model(TINY[task_name], task, pretrained=True, seed=0))
+    task, data, engine, model = _tiny(task_name)
     _freeze_before(model, 2, len(model.backbone.groups) - 1)
     plain = Feed(data.splits["train"][:1], task, model.backbone.preprocess, engine.device, 4, views=1)
     prefix = frozen_prefix.find(model, plain, engine)
@@ -94,9 +87,7 @@ def test_a_split_of_one_example_is_recorded_too(task_name):
 
 
 def test_a_deeper_recording_is_fed_from_one_before_it():
-    task, data = task_of("text-classification")
-    engine = Engine("fp32")
-    model = engine.place(build_model("tiny:bert", task, pretrained=True, seed=0))
+    task, data, engine, model = _tiny("text-classification")
     count = len(model.backbone.groups) - 1
     feed = Feed(data.splits["train"][:12], task, model.backbone.preprocess, engine.device, 4, views=1)
     ran = []
@@ -120,9 +111,7 @@ def test_a_deeper_recording_is_fed_from_one_before_it():
 
 @pytest.mark.parametrize("task_name", TINY)
 def test_dropout_that_is_on_before_the_cut_is_refused(task_name):
-    task, data = task_of(task_name)
-    engine = Engine("fp32")
-    model = engine.place(build_model(TINY[task_name], task, pretrained=True, seed=0))
+    task, data, engine, model = _tiny(task_name)
     _freeze_before(model, 2, len(model.backbone.groups) - 1)
     feed = Feed(data.splits["train"], task, model.backbone.preprocess, engine.device, 4, views=1)
     prefix = frozen_prefix.find(model, feed, engine)
@@ -131,6 +120,13 @@ def test_dropout_that_is_on_before_the_cut_is_refused(task_name):
     skipped.noise.train()
     with pytest.raises(frozen_prefix.CannotCut, match="in training mode"):
         frozen_prefix.find(model, feed, engine)
+
+
+def _tiny(task_name, backbone=None):
+    backbone = backbone or TINY[task_name]
+    task, data = task_of(task_name)
+    engine = Engine("fp32")
+    return task, data, engine, engine.place(build_model(backbone, task, pretrained=backbone.startswith("tiny:"), seed=0))
 
 
 def _pretend_training(model):
@@ -147,6 +143,19 @@ def _freeze_before(model, first, count):
     trains = head_only if first == count else from_group(first)
     names = [name for name, _ in model.network.named_parameters() if trains(name, indices[name])]
     optim.freeze(model, names, "frozen")
+
+
+def test_lengths_that_the_trial_did_not_see_are_told_and_not_recorded():
+    task, data, engine, model = _tiny("text-classification")
+    _freeze_before(model, 2, len(model.backbone.groups) - 1)
+    label = data.splits["train"][0].roles["label"]
+    texts = ["abc"] * 68 + ["abcde", "a  b  c"]  # spaces are no tokens: the trial sees the first and the last, of one length
+    feed = Feed(
+        [Sample(text, {"text": text, "label": label}) for text in texts], task, model.backbone.preprocess, engine.device, 8
+    )
+    with pytest.raises(frozen_prefix.CannotCut, match="changes"):
+        frozen_prefix.find(model, feed, engine).record(feed, Observer())
+    assert recording.everything() == []
 
 
 SPECS = (

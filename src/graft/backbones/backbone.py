@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from graft.backbones.preprocess import Preprocess
 from graft.base.records import Output
@@ -89,6 +90,15 @@ def evaluating(network: nn.Module) -> Iterator[None]:
             module.training = training
 
 
+def observed(network: nn.Module, inputs: dict[str, Tensor], hooks: Sequence[RemovableHandle]) -> Any:
+    """One forward, after which the hooks are removed."""
+    try:
+        return network(**inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
 class Model(nn.Module):
     """A backbone with the task's head: `model(inputs) -> Output(logits (B, classes), features (B, D))`."""
 
@@ -104,10 +114,7 @@ class Model(nn.Module):
         seen: list[Tensor] = []
         first = self.network.get_submodule(self.backbone.head[0])
         hook = first.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
-        try:
-            out = self.network(**inputs)
-        finally:
-            hook.remove()
+        out = observed(self.network, inputs, [hook])
         return Output(out if isinstance(out, Tensor) else out.logits, self._vector(seen[0], inputs))
 
     def classify(self, features: Tensor) -> Tensor:

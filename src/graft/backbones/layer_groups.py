@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from graft.backbones.backbone import LayerGroup, evaluating
+from graft.backbones.backbone import LayerGroup, evaluating, observed
 
 DOMINANT = 0.6
 """A group with at least this share of all layers says nothing about depth and is cut into its children."""
@@ -51,12 +51,8 @@ def _run_order(network: nn.Module, inputs: dict[str, Tensor]) -> dict[str, int]:
         steps.setdefault(module, len(steps))
 
     hooks = [module.register_forward_pre_hook(note) for module in network.modules()]
-    try:
-        with evaluating(network), torch.no_grad():
-            network(**inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with evaluating(network), torch.no_grad():
+        observed(network, inputs, hooks)
     starts: dict[str, int] = {}
     for name, module in network.named_modules(remove_duplicate=False):
         for path in _prefixes(name) if module in steps else ():

@@ -6,7 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from graft.tasks.task import Task
 from graft.techniques.combine import parse
 from graft.training import frozen_prefix
 from graft.training.checkpoint import Position
+from graft.training.cut import CannotCut
 from graft.training.engine import Engine
 from graft.training.estimate import PhaseEstimate, estimate
 from graft.training.evaluate import Evaluation, evaluate, intervals
@@ -121,11 +122,15 @@ def estimate_run(spec: RunSpec, data: Data) -> list[PhaseEstimate]:
 
 def _evaluate(model: Model, feeds: dict[str, Feed], engine: Engine, observer: Observer, recorded: bool) -> dict[str, Evaluation]:
     """Each split's evaluation, behind recordings where the last phase trained behind one."""
-    prefix = frozen_prefix.find(model, feeds["val"], engine) if recorded else None
-    if prefix is None:
+    with ExitStack() as during:
+        try:
+            prefix = frozen_prefix.find(model, feeds["val"], engine) if recorded else None
+            if prefix:
+                feeds = {split: prefix.record(feed, observer) for split, feed in feeds.items()}
+                during.enter_context(prefix.installed())
+        except CannotCut as reason:
+            observer.note(f"{model.backbone.name}: the whole network is evaluated, since {reason}.")
         return {split: evaluate(model, feed, engine) for split, feed in feeds.items()}
-    with prefix.installed():
-        return {split: evaluate(model, prefix.record(feed, observer), engine) for split, feed in feeds.items()}
 
 
 def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model:

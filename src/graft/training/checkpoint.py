@@ -45,6 +45,8 @@ class Position:
     """Forwards of the whole network an example: what the phases so far would compute without and with recordings."""
     shared_seconds: float = 0.0
     """What the recordings took that earlier runs had made; it is counted in `train_seconds`."""
+    counted: list[str] = field(default_factory=list)
+    """The recordings whose making is in `train_seconds`."""
     recorded: bool = False
     """Whether this phase trains behind a recording."""
     warnings: list[str] = field(default_factory=list)

@@ -17,15 +17,16 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-from graft.backbones.backbone import evaluating
+from graft.backbones.backbone import evaluating, observed
 
 KEY = "recorded."
 """Inputs of the network whose names begin so are recorded tensors (B, ...) and start a replay."""
 TOLERANCE = {"fp32": 1e-4, "bf16": 2e-2, "fp16": 1e-2}
 """How far logits of a replay may be from those of the whole forward, by the precision of both."""
 
-FAILURES = (RuntimeError, TypeError, ValueError, IndexError, AttributeError, NotImplementedError)
-"""What a forward raises that looks at values where there are none."""
+FAILURES = (RuntimeError, TypeError, ValueError, LookupError, AttributeError)
+"""What the forward of a network of any library may raise where it looks at values and there are none. It is only ever tried
+so before a cut is used; the error's own words are in the note that tells why the whole network runs."""
 
 Inputs = dict[str, Tensor]
 
@@ -211,12 +212,10 @@ def _live(found: Cut, inputs: Inputs) -> list[Any]:
         bare._given = []
         hook = found.network.get_submodule(found.boundary).register_forward_pre_hook(note, with_kwargs=True)
         try:
-            found.network(**inputs)
+            observed(found.network, inputs, [hook])
         except FAILURES as error:
             if not box:
                 raise CannotCut(f"its forward fails without what was skipped: {error}") from error
-        finally:
-            hook.remove()
     return box[0]
 
 
@@ -232,12 +231,7 @@ def _observe(network: nn.Module, boundary: str, carried: Sequence[str], inputs: 
 
     hooks = [network.get_submodule(boundary).register_forward_pre_hook(entering, with_kwargs=True)]
     hooks += [network.get_submodule(path).register_forward_hook(returned(path)) for path in carried]
-    try:
-        output = network(**inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return output, seen
+    return observed(network, inputs, hooks), seen
 
 
 @dataclass(frozen=True)
@@ -280,11 +274,7 @@ def _ran_before(network: nn.Module, boundary: str, inputs: Inputs) -> dict[str, 
 
     hooks = [m.register_forward_pre_hook(begins) for m in network.modules()]
     hooks += [m.register_forward_hook(ends, with_kwargs=True) for m in network.modules()]
-    try:
-        network(**inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    observed(network, inputs, hooks)
     names = {module: name for name, module in network.named_modules()}
     return {names[module]: call for module, call in done.items() if module not in later}
 

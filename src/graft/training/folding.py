@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torch.overrides import TorchFunctionMode
 
-from graft.backbones.backbone import evaluating
+from graft.backbones.backbone import evaluating, observed
 
 Pair = tuple[nn.Conv2d, _BatchNorm]
 
@@ -33,12 +33,8 @@ def pairs(network: nn.Module, inputs: dict[str, Tensor]) -> list[Pair]:
 
     layers = [module for module in network.modules() if isinstance(module, nn.Conv2d | _BatchNorm) and _frozen(module)]
     hooks = [layer.register_forward_hook(note) for layer in layers]
-    try:
-        with evaluating(network), torch.no_grad():
-            network(**inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with evaluating(network), torch.no_grad():
+        observed(network, inputs, hooks)
     return found
 
 

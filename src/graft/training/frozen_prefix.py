@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
@@ -101,9 +102,12 @@ class Prefix:
 
     def record(self, feed: Feed, observer: Observer) -> Feed:
         """The feed behind its recording, which is made unless it is there. Raises CannotCut, FolderError."""
-        with recording.making(self._key(feed), len(feed.samples) * (feed.views or 1), self._about(feed)) as writer:
-            if writer is not None:
-                self._write(writer, feed, observer)
+        try:
+            with recording.making(self._key(feed), len(feed.samples) * (feed.views or 1), self._about(feed)) as writer:
+                if writer is not None:
+                    self._write(writer, feed, observer)
+        except recording.ShapeChanged as reason:
+            raise CannotCut(str(reason)) from reason
         return self.behind(feed)
 
     def recorded(self, feed: Feed) -> recording.Recording | None:
@@ -160,8 +164,11 @@ class Prefix:
             env.versions(),
             contents(feed.samples, preprocess.modality),
         ]
-        text = json.dumps([*about, self._weights], sort_keys=True, default=str)
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        found = hashlib.blake2b(json.dumps([*about, self._weights], sort_keys=True, default=str).encode(), digest_size=16)
+        for inputs in _probes(feed):  # tokenizers, and how pictures are resized, change more than settings tell
+            for tensor in inputs.values():
+                found.update(_raw(tensor))
+        return found.hexdigest()
 
     @cached_property
     def _weights(self) -> str:
@@ -170,7 +177,7 @@ class Prefix:
         for name, tensor in (*self.model.network.named_parameters(), *self.model.network.named_buffers()):
             if 0 <= indices[name] < self.groups:
                 found.update(name.encode())
-                found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+                found.update(_raw(tensor))
         return found.hexdigest()
 
 
@@ -287,6 +294,11 @@ def _probes(feed: Feed) -> list[dict[str, Tensor]]:
     order = sorted(range(len(feed.samples)), key=lambda row: feed.lengths[row])
     short, middle, long = order[0], order[len(order) // 2], order[-1]
     return [batch.inputs for batch in replace(feed, views=1).stream([[short, short], [long, middle, short]])]
+
+
+def _raw(tensor: Tensor) -> np.ndarray:
+    """The bytes of a tensor."""
+    return tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()
 
 
 def _moves(found: Cut) -> bool:

@@ -8,7 +8,7 @@ import shutil
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ class Recording:
         """Marks it as used now; raises FolderError where it is none, or damaged."""
         found = files.read_json(folder / ABOUT, "a recording")
         os.utime(folder / ABOUT)
+        self.key = folder.name
         self.rows, self.bytes, self.seconds = (found[name] for name in ("rows", "bytes", "seconds"))
         self.kinds = tuple(Kind(k["dtype"], tuple(k["shape"]), k["lengths"]) for k in found["kinds"])
         self._files = [open(folder / f"{number}.bin", "rb", buffering=0) for number in range(len(self.kinds))]  # noqa: SIM115
@@ -197,8 +198,9 @@ def everything() -> list[dict[str, Any]]:
     found = []
     for path in home().glob(f"*/{ABOUT}"):
         if path.parent.suffix != ".part":
-            about = json.loads(path.read_text())
-            found.append({"key": path.parent.name, "used": path.stat().st_mtime, **about})
+            with suppress(FileNotFoundError):  # another process has just removed it
+                about = json.loads(path.read_text())
+                found.append({"key": path.parent.name, "used": path.stat().st_mtime, **about})
     return sorted(found, key=lambda row: -row["used"])
 
 

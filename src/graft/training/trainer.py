@@ -194,9 +194,13 @@ def _feeds(run: Run, objective: Objective, phase: Phase, resumed: bool) -> tuple
     """The feeds of this phase, behind recordings of its frozen prefix where that spares enough."""
     position = run.position
     plain = replace(run.train, views=phase.views if run.train.preprocess.augments else 1)
-    with run.clock.running():
-        prefix, train = _recorded(run, objective, plain, phase, resumed)
-    val = prefix.record(run.val, run.observer) if prefix else run.val
+    try:
+        with run.clock.running():
+            prefix, train = _recorded(run, objective, plain, phase)
+        val = prefix.record(run.val, run.observer) if prefix else run.val
+    except CannotCut as reason:
+        run.observer.note(f"{objective.model.backbone.name}: its frozen layers run at every epoch, since {reason}.")
+        prefix, train, val = None, plain, run.val
     position.recorded = prefix is not None
     if not resumed:
         without, behind = prefix.work(phase.epochs, plain.views) if prefix else (ALL * phase.epochs,) * 2
@@ -210,15 +214,11 @@ def _feeds(run: Run, objective: Objective, phase: Phase, resumed: bool) -> tuple
     return prefix, train, val
 
 
-def _recorded(run: Run, objective: Objective, plain: Feed, phase: Phase, resumed: bool) -> tuple[Prefix | None, Feed]:
-    """The frozen prefix and the training feed behind it; or none and the plain feed, where that pays or works better."""
-    model = objective.model
+def _recorded(run: Run, objective: Objective, plain: Feed, phase: Phase) -> tuple[Prefix | None, Feed]:
+    """The frozen prefix and the training feed behind it, none and the plain feed where that pays; raises CannotCut."""
     try:
-        prefix = frozen_prefix.choose(model, plain, phase.epochs, run.engine)
+        prefix = frozen_prefix.choose(objective.model, plain, phase.epochs, run.engine)
     except frozen_prefix.NotWorth:
-        return None, plain
-    except CannotCut as reason:
-        run.observer.note(f"{model.backbone.name}: its frozen layers run at every epoch, since {reason}.")
         return None, plain
     before = prefix.recorded(plain)
     needed = prefix.bytes * len(plain.samples) * plain.views
@@ -229,9 +229,11 @@ def _recorded(run: Run, objective: Objective, plain: Feed, phase: Phase, resumed
         )
         return None, plain
     feed = prefix.record(plain, run.observer)
-    if before is not None and not resumed:  # what it took when it was made counts here too: no run is cheaper for coming later
+    counted = run.position.counted
+    if before is not None and before.key not in counted:  # what it took counts here too: no run is cheaper for coming later
         run.clock.seconds += before.seconds
         run.position.shared_seconds += before.seconds
+    counted.append(feed.recorded.key)
     with prefix.installed():
         if frozen_prefix.agree(prefix, objective, plain, feed, (0, 0)):
             return prefix, feed
