@@ -23,8 +23,6 @@ from graft.training.engine import Engine
 from graft.training.evaluate import Evaluation, evaluate, in_order, intervals, predict
 from graft.training.feed import Feed
 
-BATCH = 64
-
 
 class Predictor:
     """A saved model, loaded: it predicts, evaluates and embeds.
@@ -84,7 +82,7 @@ class Predictor:
         return Path(shutil.copytree(self.folder, folder))
 
     def _feed(self, samples: Sequence[Sample]) -> Feed:
-        return Feed(samples, self.task, self.network.backbone.preprocess, self._engine.device, BATCH)
+        return Feed(samples, self.task, self.network.backbone.preprocess, self._engine.device)
 
     def _samples(self, inputs: Any) -> list[Sample]:
         role = self.network.backbone.preprocess.modality

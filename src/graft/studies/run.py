@@ -82,7 +82,7 @@ def _execute(
     settings = Settings(spec.seed, spec.epochs, spec.batch_size, checkpoint_seconds)
     model, position = train(model, task, technique, data, settings, engine, folder, observer)
 
-    feeds = {split: Feed(data.splits[split], task, model.backbone.preprocess, engine.device, 64) for split in ("val", "test")}
+    feeds = {split: Feed(data.splits[split], task, model.backbone.preprocess, engine.device) for split in ("val", "test")}
     found = _evaluate(model, feeds, engine, observer, position.recorded)
     _write_predictions(folder / "predictions.parquet", task, data, found)
     _write_mistakes(folder / "mistakes.jsonl", task, data.splits["test"], found["test"])

@@ -27,18 +27,16 @@ from graft.techniques.technique import Objective
 from graft.training import recording
 from graft.training.cut import KEY, TOLERANCE, CannotCut, Cut, cut, replay
 from graft.training.engine import Engine
-from graft.training.feed import Feed
+from graft.training.feed import WITHOUT_GRADIENTS, Feed
 from graft.training.folding import Pair, folded, pairs
 from graft.training.observers import Observer
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the same question would record other numbers."""
 WORTH = 1.3
 """The least estimated gain for which a recording is made."""
 ALL = 3.0
 """Forwards that an example costs in each epoch where every layer trains."""
-BATCH = 64
-"""Recorded in batches of this size whatever the run's own, so that every run records the same numbers."""
 CHECKED = 4
 """Examples that are compared before a recording is used."""
 GRADIENTS = 1e-3
@@ -115,8 +113,8 @@ class Prefix:
         return recording.find(self._key(feed))
 
     def _write(self, writer: recording.Writer, feed: Feed, observer: Observer) -> None:
-        feed, views, done = replace(feed, batch_size=BATCH), feed.views or 1, 0
-        plan = feed.plan(None)
+        views, done = feed.views or 1, 0
+        plan = replace(feed, batch_size=WITHOUT_GRADIENTS).plan(None)  # whatever the run's own, as every run records the same
         source = self._source(feed)
         with torch.inference_mode(), self.trunk(), self.engine.autocast(), _through(source):
             feed = source.behind(feed) if source else feed

@@ -21,9 +21,9 @@ STRENGTHS = tuple(10 ** (-k / 2) for k in range(-2, 13))
 """Of the penalty, as multiples of the mean variance of the features."""
 PATIENCE = 3
 """So many strengths in turn without a better validation loss end the path."""
-ROWS = 8192
+ROWS = 2048
 """Examples read at a time: memory does not grow with their number."""
-SAMPLE = 10_000
+SAMPLE = 8 * ROWS
 """Examples that the covariance is estimated from."""
 WIDE = 2048
 """Above this width only the variances precondition."""
@@ -128,12 +128,18 @@ class _Problem:
 def _moments(feed: Feed, centred: bool) -> tuple[Tensor, Tensor, Tensor | None]:
     """Mean (D), variances (D) and eigenvectors (D, D) of the features, from a sample of them."""
     count = len(feed.samples)
-    rows = torch.linspace(0, count - 1, min(count, SAMPLE)).round().long().tolist()
-    features = next(feed.stream([rows])).inputs["features"].float()
-    mean = features.mean(0) if centred else torch.zeros_like(features[0])
-    features = features - mean
-    if features.shape[1] > WIDE:
-        return mean, features.square().mean(0), None
-    covariance = (features.T @ features / len(rows)).double()  # float32 fails where many eigenvalues are zero
-    variances, basis = torch.linalg.eigh(covariance)
+    rows = torch.linspace(0, count - 1, min(count, SAMPLE), dtype=torch.double).round().long().split(ROWS)
+    plan = [part.tolist() for part in rows]
+    share = 1 / min(count, SAMPLE)
+
+    def read() -> Iterator[Tensor]:
+        return (batch.inputs["features"] for batch in feed.stream(plan))
+
+    mean = sum(features.sum(0) for features in read()) * share
+    if not centred:
+        mean = torch.zeros_like(mean)
+    if len(mean) > WIDE:
+        return mean, sum((features - mean).square().sum(0) for features in read()) * share, None
+    covariance = sum((features - mean).T @ (features - mean) for features in read()) * share
+    variances, basis = torch.linalg.eigh(covariance.double())  # float32 fails where many eigenvalues are zero
     return mean, variances.clamp(min=0).float(), basis.float()
