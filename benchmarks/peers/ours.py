@@ -69,7 +69,7 @@ def trained(task: Task, data: Data, clock: Clock) -> tuple[float, float, str]:
     with clock.running("all"):
         settings = Settings(task.seed, task.epochs, task.batch_size)
         model, position = train(model, problem, technique, data, settings, engine, Path(task.folder), Observer())
-        test = Feed(data.splits["test"], problem, model.backbone.preprocess, engine.device)
+        test = Feed.of(data.splits["test"], problem, model.backbone.preprocess, engine.device)
         found = evaluate(model, test, engine)
     accuracy = problem.metrics["accuracy"](found.scores, found.targets)
     return accuracy, position.examples / position.train_seconds, f"{task.technique}, {engine.precision}"

@@ -223,11 +223,12 @@ def _spec(
     """What all runs on these data have in common, with the default backbone for their kind."""
     if epochs is not None and epochs <= 0:
         raise BadValue(f"epochs must be more than 0. Got {epochs!r} instead.")
+    name = find_task(data, task)
     described = {"path": data.path, "hash": data.fingerprint(), "format": data.format, "options": options}
     return RunSpec(
         data=described,
-        task=find_task(data, task),
-        backbone=default_backbone("image" if "image" in data.roles else "text"),
+        task=name,
+        backbone=default_backbone(plugins.load("task", name).modality),
         technique=TECHNIQUES[0],
         shots=shots,
         epochs=epochs,

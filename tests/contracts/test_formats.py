@@ -57,7 +57,48 @@ def _text(split: str, i: int, label: str | tuple[str, ...]) -> Sample:
     return Sample(f"{split}:{i}", {"text": f"{split} number {i} {said}", "label": label})
 
 
-TINY = {"texts": tiny_texts, "unsplit": tiny_unsplit, "several-labels": tiny_several_labels, "images": tiny_images}
+def tiny_tokens() -> Data:
+    tokens = ("Zoë", "Müller", "left", "New", "York\u2028City", "#1", ".")
+    tags = (("B-PER", "I-PER", "O", "B-LOC", "I-LOC", "O", "O"), ("I-PER", "I-PER", "O", "I-LOC", "B-LOC", "O", "O"))
+    return Data(
+        {
+            split: [
+                Sample(
+                    f"{split}:{i}",
+                    {"tokens": (f"{split}{i}", *tokens), "tags": ("O", *tags[i % 2]), "group": f"{split} {i // 2}"},
+                )
+                for i in range(4)
+            ]
+            for split in ("train", "val", "test")
+        }
+    )
+
+
+def tiny_answers() -> Data:
+    context = "Zoë lives in \u2028 Köln. She says “hi” to Köln."
+    answers = ((("Köln", 15),), (), (("Köln", 15), ("Köln", 38), ("“hi”", 30)))
+    return Data(
+        {
+            split: [
+                Sample(
+                    f"{split}:{i}",
+                    {"question": f"Where, {i}?", "context": f"{context} {split}", "answers": answers[i % 3], "group": split},
+                )
+                for i in range(6)
+            ]
+            for split in ("train", "test")
+        }
+    )
+
+
+TINY = {
+    "texts": tiny_texts,
+    "unsplit": tiny_unsplit,
+    "several-labels": tiny_several_labels,
+    "images": tiny_images,
+    "tokens": tiny_tokens,
+    "answers": tiny_answers,
+}
 
 
 def check_format(name: str, folder: Path) -> list[str]:
@@ -76,6 +117,7 @@ def check_format(name: str, folder: Path) -> list[str]:
         found = read(path, label_separator=separator)
         assert found.format == name and found.path == str(path)
         assert _content(found) == _content(data), kind
+        assert _grouped(found) == _grouped(data), kind
         ids = [s.id for samples in found.splits.values() for s in samples]
         assert len(set(ids)) == len(ids), "two samples have the same id"
         assert _content(read(path, label_separator=separator)) == _content(found)
@@ -86,7 +128,14 @@ def _content(data: Data) -> dict[str, list[tuple]]:
     return {split: sorted(map(_values, samples)) for split, samples in data.splits.items()}
 
 
+def _grouped(data: Data) -> dict[str, int]:
+    """How many groups each split has; their names may be others."""
+    return {split: len({s.roles.get("group") for s in samples}) for split, samples in data.splits.items()}
+
+
 def _values(sample: Sample) -> tuple:
+    if "label" not in sample.roles:
+        return tuple((role, value) for role, value in sorted(sample.roles.items()) if role != "group")
     label = sample.roles["label"]
     value = sample.roles["text"] if "text" in sample.roles else np.asarray(open_image(sample.roles["image"], sample.id)).tobytes()
     return value, tuple(sorted(label)) if isinstance(label, tuple) else label

@@ -33,7 +33,7 @@ def _own_folder(tmp_path, monkeypatch):
 def test_logits_and_gradients_behind_each_cut_are_those_of_the_whole_network(task_name, backbone):
     task, data, engine, model = _tiny(task_name, backbone)
     _pretend_training(model)
-    feed = Feed(data.splits["train"][:12], task, model.backbone.preprocess, engine.device, 4, views=1)
+    feed = Feed.of(data.splits["train"][:12], task, model.backbone.preprocess, engine.device, 4, views=1)
     objective = Objective(model, task)
     count = len(model.backbone.groups) - 1
     for first in range(1, count + 1):
@@ -53,14 +53,14 @@ def test_logits_and_gradients_behind_each_cut_are_those_of_the_whole_network(tas
 def test_a_network_whose_first_layers_train_has_no_prefix(task_name):
     task, data, engine, model = _tiny(task_name)
     _freeze_before(model, 0, len(model.backbone.groups) - 1)
-    feed = Feed(data.splits["train"], task, model.backbone.preprocess, engine.device, 4)
+    feed = Feed.of(data.splits["train"], task, model.backbone.preprocess, engine.device, 4)
     assert frozen_prefix.find(model, feed, engine) is None
 
 
 def test_recorded_views_are_the_augmented_pictures_of_each_epoch():
     task, data, engine, model = _tiny("image-classification")
     _freeze_before(model, 2, len(model.backbone.groups) - 1)
-    plain = Feed(data.splits["train"][:8], task, model.backbone.preprocess, engine.device, 4, views=3)
+    plain = Feed.of(data.splits["train"][:8], task, model.backbone.preprocess, engine.device, 4, views=3)
     prefix = frozen_prefix.find(model, plain, engine)
     behind = prefix.record(plain, Observer())
     seen = []
@@ -78,7 +78,7 @@ def test_recorded_views_are_the_augmented_pictures_of_each_epoch():
 def test_a_split_of_one_example_is_recorded_too(task_name):
     task, data, engine, model = _tiny(task_name)
     _freeze_before(model, 2, len(model.backbone.groups) - 1)
-    plain = Feed(data.splits["train"][:1], task, model.backbone.preprocess, engine.device, 4, views=1)
+    plain = Feed.of(data.splits["train"][:1], task, model.backbone.preprocess, engine.device, 4, views=1)
     prefix = frozen_prefix.find(model, plain, engine)
     behind = prefix.record(plain, Observer())
     with prefix.installed(), torch.no_grad(), evaluating(model):
@@ -89,7 +89,7 @@ def test_a_split_of_one_example_is_recorded_too(task_name):
 def test_a_deeper_recording_is_fed_from_one_before_it():
     task, data, engine, model = _tiny("text-classification")
     count = len(model.backbone.groups) - 1
-    feed = Feed(data.splits["train"][:12], task, model.backbone.preprocess, engine.device, 4, views=1)
+    feed = Feed.of(data.splits["train"][:12], task, model.backbone.preprocess, engine.device, 4, views=1)
     ran = []
     model.network.get_submodule(model.backbone.groups[0].modules[0]).register_forward_hook(
         lambda m, a, out: ran.append(len(out) if out.isfinite().all() else 0)
@@ -113,7 +113,7 @@ def test_a_deeper_recording_is_fed_from_one_before_it():
 def test_dropout_that_is_on_before_the_cut_is_refused(task_name):
     task, data, engine, model = _tiny(task_name)
     _freeze_before(model, 2, len(model.backbone.groups) - 1)
-    feed = Feed(data.splits["train"], task, model.backbone.preprocess, engine.device, 4, views=1)
+    feed = Feed.of(data.splits["train"], task, model.backbone.preprocess, engine.device, 4, views=1)
     prefix = frozen_prefix.find(model, feed, engine)
     skipped = model.network.get_submodule(prefix.cut.skipped[0])
     skipped.add_module("noise", torch.nn.Dropout(0.5))
@@ -150,7 +150,7 @@ def test_lengths_that_the_trial_did_not_see_are_told_and_not_recorded():
     _freeze_before(model, 2, len(model.backbone.groups) - 1)
     label = data.splits["train"][0].roles["label"]
     texts = ["abc"] * 68 + ["abcde", "a  b  c"]  # spaces are no tokens: the trial sees the first and the last, of one length
-    feed = Feed(
+    feed = Feed.of(
         [Sample(text, {"text": text, "label": label}) for text in texts], task, model.backbone.preprocess, engine.device, 8
     )
     with pytest.raises(frozen_prefix.CannotCut, match="changes"):
@@ -159,9 +159,9 @@ def test_lengths_that_the_trial_did_not_see_are_told_and_not_recorded():
 
 
 SPECS = (
-    "partial-fine-tuning:views=1",
-    "partial-fine-tuning:views=2",
-    "feature-extraction:solved=false,epochs=2 then partial-fine-tuning:views=1",
+    "partial-fine-tuning:from_group=-1,views=1",
+    "partial-fine-tuning:from_group=-1,views=2",
+    "feature-extraction:solved=false,epochs=2 then partial-fine-tuning:from_group=-1,views=1",
     "gradual-unfreezing:views=1",
     "lora:r=2,from_group=-1,views=1",
 )

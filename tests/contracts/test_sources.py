@@ -11,7 +11,7 @@ from graft.backbones import folder as model_folder
 from graft.backbones.backbone import Backbone, Model
 from graft.base import plugins
 
-TASKS = ("image-classification", "text-classification")
+TASKS = ("image-classification", "text-classification", "token-classification")
 CLASSES = ["ant", "bee", "crow", "dog", "eel"]
 CASES = [
     (source, name, task)
@@ -30,8 +30,8 @@ def backbone(request) -> Backbone:
 
 
 @pytest.fixture
-def task(backbone) -> str:
-    return "image-classification" if backbone.preprocess.modality == "image" else "text-classification"
+def task(request, backbone) -> str:
+    return request.node.callspec.params["backbone"][2]
 
 
 def batch(backbone: Backbone) -> dict[str, torch.Tensor]:
@@ -86,11 +86,12 @@ def test_the_last_group_is_the_head(backbone):
     assert all(any(tensor.startswith(f"{path}.") for path in backbone.head) for tensor in head.tensors)
 
 
-def test_gives_as_many_logits_as_classes_and_one_vector_an_example(backbone):
-    output = Model(backbone)(batch(backbone))
-    assert output.logits.shape == (2, len(CLASSES))
-    assert output.features.dim() == 2
-    assert len(output.features) == 2
+def test_gives_as_many_logits_as_classes_and_one_vector_for_each_example_or_token(backbone):
+    inputs = batch(backbone)
+    output = Model(backbone)(inputs)
+    places = {"vector": (2,), "sequence": (2, inputs["input_ids"].shape[1] if "input_ids" in inputs else 0)}[backbone.kind]
+    assert output.logits.shape == (*places, len(CLASSES))
+    assert output.features.shape[:-1] == places
     assert not torch.equal(output.features[0], output.features[1])
 
 
@@ -119,8 +120,12 @@ def test_an_example_gives_the_same_alone_and_among_longer_ones(backbone):
     model, p = Model(backbone), backbone.preprocess
     encoded = [p(text, None) for text in ("short one", "a text that is a good deal longer than that other one")]
     alone, among = model(p.collate(encoded[:1])), model(p.collate(encoded))
-    torch.testing.assert_close(alone.logits[0], among.logits[0], atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(alone.features[0], among.features[0], atol=1e-5, rtol=1e-4)
+    whole = slice(None)
+    if backbone.kind == "sequence":
+        length = len(encoded[0]["input_ids"])
+        whole = slice(-length, None) if p.tokenizer.padding_side == "left" else slice(length)
+    torch.testing.assert_close(alone.logits[0], among.logits[0][whole], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(alone.features[0], among.features[0][whole], atol=1e-5, rtol=1e-4)
 
 
 def test_what_is_saved_is_what_is_opened(backbone, task, tmp_path):
@@ -157,11 +162,11 @@ def test_another_number_of_classes_replaces_the_head_alone(backbone, task, tmp_p
     library = plugins.load("source", backbone.source)()
     library.save(backbone, str(tmp_path), CLASSES, multi_label=False)
     wider = library.open(str(tmp_path), task, 7, True)
-    assert Model(wider)(batch(backbone)).logits.shape == (2, 7)
+    assert Model(wider)(batch(backbone)).logits.shape[-1] == 7
     kept = set(Model(backbone).network.state_dict()) - set(backbone.groups[-1].tensors)
     was, now = backbone.network.state_dict(), wider.network.state_dict()
     assert all(torch.equal(was[name], now[name]) for name in kept)
-    assert Model(library.open(str(tmp_path), task, None, True))(batch(backbone)).logits.shape == (2, len(CLASSES))
+    assert Model(library.open(str(tmp_path), task, None, True))(batch(backbone)).logits.shape[-1] == len(CLASSES)
 
 
 def test_runs_in_bfloat16_and_learns(backbone):
@@ -174,11 +179,10 @@ def test_runs_in_bfloat16_and_learns(backbone):
     assert len(without) < 0.1 * len(list(model.network.parameters())), without
 
 
-def test_loading_again_gives_the_same_weights(backbone):
+def test_loading_again_gives_the_same_weights(backbone, task):
     source, _, name = backbone.name.partition(":")
     if source != "tiny":
         pytest.skip("drawn from the global random state")
-    task = "image-classification" if backbone.preprocess.modality == "image" else "text-classification"
     before = torch.random.get_rng_state()
     again = plugins.load("source", source)().load(name, task, len(CLASSES), True)
     assert torch.equal(before, torch.random.get_rng_state())

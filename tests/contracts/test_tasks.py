@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 import torch
 
+from graft.backbones.preprocess import Preprocess
 from graft.base import plugins
-from graft.base.records import Output, Sample
+from graft.base.records import Batch, Output, Sample
 from graft.studies.run import build_model
+from graft.tasks.task import Task
 from tests.contracts.tiny import TINY, task_of
 
 NAMES = plugins.names("task")
@@ -26,8 +29,8 @@ def test_the_tiny_data_have_the_roles_that_the_task_asks_for(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_perfect_scores_get_perfect_metrics(name):
     task, data = task_of(name)
-    targets = task.targets(data.splits["test"])
-    perfect = targets.astype(float) if targets.ndim > 1 else np.eye(len(task.classes))[targets]
+    samples = data.splits["test"]
+    perfect, targets = _scores(task, samples), task.targets(samples)
     found = {metric: measure(perfect, targets) for metric, measure in task.metrics.items()}
     assert found.pop("ece", 0.0) == pytest.approx(0.0)
     assert found.pop("brier", 0.0) == pytest.approx(0.0)
@@ -35,23 +38,38 @@ def test_perfect_scores_get_perfect_metrics(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_baseline_gives_a_probability_to_each_class(name):
+def test_perfect_scores_are_decoded_to_the_answers(name):
     task, data = task_of(name)
+    samples = data.splits["test"]
+    for row, sample in zip(task.decode(_scores(task, samples), samples), samples, strict=True):
+        assert task.right(row["prediction"], task.answer(sample))
+        assert 0 <= row["confidence"] <= 1
+        assert json.loads(json.dumps(row)) == row
+        assert task.say(row["prediction"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_baseline_gives_scores_that_the_metrics_and_the_decoder_take(name):
+    task, data = task_of(name)
+    test = data.splits["test"]
     for predict in task.baselines.values():
-        scores = predict(data.splits["train"], data.splits["test"])
-        assert scores.shape == (len(data.splits["test"]), len(task.classes))
-        assert np.all((scores >= 0) & (scores <= 1))
-        assert np.allclose(scores.sum(1), 1)
+        scores = predict(data.splits["train"], test)
+        assert len(scores) == len(test)
+        assert len(task.decode(scores, test)) == len(test)
+        for measure in task.metrics.values():
+            assert np.isfinite(measure(scores, task.targets(test)))
+        if scores.dtype != object:
+            assert scores.shape == (len(test), len(task.classes))
+            assert np.all((scores >= 0) & (scores <= 1))
+            assert np.allclose(scores.sum(1), 1)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_loss_is_lower_for_right_logits(name):
     task, data = task_of(name)
-    model = build_model(TINY[name], task, pretrained=True, seed=0)
-    samples = data.splits["train"][:6]
-    batch = task.collate([task.encode(s, model.backbone.preprocess, None) for s in samples], model.backbone.preprocess)
-    right = torch.nn.functional.one_hot(batch.target, len(task.classes)) * 9.0
-    features = torch.zeros(len(samples), 1)
+    batch = _batch(task, task.windows(data.splits["train"][:6], _preprocess(task)).pieces)
+    right = _right(task, batch)
+    features = torch.zeros(len(batch), 1)
     assert task.loss(Output(right, features), batch) < 0.01 < task.loss(Output(-right, features), batch)
 
 
@@ -78,10 +96,9 @@ def test_settings_are_json_and_make_the_task_again(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_unlabeled_samples_are_encoded_without_a_target(name):
     task, data = task_of(name)
-    preprocess = build_model(TINY[name], task, pretrained=True, seed=0).backbone.preprocess
-    sample = data.splits["test"][0]
-    bare = Sample(sample.id, {role: value for role, value in sample.roles.items() if role != "label"})
-    assert task.collate([task.encode(bare, preprocess, None)], preprocess).target is None
+    bare = task.unlabeled(data.splits["test"][0])
+    assert task.target_role not in bare.roles
+    assert _batch(task, [bare]).target is None
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -90,3 +107,28 @@ def test_the_preview_is_for_a_person(name):
     shown = task.preview(data.splits["test"][0])
     assert shown["kind"] in ("image", "text")
     assert shown["value"].startswith("data:image/") if shown["kind"] == "image" else shown["value"]
+
+
+def _preprocess(task: Task) -> Preprocess:
+    return build_model(TINY[task.name], task, pretrained=True, seed=0).backbone.preprocess
+
+
+def _batch(task: Task, pieces: Sequence[Sample]) -> Batch:
+    preprocess = _preprocess(task)
+    return task.collate([task.encode(piece, preprocess, None) for piece in pieces], preprocess)
+
+
+def _right(task: Task, batch: Batch) -> torch.Tensor:
+    """Logits that leave no doubt of the target: for each example, for each token, or for the tokens a span begins and ends at."""
+    target, width = batch.target, batch.inputs.get("input_ids", batch.target[:, None]).shape[1]
+    if task.kinds & {"vector"}:
+        return torch.nn.functional.one_hot(target, len(task.classes)) * 99.0
+    if target.shape == (len(batch), width):
+        return torch.nn.functional.one_hot(target.clamp(min=0), len(task.classes)) * 99.0
+    return torch.nn.functional.one_hot(target, width).transpose(1, 2) * 99.0
+
+
+def _scores(task: Task, samples: Sequence[Sample]) -> np.ndarray:
+    windows = task.windows(samples, _preprocess(task))
+    batch = _batch(task, windows.pieces)
+    return task.scores(task.rows(Output(_right(task, batch), torch.zeros(len(batch), 1)), batch), windows)

@@ -17,12 +17,7 @@ from graft.training.trainer import Settings, train
 NETWORKS = {"image": "tiny:efficientnet", "text": "tiny:bert"}
 """A tiny network for what a task looks at."""
 
-TINY = {
-    task: network
-    for task in plugins.names("task")
-    for role, network in NETWORKS.items()
-    if role in plugins.load("task", task).roles
-}
+TINY = {task: NETWORKS[plugins.load("task", task).modality] for task in plugins.names("task")}
 """Task -> the tiny network that it is tested on."""
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -47,7 +48,7 @@ class Backbone:
     lr: float
     """The AdamW learning rate at which networks of this kind are commonly fine-tuned."""
     token: Literal["first", "last"] | None = None
-    """Which position is the features where a sequence (B, T, D) enters the head; None where a vector (B, D) does."""
+    """Which position is the features where a sequence enters a head that pools it; None where all that enters is."""
     notes: list[str] = field(default_factory=list)
     architecture: dict[str, Any] = field(default_factory=dict)
     """What builds the network again, as JSON, where it does not know that itself."""
@@ -90,6 +91,14 @@ def evaluating(network: nn.Module) -> Iterator[None]:
             module.training = training
 
 
+def logits_of(output: Any) -> Tensor:
+    """The logits of what a network returns; of two kinds for each token (start and end of a span), (B, T, 2)."""
+    if isinstance(output, Tensor):
+        return output
+    found = getattr(output, "logits", None)
+    return torch.stack([output.start_logits, output.end_logits], -1) if found is None else found
+
+
 def observed(network: nn.Module, inputs: dict[str, Tensor], hooks: Sequence[RemovableHandle]) -> Any:
     """One forward, after which the hooks are removed."""
     try:
@@ -100,7 +109,10 @@ def observed(network: nn.Module, inputs: dict[str, Tensor], hooks: Sequence[Remo
 
 
 class Model(nn.Module):
-    """A backbone with the task's head: `model(inputs) -> Output(logits (B, classes), features (B, D))`."""
+    """A backbone with the task's head: `model(inputs) -> Output(logits, features)`.
+
+    Logits (B, classes) and features (B, D); of the kind `sequence`, (B, T, classes) and (B, T, D).
+    """
 
     def __init__(self, backbone: Backbone):
         super().__init__()
@@ -115,7 +127,7 @@ class Model(nn.Module):
         first = self.network.get_submodule(self.backbone.head[0])
         hook = first.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
         out = observed(self.network, inputs, [hook])
-        return Output(out if isinstance(out, Tensor) else out.logits, self._vector(seen[0], inputs))
+        return Output(logits_of(out), self._features(seen[0], inputs))
 
     def classify(self, features: Tensor) -> Tensor:
         """The logits of recorded features; equal to the whole forward where the head is a plain chain of modules."""
@@ -133,8 +145,8 @@ class Model(nn.Module):
         found = {name: number.get(name, _first(prefixes, name)) for name, _ in tensors}
         return {name: -1 if index == len(groups) - 1 else index for name, index in found.items()}
 
-    def _vector(self, entering: Tensor, inputs: dict[str, Tensor]) -> Tensor:
-        if entering.dim() != 3:
+    def _features(self, entering: Tensor, inputs: dict[str, Tensor]) -> Tensor:
+        if entering.dim() != 3 or self.backbone.token is None:
             return entering
         if self.backbone.token == "first":
             return entering[:, 0]

@@ -88,6 +88,8 @@ def from_bert_layer(network: nn.Module) -> None:
     del network.bert.encoder.layer[-1]
     config.num_hidden_layers -= 1
     delattr(config, MARK)
+    if network.bert.pooler is None:  # every token is classified, and the head is another one
+        return
     with torch.no_grad():
         network.classifier.weight.mul_(TANH)
     install(network)

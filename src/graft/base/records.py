@@ -23,12 +23,16 @@ class Sample:
 
 @dataclass(slots=True)
 class Batch:
-    """Encoded samples: the network's inputs (each (B, ...)), the targets, and which rows of the split they are."""
+    """Encoded samples: the network's inputs (each (B, ...)), the targets, and which rows of the split they are.
+
+    `extras` (each (B, ...)) are what the task needs beside them to read the outputs.
+    """
 
     inputs: dict[str, Tensor]
     target: Tensor | None = None
     rows: list[int] = field(default_factory=list)
     domain: Tensor | None = None
+    extras: dict[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
@@ -37,8 +41,8 @@ class Batch:
         def move(tensor: Tensor | None) -> Tensor | None:
             return None if tensor is None else tensor.to(device, non_blocking=True)
 
-        inputs = {name: tensor.to(device, non_blocking=True) for name, tensor in self.inputs.items()}
-        return replace(self, inputs=inputs, target=move(self.target), domain=move(self.domain))
+        inputs, extras = ({name: move(tensor) for name, tensor in found.items()} for found in (self.inputs, self.extras))
+        return replace(self, inputs=inputs, target=move(self.target), domain=move(self.domain), extras=extras)
 
     def split(self, parts: int) -> list[Batch]:
         """Up to `parts` smaller batches that together hold these rows."""
@@ -48,14 +52,16 @@ class Batch:
         def cut(tensor: Tensor | None, where: slice) -> Tensor | None:
             return None if tensor is None else tensor[where]
 
-        return [
-            Batch({n: t[c] for n, t in self.inputs.items()}, cut(self.target, c), self.rows[c], cut(self.domain, c)) for c in cuts
-        ]
+        def piece(c: slice) -> Batch:
+            inputs, extras = ({name: tensor[c] for name, tensor in found.items()} for found in (self.inputs, self.extras))
+            return Batch(inputs, cut(self.target, c), self.rows[c], cut(self.domain, c), extras)
+
+        return [piece(c) for c in cuts]
 
 
 @dataclass(slots=True)
 class Output:
-    """What a model says of a batch: logits (B, classes) and features, the input of the head (B, D)."""
+    """What a model says of a batch: logits (B, [T,] classes) and features, the input of the head (B, [T,] D)."""
 
     logits: Tensor
     features: Tensor

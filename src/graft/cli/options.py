@@ -9,7 +9,7 @@ import typer
 from graft.base.errors import BadValue
 
 DataPath = Annotated[
-    str, typer.Argument(metavar="DATA", help="A folder of class folders, or a table: .csv .tsv .jsonl .parquet .npz.")
+    str, typer.Argument(metavar="DATA", help="A folder or a file in one of the forms that 'graft list formats' shows.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout, nothing else there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,7 +25,7 @@ def evaluate(model: Model, data: o.DataPath, precision: o.Precision = "fp32", as
     if as_json:
         show.answer_json(found)
     else:
-        show.table(["metric", "with its 95 % interval"], [[name, show.interval(value)] for name, value in found.items()])
+        show.metrics(found, "metric")
 
 
 def predict(
@@ -47,7 +48,7 @@ def predict(
     if as_json:
         show.answer_json(rows)
     elif not out:
-        show.table(["input", "prediction", "confidence"], [_cells(row, inputs) for row in rows])
+        show.table(["input", "prediction", "confidence"], [_cells(row, inputs, predictor.task.say) for row in rows])
 
 
 def report(
@@ -80,10 +81,8 @@ def _check_ending(out: str | None) -> None:
         raise BadValue(f"--out {out} has no known ending. Use .csv, .jsonl or .parquet.")
 
 
-def _cells(row: dict[str, Any], inputs: list[str]) -> list[str]:
+def _cells(row: dict[str, Any], inputs: list[str], say: Callable[[Any], str]) -> list[str]:
     """The row of one prediction; a text stands for itself, a file for its name."""
     kind, _, number = row["id"].partition(":")
     name = inputs[int(number) - 1] if kind == "text" and number.isdigit() and int(number) <= len(inputs) else row["id"]
-    prediction = row["prediction"]
-    words = ", ".join(prediction) if isinstance(prediction, list | tuple) else str(prediction)
-    return [name, words or "none", f"{row['confidence']:.3f}"]
+    return [name, say(row["prediction"]), f"{row['confidence']:.3f}"]

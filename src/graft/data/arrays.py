@@ -19,12 +19,14 @@ from graft.data.pixels import to_images
 def array_samples(
     values: Any, labels: Any, name: str, classes: Sequence[str] | None = None, *, needs_label: bool = True
 ) -> tuple[list[Sample], list[str]]:
-    """One sample for each of `values`, and notes: texts, images, or paths or arrays of images.
+    """One sample for each of `values`, and notes: texts, images, paths or arrays of images, or lists of tokens.
 
-    `labels` (N,) of str or numbers; (N, C) of 0 and 1, or a list of lists, for several labels a sample; None for none.
-    `classes` gives names to numbers. Raises DataError.
+    `labels` (N,) of str or numbers; (N, C) of 0 and 1, or a list of lists, for several labels a sample; of tokens a list of tags
+    each; None for none. `classes` gives names to numbers. Raises DataError.
     """
     role, listed, notes = _values(values, name)
+    if role == "tokens":
+        return _tagged(listed, labels, name), notes
     found, said = ([None] * len(listed), []) if labels is None else _labels(labels, classes, name)
     if len(found) != len(listed):
         raise DataError(f"{name} holds {len(listed):,} samples but {len(found):,} labels. There must be as many.")
@@ -51,12 +53,36 @@ def _values(values: Any, name: str) -> tuple[str, Sequence[Any], list[str]]:
     if all(isinstance(v, str) for v in listed):
         paths = all(Path(v).suffix.lower() in SUFFIXES and len(v) < 4096 for v in listed) and Path(listed[0]).is_file()
         return ("image", [Path(v) for v in listed], []) if paths else ("text", listed, [])
+    if all(isinstance(v, list | tuple) and all(isinstance(token, str) for token in v) for v in listed):
+        return "tokens", listed, []
     if all(isinstance(v, Path | bytes | np.ndarray) for v in listed):
         return "image", listed, []
     if all(isinstance(v, Image.Image) for v in listed):
         return "image", [np.asarray(v.convert("RGBA" if v.has_transparency_data else "RGB")) for v in listed], []
     kinds = ", ".join(sorted({type(v).__name__ for v in listed}))
-    raise DataError(f"{name} holds values of type {kinds}. Give texts (str), or images as one array, arrays, paths or bytes.")
+    raise DataError(
+        f"{name} holds values of type {kinds}. Give texts (str), lists of tokens, or images as one array, arrays, paths or bytes."
+    )
+
+
+def _tagged(tokens: Sequence[Any], tags: Any, name: str) -> list[Sample]:
+    found = [None] * len(tokens) if tags is None else list(tags)
+    if len(found) != len(tokens):
+        raise DataError(f"{name} holds {len(tokens):,} lists of tokens but {len(found):,} of tags. There must be as many.")
+    bad = [
+        f"{name}:{i}" for i, (own, of) in enumerate(zip(tokens, found, strict=True)) if tags is not None and not _fits(own, of)
+    ]
+    if bad:
+        more = f" and {len(bad) - 10:,} more" if len(bad) > 10 else ""
+        raise DataError(f"{len(bad):,} lists of tags are not as long as their tokens: {', '.join(bad[:10])}{more}.")
+    return [
+        Sample(f"{name}:{i}", {"tokens": tuple(own), "tags": None if of is None else tuple(map(str, of))})
+        for i, (own, of) in enumerate(zip(tokens, found, strict=True))
+    ]
+
+
+def _fits(tokens: Sequence[str], tags: Any) -> bool:
+    return isinstance(tags, list | tuple | np.ndarray) and len(tags) == len(tokens)
 
 
 def _labels(labels: Any, classes: Sequence[str] | None, name: str) -> tuple[list[Any], list[str]]:

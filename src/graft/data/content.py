@@ -10,16 +10,30 @@ from PIL import Image
 
 from graft.base.records import Sample
 
+FEWEST_TOKENS = 5
+"""Shorter sentences of tagged tokens come back by chance, as do datelines and scores: they are not taken for copies."""
+
 
 def content_key(sample: Sample) -> str:
     """Equal for samples with the same text but for case and blanks, or the same bytes of an image file or array.
 
-    A file that cannot be read is equal to itself only.
+    A file that cannot be read is equal to itself only. Of questions, both question and context count. Tokens are compared
+    as they are, since capitals tell names.
     """
-    image = sample.roles.get("image")
+    roles = sample.roles
+    image = roles.get("image")
+    if image is None and "tokens" in roles:
+        return "tokens " + "\0".join(roles["tokens"])
+    if image is None and "question" in roles:
+        return f"question {normalised(roles['question'])}\0{normalised(roles['context'])}"
     if image is None:
-        return "text " + normalised(sample.roles.get("text", ""))
+        return "text " + normalised(roles.get("text", ""))
     return "image " + (hashlib.sha256(pixels).hexdigest() if (pixels := _bytes(image)) is not None else f"of {sample.id}")
+
+
+def may_recur(sample: Sample) -> bool:
+    """Whether its like may come back by chance, so that equal ones are no copies."""
+    return "tokens" in sample.roles and len(sample.roles["tokens"]) < FEWEST_TOKENS
 
 
 def normalised(text: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from graft.base.records import Sample
+from graft.data.tags import names_of
 
 
 @dataclass(frozen=True)
@@ -24,19 +25,20 @@ class Data:
 
     @property
     def roles(self) -> frozenset[str]:
-        """The roles that every sample has a value for, or that are `label`."""
+        """The roles that every sample has, be it with None for a target that is not known."""
         samples = [s for split in self.splits.values() for s in split]
         common = set.intersection(*(set(s.roles) for s in samples)) if samples else set()
         return frozenset(common)
 
     @property
     def classes(self) -> list[str]:
-        """All labels that occur, in natural order: '2' before '10'."""
+        """All labels that occur, or types of entities, or plain tags, in natural order: '2' before '10'; of answers none."""
         found: set[str] = set()
         for split in self.splits.values():
             for sample in split:
-                label = sample.roles.get("label")
+                label = sample.roles.get("label", sample.roles.get("tags"))
                 found.update(label if isinstance(label, tuple) else () if label is None else (label,))
+        found = names_of(found) if any("tags" in split[0].roles for split in self.splits.values() if split) else found
         return sorted(found, key=lambda c: (not c.isdigit(), int(c) if c.isdigit() else 0, c))
 
     def with_splits(self, splits: dict[str, list[Sample]], *notes: str) -> Data:
@@ -55,13 +57,13 @@ class Data:
         return digest.hexdigest()[:16]
 
 
-def contents(samples: Sequence[Sample], role: str) -> str:
-    """A hash of what the samples hold in one role, in their order; of a file, its path, size and time of change."""
+def contents(samples: Sequence[Sample], roles: Sequence[str]) -> str:
+    """A hash of what the samples hold in these roles, in their order; of a file, its path, size and time of change."""
     digest = hashlib.sha256()
     for sample in samples:
-        value = sample.roles[role]
-        found = value.stat() if isinstance(value, Path) else None
-        digest.update(f"\0{value}:{found.st_size}:{found.st_mtime_ns}".encode() if found else b"\0" + _bytes(value))
+        for value in (sample.roles.get(role) for role in roles):
+            found = value.stat() if isinstance(value, Path) else None
+            digest.update(f"\0{value}:{found.st_size}:{found.st_mtime_ns}".encode() if found else b"\0" + _bytes(value))
     return digest.hexdigest()
 
 

@@ -58,13 +58,13 @@ def write_delimited(data: Data, path: Path, suffix: str, delimiter: str, quoting
             writer = csv.writer(file, delimiter=delimiter, quoting=quoting, quotechar=None if quoting == csv.QUOTE_NONE else '"')
             writer.writerow(["text", "label"])
             for sample in samples:
-                label = sample.roles["label"]
-                writer.writerow([_writable(sample.roles), "|".join(label) if isinstance(label, tuple) else label])
+                text, label = _writable(sample.roles), sample.roles["label"]
+                writer.writerow([text, "|".join(label) if isinstance(label, tuple) else label])
 
 
 def _writable(roles: dict[str, Any]) -> str:
-    if "text" not in roles:
-        raise DataError("A delimited table is written of texts only; write images as an image folder or as Parquet.")
+    if "text" not in roles or "label" not in roles:
+        raise DataError("A delimited table is written of texts and labels only; write other samples as Parquet or JSON lines.")
     return roles["text"]
 
 

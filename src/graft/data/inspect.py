@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal
+from typing import Any
 
 from graft.base.env import cores
 from graft.base.errors import DataError
 from graft.base.records import Sample
-from graft.data.content import content_key
+from graft.data.content import content_key, may_recur
 from graft.data.data import Data
+from graft.data.finding import Finding, listed, number, verb
 from graft.data.fingerprints import Fingerprint, fingerprint, near_images, near_texts
+from graft.data.inspect_language import answer_findings, difference, lengths, tag_counts, tag_findings
+from graft.data.roles import target, target_role, text_of
 
 IMBALANCE = 10
 """The ratio of the largest to the smallest class above which it is reported."""
 SMALL_SIDE = 112
 """Pictures whose short side has fewer pixels are called small: half of what most networks for photographs take."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing found: `error` stops training, `warning` is for a person to act on, `info` is good to know."""
-
-    kind: str
-    severity: Literal["info", "warning", "error"]
-    message: str
-    samples: tuple[str, ...] = ()
-    """The ids of the samples it is about."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +43,12 @@ def inspect(data: Data) -> list[Finding]:
     seen = _look(data)
     findings = [
         *_unreadable(seen),
-        *_counts(data),
-        *_classes(data),
+        *_targets(data),
         *_sizes(seen),
         *_texts(data),
         *_duplicates(seen),
         *_leaks(seen),
+        *_shared(data),
         *_conflicts(seen),
         *(Finding("note", "info", note) for note in data.notes),
     ]
@@ -66,8 +58,10 @@ def inspect(data: Data) -> list[Finding]:
 
 def summary(data: Data) -> dict[str, Any]:
     """Path, format, classes, notes, and the samples of each split, in all and by class, as JSON."""
+    tagged = _role(data) == "tags"
+    counts = tag_counts(data) if tagged else {split: _per_class(samples) for split, samples in data.splits.items()}
     splits = {
-        split: {"samples": len(samples), "classes": {c: n for c in data.classes if (n := _per_class(samples)[c])}}
+        split: {"samples": len(samples), "classes": {c: n for c in data.classes if (n := counts[split][c])}}
         for split, samples in data.splits.items()
     }
     return {
@@ -102,7 +96,19 @@ def _unreadable(seen: list[_Seen]) -> list[Finding]:
     if not bad:
         return []
     first = " ".join(s.problem or "" for s in bad[:3]) + (f" And {len(bad) - 3:,} more." if len(bad) > 3 else "")
-    return [Finding("unreadable", "error", f"{_n(bad, 'image')} cannot be read. {first}", _ids(bad))]
+    return [Finding("unreadable", "error", f"{number(bad, 'image')} cannot be read. {first}", _ids(bad))]
+
+
+def _role(data: Data) -> str:
+    return target_role(s for samples in data.splits.values() for s in samples)
+
+
+def _targets(data: Data) -> list[Finding]:
+    """How many samples there are of what, and what is rare or missing."""
+    role = _role(data)
+    if role == "tags":
+        return tag_findings(data)
+    return answer_findings(data) if role == "answers" else [*_counts(data), *_classes(data)]
 
 
 def _counts(data: Data) -> list[Finding]:
@@ -113,8 +119,8 @@ def _counts(data: Data) -> list[Finding]:
     for split, samples in data.splits.items():
         counts = _per_class(samples)
         if counts and split != "unlabeled":
-            listed = ", ".join(f"{c} {n:,}" for c, n in counts.most_common(12)) + (", ..." if len(counts) > 12 else "")
-            found.append(Finding("classes", "info", f"{split}: {listed}."))
+            shown = ", ".join(f"{c} {n:,}" for c, n in counts.most_common(12)) + (", ..." if len(counts) > 12 else "")
+            found.append(Finding("classes", "info", f"{split}: {shown}."))
     return found
 
 
@@ -130,20 +136,20 @@ def _classes(data: Data) -> list[Finding]:
     if single:
         ids = tuple(s.id for s in training if set(_labels(s)) & set(single))
         found.append(
-            Finding("single-example", "warning", f"{_n(single, 'class')} with one training sample: {_listed(single)}.", ids)
+            Finding("single-example", "warning", f"{number(single, 'class')} with one training sample: {listed(single)}.", ids)
         )
     for split in ("train", "val", "test"):
         missing = [c for c in data.classes if split in data.splits and not _per_class(data.splits[split])[c]]
         if missing:
             found.append(
-                Finding("missing-class", "warning", f"{_n(missing, 'class')} without a sample in {split}: {_listed(missing)}.")
+                Finding("missing-class", "warning", f"{number(missing, 'class')} without a sample in {split}: {listed(missing)}.")
             )
     spellings: dict[str, list[str]] = defaultdict(list)
     for c in data.classes:
         spellings[c.casefold()].append(c)
     for alike in (names for names in spellings.values() if len(names) > 1):
         found.append(
-            Finding("alike-classes", "warning", f"Class names that differ in case only: {_listed(alike)}. Are they one class?")
+            Finding("alike-classes", "warning", f"Class names that differ in case only: {listed(alike)}. Are they one class?")
         )
     return found
 
@@ -164,41 +170,46 @@ def _sizes(seen: list[_Seen]) -> list[Finding]:
 
 
 def _texts(data: Data) -> list[Finding]:
-    texts = [(s.id, s.roles["text"]) for samples in data.splits.values() for s in samples if "text" in s.roles]
-    if not texts:
-        return []
-    words = sorted(len(text.split()) for _, text in texts)
-    p95 = words[min(len(words) - 1, int(0.95 * len(words)))]
-    lengths = f"Texts: {words[0]:,} to {words[-1]:,} words, median {statistics.median(words):g}, 95 % have at most {p95:,}."
-    empty = tuple(name for name, text in texts if not text.strip())
-    found = [Finding("lengths", "info", lengths)]
-    return found + (
-        [Finding("empty", "warning", f"{_n(empty, 'text')} without a word: {_listed(empty)}.", empty)] if empty else []
-    )
+    samples = [s for part in data.splits.values() for s in part]
+    found = []
+    for role, what in (("context", "Contexts"), ("question", "Questions"), ("text", "Texts")):
+        texts = [(s.id, s.roles[role]) for s in samples if role in s.roles and "tokens" not in s.roles]
+        if texts:
+            found.append(lengths(what, "words", [len(text.split()) for _, text in texts]))
+            found += _empty(role, [name for name, text in texts if not text.strip()])
+    tokens = [(s.id, s.roles["tokens"]) for s in samples if "tokens" in s.roles]
+    if tokens:
+        found.append(lengths("Samples", "tokens", [len(of) for _, of in tokens]))
+        found += _empty("sample", [name for name, of in tokens if not of])
+    return found
+
+
+def _empty(noun: str, ids: list[str]) -> list[Finding]:
+    return [Finding("empty", "warning", f"{number(ids, noun)} without a word: {listed(ids)}.", tuple(ids))] if ids else []
 
 
 def _duplicates(seen: list[_Seen]) -> list[Finding]:
     found = []
-    for split, members in _by(seen, lambda s: s.split).items():
+    for split, members in _by((s for s in seen if not may_recur(s.sample)), lambda s: s.split).items():
         repeats = [s for same in _by(members, lambda s: s.key).values() for s in same[1:]]
         if repeats:
             share = len(repeats) / len(members)
             of = f"{len(repeats):,} of {len(members):,} samples in {split} ({share:.1%})"
-            words = f"{of} repeat another one there: {_listed(_ids(repeats))}."
+            words = f"{of} repeat another one there: {listed(_ids(repeats))}."
             found.append(Finding("duplicates", "warning", words, _ids(repeats)))
     return found
 
 
 def _leaks(seen: list[_Seen]) -> list[Finding]:
     found = []
-    members = _by(seen, lambda s: s.split)
+    members = _by((s for s in seen if not may_recur(s.sample)), lambda s: s.split)
     for one, other in combinations([split for split in ("train", "val", "test") if split in members], 2):
         known = {s.key: s for s in reversed(members[one])}
         same = [(known[s.key], s) for s in members[other] if s.key in known]
-        found += _leak("leak", f"of {other} {_verb(same)} in {one} too", same, one, other)
+        found += _leak("leak", f"of {other} {verb(same)} in {one} too", same, one, other)
         exact = {s.sample.id for _, s in same}
         near = _near(members[one], [s for s in members[other] if s.sample.id not in exact])
-        found += _leak("near-leak", f"of {other} {_verb(near)} nearly the same as one of {one}", near, one, other)
+        found += _leak("near-leak", f"of {other} {verb(near)} nearly the same as one of {one}", near, one, other)
     return found
 
 
@@ -208,27 +219,63 @@ def _near(ones: list[_Seen], others: list[_Seen]) -> list[tuple[_Seen, _Seen]]:
         ones, others = ([s for s in side if s.print] for side in (ones, others))
         pairs = near_images([s.print for s in ones if s.print], [s.print for s in others if s.print])
     else:
-        pairs = near_texts(*([s.sample.roles.get("text", "") for s in side] for side in (ones, others)))
+        if any("context" in s.sample.roles for s in ones):
+            ones, others = _new_contexts(ones, set()), _new_contexts(others, {s.sample.roles["context"] for s in ones})
+        pairs = near_texts(*([s.sample.roles.get("context", text_of(s.sample)) for s in side] for side in (ones, others)))
     return [(ones[a], others[b]) for a, b in pairs]
+
+
+def _new_contexts(seen: list[_Seen], known: set[str]) -> list[_Seen]:
+    """One sample of each context that is not known: a context comes back with every question that is asked of it."""
+    first = {s.sample.roles["context"]: s for s in reversed(seen)}
+    return [s for context, s in first.items() if context not in known]
+
+
+def _shared(data: Data) -> list[Finding]:
+    """Groups, or contexts of questions, of which two splits have samples."""
+    found = []
+    role = next((r for r in ("group", "context") if any(r in s.roles for part in data.splits.values() for s in part)), None)
+    members = {split: _by(part, lambda s: s.roles.get(role)) for split, part in data.splits.items()}
+    for one, other in combinations([split for split in ("train", "val", "test") if split in members and role], 2):
+        same = [value for value in members[other] if value is not None and value in members[one]]
+        if same:
+            ids = tuple(s.id for value in same for s in (*members[one][value], *members[other][value]))
+            count = sum(len(members[other][value]) for value in same)
+            shown = f": {listed(map(repr, same))}" if role == "group" else ""
+            words = f"{number(same, role or '')} of {other} {verb(same)} in {one} too, with {count:,} samples there{shown}."
+            advice = f"Scores on {other} may be too good for it; keep each {role} in one split."
+            found.append(Finding(f"shared-{role}", "warning", f"{words} {advice}", ids))
+    return found
 
 
 def _leak(kind: str, words: str, pairs: list[tuple[_Seen, _Seen]], one: str, other: str) -> list[Finding]:
     if not pairs:
         return []
-    listed = _listed(f"{b.sample.id} = {a.sample.id}" for a, b in pairs)
+    shown = listed(f"{b.sample.id} = {a.sample.id}" for a, b in pairs)
     advice = f"Scores on {other} may be too good for it; remove them from {one}."
     ids = tuple(s.sample.id for pair in pairs for s in pair)
-    return [Finding(kind, "warning", f"{_n(pairs, 'sample')} {words}: {listed}. {advice}", ids)]
+    return [Finding(kind, "warning", f"{number(pairs, 'sample')} {words}: {shown}. {advice}", ids)]
 
 
 def _conflicts(seen: list[_Seen]) -> list[Finding]:
-    same = [group for group in _by((s for s in seen if s.split != "unlabeled"), lambda s: s.key).values() if len(group) > 1]
-    torn = [group for group in same if len({str(s.sample.roles.get("label")) for s in group}) > 1]
+    told = (s for s in seen if s.split != "unlabeled")
+    same = [group for group in _by(told, lambda s: s.key).values() if len(group) > 1]
+    torn = [group for group in same if len({str(target(s.sample)) for s in group}) > 1]
     if not torn:
         return []
-    listed = _listed(" / ".join(f"{s.sample.id} is {'|'.join(_labels(s.sample))!r}" for s in group) for group in torn)
-    words = f"Equal samples have different labels, in {_n(torn, 'case')}: {listed}."
+    role = target_role(s.sample for s in torn[0])
+    shown = listed(_conflict(group, role) for group in torn)
+    words = f"Equal samples have different {'labels' if role == 'label' else role}, in {number(torn, 'case')}: {shown}."
     return [Finding("conflicting-labels", "warning", words, tuple(s.sample.id for group in torn for s in group))]
+
+
+def _conflict(group: list[_Seen], role: str) -> str:
+    if role == "label":
+        return " / ".join(f"{s.sample.id} is {'|'.join(_labels(s.sample))!r}" for s in group)
+    first = group[0].sample
+    other = next(s.sample for s in group if target(s.sample) != target(first))
+    one, another = difference(first, other, role)
+    return f"{first.id} is {one} / {other.id} is {another}"
 
 
 def _labels(sample: Sample) -> tuple[str, ...]:
@@ -249,16 +296,3 @@ def _by(items: Iterable[Any], key: Any) -> dict[Any, list[Any]]:
 
 def _ids(seen: Iterable[_Seen]) -> tuple[str, ...]:
     return tuple(s.sample.id for s in seen)
-
-
-def _listed(items: Iterable[str], most: int = 5) -> str:
-    items = list(items)
-    return ", ".join(items[:most]) + (f" and {len(items) - most:,} more" if len(items) > most else "")
-
-
-def _verb(items: Sized) -> str:
-    return "is" if len(items) == 1 else "are"
-
-
-def _n(items: Sized, noun: str) -> str:
-    return f"{len(items):,} {noun if len(items) == 1 else noun + ('es' if noun.endswith('s') else 's')}"

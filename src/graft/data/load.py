@@ -31,9 +31,9 @@ def load_data(
 ) -> Data:
     """The user's data with the splits `train`, `val` and `test`, ready to train on.
 
-    `source` is a path, `Data`, a data frame, (values, labels), or a dict of frames or such pairs by split. `val` and
-    `test` are the shares that are cut, stratified, where the data come without that split; `fraction` or `shots` (so
-    many samples a class) then reduce `train`. Raises DataError, BadValue.
+    `source` is a path, `Data`, a data frame, a list of dicts, (values, labels), or a dict of these by split. `val` and
+    `test` are the shares that are cut, stratified by the label, where the data come without that split; `fraction` or
+    `shots` (so many samples a class, where there are classes) then reduce `train`. Raises DataError, BadValue.
     """
     if isinstance(source, str | os.PathLike):
         raw = read(source, format=format, columns=columns, header=header, delimiter=delimiter, label_separator=label_separator)

@@ -11,13 +11,15 @@ from graft.data.data import Data
 from graft.data.format import ReadOptions, splits_of
 from graft.data.tables import Table, to_data
 
-_FORMS = "a path, Data, a pandas DataFrame, (values, labels), or a dict of these by split"
+_FORMS = "a path, Data, a pandas DataFrame, a list of dicts, (values, labels), or a dict of these by split"
 
 
 def from_memory(source: Any, options: ReadOptions | None = None) -> Data:
-    """`Data` from `Data`, a pandas DataFrame, a pair (values, labels), or a dict of frames or pairs by split.
+    """`Data` from `Data`, a pandas DataFrame, a list of dicts, a pair (values, labels), or a dict of these by split.
 
-    With `options.labels` False also from bare values: a list of texts or paths, or an array of images. Raises DataError.
+    Dicts are rows of a table: {"tokens": [...], "tags": [...]}, {"question": ..., "context": ..., "answers": [...]}. Lists of
+    tokens with lists of tags are a pair too. With `options.labels` False also from bare values: a list of texts or paths, or
+    an array of images. Raises DataError.
     """
     options = options or ReadOptions()
     if isinstance(source, Data):
@@ -26,6 +28,8 @@ def from_memory(source: Any, options: ReadOptions | None = None) -> Data:
         return _by_split(source, options)
     if _is_frame(source):
         return from_frame(source, options)
+    if _are_rows(source):
+        return replace(to_data({"all": [_table_of_rows(source, "rows")]}, options), format="rows")
     if isinstance(source, tuple) and len(source) == 2:
         return from_arrays(*source)
     if not options.labels and hasattr(source, "__len__") and not isinstance(source, str):
@@ -53,6 +57,9 @@ def _by_split(source: dict[str, Any], options: ReadOptions) -> Data:
     if all(_is_frame(part) for part in source.values()):
         tables = {meaning[name]: [_table(frame, name)] for name, frame in source.items()}
         return replace(to_data(tables, options), format="frame")
+    if all(_are_rows(part) for part in source.values()):
+        tables = {meaning[name]: [_table_of_rows(rows, name)] for name, rows in source.items()}
+        return replace(to_data(tables, options), format="rows")
     splits, notes = {}, []
     for name, part in source.items():
         if not isinstance(part, tuple) or len(part) != 2:
@@ -67,6 +74,15 @@ def _by_split(source: dict[str, Any], options: ReadOptions) -> Data:
 
 def _is_frame(value: Any) -> bool:
     return hasattr(value, "columns") and hasattr(value, "iloc")
+
+
+def _are_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
+def _table_of_rows(rows: list[dict[str, Any]], name: str) -> Table:
+    names = list(dict.fromkeys(str(key) for row in rows for key in row))
+    return Table(name, {key: [row.get(key) for row in rows] for key in names}, range(len(rows)))
 
 
 def _table(frame: Any, name: str) -> Table:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from graft.base.errors import BadValue, DataError
 from graft.base.records import Sample
-from graft.data.content import content_key
+from graft.data.content import content_key, may_recur
 from graft.data.data import Data
+from graft.data.roles import target_role
 
 
 def make_splits(data: Data, *, seed: int = 0, val: float = 0.15, test: float = 0.2) -> Data:
     """`data` with the splits `train`, `val` and `test`; notes say what was cut from what.
 
     Where nothing is held out, `test` (a share of all) and then `val` (a share of the rest) are cut. Where one split is
-    held out, it is the test split whatever its name, and `val` is cut from `train`. A share of 0 cuts nothing. Equal
-    samples, see `content_key`, stay in one split. Raises DataError where there is nothing to train on or one class only.
+    held out, it is the test split whatever its name, and `val` is cut from `train`. A share of 0 cuts nothing. Cuts are
+    stratified by the label where that is the target, else at random. Equal samples, see `content_key`, stay in one split,
+    and so do those of one `group`. Raises DataError where there is nothing to train on or one class only.
     """
     for name, share in (("val", val), ("test", test)):
         if not 0 <= share < 1:
@@ -47,8 +49,9 @@ def make_splits(data: Data, *, seed: int = 0, val: float = 0.15, test: float = 0
 def subsample(data: Data, *, fraction: float = 1.0, shots: int | None = None, seed: int = 0) -> Data:
     """`data` with a smaller `train`: a `fraction` of every class, at least one sample, or `shots` samples a class.
 
-    For one seed a smaller choice is part of every larger one. `test` stays as it is, and so does `val` under `fraction`;
-    under `shots`, `val` is cut to the size of `train`, since who has few samples has no large validation split.
+    Where the target is not a label, a fraction is of all samples, and shots are a BadValue. For one seed a smaller
+    choice is part of every larger one. `test` stays as it is, and so does `val` under `fraction`; under `shots`, `val` is
+    cut to the size of `train`, since who has few samples has no large validation split.
     """
     if not 0 < fraction <= 1:
         raise BadValue(f"The fraction must be more than 0 and at most 1. Got {fraction!r} instead.")
@@ -59,6 +62,11 @@ def subsample(data: Data, *, fraction: float = 1.0, shots: int | None = None, se
     if shots is None and fraction == 1:
         return data
     train, val = data.splits["train"], data.splits.get("val", [])
+    if shots is not None and (role := target_role(train)) != "label":
+        raise BadValue(
+            f"shots counts samples a class, and what is predicted here are {role}, not labels. Ask for a fraction of the "
+            f"{len(train):,} training samples instead: fraction={min(max(shots / len(train), 0.001), 1):.2g}."
+        )
     ask = (lambda n: min(n, shots)) if shots is not None else (lambda n: max(1, round(n * fraction)))
     kept = _first_of_each_class(train, ask, np.random.default_rng([seed, 3]))
     notes = [f"Of {len(train):,} training samples {len(kept):,} are used ({f'{shots} a class' if shots else f'{fraction:.0%}'})."]
@@ -79,13 +87,27 @@ def _check(found: dict[str, list[Sample]], data: Data) -> None:
             f"{data.path or 'The data'} hold no training split, only {', '.join(found) or 'nothing'}. Add one named train."
         )
     labeled = [s for split, samples in found.items() if split != "unlabeled" for s in samples]
-    bare = [s.id for s in labeled if s.roles.get("label") is None]
+    role = target_role(labeled)
+    bare = [s.id for s in labeled if s.roles.get(role) is None]
     if bare:
-        raise DataError(f"{len(bare):,} samples outside the split unlabeled have no label: {', '.join(bare[:10])}.")
+        raise DataError(f"{len(bare):,} samples outside the split unlabeled have no {role}: {', '.join(bare[:10])}.")
+    if role != "label":
+        _check_targets(labeled, role, data)
+        return
     classes, several = data.classes, any(isinstance(s.roles["label"], tuple) for s in labeled)
     if len(classes) < (1 if several else 2):
         only = f"only one class, {classes[0]!r}" if classes else "no class"
         raise DataError(f"{data.path or 'The data'} have {only}. At least two are needed: add samples of another class.")
+
+
+def _check_targets(labeled: list[Sample], role: str, data: Data) -> None:
+    """Raises DataError where nothing is tagged, or nothing answered."""
+    found = any(sample.roles[role] for sample in labeled)
+    if role == "tags":
+        found = any(tag != "O" for sample in labeled for tag in sample.roles["tags"])
+    if not found:
+        what = "every tag is O" if role == "tags" else "no question has an answer"
+        raise DataError(f"{data.path or 'The data'} cannot be learnt from: {what}. Is it the right column? Choose: --columns.")
 
 
 def _cut(
@@ -93,7 +115,7 @@ def _cut(
 ) -> tuple[list[Sample], list[Sample], list[str]]:
     """What is left, what was cut off, both ordered by id, and notes. Classes of fewer than `least` samples stay whole."""
     ordered = sorted(samples, key=lambda s: s.id)
-    groups = _groups(ordered)
+    groups, said = _groups(ordered, share, least)
     by_class: dict[str, list[list[int]]] = defaultdict(list)
     strata = _strata(ordered)
     for group in groups:
@@ -107,30 +129,71 @@ def _cut(
     rest = [s for i, s in enumerate(ordered) if i not in taken]
     off = [s for i, s in enumerate(ordered) if i in taken]
     if not off:
+        labeled = target_role(ordered) == "label"
+        of, which = (f" of {len(by_class):,} classes", "no class has") if labeled else ("", "there are not")
         raise DataError(
-            f"No {name} split can be cut from {len(ordered):,} samples of {len(by_class):,} classes: no class has {least} "
+            f"No {name} split can be cut from {len(ordered):,} samples{of}: {which} {least} "
             f"different ones. Add samples, or a {name} split of your own."
         )
     what = "of all samples" if name == "test" else "of the training samples"
-    notes = [
-        f"No {name} split was given: {len(off):,} samples ({len(off) / len(ordered):.0%} {what}) were cut for it, stratified."
-    ]
+    how = ", stratified" if target_role(ordered) == "label" else " at random"
+    notes = [f"No {name} split was given: {len(off):,} samples ({len(off) / len(ordered):.0%} {what}) were cut for it{how}."]
     notes += [f"Classes with too few samples for one in {name}, all left in train: {', '.join(sorted(few))}."] if few else []
-    if len(groups) < len(ordered):
-        notes.append(f"Samples that equal another one ({len(ordered) - len(groups):,}) were kept in one split.")
-    return rest, off, notes
+    return rest, off, notes + said
 
 
-def _groups(samples: list[Sample]) -> list[list[int]]:
-    """Indices of equal samples, together."""
-    found: dict[str, list[int]] = defaultdict(list)
-    for i, sample in enumerate(samples):
-        found[content_key(sample)].append(i)
+def _groups(samples: list[Sample], share: float, least: int) -> tuple[list[list[int]], list[str]]:
+    """Indices of the samples that must stay in one split, together, and notes.
+
+    Those of one group, those that are equal, and questions of one context; where too few groups or one that holds nearly all
+    leave nothing to cut, equal samples alone.
+    """
+    equal = [[content_key(s)] for s in samples]
+    related = [_relations(s) for s in samples]
+    if any(related):
+        telling = [[] if may_recur(s) else own for s, own in zip(samples, equal, strict=True)]
+        joined = _joined([own + more for own, more in zip(telling, related, strict=True)])
+        if len(joined) >= least and max(map(len, joined)) <= (1 - share) * len(samples):
+            named = len({s.roles["group"] for s in samples if s.roles.get("group") is not None})
+            by = f"{named:,} groups" if named else f"{len(joined):,} contexts"
+            return joined, [f"Samples of one of the {by} were kept in one split."] if len(joined) < len(samples) else []
+    found = _joined(equal)
+    copies = len(samples) - len(found)
+    notes = [f"Samples that equal another one ({copies:,}) were kept in one split."] if copies else []
+    if any(related):
+        notes.append("Samples of one group may be in several splits: the groups are too few or too large to stay whole.")
+    return found, notes
+
+
+def _relations(sample: Sample) -> list[str]:
+    """Keys of what a sample shares with others that are about the same: its group, the context of a question."""
+    return [f"{role} {value}" for role in ("group", "context") if (value := sample.roles.get(role)) is not None]
+
+
+def _joined(keys: list[list[str]]) -> list[list[int]]:
+    """The indices that share a key, directly or through others, together; in the order of their first ones."""
+    parent = list(range(len(keys)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = i = parent[parent[i]]
+        return i
+
+    first: dict[str, int] = {}
+    for i, own in enumerate(keys):
+        for key in own:
+            one, other = sorted((root(first.setdefault(key, i)), root(i)))
+            parent[other] = one
+    found: dict[int, list[int]] = defaultdict(list)
+    for i in range(len(keys)):
+        found[root(i)].append(i)
     return list(found.values())
 
 
-def _strata(samples: Iterable[Sample]) -> list[str]:
-    """What each sample is stratified by: its label, of several the rarest."""
+def _strata(samples: Sequence[Sample]) -> list[str]:
+    """What each sample is stratified by: its label, of several the rarest; where the target is not a label, nothing."""
+    if target_role(samples) != "label":
+        return [""] * len(samples)
     labels = [s.roles["label"] for s in samples]
     counts = Counter(c for label in labels for c in (label if isinstance(label, tuple) else (label,)))
     return [min(label, key=lambda c: (counts[c], c), default="") if isinstance(label, tuple) else label for label in labels]

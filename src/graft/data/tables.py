@@ -19,6 +19,8 @@ from graft.data.data import Data
 from graft.data.folders import is_about, is_hidden, left_out
 from graft.data.format import ReadOptions, file_splits, splits_of
 from graft.data.images import SUFFIXES
+from graft.data.language_columns import language_columns
+from graft.data.language_tables import language_samples
 
 MAX_LISTED = 10
 
@@ -56,6 +58,11 @@ def read_tables(path: Path, options: ReadOptions, suffixes: Sequence[str], read:
     `read(file, options) -> Table` reads one file. Raises DataError.
     """
     files = [path] if path.is_file() else sorted(p for p in path.iterdir() if _is_table(p, suffixes))
+    return read_files(path, files, options, read)
+
+
+def read_files(path: Path, files: list[Path], options: ReadOptions, read: Any) -> Data:
+    """The samples of these tables, which are `path` itself or lie in it."""
     named = file_splits(f.stem for f in files)
     if named is None and len(files) > 1:
         listed = ", ".join(f.name for f in files[:MAX_LISTED]) + (", ..." if len(files) > MAX_LISTED else "")
@@ -77,6 +84,11 @@ def to_data(tables: dict[str, list[Table]], options: ReadOptions, folder: Path |
     notes = list(dict.fromkeys(note for parts in tables.values() for t in parts for note in t.notes))
     labeled = {split: parts for split, parts in tables.items() if split != "unlabeled"} or tables
     first = labeled.get("train", next(iter(labeled.values())))[0]
+    if language := language_columns(first.columns, options, first.name):
+        parts = [table for split in labeled.values() for table in split]
+        called = next((t.class_names[c] for t in parts for c in language.columns.values() if c in t.class_names), None)
+        found, said = language_samples(tables, language, options, called or _class_list(folder))
+        return Data(found, notes=[*notes, *said])
     roles = guess_roles(first.columns, first.header, options, first.name)
     names = _class_names(labeled, roles, folder)
     base = _image_folder(first, roles, folder)
@@ -108,8 +120,15 @@ def check_rows(name: str, widths: Sequence[int], rows: Sequence[int], expected: 
 
 
 def table_rows(data: Data) -> dict[str, list[dict[str, Any]]]:
-    """Split -> rows with the columns `text` or `image` and `label`, for the formats that write tables."""
-    return {split: [dict(sample.roles) for sample in samples] for split, samples in data.splits.items()}
+    """Split -> rows with a column a role, for the formats that write tables; answers as Hugging Face's datasets have them."""
+    return {split: [_row(sample) for sample in samples] for split, samples in data.splits.items()}
+
+
+def _row(sample: Sample) -> dict[str, Any]:
+    answers = sample.roles.get("answers")
+    if answers is None:
+        return dict(sample.roles)
+    return {**sample.roles, "answers": {"text": [text for text, _ in answers], "answer_start": [start for _, start in answers]}}
 
 
 def _is_table(file: Path, suffixes: Sequence[str]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +45,15 @@ class Predictor:
         return list(self.task.classes)
 
     def predict(self, inputs: Any) -> list[dict[str, Any]]:
-        """A row an example: `id`, `prediction`, `confidence`, `probabilities` in the order of `classes`.
+        """A row an example: `id`, `prediction`, `confidence`, and what else the task's `decode` tells of it.
 
-        `inputs`: a text or a list of texts; an image, an array of images (N, H, W[, C]); a path or a list of paths of
-        files; a folder; a table (CSV, TSV, JSONL, Parquet); a data frame. Raises DataError for what cannot be read.
+        `inputs`: a text or a list of texts; a list of dicts of the task's roles, as `{"question": ..., "context": ...}`; an
+        image, an array of images (N, H, W[, C]); a path or a list of paths of files; a folder; a table (CSV, TSV, JSONL,
+        Parquet); a data frame. Raises DataError for what cannot be read.
         """
         samples = self._samples(inputs)
-        logits, _ = predict(self.network, self._feed([_unlabeled(s) for s in samples]), self._engine)
-        rows = self.task.decode(self.task.scores(logits))
+        scores, _ = predict(self.network, self._feed(samples), self._engine)
+        rows = self.task.decode(scores, samples)
         return [{"id": sample.id, **row} for sample, row in zip(samples, rows, strict=True)]
 
     def evaluate(self, data: Any) -> dict[str, dict[str, float]]:
@@ -66,7 +67,7 @@ class Predictor:
 
     def embed(self, inputs: Any) -> np.ndarray:
         """The features (N, D) that enter the head, in the order of the inputs; float32."""
-        feed = self._feed([_unlabeled(s) for s in self._samples(inputs)])
+        feed = self._feed(self._samples(inputs))
         rows, found = [], []
         with torch.inference_mode(), self._engine.autocast():
             for batch in feed.stream(feed.plan(None)):
@@ -82,15 +83,21 @@ class Predictor:
         return Path(shutil.copytree(self.folder, folder))
 
     def _feed(self, samples: Sequence[Sample]) -> Feed:
-        return Feed(samples, self.task, self.network.backbone.preprocess, self._engine.device)
+        return Feed.of(samples, self.task, self.network.backbone.preprocess, self._engine.device)
 
     def _samples(self, inputs: Any) -> list[Sample]:
+        """What is to be predicted, with nothing in it that says the answer."""
+        return [self.task.unlabeled(sample) for sample in self._read(inputs)]
+
+    def _read(self, inputs: Any) -> list[Sample]:
         role = self.network.backbone.preprocess.modality
         several = inputs if isinstance(inputs, list | tuple) else [inputs]
         if not several:
             raise DataError("There is nothing to predict: the list of inputs is empty.")
         if role == "text" and all(isinstance(one, str) for one in several) and not _is_file(several):
             return [Sample(f"text:{i}", {"text": text}) for i, text in enumerate(several, 1)]
+        if all(isinstance(one, Mapping) for one in several):
+            return [Sample(f"input:{i}", dict(one)) for i, one in enumerate(several, 1)]
         if role == "image" and all(_is_picture(one) for one in several):
             return [Sample(f"image:{i}", {"image": np.asarray(one)}) for i, one in enumerate(_pictures(several), 1)]
         if all(isinstance(one, str | Path) for one in several):
@@ -125,10 +132,6 @@ def _pictures(several: Sequence[Any]) -> list[Any]:
         many = array.ndim == 4 or (array.ndim == 3 and array.shape[-1] not in (1, 3, 4))
         found.extend(array if many else [array])
     return found
-
-
-def _unlabeled(sample: Sample) -> Sample:
-    return Sample(sample.id, {role: value for role, value in sample.roles.items() if role != "label"})
 
 
 def _tuples(settings: dict[str, Any]) -> dict[str, Any]:

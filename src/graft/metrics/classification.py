@@ -7,43 +7,20 @@ All values are fractions between 0 and 1; higher is better but for `ece` and `br
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from graft.metrics.metric import Metric, Weighted, divide, of_sums, ratio
+
 BINS = 15
-
-Weighted = Callable[[NDArray], NDArray]
-"""(R, N) how often each example counts in each of R resamples -> (R,) the metric on each."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A metric that is quick to recompute on resamples of the examples: `weigh` does what depends on the scores once."""
-
-    name: str
-    weigh: Callable[[NDArray, NDArray], Weighted]
-
-    def __call__(self, scores: NDArray, targets: NDArray) -> float:
-        return float(self.weigh(scores, targets)(np.ones((1, len(targets))))[0])
-
-
-def _of_sums(name: str, parts: Callable[[NDArray, NDArray], NDArray], value: Callable[[NDArray], NDArray]) -> Metric:
-    """The metric that is `value` (..., K) -> (...) of the sums over the examples of `parts` (N, K)."""
-
-    def weigh(scores: NDArray, targets: NDArray) -> Weighted:
-        terms = parts(scores, targets)
-        return lambda counts: value(counts @ terms)
-
-    return Metric(name, weigh)
 
 
 def per_class(scores: NDArray, targets: NDArray, classes: Sequence[str]) -> dict[str, dict[str, float | int]]:
     """Class -> `precision`, `recall`, `f1` (nan where undefined) and `support`, the number of its examples."""
     hits, predicted, actual = _counts(scores, targets).sum(axis=0).reshape(3, -1)
-    precision, recall, f1 = _divide(hits, predicted), _divide(hits, actual), _divide(2 * hits, predicted + actual)
+    precision, recall, f1 = divide(hits, predicted), divide(hits, actual), divide(2 * hits, predicted + actual)
     return {
         name: {"precision": float(precision[i]), "recall": float(recall[i]), "f1": float(f1[i]), "support": int(actual[i])}
         for i, name in enumerate(classes)
@@ -133,43 +110,33 @@ def _area(scores: NDArray, truth: NDArray) -> Weighted:
         positive = counts[:, truth]
         passed = np.pad(counts[:, negatives].cumsum(axis=1), ((0, 0), (1, 0)))
         won = (positive * (passed[:, below] + passed[:, not_above])).sum(axis=1) / 2
-        return _divide(won, positive.sum(axis=1) * passed[:, -1])
+        return divide(won, positive.sum(axis=1) * passed[:, -1])
 
     return area
-
-
-def _ratio(sums: NDArray) -> NDArray:
-    return _divide(sums[..., 0], sums[..., 1])
 
 
 def _f1_of(sums: NDArray) -> NDArray:
     """The mean over classes of the F1 of (..., 3C) counts, over those that are predicted or true at least once."""
     hits, predicted, actual = np.split(sums, 3, axis=-1)
-    return _mean(_divide(2 * hits, predicted + actual))
+    return _mean(divide(2 * hits, predicted + actual))
 
 
 def _calibration_error(sums: NDArray) -> NDArray:
-    return _divide(np.abs(sums[..., :BINS]).sum(axis=-1), sums[..., BINS:].sum(axis=-1))
-
-
-def _divide(a: NDArray, b: NDArray) -> NDArray:
-    """a / b, nan where b is 0."""
-    a, b = np.asarray(a, float), np.asarray(b, float)
-    return np.divide(a, b, out=np.full(np.broadcast(a, b).shape, np.nan), where=b != 0)
+    return divide(np.abs(sums[..., :BINS]).sum(axis=-1), sums[..., BINS:].sum(axis=-1))
 
 
 def _mean(values: NDArray) -> NDArray:
     """The mean over the last axis of what is not nan."""
-    return _divide(np.nansum(values, axis=-1), (~np.isnan(values)).sum(axis=-1))
+    return divide(np.nansum(values, axis=-1), (~np.isnan(values)).sum(axis=-1))
 
 
-accuracy = _of_sums("accuracy", _hits, _ratio)
+accuracy = of_sums("accuracy", _hits, ratio)
 """The share of examples that are right; of several labels, all of them."""
 
-macro_f1 = _of_sums("macro_f1", _counts, _f1_of)
+macro_f1 = of_sums("macro_f1", _counts, _f1_of)
 """The mean F1 over the classes that occur as a target or a prediction."""
 
-f1 = _of_sums("f1", _positive_counts, _f1_of)
+f1 = of_sums("f1", _positive_counts, _f1_of)
 """F1 of the second of two classes; multi-label: over all labels together (micro); nan for more than two classes."""
 
 auroc = Metric("auroc", _ranking)
@@ -177,10 +144,10 @@ auroc = Metric("auroc", _ranking)
 
 Classes without an example, or without a counter-example, are left out of the mean (Fawcett, 2006)."""
 
-ece = _of_sums("ece", _calibration, _calibration_error)
+ece = of_sums("ece", _calibration, _calibration_error, higher_is_better=False, is_fraction=False)
 """Expected calibration error over 15 equal bins of confidence (Guo et al., arXiv:1706.04599)."""
 
-brier = _of_sums("brier", _squared_errors, _ratio)
+brier = of_sums("brier", _squared_errors, ratio, higher_is_better=False, is_fraction=False)
 """Half the squared distance of the probabilities from the truth (Brier, 1950, halved to lie in [0, 1]); multi-label: the
 mean squared error of a label."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.metrics.classification import Metric
+from graft.metrics.metric import Metric
 
 BLOCK = 2_000_000
 """Counts held at once: resamples times examples."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from graft.reports import words
 from graft.reports.leaderboard import Board, Row
 from graft.reports.statistics import Interval
 from graft.reports.svg import MARKERS, Panel, Scale, Series, element, linear, logarithmic, marker
-from graft.reports.words import baseline_name, known, metric_name, percent, seconds, short
 
 COLOURS = 8
 UNEQUAL = 5
@@ -48,17 +49,18 @@ def swatch(series: Series) -> str:
 def interval_bar(score: Interval, series: Series, low: float, high: float, reference: float | None) -> str:
     """A row's interval on the axis from low to high that all rows share; a thin line stands at the reference.
 
-    A score below the axis is an arrow at its end.
+    A score beyond the axis is an arrow at its end.
     """
     scale = Scale(low, high, 8, 152)
     parts = []
     if reference is not None:
         parts.append(element("line", css="reference", x1=scale(reference), x2=scale(reference), y1=0.0, y2=22.0))
-    if score.value < low:
-        parts.append(element("path", css="arrow", d="M9 6L2 11L9 16", fill="none", stroke=series.colour))
+    if score.value < low or score.value > high:
+        end = "M9 6L2 11L9 16" if score.value < low else "M151 6L158 11L151 16"
+        parts.append(element("path", css="arrow", d=end, fill="none", stroke=series.colour))
     else:
-        if known(score.low) and known(score.high):
-            ends = {"x1": scale(max(low, score.low)), "x2": scale(score.high), "y1": 11.0, "y2": 11.0}
+        if words.known(score.low) and words.known(score.high):
+            ends = {"x1": scale(max(low, score.low)), "x2": scale(min(high, score.high)), "y1": 11.0, "y2": 11.0}
             parts.append(element("line", css="interval", stroke=series.colour, **ends))
         parts.append(marker(scale(score.value), 11, series, hollow=series is BASELINE))
     return element("svg", "".join(parts), css="bar", viewBox="0 0 160 22", aria_hidden="true")
@@ -68,9 +70,14 @@ def bounds(rows: Iterable[Row]) -> tuple[float, float]:
     """The range of the scores and their intervals; of the baselines only the best counts, so that a far one squeezes nothing."""
     scored = [row for row in rows if row.score]
     baselines = [row for row in scored if row.cell.is_baseline]
-    counted = [row for row in scored if not row.cell.is_baseline] + sorted(baselines, key=lambda row: -row.score.value)[:1]
-    values = [v for row in counted for v in (row.score.value, row.score.low, row.score.high) if known(v)]
+    counted = [row for row in scored if not row.cell.is_baseline] + sorted(baselines, key=lambda row: -row.quality)[:1]
+    values = [v for row in counted for v in (row.score.value, row.score.low, row.score.high) if math.isfinite(v)]
     return (min(values), max(values)) if values else (0.0, 1.0)
+
+
+def within(row: Row, low: float, high: float) -> bool:
+    """Whether the row's score is on an axis from low to high, not at its worse end and beyond."""
+    return row.quality >= min(row.sign * low, row.sign * high)
 
 
 def convergence(board: Board, rows: Sequence[Row], colours: dict[str, Series]) -> list[Figure]:
@@ -79,7 +86,7 @@ def convergence(board: Board, rows: Sequence[Row], colours: dict[str, Series]) -
     backbones = list(dict.fromkeys(row.cell.backbone for row in rows if not row.cell.is_baseline))
     for backbone in backbones:
         own = [row for row in rows if row.cell.backbone == backbone]
-        of = f", {short(backbone)}" if len(backbones) > 1 else ""
+        of = f", {words.short(backbone)}" if len(backbones) > 1 else ""
         for axis, heading, title in (
             ("epoch", f"By epoch{of}", "epochs"),
             ("train_seconds", f"By training time{of}", "seconds of training"),
@@ -94,7 +101,7 @@ def convergence(board: Board, rows: Sequence[Row], colours: dict[str, Series]) -
 
 def _curve(history: Sequence[dict], axis: str, metric: str) -> list[tuple[float, float]]:
     found = [(line[axis], (line.get("val") or {}).get(metric)) for line in history]
-    return [(x, 100 * y) for x, y in found if known(y)]
+    return [(x, y) for x, y in found if words.known(y) and math.isfinite(y)]
 
 
 def _curves(curves: Sequence[tuple[Row, list[tuple[float, float]]]], colours: dict[str, Series], title: str, metric: str) -> str:
@@ -107,48 +114,50 @@ def _curves(curves: Sequence[tuple[Row, list[tuple[float, float]]]], colours: di
     across, left, right = [x for x, _ in points], LEFT, WIDTH - RIGHT
     panel = Panel(
         logarithmic(across, left, right) if stretched else linear([0, *across], left, right, floor=0),
-        _percent_scale([y for _, y in points]),
+        _metric_scale(metric, [y for _, y in points]),
         f"{title} (logarithmic)" if stretched else title,
-        f"validation {metric_name(metric)} (%)",
+        f"validation {words.axis(metric)}",
         WIDTH,
         HEIGHT,
     )
     for row, curve in curves:
-        panel.line(curve, colours[row.cell.name])
+        panel.line([(x, words.scaled(metric, y)) for x, y in curve], colours[row.cell.name])
     for row, curve in curves:
         x, y = curve[-1]
-        panel.point(x, y, colours[row.cell.name], f"{row.cell.name}: {y:.1f} % after {x:.4g} {title}")
-    return panel.render(f"Validation {metric_name(metric)} against {title} for {_names(row for row, _ in curves)}")
+        said = f"{row.cell.name}: {words.measured(metric, y)} after {x:.4g} {title}"
+        panel.point(x, words.scaled(metric, y), colours[row.cell.name], said)
+    return panel.render(f"Validation {words.metric_name(metric)} against {title} for {_names(row for row, _ in curves)}")
 
 
 def quality_and_time(board: Board, rows: Sequence[Row], colours: dict[str, Series]) -> Figure | None:
     """Test metric against seconds of training, with intervals; the line joins what nothing else beats in both."""
-    timed = [row for row in rows if row.score is not None and known(row.cost.get("train_seconds"))]
+    timed = [row for row in rows if row.score is not None and words.known(row.cost.get("train_seconds"))]
     if len(timed) < 2 or all(row.cell.is_baseline for row in timed):
         return None
-    low, high = bounds(timed)
-    shown = [row for row in timed if row.score.value >= low]
+    metric, (low, high) = board.metric, bounds(timed)
+    shown = [row for row in timed if within(row, low, high)]
     times = {row.cell: max(row.cost["train_seconds"], 0.01) for row in shown}
     panel = Panel(
         logarithmic(times.values(), LEFT, WIDTH - 70),
-        _percent_scale([100 * low, 100 * high]),
+        _metric_scale(metric, [low, high]),
         "seconds of training (logarithmic)",
-        f"test {metric_name(board.metric)} (%)",
+        f"test {words.axis(metric)}",
         WIDTH,
         HEIGHT,
     )
-    front = pareto([(times[row.cell], row.score.value) for row in shown])
-    panel.line([(times[shown[i].cell], 100 * shown[i].score.value) for i in front], NONE, "front")
+    at = {row.cell: _scaled(metric, row.score) for row in shown}
+    front = pareto([(times[row.cell], row.quality) for row in shown])
+    panel.line([(times[shown[i].cell], at[shown[i].cell].value) for i in front], NONE, "front")
     for row in shown:
-        panel.interval(times[row.cell], 100 * row.score.low, 100 * row.score.high, _series(row, colours))
+        panel.interval(times[row.cell], at[row.cell].low, at[row.cell].high, _series(row, colours))
     for row in shown:
-        words = f"{_row_name(board, row)}: {percent(row.score.value)} % in {seconds(times[row.cell])}"
-        panel.point(times[row.cell], 100 * row.score.value, _series(row, colours), words, hollow=row.cell.is_baseline)
+        said = f"{_row_name(board, row)}: {words.measured(metric, row.score.value)} in {words.seconds(times[row.cell])}"
+        panel.point(times[row.cell], at[row.cell].value, _series(row, colours), said, hollow=row.cell.is_baseline)
     for row in [*(shown[i] for i in front), *(row for i, row in enumerate(shown) if i not in front)]:
-        score = row.score
-        panel.label(times[row.cell], 100 * score.value, _row_name(board, row), 100 * score.low, 100 * score.high)
+        score = at[row.cell]
+        panel.label(times[row.cell], score.value, _row_name(board, row), score.low, score.high)
     best = ", ".join(_row_name(board, shown[i]) for i in front)
-    return Figure("", panel.render(f"Test {metric_name(board.metric)} against training time. Not beaten in both: {best}"))
+    return Figure("", panel.render(f"Test {words.metric_name(metric)} against training time. Not beaten in both: {best}"))
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
@@ -162,21 +171,22 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
 
 def data_efficiency(board: Board, colours: dict[str, Series]) -> list[Figure]:
     """Test metric against the number of training examples, where the study has several sizes; panels by backbone."""
+    metric = board.metric
     examples = {row.cell.size: row.train_examples for row in board.rows if row.train_examples}
     if len(examples) < 2:
         return []
     scored = [row for row in board.rows if row.score is not None and row.cell.size in examples]
-    low = min(bounds(row for row in scored if row.cell.size == size)[0] for size in examples)
-    high = max(bounds(row for row in scored if row.cell.size == size)[1] for size in examples)
-    shown = [row for row in scored if row.score.value >= low]
+    ends = [bounds(row for row in scored if row.cell.size == size) for size in examples]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    shown = [row for row in scored if within(row, low, high)]
     backbones = list(dict.fromkeys(row.cell.backbone for row in shown if not row.cell.is_baseline))
     figures = []
     for backbone in backbones:
         panel = Panel(
             logarithmic(examples.values(), LEFT, WIDTH - RIGHT),
-            _percent_scale([100 * low, 100 * high]),
+            _metric_scale(metric, [low, high]),
             "training examples (logarithmic)",
-            f"test {metric_name(board.metric)} (%)",
+            f"test {words.axis(metric)}",
             WIDTH,
             HEIGHT,
         )
@@ -185,15 +195,17 @@ def data_efficiency(board: Board, colours: dict[str, Series]) -> list[Figure]:
         for i, name in enumerate(names):
             apart = 1.012 ** (i - (len(names) - 1) / 2)  # intervals at the same size would hide each other
             curve = sorted((row for row in own if row.cell.name == name), key=lambda r: examples[r.cell.size])
-            panel.line([(apart * examples[row.cell.size], 100 * row.score.value) for row in curve], _series(curve[0], colours))
-            for row in curve:
-                at, series = apart * examples[row.cell.size], _series(row, colours)
-                panel.interval(at, 100 * row.score.low, 100 * row.score.high, series)
-                words = f"{_row_name(board, row)}, {examples[row.cell.size]:,} examples: {percent(row.score.value)} %"
-                panel.point(at, 100 * row.score.value, series, words, hollow=row.cell.is_baseline)
-        heading = short(backbone) if len(backbones) > 1 else ""
+            line = [(apart * examples[row.cell.size], words.scaled(metric, row.score.value)) for row in curve]
+            panel.line(line, _series(curve[0], colours))
+            for row, (at, y) in zip(curve, line, strict=True):
+                score, series = _scaled(metric, row.score), _series(row, colours)
+                panel.interval(at, score.low, score.high, series)
+                reached = words.measured(metric, row.score.value)
+                said = f"{_row_name(board, row)}, {examples[row.cell.size]:,} examples: {reached}"
+                panel.point(at, y, series, said, hollow=row.cell.is_baseline)
+        heading = words.short(backbone) if len(backbones) > 1 else ""
         figures.append(
-            Figure(heading, panel.render(f"Test {metric_name(board.metric)} against training examples, {_names(own)}"))
+            Figure(heading, panel.render(f"Test {words.metric_name(metric)} against training examples, {_names(own)}"))
         )
     return figures
 
@@ -209,12 +221,19 @@ def heatmap(matrix: Sequence[Sequence[int]]) -> str:
                 colour = "var(--right)" if r == c else "var(--wrong)"
                 shade = f"{0.12 + 0.88 * value / total:.2f}"
                 cells.append(element("rect", x=str(c), y=str(r), width="1", height="1", fill=colour, opacity=shade))
-    words = f"Confusion matrix of {size} classes"
-    return element("svg", "".join(cells), css="heatmap", viewBox=f"0 0 {size} {size}", role="img", aria_label=words)
+    said = f"Confusion matrix of {size} classes"
+    return element("svg", "".join(cells), css="heatmap", viewBox=f"0 0 {size} {size}", role="img", aria_label=said)
 
 
-def _percent_scale(values: Sequence[float]) -> Scale:
-    return linear(values, HEIGHT - BOTTOM, TOP, floor=0, ceiling=100)
+def _metric_scale(metric: str, values: Sequence[float]) -> Scale:
+    """Per cent end at 0 and 100; other metrics have no end, but 0 where they are not negative."""
+    floor = 0 if min(values) >= 0 else -math.inf
+    shown = [words.scaled(metric, number) for number in values]
+    return linear(shown, HEIGHT - BOTTOM, TOP, floor=floor, ceiling=100 if words.is_fraction(metric) else math.inf)
+
+
+def _scaled(metric: str, score: Interval) -> Interval:
+    return Interval(*(words.scaled(metric, number) for number in (score.value, score.low, score.high)))
 
 
 def _series(row: Row, colours: dict[str, Series]) -> Series:
@@ -223,9 +242,9 @@ def _series(row: Row, colours: dict[str, Series]) -> Series:
 
 def _row_name(board: Board, row: Row) -> str:
     if row.cell.is_baseline:
-        return baseline_name(row.cell.name)
+        return words.baseline_name(row.cell.name)
     backbones = {r.cell.backbone for r in board.rows if not r.cell.is_baseline}
-    return f"{row.cell.name} · {short(row.cell.backbone)}" if len(backbones) > 1 else row.cell.name
+    return f"{row.cell.name} · {words.short(row.cell.backbone)}" if len(backbones) > 1 else row.cell.name
 
 
 def _names(rows: Iterable[Row]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from graft.base.errors import FolderError
-from graft.metrics.classification import METRICS
+from graft.metrics.find import known as known_metrics
 from graft.reports.read import Baseline, Predictions, Run, Study, read_predictions
 from graft.reports.statistics import Difference, Interval, Resampled, holm, resample
 from graft.reports.words import known
@@ -45,7 +46,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One row: the runs of a cell with what they came to, as means over the seeds; None where no run has finished."""
+    """One row: the runs of a cell with what they came to, as means over the seeds; None where no run has finished.
+
+    `sign` is 1 where a higher value of the metric is better, -1 where a lower one is.
+    """
 
     cell: Cell
     runs: list[Run]
@@ -59,6 +63,17 @@ class Row:
     cost: Mapping[str, float | None] | None = None
     frozen: bool | None = None
     train_examples: int | None = None
+    sign: int = 1
+
+    @property
+    def quality(self) -> float:
+        """The test metric, turned so that more is better."""
+        return self.sign * self.score.value
+
+    @property
+    def val_quality(self) -> float:
+        """The same of the validation metric; the least there is where that is not known."""
+        return self.sign * self.val if known(self.val) else -math.inf
 
     @property
     def unfinished(self) -> list[Run]:
@@ -93,8 +108,17 @@ class Board:
     choices: list[Choice]
     test_examples: int
 
+    @property
+    def sign(self) -> int:
+        return sign(self.metric)
+
     def at(self, size: Size) -> list[Row]:
         return [row for row in self.rows if row.cell.size == size]
+
+
+def sign(metric: str) -> int:
+    """1 where a higher value is better, -1 where a lower one is; a metric that is not known here is taken for the former."""
+    return 1 if metric not in known_metrics() or known_metrics()[metric].higher_is_better else -1
 
 
 def build(study: Study) -> Board:
@@ -155,6 +179,7 @@ def _row(cell: Cell, runs: list[Run], metric: str) -> Row:
         cost=_mean_cost(results),
         frozen=all(found["unchanged"] for found in frozen) if frozen else None,
         train_examples=round(_mean(result["data"]["counts"]["train"] for result in results)),
+        sign=sign(metric),
     )
 
 
@@ -166,6 +191,7 @@ def _baseline_row(cell: Cell, found: list[Baseline], metric: str) -> Row:
         score=_plain_interval([baseline.metrics[metric] for baseline in found]),
         others={name: _mean(b.metrics[name]["value"] for b in found) for name in found[0].metrics if name != metric},
         cost={"train_seconds": _mean(baseline.seconds for baseline in found)},
+        sign=sign(metric),
     )
 
 
@@ -189,7 +215,7 @@ def _mean(values: Iterable[float | None]) -> float | None:
 
 def _resample(study: Study, rows: Sequence[Row]) -> tuple[dict[Cell, Resampled], int]:
     """The resampled means of all cells whose predictions are there, and the number of test examples."""
-    if not study.finished or study.metric not in METRICS:
+    if not study.finished or study.metric not in known_metrics():
         return {}, 0
     classes = study.finished[0].result["data"]["classes"]
     files = {row.cell: [run.folder / "predictions.parquet" for run in row.runs if run.result] for row in rows}
@@ -219,14 +245,14 @@ def _same_examples(study: Study, found: Mapping[Cell, Sequence[Predictions]]) ->
 def _order(row: Row) -> tuple:
     """Larger training sizes first; finished techniques by validation, then baselines by test, then what has not finished."""
     kind = 2 if row.score is None else 1 if row.cell.is_baseline else 0
-    quality = 0 if row.score is None else row.score.value if row.cell.is_baseline else row.val or 0
+    quality = 0 if row.score is None else row.quality if row.cell.is_baseline else row.val_quality
     return -row.cell.size.fraction, kind, -quality, row.cell.name
 
 
 def _best(rows: Sequence[Row]) -> Row | None:
-    """The row with the highest validation metric; on a tie the lower validation loss, then the quicker training."""
+    """The row with the best validation metric; on a tie the lower validation loss, then the quicker training."""
     found = [row for row in rows if row.score is not None and row.val is not None]
-    return max(found, key=lambda row: (row.val, -(row.val_loss or 0), -(row.cost["train_seconds"] or 0)), default=None)
+    return max(found, key=lambda row: (row.val_quality, -(row.val_loss or 0), -(row.cost["train_seconds"] or 0)), default=None)
 
 
 def _compare(rows: Sequence[Row], size: Size, drawn: Mapping[Cell, Resampled]) -> tuple[dict[Cell, Row], Choice]:
@@ -234,7 +260,7 @@ def _compare(rows: Sequence[Row], size: Size, drawn: Mapping[Cell, Resampled]) -
     candidates = [row for row in rows if not row.cell.is_baseline and not row.cell.is_control]
     best = _best(candidates)
     baselines = [row for row in rows if row.cell.is_baseline and row.score is not None]
-    baseline = max(baselines, key=lambda row: row.score.value, default=None)
+    baseline = max(baselines, key=lambda row: row.quality, default=None)
     differences = {row.cell: _difference(row, control_of(row, rows), drawn) for row in candidates}
     to_baseline = _difference(best, baseline, drawn) if best else None
     *corrected, p_baseline = holm([d.p if d else float("nan") for d in [*differences.values(), to_baseline]])

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 from markupsafe import Markup, escape
 
-from graft.reports import figures, words
+from graft.reports import details, figures, words
 from graft.reports.leaderboard import Board, Row, Size
-from graft.reports.read import Run, read_mistakes
-from graft.reports.svg import Series
+from graft.reports.read import Run
+from graft.reports.statistics import Difference, Interval
+from graft.reports.svg import Series, number
 from graft.reports.verdict import Verdict
 
-NUMBERED_CLASSES = 14
-"""Up to so many classes the confusion matrix has numbers, above it is a picture."""
-SHOWN_CLASSES = 40
-CONFUSIONS = 10
+LETTERS = 10
+"""The longest name of a metric that stands over narrow columns."""
 SAMPLES = 8
+"""Examples of a finding that are shown."""
 SEVERITIES = {"error": "Error", "warning": "Warning", "info": "Note"}
 
 
 def page(board: Board, verdict: Verdict) -> dict[str, Any]:
     """The whole page as values for `report.html` and `report.md`."""
     colours = figures.palette(board)
-    study = board.study
+    study, metric = board.study, words.metric_name(board.metric)
     largest = board.choices[0].size if board.choices else None
     main_rows = board.at(largest) if largest else []
     best = _best(board, main_rows)
@@ -36,7 +35,11 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "facts": _facts(board),
         "verdict": verdict,
         "sentences": [_with_evidence(sentence) for sentence in verdict.sentences],
-        "metric": words.metric_name(board.metric),
+        "metric": metric,
+        "axis": words.axis(board.metric),
+        "column": metric if len(metric) <= LETTERS else "value",
+        "is_fraction": words.is_fraction(board.metric),
+        "higher_is_better": board.sign > 0,
         "compares": study.compares,
         "sizes": [_size(board, size, colours, verdict) for size in _sizes(board)],
         "backbones": len({row.cell.backbone for row in board.rows if not row.cell.is_baseline}) > 1,
@@ -46,9 +49,10 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "efficiency": _figures(figures.data_efficiency(board, colours)),
         "best": _best_name(board, best),
         "best_seeds": len(best.seeds) if best else 0,
-        "per_class": _per_class(best),
-        "confusion": _confusion(best),
-        "mistakes": _mistakes(best),
+        "per_class": details.per_class(best),
+        "confusion": details.confusion(best),
+        "mistakes": details.mistakes(best),
+        "samples": details.samples(best),
         "data": _data(board),
         "findings": [_finding(finding) for finding in study.findings],
         "phases": _phases(main_rows),
@@ -74,7 +78,8 @@ def _facts(board: Board) -> list[str]:
     facts = [str(study.about.get("task", ""))]
     if study.finished:
         data = study.finished[0].result["data"]
-        facts.append(words.plural(len(data["classes"]), "class").replace("classs", "classes"))
+        if data["classes"]:
+            facts.append(words.plural(len(data["classes"]), "class").replace("classs", "classes"))
         train = max(run.result["data"]["counts"]["train"] for run in study.finished)
         others = [f"{data['counts'][split]:,} {split}" for split in ("val", "test") if split in data["counts"]]
         facts.append(", ".join([f"{train:,} train", *others]) + " examples")
@@ -111,9 +116,8 @@ def _size(board: Board, size: Size, colours: dict[str, Series], verdict: Verdict
     """One leaderboard: its rows with the axis that their intervals share."""
     rows = board.at(size)
     choice = next(choice for choice in board.choices if choice.size == size)
-    low, high = figures.bounds(rows)
-    low, high = math.floor(100 * low) / 100, math.ceil(100 * high) / 100
-    high = max(high, low + 0.01)
+    low, high = _ends(board.metric, *figures.bounds(rows))
+    far = [row for row in rows if row.score and words.known(row.score.value) and not figures.within(row, low, high)]
     reference = choice.control.score.value if choice.control else None
     label = words.training_size(size.fraction, size.shots)
     names = list(dict.fromkeys(name for row in rows for name in row.others or {}))
@@ -121,18 +125,30 @@ def _size(board: Board, size: Size, colours: dict[str, Series], verdict: Verdict
     return {
         "label": label,
         "sentences": [_with_evidence(sentence) for sentence in said.sentences] if said else [],
-        "below": [f"{_name(row)} ({words.percent(row.score.value)} %)" for row in rows if row.score and row.score.value < low],
-        "low": words.percent(low, 0),
-        "high": words.percent(high, 0),
-        "rows": [_row(row, row is choice.best or row == choice.best, colours, low, high, reference) for row in rows],
+        "beyond": [f"{_name(row)} ({words.measured(board.metric, row.score.value)})" for row in far],
+        "low": number(words.scaled(board.metric, low)),
+        "high": number(words.scaled(board.metric, high)),
+        "rows": [_row(board.metric, row, row == choice.best, colours, low, high, reference) for row in rows],
         "others": [words.metric_name(name) for name in names],
         "other_rows": [
-            (_name(row), _of(row), [_fraction((row.others or {}).get(name), name) for name in names]) for row in rows if row.score
+            (_name(row), _of(row), [words.value(name, (row.others or {}).get(name)) for name in names])
+            for row in rows
+            if row.score
         ],
     }
 
 
-def _row(row: Row, best: bool, colours: dict[str, Series], low: float, high: float, reference: float | None) -> dict[str, Any]:
+def _ends(metric: str, low: float, high: float) -> tuple[float, float]:
+    """The axis that holds low to high and ends at whole per cent, or at round numbers of another unit."""
+    spread = (high - low) or abs(high) or 1.0
+    steps = 100.0 if words.is_fraction(metric) else 10.0 ** (1 - math.floor(math.log10(spread)))
+    low, high = math.floor(steps * low) / steps, math.ceil(steps * high) / steps
+    return low, max(high, low + 1 / steps)
+
+
+def _row(
+    metric: str, row: Row, best: bool, colours: dict[str, Series], low: float, high: float, reference: float | None
+) -> dict[str, Any]:
     series = figures.BASELINE if row.cell.is_baseline else colours[row.cell.name]
     shown = {
         "kind": "baseline" if row.cell.is_baseline else "control" if row.cell.is_control else "technique",
@@ -153,11 +169,11 @@ def _row(row: Row, best: bool, colours: dict[str, Series], low: float, high: flo
     cost, difference = row.cost or {}, row.to_control
     return shown | {
         "bar": Markup(figures.interval_bar(row.score, series, low, high, reference)),
-        "score": words.percent(row.score.value),
-        "interval": _range(row.score.low, row.score.high, words.percent),
-        "val": words.percent(row.val) if words.known(row.val) else "",
-        "difference": words.points(difference.value) if difference else "",
-        "difference_interval": _range(difference.low, difference.high, words.points) if difference else "",
+        "score": words.value(metric, row.score.value),
+        "interval": _range(metric, row.score, words.values),
+        "val": words.value(metric, row.val) if words.known(row.val) else "",
+        "difference": words.difference(metric, difference.value) if difference else "",
+        "difference_interval": _range(metric, difference, words.differences) if difference else "",
         "p": words.p(row.p_corrected).removeprefix("p ").removeprefix("= ") if difference else "",
         "train_seconds": words.seconds(cost.get("train_seconds")),
         "total_seconds": words.seconds(cost.get("total_seconds")) if "total_seconds" in cost else "",
@@ -182,96 +198,8 @@ def _message(run: Run) -> str:
     return f"{seed} {run.state}: {run.message}" if run.message else f"{seed}: {run.state}"
 
 
-def _range(low: float, high: float, write: Any) -> str:
-    return f"{write(low)} to {write(high)}" if words.known(low) and words.known(high) else ""
-
-
-def _fraction(value: float | None, name: str) -> str:
-    """Calibration error and Brier score as the field writes them, other metrics in per cent."""
-    if not words.known(value):
-        return words.UNKNOWN
-    return f"{value:.3f}" if name in ("ece", "brier") else words.percent(value)
-
-
-def _per_class(best: Row | None) -> dict[str, Any] | None:
-    """Means over the seeds; of many classes those with the lowest F1."""
-    found = [run.result["per_class"] for run in best.runs if run.result and run.result.get("per_class")] if best else []
-    if not found:
-        return None
-    rows = []
-    for name in found[0]:
-        mean = {key: _mean([each[name][key] for each in found]) for key in ("precision", "recall", "f1")}
-        rows.append(
-            {
-                "name": name,
-                "support": found[0][name]["support"],
-                "f1_value": mean["f1"],
-                **{k: words.percent(v) for k, v in mean.items()},
-            }
-        )
-    if len(rows) <= SHOWN_CLASSES:
-        return {"rows": rows, "hidden": 0}
-    worst = sorted(rows, key=lambda row: row["f1_value"] if words.known(row["f1_value"]) else -1)[:SHOWN_CLASSES]
-    return {"rows": worst, "hidden": len(rows) - SHOWN_CLASSES}
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    found = [value for value in values if words.known(value)]
-    return float(np.mean(found)) if found else None
-
-
-def _confusion(best: Row | None) -> dict[str, Any] | None:
-    """The counts of all seeds together."""
-    found = [run.result["confusion"] for run in best.runs if run.result and run.result.get("confusion")] if best else []
-    if not found:
-        return None
-    classes, matrix = found[0]["classes"], np.sum([each["matrix"] for each in found], axis=0)
-    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    wrong = [(int(matrix[i, j]), classes[i], classes[j]) for i, j in np.argwhere(matrix) if i != j]
-    small = len(classes) <= NUMBERED_CLASSES
-    return {
-        "classes": classes,
-        "rows": [
-            (
-                name,
-                [
-                    (int(n), round(100 * (s if i == j else math.sqrt(s))), i == j)
-                    for j, (n, s) in enumerate(zip(matrix[i], share[i], strict=True))
-                ],
-            )
-            for i, name in enumerate(classes)
-        ]
-        if small
-        else [],
-        "heatmap": Markup("" if small else figures.heatmap(matrix.tolist())),
-        "most": sorted(wrong, key=lambda row: -row[0])[:CONFUSIONS],
-    }
-
-
-def _mistakes(best: Row | None) -> dict[str, Any] | None:
-    run = next((run for run in best.runs if run.result), None) if best else None
-    found = read_mistakes(run) if run else []
-    if not found:
-        return None
-    return {"seed": run.result["seed"], "rows": [_mistake(row) for row in found]}
-
-
-def _mistake(row: dict[str, Any]) -> dict[str, str]:
-    """An image only where the preview carries its own pixels; anything else is shown as the text that it is."""
-    preview = str(row.get("preview") or "")
-    is_image = row.get("kind") == "image" and preview.startswith("data:image/")
-    return {
-        "id": row["id"],
-        "target": _label(row["target"]),
-        "prediction": _label(row["prediction"]),
-        "confidence": words.percent(row["confidence"], 0),
-        "image": preview if is_image else "",
-        "text": "" if is_image else preview,
-    }
-
-
-def _label(label: str | Sequence[str]) -> str:
-    return label if isinstance(label, str) else ", ".join(label) or "no label"
+def _range(metric: str, found: Interval | Difference, write: Callable[[str, float, float], str]) -> str:
+    return write(metric, found.low, found.high) if words.known(found.low) and words.known(found.high) else ""
 
 
 def _data(board: Board) -> dict[str, Any]:

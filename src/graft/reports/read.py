@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from graft.base import files
 from graft.base.errors import FolderError
-from graft.metrics.classification import METRICS, Weighted
+from graft.metrics.find import find
+from graft.metrics.metric import Weighted
 
 
 @dataclass(frozen=True)
@@ -83,15 +84,21 @@ def read_mistakes(run: Run) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Predictions:
-    """The test predictions of a run or baseline: ids (N,), scores (N, C), targets (N,) or (N, C) for several labels."""
+    """The test predictions of a run or baseline: ids (N,), scores (N, C), targets (N,) or (N, C) for several labels.
+
+    Of a task whose predictions are no probabilities there are instead `parts` (N, K), the terms of the primary metric,
+    and the targets are JSON texts (N,).
+    """
 
     ids: list[str]
     scores: NDArray
     targets: NDArray
+    parts: NDArray | None = None
 
     def weighted(self, metric: str) -> Weighted:
-        """`metric` on resamples of the examples."""
-        return METRICS[metric].weigh(self.scores, self.targets)
+        """`metric` on resamples of the examples; where there are parts, it must be the primary one."""
+        found, parts = find(metric), self.parts
+        return found.weigh(self.scores, self.targets) if parts is None else lambda counts: found.value(counts @ parts)
 
 
 def read_predictions(path: Path, classes: Sequence[str]) -> Predictions:
@@ -101,6 +108,12 @@ def read_predictions(path: Path, classes: Sequence[str]) -> Predictions:
     except (OSError, ValueError) as error:
         raise FolderError(f"{path} cannot be read: {error}. Delete the run's folder and run the comparison again.") from error
     table = table[table["split"] == "test"].sort_values("id", kind="stable")
+    if "parts" in table:
+        targets = np.array([json.dumps(target, sort_keys=True, default=_plain) for target in table["target"]], object)
+        parts = np.array(table["parts"].tolist(), float).reshape(len(table), -1)
+        return Predictions(table["id"].tolist(), np.zeros((len(table), 0)), targets, parts)
+    if "probabilities" not in table:
+        raise FolderError(f"{path} has neither probabilities nor parts. Delete the run's folder and run the comparison again.")
     number = {name: i for i, name in enumerate(classes)}
     several = len(table) > 0 and not isinstance(table["target"].iloc[0], str)
     targets = np.zeros((len(table), len(classes)), int)
@@ -113,6 +126,11 @@ def read_predictions(path: Path, classes: Sequence[str]) -> Predictions:
     if len(table) and scores.shape[1] != len(classes):
         raise FolderError(f"{path} has {scores.shape[1]} probabilities an example, but there are {len(classes)} classes.")
     return Predictions(table["id"].tolist(), scores, targets if several else targets.argmax(axis=1))
+
+
+def _plain(value: NDArray | np.generic) -> Any:
+    """What parquet gives as NumPy's, as JSON has it."""
+    return value.tolist()
 
 
 def _read_study(folder: Path) -> Study:

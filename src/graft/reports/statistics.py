@@ -17,8 +17,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.metrics.classification import Weighted
 from graft.metrics.intervals import draws, percentiles
+from graft.metrics.metric import Weighted
 
 RESAMPLES = 10_000
 

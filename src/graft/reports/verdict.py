@@ -8,23 +8,26 @@ from typing import Literal
 from graft.reports.leaderboard import Board, Choice, Row
 from graft.reports.statistics import Difference, Interval
 from graft.reports.words import (
+    amount,
     baseline_name,
+    differences,
+    is_fraction,
     known,
     listed,
+    measured,
     metric_name,
     p,
-    percent,
     plural,
-    points,
     seconds,
     short,
-    signed,
     training_size,
+    values,
 )
 
 LEVEL = 0.05
 AS_WELL = 0.02
-"""A difference that surely is smaller than this, in favour of the transfer, is called "as well"."""
+"""A difference that surely is smaller than this, in favour of the transfer, is called "as well": in a fraction so much,
+in a metric of any other scale this share of the baseline's value."""
 
 Outcome = Literal["positive transfer", "no evidence", "negative transfer", "no verdict"]
 Against = Literal["better", "as well", "unclear", "worse"]
@@ -32,7 +35,7 @@ Against = Literal["better", "as well", "unclear", "worse"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """The selected technique minus `other`, as fractions of the metric; `p` is corrected for several comparisons (Holm)."""
+    """The selected technique minus `other`, in the unit of the metric; `p` is corrected for several comparisons (Holm)."""
 
     other: str
     other_score: Interval
@@ -80,8 +83,8 @@ def _judge(board: Board, choice: Choice) -> Verdict:
         return Verdict(
             "no verdict", ("No verdict: no run of a transfer technique has finished.",), training_size=size, metric=board.metric
         )
-    outcome = _outcome(choice)
-    against = _against(choice.to_baseline, choice.p_baseline, _enough_seeds(best))
+    outcome = _outcome(board, choice)
+    against = _against(board, choice)
     sentences = [_against_scratch(board, choice, outcome), *_against_baseline(board, choice, outcome, against)]
     return Verdict(
         outcome,
@@ -103,62 +106,89 @@ def _enough_seeds(*rows: Row) -> bool:
     return all(len(row.seeds) >= 2 for row in rows)
 
 
-def _outcome(choice: Choice) -> Outcome:
+def _gain(board: Board, found: Difference) -> Difference:
+    """The difference turned so that more is better."""
+    if board.sign > 0:
+        return found
+    return Difference(-found.value, -found.high, -found.low, found.p)
+
+
+def _outcome(board: Board, choice: Choice) -> Outcome:
     if choice.to_control is None or not known(choice.p_control) or not _enough_seeds(choice.best, choice.control):
         return "no verdict"
     if choice.p_control >= LEVEL:
         return "no evidence"
-    return "positive transfer" if choice.to_control.value > 0 else "negative transfer"
+    return "positive transfer" if _gain(board, choice.to_control).value > 0 else "negative transfer"
 
 
-def _against(difference: Difference | None, p_corrected: float | None, enough_seeds: bool) -> Against | None:
+def _against(board: Board, choice: Choice) -> Against | None:
     """How the technique does against the baseline; a baseline is deterministic, so its seeds do not count."""
-    if difference is None or not known(p_corrected) or not enough_seeds:
+    if choice.to_baseline is None or not known(choice.p_baseline) or not _enough_seeds(choice.best):
         return None
-    if p_corrected < LEVEL:
-        return "better" if difference.value > 0 else "worse"
-    return "as well" if difference.high <= AS_WELL else "unclear"
+    gain = _gain(board, choice.to_baseline)
+    if choice.p_baseline < LEVEL:
+        return "better" if gain.value > 0 else "worse"
+    small = AS_WELL if is_fraction(board.metric) else AS_WELL * abs(choice.baseline.score.value)
+    return "as well" if gain.high <= small else "unclear"
 
 
 def _against_scratch(board: Board, choice: Choice, outcome: Outcome) -> str:
-    best, control, difference = choice.best, choice.control, choice.to_control
-    name = _name(board, best)
-    if difference is None or control is None:
+    best, control = choice.best, choice.control
+    name, metric = _name(board, best), board.metric
+    if choice.to_control is None or control is None:
         return "No verdict: the from-scratch control has not finished, so there is nothing to compare with."
+    gain = _gain(board, choice.to_control)
+    size = amount(metric, abs(gain.value))
     if outcome == "no verdict":
-        relation = f"{points(abs(difference.value)).lstrip('+')} points {'above' if difference.value >= 0 else 'below'}"
         return (
-            f"No verdict from one seed: {name} scored {relation} training from scratch, "
+            f"No verdict from one seed: {name} scored {size} {_beside(board, gain.value)}, "
             "but one seed cannot say whether that would happen again. Compare with --seeds 3."
         )
-    size = _points(abs(difference.value))
-    low, high = (difference.low, difference.high) if difference.value >= 0 else (-difference.high, -difference.low)
-    metric = metric_name(board.metric)
-    evidence = f"(95 % interval {_points(low)} to {_points(high)}, {p(choice.p_control)}, {_seeds(best, control)})"
+    low, high = (gain.low, gain.high) if gain.value >= 0 else (-gain.high, -gain.low)
+    bounds = differences(metric, low, high, plus=False)
+    evidence = f"(95 % interval {bounds}, {p(choice.p_control)}, {_seeds(best, control)})"
+    size_of = f"{size}{' of' if is_fraction(metric) else ' in'} {metric_name(metric)}"
     if outcome == "positive transfer":
-        return f"Positive transfer: {name} beats training from scratch by {size} points of {metric} {evidence}."
+        return f"Positive transfer: {name} {_beats(board, size)} {evidence}."
     if outcome == "negative transfer":
-        return f"Negative transfer: {name} does worse than training from scratch by {size} points of {metric} {evidence}."
-    return f"No evidence of transfer: {name} and training from scratch differ by {size} points of {metric} {evidence}."
+        return f"Negative transfer: {name} does worse than training from scratch by {size_of} {evidence}."
+    return f"No evidence of transfer: {name} and training from scratch differ by {size_of} {evidence}."
+
+
+def _beats(board: Board, size: str) -> str:
+    metric = metric_name(board.metric)
+    if board.sign < 0:
+        return f"lowers {metric} by {size} against training from scratch"
+    if is_fraction(board.metric):
+        return f"beats training from scratch by {size} of {metric}"
+    return f"raises {metric} by {size} against training from scratch"
+
+
+def _beside(board: Board, gain: float) -> str:
+    if board.sign > 0:
+        return f"{'above' if gain >= 0 else 'below'} training from scratch"
+    metric = metric_name(board.metric)
+    return f"{'below' if gain >= 0 else 'above'} training from scratch in {metric}, where lower is better"
 
 
 def _against_baseline(board: Board, choice: Choice, outcome: Outcome, against: Against | None) -> list[str]:
     if against is None:
         return []
-    difference, baseline = choice.to_baseline, choice.baseline
-    name = baseline_name(baseline.cell.name)
-    interval = f"{_points(difference.low)} to {_points(difference.high)}"
+    metric, baseline = board.metric, choice.baseline
+    name, gain = baseline_name(baseline.cell.name), _gain(board, choice.to_baseline)
+    size = amount(metric, abs(gain.value))
     if against == "better":
         also = "also " if outcome == "positive transfer" else ""
-        evidence = f"(95 % interval {interval}, {p(choice.p_baseline)})"
-        beats = f"It {also}beats the best trivial baseline, {name}, by {_points(difference.value)} points {evidence}"
-        return [f"{beats}: {_ADVICE[outcome]}."]
+        evidence = f"(95 % interval {differences(metric, gain.low, gain.high, plus=False)}, {p(choice.p_baseline)})"
+        return [f"It {also}beats the best trivial baseline, {name}, by {size} {evidence}: {_ADVICE[outcome]}."]
     if against == "worse":
         cheaper = _cheaper(choice.best, baseline)
-        evidence = f"(95 % interval {_points(-difference.high)} to {_points(-difference.low)}, {p(choice.p_baseline)})"
-        better = f"{_but(outcome)}{name} does better by {_points(-difference.value)} points {evidence}{cheaper}"
+        evidence = f"(95 % interval {differences(metric, -gain.high, -gain.low, plus=False)}, {p(choice.p_baseline)})"
+        better = f"{_but(outcome)}{name} does better by {size} {evidence}{cheaper}"
         return [f"{_capital(better)}: for these data, transfer is the wrong choice."]
-    between = f"(difference {_points(difference.value)} points, 95 % interval {interval}, {p(choice.p_baseline)})"
+    apart = choice.to_baseline
+    bounds = differences(metric, apart.low, apart.high, plus=False)
+    between = f"(difference {amount(metric, apart.value)}, 95 % interval {bounds}, {p(choice.p_baseline)})"
     if against == "as well":
         return [f"{_capital(_but(outcome) + name)} does as well {between}: the simpler model is enough."]
     return [
@@ -196,16 +226,18 @@ def _of_a_single_run(board: Board) -> Verdict:
     row = board.rows[0] if board.rows else None
     if row is None or row.cell.is_baseline or row.score is None:
         return Verdict("no verdict", (_why_nothing(board),), metric=board.metric)
-    score = row.score
+    score, metric = row.score, board.metric
     examples = f" on {plural(board.test_examples, 'test example')}" if board.test_examples else ""
     reached = (
-        f"{_name(board, row)} reaches {percent(score.value)} % {metric_name(board.metric)}{examples} "
-        f"(95 % interval {percent(score.low)} to {percent(score.high)})."
+        f"{_name(board, row)} reaches {measured(metric, score.value)} {metric_name(metric)}{examples} "
+        f"(95 % interval {values(metric, score.low, score.high)})."
     )
     baselines = [r for r in board.rows if r.cell.is_baseline]
-    best = max(baselines, key=lambda r: r.score.value, default=None)
+    best = max(baselines, key=lambda r: r.quality, default=None)
     beside = (
-        [f"The best trivial baseline, {baseline_name(best.cell.name)}, reaches {percent(best.score.value)} %."] if best else []
+        [f"The best trivial baseline, {baseline_name(best.cell.name)}, reaches {measured(metric, best.score.value)}."]
+        if best
+        else []
     )
     advice = "No verdict from a single run: graft compare sets it beside training from scratch, over several seeds."
     result = row.runs[0].result
@@ -259,10 +291,6 @@ def _seeds(best: Row, control: Row) -> str:
     if len(best.seeds) == len(control.seeds):
         return plural(len(best.seeds), "seed")
     return f"{len(best.seeds)} and {len(control.seeds)} seeds"
-
-
-def _points(value: float) -> str:
-    return signed(100 * value, 1, plus=False)
 
 
 def _capital(text: str) -> str:

@@ -5,17 +5,36 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-METRIC_NAMES = {"macro_f1": "macro F1", "f1": "F1", "auroc": "AUROC", "ece": "calibration error (ECE)", "brier": "Brier score"}
+from graft.metrics.find import known as known_metrics
+
+METRIC_NAMES = {
+    "macro_f1": "macro F1",
+    "f1": "F1",
+    "auroc": "AUROC",
+    "ece": "calibration error (ECE)",
+    "brier": "Brier score",
+    "entity_f1": "entity F1",
+    "answer_f1": "answer F1",
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "rouge1": "ROUGE-1",
+    "rouge2": "ROUGE-2",
+    "rougeL": "ROUGE-L",
+}
 """Where the public name is not what a person would write."""
 
 BASELINES = {
     "majority": "always naming the most frequent class",
     "pixels-logistic": "logistic regression on pixels",
     "tfidf-logistic": "TF-IDF with logistic regression",
+    "most-frequent-tag": "the most frequent tag of each word",
+    "best-overlap-sentence": "the sentence that shares most words with the question",
+    "no-answer": "always saying that there is no answer",
 }
 """What the baselines are; one that is not here is called by its name."""
 
 UNKNOWN = "–"
+MOST_DECIMALS = 4
 
 
 def known(value: float | None) -> bool:
@@ -38,20 +57,83 @@ def short(backbone: str) -> str:
     return backbone.rpartition(":")[2] or backbone
 
 
+def is_fraction(metric: str) -> bool:
+    """Whether it is written in per cent; one that is not known here is."""
+    return metric not in known_metrics() or known_metrics()[metric].is_fraction
+
+
+def scaled(metric: str, number: float) -> float:
+    """A value or a difference in the unit in which it is written and drawn."""
+    return 100 * number if is_fraction(metric) else number
+
+
+def axis(metric: str) -> str:
+    """The metric with its unit, for an axis or the head of a column: `accuracy (%)`, `bits per byte`."""
+    return metric_name(metric) + (" (%)" if is_fraction(metric) else "")
+
+
+def value(metric: str, number: float | None) -> str:
+    """A value of the metric, without its unit: `94.1` of a fraction; `0.987`, `1.23`, `18.3`, `1,524` of any other."""
+    return percent(number) if is_fraction(metric) else _plain([number])[0]
+
+
+def measured(metric: str, number: float | None) -> str:
+    """A value with its unit: `94.1 %`, `1.23`."""
+    return value(metric, number) + (" %" if is_fraction(metric) else "")
+
+
+def values(metric: str, low: float | None, high: float | None) -> str:
+    """The bounds of an interval: `90.9 to 97.3`, `1.19 to 1.27`."""
+    return " to ".join([percent(low), percent(high)] if is_fraction(metric) else _plain([low, high]))
+
+
+def difference(metric: str, number: float | None, plus: bool = True) -> str:
+    """A difference of two values: `+38.2` percentage points of a fraction; `−0.31`, `+0.034`, `+12.1` of any other."""
+    return points(number, plus) if is_fraction(metric) else _plain([number], apart=True, plus=plus)[0]
+
+
+def differences(metric: str, low: float | None, high: float | None, plus: bool = True) -> str:
+    """The bounds of the interval of a difference: `+33.0 to +44.0`, `−0.33 to −0.29`."""
+    both = [points(low, plus), points(high, plus)] if is_fraction(metric) else _plain([low, high], apart=True, plus=plus)
+    return " to ".join(both)
+
+
+def amount(metric: str, number: float) -> str:
+    """A difference in a sentence: `38.2 points`, `0.31`."""
+    return difference(metric, number, plus=False) + (" points" if is_fraction(metric) else "")
+
+
 def percent(value: float | None, digits: int = 1) -> str:
     """A fraction in per cent, without the sign: `94.1`."""
     return signed(100 * value, digits, plus=False) if known(value) else UNKNOWN
 
 
-def points(value: float | None) -> str:
+def points(value: float | None, plus: bool = True) -> str:
     """A difference of fractions in percentage points, with its sign: `+38.2`."""
-    return signed(100 * value, 1, plus=True) if known(value) else UNKNOWN
+    return signed(100 * value, 1, plus) if known(value) else UNKNOWN
 
 
 def signed(value: float, digits: int, plus: bool) -> str:
-    """A number with a true minus sign, and never a minus zero."""
-    text = f"{value:+.{digits}f}" if plus else f"{value:.{digits}f}"
-    return "0." + "0" * digits if float(text) == 0 else text.replace("-", "−")
+    """A number with a true minus sign, commas between thousands, and never a minus zero."""
+    text = f"{value:{'+' if plus else ''},.{digits}f}"
+    return f"{0:.{digits}f}" if float(text.replace(",", "")) == 0 else text.replace("-", "−").replace("inf", "∞")
+
+
+def _plain(numbers: Sequence[float | None], apart: bool = False, plus: bool = False) -> list[str]:
+    """Numbers with the decimals that suit the largest, more where two would read the same; `apart` are differences.
+
+    Of those below 1 two digits are told, of values three decimals.
+    """
+    size = max((abs(number) for number in numbers if known(number)), default=0.0)
+    decimals = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
+    if apart and size < 1:
+        decimals = 2 if size >= 0.1 else 3 if size >= 0.01 else 4
+    different = len({round(number, MOST_DECIMALS) for number in numbers if known(number)})
+    written: list[str] = []
+    while len(set(written)) < different or not written:
+        written = [signed(number, decimals, plus) if known(number) else UNKNOWN for number in numbers]
+        decimals += 1
+    return written
 
 
 def p(value: float | None) -> str:

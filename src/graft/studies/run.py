@@ -23,7 +23,6 @@ from graft.base.errors import BackboneError, FolderError
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.splits import subsample
-from graft.metrics import classification as measures
 from graft.studies.baselines import run_baselines
 from graft.studies.spec import RunSpec
 from graft.tasks.task import Task
@@ -82,8 +81,9 @@ def _execute(
     settings = Settings(spec.seed, spec.epochs, spec.batch_size, checkpoint_seconds)
     model, position = train(model, task, technique, data, settings, engine, folder, observer)
 
-    feeds = {split: Feed(data.splits[split], task, model.backbone.preprocess, engine.device) for split in ("val", "test")}
+    feeds = {split: Feed.of(data.splits[split], task, model.backbone.preprocess, engine.device) for split in ("val", "test")}
     found = _evaluate(model, feeds, engine, observer, position.recorded)
+    task = task.fitted_on(found["val"].scores, found["val"].targets)
     _write_predictions(folder / "predictions.parquet", task, data, found)
     _write_mistakes(folder / "mistakes.jsonl", task, data.splits["test"], found["test"])
     _save_model(folder / "model", model, task, spec, feeds["val"])
@@ -103,7 +103,7 @@ def _execute(
         "baseline": {row["baseline"]: row["metrics"]["test"] for row in run_baselines(task, data)} if baselines else {},
         "cost": _cost(model, position, folder, position.earlier_seconds + time.perf_counter() - started),
         "frozen": _frozen(position),
-        **_by_class(task, found["test"]),
+        **task.details(found["test"].scores, found["test"].targets),
         "warnings": [*model.backbone.notes, *position.warnings],
     }
     files.write_json(folder / "result.json", result)
@@ -137,9 +137,9 @@ def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model
     """The backbone with the task's fresh head; raises BackboneError where the head cannot sit on its features."""
     torch.manual_seed(seed)
     found = load_backbone(backbone, task.name, len(task.classes), pretrained)
-    if found.preprocess.modality not in task.roles:
-        reads, needs = found.preprocess.modality, ", ".join(sorted(task.roles - {"label"}))
-        raise BackboneError(f"{backbone} reads {reads}, and {task.name} is about {needs}. See: graft list backbones")
+    if found.preprocess.modality != task.modality:
+        reads = found.preprocess.modality
+        raise BackboneError(f"{backbone} reads {reads}, and {task.name} is about {task.modality}. See: graft list backbones")
     if found.kind not in task.kinds:
         raise BackboneError(
             f"{backbone} yields {found.kind} features; {task.name} needs one of: {', '.join(sorted(task.kinds))}."
@@ -184,16 +184,6 @@ def _frozen(position: Position) -> dict[str, Any]:
     return {"tensors": max(p["tensors"] for p in phases), "unchanged": all(p["unchanged"] for p in phases), "phases": phases}
 
 
-def _by_class(task: Task, found: Evaluation) -> dict[str, Any]:
-    if found.targets.ndim > 1:
-        return {}
-    matrix = measures.confusion(found.scores, found.targets)
-    return {
-        "per_class": measures.per_class(found.scores, found.targets, list(task.classes)),
-        "confusion": {"classes": list(task.classes), "matrix": np.asarray(matrix).tolist()},
-    }
-
-
 def _write_predictions(path: Path, task: Task, data: Data, found: dict[str, Evaluation]) -> None:
     rows = [
         row for split, evaluation in found.items() for row in prediction_rows(task, split, data.splits[split], evaluation.scores)
@@ -202,33 +192,36 @@ def _write_predictions(path: Path, task: Task, data: Data, found: dict[str, Eval
 
 
 def prediction_rows(task: Task, split: str, samples: Sequence[Sample], scores: np.ndarray) -> list[dict[str, Any]]:
-    """The rows of predictions.parquet for one split."""
-    decoded = task.decode(scores)
+    """The rows of predictions.parquet for one split.
+
+    Where the metrics do not follow from probabilities, `parts` are the primary metric's terms of each example.
+    """
+    decoded = task.decode(scores, samples)
+    parts: Sequence[dict[str, Any]] = [{}] * len(samples)
+    if scores.dtype == object:
+        terms = next(iter(task.metrics.values())).parts(scores, task.targets(samples))
+        parts = [{"parts": row.tolist()} for row in terms]
     return [
-        {"split": split, "id": sample.id, "target": _plain(sample.roles["label"], task), **row}
-        for sample, row in zip(samples, decoded, strict=True)
+        {"split": split, "id": sample.id, "target": task.answer(sample), **row, **part}
+        for sample, row, part in zip(samples, decoded, parts, strict=True)
     ]
-
-
-def _plain(label: str | tuple[str, ...], task: Task) -> str | list[str]:
-    """Several labels in the order of the classes, as predictions are."""
-    return [name for name in task.classes if name in label] if isinstance(label, tuple) else label
 
 
 def _write_mistakes(path: Path, task: Task, samples: Sequence[Sample], found: Evaluation) -> None:
     rows = prediction_rows(task, "test", samples, found.scores)
-    wrong = [i for i, row in enumerate(rows) if row["target"] != row["prediction"]]
+    wrong = [i for i, row in enumerate(rows) if not task.right(row["prediction"], row["target"])]
     worst = sorted(wrong, key=lambda i: -rows[i]["confidence"])[:MISTAKES]
     lines = []
-    for i in worst:
-        shown = task.preview(samples[i])
-        kept = {key: rows[i][key] for key in ("id", "target", "prediction", "confidence")}
-        lines.append(json.dumps({**kept, "kind": shown["kind"], "preview": shown["value"]}, ensure_ascii=False))
+    for row, sample in ((rows[i], samples[i]) for i in worst):
+        shown = task.preview(sample)
+        kept = {"id": row["id"], "target": task.say(row["target"]), "prediction": task.say(row["prediction"])}
+        kept |= {"confidence": row["confidence"], "kind": shown["kind"], "preview": shown["value"]}
+        lines.append(json.dumps(kept, ensure_ascii=False))
     files.write_text(path, "".join(line + "\n" for line in lines))
 
 
 def _save_model(folder: Path, model: Model, task: Task, spec: RunSpec, val: Feed) -> None:
-    rows = list(range(min(PROBES, len(val.samples))))
+    rows = list(range(min(PROBES, len(val.pieces))))
     batch = next(val.stream([rows]))
     model.to("cpu", memory_format=torch.contiguous_format)  # safetensors holds no channels-last tensors
     extra = {"task": spec.task, "task_settings": task.settings(), "technique": spec.technique, "run": spec.hash}

@@ -6,7 +6,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -16,13 +16,12 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from torch import Tensor, nn
 
-from graft.backbones.backbone import Model
 from graft.backbones.preprocess import Preprocess
 from graft.base.errors import DataError
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 from graft.metrics import classification as measures
-from graft.tasks.task import Baseline, Metric, Task
+from graft.tasks.task import Baseline, Metric, Task, Windows
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,6 @@ class Classification(Task):
 
     kinds: ClassVar[frozenset[str]] = frozenset({"vector", "native"})
 
-    classes: tuple[str, ...]
     multi_label: bool = False
     weights: tuple[float, ...] | None = None
 
@@ -55,17 +53,6 @@ class Classification(Task):
         weights = _balanced([s.roles["label"] for s in data.splits["train"]], classes) if weighted else None
         return cls(classes, several == {True}, weights)
 
-    def attach_head(self, model: Model) -> None:
-        for path in model.backbone.head:
-            for module in model.network.get_submodule(path).modules():
-                if hasattr(module, "reset_parameters"):
-                    module.reset_parameters()
-        last = model.network.get_submodule(model.backbone.head[-1])
-        final = [module for module in last.modules() if isinstance(module, nn.Linear)][-1]
-        nn.init.normal_(final.weight, std=0.01)
-        if final.bias is not None:
-            nn.init.zeros_(final.bias)
-
     def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch:
         targets = [e.pop("target") for e in encoded if "target" in e]
         return Batch(preprocess.collate(encoded), torch.stack(targets) if targets else None)
@@ -77,10 +64,14 @@ class Classification(Task):
             return nn.functional.binary_cross_entropy_with_logits(logits, batch.target, weight=weights)
         return nn.functional.cross_entropy(logits, batch.target, weight=weights)
 
-    def scores(self, logits: Tensor) -> np.ndarray:
+    def rows(self, output: Output, batch: Batch) -> Sequence[np.ndarray]:
+        """The logits (K) of each."""
+        return list(output.logits.float().cpu().numpy())
+
+    def scores(self, rows: Sequence[np.ndarray], windows: Windows) -> np.ndarray:
         """Probabilities (N, K)."""
-        logits = logits.double()
-        return (logits.sigmoid() if self.multi_label else logits.softmax(-1)).cpu().numpy()
+        logits = torch.from_numpy(np.stack(rows)).double()
+        return (logits.sigmoid() if self.multi_label else logits.softmax(-1)).numpy()
 
     def targets(self, samples: Sequence[Sample]) -> np.ndarray:
         """Class numbers (N,), or 0/1 (N, K) of several labels; raises DataError for a label that is not a class."""
@@ -99,13 +90,32 @@ class Classification(Task):
             return torch.tensor(numbers[0])
         return torch.zeros(len(self.classes)).index_fill_(0, torch.tensor(numbers, dtype=torch.long), 1.0)
 
-    def decode(self, scores: np.ndarray) -> list[dict]:
+    def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
+        """`prediction`, `confidence`, and `probabilities` in the order of the classes."""
         rows = []
         for row in scores:
             found = [self.classes[i] for i in np.flatnonzero(row >= 0.5)] if self.multi_label else self.classes[int(row.argmax())]
             sure = float(np.maximum(row, 1 - row).min()) if self.multi_label else float(row.max())
             rows.append({"prediction": found, "confidence": sure, "probabilities": [float(p) for p in row]})
         return rows
+
+    def answer(self, sample: Sample) -> str | list[str] | None:
+        """Several labels in the order of the classes, as predictions are."""
+        label = sample.roles["label"]
+        return [name for name in self.classes if name in label] if isinstance(label, tuple) else label
+
+    def say(self, value: str | Sequence[str]) -> str:
+        return value if isinstance(value, str) else ", ".join(value) or "no label"
+
+    def details(self, scores: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+        """Of single labels, each class and which is taken for which."""
+        if self.multi_label:
+            return {}
+        matrix = measures.confusion(scores, targets).tolist()
+        return {
+            "per_class": measures.per_class(scores, targets, list(self.classes)),
+            "confusion": {"classes": list(self.classes), "matrix": matrix},
+        }
 
     @property
     def metrics(self) -> dict[str, Metric]:

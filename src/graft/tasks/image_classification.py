@@ -28,6 +28,7 @@ class ImageClassification(Classification):
     """
 
     name: ClassVar[str] = "image-classification"
+    modality: ClassVar[str] = "image"
     roles: ClassVar[frozenset[str]] = frozenset({"image", "label"})
 
     def encode(self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:

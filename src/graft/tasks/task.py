@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from graft.backbones.backbone import Model
 from graft.backbones.preprocess import Preprocess
+from graft.base.errors import DataError
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 
@@ -21,12 +22,46 @@ Baseline = Callable[[Sequence[Sample], Sequence[Sample]], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Task(ABC):
-    """One kind of prediction over a fixed list of classes. Its name is the Hugging Face pipeline id.
+class Windows:
+    """The pieces in which a network reads samples: those that are `cut`, in order, and the number of the sample of each.
 
-    In training, `encode` and `collate` make batches and `loss` is what is minimised. In evaluation, `scores` of the
-    logits (N, ...) and `targets` of the samples (N, ...) are what every metric takes, so that a metric can be
-    recomputed on any resampling of the examples.
+    With neither given every sample is one piece.
+    """
+
+    samples: Sequence[Sample]
+    cut: Sequence[Sample] | None = None
+    owners: Sequence[int] | None = None
+
+    @property
+    def pieces(self) -> Sequence[Sample]:
+        return self.samples if self.cut is None else self.cut
+
+    def by_sample(self, rows: Sequence[Any]) -> Iterator[list[tuple[Sample, Any]]]:
+        """For each sample its pieces, each with its entry of `rows`, which has one a piece."""
+        owners = range(len(self.pieces)) if self.owners is None else self.owners
+        held: list[tuple[Sample, Any]] = []
+        for number, (piece, owner, row) in enumerate(zip(self.pieces, owners, rows, strict=True)):
+            held.append((piece, row))
+            if number + 1 == len(self.pieces) or owners[number + 1] != owner:
+                yield held
+                held = []
+
+
+def objects(values: Sequence[Any]) -> np.ndarray:
+    """An object array (N,) of these, whatever their shapes."""
+    found = np.empty(len(values), dtype=object)
+    for number, value in enumerate(values):
+        found[number] = value
+    return found
+
+
+@dataclass(frozen=True)
+class Task(ABC):
+    """One kind of prediction. Its name is the Hugging Face pipeline id; `classes` are the head's outputs by name.
+
+    In training, `encode` and `collate` make batches of pieces (see `windows`) and `loss` is what is minimised. In
+    evaluation, `rows` is what is kept of each piece, `scores` joins them to one entry a sample, and `targets` says what is
+    true: arrays (N, ...), or object arrays (N,), so that a metric can be recomputed on any resampling of the examples.
     """
 
     name: ClassVar[str]
@@ -34,19 +69,56 @@ class Task(ABC):
     """The roles that the data must have."""
     kinds: ClassVar[frozenset[str]]
     """The feature kinds of a backbone that the head can sit on."""
+    modality: ClassVar[str]
+    """What a backbone must read: `image` or `text`."""
+    target_role: ClassVar[str] = "label"
+    """The role that is predicted: None or absent in data to predict."""
+
+    classes: tuple[str, ...]
 
     @classmethod
     @abstractmethod
-    def from_data(cls, data: Data, *, weighted: bool = False) -> Task:
+    def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
         """The task with what it learns from the training split: classes, their weights when `weighted`."""
 
-    @abstractmethod
     def attach_head(self, model: Model) -> None:
         """Give the model a fresh head, drawn from the global random state."""
+        for path in model.backbone.head:
+            for module in model.network.get_submodule(path).modules():
+                if hasattr(module, "reset_parameters"):
+                    module.reset_parameters()
+        last = model.network.get_submodule(model.backbone.head[-1])
+        final = [module for module in last.modules() if isinstance(module, nn.Linear)][-1]
+        nn.init.normal_(final.weight, std=0.01)
+        if final.bias is not None:
+            nn.init.zeros_(final.bias)
+
+    def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
+        """The samples as the network reads them: each whole, unless a task cuts those that are too long."""
+        return Windows(samples)
+
+    def length(self, piece: Sample, preprocess: Preprocess) -> int:
+        """A cheap estimate of how long it is to the network, to batch pieces of like length."""
+        return preprocess.length(piece.roles[self.modality])
+
+    @property
+    def inputs(self) -> list[str]:
+        """The roles that decide what the network reads."""
+        return sorted(self.roles - {self.target_role} | {"window"})
+
+    def unlabeled(self, sample: Sample) -> Sample:
+        """The sample without what is to be predicted; raises DataError where it lacks what is read."""
+        missing = sorted(self.roles - {self.target_role} - set(sample.roles))
+        if missing:
+            raise DataError(
+                f"{sample.id} has {', '.join(sorted(sample.roles))}, and {self.name} reads {', '.join(missing)} too. "
+                "Name the columns: --columns role=name."
+            )
+        return Sample(sample.id, {role: value for role, value in sample.roles.items() if role != self.target_role})
 
     @abstractmethod
     def encode(self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:
-        """The tensors of one sample, and its `target` where it has one. `rng` is given for augmentation only."""
+        """The tensors of one piece, and its `target` where it has one. `rng` is given for augmentation only."""
 
     @abstractmethod
     def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch: ...
@@ -56,14 +128,39 @@ class Task(ABC):
         """The mean loss of the batch, a scalar."""
 
     @abstractmethod
-    def scores(self, logits: Tensor) -> np.ndarray: ...
+    def rows(self, output: Output, batch: Batch) -> Sequence[Any]:
+        """What is kept of each piece of the batch, on the CPU."""
+
+    @abstractmethod
+    def scores(self, rows: Sequence[Any], windows: Windows) -> np.ndarray:
+        """One entry a sample, from the rows of its pieces."""
 
     @abstractmethod
     def targets(self, samples: Sequence[Sample]) -> np.ndarray: ...
 
+    def fitted_on(self, scores: np.ndarray, targets: np.ndarray) -> Self:
+        """The task with what is chosen on validation once training has ended: a threshold."""
+        return self
+
     @abstractmethod
-    def decode(self, scores: np.ndarray) -> list[dict]:
-        """One row an example for the user: `prediction`, `confidence`, `probabilities`."""
+    def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
+        """One row an example for the user, as JSON: `prediction`, `confidence`, and what else there is."""
+
+    def answer(self, sample: Sample) -> Any:
+        """The target of a sample in the form of a `prediction`."""
+        return sample.roles[self.target_role]
+
+    def right(self, prediction: Any, target: Any) -> bool:
+        """Is a prediction what `answer` gives?"""
+        return prediction == target
+
+    def say(self, value: Any) -> str:
+        """A prediction or a target in one line for a person."""
+        return str(value)
+
+    def details(self, scores: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+        """What result.json holds beside the metrics: `per_class`, `confusion`."""
+        return {}
 
     @abstractmethod
     def preview(self, sample: Sample) -> dict[str, str]:
@@ -72,7 +169,7 @@ class Task(ABC):
     @property
     @abstractmethod
     def metrics(self) -> dict[str, Metric]:
-        """Name -> metric(scores, targets); the first one is the primary one, and higher is better for it."""
+        """Name -> metric(scores, targets); the first one is the primary one."""
 
     @property
     @abstractmethod

@@ -24,6 +24,7 @@ class TextClassification(Classification):
     """
 
     name: ClassVar[str] = "text-classification"
+    modality: ClassVar[str] = "text"
     roles: ClassVar[frozenset[str]] = frozenset({"text", "label"})
 
     def encode(self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:

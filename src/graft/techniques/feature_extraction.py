@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graft.backbones.backbone import Model
-from graft.techniques.technique import Phase, Technique, head_only
+from graft.techniques.technique import PROBE_PATIENCE, Phase, Technique, head_only
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,8 @@ class FeatureExtraction(Technique):
 
     Formula: min over W, b of L(W f(x) + b) + s/2 |W|^2, f frozen; f(x) is computed once. A linear head is solved for, its
     strength s chosen on validation; `epochs`, rates and optimizer are for other heads, and for `solved=false`, which runs
-    that many epochs without s. Both cost next to nothing, so that they are not part of the budget of other techniques.
+    that many epochs without s, or until five of them bring no better validation loss. Both cost next to nothing, so
+    that they are not part of the budget of other techniques.
     Source: Donahue et al.: DeCAF, arXiv:1310.1531; Kornblith et al., arXiv:1805.08974.
     When: few labels, data like the pretraining data, little time; as the first thing to try.
     When not: data far from the pretraining data, where the features do not hold what is asked.
@@ -30,4 +31,5 @@ class FeatureExtraction(Technique):
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         rate = self.head_lr or 3e-3
         optimizer = self.optimizer or "adamw"
-        return [Phase("probe", epochs, head_only, rate, rate, optimizer, solved=self.solved, views=self.views)]
+        how = {"solved": self.solved, "views": self.views, "patience": PROBE_PATIENCE}
+        return [Phase("probe", epochs, head_only, rate, rate, optimizer, **how)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graft.backbones.backbone import Model
-from graft.techniques.technique import Phase, Technique, everything, head_only
+from graft.techniques.technique import PROBE_PATIENCE, Phase, Technique, everything, head_only
 
 
 @dataclass(frozen=True)
@@ -23,5 +23,6 @@ class LpFt(Technique):
     probe_lr: float = 3e-3
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        probe = Phase("probe", self.probe_epochs, head_only, self.probe_lr, self.probe_lr, "adamw", solved=True, views=1)
+        how = {"solved": True, "views": 1, "patience": PROBE_PATIENCE}
+        probe = Phase("probe", self.probe_epochs, head_only, self.probe_lr, self.probe_lr, "adamw", **how)
         return [probe, Phase("fine-tuning", epochs, everything, **self.rates(model, body=0.5, head=1.0))]

@@ -21,6 +21,10 @@ Trainable = Callable[[str, int], bool]
 """(name of a parameter of the network, index of its layer group; the head's is -1) -> does it train?"""
 
 
+PROBE_PATIENCE = 5
+"""For heads that are stepped alone: so many epochs without a better validation loss are enough."""
+
+
 def head_only(name: str, group: int) -> bool:
     """The head and nothing else."""
     return group == -1
@@ -61,6 +65,8 @@ class Phase:
     """Solve for the head instead of stepping, where it alone trains on recorded features and is one linear layer."""
     views: int | None = None
     """How many augmented versions of an example are seen, in turn; None: a new one each epoch; 1: the plain one."""
+    patience: int | None = None
+    """So many epochs without a better validation loss end it, unless the technique's own setting says otherwise."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-from graft.backbones.backbone import evaluating, observed
+from graft.backbones.backbone import evaluating, logits_of, observed
 
 KEY = "recorded."
 """Inputs of the network whose names begin so are recorded tensors (B, ...) and start a replay."""
@@ -166,7 +166,7 @@ def _check(found: Cut, probes: Sequence[Inputs], tolerance: float) -> None:
     for inputs in probes:
         output, recorded = found.record(inputs)
         again = replay(found, inputs, recorded)
-        if not torch.allclose(_logits(output).float(), _logits(again).float(), atol=tolerance, rtol=tolerance):
+        if not torch.allclose(logits_of(output).float(), logits_of(again).float(), atol=tolerance, rtol=tolerance):
             raise CannotCut("its outputs differ when it is entered there")
 
 
@@ -178,10 +178,6 @@ def replay(found: Cut, inputs: Inputs, recorded: Sequence[Tensor]) -> Any:
             return found.network(**inputs, **given)
     except FAILURES as error:
         raise CannotCut(f"its forward fails without what was skipped: {error}") from error
-
-
-def _logits(output: Any) -> Tensor:
-    return output if isinstance(output, Tensor) else output.logits
 
 
 def _with_slots(found: Cut, probes: Sequence[Inputs]) -> Cut:

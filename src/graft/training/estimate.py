@@ -50,7 +50,7 @@ def estimate(
     """Each phase of the technique, tried for a few steps on the first training examples; the model is spoilt by it."""
     samples = data.splits["train"]
     size = settings.batch_size or technique.batch_size or default_batch_size(len(samples))
-    feed = Feed(samples, task, model.backbone.preprocess, engine.device, size)
+    feed = Feed.of(samples, task, model.backbone.preprocess, engine.device, size)
     found = []
     for part in technique.parts:
         objective = part.objective(model, task)
@@ -73,7 +73,7 @@ def _phase(objective: Objective, part: Technique, phase: Phase, feed: Feed, engi
         because = str(reason)
     head = solve.linear_head(objective) if phase.solved and prefix and prefix.cut is None else None
     once, each = _seconds(objective, part, phase, names, plain, prefix, engine)
-    count, versions = len(feed.samples), plain.views or 1
+    count, versions = len(feed.pieces), plain.views or 1
     epochs = 0.0 if head else phase.epochs
     without, behind = prefix.work(phase.epochs, versions) if prefix else (1.0, 1.0)
     return PhaseEstimate(

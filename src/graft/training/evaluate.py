@@ -1,14 +1,15 @@
-"""Logits of a split, and what they are worth."""
+"""What a model says of a split, and what that is worth."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from graft.backbones.backbone import Model
+from graft.backbones.backbone import Model, evaluating
 from graft.metrics.intervals import bootstrap
 from graft.tasks.task import Metric, Task
 from graft.training.engine import Engine
@@ -26,26 +27,23 @@ class Evaluation:
 
 def evaluate(model: Model, feed: Feed, engine: Engine) -> Evaluation:
     """Run the model in eval mode over the feed; its training mode is as before afterwards."""
-    outputs, loss = predict(model, feed, engine)
-    return Evaluation(loss, feed.task.scores(outputs), feed.task.targets(feed.samples))
+    scores, loss = predict(model, feed, engine)
+    return Evaluation(loss, scores, feed.task.targets(feed.windows.samples))
 
 
-def predict(model: Model, feed: Feed, engine: Engine) -> tuple[Tensor, float]:
-    """Logits (N, ...) in the order of the samples, and their mean loss (nan where samples are unlabeled)."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    rows, logits, total = [], [], 0.0
-    with torch.inference_mode():
+def predict(model: Model, feed: Feed, engine: Engine) -> tuple[np.ndarray, float]:
+    """Scores (N, ...) in the order of the samples, and their mean loss (nan where samples are unlabeled)."""
+    found: list[Any] = [None] * len(feed.pieces)
+    total = 0.0
+    with torch.inference_mode(), evaluating(model):
         for batch in feed.stream(feed.plan(None)):
             with engine.autocast():
                 output = model(batch.inputs)
             loss = feed.task.loss(output, batch).item() if batch.target is not None else float("nan")
             total += loss * len(batch)
-            rows.extend(batch.rows)
-            logits.append(output.logits.float().cpu())
-    for module, mode in modes.items():
-        module.training = mode
-    return in_order(torch.cat(logits), rows), total / len(rows)
+            for row, kept in zip(batch.rows, feed.task.rows(output, batch), strict=True):
+                found[row] = kept
+    return feed.task.scores(found, feed.windows), total / len(found)
 
 
 def in_order(values: Tensor, rows: list[int]) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 from graft.backbones.preprocess import Preprocess
 from graft.base.records import Batch, Sample
 from graft.data import loaders
-from graft.tasks.task import Task
+from graft.tasks.task import Task, Windows
 from graft.training.cut import KEY
 from graft.training.recording import Recording
 
@@ -25,13 +25,13 @@ Seed = tuple[int, int]
 
 @dataclass(frozen=True)
 class Feed:
-    """Samples of a split as batches of inputs, or of what was recorded of them at a cut.
+    """The pieces of a split's samples as batches of inputs, or of what was recorded of them at a cut.
 
     `views` is how many augmented versions of a sample there are: None, a new one each epoch; 1, the plain one. What was
     recorded `at_head` are the features (B, D) alone; before the head, the inputs that the rest of the network reads.
     """
 
-    samples: Sequence[Sample]
+    windows: Windows
     task: Task
     preprocess: Preprocess
     device: torch.device
@@ -39,6 +39,23 @@ class Feed:
     views: int | None = None
     recorded: Recording | None = None
     at_head: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        samples: Sequence[Sample],
+        task: Task,
+        preprocess: Preprocess,
+        device: torch.device,
+        batch_size: int = WITHOUT_GRADIENTS,
+        views: int | None = None,
+    ) -> Feed:
+        """The samples in the pieces that the task makes of them."""
+        return cls(task.windows(samples, preprocess), task, preprocess, device, batch_size, views)
+
+    @property
+    def pieces(self) -> Sequence[Sample]:
+        return self.windows.pieces
 
     def with_recording(self, recorded: Recording, at_head: bool) -> Feed:
         """The same samples in the same batches, behind a recording."""
@@ -63,12 +80,12 @@ class Feed:
     @cached_property
     def lengths(self) -> list[int]:
         if self.preprocess.modality != "text":
-            return [1] * len(self.samples)
-        return [self.preprocess.length(sample.roles["text"]) for sample in self.samples]
+            return [1] * len(self.pieces)
+        return [self.task.length(sample, self.preprocess) for sample in self.pieces]
 
     @cached_property
     def targets(self) -> Tensor:
-        return torch.stack([self.task.target(sample) for sample in self.samples])
+        return torch.stack([self.task.target(sample) for sample in self.pieces])
 
     def _make(self, rows: list[int], seed: Seed | None) -> Batch:
         if self.recorded is None:
@@ -82,7 +99,7 @@ class Feed:
         return batch
 
     def _encode(self, rows: list[int], seed: Seed | None) -> Batch:
-        encoded = [self.task.encode(self.samples[row], self.preprocess, self._rng(row, seed)) for row in rows]
+        encoded = [self.task.encode(self.pieces[row], self.preprocess, self._rng(row, seed)) for row in rows]
         batch = self.task.collate(encoded, self.preprocess)
         batch.rows = rows
         return batch

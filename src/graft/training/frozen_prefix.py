@@ -101,7 +101,7 @@ class Prefix:
     def record(self, feed: Feed, observer: Observer) -> Feed:
         """The feed behind its recording, which is made unless it is there. Raises CannotCut, FolderError."""
         try:
-            with recording.making(self._key(feed), len(feed.samples) * (feed.views or 1), self._about(feed)) as writer:
+            with recording.making(self._key(feed), len(feed.pieces) * (feed.views or 1), self._about(feed)) as writer:
                 if writer is not None:
                     self._write(writer, feed, observer)
         except recording.ShapeChanged as reason:
@@ -142,7 +142,7 @@ class Prefix:
         return feed.with_recording(self.recorded(feed), self.cut is None)
 
     def _about(self, feed: Feed) -> dict[str, object]:
-        samples, views = len(feed.samples), feed.views or 1
+        samples, views = len(feed.pieces), feed.views or 1
         return {"backbone": self.model.backbone.name, "before": self.before, "samples": samples, "views": views}
 
     @property
@@ -160,7 +160,7 @@ class Prefix:
             self.engine.precision,
             str(self.engine.device),
             env.versions(),
-            contents(feed.samples, preprocess.modality),
+            contents(feed.pieces, feed.task.inputs),
         ]
         found = hashlib.blake2b(json.dumps([*about, self._weights], sort_keys=True, default=str).encode(), digest_size=16)
         for inputs in _probes(feed):  # tokenizers, and how pictures are resized, change more than settings tell
@@ -237,7 +237,7 @@ def _through(source: Prefix | None) -> AbstractContextManager:
 
 def agree(prefix: Prefix, objective: Objective, plain: Feed, behind: Feed, seed: tuple[int, int]) -> bool:
     """Are gradients behind the cut those of the whole network, in fp32, and is what was recorded what enters it now?"""
-    rows = list(range(min(CHECKED, len(plain.samples))))
+    rows = list(range(min(CHECKED, len(plain.pieces))))
     batch, recorded = (next(feed.stream([rows], seed)) for feed in (plain, behind))
     with torch.no_grad(), prefix.trunk():
         entering = prefix.taken(batch.inputs)
@@ -276,7 +276,12 @@ def _gradients(objective: Objective, batch: Batch) -> list[Tensor]:
 
 
 def _at_head(model: Model, engine: Engine, inputs: dict[str, Tensor]) -> int | None:
-    """The bytes of an example's features; None where the head's modules in a row do not give the model's logits."""
+    """The bytes of an example's features; None where the head's modules in a row do not give the model's logits.
+
+    Features of a whole sequence are recorded as any tensors are that enter a layer: without their padding.
+    """
+    if model.backbone.kind != "vector":
+        return None
     with evaluating(model), torch.no_grad(), engine.autocast():
         output = model(inputs)
         again = model.classify(output.features)
@@ -289,7 +294,7 @@ def _at_head(model: Model, engine: Engine, inputs: dict[str, Tensor]) -> int | N
 
 def _probes(feed: Feed) -> list[dict[str, Tensor]]:
     """Two batches of unlike size and length: the shortest sample twice, and the longest with two others, padded."""
-    order = sorted(range(len(feed.samples)), key=lambda row: feed.lengths[row])
+    order = sorted(range(len(feed.pieces)), key=lambda row: feed.lengths[row])
     short, middle, long = order[0], order[len(order) // 2], order[-1]
     return [batch.inputs for batch in replace(feed, views=1).stream([[short, short], [long, middle, short]])]
 

@@ -72,7 +72,7 @@ class _Problem:
     def __post_init__(self) -> None:
         self.weight = torch.zeros_like(self.head.weight)
         self.bias = torch.zeros(self.head.out_features, device=self.head.weight.device)
-        count = len(self.feed.samples)
+        count = len(self.feed.pieces)
         self.plan = [list(range(start, min(start + ROWS, count))) for start in range(0, count, ROWS)]
 
     def minimise(self, strength: float) -> Solution:
@@ -105,7 +105,7 @@ class _Problem:
         self.head.zero_grad(set_to_none=True)
         losses: dict[str, float] = {}
         for batch in self.feed.stream(self.plan):
-            share = len(batch) / len(self.feed.samples)
+            share = len(batch) / len(self.feed.pieces)
             found = self.objective(batch, 1.0)
             (sum(found.values()) * share).backward()
             losses = {name: losses.get(name, 0.0) + float(loss.detach()) * share for name, loss in found.items()}
@@ -127,7 +127,7 @@ class _Problem:
 
 def _moments(feed: Feed, centred: bool) -> tuple[Tensor, Tensor, Tensor | None]:
     """Mean (D), variances (D) and eigenvectors (D, D) of the features, from a sample of them."""
-    count = len(feed.samples)
+    count = len(feed.pieces)
     rows = torch.linspace(0, count - 1, min(count, SAMPLE), dtype=torch.double).round().long().split(ROWS)
     plan = [part.tolist() for part in rows]
     share = 1 / min(count, SAMPLE)

@@ -125,7 +125,7 @@ def train(
     """
     examples = len(data.splits["train"])
     size = settings.batch_size or technique.batch_size or default_batch_size(examples)
-    feeds = [Feed(data.splits[split], task, model.backbone.preprocess, engine.device, size) for split in ("train", "val")]
+    feeds = [Feed.of(data.splits[split], task, model.backbone.preprocess, engine.device, size) for split in ("train", "val")]
     saved = checkpoint.read_position(checkpoint_path(folder))
     position = saved or Position()
     history.cut(folder / "history.jsonl", position.history)
@@ -221,7 +221,7 @@ def _recorded(run: Run, objective: Objective, plain: Feed, phase: Phase) -> tupl
     except frozen_prefix.NotWorth:
         return None, plain
     before = prefix.recorded(plain)
-    needed = prefix.bytes * len(plain.samples) * plain.views
+    needed = prefix.bytes * len(plain.pieces) * plain.views
     if before is None and not recording.make_room(needed):
         run.observer.note(
             f"The frozen layers run at every epoch: recording what leaves them takes about {needed / 2**30:.1f} GB, more than "
@@ -288,7 +288,7 @@ def _solve(run: Run, stage: Stage, head: nn.Linear) -> None:
         if solution is None:
             break
         position.step += solution.passes
-        position.examples += solution.passes * len(stage.train.samples)
+        position.examples += solution.passes * len(stage.train.pieces)
         stage.losses, stage.examples = solution.losses, 1
         loss = _report_epoch(run, stage, {"strength": solution.strength})["val"]["loss"]
         stale = 0 if loss < least else stale + 1
@@ -332,7 +332,8 @@ def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) 
 
 def _stop_early(run: Run, stage: Stage, loss: float) -> None:
     """Keep the weights of the best validation loss, and stop after `patience` epochs without a better one."""
-    if stage.technique.patience is None:
+    patience = stage.technique.patience or stage.phase.patience
+    if patience is None:
         return
     position = run.position
     if position.best_loss is None or loss < position.best_loss:
@@ -340,7 +341,7 @@ def _stop_early(run: Run, stage: Stage, loss: float) -> None:
         stage.best = {name: tensor.detach().clone() for name, tensor in stage.objective.state_dict().items()}
         return
     position.stale += 1
-    stage.stopped = position.stale >= stage.technique.patience
+    stage.stopped = position.stale >= patience
 
 
 def _end(run: Run, stage: Stage) -> None:
@@ -375,7 +376,7 @@ def _show(run: Run, stage: Stage) -> None:
     loss = sum(float(total) for total in stage.losses.values()) / stage.examples
     rate = max(group["lr"] for group in stage.optimizer.param_groups)
     pace = done / max(seconds, 1e-9)
-    size = len(stage.train.samples) / stage.per_epoch
+    size = len(stage.train.pieces) / stage.per_epoch
     run.observer.step(
         stage.phase.name,
         run.position.step,

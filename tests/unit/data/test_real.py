@@ -67,3 +67,48 @@ def test_tinyimagenet_has_one_image_under_two_labels_and_is_looked_through_fast(
     labels = {s.id: s.roles["label"] for samples in data.splits.values() for s in samples}
     assert {labels[i] for i in findings["conflicting-labels"].samples} == {"slug", "snail"}
     assert "unreadable" not in findings
+
+
+def test_conll2003_is_read_fast() -> None:
+    began = time.process_time()
+    data = read(shared("conll2003"))
+    assert time.process_time() - began < 10, "301,418 tokens took 1 s on an idle core"
+    assert data.format == "conll" and data.roles == {"tokens", "tags", "group"} and data.classes == ["LOC", "MISC", "ORG", "PER"]
+    assert {split: len(samples) for split, samples in data.splits.items()} == {"train": 14041, "val": 3250, "test": 3453}
+    assert sum(len(s.roles["tokens"]) for s in data.splits["train"]) == 203_621
+    assert len({s.roles["group"] for s in data.splits["train"]}) == 946
+    assert data.splits["train"][0].id == "train.txt:3" and data.splits["train"][0].roles["tags"][0] == "I-ORG"
+    counts = next(f.message for f in inspect(data) if f.kind == "classes" and f.message.startswith("train"))
+    assert counts == "train: LOC 7,140, PER 6,600, ORG 6,321, MISC 3,438.", "as the shared task's paper has them"
+
+
+def test_conll2003_is_cut_by_documents() -> None:
+    data = load_data(shared("conll2003") / "train.txt")
+    groups = {split: {s.roles["group"] for s in samples} for split, samples in data.splits.items()}
+    assert not groups["train"] & groups["test"] and not groups["train"] & groups["val"]
+    assert 0.17 < len(data.splits["test"]) / 14041 < 0.23
+
+
+def test_xquad_is_cut_by_articles() -> None:
+    data = load_data(shared("xquad_en"))
+    assert data.format == "jsonl" and data.roles == {"question", "context", "answers", "group"}
+    assert len(data.splits["train"]) + len(data.splits["val"]) == 919 and len(data.splits["test"]) == 271
+    samples = [s.roles for part in data.splits.values() for s in part]
+    assert all(s["context"][start : start + len(text)] == text for s in samples for text, start in s["answers"])
+    titles = {split: {s.roles["group"] for s in part} for split, part in data.splits.items()}
+    assert not titles["train"] & titles["val"] and not titles["train"] & titles["test"]
+
+
+@pytest.mark.parametrize(("domain", "train", "bare"), [("electronics", 2345, 1399), ("tripadvisor", 2154, 863)])
+def test_subjqa_has_questions_without_an_answer(domain: str, train: int, bare: int) -> None:
+    data = read(shared("subjqa") / domain)
+    assert data.roles == {"question", "context", "answers"} and list(data.splits) == ["train", "val", "test"]
+    assert len(data.splits["train"]) == train and sum(not s.roles["answers"] for s in data.splits["train"]) == bare
+
+
+def test_plain_texts_are_not_taken_for_tags() -> None:
+    from graft.data.formats.conll import Conll
+
+    for name in ("sms_spam", "sst2", "tinyshakespeare", "multi30k_en_de", "wikitext2"):
+        folder = shared(name)
+        assert not any(Conll().sniff(path) for path in (folder, *folder.iterdir())), name

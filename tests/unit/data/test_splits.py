@@ -169,3 +169,69 @@ def test_shots_shrink_val_too() -> None:
 def test_odd_amounts(asked: dict[str, float]) -> None:
     with pytest.raises(BadValue):
         subsample(make_splits(Data({"all": samples({"a": 20, "b": 20})})), **asked)
+
+
+def sentences(count: int, groups: int | None, start: str = "s") -> list[Sample]:
+    told = [{} if groups is None else {"group": f"{start} document {i % groups}"} for i in range(count)]
+    tokens = [(f"{start}{i}", *["one", "two", "three", "four"]) for i in range(count)]
+    return [Sample(f"{start}{i}", {"tokens": tokens[i], "tags": ("B-X", *"OOOO"), **told[i]}) for i in range(count)]
+
+
+def questions(count: int, contexts: int) -> list[Sample]:
+    return [
+        Sample(f"q{i}", {"question": f"what is {i}?", "context": f"context {i % contexts}", "answers": (("context", 0),)})
+        for i in range(count)
+    ]
+
+
+def test_what_has_no_labels_is_cut_at_random_and_alike_again() -> None:
+    whole = sentences(100, None)
+    first, again, other = (make_splits(Data({"all": part}), seed=s) for part, s in ((whole, 1), (whole[::-1], 1), (whole, 2)))
+    assert ids(first) == ids(again) != ids(other)
+    assert {split: len(part) for split, part in first.splits.items()} == {"train": 68, "val": 12, "test": 20}
+    assert first.notes[0] == "No test split was given: 20 samples (20% of all samples) were cut for it at random."
+
+
+def test_groups_and_contexts_stay_in_one_split() -> None:
+    for role, whole in (("group", sentences(200, 25)), ("context", questions(200, 40))):
+        data = make_splits(Data({"all": whole}))
+        found = {split: {s.roles[role] for s in part} for split, part in data.splits.items()}
+        assert not any(found[a] & found[b] for a, b in combinations(found, 2))
+        assert 30 <= len(data.splits["test"]) <= 40
+        assert any(f"one of the {25 if role == 'group' else 40} {role}s were kept in one split" in note for note in data.notes)
+
+
+def test_short_sentences_that_come_back_do_not_join_documents() -> None:
+    datelines = [
+        Sample(f"d{i}", {"tokens": ("LONDON", "1996"), "tags": ("B-LOC", "O"), "group": f"s document {i}"}) for i in range(20)
+    ]
+    data = make_splits(Data({"all": [*sentences(80, 20), *datelines]}))
+    assert len(data.splits["test"]) == 20 and not any("several splits" in note for note in data.notes)
+
+
+def test_one_document_is_cut_all_the_same() -> None:
+    data = make_splits(Data({"all": sentences(50, 1)}))
+    assert len(data.splits["test"]) == 10 and any("too few or too large to stay whole" in note for note in data.notes)
+
+
+def test_without_labels_there_are_fractions_but_no_shots() -> None:
+    data = make_splits(Data({"all": sentences(100, None)}))
+    quarter, half = (subsample(data, fraction=f, seed=1) for f in (0.25, 0.5))
+    assert len(quarter.splits["train"]) == 17 and set(ids(quarter)["train"]) < set(ids(half)["train"])
+    assert half.splits["val"] == data.splits["val"]
+    with pytest.raises(BadValue, match=r"predicted here are tags, not labels.*fraction=0\.12"):
+        subsample(data, shots=8)
+
+
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        ([Sample(f"{i}", {"tokens": (str(i),), "tags": ("O",)}) for i in range(9)], "every tag is O"),
+        ([Sample(f"{i}", {"question": str(i), "context": "c", "answers": ()}) for i in range(9)], "no question has an answer"),
+        ([*sentences(9, None), Sample("bare", {"tokens": ("a",), "tags": None})], "have no tags: bare"),
+        (sentences(1, None), "No test split can be cut from 1 samples: there are not 2 different ones"),
+    ],
+)
+def test_what_cannot_be_learnt_from(samples: list[Sample], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        make_splits(Data({"all": samples}))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from graft.metrics.find import known as known_metrics
+from graft.metrics.metric import Metric
 from graft.reports.leaderboard import Board, Cell, Choice, Row, Size
 from graft.reports.read import Run, Study
 from graft.reports.statistics import Difference, Interval
@@ -32,7 +34,12 @@ def row(name: str, backbone: str | None = "wheel:net", seeds: int = 3, seconds: 
 
 
 def verdict(
-    to_control: Difference | None, to_baseline: Difference | None = None, seeds: int = 3, baseline="tfidf-logistic", **study
+    to_control: Difference | None,
+    to_baseline: Difference | None = None,
+    seeds: int = 3,
+    baseline="tfidf-logistic",
+    metric="accuracy",
+    **study,
 ) -> Verdict:
     best, control = row("lp-ft", seeds=seeds), row("from-scratch", seeds=seeds)
     trivial = row(baseline, None, 1, seconds=2) if to_baseline else None
@@ -41,7 +48,7 @@ def verdict(
     rows = [r for r in (best, control, trivial) if r]
     runs = [each for r in rows for each in r.runs]
     about = Study(Path("study"), {}, runs, [], **{"findings": [], "compares": True, **study})
-    return judge(Board(about, "accuracy", rows, [choice], 300))
+    return judge(Board(about, metric, rows, [choice], 300))
 
 
 def test_positive_transfer_in_words():
@@ -143,3 +150,65 @@ def test_a_verdict_is_json():
         "p": 0.0002,
     }
     assert found["technique"] == "lp-ft"
+
+
+LOWER = Difference(-0.312, -0.334, -0.287, 0.0002)
+HIGHER = Difference(0.25, 0.19, 0.31, 0.0002)
+
+
+def test_a_lower_value_is_positive_transfer_where_lower_is_better():
+    found = verdict(LOWER, LOWER, metric="bits_per_byte")
+    assert (found.outcome, found.against_baseline) == ("positive transfer", "better")
+    assert found.sentences == (
+        "Positive transfer: lp-ft lowers bits per byte by 0.31 against training from scratch "
+        "(95 % interval 0.29 to 0.33, p < 0.001, 3 seeds).",
+        "It also beats the best trivial baseline, TF-IDF with logistic regression, by 0.31 "
+        "(95 % interval 0.29 to 0.33, p < 0.001): for these data, transfer is the right choice.",
+    )
+    assert found.scratch.difference == -0.312
+
+
+def test_a_higher_value_is_negative_transfer_where_lower_is_better():
+    found = verdict(HIGHER, HIGHER, metric="bits_per_byte")
+    assert (found.outcome, found.against_baseline) == ("negative transfer", "worse")
+    assert found.sentences[0] == (
+        "Negative transfer: lp-ft does worse than training from scratch by 0.25 in bits per byte "
+        "(95 % interval 0.19 to 0.31, p < 0.001, 3 seeds)."
+    )
+    assert "does better by 0.25 (95 % interval 0.19 to 0.31, p < 0.001)" in found.sentences[1]
+
+
+def test_no_evidence_and_one_seed_where_lower_is_better():
+    found = verdict(Difference(0.004, -0.012, 0.02, 0.6), metric="bits_per_byte")
+    assert found.outcome == "no evidence"
+    assert "differ by 0.0040 in bits per byte (95 % interval −0.012 to 0.020, p = 0.60" in found.sentences[0]
+    assert (
+        "scored 0.31 below training from scratch in bits per byte, where lower is better"
+        in (verdict(LOWER, seeds=1, metric="bits_per_byte").sentences[0])
+    )
+
+
+@pytest.mark.parametrize(
+    ("gain", "against"), [(0.017, "as well"), (0.019, "unclear")], ids=["less than 2 % of the baseline", "more than that"]
+)
+def test_as_well_is_relative_for_what_is_no_fraction(gain, against):
+    """The baseline's value is 0.9, so that 2 % of it are 0.018; the gain is at most what is given."""
+    found = verdict(LOWER, Difference(-0.001, -gain, 0.01, 0.7), metric="bits_per_byte")
+    assert found.against_baseline == against
+    assert "(difference −0.0010, 95 % interval −0.0" in found.sentences[1]
+
+
+def test_a_fraction_of_which_less_is_better_is_in_points(monkeypatch):
+    errors = Metric("error_rate", lambda scores, targets: None, higher_is_better=False)
+    monkeypatch.setitem(known_metrics(), "error_rate", errors)
+    found = verdict(LOWER, Difference(-0.01, -0.019, 0.001, 0.1), metric="error_rate")
+    assert "lowers error rate by 31.2 points against training from scratch (95 % interval 28.7 to 33.4" in found.sentences[0]
+    assert found.against_baseline == "as well"
+
+
+def test_a_metric_that_rises_and_is_no_fraction(monkeypatch):
+    monkeypatch.setitem(known_metrics(), "gain", Metric("gain", lambda scores, targets: None, is_fraction=False))
+    assert (
+        "lp-ft raises gain by 0.25 against training from scratch (95 % interval 0.19 to 0.31"
+        in (verdict(HIGHER, metric="gain").sentences[0])
+    )

@@ -39,3 +39,52 @@ def test_sizes_and_lists():
     assert words.listed(["a", "b", "c"]) == "a, b and c"
     assert words.plural(1, "seed") == "1 seed"
     assert words.baseline_name("something-new") == "something-new"
+
+
+@pytest.mark.parametrize(
+    ("metric", "number", "text"),
+    [
+        ("accuracy", 0.9412, "94.1"),
+        ("entity_f1", 0.9412, "94.1"),
+        ("not_known_here", 0.9412, "94.1"),
+        ("ece", 0.0312, "0.031"),
+        ("bits_per_byte", 0.9874, "0.987"),
+        ("bits_per_byte", 1.2345, "1.23"),
+        ("perplexity", 18.349, "18.3"),
+        ("perplexity", 1523.6, "1,524"),
+        ("perplexity", float("inf"), "∞"),
+        ("perplexity", None, "–"),
+    ],
+)
+def test_a_value_is_in_the_unit_of_its_metric(metric, number, text):
+    assert words.value(metric, number) == text
+
+
+@pytest.mark.parametrize(
+    ("metric", "number", "text"),
+    [
+        ("accuracy", 0.382, "+38.2"),
+        ("bits_per_byte", -0.312, "−0.31"),
+        ("bits_per_byte", 0.0344, "+0.034"),
+        ("bits_per_byte", -0.00344, "−0.0034"),
+        ("perplexity", 12.06, "+12.1"),
+        ("perplexity", float("nan"), "–"),
+    ],
+)
+def test_a_difference_is_in_the_unit_of_its_metric(metric, number, text):
+    assert words.difference(metric, number) == text
+
+
+def test_bounds_share_their_decimals_and_do_not_read_the_same():
+    assert words.values("accuracy", 0.909, 0.973) == "90.9 to 97.3"
+    assert words.values("bits_per_byte", 0.97, 1.27) == "0.97 to 1.27"
+    assert words.values("bits_per_byte", 1.2281, 1.2312) == "1.228 to 1.231"
+    assert words.values("bits_per_byte", 8.0, 8.0 + 1e-12) == "8.00 to 8.00"
+    assert words.differences("bits_per_byte", -0.0121, 0.02) == "−0.012 to +0.020"
+
+
+def test_units():
+    assert (words.axis("accuracy"), words.axis("bits_per_byte")) == ("accuracy (%)", "bits per byte")
+    assert (words.measured("accuracy", 0.5), words.measured("perplexity", 20.0)) == ("50.0 %", "20.0")
+    assert (words.amount("bleu", 0.05), words.amount("bits_per_byte", 0.31)) == ("5.0 points", "0.31")
+    assert (words.metric_name("rougeL"), words.metric_name("entity_f1")) == ("ROUGE-L", "entity F1")

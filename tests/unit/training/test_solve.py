@@ -32,7 +32,7 @@ def probe():
     model = engine.place(build_model("tiny:efficientnet", task, pretrained=True, seed=0))
     indices = model.group_indices()
     optim.freeze(model, [n for n, _ in model.network.named_parameters() if head_only(n, indices[n])], "frozen")
-    feed = Feed(data.splits["train"], task, model.backbone.preprocess, engine.device, 8, views=1)
+    feed = Feed.of(data.splits["train"], task, model.backbone.preprocess, engine.device, 8, views=1)
     behind = frozen_prefix.find(model, feed, engine).record(feed, Observer())
     return Objective(model, task), behind
 
@@ -59,7 +59,7 @@ def test_solving_is_no_worse_on_validation_than_stepping(tmp_path):
             model, _ = trained(f"feature-extraction:solved={solved}", task_name, tmp_path / f"{task_name}-{solved}")
             task, data = task_of(task_name)
             engine = Engine("fp32")
-            feed = Feed(data.splits["val"], task, model.backbone.preprocess, engine.device, 8)
+            feed = Feed.of(data.splits["val"], task, model.backbone.preprocess, engine.device, 8)
             losses[solved] = evaluate(model, feed, engine).loss
         assert losses["true"] <= losses["false"] * 1.01, losses
 

@@ -40,6 +40,7 @@ TEXT: dict[str, dict[str, Any]] = {
 }
 """Name -> the settings of its config in transformers."""
 
+TEXT_TASKS = ("text-classification", "token-classification", "question-answering")
 WITHOUT_SEGMENTS = ("roberta", "distilbert", "gpt2", "llama", "t5")
 LEFT_PADDED = ("xlnet",)
 WITHOUT_MARKS = ("gpt2", "llama")
@@ -61,7 +62,7 @@ class Tiny:
 
         if name not in self.names():
             raise UnknownName.of("tiny network", name, self.names(), see="graft list backbones")
-        if task.startswith("text-" if name in IMAGE else "image-"):
+        if name not in self.tiny(task):
             raise BackboneError(f"'tiny:{name}' is not made for {task}. These are: {', '.join(self.tiny(task))}.")
         with torch.random.fork_rng(devices=[], enabled=pretrained):
             if pretrained:
@@ -71,7 +72,7 @@ class Tiny:
         return backbone
 
     def tiny(self, task: str) -> list[str]:
-        return list(IMAGE) if task.startswith("image-") else list(TEXT) if task.startswith("text-") else []
+        return list(IMAGE) if task.startswith("image-") else list(TEXT) if task in TEXT_TASKS else []
 
     def _image(self, name: str, classes: int | None) -> Backbone:
         source, architecture, settings = IMAGE[name]
@@ -99,7 +100,9 @@ def _tokenizer(name: str) -> Any:
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.BertPreTokenizer(), pre_tokenizers.Split("", "isolated")])
     if name not in WITHOUT_MARKS:
         ids = [("[BOS]", vocabulary.index("[BOS]")), ("[EOS]", vocabulary.index("[EOS]"))]
-        tokenizer.post_processor = processors.TemplateProcessing(single="[BOS] $A [EOS]", special_tokens=ids)
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="[BOS] $A [EOS]", pair="[BOS] $A [EOS] $B:1 [EOS]:1", special_tokens=ids
+        )
     inputs = ["input_ids", *([] if name in WITHOUT_SEGMENTS else ["token_type_ids"]), "attention_mask"]
     side = "left" if name in LEFT_PADDED else "right"
     return PreTrainedTokenizerFast(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from graft.backbones import layer_groups, learning_rate, mean_pooling
-from graft.backbones.backbone import Backbone, Kind
+from graft.backbones.backbone import Backbone, Kind, logits_of
 from graft.backbones.hub import hub
 from graft.backbones.preprocess import TextPreprocess
 from graft.backbones.quiet import quiet
@@ -16,6 +16,8 @@ from graft.base.errors import BackboneError, UnknownName
 
 LONGEST = 256
 """Tokens of a text that are read by default."""
+WITHOUT_PIPELINE = {"question-answering": "AutoModelForQuestionAnswering"}
+"""Tasks for which transformers has networks and, since its version 5, no pipeline."""
 POOLING = Path("1_Pooling", "config.json")
 """Where sentence-transformers says how token states become a sentence's vector."""
 
@@ -99,7 +101,7 @@ class Transformers:
             network = _network(spec, task, config, weights)
         if getattr(config, mean_pooling.MARK, False):
             mean_pooling.from_bert_layer(network)
-        elif mean_pooled:
+        elif mean_pooled and getattr(network.base_model, "pooler", None) is not None:  # none where each token is classified
             mean_pooling.install(network)
         example = preprocess.example()
         head = _head(network, example)
@@ -112,12 +114,15 @@ class Transformers:
 def _network(spec: str, task: str, config: Any, weights: str | None) -> Any:
     """The network that transformers' own pipelines use for the task, in evaluation mode."""
     import torch
+    import transformers
     from transformers.pipelines import SUPPORTED_TASKS, TASK_ALIASES
 
-    known = SUPPORTED_TASKS.get(TASK_ALIASES.get(task, task))
-    if known is None:
-        raise UnknownName.of("task of transformers", task, SUPPORTED_TASKS)
-    fitting = [auto for auto in known["pt"] if type(config) in auto._model_mapping]
+    known = SUPPORTED_TASKS.get(TASK_ALIASES.get(task, task), {}).get("pt", ())
+    if task in WITHOUT_PIPELINE:
+        known = (getattr(transformers, WITHOUT_PIPELINE[task]),)
+    if not known:
+        raise UnknownName.of("task of transformers", task, [*SUPPORTED_TASKS, *WITHOUT_PIPELINE])
+    fitting = [auto for auto in known if type(config) in auto._model_mapping]
     if not fitting:
         raise BackboneError(f"{spec} is of the kind {config.model_type!r}, which transformers has not made for {task}.")
     if weights is None:
@@ -142,7 +147,7 @@ def _positions(config: Any) -> int:
 
 
 def _head(network: Any, example: dict) -> tuple[str, ...]:
-    """The modules beside the base network, in the order in which they run."""
+    """The modules beside the base network, in the order in which they run; the last alone where there is no base network."""
     import torch
 
     base, ran = network.base_model, []
@@ -152,7 +157,7 @@ def _head(network: Any, example: dict) -> tuple[str, ...]:
         network(**example)
     for hook in hooks:
         hook.remove()
-    return tuple(dict.fromkeys(ran))
+    return tuple(dict.fromkeys(ran)) if base is not network else (ran[-1],)
 
 
 def _features(network: Any, head: tuple[str, ...], example: dict) -> tuple[Kind, Literal["first", "last"] | None, int]:
@@ -170,7 +175,7 @@ def _features(network: Any, head: tuple[str, ...], example: dict) -> tuple[Kind,
 
     hook = network.get_submodule(head[0]).register_forward_pre_hook(watch)
     with torch.enable_grad():
-        logits = network(**example).logits
+        logits = logits_of(network(**example))
     hook.remove()
     features = entered[0]
     if logits.dim() == 3:

@@ -59,7 +59,9 @@ def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
         features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
     except (ValueError, KeyError, TypeError):
         return {}
-    return {name: f["names"] for name, f in features.items() if isinstance(f, dict) and isinstance(f.get("names"), list)}
+    single = {name: f[0] if isinstance(f, list) and f else f for name, f in features.items()}  # a list of labels a row
+    inner = {name: f.get("feature", f) for name, f in single.items() if isinstance(f, dict)}
+    return {name: f["names"] for name, f in inner.items() if isinstance(f, dict) and isinstance(f.get("names"), list)}
 
 
 def _plain(role: str, value: Any) -> Any:

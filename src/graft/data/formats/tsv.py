@@ -24,7 +24,7 @@ class Tsv:
             with open(path, "rb") as file:
                 lines = file.read(4096).splitlines()[:-1]
             return 0.5 * (bool(lines) and all(b"\t" in line for line in lines if line))
-        return sniff_tables(path, _SUFFIXES)
+        return min(sniff_tables(path, _SUFFIXES), 0.9)  # tags of tokens are written with tabs too: see the format conll
 
     def read(self, path: Path, options: ReadOptions) -> Data:
         return read_tables(path, options, _SUFFIXES, _read)

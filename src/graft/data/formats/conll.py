@@ -1,0 +1,211 @@
+"""Tagged tokens in columns, as the CoNLL shared tasks have them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from graft.base.errors import DataError
+from graft.data.data import Data
+from graft.data.encodings import read_text
+from graft.data.folders import is_about, is_hidden
+from graft.data.format import ReadOptions, file_splits
+from graft.data.tables import MAX_LISTED, Table, read_files
+from graft.data.tags import marks_entities
+
+_SURE = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".bioes")
+_PERHAPS = (".txt", ".tsv")
+"""Suffixes of files that are looked into first."""
+_LOOKED_AT = 65_536
+"""Bytes of a file that it is judged by."""
+_DOCUMENT = "-DOCSTART-"
+_NUMBER = re.compile(r"\d+([-.]\d+)?")
+_WORDS, _PARTS_OF_SPEECH = 1, 3
+"""Columns of CoNLL-U, which has ten."""
+
+
+class Conll:
+    """One token a line with its tags in columns, a blank line between sentences: CoNLL 2003, WNUT, CoNLL-U and their kin.
+
+    One file, or a folder with train, valid and test files (.txt, .conll, .bio, .iob, .tsv). The first column is the tokens,
+    the last one the tags; `--columns tokens=0,tags=1` chooses others, by number from 0. `-DOCSTART-` begins a document.
+    """
+
+    def sniff(self, path: Path) -> float:
+        if path.is_file():
+            return float(_is_one(path))
+        files = _files(path) if path.is_dir() else []
+        return (0.85 if any(f.suffix.lower() == ".tsv" for f in files) else 0.8) if files else 0.0
+
+    def read(self, path: Path, options: ReadOptions) -> Data:
+        files = [path] if path.is_file() else _files(path)
+        if not files:
+            raise DataError(f"{path} holds no files of tokens and tags in columns (.conll, .bio, .iob, .txt, .tsv).")
+        return read_files(path, files, replace(options, columns={}), lambda file, _: _read(file, options))
+
+    def write_tiny(self, data: Data, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        for split, samples in data.splits.items():
+            lines, group = [], None
+            for sample in samples:
+                if "tokens" not in sample.roles or any(not t or set(t) & set("\t\n\r") for t in sample.roles["tokens"]):
+                    raise DataError(f"{sample.id} has no tokens that can stand on a line each. Use Parquet or JSON lines.")
+                if sample.roles.get("group") != group:
+                    group = sample.roles.get("group")
+                    lines += [f"{_DOCUMENT}\tO", ""]
+                tags = sample.roles.get("tags")
+                rows = sample.roles["tokens"] if tags is None else map("\t".join, zip(sample.roles["tokens"], tags, strict=True))
+                lines += [*rows, ""]
+            file = path / f"{'samples' if split == 'all' else split}.conll"
+            file.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
+
+
+@dataclass(frozen=True)
+class _Sentence:
+    line: int
+    """That of its first token."""
+    document: int | None
+    """The line on which its document begins."""
+    rows: list[str]
+
+
+def _files(folder: Path) -> list[Path]:
+    found = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in (*_SURE, *_PERHAPS) and p.is_file()]
+    found = [p for p in found if not is_hidden(p) and not is_about(p)]
+    if sure := [p for p in found if p.suffix.lower() in _SURE]:
+        return sure
+    named = file_splits(p.stem for p in found) if len(found) < 50 else None
+    return [p for p in found if _is_one(p)] if named or len(found) == 1 else []
+
+
+def _is_one(file: Path) -> bool:
+    if file.suffix.lower() in _SURE:
+        return True
+    if file.suffix.lower() not in _PERHAPS:
+        return False
+    with open(file, "rb") as opened:
+        start = opened.read(_LOOKED_AT)
+    whole = len(start) < _LOOKED_AT
+    return b"\0" not in start and _is_columns(start.decode("utf-8", "replace").split("\n")[: None if whole else -1])
+
+
+def _is_columns(lines: Sequence[str]) -> bool:
+    """Whether these are columns of tokens and tags: all lines as wide, no blanks in a token, and few tags that come back."""
+    sentences, _ = _sentences(lines)
+    rows = [row for s in sentences for row in s.rows]
+    fields = _fields(rows, None)
+    if not fields or len({len(f) for f in fields}) > 1 or len(fields[0]) < 2 or any(" " in part for f in fields for part in f):
+        return False
+    tags = [f[-1] for f in fields]
+    if all(tag == "O" for tag in tags) or marks_entities(tags):
+        return len(fields) > 1
+    kinds = set(tags)
+    return (
+        len(sentences) > 1
+        and len(rows) >= 3 * len(sentences)
+        and len(kinds) <= min(100, len(rows) / 2)
+        and max(map(len, kinds)) < 20
+    )
+
+
+def _sentences(lines: Sequence[str]) -> tuple[list[_Sentence], bool]:
+    """The sentences, and whether the file is CoNLL-U. Comments stand before a sentence, and only where the file has such."""
+    found: list[_Sentence] = []
+    document, open_row = None, None
+    first = next((line for line in lines if line.strip()), "")
+    comments = first.startswith("# ") and "=" in first
+    universal = _is_universal(lines, first)
+    for number, line in enumerate(lines, start=1):
+        line = line.rstrip("\t \r")
+        if not line:
+            open_row = None
+        elif line.startswith(_DOCUMENT):
+            document, open_row = number, None
+        elif open_row is None and line.startswith("#") and (universal or (comments and "=" in line)):
+            document = number if line.startswith("# newdoc") else document
+        elif open_row is None:
+            open_row = [line]
+            found.append(_Sentence(number, document, open_row))
+        else:
+            open_row.append(line)
+    return found, universal
+
+
+def _is_universal(lines: Sequence[str], first: str) -> bool:
+    """Whether this is CoNLL-U: ten columns, of which the first one counts the words of a sentence."""
+    row = next((line for line in lines if line.strip() and not line.startswith("#")), "").rstrip("\r").split("\t")
+    return len(row) == 10 and _NUMBER.fullmatch(row[0]) is not None
+
+
+def _fields(rows: Sequence[str], delimiter: str | None) -> list[list[str]]:
+    """The columns of each row: between tabs where most rows have such, else between blanks."""
+    if delimiter is None and sum("\t" in row for row in rows) > len(rows) / 2:
+        delimiter = "\t"
+    if delimiter is None:
+        return [[part for part in row.replace("\t", " ").split(" ") if part] for row in rows]
+    return [[part.strip(" ") for part in row.split(delimiter)] for row in rows]
+
+
+def _read(file: Path, options: ReadOptions) -> Table:
+    text, note = read_text(file)
+    sentences, universal = _sentences(text.split("\n"))
+    if not sentences:
+        raise DataError(f"{file} holds no rows.")
+    fields = _fields([row for s in sentences for row in s.rows], options.delimiter)
+    lines = [s.line + i for s in sentences for i in range(len(s.rows))]
+    width = _width(file, fields, lines)
+    bare = (file_splits([file.stem]) or {}).get(file.stem) == "unlabeled"
+    if options.labels and width == 1 and not bare:
+        raise DataError(f"{file} has one column only, so no tags. Each line needs a token and a tag; else name it unlabeled.")
+    tokens, tags = _columns(file, options, width, universal)
+    if empty := [f"{file.name}:{n}" for n, row in zip(lines, fields, strict=True) if not (row[tokens] and row[tags])]:
+        raise DataError(
+            f"{len(empty):,} lines of {file.name} have no token or no tag: {', '.join(empty[:MAX_LISTED])}. Mend them."
+        )
+    rows = _by_sentence(sentences, fields, universal)
+    columns: dict[str, list] = {"tokens": [tuple(row[tokens] for row in of) for of in rows]}
+    if width > 1 and not bare:
+        columns["tags"] = [tuple(row[tags] for row in of) for of in rows]
+    if any(s.document is not None for s in sentences):
+        columns["group"] = [f"{file.name}:{s.document or 1}" for s in sentences]
+    notes = [note] if note else []
+    if "tags" in columns and width > 2 and "tags" not in options.columns:
+        notes.append(f"The tags are of column {tags} of 0 to {width - 1}; for another: --columns tags={1 if tags != 1 else 2}.")
+    return Table(file.name, columns, [s.line for s in sentences], notes=tuple(notes))
+
+
+def _by_sentence(sentences: Sequence[_Sentence], fields: Sequence[list[str]], universal: bool) -> list[list[list[str]]]:
+    """The rows of each sentence; of CoNLL-U those of words alone, not the ranges 3-4 and what is left out, 3.1."""
+    rest = iter(fields)
+    found = [list(islice(rest, len(s.rows))) for s in sentences]
+    return [[row for row in rows if row[0].isdecimal()] for rows in found] if universal else found
+
+
+def _width(file: Path, fields: Sequence[Sequence[str]], lines: Sequence[int]) -> int:
+    """The number of columns. Raises DataError naming the lines that have another one."""
+    widths = Counter(map(len, fields))
+    width = widths.most_common(1)[0][0]
+    ragged = [f"{file.name}:{line} ({len(parts)})" for line, parts in zip(lines, fields, strict=True) if len(parts) != width]
+    if ragged:
+        more = f" and {len(ragged) - MAX_LISTED:,} more" if len(ragged) > MAX_LISTED else ""
+        raise DataError(
+            f"{file.name} has {width} columns, but {len(ragged):,} of its lines have another number: "
+            f"{', '.join(ragged[:MAX_LISTED])}{more}. Each line needs a token and its tags; a blank line ends a sentence."
+        )
+    return width
+
+
+def _columns(file: Path, options: ReadOptions, width: int, universal: bool) -> tuple[int, int]:
+    """The numbers of the columns of tokens and tags."""
+    if unknown := set(options.columns) - {"tokens", "tags"}:
+        raise DataError(f"Unknown role {', '.join(sorted(unknown))} in --columns. Roles of {file.name}: tags, tokens.")
+    chosen = {"tokens": _WORDS, "tags": _PARTS_OF_SPEECH} if universal else {"tokens": 0, "tags": width - 1}
+    for role, name in options.columns.items():
+        if not str(name).isdecimal() or int(name) >= width:
+            raise DataError(f"{file.name} has the columns 0 to {width - 1}. Got {role}={name} instead.")
+        chosen[role] = int(name)
+    return chosen["tokens"], chosen["tags"]

@@ -1,0 +1,90 @@
+"""Tags of tokens: entities in them, and from spans in a text to tokens with tags."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from graft.base.errors import DataError
+
+_TAG = re.compile(r"[BIESLUM]-.+")
+_ENDS = "ESLU"
+"""Prefixes after which an entity does not go on."""
+
+
+def marks_entities(tags: Iterable[str]) -> bool:
+    """Whether these are tags of entities (IOB1, BIO, BIOES) rather than plain ones such as parts of speech."""
+    found = set(tags)
+    return any(map(_TAG.fullmatch, found)) and all(tag == "O" or _TAG.fullmatch(tag) for tag in found)
+
+
+def names_of(tags: Iterable[str]) -> set[str]:
+    """The types of entities in the tags, or the tags themselves where they are plain."""
+    found = set(tags)
+    return {tag[2:] for tag in found if tag != "O"} if marks_entities(found) else found
+
+
+def entities(tags: Sequence[str]) -> Iterator[str]:
+    """The type of each entity. One begins at B, S and U, and where there was none of its type before, as in IOB1."""
+    before = "O"
+    for tag in tags:
+        if tag != "O" and (tag[0] in "BSU" or tag[2:] != before[2:] or before[0] in _ENDS):
+            yield tag[2:]
+        before = tag
+
+
+def count(sequences: Iterable[Sequence[str]], of_entities: bool) -> Counter[str]:
+    """How many entities there are of each type, or how many times each plain tag."""
+    return Counter(name for tags in sequences for name in (entities(tags) if of_entities else tags))
+
+
+def words(text: str) -> list[tuple[int, int]]:
+    """The (start, end) of each word and each sign of punctuation, in order."""
+    return [match.span() for match in _words().finditer(text)]
+
+
+@cache
+def _words() -> re.Pattern[str]:
+    """A vowel sign or an accent belongs to the letter before it, which `\\w` alone does not know."""
+    marks = "".join(chr(c) for c in range(0x10000) if unicodedata.category(chr(c)).startswith("M"))
+    return re.compile(rf"\w[\w{marks}\u200c\u200d]*|[^\w\s][{marks}]*")
+
+
+def tagged(text: str, spans: Sequence[tuple[int, int, str]], row: str) -> tuple[list[tuple[int, int]], list[str]]:
+    """The (start, end) of each token of the text, and BIO tags by the spans (start, end, type).
+
+    Raises DataError where a span is outside the text, ends inside a token, holds none, or overlaps another.
+    """
+    offsets = words(text)
+    starts, ends = [start for start, _ in offsets], [end for _, end in offsets]
+    tags = ["O"] * len(offsets)
+    last: tuple[int, int, str] | None = None
+    for span in sorted(spans, key=lambda s: s[:2]):
+        start, end, name = span
+        inside = range(bisect_right(ends, start), bisect_left(starts, end))
+        problem = None
+        if not 0 <= start < end <= len(text):
+            problem = f"is outside the text, which has {len(text):,} characters"
+        elif last is not None and start < last[1]:
+            problem = f"overlaps {_said(text, last)}"
+        elif not inside:
+            problem = "holds no word"
+        elif (first := starts[inside[0]]) < start or ends[inside[-1]] > end:
+            after = ends[inside[-1]]
+            problem = f"cuts a word in two; whole words are {first} to {after}, {text[first:after]!r}"
+        if problem:
+            raise DataError(f"{row}: the span {_said(text, span)} {problem}. Mend it: start and end count characters from 0.")
+        for i in inside:
+            tags[i] = ("B-" if i == inside[0] else "I-") + name
+        last = span
+    return offsets, tags
+
+
+def _said(text: str, span: tuple[int, int, Any]) -> str:
+    start, end, name = span
+    return f"{start} to {end} ({name}, {text[max(start, 0) : max(end, 0)]!r})"

@@ -1,0 +1,303 @@
+"""Extractive question answering: the part of a text that answers a question."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from graft.backbones.preprocess import Preprocess
+from graft.base.errors import DataError
+from graft.base.records import Batch, Output, Sample
+from graft.data.data import Data
+from graft.metrics import answers
+from graft.metrics.metric import Metric
+from graft.tasks.answer_spans import Found, Span, best_spans, best_threshold, joined, tokens_of
+from graft.tasks.task import Baseline, Task, Windows, objects
+from graft.tasks.words import spans_of_windows
+
+SHOWN = 5
+SPARE = 4
+"""Tokens that a part of a text may take beyond those it takes within the whole."""
+_SENTENCE = re.compile(r"""\S(?:.*?[.!?]["')\]]*(?=\s|$)|.*\S|)""")
+
+
+@dataclass(frozen=True)
+class QuestionAnswering(Task):
+    """Find the words of a text that answer a question, or say that there are none.
+
+    Two numbers a token say whether the answer begins and ends there; no answer is the first token, as in Devlin et al.
+    (arXiv:1810.04805, sections 4.2 and 4.3). Contexts longer than the network reads are cut between words into windows
+    that share a third of it; of all windows the best answer of up to 30 tokens is taken. Questions are cut at half of
+    what the network reads. Where training has questions without an answer, none is predicted if its score is more
+    than `threshold` above the best answer's; that is chosen on the validation split for the highest F1.
+    Baselines: the sentence of the context that shares most words with the question, rare ones counting more; no answer at
+    all, where training has such questions.
+    """
+
+    name: ClassVar[str] = "question-answering"
+    modality: ClassVar[str] = "text"
+    roles: ClassVar[frozenset[str]] = frozenset({"question", "context", "answers"})
+    target_role: ClassVar[str] = "answers"
+    kinds: ClassVar[frozenset[str]] = frozenset({"sequence"})
+
+    classes: tuple[str, ...] = ("start", "end")
+    threshold: float | None = None
+    """None where every question has an answer."""
+
+    @classmethod
+    def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
+        """Raises DataError where no question in training has an answer."""
+        train = [sample.roles["answers"] for sample in data.splits["train"] if sample.roles.get("answers") is not None]
+        if not any(train):
+            raise DataError(f"No question in the training split of {data.path or 'the data'} has an answer; give some that have.")
+        return cls(threshold=None if all(train) else 0.0)
+
+    def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
+        """Contexts of more tokens than there is room for beside the question in parts; `window` is their (start, end)."""
+        cut: list[Sample] = []
+        owners: list[int] = []
+        for number, sample in enumerate(samples):
+            windows = _windows(sample, preprocess)
+            cut += [Sample(sample.id, {**sample.roles, "window": window}) for window in windows] if len(windows) > 1 else [sample]
+            owners += [number] * len(windows)
+        return Windows(samples) if len(cut) == len(samples) else Windows(samples, cut, owners)
+
+    def length(self, piece: Sample, preprocess: Preprocess) -> int:
+        start, end = _window(piece)
+        return len(piece.roles["question"]) + end - start
+
+    def encode(self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:
+        """`offsets` (T, 2) are the characters of the context that each token stands for, (0, 0) of all other tokens."""
+        tokenizer = preprocess.tokenizer
+        start, end = _window(sample)
+        pair = (_short_question(sample, preprocess), sample.roles["context"][start:end])
+        if not any(pair):  # a tokenizer may mark neither beginning nor end
+            pair = (tokenizer.eos_token or tokenizer.unk_token, "")
+        encoded = tokenizer(*pair, truncation="only_second", max_length=preprocess.max_length, return_offsets_mapping=True)
+        found = {name: torch.tensor(encoded[name]) for name in tokenizer.model_input_names if name in encoded}
+        in_context = torch.tensor([sequence == 1 for sequence in encoded.sequence_ids(0)])
+        offsets = torch.tensor(encoded["offset_mapping"])
+        in_context &= offsets[:, 1] > offsets[:, 0]
+        found["offsets"] = torch.where(in_context[:, None], offsets + start, 0)
+        marks = torch.nonzero(found["input_ids"] == tokenizer.cls_token_id) if tokenizer.cls_token_id is not None else []
+        found["none"] = marks[0, 0] if len(marks) else torch.tensor(0)
+        if sample.roles.get("answers") is not None:
+            reached = end if len(offsets) < preprocess.max_length else int(found["offsets"].max())
+            places = _target(sample, found["offsets"].numpy(), (start, reached))
+            found["target"] = torch.tensor(places or [int(found["none"])] * 2)
+        return found
+
+    def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch:
+        own = ("offsets", "none", "target")
+        inputs = preprocess.collate([{key: value for key, value in e.items() if key not in own} for e in encoded])
+        width = inputs["input_ids"].shape[1]
+        left = preprocess.tokenizer.padding_side == "left"
+        shifts = torch.tensor([(width - len(e["input_ids"])) * left for e in encoded])
+        offsets = torch.zeros(len(encoded), width, 2, dtype=torch.long)
+        for row, e, shift in zip(offsets, encoded, shifts, strict=True):
+            row[shift : shift + len(e["offsets"])] = e["offsets"]
+        extras = {"offsets": offsets, "none": torch.stack([e["none"] for e in encoded]) + shifts}
+        targets = [e["target"] for e in encoded if "target" in e]
+        return Batch(inputs, torch.stack(targets) + shifts[:, None] if targets else None, extras=extras)
+
+    def loss(self, output: Output, batch: Batch) -> Tensor:
+        """The mean cross-entropy of the first and the last token, over those of the context and the one for no answer."""
+        offsets, none = batch.extras["offsets"], batch.extras["none"]
+        allowed = (offsets[..., 1] > 0).scatter(1, none[:, None], True)
+        logits = output.logits.float().masked_fill(~allowed[..., None], -math.inf)
+        return nn.functional.cross_entropy(logits.transpose(1, 2).flatten(0, 1), batch.target.flatten())
+
+    def rows(self, output: Output, batch: Batch) -> list[tuple[np.ndarray, float]]:
+        """Of each piece the best answers (n, 3): first and last character + 1, score; and the score of no answer."""
+        logits = output.logits.float().cpu().numpy()
+        offsets, none = batch.extras["offsets"].cpu().numpy(), batch.extras["none"].tolist()
+        return [(best_spans(row, place), float(row[at].sum())) for row, place, at in zip(logits, offsets, none, strict=True)]
+
+    def scores(self, rows: Sequence[tuple[np.ndarray, float]], windows: Windows) -> np.ndarray:
+        """For each question what was `Found`: the best answers of all windows, and the lowest score of no answer."""
+        each = zip(windows.samples, windows.by_sample(rows), strict=True)
+        return objects([joined(sample.roles["context"], [row for _, row in pieces]) for sample, pieces in each])
+
+    def targets(self, samples: Sequence[Sample]) -> np.ndarray:
+        """For each question a tuple of the accepted answers, empty where it has none."""
+        return objects([tuple(text for text, _ in sample.roles["answers"]) for sample in samples])
+
+    def fitted_on(self, scores: np.ndarray, targets: np.ndarray) -> Self:
+        """With the `threshold` at which F1 is highest."""
+        if self.threshold is None or not len(scores):
+            return self
+        answered = [found.spans[0] if found.spans else Span("", 0, 0, -math.inf) for found in scores]
+        gains = [
+            answers.overlap(best.text, true) - answers.overlap("", true) for best, true in zip(answered, targets, strict=True)
+        ]
+        lead = [found.none - best.score for found, best in zip(scores, answered, strict=True)]
+        return replace(self, threshold=best_threshold(np.array(lead), np.array(gains)))
+
+    def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
+        """`prediction` ("" for no answer), its `start` and `end` in the context (None for no answer), `confidence`, `n_best`.
+
+        Confidence is the softmax over the best answers and, where it may be predicted, no answer. `n_best` are the five
+        most likely of them, each with `text`, `start`, `end`, `confidence`.
+        """
+        rows = []
+        for found in scores:
+            told, sure = self._ranked(found)
+            best = [_as_json(span, float(share)) for span, share in zip(told[:SHOWN], sure, strict=False)]
+            first = best[0]
+            rows.append({"prediction": first["text"], **{k: first[k] for k in ("start", "end", "confidence")}, "n_best": best})
+        return rows
+
+    def _ranked(self, found: Found) -> tuple[list[Span | None], np.ndarray]:
+        """The possible answers, None being no answer, and their probabilities; the best one first."""
+        choices: list[tuple[float, Span | None]] = [(span.score, span) for span in found.spans]
+        if self.threshold is not None:
+            choices.append((found.none - self.threshold, None))
+        choices = sorted(choices or [(0.0, None)], key=lambda choice: -choice[0])
+        logits = np.array([score for score, _ in choices])
+        shares = np.exp(logits - logits[0])
+        return [span for _, span in choices], shares / shares.sum()
+
+    def _told(self, scores: np.ndarray) -> np.ndarray:
+        best = [self._ranked(found)[0][0] for found in scores]
+        return objects([span.text if span else "" for span in best])
+
+    def answer(self, sample: Sample) -> list[str]:
+        """The accepted answers, each once."""
+        return list(dict.fromkeys(text for text, _ in sample.roles["answers"]))
+
+    def right(self, prediction: str, target: Sequence[str]) -> bool:
+        return answers.exact(prediction, target) == 1
+
+    def say(self, value: str | Sequence[str]) -> str:
+        return " / ".join([value] if isinstance(value, str) else value) or "no answer"
+
+    def preview(self, sample: Sample) -> dict[str, str]:
+        return {"kind": "text", "value": f"{sample.roles['question']}\n{sample.roles['context']}"[:600]}
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        return {metric.name: metric.reading(self._told) for metric in (answers.answer_f1, answers.exact_match)}
+
+    @property
+    def baselines(self) -> dict[str, Baseline]:
+        sentence: dict[str, Baseline] = {"best-overlap-sentence": _best_overlap}
+        return sentence if self.threshold is None else {**sentence, "no-answer": _no_answer}
+
+    def settings(self) -> dict:
+        return {"classes": list(self.classes), "threshold": self.threshold}
+
+    @classmethod
+    def tiny_data(cls) -> Data:
+        rng = np.random.default_rng(0)
+        colours = ("red", "blue", "green", "pink", "gray", "black", "white")
+        things = ("lamp", "box", "cup", "hat", "key", "pen", "coat")
+
+        def sample(split: str, number: int) -> Sample:
+            """One of four is long, one of six without an answer."""
+            there = rng.permutation(colours)[: 7 if number % 4 == 3 else 2]
+            asked = next(c for c in colours if c not in there) if number % 6 == 4 else there[rng.integers(len(there))]
+            pairs = zip(there, rng.permutation(things), strict=False)
+            context = " ".join(f"the {colour} thing is a {thing}." for colour, thing in pairs)
+            before = f"the {asked} thing is a "
+            start = context.find(before) + len(before)
+            answer = ((context[start : context.index(".", start)], start),) if before in context else ()
+            return Sample(f"{split}:{number}", {"question": f"what is {asked}?", "context": context, "answers": answer})
+
+        sizes = {"train": 36, "val": 12, "test": 12}
+        return Data({split: [sample(split, i) for i in range(n)] for split, n in sizes.items()}, "tiny questions")
+
+
+def _windows(sample: Sample, preprocess: Preprocess) -> list[tuple[int, int]]:
+    """The (start, end) of the parts of the context, cut before white space where there is some."""
+    context, tokenizer = sample.roles["context"], preprocess.tokenizer
+    room = preprocess.max_length - tokenizer.num_special_tokens_to_add(pair=True) - SPARE
+    if len((sample.roles["question"] + context).encode()) <= room:  # no token is shorter than a byte
+        return [(0, len(context))]
+    room -= len(tokenizer(_short_question(sample, preprocess), add_special_tokens=False, verbose=False)["input_ids"])
+    encoded = tokenizer(context, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    offsets = encoded["offset_mapping"]
+    if len(offsets) <= room:
+        return [(0, len(context))]
+    begins = _beginnings(context, offsets, longest=room // 4)
+    cuts = [0, *(offsets[token - 1][1] for token in begins[1:]), len(context)]
+    spans = spans_of_windows(np.array(begins), len(offsets), room, min(preprocess.max_length // 3, room // 2))
+    return [(cuts[first], cuts[end]) for first, end in spans]
+
+
+def _beginnings(context: str, offsets: Sequence[tuple[int, int]], longest: int) -> list[int]:
+    """The tokens before which a text may be cut: those that begin a word, and any in words of more tokens than `longest`."""
+    starts = [start for start, _ in offsets]
+    words = [i for i, start in enumerate(starts) if i == 0 or any(map(str.isspace, context[max(start - 1, 0) : start + 1]))]
+    found = []
+    for token, following in zip(words, [*words[1:], len(offsets)], strict=True):
+        found += [token] if following - token <= longest else range(token, following)
+    return found
+
+
+def _short_question(sample: Sample, preprocess: Preprocess) -> str:
+    """The question, cut at half of what the network reads."""
+    question, most = sample.roles["question"], preprocess.max_length // 2 - SPARE
+    if len(question.encode()) <= most:
+        return question
+    encoded = preprocess.tokenizer(question, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    offsets = encoded["offset_mapping"]
+    return question if len(offsets) <= most else question[: offsets[most - 1][1]]
+
+
+def _window(piece: Sample) -> tuple[int, int]:
+    return piece.roles.get("window", (0, len(piece.roles["context"])))
+
+
+def _target(sample: Sample, offsets: np.ndarray, window: tuple[int, int]) -> tuple[int, int] | None:
+    """The first and last token of the first answer that lies wholly in the window."""
+    for text, start in sample.roles["answers"]:
+        there = sample.roles["context"][start : start + len(text)]
+        if there != text or start < 0:
+            raise DataError(
+                f"{sample.id}: the answer {text!r} does not stand at character {start} of its context; {there!r} does. "
+                "Mend answer_start, which counts characters from 0."
+            )
+        first, end = start + len(text) - len(text.lstrip()), start + len(text.rstrip())
+        if window[0] <= first < end <= window[1]:
+            return tokens_of(offsets, first, end)
+    return None
+
+
+def _best_overlap(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
+    """The sentence of the context with most of the question's words, each by its inverse document frequency."""
+    contexts = {sample.roles["context"] for sample in train}
+    seen = Counter(word for context in contexts for word in _words(context))
+
+    def weight(words: set[str]) -> float:
+        return sum(math.log((1 + len(contexts)) / (1 + seen[word])) + 1 for word in words)
+
+    def answer(sample: Sample) -> Found:
+        context, asked = sample.roles["context"], _words(sample.roles["question"])
+        sentences = [match.span() for match in _SENTENCE.finditer(context)]
+        spans = [Span(context[a:b], a, b, weight(asked & _words(context[a:b]))) for a, b in sentences]
+        return Found((max(spans, key=lambda span: span.score),), -math.inf) if spans else Found((), 0.0)
+
+    return objects([answer(sample) for sample in test])
+
+
+def _no_answer(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
+    return objects([Found((), 0.0)] * len(test))
+
+
+def _as_json(span: Span | None, share: float) -> dict[str, Any]:
+    place = (
+        {"text": "", "start": None, "end": None} if span is None else {"text": span.text, "start": span.start, "end": span.end}
+    )
+    return {**place, "confidence": share}
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.lower()))

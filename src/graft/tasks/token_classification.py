@@ -1,0 +1,257 @@
+"""Token classification: named entities, parts of speech, chunks."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from graft.backbones.preprocess import Preprocess
+from graft.base.errors import DataError
+from graft.base.records import Batch, Output, Sample
+from graft.data.data import Data
+from graft.data.tags import words
+from graft.metrics import entities
+from graft.metrics.metric import Metric
+from graft.tasks.task import Baseline, Task, Windows, objects
+from graft.tasks.words import NOWHERE, part, positions, spans_of_windows, text_of
+
+OUTSIDE = "O"
+IGNORED = -100
+"""The target of a token that is not learnt from: marks, padding, and the later tokens of a word."""
+
+
+@dataclass(frozen=True)
+class TokenClassification(Task):
+    """Say what each word of a text is: part of the name of a person or place, or any other tag.
+
+    Tags in IOB1, BIO or BIOES are entities, learnt as BIO; all others are classes of words. The first token of a word
+    carries its tag, as Devlin et al. have it (arXiv:1810.04805, section 5.3). Longer texts than the network reads are cut
+    between words into windows that overlap; a word is told by the window in which most words stand around it.
+    Baseline: the tag that each word has most often in training.
+    """
+
+    name: ClassVar[str] = "token-classification"
+    modality: ClassVar[str] = "text"
+    roles: ClassVar[frozenset[str]] = frozenset({"tokens", "tags"})
+    target_role: ClassVar[str] = "tags"
+    kinds: ClassVar[frozenset[str]] = frozenset({"sequence", "native"})
+
+    scheme: str = "plain"
+    """How the data's tags are written: `iob1`, `bio`, `bioes`, or `plain` where they are no entities."""
+
+    @classmethod
+    def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
+        """Raises DataError where there are fewer than two tags."""
+        sequences = [s.roles["tags"] for split in data.splits.values() for s in split if s.roles.get("tags") is not None]
+        scheme = entities.scheme_of(sequences)
+        found = {tag for tags in sequences for tag in tags}
+        if scheme == "plain":
+            classes = tuple(sorted(found))
+        else:
+            types = sorted({tag.partition("-")[2] for tag in found if tag != OUTSIDE})
+            classes = (OUTSIDE, *(f"{mark}-{kind}" for kind in types for mark in "BI"))
+        if len(classes) < 2:
+            raise DataError(f"All words of {data.path or 'the data'} have the tag {', '.join(found)}; there is nothing to learn.")
+        return cls(classes, scheme)
+
+    def unlabeled(self, sample: Sample) -> Sample:
+        """Of a running text its words and signs of punctuation are told."""
+        if "tokens" in sample.roles or "text" not in sample.roles:
+            return super().unlabeled(sample)
+        text = sample.roles["text"]
+        offsets = words(text)
+        tokens = tuple(text[start:end] for start, end in offsets)
+        return Sample(sample.id, {"text": text, "offsets": offsets, "tokens": tokens})
+
+    def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
+        """Texts of more tokens than the network reads in parts, which share a quarter of their tokens with the next."""
+        cut: list[Sample] = []
+        owners: list[int] = []
+        for number, sample in enumerate(samples):
+            pieces = self._pieces(sample, preprocess)
+            cut += pieces
+            owners += [number] * len(pieces)
+        return Windows(samples) if len(cut) == len(samples) else Windows(samples, cut, owners)
+
+    def _pieces(self, sample: Sample, preprocess: Preprocess) -> list[Sample]:
+        text = text_of(sample)
+        room = preprocess.max_length - preprocess.tokenizer.num_special_tokens_to_add()
+        if len(text.text.encode()) <= room:  # no token is shorter than a byte
+            return [sample]
+        tokens = preprocess.tokenizer(text.text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        count = len(tokens["input_ids"])
+        if count <= room:
+            return [sample]
+        first = positions(text, tokens["offset_mapping"])
+        first = np.maximum.accumulate(np.where(first == NOWHERE, 0, first))
+        return [part(sample, *span, ("tokens", "tags")) for span in spans_of_windows(first, count, room, room // 4)]
+
+    def length(self, piece: Sample, preprocess: Preprocess) -> int:
+        return sum(map(len, piece.roles["tokens"])) + len(piece.roles["tokens"])
+
+    def encode(self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:
+        text = text_of(sample)
+        encoded = preprocess.tokenizer(text.text, truncation=True, max_length=preprocess.max_length, return_offsets_mapping=True)
+        first = torch.from_numpy(positions(text, encoded["offset_mapping"]))
+        found = {name: torch.tensor(encoded[name]) for name in preprocess.tokenizer.model_input_names if name in encoded}
+        found["first"] = first
+        if sample.roles.get("tags") is not None:
+            target = torch.full_like(found["input_ids"], IGNORED)
+            target[first[first >= 0]] = self._numbers(sample)[first >= 0]
+            found["target"] = target
+        return found
+
+    def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch:
+        """Words' first tokens count from the padding on, wherever it is."""
+        inputs = preprocess.collate([{k: v for k, v in e.items() if k not in ("first", "target")} for e in encoded])
+        width = inputs["input_ids"].shape[1]
+        left = preprocess.tokenizer.padding_side == "left"
+        shifts = [(width - len(e["input_ids"])) * left for e in encoded]
+        words = max(len(e["first"]) for e in encoded)
+        first = torch.full((len(encoded), words), NOWHERE)
+        target = torch.full((len(encoded), width), IGNORED)
+        for row, (one, shift) in enumerate(zip(encoded, shifts, strict=True)):
+            first[row, : len(one["first"])] = torch.where(one["first"] == NOWHERE, NOWHERE, one["first"] + shift)
+            if "target" in one:
+                target[row, shift : shift + len(one["target"])] = one["target"]
+        return Batch(inputs, target if "target" in encoded[0] else None, extras={"first": first})
+
+    def loss(self, output: Output, batch: Batch) -> Tensor:
+        return nn.functional.cross_entropy(output.logits.float().flatten(0, 1), batch.target.flatten(), ignore_index=IGNORED)
+
+    def rows(self, output: Output, batch: Batch) -> list[np.ndarray]:
+        """Probabilities (W, K) of the words of each piece; those of a word without a token are nan."""
+        probabilities = output.logits.float().softmax(-1).cpu().numpy()
+        first = batch.extras["first"].cpu().numpy()
+        found = []
+        for each, places in zip(probabilities, first, strict=True):
+            words = each[places]
+            words[places == NOWHERE] = np.nan
+            found.append(words)
+        return found
+
+    def scores(self, rows: Sequence[np.ndarray], windows: Windows) -> np.ndarray:
+        """For each text the probabilities (W, K) of its words, nan where no token stands for a word."""
+        return objects([self._joined(parts) for parts in windows.by_sample(rows)])
+
+    def _joined(self, parts: list[tuple[Sample, np.ndarray]]) -> np.ndarray:
+        spans = [piece.roles.get("window", (0, len(piece.roles["tokens"]))) for piece, _ in parts]
+        found = np.full((spans[-1][1], len(self.classes)), np.nan, dtype=np.float32)
+        around = np.full(len(found), -1)
+        for (start, end), (_, row) in zip(spans, parts, strict=True):
+            places = np.arange(start, end)
+            context = np.minimum(places - start, end - 1 - places)
+            better = places[context > around[places]]
+            found[better], around[better] = row[better - start], context[better - start]
+        return found
+
+    def targets(self, samples: Sequence[Sample]) -> np.ndarray:
+        """For each text its tags, entities' in BIO."""
+        return objects([self._tags(sample) for sample in samples])
+
+    def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
+        """`prediction`: the entities, each with `type`, `text`, `start` and `end` in the text; or the tag of each word.
+
+        `confidence` is that of the least sure word that is told; `tags` are all words' tags.
+        """
+        found = []
+        for each, sample in zip(scores, samples, strict=True):
+            tags = self._told(each)
+            sure = float(np.nanmin(each.max(1), initial=1.0))
+            found.append({"prediction": self._said(tags, sample), "confidence": sure, "tags": list(tags)})
+        return found
+
+    def answer(self, sample: Sample) -> list[Any]:
+        return self._said(self._tags(sample), sample)
+
+    def say(self, value: Sequence[Any]) -> str:
+        return ", ".join(one if isinstance(one, str) else f"{one['text']} [{one['type']}]" for one in value) or "no entity"
+
+    def details(self, scores: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+        """Precision, recall and F1 of each type of entity."""
+        told = self._all_told(scores)
+        return {"per_class": entities.per_type(told, targets)} if self._has_entities else {}
+
+    def preview(self, sample: Sample) -> dict[str, str]:
+        return {"kind": "text", "value": text_of(sample).text[:600]}
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        names = ("entity_f1", "entity_precision", "entity_recall") if self._has_entities else ()
+        known = [getattr(entities, name) for name in (*names, "token_accuracy")]
+        return {metric.name: metric.reading(self._all_told) for metric in known}
+
+    @property
+    def baselines(self) -> dict[str, Baseline]:
+        return {"most-frequent-tag": self._most_frequent}
+
+    def _most_frequent(self, train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
+        """Each word gets the shares of its tags in training; a word that is not there, those of all words seen once."""
+        counts: dict[str, Counter[str]] = defaultdict(Counter)
+        for sample in train:
+            for word, tag in zip(sample.roles["tokens"], self._tags(sample), strict=True):
+                counts[word][tag] += 1
+        once = sum((found for found in counts.values() if found.total() == 1), Counter())
+        fallback = once or sum(counts.values(), Counter())
+
+        def shares(word: str) -> np.ndarray:
+            found = counts.get(word, fallback)
+            return np.array([found[name] / found.total() for name in self.classes], dtype=np.float32)
+
+        return objects([np.stack([shares(word) for word in sample.roles["tokens"]]) for sample in test])
+
+    def settings(self) -> dict:
+        return {"classes": list(self.classes), "scheme": self.scheme}
+
+    @property
+    def _has_entities(self) -> bool:
+        return self.scheme != "plain"
+
+    def _tags(self, sample: Sample) -> tuple[str, ...]:
+        tags = sample.roles["tags"]
+        found = tuple(entities.to_bio(tags, self.scheme)) if self._has_entities else tuple(tags)
+        unknown = sorted(set(found) - set(self.classes))
+        if unknown:
+            raise DataError(f"{sample.id}: the tag {unknown[0]!r} is none of those in training: {', '.join(self.classes)}.")
+        return found
+
+    def _numbers(self, sample: Sample) -> Tensor:
+        number = {name: i for i, name in enumerate(self.classes)}
+        return torch.tensor([number[tag] for tag in self._tags(sample)], dtype=torch.long)
+
+    def _told(self, scores: np.ndarray) -> tuple[str, ...]:
+        """The most probable tag of each word; of a word without a token the outside, or the first class."""
+        return tuple(self.classes[i] for i in np.nan_to_num(scores, nan=0.0).argmax(1))
+
+    def _all_told(self, scores: np.ndarray) -> np.ndarray:
+        return objects([self._told(each) for each in scores])
+
+    def _said(self, tags: Sequence[str], sample: Sample) -> list[Any]:
+        if not self._has_entities:
+            return list(tags)
+        text = text_of(sample)
+        found = []
+        for kind, first, last in entities.spans(tags, "bio"):
+            start, end = text.offsets[first][0], text.offsets[last - 1][1]
+            found.append({"type": kind, "text": text.text[start:end], "start": start, "end": end})
+        return found
+
+    @classmethod
+    def tiny_data(cls) -> Data:
+        rng = np.random.default_rng(0)
+        names = {"PER": ("ada", "bob", "eve"), "LOC": ("rome", "oslo", "lima")}
+
+        def sample(split: str, number: int) -> Sample:
+            person, place = (names[kind][rng.integers(3)] for kind in ("PER", "LOC"))
+            middle = ("is in", "went to", "likes")[rng.integers(3)].split()
+            tokens = (person, *middle, place, ".")
+            return Sample(f"{split}:{number}", {"tokens": tokens, "tags": ("B-PER", *["O"] * len(middle), "B-LOC", "O")})
+
+        sizes = {"train": 24, "val": 8, "test": 12}
+        return Data({split: [sample(split, i) for i in range(n)] for split, n in sizes.items()}, "tiny names")
