@@ -73,7 +73,7 @@ def check(data: Data) -> list[Finding]:
 def fit(
     data: Any,
     backbone: str | None = None,
-    technique: str = "lp-ft",
+    technique: str | None = None,
     *,
     task: str | None = None,
     seed: int = 0,
@@ -92,16 +92,21 @@ def fit(
     """Adapt a pretrained backbone to the data by a technique, evaluate it, and save everything in a run folder.
 
     `data` is a path, `Data`, a frame or arrays; `backbone` a spec such as `timm:resnet18`, by default the built-in one for
-    this kind of data; `technique` a spec such as `lora:r=4`. `epochs` None is chosen from the size of the data,
+    this kind of data; `technique` a spec such as `lora:r=4`, by default lp-ft, or lora where the task keeps the network's own
+    head. `epochs` None is chosen from the size of the data,
     `precision` None is what the machine computes natively. A run that is finished already is returned as it is. With
     `dry_run` nothing is written: what each phase would train, record and take is returned.
     """
     observer = observer or Observer()
     found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
     base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
+    kind = plugins.load("task", base.task)
+    technique = technique or ("lp-ft" if kind.fresh_head else "lora")
     spec = replace(base, backbone=backbone or base.backbone, technique=technique, seed=seed, fraction=fraction)
-    parse(technique)
-    load_backbone(spec.backbone, spec.task, 2)  # what is wrong with it is said before anything is written
+    parse(technique).check(kind, technique)
+    load_backbone(
+        spec.backbone, spec.task, 2 if kind.fresh_head else None
+    )  # what is wrong with it is said before anything is written
     _tell(found, observer)
     if dry_run:
         return estimate_run(spec, found)
@@ -139,11 +144,14 @@ def compare(
     found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
     base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
     backbones = tuple(backbones or [base.backbone])
-    techniques = tuple(techniques or TECHNIQUES)
+    kind = plugins.load("task", base.task)
+    techniques = tuple(techniques or (name for name in TECHNIQUES if kind.fresh_head or not parse(name).about_head))
     for technique in techniques:
-        parse(technique)
+        parse(technique).check(kind, technique)
     for backbone in backbones:
-        load_backbone(backbone, base.task, 2)  # fetched once here, not by several processes; unknown names end it here
+        load_backbone(
+            backbone, base.task, 2 if kind.fresh_head else None
+        )  # fetched once here, not by several processes; unknown names end it here
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if not numbers:
         raise BadValue(f"seeds must be a number from 1 on, or several seeds. Got {seeds!r} instead.")
@@ -196,18 +204,19 @@ def load(folder: str | Path, precision: str = "fp32") -> Predictor:
 
 def find_task(data: Data, task: str | None) -> str:
     """The task that the data are for: the asked one, or the one whose roles they have. Raises DataError, UnknownName."""
-    roles = {name: plugins.load("task", name).roles for name in ([task] if task else plugins.names("task"))}
-    fitting = [name for name, needed in roles.items() if needed <= data.roles]
+    kinds = {name: plugins.load("task", name) for name in ([task] if task else plugins.names("task"))}
+    fitting = [name for name, kind in kinds.items() if kind.fits(data.roles)]
     if len(fitting) == 1:
         return fitting[0]
     has = ", ".join(sorted(data.roles)) or "nothing"
     if task:
-        missing = ", ".join(sorted(roles[task] - data.roles))
+        sets = (kinds[task].roles, *kinds[task].or_roles)
+        missing = ", or ".join(", ".join(sorted(needed - data.roles)) for needed in sets)
         raise DataError(
             f"{task} needs {missing}, and {data.path or 'the data'} have {has}. Name the columns: --columns role=name."
         )
     words = "several tasks fit" if fitting else "no task fits"
-    raise DataError(f"{data.path or 'The data'} have {has}: {words}. Choose one with --task: {', '.join(fitting or roles)}.")
+    raise DataError(f"{data.path or 'The data'} have {has}: {words}. Choose one with --task: {', '.join(fitting or kinds)}.")
 
 
 def _spec(
@@ -224,11 +233,12 @@ def _spec(
     if epochs is not None and epochs <= 0:
         raise BadValue(f"epochs must be more than 0. Got {epochs!r} instead.")
     name = find_task(data, task)
+    kind = plugins.load("task", name)
     described = {"path": data.path, "hash": data.fingerprint(), "format": data.format, "options": options}
     return RunSpec(
         data=described,
         task=name,
-        backbone=default_backbone(plugins.load("task", name).modality),
+        backbone=kind.backbone or default_backbone(kind.modality),
         technique=TECHNIQUES[0],
         shots=shots,
         epochs=epochs,

@@ -62,6 +62,7 @@ def test_every_verb_is_in_the_readme_or_its_help() -> None:
         "doctor",
         "evaluate",
         "fit",
+        "generate",
         "info",
         "list",
         "predict",

@@ -91,6 +91,36 @@ def tiny_answers() -> Data:
     )
 
 
+def tiny_passages() -> Data:
+    line = "naïve café — „ok“; 日本語, one\ttwo. "
+    return Data(
+        {
+            split: [Sample(f"{split}:{i}", {"passage": f"{split} {i}\n" + line * (30 + i) + "\n\n"}) for i in range(4)]
+            for split in ("train", "val", "test")
+        }
+    )
+
+
+def tiny_prompts() -> Data:
+    pairs = [Sample(f"all:{i}", {"prompt": f"Say {i}:\n", "completion": f' "{i}"\u2028 ök'}) for i in range(5)]
+    return Data({"all": pairs})
+
+
+def tiny_messages() -> Data:
+    system = {"role": "system", "content": "Be brief."}
+    return Data(
+        {
+            split: [
+                Sample(
+                    f"{split}:{i}", {"prompt": (system, {"role": "user", "content": f"{split} {i}?"}), "completion": f"Já {i}."}
+                )
+                for i in range(4)
+            ]
+            for split in ("train", "test")
+        }
+    )
+
+
 TINY = {
     "texts": tiny_texts,
     "unsplit": tiny_unsplit,
@@ -98,6 +128,9 @@ TINY = {
     "images": tiny_images,
     "tokens": tiny_tokens,
     "answers": tiny_answers,
+    "passages": tiny_passages,
+    "prompts": tiny_prompts,
+    "messages": tiny_messages,
 }
 
 

@@ -8,15 +8,18 @@ import pytest
 import torch
 
 from graft.base import plugins, specs
+from graft.base.errors import BadValue
 from graft.studies.run import build_model
 from graft.techniques.combine import parse
 from graft.training import optim
 from graft.training.observers import Observer
-from tests.contracts.tiny import TINY, task_of, trained
+from tests.contracts.tiny import TINY, suits, task_of, trained
 
 NAMES = plugins.names("technique")
 COMBINED = ["full-fine-tuning + l2-sp:weight=0.1", "feature-extraction:epochs=2 then lora:r=2"]
-EVERY = [pytest.param(technique, task, id=f"{technique}-{task}") for technique in [*NAMES, *COMBINED] for task in TINY]
+PAIRS = [(technique, task) for technique in [*NAMES, *COMBINED] for task in TINY]
+EVERY = [pytest.param(*pair, id="-".join(pair)) for pair in PAIRS if suits(*pair)]
+REFUSED = [pytest.param(*pair, id="-".join(pair)) for pair in PAIRS if not suits(*pair)]
 
 
 class Stop(Observer):
@@ -37,6 +40,12 @@ def test_the_training_loss_falls(technique, task, tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     losses = [row["losses"]["task"] for row in rows if row["losses"]]
     assert min(losses[1:]) < losses[0]
+
+
+@pytest.mark.parametrize(("technique", "task"), REFUSED)
+def test_a_technique_about_a_new_head_is_refused_where_there_is_none(technique, task):
+    with pytest.raises(BadValue, match=r"trains a new head.*lora"):
+        parse(technique).check(plugins.load("task", task), technique)
 
 
 @pytest.mark.parametrize(("technique", "task"), EVERY)

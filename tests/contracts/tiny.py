@@ -17,8 +17,22 @@ from graft.training.trainer import Settings, train
 NETWORKS = {"image": "tiny:efficientnet", "text": "tiny:bert"}
 """A tiny network for what a task looks at."""
 
-TINY = {task: NETWORKS[plugins.load("task", task).modality] for task in plugins.names("task")}
+
+def _network(task: str) -> str:
+    """The tiny network for what the task looks at, or the first that is made for it."""
+    kind = plugins.load("task", task)
+    usual = NETWORKS[kind.modality]
+    made = [f"tiny:{name}" for name in plugins.load("source", "tiny")().tiny(task)]
+    return usual if kind.fresh_head or usual in made else made[0]
+
+
+TINY = {task: _network(task) for task in plugins.names("task")}
 """Task -> the tiny network that it is tested on."""
+
+
+def suits(technique: str, task: str) -> bool:
+    """Whether the technique says something to the task: those that are about a new head do not where there is none."""
+    return plugins.load("task", task).fresh_head or not any(part.about_head for part in parse(technique).parts)
 
 
 def task_of(name: str) -> tuple[Task, object]:

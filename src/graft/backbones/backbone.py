@@ -111,13 +111,15 @@ def observed(network: nn.Module, inputs: dict[str, Tensor], hooks: Sequence[Remo
 class Model(nn.Module):
     """A backbone with the task's head: `model(inputs) -> Output(logits, features)`.
 
-    Logits (B, classes) and features (B, D); of the kind `sequence`, (B, T, classes) and (B, T, D).
+    Logits (B, classes) and features (B, D); of the kind `sequence`, (B, T, classes) and (B, T, D). Without a `fresh_head` the
+    head is the pretrained one, and as any other layer group.
     """
 
-    def __init__(self, backbone: Backbone):
+    def __init__(self, backbone: Backbone, fresh_head: bool = True):
         super().__init__()
         self.backbone = backbone
         self.network = backbone.network
+        self.fresh_head = fresh_head
 
     def forward(self, inputs: dict[str, Tensor]) -> Output:
         """`inputs` are what the preprocessing yields, or `{"features": (B, D)}` recorded before."""
@@ -137,13 +139,14 @@ class Model(nn.Module):
         return out[:, 0] if out.dim() == 3 and self.backbone.token else out
 
     def group_indices(self) -> dict[str, int]:
-        """Parameter or buffer of the network -> its layer group, -1 the head. Added tensors (adapters) go with their module."""
+        """Parameter or buffer of the network -> its layer group, -1 a fresh head. Added ones (adapters) go with their module."""
         groups = self.backbone.groups
         number = {tensor: i for i, group in enumerate(groups) for tensor in group.tensors}
         prefixes = sorted(((m + ".", i) for i, group in enumerate(groups) for m in group.modules), key=lambda p: -len(p[0]))
         tensors = [*self.network.named_parameters(), *self.network.named_buffers()]
         found = {name: number.get(name, _first(prefixes, name)) for name, _ in tensors}
-        return {name: -1 if index == len(groups) - 1 else index for name, index in found.items()}
+        head = len(groups) - 1 if self.fresh_head else None
+        return {name: -1 if index == head else index for name, index in found.items()}
 
     def _features(self, entering: Tensor, inputs: dict[str, Tensor]) -> Tensor:
         if entering.dim() != 3 or self.backbone.token is None:

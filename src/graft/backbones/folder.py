@@ -47,7 +47,7 @@ def open_model(folder: str | Path) -> tuple[Model, dict[str, Any]]:
     card = _verified_card(folder)
     library = plugins.load("source", card["source"])()
     try:
-        backbone = library.open(str(folder), card["task"], len(card["classes"]), True)
+        backbone = library.open(str(folder), card["task"], len(card["classes"]) or None, True)
     except (OSError, ValueError, RuntimeError) as error:
         raise FolderError(f"The model in {folder} cannot be read by {card['source']}: {error}") from error
     backbone.name, backbone.lr = card["name"], card["lr"]

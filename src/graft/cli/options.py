@@ -40,7 +40,12 @@ Techniques = Annotated[
     typer.Option("--technique", "--techniques", "-t", help="A technique, as lora:r=4; repeatable. See: graft list techniques."),
 ]
 TechniqueName = Annotated[
-    str, typer.Option("--technique", "-t", help="How to transfer, as lora:r=4. See: graft list techniques.")
+    str | None,
+    typer.Option(
+        "--technique",
+        "-t",
+        help="How to transfer, as lora:r=4; else lp-ft, for text generation lora. See: graft list techniques.",
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="The seed of splits, heads and order.")]
 Epochs = Annotated[

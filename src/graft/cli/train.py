@@ -48,7 +48,7 @@ def check(
 
 def fit(
     data: o.DataPath,
-    technique: o.TechniqueName = "lp-ft",
+    technique: o.TechniqueName = None,
     backbone: o.BackboneName = None,
     task: o.TaskName = None,
     seed: o.Seed = 0,

@@ -1,4 +1,4 @@
-"""The verbs that use what was trained: evaluate, predict, report."""
+"""The verbs that use what was trained: evaluate, predict, generate, report."""
 
 from __future__ import annotations
 
@@ -49,6 +49,35 @@ def predict(
         show.answer_json(rows)
     elif not out:
         show.table(["input", "prediction", "confidence"], [_cells(row, inputs, predictor.task.say) for row in rows])
+
+
+def generate(
+    model: Model,
+    prompts: Annotated[list[str], typer.Argument(metavar="PROMPT...", help="Texts to be continued.")],
+    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, help="Tokens to write at most.")] = 64,
+    temperature: Annotated[
+        float, typer.Option("--temperature", min=0, help="0 takes the likeliest tokens; above 0 they are drawn.")
+    ] = 0.0,
+    top_k: Annotated[int | None, typer.Option("--top-k", min=1, help="Draw from so many of the likeliest tokens.")] = None,
+    top_p: Annotated[float, typer.Option("--top-p", help="Draw from the fewest tokens with this probability together.")] = 1.0,
+    seed: Annotated[int, typer.Option("--seed", help="Of drawn tokens.")] = 0,
+    num_beams: Annotated[int, typer.Option("--num-beams", min=1, help="Search for the likeliest text with so many beams.")] = 1,
+    precision: o.Precision = "fp32",
+    as_json: o.Json = False,
+) -> None:
+    """Let a trained model continue texts."""
+    from graft import api
+    from graft.cli import show
+
+    predictor = api.load(model, precision or "fp32")
+    written = predictor.generate(prompts, max_new_tokens, temperature, top_k, top_p, seed, num_beams)
+    if as_json:
+        show.answer_json([{"prompt": prompt, "output": text} for prompt, text in zip(prompts, written, strict=True)])
+        return
+    for prompt, text in zip(prompts, written, strict=True):
+        if len(prompts) > 1:
+            typer.echo(f"> {prompt}")
+        typer.echo(text)
 
 
 def report(

@@ -17,9 +17,19 @@ from graft.data.content import content_key, may_recur
 from graft.data.data import Data
 from graft.data.finding import Finding, listed, number, verb
 from graft.data.fingerprints import Fingerprint, fingerprint, near_images, near_texts
-from graft.data.inspect_language import answer_findings, difference, lengths, tag_counts, tag_findings
-from graft.data.roles import target, target_role, text_of
+from graft.data.inspect_language import answer_findings, difference, generation_findings, lengths, tag_counts, tag_findings
+from graft.data.roles import said, target, target_role, text_of
 
+WRITTEN = ("passage", "completion")
+"""Targets that are text of any kind, of which two are seldom equal and neither is wrong."""
+_OF_TEXT = {
+    "context": "Contexts",
+    "question": "Questions",
+    "text": "Texts",
+    "passage": "Passages",
+    "prompt": "Prompts",
+    "completion": "Completions",
+}
 IMBALANCE = 10
 """The ratio of the largest to the smallest class above which it is reported."""
 SMALL_SIDE = 112
@@ -108,6 +118,8 @@ def _targets(data: Data) -> list[Finding]:
     role = _role(data)
     if role == "tags":
         return tag_findings(data)
+    if role in WRITTEN:
+        return generation_findings(data, role)
     return answer_findings(data) if role == "answers" else [*_counts(data), *_classes(data)]
 
 
@@ -172,8 +184,9 @@ def _sizes(seen: list[_Seen]) -> list[Finding]:
 def _texts(data: Data) -> list[Finding]:
     samples = [s for part in data.splits.values() for s in part]
     found = []
-    for role, what in (("context", "Contexts"), ("question", "Questions"), ("text", "Texts")):
-        texts = [(s.id, s.roles[role]) for s in samples if role in s.roles and "tokens" not in s.roles]
+    for role, what in _OF_TEXT.items():
+        told = [s for s in samples if s.roles.get(role) is not None and "tokens" not in s.roles]
+        texts = [(s.id, said(s.roles[role])) for s in told]
         if texts:
             found.append(lengths(what, "words", [len(text.split()) for _, text in texts]))
             found += _empty(role, [name for name, text in texts if not text.strip()])
@@ -261,9 +274,9 @@ def _conflicts(seen: list[_Seen]) -> list[Finding]:
     told = (s for s in seen if s.split != "unlabeled")
     same = [group for group in _by(told, lambda s: s.key).values() if len(group) > 1]
     torn = [group for group in same if len({str(target(s.sample)) for s in group}) > 1]
-    if not torn:
+    role = target_role(s.sample for s in torn[0]) if torn else ""
+    if not torn or role in WRITTEN:
         return []
-    role = target_role(s.sample for s in torn[0])
     shown = listed(_conflict(group, role) for group in torn)
     words = f"Equal samples have different {'labels' if role == 'label' else role}, in {number(torn, 'case')}: {shown}."
     return [Finding("conflicting-labels", "warning", words, tuple(s.sample.id for group in torn for s in group))]

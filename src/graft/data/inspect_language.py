@@ -1,4 +1,4 @@
-"""What a person should know of tagged tokens and of questions with answers."""
+"""What a person should know of tagged tokens, of questions with answers, and of texts to be continued."""
 
 from __future__ import annotations
 
@@ -57,6 +57,16 @@ def answer_findings(data: Data) -> list[Finding]:
         share = f"{none:,} ({none / len(told):.0%}) without an answer, {several:,} with several" if told else "answers not known"
         found.append(Finding("answers", "info", f"{words}; {share}."))
     return found
+
+
+def generation_findings(data: Data, role: str) -> list[Finding]:
+    """How many passages, or prompts with completions, there are, and how many characters are to be learnt."""
+    noun = "passages" if role == "passage" else "prompts with completions"
+    sizes = ", ".join(
+        f"{split} {len(part):,} ({sum(len(s.roles[role] or '') for s in part):,} characters)"
+        for split, part in data.splits.items()
+    )
+    return [Finding("counts", "info", f"{sum(map(len, data.splits.values())):,} {noun}: {sizes}.")]
 
 
 def lengths(what: str, unit: str, sizes: Sequence[int]) -> Finding:

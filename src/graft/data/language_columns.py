@@ -1,4 +1,4 @@
-"""Which columns of a table hold tokens and tags, a text and spans in it, or questions, contexts and answers."""
+"""Which columns hold tokens and tags, a text and spans in it, questions and answers, prompts and completions, or passages."""
 
 from __future__ import annotations
 
@@ -25,17 +25,38 @@ NAMES = {
     "impossible": ("is_impossible",),
     "offsets": ("offsets",),
     "id": ("id", "qas_id", "qid", "question_id"),
+    "prompt": ("prompt",),
+    "completion": ("completion",),
+    "messages": ("messages",),
+    "passage": ("passage",),
 }
 """Role -> the names of columns that hold it, the likeliest first."""
 GROUP = {"tokens": ("group", "document", "document_id", "doc_id"), "answers": ("group", "title")}
-NEEDED = {"tokens": ("tokens", "tags"), "spans": ("text", "spans"), "answers": ("question", "context", "answers")}
+NEEDED = {
+    "tokens": ("tokens", "tags"),
+    "spans": ("text", "spans"),
+    "answers": ("question", "context", "answers"),
+    "prompts": ("prompt", "completion"),
+    "messages": ("messages",),
+    "passages": ("passage",),
+}
 """Kind -> the roles of its columns, the target last."""
 ROLES = {
     "tokens": frozenset(("tokens", "tags", "text", "offsets", "group", "split")),
     "spans": frozenset(("text", "spans", "group", "split")),
     "answers": frozenset(("question", "context", "answers", "starts", "impossible", "group", "id", "split")),
+    "prompts": frozenset(("prompt", "completion", "group", "split")),
+    "messages": frozenset(("messages", "group", "split")),
+    "passages": frozenset(("passage", "group", "split")),
 }
-_OF_KIND = {"tokens": {"tokens", "tags", "offsets"}, "spans": {"spans"}, "answers": {"question", "context", "answers", "starts"}}
+_OF_KIND = {
+    "tokens": {"tokens", "tags", "offsets"},
+    "spans": {"spans"},
+    "answers": {"question", "context", "answers", "starts"},
+    "prompts": {"prompt", "completion"},
+    "messages": {"messages"},
+    "passages": {"passage"},
+}
 """Roles that a user asks for only where the data are of this kind."""
 _LOOKED_AT = 200
 
@@ -44,7 +65,7 @@ _LOOKED_AT = 200
 class LanguageColumns:
     """What kind of data a table holds, and the column of each role."""
 
-    kind: Literal["tokens", "spans", "answers"]
+    kind: Literal["tokens", "spans", "answers", "prompts", "messages", "passages"]
     columns: dict[str, str]
     notes: list[str] = field(default_factory=list)
 
@@ -54,9 +75,9 @@ class LanguageColumns:
 
 
 def language_columns(columns: Columns, options: ReadOptions, table: str) -> LanguageColumns | None:
-    """The columns of tokens and tags, of a text and spans, or of questions; None where the table holds none of these.
+    """The columns of one of these kinds; None where the table holds none of them.
 
-    Without labels the target's column may be missing, of tokens and of questions. Raises DataError for a column that is
+    Without labels the target's column may be missing, of tokens, questions and prompts. Raises DataError for a column that is
     asked for and is not there.
     """
     asked = set(options.columns)
@@ -66,7 +87,7 @@ def language_columns(columns: Columns, options: ReadOptions, table: str) -> Lang
     low = {name.strip().lower(): name for name in reversed(columns)}
     for candidate in (kind,) if kind else ("spans",) if "text" in asked else NEEDED:
         found = {} if not kind and _has_labels(columns, low) else _guess(candidate, columns, low)
-        needed = NEEDED[candidate] if options.labels else NEEDED[candidate][:-1]
+        needed = NEEDED[candidate] if options.labels else NEEDED[candidate][:-1] or NEEDED[candidate]
         if kind or (found and all(role in found or role in asked for role in needed)):
             found |= _asked(options, columns, candidate, table)
             _check(found, needed, columns, table)
@@ -94,6 +115,13 @@ def _guess(kind: str, columns: Columns, low: dict[str, str]) -> dict[str, str]:
         _take(found, "spans", columns, low, _is_spans)
         _take(found, "text", columns, low, _is_text)
         if "spans" not in found:
+            return {}
+    elif kind == "messages":
+        _take(found, "messages", columns, low, _are_messages)
+    elif kind in ("prompts", "passages"):
+        for role in NEEDED[kind]:
+            _take(found, role, columns, low, _is_text)
+        if "passage" in found and "question" in low:
             return {}
     else:
         _take(found, "question", columns, low, _is_text)
@@ -136,6 +164,11 @@ def _are_tags(values: Sequence[Any]) -> bool:
 def _is_spans(values: Sequence[Any]) -> bool:
     rows = [listed(v) for v in _some(values)]
     return any(rows) and all(row is not None and all(_is_span(span) for span in row) for row in rows)
+
+
+def _are_messages(values: Sequence[Any]) -> bool:
+    rows = [listed(v) for v in _some(values)]
+    return any(rows) and all(row is not None and all(isinstance(m, dict) and "role" in m for m in row) for row in rows)
 
 
 def _is_span(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""From columns to samples of tagged tokens, and of questions with answers; and what is wrong with the rows."""
+"""From columns to samples of tokens, questions, prompts and passages; and what is wrong with the rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def language_samples(
     tables: dict[str, list[Table]], found: LanguageColumns, options: ReadOptions, names: Sequence[str]
 ) -> tuple[dict[str, list[Sample]], list[str]]:
     """Split -> samples of its tables, and notes; `names` are what numbers of tags mean. Raises DataError."""
-    make = {"tokens": _of_tokens, "spans": _of_spans, "answers": _of_answers}[found.kind]
+    make = _MAKE[found.kind]
     unique = _unique_ids(tables, found)
     notes: Counter[str] = Counter()
     splits: dict[str, list[Sample]] = {}
@@ -52,7 +52,8 @@ class _Rows:
     needs_target: bool
 
     def __post_init__(self) -> None:
-        needed = NEEDED[self.found.kind] if self.needs_target else NEEDED[self.found.kind][:-1]
+        needed = NEEDED[self.found.kind]
+        needed = needed if self.needs_target else needed[:-1] or needed
         absent = [column for role in needed if (column := self.found.columns[role]) not in self.table.columns]
         if absent:
             has = ", ".join(self.table.columns)
@@ -187,6 +188,58 @@ def _of_answers(rows: _Rows, names: Sequence[str], notes: Counter[str]) -> list[
     advice = "Starts count characters from 0; leave the start away to have the answer searched in its context."
     rows.refuse(wrong, "have an answer that is not in its context at its place", advice)
     return rows.with_group(values)
+
+
+def _of_prompts(rows: _Rows, names: Sequence[str], notes: Counter[str]) -> list[dict[str, Any]]:
+    rows.check_target()
+    for role in ("prompt", "completion"):
+        bad = [(row, repr(v)) for row, v in enumerate(rows.column(role)) if not (isinstance(v, str) or _may_lack(rows, role, v))]
+        rows.refuse(bad, f"have no text as {role}", "Fill it in or remove the rows.")
+    pairs = zip(rows.column("prompt"), rows.column("completion"), strict=True)
+    return rows.with_group([{"prompt": prompt, "completion": completion} for prompt, completion in pairs])
+
+
+def _may_lack(rows: _Rows, role: str, value: Any) -> bool:
+    return role == "completion" and value is None and not rows.needs_target
+
+
+def _of_messages(rows: _Rows, names: Sequence[str], notes: Counter[str]) -> list[dict[str, Any]]:
+    """The last message is the completion, where it is the assistant's; all before it are the prompt."""
+    conversations = [listed(value) or [] for value in rows.column("messages")]
+    known = ("role", "content")
+    bad = [(row, "") for row, own in enumerate(conversations) if not own or not all(map(_is_message, own))]
+    rows.refuse(bad, "have no list of messages", 'Write them so: [{"role": "user", "content": "Hello"}, ...].')
+    last = [own[-1]["role"] for own in conversations]
+    bad = [(row, f"the last is of {role!r}") for row, role in enumerate(last) if role != "assistant" and rows.needs_target]
+    rows.refuse(bad, "do not end with a message of the assistant", "That one is learnt; remove what comes after it.")
+    short = [(row, "") for row, own in enumerate(conversations) if len(own) < 2 and own[-1]["role"] == "assistant"]
+    rows.refuse(short, "have no message before the assistant's", "Give what it answers to.")
+    values = []
+    for own in conversations:
+        cut = len(own) - (own[-1]["role"] == "assistant")
+        prompt = tuple({key: str(message[key]) for key in known} for message in own[:cut])
+        values.append({"prompt": prompt, "completion": str(own[-1]["content"]) if cut < len(own) else None})
+    return rows.with_group(values)
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("role"), str) and isinstance(value.get("content"), str)
+
+
+def _of_passages(rows: _Rows, names: Sequence[str], notes: Counter[str]) -> list[dict[str, Any]]:
+    bad = [(row, "") for row, text in enumerate(rows.column("passage")) if not isinstance(text, str)]
+    rows.refuse(bad, "have no passage", "Fill it in or remove the rows.")
+    return rows.with_group([{"passage": text} for text in rows.column("passage")])
+
+
+_MAKE = {
+    "tokens": _of_tokens,
+    "spans": _of_spans,
+    "answers": _of_answers,
+    "prompts": _of_prompts,
+    "messages": _of_messages,
+    "passages": _of_passages,
+}
 
 
 def _answers(own: Any, starts: Any, context: str) -> tuple[tuple[tuple[str, int], ...], int, str | None]:

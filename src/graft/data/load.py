@@ -24,15 +24,16 @@ def load_data(
     delimiter: str | None = None,
     label_separator: str | None = None,
     seed: int = 0,
-    val: float = 0.15,
-    test: float = 0.2,
+    val: float | None = None,
+    test: float | None = None,
     fraction: float = 1.0,
     shots: int | None = None,
 ) -> Data:
     """The user's data with the splits `train`, `val` and `test`, ready to train on.
 
     `source` is a path, `Data`, a data frame, a list of dicts, (values, labels), or a dict of these by split. `val` and
-    `test` are the shares that are cut, stratified by the label, where the data come without that split; `fraction` or
+    `test` are the shares that are cut, stratified by the label, where the data come without that split (None: 0.15 of the
+    rest and 0.2, of running text 0.05 each, its end); `fraction` or
     `shots` (so many samples a class, where there are classes) then reduce `train`. Raises DataError, BadValue.
     """
     if isinstance(source, str | os.PathLike):

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graft.base.records import Sample
 
-INPUTS = {"tags": ("tokens",), "answers": ("question", "context"), "label": ("image", "text")}
-"""Target -> the roles that it is predicted from; of an image and a text the one that is there."""
+INPUTS = {
+    "tags": ("tokens",),
+    "answers": ("question", "context"),
+    "completion": ("prompt",),
+    "passage": (),
+    "label": ("image", "text"),
+}
+"""Target -> the roles that it is predicted from; of an image and a text the one that is there. A passage is its own target."""
 
 
 def target_role(samples: Iterable[Sample]) -> str:
@@ -26,8 +32,15 @@ def target(sample: Sample) -> Any:
 
 
 def text_of(sample: Sample) -> str:
-    """What a person reads of the sample's words: its text, its tokens, or its question and context; of an image, nothing."""
+    """What a person reads of the sample's words: its text, tokens, question and context, prompt; of an image, nothing."""
     roles = sample.roles
+    if "prompt" in roles:
+        return f"{said(roles['prompt'])} {roles.get('completion') or ''}"
     if "tokens" in roles:
         return " ".join(roles["tokens"])
-    return f"{roles['question']} {roles['context']}" if "question" in roles else roles.get("text", "")
+    return f"{roles['question']} {roles['context']}" if "question" in roles else roles.get("text", roles.get("passage", ""))
+
+
+def said(prompt: str | Sequence[dict[str, str]]) -> str:
+    """A prompt in words: itself, or what each of its messages says."""
+    return prompt if isinstance(prompt, str) else "\n".join(f"{m['role']}: {m['content']}" for m in prompt)

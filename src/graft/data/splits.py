@@ -13,15 +13,22 @@ from graft.data.content import content_key, may_recur
 from graft.data.data import Data
 from graft.data.roles import target_role
 
+SHARES = {"val": 0.15, "test": 0.2}
+OF_RUNNING_TEXT = {"val": 0.05, "test": 0.05}
+"""What is held out where nobody says otherwise."""
 
-def make_splits(data: Data, *, seed: int = 0, val: float = 0.15, test: float = 0.2) -> Data:
+
+def make_splits(data: Data, *, seed: int = 0, val: float | None = None, test: float | None = None) -> Data:
     """`data` with the splits `train`, `val` and `test`; notes say what was cut from what.
 
     Where nothing is held out, `test` (a share of all) and then `val` (a share of the rest) are cut. Where one split is
-    held out, it is the test split whatever its name, and `val` is cut from `train`. A share of 0 cuts nothing. Cuts are
-    stratified by the label where that is the target, else at random. Equal samples, see `content_key`, stay in one split,
+    held out, it is the test split whatever its name, and `val` is cut from `train`. A share of 0 cuts nothing; None is the
+    usual one. Cuts are stratified by the label where that is the target, else at random; of passages the last ones are cut,
+    so that a split is running text. Equal samples, see `content_key`, stay in one split,
     and so do those of one `group`. Raises DataError where there is nothing to train on or one class only.
     """
+    usual = OF_RUNNING_TEXT if target_role(s for part in data.splits.values() for s in part) == "passage" else SHARES
+    val, test = usual["val"] if val is None else val, usual["test"] if test is None else test
     for name, share in (("val", val), ("test", test)):
         if not 0 <= share < 1:
             raise BadValue(f"The share {name!r} must be at least 0 and less than 1. Got {share!r} instead.")
@@ -100,13 +107,17 @@ def _check(found: dict[str, list[Sample]], data: Data) -> None:
         raise DataError(f"{data.path or 'The data'} have {only}. At least two are needed: add samples of another class.")
 
 
+_NOTHING = {"tags": "every tag is O", "answers": "no question has an answer"}
+"""Target -> what is wrong where there is none."""
+
+
 def _check_targets(labeled: list[Sample], role: str, data: Data) -> None:
-    """Raises DataError where nothing is tagged, or nothing answered."""
+    """Raises DataError where nothing is tagged, nothing answered, nothing written."""
     found = any(sample.roles[role] for sample in labeled)
     if role == "tags":
         found = any(tag != "O" for sample in labeled for tag in sample.roles["tags"])
     if not found:
-        what = "every tag is O" if role == "tags" else "no question has an answer"
+        what = _NOTHING.get(role, f"every {role} is empty")
         raise DataError(f"{data.path or 'The data'} cannot be learnt from: {what}. Is it the right column? Choose: --columns.")
 
 
@@ -114,6 +125,8 @@ def _cut(
     samples: list[Sample], share: float, least: int, rng: np.random.Generator, name: str
 ) -> tuple[list[Sample], list[Sample], list[str]]:
     """What is left, what was cut off, both ordered by id, and notes. Classes of fewer than `least` samples stay whole."""
+    if target_role(samples) == "passage":
+        return _cut_end(samples, share, name)
     ordered = sorted(samples, key=lambda s: s.id)
     groups, said = _groups(ordered, share, least)
     by_class: dict[str, list[list[int]]] = defaultdict(list)
@@ -142,6 +155,16 @@ def _cut(
     return rest, off, notes + said
 
 
+def _cut_end(samples: list[Sample], share: float, name: str) -> tuple[list[Sample], list[Sample], list[str]]:
+    """The passages before the last ones, the last ones, and a note."""
+    if len(samples) < 3:
+        raise DataError(f"No {name} split can be cut from {len(samples):,} passages. Add text, or a {name} split of your own.")
+    count = min(max(round(len(samples) * share), 1), len(samples) - 2)
+    what = "of all" if name == "test" else "of those for training"
+    words = f"{count:,} passages ({count / len(samples):.0%} {what}) were cut for it."
+    return samples[:-count], samples[-count:], [f"No {name} split was given: the last {words}"]
+
+
 def _groups(samples: list[Sample], share: float, least: int) -> tuple[list[list[int]], list[str]]:
     """Indices of the samples that must stay in one split, together, and notes.
 
@@ -155,7 +178,7 @@ def _groups(samples: list[Sample], share: float, least: int) -> tuple[list[list[
         joined = _joined([own + more for own, more in zip(telling, related, strict=True)])
         if len(joined) >= least and max(map(len, joined)) <= (1 - share) * len(samples):
             named = len({s.roles["group"] for s in samples if s.roles.get("group") is not None})
-            by = f"{named:,} groups" if named else f"{len(joined):,} contexts"
+            by = f"{named:,} groups" if named else f"{len(joined):,} {'prompts' if 'prompt' in samples[0].roles else 'contexts'}"
             return joined, [f"Samples of one of the {by} were kept in one split."] if len(joined) < len(samples) else []
     found = _joined(equal)
     copies = len(samples) - len(found)
@@ -166,8 +189,8 @@ def _groups(samples: list[Sample], share: float, least: int) -> tuple[list[list[
 
 
 def _relations(sample: Sample) -> list[str]:
-    """Keys of what a sample shares with others that are about the same: its group, the context of a question."""
-    return [f"{role} {value}" for role in ("group", "context") if (value := sample.roles.get(role)) is not None]
+    """Keys of what a sample shares with others that are about the same: its group, the context of a question, its prompt."""
+    return [f"{role} {value}" for role in ("group", "context", "prompt") if (value := sample.roles.get(role)) is not None]
 
 
 def _joined(keys: list[list[str]]) -> list[list[int]]:

@@ -120,11 +120,15 @@ def check_rows(name: str, widths: Sequence[int], rows: Sequence[int], expected: 
 
 
 def table_rows(data: Data) -> dict[str, list[dict[str, Any]]]:
-    """Split -> rows with a column a role, for the formats that write tables; answers as Hugging Face's datasets have them."""
+    """Split -> rows with a column a role, for the formats that write tables; answers and messages as Hugging Face has them."""
     return {split: [_row(sample) for sample in samples] for split, samples in data.splits.items()}
 
 
 def _row(sample: Sample) -> dict[str, Any]:
+    if isinstance(prompt := sample.roles.get("prompt"), tuple):
+        said = [] if sample.roles.get("completion") is None else [{"role": "assistant", "content": sample.roles["completion"]}]
+        rest = {role: value for role, value in sample.roles.items() if role not in ("prompt", "completion")}
+        return {**rest, "messages": [*prompt, *said]}
     answers = sample.roles.get("answers")
     if answers is None:
         return dict(sample.roles)

@@ -12,12 +12,13 @@ import torch
 
 from graft.backbones import folder as model_folder
 from graft.base import plugins
-from graft.base.errors import DataError, FolderError
+from graft.base.errors import BadValue, DataError, FolderError
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.format import ReadOptions
 from graft.data.load import read
 from graft.data.memory import from_memory
+from graft.tasks.generation import Decoding
 from graft.tasks.task import Task
 from graft.training.engine import Engine
 from graft.training.evaluate import Evaluation, evaluate, in_order, intervals, predict
@@ -47,14 +48,54 @@ class Predictor:
     def predict(self, inputs: Any) -> list[dict[str, Any]]:
         """A row an example: `id`, `prediction`, `confidence`, and what else the task's `decode` tells of it.
 
+        Of a task that generates, the prediction is what the model writes by its likeliest tokens: see `generate`.
+
         `inputs`: a text or a list of texts; a list of dicts of the task's roles, as `{"question": ..., "context": ...}`; an
         image, an array of images (N, H, W[, C]); a path or a list of paths of files; a folder; a table (CSV, TSV, JSONL,
         Parquet); a data frame. Raises DataError for what cannot be read.
         """
         samples = self._samples(inputs)
+        if self.task.generates:
+            return self._written(samples, Decoding())
         scores, _ = predict(self.network, self._feed(samples), self._engine)
         rows = self.task.decode(scores, samples)
         return [{"id": sample.id, **row} for sample, row in zip(samples, rows, strict=True)]
+
+    def generate(
+        self,
+        prompts: Any,
+        max_new_tokens: int = 64,
+        temperature: float = 0.0,
+        top_k: int | None = None,
+        top_p: float = 1.0,
+        seed: int = 0,
+        num_beams: int = 1,
+    ) -> list[str]:
+        """What the model writes after each prompt, of which there may be one or a list.
+
+        A prompt is a text, a list of messages with `role` and `content`, or a dict of the task's roles. Temperature 0 takes the
+        likeliest tokens, by beam search where `num_beams` is above 1; above 0 they are drawn, the same again for the same seed
+        and prompts. Raises BadValue for a task whose predictions are no texts, and for prompts beyond what the network reads.
+        """
+        if not self.task.generates:
+            raise BadValue(f"The model in {self.folder} is for {self.task.name}, which writes no text. Use predict.")
+        decoding = Decoding(max_new_tokens, temperature, top_k, top_p, seed, num_beams)
+        one = isinstance(prompts, str | Mapping) or _are_messages(prompts)
+        several = [{"messages": p} if _are_messages(p) else p for p in ([prompts] if one else prompts)]
+        with self._engine.autocast():
+            return self.task.generated(self.network, self._samples(several), decoding)
+
+    def _written(self, samples: Sequence[Sample], decoding: Decoding) -> list[dict[str, Any]]:
+        """A row a sample: what is written, and the mean probability of its bytes."""
+        with self._engine.autocast():
+            texts = self.task.generated(self.network, samples, decoding)
+        whole = [Sample(s.id, {**s.roles, self.task.target_role: text}) for s, text in zip(samples, texts, strict=True)]
+        scores, _ = predict(self.network, self._feed(whole), self._engine)
+        rows = self.task.decode(scores, whole)
+        return [
+            {"id": sample.id, "prediction": text, "confidence": row["confidence"]}
+            for sample, text, row in zip(samples, texts, rows, strict=True)
+        ]
 
     def evaluate(self, data: Any) -> dict[str, dict[str, float]]:
         """Every metric of the task with its 95 % bootstrap interval, on the test split of the data or, without one, on all."""
@@ -114,6 +155,10 @@ def _read(path: Path, role: str) -> list[Sample]:
     if not path.exists():
         raise DataError(f"{path} does not exist. Give a file, a folder, a table" + (", or texts." if role == "text" else "."))
     return [sample for split in read(path, labels=False).splits.values() for sample in split]
+
+
+def _are_messages(prompt: Any) -> bool:
+    return isinstance(prompt, list | tuple) and bool(prompt) and all(isinstance(m, Mapping) and "content" in m for m in prompt)
 
 
 def _is_file(several: Sequence[str]) -> bool:

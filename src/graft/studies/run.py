@@ -74,6 +74,7 @@ def _execute(
     data = subsample(data, fraction=spec.fraction, shots=spec.shots, seed=spec.seed)
     task = plugins.load("task", spec.task).from_data(data, weighted=spec.weighted)
     technique = parse(spec.technique)
+    technique.check(task, spec.technique)
     engine = Engine(spec.precision)
     model = engine.place(build_model(spec.backbone, task, technique.pretrained, spec.seed))
     for note in model.backbone.notes:
@@ -84,6 +85,8 @@ def _execute(
     feeds = {split: Feed.of(data.splits[split], task, model.backbone.preprocess, engine.device) for split in ("val", "test")}
     found = _evaluate(model, feeds, engine, observer, position.recorded)
     task = task.fitted_on(found["val"].scores, found["val"].targets)
+    with engine.autocast():
+        samples = task.samples(model, data.splits["test"])
     _write_predictions(folder / "predictions.parquet", task, data, found)
     _write_mistakes(folder / "mistakes.jsonl", task, data.splits["test"], found["test"])
     _save_model(folder / "model", model, task, spec, feeds["val"])
@@ -104,6 +107,7 @@ def _execute(
         "cost": _cost(model, position, folder, position.earlier_seconds + time.perf_counter() - started),
         "frozen": _frozen(position),
         **task.details(found["test"].scores, found["test"].targets),
+        **({"samples": samples} if samples else {}),
         "warnings": [*model.backbone.notes, *position.warnings],
     }
     files.write_json(folder / "result.json", result)
@@ -134,9 +138,12 @@ def _evaluate(model: Model, feeds: dict[str, Feed], engine: Engine, observer: Ob
 
 
 def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model:
-    """The backbone with the task's fresh head; raises BackboneError where the head cannot sit on its features."""
+    """The backbone with the task's fresh head, or its own where the task keeps that.
+
+    Raises BackboneError where the head cannot sit on its features.
+    """
     torch.manual_seed(seed)
-    found = load_backbone(backbone, task.name, len(task.classes), pretrained)
+    found = load_backbone(backbone, task.name, len(task.classes) if task.fresh_head else None, pretrained)
     if found.preprocess.modality != task.modality:
         reads = found.preprocess.modality
         raise BackboneError(f"{backbone} reads {reads}, and {task.name} is about {task.modality}. See: graft list backbones")
@@ -144,7 +151,7 @@ def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model
         raise BackboneError(
             f"{backbone} yields {found.kind} features; {task.name} needs one of: {', '.join(sorted(task.kinds))}."
         )
-    model = Model(found)
+    model = Model(found, task.fresh_head)
     torch.manual_seed(seed + 1)
     task.attach_head(model)
     return model

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -15,6 +15,7 @@ from graft.backbones.preprocess import Preprocess
 from graft.base.errors import DataError
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
+from graft.tasks.generation import Decoding
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
 Baseline = Callable[[Sequence[Sample], Sequence[Sample]], np.ndarray]
@@ -67,12 +68,24 @@ class Task(ABC):
     name: ClassVar[str]
     roles: ClassVar[frozenset[str]]
     """The roles that the data must have."""
+    or_roles: ClassVar[tuple[frozenset[str], ...]] = ()
+    """Other sets of roles that will do as well."""
     kinds: ClassVar[frozenset[str]]
     """The feature kinds of a backbone that the head can sit on."""
     modality: ClassVar[str]
     """What a backbone must read: `image` or `text`."""
     target_role: ClassVar[str] = "label"
     """The role that is predicted: None or absent in data to predict."""
+    fresh_head: ClassVar[bool] = True
+    """Whether the network gets a new head for it; else it keeps the one it was pretrained with."""
+    generates: ClassVar[bool] = False
+    """Whether a prediction is a text that the network writes: see `generated`."""
+    backbone: ClassVar[str | None] = None
+    """The built-in backbone that is used unless another one is asked for; None is the one for the modality."""
+    batch_size: ClassVar[int | None] = None
+    """Pieces a step and an evaluation unless another number is asked for, where the usual one takes too much memory."""
+    epochs: ClassVar[float | None] = None
+    """Passes over the training split unless others are asked for; None is chosen from the number of examples."""
 
     classes: tuple[str, ...]
 
@@ -80,6 +93,11 @@ class Task(ABC):
     @abstractmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
         """The task with what it learns from the training split: classes, their weights when `weighted`."""
+
+    @classmethod
+    def fits(cls, roles: Collection[str]) -> bool:
+        """Do data with these roles have what it needs?"""
+        return any(needed <= set(roles) for needed in (cls.roles, *cls.or_roles))
 
     def attach_head(self, model: Model) -> None:
         """Give the model a fresh head, drawn from the global random state."""
@@ -157,6 +175,14 @@ class Task(ABC):
     def say(self, value: Any) -> str:
         """A prediction or a target in one line for a person."""
         return str(value)
+
+    def generated(self, model: Model, samples: Sequence[Sample], decoding: Decoding) -> list[str]:
+        """What the network writes for each sample, of a task that `generates`."""
+        raise NotImplementedError
+
+    def samples(self, model: Model, samples: Sequence[Sample]) -> list[dict[str, str]]:
+        """What the network writes for a few of the test samples: `prompt`, `output`, and `reference` where there is one."""
+        return []
 
     def details(self, scores: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         """What result.json holds beside the metrics: `per_class`, `confusion`."""

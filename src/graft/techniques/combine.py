@@ -46,7 +46,7 @@ class Sum(Technique):
 
 
 def _take_settings(combined: Technique, source: Technique) -> None:
-    for name in (*(field.name for field in fields(Technique)), "pretrained", "streams"):
+    for name in (*(field.name for field in fields(Technique)), "pretrained", "streams", "about_head"):
         object.__setattr__(combined, name, getattr(source, name))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from graft.backbones.backbone import Model
 from graft.techniques.technique import PROBE_PATIENCE, Phase, Technique, head_only
@@ -20,6 +21,8 @@ class FeatureExtraction(Technique):
     When: few labels, data like the pretraining data, little time; as the first thing to try.
     When not: data far from the pretraining data, where the features do not hold what is asked.
     """
+
+    about_head: ClassVar[bool] = True
 
     solved: bool = True
     epochs: float | None = 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from graft.backbones.backbone import Model
 from graft.techniques.technique import Phase, Technique, from_group, head_only
@@ -17,6 +18,8 @@ class GradualUnfreezing(Technique):
     When: few labels and a network that forgets quickly; with `layer_decay` below 1 as in the paper.
     When not: little time: several phases share one budget.
     """
+
+    about_head: ClassVar[bool] = True
 
     layer_decay: float = 0.8
     stages: int = 3

@@ -14,7 +14,7 @@ from graft.techniques.technique import Objective, Optimizer, Phase, Technique, g
 
 @dataclass(frozen=True)
 class Lora(Technique):
-    """Freeze the network and train a low-rank update beside every linear layer and ungrouped convolution, and the head.
+    """Freeze the network and train a low-rank update beside every linear layer and ungrouped convolution, and a fresh head.
 
     Formula: W' = W + (alpha / r) B A, B = 0 at the start; A, B and the head train. Merged into W at the end.
     Source: Hu et al.: LoRA, arXiv:2106.09685; layers by the PEFT library.
@@ -71,7 +71,7 @@ def _targets(model: Model, first: int) -> list[str]:
     def adaptable(path: str, module: nn.Module) -> bool:
         linear = isinstance(module, nn.Linear) or _is_conv1d(module)
         convolution = isinstance(module, nn.Conv2d) and module.groups == 1
-        return (linear or convolution) and indices[f"{path}.weight"] >= first
+        return (linear or convolution) and path not in model.backbone.head and indices[f"{path}.weight"] >= first
 
     found = [path for path, module in model.network.named_modules() if adaptable(path, module)]
     if not found:

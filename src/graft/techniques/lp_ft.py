@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from graft.backbones.backbone import Model
 from graft.techniques.technique import PROBE_PATIENCE, Phase, Technique, everything, head_only
@@ -18,6 +19,8 @@ class LpFt(Technique):
     When: the safe default; above all where the data met later will differ from the training data.
     When not: no time to fine-tune at all: feature-extraction is its first half.
     """
+
+    about_head: ClassVar[bool] = True
 
     probe_epochs: float = 100
     probe_lr: float = 3e-3

@@ -80,6 +80,8 @@ class Technique(ABC):
 
     streams: ClassVar[frozenset[str]] = frozenset({"labeled"})
     pretrained: ClassVar[bool] = True
+    about_head: ClassVar[bool] = False
+    """Whether it is about a new head, so that it says nothing to a task that keeps the network's own."""
 
     epochs: float | None = None
     lr: float | None = None
@@ -122,6 +124,14 @@ class Technique(ABC):
         usual = model.backbone.lr * (10 if optimizer == "sgd" else 1)
         lr = self.lr or body * usual
         return {"lr": lr, "head_lr": self.head_lr or head * lr, "optimizer": optimizer, "views": self.views}
+
+    def check(self, task: Task | type[Task], name: str) -> None:
+        """Raises BadValue where the technique, which was asked for as `name`, needs a new head and the task has none."""
+        if not task.fresh_head and any(part.about_head for part in self.parts):
+            raise BadValue(
+                f"{name!r} trains a new head, and {task.name} keeps the network's own. Use lora, full-fine-tuning or "
+                "partial-fine-tuning."
+            )
 
     @cached_property
     def parts(self) -> tuple[Technique, ...]:

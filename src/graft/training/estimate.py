@@ -49,13 +49,13 @@ def estimate(
 ) -> list[PhaseEstimate]:
     """Each phase of the technique, tried for a few steps on the first training examples; the model is spoilt by it."""
     samples = data.splits["train"]
-    size = settings.batch_size or technique.batch_size or default_batch_size(len(samples))
+    size = settings.batch_size or technique.batch_size or task.batch_size or default_batch_size(len(samples))
     feed = Feed.of(samples, task, model.backbone.preprocess, engine.device, size)
     found = []
     for part in technique.parts:
         objective = part.objective(model, task)
         engine.place(objective)
-        for phase in part.phases(model, part.epochs or settings.epochs or default_epochs(len(samples))):
+        for phase in part.phases(model, part.epochs or settings.epochs or task.epochs or default_epochs(len(samples))):
             found.append(_phase(objective, part, phase, feed, engine))
         model = objective.finish()
     return found

@@ -23,6 +23,11 @@ Seed = tuple[int, int]
 """(seed of the run and phase, epoch): all that order and augmentation depend on, so that a resumed run sees the same."""
 
 
+def without_gradients(task: Task) -> int:
+    """How many pieces at a time where nothing is learnt."""
+    return task.batch_size or WITHOUT_GRADIENTS
+
+
 @dataclass(frozen=True)
 class Feed:
     """The pieces of a split's samples as batches of inputs, or of what was recorded of them at a cut.
@@ -47,11 +52,11 @@ class Feed:
         task: Task,
         preprocess: Preprocess,
         device: torch.device,
-        batch_size: int = WITHOUT_GRADIENTS,
+        batch_size: int | None = None,
         views: int | None = None,
     ) -> Feed:
-        """The samples in the pieces that the task makes of them."""
-        return cls(task.windows(samples, preprocess), task, preprocess, device, batch_size, views)
+        """The samples in the pieces that the task makes of them; `batch_size` None is for what is done without gradients."""
+        return cls(task.windows(samples, preprocess), task, preprocess, device, batch_size or without_gradients(task), views)
 
     @property
     def pieces(self) -> Sequence[Sample]:

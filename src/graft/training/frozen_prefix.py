@@ -27,7 +27,7 @@ from graft.techniques.technique import Objective
 from graft.training import recording
 from graft.training.cut import KEY, TOLERANCE, CannotCut, Cut, cut, replay
 from graft.training.engine import Engine
-from graft.training.feed import WITHOUT_GRADIENTS, Feed
+from graft.training.feed import Feed, without_gradients
 from graft.training.folding import Pair, folded, pairs
 from graft.training.observers import Observer
 
@@ -114,7 +114,9 @@ class Prefix:
 
     def _write(self, writer: recording.Writer, feed: Feed, observer: Observer) -> None:
         views, done = feed.views or 1, 0
-        plan = replace(feed, batch_size=WITHOUT_GRADIENTS).plan(None)  # whatever the run's own, as every run records the same
+        plan = replace(feed, batch_size=without_gradients(feed.task)).plan(
+            None
+        )  # whatever the run's own, as every run records the same
         source = self._source(feed)
         with torch.inference_mode(), self.trunk(), self.engine.autocast(), _through(source):
             feed = source.behind(feed) if source else feed

@@ -8,13 +8,20 @@ import torch
 from torch import nn
 
 from graft.backbones.backbone import Model
+from graft.base.errors import BadValue
 from graft.techniques.technique import Phase, Technique
 
 
 def trainable(model: Model, phase: Phase) -> list[str]:
-    """The names of the network's parameters that this phase trains."""
+    """The names of the network's parameters that this phase trains; raises BadValue where there are none."""
     groups = model.group_indices()
-    return [name for name, _ in model.network.named_parameters() if phase.trainable(name, groups[name])]
+    found = [name for name, _ in model.network.named_parameters() if phase.trainable(name, groups[name])]
+    if not found:
+        raise BadValue(
+            f"There is nothing to train in {model.backbone.name} in the phase {phase.name!r}. Use another technique, as lora or "
+            "full-fine-tuning."
+        )
+    return found
 
 
 def freeze(model: Model, names: list[str], batch_norm: str = "updated") -> None:
@@ -58,7 +65,7 @@ def make_optimizer(
     for name in names:
         parameter = model.network.get_parameter(name)
         group = index[name]
-        rate = phase.head_lr if group == -1 else phase.lr * technique.layer_decay ** (depth - 1 - group)
+        rate = phase.head_lr if group == -1 else phase.lr * technique.layer_decay ** max(depth - 1 - group, 0)
         rows.setdefault((rate, technique.weight_decay if parameter.ndim > 1 else 0.0), []).append(parameter)
     if extra:
         rows.setdefault((phase.head_lr, technique.weight_decay), []).extend(extra)

@@ -124,12 +124,12 @@ def train(
     number any more, or when memory does not hold a single example.
     """
     examples = len(data.splits["train"])
-    size = settings.batch_size or technique.batch_size or default_batch_size(examples)
+    size = settings.batch_size or technique.batch_size or task.batch_size or default_batch_size(examples)
     feeds = [Feed.of(data.splits[split], task, model.backbone.preprocess, engine.device, size) for split in ("train", "val")]
     saved = checkpoint.read_position(checkpoint_path(folder))
     position = saved or Position()
     history.cut(folder / "history.jsonl", position.history)
-    budget = settings.epochs or default_epochs(examples)
+    budget = settings.epochs or task.epochs or default_epochs(examples)
     with PeakMemory(position.peak_memory_mb) as memory:
         run = Run(settings, engine, folder, observer, *feeds, position, Clock(position.train_seconds), memory)
         for number, part in enumerate(technique.parts):

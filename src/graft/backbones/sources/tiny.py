@@ -41,6 +41,7 @@ TEXT: dict[str, dict[str, Any]] = {
 """Name -> the settings of its config in transformers."""
 
 TEXT_TASKS = ("text-classification", "token-classification", "question-answering")
+DECODERS = ("gpt2", "llama")
 WITHOUT_SEGMENTS = ("roberta", "distilbert", "gpt2", "llama", "t5")
 LEFT_PADDED = ("xlnet",)
 WITHOUT_MARKS = ("gpt2", "llama")
@@ -72,6 +73,8 @@ class Tiny:
         return backbone
 
     def tiny(self, task: str) -> list[str]:
+        if task == "text-generation":
+            return list(DECODERS)
         return list(IMAGE) if task.startswith("image-") else list(TEXT) if task in TEXT_TASKS else []
 
     def _image(self, name: str, classes: int | None) -> Backbone:
@@ -82,6 +85,8 @@ class Tiny:
         tokenizer = _tokenizer(name)
         positions = {} if name in ("xlnet", "t5", "gpt2", "distilbert") else {"max_position_embeddings": LONGEST + 4}
         ids = {f"{mark}_token_id": getattr(tokenizer, f"{mark}_token_id") for mark in ("pad", "bos", "eos")}
+        if task == "text-generation" and name == "llama":
+            ids["tie_word_embeddings"] = True  # as small ones have it
         settings = {**TEXT[name], **positions, **ids, "vocab_size": len(tokenizer), "decoder_start_token_id": ids["pad_token_id"]}
         return plugins.load("source", "transformers")().create(settings, tokenizer, task, classes)
 

@@ -1,0 +1,90 @@
+"""What a causal network writes after a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from graft.backbones.backbone import Model, evaluating
+from graft.base.errors import BadValue
+
+BATCH = 8
+"""Prompts that are continued at a time."""
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How the next token is chosen.
+
+    `temperature` 0 takes the likeliest, or with `num_beams` searches for the likeliest text (beam search). Above 0 tokens are
+    drawn, from the `top_k` likeliest and from the fewest that together have the probability `top_p` (Holtzman et al.,
+    arXiv:1904.09751); the same again for the same seed and prompts. Raises BadValue.
+    """
+
+    max_new_tokens: int = 64
+    temperature: float = 0.0
+    top_k: int | None = None
+    top_p: float = 1.0
+    seed: int = 0
+    num_beams: int = 1
+
+    def __post_init__(self) -> None:
+        rules = {
+            "max_new_tokens": (self.max_new_tokens >= 1, "at least 1"),
+            "temperature": (self.temperature >= 0, "0 or more"),
+            "top_k": (self.top_k is None or self.top_k >= 1, "at least 1"),
+            "top_p": (0 < self.top_p <= 1, "more than 0 and at most 1"),
+            "num_beams": (self.num_beams >= 1, "at least 1"),
+        }
+        for name, (kept, allowed) in rules.items():
+            if not kept:
+                raise BadValue(f"{name} must be {allowed}. Got {getattr(self, name)!r} instead.")
+        drawn = [name for name, usual in (("top_k", None), ("top_p", 1.0)) if getattr(self, name) != usual]
+        if self.temperature == 0 and drawn:
+            raise BadValue(f"{' and '.join(drawn)} only count where tokens are drawn: give a temperature above 0 too.")
+
+    def options(self) -> dict[str, Any]:
+        """The same as arguments of transformers' `generate`."""
+        drawn = {"temperature": self.temperature, "top_k": self.top_k or 0, "top_p": self.top_p} if self.temperature else {}
+        return {
+            "max_new_tokens": self.max_new_tokens,
+            "do_sample": self.temperature > 0,
+            "num_beams": self.num_beams,
+            **drawn,
+        }
+
+
+def continued(model: Model, prompts: Sequence[Sequence[int]], decoding: Decoding) -> list[str]:
+    """The text that the network writes after each prompt of tokens, up to the token for an end.
+
+    Raises BadValue where a prompt and what is to be written are longer together than the network's positions.
+    """
+    tokenizer, config = model.backbone.preprocess.tokenizer, model.network.config
+    room = getattr(config, "max_position_embeddings", None)
+    longest = max(map(len, prompts), default=0)
+    if room and longest + decoding.max_new_tokens > room:
+        raise BadValue(
+            f"A prompt of {longest:,} tokens and max_new_tokens={decoding.max_new_tokens:,} are more than the {room:,} positions "
+            f"of {model.backbone.name}. Shorten the prompt or ask for fewer tokens."
+        )
+    marks = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
+    device = next(model.network.parameters()).device
+    found = [""] * len(prompts)
+    with torch.inference_mode(), evaluating(model), torch.random.fork_rng():
+        torch.manual_seed(decoding.seed)
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            width = max(len(prompts[row]) for row in rows)
+            ids = torch.full((len(rows), width), tokenizer.pad_token_id)
+            mask = torch.zeros_like(ids)
+            for place, row in enumerate(rows):  # padded on the left, so that all go on from the last column
+                ids[place, width - len(prompts[row]) :] = torch.tensor(prompts[row])
+                mask[place, width - len(prompts[row]) :] = 1
+            told = model.network.generate(input_ids=ids.to(device), attention_mask=mask.to(device), **marks, **decoding.options())
+            for row, written in zip(rows, told[:, width:], strict=True):
+                found[row] = tokenizer.decode(written, skip_special_tokens=True)
+    return found
