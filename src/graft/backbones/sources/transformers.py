@@ -109,6 +109,7 @@ class Transformers:
             mean_pooling.install(network)
         example = preprocess.example()
         if task == "text-generation":
+            network.config.use_cache = False  # keys and values are kept where text is written, which `generate` sees to itself
             _check_causal(network, example, spec)
         head = _head(network, example)
         kind, token, width = _features(network, head, example)
