@@ -64,13 +64,8 @@ class Prefix:
     """The frozen convolutions and batch norms that are computed as one."""
 
     def work(self, epochs: float, views: int) -> tuple[float, float]:
-        """What a phase computes for each example without and with a recording, in forwards of the whole network.
-
-        Formula: E (1 + 2 r) and V (1 - r) + 3 E r; E epochs, V versions of an example, r the share of the forward that
-        trains. A backward pass counts as two forwards of what trains.
-        """
-        rest, seen = self.rest / self.whole, min(views, epochs)
-        return epochs * (1 + 2 * rest), seen * (1 - rest) + 3 * epochs * rest
+        """What a phase computes for each example without and with a recording, in forwards of the whole network."""
+        return _work(epochs, views, self.rest / self.whole)
 
     def installed(self) -> AbstractContextManager:
         """While this lasts the model accepts recorded batches."""
@@ -180,6 +175,14 @@ class Prefix:
         return found.hexdigest()
 
 
+def _work(epochs: float, views: int, rest: float) -> tuple[float, float]:
+    """E (1 + 2 r) and V (1 - r) + 3 E r: E epochs, V versions of an example, `rest` r the share of a forward that trains.
+
+    A backward pass counts as two forwards of what trains.
+    """
+    return epochs * (1 + 2 * rest), min(views, epochs) * (1 - rest) + 3 * epochs * rest
+
+
 class NotWorth(Exception):
     """A recording would spare too little; `args[0]` says why."""
 
@@ -188,15 +191,31 @@ def choose(model: Model, feed: Feed, epochs: float, engine: Engine) -> Prefix:
     """The prefix that is worth a recording for so many epochs; raises NotWorth, CannotCut where the whole network runs."""
     if recording.cap() == 0:
         raise NotWorth(f"GRAFT_CACHE_GB is 0, or {recording.home()} cannot be written")
-    prefix = find(model, feed, engine)
-    if prefix is None:
+    first = _first_trained(model)
+    if first == 0:
         raise NotWorth("the first layers train")
     if feed.views is None:
         raise NotWorth("pictures are augmented anew each epoch; views=2 would record two versions of each")
-    without, behind = prefix.work(epochs, feed.views)
+    least = 1 - _share_before(model, first, _probes(feed)[0])  # a guess by one forward: to cut a large network takes a minute
+    _check_worth(*_work(epochs, feed.views, least))
+    prefix = find(model, feed, engine)
+    _check_worth(*prefix.work(epochs, feed.views))
+    return prefix
+
+
+def _check_worth(without: float, behind: float) -> None:
     if without < WORTH * behind:
         raise NotWorth(f"it would spare too little (x{without / behind:.1f})")
-    return prefix
+
+
+def _share_before(model: Model, first: int, inputs: dict[str, Tensor]) -> float:
+    """The share of a forward's operations that are in the layer groups before number `first`."""
+    with evaluating(model), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model.network(**inputs)
+    counts = {name: sum(found.values()) for name, found in counter.get_flop_counts().items()}
+    root = type(model.network).__name__
+    inside = [f"{root}.{path}" for group in model.backbone.groups[:first] for path in group.modules]
+    return sum(counts.get(name, 0) for name in inside) / max(counts["Global"], 1)
 
 
 def find(model: Model, feed: Feed, engine: Engine) -> Prefix | None:
@@ -204,10 +223,7 @@ def find(model: Model, feed: Feed, engine: Engine) -> Prefix | None:
 
     Raises CannotCut where the rest cannot be run alone.
     """
-    indices = model.group_indices()
-    live = {indices[name] for name, parameter in model.network.named_parameters() if parameter.requires_grad}
-    body = len(model.backbone.groups) - 1
-    first = min((body if group == -1 else group for group in live), default=body)
+    first, body = _first_trained(model), len(model.backbone.groups) - 1
     if first == 0:
         return None
     probes = _probes(feed)
@@ -224,6 +240,13 @@ def find(model: Model, feed: Feed, engine: Engine) -> Prefix | None:
         rest = _count(lambda: replay(found, probes[1], tensors)) / len(tensors[0])
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors) // len(tensors[0])
     return Prefix(model, engine, first, found, whole, rest, size, folds)
+
+
+def _first_trained(model: Model) -> int:
+    """The number of the first layer group that trains."""
+    indices, body = model.group_indices(), len(model.backbone.groups) - 1
+    live = {indices[name] for name, parameter in model.network.named_parameters() if parameter.requires_grad}
+    return min((body if group == -1 else group for group in live), default=body)
 
 
 def _cut(model: Model, groups: int, probes: list[dict[str, Tensor]], engine: Engine) -> Cut:
