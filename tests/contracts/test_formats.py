@@ -102,8 +102,10 @@ def tiny_passages() -> Data:
 
 
 def tiny_prompts() -> Data:
-    pairs = [Sample(f"all:{i}", {"prompt": f"Say {i}:\n", "completion": f' "{i}"\u2028 ök'}) for i in range(5)]
-    return Data({"all": pairs})
+    def pair(split: str, i: int) -> Sample:
+        return Sample(f"{split}:{i}", {"prompt": f"Say {split} {i}:\n", "completion": f' "{i}"\u2028 ök'})
+
+    return Data({split: [pair(split, i) for i in range(4)] for split in ("train", "test")})
 
 
 def tiny_messages() -> Data:
