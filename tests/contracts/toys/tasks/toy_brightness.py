@@ -21,6 +21,7 @@ class ToyBrightness(Classification):
     """Say whether a picture is dark or bright."""
 
     name: ClassVar[str] = "toy-brightness"
+    modality: ClassVar[str] = "image"
     roles: ClassVar[frozenset[str]] = frozenset({"image", "label"})
 
     def encode(self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:
