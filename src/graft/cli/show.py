@@ -38,10 +38,13 @@ class Lines(Watcher):
 
     PAUSE = 2.0
     """Seconds between two lines about epochs; an epoch on recorded features takes milliseconds."""
+    RECORDING_PAUSE = 10.0
+    """Seconds between two lines about a recording; most take less than that and say nothing."""
 
     def __init__(self) -> None:
         self._unsaid: dict[str, Any] | None = None
         self._said_at = 0.0
+        self._recorded_at = 0.0
 
     def start(self, run: str, spec: dict[str, Any]) -> None:
         super().start(run, spec)
@@ -50,6 +53,14 @@ class Lines(Watcher):
     def phases(self, names: list[str]) -> None:
         self._flush()
         self.say("phases: " + ", ".join(names))
+
+    def recording(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done == total or not self._recorded_at:
+            self._recorded_at = 0.0 if done == total else now
+        elif now - self._recorded_at >= self.RECORDING_PAUSE:
+            self.say(f"frozen layers: {done:,} of {total:,} examples recorded")
+            self._recorded_at = now
 
     def epoch(self, row: dict[str, Any]) -> None:
         if self._unsaid and self._unsaid["phase"] != row["phase"]:

@@ -75,9 +75,19 @@ class Classification(Task):
 
     def targets(self, samples: Sequence[Sample]) -> np.ndarray:
         """Class numbers (N,), or 0/1 (N, K) of several labels; raises DataError for a label that is not a class."""
-        return torch.stack([self.target(sample) for sample in samples]).numpy()
+        numbers = [self._numbers(sample) for sample in samples]
+        if not self.multi_label:
+            return np.array([own[0] for own in numbers])
+        found = np.zeros((len(numbers), len(self.classes)), dtype=np.float32)
+        for row, own in zip(found, numbers, strict=True):
+            row[own] = 1
+        return found
 
     def target(self, sample: Sample) -> Tensor:
+        """The number of the class, or 0/1 (K) of several labels."""
+        return torch.from_numpy(self.targets([sample]))[0]
+
+    def _numbers(self, sample: Sample) -> list[int]:
         label = sample.roles.get("label")
         labels = label if isinstance(label, tuple) else (label,)
         for name in labels:
@@ -85,10 +95,7 @@ class Classification(Task):
                 raise DataError(
                     f"{sample.id}: the label {name!r} is none of the {len(self.classes)} classes: {', '.join(self.classes[:9])}."
                 )
-        numbers = [self._index[name] for name in labels]
-        if not self.multi_label:
-            return torch.tensor(numbers[0])
-        return torch.zeros(len(self.classes)).index_fill_(0, torch.tensor(numbers, dtype=torch.long), 1.0)
+        return [self._index[name] for name in labels]
 
     def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
         """`prediction`, `confidence`, and `probabilities` in the order of the classes."""

@@ -90,7 +90,7 @@ class Feed:
 
     @cached_property
     def targets(self) -> Tensor:
-        return torch.stack([self.task.target(sample) for sample in self.pieces])
+        return torch.from_numpy(self.task.targets(self.pieces))
 
     def _make(self, rows: list[int], seed: Seed | None) -> Batch:
         if self.recorded is None:

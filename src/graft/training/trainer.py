@@ -272,7 +272,7 @@ def _train_epoch(run: Run, stage: Stage) -> None:
         if time.perf_counter() - shown > SHOW_SECONDS:
             _show(run, stage)
             shown = time.perf_counter()
-        if position.step % stage.per_epoch:  # at the end of an epoch, after its evaluation
+        if position.step % stage.per_epoch and position.step < stage.steps:  # else after the evaluation that follows
             _save_checkpoint(run, stage)
 
 

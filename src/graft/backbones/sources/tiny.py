@@ -63,7 +63,7 @@ class Tiny:
 
         if name not in self.names():
             raise UnknownName.of("tiny network", name, self.names(), see="graft list backbones")
-        if name not in self.tiny(task):
+        if (name in IMAGE and task in TEXT_TASKS) or (name in TEXT and task.startswith("image-")):
             raise BackboneError(f"'tiny:{name}' is not made for {task}. These are: {', '.join(self.tiny(task))}.")
         with torch.random.fork_rng(devices=[], enabled=pretrained):
             if pretrained:
