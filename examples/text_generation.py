@@ -20,7 +20,7 @@ def main() -> None:
         sys.exit(__doc__)
     data = graft.load_data(sys.argv[1])
     share = min(1.0, PASSAGES / len(data.splits["train"]))
-    run = graft.fit(data, technique="lora", fraction=share, batch_size=4, out="runs/text-generation")
+    run = graft.fit(data, technique="lora", fraction=share, out="runs/text-generation")
     print("bits per byte", run.result["metrics"]["test"]["bits_per_byte"])
     print("n-grams of bytes", run.result["baseline"]["byte-n-grams"]["bits_per_byte"])
     opening = data.splits["test"][0].roles["passage"][:120]

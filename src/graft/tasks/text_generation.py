@@ -54,7 +54,7 @@ class TextGeneration(Task):
     fresh_head: ClassVar[bool] = False
     generates: ClassVar[bool] = True
     backbone: ClassVar[str | None] = "wheel:smollm2-135m"
-    batch_size: ClassVar[int | None] = 8
+    batch_size: ClassVar[int | None] = 4
     epochs: ClassVar[float | None] = 1.0
 
     classes: tuple[str, ...] = ()
