@@ -89,7 +89,7 @@ def test_a_prompt_longer_than_the_window(graft: Graft) -> None:
 
 
 def test_a_network_that_is_no_decoder(graft: Graft, book: Path) -> None:
-    assert_refused(graft("fit", book, "-b", "tiny:bert", "-o", "run"), "tiny:bert", "text-generation", "llama")
+    assert_refused(graft("fit", book, "-b", "tiny:bert", "-o", "run"), "bert", "tokens that it would have to predict", "smollm2")
 
 
 def test_a_classifier_writes_nothing(graft: Graft, run: Path) -> None:
