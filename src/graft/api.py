@@ -141,11 +141,11 @@ def compare(
     base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
     backbones = tuple(backbones or [base.backbone])
     techniques = tuple(techniques or TECHNIQUES)
-    parsed = [parse(technique) for technique in techniques]
+    parsed, learnt = [parse(technique) for technique in techniques], _learnt(base, found)
     for backbone in backbones:
         network = load_backbone(backbone, base.task, 2)  # fetched once here, not by several processes; unknown names end it here
         for technique in parsed:
-            technique.check(network, _learnt(base, found))
+            technique.check(network, learnt)
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if not numbers:
         raise BadValue(f"seeds must be a number from 1 on, or several seeds. Got {seeds!r} instead.")

@@ -31,12 +31,12 @@ def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Solution
     objective.eval()
     plan = replace(feed, batch_size=ROWS if feed.at_head else WITHOUT_GRADIENTS).plan(None)
     weight, bias, variance = _scores(objective, feed, plan)
-    for share in TEMPERATURES:
+    for number, share in enumerate(TEMPERATURES):
         temperature = share * variance
         with torch.no_grad():
             head.weight.copy_(weight / temperature)
             head.bias.copy_(bias / temperature)
-        yield Solution({"temperature": temperature}, _losses(objective, feed, plan), 1)
+        yield Solution({"temperature": temperature}, _losses(objective, feed, plan), passes=2 if number == 0 else 1)
 
 
 def _scores(objective: Objective, feed: Feed, plan: list[list[int]]) -> tuple[Tensor, Tensor, float]:

@@ -40,7 +40,7 @@ def probe():
 def test_each_strength_is_solved_to_its_minimum(probe):
     objective, feed = probe
     head = solve.linear_head(objective)
-    features = feed.recorded.read(range(len(feed.samples)))[0].double().numpy()
+    features = feed.recorded.read(range(len(feed.pieces)))[0].double().numpy()
     targets = feed.targets.numpy()
     variance = features.var(0).mean()
     for solution in islice(solve.path(objective, head, feed), 6):
