@@ -20,6 +20,7 @@ from graft.reports.verdict import Verdict
 from graft.studies.run import estimate_run, execute
 from graft.studies.spec import RunSpec
 from graft.studies.study import Question, run_study, slug
+from graft.tasks.task import Task
 from graft.techniques.combine import parse
 from graft.training.engine import Engine
 from graft.training.estimate import PhaseEstimate
@@ -100,8 +101,8 @@ def fit(
     found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
     base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
     spec = replace(base, backbone=backbone or base.backbone, technique=technique, seed=seed, fraction=fraction)
-    parse(technique)
-    load_backbone(spec.backbone, spec.task, 2)  # what is wrong with it is said before anything is written
+    # what is wrong with them is said before anything is written
+    parse(technique).check(load_backbone(spec.backbone, spec.task, 2), _learnt(spec, found))
     _tell(found, observer)
     if dry_run:
         return estimate_run(spec, found)
@@ -140,10 +141,11 @@ def compare(
     base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
     backbones = tuple(backbones or [base.backbone])
     techniques = tuple(techniques or TECHNIQUES)
-    for technique in techniques:
-        parse(technique)
+    parsed, learnt = [parse(technique) for technique in techniques], _learnt(base, found)
     for backbone in backbones:
-        load_backbone(backbone, base.task, 2)  # fetched once here, not by several processes; unknown names end it here
+        network = load_backbone(backbone, base.task, 2)  # fetched once here, not by several processes; unknown names end it here
+        for technique in parsed:
+            technique.check(network, learnt)
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if not numbers:
         raise BadValue(f"seeds must be a number from 1 on, or several seeds. Got {seeds!r} instead.")
@@ -236,6 +238,11 @@ def _spec(
         precision=Engine(precision).precision,
         weighted=weighted,
     )
+
+
+def _learnt(spec: RunSpec, data: Data) -> Task:
+    """The task with its classes."""
+    return plugins.load("task", spec.task).from_data(data, weighted=spec.weighted)
 
 
 def _jobs() -> int:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
+import pytest
+
 from graft.backbones.backbone import Model
+from graft.backbones.load import load_backbone
 from graft.base import plugins
+from graft.base.errors import BadValue
 from graft.studies.run import build_model
 from graft.tasks.task import Task
 from graft.techniques.combine import parse
@@ -28,15 +33,35 @@ def task_of(name: str) -> tuple[Task, object]:
     return kind.from_data(data), data
 
 
+def network_of(technique: str, task_name: str) -> str:
+    """The first tiny network that the technique takes for the task; the test is skipped where it takes none."""
+    found, reason = _accepted(technique, task_name)
+    return found or pytest.skip(reason)
+
+
+@cache
+def _accepted(technique: str, task_name: str) -> tuple[str, str]:
+    task, reason = task_of(task_name)[0], ""
+    others = [f"tiny:{name}" for name in plugins.load("source", "tiny")().tiny(task_name)]
+    for name in dict.fromkeys([TINY[task_name], *others]):
+        try:
+            parse(technique).check(load_backbone(name, task_name, 2), task)
+            return name, ""
+        except BadValue as refused:
+            reason = reason or str(refused)
+    return "", reason
+
+
 def trained(
     technique: str, task_name: str, folder: Path, observer: Observer | None = None, epochs: float = 2, backbone: str | None = None
 ) -> tuple[Model, Position]:
-    """A tiny network trained by the technique on the task's tiny data."""
+    """A tiny network that the technique takes, trained by it on the task's tiny data."""
+    backbone = backbone or network_of(technique, task_name)
     task, data = task_of(task_name)
     chosen = parse(technique)
     engine = Engine("fp32")
     folder.mkdir(parents=True, exist_ok=True)
-    model = engine.place(build_model(backbone or TINY[task_name], task, chosen.pretrained, seed=0))
+    model = engine.place(build_model(backbone, task, chosen.pretrained, seed=0))
     return train(
         model, task, chosen, data, Settings(seed=0, epochs=epochs, checkpoint_seconds=0.0), engine, folder, observer or Observer()
     )

@@ -181,7 +181,11 @@ def _cost(model: Model, position: Position, folder: Path, seconds: float) -> dic
 
 def _frozen(position: Position) -> dict[str, Any]:
     phases = position.frozen
-    return {"tensors": max(p["tensors"] for p in phases), "unchanged": all(p["unchanged"] for p in phases), "phases": phases}
+    return {
+        "tensors": max((p["tensors"] for p in phases), default=0),
+        "unchanged": all(p["unchanged"] for p in phases),
+        "phases": phases,
+    }
 
 
 def _write_predictions(path: Path, task: Task, data: Data, found: dict[str, Evaluation]) -> None:

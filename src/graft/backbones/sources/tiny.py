@@ -30,6 +30,7 @@ IMAGE: dict[str, tuple[str, str, dict[str, Any]]] = {
 _BERT = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
 TEXT: dict[str, dict[str, Any]] = {
     "bert": {"model_type": "bert", **_BERT},
+    "sentence-bert": {"model_type": "bert", **_BERT},
     "roberta": {"model_type": "roberta", **_BERT},
     "electra": {"model_type": "electra", "embedding_size": 32, **_BERT},
     "distilbert": {"model_type": "distilbert", "dim": 32, "n_layers": 3, "n_heads": 2, "hidden_dim": 64},
@@ -41,6 +42,8 @@ TEXT: dict[str, dict[str, Any]] = {
 """Name -> the settings of its config in transformers."""
 
 TEXT_TASKS = ("text-classification", "token-classification", "question-answering")
+SENTENCE_ENCODERS = ("sentence-bert",)
+"""Their features are the mean of the token states."""
 WITHOUT_SEGMENTS = ("roberta", "distilbert", "gpt2", "llama", "t5")
 LEFT_PADDED = ("xlnet",)
 WITHOUT_MARKS = ("gpt2", "llama")
@@ -72,7 +75,10 @@ class Tiny:
         return backbone
 
     def tiny(self, task: str) -> list[str]:
-        return list(IMAGE) if task.startswith("image-") else list(TEXT) if task in TEXT_TASKS else []
+        if task.startswith("image-"):
+            return list(IMAGE)
+        apart = () if task == "text-classification" else SENTENCE_ENCODERS  # there they are as any other
+        return [name for name in TEXT if name not in apart] if task in TEXT_TASKS else []
 
     def _image(self, name: str, classes: int | None) -> Backbone:
         source, architecture, settings = IMAGE[name]
@@ -83,7 +89,7 @@ class Tiny:
         positions = {} if name in ("xlnet", "t5", "gpt2", "distilbert") else {"max_position_embeddings": LONGEST + 4}
         ids = {f"{mark}_token_id": getattr(tokenizer, f"{mark}_token_id") for mark in ("pad", "bos", "eos")}
         settings = {**TEXT[name], **positions, **ids, "vocab_size": len(tokenizer), "decoder_start_token_id": ids["pad_token_id"]}
-        return plugins.load("source", "transformers")().create(settings, tokenizer, task, classes)
+        return plugins.load("source", "transformers")().create(settings, tokenizer, task, classes, name in SENTENCE_ENCODERS)
 
 
 def _tokenizer(name: str) -> Any:
