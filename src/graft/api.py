@@ -20,6 +20,7 @@ from graft.reports.verdict import Verdict
 from graft.studies.run import estimate_run, execute
 from graft.studies.spec import RunSpec
 from graft.studies.study import Question, run_study, slug
+from graft.tasks.task import Task
 from graft.techniques.combine import parse
 from graft.training.engine import Engine
 from graft.training.estimate import PhaseEstimate
@@ -100,13 +101,10 @@ def fit(
     observer = observer or Observer()
     found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
     base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
-    kind = plugins.load("task", base.task)
-    technique = technique or ("lp-ft" if kind.fresh_head else "lora")
+    learnt = _learnt(base, found)
+    technique = technique or ("lp-ft" if learnt.fresh_head else "lora")
     spec = replace(base, backbone=backbone or base.backbone, technique=technique, seed=seed, fraction=fraction)
-    parse(technique).check(kind, technique)
-    load_backbone(
-        spec.backbone, spec.task, 2 if kind.fresh_head else None
-    )  # what is wrong with it is said before anything is written
+    _check_techniques(spec.backbone, [technique], learnt)
     _tell(found, observer)
     if dry_run:
         return estimate_run(spec, found)
@@ -144,14 +142,10 @@ def compare(
     found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
     base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
     backbones = tuple(backbones or [base.backbone])
-    kind = plugins.load("task", base.task)
-    techniques = tuple(techniques or (name for name in TECHNIQUES if kind.fresh_head or not parse(name).about_head))
-    for technique in techniques:
-        parse(technique).check(kind, technique)
+    learnt = _learnt(base, found)
+    techniques = tuple(techniques or (name for name in TECHNIQUES if learnt.fresh_head or not parse(name).about_head))
     for backbone in backbones:
-        load_backbone(
-            backbone, base.task, 2 if kind.fresh_head else None
-        )  # fetched once here, not by several processes; unknown names end it here
+        _check_techniques(backbone, techniques, learnt)
     numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if not numbers:
         raise BadValue(f"seeds must be a number from 1 on, or several seeds. Got {seeds!r} instead.")
@@ -246,6 +240,22 @@ def _spec(
         precision=Engine(precision).precision,
         weighted=weighted,
     )
+
+
+def _learnt(spec: RunSpec, data: Data) -> Task:
+    """The task with its classes."""
+    return plugins.load("task", spec.task).from_data(data, weighted=spec.weighted)
+
+
+def _check_techniques(backbone: str, techniques: Sequence[str], task: Task) -> None:
+    """Raises GraftError for unknown names, and where a technique is not made for the network or the task.
+
+    What is wrong is said before anything is written, and weights are fetched here once, not by several processes.
+    """
+    parsed = [parse(technique) for technique in techniques]
+    network = load_backbone(backbone, task.name, 2 if task.fresh_head else None)
+    for technique in parsed:
+        technique.check(network, task)
 
 
 def _jobs() -> int:

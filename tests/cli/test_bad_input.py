@@ -84,6 +84,7 @@ WRONG = {
     "parameter": (["-t", "lora:q=3"], ["'q'", "graft info lora"]),
     "value": (["-t", "lora:r=x"], ["whole number", "'x'"]),
     "spec": (["-t", "lora:r"], ["key=value"]),
+    "technique for others": (["-t", "zero-shot", "-b", "tiny:cnn"], ["'zero-shot'", "tiny:cnn", "sentence encoders"]),
     "backbone": (["-b", "efficientnet-lite"], ["Unknown backbone", "'efficientnet-lite0'"]),
     "network of a source": (["-b", "tiny:nonet"], ["'nonet'"]),
     "folder of a network": (["-b", "./none"], ["./none"]),

@@ -66,6 +66,20 @@ def test_a_comparison_of_taggers_has_a_verdict(graft: Graft, names: Path) -> Non
     assert (Path("study") / "report.html").exists()
 
 
+def test_nothing_is_trained_and_said_so(graft: Graft) -> None:
+    rows = [f"{word} {i},{label}" for label, word in (("food", "bread"), ("sky", "cloud")) for i in range(12)]
+    Path("texts.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    words = ("fit", "texts.csv", "-b", "tiny:sentence-bert", "-t", "zero-shot", "-o", "run", "-q")
+    assert "nothing is trained" in graft(*words, "--dry-run").stdout
+    assert not Path("run").exists()
+    done = graft(*words)
+    assert done.exit_code == 0, done.output
+    assert " 0 of " in done.stdout
+    assert graft("report", "run").exit_code == 0
+    (row,) = json.loads(graft("predict", "run", "bread", "--json").stdout)
+    assert row["prediction"] in ("food", "sky")
+
+
 def test_tags_that_are_not_as_many_as_tokens(graft: Graft) -> None:
     rows = [{"tokens": ["Ada", "sleeps"], "tags": ["B-PER", "O"]}, {"tokens": ["Bob", "too"], "tags": ["B-PER"]}]
     Path("names.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
+import pytest
+
 from graft.backbones.backbone import Model
+from graft.backbones.load import load_backbone
 from graft.base import plugins
+from graft.base.errors import BadValue
 from graft.studies.run import build_model
 from graft.tasks.task import Task
 from graft.techniques.combine import parse
@@ -30,11 +35,6 @@ TINY = {task: _network(task) for task in plugins.names("task")}
 """Task -> the tiny network that it is tested on."""
 
 
-def suits(technique: str, task: str) -> bool:
-    """Whether the technique says something to the task: those that are about a new head do not where there is none."""
-    return plugins.load("task", task).fresh_head or not any(part.about_head for part in parse(technique).parts)
-
-
 def task_of(name: str) -> tuple[Task, object]:
     """The task learnt from its own tiny data, and the data."""
     kind = plugins.load("task", name)
@@ -42,15 +42,35 @@ def task_of(name: str) -> tuple[Task, object]:
     return kind.from_data(data), data
 
 
+def network_of(technique: str, task_name: str) -> str:
+    """The first tiny network that the technique takes for the task; the test is skipped where it takes none."""
+    found, reason = _accepted(technique, task_name)
+    return found or pytest.skip(reason)
+
+
+@cache
+def _accepted(technique: str, task_name: str) -> tuple[str, str]:
+    task, reason = task_of(task_name)[0], ""
+    others = [f"tiny:{name}" for name in plugins.load("source", "tiny")().tiny(task_name)]
+    for name in dict.fromkeys([TINY[task_name], *others]):
+        try:
+            parse(technique).check(load_backbone(name, task_name, 2 if task.fresh_head else None), task)
+            return name, ""
+        except BadValue as refused:
+            reason = reason or str(refused)
+    return "", reason
+
+
 def trained(
     technique: str, task_name: str, folder: Path, observer: Observer | None = None, epochs: float = 2, backbone: str | None = None
 ) -> tuple[Model, Position]:
-    """A tiny network trained by the technique on the task's tiny data."""
+    """A tiny network that the technique takes, trained by it on the task's tiny data."""
+    backbone = backbone or network_of(technique, task_name)
     task, data = task_of(task_name)
     chosen = parse(technique)
     engine = Engine("fp32")
     folder.mkdir(parents=True, exist_ok=True)
-    model = engine.place(build_model(backbone or TINY[task_name], task, chosen.pretrained, seed=0))
+    model = engine.place(build_model(backbone, task, chosen.pretrained, seed=0))
     return train(
         model, task, chosen, data, Settings(seed=0, epochs=epochs, checkpoint_seconds=0.0), engine, folder, observer or Observer()
     )

@@ -42,7 +42,7 @@ class MeanPooler(nn.Module):
 
 def install(network: nn.Module) -> None:
     """Give a `BertFor...` network the mean pooler. Its hook is a bound method, so it follows a deep copy."""
-    pooler = MeanPooler(network.config.layer_norm_eps)
+    pooler = MeanPooler(network.config.layer_norm_eps).train(network.training)
     network.bert.pooler = pooler
     network.bert.register_forward_pre_hook(pooler.take_mask, with_kwargs=True)
 

@@ -37,6 +37,11 @@ def load(axis: str, name: str) -> type:
     return getattr(module, _class_name(name))
 
 
+def name_of(plugin: type) -> str:
+    """The public name of a plugin class."""
+    return plugin.__module__.rpartition(".")[2].replace("_", "-")
+
+
 def summary(axis: str, name: str) -> str:
     """The first line of the plugin's docstring, read without importing the file."""
     return (description(axis, name).splitlines() or [""])[0]

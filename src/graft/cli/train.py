@@ -210,6 +210,9 @@ def _show_estimate(phases: list[Any], as_json: bool) -> None:
     if as_json:
         show.answer_json([asdict(phase) for phase in phases])
         return
+    if not phases:
+        typer.echo("nothing is trained; nothing was written")
+        return
     header = ["phase", "epochs", "batch", "trained parameters", "recorded before", "computes less", "on disk", "takes about"]
     show.table(header, [_estimate_row(phase) for phase in phases])
     for phase in phases:

@@ -228,7 +228,7 @@ def _phases(rows: Sequence[Row]) -> list[dict[str, str]]:
         {
             "name": row.cell.name,
             "backbone": words.short(row.cell.backbone),
-            "speed": words.count(row.cost.get("samples_per_second")),
+            "speed": words.count(row.cost.get("samples_per_second") or None),
             "cache": f"{row.cost['cache_gain']:.1f} ×" if words.known(row.cost.get("cache_gain")) else "not used",
             "frozen": _frozen(row),
         }
@@ -240,7 +240,7 @@ def _phases(rows: Sequence[Row]) -> list[dict[str, str]]:
 def _frozen(row: Row) -> str:
     found = next(run.result.get("frozen") or {} for run in row.runs if run.result)
     if not found.get("tensors"):
-        return "nothing frozen"
+        return "nothing frozen" if found.get("phases") else "nothing trained"
     return f"{found['tensors']} tensors, {'unchanged' if row.frozen else 'CHANGED'}"
 
 

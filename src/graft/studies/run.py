@@ -74,7 +74,6 @@ def _execute(
     data = subsample(data, fraction=spec.fraction, shots=spec.shots, seed=spec.seed)
     task = plugins.load("task", spec.task).from_data(data, weighted=spec.weighted)
     technique = parse(spec.technique)
-    technique.check(task, spec.technique)
     engine = Engine(spec.precision)
     model = engine.place(build_model(spec.backbone, task, technique.pretrained, spec.seed))
     for note in model.backbone.notes:
@@ -188,7 +187,11 @@ def _cost(model: Model, position: Position, folder: Path, seconds: float) -> dic
 
 def _frozen(position: Position) -> dict[str, Any]:
     phases = position.frozen
-    return {"tensors": max(p["tensors"] for p in phases), "unchanged": all(p["unchanged"] for p in phases), "phases": phases}
+    return {
+        "tensors": max((p["tensors"] for p in phases), default=0),
+        "unchanged": all(p["unchanged"] for p in phases),
+        "phases": phases,
+    }
 
 
 def _write_predictions(path: Path, task: Task, data: Data, found: dict[str, Evaluation]) -> None:

@@ -9,7 +9,7 @@ from operator import add
 
 from torch import Tensor
 
-from graft.backbones.backbone import Model
+from graft.backbones.backbone import Backbone, Model
 from graft.base import plugins, specs
 from graft.base.errors import BadValue
 from graft.base.records import Batch, Output
@@ -23,6 +23,10 @@ class Then(Technique):
     def __init__(self, first: Technique, second: Technique):
         _take_settings(self, first)
         object.__setattr__(self, "parts", (*first.parts, *second.parts))
+
+    def check(self, backbone: Backbone, task: Task) -> None:
+        for part in self.parts:
+            part.check(backbone, task)
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         return [phase for part in self.parts for phase in part.phases(model, epochs)]
@@ -38,6 +42,10 @@ class Sum(Technique):
         object.__setattr__(self, "main", main)
         object.__setattr__(self, "extra", extra)
 
+    def check(self, backbone: Backbone, task: Task) -> None:
+        self.main.check(backbone, task)
+        self.extra.check(backbone, task)
+
     def objective(self, model: Model, task: Task) -> Objective:
         return SumObjective(self.main.objective(model, task), self.extra.objective(model, task))
 
@@ -46,7 +54,7 @@ class Sum(Technique):
 
 
 def _take_settings(combined: Technique, source: Technique) -> None:
-    for name in (*(field.name for field in fields(Technique)), "pretrained", "streams", "about_head"):
+    for name in (*(field.name for field in fields(Technique)), "pretrained", "streams"):
         object.__setattr__(combined, name, getattr(source, name))
 
 
@@ -57,8 +65,12 @@ class SumObjective(Objective):
         super().__init__(main.model, main.task)
         self.main, self.extra = main, extra
 
-    def extra_losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
-        return {**self.main.extra_losses(output, batch, progress), **self.extra.extra_losses(output, batch, progress)}
+    def begin(self, phase: Phase) -> None:
+        self.main.begin(phase)
+        self.extra.begin(phase)
+
+    def losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
+        return {**self.main.losses(output, batch, progress), **self.extra.extra_losses(output, batch, progress)}
 
     def after_step(self, progress: float) -> None:
         self.main.after_step(progress)

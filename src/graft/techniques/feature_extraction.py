@@ -34,5 +34,5 @@ class FeatureExtraction(Technique):
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         rate = self.head_lr or 3e-3
         optimizer = self.optimizer or "adamw"
-        how = {"solved": self.solved, "views": self.views, "patience": PROBE_PATIENCE}
+        how = {"solver": "logistic" if self.solved else None, "views": self.views, "patience": PROBE_PATIENCE}
         return [Phase("probe", epochs, head_only, rate, rate, optimizer, **how)]

@@ -26,6 +26,6 @@ class LpFt(Technique):
     probe_lr: float = 3e-3
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        how = {"solved": True, "views": 1, "patience": PROBE_PATIENCE}
+        how = {"solver": "logistic", "views": 1, "patience": PROBE_PATIENCE}
         probe = Phase("probe", self.probe_epochs, head_only, self.probe_lr, self.probe_lr, "adamw", **how)
         return [probe, Phase("fine-tuning", epochs, everything, **self.rates(model, body=0.5, head=1.0))]

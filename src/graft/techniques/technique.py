@@ -10,9 +10,11 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
-from graft.backbones.backbone import Model
+from graft.backbones.backbone import Backbone, Model
+from graft.base import plugins
 from graft.base.errors import BadValue
 from graft.base.records import Batch, Output
+from graft.tasks.classification import Classification
 from graft.tasks.task import Task
 
 Optimizer = Literal["adamw", "sgd"]
@@ -20,6 +22,8 @@ Optimizer = Literal["adamw", "sgd"]
 Trainable = Callable[[str, int], bool]
 """(name of a parameter of the network, index of its layer group; the head's is -1) -> does it train?"""
 
+Solver = Literal["logistic", "prototypes"]
+"""How a head is found without steps: at the least loss for a path of penalties, or from the means of the classes."""
 
 PROBE_PATIENCE = 5
 """For heads that are stepped alone: so many epochs without a better validation loss are enough."""
@@ -51,6 +55,19 @@ def group_number(model: Model, asked: int, technique: str) -> int:
     return asked % count
 
 
+def check_classes(technique: str, task: Task) -> None:
+    """Raises BadValue where the task does not give each example a class, or several."""
+    if not isinstance(task, Classification):
+        raise BadValue(f"{technique!r} is for tasks in which each example has a class, and {task.name} is none of them.")
+
+
+def linear_head(backbone: Backbone) -> nn.Linear | None:
+    """The head's one linear layer, which the features enter as they are; None where the head is more than that."""
+    modules = [m for path in backbone.head for m in backbone.network.get_submodule(path).modules() if not any(m.children())]
+    working = [m for m in modules if not isinstance(m, nn.Dropout | nn.Identity)]
+    return working[0] if len(working) == 1 and isinstance(working[0], nn.Linear) else None
+
+
 @dataclass(frozen=True)
 class Phase:
     """What trains, for how long, at which rates."""
@@ -61,12 +78,14 @@ class Phase:
     lr: float
     head_lr: float
     optimizer: Optimizer
-    solved: bool = False
-    """Solve for the head instead of stepping, where it alone trains on recorded features and is one linear layer."""
+    solver: Solver | None = None
+    """How the head is found where it alone trains and is one linear layer, for `logistic` on recorded features; else by steps."""
     views: int | None = None
     """How many augmented versions of an example are seen, in turn; None: a new one each epoch; 1: the plain one."""
     patience: int | None = None
     """So many epochs without a better validation loss end it, unless the technique's own setting says otherwise."""
+    mixed: bool = False
+    """Batches are drawn whatever the lengths, new ones each epoch: for losses between the examples of a batch."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +123,24 @@ class Technique(ABC):
     patience: int | None = None
     """Stop a phase after so many epochs without a better validation loss; None runs it to its end."""
 
+    def check(self, backbone: Backbone, task: Task) -> None:
+        """Raise BadValue where it is not made for this network, this task or its classes; asked before anything is written.
+
+        Most are made for all of them; those that are `about_head` are for tasks with a new one.
+        """
+        if self.about_head and not task.fresh_head:
+            raise BadValue(
+                f"{plugins.name_of(type(self))!r} trains a new head, and {task.name} keeps the network's own. Use lora, "
+                "full-fine-tuning or partial-fine-tuning."
+            )
+
     def objective(self, model: Model, task: Task) -> Objective:
-        """What is minimised. May change the model in place (adapters); called once, before `phases`."""
+        """What is minimised. May change the model in place (adapters, a head); called once, before `phases`."""
         return Objective(model, task)
 
     @abstractmethod
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        """The phases in order; `epochs` is this technique's whole budget, in passes over the training split."""
+        """The phases in order, none where nothing is trained; `epochs` is the whole budget, in passes over the training split."""
 
     def rates(self, model: Model, body: float = 1.0, head: float = 10.0) -> dict[str, Any]:
         """Optimizer, rates and views of a phase: the user's, else so many times the network's usual fine-tuning rate.
@@ -124,14 +154,6 @@ class Technique(ABC):
         usual = model.backbone.lr * (10 if optimizer == "sgd" else 1)
         lr = self.lr or body * usual
         return {"lr": lr, "head_lr": self.head_lr or head * lr, "optimizer": optimizer, "views": self.views}
-
-    def check(self, task: Task | type[Task], name: str) -> None:
-        """Raises BadValue where the technique, which was asked for as `name`, needs a new head and the task has none."""
-        if not task.fresh_head and any(part.about_head for part in self.parts):
-            raise BadValue(
-                f"{name!r} trains a new head, and {task.name} keeps the network's own. Use lora, full-fine-tuning or "
-                "partial-fine-tuning."
-            )
 
     @cached_property
     def parts(self) -> tuple[Technique, ...]:
@@ -161,7 +183,13 @@ class Objective(nn.Module):
 
     def forward(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         """`progress` in [0, 1] is how far the phase has come."""
-        output = self.model(batch.inputs)
+        return self.losses(self.model(batch.inputs), batch, progress)
+
+    def begin(self, phase: Phase) -> None:
+        """Called as each phase begins, also in a run that goes on in it."""
+
+    def losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
+        """The task's loss and the extra ones."""
         return {"task": self.task.loss(output, batch), **self.extra_losses(output, batch, progress)}
 
     def extra_losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from graft.backbones.backbone import Model
 from graft.data.data import Data
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique
-from graft.training import frozen_prefix, optim, solve
+from graft.training import frozen_prefix, heads, optim
 from graft.training.cut import CannotCut
 from graft.training.engine import Engine
 from graft.training.feed import Feed
@@ -63,15 +63,16 @@ def estimate(
 
 def _phase(objective: Objective, part: Technique, phase: Phase, feed: Feed, engine: Engine) -> PhaseEstimate:
     model = objective.model
+    objective.begin(phase)
     names = optim.trainable(model, phase)
     optim.freeze(model, names, part.batch_norm)
-    plain = replace(feed, views=phase.views if feed.preprocess.augments else 1)
+    plain = replace(feed, views=phase.views if feed.preprocess.augments else 1, mixed=phase.mixed)
     prefix, because = None, ""
     try:
         prefix = frozen_prefix.choose(model, plain, phase.epochs, engine)
     except (frozen_prefix.NotWorth, CannotCut) as reason:
         because = str(reason)
-    head = solve.linear_head(objective) if phase.solved and prefix and prefix.cut is None else None
+    head = heads.solved(phase, objective, at_head=prefix is not None and prefix.cut is None)
     once, each = _seconds(objective, part, phase, names, plain, prefix, engine)
     count, versions = len(feed.pieces), plain.views or 1
     epochs = 0.0 if head else phase.epochs

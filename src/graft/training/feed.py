@@ -34,6 +34,7 @@ class Feed:
 
     `views` is how many augmented versions of a sample there are: None, a new one each epoch; 1, the plain one. What was
     recorded `at_head` are the features (B, D) alone; before the head, the inputs that the rest of the network reads.
+    `mixed` batches of an epoch are drawn whatever the lengths.
     """
 
     windows: Windows
@@ -44,6 +45,7 @@ class Feed:
     views: int | None = None
     recorded: Recording | None = None
     at_head: bool = False
+    mixed: bool = False
 
     @classmethod
     def of(
@@ -68,7 +70,8 @@ class Feed:
 
     def plan(self, seed: Seed | None) -> list[list[int]]:
         """The rows of each batch of an epoch; sorted by length where no seed is given."""
-        return loaders.plan(self.lengths, self.batch_size, seed)
+        lengths = [1] * len(self.pieces) if self.mixed and seed is not None else self.lengths
+        return loaders.plan(lengths, self.batch_size, seed)
 
     def stream(self, plan: Sequence[list[int]], seed: Seed | None = None) -> Iterator[Batch]:
         """Batches of the planned rows; augmented where a seed is given and the views are not the plain one."""

@@ -10,9 +10,9 @@ from graft.base import files
 
 
 def cut(path: Path, lines: int) -> None:
-    """Keep the first `lines` lines: those behind them are trained again."""
-    if path.exists():
-        files.write_text(path, "".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[:lines]))
+    """Keep the first `lines` lines: those behind them are trained again. The file is there afterwards."""
+    whole = path.read_text(encoding="utf-8") if path.exists() else ""
+    files.write_text(path, "".join(whole.splitlines(keepends=True)[:lines]))
 
 
 def append(path: Path, row: dict[str, Any]) -> None:

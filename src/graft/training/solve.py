@@ -32,9 +32,10 @@ SEARCH = {"max_iter": 40, "tolerance_grad": 1e-4, "tolerance_change": 1e-7, "lin
 
 @dataclass(frozen=True)
 class Solution:
-    """One strength's solution: its losses and how many passes over the examples it took."""
+    """A head that was found: what it was found for, its losses, and how many passes over the examples it took."""
 
-    strength: float
+    chosen: dict[str, float]
+    """What is chosen by validation loss, by name: the strength of the penalty."""
     losses: dict[str, float]
     passes: int
 
@@ -97,7 +98,7 @@ class _Problem:
         search.step(closure)
         self.weight, self.bias = self._turned(unknown.detach(), scale), bias.detach()
         self._put(self.weight, self.bias)
-        return Solution(strength, losses, passes)
+        return Solution({"strength": strength}, losses, passes)
 
     def _losses(self, weight: Tensor, bias: Tensor) -> tuple[dict[str, float], Tensor, Tensor]:
         """The losses over all examples, and their gradients by weight and bias."""

@@ -22,7 +22,7 @@ from graft.base.errors import GraftError
 from graft.data.data import Data
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique
-from graft.training import checkpoint, frozen, frozen_prefix, history, optim, recording, solve
+from graft.training import checkpoint, frozen, frozen_prefix, heads, history, optim, recording, solve
 from graft.training.checkpoint import Position
 from graft.training.cost import Clock, PeakMemory
 from graft.training.cut import CannotCut
@@ -134,10 +134,15 @@ def train(
         run = Run(settings, engine, folder, observer, *feeds, position, Clock(position.train_seconds), memory)
         for number, part in enumerate(technique.parts):
             torch.manual_seed(settings.seed + 7919 * number)
-            objective = part.objective(model, task)
+            with run.clock.running():
+                objective = part.objective(model, task)
             engine.place(objective)
             phases = part.phases(model, part.epochs or budget)
-            observer.phases([phase.name for phase in phases])
+            if phases:
+                observer.phases([phase.name for phase in phases])
+            else:  # all of it is frozen, and what it makes of the data is the same for every run
+                optim.freeze(model, [])
+                position.recorded = recording.cap() > 0
             for k, phase in enumerate(phases):
                 if saved and (number, k) < (saved.part, saved.phase):
                     continue  # trained before the checkpoint
@@ -154,7 +159,7 @@ def _train_phase(run: Run, objective: Objective, part: Technique, phase: Phase, 
     with stage.prefix.installed() if stage.prefix else nullcontext(), one_thread() if stage.train.at_head else nullcontext():
         if not resumed:
             _report_epoch(run, stage)
-        head = solve.linear_head(objective) if phase.solved and stage.train.at_head else None
+        head = heads.solved(phase, objective, stage.train.at_head)
         if head is not None:
             _solve(run, stage, head)
         while run.position.step < stage.steps and not stage.stopped:
@@ -169,6 +174,7 @@ def _train_phase(run: Run, objective: Objective, part: Technique, phase: Phase, 
 def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resumed: bool) -> Stage:
     """Freeze, make the optimizer, record the frozen prefix; restore weights and optimizer of a run that goes on."""
     model, position = objective.model, run.position
+    objective.begin(phase)
     names = optim.trainable(model, phase)
     optim.freeze(model, names, part.batch_norm)
     inside = {id(parameter) for parameter in model.network.parameters()}
@@ -193,7 +199,7 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
 def _feeds(run: Run, objective: Objective, phase: Phase, resumed: bool) -> tuple[Prefix | None, Feed, Feed]:
     """The feeds of this phase, behind recordings of its frozen prefix where that spares enough."""
     position = run.position
-    plain = replace(run.train, views=phase.views if run.train.preprocess.augments else 1)
+    plain = replace(run.train, views=phase.views if run.train.preprocess.augments else 1, mixed=phase.mixed)
     try:
         with run.clock.running():
             prefix, train = _recorded(run, objective, plain, phase)
@@ -277,11 +283,11 @@ def _train_epoch(run: Run, stage: Stage) -> None:
 
 
 def _solve(run: Run, stage: Stage, head: nn.Linear) -> None:
-    """Solve for the head, a strength of the penalty after the other, and keep the one of least validation loss."""
-    position, kept, best, least, stale = run.position, 0.0, head.state_dict(), math.inf, 0
+    """Solve for the head, a strength of the penalty (or temperature) after the other; keep the one of least validation loss."""
+    position, kept, best, least, stale = run.position, {}, head.state_dict(), math.inf, 0
     stage.per_epoch = 1
     with run.clock.running():
-        solutions = solve.path(stage.objective, head, stage.train)
+        solutions = heads.SOLVERS[stage.phase.solver](stage.objective, head, stage.train)
     while stale < solve.PATIENCE:
         with run.clock.running():
             solution = next(solutions, None)
@@ -290,15 +296,15 @@ def _solve(run: Run, stage: Stage, head: nn.Linear) -> None:
         position.step += solution.passes
         position.examples += solution.passes * len(stage.train.pieces)
         stage.losses, stage.examples = solution.losses, 1
-        loss = _report_epoch(run, stage, {"strength": solution.strength})["val"]["loss"]
+        loss = _report_epoch(run, stage, solution.chosen)["val"]["loss"]
         stale = 0 if loss < least else stale + 1
         if stale == 0:
-            kept, least = solution.strength, loss
+            kept, least = solution.chosen, loss
             best = {name: tensor.detach().clone() for name, tensor in head.state_dict().items()}
     head.load_state_dict(best)
     stage.steps = position.step
     if stale:
-        _report_epoch(run, stage, {"strength": kept})
+        _report_epoch(run, stage, kept)
 
 
 def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def test_each_strength_is_solved_to_its_minimum(probe):
     targets = feed.targets.numpy()
     variance = features.var(0).mean()
     for solution in islice(solve.path(objective, head, feed), 6):
-        penalty = solution.strength * variance
+        penalty = solution.chosen["strength"] * variance
         exact = LogisticRegression(C=1 / (penalty * len(targets)), tol=1e-10, max_iter=10_000).fit(features, targets)
         mine = head.weight.detach().double().numpy()
         other = _loss(exact.coef_, exact.intercept_, features, targets, penalty)

@@ -30,6 +30,7 @@ IMAGE: dict[str, tuple[str, str, dict[str, Any]]] = {
 _BERT = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
 TEXT: dict[str, dict[str, Any]] = {
     "bert": {"model_type": "bert", **_BERT},
+    "sentence-bert": {"model_type": "bert", **_BERT},
     "roberta": {"model_type": "roberta", **_BERT},
     "electra": {"model_type": "electra", "embedding_size": 32, **_BERT},
     "distilbert": {"model_type": "distilbert", "dim": 32, "n_layers": 3, "n_heads": 2, "hidden_dim": 64},
@@ -42,6 +43,8 @@ TEXT: dict[str, dict[str, Any]] = {
 
 TEXT_TASKS = ("text-classification", "token-classification", "question-answering")
 DECODERS = ("gpt2", "llama")
+SENTENCE_ENCODERS = ("sentence-bert",)
+"""Their features are the mean of the token states."""
 WITHOUT_SEGMENTS = ("roberta", "distilbert", "gpt2", "llama", "t5")
 LEFT_PADDED = ("xlnet",)
 WITHOUT_MARKS = ("gpt2", "llama")
@@ -73,9 +76,12 @@ class Tiny:
         return backbone
 
     def tiny(self, task: str) -> list[str]:
+        if task.startswith("image-"):
+            return list(IMAGE)
         if task == "text-generation":
             return list(DECODERS)
-        return list(IMAGE) if task.startswith("image-") else list(TEXT) if task in TEXT_TASKS else []
+        apart = () if task == "text-classification" else SENTENCE_ENCODERS  # there they are as any other
+        return [name for name in TEXT if name not in apart] if task in TEXT_TASKS else []
 
     def _image(self, name: str, classes: int | None) -> Backbone:
         source, architecture, settings = IMAGE[name]
@@ -88,7 +94,7 @@ class Tiny:
         if task == "text-generation" and name == "llama":
             ids["tie_word_embeddings"] = True  # as small ones have it
         settings = {**TEXT[name], **positions, **ids, "vocab_size": len(tokenizer), "decoder_start_token_id": ids["pad_token_id"]}
-        return plugins.load("source", "transformers")().create(settings, tokenizer, task, classes)
+        return plugins.load("source", "transformers")().create(settings, tokenizer, task, classes, name in SENTENCE_ENCODERS)
 
 
 def _tokenizer(name: str) -> Any:

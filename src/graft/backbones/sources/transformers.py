@@ -50,12 +50,14 @@ class Transformers:
     def tiny(self, task: str) -> list[str]:
         return []
 
-    def create(self, settings: dict[str, Any], tokenizer: Any, task: str, classes: int | None) -> Backbone:
+    def create(
+        self, settings: dict[str, Any], tokenizer: Any, task: str, classes: int | None, mean_pooled: bool = False
+    ) -> Backbone:
         """A network with random weights: `settings` are those of its config, with its `model_type`."""
         from transformers import AutoConfig
 
         config = AutoConfig.for_model(**settings)
-        return self._wrap(f"transformers:{config.model_type}", None, config, tokenizer, task, classes, mean_pooled=False)
+        return self._wrap(f"transformers:{config.model_type}", None, config, tokenizer, task, classes, mean_pooled)
 
     def save(self, backbone: Backbone, folder: str, classes: list[str], multi_label: bool) -> None:
         """transformers' own folder, tokenizer included: `pipeline(TASK, model=FOLDER)` opens it."""

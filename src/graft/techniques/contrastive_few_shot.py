@@ -1,0 +1,100 @@
+"""The encoder learns which texts belong together, then the head which class they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from graft.backbones.backbone import Backbone, Model
+from graft.base.errors import BadValue
+from graft.base.records import Batch, Output
+from graft.tasks.task import Task
+from graft.techniques.technique import PROBE_PATIENCE, Objective, Phase, Technique, check_classes, head_only
+
+PAIRS = "contrastive"
+
+
+@dataclass(frozen=True)
+class ContrastiveFewShot(Technique):
+    """Fine-tune the encoder on pairs of training examples, so that those of a class are alike; then solve for the head.
+
+    Formula: min over the encoder's weights of mean over pairs of (cos(f(x), f(y)) - s)^2, s = 1 for two of a class and 0
+    for others, both kinds with half the weight; then the head of feature-extraction on the f that comes out.
+    Source: Tunstall et al.: Efficient Few-Shot Learning Without Prompts (SetFit), arXiv:2209.11055. There, pairs are drawn,
+    as many of either kind for each class, and each is two forwards. Here a batch of n examples makes all its n (n - 1) / 2
+    pairs in n forwards, weights balance the kinds, and `epochs` are passes over the examples. Examples that share a label
+    are of a class where there are several labels. Pairs are within what `accumulate` leaves of a batch.
+    When: eight to some hundred labels a class, and a sentence encoder.
+    When not: thousands of labels, where full-fine-tuning is simpler; many more classes than a batch has examples.
+    """
+
+    epochs: float | None = 20
+    batch_size: int | None = 64
+
+    def __post_init__(self) -> None:
+        if self.patience is not None:
+            raise BadValue(
+                "'contrastive-few-shot' takes no patience: while pairs are learnt no head can be validated. Choose its epochs."
+            )
+
+    def check(self, backbone: Backbone, task: Task) -> None:
+        super().check(backbone, task)
+        check_classes("contrastive-few-shot", task)
+        if backbone.kind != "vector":
+            raise BadValue(f"'contrastive-few-shot' compares vectors, and {backbone.name} yields {backbone.kind} features.")
+
+    def objective(self, model: Model, task: Task) -> Objective:
+        """Raises BadValue where `check` does."""
+        self.check(model.backbone, task)
+        return PairObjective(model, task)
+
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        def encoder(name: str, group: int) -> bool:
+            return group != -1
+
+        probe = {"solver": "logistic", "views": 1, "patience": PROBE_PATIENCE}
+        return [
+            Phase(PAIRS, epochs, encoder, **self.rates(model), mixed=True),
+            Phase("probe", 100, head_only, 3e-3, 3e-3, "adamw", **probe),
+        ]
+
+
+class PairObjective(Objective):
+    """The loss of a batch's pairs while the encoder trains, the task's in other phases; after a `+`, both."""
+
+    alone = False
+
+    def begin(self, phase: Phase) -> None:
+        self.alone = phase.name == PAIRS
+
+    def losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
+        if self.alone:
+            return {"pairs": pair_loss(output.features, alike(batch.target))}
+        return {"task": self.task.loss(output, batch)}
+
+    def extra_losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
+        return {"pairs": pair_loss(output.features, alike(batch.target))} if output.features.requires_grad else {}
+
+
+def alike(target: Tensor) -> Tensor:
+    """(B, B), true where two examples are of a class, or have a label in common; from class numbers (B) or labels (B, K)."""
+    if target.dim() == 1:
+        return target[:, None] == target
+    bare = target.sum(1) == 0
+    return (target @ target.T > 0) | (bare[:, None] & bare)
+
+
+def pair_loss(features: Tensor, same: Tensor) -> Tensor:
+    """The squared error of the cosine of all pairs of `features` (B, D), 1 where `same` (B, B), else 0; a scalar.
+
+    The two kinds of pairs weigh the same. Computed in float32 whatever the precision around it.
+    """
+    with torch.autocast(features.device.type, enabled=False):
+        unit = nn.functional.normalize(features.float(), dim=1)
+        cosine = unit @ unit.T
+        once = torch.ones_like(same).triu(1)
+        kinds = [(1 - cosine)[same & once].square(), cosine[~same & once].square()]
+        means = [kind.mean() for kind in kinds if len(kind)]
+        return torch.stack(means).mean() if means else 0 * cosine.sum()  # a batch of one has no pair

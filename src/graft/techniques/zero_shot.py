@@ -1,0 +1,90 @@
+"""A sentence encoder as it is: the class whose description is most like the text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import torch
+
+from graft.backbones import mean_pooling
+from graft.backbones.backbone import Backbone, Model, evaluating
+from graft.base.errors import BadValue
+from graft.tasks.task import Task
+from graft.techniques.technique import Objective, Phase, Technique, check_classes, linear_head
+
+
+@dataclass(frozen=True)
+class ZeroShot(Technique):
+    """Train nothing: a text gets the class whose description it is nearest to in the network's embedding space.
+
+    Formula: logit_k = scale (cos(f(x), f(d_k)) - threshold), d_k the description of class k: a linear head with
+    w_k = scale f(d_k) / (|f(d_k)| |f|), |f| being the same for every text. Of one label the threshold cancels out; of
+    several, those whose cosine is above it are predicted, a guess that no data have been asked about.
+    Source: Chang et al.: Importance of Semantic Representation: Dataless Classification, AAAI 2008; as a head, Radford et
+    al.: CLIP, arXiv:2103.00020. The scale is that of training by Reimers and Gurevych's sentence-transformers.
+    When: no labels yet, and class names that say what they mean; as the mark that training on few labels must beat.
+    When not: classes that are no matter of topic, or whose names say nothing; as soon as some labels a class are there.
+    """
+
+    template: str = "{}"
+    """What is embedded; `{}` stands for the description of the class."""
+    descriptions: str = ""
+    """`spam=unwanted advertising;ham=a normal message`: what to call a class, by default its name in words."""
+    scale: float = 20.0
+    threshold: float = 0.15
+
+    def __post_init__(self) -> None:
+        if "{}" not in self.template:
+            raise BadValue(f"The 'template' of 'zero-shot' has no {{}} for the class in it. Got {self.template!r} instead.")
+
+    def check(self, backbone: Backbone, task: Task) -> None:
+        super().check(backbone, task)
+        check_classes("zero-shot", task)
+        if not mean_pooling.installed(backbone.network) or linear_head(backbone) is None:
+            raise BadValue(
+                f"'zero-shot' compares texts as sentence encoders embed them, and {backbone.name} is none: use minilm-l6, "
+                "or another BERT of sentence-transformers; for pictures there is 'nearest-prototypes' with a label a class."
+            )
+        self.texts(task.classes)
+
+    def texts(self, classes: tuple[str, ...]) -> list[str]:
+        """What stands for each class; raises BadValue for descriptions of others, and for names that are numbers."""
+        given = {}
+        for part in filter(None, map(str.strip, self.descriptions.split(";"))):
+            name, equals, words = (piece.strip() for piece in part.partition("="))
+            if not equals or not words or name not in classes:
+                raise BadValue(
+                    f"The 'descriptions' of 'zero-shot' are written 'class=words;class=words', without commas and '+'. Got "
+                    f"{part!r}. The classes are: {', '.join(classes[:9])}."
+                )
+            given[name] = words
+        silent = [name for name in classes if name not in given and not re.search(r"[^\W\d_]", name)]
+        if silent:
+            raise BadValue(
+                f"'zero-shot' knows a class by its name, and these say nothing: {', '.join(map(repr, silent[:9]))}. Describe "
+                f"them: zero-shot:descriptions={';'.join(f'{name}=some words' for name in silent[:3])}"
+            )
+        return [self.template.replace("{}", given.get(name) or in_words(name)) for name in classes]
+
+    def objective(self, model: Model, task: Task) -> Objective:
+        """Writes the head; raises BadValue where `check` does."""
+        self.check(model.backbone, task)
+        preprocess, head = model.backbone.preprocess, linear_head(model.backbone)
+        inputs = preprocess.collate([preprocess(text, None) for text in self.texts(task.classes)])
+        with torch.no_grad(), evaluating(model):
+            features = model({name: tensor.to(head.weight.device) for name, tensor in inputs.items()}).features
+            length = features.norm(dim=1, keepdim=True)  # of standardised features: the same for all
+            head.weight.copy_(self.scale * features / length / length.mean())
+            head.bias.fill_(-self.scale * self.threshold)
+        return Objective(model, task)
+
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        return []
+
+
+def in_words(name: str) -> str:
+    """The name of a class as words: `sci_tech` is "sci tech", `CreditCard` is "credit card", `USA` and `World` stay."""
+    if re.search(r"[a-z][A-Z]", name):
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+    return " ".join(name.replace("_", " ").split())
