@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from graft.base.records import Sample
+from graft.base.tags import marks_entities
 from graft.data.data import Data
 from graft.data.finding import Finding, listed, number
-from graft.data.tags import count, marks_entities
+from graft.data.tags import count
 
 
 def tag_counts(data: Data) -> dict[str, Counter[str]]:

@@ -1,4 +1,4 @@
-"""Tags of tokens: entities in them, and from spans in a text to tokens with tags."""
+"""What tags there are, and from spans in a text to tokens with tags."""
 
 from __future__ import annotations
 
@@ -6,21 +6,12 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
 from graft.base.errors import DataError
-
-_TAG = re.compile(r"[BIESLUM]-.+")
-_ENDS = "ESLU"
-"""Prefixes after which an entity does not go on."""
-
-
-def marks_entities(tags: Iterable[str]) -> bool:
-    """Whether these are tags of entities (IOB1, BIO, BIOES) rather than plain ones such as parts of speech."""
-    found = set(tags)
-    return any(map(_TAG.fullmatch, found)) and all(tag == "O" or _TAG.fullmatch(tag) for tag in found)
+from graft.base.tags import marks_entities, spans
 
 
 def names_of(tags: Iterable[str]) -> set[str]:
@@ -29,18 +20,10 @@ def names_of(tags: Iterable[str]) -> set[str]:
     return {tag[2:] for tag in found if tag != "O"} if marks_entities(found) else found
 
 
-def entities(tags: Sequence[str]) -> Iterator[str]:
-    """The type of each entity. One begins at B, S and U, and where there was none of its type before, as in IOB1."""
-    before = "O"
-    for tag in tags:
-        if tag != "O" and (tag[0] in "BSU" or tag[2:] != before[2:] or before[0] in _ENDS):
-            yield tag[2:]
-        before = tag
-
-
 def count(sequences: Iterable[Sequence[str]], of_entities: bool) -> Counter[str]:
     """How many entities there are of each type, or how many times each plain tag."""
-    return Counter(name for tags in sequences for name in (entities(tags) if of_entities else tags))
+    scheme = "bio" if of_entities else "plain"
+    return Counter(name for tags in sequences for name, _, _ in spans(tags, scheme))
 
 
 def words(text: str) -> list[tuple[int, int]]:

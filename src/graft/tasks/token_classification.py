@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from graft.backbones.preprocess import Preprocess
 from graft.base.errors import DataError
 from graft.base.records import Batch, Output, Sample
+from graft.base.tags import OUTSIDE, scheme_of, spans, to_bio
 from graft.data.data import Data
 from graft.data.tags import words
 from graft.metrics import entities
@@ -21,7 +22,6 @@ from graft.metrics.metric import Metric
 from graft.tasks.task import Baseline, Task, Windows, objects
 from graft.tasks.words import NOWHERE, part, positions, spans_of_windows, text_of
 
-OUTSIDE = "O"
 IGNORED = -100
 """The target of a token that is not learnt from: marks, padding, and the later tokens of a word."""
 
@@ -49,7 +49,7 @@ class TokenClassification(Task):
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
         """Raises DataError where there are fewer than two tags."""
         sequences = [s.roles["tags"] for split in data.splits.values() for s in split if s.roles.get("tags") is not None]
-        scheme = entities.scheme_of(sequences)
+        scheme = scheme_of(sequences)
         found = {tag for tags in sequences for tag in tags}
         if scheme == "plain":
             classes = tuple(sorted(found))
@@ -215,7 +215,7 @@ class TokenClassification(Task):
 
     def _tags(self, sample: Sample) -> tuple[str, ...]:
         tags = sample.roles["tags"]
-        found = tuple(entities.to_bio(tags, self.scheme)) if self._has_entities else tuple(tags)
+        found = tuple(to_bio(tags, self.scheme)) if self._has_entities else tuple(tags)
         unknown = sorted(set(found) - set(self.classes))
         if unknown:
             raise DataError(f"{sample.id}: the tag {unknown[0]!r} is none of those in training: {', '.join(self.classes)}.")
@@ -237,7 +237,7 @@ class TokenClassification(Task):
             return list(tags)
         text = text_of(sample)
         found = []
-        for kind, first, last in entities.spans(tags, "bio"):
+        for kind, first, last in spans(tags, "bio"):
             start, end = text.offsets[first][0], text.offsets[last - 1][1]
             found.append({"type": kind, "text": text.text[start:end], "start": start, "end": end})
         return found

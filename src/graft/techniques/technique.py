@@ -121,7 +121,8 @@ class Technique(ABC):
     """How many augmented versions of an example are seen, in turn; None is a new one each epoch, 1 the plain one. The
     layers before the first that trains see each version once, so that few of them save time."""
     patience: int | None = None
-    """Stop a phase after so many epochs without a better validation loss; None runs it to its end."""
+    """Stop a phase after so many epochs without a better validation loss; None is five where a head alone is stepped, and
+    elsewhere to the end."""
 
     def check(self, backbone: Backbone, task: Task) -> None:
         """Raise BadValue where it is not made for this network, this task or its classes; asked before anything is written.

@@ -7,7 +7,8 @@ import pytest
 from seqeval.metrics import accuracy_score, classification_report, f1_score, precision_score, recall_score
 from seqeval.metrics.sequence_labeling import get_entities
 
-from graft.metrics.entities import entity_f1, entity_precision, entity_recall, per_type, scheme_of, spans, to_bio, token_accuracy
+from graft.base.tags import scheme_of, spans, to_bio
+from graft.metrics.entities import entity_f1, entity_precision, entity_recall, per_type, token_accuracy
 from graft.metrics.intervals import bootstrap
 
 MARKS = {"iob1": "OIB", "bio": "OBI", "bioes": "OBIES"}

@@ -10,12 +10,12 @@ from itertools import islice
 from pathlib import Path
 
 from graft.base.errors import DataError
+from graft.base.tags import marks_entities
 from graft.data.data import Data
 from graft.data.encodings import read_text
 from graft.data.folders import is_about, is_hidden
 from graft.data.format import ReadOptions, file_splits
 from graft.data.tables import MAX_LISTED, Table, read_files
-from graft.data.tags import marks_entities
 
 _SURE = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".bioes")
 _PERHAPS = (".txt", ".tsv")
