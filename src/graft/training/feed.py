@@ -13,6 +13,7 @@ from torch import Tensor
 from graft.backbones.preprocess import Preprocess
 from graft.base.records import Batch, Sample
 from graft.data import loaders
+from graft.data.data import contents
 from graft.tasks.task import Task, Windows
 from graft.training.cut import KEY
 from graft.training.recording import Recording
@@ -90,6 +91,11 @@ class Feed:
         if self.preprocess.modality != "text":
             return [1] * len(self.pieces)
         return [self.task.length(sample, self.preprocess) for sample in self.pieces]
+
+    @cached_property
+    def contents(self) -> str:
+        """A hash of what the network reads of every piece."""
+        return contents(self.pieces, self.task.inputs)
 
     @cached_property
     def targets(self) -> Tensor:

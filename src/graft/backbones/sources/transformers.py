@@ -116,7 +116,7 @@ class Transformers:
         head = _head(network, example)
         kind, token, width = _features(network, head, example)
         groups = layer_groups.find(network, head, example)
-        lr = learning_rate.usual(network, "text", width, token)
+        lr = learning_rate.usual(network, "text", width, token, kind == "sequence")
         return Backbone(spec, "transformers", network, kind, head, groups, preprocess, lr, token)
 
 
