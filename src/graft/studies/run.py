@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from graft.backbones import folder as model_folder
 from graft.backbones.backbone import Model
 from graft.backbones.load import load_backbone
+from graft.backbones.preprocess import Preprocess
 from graft.base import files, plugins
 from graft.base.errors import BackboneError, FolderError
 from graft.base.records import Sample
@@ -98,7 +99,7 @@ def _execute(
         "seed": spec.seed,
         "fraction": spec.fraction,
         "shots": spec.shots,
-        "data": _describe(spec, data, task),
+        "data": _describe(spec, data, task, model.backbone.preprocess),
         "metrics": {"val": _values(task, found["val"]), "test": intervals(task, found["test"])},
         "primary_metric": next(iter(task.metrics)),
         "selected_by": "val",
@@ -156,12 +157,14 @@ def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model
     return model
 
 
-def _describe(spec: RunSpec, data: Data, task: Task) -> dict[str, Any]:
+def _describe(spec: RunSpec, data: Data, task: Task, preprocess: Preprocess) -> dict[str, Any]:
+    """`cut` are the samples of each split of which the network does not read all."""
     counts = {split: len(samples) for split, samples in data.splits.items()}
     return {
         "path": spec.data["path"],
         "hash": spec.data["hash"],
         "counts": counts,
+        "cut": {split: task.cut(samples, preprocess) for split, samples in data.splits.items()},
         "classes": list(task.classes),
         "notes": data.notes,
     }

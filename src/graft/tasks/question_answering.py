@@ -70,6 +70,10 @@ class QuestionAnswering(Task):
             owners += [number] * len(windows)
         return Windows(samples) if len(cut) == len(samples) else Windows(samples, cut, owners)
 
+    def cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
+        """How many questions are cut; contexts never are."""
+        return sum(_short_question(sample, preprocess) != sample.roles["question"] for sample in samples)
+
     def length(self, piece: Sample, preprocess: Preprocess) -> int:
         start, end = _window(piece)
         return len(piece.roles["question"]) + end - start

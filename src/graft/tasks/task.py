@@ -115,6 +115,10 @@ class Task(ABC):
         """The samples as the network reads them: each whole, unless a task cuts those that are too long."""
         return Windows(samples)
 
+    def cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
+        """How many of the samples have more tokens than the network reads of them: none where `windows` reads all."""
+        return 0
+
     def length(self, piece: Sample, preprocess: Preprocess) -> int:
         """A cheap estimate of how long it is to the network, to batch pieces of like length."""
         return preprocess.length(piece.roles[self.modality])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -26,6 +27,9 @@ class TextClassification(Classification):
     name: ClassVar[str] = "text-classification"
     modality: ClassVar[str] = "text"
     roles: ClassVar[frozenset[str]] = frozenset({"text", "label"})
+
+    def cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
+        return sum(preprocess.cuts(sample.roles["text"]) for sample in samples)
 
     def encode(self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:
         tensors = preprocess(sample.roles["text"], rng)
