@@ -14,7 +14,9 @@ from graft.data import inspect as inspection
 from graft.data.data import Data
 from graft.data.inspect import Finding
 from graft.data.load import load_data as read_data
-from graft.deploy.predictor import Predictor
+from graft.deploy import embedding
+from graft.deploy.embedding import Embeddings
+from graft.deploy.predictor import Predictor, is_saved
 from graft.reports import report as reports
 from graft.reports.verdict import Verdict
 from graft.studies.run import estimate_run, execute
@@ -27,7 +29,7 @@ from graft.training.estimate import PhaseEstimate
 from graft.training.observers import Observer
 from graft.training.trainer import CHECKPOINT_SECONDS
 
-__all__ = ["Run", "Study", "check", "compare", "fit", "load", "load_backbone", "load_data", "resume"]
+__all__ = ["Run", "Study", "check", "compare", "embed", "fit", "load", "load_backbone", "load_data", "resume"]
 
 TECHNIQUES = ("from-scratch", "feature-extraction", "lp-ft", "full-fine-tuning", "lora")
 """What `compare` compares when it is not told."""
@@ -194,6 +196,22 @@ def _data_again(spec: RunSpec, folder: Path, data: Any) -> Data:
 def load(folder: str | Path, precision: str = "fp32") -> Predictor:
     """The trained model in a run folder or model folder, ready to predict. Raises FolderError."""
     return Predictor(folder, precision)
+
+
+def embed(model: str | Path, inputs: Any, *, precision: str = "fp32", normalise: bool = False, **reading: Any) -> Embeddings:
+    """The pooled features of texts or images, by a trained model or by any backbone as it is.
+
+    `model` is a run folder, a model folder or a backbone's spec; `inputs` as of `Predictor.predict`, and `reading` how files are
+    read: `format`, `columns`, `header`, `delimiter`. Features are what enters the head: of a sentence encoder the mean of the
+    token states, standardised; where every token has some, their mean. `normalise` makes each vector's length 1. Raises
+    GraftError.
+    """
+    if is_saved(model):
+        predictor = load(model, precision)
+        network, task = predictor.network, predictor.task
+    else:
+        network, task = embedding.as_it_is(str(model))
+    return embedding.embed(network, task, inputs, Engine(precision), normalise, reading)
 
 
 def find_task(data: Data, task: str | None) -> str:
