@@ -72,7 +72,7 @@ def test_images_are_embedded_by_a_backbone_as_it_is():
 def test_a_run_embeds_one_vector_a_sample_as_its_predictor_does(name, tmp_path):
     task = plugins.load("task", name)
     run = graft.fit(
-        task.tiny_data(), NETWORKS[task.modality], "feature-extraction", task=name, epochs=1, out=tmp_path / "run", precision="fp32"
+        task.tiny_data(), NETWORKS[task.modality], "feature-extraction", task=name, epochs=1, precision="fp32", out=tmp_path
     )
     samples = [dict(sample.roles) for sample in task.tiny_data().splits["test"]]
     found = graft.embed(run.folder, samples)
