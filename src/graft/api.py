@@ -22,6 +22,8 @@ from graft.reports.verdict import Verdict
 from graft.studies.run import estimate_run, execute
 from graft.studies.spec import RunSpec
 from graft.studies.study import Question, run_study, slug
+from graft.tasks.options import learnt
+from graft.tasks.options import parse as parse_task
 from graft.tasks.task import Task
 from graft.techniques.combine import parse
 from graft.training.engine import Engine
@@ -215,9 +217,9 @@ def embed(model: str | Path, inputs: Any, *, precision: str = "fp32", normalise:
 
 
 def find_task(data: Data, task: str | None) -> str:
-    """The task that the data are for: the asked one, or the one whose roles they have. Raises DataError, UnknownName."""
-    kinds = {name: plugins.load("task", name) for name in ([task] if task else plugins.names("task"))}
-    fitting = [name for name, kind in kinds.items() if kind.fits(data.roles)]
+    """The task that the data are for: the asked one with its options, or the one whose roles they have. Raises GraftError."""
+    kinds = {spec: parse_task(spec)[0] for spec in ([task] if task else plugins.names("task"))}
+    fitting = [spec for spec, kind in kinds.items() if kind.fits(data.roles)]
     if len(fitting) == 1:
         return fitting[0]
     has = ", ".join(sorted(data.roles)) or "nothing"
@@ -245,7 +247,7 @@ def _spec(
     if epochs is not None and epochs <= 0:
         raise BadValue(f"epochs must be more than 0. Got {epochs!r} instead.")
     name = find_task(data, task)
-    kind = plugins.load("task", name)
+    kind, _ = parse_task(name)
     described = {"path": data.path, "hash": data.fingerprint(), "format": data.format, "options": options}
     return RunSpec(
         data=described,
@@ -262,7 +264,7 @@ def _spec(
 
 def _learnt(spec: RunSpec, data: Data) -> Task:
     """The task with its classes."""
-    return plugins.load("task", spec.task).from_data(data, weighted=spec.weighted)
+    return learnt(spec.task, data, weighted=spec.weighted)
 
 
 def _check_techniques(backbone: str, techniques: Sequence[str], task: Task) -> None:

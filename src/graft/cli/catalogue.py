@@ -80,13 +80,14 @@ def _backbones(source: str | None) -> list[dict[str, str]]:
 
 
 def described(axis: str, name: str) -> dict[str, Any]:
-    """A plugin's docstring, and the parameters of a technique with their types and defaults."""
+    """A plugin's docstring, and the parameters of a technique or a task with their types and defaults."""
     cls = plugins.load(axis, name)
+    found = parameters(cls) if axis in ("task", "technique") else []
     return {
         "kind": axis,
         "name": name,
         "description": plugins.description(axis, name),
-        "parameters": parameters(cls) if axis == "technique" else [],
+        "parameters": [p for p in found if axis == "technique" or p["name"] in cls.options],
     }
 
 
