@@ -123,15 +123,14 @@ def test_of_several_labels_each_has_the_mean_over_the_windows():
     np.testing.assert_allclose(scores[0], logits.double().sigmoid().mean(0), atol=1e-6)
 
 
+def lengthened(sample: Sample) -> Sample:
+    return replace(sample, roles={**sample.roles, "text": sample.roles["text"] + " so" * 80})
+
+
 @pytest.mark.parametrize("long", ["head+tail", "windows"])
 def test_a_run_keeps_what_was_chosen_and_its_saved_model_reads_alike(long, tmp_path):
     tiny = TextClassification.tiny_data()
-    data = tiny.with_splits(
-        {
-            name: [replace(s, roles={**s.roles, "text": s.roles["text"] + " so" * 80}) for s in split]
-            for name, split in tiny.splits.items()
-        }
-    )
+    data = tiny.with_splits({name: [lengthened(sample) for sample in split] for name, split in tiny.splits.items()})
     chosen = f"text-classification:long={long}"
     run = graft.fit(data, "tiny:bert", "full-fine-tuning", task=chosen, epochs=2, precision="fp32", out=tmp_path / "run")
     assert run.result["task"] == chosen
