@@ -104,6 +104,12 @@ class TextPreprocess:
         lists = [{key: value.tolist() for key, value in e.items()} for e in encoded]
         return dict(self.tokenizer.pad(lists, padding=True, return_tensors="pt"))
 
+    def cuts(self, value: str) -> bool:
+        """Whether the text has more tokens than are read of it."""
+        if len(value.encode()) < self.max_length - self.tokenizer.num_special_tokens_to_add():  # no token is shorter than a byte
+            return False
+        return len(self.tokenizer(value, verbose=False)["input_ids"]) > self.max_length
+
     def length(self, value: str) -> int:
         """A cheap estimate of the number of tokens, to batch texts of like length."""
         return len(value)

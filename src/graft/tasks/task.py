@@ -76,6 +76,8 @@ class Task(ABC):
     """What a backbone must read: `image` or `text`."""
     target_role: ClassVar[str] = "label"
     """The role that is predicted: None or absent in data to predict."""
+    options: ClassVar[tuple[str, ...]] = ()
+    """The fields that a user may set, `name:field=value`; `settings` has them, so that a saved model keeps them."""
     fresh_head: ClassVar[bool] = True
     """Whether the network gets a new head for it; else it keeps the one it was pretrained with."""
     generates: ClassVar[bool] = False
@@ -114,6 +116,10 @@ class Task(ABC):
     def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
         """The samples as the network reads them: each whole, unless a task cuts those that are too long."""
         return Windows(samples)
+
+    def cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
+        """How many of the samples have more tokens than the network reads of them: none where `windows` reads all."""
+        return 0
 
     def length(self, piece: Sample, preprocess: Preprocess) -> int:
         """A cheap estimate of how long it is to the network, to batch pieces of like length."""
