@@ -1,0 +1,107 @@
+"""A decoder as it is: the class whose words it is likeliest to write after the text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+
+from graft.backbones.backbone import Backbone, Model, evaluating
+from graft.backbones.label_words import Prompt, as_classifier
+from graft.backbones.load import load_backbone
+from graft.base.errors import BadValue, GraftError
+from graft.tasks.task import Task
+from graft.tasks.token_blocks import first_token, tokens
+from graft.techniques.class_words import described
+from graft.techniques.technique import Objective, Phase, Technique, check_classes
+
+CONTENT_FREE = ("N/A", "[MASK]", "")
+"""Texts that say nothing, as Zhao et al. have them."""
+
+
+@dataclass(frozen=True)
+class LabelWords(Technique):
+    """Train nothing: a text gets the class whose words a decoder is likeliest to write after it.
+
+    Formula: logit_k = log p(words of k | prompt(x)) - b_k. Calibration: `contextual`, b_k = log of the mean of
+    softmax_k(log p(words of k | prompt(c))) over the texts c "N/A", "[MASK]" and "", which say nothing; `domain`,
+    b_k = log p(words of k | prompt("")), which makes it the pointwise mutual information; `none`, 0.
+    Source: Brown et al.: GPT-3, arXiv:2005.14165, section 2.4; calibration by Zhao et al., arXiv:2102.09690, and by Holtzman
+    et al., arXiv:2104.08315. Before a training, as in `label-words then full-fine-tuning`, it is that of Schick and Schütze:
+    Pattern-Exploiting Training, arXiv:2001.07676.
+    When: no labels yet, and a decoder; as the mark that training on few labels must beat.
+    When not: a sentence encoder is at hand and classes are topics, where `zero-shot` is quicker and mostly better.
+    """
+
+    template: str = "{}\nCategory:"
+    """What is read; `{}` stands for the text, of which the end is cut where all is too long. The words follow after a blank."""
+    words: str = ""
+    """`spam=unwanted advertising;ham=a normal message`: what is written for a class, by default its name in words."""
+    calibration: Literal["none", "contextual", "domain"] = "contextual"
+    per_token: bool = False
+    """Whether a class has the mean log-likelihood of its words' tokens, not their sum: long words are not at a disadvantage."""
+
+    def __post_init__(self) -> None:
+        if self.template.count("{}") != 1:
+            raise BadValue(f"The 'template' of 'label-words' has one {{}} for the text in it. Got {self.template!r} instead.")
+
+    def check(self, backbone: Backbone, task: Task) -> None:
+        super().check(backbone, task)
+        check_classes("label-words", task)
+        if task.multi_label:
+            raise BadValue("'label-words' says which one of several words comes next; here examples have several labels.")
+        described("label-words", "words", self.words, task.classes)
+        _decoder(backbone)
+
+    def objective(self, model: Model, task: Task) -> Objective:
+        """Puts the network under its own head again; raises BadValue where `check` does."""
+        self.check(model.backbone, task)
+        before = model.backbone
+        causal = replace(_decoder(before), name=before.name, lr=before.lr, preprocess=before.preprocess)
+        prompt = self.prompt(before.preprocess.tokenizer, task.classes)
+        model.backbone, model.fresh_head = as_classifier(causal, prompt), False
+        model.network = model.backbone.network
+        model.network.to(next(before.network.parameters()).device)
+        if self.calibration != "none":
+            model.network.calibrate(self._prior(model))
+        return Objective(model, task)
+
+    def prompt(self, tokenizer, classes: tuple[str, ...]) -> Prompt:
+        """The template and the words of the classes as tokens."""
+        before, _, after = self.template.partition("{}")
+        words = described("label-words", "words", self.words, classes)
+        marks = {tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id} - {None}
+        return Prompt(
+            before=[*first_token(tokenizer), *tokens(before, tokenizer)],
+            after=tokens(after, tokenizer),
+            words=[tokens(f" {each}", tokenizer) for each in words],
+            marks=sorted(marks),
+            prior=[0.0] * len(classes),
+            per_token=self.per_token,
+        )
+
+    def _prior(self, model: Model) -> list[float]:
+        """b_k of every class."""
+        preprocess = model.backbone.preprocess
+        texts = CONTENT_FREE if self.calibration == "contextual" else ("",)
+        inputs = preprocess.collate([preprocess(text, None) for text in texts])
+        with torch.no_grad(), evaluating(model):
+            found = model.network(**{name: tensor.to(model.network.prior.device) for name, tensor in inputs.items()}).double()
+        return (found.softmax(1).mean(0).log() if self.calibration == "contextual" else found[0]).tolist()
+
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        return []
+
+
+def _decoder(backbone: Backbone) -> Backbone:
+    """The causal network with the layers of `backbone`; raises BadValue where there is none."""
+    if backbone.preprocess.modality != "text":
+        raise BadValue(f"'label-words' is for decoders, and {backbone.name} reads {backbone.preprocess.modality}s.")
+    try:
+        found = load_backbone(backbone.name, "text-generation")
+    except GraftError as reason:
+        raise BadValue(f"'label-words' is for decoders, as smollm2-135m, and {backbone.name} is none: {reason}") from reason
+    setattr(found.network, found.network.base_model_prefix, backbone.network.base_model)
+    found.network.tie_weights()
+    return found
