@@ -15,7 +15,8 @@ Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout, no
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 TaskName = Annotated[
-    str | None, typer.Option("--task", help="What to predict; found from the data when not given. See: graft list tasks.")
+    str | None,
+    typer.Option("--task", help="What to predict, as text-classification:long=windows; else found. See: graft list tasks."),
 ]
 Format = Annotated[str | None, typer.Option("--format", help="The form of DATA; found when not given. See: graft list formats.")]
 Columns = Annotated[

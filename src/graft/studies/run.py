@@ -19,13 +19,14 @@ from graft.backbones import folder as model_folder
 from graft.backbones.backbone import Model
 from graft.backbones.load import load_backbone
 from graft.backbones.preprocess import Preprocess
-from graft.base import files, plugins
+from graft.base import files
 from graft.base.errors import BackboneError, FolderError
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
 from graft.studies.spec import RunSpec
+from graft.tasks.options import learnt
 from graft.tasks.task import Task
 from graft.techniques.combine import parse
 from graft.training import frozen_prefix
@@ -73,7 +74,7 @@ def _execute(
 ) -> dict[str, Any]:
     started = time.perf_counter()
     data = subsample(data, fraction=spec.fraction, shots=spec.shots, seed=spec.seed)
-    task = plugins.load("task", spec.task).from_data(data, weighted=spec.weighted)
+    task = learnt(spec.task, data, weighted=spec.weighted)
     technique = parse(spec.technique)
     engine = Engine(spec.precision)
     model = engine.place(build_model(spec.backbone, task, technique.pretrained, spec.seed))
@@ -118,7 +119,7 @@ def _execute(
 def estimate_run(spec: RunSpec, data: Data) -> list[PhaseEstimate]:
     """What each phase of the run would train, record and take; nothing is written."""
     data = subsample(data, fraction=spec.fraction, shots=spec.shots, seed=spec.seed)
-    task = plugins.load("task", spec.task).from_data(data, weighted=spec.weighted)
+    task = learnt(spec.task, data, weighted=spec.weighted)
     technique, engine = parse(spec.technique), Engine(spec.precision)
     model = engine.place(build_model(spec.backbone, task, technique.pretrained, spec.seed))
     return estimate(model, task, technique, data, Settings(spec.seed, spec.epochs, spec.batch_size), engine)
@@ -239,7 +240,7 @@ def _save_model(folder: Path, model: Model, task: Task, spec: RunSpec, val: Feed
     rows = list(range(min(PROBES, len(val.pieces))))
     batch = next(val.stream([rows]))
     model.to("cpu", memory_format=torch.contiguous_format)  # safetensors holds no channels-last tensors
-    extra = {"task": spec.task, "task_settings": task.settings(), "technique": spec.technique, "run": spec.hash}
+    extra = {"task": task.name, "task_settings": task.settings(), "technique": spec.technique, "run": spec.hash}
     model_folder.save(model, folder, list(task.classes), extra, batch.inputs)
 
 

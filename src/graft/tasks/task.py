@@ -76,6 +76,8 @@ class Task(ABC):
     """What a backbone must read: `image` or `text`."""
     target_role: ClassVar[str] = "label"
     """The role that is predicted: None or absent in data to predict."""
+    options: ClassVar[tuple[str, ...]] = ()
+    """The fields that a user may set, `name:field=value`; `settings` has them, so that a saved model keeps them."""
     fresh_head: ClassVar[bool] = True
     """Whether the network gets a new head for it; else it keeps the one it was pretrained with."""
     generates: ClassVar[bool] = False
