@@ -274,8 +274,13 @@ def _check_techniques(backbone: str, techniques: Sequence[str], task: Task) -> N
     """
     parsed = [parse(technique) for technique in techniques]
     network = load_backbone(backbone, task.name, 2 if task.fresh_head else None)
-    for technique in parsed:
+    for name, technique in zip(techniques, parsed, strict=True):
         technique.check(network, task)
+        if task.fresh_head and "labeled" not in technique.parts[-1].streams:
+            raise BadValue(
+                f"{name!r} learns from texts without labels, and leaves the new head of {task.name} untrained. Write: "
+                f"'{name} then full-fine-tuning'."
+            )
 
 
 def _jobs() -> int:

@@ -30,6 +30,10 @@ Shots = Annotated[int | None, typer.Option("--shots", min=1, help="Train on so m
 Fraction = Annotated[
     float, typer.Option("--fraction", min=0.0, max=1.0, help="Train on this share of the training split, above 0 up to 1.")
 ]
+Unlabeled = Annotated[
+    str | None,
+    typer.Option("--unlabeled", metavar="PATH", help="More texts, for techniques that learn from those without labels."),
+]
 
 Backbones = Annotated[
     list[str] | None,

@@ -1,3 +1,14 @@
 """Tasks: what is predicted. One file a task; `task.py` is the contract."""
 
-NOT_PLUGINS = ("task", "answer_spans", "classification", "generation", "ngrams", "options", "token_blocks", "words")
+NOT_PLUGINS = (
+    "task",
+    "answer_spans",
+    "classification",
+    "generation",
+    "masked_tokens",
+    "ngrams",
+    "options",
+    "pretext",
+    "token_blocks",
+    "words",
+)

@@ -86,6 +86,8 @@ class Task(ABC):
     """The built-in backbone that is used unless another one is asked for; None is the one for the modality."""
     batch_size: ClassVar[int | None] = None
     """Pieces a step and an evaluation unless another number is asked for, where the usual one takes too much memory."""
+    augments: ClassVar[bool] = False
+    """Whether what `encode` yields depends on `rng` whatever the preprocessing."""
     epochs: ClassVar[float | None] = None
     """Passes over the training split unless others are asked for; None is chosen from the number of examples."""
 

@@ -9,8 +9,8 @@ import torch
 
 from graft.backbones.backbone import Backbone, Model, evaluating
 from graft.backbones.label_words import Prompt, as_classifier
-from graft.backbones.load import load_backbone
-from graft.base.errors import BadValue, GraftError
+from graft.backbones.language_model import language_model
+from graft.base.errors import BadValue
 from graft.tasks.task import Task
 from graft.tasks.token_blocks import first_token, tokens
 from graft.techniques.class_words import described
@@ -58,7 +58,7 @@ class LabelWords(Technique):
         """Puts the network under its own head again; raises BadValue where `check` does."""
         self.check(model.backbone, task)
         before = model.backbone
-        causal = replace(_decoder(before), name=before.name, lr=before.lr, preprocess=before.preprocess)
+        causal = replace(_decoder(before), name=before.name, preprocess=before.preprocess)
         prompt = self.prompt(before.preprocess.tokenizer, task.classes)
         model.backbone, model.fresh_head = as_classifier(causal, prompt), False
         model.network = model.backbone.network
@@ -95,13 +95,11 @@ class LabelWords(Technique):
 
 
 def _decoder(backbone: Backbone) -> Backbone:
-    """The causal network with the layers of `backbone`; raises BadValue where there is none."""
-    if backbone.preprocess.modality != "text":
-        raise BadValue(f"'label-words' is for decoders, and {backbone.name} reads {backbone.preprocess.modality}s.")
-    try:
-        found = load_backbone(backbone.name, "text-generation")
-    except GraftError as reason:
-        raise BadValue(f"'label-words' is for decoders, as smollm2-135m, and {backbone.name} is none: {reason}") from reason
-    setattr(found.network, found.network.base_model_prefix, backbone.network.base_model)
-    found.network.tie_weights()
+    """The causal network with the layers of `backbone` and its own head; raises BadValue where there is none."""
+    found = language_model(backbone, "text-generation", "label-words")
+    tied = found.network.get_output_embeddings().weight is found.network.get_input_embeddings().weight
+    if not tied and not found.own_head:
+        raise BadValue(
+            f"'label-words' asks a decoder for the next words, and {backbone.name} was saved without the head for them."
+        )
     return found
