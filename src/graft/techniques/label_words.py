@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -24,9 +25,9 @@ CONTENT_FREE = ("N/A", "[MASK]", "")
 class LabelWords(Technique):
     """Train nothing: a text gets the class whose words a decoder is likeliest to write after it.
 
-    Formula: logit_k = log p(words of k | prompt(x)) - b_k. Calibration: `contextual`, b_k = log of the mean of
-    softmax_k(log p(words of k | prompt(c))) over the texts c "N/A", "[MASK]" and "", which say nothing; `domain`,
-    b_k = log p(words of k | prompt("")), which makes it the pointwise mutual information; `none`, 0.
+    Formula: logit_k = log p(words of k | prompt(x)) - b_k, the prompt being the text x in a template. Calibration `contextual`:
+    b_k = log of the mean of softmax_k(log p(words of k | prompt(c))) over texts c that say nothing: "N/A", "[MASK]" and "".
+    `domain`: b_k = log p(words of k | prompt("")), so that the logit is the pointwise mutual information. `none`: 0.
     Source: Brown et al.: GPT-3, arXiv:2005.14165, section 2.4; calibration by Zhao et al., arXiv:2102.09690, and by Holtzman
     et al., arXiv:2104.08315. Before a training, as in `label-words then full-fine-tuning`, it is that of Schick and Schütze:
     Pattern-Exploiting Training, arXiv:2001.07676.
@@ -34,8 +35,8 @@ class LabelWords(Technique):
     When not: a sentence encoder is at hand and classes are topics, where `zero-shot` is quicker and mostly better.
     """
 
-    template: str = "{}\nCategory:"
-    """What is read; `{}` stands for the text, of which the end is cut where all is too long. The words follow after a blank."""
+    template: str = r"{}\nCategory:"
+    r"""What is read; `{}` stands for the text, `\n` for a line break. The words follow after a blank."""
     words: str = ""
     """`spam=unwanted advertising;ham=a normal message`: what is written for a class, by default its name in words."""
     calibration: Literal["none", "contextual", "domain"] = "contextual"
@@ -48,36 +49,40 @@ class LabelWords(Technique):
 
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)
+        self.written(task)
+        _decoder(backbone)
+
+    def written(self, task: Task) -> list[str]:
+        """What stands for each class; raises BadValue for other tasks, words of other classes, and names that are numbers."""
         check_classes("label-words", task)
         if task.multi_label:
-            raise BadValue("'label-words' says which one of several words comes next; here examples have several labels.")
-        described("label-words", "words", self.words, task.classes)
-        _decoder(backbone)
+            raise BadValue(
+                "'label-words' says which one of several words comes next, and these examples have several labels. With a sentence "
+                "encoder there is 'zero-shot'."
+            )
+        return described("label-words", "words", self.words, task.classes)
 
     def objective(self, model: Model, task: Task) -> Objective:
         """Puts the network under its own head again; raises BadValue where `check` does."""
-        self.check(model.backbone, task)
-        before = model.backbone
-        causal = replace(_decoder(before), name=before.name, preprocess=before.preprocess)
-        prompt = self.prompt(before.preprocess.tokenizer, task.classes)
-        model.backbone, model.fresh_head = as_classifier(causal, prompt), False
+        old, words = model.backbone, self.written(task)
+        causal = replace(_decoder(old), name=old.name, preprocess=old.preprocess)
+        model.backbone, model.fresh_head = as_classifier(causal, self.prompt(words, old.preprocess.tokenizer)), False
         model.network = model.backbone.network
-        model.network.to(next(before.network.parameters()).device)
+        model.network.to(next(old.network.parameters()).device)
         if self.calibration != "none":
             model.network.calibrate(self._prior(model))
         return Objective(model, task)
 
-    def prompt(self, tokenizer, classes: tuple[str, ...]) -> Prompt:
+    def prompt(self, words: Sequence[str], tokenizer: Any) -> Prompt:
         """The template and the words of the classes as tokens."""
-        before, _, after = self.template.partition("{}")
-        words = described("label-words", "words", self.words, classes)
+        before, _, after = self.template.replace(r"\n", "\n").partition("{}")
         marks = {tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id} - {None}
         return Prompt(
             before=[*first_token(tokenizer), *tokens(before, tokenizer)],
             after=tokens(after, tokenizer),
             words=[tokens(f" {each}", tokenizer) for each in words],
             marks=sorted(marks),
-            prior=[0.0] * len(classes),
+            prior=[0.0] * len(words),
             per_token=self.per_token,
         )
 
