@@ -129,6 +129,7 @@ def _evaluate(model: Model, feeds: dict[str, Feed], engine: Engine, observer: Ob
     """Each split's evaluation, behind recordings where the last phase trained behind one."""
     with ExitStack() as during:
         try:
+            recorded = recorded and model.backbone.kind != "native"  # one that has no head beside its layers
             prefix = frozen_prefix.find(model, feeds["val"], engine) if recorded else None
             if prefix:
                 feeds = {split: prefix.record(feed, observer) for split, feed in feeds.items()}
@@ -139,7 +140,7 @@ def _evaluate(model: Model, feeds: dict[str, Feed], engine: Engine, observer: Ob
 
 
 def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model:
-    """The backbone with the task's fresh head, or its own where the task keeps that.
+    """The backbone with the task's fresh head, or its own where the task keeps that or the network is a finished one.
 
     Raises BackboneError where the head cannot sit on its features.
     """
@@ -152,9 +153,10 @@ def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model
         raise BackboneError(
             f"{backbone} yields {found.kind} features; {task.name} needs one of: {', '.join(sorted(task.kinds))}."
         )
-    model = Model(found, task.fresh_head)
+    model = Model(found, task.fresh_head and found.kind != "native")
     torch.manual_seed(seed + 1)
-    task.attach_head(model)
+    if model.fresh_head:
+        task.attach_head(model)
     return model
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +10,7 @@ from graft.backbones import mean_pooling
 from graft.backbones.backbone import Backbone, Model, evaluating
 from graft.base.errors import BadValue
 from graft.tasks.task import Task
+from graft.techniques.class_words import described
 from graft.techniques.technique import Objective, Phase, Technique, check_classes, linear_head
 
 
@@ -44,28 +44,15 @@ class ZeroShot(Technique):
         if not mean_pooling.installed(backbone.network) or linear_head(backbone) is None:
             raise BadValue(
                 f"'zero-shot' compares texts as sentence encoders embed them, and {backbone.name} is none: use minilm-l6, "
-                "or another BERT of sentence-transformers; for pictures there is 'nearest-prototypes' with a label a class."
+                "or another BERT of sentence-transformers. For decoders there is 'label-words', for pictures 'nearest-prototypes' "
+                "with a label a class."
             )
         self.texts(task.classes)
 
     def texts(self, classes: tuple[str, ...]) -> list[str]:
         """What stands for each class; raises BadValue for descriptions of others, and for names that are numbers."""
-        given = {}
-        for part in filter(None, map(str.strip, self.descriptions.split(";"))):
-            name, equals, words = (piece.strip() for piece in part.partition("="))
-            if not equals or not words or name not in classes:
-                raise BadValue(
-                    f"The 'descriptions' of 'zero-shot' are written 'class=words;class=words', without commas and '+'. Got "
-                    f"{part!r}. The classes are: {', '.join(classes[:9])}."
-                )
-            given[name] = words
-        silent = [name for name in classes if name not in given and not re.search(r"[^\W\d_]", name)]
-        if silent:
-            raise BadValue(
-                f"'zero-shot' knows a class by its name, and these say nothing: {', '.join(map(repr, silent[:9]))}. Describe "
-                f"them: zero-shot:descriptions={';'.join(f'{name}=some words' for name in silent[:3])}"
-            )
-        return [self.template.replace("{}", given.get(name) or in_words(name)) for name in classes]
+        words = described("zero-shot", "descriptions", self.descriptions, classes)
+        return [self.template.replace("{}", each) for each in words]
 
     def objective(self, model: Model, task: Task) -> Objective:
         """Writes the head; raises BadValue where `check` does."""
@@ -81,10 +68,3 @@ class ZeroShot(Technique):
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         return []
-
-
-def in_words(name: str) -> str:
-    """The name of a class as words: `sci_tech` is "sci tech", `CreditCard` is "credit card", `USA` and `World` stay."""
-    if re.search(r"[a-z][A-Z]", name):
-        name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
-    return " ".join(name.replace("_", " ").split())

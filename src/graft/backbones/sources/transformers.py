@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from graft.backbones import layer_groups, learning_rate, mean_pooling
+from graft.backbones import label_words, layer_groups, learning_rate, mean_pooling
 from graft.backbones.backbone import Backbone, Kind, logits_of
 from graft.backbones.hub import hub
 from graft.backbones.preprocess import TextPreprocess
@@ -66,6 +66,8 @@ class Transformers:
         if classes:
             config.id2label, config.label2id = dict(enumerate(classes)), {name: i for i, name in enumerate(classes)}
             config.problem_type = "multi_label_classification" if multi_label else "single_label_classification"
+        if isinstance(network, label_words.LabelWords):
+            network = network.causal
         with quiet():
             (mean_pooling.as_bert_layer(network) if pooled else network).save_pretrained(folder)
             backbone.preprocess.tokenizer.save_pretrained(folder)
@@ -88,6 +90,10 @@ class Transformers:
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
             pooled = config.model_type == "bert" and _mean_pooled(folder)
             weights = folder if pretrained else None
+            prompt = label_words.prompt_in(config)
+            if task == "text-classification" and prompt and classes in (None, len(prompt.words)):
+                causal = self._wrap(f"transformers:{folder}", weights, config, tokenizer, "text-generation", None, False)
+                return label_words.as_classifier(causal, prompt)
             return self._wrap(f"transformers:{folder}", weights, config, tokenizer, task, classes, pooled)
 
     def _wrap(
