@@ -14,10 +14,10 @@ from graft.metrics.intervals import bootstrap
 from graft.metrics.rouge import rouge1, rouge2, rougeL
 
 EVERY = (bleu, chrf, rouge1, rouge2, rougeL)
-WORDS = (
-    "the cat The sat on a mat, dog's 3.14 1,000 3-4 well-known «naïve» café (so) $5 50% e.g. &amp; &quot;q&quot; <skipped> "
-    "東京都 Привет мир ... -- a_b x/y #1 can't U.S. don\u2028t ﬁ I"
-).split(" ")
+WORDS = """
+    the cat The sat on a mat, dog's 3.14 1,000 3-4 well-known «naïve» café (so) $5 50% e.g. &amp; &quot;q&quot; <skipped>
+    東京都 Привет мир ... -- a_b x/y #1 can't U.S. don’t ﬁ I
+"""
 
 
 def drawn(size: int, references: int | None, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -25,8 +25,8 @@ def drawn(size: int, references: int | None, seed: int = 0) -> tuple[np.ndarray,
     rng = np.random.default_rng(seed)
     texts, targets = np.empty(size, object), np.empty(size, object)
     for number in range(size):
-        true = list(rng.choice(WORDS, rng.integers(0, 14)))
-        told = [w for w in true if rng.random() < 0.8] + list(rng.choice(WORDS, rng.integers(0, 4)))
+        true = list(rng.choice(WORDS.split(), rng.integers(0, 14)))
+        told = [w for w in true if rng.random() < 0.8] + list(rng.choice(WORDS.split(), rng.integers(0, 4)))
         count = references or int(rng.integers(1, 4))
         others = [" ".join(rng.permutation(true)[: rng.integers(0, 14)]) for _ in range(count - 1)]
         texts[number], targets[number] = " ".join(told), (" ".join(true), *others)
