@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from graft.backbones.backbone import Model, evaluating
+from graft.backbones.backbone import evaluating
 from graft.base import plugins
 from graft.base.records import Output, Sample
 from graft.studies.run import build_model

@@ -1,3 +1,3 @@
 """Tasks: what is predicted. One file a task; `task.py` is the contract."""
 
-NOT_PLUGINS = ("task", "answer_spans", "classification", "generation", "ngrams", "token_blocks", "words")
+NOT_PLUGINS = ("task", "answer_spans", "classification", "generation", "ngrams", "seq2seq", "token_blocks", "token_loss", "words")
