@@ -19,8 +19,8 @@ from graft.training.engine import Engine
 from graft.training.observers import Observer
 from graft.training.trainer import Settings, train
 
-NETWORKS = {"image": "tiny:efficientnet", "text": "tiny:bert", "translation": "tiny:llama"}
-"""A tiny network for what a task looks at, or for the task: of two that write a text, one is tested on a decoder alone."""
+NETWORKS = {"image": "tiny:efficientnet", "text": "tiny:bert", "summarization": "tiny:bart", "translation": "tiny:llama"}
+"""A tiny network for what a task looks at, or for the task: of two that write from a text, one is tested on a decoder alone."""
 
 
 def _network(task: str) -> str:
