@@ -25,6 +25,7 @@ __all__ = [
     "__version__",
     "check",
     "compare",
+    "embed",
     "fit",
     "load",
     "load_backbone",
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "graft.api": ("check", "compare", "fit", "load", "load_backbone", "load_data", "resume"),
+    "graft.api": ("check", "compare", "embed", "fit", "load", "load_backbone", "load_data", "resume"),
     "graft.backbones.backbone": ("Backbone", "Model"),
     "graft.base.errors": ("BackboneError", "BadValue", "DataError", "FolderError", "GraftError", "MissingExtra", "UnknownName"),
     "graft.base.records": ("Sample",),

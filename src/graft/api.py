@@ -14,12 +14,16 @@ from graft.data import inspect as inspection
 from graft.data.data import Data
 from graft.data.inspect import Finding
 from graft.data.load import load_data as read_data
-from graft.deploy.predictor import Predictor
+from graft.deploy import embedding
+from graft.deploy.embedding import Embeddings
+from graft.deploy.predictor import Predictor, is_saved
 from graft.reports import report as reports
 from graft.reports.verdict import Verdict
 from graft.studies.run import estimate_run, execute
 from graft.studies.spec import RunSpec
 from graft.studies.study import Question, run_study, slug
+from graft.tasks.options import learnt
+from graft.tasks.options import parse as parse_task
 from graft.tasks.task import Task
 from graft.techniques.combine import parse
 from graft.training.engine import Engine
@@ -27,7 +31,7 @@ from graft.training.estimate import PhaseEstimate
 from graft.training.observers import Observer
 from graft.training.trainer import CHECKPOINT_SECONDS
 
-__all__ = ["Run", "Study", "check", "compare", "fit", "load", "load_backbone", "load_data", "resume"]
+__all__ = ["Run", "Study", "check", "compare", "embed", "fit", "load", "load_backbone", "load_data", "resume"]
 
 TECHNIQUES = ("from-scratch", "feature-extraction", "lp-ft", "full-fine-tuning", "lora")
 """What `compare` compares when it is not told."""
@@ -196,10 +200,26 @@ def load(folder: str | Path, precision: str = "fp32") -> Predictor:
     return Predictor(folder, precision)
 
 
+def embed(model: str | Path, inputs: Any, *, precision: str = "fp32", normalise: bool = False, **reading: Any) -> Embeddings:
+    """The pooled features of texts or images, by a trained model or by any backbone as it is.
+
+    `model` is a run folder, a model folder or a backbone's spec; `inputs` as of `Predictor.predict`, and `reading` how files are
+    read: `format`, `columns`, `header`, `delimiter`. Features are what enters the head: of a sentence encoder the mean of the
+    token states, standardised; where every token has some, their mean. `normalise` makes each vector's length 1. Raises
+    GraftError.
+    """
+    if is_saved(model):
+        predictor = load(model, precision)
+        network, task = predictor.network, predictor.task
+    else:
+        network, task = embedding.as_it_is(str(model))
+    return embedding.embed(network, task, inputs, Engine(precision), normalise, reading)
+
+
 def find_task(data: Data, task: str | None) -> str:
-    """The task that the data are for: the asked one, or the one whose roles they have. Raises DataError, UnknownName."""
-    kinds = {name: plugins.load("task", name) for name in ([task] if task else plugins.names("task"))}
-    fitting = [name for name, kind in kinds.items() if kind.fits(data.roles)]
+    """The task that the data are for: the asked one with its options, or the one whose roles they have. Raises GraftError."""
+    kinds = {spec: parse_task(spec)[0] for spec in ([task] if task else plugins.names("task"))}
+    fitting = [spec for spec, kind in kinds.items() if kind.fits(data.roles)]
     if len(fitting) == 1:
         return fitting[0]
     has = ", ".join(sorted(data.roles)) or "nothing"
@@ -227,7 +247,7 @@ def _spec(
     if epochs is not None and epochs <= 0:
         raise BadValue(f"epochs must be more than 0. Got {epochs!r} instead.")
     name = find_task(data, task)
-    kind = plugins.load("task", name)
+    kind, _ = parse_task(name)
     described = {"path": data.path, "hash": data.fingerprint(), "format": data.format, "options": options}
     return RunSpec(
         data=described,
@@ -244,7 +264,7 @@ def _spec(
 
 def _learnt(spec: RunSpec, data: Data) -> Task:
     """The task with its classes."""
-    return plugins.load("task", spec.task).from_data(data, weighted=spec.weighted)
+    return learnt(spec.task, data, weighted=spec.weighted)
 
 
 def _check_techniques(backbone: str, techniques: Sequence[str], task: Task) -> None:
@@ -254,8 +274,13 @@ def _check_techniques(backbone: str, techniques: Sequence[str], task: Task) -> N
     """
     parsed = [parse(technique) for technique in techniques]
     network = load_backbone(backbone, task.name, 2 if task.fresh_head else None)
-    for technique in parsed:
+    for name, technique in zip(techniques, parsed, strict=True):
         technique.check(network, task)
+        if task.fresh_head and "labeled" not in technique.parts[-1].streams:
+            raise BadValue(
+                f"{name!r} learns from texts without labels, and leaves the new head of {task.name} untrained. Write: "
+                f"'{name} then full-fine-tuning'."
+            )
 
 
 def _jobs() -> int:

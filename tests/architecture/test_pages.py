@@ -60,6 +60,7 @@ def test_every_verb_is_in_the_readme_or_its_help() -> None:
         "compare",
         "demo",
         "doctor",
+        "embed",
         "evaluate",
         "fit",
         "generate",

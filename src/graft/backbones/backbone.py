@@ -49,6 +49,8 @@ class Backbone:
     """The AdamW learning rate at which networks of this kind are commonly fine-tuned."""
     token: Literal["first", "last"] | None = None
     """Which position is the features where a sequence enters a head that pools it; None where all that enters is."""
+    own_head: bool = False
+    """Whether the head's weights came with those of the network."""
     notes: list[str] = field(default_factory=list)
     architecture: dict[str, Any] = field(default_factory=dict)
     """What builds the network again, as JSON, where it does not know that itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from graft.backbones.backbone import Backbone
@@ -19,6 +20,23 @@ def load_backbone(spec: str, task: str, classes: int | None = None, pretrained: 
     """
     source, name = resolve(spec)
     return plugins.load("source", source)().load(name, task, classes, pretrained)
+
+
+def load_for_any(spec: str, tasks: Sequence[str], pretrained: bool = True) -> Backbone:
+    """The backbone, opened for the first of the tasks that it is made for; raises as `load_backbone`, for the last of them."""
+    from graft.backbones.sources.wheel import BUILT_IN
+
+    source, name = resolve(spec)
+    starts = BUILT_IN[name].tasks if source == "wheel" and name in BUILT_IN else ("",)
+    fitting = [task for task in tasks if task.startswith(starts)]
+    if not fitting:
+        raise BackboneError(f"{spec} is made for {' and '.join(starts)} tasks, and is asked for: {', '.join(tasks)}.")
+    for task in fitting[:-1]:
+        try:
+            return load_backbone(spec, task, None, pretrained)
+        except BackboneError:
+            continue  # it may be made for the next one
+    return load_backbone(spec, fitting[-1], None, pretrained)
 
 
 def default_backbone(modality: str) -> str:

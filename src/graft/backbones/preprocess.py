@@ -119,6 +119,12 @@ class TextPreprocess:
         ids, mask = right_padded([e["decoder_input_ids"] for e in encoded], self.tokenizer.pad_token_id)
         return {**inputs, "decoder_input_ids": ids, "decoder_attention_mask": mask}
 
+    def cuts(self, value: str) -> bool:
+        """Whether the text has more tokens than are read of it."""
+        if len(value.encode()) < self.max_length - self.tokenizer.num_special_tokens_to_add():  # no token is shorter than a byte
+            return False
+        return len(self.tokenizer(value, verbose=False)["input_ids"]) > self.max_length
+
     def length(self, value: str) -> int:
         """A cheap estimate of the number of tokens, to batch texts of like length."""
         return len(value)

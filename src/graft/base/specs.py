@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
+from collections.abc import Collection
 from typing import Any
 
 from graft.base.errors import BadValue, UnknownName
@@ -26,15 +27,16 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
 
 def build(cls: type, kind: str, name: str, parameters: dict[str, Any]) -> Any:
     """An instance of the dataclass `cls`, its parameters read from strings to the types of its fields."""
+    return cls(**values(cls, kind, name, parameters, [f.name for f in dataclasses.fields(cls) if f.init]))
+
+
+def values(cls: type, kind: str, name: str, parameters: dict[str, Any], allowed: Collection[str]) -> dict[str, Any]:
+    """The parameters read to the types of the fields of `cls`; raises UnknownName for those that are not `allowed`, BadValue."""
     hints = typing.get_type_hints(cls)
-    fields = {f.name: hints[f.name] for f in dataclasses.fields(cls) if f.init}
     for key in parameters:
-        if key not in fields:
-            raise UnknownName.of(f"parameter of the {kind} {name!r}:", key, fields, see=f"graft info {name}")
-    values = {
-        key: _read(fields[key], value, f"The {key!r} parameter of the {kind} {name!r}") for key, value in parameters.items()
-    }
-    return cls(**values)
+        if key not in allowed:
+            raise UnknownName.of(f"parameter of the {kind} {name!r}:", key, allowed, see=f"graft info {name}")
+    return {key: _read(hints[key], value, f"The {key!r} parameter of the {kind} {name!r}") for key, value in parameters.items()}
 
 
 def text(name: str, instance: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from graft.base import plugins
-from graft.base.errors import BackboneError, UnknownName
+from graft.base.errors import UnknownName
 from graft.cli import options as o
 from graft.cli import show
 
@@ -80,13 +80,14 @@ def _backbones(source: str | None) -> list[dict[str, str]]:
 
 
 def described(axis: str, name: str) -> dict[str, Any]:
-    """A plugin's docstring, and the parameters of a technique with their types and defaults."""
+    """A plugin's docstring, and the parameters of a technique or a task with their types and defaults."""
     cls = plugins.load(axis, name)
+    found = parameters(cls) if axis in ("task", "technique") else []
     return {
         "kind": axis,
         "name": name,
         "description": plugins.description(axis, name),
-        "parameters": parameters(cls) if axis == "technique" else [],
+        "parameters": [p for p in found if axis == "technique" or p["name"] in cls.options],
     }
 
 
@@ -116,7 +117,9 @@ def _default(value: Any) -> str:
 
 def _network(name: str) -> dict[str, Any]:
     """A backbone taken apart, with random weights where its architecture can be had without fetching them."""
-    backbone = _for_any_task(name)
+    from graft.backbones.load import load_for_any
+
+    backbone = load_for_any(name, plugins.names("task"), pretrained=False)
     sizes = {tensor: parameter.numel() for tensor, parameter in backbone.network.named_parameters()}
     groups = [{"name": g.name, "parameters": sum(sizes.get(t, 0) for t in g.tensors)} for g in backbone.groups]
     total = sum(sizes.values())
@@ -131,26 +134,6 @@ def _network(name: str) -> dict[str, Any]:
         "groups": groups,
         "notes": backbone.notes,
     }
-
-
-def _for_any_task(name: str) -> Any:
-    """The backbone, opened for the first task that it is made for; raises BackboneError where there is none."""
-    from graft.backbones.load import load_backbone, resolve
-    from graft.backbones.sources.wheel import BUILT_IN
-
-    source, rest = resolve(name)
-    starts = BUILT_IN[rest].tasks if source == "wheel" and rest in BUILT_IN else ("",)
-    tasks = [task for task in plugins.names("task") if task.startswith(starts)]
-    if not tasks:
-        raise BackboneError(
-            f"{name} is made for {' and '.join(starts)} tasks, of which there is none yet. See: graft list tasks."
-        )
-    for task in tasks[:-1]:
-        try:
-            return load_backbone(name, task, None, pretrained=False)
-        except BackboneError:
-            continue  # it may be made for the next one
-    return load_backbone(name, tasks[-1], None, pretrained=False)
 
 
 def _show_network(found: dict[str, Any]) -> None:

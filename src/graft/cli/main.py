@@ -63,6 +63,7 @@ for verb in (
     train.resume,
     use.evaluate,
     use.predict,
+    use.embed,
     use.generate,
     use.report,
     catalogue.list_,

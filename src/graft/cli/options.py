@@ -15,7 +15,8 @@ Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout, no
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 TaskName = Annotated[
-    str | None, typer.Option("--task", help="What to predict; found from the data when not given. See: graft list tasks.")
+    str | None,
+    typer.Option("--task", help="What to predict, as text-classification:long=windows; else found. See: graft list tasks."),
 ]
 Format = Annotated[str | None, typer.Option("--format", help="The form of DATA; found when not given. See: graft list formats.")]
 Columns = Annotated[
@@ -28,6 +29,10 @@ LabelSeparator = Annotated[str | None, typer.Option("--label-separator", help="W
 Shots = Annotated[int | None, typer.Option("--shots", min=1, help="Train on so many examples of each class.")]
 Fraction = Annotated[
     float, typer.Option("--fraction", min=0.0, max=1.0, help="Train on this share of the training split, above 0 up to 1.")
+]
+Unlabeled = Annotated[
+    str | None,
+    typer.Option("--unlabeled", metavar="PATH", help="More texts, for techniques that learn from those without labels."),
 ]
 
 Backbones = Annotated[

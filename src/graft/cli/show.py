@@ -232,6 +232,8 @@ def result(folder: str, found: Mapping[str, Any]) -> None:
     if frozen["tensors"]:
         kept = "unchanged, by their hashes" if frozen["unchanged"] else "CHANGED: do not trust this run"
         typer.echo(f"{frozen['tensors']} frozen tensors: {kept}")
+    if cut := words.cut_texts(found["data"]):
+        typer.echo(f"note: {cut} See: graft info {found['task'].partition(':')[0]}")
     for warning in found["warnings"]:
         typer.echo(f"note: {warning}")
     typer.echo(f"\nrun: {folder}\nnext: graft predict {folder} INPUT")

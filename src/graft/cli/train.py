@@ -63,6 +63,7 @@ def fit(
     header: o.Header = None,
     delimiter: o.Delimiter = None,
     label_separator: o.LabelSeparator = None,
+    unlabeled: o.Unlabeled = None,
     out: o.Out = None,
     checkpoint_seconds: o.CheckpointSeconds = 30.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be trained, recorded and how long.")] = False,
@@ -90,6 +91,7 @@ def fit(
             dry_run=dry_run,
             observer=observer,
             **_reading(format, columns, header, delimiter, label_separator),
+            **o.given(unlabeled=unlabeled),
         )
     if dry_run:
         _show_estimate(run, as_json)
@@ -115,6 +117,7 @@ def compare(
     header: o.Header = None,
     delimiter: o.Delimiter = None,
     label_separator: o.LabelSeparator = None,
+    unlabeled: o.Unlabeled = None,
     out: o.Out = None,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
@@ -143,6 +146,7 @@ def compare(
             command=shlex.join(["graft", *sys.argv[1:]]),
             observer=observer,
             **_reading(format, columns, header, delimiter, label_separator),
+            **o.given(unlabeled=unlabeled),
         )
     show_study(study, as_json)
 

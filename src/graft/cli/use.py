@@ -1,4 +1,4 @@
-"""The verbs that use what was trained: evaluate, predict, generate, report."""
+"""The verbs that use what was trained: evaluate, predict, embed, generate, report."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def predict(
     from graft import api
     from graft.cli import show
 
-    _check_ending(out)
+    if out and Path(out).suffix not in (".csv", ".jsonl", ".parquet"):
+        raise BadValue(f"--out {out} has no known ending. Use .csv, .jsonl or .parquet.")
     predictor = api.load(model, precision or "fp32")
     rows = predictor.predict(inputs[0] if len(inputs) == 1 else inputs)
     if out:
@@ -54,6 +55,36 @@ def predict(
         show.answer_json(rows)
     elif not out:
         show.table(["input", "prediction", "confidence"], [_cells(row, inputs, predictor.task.say) for row in rows])
+
+
+def embed(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A run, a model folder, or a backbone. See: graft list backbones.")
+    ],
+    data: o.DataPath,
+    out: Annotated[str, typer.Option("--out", "-o", help="The .npy file to write, the ids beside it; or a .parquet file.")],
+    normalise: Annotated[bool, typer.Option("--normalise", help="Make the length of each vector 1.")] = False,
+    precision: o.Precision = "fp32",
+    format: o.Format = None,
+    columns: o.Columns = None,
+    header: o.Header = None,
+    delimiter: o.Delimiter = None,
+    as_json: o.Json = False,
+) -> None:
+    """Write texts or images as vectors: the features of a trained model, or of any backbone as it is."""
+    from graft import api
+    from graft.cli import show
+    from graft.deploy.embedding import check_ending
+
+    check_ending(out)
+    reading = o.given(format=format, columns=o.columns(columns), header=header, delimiter=delimiter)
+    found = api.embed(model, Path(data), precision=precision or "fp32", normalise=normalise, **reading)
+    found.save(out)
+    count, width = found.vectors.shape
+    if as_json:
+        show.answer_json({"file": out, "embeddings": count, "numbers": width})
+    else:
+        typer.echo(f"{count:,} embeddings of {width:,} numbers in {out}")
 
 
 def generate(
@@ -110,11 +141,6 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     else:
         flat = frame.map(lambda value: json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value)
         files.write(path, lambda part: flat.to_csv(part, index=False))
-
-
-def _check_ending(out: str | None) -> None:
-    if out and Path(out).suffix not in (".csv", ".jsonl", ".parquet"):
-        raise BadValue(f"--out {out} has no known ending. Use .csv, .jsonl or .parquet.")
 
 
 def _cells(row: dict[str, Any], inputs: list[str], say: Callable[[Any], str]) -> list[str]:

@@ -25,8 +25,9 @@ class Data:
 
     @property
     def roles(self) -> frozenset[str]:
-        """The roles that every sample has, be it with None for a target that is not known."""
-        samples = [s for split in self.splits.values() for s in split]
+        """The roles that every labeled sample has, be it with None for a target that is not known; without any, the unlabeled."""
+        labeled = [split for name, split in self.splits.items() if name != "unlabeled"]
+        samples = [s for split in labeled or self.splits.values() for s in split]
         common = set.intersection(*(set(s.roles) for s in samples)) if samples else set()
         return frozenset(common)
 

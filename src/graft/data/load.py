@@ -8,8 +8,10 @@ from typing import Any
 
 from graft.base import plugins
 from graft.base.errors import DataError
+from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.format import SPLIT_NAMES, Format, ReadOptions
+from graft.data.roles import text_of
 from graft.data.splits import make_splits, subsample
 
 _OURS = {"spec.json": "a run folder", "study.json": "a study folder", "graft.json": "a model folder"}
@@ -28,13 +30,15 @@ def load_data(
     test: float | None = None,
     fraction: float = 1.0,
     shots: int | None = None,
+    unlabeled: str | os.PathLike[str] | None = None,
 ) -> Data:
     """The user's data with the splits `train`, `val` and `test`, ready to train on.
 
     `source` is a path, `Data`, a data frame, a list of dicts, (values, labels), or a dict of these by split. `val` and
     `test` are the shares that are cut, stratified by the label, where the data come without that split (None: 0.15 of the
     rest and 0.2, of running text 0.05 each, its end); `fraction` or
-    `shots` (so many samples a class, where there are classes) then reduce `train`. Raises DataError, BadValue.
+    `shots` (so many samples a class, where there are classes) then reduce `train`. `unlabeled` is the path of more texts,
+    for techniques that learn from those without labels: they join the split of that name. Raises DataError, BadValue.
     """
     if isinstance(source, str | os.PathLike):
         raw = read(source, format=format, columns=columns, header=header, delimiter=delimiter, label_separator=label_separator)
@@ -42,7 +46,9 @@ def load_data(
         from graft.data.memory import from_memory
 
         raw = from_memory(source, ReadOptions(columns or {}, header, delimiter, label_separator))
-    return subsample(make_splits(raw, seed=seed, val=val, test=test), fraction=fraction, shots=shots, seed=seed)
+    data = make_splits(raw, seed=seed, val=val, test=test)
+    data = data if unlabeled is None else _with_texts(data, Path(unlabeled))
+    return subsample(data, fraction=fraction, shots=shots, seed=seed)
 
 
 def read(
@@ -68,6 +74,18 @@ def read(
         raise DataError(f"{path} holds no samples (read as {name}).")
     order = [*SPLIT_NAMES, "all"]
     return Data(dict(sorted(data.splits.items(), key=lambda item: order.index(item[0]))), str(path), name, data.notes)
+
+
+def _with_texts(data: Data, path: Path) -> Data:
+    """The data with the texts that lie at `path`, whatever is known of them, in the split `unlabeled`."""
+    samples = [sample for split in read(path, labels=False).splits.values() for sample in split]
+    texts = [Sample(f"unlabeled/{sample.id}", {"text": text}) for sample in samples if (text := text_of(sample))]
+    if not texts:
+        raise DataError(
+            f"{path} holds no texts to learn from. Give a .txt file, or a table or folder of texts: --unlabeled PATH."
+        )
+    splits = {**data.splits, "unlabeled": [*data.splits.get("unlabeled", []), *texts]}
+    return data.with_splits(splits, f"{len(texts):,} unlabeled texts were read from {path}.")
 
 
 def _check(path: Path) -> None:

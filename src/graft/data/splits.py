@@ -12,6 +12,7 @@ from graft.base.records import Sample
 from graft.data.content import content_key, may_recur
 from graft.data.data import Data
 from graft.data.roles import target_role
+from graft.data.unlabeled import without_labels
 
 SHARES = {"val": 0.15, "test": 0.2}
 OF_RUNNING_TEXT = {"val": 0.05, "test": 0.05}
@@ -58,7 +59,8 @@ def subsample(data: Data, *, fraction: float = 1.0, shots: int | None = None, se
 
     Where the target is not a label, a fraction is of all samples, and shots are a BadValue. For one seed a smaller
     choice is part of every larger one. `test` stays as it is, and so does `val` under `fraction`; under `shots`, `val` is
-    cut to the size of `train`, since who has few samples has no large validation split.
+    cut to the size of `train`, since who has few samples has no large validation split; the other samples of `train` are then
+    in `unlabeled`, without their labels.
     """
     if not 0 < fraction <= 1:
         raise BadValue(f"The fraction must be more than 0 and at most 1. Got {fraction!r} instead.")
@@ -85,7 +87,11 @@ def subsample(data: Data, *, fraction: float = 1.0, shots: int | None = None, se
         smaller = _first_of_each_class(val, lambda n: max(1, int(n * share)), np.random.default_rng([seed, 4]))[: len(kept)]
         notes.append(f"Of {len(val):,} validation samples {len(smaller):,} are used, no more than training samples.")
         val = smaller
-    return data.with_splits({**data.splits, "train": kept, **({"val": val} if val else {})}, *notes)
+    splits = {**data.splits, "train": kept, **({"val": val} if val else {})}
+    chosen = {sample.id for sample in kept}
+    if shots is not None and (rest := [sample for sample in train if sample.id not in chosen]):
+        splits["unlabeled"] = [*without_labels(rest, "label"), *data.splits.get("unlabeled", [])]
+    return data.with_splits(splits, *notes)
 
 
 def _check(found: dict[str, list[Sample]], data: Data) -> None:

@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from graft.backbones import folder as model_folder
 from graft.base import plugins
-from graft.base.errors import BadValue, DataError, FolderError
+from graft.base.errors import BadValue, FolderError
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.format import ReadOptions
 from graft.data.load import read
 from graft.data.memory import from_memory
+from graft.deploy.embedding import pooled
+from graft.deploy.inputs import read_inputs
 from graft.tasks.generation import Decoding
 from graft.tasks.task import Task
 from graft.training.engine import Engine
-from graft.training.evaluate import Evaluation, evaluate, in_order, intervals, predict, written
+from graft.training.evaluate import Evaluation, evaluate, intervals, predict, written
 from graft.training.feed import Feed
 
 
@@ -113,14 +113,8 @@ class Predictor:
         return intervals(self.task, written(self.network, self.task, samples, found, self._engine, decoding))
 
     def embed(self, inputs: Any) -> np.ndarray:
-        """The features (N, D) that enter the head, in the order of the inputs; float32."""
-        feed = self._feed(self._samples(inputs))
-        rows, found = [], []
-        with torch.inference_mode(), self._engine.autocast():
-            for batch in feed.stream(feed.plan(None)):
-                found.append(self.network(batch.inputs).features.float().cpu())
-                rows.extend(batch.rows)
-        return in_order(torch.cat(found), rows).numpy()
+        """The features (N, D) that enter the head, in the order of the inputs; float32. See `graft.deploy.embedding.pooled`."""
+        return pooled(self.network, self._feed(self._samples(inputs)), self._engine)
 
     def save(self, folder: str | Path) -> Path:
         """Copy the model to a folder of its own; raises FolderError where it exists."""
@@ -134,55 +128,16 @@ class Predictor:
 
     def _samples(self, inputs: Any) -> list[Sample]:
         """What is to be predicted, with nothing in it that says the answer."""
-        return [self.task.unlabeled(sample) for sample in self._read(inputs)]
-
-    def _read(self, inputs: Any) -> list[Sample]:
-        role = self.network.backbone.preprocess.modality
-        several = inputs if isinstance(inputs, list | tuple) else [inputs]
-        if not several:
-            raise DataError("There is nothing to predict: the list of inputs is empty.")
-        if role == "text" and all(isinstance(one, str) for one in several) and not _is_file(several):
-            return [Sample(f"text:{i}", {"text": text}) for i, text in enumerate(several, 1)]
-        if all(isinstance(one, Mapping) for one in several):
-            return [Sample(f"input:{i}", dict(one)) for i, one in enumerate(several, 1)]
-        if role == "image" and all(_is_picture(one) for one in several):
-            return [Sample(f"image:{i}", {"image": np.asarray(one)}) for i, one in enumerate(_pictures(several), 1)]
-        if all(isinstance(one, str | Path) for one in several):
-            return [sample for one in several for sample in _read(Path(one), role)]
-        options = ReadOptions(labels=False)
-        return [s for split in from_memory(inputs, options).splits.values() for s in split]
+        return [self.task.unlabeled(sample) for sample in read_inputs(inputs, self.network.backbone.preprocess.modality)]
 
 
-def _read(path: Path, role: str) -> list[Sample]:
-    if path.is_file() and role == "image" and path.suffix.lower() not in (".csv", ".tsv", ".jsonl", ".parquet", ".npz"):
-        return [Sample(str(path), {"image": path})]
-    if path.is_file() and role == "text" and path.suffix.lower() == ".txt":
-        return [Sample(str(path), {"text": path.read_text(encoding="utf-8")})]
-    if not path.exists():
-        raise DataError(f"{path} does not exist. Give a file, a folder, a table" + (", or texts." if role == "text" else "."))
-    return [sample for split in read(path, labels=False).splits.values() for sample in split]
+def is_saved(folder: str | Path) -> bool:
+    """Whether a run with its model, or a model folder of Graft, is there."""
+    return any((Path(folder) / part / "graft.json").exists() for part in ("", "model"))
 
 
 def _are_messages(prompt: Any) -> bool:
     return isinstance(prompt, list | tuple) and bool(prompt) and all(isinstance(m, Mapping) and "content" in m for m in prompt)
-
-
-def _is_file(several: Sequence[str]) -> bool:
-    return len(several) == 1 and len(several[0]) < 4096 and "\n" not in several[0] and Path(several[0]).exists()
-
-
-def _is_picture(value: Any) -> bool:
-    return isinstance(value, np.ndarray) or hasattr(value, "getbands")
-
-
-def _pictures(several: Sequence[Any]) -> list[Any]:
-    """Single pictures, out of arrays that may hold many: (N, H, W) and (N, H, W, C)."""
-    found: list[Any] = []
-    for one in several:
-        array = np.asarray(one)
-        many = array.ndim == 4 or (array.ndim == 3 and array.shape[-1] not in (1, 3, 4))
-        found.extend(array if many else [array])
-    return found
 
 
 def _tuples(settings: dict[str, Any]) -> dict[str, Any]:

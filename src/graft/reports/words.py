@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from graft.metrics.find import known as known_metrics
 
@@ -189,6 +190,12 @@ def training_size(fraction: float, shots: int | None) -> str:
     if shots is not None:
         return f"{shots} example{'s' if shots != 1 else ''} a class"
     return "all training data" if fraction >= 1 else f"{100 * fraction:g} % of the training data"
+
+
+def cut_texts(data: Mapping[str, Any]) -> str:
+    """`12 of 300 train and 3 of 40 test texts are longer than the network reads, and are cut.`; nothing where none is."""
+    found = [f"{n:,} of {data['counts'][split]:,} {split}" for split, n in (data.get("cut") or {}).items() if n]
+    return f"{listed(found)} texts are longer than the network reads, and are cut." if found else ""
 
 
 def plural(number: int, noun: str) -> str:

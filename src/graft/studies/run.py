@@ -18,13 +18,15 @@ from filelock import FileLock, Timeout
 from graft.backbones import folder as model_folder
 from graft.backbones.backbone import Model
 from graft.backbones.load import load_backbone
-from graft.base import files, plugins
+from graft.backbones.preprocess import Preprocess
+from graft.base import files
 from graft.base.errors import BackboneError, FolderError
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
 from graft.studies.spec import RunSpec
+from graft.tasks.options import learnt
 from graft.tasks.task import Task
 from graft.techniques.combine import parse
 from graft.training import frozen_prefix
@@ -72,7 +74,7 @@ def _execute(
 ) -> dict[str, Any]:
     started = time.perf_counter()
     data = subsample(data, fraction=spec.fraction, shots=spec.shots, seed=spec.seed)
-    task = plugins.load("task", spec.task).from_data(data, weighted=spec.weighted)
+    task = learnt(spec.task, data, weighted=spec.weighted)
     technique = parse(spec.technique)
     engine = Engine(spec.precision)
     model = engine.place(build_model(spec.backbone, task, technique.pretrained, spec.seed))
@@ -99,7 +101,7 @@ def _execute(
         "seed": spec.seed,
         "fraction": spec.fraction,
         "shots": spec.shots,
-        "data": _describe(spec, data, task),
+        "data": _describe(spec, data, task, model.backbone.preprocess),
         "metrics": {"val": _values(task, found["val"]), "test": intervals(task, found["test"])},
         "primary_metric": next(iter(task.metrics)),
         "selected_by": "val",
@@ -118,7 +120,7 @@ def _execute(
 def estimate_run(spec: RunSpec, data: Data) -> list[PhaseEstimate]:
     """What each phase of the run would train, record and take; nothing is written."""
     data = subsample(data, fraction=spec.fraction, shots=spec.shots, seed=spec.seed)
-    task = plugins.load("task", spec.task).from_data(data, weighted=spec.weighted)
+    task = learnt(spec.task, data, weighted=spec.weighted)
     technique, engine = parse(spec.technique), Engine(spec.precision)
     model = engine.place(build_model(spec.backbone, task, technique.pretrained, spec.seed))
     return estimate(model, task, technique, data, Settings(spec.seed, spec.epochs, spec.batch_size), engine)
@@ -157,12 +159,14 @@ def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model
     return model
 
 
-def _describe(spec: RunSpec, data: Data, task: Task) -> dict[str, Any]:
+def _describe(spec: RunSpec, data: Data, task: Task, preprocess: Preprocess) -> dict[str, Any]:
+    """`cut` are the samples of each split of which the network does not read all."""
     counts = {split: len(samples) for split, samples in data.splits.items()}
     return {
         "path": spec.data["path"],
         "hash": spec.data["hash"],
         "counts": counts,
+        "cut": {split: task.cut(samples, preprocess) for split, samples in data.splits.items()},
         "classes": list(task.classes),
         "notes": data.notes,
     }
@@ -235,7 +239,7 @@ def _save_model(folder: Path, model: Model, task: Task, spec: RunSpec, val: Feed
     rows = list(range(min(PROBES, len(val.pieces))))
     batch = next(val.stream([rows]))
     model.to("cpu", memory_format=torch.contiguous_format)  # safetensors holds no channels-last tensors
-    extra = {"task": spec.task, "task_settings": task.settings(), "technique": spec.technique, "run": spec.hash}
+    extra = {"task": task.name, "task_settings": task.settings(), "technique": spec.technique, "run": spec.hash}
     model_folder.save(model, folder, list(task.classes), extra, batch.inputs)
 
 

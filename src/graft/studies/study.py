@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from graft.base import env, files, plugins
+from graft.base import env, files
 from graft.base.errors import GraftError
 from graft.data.data import Data
 from graft.data.splits import subsample
@@ -20,6 +20,7 @@ from graft.studies.baselines import run_baselines
 from graft.studies.executors import each_in_a_process
 from graft.studies.run import execute, prediction_rows
 from graft.studies.spec import RunSpec
+from graft.tasks.options import learnt
 from graft.training.observers import Observer
 
 CONTROL = "from-scratch"
@@ -130,7 +131,7 @@ def _write_baselines(question: Question, data: Data, folder: Path) -> None:
     cells = [(f, s) for f in question.fractions for s in (question.seeds[:1] if f == 1.0 and whole else question.seeds)]
     if _baselines_there(folder, base, cells):
         return
-    task = plugins.load("task", base.task).from_data(data, weighted=base.weighted)
+    task = learnt(base.task, data, weighted=base.weighted)
     rows = []
     for fraction, seed in cells:
         part = subsample(data, fraction=fraction, shots=base.shots, seed=seed)

@@ -69,9 +69,12 @@ class Classification(Task):
         return list(output.logits.float().cpu().numpy())
 
     def scores(self, rows: Sequence[np.ndarray], windows: Windows) -> np.ndarray:
-        """Probabilities (N, K)."""
+        """Probabilities (N, K), of a sample in pieces their mean."""
         logits = torch.from_numpy(np.stack(rows)).double()
-        return (logits.sigmoid() if self.multi_label else logits.softmax(-1)).numpy()
+        found = (logits.sigmoid() if self.multi_label else logits.softmax(-1)).numpy()
+        if windows.cut is None:
+            return found
+        return np.stack([np.mean([row for _, row in pieces], axis=0) for pieces in windows.by_sample(found)])
 
     def targets(self, samples: Sequence[Sample]) -> np.ndarray:
         """Class numbers (N,), or 0/1 (N, K) of several labels; raises DataError for a label that is not a class."""

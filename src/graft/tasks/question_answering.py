@@ -21,11 +21,9 @@ from graft.metrics import answers
 from graft.metrics.metric import Metric
 from graft.tasks.answer_spans import Found, Span, best_spans, best_threshold, joined, tokens_of
 from graft.tasks.task import Baseline, Task, Windows, objects
-from graft.tasks.words import spans_of_windows
+from graft.tasks.words import SPARE, parts_of_text
 
 SHOWN = 5
-SPARE = 4
-"""Tokens that a part of a text may take beyond those it takes within the whole."""
 _SENTENCE = re.compile(r"""\S(?:.*?[.!?]["')\]]*(?=\s|$)|.*\S|)""")
 
 
@@ -69,6 +67,10 @@ class QuestionAnswering(Task):
             cut += [Sample(sample.id, {**sample.roles, "window": window}) for window in windows] if len(windows) > 1 else [sample]
             owners += [number] * len(windows)
         return Windows(samples) if len(cut) == len(samples) else Windows(samples, cut, owners)
+
+    def cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
+        """How many questions are cut; contexts never are."""
+        return sum(_short_question(sample, preprocess) != sample.roles["question"] for sample in samples)
 
     def length(self, piece: Sample, preprocess: Preprocess) -> int:
         start, end = _window(piece)
@@ -226,20 +228,7 @@ def _windows(sample: Sample, preprocess: Preprocess) -> list[tuple[int, int]]:
     offsets = encoded["offset_mapping"]
     if len(offsets) <= room:
         return [(0, len(context))]
-    begins = _beginnings(context, offsets, longest=room // 4)
-    cuts = [0, *(offsets[token - 1][1] for token in begins[1:]), len(context)]
-    spans = spans_of_windows(np.array(begins), len(offsets), room, min(preprocess.max_length // 3, room // 2))
-    return [(cuts[first], cuts[end]) for first, end in spans]
-
-
-def _beginnings(context: str, offsets: Sequence[tuple[int, int]], longest: int) -> list[int]:
-    """The tokens before which a text may be cut: those that begin a word, and any in words of more tokens than `longest`."""
-    starts = [start for start, _ in offsets]
-    words = [i for i, start in enumerate(starts) if i == 0 or any(map(str.isspace, context[max(start - 1, 0) : start + 1]))]
-    found = []
-    for token, following in zip(words, [*words[1:], len(offsets)], strict=True):
-        found += [token] if following - token <= longest else range(token, following)
-    return found
+    return parts_of_text(context, offsets, room, min(preprocess.max_length // 3, room // 2))
 
 
 def _short_question(sample: Sample, preprocess: Preprocess) -> str:

@@ -61,6 +61,8 @@ class Seq2seq(Task):
     options: ClassVar[tuple[str, ...]] = ("num_beams",)
     instruction: ClassVar[str]
     """The line between source and target by which a decoder alone is told what to write."""
+    share: ClassVar[float]
+    """The part of what a decoder alone reads at once that is left for the target."""
 
     classes: tuple[str, ...] = ()
     longest: int = 0
@@ -101,28 +103,38 @@ class Seq2seq(Task):
     def _piece(self, sample: Sample, preprocess: TextPreprocess) -> Sample:
         written, size, short = None, 0, False
         if (target := sample.roles.get("target")) is not None:
-            written, size, short = _to_write(target, preprocess)
-        room = len(written) if written is not None else self._most(preprocess)
-        ids, cut = self._read(sample.roles["source"], preprocess, room)
+            written, size, short = self._to_write(target, preprocess)
+        ids, cut = self._read(sample.roles["source"], preprocess)
         return Sample(sample.id, {"ids": ids, "written": written, "bytes": size, "cut": cut or short})
 
-    def _read(self, source: str, preprocess: TextPreprocess, room: int) -> tuple[NDArray, bool]:
+    def _read(self, source: str, preprocess: TextPreprocess) -> tuple[NDArray, bool]:
         """What is read before the first token is written, and whether the end of the source is left out of it.
 
-        A decoder alone reads the source, a blank line and the instruction, and `room` is left for what it writes.
+        A decoder alone reads the source, a blank line and the instruction.
         """
-        tokenizer, most = preprocess.tokenizer, preprocess.max_length
-        found = tokens(source, tokenizer)
         if preprocess.decoder_start is not None:
-            cut = len(found) + tokenizer.num_special_tokens_to_add() > most
-            return preprocess(source, None)["input_ids"].numpy(), cut
-        before, after = first_token(tokenizer), tokens(f"\n\n{self.instruction}\n", tokenizer)
-        kept = max(most - room - len(before) - len(after), 0)
+            return preprocess(source, None)["input_ids"].numpy(), preprocess.cuts(source)
+        tokenizer = preprocess.tokenizer
+        found, before, after = tokens(source, tokenizer), first_token(tokenizer), tokens(f"\n\n{self.instruction}\n", tokenizer)
+        kept = max(preprocess.max_length - self._room(preprocess) - len(before) - len(after), 0)
         return np.array([*before, *found[:kept], *after], dtype=np.int64), len(found) > kept
 
-    def _most(self, preprocess: TextPreprocess) -> int:
-        """The tokens that are written at most."""
-        return min(self.decoding.max_new_tokens, _longest_target(preprocess))
+    def _room(self, preprocess: TextPreprocess) -> int:
+        """The tokens of a target that are learnt or written at most."""
+        alone = preprocess.decoder_start is None
+        return int(self.share * preprocess.max_length) if alone else preprocess.max_length
+
+    def _to_write(self, target: str, preprocess: TextPreprocess) -> tuple[NDArray, int, bool]:
+        """The tokens of a target with its end, the bytes that they stand for, and whether its own end was left out."""
+        tokenizer, most = preprocess.tokenizer, self._room(preprocess)
+        if preprocess.decoder_start is not None:
+            ids = tokenizer(text_target=target, verbose=False)["input_ids"]
+        else:
+            ids = [*tokens(target, tokenizer), *([] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id])]
+        if len(ids) <= most:
+            return np.array(ids, dtype=np.int64), len(target.encode()), False
+        kept = tokenizer.decode(ids[:most], skip_special_tokens=True)
+        return np.array(ids[:most], dtype=np.int64), len(kept.encode()), True
 
     def length(self, piece: Sample, preprocess: TextPreprocess) -> int:
         return len(piece.roles["ids"]) + len(piece.roles["written"])
@@ -185,8 +197,8 @@ class Seq2seq(Task):
     def generated(self, model: Model, samples: Sequence[Sample], decoding: Decoding) -> list[str]:
         """What the network writes for each source, no longer than a target that is learnt may be. Raises BadValue."""
         preprocess = model.backbone.preprocess
-        most = min(decoding.max_new_tokens, _longest_target(preprocess))
-        read = [self._read(sample.roles["source"], preprocess, self._most(preprocess))[0].tolist() for sample in samples]
+        most = min(decoding.max_new_tokens, self._room(preprocess))
+        read = [self._read(sample.roles["source"], preprocess)[0].tolist() for sample in samples]
         return [text.strip() for text in continued(model, read, replace(decoding, max_new_tokens=most))]
 
     def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
@@ -228,23 +240,6 @@ class Seq2seq(Task):
 
     def settings(self) -> dict:
         return {"classes": list(self.classes), "longest": self.longest, "most": self.most, "num_beams": self.num_beams}
-
-
-def _longest_target(preprocess: TextPreprocess) -> int:
-    """The tokens of a target that are learnt or written at most: half of what a decoder alone reads at once."""
-    return preprocess.max_length if preprocess.decoder_start is not None else preprocess.max_length // 2
-
-
-def _to_write(target: str, preprocess: TextPreprocess) -> tuple[NDArray, int, bool]:
-    """The tokens of a target with its end, the bytes that they stand for, and whether its own end was left out."""
-    tokenizer, most = preprocess.tokenizer, _longest_target(preprocess)
-    if preprocess.decoder_start is not None:
-        ids = tokenizer(text_target=target, verbose=False)["input_ids"]
-    else:
-        ids = [*tokens(target, tokenizer), *([] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id])]
-    if len(ids) <= most:
-        return np.array(ids, dtype=np.int64), len(target.encode()), False
-    return np.array(ids[:most], dtype=np.int64), len(tokenizer.decode(ids[:most], skip_special_tokens=True).encode()), True
 
 
 def _as_json(score: Written) -> dict[str, Any]:

@@ -26,13 +26,14 @@ class Summarization(Seq2seq):
     By an encoder-decoder (T5, BART), or by a decoder that reads the source and the line "Summary:" and learns to go on.
     ROUGE-1, 2 and L are those of rouge-score without stemming, of several references the nearest counting; they see the
     letters a to z and digits only. The network writes once, for the test split, its likeliest tokens; until then bits per byte
-    of the targets tell how far it has come. Sources are cut at their end where the network does not read all, targets at half
-    of what a decoder alone reads.
+    of the targets tell how far it has come. Sources are cut at their end where the network does not read all, targets at a
+    quarter of the tokens that a decoder alone reads.
     Baseline: the first sentences, as many as the usual target has.
     """
 
     name: ClassVar[str] = "summarization"
     instruction: ClassVar[str] = "Summary:"
+    share: ClassVar[float] = 1 / 4
 
     @property
     def of_texts(self) -> tuple[Metric, ...]:

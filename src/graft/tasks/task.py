@@ -76,6 +76,8 @@ class Task(ABC):
     """What a backbone must read: `image` or `text`."""
     target_role: ClassVar[str] = "label"
     """The role that is predicted: None or absent in data to predict."""
+    options: ClassVar[tuple[str, ...]] = ()
+    """The fields that a user may set, `name:field=value`; `settings` has them, so that a saved model keeps them."""
     fresh_head: ClassVar[bool] = True
     """Whether the network gets a new head for it; else it keeps the one it was pretrained with."""
     generates: ClassVar[bool] = False
@@ -86,6 +88,8 @@ class Task(ABC):
     """The built-in backbone that is used unless another one is asked for; None is the one for the modality."""
     batch_size: ClassVar[int | None] = None
     """Pieces a step and an evaluation unless another number is asked for, where the usual one takes too much memory."""
+    augments: ClassVar[bool] = False
+    """Whether what `encode` yields depends on `rng` whatever the preprocessing."""
     epochs: ClassVar[float | None] = None
     """Passes over the training split unless others are asked for; None is chosen from the number of examples."""
 
@@ -116,6 +120,10 @@ class Task(ABC):
     def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
         """The samples as the network reads them: each whole, unless a task cuts those that are too long."""
         return Windows(samples)
+
+    def cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
+        """How many of the samples have more tokens than the network reads of them: none where `windows` reads all."""
+        return 0
 
     def length(self, piece: Sample, preprocess: Preprocess) -> int:
         """A cheap estimate of how long it is to the network, to batch pieces of like length."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from graft.data.tags import words
 from graft.metrics import entities
 from graft.metrics.metric import Metric
 from graft.tasks.task import Baseline, Task, Windows, objects
-from graft.tasks.words import NOWHERE, part, positions, spans_of_windows, text_of
+from graft.tasks.words import NOWHERE, part, positions, spans_of_windows, text_of, words_of
 
 IGNORED = -100
 """The target of a token that is not learnt from: marks, padding, and the later tokens of a word."""
@@ -31,8 +31,9 @@ class TokenClassification(Task):
     """Say what each word of a text is: part of the name of a person or place, or any other tag.
 
     Tags in IOB1, BIO or BIOES are entities, learnt as BIO; all others are classes of words. The first token of a word
-    carries its tag, as Devlin et al. have it (arXiv:1810.04805, section 5.3). Longer texts than the network reads are cut
-    between words into windows that overlap; a word is told by the window in which most words stand around it.
+    carries its tag, as Devlin et al. have it (arXiv:1810.04805, section 5.3), and tells it; with `subwords=all` the others
+    are learnt too, as the inside of what the first begins. Longer texts than the network reads are cut between words into
+    windows that overlap; a word is told by the window in which most words stand around it.
     Baseline: the tag that each word has most often in training.
     """
 
@@ -42,8 +43,11 @@ class TokenClassification(Task):
     target_role: ClassVar[str] = "tags"
     kinds: ClassVar[frozenset[str]] = frozenset({"sequence", "native"})
 
+    options: ClassVar[tuple[str, ...]] = ("subwords",)
+
     scheme: str = "plain"
     """How the data's tags are written: `iob1`, `bio`, `bioes`, or `plain` where they are no entities."""
+    subwords: Literal["first", "all"] = "first"
 
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
@@ -102,10 +106,20 @@ class TokenClassification(Task):
         found = {name: torch.tensor(encoded[name]) for name in preprocess.tokenizer.model_input_names if name in encoded}
         found["first"] = first
         if sample.roles.get("tags") is not None:
-            target = torch.full_like(found["input_ids"], IGNORED)
-            target[first[first >= 0]] = self._numbers(sample)[first >= 0]
+            target, numbers = torch.full_like(found["input_ids"], IGNORED), self._numbers(sample)
+            if self.subwords == "all":
+                of = torch.from_numpy(words_of(text, encoded["offset_mapping"]))
+                target[of >= 0] = self._inside[numbers[of[of >= 0]]]
+            target[first[first >= 0]] = numbers[first >= 0]
             found["target"] = target
         return found
+
+    @property
+    def _inside(self) -> Tensor:
+        """The number of the class (K,) of a word's later tokens: `I-PER` of `B-PER`, else that of the first."""
+        number = {name: i for i, name in enumerate(self.classes)}
+        later = [name.replace("B-", "I-", 1) if self._has_entities and name.startswith("B-") else name for name in self.classes]
+        return torch.tensor([number[name] for name in later])
 
     def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch:
         """Words' first tokens count from the padding on, wherever it is."""
@@ -207,7 +221,7 @@ class TokenClassification(Task):
         return objects([np.stack([shares(word) for word in sample.roles["tokens"]]) for sample in test])
 
     def settings(self) -> dict:
-        return {"classes": list(self.classes), "scheme": self.scheme}
+        return {"classes": list(self.classes), "scheme": self.scheme, "subwords": self.subwords}
 
     @property
     def _has_entities(self) -> bool:

@@ -13,6 +13,9 @@ from graft.base.records import Sample
 NOWHERE = -1
 """The position of a word that no token stands for: one past the window, or nothing but characters that are dropped."""
 
+SPARE = 4
+"""Tokens that a part of a text may take beyond those it takes within the whole."""
+
 
 @dataclass(frozen=True)
 class Text:
@@ -46,6 +49,16 @@ def positions(text: Text, tokens: Sequence[tuple[int, int]]) -> np.ndarray:
     return np.where(inside, places[np.minimum(found, len(places) - 1)], NOWHERE)
 
 
+def words_of(text: Text, tokens: Sequence[tuple[int, int]]) -> np.ndarray:
+    """The word that each token (T,) is of, NOWHERE for marks and what stands between words; `tokens` as of `positions`."""
+    starts, ends = np.array(tokens, dtype=int).reshape(-1, 2).T
+    words = np.array(text.offsets, dtype=int).reshape(-1, 2)
+    found = np.searchsorted(words[:, 0], ends) - 1
+    inside = (ends > starts) & (found >= 0)
+    inside[inside] = starts[inside] < words[found[inside], 1]
+    return np.where(inside, found, NOWHERE)
+
+
 def spans_of_windows(first_tokens: np.ndarray, count: int, room: int, overlap: int) -> list[tuple[int, int]]:
     """(first, last + 1) of the words of each window of at most `room` tokens; neighbours share about `overlap` tokens.
 
@@ -71,3 +84,35 @@ def part(sample: Sample, start: int, end: int, roles: Sequence[str]) -> Sample:
     values["text"] = text.text[before : text.offsets[end - 1][1]]
     values["offsets"] = tuple((s - before, e - before) for s, e in text.offsets[start:end])
     return Sample(sample.id, {**values, "window": (start, end)})
+
+
+def parts_of_text(text: str, tokens: Sequence[tuple[int, int]], room: int, overlap: int) -> list[tuple[int, int]]:
+    """(start, end) of the parts of a text, of at most `room` tokens each, cut before white space where there is some.
+
+    `tokens` are the (start, end) of all tokens; neighbours share about `overlap` of them.
+    """
+    begins = _beginnings(text, tokens, longest=room // 4)
+    cuts = [0, *(tokens[token - 1][1] for token in begins[1:]), len(text)]
+    spans = spans_of_windows(np.array(begins), len(tokens), room, overlap)
+    return [(cuts[first], cuts[end]) for first, end in spans]
+
+
+def head_and_tail(text: str, tokens: Sequence[tuple[int, int]], room: int) -> str:
+    """The first quarter of `room` tokens and the last three quarters, with a blank between them, cut between words.
+
+    The shares are those of Sun et al., arXiv:1905.05583, section 5.3.1.
+    """
+    bounds = np.append(_beginnings(text, tokens, longest=room // 4), len(tokens))
+    head = bounds[np.searchsorted(bounds, room // 4, side="right") - 1]
+    tail = bounds[np.searchsorted(bounds, len(tokens) - (room - room // 4))]
+    return text[: tokens[head - 1][1]].rstrip() + " " + text[tokens[tail][0] :].lstrip()
+
+
+def _beginnings(text: str, tokens: Sequence[tuple[int, int]], longest: int) -> list[int]:
+    """The tokens before which a text may be cut: those that begin a word, and any in words of more tokens than `longest`."""
+    starts = [start for start, _ in tokens]
+    words = [i for i, start in enumerate(starts) if i == 0 or any(map(str.isspace, text[max(start - 1, 0) : start + 1]))]
+    found = []
+    for token, following in zip(words, [*words[1:], len(tokens)], strict=True):
+        found += [token] if following - token <= longest else range(token, following)
+    return found

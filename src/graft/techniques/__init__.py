@@ -1,3 +1,3 @@
 """Techniques: ways to transfer. One file a technique; `technique.py` is the contract, `formulas/` holds pure functions."""
 
-NOT_PLUGINS = ("technique", "combine")
+NOT_PLUGINS = ("technique", "combine", "pretraining")

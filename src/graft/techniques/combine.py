@@ -38,6 +38,11 @@ class Sum(Technique):
     def __init__(self, main: Technique, extra: Technique):
         if len(main.parts) > 1 or len(extra.parts) > 1:
             raise BadValue("'+' adds losses within one technique; it cannot follow 'then'. Write: 'a then b + c'.")
+        apart = next((plugins.name_of(type(part)) for part in (main, extra) if "labeled" not in part.streams), None)
+        if apart:
+            raise BadValue(
+                f"'+' adds losses on the same labeled batches, and {apart!r} reads other texts. Write: '{apart} then ...'."
+            )
         _take_settings(self, main)
         object.__setattr__(self, "main", main)
         object.__setattr__(self, "extra", extra)

@@ -19,7 +19,8 @@ from graft.training.engine import Engine
 from graft.training.feed import Feed
 from graft.training.frozen_prefix import Prefix
 from graft.training.step import step
-from graft.training.trainer import Settings, default_batch_size, default_epochs
+from graft.training.streams import Streams
+from graft.training.trainer import Settings
 
 TIMED = 3
 """Steps that are timed, after one that is not."""
@@ -48,14 +49,14 @@ def estimate(
     model: Model, task: Task, technique: Technique, data: Data, settings: Settings, engine: Engine
 ) -> list[PhaseEstimate]:
     """Each phase of the technique, tried for a few steps on the first training examples; the model is spoilt by it."""
-    samples = data.splits["train"]
-    size = settings.batch_size or technique.batch_size or task.batch_size or default_batch_size(len(samples))
-    feed = Feed.of(samples, task, model.backbone.preprocess, engine.device, size)
+    preprocess = model.backbone.preprocess
+    streams = Streams(data, task, technique, preprocess, engine.device, settings.seed, settings.batch_size, settings.epochs)
     found = []
     for part in technique.parts:
         objective = part.objective(model, task)
         engine.place(objective)
-        for phase in part.phases(model, part.epochs or settings.epochs or task.epochs or default_epochs(len(samples))):
+        feed, _ = streams.of(part, objective)
+        for phase in part.phases(model, streams.budget(part, objective, feed)):
             found.append(_phase(objective, part, phase, feed, engine))
         model = objective.finish()
     return found
@@ -66,7 +67,7 @@ def _phase(objective: Objective, part: Technique, phase: Phase, feed: Feed, engi
     objective.begin(phase)
     names = optim.trainable(model, phase)
     optim.freeze(model, names, part.batch_norm)
-    plain = replace(feed, views=phase.views if feed.preprocess.augments else 1, mixed=phase.mixed)
+    plain = replace(feed, views=phase.views if feed.augments else 1, mixed=phase.mixed)
     prefix, because = None, ""
     try:
         prefix = frozen_prefix.choose(model, plain, phase.epochs, engine)

@@ -13,7 +13,9 @@ from torch import Tensor
 from graft.backbones.preprocess import Preprocess
 from graft.base.records import Batch, Sample
 from graft.data import loaders
-from graft.tasks.task import Task, Windows
+from graft.data.data import contents
+from graft.tasks.pretext import Pretext
+from graft.tasks.task import Windows
 from graft.training.cut import KEY
 from graft.training.recording import Recording
 
@@ -23,7 +25,7 @@ Seed = tuple[int, int]
 """(seed of the run and phase, epoch): all that order and augmentation depend on, so that a resumed run sees the same."""
 
 
-def without_gradients(task: Task) -> int:
+def without_gradients(task: Pretext) -> int:
     """How many pieces at a time where nothing is learnt."""
     return task.batch_size or WITHOUT_GRADIENTS
 
@@ -38,7 +40,7 @@ class Feed:
     """
 
     windows: Windows
-    task: Task
+    task: Pretext
     preprocess: Preprocess
     device: torch.device
     batch_size: int = WITHOUT_GRADIENTS
@@ -51,7 +53,7 @@ class Feed:
     def of(
         cls,
         samples: Sequence[Sample],
-        task: Task,
+        task: Pretext,
         preprocess: Preprocess,
         device: torch.device,
         batch_size: int | None = None,
@@ -63,6 +65,11 @@ class Feed:
     @property
     def pieces(self) -> Sequence[Sample]:
         return self.windows.pieces
+
+    @property
+    def augments(self) -> bool:
+        """Whether an example is not the same in each epoch."""
+        return self.preprocess.augments or self.task.augments
 
     def with_recording(self, recorded: Recording, at_head: bool) -> Feed:
         """The same samples in the same batches, behind a recording."""
@@ -90,6 +97,11 @@ class Feed:
         if self.preprocess.modality != "text":
             return [1] * len(self.pieces)
         return [self.task.length(sample, self.preprocess) for sample in self.pieces]
+
+    @cached_property
+    def contents(self) -> str:
+        """A hash of what the network reads of every piece."""
+        return contents(self.pieces, self.task.inputs)
 
     @cached_property
     def targets(self) -> Tensor:

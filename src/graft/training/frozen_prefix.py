@@ -23,7 +23,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from graft.backbones.backbone import Model, evaluating
 from graft.base import env
 from graft.base.records import Batch
-from graft.data.data import contents
 from graft.techniques.technique import Objective
 from graft.training import recording
 from graft.training.cut import KEY, TOLERANCE, CannotCut, Cut, cut, replay
@@ -38,6 +37,8 @@ WORTH = 1.3
 """The least estimated gain for which a recording is made."""
 ALL = 3.0
 """Forwards that an example costs in each epoch where every layer trains."""
+TIDIED = 64
+"""Batches of a recording after which freed memory is given back: kept for long, it falls into pieces and grows."""
 CHECKED = 4
 """Examples that are compared before a recording is used."""
 GRADIENTS = 1e-3
@@ -100,6 +101,7 @@ class Prefix:
             with recording.making(self._key(feed), len(feed.pieces) * (feed.views or 1), self._about(feed)) as writer:
                 if writer is not None:
                     self._write(writer, feed, observer)
+                    env.give_back_freed_memory()
         except recording.ShapeChanged as reason:
             raise CannotCut(str(reason)) from reason
         return self.behind(feed)
@@ -117,7 +119,9 @@ class Prefix:
             feed = source.behind(feed) if source else feed
             for epoch in range(views):
                 seed = None if views == 1 else (0, epoch)
-                for batch in feed.stream(plan, seed):
+                for number, batch in enumerate(feed.stream(plan, seed), 1):
+                    if number % TIDIED == 0:
+                        env.give_back_freed_memory()
                     places = [row * views + feed.view(row, seed) for row in batch.rows]
                     writer.add(places, self.taken(batch.inputs), self.lengths, batch.inputs.get("attention_mask"))
                     done += len(batch)
@@ -157,7 +161,7 @@ class Prefix:
             self.engine.precision,
             str(self.engine.device),
             env.versions(),
-            contents(feed.pieces, feed.task.inputs),
+            feed.contents,
         ]
         found = hashlib.blake2b(json.dumps([*about, self._weights], sort_keys=True, default=str).encode(), digest_size=16)
         for inputs in _probes(feed):  # tokenizers, and how pictures are resized, change more than settings tell

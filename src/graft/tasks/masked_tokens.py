@@ -1,0 +1,138 @@
+"""The pretext task of masked language models: which tokens stood where a text was masked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from graft.backbones.preprocess import TextPreprocess
+from graft.base.records import Batch, Output, Sample
+from graft.metrics.language import perplexity
+from graft.tasks.task import Metric, Windows, objects
+
+IGNORED = -100
+MASKED, RANDOM = 0.8, 0.1
+"""The shares of the chosen tokens that become the mask, and any token; the rest stays as it is."""
+
+
+@dataclass(frozen=True)
+class MaskedTokens:
+    """Tell a share of the tokens of each `passage` from the others: a `Pretext`, no task of the user's.
+
+    Of n tokens that are not special, max(1, round(probability n)) are chosen: 80 % of them are masked, 10 % replaced by any
+    token that is not special, 10 % left. Long texts are cut into pieces without overlap, so that all of a text is read. Source:
+    Devlin et al.: BERT, arXiv:1810.04805; new masks each epoch: Liu et al.: RoBERTa, arXiv:1907.11692.
+    """
+
+    augments: ClassVar[bool] = True
+    batch_size: ClassVar[int | None] = None
+    epochs: ClassVar[float | None] = None
+
+    probability: float = 0.15
+
+    @property
+    def inputs(self) -> list[str]:
+        return ["ids", "special"]
+
+    def windows(self, samples: Sequence[Sample], preprocess: TextPreprocess) -> Windows:
+        """Pieces of tokens, `ids` (T,), and which of them are `special` (T,)."""
+        cut: list[Sample] = []
+        owners: list[int] = []
+        for number, sample in enumerate(samples):
+            encoded = preprocess.tokenizer(
+                sample.roles["passage"],
+                truncation=True,
+                max_length=preprocess.max_length,
+                return_overflowing_tokens=True,
+                return_special_tokens_mask=True,
+            )
+            pairs = list(zip(encoded["input_ids"], encoded["special_tokens_mask"], strict=True))
+            cut += [Sample(sample.id, {"ids": np.array(ids), "special": np.array(marks, bool)}) for ids, marks in pairs]
+            owners += [number] * len(pairs)
+        return Windows(samples, cut, owners)
+
+    def length(self, piece: Sample, preprocess: TextPreprocess) -> int:
+        return len(piece.roles["ids"])
+
+    def encode(self, sample: Sample, preprocess: TextPreprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:
+        """`target` (T,) is the token that stood there where one was chosen, else IGNORED.
+
+        Without `rng` a text is always masked in the same way, which its own tokens decide.
+        """
+        ids, special = sample.roles["ids"], sample.roles["special"]
+        rng = rng or np.random.default_rng(ids)
+        read, target = masked(ids, special, preprocess.tokenizer, self.probability, rng)
+        found = {"input_ids": torch.from_numpy(read), "target": torch.from_numpy(target)}
+        if "token_type_ids" in preprocess.tokenizer.model_input_names:
+            found["token_type_ids"] = torch.zeros_like(found["input_ids"])
+        return found
+
+    def collate(self, encoded: list[dict[str, Tensor]], preprocess: TextPreprocess) -> Batch:
+        """`chosen` (B, T) among the inputs says which tokens are asked for: see `MaskedModel`."""
+        side = preprocess.tokenizer.padding_side
+
+        def padded(key: str, value: int) -> Tensor:
+            rows = [e[key] for e in encoded]
+            return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value, padding_side=side)
+
+        values = {"input_ids": preprocess.tokenizer.pad_token_id, "token_type_ids": 0}
+        inputs = {key: padded(key, value) for key, value in values.items() if key in encoded[0]}
+        ones = [torch.ones_like(e["input_ids"]) for e in encoded]
+        inputs["attention_mask"] = nn.utils.rnn.pad_sequence(ones, batch_first=True, padding_side=side)
+        target = padded("target", IGNORED)
+        return Batch({**inputs, "chosen": target != IGNORED}, target)
+
+    def loss(self, output: Output, batch: Batch) -> Tensor:
+        """The mean cross-entropy of the chosen tokens, in nats; `output.logits` (N, V) are theirs alone."""
+        found = _nats(output, batch)
+        return found.sum() / max(len(found), 1)
+
+    def rows(self, output: Output, batch: Batch) -> list[tuple[float, int]]:
+        """Of each piece the nats of its chosen tokens, and their number."""
+        counts = batch.inputs["chosen"].sum(1).tolist()
+        sums = [part.double().sum().item() for part in _nats(output, batch).split(counts)]
+        return list(zip(sums, counts, strict=True))
+
+    def scores(self, rows: Sequence[tuple[float, int]], windows: Windows) -> np.ndarray:
+        """For each text the nats of its chosen tokens, their number, and no bytes: they do not stand for all of it."""
+        return objects([(*np.sum([row for _, row in pieces], axis=0), 0.0) for pieces in windows.by_sample(rows)])
+
+    def targets(self, samples: Sequence[Sample]) -> np.ndarray:
+        """Zeros (N,): the scores say it all."""
+        return np.zeros(len(samples))
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        return {perplexity.name: perplexity}
+
+
+def masked(
+    ids: NDArray, special: NDArray, tokenizer: Any, probability: float, rng: np.random.Generator
+) -> tuple[NDArray, NDArray]:
+    """What is read of the tokens `ids` (T,), and what is asked for (T,): IGNORED but for the chosen ones.
+
+    Tokens that are `special` (T,) are neither chosen nor put in place of others.
+    """
+    read, target = ids.copy(), np.full_like(ids, IGNORED)
+    free = np.flatnonzero(~special)
+    if not len(free):  # an empty text
+        return read, target
+    chosen = rng.permutation(free)[: max(1, round(probability * len(free)))]
+    target[chosen] = ids[chosen]
+    fate = rng.random(len(chosen))
+    read[chosen[fate < MASKED]] = tokenizer.mask_token_id
+    replaced = chosen[(fate >= MASKED) & (fate < MASKED + RANDOM)]
+    ordinary = np.setdiff1d(np.arange(len(tokenizer)), tokenizer.all_special_ids)
+    read[replaced] = rng.choice(ordinary, len(replaced))
+    return read, target
+
+
+def _nats(output: Output, batch: Batch) -> Tensor:
+    """The negative log-likelihood (N,) of each chosen token, in order; in float32."""
+    return nn.functional.cross_entropy(output.logits.float(), batch.target[batch.inputs["chosen"]], reduction="none")

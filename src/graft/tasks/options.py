@@ -1,0 +1,23 @@
+"""A task as a user names it, with its options: `text-classification:long=windows`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from graft.base import plugins, specs
+from graft.data.data import Data
+from graft.tasks.task import Task
+
+
+def parse(spec: str) -> tuple[type[Task], dict[str, Any]]:
+    """The kind of task that a spec names, and its options; raises UnknownName, BadValue."""
+    name, parameters = specs.parse(spec)
+    kind = plugins.load("task", name)
+    return kind, specs.values(kind, "task", name, parameters, kind.options)
+
+
+def learnt(spec: str, data: Data, *, weighted: bool = False) -> Task:
+    """The task that a spec names, with what it learns from the training split; raises as `parse` and `Task.from_data`."""
+    kind, options = parse(spec)
+    return replace(kind.from_data(data, weighted=weighted), **options)

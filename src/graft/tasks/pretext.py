@@ -1,0 +1,34 @@
+"""What training and validating ask of a task: enough for one that only teaches a network something (a pretext task)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from torch import Tensor
+
+from graft.backbones.preprocess import Preprocess
+from graft.base.records import Batch, Output, Sample
+from graft.tasks.task import Metric, Windows
+
+
+class Pretext(Protocol):
+    """The part of `Task` that a feed, a training step and an evaluation call; see there."""
+
+    augments: bool
+    batch_size: int | None
+    epochs: float | None
+
+    @property
+    def inputs(self) -> list[str]: ...
+    @property
+    def metrics(self) -> dict[str, Metric]: ...
+    def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows: ...
+    def length(self, piece: Sample, preprocess: Preprocess) -> int: ...
+    def encode(self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None) -> dict[str, Tensor]: ...
+    def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch: ...
+    def loss(self, output: Output, batch: Batch) -> Tensor: ...
+    def rows(self, output: Output, batch: Batch) -> Sequence[Any]: ...
+    def scores(self, rows: Sequence[Any], windows: Windows) -> np.ndarray: ...
+    def targets(self, samples: Sequence[Sample]) -> np.ndarray: ...

@@ -1,0 +1,82 @@
+"""Go on with the pretraining of an encoder, on the user's own texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from graft.backbones.backbone import Backbone, Model, logits_of, observed
+from graft.backbones.language_model import language_model
+from graft.base.errors import BadValue
+from graft.base.records import Output
+from graft.tasks.masked_tokens import MaskedTokens
+from graft.tasks.task import Task
+from graft.techniques.pretraining import Pretraining
+from graft.techniques.technique import Objective, Phase, Technique, everything
+
+NAME = "masked-language-modeling"
+
+
+@dataclass(frozen=True)
+class MaskedLanguageModeling(Technique):
+    """Let an encoder tell masked tokens of your unlabeled texts, before a technique that learns the task.
+
+    Formula: min over all weights of mean over chosen tokens i of -log p(x_i | x~), x~ the text in which of 15 % of the tokens,
+    chosen anew each epoch, 80 % are masked, 10 % any token, 10 % left. Texts: those of the training split, with the ones
+    that `shots` takes no labels from, and of the split `unlabeled`; never of validation and test. 5 % of them are held out,
+    with fixed masks, to validate. The head is the checkpoint's own, else a fresh one; it is dropped afterwards.
+    Source: Gururangan et al.: Don't Stop Pretraining (domain- and task-adaptive pretraining), arXiv:2004.10964; Devlin et al.:
+    BERT, arXiv:1810.04805.
+    When: many more texts than labels, in a language that is not that of books and the web: clinical notes, reports, code.
+    When not: a few hundred texts, or texts as the network was pretrained on; sentence encoders, whose vectors were made
+    on pairs and may come off worse: compare, as `masked-language-modeling then full-fine-tuning` beside `full-fine-tuning`.
+    """
+
+    streams: ClassVar[frozenset[str]] = frozenset({"unlabeled"})
+
+    probability: float = 0.15
+    """The share of tokens that are chosen."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.probability < 1:
+            raise BadValue(
+                f"The 'probability' of {NAME!r} must be more than 0 and less than 1. Got {self.probability!r} instead."
+            )
+
+    def check(self, backbone: Backbone, task: Task) -> None:
+        super().check(backbone, task)
+        self._language(backbone)
+
+    def objective(self, model: Model, task: Task) -> Objective:
+        """Raises BadValue where `check` does."""
+        language = self._language(model.backbone)
+        return Pretraining(model, MaskedModel(language, not language.own_head), MaskedTokens(self.probability), "masked")
+
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        return [Phase("masked language modeling", epochs, everything, **self.rates(model))]
+
+    def _language(self, backbone: Backbone) -> Backbone:
+        found = language_model(backbone, "fill-mask", NAME)
+        if found.preprocess.tokenizer.mask_token_id is None:
+            raise BadValue(f"{NAME!r} is not made for {backbone.name}, whose tokenizer has no token for a mask.")
+        return found
+
+
+class MaskedModel(Model):
+    """A masked language model: logits (N, V) and features (N, D) of the N `chosen` tokens of its inputs alone.
+
+    The output layer is as wide as the vocabulary; of all tokens it would cost more than the rest of a small network.
+    """
+
+    def forward(self, inputs: dict[str, Tensor]) -> Output:
+        chosen, seen = inputs["chosen"], []
+
+        def choose(module: nn.Module, args: tuple) -> tuple:
+            seen.append(args[0][chosen])
+            return (seen[0][None], *args[1:])
+
+        hook = self.network.get_submodule(self.backbone.head[0]).register_forward_pre_hook(choose)
+        out = observed(self.network, {name: tensor for name, tensor in inputs.items() if name != "chosen"}, [hook])
+        return Output(logits_of(out)[0], seen[0])

@@ -1,0 +1,32 @@
+"""What the techniques that go on with pretraining share: the objective of a language model around a model's own trunk."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from graft.backbones.backbone import Model
+from graft.base.records import Batch, Output
+from graft.tasks.pretext import Pretext
+from graft.techniques.technique import Objective, Phase
+
+
+class Pretraining(Objective):
+    """The loss of the pretext task. `model` is the language model; the `given` one goes on with the trunk they share."""
+
+    def __init__(self, given: Model, language: Model, pretext: Pretext, loss_name: str):
+        super().__init__(language, pretext)
+        self.given = given
+        self.loss_name = loss_name
+
+    def begin(self, phase: Phase) -> None:
+        """The given model's own layers, its head, stay as they are."""
+        shared = {id(parameter) for parameter in self.model.parameters()}
+        for parameter in self.given.parameters():
+            if id(parameter) not in shared:
+                parameter.requires_grad_(False)
+
+    def losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
+        return {self.loss_name: self.task.loss(output, batch), **self.extra_losses(output, batch, progress)}
+
+    def finish(self) -> Model:
+        return self.given

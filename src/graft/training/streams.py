@@ -1,0 +1,68 @@
+"""What each part of a technique trains on, and is validated on: the labeled samples, or the unlabeled texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from graft.backbones.preprocess import Preprocess
+from graft.base.records import Sample
+from graft.data.data import Data
+from graft.data.unlabeled import unlabeled_texts
+from graft.tasks.pretext import Pretext
+from graft.tasks.task import Task
+from graft.techniques.technique import Objective, Technique
+from graft.training.feed import Feed
+
+EXAMPLES = 10_000
+"""The default budget: this many examples are trained on, within 3 to 8 epochs."""
+
+
+def default_epochs(examples: int) -> float:
+    """Passes over `examples` training examples when the user asks for none."""
+    return float(min(max(round(EXAMPLES / examples), 3), 8))
+
+
+def default_batch_size(examples: int) -> int:
+    """16 under 640 training examples, so that an epoch has some steps to learn in; else 32."""
+    return 16 if examples < 640 else 32
+
+
+@dataclass(frozen=True)
+class Streams:
+    """The feeds for training and validation, and the budget, of each part; `batch_size` and `epochs` as the user asks."""
+
+    data: Data
+    task: Task
+    technique: Technique
+    preprocess: Preprocess
+    device: torch.device
+    seed: int
+    batch_size: int | None
+    epochs: float | None
+
+    def of(self, part: Technique, objective: Objective) -> tuple[Feed, Feed]:
+        """The training and validation feeds of one part; raises DataError where it needs texts and there are none."""
+        if "unlabeled" not in part.streams:
+            return self.labeled
+        texts = unlabeled_texts(self.data, self.seed)
+        return self._feeds(texts, part, objective.task, objective.model.backbone.preprocess)
+
+    def budget(self, part: Technique, objective: Objective, train: Feed) -> float:
+        """Its passes over the training feed."""
+        return part.epochs or self.epochs or objective.task.epochs or default_epochs(len(train.windows.samples))
+
+    @cached_property
+    def labeled(self) -> tuple[Feed, Feed]:
+        """The feeds of the splits `train` and `val`, one for all parts: with the settings of the first that reads labels."""
+        first = next((part for part in self.technique.parts if "labeled" in part.streams), self.technique)
+        return self._feeds((self.data.splits["train"], self.data.splits["val"]), first, self.task, self.preprocess)
+
+    def _feeds(
+        self, samples: tuple[list[Sample], list[Sample]], part: Technique, task: Pretext, preprocess: Preprocess
+    ) -> tuple[Feed, Feed]:
+        size = self.batch_size or part.batch_size or task.batch_size or default_batch_size(len(samples[0]))
+        train, val = (Feed.of(split, task, preprocess, self.device, size) for split in samples)
+        return train, val

@@ -1,0 +1,55 @@
+"""Which texts are read without their labels: never those of validation and test."""
+
+from __future__ import annotations
+
+import pytest
+
+from graft.base.errors import DataError
+from graft.base.records import Sample
+from graft.data.data import Data
+from graft.data.load import load_data
+from graft.data.splits import subsample
+from graft.data.unlabeled import unlabeled_texts
+
+
+def samples(split: str, count: int) -> list[Sample]:
+    return [Sample(f"{split}:{i}", {"text": f"{split} {i}", "label": "ab"[i % 2]}) for i in range(count)]
+
+
+DATA = Data({"train": samples("train", 40), "val": samples("val", 10), "test": samples("test", 10)})
+
+
+def texts(data: Data) -> set[str]:
+    return {sample.roles["passage"] for part in unlabeled_texts(data, 0) for sample in part}
+
+
+def test_the_texts_that_shots_leave_are_kept_without_their_labels():
+    few = subsample(DATA, shots=4)
+    assert len(few.splits["train"]) == 8
+    assert [sample.roles["label"] for sample in few.splits["unlabeled"]] == [None] * 32
+    assert texts(few) == {sample.roles["text"] for sample in DATA.splits["train"]}
+
+
+def test_texts_of_validation_and_test_are_left_out_and_equal_ones_read_once():
+    more = [Sample("u:0", {"text": "TEST  3"}), Sample("u:1", {"text": "train 1"}), Sample("u:2", {"text": "new"})]
+    assert texts(DATA.with_splits({**DATA.splits, "unlabeled": more})) == {f"train {i}" for i in range(40)} | {"new"}
+
+
+def test_held_out_texts_are_no_others_and_the_same_again():
+    kept, held = unlabeled_texts(DATA, 0)
+    assert (len(kept), len(held)) == (38, 2)
+    assert not {s.id for s in kept} & {s.id for s in held}
+    assert unlabeled_texts(DATA, 0) == (kept, held)
+
+
+def test_too_few_texts_are_refused():
+    with pytest.raises(DataError, match="--unlabeled PATH"):
+        unlabeled_texts(Data({"train": samples("train", 1)}), 0)
+
+
+def test_more_texts_join_from_a_path(tmp_path):
+    (tmp_path / "more.txt").write_text("one more text\n")
+    source = {name: ([s.roles["text"] for s in part], [s.roles["label"] for s in part]) for name, part in DATA.splits.items()}
+    data = load_data(source, unlabeled=tmp_path / "more.txt")
+    assert any("one more text" in text for text in texts(data))
+    assert "label" in data.roles
