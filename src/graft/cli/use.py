@@ -16,11 +16,13 @@ from graft.cli import options as o
 Model = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, or a model folder.")]
 
 
-NumBeams = Annotated[int, typer.Option("--num-beams", min=1, help="Search for the likeliest text with so many beams.")]
+NumBeams = Annotated[
+    int | None, typer.Option("--num-beams", min=1, help="Search for the likeliest text with so many beams; else by the task.")
+]
 
 
 def evaluate(
-    model: Model, data: o.DataPath, num_beams: NumBeams = 1, precision: o.Precision = "fp32", as_json: o.Json = False
+    model: Model, data: o.DataPath, num_beams: NumBeams = None, precision: o.Precision = "fp32", as_json: o.Json = False
 ) -> None:
     """Measure a trained model on the test split of DATA, or on all of it where it has none."""
     from graft import api
@@ -99,7 +101,7 @@ def generate(
     top_k: Annotated[int | None, typer.Option("--top-k", min=1, help="Draw from so many of the likeliest tokens.")] = None,
     top_p: Annotated[float, typer.Option("--top-p", help="Draw from the fewest tokens with this probability together.")] = 1.0,
     seed: Annotated[int, typer.Option("--seed", help="Of drawn tokens.")] = 0,
-    num_beams: NumBeams = 1,
+    num_beams: NumBeams = None,
     precision: o.Precision = "fp32",
     as_json: o.Json = False,
 ) -> None:

@@ -70,7 +70,7 @@ class Predictor:
         top_k: int | None = None,
         top_p: float = 1.0,
         seed: int = 0,
-        num_beams: int = 1,
+        num_beams: int | None = None,
     ) -> list[str]:
         """What the model writes after each prompt, of which there may be one or a list: up to an end or so many tokens.
 
@@ -80,8 +80,9 @@ class Predictor:
         """
         if not self.task.generates:
             raise BadValue(f"The model in {self.folder} is for {self.task.name}, which writes no text. Use predict.")
-        most = max_new_tokens or self.task.decoding.max_new_tokens
-        decoding = Decoding(most, temperature, top_k, top_p, seed, num_beams)
+        usual = self.task.decoding
+        most = usual.max_new_tokens if max_new_tokens is None else max_new_tokens
+        decoding = Decoding(most, temperature, top_k, top_p, seed, usual.num_beams if num_beams is None else num_beams)
         one = isinstance(prompts, str | Mapping) or _are_messages(prompts)
         several = [{"messages": p} if _are_messages(p) else p for p in ([prompts] if one else prompts)]
         with self._engine.autocast():
@@ -99,17 +100,18 @@ class Predictor:
             for sample, text, row in zip(samples, texts, rows, strict=True)
         ]
 
-    def evaluate(self, data: Any, num_beams: int = 1) -> dict[str, dict[str, float]]:
+    def evaluate(self, data: Any, num_beams: int | None = None) -> dict[str, dict[str, float]]:
         """Every metric of the task with its 95 % bootstrap interval, on the test split of the data or, without one, on all.
 
-        Where texts are measured, they are written by beam search where `num_beams` is above 1.
+        Where texts are measured, `num_beams` above 1 searches for the likeliest ones; None is as the task was asked for.
         """
         if not isinstance(data, Data):
             data = read(data) if isinstance(data, str | Path) else from_memory(data)
         held = next((data.splits[name] for name in ("test", "val") if data.splits.get(name)), None)
         samples = held or [s for split in data.splits.values() for s in split]
         found: Evaluation = evaluate(self.network, self._feed(samples), self._engine)
-        decoding = replace(self.task.decoding, num_beams=num_beams)
+        usual = self.task.decoding
+        decoding = usual if num_beams is None else replace(usual, num_beams=num_beams)
         return intervals(self.task, written(self.network, self.task, samples, found, self._engine, decoding))
 
     def embed(self, inputs: Any) -> np.ndarray:

@@ -69,6 +69,10 @@ class Seq2seq(Task):
     most: int | None = None
     num_beams: int = 1
 
+    def __post_init__(self) -> None:
+        """Raises BadValue for a number of beams that there cannot be."""
+        Decoding(num_beams=self.num_beams)
+
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
         """Raises DataError where no target in training has a word."""
