@@ -108,6 +108,13 @@ def tiny_prompts() -> Data:
     return Data({split: [pair(split, i) for i in range(4)] for split in ("train", "test")})
 
 
+def tiny_pairs() -> Data:
+    def pair(split: str, i: int) -> Sample:
+        return Sample(f"{split}:{i}", {"source": f"{split} {i}:\u2028 one; „two“", "target": f"{i}\tjedna, dvě " * (i > 0)})
+
+    return Data({split: [pair(split, i) for i in range(4)] for split in ("train", "val", "test")})
+
+
 def tiny_messages() -> Data:
     system = {"role": "system", "content": "Be brief."}
     return Data(
@@ -132,6 +139,7 @@ TINY = {
     "answers": tiny_answers,
     "passages": tiny_passages,
     "prompts": tiny_prompts,
+    "pairs": tiny_pairs,
     "messages": tiny_messages,
 }
 

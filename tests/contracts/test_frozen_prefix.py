@@ -197,5 +197,6 @@ def test_a_training_behind_recordings_ends_at_the_weights_of_one_without(spec, t
 
 def _told(feed: Feed, rows: list[int], output: Output) -> torch.Tensor:
     """The logits without those of padding, which a recording leaves out."""
-    mask = next(feed.stream([rows])).inputs.get("attention_mask")
+    inputs = next(feed.stream([rows])).inputs
+    mask = inputs.get("decoder_attention_mask", inputs.get("attention_mask"))
     return output.logits if mask is None or output.logits.dim() < 3 else output.logits[mask.bool()]

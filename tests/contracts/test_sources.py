@@ -11,9 +11,9 @@ from graft.backbones import folder as model_folder
 from graft.backbones.backbone import Backbone, Model
 from graft.base import plugins
 
-TASKS = ("image-classification", "text-classification", "token-classification", "text-generation")
+TASKS = ("image-classification", "text-classification", "token-classification", "text-generation", "translation")
 CLASSES = ["ant", "bee", "crow", "dog", "eel"]
-WITH_ITS_OWN_HEAD = ("text-generation",)
+WITH_ITS_OWN_HEAD = ("text-generation", "translation")
 """Tasks for which a network keeps the head that it was pretrained with: its outputs are tokens."""
 CASES = [
     (source, name, task)

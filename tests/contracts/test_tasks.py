@@ -36,6 +36,7 @@ def test_perfect_scores_get_perfect_metrics(name):
     for least in ("ece", "brier", "bits_per_byte"):
         assert found.pop(least, 0.0) == pytest.approx(0.0)
     assert found == pytest.approx(dict.fromkeys(found, 1.0))
+    assert all(np.isfinite(measure(perfect, targets)) for measure in task.watched.values())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -122,7 +123,8 @@ def _batch(task: Task, pieces: Sequence[Sample]) -> Batch:
 
 def _right(task: Task, batch: Batch) -> torch.Tensor:
     """Logits that leave no doubt of the target: for each example, for each token, or for the tokens a span begins and ends at."""
-    target, width = batch.target, batch.inputs.get("input_ids", batch.target[:, None]).shape[1]
+    target, inputs = batch.target, batch.inputs
+    width = inputs.get("decoder_input_ids", inputs.get("input_ids", target[:, None])).shape[1]
     if task.kinds & {"vector"}:
         return torch.nn.functional.one_hot(target, len(task.classes)) * 99.0
     if target.shape == (len(batch), width):
@@ -133,4 +135,5 @@ def _right(task: Task, batch: Batch) -> torch.Tensor:
 def _scores(task: Task, samples: Sequence[Sample]) -> np.ndarray:
     windows = task.windows(samples, _preprocess(task))
     batch = _batch(task, windows.pieces)
-    return task.scores(task.rows(Output(_right(task, batch), torch.zeros(len(batch), 1)), batch), windows)
+    found = task.scores(task.rows(Output(_right(task, batch), torch.zeros(len(batch), 1)), batch), windows)
+    return task.with_texts(found, [task.answer(sample) for sample in samples]) if task.measures_texts else found

@@ -19,14 +19,14 @@ from graft.training.engine import Engine
 from graft.training.observers import Observer
 from graft.training.trainer import Settings, train
 
-NETWORKS = {"image": "tiny:efficientnet", "text": "tiny:bert"}
-"""A tiny network for what a task looks at."""
+NETWORKS = {"image": "tiny:efficientnet", "text": "tiny:bert", "summarization": "tiny:bart", "translation": "tiny:llama"}
+"""A tiny network for what a task looks at, or for the task: of two that write from a text, one is tested on a decoder alone."""
 
 
 def _network(task: str) -> str:
     """The tiny network for what the task looks at, or the first that is made for it."""
     kind = plugins.load("task", task)
-    usual = NETWORKS[kind.modality]
+    usual = NETWORKS.get(task, NETWORKS[kind.modality])
     made = [f"tiny:{name}" for name in plugins.load("source", "tiny")().tiny(task)]
     return usual if kind.fresh_head or usual in made else made[0]
 

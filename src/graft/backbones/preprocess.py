@@ -87,22 +87,37 @@ class ImagePreprocess:
 
 @dataclass(frozen=True)
 class TextPreprocess:
-    """Tokenise; `collate` pads to the longest text of the batch. Longer texts than `max_length` tokens are cut."""
+    """Tokenise; `collate` pads to the longest text of the batch. Longer texts than `max_length` tokens are cut.
+
+    Where a decoder stands beside the encoder, what it reads, `decoder_input_ids`, are the tokens of the text itself, one later.
+    """
 
     modality: ClassVar[str] = "text"
     augments: ClassVar[bool] = False
     tokenizer: Any = field(repr=False)
     max_length: int = 256
+    decoder_start: int | None = None
+    """The token with which a decoder beside an encoder begins; None where there is none, or it sees to that itself."""
 
     def __call__(self, value: str, rng: np.random.Generator | None) -> dict[str, Tensor]:
         encoded = self.tokenizer(value, truncation=True, max_length=self.max_length)
         if not encoded["input_ids"]:  # an empty text where the tokenizer marks neither beginning nor end
             encoded = self.tokenizer(self.tokenizer.eos_token or self.tokenizer.unk_token)
-        return {key: torch.tensor(encoded[key]) for key in self.tokenizer.model_input_names if key in encoded}
+        found = {key: torch.tensor(encoded[key]) for key in self.tokenizer.model_input_names if key in encoded}
+        return found if self.decoder_start is None else {**found, "decoder_input_ids": self.one_later(found["input_ids"])}
+
+    def one_later(self, ids: Tensor) -> Tensor:
+        """What a decoder reads (T,) to say the tokens (T,): its beginning, and all of them but the last."""
+        return torch.cat([torch.tensor([self.decoder_start]), ids[:-1]])
 
     def collate(self, encoded: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-        lists = [{key: value.tolist() for key, value in e.items()} for e in encoded]
-        return dict(self.tokenizer.pad(lists, padding=True, return_tensors="pt"))
+        """What a decoder beside an encoder reads is padded on the right, with a mask of its own."""
+        lists = [{key: value.tolist() for key, value in e.items() if key != "decoder_input_ids"} for e in encoded]
+        inputs = dict(self.tokenizer.pad(lists, padding=True, return_tensors="pt"))
+        if "decoder_input_ids" not in encoded[0]:
+            return inputs
+        ids, mask = right_padded([e["decoder_input_ids"] for e in encoded], self.tokenizer.pad_token_id)
+        return {**inputs, "decoder_input_ids": ids, "decoder_attention_mask": mask}
 
     def cuts(self, value: str) -> bool:
         """Whether the text has more tokens than are read of it."""
@@ -120,6 +135,13 @@ class TextPreprocess:
     def example(self) -> dict[str, Tensor]:
         """Inputs of two texts of unlike length, to trace a network with."""
         return self.collate([self(text, None) for text in ("One two three four five", "one two")])
+
+
+def right_padded(rows: list[Tensor], value: int) -> tuple[Tensor, Tensor]:
+    """Rows (T,) of several lengths as one tensor (B, T), `value` behind each, and a mask (B, T) of where they are."""
+    ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
+    lengths = torch.tensor([len(row) for row in rows])
+    return ids, (torch.arange(ids.shape[1]) < lengths[:, None]).long()
 
 
 def restored(preprocess: Preprocess, settings: dict[str, Any]) -> Preprocess:

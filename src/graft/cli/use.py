@@ -16,12 +16,19 @@ from graft.cli import options as o
 Model = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, or a model folder.")]
 
 
-def evaluate(model: Model, data: o.DataPath, precision: o.Precision = "fp32", as_json: o.Json = False) -> None:
+NumBeams = Annotated[
+    int | None, typer.Option("--num-beams", min=1, help="Search for the likeliest text with so many beams; else by the task.")
+]
+
+
+def evaluate(
+    model: Model, data: o.DataPath, num_beams: NumBeams = None, precision: o.Precision = "fp32", as_json: o.Json = False
+) -> None:
     """Measure a trained model on the test split of DATA, or on all of it where it has none."""
     from graft import api
     from graft.cli import show
 
-    found = api.load(model, precision or "fp32").evaluate(data)
+    found = api.load(model, precision or "fp32").evaluate(data, num_beams)
     if as_json:
         show.answer_json(found)
     else:
@@ -84,19 +91,21 @@ def embed(
 
 def generate(
     model: Model,
-    prompts: Annotated[list[str], typer.Argument(metavar="PROMPT...", help="Texts to be continued.")],
-    max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", min=1, help="Tokens to write at most.")] = 64,
+    prompts: Annotated[list[str], typer.Argument(metavar="PROMPT...", help="Texts to be continued, translated or summarized.")],
+    max_new_tokens: Annotated[
+        int | None, typer.Option("--max-new-tokens", min=1, help="Tokens to write at most; else by the task.")
+    ] = None,
     temperature: Annotated[
         float, typer.Option("--temperature", min=0, help="0 takes the likeliest tokens; above 0 they are drawn.")
     ] = 0.0,
     top_k: Annotated[int | None, typer.Option("--top-k", min=1, help="Draw from so many of the likeliest tokens.")] = None,
     top_p: Annotated[float, typer.Option("--top-p", help="Draw from the fewest tokens with this probability together.")] = 1.0,
     seed: Annotated[int, typer.Option("--seed", help="Of drawn tokens.")] = 0,
-    num_beams: Annotated[int, typer.Option("--num-beams", min=1, help="Search for the likeliest text with so many beams.")] = 1,
+    num_beams: NumBeams = None,
     precision: o.Precision = "fp32",
     as_json: o.Json = False,
 ) -> None:
-    """Let a trained model continue texts."""
+    """Let a trained model write: continue texts, translate or summarize them."""
     from graft import api
     from graft.cli import show
 

@@ -18,8 +18,8 @@ FEWEST_TOKENS = 5
 def content_key(sample: Sample) -> str:
     """Equal for samples with the same text but for case and blanks, or the same bytes of an image file or array.
 
-    A file that cannot be read is equal to itself only. Of questions, both question and context count; of prompts, the
-    completion too. Tokens are compared as they are, since capitals tell names.
+    A file that cannot be read is equal to itself only. Of questions, both question and context count; of prompts and
+    sources, what is learnt from them too. Tokens are compared as they are, since capitals tell names.
     """
     roles = sample.roles
     image = roles.get("image")
@@ -27,8 +27,8 @@ def content_key(sample: Sample) -> str:
         return "tokens " + "\0".join(roles["tokens"])
     if image is None and "question" in roles:
         return f"question {normalised(roles['question'])}\0{normalised(roles['context'])}"
-    if image is None and ("prompt" in roles or "passage" in roles):
-        return f"{'prompt' if 'prompt' in roles else 'passage'} {normalised(text_of(sample))}"
+    if image is None and (role := next((r for r in ("prompt", "source", "passage") if r in roles), None)):
+        return f"{role} {normalised(text_of(sample))}"
     if image is None:
         return "text " + normalised(roles.get("text", ""))
     return "image " + (hashlib.sha256(pixels).hexdigest() if (pixels := _bytes(image)) is not None else f"of {sample.id}")

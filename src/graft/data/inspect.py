@@ -20,7 +20,7 @@ from graft.data.fingerprints import Fingerprint, fingerprint, near_images, near_
 from graft.data.inspect_language import answer_findings, difference, generation_findings, lengths, tag_counts, tag_findings
 from graft.data.roles import said, target, target_role, text_of
 
-WRITTEN = ("passage", "completion")
+WRITTEN = ("passage", "completion", "target")
 """Targets that are text of any kind, of which two are seldom equal and neither is wrong."""
 _OF_TEXT = {
     "context": "Contexts",
@@ -29,6 +29,8 @@ _OF_TEXT = {
     "passage": "Passages",
     "prompt": "Prompts",
     "completion": "Completions",
+    "source": "Sources",
+    "target": "Targets",
 }
 IMBALANCE = 10
 """The ratio of the largest to the smallest class above which it is reported."""

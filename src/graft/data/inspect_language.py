@@ -61,8 +61,8 @@ def answer_findings(data: Data) -> list[Finding]:
 
 
 def generation_findings(data: Data, role: str) -> list[Finding]:
-    """How many passages, or prompts with completions, there are, and how many characters are to be learnt."""
-    noun = "passages" if role == "passage" else "prompts with completions"
+    """How many passages there are, or texts with what is to be written, and how many characters are to be learnt."""
+    noun = {"passage": "passages", "completion": "prompts with completions", "target": "sources with targets"}[role]
     sizes = ", ".join(
         f"{split} {len(part):,} ({sum(len(s.roles[role] or '') for s in part):,} characters)"
         for split, part in data.splits.items()

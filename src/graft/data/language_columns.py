@@ -1,4 +1,4 @@
-"""Which columns hold tokens and tags, a text and spans in it, questions and answers, prompts and completions, or passages."""
+"""Which columns hold tokens and tags, a text and spans in it, questions and answers, or texts and what is written from them."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ NAMES = {
     "completion": ("completion",),
     "messages": ("messages",),
     "passage": ("passage",),
+    "target": ("target", "tgt", "summary", "highlights", "subject"),
+    "references": ("references", "extra_subjects"),
 }
 """Role -> the names of columns that hold it, the likeliest first."""
 GROUP = {"tokens": ("group", "document", "document_id", "doc_id"), "answers": ("group", "title")}
@@ -38,6 +40,7 @@ NEEDED = {
     "answers": ("question", "context", "answers"),
     "prompts": ("prompt", "completion"),
     "messages": ("messages",),
+    "pairs": ("source", "target"),
     "passages": ("passage",),
 }
 """Kind -> the roles of its columns, the target last."""
@@ -47,6 +50,7 @@ ROLES = {
     "answers": frozenset(("question", "context", "answers", "starts", "impossible", "group", "id", "split")),
     "prompts": frozenset(("prompt", "completion", "group", "split")),
     "messages": frozenset(("messages", "group", "split")),
+    "pairs": frozenset(("source", "target", "references", "group", "split")),
     "passages": frozenset(("passage", "group", "split")),
 }
 _OF_KIND = {
@@ -55,9 +59,18 @@ _OF_KIND = {
     "answers": {"question", "context", "answers", "starts"},
     "prompts": {"prompt", "completion"},
     "messages": {"messages"},
+    "pairs": {"source", "target", "references"},
     "passages": {"passage"},
 }
 """Roles that a user asks for only where the data are of this kind."""
+SOURCES = {
+    "target": ("source", "src"),
+    "tgt": ("source", "src"),
+    "summary": ("source", "document", "article", "dialogue", "dialog", "email", "text"),
+    "highlights": ("source", "document", "article", "text"),
+    "subject": ("email",),
+}
+"""Name of a column that is written -> the names of those that it is written from. Other names mean something only together."""
 _LOOKED_AT = 200
 
 
@@ -65,7 +78,7 @@ _LOOKED_AT = 200
 class LanguageColumns:
     """What kind of data a table holds, and the column of each role."""
 
-    kind: Literal["tokens", "spans", "answers", "prompts", "messages", "passages"]
+    kind: Literal["tokens", "spans", "answers", "prompts", "messages", "pairs", "passages"]
     columns: dict[str, str]
     notes: list[str] = field(default_factory=list)
 
@@ -95,6 +108,17 @@ def language_columns(columns: Columns, options: ReadOptions, table: str) -> Lang
     return None
 
 
+def numbered(columns: Columns, name: str) -> list[str]:
+    """The columns of one name with numbers behind it, in order: `summary`, or `summary1`, `summary2`, `summary3`."""
+    stem = name.removesuffix("1")
+    found = [column for column in (stem, f"{stem}1") if column in columns][:1]
+    for number in range(2, len(columns) + 1):
+        if not found or f"{stem}{number}" not in columns:
+            break
+        found.append(f"{stem}{number}")
+    return found
+
+
 def listed(value: Any) -> list[Any] | None:
     """The items of a list, tuple or array; None for anything else."""
     return list(value) if isinstance(value, list | tuple | np.ndarray) else None
@@ -118,6 +142,8 @@ def _guess(kind: str, columns: Columns, low: dict[str, str]) -> dict[str, str]:
             return {}
     elif kind == "messages":
         _take(found, "messages", columns, low, _are_messages)
+    elif kind == "pairs":
+        found = _pair(columns, low)
     elif kind in ("prompts", "passages"):
         for role in NEEDED[kind]:
             _take(found, role, columns, low, _is_text)
@@ -141,6 +167,18 @@ def _take(found: dict[str, str], role: str, columns: Columns, low: dict[str, str
     chosen = next((name for name in names if fits(columns[name])), None)
     if chosen is not None:
         found[role] = chosen
+
+
+def _pair(columns: Columns, low: dict[str, str]) -> dict[str, str]:
+    """The columns of a source and of what is written from it, where there are both."""
+    for name, sources in SOURCES.items():
+        target = low.get(name, low.get(f"{name}1"))
+        source = next((low[n] for n in sources if n in low and _is_text(columns[low[n]])), None)
+        if source and target and _is_text(columns[target]):
+            found = {"source": source, "target": target}
+            _take(found, "references", columns, low, lambda values: any(listed(v) is not None for v in _some(values)))
+            return found
+    return {}
 
 
 def _some(values: Sequence[Any]) -> list[Any]:

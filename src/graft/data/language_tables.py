@@ -1,10 +1,10 @@
-"""From columns to samples of tokens, questions, prompts and passages; and what is wrong with the rows."""
+"""From columns to samples of tokens, questions, prompts, pairs and passages; and what is wrong with the rows."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.columns import is_missing
 from graft.data.format import ReadOptions, splits_of
-from graft.data.language_columns import NEEDED, LanguageColumns, listed
+from graft.data.language_columns import NEEDED, LanguageColumns, listed, numbered
 from graft.data.tags import tagged
 
 if TYPE_CHECKING:  # which imports this module
@@ -34,13 +34,20 @@ def language_samples(
     for split, parts in tables.items():
         for table in parts:
             needs = options.labels and split != "unlabeled"
-            samples = make(_Rows(table, found, needs), names, notes)
+            samples = make(_Rows(table, _in_table(found, table), needs), names, notes)
             for part, rows in _by_split_column(table, found, split).items():
                 splits.setdefault(part, []).extend(
                     Sample(str(table.columns[found.columns["id"]][row]) if unique else table.row_id(row), samples[row])
                     for row in rows
                 )
     return {split: samples for split, samples in splits.items() if samples}, [*found.notes, *_said(notes)]
+
+
+def _in_table(found: LanguageColumns, table: Table) -> LanguageColumns:
+    """The columns by their names in this table, which may number its targets where others have one."""
+    if found.kind != "pairs" or not (target := numbered(table.columns, found.columns["target"])):
+        return found
+    return replace(found, columns={**found.columns, "target": target[0]})
 
 
 @dataclass(frozen=True)
@@ -200,7 +207,7 @@ def _of_prompts(rows: _Rows, names: Sequence[str], notes: Counter[str]) -> list[
 
 
 def _may_lack(rows: _Rows, role: str, value: Any) -> bool:
-    return role == "completion" and value is None and not rows.needs_target
+    return role in ("completion", "target") and value is None and not rows.needs_target
 
 
 def _of_messages(rows: _Rows, names: Sequence[str], notes: Counter[str]) -> list[dict[str, Any]]:
@@ -226,6 +233,32 @@ def _is_message(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("role"), str) and isinstance(value.get("content"), str)
 
 
+def _of_pairs(rows: _Rows, names: Sequence[str], notes: Counter[str]) -> list[dict[str, Any]]:
+    """Sources and targets; `references` are further targets, where the table has such columns."""
+    rows.check_target()
+    for role in ("source", "target"):
+        bad = [(row, repr(v)) for row, v in enumerate(rows.column(role)) if not (isinstance(v, str) or _may_lack(rows, role, v))]
+        rows.refuse(bad, f"have no text as {role}", "Fill it in or remove the rows.")
+    further = numbered(rows.table.columns, rows.found.columns.get("target", ""))[1:]
+    if further:
+        notes[f"Beside {rows.found.columns['target']!r}, {', '.join(map(repr, further))} are references too."] += 1
+    lists = rows.column("references")
+    bad = [(row, repr(v)) for row, v in enumerate(lists) if not all(isinstance(text, str) for text in _references(v))]
+    rows.refuse(bad, "have references that are no texts", 'Write them as a list: ["one", "another"].')
+    values = []
+    for row, (source, target) in enumerate(zip(rows.column("source"), rows.column("target"), strict=True)):
+        texts = (*_references(lists[row]), *(rows.table.columns[c][row] for c in further))
+        own = {"source": source, "target": target}
+        values.append({**own, "references": tuple(t for t in texts if t)} if further or rows.has("references") else own)
+    return rows.with_group(values)
+
+
+def _references(value: Any) -> list[Any]:
+    """The items of a list, a text alone, or nothing where there is none."""
+    items = listed(value)
+    return items if items is not None else [] if is_missing(value) else [value]
+
+
 def _of_passages(rows: _Rows, names: Sequence[str], notes: Counter[str]) -> list[dict[str, Any]]:
     bad = [(row, "") for row, text in enumerate(rows.column("passage")) if not isinstance(text, str)]
     rows.refuse(bad, "have no passage", "Fill it in or remove the rows.")
@@ -238,6 +271,7 @@ _MAKE = {
     "answers": _of_answers,
     "prompts": _of_prompts,
     "messages": _of_messages,
+    "pairs": _of_pairs,
     "passages": _of_passages,
 }
 

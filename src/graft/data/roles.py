@@ -11,6 +11,7 @@ INPUTS = {
     "tags": ("tokens",),
     "answers": ("question", "context"),
     "completion": ("prompt",),
+    "target": ("source",),
     "passage": (),
     "label": ("image", "text"),
 }
@@ -32,8 +33,10 @@ def target(sample: Sample) -> Any:
 
 
 def text_of(sample: Sample) -> str:
-    """What a person reads of the sample's words: its text, tokens, question and context, prompt; of an image, nothing."""
+    """What a person reads of the sample's words: its text, tokens, question and context, prompt, source; of an image, nothing."""
     roles = sample.roles
+    if "source" in roles:
+        return f"{roles['source']} {roles.get('target') or ''}"
     if "prompt" in roles:
         return f"{said(roles['prompt'])} {roles.get('completion') or ''}"
     if "tokens" in roles:

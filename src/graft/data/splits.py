@@ -184,7 +184,8 @@ def _groups(samples: list[Sample], share: float, least: int) -> tuple[list[list[
         joined = _joined([own + more for own, more in zip(telling, related, strict=True)])
         if len(joined) >= least and max(map(len, joined)) <= (1 - share) * len(samples):
             named = len({s.roles["group"] for s in samples if s.roles.get("group") is not None})
-            by = f"{named:,} groups" if named else f"{len(joined):,} {'prompts' if 'prompt' in samples[0].roles else 'contexts'}"
+            shared = next((role for role in _SHARED[::-1] if role in samples[0].roles), "context")
+            by = f"{named:,} groups" if named else f"{len(joined):,} {shared}s"
             return joined, [f"Samples of one of the {by} were kept in one split."] if len(joined) < len(samples) else []
     found = _joined(equal)
     copies = len(samples) - len(found)
@@ -194,9 +195,13 @@ def _groups(samples: list[Sample], share: float, least: int) -> tuple[list[list[
     return found, notes
 
 
+_SHARED = ("group", "context", "prompt", "source")
+
+
 def _relations(sample: Sample) -> list[str]:
-    """Keys of what a sample shares with others that are about the same: its group, the context of a question, its prompt."""
-    return [f"{role} {value}" for role in ("group", "context", "prompt") if (value := sample.roles.get(role)) is not None]
+    """Keys of what a sample shares with others that are about the same: its group, the context of a question, what it is
+    written from."""
+    return [f"{role} {value}" for role in _SHARED if (value := sample.roles.get(role)) is not None]
 
 
 def _joined(keys: list[list[str]]) -> list[list[int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from graft.deploy.inputs import read_inputs
 from graft.tasks.generation import Decoding
 from graft.tasks.task import Task
 from graft.training.engine import Engine
-from graft.training.evaluate import Evaluation, evaluate, intervals, predict
+from graft.training.evaluate import Evaluation, evaluate, intervals, predict, written
 from graft.training.feed import Feed
 
 
@@ -56,7 +57,7 @@ class Predictor:
         """
         samples = self._samples(inputs)
         if self.task.generates:
-            return self._written(samples, Decoding())
+            return self._written(samples, self.task.decoding)
         scores, _ = predict(self.network, self._feed(samples), self._engine)
         rows = self.task.decode(scores, samples)
         return [{"id": sample.id, **row} for sample, row in zip(samples, rows, strict=True)]
@@ -64,14 +65,14 @@ class Predictor:
     def generate(
         self,
         prompts: Any,
-        max_new_tokens: int = 64,
+        max_new_tokens: int | None = None,
         temperature: float = 0.0,
         top_k: int | None = None,
         top_p: float = 1.0,
         seed: int = 0,
-        num_beams: int = 1,
+        num_beams: int | None = None,
     ) -> list[str]:
-        """What the model writes after each prompt, of which there may be one or a list.
+        """What the model writes after each prompt, of which there may be one or a list: up to an end or so many tokens.
 
         A prompt is a text, a list of messages with `role` and `content`, or a dict of the task's roles. Temperature 0 takes the
         likeliest tokens, by beam search where `num_beams` is above 1; above 0 they are drawn, the same again for the same seed
@@ -79,7 +80,9 @@ class Predictor:
         """
         if not self.task.generates:
             raise BadValue(f"The model in {self.folder} is for {self.task.name}, which writes no text. Use predict.")
-        decoding = Decoding(max_new_tokens, temperature, top_k, top_p, seed, num_beams)
+        usual = self.task.decoding
+        most = usual.max_new_tokens if max_new_tokens is None else max_new_tokens
+        decoding = Decoding(most, temperature, top_k, top_p, seed, usual.num_beams if num_beams is None else num_beams)
         one = isinstance(prompts, str | Mapping) or _are_messages(prompts)
         several = [{"messages": p} if _are_messages(p) else p for p in ([prompts] if one else prompts)]
         with self._engine.autocast():
@@ -97,14 +100,19 @@ class Predictor:
             for sample, text, row in zip(samples, texts, rows, strict=True)
         ]
 
-    def evaluate(self, data: Any) -> dict[str, dict[str, float]]:
-        """Every metric of the task with its 95 % bootstrap interval, on the test split of the data or, without one, on all."""
+    def evaluate(self, data: Any, num_beams: int | None = None) -> dict[str, dict[str, float]]:
+        """Every metric of the task with its 95 % bootstrap interval, on the test split of the data or, without one, on all.
+
+        Where texts are measured, `num_beams` above 1 searches for the likeliest ones; None is as the task was asked for.
+        """
         if not isinstance(data, Data):
             data = read(data) if isinstance(data, str | Path) else from_memory(data)
         held = next((data.splits[name] for name in ("test", "val") if data.splits.get(name)), None)
         samples = held or [s for split in data.splits.values() for s in split]
         found: Evaluation = evaluate(self.network, self._feed(samples), self._engine)
-        return intervals(self.task, found)
+        usual = self.task.decoding
+        decoding = usual if num_beams is None else replace(usual, num_beams=num_beams)
+        return intervals(self.task, written(self.network, self.task, samples, found, self._engine, decoding))
 
     def embed(self, inputs: Any) -> np.ndarray:
         """The features (N, D) that enter the head, in the order of the inputs; float32. See `graft.deploy.embedding.pooled`."""

@@ -84,6 +84,7 @@ def convergence(board: Board, rows: Sequence[Row], colours: dict[str, Series]) -
     """Validation metric against epochs and against seconds of training; a line a seed, panels by backbone."""
     figures = []
     backbones = list(dict.fromkeys(row.cell.backbone for row in rows if not row.cell.is_baseline))
+    metric = next((row.watched for row in rows if row.watched), board.metric)
     for backbone in backbones:
         own = [row for row in rows if row.cell.backbone == backbone]
         of = f", {words.short(backbone)}" if len(backbones) > 1 else ""
@@ -91,11 +92,9 @@ def convergence(board: Board, rows: Sequence[Row], colours: dict[str, Series]) -
             ("epoch", f"By epoch{of}", "epochs"),
             ("train_seconds", f"By training time{of}", "seconds of training"),
         ):
-            curves = [
-                (row, curve) for row in own for run in row.runs if len(curve := _curve(run.history, axis, board.metric)) > 0
-            ]
+            curves = [(row, curve) for row in own for run in row.runs if len(curve := _curve(run.history, axis, metric)) > 0]
             if curves:
-                figures.append(Figure(heading, _curves(curves, colours, title, board.metric)))
+                figures.append(Figure(heading, _curves(curves, colours, title, metric)))
     return figures
 
 

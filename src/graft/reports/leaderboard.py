@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,7 +48,8 @@ class Cell:
 class Row:
     """One row: the runs of a cell with what they came to, as means over the seeds; None where no run has finished.
 
-    `sign` is 1 where a higher value of the metric is better, -1 where a lower one is.
+    `sign` is 1 where a higher value of the metric is better, -1 where a lower one is; `watched` is the metric of validation,
+    another one where the metric itself is measured on the test split alone.
     """
 
     cell: Cell
@@ -57,6 +58,7 @@ class Row:
     score: Interval | None = None
     others: Mapping[str, float] | None = None
     val: float | None = None
+    watched: str = ""
     val_loss: float | None = None
     to_control: Difference | None = None
     p_corrected: float | None = None
@@ -73,7 +75,7 @@ class Row:
     @property
     def val_quality(self) -> float:
         """The same of the validation metric; the least there is where that is not known."""
-        return self.sign * self.val if known(self.val) else -math.inf
+        return sign(self.watched) * self.val if known(self.val) else -math.inf
 
     @property
     def unfinished(self) -> list[Run]:
@@ -114,6 +116,11 @@ class Board:
 
     def at(self, size: Size) -> list[Row]:
         return [row for row in self.rows if row.cell.size == size]
+
+
+def watched_metric(measured: Collection[str], metric: str) -> str:
+    """The metric by which validation tells how good a network is: the primary one, or else the first beside the loss."""
+    return metric if metric in measured else next((name for name in measured if name != "loss"), metric)
 
 
 def sign(metric: str) -> int:
@@ -166,6 +173,7 @@ def _row(cell: Cell, runs: list[Run], metric: str) -> Row:
     if not finished:
         return Row(cell, runs, seeds)
     results = [run.result for run in finished]
+    watched = watched_metric(results[0]["metrics"]["val"], metric)
     tests = [result["metrics"]["test"] for result in results]
     frozen = [result["frozen"] for result in results if result.get("frozen", {}).get("tensors")]
     return Row(
@@ -174,7 +182,8 @@ def _row(cell: Cell, runs: list[Run], metric: str) -> Row:
         seeds,
         score=_plain_interval([test[metric] for test in tests]),
         others={name: _mean(test[name]["value"] for test in tests) for name in tests[0] if name != metric},
-        val=_mean(result["metrics"]["val"].get(metric) for result in results),
+        val=_mean(result["metrics"]["val"].get(watched) for result in results),
+        watched=watched,
         val_loss=_mean(result["metrics"]["val"].get("loss") for result in results),
         cost=_mean_cost(results),
         frozen=all(found["unchanged"] for found in frozen) if frozen else None,

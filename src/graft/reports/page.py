@@ -171,7 +171,7 @@ def _row(
         "bar": Markup(figures.interval_bar(row.score, series, low, high, reference)),
         "score": words.value(metric, row.score.value),
         "interval": _range(metric, row.score, words.values),
-        "val": words.value(metric, row.val) if words.known(row.val) else "",
+        "val": _validation(metric, row),
         "difference": words.difference(metric, difference.value) if difference else "",
         "difference_interval": _range(metric, difference, words.differences) if difference else "",
         "p": words.p(row.p_corrected).removeprefix("p ").removeprefix("= ") if difference else "",
@@ -183,6 +183,15 @@ def _row(
         "model": words.megabytes(cost.get("model_mb")) if "model_mb" in cost else "",
         "frozen": {True: "✓", False: "✗ changed", None: ""}[row.frozen],
     }
+
+
+def _validation(metric: str, row: Row) -> str:
+    """The validation metric, by its name and with its unit where it is another one."""
+    if not words.known(row.val):
+        return ""
+    if row.watched == metric:
+        return words.value(metric, row.val)
+    return f"{words.measured(row.watched, row.val)} {words.metric_name(row.watched)}"
 
 
 def _name(row: Row) -> str:

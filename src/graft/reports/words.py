@@ -31,6 +31,8 @@ BASELINES = {
     "most-frequent-tag": "the most frequent tag of each word",
     "best-overlap-sentence": "the sentence that shares most words with the question",
     "byte-n-grams": "the bytes before it (n-grams, Kneser-Ney)",
+    "copy-source": "copying the source",
+    "lead-sentences": "the first sentences",
     "no-answer": "always saying that there is no answer",
 }
 """What the baselines are; one that is not here is called by its name."""

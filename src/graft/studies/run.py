@@ -34,7 +34,7 @@ from graft.training.checkpoint import Position
 from graft.training.cut import CannotCut
 from graft.training.engine import Engine
 from graft.training.estimate import PhaseEstimate, estimate
-from graft.training.evaluate import Evaluation, evaluate, intervals
+from graft.training.evaluate import Evaluation, evaluate, intervals, written
 from graft.training.feed import Feed
 from graft.training.observers import LogFile, Observer
 from graft.training.trainer import CHECKPOINT_SECONDS, Settings, train
@@ -86,6 +86,7 @@ def _execute(
     feeds = {split: Feed.of(data.splits[split], task, model.backbone.preprocess, engine.device) for split in ("val", "test")}
     found = _evaluate(model, feeds, engine, observer, position.recorded)
     task = task.fitted_on(found["val"].scores, found["val"].targets)
+    found["test"] = written(model, task, data.splits["test"], found["test"], engine)
     with engine.autocast():
         samples = task.samples(model, data.splits["test"])
     _write_predictions(folder / "predictions.parquet", task, data, found)
@@ -174,7 +175,7 @@ def _describe(spec: RunSpec, data: Data, task: Task, preprocess: Preprocess) -> 
 
 
 def _values(task: Task, found: Evaluation) -> dict[str, float]:
-    return {"loss": found.loss, **{name: metric(found.scores, found.targets) for name, metric in task.metrics.items()}}
+    return {"loss": found.loss, **{name: metric(found.scores, found.targets) for name, metric in task.watched.items()}}
 
 
 def _cost(model: Model, position: Position, folder: Path, seconds: float) -> dict[str, Any]:
@@ -201,9 +202,9 @@ def _frozen(position: Position) -> dict[str, Any]:
 
 
 def _write_predictions(path: Path, task: Task, data: Data, found: dict[str, Evaluation]) -> None:
-    rows = [
-        row for split, evaluation in found.items() for row in prediction_rows(task, split, data.splits[split], evaluation.scores)
-    ]
+    """The rows of validation and test; of test alone where only there a text is written."""
+    splits = ["test"] if task.measures_texts else list(found)
+    rows = [row for split in splits for row in prediction_rows(task, split, data.splits[split], found[split].scores)]
     files.write(path, lambda part: pd.DataFrame(rows).to_parquet(part, index=False))
 
 

@@ -9,6 +9,8 @@ NOT_PLUGINS = (
     "ngrams",
     "options",
     "pretext",
+    "seq2seq",
     "token_blocks",
+    "token_loss",
     "words",
 )

@@ -1,4 +1,4 @@
-"""What a causal network writes after a prompt."""
+"""What a network writes after a prompt."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from graft.backbones.backbone import Model, evaluating
 from graft.base.errors import BadValue
@@ -58,33 +59,47 @@ class Decoding:
 
 
 def continued(model: Model, prompts: Sequence[Sequence[int]], decoding: Decoding) -> list[str]:
-    """The text that the network writes after each prompt of tokens, up to the token for an end.
+    """The text that the network writes after each prompt of tokens, up to the token for an end; prompts of like length at a time.
 
-    Raises BadValue where a prompt and what is to be written are longer together than the network's positions.
+    Of an encoder-decoder the encoder reads the prompt, and the decoder writes from its own beginning on. Raises BadValue where
+    a prompt and what is to be written do not find room in the network's positions.
     """
-    tokenizer, config = model.backbone.preprocess.tokenizer, model.network.config
-    room = getattr(config, "max_position_embeddings", None)
-    longest = max(map(len, prompts), default=0)
-    if room and longest + decoding.max_new_tokens > room:
-        raise BadValue(
-            f"A prompt of {longest:,} tokens and max_new_tokens={decoding.max_new_tokens:,} are more than the {room:,} positions "
-            f"of {model.backbone.name}. Shorten the prompt or ask for fewer tokens."
-        )
+    tokenizer, network = model.backbone.preprocess.tokenizer, model.network
+    beside = network.config.is_encoder_decoder
+    _check_room(model, max(map(len, prompts), default=0), decoding.max_new_tokens)
     marks = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
     order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
-    device = next(model.network.parameters()).device
+    device = next(network.parameters()).device
     found = [""] * len(prompts)
     with torch.inference_mode(), evaluating(model), torch.random.fork_rng():
         torch.manual_seed(decoding.seed)
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
-            width = max(len(prompts[row]) for row in rows)
-            ids = torch.full((len(rows), width), tokenizer.pad_token_id)
-            mask = torch.zeros_like(ids)
-            for place, row in enumerate(rows):  # padded on the left, so that all go on from the last column
-                ids[place, width - len(prompts[row]) :] = torch.tensor(prompts[row])
-                mask[place, width - len(prompts[row]) :] = 1
-            told = model.network.generate(input_ids=ids.to(device), attention_mask=mask.to(device), **marks, **decoding.options())
-            for row, written in zip(rows, told[:, width:], strict=True):
+            ids, mask = _padded([prompts[row] for row in rows], tokenizer.pad_token_id, left=not beside)
+            told = network.generate(input_ids=ids.to(device), attention_mask=mask.to(device), **marks, **decoding.options())
+            for row, written in zip(rows, told[:, 1 if beside else ids.shape[1] :], strict=True):
                 found[row] = tokenizer.decode(written, skip_special_tokens=True)
     return found
+
+
+def _check_room(model: Model, longest: int, most: int) -> None:
+    """Raises BadValue where the network has not as many positions as the longest prompt and `most` new tokens take."""
+    config = model.network.config
+    room = getattr(config, "max_position_embeddings", None)
+    if room and (max(longest, most) if config.is_encoder_decoder else longest + most) > room:
+        raise BadValue(
+            f"A prompt of {longest:,} tokens and max_new_tokens={most:,} are more than the {room:,} positions "
+            f"of {model.backbone.name}. Shorten the prompt or ask for fewer tokens."
+        )
+
+
+def _padded(prompts: Sequence[Sequence[int]], padding: int, left: bool) -> tuple[Tensor, Tensor]:
+    """Prompts (B, T) and their mask: padded on the `left` where all are to go on from the last column, else on the right."""
+    width = max(map(len, prompts))
+    ids = torch.full((len(prompts), width), padding)
+    mask = torch.zeros_like(ids)
+    for row, prompt in enumerate(prompts):
+        places = slice(width - len(prompt), None) if left else slice(len(prompt))
+        ids[row, places] = torch.tensor(prompt)
+        mask[row, places] = 1
+    return ids, mask

@@ -82,6 +82,8 @@ class Task(ABC):
     """Whether the network gets a new head for it; else it keeps the one it was pretrained with."""
     generates: ClassVar[bool] = False
     """Whether a prediction is a text that the network writes: see `generated`."""
+    measures_texts: ClassVar[bool] = False
+    """Whether its metrics are of texts that the network writes. That takes long, so it is done once, for the test split."""
     backbone: ClassVar[str | None] = None
     """The built-in backbone that is used unless another one is asked for; None is the one for the modality."""
     batch_size: ClassVar[int | None] = None
@@ -188,6 +190,15 @@ class Task(ABC):
         """What the network writes for each sample, of a task that `generates`."""
         raise NotImplementedError
 
+    @property
+    def decoding(self) -> Decoding:
+        """How the network writes unless something else is asked for."""
+        return Decoding()
+
+    def with_texts(self, scores: np.ndarray, texts: Sequence[str]) -> np.ndarray:
+        """The scores with what the network wrote for each sample, of a task that `measures_texts`."""
+        raise NotImplementedError
+
     def samples(self, model: Model, samples: Sequence[Sample]) -> list[dict[str, str]]:
         """What the network writes for a few of the test samples: `prompt`, `output`, and `reference` where there is one."""
         return []
@@ -204,6 +215,11 @@ class Task(ABC):
     @abstractmethod
     def metrics(self) -> dict[str, Metric]:
         """Name -> metric(scores, targets); the first one is the primary one."""
+
+    @property
+    def watched(self) -> dict[str, Metric]:
+        """Those of validation, the first one told after each epoch: the metrics, or what is known before a text is written."""
+        return self.metrics
 
     @property
     @abstractmethod

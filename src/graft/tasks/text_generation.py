@@ -9,11 +9,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
+from torch import Tensor
 
 from graft.backbones.backbone import Model
-from graft.backbones.preprocess import Preprocess
+from graft.backbones.preprocess import Preprocess, right_padded
 from graft.base.errors import DataError
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
@@ -23,10 +22,8 @@ from graft.tasks import ngrams
 from graft.tasks.generation import Decoding, continued
 from graft.tasks.task import Baseline, Metric, Task, Windows, objects
 from graft.tasks.token_blocks import Prompt, blocks, first_token, of_sample, prompt_tokens, tokens
+from graft.tasks.token_loss import IGNORED, mean_nats, padded_targets, sums_of_rows
 
-IGNORED = -100
-ROWS = 256
-"""Tokens whose logits are held in float32 at once: of a vocabulary of 49,152 that takes 50 MB."""
 SHOWN = 4
 """Continuations that a run keeps."""
 PROMPT, WRITTEN = 48, 64
@@ -124,26 +121,17 @@ class TextGeneration(Task):
 
     def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch:
         """Padded on the right, where no token that counts reads it."""
-
-        def padded(key: str, value: int) -> Tensor:
-            return nn.utils.rnn.pad_sequence([e[key] for e in encoded], batch_first=True, padding_value=value)
-
-        ids = padded("input_ids", preprocess.tokenizer.pad_token_id)
-        lengths = torch.tensor([len(e["input_ids"]) for e in encoded])
-        mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
-        target = padded("target", IGNORED) if "target" in encoded[0] else None
+        ids, mask = right_padded([e["input_ids"] for e in encoded], preprocess.tokenizer.pad_token_id)
+        target = padded_targets([e["target"] for e in encoded]) if "target" in encoded[0] else None
         return Batch({"input_ids": ids, "attention_mask": mask}, target)
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
         """The mean cross-entropy of the tokens that are to be predicted, in nats."""
-        found = _nats(output.logits, batch.target)
-        return found.sum() / max(len(found), 1)
+        return mean_nats(output.logits, batch.target)
 
     def rows(self, output: Output, batch: Batch) -> list[tuple[float, int]]:
         """Of each piece the nats of its predicted tokens, and their number."""
-        counts = (batch.target != IGNORED).sum(1).tolist()
-        sums = [part.double().sum().item() for part in _nats(output.logits, batch.target).split(counts)]
-        return list(zip(sums, counts, strict=True))
+        return sums_of_rows(output.logits, batch.target)
 
     def scores(self, rows: Sequence[tuple[float, int]], windows: Windows) -> np.ndarray:
         """For each text nats, tokens and bytes; the bytes are those of the text itself."""
@@ -253,22 +241,6 @@ class TextGeneration(Task):
 
         sizes = {"train": 24, "val": 8, "test": 12}
         return Data({split: [sample(split, i) for i in range(n)] for split, n in sizes.items()}, "tiny words")
-
-
-def _nats(logits: Tensor, target: Tensor) -> Tensor:
-    """The negative log-likelihood (N,) of each target (B, T) that is not IGNORED, in order; float32 for some rows at a time."""
-    counted = target != IGNORED
-    found = []
-    for rows, wanted in zip(logits[counted].split(ROWS), target[counted].split(ROWS), strict=True):
-        if logits.requires_grad:  # made again for the gradients, instead of being kept
-            found.append(checkpoint(_cross_entropy, rows, wanted, use_reentrant=False))
-        else:
-            found.append(_cross_entropy(rows, wanted))
-    return torch.cat(found)
-
-
-def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    return nn.functional.cross_entropy(logits.float(), target, reduction="none")
 
 
 def _text(sample: Sample) -> str:

@@ -154,6 +154,8 @@ def _tried(found: Cut, probes: Sequence[Inputs], tolerance: float) -> Cut:
     for path in found.carried:
         less = Cut(found.network, found.boundary, found.skipped, tuple(p for p in found.carried if p != path))
         less.slots = tuple(slot for slot in found.slots if slot.module != path)
+        if not less.slots:  # it would run whole
+            break
         try:
             _check(less, probes, tolerance)
         except CannotCut:
@@ -181,34 +183,37 @@ def replay(found: Cut, inputs: Inputs, recorded: Sequence[Tensor]) -> Any:
 
 
 def _with_slots(found: Cut, probes: Sequence[Inputs]) -> Cut:
-    """Find what to record: the tensors at the boundary that a replay does not compute itself, and the carried outputs."""
+    """Find what to record: the carried outputs, and the tensors at the boundary that a replay does not compute from them."""
     seen = [_observe(found.network, found.boundary, found.carried, inputs)[1] for inputs in probes]
-    own = [_live(found, inputs) for inputs in probes]
     sizes = [_sizes(inputs) for inputs in probes]
-    slots = []
-    for module, leaves in seen[0].items():
-        for number, leaf in enumerate(leaves):
-            same = module == "" and all(_equal(a[""][number], b[number]) for a, b in zip(seen, own, strict=True))
-            if isinstance(leaf, Tensor) and not same:
-                slots.append(Slot(module, number, *_dimensions([leaves[module][number].shape for leaves in seen], sizes)))
+
+    def slot(module: str, number: int) -> Slot:
+        return Slot(module, number, *_dimensions([leaves[module][number].shape for leaves in seen], sizes))
+
+    slots = [slot(m, n) for m in found.carried for n, leaf in enumerate(seen[0][m]) if isinstance(leaf, Tensor)]
+    carried = Cut(found.network, found.boundary, found.skipped, found.carried, tuple(slots))
+    own = [_live(carried, inputs, leaves) for inputs, leaves in zip(probes, seen, strict=True)]
+    for number, leaf in enumerate(seen[0][""]):
+        same = all(_equal(a[""][number], b[number]) for a, b in zip(seen, own, strict=True))
+        if isinstance(leaf, Tensor) and not same:
+            slots.append(slot("", number))
     if not slots:
         raise CannotCut("nothing that enters it depends on the layers before it")
     return Cut(found.network, found.boundary, found.skipped, found.carried, tuple(slots))
 
 
-def _live(found: Cut, inputs: Inputs) -> list[Any]:
-    """What enters the boundary when everything skipped is NaN."""
+def _live(carried: Cut, inputs: Inputs, leaves: dict[str, list[Any]]) -> list[Any]:
+    """What enters the boundary when everything skipped is NaN, but for what is carried."""
     box: list[list[Any]] = []
 
     def note(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
         box.append(tree_leaves((args, kwargs)))
 
-    bare = Cut(found.network, found.boundary, found.skipped)
-    with bare.installed():
-        bare._given = []
-        hook = found.network.get_submodule(found.boundary).register_forward_pre_hook(note, with_kwargs=True)
+    with carried.installed():
+        carried._given = [leaves[slot.module][slot.leaf] for slot in carried.slots]
+        hook = carried.network.get_submodule(carried.boundary).register_forward_pre_hook(note, with_kwargs=True)
         try:
-            observed(found.network, inputs, [hook])
+            observed(carried.network, inputs, [hook])
         except FAILURES as error:
             if not box:
                 raise CannotCut(f"its forward fails without what was skipped: {error}") from error
@@ -240,10 +245,11 @@ class _Call:
 def _skippable(network: nn.Module, boundary: str, probes: Sequence[Inputs]) -> tuple[str, ...]:
     """The largest frozen modules that ran wholly before the boundary, not again after it, and return a tensor an example.
 
-    What they return otherwise (tables of positions, masks) is computed in a replay as well, and so not recorded.
+    What they return otherwise (tables of positions, masks, what a decoder makes of as many tokens as it reads) is computed in a
+    replay as well, and so not recorded.
     """
     calls = [_ran_before(network, boundary, inputs) for inputs in probes]
-    sizes = [_sizes(inputs)[0] for inputs in probes]
+    sizes = [_sizes(inputs) for inputs in probes]
     chosen: list[str] = []
     for path in sorted(set(calls[0]) & set(calls[1]), key=lambda path: path.count(".")):
         module, (one, other) = network.get_submodule(path), (calls[0][path], calls[1][path])
@@ -275,10 +281,17 @@ def _ran_before(network: nn.Module, boundary: str, inputs: Inputs) -> dict[str, 
     return {names[module]: call for module, call in done.items() if module not in later}
 
 
-def _grows(one: Any, other: Any, sizes: Sequence[int]) -> bool:
-    """Has each tensor of the output a dimension that grows as the batch does?"""
+def _grows(one: Any, other: Any, sizes: Sequence[tuple[int, int | None]]) -> bool:
+    """Has each tensor of the output a dimension that grows as the batch does, and none but lengths that changes beside it?"""
     pairs = [(a, b) for a, b in zip(tree_leaves(one), tree_leaves(other), strict=False) if isinstance(a, Tensor)]
-    return all(any(m != n and m * sizes[1] == n * sizes[0] for m, n in zip(a.shape, b.shape, strict=False)) for a, b in pairs)
+    (ours, theirs), lengths = zip(*sizes, strict=True)
+
+    def fits(a: Tensor, b: Tensor) -> bool:
+        changing = [(m, n) for m, n in zip(a.shape, b.shape, strict=False) if m != n]
+        batch = [(m, n) for m, n in changing if m * theirs == n * ours]
+        return len(batch) > 0 and all(size == lengths for size in changing if size != batch[0])
+
+    return all(fits(a, b) for a, b in pairs)
 
 
 def _has_shapes(module: nn.Module, call: _Call) -> bool:

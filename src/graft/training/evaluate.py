@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ import torch
 from torch import Tensor
 
 from graft.backbones.backbone import Model, evaluating
+from graft.base.records import Sample
 from graft.metrics.intervals import bootstrap
+from graft.tasks.generation import Decoding
 from graft.tasks.task import Metric, Task
 from graft.training.engine import Engine
 from graft.training.feed import Feed
@@ -29,6 +32,17 @@ def evaluate(model: Model, feed: Feed, engine: Engine) -> Evaluation:
     """Run the model in eval mode over the feed; its training mode is as before afterwards."""
     scores, loss = predict(model, feed, engine)
     return Evaluation(loss, scores, feed.task.targets(feed.windows.samples))
+
+
+def written(
+    model: Model, task: Task, samples: Sequence[Sample], found: Evaluation, engine: Engine, decoding: Decoding | None = None
+) -> Evaluation:
+    """The evaluation of these samples with what the network writes for each, where the task's metrics are of that."""
+    if not task.measures_texts:
+        return found
+    with engine.autocast():
+        texts = task.generated(model, samples, decoding or task.decoding)
+    return replace(found, scores=task.with_texts(found.scores, texts))
 
 
 def predict(model: Model, feed: Feed, engine: Engine) -> tuple[np.ndarray, float]:

@@ -8,6 +8,7 @@ the recorded tensors are those that would have entered, and loss and gradients a
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -324,7 +325,22 @@ def _probes(feed: Feed) -> list[dict[str, Tensor]]:
     """Two batches of unlike size and length: the shortest sample twice, and the longest with two others, padded."""
     order = sorted(range(len(feed.pieces)), key=lambda row: feed.lengths[row])
     short, middle, long = order[0], order[len(order) // 2], order[-1]
-    return [batch.inputs for batch in replace(feed, views=1).stream([[short, short], [long, middle, short]])]
+    return _told_apart([batch.inputs for batch in replace(feed, views=1).stream([[short, short], [long, middle, short]])])
+
+
+def _told_apart(probes: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
+    """The probes, what a decoder beside an encoder reads in each padded to a length that nothing else in them has."""
+    if "decoder_attention_mask" not in probes[0]:
+        return probes
+    taken = {size for inputs in probes for size in inputs["attention_mask"].shape}
+    found = []
+    for inputs in probes:
+        own = inputs["decoder_attention_mask"].shape[1]
+        length = next(size for size in itertools.count(own) if size not in taken)
+        taken.add(length)
+        decoder = {name: tensor for name, tensor in inputs.items() if name.startswith("decoder_")}
+        found.append(inputs | {name: torch.nn.functional.pad(tensor, (0, length - own)) for name, tensor in decoder.items()})
+    return found
 
 
 def _raw(tensor: Tensor) -> np.ndarray:

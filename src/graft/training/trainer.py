@@ -307,7 +307,7 @@ def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) 
             f"The loss became {losses} in phase {stage.phase.name!r}. Lower the learning rate (lr=...), or use precision fp32."
         )
     found = evaluate(stage.objective.model, stage.val, run.engine)
-    name, metric = next(iter(stage.val.task.metrics.items()))
+    name, metric = next(iter(stage.val.task.watched.items()))
     row = {
         "phase": stage.phase.name,
         "epoch": round(position.epochs_before + position.step / stage.per_epoch, 4),

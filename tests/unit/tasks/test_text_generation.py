@@ -16,10 +16,11 @@ from graft.base import plugins
 from graft.base.errors import BackboneError, BadValue, DataError
 from graft.base.records import Output, Sample
 from graft.data.data import Data
-from graft.tasks import text_generation
+from graft.tasks import token_loss
 from graft.tasks.generation import Decoding, continued
-from graft.tasks.text_generation import IGNORED, TextGeneration
+from graft.tasks.text_generation import TextGeneration
 from graft.tasks.token_blocks import blocks, prompt_tokens, tokens
+from graft.tasks.token_loss import IGNORED
 from graft.training.engine import Engine
 from graft.training.evaluate import predict
 from graft.training.feed import Feed
@@ -103,10 +104,10 @@ def test_only_the_completion_and_its_end_are_learnt(model):
 
 
 def test_the_loss_in_parts_is_that_of_the_whole(monkeypatch):
-    monkeypatch.setattr(text_generation, "ROWS", 5)
+    monkeypatch.setattr(token_loss, "ROWS", 5)
     target = torch.randint(0, 11, (3, 7)).masked_fill(torch.rand(3, 7) < 0.3, IGNORED)
     one, other = (torch.randn(3, 7, 11, generator=torch.Generator().manual_seed(0)).requires_grad_() for _ in range(2))
-    found = text_generation._nats(one, target)
+    found = token_loss._nats(one, target)
     plain = cross_entropy(other.flatten(0, 1), target.flatten(), reduction="sum", ignore_index=IGNORED)
     assert found.sum().item() == pytest.approx(plain.item(), rel=1e-5)
     found.sum().backward()

@@ -28,6 +28,7 @@ IMAGE: dict[str, tuple[str, str, dict[str, Any]]] = {
 """Name -> the library source, its name there, its settings."""
 
 _BERT = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
+_BART = {"layers": 2, "attention_heads": 2, "ffn_dim": 64}
 TEXT: dict[str, dict[str, Any]] = {
     "bert": {"model_type": "bert", **_BERT},
     "sentence-bert": {"model_type": "bert", **_BERT},
@@ -38,14 +39,23 @@ TEXT: dict[str, dict[str, Any]] = {
     "gpt2": {"model_type": "gpt2", "n_embd": 32, "n_layer": 3, "n_head": 2, "n_positions": 130},
     "llama": {"model_type": "llama", "num_key_value_heads": 2, **_BERT},
     "t5": {"model_type": "t5", "d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2},
+    "bart": {
+        "model_type": "bart",
+        "d_model": 32,
+        **{f"{part}_{name}": n for part in ("encoder", "decoder") for name, n in _BART.items()},
+        "forced_eos_token_id": 3,
+    },
 }
 """Name -> the settings of its config in transformers."""
 
 TEXT_TASKS = ("text-classification", "token-classification", "question-answering")
+WRITING_TASKS = ("summarization", "translation")
 DECODERS = ("gpt2", "llama")
+ENCODER_DECODERS = ("t5", "bart")
+ONLY_WRITE = ("bart",)
 SENTENCE_ENCODERS = ("sentence-bert",)
 """Their features are the mean of the token states."""
-WITHOUT_SEGMENTS = ("roberta", "distilbert", "gpt2", "llama", "t5")
+WITHOUT_SEGMENTS = ("roberta", "distilbert", "gpt2", "llama", "t5", "bart")
 LEFT_PADDED = ("xlnet",)
 WITHOUT_MARKS = ("gpt2", "llama")
 """Their tokenizers mark neither the beginning nor the end of a text."""
@@ -68,7 +78,7 @@ class Tiny:
 
         if name not in self.names():
             raise UnknownName.of("tiny network", name, self.names(), see="graft list backbones")
-        if (name in IMAGE and task in TEXT_TASKS) or (name in TEXT and task.startswith("image-")):
+        if (name in IMAGE and task in (*TEXT_TASKS, *WRITING_TASKS)) or (name in TEXT and task.startswith("image-")):
             raise BackboneError(f"'tiny:{name}' is not made for {task}. These are: {', '.join(self.tiny(task))}.")
         with torch.random.fork_rng(devices=[], enabled=pretrained):
             if pretrained:
@@ -82,7 +92,9 @@ class Tiny:
             return list(IMAGE)
         if task == "text-generation":
             return list(DECODERS)
-        apart = () if task == "text-classification" else SENTENCE_ENCODERS  # there they are as any other
+        if task in WRITING_TASKS:
+            return [*ENCODER_DECODERS, *DECODERS]
+        apart = ONLY_WRITE if task == "text-classification" else (*ONLY_WRITE, *SENTENCE_ENCODERS)  # there they are as any other
         return [name for name in TEXT if name not in apart] if task in TEXT_TASKS else []
 
     def _image(self, name: str, classes: int | None) -> Backbone:

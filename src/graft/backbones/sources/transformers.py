@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,11 +15,16 @@ from graft.backbones.quiet import quiet
 from graft.base import files
 from graft.base.errors import BackboneError, UnknownName
 
-LONGEST = {"text-generation": 512}
+LONGEST = {"text-generation": 512, "summarization": 512, "translation": 256}
 USUAL_LONGEST = 256
-"""Tokens of a text that are read by default, of some tasks and of all others."""
-WITHOUT_PIPELINE = {"question-answering": "AutoModelForQuestionAnswering"}
-"""Tasks for which transformers has networks and, since its version 5, no pipeline."""
+"""Tokens that are read by default, of tasks that write text and of all others."""
+WRITERS = ("AutoModelForSeq2SeqLM", "AutoModelForCausalLM")
+WITHOUT_PIPELINE = {
+    "question-answering": ("AutoModelForQuestionAnswering",),
+    "summarization": WRITERS,
+    "translation": WRITERS,
+}
+"""Tasks for which transformers has networks, of several kinds the first that there is, and, since its version 5, no pipeline."""
 POOLING = Path("1_Pooling", "config.json")
 """Where sentence-transformers says how token states become a sentence's vector."""
 
@@ -30,7 +36,10 @@ class Transformers:
         """Well-known ones; `load` takes any name on the hub."""
         return [
             "distilbert/distilbert-base-uncased",
+            "facebook/bart-base",
             "google-bert/bert-base-uncased",
+            "google-t5/t5-small",
+            "Helsinki-NLP/opus-mt-en-de",
             "FacebookAI/roberta-base",
             "google/electra-small-discriminator",
             "microsoft/deberta-v3-base",
@@ -115,9 +124,11 @@ class Transformers:
             mean_pooling.from_bert_layer(network)
         elif mean_pooled and getattr(network.base_model, "pooler", None) is not None:  # none where each token is classified
             mean_pooling.install(network)
-        example = preprocess.example()
-        if task == "text-generation":
+        if task in LONGEST:
             network.config.use_cache = False  # keys and values are kept where text is written, which `generate` sees to itself
+            preprocess = replace(preprocess, decoder_start=_decoder_start(network))
+        example = preprocess.example()
+        if task in LONGEST and preprocess.decoder_start is None:
             _check_causal(network, example, spec)
         head = _head(network, example)
         kind, token, width = _features(network, head, example)
@@ -135,7 +146,7 @@ def _network(spec: str, task: str, config: Any, weights: str | None) -> tuple[An
 
     known = SUPPORTED_TASKS.get(TASK_ALIASES.get(task, task), {}).get("pt", ())
     if task in WITHOUT_PIPELINE:
-        known = (getattr(transformers, WITHOUT_PIPELINE[task]),)
+        known = tuple(getattr(transformers, name) for name in WITHOUT_PIPELINE[task])
     if not known:
         raise UnknownName.of("task of transformers", task, [*SUPPORTED_TASKS, *WITHOUT_PIPELINE])
     fitting = [auto for auto in known if type(config) in auto._model_mapping]
@@ -155,6 +166,14 @@ def _mean_pooled(folder: str) -> bool:
     quietly = {"_raise_exceptions_for_missing_entries": False, "_raise_exceptions_for_connection_errors": False}
     found = cached_file(folder, POOLING.as_posix(), **quietly)
     return found is not None and json.loads(Path(found).read_text(encoding="utf-8")).get("pooling_mode_mean_tokens", False)
+
+
+def _decoder_start(network: Any) -> int | None:
+    """The token with which a decoder beside an encoder begins, None where there is no encoder."""
+    if not network.config.is_encoder_decoder:
+        return None
+    start = network.generation_config.decoder_start_token_id
+    return network.config.pad_token_id if start is None else start
 
 
 def _check_causal(network: Any, example: dict, spec: str) -> None:

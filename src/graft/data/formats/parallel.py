@@ -1,0 +1,127 @@
+"""Texts in two languages, line by line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from graft.base.errors import DataError
+from graft.base.records import Sample
+from graft.data.data import Data
+from graft.data.encodings import read_text
+from graft.data.folders import is_about, is_hidden, left_out
+from graft.data.format import ReadOptions, split_of
+
+_LANGUAGE = re.compile(r"\.([a-z]{2}([-_][A-Za-z]{2,4})?|source|target|src|tgt)")
+_NO_LANGUAGES = frozenset((".gz", ".md", ".js", ".ts", ".py", ".rs", ".db", ".so", ".go", ".sh", ".xz"))
+"""Endings of two letters that files of another kind have."""
+_FIRST = ("source", "src")
+
+
+class Parallel:
+    """Parallel files: `train.en` and `train.de`, whose lines are translations of each other; or `train.source`, `train.target`.
+
+    A folder of such files, named by split. Lines end at a line feed only. The source is the language that the folder's name
+    has first (`en-de`), else the first in alphabetical order; `--columns source=de --columns target=en` says it.
+    """
+
+    def sniff(self, path: Path) -> float:
+        return 0.7 * bool(path.is_dir() and len(_stems(path)) > 0)
+
+    def read(self, path: Path, options: ReadOptions) -> Data:
+        stems = _stems(path) if path.is_dir() else {}
+        if not stems:
+            raise DataError(f"{path} holds no parallel files: two of one name with languages as endings, train.en and train.de.")
+        source, target = _direction(path, stems, options)
+        chosen, others = _splits(stems)
+        splits: dict[str, list[Sample]] = {}
+        notes = []
+        if not options.columns:
+            turned = f"--columns source={target} --columns target={source}"
+            notes.append(f"The source is .{source}, the target .{target}; the other way: {turned}.")
+        for stem, split in chosen.items():
+            pair, said = _pair(path, stem, source, target)
+            splits.setdefault(split, []).extend(pair)
+            notes += said
+        others = [f"{stem}.{language}" for stem in others for language in stems[stem]]
+        return Data(splits, notes=[*notes, *left_out(others, "another pair of files is that split")])
+
+    def write_tiny(self, data: Data, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        for split, samples in data.splits.items():
+            for role in ("source", "target"):
+                if any(set(s.roles) != {"source", "target"} or "\n" in s.roles[role] for s in samples):
+                    raise DataError(f"{samples[0].id} and its like are not all a source and a target of one line each.")
+                lines = "".join(f"{sample.roles[role]}\n" for sample in samples)
+                name = f"{'samples' if split == 'all' else split}.{role}"
+                (path / name).write_text(lines, encoding="utf-8", newline="")
+
+
+def _stems(folder: Path) -> dict[str, list[str]]:
+    """Name without its ending -> the languages it is there in, of those that are there in two or more."""
+    found: dict[str, list[str]] = {}
+    for file in sorted(folder.iterdir()):
+        language = _LANGUAGE.fullmatch(file.suffix)
+        if language and file.suffix not in _NO_LANGUAGES and file.is_file() and not is_hidden(file) and not is_about(file):
+            found.setdefault(file.stem, []).append(language[1])
+    return {stem: languages for stem, languages in found.items() if len(languages) > 1}
+
+
+def _direction(folder: Path, stems: dict[str, list[str]], options: ReadOptions) -> tuple[str, str]:
+    """The languages of the source and the target. Raises DataError where there are several to choose from."""
+    there = _in_order(folder, sorted(set.intersection(*map(set, stems.values()))))
+    asked = {role: name.removeprefix(".") for role, name in options.columns.items()}
+    known = set(asked) <= {"source", "target"} and set(asked.values()) <= set(there)
+    if not known or len(set(asked.values())) < len(asked) or (len(asked) < 2 and len(there) != 2):
+        listed = ", ".join(f".{language}" for language in there) or "none that every split has"
+        raise DataError(
+            f"Which languages of {folder} are the source and the target cannot be told. It has {listed}. "
+            "Choose: --columns source=LANGUAGE --columns target=LANGUAGE."
+        )
+    rest = [language for language in there if language not in asked.values()]
+    return asked.get("source") or rest.pop(0), asked.get("target") or rest.pop(0)
+
+
+def _in_order(folder: Path, languages: list[str]) -> list[str]:
+    """A source before anything else, then the languages in the order of the folder's name where that has them."""
+    named = [word for word in re.split(r"[^A-Za-z]+", folder.resolve().name) if word in languages]
+    order = list(dict.fromkeys([*named, *languages]))
+    return sorted(order, key=lambda language: language not in _FIRST)
+
+
+def _splits(stems: dict[str, list[str]]) -> tuple[dict[str, str], list[str]]:
+    """Name -> split, of each split the first by name; and the names that are left. A pair alone is `all`."""
+    meaning = {stem: next(filter(None, map(split_of, re.split(r"[-_. ]+", stem))), None) for stem in sorted(stems)}
+    if len(meaning) == 1:
+        return {stem: split or "all" for stem, split in meaning.items()}, []
+    if unnamed := [stem for stem, split in meaning.items() if split is None]:
+        raise DataError(
+            f"The names of these parallel files do not say which split they are: {', '.join(unnamed[:8])}. "
+            "Name them train, val and test, or move them."
+        )
+    chosen: dict[str, str] = {}
+    for stem, split in meaning.items():
+        if split not in chosen.values():
+            chosen[stem] = split
+    return chosen, [stem for stem in meaning if stem not in chosen]
+
+
+def _pair(folder: Path, stem: str, source: str, target: str) -> tuple[list[Sample], list[str]]:
+    """A sample a line, and notes. Raises DataError where the files have not as many lines as each other."""
+    files = [folder / f"{stem}.{language}" for language in (source, target)]
+    (ours, said), (theirs, told) = map(_lines, files)
+    if len(ours) != len(theirs):
+        raise DataError(
+            f"{files[0]} has {len(ours):,} lines and {files[1]} has {len(theirs):,}. "
+            "Line by line they must be each other's translation: mend the one in which lines are missing."
+        )
+    pairs = enumerate(zip(ours, theirs, strict=True), start=1)
+    samples = [Sample(f"{files[0].name}:{number}", {"source": one, "target": other}) for number, (one, other) in pairs]
+    return samples, [note for note in (said, told) if note]
+
+
+def _lines(file: Path) -> tuple[list[str], str | None]:
+    """The lines of a file, which end at line feeds, and a note; str.splitlines would cut at U+2028 inside a text."""
+    text, note = read_text(file)
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    return lines[:-1] if lines[-1] == "" else lines, note

@@ -1,0 +1,62 @@
+"""chrF of a corpus (Popović, WMT 2015, aclanthology W15-3049) as sacreBLEU has it: n-grams of up to six characters, beta 2.
+
+Scores are an object array (N,) of written texts, targets one of tuples of references (one or more), of which for each text
+that counts for which its own chrF is highest; fractions between 0 and 1.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.metrics.metric import divide, of_sums
+
+ORDER = 6
+"""The longest n-grams that are counted, in characters without white space."""
+BETA = 2.0
+"""How many times as much recall counts as precision."""
+
+
+def _ngrams(text: str) -> list[Counter[str]]:
+    characters = "".join(text.split())
+    return [Counter(characters[i : i + n] for i in range(len(characters) - n + 1)) for n in range(1, ORDER + 1)]
+
+
+def _counts(ours: Sequence[Counter[str]], theirs: Sequence[Counter[str]]) -> NDArray:
+    """(3 ORDER,) for each order the n-grams written (0 where the reference has none), those of the reference, those of both."""
+    return np.array(
+        [
+            number
+            for own, other in zip(ours, theirs, strict=True)
+            for number in (own.total() if other else 0, other.total(), (own & other).total())
+        ],
+        float,
+    )
+
+
+def _best(written: str, references: Sequence[str]) -> NDArray:
+    ours = _ngrams(written)
+    return max((_counts(ours, _ngrams(reference)) for reference in references), key=lambda counts: float(_value(counts)))
+
+
+def _parts(scores: NDArray, targets: NDArray) -> NDArray:
+    rows = [_best(written, references) for written, references in zip(scores, targets, strict=True)]
+    return np.array(rows, float).reshape(-1, 3 * ORDER)
+
+
+def _value(sums: NDArray) -> NDArray:
+    """F of precision and recall, each the mean over those orders of which there are n-grams on both sides."""
+    made, wanted, found = sums[..., 0::3], sums[..., 1::3], sums[..., 2::3]
+    both = (made > 0) & (wanted > 0)
+    orders = both.sum(axis=-1)
+    precision, recall = (np.nan_to_num(divide((divide(found, of) * both).sum(-1, where=both), orders)) for of in (made, wanted))
+    return np.nan_to_num(divide((1 + BETA**2) * precision * recall, BETA**2 * precision + recall))
+
+
+chrf = of_sums("chrf", _parts, _value)
+"""The F-score of the characters' n-grams; needs no words, so that it is for every language and script."""
+
+METRICS = {chrf.name: chrf}

@@ -1,0 +1,72 @@
+"""ROUGE-1, ROUGE-2 and ROUGE-L (Lin, ACL 2004 workshop, aclanthology W04-1013) as the package rouge-score has them, no stemming.
+
+Words are runs of the letters a to z and digits, whatever their case: what other scripts hold is not seen. Scores are an
+object array (N,) of written texts, targets one of tuples of references (one or more), of which the one counts for which the
+F-score is highest; fractions between 0 and 1.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.metrics.metric import Metric, of_sums, ratio
+
+_WORD = re.compile(r"[a-z0-9]+")
+Shared = Callable[[Sequence[str], Sequence[str]], tuple[int, int, int]]
+"""(words of one text, words of another) -> what they share, what the first has, what the second has."""
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
+
+
+def _of_ngrams(order: int) -> Shared:
+    def ngrams(words: Sequence[str]) -> Counter[tuple[str, ...]]:
+        return Counter(tuple(words[i : i + order]) for i in range(len(words) - order + 1))
+
+    def shared(one: Sequence[str], other: Sequence[str]) -> tuple[int, int, int]:
+        ours, theirs = ngrams(one), ngrams(other)
+        return (ours & theirs).total(), ours.total(), theirs.total()
+
+    return shared
+
+
+def _subsequence(one: Sequence[str], other: Sequence[str]) -> tuple[int, int, int]:
+    """The length of the longest common subsequence, and of both."""
+    row = [0] * (len(other) + 1)
+    for word in one:
+        before = row
+        row = [0]
+        for place, theirs in enumerate(other):
+            row.append(before[place] + 1 if word == theirs else max(before[place + 1], row[place]))
+    return row[-1], len(one), len(other)
+
+
+def _f1(found: int, ours: int, theirs: int) -> float:
+    return 2 * found / (ours + theirs) if found else 0.0
+
+
+def _metric(name: str, shared: Shared) -> Metric:
+    def parts(scores: NDArray, targets: NDArray) -> NDArray:
+        pairs = zip(scores, targets, strict=True)
+        best = [(max(_f1(*shared(_words(told), _words(true))) for true in references), 1.0) for told, references in pairs]
+        return np.array(best, float).reshape(-1, 2)
+
+    return of_sums(name, parts, ratio)
+
+
+rouge1 = _metric("rouge1", _of_ngrams(1))
+"""The mean F-score of the words."""
+
+rouge2 = _metric("rouge2", _of_ngrams(2))
+"""The mean F-score of the pairs of words."""
+
+rougeL = _metric("rougeL", _subsequence)
+"""The mean F-score of the longest sequence of words, with gaps, that both texts have."""
+
+METRICS = {metric.name: metric for metric in (rouge1, rouge2, rougeL)}

@@ -1,0 +1,261 @@
+"""What translation and summarization share: a text is written from another one."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from graft.backbones.backbone import Model
+from graft.backbones.preprocess import TextPreprocess, right_padded
+from graft.base.errors import DataError
+from graft.base.records import Batch, Output, Sample
+from graft.data.data import Data
+from graft.metrics.language import bits_per_byte
+from graft.tasks.generation import Decoding, continued
+from graft.tasks.task import Metric, Task, Windows, objects
+from graft.tasks.token_blocks import first_token, tokens
+from graft.tasks.token_loss import IGNORED, mean_nats, padded_targets, sums_of_rows
+
+SHOWN = 4
+"""Texts that a run shows."""
+MARGIN = 1.25
+"""How many times the tokens of the longest target in training a text may have."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """The text that was written for a sample, None before; of its target the nats, its tokens and their bytes."""
+
+    text: str | None
+    nats: float = math.nan
+    tokens: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Seq2seq(Task):
+    """A target is written from a source, by an encoder-decoder or, after a prompt, by a decoder alone.
+
+    `longest` are the bytes of the longest target in training; `most` the tokens that are written at most, which is chosen on
+    validation, since it depends on the tokenizer; `num_beams` those of the search for the likeliest text.
+    """
+
+    modality: ClassVar[str] = "text"
+    roles: ClassVar[frozenset[str]] = frozenset({"source", "target"})
+    target_role: ClassVar[str] = "target"
+    kinds: ClassVar[frozenset[str]] = frozenset({"sequence"})
+    fresh_head: ClassVar[bool] = False
+    generates: ClassVar[bool] = True
+    measures_texts: ClassVar[bool] = True
+    backbone: ClassVar[str | None] = "wheel:smollm2-135m"
+    batch_size: ClassVar[int | None] = 4
+    epochs: ClassVar[float | None] = 1.0
+    options: ClassVar[tuple[str, ...]] = ("num_beams",)
+    instruction: ClassVar[str]
+    """The line between source and target by which a decoder alone is told what to write."""
+    share: ClassVar[float]
+    """The part of what a decoder alone reads at once that is left for the target."""
+
+    classes: tuple[str, ...] = ()
+    longest: int = 0
+    most: int | None = None
+    num_beams: int = 1
+
+    def __post_init__(self) -> None:
+        """Raises BadValue for a number of beams that there cannot be."""
+        Decoding(num_beams=self.num_beams)
+
+    @classmethod
+    def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
+        """Raises DataError where no target in training has a word."""
+        targets = [sample.roles["target"] for sample in data.splits["train"]]
+        if not any(target.strip() for target in targets):
+            raise DataError(f"Every target in the training split of {data.path or 'the data'} is empty; give some that are not.")
+        return cls(longest=max(len(target.encode()) for target in targets))
+
+    def attach_head(self, model: Model) -> None:
+        """Nothing: the network's own head is what it learnt to predict tokens with."""
+
+    @property
+    def inputs(self) -> list[str]:
+        return ["ids", "written"]
+
+    def unlabeled(self, sample: Sample) -> Sample:
+        """The source, or a text."""
+        source = sample.roles.get("source", sample.roles.get("text"))
+        if not isinstance(source, str):
+            has = ", ".join(sorted(sample.roles))
+            raise DataError(f"{sample.id} has {has}, and {self.name} reads a source: --columns source=NAME.")
+        return Sample(sample.id, {"source": source})
+
+    def windows(self, samples: Sequence[Sample], preprocess: TextPreprocess) -> Windows:
+        """The tokens that are read, `ids`, and those to be `written`, which stand for so many `bytes` of the target."""
+        return Windows(samples, [self._piece(sample, preprocess) for sample in samples])
+
+    def cut(self, samples: Sequence[Sample], preprocess: TextPreprocess) -> int:
+        """How many sources or targets are longer than what is read or written of them."""
+        return sum(self._piece(sample, preprocess).roles["cut"] for sample in samples)
+
+    def _piece(self, sample: Sample, preprocess: TextPreprocess) -> Sample:
+        written, size, short = None, 0, False
+        if (target := sample.roles.get("target")) is not None:
+            written, size, short = self._to_write(target, preprocess)
+        ids, cut = self._read(sample.roles["source"], preprocess)
+        return Sample(sample.id, {"ids": ids, "written": written, "bytes": size, "cut": cut or short})
+
+    def _read(self, source: str, preprocess: TextPreprocess) -> tuple[NDArray, bool]:
+        """What is read before the first token is written, and whether the end of the source is left out of it.
+
+        A decoder alone reads the source, a blank line and the instruction.
+        """
+        if preprocess.decoder_start is not None:
+            return preprocess(source, None)["input_ids"].numpy(), preprocess.cuts(source)
+        tokenizer = preprocess.tokenizer
+        found, before, after = tokens(source, tokenizer), first_token(tokenizer), tokens(f"\n\n{self.instruction}\n", tokenizer)
+        kept = max(preprocess.max_length - self._room(preprocess) - len(before) - len(after), 0)
+        return np.array([*before, *found[:kept], *after], dtype=np.int64), len(found) > kept
+
+    def _room(self, preprocess: TextPreprocess) -> int:
+        """The tokens of a target that are learnt or written at most."""
+        alone = preprocess.decoder_start is None
+        return int(self.share * preprocess.max_length) if alone else preprocess.max_length
+
+    def _to_write(self, target: str, preprocess: TextPreprocess) -> tuple[NDArray, int, bool]:
+        """The tokens of a target with its end, the bytes that they stand for, and whether its own end was left out."""
+        tokenizer, most = preprocess.tokenizer, self._room(preprocess)
+        if preprocess.decoder_start is not None:
+            ids = tokenizer(text_target=target, verbose=False)["input_ids"]
+        else:
+            ids = [*tokens(target, tokenizer), *([] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id])]
+        if len(ids) <= most:
+            return np.array(ids, dtype=np.int64), len(target.encode()), False
+        kept = tokenizer.decode(ids[:most], skip_special_tokens=True)
+        return np.array(ids[:most], dtype=np.int64), len(kept.encode()), True
+
+    def length(self, piece: Sample, preprocess: TextPreprocess) -> int:
+        return len(piece.roles["ids"]) + len(piece.roles["written"])
+
+    def encode(self, sample: Sample, preprocess: TextPreprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:
+        """`target` (T,) is the token that each of the decoder's is to be followed by; IGNORED where it only reads."""
+        piece = sample if "ids" in sample.roles else self._piece(sample, preprocess)
+        ids, written = torch.from_numpy(piece.roles["ids"]), piece.roles["written"]
+        target = None if written is None else torch.from_numpy(written)
+        if preprocess.decoder_start is not None:
+            found = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+            if target is None:
+                return {**found, "decoder_input_ids": torch.tensor([preprocess.decoder_start])}
+            return {**found, "decoder_input_ids": preprocess.one_later(target), "target": target}
+        if target is None:
+            return {"input_ids": ids}
+        only_read = torch.full((len(ids) - 1,), IGNORED)
+        return {"input_ids": torch.cat([ids, target[:-1]]), "target": torch.cat([only_read, target])}
+
+    def collate(self, encoded: list[dict[str, Tensor]], preprocess: TextPreprocess) -> Batch:
+        """Of a decoder alone padded on the right, where no token that counts reads it."""
+        target = padded_targets([e["target"] for e in encoded]) if "target" in encoded[0] else None
+        if preprocess.decoder_start is not None:
+            return Batch(preprocess.collate([{k: v for k, v in e.items() if k != "target"} for e in encoded]), target)
+        ids, mask = right_padded([e["input_ids"] for e in encoded], preprocess.tokenizer.pad_token_id)
+        return Batch({"input_ids": ids, "attention_mask": mask}, target)
+
+    def loss(self, output: Output, batch: Batch) -> Tensor:
+        """The mean cross-entropy of the targets' tokens, in nats."""
+        return mean_nats(output.logits, batch.target)
+
+    def rows(self, output: Output, batch: Batch) -> list[tuple[float, int]]:
+        """Of each sample the nats of its target's tokens, and their number."""
+        if batch.target is None:
+            return [(math.nan, 0)] * len(batch)
+        return sums_of_rows(output.logits, batch.target)
+
+    def scores(self, rows: Sequence[tuple[float, int]], windows: Windows) -> np.ndarray:
+        """For each sample what is known before a text is `Written` for it."""
+        pieces = zip(windows.pieces, rows, strict=True)
+        return objects([Written(None, nats, count, piece.roles["bytes"]) for piece, (nats, count) in pieces])
+
+    def with_texts(self, scores: np.ndarray, texts: Sequence[str]) -> np.ndarray:
+        return objects([replace(score, text=text) for score, text in zip(scores, texts, strict=True)])
+
+    def targets(self, samples: Sequence[Sample]) -> np.ndarray:
+        """For each sample a tuple of its references: the target, and further ones."""
+        return objects([(sample.roles["target"], *sample.roles.get("references", ())) for sample in samples])
+
+    def fitted_on(self, scores: np.ndarray, targets: np.ndarray) -> Self:
+        """With `most` tokens: those of the longest target in training, counted as in validation, and a quarter more."""
+        size, count = sum(score.bytes for score in scores), sum(score.tokens for score in scores)
+        return replace(self, most=max(1, math.ceil(MARGIN * self.longest * count / size))) if size else self
+
+    @property
+    def decoding(self) -> Decoding:
+        """The likeliest tokens, by beams where there are several; a token being a byte at least, until `most` is known."""
+        return Decoding(self.most or max(1, self.longest), num_beams=self.num_beams)
+
+    def generated(self, model: Model, samples: Sequence[Sample], decoding: Decoding) -> list[str]:
+        """What the network writes for each source, no longer than a target that is learnt may be. Raises BadValue."""
+        preprocess = model.backbone.preprocess
+        most = min(decoding.max_new_tokens, self._room(preprocess))
+        read = [self._read(sample.roles["source"], preprocess)[0].tolist() for sample in samples]
+        return [text.strip() for text in continued(model, read, replace(decoding, max_new_tokens=most))]
+
+    def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
+        """`prediction`: the text that was written; `confidence`: the mean (geometric) probability of a byte of the target.
+
+        `nats`, `tokens` and `bytes` are those of the target. Of a text that no network wrote only the prediction is known.
+        """
+        return [_as_json(score) for score in scores]
+
+    def right(self, prediction: str, target: str) -> bool:
+        """Always: a text is more or less like its references, never wrong."""
+        return True
+
+    def samples(self, model: Model, samples: Sequence[Sample]) -> list[dict[str, str]]:
+        """A few texts with what is written from them."""
+        chosen = [samples[i] for i in np.unique(np.linspace(0, len(samples) - 1, SHOWN).round().astype(int))]
+        outputs = self.generated(model, chosen, self.decoding)
+        return [
+            {"prompt": sample.roles["source"], "output": output, "reference": sample.roles["target"]}
+            for sample, output in zip(chosen, outputs, strict=True)
+        ]
+
+    def preview(self, sample: Sample) -> dict[str, str]:
+        return {"kind": "text", "value": sample.roles["source"][:600]}
+
+    @property
+    @abstractmethod
+    def of_texts(self) -> tuple[Metric, ...]:
+        """The metrics of written texts and their references, the primary one first."""
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        return {metric.name: metric.reading(_texts) for metric in self.of_texts}
+
+    @property
+    def watched(self) -> dict[str, Metric]:
+        """Bits per byte of the targets, for which nothing need be written."""
+        return {bits_per_byte.name: bits_per_byte.reading(_likelihoods)}
+
+    def settings(self) -> dict:
+        return {"classes": list(self.classes), "longest": self.longest, "most": self.most, "num_beams": self.num_beams}
+
+
+def _as_json(score: Written) -> dict[str, Any]:
+    if math.isnan(score.nats):
+        return {"prediction": score.text, "confidence": None, "nats": None, "tokens": None, "bytes": None}
+    sure = math.exp(-score.nats / max(score.bytes, 1))
+    return {"prediction": score.text, "confidence": sure, "nats": score.nats, "tokens": score.tokens, "bytes": score.bytes}
+
+
+def _texts(scores: np.ndarray) -> np.ndarray:
+    return objects([score.text for score in scores])
+
+
+def _likelihoods(scores: np.ndarray) -> np.ndarray:
+    return objects([(score.nats, score.tokens, score.bytes) for score in scores])
