@@ -130,14 +130,18 @@ class Seq2seq(Task):
 
     def _to_write(self, target: str, preprocess: TextPreprocess) -> tuple[NDArray, int, bool]:
         """The tokens of a target with its end, the bytes that they stand for, and whether its own end was left out."""
-        tokenizer, most = preprocess.tokenizer, self._room(preprocess)
-        if preprocess.decoder_start is not None:
-            ids = tokenizer(text_target=target, verbose=False)["input_ids"]
-        else:
-            ids = [*tokens(target, tokenizer), *([] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id])]
+        tokenizer, most, alone = preprocess.tokenizer, self._room(preprocess), preprocess.decoder_start is None
+        asked = {"add_special_tokens": not alone, "return_offsets_mapping": tokenizer.is_fast, "verbose": False}
+        encoded = tokenizer(text_target=target, **asked)
+        ids = encoded["input_ids"]
+        if alone and tokenizer.eos_token_id is not None:
+            ids = [*ids, tokenizer.eos_token_id]
         if len(ids) <= most:
             return np.array(ids, dtype=np.int64), len(target.encode()), False
-        kept = tokenizer.decode(ids[:most], skip_special_tokens=True)
+        if tokenizer.is_fast:
+            kept = target[: max(end for _, end in encoded["offset_mapping"][:most])]
+        else:
+            kept = tokenizer.decode(ids[:most], skip_special_tokens=True)
         return np.array(ids[:most], dtype=np.int64), len(kept.encode()), True
 
     def length(self, piece: Sample, preprocess: TextPreprocess) -> int:

@@ -1,8 +1,8 @@
-"""A sentence encoder as it is: the class whose description is most like the text."""
+"""A network as it is: what it writes, or the class whose description is most like the text."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 
@@ -13,11 +13,15 @@ from graft.tasks.task import Task
 from graft.techniques.class_words import described
 from graft.techniques.technique import Objective, Phase, Technique, check_classes, linear_head
 
+ABOUT_CLASSES = ("template", "descriptions", "scale", "threshold")
+"""Settings that say nothing where a network keeps its own head."""
+
 
 @dataclass(frozen=True)
 class ZeroShot(Technique):
     """Train nothing: a text gets the class whose description it is nearest to in the network's embedding space.
 
+    Where the task keeps the network's own head (text generation, translation, summarization) it is measured as it is.
     Formula: logit_k = scale (cos(f(x), f(d_k)) - threshold), d_k the description of class k: a linear head with
     w_k = scale f(d_k) / (|f(d_k)| |f|), |f| being the same for every text. Of one label the threshold cancels out; of
     several, those whose cosine is above it are predicted, a guess that no data have been asked about.
@@ -40,6 +44,9 @@ class ZeroShot(Technique):
 
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)
+        if not task.fresh_head:
+            self._check_unasked(task)
+            return
         check_classes("zero-shot", task)
         if not mean_pooling.installed(backbone.network) or linear_head(backbone) is None:
             raise BadValue(
@@ -49,6 +56,12 @@ class ZeroShot(Technique):
             )
         self.texts(task.classes)
 
+    def _check_unasked(self, task: Task) -> None:
+        """Raises BadValue for settings that are about classes, where there are none."""
+        own = [field.name for field in fields(self) if field.name in ABOUT_CLASSES and getattr(self, field.name) != field.default]
+        if own:
+            raise BadValue(f"{own[0]!r} of 'zero-shot' is about classes, and {task.name} has none. Leave it out.")
+
     def texts(self, classes: tuple[str, ...]) -> list[str]:
         """What stands for each class; raises BadValue for descriptions of others, and for names that are numbers."""
         words = described("zero-shot", "descriptions", self.descriptions, classes)
@@ -57,6 +70,8 @@ class ZeroShot(Technique):
     def objective(self, model: Model, task: Task) -> Objective:
         """Writes the head; raises BadValue where `check` does."""
         self.check(model.backbone, task)
+        if not task.fresh_head:
+            return Objective(model, task)
         preprocess, head = model.backbone.preprocess, linear_head(model.backbone)
         inputs = preprocess.collate([preprocess(text, None) for text in self.texts(task.classes)])
         with torch.no_grad(), evaluating(model):

@@ -144,3 +144,16 @@ def test_what_it_is_not_for_is_said():
     questions, _ = task_of("question-answering")
     with pytest.raises(BadValue, match="question-answering is none"):
         parse("zero-shot").check(build_model("tiny:bert", questions, pretrained=True, seed=0).backbone, questions)
+
+
+@pytest.mark.parametrize(("name", "network"), [("text-generation", "tiny:llama"), ("translation", "tiny:bart")])
+def test_a_network_that_keeps_its_own_head_is_measured_as_it_is(name, network, tmp_path):
+    task, data = task_of(name)
+    before = build_model(network, task, pretrained=True, seed=0).network.state_dict()
+    run = api.fit(data, network, "zero-shot", task=name, out=tmp_path / "run")
+    after = run.model.network.network.state_dict()
+    assert all(torch.equal(after[key], value) for key, value in before.items())
+    assert run.result["cost"]["trainable_parameters"] == 0
+    assert run.result["samples"]
+    with pytest.raises(BadValue, match=f"'template' of 'zero-shot' is about classes, and {name} has none"):
+        parse("zero-shot:template=a {}").check(run.model.network.backbone, task)
