@@ -52,7 +52,7 @@ class TextGeneration(Task):
     generates: ClassVar[bool] = True
     backbone: ClassVar[str | None] = "wheel:smollm2-135m"
     batch_size: ClassVar[int | None] = 4
-    epochs: ClassVar[float | None] = 1.0
+    tokens: ClassVar[int | None] = 150_000
 
     classes: tuple[str, ...] = ()
     separator: str = ""
