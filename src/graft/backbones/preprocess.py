@@ -102,7 +102,7 @@ class TextPreprocess:
     def __call__(self, value: str, rng: np.random.Generator | None) -> dict[str, Tensor]:
         encoded = self.tokenizer(value, truncation=True, max_length=self.max_length)
         if not encoded["input_ids"]:  # an empty text where the tokenizer marks neither beginning nor end
-            encoded = self.tokenizer(self.tokenizer.eos_token or self.tokenizer.unk_token)
+            encoded = self.tokenizer(self.tokenizer.eos_token or self.tokenizer.unk_token, split_special_tokens=False)
         found = {key: torch.tensor(encoded[key]) for key in self.tokenizer.model_input_names if key in encoded}
         return found if self.decoder_start is None else {**found, "decoder_input_ids": self.one_later(found["input_ids"])}
 

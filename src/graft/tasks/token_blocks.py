@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.backbones.preprocess import TextPreprocess
+from graft.backbones.special_tokens import chat_tokens
 from graft.base.errors import DataError
 from graft.base.records import Sample
 
@@ -33,8 +34,7 @@ def prompt_tokens(prompt: Prompt, separator: str, tokenizer: Any) -> list[int]:
     if tokenizer.chat_template is None:
         said = "".join(f"{message['role']}:\n{message['content']}\n\n" for message in prompt)
         return [*first_token(tokenizer), *tokens(f"{said}assistant:\n", tokenizer)]
-    text = tokenizer.apply_chat_template(list(prompt), tokenize=False, add_generation_prompt=True)
-    found = tokens(text, tokenizer)
+    found = chat_tokens(list(prompt), tokenizer)
     first = first_token(tokenizer)
     return found if found[:1] == first else [*first, *found]
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from graft.backbones import label_words, layer_groups, learning_rate, mean_pooling
+from graft.backbones import label_words, layer_groups, learning_rate, mean_pooling, special_tokens
 from graft.backbones.backbone import Backbone, Kind, logits_of
 from graft.backbones.hub import hub
 from graft.backbones.preprocess import TextPreprocess
@@ -79,6 +79,7 @@ class Transformers:
             network = network.causal
         with quiet():
             (mean_pooling.as_bert_layer(network) if pooled else network).save_pretrained(folder)
+            special_tokens.keep_when_saved(backbone.preprocess.tokenizer)
             backbone.preprocess.tokenizer.save_pretrained(folder)
         if pooled:
             files.write_json(Path(folder, POOLING), {"pooling_mode_mean_tokens": True})
@@ -110,6 +111,7 @@ class Transformers:
     ) -> Backbone:
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
+        special_tokens.read_as_text(tokenizer)
         if config.pad_token_id is None:
             config.pad_token_id = tokenizer.pad_token_id
         if classes is not None and classes != config.num_labels:
