@@ -47,13 +47,16 @@ def tokens(text: str, tokenizer: Any) -> list[int]:
 def of_sample(sample: Sample, separator: str, preprocess: TextPreprocess) -> tuple[list[int], int]:
     """All tokens of a sample, and how many of them are only read: those after them are to be predicted.
 
-    A completion ends with the token for an end; a passage does not. Raises DataError for a prompt that leaves no room.
+    A completion ends with the token for an end; a passage does not. Raises DataError for a prompt that leaves no room,
+    and for an empty one that no token begins.
     """
     tokenizer = preprocess.tokenizer
     if "passage" in sample.roles:
         read = first_token(tokenizer)
         return [*read, *tokens(sample.roles["passage"], tokenizer)], max(len(read), 1)
     read = prompt_tokens(sample.roles["prompt"], separator, tokenizer)
+    if not read:
+        raise DataError(f"{sample.id}: the prompt is empty, and the tokenizer has no token to begin with. Give it a word.")
     if len(read) > preprocess.max_length:
         raise DataError(
             f"{sample.id}: the prompt has {len(read):,} tokens, and {preprocess.max_length:,} are read at once. Shorten it; "
