@@ -100,11 +100,16 @@ class TextPreprocess:
     """The token with which a decoder beside an encoder begins; None where there is none, or it sees to that itself."""
 
     def __call__(self, value: str, rng: np.random.Generator | None) -> dict[str, Tensor]:
-        encoded = self.tokenizer(value, truncation=True, max_length=self.max_length)
-        if not encoded["input_ids"]:  # an empty text where the tokenizer marks neither beginning nor end
-            encoded = self.tokenizer(self.tokenizer.eos_token or self.tokenizer.unk_token)
+        encoded = self.tokenized(value)
         found = {key: torch.tensor(encoded[key]) for key in self.tokenizer.model_input_names if key in encoded}
         return found if self.decoder_start is None else {**found, "decoder_input_ids": self.one_later(found["input_ids"])}
+
+    def tokenized(self, value: str, **asked: Any) -> Any:
+        """What the tokenizer makes of a text, cut; of an empty one that it does not mark, of its token for an end."""
+        found = self.tokenizer(value, truncation=True, max_length=self.max_length, **asked)
+        if found["input_ids"]:
+            return found
+        return self.tokenizer(self.tokenizer.eos_token or self.tokenizer.unk_token, split_special_tokens=False, **asked)
 
     def one_later(self, ids: Tensor) -> Tensor:
         """What a decoder reads (T,) to say the tokens (T,): its beginning, and all of them but the last."""

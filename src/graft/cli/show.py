@@ -234,6 +234,8 @@ def result(folder: str, found: Mapping[str, Any]) -> None:
         typer.echo(f"{frozen['tensors']} frozen tensors: {kept}")
     if cut := words.cut_texts(found["data"]):
         typer.echo(f"note: {cut} See: graft info {found['task'].partition(':')[0]}")
+    if unknown := words.unknown_tokens(found["data"]):
+        typer.echo(f"note: {unknown}")
     for warning in found["warnings"]:
         typer.echo(f"note: {warning}")
     typer.echo(f"\nrun: {folder}\nnext: graft predict {folder} INPUT")

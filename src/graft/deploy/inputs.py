@@ -46,7 +46,7 @@ def _read(path: Path, role: str, reading: dict[str, Any]) -> list[Sample]:
 
 
 def _is_file(several: Sequence[str]) -> bool:
-    return len(several) == 1 and len(several[0]) < 4096 and "\n" not in several[0] and Path(several[0]).exists()
+    return len(several) == 1 and 0 < len(several[0]) < 4096 and "\n" not in several[0] and Path(several[0]).exists()
 
 
 def _is_picture(value: Any) -> bool:

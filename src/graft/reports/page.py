@@ -216,15 +216,20 @@ def _data(board: Board) -> dict[str, Any]:
         return {"counts": [], "classes": [], "notes": []}
     largest = max(board.study.finished, key=lambda run: run.result["data"]["counts"]["train"]).result["data"]
     found = {finding["message"] for finding in board.study.findings}
-    notes = [note for note in largest.get("notes") or [] if note not in found] + _cut_texts(board)
+    notes = [note for note in largest.get("notes") or [] if note not in found] + _not_read(board)
     return {"counts": list(largest["counts"].items()), "classes": largest["classes"], "notes": notes}
 
 
-def _cut_texts(board: Board) -> list[str]:
-    """A sentence a backbone that does not read every text to its end, told of the run that has most training data."""
+def _not_read(board: Board) -> list[str]:
+    """What a backbone does not read to its end or does not know, in sentences, told of the run that has most training data."""
     runs = sorted(board.study.finished, key=lambda run: run.result["data"]["counts"]["train"])
-    found = {run.result["backbone"]: words.cut_texts(run.result["data"]) for run in runs}
-    return [f"{words.short(backbone)}: {sentence}" for backbone, sentence in found.items() if sentence]
+    found = {run.result["backbone"]: run.result["data"] for run in runs}
+    told = [
+        (words.short(backbone), write(data))
+        for backbone, data in found.items()
+        for write in (words.cut_texts, words.unknown_tokens)
+    ]
+    return [f"{backbone}: {sentence}" for backbone, sentence in told if sentence]
 
 
 def _finding(finding: dict[str, Any]) -> dict[str, Any]:

@@ -39,6 +39,8 @@ BASELINES = {
 
 UNKNOWN = "–"
 MOST_DECIMALS = 4
+MANY_UNKNOWN = 0.01
+"""The share of tokens that a network does not know above which a person should choose another one."""
 
 
 def known(value: float | None) -> bool:
@@ -196,6 +198,18 @@ def cut_texts(data: Mapping[str, Any]) -> str:
     """`12 of 300 train and 3 of 40 test texts are longer than the network reads, and are cut.`; nothing where none is."""
     found = [f"{n:,} of {data['counts'][split]:,} {split}" for split, n in (data.get("cut") or {}).items() if n]
     return f"{listed(found)} texts are longer than the network reads, and are cut." if found else ""
+
+
+def unknown_tokens(data: Mapping[str, Any]) -> str:
+    """`12 % of the tokens of the train texts are unknown to the network, ...`; nothing where they are fewer than one in 100."""
+    many = {split: found for split, found in (data.get("unknown") or {}).items() if found["share"] > MANY_UNKNOWN}
+    if not many:
+        return ""
+    shares = listed([f"{100 * found['share']:.0f} % of the tokens of the {split} texts" for split, found in many.items()])
+    written = list(dict.fromkeys(text for found in many.values() for text in found["examples"]))[:3]
+    examples = f", for example {listed([repr(text) for text in written])}" if written else ""
+    advice = "Choose a backbone that knows them: a multilingual one, or one that reads bytes."
+    return f"{shares} are unknown to the network{examples}. {advice}"
 
 
 def plural(number: int, noun: str) -> str:

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from graft.backbones import folder as model_folder
 from graft.backbones.backbone import Model
 from graft.backbones.load import load_backbone
 from graft.backbones.preprocess import Preprocess
+from graft.backbones.unknown_tokens import unknown_tokens
 from graft.base import files
 from graft.base.errors import BackboneError, FolderError
 from graft.base.records import Sample
 from graft.data.data import Data
+from graft.data.roles import text_of
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
 from graft.studies.spec import RunSpec
@@ -162,16 +165,22 @@ def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model
 
 
 def _describe(spec: RunSpec, data: Data, task: Task, preprocess: Preprocess) -> dict[str, Any]:
-    """`cut` are the samples of each split of which the network does not read all."""
+    """`cut` are the samples of each split of which the network does not read all, `unknown` what its tokenizer does not know."""
     counts = {split: len(samples) for split, samples in data.splits.items()}
     return {
         "path": spec.data["path"],
         "hash": spec.data["hash"],
         "counts": counts,
         "cut": {split: task.cut(samples, preprocess) for split, samples in data.splits.items()},
+        "unknown": _unknown(data, preprocess) if task.modality == "text" else {},
         "classes": list(task.classes),
         "notes": data.notes,
     }
+
+
+def _unknown(data: Data, preprocess: Preprocess) -> dict[str, dict[str, Any]]:
+    texts = {split: [text_of(sample) for sample in samples] for split, samples in data.splits.items()}
+    return {split: asdict(unknown_tokens(found, preprocess)) for split, found in texts.items()}
 
 
 def _values(task: Task, found: Evaluation) -> dict[str, float]:

@@ -62,11 +62,13 @@ def continued(model: Model, prompts: Sequence[Sequence[int]], decoding: Decoding
     """The text that the network writes after each prompt of tokens, up to the token for an end; prompts of like length at a time.
 
     Of an encoder-decoder the encoder reads the prompt, and the decoder writes from its own beginning on. Raises BadValue where
-    a prompt and what is to be written do not find room in the network's positions.
+    a prompt and what is to be written do not find room in the network's positions, and for a prompt without a token.
     """
     tokenizer, network = model.backbone.preprocess.tokenizer, model.network
     beside = network.config.is_encoder_decoder
     _check_room(model, max(map(len, prompts), default=0), decoding.max_new_tokens)
+    if empty := [number for number, prompt in enumerate(prompts, 1) if not len(prompt)]:
+        raise BadValue(f"Prompt {empty[0]} is empty, and {model.backbone.name} has no token to begin with. Give it a word.")
     marks = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
     order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
     device = next(network.parameters()).device

@@ -81,9 +81,10 @@ class QuestionAnswering(Task):
         tokenizer = preprocess.tokenizer
         start, end = _window(sample)
         pair = (_short_question(sample, preprocess), sample.roles["context"][start:end])
+        asked = {"truncation": "only_second", "max_length": preprocess.max_length, "return_offsets_mapping": True}
         if not any(pair):  # a tokenizer may mark neither beginning nor end
-            pair = (tokenizer.eos_token or tokenizer.unk_token, "")
-        encoded = tokenizer(*pair, truncation="only_second", max_length=preprocess.max_length, return_offsets_mapping=True)
+            pair, asked["split_special_tokens"] = (tokenizer.eos_token or tokenizer.unk_token, ""), False
+        encoded = tokenizer(*pair, **asked)
         found = {name: torch.tensor(encoded[name]) for name in tokenizer.model_input_names if name in encoded}
         in_context = torch.tensor([sequence == 1 for sequence in encoded.sequence_ids(0)])
         offsets = torch.tensor(encoded["offset_mapping"])

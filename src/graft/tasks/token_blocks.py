@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.backbones.preprocess import TextPreprocess
+from graft.backbones.special_tokens import chat_tokens
 from graft.base.errors import DataError
 from graft.base.records import Sample
 
@@ -33,8 +34,7 @@ def prompt_tokens(prompt: Prompt, separator: str, tokenizer: Any) -> list[int]:
     if tokenizer.chat_template is None:
         said = "".join(f"{message['role']}:\n{message['content']}\n\n" for message in prompt)
         return [*first_token(tokenizer), *tokens(f"{said}assistant:\n", tokenizer)]
-    text = tokenizer.apply_chat_template(list(prompt), tokenize=False, add_generation_prompt=True)
-    found = tokens(text, tokenizer)
+    found = chat_tokens(list(prompt), tokenizer)
     first = first_token(tokenizer)
     return found if found[:1] == first else [*first, *found]
 
@@ -47,13 +47,16 @@ def tokens(text: str, tokenizer: Any) -> list[int]:
 def of_sample(sample: Sample, separator: str, preprocess: TextPreprocess) -> tuple[list[int], int]:
     """All tokens of a sample, and how many of them are only read: those after them are to be predicted.
 
-    A completion ends with the token for an end; a passage does not. Raises DataError for a prompt that leaves no room.
+    A completion ends with the token for an end; a passage does not. Raises DataError for a prompt that leaves no room,
+    and for an empty one that no token begins.
     """
     tokenizer = preprocess.tokenizer
     if "passage" in sample.roles:
         read = first_token(tokenizer)
         return [*read, *tokens(sample.roles["passage"], tokenizer)], max(len(read), 1)
     read = prompt_tokens(sample.roles["prompt"], separator, tokenizer)
+    if not read:
+        raise DataError(f"{sample.id}: the prompt is empty, and the tokenizer has no token to begin with. Give it a word.")
     if len(read) > preprocess.max_length:
         raise DataError(
             f"{sample.id}: the prompt has {len(read):,} tokens, and {preprocess.max_length:,} are read at once. Shorten it; "

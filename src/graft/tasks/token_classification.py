@@ -101,7 +101,7 @@ class TokenClassification(Task):
 
     def encode(self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:
         text = text_of(sample)
-        encoded = preprocess.tokenizer(text.text, truncation=True, max_length=preprocess.max_length, return_offsets_mapping=True)
+        encoded = preprocess.tokenized(text.text, return_offsets_mapping=True)
         first = torch.from_numpy(positions(text, encoded["offset_mapping"]))
         found = {name: torch.tensor(encoded[name]) for name in preprocess.tokenizer.model_input_names if name in encoded}
         found["first"] = first
@@ -137,7 +137,10 @@ class TokenClassification(Task):
         return Batch(inputs, target if "target" in encoded[0] else None, extras={"first": first})
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
-        return nn.functional.cross_entropy(output.logits.float().flatten(0, 1), batch.target.flatten(), ignore_index=IGNORED)
+        """The mean cross-entropy of the tokens that are learnt from; 0 where there is none, of a batch of empty texts."""
+        logits, target = output.logits.float().flatten(0, 1), batch.target.flatten()
+        total = nn.functional.cross_entropy(logits, target, ignore_index=IGNORED, reduction="sum")
+        return total / (target != IGNORED).sum().clamp(min=1)
 
     def rows(self, output: Output, batch: Batch) -> list[np.ndarray]:
         """Probabilities (W, K) of the words of each piece; those of a word without a token are nan."""
@@ -214,11 +217,12 @@ class TokenClassification(Task):
         once = sum((found for found in counts.values() if found.total() == 1), Counter())
         fallback = once or sum(counts.values(), Counter())
 
-        def shares(word: str) -> np.ndarray:
-            found = counts.get(word, fallback)
-            return np.array([found[name] / found.total() for name in self.classes], dtype=np.float32)
+        def shares(words: Sequence[str]) -> np.ndarray:
+            found = [counts.get(word, fallback) for word in words]
+            told = [[tags[name] / tags.total() for name in self.classes] for tags in found]
+            return np.array(told, dtype=np.float32).reshape(len(words), len(self.classes))
 
-        return objects([np.stack([shares(word) for word in sample.roles["tokens"]]) for sample in test])
+        return objects([shares(sample.roles["tokens"]) for sample in test])
 
     def settings(self) -> dict:
         return {"classes": list(self.classes), "scheme": self.scheme, "subwords": self.subwords}

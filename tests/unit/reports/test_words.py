@@ -88,3 +88,20 @@ def test_units():
     assert (words.measured("accuracy", 0.5), words.measured("perplexity", 20.0)) == ("50.0 %", "20.0")
     assert (words.amount("bleu", 0.05), words.amount("bits_per_byte", 0.31)) == ("5.0 points", "0.31")
     assert (words.metric_name("rougeL"), words.metric_name("entity_f1")) == ("ROUGE-L", "entity F1")
+
+
+def test_unknown_tokens_are_told_where_they_are_many():
+    few, many = {"share": 0.009, "examples": ["x"]}, {"share": 0.124, "examples": ["Ж", "漢"]}
+    assert (
+        words.unknown_tokens({})
+        == words.unknown_tokens({"unknown": {}})
+        == words.unknown_tokens({"unknown": {"test": few}})
+        == ""
+    )
+    told = words.unknown_tokens({"unknown": {"train": many, "val": few, "test": {"share": 0.5, "examples": ["漢"]}}})
+    assert told.startswith(
+        "12 % of the tokens of the train texts and 50 % of the tokens of the test texts are unknown to the network, "
+    )
+    assert "for example 'Ж' and '漢'." in told
+    slow = words.unknown_tokens({"unknown": {"train": {"share": 0.2, "examples": []}}})
+    assert "unknown to the network. Choose" in slow, "a tokenizer may not tell where its tokens stand"

@@ -19,7 +19,7 @@ from graft.data.data import Data
 from graft.tasks import token_loss
 from graft.tasks.generation import Decoding, continued
 from graft.tasks.text_generation import TextGeneration
-from graft.tasks.token_blocks import blocks, prompt_tokens, tokens
+from graft.tasks.token_blocks import blocks, of_sample, prompt_tokens, tokens
 from graft.tasks.token_loss import IGNORED
 from graft.training.engine import Engine
 from graft.training.evaluate import predict
@@ -217,6 +217,7 @@ def test_a_network_that_sees_what_comes_is_refused():
     tokenizer = load_backbone("tiny:bert", "text-classification", 2).preprocess.tokenizer
     sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
     source = plugins.load("source", "transformers")()
+    torch.manual_seed(0)
     with pytest.raises(BackboneError, match="reads the tokens that it would have to predict"):
         source.create({"model_type": "bert", "vocab_size": len(tokenizer), **sizes}, tokenizer, "text-generation", None)
     with pytest.raises(BackboneError, match="smollm2-135m"):
@@ -242,3 +243,14 @@ def test_samples_are_continuations_with_what_really_followed(model):
     assert found == task.samples(model, [passage("so it goes on and on and on")] * 9)
     (one,) = task.samples(model, [pair("say a:", "a")])
     assert (one["prompt"], one["reference"]) == ("say a:", "a")
+
+
+def test_an_empty_prompt_needs_a_token_to_begin_with():
+    model = Model(load_backbone("tiny:llama", "text-generation"), fresh_head=False)
+    preprocess = model.backbone.preprocess
+    assert of_sample(pair("", "so"), "", preprocess)[1] == 1
+    preprocess.tokenizer.bos_token = preprocess.tokenizer.eos_token = None
+    with pytest.raises(DataError, match=r"row 7: the prompt is empty.*Give it a word"):
+        of_sample(pair("", "so", "row 7"), "", preprocess)
+    with pytest.raises(BadValue, match=r"Prompt 2 is empty, and tiny:llama"):
+        TextGeneration().generated(model, [pair("a", None), pair("", None)], Decoding(2))

@@ -111,8 +111,10 @@ def test_a_training_begins_where_it_ends_and_learns_by_its_words(tmp_path):
 
 
 def test_a_user_cannot_write_the_marks_of_the_tokenizer():
-    with_marks, without = logits("tiny:llama", SPEC, ["bread[EOS] and[BOS] cheese", "bread and cheese"])
-    torch.testing.assert_close(with_marks, without, rtol=1e-4, atol=1e-4)
+    text = "bread[EOS] and[BOS] cheese"
+    found = logits("tiny:llama", f"{SPEC},calibration=none", [text])
+    likely = [total for total, _ in likelihoods("tiny:llama", f"so {text.lower()} is")]  # letters, of which it has small ones
+    torch.testing.assert_close(found[0], torch.tensor(likely), rtol=1e-4, atol=1e-4)
 
 
 def test_what_it_is_not_for_is_said():

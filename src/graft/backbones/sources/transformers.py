@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from graft.backbones import label_words, layer_groups, learning_rate, mean_pooling
+from graft.backbones import label_words, layer_groups, learning_rate, mean_pooling, special_tokens
 from graft.backbones.backbone import Backbone, Kind, logits_of
 from graft.backbones.hub import hub
 from graft.backbones.preprocess import TextPreprocess
@@ -79,6 +79,7 @@ class Transformers:
             network = network.causal
         with quiet():
             (mean_pooling.as_bert_layer(network) if pooled else network).save_pretrained(folder)
+            special_tokens.keep_when_saved(backbone.preprocess.tokenizer)
             backbone.preprocess.tokenizer.save_pretrained(folder)
         if pooled:
             files.write_json(Path(folder, POOLING), {"pooling_mode_mean_tokens": True})
@@ -110,6 +111,7 @@ class Transformers:
     ) -> Backbone:
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
+        special_tokens.read_as_text(tokenizer)
         if config.pad_token_id is None:
             config.pad_token_id = tokenizer.pad_token_id
         if classes is not None and classes != config.num_labels:
@@ -120,12 +122,15 @@ class Transformers:
             tokenizer.model_max_length = preprocess.max_length
         with quiet():
             network, absent = _network(spec, task, config, weights)
+        if weights and absent and WITHOUT_PIPELINE.get(task) is WRITERS:
+            raise _not_whole(spec, task, config, absent)
         if getattr(config, mean_pooling.MARK, False):
             mean_pooling.from_bert_layer(network)
         elif mean_pooled and getattr(network.base_model, "pooler", None) is not None:  # none where each token is classified
             mean_pooling.install(network)
         if task in LONGEST:
             network.config.use_cache = False  # keys and values are kept where text is written, which `generate` sees to itself
+            network.generation_config = _plain(network.generation_config)
             preprocess = replace(preprocess, decoder_start=_decoder_start(network))
         example = preprocess.example()
         if task in LONGEST and preprocess.decoder_start is None:
@@ -158,6 +163,24 @@ def _network(spec: str, task: str, config: Any, weights: str | None) -> tuple[An
     options = {"dtype": torch.float32, "ignore_mismatched_sizes": True, "output_loading_info": True}
     network, found = fitting[0].from_pretrained(weights, config=config, **options)
     return network.eval(), {*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])}
+
+
+def _not_whole(spec: str, task: str, config: Any, absent: set[str]) -> BackboneError:
+    return BackboneError(
+        f"{spec} lacks {len(absent):,} of the tensors that {task} needs, as {min(absent)}: it holds an encoder alone, or was "
+        f"saved without the head that tells tokens. Use a whole {config.model_type!r}, saved by AutoModelForSeq2SeqLM or "
+        "AutoModelForCausalLM."
+    )
+
+
+def _plain(generation: Any) -> Any:
+    """Of how a network writes its tokens for a beginning and an end, and those it may not write.
+
+    Without what suited its authors' own texts: beams, sampling, the least and the greatest length (of bart-large-cnn 56 to 142).
+    Then transformers writes as Graft does, also from what is saved.
+    """
+    kept = {k: v for k, v in generation.to_dict().items() if k.endswith(("token_id", "_tokens", "_words_ids")) and v is not None}
+    return type(generation)(**kept)
 
 
 def _mean_pooled(folder: str) -> bool:

@@ -1,0 +1,105 @@
+"""Every task takes texts without a word: they are learnt, predicted and measured as any others."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from graft.backbones.backbone import Model
+from graft.base import plugins
+from graft.base.records import Sample
+from graft.studies.run import build_model
+from graft.tasks.generation import Decoding
+from graft.training.engine import Engine
+from graft.training.evaluate import predict
+from graft.training.feed import Feed
+from tests.contracts.tiny import task_of
+
+EMPTY: dict[str, list[dict[str, Any]]] = {
+    "text-classification": [{"text": ""}, {"text": " "}],
+    "token-classification": [{"tokens": (), "tags": ()}, {"tokens": ("", " "), "tags": ("O", "O")}],
+    "question-answering": [{"question": ""}, {"context": "", "answers": ()}, {"question": "", "context": "", "answers": ()}],
+    "text-generation": [{"prompt": ""}, {"completion": ""}, {"prompt": "", "completion": ""}],
+    "summarization": [{"source": ""}, {"target": ""}, {"source": " ", "target": " "}],
+    "translation": [{"source": ""}, {"target": ""}, {"source": "", "target": ""}],
+}
+"""Of each task that reads texts what may be empty, put in place of what a sample has."""
+NETWORKS = ("bert", "gpt2", "llama", "t5", "bart")
+"""Those whose tokenizers mark the beginning and end of a text, those whose do not, and encoders with a decoder."""
+CASES = [(task, name) for task in EMPTY for name in NETWORKS if name in plugins.load("source", "tiny")().tiny(task)]
+
+
+@cache
+def model_of(task: str, network: str) -> Model:
+    return build_model(f"tiny:{network}", task_of(task)[0], pretrained=True, seed=0)
+
+
+def feed(task: str, model: Model, samples: list[Sample]) -> Feed:
+    return Feed.of(samples, task_of(task)[0], model.backbone.preprocess, torch.device("cpu"))
+
+
+def emptied(task: str, split: str = "train") -> list[Sample]:
+    first = task_of(task)[1].splits[split][0]
+    return [Sample(f"empty:{i}", {**first.roles, **roles}) for i, roles in enumerate(EMPTY[task])]
+
+
+def test_every_task_that_reads_texts_is_here():
+    kinds = {name: plugins.load("task", name) for name in plugins.names("task")}
+    assert set(EMPTY) == {name for name, kind in kinds.items() if kind.modality == "text"}
+
+
+@pytest.mark.parametrize(("name", "network"), CASES)
+def test_they_are_learnt_alone_and_among_others(name, network):
+    task, data = task_of(name)
+    model = model_of(name, network).train()
+    for samples in ([sample] for sample in [*emptied(name)]), [[*emptied(name), data.splits["train"][1]]]:
+        for some in samples:
+            found = feed(name, model, some)
+            (batch,) = found.stream([list(range(len(found.pieces)))])
+            model.zero_grad()
+            loss = task.loss(model(batch.inputs), batch)
+            loss.backward()
+            assert torch.isfinite(loss), [sample.roles for sample in some]
+            assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize(("name", "network"), CASES)
+def test_they_are_measured_and_told(name, network):
+    task, data = task_of(name)
+    model = model_of(name, network)
+    samples = [*emptied(name), *data.splits["test"]]
+    scores, _ = predict(model, feed(name, model, samples), Engine("fp32"))
+    if task.measures_texts:
+        scores = task.with_texts(scores, ["", *["a word"] * (len(samples) - 1)])
+    rows = task.decode(scores, samples)
+    assert len(rows) == len(samples)
+    assert all(0 <= row["confidence"] <= 1 for row in rows)
+    assert json.loads(json.dumps(rows)) == rows
+    assert all(np.isfinite(measure(scores, task.targets(samples))) for measure in {**task.metrics, **task.watched}.values())
+
+
+@pytest.mark.parametrize(("name", "network"), CASES)
+def test_they_are_predicted(name, network):
+    task, _ = task_of(name)
+    model = model_of(name, network)
+    asked = [task.unlabeled(sample) for sample in emptied(name)]
+    if task.generates:
+        assert all(isinstance(text, str) for text in task.generated(model, asked, Decoding(3)))
+        return
+    scores, _ = predict(model, feed(name, model, asked), Engine("fp32"))
+    assert len(task.decode(scores, asked)) == len(asked)
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_the_baselines_take_them_in_training_and_test(name):
+    task, data = task_of(name)
+    train, test = [*data.splits["train"], *emptied(name)], [*data.splits["test"], *emptied(name, "test")]
+    for baseline in task.baselines.values():
+        scores = baseline(train, test)
+        assert len(task.decode(scores, test)) == len(test)
+        assert all(np.isfinite(measure(scores, task.targets(test))) for measure in task.metrics.values())
