@@ -333,9 +333,9 @@ def _nan(like: Tensor, device: torch.device | None) -> Tensor:
 
 
 def _sizes(inputs: Inputs) -> tuple[int, int | None]:
-    """How many examples, and how long the attention mask is."""
-    mask = inputs.get("attention_mask")
-    return len(next(iter(inputs.values()))), None if mask is None else mask.shape[1]
+    """How many examples, and how long the attention mask is; of packs, which have none, their positions."""
+    along = inputs.get("attention_mask", inputs.get("position_ids"))
+    return len(next(iter(inputs.values()))), None if along is None else along.shape[1]
 
 
 def _dimensions(shapes: Sequence[torch.Size], sizes: Sequence[tuple[int, int | None]]) -> tuple[int, tuple[int, ...]]:
