@@ -184,7 +184,7 @@ def run(case: Case, folder: Path, out: Path, jobs: int | None) -> None:
         return
     print(case.name, flush=True)
     data = graft.load_data(folder / case.path, task=case.settings.get("task"), **case.options)
-    data = data.with_splits({split: data.splits[split][:size] for split, size in case.sizes.items()})
+    data = data.with_splits({split: samples[: case.sizes.get(split)] for split, samples in data.splits.items()})
     graft.compare(data, case.techniques, seeds=case.seeds, jobs=jobs, out=out, observer=Lines(), **case.settings)
 
 

@@ -40,7 +40,7 @@ def test_parallel_files_are_learnt_and_translated(graft: Graft, parallel: Path) 
     assert lines[-1]["loss"] < lines[0]["loss"]
     rows = pd.read_parquet("run/predictions.parquet")
     rows = rows[rows["split"] == "test"]
-    told, true = rows["prediction"].tolist(), [[own[0] for own in rows["target"]]]
+    told, true = rows["prediction"].tolist(), [rows["target"].tolist()]
     assert all(isinstance(text, str) for text in told)
     for name, package in (("bleu", BLEU()), ("chrf", CHRF())):
         assert 100 * result["metrics"]["test"][name]["value"] == pytest.approx(package.corpus_score(told, true).score)

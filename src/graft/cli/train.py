@@ -230,7 +230,7 @@ def _show_estimate(phases: list[Any], as_json: bool) -> None:
 def _estimate_row(phase: Any) -> list[str]:
     from graft.cli import show
 
-    epochs = "solved" if phase.epochs is None else f"{phase.epochs:g}"
+    epochs = "solved" if phase.epochs is None else f"{phase.epochs:.3g}"
     recorded = [phase.recorded_before, f"x{phase.gain:.1f}", show.size(phase.bytes)] if phase.recorded_before else ["", "", ""]
     return [
         phase.phase,

@@ -32,7 +32,7 @@ class MaskedTokens:
 
     augments: ClassVar[bool] = True
     batch_size: ClassVar[int | None] = None
-    epochs: ClassVar[float | None] = None
+    tokens: ClassVar[int | None] = None
 
     probability: float = 0.15
 

@@ -18,7 +18,7 @@ class Pretext(Protocol):
 
     augments: bool
     batch_size: int | None
-    epochs: float | None
+    tokens: int | None
 
     @property
     def inputs(self) -> list[str]: ...

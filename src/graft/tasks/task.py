@@ -90,8 +90,9 @@ class Task(ABC):
     """Pieces a step and an evaluation unless another number is asked for, where the usual one takes too much memory."""
     augments: ClassVar[bool] = False
     """Whether what `encode` yields depends on `rng` whatever the preprocessing."""
-    epochs: ClassVar[float | None] = None
-    """Passes over the training split unless others are asked for; None is chosen from the number of examples."""
+    tokens: ClassVar[int | None] = None
+    """Unless epochs are asked for, one pass over the training split, or part of one: no more tokens than these. None: as many
+    passes as its number of examples tells."""
 
     classes: tuple[str, ...]
 

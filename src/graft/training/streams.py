@@ -25,6 +25,13 @@ def default_epochs(examples: int) -> float:
     return float(min(max(round(EXAMPLES / examples), 3), 8))
 
 
+def _usual_epochs(task: Pretext, train: Feed) -> float:
+    """Passes over the training feed when the user asks for none, by what the task says of them."""
+    if task.tokens is None:
+        return default_epochs(len(train.windows.samples))
+    return min(1.0, task.tokens / sum(train.lengths))
+
+
 def default_batch_size(examples: int) -> int:
     """16 under 640 training examples, so that an epoch has some steps to learn in; else 32."""
     return 16 if examples < 640 else 32
@@ -52,7 +59,7 @@ class Streams:
 
     def budget(self, part: Technique, objective: Objective, train: Feed) -> float:
         """Its passes over the training feed."""
-        return part.epochs or self.epochs or objective.task.epochs or default_epochs(len(train.windows.samples))
+        return part.epochs or self.epochs or _usual_epochs(objective.task, train)
 
     @cached_property
     def labeled(self) -> tuple[Feed, Feed]:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from graft.backbones.backbone import Model
+from graft.base import env
 from graft.base.errors import GraftError
 from graft.data.data import Data
 from graft.tasks.task import Task
@@ -36,6 +37,8 @@ from graft.training.streams import Streams
 
 CHECKPOINT_SECONDS = 30.0
 SHOW_SECONDS = 0.5
+TIDY_SECONDS = 20.0
+"""How often freed memory is given back: batches of texts of ever other lengths leave holes, and memory would grow without end."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,10 @@ def train(
                 objective = part.objective(model, task)
             engine.place(objective)
             run.train, run.val = streams.of(part, objective)
-            phases = part.phases(model, streams.budget(part, objective, run.train))
+            epochs = streams.budget(part, objective, run.train)
+            phases = part.phases(model, epochs)
+            if phases and epochs < 1 and epochs not in (part.epochs, settings.epochs):
+                observer.note(f"{epochs:.0%} of the training split is trained on, as it is large; --epochs 1 is all of it.")
             if phases:
                 observer.phases([phase.name for phase in phases])
             else:  # all of it is frozen, and what it makes of the data is the same for every run
@@ -242,7 +248,7 @@ def _train_epoch(run: Run, stage: Stage) -> None:
     seed = (run.settings.seed * 1009 + position.part * 101 + position.phase, epoch)
     rows = list(islice(stage.train.plan(seed), done, done + stage.steps - position.step))
     batches = stage.train.stream(rows, seed)
-    shown = time.perf_counter()
+    shown = tidied = time.perf_counter()
     for _ in rows:
         with run.clock.running():
             batch = next(batches)
@@ -266,6 +272,9 @@ def _train_epoch(run: Run, stage: Stage) -> None:
         if time.perf_counter() - shown > SHOW_SECONDS:
             _show(run, stage)
             shown = time.perf_counter()
+        if time.perf_counter() - tidied > TIDY_SECONDS:
+            env.give_back_freed_memory()
+            tidied = time.perf_counter()
         if position.step % stage.per_epoch and position.step < stage.steps:  # else after the evaluation that follows
             _save_checkpoint(run, stage)
 
