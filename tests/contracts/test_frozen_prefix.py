@@ -110,6 +110,15 @@ def test_a_deeper_recording_is_fed_from_one_before_it():
     assert torch.equal(fed, alone)
 
 
+@pytest.mark.parametrize("backbone", ["tiny:gpt2", "tiny:llama"])
+def test_tables_of_the_positions_in_packs_are_not_recorded(backbone):
+    task, data, engine, model = _tiny(PACKED, backbone)
+    _freeze_before(model, 2, len(model.backbone.groups) - 1)
+    feed = Feed.of(data.splits["train"], task, model.backbone.preprocess, engine.device, 4, views=1)
+    found = frozen_prefix.find(model, feed, engine).cut
+    assert (len(found.slots), found.carried) == (1, ())
+
+
 @pytest.mark.parametrize("task_name", TINY)
 def test_dropout_that_is_on_before_the_cut_is_refused(task_name):
     task, data, engine, model = _tiny(task_name)
