@@ -14,7 +14,7 @@ from graft.training import frozen_prefix, optim, recording
 from graft.training.engine import Engine
 from graft.training.feed import Feed
 from graft.training.observers import Observer
-from tests.contracts.tiny import TINY, task_of, trained
+from tests.contracts.tiny import PACKED, TINY, task_of, trained
 
 
 def _families():
@@ -22,6 +22,7 @@ def _families():
         for source in plugins.names("source"):
             for name in plugins.load("source", source)().tiny(task):
                 yield pytest.param(task, name if ":" in name else f"{source}:{name}", id=f"{task}-{name}")
+    yield from (pytest.param(PACKED, name, id=f"packed-{name}") for name in ("tiny:gpt2", "tiny:llama"))
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +44,7 @@ def test_logits_and_gradients_behind_each_cut_are_those_of_the_whole_network(tas
         behind = prefix.record(feed, Observer())
         with prefix.installed():
             assert frozen_prefix.agree(prefix, objective, feed, behind, (0, 0)), f"gradients behind group {first}"
-            rows = [0, 5, 11]
+            rows = [0, len(feed.pieces) // 2, len(feed.pieces) - 1]
             with torch.no_grad(), evaluating(model):
                 whole, rest = (model(next(f.stream([rows])).inputs) for f in (feed, behind))
             torch.testing.assert_close(_told(feed, rows, rest), _told(feed, rows, whole), rtol=1e-4, atol=1e-5)
@@ -107,6 +108,15 @@ def test_a_deeper_recording_is_fed_from_one_before_it():
     fed = prefix.record(feed, Observer()).recorded.read(rows)[0]
     assert max(ran) < 12, "the first layers ran on a few examples, to try the cut, and not on all"
     assert torch.equal(fed, alone)
+
+
+@pytest.mark.parametrize("backbone", ["tiny:gpt2", "tiny:llama"])
+def test_tables_of_the_positions_in_packs_are_not_recorded(backbone):
+    task, data, engine, model = _tiny(PACKED, backbone)
+    _freeze_before(model, 2, len(model.backbone.groups) - 1)
+    feed = Feed.of(data.splits["train"], task, model.backbone.preprocess, engine.device, 4, views=1)
+    found = frozen_prefix.find(model, feed, engine).cut
+    assert (len(found.slots), found.carried) == (1, ())
 
 
 @pytest.mark.parametrize("task_name", TINY)
@@ -183,7 +193,7 @@ def _doubled(value):
 
 
 @pytest.mark.usefixtures("double")
-@pytest.mark.parametrize(("spec", "task_name"), [(spec, task) for task in TINY for spec in SPECS])
+@pytest.mark.parametrize(("spec", "task_name"), [(spec, task) for task in TINY for spec in SPECS] + [(SPECS[0], PACKED)])
 def test_a_training_behind_recordings_ends_at_the_weights_of_one_without(spec, task_name, tmp_path, monkeypatch):
     behind, position = trained(spec, task_name, tmp_path / "behind", epochs=6)
     assert position.cache["used"]
@@ -197,6 +207,6 @@ def test_a_training_behind_recordings_ends_at_the_weights_of_one_without(spec, t
 
 def _told(feed: Feed, rows: list[int], output: Output) -> torch.Tensor:
     """The logits without those of padding, which a recording leaves out."""
-    inputs = next(feed.stream([rows])).inputs
-    mask = inputs.get("decoder_attention_mask", inputs.get("attention_mask"))
+    batch = next(feed.stream([rows]))
+    mask = batch.inputs.get("decoder_attention_mask", batch.mask)
     return output.logits if mask is None or output.logits.dim() < 3 else output.logits[mask.bool()]

@@ -15,7 +15,7 @@ from graft.studies.run import build_model
 from graft.techniques.combine import parse
 from graft.training import optim
 from graft.training.observers import Observer
-from tests.contracts.tiny import TINY, network_of, task_of, trained
+from tests.contracts.tiny import PACKED, TINY, network_of, task_of, trained
 
 NAMES = plugins.names("technique")
 COMBINED = ["full-fine-tuning + l2-sp:weight=0.1", "feature-extraction:epochs=2 then lora:r=2"]
@@ -71,7 +71,7 @@ def test_what_is_frozen_does_not_move(technique, task, tmp_path):
         assert all(torch.equal(now[name], tensor) for name, tensor in before.items())
 
 
-@pytest.mark.parametrize(("technique", "task"), EVERY)
+@pytest.mark.parametrize(("technique", "task"), [*EVERY, pytest.param("lora", PACKED, id="lora-packed")])
 def test_a_stopped_training_goes_on_to_the_same_weights(technique, task, tmp_path):
     whole, _ = trained(technique, task, tmp_path / "whole", epochs=3)
     lines = (tmp_path / "whole" / "history.jsonl").read_text().splitlines()

@@ -11,7 +11,9 @@ from graft.backbones.backbone import Model
 from graft.backbones.load import load_backbone
 from graft.base import plugins
 from graft.base.errors import BadValue
+from graft.data.data import Data
 from graft.studies.run import build_model
+from graft.tasks import options
 from graft.tasks.task import Task
 from graft.techniques.combine import parse
 from graft.training.checkpoint import Position
@@ -35,11 +37,14 @@ TINY = {task: _network(task) for task in plugins.names("task")}
 """Task -> the tiny network that it is tested on."""
 
 
-def task_of(name: str) -> tuple[Task, object]:
-    """The task learnt from its own tiny data, and the data."""
-    kind = plugins.load("task", name)
-    data = kind.tiny_data()
-    return kind.from_data(data), data
+PACKED = "text-generation:packed=true"
+"""A task whose batches are of another form, tested where that makes a difference."""
+
+
+def task_of(spec: str) -> tuple[Task, Data]:
+    """The task with its options, learnt from its own tiny data, and the data."""
+    data = options.parse(spec)[0].tiny_data()
+    return options.learnt(spec, data), data
 
 
 def network_of(technique: str, task_name: str) -> str:
@@ -64,8 +69,8 @@ def _accepted(technique: str, task_name: str) -> tuple[str, str]:
 def trained(
     technique: str, task_name: str, folder: Path, observer: Observer | None = None, epochs: float = 2, backbone: str | None = None
 ) -> tuple[Model, Position]:
-    """A tiny network that the technique takes, trained by it on the task's tiny data."""
-    backbone = backbone or network_of(technique, task_name)
+    """A tiny network that the technique takes, trained by it on the task's tiny data; `task_name` may have options."""
+    backbone = backbone or network_of(technique, task_name.partition(":")[0])
     task, data = task_of(task_name)
     chosen = parse(technique)
     engine = Engine("fp32")

@@ -25,5 +25,6 @@ def language_model(backbone: Backbone, task: str, technique: str) -> Backbone:
     if network.config.is_encoder_decoder:
         raise BadValue(f"{technique!r} is not made for {backbone.name}, which is an encoder with a decoder.")
     setattr(network, network.base_model_prefix, backbone.network.base_model)
+    network.base_model.config.use_cache = False  # as `found` has it: beside kept keys, texts in packs are not told apart
     network.tie_weights()
     return replace(found, lr=backbone.lr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,14 +10,23 @@ from contextlib import contextmanager
 @contextmanager
 def quiet() -> Iterator[None]:
     """No progress bars and no report of which weights are new: for a new head that is as it should be."""
-    from transformers.utils import logging
+    from transformers.utils import logging as told
 
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    level, bars = told.get_verbosity(), told.is_progress_bar_enabled()
+    told.set_verbosity_error()
+    told.disable_progress_bar()
     try:
         yield
     finally:
-        logging.set_verbosity(level)
+        told.set_verbosity(level)
         if bars:
-            logging.enable_progress_bar()
+            told.enable_progress_bar()
+
+
+def never_ask_for_masks() -> None:
+    """Texts in packs have none by intent, of which transformers would warn where one begins with the token for padding."""
+    logging.getLogger("transformers.modeling_utils").addFilter(_is_not_about_masks)
+
+
+def _is_not_about_masks(record: logging.LogRecord) -> bool:
+    return "passing in an `attention_mask`" not in record.getMessage()

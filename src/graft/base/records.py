@@ -37,6 +37,11 @@ class Batch:
     def __len__(self) -> int:
         return len(next(iter(self.inputs.values())))
 
+    @property
+    def mask(self) -> Tensor | None:
+        """(B, T) where there are tokens and no padding, the network being told so or not; None of what has no lengths."""
+        return self.extras.get("mask", self.inputs.get("attention_mask"))
+
     def to(self, device: Any) -> Batch:
         def move(tensor: Tensor | None) -> Tensor | None:
             return None if tensor is None else tensor.to(device, non_blocking=True)

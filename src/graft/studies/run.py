@@ -146,7 +146,7 @@ def _evaluate(model: Model, feeds: dict[str, Feed], engine: Engine, observer: Ob
 def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model:
     """The backbone with the task's fresh head, or its own where the task keeps that or the network is a finished one.
 
-    Raises BackboneError where the head cannot sit on its features.
+    Raises BackboneError where the head cannot sit on its features, or the network not read what the task gives it.
     """
     torch.manual_seed(seed)
     found = load_backbone(backbone, task.name, len(task.classes) if task.fresh_head else None, pretrained)
@@ -157,6 +157,7 @@ def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model
         raise BackboneError(
             f"{backbone} yields {found.kind} features; {task.name} needs one of: {', '.join(sorted(task.kinds))}."
         )
+    task.check(found)
     model = Model(found, task.fresh_head and found.kind != "native")
     torch.manual_seed(seed + 1)
     if model.fresh_head:

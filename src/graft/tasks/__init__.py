@@ -8,6 +8,7 @@ NOT_PLUGINS = (
     "masked_tokens",
     "ngrams",
     "options",
+    "packing",
     "pretext",
     "seq2seq",
     "token_blocks",

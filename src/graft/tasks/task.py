@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from torch import Tensor, nn
 
-from graft.backbones.backbone import Model
+from graft.backbones.backbone import Backbone, Model
 from graft.backbones.preprocess import Preprocess
 from graft.base.errors import DataError
 from graft.base.records import Batch, Output, Sample
@@ -105,6 +105,9 @@ class Task(ABC):
     def fits(cls, roles: Collection[str]) -> bool:
         """Do data with these roles have what it needs?"""
         return any(needed <= set(roles) for needed in (cls.roles, *cls.or_roles))
+
+    def check(self, backbone: Backbone) -> None:  # noqa: B027 - most networks are as good as any other
+        """Raises BackboneError where the network cannot read what the task makes of its samples."""
 
     def attach_head(self, model: Model) -> None:
         """Give the model a fresh head, drawn from the global random state."""

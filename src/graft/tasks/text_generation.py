@@ -11,18 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graft.backbones.backbone import Model
+from graft.backbones.backbone import Backbone, Model
 from graft.backbones.preprocess import Preprocess, right_padded
 from graft.base.errors import DataError
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 from graft.data.roles import said
 from graft.metrics.language import bits_per_byte, perplexity
-from graft.tasks import ngrams
+from graft.tasks import ngrams, packing
 from graft.tasks.generation import Decoding, continued
 from graft.tasks.task import Baseline, Metric, Task, Windows, objects
 from graft.tasks.token_blocks import Prompt, blocks, first_token, of_sample, prompt_tokens, tokens
-from graft.tasks.token_loss import IGNORED, mean_nats, padded_targets, sums_of_rows
+from graft.tasks.token_loss import IGNORED, mean_nats, padded_targets, sums_of_parts, sums_of_rows
 
 SHOWN = 4
 """Continuations that a run keeps."""
@@ -39,6 +39,8 @@ class TextGeneration(Task):
     blocks that begin with a quarter of the block before; each token counts once. A prompt is never cut. Where no prompt in
     training ends, and no completion begins, with white space, a line break is put between them. Messages are rendered by the
     tokenizer's chat template, and the last one, which is the assistant's, is the completion.
+    `packed`: several texts share a sequence of as many tokens as the network reads, none seeing another, so that next to nothing
+    is padding; a batch is then of so many sequences. What is said of each text is the same.
     Baseline: bytes by the five before them, with Kneser-Ney smoothing.
     """
 
@@ -50,6 +52,7 @@ class TextGeneration(Task):
     kinds: ClassVar[frozenset[str]] = frozenset({"sequence"})
     fresh_head: ClassVar[bool] = False
     generates: ClassVar[bool] = True
+    options: ClassVar[tuple[str, ...]] = ("packed",)
     backbone: ClassVar[str | None] = "wheel:smollm2-135m"
     batch_size: ClassVar[int | None] = 4
     tokens: ClassVar[int | None] = 150_000
@@ -59,6 +62,7 @@ class TextGeneration(Task):
     """What stands between a prompt and its completion."""
     chat: bool = False
     """Whether prompts are messages."""
+    packed: bool = False
 
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
@@ -75,9 +79,13 @@ class TextGeneration(Task):
     def attach_head(self, model: Model) -> None:
         """Nothing: the network's own head is what it learnt to predict tokens with."""
 
+    def check(self, backbone: Backbone) -> None:
+        if self.packed:
+            packing.check(backbone)
+
     @property
     def inputs(self) -> list[str]:
-        return ["ids", "read"]
+        return ["ids", "read", "positions"]
 
     def unlabeled(self, sample: Sample) -> Sample:
         """What is to be continued: the prompt, the messages, or a text."""
@@ -90,14 +98,20 @@ class TextGeneration(Task):
         return Sample(sample.id, {"prompt": prompt if isinstance(prompt, str) else tuple(prompt)})
 
     def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
-        """Blocks of tokens, `ids`; the first `read` of each are not to be predicted in it."""
+        """Blocks of tokens, `ids`; the first `read` of each are not to be predicted in it.
+
+        In packs where that is asked for; but texts of which nothing is to be predicted are read each alone.
+        """
         cut: list[Sample] = []
         owners: list[int] = []
         for number, sample in enumerate(samples):
             pieces = self._pieces(sample, preprocess)
             cut += pieces
             owners += [number] * len(pieces)
-        return Windows(samples, cut, owners)
+        found = Windows(samples, cut, owners)
+        if not self.packed or not all("passage" in s.roles or s.roles.get("completion") is not None for s in samples):
+            return found
+        return packing.packed(found, [self.encode(piece, preprocess, None) for piece in cut], preprocess.max_length)
 
     def _pieces(self, sample: Sample, preprocess: Preprocess) -> list[Sample]:
         ids, read = of_sample(sample, self.separator, preprocess)
@@ -109,6 +123,8 @@ class TextGeneration(Task):
 
     def encode(self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:
         """`target` (T,) is the token after each; IGNORED where that is not to be predicted."""
+        if "positions" in sample.roles:
+            return packing.encoded(sample)
         piece = sample if "ids" in sample.roles else self._pieces(sample, preprocess)[0]
         ids, read = torch.from_numpy(piece.roles["ids"]), piece.roles["read"]
         if "prompt" in sample.roles and sample.roles.get("completion") is None:
@@ -121,6 +137,8 @@ class TextGeneration(Task):
 
     def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch:
         """Padded on the right, where no token that counts reads it."""
+        if "position_ids" in encoded[0]:
+            return packing.collated(encoded, preprocess.tokenizer.pad_token_id)
         ids, mask = right_padded([e["input_ids"] for e in encoded], preprocess.tokenizer.pad_token_id)
         target = padded_targets([e["target"] for e in encoded]) if "target" in encoded[0] else None
         return Batch({"input_ids": ids, "attention_mask": mask}, target)
@@ -129,11 +147,14 @@ class TextGeneration(Task):
         """The mean cross-entropy of the tokens that are to be predicted, in nats."""
         return mean_nats(output.logits, batch.target)
 
-    def rows(self, output: Output, batch: Batch) -> list[tuple[float, int]]:
-        """Of each piece the nats of its predicted tokens, and their number."""
-        return sums_of_rows(output.logits, batch.target)
+    def rows(self, output: Output, batch: Batch) -> list[Any]:
+        """Of each piece the nats of its predicted tokens, and their number; of a pack a list of these."""
+        if "position_ids" not in batch.inputs:
+            return sums_of_rows(output.logits, batch.target)
+        each = zip(output.logits, batch.target, packing.lengths(batch), strict=True)
+        return [sums_of_parts(logits, target, lengths) for logits, target, lengths in each]
 
-    def scores(self, rows: Sequence[tuple[float, int]], windows: Windows) -> np.ndarray:
+    def scores(self, rows: Sequence[Any], windows: Windows) -> np.ndarray:
         """For each text nats, tokens and bytes; the bytes are those of the text itself."""
         each = zip(windows.samples, windows.by_sample(rows), strict=True)
         return objects([_score(sample, *np.sum([row for _, row in pieces], axis=0)) for sample, pieces in each])
@@ -228,7 +249,7 @@ class TextGeneration(Task):
         ]
 
     def settings(self) -> dict:
-        return {"classes": list(self.classes), "separator": self.separator, "chat": self.chat}
+        return {"classes": list(self.classes), "separator": self.separator, "chat": self.chat, "packed": self.packed}
 
     @classmethod
     def tiny_data(cls) -> Data:

@@ -22,9 +22,14 @@ def mean_nats(logits: Tensor, target: Tensor) -> Tensor:
 
 def sums_of_rows(logits: Tensor, target: Tensor) -> list[tuple[float, int]]:
     """Of each row of the batch the nats of its targets, and their number."""
-    counts = (target != IGNORED).sum(1).tolist()
-    sums = [part.double().sum().item() for part in _nats(logits, target).split(counts)]
-    return list(zip(sums, counts, strict=True))
+    return _sums(_nats(logits, target), (target != IGNORED).sum(1).tolist())
+
+
+def sums_of_parts(logits: Tensor, target: Tensor, lengths: Sequence[int]) -> list[tuple[float, int]]:
+    """Of each part of a row, targets (T,) in parts of these lengths, the nats of its targets, and their number."""
+    length = sum(lengths)  # what is behind that is padding
+    counts = [int((part != IGNORED).sum()) for part in target[:length].split(list(lengths))]
+    return _sums(_nats(logits[:length], target[:length]), counts)
 
 
 def padded_targets(targets: Sequence[Tensor]) -> Tensor:
@@ -32,8 +37,12 @@ def padded_targets(targets: Sequence[Tensor]) -> Tensor:
     return nn.utils.rnn.pad_sequence(list(targets), batch_first=True, padding_value=IGNORED)
 
 
+def _sums(nats: Tensor, counts: list[int]) -> list[tuple[float, int]]:
+    return list(zip([part.double().sum().item() for part in nats.split(counts)], counts, strict=True))
+
+
 def _nats(logits: Tensor, target: Tensor) -> Tensor:
-    """The negative log-likelihood (N,) of each target (B, T) that is not IGNORED, in order; float32 for some rows at a time."""
+    """The negative log-likelihood (N,) of each target ([B,] T) that is not IGNORED, in order; float32 for some rows at a time."""
     counted = target != IGNORED
     found = []
     for rows, wanted in zip(logits[counted].split(ROWS), target[counted].split(ROWS), strict=True):

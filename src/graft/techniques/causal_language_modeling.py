@@ -30,17 +30,23 @@ class CausalLanguageModeling(Technique):
 
     streams: ClassVar[frozenset[str]] = frozenset({"unlabeled"})
 
+    packed: bool = False
+    """Whether several texts share a sequence, none seeing another, as of text-generation."""
+
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)
-        language_model(backbone, "text-generation", NAME)
+        self._pretext().check(language_model(backbone, "text-generation", NAME))
 
     def objective(self, model: Model, task: Task) -> Objective:
         """Raises BadValue where `check` does."""
         language = model if task.name == "text-generation" else self._language(model)
-        return Pretraining(model, language, plugins.load("task", "text-generation")(), "causal")
+        return Pretraining(model, language, self._pretext(), "causal")
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         return [Phase("causal language modeling", epochs, everything, **self.rates(model))]
+
+    def _pretext(self) -> Task:
+        return plugins.load("task", "text-generation")(packed=self.packed)
 
     def _language(self, model: Model) -> Model:
         found = language_model(model.backbone, "text-generation", NAME)

@@ -8,7 +8,7 @@ would still depend on a skipped module becomes NaN, so a wrong cut shows at once
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -136,15 +136,16 @@ def cut(
 ) -> Cut:
     """Cut the network before `boundary`, tried on two batches of unlike size (and length, where lengths differ).
 
-    Where the outputs differ when all that ran before is skipped, the outputs of skipped modules that are used later are
-    recorded as well. Raises CannotCut.
+    Where the outputs differ when all that ran before is skipped, modules without weights run in a replay too (tables of the
+    positions in a pack), or else the outputs of skipped modules that are used later are recorded as well. Raises CannotCut.
     """
     with evaluating(network), torch.no_grad(), autocast():
         before = _skippable(network, boundary, probes)
-        try:
-            return _tried(Cut(network, boundary, before), probes, TOLERANCE[precision])
-        except CannotCut:
-            return _tried(Cut(network, boundary, before, before), probes, TOLERANCE[precision])
+        learnt = tuple(path for path in before if next(network.get_submodule(path).parameters(), None) is not None)
+        for first in (before, learnt):
+            with suppress(CannotCut):
+                return _tried(Cut(network, boundary, first), probes, TOLERANCE[precision])
+        return _tried(Cut(network, boundary, before, before), probes, TOLERANCE[precision])
 
 
 def _tried(found: Cut, probes: Sequence[Inputs], tolerance: float) -> Cut:
@@ -333,9 +334,9 @@ def _nan(like: Tensor, device: torch.device | None) -> Tensor:
 
 
 def _sizes(inputs: Inputs) -> tuple[int, int | None]:
-    """How many examples, and how long the attention mask is."""
-    mask = inputs.get("attention_mask")
-    return len(next(iter(inputs.values()))), None if mask is None else mask.shape[1]
+    """How many examples, and how long the attention mask is; of packs, which have none, their positions."""
+    along = inputs.get("attention_mask", inputs.get("position_ids"))
+    return len(next(iter(inputs.values()))), None if along is None else along.shape[1]
 
 
 def _dimensions(shapes: Sequence[torch.Size], sizes: Sequence[tuple[int, int | None]]) -> tuple[int, tuple[int, ...]]:

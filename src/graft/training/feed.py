@@ -114,7 +114,7 @@ class Feed:
         if self.at_head:
             return Batch({"features": self.recorded.read(places)[0].float()}, self.targets[torch.tensor(rows)], rows)
         batch = self._outside(rows)
-        tensors = self.recorded.read(places, batch.inputs.get("attention_mask"))
+        tensors = self.recorded.read(places, batch.mask)
         batch.inputs |= {f"{KEY}{number}": tensor for number, tensor in enumerate(tensors)}
         return batch
 

@@ -92,7 +92,7 @@ class Prefix:
 
     @property
     def lengths(self) -> list[int]:
-        """How many dimensions of each recorded tensor are as long as the attention mask."""
+        """How many dimensions of each recorded tensor are as long as the texts of a batch."""
         return [0] if self.cut is None else [len(slot.lengths) for slot in self.cut.slots]
 
     def record(self, feed: Feed, observer: Observer) -> Feed:
@@ -123,7 +123,7 @@ class Prefix:
                     if number % TIDIED == 0:
                         env.give_back_freed_memory()
                     places = [row * views + feed.view(row, seed) for row in batch.rows]
-                    writer.add(places, self.taken(batch.inputs), self.lengths, batch.inputs.get("attention_mask"))
+                    writer.add(places, self.taken(batch.inputs), self.lengths, batch.mask)
                     done += len(batch)
                     observer.recording(done, writer.rows)
 
@@ -273,9 +273,8 @@ def agree(prefix: Prefix, objective: Objective, plain: Feed, behind: Feed, seed:
         with prefix.engine.autocast():
             now = prefix.taken(batch.inputs)
     kept = list(recorded.inputs.values())[-len(now) :]
-    mask = batch.inputs.get("attention_mask")
     for one, other, lengths in zip(now, kept, prefix.lengths, strict=True):
-        if not _near(_unpadded(one, mask, lengths), other, RECORDED[prefix.engine.precision]):
+        if not _near(_unpadded(one, batch.mask, lengths), other, RECORDED[prefix.engine.precision]):
             return False
     live = prefix.entered(batch, entering)
     one, other = (torch.cat([g.flatten() for g in _gradients(objective, given)]) for given in (batch, live))

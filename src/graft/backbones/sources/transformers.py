@@ -11,7 +11,7 @@ from graft.backbones import label_words, layer_groups, learning_rate, mean_pooli
 from graft.backbones.backbone import Backbone, Kind, logits_of
 from graft.backbones.hub import hub
 from graft.backbones.preprocess import TextPreprocess
-from graft.backbones.quiet import quiet
+from graft.backbones.quiet import never_ask_for_masks, quiet
 from graft.base import files
 from graft.base.errors import BackboneError, UnknownName
 
@@ -129,6 +129,7 @@ class Transformers:
         elif mean_pooled and getattr(network.base_model, "pooler", None) is not None:  # none where each token is classified
             mean_pooling.install(network)
         if task in LONGEST:
+            never_ask_for_masks()
             network.config.use_cache = False  # keys and values are kept where text is written, which `generate` sees to itself
             network.generation_config = _plain(network.generation_config)
             preprocess = replace(preprocess, decoder_start=_decoder_start(network))
