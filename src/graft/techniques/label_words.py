@@ -57,8 +57,8 @@ class LabelWords(Technique):
         check_classes("label-words", task)
         if task.multi_label:
             raise BadValue(
-                "'label-words' says which one of several words comes next, and these examples have several labels. With a sentence "
-                "encoder there is 'zero-shot'."
+                "'label-words' says which one of several words comes next, and these examples have several labels. With a "
+                "sentence encoder there is 'zero-shot'."
             )
         return described("label-words", "words", self.words, task.classes)
 

@@ -51,8 +51,8 @@ class ZeroShot(Technique):
         if not mean_pooling.installed(backbone.network) or linear_head(backbone) is None:
             raise BadValue(
                 f"'zero-shot' compares texts as sentence encoders embed them, and {backbone.name} is none: use minilm-l6, "
-                "or another BERT of sentence-transformers. For decoders there is 'label-words', for pictures 'nearest-prototypes' "
-                "with a label a class."
+                "or another BERT of sentence-transformers. For decoders there is 'label-words', for pictures "
+                "'nearest-prototypes' with a label a class."
             )
         self.texts(task.classes)
 
