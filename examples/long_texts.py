@@ -3,8 +3,8 @@
     python examples/long_texts.py REVIEWS
 
 REVIEWS is a table of long texts with labels, such as product reviews. Of those with more than 1,000 characters at most 300 are
-learnt from, by a linear head on the frozen network, and those of the test split tell how well; two minutes on one core. From some hundred
-texts the intervals are wide.
+learnt from, by a linear head on the frozen network, and those of the test split tell how well; two minutes on one core. So few
+texts give wide intervals.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def main() -> None:
     for read in READ:
         task = f"text-classification:long={read}"
         run = graft.fit(found.with_splits(splits), technique="feature-extraction", task=task)
-        accuracy, test = run.result["metrics"]["test"]["accuracy"], run.result["data"]
+        accuracy, data = run.result["metrics"]["test"]["accuracy"], run.result["data"]
         print(f"{read}: accuracy {accuracy['value']:.3f} ({accuracy['low']:.3f} to {accuracy['high']:.3f}),", end=" ")
-        print(f"{test['cut']['test']} of {test['counts']['test']} test texts cut, {run.result['cost']['train_seconds']:.0f} s")
+        print(f"{data['cut']['test']} of {data['counts']['test']} test texts cut, {run.result['cost']['train_seconds']:.0f} s")
 
 
 if __name__ == "__main__":
