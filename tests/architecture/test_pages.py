@@ -40,12 +40,20 @@ def test_the_reference_is_what_the_docstrings_say(build: ModuleType) -> None:
 
 
 def test_every_page_is_listed_in_the_index() -> None:
-    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    assert [p.name for p in (ROOT / "docs").glob("*.md") if p.name != "index.md" and f"({p.name})" not in index] == []
+    docs = ROOT / "docs"
+    index = (docs / "index.md").read_text(encoding="utf-8")
+    pages = [page.relative_to(docs).as_posix() for page in docs.glob("**/*.md") if page.name != "index.md"]
+    assert [page for page in pages if f"({page})" not in index] == []
+
+
+def test_every_task_has_its_page_with_an_example() -> None:
+    for task in plugins.names("task"):
+        page = (ROOT / "docs" / "tasks" / f"{task}.md").read_text(encoding="utf-8")
+        assert "(../../examples/" in page, task
 
 
 def test_every_page_names_verbs_that_exist() -> None:
-    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("**/*.md")):
         text = page.read_text(encoding="utf-8")
         used = set(re.findall(r"(?:^|`|\$ |, then )graft ([a-z]+)\b", text, re.MULTILINE))
         assert used <= VERBS, f"{page.name}: {used - VERBS}"

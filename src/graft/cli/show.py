@@ -121,7 +121,7 @@ class Live(Lines):
         self._progress.update(self._bar, description="frozen layers", completed=done, total=total, detail="once an example")
 
     def epoch(self, row: dict[str, Any]) -> None:
-        self._metric = "".join(f"  val {said}" for said in _first_metric(row))
+        self._metric = "".join(f"  {'val' if 'val' in row else 'held out'} {said}" for said in _first_metric(row))
         super().epoch(row)
 
     def study_event(self, done: int, total: int, name: str, state: str, message: str) -> None:
@@ -142,15 +142,21 @@ def epoch_line(row: Mapping[str, Any]) -> str:
     """One line of history.jsonl for a person."""
     words = [f"{row['phase']}, epoch {row['epoch']:g}:"]
     words += [f"{name} loss {value:.3f}" for name, value in row["losses"].items()]
-    words += [f"validation loss {row['val']['loss']:.3f}"] if "loss" in row["val"] else []
+    measured = "validation" if "val" in row else "held-out texts:"
+    words += [f"{measured} loss {_measured(row)['loss']:.3f}"] if "loss" in _measured(row) else []
     return "  ".join([*words, *_first_metric(row), duration(row["train_seconds"])])
+
+
+def _measured(row: Mapping[str, Any]) -> Mapping[str, float]:
+    """What was measured on the validation split or, in pretraining on texts alone, on those held out."""
+    return row["val"] if "val" in row else row["held_out"]
 
 
 def _first_metric(row: Mapping[str, Any]) -> list[str]:
     """`accuracy 94.1 %`, `bits per byte 1.23`; nothing where there is none."""
     from graft.reports import words
 
-    found = [(name, value) for name, value in row["val"].items() if name != "loss"][:1]
+    found = [(name, value) for name, value in _measured(row).items() if name != "loss"][:1]
     return [f"{words.metric_name(name)} {words.measured(name, value)}" for name, value in found]
 
 

@@ -84,7 +84,7 @@ def convergence(board: Board, rows: Sequence[Row], colours: dict[str, Series]) -
     """Validation metric against epochs and against seconds of training; a line a seed, panels by backbone."""
     figures = []
     backbones = list(dict.fromkeys(row.cell.backbone for row in rows if not row.cell.is_baseline))
-    metric = next((row.watched for row in rows if row.watched), board.metric)
+    metric = watched(board, rows)
     for backbone in backbones:
         own = [row for row in rows if row.cell.backbone == backbone]
         of = f", {words.short(backbone)}" if len(backbones) > 1 else ""
@@ -96,6 +96,11 @@ def convergence(board: Board, rows: Sequence[Row], colours: dict[str, Series]) -
             if curves:
                 figures.append(Figure(heading, _curves(curves, colours, title, metric)))
     return figures
+
+
+def watched(board: Board, rows: Sequence[Row]) -> str:
+    """The metric that is told after each epoch."""
+    return next((row.watched for row in rows if row.watched), board.metric)
 
 
 def _curve(history: Sequence[dict], axis: str, metric: str) -> list[tuple[float, float]]:

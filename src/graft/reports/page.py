@@ -45,6 +45,8 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "backbones": len({row.cell.backbone for row in board.rows if not row.cell.is_baseline}) > 1,
         "legend": [(name, Markup(figures.swatch(series))) for name, series in colours.items() if _drawn(name, board)],
         "convergence": _figures(figures.convergence(board, main_rows, colours)),
+        "watched": words.metric_name(figures.watched(board, main_rows)),
+        "pretrained": any("held_out" in line for row in main_rows for run in row.runs for line in run.history),
         "pareto": _figures(filter(None, [figures.quality_and_time(board, main_rows, colours)])),
         "efficiency": _figures(figures.data_efficiency(board, colours)),
         "best": _best_name(board, best),

@@ -108,7 +108,7 @@ class MaskedTokens:
         return np.zeros(len(samples))
 
     @property
-    def metrics(self) -> dict[str, Metric]:
+    def watched(self) -> dict[str, Metric]:
         return {perplexity.name: perplexity}
 
 

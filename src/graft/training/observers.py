@@ -66,10 +66,10 @@ class LogFile(Observer):
 
     def epoch(self, row: dict[str, Any]) -> None:
         losses = " ".join(f"{name} {value:.4f}" for name, value in row["losses"].items())
-        val = " ".join(f"{name} {value:.4f}" for name, value in row["val"].items())
-        self._write(
-            f"{row['phase']} epoch {row['epoch']:g} step {row['step']} train: {losses} val: {val} ({row['train_seconds']:.1f} s)"
-        )
+        split = "val" if "val" in row else "held_out"
+        found = " ".join(f"{name} {value:.4f}" for name, value in row[split].items())
+        at = f"{row['phase']} epoch {row['epoch']:g} step {row['step']}"
+        self._write(f"{at} train: {losses} {split}: {found} ({row['train_seconds']:.1f} s)")
         self.then.epoch(row)
 
     def note(self, message: str) -> None:

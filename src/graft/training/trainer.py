@@ -12,7 +12,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -158,8 +157,7 @@ def _train_phase(run: Run, objective: Objective, part: Technique, phase: Phase, 
             _solve(run, stage, head)
         while run.position.step < stage.steps and not stage.stopped:
             _train_epoch(run, stage)
-            row = _report_epoch(run, stage)
-            _stop_early(run, stage, row["val"]["loss"])
+            _stop_early(run, stage, _report_epoch(run, stage))
             if run.position.step < stage.steps:
                 _save_checkpoint(run, stage)
     _end(run, stage)
@@ -293,7 +291,7 @@ def _solve(run: Run, stage: Stage, head: nn.Linear) -> None:
         position.step += solution.passes
         position.examples += solution.passes * len(stage.train.pieces)
         stage.losses, stage.examples = solution.losses, 1
-        loss = _report_epoch(run, stage, solution.chosen)["val"]["loss"]
+        loss = _report_epoch(run, stage, solution.chosen)
         stale = 0 if loss < least else stale + 1
         if stale == 0:
             kept, least = solution.chosen, loss
@@ -304,10 +302,10 @@ def _solve(run: Run, stage: Stage, head: nn.Linear) -> None:
         _report_epoch(run, stage, kept)
 
 
-def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) -> dict[str, Any]:
-    """Evaluate on validation, write the line of history, tell the observer; raises GraftError for a loss that is no number.
+def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) -> float:
+    """Evaluate, write the line of history, tell the observer; the validation loss.
 
-    `rate` stands in the line in place of the learning rate.
+    `rate` stands in the line in place of the learning rate. Raises GraftError for a training loss that is no number.
     """
     position = run.position
     losses = {name: float(total) / stage.examples for name, total in stage.losses.items()}
@@ -317,6 +315,7 @@ def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) 
         )
     found = evaluate(stage.objective.model, stage.val, run.engine)
     name, metric = next(iter(stage.val.task.watched.items()))
+    split = "val" if "labeled" in stage.technique.streams else "held_out"  # what texts alone teach is measured on other texts
     row = {
         "phase": stage.phase.name,
         "epoch": round(position.epochs_before + position.step / stage.per_epoch, 4),
@@ -324,13 +323,13 @@ def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) 
         "train_seconds": round(run.clock.seconds, 3),
         **(rate or {"lr": max(group["lr"] for group in stage.optimizer.param_groups)}),
         "losses": losses,
-        "val": {"loss": found.loss, name: metric(found.scores, found.targets)},
+        split: {"loss": found.loss, name: metric(found.scores, found.targets)},
     }
     history.append(run.folder / "history.jsonl", row)
     position.history += 1
     stage.losses, stage.examples = {}, 0
     run.observer.epoch(row)
-    return row
+    return found.loss
 
 
 def _stop_early(run: Run, stage: Stage, loss: float) -> None:

@@ -146,6 +146,22 @@ def test_curves_are_in_the_unit_of_the_metric(summary):
     assert "%" not in svg
 
 
+def test_pretraining_on_other_texts_is_no_part_of_the_curves(summary, copy):
+    line = {"phase": "causal language modeling", "epoch": 0, "step": 0, "train_seconds": 0.0, "losses": {"causal": 9.0}}
+    line["held_out"] = {"loss": 9.0, "bits_per_byte": 7.75}
+    for path in (copy / "runs").glob("*/history.jsonl"):
+        path.write_text(json.dumps(line) + "\n" + path.read_text())
+    pretrained = report.summarise(copy)
+    before, after = (
+        figures.convergence(found.board, found.board.at(found.board.choices[0].size), figures.palette(found.board))
+        for found in (summary, pretrained)
+    )
+    assert [figure.svg for figure in after] == [figure.svg for figure in before]
+    report.write(copy, pretrained)
+    assert "not measured on the validation split and has no points" in (copy / "report.html").read_text(encoding="utf-8")
+    assert "held-out texts: loss 9.000  bits per byte 7.75" in show.epoch_line(line)
+
+
 def test_other_texts_cannot_be_compared(copy):
     path = next((copy / "runs").glob("*/predictions.parquet"))
     table = pd.read_parquet(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,6 +15,10 @@ from graft.techniques.combine import parse
 from tests.contracts.tiny import task_of, trained
 
 TEXT = "text-classification"
+
+
+def history_of(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
 
 
 @pytest.mark.parametrize(
@@ -37,8 +42,15 @@ def test_the_output_layer_is_tied_to_the_embeddings_of_the_trunk():
 
 def test_the_masked_loss_of_held_out_texts_falls(tmp_path):
     trained("masked-language-modeling", TEXT, tmp_path, epochs=6)
-    losses = [json.loads(line)["val"]["loss"] for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    losses = [line["held_out"]["loss"] for line in history_of(tmp_path)]
     assert losses[-1] < losses[0]
+
+
+def test_what_is_measured_on_other_texts_does_not_pass_for_validation(tmp_path):
+    trained("causal-language-modeling then full-fine-tuning", "text-generation", tmp_path, epochs=1)
+    phases = [(line["phase"], [split for split in ("held_out", "val") if split in line]) for line in history_of(tmp_path)]
+    assert phases == [("causal language modeling", ["held_out"])] * 2 + [("fine-tuning", ["val"])] * 2
+    assert all("bits_per_byte" in (line.get("held_out") or line["val"]) for line in history_of(tmp_path))
 
 
 @pytest.mark.parametrize(
