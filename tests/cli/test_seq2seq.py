@@ -49,8 +49,10 @@ def test_parallel_files_are_learnt_and_translated(graft: Graft, parallel: Path) 
     (row,) = json.loads(graft("predict", "run", "red cat", "--json").stdout)
     assert isinstance(row["prediction"], str) and 0 <= row["confidence"] <= 1
     assert graft("generate", "run", "red cat", "--num-beams", "2", "--max-new-tokens", "5").exit_code == 0
-    again = graft("evaluate", "run", parallel)
-    assert again.exit_code == 0 and "BLEU" in again.stdout, again.output
+    again = json.loads(graft("evaluate", "run", parallel, "--json").stdout)
+    assert again["bleu"]["value"] == pytest.approx(result["metrics"]["test"]["bleu"]["value"], abs=1e-6)
+    turned = graft("evaluate", "run", parallel, "--columns", "source=target", "--columns", "target=source", "--json")
+    assert json.loads(turned.stdout)["chrf"] != again["chrf"]
 
 
 def test_summaries_are_compared_with_the_first_sentence(graft: Graft, summaries: Path) -> None:
@@ -73,3 +75,8 @@ def test_uneven_parallel_files(graft: Graft, parallel: Path) -> None:
 
 def test_a_network_that_is_no_decoder(graft: Graft, parallel: Path) -> None:
     assert_refused(graft("fit", parallel, "--task", "translation", "-b", "tiny:bert", "-o", "run"), "bert", "smollm2")
+
+
+def test_a_technique_for_networks_with_biases(graft: Graft, parallel: Path) -> None:
+    assert_refused(graft("fit", parallel, *FIT, "--task", "translation", "-t", "bitfit"), "tiny:llama has none", "lora")
+    assert not Path("run").exists()

@@ -91,3 +91,10 @@ def fractions(words: str) -> tuple[float, ...]:
 def given(**values: object) -> dict[str, object]:
     """Only the options that the user gave."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def reading(
+    format: str | None, names: list[str] | None, header: bool | None, delimiter: str | None, label_separator: str | None
+) -> dict[str, object]:
+    """How the data are to be read, as far as the user said so."""
+    return given(format=format, columns=columns(names), header=header, delimiter=delimiter, label_separator=label_separator)

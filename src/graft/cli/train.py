@@ -31,7 +31,7 @@ def check(
     from graft import api
     from graft.cli import show
 
-    found = api.load_data(data, task=task, **_reading(format, columns, header, delimiter, label_separator))
+    found = api.load_data(data, task=task, **o.reading(format, columns, header, delimiter, label_separator))
     findings = api.check(found)
     counts = {split: len(samples) for split, samples in found.splits.items()}
     kind = api.find_task(found, task)
@@ -90,7 +90,7 @@ def fit(
             checkpoint_seconds=checkpoint_seconds,
             dry_run=dry_run,
             observer=observer,
-            **_reading(format, columns, header, delimiter, label_separator),
+            **o.reading(format, columns, header, delimiter, label_separator),
             **o.given(unlabeled=unlabeled),
         )
     if dry_run:
@@ -145,7 +145,7 @@ def compare(
             out=out,
             command=shlex.join(["graft", *sys.argv[1:]]),
             observer=observer,
-            **_reading(format, columns, header, delimiter, label_separator),
+            **o.reading(format, columns, header, delimiter, label_separator),
             **o.given(unlabeled=unlabeled),
         )
     show_study(study, as_json)
@@ -240,10 +240,3 @@ def _estimate_row(phase: Any) -> list[str]:
         *recorded,
         show.duration(phase.seconds),
     ]
-
-
-def _reading(
-    format: str | None, columns: list[str] | None, header: bool | None, delimiter: str | None, label_separator: str | None
-) -> dict[str, Any]:
-    """How the data are to be read, as far as the user said so."""
-    return o.given(format=format, columns=o.columns(columns), header=header, delimiter=delimiter, label_separator=label_separator)

@@ -22,13 +22,23 @@ NumBeams = Annotated[
 
 
 def evaluate(
-    model: Model, data: o.DataPath, num_beams: NumBeams = None, precision: o.Precision = "fp32", as_json: o.Json = False
+    model: Model,
+    data: o.DataPath,
+    format: o.Format = None,
+    columns: o.Columns = None,
+    header: o.Header = None,
+    delimiter: o.Delimiter = None,
+    label_separator: o.LabelSeparator = None,
+    num_beams: NumBeams = None,
+    precision: o.Precision = "fp32",
+    as_json: o.Json = False,
 ) -> None:
     """Measure a trained model on the test split of DATA, or on all of it where it has none."""
     from graft import api
     from graft.cli import show
 
-    found = api.load(model, precision or "fp32").evaluate(data, num_beams)
+    reading = o.reading(format, columns, header, delimiter, label_separator)
+    found = api.load(model, precision or "fp32").evaluate(data, num_beams, **reading)
     if as_json:
         show.answer_json(found)
     else:

@@ -100,13 +100,14 @@ class Predictor:
             for sample, text, row in zip(samples, texts, rows, strict=True)
         ]
 
-    def evaluate(self, data: Any, num_beams: int | None = None) -> dict[str, dict[str, float]]:
+    def evaluate(self, data: Any, num_beams: int | None = None, **reading: Any) -> dict[str, dict[str, float]]:
         """Every metric of the task with its 95 % bootstrap interval, on the test split of the data or, without one, on all.
 
         Where texts are measured, `num_beams` above 1 searches for the likeliest ones; None is as the task was asked for.
+        `reading` are options of `graft.data.load.read` for what lies at a path, as `columns`. Raises DataError.
         """
         if not isinstance(data, Data):
-            data = read(data) if isinstance(data, str | Path) else from_memory(data)
+            data = read(data, **reading) if isinstance(data, str | Path) else from_memory(data)
         held = next((data.splits[name] for name in ("test", "val") if data.splits.get(name)), None)
         samples = held or [s for split in data.splits.values() for s in split]
         found: Evaluation = evaluate(self.network, self._feed(samples), self._engine)

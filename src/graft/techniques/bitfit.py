@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graft.backbones.backbone import Model
+from graft.backbones.backbone import Backbone, Model
+from graft.base.errors import BadValue
+from graft.tasks.task import Task
 from graft.techniques.technique import Optimizer, Phase, Technique
 
 
@@ -21,8 +23,17 @@ class Bitfit(Technique):
     optimizer: Optimizer | None = "adamw"
     weight_decay: float = 0.0
 
+    def check(self, backbone: Backbone, task: Task) -> None:
+        super().check(backbone, task)
+        if not task.fresh_head and not any(_is_bias(name) for name, _ in backbone.network.named_parameters()):
+            raise BadValue(f"'bitfit' trains biases, and {backbone.name} has none. Use lora or full-fine-tuning.")
+
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         def biases(name: str, group: int) -> bool:
-            return group == -1 or name.endswith("bias")
+            return group == -1 or _is_bias(name)
 
         return [Phase("fine-tuning", epochs, biases, **self.rates(model, body=10.0, head=1.0))]
+
+
+def _is_bias(name: str) -> bool:
+    return name.endswith("bias")
