@@ -112,7 +112,7 @@ class Prefix:
 
     def _write(self, writer: recording.Writer, feed: Feed, observer: Observer) -> None:
         views, done = feed.views or 1, 0
-        size = without_gradients(feed.task)  # whatever the run's own, as every run records the same
+        size = without_gradients(feed.task, feed.preprocess)  # whatever the run's own, as every run records the same
         plan = replace(feed, batch_size=size).plan(None)
         source = self._source(feed)
         with torch.inference_mode(), self.trunk(), self.engine.autocast(), _through(source):

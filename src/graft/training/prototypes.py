@@ -29,7 +29,7 @@ def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Solution
     `feed` holds features (N, D), or what the network makes them of. Raises DataError for a class without an example.
     """
     objective.eval()
-    plan = replace(feed, batch_size=ROWS if feed.at_head else without_gradients(feed.task)).plan(None)
+    plan = replace(feed, batch_size=ROWS if feed.at_head else without_gradients(feed.task, feed.preprocess)).plan(None)
     weight, bias, variance = _scores(objective, feed, plan)
     for number, share in enumerate(TEMPERATURES):
         temperature = share * variance
