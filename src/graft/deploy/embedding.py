@@ -83,7 +83,7 @@ def pooled(model: Model, feed: Feed, engine: Engine) -> np.ndarray:
         for batch in feed.stream(feed.plan(None)):
             with engine.autocast():
                 features = model(batch.inputs).features
-            for row, vector in zip(batch.rows, _over_tokens(features.float(), batch.inputs).cpu().numpy(), strict=True):
+            for row, vector in zip(batch.rows, _over_tokens(features.float(), batch.mask).cpu().numpy(), strict=True):
                 found[row] = vector
     return np.stack([np.mean([vector for _, vector in parts], axis=0) for parts in feed.windows.by_sample(found)])
 
@@ -94,9 +94,9 @@ def normalised(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.where(lengths > 0, lengths, 1)
 
 
-def _over_tokens(features: Tensor, inputs: dict[str, Tensor]) -> Tensor:
+def _over_tokens(features: Tensor, mask: Tensor | None) -> Tensor:
     """(B, D), of (B, T, D) the mean over the tokens that are no padding."""
     if features.dim() == 2:
         return features
-    weight = inputs["attention_mask"].to(features)[..., None]
+    weight = mask.to(features)[..., None]
     return (features * weight).sum(1) / weight.sum(1).clamp(min=1)

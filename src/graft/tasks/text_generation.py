@@ -136,12 +136,12 @@ class TextGeneration(Task):
         return {"input_ids": ids[:-1], "target": target}
 
     def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch:
-        """Padded on the right, where no token that counts reads it."""
+        """Padded on the right, where no token that counts reads it: no mask is needed, and attention is quicker without one."""
         if "position_ids" in encoded[0]:
             return packing.collated(encoded, preprocess.tokenizer.pad_token_id)
         ids, mask = right_padded([e["input_ids"] for e in encoded], preprocess.tokenizer.pad_token_id)
         target = padded_targets([e["target"] for e in encoded]) if "target" in encoded[0] else None
-        return Batch({"input_ids": ids, "attention_mask": mask}, target)
+        return Batch({"input_ids": ids}, target, extras={"mask": mask})
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
         """The mean cross-entropy of the tokens that are to be predicted, in nats."""

@@ -334,8 +334,8 @@ def _nan(like: Tensor, device: torch.device | None) -> Tensor:
 
 
 def _sizes(inputs: Inputs) -> tuple[int, int | None]:
-    """How many examples, and how long the attention mask is; of packs, which have none, their positions."""
-    along = inputs.get("attention_mask", inputs.get("position_ids"))
+    """How many examples, and how long the attention mask is, or the tokens where there is none."""
+    along = inputs.get("attention_mask", inputs.get("input_ids"))
     return len(next(iter(inputs.values()))), None if along is None else along.shape[1]
 
 

@@ -114,7 +114,7 @@ def test_what_is_not_to_be_predicted_is_not_packed(model):
     preprocess = model.backbone.preprocess
     prompts = [PACKED.unlabeled(sample) for sample in samples()[2:5]]
     assert type(PACKED.windows(prompts, preprocess)) is type(PLAIN.windows(prompts, preprocess))
-    assert "attention_mask" in batch(PACKED, model, prompts).inputs
+    assert "position_ids" not in batch(PACKED, model, prompts).inputs
 
 
 def test_the_option_is_learnt_and_kept():
