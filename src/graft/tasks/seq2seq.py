@@ -57,7 +57,7 @@ class Seq2seq(Task):
     measures_texts: ClassVar[bool] = True
     backbone: ClassVar[str | None] = "wheel:smollm2-135m"
     batch_size: ClassVar[int | None] = 4
-    tokens: ClassVar[int | None] = 150_000
+    tokens: ClassVar[int | None] = 120_000
     options: ClassVar[tuple[str, ...]] = ("num_beams",)
     instruction: ClassVar[str]
     """The line between source and target by which a decoder alone is told what to write."""

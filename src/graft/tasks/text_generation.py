@@ -55,7 +55,7 @@ class TextGeneration(Task):
     options: ClassVar[tuple[str, ...]] = ("packed",)
     backbone: ClassVar[str | None] = "wheel:smollm2-135m"
     batch_size: ClassVar[int | None] = 4
-    tokens: ClassVar[int | None] = 150_000
+    tokens: ClassVar[int | None] = 120_000
 
     classes: tuple[str, ...] = ()
     separator: str = ""
