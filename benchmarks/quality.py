@@ -111,7 +111,7 @@ CASES = (
         settings={"epochs": 2},
         also=("exact_match",),
     ),
-    Case("tinyshakespeare, running text", "tinyshakespeare", OWN_HEAD, 1, also=("perplexity",)),
+    Case("tinyshakespeare, running text", "tinyshakespeare", OWN_HEAD, 1),
     Case(
         "aeslc, subjects as completions of mails",
         "aeslc",
@@ -120,7 +120,6 @@ CASES = (
         options={"columns": {"prompt": "email", "completion": "subject"}},
         settings={"task": "text-generation"},
         sizes={"train": 600, "val": 100, "test": 300},
-        also=("perplexity",),
     ),
     Case(
         "dialogsum, summaries of dialogues",
