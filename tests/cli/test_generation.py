@@ -79,7 +79,7 @@ def test_a_comparison_has_a_verdict_and_shows_what_was_written(graft: Graft, pai
 
 def test_a_technique_about_a_new_head_is_refused(graft: Graft, book: Path) -> None:
     assert_refused(graft("fit", book, *FIT, "-t", "feature-extraction"), "feature-extraction", "new head", "lora")
-    assert_refused(graft("fit", book, *FIT, "-t", "bitfit"), "nothing to train", "tiny:llama")
+    assert_refused(graft("fit", book, *FIT, "-t", "bitfit"), "trains biases", "tiny:llama has none", "lora")
 
 
 def test_a_prompt_longer_than_the_window(graft: Graft) -> None:
