@@ -92,7 +92,7 @@ CASES = (
         settings={"shots": 16},
     ),
     Case(
-        "conll2003, named entities",
+        "conll2003, named entities, three epochs",
         "conll2003",
         ("full-fine-tuning", "from-scratch"),
         1,
@@ -101,10 +101,15 @@ CASES = (
         also=("entity_precision", "entity_recall"),
     ),
     Case(
-        "xquad_en, questions", "xquad_en", ("full-fine-tuning", "from-scratch"), 2, settings={"epochs": 3}, also=("exact_match",)
+        "xquad_en, questions, three epochs",
+        "xquad_en",
+        ("full-fine-tuning", "from-scratch"),
+        2,
+        settings={"epochs": 3},
+        also=("exact_match",),
     ),
     Case(
-        "subjqa electronics, questions, many without an answer",
+        "subjqa electronics, questions, many without an answer, two epochs",
         "subjqa/electronics",
         ("full-fine-tuning", "from-scratch"),
         1,
@@ -190,8 +195,9 @@ def run(case: Case, folder: Path, out: Path, jobs: int | None) -> None:
 HEAD = (
     "# What the defaults reach",
     "",
-    "Printed by `make bench`: untouched defaults, real data, the metric on the test split as the mean over seeds with the 95 %",
-    "bootstrap interval over examples and seeds; `train` is the wall time of training apart from evaluation. Backbones:",
+    "Printed by `make bench`: untouched defaults but for what a heading says, real data, the metric on the test split as the",
+    "mean over seeds with the 95 % bootstrap interval over examples and seeds; `train` is the wall time of training apart from",
+    "evaluation. Backbones:",
     "`efficientnet-lite0` for images, `minilm-l6` for texts, `smollm2-135m` where text is written. Times vary several-fold with",
     "what else the machine is doing.",
     "",

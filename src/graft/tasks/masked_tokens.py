@@ -42,20 +42,18 @@ class MaskedTokens:
 
     def windows(self, samples: Sequence[Sample], preprocess: TextPreprocess) -> Windows:
         """Pieces of tokens, `ids` (T,), and which of them are `special` (T,)."""
-        cut: list[Sample] = []
-        owners: list[int] = []
-        for number, sample in enumerate(samples):
-            encoded = preprocess.tokenizer(
-                sample.roles["passage"],
-                truncation=True,
-                max_length=preprocess.max_length,
-                return_overflowing_tokens=True,
-                return_special_tokens_mask=True,
-            )
-            pairs = list(zip(encoded["input_ids"], encoded["special_tokens_mask"], strict=True))
-            cut += [Sample(sample.id, {"ids": np.array(ids), "special": np.array(marks, bool)}) for ids, marks in pairs]
-            owners += [number] * len(pairs)
-        return Windows(samples, cut, owners)
+        return Windows.of(samples, lambda sample: self._pieces(sample, preprocess))
+
+    def _pieces(self, sample: Sample, preprocess: TextPreprocess) -> list[Sample]:
+        encoded = preprocess.tokenizer(
+            sample.roles["passage"],
+            truncation=True,
+            max_length=preprocess.max_length,
+            return_overflowing_tokens=True,
+            return_special_tokens_mask=True,
+        )
+        pairs = zip(encoded["input_ids"], encoded["special_tokens_mask"], strict=True)
+        return [Sample(sample.id, {"ids": np.array(ids), "special": np.array(marks, bool)}) for ids, marks in pairs]
 
     def length(self, piece: Sample, preprocess: TextPreprocess) -> int:
         return len(piece.roles["ids"])

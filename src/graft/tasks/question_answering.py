@@ -60,13 +60,8 @@ class QuestionAnswering(Task):
 
     def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
         """Contexts of more tokens than there is room for beside the question in parts; `window` is their (start, end)."""
-        cut: list[Sample] = []
-        owners: list[int] = []
-        for number, sample in enumerate(samples):
-            windows = _windows(sample, preprocess)
-            cut += [Sample(sample.id, {**sample.roles, "window": window}) for window in windows] if len(windows) > 1 else [sample]
-            owners += [number] * len(windows)
-        return Windows(samples) if len(cut) == len(samples) else Windows(samples, cut, owners)
+        found = Windows.of(samples, lambda sample: _pieces(sample, preprocess))
+        return Windows(samples) if len(found.pieces) == len(samples) else found
 
     def cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
         """How many questions are cut; contexts never are."""
@@ -216,6 +211,11 @@ class QuestionAnswering(Task):
 
         sizes = {"train": 36, "val": 12, "test": 12}
         return Data({split: [sample(split, i) for i in range(n)] for split, n in sizes.items()}, "tiny questions")
+
+
+def _pieces(sample: Sample, preprocess: Preprocess) -> list[Sample]:
+    windows = _windows(sample, preprocess)
+    return [sample] if len(windows) == 1 else [Sample(sample.id, {**sample.roles, "window": window}) for window in windows]
 
 
 def _windows(sample: Sample, preprocess: Preprocess) -> list[tuple[int, int]]:

@@ -33,6 +33,13 @@ class Windows:
     cut: Sequence[Sample] | None = None
     owners: Sequence[int] | None = None
 
+    @classmethod
+    def of(cls, samples: Sequence[Sample], pieces: Callable[[Sample], Sequence[Sample]]) -> Windows:
+        """Each sample in the `pieces` that are made of it, one at least."""
+        found = [pieces(sample) for sample in samples]
+        owners = [number for number, several in enumerate(found) for _ in several]
+        return cls(samples, [piece for several in found for piece in several], owners)
+
     @property
     def pieces(self) -> Sequence[Sample]:
         return self.samples if self.cut is None else self.cut

@@ -39,13 +39,7 @@ class TextClassification(Classification):
         """Of texts that are too long their parts, or their head and tail as one."""
         if self.long == "head":
             return Windows(samples)
-        cut: list[Sample] = []
-        owners: list[int] = []
-        for number, sample in enumerate(samples):
-            pieces = self._pieces(sample, preprocess)
-            cut += pieces
-            owners += [number] * len(pieces)
-        return Windows(samples, cut, owners)
+        return Windows.of(samples, lambda sample: self._pieces(sample, preprocess))
 
     def _pieces(self, sample: Sample, preprocess: Preprocess) -> list[Sample]:
         text, tokenizer = sample.roles["text"], preprocess.tokenizer

@@ -102,16 +102,10 @@ class TextGeneration(Task):
 
         In packs where that is asked for; but texts of which nothing is to be predicted are read each alone.
         """
-        cut: list[Sample] = []
-        owners: list[int] = []
-        for number, sample in enumerate(samples):
-            pieces = self._pieces(sample, preprocess)
-            cut += pieces
-            owners += [number] * len(pieces)
-        found = Windows(samples, cut, owners)
+        found = Windows.of(samples, lambda sample: self._pieces(sample, preprocess))
         if not self.packed or not all("passage" in s.roles or s.roles.get("completion") is not None for s in samples):
             return found
-        return packing.packed(found, [self.encode(piece, preprocess, None) for piece in cut], preprocess.max_length)
+        return packing.packed(found, [self.encode(piece, preprocess, None) for piece in found.pieces], preprocess.max_length)
 
     def _pieces(self, sample: Sample, preprocess: Preprocess) -> list[Sample]:
         ids, read = of_sample(sample, self.separator, preprocess)

@@ -75,13 +75,8 @@ class TokenClassification(Task):
 
     def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
         """Texts of more tokens than the network reads in parts, which share a quarter of their tokens with the next."""
-        cut: list[Sample] = []
-        owners: list[int] = []
-        for number, sample in enumerate(samples):
-            pieces = self._pieces(sample, preprocess)
-            cut += pieces
-            owners += [number] * len(pieces)
-        return Windows(samples) if len(cut) == len(samples) else Windows(samples, cut, owners)
+        found = Windows.of(samples, lambda sample: self._pieces(sample, preprocess))
+        return Windows(samples) if len(found.pieces) == len(samples) else found
 
     def _pieces(self, sample: Sample, preprocess: Preprocess) -> list[Sample]:
         text = text_of(sample)

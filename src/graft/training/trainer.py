@@ -92,6 +92,7 @@ class Stage:
     losses: dict[str, Tensor] = field(default_factory=dict)
     examples: int = 0
     stopped: bool = False
+    tidied: float = field(default_factory=time.perf_counter)
 
 
 def checkpoint_path(folder: Path) -> Path:
@@ -246,7 +247,7 @@ def _train_epoch(run: Run, stage: Stage) -> None:
     seed = (run.settings.seed * 1009 + position.part * 101 + position.phase, epoch)
     rows = list(islice(stage.train.plan(seed), done, done + stage.steps - position.step))
     batches = stage.train.stream(rows, seed)
-    shown = tidied = time.perf_counter()
+    shown = time.perf_counter()
     for _ in rows:
         with run.clock.running():
             batch = next(batches)
@@ -270,9 +271,9 @@ def _train_epoch(run: Run, stage: Stage) -> None:
         if time.perf_counter() - shown > SHOW_SECONDS:
             _show(run, stage)
             shown = time.perf_counter()
-        if time.perf_counter() - tidied > TIDY_SECONDS:
+        if time.perf_counter() - stage.tidied > TIDY_SECONDS:
             env.give_back_freed_memory()
-            tidied = time.perf_counter()
+            stage.tidied = time.perf_counter()
         if position.step % stage.per_epoch and position.step < stage.steps:  # else after the evaluation that follows
             _save_checkpoint(run, stage)
 
