@@ -101,11 +101,10 @@ CASES = (
         also=("entity_precision", "entity_recall"),
     ),
     Case(
-        "xquad_en, questions, three epochs",
+        "xquad_en, questions",
         "xquad_en",
         ("full-fine-tuning", "from-scratch"),
-        2,
-        settings={"epochs": 3},
+        3,
         also=("exact_match",),
     ),
     Case(
