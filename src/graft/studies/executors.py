@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -68,6 +70,15 @@ def _pool(jobs: int) -> ProcessPoolExecutor:
     if context.get_start_method() == "forkserver":
         context.set_forkserver_preload(["graft.studies.run", *_libraries()])  # imports are paid once, not once a run
     threads = max(1, env.cores() // jobs)
-    return ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=torch.set_num_threads, initargs=(threads,), max_tasks_per_child=1
-    )
+    return ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(threads,), max_tasks_per_child=1)
+
+
+def _begin(threads: int) -> None:
+    """Take `threads` cores, and end with the process that asked: nothing trains on for somebody who is gone."""
+    torch.set_num_threads(threads)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)

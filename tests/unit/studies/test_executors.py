@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 
+import psutil
 import pytest
 import torch
 
@@ -34,3 +38,36 @@ def test_each_item_has_a_process_and_its_share_of_the_cores():
     assert len({pid for _, pid, _ in results}) == 3
     assert os.getpid() not in {pid for _, pid, _ in results}
     assert {threads for _, _, threads in results} == {max(1, len(os.sched_getaffinity(0)) // 2)}
+
+
+ASKS = """
+import os, sys, time
+from pathlib import Path
+from graft.studies.executors import each_in_a_process
+
+def work(path):
+    Path(path + ".part").write_text(str(os.getpid()))
+    os.replace(path + ".part", path)
+    time.sleep(600)
+
+if __name__ == "__main__":
+    list(each_in_a_process(work, sys.argv[1:], 1))
+"""
+
+
+def test_a_run_ends_with_the_process_that_asked_for_it(tmp_path):
+    script, told = tmp_path / "asks.py", tmp_path / "pid"
+    script.write_text(ASKS)
+    asking = subprocess.Popen([sys.executable, str(script), str(told)])
+    assert until(lambda: told.exists() or asking.poll() is not None) and told.exists()
+    running = int(told.read_text())
+    asking.kill()
+    asking.wait()
+    assert until(lambda: not psutil.pid_exists(running))
+
+
+def until(happened, seconds=60):
+    ends = time.monotonic() + seconds
+    while not happened() and time.monotonic() < ends:
+        time.sleep(0.1)
+    return happened()
