@@ -193,13 +193,12 @@ class TextGeneration(Task):
         return {"byte-n-grams": self._n_grams}
 
     def _n_grams(self, train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
-        """Each byte by those before it, prompts read too; a token is a byte, or the end of a completion."""
+        """Each byte by those before it, prompts read too, and the end of a completion; of tokens it knows none."""
         model = ngrams.learn([self._symbols(sample)[0] for sample in train])
         found = []
         for sample in test:
             symbols, read = self._symbols(sample)
-            nats = model.nats(symbols)[read:]
-            found.append(_score(sample, nats.sum(), len(nats)))
+            found.append(_score(sample, model.nats(symbols)[read:].sum(), 0))
         return objects(found)
 
     def _symbols(self, sample: Sample) -> tuple[np.ndarray, int]:
