@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 import typer
 
+from graft.base import files
 from graft.training.observers import Observer
 
 
@@ -181,7 +181,7 @@ def size(count: float) -> str:
 
 def answer_json(value: Any) -> None:
     """JSON on stdout."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    typer.echo(files.json_text(value, indent=2))
 
 
 def names(rows: Sequence[tuple[str, str]], indent: str = "") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -149,9 +148,9 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     if path.suffix == ".parquet":
         files.write(path, lambda part: frame.to_parquet(part, index=False))
     elif path.suffix == ".jsonl":
-        files.write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        files.write_text(path, "".join(files.json_text(row) + "\n" for row in rows))
     else:
-        flat = frame.map(lambda value: json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value)
+        flat = frame.map(lambda value: files.json_text(value) if isinstance(value, list) else value)
         files.write(path, lambda part: flat.to_csv(part, index=False))
 
 

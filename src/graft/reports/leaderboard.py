@@ -206,8 +206,8 @@ def _baseline_row(cell: Cell, found: list[Baseline], metric: str) -> Row:
 
 def _plain_interval(found: Sequence[Mapping[str, float]]) -> Interval:
     """Of one run its own interval; of several, without their predictions, only the mean is known."""
-    value = _mean(f["value"] for f in found)
-    return Interval(value, found[0]["low"], found[0]["high"]) if len(found) == 1 else Interval(value, float("nan"), float("nan"))
+    bounds = (found[0]["low"], found[0]["high"]) if len(found) == 1 else (None, None)
+    return Interval(_mean(f["value"] for f in found), *(float("nan") if bound is None else bound for bound in bounds))
 
 
 def _mean_cost(results: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:

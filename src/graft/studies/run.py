@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Sequence
@@ -243,7 +242,7 @@ def _write_mistakes(path: Path, task: Task, samples: Sequence[Sample], found: Ev
         shown = task.preview(sample)
         kept = {"id": row["id"], "target": task.say(row["target"]), "prediction": task.say(row["prediction"])}
         kept |= {"confidence": row["confidence"], "kind": shown["kind"], "preview": shown["value"]}
-        lines.append(json.dumps(kept, ensure_ascii=False))
+        lines.append(files.json_text(kept))
     files.write_text(path, "".join(line + "\n" for line in lines))
 
 

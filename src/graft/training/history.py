@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,4 +17,4 @@ def cut(path: Path, lines: int) -> None:
 def append(path: Path, row: dict[str, Any]) -> None:
     """Add a line to history.jsonl."""
     with open(path, "a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
+        file.write(files.json_text(row) + "\n")
