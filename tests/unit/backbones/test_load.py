@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from importlib.util import find_spec
 
 import pytest
 
@@ -104,6 +105,15 @@ def test_timm_networks_without_weights_are_refused():
 def test_timm_networks_with_another_end_than_a_linear_layer_are_refused():
     with pytest.raises(BackboneError, match="does not end in one linear layer"):
         load_backbone("timm:deit_tiny_distilled_patch16_224", IMAGE, 2, pretrained=False)
+
+
+@pytest.mark.skipif(find_spec("sentencepiece") is not None, reason="sentencepiece is installed")
+@pytest.mark.parametrize("source", ["", "transformers:"])
+def test_a_tokenizer_that_needs_a_missing_package_names_it(tmp_path, source):
+    (tmp_path / "config.json").write_text('{"model_type": "marian"}')
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "MarianTokenizer"}')
+    with pytest.raises(BackboneError, match="pip install sentencepiece sacremoses"):
+        load_backbone(f"{source}{tmp_path}", "translation")
 
 
 def test_transformers_stays_as_talkative_as_it_was():

@@ -97,7 +97,10 @@ class Transformers:
             )
         with quiet():
             config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            try:
+                tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            except ImportError as error:
+                raise _lacking(folder, error) from error
             pooled = config.model_type == "bert" and _mean_pooled(folder)
             weights = folder if pretrained else None
             prompt = label_words.prompt_in(config)
@@ -164,6 +167,13 @@ def _network(spec: str, task: str, config: Any, weights: str | None) -> tuple[An
     options = {"dtype": torch.float32, "ignore_mismatched_sizes": True, "output_loading_info": True}
     network, found = fitting[0].from_pretrained(weights, config=config, **options)
     return network.eval(), {*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])}
+
+
+def _lacking(name: str, error: ImportError) -> BackboneError:
+    """transformers tells which package it lacks at length; of Marian's two it tells one."""
+    if "SentencePiece" in str(error):
+        return BackboneError(f"The tokenizer of {name} needs packages that are missing: pip install sentencepiece sacremoses")
+    return BackboneError(f"transformers cannot open the tokenizer of {name}: {' '.join(str(error).split())}")
 
 
 def _not_whole(spec: str, task: str, config: Any, absent: set[str]) -> BackboneError:
