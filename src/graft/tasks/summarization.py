@@ -23,7 +23,8 @@ _SENTENCE = re.compile(r"[^\n]*?[.!?][\"')\]]*(?=\s|$)|[^\n]+")
 class Summarization(Seq2seq):
     """Write what a text says in fewer words: a summary, a headline, the subject of a mail.
 
-    By an encoder-decoder (T5, BART), or by a decoder that reads the source and the line "Summary:" and learns to go on.
+    By an encoder-decoder (T5, BART), or by a decoder that reads the source and the line "Summary:" and learns to go on;
+    `prompt` is read in place of these, `{}` in it standing for the source.
     ROUGE-1, 2 and L are those of rouge-score without stemming, of several references the nearest counting; they see the
     letters a to z and digits only. The network writes once, for the test split, its likeliest tokens; until then bits per byte
     of the targets tell how far it has come. Sources are cut at their end where the network does not read all, targets at a

@@ -52,6 +52,34 @@ def test_a_decoder_reads_the_source_and_the_instruction_and_learns_the_target_al
     assert len(target) == len(encoded["input_ids"])
 
 
+def test_a_prompt_is_what_is_read(model):
+    preprocess, task = model.backbone.preprocess, replace(TASK, prompt="say {} so")
+    (piece,) = task.windows([pair("red")], preprocess).pieces
+    whole = preprocess.tokenizer("say red so")["input_ids"]
+    assert (
+        piece.roles["ids"].tolist() == ([preprocess.tokenizer.bos_token_id] if preprocess.decoder_start is None else []) + whole
+    )
+    assert task.settings()["prompt"] == "say {} so"
+
+
+def test_of_a_long_source_its_end_is_left_out_and_never_the_prompt(model):
+    preprocess = model.backbone.preprocess
+    for task in (TASK, replace(TASK, prompt="say {} so")):
+        (piece,) = task.windows([pair("abcd " * 200)], preprocess).pieces
+        read, cut = text(piece.roles["ids"], model), piece.roles["cut"]
+        ends = task.prompt[-2:] or ("translation:" if preprocess.decoder_start is None else "")
+        assert cut and ends in read[-20:] and "abcdabcd" in read
+        room = preprocess.max_length - (task._room(preprocess) if preprocess.decoder_start is None else 0)
+        assert room - 6 <= len(piece.roles["ids"]) <= room
+
+
+def test_prompts_without_a_place_or_room_for_the_source_are_refused(model):
+    with pytest.raises(BadValue, match=r"has {} once.*Got 'translate' instead"):
+        Translation(prompt="translate")
+    with pytest.raises(BadValue, match=r"prompt of translation takes \d+ tokens"):
+        replace(TASK, prompt="so it goes " * 100 + "{}").windows([pair("red")], model.backbone.preprocess)
+
+
 @pytest.mark.parametrize("name", ["t5", "bart"])
 def test_beside_an_encoder_the_decoder_reads_what_it_is_to_say_one_later(name):
     model = build_model(f"tiny:{name}", TASK, pretrained=True, seed=0)
