@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal
@@ -87,11 +87,11 @@ class LanguageColumns:
         return NEEDED[self.kind][-1]
 
 
-def language_columns(columns: Columns, options: ReadOptions, table: str) -> LanguageColumns | None:
+def language_columns(columns: Columns, options: ReadOptions, table: str, beside: Collection[str] = ()) -> LanguageColumns | None:
     """The columns of one of these kinds; None where the table holds none of them.
 
     Without labels the target's column may be missing, of tokens, questions and prompts. Raises DataError for a column that is
-    asked for and is not there.
+    asked for and is neither there nor `beside` it, in another table of the same data.
     """
     asked = set(options.columns)
     kind = next((k for k, roles in _OF_KIND.items() if asked & roles), None)
@@ -102,7 +102,7 @@ def language_columns(columns: Columns, options: ReadOptions, table: str) -> Lang
         found = {} if not kind and _has_labels(columns, low) else _guess(candidate, columns, low)
         needed = NEEDED[candidate] if options.labels else NEEDED[candidate][:-1] or NEEDED[candidate]
         if kind or (found and all(role in found or role in asked for role in needed)):
-            found |= _asked(options, columns, candidate, table)
+            found |= _asked(options, columns, candidate, table, beside)
             _check(found, needed, columns, table)
             return LanguageColumns(candidate, found, _said(found, candidate, columns, options))
     return None
@@ -176,9 +176,16 @@ def _pair(columns: Columns, low: dict[str, str]) -> dict[str, str]:
         source = next((low[n] for n in sources if n in low and _is_text(columns[low[n]])), None)
         if source and target and _is_text(columns[target]):
             found = {"source": source, "target": target}
-            _take(found, "references", columns, low, lambda values: any(listed(v) is not None for v in _some(values)))
-            return found
+            return found | references(columns)
     return {}
+
+
+def references(columns: Columns) -> dict[str, str]:
+    """The column of further references, where a table has one: often only that of the test split has."""
+    found: dict[str, str] = {}
+    low = {name.strip().lower(): name for name in reversed(columns)}
+    _take(found, "references", columns, low, lambda values: any(listed(v) is not None for v in _some(values)))
+    return found
 
 
 def _some(values: Sequence[Any]) -> list[Any]:
@@ -230,7 +237,7 @@ def _has_labels(columns: Columns, low: dict[str, str]) -> bool:
     return any(n in low and any(isinstance(v, str | int | float) for v in _some(columns[low[n]])) for n in ("label", "labels"))
 
 
-def _asked(options: ReadOptions, columns: Columns, kind: str, table: str) -> dict[str, str]:
+def _asked(options: ReadOptions, columns: Columns, kind: str, table: str, beside: Collection[str]) -> dict[str, str]:
     """Role -> the column that the user names."""
     if unknown := set(options.columns) - ROLES[kind]:
         raise DataError(
@@ -240,7 +247,7 @@ def _asked(options: ReadOptions, columns: Columns, kind: str, table: str) -> dic
     found = {}
     for role, name in options.columns.items():
         by_number = list(columns)[int(name)] if str(name).isdecimal() and int(name) < len(columns) else None
-        column = name if name in columns else by_number
+        column = name if name in columns or name in beside else by_number
         if column is None:
             raise DataError(
                 f"{table} has no column {name!r} (asked for as {role}). Its columns: {', '.join(map(repr, columns))}."

@@ -14,7 +14,7 @@ from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.columns import is_missing
 from graft.data.format import ReadOptions, splits_of
-from graft.data.language_columns import NEEDED, LanguageColumns, listed, numbered
+from graft.data.language_columns import NEEDED, LanguageColumns, listed, numbered, references
 from graft.data.tags import tagged
 
 if TYPE_CHECKING:  # which imports this module
@@ -44,10 +44,11 @@ def language_samples(
 
 
 def _in_table(found: LanguageColumns, table: Table) -> LanguageColumns:
-    """The columns by their names in this table, which may number its targets where others have one."""
-    if found.kind != "pairs" or not (target := numbered(table.columns, found.columns["target"])):
+    """The columns by their names in this table, which may have more targets than others: numbered, or in a list."""
+    if found.kind != "pairs":
         return found
-    return replace(found, columns={**found.columns, "target": target[0]})
+    target = [("target", name) for name in numbered(table.columns, found.columns["target"])[:1]]
+    return replace(found, columns={**references(table.columns), **found.columns, **dict(target)})
 
 
 @dataclass(frozen=True)

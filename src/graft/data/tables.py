@@ -84,8 +84,8 @@ def to_data(tables: dict[str, list[Table]], options: ReadOptions, folder: Path |
     notes = list(dict.fromkeys(note for parts in tables.values() for t in parts for note in t.notes))
     labeled = {split: parts for split, parts in tables.items() if split != "unlabeled"} or tables
     first = labeled.get("train", next(iter(labeled.values())))[0]
-    if language := language_columns(first.columns, options, first.name):
-        parts = [table for split in labeled.values() for table in split]
+    parts = [table for split in labeled.values() for table in split]
+    if language := language_columns(first.columns, options, first.name, {name for table in parts for name in table.columns}):
         called = next((t.class_names[c] for t in parts for c in language.columns.values() if c in t.class_names), None)
         found, said = language_samples(tables, language, options, called or _class_list(folder))
         return Data(found, notes=[*notes, *said])

@@ -110,6 +110,19 @@ def test_numbered_columns_and_lists_are_references(tmp_path):
     assert read(file).splits["all"][0].roles["references"] == ("c", "d")
 
 
+@pytest.mark.parametrize("columns", [{}, {"references": "extra_subjects"}])
+def test_references_of_the_test_table_alone_count(tmp_path, columns):
+    table(tmp_path / "train.jsonl", {"email": "a", "subject": "b"})
+    table(tmp_path / "test.jsonl", {"email": "c", "subject": "d", "extra_subjects": ["e", "f"], "note": "g"})
+    data = read(tmp_path, columns=columns)
+    assert data.splits["train"][0].roles == {"source": "a", "target": "b"}
+    assert data.splits["test"][0].roles == {"source": "c", "target": "d", "references": ("e", "f")}
+    with pytest.raises(DataError, match=r"no column 'others' \(asked for as references\)"):
+        read(tmp_path, columns={"references": "others"})
+    with pytest.raises(DataError, match=r"train\.jsonl has no column 'note'"):
+        read(tmp_path, columns={"source": "note", "target": "subject"})
+
+
 def test_what_is_no_text_is_refused_with_its_row(tmp_path):
     good = {"source": "a", "target": "b"}
     for row, said in (
