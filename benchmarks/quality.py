@@ -133,6 +133,10 @@ CASES = (
         settings={"task": "summarization"},
         sizes={"train": 600, "val": 100, "test": 300},
         also=("rouge2", "rougeL"),
+        notes=(
+            "PEGASUS, trained on all 14,436 mails, is reported at 0.377, 0.219 and 0.368 against the subject alone; here the "
+            "nearest of four references counts.",
+        ),
     ),
     Case(
         "multi30k_en_de, translation",
@@ -142,6 +146,7 @@ CASES = (
         settings={"task": "translation"},
         sizes={"train": 2_000, "val": 100, "test": 200},
         also=("chrf",),
+        notes=("Small Transformers trained from scratch on all 29,000 pairs are reported at 0.38 to 0.41 BLEU.",),
     ),
 )
 
