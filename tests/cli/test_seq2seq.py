@@ -60,7 +60,8 @@ def test_summaries_are_compared_with_the_first_sentence(graft: Graft, summaries:
     done = graft(*words, "-o", "study", "-q")
     assert done.exit_code == 0, done.output
     assert "lead-sentences" in done.stdout and "ROUGE-1" in done.stdout
-    assert "first sentences" in Path("study/report.html").read_text()
+    page = Path("study/report.html").read_text()
+    assert "first sentences" in page and ">bits per byte</th>" in page
 
 
 def test_the_task_is_asked_for_where_both_fit(graft: Graft, summaries: Path) -> None:

@@ -29,7 +29,7 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
     study, metric = board.study, words.metric_name(board.metric)
     largest = board.choices[0].size if board.choices else None
     main_rows = board.at(largest) if largest else []
-    best = _best(board, main_rows)
+    best, watched = _best(board, main_rows), figures.watched(board, main_rows)
     return {
         "title": _title(board),
         "facts": _facts(board),
@@ -38,6 +38,7 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "metric": metric,
         "axis": words.axis(board.metric),
         "column": metric if len(metric) <= LETTERS else "value",
+        "watched_apart": words.axis(watched) if watched != board.metric else "",
         "is_fraction": words.is_fraction(board.metric),
         "higher_is_better": board.sign > 0,
         "compares": study.compares,
@@ -45,7 +46,7 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "backbones": len({row.cell.backbone for row in board.rows if not row.cell.is_baseline}) > 1,
         "legend": [(name, Markup(figures.swatch(series))) for name, series in colours.items() if _drawn(name, board)],
         "convergence": _figures(figures.convergence(board, main_rows, colours)),
-        "watched": words.metric_name(figures.watched(board, main_rows)),
+        "watched": words.metric_name(watched),
         "pretrained": any("held_out" in line for row in main_rows for run in row.runs for line in run.history),
         "pareto": _figures(filter(None, [figures.quality_and_time(board, main_rows, colours)])),
         "efficiency": _figures(figures.data_efficiency(board, colours)),
@@ -123,6 +124,7 @@ def _size(board: Board, size: Size, colours: dict[str, Series], verdict: Verdict
     reference = choice.control.score.value if choice.control else None
     label = words.training_size(size.fraction, size.shots)
     names = list(dict.fromkeys(name for row in rows for name in row.others or {}))
+    watched = figures.watched(board, rows)
     said = next((v for v in (verdict, *verdict.smaller) if v.training_size == label), None)
     return {
         "label": label,
@@ -130,7 +132,10 @@ def _size(board: Board, size: Size, colours: dict[str, Series], verdict: Verdict
         "beyond": [f"{_name(row)} ({words.measured(board.metric, row.score.value)})" for row in far],
         "low": number(words.scaled(board.metric, low)),
         "high": number(words.scaled(board.metric, high)),
-        "rows": [_row(board.metric, row, row == choice.best, colours, low, high, reference) for row in rows],
+        "rows": [
+            {**_row(board.metric, row, row == choice.best, colours, low, high, reference), "val": _validation(watched, row)}
+            for row in rows
+        ],
         "others": [words.metric_name(name) for name in names],
         "other_rows": [
             (_name(row), _of(row), [words.value(name, (row.others or {}).get(name)) for name in names])
@@ -173,7 +178,6 @@ def _row(
         "bar": Markup(figures.interval_bar(row.score, series, low, high, reference)),
         "score": words.value(metric, row.score.value),
         "interval": _range(metric, row.score, words.values),
-        "val": _validation(metric, row),
         "difference": words.difference(metric, difference.value) if difference else "",
         "difference_interval": _range(metric, difference, words.differences) if difference else "",
         "p": words.p(row.p_corrected).removeprefix("p ").removeprefix("= ") if difference else "",
@@ -187,12 +191,12 @@ def _row(
     }
 
 
-def _validation(metric: str, row: Row) -> str:
-    """The validation metric, by its name and with its unit where it is another one."""
+def _validation(watched: str, row: Row) -> str:
+    """The validation metric, by its name where it is not the one that the column is for."""
     if not words.known(row.val):
         return ""
-    if row.watched == metric:
-        return words.value(metric, row.val)
+    if row.watched == watched:
+        return words.value(watched, row.val)
     return f"{words.measured(row.watched, row.val)} {words.metric_name(row.watched)}"
 
 
