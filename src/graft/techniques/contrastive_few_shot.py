@@ -14,6 +14,8 @@ from graft.tasks.task import Task
 from graft.techniques.technique import PROBE_PATIENCE, Objective, Phase, Technique, check_classes, head_only
 
 PAIRS = "contrastive"
+TOGETHER = 16
+"""Texts that are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,9 @@ class PairObjective(Objective):
     def begin(self, phase: Phase) -> None:
         self.alone = phase.name == PAIRS
 
+    def forward(self, batch: Batch, progress: float) -> dict[str, Tensor]:
+        return self.losses(by_length(self.model, batch), batch, progress)
+
     def losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
         if self.alone:
             return {"pairs": pair_loss(output.features, alike(batch.target))}
@@ -76,6 +81,19 @@ class PairObjective(Objective):
 
     def extra_losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
         return {"pairs": pair_loss(output.features, alike(batch.target))} if output.features.requires_grad else {}
+
+
+def by_length(model: Model, batch: Batch) -> Output:
+    """What the model says of a batch, texts of like length at a time: in a batch drawn whatever the lengths most is padding."""
+    if batch.mask is None or len(batch) <= TOGETHER:
+        return model(batch.inputs)
+    order = batch.mask.sum(1).argsort()
+    outputs = []
+    for rows in order.split(TOGETHER):
+        read = batch.mask[rows].any(0)
+        outputs.append(model({name: tensor[rows][:, read] for name, tensor in batch.inputs.items()}))
+    back = order.argsort()
+    return Output(torch.cat([out.logits for out in outputs])[back], torch.cat([out.features for out in outputs])[back])
 
 
 def alike(target: Tensor) -> Tensor:

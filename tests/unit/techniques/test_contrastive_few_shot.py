@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from graft.base.errors import BadValue
+from graft.base.records import Sample
 from graft.studies.run import build_model
 from graft.techniques.combine import parse
-from graft.techniques.contrastive_few_shot import alike, pair_loss
+from graft.techniques.contrastive_few_shot import alike, by_length, pair_loss
 from graft.techniques.technique import Objective
 from graft.training.engine import Engine
 from graft.training.feed import Feed
@@ -115,3 +116,19 @@ def test_what_it_cannot_do_is_said():
         parse("lora then contrastive-few-shot").check(model.backbone, task)
     with pytest.raises(BadValue, match="token-classification is none"):
         parse("full-fine-tuning + contrastive-few-shot").check(model.backbone, task)
+
+
+@pytest.mark.parametrize("backbone", ["tiny:bert", "tiny:xlnet", "tiny:sentence-bert"])
+def test_texts_read_by_length_come_out_as_those_read_together(backbone):
+    task, _ = task_of(TEXT)
+    model = build_model(backbone, task, pretrained=True, seed=0).eval()
+    samples = [Sample(str(i), {"text": "a " * (7 * i % 41 + 1), "label": task.classes[0]}) for i in range(40)]
+    (batch,) = Feed.of(samples, task, model.backbone.preprocess, torch.device("cpu"), 40).stream([list(range(40))])
+    read = []
+    hook = model.network.register_forward_pre_hook(lambda m, a, named: read.append(named["input_ids"].numel()), with_kwargs=True)
+    with torch.no_grad():
+        parts, whole = by_length(model, batch), model(batch.inputs)
+    hook.remove()
+    torch.testing.assert_close(parts.features, whole.features, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(parts.logits, whole.logits, atol=1e-5, rtol=1e-4)
+    assert len(read) == 4 and sum(read[:3]) < 0.8 * read[3], "less of what is read is padding"
