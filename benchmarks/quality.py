@@ -175,7 +175,7 @@ def main() -> None:
         out = given.out / case.folder
         if not given.print:
             run(case, given.data, out, given.jobs)
-        if (out / "study.json").exists():
+        if any(out.glob("runs/*/result.json")):
             verdict = (f"> {sentence}" for sentence in open_study(out).verdict.sentences)
             lines += [*table(case, out), "", *verdict, "", *(line for note in case.notes for line in (note, ""))]
         else:

@@ -62,8 +62,10 @@ class Study:
 
     @property
     def metric(self) -> str:
-        """The primary metric, "accuracy" while no run has finished."""
-        return self.finished[0].result["primary_metric"] if self.finished else "accuracy"
+        """The primary metric; while no run has finished, the first one of the baselines."""
+        if self.finished:
+            return self.finished[0].result["primary_metric"]
+        return next((name for baseline in self.baselines for name in baseline.metrics), "accuracy")
 
 
 def read(folder: Path) -> Study:

@@ -65,6 +65,14 @@ def test_transfer_that_lowers_it_is_positive(summary):
     assert "points" not in " ".join(found.sentences)
 
 
+def test_while_no_run_has_finished_the_baselines_are_told_by_their_metric(copy):
+    for path in (copy / "runs").glob("*/result.json"):
+        path.unlink()
+    found = Page(report.write(copy).read_text(encoding="utf-8"))
+    assert "No verdict: no run has finished." in found.text
+    assert "Test bits per byte" in found.text and "uniform-bytes" in found.text
+
+
 def test_scores_and_intervals_come_from_the_parts(summary):
     row = row_of(summary, "from-scratch")
     runs = [run.result["metrics"]["test"]["bits_per_byte"]["value"] for run in row.runs]
