@@ -12,8 +12,8 @@ from torch import Tensor
 from graft.backbones.backbone import Model, evaluating
 from graft.base.errors import BadValue
 
-BATCH = 8
-"""Prompts that are continued at a time."""
+BATCH = 32
+"""Prompts that are continued at a time; 8 take twice as long on a processor."""
 
 
 @dataclass(frozen=True)
