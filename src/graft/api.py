@@ -273,7 +273,7 @@ def _check_techniques(backbone: str, techniques: Sequence[str], task: Task) -> N
     What is wrong is said before anything is written, and weights are fetched here once, not by several processes.
     """
     parsed = [parse(technique) for technique in techniques]
-    network = load_backbone(backbone, task.name, 2 if task.fresh_head else None)
+    network = load_backbone(backbone, task.network(), 2 if task.fresh_head else None)
     for name, technique in zip(techniques, parsed, strict=True):
         technique.check(network, task)
         if task.fresh_head and "labeled" not in technique.parts[-1].streams:

@@ -18,7 +18,7 @@ from graft.tasks.generation import Decoding
 from graft.training.engine import Engine
 from graft.training.evaluate import predict
 from graft.training.feed import Feed
-from tests.contracts.tiny import task_of
+from tests.contracts.tiny import made_for, task_of
 
 EMPTY: dict[str, list[dict[str, Any]]] = {
     "text-classification": [{"text": ""}, {"text": " "}],
@@ -29,14 +29,14 @@ EMPTY: dict[str, list[dict[str, Any]]] = {
     "translation": [{"source": ""}, {"target": ""}, {"source": "", "target": ""}],
 }
 """Of each task that reads texts what may be empty, put in place of what a sample has."""
-NETWORKS = ("bert", "gpt2", "llama", "t5", "bart")
+NETWORKS = ("tiny:bert", "tiny:gpt2", "tiny:llama", "tiny:t5", "tiny:bart")
 """Those whose tokenizers mark the beginning and end of a text, those whose do not, and encoders with a decoder."""
-CASES = [(task, name) for task in EMPTY for name in NETWORKS if name in plugins.load("source", "tiny")().tiny(task)]
+CASES = [(task, name) for task in EMPTY for name in NETWORKS if name in made_for(task)]
 
 
 @cache
 def model_of(task: str, network: str) -> Model:
-    return build_model(f"tiny:{network}", task_of(task)[0], pretrained=True, seed=0)
+    return build_model(network, task_of(task)[0], pretrained=True, seed=0)
 
 
 def feed(task: str, model: Model, samples: list[Sample]) -> Feed:

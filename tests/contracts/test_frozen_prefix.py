@@ -14,14 +14,14 @@ from graft.training import frozen_prefix, optim, recording
 from graft.training.engine import Engine
 from graft.training.feed import Feed
 from graft.training.observers import Observer
-from tests.contracts.tiny import PACKED, TINY, task_of, trained
+from tests.contracts.tiny import PACKED, TINY, made_for, task_of, trained
 
 
 def _families():
     for task in TINY:
         for source in plugins.names("source"):
-            for name in plugins.load("source", source)().tiny(task):
-                yield pytest.param(task, name if ":" in name else f"{source}:{name}", id=f"{task}-{name}")
+            for name in made_for(task, source):
+                yield pytest.param(task, name, id=f"{task}-{name.partition(':')[2]}")
     yield from (pytest.param(PACKED, name, id=f"packed-{name}") for name in ("tiny:gpt2", "tiny:llama"))
 
 

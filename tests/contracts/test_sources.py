@@ -11,9 +11,9 @@ from graft.backbones import folder as model_folder
 from graft.backbones.backbone import Backbone, Model
 from graft.base import plugins
 
-TASKS = ("image-classification", "text-classification", "token-classification", "text-generation", "translation")
+TASKS = ("image-classification", "text-classification", "token-classification", "text-generation", "text2text-generation")
 CLASSES = ["ant", "bee", "crow", "dog", "eel"]
-WITH_ITS_OWN_HEAD = ("text-generation", "translation")
+WITH_ITS_OWN_HEAD = ("text-generation", "text2text-generation")
 """Tasks for which a network keeps the head that it was pretrained with: its outputs are tokens."""
 CASES = [
     (source, name, task)
@@ -154,13 +154,13 @@ def test_an_example_gives_the_same_alone_and_among_longer_ones(backbone):
 def test_what_is_saved_is_what_is_opened(backbone, task, tmp_path):
     model = Model(copy.copy(backbone))
     inputs = batch(backbone)
-    model_folder.save(model, tmp_path / "model", names_of(task), {"task": task}, inputs)
+    model_folder.save(model, tmp_path / "model", names_of(task), {"network": task}, inputs)
     opened, card = model_folder.open_model(tmp_path / "model")
     was, now = model.network.state_dict(), opened.network.state_dict()
     assert list(was) == list(now)
     assert all(torch.equal(was[name], now[name]) for name in was)
     assert torch.equal(model(inputs).logits, opened(inputs).logits)
-    assert (card["classes"], card["task"], card["name"]) == (names_of(task), task, backbone.name)
+    assert (card["classes"], card["network"], card["name"]) == (names_of(task), task, backbone.name)
     assert opened.backbone.preprocess.settings() == backbone.preprocess.settings()
     assert opened.backbone.groups == backbone.groups
     example, again = backbone.preprocess.example(), opened.backbone.preprocess.example()

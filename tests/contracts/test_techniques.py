@@ -58,7 +58,7 @@ def test_the_training_loss_falls(technique, task, tmp_path):
 def test_a_technique_about_a_new_head_is_refused_where_there_is_none(name, spec):
     task, _ = task_of("text-generation")
     with pytest.raises(BadValue, match=f"'{name}' trains a new head.*lora"):
-        parse(spec.format(name)).check(load_backbone(TINY[task.name], task.name), task)
+        parse(spec.format(name)).check(load_backbone(TINY[task.name], task.network()), task)
 
 
 @pytest.mark.parametrize(("technique", "task"), EVERY)

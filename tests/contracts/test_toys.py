@@ -1,4 +1,4 @@
-"""A technique, a task, a source and a format of one's own, one file each, pass the suites untouched."""
+"""A technique, two tasks, a source and a format of one's own, one file each, pass the suites untouched."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def test_one_file_each_passes_the_suites_that_exist():
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-k", "toy", "-rA", *suites]
     found = subprocess.run(command, env=environment, cwd=HERE.parents[1], capture_output=True, text=True)
     assert found.returncode == 0, found.stdout[-4000:] + found.stderr
-    for name in ("toy-lines", "toy-nets", "toy-brightness", "toy-confidence-penalty"):
+    for name in ("toy-lines", "toy-nets", "toy-brightness", "toy-capitals", "toy-confidence-penalty"):
         assert len(re.findall(rf"PASSED .*{name}", found.stdout)) >= 3, f"{name} went through no suite:\n{found.stdout[-4000:]}"

@@ -25,11 +25,17 @@ NETWORKS = {"image": "tiny:efficientnet", "text": "tiny:bert", "summarization": 
 """A tiny network for what a task looks at, or for the task: of two that write from a text, one is tested on a decoder alone."""
 
 
+def made_for(task: str, source: str = "tiny") -> list[str]:
+    """The source's small networks for a task, as `source:name`."""
+    kind = plugins.load("task", task)
+    return [f"{source}:{name}" for name in plugins.load("source", source)().tiny(kind.network())]
+
+
 def _network(task: str) -> str:
     """The tiny network for what the task looks at, or the first that is made for it."""
     kind = plugins.load("task", task)
     usual = NETWORKS.get(task, NETWORKS[kind.modality])
-    made = [f"tiny:{name}" for name in plugins.load("source", "tiny")().tiny(task)]
+    made = made_for(task)
     return usual if kind.fresh_head or usual in made else made[0]
 
 
@@ -56,10 +62,9 @@ def network_of(technique: str, task_name: str) -> str:
 @cache
 def _accepted(technique: str, task_name: str) -> tuple[str, str]:
     task, reason = task_of(task_name)[0], ""
-    others = [f"tiny:{name}" for name in plugins.load("source", "tiny")().tiny(task_name)]
-    for name in dict.fromkeys([TINY[task_name], *others]):
+    for name in dict.fromkeys([TINY[task_name], *made_for(task_name)]):
         try:
-            parse(technique).check(load_backbone(name, task_name, 2 if task.fresh_head else None), task)
+            parse(technique).check(load_backbone(name, task.network(), 2 if task.fresh_head else None), task)
             return name, ""
         except BadValue as refused:
             reason = reason or str(refused)

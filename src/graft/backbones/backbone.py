@@ -59,8 +59,9 @@ class Backbone:
 class Source(Protocol):
     """Where networks come from: one file in `sources/`, its class without state.
 
-    `names` are those that can be listed; `load` may know more. `pretrained=False` is the same architecture with
-    weights drawn from torch's global random state. `tiny` names small networks that need no download: the contract
+    `names` are those that can be listed; `load` may know more. `task` is what the network is to do, the Hugging Face id of a
+    task: see `Task.network`. `pretrained=False` is the same architecture with weights drawn from torch's global random
+    state. `tiny` names small networks that need no download: the contract
     tests run over them. A source that is a library of its own also has the three methods of `Library`; the others
     return backbones whose `source` is such a library.
     """

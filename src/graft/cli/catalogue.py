@@ -119,7 +119,8 @@ def _network(name: str) -> dict[str, Any]:
     """A backbone taken apart, with random weights where its architecture can be had without fetching them."""
     from graft.backbones.load import load_for_any
 
-    backbone = load_for_any(name, plugins.names("task"), pretrained=False)
+    networks = dict.fromkeys(plugins.load("task", task).network() for task in plugins.names("task"))
+    backbone = load_for_any(name, list(networks), pretrained=False)
     sizes = {tensor: parameter.numel() for tensor, parameter in backbone.network.named_parameters()}
     groups = [{"name": g.name, "parameters": sum(sizes.get(t, 0) for t in g.tensors)} for g in backbone.groups]
     total = sum(sizes.values())

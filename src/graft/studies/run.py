@@ -148,7 +148,7 @@ def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model
     Raises BackboneError where the head cannot sit on its features, or the network not read what the task gives it.
     """
     torch.manual_seed(seed)
-    found = load_backbone(backbone, task.name, len(task.classes) if task.fresh_head else None, pretrained)
+    found = load_backbone(backbone, task.network(), len(task.classes) if task.fresh_head else None, pretrained)
     if found.preprocess.modality != task.modality:
         reads = found.preprocess.modality
         raise BackboneError(f"{backbone} reads {reads}, and {task.name} is about {task.modality}. See: graft list backbones")
@@ -250,7 +250,8 @@ def _save_model(folder: Path, model: Model, task: Task, spec: RunSpec, val: Feed
     rows = list(range(min(PROBES, len(val.pieces))))
     batch = next(val.stream([rows]))
     model.to("cpu", memory_format=torch.contiguous_format)  # safetensors holds no channels-last tensors
-    extra = {"task": task.name, "task_settings": task.settings(), "technique": spec.technique, "run": spec.hash}
+    extra = {"task": task.name, "network": task.network(), "task_settings": task.settings()}
+    extra |= {"technique": spec.technique, "run": spec.hash}
     model_folder.save(model, folder, list(task.classes), extra, batch.inputs)
 
 

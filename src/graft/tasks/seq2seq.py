@@ -82,6 +82,10 @@ class Seq2seq(Task):
             )
 
     @classmethod
+    def network(cls) -> str:
+        return "text2text-generation"
+
+    @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
         """Raises DataError where no target in training has a word."""
         targets = [sample.roles["target"] for sample in data.splits["train"]]

@@ -109,6 +109,11 @@ class Task(ABC):
         """The task with what it learns from the training split: classes, their weights when `weighted`."""
 
     @classmethod
+    def network(cls) -> str:
+        """What a backbone's network does, by the Hugging Face id of a task: its own, unless it shares it with other tasks."""
+        return cls.name
+
+    @classmethod
     def fits(cls, roles: Collection[str]) -> bool:
         """Do data with these roles have what it needs?"""
         return any(needed <= set(roles) for needed in (cls.roles, *cls.or_roles))

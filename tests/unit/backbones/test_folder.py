@@ -20,7 +20,7 @@ IMAGE, TEXT = "image-classification", "text-classification"
 
 def saved(tmp_path, spec: str, task: str, **extra):
     model = Model(load_backbone(spec, task, 2))
-    model_folder.save(model, tmp_path / "model", CLASSES, {"task": task, **extra}, model.backbone.preprocess.example())
+    model_folder.save(model, tmp_path / "model", CLASSES, {"network": task, **extra}, model.backbone.preprocess.example())
     return model, tmp_path / "model"
 
 
@@ -76,7 +76,7 @@ def test_a_newer_schema_and_a_strange_folder_are_refused(tmp_path):
     (tmp_path / "graft.json").write_text("[]")
     with pytest.raises(FolderError, match="lacks entries"):
         model_folder.open_model(tmp_path)
-    entries = dict.fromkeys(("source", "task", "classes", "files", "sha256"), "")
+    entries = dict.fromkeys(("source", "network", "classes", "files", "sha256"), "")
     (tmp_path / "graft.json").write_text(json.dumps({"schema": 99, **entries}))
     with pytest.raises(FolderError, match="newer Graft"):
         model_folder.open_model(tmp_path)
@@ -106,7 +106,7 @@ def test_a_failed_save_leaves_the_old_one(tmp_path, monkeypatch):
 def test_saving_keeps_the_modes_and_what_was_said_is_given_back(tmp_path):
     model = Model(load_backbone("tiny:cnn", IMAGE, 2)).train()
     model.network.bn1.eval()
-    extra = {"task": IMAGE, "technique": "lp-ft", "task_settings": {"classes": ("ants", "bees"), "weights": None}}
+    extra = {"network": IMAGE, "technique": "lp-ft", "task_settings": {"classes": ("ants", "bees"), "weights": None}}
     model_folder.save(model, tmp_path / "model", CLASSES, extra, model.backbone.preprocess.example())
     assert model.network.training
     assert not model.network.bn1.training

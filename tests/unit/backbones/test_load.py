@@ -113,7 +113,7 @@ def test_a_tokenizer_that_needs_a_missing_package_names_it(tmp_path, source):
     (tmp_path / "config.json").write_text('{"model_type": "marian"}')
     (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "MarianTokenizer"}')
     with pytest.raises(BackboneError, match="pip install sentencepiece sacremoses"):
-        load_backbone(f"{source}{tmp_path}", "translation")
+        load_backbone(f"{source}{tmp_path}", "text2text-generation")
 
 
 def test_transformers_stays_as_talkative_as_it_was():

@@ -59,7 +59,7 @@ def test_the_saved_folder_is_plain_bert_with_the_same_outputs(backbone, tmp_path
     with torch.no_grad():
         backbone.network.classifier.weight.normal_()  # logits as far apart as those of a trained head
         expected = model(inputs(backbone)).logits.softmax(-1)
-    model_folder.save(model, tmp_path / "model", ["a", "b", "c"], {"task": TASK}, inputs(backbone))
+    model_folder.save(model, tmp_path / "model", ["a", "b", "c"], {"network": TASK}, inputs(backbone))
     told = pipeline(TASK, model=str(tmp_path / "model"), top_k=None)(TEXTS, batch_size=len(TEXTS))
     scores = torch.tensor([[next(row["score"] for row in rows if row["label"] == c) for c in "abc"] for rows in told])
     torch.testing.assert_close(scores, expected, atol=1e-4, rtol=0)
@@ -70,7 +70,7 @@ def test_opening_undoes_it_bit_by_bit(backbone, tmp_path):
     model = Model(backbone)
     before = copy.deepcopy(model.network.state_dict())
     layers = backbone.network.config.num_hidden_layers
-    model_folder.save(model, tmp_path / "model", ["a", "b", "c"], {"task": TASK}, inputs(backbone))
+    model_folder.save(model, tmp_path / "model", ["a", "b", "c"], {"network": TASK}, inputs(backbone))
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.network.state_dict().items())
     assert json.loads((tmp_path / "model" / "config.json").read_text())["num_hidden_layers"] == layers + 1
     opened, _ = model_folder.open_model(tmp_path / "model")
@@ -78,7 +78,7 @@ def test_opening_undoes_it_bit_by_bit(backbone, tmp_path):
     assert list(after) == list(before)
     assert all(torch.equal(after[name], before[name]) for name in before)
     assert opened.network.config.num_hidden_layers == layers == backbone.network.config.num_hidden_layers
-    model_folder.save(opened, tmp_path / "again", ["a", "b", "c"], {"task": TASK}, inputs(backbone))
+    model_folder.save(opened, tmp_path / "again", ["a", "b", "c"], {"network": TASK}, inputs(backbone))
     first, second = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("model", "again"))
     assert first == second
 
@@ -93,7 +93,7 @@ def test_an_unpretrained_one_pools_too(backbone, tmp_path):
 
 def test_saving_draws_nothing_from_the_random_state(backbone, tmp_path):
     before = torch.random.get_rng_state()
-    model_folder.save(Model(backbone), tmp_path / "model", ["a", "b", "c"], {"task": TASK}, inputs(backbone))
+    model_folder.save(Model(backbone), tmp_path / "model", ["a", "b", "c"], {"network": TASK}, inputs(backbone))
     assert torch.equal(before, torch.random.get_rng_state())
 
 

@@ -35,7 +35,7 @@ TEMPLATE = (
 
 
 def preprocess_of(network: str, task: str = "text-classification"):
-    return load_backbone(f"tiny:{network}", task, None if task in ("text-generation", "translation") else 2).preprocess
+    return load_backbone(f"tiny:{network}", task, None if task in ("text-generation", "text2text-generation") else 2).preprocess
 
 
 def spelt(ids, preprocess) -> str:
@@ -93,7 +93,7 @@ def test_prompts_completions_and_passages_are_text(network):
 
 @pytest.mark.parametrize("network", ["t5", "llama"])
 def test_sources_and_targets_are_text(network):
-    p = preprocess_of(network, "translation")
+    p = preprocess_of(network, "text2text-generation")
     (piece,) = Translation(longest=20).windows([Sample("1", {"source": TEXT, "target": TEXT})], p).pieces
     assert LETTERS in spelt(piece.roles["ids"], p)
     assert spelt(piece.roles["written"], p).removeprefix("[BOS]") == f"{LETTERS}[EOS]"

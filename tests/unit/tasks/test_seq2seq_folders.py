@@ -29,7 +29,8 @@ from graft.base import plugins
 from graft.base.errors import BackboneError
 from graft.tasks.generation import Decoding, continued
 
-TOKENIZER = load_backbone("tiny:t5", "translation").preprocess.tokenizer
+SEQ2SEQ = "text2text-generation"
+TOKENIZER = load_backbone("tiny:t5", SEQ2SEQ).preprocess.tokenizer
 PAD, END = TOKENIZER.pad_token_id, TOKENIZER.eos_token_id
 IDS = {"vocab_size": len(TOKENIZER), "pad_token_id": PAD, "eos_token_id": END, "bos_token_id": TOKENIZER.bos_token_id}
 LAYERS = {
@@ -100,7 +101,7 @@ def test_a_folder_is_learnt_from_and_saved_for_transformers(folder, source, tmp_
 def test_how_the_authors_wrote_is_left_and_their_special_tokens_are_kept(folder, caplog):
     logger = logging.getLogger("transformers")
     logger.addHandler(caplog.handler)
-    backbone = load_backbone(str(folder), "summarization")
+    backbone = load_backbone(str(folder), SEQ2SEQ)
     config = backbone.network.generation_config
     assert (config.num_beams, config.min_length, config.length_penalty) == (None, None, None)
     assert config.decoder_start_token_id == backbone.preprocess.decoder_start
@@ -118,12 +119,12 @@ def test_how_the_authors_wrote_is_left_and_their_special_tokens_are_kept(folder,
 @pytest.mark.parametrize("source", ["local", "transformers"])
 def test_an_encoder_alone_and_a_network_without_its_head_are_refused(network, missing, source, tmp_path):
     folder = saved(network(), tmp_path / "part")
-    with pytest.raises(BackboneError, match=rf"lacks \d+ of the tensors that translation needs, as {missing}.*Use a whole"):
-        load_backbone(f"{source}:{folder}", "translation")
+    with pytest.raises(BackboneError, match=rf"lacks \d+ of the tensors that {SEQ2SEQ} needs, as {missing}.*Use a whole"):
+        load_backbone(f"{source}:{folder}", SEQ2SEQ)
 
 
 def test_an_encoder_that_never_had_a_decoder_is_refused(tmp_path):
     backbone = load_backbone("tiny:bert", "text-classification", 2)
     folder = saved(backbone.network, tmp_path / "bert")
     with pytest.raises(BackboneError, match="holds an encoder alone"):
-        load_backbone(str(folder), "translation")
+        load_backbone(str(folder), SEQ2SEQ)

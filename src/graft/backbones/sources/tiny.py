@@ -49,7 +49,7 @@ TEXT: dict[str, dict[str, Any]] = {
 """Name -> the settings of its config in transformers."""
 
 TEXT_TASKS = ("text-classification", "token-classification", "question-answering")
-WRITING_TASKS = ("summarization", "translation")
+WRITING = "text2text-generation"
 DECODERS = ("gpt2", "llama")
 ENCODER_DECODERS = ("t5", "bart")
 ONLY_WRITE = ("bart",)
@@ -78,7 +78,7 @@ class Tiny:
 
         if name not in self.names():
             raise UnknownName.of("tiny network", name, self.names(), see="graft list backbones")
-        if (name in IMAGE and task in (*TEXT_TASKS, *WRITING_TASKS)) or (name in TEXT and task.startswith("image-")):
+        if (name in IMAGE and task in (*TEXT_TASKS, WRITING)) or (name in TEXT and task.startswith("image-")):
             raise BackboneError(f"'tiny:{name}' is not made for {task}. These are: {', '.join(self.tiny(task))}.")
         with torch.random.fork_rng(devices=[], enabled=pretrained):
             if pretrained:
@@ -92,7 +92,7 @@ class Tiny:
             return list(IMAGE)
         if task == "text-generation":
             return list(DECODERS)
-        if task in WRITING_TASKS:
+        if task == WRITING:
             return [*ENCODER_DECODERS, *DECODERS]
         apart = ONLY_WRITE if task == "text-classification" else (*ONLY_WRITE, *SENTENCE_ENCODERS)  # there they are as any other
         return [name for name in TEXT if name not in apart] if task in TEXT_TASKS else []

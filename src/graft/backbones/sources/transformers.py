@@ -15,14 +15,13 @@ from graft.backbones.quiet import never_ask_for_masks, quiet
 from graft.base import files
 from graft.base.errors import BackboneError, UnknownName
 
-LONGEST = {"text-generation": 512, "summarization": 512, "translation": 256}
-USUAL_LONGEST = 256
-"""Tokens that are read by default, of tasks that write text and of all others."""
-WRITERS = ("AutoModelForSeq2SeqLM", "AutoModelForCausalLM")
+LONGEST, LONGEST_WRITTEN = 256, 512
+"""Tokens that are read by default, and by networks that write text."""
+SEQ2SEQ = "text2text-generation"
+WRITING = ("text-generation", SEQ2SEQ)
 WITHOUT_PIPELINE = {
     "question-answering": ("AutoModelForQuestionAnswering",),
-    "summarization": WRITERS,
-    "translation": WRITERS,
+    SEQ2SEQ: ("AutoModelForSeq2SeqLM", "AutoModelForCausalLM"),
 }
 """Tasks for which transformers has networks, of several kinds the first that there is, and, since its version 5, no pipeline."""
 POOLING = Path("1_Pooling", "config.json")
@@ -119,25 +118,25 @@ class Transformers:
             config.pad_token_id = tokenizer.pad_token_id
         if classes is not None and classes != config.num_labels:
             config.num_labels = classes
-        longest = LONGEST.get(task, USUAL_LONGEST)
+        longest = LONGEST_WRITTEN if task in WRITING else LONGEST
         preprocess = TextPreprocess(tokenizer, min(tokenizer.model_max_length, _positions(config) or longest, longest))
-        if task not in LONGEST:  # so that a pipeline cuts a text where this preprocessing does
+        if task not in WRITING:  # so that a pipeline cuts a text where this preprocessing does
             tokenizer.model_max_length = preprocess.max_length
         with quiet():
             network, absent = _network(spec, task, config, weights)
-        if weights and absent and WITHOUT_PIPELINE.get(task) is WRITERS:
+        if weights and absent and task == SEQ2SEQ:
             raise _not_whole(spec, task, config, absent)
         if getattr(config, mean_pooling.MARK, False):
             mean_pooling.from_bert_layer(network)
         elif mean_pooled and getattr(network.base_model, "pooler", None) is not None:  # none where each token is classified
             mean_pooling.install(network)
-        if task in LONGEST:
+        if task in WRITING:
             never_ask_for_masks()
             network.config.use_cache = False  # keys and values are kept where text is written, which `generate` sees to itself
             network.generation_config = _plain(network.generation_config)
             preprocess = replace(preprocess, decoder_start=_decoder_start(network))
         example = preprocess.example()
-        if task in LONGEST and preprocess.decoder_start is None:
+        if task in WRITING and preprocess.decoder_start is None:
             _check_causal(network, example, spec)
         head = _head(network, example)
         kind, token, width = _features(network, head, example)

