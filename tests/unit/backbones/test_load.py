@@ -6,6 +6,7 @@ import time
 from importlib.util import find_spec
 
 import pytest
+import torch
 
 from graft.backbones import hub
 from graft.backbones.load import default_backbone, load_backbone, resolve
@@ -122,3 +123,12 @@ def test_transformers_stays_as_talkative_as_it_was():
     before = logging.get_verbosity(), logging.is_progress_bar_enabled()
     load_backbone("tiny:bert", TEXT, 2)
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_weights_kept_in_half_precision_are_learnt_in_full(tmp_path, pretrained):
+    backbone = load_backbone("tiny:llama", "text-generation")
+    backbone.network.to(torch.bfloat16).save_pretrained(tmp_path)
+    backbone.preprocess.tokenizer.save_pretrained(tmp_path)
+    found = load_backbone(str(tmp_path), "text-generation", pretrained=pretrained)
+    assert {parameter.dtype for parameter in found.network.parameters()} == {torch.float32}
