@@ -83,10 +83,19 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Another technique: the selected one minus it, and the p-value, corrected over all other techniques (Holm)."""
+
+    row: Row
+    difference: Difference
+    p: float
+
+
+@dataclass(frozen=True)
 class Choice:
     """At one training size: the technique that validation selects, its control, the best baseline, and the differences.
 
-    The baseline is the best on the test split, which favours it.
+    The baseline is the best on the test split, which favours it. `others` are the other techniques.
     """
 
     size: Size
@@ -97,7 +106,8 @@ class Choice:
     to_baseline: Difference | None
     p_control: float | None
     p_baseline: float | None
-    """P-values corrected over all comparisons of this training size."""
+    """P-values corrected over all comparisons with the control and the baseline at this training size."""
+    others: tuple[Beside, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -265,7 +275,7 @@ def _best(rows: Sequence[Row]) -> Row | None:
 
 
 def _compare(rows: Sequence[Row], size: Size, drawn: Mapping[Cell, Resampled]) -> tuple[dict[Cell, Row], Choice]:
-    """The rows with their difference to the control, and the choice; one Holm correction over all its comparisons."""
+    """The rows with their difference to the control, and the choice; one Holm correction over these and the baseline's."""
     candidates = [row for row in rows if not row.cell.is_baseline and not row.cell.is_control]
     best = _best(candidates)
     baselines = [row for row in rows if row.cell.is_baseline and row.score is not None]
@@ -284,8 +294,16 @@ def _compare(rows: Sequence[Row], size: Size, drawn: Mapping[Cell, Resampled]) -
         to_baseline,
         p_of[best.cell] if best else None,
         p_baseline if known(p_baseline) else None,
+        _beside(best, candidates, drawn) if best else (),
     )
     return compared, choice
+
+
+def _beside(best: Row, candidates: Sequence[Row], drawn: Mapping[Cell, Resampled]) -> tuple[Beside, ...]:
+    found = [(row, _difference(best, row, drawn)) for row in candidates if row is not best and row.cell in drawn]
+    told = [(row, apart) for row, apart in found if apart and known(apart.p)]
+    corrected = holm([apart.p for _, apart in told])
+    return tuple(Beside(row, apart, p) for (row, apart), p in zip(told, corrected, strict=True))
 
 
 def _difference(row: Row, other: Row | None, drawn: Mapping[Cell, Resampled]) -> Difference | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from graft.reports.leaderboard import Board, Choice, Row
+from graft.reports.leaderboard import Beside, Board, Choice, Row
 from graft.reports.statistics import Difference, Interval
 from graft.reports.words import (
     amount,
@@ -27,7 +27,9 @@ from graft.reports.words import (
 LEVEL = 0.05
 AS_WELL = 0.02
 """A difference that surely is smaller than this, in favour of the transfer, is called "as well": in a fraction so much,
-in a metric of any other scale this share of the baseline's value."""
+in a metric of any other scale this share of the other value."""
+NAMED = 3
+"""Techniques that a sentence names of those that stand alike beside the selected one."""
 
 Outcome = Literal["positive transfer", "no evidence", "negative transfer", "no verdict"]
 Against = Literal["better", "as well", "unclear", "worse"]
@@ -43,6 +45,10 @@ class Comparison:
     low: float
     high: float
     p: float | None
+
+    @classmethod
+    def of(cls, other: Row, apart: Difference, p_corrected: float | None) -> Comparison:
+        return cls(other.cell.name, other.score, apart.value, apart.low, apart.high, p_corrected)
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,8 @@ class Verdict:
     scratch: Comparison | None = None
     baseline: Comparison | None = None
     against_baseline: Against | None = None
+    others: tuple[Comparison, ...] = ()
+    """The other techniques, corrected among themselves."""
     smaller: tuple[Verdict, ...] = ()
     """The verdicts at smaller training sizes, where the study has several."""
 
@@ -85,7 +93,11 @@ def _judge(board: Board, choice: Choice) -> Verdict:
         )
     outcome = _outcome(board, choice)
     against = _against(board, choice)
-    sentences = [_against_scratch(board, choice, outcome), *_against_baseline(board, choice, outcome, against)]
+    sentences = [
+        _against_scratch(board, choice, outcome),
+        *_against_baseline(board, choice, outcome, against),
+        *_among_techniques(board, choice),
+    ]
     return Verdict(
         outcome,
         tuple(sentences),
@@ -99,6 +111,7 @@ def _judge(board: Board, choice: Choice) -> Verdict:
         scratch=_comparison(choice.control, choice.to_control, choice.p_control),
         baseline=_comparison(choice.baseline, choice.to_baseline, choice.p_baseline),
         against_baseline=against,
+        others=tuple(Comparison.of(other.row, other.difference, other.p) for other in choice.others),
     )
 
 
@@ -125,10 +138,15 @@ def _against(board: Board, choice: Choice) -> Against | None:
     """How the technique does against the baseline; a baseline is deterministic, so its seeds do not count."""
     if choice.to_baseline is None or not known(choice.p_baseline) or not _enough_seeds(choice.best):
         return None
-    gain = _gain(board, choice.to_baseline)
-    if choice.p_baseline < LEVEL:
+    return _stands(board, choice.to_baseline, choice.p_baseline, choice.baseline)
+
+
+def _stands(board: Board, apart: Difference, p_corrected: float, other: Row) -> Against:
+    """How what is `apart` from the other row stands beside it."""
+    gain = _gain(board, apart)
+    if p_corrected < LEVEL:
         return "better" if gain.value > 0 else "worse"
-    small = AS_WELL if is_fraction(board.metric) else AS_WELL * abs(choice.baseline.score.value)
+    small = AS_WELL if is_fraction(board.metric) else AS_WELL * abs(other.score.value)
     return "as well" if gain.high <= small else "unclear"
 
 
@@ -186,15 +204,45 @@ def _against_baseline(board: Board, choice: Choice, outcome: Outcome, against: A
         evidence = f"(95 % interval {differences(metric, -gain.high, -gain.low, plus=False)}, {p(choice.p_baseline)})"
         better = f"{_but(outcome)}{name} does better by {size} {evidence}{cheaper}"
         return [f"{_capital(better)}: for these data, transfer is the wrong choice."]
-    apart = choice.to_baseline
-    bounds = differences(metric, apart.low, apart.high, plus=False)
-    between = f"(difference {amount(metric, apart.value)}, 95 % interval {bounds}, {p(choice.p_baseline)})"
+    between = f"({_apart(metric, choice.to_baseline, choice.p_baseline)})"
     if against == "as well":
         return [f"{_capital(_but(outcome) + name)} does as well {between}: the simpler model is enough."]
     return [
         f"{_capital(_but(outcome))}{'w' if _but(outcome) else 'W'}hether it beats {name} these data do not tell {between}: "
         "the simpler model is the safer choice, unless more test examples or seeds show a difference."
     ]
+
+
+_AMONG: dict[Against, str] = {
+    "better": "{it} beats {others}",
+    "unclear": "these data do not tell {it} from {others}",
+    "as well": "{it} is hardly better, if at all, than {others}",
+    "worse": "{it} does worse on the test split than {others}",
+}
+
+
+def _among_techniques(board: Board, choice: Choice) -> list[str]:
+    """How the selected technique stands beside the others, and which of those that are no worse is quicker."""
+    beside = [other for other in choice.others if _enough_seeds(choice.best, other.row)]
+    found: list[str] = []
+    for against, words in _AMONG.items():
+        alike = [o for o in beside if _stands(board, o.difference, o.p, o.row) == against]
+        if alike:
+            told = [_beside_it(board, choice.best, other, against) for other in alike[:NAMED]]
+            more = [f"{len(alike) - NAMED} more"] if len(alike) > NAMED else []
+            found.append(words.format(it="it" if found else _name(board, choice.best), others=listed([*told, *more])))
+    return [f"Of the techniques, {'; '.join(found)}."] if found else []
+
+
+def _beside_it(board: Board, best: Row, other: Beside, against: Against) -> str:
+    quicker = "" if against == "better" else _quicker(best, other.row)
+    evidence = _apart(board.metric, other.difference, other.p) + (f"; {quicker}" if quicker else "")
+    return f"{_name(board, other.row)} ({evidence})"
+
+
+def _apart(metric: str, apart: Difference, p_corrected: float | None) -> str:
+    bounds = differences(metric, apart.low, apart.high, plus=False)
+    return f"difference {amount(metric, apart.value)}, 95 % interval {bounds}, {p(p_corrected)}"
 
 
 _ADVICE = {
@@ -210,16 +258,22 @@ def _but(outcome: Outcome) -> str:
 
 
 def _cheaper(best: Row, baseline: Row) -> str:
-    slow, quick = best.cost["train_seconds"], baseline.cost["train_seconds"]
+    quicker = _quicker(best, baseline)
+    return f" at a fraction of the cost ({quicker})" if quicker else ""
+
+
+def _quicker(best: Row, other: Row) -> str:
+    """Both times, where the other takes half the time or less."""
+    slow, quick = best.cost["train_seconds"], other.cost["train_seconds"]
     if not known(quick) or not known(slow) or quick > slow / 2:
         return ""
-    return f" at a fraction of the cost ({seconds(quick)} of training instead of {seconds(slow)})"
+    return f"{seconds(quick)} of training instead of {seconds(slow)}"
 
 
 def _comparison(other: Row | None, difference: Difference | None, p_corrected: float | None) -> Comparison | None:
     if other is None or difference is None:
         return None
-    return Comparison(other.cell.name, other.score, difference.value, difference.low, difference.high, p_corrected)
+    return Comparison.of(other, difference, p_corrected)
 
 
 def _of_a_single_run(board: Board) -> Verdict:

@@ -67,6 +67,15 @@ def test_p_values_are_corrected_upwards(board):
             assert row.p_corrected >= row.to_control.p
 
 
+def test_the_other_techniques_are_paired_with_the_chosen_one(board):
+    for choice in board.choices:
+        (other,) = choice.others
+        chosen = {choice.best.cell.name, other.row.cell.name}
+        assert chosen == {"feature-extraction", "full-fine-tuning"}
+        assert other.difference.value == pytest.approx(choice.best.score.value - other.row.score.value)
+        assert other.difference.low <= other.difference.value <= other.difference.high
+
+
 def test_a_failed_run_is_a_row_with_its_message(board):
     row = next(r for r in board.rows if r.cell.name == "lora:r=0")
     assert row.score is None

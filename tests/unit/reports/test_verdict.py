@@ -10,7 +10,7 @@ import pytest
 
 from graft.metrics.find import known as known_metrics
 from graft.metrics.metric import Metric
-from graft.reports.leaderboard import Board, Cell, Choice, Row, Size
+from graft.reports.leaderboard import Beside, Board, Cell, Choice, Row, Size
 from graft.reports.read import Run, Study
 from graft.reports.statistics import Difference, Interval
 from graft.reports.verdict import Verdict, judge
@@ -39,12 +39,13 @@ def verdict(
     seeds: int = 3,
     baseline="tfidf-logistic",
     metric="accuracy",
+    others: tuple[Beside, ...] = (),
     **study,
 ) -> Verdict:
     best, control = row("lp-ft", seeds=seeds), row("from-scratch", seeds=seeds)
     trivial = row(baseline, None, 1, seconds=2) if to_baseline else None
     p = [d.p if d else None for d in (to_control, to_baseline)]
-    choice = Choice(ALL, best, control if to_control else None, trivial, to_control, to_baseline, *p)
+    choice = Choice(ALL, best, control if to_control else None, trivial, to_control, to_baseline, *p, others)
     rows = [r for r in (best, control, trivial) if r]
     runs = [each for r in rows for each in r.runs]
     about = Study(Path("study"), {}, runs, [], **{"findings": [], "compares": True, **study})
@@ -118,6 +119,42 @@ def test_beating_the_baseline_is_advice_only_with_the_control(to_control, words)
     found = verdict(to_control, Difference(0.05, 0.03, 0.07, 0.0002))
     assert found.against_baseline == "better"
     assert words in found.sentences[1]
+
+
+def beside(name: str, *apart: float, **options) -> Beside:
+    return Beside(row(name, **options), Difference(*apart), apart[-1])
+
+
+def test_the_other_techniques_stand_beside_the_chosen_one():
+    others = (
+        beside("full-fine-tuning", 0.007, -0.015, 0.03, 0.5, seconds=40),
+        beside("feature-extraction", 0.002, -0.006, 0.01, 0.7, seconds=3),
+        beside("bitfit", 0.05, 0.03, 0.07, 0.0002, seconds=3),
+        beside("lora", -0.03, -0.05, -0.01, 0.004),
+    )
+    found = verdict(CLEAR, others=others)
+    assert found.sentences[-1] == (
+        "Of the techniques, lp-ft beats bitfit (difference 5.0 points, 95 % interval 3.0 to 7.0, p < 0.001); "
+        "these data do not tell it from full-fine-tuning (difference 0.7 points, 95 % interval −1.5 to 3.0, p = 0.50); "
+        "it is hardly better, if at all, than feature-extraction (difference 0.2 points, 95 % interval −0.6 to 1.0, p = 0.70; "
+        "3.0 s of training instead of 60 s); "
+        "it does worse on the test split than lora (difference −3.0 points, 95 % interval −5.0 to −1.0, p = 0.004)."
+    )
+    assert [other.other for other in found.others] == [other.row.cell.name for other in others]
+
+
+def test_of_many_that_stand_alike_three_are_named():
+    others = tuple(beside(f"lora:r={rank}", -0.05, -0.07, -0.03, 0.001) for rank in (1, 2, 4, 8, 16))
+    found = verdict(LOWER, others=others, metric="bits_per_byte").sentences[-1]
+    assert found.startswith(
+        "Of the techniques, lp-ft beats lora:r=1 (difference −0.050, 95 % interval −0.070 to −0.030, p = 0.001), "
+    )
+    assert "lora:r=4 (" in found and "lora:r=8" not in found
+    assert found.endswith(" and 2 more.")
+
+
+def test_a_technique_of_one_seed_is_not_compared():
+    assert "lora" not in " ".join(verdict(CLEAR, others=(beside("lora", 0.1, 0.08, 0.12, 0.0002, seeds=1),)).sentences)
 
 
 def test_without_a_control_there_is_no_verdict():
