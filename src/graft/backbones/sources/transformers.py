@@ -161,7 +161,7 @@ def _network(spec: str, task: str, config: Any, weights: str | None) -> tuple[An
     if not fitting:
         raise BackboneError(f"{spec} is of the kind {config.model_type!r}, which transformers has not made for {task}.")
     if weights is None:
-        network = fitting[0].from_config(config, dtype=torch.float32).eval()
+        network = fitting[0].from_config(config, dtype=torch.get_default_dtype()).eval()
         return network, set(network.state_dict())
     options = {"dtype": torch.float32, "ignore_mismatched_sizes": True, "output_loading_info": True}
     network, found = fitting[0].from_pretrained(weights, config=config, **options)
