@@ -204,7 +204,7 @@ HEAD = (
     "mean over seeds with the 95 % bootstrap interval over examples and seeds; `train` is the wall time of training apart from",
     "evaluation. Backbones:",
     "`efficientnet-lite0` for images, `minilm-l6` for texts, `smollm2-135m` where text is written. Times vary several-fold with",
-    "what else the machine is doing.",
+    "what else the machine is doing; a run had one core or two.",
     "",
 )
 

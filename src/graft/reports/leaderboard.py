@@ -300,10 +300,11 @@ def _compare(rows: Sequence[Row], size: Size, drawn: Mapping[Cell, Resampled]) -
 
 
 def _beside(best: Row, candidates: Sequence[Row], drawn: Mapping[Cell, Resampled]) -> tuple[Beside, ...]:
-    found = [(row, _difference(best, row, drawn)) for row in candidates if row is not best and row.cell in drawn]
-    told = [(row, apart) for row, apart in found if apart and known(apart.p)]
-    corrected = holm([apart.p for _, apart in told])
-    return tuple(Beside(row, apart, p) for (row, apart), p in zip(told, corrected, strict=True))
+    """The other candidates; those left out whose predictions are not there."""
+    apart = [(row, _difference(best, row, drawn)) for row in candidates if row is not best]
+    told = [(row, difference) for row, difference in apart if difference and known(difference.p)]
+    corrected = holm([difference.p for _, difference in told])
+    return tuple(Beside(row, difference, p) for (row, difference), p in zip(told, corrected, strict=True))
 
 
 def _difference(row: Row, other: Row | None, drawn: Mapping[Cell, Resampled]) -> Difference | None:

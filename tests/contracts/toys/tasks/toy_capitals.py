@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,38 +9,18 @@ import numpy as np
 
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.metrics.chrf import chrf
-from graft.tasks.seq2seq import Seq2seq, Written
-from graft.tasks.task import Baseline, Metric, objects
+from graft.tasks.translation import Translation
 
 
 @dataclass(frozen=True)
-class ToyCapitals(Seq2seq):
+class ToyCapitals(Translation):
     """Write a text in capitals."""
 
     name: ClassVar[str] = "toy-capitals"
     instruction: ClassVar[str] = "In capitals:"
-    share: ClassVar[float] = 1 / 2
-
-    @property
-    def of_texts(self) -> tuple[Metric, ...]:
-        return (chrf,)
-
-    @property
-    def baselines(self) -> dict[str, Baseline]:
-        return {"copy-source": _copied}
 
     @classmethod
     def tiny_data(cls) -> Data:
-        rng = np.random.default_rng(0)
-
-        def sample(split: str, number: int) -> Sample:
-            source = " ".join(rng.choice(["ant", "bee", "crow"], 4))
-            return Sample(f"{split}:{number}", {"source": source, "target": source.upper()})
-
-        sizes = {"train": 24, "val": 8, "test": 12}
-        return Data({split: [sample(split, i) for i in range(n)] for split, n in sizes.items()}, "toy capitals")
-
-
-def _copied(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
-    return objects([Written(sample.roles["source"]) for sample in test])
+        words = np.random.default_rng(0).choice(["ant", "bee", "crow"], (44, 4))
+        samples = [Sample(str(i), {"source": " ".join(row), "target": " ".join(row).upper()}) for i, row in enumerate(words)]
+        return Data({"train": samples[:24], "val": samples[24:32], "test": samples[32:]}, "toy capitals")
