@@ -19,7 +19,7 @@ from graft.deploy.embedding import Embeddings
 from graft.deploy.predictor import Predictor, is_saved
 from graft.reports import report as reports
 from graft.reports.verdict import Verdict
-from graft.studies.run import estimate_run, execute
+from graft.studies.run import estimate_run, execute, open_network
 from graft.studies.spec import RunSpec
 from graft.studies.study import Question, run_study, slug
 from graft.tasks.options import learnt
@@ -273,7 +273,7 @@ def _check_techniques(backbone: str, techniques: Sequence[str], task: Task) -> N
     What is wrong is said before anything is written, and weights are fetched here once, not by several processes.
     """
     parsed = [parse(technique) for technique in techniques]
-    network = load_backbone(backbone, task.network(), 2 if task.fresh_head else None)
+    network = open_network(backbone, task)
     for name, technique in zip(techniques, parsed, strict=True):
         technique.check(network, task)
         if task.fresh_head and "labeled" not in technique.parts[-1].streams:

@@ -16,7 +16,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from graft.backbones import folder as model_folder
-from graft.backbones.backbone import Model
+from graft.backbones.backbone import Backbone, Model
 from graft.backbones.load import load_backbone
 from graft.backbones.preprocess import Preprocess
 from graft.backbones.unknown_tokens import unknown_tokens
@@ -148,7 +148,7 @@ def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model
     Raises BackboneError where the head cannot sit on its features, or the network not read what the task gives it.
     """
     torch.manual_seed(seed)
-    found = load_backbone(backbone, task.network(), len(task.classes) if task.fresh_head else None, pretrained)
+    found = open_network(backbone, task, pretrained)
     if found.preprocess.modality != task.modality:
         reads = found.preprocess.modality
         raise BackboneError(f"{backbone} reads {reads}, and {task.name} is about {task.modality}. See: graft list backbones")
@@ -162,6 +162,16 @@ def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model
     if model.fresh_head:
         task.attach_head(model)
     return model
+
+
+def open_network(backbone: str, task: Task, pretrained: bool = True) -> Backbone:
+    """The backbone for the task. Raises BackboneError in the user's word for the task, where networks have another one."""
+    try:
+        return load_backbone(backbone, task.network(), len(task.classes) if task.fresh_head else None, pretrained)
+    except BackboneError as error:
+        if task.network() == task.name:
+            raise
+        raise BackboneError(f"For {task.name}: {error}") from error
 
 
 def _describe(spec: RunSpec, data: Data, task: Task, preprocess: Preprocess) -> dict[str, Any]:
