@@ -113,7 +113,7 @@ CASES = (
         "subjqa electronics, questions, many without an answer, two epochs",
         "subjqa/electronics",
         ("full-fine-tuning", "from-scratch"),
-        1,
+        3,
         settings={"epochs": 2},
         also=("exact_match",),
     ),

@@ -12,16 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.overrides import TorchFunctionMode
 
 
-class QuickDepthwise(TorchFunctionMode):
-    """While this lasts, depthwise convolutions have gradients that are quick on a processor in bf16."""
-
-    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
-        if func is torch.conv2d and len(args) == 7 and torch.is_grad_enabled() and _is_slow(*args):
-            return _Depthwise.apply(*args)
-        return func(*args, **kwargs or {})
+def convolve(*args: Any, **kwargs: Any) -> Any:
+    """`torch.conv2d` of the same arguments; NotImplemented where its gradients in bf16 are as quick, and in fp32."""
+    slow = len(args) == 7 and not kwargs and torch.is_autocast_enabled("cpu") and _is_slow(*args)
+    return _Depthwise.apply(*args) if slow else NotImplemented
 
 
 def _is_slow(inputs: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> bool:

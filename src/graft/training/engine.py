@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from graft.base import env
 from graft.base.errors import BadValue
-from graft.training.depthwise import QuickDepthwise
+from graft.training.kernels import QuickKernels
 
 PRECISIONS = ("bf16", "fp16", "fp32")
 
@@ -60,7 +60,7 @@ class Engine:
     @contextmanager
     def autocast(self) -> Iterator[None]:
         """Compute in the engine's precision, by the quickest way there is on its device."""
-        quick = QuickDepthwise() if self.precision == "bf16" and self.device.type == "cpu" else nullcontext()
+        quick = QuickKernels() if self.device.type == "cpu" else nullcontext()
         with self._accelerator.autocast(), quick:
             yield
 

@@ -1,0 +1,26 @@
+"""What PyTorch is slow at on a processor, and the quicker ways that are taken instead while a network learns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.nn.functional import dropout, scaled_dot_product_attention
+from torch.overrides import TorchFunctionMode
+
+from graft.training.depthwise import convolve
+from graft.training.dropout import attend, drop
+
+KERNELS: dict[Callable, Callable[..., Any]] = {torch.conv2d: convolve, dropout: drop, scaled_dot_product_attention: attend}
+"""A function of torch -> one of the same arguments, which returns NotImplemented where torch's is as quick."""
+
+
+class QuickKernels(TorchFunctionMode):
+    """While this lasts, and gradients are kept, these functions are computed the quicker way."""
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
+        kwargs = kwargs or {}
+        quick = KERNELS.get(func)
+        found = quick(*args, **kwargs) if quick and torch.is_grad_enabled() else NotImplemented
+        return func(*args, **kwargs) if found is NotImplemented else found
