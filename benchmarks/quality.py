@@ -102,14 +102,6 @@ CASES = (
     ),
     Case("xquad_en, questions", "xquad_en", ("full-fine-tuning", "from-scratch"), 3, also=("exact_match",)),
     Case(
-        "xquad_en, questions, three epochs",
-        "xquad_en",
-        ("full-fine-tuning", "from-scratch"),
-        2,
-        settings={"epochs": 3},
-        also=("exact_match",),
-    ),
-    Case(
         "subjqa electronics, questions, many without an answer, two epochs",
         "subjqa/electronics",
         ("full-fine-tuning", "from-scratch"),

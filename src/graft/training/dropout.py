@@ -39,7 +39,8 @@ def attend(
     """`scaled_dot_product_attention` of queries (B, H, T, D), keys and values (B, H, S, D), where weights are dropped.
 
     NotImplemented where none are, and where torch's own is needed: softmax(scale QK' + mask), of which each weight is dropped
-    with the probability `dropout_p`, times V. A query that may read nothing reads the mean of all, where torch has zeros.
+    with the probability `dropout_p`, times V; under autocast in its precision, the sums of the softmax in float32. A query that
+    may read nothing reads the mean of all, where torch has zeros.
     """
     alike = query.dim() == 4 and query.shape[:2] == key.shape[:2] == value.shape[:2]
     learns = attn_mask is not None and attn_mask.requires_grad

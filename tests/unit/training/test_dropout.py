@@ -71,13 +71,14 @@ def test_values_and_gradients_are_those_of_the_formula(parts, how):
 
 
 @pytest.mark.parametrize("how", MASKS.values(), ids=MASKS)
-def test_in_bf16_it_is_as_exact_as_torch(parts, how):
-    expected = formula(parts, **how)
+def test_in_bf16_it_is_about_as_exact_as_the_formula_written_out(parts, how):
+    parts = [(10 * part).detach().requires_grad_() for part in parts[:2]] + parts[2:]  # of scores as large as 100
+    exact = formula(parts, **how)
     with torch.autocast("cpu", torch.bfloat16):
-        found = quick(parts, **how)
+        found, usual = quick(parts, **how), formula(parts, **how)
     assert found.dtype == torch.bfloat16
-    for ours, theirs in zip((found, *gradients(found, parts)), (expected, *gradients(expected, parts)), strict=True):
-        assert ((ours - theirs).norm() / theirs.norm()) < 0.02
+    for one, other, true in zip(*((out, *gradients(out, parts)) for out in (found, usual, exact)), strict=True):
+        assert (one - true).norm() <= 1.5 * (other - true).norm()
 
 
 @pytest.mark.parametrize("how", MASKS.values(), ids=MASKS)
