@@ -131,15 +131,6 @@ ROWS = (
         unit="examples/s",
     ),
     Row(
-        "full-long-texts",
-        "Full fine-tuning of MiniLM, reviews of books of up to 256 tokens, one epoch, trained examples a second",
-        "amazon_reviews/books_train.csv",
-        "text",
-        {"goal": "full", "epochs": 1, "every_epoch": False},
-        (ours("full-fine-tuning"), ours("full-fine-tuning", "ours in fp32", precision="fp32"), PLAIN, TRAINER),
-        unit="examples/s",
-    ),
-    Row(
         "features-texts",
         "Feature extraction, 2,000 texts of sst2, ten epochs, MiniLM",
         "sst2",
