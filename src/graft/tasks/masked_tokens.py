@@ -15,8 +15,8 @@ from graft.backbones.preprocess import TextPreprocess
 from graft.base.records import Batch, Output, Sample
 from graft.metrics.language import perplexity
 from graft.tasks.task import Metric, Windows, objects
+from graft.tasks.token_loss import IGNORED, sum_of_sums
 
-IGNORED = -100
 MASKED, RANDOM = 0.8, 0.1
 """The shares of the chosen tokens that become the mask, and any token; the rest stays as it is."""
 
@@ -33,6 +33,7 @@ class MaskedTokens:
     augments: ClassVar[bool] = True
     batch_size: ClassVar[int | None] = None
     tokens: ClassVar[int | None] = None
+    patience: ClassVar[int | None] = None
 
     probability: float = 0.15
 
@@ -96,6 +97,10 @@ class MaskedTokens:
         counts = batch.inputs["chosen"].sum(1).tolist()
         sums = [part.double().sum().item() for part in _nats(output, batch).split(counts)]
         return list(zip(sums, counts, strict=True))
+
+    def losses(self, output: Output, batch: Batch, rows: Sequence[tuple[float, int]]) -> tuple[float, int]:
+        """One a chosen token, as the rows have them."""
+        return sum_of_sums(rows)
 
     def scores(self, rows: Sequence[tuple[float, int]], windows: Windows) -> np.ndarray:
         """For each text the nats of its chosen tokens, their number, and no bytes: they do not stand for all of it."""

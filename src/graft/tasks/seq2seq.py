@@ -22,7 +22,7 @@ from graft.metrics.language import bits_per_byte
 from graft.tasks.generation import Decoding, continued
 from graft.tasks.task import Metric, Task, Windows, objects
 from graft.tasks.token_blocks import first_token, tokens
-from graft.tasks.token_loss import IGNORED, mean_nats, padded_targets, sums_of_rows
+from graft.tasks.token_loss import IGNORED, mean_nats, padded_targets, sum_of_sums, sums_of_rows
 
 SHOWN = 4
 """Texts that a run shows."""
@@ -201,6 +201,10 @@ class Seq2seq(Task):
         if batch.target is None:
             return [(math.nan, 0)] * len(batch)
         return sums_of_rows(output.logits, batch.target)
+
+    def losses(self, output: Output, batch: Batch, rows: Sequence[tuple[float, int]]) -> tuple[float, int]:
+        """One a token of the targets, as the rows have them."""
+        return sum_of_sums(rows)
 
     def scores(self, rows: Sequence[tuple[float, int]], windows: Windows) -> np.ndarray:
         """For each sample what is known before a text is `Written` for it."""

@@ -101,6 +101,10 @@ class Task(ABC):
     """Unless epochs are asked for, one pass over the training split, or part of one: no more tokens than these. None: as many
     passes as its number of examples tells."""
 
+    patience: ClassVar[int | None] = None
+    """Unless the technique says how many, a training ends after so many epochs without a lower validation loss, and keeps the
+    weights that had the lowest; None: it runs to its end, and keeps the last."""
+
     classes: tuple[str, ...]
 
     @classmethod
@@ -174,6 +178,10 @@ class Task(ABC):
     @abstractmethod
     def rows(self, output: Output, batch: Batch) -> Sequence[Any]:
         """What is kept of each piece of the batch, on the CPU."""
+
+    def losses(self, output: Output, batch: Batch, rows: Sequence[Any]) -> tuple[float, int]:
+        """The sum of the losses of an evaluated batch, of which `rows` were kept, and how many they are: one an example."""
+        return self.loss(output, batch).item() * len(batch), len(batch)
 
     @abstractmethod
     def scores(self, rows: Sequence[Any], windows: Windows) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -22,7 +23,7 @@ from graft.tasks import ngrams, packing
 from graft.tasks.generation import Decoding, continued
 from graft.tasks.task import Baseline, Metric, Task, Windows, objects
 from graft.tasks.token_blocks import Prompt, blocks, first_token, of_sample, prompt_tokens, tokens
-from graft.tasks.token_loss import IGNORED, mean_nats, padded_targets, sums_of_parts, sums_of_rows
+from graft.tasks.token_loss import IGNORED, mean_nats, padded_targets, sum_of_sums, sums_of_parts, sums_of_rows
 
 SHOWN = 4
 """Continuations that a run keeps."""
@@ -147,6 +148,10 @@ class TextGeneration(Task):
             return sums_of_rows(output.logits, batch.target)
         each = zip(output.logits, batch.target, packing.lengths(batch), strict=True)
         return [sums_of_parts(logits, target, lengths) for logits, target, lengths in each]
+
+    def losses(self, output: Output, batch: Batch, rows: Sequence[Any]) -> tuple[float, int]:
+        """One a predicted token, as the rows have them."""
+        return sum_of_sums(chain.from_iterable(rows) if "position_ids" in batch.inputs else rows)
 
     def scores(self, rows: Sequence[Any], windows: Windows) -> np.ndarray:
         """For each text nats, tokens and bytes; the bytes are those of the text itself."""

@@ -42,6 +42,8 @@ class Lora(Technique):
             r=self.r, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules=targets, fan_in_fan_out=transposed
         )
         inject_adapter_in_model(config, model.network)
+        for module in _adapted(model.network).values():
+            module.cast_input_dtype_enabled = False  # autocast chooses, and would only cast back
         return LoraObjective(model, task)
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
@@ -55,14 +57,18 @@ class LoraObjective(Objective):
     """The task's loss over a network with adapters; `finish` merges them into the weights."""
 
     def finish(self) -> Model:
-        from peft.tuners.tuners_utils import BaseTunerLayer
-
         network = self.model.network
-        for path, module in list(network.named_modules()):
-            if isinstance(module, BaseTunerLayer):
-                module.merge()
-                network.set_submodule(path, module.get_base_layer())
+        for path, module in _adapted(network).items():
+            module.merge()
+            network.set_submodule(path, module.get_base_layer())
         return self.model
+
+
+def _adapted(network: nn.Module) -> dict[str, nn.Module]:
+    """The layers with an adapter."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    return {path: module for path, module in network.named_modules() if isinstance(module, BaseTunerLayer)}
 
 
 def _targets(model: Model, first: int) -> list[str]:

@@ -48,16 +48,17 @@ def written(
 def predict(model: Model, feed: Feed, engine: Engine) -> tuple[np.ndarray, float]:
     """Scores (N, ...) in the order of the samples, and their mean loss (nan where samples are unlabeled)."""
     found: list[Any] = [None] * len(feed.pieces)
-    total = 0.0
+    total, count = 0.0, 0
     with torch.inference_mode(), evaluating(model):
         for batch in feed.stream(feed.plan(None)):
             with engine.autocast():
                 output = model(batch.inputs)
-            loss = feed.task.loss(output, batch).item() if batch.target is not None else float("nan")
-            total += loss * len(batch)
-            for row, kept in zip(batch.rows, feed.task.rows(output, batch), strict=True):
+            rows = feed.task.rows(output, batch)
+            losses = feed.task.losses(output, batch, rows) if batch.target is not None else (float("nan"), len(batch))
+            total, count = total + losses[0], count + losses[1]
+            for row, kept in zip(batch.rows, rows, strict=True):
                 found[row] = kept
-    return feed.task.scores(found, feed.windows), total / len(found)
+    return feed.task.scores(found, feed.windows), total / max(count, 1)
 
 
 def in_order(values: Tensor, rows: list[int]) -> Tensor:

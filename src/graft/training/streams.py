@@ -17,7 +17,7 @@ from graft.techniques.technique import Objective, Technique
 from graft.training.feed import Feed
 
 EXAMPLES = 10_000
-"""The default budget: this many examples are trained on, within 3 to 8 epochs."""
+"""The default budget: this many examples, or windows of long texts, are trained on, within 3 to 8 epochs."""
 
 
 def default_epochs(examples: int) -> float:
@@ -28,7 +28,7 @@ def default_epochs(examples: int) -> float:
 def _usual_epochs(task: Pretext, train: Feed) -> float:
     """Passes over the training feed when the user asks for none, by what the task says of them."""
     if task.tokens is None:
-        return default_epochs(len(train.windows.samples))
+        return default_epochs(len(train.pieces))
     return min(1.0, task.tokens / sum(train.lengths))
 
 

@@ -179,7 +179,7 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
         best = checkpoint.restore(run.checkpoint, objective, optimizer)
         run.engine.scaler = position.scaler
     prefix, train, val = _feeds(run, objective, phase, resumed)
-    per_epoch = len(train.plan(None))
+    per_epoch = len(train.plan((0, 0)))
     steps = max(1, round(phase.epochs * per_epoch))
     stage = Stage(part, phase, objective, run.engine.wrap(objective), optimizer, train, val, prefix, steps, per_epoch, best)
     stage.seconds_before, stage.steps_before = run.clock.seconds, position.step if resumed else 0
@@ -335,7 +335,7 @@ def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) 
 
 def _stop_early(run: Run, stage: Stage, loss: float) -> None:
     """Keep the weights of the best validation loss, and stop after `patience` epochs without a better one."""
-    patience = stage.technique.patience or stage.phase.patience
+    patience = stage.technique.patience or stage.phase.patience or stage.val.task.patience
     if patience is None:
         return
     position = run.position

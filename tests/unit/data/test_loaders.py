@@ -29,6 +29,17 @@ def test_a_batch_holds_texts_of_like_length():
     assert sum(spread) / len(spread) < 250, "chance alone gives about 880"
 
 
+def test_without_a_seed_a_batch_has_room_for_so_many_of_the_longest():
+    lengths = [(i * 7919) % 100 for i in range(512)]
+    batches = plan(lengths, 4, None)
+    assert sorted(row for batch in batches for row in batch) == list(range(512))
+    assert all(len(batch) * max(lengths[r] for r in batch) <= 4 * 99 for batch in batches)
+    assert len(batches) < 512 / 4 * 0.6
+    assert [len(batch) for batch in plan([1] * 33, 16, None)] == [1, 16, 16]
+    assert plan([], 16, None) == []
+    assert plan([0, 0], 1, None) == [[0], [1]]
+
+
 def test_the_stream_keeps_the_order_and_ends():
     assert list(stream([[1], [2, 3], [4]], sum)) == [1, 5, 4]
 

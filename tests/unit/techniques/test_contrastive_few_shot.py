@@ -101,7 +101,7 @@ def test_batches_are_mixed_anew_each_epoch():
     feed = replace(plain, mixed=True)
     first, second = ({tuple(sorted(rows)) for rows in feed.plan((0, epoch))} for epoch in (0, 1))
     assert first != second
-    assert len(first) == len(feed.plan(None))
+    assert len(first) == len(plain.plan((0, 0)))
     assert sorted(row for rows in feed.plan((0, 0)) for row in rows) == list(range(len(feed.pieces)))
 
 
