@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 
 from graft.backbones.backbone import Model
-from graft.base import env
 from graft.base.errors import GraftError
 from graft.data.data import Data
 from graft.tasks.task import Task
@@ -29,6 +28,7 @@ from graft.training.cut import CannotCut
 from graft.training.engine import Engine, one_thread
 from graft.training.evaluate import evaluate
 from graft.training.feed import Feed
+from graft.training.freed_memory import FreedMemory
 from graft.training.frozen_prefix import ALL, Prefix
 from graft.training.observers import Observer
 from graft.training.step import step
@@ -36,8 +36,6 @@ from graft.training.streams import Streams
 
 CHECKPOINT_SECONDS = 30.0
 SHOW_SECONDS = 0.5
-TIDY_SECONDS = 20.0
-"""How often freed memory is given back: batches of texts of ever other lengths leave holes, and memory would grow without end."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ class Stage:
     losses: dict[str, Tensor] = field(default_factory=dict)
     examples: int = 0
     stopped: bool = False
-    tidied: float = field(default_factory=time.perf_counter)
+    freed: FreedMemory = field(default_factory=FreedMemory)
 
 
 def checkpoint_path(folder: Path) -> Path:
@@ -271,9 +269,7 @@ def _train_epoch(run: Run, stage: Stage) -> None:
         if time.perf_counter() - shown > SHOW_SECONDS:
             _show(run, stage)
             shown = time.perf_counter()
-        if time.perf_counter() - stage.tidied > TIDY_SECONDS:
-            env.give_back_freed_memory()
-            stage.tidied = time.perf_counter()
+        stage.freed.look()
         if position.step % stage.per_epoch and position.step < stage.steps:  # else after the evaluation that follows
             _save_checkpoint(run, stage)
 
