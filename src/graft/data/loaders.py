@@ -15,7 +15,8 @@ T = TypeVar("T")
 AHEAD = 3
 """Batches encoded ahead of the one in use."""
 LEAST_GROUPS, MOST_BATCHES = 4, 50
-"""Texts are sorted by length within groups of an epoch: whole epochs sorted would leave little chance in the batches."""
+"""Texts are sorted by length within so many groups of an epoch (fewer where it is short), of at most so many batches: whole
+epochs sorted would leave little chance in the batches."""
 
 
 def plan(lengths: Sequence[int], batch_size: int, seed: Sequence[int] | None) -> list[list[int]]:

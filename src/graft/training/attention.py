@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import scaled_dot_product_attention
 
+LONGEST = 512
+"""Keys up to which that was seen to be quicker."""
 QUERIES = 128
 """Queries at a time: their float32 scores stay in the cache, and keys that none of them may read cost nothing."""
 
@@ -29,8 +31,8 @@ def attend(
 ) -> Any:
     """`scaled_dot_product_attention` of queries (B, H, T, D), keys and values (B, G, S, D), H a multiple of G.
 
-    NotImplemented with a mask, with dropout, in float32, and where nothing is learnt. Scores and the sums of the softmax are
-    float32 for the gradients too; their products are bf16.
+    NotImplemented with a mask, with dropout, in float32, of many keys, and where nothing is learnt. Scores and the sums of the
+    softmax are float32 for the gradients too; their products are bf16.
     """
     tensors = (query, key, value)
     plain = attn_mask is None and dropout_p == 0 and query.dim() == 4 and key.shape == value.shape
@@ -39,7 +41,7 @@ def attend(
     if not (plain and narrow and learns and query.device.type == "cpu"):
         return NotImplemented
     paired = enable_gqa or query.shape[1] == key.shape[1]
-    if not paired or (is_causal and query.shape[2] != key.shape[2]):
+    if not paired or key.shape[2] > LONGEST or (is_causal and query.shape[2] != key.shape[2]):
         return NotImplemented
     return _Attention.apply(*tensors, is_causal, query.shape[-1] ** -0.5 if scale is None else scale)
 

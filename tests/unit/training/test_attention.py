@@ -66,6 +66,7 @@ def test_what_torch_is_needed_for_is_left_to_it():
     tensors, mask = parts(), torch.zeros(B, 1, T, T)
     assert not is_ours(attended(tensors, True, attn_mask=mask))
     assert not is_ours(attended(parts(keys=11), True, is_causal=True))
+    assert not is_ours(attended(parts(keys=attention.LONGEST + 1), True))
     with QuickKernels():  # in float32
         assert not is_ours(scaled_dot_product_attention(*tensors))
     with torch.no_grad():
