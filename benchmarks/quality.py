@@ -103,11 +103,10 @@ CASES = (
     ),
     Case("xquad_en, questions", "xquad_en", ("full-fine-tuning", "from-scratch"), 3, also=("exact_match",)),
     Case(
-        "subjqa electronics, questions, many without an answer, two epochs",
+        "subjqa electronics, questions, many without an answer",
         "subjqa/electronics",
         ("full-fine-tuning", "from-scratch"),
         3,
-        settings={"epochs": 2},
         also=("exact_match",),
     ),
     Case("tinyshakespeare, running text", "tinyshakespeare", OWN_HEAD, 1),

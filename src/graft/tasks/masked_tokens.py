@@ -15,7 +15,7 @@ from graft.backbones.preprocess import TextPreprocess
 from graft.base.records import Batch, Output, Sample
 from graft.metrics.language import perplexity
 from graft.tasks.task import Metric, Windows, objects
-from graft.tasks.token_loss import IGNORED, sum_of_sums
+from graft.tasks.token_loss import IGNORED, sum_of_sums, sums_of
 
 MASKED, RANDOM = 0.8, 0.1
 """The shares of the chosen tokens that become the mask, and any token; the rest stays as it is."""
@@ -94,9 +94,7 @@ class MaskedTokens:
 
     def rows(self, output: Output, batch: Batch) -> list[tuple[float, int]]:
         """Of each piece the nats of its chosen tokens, and their number."""
-        counts = batch.inputs["chosen"].sum(1).tolist()
-        sums = [part.double().sum().item() for part in _nats(output, batch).split(counts)]
-        return list(zip(sums, counts, strict=True))
+        return sums_of(_nats(output, batch), batch.inputs["chosen"].sum(1).tolist())
 
     def losses(self, output: Output, batch: Batch, rows: Sequence[tuple[float, int]]) -> tuple[float, int]:
         """One a chosen token, as the rows have them."""

@@ -23,14 +23,14 @@ def mean_nats(logits: Tensor, target: Tensor) -> Tensor:
 
 def sums_of_rows(logits: Tensor, target: Tensor) -> list[tuple[float, int]]:
     """Of each row of the batch the nats of its targets, and their number."""
-    return _sums(_nats(logits, target), (target != IGNORED).sum(1).tolist())
+    return sums_of(_nats(logits, target), (target != IGNORED).sum(1).tolist())
 
 
 def sums_of_parts(logits: Tensor, target: Tensor, lengths: Sequence[int]) -> list[tuple[float, int]]:
     """Of each part of a row, targets (T,) in parts of these lengths, the nats of its targets, and their number."""
     length = sum(lengths)  # what is behind that is padding
     counts = [int((part != IGNORED).sum()) for part in target[:length].split(list(lengths))]
-    return _sums(_nats(logits[:length], target[:length]), counts)
+    return sums_of(_nats(logits[:length], target[:length]), counts)
 
 
 def sum_of_sums(rows: Iterable[tuple[float, int]]) -> tuple[float, int]:
@@ -44,7 +44,8 @@ def padded_targets(targets: Sequence[Tensor]) -> Tensor:
     return nn.utils.rnn.pad_sequence(list(targets), batch_first=True, padding_value=IGNORED)
 
 
-def _sums(nats: Tensor, counts: list[int]) -> list[tuple[float, int]]:
+def sums_of(nats: Tensor, counts: list[int]) -> list[tuple[float, int]]:
+    """Of nats (N,) in parts of so many the sum of each, and their number."""
     return list(zip([part.double().sum().item() for part in nats.split(counts)], counts, strict=True))
 
 

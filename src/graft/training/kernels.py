@@ -9,16 +9,12 @@ import torch
 from torch.nn.functional import dropout, scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
 
-from graft.training import attention
+from graft.training.attention import attend
 from graft.training.depthwise import convolve
-from graft.training.dropout import attend, drop
+from graft.training.dropout import drop
 
-KERNELS: dict[Callable, tuple[Callable[..., Any], ...]] = {
-    torch.conv2d: (convolve,),
-    dropout: (drop,),
-    scaled_dot_product_attention: (attend, attention.attend),
-}
-"""A function of torch -> others of the same arguments, which return NotImplemented where torch's is as quick."""
+KERNELS: dict[Callable, Callable[..., Any]] = {torch.conv2d: convolve, dropout: drop, scaled_dot_product_attention: attend}
+"""A function of torch -> one of the same arguments, which returns NotImplemented where torch's is as quick."""
 
 
 class QuickKernels(TorchFunctionMode):
@@ -26,8 +22,6 @@ class QuickKernels(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
         kwargs = kwargs or {}
-        for quick in KERNELS.get(func, ()) if torch.is_grad_enabled() else ():
-            found = quick(*args, **kwargs)
-            if found is not NotImplemented:
-                return found
-        return func(*args, **kwargs)
+        quick = KERNELS.get(func)
+        found = quick(*args, **kwargs) if quick and torch.is_grad_enabled() else NotImplemented
+        return func(*args, **kwargs) if found is NotImplemented else found

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import dropout, scaled_dot_product_attention
 
-from graft.training.dropout import _kept
+from graft.training.dropout import kept_of
 from graft.training.kernels import QuickKernels
 
 B, H, T, S, D = 2, 3, 7, 5, 8
@@ -41,7 +41,7 @@ def quick(parts, seed: int = 0, **how) -> torch.Tensor:
     torch.manual_seed(seed)
     with QuickKernels():
         found = scaled_dot_product_attention(*parts, dropout_p=DROPOUT, **how)
-    assert "_Attention" in type(found.grad_fn).__name__
+    assert "_DroppedAttention" in type(found.grad_fn).__name__
     return found
 
 
@@ -54,7 +54,7 @@ def formula(parts, seed: int = 0, scale: float | None = None, attn_mask=None, is
     if attn_mask is not None:
         scores = scores.masked_fill(~attn_mask, -torch.inf) if attn_mask.dtype == torch.bool else scores + attn_mask
     torch.manual_seed(seed)
-    kept, share = _kept((B, H, T, S), DROPOUT, torch.float32)
+    kept, share = kept_of((B, H, T, S), DROPOUT, torch.float32)
     return scores.softmax(-1) * kept / share @ value
 
 
@@ -94,7 +94,7 @@ def test_its_mean_is_attention_without_dropout(parts, how):
 @pytest.mark.parametrize("asked", [0.1, 0.5, 1e-9, 1 - 1e-9])
 def test_as_much_is_dropped_as_asked_for(asked):
     torch.manual_seed(0)
-    kept, share = _kept((3, 1001, 333), asked, torch.float32)
+    kept, share = kept_of((3, 1001, 333), asked, torch.float32)
     assert share == pytest.approx(1 - asked, abs=2**-16) and share > 0
     assert set(kept.unique().tolist()) <= {0.0, 1.0}
     for lane in range(4):  # of each random number
@@ -107,7 +107,7 @@ def test_activations_are_kept_or_dropped_and_their_gradients_too():
     with QuickKernels():
         found = torch.nn.Dropout(0.25)(values)
     torch.manual_seed(0)
-    kept, share = _kept(values.shape, 0.25, torch.float32)
+    kept, share = kept_of(values.shape, 0.25, torch.float32)
     torch.testing.assert_close(found, values * kept / share)
     (gradient,) = torch.autograd.grad(found.sum(), values)
     torch.testing.assert_close(gradient, kept / share)
@@ -130,11 +130,11 @@ def test_what_torch_is_quick_at_is_left_to_it(parts):
     cases = [{}, {"dropout_p": 1.0}, {"attn_mask": bias, "dropout_p": DROPOUT}]
     with QuickKernels():
         for how in cases:
-            assert "_Attention" not in type(scaled_dot_product_attention(*parts, **how).grad_fn).__name__
+            assert "_DroppedAttention" not in type(scaled_dot_product_attention(*parts, **how).grad_fn).__name__
         with torch.no_grad():
             assert scaled_dot_product_attention(*parts, dropout_p=DROPOUT).grad_fn is None
         for how in ({"p": 0.0}, {"p": 1.0}, {"training": False}):
             assert torch.equal(dropout(parts[0], **how), parts[0] * (how.get("p") != 1))
         shared = [parts[0], parts[1][:, :1], parts[2][:, :1]]
         grouped = scaled_dot_product_attention(*shared, dropout_p=DROPOUT, enable_gqa=True)
-        assert "_Attention" not in type(grouped.grad_fn).__name__
+        assert "_DroppedAttention" not in type(grouped.grad_fn).__name__
