@@ -31,6 +31,7 @@ bench: $(INSTALLED)  ## What the defaults reach on real data: benchmarks/quality
 	$(BIN)/python benchmarks/quality.py
 
 bench-speed: $(INSTALLED)  ## Ours beside other libraries, each in an environment of its own: benchmarks/speed.md
+	$(BIN)/python benchmarks/start.py
 	$(BIN)/python benchmarks/speed.py
 
 $(INSTALLED): pyproject.toml constraints.txt
