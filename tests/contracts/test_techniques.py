@@ -14,25 +14,12 @@ from graft.base.errors import BadValue
 from graft.studies.run import build_model
 from graft.techniques.combine import parse
 from graft.training import optim
-from graft.training.observers import Observer
-from tests.contracts.tiny import PACKED, TINY, network_of, task_of, trained
+from tests.contracts.tiny import PACKED, TINY, Stop, network_of, task_of, trained
 
 NAMES = plugins.names("technique")
 COMBINED = ["full-fine-tuning + l2-sp:weight=0.1", "feature-extraction:epochs=2 then lora:r=2"]
 EVERY = [pytest.param(technique, task, id=f"{technique}-{task}") for technique in [*NAMES, *COMBINED] for task in TINY]
 ABOUT_HEAD = [name for name in NAMES if parse(name).about_head]
-
-
-class Stop(Observer):
-    """Kills the training, as far as it can tell, after so many lines of history."""
-
-    def __init__(self, after: int):
-        self.left = after
-
-    def epoch(self, row):
-        self.left -= 1
-        if self.left < 0:
-            raise KeyboardInterrupt
 
 
 def below_the_head(model: Model) -> dict[str, torch.Tensor]:

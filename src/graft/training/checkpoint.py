@@ -10,10 +10,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from graft.base import files
 from graft.base.errors import FolderError
+from graft.techniques.technique import Objective
+from graft.training import frozen
 
 
 @dataclass
@@ -53,9 +55,14 @@ class Position:
     scaler: dict[str, Any] = field(default_factory=dict)
 
 
-def save(path: Path, position: Position, objective: nn.Module, optimizer: torch.optim.Optimizer, best: dict[str, Tensor]) -> None:
-    """Write position, weights, the best weights and the optimizer's state into one safetensors file."""
-    tensors = {f"model/{name}": tensor for name, tensor in objective.state_dict().items()}
+def save(path: Path, position: Position, objective: Objective, optimizer: torch.optim.Optimizer, best: dict[str, Tensor]) -> None:
+    """Write position, weights, the best weights and the optimizer's state into one safetensors file.
+
+    In the first phase without what is frozen, which a run that goes on has as this one had it: an adapter's checkpoint is small.
+    """
+    first = (position.part, position.phase) == (0, 0)
+    weights = frozen.moving(objective) if first else objective.state_dict()
+    tensors = {f"model/{name}": tensor for name, tensor in weights.items()}
     tensors |= {f"best/{name}": tensor for name, tensor in best.items()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{number}/{key}": torch.as_tensor(value) for key, value in state.items() if value is not None}
@@ -75,14 +82,22 @@ def read_position(path: Path) -> Position | None:
         raise FolderError(f"The checkpoint {path} cannot be read: {error}. Delete it to start the run again.") from error
 
 
-def restore(path: Path, objective: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Load weights and optimizer state in place; returns the best weights so far (empty without early stopping)."""
+def restore(path: Path, position: Position, objective: Objective, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Load weights and optimizer state in place; returns the best weights so far (empty without early stopping).
+
+    Raises FolderError where the frozen weights are not those that the run had.
+    """
     tensors: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
     with safe_open(path, "pt") as file:
         for key in file.keys():  # noqa: SIM118 - safe_open is no dict
             kind, name = key.split("/", 1)
             tensors[kind][name] = file.get_tensor(key)
-    objective.load_state_dict(tensors["model"])
+    objective.load_state_dict(objective.state_dict() | tensors["model"])
+    if frozen.digest(objective.model)[1] != position.frozen_digest:
+        raise FolderError(
+            f"The frozen weights of {objective.model.backbone.name} are not those with which this run began. Put back the model "
+            f"as it was, or delete {path} to start the run again."
+        )
     state = optimizer.state_dict()
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for key, tensor in tensors["optimizer"].items():

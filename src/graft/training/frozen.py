@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from graft.backbones.backbone import Model
+from graft.techniques.technique import Objective
 
 
 def tensors(model: Model) -> Iterator[tuple[str, Tensor]]:
@@ -20,6 +21,12 @@ def tensors(model: Model) -> Iterator[tuple[str, Tensor]]:
                 yield prefix + name, parameter
         if not module.training:
             yield from ((prefix + name, buffer) for name, buffer in module.named_buffers(recurse=False))
+
+
+def moving(objective: Objective) -> dict[str, Tensor]:
+    """The state of the objective without what is frozen in its model: all that this phase may change."""
+    held = {id(tensor) for _, tensor in tensors(objective.model)}
+    return {name: tensor.detach() for name, tensor in objective.state_dict(keep_vars=True).items() if id(tensor) not in held}
 
 
 def digest(model: Model) -> tuple[int, str]:

@@ -174,7 +174,7 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
     optimizer = run.engine.prepare_optimizer(optim.make_optimizer(model, added, names, phase, part))
     best: dict[str, Tensor] = {}
     if resumed:
-        best = checkpoint.restore(run.checkpoint, objective, optimizer)
+        best = checkpoint.restore(run.checkpoint, position, objective, optimizer)
         run.engine.scaler = position.scaler
     prefix, train, val = _feeds(run, objective, phase, resumed)
     per_epoch = len(train.plan((0, 0)))
@@ -337,7 +337,7 @@ def _stop_early(run: Run, stage: Stage, loss: float) -> None:
     position = run.position
     if position.best_loss is None or loss < position.best_loss:
         position.best_loss, position.stale = loss, 0
-        stage.best = {name: tensor.detach().clone() for name, tensor in stage.objective.state_dict().items()}
+        stage.best = {name: tensor.clone() for name, tensor in frozen.moving(stage.objective).items()}
         return
     position.stale += 1
     stage.stopped = position.stale >= patience
@@ -346,7 +346,7 @@ def _stop_early(run: Run, stage: Stage, loss: float) -> None:
 def _end(run: Run, stage: Stage) -> None:
     position = run.position
     if stage.best:
-        stage.objective.load_state_dict(stage.best)
+        stage.objective.load_state_dict(stage.objective.state_dict() | stage.best)
     count, digest = frozen.digest(stage.objective.model)
     position.frozen.append({"phase": stage.phase.name, "tensors": count, "unchanged": digest == position.frozen_digest})
     position.steps_before += position.step

@@ -1,0 +1,46 @@
+"""A checkpoint holds what may move, and goes with the frozen weights that it was made with."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from graft.base.errors import FolderError
+from graft.studies.run import build_model
+from graft.techniques.combine import parse
+from graft.training.engine import Engine
+from graft.training.observers import Observer
+from graft.training.trainer import Settings, checkpoint_path, train
+from tests.contracts.tiny import Stop, network_of, task_of, trained
+
+TASK = "text-classification"
+
+
+def weights(technique: str, folder, after: int = 1) -> list[str]:
+    """The names of the weights in the checkpoint of a training stopped after so many lines of history."""
+    with pytest.raises(KeyboardInterrupt):
+        trained(technique, TASK, folder, Stop(after), epochs=3)
+    with safe_open(checkpoint_path(folder), "pt") as file:
+        return [name.removeprefix("model/") for name in file.keys() if name.startswith("model/")]  # noqa: SIM118
+
+
+def test_an_adapter_is_kept_without_the_network_below_it(tmp_path):
+    found = weights("lora:r=2", tmp_path)
+    assert any(".lora_A." in name for name in found)
+    assert [name for name in found if ".lora_" not in name and "classifier" not in name] == []
+
+
+def test_what_an_earlier_phase_trained_is_kept(tmp_path):
+    whole = weights("full-fine-tuning", tmp_path / "whole")
+    assert set(weights("lora:r=2,epochs=1 then bitfit:epochs=2", tmp_path / "then", after=4)) >= set(whole)
+
+
+def test_other_frozen_weights_are_refused(tmp_path):
+    weights("lora:r=2", tmp_path)
+    (task, data), technique, engine = task_of(TASK), parse("lora:r=2"), Engine("fp32")
+    model = build_model(network_of("lora", TASK), task, True, seed=0)
+    with torch.no_grad():
+        next(model.network.parameters()).add_(1.0)
+    with pytest.raises(FolderError, match=r"frozen weights of .* are not those .* delete .*last\.safetensors"):
+        train(model, task, technique, data, Settings(seed=0, epochs=3), engine, tmp_path, Observer())
