@@ -50,6 +50,7 @@ def test_answers_are_parts_of_the_context(graft: Graft, questions: Path) -> None
     assert graft("fit", questions, *FIT).exit_code == 0
     result = json.loads(Path("run/result.json").read_text())
     assert {"answer_f1", "exact_match"} == set(result["metrics"]["test"])
+    assert result["data"]["classes"] == []
     context = "the red thing is a lamp. the blue thing is a cup."
     Path("asked.jsonl").write_text(json.dumps({"question": "what is blue?", "context": context}) + "\n")
     (row,) = json.loads(graft("predict", "run", "asked.jsonl", "--json").stdout)

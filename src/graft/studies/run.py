@@ -175,7 +175,10 @@ def open_network(backbone: str, task: Task, pretrained: bool = True) -> Backbone
 
 
 def _describe(spec: RunSpec, data: Data, task: Task, preprocess: Preprocess) -> dict[str, Any]:
-    """`cut` are the samples of each split of which the network does not read all, `unknown` what its tokenizer does not know."""
+    """`cut` are the samples of each split of which the network does not read all, `unknown` what its tokenizer does not know.
+
+    Where the data has no classes, those of the task are the head's outputs alone, as the start and end of an answer.
+    """
     counts = {split: len(samples) for split, samples in data.splits.items()}
     return {
         "path": spec.data["path"],
@@ -183,7 +186,7 @@ def _describe(spec: RunSpec, data: Data, task: Task, preprocess: Preprocess) -> 
         "counts": counts,
         "cut": {split: task.cut(samples, preprocess) for split, samples in data.splits.items()},
         "unknown": _unknown(data, preprocess) if task.modality == "text" else {},
-        "classes": list(task.classes),
+        "classes": list(task.classes) if data.classes else [],
         "notes": data.notes,
     }
 
