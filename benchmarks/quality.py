@@ -109,6 +109,13 @@ CASES = (
         3,
         also=("exact_match",),
     ),
+    Case(
+        "subjqa tripadvisor, questions, many without an answer",
+        "subjqa/tripadvisor",
+        ("full-fine-tuning", "from-scratch"),
+        3,
+        also=("exact_match",),
+    ),
     Case("tinyshakespeare, running text", "tinyshakespeare", OWN_HEAD, 1),
     Case(
         "aeslc, mails after their subjects",

@@ -163,8 +163,7 @@ def _against_scratch(board: Board, choice: Choice, outcome: Outcome) -> str:
             "but one seed cannot say whether that would happen again. Compare with --seeds 3."
         )
     low, high = (gain.low, gain.high) if gain.value >= 0 else (-gain.high, -gain.low)
-    bounds = differences(metric, low, high, plus=False)
-    evidence = f"(95 % interval {bounds}, {p(choice.p_control)}, {_seeds(best, control)})"
+    evidence = f"({_interval(metric, low, high, choice.p_control)}, {_seeds(best, control)})"
     size_of = f"{size}{' of' if is_fraction(metric) else ' in'} {metric_name(metric)}"
     if outcome == "positive transfer":
         return f"Positive transfer: {name} {_beats(board, size)} {evidence}."
@@ -197,11 +196,11 @@ def _against_baseline(board: Board, choice: Choice, outcome: Outcome, against: A
     size = amount(metric, abs(gain.value))
     if against == "better":
         also = "also " if outcome == "positive transfer" else ""
-        evidence = f"(95 % interval {differences(metric, gain.low, gain.high, plus=False)}, {p(choice.p_baseline)})"
+        evidence = f"({_interval(metric, gain.low, gain.high, choice.p_baseline)})"
         return [f"It {also}beats the best trivial baseline, {name}, by {size} {evidence}: {_ADVICE[outcome]}."]
     if against == "worse":
         cheaper = _cheaper(choice.best, baseline)
-        evidence = f"(95 % interval {differences(metric, -gain.high, -gain.low, plus=False)}, {p(choice.p_baseline)})"
+        evidence = f"({_interval(metric, -gain.high, -gain.low, choice.p_baseline)})"
         better = f"{_but(outcome)}{name} does better by {size} {evidence}{cheaper}"
         return [f"{_capital(better)}: for these data, transfer is the wrong choice."]
     between = f"({_apart(metric, choice.to_baseline, choice.p_baseline)})"
@@ -241,8 +240,15 @@ def _beside_it(board: Board, best: Row, other: Beside, against: Against) -> str:
 
 
 def _apart(metric: str, apart: Difference, p_corrected: float | None) -> str:
-    bounds = differences(metric, apart.low, apart.high, plus=False)
-    return f"difference {amount(metric, apart.value)}, 95 % interval {bounds}, {p(p_corrected)}"
+    return f"difference {amount(metric, apart.value)}, {_interval(metric, apart.low, apart.high, p_corrected)}"
+
+
+def _interval(metric: str, low: float, high: float, p_corrected: float | None) -> str:
+    """The interval is of one comparison, the p-value is corrected for all: that is said where the two seem to disagree."""
+    bounds = f"95 % interval {differences(metric, low, high, plus=False)}"
+    if low <= 0 <= high or p_corrected is None or p_corrected < LEVEL:
+        return f"{bounds}, {p(p_corrected)}"
+    return f"{bounds} for this comparison alone, {p(p_corrected)} corrected for all"
 
 
 _ADVICE = {

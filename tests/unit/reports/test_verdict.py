@@ -77,6 +77,14 @@ def test_a_gap_inside_the_interval_is_no_evidence():
     assert "−1.2 to 2.0" in found.sentences[0]
 
 
+def test_an_interval_without_0_and_a_corrected_p_value_above_the_level_are_both_explained():
+    apart = Difference(0.018, 0.001, 0.043, 0.069)
+    found = verdict(apart, apart, baseline="no-answer")
+    assert (found.outcome, found.against_baseline) == ("no evidence", "unclear")
+    for sentence in found.sentences:
+        assert "95 % interval 0.1 to 4.3 for this comparison alone, p = 0.069 corrected for all" in sentence
+
+
 def test_one_seed_never_yields_a_verdict():
     found = verdict(CLEAR, Difference(0.1, 0.08, 0.12, 0.0002), seeds=1)
     assert found.outcome == "no verdict"
