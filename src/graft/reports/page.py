@@ -82,7 +82,7 @@ def _facts(board: Board) -> list[str]:
     if study.finished:
         data = study.finished[0].result["data"]
         if data["classes"]:
-            facts.append(words.plural(len(data["classes"]), "class").replace("classs", "classes"))
+            facts.append(words.plural(len(data["classes"]), "class"))
         train = max(run.result["data"]["counts"]["train"] for run in study.finished)
         others = [f"{data['counts'][split]:,} {split}" for split in ("val", "test") if split in data["counts"]]
         facts.append(", ".join([f"{train:,} train", *others]) + " examples")

@@ -213,8 +213,9 @@ def unknown_tokens(data: Mapping[str, Any]) -> str:
 
 
 def plural(number: int, noun: str) -> str:
-    """`1 seed`, `3 seeds`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+    """`1 seed`, `3 seeds`, `2 classes`."""
+    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{ending}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -38,6 +38,7 @@ def test_sizes_and_lists():
     assert words.training_size(1.0, 1) == "1 example a class"
     assert words.listed(["a", "b", "c"]) == "a, b and c"
     assert words.plural(1, "seed") == "1 seed"
+    assert words.plural(3, "class") == "3 classes"
     assert words.baseline_name("something-new") == "something-new"
 
 
