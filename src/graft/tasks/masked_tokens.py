@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ class MaskedTokens:
     batch_size: ClassVar[int | None] = None
     tokens: ClassVar[int | None] = None
     patience: ClassVar[int | None] = None
+    best_by: ClassVar[Literal["loss", "metric"]] = "loss"
 
     probability: float = 0.15
 

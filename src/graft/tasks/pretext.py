@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from torch import Tensor
@@ -20,6 +20,7 @@ class Pretext(Protocol):
     batch_size: int | None
     tokens: int | None
     patience: int | None
+    best_by: Literal["loss", "metric"]
 
     @property
     def inputs(self) -> list[str]: ...

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -36,7 +36,8 @@ class QuestionAnswering(Task):
     that share a third of it; of all windows the best answer of up to 30 tokens is taken. Questions are cut at half of
     what the network reads. Where training has questions without an answer, none is predicted if its score is more
     than `threshold` above the best answer's; that is chosen on the validation split for the highest F1.
-    Training stops after two epochs without a lower validation loss, as answers are soon learnt by heart.
+    Training stops after two epochs without a higher F1 on validation, as answers are soon learnt by heart; the loss rises long
+    before F1 falls.
     Baselines: the sentence of the context that shares most words with the question, rare ones counting more; no answer at
     all, where training has such questions.
     """
@@ -47,6 +48,7 @@ class QuestionAnswering(Task):
     target_role: ClassVar[str] = "answers"
     kinds: ClassVar[frozenset[str]] = frozenset({"sequence"})
     patience: ClassVar[int | None] = 2
+    best_by: ClassVar[Literal["loss", "metric"]] = "metric"
 
     classes: tuple[str, ...] = ("start", "end")
     threshold: float | None = None
@@ -185,6 +187,15 @@ class QuestionAnswering(Task):
     @property
     def metrics(self) -> dict[str, Metric]:
         return {metric.name: metric.reading(self._told) for metric in (answers.answer_f1, answers.exact_match)}
+
+    @property
+    def watched(self) -> dict[str, Metric]:
+        """The metrics at the threshold that is chosen on these very scores."""
+
+        def at_its_threshold(name: str) -> Metric:
+            return Metric(name, lambda scores, targets: self.fitted_on(scores, targets).metrics[name].weigh(scores, targets))
+
+        return {name: at_its_threshold(name) for name in self.metrics}
 
     @property
     def baselines(self) -> dict[str, Baseline]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from torch import Tensor, nn
@@ -102,8 +102,10 @@ class Task(ABC):
     passes as its number of examples tells."""
 
     patience: ClassVar[int | None] = None
-    """Unless the technique says how many, a training ends after so many epochs without a lower validation loss, and keeps the
-    weights that had the lowest; None: it runs to its end, and keeps the last."""
+    """Unless the technique says how many, a training ends after so many epochs without better weights, and keeps the best;
+    None: it runs to its end, and keeps the last."""
+    best_by: ClassVar[Literal["loss", "metric"]] = "loss"
+    """What of validation tells which weights are better: its loss, or the first watched metric and of equals the loss."""
 
     classes: tuple[str, ...]
 

@@ -83,7 +83,7 @@ class Phase:
     views: int | None = None
     """How many augmented versions of an example are seen, in turn; None: a new one each epoch; 1: the plain one."""
     patience: int | None = None
-    """So many epochs without a better validation loss end it, unless the technique's own setting says otherwise."""
+    """So many epochs without better weights end it, unless the technique's own setting says otherwise."""
     mixed: bool = False
     """Batches are drawn whatever the lengths, new ones each epoch: for losses between the examples of a batch."""
 
@@ -121,8 +121,8 @@ class Technique(ABC):
     """How many augmented versions of an example are seen, in turn; None is a new one each epoch, 1 the plain one. The
     layers before the first that trains see each version once, so that few of them save time."""
     patience: int | None = None
-    """Stop a phase after so many epochs without a better validation loss; None is five where a head alone is stepped, and
-    elsewhere to the end."""
+    """Stop a phase after so many epochs without a better validation loss (F1 in question answering); None is five where a head
+    alone is stepped, two in question answering, and elsewhere to the end."""
 
     def check(self, backbone: Backbone, task: Task) -> None:
         """Raise BadValue where it is not made for this network, this task or its classes; asked before anything is written.

@@ -39,7 +39,8 @@ class Position:
     history: int = 0
     """Lines of history.jsonl that belong to this position."""
     stale: int = 0
-    best_loss: float | None = None
+    best: list[float] | None = None
+    """What is least for the best weights so far."""
     frozen_digest: str = ""
     frozen: list[dict[str, Any]] = field(default_factory=list)
     cache: dict[str, Any] = field(default_factory=lambda: {"used": False, "estimated_gain": 1.0, "bytes": 0})

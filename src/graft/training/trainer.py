@@ -182,7 +182,7 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
     stage = Stage(part, phase, objective, run.engine.wrap(objective), optimizer, train, val, prefix, steps, per_epoch, best)
     stage.seconds_before, stage.steps_before = run.clock.seconds, position.step if resumed else 0
     if not resumed:
-        position.step, position.best_loss, position.stale = 0, None, 0
+        position.step, position.best, position.stale = 0, None, 0
         position.frozen_digest = frozen.digest(model)[1]
     return stage
 
@@ -288,7 +288,7 @@ def _solve(run: Run, stage: Stage, head: nn.Linear) -> None:
         position.step += solution.passes
         position.examples += solution.passes * len(stage.train.pieces)
         stage.losses, stage.examples = solution.losses, 1
-        loss = _report_epoch(run, stage, solution.chosen)
+        loss = _report_epoch(run, stage, solution.chosen)["loss"]
         stale = 0 if loss < least else stale + 1
         if stale == 0:
             kept, least = solution.chosen, loss
@@ -299,8 +299,8 @@ def _solve(run: Run, stage: Stage, head: nn.Linear) -> None:
         _report_epoch(run, stage, kept)
 
 
-def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) -> float:
-    """Evaluate, write the line of history, tell the observer; the validation loss.
+def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) -> dict[str, float]:
+    """Evaluate, write the line of history, tell the observer; the validation loss and metric.
 
     `rate` stands in the line in place of the learning rate. Raises GraftError for a training loss that is no number.
     """
@@ -313,6 +313,7 @@ def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) 
     found = evaluate(stage.objective.model, stage.val, run.engine)
     name, metric = next(iter(stage.val.task.watched.items()))
     split = "val" if "labeled" in stage.technique.streams else "held_out"  # what texts alone teach is measured on other texts
+    values = {"loss": found.loss, name: metric(found.scores, found.targets)}
     row = {
         "phase": stage.phase.name,
         "epoch": round(position.epochs_before + position.step / stage.per_epoch, 4),
@@ -320,23 +321,27 @@ def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) 
         "train_seconds": round(run.clock.seconds, 3),
         **(rate or {"lr": max(group["lr"] for group in stage.optimizer.param_groups)}),
         "losses": losses,
-        split: {"loss": found.loss, name: metric(found.scores, found.targets)},
+        split: values,
     }
     history.append(run.folder / "history.jsonl", row)
     position.history += 1
     stage.losses, stage.examples = {}, 0
     run.observer.epoch(row)
-    return found.loss
+    return values
 
 
-def _stop_early(run: Run, stage: Stage, loss: float) -> None:
-    """Keep the weights of the best validation loss, and stop after `patience` epochs without a better one."""
-    patience = stage.technique.patience or stage.phase.patience or stage.val.task.patience
+def _stop_early(run: Run, stage: Stage, values: dict[str, float]) -> None:
+    """Keep the weights that are best on validation, and stop after `patience` epochs without better ones."""
+    position, task = run.position, stage.val.task
+    patience = stage.technique.patience or stage.phase.patience or task.patience
     if patience is None:
         return
-    position = run.position
-    if position.best_loss is None or loss < position.best_loss:
-        position.best_loss, position.stale = loss, 0
+    least = [values["loss"]]
+    if task.best_by == "metric":
+        name, metric = next(iter(task.watched.items()))
+        least.insert(0, -values[name] if metric.higher_is_better else values[name])
+    if position.best is None or least < position.best:
+        position.best, position.stale = least, 0
         stage.best = {name: tensor.clone() for name, tensor in frozen.moving(stage.objective).items()}
         return
     position.stale += 1
