@@ -36,8 +36,8 @@ class QuestionAnswering(Task):
     that share a third of it; of all windows the best answer of up to 30 tokens is taken. Questions are cut at half of
     what the network reads. Where training has questions without an answer, none is predicted if its score is more
     than `threshold` above the best answer's; that is chosen on the validation split for the highest F1.
-    Training stops after two epochs without a higher F1 on validation, as answers are soon learnt by heart; the loss rises long
-    before F1 falls.
+    Training stops after two epochs without a higher F1 on validation, and keeps the weights of the highest: answers are soon
+    learnt by heart, but the loss rises while F1 still does.
     Baselines: the sentence of the context that shares most words with the question, rare ones counting more; no answer at
     all, where training has such questions.
     """

@@ -226,6 +226,7 @@ def test_the_threshold_is_chosen_on_validation():
     fitted = task.fitted_on(scores, targets)
     assert fitted.threshold == 2.5
     assert fitted.metrics["answer_f1"](scores, targets) == fitted.metrics["exact_match"](scores, targets) == 1
+    assert {name: metric(scores, targets) for name, metric in task.watched.items()} == {"answer_f1": 1, "exact_match": 1}
     assert QuestionAnswering().fitted_on(scores, targets) == QuestionAnswering()
     assert type(task)(**fitted.settings() | {"classes": ("start", "end")}) == fitted
 
