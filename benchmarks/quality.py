@@ -54,7 +54,6 @@ FIVE = ("feature-extraction", "partial-fine-tuning", "lp-ft", "full-fine-tuning"
 THREE = ("feature-extraction", "full-fine-tuning", "from-scratch")
 FEW = ("zero-shot", "nearest-prototypes", "feature-extraction", "contrastive-few-shot", "full-fine-tuning", "from-scratch")
 OWN_HEAD = ("zero-shot", "lora", "from-scratch")
-BY_LOSS = "Run while the weights of the lowest validation loss were kept; now it is those of the highest F1."
 
 
 def few_labels(name: str, shots: int) -> Case:
@@ -114,16 +113,18 @@ CASES = (
         "subjqa/electronics",
         ("full-fine-tuning", "from-scratch"),
         3,
+        sizes={"val": 0},
         also=("exact_match",),
-        notes=(BY_LOSS,),
+        notes=("Validation is cut from training: of the 261 questions in the file for it 249 stand in training too.",),
     ),
     Case(
         "subjqa tripadvisor, questions, many without an answer",
         "subjqa/tripadvisor",
         ("full-fine-tuning", "from-scratch"),
         3,
+        sizes={"val": 0},
         also=("exact_match",),
-        notes=(BY_LOSS,),
+        notes=("Validation is cut from training: of the 240 questions in the file for it 222 stand in training too.",),
     ),
     Case("tinyshakespeare, running text", "tinyshakespeare", OWN_HEAD, 1),
     Case(
