@@ -30,7 +30,7 @@ class Case:
     """One data set: where it is, what is compared on it, and what each technique should reach in the primary metric.
 
     `options` are for reading it, `settings` for the comparison, `also` further metrics that are told; of a split that `sizes`
-    has, so many examples from its start. `notes` stand below the table.
+    has, so many examples from its start; 0 has it cut from training. `notes` stand below the table.
     """
 
     name: str
@@ -209,6 +209,7 @@ def run(case: Case, folder: Path, out: Path, jobs: int | None) -> None:
     print(case.name, flush=True)
     data = graft.load_data(folder / case.path, task=case.settings.get("task"), **case.options)
     data = data.with_splits({split: samples[: case.sizes.get(split)] for split, samples in data.splits.items()})
+    data = graft.load_data(data, task=case.settings.get("task"))
     graft.compare(data, case.techniques, seeds=case.seeds, jobs=jobs, out=out, observer=Lines(), **case.settings)
 
 

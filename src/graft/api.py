@@ -233,6 +233,16 @@ def find_task(data: Data, task: str | None) -> str:
     raise DataError(f"{data.path or 'The data'} have {has}: {words}. Choose one with --task: {', '.join(fitting or kinds)}.")
 
 
+def _check_splits(data: Data) -> None:
+    """Raises DataError where `Data` made or changed in Python lack a split that a run needs."""
+    empty = [split for split in ("train", "val", "test") if not data.splits.get(split)]
+    if empty:
+        raise DataError(
+            f"{data.path or 'The data'} have no samples in {', '.join(empty)}. A run learns from train, chooses by val and is "
+            "measured on test. Add samples, or let graft.load_data(data) cut what is not there from train."
+        )
+
+
 def _spec(
     data: Data,
     task: str | None,
@@ -246,6 +256,7 @@ def _spec(
     """What all runs on these data have in common, with the default backbone for their kind."""
     if epochs is not None and epochs <= 0:
         raise BadValue(f"epochs must be more than 0. Got {epochs!r} instead.")
+    _check_splits(data)
     name = find_task(data, task)
     kind, _ = parse_task(name)
     described = {"path": data.path, "hash": data.fingerprint(), "format": data.format, "options": options}

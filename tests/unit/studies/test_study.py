@@ -8,7 +8,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from graft.base.errors import BadValue, FolderError
+from graft import api
+from graft.base.errors import BadValue, DataError, FolderError
 from graft.studies.run import execute
 from graft.studies.spec import RunSpec
 from graft.studies.study import Question, run_study
@@ -38,6 +39,16 @@ def test_the_hash_is_of_what_decides_the_outcome():
     assert SPEC.hash == replace(SPEC, data={**SPEC.data, "path": "elsewhere"}).hash
     others = [replace(SPEC, seed=1), replace(SPEC, epochs=2), replace(SPEC, technique="lora"), replace(SPEC, precision="bf16")]
     assert len({SPEC.hash, *(other.hash for other in others)}) == 5
+
+
+@pytest.mark.parametrize("verb", [api.fit, api.compare])
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_data_that_lack_a_split_are_refused_before_anything_is_written(tmp_path, verb, split):
+    rest = {name: samples for name, samples in DATA.splits.items() if name != split}
+    for splits in (rest, {**rest, split: []}):
+        with pytest.raises(DataError, match=rf"no samples in {split}\. .*graft\.load_data"):
+            verb(DATA.with_splits(splits), out=tmp_path / "out")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_run_folder_holds_what_is_documented(tmp_path):
