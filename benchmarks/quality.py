@@ -101,13 +101,7 @@ CASES = (
         settings={"epochs": 3},
         also=("entity_precision", "entity_recall"),
     ),
-    Case(
-        "xquad_en, questions",
-        "xquad_en",
-        ("full-fine-tuning", "from-scratch"),
-        3,
-        also=("exact_match",),
-    ),
+    Case("xquad_en, questions", "xquad_en", ("full-fine-tuning", "from-scratch"), 3, also=("exact_match",)),
     Case(
         "subjqa electronics, questions, many without an answer",
         "subjqa/electronics",

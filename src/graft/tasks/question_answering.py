@@ -18,7 +18,7 @@ from graft.base.errors import DataError
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 from graft.metrics import answers
-from graft.metrics.metric import Metric
+from graft.metrics.metric import Metric, Weighted
 from graft.tasks.answer_spans import Found, Span, best_spans, best_threshold, joined, tokens_of
 from graft.tasks.task import Baseline, Task, Windows, objects
 from graft.tasks.words import SPARE, parts_of_text
@@ -192,10 +192,13 @@ class QuestionAnswering(Task):
     def watched(self) -> dict[str, Metric]:
         """The metrics at the threshold that is chosen on these very scores."""
 
-        def at_its_threshold(name: str) -> Metric:
-            return Metric(name, lambda scores, targets: self.fitted_on(scores, targets).metrics[name].weigh(scores, targets))
+        def fitted(metric: Metric) -> Metric:
+            def weigh(scores: np.ndarray, targets: np.ndarray) -> Weighted:
+                return self.fitted_on(scores, targets).metrics[metric.name].weigh(scores, targets)
 
-        return {name: at_its_threshold(name) for name in self.metrics}
+            return replace(metric, weigh=weigh, parts=None, value=None)
+
+        return {name: fitted(metric) for name, metric in self.metrics.items()}
 
     @property
     def baselines(self) -> dict[str, Baseline]:

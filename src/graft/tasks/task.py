@@ -105,7 +105,7 @@ class Task(ABC):
     """Unless the technique says how many, a training ends after so many epochs without better weights, and keeps the best;
     None: it runs to its end, and keeps the last."""
     best_by: ClassVar[Literal["loss", "metric"]] = "loss"
-    """What of validation tells which weights are better: its loss, or the first watched metric and of equals the loss."""
+    """What of validation tells which weights are better: its loss; or the first watched metric, the loss breaking ties."""
 
     classes: tuple[str, ...]
 

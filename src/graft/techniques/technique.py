@@ -121,8 +121,8 @@ class Technique(ABC):
     """How many augmented versions of an example are seen, in turn; None is a new one each epoch, 1 the plain one. The
     layers before the first that trains see each version once, so that few of them save time."""
     patience: int | None = None
-    """Stop a phase after so many epochs without a better validation loss (F1 in question answering); None is five where a head
-    alone is stepped, two in question answering, and elsewhere to the end."""
+    """Stop a phase after so many epochs without better weights, by the validation loss or the metric that the task goes by; None
+    is five where a head alone is stepped, and elsewhere what the task says, mostly to the end."""
 
     def check(self, backbone: Backbone, task: Task) -> None:
         """Raise BadValue where it is not made for this network, this task or its classes; asked before anything is written.

@@ -40,7 +40,7 @@ class Position:
     """Lines of history.jsonl that belong to this position."""
     stale: int = 0
     best: list[float] | None = None
-    """What is least for the best weights so far."""
+    """By what the best weights so far are the best, in the order of what counts; less is better."""
     frozen_digest: str = ""
     frozen: list[dict[str, Any]] = field(default_factory=list)
     cache: dict[str, Any] = field(default_factory=lambda: {"used": False, "estimated_gain": 1.0, "bytes": 0})
