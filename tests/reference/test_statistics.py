@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm, wilcoxon
 
+from graft.metrics.intervals import clusters
 from graft.reports.statistics import holm, means, p_value, resample
 
 
@@ -28,7 +29,7 @@ def test_intervals_cover_the_truth_nineteen_times_in_twenty(seeds, size, seed_sd
     covered = 0
     for _ in range(200):
         (scores,) = study(rng, seeds, size, seed_sd, groups=1)
-        interval = resample({"a": means(scores)}, size, resamples=500)["a"].interval()
+        interval = resample({"a": means(scores)}, np.arange(size), resamples=500)["a"].interval()
         covered += interval.low <= expected(seed_sd) <= interval.high
     assert 0.91 <= covered / 200 <= 0.995
 
@@ -38,7 +39,7 @@ def test_equal_groups_are_seldom_told_apart():
     found = 0
     for _ in range(200):
         a, b = study(rng, 3, 400, 0.08)
-        groups = resample({"a": means(a), "b": means(b)}, 400, resamples=500)
+        groups = resample({"a": means(a), "b": means(b)}, np.arange(400), resamples=500)
         found += groups["a"].minus(groups["b"]).p < 0.05
     assert found / 200 <= 0.08
 
@@ -49,12 +50,31 @@ def test_a_real_difference_is_found_and_covered():
     found, covered = 0, 0
     for _ in range(100):
         a, b = study(rng, 3, 400, 0.05, shift=0.5)
-        groups = resample({"a": means(a), "b": means(b)}, 400, resamples=500)
+        groups = resample({"a": means(a), "b": means(b)}, np.arange(400), resamples=500)
         difference = groups["b"].minus(groups["a"])
         found += difference.p < 0.05
         covered += difference.low <= truth <= difference.high
     assert found >= 95
     assert covered >= 90
+
+
+def test_examples_of_one_group_count_as_one_in_intervals_and_errors():
+    """40 texts of 8 questions, right together or wrong together: two techniques of equal worth, one study after the other."""
+    rng = np.random.default_rng(7)
+    texts, covered, found = np.repeat(np.arange(40), 8), {True: 0, False: 0}, {True: 0, False: 0}
+    for _ in range(200):
+        ease = rng.normal(0, 1, (2, 1, 40))[:, :, texts]
+        a, b = ((e + rng.normal(0, 0.5, (3, 320)) > 0).astype(float) for e in ease)
+        for together in (True, False):
+            drawn = clusters(texts.tolist()) if together else np.arange(320)
+            groups = resample({"a": means(a), "b": means(b)}, drawn, resamples=300)
+            interval = groups["a"].interval()
+            covered[together] += interval.low <= 0.5 <= interval.high
+            found[together] += groups["a"].minus(groups["b"]).p < 0.05
+    assert covered[True] / 200 >= 0.91
+    assert covered[False] / 200 <= 0.75
+    assert found[True] / 200 <= 0.09
+    assert found[False] / 200 >= 0.25
 
 
 def test_pairing_by_example_is_what_makes_small_differences_visible():
@@ -63,7 +83,7 @@ def test_pairing_by_example_is_what_makes_small_differences_visible():
     a[:] = a[0]
     b = a.copy()
     b[:, np.flatnonzero(a[0] == 0)[:15]] = 1
-    groups = resample({"a": means(a), "b": means(b)}, 500, resamples=2000)
+    groups = resample({"a": means(a), "b": means(b)}, np.arange(500), resamples=2000)
     difference = groups["b"].minus(groups["a"])
     assert difference.value == pytest.approx(0.03)
     # 15 of 500 examples differ, all one way: the standard error is that of a proportion of 0.03
@@ -75,7 +95,7 @@ def test_pairing_by_example_is_what_makes_small_differences_visible():
 def test_p_values_agree_with_wilcoxon_on_one_run_each():
     rng = np.random.default_rng(5)
     a, b = rng.normal(0, 1, 80), rng.normal(0.25, 1, 80)
-    groups = resample({"a": means(a[None]), "b": means(b[None])}, 80)
+    groups = resample({"a": means(a[None]), "b": means(b[None])}, np.arange(80))
     assert groups["b"].minus(groups["a"]).p == pytest.approx(wilcoxon(b - a).pvalue, abs=0.06)
 
 
@@ -83,7 +103,7 @@ def test_p_value_and_interval_say_the_same():
     rng = np.random.default_rng(6)
     for shift in np.linspace(-0.4, 0.4, 41):
         a = rng.normal(shift, 1, (1, 100))
-        groups = resample({"a": means(a), "0": means(np.zeros((1, 100)))}, 100, resamples=999)
+        groups = resample({"a": means(a), "0": means(np.zeros((1, 100)))}, np.arange(100), resamples=999)
         difference = groups["a"].minus(groups["0"])
         assert (difference.p < 0.05) == (difference.low > 0 or difference.high < 0) or difference.p == pytest.approx(
             0.05, abs=0.004
@@ -115,17 +135,17 @@ def test_holm_leaves_out_what_is_unknown():
 
 def test_the_variance_between_few_seeds_is_not_underestimated():
     scores = np.tile(np.array([[0.1], [0.5], [0.6]]), (1, 50))
-    spread = resample({"a": means(scores)}, 50, resamples=20_000)["a"].draws.var()
+    spread = resample({"a": means(scores)}, np.arange(50), resamples=20_000)["a"].draws.var()
     assert spread == pytest.approx(np.var([0.1, 0.5, 0.6], ddof=1) / 3, rel=0.03)
 
 
 def test_one_seed_varies_by_its_examples_alone():
     row = (np.arange(200) < 140).astype(float)[None]
-    interval = resample({"a": means(row)}, 200)["a"].interval()
+    interval = resample({"a": means(row)}, np.arange(200))["a"].interval()
     assert (interval.low, interval.high) == pytest.approx((0.635, 0.765), abs=0.01)
 
 
 def test_the_same_seed_gives_the_same_numbers():
     scores = np.random.default_rng(0).random((3, 40))
-    first, second = (resample({"a": means(scores)}, 40, resamples=200)["a"].interval() for _ in range(2))
+    first, second = (resample({"a": means(scores)}, np.arange(40), resamples=200)["a"].interval() for _ in range(2))
     assert first == second

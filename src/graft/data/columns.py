@@ -56,8 +56,10 @@ IMAGE = (
     "image_id",
 )
 SPLIT = ("split", "subset", "partition", "set")
+GROUP = ("group", "group_id", "patient", "patient_id", "speaker", "speaker_id", "subject_id", "document_id", "doc_id")
+"""What says of rows that they are about the same."""
 NAME = ("name", "label_name", "label_text", "class_name", "category_name", "text_label", "target_name")
-ROLES = frozenset(("text", "image", "label", "split"))
+ROLES = frozenset(("text", "image", "label", "group", "split"))
 _FILE_NAME = re.compile(r"\S*\w\.[A-Za-z]\w{1,4}")
 _LOOKED_AT = 2000
 """Rows that content is judged by."""
@@ -71,6 +73,7 @@ class Roles:
     image: str | None = None
     label: str | None = None
     label_name: str | None = None
+    group: str | None = None
     split: str | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -84,7 +87,7 @@ def is_missing(value: Any) -> bool:
 
 def is_known_name(cell: str) -> bool:
     """Whether a header would say this."""
-    return cell.strip().lower() in {*TEXT, *IMAGE, *SPLIT, *NAME, *(name for tier in LABEL for name in tier)}
+    return cell.strip().lower() in {*TEXT, *IMAGE, *GROUP, *SPLIT, *NAME, *(name for tier in LABEL for name in tier)}
 
 
 def guess_roles(columns: Columns, header: bool, options: ReadOptions, table: str) -> Roles:
@@ -92,7 +95,8 @@ def guess_roles(columns: Columns, header: bool, options: ReadOptions, table: str
     asked = {role: _asked(columns, options.columns[role], role, table) for role in options.columns}
     if unknown := set(asked) - ROLES:
         raise DataError(f"Unknown role {', '.join(sorted(unknown))} in --columns. Roles: {', '.join(sorted(ROLES))}.")
-    roles = Roles(asked.get("text", []), *(asked[r][0] if r in asked else None for r in ("image", "label")))
+    roles = Roles(asked.get("text", []), **{role: asked[role][0] for role in ("image", "label", "group") if role in asked})
+    columns = {name: values for name, values in columns.items() if name != roles.group}  # it plays no second role
     low = {name.strip().lower(): name for name in reversed(columns)}
     roles.split = asked["split"][0] if "split" in asked else _split_column(columns, low, header)
     if not roles.text and not roles.image:
@@ -111,6 +115,8 @@ def guess_roles(columns: Columns, header: bool, options: ReadOptions, table: str
             (low[n] for n in candidates if n in low and low[n] not in (roles.label, roles.image, *roles.text)), None
         )
     _check(columns, roles, options, table)
+    if header and not roles.group:  # last, for a column named so may well be the label of a table that has no other
+        roles.group = _group_column(low, roles)
     roles.notes += _said(roles, header, options)
     return roles
 
@@ -141,6 +147,11 @@ def _split_column(columns: Columns, low: dict[str, str], header: bool) -> str | 
     name = next((low[n] for n in SPLIT if n in low), None) if header else None
     values = {str(v).strip() for v in columns[name]} if name else set()
     return name if values and all(split_of(v) for v in values) else None
+
+
+def _group_column(low: dict[str, str], roles: Roles) -> str | None:
+    used = {roles.label, roles.label_name, roles.image, roles.split, *roles.text}
+    return next((low[n] for n in GROUP if n in low and low[n] not in used), None)
 
 
 def _image_column(columns: Columns, low: dict[str, str], roles: Roles) -> str | None:
@@ -258,6 +269,8 @@ def _said(roles: Roles, header: bool, options: ReadOptions) -> list[str]:
         notes.append(f"There is no header row; by their content, {parts} (counted from 0).")
     elif "label" not in options.columns and roles.label and roles.label.strip().lower() not in LABEL[0]:
         notes.append(f"The column {roles.label!r} is taken as the label; for another: --columns label=NAME.")
+    if roles.group and "group" not in options.columns:
+        notes.append(f"Rows with one value of {roles.group!r} are one group; for another column: --columns group=NAME.")
     return notes
 
 

@@ -11,6 +11,7 @@ from graft.base.errors import BadValue, DataError
 from graft.base.records import Sample
 from graft.data.content import content_key, may_recur
 from graft.data.data import Data
+from graft.data.groups import SHARED, joined, relations
 from graft.data.roles import target_role
 from graft.data.unlabeled import without_labels
 
@@ -178,50 +179,23 @@ def _groups(samples: list[Sample], share: float, least: int) -> tuple[list[list[
     leave nothing to cut, equal samples alone.
     """
     equal = [[content_key(s)] for s in samples]
-    related = [_relations(s) for s in samples]
+    related = [relations(s) for s in samples]
     if any(related):
         telling = [[] if may_recur(s) else own for s, own in zip(samples, equal, strict=True)]
-        joined = _joined([own + more for own, more in zip(telling, related, strict=True)])
-        if len(joined) >= least and max(map(len, joined)) <= (1 - share) * len(samples):
+        together = joined([own + more for own, more in zip(telling, related, strict=True)])
+        strata = _strata(samples)
+        most = max(Counter(strata[group[0]] for group in together).values())  # groups of the class that has most of them
+        if most >= least and max(map(len, together)) <= (1 - share) * len(samples):
             named = len({s.roles["group"] for s in samples if s.roles.get("group") is not None})
-            shared = next((role for role in _SHARED[::-1] if role in samples[0].roles), "context")
-            by = f"{named:,} groups" if named else f"{len(joined):,} {shared}s"
-            return joined, [f"Samples of one of the {by} were kept in one split."] if len(joined) < len(samples) else []
-    found = _joined(equal)
+            shared = next((role for role in SHARED[::-1] if role in samples[0].roles), "context")
+            by = f"{named:,} groups" if named else f"{len(together):,} {shared}s"
+            return together, [f"Samples of one of the {by} were kept in one split."] if len(together) < len(samples) else []
+    found = joined(equal)
     copies = len(samples) - len(found)
     notes = [f"Samples that equal another one ({copies:,}) were kept in one split."] if copies else []
     if any(related):
         notes.append("Samples of one group may be in several splits: the groups are too few or too large to stay whole.")
     return found, notes
-
-
-_SHARED = ("group", "context", "prompt", "source")
-
-
-def _relations(sample: Sample) -> list[str]:
-    """Keys of what a sample shares with others that are about the same: its group, the context of a question, what it is
-    written from."""
-    return [f"{role} {value}" for role in _SHARED if (value := sample.roles.get(role)) is not None]
-
-
-def _joined(keys: list[list[str]]) -> list[list[int]]:
-    """The indices that share a key, directly or through others, together; in the order of their first ones."""
-    parent = list(range(len(keys)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = i = parent[parent[i]]
-        return i
-
-    first: dict[str, int] = {}
-    for i, own in enumerate(keys):
-        for key in own:
-            one, other = sorted((root(first.setdefault(key, i)), root(i)))
-            parent[other] = one
-    found: dict[int, list[int]] = defaultdict(list)
-    for i in range(len(keys)):
-        found[root(i)].append(i)
-    return list(found.values())
 
 
 def _strata(samples: Sequence[Sample]) -> list[str]:

@@ -150,14 +150,14 @@ def _other_files(folder: Path, used: list[Path]) -> list[str]:
 def _samples(
     table: Table, roles: Roles, options: ReadOptions, names: dict[str, str], base: Path | None, *, needs_label: bool
 ) -> list[Sample]:
-    wanted = [*roles.text, *([roles.image] if roles.image else []), *([roles.label] if roles.label and needs_label else [])]
-    absent = [column for column in wanted if column not in table.columns]
+    needed = (roles.image, roles.label if needs_label else None, roles.group if "group" in options.columns else None)
+    absent = [column for column in (*roles.text, *filter(None, needed)) if column not in table.columns]
     if absent:
         raise DataError(
             f"{table.name} has no column {' or '.join(repr(c) for c in absent)}. Its columns: {', '.join(table.columns)}. "
             "All tables need the same columns; a table without labels must be named unlabeled."
         )
-    labels = table.columns.get(roles.label) if roles.label else None
+    labels, groups = (table.columns.get(column) if column else None for column in (roles.label, roles.group))
     samples = []
     for row in range(len(table)):
         values: dict[str, Any] = {}
@@ -167,6 +167,8 @@ def _samples(
             values["image"] = _image(table.columns[roles.image][row], base)
         label = None if labels is None else _label(labels[row], options.label_separator)
         values["label"] = tuple(names.get(x, x) for x in label) if isinstance(label, tuple) else names.get(label, label)
+        if groups is not None and not is_missing(groups[row]):
+            values["group"] = str(_plain(groups[row]))
         samples.append(Sample(table.row_id(row), values))
     return samples
 

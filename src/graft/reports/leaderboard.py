@@ -12,6 +12,7 @@ import numpy as np
 
 from graft.base.errors import FolderError
 from graft.metrics.find import known as known_metrics
+from graft.metrics.intervals import clusters
 from graft.reports.read import Baseline, Predictions, Run, Study, read_predictions
 from graft.reports.statistics import Difference, Interval, Resampled, holm, resample
 from graft.reports.words import known
@@ -112,13 +113,17 @@ class Choice:
 
 @dataclass(frozen=True)
 class Board:
-    """All rows, the best by validation first, and the choice at each training size, the largest first."""
+    """All rows, the best by validation first, and the choice at each training size, the largest first.
+
+    `test_groups` are those in which the test examples come, as many as examples where none are about the same.
+    """
 
     study: Study
     metric: str
     rows: list[Row]
     choices: list[Choice]
     test_examples: int
+    test_groups: int
 
     @property
     def sign(self) -> int:
@@ -142,7 +147,7 @@ def build(study: Study) -> Board:
     """Raises FolderError where runs were tested on different examples, so that they cannot be compared."""
     rows = [_row(cell, runs, study.metric) for cell, runs in _cells(study.runs).items()]
     rows += [_baseline_row(cell, found, study.metric) for cell, found in _baseline_cells(study).items()]
-    drawn, examples = _resample(study, rows)
+    drawn, groups = _resample(study, rows)
     if study.compares:  # a single run keeps the interval of its result.json
         rows = [replace(row, score=drawn[row.cell].interval()) if row.cell in drawn else row for row in rows]
     rows.sort(key=_order)
@@ -151,7 +156,7 @@ def build(study: Study) -> Board:
         compared, choice = _compare([row for row in rows if row.cell.size == size], size, drawn)
         rows = [compared.get(row.cell, row) for row in rows]
         choices.append(choice)
-    return Board(study, study.metric, rows, choices, examples)
+    return Board(study, study.metric, rows, choices, len(groups), len(set(groups)))
 
 
 def control_of(row: Row, rows: Iterable[Row]) -> Row | None:
@@ -232,33 +237,32 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return float(np.mean(found)) if found else None
 
 
-def _resample(study: Study, rows: Sequence[Row]) -> tuple[dict[Cell, Resampled], int]:
-    """The resampled means of all cells whose predictions are there, and the number of test examples."""
+def _resample(study: Study, rows: Sequence[Row]) -> tuple[dict[Cell, Resampled], list[str]]:
+    """The resampled means of all cells whose predictions are there, and the group of each test example."""
     if not study.finished or study.metric not in known_metrics():
-        return {}, 0
+        return {}, []
     classes = study.finished[0].result["data"]["classes"]
     files = {row.cell: [run.folder / "predictions.parquet" for run in row.runs if run.result] for row in rows}
     for cell, baselines in _baseline_cells(study).items():
         files[cell] = [baseline.predictions for baseline in baselines if baseline.predictions]
     found = {cell: [read_predictions(path, classes) for path in paths if path.exists()] for cell, paths in files.items()}
     found = {cell: predictions for cell, predictions in found.items() if predictions}
-    examples = _same_examples(study, found)
-    groups = {cell: [p.weighted(study.metric) for p in predictions] for cell, predictions in found.items()}
-    return (resample(groups, examples), examples) if examples else ({}, 0)
+    groups = _same_examples(study, [predictions for several in found.values() for predictions in several])
+    scores = {cell: [p.weighted(study.metric) for p in predictions] for cell, predictions in found.items()}
+    return (resample(scores, clusters(groups)), groups) if groups else ({}, [])
 
 
-def _same_examples(study: Study, found: Mapping[Cell, Sequence[Predictions]]) -> int:
-    """The number of test examples that all predictions are about; raises FolderError where they differ."""
-    everything = [predictions for group in found.values() for predictions in group]
+def _same_examples(study: Study, everything: Sequence[Predictions]) -> list[str]:
+    """The groups of the test examples that all predictions are about; raises FolderError where they differ."""
     if not everything:
-        return 0
+        return []
     first = everything[0]
     if any(other.ids != first.ids or not np.array_equal(other.targets, first.targets) for other in everything):
         raise FolderError(
             f"The runs of {study.folder} were tested on different examples, so they cannot be compared. "
             "The data have changed in between: run the comparison again with another --out."
         )
-    return len(first.ids)
+    return first.groups
 
 
 def _order(row: Row) -> tuple:

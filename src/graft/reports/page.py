@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from graft.metrics.intervals import FEWEST_GROUPS
 from graft.reports import details, figures, words
 from graft.reports.leaderboard import Board, Row, Size
 from graft.reports.read import Run
@@ -222,7 +223,7 @@ def _data(board: Board) -> dict[str, Any]:
         return {"counts": [], "classes": [], "notes": []}
     largest = max(board.study.finished, key=lambda run: run.result["data"]["counts"]["train"]).result["data"]
     found = {finding["message"] for finding in board.study.findings}
-    notes = [note for note in largest.get("notes") or [] if note not in found] + _not_read(board)
+    notes = [note for note in largest.get("notes") or [] if note not in found] + _not_read(board) + _grouped(board)
     return {"counts": list(largest["counts"].items()), "classes": largest["classes"], "notes": notes}
 
 
@@ -236,6 +237,17 @@ def _not_read(board: Board) -> list[str]:
         for write in (words.cut_texts, words.unknown_tokens)
     ]
     return [f"{backbone}: {sentence}" for backbone, sentence in told if sentence]
+
+
+def _grouped(board: Board) -> list[str]:
+    """What intervals make of test examples that are about the same."""
+    examples, groups = board.test_examples, board.test_groups
+    if groups == examples:
+        return []
+    come = f"The {examples:,} test examples come in {words.plural(groups, 'group')} (of one text, document or speaker)"
+    if groups < FEWEST_GROUPS:
+        return [f"{come}, too few to draw anew: intervals take examples as independent, and are too narrow."]
+    return [f"{come}: intervals and p-values draw whole groups anew."]
 
 
 def _finding(finding: dict[str, Any]) -> dict[str, Any]:

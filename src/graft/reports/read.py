@@ -89,12 +89,13 @@ class Predictions:
     """The test predictions of a run or baseline: ids (N,), scores (N, C), targets (N,) or (N, C) for several labels.
 
     Of a task whose predictions are no probabilities there are instead `parts` (N, K), the terms of the primary metric,
-    and the targets are JSON texts (N,).
+    and the targets are JSON texts (N,). `groups` (N,) tell which examples are about the same.
     """
 
     ids: list[str]
     scores: NDArray
     targets: NDArray
+    groups: list[str]
     parts: NDArray | None = None
 
     def weighted(self, metric: str) -> Weighted:
@@ -110,12 +111,17 @@ def read_predictions(path: Path, classes: Sequence[str]) -> Predictions:
     except (OSError, ValueError) as error:
         raise FolderError(f"{path} cannot be read: {error}. Delete the run's folder and run the comparison again.") from error
     table = table[table["split"] == "test"].sort_values("id", kind="stable")
+    if "group" not in table or not {"parts", "probabilities"} & set(table):
+        found = ", ".join(table)
+        raise FolderError(
+            f"{path} needs the columns group and probabilities, or group and parts, and has {found}. "
+            "Delete the run's folder and run the comparison again."
+        )
+    ids, groups = table["id"].tolist(), table["group"].tolist()
     if "parts" in table:
         targets = np.array([json.dumps(target, sort_keys=True, default=_plain) for target in table["target"]], object)
         parts = np.array(table["parts"].tolist(), float).reshape(len(table), -1)
-        return Predictions(table["id"].tolist(), np.zeros((len(table), 0)), targets, parts)
-    if "probabilities" not in table:
-        raise FolderError(f"{path} has neither probabilities nor parts. Delete the run's folder and run the comparison again.")
+        return Predictions(ids, np.zeros((len(table), 0)), targets, groups, parts)
     number = {name: i for i, name in enumerate(classes)}
     several = len(table) > 0 and not isinstance(table["target"].iloc[0], str)
     targets = np.zeros((len(table), len(classes)), int)
@@ -127,7 +133,7 @@ def read_predictions(path: Path, classes: Sequence[str]) -> Predictions:
     scores = np.array(table["probabilities"].tolist(), float).reshape(len(table), -1)
     if len(table) and scores.shape[1] != len(classes):
         raise FolderError(f"{path} has {scores.shape[1]} probabilities an example, but there are {len(classes)} classes.")
-    return Predictions(table["id"].tolist(), scores, targets if several else targets.argmax(axis=1))
+    return Predictions(ids, scores, targets if several else targets.argmax(axis=1), groups)
 
 
 def _plain(value: NDArray | np.generic) -> Any:

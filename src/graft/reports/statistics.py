@@ -2,7 +2,8 @@
 
 Two things vary between repetitions of an experiment: the seeds and the test examples. Both are resampled jointly
 (Davison & Hinkley, Bootstrap Methods and their Application, 1997, section 3.8). All groups see the same resampled
-examples, so differences are paired by example; seeds are drawn for each group apart. Of S seeds S - 1 are drawn, which
+examples, so differences are paired by example; seeds are drawn for each group apart. Examples of one cluster (questions of
+one text, pictures of one patient) are drawn together. Of S seeds S - 1 are drawn, which
 makes the bootstrap variance of a mean of few values unbiased (Rao & Wu, JASA 83, 1988, with m = n - 1). In simulations
 with three seeds a nominal 95 % interval covers the truth in 94 to 98 % of the studies while the standard deviation
 between seeds stays within about two points of accuracy, in 86 to 94 % when it is three times that.
@@ -61,20 +62,20 @@ class Resampled:
 
 
 def resample(
-    groups: Mapping[Key, Sequence[Weighted]], size: int, resamples: int = RESAMPLES, seed: int = 0
+    groups: Mapping[Key, Sequence[Weighted]], clusters: NDArray, resamples: int = RESAMPLES, seed: int = 0
 ) -> dict[Key, Resampled]:
-    """The mean score of each group, over resampled seeds and examples.
+    """The mean score of each group, over resampled seeds and clusters (N,) of examples, see `metrics.intervals.clusters`.
 
-    A group holds one score a seed, a function of how often each of the `size` examples counts: (R, size) -> (R,).
+    A group holds one score a seed, a function of how often each of the N examples counts: (R, N) -> (R,).
     """
     examples, seeds = (np.random.default_rng(source) for source in np.random.SeedSequence(seed).spawn(2))
     found: dict[Key, list[NDArray]] = {key: [] for key in groups}
-    for counts in draws(size, resamples, examples):
+    for counts in draws(clusters, resamples, examples):
         for key, scores in groups.items():
             values = np.stack([score(counts) for score in scores], axis=1)
             picked = seeds.integers(len(scores), size=(len(counts), max(1, len(scores) - 1)))
             found[key].append(np.take_along_axis(values, picked, axis=1).mean(axis=1))
-    once = np.ones((1, size))
+    once = np.ones((1, len(clusters)))
     return {
         key: Resampled(float(np.mean([score(once)[0] for score in scores])), np.concatenate(found[key]))
         for key, scores in groups.items()

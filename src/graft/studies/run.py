@@ -24,6 +24,7 @@ from graft.base import files
 from graft.base.errors import BackboneError, FolderError
 from graft.base.records import Sample
 from graft.data.data import Data
+from graft.data.groups import groups
 from graft.data.roles import text_of
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
@@ -104,7 +105,7 @@ def _execute(
         "fraction": spec.fraction,
         "shots": spec.shots,
         "data": _describe(spec, data, task, model.backbone.preprocess),
-        "metrics": {"val": _values(task, found["val"]), "test": intervals(task, found["test"])},
+        "metrics": {"val": _values(task, found["val"]), "test": intervals(task, found["test"], data.splits["test"])},
         "primary_metric": next(iter(task.metrics)),
         "selected_by": "val",
         "baseline": {row["baseline"]: row["metrics"]["test"] for row in run_baselines(task, data)} if baselines else {},
@@ -233,7 +234,8 @@ def _write_predictions(path: Path, task: Task, data: Data, found: dict[str, Eval
 def prediction_rows(task: Task, split: str, samples: Sequence[Sample], scores: np.ndarray) -> list[dict[str, Any]]:
     """The rows of predictions.parquet for one split.
 
-    Where the metrics do not follow from probabilities, `parts` are the primary metric's terms of each example.
+    `group` is the id of the first sample that is about the same, often its own. Where the metrics do not follow from
+    probabilities, `parts` are the primary metric's terms of each example.
     """
     decoded = task.decode(scores, samples)
     parts: Sequence[dict[str, Any]] = [{}] * len(samples)
@@ -241,8 +243,8 @@ def prediction_rows(task: Task, split: str, samples: Sequence[Sample], scores: n
         terms = next(iter(task.metrics.values())).parts(scores, task.targets(samples))
         parts = [{"parts": row.tolist()} for row in terms]
     return [
-        {"split": split, "id": sample.id, "target": task.answer(sample), **row, **part}
-        for sample, row, part in zip(samples, decoded, parts, strict=True)
+        {"split": split, "id": sample.id, "group": group, "target": task.answer(sample), **row, **part}
+        for sample, group, row, part in zip(samples, groups(samples), decoded, parts, strict=True)
     ]
 
 

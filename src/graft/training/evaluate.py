@@ -12,6 +12,7 @@ from torch import Tensor
 
 from graft.backbones.backbone import Model, evaluating
 from graft.base.records import Sample
+from graft.data.groups import groups
 from graft.metrics.intervals import bootstrap
 from graft.tasks.generation import Decoding
 from graft.tasks.task import Metric, Task
@@ -68,11 +69,12 @@ def in_order(values: Tensor, rows: list[int]) -> Tensor:
     return ordered
 
 
-def intervals(task: Task, evaluation: Evaluation) -> dict[str, dict[str, float]]:
-    """Every metric of the task with its 95 % bootstrap interval over the examples."""
-    return {name: _interval(metric, evaluation) for name, metric in task.metrics.items()}
+def intervals(task: Task, evaluation: Evaluation, samples: Sequence[Sample]) -> dict[str, dict[str, float]]:
+    """Every metric of the task with its 95 % bootstrap interval over the samples, or over their groups."""
+    together = groups(samples)
+    return {name: _interval(metric, evaluation, together) for name, metric in task.metrics.items()}
 
 
-def _interval(metric: Metric, evaluation: Evaluation) -> dict[str, float]:
-    value, low, high = bootstrap(metric, evaluation.scores, evaluation.targets)
+def _interval(metric: Metric, evaluation: Evaluation, groups: Sequence[str]) -> dict[str, float]:
+    value, low, high = bootstrap(metric, evaluation.scores, evaluation.targets, groups)
     return {"value": value, "low": low, "high": high}

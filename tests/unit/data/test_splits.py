@@ -235,3 +235,10 @@ def test_without_labels_there_are_fractions_but_no_shots() -> None:
 def test_what_cannot_be_learnt_from(samples: list[Sample], said: str) -> None:
     with pytest.raises(DataError, match=said):
         make_splits(Data({"all": samples}))
+
+
+def test_groups_that_are_each_a_class_cannot_stay_whole() -> None:
+    samples = [Sample(f"{i}", {"text": f"text {i}", "label": "ab"[i % 2], "group": f"site {i % 2}"}) for i in range(40)]
+    data = make_splits(Data({"all": samples}))
+    assert {s.roles["label"] for s in data.splits["test"]} == {"a", "b"}
+    assert any("the groups are too few or too large to stay whole" in note for note in data.notes)

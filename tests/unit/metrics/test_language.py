@@ -37,7 +37,7 @@ def test_resamples_are_of_texts(metric):
     counts = np.array([[2.0, 0.0], [1.0, 1.0], [0.0, 2.0]])
     expected = [metric(SCORES[rows], TARGETS) for rows in ([0, 0], [0, 1], [1, 1])]
     assert metric.weigh(SCORES, TARGETS)(counts) == pytest.approx(expected)
-    value, low, high = bootstrap(metric, SCORES, TARGETS, 200)
+    value, low, high = bootstrap(metric, SCORES, TARGETS, resamples=200)
     assert low <= value <= high
 
 

@@ -81,7 +81,7 @@ def test_resamples_are_of_texts(metric):
     expected = [metric(texts[chosen], targets[chosen]) for chosen in rows]
     assert metric.weigh(texts, targets)(counts) == pytest.approx(expected)
     assert metric.value(metric.parts(texts, targets).sum(axis=0)) == pytest.approx(metric(texts, targets))
-    value, low, high = bootstrap(metric, texts, targets, 200)
+    value, low, high = bootstrap(metric, texts, targets, resamples=200)
     assert low <= value <= high
     assert find(metric.name) is metric
     assert metric.is_fraction

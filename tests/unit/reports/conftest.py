@@ -150,9 +150,8 @@ def log_loss(scores: np.ndarray, targets: np.ndarray) -> float:
 
 def measured(scores: np.ndarray, targets: np.ndarray) -> dict:
     names = ("accuracy", "macro_f1", "auroc", "ece", "brier")
-    return {
-        name: dict(zip(("value", "low", "high"), bootstrap(METRICS[name], scores, targets, 200), strict=True)) for name in names
-    }
+    found = {name: bootstrap(METRICS[name], scores, targets, resamples=200) for name in names}
+    return {name: dict(zip(("value", "low", "high"), values, strict=True)) for name, values in found.items()}
 
 
 def write_predictions(path: Path, digits: Digits, scores: dict[str, np.ndarray]) -> None:
@@ -160,6 +159,7 @@ def write_predictions(path: Path, digits: Digits, scores: dict[str, np.ndarray])
         {
             "split": split,
             "id": f"{split}/{row}",
+            "group": f"{split}/{row}",
             "target": CLASSES[digits.groups[row]],
             "prediction": CLASSES[each.argmax()],
             "confidence": each.max(),

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from graft.base.errors import FolderError
-from graft.reports import leaderboard
+from graft.reports import leaderboard, report
 from graft.reports.read import read, read_predictions
 from tests.unit.reports.conftest import write_study
 
@@ -94,6 +94,54 @@ def test_runs_on_different_test_examples_are_not_compared(study, tmp_path):
         leaderboard.build(read(tmp_path / "study"))
 
 
+def with_groups(study, folder, groups):
+    """The study with its test examples in so many groups, neighbours by id together."""
+    shutil.copytree(study, folder)
+    for path in [*folder.glob("runs/*/predictions.parquet"), *folder.glob("baselines/*.parquet")]:
+        table = pd.read_parquet(path).sort_values("id", kind="stable")
+        test = table["split"] == "test"
+        number = (np.arange(test.sum()) * groups) // test.sum()
+        table.loc[test, "group"] = [f"patient {i}" for i in number]
+        table.to_parquet(path)
+    return folder
+
+
+def test_examples_of_one_group_are_drawn_together(study, board, tmp_path):
+    found = leaderboard.build(read(with_groups(study, tmp_path / "study", 30)))
+    assert (found.test_examples, found.test_groups) == (board.test_examples, 30)
+    assert board.test_groups == board.test_examples
+    for before, after in zip(board.rows, found.rows, strict=True):
+        assert after.cell == before.cell
+        if before.score:
+            assert after.score.value == before.score.value
+            assert (after.score.low, after.score.high) != (before.score.low, before.score.high)
+
+
+def test_too_few_groups_change_no_interval(study, board, tmp_path):
+    found = leaderboard.build(read(with_groups(study, tmp_path / "study", 4)))
+    assert found.test_groups == 4
+    assert [row.score for row in found.rows] == [row.score for row in board.rows]
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        (30, "come in 30 groups (of one text, document or speaker): intervals and p-values draw whole groups anew."),
+        (4, "come in 4 groups (of one text, document or speaker), too few to draw anew: intervals take examples as independent"),
+    ],
+)
+def test_the_page_says_what_intervals_make_of_groups(study, tmp_path, groups, said):
+    folder = with_groups(study, tmp_path / "study", groups)
+    report.write(folder)
+    for page in ("report.html", "report.md"):
+        assert said in (folder / page).read_text(encoding="utf-8")
+
+
+def test_the_page_says_nothing_of_groups_where_there_are_none(study, tmp_path):
+    shutil.copytree(study, tmp_path / "study")
+    assert "test examples come in" not in report.write(tmp_path / "study").read_text(encoding="utf-8")
+
+
 def test_one_seed_has_no_verdict_but_all_its_rows(tmp_path):
     folder = write_study(
         tmp_path / "study", techniques=("from-scratch", "full-fine-tuning"), seeds=(0,), fractions=(1.0,), failed=False
@@ -116,7 +164,7 @@ def test_predictions_of_several_labels(tmp_path):
         {"split": "test", "id": "1", "target": [], "prediction": [], "confidence": 0.8, "probabilities": [0.1, 0.1, 0.2]},
         {"split": "val", "id": "0", "target": ["c"], "prediction": [], "confidence": 0.8, "probabilities": [0.1, 0.1, 0.2]},
     ]
-    pd.DataFrame(rows).to_parquet(tmp_path / "p.parquet")
+    pd.DataFrame(rows).assign(group="one").to_parquet(tmp_path / "p.parquet")
     found = read_predictions(tmp_path / "p.parquet", ["a", "b", "c"])
     assert found.ids == ["1", "2"]
     assert found.targets.tolist() == [[0, 0, 0], [1, 1, 0]]

@@ -182,21 +182,23 @@ def test_other_texts_cannot_be_compared(copy):
 def test_predictions_with_parts_and_targets_of_any_form(tmp_path):
     entity = {"type": "PER", "text": "Ada", "start": 0, "end": 3}
     rows = [
-        {"split": "test", "id": "2", "target": [entity], "prediction": [], "parts": [0.0, 0.0, 1.0]},
-        {"split": "test", "id": "1", "target": [], "prediction": [entity], "parts": [0.0, 1.0, 0.0]},
-        {"split": "test", "id": "3", "target": [entity], "prediction": [entity], "parts": [1.0, 1.0, 1.0]},
-        {"split": "val", "id": "0", "target": [], "prediction": [], "parts": [0.0, 0.0, 0.0]},
+        {"split": "test", "id": "2", "group": "2", "target": [entity], "prediction": [], "parts": [0.0, 0.0, 1.0]},
+        {"split": "test", "id": "1", "group": "1", "target": [], "prediction": [entity], "parts": [0.0, 1.0, 0.0]},
+        {"split": "test", "id": "3", "group": "2", "target": [entity], "prediction": [entity], "parts": [1.0, 1.0, 1.0]},
+        {"split": "val", "id": "0", "group": "0", "target": [], "prediction": [], "parts": [0.0, 0.0, 0.0]},
     ]
     pd.DataFrame(rows).to_parquet(tmp_path / "p.parquet")
     found = read_predictions(tmp_path / "p.parquet", [])
-    assert found.ids == ["1", "2", "3"]
+    assert (found.ids, found.groups) == (["1", "2", "3"], ["1", "2", "2"])
     assert [json.loads(target) for target in found.targets] == [[], [entity], [entity]]
     assert found.weighted("entity_f1")(np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 2.0]])) == pytest.approx([0.5, 1.0])
 
 
 def test_predictions_of_neither_form_say_what_to_do(tmp_path):
     pd.DataFrame([{"split": "test", "id": "1", "target": "a"}]).to_parquet(tmp_path / "p.parquet")
-    with pytest.raises(FolderError, match="neither probabilities nor parts"):
+    with pytest.raises(
+        FolderError, match="needs the columns group and probabilities, or group and parts, and has split, id, target"
+    ):
         read_predictions(tmp_path / "p.parquet", [])
 
 

@@ -49,7 +49,7 @@ def verdict(
     rows = [r for r in (best, control, trivial) if r]
     runs = [each for r in rows for each in r.runs]
     about = Study(Path("study"), {}, runs, [], **{"findings": [], "compares": True, **study})
-    return judge(Board(about, metric, rows, [choice], 300))
+    return judge(Board(about, metric, rows, [choice], 300, 300))
 
 
 def test_positive_transfer_in_words():
@@ -175,7 +175,7 @@ def test_cautions_name_failures_findings_and_oracles():
     findings = [{"kind": "leak", "severity": "warning", "message": "", "samples": []}]
     runs = [run("lp-ft", 0), run("lora", 0, "failed"), run("lora", 1, "interrupted")]
     study = Study(Path("study"), {}, runs, [], findings, True)
-    found = judge(Board(study, "accuracy", [], [], 0))
+    found = judge(Board(study, "accuracy", [], [], 0, 0))
     assert found.outcome == "no verdict"
     assert [caution.split(";")[0] for caution in found.cautions] == [
         "1 run of 3 failed",

@@ -129,17 +129,16 @@ def measured(scores: np.ndarray) -> dict[str, float]:
 
 def with_intervals(scores: np.ndarray) -> dict[str, dict[str, float]]:
     targets = np.zeros(len(scores))
-    return {
-        name: dict(zip(("value", "low", "high"), bootstrap(find(name), scores, targets, 200), strict=True)) for name in METRICS
-    }
+    found = {name: bootstrap(find(name), scores, targets, resamples=200) for name in METRICS}
+    return {name: dict(zip(("value", "low", "high"), values, strict=True)) for name, values in found.items()}
 
 
 def write_predictions(path: Path, texts: Texts, test: np.ndarray) -> None:
     rows = [
-        {"split": "test", "id": f"test/{i}", "target": bytes(text).decode(), "prediction": "", "parts": parts.tolist()}
+        {"id": f"test/{i}", "group": f"test/{i}", "target": bytes(text).decode(), "prediction": "", "parts": parts.tolist()}
         for i, (text, parts) in enumerate(zip(texts.splits["test"], test, strict=True))
     ]
-    files.write(path, lambda part: pd.DataFrame(rows).to_parquet(part, index=False))
+    files.write(path, lambda part: pd.DataFrame(rows).assign(split="test").to_parquet(part, index=False))
 
 
 def write_baselines(texts: Texts, folder: Path, fractions: tuple[float, ...]) -> None:

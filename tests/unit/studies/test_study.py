@@ -10,6 +10,7 @@ import pytest
 
 from graft import api
 from graft.base.errors import BadValue, DataError, FolderError
+from graft.base.records import Sample
 from graft.studies.run import execute
 from graft.studies.spec import RunSpec
 from graft.studies.study import Question, run_study
@@ -59,12 +60,29 @@ def test_a_run_folder_holds_what_is_documented(tmp_path):
     }  # fmt: skip
     assert RunSpec.from_json(json.loads((tmp_path / "spec.json").read_text())) == SPEC
     table = pd.read_parquet(tmp_path / "predictions.parquet")
-    assert set(table.columns) == {"split", "id", "target", "prediction", "confidence", "probabilities"}
+    assert set(table.columns) == {"split", "id", "group", "target", "prediction", "confidence", "probabilities"}
     test = table[table.split == "test"]
     assert len(test) == len(DATA.splits["test"])
+    assert (test.group == test.id).all()
     assert (test.target == test.prediction).mean() == pytest.approx(result["metrics"]["test"]["accuracy"]["value"])
     assert result["cost"]["trainable_parameters"] < result["cost"]["total_parameters"]
     assert json.loads((tmp_path / "status.json").read_text())["state"] == "finished"
+
+
+def test_examples_of_one_group_have_wider_intervals_and_say_so_in_the_predictions(tmp_path):
+    thrice = [s for s in DATA.splits["test"] for _ in range(3)]
+    samples = [Sample(f"scan {i}", {**s.roles, "group": f"patient {i // 3}"}) for i, s in enumerate(thrice)]
+    assert len(samples) >= 30, "too few groups are not drawn whole"
+    alone = [Sample(sample.id, original.roles) for sample, original in zip(samples, thrice, strict=True)]
+    grouped, apart = (
+        execute(SPEC, DATA.with_splits({**DATA.splits, "test": test}), tmp_path / name, Observer())
+        for name, test in (("grouped", samples), ("apart", alone))
+    )
+    found, narrow = (result["metrics"]["test"]["brier"] for result in (grouped, apart))
+    assert found["value"] == narrow["value"]
+    assert found["high"] - found["low"] > 1.4 * (narrow["high"] - narrow["low"])
+    table = pd.read_parquet(tmp_path / "grouped" / "predictions.parquet").query("split == 'test'")
+    assert table.group.tolist() == [f"scan {i // 3 * 3}" for i in range(len(samples))]
 
 
 def test_a_finished_run_is_returned_and_not_run_again(tmp_path):
