@@ -211,8 +211,8 @@ HEAD = (
     "# What the defaults reach",
     "",
     "Printed by `make bench`: untouched defaults but for what a heading says, real data, the metric on the test split as the",
-    "mean over seeds with the 95 % bootstrap interval over examples and seeds; `train` is the wall time of training apart from",
-    "evaluation. Backbones:",
+    "mean over seeds with the 95 % bootstrap interval over examples and seeds, those of one group drawn together; `train` is the",
+    "wall time of training apart from evaluation. Backbones:",
     "`efficientnet-lite0` for images, `minilm-l6` for texts, `smollm2-135m` where text is written. Times vary several-fold with",
     "what else the machine is doing; a run had one core or two.",
     "",
@@ -230,8 +230,10 @@ def table(case: Case, folder: Path) -> list[str]:
     counts = results[0]["data"]["counts"]
     board = build(read(folder))
     metrics = [words.metric_name(name) for name in (board.metric, *case.also)]
+    examples = " / ".join(f"{counts[split]:,}" for split in ("train", "val", "test")) + " train, validation and test examples"
+    groups = f", those of test in {board.test_groups:,} groups" if board.test_groups < board.test_examples else ""
     rows = [
-        f"## {case.name}: {counts['train']:,} / {counts['val']:,} / {counts['test']:,} train, validation and test examples",
+        f"## {case.name}: {examples}{groups}",
         "",
         "| what | " + " | ".join([metrics[0], "95 % interval", *metrics[1:], "asked", "seeds", "train, s"]) + " |",
         "| --- |" + " ---: |" * (len(metrics) + 4),
