@@ -249,7 +249,7 @@ def line(case: Case, row: Row) -> str:
         return f"| {name} | not run |" + " |" * (len(case.also) + 4)
     also = [f"{row.others[metric]:.3f}" if metric in row.others else "" for metric in case.also]
     asked = f"{case.asked[name]:.3f}" if name in case.asked else ""
-    seeds = "" if row.cell.is_baseline else str(len(row.runs))
+    seeds = "" if row.cell.is_baseline else str(len(row.seeds))
     time = "" if seconds is None else f"{seconds:.0f}"
     return (
         "| " + " | ".join([name, f"{score.value:.3f}", f"{score.low:.3f} to {score.high:.3f}", *also, asked, seeds, time]) + " |"
