@@ -2,11 +2,11 @@
 
 Two things vary between repetitions of an experiment: the seeds and the test examples. Both are resampled jointly
 (Davison & Hinkley, Bootstrap Methods and their Application, 1997, section 3.8). All groups see the same resampled
-examples, so differences are paired by example; seeds are drawn for each group apart. Examples of one cluster (questions of
-one text, pictures of one patient) are drawn together. Of S seeds S - 1 are drawn, which
-makes the bootstrap variance of a mean of few values unbiased (Rao & Wu, JASA 83, 1988, with m = n - 1). In simulations
-with three seeds a nominal 95 % interval covers the truth in 94 to 98 % of the studies while the standard deviation
-between seeds stays within about two points of accuracy, in 86 to 94 % when it is three times that.
+examples, so differences are paired by example; seeds are drawn for each group apart. Examples of one cluster (questions
+of one text, pictures of one patient) are drawn together. Of S seeds S - 1 are drawn, which makes the bootstrap variance
+of a mean of few values unbiased (Rao & Wu, JASA 83, 1988, with m = n - 1). In simulations with three seeds a nominal
+95 % interval covers the truth in 94 to 98 % of the studies while the standard deviation between seeds stays within about
+two points of accuracy, in 86 to 94 % when it is three times that.
 """
 
 from __future__ import annotations
