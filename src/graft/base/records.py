@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # torch costs seconds to import, and the data layer needs none of it
+    import torch
     from torch import Tensor
 
 
@@ -42,9 +43,13 @@ class Batch:
         """(B, T) where there are tokens and no padding, the network being told so or not; None of what has no lengths."""
         return self.extras.get("mask", self.inputs.get("attention_mask"))
 
-    def to(self, device: Any) -> Batch:
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on the device."""
+        # CUDA copies pageable memory before it returns; other devices may read it after it was freed (pytorch #189690).
+        at_once = device.type == "cuda"
+
         def move(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else tensor.to(device, non_blocking=True)
+            return None if tensor is None else tensor.to(device, non_blocking=at_once)
 
         inputs, extras = ({name: move(tensor) for name, tensor in found.items()} for found in (self.inputs, self.extras))
         return replace(self, inputs=inputs, target=move(self.target), domain=move(self.domain), extras=extras)

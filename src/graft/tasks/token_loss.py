@@ -46,7 +46,8 @@ def padded_targets(targets: Sequence[Tensor]) -> Tensor:
 
 def sums_of(nats: Tensor, counts: list[int]) -> list[tuple[float, int]]:
     """Of nats (N,) in parts of so many the sum of each, and their number."""
-    return list(zip([part.double().sum().item() for part in nats.split(counts)], counts, strict=True))
+    parts = nats.cpu().double().split(counts)  # MPS has no float64
+    return list(zip([part.sum().item() for part in parts], counts, strict=True))
 
 
 def _nats(logits: Tensor, target: Tensor) -> Tensor:

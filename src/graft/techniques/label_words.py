@@ -92,8 +92,9 @@ class LabelWords(Technique):
         texts = CONTENT_FREE if self.calibration == "contextual" else ("",)
         inputs = preprocess.collate([preprocess(text, None) for text in texts])
         with torch.no_grad(), evaluating(model):
-            found = model.network(**{name: tensor.to(model.network.prior.device) for name, tensor in inputs.items()}).double()
-        return (found.softmax(1).mean(0).log() if self.calibration == "contextual" else found[0]).tolist()
+            device = model.network.prior.device
+            logits = model.network(**{name: tensor.to(device) for name, tensor in inputs.items()}).cpu().double()
+        return (logits.softmax(1).mean(0).log() if self.calibration == "contextual" else logits[0]).tolist()
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         return []

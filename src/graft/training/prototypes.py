@@ -34,19 +34,23 @@ def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Solution
     for number, share in enumerate(TEMPERATURES):
         temperature = share * variance
         with torch.no_grad():
-            head.weight.copy_(weight / temperature)
-            head.bias.copy_(bias / temperature)
+            head.weight.copy_((weight / temperature).float())
+            head.bias.copy_((bias / temperature).float())
         yield Solution({"temperature": temperature}, _losses(objective, feed, plan), passes=2 if number == 0 else 1)
 
 
 def _scores(objective: Objective, feed: Feed, plan: list[list[int]]) -> tuple[Tensor, Tensor, float]:
-    """Weights (K, D) and biases (K) at temperature 1, and the summed variance of the features."""
+    """Weights (K, D) and biases (K) at temperature 1, and the summed variance of the features.
+
+    Computed in float64, and so on the CPU: MPS has no float64.
+    """
     classes, several = objective.task.classes, False
     sums = total = counts = squares = 0.0
     with torch.no_grad():
         for batch in feed.stream(plan):
-            features, several = objective.model(batch.inputs).features.double(), batch.target.dim() == 2
-            member = batch.target.double() if several else nn.functional.one_hot(batch.target, len(classes)).double()
+            features = objective.model(batch.inputs).features.cpu().double()
+            target, several = batch.target.cpu(), batch.target.dim() == 2
+            member = (target if several else nn.functional.one_hot(target, len(classes))).to(features)
             sums, counts = sums + member.T @ features, counts + member.sum(0)
             total, squares = total + features.sum(0), squares + features.square().sum()
     count = len(feed.pieces)

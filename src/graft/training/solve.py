@@ -142,5 +142,6 @@ def _moments(feed: Feed, centred: bool) -> tuple[Tensor, Tensor, Tensor | None]:
     if len(mean) > WIDE:
         return mean, sum((features - mean).square().sum(0) for features in read()) * share, None
     covariance = sum((features - mean).T @ (features - mean) for features in read()) * share
-    variances, basis = torch.linalg.eigh(covariance.double())  # float32 fails where many eigenvalues are zero
-    return mean, variances.clamp(min=0).float(), basis.float()
+    # In float32 eigh fails where many eigenvalues are zero; float64 on the CPU, since MPS has none.
+    variances, basis = torch.linalg.eigh(covariance.cpu().double())
+    return mean, variances.clamp(min=0).float().to(mean.device), basis.float().to(mean.device)

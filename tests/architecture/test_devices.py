@@ -1,0 +1,45 @@
+"""What a network's tensors may be asked for on every device: no float64 where MPS has none, no copy that races."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import graft
+
+SOURCE = Path(graft.__file__).parent
+FILES = sorted(SOURCE.rglob("*.py"))
+ON_THE_CPU = {"cpu", "from_numpy"}
+
+
+def calls(path: Path) -> Iterator[ast.Call]:
+    """Every call in a file."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return (node for node in nodes if isinstance(node, ast.Call))
+
+
+def names_in(node: ast.AST) -> set[str]:
+    """The attributes that an expression reads."""
+    return {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_a_tensor_becomes_float64_only_behind_a_copy_to_the_cpu(path: Path) -> None:
+    converted = [call.func for call in calls(path) if isinstance(call.func, ast.Attribute) and call.func.attr == "double"]
+    assert [ast.unparse(func) for func in converted if not names_in(func.value) & ON_THE_CPU] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_no_float64_tensor_is_made_on_a_device(path: Path) -> None:
+    for call in calls(path):
+        keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+        assert not ("device" in keywords and keywords.get("dtype") in ("torch.double", "torch.float64")), ast.unparse(call)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_no_copy_is_non_blocking_whatever_the_device(path: Path) -> None:
+    asked = [keyword for call in calls(path) for keyword in call.keywords if keyword.arg == "non_blocking"]
+    assert [ast.unparse(keyword) for keyword in asked if ast.unparse(keyword.value) == "True"] == []
