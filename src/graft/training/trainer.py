@@ -21,7 +21,7 @@ from graft.base.errors import GraftError
 from graft.data.data import Data
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique
-from graft.training import checkpoint, frozen, frozen_prefix, heads, history, optim, recording, solve
+from graft.training import checkpoint, early_stop, frozen, frozen_prefix, heads, history, optim, recording, solve
 from graft.training.checkpoint import Position
 from graft.training.cost import Clock, PeakMemory
 from graft.training.cut import CannotCut
@@ -84,12 +84,12 @@ class Stage:
     prefix: Prefix | None
     steps: int
     per_epoch: int
+    patience: int | None
     best: dict[str, Tensor] = field(default_factory=dict)
     seconds_before: float = 0.0
     steps_before: int = 0
     losses: dict[str, Tensor] = field(default_factory=dict)
     examples: int = 0
-    stopped: bool = False
     freed: FreedMemory = field(default_factory=FreedMemory)
 
 
@@ -154,9 +154,9 @@ def _train_phase(run: Run, objective: Objective, part: Technique, phase: Phase, 
         head = heads.solved(phase, objective, stage.train.at_head)
         if head is not None:
             _solve(run, stage, head)
-        while run.position.step < stage.steps and not stage.stopped:
+        while run.position.step < stage.steps and not _stopped(run, stage):
             _train_epoch(run, stage)
-            _stop_early(run, stage, _report_epoch(run, stage))
+            _keep_best(run, stage, _report_epoch(run, stage))
             if run.position.step < stage.steps:
                 _save_checkpoint(run, stage)
     _end(run, stage)
@@ -179,7 +179,9 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
     prefix, train, val = _feeds(run, objective, phase, resumed)
     per_epoch = len(train.plan((0, 0)))
     steps = max(1, round(phase.epochs * per_epoch))
-    stage = Stage(part, phase, objective, run.engine.wrap(objective), optimizer, train, val, prefix, steps, per_epoch, best)
+    patience = early_stop.patience(part, phase, val.task)
+    called = run.engine.wrap(objective)
+    stage = Stage(part, phase, objective, called, optimizer, train, val, prefix, steps, per_epoch, patience, best)
     stage.seconds_before, stage.steps_before = run.clock.seconds, position.step if resumed else 0
     if not resumed:
         position.step, position.best, position.stale = 0, None, 0
@@ -330,22 +332,15 @@ def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) 
     return values
 
 
-def _stop_early(run: Run, stage: Stage, values: dict[str, float]) -> None:
-    """Keep the weights that are best on validation, and stop after `patience` epochs without better ones."""
-    position, task = run.position, stage.val.task
-    patience = stage.technique.patience or stage.phase.patience or task.patience
-    if patience is None:
-        return
-    least = [values["loss"]]
-    if task.best_by == "metric":
-        name, metric = next(iter(task.watched.items()))
-        least.insert(0, -values[name] if metric.higher_is_better else values[name])
-    if position.best is None or least < position.best:
-        position.best, position.stale = least, 0
+def _keep_best(run: Run, stage: Stage, values: dict[str, float]) -> None:
+    """Keep the weights if the phase may stop early and this epoch is the best on validation so far."""
+    if stage.patience is not None and early_stop.count(run.position, values, stage.val.task):
         stage.best = {name: tensor.clone() for name, tensor in frozen.moving(stage.objective).items()}
-        return
-    position.stale += 1
-    stage.stopped = position.stale >= patience
+
+
+def _stopped(run: Run, stage: Stage) -> bool:
+    """Whether the phase has stopped early; a run that is resumed after that trains no further."""
+    return stage.patience is not None and run.position.stale >= stage.patience
 
 
 def _end(run: Run, stage: Stage) -> None:

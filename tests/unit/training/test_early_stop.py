@@ -1,0 +1,18 @@
+"""Which epoch counts as the best."""
+
+from __future__ import annotations
+
+import math
+
+from graft.training import early_stop
+from graft.training.checkpoint import Position
+from tests.contracts.tiny import task_of
+
+
+def test_an_epoch_with_a_number_is_better_than_one_with_nan():
+    task, _ = task_of("text-classification")
+    position = Position()
+    assert early_stop.count(position, {"loss": math.nan}, task)
+    assert early_stop.count(position, {"loss": 1.0}, task)
+    assert not early_stop.count(position, {"loss": math.nan}, task)
+    assert position.stale == 1
