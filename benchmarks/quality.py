@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from typing import Any
 import graft
 from graft.api import open_study
 from graft.base import env, files
+from graft.base.errors import GraftError, UnknownName
 from graft.reports import words
 from graft.reports.leaderboard import Row, build
 from graft.reports.read import read
@@ -171,10 +174,11 @@ def main() -> None:
     asked.add_argument("--print", action="store_true", help="print the tables of what was run before, and run nothing")
     asked.add_argument("--jobs", type=int, help="runs at a time")
     given = asked.parse_args()
+    chosen = cases(given.only)
     written = sections((HERE / "quality.md").read_text(encoding="utf-8"))
     for case in CASES:
         out = given.out / case.folder
-        if not given.only or any(case.name.startswith(name) for name in given.only):
+        if case in chosen:
             if not given.print:
                 run(case, given.data, out, given.jobs)
             if any(out.glob("runs/*/result.json")):
@@ -182,6 +186,14 @@ def main() -> None:
                 print(written[case.name])
     found = [written.get(case.name, f"## {case.name}: not run\n") for case in CASES]
     (HERE / "quality.md").write_text("\n".join([*HEAD, machine(), "", *found]), encoding="utf-8")
+
+
+def cases(beginnings: Sequence[str] | None) -> list[Case]:
+    """The cases whose names begin so, all if nothing is asked for; raises UnknownName if one begins none."""
+    for beginning in beginnings or ():
+        if not any(case.name.startswith(beginning) for case in CASES):
+            raise UnknownName.of("case", beginning, [case.name for case in CASES])
+    return [case for case in CASES if not beginnings or case.name.startswith(tuple(beginnings))]
 
 
 def sections(text: str) -> dict[str, str]:
@@ -257,4 +269,7 @@ def line(case: Case, row: Row) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except GraftError as error:
+        sys.exit(str(error))

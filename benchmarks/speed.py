@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, median
@@ -31,6 +31,7 @@ from graft.backbones.backbone import Model
 from graft.backbones.load import load_backbone
 from graft.backbones.sources.wheel import pull
 from graft.base import env
+from graft.base.errors import GraftError, UnknownName
 from graft.data.data import Data
 
 HERE = Path(__file__).parent
@@ -197,7 +198,8 @@ def main() -> None:
     words.add_argument("--smoke", action="store_true", help="a few examples and one epoch, to see that everything runs")
     given = words.parse_args()
     out = given.out.resolve()
-    rows = [few(row) if given.smoke else row for row in ROWS if not given.rows or row.name.startswith(tuple(given.rows))]
+    check_peers([*(given.peers or ()), *given.once])
+    rows = [few(row) if given.smoke else row for row in comparisons(given.rows)]
     results = out / ("smoke.jsonl" if given.smoke else "results.jsonl")
     if not given.print:
         for run in range(1 if given.smoke else given.repeats):
@@ -207,6 +209,22 @@ def main() -> None:
     print(text)
     if not given.rows and not given.smoke:
         (HERE / "speed.md").write_text(text, encoding="utf-8")
+
+
+def comparisons(beginnings: Sequence[str] | None) -> list[Row]:
+    """The rows whose names begin so, all if nothing is asked for; raises UnknownName if one begins none."""
+    for beginning in beginnings or ():
+        if not any(row.name.startswith(beginning) for row in ROWS):
+            raise UnknownName.of("row", beginning, [row.name for row in ROWS])
+    return [row for row in ROWS if not beginnings or row.name.startswith(tuple(beginnings))]
+
+
+def check_peers(names: Sequence[str]) -> None:
+    """Raise UnknownName if one of the names is no script of benchmarks/peers that a row is measured with."""
+    scripts = {side.script for row in ROWS for side in row.sides}
+    for name in names:
+        if name not in scripts:
+            raise UnknownName.of("peer", name, scripts)
 
 
 def few(row: Row) -> Row:
@@ -459,4 +477,7 @@ def line(name: str, unit: str, found: list[dict[str, Any]], values: list[float],
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except GraftError as error:
+        sys.exit(str(error))

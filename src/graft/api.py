@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from graft.backbones.load import default_backbone, load_backbone
+from graft.backbones.load import default_backbone, full_name, load_backbone
 from graft.base import env, files, plugins
 from graft.base.errors import BadValue, DataError, FolderError
 from graft.data import inspect as inspection
@@ -19,13 +19,14 @@ from graft.deploy.embedding import Embeddings
 from graft.deploy.predictor import Predictor, is_saved
 from graft.reports import report as reports
 from graft.reports.verdict import Verdict
+from graft.studies.question import Question, check_folder, default_folder, repetitions
 from graft.studies.run import estimate_run, execute, open_network
-from graft.studies.spec import RunSpec
-from graft.studies.study import Question, run_study, slug
+from graft.studies.spec import RunSpec, hash_folders
+from graft.studies.study import run_study, slug
 from graft.tasks.options import learnt
 from graft.tasks.options import parse as parse_task
 from graft.tasks.task import Task
-from graft.techniques.combine import parse
+from graft.techniques.combine import canonical, parse
 from graft.training.engine import Engine
 from graft.training.estimate import PhaseEstimate
 from graft.training.observers import Observer
@@ -107,7 +108,9 @@ def fit(
     base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
     learnt = _learnt(base, found)
     technique = technique or ("lp-ft" if learnt.fresh_head else "lora")
-    spec = replace(base, backbone=backbone or base.backbone, technique=technique, seed=seed, fraction=fraction)
+    backbone = full_name(backbone or base.backbone)
+    asked = {"backbone": backbone, "technique": technique, "seed": seed, "fraction": fraction}
+    spec = replace(base, **asked, folders=hash_folders([backbone]))
     _check_techniques(spec.backbone, [technique], learnt)
     _tell(found, observer)
     if dry_run:
@@ -145,16 +148,22 @@ def compare(
     observer = observer or Observer()
     found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
     base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
-    backbones = tuple(backbones or [base.backbone])
+    backbones = [full_name(name) for name in backbones or [base.backbone]]
     learnt = _learnt(base, found)
-    techniques = tuple(techniques or (name for name in TECHNIQUES if learnt.fresh_head or not parse(name).about_head))
-    for backbone in backbones:
+    techniques = list(techniques or (name for name in TECHNIQUES if learnt.fresh_head or not parse(name).about_head))
+    for backbone in dict.fromkeys(backbones):
         _check_techniques(backbone, techniques, learnt)
-    numbers = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    if not numbers:
+    seeds = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    if not seeds:
         raise BadValue(f"seeds must be a number from 1 on, or several seeds. Got {seeds!r} instead.")
-    question = Question(base, techniques, backbones, numbers, tuple(fractions), command or "graft.compare(...)")
-    folder = Path(out) if out else _home(found) / "compare"
+    axes = {"techniques": techniques, "backbones": backbones, "seeds": seeds, "fractions": list(fractions)}
+    base = replace(base, folders=hash_folders(backbones))
+    question = Question(base, **{name: tuple(values) for name, values in axes.items()}, command=command or "graft.compare(...)")
+    folder = Path(out) if out else default_folder(_home(found), question)
+    for note in _repetitions(axes):
+        observer.note(note)
+    for note in check_folder(folder, question):
+        observer.note(note)
     findings = _tell(found, observer)
     files.write_json(folder / "findings.json", [asdict(finding) for finding in findings])
     run_study(question, found, folder, jobs or _jobs(), observer)
@@ -294,8 +303,15 @@ def _check_techniques(backbone: str, techniques: Sequence[str], task: Task) -> N
             )
 
 
+def _repetitions(axes: dict[str, list[Any]]) -> list[str]:
+    """A note on each technique, backbone, seed and fraction that is asked for twice."""
+    notes = repetitions("technique", axes["techniques"], canonical)
+    return notes + [n for axis in ("backbones", "seeds", "fractions") for n in repetitions(axis[:-1], axes[axis])]
+
+
 def _jobs() -> int:
-    return max(1, env.cores() // 2)
+    """Runs at a time: one an accelerator; on processors alone one for two of their cores."""
+    return env.accelerators() or max(1, env.cores() // 2)
 
 
 def _home(data: Data) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,6 +60,12 @@ def resolve(spec: str) -> tuple[str, str]:
             f"There is no folder {spec!r}. Give the folder of a saved model, or a name: see 'graft list backbones'."
         )
     raise UnknownName.of("backbone", spec, _known(), see="graft list backbones")
+
+
+def full_name(spec: str) -> str:
+    """The backbone as `source:name`, so that the same one has one name however it is written; raises as `resolve`."""
+    source, name = resolve(spec)
+    return f"{source}:{os.path.normpath(Path(name).expanduser()) if source == 'local' else name}"
 
 
 def _known() -> list[str]:

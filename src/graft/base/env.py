@@ -21,6 +21,23 @@ def device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+def accelerators() -> int:
+    """How many devices there are beside the processor."""
+    import torch
+
+    on = device()
+    return torch.cuda.device_count() if on == "cuda" else int(on == "mps")
+
+
+def visible_device(number: int) -> str | None:
+    """What CUDA_VISIBLE_DEVICES must be for one of several devices, counted round; None if there are not several."""
+    count = accelerators()
+    if count < 2:
+        return None
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))
+    return visible.split(",")[number % count].strip()
+
+
 def native_precision(on: str) -> str:
     """`bf16` where the hardware computes it natively, else `fp32`."""
     import torch

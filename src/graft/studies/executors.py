@@ -36,23 +36,27 @@ def _together(
 ) -> Generator[tuple[int, Any, BaseException | None], None, list[int]]:
     """Run what is waiting until all is done, or a process dies; returns the items that were running then."""
     running: dict[Future, int] = {}
+    places = deque(range(jobs))
+    taken: dict[Future, int] = {}
     with _pool(min(jobs, len(waiting))) as pool:
         while waiting or running:
             while waiting and len(running) < jobs:  # no more than run at once, so that a death takes only those along
-                index = waiting.popleft()
-                running[pool.submit(function, items[index])] = index
+                index, place = waiting.popleft(), places.popleft()
+                future = pool.submit(_run_at, env.visible_device(place), function, items[index])
+                running[future], taken[future] = index, place
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             if any(isinstance(future.exception(), BrokenProcessPool) for future in done):
                 return sorted(running.values())
             for future in done:
                 error = future.exception()
+                places.append(taken.pop(future))
                 yield running.pop(future), None if error else future.result(), error
     return []
 
 
 def _alone(function: Callable[[Any], Any], items: Sequence[Any], index: int) -> Ended:
     with _pool(1) as pool:
-        future = pool.submit(function, items[index])
+        future = pool.submit(_run_at, env.visible_device(0), function, items[index])
         error = future.exception()
     if isinstance(error, BrokenProcessPool):
         error = RuntimeError("Its process died: killed, or out of memory.")
@@ -71,6 +75,13 @@ def _pool(jobs: int) -> ProcessPoolExecutor:
         context.set_forkserver_preload(["graft.studies.run", *_libraries()])  # imports are paid once, not once a run
     threads = max(1, env.cores() // jobs)
     return ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(threads,), max_tasks_per_child=1)
+
+
+def _run_at(device: str | None, function: Callable[[Any], Any], item: Any) -> Any:
+    """Call `function` in this fresh process with one of several devices, which it then sees as its only one."""
+    if device is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = device  # read when CUDA starts, which is later
+    return function(item)
 
 
 def _begin(threads: int) -> None:

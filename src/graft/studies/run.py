@@ -62,6 +62,7 @@ def execute(
     """
     if (folder / "result.json").exists():
         return files.read_json(folder / "result.json", "a run")
+    spec.check_folders()
     with _locked(folder), _status(folder):
         asked = spec.to_json()
         files.write_json(folder / "spec.json", asked)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
-from graft.base import env
+from graft.base import env, files
+from graft.base.errors import FolderError
+from graft.techniques.combine import canonical
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,16 @@ class RunSpec:
     batch_size: int | None = None
     precision: str = "fp32"
     weighted: bool = False
+    folders: dict[str, str] = field(default_factory=dict)
+    """The local model folders that it starts from, by their specs, each with a hash of its files."""
 
     @property
     def hash(self) -> str:
-        """16 hexadecimal digits; the path of the data does not matter, its content does."""
-        asked = {**asdict(self), "data": self.data["hash"]}
+        """16 hexadecimal digits.
+
+        The path of the data does not matter, its content does; of a technique, what it means and not how it is written.
+        """
+        asked = {**asdict(self), "data": self.data["hash"], "technique": canonical(self.technique)}
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:
@@ -40,3 +49,33 @@ class RunSpec:
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> RunSpec:
         return cls(**{name: value for name, value in found.items() if name in cls.__dataclass_fields__})
+
+    def check_folders(self) -> None:
+        """Raise FolderError if a model folder that the run starts from has changed or is gone since it was asked for."""
+        for backbone, digest in self.folders.items():
+            path = Path(backbone.removeprefix(LOCAL))
+            if not path.is_dir():
+                raise FolderError(f"The model folder {path}, from which the run starts, is gone. Put it back, or start anew.")
+            if _digest(path) != digest:
+                raise FolderError(
+                    f"The model in {path} has changed since the run was started from it. Put the former one back, or start "
+                    "anew with another --out."
+                )
+
+
+LOCAL = "local:"
+
+
+def hash_folders(backbones: Iterable[str]) -> dict[str, str]:
+    """A hash of the content of each backbone that is a folder on this machine, `local:FOLDER`."""
+    return {name: _digest(Path(name.removeprefix(LOCAL))) for name in backbones if name.startswith(LOCAL)}
+
+
+def _digest(folder: Path) -> str:
+    """16 hexadecimal digits of the names and contents of all files in a folder, hidden ones apart."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.is_file() and not any(part.startswith(".") for part in name.parts):
+            digest.update(f"\0{name.as_posix()}\0{files.sha256(path)}".encode())
+    return digest.hexdigest()[:16]

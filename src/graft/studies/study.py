@@ -1,75 +1,27 @@
-"""A study: runs over techniques, backbones, seeds and fractions of the same data, with their control and baselines."""
+"""Carry out a study: its baselines, and every run that is not finished, each in a process of its own."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import product
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from graft.base import env, files
+from graft.base import files
 from graft.base.errors import GraftError
 from graft.data.data import Data
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
 from graft.studies.executors import each_in_a_process
+from graft.studies.question import Question
 from graft.studies.run import execute, prediction_rows
 from graft.studies.spec import RunSpec
 from graft.tasks.options import learnt
+from graft.tasks.task import Task
 from graft.training.observers import Observer
-
-CONTROL = "from-scratch"
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a study compares; `base` holds what all its runs have in common."""
-
-    base: RunSpec
-    techniques: tuple[str, ...]
-    backbones: tuple[str, ...]
-    seeds: tuple[int, ...]
-    fractions: tuple[float, ...]
-    command: str
-
-    def runs(self) -> list[RunSpec]:
-        """The specs of all runs, the control among them; seeds innermost last, so that every technique has a result early."""
-        techniques = self.techniques if CONTROL in self.techniques else (CONTROL, *self.techniques)
-        cells = product(self.seeds, self.fractions, self.backbones, techniques)
-        return [replace(self.base, seed=s, fraction=f, backbone=b, technique=t) for s, f, b, t in cells]
-
-    def to_json(self) -> dict[str, Any]:
-        runs = self.runs()
-        return {
-            "schema": 1,
-            "command": self.command,
-            "data": self.base.data,
-            "task": self.base.task,
-            "techniques": list(dict.fromkeys(run.technique for run in runs)),
-            "backbones": list(self.backbones),
-            "seeds": list(self.seeds),
-            "fractions": list(self.fractions),
-            "shots": self.base.shots,
-            "epochs": self.base.epochs,
-            "batch_size": self.base.batch_size,
-            "precision": self.base.precision,
-            "weighted": self.base.weighted,
-            "runs": [run.hash for run in runs],
-            "versions": env.versions(),
-            "hardware": env.hardware(),
-        }
-
-    @classmethod
-    def from_json(cls, found: dict[str, Any]) -> Question:
-        """The question that a study.json holds."""
-        base = RunSpec.from_json({**found, "backbone": found["backbones"][0], "technique": CONTROL})
-        lists = {name: tuple(found[name]) for name in ("techniques", "backbones", "seeds", "fractions")}
-        return cls(base, **lists, command=found["command"])
 
 
 @dataclass(frozen=True)
@@ -125,29 +77,39 @@ def _name(spec: RunSpec) -> str:
 
 
 def _write_baselines(question: Question, data: Data, folder: Path) -> None:
-    """Each baseline for each training split that the runs see: one for the whole data, else one a fraction and seed."""
-    base = question.base
-    whole = base.shots is None
-    cells = [(f, s) for f in question.fractions for s in (question.seeds[:1] if f == 1.0 and whole else question.seeds)]
-    if _baselines_there(folder, base, cells):
-        return
+    """Each baseline for each training split that the runs see: one for the whole data, else one a fraction and seed.
+
+    A row keeps the whole question that it answers. Only rows that answer one of this study's are kept.
+    """
+    base, path = question.base, folder / "baselines.json"
+    kept = files.read_json(path, "a study") if path.exists() else []
     task = learnt(base.task, data, weighted=base.weighted)
     rows = []
-    for fraction, seed in cells:
-        part = subsample(data, fraction=fraction, shots=base.shots, seed=seed)
-        for row in run_baselines(task, part):
-            name = f"{row['baseline']}-{fraction:g}-{seed}.parquet"
-            table = pd.DataFrame(prediction_rows(task, "test", part.splits["test"], np.asarray(row.pop("scores"))))
-            files.write(folder / "baselines" / name, lambda path, table=table: table.to_parquet(path, index=False))
-            rows.append({**row, "fraction": fraction, "seed": seed, "data": base.data["hash"], "predictions": name})
-    files.write_json(folder / "baselines.json", rows)
+    for asked in _baseline_questions(question):
+        answers = [row for row in kept if all(row.get(name) == value for name, value in asked.items())]
+        rows += answers or _answer_baselines(asked, task, data, folder)
+    files.write_json(path, rows)
 
 
-def _baselines_there(folder: Path, base: RunSpec, cells: Sequence[tuple[float, int]]) -> bool:
-    if not (folder / "baselines.json").exists():
-        return False
-    rows = files.read_json(folder / "baselines.json", "a study")
-    return {(row["fraction"], row["seed"]) for row in rows if row["data"] == base.data["hash"]} >= set(cells)
+def _baseline_questions(question: Question) -> list[dict[str, Any]]:
+    """All that decides what a baseline learns and is measured on, for each training split of the study."""
+    base = question.base
+    common = {"data": base.data["hash"], "task": base.task, "weighted": base.weighted, "shots": base.shots}
+    whole = base.shots is None
+    cells = [(f, s) for f in question.fractions for s in (question.seeds[:1] if f == 1.0 and whole else question.seeds)]
+    return [{**common, "fraction": fraction, "seed": seed} for fraction, seed in cells]
+
+
+def _answer_baselines(asked: dict[str, Any], task: Task, data: Data, folder: Path) -> list[dict[str, Any]]:
+    """Run the baselines on one training split, and write their predictions."""
+    part = subsample(data, fraction=asked["fraction"], shots=asked["shots"], seed=asked["seed"])
+    rows = []
+    for row in run_baselines(task, part):
+        name = f"{row['baseline']}-{asked['fraction']:g}-{asked['seed']}.parquet"
+        table = pd.DataFrame(prediction_rows(task, "test", part.splits["test"], np.asarray(row.pop("scores"))))
+        files.write(folder / "baselines" / name, lambda path, table=table: table.to_parquet(path, index=False))
+        rows.append({**row, **asked, "predictions": name})
+    return rows
 
 
 def slug(text: str) -> str:

@@ -101,3 +101,14 @@ def _single(text: str) -> Technique:
         )
     name, parameters = specs.parse(text)
     return specs.build(plugins.load("technique", name), "technique", name, parameters)
+
+
+def canonical(text: str) -> str:
+    """The shortest spec of the technique that `text` names: equal techniques have equal ones, however they are written."""
+    stages = [" + ".join(map(_shortest, stage.split("+"))) for stage in re.split(r"\s+then\s+", text)]
+    return " then ".join(stages)
+
+
+def _shortest(text: str) -> str:
+    technique = _single(text)
+    return specs.text(plugins.name_of(type(technique)), technique)

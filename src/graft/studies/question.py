@@ -1,0 +1,141 @@
+"""What a study asks: techniques, backbones, seeds and fractions of the same data, each once, and the control."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from graft.base import env, files
+from graft.base.errors import FolderError
+from graft.studies.spec import RunSpec
+from graft.techniques.combine import canonical
+
+CONTROL = "from-scratch"
+SETTINGS = ("task", "shots", "epochs", "batch_size", "precision", "weighted")
+"""What all runs of a study share beside the data. Another value makes it another study."""
+AXES = ("techniques", "backbones", "seeds", "fractions")
+"""What a study may be asked more of: it goes on with the runs that it has."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a study compares; `base` holds what all its runs have in common."""
+
+    base: RunSpec
+    techniques: tuple[str, ...]
+    backbones: tuple[str, ...]
+    seeds: tuple[int, ...]
+    fractions: tuple[float, ...]
+    command: str
+
+    def __post_init__(self) -> None:
+        # One run listed twice would count as two seeds, and its twin would wait for the folder's lock.
+        object.__setattr__(self, "techniques", distinct(self.techniques, canonical))
+        for axis in ("backbones", "seeds", "fractions"):
+            object.__setattr__(self, axis, distinct(getattr(self, axis)))
+
+    def runs(self) -> list[RunSpec]:
+        """The specs of all runs, the control among them.
+
+        Seeds change last, so that every technique has a result early.
+        """
+        control = () if CONTROL in map(canonical, self.techniques) else (CONTROL,)
+        cells = product(self.seeds, self.fractions, self.backbones, (*control, *self.techniques))
+        return [self._run(*cell) for cell in cells]
+
+    def _run(self, seed: int, fraction: float, backbone: str, technique: str) -> RunSpec:
+        folders = {name: digest for name, digest in self.base.folders.items() if name == backbone}
+        asked = {"seed": seed, "fraction": fraction, "backbone": backbone, "technique": technique}
+        return replace(self.base, folders=folders, **asked)
+
+    @property
+    def identity(self) -> str:
+        """16 hexadecimal digits of what makes it this study: the data and the settings, not the axes."""
+        asked = [self.base.data["hash"], *(getattr(self.base, name) for name in SETTINGS)]
+        return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
+
+    def to_json(self) -> dict[str, Any]:
+        runs = self.runs()
+        return {
+            "schema": 1,
+            "command": self.command,
+            "data": self.base.data,
+            "techniques": list(dict.fromkeys(run.technique for run in runs)),
+            "backbones": list(self.backbones),
+            "seeds": list(self.seeds),
+            "fractions": list(self.fractions),
+            **{name: getattr(self.base, name) for name in SETTINGS},
+            "folders": self.base.folders,
+            "runs": [run.hash for run in runs],
+            "versions": env.versions(),
+            "hardware": env.hardware(),
+        }
+
+    @classmethod
+    def from_json(cls, about: dict[str, Any]) -> Question:
+        """The question that a study.json holds."""
+        base = RunSpec.from_json({**about, "backbone": about["backbones"][0], "technique": CONTROL})
+        return cls(base, **{axis: tuple(about[axis]) for axis in AXES}, command=about["command"])
+
+
+def distinct(values: Iterable[Any], key: Callable[[Any], Hashable] = lambda value: value) -> tuple:
+    """The values in their order, of those with equal keys the first."""
+    first: dict[Hashable, Any] = {}
+    for value in values:
+        first.setdefault(key(value), value)
+    return tuple(first.values())
+
+
+def repetitions(kind: str, values: Iterable[Any], key: Callable[[Any], Hashable] = lambda value: value) -> list[str]:
+    """A sentence for each value that equals an earlier one."""
+    first: dict[Hashable, Any] = {}
+    notes = []
+    for value in values:
+        if key(value) in first:
+            earlier = first[key(value)]
+            same = "was asked for twice" if value == earlier else f"is the same as {earlier}"
+            notes.append(f"The {kind} {value} {same}; it is run once.")
+        first.setdefault(key(value), value)
+    return list(distinct(notes))
+
+
+def default_folder(home: Path, question: Question) -> Path:
+    """`home/compare`, with the settings that were asked for; with the identity where another study is there."""
+    base = question.base
+    counts = [f"{name}-{getattr(base, name):g}" for name in ("shots", "epochs") if getattr(base, name)]
+    counts += [f"batch-{base.batch_size}"] if base.batch_size else []
+    folder = home / "-".join(["compare", *counts, *(["weighted"] if base.weighted else [])])
+    if differences(folder, question):
+        return folder.with_name(f"{folder.name}-{question.identity[:6]}")
+    return folder
+
+
+def differences(folder: Path, question: Question) -> list[str]:
+    """What the study in the folder was asked that this one is not; nothing where there is none."""
+    if not (folder / "study.json").exists():
+        return []
+    about = files.read_json(folder / "study.json", "a study")
+    changed = ["other data"] if about["data"]["hash"] != question.base.data["hash"] else []
+    named = ((name, about.get(name), getattr(question.base, name)) for name in SETTINGS)
+    return changed + [f"{name} {there}, not {here}" for name, there, here in named if there != here]
+
+
+def check_folder(folder: Path, question: Question) -> list[str]:
+    """Raise FolderError if the folder holds another study; else notes on runs that the report will not show."""
+    if changed := differences(folder, question):
+        raise FolderError(f"{folder} holds another study: {'; '.join(changed)}. Choose another folder with --out.")
+    if not (folder / "study.json").exists():
+        return []
+    earlier = set(files.read_json(folder / "study.json", "a study")["runs"])
+    left_out = len(earlier - {run.hash for run in question.runs()})
+    if not left_out:
+        return []
+    return [
+        f"{left_out} of the runs in {folder} belong to an earlier comparison and are not asked for now. The report leaves "
+        "them out; ask for their techniques, backbones, seeds and fractions too to see them in it."
+    ]

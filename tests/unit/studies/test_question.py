@@ -1,0 +1,152 @@
+"""What a study asks: each thing once, its own folder, and baselines and runs that answer this question and no other."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from graft import api
+from graft.base.errors import FolderError
+from graft.studies import study
+from graft.studies.spec import RunSpec
+from graft.studies.study import Question
+from graft.training.observers import Observer
+from tests.contracts.tiny import task_of
+
+_, DATA = task_of("image-classification")
+DESCRIBED = {"path": "tiny", "hash": DATA.fingerprint(), "format": "", "options": {}}
+SPEC = RunSpec(DESCRIBED, "image-classification", "tiny:cnn", "feature-extraction", epochs=1)
+
+
+class Notes(Observer):
+    def __init__(self):
+        self.heard = []
+
+    def note(self, message):
+        self.heard.append(message)
+
+
+def question(base=SPEC, techniques=("feature-extraction",), backbones=("tiny:cnn",), seeds=(0,), fractions=(1.0,)):
+    return Question(base, techniques, backbones, seeds, fractions, "graft compare tiny")
+
+
+def probabilities(folder):
+    table = pd.read_parquet(folder / "baselines" / "pixels-logistic-1-0.parquet")
+    return table.sort_values("id").probabilities.map(tuple).tolist()
+
+
+def test_baselines_of_other_shots_in_the_folder_are_not_used_again(tmp_path):
+    for folder, shots in (("both", 3), ("both", 1), ("alone", 1), ("three", 3)):
+        study._write_baselines(question(replace(SPEC, shots=shots)), DATA, tmp_path / folder)
+    assert probabilities(tmp_path / "both") == probabilities(tmp_path / "alone")
+    assert probabilities(tmp_path / "both") != probabilities(tmp_path / "three")
+
+
+def test_baselines_of_unweighted_classes_are_not_used_for_weighted_ones(tmp_path):
+    for weighted in (False, True):
+        study._write_baselines(question(replace(SPEC, weighted=weighted)), DATA, tmp_path)
+    rows = json.loads((tmp_path / "baselines.json").read_text())
+    assert [row.get("weighted") for row in rows] == [True, True]
+
+
+def test_a_study_that_grows_keeps_the_baselines_that_it_has(tmp_path):
+    base = replace(SPEC, shots=2)
+    study._write_baselines(question(base), DATA, tmp_path)
+    before = json.loads((tmp_path / "baselines.json").read_text())
+    study._write_baselines(question(base, seeds=(0, 1)), DATA, tmp_path)
+    after = json.loads((tmp_path / "baselines.json").read_text())
+    assert after[: len(before)] == before  # with the seconds that they took then
+    assert [row["seed"] for row in after] == [0] * len(before) + [1] * len(before)
+
+
+def test_what_is_asked_for_twice_is_run_once():
+    twice = question(
+        techniques=("lora", "lora:r=8", "lora:r=4", "lora"),
+        backbones=("tiny:cnn", "tiny:cnn"),
+        seeds=(0, 0),
+        fractions=(1.0, 1),
+    )
+    assert [(run.technique, run.backbone, run.seed) for run in twice.runs()] == [
+        ("from-scratch", "tiny:cnn", 0),
+        ("lora", "tiny:cnn", 0),
+        ("lora:r=4", "tiny:cnn", 0),
+    ]
+
+
+def test_a_control_that_spells_out_its_defaults_is_the_control():
+    runs = question(techniques=("from-scratch:warmup=0.1", "lora")).runs()
+    assert [run.technique for run in runs] == ["from-scratch:warmup=0.1", "lora"]
+
+
+def test_a_technique_written_differently_is_the_same_run():
+    assert replace(SPEC, technique="lora").hash == replace(SPEC, technique="lora:r=8").hash
+    sums = ("full-fine-tuning+l2-sp:weight=0.01,warmup=0.1", "full-fine-tuning + l2-sp:warmup=0.1,weight=0.01")
+    assert len({replace(SPEC, technique=technique).hash for technique in sums}) == 1
+    assert replace(SPEC, technique="lora").hash != replace(SPEC, technique="lora:r=4").hash
+
+
+def test_studies_of_other_settings_have_other_folders_and_a_larger_one_the_same(tmp_path):
+    from graft.studies.question import check_folder, default_folder
+
+    folder = default_folder(tmp_path, question())
+    assert folder == tmp_path / "compare-epochs-1"
+    folder.mkdir()
+    (folder / "study.json").write_text(json.dumps(question().to_json()))
+    assert default_folder(tmp_path, question(techniques=("lora", "bitfit"), seeds=(0, 1))) == folder
+    assert default_folder(tmp_path, question(replace(SPEC, epochs=None, shots=8))) == tmp_path / "compare-shots-8"
+    mended = question(replace(SPEC, data={**DESCRIBED, "hash": "of mended data"}))
+    assert default_folder(tmp_path, mended) == tmp_path / f"compare-epochs-1-{mended.identity[:6]}"
+    assert check_folder(folder, question(seeds=(0, 1))) == []
+    assert check_folder(folder, question(techniques=("lora",)))[0].startswith("1 of the runs in")
+
+
+def test_a_folder_that_holds_another_study_is_refused(tmp_path):
+    (tmp_path / "study.json").write_text(json.dumps(question(replace(SPEC, shots=4)).to_json()))
+    with pytest.raises(FolderError, match=r"another study: shots 4, not None\. .*--out"):
+        api.compare(DATA, ["feature-extraction"], ["tiny:cnn"], epochs=1, precision="fp32", out=tmp_path)
+
+
+def test_a_seed_asked_for_twice_is_noted(tmp_path):
+    heard = Notes()
+    (tmp_path / "study.json").write_text(json.dumps(question(replace(SPEC, shots=4)).to_json()))
+    with pytest.raises(FolderError):
+        api.compare(DATA, ["lora", "lora:r=8"], ["tiny:cnn"], seeds=[0, 0], out=tmp_path, observer=heard)
+    assert "The technique lora:r=8 is the same as lora; it is run once." in heard.heard
+    assert "The seed 0 was asked for twice; it is run once." in heard.heard
+
+
+ASKED = {"epochs": 1, "precision": "fp32", "technique": "full-fine-tuning"}
+
+
+def test_a_retrained_model_folder_makes_another_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folders = []
+    for seed in (0, 1):
+        shutil.rmtree("start", ignore_errors=True)
+        api.fit(DATA, "tiny:cnn", seed=seed, out="start", **ASKED)
+        folders.append(api.fit(DATA, "local:start/model", **ASKED).folder)
+    assert folders[0] != folders[1]
+
+
+def test_a_finished_run_outlives_the_model_folder_that_it_started_from(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    api.fit(DATA, "tiny:cnn", out="start", **ASKED)
+    first = api.fit(DATA, "start/model", **ASKED)
+    assert api.fit(DATA, "local:./start/model/", **ASKED).folder == first.folder
+    shutil.rmtree("start")
+    assert api.resume(first.folder, data=DATA).result["cost"] == first.result["cost"]
+
+
+def test_an_unfinished_run_does_not_go_on_from_a_changed_model_folder(tmp_path):
+    from graft.studies.spec import hash_folders
+
+    (tmp_path / "config.json").write_text("{}")
+    spec = replace(SPEC, backbone=f"local:{tmp_path}", folders=hash_folders([f"local:{tmp_path}"]))
+    spec.check_folders()
+    (tmp_path / "config.json").write_text("{ }")
+    with pytest.raises(FolderError, match="has changed since"):
+        spec.check_folders()
