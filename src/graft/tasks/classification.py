@@ -59,10 +59,18 @@ class Classification(Task):
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
         logits = output.logits.float()
-        weights = None if self.weights is None else torch.tensor(self.weights, device=logits.device)
+        weights = self._class_weights(logits.device)
         if self.multi_label:
             return nn.functional.binary_cross_entropy_with_logits(logits, batch.target, weight=weights)
         return nn.functional.cross_entropy(logits, batch.target, weight=weights)
+
+    def loss_weight(self, batch: Batch) -> float | Tensor:
+        """The sum of the examples' class weights, by which cross-entropy divides; of several labels one an example."""
+        weights = self._class_weights(batch.target.device)
+        return len(batch) if weights is None or self.multi_label else weights[batch.target].sum()
+
+    def _class_weights(self, device: torch.device) -> Tensor | None:
+        return None if self.weights is None else torch.tensor(self.weights, device=device)
 
     def rows(self, output: Output, batch: Batch) -> Sequence[np.ndarray]:
         """The logits (K) of each."""

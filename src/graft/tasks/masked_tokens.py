@@ -15,7 +15,7 @@ from graft.backbones.preprocess import TextPreprocess
 from graft.base.records import Batch, Output, Sample
 from graft.metrics.language import perplexity
 from graft.tasks.task import Metric, Windows, objects
-from graft.tasks.token_loss import IGNORED, sum_of_sums, sums_of
+from graft.tasks.token_loss import IGNORED, num_targets, sum_of_sums, sums_of
 
 MASKED, RANDOM = 0.8, 0.1
 """The shares of the chosen tokens that become the mask, and any token; the rest stays as it is."""
@@ -92,6 +92,10 @@ class MaskedTokens:
         """The mean cross-entropy of the chosen tokens, in nats; `output.logits` (N, V) are theirs alone."""
         found = _nats(output, batch)
         return found.sum() / max(len(found), 1)
+
+    def loss_weight(self, batch: Batch) -> Tensor:
+        """One for each token that is chosen."""
+        return num_targets(batch.target)
 
     def rows(self, output: Output, batch: Batch) -> list[tuple[float, int]]:
         """Of each piece the nats of its chosen tokens, and their number."""

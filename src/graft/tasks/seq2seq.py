@@ -22,7 +22,7 @@ from graft.metrics.language import bits_per_byte
 from graft.tasks.generation import Decoding, continued
 from graft.tasks.task import Metric, Task, Windows, objects
 from graft.tasks.token_blocks import first_token, tokens
-from graft.tasks.token_loss import IGNORED, mean_nats, padded_targets, sum_of_sums, sums_of_rows
+from graft.tasks.token_loss import IGNORED, mean_nats, num_targets, padded_targets, sum_of_sums, sums_of_rows
 
 SHOWN = 4
 """Texts that a run shows."""
@@ -195,6 +195,10 @@ class Seq2seq(Task):
     def loss(self, output: Output, batch: Batch) -> Tensor:
         """The mean cross-entropy of the targets' tokens, in nats."""
         return mean_nats(output.logits, batch.target)
+
+    def loss_weight(self, batch: Batch) -> Tensor:
+        """One for each token that is written."""
+        return num_targets(batch.target)
 
     def rows(self, output: Output, batch: Batch) -> list[tuple[float, int]]:
         """Of each sample the nats of its target's tokens, and their number."""

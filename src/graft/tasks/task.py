@@ -177,13 +177,21 @@ class Task(ABC):
     def loss(self, output: Output, batch: Batch) -> Tensor:
         """The mean loss of the batch, a scalar."""
 
+    def loss_weight(self, batch: Batch) -> float | Tensor:
+        """The weight of what `loss` averages in the batch, more than 0: one an example, unless it averages something else.
+
+        A batch computed in pieces has the gradient of the whole, since each piece counts by its share of this weight.
+        """
+        return len(batch)
+
     @abstractmethod
     def rows(self, output: Output, batch: Batch) -> Sequence[Any]:
         """What is kept of each piece of the batch, on the CPU."""
 
-    def losses(self, output: Output, batch: Batch, rows: Sequence[Any]) -> tuple[float, int]:
-        """The sum of the losses of an evaluated batch, of which `rows` were kept, and how many they are: one an example."""
-        return self.loss(output, batch).item() * len(batch), len(batch)
+    def losses(self, output: Output, batch: Batch, rows: Sequence[Any]) -> tuple[float, float]:
+        """The weighted sum of the losses of an evaluated batch, of which `rows` were kept, and their weight."""
+        weight = float(self.loss_weight(batch))
+        return self.loss(output, batch).item() * weight, weight
 
     @abstractmethod
     def scores(self, rows: Sequence[Any], windows: Windows) -> np.ndarray:

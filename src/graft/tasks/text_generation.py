@@ -23,7 +23,7 @@ from graft.tasks import ngrams, packing
 from graft.tasks.generation import Decoding, continued
 from graft.tasks.task import Baseline, Metric, Task, Windows, objects
 from graft.tasks.token_blocks import Prompt, blocks, first_token, of_sample, prompt_tokens, tokens
-from graft.tasks.token_loss import IGNORED, mean_nats, padded_targets, sum_of_sums, sums_of_parts, sums_of_rows
+from graft.tasks.token_loss import IGNORED, mean_nats, num_targets, padded_targets, sum_of_sums, sums_of_parts, sums_of_rows
 
 SHOWN = 4
 """Continuations that a run keeps."""
@@ -141,6 +141,10 @@ class TextGeneration(Task):
     def loss(self, output: Output, batch: Batch) -> Tensor:
         """The mean cross-entropy of the tokens that are to be predicted, in nats."""
         return mean_nats(output.logits, batch.target)
+
+    def loss_weight(self, batch: Batch) -> Tensor:
+        """One for each token that is to be predicted."""
+        return num_targets(batch.target)
 
     def rows(self, output: Output, batch: Batch) -> list[Any]:
         """Of each piece the nats of its predicted tokens, and their number; of a pack a list of these."""

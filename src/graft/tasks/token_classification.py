@@ -135,7 +135,11 @@ class TokenClassification(Task):
         """The mean cross-entropy of the tokens that are learnt from; 0 where there is none, of a batch of empty texts."""
         logits, target = output.logits.float().flatten(0, 1), batch.target.flatten()
         total = nn.functional.cross_entropy(logits, target, ignore_index=IGNORED, reduction="sum")
-        return total / (target != IGNORED).sum().clamp(min=1)
+        return total / self.loss_weight(batch)
+
+    def loss_weight(self, batch: Batch) -> Tensor:
+        """One for each token that is learnt from."""
+        return (batch.target != IGNORED).sum().clamp(min=1)
 
     def rows(self, output: Output, batch: Batch) -> list[np.ndarray]:
         """Probabilities (W, K) of the words of each piece; those of a word without a token are nan."""

@@ -21,6 +21,11 @@ def mean_nats(logits: Tensor, target: Tensor) -> Tensor:
     return found.sum() / max(len(found), 1)
 
 
+def num_targets(target: Tensor) -> Tensor:
+    """The number of targets (B, T) that are not IGNORED, a scalar; 1 where there is none, whose mean is 0."""
+    return (target != IGNORED).sum().clamp(min=1)
+
+
 def sums_of_rows(logits: Tensor, target: Tensor) -> list[tuple[float, int]]:
     """Of each row of the batch the nats of its targets, and their number."""
     return sums_of(_nats(logits, target), (target != IGNORED).sum(1).tolist())

@@ -77,6 +77,9 @@ class SumObjective(Objective):
     def losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
         return {**self.main.losses(output, batch, progress), **self.extra.extra_losses(output, batch, progress)}
 
+    def loss_weights(self, batch: Batch) -> dict[str, float | Tensor]:
+        return {**self.extra.loss_weights(batch), **self.main.loss_weights(batch)}
+
     def after_step(self, progress: float) -> None:
         self.main.after_step(progress)
         self.extra.after_step(progress)

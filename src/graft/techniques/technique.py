@@ -197,6 +197,14 @@ class Objective(nn.Module):
         """What most techniques override: losses beside the task's own."""
         return {}
 
+    def loss_weights(self, batch: Batch) -> dict[str, float | Tensor]:
+        """The weight of what each loss averages in the batch, more than 0; one an example for those that are not named.
+
+        A batch may be computed in pieces. Each piece's loss counts by its share of the batch's weight, so that the gradient
+        is that of the whole batch, except for losses between the examples of a batch.
+        """
+        return {"task": self.task.loss_weight(batch)}
+
     def after_step(self, progress: float) -> None:
         """Called after each optimizer step (moving averages)."""
 

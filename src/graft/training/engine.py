@@ -10,6 +10,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from graft.base import env
 from graft.base.errors import BadValue
@@ -56,6 +57,10 @@ class Engine:
     def wrap(self, module: nn.Module) -> nn.Module:
         """The module as it is called in training: itself, or data-parallel over several processes."""
         return self._accelerator.prepare_model(module) if self._accelerator.num_processes > 1 else module
+
+    def unwrap(self, module: nn.Module) -> nn.Module:
+        """The module that `wrap` was given."""
+        return module.module if isinstance(module, DistributedDataParallel) else module
 
     @contextmanager
     def autocast(self) -> Iterator[None]:

@@ -49,17 +49,17 @@ def written(
 def predict(model: Model, feed: Feed, engine: Engine) -> tuple[np.ndarray, float]:
     """Scores (N, ...) in the order of the samples, and their mean loss (nan where samples are unlabeled)."""
     found: list[Any] = [None] * len(feed.pieces)
-    total, count = 0.0, 0
+    total, weight = 0.0, 0.0
     with torch.inference_mode(), evaluating(model):
         for batch in feed.stream(feed.plan(None)):
             with engine.autocast():
                 output = model(batch.inputs)
             rows = feed.task.rows(output, batch)
             losses = feed.task.losses(output, batch, rows) if batch.target is not None else (float("nan"), len(batch))
-            total, count = total + losses[0], count + losses[1]
+            total, weight = total + losses[0], weight + losses[1]
             for row, kept in zip(batch.rows, rows, strict=True):
                 found[row] = kept
-    return feed.task.scores(found, feed.windows), total / max(count, 1)
+    return feed.task.scores(found, feed.windows), total / (weight or 1.0)
 
 
 def in_order(values: Tensor, rows: list[int]) -> Tensor:

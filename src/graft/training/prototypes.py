@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from graft.base.errors import DataError
 from graft.techniques.technique import Objective
 from graft.training.feed import Feed, without_gradients
+from graft.training.losses import Means, weigh
 from graft.training.solve import ROWS, Solution
 
 TEMPERATURES = tuple(10 ** (-k / 4) for k in range(-4, 17))
@@ -75,9 +76,9 @@ def _check_counts(counts: Tensor, count: int, several: bool, feed: Feed) -> None
 
 
 def _losses(objective: Objective, feed: Feed, plan: list[list[int]]) -> dict[str, float]:
-    losses: dict[str, float] = {}
+    means = Means()
     with torch.no_grad():
         for batch in feed.stream(plan):
-            share = len(batch) / len(feed.pieces)
-            losses = {name: losses.get(name, 0.0) + float(loss) * share for name, loss in objective(batch, 1.0).items()}
-    return losses
+            losses = objective(batch, 1.0)
+            means.add(losses, weigh(objective, losses, batch))
+    return means.read()

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from graft.base.errors import GraftError
 from graft.base.records import Batch
 from graft.training.engine import Engine
+from graft.training.losses import weigh
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """The mean losses of the batch by name, the weight of what each averages, and in how many pieces it was computed."""
+
+    losses: dict[str, Tensor]
+    weights: dict[str, Tensor | float]
+    pieces: int
 
 
 def step(
@@ -18,11 +30,11 @@ def step(
     progress: float,
     pieces: int,
     clip: float,
-) -> tuple[dict[str, Tensor], int]:
-    """Take one step on the batch; returns its mean losses, and into how many pieces it had to be cut.
+) -> StepResult:
+    """Take one step on the batch.
 
-    Where memory runs out, the batch is cut into twice as many pieces and their gradients are summed: the same effective
-    batch size. Raises GraftError where a single example does not fit.
+    If memory runs out, the batch is cut into twice as many pieces and their gradients are summed: the same effective
+    batch size. Raises GraftError if a single example does not fit.
     """
     while True:
         try:
@@ -39,7 +51,7 @@ def step(
             continue
         engine.clip((p for group in optimizer.param_groups for p in group["params"]), clip)
         optimizer.step()
-        return losses, pieces
+        return StepResult(losses, weigh(engine.unwrap(objective), losses, batch), pieces)
 
 
 def _gradients(
@@ -48,12 +60,13 @@ def _gradients(
     optimizer.zero_grad(set_to_none=True)
     means: dict[str, Tensor] = {}
     for piece in batch.split(pieces):
-        share = len(piece) / len(batch)
         with engine.autocast():
             losses = objective(piece, progress)
-        engine.backward(sum(losses.values()) * share)
-        for name, loss in losses.items():
-            means[name] = means.get(name, 0.0) + loss.detach() * share
+        weights, whole = (weigh(engine.unwrap(objective), losses, part) for part in (piece, batch))
+        shared = {name: loss * (weights[name] / whole[name]) for name, loss in losses.items()}
+        engine.backward(sum(shared.values()))
+        for name, loss in shared.items():
+            means[name] = means.get(name, 0.0) + loss.detach()
     return means
 
 

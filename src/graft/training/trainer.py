@@ -30,6 +30,7 @@ from graft.training.evaluate import evaluate
 from graft.training.feed import Feed
 from graft.training.freed_memory import FreedMemory
 from graft.training.frozen_prefix import ALL, Prefix
+from graft.training.losses import Means
 from graft.training.observers import Observer
 from graft.training.step import step
 from graft.training.streams import Streams
@@ -88,8 +89,7 @@ class Stage:
     best: dict[str, Tensor] = field(default_factory=dict)
     seconds_before: float = 0.0
     steps_before: int = 0
-    losses: dict[str, Tensor] = field(default_factory=dict)
-    examples: int = 0
+    losses: Means = field(default_factory=Means)
     freed: FreedMemory = field(default_factory=FreedMemory)
 
 
@@ -255,19 +255,18 @@ def _train_epoch(run: Run, stage: Stage) -> None:
             optim.set_rate(stage.optimizer, optim.factor(stage.technique.schedule, progress, stage.technique.warmup))
             torch.manual_seed((run.settings.seed << 32) + (position.part << 28) + (position.phase << 24) + position.step)
             pieces = max(position.pieces, stage.technique.accumulate)
-            losses, pieces = step(stage.called, stage.optimizer, run.engine, batch, progress, pieces, stage.technique.clip)
+            result = step(stage.called, stage.optimizer, run.engine, batch, progress, pieces, stage.technique.clip)
             stage.objective.after_step(progress)
-        if pieces > max(position.pieces, stage.technique.accumulate):
+        if result.pieces > pieces:
+            position.pieces = result.pieces
             _warn(
                 run,
-                f"Memory ran out: each batch of {len(batch)} is now computed in {pieces} pieces, with the same effective size.",
+                f"Memory ran out: each batch of {len(batch)} is now computed in {result.pieces} pieces, "
+                "with the same effective size.",
             )
-            position.pieces = pieces
         position.step += 1
         position.examples += len(batch)
-        stage.examples += len(batch)
-        for name, loss in losses.items():
-            stage.losses[name] = stage.losses.get(name, 0.0) + loss * len(batch)
+        stage.losses.add(result.losses, result.weights)
         if time.perf_counter() - shown > SHOW_SECONDS:
             _show(run, stage)
             shown = time.perf_counter()
@@ -289,7 +288,7 @@ def _solve(run: Run, stage: Stage, head: nn.Linear) -> None:
             break
         position.step += solution.passes
         position.examples += solution.passes * len(stage.train.pieces)
-        stage.losses, stage.examples = solution.losses, 1
+        stage.losses.add(solution.losses, dict.fromkeys(solution.losses, 1.0))
         loss = _report_epoch(run, stage, solution.chosen)["loss"]
         stale = 0 if loss < least else stale + 1
         if stale == 0:
@@ -307,7 +306,7 @@ def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) 
     `rate` stands in the line in place of the learning rate. Raises GraftError for a training loss that is no number.
     """
     position = run.position
-    losses = {name: float(total) / stage.examples for name, total in stage.losses.items()}
+    losses = stage.losses.read()
     if not all(math.isfinite(value) for value in losses.values()):
         raise GraftError(
             f"The loss became {losses} in phase {stage.phase.name!r}. Lower the learning rate (lr=...), or use precision fp32."
@@ -327,7 +326,7 @@ def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) 
     }
     history.append(run.folder / "history.jsonl", row)
     position.history += 1
-    stage.losses, stage.examples = {}, 0
+    stage.losses = Means()
     run.observer.epoch(row)
     return values
 
@@ -372,7 +371,7 @@ def _save_checkpoint(run: Run, stage: Stage) -> None:
 def _show(run: Run, stage: Stage) -> None:
     """Tell the observer how far the phase has come."""
     seconds, done = run.clock.seconds - stage.seconds_before, run.position.step - stage.steps_before
-    loss = sum(float(total) for total in stage.losses.values()) / stage.examples
+    loss = sum(stage.losses.read().values())
     rate = max(group["lr"] for group in stage.optimizer.param_groups)
     pace = done / max(seconds, 1e-9)
     size = len(stage.train.pieces) / stage.per_epoch

@@ -25,14 +25,17 @@ class Squares(nn.Module):
             raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
         return {"task": (self.layer(batch.inputs["x"]).squeeze(1) - batch.target).square().mean()}
 
+    def loss_weights(self, batch):
+        return {}
+
 
 def stepped(pieces: int, fits: int = 100) -> tuple[torch.Tensor, float, int]:
     objective = Squares(fits)
     generator = torch.Generator().manual_seed(1)
     batch = Batch({"x": torch.randn(7, 3, generator=generator)}, torch.randn(7, generator=generator), list(range(7)))
     optimizer = torch.optim.SGD(objective.parameters(), lr=0.1)
-    losses, pieces = step(objective, optimizer, Engine("fp32"), batch, 0.5, pieces, clip=0.0)
-    return objective.layer.weight.detach(), float(losses["task"]), pieces
+    result = step(objective, optimizer, Engine("fp32"), batch, 0.5, pieces, clip=0.0)
+    return objective.layer.weight.detach(), float(result.losses["task"]), result.pieces
 
 
 def test_pieces_of_uneven_size_give_the_gradient_of_the_whole():

@@ -1,0 +1,37 @@
+"""Means of named losses over several batches, or over the pieces of one: each counts by the weight of what it averages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from graft.base.records import Batch
+from graft.techniques.technique import Objective
+
+Numbers = Mapping[str, Tensor | float]
+"""A number by the name of a loss. Those that come from the device stay there: reading them would wait for it."""
+
+
+def weigh(objective: Objective, losses: Numbers, batch: Batch) -> dict[str, Tensor | float]:
+    """Return the weight of each of these losses in the batch: one an example where the objective names none."""
+    weights = objective.loss_weights(batch)
+    return {name: weights.get(name, len(batch)) for name in losses}
+
+
+class Means:
+    """Weighted means that grow from batch to batch."""
+
+    def __init__(self) -> None:
+        self._totals: dict[str, Tensor | float] = {}
+        self._weights: dict[str, Tensor | float] = {}
+
+    def add(self, losses: Numbers, weights: Numbers) -> None:
+        """Add the mean losses of a batch."""
+        for name, loss in losses.items():
+            self._totals[name] = self._totals.get(name, 0.0) + loss * weights[name]
+            self._weights[name] = self._weights.get(name, 0.0) + weights[name]
+
+    def read(self) -> dict[str, float]:
+        """Return the means so far, by name."""
+        return {name: float(total) / float(self._weights[name]) for name, total in self._totals.items()}

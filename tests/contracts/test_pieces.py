@@ -1,0 +1,128 @@
+"""A batch in pieces teaches what the whole batch does, for every task and every technique, whatever a loss averages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+
+from graft.backbones.backbone import Model
+from graft.base import plugins
+from graft.base.records import Batch, Sample
+from graft.data.data import Data
+from graft.studies.run import build_model
+from graft.tasks.task import Task
+from graft.techniques.combine import parse
+from graft.techniques.technique import Objective, Phase
+from graft.training import optim
+from graft.training.engine import Engine
+from graft.training.evaluate import evaluate
+from graft.training.feed import Feed
+from graft.training.observers import Observer
+from graft.training.step import step
+from graft.training.streams import Streams
+from graft.training.trainer import Settings, train
+from tests.contracts.tiny import PACKED, TINY, network_of, task_of
+
+EXAMPLES, PIECES = 16, (2, 8)
+WEIGHTED, SEVERAL, SUBWORDS = "weighted", "several labels", "token-classification:subwords=all"
+TASKS = [*TINY, PACKED, SUBWORDS, WEIGHTED, SEVERAL]
+BETWEEN_EXAMPLES = {"contrastive-few-shot": {"contrastive"}}
+"""Phases whose loss is of pairs of examples: pieces have fewer pairs, as their docstring says."""
+TECHNIQUES = [*plugins.names("technique"), "full-fine-tuning + l2-sp:weight=0.1"]
+TOLERANCE = 1e-5
+"""Of gradients in float32, relative to their norm: each is a sum of some thousand products rounded to 6e-8."""
+
+
+def learnt(name: str) -> tuple[Task, Data]:
+    """The task and its tiny data; `WEIGHTED` and `SEVERAL` are text classification with class weights, with several labels."""
+    if name not in (WEIGHTED, SEVERAL):
+        return task_of(name)
+    task, data = task_of("text-classification")
+    weights = tuple(2.0**number for number in range(len(task.classes)))
+    if name == WEIGHTED:
+        return replace(task, weights=weights), data
+    splits = {split: [_with_two_labels(sample, task) for sample in samples] for split, samples in data.splits.items()}
+    return replace(task, weights=weights, multi_label=True), Data(splits, data.path)
+
+
+def _with_two_labels(sample: Sample, task: Task) -> Sample:
+    return Sample(sample.id, sample.roles | {"label": (sample.roles["label"], task.classes[0])})
+
+
+def parts(technique: str, name: str) -> Iterator[tuple[Objective, Phase, Batch]]:
+    """Each phase of a technique ready for a step, without dropout, and the first batch that it would see."""
+    task, data = learnt(name)
+    chosen, engine = parse(technique), Engine("fp32")
+    model = build_model(network_of(technique, task.name), task, chosen.pretrained, seed=0)
+    objective = chosen.objective(model, task)
+    streams = Streams(data, task, chosen, model.backbone.preprocess, engine.device, 0, EXAMPLES, 1.0)
+    feed, _ = streams.of(chosen, objective)
+    batch = next(feed.stream([feed.plan((0, 0))[0][:EXAMPLES]], (0, 0)))
+    phases = chosen.phases(model, 1.0)
+    if not phases:
+        pytest.skip("it trains nothing")
+    for phase in phases:
+        objective.begin(phase)
+        optim.freeze(objective.model, optim.trainable(objective.model, phase))
+        yield objective.eval(), phase, batch
+
+
+def gradient(objective: Objective, batch: Batch, pieces: int) -> torch.Tensor:
+    """The gradient of one step, as one vector."""
+    parameters = [parameter for parameter in objective.parameters() if parameter.requires_grad]
+    assert step(objective, torch.optim.SGD(parameters, lr=0.0), Engine("fp32"), batch, 0.5, pieces, 0.0).pieces == pieces
+    return torch.cat([torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in parameters])
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_pieces_of_a_batch_have_the_gradient_of_the_whole(name):
+    for objective, _, batch in parts("full-fine-tuning", name):
+        whole = gradient(objective, batch, 1)
+        for pieces in PIECES:
+            assert (gradient(objective, batch, pieces) - whole).norm() <= TOLERANCE * whole.norm(), pieces
+
+
+@pytest.mark.parametrize("name", [WEIGHTED, "token-classification", "text-generation"])
+@pytest.mark.parametrize("technique", TECHNIQUES)
+def test_a_technique_has_the_gradient_of_the_whole_in_each_phase(technique, name):
+    for objective, phase, batch in parts(technique, name):
+        whole = gradient(objective, batch, 1)
+        apart = [float((gradient(objective, batch, pieces) - whole).norm() / whole.norm()) for pieces in PIECES]
+        between = phase.name in BETWEEN_EXAMPLES.get(technique, ())
+        assert all((each > TOLERANCE) == between for each in apart), phase.name
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_validation_loss_does_not_depend_on_the_batches(name):
+    task, data = learnt(name)
+    model = build_model(network_of("full-fine-tuning", task.name), task, True, seed=0).eval()
+    engine = Engine("fp32")
+    feed = Feed.of(data.splits["test"], task, model.backbone.preprocess, engine.device)
+    losses = [evaluate(model, replace(feed, batch_size=size), engine).loss for size in (1, 5, 16)]
+    assert losses == pytest.approx([losses[0]] * 3, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_training_loss_of_history_is_the_mean_over_the_split(name, tmp_path):
+    """At a rate of next to nothing, without dropout, it is what evaluation says of the training split."""
+    task, data = learnt(name)
+    engine, technique = Engine("fp32"), parse("full-fine-tuning:lr=1e-12,views=1")
+    model = without_dropout(build_model(network_of("full-fine-tuning", task.name), task, True, seed=0))
+    feed = Feed.of(data.splits["train"], task, model.backbone.preprocess, engine.device)
+    expected = evaluate(model, feed, engine).loss
+    train(model, task, technique, data, Settings(epochs=1, batch_size=5), engine, tmp_path, Observer())
+    rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert rows[-1]["losses"]["task"] == pytest.approx(expected, rel=TOLERANCE)
+
+
+def without_dropout(model: Model) -> Model:
+    """The model, its dropout being none in training either; some modules keep the probability as a number of their own."""
+    for module in model.modules():
+        for name in ("p", "dropout", "activation_dropout", "attention_dropout"):
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, 0.0)
+    return model
