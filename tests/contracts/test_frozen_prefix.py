@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+
 import pytest
 import torch
 
@@ -110,6 +112,40 @@ def test_a_deeper_recording_is_fed_from_one_before_it():
     assert torch.equal(fed, alone)
 
 
+def test_what_a_killed_eviction_left_is_recorded_again():
+    prefix, feed = _prefix_and_feed()
+    first = next(prefix.record(feed, Observer()).stream([[0, 1]])).inputs
+    for about in recording.home().glob("*/about.json"):
+        about.unlink()  # it was deleted first, so that the rest was nobody's
+    again = next(prefix.record(feed, Observer()).stream([[0, 1]])).inputs
+    assert all(torch.equal(again[name], first[name]) for name in first)
+
+
+def test_a_recording_that_the_disk_does_not_take_is_a_reason_to_go_on_without():
+    prefix, feed = _prefix_and_feed()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (512, limits[1]))  # no file takes more, as on a disk that is nearly full
+    try:
+        with pytest.raises(frozen_prefix.CannotCut, match="set GRAFT_CACHE to use another disk"):
+            prefix.record(feed, Observer())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert recording.everything() == []
+
+
+def test_runs_with_other_numbers_of_threads_do_not_share_recordings():
+    """The last bits of what leaves a layer depend on the threads, and a run must not depend on who recorded first."""
+    prefix, feed = _prefix_and_feed()
+    threads = torch.get_num_threads()
+    prefix.record(feed, Observer())
+    try:
+        torch.set_num_threads(threads + 1)
+        assert prefix.recorded(feed) is None
+    finally:
+        torch.set_num_threads(threads)
+    assert prefix.recorded(feed) is not None
+
+
 @pytest.mark.parametrize("backbone", ["tiny:gpt2", "tiny:llama"])
 def test_tables_of_the_positions_in_packs_are_not_recorded(backbone):
     task, data, engine, model = _tiny(PACKED, backbone)
@@ -130,6 +166,13 @@ def test_dropout_that_is_on_before_the_cut_is_refused(task_name):
     skipped.noise.train()
     with pytest.raises(frozen_prefix.CannotCut, match="in training mode"):
         frozen_prefix.find(model, feed, engine)
+
+
+def _prefix_and_feed():
+    task, data, engine, model = _tiny("text-classification")
+    _freeze_before(model, 2, len(model.backbone.groups) - 1)
+    feed = Feed.of(data.splits["train"][:12], task, model.backbone.preprocess, engine.device, 4, views=1)
+    return frozen_prefix.find(model, feed, engine), feed
 
 
 def _tiny(task_name, backbone=None):

@@ -18,17 +18,26 @@ def cache(
     """Show what was recorded of frozen layers, so that they run once an example; or clear it."""
     from graft.training import recording
 
-    rows = recording.everything()
-    if clear:
-        for row in rows:
-            recording.remove(row["key"])
-    held, cap = sum(row["bytes"] for row in rows), recording.cap()
+    rows, leftovers, parts = recording.everything(), recording.leftovers(), recording.in_making()
+    held = recording.held()
+    freed = recording.clear() if clear else 0
+    cap = recording.cap()
     if as_json:
-        show.answer_json({"folder": recording.home(), "bytes": held, "cap": cap, "cleared": clear, "recordings": rows})
-    elif clear:
-        typer.echo(f"{len(rows)} recordings deleted, {show.size(held)} freed")
+        counts = {"leftovers": len(leftovers), "in_making": len(parts)}
+        lists = {"folder": recording.home(), "bytes": held, "cap": cap, **counts, "recordings": rows}
+        show.answer_json({**lists, "cleared": clear, "freed": freed})
+        return
+    if clear:
+        typer.echo(f"{len(rows)} recordings deleted, {show.size(freed)} freed")
     else:
         _show(rows)
+    if leftovers and not clear:
+        size = show.size(sum(map(recording.size_of, leftovers)))
+        typer.echo(f"{size} were left by processes that were killed: {len(leftovers)} folders. The next recording deletes them.")
+    if parts:
+        size = show.size(sum(part.written for part in parts))
+        typer.echo(f"{len(parts)} recordings are being made now, {size} so far")
+    if not clear:
         typer.echo(f"{show.size(held)} of at most {show.size(cap)} (GRAFT_CACHE_GB) in {recording.home()}")
 
 

@@ -31,7 +31,7 @@ from graft.training.feed import Feed, without_gradients
 from graft.training.folding import Pair, folded, pairs
 from graft.training.observers import Observer
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the same question would record other numbers."""
 WORTH = 1.3
 """The least estimated gain for which a recording is made."""
@@ -96,15 +96,22 @@ class Prefix:
         return [0] if self.cut is None else [len(slot.lengths) for slot in self.cut.slots]
 
     def record(self, feed: Feed, observer: Observer) -> Feed:
-        """The feed behind its recording, which is made unless it is there. Raises CannotCut, FolderError."""
+        """Return a feed that reads the recording, recording it first if missing. Raises CannotCut, FolderError.
+
+        A recording that does not fit on the disk is a CannotCut: a run can go on without one, and the room that was taken
+        is free again for its own files.
+        """
+
+        def write(writer: recording.Writer) -> None:
+            self._write(writer, feed, observer)
+            env.give_back_freed_memory()
+
+        rows = len(feed.pieces) * (feed.views or 1)
         try:
-            with recording.making(self._key(feed), len(feed.pieces) * (feed.views or 1), self._about(feed)) as writer:
-                if writer is not None:
-                    self._write(writer, feed, observer)
-                    env.give_back_freed_memory()
-        except recording.ShapeChanged as reason:
+            made = recording.record(self._key(feed), rows, rows * self.bytes, self._about(feed), write)
+        except (recording.ShapeChanged, recording.NoRoom) as reason:
             raise CannotCut(str(reason)) from reason
-        return self.behind(feed)
+        return self.read(feed, made)
 
     def recorded(self, feed: Feed) -> recording.Recording | None:
         """The recording of the feed, where there is one."""
@@ -114,9 +121,9 @@ class Prefix:
         views, done = feed.views or 1, 0
         size = without_gradients(feed.task, feed.preprocess)  # whatever the run's own, as every run records the same
         plan = replace(feed, batch_size=size).plan(None)
-        source = self._source(feed)
+        source, made = self._source(feed) or (None, None)
         with torch.inference_mode(), self.trunk(), self.engine.autocast(), _through(source):
-            feed = source.behind(feed) if source else feed
+            feed = source.read(feed, made) if source else feed
             for epoch in range(views):
                 seed = None if views == 1 else (0, epoch)
                 for number, batch in enumerate(feed.stream(plan, seed), 1):
@@ -127,20 +134,20 @@ class Prefix:
                     done += len(batch)
                     observer.recording(done, writer.rows)
 
-    def _source(self, feed: Feed) -> Prefix | None:
-        """The deepest prefix inside this one of which there is a recording: what is left to compute starts there."""
+    def _source(self, feed: Feed) -> tuple[Prefix, recording.Recording] | None:
+        """Return the deepest prefix inside this one that is recorded, and its recording: the rest starts there."""
         if self.cut and self.cut.carried:
             return None
         names = {row["before"] for row in recording.everything() if row["backbone"] == self.model.backbone.name}
         for groups in range(self.groups - 1, 0, -1):
             inside = replace(self, groups=groups, cut=None)
-            if inside.before in names and inside.recorded(feed):
-                return replace(inside, cut=_cut(self.model, groups, _probes(feed), self.engine))
+            if inside.before in names and (made := inside.recorded(feed)):
+                return replace(inside, cut=_cut(self.model, groups, _probes(feed), self.engine)), made
         return None
 
-    def behind(self, feed: Feed) -> Feed:
-        """The feed behind the recording that there is of it."""
-        return feed.with_recording(self.recorded(feed), self.cut is None)
+    def read(self, feed: Feed, made: recording.Recording) -> Feed:
+        """Return a feed that reads the recording."""
+        return feed.with_recording(made, self.cut is None)
 
     def _about(self, feed: Feed) -> dict[str, object]:
         samples, views = len(feed.pieces), feed.views or 1
@@ -152,7 +159,11 @@ class Prefix:
         return self.model.backbone.groups[self.groups].name
 
     def _key(self, feed: Feed) -> str:
-        """What the recorded numbers depend on: weights, architecture, preprocessing, data, views, precision, versions."""
+        """Hash what the recorded numbers depend on: weights, layers, preprocessing, data, views, precision, versions.
+
+        The number of threads is part of it: with two instead of one the features of EfficientNet-Lite0 in float32 differ in
+        their last bits, and a run must not depend on which run recorded first.
+        """
         network, preprocess = self.model.network, feed.preprocess
         layers = [repr(network.get_submodule(p)) for g in self.model.backbone.groups[: self.groups] for p in g.modules]
         about = [self.model.backbone.name, self.before, layers, preprocess.settings(), feed.views or 1]
@@ -160,6 +171,7 @@ class Prefix:
             FORMAT,
             self.engine.precision,
             str(self.engine.device),
+            torch.get_num_threads(),
             env.versions(),
             feed.contents,
         ]

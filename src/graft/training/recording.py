@@ -1,4 +1,16 @@
-"""Recorded tensors on disk: one file of raw numbers a slot, read row by row, so that memory does not grow with the data."""
+"""Recordings on disk: which there are, who makes one, and what is deleted to make room.
+
+All lie in `home()`, each in a folder named by its key. A folder moves through three names, each by
+one rename, so that a process may be killed at any instant and the next one repairs what it left:
+
+- `KEY.NUMBER.part`, while a process records; that process holds the lock `KEY.NUMBER.busy`;
+- `KEY`, once finished;
+- `NUMBER.gone`, while it is deleted.
+
+`KEY.lock` makes processes that want the same recording wait for the one that makes it.
+`recordings.lock` beside `home()` is held, for a moment, by whoever reserves room, renames or
+deletes. A `.part` whose lock is free, a `.gone` and a folder without `about.json` are leftovers of
+killed processes, see `leftovers`."""
 
 from __future__ import annotations
 
@@ -6,206 +18,163 @@ import json
 import os
 import shutil
 import time
-import weakref
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from filelock import FileLock
-from torch import Tensor
+from filelock import FileLock, Timeout
 
 from graft.base import files
 from graft.base.errors import BadValue, FolderError
+from graft.training.tensor_files import (
+    ABOUT,
+    GONE,
+    CannotWrite,
+    Recording,
+    ShapeChanged,
+    Writer,
+    discard,
+    size_of,
+)
 
-ABOUT = "about.json"
+__all__ = ["ABOUT", "Recording", "ShapeChanged", "Writer"]
 CAP_GB = 20.0
-"""All recordings together take no more than this, or GRAFT_CACHE_GB, or half of what is free on the disk."""
+"""All recordings together take no more than this, or GRAFT_CACHE_GB, or half of what is free on the
+disk."""
+Write = Callable[[Writer], None]
+PART, BUSY, LOCK, PROMISE = ".part", ".busy", ".lock", "promise.json"
 
 
-@dataclass(frozen=True)
-class Kind:
-    """What a slot holds of one example: its type, its shape without lengths, and how many lengths come before that."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    lengths: int
-
-    @property
-    def torch_dtype(self) -> torch.dtype:
-        return getattr(torch, self.dtype)
-
-
-class Recording:
-    """A finished recording of every slot, its files held open: what removes it from the disk does not take it from here.
-
-    `rows` examples, of which `bytes` are kept; it took `seconds` to make.
-    """
-
-    def __init__(self, folder: Path):
-        """Marks it as used now; raises FolderError where it is none, or damaged."""
-        found = files.read_json(folder / ABOUT, "a recording")
-        os.utime(folder / ABOUT)
-        self.key = folder.name
-        self.rows, self.bytes, self.seconds = (found[name] for name in ("rows", "bytes", "seconds"))
-        self.kinds = tuple(Kind(k["dtype"], tuple(k["shape"]), k["lengths"]) for k in found["kinds"])
-        self._files = [open(folder / f"{number}.bin", "rb", buffering=0) for number in range(len(self.kinds))]  # noqa: SIM115
-        weakref.finalize(self, _close, self._files)
-        self._index = [np.load(folder / f"{number}.index.npy") for number in range(len(self.kinds))]
-        if sum(os.fstat(file.fileno()).st_size for file in self._files) != self.bytes:
-            raise FolderError(f"The recording {folder} is damaged. Delete it: graft cache --clear")
-
-    def read(self, rows: Sequence[int], mask: Tensor | None = None) -> list[Tensor]:
-        """Each slot's tensor (B, ...) of these rows; where it has lengths, in the places that `mask` (B, T) has."""
-        return [self._slot(number, rows, mask) for number in range(len(self.kinds))]
-
-    def _slot(self, number: int, rows: Sequence[int], mask: Tensor | None) -> Tensor:
-        kind, places = self.kinds[number], self._index[number][list(rows)]
-        if not kind.lengths:
-            return self._fixed(number, places[:, 0])
-        parts = [self._part(number, start, length) for start, length in places.tolist()]
-        out = torch.zeros((len(rows), *(mask.shape[1],) * kind.lengths, *kind.shape), dtype=kind.torch_dtype)
-        for row, kept, part in zip(out, mask, parts, strict=True):
-            row[_places(kept, kind.lengths)] = part
-        return out
-
-    def _fixed(self, number: int, starts: np.ndarray) -> Tensor:
-        """Tensors of one shape; in one read where they lie one after the other."""
-        kind = self.kinds[number]
-        out = torch.empty((len(starts), *kind.shape), dtype=kind.torch_dtype)
-        size = out[0].numel() * out.element_size()
-        if (np.diff(starts) == size).all():
-            self._fill(number, int(starts[0]), out)
-        else:
-            for place, start in zip(out, starts.tolist(), strict=True):
-                self._fill(number, start, place)
-        return out
-
-    def _part(self, number: int, start: int, length: int) -> Tensor:
-        kind = self.kinds[number]
-        part = torch.empty((length,) * kind.lengths + kind.shape, dtype=kind.torch_dtype)
-        self._fill(number, start, part)
-        return part
-
-    def _fill(self, number: int, start: int, tensor: Tensor) -> None:
-        self._files[number].seek(start)
-        self._files[number].readinto(tensor.view(-1).view(torch.uint8).numpy())
-
-
-class Writer:
-    """A recording in the making: `add` appends batches, their rows in any order."""
-
-    def __init__(self, folder: Path, rows: int):
-        self.folder, self.rows = folder, rows
-        self.kinds: list[Kind] = []
-        self._files: list[Any] = []
-        self._index: list[np.ndarray] = []
-
-    def add(self, rows: Sequence[int], tensors: Sequence[Tensor], lengths: Sequence[int], mask: Tensor | None) -> None:
-        """`tensors` of each slot are (B, lengths..., ...), of which only the places of the mask (B, T) are kept."""
-        for number, (tensor, count) in enumerate(zip(tensors, lengths, strict=True)):
-            tensor = tensor.detach().cpu()
-            kind = Kind(str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape[1 + count :]), count)
-            if number == len(self.kinds):
-                self.kinds.append(kind)
-                self._files.append(open(self.folder / f"{number}.bin", "wb"))  # noqa: SIM115 - closed by `close`
-                self._index.append(np.zeros((self.rows, 2), dtype=np.int64))
-            if kind != self.kinds[number]:
-                raise ShapeChanged(f"what enters changes from {self.kinds[number].shape} to {kind.shape}")
-            for i, row in enumerate(rows):
-                part = tensor[i][_places(mask[i], count)] if count else tensor[i]
-                self._index[number][row] = self._files[number].tell(), len(part) if count else 0
-                self._files[number].write(part.contiguous().view(-1).view(torch.uint8).numpy())
-
-    def finish(self, seconds: float, about: dict[str, Any]) -> None:
-        """Write where everything is, and last that it is finished."""
-        for number, index in enumerate(self._index):
-            np.save(self.folder / f"{number}.index.npy", index)
-        found = {
-            "kinds": [asdict(kind) for kind in self.kinds],
-            "rows": self.rows,
-            "bytes": sum(file.tell() for file in self._files),
-            "seconds": round(seconds, 3),
-            **about,
-        }
-        self.close()
-        files.write_json(self.folder / ABOUT, found)
-
-    def close(self) -> None:
-        _close(self._files)
-
-
-def _close(several: Sequence[Any]) -> None:
-    for file in several:
-        file.close()
-
-
-class ShapeChanged(Exception):
-    """An example's tensors have another shape than those before."""
-
-
-def _places(mask: Tensor, lengths: int) -> tuple[Tensor, ...]:
-    """The index of the unmasked places along each of `lengths` dimensions."""
-    kept = mask.cpu().nonzero()[:, 0]
-    return torch.meshgrid(*(kept,) * lengths, indexing="ij")
+class NoRoom(Exception):
+    """A recording does not fit; `args[0]` is a clause that says why and what to free."""
 
 
 def home() -> Path:
-    """Where recordings are kept, a folder each."""
+    """The folder of all recordings."""
     return files.cache_folder() / "recordings"
 
 
-@contextmanager
-def making(key: str, rows: int, about: dict[str, Any]) -> Iterator[Writer | None]:
-    """A writer that becomes the recording of that key when the block ends well; None where it is there already.
+def record(key: str, rows: int, needed: int, about: dict[str, Any], write: Write) -> Recording:
+    """Open the recording of that key; if there is none, let `write` fill one of about `needed`
+    bytes first.
 
-    Two processes that ask at once: one makes it, the other waits and gets it. What a killed process left is never used.
-    """
+    Of processes that ask for it at once one records and the others wait. Raises NoRoom; what
+    `write` raises passes through."""
     files.make_folder(home())
-    folder = home() / key
-    with FileLock(home() / f"{key}.lock"):
-        if (folder / ABOUT).exists():
-            yield None
-            return
-        part = home() / f"{key}.part"
-        shutil.rmtree(part, ignore_errors=True)
+    with FileLock(home() / f"{key}{LOCK}"):
+        return find(key) or _make(key, rows, needed, about, write)
+
+
+def _make(key: str, rows: int, needed: int, about: dict[str, Any], write: Write) -> Recording:
+    part = home() / f"{key}.{uuid.uuid4().hex}{PART}"
+    lock = FileLock(part.with_suffix(BUSY))
+    with _alone():
+        if not make_room(needed):
+            raise NoRoom(_no_room(needed))
+        lock.acquire()
         part.mkdir()
-        writer, started = Writer(part, rows), time.perf_counter()
-        try:
-            yield writer
-            writer.finish(time.perf_counter() - started, about)
-        except OSError as error:
-            raise FolderError(
-                f"{part} cannot be written: {error.strerror or error}. Free some space, or set GRAFT_CACHE."
-            ) from error
-        finally:
-            writer.close()
-            if not (part / ABOUT).exists():
-                shutil.rmtree(part, ignore_errors=True)
-        part.rename(folder)
+        files.write_json(part / PROMISE, needed)
+    writer, started = Writer(part, rows), time.perf_counter()
+    try:
+        write(writer)
+        writer.finish(time.perf_counter() - started, about)
+        return _publish(part, key)
+    except CannotWrite as error:
+        raise NoRoom(_disk_full(part, needed, str(error))) from error
+    finally:
+        writer.close()
+        discard(part)
+        lock.release()
+        part.with_suffix(BUSY).unlink(missing_ok=True)
+
+
+def _publish(part: Path, key: str) -> Recording:
+    """Give a finished folder its name, and open it before another process may evict it."""
+    with _alone():
+        (part / PROMISE).unlink()
+        discard(home() / key)  # a leftover: `find` saw no recording there
+        part.rename(home() / key)
+        return Recording(home() / key)
 
 
 def find(key: str) -> Recording | None:
-    """The finished recording of that key."""
-    return Recording(home() / key) if (home() / key / ABOUT).exists() else None
+    """Open the finished recording of that key, if there is one; one that is damaged is deleted."""
+    if not (home() / key / ABOUT).exists():
+        return None
+    with _alone():
+        try:
+            return Recording(home() / key)
+        except FolderError:
+            discard(home() / key)
+            return None
 
 
 def everything() -> list[dict[str, Any]]:
-    """Every finished recording: `key`, `bytes`, `used` (seconds since the epoch) and what it is of; the latest used first."""
-    found = []
+    """List the finished recordings, last used first: `key`, `bytes`, `used` (seconds since the
+    epoch), what it is of."""
+    rows = []
     for path in home().glob(f"*/{ABOUT}"):
-        if path.parent.suffix != ".part":
-            with suppress(FileNotFoundError):  # another process has just removed it
-                about = json.loads(path.read_text())
-                found.append({"key": path.parent.name, "used": path.stat().st_mtime, **about})
-    return sorted(found, key=lambda row: -row["used"])
+        if path.parent.suffix not in (PART, GONE):
+            # Another process may have just removed it, or it is damaged.
+            with suppress(FileNotFoundError, ValueError):
+                about = json.loads(path.read_text(encoding="utf-8"))
+                rows.append({"key": path.parent.name, "used": path.stat().st_mtime, **about})
+    return sorted(rows, key=lambda row: -row["used"])
+
+
+@dataclass(frozen=True)
+class InMaking:
+    """A recording that a process makes now: its folder, the bytes written so far and those it will
+    take."""
+
+    folder: Path
+    written: int
+    promised: int
+
+    @property
+    def missing(self) -> int:
+        """The bytes that are still to be written."""
+        return max(0, self.promised - self.written)
+
+
+def in_making() -> list[InMaking]:
+    """List what processes that are alive record now."""
+    parts = []
+    for folder in home().glob(f"*{PART}"):
+        if _is_busy(folder):
+            promised = 0
+            with suppress(OSError, ValueError):
+                promised = json.loads((folder / PROMISE).read_text(encoding="utf-8"))
+            parts.append(InMaking(folder, size_of(folder), promised))
+    return parts
+
+
+def leftovers() -> list[Path]:
+    """List the folders that killed processes left; nobody reads or finishes them."""
+    folders = [path for path in home().glob("*") if path.is_dir()]
+    # Finished ones are read after the folders, since another process may finish one meanwhile.
+    kept = {row["key"] for row in everything()}
+    rest = [path for path in folders if path.name not in kept]
+    return [path for path in rest if path.suffix != PART or not _is_busy(path)]
+
+
+def _is_busy(part: Path) -> bool:
+    """Whether the process that made this folder still holds its lock."""
+    lock = FileLock(part.with_suffix(BUSY))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return True
+    lock.release()
+    return False
 
 
 def cap() -> float:
-    """The bytes that all recordings may take, 0 where they cannot be written; raises BadValue for a wrong GRAFT_CACHE_GB."""
+    """The bytes that all recordings may take; 0 if they cannot be written. Raises BadValue for a
+    wrong GRAFT_CACHE_GB."""
     asked = os.environ.get("GRAFT_CACHE_GB", str(CAP_GB))
     try:
         allowed = float(asked) * 2**30
@@ -217,27 +186,93 @@ def cap() -> float:
         return 0.0
     if not os.access(home(), os.W_OK):
         return 0.0
-    held = sum(row["bytes"] for row in everything())
-    return min(allowed, held + shutil.disk_usage(home()).free / 2)
+    missing = sum(part.missing for part in in_making())
+    return min(allowed, held() + missing + max(0, shutil.disk_usage(home()).free - missing) / 2)
+
+
+def held() -> int:
+    """The bytes that lie in `home()`: finished recordings, those in the making, and leftovers."""
+    paths = (*leftovers(), *(part.folder for part in in_making()))
+    return sum(row["bytes"] for row in everything()) + sum(map(size_of, paths))
 
 
 def make_room(needed: int) -> bool:
-    """Remove the recordings that were not used for longest until `needed` bytes fit under the cap; False where they cannot.
+    """Delete leftovers, then the recordings not used for longest, until `needed` bytes fit; False
+    if they cannot.
 
-    Removing one that another process reads is safe: its open files stay until they are closed.
-    """
+    What other processes are about to write counts as written. Deleting a recording that another
+    process reads is safe: its open files stay until they are closed."""
+    _sweep()
     rows, limit = everything(), cap()
-    held = sum(row["bytes"] for row in rows)
-    if needed > limit:
+    promised = sum(part.written + part.missing for part in in_making())
+    if promised + needed > limit:
         return False
-    while held + needed > limit:
+    taken = promised + sum(row["bytes"] for row in rows)
+    while rows and taken + needed > limit:
         oldest = rows.pop()
         remove(oldest["key"])
-        held -= oldest["bytes"]
-    return True
+        taken -= oldest["bytes"]
+    return taken + needed <= limit
 
 
 def remove(key: str) -> None:
-    """Delete a recording: what says that it is finished first."""
-    (home() / key / ABOUT).unlink(missing_ok=True)
-    shutil.rmtree(home() / key, ignore_errors=True)
+    """Delete a recording."""
+    discard(home() / key)
+
+
+def clear() -> int:
+    """Delete everything but what is being recorded now; return the bytes that were freed."""
+    if not home().exists():
+        return 0
+    with _alone():
+        before = held()
+        for row in everything():
+            remove(row["key"])
+        _sweep()
+        for path in home().glob(f"*{LOCK}"):
+            _delete_lock(path)
+        return before - held()
+
+
+def _sweep() -> None:
+    """Delete what killed processes left."""
+    for folder in leftovers():
+        discard(folder)
+    for path in home().glob(f"*{BUSY}"):
+        _delete_lock(path)
+
+
+def _delete_lock(path: Path) -> None:
+    """Delete a lock file that nobody holds.
+
+    A process that waits for it at this instant may then record beside another one: twice the work,
+    and no harm, since each writes to a folder of its own."""
+    lock = FileLock(path)
+    with suppress(Timeout, OSError):
+        lock.acquire(blocking=False)
+        path.unlink(missing_ok=True)
+        lock.release()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Be the only process that counts, renames and deletes."""
+    with FileLock(home().with_name(f"{home().name}{LOCK}")):
+        yield
+
+
+def _no_room(needed: int) -> str:
+    return (
+        f"what leaves them takes about {needed / 2**30:.1f} GB on disk, and recordings may take "
+        f"{cap() / 2**30:.1f} GB in {home()}: free some space, or set GRAFT_CACHE_GB to allow more, "
+        "or GRAFT_CACHE to use another disk"
+    )
+
+
+def _disk_full(part: Path, needed: int, reason: str) -> str:
+    missing = max(0, needed - size_of(part))
+    return (
+        f"what leaves them could not be written to {home()} ({reason}): it takes about "
+        f"{needed / 2**20:,.1f} MB, of which {missing / 2**20:,.1f} MB are missing; free so much there, "
+        "or set GRAFT_CACHE to use another disk"
+    )

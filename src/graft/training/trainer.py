@@ -220,13 +220,6 @@ def _recorded(run: Run, objective: Objective, plain: Feed, phase: Phase) -> tupl
     except frozen_prefix.NotWorth:
         return None, plain
     before = prefix.recorded(plain)
-    needed = prefix.bytes * len(plain.pieces) * plain.views
-    if before is None and not recording.make_room(needed):
-        run.observer.note(
-            f"The frozen layers run at every epoch: recording what leaves them takes about {needed / 2**30:.1f} GB, more than "
-            "there is room for. See: graft cache; set GRAFT_CACHE_GB to allow more."
-        )
-        return None, plain
     feed = prefix.record(plain, run.observer)
     counted = run.position.counted
     if before is not None and before.key not in counted:  # what it took counts here too: no run is cheaper for coming later

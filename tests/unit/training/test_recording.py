@@ -1,10 +1,13 @@
-"""Recordings on disk: what is read is what was written, also under kill, contention and lack of room."""
+"""Recordings on disk: what is read is what was written, also under kill, contention, damage and lack of room."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,16 +17,21 @@ import torch
 from graft.base.errors import BadValue, FolderError
 from graft.training import recording
 
+ABOUT = {"backbone": "b", "before": "x"}
+
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(recording, "home", lambda: tmp_path / "recordings")
 
 
-def _write(key, tensors, lengths=(0,), mask=None, order=None):
+def _write(key, tensors, lengths=(0,), mask=None, order=None, needed=0):
     rows = order or list(range(len(tensors[0])))
-    with recording.making(key, len(rows), {"backbone": "b", "before": "x"}) as writer:
-        writer.add(rows, tensors, lengths, mask)
+    return recording.record(key, len(rows), needed, ABOUT, lambda writer: writer.add(rows, tensors, lengths, mask))
+
+
+def _names():
+    return sorted(path.name for path in recording.home().iterdir())
 
 
 def test_rows_come_back_in_any_order_and_type():
@@ -51,50 +59,143 @@ def test_sequences_are_kept_without_padding_and_put_where_the_mask_is():
 
 
 def test_an_example_of_another_shape_is_refused_and_nothing_is_left():
-    with pytest.raises(recording.ShapeChanged, match=r"\(2,\) to \(3,\)"), recording.making("k", 2, {}) as writer:
+    def write(writer):
         writer.add([0], [torch.zeros(1, 2)], [0], None)
         writer.add([1], [torch.zeros(1, 3)], [0], None)
+
+    with pytest.raises(recording.ShapeChanged, match=r"\(2,\) to \(3,\)"):
+        recording.record("k", 2, 0, ABOUT, write)
     assert recording.find("k") is None
-    assert not list(recording.home().glob("k*/"))
+    assert _names() == ["k.lock"]
 
 
-def _slow(folder, key, started, made):
+def _slow(folder, key, needed, started, made):
     recording.home = lambda: Path(folder) / "recordings"
-    with recording.making(key, 1, {"backbone": "b", "before": "x"}) as writer:
-        if writer is not None:
-            with made.get_lock():
-                made.value += 1
-            writer.add([0], [torch.ones(1, 4)], [0], None)
-            started.set()
-            time.sleep(1.5)
+
+    def write(writer):
+        with made.get_lock():
+            made.value += 1
+        writer.add([0], [torch.ones(1, 4)], [0], None)
+        started.set()
+        time.sleep(1.5)
+
+    recording.record(key, 1, needed, ABOUT, write)
+
+
+def _start(tmp_path, key="k", needed=0, count=1):
+    spawn = multiprocessing.get_context("spawn")
+    started, made = spawn.Event(), spawn.Value("i", 0)
+    processes = [spawn.Process(target=_slow, args=(str(tmp_path), key, needed, started, made)) for _ in range(count)]
+    for process in processes:
+        process.start()
+    started.wait()
+    return processes, made, started  # what is shared lives as long as it is referred to here
+
+
+def _end(processes):
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * len(processes)
 
 
 def test_two_processes_that_record_at_once_record_once(tmp_path):
-    spawn = multiprocessing.get_context("spawn")
-    started, made = spawn.Event(), spawn.Value("i", 0)
-    both = [spawn.Process(target=_slow, args=(str(tmp_path), "k", started, made)) for _ in range(2)]
-    for process in both:
-        process.start()
-    for process in both:
-        process.join()
-    assert [process.exitcode for process in both] == [0, 0]
+    processes, made, _shared = _start(tmp_path, count=2)
+    _end(processes)
     assert made.value == 1
     assert torch.equal(recording.find("k").read([0])[0], torch.ones(1, 4))
 
 
-def test_what_a_killed_process_left_is_not_used(tmp_path):
-    spawn = multiprocessing.get_context("spawn")
-    started, made = spawn.Event(), spawn.Value("i", 0)
-    process = spawn.Process(target=_slow, args=(str(tmp_path), "k", started, made))
-    process.start()
-    started.wait()
+def test_what_a_killed_process_left_is_counted_and_not_used(tmp_path):
+    (process,), _, _shared = _start(tmp_path)
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     assert process.exitcode == -signal.SIGKILL
     assert recording.find("k") is None
     assert recording.everything() == []
+    assert len(recording.leftovers()) == 1
+    assert recording.held() == sum(recording.size_of(folder) for folder in recording.leftovers()) > 0
     _write("k", [torch.zeros(1, 4)])
     assert torch.equal(recording.find("k").read([0])[0], torch.zeros(1, 4))
+    assert _names() == ["k", "k.lock"]
+
+
+def test_what_another_process_records_now_is_neither_deleted_nor_given_away(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAFT_CACHE_GB", str(3000 / 2**30))
+    processes, _, _shared = _start(tmp_path, needed=2000)
+    assert [part.promised for part in recording.in_making()] == [2000]
+    assert recording.leftovers() == []
+    with pytest.raises(recording.NoRoom, match="free some space, or set GRAFT_CACHE_GB"):
+        _write("other", [torch.zeros(1, 400)], needed=1600)
+    recording.clear()
+    _end(processes)
+    assert torch.equal(recording.find("k").read([0])[0], torch.ones(1, 4))
+
+
+FILE_OPERATIONS = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.utime", "shutil.rmtree")
+ONE_AT_A_TIME = str(120 / 2**30)
+"""GRAFT_CACHE_GB that holds one of two recordings: each is announced with 100 bytes, and evicts the one before."""
+
+
+def _make(key):
+    return _write(key, [torch.ones(2, 4)], needed=100)
+
+
+def _killed(folder, instant):
+    """Record, evict and record again in `folder`; be killed just before the file operation number `instant`."""
+    recording.home = lambda: Path(folder)
+    os.environ["GRAFT_CACHE_GB"] = ONE_AT_A_TIME
+    _make("evicted")
+    count = 0
+
+    def kill(event, args):
+        nonlocal count
+        if event not in FILE_OPERATIONS:
+            return
+        count += 1
+        if count == instant:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(kill)
+    _make("new")
+
+
+def test_a_kill_before_any_file_operation_of_recording_and_evicting_is_repaired(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAFT_CACHE_GB", ONE_AT_A_TIME)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["graft.training.recording", "tests.unit.training.test_recording"])
+    instant, killed = 0, True
+    while killed:
+        instant += 1
+        folder = tmp_path / str(instant) / "recordings"
+        monkeypatch.setattr(recording, "home", lambda folder=folder: folder)
+        process = context.Process(target=_killed, args=(str(folder), instant))
+        process.start()
+        process.join()
+        assert process.exitcode in (0, -signal.SIGKILL)
+        killed = process.exitcode != 0
+        for key in ("evicted", "new"):
+            assert torch.equal(_make(key).read([0, 1])[0], torch.ones(2, 4))
+        assert _names() == ["evicted.lock", "new", "new.lock"]
+        recording.clear()
+        assert _names() == []
+    assert instant > 20, "there were kills in the middle of the work"
+
+
+def test_a_folder_that_a_killed_eviction_left_is_replaced():
+    _write("k", [torch.zeros(1, 4)])
+    (recording.home() / "k" / recording.ABOUT).unlink()
+    assert torch.equal(_write("k", [torch.ones(1, 4)]).read([0])[0], torch.ones(1, 4))
+
+
+def test_clearing_leaves_nothing():
+    _write("k", [torch.zeros(1, 4)])
+    for name in ("left", "left.part", "left.gone", "k.1.part"):
+        (recording.home() / name).mkdir()
+        (recording.home() / name / "0.bin").write_bytes(b"12345678")
+    held = recording.held()
+    assert held == 16 + 4 * 8
+    assert recording.clear() == held
+    assert _names() == []
 
 
 def test_the_least_recently_used_make_room_and_readers_keep_theirs(monkeypatch):
@@ -111,12 +212,69 @@ def test_the_least_recently_used_make_room_and_readers_keep_theirs(monkeypatch):
     assert held.read([0])[0][0, 0] == 1
 
 
-def test_a_recording_that_lost_bytes_is_refused():
-    _write("k", [torch.zeros(4, 100)])
-    with open(recording.home() / "k" / "0.bin", "rb+") as file:
-        file.truncate(100)
-    with pytest.raises(FolderError, match="damaged"):
-        recording.find("k")
+@pytest.mark.parametrize("damage", [lambda raw: raw[:100], lambda raw: raw[:-1] + b"x"], ids=["shorter", "changed"])
+def test_a_damaged_recording_is_refused_and_made_again(damage):
+    held = _write("k", [torch.zeros(4, 100)])
+    path = recording.home() / "k" / "0.bin"
+    raw = path.read_bytes()
+    with open(path, "rb+") as file:  # the same file, that `held` has open
+        file.truncate(0)
+        file.write(damage(raw))
+    with pytest.raises(FolderError, match=r"damaged on the disk and has been deleted\. Continue the run with graft resume"):
+        held.read([3])
+    assert torch.equal(_write("k", [torch.ones(4, 100)]).read([3])[0], torch.ones(1, 100))
+
+
+class _NetworkDisk:
+    """A file that returns at most seven bytes at a time, as a network disk may."""
+
+    def __init__(self, file):
+        self.file = file
+        self.seek, self.close = file.seek, file.close
+
+    def readinto(self, buffer):
+        return self.file.readinto(buffer[:7])
+
+
+def test_short_reads_are_continued():
+    values = torch.randn(3, 5)
+    made = _write("k", [values])
+    made._files[0] = _NetworkDisk(made._files[0])
+    assert torch.equal(made.read([0, 1, 2])[0], values)
+
+
+@pytest.fixture(params=["in the middle", "in the last bytes"])
+def full_disk(request, tmp_path, monkeypatch):
+    """A disk of 1 MB that is full while numbers are written, or only when the buffer is flushed at the end."""
+    if os.geteuid() != 0:
+        pytest.skip("a small disk can be mounted by root only")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"a small disk cannot be mounted: {mounted.stderr.strip()}")
+    monkeypatch.setattr(recording, "home", lambda: disk / "recordings")
+    try:
+        yield {"in the middle": 2**21, "in the last bytes": 4096}[request.param]
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_full_disk_says_what_to_free_and_leaves_nothing(full_disk):
+    recording.home().mkdir()
+    free = shutil.disk_usage(recording.home()).free
+    # What is written behind Graft's back: the room was there when it was asked for.
+    filler = recording.home().parent / "filler"
+
+    def write(writer):
+        filler.write_bytes(b"0" * (free - 2**14))
+        writer.add([0], [torch.zeros(1, 2**14 // 8 + full_disk // 4)], [0], None)
+
+    with pytest.raises(recording.NoRoom, match=r"No space left on device.*MB are missing; free so much there"):
+        recording.record("k", 1, 2**14, ABOUT, write)
+    filler.unlink()
+    assert _names() == ["k.lock"]
+    assert torch.equal(_write("k", [torch.zeros(1, 4)]).read([0])[0], torch.zeros(1, 4))
 
 
 def test_where_nothing_can_be_written_nothing_is_recorded(tmp_path, monkeypatch):
