@@ -15,8 +15,10 @@ def one_thread():
 
 @pytest.fixture(autouse=True)
 def _own_recordings(tmp_path_factory, monkeypatch):
-    """Recordings of one test session are not another's, and none of a user's."""
+    """Recordings and digests of files of one test session are not another's, and none of a user's."""
+    from graft.data import digests
     from graft.training import recording
 
     folder = tmp_path_factory.getbasetemp() / "recordings"
     monkeypatch.setattr(recording, "home", lambda: folder)
+    monkeypatch.setattr(digests, "home", lambda: folder.with_name("file-digests.npy"))

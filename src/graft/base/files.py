@@ -8,6 +8,7 @@ import math
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ def write(path: Path, fill: Callable[[Path], None]) -> None:
             f"Cannot write {path}: {error.strerror or error}. Free some space or choose another folder with --out."
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # it's not there, or its folder is none
+            part.unlink()
 
 
 def write_folder(path: Path, fill: Callable[[Path], None]) -> None:

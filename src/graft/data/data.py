@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from graft.base.records import Sample
+from graft.data.digests import digest_files
 from graft.data.tags import names_of
 
 
@@ -46,31 +47,33 @@ class Data:
         return replace(self, splits=splits, notes=[*self.notes, *notes])
 
     def fingerprint(self) -> str:
-        """A hash of every split's samples: their ids, texts and labels; of an image file, its size and name."""
+        """Hash every split's samples: their ids, texts and labels; of an image file, its bytes."""
         digest = hashlib.sha256()
+        values = (v for split in self.splits.values() for sample in split for v in sample.roles.values())
+        digests = digest_files(value for value in values if isinstance(value, Path))
         for name in sorted(self.splits):
             digest.update(f"\0split {name}\0".encode())
             for sample in self.splits[name]:
                 digest.update(sample.id.encode())
                 for role in sorted(sample.roles):
                     digest.update(f"\0{role}\0".encode())
-                    digest.update(_bytes(sample.roles[role]))
+                    digest.update(_bytes(sample.roles[role], digests))
         return digest.hexdigest()[:16]
 
 
 def contents(samples: Sequence[Sample], roles: Sequence[str]) -> str:
-    """A hash of what the samples hold in these roles, in their order; of a file, its path, size and time of change."""
+    """Hash what the samples hold in these roles, in their order; of a file, its bytes."""
     digest = hashlib.sha256()
-    for sample in samples:
-        for value in (sample.roles.get(role) for role in roles):
-            found = value.stat() if isinstance(value, Path) else None
-            digest.update(f"\0{value}:{found.st_size}:{found.st_mtime_ns}".encode() if found else b"\0" + _bytes(value))
+    values = [sample.roles.get(role) for sample in samples for role in roles]
+    digests = digest_files(value for value in values if isinstance(value, Path))
+    for value in values:
+        digest.update(b"\0" + _bytes(value, digests))
     return digest.hexdigest()
 
 
-def _bytes(value: object) -> bytes:
+def _bytes(value: object, digests: dict[str, bytes]) -> bytes:
     if isinstance(value, Path):
-        return f"{value.name}:{value.stat().st_size}".encode() if value.exists() else value.name.encode()
+        return digests[str(value)]
     if isinstance(value, bytes):
         return value
     if isinstance(value, np.ndarray):

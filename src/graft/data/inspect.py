@@ -148,18 +148,21 @@ def _classes(data: Data) -> list[Finding]:
         found.append(Finding("imbalance", "warning", f"{words} Look at macro F1 beside accuracy, or weight the classes."))
     single = sorted(c for c, n in counts.items() if n == 1)
     if single:
-        ids = tuple(s.id for s in training if set(_labels(s)) & set(single))
+        rare = set(single)
+        ids = tuple(s.id for s in training if rare.intersection(_labels(s)))
         found.append(
             Finding("single-example", "warning", f"{number(single, 'class')} with one training sample: {listed(single)}.", ids)
         )
+    classes = data.classes
     for split in ("train", "val", "test"):
-        missing = [c for c in data.classes if split in data.splits and not _per_class(data.splits[split])[c]]
+        present = _per_class(data.splits.get(split, []))
+        missing = [c for c in classes if split in data.splits and not present[c]]
         if missing:
             found.append(
                 Finding("missing-class", "warning", f"{number(missing, 'class')} without a sample in {split}: {listed(missing)}.")
             )
     spellings: dict[str, list[str]] = defaultdict(list)
-    for c in data.classes:
+    for c in classes:
         spellings[c.casefold()].append(c)
     for alike in (names for names in spellings.values() if len(names) > 1):
         found.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -60,8 +60,8 @@ def subsample(data: Data, *, fraction: float = 1.0, shots: int | None = None, se
 
     Where the target is not a label, a fraction is of all samples, and shots are a BadValue. For one seed a smaller
     choice is part of every larger one. `test` stays as it is, and so does `val` under `fraction`; under `shots`, `val` is
-    cut to the size of `train`, since who has few samples has no large validation split; the other samples of `train` are then
-    in `unlabeled`, without their labels.
+    cut to the size of `train`, since who has few samples has no large validation split, but keeps a sample of each class; the
+    other samples of `train` are then in `unlabeled`, without their labels.
     """
     if not 0 < fraction <= 1:
         raise BadValue(f"The fraction must be more than 0 and at most 1. Got {fraction!r} instead.")
@@ -77,16 +77,19 @@ def subsample(data: Data, *, fraction: float = 1.0, shots: int | None = None, se
             f"shots counts samples a class, and what is predicted here are {role}, not labels. Ask for a fraction of the "
             f"{len(train):,} training samples instead: fraction={min(max(shots / len(train), 0.001), 1):.2g}."
         )
-    ask = (lambda n: min(n, shots)) if shots is not None else (lambda n: max(1, round(n * fraction)))
-    kept = _first_of_each_class(train, ask, np.random.default_rng([seed, 3]))
+    sizes = Counter(_strata(train))
+    counts = {label: max(1, round(n * fraction)) if shots is None else min(n, shots) for label, n in sizes.items()}
+    kept = _first_of_each_class(train, counts, np.random.default_rng([seed, 3]))
     notes = [f"Of {len(train):,} training samples {len(kept):,} are used ({f'{shots} a class' if shots else f'{fraction:.0%}'})."]
     if shots is not None:
-        short = [label for label, n in Counter(_strata(train)).items() if n < shots]
+        short = [label for label, n in sizes.items() if n < shots]
         notes += [f"Classes with fewer than {shots} training samples: {', '.join(sorted(short))}."] if short else []
     if shots is not None and len(val) > len(kept):
-        share = len(kept) / len(val)
-        smaller = _first_of_each_class(val, lambda n: max(1, int(n * share)), np.random.default_rng([seed, 4]))[: len(kept)]
-        notes.append(f"Of {len(val):,} validation samples {len(smaller):,} are used, no more than training samples.")
+        counts = _in_proportion(Counter(_strata(val)), len(kept))
+        smaller = _first_of_each_class(val, counts, np.random.default_rng([seed, 4]))
+        notes.append(
+            f"Of {len(val):,} validation samples {len(smaller):,} are used: as many as for training, at least one of each class."
+        )
         val = smaller
     splits = {**data.splits, "train": kept, **({"val": val} if val else {})}
     chosen = {sample.id for sample in kept}
@@ -226,8 +229,21 @@ def _take(groups: list[list[int]], goal: int, rng: np.random.Generator) -> list[
     return taken if taken or not goal else min(groups, key=len)
 
 
-def _first_of_each_class(samples: list[Sample], ask: Callable[[int], int], rng: np.random.Generator) -> list[Sample]:
-    """`ask(n)` of the n samples of each class, the first ones of a random order; in the order that they came in."""
+def _in_proportion(sizes: Counter[str], room: int) -> dict[str, int]:
+    """Return how many of each class fit into `room`, in proportion but at least one of each.
+
+    What the rare classes take more than their share is taken from the largest.
+    """
+    share = room / sum(sizes.values())
+    counts = {label: max(1, int(sizes[label] * share)) for label in sorted(sizes)}
+    for _ in range(sum(counts.values()) - room):
+        largest = max(counts, key=lambda label: counts[label])
+        counts[largest] = max(1, counts[largest] - 1)
+    return counts
+
+
+def _first_of_each_class(samples: list[Sample], counts: dict[str, int], rng: np.random.Generator) -> list[Sample]:
+    """Return so many samples of each class, the first ones of a random order; in the order that they came in."""
     ordered = sorted(range(len(samples)), key=lambda i: samples[i].id)
     strata = _strata(samples)
     by_class: dict[str, list[int]] = defaultdict(list)
@@ -236,5 +252,5 @@ def _first_of_each_class(samples: list[Sample], ask: Callable[[int], int], rng: 
     kept: set[int] = set()
     for label in sorted(by_class):
         shuffled = rng.permutation(by_class[label])
-        kept.update(shuffled[: ask(len(shuffled))].tolist())
+        kept.update(shuffled[: counts[label]].tolist())
     return [s for i, s in enumerate(samples) if i in kept]

@@ -6,6 +6,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -147,7 +148,7 @@ class Classification(Task):
     def settings(self) -> dict:
         return {"classes": list(self.classes), "multi_label": self.multi_label, "weights": self.weights and list(self.weights)}
 
-    @property
+    @cached_property
     def _index(self) -> dict[str, int]:
         return {name: i for i, name in enumerate(self.classes)}
 

@@ -10,7 +10,8 @@ one rename, so that a process may be killed at any instant and the next one repa
 `KEY.lock` makes processes that want the same recording wait for the one that makes it.
 `recordings.lock` beside `home()` is held, for a moment, by whoever reserves room, renames or
 deletes. A `.part` whose lock is free, a `.gone` and a folder without `about.json` are leftovers of
-killed processes, see `leftovers`."""
+killed processes, see `leftovers`.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +63,8 @@ def record(key: str, rows: int, needed: int, about: dict[str, Any], write: Write
     bytes first.
 
     Of processes that ask for it at once one records and the others wait. Raises NoRoom; what
-    `write` raises passes through."""
+    `write` raises passes through.
+    """
     files.make_folder(home())
     with FileLock(home() / f"{key}{LOCK}"):
         return find(key) or _make(key, rows, needed, about, write)
@@ -201,7 +203,8 @@ def make_room(needed: int) -> bool:
     if they cannot.
 
     What other processes are about to write counts as written. Deleting a recording that another
-    process reads is safe: its open files stay until they are closed."""
+    process reads is safe: its open files stay until they are closed.
+    """
     _sweep()
     rows, limit = everything(), cap()
     promised = sum(part.written + part.missing for part in in_making())
@@ -246,7 +249,8 @@ def _delete_lock(path: Path) -> None:
     """Delete a lock file that nobody holds.
 
     A process that waits for it at this instant may then record beside another one: twice the work,
-    and no harm, since each writes to a folder of its own."""
+    and no harm, since each writes to a folder of its own.
+    """
     lock = FileLock(path)
     with suppress(Timeout, OSError):
         lock.acquire(blocking=False)

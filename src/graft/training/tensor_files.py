@@ -1,7 +1,8 @@
 """One recording on disk: a file of raw numbers per slot, read row by row.
 
 Memory does not grow with the data. `Writer` fills a folder, `Recording` reads a finished one, and
-`discard` deletes one. Which folders there are, and which may stay, is decided in `recording`."""
+`discard` deletes one. Which folders there are, and which may stay, is decided in `recording`.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +87,8 @@ class Recording:
         is set.
 
         Raises FolderError, and deletes the recording, if the numbers are not those that were
-        written."""
+        written.
+        """
         return [self._slot(number, list(rows), mask) for number in range(len(self.kinds))]
 
     def _slot(self, number: int, rows: list[int], mask: Tensor | None) -> Tensor:

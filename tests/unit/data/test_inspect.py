@@ -136,3 +136,21 @@ def test_summary_is_json() -> None:
     found = json.loads(json.dumps(summary(data)))
     assert found["splits"] == {"train": {"samples": 2, "classes": {"a": 2, "b": 1}}}
     assert found["classes"] == ["a", "b"] and found["notes"] == ["n"]
+
+
+class _Counted(dict):
+    """The roles of a sample; counts how many times its label is read."""
+
+    reads = 0
+
+    def get(self, key, default=None):
+        _Counted.reads += key == "label"
+        return super().get(key, default)
+
+
+def test_labels_are_read_a_few_times_however_many_classes_there_are() -> None:
+    """Counting anew for each class takes classes x samples."""
+    part = [Sample(f"s{i}", _Counted({"text": f"text {i}", "label": f"class {i % 100}"})) for i in range(200)]
+    _Counted.reads = 0
+    inspect(Data({"train": part, "test": [text(f"t{i}", f"other {i}", f"class {i}") for i in range(100)]}))
+    assert _Counted.reads < 20 * len(part)

@@ -242,3 +242,21 @@ def test_groups_that_are_each_a_class_cannot_stay_whole() -> None:
     data = make_splits(Data({"all": samples}))
     assert {s.roles["label"] for s in data.splits["test"]} == {"a", "b"}
     assert any("the groups are too few or too large to stay whole" in note for note in data.notes)
+
+
+def test_shots_keep_a_validation_sample_of_each_class() -> None:
+    sizes = {"a": 100, "b": 3, "c": 3, "d": 3, "e": 3}
+    few = subsample(Data({"train": samples(sizes), "val": samples(sizes, "v")}), shots=2)
+    assert counts(few)["val"] == {"a": 6, "b": 1, "c": 1, "d": 1, "e": 1}
+
+
+def test_shots_keep_a_validation_sample_of_classes_that_training_lacks() -> None:
+    train, val = samples({"a": 5, "b": 5}), samples({"a": 5, "b": 5, "c": 5, "d": 5}, "v")
+    few = subsample(Data({"train": train, "val": val}), shots=1)
+    assert counts(few)["val"] == {"a": 1, "b": 1, "c": 1, "d": 1}
+
+
+def test_samples_with_nothing_to_compare_are_not_taken_for_equal() -> None:
+    sounds = [Sample(f"s{i}", {"sound": i, "label": "ab"[i % 2]}) for i in range(20)]
+    with pytest.raises(DataError, match="s0 has nothing to compare with other samples, only: label, sound"):
+        make_splits(Data({"all": sounds}))
