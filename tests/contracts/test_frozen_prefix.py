@@ -133,6 +133,22 @@ def test_a_recording_that_the_disk_does_not_take_is_a_reason_to_go_on_without():
     assert recording.everything() == []
 
 
+class _Notes(Observer):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, message):
+        self.notes.append(message)
+
+
+def test_a_training_whose_recording_does_not_fit_goes_on_and_says_what_to_free(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRAFT_CACHE_GB", str(100 / 2**30))
+    notes = _Notes()
+    _, position = trained("partial-fine-tuning:from_group=-1,views=1", "text-classification", tmp_path / "run", notes, epochs=6)
+    assert not position.cache["used"]
+    assert any("free some space, or set GRAFT_CACHE_GB" in note for note in notes.notes), notes.notes
+
+
 def test_runs_with_other_numbers_of_threads_do_not_share_recordings():
     """The last bits of what leaves a layer depend on the threads, and a run must not depend on who recorded first."""
     prefix, feed = _prefix_and_feed()

@@ -13,7 +13,7 @@ import numpy as np
 T = TypeVar("T")
 
 AHEAD = 3
-"""Batches encoded ahead of the one in use."""
+"""Batches encoded ahead of the one in use, and one more for each thread after the first."""
 LEAST_GROUPS, MOST_BATCHES = 4, 50
 """Texts are sorted by length within so many groups of an epoch (fewer where it is short), of at most so many batches: whole
 epochs sorted would leave little chance in the batches."""
@@ -50,13 +50,16 @@ def _filled(sizes: np.ndarray, batch_size: int) -> list[list[int]]:
     return batches[::-1]
 
 
-def stream(batches: Sequence[list[int]], make: Callable[[list[int]], T]) -> Iterator[T]:
-    """`make(rows)` for each batch in order, a few of them made ahead by a thread while the caller works."""
+def stream(batches: Sequence[list[int]], make: Callable[[list[int]], T], threads: int = 1) -> Iterator[T]:
+    """Yield `make(rows)` of each batch in order, while `threads` make a few of them ahead.
+
+    What is yielded does not depend on the number of threads.
+    """
     waiting: deque[Future[T]] = deque()
     rows = iter(batches)
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="encode") as pool:
+    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="encode") as pool:
         try:
-            waiting.extend(pool.submit(make, r) for r in islice(rows, AHEAD))
+            waiting.extend(pool.submit(make, r) for r in islice(rows, AHEAD + threads - 1))
             while waiting:
                 ready = waiting.popleft().result()
                 waiting.extend(pool.submit(make, r) for r in islice(rows, 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from graft.data.loaders import plan, stream
@@ -61,3 +63,18 @@ def test_a_stream_that_is_left_early_stops_encoding():
     next(batches)
     batches.close()
     assert len(made) < 10
+
+
+@pytest.mark.parametrize("threads", [2, 5])
+def test_the_stream_does_not_depend_on_the_number_of_threads(threads):
+    """Later batches are made while the first one still waits for them."""
+    batches = [[i] for i in range(20)]
+    later = threading.Event()
+
+    def make(rows):
+        if rows != [0]:
+            later.set()
+        assert later.wait(60), "no other batch is made beside the first"
+        return rows
+
+    assert list(stream(batches, make, threads)) == batches
