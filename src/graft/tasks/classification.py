@@ -59,10 +59,12 @@ class Classification(Task):
         return Batch(preprocess.collate(encoded), torch.stack(targets) if targets else None)
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
-        logits = output.logits.float()
+        # Half precision is too coarse for a loss; the float64 of a solved head is kept.
+        logits = output.logits if output.logits.dtype == torch.float64 else output.logits.float()
         weights = self._class_weights(logits.device)
+        weights = None if weights is None else weights.to(logits)
         if self.multi_label:
-            return nn.functional.binary_cross_entropy_with_logits(logits, batch.target, weight=weights)
+            return nn.functional.binary_cross_entropy_with_logits(logits, batch.target.to(logits), weight=weights)
         return nn.functional.cross_entropy(logits, batch.target, weight=weights)
 
     def loss_weight(self, batch: Batch) -> float | Tensor:

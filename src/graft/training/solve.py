@@ -2,13 +2,16 @@
 
 Formula: min over W, b of L(W f + b) + s / 2 |W|^2 by L-BFGS on all examples, for strengths s from strong to weak, each
 from the solution before; the one with the least validation loss is kept. One eigendecomposition of the features'
-covariance preconditions every strength: W = U P, P = (C / 4 + s)^(-1/2), C / 4 bounding the logistic loss's curvature.
+covariance C preconditions every strength: W = U P, P = (h C + s)^(-1/2), h the loss's curvature between the last two
+solutions. Where the classes can be separated, loss and curvature fall towards zero as s does: steps and losses are
+measured in units of the loss, in float64, so that each strength is solved to the same relative accuracy.
 Source: Nocedal and Wright, Numerical Optimization, 2006, chapter 7; the path of Friedman et al., J. Stat. Softw. 33, 2010.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -27,7 +30,16 @@ SAMPLE = 8 * ROWS
 """Examples that the covariance is estimated from."""
 WIDE = 2048
 """Above this width only the variances precondition."""
-SEARCH = {"max_iter": 40, "tolerance_grad": 1e-4, "tolerance_change": 1e-7, "line_search_fn": "strong_wolfe"}
+CURVATURE = 0.25
+"""The most that the logistic loss curves: what the first strength is preconditioned by."""
+ACCURACY = 1e-5
+"""Of the loss: a step that lowers it by less ends the search."""
+SEARCH = {
+    "max_iter": 100,
+    "tolerance_grad": ACCURACY,
+    "tolerance_change": ACCURACY,
+    "line_search_fn": "strong_wolfe",
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,20 @@ def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Solution
     return map(problem.minimise, STRENGTHS)
 
 
+@dataclass(frozen=True)
+class _Point:
+    """Weights (K, R) in the basis and biases (K), the losses there, and the gradients of their sum."""
+
+    weight: Tensor
+    bias: Tensor
+    losses: dict[str, float]
+    by_weight: Tensor
+    by_bias: Tensor
+
+    def value(self, penalty: float) -> float:
+        return sum(self.losses.values()) + penalty / 2 * float(self.weight.square().sum())
+
+
 @dataclass
 class _Problem:
     """The loss as a function of W and of the bias for features less their mean, which keeps the two apart."""
@@ -68,80 +94,112 @@ class _Problem:
     mean: Tensor
     variances: Tensor
     basis: Tensor | None
-    """Eigenvectors of the covariance as columns; None where the features are too many: then they are their own basis."""
+    """Eigenvectors (D, R) of the covariance as columns; None where the features are too many and are their own basis."""
+    mean_variance: float
 
     def __post_init__(self) -> None:
-        self.weight = torch.zeros_like(self.head.weight)
-        self.bias = torch.zeros(self.head.out_features, device=self.head.weight.device)
         count = len(self.feed.pieces)
         self.plan = [list(range(start, min(start + ROWS, count))) for start in range(0, count, ROWS)]
+        self.curvature = CURVATURE
+        classes, zeros = self.head.out_features, self.variances.new_zeros
+        with _precise(self.head, self.variances.dtype):
+            self.point = self._evaluate(zeros(classes, len(self.variances)), zeros(classes))
 
     def minimise(self, strength: float) -> Solution:
         """Put the solution into the head, started from the one before."""
-        penalty = strength * float(self.variances.mean())
-        scale = (self.variances / 4 + penalty).rsqrt()
-        unknown = self._turned(self.weight, 1 / scale).requires_grad_()
-        bias = self.bias.clone().requires_grad_()
-        losses: dict[str, float] = {}
-        passes = 0
+        penalty = strength * self.mean_variance
+        start, passes = self.point, 0
+        value = max(start.value(penalty), torch.finfo(start.weight.dtype).tiny)
+        scale = (value / (self.curvature * self.variances + penalty)).sqrt()
+        bias_scale = (value / self.curvature) ** 0.5
+        unknown = (start.weight / scale).requires_grad_()
+        bias = (start.bias / bias_scale).requires_grad_()
 
         def closure() -> Tensor:
-            nonlocal losses, passes
+            nonlocal passes
             passes += 1
-            weight = self._turned(unknown.detach(), scale)
-            losses, by_weight, by_bias = self._losses(weight, bias.detach())
-            unknown.grad = self._turned(by_weight + penalty * weight, scale)
-            bias.grad = by_bias
-            return torch.tensor(sum(losses.values()) + penalty / 2 * float(weight.square().sum()))
+            point = self._evaluate(unknown.detach() * scale, bias.detach() * bias_scale)
+            unknown.grad = (point.by_weight + penalty * point.weight) * scale / value
+            bias.grad = point.by_bias * bias_scale / value
+            self.point = min(self.point, point, key=lambda place: place.value(penalty))
+            return unknown.new_tensor(point.value(penalty) / value)
 
-        search = torch.optim.LBFGS([unknown, bias], **SEARCH)
-        search.step(closure)
-        self.weight, self.bias = self._turned(unknown.detach(), scale), bias.detach()
-        self._put(self.weight, self.bias)
-        return Solution({"strength": strength}, losses, passes)
+        with _precise(self.head, unknown.dtype):
+            torch.optim.LBFGS([unknown, bias], **SEARCH).step(closure)
+        self._put(self.point.weight, self.point.bias)
+        self.curvature = self._curvature(start, self.point)
+        return Solution({"strength": strength}, self.point.losses, passes)
 
-    def _losses(self, weight: Tensor, bias: Tensor) -> tuple[dict[str, float], Tensor, Tensor]:
+    def _curvature(self, start: _Point, end: _Point) -> float:
+        """The mean second derivative of the loss along the way, as a multiple of the features' variance along it."""
+        step = end.weight - start.weight
+        spread = float((step.square() * self.variances).sum())
+        bend = float(((end.by_weight - start.by_weight) * step).sum())
+        return bend / spread if bend > 0 and spread > 0 else self.curvature
+
+    def _evaluate(self, weight: Tensor, bias: Tensor) -> _Point:
         """The losses over all examples, and their gradients by weight and bias."""
         self._put(weight, bias)
         self.head.zero_grad(set_to_none=True)
         losses: dict[str, float] = {}
         for batch in self.feed.stream(self.plan):
             share = len(batch) / len(self.feed.pieces)
-            found = self.objective(batch, 1.0)
-            (sum(found.values()) * share).backward()
-            losses = {name: losses.get(name, 0.0) + float(loss.detach()) * share for name, loss in found.items()}
-        if self.head.bias is None:
-            return losses, self.head.weight.grad, torch.zeros_like(bias)
-        by_bias = self.head.bias.grad
-        return losses, self.head.weight.grad - by_bias[:, None] * self.mean, by_bias
+            parts = self.objective(batch, 1.0)
+            (sum(parts.values()) * share).backward()
+            losses = {name: losses.get(name, 0.0) + float(loss.detach()) * share for name, loss in parts.items()}
+        by_weight, by_bias = self.head.weight.grad, torch.zeros_like(bias)
+        if self.head.bias is not None:
+            by_bias = self.head.bias.grad
+            by_weight = by_weight - by_bias[:, None] * self.mean
+        by_weight = by_weight if self.basis is None else by_weight @ self.basis
+        return _Point(weight, bias, losses, by_weight, by_bias)
 
     def _put(self, weight: Tensor, bias: Tensor) -> None:
+        weight = weight if self.basis is None else weight @ self.basis.T
         with torch.no_grad():
             self.head.weight.copy_(weight)
             if self.head.bias is not None:
                 self.head.bias.copy_(bias - weight @ self.mean)
 
-    def _turned(self, weight: Tensor, scale: Tensor) -> Tensor:
-        """`weight` (K, D) times the symmetric matrix with these eigenvalues."""
-        return weight * scale if self.basis is None else ((weight @ self.basis) * scale) @ self.basis.T
+
+@contextmanager
+def _precise(head: nn.Linear, dtype: torch.dtype) -> Iterator[None]:
+    """Let the head compute in `dtype`: in float32 a small loss is mostly rounding, which ends a line search too soon."""
+    usual = head.weight.dtype
+    hook = head.register_forward_pre_hook(lambda _, inputs: (inputs[0].to(dtype),))
+    head.to(dtype)
+    try:
+        yield
+    finally:
+        hook.remove()
+        head.to(usual)
 
 
-def _moments(feed: Feed, centred: bool) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Mean (D), variances (D) and eigenvectors (D, D) of the features, from a sample of them."""
+def _moments(feed: Feed, centred: bool) -> tuple[Tensor, Tensor, Tensor | None, float]:
+    """Mean (D) of the features, variances (R) along their basis (D, R), and the mean variance, from a sample of them.
+
+    In float64, in which the problem is solved, but for MPS, which has none.
+    """
     count = len(feed.pieces)
     rows = torch.linspace(0, count - 1, min(count, SAMPLE), dtype=torch.double).round().long().split(ROWS)
     plan = [part.tolist() for part in rows]
     share = 1 / min(count, SAMPLE)
+    dtype = torch.float32 if feed.device.type == "mps" else torch.float64
 
     def read() -> Iterator[Tensor]:
-        return (batch.inputs["features"] for batch in feed.stream(plan))
+        return (batch.inputs["features"].to(dtype) for batch in feed.stream(plan))
 
     mean = sum(features.sum(0) for features in read()) * share
     if not centred:
         mean = torch.zeros_like(mean)
     if len(mean) > WIDE:
-        return mean, sum((features - mean).square().sum(0) for features in read()) * share, None
+        variances = sum((features - mean).square().sum(0) for features in read()) * share
+        return mean, variances, None, float(variances.mean())
     covariance = sum((features - mean).T @ (features - mean) for features in read()) * share
-    # In float32 eigh fails where many eigenvalues are zero; float64 on the CPU, since MPS has none.
+    # In float32 eigh fails where many eigenvalues are zero; on the CPU, since MPS has no float64.
     variances, basis = torch.linalg.eigh(covariance.cpu().double())
-    return mean, variances.clamp(min=0).float().to(mean.device), basis.float().to(mean.device)
+    mean_variance = float(variances.clamp(min=0).mean())
+    if count <= SAMPLE:  # where no example varies more than float32 rounds, no weight is needed
+        spanned = variances > torch.finfo(torch.float32).eps ** 2 * variances[-1]
+        variances, basis = variances[spanned], basis[:, spanned]
+    return mean, variances.clamp(min=0).to(mean), basis.to(mean), mean_variance
