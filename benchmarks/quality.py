@@ -23,7 +23,7 @@ from graft.base.errors import GraftError, UnknownName
 from graft.reports import words
 from graft.reports.leaderboard import Row, build
 from graft.reports.read import read
-from graft.training.observers import Observer
+from graft.training.observers import Observer, StudyEvent, event_line, plan_lines
 
 HERE = Path(__file__).parent
 
@@ -162,8 +162,11 @@ CASES = (
 class Lines(Observer):
     """A line a run."""
 
-    def study_event(self, done: int, total: int, name: str, state: str, message: str) -> None:
-        print(f"  [{done}/{total}] {name}: {state}, {message}", flush=True)
+    def study_plan(self, plan: dict[str, Any]) -> None:
+        print("\n".join(f"  {line}" for line in plan_lines(plan)), flush=True)
+
+    def study_event(self, event: StudyEvent) -> None:
+        print(f"  {event.state}: {event_line(event)}", flush=True)
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from graft.deploy.embedding import Embeddings
 from graft.deploy.predictor import Predictor, is_saved
 from graft.reports import report as reports
 from graft.reports.verdict import Verdict
+from graft.studies.plan import StudyPlan, plan_study
 from graft.studies.question import Question, check_folder, default_folder, repetitions
 from graft.studies.run import estimate_run, execute, open_network
 from graft.studies.spec import RunSpec, hash_folders
@@ -28,7 +29,7 @@ from graft.tasks.options import parse as parse_task
 from graft.tasks.task import Task
 from graft.techniques.combine import canonical, parse
 from graft.training.engine import Engine
-from graft.training.estimate import PhaseEstimate
+from graft.training.estimate import RunEstimate
 from graft.training.observers import Observer
 from graft.training.trainer import CHECKPOINT_SECONDS
 
@@ -94,7 +95,7 @@ def fit(
     dry_run: bool = False,
     observer: Observer | None = None,
     **data_options: Any,
-) -> Run | list[PhaseEstimate]:
+) -> Run | RunEstimate:
     """Adapt a pretrained backbone to the data by a technique, evaluate it, and save everything in a run folder.
 
     `data` is a path, `Data`, a frame or arrays; `backbone` a spec such as `timm:resnet18`, by default the built-in one for
@@ -137,13 +138,15 @@ def compare(
     jobs: int | None = None,
     out: str | Path | None = None,
     command: str | None = None,
+    dry_run: bool = False,
     observer: Observer | None = None,
     **data_options: Any,
-) -> Study:
+) -> Study | StudyPlan:
     """Run every technique on every backbone for every seed and fraction, with the from-scratch control and the baselines.
 
     Finished runs are not run again, broken ones go on, failed ones are rows with their message. Ends with the verdict
-    and a report. `jobs` runs work at a time, each with its share of the cores.
+    and a report. `jobs` runs work at a time, each with its share of the cores. The observer hears first how long it takes;
+    with `dry_run` that is returned and nothing is written.
     """
     observer = observer or Observer()
     found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
@@ -165,6 +168,8 @@ def compare(
     for note in check_folder(folder, question):
         observer.note(note)
     findings = _tell(found, observer)
+    if dry_run:
+        return plan_study(question, found, folder, jobs or _jobs())
     files.write_json(folder / "findings.json", [asdict(finding) for finding in findings])
     run_study(question, found, folder, jobs or _jobs(), observer)
     return open_study(folder)

@@ -128,3 +128,11 @@ def test_doctor_says_what_to_mend(graft: Graft, monkeypatch: pytest.MonkeyPatch)
 
 def test_version(graft: Graft) -> None:
     assert graft("--version").stdout.strip() == "0.1.0"
+
+
+def test_a_dry_comparison_says_how_long_it_takes(graft: Graft, photos: Path) -> None:
+    done = graft("compare", photos, "-b", "tiny:cnn", "-t", "lora", "--seeds", "2", "--epochs", "1", "--jobs", "1", "--dry-run")
+    assert done.exit_code == 0, done.output
+    assert "4 runs, one at a time: about" in done.stdout
+    assert "nothing was written" in done.stdout
+    assert not Path("runs").exists()

@@ -29,6 +29,15 @@ def accelerators() -> int:
     return torch.cuda.device_count() if on == "cuda" else int(on == "mps")
 
 
+def synchronize() -> None:
+    """Wait until an accelerator has computed all that it was asked: without it a clock measures how fast work is queued."""
+    import torch
+
+    on = device()
+    if on != "cpu":
+        getattr(torch, on).synchronize()
+
+
 def visible_device(number: int) -> str | None:
     """What CUDA_VISIBLE_DEVICES must be for one of several devices, counted round; None if there are not several."""
     count = accelerators()

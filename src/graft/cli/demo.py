@@ -66,7 +66,7 @@ def _answer(question: Question, out: Path, quiet: bool) -> Any:
             question.techniques,
             seeds=3,
             shots=question.shots,
-            jobs=env.cores(),
+            jobs=env.accelerators() or env.cores(),
             out=folder,
             command=command,
             observer=observer,

@@ -11,7 +11,8 @@ from typing import Any
 import typer
 
 from graft.base import files
-from graft.training.observers import Observer
+from graft.base.durations import duration
+from graft.training.observers import Observer, StudyEvent, event_line, plan_lines
 
 
 def observer(quiet: bool) -> Watcher:
@@ -75,8 +76,12 @@ class Lines(Watcher):
     def finish(self, result: dict[str, Any]) -> None:
         self._flush()
 
-    def study_event(self, done: int, total: int, name: str, state: str, message: str) -> None:
-        self.say(f"{_MARKS.get(state, '·')} {done}/{total} {name}: {message}", "red" if state == "failed" else "")
+    def study_plan(self, plan: dict[str, Any]) -> None:
+        for line in plan_lines(plan):
+            self.say(line)
+
+    def study_event(self, event: StudyEvent) -> None:
+        self.say(f"{_MARKS[event.state]} {event_line(event)}", "red" if event.state == "failed" else "")
 
     def say(self, line: str, style: str = "") -> None:
         """Write a line to stderr."""
@@ -95,7 +100,15 @@ class Live(Lines):
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+        from rich.text import Text
+
+        class TimeLeft(ProgressColumn):
+            """Counts down to the end that a study is expected to have."""
+
+            def render(self, task: Task) -> Text:
+                ends = task.fields["ends"]
+                return Text("" if ends is None else f"{duration(ends - time.monotonic())} left")
 
         super().__init__()
         self._progress = Progress(
@@ -103,12 +116,13 @@ class Live(Lines):
             BarColumn(bar_width=24),
             TextColumn("{task.completed}/{task.total}"),
             TimeElapsedColumn(),
+            TimeLeft(),
             TextColumn("{task.fields[detail]}", style="dim"),
             console=Console(stderr=True, highlight=False),
             transient=True,
         )
         self._metric = ""
-        self._bar = self._progress.add_task("reading data", total=None, detail="")
+        self._bar = self._progress.add_task("reading data", total=None, detail="", ends=None)
         self._progress.start()
 
     def step(
@@ -124,9 +138,17 @@ class Live(Lines):
         self._metric = "".join(f"  {'val' if 'val' in row else 'held out'} {said}" for said in _first_metric(row))
         super().epoch(row)
 
-    def study_event(self, done: int, total: int, name: str, state: str, message: str) -> None:
-        super().study_event(done, total, name, state, message)
-        self._progress.update(self._bar, description="runs", completed=done, total=total, detail="")
+    def study_plan(self, plan: dict[str, Any]) -> None:
+        super().study_plan(plan)
+        self._show_study(plan["finished"], plan["finished"] + plan["runs"], plan["seconds"])
+
+    def study_event(self, event: StudyEvent) -> None:
+        super().study_event(event)
+        self._show_study(event.done, event.total, event.seconds_left)
+
+    def _show_study(self, done: int, total: int, seconds_left: float | None) -> None:
+        ends = None if seconds_left is None else time.monotonic() + seconds_left
+        self._progress.update(self._bar, description="runs", completed=done, total=total, detail="", ends=ends)
 
     def close(self) -> None:
         self._progress.stop()
@@ -158,16 +180,6 @@ def _first_metric(row: Mapping[str, Any]) -> list[str]:
 
     found = [(name, value) for name, value in _measured(row).items() if name != "loss"][:1]
     return [f"{words.metric_name(name)} {words.measured(name, value)}" for name, value in found]
-
-
-def duration(seconds: float) -> str:
-    """`8 s`, `3 min 20 s`, `2 h 5 min`."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def size(count: float) -> str:

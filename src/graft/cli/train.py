@@ -119,6 +119,7 @@ def compare(
     label_separator: o.LabelSeparator = None,
     unlabeled: o.Unlabeled = None,
     out: o.Out = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how long it takes and what would shorten it.")] = False,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
@@ -144,11 +145,15 @@ def compare(
             jobs=jobs,
             out=out,
             command=shlex.join(["graft", *sys.argv[1:]]),
+            dry_run=dry_run,
             observer=observer,
             **o.reading(format, columns, header, delimiter, label_separator),
             **o.given(unlabeled=unlabeled),
         )
-    show_study(study, as_json)
+    if dry_run:
+        _show_plan(study, as_json)
+    else:
+        show_study(study, as_json)
 
 
 def resume(
@@ -208,23 +213,46 @@ def _show_run(run: Any, as_json: bool) -> None:
         show.result(str(run.folder), run.result)
 
 
-def _show_estimate(phases: list[Any], as_json: bool) -> None:
+def _show_estimate(run: Any, as_json: bool) -> None:
     from graft.cli import show
 
     if as_json:
-        show.answer_json([asdict(phase) for phase in phases])
+        show.answer_json({**asdict(run), "seconds": run.seconds})
         return
-    if not phases:
-        typer.echo("nothing is trained; nothing was written")
-        return
-    header = ["phase", "epochs", "batch", "trained parameters", "recorded before", "computes less", "on disk", "takes about"]
-    show.table(header, [_estimate_row(phase) for phase in phases])
-    for phase in phases:
+    if run.phases:
+        header = ["phase", "epochs", "batch", "trained parameters", "recorded before", "computes less", "on disk", "takes about"]
+        show.table(header, [_estimate_row(phase) for phase in run.phases])
+    else:
+        typer.echo("nothing is trained")
+    for phase in run.phases:
         if phase.because:
             typer.echo(f"{phase.phase}: nothing is recorded, since {phase.because}.")
-    typer.echo(
-        f"in all about {show.duration(sum(phase.seconds for phase in phases))} of training, evaluation apart; nothing was written"
-    )
+    training, evaluation = show.duration(run.training_seconds), show.duration(run.evaluation_seconds)
+    typer.echo(f"in all about {show.duration(run.seconds)}: training {training}, evaluation {evaluation}; nothing was written")
+
+
+def _show_plan(plan: Any, as_json: bool) -> None:
+    from graft.cli import show
+    from graft.training.observers import plan_lines
+
+    if as_json:
+        show.answer_json(plan.to_json())
+        return
+    rows = [_plan_row(cell) for cell in plan.cells]
+    if plan.baselines_seconds:
+        rows.append(["baselines", "", "", show.duration(plan.baselines_seconds)])
+    show.table(["technique", "backbone", "runs", "computing"], rows)
+    lines = plan_lines(plan.to_json())
+    for line in (lines[0], *lines[1:][-1:]):
+        typer.echo(line)
+    typer.echo("nothing was written")
+
+
+def _plan_row(cell: Any) -> list[str]:
+    from graft.cli import show
+
+    seconds = "unknown" if cell.seconds is None else show.duration(cell.seconds)
+    return [cell.technique, cell.backbone.rpartition(":")[2], str(cell.runs), seconds]
 
 
 def _estimate_row(phase: Any) -> list[str]:

@@ -139,3 +139,17 @@ def check_folder(folder: Path, question: Question) -> list[str]:
         f"{left_out} of the runs in {folder} belong to an earlier comparison and are not asked for now. The report leaves "
         "them out; ask for their techniques, backbones, seeds and fractions too to see them in it."
     ]
+
+
+def baseline_questions(question: Question, folder: Path) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """All that decides what a baseline learns and is measured on, for each training split of the study.
+
+    Each comes with the rows of the folder's baselines.json that answer it.
+    """
+    base, path = question.base, folder / "baselines.json"
+    rows = files.read_json(path, "a study") if path.exists() else []
+    common = {"data": base.data["hash"], "task": base.task, "weighted": base.weighted, "shots": base.shots}
+    whole = base.shots is None
+    cells = [(f, s) for f in question.fractions for s in (question.seeds[:1] if f == 1.0 and whole else question.seeds)]
+    asked = [{**common, "fraction": fraction, "seed": seed} for fraction, seed in cells]
+    return [(one, [row for row in rows if all(row.get(name) == one[name] for name in one)]) for one in asked]

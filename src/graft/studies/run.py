@@ -36,7 +36,7 @@ from graft.training import frozen_prefix
 from graft.training.checkpoint import Position
 from graft.training.cut import CannotCut
 from graft.training.engine import Engine
-from graft.training.estimate import PhaseEstimate, estimate
+from graft.training.estimate import RunEstimate, estimate
 from graft.training.evaluate import Evaluation, evaluate, intervals, written
 from graft.training.feed import Feed
 from graft.training.observers import LogFile, Observer
@@ -46,6 +46,8 @@ MISTAKES = 24
 """How many of the most confident mistakes are kept with a preview."""
 PROBES = 4
 """How many validation inputs are kept in the model folder with their outputs."""
+STARTING_SECONDS = 3.0
+"""About what a process takes to start, and to import what a run needs."""
 
 
 def execute(
@@ -121,13 +123,16 @@ def _execute(
     return result
 
 
-def estimate_run(spec: RunSpec, data: Data) -> list[PhaseEstimate]:
+def estimate_run(spec: RunSpec, data: Data) -> RunEstimate:
     """What each phase of the run would train, record and take; nothing is written."""
     data = subsample(data, fraction=spec.fraction, shots=spec.shots, seed=spec.seed)
     task = learnt(spec.task, data, weighted=spec.weighted)
     technique, engine = parse(spec.technique), Engine(spec.precision)
+    started = time.perf_counter()
     model = engine.place(build_model(spec.backbone, task, technique.pretrained, spec.seed))
-    return estimate(model, task, technique, data, Settings(spec.seed, spec.epochs, spec.batch_size), engine)
+    other = STARTING_SECONDS + 2 * (time.perf_counter() - started)  # saving it takes about as long as opening it
+    settings = Settings(spec.seed, spec.epochs, spec.batch_size)
+    return estimate(model, task, technique, data, settings, engine, other)
 
 
 def _evaluate(model: Model, feeds: dict[str, Feed], engine: Engine, observer: Observer, recorded: bool) -> dict[str, Evaluation]:

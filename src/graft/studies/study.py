@@ -16,12 +16,13 @@ from graft.data.data import Data
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
 from graft.studies.executors import each_in_a_process
-from graft.studies.question import Question
+from graft.studies.plan import Remaining, plan_study
+from graft.studies.question import Question, baseline_questions
 from graft.studies.run import execute, prediction_rows
 from graft.studies.spec import RunSpec
 from graft.tasks.options import learnt
 from graft.tasks.task import Task
-from graft.training.observers import Observer
+from graft.training.observers import LogFile, Observer, StudyEvent
 
 
 @dataclass(frozen=True)
@@ -39,32 +40,41 @@ def run_job(job: Job) -> dict[str, Any]:
 
 
 def run_study(question: Question, data: Data, folder: Path, jobs: int, observer: Observer) -> None:
-    """Carry out every run that is not finished, and the baselines; a failed run is told and costs no other."""
+    """Carry out the baselines and every run that is not finished; a failed run is reported and costs no other.
+
+    The observer hears first how long it will take, then of each run, and so does the study's log.txt.
+    """
     files.write_json(folder / "study.json", question.to_json())
+    log = LogFile(folder / "log.txt", observer)
+    plan = plan_study(question, data, folder, jobs)
+    log.study_plan(plan.to_json())
     _write_baselines(question, data, folder)
-    jobs_left = []
     specs = question.runs()
+    waiting = [Job(spec, data, folder / "runs" / spec.hash) for spec in specs if spec.hash in plan.run_seconds]
     done = 0
     for spec in specs:
-        path = folder / "runs" / spec.hash
-        if (path / "result.json").exists():
+        if spec.hash not in plan.run_seconds:
             done += 1
-            observer.study_event(done, len(specs), _name(spec), "skipped", "finished before")
-        else:
-            jobs_left.append(Job(spec, data, path))
-    for index, result, error in each_in_a_process(run_job, jobs_left, jobs):
-        job = jobs_left[index]
-        done += 1
-        if error is None:
-            metric = result["primary_metric"]
-            found = result["metrics"]["test"][metric]
-            message = f"{metric} {found['value']:.3f}, {result['cost']['train_seconds']:.0f} s of training"
-            observer.study_event(done, len(specs), _name(job.spec), "finished", message)
-        elif isinstance(error, Exception):
-            files.write_json(job.folder / "status.json", {"state": "failed", "message": _words(error)})
-            observer.study_event(done, len(specs), _name(job.spec), "failed", _words(error))
-        else:
+            log.study_event(StudyEvent(done, len(specs), _name(spec), "skipped", "finished before"))
+    remaining = Remaining(plan)
+    for index, result, error in each_in_a_process(run_job, waiting, jobs):
+        job = waiting[index]
+        if error is not None and not isinstance(error, Exception):
             raise error
+        done += 1
+        left = remaining.end(job.spec.hash, failed=error is not None)
+        state, message = _outcome(job, result, error)
+        log.study_event(StudyEvent(done, len(specs), _name(job.spec), state, message, left if done < len(specs) else None))
+
+
+def _outcome(job: Job, result: dict[str, Any] | None, error: Exception | None) -> tuple[str, str]:
+    """The state of a run that ended and a message; a failure is written into its folder."""
+    if error is not None:
+        files.write_json(job.folder / "status.json", {"state": "failed", "message": _words(error)})
+        return "failed", _words(error)
+    metric = result["primary_metric"]
+    value = result["metrics"]["test"][metric]["value"]
+    return "finished", f"{metric} {value:.3f}, {result['cost']['train_seconds']:.0f} s of training"
 
 
 def _words(error: Exception) -> str:
@@ -82,22 +92,11 @@ def _write_baselines(question: Question, data: Data, folder: Path) -> None:
     A row keeps the whole question that it answers. Only rows that answer one of this study's are kept.
     """
     base, path = question.base, folder / "baselines.json"
-    kept = files.read_json(path, "a study") if path.exists() else []
     task = learnt(base.task, data, weighted=base.weighted)
     rows = []
-    for asked in _baseline_questions(question):
-        answers = [row for row in kept if all(row.get(name) == value for name, value in asked.items())]
+    for asked, answers in baseline_questions(question, folder):
         rows += answers or _answer_baselines(asked, task, data, folder)
     files.write_json(path, rows)
-
-
-def _baseline_questions(question: Question) -> list[dict[str, Any]]:
-    """All that decides what a baseline learns and is measured on, for each training split of the study."""
-    base = question.base
-    common = {"data": base.data["hash"], "task": base.task, "weighted": base.weighted, "shots": base.shots}
-    whole = base.shots is None
-    cells = [(f, s) for f in question.fractions for s in (question.seeds[:1] if f == 1.0 and whole else question.seeds)]
-    return [{**common, "fraction": fraction, "seed": seed} for fraction, seed in cells]
 
 
 def _answer_baselines(asked: dict[str, Any], task: Task, data: Data, folder: Path) -> list[dict[str, Any]]:

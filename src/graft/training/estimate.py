@@ -1,4 +1,8 @@
-"""What a training would do and take, before it is done: phases, what trains, what is recorded, time."""
+"""What a training would do and take, before it is done: phases, what trains, what is recorded, time.
+
+`estimate` tries each phase of a technique on one batch. From that come the seconds that an example costs (`Pace`); how often
+each is recorded, trained on and evaluated follows from the phase and the sizes of the splits.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,13 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from graft.backbones.backbone import Model
+from graft.backbones.backbone import Model, evaluating
+from graft.base import env
+from graft.base.records import Batch
 from graft.data.data import Data
 from graft.tasks.task import Task
-from graft.techniques.technique import Objective, Phase, Technique
-from graft.training import frozen_prefix, heads, optim
+from graft.techniques.technique import Objective, Phase, Solver, Technique
+from graft.training import frozen_prefix, heads, optim, recording, solve
 from graft.training.cut import CannotCut
 from graft.training.engine import Engine
 from graft.training.feed import Feed
@@ -22,8 +28,26 @@ from graft.training.step import step
 from graft.training.streams import Streams
 from graft.training.trainer import Settings
 
-TIMED = 3
-"""Steps that are timed, after one that is not."""
+WARM_ROWS = 2
+"""Examples of the trial before the one that counts: first calls allocate and compile. Batch norm needs two."""
+TRIAL_SECONDS = 0.6
+"""About what the trial that counts may take for each thing that is timed: a study has many phases to try."""
+LEAST_ROWS = 4
+PASSES: dict[Solver, int] = {"logistic": 200, "prototypes": 10}
+"""Passes over the recorded features that a solver usually takes, over all strengths."""
+SOLUTIONS = 12
+"""Strengths or temperatures that a solver usually tries, each evaluated on the validation split."""
+NEW_TOKENS, WRITTEN = 8, 8
+"""How many tokens are written, for how many texts, to time the writing of all."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The seconds that one example costs on this machine now, reading it included."""
+
+    record: float
+    train: float
+    evaluate: float
 
 
 @dataclass(frozen=True)
@@ -42,27 +66,79 @@ class PhaseEstimate:
     """How many times less is computed than without a recording."""
     bytes: int
     seconds: float
-    """Training apart from evaluation."""
+    """Training with its recordings, apart from evaluation."""
+    recording_seconds: float
+    """The part of `seconds` that recordings take."""
+    evaluation_seconds: float
+    """The validation split after each epoch."""
+
+
+@dataclass(frozen=True)
+class RunEstimate:
+    """What a run takes: its phases, and what comes after them."""
+
+    phases: tuple[PhaseEstimate, ...]
+    recordings: dict[str, float]
+    """What is recorded -> the seconds that it takes, of all splits; runs of one study may share it."""
+    last_seconds: float
+    """Validation and test at the end, recordings of test, and the texts that are written for metrics."""
+    other_seconds: float
+    """Opening and saving the network, metrics with their intervals, and the start of a process."""
+
+    @property
+    def training_seconds(self) -> float:
+        return sum(phase.seconds for phase in self.phases)
+
+    @property
+    def evaluation_seconds(self) -> float:
+        return self.last_seconds + sum(phase.evaluation_seconds for phase in self.phases)
+
+    @property
+    def seconds(self) -> float:
+        """All of it."""
+        return self.training_seconds + self.evaluation_seconds + self.other_seconds
 
 
 def estimate(
-    model: Model, task: Task, technique: Technique, data: Data, settings: Settings, engine: Engine
-) -> list[PhaseEstimate]:
-    """Each phase of the technique, tried for a few steps on the first training examples; the model is spoilt by it."""
+    model: Model, task: Task, technique: Technique, data: Data, settings: Settings, engine: Engine, other_seconds: float = 0.0
+) -> RunEstimate:
+    """Try each phase of the technique on some training examples; the model is spoilt by it."""
     preprocess = model.backbone.preprocess
     streams = Streams(data, task, technique, preprocess, engine.device, settings.seed, settings.batch_size, settings.epochs)
-    found = []
+    trials: list[_Trial] = []
     for part in technique.parts:
         objective = part.objective(model, task)
         engine.place(objective)
-        feed, _ = streams.of(part, objective)
-        for phase in part.phases(model, streams.budget(part, objective, feed)):
-            found.append(_phase(objective, part, phase, feed, engine))
+        train, val = streams.of(part, objective)
+        for phase in part.phases(model, streams.budget(part, objective, train)):
+            trials.append(_try_phase(objective, part, phase, train, val, engine))
         model = objective.finish()
-    return found
+    # The last part reads labels, so that its feeds are those of the splits.
+    tested = round(len(data.splits["test"]) * len(val.pieces) / len(val.windows.samples))
+    written = _writing_seconds(model, task, data, engine)
+    if not trials:
+        once = _evaluate_seconds(model, val, engine) * (len(val.pieces) + tested)
+        recordings = {"head, 1": once} if recording.cap() > 0 else {}
+        return RunEstimate((), recordings, once + written, other_seconds)
+    recordings = {key: seconds for trial in trials for key, seconds in trial.recordings.items()}
+    last = trials[-1]
+    recorded_test = last.pace.record * tested
+    if last.recordings:
+        recordings[next(iter(last.recordings))] += recorded_test
+    looks = last.pace.evaluate * (len(val.pieces) + tested)
+    return RunEstimate(tuple(trial.phase for trial in trials), recordings, looks + recorded_test + written, other_seconds)
 
 
-def _phase(objective: Objective, part: Technique, phase: Phase, feed: Feed, engine: Engine) -> PhaseEstimate:
+@dataclass(frozen=True)
+class _Trial:
+    """A phase as it was tried, and what it would record."""
+
+    phase: PhaseEstimate
+    pace: Pace
+    recordings: dict[str, float]
+
+
+def _try_phase(objective: Objective, part: Technique, phase: Phase, feed: Feed, val: Feed, engine: Engine) -> _Trial:
     model = objective.model
     objective.begin(phase)
     names = optim.trainable(model, phase)
@@ -74,11 +150,19 @@ def _phase(objective: Objective, part: Technique, phase: Phase, feed: Feed, engi
     except (frozen_prefix.NotWorth, CannotCut) as reason:
         because = str(reason)
     head = heads.solved(phase, objective, at_head=prefix is not None and prefix.cut is None)
-    once, each = _seconds(objective, part, phase, names, plain, prefix, engine)
+    pace = _measure(objective, part, phase, names, plain, prefix, engine)
     count, versions = len(feed.pieces), plain.views or 1
-    epochs = 0.0 if head else phase.epochs
+    if head is None:
+        training, looks = pace.train * count * phase.epochs, phase.epochs + 1
+    elif prefix is None or prefix.cut is not None:  # prototypes need each example once
+        training, looks = pace.evaluate * count, SOLUTIONS
+    else:
+        training, looks = PASSES[phase.solver] * _pass_seconds(objective, plain, prefix, engine), SOLUTIONS
+    recorded = prefix is not None and prefix.recorded(plain) is None
+    once = pace.record * count * versions if recorded else 0.0
+    once_val = pace.record * len(val.pieces) if recorded else 0.0
     without, behind = prefix.work(phase.epochs, versions) if prefix else (1.0, 1.0)
-    return PhaseEstimate(
+    estimated = PhaseEstimate(
         phase=phase.name,
         epochs=None if head else phase.epochs,
         batch_size=plain.batch_size,
@@ -87,30 +171,106 @@ def _phase(objective: Objective, part: Technique, phase: Phase, feed: Feed, engi
         because=because,
         gain=without / behind,
         bytes=prefix.bytes * count * versions if prefix else 0,
-        seconds=once * count * versions + each * count * epochs,
+        seconds=once + training,
+        recording_seconds=once,
+        evaluation_seconds=once_val + pace.evaluate * len(val.pieces) * looks,
     )
+    if not recorded:
+        return _Trial(estimated, replace(pace, record=0.0), {})
+    return _Trial(estimated, pace, {f"{prefix.before}, {versions}": once + once_val})
 
 
-def _seconds(
+def _measure(
     objective: Objective, part: Technique, phase: Phase, names: list[str], plain: Feed, prefix: Prefix | None, engine: Engine
-) -> tuple[float, float]:
-    """Seconds an example for recording it once, and for training on it once."""
-    rows = plain.plan((0, 0))[0]
-    batch = next(plain.stream([rows], (0, 0)))
+) -> Pace:
+    """Try two examples, then as many of a typical batch as take about `TRIAL_SECONDS`."""
+    rows = _typical_rows(plain)
     optimizer = optim.make_optimizer(objective.model, [], names, phase, part)
-    once = 0.0
-    if prefix:
-        with torch.no_grad(), prefix.trunk(), engine.autocast():
-            once = _time(lambda: objective.model(batch.inputs)) / len(rows)
-            batch = prefix.entered(batch, prefix.taken(batch.inputs))
-    with prefix.installed() if prefix else nullcontext():
-        each = _time(lambda: step(objective, optimizer, engine, batch, 0.0, 1, part.clip)) / len(rows)
-    return once, each
+
+    def try_rows(rows: list[int]) -> Pace:
+        batch, reading = _read(plain, rows)
+        record = 0.0
+        if prefix:
+            with torch.no_grad(), prefix.trunk(), engine.autocast():
+                record = reading + _seconds(lambda: prefix.taken(batch.inputs)) / len(rows)
+                batch, reading = prefix.entered(batch, prefix.taken(batch.inputs)), 0.0
+        with prefix.installed() if prefix else nullcontext():
+            train = _seconds(lambda: step(objective, optimizer, engine, batch, 0.0, 1, part.clip)) / len(rows)
+            evaluate = _forward_seconds(objective.model, batch, engine)
+        return Pace(record, reading + train, reading + evaluate)
+
+    warm = try_rows(rows[:WARM_ROWS])
+    return try_rows(rows[: max(LEAST_ROWS, int(TRIAL_SECONDS / max(warm.train, warm.record)))])
 
 
-def _time(run: Callable[[], object]) -> float:
-    run()
+def _evaluate_seconds(model: Model, feed: Feed, engine: Engine) -> float:
+    """An example through a network of which nothing trains."""
+    optim.freeze(model, [])
+    rows = _typical_rows(feed)
+    _forward_seconds(model, _read(feed, rows[:WARM_ROWS])[0], engine)
+    batch, reading = _read(feed, rows)
+    return reading + _forward_seconds(model, batch, engine)
+
+
+def _typical_rows(feed: Feed) -> list[int]:
+    """The rows of the batch of an epoch that is nearest to the mean in padded length."""
+    plan = feed.plan((0, 0))
+    sizes = [len(rows) * max(feed.lengths[row] for row in rows) for rows in plan]
+    mean = sum(sizes) / len(sizes)
+    return min(zip(plan, sizes, strict=True), key=lambda pair: abs(pair[1] - mean))[0]
+
+
+def _read(feed: Feed, rows: list[int]) -> tuple[Batch, float]:
+    """The batch, and the seconds that an example takes to be read, shared by the threads that do so."""
     started = time.perf_counter()
-    for _ in range(TIMED):
+    batch = next(feed.stream([rows], (0, 0)))
+    # On the processor reading and computing share the threads; for an accelerator all cores read.
+    threads = torch.get_num_threads() if feed.device.type == "cpu" else env.cores()
+    return batch, (time.perf_counter() - started) / len(rows) / threads
+
+
+def _forward_seconds(model: Model, batch: Batch, engine: Engine) -> float:
+    """An example's share of a forward without gradients."""
+
+    def forward() -> None:
+        with torch.inference_mode(), evaluating(model), engine.autocast():
+            model(batch.inputs)
+
+    return _seconds(forward) / len(batch)
+
+
+def _pass_seconds(objective: Objective, feed: Feed, prefix: Prefix, engine: Engine) -> float:
+    """One pass of a solver over the recorded features: forward and backward of the head, many rows at a time."""
+    rows = _typical_rows(feed)[:LEAST_ROWS]
+    batch, _ = _read(feed, rows)
+    with torch.no_grad(), prefix.trunk(), engine.autocast():
+        features = prefix.taken(batch.inputs)[0]
+    count = min(len(feed.pieces), solve.ROWS)
+    places = [number % len(rows) for number in range(count)]
+    large = Batch({"features": features[places]}, batch.target[places], [rows[place] for place in places])
+    seconds = _seconds(lambda: sum(objective(large, 1.0).values()).backward())
+    return seconds * len(feed.pieces) / count
+
+
+def _writing_seconds(model: Model, task: Task, data: Data, engine: Engine) -> float:
+    """Writing a text for each test example, where metrics are of those."""
+    if not task.measures_texts:
+        return 0.0
+    test = data.splits["test"]
+    few, decoding = test[:WRITTEN], task.decoding
+    short = replace(decoding, max_new_tokens=min(NEW_TOKENS, decoding.max_new_tokens))
+    with engine.autocast():
+        seconds = _seconds(lambda: task.generated(model, few, short))
+    return seconds * decoding.max_new_tokens / short.max_new_tokens * len(test) / len(few)
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    """Of one call; the mean of more where one is short."""
+    count, spent = 0, 0.0
+    env.synchronize()  # what was queued before is not to be counted
+    started = time.perf_counter()
+    while not count or (spent < TRIAL_SECONDS / 4 and count < 5):
         run()
-    return (time.perf_counter() - started) / TIMED
+        env.synchronize()
+        count, spent = count + 1, time.perf_counter() - started
+    return spent / count

@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from graft.base.durations import duration
+
+
+@dataclass(frozen=True)
+class StudyEvent:
+    """What became of a run of a study, of which `done` of `total` have now ended."""
+
+    done: int
+    total: int
+    name: str
+    state: str
+    """`finished`, `failed`, or `skipped` where it was finished before."""
+    message: str
+    seconds_left: float | None = None
+    """About how long the others still take; None where there are none, or nothing is known."""
 
 
 class Observer:
@@ -32,8 +49,11 @@ class Observer:
     def finish(self, result: dict[str, Any]) -> None:
         """The run is finished; `result` is its result.json."""
 
-    def study_event(self, done: int, total: int, name: str, state: str, message: str) -> None:
-        """A run of a study started, finished, failed or was skipped; `done` of `total` have ended."""
+    def study_plan(self, plan: dict[str, Any]) -> None:
+        """A study is about to start: the runs, and how long they take (`graft.studies.plan.StudyPlan` as JSON)."""
+
+    def study_event(self, event: StudyEvent) -> None:
+        """A run of a study ended, or had ended before."""
 
 
 class LogFile(Observer):
@@ -79,3 +99,35 @@ class LogFile(Observer):
     def finish(self, result: dict[str, Any]) -> None:
         self._write("finished")
         self.then.finish(result)
+
+    def study_plan(self, plan: dict[str, Any]) -> None:
+        for line in plan_lines(plan):
+            self._write(line)
+        self.then.study_plan(plan)
+
+    def study_event(self, event: StudyEvent) -> None:
+        self._write(event_line(event))
+        self.then.study_event(event)
+
+
+def plan_lines(plan: dict[str, Any]) -> list[str]:
+    """What a study is about to do and how long it takes; one line where that is short."""
+    if not plan["runs"]:
+        return ["All runs are finished."]
+    jobs = f"{plan['jobs']} at a time" if plan["jobs"] > 1 else "one at a time"
+    before = f" ({plan['finished']} finished before)" if plan["finished"] else ""
+    runs = f"{plan['runs']} run{'s' * (plan['runs'] > 1)}"
+    lines = [f"{runs}{before}, {jobs}: about {duration(plan['seconds'])} in all."]
+    if not plan["savings"]:
+        return lines
+    for cell in plan["cells"]:
+        takes = "unknown" if cell["seconds"] is None else f"{duration(cell['seconds'])} of computing"
+        lines.append(f"  {cell['technique']} of {cell['backbone'].rpartition(':')[2]}: {takes} for {cell['runs']} of them")
+    ways = [f"{saving['what']}, {duration(saving['seconds'])} less" for saving in plan["savings"]]
+    return [*lines, f"What would shorten it: {'; '.join(ways)}."]
+
+
+def event_line(event: StudyEvent) -> str:
+    """One line about a run that ended, with the time that is left."""
+    left = "" if event.seconds_left is None else f"; about {duration(event.seconds_left)} left"
+    return f"{event.done}/{event.total} {event.name}: {event.message}{left}"

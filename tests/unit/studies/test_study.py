@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from importlib.metadata import version
 
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from graft import api
 from graft.base.errors import BadValue, DataError, FolderError
 from graft.base.records import Sample
+from graft.reports.read import read
 from graft.studies.run import execute
 from graft.studies.spec import RunSpec
 from graft.studies.study import Question, run_study
@@ -32,8 +34,8 @@ class Events(Observer):
     def __init__(self):
         self.seen = []
 
-    def study_event(self, done, total, name, state, message):
-        self.seen.append((done, total, state, message))
+    def study_event(self, event):
+        self.seen.append((event.done, event.total, event.state, event.message))
 
 
 def test_the_hash_is_of_what_decides_the_outcome():
@@ -125,6 +127,7 @@ def test_a_study_skips_what_is_finished_and_tells_what_failed(tmp_path):
     rows = json.loads((tmp_path / "baselines.json").read_text())
     assert {row["baseline"] for row in rows} == {"majority", "pixels-logistic"}
     assert all((tmp_path / "baselines" / row["predictions"]).exists() for row in rows)
+    assert {about["versions"]["torch"], *(run.spec["versions"]["torch"] for run in read(tmp_path).runs)} == {version("torch")}
 
 
 def test_seeds_and_techniques_share_what_frozen_layers_give(tmp_path, monkeypatch):

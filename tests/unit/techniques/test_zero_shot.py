@@ -77,7 +77,7 @@ def test_a_run_of_it_is_a_run_like_any_other(tmp_path):
     study = api.open_study(run.folder)
     assert "zero-shot" in study.verdict.sentences[0]
     assert "nothing trained" in study.report.read_text()
-    assert api.fit(data, NETWORK, "zero-shot", task=TEXT, dry_run=True) == []
+    assert api.fit(data, NETWORK, "zero-shot", task=TEXT, dry_run=True).phases == ()
 
 
 def test_in_a_study_it_is_a_row_with_its_interval(tmp_path):

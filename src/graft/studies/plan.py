@@ -1,0 +1,248 @@
+"""How long a study will take, what would shorten it, and how much of it is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from graft.base import env
+from graft.base.errors import GraftError
+from graft.data.data import Data
+from graft.data.splits import subsample
+from graft.studies.baselines import run_baselines
+from graft.studies.question import CONTROL, Question, baseline_questions
+from graft.studies.run import estimate_run
+from graft.studies.spec import RunSpec
+from graft.tasks.options import learnt
+from graft.tasks.task import Task
+from graft.techniques.combine import canonical
+from graft.training.estimate import PhaseEstimate, RunEstimate
+from graft.training.streams import default_epochs
+
+BASELINE_ROWS = (64, 192)
+"""Examples of training and test together that the baselines are tried on: few, and more."""
+LONG = 120.0
+"""A study of so many seconds is long enough to say what would shorten it."""
+WORTH = 0.1
+"""The least share of a study's time that is worth a suggestion."""
+FEW_EPOCHS = 3
+
+
+@dataclass(frozen=True)
+class CellPlan:
+    """The runs of one technique on one backbone that are not finished."""
+
+    technique: str
+    backbone: str
+    runs: int
+    seconds: float | None
+    """All of them one after the other; None where trying the technique failed, as its runs then will."""
+
+
+@dataclass(frozen=True)
+class Saving:
+    """One way to shorten a study."""
+
+    what: str
+    """As `with --seeds 2`, `without full-fine-tuning`."""
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """What a study is about to do, and how long that takes on this machine now."""
+
+    runs: int
+    """Those that are not finished."""
+    finished: int
+    jobs: int
+    seconds: float
+    """From the start to the report, the runs `jobs` at a time."""
+    baselines_seconds: float
+    cells: tuple[CellPlan, ...]
+    savings: tuple[Saving, ...]
+    """What would shorten it, what saves most first."""
+    run_seconds: dict[str, float]
+    """The hash of each unfinished run -> its share of the seconds."""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def plan_study(question: Question, data: Data, folder: Path, jobs: int) -> StudyPlan:
+    """Try each technique on each backbone for a few steps; nothing is written."""
+    specs = question.runs()
+    left = [spec for spec in specs if not (folder / "runs" / spec.hash / "result.json").exists()]
+    jobs = max(1, min(jobs, len(left)))
+    with _threads(max(1, env.cores() // jobs)):
+        tried = _try_each(left, data)
+        baselines = sum(not answers for _, answers in baseline_questions(question, folder))
+        baseline_seconds = baselines * _baseline_seconds(question.base, data) if baselines else 0.0
+    seconds = _run_seconds(left, tried, data)
+    cells = tuple(_cell(*cell, left, seconds if estimate else None) for cell, estimate in tried.items())
+    whole = baseline_seconds + max(sum(seconds.values()) / jobs, max(seconds.values(), default=0.0))
+    sizes = {"runs": len(left), "finished": len(specs) - len(left), "jobs": jobs}
+    plan = StudyPlan(**sizes, seconds=whole, baselines_seconds=baseline_seconds, cells=cells, savings=(), run_seconds=seconds)
+    return replace(plan, savings=tuple(_savings(question, plan, tried)))
+
+
+def _cell(technique: str, backbone: str, left: Sequence[RunSpec], seconds: dict[str, float] | None) -> CellPlan:
+    hashes = [spec.hash for spec in left if (spec.technique, spec.backbone) == (technique, backbone)]
+    return CellPlan(technique, backbone, len(hashes), None if seconds is None else sum(seconds[name] for name in hashes))
+
+
+Tried = dict[tuple[str, str], RunEstimate | None]
+"""(technique, backbone) -> what a run takes on the largest part of the data that is asked for."""
+
+
+def _try_each(left: Sequence[RunSpec], data: Data) -> Tried:
+    tried: Tried = {}
+    for spec in sorted(left, key=lambda spec: -spec.fraction):
+        cell = (spec.technique, spec.backbone)
+        if cell not in tried:
+            tried[cell] = None
+            with suppress(Exception):  # the run will say what is wrong, and the others go on without it
+                tried[cell] = estimate_run(spec, data)
+            env.give_back_freed_memory()
+    return {cell: tried[cell] for cell in dict.fromkeys((s.technique, s.backbone) for s in left)}
+
+
+def _run_seconds(left: Sequence[RunSpec], tried: Tried, data: Data) -> dict[str, float]:
+    """The seconds of each run; a recording that runs share is counted for the first of them."""
+    largest = max((spec.fraction for spec in left), default=1.0)
+    shared: set[tuple[str, str]] = set()
+    seconds = {}
+    for spec in left:
+        estimate = tried[spec.technique, spec.backbone]
+        if estimate is None:
+            seconds[spec.hash] = 0.0
+            continue
+        share = _passes(spec, data) / _passes(replace(spec, fraction=largest), data)
+        spared = 0.0
+        if spec.fraction == 1.0 and spec.shots is None:  # else each seed draws examples of its own
+            keys = {(spec.backbone, key) for key in estimate.recordings}
+            spared = sum(estimate.recordings[key] for backbone, key in keys & shared)
+            shared |= keys
+        whole = estimate.training_seconds * share + estimate.evaluation_seconds + estimate.other_seconds
+        seconds[spec.hash] = max(whole - spared, 0.0)
+    return seconds
+
+
+def _passes(spec: RunSpec, data: Data) -> float:
+    """How many times an example is trained on, up to a factor that all fractions share."""
+    examples = max(1.0, len(data.splits["train"]) * spec.fraction)
+    return examples * (spec.epochs or default_epochs(round(examples)))
+
+
+def _baseline_seconds(base: RunSpec, data: Data) -> float:
+    """All baselines once: what a few examples take and what more of them take, drawn out to all of them."""
+    data = subsample(data, shots=base.shots, seed=base.seed)
+    task = learnt(base.task, data, weighted=base.weighted)
+    whole = len(data.splits["train"]) + len(data.splits["test"])
+    few, more = (min(rows, whole) for rows in BASELINE_ROWS)
+    try:
+        _time_baselines(task, data, few / whole)  # the first call imports what they need
+        short, long = (_time_baselines(task, data, rows / whole) for rows in (few, more))
+    except (GraftError, ValueError):  # a few examples may be too few for one
+        return 0.0
+    each = max(0.0, long - short) / max(1, more - few)
+    return long + each * (whole - more)
+
+
+def _time_baselines(task: Task, data: Data, share: float) -> float:
+    """The seconds of all baselines on a share of training and test."""
+    part = {split: _spread(samples, round(share * len(samples))) for split, samples in data.splits.items()}
+    started = time.perf_counter()
+    run_baselines(task, data.with_splits(part))
+    return time.perf_counter() - started
+
+
+def _spread(samples: Sequence[Any], count: int) -> list[Any]:
+    """So many samples from all over the split, as the first ones may be of one class; one at least."""
+    step = max(1, len(samples) // max(1, count))
+    return list(samples[::step])[: max(1, count)]
+
+
+def _savings(question: Question, plan: StudyPlan, tried: Tried) -> list[Saving]:
+    """What would shorten a study that takes long, what saves most first."""
+    if plan.seconds < LONG:
+        return []
+    savings = [_without_slowest(plan), _with_fewer_seeds(question, plan), _with_fewer_epochs(question, plan, tried)]
+    worth = [saving for saving in savings if saving and saving.seconds > WORTH * plan.seconds]
+    return sorted(worth, key=lambda saving: -saving.seconds)
+
+
+def _without_slowest(plan: StudyPlan) -> Saving | None:
+    """One technique fewer, where another one beside the control is left."""
+    seconds: dict[str, float] = {}
+    for cell in plan.cells:
+        if canonical(cell.technique) != CONTROL:
+            seconds[cell.technique] = seconds.get(cell.technique, 0.0) + (cell.seconds or 0.0)
+    slowest = max(seconds, key=lambda technique: seconds[technique], default="")
+    return Saving(f"without {slowest}", seconds[slowest] / plan.jobs) if len(seconds) > 1 else None
+
+
+def _with_fewer_seeds(question: Question, plan: StudyPlan) -> Saving | None:
+    """One seed fewer, where two are left at least: a single one yields no verdict."""
+    count = len(question.seeds) - 1
+    if count < 2:
+        return None
+    last = [run.hash for run in question.runs() if run.seed == question.seeds[-1]]
+    seconds = sum(plan.run_seconds.get(name, 0.0) for name in last) / plan.jobs
+    return Saving(f"with --seeds {count}" + (" (the verdict then carries a caution)" if count == 2 else ""), seconds)
+
+
+def _with_fewer_epochs(question: Question, plan: StudyPlan, tried: Tried) -> Saving | None:
+    """A few epochs instead of the usual number."""
+    if question.base.epochs is not None:
+        return None
+    seconds = 0.0
+    for cell in plan.cells:
+        estimate = tried[cell.technique, cell.backbone]
+        if estimate and "epochs=" not in canonical(cell.technique):
+            seconds += cell.runs * sum(_spared(phase) for phase in estimate.phases)
+    return Saving(f"with --epochs {FEW_EPOCHS}", seconds / plan.jobs)
+
+
+def _spared(phase: PhaseEstimate) -> float:
+    """The seconds that a phase takes less with `FEW_EPOCHS`."""
+    if not phase.epochs or phase.epochs <= FEW_EPOCHS:
+        return 0.0
+    return (phase.seconds - phase.recording_seconds) * (1 - FEW_EPOCHS / phase.epochs)
+
+
+class Remaining:
+    """The time that a study still takes, by its plan and by how fast it has gone so far."""
+
+    def __init__(self, plan: StudyPlan):
+        self._plan = plan
+        self._left = dict(plan.run_seconds)
+        self._done = 0.0
+        self._started = time.perf_counter()
+
+    def end(self, name: str, failed: bool) -> float:
+        """Count the run of that hash as ended; the seconds that the others take. A failed run says nothing of the pace."""
+        seconds = self._left.pop(name, 0.0)
+        self._done += 0.0 if failed else seconds
+        left = sum(self._left.values())
+        # The other runs at work now are half done on average.
+        half = sum(list(self._left.values())[: self._plan.jobs - 1]) / 2
+        if not self._done:
+            return left / self._plan.jobs
+        return (left - half) * (time.perf_counter() - self._started) / (self._done + half)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,61 @@
+"""A run's time is estimated from a few examples, whatever is trained, recorded, solved for or written."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from graft.studies.run import estimate_run, execute
+from graft.studies.spec import RunSpec
+from graft.training import recording
+from graft.training.observers import Observer
+from tests.contracts.tiny import TINY, task_of
+
+
+def spec(task, technique, data):
+    described = {"path": "tiny", "hash": data.fingerprint(), "format": "", "options": {}}
+    return RunSpec(described, task, TINY[task], technique, epochs=2)
+
+
+@pytest.mark.parametrize(
+    ("task", "technique"),
+    [
+        ("text-classification", "full-fine-tuning"),
+        ("text-classification", "lp-ft"),
+        ("text-classification", "nearest-prototypes"),
+        ("text-classification", "contrastive-few-shot"),
+        ("image-classification", "partial-fine-tuning:views=1"),
+        ("question-answering", "lora"),
+        ("summarization", "lora"),
+    ],
+)
+def test_training_and_evaluation_are_estimated(task, technique, tmp_path, monkeypatch):
+    monkeypatch.setattr(recording, "home", lambda: tmp_path)
+    data = task_of(task)[1]
+    run = estimate_run(spec(task, technique, data), data)
+    assert run.phases
+    assert all(math.isfinite(seconds) for seconds in run.recordings.values())
+    assert 0 < run.training_seconds < math.inf
+    assert 0 < run.evaluation_seconds < math.inf
+    assert run.seconds == run.training_seconds + run.evaluation_seconds + run.other_seconds
+
+
+def test_what_trains_nothing_takes_its_evaluation():
+    data = task_of("text-generation")[1]
+    run = estimate_run(spec("text-generation", "zero-shot", data), data)
+    assert run.training_seconds == 0
+    assert run.evaluation_seconds > 0
+
+
+def test_a_recording_that_is_there_takes_no_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(recording, "home", lambda: tmp_path / "recordings")
+    data = task_of("image-classification")[1]
+    asked = spec("image-classification", "feature-extraction", data)
+    before = estimate_run(asked, data)
+    assert before.phases[0].recording_seconds > 0
+    assert list(before.recordings) == ["head, 1"]
+    execute(asked, data, tmp_path / "run", Observer())
+    after = estimate_run(asked, data)
+    assert after.phases[0].recording_seconds == 0
+    assert after.recordings == {}
