@@ -39,6 +39,7 @@ from graft.training.tensor_files import (
     Writer,
     discard,
     size_of,
+    writing,
 )
 
 __all__ = ["ABOUT", "Recording", "ShapeChanged", "Writer"]
@@ -66,26 +67,27 @@ def record(key: str, rows: int, needed: int, about: dict[str, Any], write: Write
     `write` raises passes through.
     """
     files.make_folder(home())
-    with FileLock(home() / f"{key}{LOCK}"):
-        return find(key) or _make(key, rows, needed, about, write)
+    try:
+        with _holding(home() / f"{key}{LOCK}"):
+            return find(key) or _make(key, rows, needed, about, write)
+    except CannotWrite as error:
+        raise NoRoom(_disk_full(needed, str(error))) from error
 
 
 def _make(key: str, rows: int, needed: int, about: dict[str, Any], write: Write) -> Recording:
     part = home() / f"{key}.{uuid.uuid4().hex}{PART}"
-    lock = FileLock(part.with_suffix(BUSY))
-    with _alone():
-        if not make_room(needed):
-            raise NoRoom(_no_room(needed))
-        lock.acquire()
-        part.mkdir()
-        files.write_json(part / PROMISE, needed)
-    writer, started = Writer(part, rows), time.perf_counter()
+    lock, writer = FileLock(part.with_suffix(BUSY)), Writer(part, rows)
     try:
+        with _alone(), writing():
+            if not make_room(needed):
+                raise NoRoom(_no_room(needed))
+            lock.acquire()
+            part.mkdir()
+            files.write_json(part / PROMISE, needed)
+        started = time.perf_counter()
         write(writer)
         writer.finish(time.perf_counter() - started, about)
         return _publish(part, key)
-    except CannotWrite as error:
-        raise NoRoom(_disk_full(part, needed, str(error))) from error
     finally:
         writer.close()
         discard(part)
@@ -95,7 +97,7 @@ def _make(key: str, rows: int, needed: int, about: dict[str, Any], write: Write)
 
 def _publish(part: Path, key: str) -> Recording:
     """Give a finished folder its name, and open it before another process may evict it."""
-    with _alone():
+    with _alone(), writing():
         (part / PROMISE).unlink()
         discard(home() / key)  # a leftover: `find` saw no recording there
         part.rename(home() / key)
@@ -261,8 +263,20 @@ def _delete_lock(path: Path) -> None:
 @contextmanager
 def _alone() -> Iterator[None]:
     """Be the only process that counts, renames and deletes."""
-    with FileLock(home().with_name(f"{home().name}{LOCK}")):
+    with _holding(home().with_name(f"{home().name}{LOCK}")):
         yield
+
+
+@contextmanager
+def _holding(path: Path) -> Iterator[None]:
+    """Hold the lock of that file. Raises CannotWrite if a full disk does not take even that."""
+    lock = FileLock(path)
+    with writing():
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _no_room(needed: int) -> str:
@@ -273,10 +287,10 @@ def _no_room(needed: int) -> str:
     )
 
 
-def _disk_full(part: Path, needed: int, reason: str) -> str:
-    missing = max(0, needed - size_of(part))
+def _disk_full(needed: int, reason: str) -> str:
+    free = shutil.disk_usage(home()).free
     return (
         f"what leaves them could not be written to {home()} ({reason}): it takes about "
-        f"{needed / 2**20:,.1f} MB, of which {missing / 2**20:,.1f} MB are missing; free so much there, "
+        f"{needed / 2**20:,.1f} MB, and {free / 2**20:,.1f} MB are free there; free some space, "
         "or set GRAFT_CACHE to use another disk"
     )

@@ -164,7 +164,7 @@ class Writer:
         for number, (tensor, count) in enumerate(zip(tensors, lengths, strict=True)):
             tensor = tensor.detach().cpu()
             kind = Kind(str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape[1 + count :]), count)
-            with _writing():
+            with writing():
                 self._open(number, kind)
                 for i, row in enumerate(rows):
                     part = tensor[i][_places(mask[i], count)] if count else tensor[i]
@@ -184,7 +184,7 @@ class Writer:
 
     def finish(self, seconds: float, about: dict[str, Any]) -> None:
         """Write where everything is, and last that it is finished."""
-        with _writing():
+        with writing():
             for number, index in enumerate(self._index):
                 np.save(self.folder / f"{number}.index.npy", index)
             size = sum(file.tell() for file in self._files)
@@ -222,7 +222,8 @@ def size_of(folder: Path) -> int:
 
 
 @contextmanager
-def _writing() -> Iterator[None]:
+def writing() -> Iterator[None]:
+    """Raise CannotWrite for what the system refuses."""
     try:
         yield
     except OSError as error:

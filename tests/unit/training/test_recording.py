@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -270,11 +271,24 @@ def test_a_full_disk_says_what_to_free_and_leaves_nothing(full_disk):
         filler.write_bytes(b"0" * (free - 2**14))
         writer.add([0], [torch.zeros(1, 2**14 // 8 + full_disk // 4)], [0], None)
 
-    with pytest.raises(recording.NoRoom, match=r"No space left on device.*MB are missing; free so much there"):
+    with pytest.raises(recording.NoRoom, match=r"No space left on device.*takes about .* MB, and .* MB are free there"):
         recording.record("k", 1, 2**14, ABOUT, write)
     filler.unlink()
     assert _names() == ["k.lock"]
     assert torch.equal(_write("k", [torch.zeros(1, 4)]).read([0])[0], torch.zeros(1, 4))
+
+
+@pytest.mark.parametrize("limit", [0, 1], ids=["no byte", "one byte"])
+def test_a_disk_that_takes_nothing_from_the_first_byte_on_leaves_nothing(limit):
+    recording.home().mkdir()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
+    try:
+        with pytest.raises(recording.NoRoom, match="set GRAFT_CACHE to use another disk"):
+            _write("k", [torch.zeros(1, 4)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert _names() == ["k.lock"]
 
 
 def test_where_nothing_can_be_written_nothing_is_recorded(tmp_path, monkeypatch):
