@@ -226,7 +226,7 @@ HEAD = (
     "# What the defaults reach",
     "",
     "Printed by `make bench`: untouched defaults but for what a heading says, real data, the metric on the test split as the",
-    "mean over seeds with the 95 % bootstrap interval over examples and seeds, those of one group drawn together; `train` is the",
+    "mean over seeds with its 95 % interval over examples and seeds, those of one group counted as one; `train` is the",
     "wall time of training apart from evaluation. Backbones:",
     "`efficientnet-lite0` for images, `minilm-l6` for texts, `smollm2-135m` where text is written. Times vary several-fold with",
     "what else the machine is doing; a run had one core or two.",

@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
-from scipy.stats import norm, wilcoxon
+from scipy.stats import norm, ttest_1samp, ttest_ind
 
-from graft.metrics.intervals import clusters
-from graft.reports.statistics import holm, means, p_value, resample
+from graft.metrics.classification import accuracy, auroc, macro_f1
+from graft.metrics.intervals import clusters, estimate
+from graft.metrics.language import bits_per_byte
+from graft.metrics.metric import Metric, of_sums, ratio
+from graft.reports.read import Predictions
+from graft.reports.statistics import Mean, average, holm
+
+plain_mean = of_sums("gain", lambda scores, targets: scores, ratio, is_fraction=False)
+"""A mean of any numbers, which knows no bounds."""
+
+
+def mean(scores: np.ndarray, together: np.ndarray | None = None, metric: Metric = accuracy) -> Mean:
+    """The mean over examples of scores (S, N) of S runs."""
+    together = np.arange(scores.shape[1]) if together is None else together
+    return average(metric, [_predictions(row).estimate(metric.name, together) for row in np.asarray(scores, float)])
+
+
+def plain(scores: np.ndarray) -> Mean:
+    """As `mean`, of numbers that know no bounds."""
+    rows = [np.stack([row, np.ones(len(row))], axis=1) for row in np.asarray(scores, float)]
+    together = np.arange(scores.shape[1])
+    return average(plain_mean, [estimate(plain_mean, row, together, together) for row in rows])
+
+
+def _predictions(row: np.ndarray) -> Predictions:
+    parts = np.stack([row, np.ones(len(row))], axis=1)
+    return Predictions([], np.zeros((len(row), 0)), np.zeros(len(row)), [], parts)
 
 
 def study(
@@ -27,21 +54,11 @@ def expected(seed_sd: float, shift: float = 0.0) -> float:
 def test_intervals_cover_the_truth_nineteen_times_in_twenty(seeds, size, seed_sd):
     rng = np.random.default_rng(1)
     covered = 0
-    for _ in range(200):
+    for _ in range(400):
         (scores,) = study(rng, seeds, size, seed_sd, groups=1)
-        interval = resample({"a": means(scores)}, np.arange(size), resamples=500)["a"].interval()
+        interval = mean(scores).interval()
         covered += interval.low <= expected(seed_sd) <= interval.high
-    assert 0.91 <= covered / 200 <= 0.995
-
-
-def test_equal_groups_are_seldom_told_apart():
-    rng = np.random.default_rng(2)
-    found = 0
-    for _ in range(200):
-        a, b = study(rng, 3, 400, 0.08)
-        groups = resample({"a": means(a), "b": means(b)}, np.arange(400), resamples=500)
-        found += groups["a"].minus(groups["b"]).p < 0.05
-    assert found / 200 <= 0.08
+    assert 0.92 <= covered / 400 <= 0.99
 
 
 def test_a_real_difference_is_found_and_covered():
@@ -50,8 +67,7 @@ def test_a_real_difference_is_found_and_covered():
     found, covered = 0, 0
     for _ in range(100):
         a, b = study(rng, 3, 400, 0.05, shift=0.5)
-        groups = resample({"a": means(a), "b": means(b)}, np.arange(400), resamples=500)
-        difference = groups["b"].minus(groups["a"])
+        difference = mean(b).minus(mean(a))
         found += difference.p < 0.05
         covered += difference.low <= truth <= difference.high
     assert found >= 95
@@ -65,12 +81,11 @@ def test_examples_of_one_group_count_as_one_in_intervals_and_errors():
     for _ in range(200):
         ease = rng.normal(0, 1, (2, 1, 40))[:, :, texts]
         a, b = ((e + rng.normal(0, 0.5, (3, 320)) > 0).astype(float) for e in ease)
-        for together in (True, False):
-            drawn = clusters(texts.tolist()) if together else np.arange(320)
-            groups = resample({"a": means(a), "b": means(b)}, drawn, resamples=300)
-            interval = groups["a"].interval()
-            covered[together] += interval.low <= 0.5 <= interval.high
-            found[together] += groups["a"].minus(groups["b"]).p < 0.05
+        for is_grouped in (True, False):
+            together = clusters(texts.tolist()) if is_grouped else np.arange(320)
+            interval = mean(a, together).interval()
+            covered[is_grouped] += interval.low <= 0.5 <= interval.high
+            found[is_grouped] += mean(a, together).minus(mean(b, together)).p < 0.05
     assert covered[True] / 200 >= 0.91
     assert covered[False] / 200 <= 0.75
     assert found[True] / 200 <= 0.09
@@ -83,38 +98,105 @@ def test_pairing_by_example_is_what_makes_small_differences_visible():
     a[:] = a[0]
     b = a.copy()
     b[:, np.flatnonzero(a[0] == 0)[:15]] = 1
-    groups = resample({"a": means(a), "b": means(b)}, np.arange(500), resamples=2000)
-    difference = groups["b"].minus(groups["a"])
+    difference = mean(b).minus(mean(a))
     assert difference.value == pytest.approx(0.03)
     # 15 of 500 examples differ, all one way: the standard error is that of a proportion of 0.03
     error = np.sqrt(0.03 * 0.97 / 500)
-    assert (difference.low, difference.high) == pytest.approx((0.03 - 1.96 * error, 0.03 + 1.96 * error), abs=0.003)
-    assert groups["a"].interval().high > groups["b"].interval().low, "unpaired, the intervals overlap"
+    assert (difference.low, difference.high) == pytest.approx((0.03 - 1.96 * error, 0.03 + 1.96 * error), abs=0.001)
+    assert mean(a).interval().high > mean(b).interval().low, "unpaired, the intervals overlap"
 
 
-def test_p_values_agree_with_wilcoxon_on_one_run_each():
+def test_one_run_each_is_the_paired_t_test():
     rng = np.random.default_rng(5)
     a, b = rng.normal(0, 1, 80), rng.normal(0.25, 1, 80)
-    groups = resample({"a": means(a[None]), "b": means(b[None])}, np.arange(80))
-    assert groups["b"].minus(groups["a"]).p == pytest.approx(wilcoxon(b - a).pvalue, abs=0.06)
+    difference, exact = plain(b[None]).minus(plain(a[None])), ttest_1samp(b - a, 0)
+    assert difference.p == pytest.approx(exact.pvalue)
+    assert (difference.low, difference.high) == pytest.approx(tuple(exact.confidence_interval(0.95)))
 
 
-def test_p_value_and_interval_say_the_same():
-    rng = np.random.default_rng(6)
-    for shift in np.linspace(-0.4, 0.4, 41):
-        a = rng.normal(shift, 1, (1, 100))
-        groups = resample({"a": means(a), "0": means(np.zeros((1, 100)))}, np.arange(100), resamples=999)
-        difference = groups["a"].minus(groups["0"])
-        assert (difference.p < 0.05) == (difference.low > 0 or difference.high < 0) or difference.p == pytest.approx(
-            0.05, abs=0.004
-        )
+def test_runs_that_differ_and_examples_that_do_not_are_the_t_test_between_runs():
+    a, b = np.array([0.1, 0.5, 0.6]), np.array([0.9, 0.7, 1.1])
+    difference = plain(np.tile(b[:, None], 50)).minus(plain(np.tile(a[:, None], 50)))
+    # The degrees of freedom are those of one side, as in the paired test, where Student's counts both.
+    assert difference.value / math.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 3) == pytest.approx(ttest_ind(b, a).statistic)
+    assert ttest_ind(b, a).pvalue < difference.p < 0.2
 
 
-def test_p_values_by_hand():
-    assert p_value(np.array([1.0] * 99)) == pytest.approx(2 * 1 / 100)
-    assert p_value(np.array([-1.0, 1.0] * 50)) == 1.0
-    assert p_value(np.array([0.0] * 10)) == 1.0
-    assert np.isnan(p_value(np.array([np.nan])))
+def test_luck_on_single_examples_is_counted_once():
+    """Runs of equal skill: their values vary by luck alone, which is in the variance over examples already."""
+    rng = np.random.default_rng(8)
+    false, runs, luck = 0, 0.0, 0.0
+    for _ in range(400):
+        a, b = (mean(scores) for scores in study(rng, 3, 200, 0.0))
+        false += a.minus(b).p < 0.05
+        runs, luck = runs + a.runs, luck + a.luck
+    assert 0.02 <= false / 400 <= 0.08
+    # V / L is exponential for three runs; of V - L what is positive is exp(-1) L on average, here with four standard errors.
+    assert runs / luck == pytest.approx(math.exp(-1), abs=4 * 0.775 / math.sqrt(400))
+
+
+@pytest.mark.parametrize("groups", [2, 4])
+def test_fewer_than_five_groups_give_no_p_value(groups):
+    rng = np.random.default_rng(9)
+    a, b = (rng.random((3, 100)) < 0.7).astype(float), np.ones((3, 100))
+    together = np.arange(100) % groups
+    assert math.isnan(mean(b, together).minus(mean(a, together)).p)
+    enough = np.arange(100) % 5
+    assert mean(b, enough).minus(mean(a, enough)).p < 0.05
+
+
+def test_two_techniques_that_agree_everywhere_may_still_differ():
+    right = np.ones((3, 30))
+    difference = mean(right).minus(mean(right))
+    assert (difference.value, difference.p) == (0, 1)
+    # As many as 3 of 30 may differ and no one see it (the rule of three).
+    assert difference.high == pytest.approx(-difference.low) == pytest.approx(0.1, abs=0.02)
+
+
+def test_a_mean_that_is_all_right_is_no_certainty():
+    interval = mean(np.ones((3, 30))).interval()
+    assert (interval.value, interval.high) == (1, 1)
+    assert interval.low == pytest.approx(0.884, abs=0.02)
+
+
+def test_a_deterministic_baseline_has_no_part_over_runs():
+    rng = np.random.default_rng(10)
+    one = (rng.random((1, 200)) < 0.7).astype(float)
+    assert mean(one).runs == 0
+    thrice, once = mean(np.repeat(one, 3, axis=0)).interval(), mean(one).interval()
+    assert (thrice.low, thrice.high) == pytest.approx((once.low, once.high))
+
+
+@pytest.mark.parametrize("metric", [auroc, macro_f1], ids=lambda metric: metric.name)
+@pytest.mark.parametrize("seed_sd", [0.0, 0.3])
+def test_metrics_that_are_no_means_are_right_as_often_as_stated(metric, seed_sd):
+    """Two techniques of equal worth, three runs of each; the skill of a run is how far it parts the classes."""
+    rng = np.random.default_rng(11)
+    together, false, covered = np.arange(150), 0, 0
+    for _ in range(300):
+        targets = rng.integers(3, size=150)
+        ease = rng.normal(size=(150, 3))
+        both = []
+        for _ in range(2):
+            view, runs = rng.normal(size=(150, 3)) * 0.6, []
+            for skill in rng.normal(1.5, seed_sd, 3):
+                logits = ease + view + 0.7 * rng.normal(size=(150, 3)) + skill * np.eye(3)[targets]
+                scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+                runs.append(Predictions([], scores, targets, []).estimate(metric.name, together))
+            both.append(average(metric, runs))
+        difference = both[0].minus(both[1])
+        false += difference.p < 0.05
+        covered += difference.low <= 0 <= difference.high
+    assert 0.015 <= false / 300 <= 0.08
+    assert 0.92 <= covered / 300 <= 0.985
+
+
+def test_what_is_no_fraction_may_lie_anywhere():
+    nats = np.array([[10.0, 4, 8], [2, 4, 8], [6, 4, 8], [7, 4, 8], [3, 4, 8]])
+    runs = [Predictions([], np.zeros((5, 0)), np.zeros(5), [], nats).estimate("bits_per_byte", np.arange(5))]
+    interval = average(bits_per_byte, runs).interval()
+    assert interval.value == pytest.approx(nats[:, 0].sum() / 40 / math.log(2))
+    assert interval.high - interval.value == pytest.approx(interval.value - interval.low)
 
 
 def test_holm_on_published_examples():
@@ -131,21 +213,3 @@ def test_holm_leaves_out_what_is_unknown():
     assert corrected[2] == pytest.approx(0.9)
     assert holm([]) == []
     assert holm([0.7]) == [0.7]
-
-
-def test_the_variance_between_few_seeds_is_not_underestimated():
-    scores = np.tile(np.array([[0.1], [0.5], [0.6]]), (1, 50))
-    spread = resample({"a": means(scores)}, np.arange(50), resamples=20_000)["a"].draws.var()
-    assert spread == pytest.approx(np.var([0.1, 0.5, 0.6], ddof=1) / 3, rel=0.03)
-
-
-def test_one_seed_varies_by_its_examples_alone():
-    row = (np.arange(200) < 140).astype(float)[None]
-    interval = resample({"a": means(row)}, np.arange(200))["a"].interval()
-    assert (interval.low, interval.high) == pytest.approx((0.635, 0.765), abs=0.01)
-
-
-def test_the_same_seed_gives_the_same_numbers():
-    scores = np.random.default_rng(0).random((3, 40))
-    first, second = (resample({"a": means(scores)}, np.arange(40), resamples=200)["a"].interval() for _ in range(2))
-    assert first == second

@@ -7,12 +7,12 @@ All values are fractions between 0 and 1; higher is better but for `ece` and `br
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.metrics.metric import Metric, Weighted, divide, of_sums, ratio
+from graft.metrics.metric import Metric, divide, of_sums, ratio, sums_by
 
 BINS = 15
 
@@ -92,27 +92,58 @@ def _squared_errors(scores: NDArray, targets: NDArray) -> NDArray:
     return np.stack([each, np.ones(len(each))], axis=1)
 
 
-def _ranking(scores: NDArray, targets: NDArray) -> Weighted:
-    truth = _truth(scores, targets) > 0
+def _areas(scores: NDArray, targets: NDArray) -> Iterator[tuple[float, NDArray]]:
+    """Of each class that has an example and a counter-example its area under the ROC curve, with its influence (N,)."""
+    for column, truth in _against_the_rest(scores, targets):
+        if 0 < truth.sum() < len(truth):
+            yield _area(column, truth)
+
+
+def _against_the_rest(scores: NDArray, targets: NDArray) -> Iterator[tuple[NDArray, NDArray]]:
+    """Of each class its scores (N,) and whether an example is of it (N,); of two classes only the second."""
     first = 1 if targets.ndim == 1 and scores.shape[1] == 2 else 0
-    areas = [_area(scores[:, c], truth[:, c]) for c in range(first, scores.shape[1])]
-    return lambda counts: _mean(np.stack([area(counts) for area in areas], axis=-1))
+    for c in range(first, scores.shape[1]):
+        yield scores[:, c], targets[:, c] > 0 if targets.ndim == 2 else targets == c
 
 
-def _area(scores: NDArray, truth: NDArray) -> Weighted:
-    """The share of pairs of a true and a false example, of which the true one has the higher score; a tie counts half."""
-    negatives = np.flatnonzero(~truth)
-    negatives = negatives[scores[negatives].argsort()]
-    below = np.searchsorted(scores[negatives], scores[truth], side="left")
-    not_above = np.searchsorted(scores[negatives], scores[truth], side="right")
+def _area(scores: NDArray, truth: NDArray) -> tuple[float, NDArray]:
+    """The share of pairs of a true and a false example, of which the true one has the higher score, and its influence (N,).
 
-    def area(counts: NDArray) -> NDArray:
-        positive = counts[:, truth]
-        passed = np.pad(counts[:, negatives].cumsum(axis=1), ((0, 0), (1, 0)))
-        won = (positive * (passed[:, below] + passed[:, not_above])).sum(axis=1) / 2
-        return divide(won, positive.sum(axis=1) * passed[:, -1])
+    A tie counts half. The influence of an example is the share of the pairs that it wins beside that of all, the "structural
+    components" of DeLong, DeLong and Clarke-Pearson, Biometrics 44, 1988. Each true example is ranked once and each false
+    one looked up among them: N log N, without a pair.
+    """
+    positives = np.sort(scores[truth])
+    count, others = len(positives), len(scores) - len(positives)
+    lower = np.searchsorted(positives, scores[~truth], side="left")
+    upper = np.searchsorted(positives, scores[~truth], side="right")
+    below = (np.bincount(lower, minlength=count + 1) + np.bincount(upper, minlength=count + 1)).cumsum()[:count] / 2
+    wins = np.empty(len(scores))
+    wins[truth] = below[np.searchsorted(positives, scores[truth])] / others
+    wins[~truth] = 1 - (lower + upper) / (2 * count)
+    area = float(below.sum() / (count * others))
+    # A sample variance divides by its number less one, on each side; a side of one example has none.
+    weight = np.where(truth, count * max(count - 1, 1), others * max(others - 1, 1)) ** -0.5
+    return area, (wins - area) * weight
 
-    return area
+
+def _mean_area(scores: NDArray, targets: NDArray) -> float:
+    areas = [area for area, _ in _areas(scores, targets)]
+    return float(np.mean(areas)) if areas else float("nan")
+
+
+def _area_influence(scores: NDArray, targets: NDArray, clusters: NDArray) -> NDArray:
+    total, count = np.zeros(len(targets)), 0
+    for _, influence in _areas(scores, targets):
+        total, count = total + influence, count + 1
+    return sums_by(clusters, total[:, None])[:, 0] / max(count, 1)
+
+
+def _rarest(scores: NDArray, targets: NDArray) -> float:
+    """The examples behind a mean over classes of which each rests on the rarer of its examples and counter-examples."""
+    rarer = [min(truth.sum(), len(truth) - truth.sum()) for _, truth in _against_the_rest(scores, targets)]
+    numbers = np.array([number for number in rarer if number > 0], float)
+    return float(len(numbers) ** 2 / (1 / numbers).sum()) if len(numbers) else 0.0
 
 
 def _f1_of(sums: NDArray) -> NDArray:
@@ -133,19 +164,22 @@ def _mean(values: NDArray) -> NDArray:
 accuracy = of_sums("accuracy", _hits, ratio)
 """The share of examples that are right; of several labels, all of them."""
 
-macro_f1 = of_sums("macro_f1", _counts, _f1_of)
+macro_f1 = of_sums("macro_f1", _counts, _f1_of, examples=_rarest)
 """The mean F1 over the classes that occur as a target or a prediction."""
 
 f1 = of_sums("f1", _positive_counts, _f1_of)
 """F1 of the second of two classes; multi-label: over all labels together (micro); nan for more than two classes."""
 
-auroc = Metric("auroc", _ranking)
+auroc = Metric("auroc", _mean_area, _area_influence, examples=_rarest)
 """Area under the ROC curve: of the second class if there are two, else the mean over classes, each against the rest.
 
 Classes without an example, or without a counter-example, are left out of the mean (Fawcett, 2006)."""
 
-ece = of_sums("ece", _calibration, _calibration_error, higher_is_better=False, is_fraction=False)
-"""Expected calibration error over 15 equal bins of confidence (Guo et al., arXiv:1706.04599)."""
+ece = of_sums("ece", _calibration, _calibration_error, higher_is_better=False, is_fraction=False, has_interval=False)
+"""Expected calibration error over 15 equal bins of confidence (Guo et al., arXiv:1706.04599).
+
+It has no interval: a mean of absolute values is too high on small samples, by far more than it varies (Kumar, Liang and Ma,
+arXiv:1909.10155), so that an interval around it would be of another quantity."""
 
 brier = of_sums("brier", _squared_errors, ratio, higher_is_better=False, is_fraction=False)
 """Half the squared distance of the probabilities from the truth (Brier, 1950, halved to lie in [0, 1]); multi-label: the

@@ -1,66 +1,99 @@
-"""How sure a metric is: its bootstrap interval over the test examples, or over the groups that they come in."""
+"""How sure a metric is: its 95 % interval over test sets, from one run or from the mean over several.
+
+One source of noise is the test examples, or the groups that they come in; with several runs the runs are another, which
+`graft.reports.statistics` adds. Nothing is resampled: the variance follows from what each group adds to the metric
+(`Metric.influence`), and the bounds from Student's t with the degrees of freedom of that variance.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from graft.metrics.metric import Metric
 
-BLOCK = 2_000_000
-"""Counts held at once: resamples times examples."""
-FEWEST_GROUPS = 10
-"""Fewer groups than these tell too little of how groups differ: then each example is drawn for itself."""
+FEWEST_GROUPS = 5
+"""Fewer groups than these tell too little of how groups differ for any p-value or verdict."""
 
 
-def bootstrap(
-    metric: Metric,
-    scores: NDArray,
-    targets: NDArray,
-    groups: Sequence[str] = (),
-    *,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> tuple[float, float, float]:
-    """(value, low, high): the metric and its 95 % percentile interval over resampled examples (Efron, 1979).
+@dataclass(frozen=True)
+class Estimate:
+    """A metric of one run: its value, the influence (G,) of each group of examples, and how many examples stand behind it."""
 
-    scores (N, ...), targets (N, ...) and, where examples come in groups, those of each (N,). Resamples on which the
-    metric is undefined are left out; nan where all are.
+    value: float
+    influence: NDArray
+    examples: float
+
+
+def estimate(metric: Metric, scores: NDArray, targets: NDArray, clusters: NDArray) -> Estimate | None:
+    """The metric with what its interval needs; None for a metric that has no interval."""
+    if metric.influence is None:
+        return None
+    influence = metric.influence(scores, targets, clusters)
+    return Estimate(metric(scores, targets), influence, metric.num_examples(scores, targets))
+
+
+def interval(metric: Metric, scores: NDArray, targets: NDArray, groups: Sequence[Hashable] = ()) -> tuple[float, float, float]:
+    """(value, low, high): the metric of one run and its 95 % interval over test sets of this size.
+
+    scores (N, ...), targets (N, ...) and, where examples come in groups, those of each (N,). The bounds are nan where the
+    metric has no interval, is undefined, or where all examples are of one group.
     """
-    weighted = metric.weigh(scores, targets)
-    drawn = draws(clusters(groups or range(len(targets))), resamples, np.random.default_rng(seed))
-    values = np.concatenate([weighted(counts) for counts in drawn]) if len(targets) else np.array([])
-    return float(metric(scores, targets)), *percentiles(values)
+    found = estimate(metric, scores, targets, clusters(groups or range(len(targets)))) if len(targets) else None
+    if found is None:
+        return metric(scores, targets), math.nan, math.nan
+    variance, freedom = examples_variance(found.influence), len(found.influence) - 1
+    if metric.is_fraction:
+        return found.value, *fraction_bounds(found.value, variance, freedom, found.examples)
+    return found.value, *bounds(found.value, variance, freedom)
 
 
 def clusters(groups: Sequence[Hashable]) -> NDArray:
     """What is drawn together: the number of each example's cluster (N,), from 0.
 
-    Examples of one group are one cluster, since they are about the same and right or wrong together (the cluster bootstrap:
-    Davison & Hinkley, Bootstrap Methods and their Application, 1997, section 3.8). Where there are fewer groups than
-    `FEWEST_GROUPS`, each example is one.
+    Examples of one group are one cluster, since they are about the same and right or wrong together.
     """
     number: dict[Hashable, int] = {}
-    found = np.array([number.setdefault(group, len(number)) for group in groups], int)
-    return found if len(number) >= FEWEST_GROUPS else np.arange(len(found))
+    return np.array([number.setdefault(group, len(number)) for group in groups], int)
 
 
-def draws(clusters: NDArray, resamples: int, rng: np.random.Generator) -> Iterator[NDArray]:
-    """Blocks (R, N), together `resamples` rows: how often each example is drawn, those of one cluster together."""
-    size = int(clusters.max()) + 1
-    block = max(1, BLOCK // len(clusters))
-    for start in range(0, resamples, block):
-        rows = min(block, resamples - start)
-        drawn = rng.integers(size, size=(rows, size)) + size * np.arange(rows)[:, None]
-        yield np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size)[:, clusters].astype(float)
+def examples_variance(influence: NDArray) -> float:
+    """The variance over test sets of a metric, or of a difference of two, of these influences (G,); nan of fewer than two."""
+    count = len(influence)
+    return float(count / (count - 1) * (influence**2).sum()) if count > 1 else math.nan
 
 
-def percentiles(values: NDArray) -> tuple[float, float]:
-    """The bounds of the middle 95 % of what is not nan."""
-    known = values[~np.isnan(values)]
-    if len(known) == 0:
-        return float("nan"), float("nan")
-    low, high = np.percentile(known, [2.5, 97.5])
-    return float(low), float(high)
+def bounds(value: float, variance: float, freedom: float) -> tuple[float, float]:
+    """The 95 % interval of Student's t."""
+    half = critical(freedom) * math.sqrt(variance) if freedom > 0 else math.nan
+    return value - half, value + half
+
+
+def fraction_bounds(value: float, variance: float, freedom: float, examples: float) -> tuple[float, float]:
+    """The 95 % interval of what lies between 0 and 1: Wilson's, of as many examples as would have this variance.
+
+    That effective number is value (1 - value) / variance, so that groups and runs count for what they tell (Kish, Survey
+    Sampling, 1965; Dean and Pagano, J. Surv. Stat. Methodol. 3, 2015). A value of 0 or 1 has no variance of its own: two
+    pseudo-examples, one right and one wrong (Agresti and Coull, Am. Stat. 52, 1998), make the number that of `examples`
+    there, and hardly change it elsewhere. Source of the interval: Wilson, J. Am. Stat. Assoc. 22, 1927; with Student's t
+    for the normal quantile.
+    """
+    if not 0 <= value <= 1 or not freedom > 0 or not variance >= 0 or not examples > 0:
+        return math.nan, math.nan
+    share = (examples * value + 1) / (examples + 2)
+    padded = (examples**2 * variance + share**2 + (1 - share) ** 2) / (examples + 2) ** 2
+    effective = share * (1 - share) / padded
+    square = critical(freedom) ** 2 / effective
+    center = (value + square / 2) / (1 + square)
+    half = math.sqrt(square * (value * (1 - value) + square / 4)) / (1 + square)
+    return max(0.0, center - half), min(1.0, center + half)
+
+
+def critical(freedom: float) -> float:
+    """The 97.5 % quantile of Student's t."""
+    return float(stdtrit(freedom, 0.975))

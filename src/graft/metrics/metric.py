@@ -1,4 +1,4 @@
-"""What a metric is: a value of scores and targets that is quick to recompute on resamples of the examples."""
+"""What a metric is: a value of scores and targets, and how much each group of examples moves it."""
 
 from __future__ import annotations
 
@@ -8,46 +8,110 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-Weighted = Callable[[NDArray], NDArray]
-"""(R, N) how often each example counts in each of R resamples -> (R,) the metric on each."""
+Measure = Callable[[NDArray, NDArray], float]
+"""(scores, targets) -> the metric."""
+Influence = Callable[[NDArray, NDArray, NDArray], NDArray]
+"""(scores, targets, clusters (N,)) -> (G,), what each cluster of examples adds to the metric, around a mean of 0.
+
+Clusters are numbered from 0. The variance of the metric over test sets is G / (G - 1) times the sum of the squares.
+"""
 Parts = Callable[[NDArray, NDArray], NDArray]
 """(scores, targets) -> (N, K), what each example adds to the K sums that a metric is made of."""
 Value = Callable[[NDArray], NDArray]
 """Sums (..., K) -> (...) the metric."""
 
+BLOCK = 4_000_000
+"""Numbers held at once while clusters are left out: 32 MB."""
+
 
 @dataclass(frozen=True)
 class Metric:
-    """`metric(scores, targets) -> float`; `weigh` does what depends on the scores once, for any number of resamples.
+    """`metric(scores, targets) -> float`, and the influence of each cluster of examples, from which its interval follows.
 
-    `parts` and `value` are those of a metric that depends on sums over the examples alone, None of any other. What
-    `is_fraction` is shown in per cent.
+    `parts` and `value` are those of a metric that depends on sums over the examples alone, None of any other. `influence`
+    is None where there is no honest interval. `examples` counts the examples that stand behind a value that knows no error
+    (all right); None: all of them. What `is_fraction` lies between 0 and 1 and is shown in per cent.
     """
 
     name: str
-    weigh: Callable[[NDArray, NDArray], Weighted]
+    measure: Measure
+    influence: Influence | None = None
     parts: Parts | None = None
     value: Value | None = None
     higher_is_better: bool = True
     is_fraction: bool = True
+    examples: Measure | None = None
 
     def __call__(self, scores: NDArray, targets: NDArray) -> float:
-        return float(self.weigh(scores, targets)(np.ones((1, len(targets))))[0])
+        return float(self.measure(scores, targets))
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is a mean over examples of what lies between 0 and 1, as accuracy is."""
+        return self.is_fraction and self.value is ratio
+
+    def num_examples(self, scores: NDArray, targets: NDArray) -> float:
+        """The number of examples behind a value that knows no error."""
+        return len(targets) if self.examples is None else self.examples(scores, targets)
 
     def reading(self, read: Callable[[NDArray], NDArray]) -> Metric:
         """The same metric of other scores, which `read` turns into those that it takes."""
-        parts = self.parts and (lambda scores, targets: self.parts(read(scores), targets))
-        return replace(self, weigh=lambda scores, targets: self.weigh(read(scores), targets), parts=parts)
+
+        def translated(function: Callable | None) -> Callable | None:
+            return function and (lambda scores, *others: function(read(scores), *others))
+
+        functions = ("measure", "influence", "parts", "examples")
+        return replace(self, **{name: translated(getattr(self, name)) for name in functions})
 
 
-def of_sums(name: str, parts: Parts, value: Value, *, higher_is_better: bool = True, is_fraction: bool = True) -> Metric:
+def of_sums(
+    name: str,
+    parts: Parts,
+    value: Value,
+    *,
+    higher_is_better: bool = True,
+    is_fraction: bool = True,
+    has_interval: bool = True,
+    examples: Measure | None = None,
+) -> Metric:
     """The metric that is `value` of the sums over the examples of `parts`."""
 
-    def weigh(scores: NDArray, targets: NDArray) -> Weighted:
-        terms = parts(scores, targets)
-        return lambda counts: value(counts @ terms)
+    def measure(scores: NDArray, targets: NDArray) -> float:
+        return float(value(parts(scores, targets).sum(axis=0)))
 
-    return Metric(name, weigh, parts, value, higher_is_better, is_fraction)
+    def influence(scores: NDArray, targets: NDArray, clusters: NDArray) -> NDArray:
+        return jackknife(parts(scores, targets), value, clusters)
+
+    kept = influence if has_interval else None
+    return Metric(name, measure, kept, parts, value, higher_is_better, is_fraction, examples)
+
+
+def jackknife(parts: NDArray, value: Value, clusters: NDArray) -> NDArray:
+    """The `Influence` of clusters on `value` of the sums of parts (N, K), by leaving each cluster out in turn.
+
+    For a mean over examples, each a cluster, it is what one writes down: (x - mean) / N. Clusters without which the metric
+    is undefined count as 0. Source: Efron and Stein, The jackknife estimate of variance, Ann. Statist. 9, 1981.
+    """
+    by_cluster = sums_by(clusters, parts)
+    count = len(by_cluster)
+    if count < 2:
+        return np.zeros(count)
+    total, rows = by_cluster.sum(axis=0), max(1, BLOCK // max(1, parts.shape[1]))
+    blocks = [value(total - by_cluster[start : start + rows]) for start in range(0, count, rows)]
+    without = np.concatenate(blocks)
+    known = ~np.isnan(without)
+    if not known.any():
+        return np.zeros(count)
+    return np.where(known, without[known].mean() - without, 0.0) * (count - 1) / count
+
+
+def sums_by(clusters: NDArray, rows: NDArray) -> NDArray:
+    """(G, K), the sums of the rows (N, K) of each cluster; rows of clusters 0 to N - 1 stay as they are."""
+    if len(clusters) == 0 or np.array_equal(clusters, np.arange(len(clusters))):
+        return rows
+    order = np.argsort(clusters, kind="stable")
+    starts = np.flatnonzero(np.diff(clusters[order], prepend=-1))
+    return np.add.reduceat(rows[order], starts, axis=0)
 
 
 def ratio(sums: NDArray) -> NDArray:

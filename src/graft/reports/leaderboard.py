@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from graft.base.errors import FolderError
+from graft.metrics.find import find
 from graft.metrics.find import known as known_metrics
 from graft.metrics.intervals import clusters
 from graft.reports.read import Baseline, Predictions, Run, Study, read_predictions
-from graft.reports.statistics import Difference, Interval, Resampled, holm, resample
+from graft.reports.statistics import Difference, Interval, Mean, average, holm
 from graft.reports.words import known
 
 CONTROL = "from-scratch"
+COMBINED = re.compile(r"\sthen\s|\+")
+"""What stands between the techniques of a combination."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,9 @@ class Cell:
 
     @property
     def is_control(self) -> bool:
-        return not self.is_baseline and self.name.partition(":")[0] == CONTROL
+        """Whether it is training from scratch and nothing else: what follows `then` or `+` is no control."""
+        is_single = COMBINED.search(self.name) is None
+        return not self.is_baseline and is_single and self.name.partition(":")[0] == CONTROL
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Beside:
-    """Another technique: the selected one minus it, and the p-value, corrected over all other techniques (Holm)."""
+    """Another technique: the selected one minus it, and the p-value, corrected over all pairs of techniques (Holm)."""
 
     row: Row
     difference: Difference
@@ -107,7 +115,7 @@ class Choice:
     to_baseline: Difference | None
     p_control: float | None
     p_baseline: float | None
-    """P-values corrected over all comparisons with the control and the baseline at this training size."""
+    """P-values corrected over the comparisons of all techniques with the control and the baseline at this training size."""
     others: tuple[Beside, ...] = ()
 
 
@@ -147,13 +155,13 @@ def build(study: Study) -> Board:
     """Raises FolderError where runs were tested on different examples, so that they cannot be compared."""
     rows = [_row(cell, runs, study.metric) for cell, runs in _cells(study.runs).items()]
     rows += [_baseline_row(cell, found, study.metric) for cell, found in _baseline_cells(study).items()]
-    drawn, groups = _resample(study, rows)
+    means, groups = _means(study, rows)
     if study.compares:  # a single run keeps the interval of its result.json
-        rows = [replace(row, score=drawn[row.cell].interval()) if row.cell in drawn else row for row in rows]
+        rows = [replace(row, score=means[row.cell].interval()) if row.cell in means else row for row in rows]
     rows.sort(key=_order)
     choices = []
     for size in sorted({row.cell.size for row in rows if not row.cell.is_baseline}, key=lambda s: -s.fraction):
-        compared, choice = _compare([row for row in rows if row.cell.size == size], size, drawn)
+        compared, choice = choose([row for row in rows if row.cell.size == size], size, means)
         rows = [compared.get(row.cell, row) for row in rows]
         choices.append(choice)
     return Board(study, study.metric, rows, choices, len(groups), len(set(groups)))
@@ -166,20 +174,24 @@ def control_of(row: Row, rows: Iterable[Row]) -> Row | None:
 
 
 def _cells(runs: Iterable[Run]) -> dict[Cell, list[Run]]:
-    cells: dict[Cell, list[Run]] = defaultdict(list)
+    """The runs by cell; of several with one seed, which are one run asked for twice, a finished one counts."""
+    cells: dict[Cell, dict[Any, Run]] = defaultdict(dict)
     for run in runs:
         if run.spec:
             size = Size(run.spec.get("fraction", 1.0), run.spec.get("shots"))
-            cells[Cell(run.spec["technique"], run.spec["backbone"], size)].append(run)
-    return cells
+            seeds = cells[Cell(run.spec["technique"], run.spec["backbone"], size)]
+            kept = seeds.setdefault(run.spec.get("seed"), run)
+            seeds[run.spec.get("seed")] = kept if kept.result else run
+    return {cell: list(seeds.values()) for cell, seeds in cells.items()}
 
 
 def _baseline_cells(study: Study) -> dict[Cell, list[Baseline]]:
-    """Baselines learn from what the runs learn from, so a study's shots are theirs too."""
-    cells: dict[Cell, list[Baseline]] = defaultdict(list)
+    """Baselines learn from what the runs learn from, so a study's shots are theirs too; each seed counts once."""
+    cells: dict[Cell, dict[Any, Baseline]] = defaultdict(dict)
     for baseline in study.baselines:
-        cells[Cell(baseline.name, None, Size(baseline.fraction, study.about.get("shots")))].append(baseline)
-    return cells
+        size = Size(baseline.fraction, study.about.get("shots"))
+        cells[Cell(baseline.name, None, size)].setdefault(baseline.seed, baseline)
+    return {cell: list(seeds.values()) for cell, seeds in cells.items()}
 
 
 def _row(cell: Cell, runs: list[Run], metric: str) -> Row:
@@ -237,19 +249,24 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return float(np.mean(found)) if found else None
 
 
-def _resample(study: Study, rows: Sequence[Row]) -> tuple[dict[Cell, Resampled], list[str]]:
-    """The resampled means of all cells whose predictions are there, and the group of each test example."""
+def _means(study: Study, rows: Sequence[Row]) -> tuple[dict[Cell, Mean], list[str]]:
+    """The mean of each cell whose predictions are there, and the group of each test example."""
     if not study.finished or study.metric not in known_metrics():
         return {}, []
     classes = study.finished[0].result["data"]["classes"]
     files = {row.cell: [run.folder / "predictions.parquet" for run in row.runs if run.result] for row in rows}
     for cell, baselines in _baseline_cells(study).items():
         files[cell] = [baseline.predictions for baseline in baselines if baseline.predictions]
-    found = {cell: [read_predictions(path, classes) for path in paths if path.exists()] for cell, paths in files.items()}
-    found = {cell: predictions for cell, predictions in found.items() if predictions}
-    groups = _same_examples(study, [predictions for several in found.values() for predictions in several])
-    scores = {cell: [p.weighted(study.metric) for p in predictions] for cell, predictions in found.items()}
-    return (resample(scores, clusters(groups)), groups) if groups else ({}, [])
+    read = {cell: [read_predictions(path, classes) for path in paths if path.exists()] for cell, paths in files.items()}
+    read = {cell: predictions for cell, predictions in read.items() if predictions}
+    groups = _same_examples(study, [predictions for several in read.values() for predictions in several])
+    return (mean_scores(study.metric, read, clusters(groups)), groups) if groups else ({}, [])
+
+
+def mean_scores(name: str, read: Mapping[Cell, Sequence[Predictions]], together: NDArray) -> dict[Cell, Mean]:
+    """The mean of the metric over the runs of each cell, with test examples (N,) of one cluster as one; some have none."""
+    estimates = {cell: [one.estimate(name, together) for one in predictions] for cell, predictions in read.items()}
+    return {cell: average(find(name), runs) for cell, runs in estimates.items() if None not in runs}
 
 
 def _same_examples(study: Study, everything: Sequence[Predictions]) -> list[str]:
@@ -278,40 +295,58 @@ def _best(rows: Sequence[Row]) -> Row | None:
     return max(found, key=lambda row: (row.val_quality, -(row.val_loss or 0), -(row.cost["train_seconds"] or 0)), default=None)
 
 
-def _compare(rows: Sequence[Row], size: Size, drawn: Mapping[Cell, Resampled]) -> tuple[dict[Cell, Row], Choice]:
-    """The rows with their difference to the control, and the choice; one Holm correction over these and the baseline's."""
+def choose(rows: Sequence[Row], size: Size, means: Mapping[Cell, Mean]) -> tuple[dict[Cell, Row], Choice]:
+    """The rows with their difference to the control, and the choice.
+
+    Validation selects by the very runs that are tested, so that the selected technique is one of the luckier ones. Its
+    p-values are therefore corrected (Holm) as if each technique had been selected: over the comparisons of all of them with
+    the control and the best baseline, and over all pairs of techniques.
+    """
     candidates = [row for row in rows if not row.cell.is_baseline and not row.cell.is_control]
     best = _best(candidates)
     baselines = [row for row in rows if row.cell.is_baseline and row.score is not None]
     baseline = max(baselines, key=lambda row: row.quality, default=None)
-    differences = {row.cell: _difference(row, control_of(row, rows), drawn) for row in candidates}
-    to_baseline = _difference(best, baseline, drawn) if best else None
-    *corrected, p_baseline = holm([d.p if d else float("nan") for d in [*differences.values(), to_baseline]])
-    p_of = {cell: p if known(p) else None for cell, p in zip(differences, corrected, strict=True)}
-    compared = {row.cell: replace(row, to_control=differences[row.cell], p_corrected=p_of[row.cell]) for row in candidates}
-    choice = Choice(
+    to_controls = {row.cell: _difference(row, control_of(row, rows), means) for row in candidates}
+    to_baselines = {row.cell: _difference(row, baseline, means) for row in candidates}
+    corrected = _correct([*to_controls.values(), *to_baselines.values()])
+    p_controls = dict(zip(to_controls, corrected, strict=False))
+    p_baselines = dict(zip(to_baselines, corrected[len(candidates) :], strict=True))
+    compared = {row.cell: replace(row, to_control=to_controls[row.cell], p_corrected=p_controls[row.cell]) for row in candidates}
+    if best is None:
+        return compared, Choice(size, None, None, baseline, None, None, None, None)
+    return compared, Choice(
         size,
-        compared[best.cell] if best else None,
-        control_of(best, rows) if best else None,
+        compared[best.cell],
+        control_of(best, rows),
         baseline,
-        differences[best.cell] if best else None,
-        to_baseline,
-        p_of[best.cell] if best else None,
-        p_baseline if known(p_baseline) else None,
-        _beside(best, candidates, drawn) if best else (),
+        to_controls[best.cell],
+        to_baselines[best.cell],
+        p_controls[best.cell],
+        p_baselines[best.cell],
+        _beside(best, candidates, means),
     )
-    return compared, choice
 
 
-def _beside(best: Row, candidates: Sequence[Row], drawn: Mapping[Cell, Resampled]) -> tuple[Beside, ...]:
+def _correct(differences: Sequence[Difference | None]) -> list[float | None]:
+    """The p-values of these differences, corrected for being several; None where there is none."""
+    corrected = holm([each.p if each else math.nan for each in differences])
+    return [p if known(p) else None for p in corrected]
+
+
+def _beside(best: Row, candidates: Sequence[Row], means: Mapping[Cell, Mean]) -> tuple[Beside, ...]:
     """The other candidates; those left out whose predictions are not there."""
-    apart = [(row, _difference(best, row, drawn)) for row in candidates if row is not best]
-    told = [(row, difference) for row, difference in apart if difference and known(difference.p)]
-    corrected = holm([difference.p for _, difference in told])
-    return tuple(Beside(row, difference, p) for (row, difference), p in zip(told, corrected, strict=True))
+    pairs = [(best, row) for row in candidates if row is not best]
+    pairs += combinations([row for row in candidates if row is not best], 2)
+    differences = [_difference(one, other, means) for one, other in pairs]
+    compared = zip(pairs, differences, _correct(differences), strict=True)
+    return tuple(
+        Beside(other, difference, p)
+        for (one, other), difference, p in compared
+        if one is best and difference is not None and p is not None
+    )
 
 
-def _difference(row: Row, other: Row | None, drawn: Mapping[Cell, Resampled]) -> Difference | None:
-    if other is None or row.cell not in drawn or other.cell not in drawn:
+def _difference(row: Row, other: Row | None, means: Mapping[Cell, Mean]) -> Difference | None:
+    if other is None or row.cell not in means or other.cell not in means:
         return None
-    return drawn[row.cell].minus(drawn[other.cell])
+    return means[row.cell].minus(means[other.cell])

@@ -246,8 +246,8 @@ def _grouped(board: Board) -> list[str]:
         return []
     come = f"The {examples:,} test examples come in {words.plural(groups, 'group')} (of one text, document or speaker)"
     if groups < FEWEST_GROUPS:
-        return [f"{come}, too few to draw anew: intervals take examples as independent, and are too narrow."]
-    return [f"{come}: intervals and p-values draw whole groups anew."]
+        return [f"{come}: fewer than {FEWEST_GROUPS} groups allow no p-value and no verdict."]
+    return [f"{come}: each group counts as one in intervals and p-values."]
 
 
 def _finding(finding: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from graft.base import files
 from graft.base.errors import FolderError
 from graft.metrics.find import find
-from graft.metrics.metric import Weighted
+from graft.metrics.intervals import Estimate, estimate
+from graft.metrics.metric import jackknife
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,15 @@ class Predictions:
     groups: list[str]
     parts: NDArray | None = None
 
-    def weighted(self, metric: str) -> Weighted:
-        """`metric` on resamples of the examples; where there are parts, it must be the primary one."""
-        found, parts = find(metric), self.parts
-        return found.weigh(self.scores, self.targets) if parts is None else lambda counts: found.value(counts @ parts)
+    def estimate(self, metric: str, clusters: NDArray) -> Estimate | None:
+        """`metric` with what its interval needs; where there are parts, it must be the primary one.
+
+        `clusters` (N,) are the examples that count as one. None for a metric that has no interval.
+        """
+        if self.parts is None:
+            return estimate(find(metric), self.scores, self.targets, clusters)
+        value = find(metric).value
+        return Estimate(float(value(self.parts.sum(axis=0))), jackknife(self.parts, value, clusters), len(self.parts))
 
 
 def read_predictions(path: Path, classes: Sequence[str]) -> Predictions:
@@ -144,6 +150,7 @@ def _plain(value: NDArray | np.generic) -> Any:
 def _read_study(folder: Path) -> Study:
     about = files.read_json(folder / "study.json", "a study")
     names = about.get("runs") or sorted(path.name for path in (folder / "runs").glob("*"))
+    names = list(dict.fromkeys(names))  # a technique that was asked for twice is listed twice
     runs = [_read_run(folder / "runs" / name) for name in names]
     rows = files.read_json(folder / "baselines.json", "a study") if (folder / "baselines.json").exists() else []
     return Study(folder, about, runs, [_read_baseline(folder, row) for row in rows], _findings(folder), compares=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from graft.metrics.intervals import FEWEST_GROUPS
+from graft.reports.cautions import cautions, has_two_seeds
 from graft.reports.leaderboard import Beside, Board, Choice, Row
 from graft.reports.statistics import Difference, Interval
 from graft.reports.words import (
@@ -79,9 +81,9 @@ def judge(board: Board) -> Verdict:
     if not board.study.compares:
         return _of_a_single_run(board)
     if not board.choices or not any(choice.best for choice in board.choices):
-        return Verdict("no verdict", (_why_nothing(board),), _cautions(board), metric=board.metric)
+        return Verdict("no verdict", (_why_nothing(board),), cautions(board), metric=board.metric)
     first, *rest = [_judge(board, choice) for choice in board.choices]
-    return Verdict(**{**vars(first), "cautions": _cautions(board), "smaller": tuple(rest)})
+    return Verdict(**{**vars(first), "cautions": cautions(board), "smaller": tuple(rest)})
 
 
 def _judge(board: Board, choice: Choice) -> Verdict:
@@ -150,26 +152,50 @@ def _stands(board: Board, apart: Difference, p_corrected: float, other: Row) -> 
     return "as well" if gain.high <= small else "unclear"
 
 
+_AGAINST_SCRATCH: dict[Outcome, str] = {
+    "positive transfer": "Positive transfer{caution}: {name} {beats} {evidence}.",
+    "negative transfer": "Negative transfer{caution}: {name} does worse than training from scratch by {amount} {evidence}.",
+    "no evidence": "No evidence of transfer{caution}: {name} and training from scratch differ by {amount} {evidence}.",
+}
+_NO_CONTROL = "No verdict: the from-scratch control has not finished, so there is nothing to compare with."
+_ONE_SEED = (
+    "No verdict from one seed: {name} scored {size} {beside}, "
+    "but one seed cannot say whether that would happen again. Compare with --seeds 3."
+)
+_FEW_GROUPS = (
+    "No verdict from {units}: {name} scored {size} {beside}, "
+    "but fewer than {fewest} cannot say how much others would differ. Test on more of them."
+)
+
+
 def _against_scratch(board: Board, choice: Choice, outcome: Outcome) -> str:
-    best, control = choice.best, choice.control
-    name, metric = _name(board, best), board.metric
+    best, control, metric = choice.best, choice.control, board.metric
     if choice.to_control is None or control is None:
-        return "No verdict: the from-scratch control has not finished, so there is nothing to compare with."
+        return _NO_CONTROL
     gain = _gain(board, choice.to_control)
     size = amount(metric, abs(gain.value))
-    if outcome == "no verdict":
-        return (
-            f"No verdict from one seed: {name} scored {size} {_beside(board, gain.value)}, "
-            "but one seed cannot say whether that would happen again. Compare with --seeds 3."
-        )
     low, high = (gain.low, gain.high) if gain.value >= 0 else (-gain.high, -gain.low)
-    evidence = f"({_interval(metric, low, high, choice.p_control)}, {_seeds(best, control)})"
-    size_of = f"{size}{' of' if is_fraction(metric) else ' in'} {metric_name(metric)}"
-    if outcome == "positive transfer":
-        return f"Positive transfer: {name} {_beats(board, size)} {evidence}."
-    if outcome == "negative transfer":
-        return f"Negative transfer: {name} does worse than training from scratch by {size_of} {evidence}."
-    return f"No evidence of transfer: {name} and training from scratch differ by {size_of} {evidence}."
+    holes = {
+        "name": _name(board, best),
+        "size": size,
+        "beside": _beside(board, gain.value),
+        "beats": _beats(board, size),
+        "amount": f"{size}{' of' if is_fraction(metric) else ' in'} {metric_name(metric)}",
+        "caution": ", from two seeds only" if has_two_seeds(choice) else "",
+        "evidence": f"({_interval(metric, low, high, choice.p_control)}, {_seeds(best, control)})",
+        "units": _units(board),
+        "fewest": FEWEST_GROUPS,
+    }
+    if outcome != "no verdict":
+        return _AGAINST_SCRATCH[outcome].format(**holes)
+    return (_ONE_SEED if not _enough_seeds(best, control) else _FEW_GROUPS).format(**holes)
+
+
+def _units(board: Board) -> str:
+    """What the test examples count as: `4 groups of test examples`, `4 test examples`."""
+    if board.test_groups == board.test_examples:
+        return plural(board.test_examples, "test example")
+    return f"{plural(board.test_groups, 'group')} of test examples"
 
 
 def _beats(board: Board, size: str) -> str:
@@ -304,7 +330,7 @@ def _of_a_single_run(board: Board) -> Verdict:
     return Verdict(
         "no verdict",
         (reached, *beside, advice),
-        _cautions(board),
+        cautions(board),
         training_size(row.cell.size.fraction, row.cell.size.shots),
         board.metric,
         row.cell.name,
@@ -319,26 +345,6 @@ def _why_nothing(board: Board) -> str:
     if not board.study.finished:
         return "No verdict: no run has finished."
     return "No verdict: no run of a transfer technique has finished."
-
-
-def _cautions(board: Board) -> tuple[str, ...]:
-    study, found = board.study, []
-    failed = [run for run in study.runs if run.state == "failed"]
-    open_ends = [run for run in study.runs if not run.result and run.state != "failed"]
-    if failed:
-        found.append(f"{plural(len(failed), 'run')} of {len(study.runs)} failed; the leaderboard says why.")
-    if open_ends:
-        found.append(f"{plural(len(open_ends), 'run')} of {len(study.runs)} did not finish; the same command goes on with them.")
-    changed = [row.cell.name for row in board.rows if row.frozen is False]
-    if changed:
-        found.append(f"Frozen weights changed during training with {listed(changed)}: do not trust these rows.")
-    oracle = sorted({run.result["selected_by"] for run in study.finished} - {"val"})
-    if oracle:
-        found.append(f"Some models were selected by {listed(oracle)}, not by the validation split.")
-    problems = [finding for finding in study.findings if finding["severity"] in ("error", "warning")]
-    if problems:
-        found.append(f"The check of the data found {plural(len(problems), 'problem')}, listed under Data.")
-    return tuple(found)
 
 
 def _name(board: Board, row: Row) -> str:

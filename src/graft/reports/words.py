@@ -89,7 +89,9 @@ def measured(metric: str, number: float | None) -> str:
 
 
 def values(metric: str, low: float | None, high: float | None) -> str:
-    """The bounds of an interval: `90.9 to 97.3`, `1.19 to 1.27`."""
+    """The bounds of an interval: `90.9 to 97.3`, `1.19 to 1.27`; a dash where there is none."""
+    if not known(low) or not known(high):
+        return UNKNOWN
     return " to ".join([percent(low), percent(high)] if is_fraction(metric) else _plain([low, high]))
 
 
@@ -99,7 +101,9 @@ def difference(metric: str, number: float | None, plus: bool = True) -> str:
 
 
 def differences(metric: str, low: float | None, high: float | None, plus: bool = True) -> str:
-    """The bounds of the interval of a difference: `+33.0 to +44.0`, `−0.33 to −0.29`."""
+    """The bounds of the interval of a difference: `+33.0 to +44.0`, `−0.33 to −0.29`; a dash where there is none."""
+    if not known(low) or not known(high):
+        return UNKNOWN
     both = [points(low, plus), points(high, plus)] if is_fraction(metric) else _plain([low, high], apart=True, plus=plus)
     return " to ".join(both)
 

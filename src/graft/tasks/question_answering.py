@@ -18,7 +18,7 @@ from graft.base.errors import DataError
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 from graft.metrics import answers
-from graft.metrics.metric import Metric, Weighted
+from graft.metrics.metric import Metric
 from graft.tasks.answer_spans import Found, Span, best_spans, best_threshold, joined, tokens_of
 from graft.tasks.task import Baseline, Task, Windows, objects
 from graft.tasks.words import SPARE, parts_of_text
@@ -193,10 +193,10 @@ class QuestionAnswering(Task):
         """The metrics at the threshold that is chosen on these very scores."""
 
         def fitted(metric: Metric) -> Metric:
-            def weigh(scores: np.ndarray, targets: np.ndarray) -> Weighted:
-                return self.fitted_on(scores, targets).metrics[metric.name].weigh(scores, targets)
+            def measure(scores: np.ndarray, targets: np.ndarray) -> float:
+                return self.fitted_on(scores, targets).metrics[metric.name](scores, targets)
 
-            return replace(metric, weigh=weigh, parts=None, value=None)
+            return replace(metric, measure=measure, influence=None, parts=None, value=None)
 
         return {name: fitted(metric) for name, metric in self.metrics.items()}
 

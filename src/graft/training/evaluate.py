@@ -13,7 +13,7 @@ from torch import Tensor
 from graft.backbones.backbone import Model, evaluating
 from graft.base.records import Sample
 from graft.data.groups import groups
-from graft.metrics.intervals import bootstrap
+from graft.metrics.intervals import interval
 from graft.tasks.generation import Decoding
 from graft.tasks.task import Metric, Task
 from graft.training.engine import Engine
@@ -70,11 +70,11 @@ def in_order(values: Tensor, rows: list[int]) -> Tensor:
 
 
 def intervals(task: Task, evaluation: Evaluation, samples: Sequence[Sample]) -> dict[str, dict[str, float]]:
-    """Every metric of the task with its 95 % bootstrap interval over the samples, or over their groups."""
+    """Every metric of the task with its 95 % interval over test sets like the samples, or like their groups."""
     together = groups(samples)
     return {name: _interval(metric, evaluation, together) for name, metric in task.metrics.items()}
 
 
 def _interval(metric: Metric, evaluation: Evaluation, groups: Sequence[str]) -> dict[str, float]:
-    value, low, high = bootstrap(metric, evaluation.scores, evaluation.targets, groups)
+    value, low, high = interval(metric, evaluation.scores, evaluation.targets, groups)
     return {"value": value, "low": low, "high": high}

@@ -9,7 +9,7 @@ from seqeval.metrics.sequence_labeling import get_entities
 
 from graft.base.tags import scheme_of, spans, to_bio
 from graft.metrics.entities import entity_f1, entity_precision, entity_recall, per_type, token_accuracy
-from graft.metrics.intervals import bootstrap
+from graft.metrics.intervals import interval
 
 MARKS = {"iob1": "OIB", "bio": "OBI", "bioes": "OBIES"}
 
@@ -139,6 +139,6 @@ def test_nothing_to_find_is_undefined():
 
 def test_the_interval_is_over_texts():
     targets = texts([["B-PER", "O"]] * 40)
-    value, low, high = bootstrap(entity_f1, texts([["B-PER", "O"]] * 30 + [["O", "O"]] * 10), targets)
+    value, low, high = interval(entity_f1, texts([["B-PER", "O"]] * 30 + [["O", "O"]] * 10), targets)
     assert value == pytest.approx(6 / 7)
     assert 0.7 < low < value < high < 0.95

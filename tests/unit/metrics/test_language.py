@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from graft.metrics.find import find
-from graft.metrics.intervals import bootstrap
+from graft.metrics.intervals import interval
 from graft.metrics.language import bits_per_byte, perplexity
 
 # Two texts: 4 tokens of probability 1/2 for 8 bytes; 2 tokens of probability 1/8 for 2 bytes.
@@ -33,11 +33,11 @@ def test_a_uniform_model_of_bytes_needs_eight_bits():
 
 
 @pytest.mark.parametrize("metric", [bits_per_byte, perplexity])
-def test_resamples_are_of_texts(metric):
-    counts = np.array([[2.0, 0.0], [1.0, 1.0], [0.0, 2.0]])
-    expected = [metric(SCORES[rows], TARGETS) for rows in ([0, 0], [0, 1], [1, 1])]
-    assert metric.weigh(SCORES, TARGETS)(counts) == pytest.approx(expected)
-    value, low, high = bootstrap(metric, SCORES, TARGETS, resamples=200)
+def test_intervals_leave_out_texts(metric):
+    without = np.array([metric(SCORES[[1]], TARGETS[:1]), metric(SCORES[[0]], TARGETS[:1])])
+    influence = metric.influence(SCORES, TARGETS, np.arange(2))
+    assert influence == pytest.approx((without.mean() - without) / 2)
+    value, low, high = interval(metric, SCORES, TARGETS)
     assert low <= value <= high
 
 

@@ -10,7 +10,7 @@ from sacrebleu.metrics import BLEU, CHRF
 from graft.metrics.bleu import bleu, words
 from graft.metrics.chrf import chrf
 from graft.metrics.find import find
-from graft.metrics.intervals import bootstrap
+from graft.metrics.intervals import interval
 from graft.metrics.rouge import rouge1, rouge2, rougeL
 
 EVERY = (bleu, chrf, rouge1, rouge2, rougeL)
@@ -74,14 +74,14 @@ def test_perfect_texts_are_perfect_and_empty_ones_are_nothing(metric):
 
 
 @pytest.mark.parametrize("metric", EVERY, ids=lambda metric: metric.name)
-def test_resamples_are_of_texts(metric):
+def test_intervals_leave_out_texts(metric):
     texts, targets = drawn(12, None)
-    rows = [[0, 0, 3], [4, 5, 11], list(range(12))]
-    counts = np.array([np.bincount(chosen, minlength=12) for chosen in rows], float)
-    expected = [metric(texts[chosen], targets[chosen]) for chosen in rows]
-    assert metric.weigh(texts, targets)(counts) == pytest.approx(expected)
+    rest = [np.delete(np.arange(12), i) for i in range(12)]
+    without = np.array([metric(texts[rows], targets[rows]) for rows in rest])
+    influence = metric.influence(texts, targets, np.arange(12))
+    assert influence == pytest.approx((without.mean() - without) * 11 / 12)
     assert metric.value(metric.parts(texts, targets).sum(axis=0)) == pytest.approx(metric(texts, targets))
-    value, low, high = bootstrap(metric, texts, targets, resamples=200)
+    value, low, high = interval(metric, texts, targets)
     assert low <= value <= high
     assert find(metric.name) is metric
     assert metric.is_fraction

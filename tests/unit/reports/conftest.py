@@ -23,7 +23,7 @@ from sklearn.neural_network import MLPClassifier
 
 from graft.base import env, files
 from graft.metrics.classification import METRICS, accuracy, confusion, per_class
-from graft.metrics.intervals import bootstrap
+from graft.metrics.intervals import interval
 
 CLASSES = ["0–1", "2–3", "4–5", "6–7", "<8 & 9>"]
 BACKBONE = "sklearn:mlp-digits"
@@ -150,7 +150,7 @@ def log_loss(scores: np.ndarray, targets: np.ndarray) -> float:
 
 def measured(scores: np.ndarray, targets: np.ndarray) -> dict:
     names = ("accuracy", "macro_f1", "auroc", "ece", "brier")
-    found = {name: bootstrap(METRICS[name], scores, targets, resamples=200) for name in names}
+    found = {name: interval(METRICS[name], scores, targets) for name in names}
     return {name: dict(zip(("value", "low", "high"), values, strict=True)) for name, values in found.items()}
 
 

@@ -117,17 +117,32 @@ def test_examples_of_one_group_are_drawn_together(study, board, tmp_path):
             assert (after.score.low, after.score.high) != (before.score.low, before.score.high)
 
 
-def test_too_few_groups_change_no_interval(study, board, tmp_path):
-    found = leaderboard.build(read(with_groups(study, tmp_path / "study", 4)))
-    assert found.test_groups == 4
-    assert [row.score for row in found.rows] == [row.score for row in board.rows]
+@pytest.mark.parametrize("groups", [5, 9])
+def test_few_groups_count_as_groups(study, board, tmp_path, groups):
+    """However few: to take each example for itself would be far worse, and a cliff at some number."""
+    grouped = leaderboard.build(read(with_groups(study, tmp_path / "study", groups)))
+    assert grouped.test_groups == groups
+    for before, after in zip(board.rows, grouped.rows, strict=True):
+        if before.to_control:
+            assert after.to_control.value == pytest.approx(before.to_control.value)
+            assert after.to_control.p != before.to_control.p
+
+
+def test_fewer_than_five_groups_give_no_verdict(study, tmp_path):
+    summary = report.summarise(with_groups(study, tmp_path / "study", 4))
+    assert summary.verdict.outcome == "no verdict"
+    assert summary.verdict.against_baseline is None
+    assert summary.verdict.sentences[0].startswith("No verdict from 4 groups of test examples: ")
+    assert "fewer than 5 cannot say" in summary.verdict.sentences[0]
+    assert len(summary.verdict.sentences) == 1
+    assert all(row.p_corrected is None for row in summary.board.rows)
 
 
 @pytest.mark.parametrize(
     ("groups", "said"),
     [
-        (30, "come in 30 groups (of one text, document or speaker): intervals and p-values draw whole groups anew."),
-        (4, "come in 4 groups (of one text, document or speaker), too few to draw anew: intervals take examples as independent"),
+        (30, "come in 30 groups (of one text, document or speaker): each group counts as one in intervals and p-values."),
+        (4, "come in 4 groups (of one text, document or speaker): fewer than 5 groups allow no p-value and no verdict."),
     ],
 )
 def test_the_page_says_what_intervals_make_of_groups(study, tmp_path, groups, said):
@@ -135,6 +150,41 @@ def test_the_page_says_what_intervals_make_of_groups(study, tmp_path, groups, sa
     report.write(folder)
     for page in ("report.html", "report.md"):
         assert said in (folder / page).read_text(encoding="utf-8")
+
+
+def test_what_is_asked_for_twice_counts_once(study, board, tmp_path):
+    folder = shutil.copytree(study, tmp_path / "study")
+    about = json.loads((folder / "study.json").read_text())
+    (folder / "study.json").write_text(json.dumps({**about, "runs": about["runs"] * 2}))
+    baselines = json.loads((folder / "baselines.json").read_text())
+    (folder / "baselines.json").write_text(json.dumps(baselines * 2))
+    twice = leaderboard.build(read(folder))
+    assert [(row.cell, row.seeds, row.score) for row in twice.rows] == [(row.cell, row.seeds, row.score) for row in board.rows]
+    assert len(report.rows(folder)) == len(about["runs"])
+
+
+def test_two_runs_of_one_seed_are_one(study, board, tmp_path):
+    """As a run that was made again under another hash."""
+    folder = shutil.copytree(study, tmp_path / "study")
+    about = json.loads((folder / "study.json").read_text())
+    name = about["runs"][0]
+    shutil.copytree(folder / "runs" / name, folder / "runs" / "again")
+    (folder / "study.json").write_text(json.dumps({**about, "runs": [*about["runs"], "again"]}))
+    assert [row.seeds for row in leaderboard.build(read(folder)).rows] == [row.seeds for row in board.rows]
+
+
+@pytest.mark.parametrize(
+    ("name", "is_control"),
+    [
+        ("from-scratch", True),
+        ("from-scratch:lr=1e-3", True),
+        ("from-scratch:lr=1 then lora:r=4", False),
+        ("from-scratch:lr=1 + l2-sp", False),
+        ("full-fine-tuning", False),
+    ],
+)
+def test_the_control_is_training_from_scratch_and_nothing_else(name, is_control):
+    assert leaderboard.Cell(name, "wheel:net", leaderboard.Size(1.0, None)).is_control == is_control
 
 
 def test_the_page_says_nothing_of_groups_where_there_are_none(study, tmp_path):
@@ -168,7 +218,7 @@ def test_predictions_of_several_labels(tmp_path):
     found = read_predictions(tmp_path / "p.parquet", ["a", "b", "c"])
     assert found.ids == ["1", "2"]
     assert found.targets.tolist() == [[0, 0, 0], [1, 1, 0]]
-    assert found.weighted("accuracy")(np.ones((1, 2))) == pytest.approx([0.5])
+    assert found.estimate("accuracy", np.arange(2)).value == pytest.approx(0.5)
 
 
 def test_a_broken_predictions_file_says_what_to_do(tmp_path):

@@ -191,7 +191,7 @@ def test_predictions_with_parts_and_targets_of_any_form(tmp_path):
     found = read_predictions(tmp_path / "p.parquet", [])
     assert (found.ids, found.groups) == (["1", "2", "3"], ["1", "2", "2"])
     assert [json.loads(target) for target in found.targets] == [[], [entity], [entity]]
-    assert found.weighted("entity_f1")(np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 2.0]])) == pytest.approx([0.5, 1.0])
+    assert found.estimate("entity_f1", np.array([0, 1, 1])).value == pytest.approx(0.5)
 
 
 def test_predictions_of_neither_form_say_what_to_do(tmp_path):

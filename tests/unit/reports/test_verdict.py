@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+import math
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
+from graft.cli import show
 from graft.metrics.find import known as known_metrics
 from graft.metrics.metric import Metric
 from graft.reports.leaderboard import Beside, Board, Cell, Choice, Row, Size
@@ -40,16 +42,18 @@ def verdict(
     baseline="tfidf-logistic",
     metric="accuracy",
     others: tuple[Beside, ...] = (),
+    examples: int = 300,
+    groups: int = 300,
     **study,
 ) -> Verdict:
     best, control = row("lp-ft", seeds=seeds), row("from-scratch", seeds=seeds)
     trivial = row(baseline, None, 1, seconds=2) if to_baseline else None
-    p = [d.p if d else None for d in (to_control, to_baseline)]
+    p = [d.p if d and not math.isnan(d.p) else None for d in (to_control, to_baseline)]
     choice = Choice(ALL, best, control if to_control else None, trivial, to_control, to_baseline, *p, others)
     rows = [r for r in (best, control, trivial) if r]
     runs = [each for r in rows for each in r.runs]
     about = Study(Path("study"), {}, runs, [], **{"findings": [], "compares": True, **study})
-    return judge(Board(about, metric, rows, [choice], 300, 300))
+    return judge(Board(about, metric, rows, [choice], examples, groups))
 
 
 def test_positive_transfer_in_words():
@@ -93,6 +97,52 @@ def test_one_seed_never_yields_a_verdict():
         "No verdict from one seed: lp-ft scored 38.2 points above training from scratch, "
         "but one seed cannot say whether that would happen again. Compare with --seeds 3.",
     )
+
+
+@pytest.mark.parametrize(
+    ("to_control", "start"),
+    [
+        (CLEAR, "Positive transfer, from two seeds only: lp-ft beats"),
+        (SCRATCH_AHEAD, "Negative transfer, from two seeds only: lp-ft does worse"),
+        (NOTHING, "No evidence of transfer, from two seeds only: lp-ft and"),
+    ],
+)
+def test_two_seeds_are_said_in_the_verdict_itself_and_in_a_caution(to_control, start):
+    found = verdict(to_control, seeds=2)
+    assert found.sentences[0].startswith(start)
+    assert "Two seeds show little of how much runs differ" in found.cautions[0]
+    assert "two seeds" not in " ".join([*verdict(to_control).sentences, *verdict(to_control).cautions]).lower()
+
+
+def test_the_terminal_and_json_have_the_caution_of_two_seeds(capsys):
+    found = verdict(CLEAR, seeds=2)
+    show.verdict(found)
+    printed = capsys.readouterr().out
+    assert "Positive transfer, from two seeds only:" in printed
+    assert "note: Two seeds show little" in printed
+    written = json.loads(json.dumps(asdict(found), allow_nan=False))
+    assert "from two seeds only" in written["sentences"][0]
+    assert written["cautions"][0].startswith("Two seeds show little")
+
+
+@pytest.mark.parametrize(("examples", "groups", "units"), [(300, 4, "4 groups of test examples"), (4, 4, "4 test examples")])
+def test_too_few_groups_never_yield_a_verdict(examples, groups, units):
+    unknown = Difference(0.382, -0.1, 0.9, math.nan)
+    found = verdict(unknown, unknown, examples=examples, groups=groups)
+    assert (found.outcome, found.against_baseline) == ("no verdict", None)
+    assert found.sentences == (
+        f"No verdict from {units}: lp-ft scored 38.2 points above training from scratch, "
+        "but fewer than 5 cannot say how much others would differ. Test on more of them.",
+    )
+
+
+def test_runs_of_different_versions_are_a_caution():
+    versions = [{"graft": "0.1.0", "torch": "2.6.0"}, {"graft": "0.2.0", "torch": "2.6.0"}]
+    runs = [replace(run("lp-ft", seed), spec={"versions": each}) for seed, each in enumerate(versions)]
+    (caution,) = judge(Board(Study(Path("study"), {}, runs, [], [], True), "accuracy", [], [], 0, 0)).cautions
+    assert caution.startswith("The runs were made with different versions of graft (0.1.0, 0.2.0), so")
+    same = Study(Path("study"), {}, runs[:1] * 2, [], [], True)
+    assert judge(Board(same, "accuracy", [], [], 0, 0)).cautions == ()
 
 
 def test_a_better_baseline_makes_transfer_the_wrong_choice():

@@ -17,7 +17,7 @@ import pandas as pd
 
 from graft.base import env, files
 from graft.metrics.find import find
-from graft.metrics.intervals import bootstrap
+from graft.metrics.intervals import interval
 
 BACKBONE = "counts:manual"
 TECHNIQUES = ("from-scratch", "feature-extraction", "full-fine-tuning")
@@ -129,7 +129,7 @@ def measured(scores: np.ndarray) -> dict[str, float]:
 
 def with_intervals(scores: np.ndarray) -> dict[str, dict[str, float]]:
     targets = np.zeros(len(scores))
-    found = {name: bootstrap(find(name), scores, targets, resamples=200) for name in METRICS}
+    found = {name: interval(find(name), scores, targets) for name in METRICS}
     return {name: dict(zip(("value", "low", "high"), values, strict=True)) for name, values in found.items()}
 
 

@@ -1,0 +1,54 @@
+"""What to mind about a study: few seeds, runs that failed, frozen weights that changed, versions that differ."""
+
+from __future__ import annotations
+
+from graft.reports.leaderboard import Board, Choice
+from graft.reports.words import known, listed, plural
+
+_TWO_SEEDS = (
+    "Two seeds show little of how much runs differ: where runs differ much, up to 9 % of such claims are false, with three "
+    "seeds or more at most 6 %. Compare with --seeds 3."
+)
+_VERSIONS = (
+    "The runs were made with different versions of {packages}, so that differences may be theirs. "
+    "Compare again with another --out."
+)
+
+
+def cautions(board: Board) -> tuple[str, ...]:
+    """Sentences that stand below the verdict."""
+    study, found = board.study, []
+    if any(has_two_seeds(choice) and known(choice.p_control) for choice in board.choices):
+        found.append(_TWO_SEEDS)
+    if mixed := _mixed_versions(board):
+        found.append(_VERSIONS.format(packages=listed(mixed)))
+    failed = [run for run in study.runs if run.state == "failed"]
+    open_ends = [run for run in study.runs if not run.result and run.state != "failed"]
+    if failed:
+        found.append(f"{plural(len(failed), 'run')} of {len(study.runs)} failed; the leaderboard says why.")
+    if open_ends:
+        found.append(f"{plural(len(open_ends), 'run')} of {len(study.runs)} did not finish; the same command goes on with them.")
+    changed = [row.cell.name for row in board.rows if row.frozen is False]
+    if changed:
+        found.append(f"Frozen weights changed during training with {listed(changed)}: do not trust these rows.")
+    oracle = sorted({run.result["selected_by"] for run in study.finished} - {"val"})
+    if oracle:
+        found.append(f"Some models were selected by {listed(oracle)}, not by the validation split.")
+    problems = [finding for finding in study.findings if finding["severity"] in ("error", "warning")]
+    if problems:
+        found.append(f"The check of the data found {plural(len(problems), 'problem')}, listed under Data.")
+    return tuple(found)
+
+
+def has_two_seeds(choice: Choice) -> bool:
+    """Whether the selected technique or its control has two seeds, and neither has fewer: a verdict, with its caution."""
+    rows = [row for row in (choice.best, choice.control) if row is not None]
+    return min((len(row.seeds) for row in rows), default=0) == 2
+
+
+def _mixed_versions(board: Board) -> list[str]:
+    """`torch (2.6.0, 2.7.1)` of each package that finished runs of the study differ in."""
+    specs = [run.spec.get("versions") or {} for run in board.study.finished]
+    packages = dict.fromkeys(name for versions in specs for name in versions)
+    seen = {name: sorted({str(versions[name]) for versions in specs if name in versions}) for name in packages}
+    return [f"{name} ({', '.join(versions)})" for name, versions in seen.items() if len(versions) > 1]
