@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
 from accelerate.state import AcceleratorState, GradientState
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -72,13 +73,19 @@ class Engine:
     def backward(self, loss: Tensor) -> None:
         self._accelerator.backward(loss)
 
-    def clip(self, parameters: Iterable[Tensor], norm: float) -> None:
+    def clip(self, optimizer: torch.optim.Optimizer, norm: float) -> None:
+        """Scale the gradients of the optimizer's parameters down to this norm, if they exceed it; 0 never does."""
         if norm > 0:
-            self._accelerator.clip_grad_norm_(list(parameters), norm)
+            # accelerate's clip_grad_norm_ would unscale fp16 gradients once for every optimizer that it has prepared
+            self._accelerator.unscale_gradients(optimizer)
+            nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], norm)
 
     def prepare_optimizer(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
-        """The optimizer, its steps skipped where scaled fp16 gradients overflow."""
-        return self._accelerator.prepare_optimizer(optimizer) if self.precision == "fp16" else optimizer
+        """Return the optimizer so that it skips steps in which scaled fp16 gradients overflow."""
+        if self.precision != "fp16":
+            return optimizer
+        # accelerate's prepare_optimizer would keep it, with its state, after its phase has ended
+        return AcceleratedOptimizer(optimizer, device_placement=False, scaler=self._accelerator.scaler)
 
     @property
     def scaler(self) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def step(
             optimizer.zero_grad(set_to_none=True)
             pieces *= 2
             continue
-        engine.clip((p for group in optimizer.param_groups for p in group["params"]), clip)
+        engine.clip(optimizer, clip)
         optimizer.step()
         return StepResult(losses, weigh(engine.unwrap(objective), losses, batch), pieces)
 

@@ -1,0 +1,79 @@
+"""Scaled fp16 gradients over several phases, with the gradient scaler that torch has for processors."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import pytest
+import torch
+from torch import nn
+
+from graft.base.records import Batch
+from graft.training.engine import Engine
+from graft.training.step import step
+
+NEVER = 1e9
+"""A norm that no gradient reaches: they are unscaled, as before any clipping, and left as they are."""
+
+
+class Twofold(nn.Module):
+    """A body and a head, and the mean square of what comes out."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.body, self.head = nn.Linear(4, 4), nn.Linear(4, 1)
+
+    def forward(self, batch, progress):
+        return {"task": self.head(self.body(batch.inputs["x"])).float().square().mean()}
+
+    def loss_weights(self, batch):
+        return {}
+
+
+@pytest.fixture
+def scaling() -> Engine:
+    """An engine in fp16 on the processor. Graft refuses that to users, since it is slow; the scaler is torch's own."""
+    engine = Engine("fp32")
+    engine.precision, engine._accelerator.native_amp = "fp16", True
+    engine._accelerator.state._mixed_precision = "fp16"
+    engine._accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    return engine
+
+
+def batch() -> Batch:
+    return Batch({"x": torch.randn(8, 4, generator=torch.Generator().manual_seed(1))}, rows=list(range(8)))
+
+
+def stepped(objective: Twofold, engine: Engine, parameters: list[nn.Parameter], clip: float) -> torch.optim.Optimizer:
+    """One step of a phase's own optimizer, at a rate that changes nothing."""
+    optimizer = engine.prepare_optimizer(torch.optim.SGD(parameters, lr=0.0))
+    step(objective, optimizer, engine, batch(), 0.5, 1, clip)
+    return optimizer
+
+
+def test_gradients_of_a_later_phase_are_unscaled_once(scaling):
+    objective, exact = Twofold(), Twofold()
+    exact(batch(), 0.5)["task"].backward()
+    phases = [list(objective.head.parameters()), list(objective.parameters())]
+    optimizers = [stepped(objective, scaling, parameters, NEVER) for parameters in phases]
+    assert len(optimizers) == 2
+    # fp16 has 11 significant bits; a gradient here is a sum of products of four numbers that were rounded to them
+    apart = objective.head.weight.grad - exact.head.weight.grad
+    assert apart.norm() <= 2**-8 * exact.head.weight.grad.norm()
+
+
+def test_the_optimizer_of_a_phase_is_given_up_after_it(scaling):
+    objective = Twofold()
+    first = weakref.ref(stepped(objective, scaling, list(objective.head.parameters()), NEVER))
+    stepped(objective, scaling, list(objective.parameters()), NEVER)
+    gc.collect()
+    assert first() is None
+
+
+def test_a_norm_above_the_limit_is_scaled_down_to_it(scaling):
+    objective = Twofold()
+    stepped(objective, scaling, list(objective.parameters()), clip=0.125)
+    norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in objective.parameters()])
+    assert float(norm) == pytest.approx(0.125, rel=1e-5)
