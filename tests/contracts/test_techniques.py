@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,11 +16,12 @@ from graft.base.errors import BadValue
 from graft.studies.run import build_model
 from graft.techniques.combine import parse
 from graft.training import optim
+from graft.training.checkpoint import Position
 from tests.contracts.tiny import PACKED, TINY, Stop, network_of, task_of, trained
 
 NAMES = plugins.names("technique")
 COMBINED = ["full-fine-tuning + l2-sp:weight=0.1", "feature-extraction:epochs=2 then lora:r=2"]
-EVERY = [pytest.param(technique, task, id=f"{technique}-{task}") for technique in [*NAMES, *COMBINED] for task in TINY]
+EVERY = [pytest.param((technique, task), id=f"{technique}-{task}") for technique in [*NAMES, *COMBINED] for task in TINY]
 ABOUT_HEAD = [name for name in NAMES if parse(name).about_head]
 
 
@@ -29,15 +32,38 @@ def below_the_head(model: Model) -> dict[str, torch.Tensor]:
     return {name.removeprefix("causal."): tensor for name, tensor in found.items()}
 
 
-@pytest.mark.parametrize(("technique", "task"), EVERY)
-def test_the_training_loss_falls(technique, task, tmp_path):
-    _, position = trained(f"{technique}", task, tmp_path, epochs=6)
-    if not position.frozen:
+@dataclass(frozen=True)
+class Training:
+    """A finished training, which several tests look at."""
+
+    technique: str
+    task: str
+    model: Model
+    position: Position
+    folder: Path
+
+
+@pytest.fixture(scope="module", params=EVERY)
+def training(request, tmp_path_factory) -> Training:
+    """Every technique on every task; pytest runs what asks for the same one in turn, so that each is trained once."""
+    technique, task = request.param
+    folder = tmp_path_factory.mktemp("training")
+    return Training(technique, task, *trained(technique, task, folder, epochs=6), folder)
+
+
+def test_the_training_loss_falls(training):
+    if not training.position.frozen:
         pytest.skip("it has no phases")
-    rows = [json.loads(line)["losses"] for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    rows = [json.loads(line)["losses"] for line in (training.folder / "history.jsonl").read_text().splitlines()]
     kinds = [row.keys() for row in rows if row]
     losses = [sum(row.values()) for row in rows if row and row.keys() == kinds[0]]  # of the first phases alone
     assert min(losses[1:]) < losses[0]
+
+
+def untrained(training: Training) -> Model:
+    """The network that the training began with."""
+    task, _ = task_of(training.task)
+    return build_model(network_of(training.technique, training.task), task, pretrained=True, seed=0)
 
 
 @pytest.mark.parametrize("spec", ["{}", "full-fine-tuning + {}", "lora then {}", "{} then lora"])
@@ -48,18 +74,16 @@ def test_a_technique_about_a_new_head_is_refused_where_there_is_none(name, spec)
         parse(spec.format(name)).check(load_backbone(TINY[task.name], task.network()), task)
 
 
-@pytest.mark.parametrize(("technique", "task"), EVERY)
-def test_what_is_frozen_does_not_move(technique, task, tmp_path):
-    model, position = trained(technique, task, tmp_path)
-    assert all(phase["unchanged"] for phase in position.frozen)
-    if not position.frozen:  # each phase reports what it froze; without one all is frozen but the head that was written
-        fresh = build_model(network_of(technique, task), task_of(task)[0], pretrained=True, seed=0)
-        before, now = below_the_head(fresh), below_the_head(model)
+def test_what_is_frozen_does_not_move(training):
+    assert all(phase["unchanged"] for phase in training.position.frozen)
+    if not training.position.frozen:  # each phase reports what it froze; without one all is frozen but the written head
+        before, now = below_the_head(untrained(training)), below_the_head(training.model)
         assert all(torch.equal(now[name], tensor) for name, tensor in before.items())
 
 
-@pytest.mark.parametrize(("technique", "task"), [*EVERY, pytest.param("lora", PACKED, id="lora-packed")])
-def test_a_stopped_training_goes_on_to_the_same_weights(technique, task, tmp_path):
+@pytest.mark.parametrize("pair", [*EVERY, pytest.param(("lora", PACKED), id="lora-packed")])
+def test_a_stopped_training_goes_on_to_the_same_weights(pair, tmp_path):
+    technique, task = pair
     whole, _ = trained(technique, task, tmp_path / "whole", epochs=3)
     lines = (tmp_path / "whole" / "history.jsonl").read_text().splitlines()
     for after in sorted({1, len(lines) // 2} - {0}) if lines else []:
@@ -71,10 +95,8 @@ def test_a_stopped_training_goes_on_to_the_same_weights(technique, task, tmp_pat
     assert position.history == len(lines)
 
 
-@pytest.mark.parametrize(("technique", "task"), EVERY)
-def test_the_model_that_comes_out_is_an_ordinary_network_again(technique, task, tmp_path):
-    model, _ = trained(technique, task, tmp_path)
-    fresh = build_model(network_of(technique, task), task_of(task)[0], pretrained=True, seed=0)
+def test_the_model_that_comes_out_is_an_ordinary_network_again(training):
+    model, fresh = training.model, untrained(training)
     if model.backbone.kind == "native":  # it has gone back to the head of its own
         assert set(below_the_head(model)) == set(below_the_head(fresh))
     else:
