@@ -31,7 +31,7 @@ from graft.techniques.combine import canonical, parse
 from graft.training.engine import Engine
 from graft.training.estimate import RunEstimate
 from graft.training.observers import Observer
-from graft.training.trainer import CHECKPOINT_SECONDS
+from graft.training.stage import CHECKPOINT_SECONDS
 
 __all__ = ["Run", "Study", "check", "compare", "embed", "fit", "load", "load_backbone", "load_data", "resume"]
 
@@ -187,13 +187,15 @@ def resume(
 ) -> Run | Study:
     """Go on with a run or a study that was stopped, from its last checkpoints, to the same weights as if it had not been.
 
+    That is so on the same machine; each run computes with as many threads as it began with.
     `data` are needed only where they were given from Python. Raises FolderError where the folder is neither, or where
     its data have changed.
     """
     folder, observer = Path(folder), observer or Observer()
     if (folder / "study.json").exists():
-        question = Question.from_json(files.read_json(folder / "study.json", "a study"))
-        run_study(question, _data_again(question.base, folder, data), folder, _jobs(), observer)
+        study = files.read_json(folder / "study.json", "a study")
+        question, jobs = Question.from_json(study), study.get("jobs") or _jobs()
+        run_study(question, _data_again(question.base, folder, data), folder, jobs, observer)
         return open_study(folder)
     spec = RunSpec.from_json(files.read_json(folder / "spec.json", "a run"))
     return Run(folder, execute(spec, _data_again(spec, folder, data), folder, observer, checkpoint_seconds=checkpoint_seconds))
@@ -301,7 +303,7 @@ def _check_techniques(backbone: str, techniques: Sequence[str], task: Task) -> N
     network = open_network(backbone, task)
     for name, technique in zip(techniques, parsed, strict=True):
         technique.check(network, task)
-        if task.fresh_head and "labeled" not in technique.parts[-1].streams:
+        if task.fresh_head and "labeled" not in technique.streams:
             raise BadValue(
                 f"{name!r} learns from texts without labels, and leaves the new head of {task.name} untrained. Write: "
                 f"'{name} then full-fine-tuning'."

@@ -31,10 +31,7 @@ def save(model: Model, folder: str | Path, classes: list[str], extra: dict[str, 
     `probe_inputs` (B, ...) are kept with their logits. Raises FolderError where the folder cannot be written.
     """
     multi_label = bool(extra.get("task_settings", {}).get("multi_label", False))
-    try:
-        files.write_folder(Path(folder), lambda part: _fill(part, model, classes, extra, probe_inputs, multi_label))
-    except SafetensorError as error:  # how safetensors reports a full disk
-        raise FolderError(f"Cannot write {folder}: {error}. Free some space or choose another folder with --out.") from error
+    files.write_folder(Path(folder), lambda part: _fill(part, model, classes, extra, probe_inputs, multi_label))
 
 
 def open_model(folder: str | Path) -> tuple[Model, dict[str, Any]]:

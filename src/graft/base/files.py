@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from graft.base.errors import FolderError
 
 
@@ -23,10 +25,8 @@ def write(path: Path, fill: Callable[[Path], None]) -> None:
         fill(part)
         _flush(part)
         part.replace(path)
-    except OSError as error:
-        raise FolderError(
-            f"Cannot write {path}: {error.strerror or error}. Free some space or choose another folder with --out."
-        ) from error
+    except (OSError, SafetensorError) as error:
+        raise _cannot_write(path, error) from error
     finally:
         with suppress(OSError):  # it's not there, or its folder is none
             part.unlink()
@@ -44,13 +44,43 @@ def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
         if path.exists():
             path.replace(old)
         part.replace(path)
-    except OSError as error:
-        raise FolderError(
-            f"Cannot write {path}: {error.strerror or error}. Free some space or choose another folder with --out."
-        ) from error
+    except (OSError, SafetensorError) as error:
+        raise _cannot_write(path, error) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def append(path: Path, line: str) -> None:
+    """Add a line to the text file `path`; raises FolderError."""
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Delete what processes that were killed left half-written in `folder`."""
+    for pattern in (".*.part", ".*.old"):
+        for path in folder.glob(pattern):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _cannot_write(path: Path, error: OSError | SafetensorError) -> FolderError:
+    """safetensors has an error of its own for a full disk."""
+    reason = getattr(error, "strerror", None) or error
+    return FolderError(f"Cannot write {path}: {reason}. {_free_space(path)}Free some space or choose another folder with --out.")
+
+
+def _free_space(path: Path) -> str:
+    there = next((parent for parent in path.parents if parent.exists()), None)
+    if there is None:
+        return ""
+    return f"{shutil.disk_usage(there).free / 2**20:,.0f} MB are free there. "
 
 
 def make_folder(path: Path) -> None:

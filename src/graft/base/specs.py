@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 import typing
 from collections.abc import Collection
@@ -10,18 +11,37 @@ from typing import Any
 
 from graft.base.errors import BadValue, UnknownName
 
+QUOTED = re.compile(r'(?<==)"[^"]*"(?=\s*(?:[,+]|then\s|$))')
+"""A whole value in double quotes."""
+
+
+def split(text: str, separator: str) -> list[str]:
+    """Split `text` wherever the pattern `separator` matches outside a quoted value."""
+    quoted = [match.span() for match in QUOTED.finditer(text)]
+    parts, start = [], 0
+    for match in re.finditer(separator, text):
+        if not any(first < match.start() < last for first, last in quoted):
+            parts.append(text[start : match.start()])
+            start = match.end()
+    return [*parts, text[start:]]
+
 
 def parse(text: str) -> tuple[str, dict[str, str]]:
-    """Split `name:key=value,key=value` into the name and its raw parameters."""
+    """Split `name:key=value,key=value` into the name and its raw parameters.
+
+    A value in double quotes may hold commas and whatever else would end it: `key="a, b"`.
+    """
     name, _, rest = text.strip().partition(":")
     if not name:
         raise BadValue(f"{text!r} names nothing. Write a name, with parameters behind a colon: 'lora:r=8,alpha=16'.")
     parameters: dict[str, str] = {}
-    for part in filter(None, (p.strip() for p in rest.split(","))):
+    for part in filter(None, (p.strip() for p in split(rest, ","))):
         key, equals, value = part.partition("=")
         if not equals or not key.strip():
             raise BadValue(f"{part!r} in {text!r} is not key=value. Write parameters so: '{name}:key=value,key=value'.")
-        parameters[key.strip().replace("-", "_")] = value.strip()
+        value = value.strip()
+        bare = value[1:-1] if QUOTED.fullmatch(f"={value}", 1) else value
+        parameters[key.strip().replace("-", "_")] = bare
     return name, parameters
 
 
@@ -42,11 +62,17 @@ def values(cls: type, kind: str, name: str, parameters: dict[str, Any], allowed:
 def text(name: str, instance: Any) -> str:
     """The shortest spec that builds `instance` again: the name and what differs from the defaults."""
     changed = [
-        f"{f.name}={'none' if value is None else value}"
+        f"{f.name}={_value_text(value)}"
         for f in dataclasses.fields(instance)
         if f.init and (value := getattr(instance, f.name)) != f.default
     ]
     return name + (":" + ",".join(changed) if changed else "")
+
+
+def _value_text(value: Any) -> str:
+    word = "none" if value is None else str(value)
+    ends = re.search(r"[,+]|\sthen\s|^\s|\s$", word)
+    return f'"{word}"' if ends else word
 
 
 def _read(hint: Any, value: Any, what: str) -> Any:

@@ -19,26 +19,33 @@ from graft.base import env
 Ended = Iterator[tuple[int, Any, BaseException | None]]
 
 
-def each_in_a_process(function: Callable[[Any], Any], items: Sequence[Any], jobs: int) -> Ended:
-    """(index, result, error) of every item as they end, `jobs` processes at a time with an equal share of the cores.
+def share_of_cores(jobs: int) -> int:
+    """How many threads each of `jobs` processes computes with."""
+    return max(1, env.cores() // jobs)
 
+
+def each_in_a_process(function: Callable[[Any], Any], items: Sequence[Any], jobs: int, threads: int | None = None) -> Ended:
+    """(index, result, error) of every item as they end, `jobs` processes at a time.
+
+    Each computes with `threads` threads, by default with an equal share of the cores.
     A fresh process for each item keeps its memory and process-wide state its own. When a process dies, what was running
     is tried again, one at a time, so that only the item whose process dies alone is lost.
     """
+    threads = threads or share_of_cores(min(jobs, max(len(items), 1)))
     waiting = deque(range(len(items)))
     while waiting:
-        for index in (yield from _together(function, items, waiting, jobs)):
-            yield from _alone(function, items, index)
+        for index in (yield from _together(function, items, waiting, jobs, threads)):
+            yield from _alone(function, items, index, threads)
 
 
 def _together(
-    function: Callable[[Any], Any], items: Sequence[Any], waiting: deque[int], jobs: int
+    function: Callable[[Any], Any], items: Sequence[Any], waiting: deque[int], jobs: int, threads: int
 ) -> Generator[tuple[int, Any, BaseException | None], None, list[int]]:
     """Run what is waiting until all is done, or a process dies; returns the items that were running then."""
     running: dict[Future, int] = {}
     places = deque(range(jobs))
     taken: dict[Future, int] = {}
-    with _pool(min(jobs, len(waiting))) as pool:
+    with _pool(min(jobs, len(waiting)), threads) as pool:
         while waiting or running:
             while waiting and len(running) < jobs:  # no more than run at once, so that a death takes only those along
                 index, place = waiting.popleft(), places.popleft()
@@ -54,8 +61,8 @@ def _together(
     return []
 
 
-def _alone(function: Callable[[Any], Any], items: Sequence[Any], index: int) -> Ended:
-    with _pool(1) as pool:
+def _alone(function: Callable[[Any], Any], items: Sequence[Any], index: int, threads: int) -> Ended:
+    with _pool(1, threads) as pool:
         future = pool.submit(_run_at, env.visible_device(0), function, items[index])
         error = future.exception()
     if isinstance(error, BrokenProcessPool):
@@ -69,11 +76,10 @@ def _libraries() -> list[str]:
     return [name for name in sys.modules if name in roots or (name.startswith(roots) and ".modeling_" in name)]
 
 
-def _pool(jobs: int) -> ProcessPoolExecutor:
+def _pool(jobs: int, threads: int) -> ProcessPoolExecutor:
     context = multiprocessing.get_context("forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn")
     if context.get_start_method() == "forkserver":
         context.set_forkserver_preload(["graft.studies.run", *_libraries()])  # imports are paid once, not once a run
-    threads = max(1, env.cores() // jobs)
     return ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(threads,), max_tasks_per_child=1)
 
 
@@ -85,7 +91,7 @@ def _run_at(device: str | None, function: Callable[[Any], Any], item: Any) -> An
 
 
 def _begin(threads: int) -> None:
-    """Take `threads` cores, and end with the process that asked: nothing trains on for somebody who is gone."""
+    """Compute with `threads` threads, and end with the process that asked: nothing trains on for somebody who is gone."""
     torch.set_num_threads(threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

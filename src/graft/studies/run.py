@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,8 @@ from graft.training.estimate import RunEstimate, estimate
 from graft.training.evaluate import Evaluation, evaluate, intervals, written
 from graft.training.feed import Feed
 from graft.training.observers import LogFile, Observer
-from graft.training.trainer import CHECKPOINT_SECONDS, Settings, train
+from graft.training.stage import CHECKPOINT_SECONDS, Settings
+from graft.training.trainer import train
 
 MISTAKES = 24
 """How many of the most confident mistakes are kept with a preview."""
@@ -63,10 +64,13 @@ def execute(
     `data` are the whole data; the spec's fraction or shots are cut here. Raises GraftError, with status.json saying so.
     """
     if (folder / "result.json").exists():
+        _close(folder)
         return files.read_json(folder / "result.json", "a run")
     spec.check_folders()
-    with _locked(folder), _status(folder):
-        asked = spec.to_json()
+    with _locked(folder), _status(folder), _threads(folder) as threads:
+        for place in (folder, folder / "checkpoints"):
+            files.remove_unfinished(place)
+        asked = spec.to_json(threads)
         files.write_json(folder / "spec.json", asked)
         log = LogFile(folder / "log.txt", observer)
         log.start(str(folder), asked)
@@ -121,6 +125,13 @@ def _execute(
     files.write_json(folder / "result.json", result)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     return result
+
+
+def _close(folder: Path) -> None:
+    """Do what a finished run that was killed after it wrote its result did not come to do."""
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    if files.read_json(folder / "status.json", "a run").get("state") != "finished":
+        files.write_json(folder / "status.json", {"state": "finished", "message": ""})
 
 
 def estimate_run(spec: RunSpec, data: Data) -> RunEstimate:
@@ -290,9 +301,25 @@ def _status(folder: Path):
         say("interrupted", "Stopped by the user. Go on with: graft resume")
         raise
     except Exception as error:
-        say("failed", f"{type(error).__name__}: {error}")
+        with suppress(FolderError):  # on a full disk; the error itself says more
+            say("failed", f"{type(error).__name__}: {error}")
         raise
     say("finished")
+
+
+@contextmanager
+def _threads(folder: Path) -> Iterator[int]:
+    """Compute with as many threads as when the run began: the last bits of sums depend on their number."""
+    now = torch.get_num_threads()
+    before = {}
+    if (folder / "spec.json").exists():
+        before = files.read_json(folder / "spec.json", "a run")
+    threads = before.get("threads") or now
+    torch.set_num_threads(threads)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(now)
 
 
 @contextmanager

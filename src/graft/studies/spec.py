@@ -42,9 +42,10 @@ class RunSpec:
         asked = {**asdict(self), "data": self.data["hash"], "technique": canonical(self.technique)}
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
-    def to_json(self) -> dict[str, Any]:
-        """The content of spec.json: with the versions and the hardware of now."""
-        return {"schema": 1, "hash": self.hash, **asdict(self), "versions": env.versions(), "hardware": env.hardware()}
+    def to_json(self, threads: int) -> dict[str, Any]:
+        """The content of spec.json: with the threads of the run, and the versions and the hardware of now."""
+        machine = {"versions": env.versions(), "hardware": env.hardware()}
+        return {"schema": 1, "hash": self.hash, **asdict(self), "threads": threads, **machine}
 
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> RunSpec:

@@ -15,7 +15,7 @@ from graft.base.errors import GraftError
 from graft.data.data import Data
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
-from graft.studies.executors import each_in_a_process
+from graft.studies.executors import each_in_a_process, share_of_cores
 from graft.studies.plan import Remaining, plan_study
 from graft.studies.question import Question, baseline_questions
 from graft.studies.run import execute, prediction_rows
@@ -43,8 +43,10 @@ def run_study(question: Question, data: Data, folder: Path, jobs: int, observer:
     """Carry out the baselines and every run that is not finished; a failed run is reported and costs no other.
 
     The observer hears first how long it will take, then of each run, and so does the study's log.txt.
+    All runs compute with the same number of threads, which a resumed study takes again from study.json.
     """
-    files.write_json(folder / "study.json", question.to_json())
+    threads = _threads(question, folder, jobs)
+    files.write_json(folder / "study.json", {**question.to_json(), "jobs": jobs, "threads": threads})
     log = LogFile(folder / "log.txt", observer)
     plan = plan_study(question, data, folder, jobs)
     log.study_plan(plan.to_json())
@@ -57,7 +59,7 @@ def run_study(question: Question, data: Data, folder: Path, jobs: int, observer:
             done += 1
             log.study_event(StudyEvent(done, len(specs), _name(spec), "skipped", "finished before"))
     remaining = Remaining(plan)
-    for index, result, error in each_in_a_process(run_job, waiting, jobs):
+    for index, result, error in each_in_a_process(run_job, waiting, jobs, threads):
         job = waiting[index]
         if error is not None and not isinstance(error, Exception):
             raise error
@@ -75,6 +77,16 @@ def _outcome(job: Job, result: dict[str, Any] | None, error: Exception | None) -
     metric = result["primary_metric"]
     value = result["metrics"]["test"][metric]["value"]
     return "finished", f"{metric} {value:.3f}, {result['cost']['train_seconds']:.0f} s of training"
+
+
+def _threads(question: Question, folder: Path, jobs: int) -> int:
+    """Those with which the study began, else an equal share of the cores."""
+    hashes = [spec.hash for spec in question.runs()]
+    if (folder / "study.json").exists():
+        before = files.read_json(folder / "study.json", "a study")
+        if before["runs"] == hashes and "threads" in before:
+            return before["threads"]
+    return share_of_cores(min(jobs, len(hashes)))
 
 
 def _words(error: Exception) -> str:

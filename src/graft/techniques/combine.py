@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import fields
 from functools import reduce
 from operator import add
@@ -18,11 +17,18 @@ from graft.techniques.technique import Objective, Phase, Technique
 
 
 class Then(Technique):
-    """Run `first`, then `second` on the model that comes out. Each has a whole budget of its own."""
+    """Run `first`, then `second` on the model that comes out. Each has its own settings and a whole budget."""
 
     def __init__(self, first: Technique, second: Technique):
+        late = next((part for part in second.parts if part.pretrained < first.pretrained), None)
+        if late:
+            name = plugins.name_of(type(late))
+            raise BadValue(f"{name!r} begins with random weights, so nothing can come before it. Write: '{name} then ...'.")
         _take_settings(self, first)
-        object.__setattr__(self, "parts", (*first.parts, *second.parts))
+        parts = (*first.parts, *second.parts)
+        object.__setattr__(self, "parts", parts)
+        object.__setattr__(self, "streams", frozenset().union(*(part.streams for part in parts)))
+        object.__setattr__(self, "about_head", any(part.about_head for part in parts))
 
     def check(self, backbone: Backbone, task: Task) -> None:
         for part in self.parts:
@@ -38,12 +44,14 @@ class Sum(Technique):
     def __init__(self, main: Technique, extra: Technique):
         if len(main.parts) > 1 or len(extra.parts) > 1:
             raise BadValue("'+' adds losses within one technique; it cannot follow 'then'. Write: 'a then b + c'.")
-        apart = next((plugins.name_of(type(part)) for part in (main, extra) if "labeled" not in part.streams), None)
+        parts = (main, extra)
+        apart = next((plugins.name_of(type(part)) for part in parts if "labeled" not in part.streams), None)
         if apart:
             raise BadValue(
                 f"'+' adds losses on the same labeled batches, and {apart!r} reads other texts. Write: '{apart} then ...'."
             )
         _take_settings(self, main)
+        object.__setattr__(self, "about_head", main.about_head or extra.about_head)
         object.__setattr__(self, "main", main)
         object.__setattr__(self, "extra", extra)
 
@@ -64,18 +72,29 @@ def _take_settings(combined: Technique, source: Technique) -> None:
 
 
 class SumObjective(Objective):
-    """One forward pass, the losses of two objectives over the same model."""
+    """The forward pass of `main`, with the extra losses of `extra` over the same model added to its losses."""
 
     def __init__(self, main: Objective, extra: Objective):
         super().__init__(main.model, main.task)
-        self.main, self.extra = main, extra
+        self.main, self.extra = _without_model(main), _without_model(extra)
+        self.references = tuple(
+            f"{name}.{reference}" for name in ("main", "extra") for reference in getattr(self, name).references
+        )
+        self._main_losses = main.losses
+        main.losses = lambda *seen: self.losses(*seen)  # main's forward may be its own, and ends in its losses
+
+    def forward(self, batch: Batch, progress: float) -> dict[str, Tensor]:
+        return self.main(batch, progress)
 
     def begin(self, phase: Phase) -> None:
         self.main.begin(phase)
         self.extra.begin(phase)
 
     def losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
-        return {**self.main.losses(output, batch, progress), **self.extra.extra_losses(output, batch, progress)}
+        losses = dict(self._main_losses(output, batch, progress))
+        for name, loss in self.extra.extra_losses(output, batch, progress).items():
+            losses[name] = losses[name] + loss if name in losses else loss
+        return losses
 
     def loss_weights(self, batch: Batch) -> dict[str, float | Tensor]:
         return {**self.extra.loss_weights(batch), **self.main.loss_weights(batch)}
@@ -85,16 +104,27 @@ class SumObjective(Objective):
         self.extra.after_step(progress)
 
     def finish(self) -> Model:
+        self.extra.finish()  # it was made last, around what main had added
         return self.main.finish()
+
+
+def _without_model(part: Objective) -> Objective:
+    """The objective with its model as a plain attribute: the sum registers the model, once for both."""
+    part.__dict__["model"] = part._modules.pop("model")
+    return part
 
 
 def parse(text: str) -> Technique:
     """The technique that a spec names: `lora:r=8`, `full-fine-tuning + l2-sp:weight=0.01`, `feature-extraction then lora`.
 
-    `+` binds more tightly than `then`. Raises UnknownName and BadValue.
+    `+` binds more tightly than `then`; neither is seen in a value in double quotes. Raises UnknownName and BadValue.
     """
-    stages = [reduce(add, map(_single, stage.split("+"))) for stage in re.split(r"\s+then\s+", text)]
-    return reduce(Technique.then, stages)
+    return reduce(Technique.then, [reduce(add, map(_single, stage)) for stage in _stages(text)])
+
+
+def _stages(text: str) -> list[list[str]]:
+    """The specs that `then` separates, each as those that `+` joins."""
+    return [specs.split(stage, r"\+") for stage in specs.split(text, r"\s+then\s+")]
 
 
 def _single(text: str) -> Technique:
@@ -108,8 +138,7 @@ def _single(text: str) -> Technique:
 
 def canonical(text: str) -> str:
     """The shortest spec of the technique that `text` names: equal techniques have equal ones, however they are written."""
-    stages = [" + ".join(map(_shortest, stage.split("+"))) for stage in re.split(r"\s+then\s+", text)]
-    return " then ".join(stages)
+    return " then ".join(" + ".join(map(_shortest, stage)) for stage in _stages(text))
 
 
 def _shortest(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from graft.backbones.backbone import Model
 from graft.base.records import Batch, Output
@@ -35,15 +35,18 @@ class L2Sp(Technique):
 class L2SpObjective(Objective):
     """The task's loss and the squared distance from the weights as they were when it was made."""
 
+    references = ("start",)
+
     def __init__(self, model: Model, task: Task, weight: float):
         super().__init__(model, task)
         self.weight = weight
         groups = model.group_indices()
-        self.held = [name for name, _ in model.network.named_parameters() if groups[name] != -1]
-        for number, name in enumerate(self.held):
-            self.register_buffer(f"start_{number}", model.network.get_parameter(name).detach().clone())
+        self.names = [name for name, _ in model.network.named_parameters() if groups[name] != -1]
+        now = (model.network.get_parameter(name).detach().clone() for name in self.names)
+        self.start = nn.ParameterList(nn.Parameter(tensor, requires_grad=False) for tensor in now)
 
     def extra_losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
-        moved = (self.model.network.get_parameter(name) for name in self.held)
-        squares = [(w - self.get_buffer(f"start_{i}")).square().sum() for i, w in enumerate(moved) if w.requires_grad]
+        weights = (self.model.network.get_parameter(name) for name in self.names)
+        pairs = [(now, start) for now, start in zip(weights, self.start, strict=True) if now.requires_grad]
+        squares = [(now - start).square().sum() for now, start in pairs]
         return {"distance": self.weight / 2 * sum(squares)} if squares else {}

@@ -177,6 +177,10 @@ class Technique(ABC):
 class Objective(nn.Module):
     """The model and what the technique adds; `forward` returns named losses whose sum is minimised."""
 
+    references: tuple[str, ...] = ()
+    """Names of submodules that losses compare with and no step changes, such as start weights or a teacher: neither a
+    checkpoint nor the weights of the best epoch hold a copy of them."""
+
     def __init__(self, model: Model, task: Task):
         super().__init__()
         self.model = model

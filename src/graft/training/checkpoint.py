@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from graft.base import files
@@ -56,25 +58,105 @@ class Position:
     scaler: dict[str, Any] = field(default_factory=dict)
 
 
+def checkpoint_path(folder: Path) -> Path:
+    """Where a run keeps its checkpoint."""
+    return folder / "checkpoints" / "last.safetensors"
+
+
+class Checkpoints:
+    """The checkpoint of one run, each written over the last one, `seconds` apart."""
+
+    def __init__(self, path: Path, seconds: float):
+        self.path, self.seconds = path, seconds
+        self._saved = time.perf_counter()
+        self._failed = False
+
+    def due(self) -> bool:
+        """Whether the last one was written long enough ago."""
+        return time.perf_counter() - self._saved >= self.seconds
+
+    def save(
+        self,
+        position: Position,
+        objective: Objective,
+        optimizer: torch.optim.Optimizer,
+        best: dict[str, Tensor],
+    ) -> str | None:
+        """Write a checkpoint. If it cannot be written, keep the one before it and return a warning, once.
+
+        Raises FolderError if there is none before it: little is trained so far, and the finished model
+        would hardly find more space.
+        """
+        try:
+            save(self.path, position, objective, optimizer, best)
+        except FolderError as error:
+            if not self.path.exists():
+                raise
+            news = not self._failed
+            self._failed = True
+            going_on = "The training goes on. If it is stopped now, it resumes from the checkpoint before."
+            return f"{error} {going_on}" if news else None
+        else:
+            self._failed = False
+            return None
+        finally:
+            self._saved = time.perf_counter()
+
+
 def save(path: Path, position: Position, objective: Objective, optimizer: torch.optim.Optimizer, best: dict[str, Tensor]) -> None:
     """Write position, weights, the best weights and the optimizer's state into one safetensors file.
 
-    In the first phase without what is frozen, which a run that goes on has as this one had it: an adapter's checkpoint is small.
+    In the first phase without what is frozen, which a resumed run has as this one had it: an adapter's
+    checkpoint is small. Raises FolderError where it cannot be written; the one before it is kept then.
     """
+    if position.part:
+        _save_references(path, position.part, objective)
     first = (position.part, position.phase) == (0, 0)
-    weights = frozen.moving(objective) if first else objective.state_dict()
+    weights = frozen.moving(objective) if first else frozen.state(objective)
     tensors = {f"model/{name}": tensor for name, tensor in weights.items()}
     tensors |= {f"best/{name}": tensor for name, tensor in best.items()}
     for number, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer/{number}/{key}": torch.as_tensor(value) for key, value in state.items() if value is not None}
+        values = {key: value for key, value in state.items() if value is not None}
+        tensors |= {f"optimizer/{number}/{key}": torch.as_tensor(value) for key, value in values.items()}
+    _write(path, tensors, {"position": json.dumps(asdict(position))})
+
+
+def _save_references(path: Path, part: int, objective: Objective) -> None:
+    """Write them once a part, apart from what changes.
+
+    A resumed run makes those of the first part anew from the pretrained weights. Those of a later part come
+    from weights that the parts before it trained, which are gone.
+    """
+    references, there = frozen.references(objective), _references_path(path, part)
+    if references and not there.exists():
+        _write(there, references, None)
+
+
+def _references_path(path: Path, part: int) -> Path:
+    return path.with_name(f"references-{part}.safetensors")
+
+
+def _read_references(path: Path, part: int) -> dict[str, Tensor]:
+    there = _references_path(path, part)
+    try:
+        return load_file(there)
+    except (OSError, SafetensorError) as error:
+        raise FolderError(f"{there} cannot be read: {error}. Delete {path} to start the run again.") from error
+
+
+def _write(path: Path, tensors: dict[str, Tensor], header: dict[str, str] | None) -> None:
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    header = {"position": json.dumps(asdict(position))}
-    files.write(path, lambda part: save_file(whole, part, metadata=header))
+    megabytes = sum(tensor.nbytes for tensor in whole.values()) / 2**20
+    try:
+        files.write(path, lambda part: save_file(whole, part, metadata=header))
+    except FolderError as error:
+        raise FolderError(f"{error} A checkpoint of this run takes {megabytes:,.1f} MB.") from error
 
 
 def read_position(path: Path) -> Position | None:
     """The position in the checkpoint; None where there is none; raises FolderError where it is broken."""
     if not path.exists():
+        shutil.rmtree(path.parent, ignore_errors=True)  # what lay beside a checkpoint that was deleted
         return None
     try:
         with safe_open(path, "pt") as file:
@@ -93,6 +175,8 @@ def restore(path: Path, position: Position, objective: Objective, optimizer: tor
         for key in file.keys():  # noqa: SIM118 - safe_open is no dict
             kind, name = key.split("/", 1)
             tensors[kind][name] = file.get_tensor(key)
+    if position.part and frozen.references(objective):
+        tensors["model"] |= _read_references(path, position.part)
     objective.load_state_dict(objective.state_dict() | tensors["model"])
     if frozen.digest(objective.model)[1] != position.frozen_digest:
         raise FolderError(

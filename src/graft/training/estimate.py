@@ -24,9 +24,9 @@ from graft.training.cut import CannotCut
 from graft.training.engine import Engine
 from graft.training.feed import Feed
 from graft.training.frozen_prefix import Prefix
+from graft.training.stage import Settings
 from graft.training.step import step
 from graft.training.streams import Streams
-from graft.training.trainer import Settings
 
 WARM_ROWS = 2
 """Examples of the trial before the one that counts: first calls allocate and compile. Batch norm needs two."""

@@ -23,10 +23,36 @@ def tensors(model: Model) -> Iterator[tuple[str, Tensor]]:
             yield from ((prefix + name, buffer) for name, buffer in module.named_buffers(recurse=False))
 
 
+def state(objective: Objective) -> dict[str, Tensor]:
+    """The state of the objective without its references, each tensor under one of its names."""
+    return {name: tensor.detach() for name, tensor in _once(objective).items()}
+
+
 def moving(objective: Objective) -> dict[str, Tensor]:
-    """The state of the objective without what is frozen in its model: all that this phase may change."""
-    held = {id(tensor) for _, tensor in tensors(objective.model)}
-    return {name: tensor.detach() for name, tensor in objective.state_dict(keep_vars=True).items() if id(tensor) not in held}
+    """The state without what is frozen in its model: all that this phase may change."""
+    fixed = {id(tensor) for _, tensor in tensors(objective.model)}
+    return {name: tensor.detach() for name, tensor in _once(objective).items() if id(tensor) not in fixed}
+
+
+def references(objective: Objective) -> dict[str, Tensor]:
+    """The tensors that losses compare with and no step changes."""
+    prefixes = _prefixes(objective)
+    state_dict = objective.state_dict()
+    return {name: tensor for name, tensor in state_dict.items() if name.startswith(prefixes)}
+
+
+def _once(objective: Objective) -> dict[str, Tensor]:
+    """Tied weights, and layers that two models share, have several names in a state_dict."""
+    prefixes = _prefixes(objective)
+    by_tensor: dict[int, tuple[str, Tensor]] = {}
+    for name, tensor in objective.state_dict(keep_vars=True).items():
+        if not name.startswith(prefixes):
+            by_tensor.setdefault(id(tensor), (name, tensor))
+    return dict(by_tensor.values())
+
+
+def _prefixes(objective: Objective) -> tuple[str, ...]:
+    return tuple(f"{name}." for name in objective.references)
 
 
 def digest(model: Model) -> tuple[int, str]:

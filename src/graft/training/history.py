@@ -15,6 +15,5 @@ def cut(path: Path, lines: int) -> None:
 
 
 def append(path: Path, row: dict[str, Any]) -> None:
-    """Add a line to history.jsonl."""
-    with open(path, "a", encoding="utf-8") as file:
-        file.write(files.json_text(row) + "\n")
+    """Add a line to history.jsonl; raises FolderError."""
+    files.append(path, files.json_text(row))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from graft.base import files
 from graft.base.durations import duration
 
 
@@ -63,8 +64,7 @@ class LogFile(Observer):
         self.path, self.then = path, then
 
     def _write(self, line: str) -> None:
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        files.append(self.path, line)
 
     def start(self, run: str, spec: dict[str, Any]) -> None:
         self._write(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -51,25 +51,29 @@ class Streams:
     epochs: float | None
 
     def of(self, part: Technique, objective: Objective) -> tuple[Feed, Feed]:
-        """The training and validation feeds of one part; raises DataError where it needs texts and there are none."""
-        if "unlabeled" not in part.streams:
-            return self.labeled
-        texts = unlabeled_texts(self.data, self.seed)
-        return self._feeds(texts, part, objective.task, objective.model.backbone.preprocess)
+        """The training and validation feeds of one part, in batches of its own size.
+
+        Raises DataError where it needs texts and there are none.
+        """
+        train, val = self._labeled if "labeled" in part.streams else self._unlabeled(objective)
+        size = self.batch_size or part.batch_size or train.task.batch_size or default_batch_size(len(train.windows.samples))
+        return replace(train, batch_size=size), replace(val, batch_size=size)
 
     def budget(self, part: Technique, objective: Objective, train: Feed) -> float:
         """Its passes over the training feed."""
         return part.epochs or self.epochs or _usual_epochs(objective.task, train)
 
     @cached_property
-    def labeled(self) -> tuple[Feed, Feed]:
-        """The feeds of the splits `train` and `val`, one for all parts: with the settings of the first that reads labels."""
-        first = next((part for part in self.technique.parts if "labeled" in part.streams), self.technique)
-        return self._feeds((self.data.splits["train"], self.data.splits["val"]), first, self.task, self.preprocess)
+    def _labeled(self) -> tuple[Feed, Feed]:
+        """The splits `train` and `val`, read once for all parts."""
+        samples = self.data.splits["train"], self.data.splits["val"]
+        return self._feeds(samples, self.task, self.preprocess)
 
-    def _feeds(
-        self, samples: tuple[list[Sample], list[Sample]], part: Technique, task: Pretext, preprocess: Preprocess
-    ) -> tuple[Feed, Feed]:
-        size = self.batch_size or part.batch_size or task.batch_size or default_batch_size(len(samples[0]))
-        train, val = (Feed.of(split, task, preprocess, self.device, size) for split in samples)
+    def _unlabeled(self, objective: Objective) -> tuple[Feed, Feed]:
+        """The texts without labels, and those of them that are held out."""
+        texts = unlabeled_texts(self.data, self.seed)
+        return self._feeds(texts, objective.task, objective.model.backbone.preprocess)
+
+    def _feeds(self, samples: tuple[list[Sample], list[Sample]], task: Pretext, preprocess: Preprocess) -> tuple[Feed, Feed]:
+        train, val = (Feed.of(split, task, preprocess, self.device) for split in samples)
         return train, val

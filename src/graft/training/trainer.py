@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -22,80 +22,20 @@ from graft.data.data import Data
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique
 from graft.training import checkpoint, early_stop, frozen, frozen_prefix, heads, history, optim, recording, solve
-from graft.training.checkpoint import Position
+from graft.training.checkpoint import Checkpoints, Position, checkpoint_path
 from graft.training.cost import Clock, PeakMemory
 from graft.training.cut import CannotCut
 from graft.training.engine import Engine, one_thread
 from graft.training.evaluate import evaluate
 from graft.training.feed import Feed
-from graft.training.freed_memory import FreedMemory
 from graft.training.frozen_prefix import ALL, Prefix
 from graft.training.losses import Means
 from graft.training.observers import Observer
+from graft.training.stage import Run, Settings, Stage
 from graft.training.step import step
 from graft.training.streams import Streams
 
-CHECKPOINT_SECONDS = 30.0
 SHOW_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a training needs beside model, task, technique and data; None is chosen from the data."""
-
-    seed: int = 0
-    epochs: float | None = None
-    batch_size: int | None = None
-    checkpoint_seconds: float = CHECKPOINT_SECONDS
-    """A killed run loses no more than this."""
-
-
-@dataclass
-class Run:
-    """What one training carries along: what it works with, and where it stands."""
-
-    settings: Settings
-    engine: Engine
-    folder: Path
-    observer: Observer
-    train: Feed
-    val: Feed
-    position: Position
-    clock: Clock
-    memory: PeakMemory
-    started: float = field(default_factory=time.perf_counter)
-    saved: float = field(default_factory=time.perf_counter)
-
-    @property
-    def checkpoint(self) -> Path:
-        return checkpoint_path(self.folder)
-
-
-@dataclass
-class Stage:
-    """One phase at work: what is called, what is stepped, what is seen, and the best weights where it may stop early."""
-
-    technique: Technique
-    phase: Phase
-    objective: Objective
-    called: nn.Module
-    optimizer: torch.optim.Optimizer
-    train: Feed
-    val: Feed
-    prefix: Prefix | None
-    steps: int
-    per_epoch: int
-    patience: int | None
-    best: dict[str, Tensor] = field(default_factory=dict)
-    seconds_before: float = 0.0
-    steps_before: int = 0
-    losses: Means = field(default_factory=Means)
-    freed: FreedMemory = field(default_factory=FreedMemory)
-
-
-def checkpoint_path(folder: Path) -> Path:
-    """Where a run keeps its checkpoint."""
-    return folder / "checkpoints" / "last.safetensors"
 
 
 def train(
@@ -115,11 +55,13 @@ def train(
     """
     preprocess = model.backbone.preprocess
     streams = Streams(data, task, technique, preprocess, engine.device, settings.seed, settings.batch_size, settings.epochs)
-    saved = checkpoint.read_position(checkpoint_path(folder))
+    checkpoints = Checkpoints(checkpoint_path(folder), settings.checkpoint_seconds)
+    saved = checkpoint.read_position(checkpoints.path)
     position = saved or Position()
     history.cut(folder / "history.jsonl", position.history)
     with PeakMemory(position.peak_memory_mb) as memory:
-        run = Run(settings, engine, folder, observer, *streams.labeled, position, Clock(position.train_seconds), memory)
+        clock = Clock(position.train_seconds)
+        run = Run(settings, engine, folder, observer, position, checkpoints, clock, memory)
         for number, part in enumerate(technique.parts):
             torch.manual_seed(settings.seed + 7919 * number)
             with run.clock.running():
@@ -174,7 +116,7 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
     optimizer = run.engine.prepare_optimizer(optim.make_optimizer(model, added, names, phase, part))
     best: dict[str, Tensor] = {}
     if resumed:
-        best = checkpoint.restore(run.checkpoint, position, objective, optimizer)
+        best = checkpoint.restore(run.checkpoints.path, position, objective, optimizer)
         run.engine.scaler = position.scaler
     prefix, train, val = _feeds(run, objective, phase, resumed)
     per_epoch = len(train.plan((0, 0)))
@@ -347,18 +289,18 @@ def _end(run: Run, stage: Stage) -> None:
 
 def _save_checkpoint(run: Run, stage: Stage) -> None:
     """Save where the training stands, unless that was done a short time ago."""
-    now = time.perf_counter()
-    if now - run.saved < run.settings.checkpoint_seconds:
+    if not run.checkpoints.due():
         return
     here = replace(
         run.position,
         train_seconds=run.clock.seconds,
-        earlier_seconds=run.position.earlier_seconds + now - run.started,
+        earlier_seconds=run.position.earlier_seconds + time.perf_counter() - run.started,
         peak_memory_mb=run.memory.megabytes,
         scaler=run.engine.scaler,
     )
-    checkpoint.save(run.checkpoint, here, stage.objective, stage.optimizer, stage.best)
-    run.saved = time.perf_counter()
+    warning = run.checkpoints.save(here, stage.objective, stage.optimizer, stage.best)
+    if warning:
+        _warn(run, warning)
 
 
 def _show(run: Run, stage: Stage) -> None:

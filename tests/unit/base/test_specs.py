@@ -45,3 +45,13 @@ def test_losses_cannot_be_added_to_a_sequence():
 
 def test_a_text_gives_only_what_differs_from_the_defaults():
     assert specs.text("lora", parse("lora:r=4,alpha=16")) == "lora:r=4"
+
+
+def test_a_quoted_value_may_hold_what_else_would_end_it():
+    first, second = parse('label-words:template="{} + more, then:",per_token=yes then lora:r=2').parts
+    assert (first.template, first.per_token, second.r) == ("{} + more, then:", True, 2)
+    assert parse(specs.text("label-words", first)) == first
+
+
+def test_quotes_within_a_value_are_part_of_it():
+    assert parse('label-words:template={} is "about"').template == '{} is "about"'

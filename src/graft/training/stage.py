@@ -1,0 +1,75 @@
+"""What a training carries along: `Settings` of all of it, the `Run` it is, the `Stage` of one phase.
+
+`trainer` makes and changes them; nothing else writes to them.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from graft.techniques.technique import Objective, Phase, Technique
+from graft.training.checkpoint import Checkpoints, Position
+from graft.training.cost import Clock, PeakMemory
+from graft.training.engine import Engine
+from graft.training.feed import Feed
+from graft.training.freed_memory import FreedMemory
+from graft.training.frozen_prefix import Prefix
+from graft.training.losses import Means
+from graft.training.observers import Observer
+
+CHECKPOINT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a training needs beside model, task, technique and data; None is chosen from the data."""
+
+    seed: int = 0
+    epochs: float | None = None
+    batch_size: int | None = None
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
+    """A killed run loses no more than this."""
+
+
+@dataclass
+class Run:
+    """What one training carries along: what it works with, and where it stands."""
+
+    settings: Settings
+    engine: Engine
+    folder: Path
+    observer: Observer
+    position: Position
+    checkpoints: Checkpoints
+    clock: Clock
+    memory: PeakMemory
+    train: Feed = field(init=False)
+    val: Feed = field(init=False)
+    started: float = field(default_factory=time.perf_counter)
+
+
+@dataclass
+class Stage:
+    """One phase at work: what is called, what is stepped, what is seen, and the best weights where it may stop early."""
+
+    technique: Technique
+    phase: Phase
+    objective: Objective
+    called: nn.Module
+    optimizer: torch.optim.Optimizer
+    train: Feed
+    val: Feed
+    prefix: Prefix | None
+    steps: int
+    per_epoch: int
+    patience: int | None
+    best: dict[str, Tensor] = field(default_factory=dict)
+    seconds_before: float = 0.0
+    steps_before: int = 0
+    losses: Means = field(default_factory=Means)
+    freed: FreedMemory = field(default_factory=FreedMemory)

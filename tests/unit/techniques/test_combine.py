@@ -1,0 +1,148 @@
+"""Two techniques in one: their losses, their settings, what they leave behind, and what a checkpoint holds."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from graft.api import _check_techniques
+from graft.base.errors import BadValue
+from graft.studies.run import build_model
+from graft.techniques.combine import parse
+from graft.training.feed import Feed
+from graft.training.observers import Observer
+from graft.training.trainer import checkpoint_path
+from tests.contracts.tiny import TINY, Stop, task_of, trained
+
+TASK = "text-classification"
+
+
+class Sizes(Observer):
+    """The steps of each phase, by the lines of history."""
+
+    def __init__(self) -> None:
+        self.steps: dict[str, int] = {}
+
+    def epoch(self, row):
+        self.steps[row["phase"]] = row["step"]
+
+
+def objective_of(technique: str):
+    task, _ = task_of(TASK)
+    model = build_model(TINY[TASK], task, True, seed=0)
+    return parse(technique).objective(model, task)
+
+
+def elements(objective) -> int:
+    return sum(tensor.numel() for tensor in objective.state_dict().values())
+
+
+def stopped_checkpoint(technique: str, folder, after: int = 1) -> dict[str, int]:
+    """The elements of each kind of tensors in the checkpoint of a training that was stopped."""
+    with pytest.raises(KeyboardInterrupt):
+        trained(technique, TASK, folder, Stop(after), epochs=3)
+    counts = {"model": 0, "best": 0, "optimizer": 0}
+    with safe_open(checkpoint_path(folder), "pt") as file:
+        for key in file.keys():  # noqa: SIM118 - safe_open is no dict
+            counts[key.partition("/")[0]] += file.get_tensor(key).numel()
+    return counts
+
+
+def test_a_sum_registers_the_model_once():
+    both, alone = objective_of("full-fine-tuning + bitfit"), objective_of("full-fine-tuning")
+    assert elements(both) == elements(alone)
+    assert len(list(both.parameters())) == len(list(alone.parameters()))
+
+
+@pytest.mark.parametrize("technique", ["l2-sp:patience=5", "full-fine-tuning:patience=5 + l2-sp"])
+def test_a_checkpoint_holds_no_start_weights(technique, tmp_path):
+    plain = stopped_checkpoint("full-fine-tuning:patience=5", tmp_path / "plain", after=2)
+    penalized = stopped_checkpoint(technique, tmp_path / "penalized", after=2)
+    assert penalized["model"] == plain["model"] > 0
+    assert penalized["best"] == plain["best"] > 0
+
+
+def test_a_checkpoint_holds_layers_that_two_models_share_once(tmp_path):
+    # The language model and the classifier have one trunk; only their heads differ.
+    whole = elements(objective_of("full-fine-tuning"))
+    pretraining = stopped_checkpoint("full-fine-tuning:epochs=1 then masked-language-modeling:epochs=3", tmp_path, after=3)
+    assert whole < pretraining["model"] < 1.9 * whole
+
+
+@pytest.mark.parametrize("spec", ["full-fine-tuning + lora:r=2", "lora:r=2 + l2-sp"])
+def test_a_sum_leaves_no_adapters(spec, tmp_path):
+    model, _ = trained(spec, TASK, tmp_path)
+    fresh = build_model(TINY[TASK], task_of(TASK)[0], True, seed=0)
+    assert set(model.state_dict()) == set(fresh.state_dict())
+
+
+def test_a_sum_reads_the_batch_as_its_first_technique_does(monkeypatch):
+    both = objective_of("contrastive-few-shot + l2-sp")
+    calls = []
+    monkeypatch.setattr(
+        "graft.techniques.contrastive_few_shot.by_length",
+        lambda model, batch: calls.append(len(batch)) or model(batch.inputs),
+    )
+    task, data = task_of(TASK)
+    feed = Feed.of(data.splits["train"], task, both.model.backbone.preprocess, torch.device("cpu"))
+    batch = next(feed.stream(feed.plan(None)))
+    assert set(both(batch, 0.0)) == {"task", "distance"}
+    assert calls == [len(batch)]
+
+
+def test_losses_of_one_name_are_added():
+    both, alone = objective_of("l2-sp:weight=1 + l2-sp:weight=2"), objective_of("l2-sp:weight=3")
+    task, data = task_of(TASK)
+    feed = Feed.of(data.splits["train"], task, both.model.backbone.preprocess, torch.device("cpu"))
+    batch = next(feed.stream(feed.plan(None)))
+    for objective in (both, alone):
+        with torch.no_grad():
+            for parameter in objective.model.network.parameters():
+                parameter.add_(0.1)
+    torch.testing.assert_close(both(batch, 0.0)["distance"], alone(batch, 0.0)["distance"])
+
+
+def test_each_part_has_its_own_batch_size(tmp_path):
+    _, data = task_of(TASK)
+    count = len(data.splits["train"])
+    sizes = Sizes()
+    trained("bitfit:batch_size=4 then full-fine-tuning:batch_size=2", TASK, tmp_path, sizes, epochs=1)
+    # `step` counts over all parts: a pass in batches of 4, then one in batches of 2.
+    assert sizes.steps["fine-tuning"] == -(-count // 4) + -(-count // 2)
+
+
+def test_a_head_trained_by_an_earlier_part_may_be_followed_by_texts_alone():
+    task, _ = task_of(TASK)
+    _check_techniques(TINY[TASK], ["full-fine-tuning then masked-language-modeling"], task)
+    with pytest.raises(BadValue, match="leaves the new head"):
+        _check_techniques(TINY[TASK], ["masked-language-modeling then masked-language-modeling"], task)
+
+
+def test_a_sequence_is_about_the_head_if_one_of_its_parts_is():
+    assert parse("lora then feature-extraction").about_head
+    assert parse("full-fine-tuning + lp-ft").about_head
+    assert not parse("lora then full-fine-tuning").about_head
+
+
+def test_random_weights_cannot_follow_another_technique():
+    with pytest.raises(BadValue, match="'from-scratch' begins with random weights"):
+        parse("lora then from-scratch")
+    assert not parse("from-scratch then lora").pretrained
+
+
+@pytest.mark.parametrize(
+    "technique",
+    ["feature-extraction:epochs=1 then full-fine-tuning + l2-sp:weight=1", "lora:r=2,lr=0.01 then l2-sp:weight=1"],
+)
+def test_a_later_part_goes_on_with_the_start_weights_it_began_with(technique, tmp_path):
+    # After `lora then`, the start weights are not the pretrained ones: they come from what the first part trained.
+    whole, _ = trained(technique, TASK, tmp_path / "whole", epochs=3)
+    lines = len((tmp_path / "whole" / "history.jsonl").read_text().splitlines())
+    for after in (lines - 2, lines - 1):
+        folder = tmp_path / f"{after}"
+        with pytest.raises(KeyboardInterrupt):
+            trained(technique, TASK, folder, Stop(after), epochs=3)
+        again, _ = trained(technique, TASK, folder, epochs=3)
+        for name, tensor in whole.state_dict().items():
+            assert torch.equal(tensor, again.state_dict()[name]), name
