@@ -9,6 +9,7 @@ from safetensors import safe_open
 from graft.base.errors import FolderError
 from graft.studies.run import build_model
 from graft.techniques.combine import parse
+from graft.training.checkpoint import read_position
 from graft.training.engine import Engine
 from graft.training.observers import Observer
 from graft.training.trainer import Settings, checkpoint_path, train
@@ -44,3 +45,12 @@ def test_other_frozen_weights_are_refused(tmp_path):
         next(model.network.parameters()).add_(1.0)
     with pytest.raises(FolderError, match=r"frozen weights of .* are not those .* delete .*last\.safetensors"):
         train(model, task, technique, data, Settings(seed=0, epochs=3), engine, tmp_path, Observer())
+
+
+def test_a_run_starts_afresh_where_its_checkpoint_was_deleted(tmp_path):
+    weights("lora:r=2,epochs=1 then full-fine-tuning:epochs=2 + l2-sp", tmp_path, after=3)
+    references = checkpoint_path(tmp_path).with_name("references-1.safetensors")
+    assert references.exists()
+    checkpoint_path(tmp_path).unlink()
+    assert read_position(checkpoint_path(tmp_path)) is None
+    assert not references.exists()
