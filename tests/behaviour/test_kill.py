@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from benchmarks import kills
 from safetensors.torch import load_file
 
 COMMAND = [sys.executable, "-m", "graft.cli"]
@@ -52,3 +53,10 @@ def test_three_kills_and_the_weights_are_those_of_the_run_left_alone(real, tmp_p
     assert all(torch.equal(left[name], right[name]) for name in left)
     results = [json.loads((folder / "result.json").read_text()) for folder in (whole, broken)]
     assert results[0]["metrics"] == results[1]["metrics"]
+
+
+@pytest.mark.slow
+def test_runs_killed_at_random_instants_end_as_those_left_alone(tmp_path):
+    rows = kills.campaign(tmp_path, 20)
+    assert [row for row in rows if row["different"] or row["error"]] == []
+    assert {row["kind"] for row in rows} == set(kills.KINDS)

@@ -130,8 +130,9 @@ def _execute(
 def _close(folder: Path) -> None:
     """Do what a finished run that was killed after it wrote its result did not come to do."""
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    if files.read_json(folder / "status.json", "a run").get("state") != "finished":
-        files.write_json(folder / "status.json", {"state": "finished", "message": ""})
+    status = folder / "status.json"
+    if status.exists() and files.read_json(status, "a run").get("state") != "finished":
+        files.write_json(status, {"state": "finished", "message": ""})
 
 
 def estimate_run(spec: RunSpec, data: Data) -> RunEstimate:
