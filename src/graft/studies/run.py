@@ -64,7 +64,7 @@ def execute(
     `data` are the whole data; the spec's fraction or shots are cut here. Raises GraftError, with status.json saying so.
     """
     if (folder / "result.json").exists():
-        _close(folder)
+        close(folder)
         return files.read_json(folder / "result.json", "a run")
     spec.check_folders()
     with _locked(folder), _status(folder), _threads(folder) as threads:
@@ -127,7 +127,7 @@ def _execute(
     return result
 
 
-def _close(folder: Path) -> None:
+def close(folder: Path) -> None:
     """Do what a finished run that was killed after it wrote its result did not come to do."""
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     status = folder / "status.json"

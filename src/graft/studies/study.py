@@ -18,7 +18,7 @@ from graft.studies.baselines import run_baselines
 from graft.studies.executors import each_in_a_process, share_of_cores
 from graft.studies.plan import Remaining, plan_study
 from graft.studies.question import Question, baseline_questions
-from graft.studies.run import execute, prediction_rows
+from graft.studies.run import close, execute, prediction_rows
 from graft.studies.spec import RunSpec
 from graft.tasks.options import learnt
 from graft.tasks.task import Task
@@ -57,6 +57,7 @@ def run_study(question: Question, data: Data, folder: Path, jobs: int, observer:
     for spec in specs:
         if spec.hash not in plan.run_seconds:
             done += 1
+            close(folder / "runs" / spec.hash)
             log.study_event(StudyEvent(done, len(specs), _name(spec), "skipped", "finished before"))
     remaining = Remaining(plan)
     for index, result, error in each_in_a_process(run_job, waiting, jobs, threads):
