@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import socket
 from importlib.util import find_spec
 
 import pytest
@@ -73,12 +73,14 @@ def test_a_missing_path_is_said():
     ("spec", "task"),
     [("timm:resnet18", IMAGE), ("torchvision:resnet18", IMAGE), ("transformers:google-bert/bert-base-uncased", TEXT)],
 )
-def test_without_a_network_the_ways_out_are_named_at_once(no_network, spec, task):
-    start = time.perf_counter()
+def test_without_a_network_the_ways_out_are_named_at_once(no_network, monkeypatch, spec, task):
+    asked = []
+    # A host that does not answer is not asked again: the hub's own client tries one for minutes.
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *_, **__: asked.append(host) or [])
     with pytest.raises(BackboneError, match=r"cannot be reached from here.*minilm-l6.*local:FOLDER") as raised:
         load_backbone(spec, task, 2)
     assert spec in str(raised.value)
-    assert time.perf_counter() - start < 5
+    assert not asked
 
 
 def test_the_hub_client_is_left_as_it_was(no_network):
