@@ -22,7 +22,10 @@ plain_mean = of_sums("gain", lambda scores, targets: scores, ratio, is_fraction=
 def mean(scores: np.ndarray, together: np.ndarray | None = None, metric: Metric = accuracy) -> Mean:
     """The mean over examples of scores (S, N) of S runs."""
     together = np.arange(scores.shape[1]) if together is None else together
-    return average(metric, [_predictions(row).estimate(metric.name, together) for row in np.asarray(scores, float)])
+    return average(
+        metric,
+        [_predictions(row).estimate(metric.name, together) for row in np.asarray(scores, float)],
+    )
 
 
 def plain(scores: np.ndarray) -> Mean:
@@ -38,7 +41,12 @@ def _predictions(row: np.ndarray) -> Predictions:
 
 
 def study(
-    rng: np.random.Generator, seeds: int, size: int, seed_sd: float, groups: int = 2, shift: float = 0.0
+    rng: np.random.Generator,
+    seeds: int,
+    size: int,
+    seed_sd: float,
+    groups: int = 2,
+    shift: float = 0.0,
 ) -> list[np.ndarray]:
     """Right or wrong (S, N) for each group: examples differ in difficulty, seeds in skill, and each pair has its luck."""
     difficulty = rng.normal(1.2, 1.5, size=size)

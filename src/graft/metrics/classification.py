@@ -93,25 +93,29 @@ def _squared_errors(scores: NDArray, targets: NDArray) -> NDArray:
 
 
 def _areas(scores: NDArray, targets: NDArray) -> Iterator[tuple[float, NDArray]]:
-    """Of each class that has an example and a counter-example its area under the ROC curve, with its influence (N,)."""
+    """Of each class that has an example and a counter-example its area under the ROC curve, with
+    its influence (N,)."""
     for column, truth in _against_the_rest(scores, targets):
         if 0 < truth.sum() < len(truth):
             yield _area(column, truth)
 
 
 def _against_the_rest(scores: NDArray, targets: NDArray) -> Iterator[tuple[NDArray, NDArray]]:
-    """Of each class its scores (N,) and whether an example is of it (N,); of two classes only the second."""
+    """Of each class its scores (N,) and whether an example is of it (N,); of two classes only the
+    second."""
     first = 1 if targets.ndim == 1 and scores.shape[1] == 2 else 0
     for c in range(first, scores.shape[1]):
         yield scores[:, c], targets[:, c] > 0 if targets.ndim == 2 else targets == c
 
 
 def _area(scores: NDArray, truth: NDArray) -> tuple[float, NDArray]:
-    """The share of pairs of a true and a false example, of which the true one has the higher score, and its influence (N,).
+    """The share of pairs of a true and a false example, of which the true one has the higher score,
+    and its influence (N,).
 
-    A tie counts half. The influence of an example is the share of the pairs that it wins beside that of all, the "structural
-    components" of DeLong, DeLong and Clarke-Pearson, Biometrics 44, 1988. Each true example is ranked once and each false
-    one looked up among them: N log N, without a pair.
+    A tie counts half. The influence of an example is the share of the pairs that it wins beside
+    that of all, the "structural components" of DeLong, DeLong and Clarke-Pearson, Biometrics 44,
+    1988. Each true example is ranked once and each false one looked up among them: N log N, without
+    a pair.
     """
     positives = np.sort(scores[truth])
     count, others = len(positives), len(scores) - len(positives)
@@ -140,7 +144,8 @@ def _area_influence(scores: NDArray, targets: NDArray, clusters: NDArray) -> NDA
 
 
 def _rarest(scores: NDArray, targets: NDArray) -> float:
-    """The examples behind a mean over classes of which each rests on the rarer of its examples and counter-examples."""
+    """The examples behind a mean over classes of which each rests on the rarer of its examples and
+    counter-examples."""
     rarer = [min(truth.sum(), len(truth) - truth.sum()) for _, truth in _against_the_rest(scores, targets)]
     numbers = np.array([number for number in rarer if number > 0], float)
     return float(len(numbers) ** 2 / (1 / numbers).sum()) if len(numbers) else 0.0
@@ -178,8 +183,9 @@ Classes without an example, or without a counter-example, are left out of the me
 ece = of_sums("ece", _calibration, _calibration_error, higher_is_better=False, is_fraction=False, has_interval=False)
 """Expected calibration error over 15 equal bins of confidence (Guo et al., arXiv:1706.04599).
 
-It has no interval: a mean of absolute values is too high on small samples, by far more than it varies (Kumar, Liang and Ma,
-arXiv:1909.10155), so that an interval around it would be of another quantity."""
+It has no interval: a mean of absolute values is too high on small samples, by far more than it
+varies (Kumar, Liang and Ma, arXiv:1909.10155), so that an interval around it would be of another
+quantity."""
 
 brier = of_sums("brier", _squared_errors, ratio, higher_is_better=False, is_fraction=False)
 """Half the squared distance of the probabilities from the truth (Brier, 1950, halved to lie in [0, 1]); multi-label: the

@@ -1,8 +1,10 @@
-"""How sure a metric is: its 95 % interval over test sets, from one run or from the mean over several.
+"""How sure a metric is: its 95 % interval over test sets, from one run or from the mean over
+several.
 
-One source of noise is the test examples, or the groups that they come in; with several runs the runs are another, which
-`graft.reports.statistics` adds. Nothing is resampled: the variance follows from what each group adds to the metric
-(`Metric.influence`), and the bounds from Student's t with the degrees of freedom of that variance.
+One source of noise is the test examples, or the groups that they come in; with several runs the
+runs are another, which `graft.reports.statistics` adds. Nothing is resampled: the variance follows
+from what each group adds to the metric (`Metric.influence`), and the bounds from Student's t with
+the degrees of freedom of that variance.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ FEWEST_GROUPS = 5
 
 @dataclass(frozen=True)
 class Estimate:
-    """A metric of one run: its value, the influence (G,) of each group of examples, and how many examples stand behind it."""
+    """A metric of one run: its value, the influence (G,) of each group of examples, and how many
+    examples stand behind it."""
 
     value: float
     influence: NDArray
@@ -41,8 +44,9 @@ def estimate(metric: Metric, scores: NDArray, targets: NDArray, clusters: NDArra
 def interval(metric: Metric, scores: NDArray, targets: NDArray, groups: Sequence[Hashable] = ()) -> tuple[float, float, float]:
     """(value, low, high): the metric of one run and its 95 % interval over test sets of this size.
 
-    scores (N, ...), targets (N, ...) and, where examples come in groups, those of each (N,). The bounds are nan where the
-    metric has no interval, is undefined, or where all examples are of one group.
+    scores (N, ...), targets (N, ...) and, where examples come in groups, those of each (N,). The
+    bounds are nan where the metric has no interval, is undefined, or where all examples are of one
+    group.
     """
     found = estimate(metric, scores, targets, clusters(groups or range(len(targets)))) if len(targets) else None
     if found is None:
@@ -56,14 +60,16 @@ def interval(metric: Metric, scores: NDArray, targets: NDArray, groups: Sequence
 def clusters(groups: Sequence[Hashable]) -> NDArray:
     """What is drawn together: the number of each example's cluster (N,), from 0.
 
-    Examples of one group are one cluster, since they are about the same and right or wrong together.
+    Examples of one group are one cluster, since they are about the same and right or wrong
+    together.
     """
     number: dict[Hashable, int] = {}
     return np.array([number.setdefault(group, len(number)) for group in groups], int)
 
 
 def examples_variance(influence: NDArray) -> float:
-    """The variance over test sets of a metric, or of a difference of two, of these influences (G,); nan of fewer than two."""
+    """The variance over test sets of a metric, or of a difference of two, of these influences (G,);
+    nan of fewer than two."""
     count = len(influence)
     return float(count / (count - 1) * (influence**2).sum()) if count > 1 else math.nan
 
@@ -75,13 +81,15 @@ def bounds(value: float, variance: float, freedom: float) -> tuple[float, float]
 
 
 def fraction_bounds(value: float, variance: float, freedom: float, examples: float) -> tuple[float, float]:
-    """The 95 % interval of what lies between 0 and 1: Wilson's, of as many examples as would have this variance.
+    """The 95 % interval of what lies between 0 and 1: Wilson's, of as many examples as would have
+    this variance.
 
-    That effective number is value (1 - value) / variance, so that groups and runs count for what they tell (Kish, Survey
-    Sampling, 1965; Dean and Pagano, J. Surv. Stat. Methodol. 3, 2015). A value of 0 or 1 has no variance of its own: two
-    pseudo-examples, one right and one wrong (Agresti and Coull, Am. Stat. 52, 1998), make the number that of `examples`
-    there, and hardly change it elsewhere. Source of the interval: Wilson, J. Am. Stat. Assoc. 22, 1927; with Student's t
-    for the normal quantile.
+    That effective number is value (1 - value) / variance, so that groups and runs count for what
+    they tell (Kish, Survey Sampling, 1965; Dean and Pagano, J. Surv. Stat. Methodol. 3, 2015). A
+    value of 0 or 1 has no variance of its own: two pseudo-examples, one right and one wrong
+    (Agresti and Coull, Am. Stat. 52, 1998), make the number that of `examples` there, and hardly
+    change it elsewhere. Source of the interval: Wilson, J. Am. Stat. Assoc. 22, 1927; with
+    Student's t for the normal quantile.
     """
     if not 0 <= value <= 1 or not freedom > 0 or not variance >= 0 or not examples > 0:
         return math.nan, math.nan

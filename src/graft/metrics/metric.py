@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 Measure = Callable[[NDArray, NDArray], float]
 """(scores, targets) -> the metric."""
 Influence = Callable[[NDArray, NDArray, NDArray], NDArray]
-"""(scores, targets, clusters (N,)) -> (G,), what each cluster of examples adds to the metric, around a mean of 0.
+"""(scores, targets, clusters (N,)) -> (G,), what each cluster of examples adds to the metric,
+around a mean of 0.
 
-Clusters are numbered from 0. The variance of the metric over test sets is G / (G - 1) times the sum of the squares.
+Clusters are numbered from 0. The variance of the metric over test sets is G / (G - 1) times the sum
+of the squares.
 """
 Parts = Callable[[NDArray, NDArray], NDArray]
 """(scores, targets) -> (N, K), what each example adds to the K sums that a metric is made of."""
@@ -26,11 +28,13 @@ BLOCK = 4_000_000
 
 @dataclass(frozen=True)
 class Metric:
-    """`metric(scores, targets) -> float`, and the influence of each cluster of examples, from which its interval follows.
+    """`metric(scores, targets) -> float`, and the influence of each cluster of examples, from which
+    its interval follows.
 
-    `parts` and `value` are those of a metric that depends on sums over the examples alone, None of any other. `influence`
-    is None where there is no honest interval. `examples` counts the examples that stand behind a value that knows no error
-    (all right); None: all of them. What `is_fraction` lies between 0 and 1 and is shown in per cent.
+    `parts` and `value` are those of a metric that depends on sums over the examples alone, None of
+    any other. `influence` is None where there is no honest interval. `examples` counts the examples
+    that stand behind a value that knows no error (all right); None: all of them. What `is_fraction`
+    lies between 0 and 1 and is shown in per cent.
     """
 
     name: str
@@ -87,10 +91,12 @@ def of_sums(
 
 
 def jackknife(parts: NDArray, value: Value, clusters: NDArray) -> NDArray:
-    """The `Influence` of clusters on `value` of the sums of parts (N, K), by leaving each cluster out in turn.
+    """The `Influence` of clusters on `value` of the sums of parts (N, K), by leaving each cluster
+    out in turn.
 
-    For a mean over examples, each a cluster, it is what one writes down: (x - mean) / N. Clusters without which the metric
-    is undefined count as 0. Source: Efron and Stein, The jackknife estimate of variance, Ann. Statist. 9, 1981.
+    For a mean over examples, each a cluster, it is what one writes down: (x - mean) / N. Clusters
+    without which the metric is undefined count as 0. Source: Efron and Stein, The jackknife
+    estimate of variance, Ann. Statist. 9, 1981.
     """
     by_cluster = sums_by(clusters, parts)
     count = len(by_cluster)
@@ -106,7 +112,8 @@ def jackknife(parts: NDArray, value: Value, clusters: NDArray) -> NDArray:
 
 
 def sums_by(clusters: NDArray, rows: NDArray) -> NDArray:
-    """(G, K), the sums of the rows (N, K) of each cluster; rows of clusters 0 to N - 1 stay as they are."""
+    """(G, K), the sums of the rows (N, K) of each cluster; rows of clusters 0 to N - 1 stay as they
+    are."""
     if len(clusters) == 0 or np.array_equal(clusters, np.arange(len(clusters))):
         return rows
     order = np.argsort(clusters, kind="stable")

@@ -1,4 +1,5 @@
-"""What to mind about a study: few seeds, runs that failed, frozen weights that changed, versions that differ."""
+"""What to mind about a study: few seeds, runs that failed, frozen weights that changed, versions
+that differ."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def cautions(board: Board) -> tuple[str, ...]:
 
 
 def has_two_seeds(choice: Choice) -> bool:
-    """Whether the selected technique or its control has two seeds, and neither has fewer: a verdict, with its caution."""
+    """Whether the selected technique or its control has two seeds, and neither has fewer: a
+    verdict, with its caution."""
     rows = [row for row in (choice.best, choice.control) if row is not None]
     return min((len(row.seeds) for row in rows), default=0) == 2
 

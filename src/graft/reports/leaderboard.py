@@ -48,7 +48,8 @@ class Cell:
 
     @property
     def is_control(self) -> bool:
-        """Whether it is training from scratch and nothing else: what follows `then` or `+` is no control."""
+        """Whether it is training from scratch and nothing else: what follows `then` or `+` is no
+        control."""
         is_single = COMBINED.search(self.name) is None
         return not self.is_baseline and is_single and self.name.partition(":")[0] == CONTROL
 
@@ -93,7 +94,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Beside:
-    """Another technique: the selected one minus it, and the p-value, corrected over all pairs of techniques (Holm)."""
+    """Another technique: the selected one minus it, and the p-value, corrected over all pairs of
+    techniques (Holm)."""
 
     row: Row
     difference: Difference
@@ -115,7 +117,8 @@ class Choice:
     to_baseline: Difference | None
     p_control: float | None
     p_baseline: float | None
-    """P-values corrected over the comparisons of all techniques with the control and the baseline at this training size."""
+    """P-values corrected over the comparisons of all techniques with the control and the baseline
+    at this training size."""
     others: tuple[Beside, ...] = ()
 
 
@@ -174,7 +177,8 @@ def control_of(row: Row, rows: Iterable[Row]) -> Row | None:
 
 
 def _cells(runs: Iterable[Run]) -> dict[Cell, list[Run]]:
-    """The runs by cell; of several with one seed, which are one run asked for twice, a finished one counts."""
+    """The runs by cell; of several with one seed, which are one run asked for twice, a finished one
+    counts."""
     cells: dict[Cell, dict[Any, Run]] = defaultdict(dict)
     for run in runs:
         if run.spec:
@@ -186,7 +190,8 @@ def _cells(runs: Iterable[Run]) -> dict[Cell, list[Run]]:
 
 
 def _baseline_cells(study: Study) -> dict[Cell, list[Baseline]]:
-    """Baselines learn from what the runs learn from, so a study's shots are theirs too; each seed counts once."""
+    """Baselines learn from what the runs learn from, so a study's shots are theirs too; each seed
+    counts once."""
     cells: dict[Cell, dict[Any, Baseline]] = defaultdict(dict)
     for baseline in study.baselines:
         size = Size(baseline.fraction, study.about.get("shots"))
@@ -264,7 +269,8 @@ def _means(study: Study, rows: Sequence[Row]) -> tuple[dict[Cell, Mean], list[st
 
 
 def mean_scores(name: str, read: Mapping[Cell, Sequence[Predictions]], together: NDArray) -> dict[Cell, Mean]:
-    """The mean of the metric over the runs of each cell, with test examples (N,) of one cluster as one; some have none."""
+    """The mean of the metric over the runs of each cell, with test examples (N,) of one cluster as
+    one; some have none."""
     estimates = {cell: [one.estimate(name, together) for one in predictions] for cell, predictions in read.items()}
     return {cell: average(find(name), runs) for cell, runs in estimates.items() if None not in runs}
 
@@ -298,9 +304,10 @@ def _best(rows: Sequence[Row]) -> Row | None:
 def choose(rows: Sequence[Row], size: Size, means: Mapping[Cell, Mean]) -> tuple[dict[Cell, Row], Choice]:
     """The rows with their difference to the control, and the choice.
 
-    Validation selects by the very runs that are tested, so that the selected technique is one of the luckier ones. Its
-    p-values are therefore corrected (Holm) as if each technique had been selected: over the comparisons of all of them with
-    the control and the best baseline, and over all pairs of techniques.
+    Validation selects by the very runs that are tested, so that the selected technique is one of
+    the luckier ones. Its p-values are therefore corrected (Holm) as if each technique had been
+    selected: over the comparisons of all of them with the control and the best baseline, and over
+    all pairs of techniques.
     """
     candidates = [row for row in rows if not row.cell.is_baseline and not row.cell.is_control]
     best = _best(candidates)

@@ -1,17 +1,20 @@
-"""Techniques compared over the same test examples: intervals, differences, p-values, by variance components.
+"""Techniques compared over the same test examples: intervals, differences, p-values, by variance
+components.
 
-Three things vary when an experiment is repeated: the test examples, the runs (seeds), and the luck of a run on single
-examples. The mean of S runs has the variance `E + (V - L) / S`:
+Three things vary when an experiment is repeated: the test examples, the runs (seeds), and the luck
+of a run on single examples. The mean of S runs has the variance `E + (V - L) / S`:
 
-- E, over test sets: from the influence of each group of examples on the mean over the runs. Examples of one group
-  (questions on one text, pictures of one patient) are one unit, so that G groups give G - 1 degrees of freedom.
+- E, over test sets: from the influence of each group of examples on the mean over the runs.
+  Examples of one group (questions on one text, pictures of one patient) are one unit, so that G
+  groups give G - 1 degrees of freedom.
 - V, between runs: the variance of their S values, with S - 1 degrees of freedom.
-- L, the part of V that is luck on single examples, which E contains already. Drawing seeds and examples again jointly
-  counts it twice (Owen, The pigeonhole bootstrap, Ann. Appl. Stat. 1, 2007).
+- L, the part of V that is luck on single examples, which E contains already. Drawing seeds and
+  examples again jointly counts it twice (Owen, The pigeonhole bootstrap, Ann. Appl. Stat. 1, 2007).
 
-A difference is paired by example: its E is that of the difference of the influences, and the runs of both sides add theirs.
-Bounds and p-values are those of Student's t, whose degrees of freedom weigh the parts (Satterthwaite, Biometrics Bulletin
-2, 1946; Welch, Biometrika 34, 1947). `benchmarks/evidence.py` measures how often they are right; docs/evidence.md shows it.
+A difference is paired by example: its E is that of the difference of the influences, and the runs
+of both sides add theirs. Bounds and p-values are those of Student's t, whose degrees of freedom
+weigh the parts (Satterthwaite, Biometrics Bulletin 2, 1946; Welch, Biometrika 34, 1947).
+`benchmarks/evidence.py` measures how often they are right; docs/evidence.md shows it.
 """
 
 from __future__ import annotations
@@ -24,13 +27,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
-from graft.metrics.intervals import FEWEST_GROUPS, Estimate, bounds, examples_variance, fraction_bounds
+from graft.metrics.intervals import (
+    FEWEST_GROUPS,
+    Estimate,
+    bounds,
+    examples_variance,
+    fraction_bounds,
+)
 from graft.metrics.metric import Metric
 
 TWO_RUNS = 2
 LUCK_IN_INTERVALS, LUCK_IN_P_VALUES = 0.3, 0.6
-"""How much of L counts beside V - L among what is unsure, in a difference to two runs. They often agree by chance, which
-makes the variance too small and small p-values far too small: by simulation, without this one claim in seven is false."""
+"""How much of L counts beside V - L among what is unsure, in a difference to two runs. They often
+agree by chance, which makes the variance too small and small p-values far too small: by simulation,
+without this one claim in seven is false."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,8 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference with its 95 % interval and its two-sided p-value, which is nan where the data allow none."""
+    """A difference with its 95 % interval and its two-sided p-value, which is nan where the data
+    allow none."""
 
     value: float
     low: float
@@ -56,8 +67,9 @@ class Difference:
 class Mean:
     """The mean of a metric over `num_runs` runs, with what its variance is made of.
 
-    `influence` (G,) is that of each group of examples; `runs` is the variance that the runs add, (V - L) / S, and `luck` is
-    L / S. `examples` is the number of examples behind a value that knows no error.
+    `influence` (G,) is that of each group of examples; `runs` is the variance that the runs add, (V
+    - L) / S, and `luck` is L / S. `examples` is the number of examples behind a value that knows no
+    error.
     """
 
     metric: Metric
@@ -85,16 +97,18 @@ class Mean:
         return Difference(value, low, high, p)
 
     def _least_variance(self, other: Mean) -> float:
-        """What even two techniques that agree everywhere may differ by: as if two more examples set them apart.
+        """What even two techniques that agree everywhere may differ by: as if two more examples set
+        them apart.
 
-        They are one for each side (Bonett and Price, J. Educ. Behav. Stat. 37, 2012); without it, thirty of thirty right
-        twice would be a difference of 0 for sure.
+        They are one for each side (Bonett and Price, J. Educ. Behav. Stat. 37, 2012); without it,
+        thirty of thirty right twice would be a difference of 0 for sure.
         """
         return 2 / (min(self.examples, other.examples) + 2) ** 2 if self.metric.is_fraction else 0.0
 
 
 def average(metric: Metric, estimates: Sequence[Estimate]) -> Mean:
-    """The mean over runs that were tested on the same examples; one run says nothing of how runs differ."""
+    """The mean over runs that were tested on the same examples; one run says nothing of how runs
+    differ."""
     count = len(estimates)
     influence = np.mean([one.influence for one in estimates], axis=0)
     values = np.array([one.value for one in estimates])
@@ -109,8 +123,9 @@ def average(metric: Metric, estimates: Sequence[Estimate]) -> Mean:
 def _add(examples: float, groups: int, means: Sequence[Mean], luck_counted: float) -> tuple[float, float]:
     """The sum of the variances of examples and runs, and its degrees of freedom.
 
-    The runs of both sides of a difference are one part, with the freedom of the side of which there are fewer: one side's
-    few runs may agree by chance, and Satterthwaite's rule would then trust the other side's examples too much.
+    The runs of both sides of a difference are one part, with the freedom of the side of which there
+    are fewer: one side's few runs may agree by chance, and Satterthwaite's rule would then trust
+    the other side's examples too much.
     """
     runs, luck = sum(mean.runs for mean in means), sum(mean.luck for mean in means)
     fewest = min((mean.num_runs for mean in means if mean.num_runs > 1), default=1)
@@ -131,7 +146,8 @@ def _p_value(difference: float, variance: float, freedom: float, groups: int) ->
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values corrected for being several (Holm, Scand. J. Statist. 6, 1979); nan stays nan and does not count."""
+    """P-values corrected for being several (Holm, Scand. J. Statist. 6, 1979); nan stays nan and
+    does not count."""
     p = np.asarray(p_values, float)
     corrected = np.full(len(p), np.nan)
     order = [i for i in np.argsort(p) if not np.isnan(p[i])]

@@ -214,28 +214,33 @@ def _beside(board: Board, gain: float) -> str:
     return f"{'below' if gain >= 0 else 'above'} training from scratch in {metric}, where lower is better"
 
 
+_AGAINST_BASELINE: dict[Against, str] = {
+    "better": "it {also}beats the best trivial baseline, {name}, by {size} ({evidence}): {advice}.",
+    "worse": "{but}{name} does better by {size} ({evidence}){cheaper}: for these data, transfer is the wrong choice.",
+    "as well": "{but}{name} does as well ({between}): the simpler model is enough.",
+    "unclear": (
+        "{but}whether it beats {name} these data do not tell ({between}): the simpler model is the safer choice, "
+        "unless more test examples or seeds show a difference."
+    ),
+}
+
+
 def _against_baseline(board: Board, choice: Choice, outcome: Outcome, against: Against | None) -> list[str]:
     if against is None:
         return []
-    metric, baseline = board.metric, choice.baseline
-    name, gain = baseline_name(baseline.cell.name), _gain(board, choice.to_baseline)
-    size = amount(metric, abs(gain.value))
-    if against == "better":
-        also = "also " if outcome == "positive transfer" else ""
-        evidence = f"({_interval(metric, gain.low, gain.high, choice.p_baseline)})"
-        return [f"It {also}beats the best trivial baseline, {name}, by {size} {evidence}: {_ADVICE[outcome]}."]
-    if against == "worse":
-        cheaper = _cheaper(choice.best, baseline)
-        evidence = f"({_interval(metric, -gain.high, -gain.low, choice.p_baseline)})"
-        better = f"{_but(outcome)}{name} does better by {size} {evidence}{cheaper}"
-        return [f"{_capital(better)}: for these data, transfer is the wrong choice."]
-    between = f"({_apart(metric, choice.to_baseline, choice.p_baseline)})"
-    if against == "as well":
-        return [f"{_capital(_but(outcome) + name)} does as well {between}: the simpler model is enough."]
-    return [
-        f"{_capital(_but(outcome))}{'w' if _but(outcome) else 'W'}hether it beats {name} these data do not tell {between}: "
-        "the simpler model is the safer choice, unless more test examples or seeds show a difference."
-    ]
+    metric, gain = board.metric, _gain(board, choice.to_baseline)
+    low, high = (gain.low, gain.high) if gain.value >= 0 else (-gain.high, -gain.low)
+    sentence = _AGAINST_BASELINE[against].format(
+        name=baseline_name(choice.baseline.cell.name),
+        size=amount(metric, abs(gain.value)),
+        evidence=_interval(metric, low, high, choice.p_baseline),
+        between=_apart(metric, choice.to_baseline, choice.p_baseline),
+        cheaper=_cheaper(choice.best, choice.baseline),
+        advice=_ADVICE[outcome],
+        also="also " if outcome == "positive transfer" else "",
+        but="but " if outcome == "positive transfer" else "",
+    )
+    return [_capital(sentence)]
 
 
 _AMONG: dict[Against, str] = {
@@ -283,10 +288,6 @@ _ADVICE = {
     "negative transfer": "for these data, train from scratch",
     "no verdict": "whether that is due to the transfer is not known",
 }
-
-
-def _but(outcome: Outcome) -> str:
-    return "but " if outcome == "positive transfer" else ""
 
 
 def _cheaper(best: Row, baseline: Row) -> str:

@@ -58,7 +58,8 @@ def test_one_error_more_makes_an_interval_no_narrower():
 
 @pytest.mark.parametrize("groups", [5, NINE_GROUPS])
 def test_few_groups_are_drawn_as_groups(groups):
-    """A third of the variance is common to a group: an interval of 300 lone examples would cover half of the time."""
+    """A third of the variance is common to a group: an interval of 300 lone examples would cover
+    half of the time."""
     rng = np.random.default_rng(groups)
     number = np.arange(300) * groups // 300
     covered = 0
@@ -102,10 +103,15 @@ def test_what_is_undefined_has_no_interval():
 
 
 def test_calibration_error_has_a_value_and_no_interval():
-    """It is biased upwards on each resample, so that an interval around it would be of something else."""
+    """It is biased upwards on each resample, so that an interval around it would be of something
+    else."""
     rng = np.random.default_rng(0)
     confidence = rng.uniform(0.5, 1, 150)
-    value, low, high = interval(ece, np.stack([confidence, 1 - confidence], axis=1), (rng.random(150) > confidence).astype(int))
+    value, low, high = interval(
+        ece,
+        np.stack([confidence, 1 - confidence], axis=1),
+        (rng.random(150) > confidence).astype(int),
+    )
     assert value > 0
     assert np.isnan([low, high]).all()
 
@@ -127,7 +133,9 @@ def shifted(rng: np.random.Generator, size: int, classes: int) -> tuple[np.ndarr
 
 
 @pytest.mark.parametrize(
-    ("metric", "classes"), [(auroc, 2), (auroc, 5), (f1, 2), (macro_f1, 5)], ids=lambda x: getattr(x, "name", x)
+    ("metric", "classes"),
+    [(auroc, 2), (auroc, 5), (f1, 2), (macro_f1, 5)],
+    ids=lambda x: getattr(x, "name", x),
 )
 def test_intervals_of_metrics_that_are_no_means_cover_the_truth(metric, classes):
     rng = np.random.default_rng(classes)
