@@ -3,7 +3,7 @@
     python benchmarks/quality.py [--data FOLDER] [--out FOLDER] [--only NAME ...]
 
 Runs (or goes on with) one study a data set, prints the tables and writes them to benchmarks/quality.md, where the sections
-of what was not run stay as they are.
+of what was not run stay as they are, and so do those at the end that are no case's.
 """
 
 from __future__ import annotations
@@ -187,8 +187,10 @@ def main() -> None:
             if any(out.glob("runs/*/result.json")):
                 written[case.name] = section(case, out)
                 print(written[case.name])
-    found = [written.get(case.name, f"## {case.name}: not run\n") for case in CASES]
-    (HERE / "quality.md").write_text("\n".join([*HEAD, machine(), "", *found]), encoding="utf-8")
+    found = [written.pop(case.name, f"## {case.name}: not run\n") for case in CASES]
+    by_hand = written.values()
+    text = "\n".join([*HEAD, machine(), "", *found, *by_hand])
+    (HERE / "quality.md").write_text(text, encoding="utf-8")
 
 
 def cases(beginnings: Sequence[str] | None) -> list[Case]:

@@ -84,6 +84,9 @@ class Phase:
     """How many augmented versions of an example are seen, in turn; None: a new one each epoch; 1: the plain one."""
     patience: int | None = None
     """So many epochs without better weights end it, unless the technique's own setting says otherwise."""
+    fallback: bool = False
+    """Whether it returns to the weights that it began with if it ends with worse ones on validation, by
+    the task's metric, and validation is not tiny."""
     mixed: bool = False
     """Batches are drawn whatever the lengths, new ones each epoch: for losses between the examples of a batch."""
 

@@ -92,7 +92,7 @@ def _train_phase(run: Run, objective: Objective, part: Technique, phase: Phase, 
     stage = _begin(run, objective, part, phase, resumed)
     with stage.prefix.installed() if stage.prefix else nullcontext(), one_thread() if stage.train.at_head else nullcontext():
         if not resumed:
-            _report_epoch(run, stage)
+            _keep_best(run, stage, _report_epoch(run, stage))
         head = heads.solved(phase, objective, stage.train.at_head)
         if head is not None:
             _solve(run, stage, head)
@@ -267,9 +267,15 @@ def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) 
 
 
 def _keep_best(run: Run, stage: Stage, values: dict[str, float]) -> None:
-    """Keep the weights if the phase may stop early and this epoch is the best on validation so far."""
-    if stage.patience is not None and early_stop.count(run.position, values, stage.val.task):
+    """Keep the weights if the phase may end with them and they are the best of these on validation so far."""
+    position, phase, val = run.position, stage.phase, stage.val
+    examples = len(val.windows.samples)
+    if not early_stop.is_candidate(phase, stage.patience, position.step, stage.steps, examples):
+        return
+    if early_stop.count(position, values, val.task, stage.patience):
         stage.best = {name: tensor.clone() for name, tensor in frozen.moving(stage.objective).items()}
+    elif stage.patience is None:
+        _warn(run, early_stop.FELL_BACK.format(phase=phase.name))
 
 
 def _stopped(run: Run, stage: Stage) -> bool:
