@@ -61,6 +61,8 @@ class Kind:
     epochs: float
     jobs: int = 0
     """More than 0: a study with that many runs at a time."""
+    share: float = 1.0
+    """Of the kills; a study takes longest."""
     cache_gb: float = 1.0
     events: tuple[str, ...] = ()
 
@@ -102,6 +104,7 @@ KINDS = {
         ("full-fine-tuning", "lp-ft"),
         3,
         jobs=2,
+        share=0.4,
         events=("study.json", "baselines.json", "runs/*/history.jsonl", "runs/*/model", "runs/*/result.json"),
     ),
 }
@@ -309,7 +312,8 @@ def campaign(work: Path, kills: int, names: Sequence[str] = tuple(KINDS)) -> lis
     processes, alone = Processes(), {}
     numbers = Counter(row["kind"] for row in rows)
     while sum(len(row["stages"]) for row in rows) < kills:
-        name = min(names, key=lambda each: (sum(len(r["stages"]) for r in rows if r["kind"] == each), numbers[each]))
+        kills_of = Counter(row["kind"] for row in rows for _ in row["stages"])
+        name = min(names, key=lambda each: (kills_of[each] / KINDS[each].share, numbers[each]))
         if name not in alone:
             alone[name] = left_alone(processes, name, work)
         row = trial(processes, name, numbers[name], alone[name], work)

@@ -81,6 +81,7 @@ class Checkpoints:
         objective: Objective,
         optimizer: torch.optim.Optimizer,
         best: dict[str, Tensor],
+        losses: dict[str, Tensor],
     ) -> str | None:
         """Write a checkpoint. If it cannot be written, keep the one before it and return a warning, once.
 
@@ -88,7 +89,7 @@ class Checkpoints:
         would hardly find more space.
         """
         try:
-            save(self.path, position, objective, optimizer, best)
+            save(self.path, position, objective, optimizer, best, losses)
         except FolderError as error:
             if not self.path.exists():
                 raise
@@ -103,8 +104,15 @@ class Checkpoints:
             self._saved = time.perf_counter()
 
 
-def save(path: Path, position: Position, objective: Objective, optimizer: torch.optim.Optimizer, best: dict[str, Tensor]) -> None:
-    """Write position, weights, the best weights and the optimizer's state into one safetensors file.
+def save(
+    path: Path,
+    position: Position,
+    objective: Objective,
+    optimizer: torch.optim.Optimizer,
+    best: dict[str, Tensor],
+    losses: dict[str, Tensor],
+) -> None:
+    """Write position, weights, best weights, the optimizer's state and the epoch's losses into one file.
 
     In the first phase without what is frozen, which a resumed run has as this one had it: an adapter's
     checkpoint is small. Raises FolderError where it cannot be written; the one before it is kept then.
@@ -115,6 +123,7 @@ def save(path: Path, position: Position, objective: Objective, optimizer: torch.
     weights = frozen.moving(objective) if first else frozen.state(objective)
     tensors = {f"model/{name}": tensor for name, tensor in weights.items()}
     tensors |= {f"best/{name}": tensor for name, tensor in best.items()}
+    tensors |= {f"losses/{name}": tensor for name, tensor in losses.items()}
     for number, state in optimizer.state_dict()["state"].items():
         values = {key: value for key, value in state.items() if value is not None}
         tensors |= {f"optimizer/{number}/{key}": torch.as_tensor(value) for key, value in values.items()}
@@ -165,12 +174,14 @@ def read_position(path: Path) -> Position | None:
         raise FolderError(f"The checkpoint {path} cannot be read: {error}. Delete it to start the run again.") from error
 
 
-def restore(path: Path, position: Position, objective: Objective, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """Load weights and optimizer state in place; returns the best weights so far (empty without early stopping).
+def restore(
+    path: Path, position: Position, objective: Objective, optimizer: torch.optim.Optimizer
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Load weights and optimizer state in place; return the best weights so far and the epoch's losses.
 
-    Raises FolderError where the frozen weights are not those that the run had.
+    There are no best weights without early stopping. Raises FolderError where the frozen weights are not those that the run had.
     """
-    tensors: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}}
+    tensors: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}, "losses": {}}
     with safe_open(path, "pt") as file:
         for key in file.keys():  # noqa: SIM118 - safe_open is no dict
             kind, name = key.split("/", 1)
@@ -192,4 +203,4 @@ def restore(path: Path, position: Position, objective: Objective, optimizer: tor
         value = torch.empty_like(like, dtype=tensor.dtype).copy_(tensor) if tensor.shape == like.shape else tensor
         state["state"].setdefault(int(number), {})[name] = value
     optimizer.load_state_dict(state)
-    return tensors["best"]
+    return tensors["best"], tensors["losses"]

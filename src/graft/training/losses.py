@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from graft.base.records import Batch
@@ -31,6 +32,25 @@ class Means:
         for name, loss in losses.items():
             self._totals[name] = self._totals.get(name, 0.0) + loss * weights[name]
             self._weights[name] = self._weights.get(name, 0.0) + weights[name]
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the sums so far as tensors, those that are Python's own numbers in float64."""
+        sums = {"totals": self._totals, "weights": self._weights}
+        return {
+            f"{kind}/{name}": torch.as_tensor(value, dtype=None if isinstance(value, Tensor) else torch.float64)
+            for kind, values in sums.items()
+            for name, value in values.items()
+        }
+
+    @classmethod
+    def of(cls, state: Mapping[str, Tensor], device: torch.device) -> Means:
+        """Return means that go on, to the last bit, from what `state` returned."""
+        means = cls()
+        for key, tensor in state.items():
+            kind, name = key.split("/", 1)
+            values = means._totals if kind == "totals" else means._weights
+            values[name] = tensor.item() if tensor.dtype == torch.float64 else tensor.to(device)
+        return means
 
     def read(self) -> dict[str, float]:
         """Return the means so far, by name."""

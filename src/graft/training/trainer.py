@@ -115,8 +115,9 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
     position.trainable = max(position.trainable, sum(p.numel() for p in objective.parameters() if p.requires_grad))
     optimizer = run.engine.prepare_optimizer(optim.make_optimizer(model, added, names, phase, part))
     best: dict[str, Tensor] = {}
+    losses: dict[str, Tensor] = {}
     if resumed:
-        best = checkpoint.restore(run.checkpoints.path, position, objective, optimizer)
+        best, losses = checkpoint.restore(run.checkpoints.path, position, objective, optimizer)
         run.engine.scaler = position.scaler
     prefix, train, val = _feeds(run, objective, phase, resumed)
     per_epoch = len(train.plan((0, 0)))
@@ -124,6 +125,7 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
     patience = early_stop.patience(part, phase, val.task)
     called = run.engine.wrap(objective)
     stage = Stage(part, phase, objective, called, optimizer, train, val, prefix, steps, per_epoch, patience, best)
+    stage.losses = Means.of(losses, run.engine.device)
     stage.seconds_before, stage.steps_before = run.clock.seconds, position.step if resumed else 0
     if not resumed:
         position.step, position.best, position.stale = 0, None, 0
@@ -304,7 +306,7 @@ def _save_checkpoint(run: Run, stage: Stage) -> None:
         peak_memory_mb=run.memory.megabytes,
         scaler=run.engine.scaler,
     )
-    warning = run.checkpoints.save(here, stage.objective, stage.optimizer, stage.best)
+    warning = run.checkpoints.save(here, stage.objective, stage.optimizer, stage.best, stage.losses.state())
     if warning:
         _warn(run, warning)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from safetensors import safe_open
@@ -45,6 +47,19 @@ def test_other_frozen_weights_are_refused(tmp_path):
         next(model.network.parameters()).add_(1.0)
     with pytest.raises(FolderError, match=r"frozen weights of .* are not those .* delete .*last\.safetensors"):
         train(model, task, technique, data, Settings(seed=0, epochs=3), engine, tmp_path, Observer())
+
+
+def test_the_loss_of_an_epoch_is_the_same_where_a_run_goes_on_within_it(tmp_path):
+    # Stopped as the first epoch's line is written, it goes on before the last step of that epoch.
+    trained("full-fine-tuning", TASK, tmp_path / "whole", epochs=2)
+    with pytest.raises(KeyboardInterrupt):
+        trained("full-fine-tuning", TASK, tmp_path / "cut", Stop(1), epochs=2)
+    trained("full-fine-tuning", TASK, tmp_path / "cut", epochs=2)
+    whole, cut = (
+        [json.loads(line)["losses"] for line in (tmp_path / name / "history.jsonl").read_text().splitlines()]
+        for name in ("whole", "cut")
+    )
+    assert whole == cut
 
 
 def test_a_run_starts_afresh_where_its_checkpoint_was_deleted(tmp_path):
