@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import psutil
 import torch
 
+from graft.base import env
+
 
 class Clock:
     """Adds up the time spent inside `running()`."""
@@ -27,6 +29,14 @@ class Clock:
             self.seconds += time.perf_counter() - self._since
             self._since = None
 
+    def settle(self) -> None:
+        """Add the time that the device still needs for the work it was given.
+
+        Called before something else waits for the device, rather than at each step, which would keep it from working ahead.
+        """
+        with self.running():
+            env.synchronize()
+
     @property
     def now(self) -> float:
         """Seconds so far, inside `running()` too."""
@@ -34,11 +44,12 @@ class Clock:
 
 
 class PeakMemory:
-    """The most memory (MB) this process held while the block ran: of the accelerator if there is one, else resident."""
+    """The most memory (MB) this process held while the block ran, or `before` it: of a CUDA device, else resident."""
 
     def __init__(self, before: float = 0.0):
         self.megabytes = before
         self._stop = threading.Event()
+        self._process = psutil.Process()
 
     def __enter__(self) -> PeakMemory:
         if torch.cuda.is_available():
@@ -50,12 +61,14 @@ class PeakMemory:
     def __exit__(self, *exc: object) -> None:
         self._stop.set()
         self._thread.join()
-        if torch.cuda.is_available():
-            self.megabytes = torch.cuda.max_memory_allocated() / 2**20
+        self._look()
 
     def _watch(self) -> None:
-        process = psutil.Process()
-        while True:
-            self.megabytes = max(self.megabytes, process.memory_info().rss / 2**20)
-            if self._stop.wait(0.2):
-                return
+        self._look()
+        while not self._stop.wait(0.2):
+            self._look()
+
+    def _look(self) -> None:
+        cuda = torch.cuda.is_available()
+        held = torch.cuda.max_memory_allocated() if cuda else self._process.memory_info().rss
+        self.megabytes = max(self.megabytes, held / 2**20)

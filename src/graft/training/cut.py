@@ -8,7 +8,7 @@ would still depend on a skipped module becomes NaN, so a wrong cut shows at once
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,15 +86,14 @@ class Cut:
             self.network.register_forward_hook(self._drop, always_call=True),
             boundary.register_forward_pre_hook(self._enter, with_kwargs=True),
         ]
-        for path, module in zip(self.skipped, skipped, strict=True):
-            module.forward = self._skipping(path, module, module.forward)
-        try:
-            yield
-        finally:
-            for module in skipped:
-                del module.forward
-            for hook in hooks:
-                hook.remove()
+        with ExitStack() as replaced:
+            for path, module in zip(self.skipped, skipped, strict=True):
+                replaced.enter_context(_forward(module, self._skipping(path, module, module.forward)))
+            try:
+                yield
+            finally:
+                for hook in hooks:
+                    hook.remove()
 
     def _take(self, network: nn.Module, args: tuple, kwargs: Inputs) -> tuple[tuple, Inputs]:
         names = [f"{KEY}{number}" for number in range(len(self.slots))]
@@ -316,6 +315,7 @@ def _shapes(module: nn.Module, forward: Callable, args: tuple, kwargs: dict[str,
 
 @contextmanager
 def _forward(module: nn.Module, forward: Callable) -> Iterator[None]:
+    """Call `forward` in place of the module's own, which may be the instance's (another library wrapped it)."""
     before = module.__dict__.get("forward")
     module.forward = forward
     try:

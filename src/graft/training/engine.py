@@ -49,6 +49,8 @@ class Engine:
         self.device = self._accelerator.device
         if on == "cpu":
             env.keep_freed_memory()
+        if on == "cuda":  # of cuDNN's convolutions take those that give the same sums each time, and do not try out others
+            torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
 
     def place(self, module: nn.Module) -> nn.Module:
         """The module on the device, convolutions in the memory order that is quickest there."""

@@ -12,6 +12,14 @@ from graft.base.records import Batch
 from graft.training.engine import Engine
 from graft.training.losses import weigh
 
+OUT_OF_MEMORY = (
+    "can't allocate memory",  # Linux and macOS
+    "not enough memory",  # Windows
+    "out of memory",  # MPS, and CUDA outside of torch's allocator
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
+"""What the errors of allocators say that have no type of their own."""
+
 
 @dataclass(frozen=True)
 class StepResult:
@@ -71,4 +79,4 @@ def _gradients(
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)

@@ -243,6 +243,7 @@ def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) 
     `rate` stands in the line in place of the learning rate. Raises GraftError for a training loss that is no number.
     """
     position = run.position
+    run.clock.settle()
     losses = stage.losses.read()
     if not all(math.isfinite(value) for value in losses.values()):
         raise GraftError(
@@ -299,6 +300,7 @@ def _save_checkpoint(run: Run, stage: Stage) -> None:
     """Save where the training stands, unless that was done a short time ago."""
     if not run.checkpoints.due():
         return
+    run.clock.settle()
     here = replace(
         run.position,
         train_seconds=run.clock.seconds,
@@ -313,6 +315,7 @@ def _save_checkpoint(run: Run, stage: Stage) -> None:
 
 def _show(run: Run, stage: Stage) -> None:
     """Tell the observer how far the phase has come."""
+    run.clock.settle()
     seconds, done = run.clock.seconds - stage.seconds_before, run.position.step - stage.steps_before
     loss = sum(stage.losses.read().values())
     rate = max(group["lr"] for group in stage.optimizer.param_groups)

@@ -31,6 +31,17 @@ def flip(path) -> None:
     path.write_bytes(blob)
 
 
+def shift_outputs(folder, by: float) -> None:
+    """Swap the weights together with their hashes, so that only the probe can tell."""
+    weights = load_file(folder / "model.safetensors")
+    weights["fc.bias"] += by
+    save_file(weights, folder / "model.safetensors")
+    card = json.loads((folder / "graft.json").read_text())
+    card["files"]["model.safetensors"] = files.sha256(folder / "model.safetensors")
+    card["sha256"] = model_folder._digest(card)
+    (folder / "graft.json").write_text(json.dumps(card))
+
+
 @pytest.mark.parametrize(
     "name", ["config.json", "model.safetensors", "probe.safetensors", "tokenizer.json", "tokenizer_config.json"]
 )
@@ -57,17 +68,26 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_other_outputs_than_at_saving_are_refused(tmp_path):
-    """Weights that were swapped together with their hashes: only the probe can tell."""
     _, folder = saved(tmp_path, "tiny:cnn", IMAGE)
-    weights = load_file(folder / "model.safetensors")
-    weights["fc.bias"] += 0.01
-    save_file(weights, folder / "model.safetensors")
-    card = json.loads((folder / "graft.json").read_text())
-    card["files"]["model.safetensors"] = files.sha256(folder / "model.safetensors")
-    card["sha256"] = model_folder._digest(card)
-    (folder / "graft.json").write_text(json.dumps(card))
+    shift_outputs(folder, by=0.01)
     with pytest.raises(FolderError, match=r"0\.01 apart"):
         model_folder.open_model(folder)
+
+
+def test_large_outputs_may_differ_by_as_much_as_they_are_rounded(tmp_path):
+    """Outputs around 1,000, of which float32 rounds each operation by up to 6e-5."""
+    model = Model(load_backbone("tiny:cnn", IMAGE, 2))
+    inputs = model.backbone.preprocess.example()
+    with torch.no_grad():
+        factor = 1000 / model.eval()(inputs).logits.abs().max()
+        for parameter in model.network.fc.parameters():
+            parameter *= factor
+    model_folder.save(model, tmp_path / "model", CLASSES, {"network": IMAGE}, inputs)
+    shift_outputs(tmp_path / "model", by=0.01)
+    model_folder.open_model(tmp_path / "model")
+    shift_outputs(tmp_path / "model", by=1.0)
+    with pytest.raises(FolderError, match=r"apart, and 0\.1 is allowed"):
+        model_folder.open_model(tmp_path / "model")
 
 
 def test_a_newer_schema_and_a_strange_folder_are_refused(tmp_path):

@@ -15,6 +15,8 @@ from graft.training.step import step
 class Squares(nn.Module):
     """A linear objective that runs out of memory on more than `fits` examples."""
 
+    words = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+
     def __init__(self, fits: int = 100):
         super().__init__()
         torch.manual_seed(0)
@@ -22,7 +24,7 @@ class Squares(nn.Module):
 
     def forward(self, batch, progress):
         if len(batch) > self.fits:
-            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+            raise RuntimeError(self.words)
         return {"task": (self.layer(batch.inputs["x"]).squeeze(1) - batch.target).square().mean()}
 
     def loss_weights(self, batch):
@@ -52,6 +54,19 @@ def test_a_batch_that_does_not_fit_is_computed_in_more_pieces():
     weight, _, pieces = stepped(1, fits=2)
     assert pieces == 4
     assert torch.allclose(weight, whole, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[enforce fail at alloc_cpu.cpp:98] . DefaultCPUAllocator: not enough memory: you tried to allocate 8388608 bytes.",
+        "MPS backend out of memory (MPS allocated: 9.06 GB, max allowed: 9.07 GB). Tried to allocate 7.50 MB on private pool.",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    ],
+)
+def test_every_allocator_is_understood(words, monkeypatch):
+    monkeypatch.setattr(Squares, "words", words)
+    assert stepped(1, fits=2)[2] == 4
 
 
 def test_an_example_that_does_not_fit_is_an_error_in_words():
