@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from graft.techniques.technique import Objective
 from graft.training.feed import Feed
+from graft.training.losses import weigh
 
 STRENGTHS = tuple(10 ** (-k / 2) for k in range(-2, 13))
 """Of the penalty, as multiples of the mean variance of the features."""
@@ -101,6 +102,7 @@ class _Problem:
         count = len(self.feed.pieces)
         self.plan = [list(range(start, min(start + ROWS, count))) for start in range(0, count, ROWS)]
         self.curvature = CURVATURE
+        self.totals = self._total_weights()
         classes, zeros = self.head.out_features, self.variances.new_zeros
         with _precise(self.head, self.variances.dtype):
             self.point = self._evaluate(zeros(classes, len(self.variances)), zeros(classes))
@@ -143,16 +145,26 @@ class _Problem:
         self.head.zero_grad(set_to_none=True)
         losses: dict[str, float] = {}
         for batch in self.feed.stream(self.plan):
-            share = len(batch) / len(self.feed.pieces)
             parts = self.objective(batch, 1.0)
-            (sum(parts.values()) * share).backward()
-            losses = {name: losses.get(name, 0.0) + float(loss.detach()) * share for name, loss in parts.items()}
+            weights = weigh(self.objective, parts, batch)
+            count = len(self.feed.pieces)
+            shares = {name: loss * (float(weights[name]) / self.totals.get(name, count)) for name, loss in parts.items()}
+            sum(shares.values()).backward()
+            losses = {name: losses.get(name, 0.0) + float(share.detach()) for name, share in shares.items()}
         by_weight, by_bias = self.head.weight.grad, torch.zeros_like(bias)
         if self.head.bias is not None:
             by_bias = self.head.bias.grad
             by_weight = by_weight - by_bias[:, None] * self.mean
         by_weight = by_weight if self.basis is None else by_weight @ self.basis
         return _Point(weight, bias, losses, by_weight, by_bias)
+
+    def _total_weights(self) -> dict[str, float]:
+        """The weight of all examples, by the name of each loss that does not count one an example."""
+        totals: dict[str, float] = {}
+        for batch in self.feed.stream(self.plan):
+            for name, weight in self.objective.loss_weights(batch).items():
+                totals[name] = totals.get(name, 0.0) + float(weight)
+        return totals
 
     def _put(self, weight: Tensor, bias: Tensor) -> None:
         weight = weight if self.basis is None else weight @ self.basis.T

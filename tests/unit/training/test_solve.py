@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -53,6 +55,20 @@ def test_each_strength_is_solved_to_its_minimum(probe):
         assert _loss(weight, bias, features, targets, penalty) <= least * (1 + 1e-3)
         assert solution.losses["task"] == pytest.approx(_loss(weight, bias, features, targets, 0.0), rel=1e-3)
     assert solution.chosen["strength"] == min(solve.STRENGTHS)
+
+
+def test_weighted_classes_count_the_same_however_many_examples_are_read_at_a_time(probe, monkeypatch):
+    """A batch's mean loss counts by the class weights in it: the first batch here holds one class almost alone."""
+    objective, feed = probe
+    objective.task = replace(objective.task, weights=(1.0, 9.0, 3.0)[: len(objective.task.classes)])
+    head, starts = solve.linear_head(objective), {}
+    fresh = {name: tensor.clone() for name, tensor in head.state_dict().items()}
+    for rows in (5, 10_000):
+        monkeypatch.setattr(solve, "ROWS", rows)
+        head.load_state_dict(fresh)
+        starts[rows] = next(solve.path(objective, head, feed)).losses["task"]
+    # The same sums in another order, in float64: equal but for rounding and where the search stops.
+    assert starts[5] == pytest.approx(starts[10_000], rel=1e-4)
 
 
 def test_the_head_is_left_in_the_precision_that_it_had(probe):
