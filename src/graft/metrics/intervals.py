@@ -99,7 +99,8 @@ def fraction_bounds(value: float, variance: float, freedom: float, examples: flo
     square = critical(freedom) ** 2 / effective
     center = (value + square / 2) / (1 + square)
     half = math.sqrt(square * (value * (1 - value) + square / 4)) / (1 + square)
-    return max(0.0, center - half), min(1.0, center + half)
+    # The value lies within, but for rounding: of a value of 1 the upper bound is 1 on every processor.
+    return max(0.0, min(value, center - half)), min(1.0, max(value, center + half))
 
 
 def critical(freedom: float) -> float:
