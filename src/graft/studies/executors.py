@@ -20,7 +20,7 @@ Ended = Iterator[tuple[int, Any, BaseException | None]]
 
 
 def share_of_cores(jobs: int) -> int:
-    """How many threads each of `jobs` processes computes with."""
+    """The number of threads with which each of `jobs` processes computes."""
     return max(1, env.cores() // jobs)
 
 
@@ -43,7 +43,7 @@ def _together(
 ) -> Generator[tuple[int, Any, BaseException | None], None, list[int]]:
     """Run what is waiting until all is done, or a process dies; returns the items that were running then."""
     running: dict[Future, int] = {}
-    places = deque(range(jobs))
+    places = deque(range(jobs))  # each job has one, by which it is given a device
     taken: dict[Future, int] = {}
     with _pool(min(jobs, len(waiting)), threads) as pool:
         while waiting or running:
@@ -84,14 +84,14 @@ def _pool(jobs: int, threads: int) -> ProcessPoolExecutor:
 
 
 def _run_at(device: str | None, function: Callable[[Any], Any], item: Any) -> Any:
-    """Call `function` in this fresh process with one of several devices, which it then sees as its only one."""
+    """Call `function` in this fresh process, which sees only the given one of several devices."""
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = device  # read when CUDA starts, which is later
     return function(item)
 
 
 def _begin(threads: int) -> None:
-    """Compute with `threads` threads, and end with the process that asked: nothing trains on for somebody who is gone."""
+    """Compute with `threads` threads, and end with the process that asked for the work."""
     torch.set_num_threads(threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

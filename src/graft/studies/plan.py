@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from graft.base import env
+from graft.base import env, files
 from graft.base.errors import GraftError
 from graft.data.data import Data
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
+from graft.studies.executors import share_of_cores
 from graft.studies.question import CONTROL, Question, baseline_questions
 from graft.studies.run import estimate_run
 from graft.studies.spec import RunSpec
 from graft.tasks.options import learnt
 from graft.tasks.task import Task
 from graft.techniques.combine import canonical
+from graft.training.engine import threads
 from graft.training.estimate import PhaseEstimate, RunEstimate
 from graft.training.streams import default_epochs
 
 BASELINE_ROWS = (64, 192)
 """Examples of training and test together that the baselines are tried on: few, and more."""
 LONG = 120.0
-"""A study of so many seconds is long enough to say what would shorten it."""
+"""For a study of more seconds than this the plan says what would shorten it."""
 WORTH = 0.1
-"""The least share of a study's time that is worth a suggestion."""
+"""A suggestion must save more than this share of the study's time."""
 FEW_EPOCHS = 3
 
 
@@ -42,7 +42,7 @@ class CellPlan:
     backbone: str
     runs: int
     seconds: float | None
-    """All of them one after the other; None where trying the technique failed, as its runs then will."""
+    """All of them in turn; None if trying the technique failed, as its runs then will."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,11 @@ def plan_study(question: Question, data: Data, folder: Path, jobs: int) -> Study
     """Try each technique on each backbone for a few steps; nothing is written."""
     specs = question.runs()
     left = [spec for spec in specs if not (folder / "runs" / spec.hash / "result.json").exists()]
-    jobs = max(1, min(jobs, len(left)))
-    with _threads(max(1, env.cores() // jobs)):
+    with threads(threads_of(question, folder, jobs)):
         tried = _try_each(left, data)
         baselines = sum(not answers for _, answers in baseline_questions(question, folder))
         baseline_seconds = baselines * _baseline_seconds(question.base, data) if baselines else 0.0
+    jobs = max(1, min(jobs, len(left)))
     seconds = _run_seconds(left, tried, data)
     cells = tuple(_cell(*cell, left, seconds if estimate else None) for cell, estimate in tried.items())
     whole = baseline_seconds + max(sum(seconds.values()) / jobs, max(seconds.values(), default=0.0))
@@ -92,13 +92,23 @@ def plan_study(question: Question, data: Data, folder: Path, jobs: int) -> Study
     return replace(plan, savings=tuple(_savings(question, plan, tried)))
 
 
+def threads_of(question: Question, folder: Path, jobs: int) -> int:
+    """Threads of each run: as when the study began; for a new one an equal share of the cores."""
+    hashes = [spec.hash for spec in question.runs()]
+    if (folder / "study.json").exists():
+        began = files.read_json(folder / "study.json", "a study")
+        if began["runs"] == hashes and "threads" in began:
+            return began["threads"]
+    return share_of_cores(min(jobs, len(hashes)))
+
+
 def _cell(technique: str, backbone: str, left: Sequence[RunSpec], seconds: dict[str, float] | None) -> CellPlan:
     hashes = [spec.hash for spec in left if (spec.technique, spec.backbone) == (technique, backbone)]
     return CellPlan(technique, backbone, len(hashes), None if seconds is None else sum(seconds[name] for name in hashes))
 
 
 Tried = dict[tuple[str, str], RunEstimate | None]
-"""(technique, backbone) -> what a run takes on the largest part of the data that is asked for."""
+"""(technique, backbone) -> the estimate of a run on the largest fraction that is asked for."""
 
 
 def _try_each(left: Sequence[RunSpec], data: Data) -> Tried:
@@ -124,13 +134,13 @@ def _run_seconds(left: Sequence[RunSpec], tried: Tried, data: Data) -> dict[str,
             seconds[spec.hash] = 0.0
             continue
         share = _passes(spec, data) / _passes(replace(spec, fraction=largest), data)
-        spared = 0.0
-        if spec.fraction == 1.0 and spec.shots is None:  # else each seed draws examples of its own
+        recorded = 0.0
+        if spec.fraction == 1.0 and spec.shots is None:  # else seeds draw their own examples
             keys = {(spec.backbone, key) for key in estimate.recordings}
-            spared = sum(estimate.recordings[key] for backbone, key in keys & shared)
+            recorded = sum(estimate.recordings[key] for backbone, key in keys & shared)
             shared |= keys
         whole = estimate.training_seconds * share + estimate.evaluation_seconds + estimate.other_seconds
-        seconds[spec.hash] = max(whole - spared, 0.0)
+        seconds[spec.hash] = max(whole - recorded, 0.0)
     return seconds
 
 
@@ -141,7 +151,7 @@ def _passes(spec: RunSpec, data: Data) -> float:
 
 
 def _baseline_seconds(base: RunSpec, data: Data) -> float:
-    """All baselines once: what a few examples take and what more of them take, drawn out to all of them."""
+    """The time of all baselines, extrapolated from that on a few examples and on more of them."""
     data = subsample(data, shots=base.shots, seed=base.seed)
     task = learnt(base.task, data, weighted=base.weighted)
     whole = len(data.splits["train"]) + len(data.splits["test"])
@@ -149,7 +159,7 @@ def _baseline_seconds(base: RunSpec, data: Data) -> float:
     try:
         _time_baselines(task, data, few / whole)  # the first call imports what they need
         short, long = (_time_baselines(task, data, rows / whole) for rows in (few, more))
-    except (GraftError, ValueError):  # a few examples may be too few for one
+    except (GraftError, ValueError):  # a few examples may be too few for a baseline
         return 0.0
     each = max(0.0, long - short) / max(1, more - few)
     return long + each * (whole - more)
@@ -164,7 +174,7 @@ def _time_baselines(task: Task, data: Data, share: float) -> float:
 
 
 def _spread(samples: Sequence[Any], count: int) -> list[Any]:
-    """So many samples from all over the split, as the first ones may be of one class; one at least."""
+    """`count` samples from all over the split, at least one: the first ones may be of one class."""
     step = max(1, len(samples) // max(1, count))
     return list(samples[::step])[: max(1, count)]
 
@@ -173,13 +183,13 @@ def _savings(question: Question, plan: StudyPlan, tried: Tried) -> list[Saving]:
     """What would shorten a study that takes long, what saves most first."""
     if plan.seconds < LONG:
         return []
-    savings = [_without_slowest(plan), _with_fewer_seeds(question, plan), _with_fewer_epochs(question, plan, tried)]
-    worth = [saving for saving in savings if saving and saving.seconds > WORTH * plan.seconds]
-    return sorted(worth, key=lambda saving: -saving.seconds)
+    savings = [_drop_technique(plan), _drop_seed(question, plan), _cut_epochs(question, plan, tried)]
+    large = [saving for saving in savings if saving and saving.seconds > WORTH * plan.seconds]
+    return sorted(large, key=lambda saving: -saving.seconds)
 
 
-def _without_slowest(plan: StudyPlan) -> Saving | None:
-    """One technique fewer, where another one beside the control is left."""
+def _drop_technique(plan: StudyPlan) -> Saving | None:
+    """Leave out the slowest technique, if at least one besides the control remains."""
     seconds: dict[str, float] = {}
     for cell in plan.cells:
         if canonical(cell.technique) != CONTROL:
@@ -188,8 +198,8 @@ def _without_slowest(plan: StudyPlan) -> Saving | None:
     return Saving(f"without {slowest}", seconds[slowest] / plan.jobs) if len(seconds) > 1 else None
 
 
-def _with_fewer_seeds(question: Question, plan: StudyPlan) -> Saving | None:
-    """One seed fewer, where two are left at least: a single one yields no verdict."""
+def _drop_seed(question: Question, plan: StudyPlan) -> Saving | None:
+    """Leave out the last seed, if at least two remain: a single one yields no verdict."""
     count = len(question.seeds) - 1
     if count < 2:
         return None
@@ -198,27 +208,27 @@ def _with_fewer_seeds(question: Question, plan: StudyPlan) -> Saving | None:
     return Saving(f"with --seeds {count}" + (" (the verdict then carries a caution)" if count == 2 else ""), seconds)
 
 
-def _with_fewer_epochs(question: Question, plan: StudyPlan, tried: Tried) -> Saving | None:
-    """A few epochs instead of the usual number."""
+def _cut_epochs(question: Question, plan: StudyPlan, tried: Tried) -> Saving | None:
+    """Train for a few epochs instead of the usual number."""
     if question.base.epochs is not None:
         return None
     seconds = 0.0
     for cell in plan.cells:
         estimate = tried[cell.technique, cell.backbone]
         if estimate and "epochs=" not in canonical(cell.technique):
-            seconds += cell.runs * sum(_spared(phase) for phase in estimate.phases)
+            seconds += cell.runs * sum(_seconds_saved(phase) for phase in estimate.phases)
     return Saving(f"with --epochs {FEW_EPOCHS}", seconds / plan.jobs)
 
 
-def _spared(phase: PhaseEstimate) -> float:
-    """The seconds that a phase takes less with `FEW_EPOCHS`."""
+def _seconds_saved(phase: PhaseEstimate) -> float:
+    """The seconds by which `FEW_EPOCHS` shorten a phase."""
     if not phase.epochs or phase.epochs <= FEW_EPOCHS:
         return 0.0
     return (phase.seconds - phase.recording_seconds) * (1 - FEW_EPOCHS / phase.epochs)
 
 
 class Remaining:
-    """The time that a study still takes, by its plan and by how fast it has gone so far."""
+    """The time that a study still takes, from its plan and its pace so far."""
 
     def __init__(self, plan: StudyPlan):
         self._plan = plan
@@ -227,7 +237,10 @@ class Remaining:
         self._started = time.perf_counter()
 
     def end(self, name: str, failed: bool) -> float:
-        """Count the run of that hash as ended; the seconds that the others take. A failed run says nothing of the pace."""
+        """Count the run of that hash as ended, and return the seconds that the others take.
+
+        A failed run says nothing about the pace.
+        """
         seconds = self._left.pop(name, 0.0)
         self._done += 0.0 if failed else seconds
         left = sum(self._left.values())
@@ -236,13 +249,3 @@ class Remaining:
         if not self._done:
             return left / self._plan.jobs
         return (left - half) * (time.perf_counter() - self._started) / (self._done + half)
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -35,7 +35,7 @@ from graft.techniques.combine import parse
 from graft.training import frozen_prefix
 from graft.training.checkpoint import Position
 from graft.training.cut import CannotCut
-from graft.training.engine import Engine
+from graft.training.engine import Engine, threads
 from graft.training.estimate import RunEstimate, estimate
 from graft.training.evaluate import Evaluation, evaluate, intervals, written
 from graft.training.feed import Feed
@@ -67,10 +67,10 @@ def execute(
         close(folder)
         return files.read_json(folder / "result.json", "a run")
     spec.check_folders()
-    with _locked(folder), _status(folder), _threads(folder) as threads:
+    with _locked(folder), _status(folder), threads(_threads_of(folder)):
         for place in (folder, folder / "checkpoints"):
             files.remove_unfinished(place)
-        asked = spec.to_json(threads)
+        asked = spec.to_json(torch.get_num_threads())
         files.write_json(folder / "spec.json", asked)
         log = LogFile(folder / "log.txt", observer)
         log.start(str(folder), asked)
@@ -124,11 +124,12 @@ def _execute(
     }
     files.write_json(folder / "result.json", result)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    return result
+    # As a later call returns it: numbers that are undefined are None, not NaN.
+    return files.read_json(folder / "result.json", "a run")
 
 
 def close(folder: Path) -> None:
-    """Do what a finished run that was killed after it wrote its result did not come to do."""
+    """Tidy up a finished run, which may have been killed just after it wrote its result."""
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     status = folder / "status.json"
     if status.exists() and files.read_json(status, "a run").get("state") != "finished":
@@ -142,7 +143,7 @@ def estimate_run(spec: RunSpec, data: Data) -> RunEstimate:
     technique, engine = parse(spec.technique), Engine(spec.precision)
     started = time.perf_counter()
     model = engine.place(build_model(spec.backbone, task, technique.pretrained, spec.seed))
-    other = STARTING_SECONDS + 2 * (time.perf_counter() - started)  # saving it takes about as long as opening it
+    other = STARTING_SECONDS + 2 * (time.perf_counter() - started)  # saving takes about as long as opening
     settings = Settings(spec.seed, spec.epochs, spec.batch_size)
     return estimate(model, task, technique, data, settings, engine, other)
 
@@ -308,19 +309,10 @@ def _status(folder: Path):
     say("finished")
 
 
-@contextmanager
-def _threads(folder: Path) -> Iterator[int]:
-    """Compute with as many threads as when the run began: the last bits of sums depend on their number."""
-    now = torch.get_num_threads()
-    before = {}
-    if (folder / "spec.json").exists():
-        before = files.read_json(folder / "spec.json", "a run")
-    threads = before.get("threads") or now
-    torch.set_num_threads(threads)
-    try:
-        yield threads
-    finally:
-        torch.set_num_threads(now)
+def _threads_of(folder: Path) -> int:
+    """As many threads as when the run began, since the last bits of sums depend on their number."""
+    began = files.read_json(folder / "spec.json", "a run") if (folder / "spec.json").exists() else {}
+    return began.get("threads") or torch.get_num_threads()
 
 
 @contextmanager

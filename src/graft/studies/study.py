@@ -1,4 +1,4 @@
-"""Carry out a study: its baselines, and every run that is not finished, each in a process of its own."""
+"""Carry out a study: its baselines, and each unfinished run in a process of its own."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from graft.base.errors import GraftError
 from graft.data.data import Data
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
-from graft.studies.executors import each_in_a_process, share_of_cores
-from graft.studies.plan import Remaining, plan_study
+from graft.studies.executors import each_in_a_process
+from graft.studies.plan import Remaining, plan_study, threads_of
 from graft.studies.question import Question, baseline_questions
 from graft.studies.run import close, execute, prediction_rows
 from graft.studies.spec import RunSpec
@@ -40,12 +40,12 @@ def run_job(job: Job) -> dict[str, Any]:
 
 
 def run_study(question: Question, data: Data, folder: Path, jobs: int, observer: Observer) -> None:
-    """Carry out the baselines and every run that is not finished; a failed run is reported and costs no other.
+    """Carry out the baselines and every unfinished run; a failed run does not stop the others.
 
-    The observer hears first how long it will take, then of each run, and so does the study's log.txt.
-    All runs compute with the same number of threads, which a resumed study takes again from study.json.
+    The observer and the study's log.txt are told first how long it will take, then of each run.
+    All runs compute with the same number of threads, which a resumed study reads from study.json.
     """
-    threads = _threads(question, folder, jobs)
+    threads = threads_of(question, folder, jobs)
     files.write_json(folder / "study.json", {**question.to_json(), "jobs": jobs, "threads": threads})
     log = LogFile(folder / "log.txt", observer)
     plan = plan_study(question, data, folder, jobs)
@@ -77,17 +77,8 @@ def _outcome(job: Job, result: dict[str, Any] | None, error: Exception | None) -
         return "failed", _words(error)
     metric = result["primary_metric"]
     value = result["metrics"]["test"][metric]["value"]
-    return "finished", f"{metric} {value:.3f}, {result['cost']['train_seconds']:.0f} s of training"
-
-
-def _threads(question: Question, folder: Path, jobs: int) -> int:
-    """Those with which the study began, else an equal share of the cores."""
-    hashes = [spec.hash for spec in question.runs()]
-    if (folder / "study.json").exists():
-        before = files.read_json(folder / "study.json", "a study")
-        if before["runs"] == hashes and "threads" in before:
-            return before["threads"]
-    return share_of_cores(min(jobs, len(hashes)))
+    score = "undefined" if value is None else f"{value:.3f}"
+    return "finished", f"{metric} {score}, {result['cost']['train_seconds']:.0f} s of training"
 
 
 def _words(error: Exception) -> str:
@@ -100,9 +91,10 @@ def _name(spec: RunSpec) -> str:
 
 
 def _write_baselines(question: Question, data: Data, folder: Path) -> None:
-    """Each baseline for each training split that the runs see: one for the whole data, else one a fraction and seed.
+    """Write the results of each baseline on each training split that the runs see.
 
-    A row keeps the whole question that it answers. Only rows that answer one of this study's are kept.
+    That is one split for the whole data, else one for each fraction and seed. A row holds the whole
+    question that it answers; rows that answer another study's question are dropped.
     """
     base, path = question.base, folder / "baselines.json"
     task = learnt(base.task, data, weighted=base.weighted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -21,14 +21,19 @@ PRECISIONS = ("bf16", "fp16", "fp32")
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread: on a linear head alone several of them mostly wait for each other, up to 20 times slower."""
+def threads(count: int) -> Iterator[None]:
+    """Compute with that many threads."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def one_thread() -> AbstractContextManager[None]:
+    """On a linear head alone several threads mostly wait for each other, up to 20 times slower."""
+    return threads(1)
 
 
 class Engine:
@@ -49,7 +54,7 @@ class Engine:
         self.device = self._accelerator.device
         if on == "cpu":
             env.keep_freed_memory()
-        if on == "cuda":  # of cuDNN's convolutions take those that give the same sums each time, and do not try out others
+        if on == "cuda":  # a resumed run needs the same sums, so no kernel is chosen by its speed
             torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
 
     def place(self, module: nn.Module) -> nn.Module:
@@ -76,9 +81,9 @@ class Engine:
         self._accelerator.backward(loss)
 
     def clip(self, optimizer: torch.optim.Optimizer, norm: float) -> None:
-        """Scale the gradients of the optimizer's parameters down to this norm, if they exceed it; 0 never does."""
+        """Scale the gradients of the optimizer's parameters down to this norm; 0 clips nothing."""
         if norm > 0:
-            # accelerate's clip_grad_norm_ would unscale fp16 gradients once for every optimizer that it has prepared
+            # accelerate's clip_grad_norm_ would unscale the gradients of all optimizers it prepared.
             self._accelerator.unscale_gradients(optimizer)
             nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], norm)
 
@@ -86,7 +91,7 @@ class Engine:
         """Return the optimizer so that it skips steps in which scaled fp16 gradients overflow."""
         if self.precision != "fp16":
             return optimizer
-        # accelerate's prepare_optimizer would keep it, with its state, after its phase has ended
+        # accelerate's prepare_optimizer would keep the optimizer and its state after its phase.
         return AcceleratedOptimizer(optimizer, device_placement=False, scaler=self._accelerator.scaler)
 
     @property
