@@ -1,9 +1,10 @@
-"""Digests of files, and an index of them in the user's cache that saves reading unchanged files again.
+"""Digests of files, and an index of them that saves reading unchanged files again.
 
-The index has one entry per version of a file: a hash of its device, inode, size and times of
-change, and the digest of the bytes. A file whose bytes changed has another time of status change
-(ctime), which no program can set back; so an entry can be wrong only if that clock itself was set
-back, or on a file system that keeps no such time.
+The index lies in the user's cache folder.
+It has one entry per version of a file: a hash of its device, inode, size and times of change, and
+the digest of the bytes. A file whose bytes changed has another time of status change (ctime), which
+no program can set back; so an entry can be wrong only if that clock itself was set back, or where
+there is no such time, as on Windows.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +28,9 @@ from graft.base.errors import FolderError
 MOST = 2**21
 """Entries in the index, 32 bytes each; the oldest make room."""
 SETTLED_NS = 2 * 10**9
-"""A file that changed in the last two seconds gets no entry: another change may fall into the same
-tick of its clock."""
+"""A file that changed in the last two seconds gets no entry.
+
+Another change may fall into the same tick of its clock."""
 FACTS = struct.Struct("QQqqq")
 ENTRY = np.dtype([("version", "<u8"), ("check", "<u8"), ("digest", "<u8", 2)])
 
@@ -58,8 +61,7 @@ def digest_files(paths: Iterable[Path]) -> dict[str, bytes]:
 
 
 def _version(path: str) -> bytes:
-    """Hash what tells this version of the file from all others; nothing if there is no such
-    file."""
+    """Hash what identifies this version of the file; empty if there is no such file."""
     try:
         stat = os.stat(path)  # noqa: PTH116 - a Path takes twice the time
     except OSError:
@@ -80,7 +82,7 @@ def _is_older(path: str, time_ns: int) -> bool:
 def _digest(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            return hashlib.blake2b(file.read(), digest_size=16).digest()
+            return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=16)).digest()
     except OSError:
         return b""
 
@@ -108,8 +110,7 @@ def _look_up(index: np.ndarray, versions: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def _write_index(settled: dict[bytes, bytes]) -> None:
-    """Append the entries and drop the oldest above MOST. Without a writable cache nothing is
-    kept."""
+    """Append the entries and drop the oldest above MOST; does nothing if the cache is read-only."""
     added = np.zeros(len(settled), dtype=ENTRY)
     keys = _numbers(settled)
     added["version"], added["check"] = keys[:, 0], keys[:, 1]
@@ -124,6 +125,6 @@ def _write_index(settled: dict[bytes, bytes]) -> None:
         files.write(home(), write)
 
 
-def _numbers(of: Iterable[bytes]) -> np.ndarray:
+def _numbers(hashes: Iterable[bytes]) -> np.ndarray:
     """Hashes of 16 bytes as numbers (N, 2)."""
-    return np.frombuffer(b"".join(of), dtype="<u8").reshape(-1, 2)
+    return np.frombuffer(b"".join(hashes), dtype="<u8").reshape(-1, 2)

@@ -9,9 +9,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from graft.base import env, files
+from graft.base import env
 from graft.base.errors import FolderError
+from graft.data.digests import digest_files
 from graft.techniques.combine import canonical
+
+LOCAL = "local:"
+"""What a backbone that is a folder on this machine begins with."""
 
 
 @dataclass(frozen=True)
@@ -31,19 +35,20 @@ class RunSpec:
     precision: str = "fp32"
     weighted: bool = False
     folders: dict[str, str] = field(default_factory=dict)
-    """The local model folders that it starts from, by their specs, each with a hash of its files."""
+    """The local model folders that it starts from, by backbone, each with a hash of its files."""
 
     @property
     def hash(self) -> str:
-        """16 hexadecimal digits.
+        """16 hexadecimal digits of everything that decides the outcome.
 
-        The path of the data does not matter, its content does; of a technique, what it means and not how it is written.
+        Of the data the content counts and not the path, of a technique what it means and not how it
+        is written.
         """
         asked = {**asdict(self), "data": self.data["hash"], "technique": canonical(self.technique)}
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
     def to_json(self, threads: int) -> dict[str, Any]:
-        """The content of spec.json: with the threads of the run, and the versions and the hardware of now."""
+        """The content of spec.json, with the versions and the hardware of now."""
         machine = {"versions": env.versions(), "hardware": env.hardware()}
         return {"schema": 1, "hash": self.hash, **asdict(self), "threads": threads, **machine}
 
@@ -52,19 +57,19 @@ class RunSpec:
         return cls(**{name: value for name, value in found.items() if name in cls.__dataclass_fields__})
 
     def check_folders(self) -> None:
-        """Raise FolderError if a model folder that the run starts from has changed or is gone since it was asked for."""
+        """Raise FolderError if a model folder has changed or is missing since the run started."""
         for backbone, digest in self.folders.items():
             path = Path(backbone.removeprefix(LOCAL))
             if not path.is_dir():
-                raise FolderError(f"The model folder {path}, from which the run starts, is gone. Put it back, or start anew.")
+                raise FolderError(
+                    f"The model folder {path}, from which the run starts, is missing. Put it back, or start "
+                    "a new run with another --out."
+                )
             if _digest(path) != digest:
                 raise FolderError(
-                    f"The model in {path} has changed since the run was started from it. Put the former one back, or start "
-                    "anew with another --out."
+                    f"The model in {path} has changed since the run was started from it. Restore it, or start "
+                    "a new run with another --out."
                 )
-
-
-LOCAL = "local:"
 
 
 def hash_folders(backbones: Iterable[str]) -> dict[str, str]:
@@ -73,10 +78,11 @@ def hash_folders(backbones: Iterable[str]) -> dict[str, str]:
 
 
 def _digest(folder: Path) -> str:
-    """16 hexadecimal digits of the names and contents of all files in a folder, hidden ones apart."""
+    """16 hexadecimal digits of the names and contents of all files that are not hidden."""
+    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    names = [name for name in names if not any(part.startswith(".") for part in name.parts)]
+    digests = digest_files(folder / name for name in names)
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder)
-        if path.is_file() and not any(part.startswith(".") for part in name.parts):
-            digest.update(f"\0{name.as_posix()}\0{files.sha256(path)}".encode())
+    for name in names:
+        digest.update(f"\0{name.as_posix()}\0".encode() + digests[str(folder / name)])
     return digest.hexdigest()[:16]
