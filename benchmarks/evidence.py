@@ -11,8 +11,7 @@ expected accuracy. With groups of examples, 30 points of the ease and 10 of the 
 group. All techniques are equally good (but for the rows about a gain), 85 % right; validation
 measures the same runs on other examples and selects one.
 
-    python benchmarks/evidence.py        # writes the tables into docs/evidence.md; two minutes on
-    one core
+    python benchmarks/evidence.py    # two minutes; writes its tables into docs/evidence.md
 """
 
 from __future__ import annotations
@@ -44,8 +43,10 @@ GROUP_EASE, GROUP_VIEW = 0.3, 0.1
 
 @dataclass(frozen=True)
 class Design:
-    """A study: how many techniques beside the control, seeds, test examples; `groups` of 0 is none,
-    `gain` in points."""
+    """A kind of study: `techniques` besides the control, `examples` for the test.
+
+    `seed_sd` and `gain` are in points, `accuracy` in per cent; 0 `groups` are none.
+    """
 
     seeds: int
     examples: int
@@ -62,7 +63,7 @@ class Design:
 
     @property
     def validated(self) -> int:
-        """Validation examples: 150 beside a thousand for the test, 40 beside fewer."""
+        """The number of validation examples."""
         return 150 if self.examples >= 1000 else 40
 
 
@@ -146,8 +147,10 @@ def judged(design: Design, rng: np.random.Generator) -> Judged:
 
 
 def simulate(design: Design, rng: np.random.Generator) -> tuple[NDArray, dict[Cell, NDArray]]:
-    """The cluster of each test example, and of each cell who was right where (S, N): test examples,
-    then validation."""
+    """The cluster of each test example, and of each cell which examples are right (S, N).
+
+    Test examples come first, then those of validation.
+    """
     size = design.examples + design.validated
     spread = design.seed_sd / 100 / NORMAL.pdf(NORMAL.inv_cdf(design.accuracy / 100))
     groups = _groups(design)
@@ -175,8 +178,7 @@ def _groups(design: Design) -> NDArray | None:
 
 
 def _shared(rng: np.random.Generator, size: int, groups: NDArray | None, total: float, of_group: float) -> NDArray:
-    """(N,) what an example has of the variance `total`; in groups, `of_group` of it is common to a
-    group."""
+    """Values (N,) of variance `total`; with groups, `of_group` of it is common to a group."""
     if groups is None:
         return np.sqrt(total) * rng.standard_normal(size, dtype=np.float32)
     common = np.sqrt(of_group) * rng.standard_normal(groups.max() + 1)
@@ -240,12 +242,13 @@ def page(studies: int) -> list[str]:
     """What stands between the markers in docs/evidence.md."""
     error = 100 * (0.05 * 0.95 / studies) ** 0.5
     return [
-        f"Per cent of {studies:,} studies a row (a rate of 5 is known to ± {error:.1f}). All techniques are equally good, "
-        "85 % right; five techniques beside the control and a baseline.",
+        f"Per cent of {studies:,} studies a row (a rate of 5 is known to ± {error:.1f}). All techniques are equally good,",
+        "85 % right; five techniques besides the control and a baseline.",
         "",
         *table(NULL, NULL_COLUMNS, studies),
         "",
-        "With a true gain of 5 points of every technique over the control and the baseline, this is seen in",
+        "Per cent of studies that see a true gain of 5 points of every technique over the control and the",
+        "baseline:",
         "",
         *table(POWER, POWER_COLUMNS, studies),
     ]

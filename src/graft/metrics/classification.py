@@ -93,29 +93,26 @@ def _squared_errors(scores: NDArray, targets: NDArray) -> NDArray:
 
 
 def _areas(scores: NDArray, targets: NDArray) -> Iterator[tuple[float, NDArray]]:
-    """Of each class that has an example and a counter-example its area under the ROC curve, with
-    its influence (N,)."""
+    """The ROC area of each class that has both kinds of examples, and its influence (N,)."""
     for column, truth in _against_the_rest(scores, targets):
         if 0 < truth.sum() < len(truth):
             yield _area(column, truth)
 
 
 def _against_the_rest(scores: NDArray, targets: NDArray) -> Iterator[tuple[NDArray, NDArray]]:
-    """Of each class its scores (N,) and whether an example is of it (N,); of two classes only the
-    second."""
+    """The scores (N,) and the membership (N,) of each class; of two classes only the second."""
     first = 1 if targets.ndim == 1 and scores.shape[1] == 2 else 0
     for c in range(first, scores.shape[1]):
         yield scores[:, c], targets[:, c] > 0 if targets.ndim == 2 else targets == c
 
 
 def _area(scores: NDArray, truth: NDArray) -> tuple[float, NDArray]:
-    """The share of pairs of a true and a false example, of which the true one has the higher score,
-    and its influence (N,).
+    """The share of pairs of a true and a false example in which the true one scores higher.
 
-    A tie counts half. The influence of an example is the share of the pairs that it wins beside
-    that of all, the "structural components" of DeLong, DeLong and Clarke-Pearson, Biometrics 44,
-    1988. Each true example is ranked once and each false one looked up among them: N log N, without
-    a pair.
+    A tie counts half. Also returns the influence (N,): how much the share of pairs that an example
+    wins exceeds that of all, the "structural components" of DeLong, DeLong and Clarke-Pearson,
+    Biometrics 44, 1988. Each true example is ranked once and each false one is looked up among
+    them: N log N, without forming the pairs.
     """
     positives = np.sort(scores[truth])
     count, others = len(positives), len(scores) - len(positives)
@@ -144,8 +141,10 @@ def _area_influence(scores: NDArray, targets: NDArray, clusters: NDArray) -> NDA
 
 
 def _rarest(scores: NDArray, targets: NDArray) -> float:
-    """The examples behind a mean over classes of which each rests on the rarer of its examples and
-    counter-examples."""
+    """The effective number of examples of a mean over classes.
+
+    Each class counts as many as the rarer of its examples and counter-examples.
+    """
     rarer = [min(truth.sum(), len(truth) - truth.sum()) for _, truth in _against_the_rest(scores, targets)]
     numbers = np.array([number for number in rarer if number > 0], float)
     return float(len(numbers) ** 2 / (1 / numbers).sum()) if len(numbers) else 0.0

@@ -1,5 +1,4 @@
-"""How sure a metric is: its 95 % interval over test sets, from one run or from the mean over
-several.
+"""The 95 % interval of a metric over test sets, of one run or of the mean over several.
 
 One source of noise is the test examples, or the groups that they come in; with several runs the
 runs are another, which `graft.reports.statistics` adds. Nothing is resampled: the variance follows
@@ -25,8 +24,7 @@ FEWEST_GROUPS = 5
 
 @dataclass(frozen=True)
 class Estimate:
-    """A metric of one run: its value, the influence (G,) of each group of examples, and how many
-    examples stand behind it."""
+    """A metric of one run: its value, the influence (G,) of groups, and the number of examples."""
 
     value: float
     influence: NDArray
@@ -48,17 +46,18 @@ def interval(metric: Metric, scores: NDArray, targets: NDArray, groups: Sequence
     bounds are nan where the metric has no interval, is undefined, or where all examples are of one
     group.
     """
-    found = estimate(metric, scores, targets, clusters(groups or range(len(targets)))) if len(targets) else None
-    if found is None:
+    together = clusters(groups or range(len(targets)))
+    run = estimate(metric, scores, targets, together) if len(targets) else None
+    if run is None:
         return metric(scores, targets), math.nan, math.nan
-    variance, freedom = examples_variance(found.influence), len(found.influence) - 1
+    variance, freedom = examples_variance(run.influence), len(run.influence) - 1
     if metric.is_fraction:
-        return found.value, *fraction_bounds(found.value, variance, freedom, found.examples)
-    return found.value, *bounds(found.value, variance, freedom)
+        return run.value, *fraction_bounds(run.value, variance, freedom, run.examples)
+    return run.value, *bounds(run.value, variance, freedom)
 
 
 def clusters(groups: Sequence[Hashable]) -> NDArray:
-    """What is drawn together: the number of each example's cluster (N,), from 0.
+    """The number of each example's cluster (N,), from 0.
 
     Examples of one group are one cluster, since they are about the same and right or wrong
     together.
@@ -68,8 +67,10 @@ def clusters(groups: Sequence[Hashable]) -> NDArray:
 
 
 def examples_variance(influence: NDArray) -> float:
-    """The variance over test sets of a metric, or of a difference of two, of these influences (G,);
-    nan of fewer than two."""
+    """The variance over test sets of a metric with these influences (G,); nan of fewer than two.
+
+    For a difference of two metrics, it takes the differences of their influences.
+    """
     count = len(influence)
     return float(count / (count - 1) * (influence**2).sum()) if count > 1 else math.nan
 
@@ -81,14 +82,13 @@ def bounds(value: float, variance: float, freedom: float) -> tuple[float, float]
 
 
 def fraction_bounds(value: float, variance: float, freedom: float, examples: float) -> tuple[float, float]:
-    """The 95 % interval of what lies between 0 and 1: Wilson's, of as many examples as would have
-    this variance.
+    """Wilson's 95 % interval of a value between 0 and 1, on as many examples as have this variance.
 
     That effective number is value (1 - value) / variance, so that groups and runs count for what
-    they tell (Kish, Survey Sampling, 1965; Dean and Pagano, J. Surv. Stat. Methodol. 3, 2015). A
-    value of 0 or 1 has no variance of its own: two pseudo-examples, one right and one wrong
-    (Agresti and Coull, Am. Stat. 52, 1998), make the number that of `examples` there, and hardly
-    change it elsewhere. Source of the interval: Wilson, J. Am. Stat. Assoc. 22, 1927; with
+    they contribute (Kish, Survey Sampling, 1965; Dean and Pagano, J. Surv. Stat. Methodol. 3,
+    2015). A value of 0 or 1 has no variance of its own: two pseudo-examples, one right and one
+    wrong (Agresti and Coull, Am. Stat. 52, 1998), make the number that of `examples` there, and
+    hardly change it elsewhere. Source of the interval: Wilson, J. Am. Stat. Assoc. 22, 1927; with
     Student's t for the normal quantile.
     """
     if not 0 <= value <= 1 or not freedom > 0 or not variance >= 0 or not examples > 0:

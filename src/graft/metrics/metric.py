@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 Measure = Callable[[NDArray, NDArray], float]
 """(scores, targets) -> the metric."""
 Influence = Callable[[NDArray, NDArray, NDArray], NDArray]
-"""(scores, targets, clusters (N,)) -> (G,), what each cluster of examples adds to the metric,
-around a mean of 0.
+"""(scores, targets, clusters (N,)) -> (G,), what each cluster adds to the metric, with mean 0.
 
 Clusters are numbered from 0. The variance of the metric over test sets is G / (G - 1) times the sum
 of the squares.
@@ -28,13 +27,12 @@ BLOCK = 4_000_000
 
 @dataclass(frozen=True)
 class Metric:
-    """`metric(scores, targets) -> float`, and the influence of each cluster of examples, from which
-    its interval follows.
+    """`metric(scores, targets) -> float`, and what its interval is computed from.
 
-    `parts` and `value` are those of a metric that depends on sums over the examples alone, None of
-    any other. `influence` is None where there is no honest interval. `examples` counts the examples
-    that stand behind a value that knows no error (all right); None: all of them. What `is_fraction`
-    lies between 0 and 1 and is shown in per cent.
+    `influence` is None if no valid interval is known. `parts` and `value` are those of a metric
+    that depends on sums over the examples alone, None of any other. `examples` counts the examples
+    that support a value without variance, such as all right; None counts all of them. A metric that
+    `is_fraction` lies between 0 and 1 and is shown in per cent.
     """
 
     name: str
@@ -49,13 +47,8 @@ class Metric:
     def __call__(self, scores: NDArray, targets: NDArray) -> float:
         return float(self.measure(scores, targets))
 
-    @property
-    def is_share(self) -> bool:
-        """Whether it is a mean over examples of what lies between 0 and 1, as accuracy is."""
-        return self.is_fraction and self.value is ratio
-
     def num_examples(self, scores: NDArray, targets: NDArray) -> float:
-        """The number of examples behind a value that knows no error."""
+        """The number of examples that support a value without variance, such as all right."""
         return len(targets) if self.examples is None else self.examples(scores, targets)
 
     def reading(self, read: Callable[[NDArray], NDArray]) -> Metric:
@@ -86,15 +79,14 @@ def of_sums(
     def influence(scores: NDArray, targets: NDArray, clusters: NDArray) -> NDArray:
         return jackknife(parts(scores, targets), value, clusters)
 
-    kept = influence if has_interval else None
-    return Metric(name, measure, kept, parts, value, higher_is_better, is_fraction, examples)
+    known = influence if has_interval else None
+    return Metric(name, measure, known, parts, value, higher_is_better, is_fraction, examples)
 
 
 def jackknife(parts: NDArray, value: Value, clusters: NDArray) -> NDArray:
-    """The `Influence` of clusters on `value` of the sums of parts (N, K), by leaving each cluster
-    out in turn.
+    """The `Influence` on `value` of the sums of parts (N, K): each cluster is left out in turn.
 
-    For a mean over examples, each a cluster, it is what one writes down: (x - mean) / N. Clusters
+    For a mean over examples, each a cluster, this is (x - mean) / N. Clusters
     without which the metric is undefined count as 0. Source: Efron and Stein, The jackknife
     estimate of variance, Ann. Statist. 9, 1981.
     """
@@ -112,8 +104,7 @@ def jackknife(parts: NDArray, value: Value, clusters: NDArray) -> NDArray:
 
 
 def sums_by(clusters: NDArray, rows: NDArray) -> NDArray:
-    """(G, K), the sums of the rows (N, K) of each cluster; rows of clusters 0 to N - 1 stay as they
-    are."""
+    """The sums (G, K) of the rows (N, K) of each cluster."""
     if len(clusters) == 0 or np.array_equal(clusters, np.arange(len(clusters))):
         return rows
     order = np.argsort(clusters, kind="stable")

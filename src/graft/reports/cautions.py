@@ -1,5 +1,4 @@
-"""What to mind about a study: few seeds, runs that failed, frozen weights that changed, versions
-that differ."""
+"""Cautions about a study: few seeds, failed runs, changed frozen weights, different versions."""
 
 from __future__ import annotations
 
@@ -7,11 +6,11 @@ from graft.reports.leaderboard import Board, Choice
 from graft.reports.words import known, listed, plural
 
 _TWO_SEEDS = (
-    "Two seeds show little of how much runs differ: where runs differ much, up to 9 % of such claims are false, with three "
-    "seeds or more at most 6 %. Compare with --seeds 3."
+    "Two seeds show little of how much runs differ: where they differ much, up to 9 % of studies falsely claim a "
+    "difference to the control or the baseline; with three seeds or more, at most 6 %. Compare with --seeds 3."
 )
 _VERSIONS = (
-    "The runs were made with different versions of {packages}, so that differences may be theirs. "
+    "The runs were made with different versions of {packages}, which may be the reason why they differ. "
     "Compare again with another --out."
 )
 
@@ -42,8 +41,7 @@ def cautions(board: Board) -> tuple[str, ...]:
 
 
 def has_two_seeds(choice: Choice) -> bool:
-    """Whether the selected technique or its control has two seeds, and neither has fewer: a
-    verdict, with its caution."""
+    """Whether the selected technique and its control have two seeds or more, one of them two."""
     rows = [row for row in (choice.best, choice.control) if row is not None]
     return min((len(row.seeds) for row in rows), default=0) == 2
 

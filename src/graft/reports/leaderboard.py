@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from graft.base import specs
 from graft.base.errors import FolderError
 from graft.metrics.find import find
 from graft.metrics.find import known as known_metrics
@@ -22,7 +22,7 @@ from graft.reports.statistics import Difference, Interval, Mean, average, holm
 from graft.reports.words import known
 
 CONTROL = "from-scratch"
-COMBINED = re.compile(r"\sthen\s|\+")
+COMBINED = r"\s+then\s+|\+"
 """What stands between the techniques of a combination."""
 
 
@@ -48,9 +48,8 @@ class Cell:
 
     @property
     def is_control(self) -> bool:
-        """Whether it is training from scratch and nothing else: what follows `then` or `+` is no
-        control."""
-        is_single = COMBINED.search(self.name) is None
+        """Whether it is training from scratch alone, not combined with another technique."""
+        is_single = len(specs.split(self.name, COMBINED)) == 1
         return not self.is_baseline and is_single and self.name.partition(":")[0] == CONTROL
 
 
@@ -94,8 +93,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Beside:
-    """Another technique: the selected one minus it, and the p-value, corrected over all pairs of
-    techniques (Holm)."""
+    """Another technique, and by how much the selected one is better.
+
+    The p-value is corrected over all pairs of techniques (Holm).
+    """
 
     row: Row
     difference: Difference
@@ -117,8 +118,7 @@ class Choice:
     to_baseline: Difference | None
     p_control: float | None
     p_baseline: float | None
-    """P-values corrected over the comparisons of all techniques with the control and the baseline
-    at this training size."""
+    """Corrected over the comparisons of all techniques with control and baseline at this size."""
     others: tuple[Beside, ...] = ()
 
 
@@ -177,8 +177,7 @@ def control_of(row: Row, rows: Iterable[Row]) -> Row | None:
 
 
 def _cells(runs: Iterable[Run]) -> dict[Cell, list[Run]]:
-    """The runs by cell; of several with one seed, which are one run asked for twice, a finished one
-    counts."""
+    """The runs by cell. Of several with one seed, a run asked for twice, a finished one counts."""
     cells: dict[Cell, dict[Any, Run]] = defaultdict(dict)
     for run in runs:
         if run.spec:
@@ -190,8 +189,7 @@ def _cells(runs: Iterable[Run]) -> dict[Cell, list[Run]]:
 
 
 def _baseline_cells(study: Study) -> dict[Cell, list[Baseline]]:
-    """Baselines learn from what the runs learn from, so a study's shots are theirs too; each seed
-    counts once."""
+    """The baselines by cell, each seed once. They learn from as many shots as the runs."""
     cells: dict[Cell, dict[Any, Baseline]] = defaultdict(dict)
     for baseline in study.baselines:
         size = Size(baseline.fraction, study.about.get("shots"))
@@ -269,8 +267,10 @@ def _means(study: Study, rows: Sequence[Row]) -> tuple[dict[Cell, Mean], list[st
 
 
 def mean_scores(name: str, read: Mapping[Cell, Sequence[Predictions]], together: NDArray) -> dict[Cell, Mean]:
-    """The mean of the metric over the runs of each cell, with test examples (N,) of one cluster as
-    one; some have none."""
+    """The mean of the metric over the runs of each cell; `together` (N,) are the clusters.
+
+    Cells are left out if the metric has no interval.
+    """
     estimates = {cell: [one.estimate(name, together) for one in predictions] for cell, predictions in read.items()}
     return {cell: average(find(name), runs) for cell, runs in estimates.items() if None not in runs}
 
@@ -304,8 +304,8 @@ def _best(rows: Sequence[Row]) -> Row | None:
 def choose(rows: Sequence[Row], size: Size, means: Mapping[Cell, Mean]) -> tuple[dict[Cell, Row], Choice]:
     """The rows with their difference to the control, and the choice.
 
-    Validation selects by the very runs that are tested, so that the selected technique is one of
-    the luckier ones. Its p-values are therefore corrected (Holm) as if each technique had been
+    Validation measures the very runs that are tested, so the selected technique is one of the
+    luckier ones. Its p-values are therefore corrected (Holm) as if each technique had been
     selected: over the comparisons of all of them with the control and the best baseline, and over
     all pairs of techniques.
     """
@@ -316,7 +316,7 @@ def choose(rows: Sequence[Row], size: Size, means: Mapping[Cell, Mean]) -> tuple
     to_controls = {row.cell: _difference(row, control_of(row, rows), means) for row in candidates}
     to_baselines = {row.cell: _difference(row, baseline, means) for row in candidates}
     corrected = _correct([*to_controls.values(), *to_baselines.values()])
-    p_controls = dict(zip(to_controls, corrected, strict=False))
+    p_controls = dict(zip(to_controls, corrected[: len(candidates)], strict=True))
     p_baselines = dict(zip(to_baselines, corrected[len(candidates) :], strict=True))
     compared = {row.cell: replace(row, to_control=to_controls[row.cell], p_corrected=p_controls[row.cell]) for row in candidates}
     if best is None:

@@ -1,5 +1,4 @@
-"""Techniques compared over the same test examples: intervals, differences, p-values, by variance
-components.
+"""Compare techniques on the same test examples by variance components: intervals and p-values.
 
 Three things vary when an experiment is repeated: the test examples, the runs (seeds), and the luck
 of a run on single examples. The mean of S runs has the variance `E + (V - L) / S`:
@@ -36,11 +35,11 @@ from graft.metrics.intervals import (
 )
 from graft.metrics.metric import Metric
 
-TWO_RUNS = 2
 LUCK_IN_INTERVALS, LUCK_IN_P_VALUES = 0.3, 0.6
-"""How much of L counts beside V - L among what is unsure, in a difference to two runs. They often
-agree by chance, which makes the variance too small and small p-values far too small: by simulation,
-without this one claim in seven is false."""
+"""The share of L that is added to V - L in the degrees of freedom of a difference to two runs.
+
+Two runs often agree by chance, which makes the variance too small and small p-values far too small.
+In simulated studies of equally good techniques, one in seven made a claim without this."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference with its 95 % interval and its two-sided p-value, which is nan where the data
-    allow none."""
+    """A difference with its 95 % interval and its two-sided p-value, nan if the data allow none."""
 
     value: float
     low: float
@@ -67,9 +65,9 @@ class Difference:
 class Mean:
     """The mean of a metric over `num_runs` runs, with what its variance is made of.
 
-    `influence` (G,) is that of each group of examples; `runs` is the variance that the runs add, (V
-    - L) / S, and `luck` is L / S. `examples` is the number of examples behind a value that knows no
-    error.
+    `influence` (G,) is that of each group of examples; `runs` is the variance that the runs add,
+    (V - L) / S, and `luck` is L / S. `examples` is the number of examples that support a value
+    without variance, such as all right.
     """
 
     metric: Metric
@@ -90,25 +88,24 @@ class Mean:
         """The difference to a mean of the same metric over the same examples, in the same order."""
         value, groups = self.value - other.value, len(self.influence)
         from_examples = max(examples_variance(self.influence - other.influence), self._least_variance(other))
-        has_two = TWO_RUNS in (self.num_runs, other.num_runs)
+        has_two = 2 in (self.num_runs, other.num_runs)
         luck = (LUCK_IN_INTERVALS, LUCK_IN_P_VALUES) if has_two else (0.0, 0.0)
         low, high = bounds(value, *_add(from_examples, groups, [self, other], luck[0]))
         p = _p_value(value, *_add(from_examples, groups, [self, other], luck[1]), groups)
         return Difference(value, low, high, p)
 
     def _least_variance(self, other: Mean) -> float:
-        """What even two techniques that agree everywhere may differ by: as if two more examples set
-        them apart.
+        """The variance of a difference of 0 between techniques that agree on every example.
 
-        They are one for each side (Bonett and Price, J. Educ. Behav. Stat. 37, 2012); without it,
-        thirty of thirty right twice would be a difference of 0 for sure.
+        It is that of two more examples, each right with one technique only (Bonett and Price,
+        J. Educ. Behav. Stat. 37, 2012). Without it, thirty of thirty right twice would be a
+        difference of 0 without any doubt.
         """
         return 2 / (min(self.examples, other.examples) + 2) ** 2 if self.metric.is_fraction else 0.0
 
 
 def average(metric: Metric, estimates: Sequence[Estimate]) -> Mean:
-    """The mean over runs that were tested on the same examples; one run says nothing of how runs
-    differ."""
+    """The mean over runs tested on the same examples; of one run, how runs differ stays unknown."""
     count = len(estimates)
     influence = np.mean([one.influence for one in estimates], axis=0)
     values = np.array([one.value for one in estimates])
@@ -123,9 +120,10 @@ def average(metric: Metric, estimates: Sequence[Estimate]) -> Mean:
 def _add(examples: float, groups: int, means: Sequence[Mean], luck_counted: float) -> tuple[float, float]:
     """The sum of the variances of examples and runs, and its degrees of freedom.
 
-    The runs of both sides of a difference are one part, with the freedom of the side of which there
-    are fewer: one side's few runs may agree by chance, and Satterthwaite's rule would then trust
-    the other side's examples too much.
+    The runs of both sides of a difference are one part, with the freedom of the side that has
+    fewer: its runs may agree by chance, and Satterthwaite's rule would then trust the other side's
+    too much. `luck_counted` of the luck is added to the runs' part where their freedom is weighed,
+    since V - L is as uncertain as V; it does not change the variance.
     """
     runs, luck = sum(mean.runs for mean in means), sum(mean.luck for mean in means)
     fewest = min((mean.num_runs for mean in means if mean.num_runs > 1), default=1)
@@ -146,8 +144,7 @@ def _p_value(difference: float, variance: float, freedom: float, groups: int) ->
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values corrected for being several (Holm, Scand. J. Statist. 6, 1979); nan stays nan and
-    does not count."""
+    """P-values corrected for their number (Holm, Scand. J. Statist. 6, 1979), without nan."""
     p = np.asarray(p_values, float)
     corrected = np.full(len(p), np.nan)
     order = [i for i in np.argsort(p) if not np.isnan(p[i])]

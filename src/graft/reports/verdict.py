@@ -192,7 +192,7 @@ def _against_scratch(board: Board, choice: Choice, outcome: Outcome) -> str:
 
 
 def _units(board: Board) -> str:
-    """What the test examples count as: `4 groups of test examples`, `4 test examples`."""
+    """What each count as one: `4 groups of test examples`, `4 test examples`."""
     if board.test_groups == board.test_examples:
         return plural(board.test_examples, "test example")
     return f"{plural(board.test_groups, 'group')} of test examples"
@@ -219,7 +219,7 @@ _AGAINST_BASELINE: dict[Against, str] = {
     "worse": "{but}{name} does better by {size} ({evidence}){cheaper}: for these data, transfer is the wrong choice.",
     "as well": "{but}{name} does as well ({between}): the simpler model is enough.",
     "unclear": (
-        "{but}whether it beats {name} these data do not tell ({between}): the simpler model is the safer choice, "
+        "{but}the data cannot separate it from {name} ({between}): the simpler model is the safer choice, "
         "unless more test examples or seeds show a difference."
     ),
 }
@@ -245,7 +245,7 @@ def _against_baseline(board: Board, choice: Choice, outcome: Outcome, against: A
 
 _AMONG: dict[Against, str] = {
     "better": "{it} beats {others}",
-    "unclear": "these data do not tell {it} from {others}",
+    "unclear": "the data cannot separate {it} from {others}",
     "as well": "{it} is hardly better, if at all, than {others}",
     "worse": "{it} does worse on the test split than {others}",
 }

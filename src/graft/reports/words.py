@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from graft.base.durations import duration
 from graft.metrics.find import known as known_metrics
 
 METRIC_NAMES = {
@@ -89,7 +90,7 @@ def measured(metric: str, number: float | None) -> str:
 
 
 def values(metric: str, low: float | None, high: float | None) -> str:
-    """The bounds of an interval: `90.9 to 97.3`, `1.19 to 1.27`; a dash where there is none."""
+    """The bounds of an interval: `90.9 to 97.3`, `1.19 to 1.27`; a dash if there is none."""
     if not known(low) or not known(high):
         return UNKNOWN
     return " to ".join([percent(low), percent(high)] if is_fraction(metric) else _plain([low, high]))
@@ -101,7 +102,7 @@ def difference(metric: str, number: float | None, plus: bool = True) -> str:
 
 
 def differences(metric: str, low: float | None, high: float | None, plus: bool = True) -> str:
-    """The bounds of the interval of a difference: `+33.0 to +44.0`, `−0.33 to −0.29`; a dash where there is none."""
+    """The interval of a difference: `+33.0 to +44.0`, `−0.33 to −0.29`; a dash if there is none."""
     if not known(low) or not known(high):
         return UNKNOWN
     both = [points(low, plus), points(high, plus)] if is_fraction(metric) else _plain([low, high], apart=True, plus=plus)
@@ -161,12 +162,7 @@ def seconds(value: float | None) -> str:
         return UNKNOWN
     if value < 9.95:
         return f"{value:.1f} s" if value >= 0.05 else "< 0.1 s"
-    whole = round(value)
-    if whole < 120:
-        return f"{whole} s"
-    if whole < 7200:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{round(value)} s" if round(value) < 120 else duration(value)
 
 
 def count(value: float | None) -> str:
