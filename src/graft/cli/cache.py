@@ -18,14 +18,14 @@ def cache(
     """Show what was recorded of frozen layers, so that they run once an example; or clear it."""
     from graft.training import recording
 
-    rows, leftovers, parts = recording.everything(), recording.leftovers(), recording.in_making()
-    held = recording.held()
+    rows, leftovers, parts = recording.everything(), recording.leftovers(), recording.active()
+    held = recording.total_bytes()
     freed = recording.clear() if clear else 0
     cap = recording.cap()
     if as_json:
-        counts = {"leftovers": len(leftovers), "in_making": len(parts)}
-        lists = {"folder": recording.home(), "bytes": held, "cap": cap, **counts, "recordings": rows}
-        show.answer_json({**lists, "cleared": clear, "freed": freed})
+        counts = {"leftovers": len(leftovers), "active": len(parts)}
+        sizes = {"folder": recording.home(), "bytes": held, "cap": cap, **counts}
+        show.answer_json({**sizes, "recordings": rows, "cleared": clear, "freed": freed})
         return
     if clear:
         typer.echo(f"{len(rows)} recordings deleted, {show.size(freed)} freed")

@@ -233,7 +233,7 @@ def _show_estimate(run: Any, as_json: bool) -> None:
 
 def _show_plan(plan: Any, as_json: bool) -> None:
     from graft.cli import show
-    from graft.training.observers import plan_lines
+    from graft.training.observers import savings_line, total_line
 
     if as_json:
         show.answer_json(plan.to_json())
@@ -242,9 +242,9 @@ def _show_plan(plan: Any, as_json: bool) -> None:
     if plan.baselines_seconds:
         rows.append(["baselines", "", "", show.duration(plan.baselines_seconds)])
     show.table(["technique", "backbone", "runs", "computing"], rows)
-    lines = plan_lines(plan.to_json())
-    for line in (lines[0], *lines[1:][-1:]):
-        typer.echo(line)
+    typer.echo(total_line(plan.to_json()))
+    if plan.savings:
+        typer.echo(savings_line(plan.to_json()))
     typer.echo("nothing was written")
 
 

@@ -25,13 +25,13 @@ def tensors(model: Model) -> Iterator[tuple[str, Tensor]]:
 
 def state(objective: Objective) -> dict[str, Tensor]:
     """The state of the objective without its references, each tensor under one of its names."""
-    return {name: tensor.detach() for name, tensor in _once(objective).items()}
+    return {name: tensor.detach() for name, tensor in _distinct(objective).items()}
 
 
 def moving(objective: Objective) -> dict[str, Tensor]:
     """The state without what is frozen in its model: all that this phase may change."""
     fixed = {id(tensor) for _, tensor in tensors(objective.model)}
-    return {name: tensor.detach() for name, tensor in _once(objective).items() if id(tensor) not in fixed}
+    return {name: tensor.detach() for name, tensor in _distinct(objective).items() if id(tensor) not in fixed}
 
 
 def references(objective: Objective) -> dict[str, Tensor]:
@@ -41,8 +41,11 @@ def references(objective: Objective) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in state_dict.items() if name.startswith(prefixes)}
 
 
-def _once(objective: Objective) -> dict[str, Tensor]:
-    """Tied weights, and layers that two models share, have several names in a state_dict."""
+def _distinct(objective: Objective) -> dict[str, Tensor]:
+    """The state without its references, each tensor under its first name.
+
+    Tied weights, and layers that two models share, have several names in a state_dict.
+    """
     prefixes = _prefixes(objective)
     by_tensor: dict[int, tuple[str, Tensor]] = {}
     for name, tensor in objective.state_dict(keep_vars=True).items():

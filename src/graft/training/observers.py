@@ -12,7 +12,7 @@ from graft.base.durations import duration
 
 @dataclass(frozen=True)
 class StudyEvent:
-    """What became of a run of a study, of which `done` of `total` have now ended."""
+    """The outcome of one run of a study, of which `done` of `total` have now ended."""
 
     done: int
     total: int
@@ -21,7 +21,7 @@ class StudyEvent:
     """`finished`, `failed`, or `skipped` where it was finished before."""
     message: str
     seconds_left: float | None = None
-    """About how long the others still take; None where there are none, or nothing is known."""
+    """About how long the others still take; None if there are none, or nothing is known."""
 
 
 class Observer:
@@ -51,7 +51,7 @@ class Observer:
         """The run is finished; `result` is its result.json."""
 
     def study_plan(self, plan: dict[str, Any]) -> None:
-        """A study is about to start: the runs, and how long they take (`graft.studies.plan.StudyPlan` as JSON)."""
+        """A study is about to start; `plan` is its `graft.studies.plan.StudyPlan` as JSON."""
 
     def study_event(self, event: StudyEvent) -> None:
         """A run of a study ended, or had ended before."""
@@ -111,20 +111,32 @@ class LogFile(Observer):
 
 
 def plan_lines(plan: dict[str, Any]) -> list[str]:
-    """What a study is about to do and how long it takes; one line where that is short."""
+    """What a study is about to do and how long it takes; one line if it is short."""
+    if not plan["savings"]:
+        return [total_line(plan)]
+    return [total_line(plan), *map(_cell_line, plan["cells"]), savings_line(plan)]
+
+
+def total_line(plan: dict[str, Any]) -> str:
+    """How many runs a study is about to make, and how long they take."""
     if not plan["runs"]:
-        return ["All runs are finished."]
+        return "All runs are finished."
     jobs = f"{plan['jobs']} at a time" if plan["jobs"] > 1 else "one at a time"
     before = f" ({plan['finished']} finished before)" if plan["finished"] else ""
     runs = f"{plan['runs']} run{'s' * (plan['runs'] > 1)}"
-    lines = [f"{runs}{before}, {jobs}: about {duration(plan['seconds'])} in all."]
-    if not plan["savings"]:
-        return lines
-    for cell in plan["cells"]:
-        takes = "unknown" if cell["seconds"] is None else f"{duration(cell['seconds'])} of computing"
-        lines.append(f"  {cell['technique']} of {cell['backbone'].rpartition(':')[2]}: {takes} for {cell['runs']} of them")
+    return f"{runs}{before}, {jobs}: about {duration(plan['seconds'])} in all."
+
+
+def _cell_line(cell: dict[str, Any]) -> str:
+    takes = "unknown" if cell["seconds"] is None else f"{duration(cell['seconds'])} of computing"
+    runs = f"{cell['runs']} run{'s' * (cell['runs'] > 1)}"
+    return f"  {cell['technique']} of {cell['backbone'].rpartition(':')[2]}, {runs}: {takes}"
+
+
+def savings_line(plan: dict[str, Any]) -> str:
+    """What would shorten a study."""
     ways = [f"{saving['what']}, {duration(saving['seconds'])} less" for saving in plan["savings"]]
-    return [*lines, f"What would shorten it: {'; '.join(ways)}."]
+    return f"What would shorten it: {'; '.join(ways)}."
 
 
 def event_line(event: StudyEvent) -> str:

@@ -39,19 +39,18 @@ from graft.training.tensor_files import (
     Writer,
     discard,
     size_of,
-    writing,
+    translate_errors,
 )
 
 __all__ = ["ABOUT", "Recording", "ShapeChanged", "Writer"]
 CAP_GB = 20.0
-"""All recordings together take no more than this, or GRAFT_CACHE_GB, or half of what is free on the
-disk."""
+"""The most that all recordings take, unless GRAFT_CACHE_GB says otherwise or the disk is fuller."""
 Write = Callable[[Writer], None]
 PART, BUSY, LOCK, PROMISE = ".part", ".busy", ".lock", "promise.json"
 
 
 class NoRoom(Exception):
-    """A recording does not fit; `args[0]` is a clause that says why and what to free."""
+    """A recording does not fit; `args[0]` is a clause that says why and what to free up."""
 
 
 def home() -> Path:
@@ -60,15 +59,14 @@ def home() -> Path:
 
 
 def record(key: str, rows: int, needed: int, about: dict[str, Any], write: Write) -> Recording:
-    """Open the recording of that key; if there is none, let `write` fill one of about `needed`
-    bytes first.
+    """Open the recording of that key; if there is none, let `write` fill one first.
 
-    Of processes that ask for it at once one records and the others wait. Raises NoRoom; what
-    `write` raises passes through.
+    It takes about `needed` bytes. Of processes that ask for it at once one records and the others
+    wait. Raises NoRoom; what `write` raises passes through.
     """
     files.make_folder(home())
     try:
-        with _holding(home() / f"{key}{LOCK}"):
+        with _locked(home() / f"{key}{LOCK}"):
             return find(key) or _make(key, rows, needed, about, write)
     except CannotWrite as error:
         raise NoRoom(_disk_full(needed, str(error))) from error
@@ -78,7 +76,7 @@ def _make(key: str, rows: int, needed: int, about: dict[str, Any], write: Write)
     part = home() / f"{key}.{uuid.uuid4().hex}{PART}"
     lock, writer = FileLock(part.with_suffix(BUSY)), Writer(part, rows)
     try:
-        with _alone(), writing():
+        with _exclusive(), translate_errors():
             if not make_room(needed):
                 raise NoRoom(_no_room(needed))
             lock.acquire()
@@ -97,7 +95,7 @@ def _make(key: str, rows: int, needed: int, about: dict[str, Any], write: Write)
 
 def _publish(part: Path, key: str) -> Recording:
     """Give a finished folder its name, and open it before another process may evict it."""
-    with _alone(), writing():
+    with _exclusive(), translate_errors():
         (part / PROMISE).unlink()
         discard(home() / key)  # a leftover: `find` saw no recording there
         part.rename(home() / key)
@@ -108,7 +106,7 @@ def find(key: str) -> Recording | None:
     """Open the finished recording of that key, if there is one; one that is damaged is deleted."""
     if not (home() / key / ABOUT).exists():
         return None
-    with _alone():
+    with _exclusive():
         try:
             return Recording(home() / key)
         except FolderError:
@@ -117,8 +115,10 @@ def find(key: str) -> Recording | None:
 
 
 def everything() -> list[dict[str, Any]]:
-    """List the finished recordings, last used first: `key`, `bytes`, `used` (seconds since the
-    epoch), what it is of."""
+    """List the finished recordings, last used first.
+
+    Each has its `key`, `bytes`, when it was `used` (seconds since the epoch), and what it is of.
+    """
     rows = []
     for path in home().glob(f"*/{ABOUT}"):
         if path.parent.suffix not in (PART, GONE):
@@ -130,9 +130,8 @@ def everything() -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
-class InMaking:
-    """A recording that a process makes now: its folder, the bytes written so far and those it will
-    take."""
+class Active:
+    """A recording that is being made, with the bytes written so far and those it will take."""
 
     folder: Path
     written: int
@@ -144,15 +143,15 @@ class InMaking:
         return max(0, self.promised - self.written)
 
 
-def in_making() -> list[InMaking]:
-    """List what processes that are alive record now."""
+def active() -> list[Active]:
+    """List the recordings that running processes make now."""
     parts = []
     for folder in home().glob(f"*{PART}"):
         if _is_busy(folder):
             promised = 0
             with suppress(OSError, ValueError):
                 promised = json.loads((folder / PROMISE).read_text(encoding="utf-8"))
-            parts.append(InMaking(folder, size_of(folder), promised))
+            parts.append(Active(folder, size_of(folder), promised))
     return parts
 
 
@@ -177,8 +176,10 @@ def _is_busy(part: Path) -> bool:
 
 
 def cap() -> float:
-    """The bytes that all recordings may take; 0 if they cannot be written. Raises BadValue for a
-    wrong GRAFT_CACHE_GB."""
+    """The bytes that all recordings may take; 0 if none can be written.
+
+    Raises BadValue for a wrong GRAFT_CACHE_GB.
+    """
     asked = os.environ.get("GRAFT_CACHE_GB", str(CAP_GB))
     try:
         allowed = float(asked) * 2**30
@@ -190,26 +191,25 @@ def cap() -> float:
         return 0.0
     if not os.access(home(), os.W_OK):
         return 0.0
-    missing = sum(part.missing for part in in_making())
-    return min(allowed, held() + missing + max(0, shutil.disk_usage(home()).free - missing) / 2)
+    missing = sum(part.missing for part in active())
+    return min(allowed, total_bytes() + missing + max(0, shutil.disk_usage(home()).free - missing) / 2)
 
 
-def held() -> int:
-    """The bytes that lie in `home()`: finished recordings, those in the making, and leftovers."""
-    paths = (*leftovers(), *(part.folder for part in in_making()))
+def total_bytes() -> int:
+    """The bytes in `home()`: finished recordings, those being made, and leftovers."""
+    paths = (*leftovers(), *(part.folder for part in active()))
     return sum(row["bytes"] for row in everything()) + sum(map(size_of, paths))
 
 
 def make_room(needed: int) -> bool:
-    """Delete leftovers, then the recordings not used for longest, until `needed` bytes fit; False
-    if they cannot.
+    """Delete leftovers, then the least recently used recordings; whether `needed` bytes then fit.
 
     What other processes are about to write counts as written. Deleting a recording that another
     process reads is safe: its open files stay until they are closed.
     """
     _sweep()
     rows, limit = everything(), cap()
-    promised = sum(part.written + part.missing for part in in_making())
+    promised = sum(part.written + part.missing for part in active())
     if promised + needed > limit:
         return False
     taken = promised + sum(row["bytes"] for row in rows)
@@ -229,14 +229,14 @@ def clear() -> int:
     """Delete everything but what is being recorded now; return the bytes that were freed."""
     if not home().exists():
         return 0
-    with _alone():
-        before = held()
+    with _exclusive():
+        before = total_bytes()
         for row in everything():
             remove(row["key"])
         _sweep()
         for path in home().glob(f"*{LOCK}"):
             _delete_lock(path)
-        return before - held()
+        return before - total_bytes()
 
 
 def _sweep() -> None:
@@ -261,17 +261,17 @@ def _delete_lock(path: Path) -> None:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _exclusive() -> Iterator[None]:
     """Be the only process that counts, renames and deletes."""
-    with _holding(home().with_name(f"{home().name}{LOCK}")):
+    with _locked(home().with_name(f"{home().name}{LOCK}")):
         yield
 
 
 @contextmanager
-def _holding(path: Path) -> Iterator[None]:
-    """Hold the lock of that file. Raises CannotWrite if a full disk does not take even that."""
+def _locked(path: Path) -> Iterator[None]:
+    """Hold the lock of that file. Raises CannotWrite if the disk is too full even for that."""
     lock = FileLock(path)
-    with writing():
+    with translate_errors():
         lock.acquire()
     try:
         yield

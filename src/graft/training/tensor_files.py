@@ -32,8 +32,7 @@ GONE = ".gone"
 
 @dataclass(frozen=True)
 class Kind:
-    """What a slot holds of one example: its type, its shape without lengths, and how many lengths
-    come before that."""
+    """What a slot holds of one example: its type, and its shape after so many lengths."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -53,15 +52,14 @@ class CannotWrite(Exception):
 
 
 class Recording:
-    """A finished recording of every slot. Its files stay open, so deleting the folder does not end
-    its use.
+    """A finished recording of every slot.
 
-    `rows` examples take `bytes` on disk; recording them took `seconds`.
+    Its files stay open, so it remains readable when the folder is deleted. `rows` examples take
+    `bytes` on disk; recording them took `seconds`.
     """
 
     def __init__(self, folder: Path):
-        """Mark it as used now; raises FolderError if the folder is not a recording or is
-        damaged."""
+        """Mark it as used now; raises FolderError if the folder is no recording or is damaged."""
         about = files.read_json(folder / ABOUT, "a recording")
         self.folder, self.key = folder, folder.name
         self._files: list[Any] = []
@@ -83,8 +81,7 @@ class Recording:
         self._checked = [np.zeros(self.rows, dtype=bool) for _ in self.kinds]
 
     def read(self, rows: Sequence[int], mask: Tensor | None = None) -> list[Tensor]:
-        """Return each slot's tensor (B, ...) of these rows; if it has lengths, where `mask` (B, T)
-        is set.
+        """Return each slot's tensor (B, ...) of these rows; one with lengths where `mask` is set.
 
         Raises FolderError, and deletes the recording, if the numbers are not those that were
         written.
@@ -125,8 +122,7 @@ class Recording:
         return part
 
     def _fill(self, number: int, start: int, tensor: Tensor) -> None:
-        """Fill the tensor from the file. A network disk may return fewer bytes than asked for, so
-        this asks again."""
+        """Fill the tensor from the file, in several reads if a network disk returns too few bytes."""
         file, rest = self._files[number], memoryview(_raw(tensor))
         file.seek(start)
         while rest:
@@ -149,8 +145,7 @@ class Recording:
 
 
 class Writer:
-    """A recording in the making: `add` appends batches, their rows in any order. Raises
-    CannotWrite."""
+    """A recording that is being made: `add` appends batches of rows in any order."""
 
     def __init__(self, folder: Path, rows: int):
         self.folder, self.rows = folder, rows
@@ -159,12 +154,11 @@ class Writer:
         self._index: list[np.ndarray] = []
 
     def add(self, rows: Sequence[int], tensors: Sequence[Tensor], lengths: Sequence[int], mask: Tensor | None) -> None:
-        """Append each slot's tensor (B, lengths..., ...), of which only the places of the mask (B,
-        T) are kept."""
+        """Append each slot's tensor (B, lengths..., ...), only where `mask` (B, T) is set."""
         for number, (tensor, count) in enumerate(zip(tensors, lengths, strict=True)):
             tensor = tensor.detach().cpu()
             kind = Kind(str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape[1 + count :]), count)
-            with writing():
+            with translate_errors():
                 self._open(number, kind)
                 for i, row in enumerate(rows):
                     part = tensor[i][_places(mask[i], count)] if count else tensor[i]
@@ -183,8 +177,8 @@ class Writer:
             raise ShapeChanged(f"what enters changes from {self.kinds[number].shape} to {kind.shape}")
 
     def finish(self, seconds: float, about: dict[str, Any]) -> None:
-        """Write where everything is, and last that it is finished."""
-        with writing():
+        """Write the index of rows, and last the file that marks the recording as finished."""
+        with translate_errors():
             for number, index in enumerate(self._index):
                 np.save(self.folder / f"{number}.index.npy", index)
             size = sum(file.tell() for file in self._files)
@@ -202,7 +196,7 @@ class Writer:
 
 
 def discard(folder: Path) -> None:
-    """Delete the folder so that a kill in between leaves nothing under its name.
+    """Delete the folder so that a kill meanwhile leaves nothing under its name.
 
     It is renamed first. Windows refuses that while a reader has its files open: then it stays.
     """
@@ -222,13 +216,13 @@ def size_of(folder: Path) -> int:
 
 
 @contextmanager
-def writing() -> Iterator[None]:
-    """Raise CannotWrite for what the system refuses."""
+def translate_errors() -> Iterator[None]:
+    """Raise CannotWrite for what the system refuses to write."""
     try:
         yield
     except OSError as error:
         raise CannotWrite(error.strerror or str(error)) from error
-    except FolderError as error:  # of a small file that is written whole
+    except FolderError as error:  # from `files.write`
         raise CannotWrite(getattr(error.__cause__, "strerror", None) or str(error)) from error
 
 

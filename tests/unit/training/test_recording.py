@@ -114,7 +114,7 @@ def test_what_a_killed_process_left_is_counted_and_not_used(tmp_path):
     assert recording.find("k") is None
     assert recording.everything() == []
     assert len(recording.leftovers()) == 1
-    assert recording.held() == sum(recording.size_of(folder) for folder in recording.leftovers()) > 0
+    assert recording.total_bytes() == sum(recording.size_of(folder) for folder in recording.leftovers()) > 0
     _write("k", [torch.zeros(1, 4)])
     assert torch.equal(recording.find("k").read([0])[0], torch.zeros(1, 4))
     assert _names() == ["k", "k.lock"]
@@ -123,7 +123,7 @@ def test_what_a_killed_process_left_is_counted_and_not_used(tmp_path):
 def test_what_another_process_records_now_is_neither_deleted_nor_given_away(tmp_path, monkeypatch):
     monkeypatch.setenv("GRAFT_CACHE_GB", str(3000 / 2**30))
     processes, _, _shared = _start(tmp_path, needed=2000)
-    assert [part.promised for part in recording.in_making()] == [2000]
+    assert [part.promised for part in recording.active()] == [2000]
     assert recording.leftovers() == []
     with pytest.raises(recording.NoRoom, match="free some space, or set GRAFT_CACHE_GB"):
         _write("other", [torch.zeros(1, 400)], needed=1600)
@@ -193,7 +193,7 @@ def test_clearing_leaves_nothing():
     for name in ("left", "left.part", "left.gone", "k.1.part"):
         (recording.home() / name).mkdir()
         (recording.home() / name / "0.bin").write_bytes(b"12345678")
-    held = recording.held()
+    held = recording.total_bytes()
     assert held == 16 + 4 * 8
     assert recording.clear() == held
     assert _names() == []
