@@ -14,14 +14,15 @@ demo: $(INSTALLED)  ## Two real comparisons in a few minutes: one where transfer
 	$(BIN)/graft demo
 
 test:  ## Everything that continuous integration runs
-	@echo "This takes about ten minutes on two quiet cores; the first time, installing comes on top."
+	@echo "This takes about ten minutes on two quiet cores, plus the installation the first time."
 	@$(MAKE) --no-print-directory lint
 	$(PYTEST) -m "not slow"
 
 test-slow: $(INSTALLED)  ## The tests that take minutes each
 	$(PYTEST) -m slow
 
-# Not with constraints.txt: these show that what pyproject.toml promises is true. Each makes an environment of its own.
+# These prove the bounds that pyproject.toml promises, so they do not use constraints.txt.
+# Each makes an environment of its own.
 test-lowest:  ## The unit tests with exactly the lower bounds of pyproject.toml
 	$(PYTHON) -m venv --clear .venv-lowest
 	$(PYTHON) tests/lower_bounds.py > .venv-lowest/requirements.txt

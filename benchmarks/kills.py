@@ -2,11 +2,12 @@
 
     python benchmarks/kills.py            # 200 kills over six kinds of runs; writes benchmarks/kills.md
 
-Every run is a real process that gets a real SIGKILL. Half of the instants are uniform over the duration of
-the run left alone, from its first moment to its last; the others follow an event by some milliseconds: a
-file that appears as the run records, trains, evaluates the test split or saves. Checkpoints are written
-after each step. After a kill the run is resumed, a third of them is killed once more, and in the end
-weights, metrics, predictions and history are compared bit by bit with those of the run left alone.
+Every run is a real process that gets a real SIGKILL. Half of the instants are uniform over the
+duration of the run left alone, from its first moment to its last; the others follow an event by
+some milliseconds: a file that appears as the run records, trains, evaluates the test split or
+saves. Checkpoints are written after each step. After a kill the run is resumed, a third of them is
+killed once more, and in the end weights, metrics, predictions and history are compared bit by bit
+with those of the run left alone.
 
 Results are appended to WORK/results.jsonl: started again, the campaign goes on where it stopped.
 """
@@ -62,7 +63,7 @@ class Kind:
     jobs: int = 0
     """More than 0: a study with that many runs at a time."""
     share: float = 1.0
-    """Of the kills; a study takes longest."""
+    """Its share of the kills, relative to the other kinds: a study takes longest."""
     cache_gb: float = 1.0
     events: tuple[str, ...] = ()
 
@@ -110,7 +111,7 @@ KINDS = {
 }
 
 
-def run_or_resume(name: str, place: Path, told: Any) -> None:
+def run_or_resume(name: str, place: Path, connection: Any) -> None:
     """What a process does: begin the run in `place`, or go on with it."""
     kind = KINDS[name]
     os.environ |= {"GRAFT_CACHE": str(place / "cache"), "GRAFT_CACHE_GB": f"{kind.cache_gb}"}
@@ -123,7 +124,7 @@ def run_or_resume(name: str, place: Path, told: Any) -> None:
     # The runs of a study come from the same server: one of their own would import everything anew.
     forkserver._forkserver.ensure_running = lambda: None
     data = options.parse(kind.task)[0].tiny_data()
-    told.send("begins")
+    connection.send("begins")
     folder = place / "run"
     if (folder / ("study.json" if kind.jobs else "spec.json")).exists():
         again = {} if kind.jobs else {"checkpoint_seconds": 0.0}
@@ -134,7 +135,7 @@ def run_or_resume(name: str, place: Path, told: Any) -> None:
     else:
         asked = {"checkpoint_seconds": 0.0}
         api.fit(data, kind.backbone, kind.techniques[0], **asked, **_settings(kind, folder))
-    told.send("ends")
+    connection.send("ends")
 
 
 def _settings(kind: Kind, folder: Path) -> dict[str, Any]:
@@ -272,7 +273,7 @@ def trial(processes: Processes, name: str, number: int, alone: dict[str, Any], w
 
 
 def left_alone(processes: Processes, name: str, work: Path) -> dict[str, Any]:
-    """The outcome of a run that nobody kills, checked to be the same twice; and how long it takes."""
+    """The outcome of a run that nobody kills, checked to be the same twice, and its duration."""
     outcomes = []
     for _ in range(2):
         place = Path(tempfile.mkdtemp(prefix="alone-", dir=work))
@@ -287,7 +288,7 @@ def left_alone(processes: Processes, name: str, work: Path) -> dict[str, Any]:
 
 
 def fill_cache(name: str, work: Path) -> None:
-    """Recordings of somebody else, as large as the cache may be: a run that records must evict them first."""
+    """Fill the cache with other recordings, so that a run that records must evict them first."""
     import torch
 
     home = work / name / "cache" / "recordings"

@@ -100,7 +100,7 @@ def _pictures_a_second(stream: Iterator, count: int, use: Callable) -> float:
 
 
 def _training_step(network: torch.nn.Module, engine: Engine) -> Callable[[dict], None]:
-    """A forward and a backward pass through the whole network in the precision of this processor."""
+    """A forward and a backward pass through the network in the precision of this processor."""
     network = engine.place(network.train())
 
     def step(batch: dict[str, torch.Tensor]) -> None:

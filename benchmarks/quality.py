@@ -194,7 +194,7 @@ def main() -> None:
 
 
 def cases(beginnings: Sequence[str] | None) -> list[Case]:
-    """The cases whose names begin so, all if nothing is asked for; raises UnknownName if one begins none."""
+    """The cases whose names begin so, all for none; raises UnknownName if no name begins so."""
     for beginning in beginnings or ():
         if not any(case.name.startswith(beginning) for case in CASES):
             raise UnknownName.of("case", beginning, [case.name for case in CASES])

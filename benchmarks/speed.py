@@ -212,7 +212,7 @@ def main() -> None:
 
 
 def comparisons(beginnings: Sequence[str] | None) -> list[Row]:
-    """The rows whose names begin so, all if nothing is asked for; raises UnknownName if one begins none."""
+    """The rows whose names begin so, all for none; raises UnknownName if no name begins so."""
     for beginning in beginnings or ():
         if not any(row.name.startswith(beginning) for row in ROWS):
             raise UnknownName.of("row", beginning, [row.name for row in ROWS])
@@ -220,7 +220,7 @@ def comparisons(beginnings: Sequence[str] | None) -> list[Row]:
 
 
 def check_peers(names: Sequence[str]) -> None:
-    """Raise UnknownName if one of the names is no script of benchmarks/peers that a row is measured with."""
+    """Raise UnknownName for a name that is no script of benchmarks/peers used by a row."""
     scripts = {side.script for row in ROWS for side in row.sides}
     for name in names:
         if name not in scripts:

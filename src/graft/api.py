@@ -144,9 +144,10 @@ def compare(
 ) -> Study | StudyPlan:
     """Run every technique on every backbone for every seed and fraction, with the from-scratch control and the baselines.
 
-    Finished runs are not run again, broken ones go on, failed ones are rows with their message. Ends with the verdict
-    and a report. `jobs` runs work at a time, each with its share of the cores. The observer hears first how long it takes;
-    with `dry_run` that is returned and nothing is written.
+    Finished runs are not run again, broken ones go on, failed ones are rows with their message.
+    Ends with the verdict and a report. `jobs` runs work at a time, each with its share of the
+    cores. The observer is told first how long it takes; with `dry_run` this plan is returned and
+    nothing is written.
     """
     observer = observer or Observer()
     found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
@@ -156,10 +157,10 @@ def compare(
     techniques = list(techniques or (name for name in TECHNIQUES if learnt.fresh_head or not parse(name).about_head))
     for backbone in dict.fromkeys(backbones):
         _check_techniques(backbone, techniques, learnt)
-    seeds = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-    if not seeds:
+    numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    if not numbers:
         raise BadValue(f"seeds must be a number from 1 on, or several seeds. Got {seeds!r} instead.")
-    axes = {"techniques": techniques, "backbones": backbones, "seeds": seeds, "fractions": list(fractions)}
+    axes = {"techniques": techniques, "backbones": backbones, "seeds": numbers, "fractions": list(fractions)}
     base = replace(base, folders=hash_folders(backbones))
     question = Question(base, **{name: tuple(values) for name, values in axes.items()}, command=command or "graft.compare(...)")
     folder = Path(out) if out else default_folder(_home(found), question)
@@ -187,9 +188,9 @@ def resume(
 ) -> Run | Study:
     """Go on with a run or a study that was stopped, from its last checkpoints, to the same weights as if it had not been.
 
-    That is so on the same machine; each run computes with as many threads as it began with.
-    `data` are needed only where they were given from Python. Raises FolderError where the folder is neither, or where
-    its data have changed.
+    The weights are the same on the same machine; each run computes with as many threads as it began
+    with. `data` are needed only where they were given from Python. Raises FolderError where the
+    folder is neither, or where its data have changed.
     """
     folder, observer = Path(folder), observer or Observer()
     if (folder / "study.json").exists():
@@ -317,7 +318,7 @@ def _repetitions(axes: dict[str, list[Any]]) -> list[str]:
 
 
 def _jobs() -> int:
-    """Runs at a time: one an accelerator; on processors alone one for two of their cores."""
+    """Runs at a time: one for each accelerator; without any, one for every two cores."""
     return env.accelerators() or max(1, env.cores() // 2)
 
 

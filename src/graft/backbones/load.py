@@ -63,7 +63,7 @@ def resolve(spec: str) -> tuple[str, str]:
 
 
 def full_name(spec: str) -> str:
-    """The backbone as `source:name`, so that the same one has one name however it is written; raises as `resolve`."""
+    """The backbone as `source:name`, the same however it is written; raises as `resolve` does."""
     source, name = resolve(spec)
     return f"{source}:{os.path.normpath(Path(name).expanduser()) if source == 'local' else name}"
 

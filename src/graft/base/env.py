@@ -22,7 +22,7 @@ def device() -> str:
 
 
 def accelerators() -> int:
-    """How many devices there are beside the processor."""
+    """The number of devices besides the processor."""
     import torch
 
     on = device()
@@ -30,7 +30,7 @@ def accelerators() -> int:
 
 
 def synchronize() -> None:
-    """Wait until an accelerator has computed all that it was asked: without it a clock measures how fast work is queued."""
+    """Wait for the accelerator; otherwise a clock measures how fast work is queued."""
     import torch
 
     on = device()
@@ -39,7 +39,7 @@ def synchronize() -> None:
 
 
 def visible_device(number: int) -> str | None:
-    """What CUDA_VISIBLE_DEVICES must be for one of several devices, counted round; None if there are not several."""
+    """CUDA_VISIBLE_DEVICES for device `number`, modulo their count; None if there is just one."""
     count = accelerators()
     if count < 2:
         return None

@@ -25,10 +25,10 @@ def write(path: Path, fill: Callable[[Path], None]) -> None:
         fill(part)
         _flush(part)
         part.replace(path)
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError) as error:  # SafetensorError if the disk is full
         raise _cannot_write(path, error) from error
     finally:
-        with suppress(OSError):  # it's not there, or its folder is none
+        with suppress(OSError):  # it does not exist, or its parent is no folder
             part.unlink()
 
 
@@ -61,7 +61,7 @@ def append(path: Path, line: str) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Delete what processes that were killed left half-written in `folder`."""
+    """Delete what killed processes left half-written in `folder`."""
     for pattern in (".*.part", ".*.old"):
         for path in folder.glob(pattern):
             if path.is_dir():
@@ -71,7 +71,7 @@ def remove_unfinished(folder: Path) -> None:
 
 
 def _cannot_write(path: Path, error: OSError | SafetensorError) -> FolderError:
-    """safetensors has an error of its own for a full disk."""
+    """The error for a file or folder that cannot be written, with the space that is left."""
     reason = getattr(error, "strerror", None) or error
     return FolderError(f"Cannot write {path}: {reason}. {_free_space(path)}Free some space or choose another folder with --out.")
 

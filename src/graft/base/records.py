@@ -45,7 +45,8 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on the device."""
-        # CUDA copies pageable memory before it returns; other devices may read it after it was freed (pytorch #189690).
+        # CUDA copies pageable memory before it returns; others may read it after it is freed
+        # (pytorch #189690).
         at_once = device.type == "cuda"
 
         def move(tensor: Tensor | None) -> Tensor | None:

@@ -40,8 +40,8 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
         if not equals or not key.strip():
             raise BadValue(f"{part!r} in {text!r} is not key=value. Write parameters so: '{name}:key=value,key=value'.")
         value = value.strip()
-        bare = value[1:-1] if QUOTED.fullmatch(f"={value}", 1) else value
-        parameters[key.strip().replace("-", "_")] = bare
+        is_quoted = re.fullmatch('"[^"]*"', value)
+        parameters[key.strip().replace("-", "_")] = value[1:-1] if is_quoted else value
     return name, parameters
 
 
@@ -71,8 +71,8 @@ def text(name: str, instance: Any) -> str:
 
 def _value_text(value: Any) -> str:
     word = "none" if value is None else str(value)
-    ends = re.search(r"[,+]|\sthen\s|^\s|\s$", word)
-    return f'"{word}"' if ends else word
+    needs_quotes = re.search(r"[,+]|\sthen\s|^\s|\s$", word)
+    return f'"{word}"' if needs_quotes else word
 
 
 def _read(hint: Any, value: Any, what: str) -> Any:

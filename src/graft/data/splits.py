@@ -58,10 +58,11 @@ def make_splits(data: Data, *, seed: int = 0, val: float | None = None, test: fl
 def subsample(data: Data, *, fraction: float = 1.0, shots: int | None = None, seed: int = 0) -> Data:
     """`data` with a smaller `train`: a `fraction` of every class, at least one sample, or `shots` samples a class.
 
-    Where the target is not a label, a fraction is of all samples, and shots are a BadValue. For one seed a smaller
-    choice is part of every larger one. `test` stays as it is, and so does `val` under `fraction`; under `shots`, `val` is
-    cut to the size of `train`, since who has few samples has no large validation split, but keeps a sample of each class; the
-    other samples of `train` are then in `unlabeled`, without their labels.
+    Where the target is not a label, a fraction is of all samples, and shots are a BadValue. For one
+    seed a smaller choice is part of every larger one. `test` stays as it is, and so does `val`
+    under `fraction`; under `shots`, `val` is cut to the size of `train`, since who has few samples
+    has no large validation split, but keeps a sample of each class; the other samples of `train`
+    are then in `unlabeled`, without their labels.
     """
     if not 0 < fraction <= 1:
         raise BadValue(f"The fraction must be more than 0 and at most 1. Got {fraction!r} instead.")
@@ -88,7 +89,8 @@ def subsample(data: Data, *, fraction: float = 1.0, shots: int | None = None, se
         counts = _in_proportion(Counter(_strata(val)), len(kept))
         smaller = _first_of_each_class(val, counts, np.random.default_rng([seed, 4]))
         notes.append(
-            f"Of {len(val):,} validation samples {len(smaller):,} are used: as many as for training, at least one of each class."
+            f"Of {len(val):,} validation samples {len(smaller):,} are used, as there are only {len(kept):,} for training; "
+            "each class keeps at least one."
         )
         val = smaller
     splits = {**data.splits, "train": kept, **({"val": val} if val else {})}
@@ -230,9 +232,9 @@ def _take(groups: list[list[int]], goal: int, rng: np.random.Generator) -> list[
 
 
 def _in_proportion(sizes: Counter[str], room: int) -> dict[str, int]:
-    """Return how many of each class fit into `room`, in proportion but at least one of each.
+    """Return how many of each class fit into `room`: in proportion, but at least one of each.
 
-    What the rare classes take more than their share is taken from the largest.
+    What the rare classes exceed their share by is taken from the largest.
     """
     share = room / sum(sizes.values())
     counts = {label: max(1, int(sizes[label] * share)) for label in sorted(sizes)}
@@ -243,7 +245,7 @@ def _in_proportion(sizes: Counter[str], room: int) -> dict[str, int]:
 
 
 def _first_of_each_class(samples: list[Sample], counts: dict[str, int], rng: np.random.Generator) -> list[Sample]:
-    """Return so many samples of each class, the first ones of a random order; in the order that they came in."""
+    """Return the first samples of each class in a random order, in the order of `samples`."""
     ordered = sorted(range(len(samples)), key=lambda i: samples[i].id)
     strata = _strata(samples)
     by_class: dict[str, list[int]] = defaultdict(list)

@@ -101,7 +101,7 @@ class Predictor:
         ]
 
     def evaluate(self, data: Any, num_beams: int | None = None, **reading: Any) -> dict[str, dict[str, float]]:
-        """Every metric of the task with its 95 % interval, on the test split of the data or, without one, on all.
+        """Every metric with its 95 % interval, on the test split or, without one, on all.
 
         Where texts are measured, `num_beams` above 1 searches for the likeliest ones; None is as the task was asked for.
         `reading` are options of `graft.data.load.read` for what lies at a path, as `columns`. Raises DataError.

@@ -1,4 +1,4 @@
-"""What a study asks: techniques, backbones, seeds and fractions of the same data, each once, and the control."""
+"""What a study asks: the techniques, backbones, seeds and fractions that it compares."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from graft.techniques.combine import canonical
 
 CONTROL = "from-scratch"
 SETTINGS = ("task", "shots", "epochs", "batch_size", "precision", "weighted")
-"""What all runs of a study share beside the data. Another value makes it another study."""
+"""What all runs of a study share besides the data. Another value makes it another study."""
 AXES = ("techniques", "backbones", "seeds", "fractions")
-"""What a study may be asked more of: it goes on with the runs that it has."""
+"""What a study may be extended by: it keeps the runs that it has."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Question:
 
     @property
     def identity(self) -> str:
-        """16 hexadecimal digits of what makes it this study: the data and the settings, not the axes."""
+        """16 hexadecimal digits of the data and the settings, which make it this study."""
         asked = [self.base.data["hash"], *(getattr(self.base, name) for name in SETTINGS)]
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
 
@@ -84,7 +84,7 @@ class Question:
 
 
 def distinct(values: Iterable[Any], key: Callable[[Any], Hashable] = lambda value: value) -> tuple:
-    """The values in their order, of those with equal keys the first."""
+    """The values in their order; of those with equal keys, only the first."""
     first: dict[Hashable, Any] = {}
     for value in values:
         first.setdefault(key(value), value)
@@ -105,7 +105,7 @@ def repetitions(kind: str, values: Iterable[Any], key: Callable[[Any], Hashable]
 
 
 def default_folder(home: Path, question: Question) -> Path:
-    """`home/compare`, with the settings that were asked for; with the identity where another study is there."""
+    """`home/compare` with the settings in its name; with the identity if that is taken."""
     base = question.base
     counts = [f"{name}-{getattr(base, name):g}" for name in ("shots", "epochs") if getattr(base, name)]
     counts += [f"batch-{base.batch_size}"] if base.batch_size else []
@@ -116,7 +116,7 @@ def default_folder(home: Path, question: Question) -> Path:
 
 
 def differences(folder: Path, question: Question) -> list[str]:
-    """What the study in the folder was asked that this one is not; nothing where there is none."""
+    """How the study in the folder differs from this one; empty if there is none."""
     if not (folder / "study.json").exists():
         return []
     about = files.read_json(folder / "study.json", "a study")
@@ -126,7 +126,7 @@ def differences(folder: Path, question: Question) -> list[str]:
 
 
 def check_folder(folder: Path, question: Question) -> list[str]:
-    """Raise FolderError if the folder holds another study; else notes on runs that the report will not show."""
+    """Raise FolderError if the folder holds another study; return notes on its other runs."""
     if changed := differences(folder, question):
         raise FolderError(f"{folder} holds another study: {'; '.join(changed)}. Choose another folder with --out.")
     if not (folder / "study.json").exists():
@@ -136,15 +136,16 @@ def check_folder(folder: Path, question: Question) -> list[str]:
     if not left_out:
         return []
     return [
-        f"{left_out} of the runs in {folder} belong to an earlier comparison and are not asked for now. The report leaves "
-        "them out; ask for their techniques, backbones, seeds and fractions too to see them in it."
+        f"{left_out} of the runs in {folder} belong to an earlier comparison and are not asked for now. The report "
+        "leaves them out. To see them in it, ask for their techniques, backbones, seeds and fractions as well."
     ]
 
 
 def baseline_questions(question: Question, folder: Path) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """All that decides what a baseline learns and is measured on, for each training split of the study.
+    """The questions that baselines answer, one for each training split, with their answers so far.
 
-    Each comes with the rows of the folder's baselines.json that answer it.
+    A question holds all that decides what a baseline learns and is measured on. Its answers are the
+    rows of the folder's baselines.json that hold the same.
     """
     base, path = question.base, folder / "baselines.json"
     rows = files.read_json(path, "a study") if path.exists() else []

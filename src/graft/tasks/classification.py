@@ -68,7 +68,7 @@ class Classification(Task):
         return nn.functional.cross_entropy(logits, batch.target, weight=weights)
 
     def loss_weight(self, batch: Batch) -> float | Tensor:
-        """The sum of the examples' class weights, by which cross-entropy divides; of several labels one an example."""
+        """The sum of the class weights, by which cross-entropy divides; if multi-label one each."""
         weights = self._class_weights(batch.target.device)
         return len(batch) if weights is None or self.multi_label else weights[batch.target].sum()
 

@@ -178,9 +178,10 @@ class Task(ABC):
         """The mean loss of the batch, a scalar."""
 
     def loss_weight(self, batch: Batch) -> float | Tensor:
-        """The weight of what `loss` averages in the batch, more than 0: one an example, unless it averages something else.
+        """The weight of what `loss` averages in the batch, more than 0; by default one an example.
 
-        A batch computed in pieces has the gradient of the whole, since each piece counts by its share of this weight.
+        A batch computed in pieces has the gradient of the whole: each piece counts by its share of
+        this weight.
         """
         return len(batch)
 
@@ -189,7 +190,7 @@ class Task(ABC):
         """What is kept of each piece of the batch, on the CPU."""
 
     def losses(self, output: Output, batch: Batch, rows: Sequence[Any]) -> tuple[float, float]:
-        """The weighted sum of the losses of an evaluated batch, of which `rows` were kept, and their weight."""
+        """The weighted sum of the losses of a batch with these `rows`, and their weight."""
         weight = float(self.loss_weight(batch))
         return self.loss(output, batch).item() * weight, weight
 

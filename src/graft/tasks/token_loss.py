@@ -22,7 +22,7 @@ def mean_nats(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def num_targets(target: Tensor) -> Tensor:
-    """The number of targets (B, T) that are not IGNORED, a scalar; 1 where there is none, whose mean is 0."""
+    """The number of targets (B, T) that are not IGNORED, a scalar; 1 if there is none."""
     return (target != IGNORED).sum().clamp(min=1)
 
 

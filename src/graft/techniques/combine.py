@@ -17,7 +17,7 @@ from graft.techniques.technique import Objective, Phase, Technique
 
 
 class Then(Technique):
-    """Run `first`, then `second` on the model that comes out. Each has its own settings and a whole budget."""
+    """Run `first`, then `second` on its model, each with its own settings and budget."""
 
     def __init__(self, first: Technique, second: Technique):
         late = next((part for part in second.parts if part.pretrained < first.pretrained), None)
@@ -72,7 +72,7 @@ def _take_settings(combined: Technique, source: Technique) -> None:
 
 
 class SumObjective(Objective):
-    """The forward pass of `main`, with the extra losses of `extra` over the same model added to its losses."""
+    """The forward pass and losses of `main`, plus the extra losses of `extra`."""
 
     def __init__(self, main: Objective, extra: Objective):
         super().__init__(main.model, main.task)
@@ -80,8 +80,9 @@ class SumObjective(Objective):
         self.references = tuple(
             f"{name}.{reference}" for name in ("main", "extra") for reference in getattr(self, name).references
         )
+        # `main` may have a forward of its own, which ends in its losses: those become the sum's.
         self._main_losses = main.losses
-        main.losses = lambda *seen: self.losses(*seen)  # main's forward may be its own, and ends in its losses
+        main.losses = lambda *arguments: self.losses(*arguments)
 
     def forward(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         return self.main(batch, progress)
@@ -104,12 +105,12 @@ class SumObjective(Objective):
         self.extra.after_step(progress)
 
     def finish(self) -> Model:
-        self.extra.finish()  # it was made last, around what main had added
+        self.extra.finish()  # first, as it was made last, around what main had added
         return self.main.finish()
 
 
 def _without_model(part: Objective) -> Objective:
-    """The objective with its model as a plain attribute: the sum registers the model, once for both."""
+    """The objective with its model as a plain attribute: only the sum registers the model."""
     part.__dict__["model"] = part._modules.pop("model")
     return part
 
@@ -117,7 +118,8 @@ def _without_model(part: Objective) -> Objective:
 def parse(text: str) -> Technique:
     """The technique that a spec names: `lora:r=8`, `full-fine-tuning + l2-sp:weight=0.01`, `feature-extraction then lora`.
 
-    `+` binds more tightly than `then`; neither is seen in a value in double quotes. Raises UnknownName and BadValue.
+    `+` binds more tightly than `then`; within double quotes both are text. Raises UnknownName and
+    BadValue.
     """
     return reduce(Technique.then, [reduce(add, map(_single, stage)) for stage in _stages(text)])
 
@@ -137,7 +139,7 @@ def _single(text: str) -> Technique:
 
 
 def canonical(text: str) -> str:
-    """The shortest spec of the technique that `text` names: equal techniques have equal ones, however they are written."""
+    """The shortest spec of the technique that `text` names, the same however it is written."""
     return " then ".join(" + ".join(map(_shortest, stage)) for stage in _stages(text))
 
 

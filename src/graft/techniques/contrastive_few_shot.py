@@ -24,11 +24,12 @@ class ContrastiveFewShot(Technique):
 
     Formula: min over the encoder's weights of mean over pairs of (cos(f(x), f(y)) - s)^2, s = 1 for two of a class and 0
     for others, both kinds with half the weight; then the head of feature-extraction on the f that comes out.
-    Source: Tunstall et al.: Efficient Few-Shot Learning Without Prompts (SetFit), arXiv:2209.11055. There, pairs are drawn,
-    as many of either kind for each class, and each is two forwards. Here a batch of n examples makes all its n (n - 1) / 2
-    pairs in n forwards, weights balance the kinds, and `epochs` are passes over the examples. Examples that share a label
-    are of a class where there are several labels. Where `accumulate` or too little memory cuts a batch into
-    pieces, pairs are within a piece, and there are fewer of them.
+    Source: Tunstall et al.: Efficient Few-Shot Learning Without Prompts (SetFit), arXiv:2209.11055.
+    There, pairs are drawn, as many of either kind for each class, and each is two forwards. Here a
+    batch of n examples makes all its n (n - 1) / 2 pairs in n forwards, weights balance the kinds,
+    and `epochs` are passes over the examples. Examples that share a label are of a class where
+    there are several labels. Where `accumulate` or too little memory cuts a batch into pieces,
+    pairs are within a piece, and there are fewer of them.
     When: eight to some hundred labels a class, and a sentence encoder.
     When not: thousands of labels, where full-fine-tuning is simpler; many more classes than a batch has examples.
     """

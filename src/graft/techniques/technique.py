@@ -85,8 +85,9 @@ class Phase:
     patience: int | None = None
     """So many epochs without better weights end it, unless the technique's own setting says otherwise."""
     fallback: bool = False
-    """Whether it returns to the weights that it began with if it ends with worse ones on validation, by
-    the task's metric, and validation is not tiny."""
+    """Whether it returns to its first weights if its last ones have a worse metric on validation.
+
+    It does not if validation is tiny."""
     mixed: bool = False
     """Batches are drawn whatever the lengths, new ones each epoch: for losses between the examples of a batch."""
 
@@ -181,8 +182,9 @@ class Objective(nn.Module):
     """The model and what the technique adds; `forward` returns named losses whose sum is minimised."""
 
     references: tuple[str, ...] = ()
-    """Names of submodules that losses compare with and no step changes, such as start weights or a teacher: neither a
-    checkpoint nor the weights of the best epoch hold a copy of them."""
+    """Names of submodules that losses compare with, such as start weights: no step changes them.
+
+    Neither a checkpoint nor the weights of the best epoch hold a copy of them."""
 
     def __init__(self, model: Model, task: Task):
         super().__init__()
@@ -205,10 +207,11 @@ class Objective(nn.Module):
         return {}
 
     def loss_weights(self, batch: Batch) -> dict[str, float | Tensor]:
-        """The weight of what each loss averages in the batch, more than 0; one an example for those that are not named.
+        """The weight of what each loss averages in the batch, more than 0; by default one an example.
 
-        A batch may be computed in pieces. Each piece's loss counts by its share of the batch's weight, so that the gradient
-        is that of the whole batch, except for losses between the examples of a batch.
+        A batch may be computed in pieces. Each piece's loss counts by its share of the batch's
+        weight, so that the gradient is that of the whole batch, except for losses between the
+        examples of a batch.
         """
         return {"task": self.task.loss_weight(batch)}
 

@@ -83,20 +83,20 @@ class Checkpoints:
         best: dict[str, Tensor],
         losses: dict[str, Tensor],
     ) -> str | None:
-        """Write a checkpoint. If it cannot be written, keep the one before it and return a warning, once.
+        """Write a checkpoint; if that fails, keep the previous one and return a warning, once.
 
-        Raises FolderError if there is none before it: little is trained so far, and the finished model
-        would hardly find more space.
+        Raises FolderError if there is no previous one: little is trained so far, and the finished
+        model would hardly find more space.
         """
         try:
             save(self.path, position, objective, optimizer, best, losses)
         except FolderError as error:
             if not self.path.exists():
                 raise
-            news = not self._failed
+            is_first = not self._failed
             self._failed = True
-            going_on = "The training goes on. If it is stopped now, it resumes from the checkpoint before."
-            return f"{error} {going_on}" if news else None
+            advice = "The training goes on. If it is stopped now, it resumes from the previous checkpoint."
+            return f"{error} {advice}" if is_first else None
         else:
             self._failed = False
             return None
@@ -112,10 +112,10 @@ def save(
     best: dict[str, Tensor],
     losses: dict[str, Tensor],
 ) -> None:
-    """Write position, weights, best weights, the optimizer's state and the epoch's losses into one file.
+    """Write position, weights, best weights, optimizer state and the epoch's losses into one file.
 
-    In the first phase without what is frozen, which a resumed run has as this one had it: an adapter's
-    checkpoint is small. Raises FolderError where it cannot be written; the one before it is kept then.
+    In the first phase it leaves out what is frozen, which a resumed run loads again: an adapter's
+    checkpoint is small. Raises FolderError if it cannot be written; the previous one is kept then.
     """
     if position.part:
         _save_references(path, position.part, objective)
@@ -131,10 +131,10 @@ def save(
 
 
 def _save_references(path: Path, part: int, objective: Objective) -> None:
-    """Write them once a part, apart from what changes.
+    """Write the references of a part once, in a file of their own.
 
-    A resumed run makes those of the first part anew from the pretrained weights. Those of a later part come
-    from weights that the parts before it trained, which are gone.
+    A resumed run makes those of the first part again from the pretrained weights. Those of a later
+    part come from weights that earlier parts trained, which no longer exist.
     """
     references, there = frozen.references(objective), _references_path(path, part)
     if references and not there.exists():
@@ -165,7 +165,7 @@ def _write(path: Path, tensors: dict[str, Tensor], header: dict[str, str] | None
 def read_position(path: Path) -> Position | None:
     """The position in the checkpoint; None where there is none; raises FolderError where it is broken."""
     if not path.exists():
-        shutil.rmtree(path.parent, ignore_errors=True)  # what lay beside a checkpoint that was deleted
+        shutil.rmtree(path.parent, ignore_errors=True)  # references of a deleted checkpoint
         return None
     try:
         with safe_open(path, "pt") as file:
@@ -177,9 +177,10 @@ def read_position(path: Path) -> Position | None:
 def restore(
     path: Path, position: Position, objective: Objective, optimizer: torch.optim.Optimizer
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Load weights and optimizer state in place; return the best weights so far and the epoch's losses.
+    """Load weights and optimizer state in place; return the best weights and the epoch's losses.
 
-    There are no best weights without early stopping. Raises FolderError where the frozen weights are not those that the run had.
+    There are no best weights without early stopping. Raises FolderError if the frozen weights are
+    not those that the run had.
     """
     tensors: dict[str, dict[str, Tensor]] = {"model": {}, "best": {}, "optimizer": {}, "losses": {}}
     with safe_open(path, "pt") as file:

@@ -32,7 +32,8 @@ class Clock:
     def settle(self) -> None:
         """Add the time that the device still needs for the work it was given.
 
-        Called before something else waits for the device, rather than at each step, which would keep it from working ahead.
+        Called before something else waits for the device, rather than at each step, which would
+        keep it from working ahead.
         """
         with self.running():
             env.synchronize()
@@ -44,7 +45,7 @@ class Clock:
 
 
 class PeakMemory:
-    """The most memory (MB) this process held while the block ran, or `before` it: of a CUDA device, else resident."""
+    """The most memory (MB) held while the block ran, or `before` it: of CUDA, else resident."""
 
     def __init__(self, before: float = 0.0):
         self.megabytes = before

@@ -315,7 +315,7 @@ def _shapes(module: nn.Module, forward: Callable, args: tuple, kwargs: dict[str,
 
 @contextmanager
 def _forward(module: nn.Module, forward: Callable) -> Iterator[None]:
-    """Call `forward` in place of the module's own, which may be the instance's (another library wrapped it)."""
+    """Call `forward` in place of the module's, which another library may have replaced too."""
     before = module.__dict__.get("forward")
     module.forward = forward
     try:

@@ -1,7 +1,8 @@
-"""What a training would do and take, before it is done: phases, what trains, what is recorded, time.
+"""Estimate a training before it starts: phases, what trains, what is recorded, how long it takes.
 
-`estimate` tries each phase of a technique on one batch. From that come the seconds that an example costs (`Pace`); how often
-each is recorded, trained on and evaluated follows from the phase and the sizes of the splits.
+`estimate` tries each phase of a technique on one batch, which gives the seconds that an example
+costs (`Pace`). How often each is recorded, trained on and evaluated follows from the phase and the
+sizes of the splits.
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ from graft.training.step import step
 from graft.training.streams import Streams
 
 WARM_ROWS = 2
-"""Examples of the trial before the one that counts: first calls allocate and compile. Batch norm needs two."""
+"""Examples of a first trial, not counted: it allocates and compiles. Batch norm needs two."""
 TRIAL_SECONDS = 0.6
-"""About what the trial that counts may take for each thing that is timed: a study has many phases to try."""
+"""About how long each timed call of the second trial may take: a study has many phases to try."""
 LEAST_ROWS = 4
 PASSES: dict[Solver, int] = {"logistic": 200, "prototypes": 10}
 """Passes over the recorded features that a solver usually takes, over all strengths."""
 SOLUTIONS = 12
 """Strengths or temperatures that a solver usually tries, each evaluated on the validation split."""
 NEW_TOKENS, WRITTEN = 8, 8
-"""How many tokens are written, for how many texts, to time the writing of all."""
+"""The tokens that are generated, for how many texts, to time the generation of all."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class PhaseEstimate:
 
     phase: str
     epochs: float | None
-    """None where the head is solved for."""
+    """None if the head is solved for."""
     batch_size: int
     trainable_parameters: int
     recorded_before: str | None
@@ -79,9 +80,9 @@ class RunEstimate:
 
     phases: tuple[PhaseEstimate, ...]
     recordings: dict[str, float]
-    """What is recorded -> the seconds that it takes, of all splits; runs of one study may share it."""
+    """What is recorded -> its seconds for all splits; runs of a study may share it."""
     last_seconds: float
-    """Validation and test at the end, recordings of test, and the texts that are written for metrics."""
+    """Validation and test at the end, recordings of test, and the texts generated for metrics."""
     other_seconds: float
     """Opening and saving the network, metrics with their intervals, and the start of a process."""
 
@@ -102,7 +103,7 @@ class RunEstimate:
 def estimate(
     model: Model, task: Task, technique: Technique, data: Data, settings: Settings, engine: Engine, other_seconds: float = 0.0
 ) -> RunEstimate:
-    """Try each phase of the technique on some training examples; the model is spoilt by it."""
+    """Try each phase of the technique on some training examples; this changes the weights."""
     preprocess = model.backbone.preprocess
     streams = Streams(data, task, technique, preprocess, engine.device, settings.seed, settings.batch_size, settings.epochs)
     trials: list[_Trial] = []
@@ -113,7 +114,7 @@ def estimate(
         for phase in part.phases(model, streams.budget(part, objective, train)):
             trials.append(_try_phase(objective, part, phase, train, val, engine))
         model = objective.finish()
-    # The last part reads labels, so that its feeds are those of the splits.
+    # The last part reads labels, so its validation feed shows how many pieces a sample has.
     tested = round(len(data.splits["test"]) * len(val.pieces) / len(val.windows.samples))
     written = _writing_seconds(model, task, data, engine)
     if not trials:
@@ -221,7 +222,7 @@ def _typical_rows(feed: Feed) -> list[int]:
 
 
 def _read(feed: Feed, rows: list[int]) -> tuple[Batch, float]:
-    """The batch, and the seconds that an example takes to be read, shared by the threads that do so."""
+    """The batch, and the seconds that reading an example takes when all reading threads work."""
     started = time.perf_counter()
     batch = next(feed.stream([rows], (0, 0)))
     # On the processor reading and computing share the threads; for an accelerator all cores read.
@@ -240,7 +241,7 @@ def _forward_seconds(model: Model, batch: Batch, engine: Engine) -> float:
 
 
 def _pass_seconds(objective: Objective, feed: Feed, prefix: Prefix, engine: Engine) -> float:
-    """One pass of a solver over the recorded features: forward and backward of the head, many rows at a time."""
+    """The seconds of one pass of a solver over recorded features, forward and backward."""
     rows = _typical_rows(feed)[:LEAST_ROWS]
     batch, _ = _read(feed, rows)
     with torch.no_grad(), prefix.trunk(), engine.autocast():
@@ -253,7 +254,7 @@ def _pass_seconds(objective: Objective, feed: Feed, prefix: Prefix, engine: Engi
 
 
 def _writing_seconds(model: Model, task: Task, data: Data, engine: Engine) -> float:
-    """Writing a text for each test example, where metrics are of those."""
+    """The seconds of generating a text for each test example, if metrics are of texts."""
     if not task.measures_texts:
         return 0.0
     test = data.splits["test"]
@@ -265,9 +266,9 @@ def _writing_seconds(model: Model, task: Task, data: Data, engine: Engine) -> fl
 
 
 def _seconds(run: Callable[[], object]) -> float:
-    """Of one call; the mean of more where one is short."""
+    """The seconds of one call; the mean of several if one is short."""
     count, spent = 0, 0.0
-    env.synchronize()  # what was queued before is not to be counted
+    env.synchronize()  # so that earlier work is not counted
     started = time.perf_counter()
     while not count or (spent < TRIAL_SECONDS / 4 and count < 5):
         run()

@@ -70,7 +70,7 @@ def in_order(values: Tensor, rows: list[int]) -> Tensor:
 
 
 def intervals(task: Task, evaluation: Evaluation, samples: Sequence[Sample]) -> dict[str, dict[str, float]]:
-    """Every metric of the task with its 95 % interval over test sets like the samples, or like their groups."""
+    """Every metric of the task with its 95 % interval over test sets of such samples or groups."""
     together = groups(samples)
     return {name: _interval(metric, evaluation, together) for name, metric in task.metrics.items()}
 

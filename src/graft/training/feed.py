@@ -23,7 +23,7 @@ from graft.training.recording import Recording
 WITHOUT_GRADIENTS, PICTURES_WITHOUT_GRADIENTS = 32, 16
 """Examples at a time where nothing is learnt. On two cores 32 pictures were 3 % quicker than 16 and took 180 MB more."""
 MOST_THREADS = 16
-"""Threads that encode. Each keeps a batch ahead: 32 pictures of 224 px are 19 MB."""
+"""Threads that encode. Each keeps a batch in memory: 32 pictures of 224 px are 19 MB."""
 Seed = tuple[int, int]
 """(seed of the run and phase, epoch): all that order and augmentation depend on, so that a resumed run sees the same."""
 
@@ -94,11 +94,11 @@ class Feed:
 
     @property
     def _threads(self) -> int:
-        """How many threads encode: as many as there are cores, where pictures are decoded for an accelerator.
+        """The number of threads that encode: one for each core where an accelerator is fed pictures.
 
-        On a processor the network needs the cores itself and takes longer than decoding: one thread keeps ahead of it.
-        Tokenizers keep settings that another thread may change, and the files of a recording have one position each, so
-        these are read by one thread too.
+        On a processor the network needs the cores itself and takes longer than decoding: one thread
+        keeps ahead of it. Tokenizers keep settings that another thread may change, and the files of
+        a recording have one position each, so one thread reads these too.
         """
         decodes = self.preprocess.modality == "image" and self.recorded is None
         return min(env.cores(), MOST_THREADS) if decodes and self.device.type != "cpu" else 1

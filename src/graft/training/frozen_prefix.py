@@ -96,10 +96,10 @@ class Prefix:
         return [0] if self.cut is None else [len(slot.lengths) for slot in self.cut.slots]
 
     def record(self, feed: Feed, observer: Observer) -> Feed:
-        """Return a feed that reads the recording, recording it first if missing. Raises CannotCut, FolderError.
+        """Return a feed that reads the recording, made first if missing; raises CannotCut, FolderError.
 
-        A recording that does not fit on the disk is a CannotCut: a run can go on without one, and the room that was taken
-        is free again for its own files.
+        A recording that does not fit on the disk is a CannotCut: the run can go on without one, and
+        has the space for its own files.
         """
 
         def write(writer: recording.Writer) -> None:
@@ -135,7 +135,7 @@ class Prefix:
                     observer.recording(done, writer.rows)
 
     def _source(self, feed: Feed) -> tuple[Prefix, recording.Recording] | None:
-        """Return the deepest prefix inside this one that is recorded, and its recording: the rest starts there."""
+        """Return the deepest recorded prefix inside this one, and its recording."""
         if self.cut and self.cut.carried:
             return None
         names = {row["before"] for row in recording.everything() if row["backbone"] == self.model.backbone.name}
@@ -159,10 +159,11 @@ class Prefix:
         return self.model.backbone.groups[self.groups].name
 
     def _key(self, feed: Feed) -> str:
-        """Hash what the recorded numbers depend on: weights, layers, preprocessing, data, views, precision, versions.
+        """Hash what the recorded numbers depend on, from the weights to the versions of libraries.
 
-        The number of threads is part of it: with two instead of one the features of EfficientNet-Lite0 in float32 differ in
-        their last bits, and a run must not depend on which run recorded first.
+        The number of threads is part of it: with two instead of one the float32 features of
+        EfficientNet-Lite0 differ in their last bits, and a run must not depend on which one
+        recorded first.
         """
         network, preprocess = self.model.network, feed.preprocess
         layers = [repr(network.get_submodule(p)) for g in self.model.backbone.groups[: self.groups] for p in g.modules]

@@ -1,4 +1,4 @@
-"""Means of named losses over several batches, or over the pieces of one: each counts by the weight of what it averages."""
+"""Means of named losses over batches or pieces, each weighted by what the loss averages."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from graft.base.records import Batch
 from graft.techniques.technique import Objective
 
 Numbers = Mapping[str, Tensor | float]
-"""A number by the name of a loss. Those that come from the device stay there: reading them would wait for it."""
+"""Loss name -> number. Tensors stay on the device: reading them would wait for it."""
 
 
 def weigh(objective: Objective, losses: Numbers, batch: Batch) -> dict[str, Tensor | float]:
-    """Return the weight of each of these losses in the batch: one an example where the objective names none."""
+    """Return the weight of each loss in the batch: one an example if the objective names none."""
     weights = objective.loss_weights(batch)
     return {name: weights.get(name, len(batch)) for name in losses}
 
@@ -34,7 +34,7 @@ class Means:
             self._weights[name] = self._weights.get(name, 0.0) + weights[name]
 
     def state(self) -> dict[str, Tensor]:
-        """Return the sums so far as tensors, those that are Python's own numbers in float64."""
+        """Return the sums so far as tensors; Python numbers become float64."""
         sums = {"totals": self._totals, "weights": self._weights}
         return {
             f"{kind}/{name}": torch.as_tensor(value, dtype=None if isinstance(value, Tensor) else torch.float64)
@@ -44,7 +44,7 @@ class Means:
 
     @classmethod
     def of(cls, state: Mapping[str, Tensor], device: torch.device) -> Means:
-        """Return means that go on, to the last bit, from what `state` returned."""
+        """Return means that continue, to the last bit, from what `state` returned."""
         means = cls()
         for key, tensor in state.items():
             kind, name = key.split("/", 1)

@@ -1,10 +1,11 @@
 """A linear head on recorded features is a convex problem of few unknowns: it is solved, not stepped towards.
 
-Formula: min over W, b of L(W f + b) + s / 2 |W|^2 by L-BFGS on all examples, for strengths s from strong to weak, each
-from the solution before; the one with the least validation loss is kept. One eigendecomposition of the features'
-covariance C preconditions every strength: W = U P, P = (h C + s)^(-1/2), h the loss's curvature between the last two
-solutions. Where the classes can be separated, loss and curvature fall towards zero as s does: steps and losses are
-measured in units of the loss, in float64, so that each strength is solved to the same relative accuracy.
+Formula: min over W, b of L(W f + b) + s / 2 |W|^2 by L-BFGS on all examples, for strengths s from
+strong to weak, each from the solution before; the one with the least validation loss is kept. One
+eigendecomposition of the features' covariance C preconditions every strength: W = U P, P = (h C +
+s)^(-1/2), h the loss's curvature between the last two solutions. Where the classes can be
+separated, loss and curvature fall towards zero as s does: steps and losses are measured in units of
+the loss, in float64, so that each strength is solved to the same relative accuracy.
 Source: Nocedal and Wright, Numerical Optimization, 2006, chapter 7; the path of Friedman et al., J. Stat. Softw. 33, 2010.
 """
 
@@ -95,7 +96,7 @@ class _Problem:
     mean: Tensor
     variances: Tensor
     basis: Tensor | None
-    """Eigenvectors (D, R) of the covariance as columns; None where the features are too many and are their own basis."""
+    """Eigenvectors (D, R) of the covariance; None if features are many and are their own basis."""
     mean_variance: float
 
     def __post_init__(self) -> None:
@@ -159,7 +160,7 @@ class _Problem:
         return _Point(weight, bias, losses, by_weight, by_bias)
 
     def _total_weights(self) -> dict[str, float]:
-        """The weight of all examples, by the name of each loss that does not count one an example."""
+        """The weight of all examples, by the name of each loss that states one."""
         totals: dict[str, float] = {}
         for batch in self.feed.stream(self.plan):
             for name, weight in self.objective.loss_weights(batch).items():
@@ -176,7 +177,7 @@ class _Problem:
 
 @contextmanager
 def _precise(head: nn.Linear, dtype: torch.dtype) -> Iterator[None]:
-    """Let the head compute in `dtype`: in float32 a small loss is mostly rounding, which ends a line search too soon."""
+    """Let the head compute in `dtype`: float32 rounding would end a line search too soon."""
     usual = head.weight.dtype
     hook = head.register_forward_pre_hook(lambda _, inputs: (inputs[0].to(dtype),))
     head.to(dtype)

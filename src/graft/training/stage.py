@@ -1,4 +1,4 @@
-"""What a training carries along: `Settings` of all of it, the `Run` it is, the `Stage` of one phase.
+"""The state of a training: its `Settings`, the `Run`, and the `Stage` of one phase.
 
 `trainer` makes and changes them; nothing else writes to them.
 """
@@ -27,7 +27,7 @@ CHECKPOINT_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Settings:
-    """What a training needs beside model, task, technique and data; None is chosen from the data."""
+    """What a training needs besides model, task, technique and data; None: chosen from the data."""
 
     seed: int = 0
     epochs: float | None = None
@@ -38,7 +38,7 @@ class Settings:
 
 @dataclass
 class Run:
-    """What one training carries along: what it works with, and where it stands."""
+    """One training: what it works with, and where it stands."""
 
     settings: Settings
     engine: Engine
@@ -55,7 +55,7 @@ class Run:
 
 @dataclass
 class Stage:
-    """One phase at work: what is called, what is stepped, what is seen, and the best weights where it may stop early."""
+    """One phase of a training, with the best weights so far if it may stop early or fall back."""
 
     technique: Technique
     phase: Phase

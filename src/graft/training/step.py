@@ -18,12 +18,12 @@ OUT_OF_MEMORY = (
     "out of memory",  # MPS, and CUDA outside of torch's allocator
     "CUBLAS_STATUS_ALLOC_FAILED",
 )
-"""What the errors of allocators say that have no type of their own."""
+"""What out-of-memory errors say that have no exception type of their own."""
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """The mean losses of the batch by name, the weight of what each averages, and in how many pieces it was computed."""
+    """The mean losses of the batch, the weight of what each averages, and the number of pieces."""
 
     losses: dict[str, Tensor]
     weights: dict[str, Tensor | float]
@@ -41,8 +41,8 @@ def step(
 ) -> StepResult:
     """Take one step on the batch.
 
-    If memory runs out, the batch is cut into twice as many pieces and their gradients are summed: the same effective
-    batch size. Raises GraftError if a single example does not fit.
+    If memory runs out, the batch is cut into twice as many pieces and their gradients are summed:
+    the same effective batch size. Raises GraftError if a single example does not fit.
     """
     while True:
         try:

@@ -270,7 +270,7 @@ def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) 
 
 
 def _keep_best(run: Run, stage: Stage, values: dict[str, float]) -> None:
-    """Keep the weights if the phase may end with them and they are the best of these on validation so far."""
+    """Keep the weights if the phase may end with them and they are the best on validation."""
     position, phase, val = run.position, stage.phase, stage.val
     examples = len(val.windows.samples)
     if not early_stop.is_candidate(phase, stage.patience, position.step, stage.steps, examples):
