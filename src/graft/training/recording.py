@@ -10,7 +10,8 @@ one rename, so that a process may be killed at any instant and the next one repa
 `KEY.lock` makes processes that want the same recording wait for the one that makes it.
 `recordings.lock` beside `home()` is held, for a moment, by whoever reserves room, renames or
 deletes. A `.part` whose lock is free, a `.gone` and a folder without `about.json` are leftovers of
-killed processes, see `leftovers`.
+killed processes, see `leftovers`. Whatever holds a file that no recording has is somebody else's, and
+is left alone: GRAFT_CACHE may name a folder with recordings of another kind.
 """
 
 from __future__ import annotations
@@ -33,11 +34,13 @@ from graft.base.errors import BadValue, FolderError
 from graft.training.tensor_files import (
     ABOUT,
     GONE,
+    PROMISE,
     CannotWrite,
     Recording,
     ShapeChanged,
     Writer,
     discard,
+    is_of_recording,
     size_of,
     translate_errors,
 )
@@ -46,7 +49,7 @@ __all__ = ["ABOUT", "Recording", "ShapeChanged", "Writer"]
 CAP_GB = 20.0
 """The most that all recordings take, unless GRAFT_CACHE_GB says otherwise or the disk is fuller."""
 Write = Callable[[Writer], None]
-PART, BUSY, LOCK, PROMISE = ".part", ".busy", ".lock", "promise.json"
+PART, BUSY, LOCK = ".part", ".busy", ".lock"
 
 
 class NoRoom(Exception):
@@ -120,13 +123,20 @@ def everything() -> list[dict[str, Any]]:
     Each has its `key`, `bytes`, when it was `used` (seconds since the epoch), and what it is of.
     """
     rows = []
-    for path in home().glob(f"*/{ABOUT}"):
-        if path.parent.suffix not in (PART, GONE):
+    for folder in _folders():
+        path = folder / ABOUT
+        if path.exists() and folder.suffix not in (PART, GONE):
             # Another process may have just removed it, or it is damaged.
             with suppress(FileNotFoundError, ValueError):
                 about = json.loads(path.read_text(encoding="utf-8"))
-                rows.append({"key": path.parent.name, "used": path.stat().st_mtime, **about})
+                if isinstance(about, dict) and "bytes" in about:
+                    rows.append({"key": folder.name, "used": path.stat().st_mtime, **about})
     return sorted(rows, key=lambda row: -row["used"])
+
+
+def _folders() -> list[Path]:
+    """List the folders of recordings, in whatever state."""
+    return [path for path in home().glob("*") if path.is_dir() and is_of_recording(path)]
 
 
 @dataclass(frozen=True)
@@ -157,7 +167,7 @@ def active() -> list[Active]:
 
 def leftovers() -> list[Path]:
     """List the folders that killed processes left; nobody reads or finishes them."""
-    folders = [path for path in home().glob("*") if path.is_dir()]
+    folders = _folders()
     # Finished ones are read after the folders, since another process may finish one meanwhile.
     kept = {row["key"] for row in everything()}
     rest = [path for path in folders if path.name not in kept]
@@ -248,13 +258,15 @@ def _sweep() -> None:
 
 
 def _delete_lock(path: Path) -> None:
-    """Delete a lock file that nobody holds.
+    """Delete a lock file that nobody holds; one that is not empty is somebody else's.
 
     A process that waits for it at this instant may then record beside another one: twice the work,
     and no harm, since each writes to a folder of its own.
     """
     lock = FileLock(path)
     with suppress(Timeout, OSError):
+        if path.stat().st_size:
+            return
         lock.acquire(blocking=False)
         path.unlink(missing_ok=True)
         lock.release()

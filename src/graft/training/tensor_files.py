@@ -7,6 +7,7 @@ Memory does not grow with the data. `Writer` fills a folder, `Recording` reads a
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import uuid
 import weakref
@@ -26,6 +27,10 @@ from graft.base.errors import FolderError
 
 ABOUT = "about.json"
 """Written last: a folder that has it is finished."""
+PROMISE = "promise.json"
+"""How many bytes the recording will take; there while it is made."""
+FILES = re.compile(rf"\d+\.(bin|index\.npy)|\.?({re.escape(ABOUT)}|{re.escape(PROMISE)})(\.\d+\.part)?")
+"""The names of a recording's files, those that are half-written among them."""
 GONE = ".gone"
 """The suffix of a folder that is being deleted."""
 
@@ -204,6 +209,13 @@ def discard(folder: Path) -> None:
     with suppress(OSError):
         folder.rename(aside)
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def is_of_recording(folder: Path) -> bool:
+    """Whether it holds nothing but files of a recording; if it disappears meanwhile, it does."""
+    with suppress(FileNotFoundError):
+        return all(FILES.fullmatch(path.name) for path in folder.iterdir())
+    return True
 
 
 def size_of(folder: Path) -> int:

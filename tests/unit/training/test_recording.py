@@ -199,6 +199,28 @@ def test_clearing_leaves_nothing():
     assert _names() == []
 
 
+def test_what_is_of_somebody_else_is_left_alone():
+    """GRAFT_CACHE may name a folder that holds sounds in a folder called recordings."""
+    sounds, locks = recording.home() / "birds", recording.home() / "poetry.lock"
+    sounds.mkdir(parents=True)
+    (sounds / "owl.wav").write_bytes(b"hoo")
+    (sounds / "about.json").write_text('{"place": "the wood"}', encoding="utf-8")
+    locks.write_text("numpy 2", encoding="utf-8")
+    _write("k", [torch.zeros(2, 3)])
+    recording.clear()
+    assert _names() == ["birds", "poetry.lock"]
+    assert sorted(path.name for path in sounds.iterdir()) == ["about.json", "owl.wav"]
+    assert locks.read_text(encoding="utf-8") == "numpy 2"
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "{}"])
+def test_a_description_that_is_damaged_makes_a_leftover(text):
+    (recording.home() / "k").mkdir(parents=True)
+    (recording.home() / "k" / "about.json").write_text(text, encoding="utf-8")
+    assert recording.everything() == []
+    assert [path.name for path in recording.leftovers()] == ["k"]
+
+
 def test_the_least_recently_used_make_room_and_readers_keep_theirs(monkeypatch):
     for number, key in enumerate("abc"):
         _write(key, [torch.full((1, 250), float(number))])
