@@ -97,7 +97,7 @@ def _as(kind: Any, value: Any) -> tuple[bool, Any]:
         if kind is int and float(value) != int(float(value)):
             return False, None
         return True, int(float(value)) if kind is int else kind(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # int(inf) overflows
         return False, None
 
 

@@ -20,6 +20,7 @@ def test_parameters_are_read_to_the_types_of_the_fields():
         ("lorra", "Did you mean 'lora'"),
         ("lora:rank=4", "Unknown parameter of the technique 'lora'"),
         ("lora:r=abc", "must be a whole number. Got 'abc'"),
+        ("lora:r=inf", "must be a whole number. Got 'inf'"),
         ("lora:r=1.5", "must be a whole number. Got '1.5'"),
         ("lora:optimizer=adam", "must be one of 'adamw', 'sgd'"),
         ("lora:r", "is not key=value"),
