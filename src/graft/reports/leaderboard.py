@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.base import specs
-from graft.base.errors import FolderError
+from graft.base.errors import FolderError, GraftError
 from graft.metrics.find import find
 from graft.metrics.find import known as known_metrics
 from graft.metrics.intervals import clusters
 from graft.reports.read import Baseline, Predictions, Run, Study, read_predictions
 from graft.reports.statistics import Difference, Interval, Mean, average, holm
 from graft.reports.words import known
+from graft.techniques.combine import canonical
 
 CONTROL = "from-scratch"
 COMBINED = r"\s+then\s+|\+"
@@ -177,15 +178,29 @@ def control_of(row: Row, rows: Iterable[Row]) -> Row | None:
 
 
 def _cells(runs: Iterable[Run]) -> dict[Cell, list[Run]]:
-    """The runs by cell. Of several with one seed, a run asked for twice, a finished one counts."""
+    """The runs by cell. Of several with one seed, a run asked for twice, a finished one counts.
+
+    A technique has one cell however it is written: runs asked for as `lora` and as `lora:r=8` are of
+    one technique.
+    """
     cells: dict[Cell, dict[Any, Run]] = defaultdict(dict)
+    names: dict[str, str] = {}
     for run in runs:
         if run.spec:
             size = Size(run.spec.get("fraction", 1.0), run.spec.get("shots"))
-            seeds = cells[Cell(run.spec["technique"], run.spec["backbone"], size)]
+            name = names.setdefault(_meaning(run.spec["technique"]), run.spec["technique"])
+            seeds = cells[Cell(name, run.spec["backbone"], size)]
             kept = seeds.setdefault(run.spec.get("seed"), run)
             seeds[run.spec.get("seed")] = kept if kept.result else run
     return {cell: list(seeds.values()) for cell, seeds in cells.items()}
+
+
+def _meaning(technique: str) -> str:
+    """Its shortest spec; as it is written if it belongs to a plugin that is not installed here."""
+    try:
+        return canonical(technique)
+    except GraftError:
+        return technique
 
 
 def _baseline_cells(study: Study) -> dict[Cell, list[Baseline]]:

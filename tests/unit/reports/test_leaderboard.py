@@ -230,3 +230,14 @@ def test_a_broken_predictions_file_says_what_to_do(tmp_path):
 def test_a_folder_that_is_neither_study_nor_run(tmp_path):
     with pytest.raises(FolderError, match="neither a study nor a run"):
         read(tmp_path)
+
+
+def test_a_technique_is_one_row_however_its_runs_were_asked_for(study, tmp_path):
+    shutil.copytree(study, tmp_path / "study")
+    for path in (tmp_path / "study" / "runs").glob("*/spec.json"):
+        spec = json.loads(path.read_text())
+        if spec["technique"] == "full-fine-tuning" and spec["seed"] == 2:
+            spec["technique"] = "full-fine-tuning:warmup=0.1"  # its default
+            path.write_text(json.dumps(spec))
+    rows = leaderboard.build(read(tmp_path / "study")).at(leaderboard.Size(1.0, None))
+    assert [row.seeds for row in rows if row.cell.name.startswith("full-fine-tuning")] == [[0, 1, 2]]
