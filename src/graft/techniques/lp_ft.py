@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graft.backbones.backbone import Model
-from graft.techniques.technique import PROBE_PATIENCE, Optimizer, Phase, Technique, everything, head_only
+from graft.techniques.technique import PROBE_PATIENCE, Phase, Technique, everything, head_only
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,6 @@ class LpFt(Technique):
     probe_epochs: float = 100
     probe_lr: float = 3e-3
     fallback: bool = True
-    # By AdamW networks with batch norm too: from a solved head, SGD at half the usual rate gets hardly
-    # anywhere in the hundred steps that a few hundred pictures give.
-    optimizer: Optimizer | None = "adamw"
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         how = {"solver": "logistic", "views": 1, "patience": PROBE_PATIENCE}

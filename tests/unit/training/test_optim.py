@@ -81,10 +81,3 @@ def test_dropout_is_off_in_frozen_layers_and_on_in_trained_ones():
     assert modes.pop("dropout"), "the head's own dropout"
     assert modes
     assert not any(modes.values())
-
-
-def test_lp_ft_is_by_adamw_for_networks_with_batch_norm_too():
-    model = tiny()
-    phase = parse("lp-ft").phases(model, 1)[-1]
-    assert phase.optimizer == "adamw"
-    assert phase.lr == pytest.approx(model.backbone.lr / 2)  # the network's usual rate is AdamW's

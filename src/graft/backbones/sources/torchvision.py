@@ -7,9 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from graft.backbones import layer_groups, learning_rate
+from graft.backbones import hub, layer_groups, learning_rate
 from graft.backbones.backbone import Backbone
-from graft.backbones.hub import answers, unreachable
 from graft.backbones.preprocess import ImagePreprocess
 from graft.base import files
 from graft.base.errors import UnknownName
@@ -88,12 +87,12 @@ def _downloaded(name: str) -> dict:
     weights = models.get_model_weights(name).DEFAULT
     cached = Path(torch.hub.get_dir(), "checkpoints", Path(weights.url).name)
     host = "/".join(weights.url.split("/")[:3])
-    if not cached.exists() and not answers(host):
-        raise unreachable(f"torchvision:{name}", host, OSError(), offline=True)
+    if not cached.exists() and not hub.answers(host):
+        raise hub.unreachable(f"torchvision:{name}", host, OSError(), offline=True)
     try:
         return weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except OSError as error:
-        raise unreachable(f"torchvision:{name}", host, error, offline=False) from error
+        raise hub.unreachable(f"torchvision:{name}", host, error, offline=False) from error
 
 
 def _last_linear(network: Any) -> tuple[str, Any]:
