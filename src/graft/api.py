@@ -170,7 +170,7 @@ def compare(
         observer.note(note)
     findings = _tell(found, observer)
     if dry_run:
-        return plan_study(question, found, folder, jobs or _jobs())
+        return plan_study(question, found, folder, jobs or _jobs(), observer)
     files.write_json(folder / "findings.json", [asdict(finding) for finding in findings])
     run_study(question, found, folder, jobs or _jobs(), observer)
     return open_study(folder)

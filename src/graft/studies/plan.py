@@ -23,6 +23,7 @@ from graft.tasks.task import Task
 from graft.techniques.combine import canonical
 from graft.training.engine import threads
 from graft.training.estimate import PhaseEstimate, RunEstimate
+from graft.training.observers import Observer
 from graft.training.streams import default_epochs
 
 BASELINE_ROWS = (64, 192)
@@ -75,10 +76,12 @@ class StudyPlan:
         return asdict(self)
 
 
-def plan_study(question: Question, data: Data, folder: Path, jobs: int) -> StudyPlan:
+def plan_study(question: Question, data: Data, folder: Path, jobs: int, observer: Observer) -> StudyPlan:
     """Try each technique on each backbone for a few steps; nothing is written."""
     specs = question.runs()
     left = [spec for spec in specs if not (folder / "runs" / spec.hash / "result.json").exists()]
+    if left:
+        observer.note("Trying each technique for a few steps, to say how long this takes.")
     with threads(threads_of(question, folder, jobs)):
         tried = _try_each(left, data)
         baselines = sum(not answers for _, answers in baseline_questions(question, folder))

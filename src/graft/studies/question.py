@@ -12,7 +12,7 @@ from typing import Any
 
 from graft.base import env, files
 from graft.base.errors import FolderError
-from graft.studies.spec import RunSpec
+from graft.studies.spec import RunSpec, plain_number
 from graft.techniques.combine import canonical
 
 CONTROL = "from-scratch"
@@ -36,8 +36,10 @@ class Question:
     def __post_init__(self) -> None:
         # One run listed twice would count as two seeds, and its twin would wait for the folder's lock.
         object.__setattr__(self, "techniques", distinct(self.techniques, canonical))
-        for axis in ("backbones", "seeds", "fractions"):
-            object.__setattr__(self, axis, distinct(getattr(self, axis)))
+        object.__setattr__(self, "backbones", distinct(self.backbones))
+        for axis, name in (("seeds", "seed"), ("fractions", "fraction")):
+            numbers = [plain_number(name, value) for value in getattr(self, axis)]
+            object.__setattr__(self, axis, distinct(numbers))
 
     def runs(self) -> list[RunSpec]:
         """The specs of all runs, the control among them.

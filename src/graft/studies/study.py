@@ -48,7 +48,7 @@ def run_study(question: Question, data: Data, folder: Path, jobs: int, observer:
     threads = threads_of(question, folder, jobs)
     files.write_json(folder / "study.json", {**question.to_json(), "jobs": jobs, "threads": threads})
     log = LogFile(folder / "log.txt", observer)
-    plan = plan_study(question, data, folder, jobs)
+    plan = plan_study(question, data, folder, jobs, log)
     log.study_plan(plan.to_json())
     _write_baselines(question, data, folder)
     specs = question.runs()

@@ -67,7 +67,7 @@ def test_the_plan_comes_first_and_the_time_left_with_each_run(tmp_path):
 
 def test_a_technique_that_cannot_be_tried_costs_no_plan(tmp_path):
     broken = "partial-fine-tuning:from_group=99"
-    cells = plan_study(question(techniques=(broken,)), DATA, tmp_path, 1).cells
+    cells = plan_study(question(techniques=(broken,)), DATA, tmp_path, 1, Observer()).cells
     assert [(cell.technique, cell.seconds is None) for cell in cells] == [("from-scratch", False), (broken, True)]
 
 

@@ -6,11 +6,12 @@ import json
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from graft import api
-from graft.base.errors import FolderError
+from graft.base.errors import BadValue, FolderError
 from graft.studies import study
 from graft.studies.spec import RunSpec
 from graft.studies.study import Question
@@ -150,3 +151,19 @@ def test_an_unfinished_run_does_not_go_on_from_a_changed_model_folder(tmp_path):
     (tmp_path / "config.json").write_text("{ }")
     with pytest.raises(FolderError, match="has changed since"):
         spec.check_folders()
+
+
+def test_numbers_of_any_type_ask_for_the_same_runs():
+    plain = question(seeds=(0, 1), fractions=(1.0,))
+    other = question(replace(SPEC, epochs=np.float64(1)), seeds=tuple(np.arange(2)), fractions=(np.float32(1),))
+    assert [run.hash for run in plain.runs()] == [run.hash for run in other.runs()]
+    json.dumps(other.to_json())
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [({"seed": "0"}, "seed"), ({"seed": 2**70}, "seed"), ({"shots": 1.5}, "shots"), ({"fraction": "all"}, "fraction")],
+)
+def test_what_is_no_number_is_refused_by_name(given, named):
+    with pytest.raises(BadValue, match=f"{named} must be"):
+        replace(SPEC, **given)
