@@ -40,7 +40,7 @@ def elements(objective) -> int:
     return sum(tensor.numel() for tensor in objective.state_dict().values())
 
 
-def stopped_checkpoint(technique: str, folder, after: int = 1) -> dict[str, int]:
+def stopped_checkpoint(technique: str, folder, after: int = 1) -> Counter[str]:
     """The elements of each kind of tensors in the checkpoint of a training that was stopped."""
     with pytest.raises(KeyboardInterrupt):
         trained(technique, TASK, folder, Stop(after), epochs=3)
