@@ -2,12 +2,11 @@
 
     python benchmarks/kills.py            # 200 kills over six kinds of runs; writes benchmarks/kills.md
 
-Every run is a real process that gets a real SIGKILL. Half of the instants are uniform over the
-duration of the run left alone, from its first moment to its last; the others follow an event by
-some milliseconds: a file that appears as the run records, trains, evaluates the test split or
-saves. Checkpoints are written after each step. After a kill the run is resumed, a third of them is
-killed once more, and in the end weights, metrics, predictions and history are compared bit by bit
-with those of the run left alone.
+Every run is a real process that gets a real SIGKILL. Half of the instants are uniform over the duration of
+the run left alone, from its first moment to its last; the others are those at which it is about to change
+the disk, as it records, evicts, writes checkpoints or saves. Checkpoints are written after each step. After a
+kill the run is resumed, some are killed once more, and in the end weights, metrics, predictions and history
+are compared bit by bit with those of the run left alone.
 
 Results are appended to WORK/results.jsonl: started again, the campaign goes on where it stopped.
 """
@@ -20,11 +19,15 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import shutil
+import signal
+import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from pathlib import Path
@@ -54,7 +57,7 @@ history bit by bit, nothing half-written left behind, and a status that says fin
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of run, and the files by whose appearance some of its kills are timed."""
+    """A kind of run on tiny data."""
 
     task: str
     backbone: str
@@ -65,40 +68,30 @@ class Kind:
     share: float = 1.0
     """Its share of the kills, relative to the other kinds: a study takes longest."""
     cache_gb: float = 1.0
-    events: tuple[str, ...] = ()
 
-
-SAVING = ("predictions.parquet", ".model.*.part", "model", "result.json")
-TRAINING = ("spec.json", "history.jsonl", "checkpoints/last.safetensors", "checkpoints/.*.part")
-RECORDING = tuple(f"cache/recordings/{name}" for name in ("*.part", "*.gone", "*/about.json"))
 
 KINDS = {
-    "early stop": Kind(
-        "text-classification", "tiny:bert", ("full-fine-tuning:lr=0.05,patience=2",), 12, events=(*TRAINING, *SAVING)
-    ),
+    "early stop": Kind("text-classification", "tiny:bert", ("full-fine-tuning:lr=0.05,patience=2",), 12),
     "recordings and their eviction": Kind(
         "image-classification",
         "tiny:efficientnet",
         ("feature-extraction:epochs=2 then partial-fine-tuning:from_group=-1",),
         6,
         cache_gb=3e-5,
-        events=(*RECORDING, *TRAINING, *SAVING),
     ),
     "a then b": Kind(
         "text-classification",
         "tiny:bert",
         ("masked-language-modeling:epochs=2 then lora:r=2,epochs=2 then full-fine-tuning + l2-sp:weight=0.1",),
         2,
-        events=(*TRAINING, "checkpoints/references-2.safetensors", *SAVING),
     ),
     "a + b": Kind(
         "image-classification",
         "tiny:cnn",
         ("full-fine-tuning:batch_norm=updated + l2-sp:weight=0.1",),
         8,
-        events=(*TRAINING, *SAVING),
     ),
-    "text generation": Kind("text-generation", "tiny:llama", ("lora:r=2,patience=3",), 8, events=(*TRAINING, *SAVING)),
+    "text generation": Kind("text-generation", "tiny:llama", ("lora:r=2,patience=3",), 8),
     "a study with two jobs": Kind(
         "image-classification",
         "tiny:cnn",
@@ -106,12 +99,15 @@ KINDS = {
         3,
         jobs=2,
         share=0.4,
-        events=("study.json", "baselines.json", "runs/*/history.jsonl", "runs/*/model", "runs/*/result.json"),
     ),
 }
 
 
-def run_or_resume(name: str, place: Path, connection: Any) -> None:
+Moment = Callable[[Path], bool] | int
+"""When a run is killed: as soon as this is true of its folder, or at the change of the disk of that number."""
+
+
+def run_or_resume(name: str, place: Path, connection: Any, change: int | None) -> None:
     """What a process does: begin the run in `place`, or go on with it."""
     kind = KINDS[name]
     os.environ |= {"GRAFT_CACHE": str(place / "cache"), "GRAFT_CACHE_GB": f"{kind.cache_gb}"}
@@ -125,6 +121,8 @@ def run_or_resume(name: str, place: Path, connection: Any) -> None:
     forkserver._forkserver.ensure_running = lambda: None
     data = options.parse(kind.task)[0].tiny_data()
     connection.send("begins")
+    changes = Changes(place, change, connection)
+    sys.addaudithook(changes)
     folder = place / "run"
     if (folder / ("study.json" if kind.jobs else "spec.json")).exists():
         again = {} if kind.jobs else {"checkpoint_seconds": 0.0}
@@ -135,11 +133,61 @@ def run_or_resume(name: str, place: Path, connection: Any) -> None:
     else:
         asked = {"checkpoint_seconds": 0.0}
         api.fit(data, kind.backbone, kind.techniques[0], **asked, **_settings(kind, folder))
-    connection.send("ends")
+    connection.send(changes.groups)
 
 
 def _settings(kind: Kind, folder: Path) -> dict[str, Any]:
     return {"task": kind.task, "epochs": kind.epochs, "precision": "fp32", "out": folder}
+
+
+class Changes:
+    """Listens to every change that this process is about to make below `place`, and kills it at one of them."""
+
+    def __init__(self, place: Path, last: int | None, connection: Any):
+        self.place, self.last, self.connection = str(place), last, connection
+        self.groups: list[str] = []
+        self.folder = ""
+
+    def __call__(self, event: str, args: tuple[Any, ...]) -> None:
+        if event == "open" and not (args[2] or 0) & (os.O_WRONLY | os.O_RDWR):
+            return
+        if event not in ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree"):
+            return
+        paths = [os.fspath(each) for each in args[:2] if isinstance(each, str | Path)]
+        if event == "shutil.rmtree":
+            self.folder = paths[0]
+        # What `rmtree` deletes has a name relative to its folder.
+        paths = [path if path.startswith("/") else f"{self.folder}/{path}" for path in paths]
+        if event == "open":
+            paths = paths[:1]
+        if paths and paths[0].startswith(self.place):
+            self.groups.append(group_of(event, paths, self.place))
+            if len(self.groups) - 1 == self.last:
+                self.connection.send(self.groups[-1])
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def group_of(event: str, paths: Sequence[str], place: str) -> str:
+    """What a change of the disk belongs to."""
+    if "/recordings" in paths[0]:
+        return "evicting a recording" if any(".gone" in path for path in paths) else "recording"
+    top, _, rest = paths[0].removeprefix(place).strip("/").partition("/")
+    if top == "cache":
+        return "writing the cache"
+    name = rest.split("/")[0]
+    name = re.sub(r"^\.(.*)\.\d+\.(part|old)$", r"\1", name) or "its folder"
+    removes = event in ("shutil.rmtree", "os.rmdir") and name == "checkpoints"
+    return f"{'removing' if removes else 'writing'} {name}"
+
+
+@dataclass
+class Sitting:
+    """What one process came to: its seconds, its changes of the disk, and where it was killed if it was."""
+
+    seconds: float
+    changes: list[str]
+    killed: bool
+    at_change: str = ""
 
 
 class Processes:
@@ -148,29 +196,33 @@ class Processes:
     def __init__(self) -> None:
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(list(LIBRARIES))
-        self.server: psutil.Process | None = None
 
-    def run(self, name: str, place: Path, moment: Callable[[Path], bool] | None = None) -> tuple[float, bool]:
-        """The seconds that a run took, and whether it was killed when `moment` came."""
+    def run(self, name: str, place: Path, moment: Moment | None = None) -> Sitting:
+        """Run or resume until the end, or until the moment to be killed comes."""
         here, there = self.context.Pipe(duplex=False)
-        process = self.context.Process(target=run_or_resume, args=(name, place, there))
+        change = moment if isinstance(moment, int) else None
+        process = self.context.Process(target=run_or_resume, args=(name, place, there, change))
         process.start()
         there.close()
-        self.server = psutil.Process(process.pid).parent()
+        server = psutil.Process(process.pid).parent()
         here.recv()
-        began, killed = time.perf_counter(), False
+        began, killed, last = time.perf_counter(), False, None
         while not here.poll(0.001):
-            if moment and moment(place / "run"):
+            if callable(moment) and moment(place / "run"):
                 process.kill()
                 killed = True
                 break
+        with suppress(EOFError):  # it was killed, or ended by an error
+            last = here.recv()
         seconds = time.perf_counter() - began
         process.join()
-        while self.server.children():  # the runs of a study end with the process that asked for them
+        while server.children():  # the runs of a study end with the process that asked for them
             time.sleep(0.01)
+        at_change = last if isinstance(last, str) else ""
+        killed = killed or bool(at_change)
         if not killed and process.exitcode:
             raise RuntimeError(f"{name}: the process ended with {process.exitcode}")
-        return seconds, killed
+        return Sitting(seconds, last if isinstance(last, list) else [], killed, at_change)
 
 
 def at_instant(seconds: float) -> Callable[[Path], bool]:
@@ -180,22 +232,6 @@ def at_instant(seconds: float) -> Callable[[Path], bool]:
     def has_come(folder: Path) -> bool:
         began.append(time.perf_counter()) if not began else None
         return time.perf_counter() - began[0] >= seconds
-
-    return has_come
-
-
-def after_event(pattern: str, seconds: float) -> Callable[[Path], bool]:
-    """Comes so many seconds after a file of the pattern, which was not there before, appears."""
-    before: list[set[Path]] = []
-    wait: list[Callable[[Path], bool]] = []
-
-    def has_come(folder: Path) -> bool:
-        place = folder.parent if pattern.startswith("cache/") else folder
-        seen = set(place.glob(pattern))
-        before.append(seen) if not before else None
-        if not wait and seen - before[0]:
-            wait.append(at_instant(seconds))
-        return bool(wait) and wait[0](folder)
 
     return has_come
 
@@ -220,35 +256,34 @@ def outcome(folder: Path) -> dict[str, Any]:
     }
 
 
-def stage_of(folder: Path, kind: Kind) -> str:
+def stage_of(folder: Path, kind: Kind, alone: dict[str, Any]) -> str:
     """How far a killed run had come, by the files in its folder."""
     if kind.jobs:
         finished = len(list(folder.glob("runs/*/result.json")))
-        return f"{finished} of its runs finished"
+        return f"{finished} runs of the study finished"
     if (folder / "result.json").exists():
         return "after the result"
     if (folder / "predictions.parquet").exists():
         return "saving"
-    saved = folder / "checkpoints" / "last.safetensors"
-    if not saved.exists():
+    if not (folder / "checkpoints" / "last.safetensors").exists():
         return "before the first checkpoint"
-    from graft.training.checkpoint import read_position
-
-    position = read_position(saved)
-    lines = len((folder / "history.jsonl").read_text().splitlines())
-    ended = lines > position.history or position.stale
-    return "training or evaluation" if not ended else "around an epoch's end"
+    lines = (folder / "history.jsonl").read_text().splitlines()
+    ended = len(lines) == len(alone["outcome"]["history"])
+    return "evaluation of the test split" if ended else "training"
 
 
-def moments(name: str, number: int, seconds: float) -> list[Callable[[Path], bool]]:
-    """When the run of this number is killed: once, and one in three again while it is resumed."""
+def moments(name: str, number: int, alone: dict[str, Any]) -> list[Moment]:
+    """When the run of this number is killed: once, and some again while they are resumed."""
     chance = random.Random(f"{name} {number}")
-    times = 2 if number % 3 == 2 else 1
+    times = 2 if number % 5 == 4 else 1
     if number % 2 == 0:
-        first = at_instant(chance.uniform(0, seconds))
+        first: Moment = at_instant(chance.uniform(0, alone["seconds"]))
     else:
-        first = after_event(chance.choice(KINDS[name].events), chance.expovariate(1 / 0.02))
-    return [first, at_instant(chance.uniform(0, seconds))][:times]
+        groups = alone["changes"]
+        names = sorted(set(groups))
+        group = names[number // 2 % len(names)]
+        first = chance.choice([index for index, each in enumerate(groups) if each == group])
+    return [first, at_instant(chance.uniform(0, alone["seconds"]))][:times]
 
 
 def trial(processes: Processes, name: str, number: int, alone: dict[str, Any], work: Path) -> dict[str, Any]:
@@ -257,9 +292,10 @@ def trial(processes: Processes, name: str, number: int, alone: dict[str, Any], w
     stages, error = [], ""
     try:
         shutil.copytree(work / name / "cache", place / "cache")
-        for moment in moments(name, number, alone["seconds"]):
-            if processes.run(name, place, moment)[1]:
-                stages.append(stage_of(place / "run", KINDS[name]))
+        for moment in moments(name, number, alone):
+            sitting = processes.run(name, place, moment)
+            if sitting.killed:
+                stages.append(sitting.at_change or stage_of(place / "run", KINDS[name], alone))
         processes.run(name, place)
         there = outcome(place / "run")
         different = [key for key, value in alone["outcome"].items() if there.get(key) != value]
@@ -273,18 +309,18 @@ def trial(processes: Processes, name: str, number: int, alone: dict[str, Any], w
 
 
 def left_alone(processes: Processes, name: str, work: Path) -> dict[str, Any]:
-    """The outcome of a run that nobody kills, checked to be the same twice, and its duration."""
-    outcomes = []
+    """The outcome of a run that nobody kills, checked to be the same twice, and its duration and changes of the disk."""
+    outcomes, sittings = [], []
     for _ in range(2):
         place = Path(tempfile.mkdtemp(prefix="alone-", dir=work))
         fill_cache(name, work)
         shutil.copytree(work / name / "cache", place / "cache")
-        seconds, _ = processes.run(name, place)
+        sittings.append(processes.run(name, place))
         outcomes.append(outcome(place / "run"))
         shutil.rmtree(place)
     if outcomes[0] != outcomes[1]:
         raise SystemExit(f"{name}: two runs left alone differ, so that a killed one cannot be compared.")
-    return {"outcome": outcomes[0], "seconds": seconds}
+    return {"outcome": outcomes[0], "seconds": sittings[-1].seconds, "changes": sittings[-1].changes}
 
 
 def fill_cache(name: str, work: Path) -> None:
