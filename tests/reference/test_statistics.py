@@ -207,6 +207,13 @@ def test_what_is_no_fraction_may_lie_anywhere():
     assert interval.high - interval.value == pytest.approx(interval.value - interval.low)
 
 
+def test_a_difference_of_fractions_has_no_bound_beyond_one():
+    """Two seeds that differ wildly: without the bound Student's t with one degree of freedom goes far beyond."""
+    wild = np.array([[1.0] * 20, [0.0] * 19 + [1.0]])
+    apart = mean(wild).minus(mean(np.zeros((2, 20))))
+    assert (apart.low, apart.high) == (-1.0, 1.0)
+
+
 def test_holm_on_published_examples():
     # the example of the English Wikipedia article "Holm-Bonferroni method": H4 and H1 are rejected at 0.05, H2 and H3 are not
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])

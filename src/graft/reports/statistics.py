@@ -91,6 +91,8 @@ class Mean:
         has_two = 2 in (self.num_runs, other.num_runs)
         luck = (LUCK_IN_INTERVALS, LUCK_IN_P_VALUES) if has_two else (0.0, 0.0)
         low, high = bounds(value, *_add(from_examples, groups, [self, other], luck[0]))
+        if self.metric.is_fraction:  # no difference of fractions is larger than 1
+            low, high = max(low, -1.0), min(high, 1.0)
         p = _p_value(value, *_add(from_examples, groups, [self, other], luck[1]), groups)
         return Difference(value, low, high, p)
 
