@@ -284,7 +284,7 @@ def _interval(metric: str, low: float, high: float, p_corrected: float | None) -
 
 _ADVICE = {
     "positive transfer": "for these data, transfer is the right choice",
-    "no evidence": "what the network learnt elsewhere made no difference that could be seen here",
+    "no evidence": "the data cannot show whether what the network learned elsewhere helped",
     "negative transfer": "for these data, train from scratch",
     "no verdict": "whether that is due to the transfer is not known",
 }

@@ -171,7 +171,7 @@ def test_a_wide_interval_is_not_called_as_well():
 
 @pytest.mark.parametrize(
     ("to_control", "words"),
-    [(CLEAR, "transfer is the right choice"), (NOTHING, "made no difference"), (SCRATCH_AHEAD, "train from scratch")],
+    [(CLEAR, "transfer is the right choice"), (NOTHING, "cannot show whether"), (SCRATCH_AHEAD, "train from scratch")],
 )
 def test_beating_the_baseline_is_advice_only_with_the_control(to_control, words):
     found = verdict(to_control, Difference(0.05, 0.03, 0.07, 0.0002))
