@@ -1,7 +1,7 @@
 """Plugins: a file in an axis' folder is a plugin, its file name its public name, its class the name in CamelCase.
 
 `techniques/full_fine_tuning.py` holds `class FullFineTuning` and is known as `full-fine-tuning`. Files of your own are
-found too: set GRAFT_PLUGINS to a folder that holds `techniques/`, `tasks/`, `sources/`, `formats/` or `scores/`.
+found too: set GRAFT_PLUGINS to a folder that holds `techniques/`, `tasks/`, `sources/`, `kinds/`, `formats/` or `scores/`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ AXES = {
     "task": "graft.tasks",
     "technique": "graft.techniques",
     "source": "graft.backbones.sources",
+    "kind": "graft.data.kinds",
     "format": "graft.data.formats",
     "score": "graft.scores",
 }
-"""Axis -> the package whose files are its plugins. A package lists its other files in `NOT_PLUGINS`."""
+"""Axis -> the package whose files are its plugins, but for the contract, which is named like the axis. What plugins share
+lies in folders of the package."""
 
 
 def names(axis: str) -> list[str]:
@@ -66,6 +68,6 @@ def _files(axis: str) -> dict[str, Path]:
     folder = str(Path(own) / AXES[axis].rpartition(".")[2]) if own else None
     if folder and folder not in package.__path__:
         package.__path__.append(folder)
-    hidden = {"__init__", *getattr(package, "NOT_PLUGINS", ())}
+    hidden = {"__init__", axis, *getattr(package, "NOT_PLUGINS", ())}
     found = (file for root in package.__path__ for file in sorted(Path(root).glob("*.py")))
     return {file.stem.replace("_", "-"): file for file in found if file.stem not in hidden}

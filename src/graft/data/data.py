@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 
 from graft.base.records import Sample
 from graft.data.digests import digest_files
-from graft.data.tags import names_of
+from graft.data.kinds.kind import kind_named, kind_of
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,13 @@ class Data:
     format: str = ""
     notes: list[str] = field(default_factory=list)
     """What was decided on reading, in sentences for the user: which split is the test split, what was cut from what."""
+    kind: str = ""
+    """The kind of the samples, said by whoever read them; of those made in Python, found by the roles of the first."""
+
+    def __post_init__(self) -> None:
+        first = _first(self.splits)
+        if not self.kind and first is not None:
+            object.__setattr__(self, "kind", kind_of(first.roles))
 
     @property
     def roles(self) -> frozenset[str]:
@@ -35,13 +43,13 @@ class Data:
     @property
     def classes(self) -> list[str]:
         """All labels that occur, or types of entities, or plain tags, in natural order: '2' before '10'; of answers none."""
-        found: set[str] = set()
-        for split in self.splits.values():
-            for sample in split:
-                label = sample.roles.get("label", sample.roles.get("tags"))
-                found.update(label if isinstance(label, tuple) else () if label is None else (label,))
-        found = names_of(found) if any("tags" in split[0].roles for split in self.splits.values() if split) else found
+        samples = [sample for split in self.splits.values() for sample in split]
+        found = kind_named(self.kind).classes(samples) if samples else set()
         return sorted(found, key=lambda c: (not c.isdigit(), int(c) if c.isdigit() else 0, c))
+
+    def counts(self) -> dict[str, Counter[str]]:
+        """Split -> how many times each class occurs in it."""
+        return kind_named(self.kind).counts(self.splits)
 
     def with_splits(self, splits: dict[str, list[Sample]], *notes: str) -> Data:
         return replace(self, splits=splits, notes=[*self.notes, *notes])
@@ -59,6 +67,12 @@ class Data:
                     digest.update(f"\0{role}\0".encode())
                     digest.update(_bytes(sample.roles[role], digests))
         return digest.hexdigest()[:16]
+
+
+def _first(splits: dict[str, list[Sample]]) -> Sample | None:
+    """The first labeled sample; where there is none, the first unlabeled one."""
+    order = [*(part for name, part in splits.items() if name != "unlabeled"), splits.get("unlabeled", ())]
+    return next((sample for part in order for sample in part), None)
 
 
 def contents(samples: Sequence[Sample], roles: Sequence[str]) -> str:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from graft.base.errors import BadValue, DataError
-from graft.data.columns import is_known_name, is_label_like
 from graft.data.data import Data
 from graft.data.encodings import read_text
 from graft.data.format import ReadOptions
 from graft.data.images import SUFFIXES
-from graft.data.tables import Table, check_rows
+from graft.data.tables.columns import known_names
+from graft.data.tables.inputs import is_label_like
+from graft.data.tables.table import Table, check_rows
 
 _FIELD_LIMIT = 2**27
 """Characters in one field; the standard library's own limit of 131,072 is less than a long document."""
@@ -122,7 +123,7 @@ def _has_header(records: list[list[str]], notes: list[str], name: str) -> bool:
     columns = [list(column) for column in zip(*rest, strict=True)] or [[] for _ in first]
     if len(set(first)) < len(first) or any(_is_number(cell) for cell in first):
         return False
-    if any(is_known_name(cell) and cell not in column for cell, column in zip(first, columns, strict=True)):
+    if any(cell.strip().lower() in known_names() and cell not in column for cell, column in zip(first, columns, strict=True)):
         return True
     if any(_stands_apart(cell, column) for cell, column in zip(first, columns, strict=True)):
         notes.append(f"Row 1 of {name} was taken for the header ({', '.join(first)}); if it is a sample: --no-header.")

@@ -77,7 +77,8 @@ class ClassFolders:
                 samples.append(replace(sample, roles={**sample.roles, "label": None}) if unlabeled else sample)
         if not splits:
             raise DataError(f"{path} holds no {self.what} (files ending in {', '.join(sorted(self.suffixes))}).")
-        return Data(splits, notes=[*notes, *([] if "all" in roots else _beside(path, set(roots.values())))])
+        notes += [] if "all" in roots else _beside(path, set(roots.values()))
+        return Data(splits, notes=notes, kind="labels")
 
     def _samples(self, top: Path, root: Path, split: str, options: ReadOptions, notes: list[str]) -> list[Sample]:
         files = sorted((f for f in _walk(root) if f.parent != root or not is_about(f)), key=lambda f: f.relative_to(root).parts)

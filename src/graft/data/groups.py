@@ -6,24 +6,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from graft.base.records import Sample
-
-SHARED = ("group", "context", "prompt", "source")
-"""The roles by which samples are about the same."""
+from graft.data.kinds.kind import kind_named
 
 
-def groups(samples: Sequence[Sample]) -> list[str]:
+def groups(samples: Sequence[Sample], kind: str) -> list[str]:
     """The group of each sample, named by the id of its first one; a sample that shares nothing is a group of its own."""
     names = [""] * len(samples)
-    for rows in joined([relations(sample) for sample in samples]):
+    for rows in joined([kind_named(kind).relations(sample) for sample in samples]):
         for row in rows:
             names[row] = samples[rows[0]].id
     return names
-
-
-def relations(sample: Sample) -> list[str]:
-    """Keys of what a sample shares with others that are about the same: its group, the context of a question, what it is
-    written from."""
-    return [f"{role} {value}" for role in SHARED if (value := sample.roles.get(role)) is not None]
 
 
 def joined(keys: Sequence[Sequence[str]]) -> list[list[int]]:

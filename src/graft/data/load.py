@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.format import SPLIT_NAMES, Format, ReadOptions
-from graft.data.roles import text_of
+from graft.data.kinds.kind import kind_named
 from graft.data.splits import make_splits, subsample
 
 _OURS = {"spec.json": "a run folder", "study.json": "a study folder", "graft.json": "a model folder"}
@@ -73,13 +74,16 @@ def read(
     if not any(data.splits.values()):
         raise DataError(f"{path} holds no samples (read as {name}).")
     order = [*SPLIT_NAMES, "all"]
-    return Data(dict(sorted(data.splits.items(), key=lambda item: order.index(item[0]))), str(path), name, data.notes)
+    splits = dict(sorted(data.splits.items(), key=lambda item: order.index(item[0])))
+    return replace(data, splits=splits, path=str(path), format=name)
 
 
 def _with_texts(data: Data, path: Path) -> Data:
     """The data with the texts that lie at `path`, whatever is known of them, in the split `unlabeled`."""
-    samples = [sample for split in read(path, labels=False).splits.values() for sample in split]
-    texts = [Sample(f"unlabeled/{sample.id}", {"text": text}) for sample in samples if (text := text_of(sample))]
+    more = read(path, labels=False)
+    samples = [sample for split in more.splits.values() for sample in split]
+    read_text = kind_named(more.kind).text
+    texts = [Sample(f"unlabeled/{sample.id}", {"text": text}) for sample in samples if (text := read_text(sample))]
     if not texts:
         raise DataError(
             f"{path} holds no texts to learn from. Give a .txt file, or a table or folder of texts: --unlabeled PATH."

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from graft.base.errors import DataError
-from graft.data.arrays import array_samples
+from graft.data.arrays import array_table
 from graft.data.data import Data
 from graft.data.format import ReadOptions, splits_of
-from graft.data.tables import Table, to_data
+from graft.data.tables.rows import to_data
+from graft.data.tables.table import Table
 
 _FORMS = "a path, Data, a pandas DataFrame, a list of dicts, (values, labels), or a dict of these by split"
 
@@ -44,10 +45,7 @@ def from_frame(frame: Any, options: ReadOptions | None = None) -> Data:
 
 def from_arrays(values: Any, labels: Any) -> Data:
     """Texts, images or paths of images with their labels; `labels` None is for data to predict. Raises DataError."""
-    values = values.tolist() if hasattr(values, "to_list") else values
-    labels = labels.to_numpy() if hasattr(labels, "to_numpy") else labels
-    samples, notes = array_samples(values, labels, "array")
-    return Data({"all": samples}, format="arrays", notes=notes)
+    return _of_arrays({"all": array_table(*map(_unwrapped, (values, labels)), "array")}, labels is not None)
 
 
 def _by_split(source: dict[str, Any], options: ReadOptions) -> Data:
@@ -60,16 +58,24 @@ def _by_split(source: dict[str, Any], options: ReadOptions) -> Data:
     if all(_are_rows(part) for part in source.values()):
         tables = {meaning[name]: [_table_of_rows(rows, name)] for name, rows in source.items()}
         return replace(to_data(tables, options), format="rows")
-    splits, notes = {}, []
+    tables = {}
     for name, part in source.items():
         if not isinstance(part, tuple) or len(part) != 2:
             raise DataError(
                 f"The split {name!r} is a {type(part).__name__}. Give frames for all splits, or pairs (values, labels) for all."
             )
-        data_labels = part[1].to_numpy() if hasattr(part[1], "to_numpy") else part[1]
-        splits[meaning[name]], said = array_samples(part[0], data_labels, name, needs_label=meaning[name] != "unlabeled")
-        notes += said
-    return Data(splits, format="arrays", notes=notes)
+        tables[meaning[name]] = array_table(*map(_unwrapped, part), name)
+    return _of_arrays(tables, True)
+
+
+def _of_arrays(tables: dict[str, Table], labels: bool) -> Data:
+    parts = {split: [table] for split, table in tables.items()}
+    return replace(to_data(parts, ReadOptions(labels=labels)), format="arrays")
+
+
+def _unwrapped(values: Any) -> Any:
+    """A column of pandas as an array of NumPy."""
+    return values.to_numpy() if hasattr(values, "to_numpy") else values
 
 
 def _is_frame(value: Any) -> bool:

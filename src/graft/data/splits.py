@@ -9,15 +9,10 @@ import numpy as np
 
 from graft.base.errors import BadValue, DataError
 from graft.base.records import Sample
-from graft.data.content import content_key, may_recur
 from graft.data.data import Data
-from graft.data.groups import SHARED, joined, relations
-from graft.data.roles import target_role
+from graft.data.groups import joined
+from graft.data.kinds.kind import Kind, kind_named
 from graft.data.unlabeled import without_labels
-
-SHARES = {"val": 0.15, "test": 0.2}
-OF_RUNNING_TEXT = {"val": 0.05, "test": 0.05}
-"""What is held out where nobody says otherwise."""
 
 
 def make_splits(data: Data, *, seed: int = 0, val: float | None = None, test: float | None = None) -> Data:
@@ -26,16 +21,16 @@ def make_splits(data: Data, *, seed: int = 0, val: float | None = None, test: fl
     Where nothing is held out, `test` (a share of all) and then `val` (a share of the rest) are cut. Where one split is
     held out, it is the test split whatever its name, and `val` is cut from `train`. A share of 0 cuts nothing; None is the
     usual one. Cuts are stratified by the label where that is the target, else at random; of passages the last ones are cut,
-    so that a split is running text. Equal samples, see `content_key`, stay in one split,
+    so that a split is running text. Equal samples, see `Kind.key`, stay in one split,
     and so do those of one `group`. Raises DataError where there is nothing to train on or one class only.
     """
-    usual = OF_RUNNING_TEXT if target_role(s for part in data.splits.values() for s in part) == "passage" else SHARES
-    val, test = usual["val"] if val is None else val, usual["test"] if test is None else test
+    kind = kind_named(data.kind)
+    val, test = kind.shares["val"] if val is None else val, kind.shares["test"] if test is None else test
     for name, share in (("val", val), ("test", test)):
         if not 0 <= share < 1:
             raise BadValue(f"The share {name!r} must be at least 0 and less than 1. Got {share!r} instead.")
     found = {split: samples for split, samples in data.splits.items() if samples}
-    _check(found, data)
+    _check(found, data, kind)
     splits = {"unlabeled": found["unlabeled"]} if "unlabeled" in found else {}
     whole, notes = found.get("all", found.get("train", [])), []
     held_out = [split for split in ("val", "test") if split in found]
@@ -45,10 +40,10 @@ def make_splits(data: Data, *, seed: int = 0, val: float | None = None, test: fl
         splits["test"] = found[held_out[0]]
         notes += ["The one held-out split, 'val', is the test split."] if held_out == ["val"] else []
     elif test:
-        whole, splits["test"], said = _cut(whole, test, 2, np.random.default_rng([seed, 1]), "test")
+        whole, splits["test"], said = _cut(whole, test, 2, np.random.default_rng([seed, 1]), "test", kind)
         notes += said
     if val:
-        whole, splits["val"], said = _cut(whole, val, 3, np.random.default_rng([seed, 2]), "val")
+        whole, splits["val"], said = _cut(whole, val, 3, np.random.default_rng([seed, 2]), "val", kind)
         notes += said
     order = ("train", "val", "test", "unlabeled")
     splits["train"] = whole
@@ -73,21 +68,22 @@ def subsample(data: Data, *, fraction: float = 1.0, shots: int | None = None, se
     if shots is None and fraction == 1:
         return data
     train, val = data.splits["train"], data.splits.get("val", [])
-    if shots is not None and (role := target_role(train)) != "label":
+    kind = kind_named(data.kind)
+    if shots is not None and kind.strata(train) is None:
         raise BadValue(
-            f"shots counts samples a class, and what is predicted here are {role}, not labels. Ask for a fraction of the "
+            f"shots counts samples a class, and what is predicted here are {kind.target}, not labels. Ask for a fraction of the "
             f"{len(train):,} training samples instead: fraction={min(max(shots / len(train), 0.001), 1):.2g}."
         )
-    sizes = Counter(_strata(train))
+    sizes = Counter(_strata(kind, train))
     counts = {label: max(1, round(n * fraction)) if shots is None else min(n, shots) for label, n in sizes.items()}
-    kept = _first_of_each_class(train, counts, np.random.default_rng([seed, 3]))
+    kept = _first_of_each_class(train, kind, counts, np.random.default_rng([seed, 3]))
     notes = [f"Of {len(train):,} training samples {len(kept):,} are used ({f'{shots} a class' if shots else f'{fraction:.0%}'})."]
     if shots is not None:
         short = [label for label, n in sizes.items() if n < shots]
         notes += [f"Classes with fewer than {shots} training samples: {', '.join(sorted(short))}."] if short else []
     if shots is not None and len(val) > len(kept):
-        counts = _in_proportion(Counter(_strata(val)), len(kept))
-        smaller = _first_of_each_class(val, counts, np.random.default_rng([seed, 4]))
+        counts = _in_proportion(Counter(_strata(kind, val)), len(kept))
+        smaller = _first_of_each_class(val, kind, counts, np.random.default_rng([seed, 4]))
         notes.append(
             f"Of {len(val):,} validation samples {len(smaller):,} are used, as there are only {len(kept):,} for training; "
             "each class keeps at least one."
@@ -96,53 +92,36 @@ def subsample(data: Data, *, fraction: float = 1.0, shots: int | None = None, se
     splits = {**data.splits, "train": kept, **({"val": val} if val else {})}
     chosen = {sample.id for sample in kept}
     if shots is not None and (rest := [sample for sample in train if sample.id not in chosen]):
-        splits["unlabeled"] = [*without_labels(rest, "label"), *data.splits.get("unlabeled", [])]
+        splits["unlabeled"] = [*without_labels(rest, kind.target), *data.splits.get("unlabeled", [])]
     return data.with_splits(splits, *notes)
 
 
-def _check(found: dict[str, list[Sample]], data: Data) -> None:
+def _check(found: dict[str, list[Sample]], data: Data, kind: Kind) -> None:
     if "train" not in found and "all" not in found:
         raise DataError(
             f"{data.path or 'The data'} hold no training split, only {', '.join(found) or 'nothing'}. Add one named train."
         )
     labeled = [s for split, samples in found.items() if split != "unlabeled" for s in samples]
-    role = target_role(labeled)
-    bare = [s.id for s in labeled if s.roles.get(role) is None]
+    bare = [s.id for s in labeled if s.roles.get(kind.target) is None]
     if bare:
-        raise DataError(f"{len(bare):,} samples outside the split unlabeled have no {role}: {', '.join(bare[:10])}.")
-    if role != "label":
-        _check_targets(labeled, role, data)
-        return
-    classes, several = data.classes, any(isinstance(s.roles["label"], tuple) for s in labeled)
-    if len(classes) < (1 if several else 2):
-        only = f"only one class, {classes[0]!r}" if classes else "no class"
-        raise DataError(f"{data.path or 'The data'} have {only}. At least two are needed: add samples of another class.")
-
-
-_NOTHING = {"tags": "every tag is O", "answers": "no question has an answer"}
-"""Target -> what is wrong where there is none."""
-
-
-def _check_targets(labeled: list[Sample], role: str, data: Data) -> None:
-    """Raises DataError where nothing is tagged, nothing answered, nothing written."""
-    found = any(sample.roles[role] for sample in labeled)
-    if role == "tags":
-        found = any(tag != "O" for sample in labeled for tag in sample.roles["tags"])
-    if not found:
-        what = _NOTHING.get(role, f"every {role} is empty")
-        raise DataError(f"{data.path or 'The data'} cannot be learnt from: {what}. Is it the right column? Choose: --columns.")
+        raise DataError(f"{len(bare):,} samples outside the split unlabeled have no {kind.target}: {', '.join(bare[:10])}.")
+    if problem := kind.problem(labeled):
+        raise DataError(
+            f"{data.path or 'The data'} cannot be learnt from: {problem}. Is it the right column? Choose: --columns."
+        )
 
 
 def _cut(
-    samples: list[Sample], share: float, least: int, rng: np.random.Generator, name: str
+    samples: list[Sample], share: float, least: int, rng: np.random.Generator, name: str, kind: Kind
 ) -> tuple[list[Sample], list[Sample], list[str]]:
     """What is left, what was cut off, both ordered by id, and notes. Classes of fewer than `least` samples stay whole."""
-    if target_role(samples) == "passage":
+    if kind.in_order:
         return _cut_end(samples, share, name)
     ordered = sorted(samples, key=lambda s: s.id)
-    groups, said = _groups(ordered, share, least)
+    groups, said = _groups(ordered, kind, share, least)
     by_class: dict[str, list[list[int]]] = defaultdict(list)
-    strata = _strata(ordered)
+    strata = _strata(kind, ordered)
+    is_stratified = kind.strata(ordered[:1]) is not None
     for group in groups:
         by_class[strata[group[0]]].append(group)
     sizes = {label: sum(map(len, found)) for label, found in by_class.items()}
@@ -154,14 +133,13 @@ def _cut(
     rest = [s for i, s in enumerate(ordered) if i not in taken]
     off = [s for i, s in enumerate(ordered) if i in taken]
     if not off:
-        labeled = target_role(ordered) == "label"
-        of, which = (f" of {len(by_class):,} classes", "no class has") if labeled else ("", "there are not")
+        of, which = (f" of {len(by_class):,} classes", "no class has") if is_stratified else ("", "there are not")
         raise DataError(
             f"No {name} split can be cut from {len(ordered):,} samples{of}: {which} {least} "
             f"different ones. Add samples, or a {name} split of your own."
         )
     what = "of all samples" if name == "test" else "of the training samples"
-    how = ", stratified" if target_role(ordered) == "label" else " at random"
+    how = ", stratified" if is_stratified else " at random"
     notes = [f"No {name} split was given: {len(off):,} samples ({len(off) / len(ordered):.0%} {what}) were cut for it{how}."]
     notes += [f"Classes with too few samples for one in {name}, all left in train: {', '.join(sorted(few))}."] if few else []
     return rest, off, notes + said
@@ -177,23 +155,22 @@ def _cut_end(samples: list[Sample], share: float, name: str) -> tuple[list[Sampl
     return samples[:-count], samples[-count:], [f"No {name} split was given: the last {words}"]
 
 
-def _groups(samples: list[Sample], share: float, least: int) -> tuple[list[list[int]], list[str]]:
+def _groups(samples: list[Sample], kind: Kind, share: float, least: int) -> tuple[list[list[int]], list[str]]:
     """Indices of the samples that must stay in one split, together, and notes.
 
     Those of one group, those that are equal, and questions of one context; where too few groups or one that holds nearly all
     leave nothing to cut, equal samples alone.
     """
-    equal = [[content_key(s)] for s in samples]
-    related = [relations(s) for s in samples]
+    equal = [[kind.key(s)] for s in samples]
+    related = [kind.relations(s) for s in samples]
     if any(related):
-        telling = [[] if may_recur(s) else own for s, own in zip(samples, equal, strict=True)]
+        telling = [[] if kind.may_recur(s) else own for s, own in zip(samples, equal, strict=True)]
         together = joined([own + more for own, more in zip(telling, related, strict=True)])
-        strata = _strata(samples)
+        strata = _strata(kind, samples)
         most = max(Counter(strata[group[0]] for group in together).values())  # groups of the class that has most of them
         if most >= least and max(map(len, together)) <= (1 - share) * len(samples):
             named = len({s.roles["group"] for s in samples if s.roles.get("group") is not None})
-            shared = next((role for role in SHARED[::-1] if role in samples[0].roles), "context")
-            by = f"{named:,} groups" if named else f"{len(together):,} {shared}s"
+            by = f"{named:,} groups" if named else f"{len(together):,} {kind.shared[0]}s"
             return together, [f"Samples of one of the {by} were kept in one split."] if len(together) < len(samples) else []
     found = joined(equal)
     copies = len(samples) - len(found)
@@ -203,13 +180,9 @@ def _groups(samples: list[Sample], share: float, least: int) -> tuple[list[list[
     return found, notes
 
 
-def _strata(samples: Sequence[Sample]) -> list[str]:
-    """What each sample is stratified by: its label, of several the rarest; where the target is not a label, nothing."""
-    if target_role(samples) != "label":
-        return [""] * len(samples)
-    labels = [s.roles["label"] for s in samples]
-    counts = Counter(c for label in labels for c in (label if isinstance(label, tuple) else (label,)))
-    return [min(label, key=lambda c: (counts[c], c), default="") if isinstance(label, tuple) else label for label in labels]
+def _strata(kind: Kind, samples: Sequence[Sample]) -> list[str]:
+    """What each sample is stratified by; nothing where samples are drawn at random."""
+    return kind.strata(samples) or [""] * len(samples)
 
 
 def _goals(sizes: dict[str, int], few: set[str], share: float) -> dict[str, int]:
@@ -244,10 +217,12 @@ def _in_proportion(sizes: Counter[str], room: int) -> dict[str, int]:
     return counts
 
 
-def _first_of_each_class(samples: list[Sample], counts: dict[str, int], rng: np.random.Generator) -> list[Sample]:
+def _first_of_each_class(
+    samples: list[Sample], kind: Kind, counts: dict[str, int], rng: np.random.Generator
+) -> list[Sample]:
     """Return the first samples of each class in a random order, in the order of `samples`."""
     ordered = sorted(range(len(samples)), key=lambda i: samples[i].id)
-    strata = _strata(samples)
+    strata = _strata(kind, samples)
     by_class: dict[str, list[int]] = defaultdict(list)
     for i in ordered:
         by_class[strata[i]].append(i)

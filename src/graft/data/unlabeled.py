@@ -8,9 +8,8 @@ import numpy as np
 
 from graft.base.errors import DataError
 from graft.base.records import Sample
-from graft.data.content import normalised
 from graft.data.data import Data
-from graft.data.roles import text_of
+from graft.data.kinds.kind import kind_named, normalized
 
 HELD_OUT = 0.05
 MOST_HELD_OUT = 500
@@ -44,6 +43,6 @@ def _texts(data: Data, splits: tuple[str, ...]) -> dict[str, Sample]:
     """Text but for case and blanks -> its first passage. Of a question it is the context, which several may share."""
     found: dict[str, Sample] = {}
     for sample in (s for split in splits for s in data.splits.get(split, [])):
-        text = sample.roles.get("context") or text_of(sample)
-        found.setdefault(normalised(text), Sample(sample.id, {"passage": text}))
+        text = kind_named(data.kind).passage(sample)
+        found.setdefault(normalized(text), Sample(sample.id, {"passage": text}))
     return found

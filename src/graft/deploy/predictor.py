@@ -113,7 +113,8 @@ class Predictor:
         found: Evaluation = evaluate(self.network, self._feed(samples), self._engine)
         usual = self.task.decoding
         decoding = usual if num_beams is None else replace(usual, num_beams=num_beams)
-        return intervals(self.task, written(self.network, self.task, samples, found, self._engine, decoding), samples)
+        found = written(self.network, self.task, samples, found, self._engine, decoding)
+        return intervals(self.task, found, samples, data.kind)
 
     def embed(self, inputs: Any) -> np.ndarray:
         """The features (N, D) that enter the head, in the order of the inputs; float32. See `graft.deploy.embedding.pooled`."""

@@ -19,6 +19,6 @@ def run_baselines(task: Task, data: Data) -> list[dict[str, Any]]:
         started = time.perf_counter()
         scores = predict(train, test)
         seconds = time.perf_counter() - started
-        found = intervals(task, Evaluation(float("nan"), scores, targets), test)
+        found = intervals(task, Evaluation(float("nan"), scores, targets), test, data.kind)
         rows.append({"baseline": name, "metrics": {"test": found}, "seconds": round(seconds, 3), "scores": scores})
     return rows

@@ -25,7 +25,7 @@ from graft.base.errors import BackboneError, FolderError
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.groups import groups
-from graft.data.roles import text_of
+from graft.data.kinds.kind import kind_named
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
 from graft.studies.spec import RunSpec
@@ -100,7 +100,7 @@ def _execute(
     with engine.autocast():
         samples = task.samples(model, data.splits["test"])
     _write_predictions(folder / "predictions.parquet", task, data, found)
-    _write_mistakes(folder / "mistakes.jsonl", task, data.splits["test"], found["test"])
+    _write_mistakes(folder / "mistakes.jsonl", task, data, found["test"])
     _save_model(folder / "model", model, task, spec, feeds["val"])
     result = {
         "schema": 1,
@@ -112,7 +112,7 @@ def _execute(
         "fraction": spec.fraction,
         "shots": spec.shots,
         "data": _describe(spec, data, task, model.backbone.preprocess),
-        "metrics": {"val": _values(task, found["val"]), "test": intervals(task, found["test"], data.splits["test"])},
+        "metrics": {"val": _values(task, found["val"]), "test": intervals(task, found["test"], data.splits["test"], data.kind)},
         "primary_metric": next(iter(task.metrics)),
         "selected_by": "val",
         "baseline": {row["baseline"]: row["metrics"]["test"] for row in run_baselines(task, data)} if baselines else {},
@@ -212,7 +212,8 @@ def _describe(spec: RunSpec, data: Data, task: Task, preprocess: Preprocess) -> 
 
 
 def _unknown(data: Data, preprocess: Preprocess) -> dict[str, dict[str, Any]]:
-    texts = {split: [text_of(sample) for sample in samples] for split, samples in data.splits.items()}
+    read = kind_named(data.kind).text
+    texts = {split: [read(sample) for sample in samples] for split, samples in data.splits.items()}
     return {split: asdict(unknown_tokens(found, preprocess)) for split, found in texts.items()}
 
 
@@ -246,12 +247,16 @@ def _frozen(position: Position) -> dict[str, Any]:
 def _write_predictions(path: Path, task: Task, data: Data, found: dict[str, Evaluation]) -> None:
     """The rows of validation and test; of test alone where only there a text is written."""
     splits = ["test"] if task.measures_texts else list(found)
-    rows = [row for split in splits for row in prediction_rows(task, split, data.splits[split], found[split].scores)]
+    rows = [
+        row for split in splits for row in prediction_rows(task, split, data.splits[split], found[split].scores, data.kind)
+    ]
     files.write(path, lambda part: pd.DataFrame(rows).to_parquet(part, index=False))
 
 
-def prediction_rows(task: Task, split: str, samples: Sequence[Sample], scores: np.ndarray) -> list[dict[str, Any]]:
-    """The rows of predictions.parquet for one split.
+def prediction_rows(
+    task: Task, split: str, samples: Sequence[Sample], scores: np.ndarray, kind: str
+) -> list[dict[str, Any]]:
+    """The rows of predictions.parquet for one split of data of this kind.
 
     `group` is the id of the first sample that is about the same, often its own. Where the metrics do not follow from
     probabilities, `parts` are the primary metric's terms of each example.
@@ -263,12 +268,13 @@ def prediction_rows(task: Task, split: str, samples: Sequence[Sample], scores: n
         parts = [{"parts": row.tolist()} for row in terms]
     return [
         {"split": split, "id": sample.id, "group": group, "target": task.answer(sample), **row, **part}
-        for sample, group, row, part in zip(samples, groups(samples), decoded, parts, strict=True)
+        for sample, group, row, part in zip(samples, groups(samples, kind), decoded, parts, strict=True)
     ]
 
 
-def _write_mistakes(path: Path, task: Task, samples: Sequence[Sample], found: Evaluation) -> None:
-    rows = prediction_rows(task, "test", samples, found.scores)
+def _write_mistakes(path: Path, task: Task, data: Data, found: Evaluation) -> None:
+    samples = data.splits["test"]
+    rows = prediction_rows(task, "test", samples, found.scores, data.kind)
     wrong = [i for i, row in enumerate(rows) if not task.right(row["prediction"], row["target"])]
     worst = sorted(wrong, key=lambda i: -rows[i]["confidence"])[:MISTAKES]
     lines = []

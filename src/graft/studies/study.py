@@ -110,7 +110,7 @@ def _answer_baselines(asked: dict[str, Any], task: Task, data: Data, folder: Pat
     rows = []
     for row in run_baselines(task, part):
         name = f"{row['baseline']}-{asked['fraction']:g}-{asked['seed']}.parquet"
-        table = pd.DataFrame(prediction_rows(task, "test", part.splits["test"], np.asarray(row.pop("scores"))))
+        table = pd.DataFrame(prediction_rows(task, "test", part.splits["test"], np.asarray(row.pop("scores")), part.kind))
         files.write(folder / "baselines" / name, lambda path, table=table: table.to_parquet(path, index=False))
         rows.append({**row, **asked, "predictions": name})
     return rows

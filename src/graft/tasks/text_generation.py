@@ -17,7 +17,7 @@ from graft.backbones.preprocess import Preprocess, right_padded
 from graft.base.errors import DataError
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
-from graft.data.roles import said
+from graft.data.kinds.completions import prompt_text
 from graft.metrics.language import bits_per_byte, perplexity
 from graft.tasks import ngrams, packing
 from graft.tasks.generation import Decoding, continued
@@ -190,7 +190,7 @@ class TextGeneration(Task):
         return value if isinstance(value, str) else f"{value:.3f} bits per byte"
 
     def preview(self, sample: Sample) -> dict[str, str]:
-        before = said(sample.roles["prompt"]) + "\n" if "prompt" in sample.roles else ""
+        before = prompt_text(sample.roles["prompt"]) + "\n" if "prompt" in sample.roles else ""
         return {"kind": "text", "value": (before + _text(sample))[:600]}
 
     @property
@@ -214,7 +214,7 @@ class TextGeneration(Task):
         """The bytes of a sample, and how many of them are only read."""
         if "passage" in sample.roles:
             return ngrams.symbols(sample.roles["passage"], ends=False), 0
-        prompt = said(sample.roles["prompt"]) + (self.separator or "\n" * self.chat)
+        prompt = prompt_text(sample.roles["prompt"]) + (self.separator or "\n" * self.chat)
         return ngrams.symbols(prompt + sample.roles["completion"], ends=True), len(prompt.encode())
 
     def generated(self, model: Model, samples: Sequence[Sample], decoding: Decoding) -> list[str]:
@@ -233,7 +233,7 @@ class TextGeneration(Task):
             return self._continued_passages(model, [sample.roles["passage"] for sample in chosen])
         outputs = self.generated(model, chosen, Decoding(WRITTEN))
         return [
-            {"prompt": said(sample.roles["prompt"]), "output": output, "reference": sample.roles["completion"]}
+            {"prompt": prompt_text(sample.roles["prompt"]), "output": output, "reference": sample.roles["completion"]}
             for sample, output in zip(chosen, outputs, strict=True)
         ]
 

@@ -69,9 +69,9 @@ def in_order(values: Tensor, rows: list[int]) -> Tensor:
     return ordered
 
 
-def intervals(task: Task, evaluation: Evaluation, samples: Sequence[Sample]) -> dict[str, dict[str, float]]:
+def intervals(task: Task, evaluation: Evaluation, samples: Sequence[Sample], kind: str) -> dict[str, dict[str, float]]:
     """Every metric of the task with its 95 % interval over test sets of such samples or groups."""
-    together = groups(samples)
+    together = groups(samples, kind)
     return {name: _interval(metric, evaluation, together) for name, metric in task.metrics.items()}
 
 

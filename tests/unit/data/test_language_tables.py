@@ -185,7 +185,7 @@ def test_frames_and_rows_and_pairs() -> None:
         assert [s.roles for s in data.splits["all"]] == expected
     assert from_memory({"train": rows, "test": rows}).splits["test"][1].roles == expected[1]
     assert from_arrays(tokens, None).splits["all"][1].roles == {"tokens": ("no",), "tags": None}
-    with pytest.raises(DataError, match="not as long as their tokens: array:1"):
+    with pytest.raises(DataError, match="another number of tags than of tokens: array:1"):
         from_arrays(tokens, [["O", "O"], ["O", "O"]])
     by_array = pd.DataFrame({"tokens": [np.array(t) for t in tokens], "tags": [np.array(t) for t in tags]})
     assert from_frame(by_array).splits["all"][0].roles["tags"] == ("B-PER", "O"), "lists of a Parquet table read by pandas"

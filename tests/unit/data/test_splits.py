@@ -8,7 +8,7 @@ import pytest
 
 from graft.base.errors import BadValue, DataError
 from graft.base.records import Sample
-from graft.data.content import content_key
+from graft.data.kinds.kind import kind_named
 from graft.data.data import Data
 from graft.data.splits import make_splits, subsample
 
@@ -85,7 +85,7 @@ def test_equal_samples_stay_together() -> None:
     whole = [Sample(f"s{i}", {"text": text, "label": "ab"[int(text.split()[1]) % 2]}) for i, text in enumerate(texts)]
     for seed in range(5):
         data = make_splits(Data({"all": whole}), seed=seed)
-        keys = {split: {content_key(s) for s in part} for split, part in data.splits.items()}
+        keys = {split: {kind_named("labels").key(s) for s in part} for split, part in data.splits.items()}
         assert not any(keys[a] & keys[b] for a, b in combinations(keys, 2))
         assert 20 <= len(data.splits["test"]) <= 36
         assert any("kept in one split" in note for note in data.notes)

@@ -15,7 +15,8 @@ from graft.data.data import Data
 from graft.data.encodings import read_text
 from graft.data.folders import is_about, is_hidden
 from graft.data.format import ReadOptions, file_splits
-from graft.data.tables import MAX_LISTED, Table, read_files
+from graft.data.tables.rows import read_files
+from graft.data.tables.table import MAX_LISTED, Table
 
 _SURE = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".bioes")
 _PERHAPS = (".txt", ".tsv")
@@ -45,7 +46,7 @@ class Conll:
         files = [path] if path.is_file() else _files(path)
         if not files:
             raise DataError(f"{path} holds no files of tokens and tags in columns (.conll, .bio, .iob, .txt, .tsv).")
-        return read_files(path, files, replace(options, columns={}), lambda file, _: _read(file, options))
+        return read_files(path, files, replace(options, columns={}), lambda file, _: _read(file, options), kind="tags")
 
     def write_tiny(self, data: Data, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)

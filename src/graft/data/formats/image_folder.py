@@ -28,7 +28,7 @@ class ImageFolder:
             return _FOLDERS.read(path, options)
         if options.labels:
             raise DataError(f"{path} is one image, not a data set. Give the folder that holds the class folders.")
-        return Data({"all": [Sample(path.name, {"image": path, "label": None})]})
+        return Data({"all": [Sample(path.name, {"image": path, "label": None})]}, kind="labels")
 
     def write_tiny(self, data: Data, path: Path) -> None:
         write_class_folders(data, path, ".png", _write_image)

@@ -12,7 +12,8 @@ from graft.base.errors import DataError
 from graft.data.data import Data
 from graft.data.encodings import read_text
 from graft.data.format import ReadOptions
-from graft.data.tables import MAX_LISTED, Table, read_tables, sniff_tables, table_rows
+from graft.data.tables.rows import read_tables, table_rows
+from graft.data.tables.table import MAX_LISTED, Table, sniff_tables
 
 _SUFFIXES = (".jsonl", ".ndjson")
 

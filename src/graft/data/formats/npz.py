@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from graft.base.errors import DataError
-from graft.data.arrays import array_samples
+from graft.data.arrays import array_table
 from graft.data.data import Data
 from graft.data.format import ReadOptions, split_of, splits_of
 from graft.data.images import open_image
+from graft.data.tables.rows import to_data
 
 _VALUES = ("x", "image", "images", "imgs", "data", "features", "text", "texts")
 _LABELS = ("y", "label", "labels", "target", "targets")
@@ -40,8 +42,7 @@ class Npz:
         arrays = _load(path)
         classes = next((list(map(str, arrays.pop(k))) for k in _CLASSES if k in arrays), None)
         keys = _roles(arrays, path, options)
-        notes: list[str] = []
-        splits = {}
+        tables = {}
         for split, by_role in keys.items():
             value, label = by_role.get("values"), by_role.get("labels")
             if value is None or (label is None and options.labels and split != "unlabeled"):
@@ -50,11 +51,8 @@ class Npz:
                     f"{path} has no {missing} for the split '{split}'. Its arrays: {', '.join(arrays)}. "
                     f"Name them x_{split}, y_{split}."
                 )
-            splits[split], said = array_samples(
-                arrays[value], None if label is None else arrays[label], value, classes, needs_label=label is not None
-            )
-            notes += said
-        return Data(splits, notes=notes)
+            tables[split] = [array_table(arrays[value], None if label is None else arrays[label], value, classes)]
+        return to_data(tables, replace(options, columns={}))
 
     def write_tiny(self, data: Data, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)

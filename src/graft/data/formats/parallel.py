@@ -44,7 +44,7 @@ class Parallel:
             splits.setdefault(split, []).extend(pair)
             notes += said
         others = [f"{stem}.{language}" for stem in others for language in stems[stem]]
-        return Data(splits, notes=[*notes, *left_out(others, "another pair of files is that split")])
+        return Data(splits, notes=[*notes, *left_out(others, "another pair of files is that split")], kind="pairs")
 
     def write_tiny(self, data: Data, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,8 @@ from graft.base.errors import DataError
 from graft.data.data import Data
 from graft.data.format import ReadOptions
 from graft.data.images import open_image
-from graft.data.tables import Table, read_tables, sniff_tables, table_rows
+from graft.data.tables.rows import read_tables, table_rows
+from graft.data.tables.table import Table, sniff_tables
 
 _SUFFIXES = (".parquet", ".pq")
 

@@ -36,7 +36,7 @@ class PlainText:
             if not text.strip():
                 raise DataError(f"{file} holds nothing but white space.")
             splits.setdefault(split, []).extend(passages(text, file.name))
-        return Data(splits, notes=notes)
+        return Data(splits, notes=notes, kind="passages")
 
     def write_tiny(self, data: Data, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,8 @@ from graft.data.data import Data
 from graft.data.encodings import read_text
 from graft.data.folders import is_hidden
 from graft.data.format import ReadOptions
-from graft.data.tables import Table, read_files
+from graft.data.tables.rows import read_files
+from graft.data.tables.table import Table
 
 _LOOKED_AT = 65_536
 """Bytes of a file that it is judged by."""
@@ -34,7 +35,7 @@ class Squad:
         files = [path] if path.is_file() else _files(path)
         if not files:
             raise DataError(f"{path} holds no JSON files in the form of SQuAD. {_FORM}")
-        return read_files(path, files, options, _read)
+        return read_files(path, files, options, _read, kind="answers")
 
     def write_tiny(self, data: Data, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)

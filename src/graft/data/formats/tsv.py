@@ -8,7 +8,8 @@ from pathlib import Path
 from graft.data.data import Data
 from graft.data.delimited import read_delimited, write_delimited
 from graft.data.format import ReadOptions
-from graft.data.tables import Table, read_tables, sniff_tables
+from graft.data.tables.rows import read_tables
+from graft.data.tables.table import Table, sniff_tables
 
 _SUFFIXES = (".tsv", ".tab")
 

@@ -1,0 +1,1 @@
+"""What a person should know of data before training on them."""

@@ -1,0 +1,66 @@
+"""How many samples there are of each class, and which classes are rare, missing or spelt in two ways."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+
+from graft.base.records import Sample
+from graft.data.data import Data
+from graft.data.finding import Finding, listed, number
+
+IMBALANCE = 10
+"""The ratio of the largest to the smallest class above which it is reported."""
+SHOWN = 12
+"""The most classes whose counts are listed."""
+
+
+def class_findings(data: Data, labels_of: Callable[[Sample], tuple[str, ...]]) -> list[Finding]:
+    """How many samples there are of what, and what is rare or missing."""
+    counts, classes = data.counts(), data.classes
+    sizes = ", ".join(f"{split} {len(samples):,}" for split, samples in data.splits.items())
+    total = sum(map(len, data.splits.values()))
+    found = [Finding("counts", "info", f"{total:,} samples of {len(classes)} classes: {sizes}.")]
+    found += shown_counts({split: of for split, of in counts.items() if split != "unlabeled"})
+    training = "train" if "train" in counts else "all"
+    of_training = counts.get(training, Counter())
+    found += _imbalance(of_training)
+    if single := sorted(name for name, count in of_training.items() if count == 1):
+        rare = set(single)
+        ids = tuple(sample.id for sample in data.splits[training] if rare.intersection(labels_of(sample)))
+        words = f"{number(single, 'class')} with one training sample: {listed(single)}."
+        found.append(Finding("single-example", "warning", words, ids))
+    for split in ("train", "val", "test"):
+        if split in counts and (missing := [name for name in classes if not counts[split][name]]):
+            words = f"{number(missing, 'class')} without a sample in {split}: {listed(missing)}."
+            found.append(Finding("missing-class", "warning", words))
+    return [*found, *_spellings(classes)]
+
+
+def shown_counts(counts: dict[str, Counter[str]]) -> list[Finding]:
+    """The most frequent classes of each split."""
+    found = []
+    for split, of in counts.items():
+        if of:
+            shown = ", ".join(f"{name} {count:,}" for name, count in of.most_common(SHOWN))
+            found.append(Finding("classes", "info", f"{split}: {shown}{', ...' if len(of) > SHOWN else ''}."))
+    return found
+
+
+def _imbalance(counts: Counter[str]) -> list[Finding]:
+    if len(counts) < 2 or max(counts.values()) <= IMBALANCE * min(counts.values()):
+        return []
+    (most, n), (least, m) = counts.most_common()[0], counts.most_common()[-1]
+    words = f"The classes are imbalanced: {n:,} training samples of {most!r}, {m:,} of {least!r} ({n / m:.0f} to 1)."
+    return [Finding("imbalance", "warning", f"{words} Look at macro F1 beside accuracy, or weight the classes.")]
+
+
+def _spellings(classes: list[str]) -> list[Finding]:
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for name in classes:
+        spellings[name.casefold()].append(name)
+    return [
+        Finding("alike-classes", "warning", f"Class names that differ in case only: {listed(alike)}. Are they one class?")
+        for alike in spellings.values()
+        if len(alike) > 1
+    ]

@@ -1,0 +1,50 @@
+"""How long texts are, and which are empty."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from graft.base.records import Sample
+from graft.data.data import Data
+from graft.data.finding import Finding, listed, number
+
+
+def text_findings(data: Data, nouns: Mapping[str, str], read: Callable[[Any], str] = str) -> list[Finding]:
+    """The lengths in words of the texts of each role, which `nouns` calls by a name, and those without a word.
+
+    `read` makes a text of what a role holds.
+    """
+    samples = [sample for part in data.splits.values() for sample in part]
+    found = []
+    for role, noun in nouns.items():
+        texts = [(sample.id, read(sample.roles[role])) for sample in samples if sample.roles.get(role) is not None]
+        if texts:
+            found.append(lengths(noun, "words", [len(text.split()) for _, text in texts]))
+            found += empty(role, [name for name, text in texts if not text.strip()])
+    return found
+
+
+def character_counts(data: Data, noun: str, role: str) -> Finding:
+    """How many samples there are in each split, and how many characters of a role."""
+    sizes = ", ".join(f"{split} {len(part):,} ({_characters(part, role):,} characters)" for split, part in data.splits.items())
+    return Finding("counts", "info", f"{sum(map(len, data.splits.values())):,} {noun}: {sizes}.")
+
+
+def lengths(what: str, unit: str, sizes: Sequence[int]) -> Finding:
+    """The range, the median and the 95th percentile of the lengths of texts."""
+    ordered = sorted(sizes)
+    p95 = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
+    middle = f"median {statistics.median(ordered):g}, 95 % have at most {p95:,}."
+    return Finding("lengths", "info", f"{what}: {ordered[0]:,} to {ordered[-1]:,} {unit}, {middle}")
+
+
+def empty(noun: str, ids: list[str]) -> list[Finding]:
+    """A warning that names samples without a word, where there are some."""
+    words = f"{number(ids, noun)} without a word: {listed(ids)}."
+    return [Finding("empty", "warning", words, tuple(ids))] if ids else []
+
+
+def _characters(samples: Iterable[Sample], role: str) -> int:
+    return sum(len(sample.roles.get(role) or "") for sample in samples)

@@ -1,0 +1,199 @@
+"""Questions on contexts, with the parts of the context that answer them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any, ClassVar
+
+from graft.base.records import Sample
+from graft.data.checks.texts import text_findings
+from graft.data.data import Data
+from graft.data.finding import Finding, number
+from graft.data.kinds.kind import Kind, normalized
+from graft.data.tables.columns import LOOKED_AT, Columns, Match, are_texts, as_list, is_missing
+from graft.data.tables.rows import Rows
+
+
+class Answers(Kind):
+    """A `question`, its `context`, and `answers`: (text, start) each, in characters of the context; () where there is none."""
+
+    inputs: ClassVar = (frozenset({"question", "context"}),)
+    target: ClassVar = "answers"
+    columns: ClassVar = {
+        "question": ("question", "query"),
+        "context": ("context", "passage", "paragraph"),
+        "answers": ("answers", "answer", "answer_text"),
+        "starts": ("answer_start", "answer_starts", "answers_start"),
+        "impossible": ("is_impossible",),
+        "id": ("id", "qas_id", "qid", "question_id"),
+        "group": ("group", "title"),
+        "split": (),
+    }
+    shared: ClassVar = ("context",)
+
+    def match(self, columns: Columns) -> Match | None:
+        roles = {role: names for role, names in columns.asked.items() if role not in ("group", "split")}
+        for role in ("question", "context"):
+            roles.setdefault(role, columns.first(self.columns[role], are_texts))
+        if context := roles["context"]:
+            answers = columns.first(self.columns["answers"], lambda v: _are_answers(v, columns[context[0]]))
+            roles.setdefault("answers", answers)
+        for role in ("starts", "impossible", "id"):
+            roles.setdefault(role, columns.first(self.columns[role], lambda values: True))
+        needed = ["question", "context", "answers"] if columns.needs_target else ["question", "context"]
+        if not set(self.columns) - {"group", "split", "id"} & set(columns.asked) and not all(roles.get(role) for role in needed):
+            return None
+        columns.require(roles, needed)
+        return Match(roles, 0.85)
+
+    def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
+        found = [_read(rows) for rows in tables]
+        if searched := sum(count for _, count in found):
+            words = "answers came without a start; the first place where they stand in their context was taken."
+            tables[0].notes[f"{searched:,} {words}"] = None
+        return [values for values, _ in found]
+
+    def row(self, sample: Sample) -> dict[str, Any]:
+        """Answers as Hugging Face has them."""
+        answers = sample.roles.get("answers")
+        if answers is None:
+            return dict(sample.roles)
+        columns = {"text": [text for text, _ in answers], "answer_start": [start for _, start in answers]}
+        return {**sample.roles, "answers": columns}
+
+    def words(self, sample: Sample) -> str:
+        return f"{sample.roles['question']} {sample.roles['context']}"
+
+    def content(self, sample: Sample) -> str:
+        return f"question {normalized(sample.roles['question'])}\0{normalized(sample.roles['context'])}"
+
+    def passage(self, sample: Sample) -> str:
+        """The context, which several questions may share."""
+        return sample.roles.get("context") or self.text(sample)
+
+    def problem(self, samples: Sequence[Sample]) -> str | None:
+        return None if any(sample.roles["answers"] for sample in samples) else "no question has an answer"
+
+    def findings(self, data: Data) -> list[Finding]:
+        """How many questions there are, on how many contexts, and how many have no answer."""
+        sizes = ", ".join(f"{split} {len(part):,}" for split, part in data.splits.items())
+        found = [Finding("counts", "info", f"{sum(map(len, data.splits.values())):,} questions: {sizes}.")]
+        for split, part in data.splits.items():
+            known = [s.roles["answers"] for s in part if s.roles.get("answers") is not None]
+            contexts = {s.roles["context"] for s in part if "context" in s.roles}
+            none = sum(not answers for answers in known)
+            several = sum(len(set(answers)) > 1 for answers in known)
+            words = f"{split}: {len(part):,} questions on {number(contexts, 'context')}"
+            share = f"{none:,} ({none / len(known):.0%}) without an answer, {several:,} with several" if known else ""
+            found.append(Finding("answers", "info", f"{words}; {share or 'answers not known'}."))
+        return [*found, *text_findings(data, {"context": "Contexts", "question": "Questions", "text": "Texts"})]
+
+    def conflict(self, samples: Sequence[Sample]) -> str:
+        first = samples[0]
+        other = next(sample for sample in samples if sample.roles["answers"] != first.roles["answers"])
+        return " / ".join(f"{s.id} is {_shown(s.roles['answers'])!r}" for s in (first, other))
+
+    def tiny(self) -> dict[str, Data]:
+        context = "Zoë lives in \u2028 Köln. She says “hi” to Köln."
+        answers = ((("Köln", 15),), (), (("Köln", 15), ("Köln", 38), ("“hi”", 30)))
+
+        def asked(split: str, i: int) -> Sample:
+            roles = {"question": f"Where, {i}?", "context": f"{context} {split}", "answers": answers[i % 3], "group": split}
+            return Sample(f"{split}:{i}", roles)
+
+        return {"answers": Data({split: [asked(split, i) for i in range(6)] for split in ("train", "test")}, kind=self.name)}
+
+
+def _are_answers(values: Sequence[Any], contexts: Sequence[Any]) -> bool:
+    """Lists or dicts with texts; or strings of which most stand in their context, which yes and no do not."""
+    pairs = [(v, c) for v, c in islice(zip(values, contexts, strict=True), LOOKED_AT) if v is not None]
+    if pairs and all(isinstance(v, dict) or as_list(v) is not None for v, _ in pairs):
+        return True
+    strings = [(v, c) for v, c in pairs if isinstance(v, str) and v.strip()]
+    return bool(strings) and sum(v in str(c) for v, c in strings) >= len(strings) / 2
+
+
+def _read(rows: Rows) -> tuple[list[dict[str, Any]], int]:
+    """The roles of each row, and how many answers came without a start."""
+    needed = ["question", "context", "answers"] if rows.needs_target else ["question", "context"]
+    rows.require(needed)
+    for role in ("question", "context"):
+        rows.check(role, f"have no {role}", "Fill it in or remove the rows.", lambda value: isinstance(value, str))
+    impossible = [bool(value) and str(value).lower() not in ("false", "0") for value in rows.column("impossible")]
+    values, wrong, missing, searched = [], [], [], 0
+    columns = (rows.column(role) for role in ("question", "context", "answers", "starts"))
+    for row, (question, context, own, starts) in enumerate(zip(*columns, strict=True)):
+        if own is None and rows.needs_target and not impossible[row]:
+            missing.append((row, ""))
+        answers, count, problem = _answers(own, starts, context)
+        if impossible[row] and answers:
+            problem = f"is_impossible, but with the answer {answers[0][0]!r}"
+        if problem:
+            wrong.append((row, problem))
+        searched += count
+        known = () if impossible[row] else None if own is None else answers
+        values.append({"question": question, "context": context, "answers": known})
+    rows.refuse(missing, "have no answers", "Fill them in; a question without an answer has an empty list.")
+    advice = "Starts count characters from 0; leave the start away to have the answer searched in its context."
+    rows.refuse(wrong, "have an answer that is not in its context at its place", advice)
+    return values, searched
+
+
+def _answers(own: Any, starts: Any, context: str) -> tuple[tuple[tuple[str, int], ...], int, str | None]:
+    """The answers with their starts, how many starts had to be searched, and what is wrong with one of them."""
+    texts, places = _texts_and_places(own, starts)
+    if len(texts) != len(places):
+        return (), 0, f"{len(texts)} answers, {len(places)} starts"
+    found: list[tuple[str, int]] = []
+    searched = 0
+    for text, place in zip(texts, places, strict=True):
+        if not isinstance(text, str):
+            return (), 0, f"{text!r} is no text"
+        if not text.strip():  # how tables write that there is no answer
+            continue
+        given = not is_missing(place) and place != -1
+        start = _whole(place) if given else context.find(text)
+        if start is None:
+            return (), 0, f"{text!r} at {place!r}, which is no number"
+        searched += not given
+        if start < 0:
+            return (), 0, f"{text!r} is nowhere in the context" if not given else f"{text!r} at {start}"
+        if context[start : start + len(text)] != text:
+            return (), 0, f"{text!r} at {start}, where the context has {context[start : start + len(text)]!r}"
+        found.append((text, start))
+    return tuple(found), searched, None
+
+
+def _texts_and_places(own: Any, starts: Any) -> tuple[list[Any], list[Any]]:
+    """Texts and starts out of any of the forms in which answers are written; None for a start that is not given."""
+    if isinstance(own, dict):
+        return _texts_and_places(own.get("text"), own.get("answer_start", own.get("start")))
+    several = as_list(own)
+    if several and all(isinstance(one, dict) for one in several):
+        return [one.get("text") for one in several], [one.get("answer_start", one.get("start")) for one in several]
+    if several and all(_is_pair(one) for one in several):
+        return [one[0] for one in several], [one[1] for one in several]
+    texts = several if several is not None else [] if own is None else [own]
+    places = as_list(starts)
+    if places is None:
+        places = [starts] if several is None and not is_missing(starts) else [None] * len(texts)
+    return texts, places if places or not texts else [None] * len(texts)
+
+
+def _whole(value: Any) -> int | None:
+    """12 of 12, "12" and "12.0", which is how a column of numbers is written as soon as one of them is missing."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return int(number) if number.is_integer() else None
+
+
+def _is_pair(value: Any) -> bool:
+    """("Paris", 17), as samples have it."""
+    return isinstance(value, tuple | list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], int)
+
+
+def _shown(answers: Sequence[tuple[str, int]]) -> str:
+    return " | ".join(dict.fromkeys(text for text, _ in answers)) or "no answer"

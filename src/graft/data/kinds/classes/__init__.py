@@ -1,0 +1,1 @@
+"""What kinds share whose targets are classes."""

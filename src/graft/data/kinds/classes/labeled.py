@@ -1,0 +1,143 @@
+"""What kinds share whose target is a class of several, or any number of them: reading labels, strata, counts, findings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from graft.base.records import Sample
+from graft.data.checks.classes import class_findings
+from graft.data.checks.texts import text_findings
+from graft.data.data import Data
+from graft.data.finding import Finding
+from graft.data.kinds.kind import Kind
+from graft.data.tables.columns import Columns, Match, are_scalars, is_missing, plain
+from graft.data.tables.inputs import Wanted, is_label_like
+from graft.data.tables.rows import Rows, class_names, shown_names
+
+WANTED = Wanted(
+    "label",
+    (
+        ("label", "labels"),
+        ("class", "classes", "category", "categories", "target", "y", "sentiment", "topic", "intent", "emotion", "tag", "tags",
+         "species"),
+        ("rating", "stars", "score", "polarity", "genre", "type", "language", "lang"),
+    ),
+    is_label_like,
+)  # fmt: skip
+LABEL = tuple(name for tier in WANTED.names for name in tier)
+NAMES = ("name", "label_name", "label_text", "class_name", "category_name", "text_label", "target_name")
+"""Names of columns that say what the numbers of a label column mean."""
+
+
+class Labeled(Kind):
+    """A kind whose target is the role `label`: a str, a tuple of str where there may be several, None where it is not known."""
+
+    target: ClassVar[str] = "label"
+
+    def strata(self, samples: Sequence[Sample]) -> list[str]:
+        """The label, of several the rarest."""
+        labels = [labels_of(sample) for sample in samples]
+        counts = Counter(name for own in labels for name in own)
+        return [min(own, key=lambda name: (counts[name], name), default="") for own in labels]
+
+    def counts(self, splits: dict[str, list[Sample]]) -> dict[str, Counter[str]]:
+        return {split: Counter(_names(samples)) for split, samples in splits.items()}
+
+    def classes(self, samples: Sequence[Sample]) -> set[str]:
+        return set(_names(samples))
+
+    def problem(self, samples: Sequence[Sample]) -> str | None:
+        """Too few classes: one is enough where a sample may have none of it."""
+        classes = sorted(self.classes(samples))
+        several = any(isinstance(sample.roles["label"], tuple) for sample in samples)
+        if len(classes) >= (1 if several else 2):
+            return None
+        only = f"there is only one class, {classes[0]!r}" if classes else "there is no class"
+        return f"{only}. At least two are needed: add samples of another class"
+
+    def findings(self, data: Data) -> list[Finding]:
+        return [*class_findings(data, labels_of), *text_findings(data, self.readable)]
+
+    readable: ClassVar[dict[str, str]] = {"text": "Texts"}
+    """Role of a text -> what such texts are called."""
+
+    def conflict(self, samples: Sequence[Sample]) -> str:
+        return " / ".join(f"{sample.id} is {'|'.join(labels_of(sample))!r}" for sample in samples)
+
+
+def labels_of(sample: Sample) -> tuple[str, ...]:
+    """The labels of a sample, as many as it has."""
+    label = sample.roles.get("label")
+    return label if isinstance(label, tuple) else () if label is None else (label,)
+
+
+def fit(columns: Columns, match: Match) -> float:
+    """How sure a label is: most where a column named label holds words or numbers."""
+    return 1.0 if any(are_scalars(columns[name]) for name in columns.named(WANTED.names[0])) else match.fit
+
+
+def with_name_column(columns: Columns, match: Match) -> Match:
+    """The match with the column that names the numbers of the labels, where there is one."""
+    if columns.header and "label" in match.columns and "label_name" not in match.columns:
+        label = match.columns["label"][0]
+        taken = {name for names in match.columns.values() for name in names}
+        names = columns.named((*NAMES, f"{label}_name", f"{label}_text"))
+        match.columns["label_name"] = [name for name in names if name not in taken][:1]
+    return match
+
+
+def read_labels(tables: Sequence[Rows]) -> list[list[Any]]:
+    """The labels of the rows of each table, shown by their names; raises DataError naming rows without one."""
+    labels = [[_label(value, rows.options.label_separator) for value in _cells(rows)] for rows in tables]
+    names = _class_names([pair for pair in zip(tables, labels, strict=True) if pair[0].needs_target] or [*zip(tables, labels, strict=True)])
+    for rows, own in zip(tables, labels, strict=True):
+        rows.check_target([label is None for label in own])
+    if names:
+        tables[0].notes[shown_names(names, "Labels")] = None
+    return [[_named(label, names) for label in own] for own in labels]
+
+
+def _cells(rows: Rows) -> list[Any]:
+    if rows.needs_target:
+        rows.require(["label"])
+    return rows.column("label")
+
+
+def _named(label: Any, names: dict[str, str]) -> Any:
+    return tuple(names.get(name, name) for name in label) if isinstance(label, tuple) else names.get(label, label)
+
+
+def _label(value: Any, separator: str | None) -> str | tuple[str, ...] | None:
+    if isinstance(value, list | tuple | np.ndarray):
+        return tuple(dict.fromkeys(str(plain(item)) for item in value))
+    if separator is not None:
+        parts = [] if is_missing(value) else [part.strip() for part in str(value).split(separator)]
+        return tuple(dict.fromkeys(part for part in parts if part))
+    return None if is_missing(value) else str(plain(value))
+
+
+def _class_names(read: Sequence[tuple[Rows, list[Any]]]) -> dict[str, str]:
+    """Label -> readable name, where a column, the file itself or a classes.json says so one to one; else nothing."""
+    known = {label for _, labels in read for label in labels if isinstance(label, str)}
+    pairs = {
+        (label, str(name).strip())
+        for rows, labels in read
+        for label, name in zip(labels, rows.column("label_name"), strict=True)
+        if isinstance(label, str) and not is_missing(name)
+    }
+    names = dict(sorted(pairs, key=lambda pair: (len(pair[0]), pair[0])))
+    if names and len(pairs) == len(names) == len(set(names.values())) == len(known):
+        return {} if all(label == name for label, name in names.items()) else names
+    listed = next(filter(None, (class_names(rows, "label") for rows, _ in read)), [])
+    are_numbers = known and all(label.isdecimal() and int(label) < len(listed) for label in known)
+    if not are_numbers or len(set(listed)) < len(listed):
+        return {}
+    return {str(number): name for number, name in enumerate(listed)}
+
+
+def _names(samples: Iterable[Sample]) -> Iterable[str]:
+    return (name for sample in samples for name in labels_of(sample))

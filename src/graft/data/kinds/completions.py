@@ -1,0 +1,116 @@
+"""Prompts and how they are completed: texts, or the messages of a conversation and the assistant's next one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from graft.base.records import Sample
+from graft.data.checks.texts import character_counts, text_findings
+from graft.data.data import Data
+from graft.data.finding import Finding
+from graft.data.kinds.kind import Kind
+from graft.data.tables.columns import Columns, Match, are_lists, are_texts, as_list
+from graft.data.tables.rows import Rows
+
+
+class Completions(Kind):
+    """A `prompt`, a text or a tuple of messages with `role` and `content`, and its `completion`."""
+
+    inputs: ClassVar = (frozenset({"prompt"}),)
+    target: ClassVar = "completion"
+    columns: ClassVar = {
+        "prompt": ("prompt",),
+        "completion": ("completion",),
+        "messages": ("messages",),
+        "group": ("group", "document", "document_id", "doc_id"),
+        "split": (),
+    }
+    shared: ClassVar = ("prompt",)
+
+    def match(self, columns: Columns) -> Match | None:
+        roles = {role: names for role, names in columns.asked.items() if role in ("prompt", "completion", "messages")}
+        if "prompt" not in roles and "completion" not in roles:
+            messages = roles.get("messages") or columns.first(self.columns["messages"], _are_conversations)
+            if messages:
+                return Match({"messages": messages}, 0.8)
+        asked = bool(roles)
+        for role in ("prompt", "completion"):
+            roles.setdefault(role, columns.first(self.columns[role], are_texts))
+        needed = ["prompt", "completion"] if columns.needs_target else ["prompt"]
+        if not asked and not all(roles[role] for role in needed):
+            return None
+        columns.require(roles, needed)
+        return Match(roles, 0.8)
+
+    def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
+        return [_of_messages(rows) if rows.columns.get("messages") else _of_texts(rows) for rows in tables]
+
+    def row(self, sample: Sample) -> dict[str, Any]:
+        """A conversation as a list of messages, the completion being the last."""
+        prompt, completion = sample.roles["prompt"], sample.roles.get("completion")
+        if isinstance(prompt, str):
+            return dict(sample.roles)
+        rest = {role: value for role, value in sample.roles.items() if role not in ("prompt", "completion")}
+        last = [] if completion is None else [{"role": "assistant", "content": completion}]
+        return {**rest, "messages": [*prompt, *last]}
+
+    def words(self, sample: Sample) -> str:
+        return f"{prompt_text(sample.roles['prompt'])} {sample.roles.get('completion') or ''}"
+
+    def findings(self, data: Data) -> list[Finding]:
+        nouns = {"text": "Texts", "prompt": "Prompts", "completion": "Completions"}
+        counts = character_counts(data, "prompts with completions", "completion")
+        return [counts, *text_findings(data, nouns, read=prompt_text)]
+
+    def tiny(self) -> dict[str, Data]:
+        system = {"role": "system", "content": "Be brief."}
+
+        def pair(split: str, i: int) -> Sample:
+            return Sample(f"{split}:{i}", {"prompt": f"Say {split} {i}:\n", "completion": f' "{i}"\u2028 ök'})
+
+        def chat(split: str, i: int) -> Sample:
+            prompt = (system, {"role": "user", "content": f"{split} {i}?"})
+            return Sample(f"{split}:{i}", {"prompt": prompt, "completion": f"Já {i}."})
+
+        made = {"prompts": pair, "messages": chat}
+        splits = ("train", "test")
+        return {name: Data({s: [make(s, i) for i in range(4)] for s in splits}, kind=self.name) for name, make in made.items()}
+
+
+def prompt_text(prompt: str | Sequence[dict[str, str]]) -> str:
+    """A prompt in words: itself, or what each of its messages says."""
+    return prompt if isinstance(prompt, str) else "\n".join(f"{m['role']}: {m['content']}" for m in prompt)
+
+
+def _of_texts(rows: Rows) -> list[dict[str, Any]]:
+    rows.require(["prompt", "completion"] if rows.needs_target else ["prompt"])
+    pairs = zip(rows.texts("prompt"), rows.texts("completion"), strict=True)
+    return [{"prompt": prompt, "completion": completion} for prompt, completion in pairs]
+
+
+def _of_messages(rows: Rows) -> list[dict[str, Any]]:
+    """The last message is the completion, where it is the assistant's; all before it are the prompt."""
+    rows.require(["messages"])
+    conversations = [as_list(value) or [] for value in rows.column("messages")]
+    wrong = [(row, "") for row, own in enumerate(conversations) if not own or not all(map(_is_message, own))]
+    rows.refuse(wrong, "have no list of messages", 'Write them so: [{"role": "user", "content": "Hello"}, ...].')
+    last = [own[-1]["role"] for own in conversations]
+    wrong = [(row, f"the last is of {role!r}") for row, role in enumerate(last) if role != "assistant" and rows.needs_target]
+    rows.refuse(wrong, "do not end with a message of the assistant", "That one is learnt; remove what comes after it.")
+    short = [(row, "") for row, own in enumerate(conversations) if len(own) < 2 and own[-1]["role"] == "assistant"]
+    rows.refuse(short, "have no message before the assistant's", "Give what it answers to.")
+    values = []
+    for own in conversations:
+        cut = len(own) - (own[-1]["role"] == "assistant")
+        prompt = tuple({key: str(message[key]) for key in ("role", "content")} for message in own[:cut])
+        values.append({"prompt": prompt, "completion": str(own[-1]["content"]) if cut < len(own) else None})
+    return values
+
+
+def _are_conversations(values: Sequence[Any]) -> bool:
+    return are_lists(values, lambda message: isinstance(message, dict) and "role" in message)
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("role"), str) and isinstance(value.get("content"), str)

@@ -1,0 +1,158 @@
+"""The contract of a kind of example: all that one can ask of it, from the columns of a table to what a person is told."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Collection, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from graft.base import plugins
+from graft.base.errors import DataError
+from graft.base.records import Sample
+
+if TYPE_CHECKING:  # these import this module
+    from graft.data.data import Data
+    from graft.data.finding import Finding
+    from graft.data.tables.columns import Columns, Match
+    from graft.data.tables.rows import Rows
+
+SHARES = {"val": 0.15, "test": 0.2}
+"""What is held out unless the user or the kind says otherwise."""
+
+
+class Kind(ABC):
+    """One kind of example. It is made without arguments; its file name is its public name, said by `Data.kind`."""
+
+    inputs: ClassVar[tuple[frozenset[str], ...]]
+    """Sets of roles, each enough to predict from."""
+    target: ClassVar[str]
+    """The role that is predicted; of running text, which is its own target, that of the text."""
+    columns: ClassVar[dict[str, tuple[str, ...]]]
+    """Role -> the names of columns that hold it, the likeliest first; every role that a user may name with --columns."""
+    shared: ClassVar[tuple[str, ...]] = ()
+    """The roles by which samples are about the same, beside `group`: the context of questions."""
+    shares: ClassVar[dict[str, float]] = SHARES
+    """The share of the samples that is cut for `val` and `test` unless the user asks for another."""
+    in_order: ClassVar[bool] = False
+    """Whether samples follow each other, so that their end is cut for a split, not samples at random."""
+    not_learnt: ClassVar[str] = ""
+    """A sentence that says why no task learns from data of this kind yet, where that is so."""
+
+    @property
+    def name(self) -> str:
+        """The public name."""
+        return plugins.name_of(type(self))
+
+    @abstractmethod
+    def match(self, columns: Columns) -> Match | None:
+        """The column of each role where a table holds this kind, else None; raises DataError for what cannot be told."""
+
+    @abstractmethod
+    def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
+        """The roles of every row of every table; raises DataError naming the rows that cannot be read."""
+
+    def row(self, sample: Sample) -> dict[str, Any]:
+        """The sample as a row of a table, from which `samples` makes it again."""
+        return dict(sample.roles)
+
+    def words(self, sample: Sample) -> str:
+        """What a person reads of a sample that has the inputs; nothing of a picture."""
+        return ""
+
+    def content(self, sample: Sample) -> str:
+        """Equal for samples that have the same inputs, but for case and blanks in texts."""
+        return f"{self.target} {normalized(self.words(sample))}"
+
+    def text(self, sample: Sample) -> str:
+        """What a person reads of the sample. In the split `unlabeled` it may be a text alone, whatever the kind."""
+        return self.words(sample) if self._is_whole(sample) else sample.roles["text"]
+
+    def key(self, sample: Sample) -> str:
+        """Equal for samples that hold the same."""
+        return self.content(sample) if self._is_whole(sample) else f"text {normalized(sample.roles['text'])}"
+
+    def passage(self, sample: Sample) -> str:
+        """The text of the sample that a network may learn from without what is predicted."""
+        return self.text(sample)
+
+    def may_recur(self, sample: Sample) -> bool:
+        """Whether its like may come back by chance, so that equal samples are no copies."""
+        return False
+
+    def relations(self, sample: Sample) -> list[str]:
+        """Keys of what the sample shares with others that are about the same."""
+        roles = sample.roles
+        return [f"{role} {roles[role]}" for role in ("group", *self.shared) if roles.get(role) is not None]
+
+    def strata(self, samples: Sequence[Sample]) -> list[str] | None:
+        """What each sample is stratified by; None where samples are drawn at random."""
+        return None
+
+    def counts(self, splits: dict[str, list[Sample]]) -> dict[str, Counter[str]]:
+        """Split -> how many times each class occurs in it."""
+        return {split: Counter() for split in splits}
+
+    def classes(self, samples: Sequence[Sample]) -> set[str]:
+        """The names that are predicted, where there is a list of such."""
+        return set()
+
+    def problem(self, samples: Sequence[Sample]) -> str | None:
+        """Why nothing can be learnt from these labeled samples, or None."""
+        empty = not any(sample.roles[self.target] for sample in samples)
+        return f"every {self.target} is empty" if empty else None
+
+    @abstractmethod
+    def findings(self, data: Data) -> list[Finding]:
+        """What a person should know: how much there is of what, what is rare, missing or empty."""
+
+    def conflict(self, samples: Sequence[Sample]) -> str | None:
+        """How the targets of equal samples differ, in words; None where neither needs to be wrong."""
+        return None
+
+    @abstractmethod
+    def tiny(self) -> dict[str, Data]:
+        """Name -> a small data set that is hard to write and read, for the suites of formats and kinds."""
+
+    def _is_whole(self, sample: Sample) -> bool:
+        """Whether the sample has the inputs, or is a text alone; raises DataError where it is neither."""
+        if any(inputs <= sample.roles.keys() for inputs in self.inputs):
+            return True
+        if "text" in sample.roles:
+            return False
+        has, reads = ", ".join(sorted(sample.roles)) or "nothing", described(self)
+        raise DataError(f"{sample.id} has {has}, and data of the kind {self.name!r} have {reads}. Data are of one kind.")
+
+
+@cache
+def kind_named(name: str) -> Kind:
+    """The kind of this name; raises UnknownName."""
+    return plugins.load("kind", name)()
+
+
+def kind_of(roles: Collection[str]) -> str:
+    """The name of the kind of samples made in Python that have these roles. Raises DataError where there is none.
+
+    One whose target they have, else one whose inputs they have and no role beside that the kind does not know.
+    """
+    known = {name: kind_named(name) for name in plugins.names("kind")}
+    ranks = {}
+    for name, kind in known.items():
+        sizes = [len(inputs) for inputs in kind.inputs if inputs <= set(roles)]
+        if sizes and (kind.target in roles or set(roles) <= {*kind.columns, kind.target}):
+            ranks[name] = (kind.target in roles, max(sizes))
+    if not ranks:
+        listed = "; ".join(f"{name}: {described(kind)} -> {kind.target}" for name, kind in known.items())
+        raise DataError(f"No kind of data has the roles {', '.join(sorted(roles))}. Kinds: {listed}. Say it: Data(..., kind=NAME).")
+    return max(ranks, key=lambda name: ranks[name])
+
+
+def described(kind: Kind) -> str:
+    """The inputs in words: `image or text`."""
+    return " or ".join(", ".join(sorted(inputs)) for inputs in kind.inputs)
+
+
+def normalized(text: str) -> str:
+    """The text in lower case with single blanks."""
+    return " ".join(text.casefold().split())

@@ -1,0 +1,120 @@
+"""Sources and targets: texts and what is written from them, as translations and summaries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from graft.base.records import Sample
+from graft.data.checks.texts import character_counts, text_findings
+from graft.data.data import Data
+from graft.data.finding import Finding
+from graft.data.kinds.kind import Kind
+from graft.data.tables.columns import Columns, Match, are_texts, as_list, is_missing, present
+from graft.data.tables.rows import Rows
+
+SOURCES = {
+    "target": ("source", "src"),
+    "tgt": ("source", "src"),
+    "summary": ("source", "document", "article", "dialogue", "dialog", "email", "text"),
+    "highlights": ("source", "document", "article", "text"),
+    "subject": ("email",),
+}
+"""Name of a column that is written -> the names of those that it is written from. Other names mean something only together."""
+
+
+class Pairs(Kind):
+    """A `source` and the `target` that is written from it; `references` are further targets."""
+
+    inputs: ClassVar = (frozenset({"source"}),)
+    target: ClassVar = "target"
+    columns: ClassVar = {
+        "source": tuple(dict.fromkeys(name for names in SOURCES.values() for name in names)),
+        "target": tuple(SOURCES),
+        "references": ("references", "extra_subjects"),
+        "group": ("group", "document", "document_id", "doc_id"),
+        "split": (),
+    }
+    shared: ClassVar = ("source",)
+
+    def match(self, columns: Columns) -> Match | None:
+        asked = {role: names for role, names in columns.asked.items() if role in ("source", "target", "references")}
+        roles = {**_pair(columns), **asked}
+        if not roles:
+            return None
+        columns.require(roles, ["source", "target"] if columns.needs_target else ["source"])
+        return Match(roles, 0.75)
+
+    def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
+        return [_read(rows) for rows in tables]
+
+    def words(self, sample: Sample) -> str:
+        return f"{sample.roles['source']} {sample.roles.get('target') or ''}"
+
+    def findings(self, data: Data) -> list[Finding]:
+        nouns = {"text": "Texts", "source": "Sources", "target": "Targets"}
+        return [character_counts(data, "sources with targets", "target"), *text_findings(data, nouns)]
+
+    def tiny(self) -> dict[str, Data]:
+        def pair(split: str, i: int) -> Sample:
+            return Sample(f"{split}:{i}", {"source": f"{split} {i}:\u2028 one; „two“", "target": f"{i}\tjedna, dvě " * (i > 0)})
+
+        return {"pairs": Data({s: [pair(s, i) for i in range(4)] for s in ("train", "val", "test")}, kind=self.name)}
+
+
+def _pair(columns: Columns) -> dict[str, list[str]]:
+    """The columns of a source and of what is written from it, where there are both."""
+    for name, sources in SOURCES.items():
+        target = columns.named([name, f"{name}1"])[:1]
+        source = columns.first(sources, are_texts)
+        if source and target and are_texts(columns[target[0]]):
+            return {"source": source, "target": target}
+    return {}
+
+
+def _read(rows: Rows) -> list[dict[str, Any]]:
+    """Tables of the same data may have more or fewer targets than others: numbered columns, or a list of references."""
+    numbered = _numbered(list(rows.table.columns), rows.columns.get("target", [""])[0])
+    rows = rows.with_columns({"target": numbered[:1] or rows.columns.get("target", []), **_references_of(rows)})
+    rows.require(["source", "target"] if rows.needs_target else ["source"])
+    sources, targets, further = rows.texts("source"), rows.texts("target"), numbered[1:]
+    if further:
+        shown = ", ".join(map(repr, further))
+        rows.notes[f"Beside {rows.columns['target'][0]!r}, {shown} are references too."] = None
+    lists = rows.check(
+        "references", "have references that are no texts", 'Write them as a list: ["one", "another"].',
+        lambda value: all(isinstance(text, str) for text in _texts(value)),
+    )  # fmt: skip
+    values = [{"source": source, "target": target} for source, target in zip(sources, targets, strict=True)]
+    if not further and not rows.has("references"):
+        return values
+    for row, value in enumerate(values):
+        texts = (*_texts(lists[row]), *(rows.table.columns[name][row] for name in further))
+        value["references"] = tuple(text for text in texts if text)
+    return values
+
+
+def _references_of(rows: Rows) -> dict[str, list[str]]:
+    """The column of further references, asked for or known by its name: often only the table of the test split has one."""
+    if rows.columns.get("references"):
+        return {}
+    low = {name.strip().lower(): name for name in reversed(rows.table.columns)}
+    named = [low[name] for name in Pairs.columns["references"] if name in low]
+    return {"references": [n for n in named if any(as_list(v) is not None for v in present(rows.table.columns[n]))][:1]}
+
+
+def _numbered(names: list[str], target: str) -> list[str]:
+    """The columns of one name with numbers behind it, in order: `summary`, or `summary1`, `summary2`, `summary3`."""
+    stem = target.removesuffix("1")
+    found = [name for name in (stem, f"{stem}1") if name in names][:1]
+    for number in range(2, len(names) + 1):
+        if not found or f"{stem}{number}" not in names:
+            break
+        found.append(f"{stem}{number}")
+    return found
+
+
+def _texts(value: Any) -> list[Any]:
+    """The items of a list, a text alone, or nothing where there is none."""
+    items = as_list(value)
+    return items if items is not None else [] if is_missing(value) else [value]

@@ -1,0 +1,52 @@
+"""Running text in passages, which is learnt as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from graft.base.records import Sample
+from graft.data.checks.texts import character_counts, text_findings
+from graft.data.data import Data
+from graft.data.finding import Finding
+from graft.data.kinds.kind import Kind
+from graft.data.tables.columns import Columns, Match, are_texts
+from graft.data.tables.rows import Rows
+
+
+class Passages(Kind):
+    """A `passage` of running text, its own target: together, in order, the passages of a split are the text."""
+
+    inputs: ClassVar = (frozenset({"passage"}),)
+    target: ClassVar = "passage"
+    columns: ClassVar = {"passage": ("passage",), "group": ("group", "document", "document_id", "doc_id"), "split": ()}
+    shares: ClassVar = {"val": 0.05, "test": 0.05}
+    in_order: ClassVar = True
+
+    def match(self, columns: Columns) -> Match | None:
+        passage = columns.asked.get("passage") or columns.first(self.columns["passage"], are_texts)
+        if not passage or ("passage" not in columns.asked and columns.named(["question"])):
+            return None
+        return Match({"passage": passage}, 0.7)
+
+    def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
+        values = []
+        for rows in tables:
+            rows.require(["passage"])
+            texts = rows.check("passage", "have no passage", "Fill it in or remove the rows.", lambda v: isinstance(v, str))
+            values.append([{"passage": text} for text in texts])
+        return values
+
+    def words(self, sample: Sample) -> str:
+        return sample.roles["passage"]
+
+    def findings(self, data: Data) -> list[Finding]:
+        return [character_counts(data, "passages", "passage"), *text_findings(data, {"text": "Texts", "passage": "Passages"})]
+
+    def tiny(self) -> dict[str, Data]:
+        line = "naïve café — „ok“; 日本語, one\ttwo. "
+
+        def passage(split: str, i: int) -> Sample:
+            return Sample(f"{split}:{i}", {"passage": f"{split} {i}\n" + line * (30 + i) + "\n\n"})
+
+        return {"passages": Data({s: [passage(s, i) for i in range(4)] for s in ("train", "val", "test")}, kind=self.name)}

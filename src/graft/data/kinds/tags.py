@@ -1,0 +1,253 @@
+"""Tokens, each with its tag: entities, parts of speech."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from graft.base.errors import DataError
+from graft.base.records import Sample
+from graft.base.tags import marks_entities
+from graft.data.checks.classes import shown_counts
+from graft.data.checks.texts import empty, lengths, text_findings
+from graft.data.data import Data
+from graft.data.finding import Finding, listed, number
+from graft.data.kinds.kind import Kind
+from graft.data.tables.columns import Columns, Match, are_lists, are_scalars, are_texts, as_list, is_missing
+from graft.data.tables.inputs import TEXT
+from graft.data.tables.rows import Rows, class_names, shown_names
+from graft.data.tags import count, names_of, tagged
+
+FEWEST_TOKENS = 5
+"""Shorter sentences of tagged tokens come back by chance, as do datelines and scores: they are not taken for copies."""
+
+
+class Tags(Kind):
+    """Tokens and a tag for each: `tokens` and `tags`, with the `text` they are of and their `offsets` where these are known."""
+
+    inputs: ClassVar = (frozenset({"tokens"}),)
+    target: ClassVar = "tags"
+    columns: ClassVar = {
+        "tokens": ("tokens", "words"),
+        "tags": ("tags", "ner_tags", "labels", "ner", "label", "pos_tags", "upos", "pos", "chunk_tags"),
+        "spans": ("spans", "entities", "label", "labels"),
+        "text": TEXT,
+        "offsets": ("offsets",),
+        "group": ("group", "document", "document_id", "doc_id"),
+        "split": (),
+    }
+
+    def match(self, columns: Columns) -> Match | None:
+        return self._match_tokens(columns) or self._match_spans(columns)
+
+    def _match_tokens(self, columns: Columns) -> Match | None:
+        """Lists of tokens and of tags; a text beside tokens alone is a text with its words, not one to be tagged."""
+        asked = columns.asked
+        if "spans" in asked or ("text" in asked and "tokens" not in asked and "tags" not in asked):
+            return None
+        roles = {role: names for role, names in asked.items() if role in ("tokens", "tags", "text", "offsets")}
+        roles.setdefault("tokens", columns.first(self.columns["tokens"], lambda v: are_lists(v, lambda t: isinstance(t, str))))
+        roles.setdefault("tags", columns.first(self.columns["tags"], lambda v: are_lists(v, _is_tag), roles["tokens"]))
+        roles.setdefault("text", columns.first(TEXT, are_texts))
+        roles.setdefault("offsets", columns.first(self.columns["offsets"], lambda v: bool(roles["text"])))
+        if not {"tokens", "tags", "offsets"} & set(asked):
+            bare = roles["text"] and not roles["tags"] and not roles["offsets"]
+            if not roles["tokens"] or bare or (columns.needs_target and not roles["tags"]):
+                return None
+        columns.require(roles, ["tokens", "tags"] if columns.needs_target else ["tokens"])
+        return Match(roles, 0.9, self._notes(columns, roles))
+
+    def _match_spans(self, columns: Columns) -> Match | None:
+        roles = {role: names for role, names in columns.asked.items() if role in ("spans", "text")}
+        if "spans" not in roles:
+            roles["spans"] = columns.first(self.columns["spans"], lambda values: are_lists(values, _is_span))
+        roles.setdefault("text", columns.first(TEXT, are_texts))
+        if not roles["spans"] or (not roles["text"] and "spans" not in columns.asked):
+            return None
+        columns.require(roles, ["text", "spans"] if columns.needs_target else ["text"])
+        return Match(roles, 0.9)
+
+    def _notes(self, columns: Columns, roles: dict[str, list[str]]) -> list[str]:
+        """What else may be the tags."""
+        if "tags" in columns.asked or not roles["tags"]:
+            return []
+        named = columns.named(self.columns["tags"])
+        others = [n for n in named if n not in roles["tags"] + roles["tokens"] and are_lists(columns[n], _is_tag)]
+        chosen = f"The tags are of the column {roles['tags'][0]!r}"
+        return [f"{chosen}; for another: --columns tags={others[0]}."] if others else []
+
+    def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
+        values = [_of_spans(rows) if rows.columns.get("spans") else _of_tokens(rows) for rows in tables]
+        numbers = {tag for part in values for value in part for tag in value["tags"] or () if not isinstance(tag, str)}
+        names = _number_names(tables, numbers) if numbers else {}
+        return [[{**value, "tags": _named(value["tags"], names)} for value in part] for part in values]
+
+    def words(self, sample: Sample) -> str:
+        return " ".join(sample.roles["tokens"])
+
+    def content(self, sample: Sample) -> str:
+        """Tokens are compared as they are, since capitals tell names."""
+        return "tokens " + "\0".join(sample.roles["tokens"])
+
+    def may_recur(self, sample: Sample) -> bool:
+        return len(sample.roles.get("tokens", range(FEWEST_TOKENS))) < FEWEST_TOKENS
+
+    def counts(self, splits: dict[str, list[Sample]]) -> dict[str, Counter[str]]:
+        """How many entities there are of each type, or how many times each plain tag."""
+        sequences = {split: _sequences(samples) for split, samples in splits.items()}
+        of_entities = marks_entities(tag for part in sequences.values() for tags in part for tag in tags)
+        return {split: count(part, of_entities) for split, part in sequences.items()}
+
+    def classes(self, samples: Sequence[Sample]) -> set[str]:
+        """The types of entities, or the tags themselves where they are plain."""
+        return names_of(tag for tags in _sequences(samples) for tag in tags)
+
+    def problem(self, samples: Sequence[Sample]) -> str | None:
+        is_tagged = any(tag != "O" for tags in _sequences(samples) for tag in tags)
+        return None if is_tagged else "every tag is O"
+
+    def findings(self, data: Data) -> list[Finding]:
+        samples = [sample for part in data.splits.values() for sample in part]
+        tokens = [(sample.id, sample.roles["tokens"]) for sample in samples if "tokens" in sample.roles]
+        bare = Data({"unlabeled": [s for s in samples if "tokens" not in s.roles]}, kind=self.name)
+        return [
+            *self._tag_findings(data),
+            *text_findings(bare, {"text": "Texts"}),
+            *([lengths("Samples", "tokens", [len(own) for _, own in tokens])] if tokens else []),
+            *empty("sample", [name for name, own in tokens if not own]),
+        ]
+
+    def _tag_findings(self, data: Data) -> list[Finding]:
+        """How many samples, tokens and entities there are, and which types are rare or missing somewhere."""
+        counts, classes = data.counts(), data.classes
+        known = {tag for part in data.splits.values() for tags in _sequences(part) for tag in tags}
+        noun, thing = ("entity type", "entity") if marks_entities(known) else ("tag", "token")
+        sizes = ", ".join(f"{split} {len(part):,} ({_tokens(part):,} tokens)" for split, part in data.splits.items())
+        types = "types of entities" if thing == "entity" else "tags"
+        total = sum(map(len, data.splits.values()))
+        found = [Finding("counts", "info", f"{total:,} samples with {len(classes)} {types}: {sizes}."), *shown_counts(counts)]
+        training = counts.get("train", counts.get("all", Counter()))
+        if single := sorted(name for name, n in training.items() if n == 1):
+            words = f"{number(single, noun)} with one {thing} in training: {listed(single)}."
+            found.append(Finding("single-example", "warning", words))
+        for split in ("train", "val", "test"):
+            if split in counts and (missing := [name for name in classes if not counts[split][name]]):
+                words = f"{number(missing, noun)} without {'an entity' if thing == 'entity' else 'a token'} in {split}"
+                found.append(Finding("missing-class", "warning", f"{words}: {listed(missing)}."))
+        return found
+
+    def conflict(self, samples: Sequence[Sample]) -> str:
+        """The first token of two samples that has two tags."""
+        first = samples[0]
+        other = next(sample for sample in samples if sample.roles["tags"] != first.roles["tags"])
+        tags = zip(first.roles["tokens"], first.roles["tags"], other.roles["tags"], strict=True)
+        token, a, b = next((token, a, b) for token, a, b in tags if a != b)
+        return f"{first.id} is {a!r} at {token!r} / {other.id} is {b!r}"
+
+    def tiny(self) -> dict[str, Data]:
+        tokens = ("Zoë", "Müller", "left", "New", "York\u2028City", "#1", ".")
+        tags = (("B-PER", "I-PER", "O", "B-LOC", "I-LOC", "O", "O"), ("I-PER", "I-PER", "O", "I-LOC", "B-LOC", "O", "O"))
+
+        def sentence(split: str, i: int) -> Sample:
+            roles = {"tokens": (f"{split}{i}", *tokens), "tags": ("O", *tags[i % 2]), "group": f"{split} {i // 2}"}
+            return Sample(f"{split}:{i}", roles)
+
+        splits = {split: [sentence(split, i) for i in range(4)] for split in ("train", "val", "test")}
+        return {"tokens": Data(splits, kind=self.name)}
+
+
+def _of_tokens(rows: Rows) -> list[dict[str, Any]]:
+    rows.require(["tokens", "tags"] if rows.needs_target else ["tokens"])
+    rows.check_target([value is None for value in rows.column("tags")])
+    tokens, tags = ([as_list(value) for value in rows.column(role)] for role in ("tokens", "tags"))
+    wrong = [(row, "") for row, own in enumerate(tokens) if own is None or not all(isinstance(token, str) for token in own)]
+    rows.refuse(wrong, "have no list of strings as tokens", 'Write them as a list: ["one", "two"].')
+    pairs = list(zip(tokens, tags, strict=True))
+    odd = [(row, repr(tag)) for row, own in enumerate(tags) for tag in own or () if not _is_tag(tag)]
+    rows.refuse(odd, "have tags that are neither words nor numbers", "Each token needs one tag.")
+    uneven = [
+        (row, f"{len(own):,} tokens, {len(of):,} tags")
+        for row, (own, of) in enumerate(pairs)
+        if of is not None and len(own) != len(of)
+    ]
+    rows.refuse(uneven, "have another number of tags than of tokens", "Each token needs one tag.")
+    values = [{"tokens": tuple(own), "tags": None if of is None else tuple(of)} for own, of in pairs]
+    return _with_offsets(rows, values) if rows.has("text") and rows.has("offsets") else values
+
+
+def _with_offsets(rows: Rows, values: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """With the text that the tokens are of, and where they stand in it."""
+    whole, wrong = [], []
+    for row, (value, text, places) in enumerate(zip(values, rows.column("text"), rows.column("offsets"), strict=True)):
+        offsets = tuple(tuple(map(int, place)) for place in as_list(places) or ())
+        if not isinstance(text, str) or [text[start:end] for start, end in offsets] != list(value["tokens"]):
+            wrong.append((row, ""))
+        whole.append({**value, "text": text, "offsets": offsets})
+    advice = "An offset is [start, end], in characters from 0."
+    rows.refuse(wrong, "have offsets at which the text does not hold the tokens", advice)
+    return whole
+
+
+def _of_spans(rows: Rows) -> list[dict[str, Any]]:
+    rows.require(["text", "spans"] if rows.needs_target else ["text"])
+    texts = rows.check("text", "have no text", "Fill it in or remove the rows.", lambda value: isinstance(value, str))
+    spans = rows.column("spans")
+    if rows.needs_target:
+        rows.refuse([(row, "") for row, own in enumerate(spans) if own is None], "have no list of spans", "An empty one is [].")
+    values = []
+    for row, (text, own) in enumerate(zip(texts, spans, strict=True)):
+        name = rows.table.row_id(row)
+        offsets, tags = tagged(text, [_span(span, name) for span in as_list(own) or ()], name)
+        tokens = tuple(text[start:end] for start, end in offsets)
+        values.append({"tokens": tokens, "tags": None if own is None else tuple(tags), "text": text, "offsets": tuple(offsets)})
+    return values
+
+
+def _span(value: Any, row: str) -> tuple[int, int, str]:
+    keys = (("start", "start_offset"), ("end", "end_offset"), ("label", "type", "tag"))
+    parts = [next((value[k] for k in names if k in value), None) for names in keys] if isinstance(value, dict) else as_list(value)
+    if parts is None or len(parts) != 3 or any(is_missing(part) or isinstance(part, bool) for part in parts):
+        raise DataError(f'{row}: {value!r} is no span. Write {{"start": 0, "end": 5, "label": "PER"}}, or [0, 5, "PER"].')
+    try:
+        return int(parts[0]), int(parts[1]), str(parts[2])
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{row}: {value!r} is no span: start and end must be whole numbers.") from error
+
+
+def _number_names(tables: Sequence[Rows], numbers: set[int]) -> dict[Any, str]:
+    """What numbers of tags mean, where all of them have a name; a note says so, or where to give the names."""
+    names = next(filter(None, (class_names(rows, "tags") for rows in tables)), [])
+    called = {n: names[int(n)] for n in sorted(numbers) if 0 <= int(n) < len(names)}
+    if len(called) < len(numbers):
+        words = "The tags are numbers whose names are not known; give them in a classes.json beside the table."
+        called = {}
+    else:
+        words = shown_names(called, "Tags")
+    tables[0].notes[words] = None
+    return called
+
+
+def _named(tags: tuple[Any, ...] | None, names: dict[Any, str]) -> tuple[str, ...] | None:
+    return None if tags is None else tuple(names.get(tag, str(tag)) for tag in tags)
+
+
+def _is_tag(value: Any) -> bool:
+    return isinstance(value, str | int | np.integer)
+
+
+def _is_span(value: Any) -> bool:
+    if isinstance(value, dict):
+        return "start" in value or "start_offset" in value
+    parts = as_list(value)
+    return parts is not None and len(parts) == 3 and not isinstance(parts[0], str)
+
+
+def _sequences(samples: Sequence[Sample]) -> list[tuple[str, ...]]:
+    return [sample.roles["tags"] for sample in samples if sample.roles.get("tags") is not None]
+
+
+def _tokens(samples: Sequence[Sample]) -> int:
+    return sum(len(sample.roles.get("tokens", ())) for sample in samples)

@@ -1,0 +1,1 @@
+"""Tables: from text to columns, from columns to rows by role."""

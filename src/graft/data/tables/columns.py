@@ -1,0 +1,200 @@
+"""Which column of a table plays which role: every kind of data is asked how well the table fits it."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from graft.base import plugins
+from graft.base.errors import DataError
+from graft.data.format import ReadOptions, split_of
+from graft.data.kinds.kind import Kind, kind_named
+from graft.data.tables.table import Table
+
+SPLIT = ("split", "subset", "partition", "set")
+"""Names of columns that say which split a row is of, where all their values name one."""
+LOOKED_AT = 200
+"""Values that a column is judged by where the first ones tell."""
+JOINED = ("text", "label")
+"""Roles that several columns may hold together: `--columns text=title+body`."""
+
+
+@dataclass
+class Match:
+    """The columns of each role in a table of one kind, how well it fits, and what to tell the user of the choice."""
+
+    columns: dict[str, list[str]]
+    fit: float
+    """How sure it is, from 0 to 1, that the table is of this kind. Names tell more than content."""
+    notes: list[str] = field(default_factory=list)
+
+
+class Columns:
+    """The columns of one table as kinds look for theirs: by name, case-blind, and by what they hold."""
+
+    def __init__(self, table: Table, asked: dict[str, list[str]], labels: bool):
+        self.table, self.asked, self.needs_target = table, asked, labels
+        self.header = table.header
+        taken = set(asked.get("group", ()))  # a column that says the group plays no second role
+        self.values = {name: values for name, values in table.columns.items() if name not in taken}
+        self._low = {name.strip().lower(): name for name in reversed(self.values)}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.values
+
+    def __getitem__(self, name: str) -> list[Any]:
+        return self.values[name]
+
+    @property
+    def split(self) -> list[str]:
+        """The column that says the split of each row, asked for or known by its name and values; else none."""
+        if "split" in self.asked:
+            return self.asked["split"]
+        named = self.named(SPLIT)[:1] if self.header else []
+        return [name for name in named if all(split_of(str(value)) for value in self.values[name])]
+
+    @property
+    def listed(self) -> str:
+        """All names, for messages."""
+        return ", ".join(map(repr, self.table.columns))
+
+    def named(self, names: Sequence[str]) -> list[str]:
+        """The columns that have one of these names, in the order of the names."""
+        return [self._low[name] for name in names if name in self._low]
+
+    def first(self, names: Sequence[str], fits: Callable[[list[Any]], bool], but: Collection[str] = ()) -> list[str]:
+        """The first column of one of these names whose values fit, as a list; else none."""
+        return [name for name in self.named(names) if name not in but and fits(self.values[name])][:1]
+
+    def require(self, columns: dict[str, list[str]], roles: Sequence[str]) -> None:
+        """Raises DataError where one of the roles has no column."""
+        if missing := [role for role in roles if not columns.get(role)]:
+            raise DataError(
+                f"{self.table.name} has no column of {' or '.join(missing)} that can be told. Its columns: {self.listed}. "
+                f"Say which it is: --columns {missing[0]}=NAME."
+            )
+
+
+def choose(table: Table, options: ReadOptions, everywhere: Collection[str], only: str | None = None) -> tuple[Kind, Match]:
+    """The kind that a table fits best, and the columns of its roles; `only` where the format says the kind.
+
+    Columns that are asked for may be missing from this table where they are `everywhere`, in another of the same data.
+    Raises DataError, listing the columns, where no kind fits.
+    """
+    kinds = {name: kind_named(name) for name in ([only] if only else plugins.names("kind"))}
+    known = {role for kind in kinds.values() for role in kind.columns}
+    if unknown := set(options.columns) - known:
+        raise DataError(f"Unknown role {', '.join(sorted(unknown))} in --columns. Roles: {', '.join(sorted(known))}.")
+    fitting = [kind for kind in kinds.values() if set(options.columns) <= set(kind.columns)]
+    if not fitting:
+        raise DataError(
+            f"--columns {', '.join(sorted(options.columns))} do not go together. Roles of a kind of data: "
+            + "; ".join(f"{name}: {', '.join(sorted(kind.columns))}" for name, kind in kinds.items())
+        )
+    asked = {role: _asked(table, role, name, everywhere) for role, name in options.columns.items()}
+    columns = Columns(table, asked, options.labels)
+    matches, errors = [], []
+    for kind in fitting:
+        try:
+            matches.append((kind, kind.match(columns)))
+        except DataError as error:
+            errors.append(error)
+    found = [(kind, match) for kind, match in matches if match is not None]
+    if not found:
+        raise errors[0] if errors else DataError(f"{table.name} is of no known kind. Its columns: {columns.listed}.")
+    kind, match = max(found, key=lambda pair: pair[1].fit)
+    match.columns["split"] = columns.split
+    _add_group(columns, kind, match)
+    return kind, match
+
+
+def _asked(table: Table, role: str, name: str, everywhere: Collection[str]) -> list[str]:
+    """The column, or the columns joined by `+`, that the user means."""
+    name = str(name)
+    if name in table.columns or name in everywhere:
+        return [name]
+    if name.isdecimal() and int(name) < len(table.columns):
+        return [list(table.columns)[int(name)]]
+    parts = name.split("+")
+    if role in JOINED and len(parts) > 1:
+        return [column for part in parts for column in _asked(table, role, part.strip(), everywhere)]
+    listed = ", ".join(map(repr, table.columns))
+    raise DataError(f"{table.name} has no column {name!r} (asked for as {role}). Its columns: {listed}.")
+
+
+def _add_group(columns: Columns, kind: Kind, match: Match) -> None:
+    """The group by its name, last: a column named so may well play another role in a table that has no better one."""
+    if "group" in columns.asked:
+        match.columns["group"] = columns.asked["group"]
+        return
+    used = {name for names in match.columns.values() for name in names}
+    found = [name for name in columns.named(kind.columns["group"]) if name not in used] if columns.header else []
+    match.columns["group"] = found[:1]
+
+
+@cache
+def known_names() -> frozenset[str]:
+    """What a header would say: the names of columns that some kind looks for."""
+    kinds = map(kind_named, plugins.names("kind"))
+    return frozenset(name for kind in kinds for names in kind.columns.values() for name in names) | {*SPLIT}
+
+
+def is_missing(value: Any) -> bool:
+    """None, NaN, nothing but blanks, or a word that programs write for NaN."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return True
+    return isinstance(value, str) and value.strip().lower() in ("", "nan", "<na>", "null")
+
+
+def present(values: Sequence[Any], most: int = LOOKED_AT) -> list[Any]:
+    """The first values that are not None."""
+    return list(islice((v for v in values if v is not None), most))
+
+
+def are_texts(values: Sequence[Any]) -> bool:
+    """Whether there is a text among the first of them."""
+    return any(isinstance(v, str) and not is_missing(v) for v in present(values))
+
+
+def are_scalars(values: Sequence[Any]) -> bool:
+    """Whether there is a word or a number among the first of them, and not lists only."""
+    return any(isinstance(v, str | int | float) and as_list(v) is None for v in present(values))
+
+
+def are_lists(values: Sequence[Any], fits: Callable[[Any], bool]) -> bool:
+    """Whether these are lists whose items fit, at least one with an item."""
+    rows = [as_list(v) for v in present(values)]
+    return any(rows) and all(row is not None and all(map(fits, row)) for row in rows)
+
+
+def as_list(value: Any) -> list[Any] | None:
+    """The items of a list, tuple or array, also of one that is printed in a text; None for anything else."""
+    if isinstance(value, list | tuple | np.ndarray):
+        return list(value)
+    text = value.strip() if isinstance(value, str) else ""
+    if not (text.startswith("[") and text.endswith("]")):
+        return None
+    try:
+        found = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return found if isinstance(found, list) else None
+
+
+def plain(value: Any) -> Any:
+    """3.0 -> 3: a column of whole numbers becomes one of fractions as soon as one of them is missing."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and math.isfinite(value) and value == int(value):
+        return int(value)
+    return value.strip() if isinstance(value, str) else value

@@ -1,0 +1,253 @@
+"""Which columns of a table hold pictures or texts, and which one says something of each: by name, else by content."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graft.base.errors import DataError
+from graft.data.images import SUFFIXES
+from graft.data.tables.columns import Columns, Match, is_missing
+from graft.data.tables.rows import Rows
+
+TEXT = (
+    "text", "sentence", "sentence1", "sentence2", "review", "message", "content", "body", "question", "document", "tweet",
+    "comment", "title", "headline", "subject", "description", "abstract", "utterance", "query", "sms", "email", "post",
+    "article", "premise", "hypothesis",
+)  # fmt: skip
+IMAGE = (
+    "image", "img", "picture", "photo", "file", "filename", "file_name", "filepath", "file_path", "path", "image_path",
+    "image_id",
+)  # fmt: skip
+GROUP = ("group", "group_id", "patient", "patient_id", "speaker", "speaker_id", "subject_id", "document_id", "doc_id")
+"""What says of rows that they are about the same."""
+LOOKED_AT = 2000
+"""Rows that content is judged by."""
+_FILE_NAME = re.compile(r"\S*\w\.[A-Za-z]\w{1,4}")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a kind of data looks for beside the input: the role, the names of its columns, and how they are told by content."""
+
+    role: str
+    names: tuple[tuple[str, ...], ...]
+    """In tiers, the surest first."""
+    looks_like: Callable[[Sequence[Any]], bool]
+    """Whether the content of a column alone says that it is it."""
+
+
+def find_inputs(columns: Columns, wanted: Wanted, given: dict[str, list[str]] | None = None) -> Match:
+    """The columns of the role that is wanted, and of a picture or of texts, which are joined where there are several.
+
+    `given` are roles whose columns are known already. Raises DataError, listing the columns, where the others cannot be told.
+    """
+    asked = {role: names for role, names in columns.asked.items() if role not in ("group", "split")}
+    roles = {**(given or {}), **asked}
+    finder = _Finder(columns, wanted, roles, set(columns.split))
+    is_named = finder.find()
+    return Match(roles, 0.5 if is_named else 0.4, _notes(columns, wanted, roles))
+
+
+def read_inputs(rows: Rows) -> list[dict[str, Any]]:
+    """The text of each row, from one column or several joined, or its image, a path or inline."""
+    rows.require(["text", "image"])
+    values: list[dict[str, Any]] = [{} for _ in range(len(rows))]
+    if rows.has("text"):
+        texts = zip(*(rows.table.columns[name] for name in rows.columns["text"]), strict=True)
+        for value, parts in zip(values, texts, strict=True):
+            value["text"] = " ".join("" if is_missing(part) else str(part) for part in parts)
+    if rows.has("image"):
+        folder = _image_folder(rows)
+        for value, image in zip(values, rows.column("image"), strict=True):
+            value["image"] = _image(image, folder)
+    return values
+
+
+def _image(value: Any, folder: Path | None) -> Any:
+    if isinstance(value, dict):  # the image column of Hugging Face's datasets
+        value = value.get("bytes") or value.get("path")
+    if isinstance(value, list):
+        return np.asarray(value)
+    if isinstance(value, str):
+        return folder / value if folder else Path(value)
+    return value
+
+
+def _image_folder(rows: Rows) -> Path | None:
+    """What image paths are relative to: the table's folder, or the one folder in it where the first image is."""
+    first = next((value for value in rows.column("image") if isinstance(value, str)), None)
+    if rows.folder is None or first is None or (rows.folder / first).exists():
+        return rows.folder
+    found = next((p for p in sorted(rows.folder.iterdir()) if p.is_dir() and (p / first).exists()), rows.folder)
+    if found != rows.folder:
+        rows.notes[f"Image paths are relative to {found.name}/."] = None
+    return found
+
+
+class _Finder:
+    """One search; each step leaves out what earlier ones have taken."""
+
+    def __init__(self, columns: Columns, wanted: Wanted, roles: dict[str, list[str]], reserved: set[str]):
+        self.columns, self.wanted, self.roles, self.reserved = columns, wanted, roles, reserved
+
+    def find(self) -> bool:
+        """Fill the roles; whether the wanted one is asked for or known by its name."""
+        if not self._has_input():
+            self._add("image", self._image())
+        if self.wanted.role not in self.roles:
+            self._add(self.wanted.role, self._wanted_by_name())
+        is_named = self.wanted.role in self.roles
+        if not self._has_input():
+            self._add("text", self._texts_by_name())
+        if self.wanted.role not in self.roles and self.columns.needs_target:
+            self._add(self.wanted.role, self._wanted_by_content())
+        if not self._has_input():
+            self._add("text", self._text_by_content())
+        self._check()
+        return is_named
+
+    def _add(self, role: str, names: list[str]) -> None:
+        if names:
+            self.roles[role] = names
+
+    def _has_input(self) -> bool:
+        return "text" in self.roles or "image" in self.roles
+
+    def _free(self, *but: str) -> list[str]:
+        """The columns that play no role yet."""
+        taken = {name for names in self.roles.values() for name in names} | self.reserved | set(but)
+        return [name for name in self.columns if name not in taken]
+
+    def _image(self) -> list[str]:
+        columns = self.columns
+        named = [name for name in columns.named(IMAGE) if name in self._free()]
+        free = [*named, *(name for name in self._free() if name not in named)]
+        held = {name: next((v for v in columns[name] if not is_missing(v)), None) for name in free}
+        inline = [n for n in free if _is_encoded(held[n]) or (n in named and _is_picture(held[n]))]
+        paths = [n for n in free if isinstance(held[n], str) and all(map(_is_image_path, _seen(columns[n])))]
+        return [*inline, *paths][:1]
+
+    def _wanted_by_name(self) -> list[str]:
+        if not self.columns.header:
+            return []
+        free = set(self._free())
+        for tier in self.wanted.names:
+            found = [name for name in self.columns.named(tier) if name in free]
+            if len(found) > 1 and self.columns.needs_target:
+                raise DataError(
+                    f"{self.columns.table.name} has several columns that may be the {self.wanted.role}: "
+                    f"{', '.join(map(repr, found))}. Choose with --columns {self.wanted.role}={found[0]}. "
+                    f"Its columns: {self.columns.listed}."
+                )
+            if found:
+                return found[:1]
+        return []
+
+    def _texts_by_name(self) -> list[str]:
+        if not self.columns.header:
+            return []
+        named = set(self.columns.named(TEXT)) & set(self._free())
+        return [n for n in self.columns if n in named and any(isinstance(v, str) and not is_missing(v) for v in self.columns[n])]
+
+    def _wanted_by_content(self) -> list[str]:
+        free = self._free()
+        if not self._has_input() and len(free) == 1:
+            return []  # the one column is the text
+        likely = [n for n in free if self.wanted.looks_like(self.columns[n])]
+        if not self._has_input() and len(likely) == len(free) > 1:  # the longest one is then the text
+            likely.remove(max(likely, key=lambda name: _length(self.columns[name])))
+        if len(likely) > 1:
+            role = self.wanted.role
+            raise DataError(
+                f"{self.columns.table.name}: the columns {', '.join(map(repr, likely))} may each be the {role}. "
+                f"Choose with --columns {role}={likely[0]}. Its columns: {self.columns.listed}."
+            )
+        return likely
+
+    def _text_by_content(self) -> list[str]:
+        columns = self.columns
+        free = [name for name in self._free() if _is_text(_seen(columns[name]))]
+        if columns.header:
+            free = [name for name in free if not is_label_like(columns[name])]
+        if not free or (self.wanted.role not in self.roles and columns.needs_target):
+            return []
+        by_length = sorted(free, key=lambda name: -_length(columns[name]))
+        if len(by_length) > 1 and _length(columns[by_length[0]]) < 2 * _length(columns[by_length[1]]):
+            joined = "+".join(name for name in columns if name in by_length[:2])
+            raise DataError(
+                f"{columns.table.name}: the columns {by_length[0]!r} and {by_length[1]!r} may each be the text. Choose with "
+                f"--columns text={by_length[0]}, or join them: text={joined}. Its columns: {columns.listed}."
+            )
+        return by_length[:1]
+
+    def _check(self) -> None:
+        table, role = self.columns.table.name, self.wanted.role
+        if self.columns.needs_target and role not in self.roles:
+            raise DataError(
+                f"{table} has no {role} column that can be told. Its columns: {self.columns.listed}. "
+                f"Say which it is: --columns {role}=NAME."
+            )
+        if not self._has_input():
+            raise DataError(
+                f"{table} has no column of texts or images that can be told. Its columns: {self.columns.listed}. "
+                "Say which it is: --columns text=NAME or --columns image=NAME."
+            )
+
+
+def is_label_like(values: Sequence[Any]) -> bool:
+    """Whether few, short values come back again and again."""
+    seen = _seen(values)
+    if not all(isinstance(v, str | int) or (isinstance(v, float) and v.is_integer()) for v in seen):
+        return False
+    counts = Counter(map(str, seen))
+    return bool(counts) and len(counts) <= max(len(seen) / 2, 1) and max(map(len, counts)) <= 80
+
+
+def _seen(values: Sequence[Any]) -> list[Any]:
+    return [value for value in values[:LOOKED_AT] if not is_missing(value)]
+
+
+def _is_encoded(value: Any) -> bool:
+    """Whether this is an image file's content, or a dict of it as Hugging Face's datasets has it."""
+    return isinstance(value, bytes) or (isinstance(value, dict) and not value.keys() - {"bytes", "path"} and len(value) > 0)
+
+
+def _is_picture(value: Any) -> bool:
+    return hasattr(value, "ndim") or isinstance(value, Path) or (isinstance(value, list) and bool(value) and isinstance(value[0], list))
+
+
+def _is_image_path(value: Any) -> bool:
+    return isinstance(value, str) and Path(value).suffix.lower() in SUFFIXES
+
+
+def _is_text(seen: Sequence[Any]) -> bool:
+    """Whether these are strings, and not all of them file names."""
+    return any(isinstance(v, str) for v in seen) and not all(isinstance(v, str) and _FILE_NAME.fullmatch(v.strip()) for v in seen)
+
+
+def _length(values: Sequence[Any]) -> float:
+    seen = values[:LOOKED_AT]
+    return sum(len(str(value)) for value in seen) / max(len(seen), 1)
+
+
+def _notes(columns: Columns, wanted: Wanted, roles: dict[str, list[str]]) -> list[str]:
+    """What was guessed, and the option that says otherwise."""
+    notes = []
+    texts, target = roles.get("text", []), roles.get(wanted.role, [])
+    if len(texts) > 1 and "text" not in columns.asked:
+        joined = ", ".join(map(repr, texts))
+        notes.append(f"The columns {joined} are joined into the text; for one alone: --columns text={texts[-1]}.")
+    if not columns.header and not columns.asked:
+        parts = " and ".join(f"{role} is column {', '.join(names)}" for role, names in roles.items())
+        notes.append(f"There is no header row; by their content, {parts} (counted from 0).")
+    elif wanted.role not in columns.asked and target and target[0].strip().lower() not in wanted.names[0]:
+        shown = ", ".join(map(repr, target))
+        notes.append(f"The column {shown} is taken as the {wanted.role}; for another: --columns {wanted.role}=NAME.")
+    return notes

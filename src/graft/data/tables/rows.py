@@ -1,0 +1,224 @@
+"""From tables to samples: rows by role, which a kind of data makes its samples of, and refusals that name the rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from graft.base.errors import DataError
+from graft.base.records import Sample
+from graft.data.data import Data
+from graft.data.folders import is_about, left_out
+from graft.data.format import ReadOptions, file_splits, splits_of
+from graft.data.images import SUFFIXES
+from graft.data.kinds.kind import kind_named
+from graft.data.tables.columns import choose, is_missing, plain
+from graft.data.tables.table import MAX_LISTED, Table, is_table, listed_rows
+
+Notes = dict[str, None]
+"""Sentences for the user, each once, in order."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one table by role, as a kind of data reads them."""
+
+    table: Table
+    columns: dict[str, list[str]]
+    """Role -> the columns that hold it."""
+    target: str
+    needs_target: bool
+    """Whether every row must say what is predicted; not so of the split `unlabeled` and of data to predict."""
+    options: ReadOptions
+    folder: Path | None
+    """The folder that image paths are relative to and in which a classes.json lies; None of tables made in Python."""
+    notes: Notes
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def has(self, role: str) -> bool:
+        """Whether the table has a column of the role."""
+        return any(name in self.table.columns for name in self.columns.get(role, ()))
+
+    def column(self, role: str) -> list[Any]:
+        """The values of a role, of its first column; None where the table does not have it."""
+        return self.table.columns.get(next(iter(self.columns.get(role, ())), ""), [None] * len(self))
+
+    def with_columns(self, columns: dict[str, list[str]]) -> Rows:
+        """The same rows with other columns for some roles."""
+        return replace(self, columns={**self.columns, **columns})
+
+    def name(self, row: int) -> str:
+        """The row for messages: `t.jsonl:2 (id q7)`."""
+        number = self.column("id")[row]
+        return self.table.row_id(row) + (f" (id {number})" if number is not None else "")
+
+    def require(self, roles: Iterable[str]) -> None:
+        """Raises DataError where the table lacks a column that others of the same data have."""
+        names = [name for role in roles for name in self.columns.get(role, ())]
+        absent = [name for name in names if name not in self.table.columns]
+        if absent:
+            raise DataError(
+                f"{self.table.name} has no column {' or '.join(map(repr, absent))}. Its columns: "
+                f"{', '.join(self.table.columns)}. All tables need the same columns; a table without labels must be named "
+                "unlabeled."
+            )
+
+    def refuse(self, wrong: list[tuple[int, str]], what: str, advice: str) -> None:
+        """Raises DataError naming the rows, where there are such; each with what was found there."""
+        if wrong:
+            shown = [self.name(row) + (f" ({found})" if found else "") for row, found in wrong[:MAX_LISTED]]
+            listed = listed_rows(shown + [""] * (len(wrong) - len(shown)))
+            raise DataError(f"{len(wrong):,} of {len(self):,} rows of {self.table.name} {what}: {listed}. {advice}")
+
+    def check(self, role: str, what: str, advice: str, fits: Callable[[Any], bool]) -> list[Any]:
+        """The values of a role; raises DataError naming the rows whose value does not fit."""
+        values = self.column(role)
+        self.refuse([(row, repr(v) if v is not None else "") for row, v in enumerate(values) if not fits(v)], what, advice)
+        return values
+
+    def texts(self, role: str) -> list[Any]:
+        """The texts of a role, of a target None where it may be missing; raises DataError naming the rows without one."""
+        may_lack = role == self.target and not self.needs_target
+        if role == self.target:
+            self.check_target([value is None for value in self.column(role)])
+        return self.check(
+            role, f"have no text as {role}", "Fill it in or remove the rows.",
+            lambda value: isinstance(value, str) or (may_lack and value is None),
+        )  # fmt: skip
+
+    def check_target(self, missing: list[bool]) -> None:
+        """Raises DataError naming the rows whose target is missing and needed."""
+        if self.needs_target and any(missing):
+            advice = "Fill them in, remove the rows, or move them to a table named unlabeled."
+            names = " or ".join(map(repr, self.columns[self.target]))
+            wrong = [(row, "") for row, is_absent in enumerate(missing) if is_absent]
+            self.refuse(wrong, f"have no {self.target} in the column {names}", advice)
+
+
+def read_tables(path: Path, options: ReadOptions, suffixes: tuple[str, ...], read: Callable[..., Table]) -> Data:
+    """The samples of the file `path`, or of the tables in the folder `path` that are named by split.
+
+    `read(file, options)` reads one file. Raises DataError.
+    """
+    files = [path] if path.is_file() else sorted(p for p in path.iterdir() if is_table(p, suffixes))
+    return read_files(path, files, options, read)
+
+
+def read_files(path: Path, files: list[Path], options: ReadOptions, read: Callable[..., Table], kind: str | None = None) -> Data:
+    """The samples of these tables, which are `path` itself or lie in it; `kind` where the format says it."""
+    named = file_splits(f.stem for f in files)
+    if named is None and len(files) > 1:
+        listed = ", ".join(f.name for f in files[:MAX_LISTED]) + (", ..." if len(files) > MAX_LISTED else "")
+        raise DataError(
+            f"{path} holds several tables whose names do not say which split each is: {listed}. "
+            f"Name them train, val and test, or give the path of one: {files[0]}."
+        )
+    tables: dict[str, list[Table]] = {}
+    for file in files:
+        split = named[file.stem] if named and path.is_dir() else "all"
+        tables.setdefault(split, []).append(read(file, options))
+    data = to_data(tables, options, path if path.is_dir() else path.parent, kind)
+    notes = _other_files(path, files) if path.is_dir() else []
+    return replace(data, notes=[*data.notes, *notes])
+
+
+def to_data(tables: dict[str, list[Table]], options: ReadOptions, folder: Path | None = None, kind: str | None = None) -> Data:
+    """The samples of tables by split: their kind and the roles of their columns are decided once for all of them."""
+    labeled = {split: parts for split, parts in tables.items() if split != "unlabeled"} or tables
+    first = labeled.get("train", next(iter(labeled.values())))[0]
+    everywhere = {name for parts in labeled.values() for table in parts for name in table.columns}
+    chosen, match = choose(first, options, everywhere, kind)
+    notes: Notes = dict.fromkeys(note for parts in tables.values() for table in parts for note in table.notes)
+    notes |= dict.fromkeys(match.notes)
+    rows = [
+        (split, Rows(table, match.columns, chosen.target, options.labels and split != "unlabeled", options, folder, notes))
+        for split, parts in tables.items()
+        for table in parts
+    ]
+    for _, part in rows:
+        part.require(["group"] if "group" in options.columns else [])
+    values = chosen.samples([part for _, part in rows])
+    if (group := match.columns["group"]) and "group" not in options.columns:
+        notes[f"Rows with one value of {group[0]!r} are one group; for another column: --columns group=NAME."] = None
+    ids = _ids([part for _, part in rows])
+    splits: dict[str, list[Sample]] = {}
+    for (split, part), roles, names in zip(rows, values, ids, strict=True):
+        samples = [Sample(*pair) for pair in zip(names, _with_groups(part, roles), strict=True)]
+        for name, some in _by_split_column(part, split, samples).items():
+            splits.setdefault(name, []).extend(some)
+    return Data({split: samples for split, samples in splits.items() if samples}, notes=list(notes), kind=chosen.name)
+
+
+def table_rows(data: Data) -> dict[str, list[dict[str, Any]]]:
+    """Split -> rows with a column a role, for the formats that write tables."""
+    kind = kind_named(data.kind)
+    return {split: [kind.row(sample) for sample in samples] for split, samples in data.splits.items()}
+
+
+def class_names(rows: Rows, role: str) -> list[str]:
+    """What the numbers of a role mean, as the file itself or a classes.json beside it says; else nothing."""
+    own = (rows.table.class_names.get(name) for name in rows.columns.get(role, ()))
+    return next(filter(None, own), None) or _class_list(rows.folder)
+
+
+def shown_names(names: dict[Any, str], what: str) -> str:
+    """A note that numbers are shown by their names."""
+    shown = ", ".join(f"{number} = {name}" for number, name in islice(names.items(), 3))
+    return f"{what} are shown by their names: {shown}{', ...' if len(names) > 3 else ''}."
+
+
+def _class_list(folder: Path | None) -> list[str]:
+    """The names in `classes.json`, by number: a list of names, a list of {label, name}, or a dict of number to name."""
+    file = folder / "classes.json" if folder else None
+    if file is None or not file.is_file():
+        return []
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{file} is not JSON: {error}. Mend or remove it.") from error
+    if isinstance(found, dict):
+        found = [found.get(str(i)) for i in range(len(found))]
+    names = [entry.get("name") if isinstance(entry, dict) else entry for entry in found]
+    return names if all(isinstance(name, str) for name in names) else []
+
+
+def _ids(parts: list[Rows]) -> list[list[str]]:
+    """The ids of the rows of each table: their own where every row of all tables has another one, else where they stand."""
+    own = [value for rows in parts for value in rows.column("id")]
+    if not any(map(is_missing, own)) and len(set(map(str, own))) == len(own):
+        return [list(map(str, rows.column("id"))) for rows in parts]
+    return [[rows.table.row_id(row) for row in range(len(rows))] for rows in parts]
+
+
+def _with_groups(rows: Rows, values: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The roles of each row with its group, where it has one."""
+    if not rows.has("group"):
+        return values
+    groups = [None if is_missing(group) else str(plain(group)) for group in rows.column("group")]
+    return [value if group is None else {**value, "group": group} for value, group in zip(values, groups, strict=True)]
+
+
+def _by_split_column(rows: Rows, split: str, samples: list[Sample]) -> dict[str, list[Sample]]:
+    """The samples by what the column of splits says, in a table whose name says nothing."""
+    if split != "all" or not rows.has("split"):
+        return {split: samples}
+    values = [str(value).strip() for value in rows.column("split")]
+    meaning = splits_of(set(values))
+    found: dict[str, list[Sample]] = {}
+    for value, sample in zip(values, samples, strict=True):
+        found.setdefault(meaning[value], []).append(sample)
+    return found
+
+
+def _other_files(folder: Path, used: list[Path]) -> list[str]:
+    others = [p.name for p in sorted(folder.iterdir()) if p.is_file() and p not in used]
+    return left_out(
+        [n for n in others if not is_about(Path(n)) and Path(n).suffix.lower() not in SUFFIXES],
+        "they are other than the tables read",
+    )

@@ -1,0 +1,64 @@
+"""A table in memory, and which files of a folder are tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from graft.base.errors import DataError
+from graft.data.folders import is_hidden
+
+MAX_LISTED = 10
+"""Rows that an error names."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table in memory: its columns, all of one length, by name, and where each row stands, for messages."""
+
+    name: str
+    columns: dict[str, list[Any]]
+    rows: Sequence[int]
+    """The line of a text file, else the number of the row, from 1."""
+    header: bool = True
+    class_names: dict[str, list[str]] = field(default_factory=dict)
+    """Column -> the names of its classes, where the file itself says what its numbers mean."""
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def row_id(self, row: int) -> str:
+        """`train.csv:17`."""
+        return f"{self.name}:{self.rows[row]}"
+
+
+def sniff_tables(path: Path, suffixes: Sequence[str]) -> float:
+    """1 for a file of these suffixes, 0.8 for a folder that holds one."""
+    if path.is_file():
+        return float(path.suffix.lower() in suffixes)
+    return 0.8 * any(is_table(p, suffixes) for p in path.iterdir()) if path.is_dir() else 0.0
+
+
+def is_table(file: Path, suffixes: Sequence[str]) -> bool:
+    """Whether the file has one of these suffixes and is no file of the system."""
+    return file.is_file() and file.suffix.lower() in suffixes and not is_hidden(file)
+
+
+def check_rows(name: str, widths: Sequence[int], rows: Sequence[int], expected: int) -> None:
+    """Raises DataError naming the rows that have another number of fields than `expected`."""
+    ragged = [f"{name}:{row} ({width})" for row, width in zip(rows, widths, strict=True) if width != expected]
+    if ragged:
+        raise DataError(
+            f"{name} has {expected} columns, but {len(ragged):,} of its rows have another number of fields: "
+            f"{listed_rows(ragged)}. Mend those rows (a text that holds the delimiter needs quotes), or name the right one "
+            "with --delimiter."
+        )
+
+
+def listed_rows(names: Sequence[str]) -> str:
+    """The first rows by name, and how many more there are."""
+    more = f" and {len(names) - MAX_LISTED:,} more" if len(names) > MAX_LISTED else ""
+    return ", ".join(names[:MAX_LISTED]) + more
