@@ -29,7 +29,7 @@ TOPICS = {
     "sport": "ball goal team run match win",
     "sky": "sun cloud star moon rain wind",
 }
-COMMON = "the a one is it and so my this".split()
+COMMON = ["the", "a", "one", "is", "it", "and", "so", "my", "this"]
 NAMES = {"PER": ("Ada", "Bob", "Zoe Miller"), "LOC": ("York", "Rome", "New Town"), "ORG": ("Acme", "Best Bank")}
 
 
@@ -110,9 +110,7 @@ class Golden:
 
 RUNS = {
     "pictures": Golden(write_pictures, "image-classification", "tiny:efficientnet", "lp-ft", 3),
-    "texts": Golden(
-        write_texts, "text-classification", "tiny:bert", "masked-language-modeling then full-fine-tuning", 3
-    ),
+    "texts": Golden(write_texts, "text-classification", "tiny:bert", "masked-language-modeling then full-fine-tuning", 3),
     "tags": Golden(write_tags, "token-classification", "tiny:bert", "gradual-unfreezing", 3),
     "questions": Golden(write_questions, "question-answering", "tiny:bert", "l2-sp", 3),
     "translations": Golden(write_translations, "translation", "tiny:bart", "lora", 3),
@@ -178,7 +176,9 @@ def main() -> None:
     """Measure what is asked for, print it, and exit with 1 where two checkouts differ."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--before", type=Path, help="The folder of the checkout to compare with.")
-    parser.add_argument("--after", type=Path, default=HERE.parents[1], help="The folder of the checkout that changed; else this one.")
+    parser.add_argument(
+        "--after", type=Path, default=HERE.parents[1], help="The folder of the checkout that changed; else this one."
+    )
     parser.add_argument("--runs", nargs="+", choices=RUNS, default=list(RUNS), help="Which of the runs; else all.")
     parser.add_argument("--only", choices=RUNS, help=argparse.SUPPRESS)
     asked = parser.parse_args()

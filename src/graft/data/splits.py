@@ -106,9 +106,7 @@ def _check(found: dict[str, list[Sample]], data: Data, kind: Kind) -> None:
     if bare:
         raise DataError(f"{len(bare):,} samples outside the split unlabeled have no {kind.target}: {', '.join(bare[:10])}.")
     if problem := kind.problem(labeled):
-        raise DataError(
-            f"{data.path or 'The data'} cannot be learnt from: {problem}. Is it the right column? Choose: --columns."
-        )
+        raise DataError(f"{data.path or 'The data'} cannot be learnt from: {problem}. Is it the right column? Choose: --columns.")
 
 
 def _cut(

@@ -247,15 +247,11 @@ def _frozen(position: Position) -> dict[str, Any]:
 def _write_predictions(path: Path, task: Task, data: Data, found: dict[str, Evaluation]) -> None:
     """The rows of validation and test; of test alone where only there a text is written."""
     splits = ["test"] if task.measures_texts else list(found)
-    rows = [
-        row for split in splits for row in prediction_rows(task, split, data.splits[split], found[split].scores, data.kind)
-    ]
+    rows = [row for split in splits for row in prediction_rows(task, split, data.splits[split], found[split].scores, data.kind)]
     files.write(path, lambda part: pd.DataFrame(rows).to_parquet(part, index=False))
 
 
-def prediction_rows(
-    task: Task, split: str, samples: Sequence[Sample], scores: np.ndarray, kind: str
-) -> list[dict[str, Any]]:
+def prediction_rows(task: Task, split: str, samples: Sequence[Sample], scores: np.ndarray, kind: str) -> list[dict[str, Any]]:
     """The rows of predictions.parquet for one split of data of this kind.
 
     `group` is the id of the first sample that is about the same, often its own. Where the metrics do not follow from

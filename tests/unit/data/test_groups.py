@@ -19,5 +19,9 @@ def test_what_shares_different_things_is_joined_through_others():
 
 
 def test_samples_that_share_nothing_are_groups_of_their_own():
-    assert groups([Sample(f"{i}.jpg", {"image": b"same", "label": "a"}) for i in range(3)], "labels") == ["0.jpg", "1.jpg", "2.jpg"]
+    assert groups([Sample(f"{i}.jpg", {"image": b"same", "label": "a"}) for i in range(3)], "labels") == [
+        "0.jpg",
+        "1.jpg",
+        "2.jpg",
+    ]
     assert groups([], "labels") == []

@@ -8,8 +8,8 @@ import pytest
 
 from graft.base.errors import BadValue, DataError
 from graft.base.records import Sample
-from graft.data.kinds.kind import kind_named
 from graft.data.data import Data
+from graft.data.kinds.kind import kind_named
 from graft.data.splits import make_splits, subsample
 
 

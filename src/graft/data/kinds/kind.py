@@ -144,7 +144,9 @@ def kind_of(roles: Collection[str]) -> str:
             ranks[name] = (kind.target in roles, max(sizes))
     if not ranks:
         listed = "; ".join(f"{name}: {described(kind)} -> {kind.target}" for name, kind in known.items())
-        raise DataError(f"No kind of data has the roles {', '.join(sorted(roles))}. Kinds: {listed}. Say it: Data(..., kind=NAME).")
+        raise DataError(
+            f"No kind of data has the roles {', '.join(sorted(roles))}. Kinds: {listed}. Say it: Data(..., kind=NAME)."
+        )
     return max(ranks, key=lambda name: ranks[name])
 
 

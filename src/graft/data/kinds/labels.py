@@ -61,7 +61,9 @@ class Labels(Labeled):
         return {
             "texts": Data({split: [_text(split, i, one[i % 2]) for i in range(n)] for split, n in sizes.items()}, kind=self.name),
             "unsplit": Data({"all": [_text("all", i, one[i % 3]) for i in range(9)]}, kind=self.name),
-            "several-labels": Data({s: [_text(s, i, several[i % 4]) for i in range(8)] for s in ("train", "test")}, kind=self.name),
+            "several-labels": Data(
+                {s: [_text(s, i, several[i % 4]) for i in range(8)] for s in ("train", "test")}, kind=self.name
+            ),
             "images": Data(pictures, kind=self.name),
         }
 

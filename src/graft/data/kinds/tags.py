@@ -16,7 +16,7 @@ from graft.data.checks.texts import empty, lengths, text_findings
 from graft.data.data import Data
 from graft.data.finding import Finding, listed, number
 from graft.data.kinds.kind import Kind
-from graft.data.tables.columns import Columns, Match, are_lists, are_scalars, are_texts, as_list, is_missing
+from graft.data.tables.columns import Columns, Match, are_lists, are_texts, as_list, is_missing
 from graft.data.tables.inputs import TEXT
 from graft.data.tables.rows import Rows, class_names, shown_names
 from graft.data.tags import count, names_of, tagged

@@ -220,7 +220,11 @@ def _is_encoded(value: Any) -> bool:
 
 
 def _is_picture(value: Any) -> bool:
-    return hasattr(value, "ndim") or isinstance(value, Path) or (isinstance(value, list) and bool(value) and isinstance(value[0], list))
+    return (
+        hasattr(value, "ndim")
+        or isinstance(value, Path)
+        or (isinstance(value, list) and bool(value) and isinstance(value[0], list))
+    )
 
 
 def _is_image_path(value: Any) -> bool:

@@ -93,7 +93,9 @@ def with_name_column(columns: Columns, match: Match) -> Match:
 def read_labels(tables: Sequence[Rows]) -> list[list[Any]]:
     """The labels of the rows of each table, shown by their names; raises DataError naming rows without one."""
     labels = [[_label(value, rows.options.label_separator) for value in _cells(rows)] for rows in tables]
-    names = _class_names([pair for pair in zip(tables, labels, strict=True) if pair[0].needs_target] or [*zip(tables, labels, strict=True)])
+    names = _class_names(
+        [pair for pair in zip(tables, labels, strict=True) if pair[0].needs_target] or [*zip(tables, labels, strict=True)]
+    )
     for rows, own in zip(tables, labels, strict=True):
         rows.check_target([label is None for label in own])
     if names:
