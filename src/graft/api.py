@@ -13,6 +13,7 @@ from graft.base.errors import BadValue, DataError, FolderError
 from graft.data import inspect as inspection
 from graft.data.data import Data
 from graft.data.inspect import Finding
+from graft.data.kinds.kind import kind_named
 from graft.data.load import load_data as read_data
 from graft.deploy import embedding
 from graft.deploy.embedding import Embeddings
@@ -239,6 +240,8 @@ def find_task(data: Data, task: str | None) -> str:
     fitting = [spec for spec, kind in kinds.items() if kind.fits(data.roles)]
     if len(fitting) == 1:
         return fitting[0]
+    if reason := kind_named(data.kind).not_learnt:
+        raise DataError(f"{data.path or 'The data'} cannot be learnt from yet. {reason}")
     has = ", ".join(sorted(data.roles)) or "nothing"
     if task:
         sets = (kinds[task].roles, *kinds[task].or_roles)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ import torch
 from graft.backbones.backbone import Model
 from graft.base import plugins
 from graft.base.records import Sample
+from graft.data.kinds.kind import kind_named
 from graft.studies.run import build_model
 from graft.tasks.generation import Decoding
 from graft.training.engine import Engine
@@ -20,18 +20,10 @@ from graft.training.evaluate import predict
 from graft.training.feed import Feed
 from tests.contracts.tiny import made_for, task_of
 
-EMPTY: dict[str, list[dict[str, Any]]] = {
-    "text-classification": [{"text": ""}, {"text": " "}],
-    "token-classification": [{"tokens": (), "tags": ()}, {"tokens": ("", " "), "tags": ("O", "O")}],
-    "question-answering": [{"question": ""}, {"context": "", "answers": ()}, {"question": "", "context": "", "answers": ()}],
-    "text-generation": [{"prompt": ""}, {"completion": ""}, {"prompt": "", "completion": ""}],
-    "summarization": [{"source": ""}, {"target": ""}, {"source": " ", "target": " "}],
-    "translation": [{"source": ""}, {"target": ""}, {"source": "", "target": ""}],
-}
-"""Of each task that reads texts what may be empty, put in place of what a sample has."""
+TASKS = [name for name in plugins.names("task") if plugins.load("task", name).modality == "text"]
 NETWORKS = ("tiny:bert", "tiny:gpt2", "tiny:llama", "tiny:t5", "tiny:bart")
 """Those whose tokenizers mark the beginning and end of a text, those whose do not, and encoders with a decoder."""
-CASES = [(task, name) for task in EMPTY for name in NETWORKS if name in made_for(task)]
+CASES = [(task, name) for task in TASKS for name in NETWORKS if name in made_for(task)]
 
 
 @cache
@@ -44,13 +36,15 @@ def feed(task: str, model: Model, samples: list[Sample]) -> Feed:
 
 
 def emptied(task: str, split: str = "train") -> list[Sample]:
-    first = task_of(task)[1].splits[split][0]
-    return [Sample(f"empty:{i}", {**first.roles, **roles}) for i, roles in enumerate(EMPTY[task])]
+    """Samples with what may be empty in data of the task's kind."""
+    data = task_of(task)[1]
+    blanks = kind_named(data.kind).blanks
+    return [Sample(f"empty:{i}", {**data.splits[split][0].roles, **roles}) for i, roles in enumerate(blanks)]
 
 
-def test_every_task_that_reads_texts_is_here():
-    kinds = {name: plugins.load("task", name) for name in plugins.names("task")}
-    assert set(EMPTY) == {name for name, kind in kinds.items() if kind.modality == "text"}
+@pytest.mark.parametrize("name", TASKS)
+def test_the_kind_of_data_says_what_may_be_empty(name):
+    assert emptied(name)
 
 
 @pytest.mark.parametrize(("name", "network"), CASES)
@@ -95,7 +89,7 @@ def test_they_are_predicted(name, network):
     assert len(task.decode(scores, asked)) == len(asked)
 
 
-@pytest.mark.parametrize("name", EMPTY)
+@pytest.mark.parametrize("name", TASKS)
 def test_the_baselines_take_them_in_training_and_test(name):
     task, data = task_of(name)
     train, test = [*data.splits["train"], *emptied(name)], [*data.splits["test"], *emptied(name, "test")]

@@ -1,4 +1,4 @@
-"""A technique, two tasks, a source and a format of one's own, one file each, pass the suites untouched."""
+"""A technique, tasks, a source, formats and a kind of data of one's own, one file each, pass the suites untouched."""
 
 from __future__ import annotations
 
@@ -12,10 +12,19 @@ HERE = Path(__file__).parent
 
 
 def test_one_file_each_passes_the_suites_that_exist():
-    suites = [str(HERE / f"test_{axis}.py") for axis in ("formats", "sources", "tasks", "techniques")]
+    suites = [str(HERE / f"test_{axis}.py") for axis in ("formats", "kinds", "sources", "tasks", "techniques")]
     environment = {**os.environ, "GRAFT_PLUGINS": str(HERE / "toys")}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-k", "toy", "-rA", *suites]
     found = subprocess.run(command, env=environment, cwd=HERE.parents[1], capture_output=True, text=True)
     assert found.returncode == 0, found.stdout[-4000:] + found.stderr
-    for name in ("toy-lines", "toy-nets", "toy-brightness", "toy-capitals", "toy-confidence-penalty"):
+    for name in (
+        "toy-lines",
+        "toy-nets",
+        "toy-brightness",
+        "toy-capitals",
+        "toy-confidence-penalty",
+        "toy-marks",
+        "toy-marked",
+        "toy-marking",
+    ):
         assert len(re.findall(rf"PASSED .*{name}", found.stdout)) >= 3, f"{name} went through no suite:\n{found.stdout[-4000:]}"

@@ -18,7 +18,7 @@ KINDS = {f"{axis}s": axis for axis in plugins.AXES}
 
 
 def list_(
-    what: Annotated[str | None, typer.Argument(help="tasks, techniques, sources, formats, scores, or backbones.")] = None,
+    what: Annotated[str | None, typer.Argument(help="tasks, techniques, sources, kinds, formats, scores, or backbones.")] = None,
     source: Annotated[str | None, typer.Option("--source", help="With backbones: all networks of this source.")] = None,
     as_json: o.Json = False,
 ) -> None:
@@ -43,7 +43,9 @@ def list_(
 
 
 def info(
-    name: Annotated[str, typer.Argument(help="A technique, task, source, format or score; or a backbone, as timm:resnet50.")],
+    name: Annotated[
+        str, typer.Argument(help="A technique, task, source, kind, format or score; or a backbone, as timm:resnet50.")
+    ],
     as_json: o.Json = False,
 ) -> None:
     """Say what one of them is, with its parameters and their defaults."""

@@ -30,16 +30,18 @@ def check(
     """
     from graft import api
     from graft.cli import show
+    from graft.data.kinds.kind import kind_named
 
-    found = api.load_data(data, task=task, **o.reading(format, columns, header, delimiter, label_separator))
+    found = api.read_data(data, **o.reading(format, columns, header, delimiter, label_separator))
+    reason = "" if task else kind_named(found.kind).not_learnt
+    name = None if reason else api.find_task(found, task)
     findings = api.check(found)
-    counts = {split: len(samples) for split, samples in found.splits.items()}
-    kind = api.find_task(found, task)
     if as_json:
-        summary = {"path": found.path, "format": found.format, "task": kind, "classes": found.classes, "counts": counts}
-        show.answer_json({**summary, "findings": [asdict(finding) for finding in findings]})
+        counts = {split: len(samples) for split, samples in found.splits.items()}
+        summary = {"path": found.path, "format": found.format, "kind": found.kind, "task": name, "classes": found.classes}
+        show.answer_json({**summary, "counts": counts, "findings": [asdict(finding) for finding in findings]})
     else:
-        typer.echo(f"{found.path}: {found.format}, for {kind}")
+        typer.echo(f"{found.path}: {found.format}, " + (f"for {name}" if name else f"{found.kind}. {reason}"))
         for finding in findings:
             typer.echo(f"{finding.severity + ':':<9}{finding.message}")
     if any(finding.severity == "error" for finding in findings):

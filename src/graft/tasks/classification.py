@@ -40,7 +40,9 @@ class Classification(Task):
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
         """Raises DataError where there are fewer than two classes, or where single and multiple labels are mixed."""
-        labels = [s.roles["label"] for split in data.splits.values() for s in split if s.roles.get("label") is not None]
+        labels = [
+            s.roles[cls.target_role] for part in data.splits.values() for s in part if s.roles.get(cls.target_role) is not None
+        ]
         several = {isinstance(label, tuple) for label in labels}
         if len(several) > 1:
             raise DataError(
@@ -51,7 +53,7 @@ class Classification(Task):
             raise DataError(
                 f"{data.path or 'The data'} has {len(classes)} class ({', '.join(classes)}); {cls.name} needs at least two."
             )
-        weights = _balanced([s.roles["label"] for s in data.splits["train"]], classes) if weighted else None
+        weights = _balanced([s.roles[cls.target_role] for s in data.splits["train"]], classes) if weighted else None
         return cls(classes, several == {True}, weights)
 
     def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch:
@@ -102,7 +104,7 @@ class Classification(Task):
         return torch.from_numpy(self.targets([sample]))[0]
 
     def _numbers(self, sample: Sample) -> list[int]:
-        label = sample.roles.get("label")
+        label = sample.roles.get(self.target_role)
         labels = label if isinstance(label, tuple) else (label,)
         for name in labels:
             if name not in self._index:
@@ -122,7 +124,7 @@ class Classification(Task):
 
     def answer(self, sample: Sample) -> str | list[str] | None:
         """Several labels in the order of the classes, as predictions are."""
-        label = sample.roles["label"]
+        label = sample.roles[self.target_role]
         return [name for name in self.classes if name in label] if isinstance(label, tuple) else label
 
     def say(self, value: str | Sequence[str]) -> str:

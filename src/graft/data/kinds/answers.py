@@ -31,6 +31,9 @@ class Answers(Kind):
         "split": (),
     }
     shared: ClassVar = ("context",)
+    blanks: ClassVar = (
+        {"question": ""}, {"context": "", "answers": ()}, {"question": "", "context": "", "answers": ()},
+    )  # fmt: skip
 
     def match(self, columns: Columns) -> Match | None:
         roles = {role: names for role, names in columns.asked.items() if role not in ("group", "split")}

@@ -27,6 +27,7 @@ class Completions(Kind):
         "split": (),
     }
     shared: ClassVar = ("prompt",)
+    blanks: ClassVar = ({"prompt": ""}, {"completion": ""}, {"prompt": "", "completion": ""})
 
     def match(self, columns: Columns) -> Match | None:
         roles = {role: names for role, names in columns.asked.items() if role in ("prompt", "completion", "messages")}

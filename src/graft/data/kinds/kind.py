@@ -37,6 +37,8 @@ class Kind(ABC):
     """The share of the samples that is cut for `val` and `test` unless the user asks for another."""
     in_order: ClassVar[bool] = False
     """Whether samples follow each other, so that their end is cut for a split, not samples at random."""
+    blanks: ClassVar[tuple[dict[str, Any], ...]] = ()
+    """Roles without a word, as a sample may have them in place of its own: for the suites of tasks."""
     not_learnt: ClassVar[str] = ""
     """A sentence that says why no task learns from data of this kind yet, where that is so."""
 

@@ -24,6 +24,7 @@ class Labels(Labeled):
 
     inputs: ClassVar = (frozenset({"image"}), frozenset({"text"}))
     columns: ClassVar = {"text": TEXT, "image": IMAGE, "label": LABEL, "label_name": NAMES, "group": GROUP, "split": ()}
+    blanks: ClassVar = ({"text": ""}, {"text": " "})
 
     def match(self, columns: Columns) -> Match:
         match = find_inputs(columns, WANTED)

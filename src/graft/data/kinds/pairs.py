@@ -36,6 +36,7 @@ class Pairs(Kind):
         "split": (),
     }
     shared: ClassVar = ("source",)
+    blanks: ClassVar = ({"source": ""}, {"target": ""}, {"source": "", "target": ""}, {"source": " ", "target": " "})
 
     def match(self, columns: Columns) -> Match | None:
         asked = {role: names for role, names in columns.asked.items() if role in ("source", "target", "references")}

@@ -39,6 +39,7 @@ class Tags(Kind):
         "group": ("group", "document", "document_id", "doc_id"),
         "split": (),
     }
+    blanks: ClassVar = ({"tokens": (), "tags": ()}, {"tokens": ("", " "), "tags": ("O", "O")})
 
     def match(self, columns: Columns) -> Match | None:
         return self._match_tokens(columns) or self._match_spans(columns)

@@ -17,11 +17,11 @@ class ToyLines:
         lines = (path / "lines.toy").read_text(encoding="utf-8").split("\n")[:-1]
         rows = (line.split(": ", 1) for line in lines)
         samples = [Sample(f"lines.toy:{i}", {"text": text, "label": label}) for i, (label, text) in enumerate(rows, 1)]
-        return Data({"all": samples})
+        return Data({"all": samples}, kind="labels")
 
     def write_tiny(self, data, path):
-        if list(data.splits) != ["all"]:
-            raise DataError("no splits")
+        if list(data.splits) != ["all"] or data.kind != "labels":
+            raise DataError("only labels, and no splits")
         path.mkdir(parents=True)
         rows = (f"{s.roles['label']}: {s.roles['text']}\n" for s in data.splits["all"])
         (path / "lines.toy").write_text("".join(rows), encoding="utf-8")

@@ -1,0 +1,52 @@
+"""A toy kind of data: one file is all it takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from graft.base.records import Sample
+from graft.data.checks.classes import class_findings
+from graft.data.data import Data
+from graft.data.kinds.kind import Kind
+from graft.data.tables.columns import Match, are_texts
+
+
+class ToyMarks(Kind):
+    """A `line` of text and its `mark`."""
+
+    inputs = (frozenset({"line"}),)
+    target = "mark"
+    columns = {"line": ("line",), "mark": ("mark",), "group": (), "split": ()}
+    blanks = ({"line": ""},)
+
+    def match(self, columns):
+        roles = {role: columns.asked.get(role) or columns.first((role,), are_texts) for role in ("line", "mark")}
+        needed = ["line", "mark"] if columns.needs_target else ["line"]
+        return Match(roles, 0.8) if all(roles[role] for role in needed) else None
+
+    def samples(self, tables):
+        return [
+            [{"line": line, "mark": mark} for line, mark in zip(rows.texts("line"), rows.texts("mark"), strict=True)]
+            for rows in tables
+        ]
+
+    def words(self, sample):
+        return sample.roles["line"]
+
+    def strata(self, samples):
+        return [sample.roles["mark"] for sample in samples]
+
+    def counts(self, splits):
+        return {split: Counter(s.roles["mark"] for s in part if "mark" in s.roles) for split, part in splits.items()}
+
+    def classes(self, samples):
+        return {sample.roles["mark"] for sample in samples if "mark" in sample.roles}
+
+    def findings(self, data):
+        return class_findings(data, lambda sample: (sample.roles["mark"],) if "mark" in sample.roles else ())
+
+    def tiny(self):
+        def marked(i):
+            return Sample(f"{i}", {"line": f"line number {i}, näive", "mark": "ab"[i % 2]})
+
+        return {"marks": Data({"all": [marked(i) for i in range(6)]}, kind=self.name)}

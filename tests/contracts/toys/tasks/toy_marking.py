@@ -1,0 +1,47 @@
+"""A toy task on a toy kind of data: one file is all it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from graft.base.records import Sample
+from graft.data.data import Data
+from graft.tasks.classification import Classification
+
+
+@dataclass(frozen=True)
+class ToyMarking(Classification):
+    """Say the mark of a line."""
+
+    name: ClassVar[str] = "toy-marking"
+    modality: ClassVar[str] = "text"
+    roles: ClassVar[frozenset[str]] = frozenset({"line", "mark"})
+    target_role: ClassVar[str] = "mark"
+
+    @classmethod
+    def network(cls):
+        return "text-classification"
+
+    def length(self, piece, preprocess):
+        return len(piece.roles["line"])
+
+    def encode(self, sample, preprocess, rng):
+        tensors = preprocess(sample.roles["line"], rng)
+        return tensors if sample.roles.get("mark") is None else {**tensors, "target": self.target(sample)}
+
+    def preview(self, sample):
+        return {"kind": "text", "value": sample.roles["line"]}
+
+    @property
+    def baselines(self):
+        return {"majority": self.majority}
+
+    @classmethod
+    def tiny_data(cls):
+        def marked(split, i):
+            mark = ("loud", "quiet")[i % 2]
+            return Sample(f"{split}{i}", {"line": f"{mark} words {i} of {split}", "mark": mark})
+
+        sizes = {"train": 24, "val": 8, "test": 8}
+        return Data({split: [marked(split, i) for i in range(n)] for split, n in sizes.items()}, "toy marks", kind="toy-marks")
