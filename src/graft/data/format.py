@@ -31,7 +31,8 @@ class ReadOptions:
     header: bool | None = None
     delimiter: str | None = None
     label_separator: str | None = None
-    """What stands between the labels of one sample, `|` in `sports|politics`; every label is then a tuple."""
+    """What stands between the labels of one sample, `|` in `sports|politics`; every label is then a tuple. None finds out, an
+    empty text says that every cell is one label."""
     labels: bool = True
     """Whether every sample outside `unlabeled` must have a label; False for data to predict."""
 

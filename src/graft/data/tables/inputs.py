@@ -29,6 +29,8 @@ GROUP = ("group", "group_id", "patient", "patient_id", "speaker", "speaker_id", 
 """What says of rows that they are about the same."""
 LOOKED_AT = 2000
 """Rows that content is judged by."""
+FEWEST_INDICATORS = 3
+"""Columns of 0 and 1 that are several labels of a row unless the user says otherwise; of two, one may be something else."""
 _FILE_NAME = re.compile(r"\S*\w\.[A-Za-z]\w{1,4}")
 
 
@@ -41,6 +43,8 @@ class Wanted:
     """In tiers, the surest first."""
     looks_like: Callable[[Sequence[Any]], bool]
     """Whether the content of a column alone says that it is it."""
+    is_indicator: Callable[[Sequence[Any]], bool] = lambda values: False
+    """Whether a column may say of one of several that it is so, by 0 and 1."""
 
 
 def find_inputs(columns: Columns, wanted: Wanted, given: dict[str, list[str]] | None = None) -> Match:
@@ -163,11 +167,13 @@ class _Finder:
         likely = [n for n in free if self.wanted.looks_like(self.columns[n])]
         if not self._has_input() and len(likely) == len(free) > 1:  # the longest one is then the text
             likely.remove(max(likely, key=lambda name: _length(self.columns[name])))
-        if len(likely) > 1:
+        indicators = [name for name in likely if self.wanted.is_indicator(self.columns[name])]
+        if len(likely) > 1 and (len(indicators) < len(likely) or len(likely) < FEWEST_INDICATORS):
             role = self.wanted.role
+            joined = f", or several at once: {role}={'+'.join(indicators)}" if len(indicators) > 1 else ""
             raise DataError(
                 f"{self.columns.table.name}: the columns {', '.join(map(repr, likely))} may each be the {role}. "
-                f"Choose with --columns {role}={likely[0]}. Its columns: {self.columns.listed}."
+                f"Choose with --columns {role}={likely[0]}{joined}. Its columns: {self.columns.listed}."
             )
         return likely
 
@@ -252,6 +258,10 @@ def _notes(columns: Columns, wanted: Wanted, roles: dict[str, list[str]]) -> lis
         parts = " and ".join(f"{role} is column {', '.join(names)}" for role, names in roles.items())
         notes.append(f"There is no header row; by their content, {parts} (counted from 0).")
     elif wanted.role not in columns.asked and target and target[0].strip().lower() not in wanted.names[0]:
-        shown = ", ".join(map(repr, target))
-        notes.append(f"The column {shown} is taken as the {wanted.role}; for another: --columns {wanted.role}=NAME.")
+        shown, role = ", ".join(map(repr, target)), wanted.role
+        if len(target) > 1:
+            note = f"The columns {shown} of 0 and 1 are several {role}s a row; for one alone: --columns {role}={target[0]}."
+            notes.append(note)
+        else:
+            notes.append(f"The column {shown} is taken as the {role}; for another: --columns {role}=NAME.")
     return notes

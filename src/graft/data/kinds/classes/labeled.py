@@ -6,15 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from graft.base.records import Sample
 from graft.data.checks.classes import class_findings
 from graft.data.checks.texts import text_findings
 from graft.data.data import Data
 from graft.data.finding import Finding
+from graft.data.kinds.classes.cells import are_indicators, found_separator, read_cell, read_indicators
 from graft.data.kinds.kind import Kind
-from graft.data.tables.columns import Columns, Match, are_scalars, is_missing, plain
+from graft.data.tables.columns import Columns, Match, are_scalars, is_missing
 from graft.data.tables.inputs import Wanted, is_label_like
 from graft.data.tables.rows import Rows, class_names, shown_names
 
@@ -27,6 +26,7 @@ WANTED = Wanted(
         ("rating", "stars", "score", "polarity", "genre", "type", "language", "lang"),
     ),
     is_label_like,
+    are_indicators,
 )  # fmt: skip
 LABEL = tuple(name for tier in WANTED.names for name in tier)
 NAMES = ("name", "label_name", "label_text", "class_name", "category_name", "text_label", "target_name")
@@ -92,34 +92,25 @@ def with_name_column(columns: Columns, match: Match) -> Match:
 
 def read_labels(tables: Sequence[Rows]) -> list[list[Any]]:
     """The labels of the rows of each table, shown by their names; raises DataError naming rows without one."""
-    labels = [[_label(value, rows.options.label_separator) for value in _cells(rows)] for rows in tables]
-    names = _class_names(
-        [pair for pair in zip(tables, labels, strict=True) if pair[0].needs_target] or [*zip(tables, labels, strict=True)]
-    )
+    known = [rows for rows in tables if rows.needs_target] or tables
+    for rows in known:
+        rows.require(["label"] if rows.needs_target else [])
+    if any(len(rows.columns.get("label", ())) > 1 for rows in tables):
+        return [read_indicators(rows) for rows in tables]
+    separator = tables[0].options.label_separator
+    if separator is None:
+        separator = found_separator([value for rows in known for value in rows.column("label")], tables[0].notes)
+    labels = [[read_cell(value, separator) for value in rows.column("label")] for rows in tables]
     for rows, own in zip(tables, labels, strict=True):
         rows.check_target([label is None for label in own])
+    names = _class_names([pair for pair in zip(tables, labels, strict=True) if pair[0] in known])
     if names:
         tables[0].notes[shown_names(names, "Labels")] = None
     return [[_named(label, names) for label in own] for own in labels]
 
 
-def _cells(rows: Rows) -> list[Any]:
-    if rows.needs_target:
-        rows.require(["label"])
-    return rows.column("label")
-
-
 def _named(label: Any, names: dict[str, str]) -> Any:
     return tuple(names.get(name, name) for name in label) if isinstance(label, tuple) else names.get(label, label)
-
-
-def _label(value: Any, separator: str | None) -> str | tuple[str, ...] | None:
-    if isinstance(value, list | tuple | np.ndarray):
-        return tuple(dict.fromkeys(str(plain(item)) for item in value))
-    if separator is not None:
-        parts = [] if is_missing(value) else [part.strip() for part in str(value).split(separator)]
-        return tuple(dict.fromkeys(part for part in parts if part))
-    return None if is_missing(value) else str(plain(value))
 
 
 def _class_names(read: Sequence[tuple[Rows, list[Any]]]) -> dict[str, str]:
