@@ -89,6 +89,7 @@ class ImagePreprocess:
 class TextPreprocess:
     """Tokenise; `collate` pads to the longest text of the batch. Longer texts than `max_length` tokens are cut.
 
+    A value is a text, or a pair of texts, which the tokenizer joins in its own way; of a pair the longer text is cut first.
     Where a decoder stands beside the encoder, what it reads, `decoder_input_ids`, are the tokens of the text itself, one later.
     """
 
@@ -99,14 +100,14 @@ class TextPreprocess:
     decoder_start: int | None = None
     """The token with which a decoder beside an encoder begins; None where there is none, or it sees to that itself."""
 
-    def __call__(self, value: str, rng: np.random.Generator | None) -> dict[str, Tensor]:
+    def __call__(self, value: str | tuple[str, str], rng: np.random.Generator | None) -> dict[str, Tensor]:
         encoded = self.tokenized(value)
         found = {key: torch.tensor(encoded[key]) for key in self.tokenizer.model_input_names if key in encoded}
         return found if self.decoder_start is None else {**found, "decoder_input_ids": self.one_later(found["input_ids"])}
 
-    def tokenized(self, value: str, **asked: Any) -> Any:
+    def tokenized(self, value: str | tuple[str, str], **asked: Any) -> Any:
         """What the tokenizer makes of a text, cut; of an empty one that it does not mark, of its token for an end."""
-        found = self.tokenizer(value, truncation=True, max_length=self.max_length, **asked)
+        found = self.tokenizer(*self._texts(value), truncation=True, max_length=self.max_length, **asked)
         if found["input_ids"]:
             return found
         return self.tokenizer(self.tokenizer.eos_token or self.tokenizer.unk_token, split_special_tokens=False, **asked)
@@ -124,15 +125,24 @@ class TextPreprocess:
         ids, mask = right_padded([e["decoder_input_ids"] for e in encoded], self.tokenizer.pad_token_id)
         return {**inputs, "decoder_input_ids": ids, "decoder_attention_mask": mask}
 
-    def cuts(self, value: str) -> bool:
-        """Whether the text has more tokens than are read of it."""
-        if len(value.encode()) < self.max_length - self.tokenizer.num_special_tokens_to_add():  # no token is shorter than a byte
-            return False
-        return len(self.tokenizer(value, verbose=False)["input_ids"]) > self.max_length
+    def _texts(self, value: str | tuple[str, str]) -> tuple[str, ...]:
+        """What the tokenizer is given; where it puts nothing between two texts, the second begins on a new line."""
+        texts = (value,) if isinstance(value, str) else value
+        if len(texts) == 1 or self.tokenizer.num_special_tokens_to_add(pair=True):
+            return texts
+        return texts[0], f"\n{texts[1]}"
 
-    def length(self, value: str) -> int:
+    def cuts(self, value: str | tuple[str, str]) -> bool:
+        """Whether the text has more tokens than are read of it."""
+        texts = self._texts(value)
+        marks = self.tokenizer.num_special_tokens_to_add(pair=len(texts) > 1)
+        if sum(len(text.encode()) for text in texts) < self.max_length - marks:  # no token is shorter than a byte
+            return False
+        return len(self.tokenizer(*texts, verbose=False)["input_ids"]) > self.max_length
+
+    def length(self, value: str | tuple[str, str]) -> int:
         """A cheap estimate of the number of tokens, to batch texts of like length."""
-        return len(value)
+        return len(value) if isinstance(value, str) else sum(map(len, value))
 
     def settings(self) -> dict[str, Any]:
         return {"modality": self.modality, "max_length": self.max_length}

@@ -25,6 +25,8 @@ def read_inputs(inputs: Any, role: str, **reading: Any) -> list[Sample]:
         raise DataError("There is nothing to predict: the list of inputs is empty.")
     if role == "text" and all(isinstance(one, str) for one in several) and not _is_file(several):
         return [Sample(f"text:{i}", {"text": text}) for i, text in enumerate(several, 1)]
+    if role == "text" and all(isinstance(one, tuple) and len(one) == 2 and all(map(_is_text, one)) for one in several):
+        return [Sample(f"text:{i}", dict(zip(("text", "text_pair"), one, strict=True))) for i, one in enumerate(several, 1)]
     if all(isinstance(one, Mapping) for one in several):
         return [Sample(f"input:{i}", dict(one)) for i, one in enumerate(several, 1)]
     if role == "image" and all(_is_picture(one) for one in several):
@@ -47,6 +49,10 @@ def _read(path: Path, role: str, reading: dict[str, Any]) -> list[Sample]:
 
 def _is_file(several: Sequence[str]) -> bool:
     return len(several) == 1 and 0 < len(several[0]) < 4096 and "\n" not in several[0] and Path(several[0]).exists()
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
 def _is_picture(value: Any) -> bool:

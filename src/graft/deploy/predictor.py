@@ -51,9 +51,9 @@ class Predictor:
 
         Of a task that generates, the prediction is what the model writes by its likeliest tokens: see `generate`.
 
-        `inputs`: a text or a list of texts; a list of dicts of the task's roles, as `{"question": ..., "context": ...}`; an
-        image, an array of images (N, H, W[, C]); a path or a list of paths of files; a folder; a table (CSV, TSV, JSONL,
-        Parquet); a data frame. Raises DataError for what cannot be read.
+        `inputs`: a text or a list of texts, or of pairs of texts (tuples); a list of dicts of the task's roles, as
+        `{"question": ..., "context": ...}`; an image, an array of images (N, H, W[, C]); a path or a list of paths of files; a
+        folder; a table (CSV, TSV, JSONL, Parquet); a data frame. Raises DataError for what cannot be read.
         """
         samples = self._samples(inputs)
         if self.task.generates:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import Tensor
 
 from graft.backbones.preprocess import Preprocess
+from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.tasks.classification import Classification
@@ -20,11 +21,12 @@ from graft.tasks.words import SPARE, head_and_tail, parts_of_text
 
 @dataclass(frozen=True)
 class TextClassification(Classification):
-    """Say which class, or classes, a text belongs to: sentiment, spam, topic, intent.
+    """Say which class, or classes, a text or a pair of texts belongs to: sentiment, spam, topic; paraphrase, entailment.
 
     Of a text of more tokens than the network reads, `long` says what is read: its `head`; `head+tail`, a quarter of the tokens
     from its beginning and three from its end (Sun et al., arXiv:1905.05583, section 5.3.1); `windows`, all of it in parts that
-    share a quarter of their tokens, each learnt with the text's label, the mean of their probabilities being the text's.
+    share a quarter of their tokens, each learnt with the text's label, the mean of their probabilities being the text's. Of a
+    pair that is too long, the longer text is cut at its end.
     Baselines: the most frequent class; logistic regression on TF-IDF of words and pairs of words.
     """
 
@@ -34,6 +36,29 @@ class TextClassification(Classification):
     options: ClassVar[tuple[str, ...]] = ("long",)
 
     long: Literal["head", "head+tail", "windows"] = "head"
+    pairs: bool = False
+    """Whether it was learnt from pairs of texts, which are then predicted too."""
+
+    @classmethod
+    def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
+        return replace(super().from_data(data, weighted=weighted), pairs="text_pair" in data.roles)
+
+    @property
+    def inputs(self) -> list[str]:
+        return [*super().inputs, "text_pair"] if self.pairs else super().inputs
+
+    def unlabeled(self, sample: Sample) -> Sample:
+        """A pair is one text to a network that was learnt from such, as tables with two texts were read."""
+        bare = super().unlabeled(sample)
+        if self.pairs and "text_pair" not in bare.roles:
+            raise DataError(
+                f"{sample.id} has {', '.join(sorted(sample.roles))}, and {self.name} was learnt from pairs, so reads text_pair "
+                "too. Name the columns: --columns text=NAME --columns text_pair=NAME."
+            )
+        if self.pairs or "text_pair" not in bare.roles:
+            return bare
+        text = " ".join((bare.roles["text"], bare.roles["text_pair"]))
+        return Sample(sample.id, {role: value for role, value in bare.roles.items() if role != "text_pair"} | {"text": text})
 
     def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
         """Of texts that are too long their parts, or their head and tail as one."""
@@ -43,7 +68,7 @@ class TextClassification(Classification):
 
     def _pieces(self, sample: Sample, preprocess: Preprocess) -> list[Sample]:
         text, tokenizer = sample.roles["text"], preprocess.tokenizer
-        if not preprocess.cuts(text):
+        if self.pairs or not preprocess.cuts(text):
             return [sample]
         room = preprocess.max_length - tokenizer.num_special_tokens_to_add() - SPARE
         tokens = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)["offset_mapping"]
@@ -54,24 +79,28 @@ class TextClassification(Classification):
         return [Sample(sample.id, {**sample.roles, "text": part}) for part in parts]
 
     def cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
-        return 0 if self.long == "windows" else sum(preprocess.cuts(sample.roles["text"]) for sample in samples)
+        read_whole = self.long == "windows" and not self.pairs
+        return 0 if read_whole else sum(preprocess.cuts(_value(sample)) for sample in samples)
+
+    def length(self, piece: Sample, preprocess: Preprocess) -> int:
+        return preprocess.length(_value(piece))
 
     def encode(self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:
-        tensors = preprocess(sample.roles["text"], rng)
+        tensors = preprocess(_value(sample), rng)
         return tensors if sample.roles.get("label") is None else {**tensors, "target": self.target(sample)}
 
     def preview(self, sample: Sample) -> dict[str, str]:
-        return {"kind": "text", "value": sample.roles["text"][:600]}
+        return {"kind": "text", "value": _shown(sample)[:600]}
 
     @property
     def baselines(self) -> dict[str, Baseline]:
         words = TfidfVectorizer(
             ngram_range=(1, 2), sublinear_tf=True, strip_accents="unicode", token_pattern=r"(?u)\b\w+\b|[^\w\s]"
         )
-        return {"majority": self.majority, "tfidf-logistic": self.logistic(words, read=lambda sample: sample.roles["text"])}
+        return {"majority": self.majority, "tfidf-logistic": self.logistic(words, read=_shown)}
 
     def settings(self) -> dict:
-        return {**super().settings(), "long": self.long}
+        return {**super().settings(), "long": self.long, "pairs": self.pairs}
 
     @classmethod
     def tiny_data(cls) -> Data:
@@ -87,3 +116,15 @@ class TextClassification(Classification):
 
         sizes = {"train": 8, "val": 3, "test": 4}
         return Data({split: [sample(split, c, i) for c in words for i in range(n)] for split, n in sizes.items()}, "tiny texts")
+
+
+def _value(sample: Sample) -> str | tuple[str, str]:
+    """The text, or the pair of texts."""
+    text, other = sample.roles["text"], sample.roles.get("text_pair")
+    return text if other is None else (text, other)
+
+
+def _shown(sample: Sample) -> str:
+    """The text; of a pair, a line each."""
+    value = _value(sample)
+    return value if isinstance(value, str) else "\n".join(value)

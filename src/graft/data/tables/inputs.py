@@ -13,7 +13,7 @@ import numpy as np
 
 from graft.base.errors import DataError
 from graft.data.images import SUFFIXES
-from graft.data.tables.columns import Columns, Match, is_missing
+from graft.data.tables.columns import Columns, Match, are_texts, is_missing
 from graft.data.tables.rows import Rows
 
 TEXT = (
@@ -25,6 +25,11 @@ IMAGE = (
     "image", "img", "picture", "photo", "file", "filename", "file_name", "filepath", "file_path", "path", "image_path",
     "image_id",
 )  # fmt: skip
+PAIRS = (
+    ("text", "text_pair"), ("sentence1", "sentence2"), ("sentence_1", "sentence_2"), ("premise", "hypothesis"),
+    ("text_a", "text_b"), ("text1", "text2"), ("question1", "question2"), ("question", "sentence"),
+)  # fmt: skip
+"""Names of columns of two texts that are about each other."""
 GROUP = ("group", "group_id", "patient", "patient_id", "speaker", "speaker_id", "subject_id", "document_id", "doc_id")
 """What says of rows that they are about the same."""
 LOOKED_AT = 2000
@@ -59,14 +64,29 @@ def find_inputs(columns: Columns, wanted: Wanted, given: dict[str, list[str]] | 
     return Match(roles, 0.5 if is_named else 0.4, _notes(columns, wanted, roles))
 
 
+def find_pair(columns: Columns) -> dict[str, list[str]]:
+    """The columns of two texts that are about each other, asked for or known by their names; else none."""
+    asked = {role: columns.asked[role] for role in ("text", "text_pair") if role in columns.asked}
+    if asked:
+        return asked if len(asked) == 2 else {}
+    for names in PAIRS:
+        found = [columns.first([name], are_texts) for name in names]
+        if all(found):
+            return dict(zip(("text", "text_pair"), found, strict=True))
+    return {}
+
+
 def read_inputs(rows: Rows) -> list[dict[str, Any]]:
     """The text of each row, from one column or several joined, or its image, a path or inline."""
-    rows.require(["text", "image"])
+    rows.require(["text", "text_pair", "image"])
     values: list[dict[str, Any]] = [{} for _ in range(len(rows))]
     if rows.has("text"):
         texts = zip(*(rows.table.columns[name] for name in rows.columns["text"]), strict=True)
         for value, parts in zip(values, texts, strict=True):
             value["text"] = " ".join("" if is_missing(part) else str(part) for part in parts)
+    if rows.has("text_pair"):
+        for value, text in zip(values, rows.column("text_pair"), strict=True):
+            value["text_pair"] = "" if is_missing(text) else str(text)
     if rows.has("image"):
         folder = _image_folder(rows)
         for value, image in zip(values, rows.column("image"), strict=True):
