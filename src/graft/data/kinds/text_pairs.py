@@ -1,0 +1,65 @@
+"""Pairs of texts, each with its class, or with several: paraphrases, entailment, duplicate questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from graft.base.records import Sample
+from graft.data.data import Data
+from graft.data.kinds.classes.labeled import LABEL, NAMES, WANTED, Labeled, fit, read_labels, with_name_column
+from graft.data.kinds.kind import normalized
+from graft.data.tables.columns import Columns, Match
+from graft.data.tables.inputs import GROUP, PAIRS, find_inputs, find_pair, read_inputs
+from graft.data.tables.rows import Rows
+
+SURER = 0.05
+"""By how much two texts that belong together are surer than the same columns joined into one text."""
+
+
+class TextPairs(Labeled):
+    """Two texts that are about each other, `text` and `text_pair`, and the class or classes of the pair, `label`."""
+
+    inputs: ClassVar = (frozenset({"text", "text_pair"}),)
+    columns: ClassVar = {
+        "text": tuple(first for first, _ in PAIRS),
+        "text_pair": tuple(second for _, second in PAIRS),
+        "label": LABEL,
+        "label_name": NAMES,
+        "group": GROUP,
+        "split": (),
+    }
+    blanks: ClassVar = ({"text": ""}, {"text_pair": " "}, {"text": "", "text_pair": ""})
+    readable: ClassVar = {"text": "First texts", "text_pair": "Second texts"}
+
+    def match(self, columns: Columns) -> Match | None:
+        pair = find_pair(columns)
+        if not pair:
+            return None
+        match = find_inputs(columns, WANTED, pair)
+        match.fit = fit(columns, match) + SURER
+        first, second = (names[0] for names in pair.values())
+        if not columns.asked:
+            match.notes.append(f"The columns {first!r} and {second!r} are pairs; for one text: --columns text={first}+{second}.")
+        return with_name_column(columns, match)
+
+    def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
+        pairs, labels = map(read_inputs, tables), read_labels(tables)
+        return [
+            [{**value, "label": label} for value, label in zip(values, own, strict=True)]
+            for values, own in zip(pairs, labels, strict=True)
+        ]
+
+    def words(self, sample: Sample) -> str:
+        return f"{sample.roles['text']} {sample.roles['text_pair']}"
+
+    def content(self, sample: Sample) -> str:
+        """The order counts: an entailment holds in one direction."""
+        return f"pair {normalized(sample.roles['text'])}\0{normalized(sample.roles['text_pair'])}"
+
+    def tiny(self) -> dict[str, Data]:
+        def pair(split: str, i: int) -> Sample:
+            texts = {"text": f"{split} „{i}“\u2028 one; two", "text_pair": f"naïve, {i} or {i // 2}?"}
+            return Sample(f"{split}:{i}", {**texts, "label": ("same", "other")[i % 2]})
+
+        return {"pairs": Data({s: [pair(s, i) for i in range(6)] for s in ("train", "val", "test")}, kind=self.name)}
