@@ -1,0 +1,140 @@
+"""Pictures, texts or pairs of texts, each with a number: a score, a price, an age."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from graft.base.errors import DataError
+from graft.base.records import Sample
+from graft.data.checks.texts import text_findings
+from graft.data.data import Data
+from graft.data.finding import Finding
+from graft.data.kinds.classes.labeled import WANTED, fit
+from graft.data.kinds.kind import Kind, kind_named, normalized
+from graft.data.tables.columns import Columns, Match, are_scalars, is_missing
+from graft.data.tables.inputs import GROUP, IMAGE, TEXT, Wanted, find_inputs, find_pair, read_inputs
+from graft.data.tables.rows import Rows
+
+VALUE = ("value", "score", "similarity", "price", "age", "rating", "target", "y", "label")
+"""Names of columns of numbers, the likeliest first."""
+FEW = 10
+"""Fractions of no more different values may be steps of a scale, and so classes."""
+MANY = 20
+"""Whole numbers of no more different values may be classes, whatever their number."""
+RECURRING = 4
+"""Whole numbers that come back so many times on average are classes: a class has several examples."""
+SURER = 0.06
+"""By how much a column of many different numbers is surer to be a value than a class, be it of one text or of a pair."""
+
+
+class Numbers(Kind):
+    """A picture, a text, or a pair of texts, and its `value`: a float, None where it is not known."""
+
+    inputs: ClassVar = (frozenset({"image"}), frozenset({"text"}))
+    target: ClassVar = "value"
+    columns: ClassVar = {"text": TEXT, "text_pair": (), "image": IMAGE, "value": VALUE, "group": GROUP, "split": ()}
+    blanks: ClassVar = ({"text": ""}, {"text": " "})
+    not_learnt: ClassVar = (
+        "They hold a number each, and no task learns numbers yet: regression is the next thing to come. Where the numbers are "
+        "classes, say so: --columns label=NAME."
+    )
+
+    def match(self, columns: Columns) -> Match | None:
+        """What labels would take for classes, where it holds many different numbers; or what is asked for as the value."""
+        pair = find_pair(columns)
+        if "value" in columns.asked:
+            return find_inputs(columns, Wanted("value", (VALUE,), are_values), pair)
+        if not columns.needs_target:
+            return None
+        try:
+            match = find_inputs(columns, WANTED, pair)
+        except DataError:
+            match = find_inputs(columns, Wanted("value", (VALUE,), are_values), pair)
+            return match if are_values(columns[match.columns["value"][0]]) else None
+        names = match.columns.pop("label")
+        if len(names) > 1 or not are_values(columns[names[0]]) or columns.table.class_names.get(names[0]):
+            return None
+        notes = [
+            f"The column {names[0]!r} holds many different numbers, so a value each; for classes: --columns label={names[0]}."
+        ]
+        return Match({**match.columns, "value": names}, fit(columns, match) + SURER, notes)
+
+    def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
+        return [
+            [{**value, "value": number} for value, number in zip(read_inputs(rows), _numbers(rows), strict=True)]
+            for rows in tables
+        ]
+
+    def words(self, sample: Sample) -> str:
+        return " ".join(sample.roles[role] for role in ("text", "text_pair") if role in sample.roles)
+
+    def content(self, sample: Sample) -> str:
+        """A picture is equal to what it is equal to beside classes."""
+        if "image" in sample.roles:
+            return kind_named("labels").content(sample)
+        return "\0".join(normalized(sample.roles[role]) for role in ("text", "text_pair") if role in sample.roles)
+
+    def problem(self, samples: Sequence[Sample]) -> str | None:
+        values = {sample.roles["value"] for sample in samples}
+        return None if len(values) > 1 else f"every value is {next(iter(values), None)}"
+
+    def findings(self, data: Data) -> list[Finding]:
+        """How many there are, their range and spread in each split."""
+        sizes = ", ".join(f"{split} {len(samples):,}" for split, samples in data.splits.items())
+        found = [Finding("counts", "info", f"{sum(map(len, data.splits.values())):,} samples with a number each: {sizes}.")]
+        for split, samples in data.splits.items():
+            values = [sample.roles["value"] for sample in samples if sample.roles.get("value") is not None]
+            if values:
+                spread = f"mean {statistics.fmean(values):.4g}, standard deviation {statistics.pstdev(values):.4g}"
+                words = f"{split}: {min(values):g} to {max(values):g}, median {statistics.median(values):g}, {spread}."
+                found.append(Finding("values", "info", words))
+        return [*found, *text_findings(data, {"text": "Texts", "text_pair": "Second texts"})]
+
+    def conflict(self, samples: Sequence[Sample]) -> str:
+        return " / ".join(f"{sample.id} is {sample.roles['value']:g}" for sample in samples)
+
+    def tiny(self) -> dict[str, Data]:
+        def scored(split: str, i: int) -> Sample:
+            return Sample(f"{split}:{i}", {"text": f"{split} {i}\u2028 naïve", "value": i / 8 - 0.5})
+
+        def paired(split: str, i: int) -> Sample:
+            roles = {"text": f"{split} {i}", "text_pair": f"{i}; two", "value": float(i * i) + 0.25}
+            return Sample(f"{split}:{i}", roles)
+
+        made, splits = {"texts": scored, "pairs": paired}, ("train", "test")
+        return {name: Data({s: [make(s, i) for i in range(12)] for s in splits}, kind=self.name) for name, make in made.items()}
+
+
+def are_values(values: Sequence[Any]) -> bool:
+    """Whether these are numbers of too many different values to be classes."""
+    known = [value for value in values if not is_missing(value)]
+    numbers = [number for number in map(_number, known) if number is not None]
+    if not numbers or len(numbers) < len(known) or not are_scalars(known):
+        return False
+    distinct = len(set(numbers))
+    if all(number.is_integer() for number in numbers):
+        return distinct > MANY and distinct * RECURRING > len(numbers)
+    return distinct > FEW or (len(numbers) > RECURRING and distinct * 2 > len(numbers))
+
+
+def _numbers(rows: Rows) -> list[float | None]:
+    if rows.needs_target:
+        rows.require(["value"])
+    cells = [None if is_missing(value) else value for value in rows.column("value")]
+    rows.check_target([cell is None for cell in cells])
+    numbers = [None if cell is None else _number(cell) for cell in cells]
+    wrong = [(i, repr(cell)) for i, (cell, n) in enumerate(zip(cells, numbers, strict=True)) if cell is not None and n is None]
+    rows.refuse(wrong, "have a value that is no finite number", "Mend them; a decimal point is a point.")
+    return numbers
+
+
+def _number(value: Any) -> float | None:
+    """The finite number that a cell holds, or None."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) and not isinstance(value, bool) else None
