@@ -69,8 +69,10 @@ def _by_split(source: dict[str, Any], options: ReadOptions) -> Data:
 
 
 def _of_arrays(tables: dict[str, Table], labels: bool) -> Data:
+    cells = [cell for table in tables.values() for cell in table.columns.get("label", ()) if cell is not None]
+    columns = {"label": "label"} if cells and all(isinstance(cell, str) for cell in cells) else {}  # words are classes
     parts = {split: [table] for split, table in tables.items()}
-    return replace(to_data(parts, ReadOptions(labels=labels)), format="arrays")
+    return replace(to_data(parts, ReadOptions(columns, labels=labels)), format="arrays")
 
 
 def _unwrapped(values: Any) -> Any:

@@ -215,9 +215,7 @@ def _in_proportion(sizes: Counter[str], room: int) -> dict[str, int]:
     return counts
 
 
-def _first_of_each_class(
-    samples: list[Sample], kind: Kind, counts: dict[str, int], rng: np.random.Generator
-) -> list[Sample]:
+def _first_of_each_class(samples: list[Sample], kind: Kind, counts: dict[str, int], rng: np.random.Generator) -> list[Sample]:
     """Return the first samples of each class in a random order, in the order of `samples`."""
     ordered = sorted(range(len(samples)), key=lambda i: samples[i].id)
     strata = _strata(kind, samples)

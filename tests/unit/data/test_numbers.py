@@ -43,7 +43,7 @@ def test_a_column_of_many_fractions_is_a_value_each(tmp_path: Path) -> None:
         ([str(i % 5) for i in range(40)], False),
         ([f"{i % 9 / 2}" for i in range(40)], False),
         ([f"{i / 10}" for i in range(40)], True),
-        ([i for i in range(40)], True),
+        (list(range(40)), True),
         ([i % 100 for i in range(2000)], False),
         ([float(i) for i in range(30)], True),
         (["1.5", "2.5", "some"], False),
@@ -61,6 +61,7 @@ def test_pairs_and_pictures_may_have_numbers(tmp_path: Path) -> None:
     assert data.splits["all"][3].roles == {"text": "one 3", "text_pair": "another 3", "value": 0.3}
     pictures = np.random.default_rng(0).integers(0, 255, (30, 8, 8), dtype=np.uint8)
     assert from_arrays(pictures, np.linspace(0, 1, 30)).splits["all"][29].roles["value"] == 1.0
+    assert from_arrays(pictures, [str(i) for i in range(30)]).kind == "labels", "words that look like numbers are classes"
 
 
 def test_what_is_no_number_is_named(tmp_path: Path) -> None:
