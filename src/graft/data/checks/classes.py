@@ -24,17 +24,28 @@ def class_findings(data: Data, labels_of: Callable[[Sample], tuple[str, ...]]) -
     found += shown_counts({split: of for split, of in counts.items() if split != "unlabeled"})
     training = "train" if "train" in counts else "all"
     of_training = counts.get(training, Counter())
-    found += _imbalance(of_training)
-    if single := sorted(name for name, count in of_training.items() if count == 1):
-        rare = set(single)
-        ids = tuple(sample.id for sample in data.splits[training] if rare.intersection(labels_of(sample)))
-        words = f"{number(single, 'class')} with one training sample: {listed(single)}."
+    rare = {name for name, count in of_training.items() if count == 1}
+    ids = tuple(sample.id for sample in data.splits.get(training, ()) if rare.intersection(labels_of(sample)))
+    return [*found, *_imbalance(of_training), *rare_classes(counts, classes, "class", "a sample", ids), *_spellings(classes)]
+
+
+def rare_classes(
+    counts: dict[str, Counter[str]], classes: list[str], noun: str, example: str, ids: tuple[str, ...] = ()
+) -> list[Finding]:
+    """Classes, or what the noun calls them, that occur once in training, or not at all in a split.
+
+    `example` is what there is one of, with its article: `an entity`; `ids` are the samples in which one occurs alone.
+    """
+    found = []
+    training = counts.get("train", counts.get("all", Counter()))
+    if single := sorted(name for name, count in training.items() if count == 1):
+        words = f"{number(single, noun)} with one {example.split()[-1]} in training: {listed(single)}."
         found.append(Finding("single-example", "warning", words, ids))
     for split in ("train", "val", "test"):
         if split in counts and (missing := [name for name in classes if not counts[split][name]]):
-            words = f"{number(missing, 'class')} without a sample in {split}: {listed(missing)}."
+            words = f"{number(missing, noun)} without {example} in {split}: {listed(missing)}."
             found.append(Finding("missing-class", "warning", words))
-    return [*found, *_spellings(classes)]
+    return found
 
 
 def shown_counts(counts: dict[str, Counter[str]]) -> list[Finding]:

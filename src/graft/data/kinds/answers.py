@@ -36,19 +36,13 @@ class Answers(Kind):
     )  # fmt: skip
 
     def match(self, columns: Columns) -> Match | None:
-        roles = {role: names for role, names in columns.asked.items() if role not in ("group", "split")}
-        for role in ("question", "context"):
-            roles.setdefault(role, columns.first(self.columns[role], are_texts))
-        if context := roles["context"]:
-            answers = columns.first(self.columns["answers"], lambda v: _are_answers(v, columns[context[0]]))
-            roles.setdefault("answers", answers)
-        for role in ("starts", "impossible", "id"):
-            roles.setdefault(role, columns.first(self.columns[role], lambda values: True))
-        needed = ["question", "context", "answers"] if columns.needs_target else ["question", "context"]
-        if not set(self.columns) - {"group", "split", "id"} & set(columns.asked) and not all(roles.get(role) for role in needed):
-            return None
-        columns.require(roles, needed)
-        return Match(roles, 0.85)
+        contexts = columns.asked.get("context") or columns.first(self.columns["context"], are_texts)
+        fits = {
+            **dict.fromkeys(("question", "context"), are_texts),
+            "answers": lambda values: bool(contexts) and _are_answers(values, columns[contexts[0]]),
+            **dict.fromkeys(("starts", "impossible", "id"), lambda values: True),
+        }
+        return columns.match(self.columns, fits, ["question", "context", *(["answers"] * columns.needs_target)], 0.85)
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         found = [_read(rows) for rows in tables]

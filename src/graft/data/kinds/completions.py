@@ -30,19 +30,11 @@ class Completions(Kind):
     blanks: ClassVar = ({"prompt": ""}, {"completion": ""}, {"prompt": "", "completion": ""})
 
     def match(self, columns: Columns) -> Match | None:
-        roles = {role: names for role, names in columns.asked.items() if role in ("prompt", "completion", "messages")}
-        if "prompt" not in roles and "completion" not in roles:
-            messages = roles.get("messages") or columns.first(self.columns["messages"], _are_conversations)
-            if messages:
-                return Match({"messages": messages}, 0.8)
-        asked = bool(roles)
-        for role in ("prompt", "completion"):
-            roles.setdefault(role, columns.first(self.columns[role], are_texts))
         needed = ["prompt", "completion"] if columns.needs_target else ["prompt"]
-        if not asked and not all(roles[role] for role in needed):
-            return None
-        columns.require(roles, needed)
-        return Match(roles, 0.8)
+        messages = columns.match(self.columns, {"messages": _are_conversations}, ["messages"], 0.8)
+        if messages and not {"prompt", "completion"} & set(columns.asked):
+            return messages
+        return columns.match(self.columns, dict.fromkeys(("prompt", "completion"), are_texts), needed, 0.8)
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         return [_of_messages(rows) if rows.columns.get("messages") else _of_texts(rows) for rows in tables]

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from PIL import Image
 
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.kinds.classes.labeled import LABEL, NAMES, WANTED, Labeled, fit, read_labels, with_name_column
+from graft.data.kinds.classes.labeled import LABEL, NAMES, WANTED, Labeled, fit, with_name_column
 from graft.data.kinds.kind import normalized
 from graft.data.tables.columns import Columns, Match
-from graft.data.tables.inputs import GROUP, IMAGE, TEXT, find_inputs, read_inputs
-from graft.data.tables.rows import Rows
+from graft.data.tables.inputs import GROUP, IMAGE, TEXT, find_inputs
 
 
 class Labels(Labeled):
@@ -30,13 +28,6 @@ class Labels(Labeled):
         match = find_inputs(columns, WANTED)
         match.fit = fit(columns, match)
         return with_name_column(columns, match)
-
-    def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
-        inputs, labels = map(read_inputs, tables), read_labels(tables)
-        return [
-            [{**value, "label": label} for value, label in zip(values, own, strict=True)]
-            for values, own in zip(inputs, labels, strict=True)
-        ]
 
     def words(self, sample: Sample) -> str:
         return sample.roles.get("text", "")

@@ -24,10 +24,9 @@ class Passages(Kind):
     in_order: ClassVar = True
 
     def match(self, columns: Columns) -> Match | None:
-        passage = columns.asked.get("passage") or columns.first(self.columns["passage"], are_texts)
-        if not passage or ("passage" not in columns.asked and columns.named(["question"])):
+        if "passage" not in columns.asked and columns.named(["question"]):
             return None
-        return Match({"passage": passage}, 0.7)
+        return columns.match(self.columns, {"passage": are_texts}, ["passage"], 0.7)
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         values = []

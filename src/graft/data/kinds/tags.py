@@ -11,10 +11,10 @@ import numpy as np
 from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.base.tags import marks_entities
-from graft.data.checks.classes import shown_counts
+from graft.data.checks.classes import rare_classes, shown_counts
 from graft.data.checks.texts import empty, lengths, text_findings
 from graft.data.data import Data
-from graft.data.finding import Finding, listed, number
+from graft.data.finding import Finding
 from graft.data.kinds.kind import Kind
 from graft.data.tables.columns import Columns, Match, are_lists, are_texts, as_list, is_missing
 from graft.data.tables.inputs import TEXT
@@ -125,20 +125,13 @@ class Tags(Kind):
         """How many samples, tokens and entities there are, and which types are rare or missing somewhere."""
         counts, classes = data.counts(), data.classes
         known = {tag for part in data.splits.values() for tags in _sequences(part) for tag in tags}
-        noun, thing = ("entity type", "entity") if marks_entities(known) else ("tag", "token")
+        noun, example, types = ("entity type", "an entity", "types of entities")
+        if not marks_entities(known):
+            noun, example, types = "tag", "a token", "tags"
         sizes = ", ".join(f"{split} {len(part):,} ({_tokens(part):,} tokens)" for split, part in data.splits.items())
-        types = "types of entities" if thing == "entity" else "tags"
-        total = sum(map(len, data.splits.values()))
-        found = [Finding("counts", "info", f"{total:,} samples with {len(classes)} {types}: {sizes}."), *shown_counts(counts)]
-        training = counts.get("train", counts.get("all", Counter()))
-        if single := sorted(name for name, n in training.items() if n == 1):
-            words = f"{number(single, noun)} with one {thing} in training: {listed(single)}."
-            found.append(Finding("single-example", "warning", words))
-        for split in ("train", "val", "test"):
-            if split in counts and (missing := [name for name in classes if not counts[split][name]]):
-                words = f"{number(missing, noun)} without {'an entity' if thing == 'entity' else 'a token'} in {split}"
-                found.append(Finding("missing-class", "warning", f"{words}: {listed(missing)}."))
-        return found
+        total = f"{sum(map(len, data.splits.values())):,} samples with {len(classes)} {types}"
+        counted = [Finding("counts", "info", f"{total}: {sizes}."), *shown_counts(counts)]
+        return [*counted, *rare_classes(counts, classes, noun, example)]
 
     def conflict(self, samples: Sequence[Sample]) -> str:
         """The first token of two samples that has two tags."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.kinds.classes.labeled import LABEL, NAMES, WANTED, Labeled, fit, read_labels, with_name_column
+from graft.data.kinds.classes.labeled import LABEL, NAMES, WANTED, Labeled, fit, with_name_column
 from graft.data.kinds.kind import normalized
 from graft.data.tables.columns import Columns, Match
-from graft.data.tables.inputs import GROUP, PAIRS, find_inputs, find_pair, read_inputs
-from graft.data.tables.rows import Rows
+from graft.data.tables.inputs import GROUP, PAIRS, find_inputs, find_pair
 
 SURER = 0.05
 """By how much two texts that belong together are surer than the same columns joined into one text."""
@@ -42,13 +40,6 @@ class TextPairs(Labeled):
         if not columns.asked:
             match.notes.append(f"The columns {first!r} and {second!r} are pairs; for one text: --columns text={first}+{second}.")
         return with_name_column(columns, match)
-
-    def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
-        pairs, labels = map(read_inputs, tables), read_labels(tables)
-        return [
-            [{**value, "label": label} for value, label in zip(values, own, strict=True)]
-            for values, own in zip(pairs, labels, strict=True)
-        ]
 
     def words(self, sample: Sample) -> str:
         return f"{sample.roles['text']} {sample.roles['text_pair']}"

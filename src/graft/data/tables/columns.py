@@ -76,6 +76,19 @@ class Columns:
         """The first column of one of these names whose values fit, as a list; else none."""
         return [name for name in self.named(names) if name not in but and fits(self.values[name])][:1]
 
+    def match(
+        self, names: dict[str, tuple[str, ...]], fits: dict[str, Callable[[list[Any]], bool]], needed: Sequence[str], fit: float
+    ) -> Match | None:
+        """The column of each role of `fits`, asked for or the first of its names whose values fit.
+
+        None where one that is needed is missing and none is asked for; else such a lack is a DataError.
+        """
+        roles = {role: self.asked.get(role) or self.first(names[role], fits_it) for role, fits_it in fits.items()}
+        if not set(self.asked) & set(fits) and not all(roles[role] for role in needed):
+            return None
+        self.require(roles, needed)
+        return Match(roles, fit)
+
     def require(self, columns: dict[str, list[str]], roles: Sequence[str]) -> None:
         """Raises DataError where one of the roles has no column."""
         if missing := [role for role in roles if not columns.get(role)]:

@@ -8,7 +8,7 @@ from graft.base.records import Sample
 from graft.data.checks.classes import class_findings
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind
-from graft.data.tables.columns import Match, are_texts
+from graft.data.tables.columns import are_texts
 
 
 class ToyMarks(Kind):
@@ -20,9 +20,8 @@ class ToyMarks(Kind):
     blanks = ({"line": ""},)
 
     def match(self, columns):
-        roles = {role: columns.asked.get(role) or columns.first((role,), are_texts) for role in ("line", "mark")}
         needed = ["line", "mark"] if columns.needs_target else ["line"]
-        return Match(roles, 0.8) if all(roles[role] for role in needed) else None
+        return columns.match(self.columns, {"line": are_texts, "mark": are_texts}, needed, 0.8)
 
     def samples(self, tables):
         return [

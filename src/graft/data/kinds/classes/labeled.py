@@ -14,7 +14,7 @@ from graft.data.finding import Finding
 from graft.data.kinds.classes.cells import are_indicators, found_separator, read_cell, read_indicators
 from graft.data.kinds.kind import Kind
 from graft.data.tables.columns import Columns, Match, are_scalars, is_missing
-from graft.data.tables.inputs import Wanted, is_label_like
+from graft.data.tables.inputs import Wanted, is_label_like, read_inputs
 from graft.data.tables.rows import Rows, class_names, shown_names
 
 WANTED = Wanted(
@@ -37,6 +37,13 @@ class Labeled(Kind):
     """A kind whose target is the role `label`: a str, a tuple of str where there may be several, None where it is not known."""
 
     target: ClassVar[str] = "label"
+
+    def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
+        inputs, labels = map(read_inputs, tables), read_labels(tables)
+        return [
+            [{**value, "label": label} for value, label in zip(values, own, strict=True)]
+            for values, own in zip(inputs, labels, strict=True)
+        ]
 
     def strata(self, samples: Sequence[Sample]) -> list[str]:
         """The label, of several the rarest."""
