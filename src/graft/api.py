@@ -68,9 +68,20 @@ def load_data(source: Any, *, task: str | None = None, **options: Any) -> Data:
 
     With `task`, the data are checked to have what it needs.
     """
-    data = read_data(source, **options)
+    data = read_for(source, task, **options)
     find_task(data, task)
     return data
+
+
+def read_for(source: Any, task: str | None, **options: Any) -> Data:
+    """The data as `load_data` reads them, whether or not a task learns from them. Raises DataError."""
+    if task is None:
+        return read_data(source, **options)
+    asked, kinds = parse_task(task)[0], {name: kind_named(name) for name in plugins.names("kind")}
+    fitting = [name for name, kind in kinds.items() if any(asked.fits({*inputs, kind.target}) for inputs in kind.inputs)]
+    inputs = {roles for name in fitting for roles in kinds[name].inputs}
+    beside = [name for name, kind in kinds.items() if kind.not_learnt and inputs & set(kind.inputs)]
+    return read_data(source, kinds=[*fitting, *beside], **options)
 
 
 def check(data: Data) -> list[Finding]:
@@ -207,7 +218,11 @@ def _data_again(spec: RunSpec, folder: Path, data: Any) -> Data:
     """The data of a run or study that was started before, checked to be the same."""
     if data is None and not spec.data["path"]:
         raise FolderError(f"The data of {folder} were given from Python. Give them again: graft.resume(folder, data=...).")
-    found = data if isinstance(data, Data) else load_data(data if data is not None else spec.data["path"], **spec.data["options"])
+    found = (
+        data
+        if isinstance(data, Data)
+        else load_data(data if data is not None else spec.data["path"], task=spec.task, **spec.data["options"])
+    )
     if found.fingerprint() != spec.data["hash"]:
         raise FolderError(f"The data {spec.data['path']} have changed since {folder} was started. Start again in another --out.")
     return found

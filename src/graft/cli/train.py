@@ -32,7 +32,7 @@ def check(
     from graft.cli import show
     from graft.data.kinds.kind import kind_named
 
-    found = api.read_data(data, **o.reading(format, columns, header, delimiter, label_separator))
+    found = api.read_for(data, task, **o.reading(format, columns, header, delimiter, label_separator))
     reason = "" if task else kind_named(found.kind).not_learnt
     name = None if reason else api.find_task(found, task)
     findings = api.check(found)

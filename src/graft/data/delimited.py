@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from graft.data.tables.columns import known_names
 from graft.data.tables.inputs import is_label_like
 from graft.data.tables.table import Table, check_rows
 
+_SEP_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
+"""The first line of a table by which spreadsheets say its delimiter."""
 _FIELD_LIMIT = 2**27
 """Characters in one field; the standard library's own limit of 131,072 is less than a long document."""
 
@@ -28,7 +31,9 @@ def read_delimited(file: Path, options: ReadOptions, delimiters: str, quoting: i
     notes = [note] if note else []
     if options.delimiter is not None and len(options.delimiter) != 1:
         raise BadValue(f"The delimiter must be one character. Got {options.delimiter!r} instead.")
-    delimiter = options.delimiter or _delimiter(text, delimiters, quoting)
+    named = _SEP_LINE.match(text)
+    text = text[named.end() :] if named else text
+    delimiter = options.delimiter or (named[1] if named else _delimiter(text, delimiters, quoting))
     if options.delimiter is None and delimiter != delimiters[0]:
         notes.append(f"{file.name} is delimited by {delimiter!r}.")
     lines, records = _records(text, delimiter, quoting, file)
@@ -39,7 +44,13 @@ def read_delimited(file: Path, options: ReadOptions, delimiters: str, quoting: i
             notes.append(f"{file.name} has quoted fields; quotes around fields were removed.")
     if not records:
         raise DataError(f"{file} holds no rows.")
-    header = _has_header(records, notes, file.name) if options.header is None else options.header
+    if quoting != csv.QUOTE_NONE:
+        _check_quotes(text, lines, records, delimiter, file)
+    lines = [line + bool(named) for line in lines]
+    asked = {part.strip() for name in options.columns.values() for part in str(name).split("+")}
+    header = options.header
+    if header is None:
+        header = bool(asked & set(records[0])) or _has_header(records, notes, file.name)
     names = _names(records[0], file) if header else [str(i) for i in range(len(records[0]))]
     lines, records = (lines[1:], records[1:]) if header else (lines, records)
     if not records:
@@ -87,6 +98,27 @@ def _records(text: str, delimiter: str, quoting: int, file: Path | None) -> tupl
     return lines, records
 
 
+def _check_quotes(text: str, lines: Sequence[int], records: Sequence[Sequence[str]], delimiter: str, file: Path) -> None:
+    """Raises DataError where a quote that is not closed makes one record of several lines that are records by themselves.
+
+    So are lines that have as many fields as the others, the last of which holds what it holds in records of one line.
+    """
+    whole = text.split("\n")
+    ends = [*lines[1:], len(whole) + 1]
+    spans = [(first, end) for first, end, record in zip(lines, ends, records, strict=True) if any("\n" in f for f in record)]
+    if not spans:
+        return
+    width, known = len(records[0]), {record[-1] for record in records if not any("\n" in field for field in record)}
+    for first, end in spans:
+        rows = [line.rstrip("\r").split(delimiter) for line in whole[first - 1 : end - 1] if line.strip()]
+        if width > 1 and all(len(row) == width and row[-1].strip('"') in known for row in rows):
+            raise DataError(
+                f"{file}: a quote on line {first} is not closed there, so that lines {first} to {end - 1} would be one row, and "
+                "each of them looks like a row. Close or double the quote, or remove it; a table of tabs (.tsv) takes quotes as "
+                "text."
+            )
+
+
 def _is_ragged(records: Sequence[Sequence[str]]) -> bool:
     return len({len(record) for record in records}) > 1
 
@@ -121,7 +153,8 @@ def _has_header(records: list[list[str]], notes: list[str], name: str) -> bool:
     """Whether row 1 names the columns: it says known names, or stands apart from what its columns hold."""
     first, rest = records[0], [r for r in records[1:2001] if len(r) == len(records[0])]
     columns = [list(column) for column in zip(*rest, strict=True)] or [[] for _ in first]
-    if len(set(first)) < len(first) or any(_is_number(cell) for cell in first):
+    named = [cell for cell in first if cell.strip()]
+    if len(set(named)) < len(named) or not named or any(_is_number(cell) for cell in named):
         return False
     if any(cell.strip().lower() in known_names() and cell not in column for cell, column in zip(first, columns, strict=True)):
         return True
@@ -133,7 +166,7 @@ def _has_header(records: list[list[str]], notes: list[str], name: str) -> bool:
 
 def _stands_apart(cell: str, column: list[str]) -> bool:
     """Numbers or image paths under a word, or values that all come back while this one does not."""
-    if not column or cell in column:
+    if not column or cell in column or not cell.strip():
         return False
     if all(_is_number(value) for value in column):
         return True

@@ -15,12 +15,15 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 """Byte order marks; UTF-32's begin with UTF-16's, so they stand first."""
+_GUESSES = (("cp1252", "Windows-1252"), ("latin-1", "Latin-1"))
+"""What a text may be that is not UTF-8, and what people call it; the last one decodes anything."""
 
 
 def read_text(path: Path) -> tuple[str, str | None]:
     """The text of the file and, where its encoding had to be guessed, a note. Raises DataError.
 
-    By its byte order mark, else UTF-8, else Windows-1252 where all bytes mean something there, else Latin-1.
+    By its byte order mark, else UTF-8, else Windows-1252 where all bytes mean something there, else Latin-1; each line by
+    itself where some are UTF-8 and others are not.
     """
     try:
         raw = path.read_bytes()
@@ -31,14 +34,35 @@ def read_text(path: Path) -> tuple[str, str | None]:
         return _decoded(raw, marked, path), None
     if b"\0" in raw[:4096]:
         raise DataError(f"{path} is not a text file: it holds NUL bytes. Save it as UTF-8.")
-    for encoding in ("utf-8", "cp1252"):
-        try:
-            return raw.decode(
-                encoding
-            ), None if encoding == "utf-8" else f"{path.name} is not UTF-8; it was read as Windows-1252."
-        except UnicodeDecodeError:
-            continue
-    return raw.decode("latin-1"), f"{path.name} is not UTF-8; it was read as Latin-1."
+    try:
+        return raw.decode("utf-8"), None
+    except UnicodeDecodeError:
+        return _guessed(raw, path.name)
+
+
+def _guessed(raw: bytes, name: str) -> tuple[str, str]:
+    """The text of a file that is not UTF-8, or of which some lines are not, and a note."""
+    lines = raw.split(b"\n")
+    others = [number for number, line in enumerate(lines, start=1) if not _is_utf8(line)]
+    encoding, called = next((pair for pair in _GUESSES if _decodes(raw, pair[0])), _GUESSES[-1])
+    if all(line.isascii() for line in lines if _is_utf8(line)):
+        return raw.decode(encoding), f"{name} is not UTF-8; it was read as {called}."
+    mixed = [line.decode("utf-8" if _is_utf8(line) else encoding) for line in lines]
+    shown = ", ".join(map(str, others[:8])) + (f" and {len(others) - 8:,} more" if len(others) > 8 else "")
+    words = f"{len(others):,} lines of {name} are not UTF-8, as the others are; they were read as {called}: lines {shown}."
+    return "\n".join(mixed), words
+
+
+def _is_utf8(line: bytes) -> bool:
+    return _decodes(line, "utf-8")
+
+
+def _decodes(raw: bytes, encoding: str) -> bool:
+    try:
+        raw.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _decoded(raw: bytes, encoding: str, path: Path) -> str:

@@ -33,6 +33,8 @@ class ReadOptions:
     label_separator: str | None = None
     """What stands between the labels of one sample, `|` in `sports|politics`; every label is then a tuple. None finds out, an
     empty text says that every cell is one label."""
+    kinds: frozenset[str] | None = None
+    """The kinds of data that a table may be of, by name: those that the task reads; None is any."""
     labels: bool = True
     """Whether every sample outside `unlabeled` must have a label; False for data to predict."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ def load_data(
     fraction: float = 1.0,
     shots: int | None = None,
     unlabeled: str | os.PathLike[str] | None = None,
+    kinds: Collection[str] | None = None,
 ) -> Data:
     """The user's data with the splits `train`, `val` and `test`, ready to train on.
 
@@ -39,14 +41,16 @@ def load_data(
     `test` are the shares that are cut, stratified by the label, where the data come without that split (None: 0.15 of the
     rest and 0.2, of running text 0.05 each, its end); `fraction` or
     `shots` (so many samples a class, where there are classes) then reduce `train`. `unlabeled` is the path of more texts,
-    for techniques that learn from those without labels: they join the split of that name. Raises DataError, BadValue.
+    for techniques that learn from those without labels: they join the split of that name. `kinds` are the kinds of data that
+    a table may be of. Raises DataError, BadValue.
     """
+    reading = {"columns": columns, "header": header, "delimiter": delimiter, "label_separator": label_separator, "kinds": kinds}
     if isinstance(source, str | os.PathLike):
-        raw = read(source, format=format, columns=columns, header=header, delimiter=delimiter, label_separator=label_separator)
+        raw = read(source, format=format, **reading)
     else:
         from graft.data.memory import from_memory
 
-        raw = from_memory(source, ReadOptions(columns or {}, header, delimiter, label_separator))
+        raw = from_memory(source, _options(**reading))
     data = make_splits(raw, seed=seed, val=val, test=test)
     data = data if unlabeled is None else _with_texts(data, Path(unlabeled))
     return subsample(data, fraction=fraction, shots=shots, seed=seed)
@@ -60,6 +64,7 @@ def read(
     header: bool | None = None,
     delimiter: str | None = None,
     label_separator: str | None = None,
+    kinds: Collection[str] | None = None,
     labels: bool = True,
 ) -> Data:
     """What lies at `path`, split as it is there: `train`, `val`, `test`, `unlabeled`, or `all` where nothing is split.
@@ -70,12 +75,24 @@ def read(
     _check(path)
     name = format or _sniff(path)
     reader: Format = plugins.load("format", name)()
-    data = reader.read(path, ReadOptions(columns or {}, header, delimiter, label_separator, labels))
+    data = reader.read(path, _options(columns, header, delimiter, label_separator, kinds, labels))
     if not any(data.splits.values()):
         raise DataError(f"{path} holds no samples (read as {name}).")
     order = [*SPLIT_NAMES, "all"]
     splits = dict(sorted(data.splits.items(), key=lambda item: order.index(item[0])))
     return replace(data, splits=splits, path=str(path), format=name)
+
+
+def _options(
+    columns: dict[str, str] | None,
+    header: bool | None,
+    delimiter: str | None,
+    label_separator: str | None,
+    kinds: Collection[str] | None,
+    labels: bool = True,
+) -> ReadOptions:
+    allowed = None if kinds is None else frozenset(kinds)
+    return ReadOptions(columns or {}, header, delimiter, label_separator, allowed, labels)
 
 
 def _with_texts(data: Data, path: Path) -> Data:

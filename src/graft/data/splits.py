@@ -105,8 +105,22 @@ def _check(found: dict[str, list[Sample]], data: Data, kind: Kind) -> None:
     bare = [s.id for s in labeled if s.roles.get(kind.target) is None]
     if bare:
         raise DataError(f"{len(bare):,} samples outside the split unlabeled have no {kind.target}: {', '.join(bare[:10])}.")
-    if problem := kind.problem(labeled):
+    if problem := kind.problem(labeled) or _unseen(found, kind):
         raise DataError(f"{data.path or 'The data'} cannot be learnt from: {problem}. Is it the right column? Choose: --columns.")
+
+
+def _unseen(found: dict[str, list[Sample]], kind: Kind) -> str | None:
+    """Classes of a held-out split that do not occur in training, where a sample has one class."""
+    training = found.get("train", found.get("all", []))
+    several = any(isinstance(sample.roles[kind.target], tuple) for sample in training[:1])
+    if kind.strata(training[:1]) is None or several:
+        return None
+    known = kind.classes(training)
+    for split in ("val", "test"):
+        if unseen := sorted(kind.classes(found.get(split, [])) - known):
+            shown = ", ".join(unseen[:10]) + (f" and {len(unseen) - 10:,} more" if len(unseen) > 10 else "")
+            return f"{split} has classes that do not occur in training: {shown}. Add samples of them to training, or remove them"
+    return None
 
 
 def _cut(

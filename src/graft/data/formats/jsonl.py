@@ -6,13 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from graft.base.errors import DataError
 from graft.data.data import Data
 from graft.data.encodings import read_text
 from graft.data.format import ReadOptions
-from graft.data.tables.rows import read_tables, table_rows
+from graft.data.tables.objects import object_table, write_objects
+from graft.data.tables.rows import read_tables
 from graft.data.tables.table import MAX_LISTED, Table, sniff_tables
 
 _SUFFIXES = (".jsonl", ".ndjson")
@@ -31,10 +30,7 @@ class Jsonl:
         return read_tables(path, options, _SUFFIXES, _read)
 
     def write_tiny(self, data: Data, path: Path) -> None:
-        path.mkdir(parents=True, exist_ok=True)
-        for split, rows in table_rows(data).items():
-            lines = "".join(json.dumps(row, ensure_ascii=False, default=_refuse) + "\n" for row in rows)
-            (path / f"{'samples' if split == 'all' else split}.jsonl").write_text(lines, encoding="utf-8", newline="")
+        write_objects(data, path, ".jsonl", lambda rows: "".join(row + "\n" for row in rows))
 
 
 def _read(file: Path, options: ReadOptions) -> Table:
@@ -60,16 +56,4 @@ def _read(file: Path, options: ReadOptions) -> Table:
         raise DataError(
             f"{len(bad):,} lines of {file} are not JSON objects: {', '.join(bad[:MAX_LISTED])}{more}. Each line needs one."
         )
-    if not objects:
-        raise DataError(f"{file} holds no rows.")
-    names = list(dict.fromkeys(key for entry in objects for key in entry))
-    columns = {name: [entry.get(name) for entry in objects] for name in names}
-    return Table(file.name, columns, lines, notes=(note,) if note else ())
-
-
-def _refuse(value: Any) -> Any:
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, np.ndarray | bytes):
-        raise DataError("JSON lines hold texts and image paths; write images as an image folder or as Parquet.")
-    raise TypeError(type(value).__name__)
+    return object_table(file, objects, lines, note)

@@ -13,6 +13,9 @@ from graft.data.kinds.kind import Kind
 from graft.data.tables.columns import Columns, Match, are_lists, are_texts, as_list
 from graft.data.tables.rows import Rows
 
+_ROLES = {"human": "user", "gpt": "assistant", "model": "assistant", "bot": "assistant", "chatgpt": "assistant"}
+"""What roles are called where messages have `from` and `value` -> their usual names."""
+
 
 class Completions(Kind):
     """A `prompt`, a text or a tuple of messages with `role` and `content`, and its `completion`."""
@@ -22,7 +25,7 @@ class Completions(Kind):
     columns: ClassVar = {
         "prompt": ("prompt",),
         "completion": ("completion",),
-        "messages": ("messages",),
+        "messages": ("messages", "conversations", "conversation", "dialog", "dialogue"),
         "group": ("group", "document", "document_id", "doc_id"),
         "split": (),
     }
@@ -82,10 +85,26 @@ def _of_texts(rows: Rows) -> list[dict[str, Any]]:
     return [{"prompt": prompt, "completion": completion} for prompt, completion in pairs]
 
 
+def _message(value: Any) -> Any:
+    """A message by `role` and `content`, also of the form `from` and `value`; anything else as it is."""
+    if not isinstance(value, dict) or "from" not in value:
+        return value
+    return {"role": _ROLES.get(value["from"], value["from"]), "content": value.get("value")}
+
+
 def _of_messages(rows: Rows) -> list[dict[str, Any]]:
     """The last message is the completion, where it is the assistant's; all before it are the prompt."""
     rows.require(["messages"])
-    conversations = [as_list(value) or [] for value in rows.column("messages")]
+    conversations = [list(map(_message, as_list(value) or [])) for value in rows.column("messages")]
+    wrong = [
+        (row, f"message {number} of {message['role']!r}" + (" calls a tool" if message.get("tool_calls") else ""))
+        for row, own in enumerate(conversations)
+        for number, message in list(enumerate(own, start=1))
+        if isinstance(message, dict) and isinstance(message.get("role"), str) and message.get("content") is None
+    ]
+    rows.refuse(
+        wrong, "have a message without a text as content", "Only texts are learnt: remove it, or write the call as a text."
+    )
     wrong = [(row, "") for row, own in enumerate(conversations) if not own or not all(map(_is_message, own))]
     rows.refuse(wrong, "have no list of messages", 'Write them so: [{"role": "user", "content": "Hello"}, ...].')
     last = [own[-1]["role"] for own in conversations]
@@ -102,7 +121,7 @@ def _of_messages(rows: Rows) -> list[dict[str, Any]]:
 
 
 def _are_conversations(values: Sequence[Any]) -> bool:
-    return are_lists(values, lambda message: isinstance(message, dict) and "role" in message)
+    return are_lists(values, lambda message: isinstance(message, dict) and bool({"role", "from"} & message.keys()))
 
 
 def _is_message(value: Any) -> bool:

@@ -52,8 +52,7 @@ class Numbers(Kind):
         try:
             match = find_inputs(columns, WANTED, pair)
         except DataError:
-            match = find_inputs(columns, Wanted("value", (VALUE,), are_values), pair)
-            return match if are_values(columns[match.columns["value"][0]]) else None
+            return self._match_value(columns, pair)
         names = match.columns.pop("label")
         if len(names) > 1 or not are_values(columns[names[0]]) or columns.table.class_names.get(names[0]):
             return None
@@ -61,6 +60,14 @@ class Numbers(Kind):
             f"The column {names[0]!r} holds many different numbers, so a value each; for classes: --columns label={names[0]}."
         ]
         return Match({**match.columns, "value": names}, fit(columns, match) + SURER, notes)
+
+    def _match_value(self, columns: Columns, pair: dict[str, list[str]]) -> Match | None:
+        """Where nothing looks like a label, a column of numbers by its name."""
+        try:
+            match = find_inputs(columns, Wanted("value", (VALUE,), are_values), pair)
+        except DataError:
+            return None
+        return match if are_values(columns[match.columns["value"][0]]) else None
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         return [

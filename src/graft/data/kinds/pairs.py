@@ -44,7 +44,12 @@ class Pairs(Kind):
         if not roles:
             return None
         columns.require(roles, ["source", "target"] if columns.needs_target else ["source"])
-        return Match(roles, 0.75)
+        notes = []
+        if columns.table.languages and not asked:
+            source, target = columns.table.languages
+            turned = f"--columns source={target} --columns target={source}"
+            notes.append(f"The source is {source!r}, the target {target!r}; the other way: {turned}.")
+        return Match(roles, 0.75, notes)
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         return [_read(rows) for rows in tables]
@@ -65,6 +70,8 @@ class Pairs(Kind):
 
 def _pair(columns: Columns) -> dict[str, list[str]]:
     """The columns of a source and of what is written from it, where there are both."""
+    if len(columns.table.languages) == 2:
+        return {role: [name] for role, name in zip(("source", "target"), columns.table.languages, strict=True)}
     for name, sources in SOURCES.items():
         target = columns.named([name, f"{name}1"])[:1]
         source = columns.first(sources, are_texts)
@@ -75,8 +82,9 @@ def _pair(columns: Columns) -> dict[str, list[str]]:
 
 def _read(rows: Rows) -> list[dict[str, Any]]:
     """Tables of the same data may have more or fewer targets than others: numbered columns, or a list of references."""
-    numbered = _numbered(list(rows.table.columns), rows.columns.get("target", [""])[0])
-    rows = rows.with_columns({"target": numbered[:1] or rows.columns.get("target", []), **_references_of(rows)})
+    target = rows.columns.get("target", [""])[0]
+    numbered = _numbered(list(rows.table.columns), target) if rows.table.header else [target]
+    rows = rows.with_columns({"target": numbered[:1] or [target], **_references_of(rows)})
     rows.require(["source", "target"] if rows.needs_target else ["source"])
     sources, targets, further = rows.texts("source"), rows.texts("target"), numbered[1:]
     if further:

@@ -11,6 +11,7 @@ from graft.data.data import Data
 from graft.data.finding import Finding
 from graft.data.kinds.kind import Kind
 from graft.data.tables.columns import Columns, Match, are_texts
+from graft.data.tables.inputs import TEXT
 from graft.data.tables.rows import Rows
 
 
@@ -26,7 +27,8 @@ class Passages(Kind):
     def match(self, columns: Columns) -> Match | None:
         if "passage" not in columns.asked and columns.named(["question"]):
             return None
-        return columns.match(self.columns, {"passage": are_texts}, ["passage"], 0.7)
+        names = {"passage": (*self.columns["passage"], *(TEXT if columns.for_task else ()))}
+        return columns.match(names, {"passage": are_texts}, ["passage"], 0.7)
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         values = []

@@ -16,11 +16,13 @@ from graft.data.checks.texts import empty, lengths, text_findings
 from graft.data.data import Data
 from graft.data.finding import Finding
 from graft.data.kinds.kind import Kind
-from graft.data.tables.columns import Columns, Match, are_lists, are_texts, as_list, is_missing
+from graft.data.tables.columns import Columns, Match, are_lists, are_scalars, are_texts, as_list, is_missing
 from graft.data.tables.inputs import TEXT
 from graft.data.tables.rows import Rows, class_names, shown_names
 from graft.data.tags import count, names_of, tagged
 
+TYPE = "entity"
+"""What entities are called whose tags, B and I, say no type."""
 FEWEST_TOKENS = 5
 """Shorter sentences of tagged tokens come back by chance, as do datelines and scores: they are not taken for copies."""
 
@@ -42,7 +44,7 @@ class Tags(Kind):
     blanks: ClassVar = ({"tokens": (), "tags": ()}, {"tokens": ("", " "), "tags": ("O", "O")})
 
     def match(self, columns: Columns) -> Match | None:
-        return self._match_tokens(columns) or self._match_spans(columns)
+        return self._match_tokens(columns) or self._match_spans(columns) or self._match_words(columns)
 
     def _match_tokens(self, columns: Columns) -> Match | None:
         """Lists of tokens and of tags; a text beside tokens alone is a text with its words, not one to be tagged."""
@@ -71,6 +73,19 @@ class Tags(Kind):
         columns.require(roles, ["text", "spans"] if columns.needs_target else ["text"])
         return Match(roles, 0.9)
 
+    def _match_words(self, columns: Columns) -> Match | None:
+        """One word a row with its tag, which is a near miss: nothing says which words are of one sentence."""
+        words = columns.first(("word", "token"), are_scalars)
+        tags = columns.first(("tag", "ner_tag", *self.columns["tags"]), lambda v: are_scalars(v) and marks_entities(map(str, v)))
+        if not words or not tags or columns.asked:
+            return None
+        problem = (
+            f"has one word a row ({words[0]!r} with its {tags[0]!r}). Give a sentence a row, with a list of tokens and one of "
+            "tags; or lines of a word and its tag with a blank line between sentences (.conll). For a class of each word alone: "
+            f"--columns text={words[0]} --columns label={tags[0]}."
+        )
+        return Match({}, 0.95, problem=problem)
+
     def _notes(self, columns: Columns, roles: dict[str, list[str]]) -> list[str]:
         """What else may be the tags."""
         if "tags" in columns.asked or not roles["tags"]:
@@ -82,6 +97,11 @@ class Tags(Kind):
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         values = [_of_spans(rows) if rows.columns.get("spans") else _of_tokens(rows) for rows in tables]
+        tags = {tag for part in values for value in part for tag in value["tags"] or ()}
+        if {"B", "I"} <= tags <= set("BIOESLUM"):
+            tables[0].notes[f"The tags {', '.join(sorted(tags))} have no type; they mark entities of one type, {TYPE!r}."] = None
+            typed = {tag: tag if tag == "O" else f"{tag}-{TYPE}" for tag in tags}
+            return [[{**value, "tags": _named(value["tags"], typed)} for value in part] for part in values]
         numbers = {tag for part in values for value in part for tag in value["tags"] or () if not isinstance(tag, str)}
         names = _number_names(tables, numbers) if numbers else {}
         return [[{**value, "tags": _named(value["tags"], names)} for value in part] for part in values]

@@ -34,13 +34,17 @@ class Match:
     fit: float
     """How sure it is, from 0 to 1, that the table is of this kind. Names tell more than content."""
     notes: list[str] = field(default_factory=list)
+    problem: str = ""
+    """Why the table cannot be read though it is of this kind, and what to do."""
 
 
 class Columns:
     """The columns of one table as kinds look for theirs: by name, case-blind, and by what they hold."""
 
-    def __init__(self, table: Table, asked: dict[str, list[str]], labels: bool):
+    def __init__(self, table: Table, asked: dict[str, list[str]], labels: bool, for_task: bool):
         self.table, self.asked, self.needs_target = table, asked, labels
+        self.for_task = for_task
+        """Whether only kinds that a task reads are asked, so that a name need not tell them from others."""
         self.header = table.header
         taken = set(asked.get("group", ()))  # a column that says the group plays no second role
         self.values = {name: values for name, values in table.columns.items() if name not in taken}
@@ -104,7 +108,8 @@ def choose(table: Table, options: ReadOptions, everywhere: Collection[str], only
     Columns that are asked for may be missing from this table where they are `everywhere`, in another of the same data.
     Raises DataError, listing the columns, where no kind fits.
     """
-    kinds = {name: kind_named(name) for name in ([only] if only else plugins.names("kind"))}
+    names = [only] if only else sorted(options.kinds or plugins.names("kind"))
+    kinds = {name: kind_named(name) for name in names}
     known = {role for kind in kinds.values() for role in kind.columns}
     if unknown := set(options.columns) - known:
         raise DataError(f"Unknown role {', '.join(sorted(unknown))} in --columns. Roles: {', '.join(sorted(known))}.")
@@ -115,7 +120,7 @@ def choose(table: Table, options: ReadOptions, everywhere: Collection[str], only
             + "; ".join(f"{name}: {', '.join(sorted(kind.columns))}" for name, kind in kinds.items())
         )
     asked = {role: _asked(table, role, name, everywhere) for role, name in options.columns.items()}
-    columns = Columns(table, asked, options.labels)
+    columns = Columns(table, asked, options.labels, options.kinds is not None)
     matches, errors = [], []
     for kind in fitting:
         try:
@@ -124,11 +129,22 @@ def choose(table: Table, options: ReadOptions, everywhere: Collection[str], only
             errors.append(error)
     found = [(kind, match) for kind, match in matches if match is not None]
     if not found:
-        raise errors[0] if errors else DataError(f"{table.name} is of no known kind. Its columns: {columns.listed}.")
+        raise errors[0] if errors else _no_kind(columns, fitting)
     kind, match = max(found, key=lambda pair: pair[1].fit)
+    if match.problem:
+        raise DataError(f"{table.name} {match.problem} Its columns: {columns.listed}.")
     match.columns["split"] = columns.split
     _add_group(columns, kind, match)
     return kind, match
+
+
+def _no_kind(columns: Columns, kinds: Sequence[Kind]) -> DataError:
+    roles = [[*sorted(kind.inputs[0]), *([kind.target] if kind.target not in kind.inputs[0] else [])] for kind in kinds]
+    needs = " or ".join(dict.fromkeys(", ".join(names) for names in roles))
+    asked = " ".join(f"--columns {role}=NAME" for role in roles[0])
+    return DataError(
+        f"{columns.table.name} has no columns of {needs} that can be told. Its columns: {columns.listed}. Name them: {asked}."
+    )
 
 
 def _asked(table: Table, role: str, name: str, everywhere: Collection[str]) -> list[str]:
@@ -163,10 +179,10 @@ def known_names() -> frozenset[str]:
 
 
 def is_missing(value: Any) -> bool:
-    """None, NaN, nothing but blanks, or a word that programs write for NaN."""
+    """None, NaN, nothing but blanks, or a word that programs write for NaN; `null` is a word."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return True
-    return isinstance(value, str) and value.strip().lower() in ("", "nan", "<na>", "null")
+    return isinstance(value, str) and value.strip().lower() in ("", "nan", "<na>")
 
 
 def present(values: Sequence[Any], most: int = LOOKED_AT) -> list[Any]:

@@ -83,15 +83,20 @@ def read_inputs(rows: Rows) -> list[dict[str, Any]]:
     if rows.has("text"):
         texts = zip(*(rows.table.columns[name] for name in rows.columns["text"]), strict=True)
         for value, parts in zip(values, texts, strict=True):
-            value["text"] = " ".join("" if is_missing(part) else str(part) for part in parts)
+            value["text"] = " ".join(map(_text, parts))
     if rows.has("text_pair"):
         for value, text in zip(values, rows.column("text_pair"), strict=True):
-            value["text_pair"] = "" if is_missing(text) else str(text)
+            value["text_pair"] = _text(text)
     if rows.has("image"):
         folder = _image_folder(rows)
         for value, image in zip(values, rows.column("image"), strict=True):
             value["image"] = _image(image, folder)
     return values
+
+
+def _text(value: Any) -> str:
+    """The text of a cell: nothing of None and NaN, but the words `null` and `nan` as they are."""
+    return "" if value is None or value != value else str(value)
 
 
 def _image(value: Any, folder: Path | None) -> Any:

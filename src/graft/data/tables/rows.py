@@ -17,7 +17,7 @@ from graft.data.format import ReadOptions, file_splits, splits_of
 from graft.data.images import SUFFIXES
 from graft.data.kinds.kind import kind_named
 from graft.data.tables.columns import choose, is_missing, plain
-from graft.data.tables.table import MAX_LISTED, Table, is_table, listed_rows
+from graft.data.tables.table import MAX_LISTED, Table, is_table, listed_rows, unnested
 
 Notes = dict[str, None]
 """Sentences for the user, each once, in order."""
@@ -130,6 +130,7 @@ def read_files(path: Path, files: list[Path], options: ReadOptions, read: Callab
 
 def to_data(tables: dict[str, list[Table]], options: ReadOptions, folder: Path | None = None, kind: str | None = None) -> Data:
     """The samples of tables by split: their kind and the roles of their columns are decided once for all of them."""
+    tables = {split: list(map(unnested, parts)) for split, parts in tables.items()}
     labeled = {split: parts for split, parts in tables.items() if split != "unlabeled"} or tables
     first = labeled.get("train", next(iter(labeled.values())))[0]
     everywhere = {name for parts in labeled.values() for table in parts for name in table.columns}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ class Table:
     class_names: dict[str, list[str]] = field(default_factory=dict)
     """Column -> the names of its classes, where the file itself says what its numbers mean."""
     notes: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    """The columns that came out of one column of translations, in its order."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -33,6 +35,19 @@ class Table:
     def row_id(self, row: int) -> str:
         """`train.csv:17`."""
         return f"{self.name}:{self.rows[row]}"
+
+
+def unnested(table: Table) -> Table:
+    """The table with a column a language in place of one column `translation` of dicts, as Hugging Face's datasets has it."""
+    texts = table.columns.get("translation", ())
+    first = next((text for text in texts if text is not None), None)
+    if not isinstance(first, dict) or len(first) < 2 or any(language in table.columns for language in first):
+        return table
+    if not all(isinstance(text, dict | None) for text in texts):
+        return table
+    columns = {language: [(text or {}).get(language) for text in texts] for language in first}
+    rest = {name: values for name, values in table.columns.items() if name != "translation"}
+    return replace(table, columns={**columns, **rest}, languages=tuple(first))
 
 
 def sniff_tables(path: Path, suffixes: Sequence[str]) -> float:

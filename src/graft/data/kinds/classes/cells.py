@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,7 @@ SEPARATORS = ("|", ";", ",")
 """What may stand between labels, unless the user says what does."""
 TRUE, FALSE = ("1", "True", "true", "TRUE"), ("0", "False", "false", "FALSE")
 """How columns of labels say that a row has theirs."""
+_WHOLE = re.compile(r"(-?\d+)(?:\.0*)?")
 FEWEST = 2
 """The times that each part of a label has to come back where it is not a label by itself."""
 
@@ -46,6 +48,16 @@ def found_separator(values: Sequence[Any], notes: Notes) -> str | None:
             notes[f"{words}; where each is one label: --label-separator ''."] = None
             return separator
     return None
+
+
+def one_spelling(labels: set[str]) -> dict[str, str]:
+    """Label -> the one it equals, where all labels are numbers, or true and false, and some are written in two ways."""
+    if labels and all(label.casefold() in ("true", "false") for label in labels):
+        plain_names = {label: label.capitalize() for label in labels}
+    else:
+        plain_names = {label: found[1] for label in labels if (found := _WHOLE.fullmatch(label))}
+    is_torn = len(plain_names) == len(labels) > len(set(plain_names.values()))
+    return {label: name for label, name in sorted(plain_names.items()) if label != name} if is_torn else {}
 
 
 def are_indicators(values: Sequence[Any]) -> bool:

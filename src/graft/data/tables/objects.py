@@ -1,0 +1,40 @@
+"""Tables of JSON objects, a row each: their keys are the columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from graft.base.errors import DataError
+from graft.data.data import Data
+from graft.data.tables.rows import table_rows
+from graft.data.tables.table import Table
+
+
+def object_table(file: Path, objects: Sequence[dict[str, Any]], rows: Sequence[int], note: str | None) -> Table:
+    """The table of these objects, which stand at these lines or places. Raises DataError where there are none."""
+    if not objects:
+        raise DataError(f"{file} holds no rows.")
+    names = list(dict.fromkeys(key for entry in objects for key in entry))
+    columns = {name: [entry.get(name) for entry in objects] for name in names}
+    return Table(file.name, columns, rows, notes=(note,) if note else ())
+
+
+def write_objects(data: Data, path: Path, suffix: str, join: Callable[[list[str]], str]) -> None:
+    """One file a split in the folder `path`: its objects, each as JSON, joined. Raises DataError for what JSON cannot hold."""
+    path.mkdir(parents=True, exist_ok=True)
+    for split, rows in table_rows(data).items():
+        text = join([json.dumps(row, ensure_ascii=False, default=_plain) for row in rows])
+        (path / f"{'samples' if split == 'all' else split}{suffix}").write_text(text, encoding="utf-8", newline="")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, np.ndarray | bytes):
+        raise DataError("JSON holds texts and image paths; write images as an image folder or as Parquet.")
+    raise TypeError(type(value).__name__)
