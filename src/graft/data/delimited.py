@@ -8,9 +8,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from graft.base.errors import BadValue, DataError
+from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.encodings import read_text
 from graft.data.format import ReadOptions
@@ -21,6 +21,8 @@ from graft.data.tables.table import Table, check_rows
 
 _SEP_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 """The first line of a table by which spreadsheets say its delimiter."""
+_COLUMNS = ("text", "text_pair", "label", "value")
+"""The roles that a delimited table is written of, in the order of its columns."""
 _FIELD_LIMIT = 2**27
 """Characters in one field; the standard library's own limit of 131,072 is less than a long document."""
 
@@ -63,21 +65,24 @@ def read_delimited(file: Path, options: ReadOptions, delimiters: str, quoting: i
 
 
 def write_delimited(data: Data, path: Path, suffix: str, delimiter: str, quoting: int) -> None:
-    """One file a split, with a header; several labels are joined by `|`. Raises DataError for anything but texts."""
+    """One file a split, with a header; several labels are joined by `|`. Raises DataError for anything but texts and labels."""
     path.mkdir(parents=True, exist_ok=True)
     for split, samples in data.splits.items():
+        columns = _writable(samples)
         with open(path / f"{'samples' if split == 'all' else split}{suffix}", "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, delimiter=delimiter, quoting=quoting, quotechar=None if quoting == csv.QUOTE_NONE else '"')
-            writer.writerow(["text", "label"])
+            writer.writerow(columns)
             for sample in samples:
-                text, label = _writable(sample.roles), sample.roles["label"]
-                writer.writerow([text, "|".join(label) if isinstance(label, tuple) else label])
+                cells = (sample.roles[role] for role in columns)
+                writer.writerow("|".join(cell) if isinstance(cell, tuple) else cell for cell in cells)
 
 
-def _writable(roles: dict[str, Any]) -> str:
-    if "text" not in roles or "label" not in roles:
+def _writable(samples: Sequence[Sample]) -> list[str]:
+    """The columns of a table of these samples."""
+    roles = {role for sample in samples for role in sample.roles}
+    if "text" not in roles or roles - set(_COLUMNS):
         raise DataError("A delimited table is written of texts and labels only; write other samples as Parquet or JSON lines.")
-    return roles["text"]
+    return sorted(roles, key=_COLUMNS.index)
 
 
 def _records(text: str, delimiter: str, quoting: int, file: Path | None) -> tuple[list[int], list[list[str]]]:

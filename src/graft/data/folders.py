@@ -111,8 +111,10 @@ def write_class_folders(data: Data, path: Path, suffix: str, write: Callable[[Sa
     """Write each sample to `split/label/number`; splits named `all` go to `label/number`."""
     for split, samples in data.splits.items():
         for number, sample in enumerate(samples):
-            if "label" not in sample.roles:
-                raise DataError(f"{sample.id} has no label, which a class folder would be named after. Use a table format.")
+            if "label" not in sample.roles or len(sample.roles.keys() - {"group"}) > 2:
+                raise DataError(
+                    f"{sample.id} is no file with a label, after which its folder would be named. Use a table format."
+                )
             label = sample.roles["label"]
             if isinstance(label, tuple):
                 raise DataError(f"{sample.id} has several labels, and a file lies in one class folder only. Use a table format.")

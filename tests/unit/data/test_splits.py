@@ -256,7 +256,7 @@ def test_shots_keep_a_validation_sample_of_classes_that_training_lacks() -> None
     assert counts(few)["val"] == {"a": 1, "b": 1, "c": 1, "d": 1}
 
 
-def test_samples_with_nothing_to_compare_are_not_taken_for_equal() -> None:
+def test_samples_of_no_known_kind_are_not_taken_for_equal() -> None:
     sounds = [Sample(f"s{i}", {"sound": i, "label": "ab"[i % 2]}) for i in range(20)]
-    with pytest.raises(DataError, match="s0 has nothing to compare with other samples, only: label, sound"):
+    with pytest.raises(DataError, match="No kind of data has the roles label, sound"):
         make_splits(Data({"all": sounds}))

@@ -59,7 +59,7 @@ class Npz:
         arrays: dict[str, np.ndarray] = {}
         for split, samples in data.splits.items():
             end = "" if split == "all" else f"_{split}"
-            if "label" not in samples[0].roles:
+            if not any(set(samples[0].roles) == {role, "label"} for role in ("image", "text")):
                 raise DataError("A NumPy archive is written of images or texts and their labels. Write other samples as Parquet.")
             if "image" in samples[0].roles:
                 arrays[f"x{end}"] = np.stack([np.asarray(open_image(s.roles["image"], s.id)) for s in samples])

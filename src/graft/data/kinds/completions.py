@@ -100,7 +100,7 @@ def _of_messages(rows: Rows) -> list[dict[str, Any]]:
         (row, f"message {number} of {message['role']!r}" + (" calls a tool" if message.get("tool_calls") else ""))
         for row, own in enumerate(conversations)
         for number, message in list(enumerate(own, start=1))
-        if isinstance(message, dict) and isinstance(message.get("role"), str) and message.get("content") is None
+        if isinstance(message, dict) and isinstance(message.get("role"), str) and message.get("content", "") is None
     ]
     rows.refuse(
         wrong, "have a message without a text as content", "Only texts are learnt: remove it, or write the call as a text."
