@@ -20,13 +20,13 @@ def class_findings(data: Data, labels_of: Callable[[Sample], tuple[str, ...]]) -
     counts, classes = data.counts(), data.classes
     sizes = ", ".join(f"{split} {len(samples):,}" for split, samples in data.splits.items())
     total = sum(map(len, data.splits.values()))
-    found = [Finding("counts", "info", f"{total:,} samples of {len(classes)} classes: {sizes}.")]
-    found += shown_counts({split: of for split, of in counts.items() if split != "unlabeled"})
+    findings = [Finding("counts", "info", f"{total:,} samples of {len(classes)} classes: {sizes}.")]
+    findings += shown_counts({split: of for split, of in counts.items() if split != "unlabeled"})
     training = "train" if "train" in counts else "all"
     of_training = counts.get(training, Counter())
     rare = {name for name, count in of_training.items() if count == 1}
     ids = tuple(sample.id for sample in data.splits.get(training, ()) if rare.intersection(labels_of(sample)))
-    return [*found, *_imbalance(of_training), *rare_classes(counts, classes, "class", "a sample", ids), *_spellings(classes)]
+    return [*findings, *_imbalance(of_training), *rare_classes(counts, classes, "class", "a sample", ids), *_spellings(classes)]
 
 
 def rare_classes(
@@ -36,26 +36,26 @@ def rare_classes(
 
     `example` is what there is one of, with its article: `an entity`; `ids` are the samples in which one occurs alone.
     """
-    found = []
+    findings = []
     training = counts.get("train", counts.get("all", Counter()))
     if single := sorted(name for name, count in training.items() if count == 1):
         words = f"{number(single, noun)} with one {example.split()[-1]} in training: {listed(single)}."
-        found.append(Finding("single-example", "warning", words, ids))
+        findings.append(Finding("single-example", "warning", words, ids))
     for split in ("train", "val", "test"):
         if split in counts and (missing := [name for name in classes if not counts[split][name]]):
             words = f"{number(missing, noun)} without {example} in {split}: {listed(missing)}."
-            found.append(Finding("missing-class", "warning", words))
-    return found
+            findings.append(Finding("missing-class", "warning", words))
+    return findings
 
 
 def shown_counts(counts: dict[str, Counter[str]]) -> list[Finding]:
     """The most frequent classes of each split."""
-    found = []
+    findings = []
     for split, of in counts.items():
         if of:
             shown = ", ".join(f"{name} {count:,}" for name, count in of.most_common(SHOWN))
-            found.append(Finding("classes", "info", f"{split}: {shown}{', ...' if len(of) > SHOWN else ''}."))
-    return found
+            findings.append(Finding("classes", "info", f"{split}: {shown}{', ...' if len(of) > SHOWN else ''}."))
+    return findings
 
 
 def _imbalance(counts: Counter[str]) -> list[Finding]:

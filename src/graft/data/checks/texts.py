@@ -17,13 +17,13 @@ def text_findings(data: Data, nouns: Mapping[str, str], read: Callable[[Any], st
     `read` makes a text of what a role holds.
     """
     samples = [sample for part in data.splits.values() for sample in part]
-    found = []
+    findings = []
     for role, noun in nouns.items():
         texts = [(sample.id, read(sample.roles[role])) for sample in samples if sample.roles.get(role) is not None]
         if texts:
-            found.append(lengths(noun, "words", [len(text.split()) for _, text in texts]))
-            found += empty(role, [name for name, text in texts if not text.strip()])
-    return found
+            findings.append(lengths(noun, "words", [len(text.split()) for _, text in texts]))
+            findings += empty(role, [name for name, text in texts if not text.strip()])
+    return findings
 
 
 def character_counts(data: Data, noun: str, role: str) -> Finding:

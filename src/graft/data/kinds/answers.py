@@ -45,11 +45,11 @@ class Answers(Kind):
         return columns.match(self.columns, fits, ["question", "context", *(["answers"] * columns.needs_target)], 0.85)
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
-        found = [_read(rows) for rows in tables]
-        if searched := sum(count for _, count in found):
+        parts = [_read(rows) for rows in tables]
+        if searched := sum(count for _, count in parts):
             words = "answers came without a start; the first place where they stand in their context was taken."
             tables[0].notes[f"{searched:,} {words}"] = None
-        return [values for values, _ in found]
+        return [values for values, _ in parts]
 
     def row(self, sample: Sample) -> dict[str, Any]:
         """Answers as Hugging Face has them."""
@@ -75,7 +75,7 @@ class Answers(Kind):
     def findings(self, data: Data) -> list[Finding]:
         """How many questions there are, on how many contexts, and how many have no answer."""
         sizes = ", ".join(f"{split} {len(part):,}" for split, part in data.splits.items())
-        found = [Finding("counts", "info", f"{sum(map(len, data.splits.values())):,} questions: {sizes}.")]
+        findings = [Finding("counts", "info", f"{sum(map(len, data.splits.values())):,} questions: {sizes}.")]
         for split, part in data.splits.items():
             known = [s.roles["answers"] for s in part if s.roles.get("answers") is not None]
             contexts = {s.roles["context"] for s in part if "context" in s.roles}
@@ -83,8 +83,8 @@ class Answers(Kind):
             several = sum(len(set(answers)) > 1 for answers in known)
             words = f"{split}: {len(part):,} questions on {number(contexts, 'context')}"
             share = f"{none:,} ({none / len(known):.0%}) without an answer, {several:,} with several" if known else ""
-            found.append(Finding("answers", "info", f"{words}; {share or 'answers not known'}."))
-        return [*found, *text_findings(data, {"context": "Contexts", "question": "Questions", "text": "Texts"})]
+            findings.append(Finding("answers", "info", f"{words}; {share or 'answers not known'}."))
+        return [*findings, *text_findings(data, {"context": "Contexts", "question": "Questions", "text": "Texts"})]
 
     def conflict(self, samples: Sequence[Sample]) -> str:
         first = samples[0]
@@ -120,16 +120,16 @@ def _read(rows: Rows) -> tuple[list[dict[str, Any]], int]:
     impossible = [bool(value) and str(value).lower() not in ("false", "0") for value in rows.column("impossible")]
     values, wrong, missing, searched = [], [], [], 0
     columns = (rows.column(role) for role in ("question", "context", "answers", "starts"))
-    for row, (question, context, own, starts) in enumerate(zip(*columns, strict=True)):
-        if own is None and rows.needs_target and not impossible[row]:
+    for row, (question, context, cell, starts) in enumerate(zip(*columns, strict=True)):
+        if cell is None and rows.needs_target and not impossible[row]:
             missing.append((row, ""))
-        answers, count, problem = _answers(own, starts, context)
+        answers, count, problem = _answers(cell, starts, context)
         if impossible[row] and answers:
             problem = f"is_impossible, but with the answer {answers[0][0]!r}"
         if problem:
             wrong.append((row, problem))
         searched += count
-        known = () if impossible[row] else None if own is None else answers
+        known = () if impossible[row] else None if cell is None else answers
         values.append({"question": question, "context": context, "answers": known})
     rows.refuse(missing, "have no answers", "Fill them in; a question without an answer has an empty list.")
     advice = "Starts count characters from 0; leave the start away to have the answer searched in its context."
@@ -137,12 +137,12 @@ def _read(rows: Rows) -> tuple[list[dict[str, Any]], int]:
     return values, searched
 
 
-def _answers(own: Any, starts: Any, context: str) -> tuple[tuple[tuple[str, int], ...], int, str | None]:
+def _answers(cell: Any, starts: Any, context: str) -> tuple[tuple[tuple[str, int], ...], int, str | None]:
     """The answers with their starts, how many starts had to be searched, and what is wrong with one of them."""
-    texts, places = _texts_and_places(own, starts)
+    texts, places = _texts_and_places(cell, starts)
     if len(texts) != len(places):
         return (), 0, f"{len(texts)} answers, {len(places)} starts"
-    found: list[tuple[str, int]] = []
+    answers: list[tuple[str, int]] = []
     searched = 0
     for text, place in zip(texts, places, strict=True):
         if not isinstance(text, str):
@@ -158,20 +158,20 @@ def _answers(own: Any, starts: Any, context: str) -> tuple[tuple[tuple[str, int]
             return (), 0, f"{text!r} is nowhere in the context" if not given else f"{text!r} at {start}"
         if context[start : start + len(text)] != text:
             return (), 0, f"{text!r} at {start}, where the context has {context[start : start + len(text)]!r}"
-        found.append((text, start))
-    return tuple(found), searched, None
+        answers.append((text, start))
+    return tuple(answers), searched, None
 
 
-def _texts_and_places(own: Any, starts: Any) -> tuple[list[Any], list[Any]]:
+def _texts_and_places(cell: Any, starts: Any) -> tuple[list[Any], list[Any]]:
     """Texts and starts out of any of the forms in which answers are written; None for a start that is not given."""
-    if isinstance(own, dict):
-        return _texts_and_places(own.get("text"), own.get("answer_start", own.get("start")))
-    several = as_list(own)
+    if isinstance(cell, dict):
+        return _texts_and_places(cell.get("text"), cell.get("answer_start", cell.get("start")))
+    several = as_list(cell)
     if several and all(isinstance(one, dict) for one in several):
         return [one.get("text") for one in several], [one.get("answer_start", one.get("start")) for one in several]
     if several and all(_is_pair(one) for one in several):
         return [one[0] for one in several], [one[1] for one in several]
-    texts = several if several is not None else [] if own is None else [own]
+    texts = several if several is not None else [] if cell is None else [cell]
     places = as_list(starts)
     if places is None:
         places = [starts] if several is None and not is_missing(starts) else [None] * len(texts)

@@ -98,25 +98,25 @@ def _of_messages(rows: Rows) -> list[dict[str, Any]]:
     conversations = [list(map(_message, as_list(value) or [])) for value in rows.column("messages")]
     wrong = [
         (row, f"message {number} of {message['role']!r}" + (" calls a tool" if message.get("tool_calls") else ""))
-        for row, own in enumerate(conversations)
-        for number, message in list(enumerate(own, start=1))
+        for row, messages in enumerate(conversations)
+        for number, message in list(enumerate(messages, start=1))
         if isinstance(message, dict) and isinstance(message.get("role"), str) and message.get("content", "") is None
     ]
     rows.refuse(
         wrong, "have a message without a text as content", "Only texts are learnt: remove it, or write the call as a text."
     )
-    wrong = [(row, "") for row, own in enumerate(conversations) if not own or not all(map(_is_message, own))]
+    wrong = [(row, "") for row, messages in enumerate(conversations) if not messages or not all(map(_is_message, messages))]
     rows.refuse(wrong, "have no list of messages", 'Write them so: [{"role": "user", "content": "Hello"}, ...].')
-    last = [own[-1]["role"] for own in conversations]
+    last = [messages[-1]["role"] for messages in conversations]
     wrong = [(row, f"the last is of {role!r}") for row, role in enumerate(last) if role != "assistant" and rows.needs_target]
     rows.refuse(wrong, "do not end with a message of the assistant", "That one is learnt; remove what comes after it.")
-    short = [(row, "") for row, own in enumerate(conversations) if len(own) < 2 and own[-1]["role"] == "assistant"]
+    short = [(row, "") for row, messages in enumerate(conversations) if len(messages) < 2 and messages[-1]["role"] == "assistant"]
     rows.refuse(short, "have no message before the assistant's", "Give what it answers to.")
     values = []
-    for own in conversations:
-        cut = len(own) - (own[-1]["role"] == "assistant")
-        prompt = tuple({key: str(message[key]) for key in ("role", "content")} for message in own[:cut])
-        values.append({"prompt": prompt, "completion": str(own[-1]["content"]) if cut < len(own) else None})
+    for messages in conversations:
+        cut = len(messages) - (messages[-1]["role"] == "assistant")
+        prompt = tuple({key: str(message[key]) for key in ("role", "content")} for message in messages[:cut])
+        values.append({"prompt": prompt, "completion": str(messages[-1]["content"]) if cut < len(messages) else None})
     return values
 
 

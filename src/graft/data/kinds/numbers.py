@@ -91,14 +91,14 @@ class Numbers(Kind):
     def findings(self, data: Data) -> list[Finding]:
         """How many there are, their range and spread in each split."""
         sizes = ", ".join(f"{split} {len(samples):,}" for split, samples in data.splits.items())
-        found = [Finding("counts", "info", f"{sum(map(len, data.splits.values())):,} samples with a number each: {sizes}.")]
+        findings = [Finding("counts", "info", f"{sum(map(len, data.splits.values())):,} samples with a number each: {sizes}.")]
         for split, samples in data.splits.items():
             values = [sample.roles["value"] for sample in samples if sample.roles.get("value") is not None]
             if values:
                 spread = f"mean {statistics.fmean(values):.4g}, standard deviation {statistics.pstdev(values):.4g}"
                 words = f"{split}: {min(values):g} to {max(values):g}, median {statistics.median(values):g}, {spread}."
-                found.append(Finding("values", "info", words))
-        return [*found, *text_findings(data, {"text": "Texts", "text_pair": "Second texts"})]
+                findings.append(Finding("values", "info", words))
+        return [*findings, *text_findings(data, {"text": "Texts", "text_pair": "Second texts"})]
 
     def conflict(self, samples: Sequence[Sample]) -> str:
         return " / ".join(f"{sample.id} is {sample.roles['value']:g}" for sample in samples)

@@ -115,12 +115,12 @@ def _references_of(rows: Rows) -> dict[str, list[str]]:
 def _numbered(names: list[str], target: str) -> list[str]:
     """The columns of one name with numbers behind it, in order: `summary`, or `summary1`, `summary2`, `summary3`."""
     stem = target.removesuffix("1")
-    found = [name for name in (stem, f"{stem}1") if name in names][:1]
+    numbered = [name for name in (stem, f"{stem}1") if name in names][:1]
     for number in range(2, len(names) + 1):
-        if not found or f"{stem}{number}" not in names:
+        if not numbered or f"{stem}{number}" not in names:
             break
-        found.append(f"{stem}{number}")
-    return found
+        numbered.append(f"{stem}{number}")
+    return numbered
 
 
 def _texts(value: Any) -> list[Any]:

@@ -137,8 +137,8 @@ class Tags(Kind):
         return [
             *self._tag_findings(data),
             *text_findings(bare, {"text": "Texts"}),
-            *([lengths("Samples", "tokens", [len(own) for _, own in tokens])] if tokens else []),
-            *empty("sample", [name for name, own in tokens if not own]),
+            *([lengths("Samples", "tokens", [len(words) for _, words in tokens])] if tokens else []),
+            *empty("sample", [name for name, words in tokens if not words]),
         ]
 
     def _tag_findings(self, data: Data) -> list[Finding]:
@@ -177,18 +177,18 @@ def _of_tokens(rows: Rows) -> list[dict[str, Any]]:
     rows.require(["tokens", "tags"] if rows.needs_target else ["tokens"])
     rows.check_target([value is None for value in rows.column("tags")])
     tokens, tags = ([as_list(value) for value in rows.column(role)] for role in ("tokens", "tags"))
-    wrong = [(row, "") for row, own in enumerate(tokens) if own is None or not all(isinstance(token, str) for token in own)]
+    wrong = [(row, "") for row, words in enumerate(tokens) if words is None or not all(isinstance(token, str) for token in words)]
     rows.refuse(wrong, "have no list of strings as tokens", 'Write them as a list: ["one", "two"].')
     pairs = list(zip(tokens, tags, strict=True))
-    odd = [(row, repr(tag)) for row, own in enumerate(tags) for tag in own or () if not _is_tag(tag)]
-    rows.refuse(odd, "have tags that are neither words nor numbers", "Each token needs one tag.")
+    wrong = [(row, repr(tag)) for row, marks in enumerate(tags) for tag in marks or () if not _is_tag(tag)]
+    rows.refuse(wrong, "have tags that are neither words nor numbers", "Each token needs one tag.")
     uneven = [
-        (row, f"{len(own):,} tokens, {len(of):,} tags")
-        for row, (own, of) in enumerate(pairs)
-        if of is not None and len(own) != len(of)
+        (row, f"{len(words):,} tokens, {len(marks):,} tags")
+        for row, (words, marks) in enumerate(pairs)
+        if marks is not None and len(words) != len(marks)
     ]
     rows.refuse(uneven, "have another number of tags than of tokens", "Each token needs one tag.")
-    values = [{"tokens": tuple(own), "tags": None if of is None else tuple(of)} for own, of in pairs]
+    values = [{"tokens": tuple(words), "tags": None if marks is None else tuple(marks)} for words, marks in pairs]
     return _with_offsets(rows, values) if rows.has("text") and rows.has("offsets") else values
 
 
@@ -210,13 +210,17 @@ def _of_spans(rows: Rows) -> list[dict[str, Any]]:
     texts = rows.check("text", "have no text", "Fill it in or remove the rows.", lambda value: isinstance(value, str))
     spans = rows.column("spans")
     if rows.needs_target:
-        rows.refuse([(row, "") for row, own in enumerate(spans) if own is None], "have no list of spans", "An empty one is [].")
+        rows.refuse(
+            [(row, "") for row, marked in enumerate(spans) if marked is None], "have no list of spans", "An empty one is []."
+        )
     values = []
-    for row, (text, own) in enumerate(zip(texts, spans, strict=True)):
+    for row, (text, marked) in enumerate(zip(texts, spans, strict=True)):
         name = rows.table.row_id(row)
-        offsets, tags = tagged(text, [_span(span, name) for span in as_list(own) or ()], name)
+        offsets, tags = tagged(text, [_span(span, name) for span in as_list(marked) or ()], name)
         tokens = tuple(text[start:end] for start, end in offsets)
-        values.append({"tokens": tokens, "tags": None if own is None else tuple(tags), "text": text, "offsets": tuple(offsets)})
+        values.append(
+            {"tokens": tokens, "tags": None if marked is None else tuple(tags), "text": text, "offsets": tuple(offsets)}
+        )
     return values
 
 

@@ -127,10 +127,10 @@ def choose(table: Table, options: ReadOptions, everywhere: Collection[str], only
             matches.append((kind, kind.match(columns)))
         except DataError as error:
             errors.append(error)
-    found = [(kind, match) for kind, match in matches if match is not None]
-    if not found:
+    fits = [(kind, match) for kind, match in matches if match is not None]
+    if not fits:
         raise errors[0] if errors else _no_kind(columns, fitting)
-    kind, match = max(found, key=lambda pair: pair[1].fit)
+    kind, match = max(fits, key=lambda pair: pair[1].fit)
     if match.problem:
         raise DataError(f"{table.name} {match.problem} Its columns: {columns.listed}.")
     match.columns["split"] = columns.split
@@ -167,8 +167,8 @@ def _add_group(columns: Columns, kind: Kind, match: Match) -> None:
         match.columns["group"] = columns.asked["group"]
         return
     used = {name for names in match.columns.values() for name in names}
-    found = [name for name in columns.named(kind.columns["group"]) if name not in used] if columns.header else []
-    match.columns["group"] = found[:1]
+    names = [name for name in columns.named(kind.columns["group"]) if name not in used] if columns.header else []
+    match.columns["group"] = names[:1]
 
 
 @cache
@@ -214,10 +214,10 @@ def as_list(value: Any) -> list[Any] | None:
     if not (text.startswith("[") and text.endswith("]")):
         return None
     try:
-        found = ast.literal_eval(text)
+        items = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
-    return found if isinstance(found, list) else None
+    return items if isinstance(items, list) else None
 
 
 def plain(value: Any) -> Any:

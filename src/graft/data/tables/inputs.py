@@ -70,9 +70,9 @@ def find_pair(columns: Columns) -> dict[str, list[str]]:
     if asked:
         return asked if len(asked) == 2 else {}
     for names in PAIRS:
-        found = [columns.first([name], are_texts) for name in names]
-        if all(found):
-            return dict(zip(("text", "text_pair"), found, strict=True))
+        pair = [columns.first([name], are_texts) for name in names]
+        if all(pair):
+            return dict(zip(("text", "text_pair"), pair, strict=True))
     return {}
 
 
@@ -114,10 +114,10 @@ def _image_folder(rows: Rows) -> Path | None:
     first = next((value for value in rows.column("image") if isinstance(value, str)), None)
     if rows.folder is None or first is None or (rows.folder / first).exists():
         return rows.folder
-    found = next((p for p in sorted(rows.folder.iterdir()) if p.is_dir() and (p / first).exists()), rows.folder)
-    if found != rows.folder:
-        rows.notes[f"Image paths are relative to {found.name}/."] = None
-    return found
+    folder = next((p for p in sorted(rows.folder.iterdir()) if p.is_dir() and (p / first).exists()), rows.folder)
+    if folder != rows.folder:
+        rows.notes[f"Image paths are relative to {folder.name}/."] = None
+    return folder
 
 
 class _Finder:
@@ -168,15 +168,15 @@ class _Finder:
             return []
         free = set(self._free())
         for tier in self.wanted.names:
-            found = [name for name in self.columns.named(tier) if name in free]
-            if len(found) > 1 and self.columns.needs_target:
+            likely = [name for name in self.columns.named(tier) if name in free]
+            if len(likely) > 1 and self.columns.needs_target:
                 raise DataError(
                     f"{self.columns.table.name} has several columns that may be the {self.wanted.role}: "
-                    f"{', '.join(map(repr, found))}. Choose with --columns {self.wanted.role}={found[0]}. "
+                    f"{', '.join(map(repr, likely))}. Choose with --columns {self.wanted.role}={likely[0]}. "
                     f"Its columns: {self.columns.listed}."
                 )
-            if found:
-                return found[:1]
+            if likely:
+                return likely[:1]
         return []
 
     def _texts_by_name(self) -> list[str]:

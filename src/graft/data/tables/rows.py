@@ -72,7 +72,7 @@ class Rows:
     def refuse(self, wrong: list[tuple[int, str]], what: str, advice: str) -> None:
         """Raises DataError naming the rows, where there are such; each with what was found there."""
         if wrong:
-            shown = [self.name(row) + (f" ({found})" if found else "") for row, found in wrong[:MAX_LISTED]]
+            shown = [self.name(row) + (f" ({detail})" if detail else "") for row, detail in wrong[:MAX_LISTED]]
             listed = listed_rows(shown + [""] * (len(wrong) - len(shown)))
             raise DataError(f"{len(wrong):,} of {len(self):,} rows of {self.table.name} {what}: {listed}. {advice}")
 
@@ -164,8 +164,8 @@ def table_rows(data: Data) -> dict[str, list[dict[str, Any]]]:
 
 def class_names(rows: Rows, role: str) -> list[str]:
     """What the numbers of a role mean, as the file itself or a classes.json beside it says; else nothing."""
-    own = (rows.table.class_names.get(name) for name in rows.columns.get(role, ()))
-    return next(filter(None, own), None) or _class_list(rows.folder)
+    names = (rows.table.class_names.get(name) for name in rows.columns.get(role, ()))
+    return next(filter(None, names), None) or _class_list(rows.folder)
 
 
 def shown_names(names: dict[Any, str], what: str) -> str:
@@ -180,19 +180,19 @@ def _class_list(folder: Path | None) -> list[str]:
     if file is None or not file.is_file():
         return []
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        listed = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"{file} is not JSON: {error}. Mend or remove it.") from error
-    if isinstance(found, dict):
-        found = [found.get(str(i)) for i in range(len(found))]
-    names = [entry.get("name") if isinstance(entry, dict) else entry for entry in found]
+    if isinstance(listed, dict):
+        listed = [listed.get(str(i)) for i in range(len(listed))]
+    names = [entry.get("name") if isinstance(entry, dict) else entry for entry in listed]
     return names if all(isinstance(name, str) for name in names) else []
 
 
 def _ids(parts: list[Rows]) -> list[list[str]]:
     """The ids of the rows of each table: their own where every row of all tables has another one, else where they stand."""
-    own = [value for rows in parts for value in rows.column("id")]
-    if not any(map(is_missing, own)) and len(set(map(str, own))) == len(own):
+    ids = [value for rows in parts for value in rows.column("id")]
+    if not any(map(is_missing, ids)) and len(set(map(str, ids))) == len(ids):
         return [list(map(str, rows.column("id"))) for rows in parts]
     return [[rows.table.row_id(row) for row in range(len(rows))] for rows in parts]
 
@@ -211,10 +211,10 @@ def _by_split_column(rows: Rows, split: str, samples: list[Sample]) -> dict[str,
         return {split: samples}
     values = [str(value).strip() for value in rows.column("split")]
     meaning = splits_of(set(values))
-    found: dict[str, list[Sample]] = {}
+    splits: dict[str, list[Sample]] = {}
     for value, sample in zip(values, samples, strict=True):
-        found.setdefault(meaning[value], []).append(sample)
-    return found
+        splits.setdefault(meaning[value], []).append(sample)
+    return splits
 
 
 def _other_files(folder: Path, used: list[Path]) -> list[str]:

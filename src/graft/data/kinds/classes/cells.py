@@ -55,7 +55,7 @@ def one_spelling(labels: set[str]) -> dict[str, str]:
     if labels and all(label.casefold() in ("true", "false") for label in labels):
         plain_names = {label: label.capitalize() for label in labels}
     else:
-        plain_names = {label: found[1] for label in labels if (found := _WHOLE.fullmatch(label))}
+        plain_names = {label: match[1] for label in labels if (match := _WHOLE.fullmatch(label))}
     is_torn = len(plain_names) == len(labels) > len(set(plain_names.values()))
     return {label: name for label, name in sorted(plain_names.items()) if label != name} if is_torn else {}
 
@@ -73,12 +73,12 @@ def read_indicators(rows: Rows) -> list[tuple[str, ...]]:
     cells = list(zip(*columns, strict=True)) or [()] * len(rows)
     wrong = [
         (row, f"{name!r} is {value!r}")
-        for row, own in enumerate(cells)
-        for name, value in zip(names, own, strict=True)
+        for row, row_cells in enumerate(cells)
+        for name, value in zip(names, row_cells, strict=True)
         if value not in TRUE and value not in FALSE
     ]
     rows.refuse(wrong, "have something else than 0 and 1 in a column of labels", "Each column says whether a row has that label.")
-    return [tuple(name for name, value in zip(names, own, strict=True) if value in TRUE) for own in cells]
+    return [tuple(name for name, value in zip(names, row_cells, strict=True) if value in TRUE) for row_cells in cells]
 
 
 def _parts(cell: str, separator: str) -> list[str]:

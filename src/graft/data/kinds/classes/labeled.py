@@ -41,15 +41,15 @@ class Labeled(Kind):
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         inputs, labels = map(read_inputs, tables), read_labels(tables)
         return [
-            [{**value, "label": label} for value, label in zip(values, own, strict=True)]
-            for values, own in zip(inputs, labels, strict=True)
+            [{**value, "label": label} for value, label in zip(values, part, strict=True)]
+            for values, part in zip(inputs, labels, strict=True)
         ]
 
     def strata(self, samples: Sequence[Sample]) -> list[str]:
         """The label, of several the rarest."""
         labels = [labels_of(sample) for sample in samples]
-        counts = Counter(name for own in labels for name in own)
-        return [min(own, key=lambda name: (counts[name], name), default="") for own in labels]
+        counts = Counter(name for part in labels for name in part)
+        return [min(part, key=lambda name: (counts[name], name), default="") for part in labels]
 
     def counts(self, splits: dict[str, list[Sample]]) -> dict[str, Counter[str]]:
         return {split: Counter(_names(samples)) for split, samples in splits.items()}
@@ -108,15 +108,15 @@ def read_labels(tables: Sequence[Rows]) -> list[list[Any]]:
     if separator is None:
         separator = found_separator([value for rows in known for value in rows.column("label")], tables[0].notes)
     labels = [[read_cell(value, separator) for value in rows.column("label")] for rows in tables]
-    for rows, own in zip(tables, labels, strict=True):
-        rows.check_target([label is None for label in own])
-    if spelt := one_spelling({label for own in labels for label in own if isinstance(label, str)}):
+    for rows, part in zip(tables, labels, strict=True):
+        rows.check_target([label is None for label in part])
+    if spelt := one_spelling({label for part in labels for label in part if isinstance(label, str)}):
         tables[0].notes[f"Labels that are spelt in two ways are one: {', '.join(f'{a} = {b}' for a, b in spelt.items())}."] = None
-        labels = [[_named(label, spelt) for label in own] for own in labels]
+        labels = [[_named(label, spelt) for label in part] for part in labels]
     names = _class_names([pair for pair in zip(tables, labels, strict=True) if pair[0] in known])
     if names:
         tables[0].notes[shown_names(names, "Labels")] = None
-    return [[_named(label, names) for label in own] for own in labels]
+    return [[_named(label, names) for label in part] for part in labels]
 
 
 def _named(label: Any, names: dict[str, str]) -> Any:
