@@ -114,7 +114,7 @@ def run_or_resume(name: str, place: Path, connection: Any, change: int | None) -
     import torch
 
     from graft import api
-    from graft.tasks import options
+    from graft.tasks.specs import options
 
     torch.set_num_threads(1)
     # The runs of a study come from the same server: one of their own would import everything anew.

@@ -24,7 +24,7 @@ from graft.backbones.load import load_backbone
 from graft.base import env
 from graft.base.records import Sample
 from graft.data import loaders
-from graft.data.images import open_image
+from graft.data.images.open import open_image
 from graft.training.engine import Engine
 
 THREADS = (1, 2, 4)

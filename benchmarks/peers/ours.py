@@ -19,7 +19,7 @@ from graft.studies.executors import each_in_a_process
 from graft.studies.run import build_model
 from graft.studies.spec import RunSpec
 from graft.studies.study import Job, run_job
-from graft.techniques.combine import parse
+from graft.techniques.specs.combine import parse
 from graft.training import recording
 from graft.training.engine import Engine
 from graft.training.evaluate import evaluate

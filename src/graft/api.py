@@ -10,9 +10,9 @@ from typing import Any
 from graft.backbones.load import default_backbone, full_name, load_backbone
 from graft.base import env, files, plugins
 from graft.base.errors import BadValue, DataError, FolderError
-from graft.data import inspect as inspection
+from graft.data.checks import inspect as inspection
+from graft.data.checks.inspect import Finding
 from graft.data.data import Data
-from graft.data.inspect import Finding
 from graft.data.kinds.kind import kind_named
 from graft.data.load import load_data as read_data
 from graft.deploy import embedding
@@ -25,10 +25,10 @@ from graft.studies.question import Question, check_folder, default_folder, repet
 from graft.studies.run import estimate_run, execute, open_network
 from graft.studies.spec import RunSpec, hash_folders
 from graft.studies.study import run_study, slug
-from graft.tasks.options import learnt
-from graft.tasks.options import parse as parse_task
+from graft.tasks.specs.options import learnt
+from graft.tasks.specs.options import parse as parse_task
 from graft.tasks.task import Task
-from graft.techniques.combine import canonical, parse
+from graft.techniques.specs.combine import canonical, parse
 from graft.training.engine import Engine
 from graft.training.estimate import RunEstimate
 from graft.training.observers import Observer

@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from graft.base import env
-from graft.data.pixels import full_scale, to_images
+from graft.data.images.arrays import full_scale, to_images
 
 
 class TransferClassifier(ClassifierMixin, BaseEstimator):

@@ -14,7 +14,7 @@ from graft.base import plugins
 from graft.base.records import Sample
 from graft.data.kinds.kind import kind_named
 from graft.studies.run import build_model
-from graft.tasks.generation import Decoding
+from graft.tasks.text.generation import Decoding
 from graft.training.engine import Engine
 from graft.training.evaluate import predict
 from graft.training.feed import Feed

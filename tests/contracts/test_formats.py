@@ -11,8 +11,8 @@ from graft.base import plugins
 from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.format import ReadOptions
-from graft.data.images import open_image
+from graft.data.formats.format import ReadOptions
+from graft.data.images.open import open_image
 from graft.data.kinds.kind import kind_named
 from graft.data.load import read
 

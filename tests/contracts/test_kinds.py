@@ -7,8 +7,8 @@ import pytest
 from graft.base import plugins
 from graft.base.errors import DataError
 from graft.base.records import Sample
+from graft.data.checks.inspect import inspect, summary
 from graft.data.data import Data
-from graft.data.inspect import inspect, summary
 from graft.data.kinds.kind import kind_named, kind_of
 from graft.data.memory import from_memory
 from graft.data.tables.rows import table_rows

@@ -15,7 +15,7 @@ from graft.base.records import Batch, Sample
 from graft.data.data import Data
 from graft.studies.run import build_model
 from graft.tasks.task import Task
-from graft.techniques.combine import parse
+from graft.techniques.specs.combine import parse
 from graft.techniques.technique import Objective, Phase
 from graft.training import optim
 from graft.training.engine import Engine

@@ -14,7 +14,7 @@ from graft.backbones.load import load_backbone
 from graft.base import plugins, specs
 from graft.base.errors import BadValue
 from graft.studies.run import build_model
-from graft.techniques.combine import parse
+from graft.techniques.specs.combine import parse
 from graft.training import optim
 from graft.training.checkpoint import Position
 from tests.contracts.tiny import PACKED, TINY, Stop, network_of, task_of, trained

@@ -13,9 +13,9 @@ from graft.base import plugins
 from graft.base.errors import BadValue
 from graft.data.data import Data
 from graft.studies.run import build_model
-from graft.tasks import options
+from graft.tasks.specs import options
 from graft.tasks.task import Task
-from graft.techniques.combine import parse
+from graft.techniques.specs.combine import parse
 from graft.training.checkpoint import Position
 from graft.training.engine import Engine
 from graft.training.observers import Observer

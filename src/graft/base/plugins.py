@@ -68,6 +68,6 @@ def _files(axis: str) -> dict[str, Path]:
     folder = str(Path(own) / AXES[axis].rpartition(".")[2]) if own else None
     if folder and folder not in package.__path__:
         package.__path__.append(folder)
-    hidden = {"__init__", axis, *getattr(package, "NOT_PLUGINS", ())}
+    hidden = {"__init__", axis}
     found = (file for root in package.__path__ for file in sorted(Path(root).glob("*.py")))
     return {file.stem.replace("_", "-"): file for file in found if file.stem not in hidden}

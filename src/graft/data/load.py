@@ -12,7 +12,7 @@ from graft.base import plugins
 from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.format import SPLIT_NAMES, Format, ReadOptions
+from graft.data.formats.format import SPLIT_NAMES, Format, ReadOptions
 from graft.data.kinds.kind import kind_named
 from graft.data.splits import make_splits, subsample
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from graft.base.errors import DataError
-from graft.data.arrays import array_table
 from graft.data.data import Data
-from graft.data.format import ReadOptions, splits_of
+from graft.data.formats.format import ReadOptions, splits_of
+from graft.data.tables.arrays import array_table
 from graft.data.tables.rows import to_data
 from graft.data.tables.table import Table
 

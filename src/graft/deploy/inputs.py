@@ -10,7 +10,7 @@ import numpy as np
 
 from graft.base.errors import DataError
 from graft.base.records import Sample
-from graft.data.format import ReadOptions
+from graft.data.formats.format import ReadOptions
 from graft.data.load import read
 from graft.data.memory import from_memory
 

@@ -19,8 +19,8 @@ from graft.data.load import read
 from graft.data.memory import from_memory
 from graft.deploy.embedding import pooled
 from graft.deploy.inputs import read_inputs
-from graft.tasks.generation import Decoding
 from graft.tasks.task import Task
+from graft.tasks.text.generation import Decoding
 from graft.training.engine import Engine
 from graft.training.evaluate import Evaluation, evaluate, intervals, predict, written
 from graft.training.feed import Feed

@@ -20,7 +20,7 @@ from graft.metrics.intervals import clusters
 from graft.reports.read import Baseline, Predictions, Run, Study, read_predictions
 from graft.reports.statistics import Difference, Interval, Mean, average, holm
 from graft.reports.words import known
-from graft.techniques.combine import canonical
+from graft.techniques.specs.combine import canonical
 
 CONTROL = "from-scratch"
 COMBINED = r"\s+then\s+|\+"

@@ -18,9 +18,9 @@ from graft.studies.executors import share_of_cores
 from graft.studies.question import CONTROL, Question, baseline_questions
 from graft.studies.run import estimate_run
 from graft.studies.spec import RunSpec
-from graft.tasks.options import learnt
+from graft.tasks.specs.options import learnt
 from graft.tasks.task import Task
-from graft.techniques.combine import canonical
+from graft.techniques.specs.combine import canonical
 from graft.training.engine import threads
 from graft.training.estimate import PhaseEstimate, RunEstimate
 from graft.training.observers import Observer

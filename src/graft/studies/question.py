@@ -13,7 +13,7 @@ from typing import Any
 from graft.base import env, files
 from graft.base.errors import FolderError
 from graft.studies.spec import RunSpec, plain_number
-from graft.techniques.combine import canonical
+from graft.techniques.specs.combine import canonical
 
 CONTROL = "from-scratch"
 SETTINGS = ("task", "shots", "epochs", "batch_size", "precision", "weighted")

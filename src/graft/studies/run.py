@@ -29,9 +29,9 @@ from graft.data.kinds.kind import kind_named
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
 from graft.studies.spec import RunSpec
-from graft.tasks.options import learnt
+from graft.tasks.specs.options import learnt
 from graft.tasks.task import Task
-from graft.techniques.combine import parse
+from graft.techniques.specs.combine import parse
 from graft.training import frozen_prefix
 from graft.training.checkpoint import Position
 from graft.training.cut import CannotCut

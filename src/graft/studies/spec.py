@@ -12,7 +12,7 @@ from typing import Any
 from graft.base import env
 from graft.base.errors import BadValue, FolderError
 from graft.data.digests import digest_files
-from graft.techniques.combine import canonical
+from graft.techniques.specs.combine import canonical
 
 MOST_SEEDS = 2**31
 """A step's dropout is seeded by the run's seed and, in 32 bits below it, where the step is."""

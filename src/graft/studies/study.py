@@ -20,7 +20,7 @@ from graft.studies.plan import Remaining, plan_study, threads_of
 from graft.studies.question import Question, baseline_questions
 from graft.studies.run import close, execute, prediction_rows
 from graft.studies.spec import RunSpec
-from graft.tasks.options import learnt
+from graft.tasks.specs.options import learnt
 from graft.tasks.task import Task
 from graft.training.observers import LogFile, Observer, StudyEvent
 

@@ -19,9 +19,9 @@ from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 from graft.metrics import answers
 from graft.metrics.metric import Metric
-from graft.tasks.answer_spans import Found, Span, best_spans, best_threshold, joined, tokens_of
 from graft.tasks.task import Baseline, Task, Windows, objects
-from graft.tasks.words import SPARE, parts_of_text
+from graft.tasks.text.answer_spans import Found, Span, best_spans, best_threshold, joined, tokens_of
+from graft.tasks.text.words import SPARE, parts_of_text
 
 SHOWN = 5
 _SENTENCE = re.compile(r"""\S(?:.*?[.!?]["')\]]*(?=\s|$)|.*\S|)""")

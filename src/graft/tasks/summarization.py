@@ -13,8 +13,8 @@ import numpy as np
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.metrics.rouge import rouge1, rouge2, rougeL
-from graft.tasks.seq2seq import Seq2seq, Written
 from graft.tasks.task import Baseline, Metric, objects
+from graft.tasks.text.seq2seq import Seq2seq, Written
 
 _SENTENCE = re.compile(r"[^\n]*?[.!?][\"')\]]*(?=\s|$)|[^\n]+")
 

@@ -15,7 +15,7 @@ from graft.backbones.preprocess import Preprocess
 from graft.base.errors import DataError
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
-from graft.tasks.generation import Decoding
+from graft.tasks.text.generation import Decoding
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
 Baseline = Callable[[Sequence[Sample], Sequence[Sample]], np.ndarray]

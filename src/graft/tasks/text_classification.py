@@ -14,9 +14,9 @@ from graft.backbones.preprocess import Preprocess
 from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.tasks.classification import Classification
+from graft.tasks.classes.classification import Classification
 from graft.tasks.task import Baseline, Windows
-from graft.tasks.words import SPARE, head_and_tail, parts_of_text
+from graft.tasks.text.words import SPARE, head_and_tail, parts_of_text
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 from graft.data.kinds.completions import prompt_text
 from graft.metrics.language import bits_per_byte, perplexity
-from graft.tasks import ngrams, packing
-from graft.tasks.generation import Decoding, continued
 from graft.tasks.task import Baseline, Metric, Task, Windows, objects
-from graft.tasks.token_blocks import Prompt, blocks, first_token, of_sample, prompt_tokens, tokens
-from graft.tasks.token_loss import IGNORED, mean_nats, num_targets, padded_targets, sum_of_sums, sums_of_parts, sums_of_rows
+from graft.tasks.text import ngrams, packing
+from graft.tasks.text.generation import Decoding, continued
+from graft.tasks.text.token_blocks import Prompt, blocks, first_token, of_sample, prompt_tokens, tokens
+from graft.tasks.text.token_loss import IGNORED, mean_nats, num_targets, padded_targets, sum_of_sums, sums_of_parts, sums_of_rows
 
 SHOWN = 4
 """Continuations that a run keeps."""

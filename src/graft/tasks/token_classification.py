@@ -16,11 +16,11 @@ from graft.base.errors import DataError
 from graft.base.records import Batch, Output, Sample
 from graft.base.tags import OUTSIDE, scheme_of, spans, to_bio
 from graft.data.data import Data
-from graft.data.tags import words
+from graft.data.kinds.text.spans import words
 from graft.metrics import entities
 from graft.metrics.metric import Metric
 from graft.tasks.task import Baseline, Task, Windows, objects
-from graft.tasks.words import NOWHERE, part, positions, spans_of_windows, text_of, words_of
+from graft.tasks.text.words import NOWHERE, part, positions, spans_of_windows, text_of, words_of
 
 IGNORED = -100
 """The target of a token that is not learnt from: marks, padding, and the later tokens of a word."""

@@ -12,8 +12,8 @@ from graft.base.records import Sample
 from graft.data.data import Data
 from graft.metrics.bleu import bleu
 from graft.metrics.chrf import chrf
-from graft.tasks.seq2seq import Seq2seq, Written
 from graft.tasks.task import Baseline, Metric, objects
+from graft.tasks.text.seq2seq import Seq2seq, Written
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,1 @@
 """Techniques: ways to transfer. One file a technique; `technique.py` is the contract, `formulas/` holds pure functions."""
-
-NOT_PLUGINS = ("technique", "class_words", "combine", "pretraining")

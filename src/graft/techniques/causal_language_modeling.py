@@ -9,8 +9,8 @@ from graft.backbones.backbone import Backbone, Model
 from graft.backbones.language_model import language_model
 from graft.base import plugins
 from graft.tasks.task import Task
-from graft.techniques.pretraining import Pretraining
 from graft.techniques.technique import Objective, Phase, Technique, everything
+from graft.techniques.text.pretraining import Pretraining
 
 NAME = "causal-language-modeling"
 

@@ -13,9 +13,9 @@ from graft.backbones.label_words import Prompt, as_classifier
 from graft.backbones.language_model import language_model
 from graft.base.errors import BadValue
 from graft.tasks.task import Task
-from graft.tasks.token_blocks import first_token, tokens
-from graft.techniques.class_words import described
+from graft.tasks.text.token_blocks import first_token, tokens
 from graft.techniques.technique import Objective, Phase, Technique, check_classes
+from graft.techniques.text.class_words import described
 
 CONTENT_FREE = ("N/A", "[MASK]", "")
 """Texts that say nothing, as Zhao et al. have them."""

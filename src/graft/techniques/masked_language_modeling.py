@@ -11,10 +11,10 @@ from graft.backbones.backbone import Backbone, Model, logits_of, observed
 from graft.backbones.language_model import language_model
 from graft.base.errors import BadValue
 from graft.base.records import Output
-from graft.tasks.masked_tokens import MaskedTokens
+from graft.tasks.pretexts.masked_tokens import MaskedTokens
 from graft.tasks.task import Task
-from graft.techniques.pretraining import Pretraining
 from graft.techniques.technique import Objective, Phase, Technique, everything
+from graft.techniques.text.pretraining import Pretraining
 
 NAME = "masked-language-modeling"
 

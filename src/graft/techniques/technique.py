@@ -14,7 +14,7 @@ from graft.backbones.backbone import Backbone, Model
 from graft.base import plugins
 from graft.base.errors import BadValue
 from graft.base.records import Batch, Output
-from graft.tasks.classification import Classification
+from graft.tasks.classes.classification import Classification
 from graft.tasks.task import Task
 
 Optimizer = Literal["adamw", "sgd"]
@@ -167,13 +167,13 @@ class Technique(ABC):
 
     def then(self, other: Technique) -> Technique:
         """Run this technique, then `other` on the model that comes out."""
-        from graft.techniques.combine import Then
+        from graft.techniques.specs.combine import Then
 
         return Then(self, other)
 
     def __add__(self, other: Technique) -> Technique:
         """Add the losses of `other` to those of this technique, in this technique's phases."""
-        from graft.techniques.combine import Sum
+        from graft.techniques.specs.combine import Sum
 
         return Sum(self, other)
 

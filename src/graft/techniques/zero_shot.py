@@ -10,8 +10,8 @@ from graft.backbones import mean_pooling
 from graft.backbones.backbone import Backbone, Model, evaluating
 from graft.base.errors import BadValue
 from graft.tasks.task import Task
-from graft.techniques.class_words import described
 from graft.techniques.technique import Objective, Phase, Technique, check_classes, linear_head
+from graft.techniques.text.class_words import described
 
 ABOUT_CLASSES = ("template", "descriptions", "scale", "threshold")
 """Settings that say nothing where a network keeps its own head."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from graft.tasks.pretext import Pretext
+from graft.tasks.pretexts.pretext import Pretext
 from graft.techniques.technique import Phase, Technique
 from graft.training.checkpoint import Position
 

@@ -14,8 +14,8 @@ from graft.backbones.backbone import Model, evaluating
 from graft.base.records import Sample
 from graft.data.groups import groups
 from graft.metrics.intervals import interval
-from graft.tasks.generation import Decoding
 from graft.tasks.task import Metric, Task
+from graft.tasks.text.generation import Decoding
 from graft.training.engine import Engine
 from graft.training.feed import Feed
 

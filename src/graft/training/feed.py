@@ -15,7 +15,7 @@ from graft.base import env
 from graft.base.records import Batch, Sample
 from graft.data import loaders
 from graft.data.data import contents
-from graft.tasks.pretext import Pretext
+from graft.tasks.pretexts.pretext import Pretext
 from graft.tasks.task import Windows
 from graft.training.cut import KEY
 from graft.training.recording import Recording

@@ -11,7 +11,7 @@ from graft.backbones.preprocess import Preprocess
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.unlabeled import unlabeled_texts
-from graft.tasks.pretext import Pretext
+from graft.tasks.pretexts.pretext import Pretext
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Technique
 from graft.training.feed import Feed

@@ -14,11 +14,11 @@ from graft.backbones.load import load_backbone
 from graft.base import files
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.tasks.masked_tokens import MaskedTokens
+from graft.tasks.pretexts.masked_tokens import MaskedTokens
 from graft.tasks.question_answering import QuestionAnswering
+from graft.tasks.text.token_blocks import prompt_tokens
 from graft.tasks.text_classification import TextClassification
 from graft.tasks.text_generation import TextGeneration
-from graft.tasks.token_blocks import prompt_tokens
 from graft.tasks.token_classification import TokenClassification
 from graft.tasks.translation import Translation
 

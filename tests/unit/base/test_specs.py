@@ -6,7 +6,7 @@ import pytest
 
 from graft.base import specs
 from graft.base.errors import BadValue, UnknownName
-from graft.techniques.combine import Sum, parse
+from graft.techniques.specs.combine import Sum, parse
 
 
 def test_parameters_are_read_to_the_types_of_the_fields():

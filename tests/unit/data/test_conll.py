@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from graft.base.errors import DataError
+from graft.data.checks.inspect import inspect
 from graft.data.data import Data
-from graft.data.inspect import inspect
 from graft.data.load import read
 
 IOB1 = """-DOCSTART- -X- O O

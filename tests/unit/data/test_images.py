@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from graft.base.errors import DataError
-from graft.data.images import image_size, open_image, thumbnail
+from graft.data.images.open import image_size, open_image, thumbnail
 
 
 def png(array: np.ndarray, **more) -> bytes:

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from graft.base.records import Sample
+from graft.data.checks.inspect import Finding, inspect, summary
 from graft.data.data import Data
-from graft.data.inspect import Finding, inspect, summary
 from graft.data.load import read
 
 

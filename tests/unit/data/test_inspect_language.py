@@ -8,8 +8,8 @@ import pytest
 
 from graft.base.records import Sample
 from graft.base.tags import marks_entities, spans
+from graft.data.checks.inspect import Finding, inspect, summary
 from graft.data.data import Data
-from graft.data.inspect import Finding, inspect, summary
 
 
 def tagged(name: str, words: str, tags: str | None, **more: Any) -> Sample:

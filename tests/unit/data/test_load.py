@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from graft.base.errors import DataError, UnknownName
-from graft.data.format import file_splits, split_of, splits_of
+from graft.data.formats.format import file_splits, split_of, splits_of
 from graft.data.load import load_data, read
 
 

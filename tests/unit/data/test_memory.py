@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from graft.base.errors import DataError
-from graft.data.format import ReadOptions
+from graft.data.formats.format import ReadOptions
+from graft.data.images.arrays import full_scale
 from graft.data.load import load_data, read
 from graft.data.memory import from_arrays, from_frame, from_memory
-from graft.data.pixels import full_scale
 
 
 def labels(data, split="all"):

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from graft.api import load_data as for_a_task
 from graft.base.errors import DataError
 from graft.cli.main import app
-from graft.data.inspect import inspect
+from graft.data.checks.inspect import inspect
 from graft.data.kinds.numbers import are_values
 from graft.data.load import load_data, read
 from graft.data.memory import from_arrays

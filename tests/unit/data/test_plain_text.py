@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from graft.base.errors import DataError
-from graft.data.inspect import inspect
+from graft.data.checks.inspect import inspect
+from graft.data.formats.text.passages import LONGEST, passages
 from graft.data.load import load_data, read
 from graft.data.memory import from_memory
-from graft.data.passages import LONGEST, passages
 
 PARAGRAPHS = "".join(f"Paragraph {i}. " + f"Line {i} of it, with naïve words.\n" * (3 + i % 9) + "\n" for i in range(60))
 

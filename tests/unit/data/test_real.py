@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from graft.data.inspect import inspect
+from graft.data.checks.inspect import inspect
 from graft.data.load import load_data, read
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"

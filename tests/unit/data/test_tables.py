@@ -12,7 +12,7 @@ from PIL import Image
 
 from graft.base.errors import BadValue, DataError
 from graft.data.data import Data
-from graft.data.images import open_image
+from graft.data.images.open import open_image
 from graft.data.load import load_data, read
 
 TEXTS = ("what a fine film this is", "a dull and tiresome thing", "nothing new in it at all", "warm, clever and very funny")

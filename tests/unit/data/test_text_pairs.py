@@ -11,8 +11,8 @@ import pytest
 import graft
 from graft.base.errors import DataError
 from graft.base.records import Sample
+from graft.data.checks.inspect import inspect
 from graft.data.data import Data
-from graft.data.inspect import inspect
 from graft.data.load import load_data, read
 from graft.studies.run import build_model
 from graft.tasks.text_classification import TextClassification

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graft.tasks.answer_spans import best_spans, best_threshold, joined, tokens_of
+from graft.tasks.text.answer_spans import best_spans, best_threshold, joined, tokens_of
 
 OFFSETS = np.array([[0, 0], [0, 0], [0, 3], [4, 7], [8, 10], [10, 14], [0, 0]])
 """[CLS] who? | the cat sat+ting [SEP], the last word in two tokens."""

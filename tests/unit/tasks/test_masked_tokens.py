@@ -7,7 +7,7 @@ import pytest
 
 from graft.backbones.load import load_backbone
 from graft.base.records import Sample
-from graft.tasks.masked_tokens import IGNORED, MaskedTokens, masked
+from graft.tasks.pretexts.masked_tokens import IGNORED, MaskedTokens, masked
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graft.tasks import ngrams
+from graft.tasks.text import ngrams
 
 A, B = ord("a"), ord("b")
 

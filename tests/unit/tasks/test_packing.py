@@ -14,8 +14,8 @@ from graft.base import plugins
 from graft.base.errors import BackboneError
 from graft.base.records import Batch, Sample
 from graft.studies.run import build_model
-from graft.tasks import packing
-from graft.tasks.options import learnt
+from graft.tasks.specs.options import learnt
+from graft.tasks.text import packing
 from graft.tasks.text_generation import TextGeneration
 from graft.training.engine import Engine
 from graft.training.evaluate import predict

@@ -14,8 +14,8 @@ from graft.backbones.preprocess import TextPreprocess
 from graft.base.errors import BackboneError, DataError
 from graft.base.records import Output, Sample
 from graft.data.data import Data
-from graft.tasks.answer_spans import Found, Span
 from graft.tasks.question_answering import QuestionAnswering
+from graft.tasks.text.answer_spans import Found, Span
 
 PROSE = (
     "Graz lies on the river Mur. It had 292,630 people in 2021, and is the second largest city of Austria.\n"

@@ -27,7 +27,7 @@ from graft.backbones.backbone import Model
 from graft.backbones.load import load_backbone
 from graft.base import plugins
 from graft.base.errors import BackboneError
-from graft.tasks.generation import Decoding, continued
+from graft.tasks.text.generation import Decoding, continued
 
 SEQ2SEQ = "text2text-generation"
 TOKENIZER = load_backbone("tiny:t5", SEQ2SEQ).preprocess.tokenizer

@@ -16,10 +16,10 @@ from graft.backbones.preprocess import TextPreprocess
 from graft.base.errors import BadValue, UnknownName
 from graft.base.records import Output, Sample
 from graft.studies.run import build_model
-from graft.tasks.options import learnt
 from graft.tasks.question_answering import QuestionAnswering
+from graft.tasks.specs.options import learnt
+from graft.tasks.text.words import SPARE, parts_of_text
 from graft.tasks.text_classification import TextClassification
-from graft.tasks.words import SPARE, parts_of_text
 from graft.training.engine import Engine
 from graft.training.evaluate import predict
 from graft.training.feed import Feed

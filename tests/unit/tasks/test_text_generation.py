@@ -16,11 +16,11 @@ from graft.base import plugins
 from graft.base.errors import BackboneError, BadValue, DataError
 from graft.base.records import Output, Sample
 from graft.data.data import Data
-from graft.tasks import token_loss
-from graft.tasks.generation import Decoding, continued
+from graft.tasks.text import token_loss
+from graft.tasks.text.generation import Decoding, continued
+from graft.tasks.text.token_blocks import blocks, of_sample, prompt_tokens, tokens
+from graft.tasks.text.token_loss import IGNORED
 from graft.tasks.text_generation import TextGeneration
-from graft.tasks.token_blocks import blocks, of_sample, prompt_tokens, tokens
-from graft.tasks.token_loss import IGNORED
 from graft.training.engine import Engine
 from graft.training.evaluate import predict
 from graft.training.feed import Feed

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from graft.api import _check_techniques
 from graft.base.errors import BadValue
 from graft.studies.run import build_model
-from graft.techniques.combine import parse
+from graft.techniques.specs.combine import parse
 from graft.training.feed import Feed
 from graft.training.observers import Observer
 from graft.training.trainer import checkpoint_path

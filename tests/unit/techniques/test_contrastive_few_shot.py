@@ -13,8 +13,8 @@ import torch
 from graft.base.errors import BadValue
 from graft.base.records import Sample
 from graft.studies.run import build_model
-from graft.techniques.combine import parse
 from graft.techniques.contrastive_few_shot import alike, by_length, pair_loss
+from graft.techniques.specs.combine import parse
 from graft.techniques.technique import Objective
 from graft.training.engine import Engine
 from graft.training.feed import Feed

@@ -11,7 +11,7 @@ import torch
 from graft.backbones.load import load_backbone
 from graft.base.errors import BadValue
 from graft.studies.run import build_model
-from graft.techniques.combine import parse
+from graft.techniques.specs.combine import parse
 from tests.contracts.tiny import task_of, trained
 
 TEXT = "text-classification"

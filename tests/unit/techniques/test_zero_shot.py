@@ -11,8 +11,8 @@ import torch
 from graft import api
 from graft.base.errors import BadValue
 from graft.studies.run import build_model
-from graft.techniques.class_words import in_words
-from graft.techniques.combine import parse
+from graft.techniques.specs.combine import parse
+from graft.techniques.text.class_words import in_words
 from graft.techniques.zero_shot import ZeroShot
 from tests.contracts.tiny import task_of, trained
 

@@ -10,7 +10,7 @@ from safetensors import safe_open
 
 from graft.base.errors import FolderError
 from graft.studies.run import build_model
-from graft.techniques.combine import parse
+from graft.techniques.specs.combine import parse
 from graft.training.checkpoint import read_position
 from graft.training.engine import Engine
 from graft.training.observers import Observer

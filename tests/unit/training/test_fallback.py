@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from graft.studies.run import build_model
-from graft.techniques.combine import parse
+from graft.techniques.specs.combine import parse
 from graft.training.engine import Engine
 from graft.training.evaluate import evaluate
 from graft.training.feed import Feed

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from graft.studies.run import build_model
-from graft.techniques.combine import parse
+from graft.techniques.specs.combine import parse
 from graft.training import optim
 from tests.contracts.tiny import TINY, task_of
 

@@ -14,7 +14,7 @@ from graft.base.records import Sample
 from graft.data.data import Data
 from graft.studies.run import build_model
 from graft.tasks.text_classification import TextClassification
-from graft.techniques.combine import parse
+from graft.techniques.specs.combine import parse
 from graft.techniques.technique import Objective, head_only
 from graft.training import frozen_prefix, optim, prototypes, solve
 from graft.training.engine import Engine

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 
 from graft.base.records import Sample
+from graft.data.checks.finding import Finding, listed, number
 from graft.data.data import Data
-from graft.data.finding import Finding, listed, number
 
 IMBALANCE = 10
 """The ratio of the largest to the smallest class above which it is reported."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from graft.base.records import Sample
+from graft.data.checks.finding import Finding, listed, number
 from graft.data.data import Data
-from graft.data.finding import Finding, listed, number
 
 
 def text_findings(data: Data, nouns: Mapping[str, str], read: Callable[[Any], str] = str) -> list[Finding]:

@@ -12,9 +12,9 @@ from pathlib import Path
 from graft.base.errors import DataError
 from graft.base.tags import marks_entities
 from graft.data.data import Data
-from graft.data.encodings import read_text
-from graft.data.folders import is_about, is_hidden
-from graft.data.format import ReadOptions, file_splits
+from graft.data.formats.folders.class_folders import is_about, is_hidden
+from graft.data.formats.format import ReadOptions, file_splits
+from graft.data.tables.encodings import read_text
 from graft.data.tables.rows import read_files
 from graft.data.tables.table import MAX_LISTED, Table
 

@@ -6,8 +6,8 @@ import csv
 from pathlib import Path
 
 from graft.data.data import Data
-from graft.data.delimited import read_delimited, write_delimited
-from graft.data.format import ReadOptions
+from graft.data.formats.format import ReadOptions
+from graft.data.tables.delimited import read_delimited, write_delimited
 from graft.data.tables.rows import read_tables
 from graft.data.tables.table import Table, sniff_tables
 

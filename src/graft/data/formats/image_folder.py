@@ -7,9 +7,9 @@ from pathlib import Path
 from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.folders import ClassFolders, write_class_folders
-from graft.data.format import ReadOptions
-from graft.data.images import SUFFIXES, open_image
+from graft.data.formats.folders.class_folders import ClassFolders, write_class_folders
+from graft.data.formats.format import ReadOptions
+from graft.data.images.open import SUFFIXES, open_image
 
 _FOLDERS = ClassFolders("images", SUFFIXES, "image", lambda file, notes: file)
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from graft.base.errors import DataError
 from graft.data.data import Data
-from graft.data.encodings import read_text
-from graft.data.folders import is_hidden
-from graft.data.format import ReadOptions
+from graft.data.formats.folders.class_folders import is_hidden
+from graft.data.formats.format import ReadOptions
+from graft.data.tables.encodings import read_text
 from graft.data.tables.objects import object_table, write_objects
 from graft.data.tables.rows import read_files
 from graft.data.tables.table import Table

@@ -8,8 +8,8 @@ from typing import Any
 
 from graft.base.errors import DataError
 from graft.data.data import Data
-from graft.data.encodings import read_text
-from graft.data.format import ReadOptions
+from graft.data.formats.format import ReadOptions
+from graft.data.tables.encodings import read_text
 from graft.data.tables.objects import object_table, write_objects
 from graft.data.tables.rows import read_tables
 from graft.data.tables.table import MAX_LISTED, Table, sniff_tables

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from graft.base.errors import DataError
-from graft.data.arrays import array_table
 from graft.data.data import Data
-from graft.data.format import ReadOptions, split_of, splits_of
-from graft.data.images import open_image
+from graft.data.formats.format import ReadOptions, split_of, splits_of
+from graft.data.images.open import open_image
+from graft.data.tables.arrays import array_table
 from graft.data.tables.rows import to_data
 
 _VALUES = ("x", "image", "images", "imgs", "data", "features", "text", "texts")

@@ -8,9 +8,9 @@ from pathlib import Path
 from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.encodings import read_text
-from graft.data.folders import is_about, is_hidden, left_out
-from graft.data.format import ReadOptions, split_of
+from graft.data.formats.folders.class_folders import is_about, is_hidden, left_out
+from graft.data.formats.format import ReadOptions, split_of
+from graft.data.tables.encodings import read_text
 
 _LANGUAGE = re.compile(r"\.([a-z]{2}([-_][A-Za-z]{2,4})?|source|target|src|tgt)")
 _NO_LANGUAGES = frozenset((".gz", ".md", ".js", ".ts", ".py", ".rs", ".db", ".so", ".go", ".sh", ".xz"))

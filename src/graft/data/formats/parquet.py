@@ -9,8 +9,8 @@ from typing import Any
 
 from graft.base.errors import DataError
 from graft.data.data import Data
-from graft.data.format import ReadOptions
-from graft.data.images import open_image
+from graft.data.formats.format import ReadOptions
+from graft.data.images.open import open_image
 from graft.data.tables.rows import read_tables, table_rows
 from graft.data.tables.table import Table, sniff_tables
 

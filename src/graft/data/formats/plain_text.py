@@ -6,10 +6,10 @@ from pathlib import Path
 
 from graft.base.errors import DataError
 from graft.data.data import Data
-from graft.data.encodings import read_text
-from graft.data.folders import is_about, is_hidden
-from graft.data.format import ReadOptions, file_splits
-from graft.data.passages import passages
+from graft.data.formats.folders.class_folders import is_about, is_hidden
+from graft.data.formats.format import ReadOptions, file_splits
+from graft.data.formats.text.passages import passages
+from graft.data.tables.encodings import read_text
 
 
 class PlainText:

@@ -6,9 +6,9 @@ import csv
 from pathlib import Path
 
 from graft.data.data import Data
-from graft.data.delimited import read_delimited, write_delimited
-from graft.data.folders import is_about
-from graft.data.format import ReadOptions, file_splits
+from graft.data.formats.folders.class_folders import is_about
+from graft.data.formats.format import ReadOptions, file_splits
+from graft.data.tables.delimited import read_delimited, write_delimited
 from graft.data.tables.rows import read_files, read_tables
 from graft.data.tables.table import Table, is_table, sniff_tables
 

@@ -7,9 +7,9 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from graft.base.records import Sample
+from graft.data.checks.finding import Finding, number
 from graft.data.checks.texts import text_findings
 from graft.data.data import Data
-from graft.data.finding import Finding, number
 from graft.data.kinds.kind import Kind, normalized
 from graft.data.tables.columns import LOOKED_AT, Columns, Match, are_texts, as_list, is_missing
 from graft.data.tables.rows import Rows

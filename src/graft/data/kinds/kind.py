@@ -13,8 +13,8 @@ from graft.base.errors import DataError
 from graft.base.records import Sample
 
 if TYPE_CHECKING:  # these import this module
+    from graft.data.checks.finding import Finding
     from graft.data.data import Data
-    from graft.data.finding import Finding
     from graft.data.tables.columns import Columns, Match
     from graft.data.tables.rows import Rows
 

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 from graft.base.errors import DataError
 from graft.base.records import Sample
+from graft.data.checks.finding import Finding
 from graft.data.checks.texts import text_findings
 from graft.data.data import Data
-from graft.data.finding import Finding
 from graft.data.kinds.classes.labeled import WANTED, fit
 from graft.data.kinds.kind import Kind, kind_named, normalized
 from graft.data.tables.columns import Columns, Match, are_scalars, is_missing

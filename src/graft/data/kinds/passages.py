@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from graft.base.records import Sample
+from graft.data.checks.finding import Finding
 from graft.data.checks.texts import character_counts, text_findings
 from graft.data.data import Data
-from graft.data.finding import Finding
 from graft.data.kinds.kind import Kind
 from graft.data.tables.columns import Columns, Match, are_texts
 from graft.data.tables.inputs import TEXT

@@ -12,14 +12,14 @@ from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.base.tags import marks_entities
 from graft.data.checks.classes import rare_classes, shown_counts
+from graft.data.checks.finding import Finding
 from graft.data.checks.texts import empty, lengths, text_findings
 from graft.data.data import Data
-from graft.data.finding import Finding
 from graft.data.kinds.kind import Kind
+from graft.data.kinds.text.spans import count, names_of, tagged
 from graft.data.tables.columns import Columns, Match, are_lists, are_scalars, are_texts, as_list, is_missing
 from graft.data.tables.inputs import TEXT
 from graft.data.tables.rows import Rows, class_names, shown_names
-from graft.data.tags import count, names_of, tagged
 
 TYPE = "entity"
 """What entities are called whose tags, B and I, say no type."""

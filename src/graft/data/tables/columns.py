@@ -14,7 +14,7 @@ import numpy as np
 
 from graft.base import plugins
 from graft.base.errors import DataError
-from graft.data.format import ReadOptions, split_of
+from graft.data.formats.format import ReadOptions, split_of
 from graft.data.kinds.kind import Kind, kind_named
 from graft.data.tables.table import Table
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from graft.base.errors import DataError
-from graft.data.images import SUFFIXES
+from graft.data.images.open import SUFFIXES
 from graft.data.tables.columns import Columns, Match, are_texts, is_missing
 from graft.data.tables.rows import Rows
 

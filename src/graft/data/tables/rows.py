@@ -12,9 +12,9 @@ from typing import Any
 from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.folders import is_about, left_out
-from graft.data.format import ReadOptions, file_splits, splits_of
-from graft.data.images import SUFFIXES
+from graft.data.formats.folders.class_folders import is_about, left_out
+from graft.data.formats.format import ReadOptions, file_splits, splits_of
+from graft.data.images.open import SUFFIXES
 from graft.data.kinds.kind import kind_named
 from graft.data.tables.columns import choose, is_missing, plain
 from graft.data.tables.table import MAX_LISTED, Table, is_table, listed_rows, unnested

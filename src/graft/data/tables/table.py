@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.base.errors import DataError
-from graft.data.folders import is_hidden
+from graft.data.formats.folders.class_folders import is_hidden
 
 MAX_LISTED = 10
 """Rows that an error names."""

@@ -11,8 +11,8 @@ from torch import Tensor
 from graft.backbones.preprocess import Preprocess
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.images import open_image, thumbnail
-from graft.tasks.classification import Classification
+from graft.data.images.open import open_image, thumbnail
+from graft.tasks.classes.classification import Classification
 from graft.tasks.task import Baseline
 
 

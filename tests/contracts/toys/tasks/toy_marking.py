@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.tasks.classification import Classification
+from graft.tasks.classes.classification import Classification
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from graft.base.records import Sample
 from graft.data.checks.classes import class_findings
+from graft.data.checks.finding import Finding
 from graft.data.checks.texts import text_findings
 from graft.data.data import Data
-from graft.data.finding import Finding
 from graft.data.kinds.classes.cells import are_indicators, found_separator, one_spelling, read_cell, read_indicators
 from graft.data.kinds.kind import Kind
 from graft.data.tables.columns import Columns, Match, are_scalars, is_missing

@@ -13,9 +13,9 @@ from typing import Any
 from graft.base.env import cores
 from graft.base.errors import DataError
 from graft.base.records import Sample
+from graft.data.checks.copies import Fingerprint, fingerprint, near_images, near_texts
+from graft.data.checks.finding import Finding, listed, number, verb
 from graft.data.data import Data
-from graft.data.finding import Finding, listed, number, verb
-from graft.data.fingerprints import Fingerprint, fingerprint, near_images, near_texts
 from graft.data.kinds.kind import Kind, kind_named
 
 SMALL_SIDE = 112

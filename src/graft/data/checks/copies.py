@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from graft.data.images import encoded, image_size, open_image
+from graft.data.images.open import encoded, image_size, open_image
 
 SIDE = 16
 CONTRAST = 8.0

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from graft.base.errors import DataError
-from graft.data.images import SUFFIXES
-from graft.data.pixels import to_images
+from graft.data.images.arrays import to_images
+from graft.data.images.open import SUFFIXES
 from graft.data.tables.table import Table
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from graft.backbones.backbone import Model
 from graft.base.records import Batch, Output
-from graft.tasks.pretext import Pretext
+from graft.tasks.pretexts.pretext import Pretext
 from graft.techniques.technique import Objective, Phase
 
 

@@ -20,7 +20,7 @@ from graft.backbones.preprocess import right_padded
 from graft.base.errors import BackboneError
 from graft.base.records import Batch, Sample
 from graft.tasks.task import Windows
-from graft.tasks.token_loss import padded_targets
+from graft.tasks.text.token_loss import padded_targets
 
 TOLERANCE = 1e-4
 """How far logits in a pack may be from those of the piece alone, in fp32."""

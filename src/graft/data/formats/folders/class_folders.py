@@ -12,7 +12,7 @@ from typing import Any
 from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.format import SPLIT_NAMES, ReadOptions, split_of, splits_of
+from graft.data.formats.format import SPLIT_NAMES, ReadOptions, split_of, splits_of
 
 _SYSTEM_FILES = frozenset(("thumbs.db", "desktop.ini", "icon\r"))
 _ABOUT = frozenset((".md", ".rst", ".json", ".toml", ".yaml", ".yml", ".cff", ".bib"))

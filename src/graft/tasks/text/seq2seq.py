@@ -19,10 +19,10 @@ from graft.base.errors import BadValue, DataError
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 from graft.metrics.language import bits_per_byte
-from graft.tasks.generation import Decoding, continued
 from graft.tasks.task import Metric, Task, Windows, objects
-from graft.tasks.token_blocks import first_token, tokens
-from graft.tasks.token_loss import IGNORED, mean_nats, num_targets, padded_targets, sum_of_sums, sums_of_rows
+from graft.tasks.text.generation import Decoding, continued
+from graft.tasks.text.token_blocks import first_token, tokens
+from graft.tasks.text.token_loss import IGNORED, mean_nats, num_targets, padded_targets, sum_of_sums, sums_of_rows
 
 SHOWN = 4
 """Texts that a run shows."""

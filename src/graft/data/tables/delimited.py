@@ -12,10 +12,10 @@ from pathlib import Path
 from graft.base.errors import BadValue, DataError
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.encodings import read_text
-from graft.data.format import ReadOptions
-from graft.data.images import SUFFIXES
+from graft.data.formats.format import ReadOptions
+from graft.data.images.open import SUFFIXES
 from graft.data.tables.columns import known_names
+from graft.data.tables.encodings import read_text
 from graft.data.tables.inputs import is_label_like
 from graft.data.tables.table import Table, check_rows
 

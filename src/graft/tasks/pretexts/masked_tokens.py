@@ -15,7 +15,7 @@ from graft.backbones.preprocess import TextPreprocess
 from graft.base.records import Batch, Output, Sample
 from graft.metrics.language import perplexity
 from graft.tasks.task import Metric, Windows, objects
-from graft.tasks.token_loss import IGNORED, num_targets, sum_of_sums, sums_of
+from graft.tasks.text.token_loss import IGNORED, num_targets, sum_of_sums, sums_of
 
 MASKED, RANDOM = 0.8, 0.1
 """The shares of the chosen tokens that become the mask, and any token; the rest stays as it is."""

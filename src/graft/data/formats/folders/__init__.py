@@ -1,0 +1,1 @@
+"""What formats share that read folders of files, a class each."""

@@ -1,0 +1,1 @@
+"""What formats of running text share."""

@@ -1,0 +1,1 @@
+"""How tasks are named with their options."""

@@ -1,0 +1,1 @@
+"""How techniques are named, joined and read."""

@@ -1,0 +1,1 @@
+"""What techniques for texts share."""
