@@ -34,6 +34,12 @@ class UnknownName(GraftError):
         return cls(f"Unknown {kind} {name!r}. {guess}" + (f" See: {see}" if see else ""))
 
 
+def listed(items: Iterable[str], most: int = 10) -> str:
+    """The first of them, and how many more there are."""
+    items = list(items)
+    return ", ".join(items[:most]) + (f" and {len(items) - most:,} more" if len(items) > most else "")
+
+
 class BadValue(GraftError):
     """A value outside what its parameter allows."""
 

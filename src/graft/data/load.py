@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from graft.base import plugins
-from graft.base.errors import DataError
+from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.format import SPLIT_NAMES, Format, ReadOptions
@@ -23,17 +22,13 @@ def load_data(
     source: Any,
     *,
     format: str | None = None,
-    columns: dict[str, str] | None = None,
-    header: bool | None = None,
-    delimiter: str | None = None,
-    label_separator: str | None = None,
     seed: int = 0,
     val: float | None = None,
     test: float | None = None,
     fraction: float = 1.0,
     shots: int | None = None,
     unlabeled: str | os.PathLike[str] | None = None,
-    kinds: Collection[str] | None = None,
+    **reading: Any,
 ) -> Data:
     """The user's data with the splits `train`, `val` and `test`, ready to train on.
 
@@ -41,10 +36,9 @@ def load_data(
     `test` are the shares that are cut, stratified by the label, where the data come without that split (None: 0.15 of the
     rest and 0.2, of running text 0.05 each, its end); `fraction` or
     `shots` (so many samples a class, where there are classes) then reduce `train`. `unlabeled` is the path of more texts,
-    for techniques that learn from those without labels: they join the split of that name. `kinds` are the kinds of data that
-    a table may be of. Raises DataError, BadValue.
+    for techniques that learn from those without labels: they join the split of that name. `reading` are the fields of
+    ReadOptions: columns, header, delimiter, label_separator, kinds. Raises DataError, BadValue.
     """
-    reading = {"columns": columns, "header": header, "delimiter": delimiter, "label_separator": label_separator, "kinds": kinds}
     if isinstance(source, str | os.PathLike):
         raw = read(source, format=format, **reading)
     else:
@@ -56,26 +50,16 @@ def load_data(
     return subsample(data, fraction=fraction, shots=shots, seed=seed)
 
 
-def read(
-    path: str | os.PathLike[str],
-    *,
-    format: str | None = None,
-    columns: dict[str, str] | None = None,
-    header: bool | None = None,
-    delimiter: str | None = None,
-    label_separator: str | None = None,
-    kinds: Collection[str] | None = None,
-    labels: bool = True,
-) -> Data:
+def read(path: str | os.PathLike[str], *, format: str | None = None, **reading: Any) -> Data:
     """What lies at `path`, split as it is there: `train`, `val`, `test`, `unlabeled`, or `all` where nothing is split.
 
-    `labels=False` reads data to predict: no label is asked for. Raises DataError, UnknownName.
+    `reading` are the fields of ReadOptions. Raises DataError, UnknownName.
     """
     path = Path(path)
     _check(path)
     name = format or _sniff(path)
     reader: Format = plugins.load("format", name)()
-    data = reader.read(path, _options(columns, header, delimiter, label_separator, kinds, labels))
+    data = reader.read(path, _options(**reading))
     if not any(data.splits.values()):
         raise DataError(f"{path} holds no samples (read as {name}).")
     order = [*SPLIT_NAMES, "all"]
@@ -83,16 +67,8 @@ def read(
     return replace(data, splits=splits, path=str(path), format=name)
 
 
-def _options(
-    columns: dict[str, str] | None,
-    header: bool | None,
-    delimiter: str | None,
-    label_separator: str | None,
-    kinds: Collection[str] | None,
-    labels: bool = True,
-) -> ReadOptions:
-    allowed = None if kinds is None else frozenset(kinds)
-    return ReadOptions(columns or {}, header, delimiter, label_separator, allowed, labels)
+def _options(columns: dict[str, str] | None = None, **reading: Any) -> ReadOptions:
+    return ReadOptions(columns or {}, **reading)
 
 
 def _with_texts(data: Data, path: Path) -> Data:
@@ -146,4 +122,4 @@ def _contents(path: Path) -> str:
     if path.is_file():
         return f"it is a file ending in {path.suffix or 'nothing'}"
     names = sorted(p.name + ("/" if p.is_dir() else "") for p in path.iterdir())
-    return "it holds " + ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    return f"it holds {listed(names)}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from graft.base.errors import BadValue, DataError
+from graft.base.errors import BadValue, DataError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.groups import joined
@@ -104,7 +104,7 @@ def _check(found: dict[str, list[Sample]], data: Data, kind: Kind) -> None:
     labeled = [s for split, samples in found.items() if split != "unlabeled" for s in samples]
     bare = [s.id for s in labeled if s.roles.get(kind.target) is None]
     if bare:
-        raise DataError(f"{len(bare):,} samples outside the split unlabeled have no {kind.target}: {', '.join(bare[:10])}.")
+        raise DataError(f"{len(bare):,} samples outside the split unlabeled have no {kind.target}: {listed(bare)}.")
     if problem := kind.problem(labeled) or _unseen(found, kind):
         raise DataError(f"{data.path or 'The data'} cannot be learnt from: {problem}. Is it the right column? Choose: --columns.")
 
@@ -118,8 +118,8 @@ def _unseen(found: dict[str, list[Sample]], kind: Kind) -> str | None:
     known = kind.classes(training)
     for split in ("val", "test"):
         if unseen := sorted(kind.classes(found.get(split, [])) - known):
-            shown = ", ".join(unseen[:10]) + (f" and {len(unseen) - 10:,} more" if len(unseen) > 10 else "")
-            return f"{split} has classes that do not occur in training: {shown}. Add samples of them to training, or remove them"
+            words = f"{split} has classes that do not occur in training: {listed(unseen)}"
+            return f"{words}. Add samples of them to training, or remove them"
     return None
 
 

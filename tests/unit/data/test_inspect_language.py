@@ -86,7 +86,7 @@ def test_questions() -> None:
     data = Data({"train": train, "test": [asked("4", "When?", context), asked("5", "Where was Ada born?", context)]})
     assert of(data, "counts")[0].message == "5 questions: train 3, test 2."
     assert of(data, "answers")[0].message == "train: 3 questions on 1 context; 1 (33%) without an answer, 1 with several."
-    assert [f.message.partition(":")[0] for f in of(data, "lengths")] == ["Contexts", "Questions"]
+    assert [f.message.partition(":")[0] for f in of(data, "lengths")] == ["Questions", "Contexts"]
     assert of(data, "duplicates")[0].samples == ("2",) and of(data, "leak")[0].samples == ("1", "5")
     assert "1 context of test is in train too, with 2 samples there" in of(data, "shared-context")[0].message
     assert "1 is 'London | in London' / 2 is 'no answer'" in of(data, "conflicting-labels")[0].message

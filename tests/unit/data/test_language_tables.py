@@ -14,8 +14,9 @@ import pytest
 
 from graft.base.errors import DataError
 from graft.base.records import Sample
+from graft.data.formats.format import ReadOptions
 from graft.data.load import read
-from graft.data.memory import from_arrays, from_frame, from_memory
+from graft.data.memory import from_memory
 
 CONTEXT = "Ada was born in London. She died\u2028in London, too."
 QUESTION = {"question": "Where was Ada born?", "context": CONTEXT}
@@ -181,13 +182,13 @@ def test_frames_and_rows_and_pairs() -> None:
     rows = [{"tokens": ["Ada", "ran"], "tags": ["B-PER", "O"]}, {"tokens": ["no"], "tags": ["O"]}]
     expected = [{"tokens": ("Ada", "ran"), "tags": ("B-PER", "O")}, {"tokens": ("no",), "tags": ("O",)}]
     tokens, tags = ([row[role] for row in rows] for role in ("tokens", "tags"))
-    for data in (from_frame(pd.DataFrame(rows)), from_memory(rows), from_arrays(tokens, tags)):
+    for data in (from_memory(pd.DataFrame(rows)), from_memory(rows), from_memory((tokens, tags))):
         assert [s.roles for s in data.splits["all"]] == expected
     assert from_memory({"train": rows, "test": rows}).splits["test"][1].roles == expected[1]
-    assert from_arrays(tokens, None).splits["all"][1].roles == {"tokens": ("no",), "tags": None}
+    assert from_memory(tokens, ReadOptions(labels=False)).splits["all"][1].roles == {"tokens": ("no",), "tags": None}
     with pytest.raises(DataError, match="another number of tags than of tokens: array:1"):
-        from_arrays(tokens, [["O", "O"], ["O", "O"]])
+        from_memory((tokens, [["O", "O"], ["O", "O"]]))
     by_array = pd.DataFrame({"tokens": [np.array(t) for t in tokens], "tags": [np.array(t) for t in tags]})
-    assert from_frame(by_array).splits["all"][0].roles["tags"] == ("B-PER", "O"), "lists of a Parquet table read by pandas"
+    assert from_memory(by_array).splits["all"][0].roles["tags"] == ("B-PER", "O"), "lists of a Parquet table read by pandas"
     asked = from_memory([{**QUESTION, "answers": {"text": ["London"], "answer_start": [16]}}])
     assert asked.splits["all"][0].roles["answers"] == (("London", 16),)

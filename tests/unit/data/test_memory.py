@@ -11,7 +11,7 @@ from graft.base.errors import DataError
 from graft.data.formats.format import ReadOptions
 from graft.data.images.arrays import full_scale
 from graft.data.load import load_data, read
-from graft.data.memory import from_arrays, from_frame, from_memory
+from graft.data.memory import from_memory
 
 
 def labels(data, split="all"):
@@ -20,19 +20,19 @@ def labels(data, split="all"):
 
 def test_frame() -> None:
     frame = pd.DataFrame({"sentence": ["one two", "three four", "five six"], "label": [0, 1, 0]}, index=[7, 8, 9])
-    data = from_frame(frame)
+    data = from_memory(frame)
     assert [(s.id, s.roles["text"], s.roles["label"]) for s in data.splits["all"]][2] == ("frame:2", "five six", "0")
     with pytest.raises(DataError, match=r"1 of 3 rows of frame.*frame:1"):
-        from_frame(frame.assign(label=["a", None, "b"]))
+        from_memory(frame.assign(label=["a", None, "b"]))
     with pytest.raises(DataError, match=r"no label column.*'sentence'"):
-        from_frame(frame[["sentence"]])
+        from_memory(frame[["sentence"]])
     assert labels(from_memory(frame[["sentence"]], ReadOptions(labels=False))) == [None] * 3
 
 
 def test_frame_with_categories_and_whole_fractions() -> None:
     frame = pd.DataFrame({"text": ["a b", "c d"], "label": pd.Categorical(["x", "y"])})
-    assert labels(from_frame(frame)) == ["x", "y"]
-    assert labels(from_frame(frame.assign(label=[1.0, 2.0]))) == ["1", "2"]
+    assert labels(from_memory(frame)) == ["x", "y"]
+    assert labels(from_memory(frame.assign(label=[1.0, 2.0]))) == ["1", "2"]
 
 
 def test_splits_in_a_dict() -> None:
@@ -47,21 +47,21 @@ def test_splits_in_a_dict() -> None:
 def test_texts_and_labels() -> None:
     data = load_data(([f"text {i}" for i in range(20)], ["a", "b"] * 10))
     assert data.format == "arrays" and data.roles == {"text", "label"}
-    assert labels(from_arrays(pd.Series(["one", "two"]), pd.Series([True, False]))) == ["True", "False"]
-    assert labels(from_arrays(["one", "two"], [["a", "b"], []])) == [("a", "b"), ()]
+    assert labels(from_memory((pd.Series(["one", "two"]), pd.Series([True, False])))) == ["True", "False"]
+    assert labels(from_memory((["one", "two"], [["a", "b"], []]))) == [("a", "b"), ()]
     with pytest.raises(DataError, match="2 samples but 3 labels"):
-        from_arrays(["one", "two"], [1, 2, 3])
+        from_memory((["one", "two"], [1, 2, 3]))
     with pytest.raises(DataError, match="array:1"):
-        from_arrays(["one", "two"], ["a", float("nan")])
+        from_memory((["one", "two"], ["a", float("nan")]))
 
 
 def test_digits_as_sklearn_has_them() -> None:
     pictures = np.arange(17 * 64, dtype=float).reshape(17, 8, 8) % 17
-    data = from_arrays(pictures, np.arange(17) % 10)
+    data = from_memory((pictures, np.arange(17) % 10))
     image = data.splits["all"][0].roles["image"]
     assert image.dtype == np.uint8 and image.max() == 255 and labels(data)[10] == "0"
     assert "scaled from 0..16 to 0..255" in data.notes[0]
-    flat = from_arrays(pictures.reshape(17, 64), np.arange(17) % 10)
+    flat = from_memory((pictures.reshape(17, 64), np.arange(17) % 10))
     np.testing.assert_array_equal(flat.splits["all"][3].roles["image"], data.splits["all"][3].roles["image"])
     assert "8 x 8" in flat.notes[0]
 
@@ -75,24 +75,24 @@ def test_full_scale(high: float, full: float) -> None:
 
 
 def test_odd_arrays() -> None:
-    first = from_arrays(np.zeros((4, 3, 8, 8), np.uint8), [0, 1, 0, 1])
+    first = from_memory((np.zeros((4, 3, 8, 8), np.uint8), [0, 1, 0, 1]))
     assert first.splits["all"][0].roles["image"].shape == (8, 8, 3) and "channels first" in first.notes[0]
     with pytest.raises(DataError, match="shape"):
-        from_arrays(np.zeros((4, 65)), [0, 1, 0, 1])
+        from_memory((np.zeros((4, 65)), [0, 1, 0, 1]))
     with pytest.raises(DataError, match="from -1 to"):
-        from_arrays(np.full((4, 8, 8), -1.0), [0, 1, 0, 1])
+        from_memory((np.full((4, 8, 8), -1.0), [0, 1, 0, 1]))
     with pytest.raises(DataError, match="not finite"):
-        from_arrays(np.full((4, 8, 8), np.nan), [0, 1, 0, 1])
+        from_memory((np.full((4, 8, 8), np.nan), [0, 1, 0, 1]))
     with pytest.raises(DataError, match="type int"):
-        from_arrays([1, 2], ["a", "b"])
+        from_memory(([1, 2], ["a", "b"]))
     with pytest.raises(DataError, match="DataFrame"):
         from_memory(3)
 
 
 def test_pictures_and_paths(tmp_path: Path) -> None:
     Image.new("L", (3, 3), 5).save(tmp_path / "a.png")
-    assert from_arrays([str(tmp_path / "a.png")] * 2, ["x", "y"]).splits["all"][0].roles["image"] == tmp_path / "a.png"
-    assert from_arrays([Image.new("L", (3, 3), 5)] * 2, ["x", "y"]).splits["all"][0].roles["image"].shape == (3, 3, 3)
+    assert from_memory(([str(tmp_path / "a.png")] * 2, ["x", "y"])).splits["all"][0].roles["image"] == tmp_path / "a.png"
+    assert from_memory(([Image.new("L", (3, 3), 5)] * 2, ["x", "y"])).splits["all"][0].roles["image"].shape == (3, 3, 3)
 
 
 @pytest.mark.parametrize(

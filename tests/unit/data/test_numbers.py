@@ -15,7 +15,7 @@ from graft.cli.main import app
 from graft.data.checks.inspect import inspect
 from graft.data.kinds.numbers import are_values
 from graft.data.load import load_data, read
-from graft.data.memory import from_arrays
+from graft.data.memory import from_memory
 
 
 def table(folder: Path, header: str, *rows: str) -> Path:
@@ -60,8 +60,8 @@ def test_pairs_and_pictures_may_have_numbers(tmp_path: Path) -> None:
     data = read(table(tmp_path, "sentence1,sentence2,score", *rows))
     assert data.splits["all"][3].roles == {"text": "one 3", "text_pair": "another 3", "value": 0.3}
     pictures = np.random.default_rng(0).integers(0, 255, (30, 8, 8), dtype=np.uint8)
-    assert from_arrays(pictures, np.linspace(0, 1, 30)).splits["all"][29].roles["value"] == 1.0
-    assert from_arrays(pictures, [str(i) for i in range(30)]).kind == "labels", "words that look like numbers are classes"
+    assert from_memory((pictures, np.linspace(0, 1, 30))).splits["all"][29].roles["value"] == 1.0
+    assert from_memory((pictures, [str(i) for i in range(30)])).kind == "labels", "words that look like numbers are classes"
 
 
 def test_what_is_no_number_is_named(tmp_path: Path) -> None:

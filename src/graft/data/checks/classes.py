@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable
 
+from graft.base.errors import listed
 from graft.base.records import Sample
-from graft.data.checks.finding import Finding, listed, number
+from graft.data.checks.finding import Finding, counts, number
 from graft.data.data import Data
 
 IMBALANCE = 10
@@ -17,41 +18,39 @@ SHOWN = 12
 
 def class_findings(data: Data, labels_of: Callable[[Sample], tuple[str, ...]]) -> list[Finding]:
     """How many samples there are of what, and what is rare or missing."""
-    counts, classes = data.counts(), data.classes
-    sizes = ", ".join(f"{split} {len(samples):,}" for split, samples in data.splits.items())
-    total = sum(map(len, data.splits.values()))
-    findings = [Finding("counts", "info", f"{total:,} samples of {len(classes)} classes: {sizes}.")]
-    findings += shown_counts({split: of for split, of in counts.items() if split != "unlabeled"})
-    training = "train" if "train" in counts else "all"
-    of_training = counts.get(training, Counter())
+    by_split, classes = data.counts(), data.classes
+    findings = [counts(data.splits, f"samples of {len(classes)} classes")]
+    findings += shown_counts({split: of for split, of in by_split.items() if split != "unlabeled"})
+    training = "train" if "train" in by_split else "all"
+    of_training = by_split.get(training, Counter())
     rare = {name for name, count in of_training.items() if count == 1}
     ids = tuple(sample.id for sample in data.splits.get(training, ()) if rare.intersection(labels_of(sample)))
-    return [*findings, *_imbalance(of_training), *rare_classes(counts, classes, "class", "a sample", ids), *_spellings(classes)]
+    return [*findings, *_imbalance(of_training), *rare_classes(by_split, classes, "class", "a sample", ids), *_spellings(classes)]
 
 
 def rare_classes(
-    counts: dict[str, Counter[str]], classes: list[str], noun: str, example: str, ids: tuple[str, ...] = ()
+    by_split: dict[str, Counter[str]], classes: list[str], noun: str, example: str, ids: tuple[str, ...] = ()
 ) -> list[Finding]:
     """Classes, or what the noun calls them, that occur once in training, or not at all in a split.
 
     `example` is what there is one of, with its article: `an entity`; `ids` are the samples in which one occurs alone.
     """
     findings = []
-    training = counts.get("train", counts.get("all", Counter()))
+    training = by_split.get("train", by_split.get("all", Counter()))
     if single := sorted(name for name, count in training.items() if count == 1):
-        words = f"{number(single, noun)} with one {example.split()[-1]} in training: {listed(single)}."
+        words = f"{number(single, noun)} with one {example.split()[-1]} in training: {listed(single, 5)}."
         findings.append(Finding("single-example", "warning", words, ids))
     for split in ("train", "val", "test"):
-        if split in counts and (missing := [name for name in classes if not counts[split][name]]):
-            words = f"{number(missing, noun)} without {example} in {split}: {listed(missing)}."
+        if split in by_split and (missing := [name for name in classes if not by_split[split][name]]):
+            words = f"{number(missing, noun)} without {example} in {split}: {listed(missing, 5)}."
             findings.append(Finding("missing-class", "warning", words))
     return findings
 
 
-def shown_counts(counts: dict[str, Counter[str]]) -> list[Finding]:
+def shown_counts(by_split: dict[str, Counter[str]]) -> list[Finding]:
     """The most frequent classes of each split."""
     findings = []
-    for split, of in counts.items():
+    for split, of in by_split.items():
         if of:
             shown = ", ".join(f"{name} {count:,}" for name, count in of.most_common(SHOWN))
             findings.append(Finding("classes", "info", f"{split}: {shown}{', ...' if len(of) > SHOWN else ''}."))
@@ -71,7 +70,7 @@ def _spellings(classes: list[str]) -> list[Finding]:
     for name in classes:
         spellings[name.casefold()].append(name)
     return [
-        Finding("alike-classes", "warning", f"Class names that differ in case only: {listed(alike)}. Are they one class?")
+        Finding("alike-classes", "warning", f"Class names that differ in case only: {listed(alike, 5)}. Are they one class?")
         for alike in spellings.values()
         if len(alike) > 1
     ]

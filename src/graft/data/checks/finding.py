@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Literal
+
+from graft.base.records import Sample
 
 
 @dataclass(frozen=True)
@@ -18,10 +20,12 @@ class Finding:
     """The ids of the samples it is about."""
 
 
-def listed(items: Iterable[str], most: int = 5) -> str:
-    """The first few, and how many more there are."""
-    items = list(items)
-    return ", ".join(items[:most]) + (f" and {len(items) - most:,} more" if len(items) > most else "")
+def counts(
+    splits: Mapping[str, Sequence[Sample]], noun: str, measure: Callable[[Sequence[Sample]], str] = lambda samples: ""
+) -> Finding:
+    """How many samples there are, which the noun calls by a name, in all and in each split; `measure` adds to each number."""
+    sizes = ", ".join(f"{split} {len(samples):,}{measure(samples)}" for split, samples in splits.items())
+    return Finding("counts", "info", f"{sum(map(len, splits.values())):,} {noun}: {sizes}.")
 
 
 def verb(items: Sized) -> str:

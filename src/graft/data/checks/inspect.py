@@ -11,10 +11,10 @@ from itertools import combinations
 from typing import Any
 
 from graft.base.env import cores
-from graft.base.errors import DataError
+from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.checks.copies import Fingerprint, fingerprint, near_images, near_texts
-from graft.data.checks.finding import Finding, listed, number, verb
+from graft.data.checks.finding import Finding, number, verb
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind, kind_named
 
@@ -117,7 +117,7 @@ def _duplicates(seen: list[_Seen], kind: Kind) -> list[Finding]:
         if repeats:
             share = len(repeats) / len(members)
             of = f"{len(repeats):,} of {len(members):,} samples in {split} ({share:.1%})"
-            words = f"{of} repeat another one there: {listed(_ids(repeats))}."
+            words = f"{of} repeat another one there: {listed(_ids(repeats), 5)}."
             found.append(Finding("duplicates", "warning", words, _ids(repeats)))
     return found
 
@@ -170,7 +170,7 @@ def _shared(data: Data, kind: Kind) -> list[Finding]:
         if same:
             ids = tuple(s.id for value in same for s in (*members[one][value], *members[other][value]))
             count = sum(len(members[other][value]) for value in same)
-            shown = f": {listed(map(repr, same))}" if role == "group" else ""
+            shown = f": {listed(map(repr, same), 5)}" if role == "group" else ""
             words = f"{number(same, role)} of {other} {verb(same)} in {one} too, with {count:,} samples there{shown}."
             advice = f"Scores on {other} may be too good for it; keep each {role} in one split."
             found.append(Finding(f"shared-{role}", "warning", f"{words} {advice}", ids))
@@ -180,7 +180,7 @@ def _shared(data: Data, kind: Kind) -> list[Finding]:
 def _leak(kind: str, words: str, pairs: list[tuple[_Seen, _Seen]], one: str, other: str) -> list[Finding]:
     if not pairs:
         return []
-    shown = listed(f"{b.sample.id} = {a.sample.id}" for a, b in pairs)
+    shown = listed((f"{b.sample.id} = {a.sample.id}" for a, b in pairs), 5)
     advice = f"Scores on {other} may be too good for it; remove them from {one}."
     ids = tuple(s.sample.id for pair in pairs for s in pair)
     return [Finding(kind, "warning", f"{number(pairs, 'sample')} {words}: {shown}. {advice}", ids)]
@@ -195,7 +195,7 @@ def _conflicts(seen: list[_Seen], kind: Kind) -> list[Finding]:
     if not shown:
         return []
     what = "labels" if kind.target == "label" else kind.target
-    words = f"Equal samples have different {what}, in {number(torn, 'case')}: {listed(shown)}."
+    words = f"Equal samples have different {what}, in {number(torn, 'case')}: {listed(shown, 5)}."
     return [Finding("conflicting-labels", "warning", words, tuple(s.sample.id for group in torn for s in group))]
 
 

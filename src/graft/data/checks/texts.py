@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from graft.base.records import Sample
-from graft.data.checks.finding import Finding, listed, number
+from graft.base.errors import listed
+from graft.data.checks.finding import Finding, counts, number
 from graft.data.data import Data
 
 
 def text_findings(data: Data, nouns: Mapping[str, str], read: Callable[[Any], str] = str) -> list[Finding]:
     """The lengths in words of the texts of each role, which `nouns` calls by a name, and those without a word.
 
-    `read` makes a text of what a role holds.
+    Unlabeled samples may be texts alone, whatever the kind. `read` makes a text of what a role holds.
     """
     samples = [sample for part in data.splits.values() for sample in part]
     findings = []
-    for role, noun in nouns.items():
+    for role, noun in {"text": "Texts", **nouns}.items():
         texts = [(sample.id, read(sample.roles[role])) for sample in samples if sample.roles.get(role) is not None]
         if texts:
             findings.append(lengths(noun, "words", [len(text.split()) for _, text in texts]))
@@ -28,8 +28,7 @@ def text_findings(data: Data, nouns: Mapping[str, str], read: Callable[[Any], st
 
 def character_counts(data: Data, noun: str, role: str) -> Finding:
     """How many samples there are in each split, and how many characters of a role."""
-    sizes = ", ".join(f"{split} {len(part):,} ({_characters(part, role):,} characters)" for split, part in data.splits.items())
-    return Finding("counts", "info", f"{sum(map(len, data.splits.values())):,} {noun}: {sizes}.")
+    return counts(data.splits, noun, lambda part: f" ({sum(len(s.roles.get(role) or '') for s in part):,} characters)")
 
 
 def lengths(what: str, unit: str, sizes: Sequence[int]) -> Finding:
@@ -42,9 +41,5 @@ def lengths(what: str, unit: str, sizes: Sequence[int]) -> Finding:
 
 def empty(noun: str, ids: list[str]) -> list[Finding]:
     """A warning that names samples without a word, where there are some."""
-    words = f"{number(ids, noun)} without a word: {listed(ids)}."
+    words = f"{number(ids, noun)} without a word: {listed(ids, 5)}."
     return [Finding("empty", "warning", words, tuple(ids))] if ids else []
-
-
-def _characters(samples: Iterable[Sample], role: str) -> int:
-    return sum(len(sample.roles.get(role) or "") for sample in samples)

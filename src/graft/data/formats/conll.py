@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from graft.base.errors import DataError
+from graft.base.errors import DataError, listed
 from graft.base.tags import marks_entities
 from graft.data.data import Data
 from graft.data.formats.folders.class_folders import is_about, is_hidden
-from graft.data.formats.format import ReadOptions, file_splits
-from graft.data.tables.encodings import read_text
+from graft.data.formats.format import ReadOptions, file_splits, split_file
+from graft.data.tables.encodings import beginning, read_text
 from graft.data.tables.rows import read_files
-from graft.data.tables.table import MAX_LISTED, Table
+from graft.data.tables.table import Table
 
 _SURE = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".bioes")
 _PERHAPS = (".txt", ".tsv")
@@ -51,7 +51,6 @@ class Conll:
         return read_files(path, files, replace(options, columns={}), lambda file, _: _read(file, options), kind="tags")
 
     def write_tiny(self, data: Data, path: Path) -> None:
-        path.mkdir(parents=True, exist_ok=True)
         for split, samples in data.splits.items():
             lines, group = [], None
             for sample in samples:
@@ -63,8 +62,7 @@ class Conll:
                 tags = sample.roles.get("tags")
                 rows = sample.roles["tokens"] if tags is None else map("\t".join, zip(sample.roles["tokens"], tags, strict=True))
                 lines += [*rows, ""]
-            file = path / f"{'samples' if split == 'all' else split}.conll"
-            file.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
+            split_file(path, split, ".conll").write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
 
 
 @dataclass(frozen=True)
@@ -90,8 +88,7 @@ def _is_one(file: Path) -> bool:
         return True
     if file.suffix.lower() not in _PERHAPS:
         return False
-    with open(file, "rb") as opened:
-        start = opened.read(_LOOKED_AT)
+    start = beginning(file, _LOOKED_AT)
     whole = len(start) < _LOOKED_AT
     return b"\0" not in start and _is_columns(start.decode("utf-8", "replace").split("\n")[: None if whole else -1])
 
@@ -171,9 +168,7 @@ def _read(file: Path, options: ReadOptions) -> Table:
         raise DataError(f"{file} has one column only, so no tags. Each line needs a token and a tag; else name it unlabeled.")
     tokens, tags = _columns(file, options, width, universal)
     if empty := [f"{file.name}:{n}" for n, row in zip(lines, fields, strict=True) if not (row[tokens] and row[tags])]:
-        raise DataError(
-            f"{len(empty):,} lines of {file.name} have no token or no tag: {', '.join(empty[:MAX_LISTED])}. Mend them."
-        )
+        raise DataError(f"{len(empty):,} lines of {file.name} have no token or no tag: {listed(empty)}. Mend them.")
     rows = _by_sentence(sentences, fields, universal)
     columns: dict[str, list] = {"tokens": [tuple(row[tokens] for row in of) for of in rows]}
     if width > 1 and not bare:
@@ -199,10 +194,9 @@ def _width(file: Path, fields: Sequence[Sequence[str]], lines: Sequence[int]) ->
     width = widths.most_common(1)[0][0]
     ragged = [f"{file.name}:{line} ({len(parts)})" for line, parts in zip(lines, fields, strict=True) if len(parts) != width]
     if ragged:
-        more = f" and {len(ragged) - MAX_LISTED:,} more" if len(ragged) > MAX_LISTED else ""
         raise DataError(
             f"{file.name} has {width} columns, but {len(ragged):,} of its lines have another number: "
-            f"{', '.join(ragged[:MAX_LISTED])}{more}. Each line needs a token and its tags; a blank line ends a sentence."
+            f"{listed(ragged)}. Each line needs a token and its tags; a blank line ends a sentence."
         )
     return width
 

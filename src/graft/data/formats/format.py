@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -33,7 +33,7 @@ class ReadOptions:
     label_separator: str | None = None
     """What stands between the labels of one sample, `|` in `sports|politics`; every label is then a tuple. None finds out, an
     empty text says that every cell is one label."""
-    kinds: frozenset[str] | None = None
+    kinds: Collection[str] | None = None
     """The kinds of data that a table may be of, by name: those that the task reads; None is any."""
     labels: bool = True
     """Whether every sample outside `unlabeled` must have a label; False for data to predict."""
@@ -56,6 +56,12 @@ class Format(Protocol):
 
         Raises DataError where the format cannot hold these roles.
         """
+
+
+def split_file(folder: Path, split: str, suffix: str) -> Path:
+    """The file that the samples of a split are written to, `train.csv`, in a folder that is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{'samples' if split == 'all' else split}{suffix}"
 
 
 def split_of(name: str) -> str | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from graft.base.errors import DataError
+from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.folders.class_folders import is_about, is_hidden, left_out
-from graft.data.formats.format import ReadOptions, split_of
+from graft.data.formats.format import ReadOptions, split_file, split_of
 from graft.data.tables.encodings import read_text
 
 _LANGUAGE = re.compile(r"\.([a-z]{2}([-_][A-Za-z]{2,4})?|source|target|src|tgt)")
@@ -47,14 +47,12 @@ class Parallel:
         return Data(splits, notes=[*notes, *left_out(others, "another pair of files is that split")], kind="pairs")
 
     def write_tiny(self, data: Data, path: Path) -> None:
-        path.mkdir(parents=True, exist_ok=True)
         for split, samples in data.splits.items():
             for role in ("source", "target"):
                 if any(set(s.roles) != {"source", "target"} or "\n" in s.roles[role] for s in samples):
                     raise DataError(f"{samples[0].id} and its like are not all a source and a target of one line each.")
                 lines = "".join(f"{sample.roles[role]}\n" for sample in samples)
-                name = f"{'samples' if split == 'all' else split}.{role}"
-                (path / name).write_text(lines, encoding="utf-8", newline="")
+                split_file(path, split, f".{role}").write_text(lines, encoding="utf-8", newline="")
 
 
 def _stems(folder: Path) -> dict[str, list[str]]:
@@ -96,7 +94,7 @@ def _splits(stems: dict[str, list[str]]) -> tuple[dict[str, str], list[str]]:
         return {stem: split or "all" for stem, split in meaning.items()}, []
     if unnamed := [stem for stem, split in meaning.items() if split is None]:
         raise DataError(
-            f"The names of these parallel files do not say which split they are: {', '.join(unnamed[:8])}. "
+            f"The names of these parallel files do not say which split they are: {listed(unnamed)}. "
             "Name them train, val and test, or move them."
         )
     chosen: dict[str, str] = {}

@@ -5,53 +5,46 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from graft.base.errors import DataError
 from graft.data.data import Data
-from graft.data.formats.format import ReadOptions
+from graft.data.formats.format import ReadOptions, split_file
 from graft.data.images.open import open_image
-from graft.data.tables.rows import read_tables, table_rows
-from graft.data.tables.table import Table, sniff_tables
+from graft.data.tables.files import TableFiles
+from graft.data.tables.rows import table_rows
+from graft.data.tables.table import Table
 
-_SUFFIXES = (".parquet", ".pq")
 
-
-class Parquet:
+class Parquet(TableFiles):
     """A Parquet table: texts, image paths, or images inline as encoded bytes, and labels; lists are several labels.
 
     One file, or a folder with train.parquet, val.parquet, test.parquet, in shards too. Class names are taken from a
     `name` column, a classes.json beside the table, or what Hugging Face's datasets wrote into the file.
     """
 
-    def sniff(self, path: Path) -> float:
-        return sniff_tables(path, _SUFFIXES)
+    suffixes: ClassVar = (".parquet", ".pq")
 
-    def read(self, path: Path, options: ReadOptions) -> Data:
-        return read_tables(path, options, _SUFFIXES, _read)
+    def table(self, file: Path, options: ReadOptions) -> Table:
+        import pyarrow as pa
+        import pyarrow.parquet
+
+        try:
+            table = pa.parquet.read_table(file)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"{file} cannot be read as Parquet: {str(error).splitlines()[0]}.") from error
+        if not table.num_rows:
+            raise DataError(f"{file} holds no rows. Its columns: {', '.join(table.column_names)}.")
+        columns = {name: table.column(name).to_pylist() for name in table.column_names}
+        return Table(file.name, columns, range(1, table.num_rows + 1), class_names=_class_names(table.schema.metadata or {}))
 
     def write_tiny(self, data: Data, path: Path) -> None:
         import pyarrow as pa
         import pyarrow.parquet
 
-        path.mkdir(parents=True, exist_ok=True)
         for split, rows in table_rows(data).items():
             table = pa.Table.from_pylist([{role: _plain(role, value) for role, value in row.items()} for row in rows])
-            pa.parquet.write_table(table, path / f"{'samples' if split == 'all' else split}.parquet")
-
-
-def _read(file: Path, options: ReadOptions) -> Table:
-    import pyarrow as pa
-    import pyarrow.parquet
-
-    try:
-        table = pa.parquet.read_table(file)
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{file} cannot be read as Parquet: {str(error).splitlines()[0]}.") from error
-    if not table.num_rows:
-        raise DataError(f"{file} holds no rows. Its columns: {', '.join(table.column_names)}.")
-    columns = {name: table.column(name).to_pylist() for name in table.column_names}
-    return Table(file.name, columns, range(1, table.num_rows + 1), class_names=_class_names(table.schema.metadata or {}))
+            pa.parquet.write_table(table, split_file(path, split, ".parquet"))
 
 
 def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from graft.base.errors import DataError
 from graft.data.data import Data
 from graft.data.formats.folders.class_folders import is_about, is_hidden
-from graft.data.formats.format import ReadOptions, file_splits
+from graft.data.formats.format import ReadOptions, file_splits, split_file
 from graft.data.formats.text.passages import passages
 from graft.data.tables.encodings import read_text
 
@@ -39,12 +39,11 @@ class PlainText:
         return Data(splits, notes=notes, kind="passages")
 
     def write_tiny(self, data: Data, path: Path) -> None:
-        path.mkdir(parents=True, exist_ok=True)
         for split, samples in data.splits.items():
             if any("passage" not in sample.roles for sample in samples):
                 raise DataError(f"{samples[0].id} is no passage, and plain text holds nothing else.")
             text = "".join(sample.roles["passage"] for sample in samples)
-            (path / f"{'text' if split == 'all' else split}.txt").write_text(text, encoding="utf-8", newline="")
+            split_file(path, split, ".txt").write_text(text, encoding="utf-8", newline="")
 
 
 def _files(folder: Path) -> dict[Path, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import struct
 from pathlib import Path
@@ -67,6 +68,20 @@ def encoded(value: Any, name: str) -> bytes:
     if not len(value):
         raise DataError(f"The image of {name} cannot be read: it is empty (0 bytes). Mend or remove it.")
     return bytes(value)
+
+
+def image_digest(value: Any) -> str | None:
+    """Hash the bytes of an image file or the pixels of a picture; None if it cannot be read."""
+    if isinstance(value, np.ndarray):
+        raw = f"{value.shape}".encode() + np.ascontiguousarray(value).tobytes()
+    elif isinstance(value, Image.Image):
+        raw = f"{value.size}".encode() + value.tobytes()
+    else:
+        try:
+            raw = encoded(value, "")
+        except DataError:
+            return None
+    return hashlib.sha256(raw).hexdigest()
 
 
 def thumbnail(value: Any, name: str, side: int = 128) -> str:

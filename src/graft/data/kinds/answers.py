@@ -7,10 +7,10 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from graft.base.records import Sample
-from graft.data.checks.finding import Finding, number
+from graft.data.checks.finding import Finding, counts, number
 from graft.data.checks.texts import text_findings
 from graft.data.data import Data
-from graft.data.kinds.kind import Kind, normalized
+from graft.data.kinds.kind import Kind, numbered
 from graft.data.tables.columns import LOOKED_AT, Columns, Match, are_texts, as_list, is_missing
 from graft.data.tables.rows import Rows
 
@@ -27,9 +27,9 @@ class Answers(Kind):
         "starts": ("answer_start", "answer_starts", "answers_start"),
         "impossible": ("is_impossible",),
         "id": ("id", "qas_id", "qid", "question_id"),
-        "group": ("group", "title"),
-        "split": (),
     }
+    groups: ClassVar = ("group", "title")
+    texts: ClassVar = {"question": "Questions", "context": "Contexts"}
     shared: ClassVar = ("context",)
     blanks: ClassVar = (
         {"question": ""}, {"context": "", "answers": ()}, {"question": "", "context": "", "answers": ()},
@@ -59,12 +59,6 @@ class Answers(Kind):
         columns = {"text": [text for text, _ in answers], "answer_start": [start for _, start in answers]}
         return {**sample.roles, "answers": columns}
 
-    def words(self, sample: Sample) -> str:
-        return f"{sample.roles['question']} {sample.roles['context']}"
-
-    def content(self, sample: Sample) -> str:
-        return f"question {normalized(sample.roles['question'])}\0{normalized(sample.roles['context'])}"
-
     def passage(self, sample: Sample) -> str:
         """The context, which several questions may share."""
         return sample.roles.get("context") or self.text(sample)
@@ -74,8 +68,7 @@ class Answers(Kind):
 
     def findings(self, data: Data) -> list[Finding]:
         """How many questions there are, on how many contexts, and how many have no answer."""
-        sizes = ", ".join(f"{split} {len(part):,}" for split, part in data.splits.items())
-        findings = [Finding("counts", "info", f"{sum(map(len, data.splits.values())):,} questions: {sizes}.")]
+        findings = [counts(data.splits, "questions")]
         for split, part in data.splits.items():
             known = [s.roles["answers"] for s in part if s.roles.get("answers") is not None]
             contexts = {s.roles["context"] for s in part if "context" in s.roles}
@@ -84,7 +77,7 @@ class Answers(Kind):
             words = f"{split}: {len(part):,} questions on {number(contexts, 'context')}"
             share = f"{none:,} ({none / len(known):.0%}) without an answer, {several:,} with several" if known else ""
             findings.append(Finding("answers", "info", f"{words}; {share or 'answers not known'}."))
-        return [*findings, *text_findings(data, {"context": "Contexts", "question": "Questions", "text": "Texts"})]
+        return [*findings, *text_findings(data, self.texts)]
 
     def conflict(self, samples: Sequence[Sample]) -> str:
         first = samples[0]
@@ -95,11 +88,10 @@ class Answers(Kind):
         context = "Zoë lives in \u2028 Köln. She says “hi” to Köln."
         answers = ((("Köln", 15),), (), (("Köln", 15), ("Köln", 38), ("“hi”", 30)))
 
-        def asked(split: str, i: int) -> Sample:
-            roles = {"question": f"Where, {i}?", "context": f"{context} {split}", "answers": answers[i % 3], "group": split}
-            return Sample(f"{split}:{i}", roles)
+        def asked(split: str, i: int) -> dict[str, Any]:
+            return {"question": f"Where, {i}?", "context": f"{context} {split}", "answers": answers[i % 3], "group": split}
 
-        return {"answers": Data({split: [asked(split, i) for i in range(6)] for split in ("train", "test")}, kind=self.name)}
+        return {"answers": Data(numbered(asked, 6, ["train", "test"]), kind=self.name)}
 
 
 def _are_answers(values: Sequence[Any], contexts: Sequence[Any]) -> bool:

@@ -9,7 +9,7 @@ from graft.base.records import Sample
 from graft.data.checks.finding import Finding
 from graft.data.checks.texts import character_counts, text_findings
 from graft.data.data import Data
-from graft.data.kinds.kind import Kind
+from graft.data.kinds.kind import Kind, numbered
 from graft.data.tables.columns import Columns, Match, are_lists, are_texts, as_list
 from graft.data.tables.rows import Rows
 
@@ -26,9 +26,8 @@ class Completions(Kind):
         "prompt": ("prompt",),
         "completion": ("completion",),
         "messages": ("messages", "conversations", "conversation", "dialog", "dialogue"),
-        "group": ("group", "document", "document_id", "doc_id"),
-        "split": (),
     }
+    texts: ClassVar = {"prompt": "Prompts", "completion": "Completions"}
     shared: ClassVar = ("prompt",)
     blanks: ClassVar = ({"prompt": ""}, {"completion": ""}, {"prompt": "", "completion": ""})
 
@@ -51,27 +50,24 @@ class Completions(Kind):
         last = [] if completion is None else [{"role": "assistant", "content": completion}]
         return {**rest, "messages": [*prompt, *last]}
 
-    def words(self, sample: Sample) -> str:
-        return f"{prompt_text(sample.roles['prompt'])} {sample.roles.get('completion') or ''}"
+    def _texts(self, sample: Sample) -> list[str]:
+        return list(map(prompt_text, super()._texts(sample)))
 
     def findings(self, data: Data) -> list[Finding]:
-        nouns = {"text": "Texts", "prompt": "Prompts", "completion": "Completions"}
         counts = character_counts(data, "prompts with completions", "completion")
-        return [counts, *text_findings(data, nouns, read=prompt_text)]
+        return [counts, *text_findings(data, self.texts, read=prompt_text)]
 
     def tiny(self) -> dict[str, Data]:
         system = {"role": "system", "content": "Be brief."}
 
-        def pair(split: str, i: int) -> Sample:
-            return Sample(f"{split}:{i}", {"prompt": f"Say {split} {i}:\n", "completion": f' "{i}"\u2028 ök'})
+        def pair(split: str, i: int) -> dict[str, Any]:
+            return {"prompt": f"Say {split} {i}:\n", "completion": f' "{i}"\u2028 ök'}
 
-        def chat(split: str, i: int) -> Sample:
-            prompt = (system, {"role": "user", "content": f"{split} {i}?"})
-            return Sample(f"{split}:{i}", {"prompt": prompt, "completion": f"Já {i}."})
+        def chat(split: str, i: int) -> dict[str, Any]:
+            return {"prompt": (system, {"role": "user", "content": f"{split} {i}?"}), "completion": f"Já {i}."}
 
         made = {"prompts": pair, "messages": chat}
-        splits = ("train", "test")
-        return {name: Data({s: [make(s, i) for i in range(4)] for s in splits}, kind=self.name) for name, make in made.items()}
+        return {name: Data(numbered(make, 4, ["train", "test"]), kind=self.name) for name, make in made.items()}
 
 
 def prompt_text(prompt: str | Sequence[dict[str, str]]) -> str:

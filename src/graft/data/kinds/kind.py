@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from graft.base import plugins
 from graft.base.errors import DataError
 from graft.base.records import Sample
+from graft.data.images.open import image_digest
 
 if TYPE_CHECKING:  # these import this module
     from graft.data.checks.finding import Finding
@@ -30,7 +31,12 @@ class Kind(ABC):
     target: ClassVar[str]
     """The role that is predicted; of running text, which is its own target, that of the text."""
     columns: ClassVar[dict[str, tuple[str, ...]]]
-    """Role -> the names of columns that hold it, the likeliest first; every role that a user may name with --columns."""
+    """Role -> the names of columns that hold it, the likeliest first; every role that a user may name with --columns,
+    beside `group` and `split`."""
+    groups: ClassVar[tuple[str, ...]] = ("group", "document", "document_id", "doc_id")
+    """The names of columns that say of rows that they are about the same."""
+    texts: ClassVar[dict[str, str]] = {}
+    """Role of a text -> what such texts are called, in the order in which a person reads them."""
     shared: ClassVar[tuple[str, ...]] = ()
     """The roles by which samples are about the same, beside `group`: the context of questions."""
     shares: ClassVar[dict[str, float]] = SHARES
@@ -47,6 +53,11 @@ class Kind(ABC):
         """The public name."""
         return plugins.name_of(type(self))
 
+    @property
+    def roles(self) -> set[str]:
+        """The roles that a user may name with --columns."""
+        return {*self.columns, "group", "split"}
+
     @abstractmethod
     def match(self, columns: Columns) -> Match | None:
         """The column of each role where a table holds this kind, else None; raises DataError for what cannot be told."""
@@ -61,11 +72,13 @@ class Kind(ABC):
 
     def words(self, sample: Sample) -> str:
         """What a person reads of a sample that has the inputs; nothing of a picture."""
-        return ""
+        return " ".join(self._texts(sample))
 
     def content(self, sample: Sample) -> str:
-        """Equal for samples that have the same inputs, but for case and blanks in texts."""
-        return f"{self.target} {normalized(self.words(sample))}"
+        """Equal for samples that have the same inputs: texts but for case and blanks, pictures to the byte."""
+        if "image" in sample.roles:
+            return f"image {image_digest(sample.roles['image']) or sample.id}"
+        return f"{' '.join(self.texts)} " + "\0".join(map(normalized, self._texts(sample)))
 
     def text(self, sample: Sample) -> str:
         """What a person reads of the sample. In the split `unlabeled` it may be a text alone, whatever the kind."""
@@ -107,7 +120,7 @@ class Kind(ABC):
 
     @abstractmethod
     def findings(self, data: Data) -> list[Finding]:
-        """What a person should know: how much there is of what, what is rare, missing or empty."""
+        """What a person should know: how much there is of what, and what is rare or missing."""
 
     def conflict(self, samples: Sequence[Sample]) -> str | None:
         """How the targets of equal samples differ, in words; None where neither needs to be wrong."""
@@ -116,6 +129,10 @@ class Kind(ABC):
     @abstractmethod
     def tiny(self) -> dict[str, Data]:
         """Name -> a small data set that is hard to write and read, for the suites of formats and kinds."""
+
+    def _texts(self, sample: Sample) -> list[str]:
+        """The texts of the sample, in the order in which a person reads them."""
+        return [sample.roles[role] for role in self.texts if sample.roles.get(role) is not None]
 
     def _is_whole(self, sample: Sample) -> bool:
         """Whether the sample has the inputs, or is a text alone; raises DataError where it is neither."""
@@ -142,7 +159,7 @@ def kind_of(roles: Collection[str]) -> str:
     ranks = {}
     for name, kind in known.items():
         sizes = [len(inputs) for inputs in kind.inputs if inputs <= set(roles)]
-        if sizes and (kind.target in roles or set(roles) <= {*kind.columns, kind.target}):
+        if sizes and (kind.target in roles or set(roles) <= {*kind.roles, kind.target}):
             ranks[name] = (kind.target in roles, max(sizes))
     if not ranks:
         listed = "; ".join(f"{name}: {described(kind)} -> {kind.target}" for name, kind in known.items())
@@ -150,6 +167,13 @@ def kind_of(roles: Collection[str]) -> str:
             f"No kind of data has the roles {', '.join(sorted(roles))}. Kinds: {listed}. Say it: Data(..., kind=NAME)."
         )
     return max(ranks, key=lambda name: ranks[name])
+
+
+def numbered(
+    roles: Callable[[str, int], dict[str, Any]], count: int, splits: Sequence[str] = ("train", "val", "test")
+) -> dict[str, list[Sample]]:
+    """So many samples a split, whose roles are those of a split and a number: for tiny data."""
+    return {split: [Sample(f"{split}:{i}", roles(split, i)) for i in range(count)] for split in splits}
 
 
 def described(kind: Kind) -> str:

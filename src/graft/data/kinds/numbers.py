@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 
 from graft.base.errors import DataError
 from graft.base.records import Sample
-from graft.data.checks.finding import Finding
+from graft.data.checks.finding import Finding, counts
 from graft.data.checks.texts import text_findings
 from graft.data.data import Data
 from graft.data.kinds.classes.labeled import WANTED, fit
-from graft.data.kinds.kind import Kind, kind_named, normalized
+from graft.data.kinds.kind import Kind, numbered
 from graft.data.tables.columns import Columns, Match, are_scalars, is_missing
 from graft.data.tables.inputs import GROUP, IMAGE, TEXT, Wanted, find_inputs, find_pair, read_inputs
 from graft.data.tables.rows import Rows
@@ -35,7 +35,9 @@ class Numbers(Kind):
 
     inputs: ClassVar = (frozenset({"image"}), frozenset({"text"}))
     target: ClassVar = "value"
-    columns: ClassVar = {"text": TEXT, "text_pair": (), "image": IMAGE, "value": VALUE, "group": GROUP, "split": ()}
+    columns: ClassVar = {"text": TEXT, "text_pair": (), "image": IMAGE, "value": VALUE}
+    groups: ClassVar = GROUP
+    texts: ClassVar = {"text": "Texts", "text_pair": "Second texts"}
     blanks: ClassVar = ({"text": ""}, {"text": " "})
     not_learnt: ClassVar = (
         "They hold a number each, and no task learns numbers yet: regression is the next thing to come. Where the numbers are "
@@ -75,44 +77,33 @@ class Numbers(Kind):
             for rows in tables
         ]
 
-    def words(self, sample: Sample) -> str:
-        return " ".join(sample.roles[role] for role in ("text", "text_pair") if role in sample.roles)
-
-    def content(self, sample: Sample) -> str:
-        """A picture is equal to what it is equal to beside classes."""
-        if "image" in sample.roles:
-            return kind_named("labels").content(sample)
-        return "\0".join(normalized(sample.roles[role]) for role in ("text", "text_pair") if role in sample.roles)
-
     def problem(self, samples: Sequence[Sample]) -> str | None:
         values = {sample.roles["value"] for sample in samples}
         return None if len(values) > 1 else f"every value is {next(iter(values), None)}"
 
     def findings(self, data: Data) -> list[Finding]:
         """How many there are, their range and spread in each split."""
-        sizes = ", ".join(f"{split} {len(samples):,}" for split, samples in data.splits.items())
-        findings = [Finding("counts", "info", f"{sum(map(len, data.splits.values())):,} samples with a number each: {sizes}.")]
+        findings = [counts(data.splits, "samples with a number each")]
         for split, samples in data.splits.items():
             values = [sample.roles["value"] for sample in samples if sample.roles.get("value") is not None]
             if values:
                 spread = f"mean {statistics.fmean(values):.4g}, standard deviation {statistics.pstdev(values):.4g}"
                 words = f"{split}: {min(values):g} to {max(values):g}, median {statistics.median(values):g}, {spread}."
                 findings.append(Finding("values", "info", words))
-        return [*findings, *text_findings(data, {"text": "Texts", "text_pair": "Second texts"})]
+        return [*findings, *text_findings(data, self.texts)]
 
     def conflict(self, samples: Sequence[Sample]) -> str:
         return " / ".join(f"{sample.id} is {sample.roles['value']:g}" for sample in samples)
 
     def tiny(self) -> dict[str, Data]:
-        def scored(split: str, i: int) -> Sample:
-            return Sample(f"{split}:{i}", {"text": f"{split} {i}\u2028 naïve", "value": i / 8 - 0.5})
+        def scored(split: str, i: int) -> dict[str, Any]:
+            return {"text": f"{split} {i}\u2028 naïve", "value": i / 8 - 0.5}
 
-        def paired(split: str, i: int) -> Sample:
-            roles = {"text": f"{split} {i}", "text_pair": f"{i}; two", "value": float(i * i) + 0.25}
-            return Sample(f"{split}:{i}", roles)
+        def paired(split: str, i: int) -> dict[str, Any]:
+            return {"text": f"{split} {i}", "text_pair": f"{i}; two", "value": float(i * i) + 0.25}
 
-        made, splits = {"texts": scored, "pairs": paired}, ("train", "test")
-        return {name: Data({s: [make(s, i) for i in range(12)] for s in splits}, kind=self.name) for name, make in made.items()}
+        made = {"texts": scored, "pairs": paired}
+        return {name: Data(numbered(make, 12, ["train", "test"]), kind=self.name) for name, make in made.items()}
 
 
 def are_values(values: Sequence[Any]) -> bool:

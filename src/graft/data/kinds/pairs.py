@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from graft.base.records import Sample
 from graft.data.checks.finding import Finding
 from graft.data.checks.texts import character_counts, text_findings
 from graft.data.data import Data
-from graft.data.kinds.kind import Kind
+from graft.data.kinds.kind import Kind, numbered
 from graft.data.tables.columns import Columns, Match, are_texts, as_list, is_missing, present
 from graft.data.tables.rows import Rows
 
@@ -32,9 +31,8 @@ class Pairs(Kind):
         "source": tuple(dict.fromkeys(name for names in SOURCES.values() for name in names)),
         "target": tuple(SOURCES),
         "references": ("references", "extra_subjects"),
-        "group": ("group", "document", "document_id", "doc_id"),
-        "split": (),
     }
+    texts: ClassVar = {"source": "Sources", "target": "Targets"}
     shared: ClassVar = ("source",)
     blanks: ClassVar = ({"source": ""}, {"target": ""}, {"source": "", "target": ""}, {"source": " ", "target": " "})
 
@@ -54,18 +52,14 @@ class Pairs(Kind):
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         return [_read(rows) for rows in tables]
 
-    def words(self, sample: Sample) -> str:
-        return f"{sample.roles['source']} {sample.roles.get('target') or ''}"
-
     def findings(self, data: Data) -> list[Finding]:
-        nouns = {"text": "Texts", "source": "Sources", "target": "Targets"}
-        return [character_counts(data, "sources with targets", "target"), *text_findings(data, nouns)]
+        return [character_counts(data, "sources with targets", "target"), *text_findings(data, self.texts)]
 
     def tiny(self) -> dict[str, Data]:
-        def pair(split: str, i: int) -> Sample:
-            return Sample(f"{split}:{i}", {"source": f"{split} {i}:\u2028 one; „two“", "target": f"{i}\tjedna, dvě " * (i > 0)})
+        def pair(split: str, i: int) -> dict[str, Any]:
+            return {"source": f"{split} {i}:\u2028 one; „two“", "target": f"{i}\tjedna, dvě " * (i > 0)}
 
-        return {"pairs": Data({s: [pair(s, i) for i in range(4)] for s in ("train", "val", "test")}, kind=self.name)}
+        return {"pairs": Data(numbered(pair, 4), kind=self.name)}
 
 
 def _pair(columns: Columns) -> dict[str, list[str]]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from graft.base.records import Sample
 from graft.data.checks.finding import Finding
 from graft.data.checks.texts import character_counts, text_findings
 from graft.data.data import Data
-from graft.data.kinds.kind import Kind
+from graft.data.kinds.kind import Kind, numbered
 from graft.data.tables.columns import Columns, Match, are_texts
 from graft.data.tables.inputs import TEXT
 from graft.data.tables.rows import Rows
@@ -20,7 +19,8 @@ class Passages(Kind):
 
     inputs: ClassVar = (frozenset({"passage"}),)
     target: ClassVar = "passage"
-    columns: ClassVar = {"passage": ("passage",), "group": ("group", "document", "document_id", "doc_id"), "split": ()}
+    columns: ClassVar = {"passage": ("passage",)}
+    texts: ClassVar = {"passage": "Passages"}
     shares: ClassVar = {"val": 0.05, "test": 0.05}
     in_order: ClassVar = True
 
@@ -38,16 +38,10 @@ class Passages(Kind):
             values.append([{"passage": text} for text in texts])
         return values
 
-    def words(self, sample: Sample) -> str:
-        return sample.roles["passage"]
-
     def findings(self, data: Data) -> list[Finding]:
-        return [character_counts(data, "passages", "passage"), *text_findings(data, {"text": "Texts", "passage": "Passages"})]
+        return [character_counts(data, "passages", "passage"), *text_findings(data, self.texts)]
 
     def tiny(self) -> dict[str, Data]:
         line = "naïve café — „ok“; 日本語, one\ttwo. "
-
-        def passage(split: str, i: int) -> Sample:
-            return Sample(f"{split}:{i}", {"passage": f"{split} {i}\n" + line * (30 + i) + "\n\n"})
-
-        return {"passages": Data({s: [passage(s, i) for i in range(4)] for s in ("train", "val", "test")}, kind=self.name)}
+        splits = numbered(lambda split, i: {"passage": f"{split} {i}\n" + line * (30 + i) + "\n\n"}, 4)
+        return {"passages": Data(splits, kind=self.name)}

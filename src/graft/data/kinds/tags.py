@@ -12,10 +12,10 @@ from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.base.tags import marks_entities
 from graft.data.checks.classes import rare_classes, shown_counts
-from graft.data.checks.finding import Finding
+from graft.data.checks.finding import Finding, counts
 from graft.data.checks.texts import empty, lengths, text_findings
 from graft.data.data import Data
-from graft.data.kinds.kind import Kind
+from graft.data.kinds.kind import Kind, numbered
 from graft.data.kinds.text.spans import count, names_of, tagged
 from graft.data.tables.columns import Columns, Match, are_lists, are_scalars, are_texts, as_list, is_missing
 from graft.data.tables.inputs import TEXT
@@ -38,8 +38,6 @@ class Tags(Kind):
         "spans": ("spans", "entities", "label", "labels"),
         "text": TEXT,
         "offsets": ("offsets",),
-        "group": ("group", "document", "document_id", "doc_id"),
-        "split": (),
     }
     blanks: ClassVar = ({"tokens": (), "tags": ()}, {"tokens": ("", " "), "tags": ("O", "O")})
 
@@ -136,22 +134,20 @@ class Tags(Kind):
         bare = Data({"unlabeled": [s for s in samples if "tokens" not in s.roles]}, kind=self.name)
         return [
             *self._tag_findings(data),
-            *text_findings(bare, {"text": "Texts"}),
+            *text_findings(bare, {}),
             *([lengths("Samples", "tokens", [len(words) for _, words in tokens])] if tokens else []),
             *empty("sample", [name for name, words in tokens if not words]),
         ]
 
     def _tag_findings(self, data: Data) -> list[Finding]:
         """How many samples, tokens and entities there are, and which types are rare or missing somewhere."""
-        counts, classes = data.counts(), data.classes
+        by_split, classes = data.counts(), data.classes
         known = {tag for part in data.splits.values() for tags in _sequences(part) for tag in tags}
         noun, example, types = ("entity type", "an entity", "types of entities")
         if not marks_entities(known):
             noun, example, types = "tag", "a token", "tags"
-        sizes = ", ".join(f"{split} {len(part):,} ({_tokens(part):,} tokens)" for split, part in data.splits.items())
-        total = f"{sum(map(len, data.splits.values())):,} samples with {len(classes)} {types}"
-        counted = [Finding("counts", "info", f"{total}: {sizes}."), *shown_counts(counts)]
-        return [*counted, *rare_classes(counts, classes, noun, example)]
+        total = counts(data.splits, f"samples with {len(classes)} {types}", lambda part: f" ({_tokens(part):,} tokens)")
+        return [total, *shown_counts(by_split), *rare_classes(by_split, classes, noun, example)]
 
     def conflict(self, samples: Sequence[Sample]) -> str:
         """The first token of two samples that has two tags."""
@@ -165,12 +161,10 @@ class Tags(Kind):
         tokens = ("Zoë", "Müller", "left", "New", "York\u2028City", "#1", ".")
         tags = (("B-PER", "I-PER", "O", "B-LOC", "I-LOC", "O", "O"), ("I-PER", "I-PER", "O", "I-LOC", "B-LOC", "O", "O"))
 
-        def sentence(split: str, i: int) -> Sample:
-            roles = {"tokens": (f"{split}{i}", *tokens), "tags": ("O", *tags[i % 2]), "group": f"{split} {i // 2}"}
-            return Sample(f"{split}:{i}", roles)
+        def sentence(split: str, i: int) -> dict[str, Any]:
+            return {"tokens": (f"{split}{i}", *tokens), "tags": ("O", *tags[i % 2]), "group": f"{split} {i // 2}"}
 
-        splits = {split: [sentence(split, i) for i in range(4)] for split in ("train", "val", "test")}
-        return {"tokens": Data(splits, kind=self.name)}
+        return {"tokens": Data(numbered(sentence, 4), kind=self.name)}
 
 
 def _of_tokens(rows: Rows) -> list[dict[str, Any]]:

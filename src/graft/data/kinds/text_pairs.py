@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.kinds.classes.labeled import LABEL, NAMES, WANTED, Labeled, fit, with_name_column
-from graft.data.kinds.kind import normalized
+from graft.data.kinds.kind import numbered
 from graft.data.tables.columns import Columns, Match
-from graft.data.tables.inputs import GROUP, PAIRS, find_inputs, find_pair
+from graft.data.tables.inputs import PAIRS, find_inputs, find_pair
 
 SURER = 0.05
 """By how much two texts that belong together are surer than the same columns joined into one text."""
@@ -24,11 +23,9 @@ class TextPairs(Labeled):
         "text_pair": tuple(second for _, second in PAIRS),
         "label": LABEL,
         "label_name": NAMES,
-        "group": GROUP,
-        "split": (),
     }
     blanks: ClassVar = ({"text": ""}, {"text_pair": " "}, {"text": "", "text_pair": ""})
-    readable: ClassVar = {"text": "First texts", "text_pair": "Second texts"}
+    texts: ClassVar = {"text": "First texts", "text_pair": "Second texts"}
 
     def match(self, columns: Columns) -> Match | None:
         pair = find_pair(columns)
@@ -41,16 +38,9 @@ class TextPairs(Labeled):
             match.notes.append(f"The columns {first!r} and {second!r} are pairs; for one text: --columns text={first}+{second}.")
         return with_name_column(columns, match)
 
-    def words(self, sample: Sample) -> str:
-        return f"{sample.roles['text']} {sample.roles['text_pair']}"
-
-    def content(self, sample: Sample) -> str:
-        """The order counts: an entailment holds in one direction."""
-        return f"pair {normalized(sample.roles['text'])}\0{normalized(sample.roles['text_pair'])}"
-
     def tiny(self) -> dict[str, Data]:
-        def pair(split: str, i: int) -> Sample:
+        def pair(split: str, i: int) -> dict[str, Any]:
             texts = {"text": f"{split} „{i}“\u2028 one; two", "text_pair": f"naïve, {i} or {i // 2}?"}
-            return Sample(f"{split}:{i}", {**texts, "label": ("same", "other")[i % 2]})
+            return {**texts, "label": ("same", "other")[i % 2]}
 
-        return {"pairs": Data({s: [pair(s, i) for i in range(6)] for s in ("train", "val", "test")}, kind=self.name)}
+        return {"pairs": Data(numbered(pair, 6), kind=self.name)}

@@ -110,14 +110,14 @@ def choose(table: Table, options: ReadOptions, everywhere: Collection[str], only
     """
     names = [only] if only else sorted(options.kinds or plugins.names("kind"))
     kinds = {name: kind_named(name) for name in names}
-    known = {role for kind in kinds.values() for role in kind.columns}
+    known = {role for kind in kinds.values() for role in kind.roles}
     if unknown := set(options.columns) - known:
         raise DataError(f"Unknown role {', '.join(sorted(unknown))} in --columns. Roles: {', '.join(sorted(known))}.")
-    fitting = [kind for kind in kinds.values() if set(options.columns) <= set(kind.columns)]
+    fitting = [kind for kind in kinds.values() if set(options.columns) <= kind.roles]
     if not fitting:
         raise DataError(
             f"--columns {', '.join(sorted(options.columns))} do not go together. Roles of a kind of data: "
-            + "; ".join(f"{name}: {', '.join(sorted(kind.columns))}" for name, kind in kinds.items())
+            + "; ".join(f"{name}: {', '.join(sorted(kind.roles))}" for name, kind in kinds.items())
         )
     asked = {role: _asked(table, role, name, everywhere) for role, name in options.columns.items()}
     columns = Columns(table, asked, options.labels, options.kinds is not None)
@@ -167,7 +167,7 @@ def _add_group(columns: Columns, kind: Kind, match: Match) -> None:
         match.columns["group"] = columns.asked["group"]
         return
     used = {name for names in match.columns.values() for name in names}
-    names = [name for name in columns.named(kind.columns["group"]) if name not in used] if columns.header else []
+    names = [name for name in columns.named(kind.groups) if name not in used] if columns.header else []
     match.columns["group"] = names[:1]
 
 
@@ -175,7 +175,7 @@ def _add_group(columns: Columns, kind: Kind, match: Match) -> None:
 def known_names() -> frozenset[str]:
     """What a header would say: the names of columns that some kind looks for."""
     kinds = map(kind_named, plugins.names("kind"))
-    return frozenset(name for kind in kinds for names in kind.columns.values() for name in names) | {*SPLIT}
+    return frozenset(name for kind in kinds for names in (*kind.columns.values(), kind.groups, SPLIT) for name in names)
 
 
 def is_missing(value: Any) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from graft.base.errors import BadValue, DataError
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.formats.format import ReadOptions
+from graft.data.formats.format import ReadOptions, split_file
 from graft.data.images.open import SUFFIXES
 from graft.data.tables.columns import known_names
 from graft.data.tables.encodings import read_text
@@ -66,10 +66,9 @@ def read_delimited(file: Path, options: ReadOptions, delimiters: str, quoting: i
 
 def write_delimited(data: Data, path: Path, suffix: str, delimiter: str, quoting: int) -> None:
     """One file a split, with a header; several labels are joined by `|`. Raises DataError for anything but texts and labels."""
-    path.mkdir(parents=True, exist_ok=True)
     for split, samples in data.splits.items():
         columns = _writable(samples)
-        with open(path / f"{'samples' if split == 'all' else split}{suffix}", "w", encoding="utf-8", newline="") as file:
+        with open(split_file(path, split, suffix), "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, delimiter=delimiter, quoting=quoting, quotechar=None if quoting == csv.QUOTE_NONE else '"')
             writer.writerow(columns)
             for sample in samples:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
-from graft.base.errors import DataError
+from graft.base.errors import DataError, listed
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -17,6 +17,12 @@ _MARKS = (
 """Byte order marks; UTF-32's begin with UTF-16's, so they stand first."""
 _GUESSES = (("cp1252", "Windows-1252"), ("latin-1", "Latin-1"))
 """What a text may be that is not UTF-8, and what people call it; the last one decodes anything."""
+
+
+def beginning(path: Path, size: int = 65_536) -> bytes:
+    """The first bytes of a file, by which formats judge it."""
+    with open(path, "rb") as file:
+        return file.read(size)
 
 
 def read_text(path: Path) -> tuple[str, str | None]:
@@ -48,9 +54,8 @@ def _guessed(raw: bytes, name: str) -> tuple[str, str]:
     if all(line.isascii() for line in lines if _is_utf8(line)):
         return raw.decode(encoding), f"{name} is not UTF-8; it was read as {called}."
     mixed = [line.decode("utf-8" if _is_utf8(line) else encoding) for line in lines]
-    shown = ", ".join(map(str, others[:8])) + (f" and {len(others) - 8:,} more" if len(others) > 8 else "")
-    words = f"{len(others):,} lines of {name} are not UTF-8, as the others are; they were read as {called}: lines {shown}."
-    return "\n".join(mixed), words
+    words = f"{len(others):,} lines of {name} are not UTF-8, as the others are; they were read as {called}"
+    return "\n".join(mixed), f"{words}: lines {listed(map(str, others))}."
 
 
 def _is_utf8(line: bytes) -> bool:

@@ -11,8 +11,19 @@ import numpy as np
 
 from graft.base.errors import DataError
 from graft.data.data import Data
+from graft.data.formats.format import split_file
+from graft.data.tables.encodings import read_text
 from graft.data.tables.rows import table_rows
 from graft.data.tables.table import Table
+
+
+def read_json(file: Path) -> tuple[Any, str | None]:
+    """What a JSON file holds, and a note where its encoding had to be guessed. Raises DataError."""
+    text, note = read_text(file)
+    try:
+        return json.loads(text), note
+    except ValueError as error:
+        raise DataError(f"{file} is not JSON: {error}.") from error
 
 
 def object_table(file: Path, objects: Sequence[dict[str, Any]], rows: Sequence[int], note: str | None) -> Table:
@@ -26,10 +37,9 @@ def object_table(file: Path, objects: Sequence[dict[str, Any]], rows: Sequence[i
 
 def write_objects(data: Data, path: Path, suffix: str, join: Callable[[list[str]], str]) -> None:
     """One file a split in the folder `path`: its objects, each as JSON, joined. Raises DataError for what JSON cannot hold."""
-    path.mkdir(parents=True, exist_ok=True)
     for split, rows in table_rows(data).items():
         text = join([json.dumps(row, ensure_ascii=False, default=_plain) for row in rows])
-        (path / f"{'samples' if split == 'all' else split}{suffix}").write_text(text, encoding="utf-8", newline="")
+        split_file(path, split, suffix).write_text(text, encoding="utf-8", newline="")
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from graft.base.errors import DataError
+from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.folders.class_folders import is_about, left_out
@@ -17,7 +17,7 @@ from graft.data.formats.format import ReadOptions, file_splits, splits_of
 from graft.data.images.open import SUFFIXES
 from graft.data.kinds.kind import kind_named
 from graft.data.tables.columns import choose, is_missing, plain
-from graft.data.tables.table import MAX_LISTED, Table, is_table, listed_rows, unnested
+from graft.data.tables.table import Table, unnested
 
 Notes = dict[str, None]
 """Sentences for the user, each once, in order."""
@@ -72,9 +72,8 @@ class Rows:
     def refuse(self, wrong: list[tuple[int, str]], what: str, advice: str) -> None:
         """Raises DataError naming the rows, where there are such; each with what was found there."""
         if wrong:
-            shown = [self.name(row) + (f" ({detail})" if detail else "") for row, detail in wrong[:MAX_LISTED]]
-            listed = listed_rows(shown + [""] * (len(wrong) - len(shown)))
-            raise DataError(f"{len(wrong):,} of {len(self):,} rows of {self.table.name} {what}: {listed}. {advice}")
+            shown = listed(self.name(row) + (f" ({detail})" if detail else "") for row, detail in wrong)
+            raise DataError(f"{len(wrong):,} of {len(self):,} rows of {self.table.name} {what}: {shown}. {advice}")
 
     def check(self, role: str, what: str, advice: str, fits: Callable[[Any], bool]) -> list[Any]:
         """The values of a role; raises DataError naming the rows whose value does not fit."""
@@ -101,22 +100,15 @@ class Rows:
             self.refuse(wrong, f"have no {self.target} in the column {names}", advice)
 
 
-def read_tables(path: Path, options: ReadOptions, suffixes: tuple[str, ...], read: Callable[..., Table]) -> Data:
-    """The samples of the file `path`, or of the tables in the folder `path` that are named by split.
+def read_files(path: Path, files: list[Path], options: ReadOptions, read: Callable[..., Table], kind: str | None = None) -> Data:
+    """The samples of these tables, which are `path` itself or lie in it; `kind` where the format says it.
 
     `read(file, options)` reads one file. Raises DataError.
     """
-    files = [path] if path.is_file() else sorted(p for p in path.iterdir() if is_table(p, suffixes))
-    return read_files(path, files, options, read)
-
-
-def read_files(path: Path, files: list[Path], options: ReadOptions, read: Callable[..., Table], kind: str | None = None) -> Data:
-    """The samples of these tables, which are `path` itself or lie in it; `kind` where the format says it."""
     named = file_splits(f.stem for f in files)
     if named is None and len(files) > 1:
-        listed = ", ".join(f.name for f in files[:MAX_LISTED]) + (", ..." if len(files) > MAX_LISTED else "")
         raise DataError(
-            f"{path} holds several tables whose names do not say which split each is: {listed}. "
+            f"{path} holds several tables whose names do not say which split each is: {listed(f.name for f in files)}. "
             f"Name them train, val and test, or give the path of one: {files[0]}."
         )
     tables: dict[str, list[Table]] = {}

@@ -1,17 +1,12 @@
-"""A table in memory, and which files of a folder are tables."""
+"""A table in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from graft.base.errors import DataError
-from graft.data.formats.folders.class_folders import is_hidden
-
-MAX_LISTED = 10
-"""Rows that an error names."""
+from graft.base.errors import DataError, listed
 
 
 @dataclass(frozen=True)
@@ -50,30 +45,12 @@ def unnested(table: Table) -> Table:
     return replace(table, columns={**columns, **rest}, languages=tuple(first))
 
 
-def sniff_tables(path: Path, suffixes: Sequence[str]) -> float:
-    """1 for a file of these suffixes, 0.8 for a folder that holds one."""
-    if path.is_file():
-        return float(path.suffix.lower() in suffixes)
-    return 0.8 * any(is_table(p, suffixes) for p in path.iterdir()) if path.is_dir() else 0.0
-
-
-def is_table(file: Path, suffixes: Sequence[str]) -> bool:
-    """Whether the file has one of these suffixes and is no file of the system."""
-    return file.is_file() and file.suffix.lower() in suffixes and not is_hidden(file)
-
-
 def check_rows(name: str, widths: Sequence[int], rows: Sequence[int], expected: int) -> None:
     """Raises DataError naming the rows that have another number of fields than `expected`."""
     ragged = [f"{name}:{row} ({width})" for row, width in zip(rows, widths, strict=True) if width != expected]
     if ragged:
         raise DataError(
             f"{name} has {expected} columns, but {len(ragged):,} of its rows have another number of fields: "
-            f"{listed_rows(ragged)}. Mend those rows (a text that holds the delimiter needs quotes), or name the right one "
+            f"{listed(ragged)}. Mend those rows (a text that holds the delimiter needs quotes), or name the right one "
             "with --delimiter."
         )
-
-
-def listed_rows(names: Sequence[str]) -> str:
-    """The first rows by name, and how many more there are."""
-    more = f" and {len(names) - MAX_LISTED:,} more" if len(names) > MAX_LISTED else ""
-    return ", ".join(names[:MAX_LISTED]) + more

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from graft.base.records import Sample
 from graft.data.checks.classes import class_findings
 from graft.data.data import Data
-from graft.data.kinds.kind import Kind
+from graft.data.kinds.kind import Kind, numbered
 from graft.data.tables.columns import are_texts
 
 
@@ -16,7 +15,8 @@ class ToyMarks(Kind):
 
     inputs = (frozenset({"line"}),)
     target = "mark"
-    columns = {"line": ("line",), "mark": ("mark",), "group": (), "split": ()}
+    columns = {"line": ("line",), "mark": ("mark",)}
+    texts = {"line": "Lines"}
     blanks = ({"line": ""},)
 
     def match(self, columns):
@@ -28,9 +28,6 @@ class ToyMarks(Kind):
             [{"line": line, "mark": mark} for line, mark in zip(rows.texts("line"), rows.texts("mark"), strict=True)]
             for rows in tables
         ]
-
-    def words(self, sample):
-        return sample.roles["line"]
 
     def strata(self, samples):
         return [sample.roles["mark"] for sample in samples]
@@ -45,7 +42,7 @@ class ToyMarks(Kind):
         return class_findings(data, lambda sample: (sample.roles["mark"],) if "mark" in sample.roles else ())
 
     def tiny(self):
-        def marked(i):
-            return Sample(f"{i}", {"line": f"line number {i}, näive", "mark": "ab"[i % 2]})
+        def marked(split, i):
+            return {"line": f"line number {i}, näive", "mark": "ab"[i % 2]}
 
-        return {"marks": Data({"all": [marked(i) for i in range(6)]}, kind=self.name)}
+        return {"marks": Data(numbered(marked, 6, ["all"]), kind=self.name)}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from graft.base.errors import DataError
+from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.format import SPLIT_NAMES, ReadOptions, split_of, splits_of
@@ -34,8 +34,7 @@ def left_out(files: list[str], why: str) -> list[str]:
     """A note of the files that were not read, or none."""
     if not files:
         return []
-    listed = ", ".join(files[:8]) + (f" and {len(files) - 8} more" if len(files) > 8 else "")
-    return [f"{len(files):,} {'file' if len(files) == 1 else 'files'} left out, {why}: {listed}."]
+    return [f"{len(files):,} {'file' if len(files) == 1 else 'files'} left out, {why}: {listed(files)}."]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from graft.data.data import Data
 from graft.data.kinds.classes.cells import are_indicators, found_separator, one_spelling, read_cell, read_indicators
 from graft.data.kinds.kind import Kind
 from graft.data.tables.columns import Columns, Match, are_scalars, is_missing
-from graft.data.tables.inputs import Wanted, is_label_like, read_inputs
+from graft.data.tables.inputs import GROUP, Wanted, is_label_like, read_inputs
 from graft.data.tables.rows import Rows, class_names, shown_names
 
 WANTED = Wanted(
@@ -37,6 +37,7 @@ class Labeled(Kind):
     """A kind whose target is the role `label`: a str, a tuple of str where there may be several, None where it is not known."""
 
     target: ClassVar[str] = "label"
+    groups: ClassVar[tuple[str, ...]] = GROUP
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         inputs, labels = map(read_inputs, tables), read_labels(tables)
@@ -67,10 +68,7 @@ class Labeled(Kind):
         return f"{only}. At least two are needed: add samples of another class"
 
     def findings(self, data: Data) -> list[Finding]:
-        return [*class_findings(data, labels_of), *text_findings(data, self.readable)]
-
-    readable: ClassVar[dict[str, str]] = {"text": "Texts"}
-    """Role of a text -> what such texts are called."""
+        return [*class_findings(data, labels_of), *text_findings(data, self.texts)]
 
     def conflict(self, samples: Sequence[Sample]) -> str:
         return " / ".join(f"{sample.id} is {'|'.join(labels_of(sample))!r}" for sample in samples)
