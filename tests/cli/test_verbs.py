@@ -86,7 +86,7 @@ def test_report_of_a_run(graft: Graft, run: Path) -> None:
 
 def test_list_without_a_name_shows_every_axis(graft: Graft) -> None:
     found = json.loads(graft("list", "--json").stdout)
-    assert {"tasks", "techniques", "sources", "formats", "scores"} == set(found)
+    assert {"tasks", "techniques", "sources", "kinds", "formats", "scores"} == set(found)
     assert {"name": "lora", "summary": found["techniques"][0]["summary"]}.keys() == found["techniques"][0].keys()
     assert "from-scratch" in graft("list", "techniques").stdout
     assert "minilm-l6" in graft("list", "backbones").stdout

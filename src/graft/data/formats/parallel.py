@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from graft.base.errors import DataError, listed
-from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.folders.class_folders import is_about, is_hidden, left_out
 from graft.data.formats.format import ReadOptions, split_file, split_of
 from graft.data.tables.encodings import read_text
+from graft.data.tables.rows import to_data
+from graft.data.tables.table import Table
 
 _LANGUAGE = re.compile(r"\.([a-z]{2}([-_][A-Za-z]{2,4})?|source|target|src|tgt)")
 _NO_LANGUAGES = frozenset((".gz", ".md", ".js", ".ts", ".py", ".rs", ".db", ".so", ".go", ".sh", ".xz"))
@@ -32,19 +34,13 @@ class Parallel:
         stems = _stems(path) if path.is_dir() else {}
         if not stems:
             raise DataError(f"{path} holds no parallel files: two of one name with languages as endings, train.en and train.de.")
-        source, target = _direction(path, stems, options)
+        languages = _direction(path, stems, options)
         chosen, others = _splits(stems)
-        splits: dict[str, list[Sample]] = {}
-        notes = []
-        if not options.columns:
-            turned = f"--columns source={target} --columns target={source}"
-            notes.append(f"The source is .{source}, the target .{target}; the other way: {turned}.")
-        for stem, split in chosen.items():
-            pair, said = _pair(path, stem, source, target)
-            splits.setdefault(split, []).extend(pair)
-            notes += said
+        tables = {split: [_table(path, stem, languages)] for stem, split in chosen.items()}
+        asked = dict(zip(("source", "target"), languages, strict=True)) if options.columns else {}
+        data = to_data(tables, replace(options, columns=asked), kind="pairs")
         others = [f"{stem}.{language}" for stem in others for language in stems[stem]]
-        return Data(splits, notes=[*notes, *left_out(others, "another pair of files is that split")], kind="pairs")
+        return replace(data, notes=[*data.notes, *left_out(others, "another pair of files is that split")])
 
     def write_tiny(self, data: Data, path: Path) -> None:
         for split, samples in data.splits.items():
@@ -104,18 +100,18 @@ def _splits(stems: dict[str, list[str]]) -> tuple[dict[str, str], list[str]]:
     return chosen, [stem for stem in meaning if stem not in chosen]
 
 
-def _pair(folder: Path, stem: str, source: str, target: str) -> tuple[list[Sample], list[str]]:
-    """A sample a line, and notes. Raises DataError where the files have not as many lines as each other."""
-    files = [folder / f"{stem}.{language}" for language in (source, target)]
-    (ours, said), (theirs, told) = map(_lines, files)
-    if len(ours) != len(theirs):
+def _table(folder: Path, stem: str, languages: tuple[str, str]) -> Table:
+    """A row a line, a column a language. Raises DataError where the files have not as many lines as each other."""
+    files = [folder / f"{stem}.{language}" for language in languages]
+    texts, notes = zip(*map(_lines, files), strict=True)
+    if len(texts[0]) != len(texts[1]):
         raise DataError(
-            f"{files[0]} has {len(ours):,} lines and {files[1]} has {len(theirs):,}. "
+            f"{files[0]} has {len(texts[0]):,} lines and {files[1]} has {len(texts[1]):,}. "
             "Line by line they must be each other's translation: mend the one in which lines are missing."
         )
-    pairs = enumerate(zip(ours, theirs, strict=True), start=1)
-    samples = [Sample(f"{files[0].name}:{number}", {"source": one, "target": other}) for number, (one, other) in pairs]
-    return samples, [note for note in (said, told) if note]
+    columns = dict(zip(languages, texts, strict=True))
+    rows = range(1, len(texts[0]) + 1)
+    return Table(files[0].name, columns, rows, notes=tuple(filter(None, notes)), languages=languages)
 
 
 def _lines(file: Path) -> tuple[list[str], str | None]:

@@ -46,28 +46,27 @@ class Tags(Kind):
 
     def _match_tokens(self, columns: Columns) -> Match | None:
         """Lists of tokens and of tags; a text beside tokens alone is a text with its words, not one to be tagged."""
-        asked = columns.asked
-        if "spans" in asked or ("text" in asked and "tokens" not in asked and "tags" not in asked):
+        asked = set(columns.asked)
+        if "spans" in asked or ("text" in asked and not {"tokens", "tags"} & asked):
             return None
-        roles = {role: names for role, names in asked.items() if role in ("tokens", "tags", "text", "offsets")}
-        roles.setdefault("tokens", columns.first(self.columns["tokens"], lambda v: are_lists(v, lambda t: isinstance(t, str))))
-        roles.setdefault("tags", columns.first(self.columns["tags"], lambda v: are_lists(v, _is_tag), roles["tokens"]))
-        roles.setdefault("text", columns.first(TEXT, are_texts))
-        roles.setdefault("offsets", columns.first(self.columns["offsets"], lambda v: bool(roles["text"])))
-        if not {"tokens", "tags", "offsets"} & set(asked):
-            bare = roles["text"] and not roles["tags"] and not roles["offsets"]
-            if not roles["tokens"] or bare or (columns.needs_target and not roles["tags"]):
+        tokens = columns.one("tokens", self.columns, lambda values: are_lists(values, lambda token: isinstance(token, str)))
+        tags = columns.one("tags", self.columns, lambda values: are_lists(values, _is_tag), tokens)
+        text = columns.one("text", self.columns, are_texts)
+        offsets = columns.one("offsets", self.columns, lambda values: bool(text))
+        if not {"tokens", "tags", "offsets"} & asked:
+            is_bare = text and not tags and not offsets
+            if not tokens or is_bare or (columns.needs_target and not tags):
                 return None
+        roles = {"tokens": tokens, "tags": tags, "text": text, "offsets": offsets}
         columns.require(roles, ["tokens", "tags"] if columns.needs_target else ["tokens"])
         return Match(roles, 0.9, self._notes(columns, roles))
 
     def _match_spans(self, columns: Columns) -> Match | None:
-        roles = {role: names for role, names in columns.asked.items() if role in ("spans", "text")}
-        if "spans" not in roles:
-            roles["spans"] = columns.first(self.columns["spans"], lambda values: are_lists(values, _is_span))
-        roles.setdefault("text", columns.first(TEXT, are_texts))
-        if not roles["spans"] or (not roles["text"] and "spans" not in columns.asked):
+        spans = columns.one("spans", self.columns, lambda values: are_lists(values, _is_span))
+        text = columns.one("text", self.columns, are_texts)
+        if not spans or (not text and "spans" not in columns.asked):
             return None
+        roles = {"spans": spans, "text": text}
         columns.require(roles, ["text", "spans"] if columns.needs_target else ["text"])
         return Match(roles, 0.9)
 

@@ -80,6 +80,12 @@ class Columns:
         """The first column of one of these names whose values fit, as a list; else none."""
         return [name for name in self.named(names) if name not in but and fits(self.values[name])][:1]
 
+    def one(
+        self, role: str, names: dict[str, tuple[str, ...]], fits: Callable[[list[Any]], bool], but: Collection[str] = ()
+    ) -> list[str]:
+        """The column that is asked for as the role, else the first one of its names whose values fit; else none."""
+        return self.asked.get(role) or self.first(names[role], fits, but)
+
     def match(
         self, names: dict[str, tuple[str, ...]], fits: dict[str, Callable[[list[Any]], bool]], needed: Sequence[str], fit: float
     ) -> Match | None:
@@ -87,7 +93,7 @@ class Columns:
 
         None where one that is needed is missing and none is asked for; else such a lack is a DataError.
         """
-        roles = {role: self.asked.get(role) or self.first(names[role], fits_it) for role, fits_it in fits.items()}
+        roles = {role: self.one(role, names, fits_it) for role, fits_it in fits.items()}
         if not set(self.asked) & set(fits) and not all(roles[role] for role in needed):
             return None
         self.require(roles, needed)

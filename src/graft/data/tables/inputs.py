@@ -139,7 +139,8 @@ class _Finder:
             self._add(self.wanted.role, self._wanted_by_content())
         if not self._has_input():
             self._add("text", self._text_by_content())
-        self._check()
+        self.columns.require(self.roles, [self.wanted.role] if self.columns.needs_target else [])
+        self.columns.require(self.roles, [] if self._has_input() else ["text", "image"])
         return is_named
 
     def _add(self, role: str, names: list[str]) -> None:
@@ -149,9 +150,9 @@ class _Finder:
     def _has_input(self) -> bool:
         return "text" in self.roles or "image" in self.roles
 
-    def _free(self, *but: str) -> list[str]:
+    def _free(self) -> list[str]:
         """The columns that play no role yet."""
-        taken = {name for names in self.roles.values() for name in names} | self.reserved | set(but)
+        taken = {name for names in self.roles.values() for name in names} | self.reserved
         return [name for name in self.columns if name not in taken]
 
     def _image(self) -> list[str]:
@@ -183,7 +184,7 @@ class _Finder:
         if not self.columns.header:
             return []
         named = set(self.columns.named(TEXT)) & set(self._free())
-        return [n for n in self.columns if n in named and any(isinstance(v, str) and not is_missing(v) for v in self.columns[n])]
+        return [name for name in self.columns if name in named and are_texts(self.columns[name])]
 
     def _wanted_by_content(self) -> list[str]:
         free = self._free()
@@ -218,19 +219,6 @@ class _Finder:
             )
         return by_length[:1]
 
-    def _check(self) -> None:
-        table, role = self.columns.table.name, self.wanted.role
-        if self.columns.needs_target and role not in self.roles:
-            raise DataError(
-                f"{table} has no {role} column that can be told. Its columns: {self.columns.listed}. "
-                f"Say which it is: --columns {role}=NAME."
-            )
-        if not self._has_input():
-            raise DataError(
-                f"{table} has no column of texts or images that can be told. Its columns: {self.columns.listed}. "
-                "Say which it is: --columns text=NAME or --columns image=NAME."
-            )
-
 
 def is_label_like(values: Sequence[Any]) -> bool:
     """Whether few, short values come back again and again."""
@@ -251,11 +239,8 @@ def _is_encoded(value: Any) -> bool:
 
 
 def _is_picture(value: Any) -> bool:
-    return (
-        hasattr(value, "ndim")
-        or isinstance(value, Path)
-        or (isinstance(value, list) and bool(value) and isinstance(value[0], list))
-    )
+    is_nested = isinstance(value, list) and bool(value) and isinstance(value[0], list)
+    return is_nested or isinstance(value, np.ndarray | Path)
 
 
 def _is_image_path(value: Any) -> bool:
