@@ -112,16 +112,14 @@ def _read(rows: Rows) -> tuple[list[dict[str, Any]], int]:
     impossible = [bool(value) and str(value).lower() not in ("false", "0") for value in rows.column("impossible")]
     values, wrong, missing, searched = [], [], [], 0
     columns = (rows.column(role) for role in ("question", "context", "answers", "starts"))
-    for row, (question, context, cell, starts) in enumerate(zip(*columns, strict=True)):
-        if cell is None and rows.needs_target and not impossible[row]:
-            missing.append((row, ""))
+    for question, context, cell, starts, is_impossible in zip(*columns, impossible, strict=True):
         answers, count, problem = _answers(cell, starts, context)
-        if impossible[row] and answers:
+        if is_impossible and answers:
             problem = f"is_impossible, but with the answer {answers[0][0]!r}"
-        if problem:
-            wrong.append((row, problem))
+        missing.append(cell is None and rows.needs_target and not is_impossible)
+        wrong.append(problem)
         searched += count
-        known = () if impossible[row] else None if cell is None else answers
+        known = () if is_impossible else None if cell is None else answers
         values.append({"question": question, "context": context, "answers": known})
     rows.refuse(missing, "have no answers", "Fill them in; a question without an answer has an empty list.")
     advice = "Starts count characters from 0; leave the start away to have the answer searched in its context."

@@ -92,22 +92,15 @@ def _of_messages(rows: Rows) -> list[dict[str, Any]]:
     """The last message is the completion, where it is the assistant's; all before it are the prompt."""
     rows.require(["messages"])
     conversations = [list(map(_message, as_list(value) or [])) for value in rows.column("messages")]
-    wrong = [
-        (row, f"message {number} of {message['role']!r}" + (" calls a tool" if message.get("tool_calls") else ""))
-        for row, messages in enumerate(conversations)
-        for number, message in list(enumerate(messages, start=1))
-        if isinstance(message, dict) and isinstance(message.get("role"), str) and message.get("content", "") is None
-    ]
-    rows.refuse(
-        wrong, "have a message without a text as content", "Only texts are learnt: remove it, or write the call as a text."
-    )
-    wrong = [(row, "") for row, messages in enumerate(conversations) if not messages or not all(map(_is_message, messages))]
-    rows.refuse(wrong, "have no list of messages", 'Write them so: [{"role": "user", "content": "Hello"}, ...].')
-    last = [messages[-1]["role"] for messages in conversations]
-    wrong = [(row, f"the last is of {role!r}") for row, role in enumerate(last) if role != "assistant" and rows.needs_target]
-    rows.refuse(wrong, "do not end with a message of the assistant", "That one is learnt; remove what comes after it.")
-    short = [(row, "") for row, messages in enumerate(conversations) if len(messages) < 2 and messages[-1]["role"] == "assistant"]
-    rows.refuse(short, "have no message before the assistant's", "Give what it answers to.")
+    advice = "Only texts are learnt: remove it, or write the call as a text."
+    rows.refuse(map(_without_text, conversations), "have a message without a text as content", advice)
+    advice = 'Write them so: [{"role": "user", "content": "Hello"}, ...].'
+    rows.refuse((not m or not all(map(_is_message, m)) for m in conversations), "have no list of messages", advice)
+    if rows.needs_target:
+        others = (f"the last is of {m[-1]['role']!r}" if m[-1]["role"] != "assistant" else None for m in conversations)
+        rows.refuse(others, "do not end with a message of the assistant", "That one is learnt; remove what comes after it.")
+    alone = (len(m) < 2 and m[-1]["role"] == "assistant" for m in conversations)
+    rows.refuse(alone, "have no message before the assistant's", "Give what it answers to.")
     values = []
     for messages in conversations:
         cut = len(messages) - (messages[-1]["role"] == "assistant")
@@ -118,6 +111,14 @@ def _of_messages(rows: Rows) -> list[dict[str, Any]]:
 
 def _are_conversations(values: Sequence[Any]) -> bool:
     return are_lists(values, lambda message: isinstance(message, dict) and bool({"role", "from"} & message.keys()))
+
+
+def _without_text(messages: Sequence[Any]) -> str | None:
+    """Which message has a role but no text, as calls of tools have it; None if there is none."""
+    for number, message in enumerate(messages, start=1):
+        if isinstance(message, dict) and isinstance(message.get("role"), str) and message.get("content", "") is None:
+            return f"message {number} of {message['role']!r}" + (" calls a tool" if message.get("tool_calls") else "")
+    return None
 
 
 def _is_message(value: Any) -> bool:

@@ -124,7 +124,7 @@ def _numbers(rows: Rows) -> list[float | None]:
     cells = [None if is_missing(value) else value for value in rows.column("value")]
     rows.check_target([cell is None for cell in cells])
     numbers = [None if cell is None else _number(cell) for cell in cells]
-    wrong = [(i, repr(cell)) for i, (cell, n) in enumerate(zip(cells, numbers, strict=True)) if cell is not None and n is None]
+    wrong = (cell is not None and number is None and repr(cell) for cell, number in zip(cells, numbers, strict=True))
     rows.refuse(wrong, "have a value that is no finite number", "Mend them; a decimal point is a point.")
     return numbers
 

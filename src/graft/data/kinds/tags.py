@@ -170,16 +170,14 @@ def _of_tokens(rows: Rows) -> list[dict[str, Any]]:
     rows.require(["tokens", "tags"] if rows.needs_target else ["tokens"])
     rows.check_target([value is None for value in rows.column("tags")])
     tokens, tags = ([as_list(value) for value in rows.column(role)] for role in ("tokens", "tags"))
-    wrong = [(row, "") for row, words in enumerate(tokens) if words is None or not all(isinstance(token, str) for token in words)]
-    rows.refuse(wrong, "have no list of strings as tokens", 'Write them as a list: ["one", "two"].')
+    are_words = (words is not None and all(isinstance(token, str) for token in words) for words in tokens)
+    rows.refuse((not fits for fits in are_words), "have no list of strings as tokens", 'Write them as a list: ["one", "two"].')
+    strange = (next((repr(tag) for tag in marks or () if not _is_tag(tag)), None) for marks in tags)
+    rows.refuse(strange, "have tags that are neither words nor numbers", "Each token needs one tag.")
     pairs = list(zip(tokens, tags, strict=True))
-    wrong = [(row, repr(tag)) for row, marks in enumerate(tags) for tag in marks or () if not _is_tag(tag)]
-    rows.refuse(wrong, "have tags that are neither words nor numbers", "Each token needs one tag.")
-    uneven = [
-        (row, f"{len(words):,} tokens, {len(marks):,} tags")
-        for row, (words, marks) in enumerate(pairs)
-        if marks is not None and len(words) != len(marks)
-    ]
+    uneven = (
+        marks is not None and len(words) != len(marks) and f"{len(words):,} tokens, {len(marks):,} tags" for words, marks in pairs
+    )
     rows.refuse(uneven, "have another number of tags than of tokens", "Each token needs one tag.")
     values = [{"tokens": tuple(words), "tags": None if marks is None else tuple(marks)} for words, marks in pairs]
     return _with_offsets(rows, values) if rows.has("text") and rows.has("offsets") else values
@@ -188,10 +186,9 @@ def _of_tokens(rows: Rows) -> list[dict[str, Any]]:
 def _with_offsets(rows: Rows, values: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """With the text that the tokens are of, and where they stand in it."""
     whole, wrong = [], []
-    for row, (value, text, places) in enumerate(zip(values, rows.column("text"), rows.column("offsets"), strict=True)):
+    for value, text, places in zip(values, rows.column("text"), rows.column("offsets"), strict=True):
         offsets = tuple(tuple(map(int, place)) for place in as_list(places) or ())
-        if not isinstance(text, str) or [text[start:end] for start, end in offsets] != list(value["tokens"]):
-            wrong.append((row, ""))
+        wrong.append(not isinstance(text, str) or [text[start:end] for start, end in offsets] != list(value["tokens"]))
         whole.append({**value, "text": text, "offsets": offsets})
     advice = "An offset is [start, end], in characters from 0."
     rows.refuse(wrong, "have offsets at which the text does not hold the tokens", advice)
@@ -203,9 +200,7 @@ def _of_spans(rows: Rows) -> list[dict[str, Any]]:
     texts = rows.check("text", "have no text", "Fill it in or remove the rows.", lambda value: isinstance(value, str))
     spans = rows.column("spans")
     if rows.needs_target:
-        rows.refuse(
-            [(row, "") for row, marked in enumerate(spans) if marked is None], "have no list of spans", "An empty one is []."
-        )
+        rows.refuse((marked is None for marked in spans), "have no list of spans", "An empty one is [].")
     values = []
     for row, (text, marked) in enumerate(zip(texts, spans, strict=True)):
         name = rows.table.row_id(row)

@@ -69,16 +69,17 @@ class Rows:
                 "unlabeled."
             )
 
-    def refuse(self, wrong: list[tuple[int, str]], what: str, advice: str) -> None:
-        """Raises DataError naming the rows, where there are such; each with what was found there."""
+    def refuse(self, problems: Iterable[str | bool | None], what: str, advice: str) -> None:
+        """Raises DataError naming the rows with a problem; each row has one entry: True, what was found there, or nothing."""
+        wrong = [(row, problem) for row, problem in enumerate(problems) if problem]
         if wrong:
-            shown = listed(self.name(row) + (f" ({detail})" if detail else "") for row, detail in wrong)
+            shown = listed(self.name(row) + ("" if problem is True else f" ({problem})") for row, problem in wrong)
             raise DataError(f"{len(wrong):,} of {len(self):,} rows of {self.table.name} {what}: {shown}. {advice}")
 
     def check(self, role: str, what: str, advice: str, fits: Callable[[Any], bool]) -> list[Any]:
         """The values of a role; raises DataError naming the rows whose value does not fit."""
         values = self.column(role)
-        self.refuse([(row, repr(v) if v is not None else "") for row, v in enumerate(values) if not fits(v)], what, advice)
+        self.refuse((not fits(value) and (value is None or repr(value)) for value in values), what, advice)
         return values
 
     def texts(self, role: str) -> list[Any]:
@@ -96,8 +97,7 @@ class Rows:
         if self.needs_target and any(missing):
             advice = "Fill them in, remove the rows, or move them to a table named unlabeled."
             names = " or ".join(map(repr, self.columns[self.target]))
-            wrong = [(row, "") for row, is_absent in enumerate(missing) if is_absent]
-            self.refuse(wrong, f"have no {self.target} in the column {names}", advice)
+            self.refuse(missing, f"have no {self.target} in the column {names}", advice)
 
 
 def read_files(path: Path, files: list[Path], options: ReadOptions, read: Callable[..., Table], kind: str | None = None) -> Data:

@@ -71,12 +71,10 @@ def read_indicators(rows: Rows) -> list[tuple[str, ...]]:
     names = [name for name in rows.columns["label"] if name in rows.table.columns]
     columns = [[str(plain(value)) for value in rows.table.columns[name]] for name in names]
     cells = list(zip(*columns, strict=True)) or [()] * len(rows)
-    wrong = [
-        (row, f"{name!r} is {value!r}")
-        for row, row_cells in enumerate(cells)
-        for name, value in zip(names, row_cells, strict=True)
-        if value not in TRUE and value not in FALSE
-    ]
+    wrong = (
+        next((f"{name!r} is {value!r}" for name, value in zip(names, row, strict=True) if value not in (*TRUE, *FALSE)), None)
+        for row in cells
+    )
     rows.refuse(wrong, "have something else than 0 and 1 in a column of labels", "Each column says whether a row has that label.")
     return [tuple(name for name, value in zip(names, row_cells, strict=True) if value in TRUE) for row_cells in cells]
 
