@@ -103,7 +103,7 @@ class Columns:
         """Raises DataError where one of the roles has no column."""
         if missing := [role for role in roles if not columns.get(role)]:
             raise DataError(
-                f"{self.table.name} has no column of {' or '.join(missing)} that can be told. Its columns: {self.listed}. "
+                f"{self.table.name} has no {' or '.join(missing)} column that can be told. Its columns: {self.listed}. "
                 f"Say which it is: --columns {missing[0]}=NAME."
             )
 
