@@ -37,7 +37,8 @@ PROSE = """# How fast pictures are loaded
 
 Printed by `python benchmarks/loading.py`: {pictures} JPEGs of {width} x {height} pixels, read, decoded,
 cropped at random and resized to 224 px in batches of {batch}. Medians of {repeats} repeats that take turns, with
-the lowest and the highest. With a graphics card the loader has as many threads as there are cores.
+the lowest and the highest. With a graphics card the loader has as many threads as there are cores, on a
+processor as many as the network computes with.
 
 Machine: {processor}, {cores} cores.
 

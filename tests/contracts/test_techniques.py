@@ -22,6 +22,12 @@ from tests.contracts.tiny import PACKED, TINY, Stop, network_of, task_of, traine
 NAMES = plugins.names("technique")
 COMBINED = ["full-fine-tuning + l2-sp:weight=0.1", "feature-extraction:epochs=2 then lora:r=2"]
 EVERY = [pytest.param((technique, task), id=f"{technique}-{task}") for technique in [*NAMES, *COMBINED] for task in TINY]
+TO_STOP = [
+    pytest.param((technique, task), id=f"{technique}-{task}", marks=[] if (i + j) % 3 == 0 else [pytest.mark.slow])
+    for i, technique in enumerate([*NAMES, *COMBINED])
+    for j, task in enumerate(TINY)
+]
+"""Every pair; `make test` takes a third of them, in which each technique and each task occurs."""
 ABOUT_HEAD = [name for name in NAMES if parse(name).about_head]
 
 
@@ -81,7 +87,7 @@ def test_what_is_frozen_does_not_move(training):
         assert all(torch.equal(now[name], tensor) for name, tensor in before.items())
 
 
-@pytest.mark.parametrize("pair", [*EVERY, pytest.param(("lora", PACKED), id="lora-packed")])
+@pytest.mark.parametrize("pair", [*TO_STOP, pytest.param(("lora", PACKED), id="lora-packed")])
 def test_a_stopped_training_goes_on_to_the_same_weights(pair, tmp_path):
     technique, task = pair
     whole, _ = trained(technique, task, tmp_path / "whole", epochs=3)

@@ -94,14 +94,15 @@ class Feed:
 
     @property
     def _threads(self) -> int:
-        """The number of threads that encode: one for each core where an accelerator is fed pictures.
+        """The number of threads that encode: one a core for an accelerator, on a processor as many as the network has.
 
-        On a processor the network needs the cores itself and takes longer than decoding: one thread
-        keeps ahead of it. Tokenizers keep settings that another thread may change, and the files of
-        a recording have one position each, so one thread reads these too.
+        Tokenizers keep settings that another thread may change, and the files of a recording have
+        one position each, so one thread reads these.
         """
-        decodes = self.preprocess.modality == "image" and self.recorded is None
-        return min(env.cores(), MOST_THREADS) if decodes and self.device.type != "cpu" else 1
+        if self.preprocess.modality != "image" or self.recorded is not None:
+            return 1
+        cores = torch.get_num_threads() if self.device.type == "cpu" else env.cores()
+        return min(cores, MOST_THREADS)
 
     def view(self, row: int, seed: Seed | None) -> int:
         """Which of its versions a sample is seen in: they take turns, neighbours not in step."""

@@ -7,6 +7,9 @@ import torch
 
 from graft.training.kernels import QuickKernels
 
+ROUNDED_ONCE = 2**-8
+"""A processor whose own kernel rounds only the result of a sum leaves at most this relative error in bfloat16."""
+
 
 @pytest.mark.parametrize("kernel", [3, 5])
 @pytest.mark.parametrize("stride", [1, 2])
@@ -25,7 +28,7 @@ def test_gradients_are_those_of_fp32(kernel, stride, bias):
         error, before = ((found[name] - reference).norm() / reference.norm() for found in (quick, usual))
         assert quick[name].dtype == reference.dtype
         assert error < 0.01
-        assert error <= before * 1.1, name
+        assert error <= max(before * 1.1, ROUNDED_ONCE), name
 
 
 def test_other_convolutions_and_forwards_are_left_alone():

@@ -36,8 +36,9 @@ def test_augmented_batches_do_not_depend_on_the_threads():
 class _WaitsForOther(ImageClassification):
     """The first two pictures wait for each other, so that one thread alone cannot encode them."""
 
-    calls = itertools.count()
-    together = threading.Barrier(2)
+    def __init__(self, *args, **how):
+        super().__init__(*args, **how)
+        self.calls, self.together = itertools.count(), threading.Barrier(2)
 
     def encode(self, sample, preprocess, rng):
         if next(self.calls) < 2:
@@ -45,8 +46,17 @@ class _WaitsForOther(ImageClassification):
         return super().encode(sample, preprocess, rng)
 
 
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.skipif(env.cores() < 2, reason="one core has one thread")
-def test_pictures_for_an_accelerator_are_encoded_by_several_threads():
-    feed = _feed(_WaitsForOther, "meta")  # a device that every machine has and that is not the processor
+@pytest.mark.parametrize("device", ["cpu", "meta"])  # meta: every machine has it, and it is not the processor
+def test_pictures_are_encoded_by_several_threads(two_threads, device):
+    feed = _feed(_WaitsForOther, device)
     batches = list(feed.stream(feed.plan(None)))
     assert sorted(row for batch in batches for row in batch.rows) == list(range(24))

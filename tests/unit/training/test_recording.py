@@ -160,13 +160,14 @@ def _killed(folder, instant):
     _make("new")
 
 
-def test_a_kill_before_any_file_operation_of_recording_and_evicting_is_repaired(tmp_path, monkeypatch):
+@pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_kill_before_any_file_operation_of_recording_and_evicting_is_repaired(tmp_path, monkeypatch, step):
     monkeypatch.setenv("GRAFT_CACHE_GB", ONE_AT_A_TIME)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["graft.training.recording", "tests.unit.training.test_recording"])
     instant, killed = 0, True
     while killed:
-        instant += 1
+        instant += step
         folder = tmp_path / str(instant) / "recordings"
         monkeypatch.setattr(recording, "home", lambda folder=folder: folder)
         process = context.Process(target=_killed, args=(str(folder), instant))
