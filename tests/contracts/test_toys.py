@@ -8,14 +8,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).parent
+SHORT = "toy and (not test_techniques or toy-confidence or feature-extraction)"
+"""Every suite, that of techniques with the toy technique and with one of ours."""
 
 
-def test_one_file_each_passes_the_suites_that_exist():
+@pytest.mark.parametrize(
+    ("which", "marked"),
+    [pytest.param(SHORT, "not slow", id="short"), pytest.param("toy", "", id="whole", marks=pytest.mark.slow)],
+)
+def test_one_file_each_passes_the_suites_that_exist(which, marked):
     suites = [str(HERE / f"test_{axis}.py") for axis in ("formats", "kinds", "sources", "tasks", "techniques")]
     environment = {**os.environ, "GRAFT_PLUGINS": str(HERE / "toys")}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-k", "toy", "-rA", *suites]
-    found = subprocess.run(command, env=environment, cwd=HERE.parents[1], capture_output=True, text=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-rA"]
+    found = subprocess.run(
+        [*command, "-m", marked, "-k", which, *suites], env=environment, cwd=HERE.parents[1], capture_output=True, text=True
+    )
     assert found.returncode == 0, found.stdout[-4000:] + found.stderr
     for name in (
         "toy-lines",
