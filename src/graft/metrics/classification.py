@@ -12,14 +12,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.metrics.metric import Metric, divide, of_sums, ratio, sums_by
+from graft.metrics.metric import Metric, divide, left_out, of_sums, ratio, sums_by
 
 BINS = 15
 
 
 def per_class(scores: NDArray, targets: NDArray, classes: Sequence[str]) -> dict[str, dict[str, float | int]]:
     """Class -> `precision`, `recall`, `f1` (nan where undefined) and `support`, the number of its examples."""
-    hits, predicted, actual = _counts(scores, targets).sum(axis=0).reshape(3, -1)
+    hits, predicted, actual = _totals(scores, targets)
     precision, recall, f1 = divide(hits, predicted), divide(hits, actual), divide(2 * hits, predicted + actual)
     return {
         name: {"precision": float(precision[i]), "recall": float(recall[i]), "f1": float(f1[i]), "support": int(actual[i])}
@@ -57,6 +57,56 @@ def _counts(scores: NDArray, targets: NDArray) -> NDArray:
     return np.concatenate([decisions * truth, decisions, truth], axis=1)
 
 
+def _cells(scores: NDArray, targets: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """The examples (M,) and classes (M,) where `_counts` is not 0, and its counts there (3, M).
+
+    Of single labels these are two cells an example at most, however many classes there are.
+    """
+    if targets.ndim == 2:
+        decisions, truth = scores >= 0.5, targets > 0
+        rows, classes = np.nonzero(decisions | truth)
+        predicted, actual = decisions[rows, classes], truth[rows, classes]
+    else:
+        guesses, each = scores.argmax(axis=1), np.arange(len(targets))
+        wrong = np.flatnonzero(guesses != targets)
+        rows, classes = np.concatenate([each, wrong]), np.concatenate([guesses, targets[wrong]])
+        predicted, actual = np.arange(len(rows)) < len(each), np.concatenate([guesses == targets, np.ones(len(wrong), bool)])
+    return rows, classes, np.stack([predicted & actual, predicted, actual]).astype(float)
+
+
+def _totals(scores: NDArray, targets: NDArray) -> NDArray:
+    """(3, C): the sum of `_counts` over the examples, without making them."""
+    _, classes, counts = _cells(scores, targets)
+    return np.stack([np.bincount(classes, weights=row, minlength=scores.shape[1]) for row in counts])
+
+
+def _macro_f1(scores: NDArray, targets: NDArray) -> float:
+    return float(_f1_of(_totals(scores, targets).reshape(-1)))
+
+
+def _macro_f1_influence(scores: NDArray, targets: NDArray, clusters: NDArray) -> NDArray:
+    """The jackknife of `_f1_of`: a cluster that is left out changes the F1 of its own classes only."""
+    size, count = scores.shape[1], int(clusters.max()) + 1
+    rows, classes, counts = _cells(scores, targets)
+    keys, place = np.unique(clusters[rows] * size + classes, return_inverse=True)
+    cluster, changed = np.divmod(keys, size)
+    own = np.stack([np.bincount(place, weights=row, minlength=len(keys)) for row in counts])
+    totals = _totals(scores, targets)
+    before, after = _f1_each(totals), _f1_each(totals[:, changed] - own)
+
+    def by_cluster(values: NDArray) -> NDArray:
+        return np.bincount(cluster, weights=values, minlength=count)
+
+    sums = np.nansum(before) - by_cluster(before[changed]) + by_cluster(np.nan_to_num(after))
+    numbers = (~np.isnan(before)).sum() - by_cluster(np.isnan(after).astype(float))
+    return left_out(divide(sums, numbers))
+
+
+def _f1_each(counts: NDArray) -> NDArray:
+    """The F1 (M,) of counts (3, M); nan where there is nothing."""
+    return divide(2 * counts[0], counts[1] + counts[2])
+
+
 def _hits(scores: NDArray, targets: NDArray) -> NDArray:
     several = targets.ndim == 2
     right = ((scores >= 0.5) == (targets > 0)).all(axis=1) if several else scores.argmax(axis=1) == targets
@@ -65,10 +115,10 @@ def _hits(scores: NDArray, targets: NDArray) -> NDArray:
 
 def _positive_counts(scores: NDArray, targets: NDArray) -> NDArray:
     """(N, 3): as `_counts`, of the second class of two or of all labels together; all 0, so undefined, for more classes."""
+    if targets.ndim == 1 and scores.shape[1] != 2:
+        return np.zeros((len(scores), 3))
     counts = _counts(scores, targets).reshape(len(scores), 3, scores.shape[1])
-    if targets.ndim == 2:
-        return counts.sum(axis=2)
-    return counts[:, :, 1] if scores.shape[1] == 2 else np.zeros((len(scores), 3))
+    return counts.sum(axis=2) if targets.ndim == 2 else counts[:, :, 1]
 
 
 def _calibration(scores: NDArray, targets: NDArray) -> NDArray:
@@ -168,8 +218,11 @@ def _mean(values: NDArray) -> NDArray:
 accuracy = of_sums("accuracy", _hits, ratio)
 """The share of examples that are right; of several labels, all of them."""
 
-macro_f1 = of_sums("macro_f1", _counts, _f1_of, examples=_rarest)
-"""The mean F1 over the classes that occur as a target or a prediction."""
+macro_f1 = Metric("macro_f1", _macro_f1, _macro_f1_influence, _counts, _f1_of, examples=_rarest)
+"""The mean F1 over the classes that occur as a target or a prediction.
+
+It is made of the sums of `_counts`; these are a table of examples by classes, so that they are not
+made to measure it."""
 
 f1 = of_sums("f1", _positive_counts, _f1_of)
 """F1 of the second of two classes; multi-label: over all labels together (micro); nan for more than two classes."""
@@ -186,7 +239,7 @@ It has no interval: a mean of absolute values is too high on small samples, by f
 varies (Kumar, Liang and Ma, arXiv:1909.10155), so that an interval around it would be of another
 quantity."""
 
-brier = of_sums("brier", _squared_errors, ratio, higher_is_better=False, is_fraction=False)
+brier = of_sums("brier", _squared_errors, ratio, higher_is_better=False, is_fraction=False, limits=(0.0, 1.0))
 """Half the squared distance of the probabilities from the truth (Brier, 1950, halved to lie in [0, 1]); multi-label: the
 mean squared error of a label."""
 

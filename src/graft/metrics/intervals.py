@@ -51,9 +51,7 @@ def interval(metric: Metric, scores: NDArray, targets: NDArray, groups: Sequence
     if run is None:
         return metric(scores, targets), math.nan, math.nan
     variance, freedom = examples_variance(run.influence), len(run.influence) - 1
-    if metric.is_fraction:
-        return run.value, *fraction_bounds(run.value, variance, freedom, run.examples)
-    return run.value, *bounds(run.value, variance, freedom)
+    return run.value, *metric_bounds(metric, run.value, variance, freedom, run.examples)
 
 
 def clusters(groups: Sequence[Hashable]) -> NDArray:
@@ -73,6 +71,14 @@ def examples_variance(influence: NDArray) -> float:
     """
     count = len(influence)
     return float(count / (count - 1) * (influence**2).sum()) if count > 1 else math.nan
+
+
+def metric_bounds(metric: Metric, value: float, variance: float, freedom: float, examples: float) -> tuple[float, float]:
+    """The 95 % interval of a value of the metric, within what the metric can be."""
+    if metric.is_fraction:
+        return fraction_bounds(value, variance, freedom, examples)
+    low, high = bounds(value, variance, freedom)
+    return max(low, metric.limits[0]), min(high, metric.limits[1])
 
 
 def bounds(value: float, variance: float, freedom: float) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -32,7 +33,7 @@ class Metric:
     `influence` is None if no valid interval is known. `parts` and `value` are those of a metric
     that depends on sums over the examples alone, None of any other. `examples` counts the examples
     that support a value without variance, such as all right; None counts all of them. A metric that
-    `is_fraction` lies between 0 and 1 and is shown in per cent.
+    `is_fraction` lies between 0 and 1 and is shown in per cent; any other lies between `limits`.
     """
 
     name: str
@@ -43,6 +44,12 @@ class Metric:
     higher_is_better: bool = True
     is_fraction: bool = True
     examples: Measure | None = None
+    limits: tuple[float, float] = (-math.inf, math.inf)
+
+    @property
+    def span(self) -> float:
+        """The largest difference that there can be."""
+        return 1.0 if self.is_fraction else self.limits[1] - self.limits[0]
 
     def __call__(self, scores: NDArray, targets: NDArray) -> float:
         return float(self.measure(scores, targets))
@@ -70,6 +77,7 @@ def of_sums(
     is_fraction: bool = True,
     has_interval: bool = True,
     examples: Measure | None = None,
+    limits: tuple[float, float] = (-math.inf, math.inf),
 ) -> Metric:
     """The metric that is `value` of the sums over the examples of `parts`."""
 
@@ -80,7 +88,7 @@ def of_sums(
         return jackknife(parts(scores, targets), value, clusters)
 
     known = influence if has_interval else None
-    return Metric(name, measure, known, parts, value, higher_is_better, is_fraction, examples)
+    return Metric(name, measure, known, parts, value, higher_is_better, is_fraction, examples, limits)
 
 
 def jackknife(parts: NDArray, value: Value, clusters: NDArray) -> NDArray:
@@ -96,11 +104,15 @@ def jackknife(parts: NDArray, value: Value, clusters: NDArray) -> NDArray:
         return np.zeros(count)
     total, rows = by_cluster.sum(axis=0), max(1, BLOCK // max(1, parts.shape[1]))
     blocks = [value(total - by_cluster[start : start + rows]) for start in range(0, count, rows)]
-    without = np.concatenate(blocks)
+    return left_out(np.concatenate(blocks))
+
+
+def left_out(without: NDArray) -> NDArray:
+    """The `jackknife` from the values (G,) without each cluster."""
     known = ~np.isnan(without)
-    if not known.any():
-        return np.zeros(count)
-    return np.where(known, without[known].mean() - without, 0.0) * (count - 1) / count
+    if len(without) < 2 or not known.any():
+        return np.zeros(len(without))
+    return np.where(known, without[known].mean() - without, 0.0) * (len(without) - 1) / len(without)
 
 
 def sums_by(clusters: NDArray, rows: NDArray) -> NDArray:

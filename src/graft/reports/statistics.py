@@ -31,10 +31,12 @@ from graft.metrics.intervals import (
     Estimate,
     bounds,
     examples_variance,
-    fraction_bounds,
+    metric_bounds,
 )
 from graft.metrics.metric import Metric
 
+LEVEL = 0.05
+"""A p-value below this is a claim."""
 LUCK_IN_INTERVALS, LUCK_IN_P_VALUES = 0.3, 0.6
 """The share of L that is added to V - L in the degrees of freedom of a difference to two runs.
 
@@ -80,9 +82,7 @@ class Mean:
 
     def interval(self) -> Interval:
         variance, freedom = _add(examples_variance(self.influence), len(self.influence), [self], 1.0)
-        if self.metric.is_fraction:
-            return Interval(self.value, *fraction_bounds(self.value, variance, freedom, self.examples))
-        return Interval(self.value, *bounds(self.value, variance, freedom))
+        return Interval(self.value, *metric_bounds(self.metric, self.value, variance, freedom, self.examples))
 
     def minus(self, other: Mean) -> Difference:
         """The difference to a mean of the same metric over the same examples, in the same order."""
@@ -91,8 +91,7 @@ class Mean:
         has_two = 2 in (self.num_runs, other.num_runs)
         luck = (LUCK_IN_INTERVALS, LUCK_IN_P_VALUES) if has_two else (0.0, 0.0)
         low, high = bounds(value, *_add(from_examples, groups, [self, other], luck[0]))
-        if self.metric.is_fraction:  # no difference of fractions is larger than 1
-            low, high = max(low, -1.0), min(high, 1.0)
+        low, high = max(low, -self.metric.span), min(high, self.metric.span)
         p = _p_value(value, *_add(from_examples, groups, [self, other], luck[1]), groups)
         return Difference(value, low, high, p)
 

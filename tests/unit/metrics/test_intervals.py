@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import beta
 from sklearn.metrics import roc_auc_score
 
-from graft.metrics.classification import METRICS, accuracy, auroc, ece, f1, macro_f1
+from graft.metrics.classification import METRICS, accuracy, auroc, brier, ece, f1, macro_f1
 from graft.metrics.intervals import clusters, examples_variance, interval
 
 NINE_GROUPS = 9
@@ -180,3 +180,12 @@ def test_auroc_of_several_classes_is_that_of_scikit_learn():
 
 def test_clusters_are_numbered_in_order():
     assert clusters(["b", "a", "b"]).tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("truth", [0, 1], ids=["nearly always right", "nearly always wrong"])
+def test_a_brier_score_has_no_bound_beyond_0_and_1(truth):
+    """Its few large errors, or few small ones, make the plain interval wider than that."""
+    sure = np.where(np.arange(20) == 0, 0.05, 0.999)
+    value, low, high = interval(brier, np.stack([sure, 1 - sure], axis=1), np.full(20, truth))
+    assert 0 <= low < value < high <= 1
+    assert (low, high)[truth] == truth
