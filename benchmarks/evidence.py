@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from graft.reports.leaderboard import Board, Cell, Choice, Row, Size, choose, mean_scores
 from graft.reports.read import Predictions, Run, Study
-from graft.reports.statistics import Mean
-from graft.reports.verdict import LEVEL, Verdict, judge
+from graft.reports.statistics import LEVEL, Mean
+from graft.reports.verdict import Verdict, judge
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "evidence.md"
 BEGIN, END = "<!-- written by benchmarks/evidence.py -->", "<!-- end -->"

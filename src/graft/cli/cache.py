@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from graft.base.counts import plural
 from graft.cli import options as o
 from graft.cli import show
 
@@ -28,15 +29,15 @@ def cache(
         show.answer_json({**sizes, "recordings": rows, "cleared": clear, "freed": freed})
         return
     if clear:
-        typer.echo(f"{len(rows)} recordings deleted, {show.size(freed)} freed")
+        typer.echo(f"{plural(len(rows), 'recording')} deleted, {show.size(freed)} freed")
     else:
         _show(rows)
     if leftovers and not clear:
-        size = show.size(sum(map(recording.size_of, leftovers)))
-        typer.echo(f"{size} were left by processes that were killed: {len(leftovers)} folders. The next recording deletes them.")
+        size, folders = show.size(sum(map(recording.size_of, leftovers))), plural(len(leftovers), "folder")
+        typer.echo(f"{size} were left by processes that were killed, in {folders}. The next recording deletes them.")
     if parts:
         size = show.size(sum(part.written for part in parts))
-        typer.echo(f"{len(parts)} recordings are being made now, {size} so far")
+        typer.echo(f"Being made now: {plural(len(parts), 'recording')}, {size} so far")
     if not clear:
         typer.echo(f"{show.size(held)} of at most {show.size(cap)} (GRAFT_CACHE_GB) in {recording.home()}")
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from graft.base import files
+from graft.base.counts import plural
 from graft.base.errors import BadValue
 from graft.cli import options as o
 
@@ -61,7 +62,7 @@ def predict(
     rows = predictor.predict(inputs[0] if len(inputs) == 1 else inputs)
     if out:
         write_rows(Path(out), rows)
-        typer.echo(f"{len(rows)} predictions in {out}", err=True)
+        typer.echo(f"{plural(len(rows), 'prediction')} in {out}", err=True)
     if as_json:
         show.answer_json(rows)
     elif not out:
@@ -95,7 +96,7 @@ def embed(
     if as_json:
         show.answer_json({"file": out, "embeddings": count, "numbers": width})
     else:
-        typer.echo(f"{count:,} embeddings of {width:,} numbers in {out}")
+        typer.echo(f"{plural(count, 'embedding')} of {plural(width, 'number')} in {out}")
 
 
 def generate(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from graft.base.counts import plural
 from graft.reports.leaderboard import Board, Choice
-from graft.reports.words import known, listed, plural
+from graft.reports.statistics import LEVEL
+from graft.reports.words import known, listed
 
 _TWO_SEEDS = (
     "Two seeds show little of how much runs differ: where they differ much, up to 9 % of studies falsely claim a "
     "difference to the control or the baseline; with three seeds or more, at most 6 %. Compare with --seeds 3."
+)
+_DISAGREE = (
+    "Where an interval leaves out 0 beside a p-value of 0.05 or more, go by the p-value: with two seeds it allows for "
+    "more luck than the interval."
 )
 _VERSIONS = (
     "The runs were made with different versions of {packages}, which may be the reason why they differ. "
@@ -20,6 +26,8 @@ def cautions(board: Board) -> tuple[str, ...]:
     study, found = board.study, []
     if any(has_two_seeds(choice) and known(choice.p_control) for choice in board.choices):
         found.append(_TWO_SEEDS)
+    if any(has_two_seeds(choice) and _disagrees(choice) for choice in board.choices):
+        found.append(_DISAGREE)
     if mixed := _mixed_versions(board):
         found.append(_VERSIONS.format(packages=listed(mixed)))
     failed = [run for run in study.runs if run.state == "failed"]
@@ -44,6 +52,12 @@ def has_two_seeds(choice: Choice) -> bool:
     """Whether the selected technique and its control have two seeds or more, one of them two."""
     rows = [row for row in (choice.best, choice.control) if row is not None]
     return min((len(row.seeds) for row in rows), default=0) == 2
+
+
+def _disagrees(choice: Choice) -> bool:
+    """Whether an interval of the choice leaves out 0, and its own p-value is no claim."""
+    differences = [choice.to_control, choice.to_baseline, *(beside.difference for beside in choice.others)]
+    return any(one and one.low * one.high > 0 and one.p >= LEVEL for one in differences)
 
 
 def _mixed_versions(board: Board) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from graft.base.counts import plural
 from graft.metrics.intervals import FEWEST_GROUPS
 from graft.reports import details, figures, words
 from graft.reports.leaderboard import Board, Row, Size
@@ -83,11 +84,11 @@ def _facts(board: Board) -> list[str]:
     if study.finished:
         data = study.finished[0].result["data"]
         if data["classes"]:
-            facts.append(words.plural(len(data["classes"]), "class"))
+            facts.append(plural(len(data["classes"]), "class"))
         train = max(run.result["data"]["counts"]["train"] for run in study.finished)
         others = [f"{data['counts'][split]:,} {split}" for split in ("val", "test") if split in data["counts"]]
         facts.append(", ".join([f"{train:,} train", *others]) + " examples")
-    facts.append(words.plural(len(study.runs), "run") if study.compares else f"{study.runs[0].spec['technique']}, one run")
+    facts.append(plural(len(study.runs), "run") if study.compares else f"{study.runs[0].spec['technique']}, one run")
     return facts
 
 
@@ -244,7 +245,7 @@ def _grouped(board: Board) -> list[str]:
     examples, groups = board.test_examples, board.test_groups
     if groups == examples:
         return []
-    come = f"The {examples:,} test examples come in {words.plural(groups, 'group')} (of one text, document or speaker)"
+    come = f"The {examples:,} test examples come in {plural(groups, 'group')} (of one text, document or speaker)"
     if groups < FEWEST_GROUPS:
         return [f"{come}: fewer than {FEWEST_GROUPS} groups allow no p-value and no verdict."]
     return [f"{come}: each group counts as one in intervals and p-values."]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from graft.base.counts import plural
 from graft.metrics.intervals import FEWEST_GROUPS
 from graft.reports.cautions import cautions, has_two_seeds
 from graft.reports.leaderboard import Beside, Board, Choice, Row
-from graft.reports.statistics import Difference, Interval
+from graft.reports.statistics import LEVEL, Difference, Interval
 from graft.reports.words import (
     amount,
     baseline_name,
@@ -19,14 +20,12 @@ from graft.reports.words import (
     measured,
     metric_name,
     p,
-    plural,
     seconds,
     short,
     training_size,
     values,
 )
 
-LEVEL = 0.05
 AS_WELL = 0.02
 """A difference that surely is smaller than this, in favour of the transfer, is called "as well": in a fraction so much,
 in a metric of any other scale this share of the other value."""
@@ -357,7 +356,7 @@ def _name(board: Board, row: Row) -> str:
 def _seeds(best: Row, control: Row) -> str:
     if len(best.seeds) == len(control.seeds):
         return plural(len(best.seeds), "seed")
-    return f"{len(best.seeds)} and {len(control.seeds)} seeds"
+    return f"{len(best.seeds)} and {plural(len(control.seeds), 'seed')}"
 
 
 def _capital(text: str) -> str:

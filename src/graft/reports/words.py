@@ -212,12 +212,6 @@ def unknown_tokens(data: Mapping[str, Any]) -> str:
     return f"{shares} are unknown to the network{examples}. {advice}"
 
 
-def plural(number: int, noun: str) -> str:
-    """`1 seed`, `3 seeds`, `2 classes`."""
-    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
-    return f"{number:,} {noun}{ending}"
-
-
 def listed(names: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

@@ -114,6 +114,16 @@ def test_two_seeds_are_said_in_the_verdict_itself_and_in_a_caution(to_control, s
     assert "two seeds" not in " ".join([*verdict(to_control).sentences, *verdict(to_control).cautions]).lower()
 
 
+def test_an_interval_that_disagrees_with_its_p_value_is_explained_with_two_seeds():
+    apart = Difference(0.018, 0.001, 0.043, 0.069)
+    words = "go by the p-value: with two seeds"
+    assert any(words in caution for caution in verdict(apart, seeds=2).cautions)
+    assert any(words in caution for caution in verdict(CLEAR, apart, seeds=2).cautions)
+    for agreed in (CLEAR, NOTHING, SCRATCH_AHEAD):
+        assert words not in " ".join(verdict(agreed, seeds=2).cautions)
+    assert words not in " ".join(verdict(apart, seeds=3).cautions)  # the correction explains it
+
+
 def test_the_terminal_and_json_have_the_caution_of_two_seeds(capsys):
     found = verdict(CLEAR, seeds=2)
     show.verdict(found)

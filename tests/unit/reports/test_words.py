@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from graft.base.counts import plural
 from graft.reports import words
 
 
@@ -37,8 +38,8 @@ def test_sizes_and_lists():
     assert words.training_size(0.25, None) == "25 % of the training data"
     assert words.training_size(1.0, 1) == "1 example a class"
     assert words.listed(["a", "b", "c"]) == "a, b and c"
-    assert words.plural(1, "seed") == "1 seed"
-    assert words.plural(3, "class") == "3 classes"
+    assert plural(1, "seed") == "1 seed"
+    assert plural(3, "class") == "3 classes"
     assert words.baseline_name("something-new") == "something-new"
 
 
