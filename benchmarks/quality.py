@@ -11,15 +11,16 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from choose import choose
+
 import graft
 from graft.api import open_study
 from graft.base import env, files
-from graft.base.errors import GraftError, UnknownName
+from graft.base.errors import GraftError
 from graft.reports import words
 from graft.reports.leaderboard import Row, build
 from graft.reports.read import read
@@ -177,7 +178,7 @@ def main() -> None:
     asked.add_argument("--print", action="store_true", help="print the tables of what was run before, and run nothing")
     asked.add_argument("--jobs", type=int, help="runs at a time")
     given = asked.parse_args()
-    chosen = cases(given.only)
+    chosen = choose(CASES, "case", given.only)
     written = sections((HERE / "quality.md").read_text(encoding="utf-8"))
     for case in CASES:
         out = given.out / case.folder
@@ -191,14 +192,6 @@ def main() -> None:
     by_hand = written.values()
     text = "\n".join([*HEAD, machine(), "", *found, *by_hand])
     (HERE / "quality.md").write_text(text, encoding="utf-8")
-
-
-def cases(beginnings: Sequence[str] | None) -> list[Case]:
-    """The cases whose names begin so, all for none; raises UnknownName if no name begins so."""
-    for beginning in beginnings or ():
-        if not any(case.name.startswith(beginning) for case in CASES):
-            raise UnknownName.of("case", beginning, [case.name for case in CASES])
-    return [case for case in CASES if not beginnings or case.name.startswith(tuple(beginnings))]
 
 
 def sections(text: str) -> dict[str, str]:

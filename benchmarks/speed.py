@@ -25,6 +25,7 @@ from statistics import fmean, median
 from typing import Any
 
 import psutil
+from choose import choose
 
 import graft
 from graft.backbones.backbone import Model
@@ -199,7 +200,7 @@ def main() -> None:
     given = words.parse_args()
     out = given.out.resolve()
     check_peers([*(given.peers or ()), *given.once])
-    rows = [few(row) if given.smoke else row for row in comparisons(given.rows)]
+    rows = [few(row) if given.smoke else row for row in choose(ROWS, "row", given.rows)]
     results = out / ("smoke.jsonl" if given.smoke else "results.jsonl")
     if not given.print:
         for run in range(1 if given.smoke else given.repeats):
@@ -209,14 +210,6 @@ def main() -> None:
     print(text)
     if not given.rows and not given.smoke:
         (HERE / "speed.md").write_text(text, encoding="utf-8")
-
-
-def comparisons(beginnings: Sequence[str] | None) -> list[Row]:
-    """The rows whose names begin so, all for none; raises UnknownName if no name begins so."""
-    for beginning in beginnings or ():
-        if not any(row.name.startswith(beginning) for row in ROWS):
-            raise UnknownName.of("row", beginning, [row.name for row in ROWS])
-    return [row for row in ROWS if not beginnings or row.name.startswith(tuple(beginnings))]
 
 
 def check_peers(names: Sequence[str]) -> None:
