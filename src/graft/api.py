@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 from graft.backbones.load import default_backbone, full_name, load_backbone
 from graft.base import env, files, plugins
 from graft.base.errors import BadValue, DataError, FolderError
+from graft.base.locks import locked
+from graft.base.ranges import COUNT, NOT_NEGATIVE, check_number, read_number
 from graft.data.checks import inspect as inspection
 from graft.data.checks.inspect import Finding
 from graft.data.data import Data
@@ -22,6 +25,8 @@ from graft.reports import report as reports
 from graft.reports.verdict import Verdict
 from graft.studies.plan import StudyPlan, plan_study
 from graft.studies.question import Question, check_folder, default_folder, repetitions
+from graft.studies.records import read_spec, read_study
+from graft.studies.reopen import reopen_data
 from graft.studies.run import estimate_run, execute, open_network
 from graft.studies.spec import RunSpec, hash_folders
 from graft.studies.study import run_study, slug
@@ -117,6 +122,8 @@ def fit(
     `dry_run` nothing is written: what each phase would train, record and take is returned.
     """
     observer = observer or Observer()
+    asked = {"seed": seed, "fraction": fraction, "shots": shots, "epochs": epochs, "batch_size": batch_size}
+    _check_numbers(asked, checkpoint_seconds)
     found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
     base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
     learnt = _learnt(base, found)
@@ -149,6 +156,7 @@ def compare(
     weighted: bool = False,
     jobs: int | None = None,
     out: str | Path | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
     command: str | None = None,
     dry_run: bool = False,
     observer: Observer | None = None,
@@ -162,6 +170,8 @@ def compare(
     nothing is written.
     """
     observer = observer or Observer()
+    seeds, fractions = _seeds(seeds), _fractions(fractions)
+    _check_numbers({"shots": shots, "epochs": epochs, "batch_size": batch_size}, checkpoint_seconds, jobs)
     found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
     base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
     backbones = [full_name(name) for name in backbones or [base.backbone]]
@@ -169,10 +179,7 @@ def compare(
     techniques = list(techniques or (name for name in TECHNIQUES if learnt.fresh_head or not parse(name).about_head))
     for backbone in dict.fromkeys(backbones):
         _check_techniques(backbone, techniques, learnt)
-    numbers = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
-    if not numbers:
-        raise BadValue(f"seeds must be a number from 1 on, or several seeds. Got {seeds!r} instead.")
-    axes = {"techniques": techniques, "backbones": backbones, "seeds": numbers, "fractions": list(fractions)}
+    axes = {"techniques": techniques, "backbones": backbones, "seeds": seeds, "fractions": fractions}
     base = replace(base, folders=hash_folders(backbones))
     question = Question(base, **{name: tuple(values) for name, values in axes.items()}, command=command or "graft.compare(...)")
     folder = Path(out) if out else default_folder(_home(found), question)
@@ -183,9 +190,10 @@ def compare(
     findings = _tell(found, observer)
     if dry_run:
         return plan_study(question, found, folder, jobs or _jobs(), observer)
-    files.write_json(folder / "findings.json", [asdict(finding) for finding in findings])
-    run_study(question, found, folder, jobs or _jobs(), observer)
-    return open_study(folder)
+    with locked(folder):
+        files.write_json(folder / "findings.json", [asdict(finding) for finding in findings])
+        run_study(question, found, folder, jobs or _jobs(), observer, checkpoint_seconds)
+        return open_study(folder)
 
 
 def open_study(folder: str | Path) -> Study:
@@ -205,27 +213,17 @@ def resume(
     folder is neither, or where its data have changed.
     """
     folder, observer = Path(folder), observer or Observer()
+    _check_numbers({}, checkpoint_seconds)
     if (folder / "study.json").exists():
-        study = files.read_json(folder / "study.json", "a study")
+        study = read_study(folder)
         question, jobs = Question.from_json(study), study.get("jobs") or _jobs()
-        run_study(question, _data_again(question.base, folder, data), folder, jobs, observer)
-        return open_study(folder)
-    spec = RunSpec.from_json(files.read_json(folder / "spec.json", "a run"))
-    return Run(folder, execute(spec, _data_again(spec, folder, data), folder, observer, checkpoint_seconds=checkpoint_seconds))
-
-
-def _data_again(spec: RunSpec, folder: Path, data: Any) -> Data:
-    """The data of a run or study that was started before, checked to be the same."""
-    if data is None and not spec.data["path"]:
-        raise FolderError(f"The data of {folder} were given from Python. Give them again: graft.resume(folder, data=...).")
-    found = (
-        data
-        if isinstance(data, Data)
-        else load_data(data if data is not None else spec.data["path"], task=spec.task, **spec.data["options"])
-    )
-    if found.fingerprint() != spec.data["hash"]:
-        raise FolderError(f"The data {spec.data['path']} have changed since {folder} was started. Start again in another --out.")
-    return found
+        found = reopen_data(question.base, folder, data, load_data)
+        with locked(folder):
+            run_study(question, found, folder, jobs, observer, checkpoint_seconds)
+            return open_study(folder)
+    spec = RunSpec.from_json(read_spec(folder))
+    found = reopen_data(spec, folder, data, load_data)
+    return Run(folder, execute(spec, found, folder, observer, checkpoint_seconds=checkpoint_seconds))
 
 
 def load(folder: str | Path, precision: str = "fp32") -> Predictor:
@@ -289,12 +287,11 @@ def _spec(
     weighted: bool,
 ) -> RunSpec:
     """What all runs on these data have in common, with the default backbone for their kind."""
-    if epochs is not None and epochs <= 0:
-        raise BadValue(f"epochs must be more than 0. Got {epochs!r} instead.")
     _check_splits(data)
     name = find_task(data, task)
     kind, _ = parse_task(name)
-    described = {"path": data.path, "hash": data.fingerprint(), "format": data.format, "options": options}
+    described = {"path": data.path, "folder": str(Path.cwd()), "hash": data.fingerprint(), "format": data.format}
+    described["options"] = options
     return RunSpec(
         data=described,
         task=name,
@@ -306,6 +303,31 @@ def _spec(
         precision=Engine(precision).precision,
         weighted=weighted,
     )
+
+
+def _check_numbers(settings: dict[str, Any], checkpoint_seconds: float, jobs: int | None = None) -> None:
+    """Raise BadValue for numbers that are out of range, before the data are read, which may take long."""
+    for name, value in settings.items():
+        read_number(RunSpec, name, value)
+    check_number("checkpoint_seconds", checkpoint_seconds, float, NOT_NEGATIVE)
+    if jobs is not None:
+        check_number("jobs", jobs, int, COUNT)
+
+
+def _seeds(seeds: int | Sequence[int]) -> list[int]:
+    """The seeds that were asked for, by their number or one by one; raises BadValue."""
+    if isinstance(seeds, Integral) and seeds >= 1:
+        return list(range(seeds))
+    if isinstance(seeds, str) or not isinstance(seeds, Iterable) or not (several := list(seeds)):
+        raise BadValue(f"seeds must be a number from 1 on, or several seeds. Got {seeds!r} instead.")
+    return [read_number(RunSpec, "seed", seed) for seed in several]
+
+
+def _fractions(fractions: Sequence[float]) -> list[float]:
+    """The fractions that were asked for; raises BadValue."""
+    if isinstance(fractions, str) or not isinstance(fractions, Iterable) or not (several := list(fractions)):
+        raise BadValue(f"fractions must be several numbers, as (0.1, 1.0). Got {fractions!r} instead.")
+    return [read_number(RunSpec, "fraction", fraction) for fraction in several]
 
 
 def _learnt(spec: RunSpec, data: Data) -> Task:
@@ -362,8 +384,6 @@ def _same_question(folder: Path, spec: RunSpec) -> None:
     """A folder that holds another run is not written over."""
     if not (folder / "spec.json").exists():
         return
-    other = files.read_json(folder / "spec.json", "a run")
-    if other.get("hash") != spec.hash:
-        raise FolderError(
-            f"{folder} holds another run ({other.get('technique')}, seed {other.get('seed')}). Choose another --out."
-        )
+    other = read_spec(folder)
+    if other["hash"] != spec.hash:
+        raise FolderError(f"{folder} holds another run ({other['technique']}, seed {other.get('seed')}). Choose another --out.")

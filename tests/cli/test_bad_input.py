@@ -94,10 +94,16 @@ WRONG = {
     "format": (["--format", "npzz"], ["Unknown format", "'npz'"]),
     "precision": (["--precision", "fp7"], ["'fp7'", "fp32"]),
     "column": (["--columns", "label"], ["ROLE=NAME"]),
-    "fraction": (["--fraction", "2"], ["fraction"]),
-    "no fraction": (["--fraction", "0"], ["fraction"]),
-    "epochs": (["--epochs", "-1"], ["epochs"]),
-    "shots": (["--shots", "0"], ["shots"]),
+    "fraction": (["--fraction", "2"], ["fraction must be a number more than 0 and at most 1", "2"]),
+    "no fraction": (["--fraction", "0"], ["fraction must be a number more than 0 and at most 1", "0"]),
+    "epochs": (["--epochs", "-1"], ["epochs", "more than 0", "-1"]),
+    "endless epochs": (["--epochs", "inf"], ["epochs", "more than 0", "inf"]),
+    "epochs that are none": (["--epochs", "nan"], ["epochs", "more than 0", "nan"]),
+    "seed": (["--seed", "-1"], ["seed", "from 0 to", "-1"]),
+    "batch size": (["--batch-size", "0"], ["batch_size must be a whole number from 1 on", "0"]),
+    "checkpoint seconds": (["--checkpoint-seconds", "nan"], ["checkpoint_seconds", "from 0 on", "nan"]),
+    "learning rate": (["-t", "lora:lr=nan"], ["lr of 'lora'", "more than 0", "nan"]),
+    "shots": (["--shots", "0"], ["shots must be a whole number from 1 on", "0"]),
 }
 
 
@@ -105,6 +111,11 @@ WRONG = {
 def test_a_wrong_word(graft: Graft, photos: Path, what: str) -> None:
     options, words = WRONG[what]
     assert_refused(graft("fit", photos, *options), *words)
+
+
+@pytest.mark.parametrize(("option", "name"), [("--seeds", "seeds"), ("--jobs", "jobs"), ("--shots", "shots")])
+def test_a_number_of_a_comparison_out_of_range(graft: Graft, photos: Path, option: str, name: str) -> None:
+    assert_refused(graft("compare", photos, option, "-1"), name, "from 1 on", "-1")
 
 
 def test_a_list_of_fractions_that_is_none(graft: Graft, photos: Path) -> None:

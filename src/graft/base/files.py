@@ -114,14 +114,14 @@ def _finite(value: Any) -> Any:
     return [_finite(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
-def read_json(path: Path, what: str) -> Any:
+def read_json(path: Path, what: str, remedy: str = "") -> Any:
     """The JSON in `path`; raises FolderError, naming `what` the file should be, when missing or not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise FolderError(f"{path.parent} is not {what}: it has no {path.name}.") from error
     except (OSError, ValueError) as error:
-        raise FolderError(f"{path} of {what} cannot be read: {error}.") from error
+        raise FolderError(f"{path} of {what} cannot be read: {error}. {remedy}".rstrip()) from error
 
 
 def _flush(path: Path) -> None:

@@ -39,9 +39,11 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
         key, equals, value = part.partition("=")
         if not equals or not key.strip():
             raise BadValue(f"{part!r} in {text!r} is not key=value. Write parameters so: '{name}:key=value,key=value'.")
-        value = value.strip()
+        key, value = key.strip().replace("-", "_"), value.strip()
+        if key in parameters:
+            raise BadValue(f"{key!r} stands in {text!r} twice, as {parameters[key]!r} and {value!r}. Write it once.")
         is_quoted = re.fullmatch('"[^"]*"', value)
-        parameters[key.strip().replace("-", "_")] = value[1:-1] if is_quoted else value
+        parameters[key] = value[1:-1] if is_quoted else value
     return name, parameters
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 import typing
 from pathlib import Path
 from typing import Annotated, Any
@@ -95,15 +96,21 @@ def described(axis: str, name: str) -> dict[str, Any]:
 
 def parameters(cls: type) -> list[dict[str, Any]]:
     """Name, type and default of each field of a dataclass."""
-    hints = typing.get_type_hints(cls)
+    hints = typing.get_type_hints(cls, include_extras=True)
     fields = [f for f in dataclasses.fields(cls) if f.init]
     return [{"name": f.name, "type": _words(hints[f.name]), "default": f.default} for f in fields]
 
 
 def _words(hint: Any) -> str:
-    if typing.get_origin(hint) is typing.Literal:
-        return " | ".join(str(value) for value in typing.get_args(hint))
-    return hint.__name__ if isinstance(hint, type) else str(hint).replace("NoneType", "None")
+    """A type in words: the range of a number, the choices of a text."""
+    kind, choices = typing.get_origin(hint), typing.get_args(hint)
+    if kind is typing.Annotated:
+        return choices[1].words
+    if kind is typing.Literal:
+        return " | ".join(str(value) for value in choices)
+    if kind in (typing.Union, types.UnionType):
+        return " | ".join(map(_words, choices))
+    return "None" if hint is types.NoneType else getattr(hint, "__name__", str(hint))
 
 
 def _show_plugin(found: dict[str, Any]) -> None:

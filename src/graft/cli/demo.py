@@ -92,8 +92,10 @@ def _show(question: Question, study: Any) -> None:
 
 def _finished(study: Path) -> list[tuple[str, Path]]:
     """(technique, folder) of every finished run."""
-    found = sorted((study / "runs").glob("*/result.json"))
-    return [(files.read_json(file, "a run")["technique"], file.parent) for file in found]
+    from graft.studies.records import read_result
+
+    folders = [file.parent for file in sorted((study / "runs").glob("*/result.json"))]
+    return [(read_result(folder)["technique"], folder) for folder in folders]
 
 
 def _end(studies: dict[str, Any], as_json: bool) -> None:

@@ -1,4 +1,7 @@
-"""The arguments and options that several verbs share, and how their words are read."""
+"""The arguments and options that several verbs share, and how their words are read.
+
+Ranges of numbers are checked where Python gives them as well, so that a message holds the value.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +29,8 @@ Columns = Annotated[
 Header = Annotated[bool | None, typer.Option("--header/--no-header", help="Whether the first row of a table names its columns.")]
 Delimiter = Annotated[str | None, typer.Option("--delimiter", help="What stands between the cells of a table.")]
 LabelSeparator = Annotated[str | None, typer.Option("--label-separator", help="What stands between several labels in one cell.")]
-Shots = Annotated[int | None, typer.Option("--shots", min=1, help="Train on so many examples of each class.")]
-Fraction = Annotated[
-    float, typer.Option("--fraction", min=0.0, max=1.0, help="Train on this share of the training split, above 0 up to 1.")
-]
+Shots = Annotated[int | None, typer.Option("--shots", help="Train on so many examples of each class.")]
+Fraction = Annotated[float, typer.Option("--fraction", help="Train on this share of the training split, above 0 up to 1.")]
 Unlabeled = Annotated[
     str | None,
     typer.Option("--unlabeled", metavar="PATH", help="More texts, for techniques that learn from those without labels."),
@@ -54,12 +55,10 @@ TechniqueName = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", help="The seed of splits, heads and order.")]
 Epochs = Annotated[
-    float | None, typer.Option("--epochs", min=0.1, help="Passes over the training split; chosen from the data when not given.")
+    float | None, typer.Option("--epochs", help="Passes over the training split; chosen from the data when not given.")
 ]
-CheckpointSeconds = Annotated[
-    float, typer.Option("--checkpoint-seconds", min=0, help="A run that is killed loses no more than this.")
-]
-BatchSize = Annotated[int | None, typer.Option("--batch-size", min=1, help="Examples a step.")]
+CheckpointSeconds = Annotated[float, typer.Option("--checkpoint-seconds", help="A run that is killed loses no more than this.")]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Examples a step.")]
 Precision = Annotated[
     str | None, typer.Option("--precision", help="bf16 or fp32; what the processor does natively when not given.")
 ]

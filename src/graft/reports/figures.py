@@ -10,6 +10,7 @@ from graft.reports import words
 from graft.reports.leaderboard import Board, Row
 from graft.reports.statistics import Interval
 from graft.reports.svg import MARKERS, Panel, Scale, Series, element, linear, logarithmic, marker
+from graft.techniques.specs import combine
 
 COLOURS = 8
 UNEQUAL = 5
@@ -17,7 +18,7 @@ UNEQUAL = 5
 WIDTH, HEIGHT = 460.0, 300.0
 LEFT, TOP, RIGHT, BOTTOM = 40.0, 30.0, 14.0, 44.0
 BASELINE = Series("trivial baselines", "var(--muted)", "diamond", "2 4")
-CONTROL = Series("from-scratch", "var(--control)", "cross", "6 3")
+CONTROL = Series(combine.CONTROL, "var(--control)", "cross", "6 3")
 NONE = Series("", "var(--muted)")
 
 
@@ -33,8 +34,7 @@ def palette(board: Board) -> dict[str, Series]:
     """Technique -> how it is drawn, in the order in which the study names them."""
     asked = board.study.about.get("techniques") or []
     names = list(dict.fromkeys([*asked, *(row.cell.name for row in board.rows if not row.cell.is_baseline)]))
-    controls = {row.cell.name for row in board.rows if row.cell.is_control}
-    found = {name: CONTROL for name in names if name in controls or name == CONTROL.name}
+    found = {name: CONTROL for name in names if combine.is_control(name)}
     for i, name in enumerate(n for n in names if n not in found):
         dashes = "" if i < COLOURS else "7 3"
         found[name] = Series(name, f"var(--series-{i % COLOURS})", MARKERS[i % len(MARKERS)], dashes)

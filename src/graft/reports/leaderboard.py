@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.base import specs
 from graft.base.errors import FolderError, GraftError
 from graft.metrics.find import find
 from graft.metrics.find import known as known_metrics
@@ -20,11 +19,7 @@ from graft.metrics.intervals import clusters
 from graft.reports.read import Baseline, Predictions, Run, Study, read_predictions
 from graft.reports.statistics import Difference, Interval, Mean, average, holm
 from graft.reports.words import known
-from graft.techniques.specs.combine import canonical
-
-CONTROL = "from-scratch"
-COMBINED = r"\s+then\s+|\+"
-"""What stands between the techniques of a combination."""
+from graft.techniques.specs.combine import canonical, is_control
 
 
 @dataclass(frozen=True)
@@ -50,8 +45,7 @@ class Cell:
     @property
     def is_control(self) -> bool:
         """Whether it is training from scratch alone, not combined with another technique."""
-        is_single = len(specs.split(self.name, COMBINED)) == 1
-        return not self.is_baseline and is_single and self.name.partition(":")[0] == CONTROL
+        return not self.is_baseline and is_control(self.name)
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from graft.base import files
 from graft.base.errors import FolderError
 from graft.metrics.find import find
 from graft.metrics.intervals import Estimate, estimate
 from graft.metrics.metric import jackknife
+from graft.studies.records import read_baselines, read_findings, read_result, read_spec, read_status, read_study
 
 
 @dataclass(frozen=True)
@@ -116,13 +116,13 @@ def read_predictions(path: Path, classes: Sequence[str]) -> Predictions:
         table = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise FolderError(f"{path} cannot be read: {error}. Delete the run's folder and run the comparison again.") from error
-    table = table[table["split"] == "test"].sort_values("id", kind="stable")
-    if "group" not in table or not {"parts", "probabilities"} & set(table):
+    if not {"split", "id", "group", "target"} <= set(table) or not {"parts", "probabilities"} & set(table):
         found = ", ".join(table)
         raise FolderError(
-            f"{path} needs the columns group and probabilities, or group and parts, and has {found}. "
+            f"{path} needs the columns split, id, group, target, and probabilities or parts, and has {found}. "
             "Delete the run's folder and run the comparison again."
         )
+    table = table[table["split"] == "test"].sort_values("id", kind="stable")
     ids, groups = table["id"].tolist(), table["group"].tolist()
     if "parts" in table:
         targets = np.array([json.dumps(target, sort_keys=True, default=_plain) for target in table["target"]], object)
@@ -137,6 +137,11 @@ def read_predictions(path: Path, classes: Sequence[str]) -> Predictions:
                 raise FolderError(f"{path} has the label {name!r}, which is not one of the classes {', '.join(classes)}.")
             targets[row, number[name]] = 1
     scores = np.array(table["probabilities"].tolist(), float).reshape(len(table), -1)
+    if not np.isfinite(scores).all():
+        raise FolderError(
+            f"{path} has probabilities that are NaN: the training diverged. Delete the run's folder and run the "
+            "comparison again, with a lower learning rate."
+        )
     if len(table) and scores.shape[1] != len(classes):
         raise FolderError(f"{path} has {scores.shape[1]} probabilities an example, but there are {len(classes)} classes.")
     return Predictions(ids, scores, targets if several else targets.argmax(axis=1), groups)
@@ -148,12 +153,12 @@ def _plain(value: NDArray | np.generic) -> Any:
 
 
 def _read_study(folder: Path) -> Study:
-    about = files.read_json(folder / "study.json", "a study")
+    about = read_study(folder)
     names = about.get("runs") or sorted(path.name for path in (folder / "runs").glob("*"))
     names = list(dict.fromkeys(names))  # a technique that was asked for twice is listed twice
     runs = [_read_run(folder / "runs" / name) for name in names]
-    rows = files.read_json(folder / "baselines.json", "a study") if (folder / "baselines.json").exists() else []
-    return Study(folder, about, runs, [_read_baseline(folder, row) for row in rows], _findings(folder), compares=True)
+    baselines = [_read_baseline(folder, row) for row in read_baselines(folder)]
+    return Study(folder, about, runs, baselines, read_findings(folder), compares=True)
 
 
 def _read_single(folder: Path) -> Study:
@@ -162,14 +167,13 @@ def _read_single(folder: Path) -> Study:
     baselines = [
         Baseline(name, run.asked("fraction") or 1.0, run.asked("seed"), metrics, None, None) for name, metrics in found.items()
     ]
-    return Study(folder, run.spec, [run], baselines, _findings(folder), compares=False)
+    return Study(folder, run.spec, [run], baselines, read_findings(folder), compares=False)
 
 
 def _read_run(folder: Path) -> Run:
     """A run in whatever state; one that has not begun has an empty spec."""
-    spec = files.read_json(folder / "spec.json", "a run") if (folder / "spec.json").exists() else {}
-    status = files.read_json(folder / "status.json", "a run") if (folder / "status.json").exists() else {}
-    result = files.read_json(folder / "result.json", "a run") if (folder / "result.json").exists() else None
+    spec = read_spec(folder) if (folder / "spec.json").exists() else {}
+    status, result = read_status(folder), read_result(folder)
     state = "finished" if result else status.get("state", "not started")
     if state == "finished" and not result:
         state = "interrupted"
@@ -183,16 +187,15 @@ def _read_baseline(folder: Path, row: dict[str, Any]) -> Baseline:
     return Baseline(row["baseline"], fraction, row.get("seed"), row["metrics"]["test"], row.get("seconds"), there)
 
 
-def _findings(folder: Path) -> list[dict[str, Any]]:
-    return files.read_json(folder / "findings.json", "a study") if (folder / "findings.json").exists() else []
-
-
 def _lines(path: Path) -> list[dict[str, Any]]:
-    """JSON lines; the last one may be torn where the process was killed, and is then left out."""
+    """JSON objects by line; from the first line on that is torn or no object, they are left out."""
     rows = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except ValueError:
             break
+        if not isinstance(row, dict):
+            break
+        rows.append(row)
     return rows

@@ -9,18 +9,19 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from graft.base import env, files
+from graft.base import env
 from graft.base.errors import GraftError
 from graft.data.data import Data
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
 from graft.studies.executors import share_of_cores
-from graft.studies.question import CONTROL, Question, baseline_questions
+from graft.studies.question import Question, baseline_questions
+from graft.studies.records import read_study
 from graft.studies.run import estimate_run
 from graft.studies.spec import RunSpec
 from graft.tasks.specs.options import learnt
 from graft.tasks.task import Task
-from graft.techniques.specs.combine import canonical
+from graft.techniques.specs.combine import canonical, is_control
 from graft.training.engine import threads
 from graft.training.estimate import PhaseEstimate, RunEstimate
 from graft.training.observers import Observer
@@ -99,7 +100,7 @@ def threads_of(question: Question, folder: Path, jobs: int) -> int:
     """Threads of each run: as when the study began; for a new one an equal share of the cores."""
     hashes = [spec.hash for spec in question.runs()]
     if (folder / "study.json").exists():
-        began = files.read_json(folder / "study.json", "a study")
+        began = read_study(folder)
         if began["runs"] == hashes and "threads" in began:
             return began["threads"]
     return share_of_cores(min(jobs, len(hashes)))
@@ -195,7 +196,7 @@ def _drop_technique(plan: StudyPlan) -> Saving | None:
     """Leave out the slowest technique, if at least one besides the control remains."""
     seconds: dict[str, float] = {}
     for cell in plan.cells:
-        if canonical(cell.technique) != CONTROL:
+        if not is_control(cell.technique):
             seconds[cell.technique] = seconds.get(cell.technique, 0.0) + (cell.seconds or 0.0)
     slowest = max(seconds, key=lambda technique: seconds[technique], default="")
     return Saving(f"without {slowest}", seconds[slowest] / plan.jobs) if len(seconds) > 1 else None

@@ -10,12 +10,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from graft.base import env, files
+from graft.base import env
 from graft.base.errors import FolderError
-from graft.studies.spec import RunSpec, plain_number
-from graft.techniques.specs.combine import canonical
+from graft.base.ranges import read_number
+from graft.studies.records import read_baselines, read_study
+from graft.studies.spec import RunSpec
+from graft.techniques.specs.combine import CONTROL, canonical
 
-CONTROL = "from-scratch"
 SETTINGS = ("task", "shots", "epochs", "batch_size", "precision", "weighted")
 """What all runs of a study share besides the data. Another value makes it another study."""
 AXES = ("techniques", "backbones", "seeds", "fractions")
@@ -38,7 +39,7 @@ class Question:
         object.__setattr__(self, "techniques", distinct(self.techniques, canonical))
         object.__setattr__(self, "backbones", distinct(self.backbones))
         for axis, name in (("seeds", "seed"), ("fractions", "fraction")):
-            numbers = [plain_number(name, value) for value in getattr(self, axis)]
+            numbers = [read_number(RunSpec, name, value) for value in getattr(self, axis)]
             object.__setattr__(self, axis, distinct(numbers))
 
     def runs(self) -> list[RunSpec]:
@@ -121,8 +122,8 @@ def differences(folder: Path, question: Question) -> list[str]:
     """How the study in the folder differs from this one; empty if there is none."""
     if not (folder / "study.json").exists():
         return []
-    about = files.read_json(folder / "study.json", "a study")
-    changed = ["other data"] if about["data"]["hash"] != question.base.data["hash"] else []
+    about = read_study(folder)
+    changed = ["other data"] if about["data"].get("hash") != question.base.data["hash"] else []
     named = ((name, about.get(name), getattr(question.base, name)) for name in SETTINGS)
     return changed + [f"{name} {there}, not {here}" for name, there, here in named if there != here]
 
@@ -133,7 +134,7 @@ def check_folder(folder: Path, question: Question) -> list[str]:
         raise FolderError(f"{folder} holds another study: {'; '.join(changed)}. Choose another folder with --out.")
     if not (folder / "study.json").exists():
         return []
-    earlier = set(files.read_json(folder / "study.json", "a study")["runs"])
+    earlier = set(read_study(folder)["runs"])
     left_out = len(earlier - {run.hash for run in question.runs()})
     if not left_out:
         return []
@@ -149,8 +150,7 @@ def baseline_questions(question: Question, folder: Path) -> list[tuple[dict[str,
     A question holds all that decides what a baseline learns and is measured on. Its answers are the
     rows of the folder's baselines.json that hold the same.
     """
-    base, path = question.base, folder / "baselines.json"
-    rows = files.read_json(path, "a study") if path.exists() else []
+    base, rows = question.base, read_baselines(folder)
     common = {"data": base.data["hash"], "task": base.task, "weighted": base.weighted, "shots": base.shots}
     whole = base.shots is None
     cells = [(f, s) for f in question.fractions for s in (question.seeds[:1] if f == 1.0 and whole else question.seeds)]

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from filelock import FileLock, Timeout
 
 from graft.backbones import folder as model_folder
 from graft.backbones.backbone import Backbone, Model
@@ -22,12 +21,14 @@ from graft.backbones.preprocess import Preprocess
 from graft.backbones.unknown_tokens import unknown_tokens
 from graft.base import files
 from graft.base.errors import BackboneError, FolderError
+from graft.base.locks import locked
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.groups import groups
 from graft.data.kinds.kind import kind_named
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
+from graft.studies.records import read_result, read_spec, read_status
 from graft.studies.spec import RunSpec
 from graft.tasks.specs.options import learnt
 from graft.tasks.task import Task
@@ -63,11 +64,11 @@ def execute(
 
     `data` are the whole data; the spec's fraction or shots are cut here. Raises GraftError, with status.json saying so.
     """
-    if (folder / "result.json").exists():
+    if result := read_result(folder):
         close(folder)
-        return files.read_json(folder / "result.json", "a run")
+        return result
     spec.check_folders()
-    with _locked(folder), _status(folder), threads(_threads_of(folder)):
+    with locked(folder), _status(folder), threads(_threads_of(folder)):
         for place in (folder, folder / "checkpoints"):
             files.remove_unfinished(place)
         asked = spec.to_json(torch.get_num_threads())
@@ -125,15 +126,14 @@ def _execute(
     files.write_json(folder / "result.json", result)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     # As a later call returns it: numbers that are undefined are None, not NaN.
-    return files.read_json(folder / "result.json", "a run")
+    return read_result(folder)
 
 
 def close(folder: Path) -> None:
     """Tidy up a finished run, which may have been killed just after it wrote its result."""
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    status = folder / "status.json"
-    if status.exists() and files.read_json(status, "a run").get("state") != "finished":
-        files.write_json(status, {"state": "finished", "message": ""})
+    if read_status(folder).get("state") != "finished":
+        files.write_json(folder / "status.json", {"state": "finished", "message": ""})
 
 
 def estimate_run(spec: RunSpec, data: Data) -> RunEstimate:
@@ -313,16 +313,5 @@ def _status(folder: Path):
 
 def _threads_of(folder: Path) -> int:
     """As many threads as when the run began, since the last bits of sums depend on their number."""
-    began = files.read_json(folder / "spec.json", "a run") if (folder / "spec.json").exists() else {}
+    began = read_spec(folder) if (folder / "spec.json").exists() else {}
     return began.get("threads") or torch.get_num_threads()
-
-
-@contextmanager
-def _locked(folder: Path):
-    """No two processes work in one run's folder; the lock goes with the process."""
-    files.make_folder(folder)
-    try:
-        with FileLock(folder / ".lock", timeout=0):
-            yield
-    except Timeout as error:
-        raise FolderError(f"Another process is training in {folder}. Wait for it, or stop it.") from error

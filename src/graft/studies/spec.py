@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from graft.base import env
-from graft.base.errors import BadValue, FolderError
+from graft.base.errors import FolderError
+from graft.base.ranges import Count, Fraction, Positive, Seed, read_numbers
 from graft.data.digests import digest_files
 from graft.techniques.specs.combine import canonical
 
-MOST_SEEDS = 2**31
-"""A step's dropout is seeded by the run's seed and, in 32 bits below it, where the step is."""
-_NUMBERS = {"seed": int, "fraction": float, "shots": int, "epochs": float, "batch_size": int}
 LOCAL = "local:"
 """What a backbone that is a folder on this machine begins with."""
 
@@ -26,26 +24,23 @@ class RunSpec:
     """Everything that decides a run's outcome."""
 
     data: dict[str, Any]
-    """`path`, `hash`, `format`, and `options`: how it was read and split."""
+    """`path`, `hash`, `format`, and `options`: how it was read and split; `folder`, from which a relative path counts."""
     task: str
     backbone: str
     technique: str
-    seed: int = 0
-    fraction: float = 1.0
-    shots: int | None = None
-    epochs: float | None = None
-    batch_size: int | None = None
+    seed: Seed = 0
+    fraction: Fraction = 1.0
+    shots: Count | None = None
+    epochs: Positive | None = None
+    batch_size: Count | None = None
     precision: str = "fp32"
     weighted: bool = False
     folders: dict[str, str] = field(default_factory=dict)
     """The local model folders that it starts from, by backbone, each with a hash of its files."""
 
     def __post_init__(self) -> None:
-        """Take numbers of any type, NumPy's as well, as plain ones: 1 and 1.0 ask for the same run."""
-        for name in _NUMBERS:
-            value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, plain_number(name, value))
+        """Raise BadValue for numbers that are out of range."""
+        read_numbers(self)
 
     @property
     def hash(self) -> str:
@@ -72,29 +67,15 @@ class RunSpec:
             path = Path(backbone.removeprefix(LOCAL))
             if not path.is_dir():
                 raise FolderError(
-                    f"The model folder {path}, from which the run starts, is missing. Put it back, or start "
-                    "a new run with another --out."
+                    f"The model folder {path}, from which the run starts, is missing in {Path.cwd()}. Put it back, "
+                    f"resume in {self.data.get('folder', 'the folder')} where the run was started, or start a new run "
+                    "with another --out."
                 )
             if _digest(path) != digest:
                 raise FolderError(
                     f"The model in {path} has changed since the run was started from it. Restore it, or start "
                     "a new run with another --out."
                 )
-
-
-def plain_number(name: str, value: Any) -> int | float:
-    """The value of this field of a spec as Python's own number; raises BadValue if it is none that fits."""
-    number = _NUMBERS[name]
-    wanted = "a whole number" if number is int else "a number"
-    try:
-        plain = number(value)
-    except (TypeError, ValueError, OverflowError):
-        plain = None
-    if plain is None or isinstance(value, str) or plain != value:
-        raise BadValue(f"{name} must be {wanted}. Got {value!r} instead.")
-    if name == "seed" and not 0 <= plain < MOST_SEEDS:
-        raise BadValue(f"seed must be from 0 to {MOST_SEEDS - 1}. Got {value!r} instead.")
-    return plain
 
 
 def hash_folders(backbones: Iterable[str]) -> dict[str, str]:

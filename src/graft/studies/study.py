@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from graft.base import files
-from graft.base.errors import GraftError
+from graft.base.errors import FolderError, GraftError
+from graft.base.locks import locked
 from graft.data.data import Data
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
@@ -23,6 +25,7 @@ from graft.studies.spec import RunSpec
 from graft.tasks.specs.options import learnt
 from graft.tasks.task import Task
 from graft.training.observers import LogFile, Observer, StudyEvent
+from graft.training.stage import CHECKPOINT_SECONDS
 
 
 @dataclass(frozen=True)
@@ -32,14 +35,22 @@ class Job:
     spec: RunSpec
     data: Data
     folder: Path
+    checkpoint_seconds: float
 
 
 def run_job(job: Job) -> dict[str, Any]:
     """What a process does; errors of the user's are told by their message alone."""
-    return execute(job.spec, job.data, job.folder, Observer(), baselines=False)
+    return execute(job.spec, job.data, job.folder, Observer(), baselines=False, checkpoint_seconds=job.checkpoint_seconds)
 
 
-def run_study(question: Question, data: Data, folder: Path, jobs: int, observer: Observer) -> None:
+def run_study(
+    question: Question,
+    data: Data,
+    folder: Path,
+    jobs: int,
+    observer: Observer,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> None:
     """Carry out the baselines and every unfinished run; a failed run does not stop the others.
 
     The observer and the study's log.txt are told first how long it will take, then of each run.
@@ -52,7 +63,8 @@ def run_study(question: Question, data: Data, folder: Path, jobs: int, observer:
     log.study_plan(plan.to_json())
     _write_baselines(question, data, folder)
     specs = question.runs()
-    waiting = [Job(spec, data, folder / "runs" / spec.hash) for spec in specs if spec.hash in plan.run_seconds]
+    left = [spec for spec in specs if spec.hash in plan.run_seconds]
+    waiting = [Job(spec, data, folder / "runs" / spec.hash, checkpoint_seconds) for spec in left]
     done = 0
     for spec in specs:
         if spec.hash not in plan.run_seconds:
@@ -71,9 +83,13 @@ def run_study(question: Question, data: Data, folder: Path, jobs: int, observer:
 
 
 def _outcome(job: Job, result: dict[str, Any] | None, error: Exception | None) -> tuple[str, str]:
-    """The state of a run that ended and a message; a failure is written into its folder."""
+    """The state of a run that ended and a message; a failure is written into its folder.
+
+    It is not written if another process works on the run, whose status it would overwrite.
+    """
     if error is not None:
-        files.write_json(job.folder / "status.json", {"state": "failed", "message": _words(error)})
+        with suppress(FolderError), locked(job.folder):
+            files.write_json(job.folder / "status.json", {"state": "failed", "message": _words(error)})
         return "failed", _words(error)
     metric = result["primary_metric"]
     value = result["metrics"]["test"][metric]["value"]

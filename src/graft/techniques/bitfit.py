@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from graft.backbones.backbone import Backbone, Model
 from graft.base.errors import BadValue
+from graft.base.ranges import NotNegative
 from graft.tasks.task import Task
 from graft.techniques.technique import Optimizer, Phase, Technique
 
@@ -21,7 +22,7 @@ class Bitfit(Technique):
     """
 
     optimizer: Optimizer | None = "adamw"
-    weight_decay: float = 0.0
+    weight_decay: NotNegative = 0.0
 
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from graft.backbones.backbone import Backbone, Model
 from graft.base.errors import BadValue
+from graft.base.ranges import Count, Positive
 from graft.base.records import Batch, Output
 from graft.tasks.task import Task
 from graft.techniques.technique import PROBE_PATIENCE, Objective, Phase, Technique, check_classes, head_only
@@ -34,10 +35,11 @@ class ContrastiveFewShot(Technique):
     When not: thousands of labels, where full-fine-tuning is simpler; many more classes than a batch has examples.
     """
 
-    epochs: float | None = 20
-    batch_size: int | None = 64
+    epochs: Positive | None = 20
+    batch_size: Count | None = 64
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.patience is not None:
             raise BadValue(
                 "'contrastive-few-shot' takes no patience: while pairs are learnt no head can be validated. Choose its epochs."
@@ -73,8 +75,8 @@ class PairObjective(Objective):
     def begin(self, phase: Phase) -> None:
         self.alone = phase.name == PAIRS
 
-    def forward(self, batch: Batch, progress: float) -> dict[str, Tensor]:
-        return self.losses(by_length(self.model, batch), batch, progress)
+    def outputs(self, batch: Batch) -> Output:
+        return by_length(self.model, batch)
 
     def losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
         if self.alone:

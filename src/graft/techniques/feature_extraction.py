@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graft.backbones.backbone import Model
+from graft.base.ranges import Count, NotNegative, Positive, Share
 from graft.techniques.technique import PROBE_PATIENCE, Phase, Technique, head_only
 
 
@@ -25,11 +26,11 @@ class FeatureExtraction(Technique):
     about_head: ClassVar[bool] = True
 
     solved: bool = True
-    epochs: float | None = 100
-    head_lr: float | None = 3e-3
-    weight_decay: float = 0.01
-    warmup: float = 0.02
-    views: int | None = 1
+    epochs: Positive | None = 100
+    head_lr: Positive | None = 3e-3
+    weight_decay: NotNegative = 0.01
+    warmup: Share = 0.02
+    views: Count | None = 1
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         rate = self.head_lr or 3e-3

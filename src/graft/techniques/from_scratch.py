@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from torch import nn
 
 from graft.backbones.backbone import Model
+from graft.base.ranges import NotNegative
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Optimizer, Phase, Technique, everything
 
@@ -25,7 +26,7 @@ class FromScratch(Technique):
     pretrained: ClassVar[bool] = False
 
     optimizer: Optimizer | None = "adamw"
-    weight_decay: float = 0.05
+    weight_decay: NotNegative = 0.05
     batch_norm: Literal["frozen", "updated"] = "updated"
 
     def objective(self, model: Model, task: Task) -> Objective:

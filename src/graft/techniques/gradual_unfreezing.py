@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graft.backbones.backbone import Model
+from graft.base.ranges import Count, Positive
 from graft.techniques.technique import Phase, Technique, from_group, head_only
 
 
@@ -21,8 +22,8 @@ class GradualUnfreezing(Technique):
 
     about_head: ClassVar[bool] = True
 
-    layer_decay: float = 0.8
-    stages: int = 3
+    layer_decay: Positive = 0.8
+    stages: Count = 3
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         count = len(model.backbone.groups) - 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from graft.backbones.backbone import Model
+from graft.base.ranges import NotNegative
 from graft.base.records import Batch, Output
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique, everything
@@ -22,8 +23,8 @@ class L2Sp(Technique):
     When not: data far from the pretraining data: the starting point is no longer a good place to stay near.
     """
 
-    weight: float = 0.01
-    weight_decay: float = 0.0
+    weight: NotNegative = 0.01
+    weight_decay: NotNegative = 0.0
 
     def objective(self, model: Model, task: Task) -> Objective:
         return L2SpObjective(model, task, self.weight)

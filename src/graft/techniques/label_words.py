@@ -44,6 +44,7 @@ class LabelWords(Technique):
     """Whether a class has the mean log-likelihood of its words' tokens, not their sum: long words are not at a disadvantage."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.template.count("{}") != 1:
             raise BadValue(f"The 'template' of 'label-words' has one {{}} for the text in it. Got {self.template!r} instead.")
 

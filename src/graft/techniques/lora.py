@@ -8,6 +8,7 @@ from torch import nn
 
 from graft.backbones.backbone import Model
 from graft.base.errors import BadValue
+from graft.base.ranges import Count, NotNegative, PartialShare, Positive
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Optimizer, Phase, Technique, group_number
 
@@ -22,20 +23,18 @@ class Lora(Technique):
     When not: small networks, where full fine-tuning costs little more and often does better.
     """
 
-    r: int = 8
-    alpha: float = 16
-    dropout: float = 0.0
+    r: Count = 8
+    alpha: Positive = 16
+    dropout: PartialShare = 0.0
     from_group: int = 0
     """The first layer group that is adapted, negative counts from the head; those before it run once an example."""
     optimizer: Optimizer | None = "adamw"
-    weight_decay: float = 0.0
+    weight_decay: NotNegative = 0.0
 
     def objective(self, model: Model, task: Task) -> Objective:
-        """Raises BadValue where r is below 1, there is no such layer group, or none of its layers can be adapted."""
+        """Raises BadValue where there is no such layer group, or none of its layers can be adapted."""
         from peft import LoraConfig, inject_adapter_in_model
 
-        if self.r < 1:
-            raise BadValue(f"The 'r' parameter of 'lora' must be a whole number from 1 on. Got {self.r} instead.")
         targets = _targets(model, group_number(model, self.from_group, "lora"))
         transposed = any(_is_conv1d(model.network.get_submodule(path)) for path in targets)
         config = LoraConfig(

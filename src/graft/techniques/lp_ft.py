@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graft.backbones.backbone import Model
+from graft.base.ranges import Positive
 from graft.techniques.technique import PROBE_PATIENCE, Phase, Technique, everything, head_only
 
 
@@ -24,8 +25,8 @@ class LpFt(Technique):
 
     about_head: ClassVar[bool] = True
 
-    probe_epochs: float = 100
-    probe_lr: float = 3e-3
+    probe_epochs: Positive = 100
+    probe_lr: Positive = 3e-3
     fallback: bool = True
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from graft.backbones.backbone import Backbone, Model, logits_of, observed
 from graft.backbones.language_model import language_model
 from graft.base.errors import BadValue
+from graft.base.ranges import InnerShare
 from graft.base.records import Output
 from graft.tasks.pretexts.masked_tokens import MaskedTokens
 from graft.tasks.task import Task
@@ -36,14 +37,8 @@ class MaskedLanguageModeling(Technique):
 
     streams: ClassVar[frozenset[str]] = frozenset({"unlabeled"})
 
-    probability: float = 0.15
+    probability: InnerShare = 0.15
     """The share of tokens that are chosen."""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.probability < 1:
-            raise BadValue(
-                f"The 'probability' of {NAME!r} must be more than 0 and less than 1. Got {self.probability!r} instead."
-            )
 
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)

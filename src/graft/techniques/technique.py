@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from graft.backbones.backbone import Backbone, Model
 from graft.base import plugins
 from graft.base.errors import BadValue
+from graft.base.ranges import Count, NotNegative, Positive, Share, read_numbers
 from graft.base.records import Batch, Output
 from graft.tasks.classes.classification import Classification
 from graft.tasks.task import Task
@@ -96,6 +97,7 @@ class Phase:
 class Technique(ABC):
     """The settings that every technique shares; a technique overrides defaults and adds its own.
 
+    The types of `graft.base.ranges` say which numbers a setting allows; others are refused when it is made.
     `None` is "chosen from the model and the data": `epochs` by the budget, `lr` and `optimizer` by the kind of network,
     `head_lr` as a multiple of `lr`. `layer_decay` multiplies the rate once for each layer group below the head
     (ULMFiT's discriminative rates, arXiv:1801.06146); 1 is one rate for all.
@@ -106,27 +108,31 @@ class Technique(ABC):
     about_head: ClassVar[bool] = False
     """Whether it is about a new head, so that it says nothing to a task that keeps the network's own."""
 
-    epochs: float | None = None
-    lr: float | None = None
-    head_lr: float | None = None
-    layer_decay: float = 1.0
+    epochs: Positive | None = None
+    lr: Positive | None = None
+    head_lr: Positive | None = None
+    layer_decay: Positive = 1.0
     optimizer: Optimizer | None = None
-    weight_decay: float = 0.01
+    weight_decay: NotNegative = 0.01
     schedule: Literal["cosine", "one-cycle", "linear", "constant"] = "cosine"
-    warmup: float = 0.1
+    warmup: Share = 0.1
     """The share of a phase over which the rate rises to its full value."""
-    batch_size: int | None = None
-    accumulate: int = 1
-    clip: float = 1.0
+    batch_size: Count | None = None
+    accumulate: Count = 1
+    clip: NotNegative = 1.0
     """The gradient norm above which gradients are scaled down; 0 never does."""
     batch_norm: Literal["frozen", "updated"] = "frozen"
     """Whether batch-norm statistics stay the pretrained ones, or follow the (small) batches that are trained on."""
-    views: int | None = None
+    views: Count | None = None
     """How many augmented versions of an example are seen, in turn; None is a new one each epoch, 1 the plain one. The
     layers before the first that trains see each version once, so that few of them save time."""
-    patience: int | None = None
+    patience: Count | None = None
     """Stop a phase after so many epochs without better weights, by the validation loss or the metric that the task goes by; None
     is five where a head alone is stepped, and elsewhere what the task says, mostly to the end."""
+
+    def __post_init__(self) -> None:
+        """Raise BadValue for numbers that are out of range; a technique that has one of its own calls this one."""
+        read_numbers(self, f" of {plugins.name_of(type(self))!r}")
 
     def check(self, backbone: Backbone, task: Task) -> None:
         """Raise BadValue where it is not made for this network, this task or its classes; asked before anything is written.
@@ -193,7 +199,11 @@ class Objective(nn.Module):
 
     def forward(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         """`progress` in [0, 1] is how far the phase has come."""
-        return self.losses(self.model(batch.inputs), batch, progress)
+        return self.losses(self.outputs(batch), batch, progress)
+
+    def outputs(self, batch: Batch) -> Output:
+        """What the model says of a batch; overridden by techniques that read one in another way."""
+        return self.model(batch.inputs)
 
     def begin(self, phase: Phase) -> None:
         """Called as each phase begins, also in a run that goes on in it."""

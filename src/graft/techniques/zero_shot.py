@@ -9,6 +9,7 @@ import torch
 from graft.backbones import mean_pooling
 from graft.backbones.backbone import Backbone, Model, evaluating
 from graft.base.errors import BadValue
+from graft.base.ranges import Positive
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique, check_classes, linear_head
 from graft.techniques.text.class_words import described
@@ -35,10 +36,11 @@ class ZeroShot(Technique):
     """What is embedded; `{}` stands for the description of the class."""
     descriptions: str = ""
     """`spam=unwanted advertising;ham=a normal message`: what to call a class, by default its name in words."""
-    scale: float = 20.0
+    scale: Positive = 20.0
     threshold: float = 0.15
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if "{}" not in self.template:
             raise BadValue(f"The 'template' of 'zero-shot' has no {{}} for the class in it. Got {self.template!r} instead.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +12,8 @@ import torch
 from torch import Tensor
 
 from graft.backbones.backbone import Model, evaluating
+from graft.base.counts import plural
+from graft.base.errors import GraftError
 from graft.base.records import Sample
 from graft.data.groups import groups
 from graft.metrics.intervals import interval
@@ -18,6 +21,8 @@ from graft.tasks.task import Metric, Task
 from graft.tasks.text.generation import Decoding
 from graft.training.engine import Engine
 from graft.training.feed import Feed
+
+DIVERGED = "the training has diverged, or the precision is too low. Lower the learning rate (lr=...), or use precision fp32."
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,13 @@ class Evaluation:
 
 
 def evaluate(model: Model, feed: Feed, engine: Engine) -> Evaluation:
-    """Run the model in eval mode over the feed; its training mode is as before afterwards."""
+    """Run the model in eval mode over the feed; its training mode is as before afterwards.
+
+    Raises GraftError if its outputs are NaN or infinite.
+    """
     scores, loss = predict(model, feed, engine)
+    if not math.isfinite(loss):
+        raise GraftError(f"The loss on {plural(len(scores), 'example')} is {loss}: {DIVERGED}")
     return Evaluation(loss, scores, feed.task.targets(feed.windows.samples))
 
 
@@ -47,7 +57,10 @@ def written(
 
 
 def predict(model: Model, feed: Feed, engine: Engine) -> tuple[np.ndarray, float]:
-    """Scores (N, ...) in the order of the samples, and their mean loss (nan where samples are unlabeled)."""
+    """Scores (N, ...) in the order of the samples, and their mean loss (nan where samples are unlabeled).
+
+    Raises GraftError for scores that are NaN or infinite.
+    """
     found: list[Any] = [None] * len(feed.pieces)
     total, weight = 0.0, 0.0
     with torch.inference_mode(), evaluating(model):
@@ -59,7 +72,19 @@ def predict(model: Model, feed: Feed, engine: Engine) -> tuple[np.ndarray, float
             total, weight = total + losses[0], weight + losses[1]
             for row, kept in zip(batch.rows, rows, strict=True):
                 found[row] = kept
-    return feed.task.scores(found, feed.windows), total / (weight or 1.0)
+    scores = feed.task.scores(found, feed.windows)
+    _check_finite(scores)
+    return scores, total / (weight or 1.0)
+
+
+def _check_finite(scores: np.ndarray) -> None:
+    """Raise GraftError for NaN, the highest of which would be taken for the first class, and for infinite scores."""
+    if scores.dtype == object:  # what such scores are worth shows in their loss
+        return
+    broken = ~np.isfinite(scores).reshape(len(scores), -1).all(axis=1)
+    if broken.any():
+        count = f"{broken.sum():,} of {plural(len(scores), 'example')}"
+        raise GraftError(f"The network's outputs for {count} are NaN or infinite: {DIVERGED}")
 
 
 def in_order(values: Tensor, rows: list[int]) -> Tensor:

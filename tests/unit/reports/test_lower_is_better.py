@@ -197,7 +197,7 @@ def test_predictions_with_parts_and_targets_of_any_form(tmp_path):
 def test_predictions_of_neither_form_say_what_to_do(tmp_path):
     pd.DataFrame([{"split": "test", "id": "1", "target": "a"}]).to_parquet(tmp_path / "p.parquet")
     with pytest.raises(
-        FolderError, match="needs the columns group and probabilities, or group and parts, and has split, id, target"
+        FolderError, match="needs the columns split, id, group, target, and probabilities or parts, and has split, id, target"
     ):
         read_predictions(tmp_path / "p.parquet", [])
 

@@ -10,15 +10,11 @@ from graft import api
 from graft.studies import plan as plans
 from graft.studies.plan import CellPlan, Remaining, StudyPlan, plan_study
 from graft.studies.question import Question
-from graft.studies.spec import RunSpec
 from graft.studies.study import run_study
 from graft.training.estimate import PhaseEstimate, RunEstimate
 from graft.training.observers import Observer, StudyEvent, event_line, plan_lines
-from tests.contracts.tiny import task_of
+from tests.unit.studies.tiny_runs import DATA, SPEC
 
-_, DATA = task_of("image-classification")
-DESCRIBED = {"path": "tiny", "hash": DATA.fingerprint(), "format": "", "options": {}}
-SPEC = RunSpec(DESCRIBED, "image-classification", "tiny:cnn", "feature-extraction", epochs=1)
 PHASE = PhaseEstimate("fine-tuning", 8.0, 16, 1000, None, "", 1.0, 0, 80.0, 0.0, 5.0)
 TRAINED = RunEstimate((PHASE,), {}, 1.0, 4.0)  # 90 s
 PROBED = RunEstimate((replace(PHASE, epochs=None, seconds=20.0, recording_seconds=18.0),), {"head, 1": 18.0}, 1.0, 4.0)  # 30 s

@@ -13,14 +13,9 @@ import pytest
 from graft import api
 from graft.base.errors import BadValue, FolderError
 from graft.studies import study
-from graft.studies.spec import RunSpec
 from graft.studies.study import Question
 from graft.training.observers import Observer
-from tests.contracts.tiny import task_of
-
-_, DATA = task_of("image-classification")
-DESCRIBED = {"path": "tiny", "hash": DATA.fingerprint(), "format": "", "options": {}}
-SPEC = RunSpec(DESCRIBED, "image-classification", "tiny:cnn", "feature-extraction", epochs=1)
+from tests.unit.studies.tiny_runs import DATA, DESCRIBED, SPEC
 
 
 class Notes(Observer):

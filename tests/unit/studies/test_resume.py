@@ -12,16 +12,10 @@ from graft.studies.run import execute
 from graft.studies.spec import RunSpec
 from graft.studies.study import Question, run_study
 from graft.training.observers import Observer
-from tests.contracts.tiny import task_of
+from tests.unit.studies import tiny_runs
+from tests.unit.studies.tiny_runs import DATA
 
-_, DATA = task_of("image-classification")
-SPEC = RunSpec(
-    {"path": "tiny", "hash": DATA.fingerprint(), "format": "", "options": {}},
-    "image-classification",
-    "tiny:cnn",
-    "full-fine-tuning",
-    epochs=2,
-)
+SPEC = replace(tiny_runs.SPEC, technique="full-fine-tuning", epochs=2)
 
 
 class Threads(Observer):

@@ -18,16 +18,10 @@ from graft.studies.spec import RunSpec
 from graft.studies.study import Question, run_study
 from graft.training import recording
 from graft.training.observers import Observer
-from tests.contracts.tiny import task_of
+from tests.unit.studies import tiny_runs
+from tests.unit.studies.tiny_runs import DATA
 
-_, DATA = task_of("image-classification")
-SPEC = RunSpec(
-    {"path": "tiny", "hash": DATA.fingerprint(), "format": "", "options": {}},
-    "image-classification",
-    "tiny:efficientnet",
-    "feature-extraction:epochs=2",
-    epochs=1,
-)
+SPEC = replace(tiny_runs.SPEC, backbone="tiny:efficientnet", technique="feature-extraction:epochs=2")
 
 
 class Events(Observer):
@@ -106,7 +100,7 @@ def test_a_run_that_fails_says_so_in_its_status(tmp_path):
 def test_two_processes_do_not_work_in_one_folder(tmp_path):
     class Second(Observer):
         def phases(self, names):
-            with pytest.raises(FolderError, match="Another process"):
+            with pytest.raises(FolderError, match="in use by process"):
                 execute(replace(SPEC, seed=9), DATA, tmp_path, Observer())
 
     execute(SPEC, DATA, tmp_path, Second())

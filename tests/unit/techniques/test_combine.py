@@ -11,7 +11,7 @@ from safetensors import safe_open
 from graft.api import _check_techniques
 from graft.base.errors import BadValue
 from graft.studies.run import build_model
-from graft.techniques.specs.combine import parse
+from graft.techniques.specs.combine import is_control, parse
 from graft.training.feed import Feed
 from graft.training.observers import Observer
 from graft.training.trainer import checkpoint_path
@@ -148,3 +148,47 @@ def test_a_later_part_goes_on_with_the_start_weights_it_began_with(technique, tm
         again, _ = trained(technique, TASK, folder, epochs=3)
         for name, tensor in whole.state_dict().items():
             assert torch.equal(tensor, again.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(
+    ("spec", "setting"),
+    [
+        ("full-fine-tuning + l2-sp:lr=0.01", "'lr' of 'l2-sp'"),
+        ("full-fine-tuning + l2-sp:weight=1,epochs=2", "'epochs' of 'l2-sp'"),
+        ("lora + l2-sp + contrastive-few-shot:batch_size=8", "'batch_size' of 'contrastive-few-shot'"),
+        ("full-fine-tuning + lp-ft:probe_lr=0.1", "'probe_lr' of 'lp-ft'"),
+    ],
+)
+def test_a_setting_behind_a_plus_that_has_no_effect_is_refused(spec, setting):
+    with pytest.raises(BadValue, match=rf"^{setting} has no effect after '\+'"):
+        parse(spec)
+
+
+def test_settings_of_losses_behind_a_plus_are_taken():
+    parse("full-fine-tuning:lr=0.01 + l2-sp:weight=3")
+    parse("full-fine-tuning + lora:r=2,from_group=-2")
+
+
+def test_a_sum_leaves_its_parts_as_they_are():
+    both = objective_of("full-fine-tuning + l2-sp")
+    task, data = task_of(TASK)
+    feed = Feed.of(data.splits["train"], task, both.model.backbone.preprocess, torch.device("cpu"))
+    batch = next(feed.stream(feed.plan(None)))
+    assert set(both(batch, 0.0)) == {"task", "distance"}
+    assert set(both.main(batch, 0.0)) == {"task"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "control"),
+    [
+        ("from-scratch", True),
+        ("from-scratch:lr=1e-3,epochs=9", True),
+        ("from-scratch + l2-sp", False),
+        ("from-scratch then lora", False),
+        ("from-scratch:lr=1e-3 then lora:r=4", False),
+        ("full-fine-tuning", False),
+        ("a-plugin-that-is-not-installed:x=1", False),
+    ],
+)
+def test_training_from_scratch_alone_is_the_control(spec, control):
+    assert is_control(spec) is control

@@ -15,6 +15,9 @@ from graft.base.records import Batch, Output
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique
 
+CONTROL = "from-scratch"
+"""The technique that every comparison has: what it gains, no transfer gave."""
+
 
 class Then(Technique):
     """Run `first`, then `second` on its model, each with its own settings and budget."""
@@ -50,6 +53,7 @@ class Sum(Technique):
             raise BadValue(
                 f"'+' adds losses on the same labeled batches, and {apart!r} reads other texts. Write: '{apart} then ...'."
             )
+        _check_added(main, extra)
         _take_settings(self, main)
         object.__setattr__(self, "about_head", main.about_head or extra.about_head)
         object.__setattr__(self, "main", main)
@@ -66,13 +70,32 @@ class Sum(Technique):
         return self.main.phases(model, epochs)
 
 
+def _check_added(main: Technique, extra: Technique) -> None:
+    """Raise BadValue for settings of `extra` that would have no effect, since phases and rates are those of `main`.
+
+    Of a technique that adds nothing to the objective those are all its settings.
+    """
+    extra = extra.main if isinstance(extra, Sum) else extra
+    source = Technique if type(extra).objective is not Technique.objective else type(extra)
+    shared = {field.name for field in fields(source)}
+    for field in fields(extra):
+        if field.name in shared and getattr(extra, field.name) != field.default:
+            name = plugins.name_of(type(extra))
+            first = main.main if isinstance(main, Sum) else main
+            where = f", or give {field.name} to {plugins.name_of(type(first))!r}" if source is Technique else ""
+            raise BadValue(
+                f"{field.name!r} of {name!r} has no effect after '+', which adds losses only: how it trains is "
+                f"said by what stands before the '+'. Leave it out{where}."
+            )
+
+
 def _take_settings(combined: Technique, source: Technique) -> None:
     for name in (*(field.name for field in fields(Technique)), "pretrained", "streams"):
         object.__setattr__(combined, name, getattr(source, name))
 
 
 class SumObjective(Objective):
-    """The forward pass and losses of `main`, plus the extra losses of `extra`."""
+    """The outputs and losses of `main`, plus the extra losses of `extra`."""
 
     def __init__(self, main: Objective, extra: Objective):
         super().__init__(main.model, main.task)
@@ -80,19 +103,16 @@ class SumObjective(Objective):
         self.references = tuple(
             f"{name}.{reference}" for name in ("main", "extra") for reference in getattr(self, name).references
         )
-        # `main` may have a forward of its own, which ends in its losses: those become the sum's.
-        self._main_losses = main.losses
-        main.losses = lambda *arguments: self.losses(*arguments)
 
-    def forward(self, batch: Batch, progress: float) -> dict[str, Tensor]:
-        return self.main(batch, progress)
+    def outputs(self, batch: Batch) -> Output:
+        return self.main.outputs(batch)
 
     def begin(self, phase: Phase) -> None:
         self.main.begin(phase)
         self.extra.begin(phase)
 
     def losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
-        losses = dict(self._main_losses(output, batch, progress))
+        losses = dict(self.main.losses(output, batch, progress))
         for name, loss in self.extra.extra_losses(output, batch, progress).items():
             losses[name] = losses[name] + loss if name in losses else loss
         return losses
@@ -136,6 +156,15 @@ def _single(text: str) -> Technique:
         )
     name, parameters = specs.parse(text)
     return specs.build(plugins.load("technique", name), "technique", name, parameters)
+
+
+def is_control(text: str) -> bool:
+    """Whether a spec is the control, with whatever settings, and not combined with another technique.
+
+    The techniques need not be installed.
+    """
+    stages = _stages(text)
+    return len(stages) == len(stages[0]) == 1 and stages[0][0].partition(":")[0].strip() == CONTROL
 
 
 def canonical(text: str) -> str:
