@@ -9,6 +9,7 @@ from graft.base.errors import DataError
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, splits_of
 from graft.data.tables.arrays import array_table
+from graft.data.tables.objects import object_table
 from graft.data.tables.rows import to_data
 from graft.data.tables.table import Table
 
@@ -65,8 +66,7 @@ def _of_frame(frame: Any, name: str) -> Table:
 
 
 def _of_rows(rows: list[dict[str, Any]], name: str) -> Table:
-    names = list(dict.fromkeys(str(key) for row in rows for key in row))
-    return Table(name or "rows", {key: [row.get(key) for row in rows] for key in names}, range(len(rows)))
+    return object_table(name or "rows", rows, range(len(rows)))
 
 
 def _of_arrays(source: Any, name: str) -> Table:

@@ -10,7 +10,7 @@ import pytest
 
 from graft.base.errors import DataError
 from graft.data.checks.inspect import inspect
-from graft.data.formats.text.passages import LONGEST, passages
+from graft.data.formats.plain_text import LONGEST, passages
 from graft.data.load import load_data, read
 from graft.data.memory import from_memory
 

@@ -120,7 +120,7 @@ def test_ambiguous_and_absent_labels_list_the_columns(tmp_path: Path) -> None:
 
 def test_ragged_rows_are_named(tmp_path: Path) -> None:
     file = write(tmp_path, "t.csv", "text,label\none,a\ntwo,b,c\nthree,a\nfour\n")
-    with pytest.raises(DataError, match=r"2 of its rows.*t\.csv:3 \(3\), t\.csv:5 \(1\)"):
+    with pytest.raises(DataError, match=r"2 of its lines.*t\.csv:3 \(3\), t\.csv:5 \(1\)"):
         read(file)
 
 

@@ -16,7 +16,7 @@ from graft.data.formats.folders.class_folders import is_about, is_hidden
 from graft.data.formats.format import ReadOptions, file_splits, split_file
 from graft.data.tables.encodings import beginning, read_text
 from graft.data.tables.rows import read_files
-from graft.data.tables.table import Table
+from graft.data.tables.table import Table, row_width
 
 _SURE = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".bioes")
 _PERHAPS = (".txt", ".tsv")
@@ -162,7 +162,7 @@ def _read(file: Path, options: ReadOptions) -> Table:
         raise DataError(f"{file} holds no rows.")
     fields = _fields([row for s in sentences for row in s.rows], options.delimiter)
     lines = [s.line + i for s in sentences for i in range(len(s.rows))]
-    width = _width(file, fields, lines)
+    width = row_width(file.name, fields, lines, "Each line needs a token and its tags; a blank line ends a sentence.")
     bare = (file_splits([file.stem]) or {}).get(file.stem) == "unlabeled"
     if options.labels and width == 1 and not bare:
         raise DataError(f"{file} has one column only, so no tags. Each line needs a token and a tag; else name it unlabeled.")
@@ -186,19 +186,6 @@ def _by_sentence(sentences: Sequence[_Sentence], fields: Sequence[list[str]], un
     rest = iter(fields)
     found = [list(islice(rest, len(s.rows))) for s in sentences]
     return [[row for row in rows if row[0].isdecimal()] for rows in found] if universal else found
-
-
-def _width(file: Path, fields: Sequence[Sequence[str]], lines: Sequence[int]) -> int:
-    """The number of columns. Raises DataError naming the lines that have another one."""
-    widths = Counter(map(len, fields))
-    width = widths.most_common(1)[0][0]
-    ragged = [f"{file.name}:{line} ({len(parts)})" for line, parts in zip(lines, fields, strict=True) if len(parts) != width]
-    if ragged:
-        raise DataError(
-            f"{file.name} has {width} columns, but {len(ragged):,} of its lines have another number: "
-            f"{listed(ragged)}. Each line needs a token and its tags; a blank line ends a sentence."
-        )
-    return width
 
 
 def _columns(file: Path, options: ReadOptions, width: int, universal: bool) -> tuple[int, int]:

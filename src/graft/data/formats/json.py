@@ -47,7 +47,7 @@ class Json(TableFiles):
         wrong = [str(number) for number, row in enumerate(rows, start=1) if not isinstance(row, dict)]
         if wrong:
             raise DataError(f"{len(wrong):,} entries of the list in {file} are no objects: {listed(wrong)}.")
-        return object_table(file, rows, range(1, len(rows) + 1), note)
+        return object_table(file.name, rows, range(1, len(rows) + 1), note)
 
     def write_tiny(self, data: Data, path: Path) -> None:
         write_objects(data, path, ".json", lambda rows: "[" + ",\n".join(rows) + "]\n")

@@ -43,7 +43,7 @@ class Jsonl(TableFiles):
                 wrong.append(f"{file.name}:{number} (not an object)")
         if wrong:
             raise DataError(f"{len(wrong):,} lines of {file} are not JSON objects: {listed(wrong)}. Each line needs one.")
-        return object_table(file, objects, lines, note)
+        return object_table(file.name, objects, lines, note)
 
     def write_tiny(self, data: Data, path: Path) -> None:
         write_objects(data, path, ".jsonl", lambda rows: "".join(row + "\n" for row in rows))

@@ -17,12 +17,13 @@ from graft.data.images.open import SUFFIXES
 from graft.data.tables.columns import known_names
 from graft.data.tables.encodings import read_text
 from graft.data.tables.inputs import is_label_like
-from graft.data.tables.table import Table, check_rows
+from graft.data.tables.table import Table, row_width
 
 _SEP_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 """The first line of a table by which spreadsheets say its delimiter."""
 _COLUMNS = ("text", "text_pair", "label", "value")
 """The roles that a delimited table is written of, in the order of its columns."""
+_RAGGED = "Mend those rows (a text that holds the delimiter needs quotes), or name the right one with --delimiter."
 _FIELD_LIMIT = 2**27
 """Characters in one field; the standard library's own limit of 131,072 is less than a long document."""
 
@@ -57,8 +58,7 @@ def read_delimited(file: Path, options: ReadOptions, delimiters: str, quoting: i
     lines, records = (lines[1:], records[1:]) if header else (lines, records)
     if not records:
         raise DataError(f"{file} holds a header but no rows. Its columns: {', '.join(names)}.")
-    expected = len(names) if header else Counter(map(len, records)).most_common(1)[0][0]
-    check_rows(file.name, [len(r) for r in records], lines, expected)
+    row_width(file.name, records, lines, _RAGGED, len(names) if header else 0)
     return Table(
         file.name, dict(zip(names, map(list, zip(*records, strict=True)), strict=True)), lines, header, notes=tuple(notes)
     )

@@ -265,7 +265,8 @@ def _notes(columns: Columns, wanted: Wanted, roles: dict[str, list[str]]) -> lis
         joined = ", ".join(map(repr, texts))
         notes.append(f"The columns {joined} are joined into the text; for one alone: --columns text={texts[-1]}.")
     if not columns.header and not columns.asked:
-        parts = " and ".join(f"{role} is column {', '.join(names)}" for role, names in roles.items())
+        by_column = sorted(roles.items(), key=lambda item: item[1])
+        parts = " and ".join(f"{role} is column {', '.join(names)}" for role, names in by_column)
         notes.append(f"There is no header row; by their content, {parts} (counted from 0).")
     elif wanted.role not in columns.asked and target and target[0].strip().lower() not in wanted.names[0]:
         shown, role = ", ".join(map(repr, target)), wanted.role

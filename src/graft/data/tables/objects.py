@@ -26,13 +26,12 @@ def read_json(file: Path) -> tuple[Any, str | None]:
         raise DataError(f"{file} is not JSON: {error}.") from error
 
 
-def object_table(file: Path, objects: Sequence[dict[str, Any]], rows: Sequence[int], note: str | None) -> Table:
+def object_table(name: str, objects: Sequence[dict[str, Any]], rows: Sequence[int], note: str | None = None) -> Table:
     """The table of these objects, which stand at these lines or places. Raises DataError where there are none."""
     if not objects:
-        raise DataError(f"{file} holds no rows.")
-    names = list(dict.fromkeys(key for entry in objects for key in entry))
-    columns = {name: [entry.get(name) for entry in objects] for name in names}
-    return Table(file.name, columns, rows, notes=(note,) if note else ())
+        raise DataError(f"{name} holds no rows.")
+    keys = dict.fromkeys(key for entry in objects for key in entry)
+    return Table(name, {str(k): [entry.get(k) for entry in objects] for k in keys}, rows, notes=(note,) if note else ())
 
 
 def write_objects(data: Data, path: Path, suffix: str, join: Callable[[list[str]], str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -45,12 +46,14 @@ def unnested(table: Table) -> Table:
     return replace(table, columns={**columns, **rest}, languages=tuple(first))
 
 
-def check_rows(name: str, widths: Sequence[int], rows: Sequence[int], expected: int) -> None:
-    """Raises DataError naming the rows that have another number of fields than `expected`."""
-    ragged = [f"{name}:{row} ({width})" for row, width in zip(rows, widths, strict=True) if width != expected]
+def row_width(name: str, rows: Sequence[Sequence[str]], lines: Sequence[int], advice: str, width: int = 0) -> int:
+    """The number of fields of each row, which is that of most rows unless `width` says it.
+
+    Raises DataError naming the lines that have another one.
+    """
+    width = width or Counter(map(len, rows)).most_common(1)[0][0]
+    ragged = [f"{name}:{line} ({len(row)})" for line, row in zip(lines, rows, strict=True) if len(row) != width]
     if ragged:
-        raise DataError(
-            f"{name} has {expected} columns, but {len(ragged):,} of its rows have another number of fields: "
-            f"{listed(ragged)}. Mend those rows (a text that holds the delimiter needs quotes), or name the right one "
-            "with --delimiter."
-        )
+        words = f"{name} has {width} columns, but {len(ragged):,} of its lines have another number: {listed(ragged)}"
+        raise DataError(f"{words}. {advice}")
+    return width

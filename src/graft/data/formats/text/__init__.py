@@ -1,1 +1,0 @@
-"""What formats of running text share."""
