@@ -30,7 +30,7 @@ from graft.studies.reopen import reopen_data
 from graft.studies.run import estimate_run, execute, open_network
 from graft.studies.spec import RunSpec, hash_folders
 from graft.studies.study import run_study, slug
-from graft.tasks.specs.options import learnt
+from graft.tasks.specs.options import kinds_of, learnt
 from graft.tasks.specs.options import parse as parse_task
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import canonical, parse
@@ -73,19 +73,23 @@ def load_data(source: Any, *, task: str | None = None, **options: Any) -> Data:
 
     With `task`, the data are checked to have what it needs.
     """
-    data = read_for(source, task, **options)
+    data = read_for(source, task, must_split=True, **options)
     find_task(data, task)
     return data
 
 
 def read_for(source: Any, task: str | None, **options: Any) -> Data:
-    """The data as `load_data` reads them, whether or not a task learns from them. Raises DataError."""
+    """The data as `load_data` reads them, even if they cannot be split or no task learns from them.
+
+    Their `problem` says why they cannot be split. Raises DataError for what cannot be read.
+    """
+    options = {"must_split": False, **options}
     if task is None:
         return read_data(source, **options)
-    asked, kinds = parse_task(task)[0], {name: kind_named(name) for name in plugins.names("kind")}
-    fitting = [name for name, kind in kinds.items() if any(asked.fits({*inputs, kind.target}) for inputs in kind.inputs)]
-    inputs = {roles for name in fitting for roles in kinds[name].inputs}
-    beside = [name for name, kind in kinds.items() if kind.not_learnt and inputs & set(kind.inputs)]
+    fitting = kinds_of(parse_task(task)[0])
+    inputs = {roles for name in fitting for roles in kind_named(name).inputs}
+    kinds = map(kind_named, plugins.names("kind"))
+    beside = [kind.name for kind in kinds if kind.not_learnt and inputs & set(kind.inputs)]
     return read_data(source, kinds=[*fitting, *beside], **options)
 
 
@@ -143,11 +147,11 @@ def fit(
 
 def compare(
     data: Any,
-    techniques: Sequence[str] | None = None,
-    backbones: Sequence[str] | None = None,
+    techniques: str | Sequence[str] | None = None,
+    backbones: str | Sequence[str] | None = None,
     *,
     seeds: int | Sequence[int] = 3,
-    fractions: Sequence[float] = (1.0,),
+    fractions: float | Sequence[float] = (1.0,),
     shots: int | None = None,
     epochs: float | None = None,
     task: str | None = None,
@@ -172,6 +176,8 @@ def compare(
     observer = observer or Observer()
     seeds, fractions = _seeds(seeds), _fractions(fractions)
     _check_numbers({"shots": shots, "epochs": epochs, "batch_size": batch_size}, checkpoint_seconds, jobs)
+    techniques = [techniques] if isinstance(techniques, str) else techniques
+    backbones = [backbones] if isinstance(backbones, str) else backbones
     found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
     base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
     backbones = [full_name(name) for name in backbones or [base.backbone]]

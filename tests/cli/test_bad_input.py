@@ -22,7 +22,7 @@ def assert_refused(result, *words: str) -> None:
 
 @pytest.mark.parametrize("verb", ["check", "fit", "compare"])
 def test_a_missing_folder(graft: Graft, verb: str) -> None:
-    assert_refused(graft(verb, "nowhere"), "nowhere", "do not exist")
+    assert_refused(graft(verb, "nowhere"), "nowhere", "No such file or folder")
 
 
 def test_an_empty_folder(graft: Graft, tmp_path: Path) -> None:

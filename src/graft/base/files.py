@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import math
@@ -14,7 +15,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from graft.base.errors import FolderError
+from graft.base.errors import DataError, FolderError
 
 
 def write(path: Path, fill: Callable[[Path], None]) -> None:
@@ -122,6 +123,19 @@ def read_json(path: Path, what: str, remedy: str = "") -> Any:
         raise FolderError(f"{path.parent} is not {what}: it has no {path.name}.") from error
     except (OSError, ValueError) as error:
         raise FolderError(f"{path} of {what} cannot be read: {error}. {remedy}".rstrip()) from error
+
+
+def check_exists(path: Path) -> None:
+    """Raise DataError if nothing is there, naming the nearest folder and names that are alike."""
+    if path.exists():
+        return
+    near = next((parent for parent in path.parents if parent.is_dir()), Path())
+    names = [p.name for p in near.iterdir()] if os.access(near, os.R_OK | os.X_OK) else []
+    alike = difflib.get_close_matches(path.relative_to(near).parts[0], names, n=3)
+    listed = " or ".join(repr(str(near / name)) for name in alike)
+    guess = f" Did you mean {listed}?" if alike else ""
+    where = "" if near == Path() else f" (nearest existing folder: {near})"
+    raise DataError(f"No such file or folder: {path}{where}.{guess} Pass a folder or a table.")
 
 
 def _flush(path: Path) -> None:

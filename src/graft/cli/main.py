@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import os
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -33,6 +36,13 @@ class Verbs(TyperGroup):
             raise typer.Exit(130) from stop
 
 
+class Echo(logging.Handler):
+    """Shows what the library logs, such as files that were left out, on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        typer.echo(record.getMessage(), err=True)
+
+
 app = typer.Typer(cls=Verbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
@@ -53,6 +63,7 @@ def options(
 
     Start with: graft demo, or graft check DATA, then graft compare DATA.
     """
+    logging.getLogger("graft").handlers = [Echo()]
 
 
 for verb in (
@@ -79,4 +90,7 @@ def main() -> None:
     """The entry point of the `graft` command."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    for stream in (sys.stdout, sys.stderr):  # a console may lack a sign that a text or a table has
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     app(prog_name="graft")

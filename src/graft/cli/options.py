@@ -5,14 +5,28 @@ Ranges of numbers are checked where Python gives them as well, so that a message
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from graft.base import files
 from graft.base.errors import BadValue
 
+
+def existing(path: str) -> str:
+    """The path; raises DataError if nothing is there, before anything heavy is imported."""
+    files.check_exists(Path(path))
+    return path
+
+
 DataPath = Annotated[
-    str, typer.Argument(metavar="DATA", help="A folder or a file in one of the forms that 'graft list formats' shows.")
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="A folder or a file in one of the forms that 'graft list formats' shows.",
+        callback=existing,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout, nothing else there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
@@ -93,7 +107,7 @@ def given(**values: object) -> dict[str, object]:
 
 
 def reading(
-    format: str | None, names: list[str] | None, header: bool | None, delimiter: str | None, label_separator: str | None
+    format: str | None, names: list[str] | None, header: bool | None, delimiter: str | None, label_separator: str | None = None
 ) -> dict[str, object]:
     """How the data are to be read, as far as the user said so."""
     return given(format=format, columns=columns(names), header=header, delimiter=delimiter, label_separator=label_separator)

@@ -48,6 +48,13 @@ def evaluate(
 def predict(
     model: Model,
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, a folder, a table, or texts.")],
+    format: o.Format = None,
+    columns: o.Columns = None,
+    header: o.Header = None,
+    delimiter: o.Delimiter = None,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave out pictures that cannot be read, with a note.")
+    ] = False,
     precision: o.Precision = "fp32",
     out: Annotated[str | None, typer.Option("--out", "-o", help="Write the rows to a .csv, .jsonl or .parquet file.")] = None,
     as_json: o.Json = False,
@@ -59,7 +66,9 @@ def predict(
     if out and Path(out).suffix not in (".csv", ".jsonl", ".parquet"):
         raise BadValue(f"--out {out} has no known ending. Use .csv, .jsonl or .parquet.")
     predictor = api.load(model, precision or "fp32")
-    rows = predictor.predict(inputs[0] if len(inputs) == 1 else inputs)
+    reading = o.reading(format, columns, header, delimiter)
+    asked = inputs[0] if len(inputs) == 1 else inputs
+    rows = predictor.predict(asked, skip_broken=skip_broken, **reading)
     if out:
         write_rows(Path(out), rows)
         typer.echo(f"{plural(len(rows), 'prediction')} in {out}", err=True)
@@ -89,7 +98,7 @@ def embed(
     from graft.deploy.embedding import check_ending
 
     check_ending(out)
-    reading = o.given(format=format, columns=o.columns(columns), header=header, delimiter=delimiter)
+    reading = o.reading(format, columns, header, delimiter)
     found = api.embed(model, Path(data), precision=precision or "fp32", normalise=normalise, **reading)
     found.save(out)
     count, width = found.vectors.shape

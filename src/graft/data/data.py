@@ -27,6 +27,9 @@ class Data:
     kind: str = ""
     """The kind of the samples, said by whoever read them; of those made in Python, found by the roles of the first."""
 
+    problem: str = ""
+    """Why these data cannot be split and learnt from, if they were read to be described only."""
+
     def __post_init__(self) -> None:
         first = _first(self.splits)
         if not self.kind and first is not None:

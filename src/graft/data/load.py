@@ -7,15 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from graft.base import plugins
+from graft.base import files, plugins
 from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
+from graft.data.formats.folders.annotations import unlearnt
+from graft.data.formats.folders.class_folders import is_about
 from graft.data.formats.format import SPLIT_NAMES, Format, ReadOptions
 from graft.data.kinds.kind import kind_named
 from graft.data.splits import make_splits, subsample
 
 _OURS = {"spec.json": "a run folder", "study.json": "a study folder", "graft.json": "a model folder"}
+
+_CLOSED = {
+    (".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar"): ", an archive: unpack it",
+    (".xlsx", ".xls", ".ods"): ", a spreadsheet: save it as .csv",
+}
 
 
 def load_data(
@@ -28,6 +35,7 @@ def load_data(
     fraction: float = 1.0,
     shots: int | None = None,
     unlabeled: str | os.PathLike[str] | None = None,
+    must_split: bool = True,
     **reading: Any,
 ) -> Data:
     """The user's data with the splits `train`, `val` and `test`, ready to train on.
@@ -37,7 +45,8 @@ def load_data(
     rest and 0.2, of running text 0.05 each, its end); `fraction` or
     `shots` (so many samples a class, where there are classes) then reduce `train`. `unlabeled` is the path of more texts,
     for techniques that learn from those without labels: they join the split of that name. `reading` are the fields of
-    ReadOptions: columns, header, delimiter, label_separator, kinds. Raises DataError, BadValue.
+    ReadOptions: columns, header, delimiter, label_separator, kinds. Raises DataError, BadValue; without `must_split`, data
+    that cannot be split are returned as they are, and their `problem` says why.
     """
     if isinstance(source, str | os.PathLike):
         raw = read(source, format=format, **reading)
@@ -45,7 +54,12 @@ def load_data(
         from graft.data.memory import from_memory
 
         raw = from_memory(source, _options(**reading))
-    data = make_splits(raw, seed=seed, val=val, test=test)
+    try:
+        data = make_splits(raw, seed=seed, val=val, test=test)
+    except DataError as error:
+        if must_split:
+            raise
+        return replace(raw, problem=str(error))
     data = data if unlabeled is None else _with_texts(data, Path(unlabeled))
     return subsample(data, fraction=fraction, shots=shots, seed=seed)
 
@@ -57,9 +71,10 @@ def read(path: str | os.PathLike[str], *, format: str | None = None, **reading: 
     """
     path = Path(path)
     _check(path)
-    name = format or _sniff(path)
+    options = _options(**reading)
+    name = format or _sniff(path, options.labels)
     reader: Format = plugins.load("format", name)()
-    data = reader.read(path, _options(**reading))
+    data = reader.read(path, options)
     if not any(data.splits.values()):
         raise DataError(f"{path} holds no samples (read as {name}).")
     order = [*SPLIT_NAMES, "all"]
@@ -86,9 +101,7 @@ def _with_texts(data: Data, path: Path) -> Data:
 
 
 def _check(path: Path) -> None:
-    if not path.exists():
-        near = f" {path.parent} exists." if path.parent.is_dir() else f" Nor does {path.parent}."
-        raise DataError(f"The data {path} do not exist.{near} Give the path of a folder or a table.")
+    files.check_exists(path)
     if not os.access(path, os.R_OK):
         raise DataError(f"The data {path} cannot be read: permission denied.")
     if path.is_file():
@@ -102,24 +115,39 @@ def _check(path: Path) -> None:
         raise DataError(f"The folder {path} is empty. It should hold class folders of images or texts, or a table.")
 
 
-def _sniff(path: Path) -> str:
-    sure = {name: plugins.load("format", name)().sniff(path) for name in plugins.names("format")}
+def _sniff(path: Path, labels: bool) -> str:
+    if labels and path.is_dir() and (held := unlearnt(path)):
+        raise DataError(
+            f"{path} holds {held}. No task learns from that yet. What is learnt now: texts, and "
+            "pictures that are classified as a whole, from class folders (cats/1.jpg) or a table of "
+            "paths and labels."
+        )
+    names = plugins.names("format")
+    formats: dict[str, Format] = {name: plugins.load("format", name)() for name in names}
+    sure = {name: reader.sniff(path) for name, reader in formats.items()}
     best = max(sure.values(), default=0)
     if best <= 0:
+        inside = [] if path.is_file() else [p for p in sorted(path.iterdir()) if not is_about(p)]
+        within = [p for p in inside if any(reader.sniff(p) > 0 for reader in formats.values())]
+        if within:
+            sets = listed(map(str, within))
+            raise DataError(f"{path} holds no data set itself, but {sets}. Give the path of one.")
         raise DataError(
             f"{path} is in no known format: {_contents(path)}. Known formats: {', '.join(sorted(sure))}; choose with --format."
         )
-    first, *others = [name for name in sorted(sure) if sure[name] == best]
-    if others:
-        listed = ", ".join(repr(name) for name in (first, *others))
+    likely = [name for name in sorted(sure) if sure[name] == best]
+    if len(likely) > 1:
         raise DataError(
-            f"{path} can be read in several formats: {listed}. Choose with --format {first}, or give the path of one table."
+            f"{path} can be read in several formats: {listed(map(repr, likely))}. Choose with "
+            f"--format {likely[0]}, or give the path of one table."
         )
-    return first
+    return likely[0]
 
 
 def _contents(path: Path) -> str:
     if path.is_file():
-        return f"it is a file ending in {path.suffix or 'nothing'}"
+        suffix = path.suffix.lower()
+        advice = next((words for suffixes, words in _CLOSED.items() if suffix in suffixes), "")
+        return f"it is a file ending in {path.suffix or 'nothing'}{advice}"
     names = sorted(p.name + ("/" if p.is_dir() else "") for p in path.iterdir())
     return f"it holds {listed(names)}"

@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from graft.base import files
 from graft.base.errors import DataError
 from graft.base.records import Sample
+from graft.data.data import Data
 from graft.data.formats.format import ReadOptions
+from graft.data.images.open import SUFFIXES, open_image
 from graft.data.load import read
 from graft.data.memory import from_memory
+from graft.data.tables.encodings import read_text
+
+_LOG = logging.getLogger("graft")
+ENDINGS = SUFFIXES | {
+    ".csv", ".tsv", ".tab", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".arrow", ".npz",
+}  # fmt: skip
+"""The endings by which a word is the name of a file rather than a text."""
 
 
 def read_inputs(inputs: Any, role: str, **reading: Any) -> list[Sample]:
     """Samples of all inputs, in order; `role` is what the network reads: `image` or `text`.
 
-    `reading` says how files and frames are read: see `graft.data.load.read`. Raises DataError for what cannot be read.
+    `reading` says how files and frames are read: see `graft.data.load.read`. What was left out or
+    guessed is logged. Raises DataError for what cannot be read.
     """
+    if getattr(inputs, "ndim", 0) == 1 and inputs.dtype.kind not in "buif":
+        inputs = inputs.tolist()  # a column of pandas, an array of texts
     several = inputs if isinstance(inputs, list | tuple) else [inputs]
     if not several:
         raise DataError("There is nothing to predict: the list of inputs is empty.")
-    if role == "text" and all(isinstance(one, str) for one in several) and not _is_file(several):
-        return [Sample(f"text:{i}", {"text": text}) for i, text in enumerate(several, 1)]
+    if role == "text" and all(map(_is_text, several)):
+        is_alone = len(several) == 1
+        parts = (_text_or_file(one, i, is_alone, reading) for i, one in enumerate(several, 1))
+        return [sample for part in parts for sample in part]
     if role == "text" and all(isinstance(one, tuple) and len(one) == 2 and all(map(_is_text, one)) for one in several):
         return [Sample(f"text:{i}", dict(zip(("text", "text_pair"), one, strict=True))) for i, one in enumerate(several, 1)]
     if all(isinstance(one, Mapping) for one in several):
@@ -33,22 +49,54 @@ def read_inputs(inputs: Any, role: str, **reading: Any) -> list[Sample]:
         return [Sample(f"image:{i}", {"image": np.asarray(one)}) for i, one in enumerate(_pictures(several), 1)]
     if all(isinstance(one, str | Path) for one in several):
         return [sample for one in several for sample in _read(Path(one), role, reading)]
-    options = ReadOptions(**reading, labels=False)
-    return [s for split in from_memory(inputs, options).splits.values() for s in split]
+    options = {name: value for name, value in reading.items() if name != "format"}
+    return _samples(from_memory(inputs, ReadOptions(**options, labels=False)))
+
+
+def broken(samples: Sequence[Sample]) -> dict[str, str]:
+    """The id of each sample whose picture cannot be read -> why."""
+    problems = {}
+    for sample in samples:
+        try:
+            open_image(sample.roles["image"], sample.id)
+        except DataError as error:
+            problems[sample.id] = str(error)
+    return problems
 
 
 def _read(path: Path, role: str, reading: dict[str, Any]) -> list[Sample]:
-    if path.is_file() and role == "image" and path.suffix.lower() not in (".csv", ".tsv", ".jsonl", ".parquet", ".npz"):
+    files.check_exists(path)
+    if path.is_file() and role == "image" and path.suffix.lower() not in ENDINGS - SUFFIXES:
         return [Sample(str(path), {"image": path})]
     if path.is_file() and role == "text" and path.suffix.lower() == ".txt":
-        return [Sample(str(path), {"text": path.read_text(encoding="utf-8")})]
-    if not path.exists():
-        raise DataError(f"{path} does not exist. Give a file, a folder, a table" + (", or texts." if role == "text" else "."))
-    return [sample for split in read(path, **reading, labels=False).splits.values() for sample in split]
+        return [Sample(str(path), {"text": read_text(path)[0]})]
+    return _samples(read(path, **reading, labels=False))
 
 
-def _is_file(several: Sequence[str]) -> bool:
-    return len(several) == 1 and 0 < len(several[0]) < 4096 and "\n" not in several[0] and Path(several[0]).exists()
+def _samples(data: Data) -> list[Sample]:
+    for note in data.notes:
+        _LOG.warning(note)
+    return [sample for split in data.splits.values() for sample in split]
+
+
+def _text_or_file(words: str, number: int, is_alone: bool, reading: dict[str, Any]) -> list[Sample]:
+    if _names_a_file(words, is_alone):
+        return _read(Path(words), "text", reading)
+    return [Sample(f"text:{number}", {"text": words})]
+
+
+def _names_a_file(words: str, is_alone: bool) -> bool:
+    """Whether a text is the name of a file, be it mistyped: a word that ends or begins as such do."""
+    if not words or len(words) > 4095 or set(words) & {"\n", "\0"}:
+        return False
+    path, is_word = Path(words), len(words.split()) == 1
+    named = path.parts[bool(path.anchor) :]
+    is_in_folder = len(named) > 1 and Path(path.anchor, named[0]).is_dir()
+    if is_word and (is_in_folder or words.startswith(("./", "../"))):
+        return True
+    if path.suffix.lower() in ENDINGS:
+        return is_word or path.exists()
+    return is_alone and path.exists()
 
 
 def _is_text(value: Any) -> bool:

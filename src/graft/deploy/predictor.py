@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,13 +13,14 @@ import numpy as np
 
 from graft.backbones import folder as model_folder
 from graft.base import plugins
-from graft.base.errors import BadValue, FolderError
+from graft.base.errors import BadValue, DataError, FolderError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.load import read
 from graft.data.memory import from_memory
 from graft.deploy.embedding import pooled
-from graft.deploy.inputs import read_inputs
+from graft.deploy.inputs import broken, read_inputs
+from graft.tasks.specs.options import kinds_of
 from graft.tasks.task import Task
 from graft.tasks.text.generation import Decoding
 from graft.training.engine import Engine
@@ -46,16 +48,35 @@ class Predictor:
     def classes(self) -> list[str]:
         return list(self.task.classes)
 
-    def predict(self, inputs: Any) -> list[dict[str, Any]]:
+    def predict(self, inputs: Any, *, skip_broken: bool = False, **reading: Any) -> list[dict[str, Any]]:
         """A row an example: `id`, `prediction`, `confidence`, and what else the task's `decode` tells of it.
 
         Of a task that generates, the prediction is what the model writes by its likeliest tokens: see `generate`.
 
         `inputs`: a text or a list of texts, or of pairs of texts (tuples); a list of dicts of the task's roles, as
         `{"question": ..., "context": ...}`; an image, an array of images (N, H, W[, C]); a path or a list of paths of files; a
-        folder; a table (CSV, TSV, JSONL, Parquet); a data frame. Raises DataError for what cannot be read.
+        folder; a table (CSV, TSV, JSONL, Parquet); a data frame. `reading` are options of
+        `graft.data.load.read` for files and frames, as `columns`. Raises DataError for what cannot
+        be read, naming all pictures that cannot; `skip_broken` predicts the others.
         """
-        samples = self._samples(inputs)
+        samples = self._samples(inputs, reading)
+        try:
+            return self._predicted(samples)
+        except DataError as error:
+            modality = self.network.backbone.preprocess.modality
+            problems = broken(samples) if modality == "image" else {}
+            if not problems:
+                raise
+            if not skip_broken or len(problems) == len(samples):
+                count = f"{len(problems):,} of {len(samples):,} pictures cannot be read"
+                way_out = "To predict the others: --skip-broken, in Python skip_broken=True."
+                raise DataError(f"{count}. {listed(problems.values(), 5)} {way_out}") from error
+            logging.getLogger("graft").warning(
+                f"{len(problems):,} pictures that cannot be read were left out: {listed(problems)}."
+            )
+            return self._predicted([sample for sample in samples if sample.id not in problems])
+
+    def _predicted(self, samples: Sequence[Sample]) -> list[dict[str, Any]]:
         if self.task.generates:
             return self._written(samples, self.task.decoding)
         scores, _ = predict(self.network, self._feed(samples), self._engine)
@@ -130,9 +151,11 @@ class Predictor:
     def _feed(self, samples: Sequence[Sample]) -> Feed:
         return Feed.of(samples, self.task, self.network.backbone.preprocess, self._engine.device)
 
-    def _samples(self, inputs: Any) -> list[Sample]:
-        """What is to be predicted, with nothing in it that says the answer."""
-        return [self.task.unlabeled(sample) for sample in read_inputs(inputs, self.network.backbone.preprocess.modality)]
+    def _samples(self, inputs: Any, reading: Mapping[str, Any] | None = None) -> list[Sample]:
+        """What is to be predicted, without the answers; of a table what the task reads."""
+        kinds = {"kinds": frozenset(kinds_of(type(self.task)))} | dict(reading or {})
+        samples = read_inputs(inputs, self.network.backbone.preprocess.modality, **kinds)
+        return [self.task.unlabeled(sample) for sample in samples]
 
 
 def is_saved(folder: str | Path) -> bool:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import sys
 import threading
+import types
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -16,6 +17,10 @@ import torch
 
 from graft.base import env
 
+_METHODS = multiprocessing.get_all_start_methods()
+_CONTEXT = multiprocessing.get_context("forkserver" if "forkserver" in _METHODS else "spawn")
+_STARTING = threading.Lock()
+"""Held while a process starts: the main module is hidden then."""
 Ended = Iterator[tuple[int, Any, BaseException | None]]
 
 
@@ -76,8 +81,26 @@ def _libraries() -> list[str]:
     return [name for name in sys.modules if name in roots or (name.startswith(roots) and ".modeling_" in name)]
 
 
+class _Process(_CONTEXT.Process):
+    """A process that does not import the user's script, which may begin the study again."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        with _STARTING:
+            main = sys.modules["__main__"]
+            sys.modules["__main__"] = types.ModuleType("__main__")
+            try:
+                return _CONTEXT.Process._Popen(process_obj)
+            finally:
+                sys.modules["__main__"] = main
+
+
+class _Context(type(_CONTEXT)):
+    Process = _Process
+
+
 def _pool(jobs: int, threads: int) -> ProcessPoolExecutor:
-    context = multiprocessing.get_context("forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn")
+    context = _Context()
     if context.get_start_method() == "forkserver":
         context.set_forkserver_preload(["graft.studies.run", *_libraries()])  # imports are paid once, not once a run
     return ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(threads,), max_tasks_per_child=1)

@@ -84,8 +84,8 @@ def test_images_outside_class_folders_and_odd_folders_are_said(tmp_path: Path) -
     (tmp_path / "train" / "empty").mkdir()
     notes = "\n".join(read(tmp_path).notes)
     assert "train/loose.png" in notes and "no class folder" in notes
-    assert "Class folders without images, left out: empty." in notes
-    assert "their names mean no split: raw" in notes and "data.zip" in notes
+    assert "1 folder left out, they hold no images: train/empty/." in notes
+    assert "their names mean no split: raw/" in notes and "data.zip" in notes
 
 
 def test_images_without_class_folders(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import base64
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -149,3 +151,27 @@ def test_thumbnail_is_a_small_jpeg() -> None:
     assert head == "data:image/jpeg;base64"
     image = Image.open(io.BytesIO(base64.b64decode(data)))
     assert image.format == "JPEG" and image.size == (64, 32)
+
+
+@pytest.mark.parametrize(("highest", "white"), [(4095, 255), (3000, 187), (4096, 16), (65535, 255)])
+def test_twelve_bits_in_sixteen_are_seen_at_their_full_range(highest: int, white: int) -> None:
+    ramp = np.array([[0, highest]], dtype=np.uint16)
+    assert pixel(encode(Image.fromarray(ramp), "PNG"), 1) == pixel(ramp, 1) == (white, white, white)
+
+
+def test_too_large_a_picture_says_its_size_and_the_limit() -> None:
+    with pytest.raises(DataError, match=r"it has 256,000,000 pixels, and at most 178,956,970 are opened; save it smaller"):
+        image_size(b"P5 16000 16000 255\n", "large.pgm")
+
+
+def test_a_large_picture_is_opened_without_a_warning() -> None:
+    code = "from graft.data.images.open import image_size; print(image_size(b'P5 10000 10000 255\\n', 'it'))"
+    done = subprocess.run([sys.executable, "-W", "always", "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("(10000, 10000)\n", "")
+
+
+@pytest.mark.parametrize("ending", [".heic", ".HEIF", ".nef", ".svg"])
+def test_forms_that_are_not_read_are_named_with_the_way_out(tmp_path: Path, ending: str) -> None:
+    (tmp_path / f"1{ending}").write_bytes(b"\0" * 64)
+    with pytest.raises(DataError, match=rf"{ending.lower()} is not among the forms known here\. Turn it into JPEG"):
+        open_image(tmp_path / f"1{ending}", "1")

@@ -10,7 +10,7 @@ from graft.data.load import load_data, read
 
 
 def test_what_is_not_there_or_not_data(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="do not exist"):
+    with pytest.raises(DataError, match="No such file or folder"):
         read(tmp_path / "gone")
     with pytest.raises(DataError, match=r"is empty\. It should hold"):
         read(tmp_path)
@@ -23,6 +23,21 @@ def test_what_is_not_there_or_not_data(tmp_path: Path) -> None:
         read(tmp_path)
     with pytest.raises(DataError, match=r"it is a file ending in \.pdf"):
         read(tmp_path / "thesis.pdf")
+
+
+@pytest.mark.parametrize(
+    ("name", "way_out"), [("data.zip", "unpack it"), ("data.tar.gz", "unpack it"), ("t.xlsx", "save it as .csv")]
+)
+def test_what_must_be_turned_into_data_first(tmp_path: Path, name: str, way_out: str) -> None:
+    (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(DataError, match=way_out):
+        read(tmp_path / name)
+
+
+def test_a_mistyped_name_has_its_nearest(tmp_path: Path) -> None:
+    (tmp_path / "reviews.csv").write_text("text,label\n")
+    with pytest.raises(DataError, match=r"nearest existing folder: .*Did you mean '.*reviews\.csv'\?"):
+        read(tmp_path / "review.csv")
 
 
 @pytest.mark.parametrize(

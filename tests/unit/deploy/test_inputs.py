@@ -2,12 +2,101 @@
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from graft.base.errors import DataError
 from graft.deploy.inputs import read_inputs
 
+TEXTS = [f"the words of a text, number {i}" for i in range(30)]
 
-def test_an_empty_text_is_a_text_and_not_the_folder_around(tmp_path, monkeypatch):
-    (tmp_path / "other.csv").write_text("text,label\nnot asked for,a\n")
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in which the test runs."""
     monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def ids(inputs: object, role: str = "text", **reading: object) -> list[str]:
+    return [sample.id for sample in read_inputs(inputs, role, **reading)]
+
+
+def texts(inputs: object, **reading: object) -> list[str]:
+    return [sample.roles["text"] for sample in read_inputs(inputs, "text", **reading)]
+
+
+def test_an_empty_text_is_a_text_and_not_the_folder_around(here: Path) -> None:
+    (here / "other.csv").write_text("text,label\nnot asked for,a\n")
     for inputs in ("", [""]):
         (sample,) = read_inputs(inputs, "text")
         assert (sample.id, sample.roles) == ("text:1", {"text": ""})
+
+
+@pytest.mark.parametrize("name", ["new/reviews.csv", "reviews.csv", "./reviews", "here/reviews", "../reviews.txt", "a.jpg"])
+def test_the_name_of_a_file_that_is_not_there_is_no_text(here: Path, name: str) -> None:
+    (here / "here").mkdir()
+    for inputs in (name, [name], ["a text", name], pd.Series(["a text", name])):
+        with pytest.raises(DataError, match="No such file or folder"):
+            read_inputs(inputs, "text")
+
+
+@pytest.mark.parametrize(
+    "text", ["and/or", "n/a", "/s", "3.5", "good", "see reviews.csv", "e.g.", "http://example.org/a", "a\0b"]
+)
+def test_words_with_slashes_and_dots_are_texts(text: str) -> None:
+    assert texts(text) == [text] and texts([text, "another"]) == [text, "another"]
+
+
+def test_one_word_of_several_that_is_the_name_of_a_folder_is_a_text(here: Path) -> None:
+    (here / "good").mkdir()
+    assert texts(["good", "bad"]) == ["good", "bad"]
+
+
+def test_several_files_of_texts_are_read_beside_texts(here: Path) -> None:
+    (here / "one.txt").write_bytes("schön".encode("cp1252"))
+    (here / "more.csv").write_text("text\na b\nc d\n")
+    assert ids(["one.txt", "a text", "more.csv"]) == ["one.txt", "text:2", "more.csv:2", "more.csv:3"]
+    assert texts("one.txt") == ["schön"]
+
+
+@pytest.mark.parametrize(
+    "wrap", [pd.Series, lambda t: pd.Series(t).to_numpy(), np.array, tuple, lambda t: pd.Series(t, dtype="string")]
+)
+def test_a_column_of_pandas_or_an_array_is_a_list_of_texts(wrap) -> None:
+    assert texts(wrap(TEXTS)) == TEXTS
+
+
+def test_a_column_with_a_missing_text_is_refused() -> None:
+    with pytest.raises(DataError, match="values of type"):
+        read_inputs(pd.Series([*TEXTS, None]), "text")
+
+
+def test_the_column_that_the_task_reads_is_found_or_named(here: Path) -> None:
+    rows = [f'{i},user{i},{text[:12]},"{text}"' for i, text in enumerate(TEXTS)]
+    (here / "new.csv").write_text("Id,UserId,Summary,Text\n" + "\n".join(rows))
+    kinds = frozenset({"labels", "text-pairs"})
+    assert texts("new.csv", kinds=kinds) == TEXTS
+    assert texts("new.csv", kinds=kinds, columns={"text": "Summary"})[0] == TEXTS[0][:12]
+
+
+def test_the_form_of_a_table_can_be_said(here: Path) -> None:
+    (here / "new.csv").write_text("".join(f"{i}~{text}\n" for i, text in enumerate(TEXTS)))
+    assert texts("new.csv", format="csv", delimiter="~", header=False, columns={"text": "1"}) == TEXTS
+
+
+def test_files_that_are_left_out_are_said(here: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Image.new("L", (8, 8)).save(here / "1.png")
+    for name in ("phone.heic", "notes.doc"):
+        (here / name).write_bytes(b"\0" * 64)
+    with caplog.at_level(logging.WARNING, "graft"):
+        assert ids(".", "image") == ["1.png"]
+    assert caplog.messages == [
+        "1 file left out, they are not images: notes.doc.",
+        "1 file left out, images ending in .heic cannot be read here, turn them into JPEG: phone.heic.",
+    ]

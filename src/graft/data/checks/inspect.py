@@ -39,6 +39,7 @@ def inspect(data: Data) -> list[Finding]:
     kind = kind_named(data.kind)
     seen = _look(data, kind)
     findings = [
+        *([Finding("not-learnable", "error", data.problem)] if data.problem else []),
         *_unreadable(seen),
         *kind.findings(data),
         *_sizes(seen),

@@ -84,16 +84,31 @@ def splits_of(names: Iterable[str]) -> dict[str, str]:
 def file_splits(stems: Iterable[str]) -> dict[str, str] | None:
     """File name without suffix -> split, where every name says one and otherwise they are alike, else None.
 
-    `train`, `test` · `reviews_train`, `reviews_dev` · `train-00000-of-00002`, `train-00001-of-00002` (shards of one).
+    `train`, `test_set` · `reviews_train`, `reviews_dev` · `train-00000-of-00002` and further shards.
     """
-    found: dict[str, tuple[str, str]] = {}
-    for stem in sorted(stems):
-        words = [w for w in re.split(r"[-_. ]+", re.sub(r"-\d+-of-\d+$", "", stem)) if w]
-        named = [w for w in words if split_of(w)]
-        if len(named) != 1:
-            return None
-        found[stem] = (named[0], " ".join(w for w in words if w != named[0]))
-    if not found or len({rest for _, rest in found.values()}) > 1:
+    found = {stem: split_word(stem) for stem in sorted(stems)}
+    words, rests = {word for word, _ in found.values()}, {rest for _, rest in found.values()}
+    if not found or "" in words or len(rests) > 1:
         return None
-    meaning = splits_of({word for word, _ in found.values()})
+    meaning = splits_of(words)
     return {stem: meaning[word] for stem, (word, _) in found.items()}
+
+
+def folder_splits(names: Iterable[str]) -> dict[str, str]:
+    """Folder name -> split, of those that are named by split and otherwise alike: `seg_train`, `seg_test`."""
+    found = {name: split_word(name) for name in sorted(names)}
+    found = {name: pair for name, pair in found.items() if pair[0]}
+    are_alike = len({rest for _, rest in found.values()}) == 1 and len(found) > 1
+    meaning = splits_of(word for word, rest in found.values() if are_alike or not rest)
+    return {name: meaning[word] for name, (word, rest) in found.items() if are_alike or not rest}
+
+
+def split_word(stem: str) -> tuple[str, str]:
+    """The one word of a name that means a split, or nothing, and the rest without a shard's number."""
+    whole = re.sub(r"-\d+-of-\d+$", "", stem)
+    if split_of(whole):
+        return whole, ""
+    words = [word for word in re.split(r"[-_. ]+", whole) if word]
+    named = [word for word in words if split_of(word)]
+    rest = " ".join(word for word in words if word not in named)
+    return (named[0] if len(named) == 1 else ""), rest

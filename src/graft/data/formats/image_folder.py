@@ -9,9 +9,9 @@ from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.folders.class_folders import ClassFolders, write_class_folders
 from graft.data.formats.format import ReadOptions
-from graft.data.images.open import SUFFIXES, open_image
+from graft.data.images.open import SUFFIXES, UNREADABLE, open_image
 
-_FOLDERS = ClassFolders("images", SUFFIXES, "image", lambda file, notes: file)
+_FOLDERS = ClassFolders("images", SUFFIXES, "image", lambda file: (file, None), UNREADABLE)
 
 
 class ImageFolder:

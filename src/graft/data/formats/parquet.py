@@ -19,20 +19,23 @@ from graft.data.tables.table import Table
 class Parquet(TableFiles):
     """A Parquet table: texts, image paths, or images inline as encoded bytes, and labels; lists are several labels.
 
-    One file, or a folder with train.parquet, val.parquet, test.parquet, in shards too. Class names are taken from a
-    `name` column, a classes.json beside the table, or what Hugging Face's datasets wrote into the file.
+    Arrow files are read too, as `datasets.save_to_disk` writes them. One file, or a folder with train.parquet, val.parquet,
+    test.parquet, in shards too. Class names are taken from a `name` column, a classes.json beside the table, or what Hugging
+    Face's datasets wrote into the file.
     """
 
-    suffixes: ClassVar = (".parquet", ".pq")
+    suffixes: ClassVar = (".parquet", ".pq", ".arrow")
 
     def table(self, file: Path, options: ReadOptions) -> Table:
         import pyarrow as pa
         import pyarrow.parquet
 
         try:
-            table = pa.parquet.read_table(file)
+            read = _read_arrow if file.suffix.lower() == ".arrow" else pa.parquet.read_table
+            table = read(file)
         except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{file} cannot be read as Parquet: {str(error).splitlines()[0]}.") from error
+            form, reason = file.suffix[1:].capitalize(), str(error).splitlines()[0]
+            raise DataError(f"{file} cannot be read as {form}: {reason}.") from error
         if not table.num_rows:
             raise DataError(f"{file} holds no rows. Its columns: {', '.join(table.column_names)}.")
         columns = {name: table.column(name).to_pylist() for name in table.column_names}
@@ -45,6 +48,16 @@ class Parquet(TableFiles):
         for split, rows in table_rows(data).items():
             table = pa.Table.from_pylist([{role: _plain(role, value) for role, value in row.items()} for row in rows])
             pa.parquet.write_table(table, split_file(path, split, ".parquet"))
+
+
+def _read_arrow(file: Path) -> Any:
+    """The table of a stream, as datasets saves it, or of a file, as most other programs write it."""
+    import pyarrow as pa
+
+    try:
+        return pa.ipc.open_stream(file.read_bytes()).read_all()
+    except pa.ArrowInvalid:
+        return pa.ipc.open_file(file.read_bytes()).read_all()
 
 
 def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:

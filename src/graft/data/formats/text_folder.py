@@ -12,10 +12,9 @@ from graft.data.formats.format import ReadOptions
 from graft.data.tables.encodings import read_text
 
 
-def _text(file: Path, notes: list[str]) -> str:
+def _text(file: Path) -> tuple[str, str | None]:
     text, note = read_text(file)
-    notes += [note] if note else []
-    return text.strip()
+    return text.strip(), note
 
 
 _FOLDERS = ClassFolders("texts", frozenset((".txt",)), "text", _text)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import re
 import struct
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,15 @@ from PIL import Image, ImageOps
 
 from graft.base.errors import DataError
 
-SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"))
+SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".avif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
+)
 """The file names that are taken for images."""
+UNREADABLE = frozenset((".heic", ".heif", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".svg"))
+"""Those of pictures which Pillow does not read: of telephones, raw ones of cameras, drawings."""
 
+# Pillow warns at half the size that it refuses; what it refuses is an error here.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 _PIL_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, Image.DecompressionBombError)
 """What Pillow raises on broken files, by format."""
 
@@ -25,7 +33,7 @@ def open_image(value: Any, name: str, at_least: int | None = None) -> Image.Imag
     """The picture as RGB, upright by its EXIF tag, transparency laid on white.
 
     `value` is a path, encoded bytes, a Pillow image, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): uint8 as
-    it is, bool, uint16 over its whole range, floats from 0 to 1, other numbers from 0 to 255. `at_least` lets JPEGs be
+    it is, bool, uint16 over 12 or 16 bits, floats from 0 to 1, other numbers from 0 to 255. `at_least` lets JPEGs be
     decoded at a fraction of their size that is no smaller than so many pixels a side. Raises DataError, naming the
     sample `name` and what is wrong with it.
     """
@@ -57,6 +65,9 @@ def image_size(value: Any, name: str) -> tuple[int, int]:
 def encoded(value: Any, name: str) -> bytes:
     """The bytes of an image file, from its path or as they are. Raises DataError where they are missing or none."""
     if isinstance(value, str | Path):
+        if (suffix := Path(value).suffix.lower()) in UNREADABLE:
+            words = f"{suffix} is not among the forms known here. Turn it into JPEG."
+            raise DataError(f"The image of {name} cannot be read: {words}")
         try:
             value = Path(value).read_bytes()
         except OSError as error:
@@ -101,6 +112,9 @@ def _opened(value: Any, name: str, at_least: int | None) -> Image.Image:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, Image.DecompressionBombError):
+        size, most = (f"{int(digits):,}" for digits in re.findall(r"\d+", str(error))[:2])
+        return f"it has {size} pixels, and at most {most} are opened; save it smaller"
     if isinstance(error, Image.UnidentifiedImageError):
         return "it is not an image of a known format"
     words = str(error) or type(error).__name__
@@ -112,13 +126,18 @@ def _rgb(image: Image.Image, name: str) -> Image.Image:
         return image
     if image.mode.startswith("I"):  # Pillow's own conversion clips 16 bits at 255
         values = np.asarray(image)
-        full = 65535 if values.max(initial=0) <= 65535 else np.iinfo(np.int32).max
-        return Image.fromarray((values.astype(np.float64) * (255 / full)).round().clip(0, 255).astype(np.uint8)).convert("RGB")
+        scaled = values.astype(np.float64) * (255 / _white(float(values.max(initial=0))))
+        return Image.fromarray(scaled.round().clip(0, 255).astype(np.uint8)).convert("RGB")
     if image.mode == "F":
         return Image.fromarray(_bytes_of(np.asarray(image), name)).convert("RGB")
     if image.has_transparency_data:
         return _on_white(image)
     return image.convert("RGB")
+
+
+def _white(highest: float) -> int:
+    """White in a picture of more than 8 bits: microscopes and scanners write 12 bits in 16."""
+    return next(full for full in (4095, 65535, np.iinfo(np.int32).max) if highest <= full)
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -142,7 +161,8 @@ def _bytes_of(array: np.ndarray, name: str) -> np.ndarray:
     if array.dtype.kind not in "buif" or not np.isfinite(array).all():
         raise DataError(f"The image of {name} holds values that are not finite numbers (dtype {array.dtype}).")
     low, high = float(array.min()), float(array.max())
-    full = 1 if array.dtype == bool or (array.dtype.kind == "f" and high <= 1) else 65535 if array.dtype == np.uint16 else 255
+    is_share = array.dtype == bool or (array.dtype.kind == "f" and high <= 1)
+    full = 1 if is_share else _white(high) if array.dtype == np.uint16 else 255
     if low < 0 or high > full:
         raise DataError(
             f"The image of {name} ({array.dtype}) has values from {low:g} to {high:g}. Allowed: floats from 0 to 1, "

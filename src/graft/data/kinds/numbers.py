@@ -12,7 +12,7 @@ from graft.base.records import Sample
 from graft.data.checks.finding import Finding, counts
 from graft.data.checks.texts import text_findings
 from graft.data.data import Data
-from graft.data.kinds.classes.labeled import WANTED, fit
+from graft.data.kinds.classes.labeled import WANTED, fit, with_name_column
 from graft.data.kinds.kind import Kind, numbered
 from graft.data.tables.columns import Columns, Match, are_scalars, is_missing
 from graft.data.tables.inputs import GROUP, IMAGE, TEXT, Wanted, find_inputs, find_pair, read_inputs
@@ -55,9 +55,13 @@ class Numbers(Kind):
             match = find_inputs(columns, WANTED, pair)
         except DataError:
             return self._match_value(columns, pair)
-        names = match.columns.pop("label")
+        names = match.columns["label"]
         if len(names) > 1 or not are_values(columns[names[0]]) or columns.table.class_names.get(names[0]):
             return None
+        called = with_name_column(columns, match).columns["label_name"]
+        if called and names[0] in columns.named(WANTED.names[0]):
+            return None  # numbers of classes, whose names stand beside them
+        del match.columns["label"]
         notes = [
             f"The column {names[0]!r} holds many different numbers, so a value each; for classes: --columns label={names[0]}."
         ]

@@ -15,6 +15,7 @@ from graft.data.checks.classes import rare_classes, shown_counts
 from graft.data.checks.finding import Finding, counts
 from graft.data.checks.texts import empty, lengths, text_findings
 from graft.data.data import Data
+from graft.data.kinds.classes.labeled import LABEL
 from graft.data.kinds.kind import Kind, numbered
 from graft.data.kinds.text.spans import count, names_of, tagged
 from graft.data.tables.columns import Columns, Match, are_lists, are_scalars, are_texts, as_list, is_missing
@@ -50,7 +51,7 @@ class Tags(Kind):
         if "spans" in asked or ("text" in asked and not {"tokens", "tags"} & asked):
             return None
         tokens = columns.one("tokens", self.columns, lambda values: are_lists(values, lambda token: isinstance(token, str)))
-        tags = columns.one("tags", self.columns, lambda values: are_lists(values, _is_tag), tokens)
+        tags = self._find_tags(columns, tokens)
         text = columns.one("text", self.columns, are_texts)
         offsets = columns.one("offsets", self.columns, lambda values: bool(text))
         if not {"tokens", "tags", "offsets"} & asked:
@@ -60,6 +61,15 @@ class Tags(Kind):
         roles = {"tokens": tokens, "tags": tags, "text": text, "offsets": offsets}
         columns.require(roles, ["tokens", "tags"] if columns.needs_target else ["tokens"])
         return Match(roles, 0.9, self._notes(columns, roles))
+
+    def _find_tags(self, columns: Columns, tokens: list[str]) -> list[str]:
+        """The column of tags by its name, else one of lists of words as long as the tokens'."""
+        named = columns.one("tags", self.columns, lambda values: are_lists(values, _is_tag), tokens)
+        if named or not tokens:
+            return named
+        words = [name for name in columns if are_lists(columns[name], lambda tag: isinstance(tag, str))]
+        sizes = {name: [len(as_list(cell) or ()) for cell in columns[name]] for name in (*tokens, *words)}
+        return [n for n in words if n not in tokens and sizes[n] == sizes[tokens[0]]][:1]
 
     def _match_spans(self, columns: Columns) -> Match | None:
         spans = columns.one("spans", self.columns, lambda values: are_lists(values, _is_span))
@@ -84,13 +94,18 @@ class Tags(Kind):
         return Match({}, 0.95, problem=problem)
 
     def _notes(self, columns: Columns, roles: dict[str, list[str]]) -> list[str]:
-        """What else may be the tags."""
+        """What else may be the tags, and what may be a class of the whole."""
         if "tags" in columns.asked or not roles["tags"]:
             return []
-        named = columns.named(self.columns["tags"])
-        others = [n for n in named if n not in roles["tags"] + roles["tokens"] and are_lists(columns[n], _is_tag)]
-        chosen = f"The tags are of the column {roles['tags'][0]!r}"
-        return [f"{chosen}; for another: --columns tags={others[0]}."] if others else []
+        notes = []
+        used = {name for names in roles.values() for name in names}
+        for name in columns.first(self.columns["tags"], lambda values: are_lists(values, _is_tag), used):
+            chosen = f"The tags are of the column {roles['tags'][0]!r}"
+            notes.append(f"{chosen}; for another: --columns tags={name}.")
+        for name in columns.first(LABEL, are_scalars, used):
+            asked = f"--columns text={roles['tokens'][0]} --columns label={name}"
+            notes.append(f"The column {name!r} may be a class of each sample; to learn it: {asked}.")
+        return notes
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         values = [_of_spans(rows) if rows.columns.get("spans") else _of_tokens(rows) for rows in tables]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import unicodedata
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,6 +15,7 @@ import numpy as np
 
 from graft.base import plugins
 from graft.base.errors import DataError
+from graft.data.formats.folders.annotations import SOUND
 from graft.data.formats.format import ReadOptions, split_of
 from graft.data.kinds.kind import Kind, kind_named
 from graft.data.tables.table import Table
@@ -127,6 +129,7 @@ def choose(table: Table, options: ReadOptions, everywhere: Collection[str], only
         )
     asked = {role: _asked(table, role, name, everywhere) for role, name in options.columns.items()}
     columns = Columns(table, asked, options.labels, options.kinds is not None)
+    _refuse_sound(columns)
     matches, errors = [], []
     for kind in fitting:
         try:
@@ -142,6 +145,25 @@ def choose(table: Table, options: ReadOptions, everywhere: Collection[str], only
     match.columns["split"] = columns.split
     _add_group(columns, kind, match)
     return kind, match
+
+
+def _refuse_sound(columns: Columns) -> None:
+    """Raises DataError for a table of sound, unless other columns of it are asked for."""
+    names = [name for name in columns if _is_sound(present(columns[name]))]
+    if names and not columns.asked:
+        others = ", ".join(repr(name) for name in columns if name not in names)
+        raise DataError(
+            f"{columns.table.name} is a table of sound: {names[0]!r} names the files, beside it are "
+            f"{others}. No task learns from sound yet. To learn from other columns alone, name "
+            "them: --columns text=NAME --columns label=NAME."
+        )
+
+
+def _is_sound(values: Sequence[Any]) -> bool:
+    """Whether these name files of sound, be it as Hugging Face's datasets has them."""
+    paths = [value.get("path") if isinstance(value, dict) else value for value in values]
+    endings = tuple(SOUND)
+    return bool(paths) and all(isinstance(p, str) and p.lower().endswith(endings) for p in paths)
 
 
 def _no_kind(columns: Columns, kinds: Sequence[Kind]) -> DataError:
@@ -227,9 +249,12 @@ def as_list(value: Any) -> list[Any] | None:
 
 
 def plain(value: Any) -> Any:
-    """3.0 -> 3: a column of whole numbers becomes one of fractions as soon as one of them is missing."""
+    """3.0 -> 3, since a column of whole numbers has fractions as soon as one of them is missing.
+
+    A word comes without blanks around it, with accents in one of Unicode's two forms.
+    """
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and math.isfinite(value) and value == int(value):
         return int(value)
-    return value.strip() if isinstance(value, str) else value
+    return unicodedata.normalize("NFC", value.strip()) if isinstance(value, str) else value

@@ -8,10 +8,13 @@ from typing import ClassVar
 
 from graft.base.errors import DataError
 from graft.data.data import Data
-from graft.data.formats.folders.class_folders import is_hidden
-from graft.data.formats.format import ReadOptions
+from graft.data.formats.folders.class_folders import is_about, is_hidden, subfolders
+from graft.data.formats.format import ReadOptions, folder_splits
 from graft.data.tables.rows import read_files
 from graft.data.tables.table import Table
+
+IN_SPLITS = 0.95
+"""How sure a format is of tables in folders named by split: surer than of pictures beside them."""
 
 
 class TableFiles(ABC):
@@ -26,7 +29,10 @@ class TableFiles(ABC):
     """What such files hold, for messages."""
 
     def sniff(self, path: Path) -> float:
-        return self.sure[path.is_dir()] * bool(self.files(path))
+        files = self.files(path)
+        if not files:
+            return 0.0
+        return self.sure[path.is_dir()] if files[0].parent in (path, path.parent) else IN_SPLITS
 
     def read(self, path: Path, options: ReadOptions) -> Data:
         files = [path] if path.is_file() else self.files(path)
@@ -35,11 +41,19 @@ class TableFiles(ABC):
         return read_files(path, files, options, self.table, self.kind)
 
     def files(self, path: Path) -> list[Path]:
-        """The tables at a path: the file itself, or those in a folder that the system did not put there."""
+        """The tables at a path: the file itself, those in a folder, else those in its split folders."""
         if path.is_file():
             return [path] if self.is_one(path) else []
-        there = sorted(path.iterdir()) if path.is_dir() else []
-        return [file for file in there if file.is_file() and not is_hidden(file) and self.is_one(file)]
+        if not path.is_dir() or (files := self._files_in(path)):
+            return files if path.is_dir() else []
+        named = folder_splits(folder.name for folder in subfolders(path))
+        found = [file for name in named for file in self._files_in(path / name)]
+        files = [file for file in found if not is_about(file)]  # state.json is none of save_to_disk's tables
+        return files if {file.parent.name for file in files} == set(named) else []
+
+    def _files_in(self, folder: Path) -> list[Path]:
+        files = [p for p in sorted(folder.iterdir()) if p.is_file() and not is_hidden(p)]
+        return [file for file in files if self.is_one(file)]
 
     def is_one(self, file: Path) -> bool:
         """Whether the file is such a table, by its name and its beginning."""

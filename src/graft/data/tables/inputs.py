@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from graft.base.errors import DataError
-from graft.data.images.open import SUFFIXES
+from graft.data.images.open import SUFFIXES, UNREADABLE
 from graft.data.tables.columns import Columns, Match, are_texts, is_missing
 from graft.data.tables.rows import Rows
 
@@ -25,6 +25,8 @@ IMAGE = (
     "image", "img", "picture", "photo", "file", "filename", "file_name", "filepath", "file_path", "path", "image_path",
     "image_id",
 )  # fmt: skip
+IDS = ("id", "id_code", "name")
+"""Names of columns that may name pictures without their endings."""
 PAIRS = (
     ("text", "text_pair"), ("sentence1", "sentence2"), ("sentence_1", "sentence_2"), ("premise", "hypothesis"),
     ("text_a", "text_b"), ("text1", "text2"), ("question1", "question2"), ("question", "sentence"),
@@ -36,6 +38,7 @@ LOOKED_AT = 2000
 """Rows that content is judged by."""
 FEWEST_INDICATORS = 3
 """Columns of 0 and 1 that are several labels of a row unless the user says otherwise; of two, one may be something else."""
+_BY_NAME = "Images were found by their names below the folder"
 _FILE_NAME = re.compile(r"\S*\w\.[A-Za-z]\w{1,4}")
 
 
@@ -88,36 +91,35 @@ def read_inputs(rows: Rows) -> list[dict[str, Any]]:
         for value, text in zip(values, rows.column("text_pair"), strict=True):
             value["text_pair"] = _text(text)
     if rows.has("image"):
-        folder = _image_folder(rows)
         for value, image in zip(values, rows.column("image"), strict=True):
-            value["image"] = _image(image, folder)
+            value["image"] = _image(image, rows)
     return values
 
 
 def _text(value: Any) -> str:
-    """The text of a cell: nothing of None and NaN, but the words `null` and `nan` as they are."""
+    """The text of a cell: of a list its words, nothing of None and NaN; `null` is a word."""
+    if isinstance(value, list | tuple):
+        return " ".join(map(str, value))
     return "" if value is None or value != value else str(value)
 
 
-def _image(value: Any, folder: Path | None) -> Any:
+def _image(value: Any, rows: Rows) -> Any:
+    """The picture of a cell: pixels, bytes, or its file, beside the table or below its folder."""
     if isinstance(value, dict):  # the image column of Hugging Face's datasets
         value = value.get("bytes") or value.get("path")
     if isinstance(value, list):
         return np.asarray(value)
-    if isinstance(value, str):
-        return folder / value if folder else Path(value)
-    return value
-
-
-def _image_folder(rows: Rows) -> Path | None:
-    """What image paths are relative to: the table's folder, or the one folder in it where the first image is."""
-    first = next((value for value in rows.column("image") if isinstance(value, str)), None)
-    if rows.folder is None or first is None or (rows.folder / first).exists():
-        return rows.folder
-    folder = next((p for p in sorted(rows.folder.iterdir()) if p.is_dir() and (p / first).exists()), rows.folder)
-    if folder != rows.folder:
-        rows.notes[f"Image paths are relative to {folder.name}/."] = None
-    return folder
+    images = rows.table.images
+    if images is None or not isinstance(value, str | int):
+        return Path(value) if isinstance(value, str) else value
+    beside = images.folder / str(value)
+    if beside.is_file():
+        return beside
+    named = images.find(value)
+    if named and not any(note.startswith(_BY_NAME) for note in rows.notes):
+        where = named.relative_to(images.folder).as_posix()
+        rows.notes[f"{_BY_NAME} of the table: {value} is {where}."] = None
+    return named or beside
 
 
 class _Finder:
@@ -162,7 +164,15 @@ class _Finder:
         held = {name: next((v for v in columns[name] if not is_missing(v)), None) for name in free}
         inline = [n for n in free if _is_encoded(held[n]) or (n in named and _is_picture(held[n]))]
         paths = [n for n in free if isinstance(held[n], str) and all(map(_is_image_path, _seen(columns[n])))]
-        return [*inline, *paths][:1]
+        return [*inline, *paths, *(() if inline or paths else self._image_by_name(free))][:1]
+
+    def _image_by_name(self, free: list[str]) -> list[str]:
+        """The column whose values are the names of pictures without their endings."""
+        columns, images = self.columns, self.columns.table.images
+        names = columns.named(IMAGE if columns.named(TEXT) else (*IMAGE, *IDS))
+        seen = {name: _seen(columns[name]) for name in names if name in free and images}
+        words = {name: cells for name, cells in seen.items() if cells and all(map(_is_word, cells))}
+        return [name for name, cells in words.items() if all(map(images.find, cells))]
 
     def _wanted_by_name(self) -> list[str]:
         if not self.columns.header:
@@ -191,6 +201,8 @@ class _Finder:
         if not self._has_input() and len(free) == 1:
             return []  # the one column is the text
         likely = [n for n in free if self.wanted.looks_like(self.columns[n])]
+        groups = self.columns.named(GROUP) if self.columns.header else []
+        likely = [name for name in likely if name not in groups] or likely
         if not self._has_input() and len(likely) == len(free) > 1:  # the longest one is then the text
             likely.remove(max(likely, key=lambda name: _length(self.columns[name])))
         indicators = [name for name in likely if self.wanted.is_indicator(self.columns[name])]
@@ -243,8 +255,12 @@ def _is_picture(value: Any) -> bool:
     return is_nested or isinstance(value, np.ndarray | Path)
 
 
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str | int)
+
+
 def _is_image_path(value: Any) -> bool:
-    return isinstance(value, str) and Path(value).suffix.lower() in SUFFIXES
+    return isinstance(value, str) and Path(value).suffix.lower() in SUFFIXES | UNREADABLE
 
 
 def _is_text(seen: Sequence[Any]) -> bool:

@@ -13,12 +13,14 @@ from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.folders.class_folders import is_about, left_out
-from graft.data.formats.format import ReadOptions, file_splits, splits_of
+from graft.data.formats.format import ReadOptions, file_splits, folder_splits, split_word, splits_of
 from graft.data.images.open import SUFFIXES
 from graft.data.kinds.kind import kind_named
 from graft.data.tables.columns import choose, is_missing, plain
 from graft.data.tables.table import Table, unnested
 
+MAIN = ("labels", "metadata", "data", "dataset", "annotations", "samples")
+"""The names of a table that others lie beside: the data of a folder."""
 Notes = dict[str, None]
 """Sentences for the user, each once, in order."""
 
@@ -34,8 +36,6 @@ class Rows:
     needs_target: bool
     """Whether every row must say what is predicted; not so of the split `unlabeled` and of data to predict."""
     options: ReadOptions
-    folder: Path | None
-    """The folder that image paths are relative to and in which a classes.json lies; None of tables made in Python."""
     notes: Notes
 
     def __len__(self) -> int:
@@ -105,22 +105,43 @@ def read_files(path: Path, files: list[Path], options: ReadOptions, read: Callab
 
     `read(file, options)` reads one file. Raises DataError.
     """
-    named = file_splits(f.stem for f in files)
-    if named is None and len(files) > 1:
-        raise DataError(
-            f"{path} holds several tables whose names do not say which split each is: {listed(f.name for f in files)}. "
-            f"Name them train, val and test, or give the path of one: {files[0]}."
-        )
     tables: dict[str, list[Table]] = {}
-    for file in files:
-        split = named[file.stem] if named and path.is_dir() else "all"
-        tables.setdefault(split, []).append(read(file, options))
-    data = to_data(tables, options, path if path.is_dir() else path.parent, kind)
-    notes = _other_files(path, files) if path.is_dir() else []
+    splits = _splits(path, files)
+    for file, split in splits.items():
+        table = replace(read(file, options), folder=file.parent)
+        if file.parent not in (path, path.parent):
+            table = replace(table, name=file.relative_to(path).as_posix())
+        tables.setdefault(split, []).append(table)
+    data = to_data(tables, options, kind)
+    notes = _other_files(path, list(splits)) if path.is_dir() else []
     return replace(data, notes=[*data.notes, *notes])
 
 
-def to_data(tables: dict[str, list[Table]], options: ReadOptions, folder: Path | None = None, kind: str | None = None) -> Data:
+def _splits(path: Path, files: list[Path]) -> dict[Path, str]:
+    """File -> split, by its name or that of its folder; `all` of one table, be it in shards."""
+    if path.is_file():
+        return dict.fromkeys(files, "all")
+    if any(file.parent != path for file in files):
+        meaning = folder_splits(file.parent.name for file in files)
+        return {file: meaning[file.parent.name] for file in files}
+    if named := file_splits(file.stem for file in files):
+        return {file: named[file.stem] for file in files}
+    names = dict.fromkeys(split_word(file.stem)[1] for file in files)
+    if len(names) < 2:
+        return dict.fromkeys(files, "all")
+    main = [file for file in files if file.stem.lower() in MAIN]
+    if len(main) == 1:
+        return {main[0]: "all"}
+    one = next((file for file in files if split_word(file.stem)[0]), files[0])
+    sets = f" They may be {len(names)} data sets, {listed(names)}: move each into a folder of its own."
+    raise DataError(
+        f"{path} holds several tables whose names do not say which split each is: "
+        f"{listed(file.name for file in files)}. Name them train, val and test, or give the path of "
+        f"one: {one}.{sets if len(names) < len(files) else ''}"
+    )
+
+
+def to_data(tables: dict[str, list[Table]], options: ReadOptions, kind: str | None = None) -> Data:
     """The samples of tables by split: their kind and the roles of their columns are decided once for all of them."""
     tables = {split: list(map(unnested, parts)) for split, parts in tables.items()}
     labeled = {split: parts for split, parts in tables.items() if split != "unlabeled"} or tables
@@ -130,7 +151,7 @@ def to_data(tables: dict[str, list[Table]], options: ReadOptions, folder: Path |
     notes: Notes = dict.fromkeys(note for parts in tables.values() for table in parts for note in table.notes)
     notes |= dict.fromkeys(match.notes)
     rows = [
-        (split, Rows(table, match.columns, chosen.target, options.labels and split != "unlabeled", options, folder, notes))
+        (split, Rows(table, match.columns, chosen.target, options.labels and split != "unlabeled", options, notes))
         for split, parts in tables.items()
         for table in parts
     ]
@@ -157,7 +178,7 @@ def table_rows(data: Data) -> dict[str, list[dict[str, Any]]]:
 def class_names(rows: Rows, role: str) -> list[str]:
     """What the numbers of a role mean, as the file itself or a classes.json beside it says; else nothing."""
     names = (rows.table.class_names.get(name) for name in rows.columns.get(role, ()))
-    return next(filter(None, names), None) or _class_list(rows.folder)
+    return next(filter(None, names), None) or _class_list(rows.table.folder)
 
 
 def shown_names(names: dict[Any, str], what: str) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from graft.base.errors import DataError, listed
+from graft.data.tables.image_names import ImageNames
 
 
 @dataclass(frozen=True)
@@ -24,9 +27,16 @@ class Table:
     notes: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     """The columns that came out of one column of translations, in its order."""
+    folder: Path | None = None
+    """Where the table lies, its images and a classes.json; None of tables made in Python."""
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @cached_property
+    def images(self) -> ImageNames | None:
+        """The pictures below the folder, by their names."""
+        return ImageNames(self.folder) if self.folder else None
 
     def row_id(self, row: int) -> str:
         """`train.csv:17`."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from graft.base import plugins, specs
 from graft.data.data import Data
+from graft.data.kinds.kind import kind_named
 from graft.tasks.task import Task
 
 
@@ -15,6 +16,12 @@ def parse(spec: str) -> tuple[type[Task], dict[str, Any]]:
     name, parameters = specs.parse(spec)
     kind = plugins.load("task", name)
     return kind, specs.values(kind, "task", name, parameters, kind.options)
+
+
+def kinds_of(task: type[Task]) -> list[str]:
+    """The kinds of data that the task learns from, by name."""
+    kinds = map(kind_named, plugins.names("kind"))
+    return [k.name for k in kinds if any(task.fits({*inputs, k.target}) for inputs in k.inputs)]
 
 
 def learnt(spec: str, data: Data, *, weighted: bool = False) -> Task:

@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.formats.format import SPLIT_NAMES, ReadOptions, split_of, splits_of
+from graft.data.formats.format import SPLIT_NAMES, ReadOptions, folder_splits, split_word
 
-_SYSTEM_FILES = frozenset(("thumbs.db", "desktop.ini", "icon\r"))
+_SYSTEM = frozenset(
+    ("thumbs.db", "desktop.ini", "icon\r", "__macosx", "__pycache__", "@eadir", "$recycle.bin"),
+)
 _ABOUT = frozenset((".md", ".rst", ".json", ".toml", ".yaml", ".yml", ".cff", ".bib"))
 _ABOUT_STEMS = ("readme", "license", "licence", "classes", "labels", "attribution", "notice", "citation")
 """How files are named that describe a data set and hold no samples, where they lie beside them."""
+MASKS = frozenset((
+    "mask", "masks", "label", "labels", "annotation", "annotations", "instance", "instances",
+    "segmentation", "segmentations", "segmentationclass", "segmentationobject", "seg",
+    "gt", "groundtruth", "ground_truth", "target", "targets",
+))  # fmt: skip
+"""How folders are named that hold what is known of the pictures in another folder."""
+_PLACES = MASKS | {
+    "image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "jpegimages",
+    "frames", "text", "texts", "data", "dataset", "file", "files", "audio",
+}  # fmt: skip
 
 
 def is_hidden(path: Path) -> bool:
-    """Whether the system or a tool put the file there: `.DS_Store`, `Thumbs.db`, `__MACOSX`, `.git`."""
-    return path.name.startswith((".", "__")) or path.name.lower() in _SYSTEM_FILES
+    """Whether the system or a tool put it there: `.DS_Store`, `Thumbs.db`, `__MACOSX`, `.git`."""
+    return path.name.startswith(".") or path.name.lower() in _SYSTEM
+
+
+def is_place(name: str) -> bool:
+    """Whether a folder is named by its kind of files or its split: `images`, `seg_test`."""
+    return name.lower() in _PLACES or bool(split_word(name)[0])
 
 
 def is_about(path: Path) -> bool:
@@ -30,11 +48,12 @@ def is_about(path: Path) -> bool:
     return is_hidden(path) or path.suffix.lower() in _ABOUT or path.stem.lower().startswith(_ABOUT_STEMS)
 
 
-def left_out(files: list[str], why: str) -> list[str]:
-    """A note of the files that were not read, or none."""
+def left_out(files: Sequence[str], why: str) -> list[str]:
+    """A note of the files that were not read, or of the folders, which end in a slash; or none."""
     if not files:
         return []
-    return [f"{len(files):,} {'file' if len(files) == 1 else 'files'} left out, {why}: {listed(files)}."]
+    noun = ("folder" if files[0].endswith("/") else "file") + "s" * (len(files) > 1)
+    return [f"{len(files):,} {noun} left out, {why}: {listed(files)}."]
 
 
 @dataclass(frozen=True)
@@ -45,62 +64,88 @@ class ClassFolders:
     """What the files are, in the plural: `images`."""
     suffixes: frozenset[str]
     role: str
-    value: Callable[[Path, list[str]], Any]
-    """From a file to the value of the role; may add notes."""
+    value: Callable[[Path], tuple[Any, str | None]]
+    """From a file to the value of the role, and what is to be said of it."""
+    unreadable: frozenset[str] = frozenset()
+    """The suffixes of files of this kind that cannot be read here."""
 
     def sniff(self, path: Path) -> float:
         """0.9 where all of the files in class folders are of this kind, less where only some are or none is in a folder."""
-        if path.is_file() or not path.is_dir():
+        if not path.is_dir():
             return 0.0
         nested: Counter[bool] = Counter()
         flat = False
-        for file in _walk(path):
+        for file in walk(path):
+            is_kin = self._is_one(file) or file.suffix.lower() in self.unreadable
             if file.parent == path:
-                flat = flat or (self._is_one(file) and not is_about(file))
+                flat = flat or (is_kin and not is_about(file))
             elif not is_about(file):
-                nested[self._is_one(file)] += 1
+                nested[is_kin] += 1
             if nested.total() >= 500:
                 break
         share = nested[True] / nested.total() if nested else 0.0
-        alone = sum(p.is_dir() and not is_hidden(p) for p in path.iterdir()) < 2
-        return (0.4 if alone else 0.9) * share if share else 0.2 * flat
+        return (0.4 if len(subfolders(path)) < 2 else 0.9) * share if share else 0.2 * flat
 
     def read(self, path: Path, options: ReadOptions) -> Data:
-        notes: list[str] = []
         roots = _split_folders(path, self._is_one)
+        if options.labels and "all" in roots and (inner := _inner_level(path, self._is_one)):
+            held = "several data sets" if len(inner) > 1 else "its classes further down"
+            where = listed(map(str, inner))
+            raise DataError(f"{path} holds {held}. Give the path of what you mean: {where}.")
+        left: dict[str, list[str]] = {}
+        notes: dict[str, str] = {}
         splits: dict[str, list[Sample]] = {}
         for split, root in roots.items():
-            for sample in self._samples(path, root, split, options, notes):
-                unlabeled = split == "train" and sample.roles["label"] in SPLIT_NAMES["unlabeled"]  # as in aclImdb's train/unsup
-                samples = splits.setdefault("unlabeled" if unlabeled else split, [])
-                samples.append(replace(sample, roles={**sample.roles, "label": None}) if unlabeled else sample)
+            for file, label in self._labeled(path, root, split, options, left):
+                # aclImdb has its unlabeled reviews in train/unsup.
+                is_unlabeled = split == "train" and label in SPLIT_NAMES["unlabeled"]
+                name, (value, note) = _name(file, path), self.value(file)
+                notes |= {name: note} if note else {}
+                sample = Sample(name, {self.role: value, "label": None if is_unlabeled else label})
+                splits.setdefault("unlabeled" if is_unlabeled else split, []).append(sample)
+        said = [note for why, names in left.items() for note in left_out(names, why)]
         if not splits:
-            raise DataError(f"{path} holds no {self.what} (files ending in {', '.join(sorted(self.suffixes))}).")
-        notes += [] if "all" in roots else _beside(path, set(roots.values()))
-        return Data(splits, notes=notes, kind="labels")
+            nothing = f"{path} holds no {self.what} ({', '.join(sorted(self.suffixes))})."
+            raise DataError(" ".join([nothing, *said]))
+        return Data(splits, notes=[*_shortened(notes), *said, *_beside(path, roots)], kind="labels")
 
-    def _samples(self, top: Path, root: Path, split: str, options: ReadOptions, notes: list[str]) -> list[Sample]:
-        files = sorted((f for f in _walk(root) if f.parent != root or not is_about(f)), key=lambda f: f.relative_to(root).parts)
+    def _labeled(
+        self, top: Path, root: Path, split: str, options: ReadOptions, left: dict[str, list[str]]
+    ) -> list[tuple[Path, str | None]]:
+        """The files of a split with their class folders; what is left out goes to `left` by why."""
+        files = [f for f in walk(root) if f.parent != root or not is_about(f)]
+        files.sort(key=lambda f: f.relative_to(root).parts)
         ours = [f for f in files if self._is_one(f)]
         loose = [f for f in ours if f.parent == root]
-        labeled = split != "unlabeled" and len(loose) < len(ours)
-        notes += left_out([_name(f, top) for f in files if not self._is_one(f)], f"they are not {self.what}")
+        classes = {f.relative_to(root).parts[0] for f in ours if f.parent != root}
+        if ours and options.labels and split != "unlabeled" and all(map(is_place, classes)):
+            raise self._no_classes(root, ours)
+        for file in files:
+            if not self._is_one(file):
+                left.setdefault(self._why_not(file), []).append(_name(file, top))
+        labeled = split != "unlabeled" and bool(classes)
         if loose and labeled and options.labels:
-            notes += left_out([_name(f, top) for f in loose], "they are in no class folder, so have no label")
+            names = [_name(f, top) for f in loose]
+            left.setdefault("they are in no class folder, so have no label", []).extend(names)
             ours = [f for f in ours if f.parent != root]
-        elif loose and split != "unlabeled" and options.labels:
-            raise DataError(
-                f"{root} holds {len(loose):,} {self.what} but no class folders, so they have no labels. Put each one "
-                f"into a folder named after its class ({root.name}/cats/{loose[0].name}), or give a table of paths and labels."
-            )
-        with_some = {f.relative_to(root).parts[0] for f in ours}
-        empty = sorted(p.name for p in root.iterdir() if p.is_dir() and not is_hidden(p) and p.name not in with_some)
-        notes += [f"Class folders without {self.what}, left out: {', '.join(empty)}."] if empty and labeled else []
-        labels = [f.relative_to(root).parts[0] if labeled and f.parent != root else None for f in ours]
-        return [
-            Sample(_name(file, top), {self.role: self.value(file, notes), "label": label})
-            for file, label in zip(ours, labels, strict=True)
-        ]
+        empty = [f"{_name(p, top)}/" for p in subfolders(root) if p.name not in classes]
+        if labeled and empty:
+            left.setdefault(f"they hold no {self.what}", []).extend(empty)
+        return [(f, _class_of(f, root) if labeled and f.parent != root else None) for f in ours]
+
+    def _no_classes(self, root: Path, files: Sequence[Path]) -> DataError:
+        named = dict.fromkeys(f.relative_to(root).parts[0] for f in files if f.parent != root)
+        where = f" in {listed(map(repr, named))}" if named else ""
+        return DataError(
+            f"{root} holds {len(files):,} {self.what}{where} but no class folders, so they have no "
+            f"labels. Put each one into a folder named after its class ({root.name}/cats/"
+            f"{files[0].name}), or give a table of paths and labels."
+        )
+
+    def _why_not(self, file: Path) -> str:
+        if file.suffix.lower() in self.unreadable:
+            return f"{self.what} ending in {file.suffix} cannot be read here, turn them into JPEG"
+        return f"they are not {self.what}"
 
     def _is_one(self, file: Path) -> bool:
         return file.suffix.lower() in self.suffixes
@@ -121,29 +166,67 @@ def write_class_folders(data: Data, path: Path, suffix: str, write: Callable[[Sa
             write(sample, path.joinpath(*parts, f"{number:04d}{suffix}"))
 
 
+def subfolders(path: Path) -> list[Path]:
+    """The folders in a folder, but for those of the system."""
+    return [p for p in sorted(path.iterdir()) if p.is_dir() and not is_hidden(p)]
+
+
 def _split_folders(path: Path, is_one: Callable[[Path], bool]) -> dict[str, Path]:
     """Split -> its folder; `{"all": path}` where folders with split names hold files themselves, so are classes."""
-    folders = {p.name: p for p in path.iterdir() if p.is_dir() and not is_hidden(p)}
-    named = {name: split_of(name) for name in folders if split_of(name)}
-    layered = any(any(is_one(f) for f in _walk(sub)) for name in named for sub in folders[name].iterdir() if sub.is_dir())
-    if not layered:
+    named = folder_splits(p.name for p in subfolders(path))
+    within = (folder for name in named for folder in subfolders(path / name))
+    if not any(any(map(is_one, walk(folder))) for folder in within):
         return {"all": path}
-    return {split: folders[name] for name, split in splits_of(named).items()}
+    return {split: _unwrapped(path / name) for name, split in named.items()}
 
 
-def _beside(path: Path, used: set[Path]) -> list[str]:
+def _unwrapped(folder: Path) -> Path:
+    """The folder, or the one in it that is all it holds and no class: `train/train`, `train/images`."""
+    below = [p for p in sorted(folder.iterdir()) if not is_hidden(p)]
+    is_wrapped = len(below) == 1 and below[0].is_dir() and is_place(below[0].name)
+    return _unwrapped(below[0]) if is_wrapped else folder
+
+
+def _inner_level(path: Path, is_one: Callable[[Path], bool]) -> list[Path]:
+    """The folder around the classes or splits, or those of several data sets, if `path` has none."""
+    folders = [folder for folder in subfolders(path) if any(map(is_one, walk(folder)))]
+    if folders and all("all" not in _split_folders(folder, is_one) for folder in folders):
+        return folders
+    if len(folders) != 1:
+        return []
+    several = sum(any(map(is_one, walk(folder))) for folder in subfolders(folders[0])) > 1
+    return folders if several else _inner_level(folders[0], is_one)
+
+
+def _beside(path: Path, roots: dict[str, Path]) -> list[str]:
     """Notes of what lies beside split folders and is not read."""
+    if "all" in roots:
+        return []
+    used = {path / root.relative_to(path).parts[0] for root in roots.values()}
     others = [p for p in sorted(path.iterdir()) if p not in used and not is_hidden(p)]
     folders = [p.name for p in others if p.is_dir()]
-    notes = [f"Folders left out, their names mean no split: {', '.join(folders)}."] if folders else []
-    return notes + left_out([p.name for p in others if p.is_file() and not is_about(p)], "they are in no split folder")
+    files = [p.name for p in others if p.is_file() and not is_about(p)]
+    notes = left_out([f"{name}/" for name in folders], "their names mean no split")
+    return notes + left_out(files, "they are in no split folder")
+
+
+def _shortened(notes: dict[str, str]) -> list[str]:
+    """What is said of the first file, and of how many others the like is."""
+    names = list(notes)
+    more = f" So it is with {len(names) - 1:,} more: {listed(names[1:])}." if len(names) > 1 else ""
+    return [notes[names[0]] + more] if names else []
+
+
+def _class_of(file: Path, root: Path) -> str:
+    """The name of the class folder, with accents in one of Unicode's two forms."""
+    return unicodedata.normalize("NFC", file.relative_to(root).parts[0])
 
 
 def _name(file: Path, top: Path) -> str:
     return file.relative_to(top).as_posix()
 
 
-def _walk(root: Path) -> Iterator[Path]:
+def walk(root: Path) -> Iterator[Path]:
     """All files below `root` that are not hidden, through linked folders too, each folder once."""
     seen: set[str] = set()
     for folder, below, files in os.walk(root, followlinks=True):

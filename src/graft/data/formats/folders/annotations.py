@@ -1,0 +1,86 @@
+"""What folders hold that no task learns from yet: boxes, outlines, masks, and sound."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from graft.base.errors import listed
+from graft.data.checks.finding import number
+from graft.data.formats.folders.class_folders import MASKS, is_place, walk
+from graft.data.images.open import SUFFIXES
+from graft.data.tables.encodings import beginning
+
+SOUND = frozenset(
+    (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".aif", ".aiff", ".wma"),
+)
+_TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".pq")
+_COCO = re.compile(rb'"(images|annotations)"\s*:\s*\[\s*\{')
+_FORMS = {
+    ".xml": ("boxes in Pascal VOC's XML", re.compile(rb"\s*(<\?.*?\?>)?\s*<annotation\b")),
+    ".txt": ("boxes in YOLO's lines of numbers", re.compile(rb"\s*\d+( -?[\d.]+){4,}(\s|$)")),
+    ".json": ("outlines in JSON", re.compile(rb'\s*\{.*"shapes"\s*:\s*\[', re.DOTALL)),
+}
+"""Suffix -> what files hold that are named as pictures are, and how such a file begins."""
+_ENDING = re.compile(r"[-_](mask|seg|gt|label|annotation)s?$", re.IGNORECASE)
+LEAST = 0.5
+"""The share of the pictures that need a file beside them, so that these say what they hold."""
+
+
+def unlearnt(path: Path) -> str | None:
+    """Say what the folder holds if that is pictures with boxes, outlines or masks, or sound.
+
+    None if a table in the folder says what its files are, and for class folders of pictures,
+    whatever lies beside the pictures.
+    """
+    files = list(walk(path))
+    if any(file.suffix.lower() in _TABLES and file.parent == path for file in files):
+        return None
+    sound = [file for file in files if file.suffix.lower() in SOUND]
+    if len(sound) > len(files) / 2:
+        endings = sorted({file.suffix.lower() for file in sound})
+        return f"{len(sound):,} files of sound ({listed(endings)})"
+    images = [file for file in files if file.suffix.lower() in SUFFIXES]
+    masks = {f for f in images if f.parent.name.lower() in MASKS or _ENDING.search(f.stem)}
+    pictures = [file for file in images if file not in masks]
+    folders = {part for file in pictures for part in file.relative_to(path).parts[:-1]}
+    if not pictures or sum(not is_place(folder) for folder in folders) > 1:
+        return None
+    stems = {file.stem for file in pictures}
+    known = [*_coco(files), *_beside(files, stems)]
+    masked = {_ENDING.sub("", file.stem) for file in masks} & stems
+    if len(masked) >= LEAST * len(stems):
+        known.append(f"masks ({len(masks):,} files)")
+    return f"{len(pictures):,} pictures with {' and '.join(known)}" if known else None
+
+
+def _coco(files: Sequence[Path]) -> list[str]:
+    """The classes of the objects in files in the form of COCO."""
+    names: dict[str, None] = {}
+    where: dict[str, None] = {}
+    for file in files:
+        if file.suffix.lower() == ".json" and _COCO.search(beginning(file)):
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                categories = json.loads(file.read_bytes())["categories"]
+                names |= dict.fromkeys(str(category["name"]) for category in categories)
+                where[file.name] = None
+    if not names:
+        return []
+    classes = f"{number(names, 'class')} ({listed(names)})"
+    return [f"objects of {classes} in COCO's JSON ({listed(where, 3)})"]
+
+
+def _beside(files: Sequence[Path], stems: set[str]) -> list[str]:
+    """What the files hold that have the names of pictures."""
+    found = []
+    for suffix, (words, begins) in _FORMS.items():
+        ours = [file for file in files if file.suffix.lower() == suffix]
+        named = {file.stem: file for file in ours if file.stem in stems}
+        beginnings = (beginning(file) for file in named.values())
+        first = next((start for start in beginnings if start.strip()), b"")
+        if len(named) >= LEAST * len(stems) and begins.match(first):
+            found.append(f"{words} ({len(named):,} files)")
+    return found

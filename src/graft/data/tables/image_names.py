@@ -1,0 +1,47 @@
+"""The pictures that a table names: with endings or without, with either slash, in any folder."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from graft.data.formats.folders.class_folders import walk
+from graft.data.images.open import SUFFIXES, UNREADABLE
+
+MOST_FILES = 200_000
+"""Files of a folder that are looked through: a table may lie in somebody's home."""
+
+
+class ImageNames:
+    """The pictures below the folder of a table, by their names."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def find(self, name: Any) -> Path | None:
+        """The one picture whose path ends as this name does, in as many folders as can be."""
+        parts = _parts(str(name))
+        tails = ("/".join(parts[start:]) for start in range(len(parts)))
+        return next((file for tail in tails if (file := self._by_tail.get(tail))), None)
+
+    @cached_property
+    def _by_tail(self) -> dict[str, Path | None]:
+        """Each end of a path, with its suffix and without -> the file; None if several have it."""
+        found: dict[str, Path | None] = {}
+        for file in islice(walk(self.folder), MOST_FILES):
+            if file.suffix.lower() in SUFFIXES | UNREADABLE:
+                parts = _parts(file.relative_to(self.folder).as_posix())
+                for start in range(len(parts)):
+                    tail = "/".join(parts[start:])
+                    for key in (tail, tail[: -len(file.suffix)]):
+                        found[key] = file if found.get(key, file) == file else None
+        return found
+
+
+def _parts(name: str) -> list[str]:
+    """The folders and the file of a path, with accents in one of Unicode's two forms."""
+    whole = unicodedata.normalize("NFC", name).replace("\\", "/")
+    return [part for part in whole.split("/") if part not in ("", ".")]

@@ -1,0 +1,82 @@
+"""What is predicted is what was given: no mistyped path is a text, no file is left out in silence, columns are found or named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import graft
+from graft.cli.main import app
+from tests.cli.conftest import Graft
+from tests.cli.test_bad_input import assert_refused
+
+TEXTS = [f"the words of a {'good' if i % 2 else 'dull'} text, number {i}" for i in range(30)]
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of a tiny network that reads texts."""
+    folder = tmp_path_factory.mktemp("words")
+    rows = "".join(f'"{text}",{"pos" if i % 2 else "neg"}\n' for i, text in enumerate(TEXTS))
+    (folder / "data.csv").write_text("text,label\n" + rows)
+    run = ["fit", str(folder / "data.csv"), "-b", "tiny:bert", "-t", "feature-extraction", "-o", str(folder / "run"), "-q"]
+    assert CliRunner().invoke(app, run).exit_code == 0
+    return folder / "run"
+
+
+def ids(graft: Graft, *arguments: object) -> list[str]:
+    done = graft("predict", *arguments, "--json")
+    assert done.exit_code == 0, done.output
+    return [row["id"] for row in json.loads(done.stdout)]
+
+
+def test_the_name_of_a_file_that_is_not_there_is_no_text(graft: Graft, words: Path) -> None:
+    assert_refused(graft("predict", words, "new/reviews.csv"), "No such file or folder: new/reviews.csv")
+    assert ids(graft, words, "and/or", "another") == ["text:1", "text:2"]
+
+
+def test_files_that_are_left_out_are_said(graft: Graft, run: Path) -> None:
+    Path("new").mkdir()
+    for name in ("0.jpg", "1.jpg"):
+        shutil.copy(run.parent / "photos" / "ant" / name, "new")
+    Path("new/phone.heic").write_bytes(b"\0" * 64)
+    Path("new/notes.doc").write_bytes(b"\0" * 64)
+    done = graft("predict", run, "new", "--json")
+    assert len(json.loads(done.stdout)) == 2
+    assert "ending in .heic cannot be read here, turn them into JPEG: phone.heic" in done.stderr
+    assert "1 file left out, they are not images: notes.doc" in done.stderr
+
+
+def test_all_broken_pictures_are_named_and_the_others_predicted_when_asked(graft: Graft, run: Path) -> None:
+    shutil.copytree(run.parent / "photos" / "ant", "new")
+    for name in ("2.jpg", "7.jpg"):
+        Path("new", name).write_bytes(Path("new", name).read_bytes()[:200])
+    assert_refused(graft("predict", run, "new"), "2 of 12 pictures", "2.jpg", "7.jpg", "--skip-broken")
+    done = graft("predict", run, "new", "--skip-broken", "--json")
+    assert len(json.loads(done.stdout)) == 10
+    assert "left out: 2.jpg, 7.jpg" in done.stderr
+
+
+def test_nothing_is_predicted_where_every_picture_is_broken(graft: Graft, run: Path) -> None:
+    Path("new.jpg").write_bytes(b"no picture")
+    assert_refused(graft("predict", run, "new.jpg", "--skip-broken"), "1 of 1 pictures", "new.jpg")
+
+
+def test_the_column_that_the_task_reads_is_found_or_named(graft: Graft, words: Path) -> None:
+    rows = [f'{i},user{i},{text[:12]},"{text}"' for i, text in enumerate(TEXTS)]
+    Path("new.csv").write_text("Id,UserId,Summary,Text\n" + "\n".join(rows))
+    expected = json.loads(graft("predict", words, *TEXTS, "--json").stdout)
+    (found, named) = (
+        json.loads(graft("predict", words, "new.csv", *asked, "--json").stdout) for asked in ((), ("--columns", "text=Summary"))
+    )
+    assert [row["prediction"] for row in found] == [row["prediction"] for row in expected]
+    assert [row["confidence"] for row in found] != [row["confidence"] for row in named]
+
+
+def test_a_column_of_pandas_is_a_list_of_texts(words: Path) -> None:
+    assert len(graft.load(words).predict(pd.Series(TEXTS))) == 30

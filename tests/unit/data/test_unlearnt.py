@@ -1,0 +1,136 @@
+"""Pictures with boxes, outlines and masks, and sound: what a folder holds is said, and that it is not learnt yet."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from graft.base.errors import DataError
+from graft.data.load import read
+from tests.unit.data.test_folder_cases import pictures, put, write_rows
+
+VOC = "<?xml version='1.0'?>\n<annotation><object><name>fox</name></object></annotation>"
+
+
+def coco(file: Path, names: list[str]) -> None:
+    """COCO's JSON of these pictures, with an object of each of two classes."""
+    images = [{"id": i, "file_name": name} for i, name in enumerate(names)]
+    objects = [{"image_id": i, "category_id": 1 + i % 2, "bbox": [0, 0, 4, 4]} for i in range(len(names))]
+    about = {
+        "info": {},
+        "images": images,
+        "annotations": objects,
+        "categories": [{"id": 1, "name": "fox"}, {"id": 2, "name": "owl"}],
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(about))
+
+
+@pytest.mark.parametrize(
+    ("images", "annotations"),
+    [
+        (["train", "valid"], ["train/_annotations.coco.json", "valid/_annotations.coco.json"]),
+        (["images/train", "images/valid"], ["annotations/train.json", "annotations/valid.json"]),
+        (["images"], ["train.json", "test.json"]),
+    ],
+)
+def test_objects_in_the_form_of_coco(tmp_path: Path, images: list, annotations: list) -> None:
+    put(tmp_path / "animals", *pictures(*images))
+    for name in annotations:
+        coco(tmp_path / "animals" / name, ["a.png", "b.png"])
+    number = 3 * len(images)
+    words = rf"holds {number} pictures with objects of 2 classes \(fox, owl\) in COCO's JSON.*No task"
+    with pytest.raises(DataError, match=words):
+        read(tmp_path / "animals")
+
+
+@pytest.mark.parametrize(
+    ("folder", "ending", "text", "words"),
+    [
+        ("annotations", ".xml", VOC, "boxes in Pascal VOC's XML"),
+        ("images", ".xml", VOC, "boxes in Pascal VOC's XML"),
+        ("labels", ".txt", "0 0.5 0.25 0.1 0.2\n", "boxes in YOLO's lines of numbers"),
+        ("labels", ".json", '{"version": "5", "shapes": [{"label": "fox"}]}', "outlines in JSON"),
+    ],
+)
+def test_a_file_of_boxes_for_each_picture(tmp_path, folder, ending, text, words) -> None:
+    put(tmp_path, *pictures("images"), "lists/train.txt", "README.md")
+    (tmp_path / folder).mkdir(exist_ok=True)
+    for i in range(3):
+        (tmp_path / folder / f"images{i}{ending}").write_text(text)
+    with pytest.raises(DataError, match=rf"holds 3 pictures with {words} \(3 files\)\. No task"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "masks",
+    ["train/masks/train-images{}.png", "train/images/train-images{}_mask.png", "gt/train-images{}.png"],
+)
+def test_masks_beside_their_pictures(tmp_path: Path, masks: str) -> None:
+    put(tmp_path, *pictures("train/images"), *map(masks.format, range(3)))
+    with pytest.raises(DataError, match=r"holds 3 pictures with masks \(3 files\)\. No task"):
+        read(tmp_path)
+
+
+def test_classes_are_classes_whatever_lies_beside_the_pictures(tmp_path: Path) -> None:
+    put(tmp_path, *pictures("foxes", "owls"))
+    for name in pictures("foxes", "owls", ending=".xml"):
+        (tmp_path / name).write_text(VOC)
+    data = read(tmp_path)
+    assert data.classes == ["foxes", "owls"]
+    assert data.notes[0].startswith("6 files left out, they are not images")
+
+
+def test_a_table_says_what_pictures_with_boxes_are(tmp_path: Path) -> None:
+    put(tmp_path, *pictures("images"))
+    for i in range(3):
+        (tmp_path / "images" / f"images{i}.xml").write_text(VOC)
+    write_rows(tmp_path / "labels.csv", "file,label", "images/images{i}.png,{label}", count=3)
+    assert read(tmp_path).classes == ["a", "b"]
+
+
+def test_pictures_to_predict_may_have_boxes_beside_them(tmp_path: Path) -> None:
+    put(tmp_path, *pictures("images"))
+    (tmp_path / "images" / "images0.xml").write_text(VOC)
+    assert len(read(tmp_path, labels=False).splits["all"]) == 3
+
+
+def test_folders_of_sound(tmp_path: Path) -> None:
+    put(tmp_path, *pictures("yes", "no", ending=".wav"), "README.md")
+    with pytest.raises(DataError, match=r"holds 6 files of sound \(\.wav\)\. No task"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("column", ["file", "audio", "utterance"])
+def test_tables_of_sound(tmp_path: Path, column: str) -> None:
+    put(tmp_path, *pictures("audio", ending=".flac", count=12))
+    row = "audio/audio{i}.flac,the words of number {i},{label}"
+    write_rows(tmp_path / "labels.csv", f"{column},text,sex", row, count=12)
+    words = rf"table of sound: '{column}' names the files, beside it are 'text', 'sex'\. No task"
+    with pytest.raises(DataError, match=words):
+        read(tmp_path)
+    asked = read(tmp_path, columns={"text": "text", "label": "sex"})
+    assert asked.classes == ["a", "b"], "who asks for other columns gets them"
+
+
+def test_sound_inside_a_table(tmp_path: Path) -> None:
+    sounds = [{"bytes": b"RIFF", "path": f"{i}.wav"} for i in range(4)]
+    pq.write_table(pa.table({"audio": sounds, "label": [0, 1, 0, 1]}), tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=r"t\.parquet is a table of sound: 'audio'"):
+        read(tmp_path / "t.parquet")
+
+
+def test_slots_are_tags_and_intents_are_named_beside_them(tmp_path: Path) -> None:
+    words = {"tokens": ["play", "jazz", "now"], "slots": ["O", "B-genre", "O"]}
+    rows = [{**words, "intent": f"i{i % 2}"} for i in range(4)]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = read(tmp_path / "t.jsonl")
+    assert data.kind == "tags" and data.classes == ["genre"]
+    assert data.notes == ["The column 'intent' may be a class of each sample; to learn it: "
+                          "--columns text=tokens --columns label=intent."]  # fmt: skip
+    intents = read(tmp_path / "t.jsonl", columns={"text": "tokens", "label": "intent"})
+    assert intents.splits["all"][0].roles == {"text": "play jazz now", "label": "i0"}
