@@ -151,7 +151,7 @@ def compare(
     backbones: str | Sequence[str] | None = None,
     *,
     seeds: int | Sequence[int] = 3,
-    fractions: float | Sequence[float] = (1.0,),
+    fractions: Sequence[float] = (1.0,),
     shots: int | None = None,
     epochs: float | None = None,
     task: str | None = None,

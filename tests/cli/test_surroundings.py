@@ -49,6 +49,6 @@ def test_what_a_console_cannot_show_is_replaced(data: Path, encoding: str) -> No
 
 
 def test_one_name_is_taken_where_a_list_is_meant(data: Path) -> None:
-    options = {"seeds": 1, "fractions": 1.0, "epochs": 1, "dry_run": True, "out": data / "study"}
+    options = {"seeds": 1, "epochs": 1, "dry_run": True, "out": data / "study"}
     plan = graft.compare(str(data / "data.csv"), "feature-extraction", "tiny:bert", **options)
     assert {cell.technique for cell in plan.cells} == {"from-scratch", "feature-extraction"}
