@@ -36,18 +36,22 @@ def unlearnt(path: Path) -> str | None:
     None if a table in the folder says what its files are, and for class folders of pictures,
     whatever lies beside the pictures.
     """
-    files = list(walk(path))
-    if any(file.suffix.lower() in _TABLES and file.parent == path for file in files):
-        return None
+    files, pictures, masks, classes = [], [], [], set[str]()
+    for file in walk(path):
+        files.append(file)
+        if file.suffix.lower() in SUFFIXES:
+            is_mask = file.parent.name.lower() in MASKS or _ENDING.search(file.stem)
+            (masks if is_mask else pictures).append(file)
+            folders = () if is_mask else file.relative_to(path).parts[:-1]
+            classes |= {folder for folder in folders if not is_place(folder)}
+        is_table = file.parent == path and file.suffix.lower() in _TABLES
+        if is_table or len(classes) > 1:  # before a large data set is walked through
+            return None
     sound = [file for file in files if file.suffix.lower() in SOUND]
     if len(sound) > len(files) / 2:
         endings = sorted({file.suffix.lower() for file in sound})
         return f"{len(sound):,} files of sound ({listed(endings)})"
-    images = [file for file in files if file.suffix.lower() in SUFFIXES]
-    masks = {f for f in images if f.parent.name.lower() in MASKS or _ENDING.search(f.stem)}
-    pictures = [file for file in images if file not in masks]
-    folders = {part for file in pictures for part in file.relative_to(path).parts[:-1]}
-    if not pictures or sum(not is_place(folder) for folder in folders) > 1:
+    if not pictures:
         return None
     stems = {file.stem for file in pictures}
     known = [*_coco(files), *_beside(files, stems)]

@@ -35,7 +35,11 @@ _PLACES = MASKS | {
 
 def is_hidden(path: Path) -> bool:
     """Whether the system or a tool put it there: `.DS_Store`, `Thumbs.db`, `__MACOSX`, `.git`."""
-    return path.name.startswith(".") or path.name.lower() in _SYSTEM
+    return _is_of_system(path.name)
+
+
+def _is_of_system(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _SYSTEM
 
 
 def is_place(name: str) -> bool:
@@ -113,11 +117,11 @@ class ClassFolders:
         self, top: Path, root: Path, split: str, options: ReadOptions, left: dict[str, list[str]]
     ) -> list[tuple[Path, str | None]]:
         """The files of a split with their class folders; what is left out goes to `left` by why."""
-        files = [f for f in walk(root) if f.parent != root or not is_about(f)]
-        files.sort(key=lambda f: f.relative_to(root).parts)
+        parts = {f: f.relative_to(root).parts for f in walk(root) if f.parent != root or not is_about(f)}
+        files = sorted(parts, key=parts.__getitem__)
         ours = [f for f in files if self._is_one(f)]
-        loose = [f for f in ours if f.parent == root]
-        classes = {f.relative_to(root).parts[0] for f in ours if f.parent != root}
+        loose = [f for f in ours if len(parts[f]) == 1]
+        classes = {parts[f][0] for f in ours if len(parts[f]) > 1}
         if ours and options.labels and split != "unlabeled" and all(map(is_place, classes)):
             raise self._no_classes(root, ours)
         for file in files:
@@ -127,11 +131,13 @@ class ClassFolders:
         if loose and labeled and options.labels:
             names = [_name(f, top) for f in loose]
             left.setdefault("they are in no class folder, so have no label", []).extend(names)
-            ours = [f for f in ours if f.parent != root]
+            ours = [f for f in ours if len(parts[f]) > 1]
         empty = [f"{_name(p, top)}/" for p in subfolders(root) if p.name not in classes]
         if labeled and empty:
             left.setdefault(f"they hold no {self.what}", []).extend(empty)
-        return [(f, _class_of(f, root) if labeled and f.parent != root else None) for f in ours]
+        # Accents come in two forms of Unicode: files that were moved between systems may have either.
+        names = {name: unicodedata.normalize("NFC", name) for name in classes} if labeled else {}
+        return [(f, names.get(parts[f][0])) for f in ours]
 
     def _no_classes(self, root: Path, files: Sequence[Path]) -> DataError:
         named = dict.fromkeys(f.relative_to(root).parts[0] for f in files if f.parent != root)
@@ -217,11 +223,6 @@ def _shortened(notes: dict[str, str]) -> list[str]:
     return [notes[names[0]] + more] if names else []
 
 
-def _class_of(file: Path, root: Path) -> str:
-    """The name of the class folder, with accents in one of Unicode's two forms."""
-    return unicodedata.normalize("NFC", file.relative_to(root).parts[0])
-
-
 def _name(file: Path, top: Path) -> str:
     return file.relative_to(top).as_posix()
 
@@ -235,7 +236,7 @@ def walk(root: Path) -> Iterator[Path]:
             below.clear()
             continue
         seen.add(real)
-        below[:] = sorted(name for name in below if not is_hidden(Path(name)))
+        below[:] = sorted(name for name in below if not _is_of_system(name))
         for name in sorted(files):
-            if not is_hidden(Path(name)):
+            if not _is_of_system(name):
                 yield Path(folder, name)
