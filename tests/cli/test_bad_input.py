@@ -133,7 +133,7 @@ def test_a_folder_that_is_no_model(graft: Graft, photos: Path) -> None:
 
 
 def test_an_input_that_is_not_there(graft: Graft, run: Path) -> None:
-    assert_refused(graft("predict", run, "new.jpg"), "new.jpg", "does not exist")
+    assert_refused(graft("predict", run, "new.jpg"), "No such file or folder: new.jpg")
 
 
 def test_a_form_of_predictions_that_is_not_known(graft: Graft, run: Path) -> None:

@@ -45,7 +45,7 @@ def test_images_by_a_run_as_a_table(graft: Graft, run: Path) -> None:
 
 def test_what_is_wrong_is_said(graft: Graft, reviews: Path, photos: Path) -> None:
     assert_refused(graft("embed", "tiny:bert", reviews, "-o", "some.csv"), ".npy or .parquet")
-    assert_refused(graft("embed", "tiny:bert", "nowhere.csv", "-o", "some.npy"), "does not exist")
+    assert_refused(graft("embed", "tiny:bert", "nowhere.csv", "-o", "some.npy"), "No such file or folder")
     assert_refused(graft("embed", "tiny:bertt", reviews, "-o", "some.npy"), "Did you mean 'bert'")
     assert_refused(graft("embed", "tiny:bert", photos, "-o", "some.npy"), "text")
     assert not list(Path().glob("some.*"))

@@ -98,7 +98,7 @@ def test_what_cannot_be_embedded_is_said():
         graft.embed("./nowhere", TEXTS)
     with pytest.raises(DataError, match="empty"):
         graft.embed("tiny:bert", [])
-    with pytest.raises(DataError, match="does not exist"):
+    with pytest.raises(DataError, match="No such file or folder"):
         graft.embed("tiny:bert", Path("nowhere.csv"))
     with pytest.raises(BadValue, match="precision"):
         graft.embed("tiny:bert", TEXTS, precision="int3")
