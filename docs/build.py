@@ -42,9 +42,9 @@ def _entry(axis: str, name: str) -> list[str]:
     found = described(axis, name)
     lines = [f"### {name}", "", *(line.strip() for line in found["description"].splitlines()), ""]
     if found["parameters"]:
-        lines += ["| parameter | default | type |", "| --- | --- | --- |"]
+        lines += ["| parameter | default | allowed |", "| --- | --- | --- |"]
         for p in found["parameters"]:
-            kind = p["type"].replace("|", "\\|")
+            kind = (p["allowed"] or p["type"]).replace("|", "\\|")
             lines.append(f"| `{p['name']}` | {'auto' if p['default'] is None else p['default']} | {kind} |")
         lines.append("")
     return lines

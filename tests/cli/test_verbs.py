@@ -101,7 +101,7 @@ def test_info_of_a_technique(graft: Graft) -> None:
     assert "arXiv:2106.09685" in shown
     assert "r=8" in shown
     found = json.loads(graft("info", "lora", "--json").stdout)
-    assert {"name": "r", "type": "int", "default": 8} in found["parameters"]
+    assert {"name": "r", "type": "int", "default": 8, "allowed": "a whole number from 1 on"} in found["parameters"]
 
 
 def test_info_of_a_backbone(graft: Graft) -> None:

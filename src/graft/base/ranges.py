@@ -70,6 +70,11 @@ def check_number(name: str, value: Any, kind: type, allowed: Range) -> int | flo
     return number
 
 
+def number_ranges(cls: type) -> dict[str, str]:
+    """The numbers that each number field of a dataclass allows, in words."""
+    return {name: allowed.words for name, (_, allowed, _) in _number_fields(cls).items()}
+
+
 @cache
 def _number_fields(cls: type) -> dict[str, tuple[type, Range, bool]]:
     """The fields that hold a number: its type, its range, and whether None is allowed as well."""

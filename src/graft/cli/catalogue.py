@@ -12,6 +12,7 @@ import typer
 
 from graft.base import plugins
 from graft.base.errors import UnknownName
+from graft.base.ranges import number_ranges
 from graft.cli import options as o
 from graft.cli import show
 
@@ -95,17 +96,15 @@ def described(axis: str, name: str) -> dict[str, Any]:
 
 
 def parameters(cls: type) -> list[dict[str, Any]]:
-    """Name, type and default of each field of a dataclass."""
-    hints = typing.get_type_hints(cls, include_extras=True)
+    """Name, type, default and allowed numbers of each field of a dataclass."""
+    hints, ranges = typing.get_type_hints(cls), number_ranges(cls)
     fields = [f for f in dataclasses.fields(cls) if f.init]
-    return [{"name": f.name, "type": _words(hints[f.name]), "default": f.default} for f in fields]
+    return [{"name": f.name, "type": _words(hints[f.name]), "default": f.default, "allowed": ranges.get(f.name)} for f in fields]
 
 
 def _words(hint: Any) -> str:
-    """A type in words: the range of a number, the choices of a text."""
+    """A type as Python writes it; of a text with choices those."""
     kind, choices = typing.get_origin(hint), typing.get_args(hint)
-    if kind is typing.Annotated:
-        return choices[1].words
     if kind is typing.Literal:
         return " | ".join(str(value) for value in choices)
     if kind in (typing.Union, types.UnionType):
@@ -117,7 +116,9 @@ def _show_plugin(found: dict[str, Any]) -> None:
     typer.echo(f"{found['name']} ({found['kind']})\n\n{found['description']}")
     if found["parameters"]:
         typer.echo(f"\nParameters, as {found['name']}:name=value,name=value")
-        show.names([(f"{p['name']}={_default(p['default'])}", p["type"]) for p in found["parameters"]], indent="  ")
+        show.names(
+            [(f"{p['name']}={_default(p['default'])}", p["allowed"] or p["type"]) for p in found["parameters"]], indent="  "
+        )
 
 
 def _default(value: Any) -> str:
