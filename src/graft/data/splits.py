@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from graft.base.counts import plural
 from graft.base.errors import BadValue, DataError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
@@ -104,7 +105,9 @@ def _check(found: dict[str, list[Sample]], data: Data, kind: Kind) -> None:
     labeled = [s for split, samples in found.items() if split != "unlabeled" for s in samples]
     bare = [s.id for s in labeled if s.roles.get(kind.target) is None]
     if bare:
-        raise DataError(f"{len(bare):,} samples outside the split unlabeled have no {kind.target}: {listed(bare)}.")
+        have = "has" if len(bare) == 1 else "have"
+        outside = f"{plural(len(bare), 'sample')} outside the split unlabeled"
+        raise DataError(f"{outside} {have} no {kind.target}: {listed(bare)}.")
     if problem := kind.problem(labeled) or _unseen(found, kind):
         raise DataError(f"{data.path or 'The data'} cannot be learnt from: {problem}. Is it the right column? Choose: --columns.")
 
@@ -147,12 +150,12 @@ def _cut(
     if not off:
         of, which = (f" of {len(by_class):,} classes", "no class has") if is_stratified else ("", "there are not")
         raise DataError(
-            f"No {name} split can be cut from {len(ordered):,} samples{of}: {which} {least} "
+            f"No {name} split can be cut from {plural(len(ordered), 'sample')}{of}: {which} {least} "
             f"different ones. Add samples, or a {name} split of your own."
         )
     what = "of all samples" if name == "test" else "of the training samples"
     how = ", stratified" if is_stratified else " at random"
-    notes = [f"No {name} split was given: {len(off):,} samples ({len(off) / len(ordered):.0%} {what}) were cut for it{how}."]
+    notes = [_cut_note(name, plural(len(off), "sample"), len(off), len(ordered), what, how)]
     notes += [f"Classes with too few samples for one in {name}, all left in train: {', '.join(sorted(few))}."] if few else []
     return rest, off, notes + said
 
@@ -160,11 +163,17 @@ def _cut(
 def _cut_end(samples: list[Sample], share: float, name: str) -> tuple[list[Sample], list[Sample], list[str]]:
     """The passages before the last ones, the last ones, and a note."""
     if len(samples) < 3:
-        raise DataError(f"No {name} split can be cut from {len(samples):,} passages. Add text, or a {name} split of your own.")
+        passages = plural(len(samples), "passage")
+        raise DataError(f"No {name} split can be cut from {passages}. Add text, or a {name} split of your own.")
     count = min(max(round(len(samples) * share), 1), len(samples) - 2)
     what = "of all" if name == "test" else "of those for training"
-    words = f"{count:,} passages ({count / len(samples):.0%} {what}) were cut for it."
-    return samples[:-count], samples[-count:], [f"No {name} split was given: the last {words}"]
+    note = _cut_note(name, f"the last {plural(count, 'passage')}", count, len(samples), what)
+    return samples[:-count], samples[-count:], [note]
+
+
+def _cut_note(name: str, samples: str, count: int, of: int, what: str, how: str = "") -> str:
+    were = "was" if count == 1 else "were"
+    return f"No {name} split was given: {samples} ({count / of:.0%} {what}) {were} cut for it{how}."
 
 
 def _groups(samples: list[Sample], kind: Kind, share: float, least: int) -> tuple[list[list[int]], list[str]]:

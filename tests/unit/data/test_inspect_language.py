@@ -73,7 +73,7 @@ def test_groups_on_both_sides() -> None:
     data = Data({"train": train, "test": [tagged("e", "another one", "O B-X", group="a")]})
     found = of(data, "shared-group")[0]
     assert found.severity == "warning" and set(found.samples) == {"t0", "t1", "t2", "e"}
-    assert "1 group of test is in train too, with 1 samples there: 'a'." in found.message
+    assert "1 group of test is in train too, with 1 sample there: 'a'." in found.message
 
 
 def test_questions() -> None:

@@ -54,6 +54,15 @@ def test_the_end_of_a_text_is_held_out(tmp_path: Path) -> None:
     assert [f.severity for f in inspect(data) if f.kind == "counts"] == ["info"]
 
 
+def test_one_passage_is_not_called_several(tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text("word " * 2000, encoding="utf-8")
+    notes = load_data(tmp_path).notes
+    assert any(note.startswith("No test split was given: the last 1 passage (") and " was cut for it." in note for note in notes)
+    (tmp_path / "book.txt").write_text("A word.", encoding="utf-8")
+    with pytest.raises(DataError, match="cut from 1 passage"):
+        load_data(tmp_path)
+
+
 def test_files_that_are_named_by_split(tmp_path: Path) -> None:
     for split in ("train", "valid", "test"):
         (tmp_path / f"wiki.{split}.txt").write_text(PARAGRAPHS + split, encoding="utf-8")
@@ -79,7 +88,7 @@ def test_nothing_but_white_space(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="white space"):
         read(tmp_path / "book.txt")
     (tmp_path / "book.txt").write_text("one line\n")
-    with pytest.raises(DataError, match="No test split can be cut from 1 passages"):
+    with pytest.raises(DataError, match=r"No test split can be cut from 1 passage\."):
         load_data(tmp_path / "book.txt")
 
 

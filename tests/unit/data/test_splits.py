@@ -125,7 +125,7 @@ def test_what_cannot_be_split(splits: dict[str, dict[str, int]], said: str) -> N
 
 
 def test_missing_labels_are_named() -> None:
-    with pytest.raises(DataError, match="1 samples outside the split unlabeled have no label: u1"):
+    with pytest.raises(DataError, match="1 sample outside the split unlabeled has no label: u1"):
         make_splits(Data({"all": [*samples({"a": 9, "b": 9}), Sample("u1", {"text": "u", "label": None})]}))
 
 
@@ -228,8 +228,8 @@ def test_without_labels_there_are_fractions_but_no_shots() -> None:
     [
         ([Sample(f"{i}", {"tokens": (str(i),), "tags": ("O",)}) for i in range(9)], "every tag is O"),
         ([Sample(f"{i}", {"question": str(i), "context": "c", "answers": ()}) for i in range(9)], "no question has an answer"),
-        ([*sentences(9, None), Sample("bare", {"tokens": ("a",), "tags": None})], "have no tags: bare"),
-        (sentences(1, None), "No test split can be cut from 1 samples: there are not 2 different ones"),
+        ([*sentences(9, None), Sample("bare", {"tokens": ("a",), "tags": None})], "has no tags: bare"),
+        (sentences(1, None), "No test split can be cut from 1 sample: there are not 2 different ones"),
     ],
 )
 def test_what_cannot_be_learnt_from(samples: list[Sample], said: str) -> None:

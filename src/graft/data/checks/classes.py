@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable
 
+from graft.base.counts import plural
 from graft.base.errors import listed
 from graft.base.records import Sample
-from graft.data.checks.finding import Finding, counts, number
+from graft.data.checks.finding import Finding, counts
 from graft.data.data import Data
 
 IMBALANCE = 10
@@ -38,11 +39,11 @@ def rare_classes(
     findings = []
     training = by_split.get("train", by_split.get("all", Counter()))
     if single := sorted(name for name, count in training.items() if count == 1):
-        words = f"{number(single, noun)} with one {example.split()[-1]} in training: {listed(single, 5)}."
+        words = f"{plural(len(single), noun)} with one {example.split()[-1]} in training: {listed(single, 5)}."
         findings.append(Finding("single-example", "warning", words, ids))
     for split in ("train", "val", "test"):
         if split in by_split and (missing := [name for name in classes if not by_split[split][name]]):
-            words = f"{number(missing, noun)} without {example} in {split}: {listed(missing, 5)}."
+            words = f"{plural(len(missing), noun)} without {example} in {split}: {listed(missing, 5)}."
             findings.append(Finding("missing-class", "warning", words))
     return findings
 

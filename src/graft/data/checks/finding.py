@@ -31,8 +31,3 @@ def counts(
 def verb(items: Sized) -> str:
     """`is` or `are`."""
     return "is" if len(items) == 1 else "are"
-
-
-def number(items: Sized, noun: str) -> str:
-    """`3 classes`, `1 sample`."""
-    return f"{len(items):,} {noun if len(items) == 1 else noun + ('es' if noun.endswith('s') else 's')}"

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+from graft.base.counts import plural
 from graft.base.env import cores
 from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.checks.copies import Fingerprint, fingerprint, near_images, near_texts
-from graft.data.checks.finding import Finding, number, verb
+from graft.data.checks.finding import Finding, verb
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind, kind_named
 
@@ -93,7 +94,7 @@ def _unreadable(seen: list[_Seen]) -> list[Finding]:
     if not bad:
         return []
     first = " ".join(s.problem or "" for s in bad[:3]) + (f" And {len(bad) - 3:,} more." if len(bad) > 3 else "")
-    return [Finding("unreadable", "error", f"{number(bad, 'image')} cannot be read. {first}", _ids(bad))]
+    return [Finding("unreadable", "error", f"{plural(len(bad), 'image')} cannot be read. {first}", _ids(bad))]
 
 
 def _sizes(seen: list[_Seen]) -> list[Finding]:
@@ -172,7 +173,9 @@ def _shared(data: Data, kind: Kind) -> list[Finding]:
             ids = tuple(s.id for value in same for s in (*members[one][value], *members[other][value]))
             count = sum(len(members[other][value]) for value in same)
             shown = f": {listed(map(repr, same), 5)}" if role == "group" else ""
-            words = f"{number(same, role)} of {other} {verb(same)} in {one} too, with {count:,} samples there{shown}."
+            words = (
+                f"{plural(len(same), role)} of {other} {verb(same)} in {one} too, with {plural(count, 'sample')} there{shown}."
+            )
             advice = f"Scores on {other} may be too good for it; keep each {role} in one split."
             found.append(Finding(f"shared-{role}", "warning", f"{words} {advice}", ids))
     return found
@@ -184,7 +187,7 @@ def _leak(kind: str, words: str, pairs: list[tuple[_Seen, _Seen]], one: str, oth
     shown = listed((f"{b.sample.id} = {a.sample.id}" for a, b in pairs), 5)
     advice = f"Scores on {other} may be too good for it; remove them from {one}."
     ids = tuple(s.sample.id for pair in pairs for s in pair)
-    return [Finding(kind, "warning", f"{number(pairs, 'sample')} {words}: {shown}. {advice}", ids)]
+    return [Finding(kind, "warning", f"{plural(len(pairs), 'sample')} {words}: {shown}. {advice}", ids)]
 
 
 def _conflicts(seen: list[_Seen], kind: Kind) -> list[Finding]:
@@ -196,7 +199,7 @@ def _conflicts(seen: list[_Seen], kind: Kind) -> list[Finding]:
     if not shown:
         return []
     what = "labels" if kind.target == "label" else kind.target
-    words = f"Equal samples have different {what}, in {number(torn, 'case')}: {listed(shown, 5)}."
+    words = f"Equal samples have different {what}, in {plural(len(torn), 'case')}: {listed(shown, 5)}."
     return [Finding("conflicting-labels", "warning", words, tuple(s.sample.id for group in torn for s in group))]
 
 

@@ -6,8 +6,9 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from graft.base.counts import plural
 from graft.base.errors import listed
-from graft.data.checks.finding import Finding, counts, number
+from graft.data.checks.finding import Finding, counts
 from graft.data.data import Data
 
 
@@ -41,5 +42,5 @@ def lengths(what: str, unit: str, sizes: Sequence[int]) -> Finding:
 
 def empty(noun: str, ids: list[str]) -> list[Finding]:
     """A warning that names samples without a word, where there are some."""
-    words = f"{number(ids, noun)} without a word: {listed(ids, 5)}."
+    words = f"{plural(len(ids), noun)} without a word: {listed(ids, 5)}."
     return [Finding("empty", "warning", words, tuple(ids))] if ids else []

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any, ClassVar
 
+from graft.base.counts import plural
 from graft.base.records import Sample
-from graft.data.checks.finding import Finding, counts, number
+from graft.data.checks.finding import Finding, counts
 from graft.data.checks.texts import text_findings
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind, numbered
@@ -74,7 +75,7 @@ class Answers(Kind):
             contexts = {s.roles["context"] for s in part if "context" in s.roles}
             none = sum(not answers for answers in known)
             several = sum(len(set(answers)) > 1 for answers in known)
-            words = f"{split}: {len(part):,} questions on {number(contexts, 'context')}"
+            words = f"{split}: {plural(len(part), 'question')} on {plural(len(contexts), 'context')}"
             share = f"{none:,} ({none / len(known):.0%}) without an answer, {several:,} with several" if known else ""
             findings.append(Finding("answers", "info", f"{words}; {share or 'answers not known'}."))
         return [*findings, *text_findings(data, self.texts)]

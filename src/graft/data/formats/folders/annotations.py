@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from graft.base.counts import plural
 from graft.base.errors import listed
-from graft.data.checks.finding import number
 from graft.data.formats.folders.class_folders import MASKS, is_place, walk
 from graft.data.images.open import SUFFIXES
 from graft.data.tables.encodings import beginning
@@ -73,7 +73,7 @@ def _coco(files: Sequence[Path]) -> list[str]:
                 where[file.name] = None
     if not names:
         return []
-    classes = f"{number(names, 'class')} ({listed(names)})"
+    classes = f"{plural(len(names), 'class')} ({listed(names)})"
     return [f"objects of {classes} in COCO's JSON ({listed(where, 3)})"]
 
 
