@@ -84,6 +84,12 @@ def test_duplicates_leaks_and_conflicts_of_texts() -> None:
     assert set(of(data, "conflicting-labels")[0].samples) == {"1", "2", "4", "5"}
 
 
+def test_a_conflict_of_many_equal_samples_names_two() -> None:
+    data = Data({"train": [text(str(i), "the same", "ab"[i % 2]) for i in range(500)]})
+    message = of(data, "conflicting-labels")[0].message
+    assert message == "Equal samples have different labels, in 1 case: 0 is 'a' / 1 is 'b'."
+
+
 def test_texts_that_share_their_passages() -> None:
     body = "the first sentence of some news agency report about the match on sunday in the northern town"
     data = Data(

@@ -93,6 +93,19 @@ def test_spans(tmp_path: Path, spans: list[Any], name: str) -> None:
     assert tuple(CONTEXT[a:b] for a, b in roles["offsets"]) == roles["tokens"] and "died" in roles["tokens"]
 
 
+@pytest.mark.parametrize("offsets", [[[0, 1, 2]], [3], [["a", "b"]], "no list", [None]])
+def test_offsets_of_another_form_are_refused_by_row(tmp_path: Path, offsets: Any) -> None:
+    file = write(tmp_path, {"text": "Ada", "tokens": ["Ada"], "tags": ["B-PER"], "offsets": offsets})
+    with pytest.raises(DataError, match=r"1 of 1 rows .*have offsets at which the text does not hold the tokens.*\[start, end\]"):
+        read(file)
+
+
+@pytest.mark.parametrize("name", ["patient_id", "speaker", "doc_id"])
+def test_tagged_words_have_the_groups_of_labeled_texts(tmp_path: Path, name: str) -> None:
+    rows = [{"tokens": ["some", "words"], "tags": ["O", "B-PER"], name: f"p{i // 2}"} for i in range(4)]
+    assert [s.roles["group"] for s in read(write(tmp_path, *rows)).splits["all"]] == ["p0", "p0", "p1", "p1"]
+
+
 def test_a_span_may_hold_blanks_at_its_ends_and_marks_belong_to_letters(tmp_path: Path) -> None:
     text = "Rai\u0301 हिन्दी New York "
     sample = first(write(tmp_path, {"text": text, "spans": [[12, 21, "LOC"], [5, 11, "LANG"]]}))

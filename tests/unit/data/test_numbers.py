@@ -55,6 +55,12 @@ def test_few_values_that_come_back_are_classes(values: list, so: bool) -> None:
     assert are_values(values) == so
 
 
+def test_numbers_are_found_without_a_header(tmp_path: Path) -> None:
+    file = table(tmp_path, *(f"some words number {i} here,{i / 2 + 3.25}" for i in range(100)))
+    data = read(file)
+    assert data.kind == "numbers" and data.splits["all"][1].roles["value"] == 3.75
+
+
 def test_pairs_and_pictures_may_have_numbers(tmp_path: Path) -> None:
     rows = [f"one {i},another {i},{i * 0.1:.1f}" for i in range(30)]
     data = read(table(tmp_path, "sentence1,sentence2,score", *rows))

@@ -221,6 +221,21 @@ def test_parquet_with_inline_images_and_class_names(tmp_path: Path) -> None:
     assert read(tmp_path / "solo.parquet").classes == ["ant", "bee", "cat"], "a name column that is not one to one is no name"
 
 
+def test_class_names_are_read_from_names_to_numbers_too(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("text,label\na text,0\nanother,1\nthe third,0\na fourth,1\n")
+    (tmp_path / "classes.json").write_text('{"cat": 0, "dog": 1}')
+    assert read(tmp_path / "t.csv").classes == ["cat", "dog"]
+
+
+def test_class_names_in_another_form_are_passed_over_with_a_note(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("text,label\na text,0\nanother,1\nthe third,0\na fourth,1\n")
+    for content in ("5", "[1, 2]", "null"):
+        (tmp_path / "classes.json").write_text(content)
+        data = read(tmp_path / "t.csv")
+        assert data.classes == ["0", "1"]
+        assert any("classes.json is not used: it is no list of class names" in note for note in data.notes)
+
+
 def test_parquet_as_hugging_face_writes_it(tmp_path: Path) -> None:
     features = {"info": {"features": {"label": {"names": ["neg", "pos"], "_type": "ClassLabel"}, "image": {"_type": "Image"}}}}
     images = [{"bytes": image_bytes(i), "path": None} for i in range(4)]

@@ -194,13 +194,13 @@ def _conflicts(seen: list[_Seen], kind: Kind) -> list[Finding]:
     """Equal samples with different targets, of a kind where one of them must be wrong."""
     known = (s for s in seen if s.split != "unlabeled")
     same = [group for group in _by(known, lambda s: s.key).values() if len(group) > 1]
-    torn = [group for group in same if len({str(s.sample.roles.get(kind.target)) for s in group}) > 1]
-    shown = [words for group in torn if (words := kind.conflict([s.sample for s in group]))]
-    if not shown:
+    differences = [kind.conflict([s.sample for s in group]) for group in same]
+    cases = [(words, group) for words, group in zip(differences, same, strict=True) if words]
+    if not cases:
         return []
     what = "labels" if kind.target == "label" else kind.target
-    words = f"Equal samples have different {what}, in {plural(len(torn), 'case')}: {listed(shown, 5)}."
-    return [Finding("conflicting-labels", "warning", words, tuple(s.sample.id for group in torn for s in group))]
+    words = f"Equal samples have different {what}, in {plural(len(cases), 'case')}: {listed((words for words, _ in cases), 5)}."
+    return [Finding("conflicting-labels", "warning", words, tuple(s.sample.id for _, group in cases for s in group))]
 
 
 def _by(items: Iterable[Any], key: Any) -> dict[Any, list[Any]]:

@@ -11,7 +11,7 @@ from graft.base.records import Sample
 from graft.data.checks.finding import Finding, counts
 from graft.data.checks.texts import text_findings
 from graft.data.data import Data
-from graft.data.kinds.kind import Kind, numbered
+from graft.data.kinds.kind import GROUP, Kind, numbered
 from graft.data.tables.columns import LOOKED_AT, Columns, Match, are_texts, as_list, is_missing
 from graft.data.tables.rows import Rows
 
@@ -29,7 +29,7 @@ class Answers(Kind):
         "impossible": ("is_impossible",),
         "id": ("id", "qas_id", "qid", "question_id"),
     }
-    groups: ClassVar = ("group", "title")
+    groups: ClassVar = (*GROUP, "title")
     texts: ClassVar = {"question": "Questions", "context": "Contexts"}
     shared: ClassVar = ("context",)
     blanks: ClassVar = (
@@ -80,10 +80,8 @@ class Answers(Kind):
             findings.append(Finding("answers", "info", f"{words}; {share or 'answers not known'}."))
         return [*findings, *text_findings(data, self.texts)]
 
-    def conflict(self, samples: Sequence[Sample]) -> str:
-        first = samples[0]
-        other = next(sample for sample in samples if sample.roles["answers"] != first.roles["answers"])
-        return " / ".join(f"{s.id} is {_shown(s.roles['answers'])!r}" for s in (first, other))
+    def difference(self, one: Sample, other: Sample) -> str:
+        return " / ".join(f"{s.id} is {_shown(s.roles['answers'])!r}" for s in (one, other))
 
     def tiny(self) -> dict[str, Data]:
         context = "Zoë lives in \u2028 Köln. She says “hi” to Köln."

@@ -19,6 +19,11 @@ if TYPE_CHECKING:  # these import this module
     from graft.data.tables.columns import Columns, Match
     from graft.data.tables.rows import Rows
 
+GROUP = (
+    "group", "group_id", "patient", "patient_id", "speaker", "speaker_id", "subject_id",
+    "document", "document_id", "doc_id",
+)  # fmt: skip
+"""Names of columns that say of rows that they are about the same."""
 SHARES = {"val": 0.15, "test": 0.2}
 """What is held out unless the user or the kind says otherwise."""
 
@@ -33,7 +38,7 @@ class Kind(ABC):
     columns: ClassVar[dict[str, tuple[str, ...]]]
     """Role -> the names of columns that hold it, the likeliest first; every role that a user may name with --columns,
     beside `group` and `split`."""
-    groups: ClassVar[tuple[str, ...]] = ("group", "document", "document_id", "doc_id")
+    groups: ClassVar[tuple[str, ...]] = GROUP
     """The names of columns that say of rows that they are about the same."""
     texts: ClassVar[dict[str, str]] = {}
     """Role of a text -> what such texts are called, in the order in which a person reads them."""
@@ -122,9 +127,16 @@ class Kind(ABC):
     def findings(self, data: Data) -> list[Finding]:
         """What a person should know: how much there is of what, and what is rare or missing."""
 
-    def conflict(self, samples: Sequence[Sample]) -> str | None:
-        """How the targets of equal samples differ, in words; None where neither needs to be wrong."""
+    def difference(self, one: Sample, other: Sample) -> str | None:
+        """How the targets of two equal samples differ, in words; None where neither needs to be wrong."""
         return None
+
+    def conflict(self, samples: Sequence[Sample]) -> str | None:
+        """The difference of the first two of these equal samples whose targets differ; None where there are no such."""
+        known = [sample for sample in samples if sample.roles.get(self.target) is not None]
+        others = (sample for sample in known if sample.roles[self.target] != known[0].roles[self.target])
+        other = next(others, None)
+        return self.difference(known[0], other) if other else None
 
     @abstractmethod
     def tiny(self) -> dict[str, Data]:

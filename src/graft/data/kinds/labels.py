@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from graft.data.data import Data
-from graft.data.kinds.classes.labeled import LABEL, NAMES, WANTED, Labeled, fit, with_name_column
+from graft.data.kinds.classes.labeled import LABEL, NAMES, WANTED, Labeled, fit, name_column
 from graft.data.kinds.kind import numbered
 from graft.data.tables.columns import Columns, Match
 from graft.data.tables.inputs import IMAGE, TEXT, find_inputs
@@ -32,8 +33,8 @@ class Labels(Labeled):
 
     def match(self, columns: Columns) -> Match:
         match = find_inputs(columns, WANTED)
-        match.fit = fit(columns, match)
-        return with_name_column(columns, match)
+        roles = {**match.columns, "label_name": name_column(columns, match)}
+        return replace(match, columns=roles, fit=fit(columns, match))
 
     def tiny(self) -> dict[str, Data]:
         one, several = ("spam", "häm", "egg and bacon"), (("sports", "politics"), ("sports",), ("arts", "politics"), ("arts",))

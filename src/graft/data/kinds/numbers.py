@@ -12,10 +12,10 @@ from graft.base.records import Sample
 from graft.data.checks.finding import Finding, counts
 from graft.data.checks.texts import text_findings
 from graft.data.data import Data
-from graft.data.kinds.classes.labeled import WANTED, fit, with_name_column
+from graft.data.kinds.classes.labeled import WANTED, fit, name_column
 from graft.data.kinds.kind import Kind, numbered
 from graft.data.tables.columns import Columns, Match, are_scalars, is_missing
-from graft.data.tables.inputs import GROUP, IMAGE, TEXT, Wanted, find_inputs, find_pair, read_inputs
+from graft.data.tables.inputs import IMAGE, TEXT, Wanted, find_inputs, find_pair, read_inputs
 from graft.data.tables.rows import Rows
 
 VALUE = ("value", "score", "similarity", "price", "age", "rating", "target", "y", "label")
@@ -36,7 +36,6 @@ class Numbers(Kind):
     inputs: ClassVar = (frozenset({"image"}), frozenset({"text"}))
     target: ClassVar = "value"
     columns: ClassVar = {"text": TEXT, "text_pair": (), "image": IMAGE, "value": VALUE}
-    groups: ClassVar = GROUP
     texts: ClassVar = {"text": "Texts", "text_pair": "Second texts"}
     blanks: ClassVar = ({"text": ""}, {"text": " "})
     not_learnt: ClassVar = (
@@ -58,14 +57,13 @@ class Numbers(Kind):
         names = match.columns["label"]
         if len(names) > 1 or not are_values(columns[names[0]]) or columns.table.class_names.get(names[0]):
             return None
-        called = with_name_column(columns, match).columns["label_name"]
-        if called and names[0] in columns.named(WANTED.names[0]):
+        if name_column(columns, match) and names[0] in columns.named(WANTED.names[0]):
             return None  # numbers of classes, whose names stand beside them
-        del match.columns["label"]
+        inputs = {role: named for role, named in match.columns.items() if role != "label"}
         notes = [
             f"The column {names[0]!r} holds many different numbers, so a value each; for classes: --columns label={names[0]}."
         ]
-        return Match({**match.columns, "value": names}, fit(columns, match) + SURER, notes)
+        return Match({**inputs, "value": names}, fit(columns, match) + SURER, notes)
 
     def _match_value(self, columns: Columns, pair: dict[str, list[str]]) -> Match | None:
         """Where nothing looks like a label, a column of numbers by its name."""
@@ -96,8 +94,8 @@ class Numbers(Kind):
                 findings.append(Finding("values", "info", words))
         return [*findings, *text_findings(data, self.texts)]
 
-    def conflict(self, samples: Sequence[Sample]) -> str:
-        return " / ".join(f"{sample.id} is {sample.roles['value']:g}" for sample in samples)
+    def difference(self, one: Sample, other: Sample) -> str:
+        return " / ".join(f"{sample.id} is {sample.roles['value']:g}" for sample in (one, other))
 
     def tiny(self) -> dict[str, Data]:
         def scored(split: str, i: int) -> dict[str, Any]:

@@ -163,13 +163,11 @@ class Tags(Kind):
         total = counts(data.splits, f"samples with {len(classes)} {types}", lambda part: f" ({_tokens(part):,} tokens)")
         return [total, *shown_counts(by_split), *rare_classes(by_split, classes, noun, example)]
 
-    def conflict(self, samples: Sequence[Sample]) -> str:
-        """The first token of two samples that has two tags."""
-        first = samples[0]
-        other = next(sample for sample in samples if sample.roles["tags"] != first.roles["tags"])
-        tags = zip(first.roles["tokens"], first.roles["tags"], other.roles["tags"], strict=True)
+    def difference(self, one: Sample, other: Sample) -> str:
+        """The first token that has two tags."""
+        tags = zip(one.roles["tokens"], one.roles["tags"], other.roles["tags"], strict=True)
         token, a, b = next((token, a, b) for token, a, b in tags if a != b)
-        return f"{first.id} is {a!r} at {token!r} / {other.id} is {b!r}"
+        return f"{one.id} is {a!r} at {token!r} / {other.id} is {b!r}"
 
     def tiny(self) -> dict[str, Data]:
         tokens = ("Zoë", "Müller", "left", "New", "York\u2028City", "#1", ".")
@@ -202,12 +200,21 @@ def _with_offsets(rows: Rows, values: list[dict[str, Any]]) -> list[dict[str, An
     """With the text that the tokens are of, and where they stand in it."""
     whole, wrong = [], []
     for value, text, places in zip(values, rows.column("text"), rows.column("offsets"), strict=True):
-        offsets = tuple(tuple(map(int, place)) for place in as_list(places) or ())
-        wrong.append(not isinstance(text, str) or [text[start:end] for start, end in offsets] != list(value["tokens"]))
+        offsets = _offsets(places)
+        parts = [text[start:end] for start, end in offsets] if isinstance(text, str) else None
+        wrong.append(parts != list(value["tokens"]))
         whole.append({**value, "text": text, "offsets": offsets})
     advice = "An offset is [start, end], in characters from 0."
     rows.refuse(wrong, "have offsets at which the text does not hold the tokens", advice)
     return whole
+
+
+def _offsets(cell: Any) -> tuple[tuple[int, int], ...]:
+    """The start and end of each token; nothing where the cell holds anything else."""
+    try:
+        return tuple((int(start), int(end)) for start, end in as_list(cell) or ())
+    except (TypeError, ValueError, OverflowError):
+        return ()
 
 
 def _of_spans(rows: Rows) -> list[dict[str, Any]]:
@@ -234,7 +241,7 @@ def _span(value: Any, row: str) -> tuple[int, int, str]:
         raise DataError(f'{row}: {value!r} is no span. Write {{"start": 0, "end": 5, "label": "PER"}}, or [0, 5, "PER"].')
     try:
         return int(parts[0]), int(parts[1]), str(parts[2])
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{row}: {value!r} is no span: start and end must be whole numbers.") from error
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from graft.data.data import Data
-from graft.data.kinds.classes.labeled import LABEL, NAMES, WANTED, Labeled, fit, with_name_column
+from graft.data.kinds.classes.labeled import LABEL, NAMES, WANTED, Labeled, fit, name_column
 from graft.data.kinds.kind import numbered
 from graft.data.tables.columns import Columns, Match
 from graft.data.tables.inputs import PAIRS, find_inputs, find_pair
@@ -32,11 +33,14 @@ class TextPairs(Labeled):
         if not pair:
             return None
         match = find_inputs(columns, WANTED, pair)
-        match.fit = fit(columns, match) + SURER
         first, second = (names[0] for names in pair.values())
-        if not columns.asked:
-            match.notes.append(f"The columns {first!r} and {second!r} are pairs; for one text: --columns text={first}+{second}.")
-        return with_name_column(columns, match)
+        note = f"The columns {first!r} and {second!r} are pairs; for one text: --columns text={first}+{second}."
+        return replace(
+            match,
+            columns={**match.columns, "label_name": name_column(columns, match)},
+            fit=fit(columns, match) + SURER,
+            notes=[*match.notes, *([] if columns.asked else [note])],
+        )
 
     def tiny(self) -> dict[str, Data]:
         def pair(split: str, i: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import ast
 import math
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -28,7 +28,7 @@ JOINED = ("text", "label")
 """Roles that several columns may hold together: `--columns text=title+body`."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Match:
     """The columns of each role in a table of one kind, how well it fits, and what to tell the user of the choice."""
 
@@ -142,9 +142,8 @@ def choose(table: Table, options: ReadOptions, everywhere: Collection[str], only
     kind, match = max(fits, key=lambda pair: pair[1].fit)
     if match.problem:
         raise DataError(f"{table.name} {match.problem} Its columns: {columns.listed}.")
-    match.columns["split"] = columns.split
-    _add_group(columns, kind, match)
-    return kind, match
+    roles = {**match.columns, "split": columns.split}
+    return kind, replace(match, columns={**roles, "group": _group(columns, kind, roles)})
 
 
 def _refuse_sound(columns: Columns) -> None:
@@ -189,14 +188,12 @@ def _asked(table: Table, role: str, name: str, everywhere: Collection[str]) -> l
     raise DataError(f"{table.name} has no column {name!r} (asked for as {role}). Its columns: {listed}.")
 
 
-def _add_group(columns: Columns, kind: Kind, match: Match) -> None:
+def _group(columns: Columns, kind: Kind, roles: dict[str, list[str]]) -> list[str]:
     """The group by its name, last: a column named so may well play another role in a table that has no better one."""
-    if "group" in columns.asked:
-        match.columns["group"] = columns.asked["group"]
-        return
-    used = {name for names in match.columns.values() for name in names}
-    names = [name for name in columns.named(kind.groups) if name not in used] if columns.header else []
-    match.columns["group"] = names[:1]
+    if "group" in columns.asked or not columns.header:
+        return columns.asked.get("group", [])
+    used = {name for names in roles.values() for name in names}
+    return [name for name in columns.named(kind.groups) if name not in used][:1]
 
 
 @cache

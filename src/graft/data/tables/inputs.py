@@ -13,6 +13,7 @@ import numpy as np
 
 from graft.base.errors import DataError
 from graft.data.images.open import SUFFIXES, UNREADABLE
+from graft.data.kinds.kind import GROUP
 from graft.data.tables.columns import Columns, Match, are_texts, is_missing
 from graft.data.tables.rows import Rows
 
@@ -32,8 +33,6 @@ PAIRS = (
     ("text_a", "text_b"), ("text1", "text2"), ("question1", "question2"), ("question", "sentence"),
 )  # fmt: skip
 """Names of columns of two texts that are about each other."""
-GROUP = ("group", "group_id", "patient", "patient_id", "speaker", "speaker_id", "subject_id", "document_id", "doc_id")
-"""What says of rows that they are about the same."""
 LOOKED_AT = 2000
 """Rows that content is judged by."""
 FEWEST_INDICATORS = 3

@@ -178,7 +178,7 @@ def table_rows(data: Data) -> dict[str, list[dict[str, Any]]]:
 def class_names(rows: Rows, role: str) -> list[str]:
     """What the numbers of a role mean, as the file itself or a classes.json beside it says; else nothing."""
     names = (rows.table.class_names.get(name) for name in rows.columns.get(role, ()))
-    return next(filter(None, names), None) or _class_list(rows.table.folder)
+    return next(filter(None, names), None) or _class_list(rows)
 
 
 def shown_names(names: dict[Any, str], what: str) -> str:
@@ -187,19 +187,24 @@ def shown_names(names: dict[Any, str], what: str) -> str:
     return f"{what} are shown by their names: {shown}{', ...' if len(names) > 3 else ''}."
 
 
-def _class_list(folder: Path | None) -> list[str]:
-    """The names in `classes.json`, by number: a list of names, a list of {label, name}, or a dict of number to name."""
-    file = folder / "classes.json" if folder else None
+def _class_list(rows: Rows) -> list[str]:
+    """The names in `classes.json`, by number: a list of names or of {label, name}, or a dict from or to the numbers."""
+    file = rows.table.folder / "classes.json" if rows.table.folder else None
     if file is None or not file.is_file():
         return []
     try:
-        listed = json.loads(file.read_text(encoding="utf-8"))
+        entries = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise DataError(f"{file} is not JSON: {error}. Mend or remove it.") from error
-    if isinstance(listed, dict):
-        listed = [listed.get(str(i)) for i in range(len(listed))]
-    names = [entry.get("name") if isinstance(entry, dict) else entry for entry in listed]
-    return names if all(isinstance(name, str) for name in names) else []
+        raise DataError(f"{file} is not JSON: {error}. Fix or remove it.") from error
+    if isinstance(entries, dict):
+        by_number = entries if "0" in entries else {str(number): name for name, number in entries.items()}
+        entries = [by_number.get(str(number)) for number in range(len(entries))]
+    entries = entries if isinstance(entries, list) else [entries]
+    names = [entry.get("name") if isinstance(entry, dict) else entry for entry in entries]
+    if all(isinstance(name, str) for name in names):
+        return names
+    rows.notes[f'{file} is not used: it is no list of class names, such as ["cat", "dog"].'] = None
+    return []
 
 
 def _ids(parts: list[Rows]) -> list[list[str]]:

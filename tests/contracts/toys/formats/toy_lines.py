@@ -14,6 +14,8 @@ class ToyLines:
         return float(path.is_dir() and (path / "lines.toy").is_file())
 
     def read(self, path, options):
+        if not self.sniff(path):
+            raise DataError(f"{path} holds no lines.toy.")
         lines = (path / "lines.toy").read_text(encoding="utf-8").split("\n")[:-1]
         rows = (line.split(": ", 1) for line in lines)
         samples = [Sample(f"lines.toy:{i}", {"text": text, "label": label}) for i, (label, text) in enumerate(rows, 1)]

@@ -14,6 +14,8 @@ class ToyMarked:
         return float(path.is_dir() and (path / "lines.marks").is_file())
 
     def read(self, path, options):
+        if not self.sniff(path):
+            raise DataError(f"{path} holds no lines.marks.")
         rows = [line.split(": ", 1) for line in (path / "lines.marks").read_text(encoding="utf-8").split("\n")[:-1]]
         return Data(
             {"all": [Sample(f"{i}", {"line": line, "mark": mark}) for i, (mark, line) in enumerate(rows)]}, kind="toy-marks"

@@ -91,6 +91,8 @@ class ClassFolders:
         return (0.4 if len(subfolders(path)) < 2 else 0.9) * share if share else 0.2 * flat
 
     def read(self, path: Path, options: ReadOptions) -> Data:
+        if not path.is_dir():
+            raise DataError(f"{path} is a file. Give the folder that holds the class folders of {self.what}.")
         roots = _split_folders(path, self._is_one)
         if options.labels and "all" in roots and (inner := _inner_level(path, self._is_one)):
             held = "several data sets" if len(inner) > 1 else "its classes further down"

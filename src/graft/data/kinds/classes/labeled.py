@@ -14,7 +14,7 @@ from graft.data.data import Data
 from graft.data.kinds.classes.cells import are_indicators, found_separator, one_spelling, read_cell, read_indicators
 from graft.data.kinds.kind import Kind
 from graft.data.tables.columns import Columns, Match, are_scalars, is_missing
-from graft.data.tables.inputs import GROUP, Wanted, is_label_like, read_inputs
+from graft.data.tables.inputs import Wanted, is_label_like, read_inputs
 from graft.data.tables.rows import Rows, class_names, shown_names
 
 WANTED = Wanted(
@@ -37,7 +37,6 @@ class Labeled(Kind):
     """A kind whose target is the role `label`: a str, a tuple of str where there may be several, None where it is not known."""
 
     target: ClassVar[str] = "label"
-    groups: ClassVar[tuple[str, ...]] = GROUP
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         inputs, labels = map(read_inputs, tables), read_labels(tables)
@@ -70,8 +69,8 @@ class Labeled(Kind):
     def findings(self, data: Data) -> list[Finding]:
         return [*class_findings(data, labels_of), *text_findings(data, self.texts)]
 
-    def conflict(self, samples: Sequence[Sample]) -> str:
-        return " / ".join(f"{sample.id} is {'|'.join(labels_of(sample))!r}" for sample in samples)
+    def difference(self, one: Sample, other: Sample) -> str:
+        return " / ".join(f"{sample.id} is {'|'.join(labels_of(sample))!r}" for sample in (one, other))
 
 
 def labels_of(sample: Sample) -> tuple[str, ...]:
@@ -85,14 +84,14 @@ def fit(columns: Columns, match: Match) -> float:
     return 1.0 if any(are_scalars(columns[name]) for name in columns.named(WANTED.names[0])) else match.fit
 
 
-def with_name_column(columns: Columns, match: Match) -> Match:
-    """The match with the column that names the numbers of the labels, where there is one."""
-    if columns.header and "label" in match.columns and "label_name" not in match.columns:
-        label = match.columns["label"][0]
-        taken = {name for names in match.columns.values() for name in names}
-        names = columns.named((*NAMES, f"{label}_name", f"{label}_text"))
-        match.columns["label_name"] = [name for name in names if name not in taken][:1]
-    return match
+def name_column(columns: Columns, match: Match) -> list[str]:
+    """The column that names the numbers of the labels, asked for or known by its name; else none."""
+    if "label_name" in match.columns or not columns.header or "label" not in match.columns:
+        return match.columns.get("label_name", [])
+    label = match.columns["label"][0]
+    taken = {name for names in match.columns.values() for name in names}
+    names = columns.named((*NAMES, f"{label}_name", f"{label}_text"))
+    return [name for name in names if name not in taken][:1]
 
 
 def read_labels(tables: Sequence[Rows]) -> list[list[Any]]:
