@@ -168,3 +168,37 @@ def test_the_task_that_is_asked_for_steers_the_reading(tmp_path: Path) -> None:
     assert data.kind == "passages" and data.splits["train"][0].roles == {"passage": TEXTS[0]}
     with pytest.raises(DataError, match=r"no columns of source, target that can be told.*'text'.*--columns source=NAME"):
         read_for(file, "translation")
+
+
+def test_a_header_that_comes_back_is_no_row(tmp_path: Path) -> None:
+    data = read(write(tmp_path, "t.csv", "text,label", *ROWS[:6], "text,label", *ROWS[6:]))
+    assert pairs(data) == EXPECTED
+    assert data.notes == ["The header of t.csv comes back, it is no row there: lines 8."]
+
+
+def test_two_columns_of_one_name_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"several columns named 'label'\. Rename them"):
+        read(write(tmp_path, "t.csv", "text,label,label", *(f"{row},x" for row in ROWS)))
+
+
+def test_a_row_that_comes_back_is_no_header(tmp_path: Path) -> None:
+    data = read(write(tmp_path, "t.csv", *ROWS, *ROWS))
+    assert pairs(data) == EXPECTED * 2
+
+
+def test_instructions_with_their_inputs(tmp_path: Path) -> None:
+    row = {"instruction": "Name it.", "input": "A round fruit", "output": "An apple"}
+    file = objects(tmp_path, row, {**row, "input": ""})
+    data = read(file)
+    first, second = (sample.roles for sample in data.splits["all"])
+    assert first == {"prompt": "Name it.\n\nA round fruit", "completion": "An apple"}
+    assert second == {"prompt": "Name it.", "completion": "An apple"}
+    assert data.notes == ["The columns 'instruction' and 'input' are joined into the prompt; "
+                          "for one alone: --columns prompt=instruction."]  # fmt: skip
+    alone = read(file, columns={"prompt": "instruction"})
+    assert alone.splits["all"][0].roles["prompt"] == "Name it."
+
+
+def test_prompts_with_responses(tmp_path: Path) -> None:
+    (sample,) = read(objects(tmp_path, {"prompt": "Hi", "response": "Hello!"})).splits["all"]
+    assert sample.roles == {"prompt": "Hi", "completion": "Hello!"}

@@ -23,8 +23,9 @@ class Completions(Kind):
     inputs: ClassVar = (frozenset({"prompt"}),)
     target: ClassVar = "completion"
     columns: ClassVar = {
-        "prompt": ("prompt",),
-        "completion": ("completion",),
+        "prompt": ("prompt", "instruction"),
+        "input": ("input",),
+        "completion": ("completion", "output", "response"),
         "messages": ("messages", "conversations", "conversation", "dialog", "dialogue"),
     }
     texts: ClassVar = {"prompt": "Prompts", "completion": "Completions"}
@@ -36,7 +37,15 @@ class Completions(Kind):
         messages = columns.match(self.columns, {"messages": _are_conversations}, ["messages"], 0.8)
         if messages and not {"prompt", "completion"} & set(columns.asked):
             return messages
-        return columns.match(self.columns, dict.fromkeys(("prompt", "completion"), are_texts), needed, 0.8)
+        match = columns.match(self.columns, dict.fromkeys(("prompt", "completion"), are_texts), needed, 0.8)
+        prompt = match.columns["prompt"][0] if match else ""
+        inputs = columns.one("input", self.columns, are_texts)
+        is_instruction = "prompt" not in columns.asked and prompt.lower() == "instruction"
+        if match and inputs and (is_instruction or "input" in columns.asked):
+            match.columns["input"] = inputs
+            words = f"The columns {prompt!r} and {inputs[0]!r} are joined into the prompt"
+            match.notes.append(f"{words}; for one alone: --columns prompt={prompt}.")
+        return match
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         return [_of_messages(rows) if rows.columns.get("messages") else _of_texts(rows) for rows in tables]
@@ -77,7 +86,11 @@ def prompt_text(prompt: str | Sequence[dict[str, str]]) -> str:
 
 def _of_texts(rows: Rows) -> list[dict[str, Any]]:
     rows.require(["prompt", "completion"] if rows.needs_target else ["prompt"])
-    pairs = zip(rows.texts("prompt"), rows.texts("completion"), strict=True)
+    prompts = rows.texts("prompt")
+    if rows.has("input"):
+        pairs = zip(prompts, rows.column("input"), strict=True)
+        prompts = [f"{prompt}\n\n{text}" if text and text.strip() else prompt for prompt, text in pairs]
+    pairs = zip(prompts, rows.texts("completion"), strict=True)
     return [{"prompt": prompt, "completion": completion} for prompt, completion in pairs]
 
 

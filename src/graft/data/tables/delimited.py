@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from graft.base.errors import BadValue, DataError
+from graft.base.errors import BadValue, DataError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, split_file
@@ -55,7 +55,8 @@ def read_delimited(file: Path, options: ReadOptions, delimiters: str, quoting: i
     if header is None:
         header = bool(asked & set(records[0])) or _has_header(records, notes, file.name)
     names = _names(records[0], file) if header else [str(i) for i in range(len(records[0]))]
-    lines, records = (lines[1:], records[1:]) if header else (lines, records)
+    if header:
+        lines, records = _without_headers(lines, records, notes, file.name)
     if not records:
         raise DataError(f"{file} holds a header but no rows. Its columns: {', '.join(names)}.")
     row_width(file.name, records, lines, _RAGGED, len(names) if header else 0)
@@ -142,6 +143,17 @@ def _delimiter(text: str, delimiters: str, quoting: int) -> str:
     return next(d for d in delimiters if agreement[d] == best) if best[0] else delimiters[0]
 
 
+def _without_headers(
+    lines: Sequence[int], records: Sequence[list[str]], notes: list[str], name: str
+) -> tuple[list[int], list[list[str]]]:
+    """The rows below the header, which comes back where tables were joined."""
+    again = [str(line) for line, row in zip(lines[1:], records[1:], strict=True) if row == records[0]]
+    if again:
+        notes.append(f"The header of {name} comes back, it is no row there: lines {listed(again)}.")
+    rows = [pair for pair in zip(lines, records, strict=True) if pair[1] != records[0]]
+    return [line for line, _ in rows], [row for _, row in rows]
+
+
 def _names(cells: list[str], file: Path) -> list[str]:
     names = [cell.strip() or f"column {i}" for i, cell in enumerate(cells)]
     twice = [name for name, count in Counter(names).items() if count > 1]
@@ -155,13 +167,17 @@ def _names(cells: list[str], file: Path) -> list[str]:
 
 def _has_header(records: list[list[str]], notes: list[str], name: str) -> bool:
     """Whether row 1 names the columns: it says known names, or stands apart from what its columns hold."""
-    first, rest = records[0], [r for r in records[1:2001] if len(r) == len(records[0])]
+    first = records[0]
+    rest = [row for row in records[1:2001] if len(row) == len(first) and row != first]
     columns = [list(column) for column in zip(*rest, strict=True)] or [[] for _ in first]
     named = [cell for cell in first if cell.strip()]
-    if len(set(named)) < len(named) or not named or any(_is_number(cell) for cell in named):
+    if not named or any(_is_number(cell) for cell in named):
         return False
-    if any(cell.strip().lower() in known_names() and cell not in column for cell, column in zip(first, columns, strict=True)):
+    known = (cell.strip().lower() in known_names() for cell in first)
+    if any(so and cell not in column for so, cell, column in zip(known, first, columns, strict=True)):
         return True
+    if len(set(named)) < len(named) or first in records[1:]:
+        return False
     if any(_stands_apart(cell, column) for cell, column in zip(first, columns, strict=True)):
         notes.append(f"Row 1 of {name} was taken for the header ({', '.join(first)}); if it is a sample: --no-header.")
         return True
