@@ -202,3 +202,50 @@ def test_instructions_with_their_inputs(tmp_path: Path) -> None:
 def test_prompts_with_responses(tmp_path: Path) -> None:
     (sample,) = read(objects(tmp_path, {"prompt": "Hi", "response": "Hello!"})).splits["all"]
     assert sample.roles == {"prompt": "Hi", "completion": "Hello!"}
+
+
+BLANKS = ("\u200b", "\ufeff", "  ", "\ufeff\u200b")
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.txt", "t.jsonl", "t.conll"])
+def test_lines_of_marks_without_width_are_blank_lines(tmp_path: Path, name: str) -> None:
+    if name == "t.jsonl":
+        lines = [json.dumps({"text": text, "label": label}) for text, label in EXPECTED]
+    elif name == "t.conll":
+        lines = [f"{word} {tag}" for word, tag in (("Ada", "B-PER"), ("ran", "O"))] * 12
+    else:
+        mark = "," if name == "t.csv" else "\t"
+        lines = [f"{text.replace(',', '')}{mark}{label}" for text, label in EXPECTED]
+    data = read(write(tmp_path, name, *lines[:6], *BLANKS, *lines[6:], *BLANKS))
+    if name == "t.conll":
+        assert [len(sample.roles["tokens"]) for sample in data.splits["all"]] == [6, 18]
+    else:
+        assert [label for _, label in pairs(data)] == LABELS
+
+
+def test_a_blank_text_in_a_table_of_one_column_is_a_row(tmp_path: Path) -> None:
+    write(tmp_path, "train.csv", "text,label", *ROWS)
+    write(tmp_path, "unlabeled.csv", "text", "one", quoted(" "), "two")
+    assert [s.roles["text"] for s in read(tmp_path).splits["unlabeled"]] == ["one", " ", "two"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r"He said \"hi\"", 'He said "hi"'),
+        (r"A \"b, c\" d", 'A "b, c" d'),
+        (r"a path C:\new", r"a path C:\new"),
+        (r"5\" wide", '5" wide'),
+    ],
+)
+def test_quotes_that_a_backslash_escapes(tmp_path: Path, text: str, expected: str) -> None:
+    rows = [f'"{text} {i}",{label}' for i, label in enumerate(LABELS)]
+    data = read(write(tmp_path, "t.csv", "text,label", *rows))
+    assert pairs(data) == [(f"{expected} {i}", label) for i, label in enumerate(LABELS)]
+    assert bool(data.notes) == (text != expected)
+
+
+def test_a_backslash_at_the_end_of_a_text_escapes_nothing(tmp_path: Path) -> None:
+    rows = [f'"C:\\dir{i}\\",{label}' for i, label in enumerate(LABELS)]
+    data = read(write(tmp_path, "t.csv", "text,label", *rows))
+    assert pairs(data)[3] == ("C:\\dir3\\", LABELS[3])

@@ -14,7 +14,7 @@ from graft.base.tags import marks_entities
 from graft.data.data import Data
 from graft.data.formats.folders.class_folders import is_about, is_hidden
 from graft.data.formats.format import ReadOptions, file_splits, split_file
-from graft.data.tables.encodings import beginning, read_text
+from graft.data.tables.encodings import beginning, is_blank, read_text
 from graft.data.tables.rows import read_files
 from graft.data.tables.table import Table, row_width
 
@@ -126,7 +126,7 @@ def _sentences(lines: Sequence[str]) -> tuple[list[_Sentence], bool]:
     universal = _is_universal(lines, first)
     for number, line in enumerate(lines, start=1):
         line = line.rstrip("\t \r")
-        if not line:
+        if is_blank(line):
             open_row = None
         elif line.startswith(_DOCUMENT):
             document, open_row = number, None

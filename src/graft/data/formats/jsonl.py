@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from graft.base.errors import DataError, listed
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions
-from graft.data.tables.encodings import read_text
+from graft.data.tables.encodings import is_blank, read_text
 from graft.data.tables.files import TableFiles
 from graft.data.tables.objects import object_table, write_objects
 from graft.data.tables.table import Table
@@ -29,7 +29,7 @@ class Jsonl(TableFiles):
         lines: list[int] = []
         wrong: list[str] = []
         for number, line in enumerate(text.split("\n"), start=1):  # str.splitlines would cut at U+2028 inside a text
-            if not line.strip():
+            if is_blank(line):
                 continue
             try:
                 value = json.loads(line)

@@ -10,7 +10,7 @@ from graft.base.errors import DataError, listed
 from graft.data.data import Data
 from graft.data.formats.folders.class_folders import is_about, is_hidden, left_out
 from graft.data.formats.format import ReadOptions, split_file, split_of
-from graft.data.tables.encodings import read_text
+from graft.data.tables.encodings import is_blank, read_text
 from graft.data.tables.rows import to_data
 from graft.data.tables.table import Table
 
@@ -118,4 +118,4 @@ def _lines(file: Path) -> tuple[list[str], str | None]:
     """The lines of a file, which end at line feeds, and a note; str.splitlines would cut at U+2028 inside a text."""
     text, note = read_text(file)
     lines = [line.removesuffix("\r") for line in text.split("\n")]
-    return lines[:-1] if lines[-1] == "" else lines, note
+    return lines[:-1] if is_blank(lines[-1]) else lines, note

@@ -7,6 +7,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import compress
 from pathlib import Path
 
 from graft.base.errors import BadValue, DataError, listed
@@ -15,12 +16,14 @@ from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, split_file
 from graft.data.images.open import SUFFIXES
 from graft.data.tables.columns import known_names
-from graft.data.tables.encodings import read_text
+from graft.data.tables.encodings import is_blank, read_text
 from graft.data.tables.inputs import is_label_like
 from graft.data.tables.table import Table, row_width
 
 _SEP_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 """The first line of a table by which spreadsheets say its delimiter."""
+_ESCAPED = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
+"""A quote with a backslash before it that is not itself escaped."""
 _COLUMNS = ("text", "text_pair", "label", "value")
 """The roles that a delimited table is written of, in the order of its columns."""
 _RAGGED = "Mend those rows (a text that holds the delimiter needs quotes), or name the right one with --delimiter."
@@ -39,6 +42,10 @@ def read_delimited(file: Path, options: ReadOptions, delimiters: str, quoting: i
     delimiter = options.delimiter or (named[1] if named else _delimiter(text, delimiters, quoting))
     if options.delimiter is None and delimiter != delimiters[0]:
         notes.append(f"{file.name} is delimited by {delimiter!r}.")
+    doubled = text if quoting == csv.QUOTE_NONE else _ESCAPED.sub(r'\1""', text)
+    if doubled != text and not _is_strict(text, delimiter) and _is_strict(doubled, delimiter):
+        text = doubled
+        notes.append(f"{file.name} escapes quotes by backslashes; they were read as quotes.")
     lines, records = _records(text, delimiter, quoting, file)
     if quoting == csv.QUOTE_NONE and _is_ragged(records):
         quoted = _records(text, delimiter, csv.QUOTE_MINIMAL, file)
@@ -100,7 +107,20 @@ def _records(text: str, delimiter: str, quoting: int, file: Path | None) -> tupl
             begins = reader.line_num + 1
     except csv.Error as error:
         raise DataError(f"{file or 'The table'} cannot be read as delimited text: line {begins}: {error}.") from error
+    if max(map(len, records), default=0) > 1:
+        kept = [len(record) > 1 or not is_blank(record[0]) for record in records]
+        lines, records = list(compress(lines, kept)), list(compress(records, kept))
     return lines, records
+
+
+def _is_strict(text: str, delimiter: str) -> bool:
+    """Whether every quoted field ends where its quote is closed."""
+    try:
+        for _ in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
+            pass
+    except csv.Error:
+        return False
+    return True
 
 
 def _check_quotes(text: str, lines: Sequence[int], records: Sequence[Sequence[str]], delimiter: str, file: Path) -> None:

@@ -15,8 +15,15 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 """Byte order marks; UTF-32's begin with UTF-16's, so they stand first."""
+_UNSEEN = frozenset("\ufeff\u200b\u200c\u200d\u2060")
+"""A byte order mark and signs without width: what joined and copied files leave on lines of their own."""
 _GUESSES = (("cp1252", "Windows-1252"), ("latin-1", "Latin-1"))
 """What a text may be that is not UTF-8, and what people call it; the last one decodes anything."""
+
+
+def is_blank(line: str) -> bool:
+    """Whether a line holds nothing but white space, byte order marks and signs without width."""
+    return all(sign.isspace() or sign in _UNSEEN for sign in line)
 
 
 def beginning(path: Path, size: int = 65_536) -> bytes:
