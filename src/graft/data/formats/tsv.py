@@ -48,4 +48,5 @@ def _texts(path: Path) -> list[Path]:
 
 def _has_tabs(file: Path) -> bool:
     lines = beginning(file, 4096).decode("utf-8", "replace").split("\n")[:-1]
-    return bool(lines) and all("\t" in line for line in lines if not is_blank(line))
+    filled = [line for line in lines if not is_blank(line)]
+    return bool(filled) and all("\t" in line for line in filled)
