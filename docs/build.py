@@ -15,7 +15,7 @@ _LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 
 
 def reference() -> str:
-    """The page of every technique, task, source, format and score, as their docstrings have it."""
+    """The page of every technique, task, source, kind, format and score, as their docstrings have it."""
     lines = ["# Reference", "", "Written by `make docs` from the docstrings; `graft info NAME` shows the same.", ""]
     for axis in plugins.AXES:
         lines += [f"## {axis.capitalize()}s", ""]

@@ -45,8 +45,8 @@ def load_data(
     rest and 0.2, of running text 0.05 each, its end); `fraction` or
     `shots` (so many samples a class, where there are classes) then reduce `train`. `unlabeled` is the path of more texts,
     for techniques that learn from those without labels: they join the split of that name. `reading` are the fields of
-    ReadOptions: columns, header, delimiter, label_separator, kinds. Raises DataError, BadValue; without `must_split`, data
-    that cannot be split are returned as they are, and their `problem` says why.
+    ReadOptions: columns, header, delimiter, label_separator, kinds, labels. Raises DataError, BadValue; without
+    `must_split`, data that cannot be split are returned as they are, and their `problem` says why.
     """
     if isinstance(source, str | os.PathLike):
         raw = read(source, format=format, **reading)

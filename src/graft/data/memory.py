@@ -35,7 +35,7 @@ def from_memory(source: Any, options: ReadOptions | None = None) -> Data:
         raise DataError(f"The splits are of the forms: {', '.join(sorted(forms)) or 'none'}. Give one for all: {_FORMS}.")
     (form,) = forms
     tables = {meaning[name]: [_READERS[form](part, name)] for name, part in parts.items()}
-    return replace(to_data(tables, _for_arrays(tables, options) if form == "arrays" else options), format=form)
+    return replace(to_data(tables, options), format=form)
 
 
 def _form(source: Any, options: ReadOptions) -> str:
@@ -49,13 +49,6 @@ def _form(source: Any, options: ReadOptions) -> str:
     if not options.labels and hasattr(source, "__len__") and not isinstance(source, str):
         return "arrays"
     raise DataError(f"Data cannot be made of a {type(source).__name__}. Give {_FORMS}.")
-
-
-def _for_arrays(tables: dict[str, list[Table]], options: ReadOptions) -> ReadOptions:
-    """Columns have no names that a user could ask for; labels that are words are classes, whatever they look like."""
-    labels = [label for (table,) in tables.values() for label in table.columns.get("label", ()) if label is not None]
-    are_words = bool(labels) and all(isinstance(label, str) for label in labels)
-    return replace(options, columns={"label": "label"} if are_words else {})
 
 
 def _of_frame(frame: Any, name: str) -> Table:

@@ -72,8 +72,8 @@ def subsample(data: Data, *, fraction: float = 1.0, shots: int | None = None, se
     kind = kind_named(data.kind)
     if shots is not None and kind.strata(train) is None:
         raise BadValue(
-            f"shots counts samples a class, and what is predicted here are {kind.target}, not labels. Ask for a fraction of the "
-            f"{len(train):,} training samples instead: fraction={min(max(shots / len(train), 0.001), 1):.2g}."
+            f"--shots needs classes, and this data has {kind.target} instead. Ask for a fraction of the {len(train):,} "
+            f"training samples: --fraction {min(max(shots / len(train), 0.001), 1):.2g}."
         )
     sizes = Counter(_strata(kind, train))
     counts = {label: max(1, round(n * fraction)) if shots is None else min(n, shots) for label, n in sizes.items()}

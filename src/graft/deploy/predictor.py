@@ -69,8 +69,9 @@ class Predictor:
                 raise
             if not skip_broken or len(problems) == len(samples):
                 count = f"{len(problems):,} of {len(samples):,} pictures cannot be read"
-                way_out = "To predict the others: --skip-broken, in Python skip_broken=True."
-                raise DataError(f"{count}. {listed(problems.values(), 5)} {way_out}") from error
+                others = " To predict the others: --skip-broken, in Python skip_broken=True."
+                way_out = others if len(problems) < len(samples) else ""
+                raise DataError(f"{count}. {listed(problems.values(), 5)}{way_out}") from error
             logging.getLogger("graft").warning(
                 f"{len(problems):,} pictures that cannot be read were left out: {listed(problems)}."
             )

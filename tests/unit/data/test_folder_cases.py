@@ -216,7 +216,7 @@ def test_texts_in_another_encoding_are_one_note(tmp_path: Path) -> None:
     for file in tmp_path.rglob("*.txt"):
         file.write_bytes(f"schön {file.stem}".encode("cp1252"))
     (note,) = read(tmp_path).notes
-    assert note.startswith("0.txt is not UTF-8; it was read as Windows-1252. So it is with 59 more: ")
+    assert note.startswith("0.txt is not UTF-8; it was read as Windows-1252. The same applies to 59 more: ")
     assert len(note) < 300
 
 

@@ -46,7 +46,7 @@ def test_misaligned_tags_are_named(tmp_path: Path) -> None:
         read(write(tmp_path, good, bad, bad))
     with pytest.raises(DataError, match=r"1 of 2 rows.*have no tags in the column 'tags': t\.jsonl:2"):
         read(write(tmp_path, good, {"tokens": ["a"]}))
-    with pytest.raises(DataError, match=r"no tags column.*'words'.*--columns tags=NAME"):
+    with pytest.raises(DataError, match=r"Cannot tell which column of .* is the tags.*'words'.*--columns tags=NAME"):
         read(write(tmp_path, {"words": ["a"]}), columns={"tokens": "words"})
 
 

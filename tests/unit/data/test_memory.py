@@ -24,7 +24,7 @@ def test_frame() -> None:
     assert [(s.id, s.roles["text"], s.roles["label"]) for s in data.splits["all"]][2] == ("frame:2", "five six", "0")
     with pytest.raises(DataError, match=r"1 of 3 rows of frame.*frame:1"):
         from_memory(frame.assign(label=["a", None, "b"]))
-    with pytest.raises(DataError, match=r"no label column.*'sentence'"):
+    with pytest.raises(DataError, match=r"Cannot tell which column of frame is the label.*'sentence'"):
         from_memory(frame[["sentence"]])
     assert labels(from_memory(frame[["sentence"]], ReadOptions(labels=False))) == [None] * 3
 
@@ -53,6 +53,27 @@ def test_texts_and_labels() -> None:
         from_memory((["one", "two"], [1, 2, 3]))
     with pytest.raises(DataError, match="array:1"):
         from_memory((["one", "two"], ["a", float("nan")]))
+
+
+def test_labels_given_as_words_are_classes_in_arrays_of_every_origin(tmp_path: Path) -> None:
+    texts, words = [f"text {i}" for i in range(60)], [f"{i / 2}" for i in range(60)]
+    np.savez(tmp_path / "words.npz", x=np.array(texts), y=np.array(words))
+    for data in (from_memory((texts, words)), read(tmp_path / "words.npz")):
+        assert data.kind == "labels" and len(data.classes) == 60
+
+
+def test_numbers_in_arrays_are_classes_if_asked_for(tmp_path: Path) -> None:
+    texts, numbers = [f"text {i}" for i in range(60)], np.arange(60) / 2
+    np.savez(tmp_path / "numbers.npz", x=np.array(texts), y=numbers)
+    for columns, kind in (({}, "numbers"), ({"value": "y"}, "numbers"), ({"label": "y"}, "labels")):
+        assert read(tmp_path / "numbers.npz", columns=columns).kind == kind
+    assert from_memory((texts, numbers)).kind == "numbers"
+    assert from_memory((texts, numbers), ReadOptions({"label": "label"})).kind == "labels"
+
+
+def test_a_column_that_arrays_lack_is_refused() -> None:
+    with pytest.raises(DataError, match=r"array has no column 'topic' \(asked for as label\)\. Its columns: 'text', 'label'"):
+        from_memory((["one", "two"], ["a", "b"]), ReadOptions({"label": "topic"}))
 
 
 def test_digits_as_sklearn_has_them() -> None:

@@ -219,7 +219,7 @@ def test_without_labels_there_are_fractions_but_no_shots() -> None:
     quarter, half = (subsample(data, fraction=f, seed=1) for f in (0.25, 0.5))
     assert len(quarter.splits["train"]) == 17 and set(ids(quarter)["train"]) < set(ids(half)["train"])
     assert half.splits["val"] == data.splits["val"]
-    with pytest.raises(BadValue, match=r"predicted here are tags, not labels.*fraction=0\.12"):
+    with pytest.raises(BadValue, match=r"--shots needs classes, and this data has tags instead.*--fraction 0\.12"):
         subsample(data, shots=8)
 
 

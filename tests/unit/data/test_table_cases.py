@@ -166,7 +166,7 @@ def test_the_task_that_is_asked_for_steers_the_reading(tmp_path: Path) -> None:
     file = objects(tmp_path, *({"text": text} for text in TEXTS))
     data = for_task(file, task="text-generation")
     assert data.kind == "passages" and data.splits["train"][0].roles == {"passage": TEXTS[0]}
-    with pytest.raises(DataError, match=r"no columns of source, target that can be told.*'text'.*--columns source=NAME"):
+    with pytest.raises(DataError, match=r"Cannot tell which columns of .* are source, target.*'text'.*--columns source=NAME"):
         read_for(file, "translation")
 
 

@@ -111,7 +111,7 @@ def test_ambiguous_and_absent_labels_list_the_columns(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"'v', 'w' may each be the label.*--columns label=v.*'u', 'v', 'w'"):
         read(file)
     file = write(tmp_path, "n.csv", "id,text\n" + "".join(f"{i},some words {i}\n" for i in range(9)))
-    with pytest.raises(DataError, match=r"no label column.*'id', 'text'.*--columns label="):
+    with pytest.raises(DataError, match=r"Cannot tell which column of .* is the label.*'id', 'text'.*--columns label="):
         read(file)
     file = write(tmp_path, "m.csv", "text,category,topic\na b,1,2\nc d,1,3\n")
     with pytest.raises(DataError, match="'category', 'topic'"):

@@ -123,7 +123,7 @@ def _sentences(lines: Sequence[str]) -> tuple[list[_Sentence], bool]:
     document, open_row = None, None
     first = next((line for line in lines if line.strip()), "")
     comments = first.startswith("# ") and "=" in first
-    universal = _is_universal(lines, first)
+    universal = _is_universal(lines)
     for number, line in enumerate(lines, start=1):
         line = line.rstrip("\t \r")
         if is_blank(line):
@@ -140,7 +140,7 @@ def _sentences(lines: Sequence[str]) -> tuple[list[_Sentence], bool]:
     return found, universal
 
 
-def _is_universal(lines: Sequence[str], first: str) -> bool:
+def _is_universal(lines: Sequence[str]) -> bool:
     """Whether this is CoNLL-U: ten columns, of which the first one counts the words of a sentence."""
     row = next((line for line in lines if line.strip() and not line.startswith("#")), "").rstrip("\r").split("\t")
     return len(row) == 10 and _NUMBER.fullmatch(row[0]) is not None
@@ -168,7 +168,7 @@ def _read(file: Path, options: ReadOptions) -> Table:
         raise DataError(f"{file} has one column only, so no tags. Each line needs a token and a tag; else name it unlabeled.")
     tokens, tags = _columns(file, options, width, universal)
     if empty := [f"{file.name}:{n}" for n, row in zip(lines, fields, strict=True) if not (row[tokens] and row[tags])]:
-        raise DataError(f"{len(empty):,} lines of {file.name} have no token or no tag: {listed(empty)}. Mend them.")
+        raise DataError(f"{len(empty):,} lines of {file.name} have no token or no tag: {listed(empty)}. Fix them.")
     rows = _by_sentence(sentences, fields, universal)
     columns: dict[str, list] = {"tokens": [tuple(row[tokens] for row in of) for of in rows]}
     if width > 1 and not bare:

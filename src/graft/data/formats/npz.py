@@ -11,6 +11,7 @@ import numpy as np
 
 from graft.base.errors import DataError
 from graft.data.data import Data
+from graft.data.formats.folders.class_folders import is_hidden
 from graft.data.formats.format import ReadOptions, split_of, splits_of
 from graft.data.images.open import open_image
 from graft.data.tables.arrays import array_table
@@ -18,6 +19,8 @@ from graft.data.tables.rows import to_data
 
 _VALUES = ("x", "image", "images", "imgs", "data", "features", "text", "texts")
 _LABELS = ("y", "label", "labels", "target", "targets")
+_TARGETS = ("label", "value")
+"""The roles that an array of labels may be asked for as."""
 _CLASSES = ("classes", "class_names", "target_names", "label_names")
 
 
@@ -52,7 +55,8 @@ class Npz:
                     f"Name them x_{split}, y_{split}."
                 )
             tables[split] = [array_table(arrays[value], None if label is None else arrays[label], value, classes)]
-        return to_data(tables, replace(options, columns={}))
+        columns = {role: "label" for role in _TARGETS if role in options.columns}
+        return to_data(tables, replace(options, columns=columns))
 
     def write_tiny(self, data: Data, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
@@ -75,7 +79,7 @@ class Npz:
 
 
 def _archives(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() == ".npz" and not p.name.startswith("."))
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() == ".npz" and not is_hidden(p))
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:
@@ -92,7 +96,7 @@ def _load(path: Path) -> dict[str, np.ndarray]:
 
 def _roles(arrays: dict[str, np.ndarray], path: Path, options: ReadOptions) -> dict[str, dict[str, str]]:
     """Split -> {"values": key, "labels": key}."""
-    asked = {key: "labels" if role == "label" else "values" for role, key in options.columns.items()}
+    asked = {key: "labels" if role in _TARGETS else "values" for role, key in options.columns.items()}
     found: dict[tuple[str, str], str] = {}
     words: dict[str, str] = {}
     for key in arrays:

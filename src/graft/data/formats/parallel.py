@@ -69,7 +69,7 @@ def _direction(folder: Path, stems: dict[str, list[str]], options: ReadOptions) 
     if not known or len(set(asked.values())) < len(asked) or (len(asked) < 2 and len(there) != 2):
         listed = ", ".join(f".{language}" for language in there) or "none that every split has"
         raise DataError(
-            f"Which languages of {folder} are the source and the target cannot be told. It has {listed}. "
+            f"Cannot tell which languages of {folder} are the source and the target. It has {listed}. "
             "Choose: --columns source=LANGUAGE --columns target=LANGUAGE."
         )
     rest = [language for language in there if language not in asked.values()]
@@ -107,7 +107,7 @@ def _table(folder: Path, stem: str, languages: tuple[str, str]) -> Table:
     if len(texts[0]) != len(texts[1]):
         raise DataError(
             f"{files[0]} has {len(texts[0]):,} lines and {files[1]} has {len(texts[1]):,}. "
-            "Line by line they must be each other's translation: mend the one in which lines are missing."
+            "Line by line they must be each other's translation: fix the one in which lines are missing."
         )
     columns = dict(zip(languages, texts, strict=True))
     rows = range(1, len(texts[0]) + 1)

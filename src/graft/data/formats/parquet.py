@@ -30,11 +30,11 @@ class Parquet(TableFiles):
         import pyarrow as pa
         import pyarrow.parquet
 
+        read = _read_arrow if file.suffix.lower() == ".arrow" else pa.parquet.read_table
         try:
-            read = _read_arrow if file.suffix.lower() == ".arrow" else pa.parquet.read_table
             table = read(file)
         except (pa.ArrowException, OSError) as error:
-            form, reason = file.suffix[1:].capitalize(), str(error).splitlines()[0]
+            form, reason = "Arrow" if read is _read_arrow else "Parquet", str(error).partition("\n")[0].rstrip(".")
             raise DataError(f"{file} cannot be read as {form}: {reason}.") from error
         if not table.num_rows:
             raise DataError(f"{file} holds no rows. Its columns: {', '.join(table.column_names)}.")

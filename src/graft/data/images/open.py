@@ -46,7 +46,7 @@ def open_image(value: Any, name: str, at_least: int | None = None) -> Image.Imag
         image.load()
         return _rgb(ImageOps.exif_transpose(image), name)
     except _PIL_ERRORS as error:
-        raise DataError(f"The image of {name} cannot be read: {_reason(error)}. Mend or remove it.") from error
+        raise DataError(f"The image of {name} cannot be read: {_reason(error)}. Fix or remove it.") from error
 
 
 def image_size(value: Any, name: str) -> tuple[int, int]:
@@ -59,7 +59,7 @@ def image_size(value: Any, name: str) -> tuple[int, int]:
         with Image.open(io.BytesIO(encoded(value, name))) as image:
             return image.size
     except _PIL_ERRORS as error:
-        raise DataError(f"The image of {name} cannot be read: {_reason(error)}. Mend or remove it.") from error
+        raise DataError(f"The image of {name} cannot be read: {_reason(error)}. Fix or remove it.") from error
 
 
 def encoded(value: Any, name: str) -> bytes:
@@ -77,7 +77,7 @@ def encoded(value: Any, name: str) -> bytes:
             f"The image of {name} is of type {type(value).__name__}. Give a path, encoded bytes or an array (H, W[, C])."
         )
     if not len(value):
-        raise DataError(f"The image of {name} cannot be read: it is empty (0 bytes). Mend or remove it.")
+        raise DataError(f"The image of {name} cannot be read: it is empty (0 bytes). Fix or remove it.")
     return bytes(value)
 
 

@@ -48,7 +48,7 @@ class Numbers(Kind):
         pair = find_pair(columns)
         if "value" in columns.asked:
             return find_inputs(columns, Wanted("value", (VALUE,), are_values), pair)
-        if not columns.needs_target:
+        if not columns.needs_target or columns.table.has_classes:
             return None
         try:
             match = find_inputs(columns, WANTED, pair)
@@ -127,7 +127,7 @@ def _numbers(rows: Rows) -> list[float | None]:
     rows.check_target([cell is None for cell in cells])
     numbers = [None if cell is None else _number(cell) for cell in cells]
     wrong = (cell is not None and number is None and repr(cell) for cell, number in zip(cells, numbers, strict=True))
-    rows.refuse(wrong, "have a value that is no finite number", "Mend them; a decimal point is a point.")
+    rows.refuse(wrong, "have a value that is no finite number", "Fix them; decimals stand behind a point.")
     return numbers
 
 

@@ -19,7 +19,7 @@ def array_table(values: Any, labels: Any, name: str, classes: Sequence[str] | No
     """One row for each of `values`: texts, images, paths or arrays of images, or lists of tokens; and their labels.
 
     `labels` (N,) of str or numbers; (N, C) of 0 and 1, or a list of lists, for several labels a sample; of tokens a list of tags
-    each; None for none. `classes` gives names to numbers. Raises DataError.
+    each; None for none. `classes` gives names to numbers. Labels that are words are classes. Raises DataError.
     """
     role, listed, notes = _values(values, name)
     target = "tags" if role == "tokens" else "label"
@@ -30,7 +30,14 @@ def array_table(values: Any, labels: Any, name: str, classes: Sequence[str] | No
     if len(found) != len(listed):
         raise DataError(f"{name} holds {len(listed):,} samples but {len(found):,} labels. There must be as many.")
     names = {target: list(classes)} if classes else {}
-    return Table(name, {role: list(listed), target: found}, range(len(listed)), class_names=names, notes=tuple(notes))
+    return Table(
+        name,
+        {role: list(listed), target: found},
+        range(len(listed)),
+        class_names=names,
+        has_classes=all(isinstance(label, str | None) for label in found),
+        notes=tuple(notes),
+    )
 
 
 def _values(values: Any, name: str) -> tuple[str, Sequence[Any], list[str]]:

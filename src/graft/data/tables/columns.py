@@ -105,7 +105,7 @@ class Columns:
         """Raises DataError where one of the roles has no column."""
         if missing := [role for role in roles if not columns.get(role)]:
             raise DataError(
-                f"{self.table.name} has no {' or '.join(missing)} column that can be told. Its columns: {self.listed}. "
+                f"Cannot tell which column of {self.table.name} is the {' or '.join(missing)}. Its columns: {self.listed}. "
                 f"Say which it is: --columns {missing[0]}=NAME."
             )
 
@@ -170,7 +170,7 @@ def _no_kind(columns: Columns, kinds: Sequence[Kind]) -> DataError:
     needs = " or ".join(dict.fromkeys(", ".join(names) for names in roles))
     asked = " ".join(f"--columns {role}=NAME" for role in roles[0])
     return DataError(
-        f"{columns.table.name} has no columns of {needs} that can be told. Its columns: {columns.listed}. Name them: {asked}."
+        f"Cannot tell which columns of {columns.table.name} are {needs}. Its columns: {columns.listed}. Name them: {asked}."
     )
 
 

@@ -26,7 +26,7 @@ _ESCAPED = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 """A quote with a backslash before it that is not itself escaped."""
 _COLUMNS = ("text", "text_pair", "label", "value")
 """The roles that a delimited table is written of, in the order of its columns."""
-_RAGGED = "Mend those rows (a text that holds the delimiter needs quotes), or name the right one with --delimiter."
+_RAGGED = "Fix those rows (a text that holds the delimiter needs quotes), or name the right one with --delimiter."
 _FIELD_LIMIT = 2**27
 """Characters in one field; the standard library's own limit of 131,072 is less than a long document."""
 

@@ -20,10 +20,12 @@ class Table:
     name: str
     columns: dict[str, list[Any]]
     rows: Sequence[int]
-    """The line of a text file, else the number of the row, from 1."""
+    """The line in a text file; the number of the row, from 1 in other files, from 0 of data in Python."""
     header: bool = True
     class_names: dict[str, list[str]] = field(default_factory=dict)
     """Column -> the names of its classes, where the file itself says what its numbers mean."""
+    has_classes: bool = False
+    """Whether its labels are classes though they may look like numbers: words, in arrays and lists."""
     notes: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     """The columns that came out of one column of translations, in its order."""

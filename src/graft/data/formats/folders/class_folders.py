@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from graft.base.counts import plural
 from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
@@ -56,8 +57,8 @@ def left_out(files: Sequence[str], why: str) -> list[str]:
     """A note of the files that were not read, or of the folders, which end in a slash; or none."""
     if not files:
         return []
-    noun = ("folder" if files[0].endswith("/") else "file") + "s" * (len(files) > 1)
-    return [f"{len(files):,} {noun} left out, {why}: {listed(files)}."]
+    noun = "folder" if files[0].endswith("/") else "file"
+    return [f"{plural(len(files), noun)} left out, {why}: {listed(files)}."]
 
 
 @dataclass(frozen=True)
@@ -221,7 +222,7 @@ def _beside(path: Path, roots: dict[str, Path]) -> list[str]:
 def _shortened(notes: dict[str, str]) -> list[str]:
     """What is said of the first file, and of how many others the like is."""
     names = list(notes)
-    more = f" So it is with {len(names) - 1:,} more: {listed(names[1:])}." if len(names) > 1 else ""
+    more = f" The same applies to {len(names) - 1:,} more: {listed(names[1:])}." if len(names) > 1 else ""
     return [notes[names[0]] + more] if names else []
 
 

@@ -61,7 +61,7 @@ def tagged(text: str, spans: Sequence[tuple[int, int, str]], row: str) -> tuple[
             after = ends[inside[-1]]
             problem = f"cuts a word in two; whole words are {first} to {after}, {text[first:after]!r}"
         if problem:
-            raise DataError(f"{row}: the span {_said(text, span)} {problem}. Mend it: start and end count characters from 0.")
+            raise DataError(f"{row}: the span {_said(text, span)} {problem}. Fix it: start and end count characters from 0.")
         for i in inside:
             tags[i] = ("B-" if i == inside[0] else "I-") + name
         last = span
