@@ -1,17 +1,42 @@
-"""`make docs`: write docs/reference.md from the docstrings, and check that every link between pages leads somewhere."""
+"""`make docs`: write docs/reference.md and docs/check.schema.json from the docstrings, and check every link between pages."""
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+from dataclasses import make_dataclass
 from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter
+from pydantic.dataclasses import dataclass
 
 from graft.base import plugins
 from graft.cli.catalogue import described
+from graft.data.checks.inspect import Checked
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("**/*.md")))
 _LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
+
+
+_STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+_ANSWER = TypeAdapter(dataclass(make_dataclass("Answer", [("checked", Checked)]), config=_STRICT))
+"""What pydantic describes and validates: it reads the docstrings of a dataclass only where that stands in another one."""
+
+
+def check_schema() -> str:
+    """The JSON Schema of what `graft check --json` prints, from the dataclass of which it is printed."""
+    kinds = _ANSWER.json_schema(mode="serialization")["$defs"]
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    schema = {"$schema": dialect, **_without_titles(kinds.pop("Checked")), "$defs": _without_titles(kinds)}
+    return json.dumps(schema, indent=2) + "\n"
+
+
+def check_answer(printed: str) -> None:
+    """Raise pydantic's ValidationError where this is not what the schema describes."""
+    _ANSWER.validate_json(f'{{"checked": {printed}}}', strict=True)
 
 
 def reference() -> str:
@@ -50,16 +75,23 @@ def _entry(axis: str, name: str) -> list[str]:
     return lines
 
 
+def _without_titles(schema: Any) -> Any:
+    """The schema without the titles that pydantic makes of names."""
+    if not isinstance(schema, dict):
+        return schema
+    return {key: _without_titles(value) for key, value in schema.items() if key != "title" or isinstance(value, dict)}
+
+
 def _anchors(file: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def main() -> int:
-    """Write the page; 1 where a link is broken."""
-    page = ROOT / "docs" / "reference.md"
-    page.write_text(reference(), encoding="utf-8")
-    print(f"{page.relative_to(ROOT)} is written")
+    """Write the page and the schema; 1 where a link is broken."""
+    for name, write in {"reference.md": reference, "check.schema.json": check_schema}.items():
+        (ROOT / "docs" / name).write_text(write(), encoding="utf-8")
+        print(f"docs/{name} is written")
     broken = broken_links()
     for line in broken:
         print(f"broken link: {line}")

@@ -39,6 +39,19 @@ def test_the_reference_is_what_the_docstrings_say(build: ModuleType) -> None:
     assert page == build.reference(), "docs/reference.md is old: run make docs"
 
 
+def test_the_schema_of_checks_is_what_the_code_prints(build: ModuleType) -> None:
+    schema = (ROOT / "docs" / "check.schema.json").read_text(encoding="utf-8")
+    assert schema == build.check_schema(), "docs/check.schema.json is old: run make docs"
+
+
+def test_every_code_of_a_finding_is_in_the_docs() -> None:
+    page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    sources = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "src" / "graft" / "data").rglob("*.py"))
+    codes = set(re.findall(r'(?:Finding|_leak)\(\s*"([a-z-]+)"', sources))
+    assert {"leak", "counts", "note"} <= codes
+    assert {code for code in codes if f"`{code}`" not in page} == set()
+
+
 def test_every_page_is_listed_in_the_index() -> None:
     docs = ROOT / "docs"
     index = (docs / "index.md").read_text(encoding="utf-8")

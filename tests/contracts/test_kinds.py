@@ -7,7 +7,7 @@ import pytest
 from graft.base import plugins
 from graft.base.errors import DataError
 from graft.base.records import Sample
-from graft.data.checks.inspect import inspect, summary
+from graft.data.checks.inspect import inspect, summarize
 from graft.data.data import Data
 from graft.data.kinds.kind import kind_named, kind_of
 from graft.data.memory import from_memory
@@ -60,9 +60,9 @@ def test_a_sample_of_another_kind_is_refused_and_a_text_alone_is_not(case: str) 
 def test_it_says_what_is_there(case: str) -> None:
     data = CASES[case]
     kind, samples = kind_named(data.kind), samples_of(data)
-    assert [f.kind for f in inspect(data)].count("counts") == 1
+    assert [f.code for f in inspect(data)].count("counts") == 1
     assert sorted(kind.classes(samples)) == sorted(set().union(*data.counts().values()))
-    assert summary(data)["kind"] == data.kind
+    assert summarize(data, None, []).kind == data.kind
     assert kind.problem(samples) is None
     strata = kind.strata(samples)
     assert strata is None or len(strata) == len(samples)

@@ -30,6 +30,7 @@ def check(
     """
     from graft import api
     from graft.cli import show
+    from graft.data.checks.inspect import summarize
     from graft.data.kinds.kind import kind_named
 
     found = api.read_for(data, task, **o.reading(format, columns, header, delimiter, label_separator))
@@ -37,9 +38,7 @@ def check(
     name = None if reason else api.find_task(found, task)
     findings = api.check(found)
     if as_json:
-        counts = {split: len(samples) for split, samples in found.splits.items()}
-        summary = {"path": found.path, "format": found.format, "kind": found.kind, "task": name, "classes": found.classes}
-        show.answer_json({**summary, "counts": counts, "findings": [asdict(finding) for finding in findings]})
+        show.answer_json(asdict(summarize(found, name, findings)))
     else:
         typer.echo(f"{found.path}: {found.format}, " + (f"for {name}" if name else f"{found.kind}. {reason}"))
         for finding in findings:

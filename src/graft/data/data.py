@@ -26,6 +26,8 @@ class Data:
     """What was decided on reading, in sentences for the user: which split is the test split, what was cut from what."""
     kind: str = ""
     """The kind of the samples, said by whoever read them; of those made in Python, found by the roles of the first."""
+    columns: dict[str, list[str]] = field(default_factory=dict)
+    """Role -> the columns of tables, the keys or the arrays that hold it, as a user names them."""
 
     problem: str = ""
     """Why these data cannot be split and learnt from, if they were read to be described only."""

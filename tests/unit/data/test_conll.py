@@ -41,7 +41,7 @@ def test_iob1_with_documents(tmp_path: Path) -> None:
     assert rows(data)[2] == (("In", "Paris", "Berlin"), ("O", "I-LOC", "B-LOC")), "tags are as the file has them"
     assert [s.id for s in data.splits["all"]] == ["train.txt:3", "train.txt:7", "train.txt:12"]
     assert [s.roles["group"] for s in data.splits["all"]] == ["train.txt:1", "train.txt:1", "train.txt:10"]
-    counts = next(f.message for f in inspect(data) if f.kind == "classes")
+    counts = next(f.message for f in inspect(data) if f.code == "classes")
     assert counts == "all: LOC 2, ORG 1, PER 1.", "Paris and Berlin are two places"
 
 

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from graft.base.records import Sample
-from graft.data.checks.inspect import Finding, inspect, summary
+from graft.data.checks.inspect import Finding, Split, inspect, summarize
 from graft.data.data import Data
 from graft.data.load import read
 
@@ -34,7 +33,7 @@ def image(name: str, value: object, label: str = "a") -> Sample:
 
 
 def of(data: Data, kind: str) -> list[Finding]:
-    return [f for f in inspect(data) if f.kind == kind]
+    return [f for f in inspect(data) if f.code == kind]
 
 
 def test_clean_data_have_infos_only() -> None:
@@ -56,7 +55,7 @@ def test_broken_images_are_errors_and_stand_first(tmp_path: Path) -> None:
     (tmp_path / "b/2.jpg").write_bytes(b"")
     (tmp_path / "b/3.jpg").write_text("hello")
     first = inspect(read(tmp_path))[0]
-    assert (first.kind, first.severity, first.samples) == ("unreadable", "error", ("a/1.jpg", "b/2.jpg", "b/3.jpg"))
+    assert (first.code, first.severity, first.samples) == ("unreadable", "error", ("a/1.jpg", "b/2.jpg", "b/3.jpg"))
     assert all(word in first.message for word in ("3 images cannot be read", "truncated", "0 bytes", "not an image"))
 
 
@@ -137,11 +136,10 @@ def test_small_images_are_said() -> None:
     assert not of(Data({"all": [image("1", saved(picture(1, 120)))]}), "small-images")
 
 
-def test_summary_is_json() -> None:
-    data = Data({"train": [text("1", "x"), Sample("2", {"text": "y", "label": ("a", "b")})]}, path="p", format="csv", notes=["n"])
-    found = json.loads(json.dumps(summary(data)))
-    assert found["splits"] == {"train": {"samples": 2, "classes": {"a": 2, "b": 1}}}
-    assert found["classes"] == ["a", "b"] and found["notes"] == ["n"]
+def test_the_data_in_numbers() -> None:
+    data = Data({"train": [text("1", "x"), Sample("2", {"text": "y", "label": ("a", "b")})]}, path="p", format="csv")
+    found = summarize(data, None, [])
+    assert found.splits == {"train": Split(2, {"a": 2, "b": 1})} and found.classes == ["a", "b"]
 
 
 class _Counted(dict):

@@ -8,7 +8,7 @@ import pytest
 
 from graft.base.records import Sample
 from graft.base.tags import marks_entities, spans
-from graft.data.checks.inspect import Finding, inspect, summary
+from graft.data.checks.inspect import Finding, Split, inspect, summarize
 from graft.data.data import Data
 
 
@@ -21,7 +21,7 @@ def asked(name: str, question: str, context: str, *answers: tuple[str, int], **m
 
 
 def of(data: Data, kind: str) -> list[Finding]:
-    return [f for f in inspect(data) if f.kind == kind]
+    return [f for f in inspect(data) if f.code == kind]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_tokens() -> None:
     assert "1 entity type with one entity in training: LOC" in of(data, "single-example")[0].message
     assert "1 entity type without an entity in test: LOC" in of(data, "missing-class")[0].message
     assert "Samples: 1 to 6 tokens, median 2.5" in of(data, "lengths")[0].message
-    assert summary(data)["splits"]["train"] == {"samples": 2, "classes": {"LOC": 1, "PER": 2}}
+    assert summarize(data, None, []).splits["train"] == Split(2, {"LOC": 1, "PER": 2})
 
 
 def test_copies_of_sentences_and_their_tags() -> None:
@@ -90,7 +90,7 @@ def test_questions() -> None:
     assert of(data, "duplicates")[0].samples == ("2",) and of(data, "leak")[0].samples == ("1", "5")
     assert "1 context of test is in train too, with 2 samples there" in of(data, "shared-context")[0].message
     assert "1 is 'London | in London' / 2 is 'no answer'" in of(data, "conflicting-labels")[0].message
-    assert not of(data, "near-leak") and summary(data)["classes"] == []
+    assert not of(data, "near-leak") and data.classes == []
 
 
 def test_contexts_that_are_nearly_the_same() -> None:

@@ -82,7 +82,7 @@ def test_what_is_no_number_is_named(tmp_path: Path) -> None:
 def test_they_are_split_and_described(tmp_path: Path) -> None:
     data = load_data(scores(tmp_path))
     assert {split: len(part) for split, part in data.splits.items()} == {"train": 54, "val": 10, "test": 16}
-    found = [f.message for f in inspect(data) if f.kind in ("counts", "values")]
+    found = [f.message for f in inspect(data) if f.code in ("counts", "values")]
     assert found[0] == "80 samples with a number each: train 54, val 10, test 16."
     assert found[1].startswith("train: 1") and "standard deviation" in found[1]
 

@@ -45,16 +45,16 @@ def test_class_names_are_readable() -> None:
 
 
 def test_sms_spam_is_full_of_copies() -> None:
-    finding = next(f for f in inspect(read(shared("sms_spam"))) if f.kind == "duplicates")
+    finding = next(f for f in inspect(read(shared("sms_spam"))) if f.code == "duplicates")
     assert 0.07 < len(finding.samples) / 5574 < 0.08
 
 
 def test_sms_spam_splits_share_no_copies() -> None:
-    assert not [f for f in inspect(load_data(shared("sms_spam"))) if f.kind == "leak"]
+    assert not [f for f in inspect(load_data(shared("sms_spam"))) if f.code == "leak"]
 
 
 def test_ag_news_has_one_article_in_train_and_test_under_two_titles() -> None:
-    findings = [f for f in inspect(read(shared("ag_news"))) if f.kind == "near-leak"]
+    findings = [f for f in inspect(read(shared("ag_news"))) if f.code == "near-leak"]
     texts = {s.id: s.roles["text"] for samples in read(shared("ag_news")).splits.values() for s in samples}
     assert any("Most IT Managers won" in texts[i] for f in findings for i in f.samples)
 
@@ -62,7 +62,7 @@ def test_ag_news_has_one_article_in_train_and_test_under_two_titles() -> None:
 def test_tinyimagenet_has_one_image_under_two_labels_and_is_looked_through_fast() -> None:
     data = read(shared("tinyimagenet100"))
     began = time.monotonic()
-    findings = {f.kind: f for f in inspect(data)}
+    findings = {f.code: f for f in inspect(data)}
     assert time.monotonic() - began < 30, "7,000 images of 64 px took 2 s on two idle cores"
     labels = {s.id: s.roles["label"] for samples in data.splits.values() for s in samples}
     assert {labels[i] for i in findings["conflicting-labels"].samples} == {"slug", "snail"}
@@ -78,7 +78,7 @@ def test_conll2003_is_read_fast() -> None:
     assert sum(len(s.roles["tokens"]) for s in data.splits["train"]) == 203_621
     assert len({s.roles["group"] for s in data.splits["train"]}) == 946
     assert data.splits["train"][0].id == "train.txt:3" and data.splits["train"][0].roles["tags"][0] == "I-ORG"
-    counts = next(f.message for f in inspect(data) if f.kind == "classes" and f.message.startswith("train"))
+    counts = next(f.message for f in inspect(data) if f.code == "classes" and f.message.startswith("train"))
     assert counts == "train: LOC 7,140, PER 6,600, ORG 6,321, MISC 3,438.", "as the shared task's paper has them"
 
 

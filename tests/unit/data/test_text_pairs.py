@@ -46,7 +46,7 @@ def test_a_pair_is_equal_to_the_same_pair_only() -> None:
         return Sample(name, {"text": text, "text_pair": other, "label": label})
 
     train = [pair("1", "Is it?", "It is.", "a"), pair("2", "is it?", "It  is.", "b"), pair("3", "It is.", "Is it?", "a")]
-    found = {f.kind: f for f in inspect(Data({"train": train}))}
+    found = {f.code: f for f in inspect(Data({"train": train}))}
     assert found["duplicates"].samples == ("2",)
     assert "1 is 'a' / 2 is 'b'" in found["conflicting-labels"].message
 

@@ -13,9 +13,11 @@ from graft.base.records import Sample
 class Finding:
     """One thing found: `error` stops training, `warning` is for a person to act on, `info` is good to know."""
 
-    kind: str
+    code: str
+    """What it is, in one word for programs: `leak`, `duplicates`; docs/data.md lists them."""
     severity: Literal["info", "warning", "error"]
     message: str
+    """What it is, in a sentence for people."""
     samples: tuple[str, ...] = ()
     """The ids of the samples it is about."""
 

@@ -54,22 +54,45 @@ def inspect(data: Data) -> list[Finding]:
     return sorted(findings, key=lambda f: order.index(f.severity))
 
 
-def summary(data: Data) -> dict[str, Any]:
-    """Path, format, kind, classes, notes, and the samples of each split, in all and by class, as JSON."""
+@dataclass(frozen=True)
+class Split:
+    """How many samples a split has."""
+
+    samples: int
+    """All of them, whatever they hold."""
+    classes: dict[str, int]
+    """Class -> how often it occurs: in samples, or as entities or tags where tokens are tagged."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What `graft check --json` prints; docs/check.schema.json is written from this."""
+
+    path: str
+    """The data, as they were asked for."""
+    format: str
+    """A name that `graft list formats` shows."""
+    kind: str
+    """A name that `graft list kinds` shows."""
+    task: str | None
+    """The task that learns from the data; null where none does."""
+    columns: dict[str, list[str]]
+    """Role -> the columns that hold it, named as `--columns ROLE=NAME` takes them; none of files in folders."""
+    splits: dict[str, Split]
+    """`train`, `val`, `test` and `unlabeled`, as a training takes them; `all` where they cannot be split."""
+    classes: list[str]
+    """All classes, types of entities or tags, 2 before 10; none where no classes are predicted."""
+    findings: list[Finding]
+    """Errors first, then warnings, then infos."""
+
+
+def summarize(data: Data, task: str | None, findings: list[Finding]) -> Checked:
+    """The data in numbers, with what was found of them."""
     counts, classes = data.counts(), data.classes
     splits = {
-        split: {"samples": len(samples), "classes": {c: n for c in classes if (n := counts[split][c])}}
-        for split, samples in data.splits.items()
+        split: Split(len(samples), {c: n for c in classes if (n := counts[split][c])}) for split, samples in data.splits.items()
     }
-    return {
-        "path": data.path,
-        "format": data.format,
-        "kind": data.kind,
-        "roles": sorted(data.roles),
-        "classes": classes,
-        "splits": splits,
-        "notes": data.notes,
-    }
+    return Checked(data.path, data.format, data.kind, task, data.columns, splits, classes, findings)
 
 
 def _look(data: Data, kind: Kind) -> list[_Seen]:
@@ -181,13 +204,13 @@ def _shared(data: Data, kind: Kind) -> list[Finding]:
     return found
 
 
-def _leak(kind: str, words: str, pairs: list[tuple[_Seen, _Seen]], one: str, other: str) -> list[Finding]:
+def _leak(code: str, words: str, pairs: list[tuple[_Seen, _Seen]], one: str, other: str) -> list[Finding]:
     if not pairs:
         return []
     shown = listed((f"{b.sample.id} = {a.sample.id}" for a, b in pairs), 5)
     advice = f"Scores on {other} may be too good for it; remove them from {one}."
     ids = tuple(s.sample.id for pair in pairs for s in pair)
-    return [Finding(kind, "warning", f"{plural(len(pairs), 'sample')} {words}: {shown}. {advice}", ids)]
+    return [Finding(code, "warning", f"{plural(len(pairs), 'sample')} {words}: {shown}. {advice}", ids)]
 
 
 def _conflicts(seen: list[_Seen], kind: Kind) -> list[Finding]:

@@ -178,7 +178,8 @@ def _read(file: Path, options: ReadOptions) -> Table:
     notes = [note] if note else []
     if "tags" in columns and width > 2 and "tags" not in options.columns:
         notes.append(f"The tags are of column {tags} of 0 to {width - 1}; for another: --columns tags={1 if tags != 1 else 2}.")
-    return Table(file.name, columns, [s.line for s in sentences], notes=tuple(notes))
+    called = {"tokens": str(tokens), "tags": str(tags)}
+    return Table(file.name, columns, [s.line for s in sentences], called=called, notes=tuple(notes))
 
 
 def _by_sentence(sentences: Sequence[_Sentence], fields: Sequence[list[str]], universal: bool) -> list[list[list[str]]]:

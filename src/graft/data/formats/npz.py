@@ -56,7 +56,10 @@ class Npz:
                 )
             tables[split] = [array_table(arrays[value], None if label is None else arrays[label], value, classes)]
         columns = {role: "label" for role in _TARGETS if role in options.columns}
-        return to_data(tables, replace(options, columns=columns))
+        data = to_data(tables, replace(options, columns=columns))
+        parts = {role: "values" if role in ("image", "text", "tokens") else "labels" for role in data.columns}
+        columns = {role: [names[part] for names in keys.values() if part in names] for role, part in parts.items()}
+        return replace(data, columns=columns)
 
     def write_tiny(self, data: Data, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)

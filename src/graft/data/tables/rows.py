@@ -166,7 +166,9 @@ def to_data(tables: dict[str, list[Table]], options: ReadOptions, kind: str | No
         samples = [Sample(*pair) for pair in zip(names, _with_groups(part, roles), strict=True)]
         for name, some in _by_split_column(part, split, samples).items():
             splits.setdefault(name, []).extend(some)
-    return Data({split: samples for split, samples in splits.items() if samples}, notes=list(notes), kind=chosen.name)
+    splits = {split: samples for split, samples in splits.items() if samples}
+    columns = {role: [first.called.get(name, name) for name in names] for role, names in match.columns.items() if names}
+    return Data(splits, notes=list(notes), kind=chosen.name, columns=columns)
 
 
 def table_rows(data: Data) -> dict[str, list[dict[str, Any]]]:

@@ -26,6 +26,8 @@ class Table:
     """Column -> the names of its classes, where the file itself says what its numbers mean."""
     has_classes: bool = False
     """Whether its labels are classes though they may look like numbers: words, in arrays and lists."""
+    called: dict[str, str] = field(default_factory=dict)
+    """Column -> what the user calls it, where that is another name."""
     notes: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     """The columns that came out of one column of translations, in its order."""
