@@ -40,7 +40,7 @@ lint: $(INSTALLED)  ## Style, form, and the layers
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-docs: $(INSTALLED)  ## Write docs/reference.md from the docstrings and check every link
+docs: $(INSTALLED)  ## Write docs/reference.md and docs/check.schema.json from the docstrings and check every link
 	$(BIN)/python docs/build.py
 
 bench: $(INSTALLED)  ## What the defaults reach on real data: benchmarks/quality.md

@@ -167,7 +167,7 @@ def test_answers_that_are_not_there_are_named(tmp_path: Path) -> None:
         read(write(tmp_path, good, {**QUESTION, "answers": ["London", "Ada"], "answer_start": [16]}))
     with pytest.raises(DataError, match=r"have no answers: t\.jsonl:2.*empty list"):
         read(write(tmp_path, good, QUESTION))
-    with pytest.raises(DataError, match=r"have no context: t\.jsonl:2"):
+    with pytest.raises(DataError, match=r"have no text as context: t\.jsonl:2"):
         read(write(tmp_path, good, {"question": "q", "answers": []}))
     with pytest.raises(DataError, match="is_impossible, but with the answer 'London'"):
         read(write(tmp_path, {**good, "is_impossible": True}))

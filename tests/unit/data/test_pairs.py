@@ -127,7 +127,7 @@ def test_what_is_no_text_is_refused_with_its_row(tmp_path):
     good = {"source": "a", "target": "b"}
     for row, said in (
         ({"source": "a", "target": None}, r"t\.jsonl:2"),
-        ({"source": "a", "target": 3}, "no text as target"),
+        ({"source": "a", "target": [3]}, r"no text as target: t\.jsonl:2 \(\[3\]\)"),
         ({"source": None, "target": "b"}, "no text as source"),
         ({"source": "a", "target": "b", "references": [1]}, "references that are no texts"),
     ):

@@ -51,7 +51,7 @@ def test_the_end_of_a_text_is_held_out(tmp_path: Path) -> None:
     joined = "".join(s.roles["passage"] for split in ("train", "val", "test") for s in data.splits[split])
     assert joined == PARAGRAPHS * 5
     assert any("the last" in note for note in data.notes)
-    assert [f.severity for f in inspect(data) if f.kind == "counts"] == ["info"]
+    assert [f.severity for f in inspect(data) if f.code == "counts"] == ["info"]
 
 
 def test_one_passage_is_not_called_several(tmp_path: Path) -> None:
@@ -101,8 +101,10 @@ def test_prompts_and_completions(tmp_path: Path) -> None:
     assert named.splits["all"][1].roles == {"prompt": "Bye now", "completion": "farewell"}
     with pytest.raises(DataError, match=r"no completion .*'completion': t\.jsonl:2"):
         read(write(tmp_path, rows[0], {"prompt": "Say 5", "completion": None}))
-    with pytest.raises(DataError, match=r"no text as prompt: t\.jsonl:1 \(7\)"):
-        read(write(tmp_path, {"prompt": 7, "completion": "a"}, *rows))
+    with pytest.raises(DataError, match=r"no text as prompt: t\.jsonl:1 \(True\)"):
+        read(write(tmp_path, {"prompt": True, "completion": "a"}, *rows))
+    digits = read(write(tmp_path, {"prompt": "Three times four?", "completion": 12}))
+    assert digits.splits["all"][0].roles["completion"] == "12"
     bare = read(write(tmp_path, {"prompt": "Say 5"}), labels=False)
     assert bare.splits["all"][0].roles == {"prompt": "Say 5", "completion": None}
 
@@ -126,7 +128,7 @@ def test_equal_prompts_stay_in_one_split() -> None:
     data = load_data(rows)
     asked = [{s.roles["prompt"] for s in data.splits[split]} for split in ("train", "val", "test")]
     assert not asked[0] & asked[1] and not asked[0] & asked[2]
-    assert {f.kind for f in inspect(data) if f.severity == "warning"} == set()
+    assert {f.code for f in inspect(data) if f.severity == "warning"} == set()
 
 
 def test_passages_of_a_table(tmp_path: Path) -> None:

@@ -14,15 +14,13 @@ from graft.base.tags import marks_entities
 from graft.data.data import Data
 from graft.data.formats.folders.class_folders import is_about, is_hidden
 from graft.data.formats.format import ReadOptions, file_splits, split_file
-from graft.data.tables.encodings import beginning, is_blank, read_text
+from graft.data.tables.encodings import is_blank, read_beginning, read_text
 from graft.data.tables.rows import read_files
 from graft.data.tables.table import Table, row_width
 
 _SURE = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".bioes")
 _PERHAPS = (".txt", ".tsv")
 """Suffixes of files that are looked into first."""
-_LOOKED_AT = 65_536
-"""Bytes of a file that it is judged by."""
 NEAR_MISS = 0.02
 """The share of lines of another number of columns with which a file of tagged entities is one still."""
 _DOCUMENT = "-DOCSTART-"
@@ -80,7 +78,8 @@ def _files(folder: Path) -> list[Path]:
     if sure := [p for p in found if p.suffix.lower() in _SURE]:
         return sure
     named = file_splits(p.stem for p in found) if len(found) < 50 else None
-    return [p for p in found if _is_one(p)] if named or len(found) == 1 else []
+    are_tables = [_is_one(p) for p in found] if named or len(found) == 1 else []
+    return found if 2 * sum(are_tables) > len(found) else []  # one that is damaged is not left out in silence
 
 
 def _is_one(file: Path) -> bool:
@@ -88,9 +87,8 @@ def _is_one(file: Path) -> bool:
         return True
     if file.suffix.lower() not in _PERHAPS:
         return False
-    start = beginning(file, _LOOKED_AT)
-    whole = len(start) < _LOOKED_AT
-    return b"\0" not in start and _is_columns(start.decode("utf-8", "replace").split("\n")[: None if whole else -1])
+    start = read_beginning(file)
+    return "\0" not in start and _is_columns(start.split("\n"))
 
 
 def _is_columns(lines: Sequence[str]) -> bool:

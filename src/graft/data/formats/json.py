@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from graft.base.errors import DataError, listed
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions
-from graft.data.tables.encodings import beginning
+from graft.data.tables.encodings import read_beginning
 from graft.data.tables.files import TableFiles
 from graft.data.tables.objects import object_table, read_json, write_objects
 from graft.data.tables.table import Table
@@ -35,7 +35,7 @@ class Json(TableFiles):
     def is_one(self, file: Path) -> bool:
         if not super().is_one(file):
             return False
-        start = beginning(file).decode("utf-8-sig", "replace")
+        start = read_beginning(file)
         return _ARRAY.match(start) is not None and '"paragraphs"' not in start  # those are SQuAD's
 
     def table(self, file: Path, options: ReadOptions) -> Table:

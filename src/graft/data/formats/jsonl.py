@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, ClassVar
 
 from graft.base.errors import DataError, listed
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions
-from graft.data.tables.encodings import is_blank, read_text
+from graft.data.tables.encodings import is_blank, parse_json, read_text
 from graft.data.tables.files import TableFiles
 from graft.data.tables.objects import object_table, write_objects
 from graft.data.tables.table import Table
@@ -32,7 +31,7 @@ class Jsonl(TableFiles):
             if is_blank(line):
                 continue
             try:
-                value = json.loads(line)
+                value = parse_json(line)
             except ValueError as error:
                 wrong.append(f"{file.name}:{number} ({error})")
                 continue

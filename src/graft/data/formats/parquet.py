@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,6 +10,7 @@ from graft.base.errors import DataError
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, split_file
 from graft.data.images.open import open_image
+from graft.data.tables.encodings import parse_json
 from graft.data.tables.files import TableFiles
 from graft.data.tables.rows import table_rows
 from graft.data.tables.table import Table
@@ -33,12 +33,15 @@ class Parquet(TableFiles):
         read = _read_arrow if file.suffix.lower() == ".arrow" else pa.parquet.read_table
         try:
             table = read(file)
-        except (pa.ArrowException, OSError) as error:
+            values = [column.to_pylist() for column in table.columns]
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
             form, reason = "Arrow" if read is _read_arrow else "Parquet", str(error).partition("\n")[0].rstrip(".")
             raise DataError(f"{file} cannot be read as {form}: {reason}.") from error
         if not table.num_rows:
             raise DataError(f"{file} holds no rows. Its columns: {', '.join(table.column_names)}.")
-        columns = {name: table.column(name).to_pylist() for name in table.column_names}
+        columns = dict(zip(table.column_names, values, strict=True))
+        if len(columns) < len(values):
+            raise DataError(f"{file} has several columns of one name: {', '.join(table.column_names)}. Rename them.")
         return Table(file.name, columns, range(1, table.num_rows + 1), class_names=_class_names(table.schema.metadata or {}))
 
     def write_tiny(self, data: Data, path: Path) -> None:
@@ -63,8 +66,10 @@ def _read_arrow(file: Path) -> Any:
 def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
     """Column -> class names, as Hugging Face's datasets writes them into the schema."""
     try:
-        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+        features = parse_json(metadata.get(b"huggingface", b"{}"))["info"]["features"]
     except (ValueError, KeyError, TypeError):
+        return {}
+    if not isinstance(features, dict):
         return {}
     single = {name: f[0] if isinstance(f, list) and f else f for name, f in features.items()}  # a list of labels a row
     inner = {name: f.get("feature", f) for name, f in single.items() if isinstance(f, dict)}

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from graft.base.errors import DataError
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, split_file
-from graft.data.tables.encodings import beginning
+from graft.data.tables.encodings import read_beginning
 from graft.data.tables.files import TableFiles
 from graft.data.tables.objects import read_json
 from graft.data.tables.table import Table
@@ -31,8 +31,8 @@ class Squad(TableFiles):
     def is_one(self, file: Path) -> bool:
         if not super().is_one(file):
             return False
-        start = beginning(file)
-        return re.search(rb'"data"\s*:\s*\[', start) is not None and b'"paragraphs"' in start
+        start = read_beginning(file)
+        return re.search(r'"data"\s*:\s*\[', start) is not None and '"paragraphs"' in start
 
     def table(self, file: Path, options: ReadOptions) -> Table:
         found, note = read_json(file)

@@ -10,7 +10,7 @@ from graft.data.data import Data
 from graft.data.formats.folders.class_folders import is_about
 from graft.data.formats.format import ReadOptions, file_splits
 from graft.data.tables.delimited import read_delimited, write_delimited
-from graft.data.tables.encodings import beginning, is_blank
+from graft.data.tables.encodings import is_blank, read_beginning
 from graft.data.tables.files import TableFiles
 from graft.data.tables.table import Table
 
@@ -47,6 +47,6 @@ def _texts(path: Path) -> list[Path]:
 
 
 def _has_tabs(file: Path) -> bool:
-    lines = beginning(file, 4096).decode("utf-8", "replace").split("\n")[:-1]
+    lines = read_beginning(file, 4096).split("\n")[:-1]
     filled = [line for line in lines if not is_blank(line)]
     return bool(filled) and all("\t" in line for line in filled)

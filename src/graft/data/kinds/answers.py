@@ -12,7 +12,7 @@ from graft.data.checks.finding import Finding, counts
 from graft.data.checks.texts import text_findings
 from graft.data.data import Data
 from graft.data.kinds.kind import GROUP, Kind, numbered
-from graft.data.tables.columns import LOOKED_AT, Columns, Match, are_texts, as_list, is_missing
+from graft.data.tables.columns import LOOKED_AT, Columns, Match, are_words, as_list, as_text, is_missing
 from graft.data.tables.rows import Rows
 
 
@@ -37,9 +37,9 @@ class Answers(Kind):
     )  # fmt: skip
 
     def match(self, columns: Columns) -> Match | None:
-        contexts = columns.asked.get("context") or columns.first(self.columns["context"], are_texts)
+        contexts = columns.asked.get("context") or columns.first(self.columns["context"], are_words)
         fits = {
-            **dict.fromkeys(("question", "context"), are_texts),
+            **dict.fromkeys(("question", "context"), are_words),
             "answers": lambda values: bool(contexts) and _are_answers(values, columns[contexts[0]]),
             **dict.fromkeys(("starts", "impossible", "id"), lambda values: True),
         }
@@ -98,7 +98,7 @@ def _are_answers(values: Sequence[Any], contexts: Sequence[Any]) -> bool:
     pairs = [(v, c) for v, c in islice(zip(values, contexts, strict=True), LOOKED_AT) if v is not None]
     if pairs and all(isinstance(v, dict) or as_list(v) is not None for v, _ in pairs):
         return True
-    strings = [(v, c) for v, c in pairs if isinstance(v, str) and v.strip()]
+    strings = [(text, c) for v, c in pairs if (text := as_text(v)) and text.strip()]
     return bool(strings) and sum(v in str(c) for v, c in strings) >= len(strings) / 2
 
 
@@ -106,11 +106,10 @@ def _read(rows: Rows) -> tuple[list[dict[str, Any]], int]:
     """The roles of each row, and how many answers came without a start."""
     needed = ["question", "context", "answers"] if rows.needs_target else ["question", "context"]
     rows.require(needed)
-    for role in ("question", "context"):
-        rows.check(role, f"have no {role}", "Fill it in or remove the rows.", lambda value: isinstance(value, str))
+    texts = [rows.texts(role) for role in ("question", "context")]
     impossible = [bool(value) and str(value).lower() not in ("false", "0") for value in rows.column("impossible")]
     values, wrong, missing, searched = [], [], [], 0
-    columns = (rows.column(role) for role in ("question", "context", "answers", "starts"))
+    columns = (*texts, *(rows.column(role) for role in ("answers", "starts")))
     for question, context, cell, starts, is_impossible in zip(*columns, impossible, strict=True):
         answers, count, problem = _answers(cell, starts, context)
         if is_impossible and answers:
@@ -134,8 +133,9 @@ def _answers(cell: Any, starts: Any, context: str) -> tuple[tuple[tuple[str, int
     answers: list[tuple[str, int]] = []
     searched = 0
     for text, place in zip(texts, places, strict=True):
-        if not isinstance(text, str):
-            return (), 0, f"{text!r} is no text"
+        text = as_text(cell := text)
+        if text is None:
+            return (), 0, f"{cell!r} is no text"
         if not text.strip():  # how tables write that there is no answer
             continue
         given = not is_missing(place) and place != -1

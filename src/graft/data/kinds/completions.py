@@ -10,7 +10,7 @@ from graft.data.checks.finding import Finding
 from graft.data.checks.texts import character_counts, text_findings
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind, numbered
-from graft.data.tables.columns import Columns, Match, are_lists, are_texts, as_list
+from graft.data.tables.columns import Columns, Match, are_lists, are_texts, are_words, as_list, as_text
 from graft.data.tables.rows import Rows
 
 _ROLES = {"human": "user", "gpt": "assistant", "model": "assistant", "bot": "assistant", "chatgpt": "assistant"}
@@ -37,9 +37,9 @@ class Completions(Kind):
         messages = columns.match(self.columns, {"messages": _are_conversations}, ["messages"], 0.8)
         if messages and not {"prompt", "completion"} & set(columns.asked):
             return messages
-        match = columns.match(self.columns, dict.fromkeys(("prompt", "completion"), are_texts), needed, 0.8)
+        match = columns.match(self.columns, {"prompt": are_words, "completion": are_texts}, needed, 0.8)
         prompt = match.columns["prompt"][0] if match else ""
-        inputs = columns.one("input", self.columns, are_texts)
+        inputs = columns.one("input", self.columns, are_words)
         is_instruction = "prompt" not in columns.asked and prompt.lower() == "instruction"
         if match and inputs and (is_instruction or "input" in columns.asked):
             match.columns["input"] = inputs
@@ -88,7 +88,7 @@ def _of_texts(rows: Rows) -> list[dict[str, Any]]:
     rows.require(["prompt", "completion"] if rows.needs_target else ["prompt"])
     prompts = rows.texts("prompt")
     if rows.has("input"):
-        pairs = zip(prompts, rows.column("input"), strict=True)
+        pairs = zip(prompts, map(as_text, rows.column("input")), strict=True)
         prompts = [f"{prompt}\n\n{text}" if text and text.strip() else prompt for prompt, text in pairs]
     pairs = zip(prompts, rows.texts("completion"), strict=True)
     return [{"prompt": prompt, "completion": completion} for prompt, completion in pairs]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -14,7 +13,7 @@ from graft.data.checks.texts import text_findings
 from graft.data.data import Data
 from graft.data.kinds.classes.labeled import WANTED, fit, name_column
 from graft.data.kinds.kind import Kind, numbered
-from graft.data.tables.columns import Columns, Match, are_scalars, is_missing
+from graft.data.tables.columns import Columns, Match, are_scalars, as_number, is_missing
 from graft.data.tables.inputs import IMAGE, TEXT, Wanted, find_inputs, find_pair, read_inputs
 from graft.data.tables.rows import Rows
 
@@ -111,7 +110,7 @@ class Numbers(Kind):
 def are_values(values: Sequence[Any]) -> bool:
     """Whether these are numbers of too many different values to be classes."""
     known = [value for value in values if not is_missing(value)]
-    numbers = [number for number in map(_number, known) if number is not None]
+    numbers = [number for number in map(as_number, known) if number is not None]
     if not numbers or len(numbers) < len(known) or not are_scalars(known):
         return False
     distinct = len(set(numbers))
@@ -125,16 +124,7 @@ def _numbers(rows: Rows) -> list[float | None]:
         rows.require(["value"])
     cells = [None if is_missing(value) else value for value in rows.column("value")]
     rows.check_target([cell is None for cell in cells])
-    numbers = [None if cell is None else _number(cell) for cell in cells]
+    numbers = [None if cell is None else as_number(cell) for cell in cells]
     wrong = (cell is not None and number is None and repr(cell) for cell, number in zip(cells, numbers, strict=True))
     rows.refuse(wrong, "have a value that is no finite number", "Fix them; decimals stand behind a point.")
     return numbers
-
-
-def _number(value: Any) -> float | None:
-    """The finite number that a cell holds, or None."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) and not isinstance(value, bool) else None

@@ -9,7 +9,7 @@ from graft.data.checks.finding import Finding
 from graft.data.checks.texts import character_counts, text_findings
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind, numbered
-from graft.data.tables.columns import Columns, Match, are_texts, as_list, is_missing, present
+from graft.data.tables.columns import Columns, Match, are_texts, are_words, as_list, is_missing, present
 from graft.data.tables.rows import Rows
 
 SOURCES = {
@@ -68,7 +68,7 @@ def _pair(columns: Columns) -> dict[str, list[str]]:
         return {role: [name] for role, name in zip(("source", "target"), columns.table.languages, strict=True)}
     for name, sources in SOURCES.items():
         target = columns.named([name, f"{name}1"])[:1]
-        source = columns.first(sources, are_texts)
+        source = columns.first(sources, are_words)
         if source and target and are_texts(columns[target[0]]):
             return {"source": source, "target": target}
     return {}

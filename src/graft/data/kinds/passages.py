@@ -9,7 +9,7 @@ from graft.data.checks.finding import Finding
 from graft.data.checks.texts import character_counts, text_findings
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind, numbered
-from graft.data.tables.columns import Columns, Match, are_texts
+from graft.data.tables.columns import Columns, Match, are_words
 from graft.data.tables.inputs import TEXT
 from graft.data.tables.rows import Rows
 
@@ -28,14 +28,13 @@ class Passages(Kind):
         if "passage" not in columns.asked and columns.named(["question"]):
             return None
         names = {"passage": (*self.columns["passage"], *(TEXT if columns.for_task else ()))}
-        return columns.match(names, {"passage": are_texts}, ["passage"], 0.7)
+        return columns.match(names, {"passage": are_words}, ["passage"], 0.7)
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         values = []
         for rows in tables:
             rows.require(["passage"])
-            texts = rows.check("passage", "have no passage", "Fill it in or remove the rows.", lambda v: isinstance(v, str))
-            values.append([{"passage": text} for text in texts])
+            values.append([{"passage": text} for text in rows.texts("passage")])
         return values
 
     def findings(self, data: Data) -> list[Finding]:

@@ -18,7 +18,7 @@ from graft.data.data import Data
 from graft.data.kinds.classes.labeled import LABEL
 from graft.data.kinds.kind import Kind, numbered
 from graft.data.kinds.text.spans import count, names_of, tagged
-from graft.data.tables.columns import Columns, Match, are_lists, are_scalars, are_texts, as_list, is_missing
+from graft.data.tables.columns import Columns, Match, are_lists, are_scalars, are_words, as_list, is_missing
 from graft.data.tables.inputs import TEXT
 from graft.data.tables.rows import Rows, class_names, shown_names
 
@@ -52,7 +52,7 @@ class Tags(Kind):
             return None
         tokens = columns.one("tokens", self.columns, lambda values: are_lists(values, lambda token: isinstance(token, str)))
         tags = self._find_tags(columns, tokens)
-        text = columns.one("text", self.columns, are_texts)
+        text = columns.one("text", self.columns, are_words)
         offsets = columns.one("offsets", self.columns, lambda values: bool(text))
         if not {"tokens", "tags", "offsets"} & asked:
             is_bare = text and not tags and not offsets
@@ -73,7 +73,7 @@ class Tags(Kind):
 
     def _match_spans(self, columns: Columns) -> Match | None:
         spans = columns.one("spans", self.columns, lambda values: are_lists(values, _is_span))
-        text = columns.one("text", self.columns, are_texts)
+        text = columns.one("text", self.columns, are_words)
         if not spans or (not text and "spans" not in columns.asked):
             return None
         roles = {"spans": spans, "text": text}
@@ -219,7 +219,7 @@ def _offsets(cell: Any) -> tuple[tuple[int, int], ...]:
 
 def _of_spans(rows: Rows) -> list[dict[str, Any]]:
     rows.require(["text", "spans"] if rows.needs_target else ["text"])
-    texts = rows.check("text", "have no text", "Fill it in or remove the rows.", lambda value: isinstance(value, str))
+    texts = rows.texts("text")
     spans = rows.column("spans")
     if rows.needs_target:
         rows.refuse((marked is None for marked in spans), "have no list of spans", "An empty one is [].")

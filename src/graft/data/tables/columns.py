@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ LOOKED_AT = 200
 """Values that a column is judged by where the first ones tell."""
 JOINED = ("text", "label")
 """Roles that several columns may hold together: `--columns text=title+body`."""
+_WHOLE = re.compile(r"(-?\d+)\.0*")
 
 
 @dataclass(frozen=True)
@@ -211,13 +213,18 @@ def is_missing(value: Any) -> bool:
 
 
 def present(values: Sequence[Any], most: int = LOOKED_AT) -> list[Any]:
-    """The first values that are not None."""
-    return list(islice((v for v in values if v is not None), most))
+    """The first values that are not missing."""
+    return list(islice((value for value in values if not is_missing(value)), most))
+
+
+def are_words(values: Sequence[Any]) -> bool:
+    """Whether there is a text among the first of them that is no number, which all tables know alike."""
+    return any(isinstance(value, str) and as_number(value) is None for value in present(values))
 
 
 def are_texts(values: Sequence[Any]) -> bool:
-    """Whether there is a text among the first of them."""
-    return any(isinstance(v, str) and not is_missing(v) for v in present(values))
+    """Whether there is a text or a number among the first of them."""
+    return any(as_text(value) is not None for value in present(values))
 
 
 def are_scalars(values: Sequence[Any]) -> bool:
@@ -245,13 +252,39 @@ def as_list(value: Any) -> list[Any] | None:
     return items if isinstance(items, list) else None
 
 
+def as_number(value: Any) -> float | None:
+    """The finite number that a cell holds, as such or in digits, or None."""
+    if not isinstance(value, str | int | float | np.number) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def as_text(value: Any) -> str | None:
+    """The text of a cell, of a number its digits; None where it is missing or something else."""
+    return str(value) if isinstance(value, str) or as_number(value) is not None else None
+
+
 def plain(value: Any) -> Any:
     """3.0 -> 3, since a column of whole numbers has fractions as soon as one of them is missing.
 
+    Larger ones are no whole numbers: they have fewer digits than they would be written with.
     A word comes without blanks around it, with accents in one of Unicode's two forms.
     """
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, float) and math.isfinite(value) and value == int(value):
+    if isinstance(value, float) and abs(value) < 2**53 and value.is_integer():
         return int(value)
     return unicodedata.normalize("NFC", value.strip()) if isinstance(value, str) else value
+
+
+def one_spelling(names: set[str]) -> dict[str, str]:
+    """Name -> the one that it equals: 1.0 -> 1 where all are numbers, true -> True where both occur."""
+    if all(as_number(name) is not None for name in names):
+        return {name: str(int(match[1])) for name in sorted(names) if (match := _WHOLE.fullmatch(name))}
+    capitals = {name: name.capitalize() for name in sorted(names) if name.casefold() in ("true", "false")}
+    is_torn = len(capitals) == len(names) > len(set(capitals.values()))
+    return {name: other for name, other in capitals.items() if name != other} if is_torn else {}

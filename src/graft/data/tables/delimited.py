@@ -156,7 +156,8 @@ def _delimiter(text: str, delimiters: str, quoting: int) -> str:
     start = start if len(start) == len(text) else start[: start.rfind("\n") + 1]
     agreement = {}
     for delimiter in delimiters:
-        widths = Counter(len(record) for record in _records(start, delimiter, quoting, None)[1])
+        records = _records(start, delimiter, quoting, None)[1]
+        widths = Counter(len(record) for record in records if len(records[0]) > 1)  # a delimiter stands in row 1 too
         width, count = max(((w, c) for w, c in widths.items() if w > 1), key=lambda pair: pair[1], default=(1, 0))
         agreement[delimiter] = (count / max(widths.total(), 1), -width)
     best = max(agreement.values())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import json
 from pathlib import Path
+from typing import Any
 
 from graft.base.errors import DataError, listed
 
@@ -26,10 +28,12 @@ def is_blank(line: str) -> bool:
     return all(sign.isspace() or sign in _UNSEEN for sign in line)
 
 
-def beginning(path: Path, size: int = 65_536) -> bytes:
-    """The first bytes of a file, by which formats judge it."""
+def read_beginning(path: Path, size: int = 65_536) -> str:
+    """The whole lines among the first bytes of a file, by which formats judge it; of one long line, its beginning."""
     with open(path, "rb") as file:
-        return file.read(size)
+        raw = file.read(size)
+    text = raw.decode(_marked(raw) or "utf-8", "replace")
+    return text if len(raw) < size else text[: text.rfind("\n") + 1] or text
 
 
 def read_text(path: Path) -> tuple[str, str | None]:
@@ -42,8 +46,7 @@ def read_text(path: Path) -> tuple[str, str | None]:
         raw = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
-    marked = next((name for mark, name in _MARKS if raw.startswith(mark)), None)
-    if marked:
+    if marked := _marked(raw):
         return _decoded(raw, marked, path), None
     if b"\0" in raw[:4096]:
         raise DataError(f"{path} is not a text file: it holds NUL bytes. Save it as UTF-8.")
@@ -51,6 +54,19 @@ def read_text(path: Path) -> tuple[str, str | None]:
         return raw.decode("utf-8"), None
     except UnicodeDecodeError:
         return _guessed(raw, path.name)
+
+
+def parse_json(text: str | bytes) -> Any:
+    """What the JSON says. Raises ValueError, also where values are nested more deeply than Python reads."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("values are nested too deeply") from error
+
+
+def _marked(raw: bytes) -> str | None:
+    """The encoding that a byte-order mark says, if there is one."""
+    return next((name for mark, name in _MARKS if raw.startswith(mark)), None)
 
 
 def _guessed(raw: bytes, name: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from graft.base.errors import DataError
 from graft.data.data import Data
 from graft.data.formats.folders.class_folders import is_about, is_hidden, subfolders
-from graft.data.formats.format import ReadOptions, folder_splits
+from graft.data.formats.format import ReadOptions, folder_splits, split_word
 from graft.data.tables.rows import read_files
 from graft.data.tables.table import Table
 
@@ -52,8 +52,12 @@ class TableFiles(ABC):
         return files if {file.parent.name for file in files} == set(named) else []
 
     def _files_in(self, folder: Path) -> list[Path]:
-        files = [p for p in sorted(folder.iterdir()) if p.is_file() and not is_hidden(p)]
-        return [file for file in files if self.is_one(file)]
+        """The tables, and files that are other splits of one by their names: a damaged one is not left out in silence."""
+        there = [file for file in sorted(folder.iterdir()) if file.is_file() and not is_hidden(file)]
+        names = {file: split_word(file.stem) for file in there if file.suffix.lower() in self.suffixes}
+        tables = {file for file in names if self.is_one(file)}
+        alike = {names[file][1] for file in tables if names[file][0]}
+        return [file for file, (split, rest) in names.items() if file in tables or (split and rest in alike)]
 
     def is_one(self, file: Path) -> bool:
         """Whether the file is such a table, by its name and its beginning."""

@@ -14,7 +14,7 @@ import numpy as np
 from graft.base.errors import DataError
 from graft.data.images.open import SUFFIXES, UNREADABLE
 from graft.data.kinds.kind import GROUP
-from graft.data.tables.columns import Columns, Match, are_texts, is_missing
+from graft.data.tables.columns import Columns, Match, are_words, as_number, is_missing
 from graft.data.tables.rows import Rows
 
 TEXT = (
@@ -72,7 +72,7 @@ def find_pair(columns: Columns) -> dict[str, list[str]]:
     if asked:
         return asked if len(asked) == 2 else {}
     for names in PAIRS:
-        pair = [columns.first([name], are_texts) for name in names]
+        pair = [columns.first([name], are_words) for name in names]
         if all(pair):
             return dict(zip(("text", "text_pair"), pair, strict=True))
     return {}
@@ -90,7 +90,9 @@ def read_inputs(rows: Rows) -> list[dict[str, Any]]:
         for value, text in zip(values, rows.column("text_pair"), strict=True):
             value["text_pair"] = _text(text)
     if rows.has("image"):
-        for value, image in zip(values, rows.column("image"), strict=True):
+        images = rows.column("image")
+        rows.refuse(map(is_missing, images), "have no image", "Fill it in or remove the rows.")
+        for value, image in zip(values, images, strict=True):
             value["image"] = _image(image, rows)
     return values
 
@@ -193,7 +195,7 @@ class _Finder:
         if not self.columns.header:
             return []
         named = set(self.columns.named(TEXT)) & set(self._free())
-        return [name for name in self.columns if name in named and are_texts(self.columns[name])]
+        return [name for name in self.columns if name in named and are_words(self.columns[name])]
 
     def _wanted_by_content(self) -> list[str]:
         free = self._free()
@@ -234,7 +236,8 @@ class _Finder:
 def is_label_like(values: Sequence[Any]) -> bool:
     """Whether few, short values come back again and again."""
     seen = _seen(values)
-    if not all(isinstance(v, str | int) or (isinstance(v, float) and v.is_integer()) for v in seen):
+    numbers = [number for number in map(as_number, seen) if number is not None]
+    if not all(isinstance(v, str | int | float) for v in seen) or not all(n.is_integer() for n in numbers):
         return False
     counts = Counter(map(str, seen))
     return bool(counts) and len(counts) <= max(len(seen) / 2, 1) and max(map(len, counts)) <= 80
@@ -263,8 +266,8 @@ def _is_image_path(value: Any) -> bool:
 
 
 def _is_text(seen: Sequence[Any]) -> bool:
-    """Whether these are strings, and not all of them file names."""
-    return any(isinstance(v, str) for v in seen) and not all(isinstance(v, str) and _FILE_NAME.fullmatch(v.strip()) for v in seen)
+    """Whether these are texts, and not all of them file names."""
+    return are_words(seen) and not all(isinstance(v, str) and _FILE_NAME.fullmatch(v.strip()) for v in seen)
 
 
 def _length(values: Sequence[Any]) -> float:

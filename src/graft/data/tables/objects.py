@@ -12,7 +12,7 @@ import numpy as np
 from graft.base.errors import DataError
 from graft.data.data import Data
 from graft.data.formats.format import split_file
-from graft.data.tables.encodings import read_text
+from graft.data.tables.encodings import parse_json, read_text
 from graft.data.tables.rows import table_rows
 from graft.data.tables.table import Table
 
@@ -21,7 +21,7 @@ def read_json(file: Path) -> tuple[Any, str | None]:
     """What a JSON file holds, and a note where its encoding had to be guessed. Raises DataError."""
     text, note = read_text(file)
     try:
-        return json.loads(text), note
+        return parse_json(text), note
     except ValueError as error:
         raise DataError(f"{file} is not JSON: {error}.") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -16,7 +15,8 @@ from graft.data.formats.folders.class_folders import is_about, left_out
 from graft.data.formats.format import ReadOptions, file_splits, folder_splits, split_word, splits_of
 from graft.data.images.open import SUFFIXES
 from graft.data.kinds.kind import kind_named
-from graft.data.tables.columns import choose, is_missing, plain
+from graft.data.tables.columns import as_text, choose, is_missing, one_spelling, plain
+from graft.data.tables.encodings import parse_json
 from graft.data.tables.table import Table, unnested
 
 MAIN = ("labels", "metadata", "data", "dataset", "annotations", "samples")
@@ -87,10 +87,11 @@ class Rows:
         may_lack = role == self.target and not self.needs_target
         if role == self.target:
             self.check_target([value is None for value in self.column(role)])
-        return self.check(
+        values = self.check(
             role, f"have no text as {role}", "Fill it in or remove the rows.",
-            lambda value: isinstance(value, str) or (may_lack and value is None),
+            lambda value: as_text(value) is not None or (may_lack and value is None),
         )  # fmt: skip
+        return list(map(as_text, values))
 
     def check_target(self, missing: list[bool]) -> None:
         """Raises DataError naming the rows whose target is missing and needed."""
@@ -195,7 +196,7 @@ def _class_list(rows: Rows) -> list[str]:
     if file is None or not file.is_file():
         return []
     try:
-        entries = json.loads(file.read_text(encoding="utf-8"))
+        entries = parse_json(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise DataError(f"{file} is not JSON: {error}. Fix or remove it.") from error
     if isinstance(entries, dict):
@@ -222,6 +223,8 @@ def _with_groups(rows: Rows, values: list[dict[str, Any]]) -> list[dict[str, Any
     if not rows.has("group"):
         return values
     groups = [None if is_missing(group) else str(plain(group)) for group in rows.column("group")]
+    spelt = one_spelling({group for group in groups if group is not None})
+    groups = [spelt.get(group, group) for group in groups]
     return [value if group is None else {**value, "group": group} for value, group in zip(values, groups, strict=True)]
 
 

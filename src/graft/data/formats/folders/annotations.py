@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,17 +11,17 @@ from graft.base.counts import plural
 from graft.base.errors import listed
 from graft.data.formats.folders.class_folders import MASKS, is_place, walk
 from graft.data.images.open import SUFFIXES
-from graft.data.tables.encodings import beginning
+from graft.data.tables.encodings import parse_json, read_beginning
 
 SOUND = frozenset(
     (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".aif", ".aiff", ".wma"),
 )
 _TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".pq")
-_COCO = re.compile(rb'"(images|annotations)"\s*:\s*\[\s*\{')
+_COCO = re.compile(r'"(images|annotations)"\s*:\s*\[\s*\{')
 _FORMS = {
-    ".xml": ("boxes in Pascal VOC's XML", re.compile(rb"\s*(<\?.*?\?>)?\s*<annotation\b")),
-    ".txt": ("boxes in YOLO's lines of numbers", re.compile(rb"\s*\d+( -?[\d.]+){4,}(\s|$)")),
-    ".json": ("outlines in JSON", re.compile(rb'\s*\{.*"shapes"\s*:\s*\[', re.DOTALL)),
+    ".xml": ("boxes in Pascal VOC's XML", re.compile(r"\s*(<\?.*?\?>)?\s*<annotation\b")),
+    ".txt": ("boxes in YOLO's lines of numbers", re.compile(r"\s*\d+( -?[\d.]+){4,}(\s|$)")),
+    ".json": ("outlines in JSON", re.compile(r'\s*\{.*"shapes"\s*:\s*\[', re.DOTALL)),
 }
 """Suffix -> what files hold that are named as pictures are, and how such a file begins."""
 _ENDING = re.compile(r"[-_](mask|seg|gt|label|annotation)s?$", re.IGNORECASE)
@@ -66,9 +65,9 @@ def _coco(files: Sequence[Path]) -> list[str]:
     names: dict[str, None] = {}
     where: dict[str, None] = {}
     for file in files:
-        if file.suffix.lower() == ".json" and _COCO.search(beginning(file)):
+        if file.suffix.lower() == ".json" and _COCO.search(read_beginning(file)):
             with suppress(OSError, ValueError, KeyError, TypeError):
-                categories = json.loads(file.read_bytes())["categories"]
+                categories = parse_json(file.read_bytes())["categories"]
                 names |= dict.fromkeys(str(category["name"]) for category in categories)
                 where[file.name] = None
     if not names:
@@ -83,8 +82,8 @@ def _beside(files: Sequence[Path], stems: set[str]) -> list[str]:
     for suffix, (words, begins) in _FORMS.items():
         ours = [file for file in files if file.suffix.lower() == suffix]
         named = {file.stem: file for file in ours if file.stem in stems}
-        beginnings = (beginning(file) for file in named.values())
-        first = next((start for start in beginnings if start.strip()), b"")
+        beginnings = (read_beginning(file) for file in named.values())
+        first = next((start for start in beginnings if start.strip()), "")
         if len(named) >= LEAST * len(stems) and begins.match(first):
             found.append(f"{words} ({len(named):,} files)")
     return found

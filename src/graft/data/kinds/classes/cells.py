@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from graft.data.tables.columns import as_list, is_missing, plain
+from graft.data.tables.columns import as_list, as_number, is_missing, plain
 from graft.data.tables.rows import Notes, Rows
 
 SEPARATORS = ("|", ";", ",")
 """What may stand between labels, unless the user says what does."""
-TRUE, FALSE = ("1", "True", "true", "TRUE"), ("0", "False", "false", "FALSE")
-"""How columns of labels say that a row has theirs."""
-_WHOLE = re.compile(r"(-?\d+)(?:\.0*)?")
 FEWEST = 2
 """The times that each part of a label has to come back where it is not a label by itself."""
 
@@ -50,33 +46,30 @@ def found_separator(values: Sequence[Any], notes: Notes) -> str | None:
     return None
 
 
-def one_spelling(labels: set[str]) -> dict[str, str]:
-    """Label -> the one it equals, where all labels are numbers, or true and false, and some are written in two ways."""
-    if labels and all(label.casefold() in ("true", "false") for label in labels):
-        plain_names = {label: label.capitalize() for label in labels}
-    else:
-        plain_names = {label: match[1] for label in labels if (match := _WHOLE.fullmatch(label))}
-    is_torn = len(plain_names) == len(labels) > len(set(plain_names.values()))
-    return {label: name for label, name in sorted(plain_names.items()) if label != name} if is_torn else {}
-
-
 def are_indicators(values: Sequence[Any]) -> bool:
     """Whether a column holds 0 and 1, or false and true, and nothing else."""
-    cells = {str(plain(value)) for value in values}
-    return bool(cells & set(TRUE)) and cells <= {*TRUE, *FALSE}
+    cells = set(map(_indicator, values))
+    return True in cells and None not in cells
 
 
 def read_indicators(rows: Rows) -> list[tuple[str, ...]]:
     """The names of the columns of each row that hold 1; raises DataError naming rows with anything but 0 and 1."""
     names = [name for name in rows.columns["label"] if name in rows.table.columns]
-    columns = [[str(plain(value)) for value in rows.table.columns[name]] for name in names]
-    cells = list(zip(*columns, strict=True)) or [()] * len(rows)
+    cells = list(zip(*(rows.table.columns[name] for name in names), strict=True)) or [()] * len(rows)
     wrong = (
-        next((f"{name!r} is {value!r}" for name, value in zip(names, row, strict=True) if value not in (*TRUE, *FALSE)), None)
+        next((f"{name!r} is {str(cell)!r}" for name, cell in zip(names, row, strict=True) if _indicator(cell) is None), None)
         for row in cells
     )
     rows.refuse(wrong, "have something else than 0 and 1 in a column of labels", "Each column says whether a row has that label.")
-    return [tuple(name for name, value in zip(names, row_cells, strict=True) if value in TRUE) for row_cells in cells]
+    return [tuple(name for name, cell in zip(names, row, strict=True) if _indicator(cell)) for row in cells]
+
+
+def _indicator(cell: Any) -> bool | None:
+    """What a cell says by 1 or true, 0 or false; None where it says anything else."""
+    number = as_number(cell)
+    if number is None:
+        return {"true": True, "false": False}.get(str(cell).strip().casefold())
+    return bool(number) if number in (0, 1) else None
 
 
 def _parts(cell: str, separator: str) -> list[str]:

@@ -11,9 +11,9 @@ from graft.data.checks.classes import class_findings
 from graft.data.checks.finding import Finding
 from graft.data.checks.texts import text_findings
 from graft.data.data import Data
-from graft.data.kinds.classes.cells import are_indicators, found_separator, one_spelling, read_cell, read_indicators
+from graft.data.kinds.classes.cells import are_indicators, found_separator, read_cell, read_indicators
 from graft.data.kinds.kind import Kind
-from graft.data.tables.columns import Columns, Match, are_scalars, is_missing
+from graft.data.tables.columns import Columns, Match, are_scalars, is_missing, one_spelling
 from graft.data.tables.inputs import Wanted, is_label_like, read_inputs
 from graft.data.tables.rows import Rows, class_names, shown_names
 
@@ -107,8 +107,10 @@ def read_labels(tables: Sequence[Rows]) -> list[list[Any]]:
     labels = [[read_cell(value, separator) for value in rows.column("label")] for rows in tables]
     for rows, part in zip(tables, labels, strict=True):
         rows.check_target([label is None for label in part])
-    if spelt := one_spelling({label for part in labels for label in part if isinstance(label, str)}):
-        tables[0].notes[f"Labels that are spelt in two ways are one: {', '.join(f'{a} = {b}' for a, b in spelt.items())}."] = None
+    spellings = {label for part in labels for label in part if isinstance(label, str)}
+    if spelt := one_spelling(spellings):
+        if twice := [f"{label} = {name}" for label, name in spelt.items() if name in spellings]:
+            tables[0].notes[f"Labels that are spelt in two ways are one: {', '.join(twice)}."] = None
         labels = [[_named(label, spelt) for label in part] for part in labels]
     names = _class_names([pair for pair in zip(tables, labels, strict=True) if pair[0] in known])
     if names:
