@@ -13,6 +13,9 @@ import pytest
 from PIL import Image
 
 from graft.base.errors import DataError
+from graft.base.records import Sample
+from graft.data.checks.inspect import inspect
+from graft.data.data import Data
 from graft.data.load import read
 
 ROWS = [{"text": f"text number {i}", "label": ("a", "b")[i % 2]} for i in range(8)]
@@ -106,3 +109,14 @@ def test_columns_of_labels_hold_0_and_1_however_a_table_writes_them(tmp_path: Pa
     lines = [f"the words of text {i},{','.join(row)}" for i, row in enumerate(cells)]
     (tmp_path / "t.csv").write_text("\n".join(["text,a,b,c", *lines]) + "\n")
     assert [s.roles["label"] for s in read(tmp_path / "t.csv").splits["all"]][:2] == [("a", "c"), ("c",)]
+
+
+def test_texts_in_a_column_of_an_archive(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", x=np.array([["one text"], ["other text"]]), y=np.array(["a", "b"]))
+    assert [s.roles["text"] for s in read(tmp_path / "t.npz").splits["all"]] == ["one text", "other text"]
+
+
+def test_an_array_that_is_no_picture_is_a_finding() -> None:
+    samples = [Sample(str(i), {"image": np.zeros(3), "label": "a"}) for i in range(2)]
+    finding = inspect(Data({"all": samples}))[0]
+    assert finding.code == "unreadable" and "array of shape (3,)" in finding.message

@@ -95,8 +95,8 @@ def cannot_hold(columns: Columns, suffix: str) -> bool:
     """Whether the form has no way to write the table; JSON and Parquet hold any.
 
     A table of tabs has no quotes, so neither tabs nor line ends in a cell; a row of one empty cell is a blank line there. In
-    text, NUL is no character, and a row that says what the header says is the header again. What else a delimited table does not tell is no difference between samples: a number from its
-    digits, an empty cell from a missing one.
+    text, NUL is no character, and a row that says what the header says is the header again. What else a delimited table does
+    not tell is no difference between samples: a number from its digits, an empty cell from a missing one.
     """
     if suffix not in (".csv", ".tsv"):
         return False

@@ -43,8 +43,8 @@ def fingerprint(image: Any, name: str) -> tuple[tuple[int, int], Fingerprint | N
     """Width and height in pixels and the fingerprint; decodes the whole picture. Raises DataError."""
     if not isinstance(image, np.ndarray | bytes | Image.Image):
         image = encoded(image, name)
-    size = image_size(image, name)
     small = open_image(image, name, at_least=4 * SIDE).convert("L")
+    size = image_size(image, name)
     grey = np.asarray(small.resize((SIDE, SIDE), Image.Resampling.BOX), dtype=np.uint8)
     if grey.std() < CONTRAST or min(size) < SMALLEST:
         return size, None

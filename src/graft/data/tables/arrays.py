@@ -45,7 +45,9 @@ def _values(values: Any, name: str) -> tuple[str, Sequence[Any], list[str]]:
     if isinstance(values, np.ndarray) and values.dtype.kind in "buif":
         images, notes = to_images(values, name)
         return "image", list(images), notes
-    listed = values.tolist() if isinstance(values, np.ndarray) and values.ndim == 1 else list(values)
+    if isinstance(values, np.ndarray) and values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    listed = np.atleast_1d(values).tolist() if isinstance(values, np.ndarray) else list(values)
     if not listed:
         raise DataError(f"{name} holds no samples.")
     if all(isinstance(v, str) for v in listed):
