@@ -19,4 +19,4 @@ class FullFineTuning(Technique):
     """
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        return [Phase("fine-tuning", epochs, everything, **self.rates(model))]
+        return [Phase("fine-tuning", epochs, everything, **self.rates(model, epochs=epochs))]

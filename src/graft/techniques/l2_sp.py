@@ -30,7 +30,7 @@ class L2Sp(Technique):
         return L2SpObjective(model, task, self.weight)
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        return [Phase("fine-tuning", epochs, everything, **self.rates(model))]
+        return [Phase("fine-tuning", epochs, everything, **self.rates(model, epochs=epochs))]
 
 
 class L2SpObjective(Objective):

@@ -22,4 +22,4 @@ class PartialFineTuning(Technique):
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         first = group_number(model, self.from_group, "partial-fine-tuning")
-        return [Phase("fine-tuning", epochs, from_group(first), **self.rates(model))]
+        return [Phase("fine-tuning", epochs, from_group(first), **self.rates(model, epochs=epochs))]

@@ -26,6 +26,9 @@ Trainable = Callable[[str, int], bool]
 Solver = Literal["logistic", "prototypes"]
 """How a head is found without steps: at the least loss for a path of penalties, or from the means of the classes."""
 
+MANY = 5
+"""Passes over the training samples that SGD needs to get ahead of AdamW where the head is new."""
+
 PROBE_PATIENCE = 5
 """For heads that are stepped alone: so many epochs without a better validation loss are enough."""
 
@@ -153,16 +156,18 @@ class Technique(ABC):
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         """The phases in order, none where nothing is trained; `epochs` is the whole budget, in passes over the training split."""
 
-    def rates(self, model: Model, body: float = 1.0, head: float = 10.0) -> dict[str, Any]:
+    def rates(self, model: Model, body: float = 1.0, head: float = 10.0, epochs: float = MANY) -> dict[str, Any]:
         """Optimizer, rates and views of a phase: the user's, else so many times the network's usual fine-tuning rate.
 
         Networks with batch normalisation are fine-tuned by SGD with momentum, at ten times AdamW's rate: measured here,
-        it is as accurate and far better calibrated on few images. All others by AdamW. A fresh head learns at `head` times
-        the rate, ten times.
+        it is as accurate and far better calibrated on few images. A phase that says it has few `epochs` takes AdamW at
+        half the rate, since SGD would end before a new head has learnt its classes. All other networks are fine-tuned
+        by AdamW. A fresh head learns at `head` times the rate, ten times.
         """
         normalised = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules())
-        optimizer = self.optimizer or ("sgd" if normalised else "adamw")
-        usual = model.backbone.lr * (10 if optimizer == "sgd" else 1)
+        short = normalised and epochs < MANY
+        optimizer = self.optimizer or ("sgd" if normalised and not short else "adamw")
+        usual = model.backbone.lr * (10 if optimizer == "sgd" else 0.5 if short else 1)
         lr = self.lr or body * usual
         return {"lr": lr, "head_lr": self.head_lr or head * lr, "optimizer": optimizer, "views": self.views}
 
