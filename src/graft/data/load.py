@@ -12,9 +12,9 @@ from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.folders.annotations import unlearnt
-from graft.data.formats.folders.class_folders import is_about
 from graft.data.formats.format import SPLIT_NAMES, Format, ReadOptions
 from graft.data.kinds.kind import kind_named
+from graft.data.listing import is_about
 from graft.data.splits import make_splits, subsample
 
 _OURS = {"spec.json": "a run folder", "study.json": "a study folder", "graft.json": "a model folder"}

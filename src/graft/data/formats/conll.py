@@ -12,8 +12,8 @@ from pathlib import Path
 from graft.base.errors import DataError, listed
 from graft.base.tags import marks_entities
 from graft.data.data import Data
-from graft.data.formats.folders.class_folders import is_about, is_hidden
 from graft.data.formats.format import ReadOptions, file_splits, split_file
+from graft.data.listing import is_about
 from graft.data.tables.encodings import is_blank, read_beginning, read_text
 from graft.data.tables.rows import read_files
 from graft.data.tables.table import Table, row_width
@@ -74,7 +74,7 @@ class _Sentence:
 
 def _files(folder: Path) -> list[Path]:
     found = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in (*_SURE, *_PERHAPS) and p.is_file()]
-    found = [p for p in found if not is_hidden(p) and not is_about(p)]
+    found = [p for p in found if not is_about(p)]
     if sure := [p for p in found if p.suffix.lower() in _SURE]:
         return sure
     named = file_splits(p.stem for p in found) if len(found) < 50 else None

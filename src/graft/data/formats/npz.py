@@ -11,9 +11,9 @@ import numpy as np
 
 from graft.base.errors import DataError
 from graft.data.data import Data
-from graft.data.formats.folders.class_folders import is_hidden
 from graft.data.formats.format import ReadOptions, split_of, splits_of
 from graft.data.images.open import open_image
+from graft.data.listing import is_hidden
 from graft.data.tables.arrays import array_table
 from graft.data.tables.rows import to_data
 
@@ -82,7 +82,7 @@ class Npz:
 
 
 def _archives(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() == ".npz" and not is_hidden(p))
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() == ".npz" and not is_hidden(p.name))
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:

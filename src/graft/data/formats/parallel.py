@@ -8,8 +8,8 @@ from pathlib import Path
 
 from graft.base.errors import DataError, listed
 from graft.data.data import Data
-from graft.data.formats.folders.class_folders import is_about, is_hidden, left_out
 from graft.data.formats.format import ReadOptions, split_file, split_of
+from graft.data.listing import is_about, left_out
 from graft.data.tables.encodings import is_blank, read_text
 from graft.data.tables.rows import to_data
 from graft.data.tables.table import Table
@@ -56,7 +56,7 @@ def _stems(folder: Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for file in sorted(folder.iterdir()):
         language = _LANGUAGE.fullmatch(file.suffix)
-        if language and file.suffix not in _NO_LANGUAGES and file.is_file() and not is_hidden(file) and not is_about(file):
+        if language and file.suffix not in _NO_LANGUAGES and file.is_file() and not is_about(file):
             found.setdefault(file.stem, []).append(language[1])
     return {stem: languages for stem, languages in found.items() if len(languages) > 1}
 

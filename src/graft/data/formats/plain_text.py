@@ -7,8 +7,8 @@ from pathlib import Path
 from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.formats.folders.class_folders import is_about, is_hidden
 from graft.data.formats.format import ReadOptions, file_splits, split_file
+from graft.data.listing import is_about
 from graft.data.tables.encodings import read_text
 
 LONGEST = 1500
@@ -53,8 +53,7 @@ class PlainText:
 
 def _files(folder: Path) -> dict[Path, str]:
     """File -> split, of the only .txt file, or of several that are named by split; none where there are texts in folders."""
-    found = [p for p in sorted(folder.iterdir()) if p.suffix.lower() == ".txt" and p.is_file() and not is_hidden(p)]
-    found = [p for p in found if not is_about(p)]
+    found = [p for p in sorted(folder.iterdir()) if p.suffix.lower() == ".txt" and p.is_file() and not is_about(p)]
     if len(found) == 1:
         return {found[0]: "all"}
     named = file_splits(p.stem for p in found)

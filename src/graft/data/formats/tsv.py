@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from graft.data.data import Data
-from graft.data.formats.folders.class_folders import is_about
 from graft.data.formats.format import ReadOptions, file_splits
+from graft.data.listing import is_about
 from graft.data.tables.delimited import read_delimited, write_delimited
 from graft.data.tables.encodings import is_blank, read_beginning
 from graft.data.tables.files import TableFiles

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from graft.base.errors import DataError
 from graft.data.data import Data
-from graft.data.formats.folders.class_folders import is_about, is_hidden, subfolders
 from graft.data.formats.format import ReadOptions, folder_splits, split_word
+from graft.data.listing import is_about, is_hidden, subfolders
 from graft.data.tables.rows import read_files
 from graft.data.tables.table import Table
 
@@ -53,7 +53,7 @@ class TableFiles(ABC):
 
     def _files_in(self, folder: Path) -> list[Path]:
         """The tables, and files that are other splits of one by their names: a damaged one is not left out in silence."""
-        there = [file for file in sorted(folder.iterdir()) if file.is_file() and not is_hidden(file)]
+        there = [file for file in sorted(folder.iterdir()) if file.is_file() and not is_hidden(file.name)]
         names = {file: split_word(file.stem) for file in there if file.suffix.lower() in self.suffixes}
         tables = {file for file in names if self.is_one(file)}
         alike = {names[file][1] for file in tables if names[file][0]}

@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from graft.data.formats.folders.class_folders import walk
 from graft.data.images.open import SUFFIXES, UNREADABLE
+from graft.data.listing import walk
 
 MOST_FILES = 200_000
 """Files of a folder that are looked through: a table may lie in somebody's home."""

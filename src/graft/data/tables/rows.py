@@ -11,10 +11,10 @@ from typing import Any
 from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.formats.folders.class_folders import is_about, left_out
 from graft.data.formats.format import ReadOptions, file_splits, folder_splits, split_word, splits_of
 from graft.data.images.open import SUFFIXES
 from graft.data.kinds.kind import kind_named
+from graft.data.listing import is_about, left_out
 from graft.data.tables.columns import as_text, choose, is_missing, one_spelling, plain
 from graft.data.tables.encodings import parse_json
 from graft.data.tables.table import Table, unnested

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from graft.base.counts import plural
 from graft.base.errors import listed
-from graft.data.formats.folders.class_folders import MASKS, is_place, walk
+from graft.data.formats.folders.class_folders import MASKS, is_place
 from graft.data.images.open import SUFFIXES
+from graft.data.listing import walk
 from graft.data.tables.encodings import parse_json, read_beginning
 
 SOUND = frozenset(

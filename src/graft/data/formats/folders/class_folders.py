@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from graft.base.counts import plural
 from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.format import SPLIT_NAMES, ReadOptions, folder_splits, split_word
+from graft.data.listing import is_about, is_hidden, left_out, subfolders, walk
 
-_SYSTEM = frozenset(
-    ("thumbs.db", "desktop.ini", "icon\r", "__macosx", "__pycache__", "@eadir", "$recycle.bin"),
-)
-_ABOUT = frozenset((".md", ".rst", ".json", ".toml", ".yaml", ".yml", ".cff", ".bib"))
-_ABOUT_STEMS = ("readme", "license", "licence", "classes", "labels", "attribution", "notice", "citation")
-"""How files are named that describe a data set and hold no samples, where they lie beside them."""
 MASKS = frozenset((
     "mask", "masks", "label", "labels", "annotation", "annotations", "instance", "instances",
     "segmentation", "segmentations", "segmentationclass", "segmentationobject", "seg",
@@ -34,31 +27,9 @@ _PLACES = MASKS | {
 }  # fmt: skip
 
 
-def is_hidden(path: Path) -> bool:
-    """Whether the system or a tool put it there: `.DS_Store`, `Thumbs.db`, `__MACOSX`, `.git`."""
-    return _is_of_system(path.name)
-
-
-def _is_of_system(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _SYSTEM
-
-
 def is_place(name: str) -> bool:
     """Whether a folder is named by its kind of files or its split: `images`, `seg_test`."""
     return name.lower() in _PLACES or bool(split_word(name)[0])
-
-
-def is_about(path: Path) -> bool:
-    """Whether the file describes the data: a readme, a licence, a list of classes."""
-    return is_hidden(path) or path.suffix.lower() in _ABOUT or path.stem.lower().startswith(_ABOUT_STEMS)
-
-
-def left_out(files: Sequence[str], why: str) -> list[str]:
-    """A note of the files that were not read, or of the folders, which end in a slash; or none."""
-    if not files:
-        return []
-    noun = "folder" if files[0].endswith("/") else "file"
-    return [f"{plural(len(files), noun)} left out, {why}: {listed(files)}."]
 
 
 @dataclass(frozen=True)
@@ -175,11 +146,6 @@ def write_class_folders(data: Data, path: Path, suffix: str, write: Callable[[Sa
             write(sample, path.joinpath(*parts, f"{number:04d}{suffix}"))
 
 
-def subfolders(path: Path) -> list[Path]:
-    """The folders in a folder, but for those of the system."""
-    return [p for p in sorted(path.iterdir()) if p.is_dir() and not is_hidden(p)]
-
-
 def _split_folders(path: Path, is_one: Callable[[Path], bool]) -> dict[str, Path]:
     """Split -> its folder; `{"all": path}` where folders with split names hold files themselves, so are classes."""
     named = folder_splits(p.name for p in subfolders(path))
@@ -191,7 +157,7 @@ def _split_folders(path: Path, is_one: Callable[[Path], bool]) -> dict[str, Path
 
 def _unwrapped(folder: Path) -> Path:
     """The folder, or the one in it that is all it holds and no class: `train/train`, `train/images`."""
-    below = [p for p in sorted(folder.iterdir()) if not is_hidden(p)]
+    below = [p for p in sorted(folder.iterdir()) if not is_hidden(p.name)]
     is_wrapped = len(below) == 1 and below[0].is_dir() and is_place(below[0].name)
     return _unwrapped(below[0]) if is_wrapped else folder
 
@@ -212,7 +178,7 @@ def _beside(path: Path, roots: dict[str, Path]) -> list[str]:
     if "all" in roots:
         return []
     used = {path / root.relative_to(path).parts[0] for root in roots.values()}
-    others = [p for p in sorted(path.iterdir()) if p not in used and not is_hidden(p)]
+    others = [p for p in sorted(path.iterdir()) if p not in used and not is_hidden(p.name)]
     folders = [p.name for p in others if p.is_dir()]
     files = [p.name for p in others if p.is_file() and not is_about(p)]
     notes = left_out([f"{name}/" for name in folders], "their names mean no split")
@@ -228,18 +194,3 @@ def _shortened(notes: dict[str, str]) -> list[str]:
 
 def _name(file: Path, top: Path) -> str:
     return file.relative_to(top).as_posix()
-
-
-def walk(root: Path) -> Iterator[Path]:
-    """All files below `root` that are not hidden, through linked folders too, each folder once."""
-    seen: set[str] = set()
-    for folder, below, files in os.walk(root, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:
-            below.clear()
-            continue
-        seen.add(real)
-        below[:] = sorted(name for name in below if not _is_of_system(name))
-        for name in sorted(files):
-            if not _is_of_system(name):
-                yield Path(folder, name)

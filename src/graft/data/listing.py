@@ -1,0 +1,55 @@
+"""What lies in a folder: its files and folders without those of the system."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from graft.base.counts import plural
+from graft.base.errors import listed
+
+_SYSTEM = frozenset(
+    ("thumbs.db", "desktop.ini", "icon\r", "__macosx", "__pycache__", "@eadir", "$recycle.bin"),
+)
+_ABOUT = frozenset((".md", ".rst", ".json", ".toml", ".yaml", ".yml", ".cff", ".bib"))
+_ABOUT_STEMS = ("readme", "license", "licence", "classes", "labels", "attribution", "notice", "citation")
+"""How files are named that describe a data set and hold no samples, where they lie beside them."""
+
+
+def is_hidden(name: str) -> bool:
+    """Whether the system or a tool put it there: `.DS_Store`, `Thumbs.db`, `__MACOSX`, `.git`."""
+    return name.startswith(".") or name.lower() in _SYSTEM
+
+
+def is_about(path: Path) -> bool:
+    """Whether the file describes the data: a readme, a licence, a list of classes."""
+    return is_hidden(path.name) or path.suffix.lower() in _ABOUT or path.stem.lower().startswith(_ABOUT_STEMS)
+
+
+def left_out(files: Sequence[str], why: str) -> list[str]:
+    """A note of the files that were not read, or of the folders, which end in a slash; or none."""
+    if not files:
+        return []
+    noun = "folder" if files[0].endswith("/") else "file"
+    return [f"{plural(len(files), noun)} left out, {why}: {listed(files)}."]
+
+
+def subfolders(path: Path) -> list[Path]:
+    """The folders in a folder, but for those of the system."""
+    return [p for p in sorted(path.iterdir()) if p.is_dir() and not is_hidden(p.name)]
+
+
+def walk(root: Path) -> Iterator[Path]:
+    """All files below `root` that are not hidden, through linked folders too, each folder once."""
+    seen: set[str] = set()
+    for folder, below, files in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            below.clear()
+            continue
+        seen.add(real)
+        below[:] = sorted(name for name in below if not is_hidden(name))
+        for name in sorted(files):
+            if not is_hidden(name):
+                yield Path(folder, name)
