@@ -13,17 +13,13 @@ from graft.base import files
 from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.formats.format import ReadOptions
+from graft.data.formats.format import ReadOptions, endings
 from graft.data.images.open import SUFFIXES, open_image
 from graft.data.load import read
 from graft.data.memory import from_memory
 from graft.data.tables.encodings import read_text
 
 _LOG = logging.getLogger("graft")
-ENDINGS = SUFFIXES | {
-    ".csv", ".tsv", ".tab", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".arrow", ".npz",
-}  # fmt: skip
-"""The endings by which a word is the name of a file rather than a text."""
 
 
 def read_inputs(inputs: Any, role: str, **reading: Any) -> list[Sample]:
@@ -66,7 +62,7 @@ def broken(samples: Sequence[Sample]) -> dict[str, str]:
 
 def _read(path: Path, role: str, reading: dict[str, Any]) -> list[Sample]:
     files.check_exists(path)
-    if path.is_file() and role == "image" and path.suffix.lower() not in ENDINGS - SUFFIXES:
+    if path.is_file() and role == "image" and path.suffix.lower() not in endings() - SUFFIXES:
         return [Sample(str(path), {"image": path})]
     if path.is_file() and role == "text" and path.suffix.lower() == ".txt":
         return [Sample(str(path), {"text": read_text(path)[0]})]
@@ -94,7 +90,7 @@ def _names_a_file(words: str, is_alone: bool) -> bool:
     is_in_folder = len(named) > 1 and Path(path.anchor, named[0]).is_dir()
     if is_word and (is_in_folder or words.startswith(("./", "../"))):
         return True
-    if path.suffix.lower() in ENDINGS:
+    if path.suffix.lower() in endings():
         return is_word or path.exists()
     return is_alone and path.exists()
 

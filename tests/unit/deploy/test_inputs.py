@@ -38,7 +38,9 @@ def test_an_empty_text_is_a_text_and_not_the_folder_around(here: Path) -> None:
         assert (sample.id, sample.roles) == ("text:1", {"text": ""})
 
 
-@pytest.mark.parametrize("name", ["new/reviews.csv", "reviews.csv", "./reviews", "here/reviews", "../reviews.txt", "a.jpg"])
+@pytest.mark.parametrize(
+    "name", ["new/reviews.csv", "reviews.csv", "new.conll", "./reviews", "here/reviews", "../reviews.txt", "a.jpg"]
+)
 def test_the_name_of_a_file_that_is_not_there_is_no_text(here: Path, name: str) -> None:
     (here / "here").mkdir()
     for inputs in (name, [name], ["a text", name], pd.Series(["a text", name])):

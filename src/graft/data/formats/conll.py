@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import ClassVar
 
 from graft.base.errors import DataError, listed
 from graft.base.tags import marks_entities
@@ -35,6 +36,8 @@ class Conll:
     One file, or a folder with train, valid and test files (.txt, .conll, .bio, .iob, .tsv). The first column is the tokens,
     the last one the tags; `--columns tokens=0,tags=1` chooses others, by number from 0. `-DOCSTART-` begins a document.
     """
+
+    suffixes: ClassVar = _SURE
 
     def sniff(self, path: Path) -> float:
         if path.is_file():

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
+from graft.base import plugins
 from graft.base.errors import DataError
 from graft.data.data import Data
 
@@ -42,6 +44,9 @@ class ReadOptions:
 class Format(Protocol):
     """How data lie in files. The class' file name is the format's public name; it is made without arguments."""
 
+    suffixes: ClassVar[Collection[str]]
+    """How the names of its files end, where they tell the format."""
+
     def sniff(self, path: Path) -> float:
         """How sure it is, from 0 to 1, that the file or folder at `path` is in this format; never raises."""
 
@@ -56,6 +61,13 @@ class Format(Protocol):
 
         Raises DataError where the format cannot hold these roles.
         """
+
+
+@cache
+def endings() -> frozenset[str]:
+    """How the names of files end that hold data in some format."""
+    formats = (plugins.load("format", name) for name in plugins.names("format"))
+    return frozenset(suffix for format in formats for suffix in getattr(format, "suffixes", ()))
 
 
 def split_file(folder: Path, split: str, suffix: str) -> Path:

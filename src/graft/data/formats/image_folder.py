@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from graft.base.errors import DataError
 from graft.base.records import Sample
@@ -19,6 +20,8 @@ class ImageFolder:
 
     Folders inside class folders are read too. An image file alone is one sample to predict.
     """
+
+    suffixes: ClassVar = SUFFIXES
 
     def sniff(self, path: Path) -> float:
         return float(path.suffix.lower() in SUFFIXES) if path.is_file() else _FOLDERS.sniff(path)

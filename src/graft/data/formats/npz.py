@@ -6,6 +6,7 @@ import re
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -30,6 +31,8 @@ class Npz:
     Images (N, H, W), (N, H, W, C) or texts (N,); labels (N,), or (N, classes) of 0 and 1 for several a sample. An array
     named `classes` or `class_names` gives names to numbers. Pickled arrays are refused.
     """
+
+    suffixes: ClassVar = (".npz",)
 
     def sniff(self, path: Path) -> float:
         if path.is_dir():

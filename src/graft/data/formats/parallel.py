@@ -67,9 +67,9 @@ def _direction(folder: Path, stems: dict[str, list[str]], options: ReadOptions) 
     asked = {role: name.removeprefix(".") for role, name in options.columns.items()}
     known = set(asked) <= {"source", "target"} and set(asked.values()) <= set(there)
     if not known or len(set(asked.values())) < len(asked) or (len(asked) < 2 and len(there) != 2):
-        listed = ", ".join(f".{language}" for language in there) or "none that every split has"
+        names = ", ".join(f".{language}" for language in there) or "none that every split has"
         raise DataError(
-            f"Cannot tell which languages of {folder} are the source and the target. It has {listed}. "
+            f"Cannot tell which languages of {folder} are the source and the target. It has {names}. "
             "Choose: --columns source=LANGUAGE --columns target=LANGUAGE."
         )
     rest = [language for language in there if language not in asked.values()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from graft.base.errors import DataError
 from graft.base.records import Sample
@@ -23,6 +24,8 @@ class PlainText:
     Passages are parts of up to 1,500 characters which end where a paragraph does, or at least a line or a word. Where nothing
     is held out, the last passages are: 5 % for the test, 5 % before them for validation.
     """
+
+    suffixes: ClassVar = (".txt",)
 
     def sniff(self, path: Path) -> float:
         if path.is_file():

@@ -23,6 +23,12 @@ SUFFIXES = frozenset(
 UNREADABLE = frozenset((".heic", ".heif", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".svg"))
 """Those of pictures which Pillow does not read: of telephones, raw ones of cameras, drawings."""
 
+
+def has_image_suffix(name: str | Path) -> bool:
+    """Whether a name ends as those of images do that can be read here."""
+    return Path(name).suffix.lower() in SUFFIXES
+
+
 # Pillow warns at half the size that it refuses; what it refuses is an error here.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 _PIL_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, Image.DecompressionBombError)

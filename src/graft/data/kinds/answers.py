@@ -12,7 +12,7 @@ from graft.data.checks.finding import Finding, counts
 from graft.data.checks.texts import text_findings
 from graft.data.data import Data
 from graft.data.kinds.kind import GROUP, Kind, numbered
-from graft.data.tables.columns import LOOKED_AT, Columns, Match, are_words, as_list, as_text, is_missing
+from graft.data.tables.columns import SAMPLE_VALUES, Columns, Match, are_words, as_list, as_text, is_missing
 from graft.data.tables.rows import Rows
 
 
@@ -95,7 +95,7 @@ class Answers(Kind):
 
 def _are_answers(values: Sequence[Any], contexts: Sequence[Any]) -> bool:
     """Lists or dicts with texts; or strings of which most stand in their context, which yes and no do not."""
-    pairs = [(v, c) for v, c in islice(zip(values, contexts, strict=True), LOOKED_AT) if v is not None]
+    pairs = [(v, c) for v, c in islice(zip(values, contexts, strict=True), SAMPLE_VALUES) if v is not None]
     if pairs and all(isinstance(v, dict) or as_list(v) is not None for v, _ in pairs):
         return True
     strings = [(text, c) for v, c in pairs if (text := as_text(v)) and text.strip()]

@@ -174,9 +174,9 @@ def kind_of(roles: Collection[str]) -> str:
         if sizes and (kind.target in roles or set(roles) <= {*kind.roles, kind.target}):
             ranks[name] = (kind.target in roles, max(sizes))
     if not ranks:
-        listed = "; ".join(f"{name}: {described(kind)} -> {kind.target}" for name, kind in known.items())
+        known_kinds = "; ".join(f"{name}: {described(kind)} -> {kind.target}" for name, kind in known.items())
         raise DataError(
-            f"No kind of data has the roles {', '.join(sorted(roles))}. Kinds: {listed}. Say it: Data(..., kind=NAME)."
+            f"No kind of data has the roles {', '.join(sorted(roles))}. Kinds: {known_kinds}. Say it: Data(..., kind=NAME)."
         )
     return max(ranks, key=lambda name: ranks[name])
 

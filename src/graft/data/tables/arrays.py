@@ -11,7 +11,7 @@ from PIL import Image
 
 from graft.base.errors import DataError
 from graft.data.images.arrays import to_images
-from graft.data.images.open import SUFFIXES
+from graft.data.images.open import has_image_suffix
 from graft.data.tables.table import Table
 
 
@@ -21,19 +21,19 @@ def array_table(values: Any, labels: Any, name: str, classes: Sequence[str] | No
     `labels` (N,) of str or numbers; (N, C) of 0 and 1, or a list of lists, for several labels a sample; of tokens a list of tags
     each; None for none. `classes` gives names to numbers. Labels that are words are classes. Raises DataError.
     """
-    role, listed, notes = _values(values, name)
+    role, items, notes = _values(values, name)
     target = "tags" if role == "tokens" else "label"
-    found: list[Any] = [None] * len(listed)
+    found: list[Any] = [None] * len(items)
     if labels is not None:
         found, more = (list(labels), []) if role == "tokens" else _labels(labels, classes, name)
         notes = [*notes, *more]
-    if len(found) != len(listed):
-        raise DataError(f"{name} holds {len(listed):,} samples but {len(found):,} labels. There must be as many.")
+    if len(found) != len(items):
+        raise DataError(f"{name} holds {len(items):,} samples but {len(found):,} labels. There must be as many.")
     names = {target: list(classes)} if classes else {}
     return Table(
         name,
-        {role: list(listed), target: found},
-        range(len(listed)),
+        {role: list(items), target: found},
+        range(len(items)),
         class_names=names,
         has_classes=all(isinstance(label, str | None) for label in found),
         notes=tuple(notes),
@@ -47,19 +47,19 @@ def _values(values: Any, name: str) -> tuple[str, Sequence[Any], list[str]]:
         return "image", list(images), notes
     if isinstance(values, np.ndarray) and values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    listed = np.atleast_1d(values).tolist() if isinstance(values, np.ndarray) else list(values)
-    if not listed:
+    items = np.atleast_1d(values).tolist() if isinstance(values, np.ndarray) else list(values)
+    if not items:
         raise DataError(f"{name} holds no samples.")
-    if all(isinstance(v, str) for v in listed):
-        paths = all(Path(v).suffix.lower() in SUFFIXES and len(v) < 4096 for v in listed) and Path(listed[0]).is_file()
-        return ("image", [Path(v) for v in listed], []) if paths else ("text", listed, [])
-    if all(isinstance(v, list | tuple) and all(isinstance(token, str) for token in v) for v in listed):
-        return "tokens", listed, []
-    if all(isinstance(v, Path | bytes | np.ndarray) for v in listed):
-        return "image", listed, []
-    if all(isinstance(v, Image.Image) for v in listed):
-        return "image", [np.asarray(v.convert("RGBA" if v.has_transparency_data else "RGB")) for v in listed], []
-    kinds = ", ".join(sorted({type(v).__name__ for v in listed}))
+    if all(isinstance(v, str) for v in items):
+        paths = all(has_image_suffix(v) and len(v) < 4096 for v in items) and Path(items[0]).is_file()
+        return ("image", [Path(v) for v in items], []) if paths else ("text", items, [])
+    if all(isinstance(v, list | tuple) and all(isinstance(token, str) for token in v) for v in items):
+        return "tokens", items, []
+    if all(isinstance(v, Path | bytes | np.ndarray) for v in items):
+        return "image", items, []
+    if all(isinstance(v, Image.Image) for v in items):
+        return "image", [np.asarray(v.convert("RGBA" if v.has_transparency_data else "RGB")) for v in items], []
+    kinds = ", ".join(sorted({type(v).__name__ for v in items}))
     raise DataError(
         f"{name} holds values of type {kinds}. Give texts (str), lists of tokens, or images as one array, arrays, paths or bytes."
     )

@@ -23,7 +23,7 @@ from graft.data.tables.table import Table
 
 SPLIT = ("split", "subset", "partition", "set")
 """Names of columns that say which split a row is of, where all their values name one."""
-LOOKED_AT = 200
+SAMPLE_VALUES = 200
 """Values that a column is judged by where the first ones tell."""
 JOINED = ("text", "label")
 """Roles that several columns may hold together: `--columns text=title+body`."""
@@ -186,8 +186,8 @@ def _asked(table: Table, role: str, name: str, everywhere: Collection[str]) -> l
     parts = name.split("+")
     if role in JOINED and len(parts) > 1:
         return [column for part in parts for column in _asked(table, role, part.strip(), everywhere)]
-    listed = ", ".join(map(repr, table.columns))
-    raise DataError(f"{table.name} has no column {name!r} (asked for as {role}). Its columns: {listed}.")
+    names = ", ".join(map(repr, table.columns))
+    raise DataError(f"{table.name} has no column {name!r} (asked for as {role}). Its columns: {names}.")
 
 
 def _group(columns: Columns, kind: Kind, roles: dict[str, list[str]]) -> list[str]:
@@ -212,7 +212,7 @@ def is_missing(value: Any) -> bool:
     return isinstance(value, str) and value.strip().lower() in ("", "nan", "<na>")
 
 
-def present(values: Sequence[Any], most: int = LOOKED_AT) -> list[Any]:
+def present(values: Sequence[Any], most: int = SAMPLE_VALUES) -> list[Any]:
     """The first values that are not missing."""
     return list(islice((value for value in values if not is_missing(value)), most))
 

@@ -14,7 +14,7 @@ from graft.base.errors import BadValue, DataError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, split_file
-from graft.data.images.open import SUFFIXES
+from graft.data.images.open import has_image_suffix
 from graft.data.tables.columns import known_names
 from graft.data.tables.encodings import is_blank, read_text
 from graft.data.tables.inputs import is_label_like
@@ -211,8 +211,8 @@ def _stands_apart(cell: str, column: list[str]) -> bool:
         return False
     if all(_is_number(value) for value in column):
         return True
-    if all(Path(value).suffix.lower() in SUFFIXES for value in column):
-        return Path(cell).suffix.lower() not in SUFFIXES
+    if all(map(has_image_suffix, column)):
+        return not has_image_suffix(cell)
     return is_label_like(column) and min(Counter(column).values()) > 1
 
 

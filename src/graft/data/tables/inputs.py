@@ -33,7 +33,7 @@ PAIRS = (
     ("text_a", "text_b"), ("text1", "text2"), ("question1", "question2"), ("question", "sentence"),
 )  # fmt: skip
 """Names of columns of two texts that are about each other."""
-LOOKED_AT = 2000
+SAMPLE_ROWS = 2000
 """Rows that content is judged by."""
 FEWEST_INDICATORS = 3
 """Columns of 0 and 1 that are several labels of a row unless the user says otherwise; of two, one may be something else."""
@@ -244,7 +244,7 @@ def is_label_like(values: Sequence[Any]) -> bool:
 
 
 def _seen(values: Sequence[Any]) -> list[Any]:
-    return [value for value in values[:LOOKED_AT] if not is_missing(value)]
+    return [value for value in values[:SAMPLE_ROWS] if not is_missing(value)]
 
 
 def _is_encoded(value: Any) -> bool:
@@ -271,7 +271,7 @@ def _is_text(seen: Sequence[Any]) -> bool:
 
 
 def _length(values: Sequence[Any]) -> float:
-    seen = values[:LOOKED_AT]
+    seen = values[:SAMPLE_ROWS]
     return sum(len(str(value)) for value in seen) / max(len(seen), 1)
 
 

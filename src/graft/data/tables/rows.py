@@ -12,7 +12,7 @@ from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, file_splits, folder_splits, split_word, splits_of
-from graft.data.images.open import SUFFIXES
+from graft.data.images.open import has_image_suffix
 from graft.data.kinds.kind import kind_named
 from graft.data.listing import is_about, left_out
 from graft.data.tables.columns import as_text, choose, is_missing, one_spelling, plain
@@ -243,6 +243,6 @@ def _by_split_column(rows: Rows, split: str, samples: list[Sample]) -> dict[str,
 def _other_files(folder: Path, used: list[Path]) -> list[str]:
     others = [p.name for p in sorted(folder.iterdir()) if p.is_file() and p not in used]
     return left_out(
-        [n for n in others if not is_about(Path(n)) and Path(n).suffix.lower() not in SUFFIXES],
+        [n for n in others if not is_about(Path(n)) and not has_image_suffix(n)],
         "they are other than the tables read",
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from graft.base.counts import plural
 from graft.base.errors import listed
 from graft.data.formats.folders.class_folders import MASKS, is_place
-from graft.data.images.open import SUFFIXES
+from graft.data.images.open import has_image_suffix
 from graft.data.listing import walk
 from graft.data.tables.encodings import parse_json, read_beginning
 
@@ -39,7 +39,7 @@ def unlearnt(path: Path) -> str | None:
     files, pictures, masks, classes = [], [], [], set[str]()
     for file in walk(path):
         files.append(file)
-        if file.suffix.lower() in SUFFIXES:
+        if has_image_suffix(file):
             is_mask = file.parent.name.lower() in MASKS or _ENDING.search(file.stem)
             (masks if is_mask else pictures).append(file)
             folders = () if is_mask else file.relative_to(path).parts[:-1]
