@@ -109,7 +109,8 @@ def _check(found: dict[str, list[Sample]], data: Data, kind: Kind) -> None:
         outside = f"{plural(len(bare), 'sample')} outside the split unlabeled"
         raise DataError(f"{outside} {have} no {kind.target}: {listed(bare)}.")
     if problem := kind.problem(labeled) or _unseen(found, kind):
-        raise DataError(f"{data.path or 'The data'} cannot be learnt from: {problem}. Is it the right column? Choose: --columns.")
+        advice = " Is it the right column? Choose: --columns." if data.columns else ""
+        raise DataError(f"{data.path or 'The data'} cannot be learnt from: {problem}.{advice}")
 
 
 def _unseen(found: dict[str, list[Sample]], kind: Kind) -> str | None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -212,6 +213,14 @@ def test_short_sentences_that_come_back_do_not_join_documents() -> None:
 def test_one_document_is_cut_all_the_same() -> None:
     data = make_splits(Data({"all": sentences(50, 1)}))
     assert len(data.splits["test"]) == 10 and any("too few or too large to stay whole" in note for note in data.notes)
+
+
+def test_columns_are_advised_for_tables_alone() -> None:
+    one_class = Data({"all": [Sample(str(i), {"text": f"text {i}", "label": "a"}) for i in range(9)]})
+    for columns, is_advised in (({}, False), ({"label": ["label"]}, True)):
+        with pytest.raises(DataError, match="cannot be learnt from: there is only one class, 'a'") as refused:
+            make_splits(replace(one_class, columns=columns))
+        assert ("--columns" in str(refused.value)) == is_advised
 
 
 def test_without_labels_there_are_fractions_but_no_shots() -> None:
