@@ -35,7 +35,7 @@ STUDY = {
     "runs": list,
 }
 BASELINE = {"baseline": str, "metrics": dict}
-FINDING = {"kind": str, "severity": str, "message": str}
+FINDING = {"severity": str, "message": str}
 Entries = dict[str, type]
 """The entries that an object has to have, and their types."""
 

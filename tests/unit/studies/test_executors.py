@@ -40,15 +40,19 @@ def test_each_item_has_a_process_and_its_share_of_the_cores():
     assert {threads for _, _, threads in results} == {max(1, len(os.sched_getaffinity(0)) // 2)}
 
 
-ASKS = """
-import os, sys, time
+WORKS = """
+import os, time
 from pathlib import Path
-from graft.studies.executors import each_in_a_process
 
 def work(path):
     Path(path + ".part").write_text(str(os.getpid()))
     os.replace(path + ".part", path)
     time.sleep(600)
+"""
+ASKS = """
+import sys
+from graft.studies.executors import each_in_a_process
+from works import work
 
 if __name__ == "__main__":
     list(each_in_a_process(work, sys.argv[1:], 1))
@@ -58,6 +62,7 @@ if __name__ == "__main__":
 def test_a_run_ends_with_the_process_that_asked_for_it(tmp_path):
     script, told = tmp_path / "asks.py", tmp_path / "pid"
     script.write_text(ASKS)
+    (tmp_path / "works.py").write_text(WORKS)
     asking = subprocess.Popen([sys.executable, str(script), str(told)])
     assert until(lambda: told.exists() or asking.poll() is not None) and told.exists()
     running = int(told.read_text())
