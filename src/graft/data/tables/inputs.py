@@ -225,10 +225,12 @@ class _Finder:
             return []
         by_length = sorted(free, key=lambda name: -_length(columns[name]))
         if len(by_length) > 1 and _length(columns[by_length[0]]) < 2 * _length(columns[by_length[1]]):
-            joined = "+".join(name for name in columns if name in by_length[:2])
+            pair = [name for name in columns if name in by_length[:2]]
+            joined = "+".join(pair)
             raise DataError(
                 f"{columns.table.name}: the columns {by_length[0]!r} and {by_length[1]!r} may each be the text. Choose with "
-                f"--columns text={by_length[0]}, or join them: text={joined}. Its columns: {columns.listed}."
+                f"--columns text={by_length[0]}, or join them: text={joined}. Where they are pairs, give both: "
+                f"--columns text={pair[0]} --columns text_pair={pair[1]}. Its columns: {columns.listed}."
             )
         return by_length[:1]
 
