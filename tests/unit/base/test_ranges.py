@@ -64,9 +64,9 @@ def test_a_technique_made_in_python_refuses_it_as_well():
         Lora(r=0)
 
 
-@pytest.mark.parametrize("spec", ["lora:clip=0", "lora:warmup=0", "lora:weight_decay=0", "lora:warmup=1", "lora:lr=none"])
-def test_the_ends_of_a_range_are_allowed(spec):
-    parse(spec)
+@pytest.mark.parametrize(("setting", "value"), [("clip", 0), ("warmup", 0), ("weight_decay", 0), ("warmup", 1), ("lr", None)])
+def test_the_ends_of_a_range_are_allowed(setting, value):
+    assert getattr(parse(f"lora:{setting}={'none' if value is None else value}"), setting) == value
 
 
 DATA = {"path": "", "hash": "0", "format": "", "options": {}}

@@ -165,8 +165,10 @@ def test_a_setting_behind_a_plus_that_has_no_effect_is_refused(spec, setting):
 
 
 def test_settings_of_losses_behind_a_plus_are_taken():
-    parse("full-fine-tuning:lr=0.01 + l2-sp:weight=3")
-    parse("full-fine-tuning + lora:r=2,from_group=-2")
+    penalty = parse("full-fine-tuning:lr=0.01 + l2-sp:weight=3")
+    assert (penalty.lr, penalty.extra.weight) == (0.01, 3)
+    adapters = parse("full-fine-tuning + lora:r=2,from_group=-2")
+    assert (adapters.extra.r, adapters.extra.from_group) == (2, -2)
 
 
 def test_a_sum_leaves_its_parts_as_they_are():

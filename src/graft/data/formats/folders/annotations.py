@@ -54,7 +54,7 @@ def unlearnt(path: Path) -> str | None:
     if not pictures:
         return None
     stems = {file.stem for file in pictures}
-    known = [*_coco(files), *_beside(files, stems)]
+    known = [*_coco(files), *_same_names(files, stems)]
     masked = {_ENDING.sub("", file.stem) for file in masks} & stems
     if len(masked) >= LEAST * len(stems):
         known.append(f"masks ({len(masks):,} files)")
@@ -77,7 +77,7 @@ def _coco(files: Sequence[Path]) -> list[str]:
     return [f"objects of {classes} in COCO's JSON ({listed(where, 3)})"]
 
 
-def _beside(files: Sequence[Path], stems: set[str]) -> list[str]:
+def _same_names(files: Sequence[Path], stems: set[str]) -> list[str]:
     """What the files hold that have the names of pictures."""
     found = []
     for suffix, (words, begins) in _FORMS.items():

@@ -41,7 +41,7 @@ class ClassFolders:
     suffixes: frozenset[str]
     role: str
     value: Callable[[Path], tuple[Any, str | None]]
-    """From a file to the value of the role, and what is to be said of it."""
+    """From a file to the value of the role, and what a person is told of it."""
     unreadable: frozenset[str] = frozenset()
     """The suffixes of files of this kind that cannot be read here."""
 
@@ -81,11 +81,11 @@ class ClassFolders:
                 notes |= {name: note} if note else {}
                 sample = Sample(name, {self.role: value, "label": None if is_unlabeled else label})
                 splits.setdefault("unlabeled" if is_unlabeled else split, []).append(sample)
-        said = [note for why, names in left.items() for note in left_out(names, why)]
+        passed_over = [note for why, names in left.items() for note in left_out(names, why)]
         if not splits:
             nothing = f"{path} holds no {self.what} ({', '.join(sorted(self.suffixes))})."
-            raise DataError(" ".join([nothing, *said]))
-        return Data(splits, notes=[*_shortened(notes), *said, *_beside(path, roots)], kind="labels")
+            raise DataError(" ".join([nothing, *passed_over]))
+        return Data(splits, notes=[*_shortened(notes), *passed_over, *_outside_splits(path, roots)], kind="labels")
 
     def _labeled(
         self, top: Path, root: Path, split: str, options: ReadOptions, left: dict[str, list[str]]
@@ -173,7 +173,7 @@ def _inner_level(path: Path, is_one: Callable[[Path], bool]) -> list[Path]:
     return folders if several else _inner_level(folders[0], is_one)
 
 
-def _beside(path: Path, roots: dict[str, Path]) -> list[str]:
+def _outside_splits(path: Path, roots: dict[str, Path]) -> list[str]:
     """Notes of what lies beside split folders and is not read."""
     if "all" in roots:
         return []
