@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 # One thread a process: two processes with two threads each on two cores wait for one another.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+THREADS ?= 1
+PYTEST := OMP_NUM_THREADS=$(THREADS) $(BIN)/pytest -n 2
 
 .PHONY: help demo test test-slow test-lowest test-newest lint docs bench bench-speed clean
 

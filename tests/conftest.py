@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
-    """Two test processes share two cores."""
+    """Two test processes share two cores: one thread each, unless OMP_NUM_THREADS says otherwise."""
     import torch
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 
 
 @pytest.fixture(autouse=True)

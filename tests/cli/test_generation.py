@@ -68,6 +68,7 @@ def test_the_saved_folder_is_a_pipeline_of_transformers(graft: Graft, pairs: Pat
     assert len(model.predict([{"prompt": "ab:"}, {"prompt": "abcde:"}])) == 2
 
 
+@pytest.mark.slow
 def test_a_comparison_has_a_verdict_and_shows_what_was_written(graft: Graft, pairs: Path) -> None:
     done = graft("compare", pairs, "-b", "tiny:llama", "--seeds", "2", "--epochs", "2", "-o", "study", "-q")
     assert done.exit_code == 0, done.output

@@ -58,6 +58,7 @@ def test_answers_are_parts_of_the_context(graft: Graft, questions: Path) -> None
     assert len(row["n_best"]) == 5
 
 
+@pytest.mark.slow
 def test_a_comparison_of_taggers_has_a_verdict(graft: Graft, names: Path) -> None:
     words = ("-b", "tiny:bert", "-t", "full-fine-tuning", "--seeds", "2", "--epochs", "8", "-o", "study", "-q")
     done = graft("compare", names, *words)

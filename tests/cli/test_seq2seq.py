@@ -55,6 +55,7 @@ def test_parallel_files_are_learnt_and_translated(graft: Graft, parallel: Path) 
     assert json.loads(turned.stdout)["chrf"] != again["chrf"]
 
 
+@pytest.mark.slow
 def test_summaries_are_compared_with_the_first_sentence(graft: Graft, summaries: Path) -> None:
     words = ("compare", summaries, "--task", "summarization", "-b", "tiny:bart", "--seeds", "2", "--epochs", "1")
     done = graft(*words, "-o", "study", "-q")

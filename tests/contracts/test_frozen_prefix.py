@@ -27,13 +27,20 @@ def _families():
     yield from (pytest.param(PACKED, name, id=f"packed-{name}") for name in ("tiny:gpt2", "tiny:llama"))
 
 
+def _matrix():
+    """Every pair at some cuts and at every cut; `make test` takes every second pair at some cuts."""
+    for i, pair in enumerate(_families()):
+        some = [] if i % 2 == 0 else [pytest.mark.slow]
+        yield pytest.param(*pair.values, "some", id=f"{pair.id}-some", marks=some)
+        yield pytest.param(*pair.values, "every", id=f"{pair.id}-every", marks=pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(recording, "home", lambda: tmp_path / "recordings")
 
 
-@pytest.mark.parametrize("share", ["some", pytest.param("every", marks=pytest.mark.slow)])
-@pytest.mark.parametrize(("task_name", "backbone"), list(_families()))
+@pytest.mark.parametrize(("task_name", "backbone", "share"), list(_matrix()))
 def test_logits_and_gradients_behind_each_cut_are_those_of_the_whole_network(task_name, backbone, share):
     task, data, engine, model = _tiny(task_name, backbone)
     _pretend_training(model)

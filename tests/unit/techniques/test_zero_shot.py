@@ -80,6 +80,7 @@ def test_a_run_of_it_is_a_run_like_any_other(tmp_path):
     assert api.fit(data, NETWORK, "zero-shot", task=TEXT, dry_run=True).phases == ()
 
 
+@pytest.mark.slow
 def test_in_a_study_it_is_a_row_with_its_interval(tmp_path):
     _, data = task_of(TEXT)
     techniques = ["zero-shot", "nearest-prototypes", "contrastive-few-shot:epochs=2"]
