@@ -332,7 +332,7 @@ def fill_cache(name: str, work: Path) -> None:
         return
     home.mkdir(parents=True)
     os.environ["GRAFT_CACHE"] = str(home.parent)
-    from graft.training import recording
+    from graft.training.frozen import recording
 
     size = int(min(KINDS[name].cache_gb, 1e-4) * 2**30 / 3)
     for number in range(3):

@@ -19,7 +19,7 @@ def one_thread():
 def _own_recordings(tmp_path_factory, monkeypatch):
     """Recordings and digests of files of one test session are not another's, and none of a user's."""
     from graft.data import digests
-    from graft.training import recording
+    from graft.training.frozen import recording
 
     folder = tmp_path_factory.getbasetemp() / "recordings"
     monkeypatch.setattr(recording, "home", lambda: folder)

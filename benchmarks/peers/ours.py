@@ -20,12 +20,12 @@ from graft.studies.run import build_model
 from graft.studies.spec import RunSpec
 from graft.studies.study import Job, run_job
 from graft.techniques.specs.combine import parse
-from graft.training import recording
 from graft.training.engine import Engine
 from graft.training.evaluate import evaluate
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
+from graft.training.frozen import recording
+from graft.training.loop.trainer import Settings, train
 from graft.training.observers import Observer
-from graft.training.trainer import Settings, train
 
 PACKAGES = ("graft-learn", "torch", "timm", "transformers")
 

@@ -35,9 +35,9 @@ from graft.tasks.specs.options import parse as parse_task
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import canonical, parse
 from graft.training.engine import Engine
-from graft.training.estimate import RunEstimate
+from graft.training.loop.estimate import RunEstimate
+from graft.training.loop.stage import CHECKPOINT_SECONDS
 from graft.training.observers import Observer
-from graft.training.stage import CHECKPOINT_SECONDS
 
 __all__ = ["Run", "Study", "check", "compare", "embed", "fit", "load", "load_backbone", "load_data", "resume"]
 

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from graft.cli.main import app
-from graft.training import recording
+from graft.training.frozen import recording
 
 
 @pytest.fixture

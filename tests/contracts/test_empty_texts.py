@@ -17,7 +17,7 @@ from graft.studies.run import build_model
 from graft.tasks.text.generation import Decoding
 from graft.training.engine import Engine
 from graft.training.evaluate import predict
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
 from tests.contracts.tiny import made_for, task_of
 
 TASKS = [name for name in plugins.names("task") if plugins.load("task", name).modality == "text"]

@@ -12,9 +12,10 @@ from graft.base import plugins
 from graft.base.records import Output, Sample
 from graft.studies.run import build_model
 from graft.techniques.technique import Objective, from_group, head_only
-from graft.training import frozen_prefix, optim, recording
+from graft.training import optim
 from graft.training.engine import Engine
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
+from graft.training.frozen import frozen_prefix, recording
 from graft.training.observers import Observer
 from tests.contracts.tiny import PACKED, TINY, made_for, task_of, trained
 

@@ -20,11 +20,11 @@ from graft.techniques.technique import Objective, Phase
 from graft.training import optim
 from graft.training.engine import Engine
 from graft.training.evaluate import evaluate
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
+from graft.training.feeds.streams import Streams
+from graft.training.loop.step import step
+from graft.training.loop.trainer import Settings, train
 from graft.training.observers import Observer
-from graft.training.step import step
-from graft.training.streams import Streams
-from graft.training.trainer import Settings, train
 from tests.contracts.tiny import PACKED, TINY, network_of, task_of
 
 EXAMPLES, PIECES = 16, (2, 8)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from graft.backbones.preprocess import Preprocess
+from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base import plugins
 from graft.base.records import Batch, Output, Sample
 from graft.studies.run import build_model

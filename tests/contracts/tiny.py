@@ -18,8 +18,8 @@ from graft.tasks.task import Task
 from graft.techniques.specs.combine import parse
 from graft.training.checkpoint import Position
 from graft.training.engine import Engine
+from graft.training.loop.trainer import Settings, train
 from graft.training.observers import Observer
-from graft.training.trainer import Settings, train
 
 NETWORKS = {"image": "tiny:efficientnet", "text": "tiny:bert", "summarization": "tiny:bart", "translation": "tiny:llama"}
 """A tiny network for what a task looks at, or for the task: of two that write from a text, one is tested on a decoder alone."""

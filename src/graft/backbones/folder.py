@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from graft.backbones.backbone import Library, Model, evaluating
-from graft.backbones.preprocess import restored
+from graft.backbones.preprocess.preprocess import restored
 from graft.base import files, plugins
 from graft.base.errors import BackboneError, FolderError
 

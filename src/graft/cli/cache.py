@@ -17,7 +17,7 @@ def cache(
     as_json: o.Json = False,
 ) -> None:
     """Show what was recorded of frozen layers, so that they run once an example; or clear it."""
-    from graft.training import recording
+    from graft.training.frozen import recording
 
     rows, leftovers, parts = recording.everything(), recording.leftovers(), recording.active()
     held = recording.total_bytes()

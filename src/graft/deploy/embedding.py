@@ -19,7 +19,7 @@ from graft.base.errors import BadValue
 from graft.deploy.inputs import read_inputs
 from graft.tasks.task import Task
 from graft.training.engine import Engine
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
 
 ENDINGS = (".npy", ".parquet")
 

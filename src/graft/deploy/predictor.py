@@ -25,7 +25,7 @@ from graft.tasks.task import Task
 from graft.tasks.text.generation import Decoding
 from graft.training.engine import Engine
 from graft.training.evaluate import Evaluation, evaluate, intervals, predict, written
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
 
 
 class Predictor:

@@ -23,9 +23,9 @@ from graft.tasks.specs.options import learnt
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import canonical, is_control
 from graft.training.engine import threads
-from graft.training.estimate import PhaseEstimate, RunEstimate
+from graft.training.feeds.streams import default_epochs
+from graft.training.loop.estimate import PhaseEstimate, RunEstimate
 from graft.training.observers import Observer
-from graft.training.streams import default_epochs
 
 BASELINE_ROWS = (64, 192)
 """Examples of training and test together that the baselines are tried on: few, and more."""

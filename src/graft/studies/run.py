@@ -16,9 +16,9 @@ import torch
 
 from graft.backbones import folder as model_folder
 from graft.backbones.backbone import Backbone, Model
+from graft.backbones.language.unknown_tokens import unknown_tokens
 from graft.backbones.load import load_backbone
-from graft.backbones.preprocess import Preprocess
-from graft.backbones.unknown_tokens import unknown_tokens
+from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base import files
 from graft.base.errors import BackboneError, FolderError
 from graft.base.locks import locked
@@ -33,16 +33,16 @@ from graft.studies.spec import RunSpec
 from graft.tasks.specs.options import learnt
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import parse
-from graft.training import frozen_prefix
 from graft.training.checkpoint import Position
-from graft.training.cut import CannotCut
 from graft.training.engine import Engine, threads
-from graft.training.estimate import RunEstimate, estimate
 from graft.training.evaluate import Evaluation, evaluate, intervals, written
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
+from graft.training.frozen import frozen_prefix
+from graft.training.frozen.cut import CannotCut
+from graft.training.loop.estimate import RunEstimate, estimate
+from graft.training.loop.stage import CHECKPOINT_SECONDS, Settings
+from graft.training.loop.trainer import train
 from graft.training.observers import LogFile, Observer
-from graft.training.stage import CHECKPOINT_SECONDS, Settings
-from graft.training.trainer import train
 
 MISTAKES = 24
 """How many of the most confident mistakes are kept with a preview."""

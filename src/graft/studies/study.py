@@ -24,8 +24,8 @@ from graft.studies.run import close, execute, prediction_rows
 from graft.studies.spec import RunSpec
 from graft.tasks.specs.options import learnt
 from graft.tasks.task import Task
+from graft.training.loop.stage import CHECKPOINT_SECONDS
 from graft.training.observers import LogFile, Observer, StudyEvent
-from graft.training.stage import CHECKPOINT_SECONDS
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from PIL import Image
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from graft.backbones.preprocess import Preprocess
+from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.images.open import open_image, thumbnail

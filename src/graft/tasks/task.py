@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from graft.backbones.backbone import Backbone, Model
-from graft.backbones.preprocess import Preprocess
+from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.errors import DataError
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data

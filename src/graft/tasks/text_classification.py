@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import Tensor
 
-from graft.backbones.preprocess import Preprocess
+from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data

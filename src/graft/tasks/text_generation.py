@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from graft.backbones.backbone import Backbone, Model
-from graft.backbones.preprocess import Preprocess, right_padded
+from graft.backbones.preprocess.preprocess import Preprocess, right_padded
 from graft.base.errors import DataError
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graft.backbones.backbone import Backbone, Model
-from graft.backbones.language_model import language_model
+from graft.backbones.language.language_model import language_model
 from graft.base import plugins
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique, everything

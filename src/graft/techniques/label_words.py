@@ -9,8 +9,8 @@ from typing import Any, Literal
 import torch
 
 from graft.backbones.backbone import Backbone, Model, evaluating
-from graft.backbones.label_words import Prompt, as_classifier
-from graft.backbones.language_model import language_model
+from graft.backbones.language.label_words import Prompt, as_classifier
+from graft.backbones.language.language_model import language_model
 from graft.base.errors import BadValue
 from graft.tasks.task import Task
 from graft.tasks.text.token_blocks import first_token, tokens

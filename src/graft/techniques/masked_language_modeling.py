@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from graft.backbones.backbone import Backbone, Model, logits_of, observed
-from graft.backbones.language_model import language_model
+from graft.backbones.language.language_model import language_model
 from graft.base.errors import BadValue
 from graft.base.ranges import InnerShare
 from graft.base.records import Output

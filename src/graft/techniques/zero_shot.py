@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 
 import torch
 
-from graft.backbones import mean_pooling
 from graft.backbones.backbone import Backbone, Model, evaluating
+from graft.backbones.language import mean_pooling
 from graft.base.errors import BadValue
 from graft.base.ranges import Positive
 from graft.tasks.task import Task

@@ -17,7 +17,7 @@ from torch import Tensor
 from graft.base import files
 from graft.base.errors import FolderError
 from graft.techniques.technique import Objective
-from graft.training import frozen
+from graft.training.frozen import proof
 
 
 @dataclass
@@ -120,7 +120,7 @@ def save(
     if position.part:
         _save_references(path, position.part, objective)
     first = (position.part, position.phase) == (0, 0)
-    weights = frozen.moving(objective) if first else frozen.state(objective)
+    weights = proof.moving(objective) if first else proof.state(objective)
     tensors = {f"model/{name}": tensor for name, tensor in weights.items()}
     tensors |= {f"best/{name}": tensor for name, tensor in best.items()}
     tensors |= {f"losses/{name}": tensor for name, tensor in losses.items()}
@@ -136,7 +136,7 @@ def _save_references(path: Path, part: int, objective: Objective) -> None:
     A resumed run makes those of the first part again from the pretrained weights. Those of a later
     part come from weights that earlier parts trained, which no longer exist.
     """
-    references, there = frozen.references(objective), _references_path(path, part)
+    references, there = proof.references(objective), _references_path(path, part)
     if references and not there.exists():
         _write(there, references, None)
 
@@ -187,10 +187,10 @@ def restore(
         for key in file.keys():  # noqa: SIM118 - safe_open is no dict
             kind, name = key.split("/", 1)
             tensors[kind][name] = file.get_tensor(key)
-    if position.part and frozen.references(objective):
+    if position.part and proof.references(objective):
         tensors["model"] |= _read_references(path, position.part)
     objective.load_state_dict(objective.state_dict() | tensors["model"])
-    if frozen.digest(objective.model)[1] != position.frozen_digest:
+    if proof.digest(objective.model)[1] != position.frozen_digest:
         raise FolderError(
             f"The frozen weights of {objective.model.backbone.name} are not those with which this run began. Put back the model "
             f"as it was, or delete {path} to start the run again."

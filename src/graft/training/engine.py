@@ -15,7 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from graft.base import env
 from graft.base.errors import BadValue
-from graft.training.kernels import QuickKernels
+from graft.training.kernels.kernels import QuickKernels
 
 PRECISIONS = ("bf16", "fp16", "fp32")
 

@@ -20,7 +20,7 @@ from graft.metrics.intervals import interval
 from graft.tasks.task import Metric, Task
 from graft.tasks.text.generation import Decoding
 from graft.training.engine import Engine
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
 
 DIVERGED = "the training has diverged, or the precision is too low. Lower the learning rate (lr=...), or use precision fp32."
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from graft.backbones import folder as model_folder
-from graft.backbones import mean_pooling
 from graft.backbones.backbone import Backbone, Model
+from graft.backbones.language import mean_pooling
 from graft.backbones.load import load_backbone
 from graft.base import plugins
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from graft.backbones.backbone import Model
 from graft.backbones.load import load_backbone
-from graft.backbones.preprocess import ImagePreprocess, restored
+from graft.backbones.preprocess.preprocess import ImagePreprocess, restored
 
 IMAGE = ImagePreprocess(size=32, mean=(0.5, 0.25, 0.0), std=(0.5, 0.5, 1.0), crop=0.5)
 

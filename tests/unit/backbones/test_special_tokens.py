@@ -9,7 +9,7 @@ import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, T5TokenizerFast, pipeline
 
 from graft import api
-from graft.backbones import special_tokens
+from graft.backbones.language import special_tokens
 from graft.backbones.load import load_backbone
 from graft.base import files
 from graft.base.records import Sample

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
-from graft.backbones import unknown_tokens as module
+from graft.backbones.language import unknown_tokens as module
+from graft.backbones.language.unknown_tokens import unknown_tokens
 from graft.backbones.load import load_backbone
-from graft.backbones.preprocess import TextPreprocess
-from graft.backbones.unknown_tokens import unknown_tokens
+from graft.backbones.preprocess.preprocess import TextPreprocess
 from graft.base import files
 
 CYRILLIC = "Пример: мы пишем по-русски."

@@ -11,7 +11,7 @@ from graft.studies import plan as plans
 from graft.studies.plan import CellPlan, Remaining, StudyPlan, plan_study
 from graft.studies.question import Question
 from graft.studies.study import run_study
-from graft.training.estimate import PhaseEstimate, RunEstimate
+from graft.training.loop.estimate import PhaseEstimate, RunEstimate
 from graft.training.observers import Observer, StudyEvent, event_line, plan_lines
 from tests.unit.studies.tiny_runs import DATA, SPEC
 

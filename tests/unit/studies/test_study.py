@@ -16,7 +16,7 @@ from graft.reports.read import read
 from graft.studies.run import execute
 from graft.studies.spec import RunSpec
 from graft.studies.study import Question, run_study
-from graft.training import recording
+from graft.training.frozen import recording
 from graft.training.observers import Observer
 from tests.unit.studies import tiny_runs
 from tests.unit.studies.tiny_runs import DATA

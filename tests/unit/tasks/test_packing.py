@@ -19,7 +19,7 @@ from graft.tasks.text import packing
 from graft.tasks.text_generation import TextGeneration
 from graft.training.engine import Engine
 from graft.training.evaluate import predict
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
 
 PLAIN, PACKED = TextGeneration(separator="\n"), TextGeneration(separator="\n", packed=True)
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, 
 from transformers import PreTrainedTokenizerFast
 
 from graft.backbones.load import load_backbone
-from graft.backbones.preprocess import TextPreprocess
+from graft.backbones.preprocess.preprocess import TextPreprocess
 from graft.base.errors import BackboneError, DataError
 from graft.base.records import Output, Sample
 from graft.data.data import Data

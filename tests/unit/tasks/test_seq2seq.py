@@ -15,7 +15,7 @@ from graft.tasks.text.seq2seq import MARGIN, Written
 from graft.tasks.translation import Translation
 from graft.training.engine import Engine
 from graft.training.evaluate import evaluate, written
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
 
 TASK = Translation(longest=20)
 NETWORKS = ("llama", "t5", "bart")

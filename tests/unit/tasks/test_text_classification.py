@@ -12,7 +12,7 @@ import torch
 
 import graft
 from graft.backbones.load import load_backbone
-from graft.backbones.preprocess import TextPreprocess
+from graft.backbones.preprocess.preprocess import TextPreprocess
 from graft.base.errors import BadValue, UnknownName
 from graft.base.records import Output, Sample
 from graft.studies.run import build_model
@@ -22,7 +22,7 @@ from graft.tasks.text.words import SPARE, parts_of_text
 from graft.tasks.text_classification import TextClassification
 from graft.training.engine import Engine
 from graft.training.evaluate import predict
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
 from tests.unit.tasks.test_question_answering import LONG, byte_level, metaspace
 
 TASK = TextClassification(("food", "sport"))

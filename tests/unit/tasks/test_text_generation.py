@@ -23,7 +23,7 @@ from graft.tasks.text.token_loss import IGNORED
 from graft.tasks.text_generation import TextGeneration
 from graft.training.engine import Engine
 from graft.training.evaluate import predict
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
 
 TEXT = "the naïve café, 東京; " * 40
 

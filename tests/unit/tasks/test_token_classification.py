@@ -7,7 +7,7 @@ import torch
 
 import graft
 from graft.backbones.load import load_backbone
-from graft.backbones.preprocess import TextPreprocess
+from graft.backbones.preprocess.preprocess import TextPreprocess
 from graft.base.records import Sample
 from graft.tasks.token_classification import IGNORED, TokenClassification
 from tests.unit.tasks.test_question_answering import byte_level, metaspace

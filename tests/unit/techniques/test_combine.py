@@ -12,9 +12,9 @@ from graft.api import _check_techniques
 from graft.base.errors import BadValue
 from graft.studies.run import build_model
 from graft.techniques.specs.combine import is_control, parse
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
+from graft.training.loop.trainer import checkpoint_path
 from graft.training.observers import Observer
-from graft.training.trainer import checkpoint_path
 from tests.contracts.tiny import TINY, Stop, task_of, trained
 
 TASK = "text-classification"

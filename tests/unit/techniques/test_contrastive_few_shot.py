@@ -17,7 +17,7 @@ from graft.techniques.contrastive_few_shot import alike, by_length, pair_loss
 from graft.techniques.specs.combine import parse
 from graft.techniques.technique import Objective
 from graft.training.engine import Engine
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
 from tests.contracts.tiny import task_of, trained
 
 TEXT = "text-classification"

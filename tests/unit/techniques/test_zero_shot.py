@@ -58,7 +58,7 @@ def test_it_is_the_same_again_and_before_a_training_it_is_where_that_begins(tmp_
 def _val_loss(model, data) -> float:
     from graft.training.engine import Engine
     from graft.training.evaluate import evaluate
-    from graft.training.feed import Feed
+    from graft.training.feeds.feed import Feed
 
     task, engine = task_of(TEXT)[0], Engine("fp32")
     return evaluate(model, Feed.of(data.splits["val"], task, model.backbone.preprocess, engine.device), engine).loss

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from graft.training import attention
-from graft.training.kernels import QuickKernels
+from graft.training.kernels import attention
+from graft.training.kernels.kernels import QuickKernels
 
 B, H, T, D = 2, 6, 23, 8
 CASES = {

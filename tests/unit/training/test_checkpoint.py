@@ -13,8 +13,8 @@ from graft.studies.run import build_model
 from graft.techniques.specs.combine import parse
 from graft.training.checkpoint import read_position
 from graft.training.engine import Engine
+from graft.training.loop.trainer import Settings, checkpoint_path, train
 from graft.training.observers import Observer
-from graft.training.trainer import Settings, checkpoint_path, train
 from tests.contracts.tiny import Stop, network_of, task_of, trained
 
 TASK = "text-classification"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from graft.training.cut import Cut
+from graft.training.frozen.cut import Cut
 
 
 def test_a_forward_that_another_library_set_on_a_module_is_there_again_after_a_replay():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from graft.training.kernels import QuickKernels
+from graft.training.kernels.kernels import QuickKernels
 
 ROUNDED_ONCE = 2**-8
 """A processor whose own kernel rounds only the result of a sum leaves at most this relative error in bfloat16."""

@@ -15,7 +15,7 @@ from graft.reports.read import read_predictions
 from graft.studies.run import build_model, execute
 from graft.training.engine import Engine
 from graft.training.evaluate import predict
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
 from graft.training.observers import Observer
 from tests.contracts.tiny import task_of
 from tests.unit.studies.tiny_runs import DATA, SPEC

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn.functional import dropout, scaled_dot_product_attention
 
-from graft.training.dropout import kept_of
-from graft.training.kernels import QuickKernels
+from graft.training.kernels.dropout import kept_of
+from graft.training.kernels.kernels import QuickKernels
 
 B, H, T, S, D = 2, 3, 7, 5, 8
 DROPOUT = 0.3

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from graft.training import early_stop
 from graft.training.checkpoint import Position
+from graft.training.loop import early_stop
 from tests.contracts.tiny import task_of
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from graft.base.records import Batch
 from graft.training.engine import Engine
-from graft.training.step import step
+from graft.training.loop.step import step
 
 NEVER = 1e9
 """A norm that no gradient reaches: they are unscaled, as before any clipping, and left as they are."""

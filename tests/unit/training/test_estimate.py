@@ -8,7 +8,7 @@ import pytest
 
 from graft.studies.run import estimate_run, execute
 from graft.studies.spec import RunSpec
-from graft.training import recording
+from graft.training.frozen import recording
 from graft.training.observers import Observer
 from tests.contracts.tiny import TINY, task_of
 

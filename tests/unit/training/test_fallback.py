@@ -12,9 +12,9 @@ from graft.studies.run import build_model
 from graft.techniques.specs.combine import parse
 from graft.training.engine import Engine
 from graft.training.evaluate import evaluate
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
+from graft.training.loop.trainer import Settings, train
 from graft.training.observers import Observer
-from graft.training.trainer import Settings, train
 from tests.contracts.tiny import TINY, Stop, task_of
 
 TASK = "image-classification"

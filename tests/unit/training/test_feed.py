@@ -8,11 +8,11 @@ import threading
 import pytest
 import torch
 
-from graft.backbones.preprocess import ImagePreprocess
+from graft.backbones.preprocess.preprocess import ImagePreprocess
 from graft.base import env
 from graft.data import loaders
 from graft.tasks.image_classification import ImageClassification
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
 
 DATA = ImageClassification.tiny_data()
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from graft.backbones.load import load_backbone
-from graft.training.folding import folded, pairs
+from graft.training.kernels.folding import folded, pairs
 
 
 @pytest.mark.parametrize("name", ["tiny:efficientnet", "tiny:cnn", "tiny:mobilenet", "tiny:torchvision"])

@@ -8,8 +8,8 @@ import pytest
 
 from graft.base.errors import FolderError
 from graft.training.checkpoint import read_position
+from graft.training.loop.trainer import checkpoint_path
 from graft.training.observers import Observer
-from graft.training.trainer import checkpoint_path
 from tests.contracts.tiny import trained
 
 resource = pytest.importorskip("resource", reason="Windows has no limit on the size of a file")

@@ -9,7 +9,7 @@ import torch
 
 from graft.training.engine import Engine
 from graft.training.evaluate import evaluate
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
 from tests.contracts.tiny import Stop, task_of, trained
 
 WILD = "full-fine-tuning:lr=0.05,epochs=12"

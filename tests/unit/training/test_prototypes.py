@@ -16,10 +16,12 @@ from graft.studies.run import build_model
 from graft.tasks.text_classification import TextClassification
 from graft.techniques.specs.combine import parse
 from graft.techniques.technique import Objective, head_only
-from graft.training import frozen_prefix, optim, prototypes, solve
+from graft.training import optim
 from graft.training.engine import Engine
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
+from graft.training.frozen import frozen_prefix
 from graft.training.observers import Observer
+from graft.training.solvers import logistic, prototypes
 from tests.contracts.tiny import task_of, trained
 
 TASKS = ("image-classification", "text-classification")
@@ -40,7 +42,7 @@ def _probe(task, data: Data, backbone: str, recorded: bool = True) -> tuple[Obje
 def test_decisions_are_those_of_the_nearest_centroid(name, recorded):
     task, data = task_of(name)
     objective, feed = _probe(task, data, "tiny:efficientnet" if name == TASKS[0] else "tiny:bert", recorded)
-    head = solve.linear_head(objective)
+    head = logistic.linear_head(objective)
     features = np.concatenate(
         [objective.model(b.inputs).features.detach().numpy() for b in feed.stream([[i] for i in range(20)])]
     )
@@ -59,7 +61,7 @@ def test_decisions_are_those_of_the_nearest_centroid(name, recorded):
 def test_of_several_labels_each_is_the_nearer_of_two_means():
     task, data = _several()
     objective, feed = _probe(task, data, "tiny:bert")
-    head = solve.linear_head(objective)
+    head = logistic.linear_head(objective)
     features, targets = feed.recorded.read(range(len(feed.pieces)))[0].double().numpy(), feed.targets.numpy()
     next(prototypes.path(objective, head, feed))
     found = head(torch.from_numpy(features).float()).detach().numpy() > 0
@@ -90,7 +92,7 @@ def test_a_class_without_an_example_is_an_error():
     task, data = task_of("image-classification")
     objective, feed = _probe(replace(task, classes=(*task.classes, "unicorn")), data, "tiny:efficientnet")
     with pytest.raises(DataError, match=r"none for: unicorn"):
-        next(prototypes.path(objective, solve.linear_head(objective), feed))
+        next(prototypes.path(objective, logistic.linear_head(objective), feed))
 
 
 @pytest.mark.parametrize("backbone", ["tiny:distilbert", "tiny:gpt2"])

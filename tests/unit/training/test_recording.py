@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from graft.base.errors import BadValue, FolderError
-from graft.training import recording
+from graft.training.frozen import recording
 
 ABOUT = {"backbone": "b", "before": "x"}
 
@@ -164,7 +164,7 @@ def _killed(folder, instant):
 def test_a_kill_before_any_file_operation_of_recording_and_evicting_is_repaired(tmp_path, monkeypatch, step):
     monkeypatch.setenv("GRAFT_CACHE_GB", ONE_AT_A_TIME)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["graft.training.recording", "tests.unit.training.test_recording"])
+    context.set_forkserver_preload(["graft.training.frozen.recording", "tests.unit.training.test_recording"])
     instant, killed = 0, True
     while killed:
         instant += step

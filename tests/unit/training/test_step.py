@@ -9,7 +9,7 @@ from torch import nn
 from graft.base.errors import GraftError
 from graft.base.records import Batch
 from graft.training.engine import Engine
-from graft.training.step import step
+from graft.training.loop.step import step
 
 
 class Squares(nn.Module):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from graft.studies.run import build_model
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
 from graft.training.observers import Observer
 from tests.contracts.tiny import task_of, trained
 

@@ -10,7 +10,7 @@ from typing import Any
 from graft.backbones import layer_groups, learning_rate
 from graft.backbones.backbone import Backbone
 from graft.backbones.hub import hub
-from graft.backbones.preprocess import ImagePreprocess
+from graft.backbones.preprocess.preprocess import ImagePreprocess
 from graft.base.errors import BackboneError, UnknownName
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from graft.backbones import hub, layer_groups, learning_rate
 from graft.backbones.backbone import Backbone
-from graft.backbones.preprocess import ImagePreprocess
+from graft.backbones.preprocess.preprocess import ImagePreprocess
 from graft.base import files
 from graft.base.errors import UnknownName
 

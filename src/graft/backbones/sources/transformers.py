@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from graft.backbones import label_words, layer_groups, learning_rate, mean_pooling, special_tokens
+from graft.backbones import layer_groups, learning_rate
 from graft.backbones.backbone import Backbone, Kind, logits_of
 from graft.backbones.hub import hub
-from graft.backbones.preprocess import TextPreprocess
-from graft.backbones.quiet import never_ask_for_masks, quiet
+from graft.backbones.language import label_words, mean_pooling, special_tokens
+from graft.backbones.language.quiet import never_ask_for_masks, quiet
+from graft.backbones.preprocess.preprocess import TextPreprocess
 from graft.base import files
 from graft.base.errors import BackboneError, UnknownName
 

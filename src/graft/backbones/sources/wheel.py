@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from graft.backbones.quiet import quiet
+from graft.backbones.language.quiet import quiet
 from graft.base import files, plugins, wheels
 from graft.base.errors import BackboneError, UnknownName
 from graft.base.wheels import Pin, Progress, read_member

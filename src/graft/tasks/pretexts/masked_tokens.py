@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from graft.backbones.preprocess import TextPreprocess
+from graft.backbones.preprocess.preprocess import TextPreprocess
 from graft.base.records import Batch, Output, Sample
 from graft.metrics.language import perplexity
 from graft.tasks.task import Metric, Windows, objects

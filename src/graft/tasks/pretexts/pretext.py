@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from torch import Tensor
 
-from graft.backbones.preprocess import Preprocess
+from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.records import Batch, Output, Sample
 from graft.tasks.task import Metric, Windows
 

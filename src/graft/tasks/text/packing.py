@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from graft.backbones.backbone import Backbone, evaluating
-from graft.backbones.preprocess import right_padded
+from graft.backbones.preprocess.preprocess import right_padded
 from graft.base.errors import BackboneError
 from graft.base.records import Batch, Sample
 from graft.tasks.task import Windows

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graft.backbones.backbone import Model
-from graft.backbones.preprocess import TextPreprocess, right_padded
+from graft.backbones.preprocess.preprocess import TextPreprocess, right_padded
 from graft.base.errors import BadValue, DataError
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.backbones.preprocess import TextPreprocess
-from graft.backbones.special_tokens import chat_tokens
+from graft.backbones.language.special_tokens import chat_tokens
+from graft.backbones.preprocess.preprocess import TextPreprocess
 from graft.base.errors import DataError
 from graft.base.records import Sample
 

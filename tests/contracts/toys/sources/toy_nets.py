@@ -11,7 +11,7 @@ from torch import nn
 
 from graft.backbones import layer_groups
 from graft.backbones.backbone import Backbone
-from graft.backbones.preprocess import ImagePreprocess
+from graft.backbones.preprocess.preprocess import ImagePreprocess
 
 
 class ToyNets:

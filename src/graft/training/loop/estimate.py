@@ -20,14 +20,16 @@ from graft.base.records import Batch
 from graft.data.data import Data
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Solver, Technique
-from graft.training import frozen_prefix, heads, optim, recording, solve
-from graft.training.cut import CannotCut
+from graft.training import optim
 from graft.training.engine import Engine
-from graft.training.feed import Feed
-from graft.training.frozen_prefix import Prefix
-from graft.training.stage import Settings
-from graft.training.step import step
-from graft.training.streams import Streams
+from graft.training.feeds.feed import Feed
+from graft.training.feeds.streams import Streams
+from graft.training.frozen import frozen_prefix, recording
+from graft.training.frozen.cut import CannotCut
+from graft.training.frozen.frozen_prefix import Prefix
+from graft.training.loop.stage import Settings
+from graft.training.loop.step import step
+from graft.training.solvers import logistic, solvers
 
 WARM_ROWS = 2
 """Examples of a first trial, not counted: it allocates and compiles. Batch norm needs two."""
@@ -150,7 +152,7 @@ def _try_phase(objective: Objective, part: Technique, phase: Phase, feed: Feed, 
         prefix = frozen_prefix.choose(model, plain, phase.epochs, engine)
     except (frozen_prefix.NotWorth, CannotCut) as reason:
         because = str(reason)
-    head = heads.solved(phase, objective, at_head=prefix is not None and prefix.cut is None)
+    head = solvers.solved(phase, objective, at_head=prefix is not None and prefix.cut is None)
     pace = _measure(objective, part, phase, names, plain, prefix, engine)
     count, versions = len(feed.pieces), plain.views or 1
     if head is None:
@@ -246,7 +248,7 @@ def _pass_seconds(objective: Objective, feed: Feed, prefix: Prefix, engine: Engi
     batch, _ = _read(feed, rows)
     with torch.no_grad(), prefix.trunk(), engine.autocast():
         features = prefix.taken(batch.inputs)[0]
-    count = min(len(feed.pieces), solve.ROWS)
+    count = min(len(feed.pieces), logistic.ROWS)
     places = [number % len(rows) for number in range(count)]
     large = Batch({"features": features[places]}, batch.target[places], [rows[place] for place in places])
     seconds = _seconds(lambda: sum(objective(large, 1.0).values()).backward())

@@ -24,11 +24,11 @@ from graft.backbones.backbone import Model, evaluating
 from graft.base import env
 from graft.base.records import Batch
 from graft.techniques.technique import Objective
-from graft.training import recording
-from graft.training.cut import KEY, TOLERANCE, CannotCut, Cut, cut, replay
 from graft.training.engine import Engine
-from graft.training.feed import Feed, without_gradients
-from graft.training.folding import Pair, folded, pairs
+from graft.training.feeds.feed import Feed, without_gradients
+from graft.training.frozen import recording
+from graft.training.frozen.cut import KEY, TOLERANCE, CannotCut, Cut, cut, replay
+from graft.training.kernels.folding import Pair, folded, pairs
 from graft.training.observers import Observer
 
 FORMAT = 3

@@ -11,11 +11,13 @@ from sklearn.linear_model import LogisticRegression
 
 from graft.studies.run import build_model
 from graft.techniques.technique import Objective, head_only
-from graft.training import frozen_prefix, optim, recording, solve
+from graft.training import optim
 from graft.training.engine import Engine
 from graft.training.evaluate import evaluate
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
+from graft.training.frozen import frozen_prefix, recording
 from graft.training.observers import Observer
+from graft.training.solvers import logistic
 from tests.contracts.tiny import task_of, trained
 
 
@@ -39,11 +41,11 @@ def probe():
 
 def test_each_strength_is_solved_to_its_minimum(probe):
     objective, feed = probe
-    head = solve.linear_head(objective)
+    head = logistic.linear_head(objective)
     features = feed.recorded.read(range(len(feed.pieces)))[0].double().numpy()
     targets = feed.targets.numpy()
     variance = features.var(0).mean()
-    for solution in solve.path(objective, head, feed):
+    for solution in logistic.path(objective, head, feed):
         penalty = solution.chosen["strength"] * variance
         reference = LogisticRegression(C=1 / (penalty * len(targets)), tol=1e-12, max_iter=10_000, solver="newton-cg").fit(
             features, targets
@@ -54,27 +56,27 @@ def test_each_strength_is_solved_to_its_minimum(probe):
         # is relative: at the weakest strength the loss is a hundred thousand times smaller than at the strongest.
         assert _loss(weight, bias, features, targets, penalty) <= least * (1 + 1e-3)
         assert solution.losses["task"] == pytest.approx(_loss(weight, bias, features, targets, 0.0), rel=1e-3)
-    assert solution.chosen["strength"] == min(solve.STRENGTHS)
+    assert solution.chosen["strength"] == min(logistic.STRENGTHS)
 
 
 def test_weighted_classes_count_the_same_however_many_examples_are_read_at_a_time(probe, monkeypatch):
     """A batch's mean loss counts by the class weights in it: the first batch here holds one class almost alone."""
     objective, feed = probe
     objective.task = replace(objective.task, weights=(1.0, 9.0, 3.0)[: len(objective.task.classes)])
-    head, starts = solve.linear_head(objective), {}
+    head, starts = logistic.linear_head(objective), {}
     fresh = {name: tensor.clone() for name, tensor in head.state_dict().items()}
     for rows in (5, 10_000):
-        monkeypatch.setattr(solve, "ROWS", rows)
+        monkeypatch.setattr(logistic, "ROWS", rows)
         head.load_state_dict(fresh)
-        starts[rows] = next(solve.path(objective, head, feed)).losses["task"]
+        starts[rows] = next(logistic.path(objective, head, feed)).losses["task"]
     # The same sums in another order, in float64: equal but for rounding and where the search stops.
     assert starts[5] == pytest.approx(starts[10_000], rel=1e-4)
 
 
 def test_the_head_is_left_in_the_precision_that_it_had(probe):
     objective, feed = probe
-    head = solve.linear_head(objective)
-    next(solve.path(objective, head, feed))
+    head = logistic.linear_head(objective)
+    next(logistic.path(objective, head, feed))
     assert head.weight.dtype == head.bias.dtype == torch.float32
     assert not head._forward_pre_hooks
 
@@ -93,14 +95,14 @@ def test_solving_is_no_worse_on_validation_than_stepping(tmp_path):
 
 def test_a_head_of_several_layers_or_an_open_body_is_not_solved(probe):
     objective, _ = probe
-    assert solve.linear_head(objective) is not None
+    assert logistic.linear_head(objective) is not None
     next(objective.model.network.parameters()).requires_grad_(True)
-    assert solve.linear_head(objective) is None
+    assert logistic.linear_head(objective) is None
     task, _ = task_of("text-classification")
     model = build_model("tiny:distilbert", task, pretrained=True, seed=0)
     indices = model.group_indices()
     optim.freeze(model, [n for n, _ in model.network.named_parameters() if head_only(n, indices[n])], "frozen")
-    assert solve.linear_head(Objective(model, task)) is None
+    assert logistic.linear_head(Objective(model, task)) is None
 
 
 def _loss(weight, bias, features, targets, penalty):

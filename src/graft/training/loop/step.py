@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from graft.base.errors import GraftError
 from graft.base.records import Batch
 from graft.training.engine import Engine
-from graft.training.losses import weigh
+from graft.training.loop.losses import weigh
 
 OUT_OF_MEMORY = (
     "can't allocate memory",  # Linux and macOS

@@ -21,19 +21,22 @@ from graft.base.errors import GraftError
 from graft.data.data import Data
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique
-from graft.training import checkpoint, early_stop, frozen, frozen_prefix, heads, history, optim, recording, solve
+from graft.training import checkpoint, history, optim
 from graft.training.checkpoint import Checkpoints, Position, checkpoint_path
 from graft.training.cost import Clock, PeakMemory
-from graft.training.cut import CannotCut
 from graft.training.engine import Engine, one_thread
 from graft.training.evaluate import evaluate
-from graft.training.feed import Feed
-from graft.training.frozen_prefix import ALL, Prefix
-from graft.training.losses import Means
+from graft.training.feeds.feed import Feed
+from graft.training.feeds.streams import Streams
+from graft.training.frozen import frozen_prefix, proof, recording
+from graft.training.frozen.cut import CannotCut
+from graft.training.frozen.frozen_prefix import ALL, Prefix
+from graft.training.loop import early_stop
+from graft.training.loop.losses import Means
+from graft.training.loop.stage import Run, Settings, Stage
+from graft.training.loop.step import step
 from graft.training.observers import Observer
-from graft.training.stage import Run, Settings, Stage
-from graft.training.step import step
-from graft.training.streams import Streams
+from graft.training.solvers import logistic, solvers
 
 SHOW_SECONDS = 0.5
 
@@ -93,7 +96,7 @@ def _train_phase(run: Run, objective: Objective, part: Technique, phase: Phase, 
     with stage.prefix.installed() if stage.prefix else nullcontext(), one_thread() if stage.train.at_head else nullcontext():
         if not resumed:
             _keep_best(run, stage, _report_epoch(run, stage))
-        head = heads.solved(phase, objective, stage.train.at_head)
+        head = solvers.solved(phase, objective, stage.train.at_head)
         if head is not None:
             _solve(run, stage, head)
         while run.position.step < stage.steps and not _stopped(run, stage):
@@ -129,7 +132,7 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
     stage.seconds_before, stage.steps_before = run.clock.seconds, position.step if resumed else 0
     if not resumed:
         position.step, position.best, position.stale = 0, None, 0
-        position.frozen_digest = frozen.digest(model)[1]
+        position.frozen_digest = proof.digest(model)[1]
     return stage
 
 
@@ -217,8 +220,8 @@ def _solve(run: Run, stage: Stage, head: nn.Linear) -> None:
     position, kept, best, least, stale = run.position, {}, head.state_dict(), math.inf, 0
     stage.per_epoch = 1
     with run.clock.running():
-        solutions = heads.SOLVERS[stage.phase.solver](stage.objective, head, stage.train)
-    while stale < solve.PATIENCE:
+        solutions = solvers.SOLVERS[stage.phase.solver](stage.objective, head, stage.train)
+    while stale < logistic.PATIENCE:
         with run.clock.running():
             solution = next(solutions, None)
         if solution is None:
@@ -276,7 +279,7 @@ def _keep_best(run: Run, stage: Stage, values: dict[str, float]) -> None:
     if not early_stop.is_candidate(phase, stage.patience, position.step, stage.steps, examples):
         return
     if early_stop.count(position, values, val.task, stage.patience):
-        stage.best = {name: tensor.clone() for name, tensor in frozen.moving(stage.objective).items()}
+        stage.best = {name: tensor.clone() for name, tensor in proof.moving(stage.objective).items()}
     elif stage.patience is None:
         _warn(run, early_stop.FELL_BACK.format(phase=phase.name))
 
@@ -290,7 +293,7 @@ def _end(run: Run, stage: Stage) -> None:
     position = run.position
     if stage.best:
         stage.objective.load_state_dict(stage.objective.state_dict() | stage.best)
-    count, digest = frozen.digest(stage.objective.model)
+    count, digest = proof.digest(stage.objective.model)
     position.frozen.append({"phase": stage.phase.name, "tensors": count, "unchanged": digest == position.frozen_digest})
     position.steps_before += position.step
     position.epochs_before += position.step / stage.per_epoch

@@ -9,9 +9,9 @@ import torch
 from torch.nn.functional import dropout, scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
 
-from graft.training.attention import attend
-from graft.training.depthwise import convolve
-from graft.training.dropout import drop
+from graft.training.kernels.attention import attend
+from graft.training.kernels.depthwise import convolve
+from graft.training.kernels.dropout import drop
 
 KERNELS: dict[Callable, Callable[..., Any]] = {torch.conv2d: convolve, dropout: drop, scaled_dot_product_attention: attend}
 """A function of torch -> one of the same arguments, which returns NotImplemented where torch's is as quick."""

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from torch import nn
 
 from graft.techniques.technique import Objective, Phase, Solver
-from graft.training import prototypes, solve
-from graft.training.feed import Feed
-from graft.training.solve import Solution
+from graft.training.feeds.feed import Feed
+from graft.training.solvers import logistic, prototypes
+from graft.training.solvers.logistic import Solution
 
 SOLVERS: dict[Solver, Callable[[Objective, nn.Linear, Feed], Iterator[Solution]]] = {
-    "logistic": solve.path,
+    "logistic": logistic.path,
     "prototypes": prototypes.path,
 }
 """Each puts one solution after the other into the head, as they are asked for."""
@@ -25,4 +25,4 @@ def solved(phase: Phase, objective: Objective, at_head: bool) -> nn.Linear | Non
     """
     if phase.solver is None or (phase.solver == "logistic" and not at_head):
         return None
-    return solve.linear_head(objective)
+    return logistic.linear_head(objective)

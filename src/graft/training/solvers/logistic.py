@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from graft.techniques.technique import Objective
-from graft.training.feed import Feed
-from graft.training.losses import weigh
+from graft.training.feeds.feed import Feed
+from graft.training.loop.losses import weigh
 
 STRENGTHS = tuple(10 ** (-k / 2) for k in range(-2, 13))
 """Of the penalty, as multiples of the mean variance of the features."""

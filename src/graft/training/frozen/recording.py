@@ -31,7 +31,7 @@ from filelock import FileLock, Timeout
 
 from graft.base import files
 from graft.base.errors import BadValue, FolderError
-from graft.training.tensor_files import (
+from graft.training.frozen.tensor_files import (
     ABOUT,
     GONE,
     PROMISE,

@@ -16,10 +16,10 @@ from graft.techniques.technique import Objective, Phase, Technique
 from graft.training.checkpoint import Checkpoints, Position
 from graft.training.cost import Clock, PeakMemory
 from graft.training.engine import Engine
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
 from graft.training.freed_memory import FreedMemory
-from graft.training.frozen_prefix import Prefix
-from graft.training.losses import Means
+from graft.training.frozen.frozen_prefix import Prefix
+from graft.training.loop.losses import Means
 from graft.training.observers import Observer
 
 CHECKPOINT_SECONDS = 30.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graft.backbones.preprocess import TextPreprocess
+from graft.backbones.preprocess.preprocess import TextPreprocess
 
 LOOKED_AT, CHARACTERS = 1000, 2000
 """Texts that are looked at, evenly spread over all, and characters of each: enough for a share, and done in a second or two."""

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from graft.base.errors import DataError
 from graft.techniques.technique import Objective
-from graft.training.feed import Feed, without_gradients
-from graft.training.losses import Means, weigh
-from graft.training.solve import ROWS, Solution
+from graft.training.feeds.feed import Feed, without_gradients
+from graft.training.loop.losses import Means, weigh
+from graft.training.solvers.logistic import ROWS, Solution
 
 TEMPERATURES = tuple(10 ** (-k / 4) for k in range(-4, 17))
 """As multiples of the variance of the features, summed over their dimensions."""

@@ -7,14 +7,14 @@ from functools import cached_property
 
 import torch
 
-from graft.backbones.preprocess import Preprocess
+from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.unlabeled import unlabeled_texts
 from graft.tasks.pretexts.pretext import Pretext
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Technique
-from graft.training.feed import Feed
+from graft.training.feeds.feed import Feed
 
 EXAMPLES = 10_000
 """The default budget: this many examples, or windows of long texts, are trained on, within 3 to 8 epochs."""

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import scaled_dot_product_attention
 
-from graft.training.dropout import kept_of
+from graft.training.kernels.dropout import kept_of
 
 LONGEST = 512
 """Keys up to which it is quicker without dropout."""

@@ -1,0 +1,1 @@
+"""What networks that read text have beside others."""

@@ -1,0 +1,1 @@
+"""Batches, in the order in which steps draw them."""

@@ -1,0 +1,1 @@
+"""What frozen layers give is recorded once, and read from disk."""
