@@ -99,7 +99,9 @@ class Judged:
 
 def measure(design: Design, studies: int, seed: int = 0) -> Rates:
     """Simulate so many studies of the design and count what is claimed of them."""
-    rng = np.random.default_rng([seed, *(round(100 * getattr(design, each.name)) for each in fields(design))])
+    rng = np.random.default_rng(
+        [seed, *(round(100 * getattr(design, each.name)) for each in fields(design))]
+    )
     rates = Rates()
     for _ in range(studies):
         count(design, judged(design, rng), rates)
@@ -109,7 +111,9 @@ def measure(design: Design, studies: int, seed: int = 0) -> Rates:
 def count(design: Design, study: Judged, rates: Rates) -> None:
     """Add one study to the rates."""
     gain, verdict = design.gain / 100, study.verdict
-    positive, negative = (verdict.outcome == f"{sign} transfer" for sign in ("positive", "negative"))
+    positive, negative = (
+        verdict.outcome == f"{sign} transfer" for sign in ("positive", "negative")
+    )
     against_baseline = verdict.against_baseline in ("better", "worse")
     rates.studies += 1
     rates.positive += positive
@@ -138,7 +142,9 @@ def judged(design: Design, rng: np.random.Generator) -> Judged:
         {cell: [_predictions(row) for row in right] for cell, right in tests.items()},
         together,
     )
-    rows = [_row(cell, mean, float(answers[cell][:, split:].mean())) for cell, mean in means.items()]
+    rows = [
+        _row(cell, mean, float(answers[cell][:, split:].mean())) for cell, mean in means.items()
+    ]
     compared, choice = choose(rows, SIZE, means)
     rows = [compared.get(row.cell, row) for row in rows]
     study = Study(Path("simulated"), {}, [], [], [], compares=True)
@@ -177,7 +183,9 @@ def _groups(design: Design) -> NDArray | None:
     return np.concatenate([tested, design.groups + validated])
 
 
-def _shared(rng: np.random.Generator, size: int, groups: NDArray | None, total: float, of_group: float) -> NDArray:
+def _shared(
+    rng: np.random.Generator, size: int, groups: NDArray | None, total: float, of_group: float
+) -> NDArray:
     """Values (N,) of variance `total`; with groups, `of_group` of it is common to a group."""
     if groups is None:
         return np.sqrt(total) * rng.standard_normal(size, dtype=np.float32)
@@ -195,7 +203,9 @@ def _row(cell: Cell, mean: Mean, val: float) -> Row:
     run = Run(Path("run"), "finished", "", {}, {"selected_by": "val"}, [])
     runs = [] if cell.is_baseline else [run] * mean.num_runs
     seeds = list(range(mean.num_runs))
-    return Row(cell, runs, seeds, mean.interval(), {}, val, "accuracy", 0.0, cost={"train_seconds": 1.0})
+    return Row(
+        cell, runs, seeds, mean.interval(), {}, val, "accuracy", 0.0, cost={"train_seconds": 1.0}
+    )
 
 
 NULL = (
@@ -259,7 +269,9 @@ def main() -> None:
     studies = int(sys.argv[1]) if len(sys.argv) > 1 else STUDIES
     text = PAGE.read_text(encoding="utf-8")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    PAGE.write_text("\n".join([f"{before}{BEGIN}", *page(studies), f"{END}{after}"]), encoding="utf-8")
+    PAGE.write_text(
+        "\n".join([f"{before}{BEGIN}", *page(studies), f"{END}{after}"]), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -86,8 +86,13 @@ def write_seeds(folder: Path) -> dict[str, list[Path]]:
                     shutil.rmtree(target, ignore_errors=True)
                 else:
                     seeds.setdefault(name, []).append(target)
-    seeds["image-folder"] += [write_pictures(folder / "image-folder" / suffix, suffix) for suffix in PICTURES]
-    seeds["csv"] += [write_picture_table(folder / "csv" / "pictures"), write_numbered(folder / "csv" / "numbered")]
+    seeds["image-folder"] += [
+        write_pictures(folder / "image-folder" / suffix, suffix) for suffix in PICTURES
+    ]
+    seeds["csv"] += [
+        write_picture_table(folder / "csv" / "pictures"),
+        write_numbered(folder / "csv" / "numbered"),
+    ]
     return seeds
 
 
@@ -104,7 +109,10 @@ def write_pictures(folder: Path, suffix: str) -> Path:
 def write_picture_table(folder: Path) -> Path:
     """A table of file names beside the pictures."""
     write_pictures(folder, "jpg")
-    rows = [f"{file.relative_to(folder).as_posix()},{file.parent.name}" for file in sorted(folder.glob("*/*"))]
+    rows = [
+        f"{file.relative_to(folder).as_posix()},{file.parent.name}"
+        for file in sorted(folder.glob("*/*"))
+    ]
     (folder / "pictures.csv").write_text("\n".join(["file,label", *rows]) + "\n")
     return folder
 
@@ -130,9 +138,16 @@ def make_case(number: int, seeds: dict[str, list[Path]], folder: Path) -> dict[s
     mutation = rng.choice(fitting(file))
     file.write_bytes(MUTATIONS[mutation].damage(file.read_bytes(), rng))
     is_alone = len(files) == 1 and rng.random() < 0.5
-    case = {"number": number, "format": name, "seed": seed.name, "file": file.relative_to(folder).as_posix()}
+    case = {
+        "number": number,
+        "format": name,
+        "seed": seed.name,
+        "file": file.relative_to(folder).as_posix(),
+    }
     target = file if is_alone else folder
-    task = ["--task", "translation"] if seed.name.startswith("pairs-") else []  # that of summaries fits too
+    task = (
+        ["--task", "translation"] if seed.name.startswith("pairs-") else []
+    )  # that of summaries fits too
     arguments = [str(target), *task, *(["--json"] if rng.random() < 0.7 else [])]
     return {**case, "mutation": mutation, "arguments": arguments}
 
@@ -164,23 +179,35 @@ def check(arguments: Sequence[str]) -> dict[str, Any]:
                 result = CliRunner().invoke(app, ["--debug", "check", *arguments])
         except Hang as hang:
             return {"outcome": "hang", "where": place(hang.__traceback__)}
-    found: dict[str, Any] = {"warnings": sorted({f"{w.category.__name__}: {w.message}" for w in caught})}
+    found: dict[str, Any] = {
+        "warnings": sorted({f"{w.category.__name__}: {w.message}" for w in caught})
+    }
     error = result.exception
     if error is None or isinstance(error, SystemExit):
         return {**found, "outcome": "answer", "answer": result.stdout}
     outcome = "refused" if isinstance(error, GraftError) else "traceback"
     where = place(error.__traceback__)
-    return {**found, "outcome": outcome, "words": f"{type(error).__name__}: {error}", "where": where, "error": error}
+    return {
+        **found,
+        "outcome": outcome,
+        "words": f"{type(error).__name__}: {error}",
+        "where": where,
+        "error": error,
+    }
 
 
 def place(trace: TracebackType | None) -> str:
     """The last line of Graft's in a traceback."""
     frames = [frame for frame in traceback.extract_tb(trace) if "/graft/" in frame.filename]
     last = frames[-1] if frames else None
-    return f"{last.filename.rpartition('/graft/')[2]}:{last.lineno} {last.name}" if last else "outside"
+    return (
+        f"{last.filename.rpartition('/graft/')[2]}:{last.lineno} {last.name}" if last else "outside"
+    )
 
 
-def problem_of(answer: dict[str, Any], whole: dict[str, Any], file: str, is_harmless: bool) -> str | None:
+def problem_of(
+    answer: dict[str, Any], whole: dict[str, Any], file: str, is_harmless: bool
+) -> str | None:
     """What is wrong with an answer; `whole` is that of the data set before any damage."""
     classes = {name for split in answer["splits"].values() for name in split["classes"]}
     if classes != set(answer["classes"]):
@@ -209,7 +236,9 @@ class Campaign:
         shutil.rmtree(work / "seeds", ignore_errors=True)
         self.seeds = write_seeds(work / "seeds")
         self._whole: dict[tuple[str, ...], dict[str, Any] | None] = {}
-        importlib.import_module("graft.api")  # what every check needs; torch may take long, and is not to be interrupted
+        importlib.import_module(
+            "graft.api"
+        )  # what every check needs; torch may take long, and is not to be interrupted
 
     def run(self, number: int, folder: Path) -> dict[str, Any]:
         """The row of one case."""
@@ -218,7 +247,11 @@ class Campaign:
         found = check(case["arguments"])
         seconds = round(time.perf_counter() - start, 4)
         printed = found.pop("answer", None)
-        if printed is not None and "--json" in case["arguments"] and (whole := self.whole(case, folder)):
+        if (
+            printed is not None
+            and "--json" in case["arguments"]
+            and (whole := self.whole(case, folder))
+        ):
             answer, is_harmless = json.loads(printed), MUTATIONS[case["mutation"]].is_harmless
             problem = problem_of(answer, whole, case["file"], is_harmless)
             found |= {"samples": [count_samples(answer), count_samples(whole)]}
@@ -229,7 +262,9 @@ class Campaign:
     def whole(self, case: dict[str, Any], folder: Path) -> dict[str, Any] | None:
         """The answer on the data set that the case damages, asked for in the same way; None where it is refused."""
         damaged, *options = case["arguments"]
-        path = self.work / "seeds" / case["format"] / case["seed"] / Path(damaged).relative_to(folder)
+        path = (
+            self.work / "seeds" / case["format"] / case["seed"] / Path(damaged).relative_to(folder)
+        )
         arguments = (str(path), *options)
         if arguments not in self._whole:
             found = check(arguments)
@@ -254,7 +289,16 @@ def run_all(work: Path, cases: int) -> list[dict[str, Any]]:
     work.mkdir(parents=True, exist_ok=True)
     results = work / "results.jsonl"
     while len(rows := read_rows(results)) < cases:
-        command = [sys.executable, __file__, "--work", str(work), "--cases", str(cases), "--from", str(len(rows))]
+        command = [
+            sys.executable,
+            __file__,
+            "--work",
+            str(work),
+            "--cases",
+            str(cases),
+            "--from",
+            str(len(rows)),
+        ]
         done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
         if done.returncode == 0:
             continue
@@ -263,7 +307,12 @@ def run_all(work: Path, cases: int) -> list[dict[str, Any]]:
             sys.exit(done.stderr)
         rows = read_rows(results)
         case = make_case(len(rows), write_seeds(work / "seeds"), work / "case")
-        row = {**case, "outcome": "hang" if is_hang else "crash", "words": done.stderr[-2000:], "seconds": 0}
+        row = {
+            **case,
+            "outcome": "hang" if is_hang else "crash",
+            "words": done.stderr[-2000:],
+            "seconds": 0,
+        }
         with open(results, "a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
     return rows[:cases]
@@ -279,7 +328,10 @@ def read_rows(results: Path) -> list[dict[str, Any]]:
 
 def table(rows: Sequence[dict[str, Any]], key: str, title: str) -> list[str]:
     """The outcomes by format or by mutation, in Markdown."""
-    lines = [f"| {title} | cases | {' | '.join(OUTCOMES)} |", "| --- |" + " ---: |" * (len(OUTCOMES) + 1)]
+    lines = [
+        f"| {title} | cases | {' | '.join(OUTCOMES)} |",
+        "| --- |" + " ---: |" * (len(OUTCOMES) + 1),
+    ]
     for name in [*sorted({row[key] for row in rows}), ""]:
         counts = Counter(row["outcome"] for row in rows if row[key] == name or not name)
         cells = " | ".join(f"{counts[outcome]:,}" for outcome in OUTCOMES)
@@ -294,7 +346,15 @@ def report(rows: Sequence[dict[str, Any]]) -> str:
     warned = sum(bool(row.get("warnings")) for row in rows)
     words = f"{len(rows):,} data sets were checked in {seconds / 60:.1f} minutes on one thread; the slowest took {slowest:.1f} s."
     words += f" In {warned:,} of them a library wrote a warning of its own."
-    return "\n".join([INTRODUCTION, words, "", *table(rows, "format", "format"), *table(rows, "mutation", "damage")])
+    return "\n".join(
+        [
+            INTRODUCTION,
+            words,
+            "",
+            *table(rows, "format", "format"),
+            *table(rows, "mutation", "damage"),
+        ]
+    )
 
 
 def faults(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -303,7 +363,9 @@ def faults(rows: Sequence[dict[str, Any]]) -> list[str]:
     for row in rows:
         if row["outcome"] not in ("answer", "refused"):
             words = row.get("words") or ""
-            places.setdefault(f"{row['outcome']} {row.get('where', '')} {words.split(':')[0]}", []).append(row)
+            places.setdefault(
+                f"{row['outcome']} {row.get('where', '')} {words.split(':')[0]}", []
+            ).append(row)
     return [
         f"{len(part):>5}  {name}  (--only {part[0]['number']}: {part[0]['format']}, {part[0]['mutation']}) "
         + (part[0].get("words") or "")[:150]
@@ -322,7 +384,12 @@ def show(work: Path, number: int) -> None:
 def main() -> None:
     """Run the cases that are missing, print what went wrong, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=CASES, help="How many; the table is written of the usual number only.")
+    parser.add_argument(
+        "--cases",
+        type=int,
+        default=CASES,
+        help="How many; the table is written of the usual number only.",
+    )
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "graft-fuzz")
     parser.add_argument("--only", type=int, help="The number of one case.")
     parser.add_argument("--from", type=int, dest="first", help=argparse.SUPPRESS)

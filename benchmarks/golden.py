@@ -30,17 +30,28 @@ TOPICS = {
     "sky": "sun cloud star moon rain wind",
 }
 COMMON = ["the", "a", "one", "is", "it", "and", "so", "my", "this"]
-NAMES = {"PER": ("Ada", "Bob", "Zoe Miller"), "LOC": ("York", "Rome", "New Town"), "ORG": ("Acme", "Best Bank")}
+NAMES = {
+    "PER": ("Ada", "Bob", "Zoe Miller"),
+    "LOC": ("York", "Rome", "New Town"),
+    "ORG": ("Acme", "Best Bank"),
+}
 
 
 def write_pictures(folder: Path, rng: random.Random) -> None:
     """Three folders of noisy pictures, one a colour."""
     from PIL import Image
 
-    for name, colour in {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}.items():
+    for name, colour in {
+        "red": (200, 40, 40),
+        "green": (40, 200, 40),
+        "blue": (40, 40, 200),
+    }.items():
         (folder / name).mkdir(parents=True)
         for number in range(24):
-            pixels = [tuple(channel + rng.randrange(-40, 40) for channel in colour) for _ in range(32 * 32)]
+            pixels = [
+                tuple(channel + rng.randrange(-40, 40) for channel in colour)
+                for _ in range(32 * 32)
+            ]
             image = Image.new("RGB", (32, 32))
             image.putdata(pixels)
             image.save(folder / name / f"{number}.png")
@@ -72,7 +83,11 @@ def write_questions(folder: Path, rng: random.Random) -> None:
     for number in range(80):
         who, where = rng.choice(NAMES["PER"]), rng.choice(NAMES["LOC"])
         context = f"{sentence('sky', rng)} {who} lives in {where} {number} {sentence('food', rng)}"
-        asked = {"question": "Where is it?", "context": context, "answers": [where] if number % 5 else []}
+        asked = {
+            "question": "Where is it?",
+            "context": context,
+            "answers": [where] if number % 5 else [],
+        }
         rows.append(json.dumps(asked))
     write(folder / "questions.jsonl", rows)
 
@@ -87,7 +102,11 @@ def write_translations(folder: Path, rng: random.Random) -> None:
 
 def sentence(topic: str, rng: random.Random) -> str:
     """Some words of the topic among common ones."""
-    words = [word for _ in range(rng.randint(2, 5)) for word in (rng.choice(COMMON), rng.choice(TOPICS[topic].split()))]
+    words = [
+        word
+        for _ in range(rng.randint(2, 5))
+        for word in (rng.choice(COMMON), rng.choice(TOPICS[topic].split()))
+    ]
     return " ".join(words)
 
 
@@ -110,7 +129,13 @@ class Golden:
 
 RUNS = {
     "pictures": Golden(write_pictures, "image-classification", "tiny:efficientnet", "lp-ft", 3),
-    "texts": Golden(write_texts, "text-classification", "tiny:bert", "masked-language-modeling then full-fine-tuning", 3),
+    "texts": Golden(
+        write_texts,
+        "text-classification",
+        "tiny:bert",
+        "masked-language-modeling then full-fine-tuning",
+        3,
+    ),
     "tags": Golden(write_tags, "token-classification", "tiny:bert", "gradual-unfreezing", 3),
     "questions": Golden(write_questions, "question-answering", "tiny:bert", "l2-sp", 3),
     "translations": Golden(write_translations, "translation", "tiny:bart", "lora", 3),
@@ -130,7 +155,14 @@ def measure(name: str) -> dict[str, str]:
         run.make(data, random.Random(0))
         os.chdir(folder)
         found = graft.fit(
-            "data", run.backbone, run.technique, task=run.task, epochs=run.epochs, batch_size=8, precision="fp32", out="run"
+            "data",
+            run.backbone,
+            run.technique,
+            task=run.task,
+            epochs=run.epochs,
+            batch_size=8,
+            precision="fp32",
+            out="run",
         )
         model = Path("run", "model")
         weights = {file.name: file.read_bytes() for file in sorted(model.glob("*.safetensors"))}
@@ -169,7 +201,9 @@ def show(title: str, rows: dict[str, dict[str, str]]) -> None:
     print(f"{title}\n{'run':<14}{'data':<14}{'weights':<14}{'metrics':<14}")
     for name, row in rows.items():
         *hashes, value = row.values()
-        print(f"{name:<14}" + "".join(f"{cell:<14}" for cell in hashes) + f"{list(row)[-1]} {value}")
+        print(
+            f"{name:<14}" + "".join(f"{cell:<14}" for cell in hashes) + f"{list(row)[-1]} {value}"
+        )
 
 
 def main() -> None:
@@ -177,9 +211,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--before", type=Path, help="The folder of the checkout to compare with.")
     parser.add_argument(
-        "--after", type=Path, default=HERE.parents[1], help="The folder of the checkout that changed; else this one."
+        "--after",
+        type=Path,
+        default=HERE.parents[1],
+        help="The folder of the checkout that changed; else this one.",
     )
-    parser.add_argument("--runs", nargs="+", choices=RUNS, default=list(RUNS), help="Which of the runs; else all.")
+    parser.add_argument(
+        "--runs", nargs="+", choices=RUNS, default=list(RUNS), help="Which of the runs; else all."
+    )
     parser.add_argument("--only", choices=RUNS, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.only:

@@ -71,7 +71,9 @@ class Kind:
 
 
 KINDS = {
-    "early stop": Kind("text-classification", "tiny:bert", ("full-fine-tuning:lr=0.05,patience=2",), 12),
+    "early stop": Kind(
+        "text-classification", "tiny:bert", ("full-fine-tuning:lr=0.05,patience=2",), 12
+    ),
     "recordings and their eviction": Kind(
         "image-classification",
         "tiny:efficientnet",
@@ -82,7 +84,9 @@ KINDS = {
     "a then b": Kind(
         "text-classification",
         "tiny:bert",
-        ("masked-language-modeling:epochs=2 then lora:r=2,epochs=2 then full-fine-tuning + l2-sp:weight=0.1",),
+        (
+            "masked-language-modeling:epochs=2 then lora:r=2,epochs=2 then full-fine-tuning + l2-sp:weight=0.1",
+        ),
         2,
     ),
     "a + b": Kind(
@@ -129,7 +133,9 @@ def run_or_resume(name: str, place: Path, connection: Any, change: int | None) -
         api.resume(folder, data=data, **again)
     elif kind.jobs:
         asked = {"seeds": 1, "jobs": kind.jobs}
-        api.compare(data, list(kind.techniques), [kind.backbone], **asked, **_settings(kind, folder))
+        api.compare(
+            data, list(kind.techniques), [kind.backbone], **asked, **_settings(kind, folder)
+        )
     else:
         asked = {"checkpoint_seconds": 0.0}
         api.fit(data, kind.backbone, kind.techniques[0], **asked, **_settings(kind, folder))
@@ -239,18 +245,29 @@ def at_instant(seconds: float) -> Callable[[Path], bool]:
 def outcome(folder: Path) -> dict[str, Any]:
     """What must be the same, bit by bit; of a study of each of its runs."""
     if (folder / "study.json").exists():
-        return {path.parent.name: outcome(path.parent) for path in sorted(folder.glob("runs/*/result.json"))}
+        return {
+            path.parent.name: outcome(path.parent)
+            for path in sorted(folder.glob("runs/*/result.json"))
+        }
     import pandas as pd
 
     result = json.loads((folder / "result.json").read_text())
     lines = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
-    left = [path.name for path in folder.rglob("*") if path.suffix in (".part", ".old") or path.name == "checkpoints"]
+    left = [
+        path.name
+        for path in folder.rglob("*")
+        if path.suffix in (".part", ".old") or path.name == "checkpoints"
+    ]
     return {
-        "weights": hashlib.sha256((folder / "model" / "model.safetensors").read_bytes()).hexdigest(),
+        "weights": hashlib.sha256(
+            (folder / "model" / "model.safetensors").read_bytes()
+        ).hexdigest(),
         "metrics": result["metrics"],
         "samples": result.get("samples"),
         "predictions": pd.read_parquet(folder / "predictions.parquet").to_json(),
-        "history": [{key: value for key, value in line.items() if key != "train_seconds"} for line in lines],
+        "history": [
+            {key: value for key, value in line.items() if key != "train_seconds"} for line in lines
+        ],
         "state": json.loads((folder / "status.json").read_text())["state"],
         "left behind": left,
     }
@@ -286,7 +303,9 @@ def moments(name: str, number: int, alone: dict[str, Any]) -> list[Moment]:
     return [first, at_instant(chance.uniform(0, alone["seconds"]))][:times]
 
 
-def trial(processes: Processes, name: str, number: int, alone: dict[str, Any], work: Path) -> dict[str, Any]:
+def trial(
+    processes: Processes, name: str, number: int, alone: dict[str, Any], work: Path
+) -> dict[str, Any]:
     """Kill a run, resume it, and compare."""
     place = Path(tempfile.mkdtemp(prefix="kill-", dir=work))
     stages, error = [], ""
@@ -305,7 +324,14 @@ def trial(processes: Processes, name: str, number: int, alone: dict[str, Any], w
     if same:
         shutil.rmtree(place)
     kept = {} if same else {"place": str(place)}
-    return {"kind": name, "number": number, "stages": stages, "different": different, "error": error, **kept}
+    return {
+        "kind": name,
+        "number": number,
+        "stages": stages,
+        "different": different,
+        "error": error,
+        **kept,
+    }
 
 
 def left_alone(processes: Processes, name: str, work: Path) -> dict[str, Any]:
@@ -319,8 +345,14 @@ def left_alone(processes: Processes, name: str, work: Path) -> dict[str, Any]:
         outcomes.append(outcome(place / "run"))
         shutil.rmtree(place)
     if outcomes[0] != outcomes[1]:
-        raise SystemExit(f"{name}: two runs left alone differ, so that a killed one cannot be compared.")
-    return {"outcome": outcomes[0], "seconds": sittings[-1].seconds, "changes": sittings[-1].changes}
+        raise SystemExit(
+            f"{name}: two runs left alone differ, so that a killed one cannot be compared."
+        )
+    return {
+        "outcome": outcomes[0],
+        "seconds": sittings[-1].seconds,
+        "changes": sittings[-1].changes,
+    }
 
 
 def fill_cache(name: str, work: Path) -> None:
@@ -338,7 +370,13 @@ def fill_cache(name: str, work: Path) -> None:
     for number in range(3):
         key = f"{number:032x}"
         about = {"backbone": "other", "of": "other data"}
-        recording.record(key, 1, size, about, lambda writer: writer.add([0], [torch.zeros(1, size // 4)], [0], None))
+        recording.record(
+            key,
+            1,
+            size,
+            about,
+            lambda writer: writer.add([0], [torch.zeros(1, size // 4)], [0], None),
+        )
 
 
 def campaign(work: Path, kills: int, names: Sequence[str] = tuple(KINDS)) -> list[dict[str, Any]]:
@@ -358,20 +396,32 @@ def campaign(work: Path, kills: int, names: Sequence[str] = tuple(KINDS)) -> lis
         rows.append(row)
         with open(log, "a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
-        words = "same" if not row["different"] and not row["error"] else f"{row['different']} {row['error']}"
-        print(f"{name} {row['number']}: killed {', then '.join(row['stages']) or 'never'}: {words}", flush=True)
+        words = (
+            "same"
+            if not row["different"] and not row["error"]
+            else f"{row['different']} {row['error']}"
+        )
+        print(
+            f"{name} {row['number']}: killed {', then '.join(row['stages']) or 'never'}: {words}",
+            flush=True,
+        )
     return rows
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """The rows of each kind of run, and of each stage, in Markdown."""
-    lines = ["| kind of run | kills | runs | the same in the end | different | failed |", "| --- | --- | --- | --- | --- | --- |"]
+    lines = [
+        "| kind of run | kills | runs | the same in the end | different | failed |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for name in [*KINDS, ""]:
         part = [row for row in rows if row["kind"] == name or not name]
         kills = sum(len(row["stages"]) for row in part)
         different, failed = (sum(bool(row[key]) for row in part) for key in ("different", "error"))
         same = len(part) - different - failed
-        lines.append(f"| {name or 'all'} | {kills} | {len(part)} | {same} | {different} | {failed} |")
+        lines.append(
+            f"| {name or 'all'} | {kills} | {len(part)} | {same} | {different} | {failed} |"
+        )
     stages = Counter(stage for row in rows for stage in row["stages"])
     lines += ["", "| where it was killed | kills |", "| --- | --- |"]
     lines += [f"| {stage} | {count} |" for stage, count in stages.most_common()]

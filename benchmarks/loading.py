@@ -47,7 +47,9 @@ Machine: {processor}, {cores} cores.
 
 def main() -> None:
     """Measure, print the table and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pictures", type=int, default=384)
     parser.add_argument("--repeats", type=int, default=3)
     asked = parser.parse_args()
@@ -87,7 +89,10 @@ def _stream(samples: list[Sample], preprocess, threads: int) -> Iterator[dict[st
     def make(rows: list[int]) -> dict[str, torch.Tensor]:
         images = [open_image(samples[row].roles["image"], samples[row].id) for row in rows]
         return preprocess.collate(
-            [preprocess(image, np.random.default_rng((0, row))) for image, row in zip(images, rows, strict=True)]
+            [
+                preprocess(image, np.random.default_rng((0, row)))
+                for image, row in zip(images, rows, strict=True)
+            ]
         )
 
     return loaders.stream(loaders.plan([1] * len(samples), BATCH, (0, 0)), make, threads)
@@ -113,9 +118,17 @@ def _training_step(network: torch.nn.Module, engine: Engine) -> Callable[[dict],
     return step
 
 
-def _write(asked: argparse.Namespace, alone: dict[int, list[float]], training: dict[int, list[float]]) -> None:
-    rows = ["| threads | pictures a second | while a network trains on the processor |", "| ---: | ---: | ---: |"]
-    rows += [f"| {threads} | {_format(alone[threads])} | {_format(training[threads])} |" for threads in THREADS]
+def _write(
+    asked: argparse.Namespace, alone: dict[int, list[float]], training: dict[int, list[float]]
+) -> None:
+    rows = [
+        "| threads | pictures a second | while a network trains on the processor |",
+        "| ---: | ---: | ---: |",
+    ]
+    rows += [
+        f"| {threads} | {_format(alone[threads])} | {_format(training[threads])} |"
+        for threads in THREADS
+    ]
     table = "\n".join(rows) + "\n"
     hardware = env.hardware()
     prose = PROSE.format(

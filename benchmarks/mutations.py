@@ -24,7 +24,18 @@ _GROUPS = {
 }  # fmt: skip
 """Ending -> what the file holds; any other holds lines of text."""
 _DELIMITERS = (b",", b";", b"\t", b"|", b":", b" ", b"\x1f", b"\r", b"\xc2\xa0", b"\n")
-_ENCODINGS = ("utf-16-le", "utf-16-be", "utf-32-le", "cp1252", "cp1251", "mac-roman", "shift_jis", "gb18030", "utf-7", "cp500")
+_ENCODINGS = (
+    "utf-16-le",
+    "utf-16-be",
+    "utf-32-le",
+    "cp1252",
+    "cp1251",
+    "mac-roman",
+    "shift_jis",
+    "gb18030",
+    "utf-7",
+    "cp500",
+)
 _MARKED = {
     "utf-16": codecs.BOM_UTF16_LE,
     "utf-16-be": codecs.BOM_UTF16_BE,
@@ -112,7 +123,9 @@ def shuffle_lines(raw: bytes, rng: random.Random) -> bytes:
     """Lines change their places, are joined, or go."""
     lines = raw.split(b"\n")
     i, j = (rng.randrange(len(lines)) for _ in range(2))
-    lines[i], lines[j] = rng.choice(((lines[j], lines[i]), (lines[i] + lines[j], b""), (lines[i], lines[i])))
+    lines[i], lines[j] = rng.choice(
+        ((lines[j], lines[i]), (lines[i] + lines[j], b""), (lines[i], lines[i]))
+    )
     return b"\n".join(lines)
 
 
@@ -138,7 +151,9 @@ def swap_delimiters(raw: bytes, rng: random.Random) -> bytes:
     parts = raw.split(old)
     share = rng.choice((0.0, 0.1, 1.0))
     only = rng.randrange(len(parts))
-    return parts[0] + b"".join((new if rng.random() < share or i == only else old) + p for i, p in enumerate(parts[1:]))
+    return parts[0] + b"".join(
+        (new if rng.random() < share or i == only else old) + p for i, p in enumerate(parts[1:])
+    )
 
 
 def insert_quotes(raw: bytes, rng: random.Random) -> bytes:
@@ -154,7 +169,10 @@ def replace_cell(raw: bytes, rng: random.Random) -> bytes:
     delimiter = rng.choice([d for d in _DELIMITERS[:4] if d in raw] or [b" "])
     cell = rng.choice(_CELLS).encode()
     lines = [line.split(delimiter) for line in raw.split(b"\n")]
-    column, rows = rng.randrange(len(lines[0])), rng.choice((range(len(lines)), [rng.randrange(len(lines))]))
+    column, rows = (
+        rng.randrange(len(lines[0])),
+        rng.choice((range(len(lines)), [rng.randrange(len(lines))])),
+    )
     for row in rows:
         if column < len(lines[row]):
             lines[row][column] = cell
@@ -165,22 +183,38 @@ def replace_value(raw: bytes, rng: random.Random) -> bytes:
     """A value in JSON becomes one of another type; of an object also a key, or all values of one key."""
     is_lines = raw.lstrip().startswith(b"{") and raw.count(b"\n{") > 0
     text = raw.decode("utf-8")
-    tree = [json.loads(line) for line in text.split("\n") if line.strip()] if is_lines else json.loads(text)
+    tree = (
+        [json.loads(line) for line in text.split("\n") if line.strip()]
+        if is_lines
+        else json.loads(text)
+    )
     places = list(_places(tree))
     holder, key = rng.choice(places)
     strange = rng.choice(_STRANGE)
-    alike = [place for place in places if place[1] == key] if isinstance(key, str) and rng.random() < 0.5 else [(holder, key)]
+    alike = (
+        [place for place in places if place[1] == key]
+        if isinstance(key, str) and rng.random() < 0.5
+        else [(holder, key)]
+    )
     for each, name in alike:
         each[name] = strange
     if isinstance(holder, dict) and rng.random() < 0.2:
-        holder[rng.choice(("", "label", "text", "tokens", "id", "split", "group", "\ud800"))] = holder.pop(key)
+        holder[rng.choice(("", "label", "text", "tokens", "id", "split", "group", "\ud800"))] = (
+            holder.pop(key)
+        )
     rows = [json.dumps(row) for row in tree] if is_lines else [json.dumps(tree)]
     return ("\n".join(rows) + "\n").encode()
 
 
 def _places(tree: Any) -> list[tuple[Any, Any]]:
     """Every (list or object, index or key) of a tree."""
-    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    items = (
+        tree.items()
+        if isinstance(tree, dict)
+        else enumerate(tree)
+        if isinstance(tree, list)
+        else ()
+    )
     return [place for key, value in items for place in ((tree, key), *_places(value))]
 
 
@@ -221,7 +255,10 @@ def replace_column(raw: bytes, rng: random.Random) -> bytes:
     if rng.random() < 0.2:
         table = table.remove_column(number)
     else:
-        name = rng.choice((table.column_names[number],) * 4 + (name, "", "label", "text", "id", "split", "group", "image"))
+        name = rng.choice(
+            (table.column_names[number],) * 4
+            + (name, "", "label", "text", "id", "split", "group", "image")
+        )
         table = table.set_column(number, name, column)
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
@@ -246,7 +283,9 @@ def nest_deeply(raw: bytes, rng: random.Random) -> bytes:
 
 def repeat_digits(raw: bytes, rng: random.Random) -> bytes:
     """A number of very many digits in place of another one."""
-    number = rng.choice((b"9" * 5000, b"1e99999", b"-9223372036854775809", b"0x1F", b"1.", b"NaN", b"-Infinity"))
+    number = rng.choice(
+        (b"9" * 5000, b"1e99999", b"-9223372036854775809", b"0x1F", b"1.", b"NaN", b"-Infinity")
+    )
     found = list(re.finditer(rb"\d+", raw))
     match = rng.choice(found) if found else None
     return raw[: match.start()] + number + raw[match.end() :] if match else raw + number
@@ -255,7 +294,9 @@ def repeat_digits(raw: bytes, rng: random.Random) -> bytes:
 def mark_encoding(raw: bytes, rng: random.Random) -> bytes:
     """The same text in another Unicode encoding, marked as such."""
     name = rng.choice(sorted(_MARKED))
-    return _MARKED[name] + raw.decode("utf-8").encode({"utf-16": "utf-16-le", "utf-32": "utf-32-le"}.get(name, name))
+    return _MARKED[name] + raw.decode("utf-8").encode(
+        {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}.get(name, name)
+    )
 
 
 def end_lines_otherwise(raw: bytes, rng: random.Random) -> bytes:
@@ -265,7 +306,9 @@ def end_lines_otherwise(raw: bytes, rng: random.Random) -> bytes:
 
 def add_blank_lines(raw: bytes, rng: random.Random) -> bytes:
     """Blank lines at the end, with white space or without, or none at all."""
-    return raw.rstrip(b"\n") + rng.choice((b"", b"\n\n\n", b"\n\r\n", b"\n  \n", b"\n\xef\xbb\xbf\n", b"\n\xe2\x80\x8b\n"))
+    return raw.rstrip(b"\n") + rng.choice(
+        (b"", b"\n\n\n", b"\n\r\n", b"\n  \n", b"\n\xef\xbb\xbf\n", b"\n\xe2\x80\x8b\n")
+    )
 
 
 _TEXT = (OBJECTS, LINES)

@@ -56,13 +56,22 @@ class Case:
 
 FIVE = ("feature-extraction", "partial-fine-tuning", "lp-ft", "full-fine-tuning", "from-scratch")
 THREE = ("feature-extraction", "full-fine-tuning", "from-scratch")
-FEW = ("zero-shot", "nearest-prototypes", "feature-extraction", "contrastive-few-shot", "full-fine-tuning", "from-scratch")
+FEW = (
+    "zero-shot",
+    "nearest-prototypes",
+    "feature-extraction",
+    "contrastive-few-shot",
+    "full-fine-tuning",
+    "from-scratch",
+)
 OWN_HEAD = ("zero-shot", "lora", "from-scratch")
 
 
 def few_labels(name: str, shots: int) -> Case:
     """All ways to classify by few labels; the classes of sst2 have numbers for names."""
-    spelled = {"zero-shot": "zero-shot:descriptions=0=a bad film;1=a good film"} if name == "sst2" else {}
+    spelled = (
+        {"zero-shot": "zero-shot:descriptions=0=a bad film;1=a good film"} if name == "sst2" else {}
+    )
     published = {
         (
             "ag_news",
@@ -81,9 +90,27 @@ def few_labels(name: str, shots: int) -> Case:
 
 
 CASES = (
-    Case("hymenoptera", "hymenoptera", FIVE, 3, {"feature-extraction": 0.92, "lp-ft": 0.92, "full-fine-tuning": 0.92}),
-    Case("cats_dogs", "cats_dogs", ("feature-extraction", "from-scratch"), 1, {"feature-extraction": 0.985}),
-    Case("sms_spam", "sms_spam/SMSSpamCollection.tsv", THREE, 2, {"feature-extraction": 0.975, "full-fine-tuning": 0.98}),
+    Case(
+        "hymenoptera",
+        "hymenoptera",
+        FIVE,
+        3,
+        {"feature-extraction": 0.92, "lp-ft": 0.92, "full-fine-tuning": 0.92},
+    ),
+    Case(
+        "cats_dogs",
+        "cats_dogs",
+        ("feature-extraction", "from-scratch"),
+        1,
+        {"feature-extraction": 0.985},
+    ),
+    Case(
+        "sms_spam",
+        "sms_spam/SMSSpamCollection.tsv",
+        THREE,
+        2,
+        {"feature-extraction": 0.975, "full-fine-tuning": 0.98},
+    ),
     Case("sst2", "sst2", THREE, 1, {"full-fine-tuning": 0.88}),
     Case("ag_news", "ag_news", THREE, 1, {"full-fine-tuning": 0.88}),
     Case("cifar10, 1,000 images", "cifar10", THREE, 1, {}, {"fraction": 0.1}),
@@ -105,7 +132,13 @@ CASES = (
         settings={"epochs": 3},
         also=("entity_precision", "entity_recall"),
     ),
-    Case("xquad_en, questions", "xquad_en", ("full-fine-tuning", "from-scratch"), 3, also=("exact_match",)),
+    Case(
+        "xquad_en, questions",
+        "xquad_en",
+        ("full-fine-tuning", "from-scratch"),
+        3,
+        also=("exact_match",),
+    ),
     Case(
         "subjqa electronics, questions, many without an answer",
         "subjqa/electronics",
@@ -113,7 +146,9 @@ CASES = (
         3,
         sizes={"val": 0},
         also=("exact_match",),
-        notes=("Validation is cut from training: of the 261 questions in the file for it 249 stand in training too.",),
+        notes=(
+            "Validation is cut from training: of the 261 questions in the file for it 249 stand in training too.",
+        ),
     ),
     Case(
         "subjqa tripadvisor, questions, many without an answer",
@@ -122,7 +157,9 @@ CASES = (
         3,
         sizes={"val": 0},
         also=("exact_match",),
-        notes=("Validation is cut from training: of the 240 questions in the file for it 222 stand in training too.",),
+        notes=(
+            "Validation is cut from training: of the 240 questions in the file for it 222 stand in training too.",
+        ),
     ),
     Case("tinyshakespeare, running text", "tinyshakespeare", OWN_HEAD, 1),
     Case(
@@ -155,7 +192,9 @@ CASES = (
         settings={"task": "translation"},
         sizes={"train": 2_000, "val": 100, "test": 200},
         also=("chrf",),
-        notes=("Small Transformers trained from scratch on all 29,000 pairs are reported at 0.38 to 0.41 BLEU.",),
+        notes=(
+            "Small Transformers trained from scratch on all 29,000 pairs are reported at 0.38 to 0.41 BLEU.",
+        ),
     ),
 )
 
@@ -171,11 +210,24 @@ class Lines(Observer):
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data", help="the folder of the data sets")
-    asked.add_argument("--out", type=Path, default=Path("runs") / "quality", help="where the studies are kept")
+    asked = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    asked.add_argument(
+        "--data",
+        type=Path,
+        default=HERE.parent.parent / "shared" / "data",
+        help="the folder of the data sets",
+    )
+    asked.add_argument(
+        "--out", type=Path, default=Path("runs") / "quality", help="where the studies are kept"
+    )
     asked.add_argument("--only", nargs="*", help="names of cases, or how they begin")
-    asked.add_argument("--print", action="store_true", help="print the tables of what was run before, and run nothing")
+    asked.add_argument(
+        "--print",
+        action="store_true",
+        help="print the tables of what was run before, and run nothing",
+    )
     asked.add_argument("--jobs", type=int, help="runs at a time")
     given = asked.parse_args()
     chosen = choose(CASES, "case", given.only)
@@ -202,7 +254,15 @@ def sections(text: str) -> dict[str, str]:
 
 def section(case: Case, folder: Path) -> str:
     verdict = (f"> {sentence}" for sentence in open_study(folder).verdict.sentences)
-    return "\n".join([*table(case, folder), "", *verdict, "", *(line for note in case.notes for line in (note, ""))])
+    return "\n".join(
+        [
+            *table(case, folder),
+            "",
+            *verdict,
+            "",
+            *(line for note in case.notes for line in (note, "")),
+        ]
+    )
 
 
 def run(case: Case, folder: Path, out: Path, jobs: int | None) -> None:
@@ -212,9 +272,19 @@ def run(case: Case, folder: Path, out: Path, jobs: int | None) -> None:
         return
     print(case.name, flush=True)
     data = graft.load_data(folder / case.path, task=case.settings.get("task"), **case.options)
-    data = data.with_splits({split: samples[: case.sizes.get(split)] for split, samples in data.splits.items()})
+    data = data.with_splits(
+        {split: samples[: case.sizes.get(split)] for split, samples in data.splits.items()}
+    )
     data = graft.load_data(data, task=case.settings.get("task"))
-    graft.compare(data, case.techniques, seeds=case.seeds, jobs=jobs, out=out, observer=Lines(), **case.settings)
+    graft.compare(
+        data,
+        case.techniques,
+        seeds=case.seeds,
+        jobs=jobs,
+        out=out,
+        observer=Lines(),
+        **case.settings,
+    )
 
 
 HEAD = (
@@ -240,16 +310,30 @@ def table(case: Case, folder: Path) -> list[str]:
     counts = results[0]["data"]["counts"]
     board = build(read(folder))
     metrics = [words.metric_name(name) for name in (board.metric, *case.also)]
-    examples = " / ".join(f"{counts[split]:,}" for split in ("train", "val", "test")) + " train, validation and test examples"
-    groups = f", those of test in {board.test_groups:,} groups" if board.test_groups < board.test_examples else ""
+    examples = (
+        " / ".join(f"{counts[split]:,}" for split in ("train", "val", "test"))
+        + " train, validation and test examples"
+    )
+    groups = (
+        f", those of test in {board.test_groups:,} groups"
+        if board.test_groups < board.test_examples
+        else ""
+    )
     rows = [
         f"## {case.name}: {examples}{groups}",
         "",
-        "| what | " + " | ".join([metrics[0], "95 % interval", *metrics[1:], "asked", "seeds", "train, s"]) + " |",
+        "| what | "
+        + " | ".join([metrics[0], "95 % interval", *metrics[1:], "asked", "seeds", "train, s"])
+        + " |",
         "| --- |" + " ---: |" * (len(metrics) + 4),
     ]
     names = [row.cell.name for row in board.rows if row.cell.is_baseline]
-    return rows + [line(case, row) for name in (*names, *case.techniques) for row in board.rows if row.cell.name == name]
+    return rows + [
+        line(case, row)
+        for name in (*names, *case.techniques)
+        for row in board.rows
+        if row.cell.name == name
+    ]
 
 
 def line(case: Case, row: Row) -> str:
@@ -262,7 +346,19 @@ def line(case: Case, row: Row) -> str:
     seeds = "" if row.cell.is_baseline else str(len(row.seeds))
     time = "" if seconds is None else f"{seconds:.0f}"
     return (
-        "| " + " | ".join([name, f"{score.value:.3f}", f"{score.low:.3f} to {score.high:.3f}", *also, asked, seeds, time]) + " |"
+        "| "
+        + " | ".join(
+            [
+                name,
+                f"{score.value:.3f}",
+                f"{score.low:.3f} to {score.high:.3f}",
+                *also,
+                asked,
+                seeds,
+                time,
+            ]
+        )
+        + " |"
     )
 
 

@@ -119,7 +119,12 @@ ROWS = (
         "hymenoptera",
         "image",
         {"goal": "full", "epochs": 2, "every_epoch": False},
-        (ours("full-fine-tuning"), ours("full-fine-tuning", "ours in fp32", precision="fp32"), PLAIN, TRAINER),
+        (
+            ours("full-fine-tuning"),
+            ours("full-fine-tuning", "ours in fp32", precision="fp32"),
+            PLAIN,
+            TRAINER,
+        ),
         unit="examples/s",
     ),
     Row(
@@ -128,7 +133,12 @@ ROWS = (
         "sst2",
         "text",
         {"goal": "full", "epochs": 1, "every_epoch": False},
-        (ours("full-fine-tuning"), ours("full-fine-tuning", "ours in fp32", precision="fp32"), PLAIN, TRAINER),
+        (
+            ours("full-fine-tuning"),
+            ours("full-fine-tuning", "ours in fp32", precision="fp32"),
+            PLAIN,
+            TRAINER,
+        ),
         {"train": 1600, "val": 64, "test": 600},
         unit="examples/s",
     ),
@@ -184,19 +194,51 @@ ROWS = (
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    words.add_argument(
-        "--rows", nargs="*", help=f"which comparisons: {', '.join(row.name for row in ROWS)}; speed.md is not written"
+    words = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    words.add_argument("--peers", nargs="*", help="which scripts of benchmarks/peers, ours always among them")
-    words.add_argument("--repeats", type=int, default=3, help="measurements of each side, of which the median is told")
-    words.add_argument("--once", nargs="*", default=[], help="scripts of benchmarks/peers that are measured once only")
-    words.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data", help="the folder of the data sets")
     words.add_argument(
-        "--out", type=Path, default=Path("runs") / "speed", help="where environments, weights and results are kept"
+        "--rows",
+        nargs="*",
+        help=f"which comparisons: {', '.join(row.name for row in ROWS)}; speed.md is not written",
     )
-    words.add_argument("--print", action="store_true", help="print the tables of what was measured before, and run nothing")
-    words.add_argument("--smoke", action="store_true", help="a few examples and one epoch, to see that everything runs")
+    words.add_argument(
+        "--peers", nargs="*", help="which scripts of benchmarks/peers, ours always among them"
+    )
+    words.add_argument(
+        "--repeats",
+        type=int,
+        default=3,
+        help="measurements of each side, of which the median is told",
+    )
+    words.add_argument(
+        "--once",
+        nargs="*",
+        default=[],
+        help="scripts of benchmarks/peers that are measured once only",
+    )
+    words.add_argument(
+        "--data",
+        type=Path,
+        default=HERE.parent.parent / "shared" / "data",
+        help="the folder of the data sets",
+    )
+    words.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs") / "speed",
+        help="where environments, weights and results are kept",
+    )
+    words.add_argument(
+        "--print",
+        action="store_true",
+        help="print the tables of what was measured before, and run nothing",
+    )
+    words.add_argument(
+        "--smoke",
+        action="store_true",
+        help="a few examples and one epoch, to see that everything runs",
+    )
     given = words.parse_args()
     out = given.out.resolve()
     check_peers([*(given.peers or ()), *given.once])
@@ -206,7 +248,9 @@ def main() -> None:
         for run in range(1 if given.smoke else given.repeats):
             for row in rows:
                 measure(row, run, given.data, out, results, given.peers, given.once)
-    text = "\n".join([*HEAD, machine(), "", *(line for row in rows for line in table(row, read(results)))])
+    text = "\n".join(
+        [*HEAD, machine(), "", *(line for row in rows for line in table(row, read(results)))]
+    )
     print(text)
     if not given.rows and not given.smoke:
         (HERE / "speed.md").write_text(text, encoding="utf-8")
@@ -223,20 +267,38 @@ def check_peers(names: Sequence[str]) -> None:
 def few(row: Row) -> Row:
     """The same comparison on next to nothing."""
     sides = tuple(
-        replace(side, asked={**side.asked, "pictures": side.asked["pictures"] // 500}) if "pictures" in side.asked else side
+        replace(side, asked={**side.asked, "pictures": side.asked["pictures"] // 500})
+        if "pictures" in side.asked
+        else side
         for side in row.sides
     )
     asked = {**row.asked, "epochs": 1} | ({"seeds": 1} if "seeds" in row.asked else {})
-    return replace(row, asked=asked, sides=sides, most={"train": 8, "val": 4, "test": 4}, shots=row.shots and 4)
+    return replace(
+        row, asked=asked, sides=sides, most={"train": 8, "val": 4, "test": 4}, shots=row.shots and 4
+    )
 
 
-def measure(row: Row, run: int, folder: Path, out: Path, results: Path, peers: list[str] | None, once: list[str]) -> None:
+def measure(
+    row: Row,
+    run: int,
+    folder: Path,
+    out: Path,
+    results: Path,
+    peers: list[str] | None,
+    once: list[str],
+) -> None:
     """Run every side of the comparison once, unless it was before; what fails is written down with its reason."""
     if not (folder / row.data).exists():
         print(f"{row.name}: skipped, {row.data} is not in the data folder")
         return
-    done = {(found["row"], found["side"], found["run"]) for found in read(results) if "error" not in found}
-    wanted = [side for side in row.sides if side.script == "ours" or not peers or side.script in peers]
+    done = {
+        (found["row"], found["side"], found["run"])
+        for found in read(results)
+        if "error" not in found
+    }
+    wanted = [
+        side for side in row.sides if side.script == "ours" or not peers or side.script in peers
+    ]
     wanted = [side for side in wanted if not run or not (side.once or side.script in once)]
     left = [side for side in wanted if (row.name, side.name, run) not in done]
     task = common_task(row, folder, out) if left else {}
@@ -247,7 +309,12 @@ def measure(row: Row, run: int, folder: Path, out: Path, results: Path, peers: l
         counts = {name: len(task[name]) for name in ("train", "val", "test") if name in task}
         out.mkdir(parents=True, exist_ok=True)
         with results.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**about, **found, "counts": counts, "at": time.strftime("%Y-%m-%d %H:%M")}) + "\n")
+            file.write(
+                json.dumps(
+                    {**about, **found, "counts": counts, "at": time.strftime("%Y-%m-%d %H:%M")}
+                )
+                + "\n"
+            )
         print(f"  {found.get('error') or summary(found)}", flush=True)
 
 
@@ -275,11 +342,19 @@ def rows_of(data: Data, split: str, row: Row) -> list[tuple[str, int]]:
     if split in row.most or (row.shots and split != "test"):
         samples = random.Random(0).sample(samples, len(samples))
     if row.shots and split != "test":
-        by_class = [[s for s in samples if s.roles["label"] == label][: row.shots] for label in data.classes]
+        by_class = [
+            [s for s in samples if s.roles["label"] == label][: row.shots] for label in data.classes
+        ]
         samples = [sample for found in by_class for sample in found]
     found = samples[: row.most.get(split)] if not row.shots or split == "test" else samples
-    values = [str(s.roles["image"].resolve()) if row.modality == "image" else s.roles["text"] for s in found]
-    return [(value, data.classes.index(s.roles["label"])) for value, s in zip(values, found, strict=True)]
+    values = [
+        str(s.roles["image"].resolve()) if row.modality == "image" else s.roles["text"]
+        for s in found
+    ]
+    return [
+        (value, data.classes.index(s.roles["label"]))
+        for value, s in zip(values, found, strict=True)
+    ]
 
 
 def weights(alias: str, out: Path) -> Path:
@@ -288,7 +363,9 @@ def weights(alias: str, out: Path) -> Path:
     if not folder.exists():
         shutil.copytree(pull(alias), folder)
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        config.pop("model_args", None)  # transformers does not open a folder of timm's that has them
+        config.pop(
+            "model_args", None
+        )  # transformers does not open a folder of timm's that has them
         (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return folder
 
@@ -307,7 +384,11 @@ def last_parameters(modality: str, classes: int) -> list[str]:
     model = Model(load_backbone(BACKBONES[modality], f"{modality}-classification", classes))
     first = len(model.backbone.groups) - 1 - LAST_GROUPS
     group = model.group_indices()
-    return [name for name, _ in model.network.named_parameters() if group[name] == -1 or group[name] >= first]
+    return [
+        name
+        for name, _ in model.network.named_parameters()
+        if group[name] == -1 or group[name] >= first
+    ]
 
 
 def one(row: Row, side: Side, task: dict[str, Any], out: Path) -> dict[str, Any]:
@@ -326,11 +407,19 @@ def one(row: Row, side: Side, task: dict[str, Any], out: Path) -> dict[str, Any]
     offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(out / "hf"), "TF_CPP_MIN_LOG_LEVEL": "2"}
     command = [python, str(PEERS / f"{side.script}.py"), str(file)]
     cache = {"GRAFT_CACHE": str(empty_cache(BACKBONES[row.modality], out))}
-    code, seconds, peak = watched(command, {**os.environ, **offline, **cache, **side.environment}, logs)
+    code, seconds, peak = watched(
+        command, {**os.environ, **offline, **cache, **side.environment}, logs
+    )
     shutil.rmtree(scratch)
-    said = [line for line in (logs / "stdout.txt").read_text(encoding="utf-8").splitlines() if line.startswith('{"seconds"')]
+    said = [
+        line
+        for line in (logs / "stdout.txt").read_text(encoding="utf-8").splitlines()
+        if line.startswith('{"seconds"')
+    ]
     if code or not said:
-        return {"error": f"failed: {last_line((logs / 'stderr.txt').read_text(encoding='utf-8'), out)}"}
+        return {
+            "error": f"failed: {last_line((logs / 'stderr.txt').read_text(encoding='utf-8'), out)}"
+        }
     return {**json.loads(said[-1]), "whole_seconds": seconds, "peak_mb": peak}
 
 
@@ -343,14 +432,25 @@ def python_of(peer: str, out: Path) -> Path:
         print(f"{peer}: making its virtual environment, some minutes", flush=True)
         for command in (
             [sys.executable, "-m", "venv", "--clear", str(folder)],
-            [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(wanted)],
+            [
+                str(python),
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "-r",
+                str(wanted),
+            ],
         ):
             subprocess.run(command, check=True, capture_output=True, text=True)
         mark.write_text(digest, encoding="utf-8")
     return python
 
 
-def watched(command: list[str], environment: dict[str, str], logs: Path) -> tuple[int, float, float]:
+def watched(
+    command: list[str], environment: dict[str, str], logs: Path
+) -> tuple[int, float, float]:
     """Run the command to its end; returns its exit code, its wall time, and the most memory (MB) it held with its children."""
     started, peak = time.perf_counter(), 0.0
     with (logs / "stdout.txt").open("wb") as stdout, (logs / "stderr.txt").open("wb") as stderr:
@@ -360,7 +460,9 @@ def watched(command: list[str], environment: dict[str, str], logs: Path) -> tupl
                 held, children = memory(process)
                 peak = max(peak, held)
                 try:
-                    process.wait(1.0 if children else 0.2)  # what children share takes milliseconds to count
+                    process.wait(
+                        1.0 if children else 0.2
+                    )  # what children share takes milliseconds to count
                 except psutil.TimeoutExpired:
                     continue
         finally:
@@ -384,11 +486,17 @@ def memory(process: psutil.Process) -> tuple[float, int]:
 
 def last_line(text: str, out: Path, containing: str = "") -> str:
     lines = [line for line in text.splitlines() if line.strip() and containing in line]
-    return lines[-1].replace(str(out), "OUT").replace("|", "/")[:300] if lines else "it said nothing"
+    return (
+        lines[-1].replace(str(out), "OUT").replace("|", "/")[:300] if lines else "it said nothing"
+    )
 
 
 def read(results: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()] if results.exists() else []
+    return (
+        [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+        if results.exists()
+        else []
+    )
 
 
 HEAD = (
@@ -429,7 +537,9 @@ def table(row: Row, results: list[dict[str, Any]]) -> Iterator[str]:
         found = [one for one in mine if one["side"] == side.name and "error" not in one]
         if not found:
             reasons = [one["error"] for one in mine if one["side"] == side.name]
-            yield f"| {side.name} | {reasons[-1] if reasons else 'not run'} |" + " |" * (2 + len(columns))
+            yield f"| {side.name} | {reasons[-1] if reasons else 'not run'} |" + " |" * (
+                2 + len(columns)
+            )
             continue
         values = [value_of(one, row.unit) for one in found]
         first = first or (median(values) if side is row.sides[0] else None)
@@ -437,7 +547,9 @@ def table(row: Row, results: list[dict[str, Any]]) -> Iterator[str]:
     yield ""
     versions = {one["script"]: one["versions"] for one in mine if "error" not in one}
     for script, packages in versions.items():
-        yield f"- `{script}`: " + ", ".join(f"{name} {version}" for name, version in packages.items())
+        yield f"- `{script}`: " + ", ".join(
+            f"{name} {version}" for name, version in packages.items()
+        )
     yield ""
 
 
@@ -457,15 +569,23 @@ def columns_of(unit: str) -> dict[str, tuple[str, int]]:
     return {title: about for title, about in columns.items() if title != UNITS[unit]}
 
 
-def line(name: str, unit: str, found: list[dict[str, Any]], values: list[float], first: float | None) -> str:
+def line(
+    name: str, unit: str, found: list[dict[str, Any]], values: list[float], first: float | None
+) -> str:
     """The Markdown of one side; accuracies are means, all else are medians."""
     middle = median(values)
-    ratio = "" if first is None else f"{(first / middle if unit == 'examples/s' else middle / first):.2f}"
+    ratio = (
+        ""
+        if first is None
+        else f"{(first / middle if unit == 'examples/s' else middle / first):.2f}"
+    )
     spread = f"({min(values):,.1f} to {max(values):,.1f})" if len(values) > 1 else "(once)"
     cells = [name, f"{middle:,.1f} {spread}", ratio]
     for key, digits in columns_of(unit).values():
         known = [one[key] for one in found if one[key] is not None]
-        cells.append(f"{(fmean if key == 'accuracy' else median)(known):,.{digits}f}" if known else "")
+        cells.append(
+            f"{(fmean if key == 'accuracy' else median)(known):,.{digits}f}" if known else ""
+        )
     return "| " + " | ".join([*cells, found[-1]["notes"]]) + " |"
 
 

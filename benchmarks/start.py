@@ -14,20 +14,31 @@ import subprocess
 import sys
 
 BAR = 0.3
-OURS = {"graft --help": ["-m", "graft.cli", "--help"], "graft list techniques": ["-m", "graft.cli", "list", "techniques"]}
+OURS = {
+    "graft --help": ["-m", "graft.cli", "--help"],
+    "graft list techniques": ["-m", "graft.cli", "list", "techniques"],
+}
 OTHERS = {
     "python": ["-c", "pass"],
     "import of typer": ["-c", "import typer"],
-    "import of typer and pydantic, which it reads options with": ["-c", "import typer, pydantic.main"],
+    "import of typer and pydantic, which it reads options with": [
+        "-c",
+        "import typer, pydantic.main",
+    ],
     "import of torch": ["-c", "import torch"],
 }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--repeats", type=int, default=9)
     repeats = parser.parse_args().repeats
-    seconds = {name: min(_seconds(words) for _ in range(repeats)) for name, words in (OURS | OTHERS).items()}
+    seconds = {
+        name: min(_seconds(words) for _ in range(repeats))
+        for name, words in (OURS | OTHERS).items()
+    }
     least = seconds["python"]
     print("| | processor seconds | times Python alone | bar |\n|---|---:|---:|---|")
     for name, found in seconds.items():

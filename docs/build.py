@@ -30,7 +30,11 @@ def check_schema() -> str:
     """The JSON Schema of what `graft check --json` prints, from the dataclass of which it is printed."""
     kinds = _ANSWER.json_schema(mode="serialization")["$defs"]
     dialect = "https://json-schema.org/draft/2020-12/schema"
-    schema = {"$schema": dialect, **_without_titles(kinds.pop("Checked")), "$defs": _without_titles(kinds)}
+    schema = {
+        "$schema": dialect,
+        **_without_titles(kinds.pop("Checked")),
+        "$defs": _without_titles(kinds),
+    }
     return json.dumps(schema, indent=2) + "\n"
 
 
@@ -41,7 +45,12 @@ def check_answer(printed: str) -> None:
 
 def reference() -> str:
     """The page of every technique, task, source, kind, format and score, as their docstrings have it."""
-    lines = ["# Reference", "", "Written by `make docs` from the docstrings; `graft info NAME` shows the same.", ""]
+    lines = [
+        "# Reference",
+        "",
+        "Written by `make docs` from the docstrings; `graft info NAME` shows the same.",
+        "",
+    ]
     for axis in plugins.AXES:
         lines += [f"## {axis.capitalize()}s", ""]
         for name in plugins.names(axis):
@@ -70,7 +79,9 @@ def _entry(axis: str, name: str) -> list[str]:
         lines += ["| parameter | default | allowed |", "| --- | --- | --- |"]
         for p in found["parameters"]:
             kind = (p["allowed"] or p["type"]).replace("|", "\\|")
-            lines.append(f"| `{p['name']}` | {'auto' if p['default'] is None else p['default']} | {kind} |")
+            lines.append(
+                f"| `{p['name']}` | {'auto' if p['default'] is None else p['default']} | {kind} |"
+            )
         lines.append("")
     return lines
 
@@ -79,7 +90,11 @@ def _without_titles(schema: Any) -> Any:
     """The schema without the titles that pydantic makes of names."""
     if not isinstance(schema, dict):
         return schema
-    return {key: _without_titles(value) for key, value in schema.items() if key != "title" or isinstance(value, dict)}
+    return {
+        key: _without_titles(value)
+        for key, value in schema.items()
+        if key != "title" or isinstance(value, dict)
+    }
 
 
 def _anchors(file: Path) -> set[str]:

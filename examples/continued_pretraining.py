@@ -21,7 +21,9 @@ def main() -> None:
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     found = graft.load_data(sys.argv[1], shots=SHOTS)
-    data = found.with_splits({**found.splits, **{split: found.splits[split][:size] for split, size in SIZES.items()}})
+    data = found.with_splits(
+        {**found.splits, **{split: found.splits[split][:size] for split, size in SIZES.items()}}
+    )
     techniques = ["full-fine-tuning", "masked-language-modeling:epochs=1 then full-fine-tuning"]
     study = graft.compare(data, techniques, seeds=2, epochs=3, out="runs/continued-pretraining")
     for row in study.rows:

@@ -17,7 +17,9 @@ def main() -> None:
     images = (digits.images / 16 * 255).astype("uint8")
     data = graft.load_data((images, digits.target.astype(str)), shots=10)
     data = data.with_splits({**data.splits, "test": data.splits["test"][:150]})
-    study = graft.compare(data, ["from-scratch", "feature-extraction"], seeds=2, epochs=3, out="runs/digits-example")
+    study = graft.compare(
+        data, ["from-scratch", "feature-extraction"], seeds=2, epochs=3, out="runs/digits-example"
+    )
     print("\n".join(study.verdict.sentences))
     print(study.report)
 

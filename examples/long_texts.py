@@ -21,13 +21,21 @@ def main() -> None:
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     found = graft.load_data(sys.argv[1])
-    splits = {split: [s for s in samples if len(s.roles["text"]) > LONG][:TEXTS] for split, samples in found.splits.items()}
+    splits = {
+        split: [s for s in samples if len(s.roles["text"]) > LONG][:TEXTS]
+        for split, samples in found.splits.items()
+    }
     for read in READ:
         task = f"text-classification:long={read}"
         run = graft.fit(found.with_splits(splits), technique="feature-extraction", task=task)
         accuracy, data = run.result["metrics"]["test"]["accuracy"], run.result["data"]
-        print(f"{read}: accuracy {accuracy['value']:.3f} ({accuracy['low']:.3f} to {accuracy['high']:.3f}),", end=" ")
-        print(f"{data['cut']['test']} of {data['counts']['test']} test texts cut, {run.result['cost']['train_seconds']:.0f} s")
+        print(
+            f"{read}: accuracy {accuracy['value']:.3f} ({accuracy['low']:.3f} to {accuracy['high']:.3f}),",
+            end=" ",
+        )
+        print(
+            f"{data['cut']['test']} of {data['counts']['test']} test texts cut, {run.result['cost']['train_seconds']:.0f} s"
+        )
 
 
 if __name__ == "__main__":

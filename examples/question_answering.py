@@ -16,7 +16,11 @@ CONTEXT = (
     "The lighthouse was built in 1887 by two brothers from Bergen. It stands 34 metres above the sea and was lit with "
     "paraffin until electricity reached the island in 1951."
 )
-QUESTIONS = ["When was the lighthouse built?", "Where did the brothers come from?", "What was it lit with before 1951?"]
+QUESTIONS = [
+    "When was the lighthouse built?",
+    "Where did the brothers come from?",
+    "What was it lit with before 1951?",
+]
 
 
 def main() -> None:

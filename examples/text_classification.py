@@ -15,8 +15,18 @@ QUESTIONS = {
         "When does the season begin?",
         "Who scored the goal?",
     ],
-    "food": ["How long do I boil an egg?", "Which cheese melts best?", "Can I freeze bread?", "What goes well with rice?"],
-    "weather": ["Will it rain tomorrow?", "How cold does it get in winter?", "Is a storm coming?", "How warm is it outside?"],
+    "food": [
+        "How long do I boil an egg?",
+        "Which cheese melts best?",
+        "Can I freeze bread?",
+        "What goes well with rice?",
+    ],
+    "weather": [
+        "Will it rain tomorrow?",
+        "How cold does it get in winter?",
+        "Is a storm coming?",
+        "How warm is it outside?",
+    ],
 }
 
 
@@ -24,7 +34,11 @@ def main() -> None:
     texts = [text for group in QUESTIONS.values() for text in group]
     labels = [topic for topic, group in QUESTIONS.items() for _ in group]
     classifier = TransferClassifier(technique="feature-extraction").fit(texts, labels)
-    for text in ("Do I need an umbrella?", "What can I cook with tomatoes?", "Did they lose the final?"):
+    for text in (
+        "Do I need an umbrella?",
+        "What can I cook with tomatoes?",
+        "Did they lose the final?",
+    ):
         print(f"{text:40}{classifier.predict([text])[0]}")
     print(f"Graft {graft.__version__}: twelve labels, one linear layer on a frozen network.")
 

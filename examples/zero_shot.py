@@ -24,8 +24,13 @@ def main() -> None:
         sys.exit(__doc__)
     for backbone, technique in ASKED.items():
         run = graft.fit(sys.argv[1], backbone, technique)
-        found, majority = run.result["metrics"]["test"]["accuracy"], run.result["baseline"]["majority"]["accuracy"]
-        print(f"{technique} of {backbone}: accuracy {found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})")
+        found, majority = (
+            run.result["metrics"]["test"]["accuracy"],
+            run.result["baseline"]["majority"]["accuracy"],
+        )
+        print(
+            f"{technique} of {backbone}: accuracy {found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
+        )
         print(f"  the most frequent class: {majority['value']:.3f}")
 
 

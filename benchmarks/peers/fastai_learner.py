@@ -24,7 +24,11 @@ def main() -> None:
     with clock.running("load"):
         network = timm.create_model(f"local-dir:{task.weights}", pretrained=True)
     with clock.running("all"):
-        rows = [(path, task.classes[label], name == "val") for name in ("train", "val") for path, label in getattr(task, name)]
+        rows = [
+            (path, task.classes[label], name == "val")
+            for name in ("train", "val")
+            for path, label in getattr(task, name)
+        ]
         frame = pd.DataFrame(rows, columns=["path", "label", "held_out"])
         about = timm.data.resolve_model_data_config(network)
         loaders = ImageDataLoaders.from_df(
@@ -37,13 +41,22 @@ def main() -> None:
             batch_tfms=Normalize.from_stats(about["mean"], about["std"], cuda=False),
             bs=task.batch_size,
         )
-        head = nn.Sequential(nn.AdaptiveAvgPool2d(1), Flatten(), nn.Linear(network.num_features, len(task.classes)))
+        head = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1), Flatten(), nn.Linear(network.num_features, len(task.classes))
+        )
         learner = vision_learner(
-            loaders, lambda pretrained: network, normalize=False, custom_head=head, metrics=accuracy, path=task.folder
+            loaders,
+            lambda pretrained: network,
+            normalize=False,
+            custom_head=head,
+            metrics=accuracy,
+            path=task.folder,
         )
         with clock.running("train"):
             learner.fit_one_cycle(task.epochs)
-        test = pd.DataFrame([(path, task.classes[label]) for path, label in task.test], columns=["path", "label"])
+        test = pd.DataFrame(
+            [(path, task.classes[label]) for path, label in task.test], columns=["path", "label"]
+        )
         _, found = learner.validate(dl=loaders.test_dl(test, with_labels=True))
     report(
         clock.seconds["all"],

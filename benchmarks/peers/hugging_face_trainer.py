@@ -34,7 +34,9 @@ def accuracy(found) -> dict[str, float]:
 def load_images(task: Task):
     processor = AutoImageProcessor.from_pretrained(task.weights)
     model = AutoModelForImageClassification.from_pretrained(task.weights)
-    model.timm_model.reset_classifier(len(task.classes))  # asked for other labels, the wrapper keeps ImageNet's head
+    model.timm_model.reset_classifier(
+        len(task.classes)
+    )  # asked for other labels, the wrapper keeps ImageNet's head
     model.config.num_labels = len(task.classes)
     if task.goal == "features":
         freeze(model, model.timm_model.get_classifier())
@@ -43,7 +45,9 @@ def load_images(task: Task):
 
 def load_texts(task: Task):
     tokenizer = AutoTokenizer.from_pretrained(task.weights)
-    model = AutoModelForSequenceClassification.from_pretrained(task.weights, num_labels=len(task.classes))
+    model = AutoModelForSequenceClassification.from_pretrained(
+        task.weights, num_labels=len(task.classes)
+    )
     if task.goal == "features":
         freeze(model, model.classifier)
     return tokenizer, model
@@ -56,7 +60,15 @@ def freeze(model, head) -> None:
 
 def image_sets(task: Task, processor) -> dict[str, Dataset]:
     """Augmented for training, cropped at the centre for evaluation; decoded and transformed as they are read."""
-    from torchvision.transforms import CenterCrop, Compose, Normalize, RandomHorizontalFlip, RandomResizedCrop, Resize, ToTensor
+    from torchvision.transforms import (
+        CenterCrop,
+        Compose,
+        Normalize,
+        RandomHorizontalFlip,
+        RandomResizedCrop,
+        Resize,
+        ToTensor,
+    )
 
     config = processor.data_config
     end = [ToTensor(), Normalize(mean=config["mean"], std=config["std"])]
@@ -65,7 +77,9 @@ def image_sets(task: Task, processor) -> dict[str, Dataset]:
 
     def reading(transform):
         def read(examples):
-            examples["pixel_values"] = [transform(image.convert("RGB")) for image in examples.pop("image")]
+            examples["pixel_values"] = [
+                transform(image.convert("RGB")) for image in examples.pop("image")
+            ]
             return examples
 
         return read
@@ -73,7 +87,9 @@ def image_sets(task: Task, processor) -> dict[str, Dataset]:
     sets = {}
     for name in ("train", "val", "test"):
         paths, labels = zip(*getattr(task, name), strict=True)
-        found = Dataset.from_dict({"image": list(paths), "label": list(labels)}).cast_column("image", Image())
+        found = Dataset.from_dict({"image": list(paths), "label": list(labels)}).cast_column(
+            "image", Image()
+        )
         sets[name] = found.with_transform(reading(augmented if name == "train" else plain))
     return sets
 
@@ -87,7 +103,9 @@ def text_sets(task: Task, tokenizer) -> dict[str, Dataset]:
     sets = {}
     for name in ("train", "val", "test"):
         texts, labels = zip(*getattr(task, name), strict=True)
-        sets[name] = Dataset.from_dict({"text": list(texts), "label": list(labels)}).map(tokenize, batched=True)
+        sets[name] = Dataset.from_dict({"text": list(texts), "label": list(labels)}).map(
+            tokenize, batched=True
+        )
     return sets
 
 

@@ -32,7 +32,9 @@ def main() -> None:
     task, clock = given(), Clock()
     keras.utils.set_random_seed(task.seed)
     with clock.running("load"):
-        base = keras.applications.EfficientNetB0(weights=None, input_shape=(SIDE, SIDE, 3), include_top=False)
+        base = keras.applications.EfficientNetB0(
+            weights=None, input_shape=(SIDE, SIDE, 3), include_top=False
+        )
         base.trainable = False
         inputs = keras.Input(shape=(SIDE, SIDE, 3))
         x = base(inputs, training=False)
@@ -41,7 +43,10 @@ def main() -> None:
         model = keras.Model(inputs, layers.Dense(1)(x))
     with clock.running("all"):
         flip, rotate = layers.RandomFlip("horizontal"), layers.RandomRotation(0.1)
-        sets = {name: dataset(task, name, lambda image: rotate(flip(image))) for name in ("train", "val", "test")}
+        sets = {
+            name: dataset(task, name, lambda image: rotate(flip(image)))
+            for name in ("train", "val", "test")
+        }
         model.compile(
             optimizer=keras.optimizers.Adam(),
             loss=keras.losses.BinaryCrossentropy(from_logits=True),

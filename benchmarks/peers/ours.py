@@ -44,7 +44,10 @@ class Pictures(Sequence):
             raise IndexError(index)
         number = self.first + index
         tiles = np.random.default_rng(number).integers(0, 256, (7, 7, 3), dtype=np.uint8)
-        return Sample(f"made:{number}", {"image": tiles.repeat(32, 0).repeat(32, 1), "label": ("even", "odd")[number % 2]})
+        return Sample(
+            f"made:{number}",
+            {"image": tiles.repeat(32, 0).repeat(32, 1), "label": ("even", "odd")[number % 2]},
+        )
 
 
 def opened(task: Task) -> Data:
@@ -65,33 +68,60 @@ def trained(task: Task, data: Data, clock: Clock) -> tuple[float, float, str]:
     problem = plugins.load("task", f"{task.modality}-classification").from_data(data)
     technique, engine = parse(task.technique), Engine(task.precision)
     with clock.running("load"):
-        model = engine.place(build_model(DEFAULTS[task.modality], problem, technique.pretrained, task.seed))
+        model = engine.place(
+            build_model(DEFAULTS[task.modality], problem, technique.pretrained, task.seed)
+        )
     with clock.running("all"):
         settings = Settings(task.seed, task.epochs, task.batch_size)
-        model, position = train(model, problem, technique, data, settings, engine, Path(task.folder), Observer())
+        model, position = train(
+            model, problem, technique, data, settings, engine, Path(task.folder), Observer()
+        )
         test = Feed.of(data.splits["test"], problem, model.backbone.preprocess, engine.device)
         found = evaluate(model, test, engine)
     accuracy = problem.metrics["accuracy"](found.scores, found.targets)
-    return accuracy, position.examples / position.train_seconds, f"{task.technique}, {engine.precision}"
+    return (
+        accuracy,
+        position.examples / position.train_seconds,
+        f"{task.technique}, {engine.precision}",
+    )
 
 
 def fitted(task: Task, data: Data, clock: Clock) -> tuple[float, float | None, str]:
     """All of `graft.fit`: checks of the data, loading, training, intervals, baselines, the saved model."""
     with clock.running("all"):
         run = graft.fit(
-            data, technique=task.technique, seed=task.seed, epochs=task.epochs, batch_size=task.batch_size, out=task.folder
+            data,
+            technique=task.technique,
+            seed=task.seed,
+            epochs=task.epochs,
+            batch_size=task.batch_size,
+            out=task.folder,
         )
-    return run.result["metrics"]["test"]["accuracy"]["value"], None, f"{task.technique}; all of graft.fit, loading included"
+    return (
+        run.result["metrics"]["test"]["accuracy"]["value"],
+        None,
+        f"{task.technique}; all of graft.fit, loading included",
+    )
 
 
 def studied(task: Task, data: Data, clock: Clock) -> tuple[float, float | None, str]:
     """All runs of a study, together; returns the mean of their test accuracies."""
     with clock.running("all"):
         study = graft.compare(
-            data, task.techniques, seeds=task.seeds, epochs=task.epochs, batch_size=task.batch_size, jobs=1, out=task.folder
+            data,
+            task.techniques,
+            seeds=task.seeds,
+            epochs=task.epochs,
+            batch_size=task.batch_size,
+            jobs=1,
+            out=task.folder,
         )
     results = [files.read_json(path, "a run") for path in study.folder.glob("runs/*/result.json")]
-    return mean_accuracy(results), None, f"one graft.compare of {len(results)} runs, with its baselines and its page"
+    return (
+        mean_accuracy(results),
+        None,
+        f"one graft.compare of {len(results)} runs, with its baselines and its page",
+    )
 
 
 def alone(task: Task, data: Data, clock: Clock) -> tuple[float, float | None, str]:
@@ -106,7 +136,11 @@ def alone(task: Task, data: Data, clock: Clock) -> tuple[float, float | None, st
         batch_size=task.batch_size,
         precision=Engine(None).precision,
     )
-    specs = [replace(base, technique=name, seed=seed) for seed in range(task.seeds) for name in task.techniques]
+    specs = [
+        replace(base, technique=name, seed=seed)
+        for seed in range(task.seeds)
+        for name in task.techniques
+    ]
     jobs = [Job(spec, data, Path(task.folder, spec.hash)) for spec in specs]
     results = []
     with clock.running("all"):
@@ -114,7 +148,11 @@ def alone(task: Task, data: Data, clock: Clock) -> tuple[float, float | None, st
             if error:
                 raise error
             results.append(result)
-    return mean_accuracy(results), None, f"{len(results)} runs, one after the other, without baselines and page"
+    return (
+        mean_accuracy(results),
+        None,
+        f"{len(results)} runs, one after the other, without baselines and page",
+    )
 
 
 def run_alone(job: Job) -> dict:
@@ -139,13 +177,22 @@ def remembered(task: Task, clock: Clock) -> tuple[float, float | None, str]:
 
 def main() -> None:
     task, clock = given(), Clock()
-    import_module("timm" if task.modality == "image" else "transformers")  # Graft imports them late; imports do not count
+    import_module(
+        "timm" if task.modality == "image" else "transformers"
+    )  # Graft imports them late; imports do not count
     ways = {"fit": fitted, "study": studied, "alone": alone}
     if task.goal == "memory":
         accuracy, rate, notes = remembered(task, clock)
     else:
         accuracy, rate, notes = ways.get(task.goal, trained)(task, opened(task), clock)
-    report(clock.seconds["all"], accuracy, PACKAGES, load_seconds=clock.seconds.get("load", 0.0), rate=rate, notes=notes)
+    report(
+        clock.seconds["all"],
+        accuracy,
+        PACKAGES,
+        load_seconds=clock.seconds.get("load", 0.0),
+        rate=rate,
+        notes=notes,
+    )
 
 
 if __name__ == "__main__":

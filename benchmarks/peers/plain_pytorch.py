@@ -44,12 +44,22 @@ def images(task: Task, clock: Clock) -> tuple[float, int]:
     with clock.running("all"):
         about = timm.data.resolve_model_data_config(model)
         norm = transforms.Normalize(about["mean"], about["std"])
-        augmented = [transforms.RandomResizedCrop(224), transforms.RandomHorizontalFlip(), transforms.ToTensor(), norm]
+        augmented = [
+            transforms.RandomResizedCrop(224),
+            transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(),
+            norm,
+        ]
         plain = [transforms.Resize(256), transforms.CenterCrop(224), transforms.ToTensor(), norm]
         steps = {"train": augmented, "val": plain, "test": plain}
-        sets = {name: Pictures(getattr(task, name), transforms.Compose(found)) for name, found in steps.items()}
+        sets = {
+            name: Pictures(getattr(task, name), transforms.Compose(found))
+            for name, found in steps.items()
+        }
         loaders = {
-            name: DataLoader(found, batch_size=task.batch_size, shuffle=name == "train", num_workers=WORKERS)
+            name: DataLoader(
+                found, batch_size=task.batch_size, shuffle=name == "train", num_workers=WORKERS
+            )
             for name, found in sets.items()
         }
         trainable = chosen(model, task)
@@ -79,7 +89,9 @@ def chosen(model: nn.Module, task: Task) -> list[nn.Parameter]:
     """The parameters that train; the others get no gradient."""
     head = {id(parameter) for parameter in model.get_classifier().parameters()}
     for name, parameter in model.named_parameters():
-        parameter.requires_grad = task.goal == "full" or id(parameter) in head or name in task.trainable
+        parameter.requires_grad = (
+            task.goal == "full" or id(parameter) in head or name in task.trainable
+        )
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
@@ -93,19 +105,31 @@ def right(model: nn.Module, loader: DataLoader) -> float:
 
 def texts(task: Task, clock: Clock) -> tuple[float, int]:
     """Fine-tune all weights and evaluate; returns the accuracy on the test split, and how many examples were trained on."""
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding, get_scheduler
+    from transformers import (
+        AutoModelForSequenceClassification,
+        AutoTokenizer,
+        DataCollatorWithPadding,
+        get_scheduler,
+    )
 
     with clock.running("load"):
         tokenizer = AutoTokenizer.from_pretrained(task.weights)
-        model = AutoModelForSequenceClassification.from_pretrained(task.weights, num_labels=len(task.classes))
+        model = AutoModelForSequenceClassification.from_pretrained(
+            task.weights, num_labels=len(task.classes)
+        )
     with clock.running("all"):
         collate = DataCollatorWithPadding(tokenizer)
         sets = {
-            name: [{**tokenizer(text, truncation=True), "labels": label} for text, label in getattr(task, name)]
+            name: [
+                {**tokenizer(text, truncation=True), "labels": label}
+                for text, label in getattr(task, name)
+            ]
             for name in ("train", "test")
         }
         loaders = {
-            name: DataLoader(found, batch_size=task.batch_size, shuffle=name == "train", collate_fn=collate)
+            name: DataLoader(
+                found, batch_size=task.batch_size, shuffle=name == "train", collate_fn=collate
+            )
             for name, found in sets.items()
         }
         optimizer = torch.optim.AdamW(model.parameters(), lr=5e-5)
@@ -132,14 +156,18 @@ def main() -> None:
     task, clock = given(), Clock()
     torch.manual_seed(task.seed)
     accuracy, examples = (images if task.modality == "image" else texts)(task, clock)
-    packages = ("torch", "torchvision", "timm") if task.modality == "image" else ("torch", "transformers")
+    packages = (
+        ("torch", "torchvision", "timm") if task.modality == "image" else ("torch", "transformers")
+    )
     report(
         clock.seconds["all"],
         accuracy,
         packages,
         load_seconds=clock.seconds["load"],
         rate=examples / clock.seconds["train"],
-        notes=f"SGD with momentum, {WORKERS} loading workers, fp32" if task.modality == "image" else "AdamW, fp32",
+        notes=f"SGD with momentum, {WORKERS} loading workers, fp32"
+        if task.modality == "image"
+        else "AdamW, fp32",
     )
 
 

@@ -15,7 +15,10 @@ def main() -> None:
         features, labels = {}, {}
         for name in ("train", "test"):
             texts, numbers = zip(*getattr(task, name), strict=True)
-            features[name], labels[name] = encoder.encode(list(texts), normalize_embeddings=True), list(numbers)
+            features[name], labels[name] = (
+                encoder.encode(list(texts), normalize_embeddings=True),
+                list(numbers),
+            )
         classifier = LogisticRegression(max_iter=1000).fit(features["train"], labels["train"])
         found = classifier.score(features["test"], labels["test"])
     report(

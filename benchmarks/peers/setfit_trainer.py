@@ -17,7 +17,9 @@ def main() -> None:
         sets = {}
         for name in ("train", "test"):
             texts, labels = zip(*getattr(task, name), strict=True)
-            sets[name] = Dataset.from_dict({"text": list(texts), "label": [task.classes[label] for label in labels]})
+            sets[name] = Dataset.from_dict(
+                {"text": list(texts), "label": [task.classes[label] for label in labels]}
+            )
         settings = TrainingArguments(
             batch_size=task.batch_size,
             num_epochs=task.epochs,
@@ -26,7 +28,13 @@ def main() -> None:
             save_strategy="no",
             report_to="none",
         )
-        trainer = Trainer(model=model, args=settings, train_dataset=sets["train"], eval_dataset=sets["test"], metric=agreement)
+        trainer = Trainer(
+            model=model,
+            args=settings,
+            train_dataset=sets["train"],
+            eval_dataset=sets["test"],
+            metric=agreement,
+        )
         trainer.train()
         found = trainer.evaluate()
     report(

@@ -34,9 +34,26 @@ __all__ = [
 ]
 
 _HOME = {
-    "graft.api": ("check", "compare", "embed", "fit", "load", "load_backbone", "load_data", "resume"),
+    "graft.api": (
+        "check",
+        "compare",
+        "embed",
+        "fit",
+        "load",
+        "load_backbone",
+        "load_data",
+        "resume",
+    ),
     "graft.backbones.backbone": ("Backbone", "Model"),
-    "graft.base.errors": ("BackboneError", "BadValue", "DataError", "FolderError", "GraftError", "MissingExtra", "UnknownName"),
+    "graft.base.errors": (
+        "BackboneError",
+        "BadValue",
+        "DataError",
+        "FolderError",
+        "GraftError",
+        "MissingExtra",
+        "UnknownName",
+    ),
     "graft.base.records": ("Sample",),
     "graft.data.data": ("Data",),
     "graft.tasks.task": ("Task",),

@@ -39,7 +39,18 @@ from graft.training.loop.estimate import RunEstimate
 from graft.training.loop.stage import CHECKPOINT_SECONDS
 from graft.training.observers import Observer
 
-__all__ = ["Run", "Study", "check", "compare", "embed", "fit", "load", "load_backbone", "load_data", "resume"]
+__all__ = [
+    "Run",
+    "Study",
+    "check",
+    "compare",
+    "embed",
+    "fit",
+    "load",
+    "load_backbone",
+    "load_data",
+    "resume",
+]
 
 TECHNIQUES = ("from-scratch", "feature-extraction", "lp-ft", "full-fine-tuning", "lora")
 """What `compare` compares when it is not told."""
@@ -126,7 +137,13 @@ def fit(
     `dry_run` nothing is written: what each phase would train, record and take is returned.
     """
     observer = observer or Observer()
-    asked = {"seed": seed, "fraction": fraction, "shots": shots, "epochs": epochs, "batch_size": batch_size}
+    asked = {
+        "seed": seed,
+        "fraction": fraction,
+        "shots": shots,
+        "epochs": epochs,
+        "batch_size": batch_size,
+    }
     _check_numbers(asked, checkpoint_seconds)
     found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
     base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
@@ -142,7 +159,9 @@ def fit(
     name = f"{slug(technique)}-{slug(spec.backbone.rpartition(':')[2])}-s{seed}-{spec.hash[:6]}"
     folder = Path(out) if out else _home(found) / name
     _same_question(folder, spec)
-    return Run(folder, execute(spec, found, folder, observer, checkpoint_seconds=checkpoint_seconds))
+    return Run(
+        folder, execute(spec, found, folder, observer, checkpoint_seconds=checkpoint_seconds)
+    )
 
 
 def compare(
@@ -175,19 +194,33 @@ def compare(
     """
     observer = observer or Observer()
     seeds, fractions = _seeds(seeds), _fractions(fractions)
-    _check_numbers({"shots": shots, "epochs": epochs, "batch_size": batch_size}, checkpoint_seconds, jobs)
+    _check_numbers(
+        {"shots": shots, "epochs": epochs, "batch_size": batch_size}, checkpoint_seconds, jobs
+    )
     techniques = [techniques] if isinstance(techniques, str) else techniques
     backbones = [backbones] if isinstance(backbones, str) else backbones
     found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
     base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
     backbones = [full_name(name) for name in backbones or [base.backbone]]
     learnt = _learnt(base, found)
-    techniques = list(techniques or (name for name in TECHNIQUES if learnt.fresh_head or not parse(name).about_head))
+    techniques = list(
+        techniques
+        or (name for name in TECHNIQUES if learnt.fresh_head or not parse(name).about_head)
+    )
     for backbone in dict.fromkeys(backbones):
         _check_techniques(backbone, techniques, learnt)
-    axes = {"techniques": techniques, "backbones": backbones, "seeds": seeds, "fractions": fractions}
+    axes = {
+        "techniques": techniques,
+        "backbones": backbones,
+        "seeds": seeds,
+        "fractions": fractions,
+    }
     base = replace(base, folders=hash_folders(backbones))
-    question = Question(base, **{name: tuple(values) for name, values in axes.items()}, command=command or "graft.compare(...)")
+    question = Question(
+        base,
+        **{name: tuple(values) for name, values in axes.items()},
+        command=command or "graft.compare(...)",
+    )
     folder = Path(out) if out else default_folder(_home(found), question)
     for note in _repetitions(axes):
         observer.note(note)
@@ -210,7 +243,10 @@ def open_study(folder: str | Path) -> Study:
 
 
 def resume(
-    folder: str | Path, observer: Observer | None = None, data: Any = None, checkpoint_seconds: float = CHECKPOINT_SECONDS
+    folder: str | Path,
+    observer: Observer | None = None,
+    data: Any = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> Run | Study:
     """Go on with a run or a study that was stopped, from its last checkpoints, to the same weights as if it had not been.
 
@@ -229,7 +265,9 @@ def resume(
             return open_study(folder)
     spec = RunSpec.from_json(read_spec(folder))
     found = reopen_data(spec, folder, data, load_data)
-    return Run(folder, execute(spec, found, folder, observer, checkpoint_seconds=checkpoint_seconds))
+    return Run(
+        folder, execute(spec, found, folder, observer, checkpoint_seconds=checkpoint_seconds)
+    )
 
 
 def load(folder: str | Path, precision: str = "fp32") -> Predictor:
@@ -237,7 +275,14 @@ def load(folder: str | Path, precision: str = "fp32") -> Predictor:
     return Predictor(folder, precision)
 
 
-def embed(model: str | Path, inputs: Any, *, precision: str = "fp32", normalise: bool = False, **reading: Any) -> Embeddings:
+def embed(
+    model: str | Path,
+    inputs: Any,
+    *,
+    precision: str = "fp32",
+    normalise: bool = False,
+    **reading: Any,
+) -> Embeddings:
     """The pooled features of texts or images, by a trained model or by any backbone as it is.
 
     `model` is a run folder, a model folder or a backbone's spec; `inputs` as of `Predictor.predict`, and `reading` how files are
@@ -269,7 +314,9 @@ def find_task(data: Data, task: str | None) -> str:
             f"{task} needs {missing}, and {data.path or 'the data'} have {has}. Name the columns: --columns role=name."
         )
     words = "several tasks fit" if fitting else "no task fits"
-    raise DataError(f"{data.path or 'The data'} have {has}: {words}. Choose one with --task: {', '.join(fitting or kinds)}.")
+    raise DataError(
+        f"{data.path or 'The data'} have {has}: {words}. Choose one with --task: {', '.join(fitting or kinds)}."
+    )
 
 
 def _check_splits(data: Data) -> None:
@@ -296,7 +343,12 @@ def _spec(
     _check_splits(data)
     name = find_task(data, task)
     kind, _ = parse_task(name)
-    described = {"path": data.path, "folder": str(Path.cwd()), "hash": data.fingerprint(), "format": data.format}
+    described = {
+        "path": data.path,
+        "folder": str(Path.cwd()),
+        "hash": data.fingerprint(),
+        "format": data.format,
+    }
     described["options"] = options
     return RunSpec(
         data=described,
@@ -311,7 +363,9 @@ def _spec(
     )
 
 
-def _check_numbers(settings: dict[str, Any], checkpoint_seconds: float, jobs: int | None = None) -> None:
+def _check_numbers(
+    settings: dict[str, Any], checkpoint_seconds: float, jobs: int | None = None
+) -> None:
     """Raise BadValue for numbers that are out of range, before the data are read, which may take long."""
     for name, value in settings.items():
         read_number(RunSpec, name, value)
@@ -325,14 +379,22 @@ def _seeds(seeds: int | Sequence[int]) -> list[int]:
     if isinstance(seeds, Integral) and seeds >= 1:
         return list(range(seeds))
     if isinstance(seeds, str) or not isinstance(seeds, Iterable) or not (several := list(seeds)):
-        raise BadValue(f"seeds must be a number from 1 on, or several seeds. Got {seeds!r} instead.")
+        raise BadValue(
+            f"seeds must be a number from 1 on, or several seeds. Got {seeds!r} instead."
+        )
     return [read_number(RunSpec, "seed", seed) for seed in several]
 
 
 def _fractions(fractions: Sequence[float]) -> list[float]:
     """The fractions that were asked for; raises BadValue."""
-    if isinstance(fractions, str) or not isinstance(fractions, Iterable) or not (several := list(fractions)):
-        raise BadValue(f"fractions must be several numbers, as (0.1, 1.0). Got {fractions!r} instead.")
+    if (
+        isinstance(fractions, str)
+        or not isinstance(fractions, Iterable)
+        or not (several := list(fractions))
+    ):
+        raise BadValue(
+            f"fractions must be several numbers, as (0.1, 1.0). Got {fractions!r} instead."
+        )
     return [read_number(RunSpec, "fraction", fraction) for fraction in several]
 
 
@@ -360,7 +422,11 @@ def _check_techniques(backbone: str, techniques: Sequence[str], task: Task) -> N
 def _repetitions(axes: dict[str, list[Any]]) -> list[str]:
     """A note on each technique, backbone, seed and fraction that is asked for twice."""
     notes = repetitions("technique", axes["techniques"], canonical)
-    return notes + [n for axis in ("backbones", "seeds", "fractions") for n in repetitions(axis[:-1], axes[axis])]
+    return notes + [
+        n
+        for axis in ("backbones", "seeds", "fractions")
+        for n in repetitions(axis[:-1], axes[axis])
+    ]
 
 
 def _jobs() -> int:
@@ -392,4 +458,6 @@ def _same_question(folder: Path, spec: RunSpec) -> None:
         return
     other = read_spec(folder)
     if other["hash"] != spec.hash:
-        raise FolderError(f"{folder} holds another run ({other['technique']}, seed {other.get('seed')}). Choose another --out.")
+        raise FolderError(
+            f"{folder} holds another run ({other['technique']}, seed {other.get('seed')}). Choose another --out."
+        )

@@ -57,11 +57,21 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):
         if isinstance(X, np.ndarray) and X.ndim > 1:
             self.n_features_in_ = int(np.prod(X.shape[1:]))
             self._white = full_scale(X, "X")
-        data = api.load_data((self._values(X), [str(label) for label in labels]), seed=self.seed, val=self.val, test=0)
-        data = data.with_splits({**data.splits, "test": data.splits["val"]})  # a run is always tested; nobody reads it here
+        data = api.load_data(
+            (self._values(X), [str(label) for label in labels]),
+            seed=self.seed,
+            val=self.val,
+            test=0,
+        )
+        data = data.with_splits(
+            {**data.splits, "test": data.splits["val"]}
+        )  # a run is always tested; nobody reads it here
         folder = Path(tempfile.mkdtemp(prefix="graft-"))
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        asked = {name: getattr(self, name) for name in ("epochs", "batch_size", "precision", "weighted", "seed")}
+        asked = {
+            name: getattr(self, name)
+            for name in ("epochs", "batch_size", "precision", "weighted", "seed")
+        }
         run = api.fit(data, self.backbone, self.technique, **asked, out=folder)
         self.model_ = api.load(run.folder, self.precision or env.native_precision(env.device()))
         return self

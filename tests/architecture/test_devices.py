@@ -28,7 +28,11 @@ def names_in(node: ast.AST) -> set[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(SOURCE).as_posix())
 def test_a_tensor_becomes_float64_only_behind_a_copy_to_the_cpu(path: Path) -> None:
-    converted = [call.func for call in calls(path) if isinstance(call.func, ast.Attribute) and call.func.attr == "double"]
+    converted = [
+        call.func
+        for call in calls(path)
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "double"
+    ]
     assert [ast.unparse(func) for func in converted if not names_in(func.value) & ON_THE_CPU] == []
 
 
@@ -36,10 +40,17 @@ def test_a_tensor_becomes_float64_only_behind_a_copy_to_the_cpu(path: Path) -> N
 def test_no_float64_tensor_is_made_on_a_device(path: Path) -> None:
     for call in calls(path):
         keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
-        assert not ("device" in keywords and keywords.get("dtype") in ("torch.double", "torch.float64")), ast.unparse(call)
+        assert not (
+            "device" in keywords and keywords.get("dtype") in ("torch.double", "torch.float64")
+        ), ast.unparse(call)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(SOURCE).as_posix())
 def test_no_copy_is_non_blocking_whatever_the_device(path: Path) -> None:
-    asked = [keyword for call in calls(path) for keyword in call.keywords if keyword.arg == "non_blocking"]
+    asked = [
+        keyword
+        for call in calls(path)
+        for keyword in call.keywords
+        if keyword.arg == "non_blocking"
+    ]
     assert [ast.unparse(keyword) for keyword in asked if ast.unparse(keyword.value) == "True"] == []

@@ -16,7 +16,19 @@ from graft.base import plugins
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "graft"
 FILES = sorted(SOURCE.rglob("*.py"))
-FORBIDDEN = {"utils", "util", "helpers", "helper", "misc", "common", "manager", "registry", "handler", "learner", "recipe"}
+FORBIDDEN = {
+    "utils",
+    "util",
+    "helpers",
+    "helper",
+    "misc",
+    "common",
+    "manager",
+    "registry",
+    "handler",
+    "learner",
+    "recipe",
+}
 
 
 def relative(path: Path) -> str:
@@ -55,7 +67,11 @@ def test_every_module_and_everything_public_has_a_docstring(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     bare = [] if ast.get_docstring(tree) else ["the module"]
     for node in tree.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_") and not ast.get_docstring(node):
+        if (
+            isinstance(node, ast.ClassDef | ast.FunctionDef)
+            and not node.name.startswith("_")
+            and not ast.get_docstring(node)
+        ):
             bare.append(node.name)
     assert bare == []
 
@@ -74,13 +90,17 @@ def test_an_unknown_public_name_is_an_attribute_error() -> None:
 @pytest.mark.parametrize("axis", plugins.AXES)
 def test_plugin_files_hold_the_class_that_their_name_promises(axis: str) -> None:
     for name in plugins.names(axis):
-        assert plugins.load(axis, name).__name__ == "".join(part.capitalize() for part in name.split("-"))
+        assert plugins.load(axis, name).__name__ == "".join(
+            part.capitalize() for part in name.split("-")
+        )
         assert plugins.summary(axis, name), f"{name} has no docstring"
 
 
 @pytest.mark.parametrize("axis", plugins.AXES)
 def test_no_plugin_imports_a_sibling(axis: str) -> None:
-    siblings = {f"{plugins.AXES[axis]}.{path.stem}": name for name, path in plugin_files(axis).items()}
+    siblings = {
+        f"{plugins.AXES[axis]}.{path.stem}": name for name, path in plugin_files(axis).items()
+    }
     for name, path in plugin_files(axis).items():
         assert imported(path) & set(siblings) <= {f"{plugins.AXES[axis]}.{path.stem}"}, name
 
@@ -93,7 +113,9 @@ def test_a_technique_has_its_formula_paper_and_use() -> None:
 
 
 def test_only_the_engine_imports_accelerate() -> None:
-    users = [relative(p) for p in FILES if any(m.split(".")[0] == "accelerate" for m in imported(p))]
+    users = [
+        relative(p) for p in FILES if any(m.split(".")[0] == "accelerate" for m in imported(p))
+    ]
     assert set(users) <= {"src/graft/training/engine.py"}
 
 
@@ -105,8 +127,14 @@ def test_a_network_library_is_imported_by_backbones_alone(library: str) -> None:
 
 
 def test_packages_import_nothing_heavy() -> None:
-    heavy = "{'torch', 'pandas', 'transformers', 'timm', 'matplotlib', 'pydantic', 'sklearn', 'numpy'}"
-    packages = [".".join(p.parent.relative_to(SOURCE.parent).parts) for p in FILES if p.name == "__init__.py"]
+    heavy = (
+        "{'torch', 'pandas', 'transformers', 'timm', 'matplotlib', 'pydantic', 'sklearn', 'numpy'}"
+    )
+    packages = [
+        ".".join(p.parent.relative_to(SOURCE.parent).parts)
+        for p in FILES
+        if p.name == "__init__.py"
+    ]
     code = f"import sys, {', '.join(packages)}; sys.exit(str(sorted({heavy} & set(sys.modules)) or ''))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr.strip() == ""

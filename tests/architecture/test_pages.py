@@ -46,7 +46,9 @@ def test_the_schema_of_checks_is_what_the_code_prints(build: ModuleType) -> None
 
 def test_every_code_of_a_finding_is_in_the_docs() -> None:
     page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
-    sources = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "src" / "graft" / "data").rglob("*.py"))
+    sources = "".join(
+        file.read_text(encoding="utf-8") for file in (ROOT / "src" / "graft" / "data").rglob("*.py")
+    )
     codes = set(re.findall(r'(?:Finding|_leak)\(\s*"([a-z-]+)"', sources))
     assert {"leak", "counts", "note"} <= codes
     assert {code for code in codes if f"`{code}`" not in page} == set()
@@ -55,7 +57,11 @@ def test_every_code_of_a_finding_is_in_the_docs() -> None:
 def test_every_page_is_listed_in_the_index() -> None:
     docs = ROOT / "docs"
     index = (docs / "index.md").read_text(encoding="utf-8")
-    pages = [page.relative_to(docs).as_posix() for page in docs.glob("**/*.md") if page.name != "index.md"]
+    pages = [
+        page.relative_to(docs).as_posix()
+        for page in docs.glob("**/*.md")
+        if page.name != "index.md"
+    ]
     assert [page for page in pages if f"({page})" not in index] == []
 
 
@@ -100,7 +106,11 @@ def test_the_python_of_the_readme_is_python_and_its_names_exist() -> None:
     assert blocks
     for block in blocks:
         for node in ast.walk(ast.parse(block)):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "graft":
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "graft"
+            ):
                 assert node.attr in graft.__all__
 
 

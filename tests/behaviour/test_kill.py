@@ -17,7 +17,9 @@ from benchmarks import kills
 from safetensors.torch import load_file
 
 COMMAND = [sys.executable, "-m", "graft.cli"]
-FIT = shlex.split("--technique full-fine-tuning --shots 24 --epochs 4 --seed 3 --quiet --checkpoint-seconds 0.2")
+FIT = shlex.split(
+    "--technique full-fine-tuning --shots 24 --epochs 4 --seed 3 --quiet --checkpoint-seconds 0.2"
+)
 
 
 def kill_after(command: list[str], folder: Path, lines: int, wait: float) -> None:
@@ -40,10 +42,15 @@ def test_three_kills_and_the_weights_are_those_of_the_run_left_alone(real, tmp_p
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     subprocess.run([*COMMAND, "fit", data, *FIT, "--out", str(whole)], check=True)
     moments = random.Random(0)
-    kill_after([*COMMAND, "fit", data, *FIT, "--out", str(broken)], broken, 2, moments.uniform(0, 1))
+    kill_after(
+        [*COMMAND, "fit", data, *FIT, "--out", str(broken)], broken, 2, moments.uniform(0, 1)
+    )
     for lines in (3, 4):
         kill_after(
-            [*COMMAND, "resume", str(broken), "--quiet", "--checkpoint-seconds", "0.2"], broken, lines, moments.uniform(0, 1)
+            [*COMMAND, "resume", str(broken), "--quiet", "--checkpoint-seconds", "0.2"],
+            broken,
+            lines,
+            moments.uniform(0, 1),
         )
     assert not (broken / "result.json").exists()
     assert (broken / "checkpoints" / "last.safetensors").exists()

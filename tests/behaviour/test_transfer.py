@@ -14,7 +14,11 @@ import graft
 @pytest.fixture(scope="module")
 def insects(real, tmp_path_factory):
     """A linear probe of EfficientNet-Lite0 on ants and bees."""
-    return graft.fit(real("hymenoptera"), technique="feature-extraction", out=tmp_path_factory.mktemp("insects") / "run")
+    return graft.fit(
+        real("hymenoptera"),
+        technique="feature-extraction",
+        out=tmp_path_factory.mktemp("insects") / "run",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +27,9 @@ def spam(real, tmp_path_factory):
     path = real("sms_spam/SMSSpamCollection.tsv")
     data = graft.load_data(path)
     data = data.with_splits({**data.splits, "test": data.splits["test"][:300]})
-    return graft.fit(data, technique="feature-extraction", shots=64, out=tmp_path_factory.mktemp("spam") / "run")
+    return graft.fit(
+        data, technique="feature-extraction", shots=64, out=tmp_path_factory.mktemp("spam") / "run"
+    )
 
 
 def test_a_probe_tells_ants_from_bees(insects):
@@ -48,7 +54,9 @@ def test_a_loaded_model_predicts_what_the_run_wrote_down(insects, real):
     assert len(rows) == 70
     assert np.mean([row["prediction"] == "ants" for row in rows]) > 0.85
     again = model.evaluate(real("hymenoptera") / "val")["accuracy"]["value"]
-    assert again == pytest.approx(insects.result["metrics"]["test"]["accuracy"]["value"], abs=0.02)  # fp32 beside bf16
+    assert again == pytest.approx(
+        insects.result["metrics"]["test"]["accuracy"]["value"], abs=0.02
+    )  # fp32 beside bf16
 
 
 def test_timm_opens_the_saved_image_model_with_the_same_outputs(insects, real):
@@ -57,13 +65,17 @@ def test_timm_opens_the_saved_image_model_with_the_same_outputs(insects, real):
     model = graft.load(insects.folder)
     opened = timm.create_model(f"local-dir:{insects.folder / 'model'}", pretrained=True).eval()
     picture = next((real("hymenoptera") / "val" / "bees").iterdir())
-    transform = timm.data.create_transform(**timm.data.resolve_model_data_config(opened), is_training=False)
+    transform = timm.data.create_transform(
+        **timm.data.resolve_model_data_config(opened), is_training=False
+    )
     from PIL import Image
 
     with torch.inference_mode():
         theirs = opened(transform(Image.open(picture).convert("RGB"))[None]).softmax(-1)[0]
     ours = model.predict(picture)[0]["probabilities"]
-    assert np.allclose(theirs.numpy(), ours, atol=0.05)  # their resizing to a whole number of pixels differs from ours
+    assert np.allclose(
+        theirs.numpy(), ours, atol=0.05
+    )  # their resizing to a whole number of pixels differs from ours
 
 
 def test_transformers_opens_the_saved_text_model_with_the_same_outputs(spam):
@@ -88,7 +100,9 @@ def test_embeddings_are_the_inputs_of_the_head(spam):
     assert features.shape == (2, 384)
     logits = model.network.classify(torch.from_numpy(features)).softmax(-1)
     assert np.allclose(
-        logits.detach().numpy(), [row["probabilities"] for row in model.predict(["one text", "another"])], atol=1e-5
+        logits.detach().numpy(),
+        [row["probabilities"] for row in model.predict(["one text", "another"])],
+        atol=1e-5,
     )
 
 
@@ -103,10 +117,16 @@ def test_one_flipped_byte_is_refused(insects, tmp_path):
 
 
 def test_the_mistakes_are_kept_with_a_picture(insects):
-    lines = [json.loads(line) for line in (insects.folder / "mistakes.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line) for line in (insects.folder / "mistakes.jsonl").read_text().splitlines()
+    ]
     wrong = round((1 - insects.result["metrics"]["test"]["accuracy"]["value"]) * 153)
     assert len(lines) == wrong
-    assert all(line["target"] != line["prediction"] and line["preview"].startswith("data:image/jpeg;base64,") for line in lines)
+    assert all(
+        line["target"] != line["prediction"]
+        and line["preview"].startswith("data:image/jpeg;base64,")
+        for line in lines
+    )
 
 
 @pytest.mark.slow

@@ -35,7 +35,9 @@ def write_photos(folder: Path, each: int = 12) -> Path:
     for name, colour in COLOURS.items():
         (folder / name).mkdir(parents=True)
         for i in range(each):
-            pixels = np.clip(np.array(colour) + rng.normal(0, 30, (40, 40, 3)), 0, 255).astype(np.uint8)
+            pixels = np.clip(np.array(colour) + rng.normal(0, 30, (40, 40, 3)), 0, 255).astype(
+                np.uint8
+            )
             Image.fromarray(pixels).save(folder / name / f"{i}.jpg")
     return folder
 

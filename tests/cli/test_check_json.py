@@ -18,13 +18,19 @@ from graft.base.errors import DataError
 from graft.data.kinds.kind import kind_named
 from tests.cli.conftest import Graft
 
-CASES = {f"{kind}: {name}": data for kind in plugins.names("kind") for name, data in kind_named(kind).tiny().items()}
+CASES = {
+    f"{kind}: {name}": data
+    for kind in plugins.names("kind")
+    for name, data in kind_named(kind).tiny().items()
+}
 
 
 @pytest.fixture(scope="module")
 def build() -> ModuleType:
     """docs/build.py, which knows the schema and is no part of the package."""
-    spec = importlib.util.spec_from_file_location("docs_build", Path(__file__).parents[2] / "docs" / "build.py")
+    spec = importlib.util.spec_from_file_location(
+        "docs_build", Path(__file__).parents[2] / "docs" / "build.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -42,7 +48,9 @@ def total(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_kind_in_every_format_that_holds_it(case: str, graft: Graft, build: ModuleType, tmp_path: Path) -> None:
+def test_every_kind_in_every_format_that_holds_it(
+    case: str, graft: Graft, build: ModuleType, tmp_path: Path
+) -> None:
     data = CASES[case]
     written = 0
     for name in plugins.names("format"):
@@ -58,27 +66,44 @@ def test_every_kind_in_every_format_that_holds_it(case: str, graft: Graft, build
         assert result.exit_code in (0, 1), result.output
         build.check_answer(result.stdout)
         answer = json.loads(result.stdout)
-        assert (answer["format"], answer["kind"], answer["classes"]) == (name, data.kind, data.classes)
-        assert total(split["classes"] for split in answer["splits"].values()) == total(data.counts().values())
-        assert sum(split["samples"] for split in answer["splits"].values()) == sum(map(len, data.splits.values()))
+        assert (answer["format"], answer["kind"], answer["classes"]) == (
+            name,
+            data.kind,
+            data.classes,
+        )
+        assert total(split["classes"] for split in answer["splits"].values()) == total(
+            data.counts().values()
+        )
+        assert sum(split["samples"] for split in answer["splits"].values()) == sum(
+            map(len, data.splits.values())
+        )
     assert written > 1
 
 
 def test_something_else_is_not_by_the_schema(graft: Graft, build: ModuleType, photos: Path) -> None:
     answer = checked(graft, photos)
     build.check_answer(json.dumps(answer))
-    for wrong in ({"kind": None}, {"more": 1}, {"splits": {"train": 3}}, {"findings": [{"code": "leak"}]}):
+    for wrong in (
+        {"kind": None},
+        {"more": 1},
+        {"splits": {"train": 3}},
+        {"findings": [{"code": "leak"}]},
+    ):
         with pytest.raises(ValidationError):
             build.check_answer(json.dumps({**answer, **wrong}))
 
 
 def test_columns_are_named_as_the_option_takes_them(graft: Graft, tmp_path: Path) -> None:
-    rows = [f"the words of review number {i},{'good' if i % 2 else 'poor'},{i % 5}" for i in range(20)]
+    rows = [
+        f"the words of review number {i},{'good' if i % 2 else 'poor'},{i % 5}" for i in range(20)
+    ]
     (tmp_path / "t.csv").write_text("\n".join(["Words,Verdict,Speaker", *rows]))
     asked = ("--columns", "text=Words", "--columns", "label=Verdict")
     columns = checked(graft, tmp_path / "t.csv", *asked)["columns"]
     assert columns == {"text": ["Words"], "label": ["Verdict"], "group": ["Speaker"]}
-    (tmp_path / "t.conll").write_text("".join(f"Ada\t{i}\tB-PER\nran{i}\t{i}\tO\n\n" for i in range(20)))
+    (tmp_path / "t.conll").write_text(
+        "".join(f"Ada\t{i}\tB-PER\nran{i}\t{i}\tO\n\n" for i in range(20))
+    )
     assert checked(graft, tmp_path / "t.conll")["columns"] == {"tokens": ["0"], "tags": ["2"]}
 
 

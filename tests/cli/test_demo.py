@@ -32,7 +32,10 @@ def questions(folder: Path) -> dict[str, list[tuple[str, str]]]:
         written = demo._write_questions(folder)
     except BackboneError as error:
         pytest.skip(str(error))
-    return {f.stem: [tuple(row) for row in csv.reader(f.read_text("utf-8").splitlines())][1:] for f in written.glob("*.csv")}
+    return {
+        f.stem: [tuple(row) for row in csv.reader(f.read_text("utf-8").splitlines())][1:]
+        for f in written.glob("*.csv")
+    }
 
 
 def test_the_questions_are_527_of_five_topics(tmp_path: Path) -> None:

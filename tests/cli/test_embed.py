@@ -23,12 +23,23 @@ def reviews(tmp_path: Path) -> Path:
 
 
 def test_texts_of_a_table_as_vectors_beside_their_ids(graft: Graft, reviews: Path) -> None:
-    done = graft("embed", "tiny:sentence-bert", reviews, "--columns", "text=review", "-o", "some.npy", "--normalise")
+    done = graft(
+        "embed",
+        "tiny:sentence-bert",
+        reviews,
+        "--columns",
+        "text=review",
+        "-o",
+        "some.npy",
+        "--normalise",
+    )
     assert done.exit_code == 0, done.output
     assert done.stdout == "3 embeddings of 32 numbers in some.npy\n"
     vectors = np.load("some.npy", allow_pickle=False)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
-    expected = library.embed("tiny:sentence-bert", ["good food", "bad service", "good music"], normalise=True).vectors
+    expected = library.embed(
+        "tiny:sentence-bert", ["good food", "bad service", "good music"], normalise=True
+    ).vectors
     np.testing.assert_allclose(vectors, expected, atol=1e-5)
     assert len(json.loads(Path("some.ids.json").read_text())) == 3
 
@@ -37,15 +48,24 @@ def test_images_by_a_run_as_a_table(graft: Graft, run: Path) -> None:
     done = graft("embed", run, run.parent / "photos", "-o", "some.parquet", "--json")
     assert done.exit_code == 0, done.output
     found = pd.read_parquet("some.parquet")
-    assert json.loads(done.stdout) == {"file": "some.parquet", "embeddings": 24, "numbers": len(found["embedding"][0])}
+    assert json.loads(done.stdout) == {
+        "file": "some.parquet",
+        "embeddings": 24,
+        "numbers": len(found["embedding"][0]),
+    }
     assert found["id"].is_unique
-    rows = {row["id"]: row["prediction"] for row in json.loads(graft("predict", run, run.parent / "photos", "--json").stdout)}
+    rows = {
+        row["id"]: row["prediction"]
+        for row in json.loads(graft("predict", run, run.parent / "photos", "--json").stdout)
+    }
     assert set(rows) == set(found["id"])
 
 
 def test_what_is_wrong_is_said(graft: Graft, reviews: Path, photos: Path) -> None:
     assert_refused(graft("embed", "tiny:bert", reviews, "-o", "some.csv"), ".npy or .parquet")
-    assert_refused(graft("embed", "tiny:bert", "nowhere.csv", "-o", "some.npy"), "No such file or folder")
+    assert_refused(
+        graft("embed", "tiny:bert", "nowhere.csv", "-o", "some.npy"), "No such file or folder"
+    )
     assert_refused(graft("embed", "tiny:bertt", reviews, "-o", "some.npy"), "Did you mean 'bert'")
     assert_refused(graft("embed", "tiny:bert", photos, "-o", "some.npy"), "text")
     assert not list(Path().glob("some.*"))

@@ -19,7 +19,9 @@ FIT = ("-b", "tiny:llama", "-o", "run", "-q")
 def book(tmp_path: Path) -> Path:
     """A text that says the same again and again."""
     file = tmp_path / "book.txt"
-    file.write_text("\n\n".join("the cat sat on the mat. the dog ate the cat. " * 4 for _ in range(60)))
+    file.write_text(
+        "\n\n".join("the cat sat on the mat. the dog ate the cat. " * 4 for _ in range(60))
+    )
     return file
 
 
@@ -27,7 +29,9 @@ def book(tmp_path: Path) -> Path:
 def pairs(tmp_path: Path) -> Path:
     """Words to be said twice."""
     folder = tmp_path / "pairs"
-    plugins.load("format", "jsonl")().write_tiny(plugins.load("task", "text-generation").tiny_data(), folder)
+    plugins.load("format", "jsonl")().write_tiny(
+        plugins.load("task", "text-generation").tiny_data(), folder
+    )
     return folder
 
 
@@ -36,7 +40,9 @@ def test_a_text_is_learnt_and_continued(graft: Graft, book: Path) -> None:
     assert done.exit_code == 0, done.output
     result = json.loads(Path("run/result.json").read_text())
     lines = [json.loads(line) for line in Path("run/history.jsonl").read_text().splitlines()]
-    assert result["metrics"]["test"]["bits_per_byte"]["value"] < lines[0]["val"]["bits_per_byte"] - 1
+    assert (
+        result["metrics"]["test"]["bits_per_byte"]["value"] < lines[0]["val"]["bits_per_byte"] - 1
+    )
     assert result["baseline"]["byte-n-grams"]["bits_per_byte"]["value"] < 1
     assert {"prompt", "output", "reference"} == set(result["samples"][0])
     rows = pd.read_parquet("run/predictions.parquet")
@@ -63,14 +69,18 @@ def test_the_saved_folder_is_a_pipeline_of_transformers(graft: Graft, pairs: Pat
     model = api.load("run")
     ours = model.generate("abc:", max_new_tokens=6)
     theirs = pipeline("text-generation", model="run/model", tokenizer="run/model")
-    told = theirs("[BOS]abc:\n", max_new_tokens=6, max_length=None, do_sample=False, return_full_text=False)
+    told = theirs(
+        "[BOS]abc:\n", max_new_tokens=6, max_length=None, do_sample=False, return_full_text=False
+    )
     assert ours == [told[0]["generated_text"]]
     assert len(model.predict([{"prompt": "ab:"}, {"prompt": "abcde:"}])) == 2
 
 
 @pytest.mark.slow
 def test_a_comparison_has_a_verdict_and_shows_what_was_written(graft: Graft, pairs: Path) -> None:
-    done = graft("compare", pairs, "-b", "tiny:llama", "--seeds", "2", "--epochs", "2", "-o", "study", "-q")
+    done = graft(
+        "compare", pairs, "-b", "tiny:llama", "--seeds", "2", "--epochs", "2", "-o", "study", "-q"
+    )
     assert done.exit_code == 0, done.output
     assert "byte-n-grams" in done.stdout
     about = json.loads(Path("study/study.json").read_text())
@@ -79,8 +89,15 @@ def test_a_comparison_has_a_verdict_and_shows_what_was_written(graft: Graft, pai
 
 
 def test_a_technique_about_a_new_head_is_refused(graft: Graft, book: Path) -> None:
-    assert_refused(graft("fit", book, *FIT, "-t", "feature-extraction"), "feature-extraction", "new head", "lora")
-    assert_refused(graft("fit", book, *FIT, "-t", "bitfit"), "trains biases", "tiny:llama has none", "lora")
+    assert_refused(
+        graft("fit", book, *FIT, "-t", "feature-extraction"),
+        "feature-extraction",
+        "new head",
+        "lora",
+    )
+    assert_refused(
+        graft("fit", book, *FIT, "-t", "bitfit"), "trains biases", "tiny:llama has none", "lora"
+    )
 
 
 def test_a_prompt_longer_than_the_window(graft: Graft) -> None:
@@ -90,7 +107,12 @@ def test_a_prompt_longer_than_the_window(graft: Graft) -> None:
 
 
 def test_a_network_that_is_no_decoder(graft: Graft, book: Path) -> None:
-    assert_refused(graft("fit", book, "-b", "tiny:bert", "-o", "run"), "bert", "tokens that it would have to predict", "smollm2")
+    assert_refused(
+        graft("fit", book, "-b", "tiny:bert", "-o", "run"),
+        "bert",
+        "tokens that it would have to predict",
+        "smollm2",
+    )
 
 
 def test_a_classifier_writes_nothing(graft: Graft, run: Path) -> None:

@@ -16,7 +16,9 @@ FIT = ("fit", "texts.csv", "-b", "tiny:llama", "-o", "run", "-q", "-t")
 @pytest.fixture(autouse=True)
 def texts(graft: Graft) -> None:
     """Texts of two classes, whose names are numbers."""
-    rows = [f"{word} {i},{label}" for label, word in enumerate(("bread", "cloud")) for i in range(12)]
+    rows = [
+        f"{word} {i},{label}" for label, word in enumerate(("bread", "cloud")) for i in range(12)
+    ]
     Path("texts.csv").write_text("\n".join(["text,label", *rows]) + "\n")
 
 
@@ -37,5 +39,10 @@ def test_what_it_cannot_be_asked(graft: Graft) -> None:
     assert_refused(graft(*FIT, "label-words:words=2=two"), "'2=two'", "0, 1")
     assert_refused(graft(*FIT, "label-words:template=so it is"), "{}", "'so it is'")
     assert_refused(graft(*FIT, "label-words:calibration=magic"), "'contextual'", "'magic'")
-    assert_refused(graft(*FIT, "label-words:words=0=bad;1=good", "-b", "tiny:bert"), "label-words", "tiny:bert", "decoders")
+    assert_refused(
+        graft(*FIT, "label-words:words=0=bad;1=good", "-b", "tiny:bert"),
+        "label-words",
+        "tiny:bert",
+        "decoders",
+    )
     assert not Path("run").exists()

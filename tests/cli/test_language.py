@@ -19,7 +19,9 @@ FIT = ("-b", "tiny:bert", "-t", "full-fine-tuning", "--epochs", "30", "-o", "run
 def names(tmp_path: Path) -> Path:
     """Sentences with people and places, in CoNLL columns."""
     folder = tmp_path / "names"
-    plugins.load("format", "conll")().write_tiny(plugins.load("task", "token-classification").tiny_data(), folder)
+    plugins.load("format", "conll")().write_tiny(
+        plugins.load("task", "token-classification").tiny_data(), folder
+    )
     return folder
 
 
@@ -27,7 +29,9 @@ def names(tmp_path: Path) -> Path:
 def questions(tmp_path: Path) -> Path:
     """Questions for the thing of a colour, in SQuAD's JSON."""
     folder = tmp_path / "questions"
-    plugins.load("format", "squad")().write_tiny(plugins.load("task", "question-answering").tiny_data(), folder)
+    plugins.load("format", "squad")().write_tiny(
+        plugins.load("task", "question-answering").tiny_data(), folder
+    )
     return folder
 
 
@@ -52,7 +56,9 @@ def test_answers_are_parts_of_the_context(graft: Graft, questions: Path) -> None
     assert {"answer_f1", "exact_match"} == set(result["metrics"]["test"])
     assert result["data"]["classes"] == []
     context = "the red thing is a lamp. the blue thing is a cup."
-    Path("asked.jsonl").write_text(json.dumps({"question": "what is blue?", "context": context}) + "\n")
+    Path("asked.jsonl").write_text(
+        json.dumps({"question": "what is blue?", "context": context}) + "\n"
+    )
     (row,) = json.loads(graft("predict", "run", "asked.jsonl", "--json").stdout)
     assert row["prediction"] == ("" if row["start"] is None else context[row["start"] : row["end"]])
     assert len(row["n_best"]) == 5
@@ -60,7 +66,19 @@ def test_answers_are_parts_of_the_context(graft: Graft, questions: Path) -> None
 
 @pytest.mark.slow
 def test_a_comparison_of_taggers_has_a_verdict(graft: Graft, names: Path) -> None:
-    words = ("-b", "tiny:bert", "-t", "full-fine-tuning", "--seeds", "2", "--epochs", "8", "-o", "study", "-q")
+    words = (
+        "-b",
+        "tiny:bert",
+        "-t",
+        "full-fine-tuning",
+        "--seeds",
+        "2",
+        "--epochs",
+        "8",
+        "-o",
+        "study",
+        "-q",
+    )
     done = graft("compare", names, *words)
     assert done.exit_code == 0, done.output
     assert "entity F1" in done.stdout
@@ -69,7 +87,11 @@ def test_a_comparison_of_taggers_has_a_verdict(graft: Graft, names: Path) -> Non
 
 
 def test_nothing_is_trained_and_said_so(graft: Graft) -> None:
-    rows = [f"{word} {i},{label}" for label, word in (("food", "bread"), ("sky", "cloud")) for i in range(12)]
+    rows = [
+        f"{word} {i},{label}"
+        for label, word in (("food", "bread"), ("sky", "cloud"))
+        for i in range(12)
+    ]
     Path("texts.csv").write_text("\n".join(["text,label", *rows]) + "\n")
     words = ("fit", "texts.csv", "-b", "tiny:sentence-bert", "-t", "zero-shot", "-o", "run", "-q")
     assert "nothing is trained" in graft(*words, "--dry-run").stdout
@@ -83,7 +105,10 @@ def test_nothing_is_trained_and_said_so(graft: Graft) -> None:
 
 
 def test_tags_that_are_not_as_many_as_tokens(graft: Graft) -> None:
-    rows = [{"tokens": ["Ada", "sleeps"], "tags": ["B-PER", "O"]}, {"tokens": ["Bob", "too"], "tags": ["B-PER"]}]
+    rows = [
+        {"tokens": ["Ada", "sleeps"], "tags": ["B-PER", "O"]},
+        {"tokens": ["Bob", "too"], "tags": ["B-PER"]},
+    ]
     Path("names.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert_refused(graft("fit", "names.jsonl"), "names.jsonl:2", "2", "1")
 
@@ -100,14 +125,21 @@ def test_a_span_that_cuts_a_word(graft: Graft) -> None:
 
 
 def test_an_answer_that_is_not_in_its_context(graft: Graft) -> None:
-    row = {"question": "Where?", "context": "The box is in Rome.", "answers": ["Oslo"], "answer_start": [14]}
+    row = {
+        "question": "Where?",
+        "context": "The box is in Rome.",
+        "answers": ["Oslo"],
+        "answer_start": [14],
+    }
     Path("questions.jsonl").write_text(json.dumps(row) + "\n")
     assert_refused(graft("fit", "questions.jsonl"), "questions.jsonl:1", "'Oslo'", "'Rome'")
 
 
 def test_a_text_is_no_question(graft: Graft, questions: Path) -> None:
     assert graft("fit", questions, *FIT[:4], "--epochs", "1", "-o", "run", "-q").exit_code == 0
-    assert_refused(graft("predict", "run", "What is blue?"), "question-answering", "context", "question")
+    assert_refused(
+        graft("predict", "run", "What is blue?"), "question-answering", "context", "question"
+    )
 
 
 def test_shots_need_classes(graft: Graft, names: Path) -> None:

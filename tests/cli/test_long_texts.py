@@ -32,11 +32,15 @@ def test_texts_that_are_cut_are_told(graft: Graft, letters: Path) -> None:
     assert sum(data["cut"].values()) == 20
     assert f"{data['cut']['train']} of {data['counts']['train']} train" in done.stdout
     graft("report", "run")
-    assert "texts are longer than the network reads, and are cut." in Path("run/report.md").read_text()
+    assert (
+        "texts are longer than the network reads, and are cut." in Path("run/report.md").read_text()
+    )
 
 
 def test_nothing_is_said_where_nothing_is_cut(graft: Graft, letters: Path) -> None:
-    letters.write_text("\n".join(line for line in letters.read_text().splitlines() if len(line) < 100))
+    letters.write_text(
+        "\n".join(line for line in letters.read_text().splitlines() if len(line) < 100)
+    )
     done = graft("fit", letters, *FIT, "-o", "run")
     assert set(json.loads(Path("run/result.json").read_text())["data"]["cut"].values()) == {0}
     assert "cut" not in done.stdout
@@ -57,7 +61,15 @@ def test_long_texts_are_read_whole_where_that_is_asked_for(graft: Graft, letters
 
 
 def test_options_that_a_task_does_not_have_are_refused(graft: Graft, letters: Path) -> None:
-    assert_refused(graft("fit", letters, *FIT, "--task", "text-classification:long=tail", "-o", "run"), "'head+tail'", "'tail'")
-    assert_refused(graft("fit", letters, *FIT, "--task", "text-classification:lang=en", "-o", "run"), "'lang'", "'long'")
+    assert_refused(
+        graft("fit", letters, *FIT, "--task", "text-classification:long=tail", "-o", "run"),
+        "'head+tail'",
+        "'tail'",
+    )
+    assert_refused(
+        graft("fit", letters, *FIT, "--task", "text-classification:lang=en", "-o", "run"),
+        "'lang'",
+        "'long'",
+    )
     assert_refused(graft("check", letters, "--task", "question-answering:long=windows"), "'long'")
     assert not Path("run").exists()

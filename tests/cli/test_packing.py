@@ -22,27 +22,57 @@ PACKED = "text-generation:packed=true"
 def pairs(tmp_path: Path) -> Path:
     """Words to be said twice."""
     folder = tmp_path / "pairs"
-    plugins.load("format", "jsonl")().write_tiny(plugins.load("task", "text-generation").tiny_data(), folder)
+    plugins.load("format", "jsonl")().write_tiny(
+        plugins.load("task", "text-generation").tiny_data(), folder
+    )
     return folder
 
 
 @pytest.mark.parametrize("network", ["tiny:llama", "tiny:gpt2"])
-def test_every_text_has_the_row_that_it_has_unpacked(graft: Graft, pairs: Path, network: str) -> None:
+def test_every_text_has_the_row_that_it_has_unpacked(
+    graft: Graft, pairs: Path, network: str
+) -> None:
     found = []
     for task in ("text-generation", PACKED):
         folder = task.partition(":")[2] or "plain"
-        done = graft("fit", pairs, "--task", task, "-b", network, "-t", "zero-shot", "--precision", "fp32", "-o", folder, "-q")
+        done = graft(
+            "fit",
+            pairs,
+            "--task",
+            task,
+            "-b",
+            network,
+            "-t",
+            "zero-shot",
+            "--precision",
+            "fp32",
+            "-o",
+            folder,
+            "-q",
+        )
         assert done.exit_code == 0, done.output
         assert "attention_mask" not in done.output
         found.append(pd.read_parquet(Path(folder) / "predictions.parquet"))
     plain, packs = found
-    assert plain[["split", "id", "target", "tokens", "bytes"]].equals(packs[["split", "id", "target", "tokens", "bytes"]])
+    assert plain[["split", "id", "target", "tokens", "bytes"]].equals(
+        packs[["split", "id", "target", "tokens", "bytes"]]
+    )
     np.testing.assert_allclose(packs["nats"], plain["nats"], rtol=1e-5)
     np.testing.assert_allclose(np.stack(packs["parts"]), np.stack(plain["parts"]), rtol=1e-5)
 
 
 def test_packs_are_learnt_saved_and_used(graft: Graft, pairs: Path) -> None:
-    words = ("-b", "tiny:gpt2", "-t", "full-fine-tuning", "--epochs", "10", "--batch-size", "1", "-q")
+    words = (
+        "-b",
+        "tiny:gpt2",
+        "-t",
+        "full-fine-tuning",
+        "--epochs",
+        "10",
+        "--batch-size",
+        "1",
+        "-q",
+    )
     done = graft("fit", pairs, "--task", PACKED, *words, "-o", "run")
     assert done.exit_code == 0, done.output
     assert json.loads(Path("run/spec.json").read_text())["task"] == PACKED
@@ -57,24 +87,48 @@ def test_packs_are_learnt_saved_and_used(graft: Graft, pairs: Path) -> None:
 
 
 def test_continued_pretraining_in_packs(graft: Graft, tmp_path: Path) -> None:
-    rows = [f"the {'sun' if i % 2 else 'bread'} is number {i},{'sky' if i % 2 else 'food'}" for i in range(60)]
+    rows = [
+        f"the {'sun' if i % 2 else 'bread'} is number {i},{'sky' if i % 2 else 'food'}"
+        for i in range(60)
+    ]
     Path("d.csv").write_text("\n".join(["text,label", *rows]) + "\n")
     steps = []
     for technique in ("causal-language-modeling", "causal-language-modeling:packed=true"):
         chain = f"{technique} then full-fine-tuning"
-        done = graft("fit", "d.csv", "-b", "tiny:llama", "-t", chain, "--epochs", "1", "-o", technique)
+        done = graft(
+            "fit", "d.csv", "-b", "tiny:llama", "-t", chain, "--epochs", "1", "-o", technique
+        )
         assert done.exit_code == 0, done.output
-        lines = [json.loads(line) for line in Path(technique, "history.jsonl").read_text().splitlines()]
-        steps.append(max(line["step"] for line in lines if line["phase"] == "causal language modeling"))
+        lines = [
+            json.loads(line) for line in Path(technique, "history.jsonl").read_text().splitlines()
+        ]
+        steps.append(
+            max(line["step"] for line in lines if line["phase"] == "causal language modeling")
+        )
     assert steps[1] < steps[0] / 2
 
 
 def test_what_cannot_be_packed_is_refused(graft: Graft, pairs: Path) -> None:
     tokenizer = load_backbone("tiny:llama", "text-generation").preprocess.tokenizer
-    settings = {"model_type": "bloom", "hidden_size": 32, "n_layer": 2, "n_head": 2, "vocab_size": len(tokenizer)}
-    found = plugins.load("source", "transformers")().create(settings, tokenizer, "text-generation", None)
+    settings = {
+        "model_type": "bloom",
+        "hidden_size": 32,
+        "n_layer": 2,
+        "n_head": 2,
+        "vocab_size": len(tokenizer),
+    }
+    found = plugins.load("source", "transformers")().create(
+        settings, tokenizer, "text-generation", None
+    )
     for part in (found.network, tokenizer):
         part.save_pretrained("bloom")
     words = ("-b", "./bloom", "-q", "-t", "full-fine-tuning", "-o", "run")
-    assert_refused(graft("fit", pairs, "--task", PACKED, *words), "'bloom'", "keep the texts of a pack apart", "packed=true")
-    assert_refused(graft("fit", pairs, "--task", "text-generation:packed=2", *words), "true or false", "'2'")
+    assert_refused(
+        graft("fit", pairs, "--task", PACKED, *words),
+        "'bloom'",
+        "keep the texts of a pack apart",
+        "packed=true",
+    )
+    assert_refused(
+        graft("fit", pairs, "--task", "text-generation:packed=2", *words), "true or false", "'2'"
+    )

@@ -24,7 +24,17 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("words")
     rows = "".join(f'"{text}",{"pos" if i % 2 else "neg"}\n' for i, text in enumerate(TEXTS))
     (folder / "data.csv").write_text("text,label\n" + rows)
-    run = ["fit", str(folder / "data.csv"), "-b", "tiny:bert", "-t", "feature-extraction", "-o", str(folder / "run"), "-q"]
+    run = [
+        "fit",
+        str(folder / "data.csv"),
+        "-b",
+        "tiny:bert",
+        "-t",
+        "feature-extraction",
+        "-o",
+        str(folder / "run"),
+        "-q",
+    ]
     assert CliRunner().invoke(app, run).exit_code == 0
     return folder / "run"
 
@@ -36,7 +46,9 @@ def ids(graft: Graft, *arguments: object) -> list[str]:
 
 
 def test_the_name_of_a_file_that_is_not_there_is_no_text(graft: Graft, words: Path) -> None:
-    assert_refused(graft("predict", words, "new/reviews.csv"), "No such file or folder: new/reviews.csv")
+    assert_refused(
+        graft("predict", words, "new/reviews.csv"), "No such file or folder: new/reviews.csv"
+    )
     assert ids(graft, words, "and/or", "another") == ["text:1", "text:2"]
 
 
@@ -52,11 +64,15 @@ def test_files_that_are_left_out_are_said(graft: Graft, run: Path) -> None:
     assert "1 file left out, they are not images: notes.doc" in done.stderr
 
 
-def test_all_broken_pictures_are_named_and_the_others_predicted_when_asked(graft: Graft, run: Path) -> None:
+def test_all_broken_pictures_are_named_and_the_others_predicted_when_asked(
+    graft: Graft, run: Path
+) -> None:
     shutil.copytree(run.parent / "photos" / "ant", "new")
     for name in ("2.jpg", "7.jpg"):
         Path("new", name).write_bytes(Path("new", name).read_bytes()[:200])
-    assert_refused(graft("predict", run, "new"), "2 of 12 pictures", "2.jpg", "7.jpg", "--skip-broken")
+    assert_refused(
+        graft("predict", run, "new"), "2 of 12 pictures", "2.jpg", "7.jpg", "--skip-broken"
+    )
     done = graft("predict", run, "new", "--skip-broken", "--json")
     assert len(json.loads(done.stdout)) == 10
     assert "left out: 2.jpg, 7.jpg" in done.stderr
@@ -72,7 +88,8 @@ def test_the_column_that_the_task_reads_is_found_or_named(graft: Graft, words: P
     Path("new.csv").write_text("Id,UserId,Summary,Text\n" + "\n".join(rows))
     expected = json.loads(graft("predict", words, *TEXTS, "--json").stdout)
     (found, named) = (
-        json.loads(graft("predict", words, "new.csv", *asked, "--json").stdout) for asked in ((), ("--columns", "text=Summary"))
+        json.loads(graft("predict", words, "new.csv", *asked, "--json").stdout)
+        for asked in ((), ("--columns", "text=Summary"))
     )
     assert [row["prediction"] for row in found] == [row["prediction"] for row in expected]
     assert [row["confidence"] for row in found] != [row["confidence"] for row in named]

@@ -16,7 +16,9 @@ GRAFT = (sys.executable, "-m", "graft.cli")
 
 
 def graft(*words: object, cwd: Path, **options) -> subprocess.CompletedProcess:
-    return subprocess.run([*GRAFT, *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=300, **options)
+    return subprocess.run(
+        [*GRAFT, *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=300, **options
+    )
 
 
 def test_help_and_list_import_nothing_heavy(tmp_path: Path) -> None:
@@ -27,7 +29,12 @@ def test_help_and_list_import_nothing_heavy(tmp_path: Path) -> None:
         "sys.exit(str(sorted(heavy)) if heavy else 0)"
     )
     for words in (["--help"], ["list", "techniques"], ["list"]):
-        done = subprocess.run([sys.executable, "-c", code.format(words=words)], cwd=tmp_path, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(words=words)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 0, done.stderr
         assert done.stdout
 
@@ -35,7 +42,9 @@ def test_help_and_list_import_nothing_heavy(tmp_path: Path) -> None:
 def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     write_photos(tmp_path / "photos", each=40)
     options = ["-b", "tiny:cnn", "-t", "full-fine-tuning", "--epochs", "300", "-o", "run"]
-    hears = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}  # a shell's background jobs do not
+    hears = {
+        "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    }  # a shell's background jobs do not
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     process = subprocess.Popen([*GRAFT, "fit", "photos", *options], cwd=tmp_path, **pipes, **hears)
     history = tmp_path / "run" / "history.jsonl"
@@ -56,7 +65,18 @@ def test_a_disk_that_is_full_is_one_message_and_leaves_no_half_file(tmp_path: Pa
     def small_files() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 
-    words = ["fit", "photos", "-b", "tiny:cnn", "--epochs", "1", "-t", "full-fine-tuning", "-o", "run"]
+    words = [
+        "fit",
+        "photos",
+        "-b",
+        "tiny:cnn",
+        "--epochs",
+        "1",
+        "-t",
+        "full-fine-tuning",
+        "-o",
+        "run",
+    ]
     done = graft(*words, cwd=tmp_path, preexec_fn=small_files)
     assert done.returncode == 2, done.stderr
     assert done.stderr.splitlines()[-1].startswith("Error: Cannot write")
@@ -68,7 +88,20 @@ def test_a_disk_that_is_full_is_one_message_and_leaves_no_half_file(tmp_path: Pa
 
 def test_compare_gives_a_verdict_goes_on_and_reports(tmp_path: Path) -> None:
     write_photos(tmp_path / "photos")
-    words = ["compare", "photos", "-b", "tiny:cnn", "-t", "full-fine-tuning", "--seeds", "2", "--epochs", "1", "-o", "study"]
+    words = [
+        "compare",
+        "photos",
+        "-b",
+        "tiny:cnn",
+        "-t",
+        "full-fine-tuning",
+        "--seeds",
+        "2",
+        "--epochs",
+        "1",
+        "-o",
+        "study",
+    ]
     done = graft(*words, "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -78,7 +111,10 @@ def test_compare_gives_a_verdict_goes_on_and_reports(tmp_path: Path) -> None:
     about = json.loads((tmp_path / "study" / "study.json").read_text())
     assert about["command"] == f"graft {' '.join(words)} --json"
 
-    times = {file: file.stat().st_mtime_ns for file in (tmp_path / "study" / "runs").glob("*/result.json")}
+    times = {
+        file: file.stat().st_mtime_ns
+        for file in (tmp_path / "study" / "runs").glob("*/result.json")
+    }
     assert len(times) == 4
     again = graft("resume", "study", cwd=tmp_path)
     assert again.returncode == 0, again.stderr

@@ -22,14 +22,19 @@ print(sorted(path.name for path in study.folder.glob("runs/*/result.json")))
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Thirty texts of two classes, in a script that is not Latin."""
-    rows = "".join(f"текст номер {i} {'да' if i % 2 else 'нет'},{'pos' if i % 2 else 'neg'}\n" for i in range(30))
+    rows = "".join(
+        f"текст номер {i} {'да' if i % 2 else 'нет'},{'pos' if i % 2 else 'neg'}\n"
+        for i in range(30)
+    )
     (tmp_path / "data.csv").write_text("text,label\n" + rows, encoding="utf-8")
     return tmp_path
 
 
 def python(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
     environment = os.environ | variables
-    return subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, timeout=300)
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, timeout=300
+    )
 
 
 def test_a_script_without_a_main_guard_runs(data: Path) -> None:
@@ -42,7 +47,16 @@ def test_a_script_without_a_main_guard_runs(data: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
 def test_what_a_console_cannot_show_is_replaced(data: Path, encoding: str) -> None:
-    command = ["-m", "graft.cli", "check", "data.csv", "--columns", "label=text", "--columns", "text=label"]
+    command = [
+        "-m",
+        "graft.cli",
+        "check",
+        "data.csv",
+        "--columns",
+        "label=text",
+        "--columns",
+        "text=label",
+    ]
     done = python(data, *command, PYTHONIOENCODING=encoding)
     assert b"Traceback" not in done.stderr, done.stderr.decode()
     assert b"?" in done.stdout

@@ -16,18 +16,26 @@ def test_check_says_what_it_found(graft: Graft, photos: Path) -> None:
     assert found["task"] == "image-classification"
     assert found["classes"] == ["ant", "bee"]
     assert sum(split["samples"] for split in found["splits"].values()) == 24
-    assert graft("check", photos).stdout.splitlines()[0].endswith("image-folder, for image-classification")
+    assert (
+        graft("check", photos)
+        .stdout.splitlines()[0]
+        .endswith("image-folder, for image-classification")
+    )
 
 
 def test_fit_writes_a_run_and_prints_its_result(run: Path, graft: Graft) -> None:
-    again = graft("fit", run.parent / "photos", "-b", "tiny:cnn", "--epochs", "3", "-o", run, "--json")
+    again = graft(
+        "fit", run.parent / "photos", "-b", "tiny:cnn", "--epochs", "3", "-o", run, "--json"
+    )
     printed = json.loads(again.stdout)
     assert printed.pop("folder") == str(run)
     assert printed == json.loads((run / "result.json").read_text())
 
 
 def test_progress_goes_to_stderr(graft: Graft, photos: Path) -> None:
-    done = graft("fit", photos, "-b", "tiny:cnn", "-t", "feature-extraction", "--epochs", "2", "-o", "run")
+    done = graft(
+        "fit", photos, "-b", "tiny:cnn", "-t", "feature-extraction", "--epochs", "2", "-o", "run"
+    )
     assert "phases: " in done.stderr
     assert "accuracy" in done.stderr
     assert "phases: " not in done.stdout
@@ -36,7 +44,20 @@ def test_progress_goes_to_stderr(graft: Graft, photos: Path) -> None:
 
 
 def test_quiet_is_quiet(graft: Graft, photos: Path) -> None:
-    done = graft("fit", photos, "-b", "tiny:cnn", "-t", "feature-extraction", "--epochs", "1", "-o", "run", "-q", "--json")
+    done = graft(
+        "fit",
+        photos,
+        "-b",
+        "tiny:cnn",
+        "-t",
+        "feature-extraction",
+        "--epochs",
+        "1",
+        "-o",
+        "run",
+        "-q",
+        "--json",
+    )
     assert done.stderr == ""
     assert json.loads(done.stdout)["status"] == "finished"
 
@@ -47,7 +68,9 @@ def test_resume_of_a_finished_run_shows_its_result(graft: Graft, run: Path) -> N
 
 def test_predict_files_and_folders(graft: Graft, run: Path) -> None:
     photos = run.parent / "photos"
-    rows = json.loads(graft("predict", run, photos / "ant" / "1.jpg", photos / "bee" / "2.jpg", "--json").stdout)
+    rows = json.loads(
+        graft("predict", run, photos / "ant" / "1.jpg", photos / "bee" / "2.jpg", "--json").stdout
+    )
     assert [row["prediction"] for row in rows] == ["ant", "bee"]
     assert sum(rows[0]["probabilities"]) == pytest.approx(1)
     shown = graft("predict", run, photos / "bee" / "2.jpg").stdout
@@ -55,7 +78,9 @@ def test_predict_files_and_folders(graft: Graft, run: Path) -> None:
     assert len(json.loads(graft("predict", run, photos, "--json").stdout)) == 24
 
 
-@pytest.mark.parametrize(("name", "read"), [("rows.csv", pd.read_csv), ("rows.parquet", pd.read_parquet)])
+@pytest.mark.parametrize(
+    ("name", "read"), [("rows.csv", pd.read_csv), ("rows.parquet", pd.read_parquet)]
+)
 def test_predictions_as_a_table(graft: Graft, run: Path, name: str, read) -> None:
     done = graft("predict", run, run.parent / "photos", "-o", name)
     assert done.exit_code == 0
@@ -86,7 +111,9 @@ def test_report_of_a_run(graft: Graft, run: Path) -> None:
 def test_list_without_a_name_shows_every_axis(graft: Graft) -> None:
     found = json.loads(graft("list", "--json").stdout)
     assert {"tasks", "techniques", "sources", "kinds", "formats", "scores"} == set(found)
-    assert {"name": "lora", "summary": found["techniques"][0]["summary"]}.keys() == found["techniques"][0].keys()
+    assert {"name": "lora", "summary": found["techniques"][0]["summary"]}.keys() == found[
+        "techniques"
+    ][0].keys()
     assert "from-scratch" in graft("list", "techniques").stdout
     assert "minilm-l6" in graft("list", "backbones").stdout
 
@@ -100,7 +127,12 @@ def test_info_of_a_technique(graft: Graft) -> None:
     assert "arXiv:2106.09685" in shown
     assert "r=8" in shown
     found = json.loads(graft("info", "lora", "--json").stdout)
-    assert {"name": "r", "type": "int", "default": 8, "allowed": "a whole number from 1 on"} in found["parameters"]
+    assert {
+        "name": "r",
+        "type": "int",
+        "default": 8,
+        "allowed": "a whole number from 1 on",
+    } in found["parameters"]
 
 
 def test_info_of_a_backbone(graft: Graft) -> None:
@@ -118,7 +150,9 @@ def test_doctor_knows_this_machine(graft: Graft) -> None:
 
 
 def test_doctor_says_what_to_mend(graft: Graft, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graft.cli.machine.metadata.requires", lambda name: ["no-such-package>=1", "numpy>=99"])
+    monkeypatch.setattr(
+        "graft.cli.machine.metadata.requires", lambda name: ["no-such-package>=1", "numpy>=99"]
+    )
     done = graft("doctor")
     assert done.exit_code == 1
     assert "pip install no-such-package" in done.stdout
@@ -130,7 +164,21 @@ def test_version(graft: Graft) -> None:
 
 
 def test_a_dry_comparison_says_how_long_it_takes(graft: Graft, photos: Path) -> None:
-    done = graft("compare", photos, "-b", "tiny:cnn", "-t", "lora", "--seeds", "2", "--epochs", "1", "--jobs", "1", "--dry-run")
+    done = graft(
+        "compare",
+        photos,
+        "-b",
+        "tiny:cnn",
+        "-t",
+        "lora",
+        "--seeds",
+        "2",
+        "--epochs",
+        "1",
+        "--jobs",
+        "1",
+        "--dry-run",
+    )
     assert done.exit_code == 0, done.output
     assert "4 runs, one at a time: about" in done.stdout
     assert "nothing was written" in done.stdout

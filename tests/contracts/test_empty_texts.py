@@ -39,7 +39,10 @@ def emptied(task: str, split: str = "train") -> list[Sample]:
     """Samples with what may be empty in data of the task's kind."""
     data = task_of(task)[1]
     blanks = kind_named(data.kind).blanks
-    return [Sample(f"empty:{i}", {**data.splits[split][0].roles, **roles}) for i, roles in enumerate(blanks)]
+    return [
+        Sample(f"empty:{i}", {**data.splits[split][0].roles, **roles})
+        for i, roles in enumerate(blanks)
+    ]
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -51,7 +54,10 @@ def test_the_kind_of_data_says_what_may_be_empty(name):
 def test_they_are_learnt_alone_and_among_others(name, network):
     task, data = task_of(name)
     model = model_of(name, network).train()
-    for samples in ([sample] for sample in [*emptied(name)]), [[*emptied(name), data.splits["train"][1]]]:
+    for samples in (
+        ([sample] for sample in [*emptied(name)]),
+        [[*emptied(name), data.splits["train"][1]]],
+    ):
         for some in samples:
             found = feed(name, model, some)
             (batch,) = found.stream([list(range(len(found.pieces)))])
@@ -59,7 +65,9 @@ def test_they_are_learnt_alone_and_among_others(name, network):
             loss = task.loss(model(batch.inputs), batch)
             loss.backward()
             assert torch.isfinite(loss), [sample.roles for sample in some]
-            assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+            assert all(
+                torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None
+            )
 
 
 @pytest.mark.parametrize(("name", "network"), CASES)
@@ -74,7 +82,10 @@ def test_they_are_measured_and_told(name, network):
     assert len(rows) == len(samples)
     assert all(0 <= row["confidence"] <= 1 for row in rows)
     assert json.loads(json.dumps(rows)) == rows
-    assert all(np.isfinite(measure(scores, task.targets(samples))) for measure in {**task.metrics, **task.watched}.values())
+    assert all(
+        np.isfinite(measure(scores, task.targets(samples)))
+        for measure in {**task.metrics, **task.watched}.values()
+    )
 
 
 @pytest.mark.parametrize(("name", "network"), CASES)
@@ -92,7 +103,10 @@ def test_they_are_predicted(name, network):
 @pytest.mark.parametrize("name", TASKS)
 def test_the_baselines_take_them_in_training_and_test(name):
     task, data = task_of(name)
-    train, test = [*data.splits["train"], *emptied(name)], [*data.splits["test"], *emptied(name, "test")]
+    train, test = (
+        [*data.splits["train"], *emptied(name)],
+        [*data.splits["test"], *emptied(name, "test")],
+    )
     for baseline in task.baselines.values():
         scores = baseline(train, test)
         assert len(task.decode(scores, test)) == len(test)

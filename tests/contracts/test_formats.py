@@ -17,7 +17,11 @@ from graft.data.kinds.kind import kind_named
 from graft.data.load import read
 
 FORMATS = plugins.names("format")
-TINY = {f"{kind}: {name}": data for kind in plugins.names("kind") for name, data in kind_named(kind).tiny().items()}
+TINY = {
+    f"{kind}: {name}": data
+    for kind in plugins.names("kind")
+    for name, data in kind_named(kind).tiny().items()
+}
 """The small data sets of all kinds, by kind and name."""
 
 
@@ -54,8 +58,12 @@ def check_format(name: str, folder: Path) -> list[str]:
         except DataError:
             continue
         held.append(kind)
-        sure = {other: plugins.load("format", other)().sniff(path) for other in plugins.names("format")}
-        assert max(sure, key=sure.get) == name and list(sure.values()).count(sure[name]) == 1, f"{kind}: {sure}"
+        sure = {
+            other: plugins.load("format", other)().sniff(path) for other in plugins.names("format")
+        }
+        assert max(sure, key=sure.get) == name and list(sure.values()).count(sure[name]) == 1, (
+            f"{kind}: {sure}"
+        )
         separator = "|" if any(isinstance(label, tuple) for label in _targets(data)) else None
         found = read(path, label_separator=separator)
         assert found.format == name and found.path == str(path) and found.kind == data.kind
@@ -73,7 +81,10 @@ def _content(data: Data) -> dict[str, list[tuple]]:
 
 def _grouped(data: Data) -> dict[str, int]:
     """How many groups each split has; their names may be others."""
-    return {split: len({s.roles.get("group") for s in samples}) for split, samples in data.splits.items()}
+    return {
+        split: len({s.roles.get("group") for s in samples})
+        for split, samples in data.splits.items()
+    }
 
 
 def comparable(sample: Sample) -> tuple:

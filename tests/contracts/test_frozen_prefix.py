@@ -25,7 +25,9 @@ def _families():
         for source in plugins.names("source"):
             for name in made_for(task, source):
                 yield pytest.param(task, name, id=f"{task}-{name.partition(':')[2]}")
-    yield from (pytest.param(PACKED, name, id=f"packed-{name}") for name in ("tiny:gpt2", "tiny:llama"))
+    yield from (
+        pytest.param(PACKED, name, id=f"packed-{name}") for name in ("tiny:gpt2", "tiny:llama")
+    )
 
 
 def _matrix():
@@ -42,10 +44,14 @@ def _own_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("task_name", "backbone", "share"), list(_matrix()))
-def test_logits_and_gradients_behind_each_cut_are_those_of_the_whole_network(task_name, backbone, share):
+def test_logits_and_gradients_behind_each_cut_are_those_of_the_whole_network(
+    task_name, backbone, share
+):
     task, data, engine, model = _tiny(task_name, backbone)
     _pretend_training(model)
-    feed = Feed.of(data.splits["train"][:12], task, model.backbone.preprocess, engine.device, 4, views=1)
+    feed = Feed.of(
+        data.splits["train"][:12], task, model.backbone.preprocess, engine.device, 4, views=1
+    )
     objective = Objective(model, task)
     count = len(model.backbone.groups) - 1
     cuts = list(range(1, count + task.fresh_head))
@@ -55,11 +61,15 @@ def test_logits_and_gradients_behind_each_cut_are_those_of_the_whole_network(tas
         assert prefix.groups == first
         behind = prefix.record(feed, Observer())
         with prefix.installed():
-            assert frozen_prefix.agree(prefix, objective, feed, behind, (0, 0)), f"gradients behind group {first}"
+            assert frozen_prefix.agree(prefix, objective, feed, behind, (0, 0)), (
+                f"gradients behind group {first}"
+            )
             rows = [0, len(feed.pieces) // 2, len(feed.pieces) - 1]
             with torch.no_grad(), evaluating(model):
                 whole, rest = (model(next(f.stream([rows])).inputs) for f in (feed, behind))
-            torch.testing.assert_close(_told(feed, rows, rest), _told(feed, rows, whole), rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(
+                _told(feed, rows, rest), _told(feed, rows, whole), rtol=1e-4, atol=1e-5
+            )
 
 
 @pytest.mark.parametrize("task_name", TINY)
@@ -73,14 +83,18 @@ def test_a_network_whose_first_layers_train_has_no_prefix(task_name):
 def test_recorded_views_are_the_augmented_pictures_of_each_epoch():
     task, data, engine, model = _tiny("image-classification")
     _freeze_before(model, 2, len(model.backbone.groups) - 1)
-    plain = Feed.of(data.splits["train"][:8], task, model.backbone.preprocess, engine.device, 4, views=3)
+    plain = Feed.of(
+        data.splits["train"][:8], task, model.backbone.preprocess, engine.device, 4, views=3
+    )
     prefix = frozen_prefix.find(model, plain, engine)
     behind = prefix.record(plain, Observer())
     seen = []
     with prefix.installed(), torch.no_grad(), evaluating(model):
         for epoch in range(4):
             seed = (7, epoch)
-            whole, rest = (model(next(f.stream([[1, 2, 6]], seed)).inputs).logits for f in (plain, behind))
+            whole, rest = (
+                model(next(f.stream([[1, 2, 6]], seed)).inputs).logits for f in (plain, behind)
+            )
             torch.testing.assert_close(rest, whole, rtol=1e-4, atol=1e-5)
             seen.append(rest)
     assert not torch.allclose(seen[0], seen[1])
@@ -91,7 +105,9 @@ def test_recorded_views_are_the_augmented_pictures_of_each_epoch():
 def test_a_split_of_one_example_is_recorded_too(task_name):
     task, data, engine, model = _tiny(task_name)
     _freeze_before(model, 2, len(model.backbone.groups) - 1)
-    plain = Feed.of(data.splits["train"][:1], task, model.backbone.preprocess, engine.device, 4, views=1)
+    plain = Feed.of(
+        data.splits["train"][:1], task, model.backbone.preprocess, engine.device, 4, views=1
+    )
     prefix = frozen_prefix.find(model, plain, engine)
     behind = prefix.record(plain, Observer())
     with prefix.installed(), torch.no_grad(), evaluating(model):
@@ -102,7 +118,9 @@ def test_a_split_of_one_example_is_recorded_too(task_name):
 def test_a_deeper_recording_is_fed_from_one_before_it():
     task, data, engine, model = _tiny("text-classification")
     count = len(model.backbone.groups) - 1
-    feed = Feed.of(data.splits["train"][:12], task, model.backbone.preprocess, engine.device, 4, views=1)
+    feed = Feed.of(
+        data.splits["train"][:12], task, model.backbone.preprocess, engine.device, 4, views=1
+    )
     ran = []
     model.network.get_submodule(model.backbone.groups[0].modules[0]).register_forward_hook(
         lambda m, a, out: ran.append(len(out) if out.isfinite().all() else 0)
@@ -134,7 +152,9 @@ def test_what_a_killed_eviction_left_is_recorded_again():
 def test_a_recording_that_the_disk_does_not_take_is_a_reason_to_go_on_without():
     prefix, feed = _prefix_and_feed()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (512, limits[1]))  # no file takes more, as on a disk that is nearly full
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (512, limits[1])
+    )  # no file takes more, as on a disk that is nearly full
     try:
         with pytest.raises(frozen_prefix.CannotCut, match="set GRAFT_CACHE to use another disk"):
             prefix.record(feed, Observer())
@@ -151,12 +171,22 @@ class _Notes(Observer):
         self.notes.append(message)
 
 
-def test_a_training_whose_recording_does_not_fit_goes_on_and_says_what_to_free(tmp_path, monkeypatch):
+def test_a_training_whose_recording_does_not_fit_goes_on_and_says_what_to_free(
+    tmp_path, monkeypatch
+):
     monkeypatch.setenv("GRAFT_CACHE_GB", str(100 / 2**30))
     notes = _Notes()
-    _, position = trained("partial-fine-tuning:from_group=-1,views=1", "text-classification", tmp_path / "run", notes, epochs=6)
+    _, position = trained(
+        "partial-fine-tuning:from_group=-1,views=1",
+        "text-classification",
+        tmp_path / "run",
+        notes,
+        epochs=6,
+    )
     assert not position.cache["used"]
-    assert any("free some space, or set GRAFT_CACHE_GB" in note for note in notes.notes), notes.notes
+    assert any("free some space, or set GRAFT_CACHE_GB" in note for note in notes.notes), (
+        notes.notes
+    )
 
 
 def test_runs_with_other_numbers_of_threads_do_not_share_recordings():
@@ -197,7 +227,9 @@ def test_dropout_that_is_on_before_the_cut_is_refused(task_name):
 def _prefix_and_feed():
     task, data, engine, model = _tiny("text-classification")
     _freeze_before(model, 2, len(model.backbone.groups) - 1)
-    feed = Feed.of(data.splits["train"][:12], task, model.backbone.preprocess, engine.device, 4, views=1)
+    feed = Feed.of(
+        data.splits["train"][:12], task, model.backbone.preprocess, engine.device, 4, views=1
+    )
     return frozen_prefix.find(model, feed, engine), feed
 
 
@@ -205,7 +237,12 @@ def _tiny(task_name, backbone=None):
     backbone = backbone or TINY[task_name]
     task, data = task_of(task_name)
     engine = Engine("fp32")
-    return task, data, engine, engine.place(build_model(backbone, task, pretrained=backbone.startswith("tiny:"), seed=0))
+    return (
+        task,
+        data,
+        engine,
+        engine.place(build_model(backbone, task, pretrained=backbone.startswith("tiny:"), seed=0)),
+    )
 
 
 def _pretend_training(model):
@@ -228,9 +265,16 @@ def test_lengths_that_the_trial_did_not_see_are_told_and_not_recorded():
     task, data, engine, model = _tiny("text-classification")
     _freeze_before(model, 2, len(model.backbone.groups) - 1)
     label = data.splits["train"][0].roles["label"]
-    texts = ["abc"] * 68 + ["abcde", "a  b  c"]  # spaces are no tokens: the trial sees the first and the last, of one length
+    texts = ["abc"] * 68 + [
+        "abcde",
+        "a  b  c",
+    ]  # spaces are no tokens: the trial sees the first and the last, of one length
     feed = Feed.of(
-        [Sample(text, {"text": text, "label": label}) for text in texts], task, model.backbone.preprocess, engine.device, 8
+        [Sample(text, {"text": text, "label": label}) for text in texts],
+        task,
+        model.backbone.preprocess,
+        engine.device,
+        8,
     )
     with pytest.raises(frozen_prefix.CannotCut, match="changes"):
         frozen_prefix.find(model, feed, engine).record(feed, Observer())
@@ -251,19 +295,27 @@ def double(monkeypatch):
     """Every layer computes in float64: Adam makes whole steps of the rounding in a small gradient, which no two runs share."""
     monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
     torch.set_default_dtype(torch.float64)
-    hook = torch.nn.modules.module.register_module_forward_pre_hook(lambda _, given: tuple(map(_doubled, given)))
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(
+        lambda _, given: tuple(map(_doubled, given))
+    )
     yield
     hook.remove()
     torch.set_default_dtype(torch.float32)
 
 
 def _doubled(value):
-    return value.double() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+    return (
+        value.double() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+    )
 
 
 @pytest.mark.usefixtures("double")
-@pytest.mark.parametrize(("spec", "task_name"), [(spec, task) for task in TINY for spec in SPECS] + [(SPECS[0], PACKED)])
-def test_a_training_behind_recordings_ends_at_the_weights_of_one_without(spec, task_name, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("spec", "task_name"), [(spec, task) for task in TINY for spec in SPECS] + [(SPECS[0], PACKED)]
+)
+def test_a_training_behind_recordings_ends_at_the_weights_of_one_without(
+    spec, task_name, tmp_path, monkeypatch
+):
     behind, position = trained(spec, task_name, tmp_path / "behind", epochs=6)
     assert position.cache["used"]
     assert position.cache["estimated_gain"] > 1
@@ -271,7 +323,9 @@ def test_a_training_behind_recordings_ends_at_the_weights_of_one_without(spec, t
     whole, position = trained(spec, task_name, tmp_path / "whole", epochs=6)
     assert not position.cache["used"]
     for name, tensor in whole.state_dict().items():
-        torch.testing.assert_close(behind.state_dict()[name], tensor, rtol=1e-6, atol=1e-7, msg=name)
+        torch.testing.assert_close(
+            behind.state_dict()[name], tensor, rtol=1e-6, atol=1e-7, msg=name
+        )
 
 
 def _told(feed: Feed, rows: list[int], output: Output) -> torch.Tensor:

@@ -14,7 +14,11 @@ from graft.data.memory import from_memory
 from graft.data.tables.rows import table_rows
 from tests.contracts.test_formats import comparable
 
-CASES = {f"{kind}: {name}": data for kind in plugins.names("kind") for name, data in kind_named(kind).tiny().items()}
+CASES = {
+    f"{kind}: {name}": data
+    for kind in plugins.names("kind")
+    for name, data in kind_named(kind).tiny().items()
+}
 
 
 def samples_of(data: Data) -> list[Sample]:
@@ -31,17 +35,25 @@ def test_a_sample_made_in_python_is_known_by_its_roles(case: str) -> None:
 def test_equal_samples_have_one_key_and_others_another(case: str) -> None:
     data = CASES[case]
     kind, samples = kind_named(data.kind), samples_of(data)
-    assert [kind.key(sample) for sample in samples] == [kind.key(Sample("another id", sample.roles)) for sample in samples]
-    assert len({kind.key(sample) for sample in samples}) == len(samples), "all samples of a tiny data set are different"
+    assert [kind.key(sample) for sample in samples] == [
+        kind.key(Sample("another id", sample.roles)) for sample in samples
+    ]
+    assert len({kind.key(sample) for sample in samples}) == len(samples), (
+        "all samples of a tiny data set are different"
+    )
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_rows_of_a_table_are_read_again(case: str) -> None:
     """Guessing the columns of what the kind itself writes leads back to the kind."""
     data = CASES[case]
-    found = from_memory(table_rows(data) if set(data.splits) != {"all"} else table_rows(data)["all"])
+    found = from_memory(
+        table_rows(data) if set(data.splits) != {"all"} else table_rows(data)["all"]
+    )
     assert found.kind == data.kind
-    assert {split: len(part) for split, part in found.splits.items()} == {s: len(part) for s, part in data.splits.items()}
+    assert {split: len(part) for split, part in found.splits.items()} == {
+        s: len(part) for s, part in data.splits.items()
+    }
     assert list(map(comparable, samples_of(found))) == list(map(comparable, samples_of(data)))
 
 
@@ -78,7 +90,10 @@ def test_texts_alone_may_stand_in_its_unlabeled_split(case: str) -> None:
 
 
 def test_data_of_no_known_kind_are_refused() -> None:
-    with pytest.raises(DataError, match=r"No kind of data has the roles audio, label\. Kinds: .*labels: image or text -> label"):
+    with pytest.raises(
+        DataError,
+        match=r"No kind of data has the roles audio, label\. Kinds: .*labels: image or text -> label",
+    ):
         Data({"all": [Sample(f"{i}", {"audio": b"", "label": "a"}) for i in range(20)]})
     with pytest.raises(DataError, match="No kind of data has the roles boxes, image"):
         Data({"all": [Sample("1", {"image": b"", "boxes": ()})]})

@@ -45,7 +45,10 @@ def learnt(name: str) -> tuple[Task, Data]:
     weights = tuple(2.0**number for number in range(len(task.classes)))
     if name == WEIGHTED:
         return replace(task, weights=weights), data
-    splits = {split: [_with_two_labels(sample, task) for sample in samples] for split, samples in data.splits.items()}
+    splits = {
+        split: [_with_two_labels(sample, task) for sample in samples]
+        for split, samples in data.splits.items()
+    }
     return replace(task, weights=weights, multi_label=True), Data(splits, data.path)
 
 
@@ -59,7 +62,9 @@ def parts(technique: str, name: str) -> Iterator[tuple[Objective, Phase, Batch]]
     chosen, engine = parse(technique), Engine("fp32")
     model = build_model(network_of(technique, task.name), task, chosen.pretrained, seed=0)
     objective = chosen.objective(model, task)
-    streams = Streams(data, task, chosen, model.backbone.preprocess, engine.device, 0, EXAMPLES, 1.0)
+    streams = Streams(
+        data, task, chosen, model.backbone.preprocess, engine.device, 0, EXAMPLES, 1.0
+    )
     feed, _ = streams.of(chosen, objective)
     batch = next(feed.stream([feed.plan((0, 0))[0][:EXAMPLES]], (0, 0)))
     phases = chosen.phases(model, 1.0)
@@ -74,8 +79,15 @@ def parts(technique: str, name: str) -> Iterator[tuple[Objective, Phase, Batch]]
 def gradient(objective: Objective, batch: Batch, pieces: int) -> torch.Tensor:
     """The gradient of one step, as one vector."""
     parameters = [parameter for parameter in objective.parameters() if parameter.requires_grad]
-    assert step(objective, torch.optim.SGD(parameters, lr=0.0), Engine("fp32"), batch, 0.5, pieces, 0.0).pieces == pieces
-    return torch.cat([torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in parameters])
+    assert (
+        step(
+            objective, torch.optim.SGD(parameters, lr=0.0), Engine("fp32"), batch, 0.5, pieces, 0.0
+        ).pieces
+        == pieces
+    )
+    return torch.cat(
+        [torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in parameters]
+    )
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -83,7 +95,9 @@ def test_pieces_of_a_batch_have_the_gradient_of_the_whole(name):
     for objective, _, batch in parts("full-fine-tuning", name):
         whole = gradient(objective, batch, 1)
         for pieces in PIECES:
-            assert (gradient(objective, batch, pieces) - whole).norm() <= TOLERANCE * whole.norm(), pieces
+            assert (
+                gradient(objective, batch, pieces) - whole
+            ).norm() <= TOLERANCE * whole.norm(), pieces
 
 
 @pytest.mark.parametrize("name", [WEIGHTED, "token-classification", "text-generation"])
@@ -91,7 +105,10 @@ def test_pieces_of_a_batch_have_the_gradient_of_the_whole(name):
 def test_a_technique_has_the_gradient_of_the_whole_in_each_phase(technique, name):
     for objective, phase, batch in parts(technique, name):
         whole = gradient(objective, batch, 1)
-        apart = [float((gradient(objective, batch, pieces) - whole).norm() / whole.norm()) for pieces in PIECES]
+        apart = [
+            float((gradient(objective, batch, pieces) - whole).norm() / whole.norm())
+            for pieces in PIECES
+        ]
         between = phase.name in BETWEEN_EXAMPLES.get(technique, ())
         assert all((each > TOLERANCE) == between for each in apart), phase.name
 
@@ -111,10 +128,14 @@ def test_the_training_loss_of_history_is_the_mean_over_the_split(name, tmp_path)
     """At a rate of next to nothing, without dropout, it is what evaluation says of the training split."""
     task, data = learnt(name)
     engine, technique = Engine("fp32"), parse("full-fine-tuning:lr=1e-12,views=1")
-    model = without_dropout(build_model(network_of("full-fine-tuning", task.name), task, True, seed=0))
+    model = without_dropout(
+        build_model(network_of("full-fine-tuning", task.name), task, True, seed=0)
+    )
     feed = Feed.of(data.splits["train"], task, model.backbone.preprocess, engine.device)
     expected = evaluate(model, feed, engine).loss
-    train(model, task, technique, data, Settings(epochs=1, batch_size=5), engine, tmp_path, Observer())
+    train(
+        model, task, technique, data, Settings(epochs=1, batch_size=5), engine, tmp_path, Observer()
+    )
     rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     assert rows[-1]["losses"]["task"] == pytest.approx(expected, rel=TOLERANCE)
 

@@ -11,7 +11,13 @@ from graft.backbones import folder as model_folder
 from graft.backbones.backbone import Backbone, Model
 from graft.base import plugins
 
-TASKS = ("image-classification", "text-classification", "token-classification", "text-generation", "text2text-generation")
+TASKS = (
+    "image-classification",
+    "text-classification",
+    "token-classification",
+    "text-generation",
+    "text2text-generation",
+)
 CLASSES = ["ant", "bee", "crow", "dog", "eel"]
 WITH_ITS_OWN_HEAD = ("text-generation", "text2text-generation")
 """Tasks for which a network keeps the head that it was pretrained with: its outputs are tokens."""
@@ -54,19 +60,26 @@ def batch(backbone: Backbone) -> dict[str, torch.Tensor]:
     inputs = backbone.preprocess.example()
     if backbone.preprocess.modality == "text":
         return inputs
-    noise = torch.randn(2, *next(iter(inputs.values())).shape[1:], generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(
+        2, *next(iter(inputs.values())).shape[1:], generator=torch.Generator().manual_seed(0)
+    )
     return dict.fromkeys(inputs, noise)
 
 
 def persistent(network: torch.nn.Module) -> list[str]:
     """The first names of all parameters and saved buffers."""
     saved = set(network.state_dict())
-    return [name for name, _ in (*network.named_parameters(), *network.named_buffers()) if name in saved]
+    return [
+        name for name, _ in (*network.named_parameters(), *network.named_buffers()) if name in saved
+    ]
 
 
 def tied(backbone: Backbone) -> bool:
     """Whether the head's weights are those of the embeddings, which own them."""
-    return bool(getattr(getattr(backbone.network, "config", None), "tie_word_embeddings", False)) and "lm_head" in backbone.head
+    return (
+        bool(getattr(getattr(backbone.network, "config", None), "tie_word_embeddings", False))
+        and "lm_head" in backbone.head
+    )
 
 
 def test_is_described(backbone):
@@ -89,7 +102,9 @@ def test_groups_own_each_parameter_and_buffer_once(backbone):
 def test_groups_are_in_the_order_in_which_they_run(backbone):
     started: list[int] = []
     hooks = [
-        backbone.network.get_submodule(path).register_forward_pre_hook(lambda module, args, i=i: started.append(i))
+        backbone.network.get_submodule(path).register_forward_pre_hook(
+            lambda module, args, i=i: started.append(i)
+        )
         for i, group in enumerate(backbone.groups)
         for path in group.modules
     ]
@@ -104,13 +119,18 @@ def test_the_last_group_is_the_head(backbone):
     head = backbone.groups[-1]
     assert head.name == "head"
     assert head.modules == backbone.head
-    assert all(any(tensor.startswith(f"{path}.") for path in backbone.head) for tensor in head.tensors)
+    assert all(
+        any(tensor.startswith(f"{path}.") for path in backbone.head) for tensor in head.tensors
+    )
 
 
 def test_gives_as_many_logits_as_classes_and_one_vector_for_each_example_or_token(backbone, task):
     inputs = batch(backbone)
     output = Model(backbone)(inputs)
-    places = {"vector": (2,), "sequence": (2, inputs["input_ids"].shape[1] if "input_ids" in inputs else 0)}[backbone.kind]
+    places = {
+        "vector": (2,),
+        "sequence": (2, inputs["input_ids"].shape[1] if "input_ids" in inputs else 0),
+    }[backbone.kind]
     assert output.logits.shape == (*places, outputs(backbone, task))
     assert output.features.shape[:-1] == places
     assert not torch.equal(output.features[0], output.features[1])
@@ -141,7 +161,10 @@ def test_an_example_gives_the_same_alone_and_among_longer_ones(backbone):
     if backbone.preprocess.modality != "text":
         pytest.skip("pictures are all of one size")
     model, p = Model(backbone), backbone.preprocess
-    encoded = [p(text, None) for text in ("short one", "a text that is a good deal longer than that other one")]
+    encoded = [
+        p(text, None)
+        for text in ("short one", "a text that is a good deal longer than that other one")
+    ]
     alone, among = model(p.collate(encoded[:1])), model(p.collate(encoded))
     whole = slice(None)
     if backbone.kind == "sequence":
@@ -172,13 +195,17 @@ def test_unpretrained_is_the_same_architecture_with_other_weights(backbone, task
     library.save(backbone, str(tmp_path), names_of(task), multi_label=False)
     torch.manual_seed(1)
     fresh = library.open(str(tmp_path), task, classes_of(task), False)
-    assert [n for n, _ in fresh.network.named_parameters()] == [n for n, _ in backbone.network.named_parameters()]
+    assert [n for n, _ in fresh.network.named_parameters()] == [
+        n for n, _ in backbone.network.named_parameters()
+    ]
     drawn = [(n, p) for n, p in backbone.network.named_parameters() if p.dim() > 1 and p.std() > 0]
     assert drawn
     assert not any(torch.equal(p, fresh.network.get_parameter(n)) for n, p in drawn)
     torch.manual_seed(1)
     again = library.open(str(tmp_path), task, classes_of(task), False)
-    assert all(torch.equal(p, fresh.network.get_parameter(n)) for n, p in again.network.named_parameters())
+    assert all(
+        torch.equal(p, fresh.network.get_parameter(n)) for n, p in again.network.named_parameters()
+    )
 
 
 def test_another_number_of_classes_replaces_the_head_alone(backbone, task, tmp_path):
@@ -191,7 +218,9 @@ def test_another_number_of_classes_replaces_the_head_alone(backbone, task, tmp_p
     kept = set(Model(backbone).network.state_dict()) - set(backbone.groups[-1].tensors)
     was, now = backbone.network.state_dict(), wider.network.state_dict()
     assert all(torch.equal(was[name], now[name]) for name in kept)
-    assert Model(library.open(str(tmp_path), task, None, True))(batch(backbone)).logits.shape[-1] == len(CLASSES)
+    assert Model(library.open(str(tmp_path), task, None, True))(batch(backbone)).logits.shape[
+        -1
+    ] == len(CLASSES)
 
 
 def test_runs_in_bfloat16_and_learns(backbone):
@@ -211,7 +240,10 @@ def test_loading_again_gives_the_same_weights(backbone, task):
     before = torch.random.get_rng_state()
     again = plugins.load("source", source)().load(name, task, classes_of(task), True)
     assert torch.equal(before, torch.random.get_rng_state())
-    assert all(torch.equal(p, again.network.get_parameter(n)) for n, p in backbone.network.named_parameters())
+    assert all(
+        torch.equal(p, again.network.get_parameter(n))
+        for n, p in backbone.network.named_parameters()
+    )
 
 
 @pytest.mark.parametrize("source", plugins.names("source"))

@@ -59,7 +59,9 @@ def test_every_baseline_gives_scores_that_the_metrics_and_the_decoder_take(name)
         assert len(scores) == len(test)
         assert len(task.decode(scores, test)) == len(test)
         first, *others = (measure(scores, task.targets(test)) for measure in task.metrics.values())
-        assert np.isfinite(first) and not np.isinf(others).any(), "what a baseline has no number for is nan"
+        assert np.isfinite(first) and not np.isinf(others).any(), (
+            "what a baseline has no number for is nan"
+        )
         if scores.dtype != object:
             assert scores.shape == (len(test), len(task.classes))
             assert np.all((scores >= 0) & (scores <= 1))
@@ -72,7 +74,11 @@ def test_loss_is_lower_for_right_logits(name):
     batch = _batch(task, task.windows(data.splits["train"][:6], _preprocess(task)).pieces)
     right = _right(task, batch)
     features = torch.zeros(len(batch), 1)
-    assert task.loss(Output(right, features), batch) < 0.01 < task.loss(Output(-right, features), batch)
+    assert (
+        task.loss(Output(right, features), batch)
+        < 0.01
+        < task.loss(Output(-right, features), batch)
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -92,7 +98,12 @@ def test_a_fresh_head_depends_on_the_seed_alone_and_a_kept_one_does_not(name):
 def test_settings_are_json_and_make_the_task_again(name):
     task, _ = task_of(name)
     settings = json.loads(json.dumps(task.settings()))
-    again = type(task)(**{key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()})
+    again = type(task)(
+        **{
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in settings.items()
+        }
+    )
     assert again == task
 
 
@@ -128,12 +139,23 @@ def _right(task: Task, batch: Batch) -> torch.Tensor:
     if task.kinds & {"vector"}:
         return torch.nn.functional.one_hot(target, len(task.classes)) * 99.0
     if target.shape == (len(batch), width):
-        return torch.nn.functional.one_hot(target.clamp(min=0), len(task.classes) or int(target.max()) + 1) * 99.0
+        return (
+            torch.nn.functional.one_hot(
+                target.clamp(min=0), len(task.classes) or int(target.max()) + 1
+            )
+            * 99.0
+        )
     return torch.nn.functional.one_hot(target, width).transpose(1, 2) * 99.0
 
 
 def _scores(task: Task, samples: Sequence[Sample]) -> np.ndarray:
     windows = task.windows(samples, _preprocess(task))
     batch = _batch(task, windows.pieces)
-    found = task.scores(task.rows(Output(_right(task, batch), torch.zeros(len(batch), 1)), batch), windows)
-    return task.with_texts(found, [task.answer(sample) for sample in samples]) if task.measures_texts else found
+    found = task.scores(
+        task.rows(Output(_right(task, batch), torch.zeros(len(batch), 1)), batch), windows
+    )
+    return (
+        task.with_texts(found, [task.answer(sample) for sample in samples])
+        if task.measures_texts
+        else found
+    )

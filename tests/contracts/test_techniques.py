@@ -21,9 +21,17 @@ from tests.contracts.tiny import PACKED, TINY, Stop, network_of, task_of, traine
 
 NAMES = plugins.names("technique")
 COMBINED = ["full-fine-tuning + l2-sp:weight=0.1", "feature-extraction:epochs=2 then lora:r=2"]
-EVERY = [pytest.param((technique, task), id=f"{technique}-{task}") for technique in [*NAMES, *COMBINED] for task in TINY]
+EVERY = [
+    pytest.param((technique, task), id=f"{technique}-{task}")
+    for technique in [*NAMES, *COMBINED]
+    for task in TINY
+]
 TO_STOP = [
-    pytest.param((technique, task), id=f"{technique}-{task}", marks=[] if (i + j) % 3 == 0 else [pytest.mark.slow])
+    pytest.param(
+        (technique, task),
+        id=f"{technique}-{task}",
+        marks=[] if (i + j) % 3 == 0 else [pytest.mark.slow],
+    )
     for i, technique in enumerate([*NAMES, *COMBINED])
     for j, task in enumerate(TINY)
 ]
@@ -34,7 +42,11 @@ ABOUT_HEAD = [name for name in NAMES if parse(name).about_head]
 def below_the_head(model: Model) -> dict[str, torch.Tensor]:
     """The tensors of all layers but the head's, by their names in the network of its library."""
     heads = tuple(f"{path}." for path in model.backbone.head)
-    found = {name: tensor for name, tensor in model.network.state_dict().items() if not name.startswith(heads)}
+    found = {
+        name: tensor
+        for name, tensor in model.network.state_dict().items()
+        if not name.startswith(heads)
+    }
     return {name.removeprefix("causal."): tensor for name, tensor in found.items()}
 
 
@@ -60,9 +72,14 @@ def training(request, tmp_path_factory) -> Training:
 def test_the_training_loss_falls(training):
     if not training.position.frozen:
         pytest.skip("it has no phases")
-    rows = [json.loads(line)["losses"] for line in (training.folder / "history.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(line)["losses"]
+        for line in (training.folder / "history.jsonl").read_text().splitlines()
+    ]
     kinds = [row.keys() for row in rows if row]
-    losses = [sum(row.values()) for row in rows if row and row.keys() == kinds[0]]  # of the first phases alone
+    losses = [
+        sum(row.values()) for row in rows if row and row.keys() == kinds[0]
+    ]  # of the first phases alone
     assert min(losses[1:]) < losses[0]
 
 
@@ -82,7 +99,9 @@ def test_a_technique_about_a_new_head_is_refused_where_there_is_none(name, spec)
 
 def test_what_is_frozen_does_not_move(training):
     assert all(phase["unchanged"] for phase in training.position.frozen)
-    if not training.position.frozen:  # each phase reports what it froze; without one all is frozen but the written head
+    if (
+        not training.position.frozen
+    ):  # each phase reports what it froze; without one all is frozen but the written head
         before, now = below_the_head(untrained(training)), below_the_head(training.model)
         assert all(torch.equal(now[name], tensor) for name, tensor in before.items())
 

@@ -17,14 +17,34 @@ SHORT = "toy and (not test_techniques or toy-confidence or feature-extraction)"
 
 @pytest.mark.parametrize(
     ("which", "marked"),
-    [pytest.param(SHORT, "not slow", id="short"), pytest.param("toy", "", id="whole", marks=pytest.mark.slow)],
+    [
+        pytest.param(SHORT, "not slow", id="short"),
+        pytest.param("toy", "", id="whole", marks=pytest.mark.slow),
+    ],
 )
 def test_one_file_each_passes_the_suites_that_exist(which, marked):
-    suites = [str(HERE / f"test_{axis}.py") for axis in ("formats", "kinds", "sources", "tasks", "techniques")]
+    suites = [
+        str(HERE / f"test_{axis}.py")
+        for axis in ("formats", "kinds", "sources", "tasks", "techniques")
+    ]
     environment = {**os.environ, "GRAFT_PLUGINS": str(HERE / "toys")}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-rA"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:cacheprovider",
+        "-rA",
+    ]
     found = subprocess.run(
-        [*command, "-m", marked, "-k", which, *suites], env=environment, cwd=HERE.parents[1], capture_output=True, text=True
+        [*command, "-m", marked, "-k", which, *suites],
+        env=environment,
+        cwd=HERE.parents[1],
+        capture_output=True,
+        text=True,
     )
     assert found.returncode == 0, found.stdout[-4000:] + found.stderr
     for name in (
@@ -37,4 +57,6 @@ def test_one_file_each_passes_the_suites_that_exist(which, marked):
         "toy-marked",
         "toy-marking",
     ):
-        assert len(re.findall(rf"PASSED .*{name}", found.stdout)) >= 3, f"{name} went through no suite:\n{found.stdout[-4000:]}"
+        assert len(re.findall(rf"PASSED .*{name}", found.stdout)) >= 3, (
+            f"{name} went through no suite:\n{found.stdout[-4000:]}"
+        )

@@ -21,7 +21,12 @@ from graft.training.engine import Engine
 from graft.training.loop.trainer import Settings, train
 from graft.training.observers import Observer
 
-NETWORKS = {"image": "tiny:efficientnet", "text": "tiny:bert", "summarization": "tiny:bart", "translation": "tiny:llama"}
+NETWORKS = {
+    "image": "tiny:efficientnet",
+    "text": "tiny:bert",
+    "summarization": "tiny:bart",
+    "translation": "tiny:llama",
+}
 """A tiny network for what a task looks at, or for the task: of two that write from a text, one is tested on a decoder alone."""
 
 
@@ -64,7 +69,9 @@ def _accepted(technique: str, task_name: str) -> tuple[str, str]:
     task, reason = task_of(task_name)[0], ""
     for name in dict.fromkeys([TINY[task_name], *made_for(task_name)]):
         try:
-            parse(technique).check(load_backbone(name, task.network(), 2 if task.fresh_head else None), task)
+            parse(technique).check(
+                load_backbone(name, task.network(), 2 if task.fresh_head else None), task
+            )
             return name, ""
         except BadValue as refused:
             reason = reason or str(refused)
@@ -84,7 +91,12 @@ class Stop(Observer):
 
 
 def trained(
-    technique: str, task_name: str, folder: Path, observer: Observer | None = None, epochs: float = 2, backbone: str | None = None
+    technique: str,
+    task_name: str,
+    folder: Path,
+    observer: Observer | None = None,
+    epochs: float = 2,
+    backbone: str | None = None,
 ) -> tuple[Model, Position]:
     """A tiny network that the technique takes, trained by it on the task's tiny data; `task_name` may have options."""
     backbone = backbone or network_of(technique, task_name.partition(":")[0])
@@ -94,5 +106,12 @@ def trained(
     folder.mkdir(parents=True, exist_ok=True)
     model = engine.place(build_model(backbone, task, chosen.pretrained, seed=0))
     return train(
-        model, task, chosen, data, Settings(seed=0, epochs=epochs, checkpoint_seconds=0.0), engine, folder, observer or Observer()
+        model,
+        task,
+        chosen,
+        data,
+        Settings(seed=0, epochs=epochs, checkpoint_seconds=0.0),
+        engine,
+        folder,
+        observer or Observer(),
     )

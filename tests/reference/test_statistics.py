@@ -51,14 +51,18 @@ def study(
     """Right or wrong (S, N) for each group: examples differ in difficulty, seeds in skill, and each pair has its luck."""
     difficulty = rng.normal(1.2, 1.5, size=size)
     skill = [rng.normal(shift * g, seed_sd, size=(seeds, 1)) for g in range(groups)]
-    return [(difficulty + s + rng.normal(0, 0.5, size=(seeds, size)) > 0).astype(float) for s in skill]
+    return [
+        (difficulty + s + rng.normal(0, 0.5, size=(seeds, size)) > 0).astype(float) for s in skill
+    ]
 
 
 def expected(seed_sd: float, shift: float = 0.0) -> float:
     return float(norm.cdf((1.2 + shift) / np.sqrt(1.5**2 + 0.5**2 + seed_sd**2)))
 
 
-@pytest.mark.parametrize(("seeds", "size", "seed_sd"), [(3, 150, 0.1), (3, 600, 0.05), (8, 300, 0.2)])
+@pytest.mark.parametrize(
+    ("seeds", "size", "seed_sd"), [(3, 150, 0.1), (3, 600, 0.05), (8, 300, 0.2)]
+)
 def test_intervals_cover_the_truth_nineteen_times_in_twenty(seeds, size, seed_sd):
     rng = np.random.default_rng(1)
     covered = 0
@@ -110,7 +114,9 @@ def test_pairing_by_example_is_what_makes_small_differences_visible():
     assert difference.value == pytest.approx(0.03)
     # 15 of 500 examples differ, all one way: the standard error is that of a proportion of 0.03
     error = np.sqrt(0.03 * 0.97 / 500)
-    assert (difference.low, difference.high) == pytest.approx((0.03 - 1.96 * error, 0.03 + 1.96 * error), abs=0.001)
+    assert (difference.low, difference.high) == pytest.approx(
+        (0.03 - 1.96 * error, 0.03 + 1.96 * error), abs=0.001
+    )
     assert mean(a).interval().high > mean(b).interval().low, "unpaired, the intervals overlap"
 
 
@@ -119,14 +125,18 @@ def test_one_run_each_is_the_paired_t_test():
     a, b = rng.normal(0, 1, 80), rng.normal(0.25, 1, 80)
     difference, exact = plain(b[None]).minus(plain(a[None])), ttest_1samp(b - a, 0)
     assert difference.p == pytest.approx(exact.pvalue)
-    assert (difference.low, difference.high) == pytest.approx(tuple(exact.confidence_interval(0.95)))
+    assert (difference.low, difference.high) == pytest.approx(
+        tuple(exact.confidence_interval(0.95))
+    )
 
 
 def test_runs_that_differ_and_examples_that_do_not_are_the_t_test_between_runs():
     a, b = np.array([0.1, 0.5, 0.6]), np.array([0.9, 0.7, 1.1])
     difference = plain(np.tile(b[:, None], 50)).minus(plain(np.tile(a[:, None], 50)))
     # The degrees of freedom are those of one side, as in the paired test, where Student's counts both.
-    assert difference.value / math.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 3) == pytest.approx(ttest_ind(b, a).statistic)
+    assert difference.value / math.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 3) == pytest.approx(
+        ttest_ind(b, a).statistic
+    )
     assert ttest_ind(b, a).pvalue < difference.p < 0.2
 
 
@@ -201,7 +211,11 @@ def test_metrics_that_are_no_means_are_right_as_often_as_stated(metric, seed_sd)
 
 def test_what_is_no_fraction_may_lie_anywhere():
     nats = np.array([[10.0, 4, 8], [2, 4, 8], [6, 4, 8], [7, 4, 8], [3, 4, 8]])
-    runs = [Predictions([], np.zeros((5, 0)), np.zeros(5), [], nats).estimate("bits_per_byte", np.arange(5))]
+    runs = [
+        Predictions([], np.zeros((5, 0)), np.zeros(5), [], nats).estimate(
+            "bits_per_byte", np.arange(5)
+        )
+    ]
     interval = average(bits_per_byte, runs).interval()
     assert interval.value == pytest.approx(nats[:, 0].sum() / 40 / math.log(2))
     assert interval.high - interval.value == pytest.approx(interval.value - interval.low)

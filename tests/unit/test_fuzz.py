@@ -33,7 +33,10 @@ def test_a_case_is_the_same_again(fuzz: ModuleType, tmp_path: Path) -> None:
     seeds = fuzz.write_seeds(tmp_path / "seeds")
     for number in range(10):
         cases = [fuzz.make_case(number, seeds, tmp_path / name) for name in ("one", "other")]
-        one, other = ((tmp_path / name / case["file"]).read_bytes() for name, case in zip(("one", "other"), cases, strict=True))
+        one, other = (
+            (tmp_path / name / case["file"]).read_bytes()
+            for name, case in zip(("one", "other"), cases, strict=True)
+        )
         assert cases[0]["mutation"] == cases[1]["mutation"] and one == other
 
 
@@ -50,5 +53,11 @@ def test_an_answer_that_lacks_a_file_is_wrong(fuzz: ModuleType) -> None:
 
     whole = answer(train=6, test=4)
     assert fuzz.problem_of(answer(train=6, test=3), whole, "test.json", False) is None
-    assert fuzz.problem_of(answer(train=5, test=1), whole, "test.json", False) == "the samples of test are missing in silence"
-    assert fuzz.problem_of(answer(train=6, test=3), whole, "test.json", True) == "the damage is none, but changes splits"
+    assert (
+        fuzz.problem_of(answer(train=5, test=1), whole, "test.json", False)
+        == "the samples of test are missing in silence"
+    )
+    assert (
+        fuzz.problem_of(answer(train=6, test=3), whole, "test.json", True)
+        == "the damage is none, but changes splits"
+    )

@@ -17,7 +17,9 @@ LABELS = np.array([1, -1] * 15)
 
 
 def texts_classifier(**parameters: object) -> TransferClassifier:
-    return TransferClassifier(**{"backbone": "tiny:bert", "technique": "full-fine-tuning", "epochs": 3, **parameters})
+    return TransferClassifier(
+        **{"backbone": "tiny:bert", "technique": "full-fine-tuning", "epochs": 3, **parameters}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,12 @@ def test_texts_in_cross_val_score() -> None:
 
 
 def test_grid_search_tries_techniques() -> None:
-    search = GridSearchCV(texts_classifier(), {"technique": ["feature-extraction", "bitfit"]}, cv=2, error_score="raise")
+    search = GridSearchCV(
+        texts_classifier(),
+        {"technique": ["feature-extraction", "bitfit"]},
+        cv=2,
+        error_score="raise",
+    )
     search.fit(np.array(TEXTS), LABELS)
     assert search.best_params_["technique"] in ("feature-extraction", "bitfit")
     assert set(search.predict(TEXTS[:4])) <= {1, -1}
@@ -50,19 +57,27 @@ def test_images_keep_their_range_and_classes(two_digits: tuple[np.ndarray, np.nd
     assert probabilities.sum(axis=1) == pytest.approx(1)
     assert (model.predict(images) == model.classes_[probabilities.argmax(axis=1)]).all()
     assert model.score(images, labels) > 0.9
-    alone = model.predict_proba(np.minimum(images[:3], 7))  # darker than any in training: not stretched to white
-    assert alone == pytest.approx(model.predict_proba(np.concatenate([np.minimum(images[:3], 7), images[-1:]]))[:3], abs=1e-3)
+    alone = model.predict_proba(
+        np.minimum(images[:3], 7)
+    )  # darker than any in training: not stretched to white
+    assert alone == pytest.approx(
+        model.predict_proba(np.concatenate([np.minimum(images[:3], 7), images[-1:]]))[:3], abs=1e-3
+    )
 
 
 def test_rows_of_pixels_are_pictures(two_digits: tuple[np.ndarray, np.ndarray]) -> None:
     images, labels = two_digits
-    model = TransferClassifier(backbone="tiny:cnn", technique="feature-extraction", epochs=1).fit(images.reshape(80, 64), labels)
+    model = TransferClassifier(backbone="tiny:cnn", technique="feature-extraction", epochs=1).fit(
+        images.reshape(80, 64), labels
+    )
     assert len(model.predict(images[:5].reshape(5, 64))) == 5
 
 
 def test_the_model_can_be_kept_and_read_again(tmp_path) -> None:
     model = texts_classifier().fit(TEXTS, LABELS)
-    read = graft.load(model.model_.save(tmp_path / "model"), precision=model.model_._engine.precision)
+    read = graft.load(
+        model.model_.save(tmp_path / "model"), precision=model.model_._engine.precision
+    )
     rows = read.predict(TEXTS[:3])
     assert [int(row["prediction"]) for row in rows] == list(model.predict(TEXTS[:3]))
 
@@ -76,7 +91,9 @@ def test_its_folder_goes_with_it() -> None:
 
 
 def test_the_same_seed_gives_the_same_model() -> None:
-    first, second = (texts_classifier(seed=3).fit(TEXTS, LABELS).predict_proba(TEXTS) for _ in range(2))
+    first, second = (
+        texts_classifier(seed=3).fit(TEXTS, LABELS).predict_proba(TEXTS) for _ in range(2)
+    )
     assert (first == second).all()
 
 

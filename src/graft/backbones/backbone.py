@@ -77,7 +77,9 @@ class Library(Source, Protocol):
     `owns` recognises such a folder; `open` reads it, with the number of classes it has when `classes` is None.
     """
 
-    def save(self, backbone: Backbone, folder: str, classes: list[str], multi_label: bool) -> None: ...
+    def save(
+        self, backbone: Backbone, folder: str, classes: list[str], multi_label: bool
+    ) -> None: ...
     def owns(self, folder: str) -> bool: ...
     def open(self, folder: str, task: str, classes: int | None, pretrained: bool) -> Backbone: ...
 
@@ -102,7 +104,9 @@ def logits_of(output: Any) -> Tensor:
     return torch.stack([output.start_logits, output.end_logits], -1) if found is None else found
 
 
-def observed(network: nn.Module, inputs: dict[str, Tensor], hooks: Sequence[RemovableHandle]) -> Any:
+def observed(
+    network: nn.Module, inputs: dict[str, Tensor], hooks: Sequence[RemovableHandle]
+) -> Any:
     """One forward, after which the hooks are removed."""
     try:
         return network(**inputs)
@@ -145,7 +149,10 @@ class Model(nn.Module):
         """Parameter or buffer of the network -> its layer group, -1 a fresh head. Added ones (adapters) go with their module."""
         groups = self.backbone.groups
         number = {tensor: i for i, group in enumerate(groups) for tensor in group.tensors}
-        prefixes = sorted(((m + ".", i) for i, group in enumerate(groups) for m in group.modules), key=lambda p: -len(p[0]))
+        prefixes = sorted(
+            ((m + ".", i) for i, group in enumerate(groups) for m in group.modules),
+            key=lambda p: -len(p[0]),
+        )
         tensors = [*self.network.named_parameters(), *self.network.named_buffers()]
         found = {name: number.get(name, _first(prefixes, name)) for name, _ in tensors}
         head = len(groups) - 1 if self.fresh_head else None

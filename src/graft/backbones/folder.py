@@ -25,14 +25,22 @@ round differently, by far less. A language model's outputs are 20 and more, and 
 CARD, PROBE = "graft.json", "probe.safetensors"
 
 
-def save(model: Model, folder: str | Path, classes: list[str], extra: dict[str, Any], probe_inputs: dict[str, Tensor]) -> None:
+def save(
+    model: Model,
+    folder: str | Path,
+    classes: list[str],
+    extra: dict[str, Any],
+    probe_inputs: dict[str, Tensor],
+) -> None:
     """Write the model whole or not at all, in place of what `folder` held.
 
     `extra` is kept in graft.json and must hold `network`, what it does; its `task_settings` may say `multi_label`.
     `probe_inputs` (B, ...) are kept with their logits. Raises FolderError where the folder cannot be written.
     """
     multi_label = bool(extra.get("task_settings", {}).get("multi_label", False))
-    files.write_folder(Path(folder), lambda part: _fill(part, model, classes, extra, probe_inputs, multi_label))
+    files.write_folder(
+        Path(folder), lambda part: _fill(part, model, classes, extra, probe_inputs, multi_label)
+    )
 
 
 def open_model(folder: str | Path) -> tuple[Model, dict[str, Any]]:
@@ -47,7 +55,9 @@ def open_model(folder: str | Path) -> tuple[Model, dict[str, Any]]:
     try:
         backbone = library.open(str(folder), card["network"], len(card["classes"]) or None, True)
     except (OSError, ValueError, RuntimeError) as error:
-        raise FolderError(f"The model in {folder} cannot be read by {card['source']}: {error}") from error
+        raise FolderError(
+            f"The model in {folder} cannot be read by {card['source']}: {error}"
+        ) from error
     backbone.name, backbone.lr = card["name"], card["lr"]
     backbone.preprocess = restored(backbone.preprocess, card["preprocess"])
     model = Model(backbone).eval()
@@ -59,26 +69,39 @@ def library_of(folder: str) -> type[Library]:
     """The source in whose form the folder is; raises BackboneError where there is none or no folder."""
     path = Path(folder).expanduser()
     if not path.is_dir():
-        raise BackboneError(f"There is no folder {folder!r}. Give the folder of a model that Graft, timm or transformers saved.")
+        raise BackboneError(
+            f"There is no folder {folder!r}. Give the folder of a model that Graft, timm or transformers saved."
+        )
     sources = [plugins.load("source", name) for name in plugins.names("source")]
     libraries = [source for source in sources if hasattr(source, "owns")]
     try:
         owners = [library for library in libraries if library().owns(str(path))]
     except ValueError as error:
-        raise BackboneError(f"{path / 'config.json'} is not JSON: {error}. Use another copy of the folder.") from error
+        raise BackboneError(
+            f"{path / 'config.json'} is not JSON: {error}. Use another copy of the folder."
+        ) from error
     if owners:
         return owners[0]
     known = ", ".join(library.__name__.lower() for library in libraries)
-    raise BackboneError(f"{folder} holds no model: its config.json is missing or of none of these libraries: {known}.")
+    raise BackboneError(
+        f"{folder} holds no model: its config.json is missing or of none of these libraries: {known}."
+    )
 
 
 def _fill(
-    part: Path, model: Model, classes: list[str], extra: dict[str, Any], inputs: dict[str, Tensor], multi_label: bool
+    part: Path,
+    model: Model,
+    classes: list[str],
+    extra: dict[str, Any],
+    inputs: dict[str, Tensor],
+    multi_label: bool,
 ) -> None:
     backbone = model.backbone
     plugins.load("source", backbone.source)().save(backbone, str(part), classes, multi_label)
     inputs = {name: tensor.detach().cpu() for name, tensor in inputs.items()}
-    probe = {f"inputs.{name}": tensor.contiguous() for name, tensor in inputs.items()} | {"logits": _logits(model, inputs)}
+    probe = {f"inputs.{name}": tensor.contiguous() for name, tensor in inputs.items()} | {
+        "logits": _logits(model, inputs)
+    }
     save_file(probe, part / PROBE)
     card = {
         "schema": SCHEMA,
@@ -88,7 +111,11 @@ def _fill(
         "lr": backbone.lr,
         "preprocess": backbone.preprocess.settings(),
         **extra,
-        "files": {p.relative_to(part).as_posix(): files.sha256(p) for p in sorted(part.rglob("*")) if p.is_file()},
+        "files": {
+            p.relative_to(part).as_posix(): files.sha256(p)
+            for p in sorted(part.rglob("*"))
+            if p.is_file()
+        },
     }
     files.write_json(part / CARD, card | {"sha256": _digest(card)})
 
@@ -103,19 +130,32 @@ def _logits(model: Model, inputs: dict[str, Tensor]) -> Tensor:
 
 def _verified_card(folder: Path) -> dict[str, Any]:
     card = files.read_json(folder / CARD, "a model folder of Graft")
-    if not isinstance(card, dict) or not {"schema", "source", "network", "classes", "files", "sha256"} <= set(card):
-        raise FolderError(f"{folder / CARD} is not that of a model folder: it lacks entries that every one has.")
+    if not isinstance(card, dict) or not {
+        "schema",
+        "source",
+        "network",
+        "classes",
+        "files",
+        "sha256",
+    } <= set(card):
+        raise FolderError(
+            f"{folder / CARD} is not that of a model folder: it lacks entries that every one has."
+        )
     if card["schema"] > SCHEMA:
         raise FolderError(
             f"{folder} was saved by a newer Graft (schema {card['schema']}; this one reads {SCHEMA}). Update graft-learn."
         )
     if card["sha256"] != _digest(card):
-        raise FolderError(f"{folder / CARD} has changed since the model was saved. Use another copy of the folder.")
+        raise FolderError(
+            f"{folder / CARD} has changed since the model was saved. Use another copy of the folder."
+        )
     for name, digest in card["files"].items():
         if not (folder / name).is_file():
             raise FolderError(f"{folder / name} is missing. Use another copy of the folder.")
         if files.sha256(folder / name) != digest:
-            raise FolderError(f"{folder / name} has changed since the model was saved. Use another copy of the folder.")
+            raise FolderError(
+                f"{folder / name} has changed since the model was saved. Use another copy of the folder."
+            )
     return card
 
 
@@ -131,8 +171,12 @@ def _prove(model: Model, folder: Path) -> None:
     except (OSError, SafetensorError) as error:
         raise FolderError(f"{folder / PROBE} cannot be read: {error}.") from error
     expected = probe.pop("logits")
-    logits = _logits(model, {name.removeprefix("inputs."): tensor for name, tensor in probe.items()})
-    apart = (logits - expected).abs().max().item() if logits.shape == expected.shape else float("inf")
+    logits = _logits(
+        model, {name.removeprefix("inputs."): tensor for name, tensor in probe.items()}
+    )
+    apart = (
+        (logits - expected).abs().max().item() if logits.shape == expected.shape else float("inf")
+    )
     allowed = TOLERANCE * max(1.0, expected.abs().max().item())
     if not apart <= allowed:
         raise FolderError(

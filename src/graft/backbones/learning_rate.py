@@ -8,7 +8,13 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
-def usual(network: nn.Module, modality: str, width: int, token: Literal["first", "last"] | None, each: bool = False) -> float:
+def usual(
+    network: nn.Module,
+    modality: str,
+    width: int,
+    token: Literal["first", "last"] | None,
+    each: bool = False,
+) -> float:
     """The learning rate by modality, normalisation and `width`, the number of features; `each` where every token is told.
 
     Pictures: 3e-4 with batch normalisation, 1e-4 without (ViT, ConvNeXt, Swin). Text: 5e-5 for decoders and encoders

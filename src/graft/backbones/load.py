@@ -13,7 +13,9 @@ from graft.base.errors import BackboneError, UnknownName
 DEFAULTS = {"image": "wheel:efficientnet-lite0", "text": "wheel:minilm-l6"}
 
 
-def load_backbone(spec: str, task: str, classes: int | None = None, pretrained: bool = True) -> Backbone:
+def load_backbone(
+    spec: str, task: str, classes: int | None = None, pretrained: bool = True
+) -> Backbone:
     """The backbone that `spec` names: `source:name`, the alias of a built-in one, or the path of a model folder.
 
     `task` is what its network is to do, the Hugging Face id of a task: see `Task.network`.
@@ -32,7 +34,9 @@ def load_for_any(spec: str, tasks: Sequence[str], pretrained: bool = True) -> Ba
     starts = BUILT_IN[name].tasks if source == "wheel" and name in BUILT_IN else ("",)
     fitting = [task for task in tasks if task.startswith(starts)]
     if not fitting:
-        raise BackboneError(f"{spec} is made for {' and '.join(starts)} tasks, and is asked for: {', '.join(tasks)}.")
+        raise BackboneError(
+            f"{spec} is made for {' and '.join(starts)} tasks, and is asked for: {', '.join(tasks)}."
+        )
     for task in fitting[:-1]:
         try:
             return load_backbone(spec, task, None, pretrained)
@@ -72,5 +76,9 @@ def _known() -> list[str]:
     aliases = plugins.load("source", "wheel")().names()
     return [
         *aliases,
-        *(f"{source}:{name}" for source in plugins.names("source") for name in plugins.load("source", source)().names()),
+        *(
+            f"{source}:{name}"
+            for source in plugins.names("source")
+            for name in plugins.load("source", source)().names()
+        ),
     ]

@@ -41,18 +41,31 @@ def read_variables(blob: bytes) -> dict[str, np.ndarray]:
 
 def whisper_weights(variables: dict[str, np.ndarray], layers: int) -> dict[str, Tensor]:
     """The state dict of `WhisperForConditionalGeneration` with `layers` layers on each side, in float32."""
-    raw = {name: torch.from_numpy(array.astype(np.float32)) for name, array in variables.items() if array.dtype.kind == "f"}
+    raw = {
+        name: torch.from_numpy(array.astype(np.float32))
+        for name, array in variables.items()
+        if array.dtype.kind == "f"
+    }
     weights: dict[str, Tensor] = {}
 
     def norm(source: str, target: str) -> None:
-        weights[f"{target}.weight"], weights[f"{target}.bias"] = raw[f"{source}/gamma"], raw[f"{source}/beta"]
+        weights[f"{target}.weight"], weights[f"{target}.bias"] = (
+            raw[f"{source}/gamma"],
+            raw[f"{source}/beta"],
+        )
 
     def linear(source: str, target: str) -> None:
-        weights[f"{target}.weight"], weights[f"{target}.bias"] = raw[f"{source}/weight"], raw[f"{source}/bias"]
+        weights[f"{target}.weight"], weights[f"{target}.bias"] = (
+            raw[f"{source}/weight"],
+            raw[f"{source}/bias"],
+        )
 
     def projections(source: str, target: str, letters: str) -> None:
         """One fused projection cut into those of queries, keys and values; keys have no bias."""
-        parts = raw[f"{source}/weight"].chunk(len(letters)), raw[f"{source}/bias"].chunk(len(letters))
+        parts = (
+            raw[f"{source}/weight"].chunk(len(letters)),
+            raw[f"{source}/bias"].chunk(len(letters)),
+        )
         for letter, weight, bias in zip(letters, *parts, strict=True):
             weights[f"{target}.{letter}_proj.weight"] = weight.clone()
             if letter != "k":
@@ -70,7 +83,9 @@ def whisper_weights(variables: dict[str, np.ndarray], layers: int) -> dict[str, 
         norm(f"{source}/layer_norm", f"{target}_layer_norm")
 
     for side in ("encoder", "decoder"):
-        weights[f"model.{side}.embed_positions.weight"] = raw[f"{side}/position_encodings/encodings"]
+        weights[f"model.{side}.embed_positions.weight"] = raw[
+            f"{side}/position_encodings/encodings"
+        ]
         norm(f"{side}/layer_norm", f"model.{side}.layer_norm")
         for i in range(layers):
             source, target = f"{side}/layer_{i}", f"model.{side}.layers.{i}"
@@ -82,5 +97,7 @@ def whisper_weights(variables: dict[str, np.ndarray], layers: int) -> dict[str, 
             norm(f"{source}/ffn/layer_norm", f"{target}.final_layer_norm")
     linear("encoder/conv1", "model.encoder.conv1")
     linear("encoder/conv2", "model.encoder.conv2")
-    weights["model.decoder.embed_tokens.weight"] = weights["proj_out.weight"] = raw["decoder/embeddings/weight"]
+    weights["model.decoder.embed_tokens.weight"] = weights["proj_out.weight"] = raw[
+        "decoder/embeddings/weight"
+    ]
     return weights

@@ -9,7 +9,17 @@ from importlib import metadata
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """The numbers of these settings in glibc's malloc.h."""
-PACKAGES = ("graft-learn", "torch", "torchvision", "timm", "transformers", "peft", "accelerate", "scikit-learn", "numpy")
+PACKAGES = (
+    "graft-learn",
+    "torch",
+    "torchvision",
+    "timm",
+    "transformers",
+    "peft",
+    "accelerate",
+    "scikit-learn",
+    "numpy",
+)
 
 
 def device() -> str:
@@ -53,7 +63,9 @@ def native_precision(on: str) -> str:
 
     if on == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    if on == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+    if on == "cpu" and (
+        torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    ):
         return "bf16"
     return "fp32"
 
@@ -79,7 +91,11 @@ def give_back_freed_memory() -> None:
 
 
 def _glibc() -> ctypes.CDLL | None:
-    return ctypes.CDLL(None) if platform.system() == "Linux" and platform.libc_ver()[0] == "glibc" else None
+    return (
+        ctypes.CDLL(None)
+        if platform.system() == "Linux" and platform.libc_ver()[0] == "glibc"
+        else None
+    )
 
 
 def cores() -> int:
@@ -117,6 +133,8 @@ def hardware() -> dict[str, str | int]:
 def _processor() -> str:
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+            return next(
+                line.split(":", 1)[1].strip() for line in file if line.startswith("model name")
+            )
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()

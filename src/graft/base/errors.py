@@ -29,15 +29,21 @@ class UnknownName(GraftError):
         """The error for `name`, with the nearest known names; `see` is where all of them are listed."""
         known = sorted(known)
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-        listed = ", ".join(repr(n) for n in (known if len(known) <= 12 else known[:12])) + (", ..." if len(known) > 12 else "")
-        guess = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"Known: {listed}."
+        listed = ", ".join(repr(n) for n in (known if len(known) <= 12 else known[:12])) + (
+            ", ..." if len(known) > 12 else ""
+        )
+        guess = (
+            f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"Known: {listed}."
+        )
         return cls(f"Unknown {kind} {name!r}. {guess}" + (f" See: {see}" if see else ""))
 
 
 def listed(items: Iterable[str], most: int = 10) -> str:
     """The first of them, and how many more there are."""
     items = list(items)
-    return ", ".join(items[:most]) + (f" and {len(items) - most:,} more" if len(items) > most else "")
+    return ", ".join(items[:most]) + (
+        f" and {len(items) - most:,} more" if len(items) > most else ""
+    )
 
 
 class BadValue(GraftError):

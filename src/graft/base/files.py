@@ -74,7 +74,9 @@ def remove_unfinished(folder: Path) -> None:
 def _cannot_write(path: Path, error: OSError | SafetensorError) -> FolderError:
     """The error for a file or folder that cannot be written, with the space that is left."""
     reason = getattr(error, "strerror", None) or error
-    return FolderError(f"Cannot write {path}: {reason}. {_free_space(path)}Free some space or choose another folder with --out.")
+    return FolderError(
+        f"Cannot write {path}: {reason}. {_free_space(path)}Free some space or choose another folder with --out."
+    )
 
 
 def _free_space(path: Path) -> str:
@@ -89,7 +91,9 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise FolderError(f"Cannot make the folder {path}: {error.strerror or error}. Choose another one with --out.") from error
+        raise FolderError(
+            f"Cannot make the folder {path}: {error.strerror or error}. Choose another one with --out."
+        ) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -104,7 +108,9 @@ def write_json(path: Path, value: Any) -> None:
 
 def json_text(value: Any, indent: int | None = None) -> str:
     """`value` as JSON that every reader takes: what is undefined, nan, is null, and so is what is infinite."""
-    return json.dumps(_finite(value), indent=indent, ensure_ascii=False, default=str, allow_nan=False)
+    return json.dumps(
+        _finite(value), indent=indent, ensure_ascii=False, default=str, allow_nan=False
+    )
 
 
 def _finite(value: Any) -> Any:
@@ -152,4 +158,8 @@ def sha256(path: Path) -> str:
 def cache_folder() -> Path:
     """Where Graft keeps what it fetched: $GRAFT_CACHE, else graft/ in the user's cache folder."""
     own = os.environ.get("GRAFT_CACHE")
-    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "graft"
+    return (
+        Path(own)
+        if own
+        else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "graft"
+    )

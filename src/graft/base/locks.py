@@ -33,7 +33,9 @@ def locked(folder: Path) -> Iterator[None]:
             "command again; or choose another folder with --out."
         ) from error
     except OSError as error:
-        raise FolderError(f"Cannot lock {folder}: {error.strerror or error}. Choose another folder with --out.") from error
+        raise FolderError(
+            f"Cannot lock {folder}: {error.strerror or error}. Choose another folder with --out."
+        ) from error
     try:
         files.write_text(folder / HOLDER, f"process {os.getpid()} on {platform.node()}")
         yield

@@ -30,12 +30,23 @@ COUNT = Range("a whole number from 1 on", lambda value: value >= 1)
 Positive = Annotated[float, Range("a number more than 0", lambda value: value > 0)]
 NotNegative = Annotated[float, NOT_NEGATIVE]
 Share = Annotated[float, Range("a number from 0 to 1", lambda value: 0 <= value <= 1)]
-PartialShare = Annotated[float, Range("a number from 0 to less than 1", lambda value: 0 <= value < 1)]
-InnerShare = Annotated[float, Range("a number more than 0 and less than 1", lambda value: 0 < value < 1)]
-Fraction = Annotated[float, Range("a number more than 0 and at most 1", lambda value: 0 < value <= 1)]
+PartialShare = Annotated[
+    float, Range("a number from 0 to less than 1", lambda value: 0 <= value < 1)
+]
+InnerShare = Annotated[
+    float, Range("a number more than 0 and less than 1", lambda value: 0 < value < 1)
+]
+Fraction = Annotated[
+    float, Range("a number more than 0 and at most 1", lambda value: 0 < value <= 1)
+]
 Count = Annotated[int, COUNT]
-Seed = Annotated[int, Range(f"a whole number from 0 to {MOST_SEEDS - 1}", lambda value: 0 <= value < MOST_SEEDS)]
-ANY = {int: Range("a whole number", lambda value: True), float: Range("a number", lambda value: True)}
+Seed = Annotated[
+    int, Range(f"a whole number from 0 to {MOST_SEEDS - 1}", lambda value: 0 <= value < MOST_SEEDS)
+]
+ANY = {
+    int: Range("a whole number", lambda value: True),
+    float: Range("a number", lambda value: True),
+}
 """Without a range of its own a number has to be finite, and nothing else."""
 
 
@@ -62,7 +73,12 @@ def check_number(name: str, value: Any, kind: type, allowed: Range) -> int | flo
     """Return `value` as an int or float in a range; raises BadValue, calling it `name`."""
     try:
         number = kind(value)
-        fits = not isinstance(value, str) and number == value and math.isfinite(number) and allowed.holds(number)
+        fits = (
+            not isinstance(value, str)
+            and number == value
+            and math.isfinite(number)
+            and allowed.holds(number)
+        )
     except (TypeError, ValueError, OverflowError):
         fits = False
     if not fits:
@@ -82,9 +98,13 @@ def _number_fields(cls: type) -> dict[str, tuple[type, Range, bool]]:
     numbers = {}
     for field in dataclasses.fields(cls):
         hint = hints[field.name]
-        choices = [hint] if typing.get_origin(hint) is Annotated else typing.get_args(hint) or [hint]
+        choices = (
+            [hint] if typing.get_origin(hint) is Annotated else typing.get_args(hint) or [hint]
+        )
         for choice in choices:
-            kind, *extras = typing.get_args(choice) if typing.get_origin(choice) is Annotated else (choice,)
+            kind, *extras = (
+                typing.get_args(choice) if typing.get_origin(choice) is Annotated else (choice,)
+            )
             if kind in ANY:
                 allowed = next((extra for extra in extras if isinstance(extra, Range)), ANY[kind])
                 numbers[field.name] = (kind, allowed, type(None) in choices)

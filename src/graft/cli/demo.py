@@ -15,11 +15,21 @@ from graft.base import files, wheels
 from graft.base.wheels import Pin
 from graft.cli import options as o
 
-CORPUS = Pin("chatterbot-corpus", "1.3.3", "86de5300afb9a80826386339d3bec79c0a72eb0358abb8327e2ecef5ae0ce154", 0.1)
+CORPUS = Pin(
+    "chatterbot-corpus",
+    "1.3.3",
+    "86de5300afb9a80826386339d3bec79c0a72eb0358abb8327e2ecef5ae0ce154",
+    0.1,
+)
 TOPICS = ("ai", "coding", "emotion", "psychology", "trivia")
 """The topics of the corpus with at least 40 different questions."""
 
-FRESH = ("Can a machine fall in love?", "How do I reverse a list?", "You seem sad today.", "Which river flows through Paris?")
+FRESH = (
+    "Can a machine fall in love?",
+    "How do I reverse a list?",
+    "You seem sad today.",
+    "Which river flows through Paris?",
+)
 """Questions that are not in the corpus, to try the trained model on."""
 
 
@@ -58,7 +68,9 @@ def _answer(question: Question, out: Path, quiet: bool) -> Any:
     data = question.write(out)
     folder = out / f"{question.name}-study"
     options = [f"-t {t}" for t in question.techniques] + [f"--shots {question.shots}"]
-    command = " ".join(["graft compare", shlex.quote(str(data)), *options, "--out", shlex.quote(str(folder))])
+    command = " ".join(
+        ["graft compare", shlex.quote(str(data)), *options, "--out", shlex.quote(str(folder))]
+    )
     with watched(quiet, "Run graft demo again to go on: finished runs are kept.") as observer:
         observer.note(f"The same by hand: {command}")
         return api.compare(
@@ -86,7 +98,11 @@ def _show(question: Question, study: Any) -> None:
         typer.echo("\nQuestions that it has never seen:")
         rows = api.load(best[1]).predict(list(FRESH))
         show.names(
-            [(text, f"{row['prediction']} ({row['confidence']:.0%})") for text, row in zip(FRESH, rows, strict=True)], "  "
+            [
+                (text, f"{row['prediction']} ({row['confidence']:.0%})")
+                for text, row in zip(FRESH, rows, strict=True)
+            ],
+            "  ",
         )
 
 
@@ -104,7 +120,12 @@ def _end(studies: dict[str, Any], as_json: bool) -> None:
     from graft.cli import show
 
     if as_json:
-        show.answer_json({name: {"report": s.report, "verdict": asdict(s.verdict)} for name, s in studies.items()})
+        show.answer_json(
+            {
+                name: {"report": s.report, "verdict": asdict(s.verdict)}
+                for name, s in studies.items()
+            }
+        )
         return
     typer.echo("\nIn short")
     for name, study in studies.items():
@@ -122,7 +143,11 @@ def _write_questions(out: Path) -> Path:
     splits: dict[str, list[str]] = {"train": ["text,topic\n"], "test": ["text,topic\n"]}
     seen: set[str] = set()
     for topic in TOPICS:
-        fresh = {_words(text): text for text in reversed(_first_lines(wheel, topic)) if _words(text) not in seen}
+        fresh = {
+            _words(text): text
+            for text in reversed(_first_lines(wheel, topic))
+            if _words(text) not in seen
+        }
         seen.update(fresh)
         for number, text in enumerate(reversed(fresh.values())):
             quoted = text.replace('"', '""')
@@ -161,7 +186,12 @@ def _write_digits(out: Path) -> Path:
     images = (images.reshape(-1, 8, 8) * (255 / 16)).round().astype(np.uint8)
     order = np.random.default_rng(0).permutation(len(images))
     test, train = order[:300], order[300:]
-    arrays = {"x_train": images[train], "y_train": labels[train], "x_test": images[test], "y_test": labels[test]}
+    arrays = {
+        "x_train": images[train],
+        "y_train": labels[train],
+        "x_test": images[test],
+        "y_test": labels[test],
+    }
 
     def fill(part: Path) -> None:
         with open(part, "wb") as file:

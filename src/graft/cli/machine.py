@@ -19,7 +19,10 @@ INDEX = "https://pypi.org"
 
 def pull(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME...]", help="Built-in backbones; all of them when none is named.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME...]", help="Built-in backbones; all of them when none is named."
+        ),
     ] = None,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
@@ -58,12 +61,19 @@ def diagnosis() -> dict[str, Any]:
 
     hardware, versions = env.hardware(), env.versions()
     cache = files.cache_folder()
-    there = [name for name, b in BUILT_IN.items() if (cache / "backbones" / f"{name}-{b.pin.version}").is_dir()]
+    there = [
+        name
+        for name, b in BUILT_IN.items()
+        if (cache / "backbones" / f"{name}-{b.pin.version}").is_dir()
+    ]
     pip, index = importlib.util.find_spec("pip") is not None, answers(INDEX)
     missing, untested = _packages()
     room = shutil.disk_usage(_existing(cache)).free
     machine = {
-        **{name: hardware[name] for name in ("system", "processor", "cores", "memory_gb", "device", "native_precision")},
+        **{
+            name: hardware[name]
+            for name in ("system", "processor", "cores", "memory_gb", "device", "native_precision")
+        },
         **versions,
         "cache": f"{cache} ({show.size(room)} free)",
         "built-in backbones here": ", ".join(there) or "none",
@@ -74,15 +84,26 @@ def diagnosis() -> dict[str, Any]:
     if not os.access(_existing(cache), os.W_OK):
         mend.append(f"{cache} cannot be written. Set GRAFT_CACHE to another folder.")
     if room < 2**30:
-        mend.append(f"Less than 1 GB is free for {cache}. Free some, or set GRAFT_CACHE to another folder.")
+        mend.append(
+            f"Less than 1 GB is free for {cache}. Free some, or set GRAFT_CACHE to another folder."
+        )
     if not there and not pip:
-        mend.append("Built-in backbones are fetched with pip, which this Python lacks: python -m ensurepip")
-    notes = [f"{name} {has} is outside the range {wants} that Graft asks for." for name, has, wants in untested]
+        mend.append(
+            "Built-in backbones are fetched with pip, which this Python lacks: python -m ensurepip"
+        )
+    notes = [
+        f"{name} {has} is outside the range {wants} that Graft asks for."
+        for name, has, wants in untested
+    ]
     if len(there) < len(BUILT_IN):
         absent = ", ".join(name for name in BUILT_IN if name not in there)
-        notes.append(f"Not fetched yet: {absent}. They are when first used; all at once: graft pull")
+        notes.append(
+            f"Not fetched yet: {absent}. They are when first used; all at once: graft pull"
+        )
     if not index:
-        notes.append(f"{INDEX} does not answer from here; pip may use another index ('pip config list').")
+        notes.append(
+            f"{INDEX} does not answer from here; pip may use another index ('pip config list')."
+        )
     if hardware["native_precision"] == "fp32":
         notes.append("This processor has no native bf16: training runs in fp32.")
     return {"machine": machine, "mend": mend, "notes": notes}

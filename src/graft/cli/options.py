@@ -33,31 +33,75 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 TaskName = Annotated[
     str | None,
-    typer.Option("--task", help="What to predict, as text-classification:long=windows; else found. See: graft list tasks."),
+    typer.Option(
+        "--task",
+        help="What to predict, as text-classification:long=windows; else found. See: graft list tasks.",
+    ),
 ]
-Format = Annotated[str | None, typer.Option("--format", help="The form of DATA; found when not given. See: graft list formats.")]
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format", help="The form of DATA; found when not given. See: graft list formats."
+    ),
+]
 Columns = Annotated[
     list[str] | None,
-    typer.Option("--columns", metavar="ROLE=NAME", help="Which column holds a role, as label=topic. Repeatable."),
+    typer.Option(
+        "--columns",
+        metavar="ROLE=NAME",
+        help="Which column holds a role, as label=topic. Repeatable.",
+    ),
 ]
-Header = Annotated[bool | None, typer.Option("--header/--no-header", help="Whether the first row of a table names its columns.")]
-Delimiter = Annotated[str | None, typer.Option("--delimiter", help="What stands between the cells of a table.")]
-LabelSeparator = Annotated[str | None, typer.Option("--label-separator", help="What stands between several labels in one cell.")]
-Shots = Annotated[int | None, typer.Option("--shots", help="Train on so many examples of each class.")]
-Fraction = Annotated[float, typer.Option("--fraction", help="Train on this share of the training split, above 0 up to 1.")]
+Header = Annotated[
+    bool | None,
+    typer.Option(
+        "--header/--no-header", help="Whether the first row of a table names its columns."
+    ),
+]
+Delimiter = Annotated[
+    str | None, typer.Option("--delimiter", help="What stands between the cells of a table.")
+]
+LabelSeparator = Annotated[
+    str | None,
+    typer.Option("--label-separator", help="What stands between several labels in one cell."),
+]
+Shots = Annotated[
+    int | None, typer.Option("--shots", help="Train on so many examples of each class.")
+]
+Fraction = Annotated[
+    float,
+    typer.Option("--fraction", help="Train on this share of the training split, above 0 up to 1."),
+]
 Unlabeled = Annotated[
     str | None,
-    typer.Option("--unlabeled", metavar="PATH", help="More texts, for techniques that learn from those without labels."),
+    typer.Option(
+        "--unlabeled",
+        metavar="PATH",
+        help="More texts, for techniques that learn from those without labels.",
+    ),
 ]
 
 Backbones = Annotated[
     list[str] | None,
-    typer.Option("--backbone", "--backbones", "-b", help="A pretrained network; repeatable. See: graft list backbones."),
+    typer.Option(
+        "--backbone",
+        "--backbones",
+        "-b",
+        help="A pretrained network; repeatable. See: graft list backbones.",
+    ),
 ]
-BackboneName = Annotated[str | None, typer.Option("--backbone", "-b", help="The pretrained network. See: graft list backbones.")]
+BackboneName = Annotated[
+    str | None,
+    typer.Option("--backbone", "-b", help="The pretrained network. See: graft list backbones."),
+]
 Techniques = Annotated[
     list[str] | None,
-    typer.Option("--technique", "--techniques", "-t", help="A technique, as lora:r=4; repeatable. See: graft list techniques."),
+    typer.Option(
+        "--technique",
+        "--techniques",
+        "-t",
+        help="A technique, as lora:r=4; repeatable. See: graft list techniques.",
+    ),
 ]
 TechniqueName = Annotated[
     str | None,
@@ -69,15 +113,26 @@ TechniqueName = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", help="The seed of splits, heads and order.")]
 Epochs = Annotated[
-    float | None, typer.Option("--epochs", help="Passes over the training split; chosen from the data when not given.")
+    float | None,
+    typer.Option(
+        "--epochs", help="Passes over the training split; chosen from the data when not given."
+    ),
 ]
-CheckpointSeconds = Annotated[float, typer.Option("--checkpoint-seconds", help="A run that is killed loses no more than this.")]
+CheckpointSeconds = Annotated[
+    float,
+    typer.Option("--checkpoint-seconds", help="A run that is killed loses no more than this."),
+]
 BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Examples a step.")]
 Precision = Annotated[
-    str | None, typer.Option("--precision", help="bf16 or fp32; what the processor does natively when not given.")
+    str | None,
+    typer.Option(
+        "--precision", help="bf16 or fp32; what the processor does natively when not given."
+    ),
 ]
 Weighted = Annotated[bool, typer.Option("--weighted", help="Weigh classes by how rare they are.")]
-Out = Annotated[str | None, typer.Option("--out", "-o", help="The folder to write; under runs/ when not given.")]
+Out = Annotated[
+    str | None, typer.Option("--out", "-o", help="The folder to write; under runs/ when not given.")
+]
 
 
 def columns(pairs: list[str] | None) -> dict[str, str] | None:
@@ -98,7 +153,9 @@ def fractions(words: str) -> tuple[float, ...]:
     try:
         return tuple(float(word) for word in words.split(","))
     except ValueError as error:
-        raise BadValue(f"--fractions {words} is not a list of numbers. Write it so: --fractions 0.1,0.3,1.") from error
+        raise BadValue(
+            f"--fractions {words} is not a list of numbers. Write it so: --fractions 0.1,0.3,1."
+        ) from error
 
 
 def given(**values: object) -> dict[str, object]:
@@ -107,7 +164,17 @@ def given(**values: object) -> dict[str, object]:
 
 
 def reading(
-    format: str | None, names: list[str] | None, header: bool | None, delimiter: str | None, label_separator: str | None = None
+    format: str | None,
+    names: list[str] | None,
+    header: bool | None,
+    delimiter: str | None,
+    label_separator: str | None = None,
 ) -> dict[str, object]:
     """How the data are to be read, as far as the user said so."""
-    return given(format=format, columns=columns(names), header=header, delimiter=delimiter, label_separator=label_separator)
+    return given(
+        format=format,
+        columns=columns(names),
+        header=header,
+        delimiter=delimiter,
+        label_separator=label_separator,
+    )

@@ -81,7 +81,9 @@ class Lines(Watcher):
             self.say(line)
 
     def study_event(self, event: StudyEvent) -> None:
-        self.say(f"{_MARKS[event.state]} {event_line(event)}", "red" if event.state == "failed" else "")
+        self.say(
+            f"{_MARKS[event.state]} {event_line(event)}", "red" if event.state == "failed" else ""
+        )
 
     def say(self, line: str, style: str = "") -> None:
         """Write a line to stderr."""
@@ -100,7 +102,14 @@ class Live(Lines):
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            ProgressColumn,
+            Task,
+            TextColumn,
+            TimeElapsedColumn,
+        )
         from rich.text import Text
 
         class TimeLeft(ProgressColumn):
@@ -126,16 +135,33 @@ class Live(Lines):
         self._progress.start()
 
     def step(
-        self, phase: str, done: int, total: int, loss: float, lr: float, samples_per_second: float, seconds_left: float
+        self,
+        phase: str,
+        done: int,
+        total: int,
+        loss: float,
+        lr: float,
+        samples_per_second: float,
+        seconds_left: float,
     ) -> None:
         detail = f"loss {loss:.3f}{self._metric}  lr {lr:.1e}  {samples_per_second:.0f}/s  {duration(seconds_left)} left"
-        self._progress.update(self._bar, description=phase, completed=done, total=total, detail=detail)
+        self._progress.update(
+            self._bar, description=phase, completed=done, total=total, detail=detail
+        )
 
     def recording(self, done: int, total: int) -> None:
-        self._progress.update(self._bar, description="frozen layers", completed=done, total=total, detail="once an example")
+        self._progress.update(
+            self._bar,
+            description="frozen layers",
+            completed=done,
+            total=total,
+            detail="once an example",
+        )
 
     def epoch(self, row: dict[str, Any]) -> None:
-        self._metric = "".join(f"  {'val' if 'val' in row else 'held out'} {said}" for said in _first_metric(row))
+        self._metric = "".join(
+            f"  {'val' if 'val' in row else 'held out'} {said}" for said in _first_metric(row)
+        )
         super().epoch(row)
 
     def study_plan(self, plan: dict[str, Any]) -> None:
@@ -148,7 +174,9 @@ class Live(Lines):
 
     def _show_study(self, done: int, total: int, seconds_left: float | None) -> None:
         ends = None if seconds_left is None else time.monotonic() + seconds_left
-        self._progress.update(self._bar, description="runs", completed=done, total=total, detail="", ends=ends)
+        self._progress.update(
+            self._bar, description="runs", completed=done, total=total, detail="", ends=ends
+        )
 
     def close(self) -> None:
         self._progress.stop()
@@ -242,13 +270,19 @@ def result(folder: str, found: Mapping[str, Any]) -> None:
     typer.echo(f"\n{found['technique']} of {found['backbone']} on {counts}")
     metrics(found["metrics"]["test"], "on the test split")
     for name, values in found["baseline"].items():
-        typer.echo(f"trivial baseline {name}: {words.metric_name(primary)} {measured(primary, values[primary])}")
+        typer.echo(
+            f"trivial baseline {name}: {words.metric_name(primary)} {measured(primary, values[primary])}"
+        )
     typer.echo(
         f"training took {duration(cost['train_seconds'])}; "
         f"{cost['trainable_parameters']:,} of {cost['total_parameters']:,} parameters trained; model of {cost['model_mb']:.1f} MB"
     )
     if frozen["tensors"]:
-        kept = "unchanged, by their hashes" if frozen["unchanged"] else "CHANGED: do not trust this run"
+        kept = (
+            "unchanged, by their hashes"
+            if frozen["unchanged"]
+            else "CHANGED: do not trust this run"
+        )
         typer.echo(f"{frozen['tensors']} frozen tensors: {kept}")
     if cut := words.cut_texts(found["data"]):
         typer.echo(f"note: {cut} See: graft info {found['task'].partition(':')[0]}")
@@ -266,8 +300,17 @@ def leaderboard(folder: Path) -> None:
     from graft.reports.read import read
 
     board = build(read(folder))
-    several = len({(row.cell.backbone, row.cell.size) for row in board.rows if not row.cell.is_baseline}) > 1
-    header = ["technique", f"test {words.axis(board.metric)}", "95 % interval", "training", "trained parameters"]
+    several = (
+        len({(row.cell.backbone, row.cell.size) for row in board.rows if not row.cell.is_baseline})
+        > 1
+    )
+    header = [
+        "technique",
+        f"test {words.axis(board.metric)}",
+        "95 % interval",
+        "training",
+        "trained parameters",
+    ]
     table(header, [_board_row(board.metric, row, several) for row in board.rows])
 
 
@@ -278,12 +321,19 @@ def _board_row(metric: str, row: Any, several: bool) -> list[str]:
     name = f"{cell.name} (baseline)" if cell.is_baseline else cell.name
     if several:
         size = f"{cell.size.fraction:.0%}" if cell.size.fraction < 1 else ""
-        name = " · ".join(part for part in (name, (cell.backbone or "").rpartition(":")[2], size) if part)
+        name = " · ".join(
+            part for part in (name, (cell.backbone or "").rpartition(":")[2], size) if part
+        )
     seconds, trained = cost.get("train_seconds"), cost.get("trainable_parameters")
     found = ["failed" if row.runs else "", ""]
     if score:
         found = [words.value(metric, score.value), words.values(metric, score.low, score.high)]
-    return [name, *found, duration(seconds) if seconds is not None else "", f"{trained:,.0f}" if trained else ""]
+    return [
+        name,
+        *found,
+        duration(seconds) if seconds is not None else "",
+        f"{trained:,.0f}" if trained else "",
+    ]
 
 
 def verdict(found: Any) -> None:

@@ -33,14 +33,19 @@ def check(
     from graft.data.checks.inspect import summarize
     from graft.data.kinds.kind import kind_named
 
-    found = api.read_for(data, task, **o.reading(format, columns, header, delimiter, label_separator))
+    found = api.read_for(
+        data, task, **o.reading(format, columns, header, delimiter, label_separator)
+    )
     reason = "" if task else kind_named(found.kind).not_learnt
     name = None if reason else api.find_task(found, task)
     findings = api.check(found)
     if as_json:
         show.answer_json(asdict(summarize(found, name, findings)))
     else:
-        typer.echo(f"{found.path}: {found.format}, " + (f"for {name}" if name else f"{found.kind}. {reason}"))
+        typer.echo(
+            f"{found.path}: {found.format}, "
+            + (f"for {name}" if name else f"{found.kind}. {reason}")
+        )
         for finding in findings:
             typer.echo(f"{finding.severity + ':':<9}{finding.message}")
     if any(finding.severity == "error" for finding in findings):
@@ -67,7 +72,10 @@ def fit(
     unlabeled: o.Unlabeled = None,
     out: o.Out = None,
     checkpoint_seconds: o.CheckpointSeconds = 30.0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be trained, recorded and how long.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only say what would be trained, recorded and how long."),
+    ] = False,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
@@ -104,8 +112,12 @@ def compare(
     data: o.DataPath,
     technique: o.Techniques = None,
     backbone: o.Backbones = None,
-    seeds: Annotated[int, typer.Option("--seeds", help="How many seeds; one never yields a verdict.")] = 3,
-    fractions: Annotated[str, typer.Option("--fractions", help="Shares of the training split, as 0.1,0.3,1.")] = "1",
+    seeds: Annotated[
+        int, typer.Option("--seeds", help="How many seeds; one never yields a verdict.")
+    ] = 3,
+    fractions: Annotated[
+        str, typer.Option("--fractions", help="Shares of the training split, as 0.1,0.3,1.")
+    ] = "1",
     task: o.TaskName = None,
     epochs: o.Epochs = None,
     batch_size: o.BatchSize = None,
@@ -121,7 +133,10 @@ def compare(
     label_separator: o.LabelSeparator = None,
     unlabeled: o.Unlabeled = None,
     out: o.Out = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how long it takes and what would shorten it.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Only say how long it takes and what would shorten it."),
+    ] = False,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
@@ -160,7 +175,9 @@ def compare(
 
 
 def resume(
-    folder: Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run or a study that was stopped.")],
+    folder: Annotated[
+        str, typer.Argument(metavar="RUN", help="The folder of a run or a study that was stopped.")
+    ],
     checkpoint_seconds: o.CheckpointSeconds = 30.0,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
@@ -187,7 +204,9 @@ def watched(quiet: bool, when_stopped: str = "") -> Iterator[Any]:
     except KeyboardInterrupt as stop:
         observer.close()
         go_on = (
-            f"The run is in {observer.folder}. Go on with: graft resume {shlex.quote(observer.folder)}" if observer.folder else ""
+            f"The run is in {observer.folder}. Go on with: graft resume {shlex.quote(observer.folder)}"
+            if observer.folder
+            else ""
         )
         typer.echo(f"\nStopped. {when_stopped or go_on}".rstrip(), err=True)
         raise typer.Exit(130) from stop
@@ -200,7 +219,14 @@ def show_study(study: Any, as_json: bool) -> None:
     from graft.cli import show
 
     if as_json:
-        show.answer_json({"folder": study.folder, "report": study.report, "verdict": asdict(study.verdict), "rows": study.rows})
+        show.answer_json(
+            {
+                "folder": study.folder,
+                "report": study.report,
+                "verdict": asdict(study.verdict),
+                "rows": study.rows,
+            }
+        )
         return
     show.leaderboard(study.folder)
     show.verdict(study.verdict)
@@ -223,15 +249,29 @@ def _show_estimate(run: Any, as_json: bool) -> None:
         show.answer_json({**asdict(run), "seconds": run.seconds})
         return
     if run.phases:
-        header = ["phase", "epochs", "batch", "trained parameters", "recorded before", "computes less", "on disk", "takes about"]
+        header = [
+            "phase",
+            "epochs",
+            "batch",
+            "trained parameters",
+            "recorded before",
+            "computes less",
+            "on disk",
+            "takes about",
+        ]
         show.table(header, [_estimate_row(phase) for phase in run.phases])
     else:
         typer.echo("nothing is trained")
     for phase in run.phases:
         if phase.because:
             typer.echo(f"{phase.phase}: nothing is recorded, since {phase.because}.")
-    training, evaluation = show.duration(run.training_seconds), show.duration(run.evaluation_seconds)
-    typer.echo(f"in all about {show.duration(run.seconds)}: training {training}, evaluation {evaluation}; nothing was written")
+    training, evaluation = (
+        show.duration(run.training_seconds),
+        show.duration(run.evaluation_seconds),
+    )
+    typer.echo(
+        f"in all about {show.duration(run.seconds)}: training {training}, evaluation {evaluation}; nothing was written"
+    )
 
 
 def _show_plan(plan: Any, as_json: bool) -> None:
@@ -262,7 +302,11 @@ def _estimate_row(phase: Any) -> list[str]:
     from graft.cli import show
 
     epochs = "solved" if phase.epochs is None else f"{phase.epochs:.3g}"
-    recorded = [phase.recorded_before, f"x{phase.gain:.1f}", show.size(phase.bytes)] if phase.recorded_before else ["", "", ""]
+    recorded = (
+        [phase.recorded_before, f"x{phase.gain:.1f}", show.size(phase.bytes)]
+        if phase.recorded_before
+        else ["", "", ""]
+    )
     return [
         phase.phase,
         epochs,

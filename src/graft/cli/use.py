@@ -13,11 +13,18 @@ from graft.base.counts import plural
 from graft.base.errors import BadValue
 from graft.cli import options as o
 
-Model = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, or a model folder.")]
+Model = Annotated[
+    str, typer.Argument(metavar="RUN", help="The folder of a run, or a model folder.")
+]
 
 
 NumBeams = Annotated[
-    int | None, typer.Option("--num-beams", min=1, help="Search for the likeliest text with so many beams; else by the task.")
+    int | None,
+    typer.Option(
+        "--num-beams",
+        min=1,
+        help="Search for the likeliest text with so many beams; else by the task.",
+    ),
 ]
 
 
@@ -47,16 +54,22 @@ def evaluate(
 
 def predict(
     model: Model,
-    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Files, a folder, a table, or texts.")],
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="Files, a folder, a table, or texts.")
+    ],
     format: o.Format = None,
     columns: o.Columns = None,
     header: o.Header = None,
     delimiter: o.Delimiter = None,
     skip_broken: Annotated[
-        bool, typer.Option("--skip-broken", help="Leave out pictures that cannot be read, with a note.")
+        bool,
+        typer.Option("--skip-broken", help="Leave out pictures that cannot be read, with a note."),
     ] = False,
     precision: o.Precision = "fp32",
-    out: Annotated[str | None, typer.Option("--out", "-o", help="Write the rows to a .csv, .jsonl or .parquet file.")] = None,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "-o", help="Write the rows to a .csv, .jsonl or .parquet file."),
+    ] = None,
     as_json: o.Json = False,
 ) -> None:
     """Predict with a trained model."""
@@ -75,16 +88,29 @@ def predict(
     if as_json:
         show.answer_json(rows)
     elif not out:
-        show.table(["input", "prediction", "confidence"], [_cells(row, inputs, predictor.task.say) for row in rows])
+        show.table(
+            ["input", "prediction", "confidence"],
+            [_cells(row, inputs, predictor.task.say) for row in rows],
+        )
 
 
 def embed(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A run, a model folder, or a backbone. See: graft list backbones.")
+        str,
+        typer.Argument(
+            metavar="MODEL", help="A run, a model folder, or a backbone. See: graft list backbones."
+        ),
     ],
     data: o.DataPath,
-    out: Annotated[str, typer.Option("--out", "-o", help="The .npy file to write, the ids beside it; or a .parquet file.")],
-    normalise: Annotated[bool, typer.Option("--normalise", help="Make the length of each vector 1.")] = False,
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out", "-o", help="The .npy file to write, the ids beside it; or a .parquet file."
+        ),
+    ],
+    normalise: Annotated[
+        bool, typer.Option("--normalise", help="Make the length of each vector 1.")
+    ] = False,
     precision: o.Precision = "fp32",
     format: o.Format = None,
     columns: o.Columns = None,
@@ -99,7 +125,9 @@ def embed(
 
     check_ending(out)
     reading = o.reading(format, columns, header, delimiter)
-    found = api.embed(model, Path(data), precision=precision or "fp32", normalise=normalise, **reading)
+    found = api.embed(
+        model, Path(data), precision=precision or "fp32", normalise=normalise, **reading
+    )
     found.save(out)
     count, width = found.vectors.shape
     if as_json:
@@ -110,15 +138,30 @@ def embed(
 
 def generate(
     model: Model,
-    prompts: Annotated[list[str], typer.Argument(metavar="PROMPT...", help="Texts to be continued, translated or summarized.")],
+    prompts: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PROMPT...", help="Texts to be continued, translated or summarized."
+        ),
+    ],
     max_new_tokens: Annotated[
-        int | None, typer.Option("--max-new-tokens", min=1, help="Tokens to write at most; else by the task.")
+        int | None,
+        typer.Option("--max-new-tokens", min=1, help="Tokens to write at most; else by the task."),
     ] = None,
     temperature: Annotated[
-        float, typer.Option("--temperature", min=0, help="0 takes the likeliest tokens; above 0 they are drawn.")
+        float,
+        typer.Option(
+            "--temperature", min=0, help="0 takes the likeliest tokens; above 0 they are drawn."
+        ),
     ] = 0.0,
-    top_k: Annotated[int | None, typer.Option("--top-k", min=1, help="Draw from so many of the likeliest tokens.")] = None,
-    top_p: Annotated[float, typer.Option("--top-p", help="Draw from the fewest tokens with this probability together.")] = 1.0,
+    top_k: Annotated[
+        int | None,
+        typer.Option("--top-k", min=1, help="Draw from so many of the likeliest tokens."),
+    ] = None,
+    top_p: Annotated[
+        float,
+        typer.Option("--top-p", help="Draw from the fewest tokens with this probability together."),
+    ] = 1.0,
     seed: Annotated[int, typer.Option("--seed", help="Of drawn tokens.")] = 0,
     num_beams: NumBeams = None,
     precision: o.Precision = "fp32",
@@ -129,9 +172,16 @@ def generate(
     from graft.cli import show
 
     predictor = api.load(model, precision or "fp32")
-    written = predictor.generate(prompts, max_new_tokens, temperature, top_k, top_p, seed, num_beams)
+    written = predictor.generate(
+        prompts, max_new_tokens, temperature, top_k, top_p, seed, num_beams
+    )
     if as_json:
-        show.answer_json([{"prompt": prompt, "output": text} for prompt, text in zip(prompts, written, strict=True)])
+        show.answer_json(
+            [
+                {"prompt": prompt, "output": text}
+                for prompt, text in zip(prompts, written, strict=True)
+            ]
+        )
         return
     for prompt, text in zip(prompts, written, strict=True):
         if len(prompts) > 1:
@@ -167,5 +217,9 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
 def _cells(row: dict[str, Any], inputs: list[str], say: Callable[[Any], str]) -> list[str]:
     """The row of one prediction; a text stands for itself, a file for its name."""
     kind, _, number = row["id"].partition(":")
-    name = inputs[int(number) - 1] if kind == "text" and number.isdigit() and int(number) <= len(inputs) else row["id"]
+    name = (
+        inputs[int(number) - 1]
+        if kind == "text" and number.isdigit() and int(number) <= len(inputs)
+        else row["id"]
+    )
     return [name, say(row["prediction"]), f"{row['confidence']:.3f}"]

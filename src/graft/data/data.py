@@ -62,7 +62,9 @@ class Data:
     def fingerprint(self) -> str:
         """Hash every split's samples: their ids, texts and labels; of an image file, its bytes."""
         digest = hashlib.sha256()
-        values = (v for split in self.splits.values() for sample in split for v in sample.roles.values())
+        values = (
+            v for split in self.splits.values() for sample in split for v in sample.roles.values()
+        )
         digests = digest_files(value for value in values if isinstance(value, Path))
         for name in sorted(self.splits):
             digest.update(f"\0split {name}\0".encode())
@@ -76,7 +78,10 @@ class Data:
 
 def _first(splits: dict[str, list[Sample]]) -> Sample | None:
     """The first labeled sample; where there is none, the first unlabeled one."""
-    order = [*(part for name, part in splits.items() if name != "unlabeled"), splits.get("unlabeled", ())]
+    order = [
+        *(part for name, part in splits.items() if name != "unlabeled"),
+        splits.get("unlabeled", ()),
+    ]
     return next((sample for part in order for sample in part), None)
 
 

@@ -13,7 +13,16 @@ _SYSTEM = frozenset(
     ("thumbs.db", "desktop.ini", "icon\r", "__macosx", "__pycache__", "@eadir", "$recycle.bin"),
 )
 _ABOUT = frozenset((".md", ".rst", ".json", ".toml", ".yaml", ".yml", ".cff", ".bib"))
-_ABOUT_STEMS = ("readme", "license", "licence", "classes", "labels", "attribution", "notice", "citation")
+_ABOUT_STEMS = (
+    "readme",
+    "license",
+    "licence",
+    "classes",
+    "labels",
+    "attribution",
+    "notice",
+    "citation",
+)
 """How files are named that describe a data set and hold no samples, where they lie beside them."""
 
 
@@ -24,7 +33,11 @@ def is_hidden(name: str) -> bool:
 
 def is_about(path: Path) -> bool:
     """Whether the file describes the data: a readme, a licence, a list of classes."""
-    return is_hidden(path.name) or path.suffix.lower() in _ABOUT or path.stem.lower().startswith(_ABOUT_STEMS)
+    return (
+        is_hidden(path.name)
+        or path.suffix.lower() in _ABOUT
+        or path.stem.lower().startswith(_ABOUT_STEMS)
+    )
 
 
 def left_out(files: Sequence[str], why: str) -> list[str]:

@@ -17,7 +17,11 @@ from graft.data.kinds.kind import kind_named
 from graft.data.listing import is_about
 from graft.data.splits import make_splits, subsample
 
-_OURS = {"spec.json": "a run folder", "study.json": "a study folder", "graft.json": "a model folder"}
+_OURS = {
+    "spec.json": "a run folder",
+    "study.json": "a study folder",
+    "graft.json": "a model folder",
+}
 
 _CLOSED = {
     (".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar"): ", an archive: unpack it",
@@ -91,7 +95,11 @@ def _with_texts(data: Data, path: Path) -> Data:
     more = read(path, labels=False)
     samples = [sample for split in more.splits.values() for sample in split]
     read_text = kind_named(more.kind).text
-    texts = [Sample(f"unlabeled/{sample.id}", {"text": text}) for sample in samples if (text := read_text(sample))]
+    texts = [
+        Sample(f"unlabeled/{sample.id}", {"text": text})
+        for sample in samples
+        if (text := read_text(sample))
+    ]
     if not texts:
         raise DataError(
             f"{path} holds no texts to learn from. Give a .txt file, or a table or folder of texts: --unlabeled PATH."
@@ -110,9 +118,13 @@ def _check(path: Path) -> None:
         return
     for file, what in _OURS.items():
         if (path / file).is_file():
-            raise DataError(f"{path} is {what} of Graft's, not data. Give the folder or table that holds your samples.")
+            raise DataError(
+                f"{path} is {what} of Graft's, not data. Give the folder or table that holds your samples."
+            )
     if not any(path.iterdir()):
-        raise DataError(f"The folder {path} is empty. It should hold class folders of images or texts, or a table.")
+        raise DataError(
+            f"The folder {path} is empty. It should hold class folders of images or texts, or a table."
+        )
 
 
 def _sniff(path: Path, labels: bool) -> str:

@@ -33,7 +33,9 @@ def plan(lengths: Sequence[int], batch_size: int, seed: Sequence[int] | None) ->
     rng = np.random.default_rng(seed)
     order = rng.permutation(count)
     groups = max(1, min(batches // 16, LEAST_GROUPS), batches // MOST_BATCHES)
-    grouped = [part[np.argsort(sizes[part], kind="stable")] for part in np.array_split(order, groups)]
+    grouped = [
+        part[np.argsort(sizes[part], kind="stable")] for part in np.array_split(order, groups)
+    ]
     parts = np.array_split(np.concatenate(grouped), batches)
     return [parts[i].tolist() for i in rng.permutation(batches)]
 
@@ -50,7 +52,9 @@ def _filled(sizes: np.ndarray, batch_size: int) -> list[list[int]]:
     return batches[::-1]
 
 
-def stream(batches: Sequence[list[int]], make: Callable[[list[int]], T], threads: int = 1) -> Iterator[T]:
+def stream(
+    batches: Sequence[list[int]], make: Callable[[list[int]], T], threads: int = 1
+) -> Iterator[T]:
     """Yield `make(rows)` of each batch in order, while `threads` make a few of them ahead.
 
     What is yielded does not depend on the number of threads.

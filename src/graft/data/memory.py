@@ -29,10 +29,14 @@ def from_memory(source: Any, options: ReadOptions | None = None) -> Data:
     parts = source if isinstance(source, dict) else {"": source}
     meaning = splits_of(parts) if isinstance(source, dict) else {"": "all"}
     if unknown := [name for name in parts if name not in meaning]:
-        raise DataError(f"{', '.join(map(repr, unknown))} name no split. Known: train, val, test, unlabeled and their like.")
+        raise DataError(
+            f"{', '.join(map(repr, unknown))} name no split. Known: train, val, test, unlabeled and their like."
+        )
     forms = {_form(part, options) for part in parts.values()}
     if len(forms) != 1:
-        raise DataError(f"The splits are of the forms: {', '.join(sorted(forms)) or 'none'}. Give one for all: {_FORMS}.")
+        raise DataError(
+            f"The splits are of the forms: {', '.join(sorted(forms)) or 'none'}. Give one for all: {_FORMS}."
+        )
     (form,) = forms
     tables = {meaning[name]: [_READERS[form](part, name)] for name, part in parts.items()}
     return replace(to_data(tables, options), format=form)
@@ -53,9 +57,19 @@ def _form(source: Any, options: ReadOptions) -> str:
 
 def _of_frame(frame: Any, name: str) -> Table:
     if not len(frame):
-        raise DataError(f"The {name or 'frame'} holds no rows. Its columns: {', '.join(map(str, frame.columns))}.")
-    columns = {str(c): frame[c].astype(object).where(frame[c].notna(), None).tolist() for c in frame.columns}
-    return Table(name or "frame", columns, range(len(frame)), header=not all(isinstance(c, int) for c in frame.columns))
+        raise DataError(
+            f"The {name or 'frame'} holds no rows. Its columns: {', '.join(map(str, frame.columns))}."
+        )
+    columns = {
+        str(c): frame[c].astype(object).where(frame[c].notna(), None).tolist()
+        for c in frame.columns
+    }
+    return Table(
+        name or "frame",
+        columns,
+        range(len(frame)),
+        header=not all(isinstance(c, int) for c in frame.columns),
+    )
 
 
 def _of_rows(rows: list[dict[str, Any]], name: str) -> Table:
@@ -65,7 +79,9 @@ def _of_rows(rows: list[dict[str, Any]], name: str) -> Table:
 def _of_arrays(source: Any, name: str) -> Table:
     """A pair of values and labels, or values alone; a column of pandas is an array of NumPy."""
     pair = source if isinstance(source, tuple) and len(source) == 2 else (source, None)
-    return array_table(*(part.to_numpy() if hasattr(part, "to_numpy") else part for part in pair), name or "array")
+    return array_table(
+        *(part.to_numpy() if hasattr(part, "to_numpy") else part for part in pair), name or "array"
+    )
 
 
 _READERS = {"frame": _of_frame, "rows": _of_rows, "arrays": _of_arrays}

@@ -16,7 +16,9 @@ from graft.data.kinds.kind import Kind, kind_named
 from graft.data.unlabeled import without_labels
 
 
-def make_splits(data: Data, *, seed: int = 0, val: float | None = None, test: float | None = None) -> Data:
+def make_splits(
+    data: Data, *, seed: int = 0, val: float | None = None, test: float | None = None
+) -> Data:
     """`data` with the splits `train`, `val` and `test`; notes say what was cut from what.
 
     Where nothing is held out, `test` (a share of all) and then `val` (a share of the rest) are cut. Where one split is
@@ -26,32 +28,47 @@ def make_splits(data: Data, *, seed: int = 0, val: float | None = None, test: fl
     and so do those of one `group`. Raises DataError where there is nothing to train on or one class only.
     """
     kind = kind_named(data.kind)
-    val, test = kind.shares["val"] if val is None else val, kind.shares["test"] if test is None else test
+    val, test = (
+        kind.shares["val"] if val is None else val,
+        kind.shares["test"] if test is None else test,
+    )
     for name, share in (("val", val), ("test", test)):
         if not 0 <= share < 1:
-            raise BadValue(f"The share {name!r} must be at least 0 and less than 1. Got {share!r} instead.")
+            raise BadValue(
+                f"The share {name!r} must be at least 0 and less than 1. Got {share!r} instead."
+            )
     found = {split: samples for split, samples in data.splits.items() if samples}
     _check(found, data, kind)
     splits = {"unlabeled": found["unlabeled"]} if "unlabeled" in found else {}
     whole, notes = found.get("all", found.get("train", [])), []
     held_out = [split for split in ("val", "test") if split in found]
     if len(held_out) == 2:
-        return data.with_splits({"train": whole, "val": found["val"], "test": found["test"], **splits})
+        return data.with_splits(
+            {"train": whole, "val": found["val"], "test": found["test"], **splits}
+        )
     if held_out:
         splits["test"] = found[held_out[0]]
-        notes += ["The one held-out split, 'val', is the test split."] if held_out == ["val"] else []
+        notes += (
+            ["The one held-out split, 'val', is the test split."] if held_out == ["val"] else []
+        )
     elif test:
-        whole, splits["test"], said = _cut(whole, test, 2, np.random.default_rng([seed, 1]), "test", kind)
+        whole, splits["test"], said = _cut(
+            whole, test, 2, np.random.default_rng([seed, 1]), "test", kind
+        )
         notes += said
     if val:
-        whole, splits["val"], said = _cut(whole, val, 3, np.random.default_rng([seed, 2]), "val", kind)
+        whole, splits["val"], said = _cut(
+            whole, val, 3, np.random.default_rng([seed, 2]), "val", kind
+        )
         notes += said
     order = ("train", "val", "test", "unlabeled")
     splits["train"] = whole
     return data.with_splits({name: splits[name] for name in order if splits.get(name)}, *notes)
 
 
-def subsample(data: Data, *, fraction: float = 1.0, shots: int | None = None, seed: int = 0) -> Data:
+def subsample(
+    data: Data, *, fraction: float = 1.0, shots: int | None = None, seed: int = 0
+) -> Data:
     """`data` with a smaller `train`: a `fraction` of every class, at least one sample, or `shots` samples a class.
 
     Where the target is not a label, a fraction is of all samples, and shots are a BadValue. For one
@@ -76,12 +93,21 @@ def subsample(data: Data, *, fraction: float = 1.0, shots: int | None = None, se
             f"training samples: --fraction {min(max(shots / len(train), 0.001), 1):.2g}."
         )
     sizes = Counter(_strata(kind, train))
-    counts = {label: max(1, round(n * fraction)) if shots is None else min(n, shots) for label, n in sizes.items()}
+    counts = {
+        label: max(1, round(n * fraction)) if shots is None else min(n, shots)
+        for label, n in sizes.items()
+    }
     kept = _first_of_each_class(train, kind, counts, np.random.default_rng([seed, 3]))
-    notes = [f"Of {len(train):,} training samples {len(kept):,} are used ({f'{shots} a class' if shots else f'{fraction:.0%}'})."]
+    notes = [
+        f"Of {len(train):,} training samples {len(kept):,} are used ({f'{shots} a class' if shots else f'{fraction:.0%}'})."
+    ]
     if shots is not None:
         short = [label for label, n in sizes.items() if n < shots]
-        notes += [f"Classes with fewer than {shots} training samples: {', '.join(sorted(short))}."] if short else []
+        notes += (
+            [f"Classes with fewer than {shots} training samples: {', '.join(sorted(short))}."]
+            if short
+            else []
+        )
     if shots is not None and len(val) > len(kept):
         counts = _in_proportion(Counter(_strata(kind, val)), len(kept))
         smaller = _first_of_each_class(val, kind, counts, np.random.default_rng([seed, 4]))
@@ -93,7 +119,10 @@ def subsample(data: Data, *, fraction: float = 1.0, shots: int | None = None, se
     splits = {**data.splits, "train": kept, **({"val": val} if val else {})}
     chosen = {sample.id for sample in kept}
     if shots is not None and (rest := [sample for sample in train if sample.id not in chosen]):
-        splits["unlabeled"] = [*without_labels(rest, kind.target), *data.splits.get("unlabeled", [])]
+        splits["unlabeled"] = [
+            *without_labels(rest, kind.target),
+            *data.splits.get("unlabeled", []),
+        ]
     return data.with_splits(splits, *notes)
 
 
@@ -149,7 +178,11 @@ def _cut(
     rest = [s for i, s in enumerate(ordered) if i not in taken]
     off = [s for i, s in enumerate(ordered) if i in taken]
     if not off:
-        of, which = (f" of {len(by_class):,} classes", "no class has") if is_stratified else ("", "there are not")
+        of, which = (
+            (f" of {len(by_class):,} classes", "no class has")
+            if is_stratified
+            else ("", "there are not")
+        )
         raise DataError(
             f"No {name} split can be cut from {plural(len(ordered), 'sample')}{of}: {which} {least} "
             f"different ones. Add samples, or a {name} split of your own."
@@ -157,15 +190,25 @@ def _cut(
     what = "of all samples" if name == "test" else "of the training samples"
     how = ", stratified" if is_stratified else " at random"
     notes = [_cut_note(name, plural(len(off), "sample"), len(off), len(ordered), what, how)]
-    notes += [f"Classes with too few samples for one in {name}, all left in train: {', '.join(sorted(few))}."] if few else []
+    notes += (
+        [
+            f"Classes with too few samples for one in {name}, all left in train: {', '.join(sorted(few))}."
+        ]
+        if few
+        else []
+    )
     return rest, off, notes + said
 
 
-def _cut_end(samples: list[Sample], share: float, name: str) -> tuple[list[Sample], list[Sample], list[str]]:
+def _cut_end(
+    samples: list[Sample], share: float, name: str
+) -> tuple[list[Sample], list[Sample], list[str]]:
     """The passages before the last ones, the last ones, and a note."""
     if len(samples) < 3:
         passages = plural(len(samples), "passage")
-        raise DataError(f"No {name} split can be cut from {passages}. Add text, or a {name} split of your own.")
+        raise DataError(
+            f"No {name} split can be cut from {passages}. Add text, or a {name} split of your own."
+        )
     count = min(max(round(len(samples) * share), 1), len(samples) - 2)
     what = "of all" if name == "test" else "of those for training"
     note = _cut_note(name, f"the last {plural(count, 'passage')}", count, len(samples), what)
@@ -177,7 +220,9 @@ def _cut_note(name: str, samples: str, count: int, of: int, what: str, how: str 
     return f"No {name} split was given: {samples} ({count / of:.0%} {what}) {were} cut for it{how}."
 
 
-def _groups(samples: list[Sample], kind: Kind, share: float, least: int) -> tuple[list[list[int]], list[str]]:
+def _groups(
+    samples: list[Sample], kind: Kind, share: float, least: int
+) -> tuple[list[list[int]], list[str]]:
     """Indices of the samples that must stay in one split, together, and notes.
 
     Those of one group, those that are equal, and questions of one context; where too few groups or one that holds nearly all
@@ -189,16 +234,24 @@ def _groups(samples: list[Sample], kind: Kind, share: float, least: int) -> tupl
         telling = [[] if kind.may_recur(s) else own for s, own in zip(samples, equal, strict=True)]
         together = joined([own + more for own, more in zip(telling, related, strict=True)])
         strata = _strata(kind, samples)
-        most = max(Counter(strata[group[0]] for group in together).values())  # groups of the class that has most of them
+        most = max(
+            Counter(strata[group[0]] for group in together).values()
+        )  # groups of the class that has most of them
         if most >= least and max(map(len, together)) <= (1 - share) * len(samples):
             named = len({s.roles["group"] for s in samples if s.roles.get("group") is not None})
             by = f"{named:,} groups" if named else f"{len(together):,} {kind.shared[0]}s"
-            return together, [f"Samples of one of the {by} were kept in one split."] if len(together) < len(samples) else []
+            return together, [f"Samples of one of the {by} were kept in one split."] if len(
+                together
+            ) < len(samples) else []
     found = joined(equal)
     copies = len(samples) - len(found)
-    notes = [f"Samples that equal another one ({copies:,}) were kept in one split."] if copies else []
+    notes = (
+        [f"Samples that equal another one ({copies:,}) were kept in one split."] if copies else []
+    )
     if any(related):
-        notes.append("Samples of one group may be in several splits: the groups are too few or too large to stay whole.")
+        notes.append(
+            "Samples of one group may be in several splits: the groups are too few or too large to stay whole."
+        )
     return found, notes
 
 
@@ -214,7 +267,9 @@ def _goals(sizes: dict[str, int], few: set[str], share: float) -> dict[str, int]
     missing = round(sum(exact.values())) - sum(goals.values())
     for label in sorted(exact, key=lambda c: (goals[c] - exact[c], c))[:missing]:
         goals[label] += 1
-    return dict.fromkeys(few, 0) | {label: min(max(goal, 1), sizes[label] - 1) for label, goal in goals.items()}
+    return dict.fromkeys(few, 0) | {
+        label: min(max(goal, 1), sizes[label] - 1) for label, goal in goals.items()
+    }
 
 
 def _take(groups: list[list[int]], goal: int, rng: np.random.Generator) -> list[int]:
@@ -239,7 +294,9 @@ def _in_proportion(sizes: Counter[str], room: int) -> dict[str, int]:
     return counts
 
 
-def _first_of_each_class(samples: list[Sample], kind: Kind, counts: dict[str, int], rng: np.random.Generator) -> list[Sample]:
+def _first_of_each_class(
+    samples: list[Sample], kind: Kind, counts: dict[str, int], rng: np.random.Generator
+) -> list[Sample]:
     """Return the first samples of each class in a random order, in the order of `samples`."""
     ordered = sorted(range(len(samples)), key=lambda i: samples[i].id)
     strata = _strata(kind, samples)

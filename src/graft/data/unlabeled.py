@@ -23,7 +23,11 @@ def unlabeled_texts(data: Data, seed: int) -> tuple[list[Sample], list[Sample]]:
     two.
     """
     hidden = _texts(data, ("val", "test"))
-    found = [passage for key, passage in _texts(data, ("train", "unlabeled")).items() if key and key not in hidden]
+    found = [
+        passage
+        for key, passage in _texts(data, ("train", "unlabeled")).items()
+        if key and key not in hidden
+    ]
     if len(found) < 2:
         raise DataError(
             f"{data.path or 'The data'} have {len(found)} texts to learn from without labels, those of validation and test "

@@ -57,13 +57,23 @@ def check_ending(path: str | Path) -> None:
 
 
 def embed(
-    model: Model, task: Task, inputs: Any, engine: Engine, normalise: bool = False, reading: Mapping[str, Any] | None = None
+    model: Model,
+    task: Task,
+    inputs: Any,
+    engine: Engine,
+    normalise: bool = False,
+    reading: Mapping[str, Any] | None = None,
 ) -> Embeddings:
     """The pooled features of inputs as `Predictor.predict` takes them; `reading` as in `read_inputs`. Raises DataError."""
     preprocess = model.backbone.preprocess
-    samples = [task.unlabeled(sample) for sample in read_inputs(inputs, preprocess.modality, **(reading or {}))]
+    samples = [
+        task.unlabeled(sample)
+        for sample in read_inputs(inputs, preprocess.modality, **(reading or {}))
+    ]
     vectors = pooled(engine.place(model), Feed.of(samples, task, preprocess, engine.device), engine)
-    return Embeddings([sample.id for sample in samples], normalised(vectors) if normalise else vectors)
+    return Embeddings(
+        [sample.id for sample in samples], normalised(vectors) if normalise else vectors
+    )
 
 
 def as_it_is(spec: str) -> tuple[Model, Task]:
@@ -83,9 +93,16 @@ def pooled(model: Model, feed: Feed, engine: Engine) -> np.ndarray:
         for batch in feed.stream(feed.plan(None)):
             with engine.autocast():
                 features = model(batch.inputs).features
-            for row, vector in zip(batch.rows, _over_tokens(features.float(), batch.mask).cpu().numpy(), strict=True):
+            for row, vector in zip(
+                batch.rows, _over_tokens(features.float(), batch.mask).cpu().numpy(), strict=True
+            ):
                 found[row] = vector
-    return np.stack([np.mean([vector for _, vector in parts], axis=0) for parts in feed.windows.by_sample(found)])
+    return np.stack(
+        [
+            np.mean([vector for _, vector in parts], axis=0)
+            for parts in feed.windows.by_sample(found)
+        ]
+    )
 
 
 def normalised(vectors: np.ndarray) -> np.ndarray:

@@ -37,12 +37,20 @@ def read_inputs(inputs: Any, role: str, **reading: Any) -> list[Sample]:
         is_alone = len(several) == 1
         parts = (_text_or_file(one, i, is_alone, reading) for i, one in enumerate(several, 1))
         return [sample for part in parts for sample in part]
-    if role == "text" and all(isinstance(one, tuple) and len(one) == 2 and all(map(_is_text, one)) for one in several):
-        return [Sample(f"text:{i}", dict(zip(("text", "text_pair"), one, strict=True))) for i, one in enumerate(several, 1)]
+    if role == "text" and all(
+        isinstance(one, tuple) and len(one) == 2 and all(map(_is_text, one)) for one in several
+    ):
+        return [
+            Sample(f"text:{i}", dict(zip(("text", "text_pair"), one, strict=True)))
+            for i, one in enumerate(several, 1)
+        ]
     if all(isinstance(one, Mapping) for one in several):
         return [Sample(f"input:{i}", dict(one)) for i, one in enumerate(several, 1)]
     if role == "image" and all(_is_picture(one) for one in several):
-        return [Sample(f"image:{i}", {"image": np.asarray(one)}) for i, one in enumerate(_pictures(several), 1)]
+        return [
+            Sample(f"image:{i}", {"image": np.asarray(one)})
+            for i, one in enumerate(_pictures(several), 1)
+        ]
     if all(isinstance(one, str | Path) for one in several):
         return [sample for one in several for sample in _read(Path(one), role, reading)]
     options = {name: value for name, value in reading.items() if name != "format"}

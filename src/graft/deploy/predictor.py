@@ -40,7 +40,9 @@ class Predictor:
         folder = Path(folder)
         self.folder = folder / "model" if (folder / "model" / "graft.json").exists() else folder
         self.network, self.info = model_folder.open_model(self.folder)
-        self.task: Task = plugins.load("task", self.info["task"])(**_tuples(self.info["task_settings"]))
+        self.task: Task = plugins.load("task", self.info["task"])(
+            **_tuples(self.info["task_settings"])
+        )
         self._engine = Engine(precision)
         self.network = self._engine.place(self.network).eval()
 
@@ -48,7 +50,9 @@ class Predictor:
     def classes(self) -> list[str]:
         return list(self.task.classes)
 
-    def predict(self, inputs: Any, *, skip_broken: bool = False, **reading: Any) -> list[dict[str, Any]]:
+    def predict(
+        self, inputs: Any, *, skip_broken: bool = False, **reading: Any
+    ) -> list[dict[str, Any]]:
         """A row an example: `id`, `prediction`, `confidence`, and what else the task's `decode` tells of it.
 
         Of a task that generates, the prediction is what the model writes by its likeliest tokens: see `generate`.
@@ -101,12 +105,23 @@ class Predictor:
         and prompts. Raises BadValue for a task whose predictions are no texts, and for prompts beyond what the network reads.
         """
         if not self.task.generates:
-            raise BadValue(f"The model in {self.folder} is for {self.task.name}, which writes no text. Use predict.")
+            raise BadValue(
+                f"The model in {self.folder} is for {self.task.name}, which writes no text. Use predict."
+            )
         usual = self.task.decoding
         most = usual.max_new_tokens if max_new_tokens is None else max_new_tokens
-        decoding = Decoding(most, temperature, top_k, top_p, seed, usual.num_beams if num_beams is None else num_beams)
+        decoding = Decoding(
+            most,
+            temperature,
+            top_k,
+            top_p,
+            seed,
+            usual.num_beams if num_beams is None else num_beams,
+        )
         one = isinstance(prompts, str | Mapping) or _are_messages(prompts)
-        several = [{"messages": p} if _are_messages(p) else p for p in ([prompts] if one else prompts)]
+        several = [
+            {"messages": p} if _are_messages(p) else p for p in ([prompts] if one else prompts)
+        ]
         with self._engine.autocast():
             return self.task.generated(self.network, self._samples(several), decoding)
 
@@ -114,7 +129,10 @@ class Predictor:
         """A row a sample: what is written, and the mean probability of its bytes."""
         with self._engine.autocast():
             texts = self.task.generated(self.network, samples, decoding)
-        whole = [Sample(s.id, {**s.roles, self.task.target_role: text}) for s, text in zip(samples, texts, strict=True)]
+        whole = [
+            Sample(s.id, {**s.roles, self.task.target_role: text})
+            for s, text in zip(samples, texts, strict=True)
+        ]
         scores, _ = predict(self.network, self._feed(whole), self._engine)
         rows = self.task.decode(scores, whole)
         return [
@@ -122,7 +140,9 @@ class Predictor:
             for sample, text, row in zip(samples, texts, rows, strict=True)
         ]
 
-    def evaluate(self, data: Any, num_beams: int | None = None, **reading: Any) -> dict[str, dict[str, float]]:
+    def evaluate(
+        self, data: Any, num_beams: int | None = None, **reading: Any
+    ) -> dict[str, dict[str, float]]:
         """Every metric with its 95 % interval, on the test split or, without one, on all.
 
         Where texts are measured, `num_beams` above 1 searches for the likeliest ones; None is as the task was asked for.
@@ -146,7 +166,9 @@ class Predictor:
         """Copy the model to a folder of its own; raises FolderError where it exists."""
         folder = Path(folder)
         if folder.exists():
-            raise FolderError(f"{folder} exists. Choose a folder that does not, or delete it first.")
+            raise FolderError(
+                f"{folder} exists. Choose a folder that does not, or delete it first."
+            )
         return Path(shutil.copytree(self.folder, folder))
 
     def _feed(self, samples: Sequence[Sample]) -> Feed:
@@ -165,8 +187,14 @@ def is_saved(folder: str | Path) -> bool:
 
 
 def _are_messages(prompt: Any) -> bool:
-    return isinstance(prompt, list | tuple) and bool(prompt) and all(isinstance(m, Mapping) and "content" in m for m in prompt)
+    return (
+        isinstance(prompt, list | tuple)
+        and bool(prompt)
+        and all(isinstance(m, Mapping) and "content" in m for m in prompt)
+    )
 
 
 def _tuples(settings: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
+    }

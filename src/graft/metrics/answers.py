@@ -32,7 +32,9 @@ def exact(prediction: str, accepted: Sequence[str]) -> float:
 
 def overlap(prediction: str, accepted: Sequence[str]) -> float:
     """F1 of the words of the prediction, by the accepted text for which it is highest."""
-    return max(_word_f1(normalized(prediction).split(), text.split()) for text in _to_compare(accepted))
+    return max(
+        _word_f1(normalized(prediction).split(), text.split()) for text in _to_compare(accepted)
+    )
 
 
 def _to_compare(accepted: Sequence[str]) -> list[str]:
@@ -47,11 +49,15 @@ def _word_f1(told: list[str], true: list[str]) -> float:
 
 
 def _exact(scores: NDArray, targets: NDArray) -> NDArray:
-    return np.array([(exact(told, true), 1) for told, true in zip(scores, targets, strict=True)], float).reshape(-1, 2)
+    return np.array(
+        [(exact(told, true), 1) for told, true in zip(scores, targets, strict=True)], float
+    ).reshape(-1, 2)
 
 
 def _overlap(scores: NDArray, targets: NDArray) -> NDArray:
-    return np.array([(overlap(told, true), 1) for told, true in zip(scores, targets, strict=True)], float).reshape(-1, 2)
+    return np.array(
+        [(overlap(told, true), 1) for told, true in zip(scores, targets, strict=True)], float
+    ).reshape(-1, 2)
 
 
 exact_match = of_sums("exact_match", _exact, ratio)

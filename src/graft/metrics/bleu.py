@@ -18,8 +18,18 @@ from graft.metrics.metric import of_sums
 
 ORDER = 4
 """The longest n-grams that are counted, in words."""
-_ENTITIES = {"<skipped>": "", "-\n": "", "\n": " ", "&quot;": '"', "&amp;": "&", "&lt;": "<", "&gt;": ">"}
-_SIGNS = re.compile(f"([{re.escape(''.join(sorted(set(string.punctuation) - set(chr(39) + ',-.'))))}])")
+_ENTITIES = {
+    "<skipped>": "",
+    "-\n": "",
+    "\n": " ",
+    "&quot;": '"',
+    "&amp;": "&",
+    "&lt;": "<",
+    "&gt;": ">",
+}
+_SIGNS = re.compile(
+    f"([{re.escape(''.join(sorted(set(string.punctuation) - set(chr(39) + ',-.'))))}])"
+)
 _SPACED = (
     (_SIGNS, r" \1 "),
     (re.compile(r"([^0-9])([.,])"), r"\1 \2 "),
@@ -41,7 +51,9 @@ def words(text: str) -> list[str]:
 
 
 def _ngrams(found: Sequence[str]) -> Counter[tuple[str, ...]]:
-    return Counter(tuple(found[i : i + n]) for n in range(1, ORDER + 1) for i in range(len(found) - n + 1))
+    return Counter(
+        tuple(found[i : i + n]) for n in range(1, ORDER + 1) for i in range(len(found) - n + 1)
+    )
 
 
 def _counts(written: str, references: Sequence[str]) -> list[int]:
@@ -59,13 +71,20 @@ def _counts(written: str, references: Sequence[str]) -> list[int]:
 
 
 def _parts(scores: NDArray, targets: NDArray) -> NDArray:
-    rows = [_counts(written, references) for written, references in zip(scores, targets, strict=True)]
+    rows = [
+        _counts(written, references) for written, references in zip(scores, targets, strict=True)
+    ]
     return np.array(rows, float).reshape(-1, 2 + 2 * ORDER)
 
 
 def _value(sums: NDArray) -> NDArray:
     """The brevity penalty times the geometric mean of the precisions; the k-th precision of 0 is 1 / (2^k n-grams)."""
-    length, wanted, found, made = sums[..., 0], sums[..., 1], sums[..., 2 : 2 + ORDER], sums[..., 2 + ORDER :]
+    length, wanted, found, made = (
+        sums[..., 0],
+        sums[..., 1],
+        sums[..., 2 : 2 + ORDER],
+        sums[..., 2 + ORDER :],
+    )
     none = found == 0
     smoothed = np.where(none, 0.5 ** np.cumsum(none, axis=-1), found)
     with np.errstate(divide="ignore", invalid="ignore"):

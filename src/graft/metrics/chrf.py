@@ -22,7 +22,10 @@ BETA = 2.0
 
 def _ngrams(text: str) -> list[Counter[str]]:
     characters = "".join(text.split())
-    return [Counter(characters[i : i + n] for i in range(len(characters) - n + 1)) for n in range(1, ORDER + 1)]
+    return [
+        Counter(characters[i : i + n] for i in range(len(characters) - n + 1))
+        for n in range(1, ORDER + 1)
+    ]
 
 
 def _counts(ours: Sequence[Counter[str]], theirs: Sequence[Counter[str]]) -> NDArray:
@@ -39,7 +42,10 @@ def _counts(ours: Sequence[Counter[str]], theirs: Sequence[Counter[str]]) -> NDA
 
 def _best(written: str, references: Sequence[str]) -> NDArray:
     ours = _ngrams(written)
-    return max((_counts(ours, _ngrams(reference)) for reference in references), key=lambda counts: float(_value(counts)))
+    return max(
+        (_counts(ours, _ngrams(reference)) for reference in references),
+        key=lambda counts: float(_value(counts)),
+    )
 
 
 def _parts(scores: NDArray, targets: NDArray) -> NDArray:
@@ -52,7 +58,10 @@ def _value(sums: NDArray) -> NDArray:
     made, wanted, found = sums[..., 0::3], sums[..., 1::3], sums[..., 2::3]
     both = (made > 0) & (wanted > 0)
     orders = both.sum(axis=-1)
-    precision, recall = (np.nan_to_num(divide((divide(found, of) * both).sum(-1, where=both), orders)) for of in (made, wanted))
+    precision, recall = (
+        np.nan_to_num(divide((divide(found, of) * both).sum(-1, where=both), orders))
+        for of in (made, wanted)
+    )
     return np.nan_to_num(divide((1 + BETA**2) * precision * recall, BETA**2 * precision + recall))
 
 

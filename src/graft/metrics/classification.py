@@ -17,12 +17,23 @@ from graft.metrics.metric import Metric, divide, left_out, of_sums, ratio, sums_
 BINS = 15
 
 
-def per_class(scores: NDArray, targets: NDArray, classes: Sequence[str]) -> dict[str, dict[str, float | int]]:
+def per_class(
+    scores: NDArray, targets: NDArray, classes: Sequence[str]
+) -> dict[str, dict[str, float | int]]:
     """Class -> `precision`, `recall`, `f1` (nan where undefined) and `support`, the number of its examples."""
     hits, predicted, actual = _totals(scores, targets)
-    precision, recall, f1 = divide(hits, predicted), divide(hits, actual), divide(2 * hits, predicted + actual)
+    precision, recall, f1 = (
+        divide(hits, predicted),
+        divide(hits, actual),
+        divide(2 * hits, predicted + actual),
+    )
     return {
-        name: {"precision": float(precision[i]), "recall": float(recall[i]), "f1": float(f1[i]), "support": int(actual[i])}
+        name: {
+            "precision": float(precision[i]),
+            "recall": float(recall[i]),
+            "f1": float(f1[i]),
+            "support": int(actual[i]),
+        }
         for i, name in enumerate(classes)
     }
 
@@ -30,7 +41,9 @@ def per_class(scores: NDArray, targets: NDArray, classes: Sequence[str]) -> dict
 def confusion(scores: NDArray, targets: NDArray) -> NDArray[np.int64]:
     """(C, C) counts of single-label examples: rows are targets, columns predictions."""
     size = scores.shape[1]
-    return np.bincount(targets * size + scores.argmax(axis=1), minlength=size * size).reshape(size, size)
+    return np.bincount(targets * size + scores.argmax(axis=1), minlength=size * size).reshape(
+        size, size
+    )
 
 
 def _decisions(scores: NDArray, targets: NDArray) -> NDArray:
@@ -70,14 +83,19 @@ def _cells(scores: NDArray, targets: NDArray) -> tuple[NDArray, NDArray, NDArray
         guesses, each = scores.argmax(axis=1), np.arange(len(targets))
         wrong = np.flatnonzero(guesses != targets)
         rows, classes = np.concatenate([each, wrong]), np.concatenate([guesses, targets[wrong]])
-        predicted, actual = np.arange(len(rows)) < len(each), np.concatenate([guesses == targets, np.ones(len(wrong), bool)])
+        predicted, actual = (
+            np.arange(len(rows)) < len(each),
+            np.concatenate([guesses == targets, np.ones(len(wrong), bool)]),
+        )
     return rows, classes, np.stack([predicted & actual, predicted, actual]).astype(float)
 
 
 def _totals(scores: NDArray, targets: NDArray) -> NDArray:
     """(3, C): the sum of `_counts` over the examples, without making them."""
     _, classes, counts = _cells(scores, targets)
-    return np.stack([np.bincount(classes, weights=row, minlength=scores.shape[1]) for row in counts])
+    return np.stack(
+        [np.bincount(classes, weights=row, minlength=scores.shape[1]) for row in counts]
+    )
 
 
 def _macro_f1(scores: NDArray, targets: NDArray) -> float:
@@ -109,7 +127,11 @@ def _f1_each(counts: NDArray) -> NDArray:
 
 def _hits(scores: NDArray, targets: NDArray) -> NDArray:
     several = targets.ndim == 2
-    right = ((scores >= 0.5) == (targets > 0)).all(axis=1) if several else scores.argmax(axis=1) == targets
+    right = (
+        ((scores >= 0.5) == (targets > 0)).all(axis=1)
+        if several
+        else scores.argmax(axis=1) == targets
+    )
     return np.stack([right, np.ones(len(right))], axis=1).astype(float)
 
 
@@ -168,7 +190,9 @@ def _area(scores: NDArray, truth: NDArray) -> tuple[float, NDArray]:
     count, others = len(positives), len(scores) - len(positives)
     lower = np.searchsorted(positives, scores[~truth], side="left")
     upper = np.searchsorted(positives, scores[~truth], side="right")
-    below = (np.bincount(lower, minlength=count + 1) + np.bincount(upper, minlength=count + 1)).cumsum()[:count] / 2
+    below = (
+        np.bincount(lower, minlength=count + 1) + np.bincount(upper, minlength=count + 1)
+    ).cumsum()[:count] / 2
     wins = np.empty(len(scores))
     wins[truth] = below[np.searchsorted(positives, scores[truth])] / others
     wins[~truth] = 1 - (lower + upper) / (2 * count)
@@ -195,7 +219,10 @@ def _rarest(scores: NDArray, targets: NDArray) -> float:
 
     Each class counts as many as the rarer of its examples and counter-examples.
     """
-    rarer = [min(truth.sum(), len(truth) - truth.sum()) for _, truth in _against_the_rest(scores, targets)]
+    rarer = [
+        min(truth.sum(), len(truth) - truth.sum())
+        for _, truth in _against_the_rest(scores, targets)
+    ]
     numbers = np.array([number for number in rarer if number > 0], float)
     return float(len(numbers) ** 2 / (1 / numbers).sum()) if len(numbers) else 0.0
 
@@ -232,14 +259,23 @@ auroc = Metric("auroc", _mean_area, _area_influence, examples=_rarest)
 
 Classes without an example, or without a counter-example, are left out of the mean (Fawcett, 2006)."""
 
-ece = of_sums("ece", _calibration, _calibration_error, higher_is_better=False, is_fraction=False, has_interval=False)
+ece = of_sums(
+    "ece",
+    _calibration,
+    _calibration_error,
+    higher_is_better=False,
+    is_fraction=False,
+    has_interval=False,
+)
 """Expected calibration error over 15 equal bins of confidence (Guo et al., arXiv:1706.04599).
 
 It has no interval: a mean of absolute values is too high on small samples, by far more than it
 varies (Kumar, Liang and Ma, arXiv:1909.10155), so that an interval around it would be of another
 quantity."""
 
-brier = of_sums("brier", _squared_errors, ratio, higher_is_better=False, is_fraction=False, limits=(0.0, 1.0))
+brier = of_sums(
+    "brier", _squared_errors, ratio, higher_is_better=False, is_fraction=False, limits=(0.0, 1.0)
+)
 """Half the squared distance of the probabilities from the truth (Brier, 1950, halved to lie in [0, 1]); multi-label: the
 mean squared error of a label."""
 

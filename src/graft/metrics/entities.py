@@ -35,7 +35,10 @@ def per_type(scores: NDArray, targets: NDArray) -> dict[str, dict[str, float | i
 
 
 def _span_sets(scores: NDArray, targets: NDArray) -> list[tuple[set[Span], set[Span]]]:
-    return [(set(spans(told, "bio")), set(spans(true, "bio"))) for told, true in zip(scores, targets, strict=True)]
+    return [
+        (set(spans(told, "bio")), set(spans(true, "bio")))
+        for told, true in zip(scores, targets, strict=True)
+    ]
 
 
 def _entity_counts(scores: NDArray, targets: NDArray) -> NDArray:
@@ -46,20 +49,29 @@ def _entity_counts(scores: NDArray, targets: NDArray) -> NDArray:
 
 def _token_counts(scores: NDArray, targets: NDArray) -> NDArray:
     """(N, 2): tokens with the right tag, tokens."""
-    rows = [(sum(a == b for a, b in zip(t, s, strict=True)), len(t)) for s, t in zip(scores, targets, strict=True)]
+    rows = [
+        (sum(a == b for a, b in zip(t, s, strict=True)), len(t))
+        for s, t in zip(scores, targets, strict=True)
+    ]
     return np.array(rows, float).reshape(-1, 2)
 
 
-entity_f1 = of_sums("entity_f1", _entity_counts, lambda sums: divide(2 * sums[..., 0], sums[..., 1] + sums[..., 2]))
+entity_f1 = of_sums(
+    "entity_f1", _entity_counts, lambda sums: divide(2 * sums[..., 0], sums[..., 1] + sums[..., 2])
+)
 """The harmonic mean of `entity_precision` and `entity_recall`."""
 
 entity_precision = of_sums("entity_precision", _entity_counts, ratio)
 """The share of predicted entities that are true."""
 
-entity_recall = of_sums("entity_recall", _entity_counts, lambda sums: divide(sums[..., 0], sums[..., 2]))
+entity_recall = of_sums(
+    "entity_recall", _entity_counts, lambda sums: divide(sums[..., 0], sums[..., 2])
+)
 """The share of true entities that are predicted."""
 
 token_accuracy = of_sums("token_accuracy", _token_counts, ratio)
 """The share of tokens that have the right tag."""
 
-METRICS = {metric.name: metric for metric in (entity_f1, entity_precision, entity_recall, token_accuracy)}
+METRICS = {
+    metric.name: metric for metric in (entity_f1, entity_precision, entity_recall, token_accuracy)
+}

@@ -14,8 +14,15 @@ from graft.metrics.metric import Metric
 @cache
 def known() -> dict[str, Metric]:
     """Every metric by its name."""
-    modules = [importlib.import_module(f"{metrics.__name__}.{found.name}") for found in pkgutil.iter_modules(metrics.__path__)]
-    return {name: metric for module in modules for name, metric in getattr(module, "METRICS", {}).items()}
+    modules = [
+        importlib.import_module(f"{metrics.__name__}.{found.name}")
+        for found in pkgutil.iter_modules(metrics.__path__)
+    ]
+    return {
+        name: metric
+        for module in modules
+        for name, metric in getattr(module, "METRICS", {}).items()
+    }
 
 
 def find(name: str) -> Metric:

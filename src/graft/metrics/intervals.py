@@ -31,7 +31,9 @@ class Estimate:
     examples: float
 
 
-def estimate(metric: Metric, scores: NDArray, targets: NDArray, clusters: NDArray) -> Estimate | None:
+def estimate(
+    metric: Metric, scores: NDArray, targets: NDArray, clusters: NDArray
+) -> Estimate | None:
     """The metric with what its interval needs; None for a metric that has no interval."""
     if metric.influence is None:
         return None
@@ -39,7 +41,9 @@ def estimate(metric: Metric, scores: NDArray, targets: NDArray, clusters: NDArra
     return Estimate(metric(scores, targets), influence, metric.num_examples(scores, targets))
 
 
-def interval(metric: Metric, scores: NDArray, targets: NDArray, groups: Sequence[Hashable] = ()) -> tuple[float, float, float]:
+def interval(
+    metric: Metric, scores: NDArray, targets: NDArray, groups: Sequence[Hashable] = ()
+) -> tuple[float, float, float]:
     """(value, low, high): the metric of one run and its 95 % interval over test sets of this size.
 
     scores (N, ...), targets (N, ...) and, where examples come in groups, those of each (N,). The
@@ -73,7 +77,9 @@ def examples_variance(influence: NDArray) -> float:
     return float(count / (count - 1) * (influence**2).sum()) if count > 1 else math.nan
 
 
-def metric_bounds(metric: Metric, value: float, variance: float, freedom: float, examples: float) -> tuple[float, float]:
+def metric_bounds(
+    metric: Metric, value: float, variance: float, freedom: float, examples: float
+) -> tuple[float, float]:
     """The 95 % interval of a value of the metric, within what the metric can be."""
     if metric.is_fraction:
         return fraction_bounds(value, variance, freedom, examples)
@@ -87,7 +93,9 @@ def bounds(value: float, variance: float, freedom: float) -> tuple[float, float]
     return value - half, value + half
 
 
-def fraction_bounds(value: float, variance: float, freedom: float, examples: float) -> tuple[float, float]:
+def fraction_bounds(
+    value: float, variance: float, freedom: float, examples: float
+) -> tuple[float, float]:
     """Wilson's 95 % interval of a value between 0 and 1, on as many examples as have this variance.
 
     That effective number is value (1 - value) / variance, so that groups and runs count for what

@@ -28,10 +28,24 @@ def _perplexity(sums: NDArray) -> NDArray:
         return np.exp(divide(sums[..., 0], sums[..., 1]))
 
 
-bits_per_byte = of_sums("bits_per_byte", _sums, _bits_per_byte, higher_is_better=False, is_fraction=False, limits=(0.0, math.inf))
+bits_per_byte = of_sums(
+    "bits_per_byte",
+    _sums,
+    _bits_per_byte,
+    higher_is_better=False,
+    is_fraction=False,
+    limits=(0.0, math.inf),
+)
 """The bits that the model needs for a byte of text; comparable across tokenizers (Gao et al., arXiv:2101.00027)."""
 
-perplexity = of_sums("perplexity", _sums, _perplexity, higher_is_better=False, is_fraction=False, limits=(1.0, math.inf))
+perplexity = of_sums(
+    "perplexity",
+    _sums,
+    _perplexity,
+    higher_is_better=False,
+    is_fraction=False,
+    limits=(1.0, math.inf),
+)
 """The exponential of the mean negative log-likelihood of a token; comparable within one tokenizer only."""
 
 METRICS = {metric.name: metric for metric in (bits_per_byte, perplexity)}

@@ -88,7 +88,9 @@ def of_sums(
         return jackknife(parts(scores, targets), value, clusters)
 
     known = influence if has_interval else None
-    return Metric(name, measure, known, parts, value, higher_is_better, is_fraction, examples, limits)
+    return Metric(
+        name, measure, known, parts, value, higher_is_better, is_fraction, examples, limits
+    )
 
 
 def jackknife(parts: NDArray, value: Value, clusters: NDArray) -> NDArray:

@@ -54,7 +54,10 @@ def _f1(found: int, ours: int, theirs: int) -> float:
 def _metric(name: str, shared: Shared) -> Metric:
     def parts(scores: NDArray, targets: NDArray) -> NDArray:
         pairs = zip(scores, targets, strict=True)
-        best = [(max(_f1(*shared(_words(told), _words(true))) for true in references), 1.0) for told, references in pairs]
+        best = [
+            (max(_f1(*shared(_words(told), _words(true))) for true in references), 1.0)
+            for told, references in pairs
+        ]
         return np.array(best, float).reshape(-1, 2)
 
     return of_sums(name, parts, ratio)

@@ -33,18 +33,28 @@ def cautions(board: Board) -> tuple[str, ...]:
     failed = [run for run in study.runs if run.state == "failed"]
     open_ends = [run for run in study.runs if not run.result and run.state != "failed"]
     if failed:
-        found.append(f"{plural(len(failed), 'run')} of {len(study.runs)} failed; the leaderboard says why.")
+        found.append(
+            f"{plural(len(failed), 'run')} of {len(study.runs)} failed; the leaderboard says why."
+        )
     if open_ends:
-        found.append(f"{plural(len(open_ends), 'run')} of {len(study.runs)} did not finish; the same command goes on with them.")
+        found.append(
+            f"{plural(len(open_ends), 'run')} of {len(study.runs)} did not finish; the same command goes on with them."
+        )
     changed = [row.cell.name for row in board.rows if row.frozen is False]
     if changed:
-        found.append(f"Frozen weights changed during training with {listed(changed)}: do not trust these rows.")
+        found.append(
+            f"Frozen weights changed during training with {listed(changed)}: do not trust these rows."
+        )
     oracle = sorted({run.result["selected_by"] for run in study.finished} - {"val"})
     if oracle:
         found.append(f"Some models were selected by {listed(oracle)}, not by the validation split.")
-    problems = [finding for finding in study.findings if finding["severity"] in ("error", "warning")]
+    problems = [
+        finding for finding in study.findings if finding["severity"] in ("error", "warning")
+    ]
     if problems:
-        found.append(f"The check of the data found {plural(len(problems), 'problem')}, listed under Data.")
+        found.append(
+            f"The check of the data found {plural(len(problems), 'problem')}, listed under Data."
+        )
     return tuple(found)
 
 
@@ -56,7 +66,11 @@ def has_two_seeds(choice: Choice) -> bool:
 
 def _disagrees(choice: Choice) -> bool:
     """Whether an interval of the choice leaves out 0, and its own p-value is no claim."""
-    differences = [choice.to_control, choice.to_baseline, *(beside.difference for beside in choice.others)]
+    differences = [
+        choice.to_control,
+        choice.to_baseline,
+        *(beside.difference for beside in choice.others),
+    ]
     return any(one and one.low * one.high > 0 and one.p >= LEVEL for one in differences)
 
 
@@ -64,5 +78,10 @@ def _mixed_versions(board: Board) -> list[str]:
     """`torch (2.6.0, 2.7.1)` of each package that finished runs of the study differ in."""
     specs = [run.spec.get("versions") or {} for run in board.study.finished]
     packages = dict.fromkeys(name for versions in specs for name in versions)
-    seen = {name: sorted({str(versions[name]) for versions in specs if name in versions}) for name in packages}
-    return [f"{name} ({', '.join(versions)})" for name, versions in seen.items() if len(versions) > 1]
+    seen = {
+        name: sorted({str(versions[name]) for versions in specs if name in versions})
+        for name in packages
+    }
+    return [
+        f"{name} ({', '.join(versions)})" for name, versions in seen.items() if len(versions) > 1
+    ]

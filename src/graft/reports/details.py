@@ -23,12 +23,18 @@ SAMPLES = 8
 
 def per_class(best: Row | None) -> dict[str, Any] | None:
     """Means over the seeds; of many classes those with the lowest F1. Types of entities are not the classes of the head."""
-    found = [run.result["per_class"] for run in best.runs if run.result and run.result.get("per_class")] if best else []
+    found = (
+        [run.result["per_class"] for run in best.runs if run.result and run.result.get("per_class")]
+        if best
+        else []
+    )
     if not found:
         return None
     rows, names = [], list(dict.fromkeys(name for each in found for name in each))
     for name in names:
-        own = [each[name] for each in found if name in each]  # a type that a seed neither found nor missed is not there
+        own = [
+            each[name] for each in found if name in each
+        ]  # a type that a seed neither found nor missed is not there
         mean = {key: _mean([each[key] for each in own]) for key in ("precision", "recall", "f1")}
         rows.append(
             {
@@ -42,7 +48,9 @@ def per_class(best: Row | None) -> dict[str, Any] | None:
     nouns = ("class", "classes") if names[0] in classes else ("type", "types")
     if len(rows) <= SHOWN_CLASSES:
         return {"rows": rows, "hidden": 0, "nouns": nouns}
-    worst = sorted(rows, key=lambda row: row["f1_value"] if words.known(row["f1_value"]) else -1)[:SHOWN_CLASSES]
+    worst = sorted(rows, key=lambda row: row["f1_value"] if words.known(row["f1_value"]) else -1)[
+        :SHOWN_CLASSES
+    ]
     return {"rows": worst, "hidden": len(rows) - SHOWN_CLASSES, "nouns": nouns}
 
 
@@ -53,7 +61,11 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 def confusion(best: Row | None) -> dict[str, Any] | None:
     """The counts of all seeds together."""
-    found = [run.result["confusion"] for run in best.runs if run.result and run.result.get("confusion")] if best else []
+    found = (
+        [run.result["confusion"] for run in best.runs if run.result and run.result.get("confusion")]
+        if best
+        else []
+    )
     if not found:
         return None
     classes, matrix = found[0]["classes"], np.sum([each["matrix"] for each in found], axis=0)
@@ -102,7 +114,9 @@ def _mistake(row: dict[str, Any], classes: Collection[str]) -> dict[str, Any]:
         "target": _label(row["target"]),
         "prediction": _label(row["prediction"]),
         "of_classes": _is_label(row["target"], classes) and _is_label(row["prediction"], classes),
-        "confidence": words.percent(row["confidence"], 0) if words.known(row.get("confidence")) else "",
+        "confidence": words.percent(row["confidence"], 0)
+        if words.known(row.get("confidence"))
+        else "",
         "image": preview if is_image else "",
         "text": "" if is_image else preview,
     }
@@ -126,5 +140,8 @@ def samples(best: Row | None) -> dict[str, Any] | None:
     if not found:
         return None
     parts = (("prompt", "Prompt"), ("output", "Output"), ("reference", "Reference"))
-    rows = [[(name, title, str(each[name])) for name, title in parts if each.get(name)] for each in found[:SAMPLES]]
+    rows = [
+        [(name, title, str(each[name])) for name, title in parts if each.get(name)]
+        for each in found[:SAMPLES]
+    ]
     return {"seed": run.result["seed"], "rows": rows, "hidden": len(found) - len(rows)}

@@ -33,20 +33,32 @@ class Figure:
 def palette(board: Board) -> dict[str, Series]:
     """Technique -> how it is drawn, in the order in which the study names them."""
     asked = board.study.about.get("techniques") or []
-    names = list(dict.fromkeys([*asked, *(row.cell.name for row in board.rows if not row.cell.is_baseline)]))
+    names = list(
+        dict.fromkeys([*asked, *(row.cell.name for row in board.rows if not row.cell.is_baseline)])
+    )
     found = {name: CONTROL for name in names if combine.is_control(name)}
     for i, name in enumerate(n for n in names if n not in found):
         dashes = "" if i < COLOURS else "7 3"
-        found[name] = Series(name, f"var(--series-{i % COLOURS})", MARKERS[i % len(MARKERS)], dashes)
+        found[name] = Series(
+            name, f"var(--series-{i % COLOURS})", MARKERS[i % len(MARKERS)], dashes
+        )
     return found
 
 
 def swatch(series: Series) -> str:
     """A marker for legends and tables."""
-    return element("svg", marker(7, 7, series, hollow=series is BASELINE), css="swatch", viewBox="0 0 14 14", aria_hidden="true")
+    return element(
+        "svg",
+        marker(7, 7, series, hollow=series is BASELINE),
+        css="swatch",
+        viewBox="0 0 14 14",
+        aria_hidden="true",
+    )
 
 
-def interval_bar(score: Interval, series: Series, low: float, high: float, reference: float | None) -> str:
+def interval_bar(
+    score: Interval, series: Series, low: float, high: float, reference: float | None
+) -> str:
     """A row's interval on the axis from low to high that all rows share; a thin line stands at the reference.
 
     A score beyond the axis is an arrow at its end.
@@ -54,13 +66,22 @@ def interval_bar(score: Interval, series: Series, low: float, high: float, refer
     scale = Scale(low, high, 8, 152)
     parts = []
     if reference is not None:
-        parts.append(element("line", css="reference", x1=scale(reference), x2=scale(reference), y1=0.0, y2=22.0))
+        parts.append(
+            element(
+                "line", css="reference", x1=scale(reference), x2=scale(reference), y1=0.0, y2=22.0
+            )
+        )
     if score.value < low or score.value > high:
         end = "M9 6L2 11L9 16" if score.value < low else "M151 6L158 11L151 16"
         parts.append(element("path", css="arrow", d=end, fill="none", stroke=series.colour))
     else:
         if words.known(score.low) and words.known(score.high):
-            ends = {"x1": scale(max(low, score.low)), "x2": scale(min(high, score.high)), "y1": 11.0, "y2": 11.0}
+            ends = {
+                "x1": scale(max(low, score.low)),
+                "x2": scale(min(high, score.high)),
+                "y1": 11.0,
+                "y2": 11.0,
+            }
             parts.append(element("line", css="interval", stroke=series.colour, **ends))
         parts.append(marker(scale(score.value), 11, series, hollow=series is BASELINE))
     return element("svg", "".join(parts), css="bar", viewBox="0 0 160 22", aria_hidden="true")
@@ -70,8 +91,15 @@ def bounds(rows: Iterable[Row]) -> tuple[float, float]:
     """The range of the scores and their intervals; of the baselines only the best counts, so that a far one squeezes nothing."""
     scored = [row for row in rows if row.score]
     baselines = [row for row in scored if row.cell.is_baseline]
-    counted = [row for row in scored if not row.cell.is_baseline] + sorted(baselines, key=lambda row: -row.quality)[:1]
-    values = [v for row in counted for v in (row.score.value, row.score.low, row.score.high) if math.isfinite(v)]
+    counted = [row for row in scored if not row.cell.is_baseline] + sorted(
+        baselines, key=lambda row: -row.quality
+    )[:1]
+    values = [
+        v
+        for row in counted
+        for v in (row.score.value, row.score.low, row.score.high)
+        if math.isfinite(v)
+    ]
     return (min(values), max(values)) if values else (0.0, 1.0)
 
 
@@ -92,7 +120,12 @@ def convergence(board: Board, rows: Sequence[Row], colours: dict[str, Series]) -
             ("epoch", f"By epoch{of}", "epochs"),
             ("train_seconds", f"By training time{of}", "seconds of training"),
         ):
-            curves = [(row, curve) for row in own for run in row.runs if len(curve := _curve(run.history, axis, metric)) > 0]
+            curves = [
+                (row, curve)
+                for row in own
+                for run in row.runs
+                if len(curve := _curve(run.history, axis, metric)) > 0
+            ]
             if curves:
                 figures.append(Figure(heading, _curves(curves, colours, title, metric)))
     return figures
@@ -108,7 +141,12 @@ def _curve(history: Sequence[dict], axis: str, metric: str) -> list[tuple[float,
     return [(x, y) for x, y in found if words.known(y) and math.isfinite(y)]
 
 
-def _curves(curves: Sequence[tuple[Row, list[tuple[float, float]]]], colours: dict[str, Series], title: str, metric: str) -> str:
+def _curves(
+    curves: Sequence[tuple[Row, list[tuple[float, float]]]],
+    colours: dict[str, Series],
+    title: str,
+    metric: str,
+) -> str:
     """Trainings of very different length share a logarithmic axis, on which there is no start at 0."""
     ends = [curve[-1][0] for _, curve in curves]
     stretched = max(ends) > UNEQUAL * min(ends) > 0
@@ -117,7 +155,9 @@ def _curves(curves: Sequence[tuple[Row, list[tuple[float, float]]]], colours: di
     points = [point for _, curve in curves for point in curve]
     across, left, right = [x for x, _ in points], LEFT, WIDTH - RIGHT
     panel = Panel(
-        logarithmic(across, left, right) if stretched else linear([0, *across], left, right, floor=0),
+        logarithmic(across, left, right)
+        if stretched
+        else linear([0, *across], left, right, floor=0),
         _metric_scale(metric, [y for _, y in points]),
         f"{title} (logarithmic)" if stretched else title,
         f"validation {words.axis(metric)}",
@@ -130,12 +170,18 @@ def _curves(curves: Sequence[tuple[Row, list[tuple[float, float]]]], colours: di
         x, y = curve[-1]
         said = f"{row.cell.name}: {words.measured(metric, y)} after {x:.4g} {title}"
         panel.point(x, words.scaled(metric, y), colours[row.cell.name], said)
-    return panel.render(f"Validation {words.metric_name(metric)} against {title} for {_names(row for row, _ in curves)}")
+    return panel.render(
+        f"Validation {words.metric_name(metric)} against {title} for {_names(row for row, _ in curves)}"
+    )
 
 
-def quality_and_time(board: Board, rows: Sequence[Row], colours: dict[str, Series]) -> Figure | None:
+def quality_and_time(
+    board: Board, rows: Sequence[Row], colours: dict[str, Series]
+) -> Figure | None:
     """Test metric against seconds of training, with intervals; the line joins what nothing else beats in both."""
-    timed = [row for row in rows if row.score is not None and words.known(row.cost.get("train_seconds"))]
+    timed = [
+        row for row in rows if row.score is not None and words.known(row.cost.get("train_seconds"))
+    ]
     if len(timed) < 2 or all(row.cell.is_baseline for row in timed):
         return None
     metric, (low, high) = board.metric, bounds(timed)
@@ -156,12 +202,26 @@ def quality_and_time(board: Board, rows: Sequence[Row], colours: dict[str, Serie
         panel.interval(times[row.cell], at[row.cell].low, at[row.cell].high, _series(row, colours))
     for row in shown:
         said = f"{_row_name(board, row)}: {words.measured(metric, row.score.value)} in {words.seconds(times[row.cell])}"
-        panel.point(times[row.cell], at[row.cell].value, _series(row, colours), said, hollow=row.cell.is_baseline)
-    for row in [*(shown[i] for i in front), *(row for i, row in enumerate(shown) if i not in front)]:
+        panel.point(
+            times[row.cell],
+            at[row.cell].value,
+            _series(row, colours),
+            said,
+            hollow=row.cell.is_baseline,
+        )
+    for row in [
+        *(shown[i] for i in front),
+        *(row for i, row in enumerate(shown) if i not in front),
+    ]:
         score = at[row.cell]
         panel.label(times[row.cell], score.value, _row_name(board, row), score.low, score.high)
     best = ", ".join(_row_name(board, shown[i]) for i in front)
-    return Figure("", panel.render(f"Test {words.metric_name(metric)} against training time. Not beaten in both: {best}"))
+    return Figure(
+        "",
+        panel.render(
+            f"Test {words.metric_name(metric)} against training time. Not beaten in both: {best}"
+        ),
+    )
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
@@ -197,9 +257,16 @@ def data_efficiency(board: Board, colours: dict[str, Series]) -> list[Figure]:
         own = [row for row in shown if row.cell.backbone in (backbone, None)]
         names = list(dict.fromkeys(row.cell.name for row in own))
         for i, name in enumerate(names):
-            apart = 1.012 ** (i - (len(names) - 1) / 2)  # intervals at the same size would hide each other
-            curve = sorted((row for row in own if row.cell.name == name), key=lambda r: examples[r.cell.size])
-            line = [(apart * examples[row.cell.size], words.scaled(metric, row.score.value)) for row in curve]
+            apart = 1.012 ** (
+                i - (len(names) - 1) / 2
+            )  # intervals at the same size would hide each other
+            curve = sorted(
+                (row for row in own if row.cell.name == name), key=lambda r: examples[r.cell.size]
+            )
+            line = [
+                (apart * examples[row.cell.size], words.scaled(metric, row.score.value))
+                for row in curve
+            ]
             panel.line(line, _series(curve[0], colours))
             for row, (at, y) in zip(curve, line, strict=True):
                 score, series = _scaled(metric, row.score), _series(row, colours)
@@ -209,7 +276,12 @@ def data_efficiency(board: Board, colours: dict[str, Series]) -> list[Figure]:
                 panel.point(at, y, series, said, hollow=row.cell.is_baseline)
         heading = words.short(backbone) if len(backbones) > 1 else ""
         figures.append(
-            Figure(heading, panel.render(f"Test {words.metric_name(metric)} against training examples, {_names(own)}"))
+            Figure(
+                heading,
+                panel.render(
+                    f"Test {words.metric_name(metric)} against training examples, {_names(own)}"
+                ),
+            )
         )
     return figures
 
@@ -224,20 +296,45 @@ def heatmap(matrix: Sequence[Sequence[int]]) -> str:
             if value:
                 colour = "var(--right)" if r == c else "var(--wrong)"
                 shade = f"{0.12 + 0.88 * value / total:.2f}"
-                cells.append(element("rect", x=str(c), y=str(r), width="1", height="1", fill=colour, opacity=shade))
+                cells.append(
+                    element(
+                        "rect",
+                        x=str(c),
+                        y=str(r),
+                        width="1",
+                        height="1",
+                        fill=colour,
+                        opacity=shade,
+                    )
+                )
     said = f"Confusion matrix of {size} classes"
-    return element("svg", "".join(cells), css="heatmap", viewBox=f"0 0 {size} {size}", role="img", aria_label=said)
+    return element(
+        "svg",
+        "".join(cells),
+        css="heatmap",
+        viewBox=f"0 0 {size} {size}",
+        role="img",
+        aria_label=said,
+    )
 
 
 def _metric_scale(metric: str, values: Sequence[float]) -> Scale:
     """Per cent end at 0 and 100; other metrics have no end, but 0 where they are not negative."""
     floor = 0 if min(values) >= 0 else -math.inf
     shown = [words.scaled(metric, number) for number in values]
-    return linear(shown, HEIGHT - BOTTOM, TOP, floor=floor, ceiling=100 if words.is_fraction(metric) else math.inf)
+    return linear(
+        shown,
+        HEIGHT - BOTTOM,
+        TOP,
+        floor=floor,
+        ceiling=100 if words.is_fraction(metric) else math.inf,
+    )
 
 
 def _scaled(metric: str, score: Interval) -> Interval:
-    return Interval(*(words.scaled(metric, number) for number in (score.value, score.low, score.high)))
+    return Interval(
+        *(words.scaled(metric, number) for number in (score.value, score.low, score.high))
+    )
 
 
 def _series(row: Row, colours: dict[str, Series]) -> Series:
@@ -248,7 +345,11 @@ def _row_name(board: Board, row: Row) -> str:
     if row.cell.is_baseline:
         return words.baseline_name(row.cell.name)
     backbones = {r.cell.backbone for r in board.rows if not r.cell.is_baseline}
-    return f"{row.cell.name} · {words.short(row.cell.backbone)}" if len(backbones) > 1 else row.cell.name
+    return (
+        f"{row.cell.name} · {words.short(row.cell.backbone)}"
+        if len(backbones) > 1
+        else row.cell.name
+    )
 
 
 def _names(rows: Iterable[Row]) -> str:

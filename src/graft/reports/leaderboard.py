@@ -141,7 +141,11 @@ class Board:
 
 def watched_metric(measured: Collection[str], metric: str) -> str:
     """The metric by which validation tells how good a network is: the primary one, or else the first beside the loss."""
-    return metric if metric in measured else next((name for name in measured if name != "loss"), metric)
+    return (
+        metric
+        if metric in measured
+        else next((name for name in measured if name != "loss"), metric)
+    )
 
 
 def sign(metric: str) -> int:
@@ -152,13 +156,20 @@ def sign(metric: str) -> int:
 def build(study: Study) -> Board:
     """Raises FolderError where runs were tested on different examples, so that they cannot be compared."""
     rows = [_row(cell, runs, study.metric) for cell, runs in _cells(study.runs).items()]
-    rows += [_baseline_row(cell, found, study.metric) for cell, found in _baseline_cells(study).items()]
+    rows += [
+        _baseline_row(cell, found, study.metric) for cell, found in _baseline_cells(study).items()
+    ]
     means, groups = _means(study, rows)
     if study.compares:  # a single run keeps the interval of its result.json
-        rows = [replace(row, score=means[row.cell].interval()) if row.cell in means else row for row in rows]
+        rows = [
+            replace(row, score=means[row.cell].interval()) if row.cell in means else row
+            for row in rows
+        ]
     rows.sort(key=_order)
     choices = []
-    for size in sorted({row.cell.size for row in rows if not row.cell.is_baseline}, key=lambda s: -s.fraction):
+    for size in sorted(
+        {row.cell.size for row in rows if not row.cell.is_baseline}, key=lambda s: -s.fraction
+    ):
         compared, choice = choose([row for row in rows if row.cell.size == size], size, means)
         rows = [compared.get(row.cell, row) for row in rows]
         choices.append(choice)
@@ -167,7 +178,12 @@ def build(study: Study) -> Board:
 
 def control_of(row: Row, rows: Iterable[Row]) -> Row | None:
     """The from-scratch row of the same backbone and training size, the best by validation of several."""
-    found = [r for r in rows if r.cell.is_control and (r.cell.backbone, r.cell.size) == (row.cell.backbone, row.cell.size)]
+    found = [
+        r
+        for r in rows
+        if r.cell.is_control
+        and (r.cell.backbone, r.cell.size) == (row.cell.backbone, row.cell.size)
+    ]
     return _best(found)
 
 
@@ -220,7 +236,11 @@ def _row(cell: Cell, runs: list[Run], metric: str) -> Row:
         runs,
         seeds,
         score=_plain_interval([test[metric] for test in tests]),
-        others={name: _mean(test[name]["value"] for test in tests) for name in tests[0] if name != metric},
+        others={
+            name: _mean(test[name]["value"] for test in tests)
+            for name in tests[0]
+            if name != metric
+        },
         val=_mean(result["metrics"]["val"].get(watched) for result in results),
         watched=watched,
         val_loss=_mean(result["metrics"]["val"].get("loss") for result in results),
@@ -237,7 +257,11 @@ def _baseline_row(cell: Cell, found: list[Baseline], metric: str) -> Row:
         [],
         [baseline.seed or 0 for baseline in found],
         score=_plain_interval([baseline.metrics[metric] for baseline in found]),
-        others={name: _mean(b.metrics[name]["value"] for b in found) for name in found[0].metrics if name != metric},
+        others={
+            name: _mean(b.metrics[name]["value"] for b in found)
+            for name in found[0].metrics
+            if name != metric
+        },
         cost={"train_seconds": _mean(baseline.seconds for baseline in found)},
         sign=sign(metric),
     )
@@ -246,14 +270,20 @@ def _baseline_row(cell: Cell, found: list[Baseline], metric: str) -> Row:
 def _plain_interval(found: Sequence[Mapping[str, float]]) -> Interval:
     """Of one run its own interval; of several, without their predictions, only the mean is known."""
     bounds = (found[0]["low"], found[0]["high"]) if len(found) == 1 else (None, None)
-    return Interval(_mean(f["value"] for f in found), *(float("nan") if bound is None else bound for bound in bounds))
+    return Interval(
+        _mean(f["value"] for f in found),
+        *(float("nan") if bound is None else bound for bound in bounds),
+    )
 
 
 def _mean_cost(results: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
     costs = [result["cost"] for result in results]
     found = {name: _mean(cost.get(name) for cost in costs) for name in costs[0] if name != "cache"}
     caches = [cost.get("cache") or {} for cost in costs]
-    return {**found, "cache_gain": _mean(cache.get("estimated_gain") for cache in caches if cache.get("used"))}
+    return {
+        **found,
+        "cache_gain": _mean(cache.get("estimated_gain") for cache in caches if cache.get("used")),
+    }
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -266,21 +296,34 @@ def _means(study: Study, rows: Sequence[Row]) -> tuple[dict[Cell, Mean], list[st
     if not study.finished or study.metric not in known_metrics():
         return {}, []
     classes = study.finished[0].result["data"]["classes"]
-    files = {row.cell: [run.folder / "predictions.parquet" for run in row.runs if run.result] for row in rows}
+    files = {
+        row.cell: [run.folder / "predictions.parquet" for run in row.runs if run.result]
+        for row in rows
+    }
     for cell, baselines in _baseline_cells(study).items():
         files[cell] = [baseline.predictions for baseline in baselines if baseline.predictions]
-    read = {cell: [read_predictions(path, classes) for path in paths if path.exists()] for cell, paths in files.items()}
+    read = {
+        cell: [read_predictions(path, classes) for path in paths if path.exists()]
+        for cell, paths in files.items()
+    }
     read = {cell: predictions for cell, predictions in read.items() if predictions}
-    groups = _same_examples(study, [predictions for several in read.values() for predictions in several])
+    groups = _same_examples(
+        study, [predictions for several in read.values() for predictions in several]
+    )
     return (mean_scores(study.metric, read, clusters(groups)), groups) if groups else ({}, [])
 
 
-def mean_scores(name: str, read: Mapping[Cell, Sequence[Predictions]], together: NDArray) -> dict[Cell, Mean]:
+def mean_scores(
+    name: str, read: Mapping[Cell, Sequence[Predictions]], together: NDArray
+) -> dict[Cell, Mean]:
     """The mean of the metric over the runs of each cell; `together` (N,) are the clusters.
 
     Cells are left out if the metric has no interval.
     """
-    estimates = {cell: [one.estimate(name, together) for one in predictions] for cell, predictions in read.items()}
+    estimates = {
+        cell: [one.estimate(name, together) for one in predictions]
+        for cell, predictions in read.items()
+    }
     return {cell: average(find(name), runs) for cell, runs in estimates.items() if None not in runs}
 
 
@@ -289,7 +332,10 @@ def _same_examples(study: Study, everything: Sequence[Predictions]) -> list[str]
     if not everything:
         return []
     first = everything[0]
-    if any(other.ids != first.ids or not np.array_equal(other.targets, first.targets) for other in everything):
+    if any(
+        other.ids != first.ids or not np.array_equal(other.targets, first.targets)
+        for other in everything
+    ):
         raise FolderError(
             f"The runs of {study.folder} were tested on different examples, so they cannot be compared. "
             "The data have changed in between: run the comparison again with another --out."
@@ -307,10 +353,16 @@ def _order(row: Row) -> tuple:
 def _best(rows: Sequence[Row]) -> Row | None:
     """The row with the best validation metric; on a tie the lower validation loss, then the quicker training."""
     found = [row for row in rows if row.score is not None and row.val is not None]
-    return max(found, key=lambda row: (row.val_quality, -(row.val_loss or 0), -(row.cost["train_seconds"] or 0)), default=None)
+    return max(
+        found,
+        key=lambda row: (row.val_quality, -(row.val_loss or 0), -(row.cost["train_seconds"] or 0)),
+        default=None,
+    )
 
 
-def choose(rows: Sequence[Row], size: Size, means: Mapping[Cell, Mean]) -> tuple[dict[Cell, Row], Choice]:
+def choose(
+    rows: Sequence[Row], size: Size, means: Mapping[Cell, Mean]
+) -> tuple[dict[Cell, Row], Choice]:
     """The rows with their difference to the control, and the choice.
 
     Validation measures the very runs that are tested, so the selected technique is one of the
@@ -327,7 +379,10 @@ def choose(rows: Sequence[Row], size: Size, means: Mapping[Cell, Mean]) -> tuple
     corrected = _correct([*to_controls.values(), *to_baselines.values()])
     p_controls = dict(zip(to_controls, corrected[: len(candidates)], strict=True))
     p_baselines = dict(zip(to_baselines, corrected[len(candidates) :], strict=True))
-    compared = {row.cell: replace(row, to_control=to_controls[row.cell], p_corrected=p_controls[row.cell]) for row in candidates}
+    compared = {
+        row.cell: replace(row, to_control=to_controls[row.cell], p_corrected=p_controls[row.cell])
+        for row in candidates
+    }
     if best is None:
         return compared, Choice(size, None, None, baseline, None, None, None, None)
     return compared, Choice(

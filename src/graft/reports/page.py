@@ -46,10 +46,16 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "compares": study.compares,
         "sizes": [_size(board, size, colours, verdict) for size in _sizes(board)],
         "backbones": len({row.cell.backbone for row in board.rows if not row.cell.is_baseline}) > 1,
-        "legend": [(name, Markup(figures.swatch(series))) for name, series in colours.items() if _drawn(name, board)],
+        "legend": [
+            (name, Markup(figures.swatch(series)))
+            for name, series in colours.items()
+            if _drawn(name, board)
+        ],
         "convergence": _figures(figures.convergence(board, main_rows, colours)),
         "watched": words.metric_name(watched),
-        "pretrained": any("held_out" in line for row in main_rows for run in row.runs for line in run.history),
+        "pretrained": any(
+            "held_out" in line for row in main_rows for run in row.runs for line in run.history
+        ),
         "pareto": _figures(filter(None, [figures.quality_and_time(board, main_rows, colours)])),
         "efficiency": _figures(figures.data_efficiency(board, colours)),
         "best": _best_name(board, best),
@@ -62,7 +68,9 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "findings": [_finding(finding) for finding in study.findings],
         "phases": _phases(main_rows),
         "made": _made(board),
-        "warnings": list(dict.fromkeys(w for run in study.finished for w in run.result.get("warnings") or [])),
+        "warnings": list(
+            dict.fromkeys(w for run in study.finished for w in run.result.get("warnings") or [])
+        ),
         "unnamed": [run for run in study.runs if not run.spec],
     }
 
@@ -70,7 +78,11 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
 def _with_evidence(sentence: str) -> Markup:
     """The sentence with its intervals and p-values set apart."""
     unbroken = str(escape(sentence)).replace(" %", "\N{NO-BREAK SPACE}%")
-    return Markup(re.sub(r"\([^()]*95.% interval[^()]*\)[.:]?", r'<span class="evidence">\g<0></span>', unbroken))
+    return Markup(
+        re.sub(
+            r"\([^()]*95.% interval[^()]*\)[.:]?", r'<span class="evidence">\g<0></span>', unbroken
+        )
+    )
 
 
 def _title(board: Board) -> str:
@@ -86,9 +98,17 @@ def _facts(board: Board) -> list[str]:
         if data["classes"]:
             facts.append(plural(len(data["classes"]), "class"))
         train = max(run.result["data"]["counts"]["train"] for run in study.finished)
-        others = [f"{data['counts'][split]:,} {split}" for split in ("val", "test") if split in data["counts"]]
+        others = [
+            f"{data['counts'][split]:,} {split}"
+            for split in ("val", "test")
+            if split in data["counts"]
+        ]
         facts.append(", ".join([f"{train:,} train", *others]) + " examples")
-    facts.append(plural(len(study.runs), "run") if study.compares else f"{study.runs[0].spec['technique']}, one run")
+    facts.append(
+        plural(len(study.runs), "run")
+        if study.compares
+        else f"{study.runs[0].spec['technique']}, one run"
+    )
     return facts
 
 
@@ -105,7 +125,11 @@ def _best(board: Board, rows: Sequence[Row]) -> Row | None:
 def _best_name(board: Board, best: Row | None) -> str:
     if best is None:
         return ""
-    size = "" if best.cell.size.fraction >= 1 else f", {words.training_size(best.cell.size.fraction, best.cell.size.shots)}"
+    size = (
+        ""
+        if best.cell.size.fraction >= 1
+        else f", {words.training_size(best.cell.size.fraction, best.cell.size.shots)}"
+    )
     return f"{best.cell.name} of {words.short(best.cell.backbone)}{size}"
 
 
@@ -122,7 +146,11 @@ def _size(board: Board, size: Size, colours: dict[str, Series], verdict: Verdict
     rows = board.at(size)
     choice = next(choice for choice in board.choices if choice.size == size)
     low, high = _ends(board.metric, *figures.bounds(rows))
-    far = [row for row in rows if row.score and words.known(row.score.value) and not figures.within(row, low, high)]
+    far = [
+        row
+        for row in rows
+        if row.score and words.known(row.score.value) and not figures.within(row, low, high)
+    ]
     reference = choice.control.score.value if choice.control else None
     label = words.training_size(size.fraction, size.shots)
     names = list(dict.fromkeys(name for row in rows for name in row.others or {}))
@@ -131,16 +159,25 @@ def _size(board: Board, size: Size, colours: dict[str, Series], verdict: Verdict
     return {
         "label": label,
         "sentences": [_with_evidence(sentence) for sentence in said.sentences] if said else [],
-        "beyond": [f"{_name(row)} ({words.measured(board.metric, row.score.value)})" for row in far],
+        "beyond": [
+            f"{_name(row)} ({words.measured(board.metric, row.score.value)})" for row in far
+        ],
         "low": number(words.scaled(board.metric, low)),
         "high": number(words.scaled(board.metric, high)),
         "rows": [
-            {**_row(board.metric, row, row == choice.best, colours, low, high, reference), "val": _validation(watched, row)}
+            {
+                **_row(board.metric, row, row == choice.best, colours, low, high, reference),
+                "val": _validation(watched, row),
+            }
             for row in rows
         ],
         "others": [words.metric_name(name) for name in names],
         "other_rows": [
-            (_name(row), _of(row), [words.value(name, (row.others or {}).get(name)) for name in names])
+            (
+                _name(row),
+                _of(row),
+                [words.value(name, (row.others or {}).get(name)) for name in names],
+            )
             for row in rows
             if row.score
         ],
@@ -156,11 +193,21 @@ def _ends(metric: str, low: float, high: float) -> tuple[float, float]:
 
 
 def _row(
-    metric: str, row: Row, best: bool, colours: dict[str, Series], low: float, high: float, reference: float | None
+    metric: str,
+    row: Row,
+    best: bool,
+    colours: dict[str, Series],
+    low: float,
+    high: float,
+    reference: float | None,
 ) -> dict[str, Any]:
     series = figures.BASELINE if row.cell.is_baseline else colours[row.cell.name]
     shown = {
-        "kind": "baseline" if row.cell.is_baseline else "control" if row.cell.is_control else "technique",
+        "kind": "baseline"
+        if row.cell.is_baseline
+        else "control"
+        if row.cell.is_control
+        else "technique",
         "best": best,
         "name": _name(row),
         "backbone": _of(row),
@@ -184,9 +231,13 @@ def _row(
         "difference_interval": _range(metric, difference, words.differences) if difference else "",
         "p": words.p(row.p_corrected).removeprefix("p ").removeprefix("= ") if difference else "",
         "train_seconds": words.seconds(cost.get("train_seconds")),
-        "total_seconds": words.seconds(cost.get("total_seconds")) if "total_seconds" in cost else "",
+        "total_seconds": words.seconds(cost.get("total_seconds"))
+        if "total_seconds" in cost
+        else "",
         "memory": words.megabytes(cost.get("peak_memory_mb")) if "peak_memory_mb" in cost else "",
-        "trainable": words.count(cost.get("trainable_parameters")) if "trainable_parameters" in cost else "",
+        "trainable": words.count(cost.get("trainable_parameters"))
+        if "trainable_parameters" in cost
+        else "",
         "total": words.count(cost.get("total_parameters")) if "total_parameters" in cost else "",
         "model": words.megabytes(cost.get("model_mb")) if "model_mb" in cost else "",
         "frozen": {True: "✓", False: "✗ changed", None: ""}[row.frozen],
@@ -215,17 +266,33 @@ def _message(run: Run) -> str:
     return f"{seed} {run.state}: {run.message}" if run.message else f"{seed}: {run.state}"
 
 
-def _range(metric: str, found: Interval | Difference, write: Callable[[str, float, float], str]) -> str:
-    return write(metric, found.low, found.high) if words.known(found.low) and words.known(found.high) else ""
+def _range(
+    metric: str, found: Interval | Difference, write: Callable[[str, float, float], str]
+) -> str:
+    return (
+        write(metric, found.low, found.high)
+        if words.known(found.low) and words.known(found.high)
+        else ""
+    )
 
 
 def _data(board: Board) -> dict[str, Any]:
     if not board.study.finished:
         return {"counts": [], "classes": [], "notes": []}
-    largest = max(board.study.finished, key=lambda run: run.result["data"]["counts"]["train"]).result["data"]
+    largest = max(
+        board.study.finished, key=lambda run: run.result["data"]["counts"]["train"]
+    ).result["data"]
     found = {finding["message"] for finding in board.study.findings}
-    notes = [note for note in largest.get("notes") or [] if note not in found] + _not_read(board) + _grouped(board)
-    return {"counts": list(largest["counts"].items()), "classes": largest["classes"], "notes": notes}
+    notes = (
+        [note for note in largest.get("notes") or [] if note not in found]
+        + _not_read(board)
+        + _grouped(board)
+    )
+    return {
+        "counts": list(largest["counts"].items()),
+        "classes": largest["classes"],
+        "notes": notes,
+    }
 
 
 def _not_read(board: Board) -> list[str]:
@@ -269,7 +336,9 @@ def _phases(rows: Sequence[Row]) -> list[dict[str, str]]:
             "name": row.cell.name,
             "backbone": words.short(row.cell.backbone),
             "speed": words.count(row.cost.get("samples_per_second") or None),
-            "cache": f"{row.cost['cache_gain']:.1f} ×" if words.known(row.cost.get("cache_gain")) else "not used",
+            "cache": f"{row.cost['cache_gain']:.1f} ×"
+            if words.known(row.cost.get("cache_gain"))
+            else "not used",
             "frozen": _frozen(row),
         }
         for row in rows
@@ -292,12 +361,18 @@ def _made(board: Board) -> dict[str, Any]:
         "Data": data.get("path"),
         "Data hash": data.get("hash"),
         "Format": data.get("format"),
-        "Reading options": ", ".join(f"{key}={value}" for key, value in (data.get("options") or {}).items() if value is not None),
+        "Reading options": ", ".join(
+            f"{key}={value}"
+            for key, value in (data.get("options") or {}).items()
+            if value is not None
+        ),
         "Task": about.get("task"),
         "Backbones": ", ".join(about.get("backbones") or [about.get("backbone") or ""]),
         "Techniques": ", ".join(about.get("techniques") or [about.get("technique") or ""]),
         "Seeds": ", ".join(str(seed) for seed in about.get("seeds") or [about.get("seed")]),
-        "Training sizes": ", ".join(words.training_size(s.fraction, s.shots) for s in _sizes(board)),
+        "Training sizes": ", ".join(
+            words.training_size(s.fraction, s.shots) for s in _sizes(board)
+        ),
         "Epochs": about.get("epochs") or "each technique's own",
         "Batch size": about.get("batch_size") or "each technique's own",
         "Precision": about.get("precision"),
@@ -305,10 +380,14 @@ def _made(board: Board) -> dict[str, Any]:
     }
     return {
         "command": about.get("command"),
-        "settings": [(name, str(value)) for name, value in settings.items() if value not in (None, "")],
+        "settings": [
+            (name, str(value)) for name, value in settings.items() if value not in (None, "")
+        ],
         "hardware": [
             (str(key).replace("_gb", " (GB)").replace("_", " "), str(value))
             for key, value in (about.get("hardware") or {}).items()
         ],
-        "versions": [(str(key), str(value)) for key, value in (about.get("versions") or {}).items()],
+        "versions": [
+            (str(key), str(value)) for key, value in (about.get("versions") or {}).items()
+        ],
     }

@@ -16,7 +16,14 @@ from graft.base.errors import FolderError
 from graft.metrics.find import find
 from graft.metrics.intervals import Estimate, estimate
 from graft.metrics.metric import jackknife
-from graft.studies.records import read_baselines, read_findings, read_result, read_spec, read_status, read_study
+from graft.studies.records import (
+    read_baselines,
+    read_findings,
+    read_result,
+    read_spec,
+    read_status,
+    read_study,
+)
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,11 @@ class Predictions:
         if self.parts is None:
             return estimate(find(metric), self.scores, self.targets, clusters)
         value = find(metric).value
-        return Estimate(float(value(self.parts.sum(axis=0))), jackknife(self.parts, value, clusters), len(self.parts))
+        return Estimate(
+            float(value(self.parts.sum(axis=0))),
+            jackknife(self.parts, value, clusters),
+            len(self.parts),
+        )
 
 
 def read_predictions(path: Path, classes: Sequence[str]) -> Predictions:
@@ -115,8 +126,12 @@ def read_predictions(path: Path, classes: Sequence[str]) -> Predictions:
     try:
         table = pd.read_parquet(path)
     except (OSError, ValueError) as error:
-        raise FolderError(f"{path} cannot be read: {error}. Delete the run's folder and run the comparison again.") from error
-    if not {"split", "id", "group", "target"} <= set(table) or not {"parts", "probabilities"} & set(table):
+        raise FolderError(
+            f"{path} cannot be read: {error}. Delete the run's folder and run the comparison again."
+        ) from error
+    if not {"split", "id", "group", "target"} <= set(table) or not {"parts", "probabilities"} & set(
+        table
+    ):
         found = ", ".join(table)
         raise FolderError(
             f"{path} needs the columns split, id, group, target, and probabilities or parts, and has {found}. "
@@ -125,7 +140,10 @@ def read_predictions(path: Path, classes: Sequence[str]) -> Predictions:
     table = table[table["split"] == "test"].sort_values("id", kind="stable")
     ids, groups = table["id"].tolist(), table["group"].tolist()
     if "parts" in table:
-        targets = np.array([json.dumps(target, sort_keys=True, default=_plain) for target in table["target"]], object)
+        targets = np.array(
+            [json.dumps(target, sort_keys=True, default=_plain) for target in table["target"]],
+            object,
+        )
         parts = np.array(table["parts"].tolist(), float).reshape(len(table), -1)
         return Predictions(ids, np.zeros((len(table), 0)), targets, groups, parts)
     number = {name: i for i, name in enumerate(classes)}
@@ -134,7 +152,9 @@ def read_predictions(path: Path, classes: Sequence[str]) -> Predictions:
     for row, label in enumerate(table["target"]):
         for name in label if several else [label]:
             if name not in number:
-                raise FolderError(f"{path} has the label {name!r}, which is not one of the classes {', '.join(classes)}.")
+                raise FolderError(
+                    f"{path} has the label {name!r}, which is not one of the classes {', '.join(classes)}."
+                )
             targets[row, number[name]] = 1
     scores = np.array(table["probabilities"].tolist(), float).reshape(len(table), -1)
     if not np.isfinite(scores).all():
@@ -143,7 +163,9 @@ def read_predictions(path: Path, classes: Sequence[str]) -> Predictions:
             "comparison again, with a lower learning rate."
         )
     if len(table) and scores.shape[1] != len(classes):
-        raise FolderError(f"{path} has {scores.shape[1]} probabilities an example, but there are {len(classes)} classes.")
+        raise FolderError(
+            f"{path} has {scores.shape[1]} probabilities an example, but there are {len(classes)} classes."
+        )
     return Predictions(ids, scores, targets if several else targets.argmax(axis=1), groups)
 
 
@@ -165,7 +187,8 @@ def _read_single(folder: Path) -> Study:
     run = _read_run(folder)
     found = (run.result or {}).get("baseline", {})
     baselines = [
-        Baseline(name, run.asked("fraction") or 1.0, run.asked("seed"), metrics, None, None) for name, metrics in found.items()
+        Baseline(name, run.asked("fraction") or 1.0, run.asked("seed"), metrics, None, None)
+        for name, metrics in found.items()
     ]
     return Study(folder, run.spec, [run], baselines, read_findings(folder), compares=False)
 
@@ -177,14 +200,23 @@ def _read_run(folder: Path) -> Run:
     state = "finished" if result else status.get("state", "not started")
     if state == "finished" and not result:
         state = "interrupted"
-    return Run(folder, state, status.get("message") or "", spec, result, _lines(folder / "history.jsonl"))
+    return Run(
+        folder, state, status.get("message") or "", spec, result, _lines(folder / "history.jsonl")
+    )
 
 
 def _read_baseline(folder: Path, row: dict[str, Any]) -> Baseline:
     file = folder / "baselines" / row["predictions"] if row.get("predictions") else None
     fraction = row.get("fraction", 1.0)
     there = file if file and file.exists() else None
-    return Baseline(row["baseline"], fraction, row.get("seed"), row["metrics"]["test"], row.get("seconds"), there)
+    return Baseline(
+        row["baseline"],
+        fraction,
+        row.get("seed"),
+        row["metrics"]["test"],
+        row.get("seconds"),
+        there,
+    )
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

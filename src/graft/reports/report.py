@@ -37,8 +37,12 @@ def write(folder: Path, summary: Summary | None = None) -> Path:
     found = summary or summarise(folder)
     values = page(found.board, found.verdict)
     files.write_text(folder / "results.csv", tables.to_csv(found.rows))
-    files.write_text(folder / "report.md", _templates(escape=False).get_template("report.md").render(values))
-    files.write_text(folder / "report.html", _templates(escape=True).get_template("report.html").render(values))
+    files.write_text(
+        folder / "report.md", _templates(escape=False).get_template("report.md").render(values)
+    )
+    files.write_text(
+        folder / "report.html", _templates(escape=True).get_template("report.html").render(values)
+    )
     return folder / "report.html"
 
 
@@ -54,7 +58,11 @@ def verdict(folder: Path) -> Verdict:
 
 def _templates(escape: bool) -> Environment:
     environment = Environment(
-        loader=PackageLoader("graft.reports"), autoescape=escape, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("graft.reports"),
+        autoescape=escape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
     return environment

@@ -81,13 +81,19 @@ class Mean:
     examples: float
 
     def interval(self) -> Interval:
-        variance, freedom = _add(examples_variance(self.influence), len(self.influence), [self], 1.0)
-        return Interval(self.value, *metric_bounds(self.metric, self.value, variance, freedom, self.examples))
+        variance, freedom = _add(
+            examples_variance(self.influence), len(self.influence), [self], 1.0
+        )
+        return Interval(
+            self.value, *metric_bounds(self.metric, self.value, variance, freedom, self.examples)
+        )
 
     def minus(self, other: Mean) -> Difference:
         """The difference to a mean of the same metric over the same examples, in the same order."""
         value, groups = self.value - other.value, len(self.influence)
-        from_examples = max(examples_variance(self.influence - other.influence), self._least_variance(other))
+        from_examples = max(
+            examples_variance(self.influence - other.influence), self._least_variance(other)
+        )
         has_two = 2 in (self.num_runs, other.num_runs)
         luck = (LUCK_IN_INTERVALS, LUCK_IN_P_VALUES) if has_two else (0.0, 0.0)
         low, high = bounds(value, *_add(from_examples, groups, [self, other], luck[0]))
@@ -112,13 +118,19 @@ def average(metric: Metric, estimates: Sequence[Estimate]) -> Mean:
     values = np.array([one.value for one in estimates])
     runs = luck = 0.0
     if count > 1:
-        luck = sum(examples_variance(one.influence - influence) for one in estimates) / (count - 1) / count
+        luck = (
+            sum(examples_variance(one.influence - influence) for one in estimates)
+            / (count - 1)
+            / count
+        )
         runs = max(0.0, float(values.var(ddof=1)) / count - luck)
     examples = min(one.examples for one in estimates)
     return Mean(metric, float(values.mean()), influence, runs, luck, count, examples)
 
 
-def _add(examples: float, groups: int, means: Sequence[Mean], luck_counted: float) -> tuple[float, float]:
+def _add(
+    examples: float, groups: int, means: Sequence[Mean], luck_counted: float
+) -> tuple[float, float]:
     """The sum of the variances of examples and runs, and its degrees of freedom.
 
     The runs of both sides of a difference are one part, with the freedom of the side that has

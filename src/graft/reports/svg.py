@@ -33,14 +33,24 @@ class Scale:
     log: bool = False
 
     def __call__(self, value: float) -> float:
-        low, high, value = (math.log(v) for v in (self.low, self.high, value)) if self.log else (self.low, self.high, value)
+        low, high, value = (
+            (math.log(v) for v in (self.low, self.high, value))
+            if self.log
+            else (self.low, self.high, value)
+        )
         return self.start + (value - low) / (high - low) * (self.end - self.start)
 
     def ticks(self) -> list[float]:
         return _log_ticks(self.low, self.high) if self.log else _linear_ticks(self.low, self.high)
 
 
-def linear(values: Iterable[float], start: float, end: float, floor: float = -math.inf, ceiling: float = math.inf) -> Scale:
+def linear(
+    values: Iterable[float],
+    start: float,
+    end: float,
+    floor: float = -math.inf,
+    ceiling: float = math.inf,
+) -> Scale:
     """A scale around the values with some air, within floor and ceiling."""
     found = list(values)
     low, high = min(found), max(found)
@@ -105,9 +115,19 @@ class Panel:
     taken: list[tuple[float, float, float, float]] = field(default_factory=list)
     """Boxes (left, top, right, bottom) that labels keep off."""
 
-    def line(self, points: Sequence[tuple[float, float]], series: Series, css: str = "line") -> None:
+    def line(
+        self, points: Sequence[tuple[float, float]], series: Series, css: str = "line"
+    ) -> None:
         path = " ".join(f"{self.x(x):.1f},{self.y(y):.1f}" for x, y in points)
-        self.marks.append(element("polyline", css=css, points=path, stroke=series.colour, stroke_dasharray=series.dashes))
+        self.marks.append(
+            element(
+                "polyline",
+                css=css,
+                points=path,
+                stroke=series.colour,
+                stroke_dasharray=series.dashes,
+            )
+        )
 
     def interval(self, x: float, low: float, high: float, series: Series) -> None:
         if not (math.isnan(low) or math.isnan(high)):
@@ -118,10 +138,14 @@ class Panel:
 
     def point(self, x: float, y: float, series: Series, title: str, hollow: bool = False) -> None:
         left, top = self.x(x), self.y(y)
-        self.marks.append(element("g", f"<title>{escape(title)}</title>{marker(left, top, series, hollow)}"))
+        self.marks.append(
+            element("g", f"<title>{escape(title)}</title>{marker(left, top, series, hollow)}")
+        )
         self.taken.append((left - 6, top - 6, left + 6, top + 6))
 
-    def label(self, x: float, y: float, text: str, low: float = math.nan, high: float = math.nan) -> None:
+    def label(
+        self, x: float, y: float, text: str, low: float = math.nan, high: float = math.nan
+    ) -> None:
         """A name beside a point or the ends of its interval, where there is room for it; none where there is none."""
         at, top, wide = self.x(x), self.y(y), LETTER * len(text)
         above, below = (top if math.isnan(end) else self.y(end) for end in (high, low))
@@ -135,7 +159,12 @@ class Panel:
         ]
         for left, base in [*beside, *apart]:
             box = (left - 2, base - 10, left + wide + 2, base + 3)
-            inside = box[0] >= self.x.start and box[2] <= self.width and box[1] >= self.y.end - 12 and box[3] <= self.y.start
+            inside = (
+                box[0] >= self.x.start
+                and box[2] <= self.width
+                and box[1] >= self.y.end - 12
+                and box[3] <= self.y.start
+            )
             if inside and not any(_overlap(box, other) for other in self.taken):
                 self.marks.append(_text(left, base, text, "label"))
                 self.taken.append(box)
@@ -148,7 +177,10 @@ class Panel:
 
     def _axes(self) -> str:
         left, right, bottom = self.x.start, self.x.end, self.y.start
-        parts = [_text(0, 11, self.y_title, "title"), _text(right, self.height - 3, self.x_title, "title", "end")]
+        parts = [
+            _text(0, 11, self.y_title, "title"),
+            _text(right, self.height - 3, self.x_title, "title", "end"),
+        ]
         for tick in self.y.ticks():
             at = self.y(tick)
             parts.append(element("line", css="grid", x1=left, x2=right, y1=at, y2=at))
@@ -171,10 +203,17 @@ def marker(x: float, y: float, series: Series, hollow: bool = False, size: float
         a = size * 0.8
         path = f"M{x - a:.1f} {y - a:.1f}L{x + a:.1f} {y + a:.1f}M{x - a:.1f} {y + a:.1f}L{x + a:.1f} {y - a:.1f}"
         return element("path", d=path, fill="none", stroke=series.colour, stroke_width=2.4)
-    corners, turn = {"square": (4, 45), "triangle": (3, -90), "diamond": (4, 0), "pentagon": (5, -90)}[series.marker]
+    corners, turn = {
+        "square": (4, 45),
+        "triangle": (3, -90),
+        "diamond": (4, 0),
+        "pentagon": (5, -90),
+    }[series.marker]
     radius = size * 1.25
     angles = [math.radians(turn + 360 * k / corners) for k in range(corners)]
-    points = " ".join(f"{x + radius * math.cos(a):.1f},{y + radius * math.sin(a):.1f}" for a in angles)
+    points = " ".join(
+        f"{x + radius * math.cos(a):.1f},{y + radius * math.sin(a):.1f}" for a in angles
+    )
     return element("polygon", points=points, **style)
 
 

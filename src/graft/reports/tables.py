@@ -28,14 +28,25 @@ def to_csv(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _row(run: Run) -> dict[str, Any]:
-    row = {"run": run.folder.name, **{name: run.spec.get(name) for name in ASKED}, "state": run.state, "message": run.message}
+    row = {
+        "run": run.folder.name,
+        **{name: run.spec.get(name) for name in ASKED},
+        "state": run.state,
+        "message": run.message,
+    }
     if not run.result:
         return row
     for name, found in run.result["metrics"]["test"].items():
-        row |= {f"test_{name}": found["value"], f"test_{name}_low": found["low"], f"test_{name}_high": found["high"]}
+        row |= {
+            f"test_{name}": found["value"],
+            f"test_{name}_low": found["low"],
+            f"test_{name}_high": found["high"],
+        }
     row |= {f"val_{name}": value for name, value in run.result["metrics"]["val"].items()}
     row |= {name: value for name, value in run.result["cost"].items() if name != "cache"}
-    row |= {f"cache_{name}": value for name, value in (run.result["cost"].get("cache") or {}).items()}
+    row |= {
+        f"cache_{name}": value for name, value in (run.result["cost"].get("cache") or {}).items()
+    }
     frozen = run.result.get("frozen") or {}
     data = run.result["data"]
     row |= {"frozen_tensors": frozen.get("tensors"), "frozen_unchanged": frozen.get("unchanged")}

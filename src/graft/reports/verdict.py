@@ -90,7 +90,10 @@ def _judge(board: Board, choice: Choice) -> Verdict:
     best = choice.best
     if best is None:
         return Verdict(
-            "no verdict", ("No verdict: no run of a transfer technique has finished.",), training_size=size, metric=board.metric
+            "no verdict",
+            ("No verdict: no run of a transfer technique has finished.",),
+            training_size=size,
+            metric=board.metric,
         )
     outcome = _outcome(board, choice)
     against = _against(board, choice)
@@ -112,7 +115,9 @@ def _judge(board: Board, choice: Choice) -> Verdict:
         scratch=_comparison(choice.control, choice.to_control, choice.p_control),
         baseline=_comparison(choice.baseline, choice.to_baseline, choice.p_baseline),
         against_baseline=against,
-        others=tuple(Comparison.of(other.row, other.difference, other.p) for other in choice.others),
+        others=tuple(
+            Comparison.of(other.row, other.difference, other.p) for other in choice.others
+        ),
     )
 
 
@@ -128,7 +133,11 @@ def _gain(board: Board, found: Difference) -> Difference:
 
 
 def _outcome(board: Board, choice: Choice) -> Outcome:
-    if choice.to_control is None or not known(choice.p_control) or not _enough_seeds(choice.best, choice.control):
+    if (
+        choice.to_control is None
+        or not known(choice.p_control)
+        or not _enough_seeds(choice.best, choice.control)
+    ):
         return "no verdict"
     if choice.p_control >= LEVEL:
         return "no evidence"
@@ -156,7 +165,9 @@ _AGAINST_SCRATCH: dict[Outcome, str] = {
     "negative transfer": "Negative transfer{caution}: {name} does worse than training from scratch by {amount} {evidence}.",
     "no evidence": "No evidence of transfer{caution}: {name} and training from scratch differ by {amount} {evidence}.",
 }
-_NO_CONTROL = "No verdict: the from-scratch control has not finished, so there is nothing to compare with."
+_NO_CONTROL = (
+    "No verdict: the from-scratch control has not finished, so there is nothing to compare with."
+)
 _ONE_SEED = (
     "No verdict from one seed: {name} scored {size} {beside}, "
     "but one seed cannot say whether that would happen again. Compare with --seeds 3."
@@ -224,7 +235,9 @@ _AGAINST_BASELINE: dict[Against, str] = {
 }
 
 
-def _against_baseline(board: Board, choice: Choice, outcome: Outcome, against: Against | None) -> list[str]:
+def _against_baseline(
+    board: Board, choice: Choice, outcome: Outcome, against: Against | None
+) -> list[str]:
     if against is None:
         return []
     metric, gain = board.metric, _gain(board, choice.to_baseline)
@@ -259,7 +272,11 @@ def _among_techniques(board: Board, choice: Choice) -> list[str]:
         if alike:
             told = [_beside_it(board, choice.best, other, against) for other in alike[:NAMED]]
             more = [f"{len(alike) - NAMED} more"] if len(alike) > NAMED else []
-            found.append(words.format(it="it" if found else _name(board, choice.best), others=listed([*told, *more])))
+            found.append(
+                words.format(
+                    it="it" if found else _name(board, choice.best), others=listed([*told, *more])
+                )
+            )
     return [f"Of the techniques, {'; '.join(found)}."] if found else []
 
 
@@ -302,7 +319,9 @@ def _quicker(best: Row, other: Row) -> str:
     return f"{seconds(quick)} of training instead of {seconds(slow)}"
 
 
-def _comparison(other: Row | None, difference: Difference | None, p_corrected: float | None) -> Comparison | None:
+def _comparison(
+    other: Row | None, difference: Difference | None, p_corrected: float | None
+) -> Comparison | None:
     if other is None or difference is None:
         return None
     return Comparison.of(other, difference, p_corrected)
@@ -321,7 +340,9 @@ def _of_a_single_run(board: Board) -> Verdict:
     baselines = [r for r in board.rows if r.cell.is_baseline]
     best = max(baselines, key=lambda r: r.quality, default=None)
     beside = (
-        [f"The best trivial baseline, {baseline_name(best.cell.name)}, reaches {measured(metric, best.score.value)}."]
+        [
+            f"The best trivial baseline, {baseline_name(best.cell.name)}, reaches {measured(metric, best.score.value)}."
+        ]
         if best
         else []
     )

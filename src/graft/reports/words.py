@@ -93,19 +93,27 @@ def values(metric: str, low: float | None, high: float | None) -> str:
     """The bounds of an interval: `90.9 to 97.3`, `1.19 to 1.27`; a dash if there is none."""
     if not known(low) or not known(high):
         return UNKNOWN
-    return " to ".join([percent(low), percent(high)] if is_fraction(metric) else _plain([low, high]))
+    return " to ".join(
+        [percent(low), percent(high)] if is_fraction(metric) else _plain([low, high])
+    )
 
 
 def difference(metric: str, number: float | None, plus: bool = True) -> str:
     """A difference of two values: `+38.2` percentage points of a fraction; `−0.31`, `+0.034`, `+12.1` of any other."""
-    return points(number, plus) if is_fraction(metric) else _plain([number], apart=True, plus=plus)[0]
+    return (
+        points(number, plus) if is_fraction(metric) else _plain([number], apart=True, plus=plus)[0]
+    )
 
 
 def differences(metric: str, low: float | None, high: float | None, plus: bool = True) -> str:
     """The interval of a difference: `+33.0 to +44.0`, `−0.33 to −0.29`; a dash if there is none."""
     if not known(low) or not known(high):
         return UNKNOWN
-    both = [points(low, plus), points(high, plus)] if is_fraction(metric) else _plain([low, high], apart=True, plus=plus)
+    both = (
+        [points(low, plus), points(high, plus)]
+        if is_fraction(metric)
+        else _plain([low, high], apart=True, plus=plus)
+    )
     return " to ".join(both)
 
 
@@ -127,7 +135,11 @@ def points(value: float | None, plus: bool = True) -> str:
 def signed(value: float, digits: int, plus: bool) -> str:
     """A number with a true minus sign, commas between thousands, and never a minus zero."""
     text = f"{value:{'+' if plus else ''},.{digits}f}"
-    return f"{0:.{digits}f}" if float(text.replace(",", "")) == 0 else text.replace("-", "−").replace("inf", "∞")
+    return (
+        f"{0:.{digits}f}"
+        if float(text.replace(",", "")) == 0
+        else text.replace("-", "−").replace("inf", "∞")
+    )
 
 
 def _plain(numbers: Sequence[float | None], apart: bool = False, plus: bool = False) -> list[str]:
@@ -142,7 +154,9 @@ def _plain(numbers: Sequence[float | None], apart: bool = False, plus: bool = Fa
     different = len({round(number, MOST_DECIMALS) for number in numbers if known(number)})
     written: list[str] = []
     while len(set(written)) < different or not written:
-        written = [signed(number, decimals, plus) if known(number) else UNKNOWN for number in numbers]
+        written = [
+            signed(number, decimals, plus) if known(number) else UNKNOWN for number in numbers
+        ]
         decimals += 1
     return written
 
@@ -196,16 +210,29 @@ def training_size(fraction: float, shots: int | None) -> str:
 
 def cut_texts(data: Mapping[str, Any]) -> str:
     """`12 of 300 train and 3 of 40 test texts are longer than the network reads, and are cut.`; nothing where none is."""
-    found = [f"{n:,} of {data['counts'][split]:,} {split}" for split, n in (data.get("cut") or {}).items() if n]
+    found = [
+        f"{n:,} of {data['counts'][split]:,} {split}"
+        for split, n in (data.get("cut") or {}).items()
+        if n
+    ]
     return f"{listed(found)} texts are longer than the network reads, and are cut." if found else ""
 
 
 def unknown_tokens(data: Mapping[str, Any]) -> str:
     """`12 % of the tokens of the train texts are unknown to the network, ...`; nothing where they are fewer than one in 100."""
-    many = {split: found for split, found in (data.get("unknown") or {}).items() if found["share"] > MANY_UNKNOWN}
+    many = {
+        split: found
+        for split, found in (data.get("unknown") or {}).items()
+        if found["share"] > MANY_UNKNOWN
+    }
     if not many:
         return ""
-    shares = listed([f"{100 * found['share']:.0f} % of the tokens of the {split} texts" for split, found in many.items()])
+    shares = listed(
+        [
+            f"{100 * found['share']:.0f} % of the tokens of the {split} texts"
+            for split, found in many.items()
+        ]
+    )
     written = list(dict.fromkeys(text for found in many.values() for text in found["examples"]))[:3]
     examples = f", for example {listed([repr(text) for text in written])}" if written else ""
     advice = "Choose a backbone that knows them: a multilingual one, or one that reads bytes."

@@ -20,5 +20,12 @@ def run_baselines(task: Task, data: Data) -> list[dict[str, Any]]:
         scores = predict(train, test)
         seconds = time.perf_counter() - started
         found = intervals(task, Evaluation(float("nan"), scores, targets), test, data.kind)
-        rows.append({"baseline": name, "metrics": {"test": found}, "seconds": round(seconds, 3), "scores": scores})
+        rows.append(
+            {
+                "baseline": name,
+                "metrics": {"test": found},
+                "seconds": round(seconds, 3),
+                "scores": scores,
+            }
+        )
     return rows

@@ -29,7 +29,9 @@ def share_of_cores(jobs: int) -> int:
     return max(1, env.cores() // jobs)
 
 
-def each_in_a_process(function: Callable[[Any], Any], items: Sequence[Any], jobs: int, threads: int | None = None) -> Ended:
+def each_in_a_process(
+    function: Callable[[Any], Any], items: Sequence[Any], jobs: int, threads: int | None = None
+) -> Ended:
     """(index, result, error) of every item as they end, `jobs` processes at a time.
 
     Each computes with `threads` threads, by default with an equal share of the cores.
@@ -44,7 +46,11 @@ def each_in_a_process(function: Callable[[Any], Any], items: Sequence[Any], jobs
 
 
 def _together(
-    function: Callable[[Any], Any], items: Sequence[Any], waiting: deque[int], jobs: int, threads: int
+    function: Callable[[Any], Any],
+    items: Sequence[Any],
+    waiting: deque[int],
+    jobs: int,
+    threads: int,
 ) -> Generator[tuple[int, Any, BaseException | None], None, list[int]]:
     """Run what is waiting until all is done, or a process dies; returns the items that were running then."""
     running: dict[Future, int] = {}
@@ -52,7 +58,9 @@ def _together(
     taken: dict[Future, int] = {}
     with _pool(min(jobs, len(waiting)), threads) as pool:
         while waiting or running:
-            while waiting and len(running) < jobs:  # no more than run at once, so that a death takes only those along
+            while (
+                waiting and len(running) < jobs
+            ):  # no more than run at once, so that a death takes only those along
                 index, place = waiting.popleft(), places.popleft()
                 future = pool.submit(_run_at, env.visible_device(place), function, items[index])
                 running[future], taken[future] = index, place
@@ -78,7 +86,11 @@ def _alone(function: Callable[[Any], Any], items: Sequence[Any], index: int, thr
 def _libraries() -> list[str]:
     """The modules of networks that this process has loaded, since a run will need them too."""
     roots = ("timm", "torchvision", "transformers")
-    return [name for name in sys.modules if name in roots or (name.startswith(roots) and ".modeling_" in name)]
+    return [
+        name
+        for name in sys.modules
+        if name in roots or (name.startswith(roots) and ".modeling_" in name)
+    ]
 
 
 class _Process(_CONTEXT.Process):
@@ -102,8 +114,12 @@ class _Context(type(_CONTEXT)):
 def _pool(jobs: int, threads: int) -> ProcessPoolExecutor:
     context = _Context()
     if context.get_start_method() == "forkserver":
-        context.set_forkserver_preload(["graft.studies.run", *_libraries()])  # imports are paid once, not once a run
-    return ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(threads,), max_tasks_per_child=1)
+        context.set_forkserver_preload(
+            ["graft.studies.run", *_libraries()]
+        )  # imports are paid once, not once a run
+    return ProcessPoolExecutor(
+        jobs, mp_context=context, initializer=_begin, initargs=(threads,), max_tasks_per_child=1
+    )
 
 
 def _run_at(device: str | None, function: Callable[[Any], Any], item: Any) -> Any:

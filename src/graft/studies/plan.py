@@ -77,7 +77,9 @@ class StudyPlan:
         return asdict(self)
 
 
-def plan_study(question: Question, data: Data, folder: Path, jobs: int, observer: Observer) -> StudyPlan:
+def plan_study(
+    question: Question, data: Data, folder: Path, jobs: int, observer: Observer
+) -> StudyPlan:
     """Try each technique on each backbone for a few steps; nothing is written."""
     specs = question.runs()
     left = [spec for spec in specs if not (folder / "runs" / spec.hash / "result.json").exists()]
@@ -89,10 +91,19 @@ def plan_study(question: Question, data: Data, folder: Path, jobs: int, observer
         baseline_seconds = baselines * _baseline_seconds(question.base, data) if baselines else 0.0
     jobs = max(1, min(jobs, len(left)))
     seconds = _run_seconds(left, tried, data)
-    cells = tuple(_cell(*cell, left, seconds if estimate else None) for cell, estimate in tried.items())
+    cells = tuple(
+        _cell(*cell, left, seconds if estimate else None) for cell, estimate in tried.items()
+    )
     whole = baseline_seconds + max(sum(seconds.values()) / jobs, max(seconds.values(), default=0.0))
     sizes = {"runs": len(left), "finished": len(specs) - len(left), "jobs": jobs}
-    plan = StudyPlan(**sizes, seconds=whole, baselines_seconds=baseline_seconds, cells=cells, savings=(), run_seconds=seconds)
+    plan = StudyPlan(
+        **sizes,
+        seconds=whole,
+        baselines_seconds=baseline_seconds,
+        cells=cells,
+        savings=(),
+        run_seconds=seconds,
+    )
     return replace(plan, savings=tuple(_savings(question, plan, tried)))
 
 
@@ -106,9 +117,18 @@ def threads_of(question: Question, folder: Path, jobs: int) -> int:
     return share_of_cores(min(jobs, len(hashes)))
 
 
-def _cell(technique: str, backbone: str, left: Sequence[RunSpec], seconds: dict[str, float] | None) -> CellPlan:
-    hashes = [spec.hash for spec in left if (spec.technique, spec.backbone) == (technique, backbone)]
-    return CellPlan(technique, backbone, len(hashes), None if seconds is None else sum(seconds[name] for name in hashes))
+def _cell(
+    technique: str, backbone: str, left: Sequence[RunSpec], seconds: dict[str, float] | None
+) -> CellPlan:
+    hashes = [
+        spec.hash for spec in left if (spec.technique, spec.backbone) == (technique, backbone)
+    ]
+    return CellPlan(
+        technique,
+        backbone,
+        len(hashes),
+        None if seconds is None else sum(seconds[name] for name in hashes),
+    )
 
 
 Tried = dict[tuple[str, str], RunEstimate | None]
@@ -121,7 +141,9 @@ def _try_each(left: Sequence[RunSpec], data: Data) -> Tried:
         cell = (spec.technique, spec.backbone)
         if cell not in tried:
             tried[cell] = None
-            with suppress(Exception):  # the run will say what is wrong, and the others go on without it
+            with suppress(
+                Exception
+            ):  # the run will say what is wrong, and the others go on without it
                 tried[cell] = estimate_run(spec, data)
             env.give_back_freed_memory()
     return {cell: tried[cell] for cell in dict.fromkeys((s.technique, s.backbone) for s in left)}
@@ -143,7 +165,9 @@ def _run_seconds(left: Sequence[RunSpec], tried: Tried, data: Data) -> dict[str,
             keys = {(spec.backbone, key) for key in estimate.recordings}
             recorded = sum(estimate.recordings[key] for backbone, key in keys & shared)
             shared |= keys
-        whole = estimate.training_seconds * share + estimate.evaluation_seconds + estimate.other_seconds
+        whole = (
+            estimate.training_seconds * share + estimate.evaluation_seconds + estimate.other_seconds
+        )
         seconds[spec.hash] = max(whole - recorded, 0.0)
     return seconds
 
@@ -171,7 +195,10 @@ def _baseline_seconds(base: RunSpec, data: Data) -> float:
 
 def _time_baselines(task: Task, data: Data, share: float) -> float:
     """The seconds of all baselines on a share of training and test."""
-    part = {split: _spread(samples, round(share * len(samples))) for split, samples in data.splits.items()}
+    part = {
+        split: _spread(samples, round(share * len(samples)))
+        for split, samples in data.splits.items()
+    }
     started = time.perf_counter()
     run_baselines(task, data.with_splits(part))
     return time.perf_counter() - started
@@ -187,7 +214,11 @@ def _savings(question: Question, plan: StudyPlan, tried: Tried) -> list[Saving]:
     """What would shorten a study that takes long, what saves most first."""
     if plan.seconds < LONG:
         return []
-    savings = [_drop_technique(plan), _drop_seed(question, plan), _cut_epochs(question, plan, tried)]
+    savings = [
+        _drop_technique(plan),
+        _drop_seed(question, plan),
+        _cut_epochs(question, plan, tried),
+    ]
     large = [saving for saving in savings if saving and saving.seconds > WORTH * plan.seconds]
     return sorted(large, key=lambda saving: -saving.seconds)
 
@@ -209,7 +240,10 @@ def _drop_seed(question: Question, plan: StudyPlan) -> Saving | None:
         return None
     last = [run.hash for run in question.runs() if run.seed == question.seeds[-1]]
     seconds = sum(plan.run_seconds.get(name, 0.0) for name in last) / plan.jobs
-    return Saving(f"with --seeds {count}" + (" (the verdict then carries a caution)" if count == 2 else ""), seconds)
+    return Saving(
+        f"with --seeds {count}" + (" (the verdict then carries a caution)" if count == 2 else ""),
+        seconds,
+    )
 
 
 def _cut_epochs(question: Question, plan: StudyPlan, tried: Tried) -> Saving | None:

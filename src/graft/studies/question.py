@@ -94,7 +94,9 @@ def distinct(values: Iterable[Any], key: Callable[[Any], Hashable] = lambda valu
     return tuple(first.values())
 
 
-def repetitions(kind: str, values: Iterable[Any], key: Callable[[Any], Hashable] = lambda value: value) -> list[str]:
+def repetitions(
+    kind: str, values: Iterable[Any], key: Callable[[Any], Hashable] = lambda value: value
+) -> list[str]:
     """A sentence for each value that equals an earlier one."""
     first: dict[Hashable, Any] = {}
     notes = []
@@ -110,7 +112,9 @@ def repetitions(kind: str, values: Iterable[Any], key: Callable[[Any], Hashable]
 def default_folder(home: Path, question: Question) -> Path:
     """`home/compare` with the settings in its name; with the identity if that is taken."""
     base = question.base
-    counts = [f"{name}-{getattr(base, name):g}" for name in ("shots", "epochs") if getattr(base, name)]
+    counts = [
+        f"{name}-{getattr(base, name):g}" for name in ("shots", "epochs") if getattr(base, name)
+    ]
     counts += [f"batch-{base.batch_size}"] if base.batch_size else []
     folder = home / "-".join(["compare", *counts, *(["weighted"] if base.weighted else [])])
     if differences(folder, question):
@@ -131,7 +135,9 @@ def differences(folder: Path, question: Question) -> list[str]:
 def check_folder(folder: Path, question: Question) -> list[str]:
     """Raise FolderError if the folder holds another study; return notes on its other runs."""
     if changed := differences(folder, question):
-        raise FolderError(f"{folder} holds another study: {'; '.join(changed)}. Choose another folder with --out.")
+        raise FolderError(
+            f"{folder} holds another study: {'; '.join(changed)}. Choose another folder with --out."
+        )
     if not (folder / "study.json").exists():
         return []
     earlier = set(read_study(folder)["runs"])
@@ -144,15 +150,29 @@ def check_folder(folder: Path, question: Question) -> list[str]:
     ]
 
 
-def baseline_questions(question: Question, folder: Path) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+def baseline_questions(
+    question: Question, folder: Path
+) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """The questions that baselines answer, one for each training split, with their answers so far.
 
     A question holds all that decides what a baseline learns and is measured on. Its answers are the
     rows of the folder's baselines.json that hold the same.
     """
     base, rows = question.base, read_baselines(folder)
-    common = {"data": base.data["hash"], "task": base.task, "weighted": base.weighted, "shots": base.shots}
+    common = {
+        "data": base.data["hash"],
+        "task": base.task,
+        "weighted": base.weighted,
+        "shots": base.shots,
+    }
     whole = base.shots is None
-    cells = [(f, s) for f in question.fractions for s in (question.seeds[:1] if f == 1.0 and whole else question.seeds)]
+    cells = [
+        (f, s)
+        for f in question.fractions
+        for s in (question.seeds[:1] if f == 1.0 and whole else question.seeds)
+    ]
     asked = [{**common, "fraction": fraction, "seed": seed} for fraction, seed in cells]
-    return [(one, [row for row in rows if all(row.get(name) == one[name] for name in one)]) for one in asked]
+    return [
+        (one, [row for row in rows if all(row.get(name) == one[name] for name in one)])
+        for one in asked
+    ]

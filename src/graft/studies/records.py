@@ -43,14 +43,20 @@ Entries = dict[str, type]
 def read_spec(folder: Path) -> dict[str, Any]:
     """What the run in the folder was asked to do; raises FolderError."""
     remedy = f"Delete {folder} and start this run again."
-    return _checked(folder / "spec.json", files.read_json(folder / "spec.json", "a run", remedy), SPEC, remedy)
+    return _checked(
+        folder / "spec.json", files.read_json(folder / "spec.json", "a run", remedy), SPEC, remedy
+    )
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
     """The result of the run in the folder, None if it is not finished; raises FolderError."""
     path = folder / "result.json"
     remedy = f"Delete {path}, then give the command of this run again."
-    return _checked(path, files.read_json(path, "a run", remedy), RESULT, remedy) if path.exists() else None
+    return (
+        _checked(path, files.read_json(path, "a run", remedy), RESULT, remedy)
+        if path.exists()
+        else None
+    )
 
 
 def read_status(folder: Path) -> dict[str, Any]:
@@ -105,5 +111,11 @@ def _checked(path: Path, value: Any, entries: Entries, remedy: str) -> dict[str,
 
 def _words(value: Any) -> str:
     """The kind of a JSON value, as a user calls it."""
-    kinds = {type(None): "null", bool: "true or false", str: "a text", list: "a list", dict: "an object"}
+    kinds = {
+        type(None): "null",
+        bool: "true or false",
+        str: "a text",
+        list: "a list",
+        dict: "an object",
+    }
     return kinds.get(type(value), "a number")

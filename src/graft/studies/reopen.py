@@ -17,7 +17,9 @@ def reopen_data(spec: RunSpec, folder: Path, data: Any, read: Callable[..., Data
     `data` are they, or where they lie now, or None if they are where they were; `read` reads a path for a task.
     """
     if data is None and not spec.data["path"]:
-        raise FolderError(f"The data of {folder} were given from Python. Give them again: graft.resume(folder, data=...).")
+        raise FolderError(
+            f"The data of {folder} were given from Python. Give them again: graft.resume(folder, data=...)."
+        )
     if not isinstance(data, Data):
         options = dict(spec.data["options"])
         if options.get("unlabeled"):
@@ -25,7 +27,9 @@ def reopen_data(spec: RunSpec, folder: Path, data: Any, read: Callable[..., Data
         place = _find_again(spec.data["path"], spec, folder) if data is None else data
         data = read(place, task=spec.task, **options)
     if data.fingerprint() != spec.data["hash"]:
-        raise FolderError(f"The data {spec.data['path']} have changed since {folder} was started. Start again in another --out.")
+        raise FolderError(
+            f"The data {spec.data['path']} have changed since {folder} was started. Start again in another --out."
+        )
     return data
 
 

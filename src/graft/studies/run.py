@@ -81,7 +81,12 @@ def execute(
 
 
 def _execute(
-    spec: RunSpec, data: Data, folder: Path, observer: Observer, baselines: bool, checkpoint_seconds: float
+    spec: RunSpec,
+    data: Data,
+    folder: Path,
+    observer: Observer,
+    baselines: bool,
+    checkpoint_seconds: float,
 ) -> dict[str, Any]:
     started = time.perf_counter()
     data = subsample(data, fraction=spec.fraction, shots=spec.shots, seed=spec.seed)
@@ -94,7 +99,10 @@ def _execute(
     settings = Settings(spec.seed, spec.epochs, spec.batch_size, checkpoint_seconds)
     model, position = train(model, task, technique, data, settings, engine, folder, observer)
 
-    feeds = {split: Feed.of(data.splits[split], task, model.backbone.preprocess, engine.device) for split in ("val", "test")}
+    feeds = {
+        split: Feed.of(data.splits[split], task, model.backbone.preprocess, engine.device)
+        for split in ("val", "test")
+    }
     found = _evaluate(model, feeds, engine, observer, position.recorded)
     task = task.fitted_on(found["val"].scores, found["val"].targets)
     found["test"] = written(model, task, data.splits["test"], found["test"], engine)
@@ -113,11 +121,18 @@ def _execute(
         "fraction": spec.fraction,
         "shots": spec.shots,
         "data": _describe(spec, data, task, model.backbone.preprocess),
-        "metrics": {"val": _values(task, found["val"]), "test": intervals(task, found["test"], data.splits["test"], data.kind)},
+        "metrics": {
+            "val": _values(task, found["val"]),
+            "test": intervals(task, found["test"], data.splits["test"], data.kind),
+        },
         "primary_metric": next(iter(task.metrics)),
         "selected_by": "val",
-        "baseline": {row["baseline"]: row["metrics"]["test"] for row in run_baselines(task, data)} if baselines else {},
-        "cost": _cost(model, position, folder, position.earlier_seconds + time.perf_counter() - started),
+        "baseline": {row["baseline"]: row["metrics"]["test"] for row in run_baselines(task, data)}
+        if baselines
+        else {},
+        "cost": _cost(
+            model, position, folder, position.earlier_seconds + time.perf_counter() - started
+        ),
         "frozen": _frozen(position),
         **task.details(found["test"].scores, found["test"].targets),
         **({"samples": samples} if samples else {}),
@@ -143,16 +158,22 @@ def estimate_run(spec: RunSpec, data: Data) -> RunEstimate:
     technique, engine = parse(spec.technique), Engine(spec.precision)
     started = time.perf_counter()
     model = engine.place(build_model(spec.backbone, task, technique.pretrained, spec.seed))
-    other = STARTING_SECONDS + 2 * (time.perf_counter() - started)  # saving takes about as long as opening
+    other = STARTING_SECONDS + 2 * (
+        time.perf_counter() - started
+    )  # saving takes about as long as opening
     settings = Settings(spec.seed, spec.epochs, spec.batch_size)
     return estimate(model, task, technique, data, settings, engine, other)
 
 
-def _evaluate(model: Model, feeds: dict[str, Feed], engine: Engine, observer: Observer, recorded: bool) -> dict[str, Evaluation]:
+def _evaluate(
+    model: Model, feeds: dict[str, Feed], engine: Engine, observer: Observer, recorded: bool
+) -> dict[str, Evaluation]:
     """Each split's evaluation, behind recordings where the last phase trained behind one."""
     with ExitStack() as during:
         try:
-            recorded = recorded and model.backbone.kind != "native"  # one that has no head beside its layers
+            recorded = (
+                recorded and model.backbone.kind != "native"
+            )  # one that has no head beside its layers
             prefix = frozen_prefix.find(model, feeds["val"], engine) if recorded else None
             if prefix:
                 feeds = {split: prefix.record(feed, observer) for split, feed in feeds.items()}
@@ -171,7 +192,9 @@ def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model
     found = open_network(backbone, task, pretrained)
     if found.preprocess.modality != task.modality:
         reads = found.preprocess.modality
-        raise BackboneError(f"{backbone} reads {reads}, and {task.name} is about {task.modality}. See: graft list backbones")
+        raise BackboneError(
+            f"{backbone} reads {reads}, and {task.name} is about {task.modality}. See: graft list backbones"
+        )
     if found.kind not in task.kinds:
         raise BackboneError(
             f"{backbone} yields {found.kind} features; {task.name} needs one of: {', '.join(sorted(task.kinds))}."
@@ -187,7 +210,9 @@ def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model
 def open_network(backbone: str, task: Task, pretrained: bool = True) -> Backbone:
     """The backbone for the task. Raises BackboneError in the user's word for the task, where networks have another one."""
     try:
-        return load_backbone(backbone, task.network(), len(task.classes) if task.fresh_head else None, pretrained)
+        return load_backbone(
+            backbone, task.network(), len(task.classes) if task.fresh_head else None, pretrained
+        )
     except BackboneError as error:
         if task.network() == task.name:
             raise
@@ -218,11 +243,18 @@ def _unknown(data: Data, preprocess: Preprocess) -> dict[str, dict[str, Any]]:
 
 
 def _values(task: Task, found: Evaluation) -> dict[str, float]:
-    return {"loss": found.loss, **{name: metric(found.scores, found.targets) for name, metric in task.watched.items()}}
+    return {
+        "loss": found.loss,
+        **{name: metric(found.scores, found.targets) for name, metric in task.watched.items()},
+    }
 
 
 def _cost(model: Model, position: Position, folder: Path, seconds: float) -> dict[str, Any]:
-    weights = sum(file.stat().st_size for file in (folder / "model").glob("*.safetensors") if file.name != "probe.safetensors")
+    weights = sum(
+        file.stat().st_size
+        for file in (folder / "model").glob("*.safetensors")
+        if file.name != "probe.safetensors"
+    )
     return {
         "train_seconds": round(position.train_seconds, 2),
         "total_seconds": round(seconds + position.shared_seconds, 2),
@@ -247,11 +279,17 @@ def _frozen(position: Position) -> dict[str, Any]:
 def _write_predictions(path: Path, task: Task, data: Data, found: dict[str, Evaluation]) -> None:
     """The rows of validation and test; of test alone where only there a text is written."""
     splits = ["test"] if task.measures_texts else list(found)
-    rows = [row for split in splits for row in prediction_rows(task, split, data.splits[split], found[split].scores, data.kind)]
+    rows = [
+        row
+        for split in splits
+        for row in prediction_rows(task, split, data.splits[split], found[split].scores, data.kind)
+    ]
     files.write(path, lambda part: pd.DataFrame(rows).to_parquet(part, index=False))
 
 
-def prediction_rows(task: Task, split: str, samples: Sequence[Sample], scores: np.ndarray, kind: str) -> list[dict[str, Any]]:
+def prediction_rows(
+    task: Task, split: str, samples: Sequence[Sample], scores: np.ndarray, kind: str
+) -> list[dict[str, Any]]:
     """The rows of predictions.parquet for one split of data of this kind.
 
     `group` is the id of the first sample that is about the same, often its own. Where the metrics do not follow from
@@ -263,8 +301,17 @@ def prediction_rows(task: Task, split: str, samples: Sequence[Sample], scores: n
         terms = next(iter(task.metrics.values())).parts(scores, task.targets(samples))
         parts = [{"parts": row.tolist()} for row in terms]
     return [
-        {"split": split, "id": sample.id, "group": group, "target": task.answer(sample), **row, **part}
-        for sample, group, row, part in zip(samples, groups(samples, kind), decoded, parts, strict=True)
+        {
+            "split": split,
+            "id": sample.id,
+            "group": group,
+            "target": task.answer(sample),
+            **row,
+            **part,
+        }
+        for sample, group, row, part in zip(
+            samples, groups(samples, kind), decoded, parts, strict=True
+        )
     ]
 
 
@@ -276,7 +323,11 @@ def _write_mistakes(path: Path, task: Task, data: Data, found: Evaluation) -> No
     lines = []
     for row, sample in ((rows[i], samples[i]) for i in worst):
         shown = task.preview(sample)
-        kept = {"id": row["id"], "target": task.say(row["target"]), "prediction": task.say(row["prediction"])}
+        kept = {
+            "id": row["id"],
+            "target": task.say(row["target"]),
+            "prediction": task.say(row["prediction"]),
+        }
         kept |= {"confidence": row["confidence"], "kind": shown["kind"], "preview": shown["value"]}
         lines.append(files.json_text(kept))
     files.write_text(path, "".join(line + "\n" for line in lines))
@@ -285,7 +336,9 @@ def _write_mistakes(path: Path, task: Task, data: Data, found: Evaluation) -> No
 def _save_model(folder: Path, model: Model, task: Task, spec: RunSpec, val: Feed) -> None:
     rows = list(range(min(PROBES, len(val.pieces))))
     batch = next(val.stream([rows]))
-    model.to("cpu", memory_format=torch.contiguous_format)  # safetensors holds no channels-last tensors
+    model.to(
+        "cpu", memory_format=torch.contiguous_format
+    )  # safetensors holds no channels-last tensors
     extra = {"task": task.name, "network": task.network(), "task_settings": task.settings()}
     extra |= {"technique": spec.technique, "run": spec.hash}
     model_folder.save(model, folder, list(task.classes), extra, batch.inputs)

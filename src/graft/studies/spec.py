@@ -59,7 +59,9 @@ class RunSpec:
 
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> RunSpec:
-        return cls(**{name: value for name, value in found.items() if name in cls.__dataclass_fields__})
+        return cls(
+            **{name: value for name, value in found.items() if name in cls.__dataclass_fields__}
+        )
 
     def check_folders(self) -> None:
         """Raise FolderError if a model folder has changed or is missing since the run started."""
@@ -80,7 +82,11 @@ class RunSpec:
 
 def hash_folders(backbones: Iterable[str]) -> dict[str, str]:
     """A hash of the content of each backbone that is a folder on this machine, `local:FOLDER`."""
-    return {name: _digest(Path(name.removeprefix(LOCAL))) for name in backbones if name.startswith(LOCAL)}
+    return {
+        name: _digest(Path(name.removeprefix(LOCAL)))
+        for name in backbones
+        if name.startswith(LOCAL)
+    }
 
 
 def _digest(folder: Path) -> str:

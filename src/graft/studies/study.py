@@ -40,7 +40,14 @@ class Job:
 
 def run_job(job: Job) -> dict[str, Any]:
     """What a process does; errors of the user's are told by their message alone."""
-    return execute(job.spec, job.data, job.folder, Observer(), baselines=False, checkpoint_seconds=job.checkpoint_seconds)
+    return execute(
+        job.spec,
+        job.data,
+        job.folder,
+        Observer(),
+        baselines=False,
+        checkpoint_seconds=job.checkpoint_seconds,
+    )
 
 
 def run_study(
@@ -57,7 +64,9 @@ def run_study(
     All runs compute with the same number of threads, which a resumed study reads from study.json.
     """
     threads = threads_of(question, folder, jobs)
-    files.write_json(folder / "study.json", {**question.to_json(), "jobs": jobs, "threads": threads})
+    files.write_json(
+        folder / "study.json", {**question.to_json(), "jobs": jobs, "threads": threads}
+    )
     log = LogFile(folder / "log.txt", observer)
     plan = plan_study(question, data, folder, jobs, log)
     log.study_plan(plan.to_json())
@@ -79,7 +88,16 @@ def run_study(
         done += 1
         left = remaining.end(job.spec.hash, failed=error is not None)
         state, message = _outcome(job, result, error)
-        log.study_event(StudyEvent(done, len(specs), _name(job.spec), state, message, left if done < len(specs) else None))
+        log.study_event(
+            StudyEvent(
+                done,
+                len(specs),
+                _name(job.spec),
+                state,
+                message,
+                left if done < len(specs) else None,
+            )
+        )
 
 
 def _outcome(job: Job, result: dict[str, Any] | None, error: Exception | None) -> tuple[str, str]:
@@ -89,7 +107,9 @@ def _outcome(job: Job, result: dict[str, Any] | None, error: Exception | None) -
     """
     if error is not None:
         with suppress(FolderError), locked(job.folder):
-            files.write_json(job.folder / "status.json", {"state": "failed", "message": _words(error)})
+            files.write_json(
+                job.folder / "status.json", {"state": "failed", "message": _words(error)}
+            )
         return "failed", _words(error)
     metric = result["primary_metric"]
     value = result["metrics"]["test"][metric]["value"]
@@ -120,14 +140,23 @@ def _write_baselines(question: Question, data: Data, folder: Path) -> None:
     files.write_json(path, rows)
 
 
-def _answer_baselines(asked: dict[str, Any], task: Task, data: Data, folder: Path) -> list[dict[str, Any]]:
+def _answer_baselines(
+    asked: dict[str, Any], task: Task, data: Data, folder: Path
+) -> list[dict[str, Any]]:
     """Run the baselines on one training split, and write their predictions."""
     part = subsample(data, fraction=asked["fraction"], shots=asked["shots"], seed=asked["seed"])
     rows = []
     for row in run_baselines(task, part):
         name = f"{row['baseline']}-{asked['fraction']:g}-{asked['seed']}.parquet"
-        table = pd.DataFrame(prediction_rows(task, "test", part.splits["test"], np.asarray(row.pop("scores")), part.kind))
-        files.write(folder / "baselines" / name, lambda path, table=table: table.to_parquet(path, index=False))
+        table = pd.DataFrame(
+            prediction_rows(
+                task, "test", part.splits["test"], np.asarray(row.pop("scores")), part.kind
+            )
+        )
+        files.write(
+            folder / "baselines" / name,
+            lambda path, table=table: table.to_parquet(path, index=False),
+        )
         rows.append({**row, **asked, "predictions": name})
     return rows
 

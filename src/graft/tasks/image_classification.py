@@ -31,16 +31,25 @@ class ImageClassification(Classification):
     modality: ClassVar[str] = "image"
     roles: ClassVar[frozenset[str]] = frozenset({"image", "label"})
 
-    def encode(self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:
+    def encode(
+        self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None
+    ) -> dict[str, Tensor]:
         tensors = preprocess(open_image(sample.roles["image"], sample.id), rng)
-        return tensors if sample.roles.get("label") is None else {**tensors, "target": self.target(sample)}
+        return (
+            tensors
+            if sample.roles.get("label") is None
+            else {**tensors, "target": self.target(sample)}
+        )
 
     def preview(self, sample: Sample) -> dict[str, str]:
         return {"kind": "image", "value": thumbnail(sample.roles["image"], sample.id)}
 
     @property
     def baselines(self) -> dict[str, Baseline]:
-        return {"majority": self.majority, "pixels-logistic": self.logistic(StandardScaler(), read=_pixels)}
+        return {
+            "majority": self.majority,
+            "pixels-logistic": self.logistic(StandardScaler(), read=_pixels),
+        }
 
     @classmethod
     def tiny_data(cls) -> Data:
@@ -50,15 +59,22 @@ class ImageClassification(Classification):
         def sample(split: str, name: str, number: int) -> Sample:
             noise = rng.integers(-40, 40, (24, 24, 3))
             return Sample(
-                f"{split}/{name}/{number}", {"image": (np.array(colours[name]) + noise).astype(np.uint8), "label": name}
+                f"{split}/{name}/{number}",
+                {"image": (np.array(colours[name]) + noise).astype(np.uint8), "label": name},
             )
 
         sizes = {"train": 8, "val": 3, "test": 4}
         return Data(
-            {split: [sample(split, c, i) for c in colours for i in range(n)] for split, n in sizes.items()}, "tiny images"
+            {
+                split: [sample(split, c, i) for c in colours for i in range(n)]
+                for split, n in sizes.items()
+            },
+            "tiny images",
         )
 
 
 def _pixels(sample: Sample) -> np.ndarray:
-    image = open_image(sample.roles["image"], sample.id).resize((PIXELS, PIXELS), Image.Resampling.BILINEAR)
+    image = open_image(sample.roles["image"], sample.id).resize(
+        (PIXELS, PIXELS), Image.Resampling.BILINEAR
+    )
     return np.asarray(image, dtype=np.float32).ravel() / 255

@@ -57,9 +57,15 @@ class QuestionAnswering(Task):
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
         """Raises DataError where no question in training has an answer."""
-        train = [sample.roles["answers"] for sample in data.splits["train"] if sample.roles.get("answers") is not None]
+        train = [
+            sample.roles["answers"]
+            for sample in data.splits["train"]
+            if sample.roles.get("answers") is not None
+        ]
         if not any(train):
-            raise DataError(f"No question in the training split of {data.path or 'the data'} has an answer; give some that have.")
+            raise DataError(
+                f"No question in the training split of {data.path or 'the data'} has an answer; give some that have."
+            )
         return cls(threshold=None if all(train) else 0.0)
 
     def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
@@ -69,27 +75,46 @@ class QuestionAnswering(Task):
 
     def cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
         """How many questions are cut; contexts never are."""
-        return sum(_short_question(sample, preprocess) != sample.roles["question"] for sample in samples)
+        return sum(
+            _short_question(sample, preprocess) != sample.roles["question"] for sample in samples
+        )
 
     def length(self, piece: Sample, preprocess: Preprocess) -> int:
         start, end = _window(piece)
         return len(piece.roles["question"]) + end - start
 
-    def encode(self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:
+    def encode(
+        self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None
+    ) -> dict[str, Tensor]:
         """`offsets` (T, 2) are the characters of the context that each token stands for, (0, 0) of all other tokens."""
         tokenizer = preprocess.tokenizer
         start, end = _window(sample)
         pair = (_short_question(sample, preprocess), sample.roles["context"][start:end])
-        asked = {"truncation": "only_second", "max_length": preprocess.max_length, "return_offsets_mapping": True}
+        asked = {
+            "truncation": "only_second",
+            "max_length": preprocess.max_length,
+            "return_offsets_mapping": True,
+        }
         if not any(pair):  # a tokenizer may mark neither beginning nor end
-            pair, asked["split_special_tokens"] = (tokenizer.eos_token or tokenizer.unk_token, ""), False
+            pair, asked["split_special_tokens"] = (
+                (tokenizer.eos_token or tokenizer.unk_token, ""),
+                False,
+            )
         encoded = tokenizer(*pair, **asked)
-        found = {name: torch.tensor(encoded[name]) for name in tokenizer.model_input_names if name in encoded}
+        found = {
+            name: torch.tensor(encoded[name])
+            for name in tokenizer.model_input_names
+            if name in encoded
+        }
         in_context = torch.tensor([sequence == 1 for sequence in encoded.sequence_ids(0)])
         offsets = torch.tensor(encoded["offset_mapping"])
         in_context &= offsets[:, 1] > offsets[:, 0]
         found["offsets"] = torch.where(in_context[:, None], offsets + start, 0)
-        marks = torch.nonzero(found["input_ids"] == tokenizer.cls_token_id) if tokenizer.cls_token_id is not None else []
+        marks = (
+            torch.nonzero(found["input_ids"] == tokenizer.cls_token_id)
+            if tokenizer.cls_token_id is not None
+            else []
+        )
         found["none"] = marks[0, 0] if len(marks) else torch.tensor(0)
         if sample.roles.get("answers") is not None:
             reached = end if len(offsets) < preprocess.max_length else int(found["offsets"].max())
@@ -99,7 +124,9 @@ class QuestionAnswering(Task):
 
     def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch:
         own = ("offsets", "none", "target")
-        inputs = preprocess.collate([{key: value for key, value in e.items() if key not in own} for e in encoded])
+        inputs = preprocess.collate(
+            [{key: value for key, value in e.items() if key not in own} for e in encoded]
+        )
         width = inputs["input_ids"].shape[1]
         left = preprocess.tokenizer.padding_side == "left"
         shifts = torch.tensor([(width - len(e["input_ids"])) * left for e in encoded])
@@ -108,25 +135,34 @@ class QuestionAnswering(Task):
             row[shift : shift + len(e["offsets"])] = e["offsets"]
         extras = {"offsets": offsets, "none": torch.stack([e["none"] for e in encoded]) + shifts}
         targets = [e["target"] for e in encoded if "target" in e]
-        return Batch(inputs, torch.stack(targets) + shifts[:, None] if targets else None, extras=extras)
+        return Batch(
+            inputs, torch.stack(targets) + shifts[:, None] if targets else None, extras=extras
+        )
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
         """The mean cross-entropy of the first and the last token, over those of the context and the one for no answer."""
         offsets, none = batch.extras["offsets"], batch.extras["none"]
         allowed = (offsets[..., 1] > 0).scatter(1, none[:, None], True)
         logits = output.logits.float().masked_fill(~allowed[..., None], -math.inf)
-        return nn.functional.cross_entropy(logits.transpose(1, 2).flatten(0, 1), batch.target.flatten())
+        return nn.functional.cross_entropy(
+            logits.transpose(1, 2).flatten(0, 1), batch.target.flatten()
+        )
 
     def rows(self, output: Output, batch: Batch) -> list[tuple[np.ndarray, float]]:
         """Of each piece the best answers (n, 3): first and last character + 1, score; and the score of no answer."""
         logits = output.logits.float().cpu().numpy()
         offsets, none = batch.extras["offsets"].cpu().numpy(), batch.extras["none"].tolist()
-        return [(best_spans(row, place), float(row[at].sum())) for row, place, at in zip(logits, offsets, none, strict=True)]
+        return [
+            (best_spans(row, place), float(row[at].sum()))
+            for row, place, at in zip(logits, offsets, none, strict=True)
+        ]
 
     def scores(self, rows: Sequence[tuple[np.ndarray, float]], windows: Windows) -> np.ndarray:
         """For each question what was `Found`: the best answers of all windows, and the lowest score of no answer."""
         each = zip(windows.samples, windows.by_sample(rows), strict=True)
-        return objects([joined(sample.roles["context"], [row for _, row in pieces]) for sample, pieces in each])
+        return objects(
+            [joined(sample.roles["context"], [row for _, row in pieces]) for sample, pieces in each]
+        )
 
     def targets(self, samples: Sequence[Sample]) -> np.ndarray:
         """For each question a tuple of the accepted answers, empty where it has none."""
@@ -136,9 +172,12 @@ class QuestionAnswering(Task):
         """With the `threshold` at which F1 is highest."""
         if self.threshold is None or not len(scores):
             return self
-        answered = [found.spans[0] if found.spans else Span("", 0, 0, -math.inf) for found in scores]
+        answered = [
+            found.spans[0] if found.spans else Span("", 0, 0, -math.inf) for found in scores
+        ]
         gains = [
-            answers.overlap(best.text, true) - answers.overlap("", true) for best, true in zip(answered, targets, strict=True)
+            answers.overlap(best.text, true) - answers.overlap("", true)
+            for best, true in zip(answered, targets, strict=True)
         ]
         lead = [found.none - best.score for found, best in zip(scores, answered, strict=True)]
         return replace(self, threshold=best_threshold(np.array(lead), np.array(gains)))
@@ -152,9 +191,18 @@ class QuestionAnswering(Task):
         rows = []
         for found in scores:
             told, sure = self._ranked(found)
-            best = [_as_json(span, float(share)) for span, share in zip(told[:SHOWN], sure, strict=False)]
+            best = [
+                _as_json(span, float(share))
+                for span, share in zip(told[:SHOWN], sure, strict=False)
+            ]
             first = best[0]
-            rows.append({"prediction": first["text"], **{k: first[k] for k in ("start", "end", "confidence")}, "n_best": best})
+            rows.append(
+                {
+                    "prediction": first["text"],
+                    **{k: first[k] for k in ("start", "end", "confidence")},
+                    "n_best": best,
+                }
+            )
         return rows
 
     def _ranked(self, found: Found) -> tuple[list[Span | None], np.ndarray]:
@@ -182,11 +230,17 @@ class QuestionAnswering(Task):
         return " / ".join([value] if isinstance(value, str) else value) or "no answer"
 
     def preview(self, sample: Sample) -> dict[str, str]:
-        return {"kind": "text", "value": f"{sample.roles['question']}\n{sample.roles['context']}"[:600]}
+        return {
+            "kind": "text",
+            "value": f"{sample.roles['question']}\n{sample.roles['context']}"[:600],
+        }
 
     @property
     def metrics(self) -> dict[str, Metric]:
-        return {metric.name: metric.reading(self._told) for metric in (answers.answer_f1, answers.exact_match)}
+        return {
+            metric.name: metric.reading(self._told)
+            for metric in (answers.answer_f1, answers.exact_match)
+        }
 
     @property
     def watched(self) -> dict[str, Metric]:
@@ -217,31 +271,55 @@ class QuestionAnswering(Task):
         def sample(split: str, number: int) -> Sample:
             """One of four is long, one of six without an answer."""
             there = rng.permutation(colours)[: 7 if number % 4 == 3 else 2]
-            asked = next(c for c in colours if c not in there) if number % 6 == 4 else there[rng.integers(len(there))]
+            asked = (
+                next(c for c in colours if c not in there)
+                if number % 6 == 4
+                else there[rng.integers(len(there))]
+            )
             pairs = zip(there, rng.permutation(things), strict=False)
             context = " ".join(f"the {colour} thing is a {thing}." for colour, thing in pairs)
             before = f"the {asked} thing is a "
             start = context.find(before) + len(before)
-            answer = ((context[start : context.index(".", start)], start),) if before in context else ()
-            return Sample(f"{split}:{number}", {"question": f"what is {asked}?", "context": context, "answers": answer})
+            answer = (
+                ((context[start : context.index(".", start)], start),) if before in context else ()
+            )
+            return Sample(
+                f"{split}:{number}",
+                {"question": f"what is {asked}?", "context": context, "answers": answer},
+            )
 
         sizes = {"train": 36, "val": 12, "test": 12}
-        return Data({split: [sample(split, i) for i in range(n)] for split, n in sizes.items()}, "tiny questions")
+        return Data(
+            {split: [sample(split, i) for i in range(n)] for split, n in sizes.items()},
+            "tiny questions",
+        )
 
 
 def _pieces(sample: Sample, preprocess: Preprocess) -> list[Sample]:
     windows = _windows(sample, preprocess)
-    return [sample] if len(windows) == 1 else [Sample(sample.id, {**sample.roles, "window": window}) for window in windows]
+    return (
+        [sample]
+        if len(windows) == 1
+        else [Sample(sample.id, {**sample.roles, "window": window}) for window in windows]
+    )
 
 
 def _windows(sample: Sample, preprocess: Preprocess) -> list[tuple[int, int]]:
     """The (start, end) of the parts of the context, cut before white space where there is some."""
     context, tokenizer = sample.roles["context"], preprocess.tokenizer
     room = preprocess.max_length - tokenizer.num_special_tokens_to_add(pair=True) - SPARE
-    if len((sample.roles["question"] + context).encode()) <= room:  # no token is shorter than a byte
+    if (
+        len((sample.roles["question"] + context).encode()) <= room
+    ):  # no token is shorter than a byte
         return [(0, len(context))]
-    room -= len(tokenizer(_short_question(sample, preprocess), add_special_tokens=False, verbose=False)["input_ids"])
-    encoded = tokenizer(context, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    room -= len(
+        tokenizer(_short_question(sample, preprocess), add_special_tokens=False, verbose=False)[
+            "input_ids"
+        ]
+    )
+    encoded = tokenizer(
+        context, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+    )
     offsets = encoded["offset_mapping"]
     if len(offsets) <= room:
         return [(0, len(context))]
@@ -253,7 +331,9 @@ def _short_question(sample: Sample, preprocess: Preprocess) -> str:
     question, most = sample.roles["question"], preprocess.max_length // 2 - SPARE
     if len(question.encode()) <= most:
         return question
-    encoded = preprocess.tokenizer(question, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    encoded = preprocess.tokenizer(
+        question, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+    )
     offsets = encoded["offset_mapping"]
     return question if len(offsets) <= most else question[: offsets[most - 1][1]]
 
@@ -288,8 +368,14 @@ def _best_overlap(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray
     def answer(sample: Sample) -> Found:
         context, asked = sample.roles["context"], _words(sample.roles["question"])
         sentences = [match.span() for match in _SENTENCE.finditer(context)]
-        spans = [Span(context[a:b], a, b, weight(asked & _words(context[a:b]))) for a, b in sentences]
-        return Found((max(spans, key=lambda span: span.score),), -math.inf) if spans else Found((), 0.0)
+        spans = [
+            Span(context[a:b], a, b, weight(asked & _words(context[a:b]))) for a, b in sentences
+        ]
+        return (
+            Found((max(spans, key=lambda span: span.score),), -math.inf)
+            if spans
+            else Found((), 0.0)
+        )
 
     return objects([answer(sample) for sample in test])
 
@@ -300,7 +386,9 @@ def _no_answer(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
 
 def _as_json(span: Span | None, share: float) -> dict[str, Any]:
     place = (
-        {"text": "", "start": None, "end": None} if span is None else {"text": span.text, "start": span.start, "end": span.end}
+        {"text": "", "start": None, "end": None}
+        if span is None
+        else {"text": span.text, "start": span.start, "end": span.end}
     )
     return {**place, "confidence": share}
 

@@ -47,16 +47,25 @@ class Summarization(Seq2seq):
     @classmethod
     def tiny_data(cls) -> Data:
         rng = np.random.default_rng(0)
-        animals, deeds, places = ("cat", "dog", "cow"), ("sat", "ran", "ate"), ("in a box", "by a lake", "on a hill")
+        animals, deeds, places = (
+            ("cat", "dog", "cow"),
+            ("sat", "ran", "ate"),
+            ("in a box", "by a lake", "on a hill"),
+        )
 
         def sample(split: str, number: int) -> Sample:
             """Who did what, and where; one of six is longer than a tiny network reads at once."""
             who, what, where = (str(rng.choice(words)) for words in (animals, deeds, places))
-            source = f"there was a {who} that day. it {what} for long {where}." + " and so on." * (12 if number % 6 == 5 else 1)
+            source = f"there was a {who} that day. it {what} for long {where}." + " and so on." * (
+                12 if number % 6 == 5 else 1
+            )
             return Sample(f"{split}:{number}", {"source": source, "target": f"{who} {what}"})
 
         sizes = {"train": 24, "val": 8, "test": 12}
-        return Data({split: [sample(split, i) for i in range(n)] for split, n in sizes.items()}, "tiny summaries")
+        return Data(
+            {split: [sample(split, i) for i in range(n)] for split, n in sizes.items()},
+            "tiny summaries",
+        )
 
 
 def sentences(text: str) -> list[str]:
@@ -66,4 +75,6 @@ def sentences(text: str) -> list[str]:
 
 def _lead(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
     usual = max(1, round(median(len(sentences(sample.roles["target"])) for sample in train)))
-    return objects([Written(" ".join(sentences(sample.roles["source"])[:usual])) for sample in test])
+    return objects(
+        [Written(" ".join(sentences(sample.roles["source"])[:usual])) for sample in test]
+    )

@@ -164,10 +164,15 @@ class Task(ABC):
                 f"{sample.id} has {', '.join(sorted(sample.roles))}, and {self.name} reads {', '.join(missing)} too. "
                 "Name the columns: --columns role=name."
             )
-        return Sample(sample.id, {role: value for role, value in sample.roles.items() if role != self.target_role})
+        return Sample(
+            sample.id,
+            {role: value for role, value in sample.roles.items() if role != self.target_role},
+        )
 
     @abstractmethod
-    def encode(self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:
+    def encode(
+        self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None
+    ) -> dict[str, Tensor]:
         """The tensors of one piece, and its `target` where it has one. `rng` is given for augmentation only."""
 
     @abstractmethod

@@ -58,7 +58,11 @@ class TextClassification(Classification):
         if self.pairs or "text_pair" not in bare.roles:
             return bare
         text = " ".join((bare.roles["text"], bare.roles["text_pair"]))
-        return Sample(sample.id, {role: value for role, value in bare.roles.items() if role != "text_pair"} | {"text": text})
+        return Sample(
+            sample.id,
+            {role: value for role, value in bare.roles.items() if role != "text_pair"}
+            | {"text": text},
+        )
 
     def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
         """Of texts that are too long their parts, or their head and tail as one."""
@@ -71,7 +75,9 @@ class TextClassification(Classification):
         if self.pairs or not preprocess.cuts(text):
             return [sample]
         room = preprocess.max_length - tokenizer.num_special_tokens_to_add() - SPARE
-        tokens = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)["offset_mapping"]
+        tokens = tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )["offset_mapping"]
         if self.long == "head+tail":
             parts = [head_and_tail(text, tokens, room)]
         else:
@@ -85,9 +91,15 @@ class TextClassification(Classification):
     def length(self, piece: Sample, preprocess: Preprocess) -> int:
         return preprocess.length(_value(piece))
 
-    def encode(self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:
+    def encode(
+        self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None
+    ) -> dict[str, Tensor]:
         tensors = preprocess(_value(sample), rng)
-        return tensors if sample.roles.get("label") is None else {**tensors, "target": self.target(sample)}
+        return (
+            tensors
+            if sample.roles.get("label") is None
+            else {**tensors, "target": self.target(sample)}
+        )
 
     def preview(self, sample: Sample) -> dict[str, str]:
         return {"kind": "text", "value": _shown(sample)[:600]}
@@ -95,7 +107,10 @@ class TextClassification(Classification):
     @property
     def baselines(self) -> dict[str, Baseline]:
         words = TfidfVectorizer(
-            ngram_range=(1, 2), sublinear_tf=True, strip_accents="unicode", token_pattern=r"(?u)\b\w+\b|[^\w\s]"
+            ngram_range=(1, 2),
+            sublinear_tf=True,
+            strip_accents="unicode",
+            token_pattern=r"(?u)\b\w+\b|[^\w\s]",
         )
         return {"majority": self.majority, "tfidf-logistic": self.logistic(words, read=_shown)}
 
@@ -105,17 +120,29 @@ class TextClassification(Classification):
     @classmethod
     def tiny_data(cls) -> Data:
         rng = np.random.default_rng(0)
-        words = {"food": "bread cheese soup apple", "sport": "ball goal team run", "sky": "sun cloud star moon"}
+        words = {
+            "food": "bread cheese soup apple",
+            "sport": "ball goal team run",
+            "sky": "sun cloud star moon",
+        }
         common = ["the", "a", "one", "is", "it", "and", "so"]
 
         def sample(split: str, name: str, number: int) -> Sample:
             length = int(rng.integers(3, 12))
             own = rng.choice(words[name].split(), length)
-            text = " ".join(w for pair in zip(own, rng.choice(common, length), strict=True) for w in pair)
+            text = " ".join(
+                w for pair in zip(own, rng.choice(common, length), strict=True) for w in pair
+            )
             return Sample(f"{split}:{name}:{number}", {"text": text, "label": name})
 
         sizes = {"train": 8, "val": 3, "test": 4}
-        return Data({split: [sample(split, c, i) for c in words for i in range(n)] for split, n in sizes.items()}, "tiny texts")
+        return Data(
+            {
+                split: [sample(split, c, i) for c in words for i in range(n)]
+                for split, n in sizes.items()
+            },
+            "tiny texts",
+        )
 
 
 def _value(sample: Sample) -> str | tuple[str, str]:

@@ -22,8 +22,23 @@ from graft.metrics.language import bits_per_byte, perplexity
 from graft.tasks.task import Baseline, Metric, Task, Windows, objects
 from graft.tasks.text import ngrams, packing
 from graft.tasks.text.generation import Decoding, continued
-from graft.tasks.text.token_blocks import Prompt, blocks, first_token, of_sample, prompt_tokens, tokens
-from graft.tasks.text.token_loss import IGNORED, mean_nats, num_targets, padded_targets, sum_of_sums, sums_of_parts, sums_of_rows
+from graft.tasks.text.token_blocks import (
+    Prompt,
+    blocks,
+    first_token,
+    of_sample,
+    prompt_tokens,
+    tokens,
+)
+from graft.tasks.text.token_loss import (
+    IGNORED,
+    mean_nats,
+    num_targets,
+    padded_targets,
+    sum_of_sums,
+    sums_of_parts,
+    sums_of_rows,
+)
 
 SHOWN = 4
 """Continuations that a run keeps."""
@@ -71,10 +86,14 @@ class TextGeneration(Task):
         train = [sample.roles for sample in data.splits["train"] if "prompt" in sample.roles]
         kinds = {isinstance(roles["prompt"], str) for roles in train}
         if len(kinds) > 1:
-            raise DataError(f"Some prompts of {data.path or 'the data'} are texts, others messages. Make all of them the same.")
+            raise DataError(
+                f"Some prompts of {data.path or 'the data'} are texts, others messages. Make all of them the same."
+            )
         if kinds != {True}:
             return cls(chat=kinds == {False})
-        blank = any(roles["prompt"][-1:].isspace() or roles["completion"][:1].isspace() for roles in train)
+        blank = any(
+            roles["prompt"][-1:].isspace() or roles["completion"][:1].isspace() for roles in train
+        )
         return cls(separator="" if blank else "\n")
 
     def attach_head(self, model: Model) -> None:
@@ -91,7 +110,10 @@ class TextGeneration(Task):
     def unlabeled(self, sample: Sample) -> Sample:
         """What is to be continued: the prompt, the messages, or a text."""
         roles = sample.roles
-        prompt = next((roles[role] for role in ("prompt", "messages", "passage", "text") if role in roles), None)
+        prompt = next(
+            (roles[role] for role in ("prompt", "messages", "passage", "text") if role in roles),
+            None,
+        )
         if prompt is None:
             raise DataError(
                 f"{sample.id} has {', '.join(sorted(roles))}, and {self.name} continues a prompt: --columns prompt=NAME."
@@ -104,9 +126,15 @@ class TextGeneration(Task):
         In packs where that is asked for; but texts of which nothing is to be predicted are read each alone.
         """
         found = Windows.of(samples, lambda sample: self._pieces(sample, preprocess))
-        if not self.packed or not all("passage" in s.roles or s.roles.get("completion") is not None for s in samples):
+        if not self.packed or not all(
+            "passage" in s.roles or s.roles.get("completion") is not None for s in samples
+        ):
             return found
-        return packing.packed(found, [self.encode(piece, preprocess, None) for piece in found.pieces], preprocess.max_length)
+        return packing.packed(
+            found,
+            [self.encode(piece, preprocess, None) for piece in found.pieces],
+            preprocess.max_length,
+        )
 
     def _pieces(self, sample: Sample, preprocess: Preprocess) -> list[Sample]:
         ids, read = of_sample(sample, self.separator, preprocess)
@@ -116,7 +144,9 @@ class TextGeneration(Task):
     def length(self, piece: Sample, preprocess: Preprocess) -> int:
         return len(piece.roles["ids"])
 
-    def encode(self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:
+    def encode(
+        self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None
+    ) -> dict[str, Tensor]:
         """`target` (T,) is the token after each; IGNORED where that is not to be predicted."""
         if "positions" in sample.roles:
             return packing.encoded(sample)
@@ -134,7 +164,9 @@ class TextGeneration(Task):
         """Padded on the right, where no token that counts reads it: no mask is needed, and attention is quicker without one."""
         if "position_ids" in encoded[0]:
             return packing.collated(encoded, preprocess.tokenizer.pad_token_id)
-        ids, mask = right_padded([e["input_ids"] for e in encoded], preprocess.tokenizer.pad_token_id)
+        ids, mask = right_padded(
+            [e["input_ids"] for e in encoded], preprocess.tokenizer.pad_token_id
+        )
         target = padded_targets([e["target"] for e in encoded]) if "target" in encoded[0] else None
         return Batch({"input_ids": ids}, target, extras={"mask": mask})
 
@@ -160,7 +192,9 @@ class TextGeneration(Task):
     def scores(self, rows: Sequence[Any], windows: Windows) -> np.ndarray:
         """For each text nats, tokens and bytes; the bytes are those of the text itself."""
         each = zip(windows.samples, windows.by_sample(rows), strict=True)
-        return objects([_score(sample, *np.sum([row for _, row in pieces], axis=0)) for sample, pieces in each])
+        return objects(
+            [_score(sample, *np.sum([row for _, row in pieces], axis=0)) for sample, pieces in each]
+        )
 
     def targets(self, samples: Sequence[Sample]) -> np.ndarray:
         """Zeros (N,): what is true is what is predicted token by token."""
@@ -175,7 +209,13 @@ class TextGeneration(Task):
         for score in scores:
             nats, count, size = map(float, score)
             bits = nats / math.log(2) / max(size, 1.0)
-            row = {"prediction": bits, "confidence": 2**-bits, "nats": nats, "tokens": int(count), "bytes": int(size)}
+            row = {
+                "prediction": bits,
+                "confidence": 2**-bits,
+                "nats": nats,
+                "tokens": int(count),
+                "bytes": int(size),
+            }
             found.append(row)
         return found
 
@@ -219,7 +259,9 @@ class TextGeneration(Task):
 
     def generated(self, model: Model, samples: Sequence[Sample], decoding: Decoding) -> list[str]:
         """What the network writes after the prompt of each sample. Raises BadValue."""
-        return continued(model, [self._prompt(sample.roles["prompt"], model) for sample in samples], decoding)
+        return continued(
+            model, [self._prompt(sample.roles["prompt"], model) for sample in samples], decoding
+        )
 
     def _prompt(self, prompt: Prompt, model: Model) -> list[int]:
         if self.chat and isinstance(prompt, str):
@@ -228,12 +270,19 @@ class TextGeneration(Task):
 
     def samples(self, model: Model, samples: Sequence[Sample]) -> list[dict[str, str]]:
         """A few texts continued: completions by the likeliest tokens, passages by drawn ones, since the likeliest repeat."""
-        chosen = [samples[i] for i in np.unique(np.linspace(0, len(samples) - 1, SHOWN).round().astype(int))]
+        chosen = [
+            samples[i]
+            for i in np.unique(np.linspace(0, len(samples) - 1, SHOWN).round().astype(int))
+        ]
         if "passage" in chosen[0].roles:
             return self._continued_passages(model, [sample.roles["passage"] for sample in chosen])
         outputs = self.generated(model, chosen, Decoding(WRITTEN))
         return [
-            {"prompt": prompt_text(sample.roles["prompt"]), "output": output, "reference": sample.roles["completion"]}
+            {
+                "prompt": prompt_text(sample.roles["prompt"]),
+                "output": output,
+                "reference": sample.roles["completion"],
+            }
             for sample, output in zip(chosen, outputs, strict=True)
         ]
 
@@ -242,7 +291,10 @@ class TextGeneration(Task):
         found = [tokens(text, preprocess.tokenizer) for text in texts]
         cuts = [min(PROMPT, len(ids) // 2) for ids in found]
         most = max(1, min(WRITTEN, preprocess.max_length - PROMPT))
-        prompts = [[*first_token(preprocess.tokenizer), *ids[:cut]] for ids, cut in zip(found, cuts, strict=True)]
+        prompts = [
+            [*first_token(preprocess.tokenizer), *ids[:cut]]
+            for ids, cut in zip(found, cuts, strict=True)
+        ]
         outputs = continued(model, prompts, Decoding(most, temperature=0.8, top_p=0.95))
         text = preprocess.tokenizer.decode
         return [
@@ -251,7 +303,12 @@ class TextGeneration(Task):
         ]
 
     def settings(self) -> dict:
-        return {"classes": list(self.classes), "separator": self.separator, "chat": self.chat, "packed": self.packed}
+        return {
+            "classes": list(self.classes),
+            "separator": self.separator,
+            "chat": self.chat,
+            "packed": self.packed,
+        }
 
     @classmethod
     def tiny_data(cls) -> Data:
@@ -260,10 +317,16 @@ class TextGeneration(Task):
         def sample(split: str, number: int) -> Sample:
             """A word, to be said twice; one of six is longer than a tiny network reads at once."""
             word = "".join(rng.choice(list("abcde"), int(rng.integers(2, 6))))
-            return Sample(f"{split}:{number}", {"prompt": f"{word}:", "completion": f"{word}." * (40 if number % 6 == 5 else 2)})
+            return Sample(
+                f"{split}:{number}",
+                {"prompt": f"{word}:", "completion": f"{word}." * (40 if number % 6 == 5 else 2)},
+            )
 
         sizes = {"train": 24, "val": 8, "test": 12}
-        return Data({split: [sample(split, i) for i in range(n)] for split, n in sizes.items()}, "tiny words")
+        return Data(
+            {split: [sample(split, i) for i in range(n)] for split, n in sizes.items()},
+            "tiny words",
+        )
 
 
 def _text(sample: Sample) -> str:

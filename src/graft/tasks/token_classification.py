@@ -52,7 +52,12 @@ class TokenClassification(Task):
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
         """Raises DataError where there are fewer than two tags."""
-        sequences = [s.roles["tags"] for split in data.splits.values() for s in split if s.roles.get("tags") is not None]
+        sequences = [
+            s.roles["tags"]
+            for split in data.splits.values()
+            for s in split
+            if s.roles.get("tags") is not None
+        ]
         scheme = scheme_of(sequences)
         found = {tag for tags in sequences for tag in tags}
         if scheme == "plain":
@@ -61,7 +66,9 @@ class TokenClassification(Task):
             types = sorted({tag.partition("-")[2] for tag in found if tag != OUTSIDE})
             classes = (OUTSIDE, *(f"{mark}-{kind}" for kind in types for mark in "BI"))
         if len(classes) < 2:
-            raise DataError(f"All words of {data.path or 'the data'} have the tag {', '.join(found)}; there is nothing to learn.")
+            raise DataError(
+                f"All words of {data.path or 'the data'} have the tag {', '.join(found)}; there is nothing to learn."
+            )
         return cls(classes, scheme)
 
     def unlabeled(self, sample: Sample) -> Sample:
@@ -83,22 +90,33 @@ class TokenClassification(Task):
         room = preprocess.max_length - preprocess.tokenizer.num_special_tokens_to_add()
         if len(text.text.encode()) <= room:  # no token is shorter than a byte
             return [sample]
-        tokens = preprocess.tokenizer(text.text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        tokens = preprocess.tokenizer(
+            text.text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )
         count = len(tokens["input_ids"])
         if count <= room:
             return [sample]
         first = positions(text, tokens["offset_mapping"])
         first = np.maximum.accumulate(np.where(first == NOWHERE, 0, first))
-        return [part(sample, *span, ("tokens", "tags")) for span in spans_of_windows(first, count, room, room // 4)]
+        return [
+            part(sample, *span, ("tokens", "tags"))
+            for span in spans_of_windows(first, count, room, room // 4)
+        ]
 
     def length(self, piece: Sample, preprocess: Preprocess) -> int:
         return sum(map(len, piece.roles["tokens"])) + len(piece.roles["tokens"])
 
-    def encode(self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:
+    def encode(
+        self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None
+    ) -> dict[str, Tensor]:
         text = text_of(sample)
         encoded = preprocess.tokenized(text.text, return_offsets_mapping=True)
         first = torch.from_numpy(positions(text, encoded["offset_mapping"]))
-        found = {name: torch.tensor(encoded[name]) for name in preprocess.tokenizer.model_input_names if name in encoded}
+        found = {
+            name: torch.tensor(encoded[name])
+            for name in preprocess.tokenizer.model_input_names
+            if name in encoded
+        }
         found["first"] = first
         if sample.roles.get("tags") is not None:
             target, numbers = torch.full_like(found["input_ids"], IGNORED), self._numbers(sample)
@@ -113,12 +131,17 @@ class TokenClassification(Task):
     def _inside(self) -> Tensor:
         """The number of the class (K,) of a word's later tokens: `I-PER` of `B-PER`, else that of the first."""
         number = {name: i for i, name in enumerate(self.classes)}
-        later = [name.replace("B-", "I-", 1) if self._has_entities and name.startswith("B-") else name for name in self.classes]
+        later = [
+            name.replace("B-", "I-", 1) if self._has_entities and name.startswith("B-") else name
+            for name in self.classes
+        ]
         return torch.tensor([number[name] for name in later])
 
     def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch:
         """Words' first tokens count from the padding on, wherever it is."""
-        inputs = preprocess.collate([{k: v for k, v in e.items() if k not in ("first", "target")} for e in encoded])
+        inputs = preprocess.collate(
+            [{k: v for k, v in e.items() if k not in ("first", "target")} for e in encoded]
+        )
         width = inputs["input_ids"].shape[1]
         left = preprocess.tokenizer.padding_side == "left"
         shifts = [(width - len(e["input_ids"])) * left for e in encoded]
@@ -126,7 +149,9 @@ class TokenClassification(Task):
         first = torch.full((len(encoded), words), NOWHERE)
         target = torch.full((len(encoded), width), IGNORED)
         for row, (one, shift) in enumerate(zip(encoded, shifts, strict=True)):
-            first[row, : len(one["first"])] = torch.where(one["first"] == NOWHERE, NOWHERE, one["first"] + shift)
+            first[row, : len(one["first"])] = torch.where(
+                one["first"] == NOWHERE, NOWHERE, one["first"] + shift
+            )
             if "target" in one:
                 target[row, shift : shift + len(one["target"])] = one["target"]
         return Batch(inputs, target if "target" in encoded[0] else None, extras={"first": first})
@@ -180,14 +205,21 @@ class TokenClassification(Task):
         for each, sample in zip(scores, samples, strict=True):
             tags = self._told(each)
             sure = float(np.nanmin(each.max(1), initial=1.0))
-            found.append({"prediction": self._said(tags, sample), "confidence": sure, "tags": list(tags)})
+            found.append(
+                {"prediction": self._said(tags, sample), "confidence": sure, "tags": list(tags)}
+            )
         return found
 
     def answer(self, sample: Sample) -> list[Any]:
         return self._said(self._tags(sample), sample)
 
     def say(self, value: Sequence[Any]) -> str:
-        return ", ".join(one if isinstance(one, str) else f"{one['text']} [{one['type']}]" for one in value) or "no entity"
+        return (
+            ", ".join(
+                one if isinstance(one, str) else f"{one['text']} [{one['type']}]" for one in value
+            )
+            or "no entity"
+        )
 
     def details(self, scores: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         """Precision, recall and F1 of each type of entity."""
@@ -235,7 +267,9 @@ class TokenClassification(Task):
         found = tuple(to_bio(tags, self.scheme)) if self._has_entities else tuple(tags)
         unknown = sorted(set(found) - set(self.classes))
         if unknown:
-            raise DataError(f"{sample.id}: the tag {unknown[0]!r} is none of those in training: {', '.join(self.classes)}.")
+            raise DataError(
+                f"{sample.id}: the tag {unknown[0]!r} is none of those in training: {', '.join(self.classes)}."
+            )
         return found
 
     def _numbers(self, sample: Sample) -> Tensor:
@@ -268,7 +302,13 @@ class TokenClassification(Task):
             person, place = (names[kind][rng.integers(3)] for kind in ("PER", "LOC"))
             middle = ("is in", "went to", "likes")[rng.integers(3)].split()
             tokens = (person, *middle, place, ".")
-            return Sample(f"{split}:{number}", {"tokens": tokens, "tags": ("B-PER", *["O"] * len(middle), "B-LOC", "O")})
+            return Sample(
+                f"{split}:{number}",
+                {"tokens": tokens, "tags": ("B-PER", *["O"] * len(middle), "B-LOC", "O")},
+            )
 
         sizes = {"train": 24, "val": 8, "test": 12}
-        return Data({split: [sample(split, i) for i in range(n)] for split, n in sizes.items()}, "tiny names")
+        return Data(
+            {split: [sample(split, i) for i in range(n)] for split, n in sizes.items()},
+            "tiny names",
+        )

@@ -43,16 +43,24 @@ class Translation(Seq2seq):
     @classmethod
     def tiny_data(cls) -> Data:
         rng = np.random.default_rng(0)
-        ours, theirs = ("red", "big", "old", "cat", "dog", "hat"), ("rot", "gross", "alt", "katze", "hund", "hut")
+        ours, theirs = (
+            ("red", "big", "old", "cat", "dog", "hat"),
+            ("rot", "gross", "alt", "katze", "hund", "hut"),
+        )
 
         def sample(split: str, number: int) -> Sample:
             """Word by word; one of six is longer than a tiny network reads at once."""
             words = rng.integers(len(ours), size=60 if number % 6 == 5 else int(rng.integers(4, 7)))
-            source, target = (" ".join(language[word] for word in words) for language in (ours, theirs))
+            source, target = (
+                " ".join(language[word] for word in words) for language in (ours, theirs)
+            )
             return Sample(f"{split}:{number}", {"source": source, "target": target[:60]})
 
         sizes = {"train": 24, "val": 8, "test": 12}
-        return Data({split: [sample(split, i) for i in range(n)] for split, n in sizes.items()}, "tiny translations")
+        return Data(
+            {split: [sample(split, i) for i in range(n)] for split, n in sizes.items()},
+            "tiny translations",
+        )
 
 
 def _copied(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:

@@ -26,8 +26,12 @@ class Bitfit(Technique):
 
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)
-        if not task.fresh_head and not any(_is_bias(name) for name, _ in backbone.network.named_parameters()):
-            raise BadValue(f"'bitfit' trains biases, and {backbone.name} has none. Use lora or full-fine-tuning.")
+        if not task.fresh_head and not any(
+            _is_bias(name) for name, _ in backbone.network.named_parameters()
+        ):
+            raise BadValue(
+                f"'bitfit' trains biases, and {backbone.name} has none. Use lora or full-fine-tuning."
+            )
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         def biases(name: str, group: int) -> bool:

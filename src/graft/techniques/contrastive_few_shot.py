@@ -12,7 +12,14 @@ from graft.base.errors import BadValue
 from graft.base.ranges import Count, Positive
 from graft.base.records import Batch, Output
 from graft.tasks.task import Task
-from graft.techniques.technique import PROBE_PATIENCE, Objective, Phase, Technique, check_classes, head_only
+from graft.techniques.technique import (
+    PROBE_PATIENCE,
+    Objective,
+    Phase,
+    Technique,
+    check_classes,
+    head_only,
+)
 
 PAIRS = "contrastive"
 TOGETHER = 16
@@ -49,7 +56,9 @@ class ContrastiveFewShot(Technique):
         super().check(backbone, task)
         check_classes("contrastive-few-shot", task)
         if backbone.kind != "vector":
-            raise BadValue(f"'contrastive-few-shot' compares vectors, and {backbone.name} yields {backbone.kind} features.")
+            raise BadValue(
+                f"'contrastive-few-shot' compares vectors, and {backbone.name} yields {backbone.kind} features."
+            )
 
     def objective(self, model: Model, task: Task) -> Objective:
         """Raises BadValue where `check` does."""
@@ -84,7 +93,11 @@ class PairObjective(Objective):
         return {"task": self.task.loss(output, batch)}
 
     def extra_losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
-        return {"pairs": pair_loss(output.features, alike(batch.target))} if output.features.requires_grad else {}
+        return (
+            {"pairs": pair_loss(output.features, alike(batch.target))}
+            if output.features.requires_grad
+            else {}
+        )
 
 
 def by_length(model: Model, batch: Batch) -> Output:
@@ -95,9 +108,14 @@ def by_length(model: Model, batch: Batch) -> Output:
     outputs = []
     for rows in order.split(TOGETHER):
         read = batch.mask[rows].any(0)
-        outputs.append(model({name: tensor[rows][:, read] for name, tensor in batch.inputs.items()}))
+        outputs.append(
+            model({name: tensor[rows][:, read] for name, tensor in batch.inputs.items()})
+        )
     back = order.argsort()
-    return Output(torch.cat([out.logits for out in outputs])[back], torch.cat([out.features for out in outputs])[back])
+    return Output(
+        torch.cat([out.logits for out in outputs])[back],
+        torch.cat([out.features for out in outputs])[back],
+    )
 
 
 def alike(target: Tensor) -> Tensor:
@@ -119,4 +137,6 @@ def pair_loss(features: Tensor, same: Tensor) -> Tensor:
         once = torch.ones_like(same).triu(1)
         kinds = [(1 - cosine)[same & once].square(), cosine[~same & once].square()]
         means = [kind.mean() for kind in kinds if len(kind)]
-        return torch.stack(means).mean() if means else 0 * cosine.sum()  # a batch of one has no pair
+        return (
+            torch.stack(means).mean() if means else 0 * cosine.sum()
+        )  # a batch of one has no pair

@@ -35,5 +35,9 @@ class FeatureExtraction(Technique):
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         rate = self.head_lr or 3e-3
         optimizer = self.optimizer or "adamw"
-        how = {"solver": "logistic" if self.solved else None, "views": self.views, "patience": PROBE_PATIENCE}
+        how = {
+            "solver": "logistic" if self.solved else None,
+            "views": self.views,
+            "patience": PROBE_PATIENCE,
+        }
         return [Phase("probe", epochs, head_only, rate, rate, optimizer, **how)]

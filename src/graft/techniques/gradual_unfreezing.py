@@ -32,4 +32,7 @@ class GradualUnfreezing(Technique):
         share = epochs / (stages + 1)
         rates = self.rates(model)
         head = Phase("head", share, head_only, **rates)
-        return [head, *(Phase(f"from group {cut}", share, from_group(cut), **rates) for cut in cuts)]
+        return [
+            head,
+            *(Phase(f"from group {cut}", share, from_group(cut), **rates) for cut in cuts),
+        ]

@@ -48,6 +48,10 @@ class L2SpObjective(Objective):
 
     def extra_losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
         weights = (self.model.network.get_parameter(name) for name in self.names)
-        pairs = [(now, start) for now, start in zip(weights, self.start, strict=True) if now.requires_grad]
+        pairs = [
+            (now, start)
+            for now, start in zip(weights, self.start, strict=True)
+            if now.requires_grad
+        ]
         squares = [(now - start).square().sum() for now, start in pairs]
         return {"distance": self.weight / 2 * sum(squares)} if squares else {}

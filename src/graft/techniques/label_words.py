@@ -46,7 +46,9 @@ class LabelWords(Technique):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.template.count("{}") != 1:
-            raise BadValue(f"The 'template' of 'label-words' has one {{}} for the text in it. Got {self.template!r} instead.")
+            raise BadValue(
+                f"The 'template' of 'label-words' has one {{}} for the text in it. Got {self.template!r} instead."
+            )
 
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)
@@ -67,7 +69,10 @@ class LabelWords(Technique):
         """Puts the network under its own head again; raises BadValue where `check` does."""
         old, words = model.backbone, self.written(task)
         causal = replace(_decoder(old), name=old.name, preprocess=old.preprocess)
-        model.backbone, model.fresh_head = as_classifier(causal, self.prompt(words, old.preprocess.tokenizer)), False
+        model.backbone, model.fresh_head = (
+            as_classifier(causal, self.prompt(words, old.preprocess.tokenizer)),
+            False,
+        )
         model.network = model.backbone.network
         model.network.to(next(old.network.parameters()).device)
         if self.calibration != "none":
@@ -94,8 +99,14 @@ class LabelWords(Technique):
         inputs = preprocess.collate([preprocess(text, None) for text in texts])
         with torch.no_grad(), evaluating(model):
             device = model.network.prior.device
-            logits = model.network(**{name: tensor.to(device) for name, tensor in inputs.items()}).cpu().double()
-        return (logits.softmax(1).mean(0).log() if self.calibration == "contextual" else logits[0]).tolist()
+            logits = (
+                model.network(**{name: tensor.to(device) for name, tensor in inputs.items()})
+                .cpu()
+                .double()
+            )
+        return (
+            logits.softmax(1).mean(0).log() if self.calibration == "contextual" else logits[0]
+        ).tolist()
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         return []
@@ -104,7 +115,9 @@ class LabelWords(Technique):
 def _decoder(backbone: Backbone) -> Backbone:
     """The causal network with the layers of `backbone` and its own head; raises BadValue where there is none."""
     found = language_model(backbone, "text-generation", "label-words")
-    tied = found.network.get_output_embeddings().weight is found.network.get_input_embeddings().weight
+    tied = (
+        found.network.get_output_embeddings().weight is found.network.get_input_embeddings().weight
+    )
     if not tied and not found.own_head:
         raise BadValue(
             f"'label-words' asks a decoder for the next words, and {backbone.name} was saved without the head for them."

@@ -38,7 +38,11 @@ class Lora(Technique):
         targets = _targets(model, group_number(model, self.from_group, "lora"))
         transposed = any(_is_conv1d(model.network.get_submodule(path)) for path in targets)
         config = LoraConfig(
-            r=self.r, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules=targets, fan_in_fan_out=transposed
+            r=self.r,
+            lora_alpha=self.alpha,
+            lora_dropout=self.dropout,
+            target_modules=targets,
+            fan_in_fan_out=transposed,
         )
         inject_adapter_in_model(config, model.network)
         for module in _adapted(model.network).values():
@@ -67,7 +71,11 @@ def _adapted(network: nn.Module) -> dict[str, nn.Module]:
     """The layers with an adapter."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
-    return {path: module for path, module in network.named_modules() if isinstance(module, BaseTunerLayer)}
+    return {
+        path: module
+        for path, module in network.named_modules()
+        if isinstance(module, BaseTunerLayer)
+    }
 
 
 def _targets(model: Model, first: int) -> list[str]:
@@ -76,7 +84,11 @@ def _targets(model: Model, first: int) -> list[str]:
     def adaptable(path: str, module: nn.Module) -> bool:
         linear = isinstance(module, nn.Linear) or _is_conv1d(module)
         convolution = isinstance(module, nn.Conv2d) and module.groups == 1
-        return (linear or convolution) and path not in model.backbone.head and indices[f"{path}.weight"] >= first
+        return (
+            (linear or convolution)
+            and path not in model.backbone.head
+            and indices[f"{path}.weight"] >= first
+        )
 
     found = [path for path, module in model.network.named_modules() if adaptable(path, module)]
     if not found:

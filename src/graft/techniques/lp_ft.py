@@ -31,6 +31,8 @@ class LpFt(Technique):
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         how = {"solver": "logistic", "views": 1, "patience": PROBE_PATIENCE}
-        probe = Phase("probe", self.probe_epochs, head_only, self.probe_lr, self.probe_lr, "adamw", **how)
+        probe = Phase(
+            "probe", self.probe_epochs, head_only, self.probe_lr, self.probe_lr, "adamw", **how
+        )
         rates = self.rates(model, body=0.5, head=1.0)
         return [probe, Phase("fine-tuning", epochs, everything, fallback=self.fallback, **rates)]

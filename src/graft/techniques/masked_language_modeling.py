@@ -47,7 +47,12 @@ class MaskedLanguageModeling(Technique):
     def objective(self, model: Model, task: Task) -> Objective:
         """Raises BadValue where `check` does."""
         language = self._language(model.backbone)
-        return Pretraining(model, MaskedModel(language, not language.own_head), MaskedTokens(self.probability), "masked")
+        return Pretraining(
+            model,
+            MaskedModel(language, not language.own_head),
+            MaskedTokens(self.probability),
+            "masked",
+        )
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         return [Phase("masked language modeling", epochs, everything, **self.rates(model))]
@@ -55,7 +60,9 @@ class MaskedLanguageModeling(Technique):
     def _language(self, backbone: Backbone) -> Backbone:
         found = language_model(backbone, "fill-mask", NAME)
         if found.preprocess.tokenizer.mask_token_id is None:
-            raise BadValue(f"{NAME!r} is not made for {backbone.name}, whose tokenizer has no token for a mask.")
+            raise BadValue(
+                f"{NAME!r} is not made for {backbone.name}, whose tokenizer has no token for a mask."
+            )
         return found
 
 
@@ -73,5 +80,9 @@ class MaskedModel(Model):
             return (seen[0][None], *args[1:])
 
         hook = self.network.get_submodule(self.backbone.head[0]).register_forward_pre_hook(choose)
-        out = observed(self.network, {name: tensor for name, tensor in inputs.items() if name != "chosen"}, [hook])
+        out = observed(
+            self.network,
+            {name: tensor for name, tensor in inputs.items() if name != "chosen"},
+            [hook],
+        )
         return Output(logits_of(out)[0], seen[0])

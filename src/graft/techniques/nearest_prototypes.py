@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from graft.backbones.backbone import Backbone, Model
 from graft.base.errors import BadValue
 from graft.tasks.task import Task
-from graft.techniques.technique import Objective, Phase, Technique, check_classes, head_only, linear_head
+from graft.techniques.technique import (
+    Objective,
+    Phase,
+    Technique,
+    check_classes,
+    head_only,
+    linear_head,
+)
 
 
 @dataclass(frozen=True)
@@ -39,4 +46,12 @@ class NearestPrototypes(Technique):
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         passes = 2  # one for the means, one at least for the temperature
-        return [Phase("prototypes", passes, head_only, **{**self.rates(model), "views": 1}, solver="prototypes")]
+        return [
+            Phase(
+                "prototypes",
+                passes,
+                head_only,
+                **{**self.rates(model), "views": 1},
+                solver="prototypes",
+            )
+        ]

@@ -62,12 +62,19 @@ def group_number(model: Model, asked: int, technique: str) -> int:
 def check_classes(technique: str, task: Task) -> None:
     """Raises BadValue where the task does not give each example a class, or several."""
     if not isinstance(task, Classification):
-        raise BadValue(f"{technique!r} is for tasks in which each example has a class, and {task.name} is none of them.")
+        raise BadValue(
+            f"{technique!r} is for tasks in which each example has a class, and {task.name} is none of them."
+        )
 
 
 def linear_head(backbone: Backbone) -> nn.Linear | None:
     """The head's one linear layer, which the features enter as they are; None where the head is more than that."""
-    modules = [m for path in backbone.head for m in backbone.network.get_submodule(path).modules() if not any(m.children())]
+    modules = [
+        m
+        for path in backbone.head
+        for m in backbone.network.get_submodule(path).modules()
+        if not any(m.children())
+    ]
     working = [m for m in modules if not isinstance(m, nn.Dropout | nn.Identity)]
     return working[0] if len(working) == 1 and isinstance(working[0], nn.Linear) else None
 
@@ -156,7 +163,9 @@ class Technique(ABC):
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         """The phases in order, none where nothing is trained; `epochs` is the whole budget, in passes over the training split."""
 
-    def rates(self, model: Model, body: float = 1.0, head: float = 10.0, epochs: float = MANY) -> dict[str, Any]:
+    def rates(
+        self, model: Model, body: float = 1.0, head: float = 10.0, epochs: float = MANY
+    ) -> dict[str, Any]:
         """Optimizer, rates and views of a phase: the user's, else so many times the network's usual fine-tuning rate.
 
         Networks with batch normalisation are fine-tuned by SGD with momentum, at ten times AdamW's rate: measured here,
@@ -164,12 +173,19 @@ class Technique(ABC):
         half the rate, since SGD would end before a new head has learnt its classes. All other networks are fine-tuned
         by AdamW. A fresh head learns at `head` times the rate, ten times.
         """
-        normalised = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules())
+        normalised = any(
+            isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()
+        )
         short = normalised and epochs < MANY
         optimizer = self.optimizer or ("sgd" if normalised and not short else "adamw")
         usual = model.backbone.lr * (10 if optimizer == "sgd" else 0.5 if short else 1)
         lr = self.lr or body * usual
-        return {"lr": lr, "head_lr": self.head_lr or head * lr, "optimizer": optimizer, "views": self.views}
+        return {
+            "lr": lr,
+            "head_lr": self.head_lr or head * lr,
+            "optimizer": optimizer,
+            "views": self.views,
+        }
 
     @cached_property
     def parts(self) -> tuple[Technique, ...]:

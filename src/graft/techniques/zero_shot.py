@@ -42,7 +42,9 @@ class ZeroShot(Technique):
     def __post_init__(self) -> None:
         super().__post_init__()
         if "{}" not in self.template:
-            raise BadValue(f"The 'template' of 'zero-shot' has no {{}} for the class in it. Got {self.template!r} instead.")
+            raise BadValue(
+                f"The 'template' of 'zero-shot' has no {{}} for the class in it. Got {self.template!r} instead."
+            )
 
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)
@@ -60,9 +62,15 @@ class ZeroShot(Technique):
 
     def _check_unasked(self, task: Task) -> None:
         """Raises BadValue for settings that are about classes, where there are none."""
-        own = [field.name for field in fields(self) if field.name in ABOUT_CLASSES and getattr(self, field.name) != field.default]
+        own = [
+            field.name
+            for field in fields(self)
+            if field.name in ABOUT_CLASSES and getattr(self, field.name) != field.default
+        ]
         if own:
-            raise BadValue(f"{own[0]!r} of 'zero-shot' is about classes, and {task.name} has none. Leave it out.")
+            raise BadValue(
+                f"{own[0]!r} of 'zero-shot' is about classes, and {task.name} has none. Leave it out."
+            )
 
     def texts(self, classes: tuple[str, ...]) -> list[str]:
         """What stands for each class; raises BadValue for descriptions of others, and for names that are numbers."""
@@ -77,8 +85,12 @@ class ZeroShot(Technique):
         preprocess, head = model.backbone.preprocess, linear_head(model.backbone)
         inputs = preprocess.collate([preprocess(text, None) for text in self.texts(task.classes)])
         with torch.no_grad(), evaluating(model):
-            features = model({name: tensor.to(head.weight.device) for name, tensor in inputs.items()}).features
-            length = features.norm(dim=1, keepdim=True)  # of standardised features: the same for all
+            features = model(
+                {name: tensor.to(head.weight.device) for name, tensor in inputs.items()}
+            ).features
+            length = features.norm(
+                dim=1, keepdim=True
+            )  # of standardised features: the same for all
             head.weight.copy_(self.scale * features / length / length.mean())
             head.bias.fill_(-self.scale * self.threshold)
         return Objective(model, task)

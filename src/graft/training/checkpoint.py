@@ -45,7 +45,9 @@ class Position:
     """By what the best weights so far are the best, in the order of what counts; less is better."""
     frozen_digest: str = ""
     frozen: list[dict[str, Any]] = field(default_factory=list)
-    cache: dict[str, Any] = field(default_factory=lambda: {"used": False, "estimated_gain": 1.0, "bytes": 0})
+    cache: dict[str, Any] = field(
+        default_factory=lambda: {"used": False, "estimated_gain": 1.0, "bytes": 0}
+    )
     work: list[float] = field(default_factory=lambda: [0.0, 0.0])
     """Forwards of the whole network an example: what the phases so far would compute without and with recordings."""
     shared_seconds: float = 0.0
@@ -126,7 +128,9 @@ def save(
     tensors |= {f"losses/{name}": tensor for name, tensor in losses.items()}
     for number, state in optimizer.state_dict()["state"].items():
         values = {key: value for key, value in state.items() if value is not None}
-        tensors |= {f"optimizer/{number}/{key}": torch.as_tensor(value) for key, value in values.items()}
+        tensors |= {
+            f"optimizer/{number}/{key}": torch.as_tensor(value) for key, value in values.items()
+        }
     _write(path, tensors, {"position": json.dumps(asdict(position))})
 
 
@@ -150,7 +154,9 @@ def _read_references(path: Path, part: int) -> dict[str, Tensor]:
     try:
         return load_file(there)
     except (OSError, SafetensorError) as error:
-        raise FolderError(f"{there} cannot be read: {error}. Delete {path} to start the run again.") from error
+        raise FolderError(
+            f"{there} cannot be read: {error}. Delete {path} to start the run again."
+        ) from error
 
 
 def _write(path: Path, tensors: dict[str, Tensor], header: dict[str, str] | None) -> None:
@@ -171,7 +177,9 @@ def read_position(path: Path) -> Position | None:
         with safe_open(path, "pt") as file:
             return Position(**json.loads(file.metadata()["position"]))
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise FolderError(f"The checkpoint {path} cannot be read: {error}. Delete it to start the run again.") from error
+        raise FolderError(
+            f"The checkpoint {path} cannot be read: {error}. Delete it to start the run again."
+        ) from error
 
 
 def restore(
@@ -201,7 +209,11 @@ def restore(
         number, name = key.split("/", 1)
         like = parameters[int(number)]
         # In the parameter's own memory order (channels-last), in which the optimizer made it.
-        value = torch.empty_like(like, dtype=tensor.dtype).copy_(tensor) if tensor.shape == like.shape else tensor
+        value = (
+            torch.empty_like(like, dtype=tensor.dtype).copy_(tensor)
+            if tensor.shape == like.shape
+            else tensor
+        )
         state["state"].setdefault(int(number), {})[name] = value
     optimizer.load_state_dict(state)
     return tensors["best"], tensors["losses"]

@@ -41,7 +41,9 @@ class Clock:
     @property
     def now(self) -> float:
         """Seconds so far, inside `running()` too."""
-        return self.seconds + (time.perf_counter() - self._since if self._since is not None else 0.0)
+        return self.seconds + (
+            time.perf_counter() - self._since if self._since is not None else 0.0
+        )
 
 
 class PeakMemory:

@@ -45,12 +45,17 @@ class Engine:
         self.precision = precision or env.native_precision(on)
         if self.precision not in PRECISIONS or (self.precision == "fp16" and on == "cpu"):
             raise BadValue(
-                f"The precision {self.precision!r} is not possible on {on}. Use one of: bf16, fp32" + ", fp16." * (on != "cpu")
+                f"The precision {self.precision!r} is not possible on {on}. Use one of: bf16, fp32"
+                + ", fp16." * (on != "cpu")
             )
-        AcceleratorState._reset_state(reset_partial_state=True)  # it is process-wide, and this is another run
+        AcceleratorState._reset_state(
+            reset_partial_state=True
+        )  # it is process-wide, and this is another run
         GradientState._reset_state()
         mixed = "no" if self.precision == "fp32" else self.precision
-        self._accelerator = Accelerator(mixed_precision=mixed, cpu=on == "cpu", step_scheduler_with_optimizer=False)
+        self._accelerator = Accelerator(
+            mixed_precision=mixed, cpu=on == "cpu", step_scheduler_with_optimizer=False
+        )
         self.device = self._accelerator.device
         if on == "cpu":
             env.keep_freed_memory()
@@ -60,11 +65,17 @@ class Engine:
     def place(self, module: nn.Module) -> nn.Module:
         """The module on the device, convolutions in the memory order that is quickest there."""
         convolves = any(isinstance(m, nn.Conv2d) for m in module.modules())
-        return module.to(self.device, memory_format=torch.channels_last if convolves else torch.preserve_format)
+        return module.to(
+            self.device, memory_format=torch.channels_last if convolves else torch.preserve_format
+        )
 
     def wrap(self, module: nn.Module) -> nn.Module:
         """The module as it is called in training: itself, or data-parallel over several processes."""
-        return self._accelerator.prepare_model(module) if self._accelerator.num_processes > 1 else module
+        return (
+            self._accelerator.prepare_model(module)
+            if self._accelerator.num_processes > 1
+            else module
+        )
 
     def unwrap(self, module: nn.Module) -> nn.Module:
         """The module that `wrap` was given."""
@@ -85,14 +96,18 @@ class Engine:
         if norm > 0:
             # accelerate's clip_grad_norm_ would unscale the gradients of all optimizers it prepared.
             self._accelerator.unscale_gradients(optimizer)
-            nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], norm)
+            nn.utils.clip_grad_norm_(
+                [p for group in optimizer.param_groups for p in group["params"]], norm
+            )
 
     def prepare_optimizer(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
         """Return the optimizer so that it skips steps in which scaled fp16 gradients overflow."""
         if self.precision != "fp16":
             return optimizer
         # accelerate's prepare_optimizer would keep the optimizer and its state after its phase.
-        return AcceleratedOptimizer(optimizer, device_placement=False, scaler=self._accelerator.scaler)
+        return AcceleratedOptimizer(
+            optimizer, device_placement=False, scaler=self._accelerator.scaler
+        )
 
     @property
     def scaler(self) -> dict[str, Any]:

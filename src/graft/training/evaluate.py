@@ -46,7 +46,12 @@ def evaluate(model: Model, feed: Feed, engine: Engine) -> Evaluation:
 
 
 def written(
-    model: Model, task: Task, samples: Sequence[Sample], found: Evaluation, engine: Engine, decoding: Decoding | None = None
+    model: Model,
+    task: Task,
+    samples: Sequence[Sample],
+    found: Evaluation,
+    engine: Engine,
+    decoding: Decoding | None = None,
 ) -> Evaluation:
     """The evaluation of these samples with what the network writes for each, where the task's metrics are of that."""
     if not task.measures_texts:
@@ -68,7 +73,11 @@ def predict(model: Model, feed: Feed, engine: Engine) -> tuple[np.ndarray, float
             with engine.autocast():
                 output = model(batch.inputs)
             rows = feed.task.rows(output, batch)
-            losses = feed.task.losses(output, batch, rows) if batch.target is not None else (float("nan"), len(batch))
+            losses = (
+                feed.task.losses(output, batch, rows)
+                if batch.target is not None
+                else (float("nan"), len(batch))
+            )
             total, weight = total + losses[0], weight + losses[1]
             for row, kept in zip(batch.rows, rows, strict=True):
                 found[row] = kept
@@ -94,7 +103,9 @@ def in_order(values: Tensor, rows: list[int]) -> Tensor:
     return ordered
 
 
-def intervals(task: Task, evaluation: Evaluation, samples: Sequence[Sample], kind: str) -> dict[str, dict[str, float]]:
+def intervals(
+    task: Task, evaluation: Evaluation, samples: Sequence[Sample], kind: str
+) -> dict[str, dict[str, float]]:
     """Every metric of the task with its 95 % interval over test sets of such samples or groups."""
     together = groups(samples, kind)
     return {name: _interval(metric, evaluation, together) for name, metric in task.metrics.items()}

@@ -34,7 +34,14 @@ class Observer:
         """The phases that come next, in order."""
 
     def step(
-        self, phase: str, done: int, total: int, loss: float, lr: float, samples_per_second: float, seconds_left: float
+        self,
+        phase: str,
+        done: int,
+        total: int,
+        loss: float,
+        lr: float,
+        samples_per_second: float,
+        seconds_left: float,
     ) -> None:
         """Some steps were done, `done` of `total` of this phase."""
 
@@ -77,7 +84,14 @@ class LogFile(Observer):
         self.then.phases(names)
 
     def step(
-        self, phase: str, done: int, total: int, loss: float, lr: float, samples_per_second: float, seconds_left: float
+        self,
+        phase: str,
+        done: int,
+        total: int,
+        loss: float,
+        lr: float,
+        samples_per_second: float,
+        seconds_left: float,
     ) -> None:
         self.then.step(phase, done, total, loss, lr, samples_per_second, seconds_left)
 

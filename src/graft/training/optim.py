@@ -15,7 +15,9 @@ from graft.techniques.technique import Phase, Technique
 def trainable(model: Model, phase: Phase) -> list[str]:
     """The names of the network's parameters that this phase trains; raises BadValue where there are none."""
     groups = model.group_indices()
-    found = [name for name, _ in model.network.named_parameters() if phase.trainable(name, groups[name])]
+    found = [
+        name for name, _ in model.network.named_parameters() if phase.trainable(name, groups[name])
+    ]
     if not found:
         raise BadValue(
             f"There is nothing to train in {model.backbone.name} in the phase {phase.name!r}. Use another technique, as lora or "
@@ -35,7 +37,10 @@ def freeze(model: Model, names: list[str], batch_norm: str = "updated") -> None:
     for name, parameter in model.network.named_parameters():
         parameter.requires_grad_(name in training)
     model.eval()
-    for path, module in model.network.named_modules():  # not by names: a tied weight has one, and several layers
+    for (
+        path,
+        module,
+    ) in model.network.named_modules():  # not by names: a tied weight has one, and several layers
         if own := [parameter.requires_grad for parameter in module.parameters(recurse=False)]:
             held = batch_norm == "frozen" and isinstance(module, nn.modules.batchnorm._BatchNorm)
             module.training = all(own) and not held
@@ -55,7 +60,11 @@ def _group_of_path(model: Model, path: str) -> int:
 
 
 def make_optimizer(
-    model: Model, extra: list[torch.nn.Parameter], names: list[str], phase: Phase, technique: Technique
+    model: Model,
+    extra: list[torch.nn.Parameter],
+    names: list[str],
+    phase: Phase,
+    technique: Technique,
 ) -> torch.optim.Optimizer:
     """One parameter group for each pair of rate and decay; biases and normalisations are not decayed."""
     index = model.group_indices()
@@ -64,14 +73,25 @@ def make_optimizer(
     for name in names:
         parameter = model.network.get_parameter(name)
         group = index[name]
-        rate = phase.head_lr if group == -1 else phase.lr * technique.layer_decay ** max(depth - 1 - group, 0)
-        rows.setdefault((rate, technique.weight_decay if parameter.ndim > 1 else 0.0), []).append(parameter)
+        rate = (
+            phase.head_lr
+            if group == -1
+            else phase.lr * technique.layer_decay ** max(depth - 1 - group, 0)
+        )
+        rows.setdefault((rate, technique.weight_decay if parameter.ndim > 1 else 0.0), []).append(
+            parameter
+        )
     if extra:
         rows.setdefault((phase.head_lr, technique.weight_decay), []).extend(extra)
-    groups = [{"params": found, "lr": rate, "full_lr": rate, "weight_decay": decay} for (rate, decay), found in rows.items()]
+    groups = [
+        {"params": found, "lr": rate, "full_lr": rate, "weight_decay": decay}
+        for (rate, decay), found in rows.items()
+    ]
     if phase.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=phase.lr, momentum=0.9, nesterov=True)
-    return torch.optim.AdamW(groups, lr=phase.lr, fused=groups[0]["params"][0].device.type in ("cpu", "cuda"))
+    return torch.optim.AdamW(
+        groups, lr=phase.lr, fused=groups[0]["params"][0].device.type in ("cpu", "cuda")
+    )
 
 
 def factor(schedule: str, progress: float, warmup: float) -> float:

@@ -49,7 +49,9 @@ def test_a_conversion_that_fails_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(wheel.wheels, "fetch", fetched)
     with pytest.raises(BackboneError, match="does not hold"):
         wheel.pull("minilm-l6")
-    assert [p.name for p in (tmp_path / "backbones").iterdir() if not p.name.endswith(".lock")] == []
+    assert [
+        p.name for p in (tmp_path / "backbones").iterdir() if not p.name.endswith(".lock")
+    ] == []
 
 
 @pytest.mark.slow
@@ -93,12 +95,17 @@ def test_minilm_knows_which_sentences_mean_the_same():
     alike = features @ features.T
     assert min(alike[0, 1], alike[2, 3]) > 0.6
     assert alike[:2, 2:].max() < 0.2
-    assert (backbone.preprocess.max_length, backbone.lr, backbone.name) == (256, 1e-4, "wheel:minilm-l6")
+    assert (backbone.preprocess.max_length, backbone.lr, backbone.name) == (
+        256,
+        1e-4,
+        "wheel:minilm-l6",
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("alias", "task"), [("efficientnet-lite0", "image-classification"), ("minilm-l6", "text-classification")]
+    ("alias", "task"),
+    [("efficientnet-lite0", "image-classification"), ("minilm-l6", "text-classification")],
 )
 def test_unpretrained_is_not_the_pretrained_one(alias, task):
     pulled(alias)
@@ -115,7 +122,11 @@ def test_smollm2_knows_the_capital_of_france():
     folder = pulled("smollm2-135m")
     tokenizer = AutoTokenizer.from_pretrained(folder)
     network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    told = network.generate(**tokenizer("The capital of France is", return_tensors="pt"), max_new_tokens=3, do_sample=False)
+    told = network.generate(
+        **tokenizer("The capital of France is", return_tensors="pt"),
+        max_new_tokens=3,
+        do_sample=False,
+    )
     assert "Paris" in tokenizer.decode(told[0])
     backbone = load_backbone("smollm2-135m", "text-classification", 2)
     assert (type(backbone.network).__name__, backbone.token, len(backbone.groups)) == (
@@ -135,15 +146,21 @@ def test_whisper_hears_spoken_digits():
     folder = pulled("whisper-tiny.en")
     network = WhisperForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
     assert sum(p.numel() for p in network.parameters()) == 37_760_256
-    soundfile = pytest.importorskip("soundfile", reason="reading sound needs soundfile, of the extra 'audio'")
+    soundfile = pytest.importorskip(
+        "soundfile", reason="reading sound needs soundfile, of the extra 'audio'"
+    )
     if not (DATA / "fsdd").is_dir():
         pytest.skip("no fsdd beside the repository")
     processor = WhisperProcessor.from_pretrained(folder)
     pieces = []
     for digit in range(10):
-        sound, rate = soundfile.read(DATA / "fsdd" / "audio" / f"{digit}_theo_1.flac", dtype="float32")
+        sound, rate = soundfile.read(
+            DATA / "fsdd" / "audio" / f"{digit}_theo_1.flac", dtype="float32"
+        )
         pieces += [torch.tensor(sound / abs(sound).max() / 2), torch.zeros(rate // 2)]
-    sound = torch.nn.functional.interpolate(torch.cat(pieces)[None, None], scale_factor=16000 / rate, mode="linear")[0, 0]
+    sound = torch.nn.functional.interpolate(
+        torch.cat(pieces)[None, None], scale_factor=16000 / rate, mode="linear"
+    )[0, 0]
     inputs = processor(sound.numpy(), sampling_rate=16000, return_tensors="pt")
     told = processor.batch_decode(network.generate(**inputs), skip_special_tokens=True)[0]
     assert [c for c in told if c.isdigit()] == list("0123456789")

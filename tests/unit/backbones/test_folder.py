@@ -20,7 +20,13 @@ IMAGE, TEXT = "image-classification", "text-classification"
 
 def saved(tmp_path, spec: str, task: str, **extra):
     model = Model(load_backbone(spec, task, 2))
-    model_folder.save(model, tmp_path / "model", CLASSES, {"network": task, **extra}, model.backbone.preprocess.example())
+    model_folder.save(
+        model,
+        tmp_path / "model",
+        CLASSES,
+        {"network": task, **extra},
+        model.backbone.preprocess.example(),
+    )
     return model, tmp_path / "model"
 
 
@@ -43,7 +49,14 @@ def shift_outputs(folder, by: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["config.json", "model.safetensors", "probe.safetensors", "tokenizer.json", "tokenizer_config.json"]
+    "name",
+    [
+        "config.json",
+        "model.safetensors",
+        "probe.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ],
 )
 def test_one_flipped_bit_is_refused_and_the_file_named(tmp_path, name):
     _, folder = saved(tmp_path, "tiny:bert", TEXT)
@@ -105,7 +118,12 @@ def test_a_newer_schema_and_a_strange_folder_are_refused(tmp_path):
 def test_saving_again_replaces_the_whole_folder(tmp_path):
     _, folder = saved(tmp_path, "tiny:bert", TEXT)
     saved(tmp_path, "tiny:cnn", IMAGE)
-    assert sorted(p.name for p in folder.iterdir()) == ["config.json", "graft.json", "model.safetensors", "probe.safetensors"]
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "config.json",
+        "graft.json",
+        "model.safetensors",
+        "probe.safetensors",
+    ]
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
 
 
@@ -126,8 +144,14 @@ def test_a_failed_save_leaves_the_old_one(tmp_path, monkeypatch):
 def test_saving_keeps_the_modes_and_what_was_said_is_given_back(tmp_path):
     model = Model(load_backbone("tiny:cnn", IMAGE, 2)).train()
     model.network.bn1.eval()
-    extra = {"network": IMAGE, "technique": "lp-ft", "task_settings": {"classes": ("ants", "bees"), "weights": None}}
-    model_folder.save(model, tmp_path / "model", CLASSES, extra, model.backbone.preprocess.example())
+    extra = {
+        "network": IMAGE,
+        "technique": "lp-ft",
+        "task_settings": {"classes": ("ants", "bees"), "weights": None},
+    }
+    model_folder.save(
+        model, tmp_path / "model", CLASSES, extra, model.backbone.preprocess.example()
+    )
     assert model.network.training
     assert not model.network.bn1.training
     opened, card = model_folder.open_model(tmp_path / "model")
@@ -141,8 +165,13 @@ def test_several_labels_are_scored_one_by_one_by_a_pipeline(tmp_path):
 
     model, folder = saved(tmp_path, "tiny:bert", TEXT, task_settings={"multi_label": True})
     with torch.no_grad():
-        expected = model(model.backbone.preprocess.collate([model.backbone.preprocess("a text", None)])).logits.sigmoid()[0]
-    told = {row["label"]: row["score"] for row in pipeline(TEXT, model=str(folder), top_k=None)(["a text"])[0]}
+        expected = model(
+            model.backbone.preprocess.collate([model.backbone.preprocess("a text", None)])
+        ).logits.sigmoid()[0]
+    told = {
+        row["label"]: row["score"]
+        for row in pipeline(TEXT, model=str(folder), top_k=None)(["a text"])[0]
+    }
     assert [told[name] for name in CLASSES] == pytest.approx(expected.tolist(), abs=1e-5)
 
 
@@ -155,7 +184,10 @@ def test_a_timm_folder_opens_in_timm(tmp_path):
     with torch.no_grad():
         assert torch.equal(network(**inputs), model(inputs).logits)
     usual = timm.data.resolve_data_config({}, model=network)
-    assert (usual["input_size"], tuple(usual["mean"])) == ((3, 32, 32), model.backbone.preprocess.mean)
+    assert (usual["input_size"], tuple(usual["mean"])) == (
+        (3, 32, 32),
+        model.backbone.preprocess.mean,
+    )
     assert list(network.pretrained_cfg["label_names"]) == CLASSES
 
 

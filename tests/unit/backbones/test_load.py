@@ -58,7 +58,9 @@ def test_wrong_names_get_a_guess(spec, guess):
 
 
 def test_a_network_for_another_task_is_refused():
-    with pytest.raises(BackboneError, match=r"not made for image-classification.*efficientnet-lite0"):
+    with pytest.raises(
+        BackboneError, match=r"not made for image-classification.*efficientnet-lite0"
+    ):
         load_backbone("minilm-l6", IMAGE)
     with pytest.raises(BackboneError, match="not made for text-classification"):
         load_backbone("tiny:cnn", TEXT)
@@ -71,13 +73,19 @@ def test_a_missing_path_is_said():
 
 @pytest.mark.parametrize(
     ("spec", "task"),
-    [("timm:resnet18", IMAGE), ("torchvision:resnet18", IMAGE), ("transformers:google-bert/bert-base-uncased", TEXT)],
+    [
+        ("timm:resnet18", IMAGE),
+        ("torchvision:resnet18", IMAGE),
+        ("transformers:google-bert/bert-base-uncased", TEXT),
+    ],
 )
 def test_without_a_network_the_ways_out_are_named_at_once(no_network, monkeypatch, spec, task):
     asked = []
     # A host that does not answer is not asked again: the hub's own client tries one for minutes.
     monkeypatch.setattr(socket, "getaddrinfo", lambda host, *_, **__: asked.append(host) or [])
-    with pytest.raises(BackboneError, match=r"cannot be reached from here.*minilm-l6.*local:FOLDER") as raised:
+    with pytest.raises(
+        BackboneError, match=r"cannot be reached from here.*minilm-l6.*local:FOLDER"
+    ) as raised:
         load_backbone(spec, task, 2)
     assert spec in str(raised.value)
     assert not asked

@@ -24,9 +24,13 @@ def backbone(tmp_path) -> Backbone:
     folder = tmp_path / "encoder"
     torch.manual_seed(0)
     plain = load_backbone("tiny:bert", TASK, 3)
-    plugins.load("source", "transformers")().save(plain, str(folder), ["a", "b", "c"], multi_label=False)
+    plugins.load("source", "transformers")().save(
+        plain, str(folder), ["a", "b", "c"], multi_label=False
+    )
     (folder / "1_Pooling").mkdir()
-    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_mean_tokens": True}))
+    (folder / "1_Pooling" / "config.json").write_text(
+        json.dumps({"pooling_mode_mean_tokens": True})
+    )
     return load_backbone(str(folder), TASK, 3)
 
 
@@ -59,9 +63,13 @@ def test_the_saved_folder_is_plain_bert_with_the_same_outputs(backbone, tmp_path
     with torch.no_grad():
         backbone.network.classifier.weight.normal_()  # logits as far apart as those of a trained head
         expected = model(inputs(backbone)).logits.softmax(-1)
-    model_folder.save(model, tmp_path / "model", ["a", "b", "c"], {"network": TASK}, inputs(backbone))
+    model_folder.save(
+        model, tmp_path / "model", ["a", "b", "c"], {"network": TASK}, inputs(backbone)
+    )
     told = pipeline(TASK, model=str(tmp_path / "model"), top_k=None)(TEXTS, batch_size=len(TEXTS))
-    scores = torch.tensor([[next(row["score"] for row in rows if row["label"] == c) for c in "abc"] for rows in told])
+    scores = torch.tensor(
+        [[next(row["score"] for row in rows if row["label"] == c) for c in "abc"] for rows in told]
+    )
     torch.testing.assert_close(scores, expected, atol=1e-4, rtol=0)
     assert (expected.max(1).values - expected.min(1).values).min() > 0.05
 
@@ -70,16 +78,31 @@ def test_opening_undoes_it_bit_by_bit(backbone, tmp_path):
     model = Model(backbone)
     before = copy.deepcopy(model.network.state_dict())
     layers = backbone.network.config.num_hidden_layers
-    model_folder.save(model, tmp_path / "model", ["a", "b", "c"], {"network": TASK}, inputs(backbone))
-    assert all(torch.equal(tensor, before[name]) for name, tensor in model.network.state_dict().items())
-    assert json.loads((tmp_path / "model" / "config.json").read_text())["num_hidden_layers"] == layers + 1
+    model_folder.save(
+        model, tmp_path / "model", ["a", "b", "c"], {"network": TASK}, inputs(backbone)
+    )
+    assert all(
+        torch.equal(tensor, before[name]) for name, tensor in model.network.state_dict().items()
+    )
+    assert (
+        json.loads((tmp_path / "model" / "config.json").read_text())["num_hidden_layers"]
+        == layers + 1
+    )
     opened, _ = model_folder.open_model(tmp_path / "model")
     after = opened.network.state_dict()
     assert list(after) == list(before)
     assert all(torch.equal(after[name], before[name]) for name in before)
-    assert opened.network.config.num_hidden_layers == layers == backbone.network.config.num_hidden_layers
-    model_folder.save(opened, tmp_path / "again", ["a", "b", "c"], {"network": TASK}, inputs(backbone))
-    first, second = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("model", "again"))
+    assert (
+        opened.network.config.num_hidden_layers
+        == layers
+        == backbone.network.config.num_hidden_layers
+    )
+    model_folder.save(
+        opened, tmp_path / "again", ["a", "b", "c"], {"network": TASK}, inputs(backbone)
+    )
+    first, second = (
+        (tmp_path / name / "model.safetensors").read_bytes() for name in ("model", "again")
+    )
     assert first == second
 
 
@@ -88,12 +111,16 @@ def test_an_unpretrained_one_pools_too(backbone, tmp_path):
     library.save(backbone, str(tmp_path / "saved"), ["a", "b", "c"], multi_label=False)
     fresh = library.open(str(tmp_path / "saved"), TASK, 3, False)
     assert mean_pooling.installed(fresh.network)
-    assert [n for n, _ in fresh.network.named_parameters()] == [n for n, _ in backbone.network.named_parameters()]
+    assert [n for n, _ in fresh.network.named_parameters()] == [
+        n for n, _ in backbone.network.named_parameters()
+    ]
 
 
 def test_saving_draws_nothing_from_the_random_state(backbone, tmp_path):
     before = torch.random.get_rng_state()
-    model_folder.save(Model(backbone), tmp_path / "model", ["a", "b", "c"], {"network": TASK}, inputs(backbone))
+    model_folder.save(
+        Model(backbone), tmp_path / "model", ["a", "b", "c"], {"network": TASK}, inputs(backbone)
+    )
     assert torch.equal(before, torch.random.get_rng_state())
 
 
@@ -117,7 +144,9 @@ def test_adapters_leave_it_working(backbone):
 
     with torch.no_grad():
         expected = Model(backbone)(inputs(backbone)).features
-        inject_adapter_in_model(LoraConfig(r=2, target_modules=["query", "value"]), backbone.network)
+        inject_adapter_in_model(
+            LoraConfig(r=2, target_modules=["query", "value"]), backbone.network
+        )
         assert torch.equal(Model(backbone)(inputs(backbone)).features, expected)
 
 

@@ -44,7 +44,13 @@ def test_texts_are_cut_padded_and_may_be_empty(name):
     backbone = load_backbone(f"tiny:{name}", "text-classification", 2)
     p = backbone.preprocess
     encoded = [p(text, None) for text in ("", "some words", "w" * 1000)]
-    assert 1 <= len(encoded[0]["input_ids"]) < len(encoded[1]["input_ids"]) < len(encoded[2]["input_ids"]) == p.max_length
+    assert (
+        1
+        <= len(encoded[0]["input_ids"])
+        < len(encoded[1]["input_ids"])
+        < len(encoded[2]["input_ids"])
+        == p.max_length
+    )
     batch = p.collate(encoded)
     assert batch["input_ids"].shape == batch["attention_mask"].shape == (3, p.max_length)
     assert batch["attention_mask"].sum(1).tolist() == [len(e["input_ids"]) for e in encoded]

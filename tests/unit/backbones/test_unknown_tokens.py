@@ -23,14 +23,19 @@ def preprocess_of(network: str):
 
 @pytest.mark.parametrize("network", ["tiny:bert", "tiny:llama", "tiny:xlnet"])
 def test_what_is_unknown_is_counted_and_shown(network):
-    found = unknown_tokens(["plain letters", "ab \u6f22\u6f22\u6f22 \u0416", "abcd", ""], preprocess_of(network))
+    found = unknown_tokens(
+        ["plain letters", "ab \u6f22\u6f22\u6f22 \u0416", "abcd", ""], preprocess_of(network)
+    )
     assert (found.texts, found.with_unknown) == (4, 1)
     assert found.share == 4 / (12 + 6 + 4)
     assert found.examples == ("\u6f22", "\u0416")
 
 
 def test_special_tokens_in_a_text_are_known_and_those_around_it_are_not_counted():
-    assert unknown_tokens(["[UNK] [PAD]", "abc", CHINESE], preprocess_of("tiny:bert")).with_unknown == 1
+    assert (
+        unknown_tokens(["[UNK] [PAD]", "abc", CHINESE], preprocess_of("tiny:bert")).with_unknown
+        == 1
+    )
     assert unknown_tokens(["\u6f22"], preprocess_of("tiny:bert")).share == 1.0
 
 

@@ -29,7 +29,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is glibc's")
 def test_memory_of_a_freed_tensor_is_not_cleared_anew():
-    faults = {how: int(subprocess.check_output([sys.executable, "-c", FAULTS, how])) for how in ("usual", "kept")}
+    faults = {
+        how: int(subprocess.check_output([sys.executable, "-c", FAULTS, how]))
+        for how in ("usual", "kept")
+    }
     assert faults["kept"] < faults["usual"] / 10, faults
 
 

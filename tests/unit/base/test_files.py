@@ -36,6 +36,9 @@ def test_broken_json_is_told_with_its_path(tmp_path):
 
 
 def test_what_is_no_number_is_null(tmp_path):
-    files.write_json(tmp_path / "result.json", {"f1": float("nan"), "bounds": (0.5, float("inf")), "classes": ["nan"]})
+    files.write_json(
+        tmp_path / "result.json",
+        {"f1": float("nan"), "bounds": (0.5, float("inf")), "classes": ["nan"]},
+    )
     read = json.loads((tmp_path / "result.json").read_text(), parse_constant=pytest.fail)
     assert read == {"f1": None, "bounds": [0.5, None], "classes": ["nan"]}

@@ -31,7 +31,9 @@ def test_a_second_one_is_told_the_folder_the_process_and_what_to_do(tmp_path):
 
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path):
-    holder = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE, text=True
+    )
     assert holder.stdout.readline() == "held\n"
     with pytest.raises(FolderError, match=f"in use by process {holder.pid} "), locked(tmp_path):
         pass

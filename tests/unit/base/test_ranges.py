@@ -29,7 +29,11 @@ WRONG_SETTINGS = {
     "patience": ("0", "-3"),
 }
 WRONG_SPECS = (
-    *(f"full-fine-tuning:{name}={value}" for name, values in WRONG_SETTINGS.items() for value in values),
+    *(
+        f"full-fine-tuning:{name}={value}"
+        for name, values in WRONG_SETTINGS.items()
+        for value in values
+    ),
     "lora:r=0",
     "lora:alpha=0",
     "lora:alpha=nan",
@@ -56,7 +60,9 @@ def test_a_technique_refuses_a_number_out_of_range(spec):
     message = str(refused.value)
     assert message.startswith(f"{name} of {last.partition(':')[0]!r} must be a ")
     assert message.endswith(" instead.")
-    assert float(message.rpartition("Got ")[2].removesuffix(" instead.")) == pytest.approx(float(value), nan_ok=True)
+    assert float(message.rpartition("Got ")[2].removesuffix(" instead.")) == pytest.approx(
+        float(value), nan_ok=True
+    )
 
 
 def test_a_technique_made_in_python_refuses_it_as_well():
@@ -64,7 +70,10 @@ def test_a_technique_made_in_python_refuses_it_as_well():
         Lora(r=0)
 
 
-@pytest.mark.parametrize(("setting", "value"), [("clip", 0), ("warmup", 0), ("weight_decay", 0), ("warmup", 1), ("lr", None)])
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("clip", 0), ("warmup", 0), ("weight_decay", 0), ("warmup", 1), ("lr", None)],
+)
 def test_the_ends_of_a_range_are_allowed(setting, value):
     assert getattr(parse(f"lora:{setting}={'none' if value is None else value}"), setting) == value
 
@@ -107,11 +116,15 @@ def test_a_run_refuses_a_number_out_of_range(name, value):
     ],
 )
 def test_compare_refuses_it_before_it_reads_the_data(name, value):
-    with pytest.raises(BadValue, match=f"^{name.removesuffix('s') if isinstance(value, list) else name}"):
+    with pytest.raises(
+        BadValue, match=f"^{name.removesuffix('s') if isinstance(value, list) else name}"
+    ):
         api.compare("nowhere", **{name: value})
 
 
-@pytest.mark.parametrize("name", ["seed", "fraction", "shots", "epochs", "batch_size", "checkpoint_seconds"])
+@pytest.mark.parametrize(
+    "name", ["seed", "fraction", "shots", "epochs", "batch_size", "checkpoint_seconds"]
+)
 def test_fit_refuses_it_before_it_reads_the_data(name):
     with pytest.raises(BadValue, match=f"^{name} must be"):
         api.fit("nowhere", **{name: -1})
@@ -119,7 +132,16 @@ def test_fit_refuses_it_before_it_reads_the_data(name):
 
 def test_seeds_may_be_numbers_of_numpy(tmp_path):
     _, data = task_of("image-classification")
-    plan = api.compare(data, ["bitfit"], ["tiny:cnn"], seeds=np.int64(2), epochs=1, jobs=1, out=tmp_path / "out", dry_run=True)
+    plan = api.compare(
+        data,
+        ["bitfit"],
+        ["tiny:cnn"],
+        seeds=np.int64(2),
+        epochs=1,
+        jobs=1,
+        out=tmp_path / "out",
+        dry_run=True,
+    )
     assert plan.runs == 4
 
 

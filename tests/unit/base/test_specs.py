@@ -11,7 +11,13 @@ from graft.techniques.specs.combine import Sum, parse
 
 def test_parameters_are_read_to_the_types_of_the_fields():
     technique = parse("lora:r=4,alpha=8,lr=1e-3,epochs=none,optimizer=sgd")
-    assert (technique.r, technique.alpha, technique.lr, technique.epochs, technique.optimizer) == (4, 8.0, 1e-3, None, "sgd")
+    assert (technique.r, technique.alpha, technique.lr, technique.epochs, technique.optimizer) == (
+        4,
+        8.0,
+        1e-3,
+        None,
+        "sgd",
+    )
 
 
 @pytest.mark.parametrize(
@@ -51,7 +57,9 @@ def test_a_text_gives_only_what_differs_from_the_defaults():
 
 
 def test_a_quoted_value_may_hold_what_else_would_end_it():
-    first, second = parse('label-words:template="{} + more, then:",per_token=yes then lora:r=2').parts
+    first, second = parse(
+        'label-words:template="{} + more, then:",per_token=yes then lora:r=2'
+    ).parts
     assert (first.template, first.per_token, second.r) == ("{} + more, then:", True, 2)
     assert parse(specs.text("label-words", first)) == first
 

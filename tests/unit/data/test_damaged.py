@@ -19,7 +19,12 @@ from graft.data.data import Data
 from graft.data.load import read
 
 ROWS = [{"text": f"text number {i}", "label": ("a", "b")[i % 2]} for i in range(8)]
-ARTICLE = {"title": "t", "paragraphs": [{"context": "Ada ran.", "qas": [{"question": "Who?", "id": "1", "answers": []}]}]}
+ARTICLE = {
+    "title": "t",
+    "paragraphs": [
+        {"context": "Ada ran.", "qas": [{"question": "Who?", "id": "1", "answers": []}]}
+    ],
+}
 SQUAD = {"data": [ARTICLE]}
 
 
@@ -30,7 +35,9 @@ def write(file: Path, value: Any, encoding: str = "utf-8") -> Path:
 
 @pytest.mark.parametrize("value", [ROWS, SQUAD], ids=["json", "squad"])
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
-def test_a_split_in_another_encoding_is_read_with_the_others(value: Any, encoding: str, tmp_path: Path) -> None:
+def test_a_split_in_another_encoding_is_read_with_the_others(
+    value: Any, encoding: str, tmp_path: Path
+) -> None:
     write(tmp_path / "train.json", value)
     write(tmp_path / "test.json", value, encoding)
     data = read(tmp_path)
@@ -62,7 +69,9 @@ def test_deeply_nested_json_is_refused(name: str, tmp_path: Path) -> None:
     elif "v2" in name:
         (tmp_path / name).write_text(json.dumps(SQUAD)[:-1] + f', "more": {deep}')
     else:
-        (tmp_path / name).write_text(("[" if name == "t.json" else "") + f'{{"text": "a", "label": {deep}')
+        (tmp_path / name).write_text(
+            ("[" if name == "t.json" else "") + f'{{"text": "a", "label": {deep}'
+        )
     with pytest.raises(DataError, match="nested too deeply"):
         read(tmp_path / ("t.jsonl" if name == "classes.json" else name))
 
@@ -84,7 +93,9 @@ def test_columns_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_text_that_is_cut_inside_a_letter_is_refused(tmp_path: Path) -> None:
-    broken = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(np.array([0, 1], np.int32)), pa.py_buffer(b"\xc3")])
+    broken = pa.Array.from_buffers(
+        pa.string(), 1, [None, pa.py_buffer(np.array([0, 1], np.int32)), pa.py_buffer(b"\xc3")]
+    )
     pa.parquet.write_table(pa.table({"text": broken, "label": ["a"]}), tmp_path / "t.parquet")
     with pytest.raises(DataError, match="cannot be read as Parquet"):
         read(tmp_path / "t.parquet")
@@ -92,7 +103,11 @@ def test_a_text_that_is_cut_inside_a_letter_is_refused(tmp_path: Path) -> None:
 
 def test_a_delimiter_stands_in_row_1_too(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("text\none\ntwo\tparts\nthree\n")
-    assert [s.roles["text"] for s in read(tmp_path / "t.csv", labels=False).splits["all"]] == ["one", "two\tparts", "three"]
+    assert [s.roles["text"] for s in read(tmp_path / "t.csv", labels=False).splits["all"]] == [
+        "one",
+        "two\tparts",
+        "three",
+    ]
 
 
 def test_numbers_are_one_label_or_group_however_a_table_writes_them(tmp_path: Path) -> None:
@@ -100,20 +115,32 @@ def test_numbers_are_one_label_or_group_however_a_table_writes_them(tmp_path: Pa
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     lines = [",".join(map(str, row.values())) for row in rows]
     (tmp_path / "t.csv").write_text("\n".join(["text,label,group", *lines]) + "\n")
-    samples = [[s.roles for s in read(tmp_path / name).splits["all"]] for name in ("t.jsonl", "t.csv")]
-    assert samples[0] == samples[1] and samples[1][3] == {"text": "text 3", "label": "1", "group": "1"}
+    samples = [
+        [s.roles for s in read(tmp_path / name).splits["all"]] for name in ("t.jsonl", "t.csv")
+    ]
+    assert samples[0] == samples[1] and samples[1][3] == {
+        "text": "text 3",
+        "label": "1",
+        "group": "1",
+    }
 
 
 def test_columns_of_labels_hold_0_and_1_however_a_table_writes_them(tmp_path: Path) -> None:
     cells = [("1.0", "0.0", "1.0"), ("0.0", "0.0", "1.0"), ("1.0", "1.0", "0.0")] * 2
     lines = [f"the words of text {i},{','.join(row)}" for i, row in enumerate(cells)]
     (tmp_path / "t.csv").write_text("\n".join(["text,a,b,c", *lines]) + "\n")
-    assert [s.roles["label"] for s in read(tmp_path / "t.csv").splits["all"]][:2] == [("a", "c"), ("c",)]
+    assert [s.roles["label"] for s in read(tmp_path / "t.csv").splits["all"]][:2] == [
+        ("a", "c"),
+        ("c",),
+    ]
 
 
 def test_texts_in_a_column_of_an_archive(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", x=np.array([["one text"], ["other text"]]), y=np.array(["a", "b"]))
-    assert [s.roles["text"] for s in read(tmp_path / "t.npz").splits["all"]] == ["one text", "other text"]
+    assert [s.roles["text"] for s in read(tmp_path / "t.npz").splits["all"]] == [
+        "one text",
+        "other text",
+    ]
 
 
 def test_an_array_that_is_no_picture_is_a_finding() -> None:

@@ -13,13 +13,19 @@ from graft.data import digests
 
 READ: list[str] = []
 """The files that were opened, in all tests of this process: a hook cannot be removed."""
-sys.addaudithook(lambda event, args: READ.append(args[0]) if event == "open" and isinstance(args[0], str) else None)
+sys.addaudithook(
+    lambda event, args: (
+        READ.append(args[0]) if event == "open" and isinstance(args[0], str) else None
+    )
+)
 
 
 @pytest.fixture(autouse=True)
 def _own_index(tmp_path, monkeypatch):
     monkeypatch.setattr(digests, "home", lambda: tmp_path / "cache" / "index.npy")
-    monkeypatch.setattr(digests, "SETTLED_NS", -(10**12))  # as if all files had been written long ago
+    monkeypatch.setattr(
+        digests, "SETTLED_NS", -(10**12)
+    )  # as if all files had been written long ago
 
 
 @pytest.fixture
@@ -31,7 +37,9 @@ def paths(tmp_path) -> list[Path]:
 
 
 def _digests(paths):
-    return {str(path): hashlib.blake2b(path.read_bytes(), digest_size=16).digest() for path in paths}
+    return {
+        str(path): hashlib.blake2b(path.read_bytes(), digest_size=16).digest() for path in paths
+    }
 
 
 def _read_again(paths):
@@ -63,7 +71,10 @@ def test_a_file_that_has_just_changed_is_read_each_time(paths, monkeypatch):
 
 
 def test_a_file_that_cannot_be_read_has_an_empty_digest(tmp_path):
-    assert digests.digest_files([tmp_path / "missing", tmp_path]) == {str(tmp_path / "missing"): b"", str(tmp_path): b""}
+    assert digests.digest_files([tmp_path / "missing", tmp_path]) == {
+        str(tmp_path / "missing"): b"",
+        str(tmp_path): b"",
+    }
 
 
 @pytest.mark.parametrize("raw", [b"", b"no numbers", None], ids=["empty", "other", "cut"])

@@ -37,7 +37,9 @@ def test_other_pixels_in_files_of_the_same_name_and_size_are_other_data(pictures
     assert read(pictures).fingerprint() != before
 
 
-def test_other_bytes_are_other_contents_even_if_the_time_of_change_is_set_back(pictures: Path) -> None:
+def test_other_bytes_are_other_contents_even_if_the_time_of_change_is_set_back(
+    pictures: Path,
+) -> None:
     path = pictures / "a" / "1.bmp"
     samples = [Sample("1", {"image": path})]
     before, times = contents(samples, ["image"]), path.stat()

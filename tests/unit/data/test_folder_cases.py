@@ -145,7 +145,9 @@ def test_minor_tables_beside_the_main_one_are_left_out_and_said(tmp_path: Path) 
 def test_archives_of_several_data_sets_are_named(tmp_path: Path) -> None:
     for name in ("digits", "letters"):
         np.savez(tmp_path / f"{name}.npz", x=np.zeros((4, 8, 8), np.uint8), y=np.arange(4) % 2)
-    with pytest.raises(DataError, match=r"no data set itself, but .*/digits\.npz, .*/letters\.npz\."):
+    with pytest.raises(
+        DataError, match=r"no data set itself, but .*/digits\.npz, .*/letters\.npz\."
+    ):
         read(tmp_path)
 
 
@@ -216,7 +218,9 @@ def test_texts_in_another_encoding_are_one_note(tmp_path: Path) -> None:
     for file in tmp_path.rglob("*.txt"):
         file.write_bytes(f"schön {file.stem}".encode("cp1252"))
     (note,) = read(tmp_path).notes
-    assert note.startswith("0.txt is not UTF-8; it was read as Windows-1252. The same applies to 59 more: ")
+    assert note.startswith(
+        "0.txt is not UTF-8; it was read as Windows-1252. The same applies to 59 more: "
+    )
     assert len(note) < 300
 
 
@@ -294,6 +298,8 @@ def test_a_group_is_not_proposed_as_the_label(tmp_path: Path) -> None:
 
 def test_numbers_of_classes_with_their_names_are_classes(tmp_path: Path) -> None:
     put(tmp_path, *(f"{i}.png" for i in range(30)))
-    file = write_rows(tmp_path / "labels.csv", "file,label,name", "{i}.png,{i}0,class {i}", count=30)
+    file = write_rows(
+        tmp_path / "labels.csv", "file,label,name", "{i}.png,{i}0,class {i}", count=30
+    )
     data = read(file)
     assert data.kind == "labels" and len(data.classes) == 30 and "class 7" in data.classes

@@ -23,13 +23,19 @@ def put(root: Path, *names: str) -> Path:
 
 
 def labels(data: Data) -> dict[str, dict[str, str]]:
-    return {split: {s.id: s.roles["label"] for s in samples} for split, samples in data.splits.items()}
+    return {
+        split: {s.id: s.roles["label"] for s in samples} for split, samples in data.splits.items()
+    }
 
 
 def test_class_folders(tmp_path: Path) -> None:
-    data = read(put(tmp_path, "ants/1.jpg", "ants/deeper/2.png", "bees/1.PNG".replace("PNG", "png")))
+    data = read(
+        put(tmp_path, "ants/1.jpg", "ants/deeper/2.png", "bees/1.PNG".replace("PNG", "png"))
+    )
     assert data.format == "image-folder"
-    assert labels(data) == {"all": {"ants/1.jpg": "ants", "ants/deeper/2.png": "ants", "bees/1.png": "bees"}}
+    assert labels(data) == {
+        "all": {"ants/1.jpg": "ants", "ants/deeper/2.png": "ants", "bees/1.png": "bees"}
+    }
     assert data.splits["all"][0].roles["image"] == tmp_path / "ants" / "1.jpg"
 
 
@@ -76,11 +82,21 @@ def test_what_is_no_image_is_left_out_and_said(tmp_path: Path) -> None:
     put(tmp_path, "__MACOSX/ants/1.jpg", "odd.bin")
     data = read(tmp_path)
     assert len(data.splits["all"]) == 2 and data.classes == ["ants", "bees"]
-    assert data.notes == ["3 files left out, they are not images: ants/notes.txt, bees/script.py, odd.bin."]
+    assert data.notes == [
+        "3 files left out, they are not images: ants/notes.txt, bees/script.py, odd.bin."
+    ]
 
 
 def test_images_outside_class_folders_and_odd_folders_are_said(tmp_path: Path) -> None:
-    put(tmp_path, "train/a/1.png", "train/b/1.png", "train/loose.png", "test/a/1.png", "raw/x/1.png", "data.zip")
+    put(
+        tmp_path,
+        "train/a/1.png",
+        "train/b/1.png",
+        "train/loose.png",
+        "test/a/1.png",
+        "raw/x/1.png",
+        "data.zip",
+    )
     (tmp_path / "train" / "empty").mkdir()
     notes = "\n".join(read(tmp_path).notes)
     assert "train/loose.png" in notes and "no class folder" in notes
@@ -104,7 +120,9 @@ def test_one_image_is_for_prediction_only(tmp_path: Path) -> None:
 
 
 def test_unlabeled_folder(tmp_path: Path) -> None:
-    data = read(put(tmp_path, "train/a/1.png", "train/b/1.png", "unlabeled/1.png", "unlabeled/x/2.png"))
+    data = read(
+        put(tmp_path, "train/a/1.png", "train/b/1.png", "unlabeled/1.png", "unlabeled/x/2.png")
+    )
     assert labels(data)["unlabeled"] == {"unlabeled/1.png": None, "unlabeled/x/2.png": None}
 
 
@@ -129,13 +147,28 @@ def test_text_folders_in_several_encodings(tmp_path: Path) -> None:
     data = read(tmp_path)
     texts = {s.id: s.roles["text"] for s in data.splits["all"]}
     assert data.format == "text-folder" and len(texts) == 5
-    assert texts["pos/2.txt"] == texts["pos/3.txt"] == "schön" and texts["neg/2.txt"] == "schön – “so”"
+    assert (
+        texts["pos/2.txt"] == texts["pos/3.txt"] == "schön" and texts["neg/2.txt"] == "schön – “so”"
+    )
     assert data.notes == ["2.txt is not UTF-8; it was read as Windows-1252."]
 
 
 def test_unsupervised_class_folder_is_the_unlabeled_split(tmp_path: Path) -> None:
-    data = read(put(tmp_path, "train/pos/1.txt", "train/neg/1.txt", "train/unsup/1.txt", "test/pos/1.txt", "test/neg/1.txt"))
-    assert {split: len(samples) for split, samples in data.splits.items()} == {"train": 2, "test": 2, "unlabeled": 1}
+    data = read(
+        put(
+            tmp_path,
+            "train/pos/1.txt",
+            "train/neg/1.txt",
+            "train/unsup/1.txt",
+            "test/pos/1.txt",
+            "test/neg/1.txt",
+        )
+    )
+    assert {split: len(samples) for split, samples in data.splits.items()} == {
+        "train": 2,
+        "test": 2,
+        "unlabeled": 1,
+    }
     assert data.classes == ["neg", "pos"]
 
 

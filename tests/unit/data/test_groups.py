@@ -5,7 +5,9 @@ from graft.data.groups import groups
 
 
 def question(i: int, context: str, **more: str) -> Sample:
-    return Sample(f"q:{i}", {"question": f"Why {i}?", "context": context, "answers": ["so"], **more})
+    return Sample(
+        f"q:{i}", {"question": f"Why {i}?", "context": context, "answers": ["so"], **more}
+    )
 
 
 def test_questions_of_one_text_are_a_group_named_by_its_first():
@@ -14,12 +16,19 @@ def test_questions_of_one_text_are_a_group_named_by_its_first():
 
 
 def test_what_shares_different_things_is_joined_through_others():
-    samples = [question(1, "a", group="x"), question(2, "b", group="x"), question(3, "b"), question(4, "c")]
+    samples = [
+        question(1, "a", group="x"),
+        question(2, "b", group="x"),
+        question(3, "b"),
+        question(4, "c"),
+    ]
     assert groups(samples, "answers") == ["q:1", "q:1", "q:1", "q:4"]
 
 
 def test_samples_that_share_nothing_are_groups_of_their_own():
-    assert groups([Sample(f"{i}.jpg", {"image": b"same", "label": "a"}) for i in range(3)], "labels") == [
+    assert groups(
+        [Sample(f"{i}.jpg", {"image": b"same", "label": "a"}) for i in range(3)], "labels"
+    ) == [
         "0.jpg",
         "1.jpg",
         "2.jpg",

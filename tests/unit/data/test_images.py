@@ -47,7 +47,11 @@ def test_transparency_is_laid_on_white() -> None:
     marked = Image.new("P", (2, 2), 0)
     marked.putpalette([5, 6, 7])
     assert pixel(encode(marked, "PNG", transparency=0)) == (255, 255, 255)
-    assert pixel(encode(Image.new("RGB", (2, 2), (1, 2, 3)), "PNG", transparency=(1, 2, 3))) == (255, 255, 255)
+    assert pixel(encode(Image.new("RGB", (2, 2), (1, 2, 3)), "PNG", transparency=(1, 2, 3))) == (
+        255,
+        255,
+        255,
+    )
 
 
 def test_cmyk_jpeg_has_its_colours() -> None:
@@ -65,8 +69,16 @@ def test_sixteen_bits_are_scaled_not_clipped(format: str) -> None:
 
 
 def test_thirty_two_bits_and_floats() -> None:
-    assert pixel(encode(Image.fromarray(np.array([[0, 65535]], dtype=np.int32)), "TIFF"), 1) == (255, 255, 255)
-    assert pixel(encode(Image.fromarray(np.array([[0, 0.5]], dtype=np.float32)), "TIFF"), 1) == (128, 128, 128)
+    assert pixel(encode(Image.fromarray(np.array([[0, 65535]], dtype=np.int32)), "TIFF"), 1) == (
+        255,
+        255,
+        255,
+    )
+    assert pixel(encode(Image.fromarray(np.array([[0, 0.5]], dtype=np.float32)), "TIFF"), 1) == (
+        128,
+        128,
+        128,
+    )
 
 
 def test_exif_rotation_is_applied() -> None:
@@ -88,7 +100,11 @@ def test_arrays() -> None:
     assert pixel(np.full((2, 3), 65535, np.uint16)) == (255, 255, 255)
     assert pixel(np.ones((2, 3), bool)) == (255, 255, 255)
     assert pixel(np.zeros((2, 3, 4), np.uint8)) == (255, 255, 255)
-    assert open_image(np.zeros((2, 3), np.uint8), "it").size == image_size(np.zeros((2, 3), np.uint8), "it") == (3, 2)
+    assert (
+        open_image(np.zeros((2, 3), np.uint8), "it").size
+        == image_size(np.zeros((2, 3), np.uint8), "it")
+        == (3, 2)
+    )
     assert pixel(np.full((2, 3, 3), 9, np.uint8)[:, ::-1]) == (9, 9, 9)
 
 
@@ -160,18 +176,25 @@ def test_twelve_bits_in_sixteen_are_seen_at_their_full_range(highest: int, white
 
 
 def test_too_large_a_picture_says_its_size_and_the_limit() -> None:
-    with pytest.raises(DataError, match=r"it has 256,000,000 pixels, and at most 178,956,970 are opened; save it smaller"):
+    with pytest.raises(
+        DataError,
+        match=r"it has 256,000,000 pixels, and at most 178,956,970 are opened; save it smaller",
+    ):
         image_size(b"P5 16000 16000 255\n", "large.pgm")
 
 
 def test_a_large_picture_is_opened_without_a_warning() -> None:
     code = "from graft.data.images.open import image_size; print(image_size(b'P5 10000 10000 255\\n', 'it'))"
-    done = subprocess.run([sys.executable, "-W", "always", "-c", code], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "always", "-c", code], capture_output=True, text=True
+    )
     assert (done.stdout, done.stderr) == ("(10000, 10000)\n", "")
 
 
 @pytest.mark.parametrize("ending", [".heic", ".HEIF", ".nef", ".svg"])
 def test_forms_that_are_not_read_are_named_with_the_way_out(tmp_path: Path, ending: str) -> None:
     (tmp_path / f"1{ending}").write_bytes(b"\0" * 64)
-    with pytest.raises(DataError, match=rf"{ending.lower()} is not among the forms known here\. Turn it into JPEG"):
+    with pytest.raises(
+        DataError, match=rf"{ending.lower()} is not among the forms known here\. Turn it into JPEG"
+    ):
         open_image(tmp_path / f"1{ending}", "1")

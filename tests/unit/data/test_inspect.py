@@ -38,11 +38,16 @@ def of(data: Data, kind: str) -> list[Finding]:
 
 def test_clean_data_have_infos_only() -> None:
     data = Data(
-        {split: [text(f"{split}{i}", f"{split} text {i}", "ab"[i % 2]) for i in range(10)] for split in ("train", "test")},
+        {
+            split: [text(f"{split}{i}", f"{split} text {i}", "ab"[i % 2]) for i in range(10)]
+            for split in ("train", "test")
+        },
         notes=["n"],
     )
     assert {f.severity for f in inspect(data)} == {"info"}
-    assert [f.message for f in of(data, "counts")] == ["20 samples of 2 classes: train 10, test 10."]
+    assert [f.message for f in of(data, "counts")] == [
+        "20 samples of 2 classes: train 10, test 10."
+    ]
     assert [f.message for f in of(data, "note")] == ["n"]
 
 
@@ -55,31 +60,57 @@ def test_broken_images_are_errors_and_stand_first(tmp_path: Path) -> None:
     (tmp_path / "b/2.jpg").write_bytes(b"")
     (tmp_path / "b/3.jpg").write_text("hello")
     first = inspect(read(tmp_path))[0]
-    assert (first.code, first.severity, first.samples) == ("unreadable", "error", ("a/1.jpg", "b/2.jpg", "b/3.jpg"))
-    assert all(word in first.message for word in ("3 images cannot be read", "truncated", "0 bytes", "not an image"))
+    assert (first.code, first.severity, first.samples) == (
+        "unreadable",
+        "error",
+        ("a/1.jpg", "b/2.jpg", "b/3.jpg"),
+    )
+    assert all(
+        word in first.message
+        for word in ("3 images cannot be read", "truncated", "0 bytes", "not an image")
+    )
 
 
 def test_imbalance_single_and_missing_classes() -> None:
-    train = [*(text(f"s{i}", f"t {i}", "many") for i in range(20)), text("few", "x", "few"), text("Few", "y", "Few")]
+    train = [
+        *(text(f"s{i}", f"t {i}", "many") for i in range(20)),
+        text("few", "x", "few"),
+        text("Few", "y", "Few"),
+    ]
     data = Data({"train": train, "test": [text("t1", "z", "many"), text("t2", "zz", "new")]})
     assert "20 training samples of 'many', 1 of" in of(data, "imbalance")[0].message
     assert set(of(data, "single-example")[0].samples) == {"few", "Few"}
     missing = [f.message for f in of(data, "missing-class")]
-    assert any("in train: new" in m for m in missing) and any("in test: Few, few" in m for m in missing)
+    assert any("in train: new" in m for m in missing) and any(
+        "in test: Few, few" in m for m in missing
+    )
     assert "Few, few" in of(data, "alike-classes")[0].message
 
 
 def test_empty_texts_and_lengths() -> None:
-    data = Data({"all": [text("1", "one two three"), text("2", "  \n"), text("3", ""), text("4", "one")]})
+    data = Data(
+        {"all": [text("1", "one two three"), text("2", "  \n"), text("3", ""), text("4", "one")]}
+    )
     assert of(data, "empty")[0].samples == ("2", "3")
     assert "0 to 3 words, median 0.5" in of(data, "lengths")[0].message
 
 
 def test_duplicates_leaks_and_conflicts_of_texts() -> None:
-    train = [text("1", "Win a prize now"), text("2", "win a  PRIZE now", "b"), text("3", "other"), text("4", "win a prize now")]
+    train = [
+        text("1", "Win a prize now"),
+        text("2", "win a  PRIZE now", "b"),
+        text("3", "other"),
+        text("4", "win a prize now"),
+    ]
     data = Data({"train": train, "test": [text("5", "win a prize now"), text("6", "quite new")]})
-    assert of(data, "duplicates")[0].samples == ("2", "4") and "50.0%" in of(data, "duplicates")[0].message
-    assert of(data, "leak")[0].samples == ("1", "5") and "1 sample of test is in train too" in of(data, "leak")[0].message
+    assert (
+        of(data, "duplicates")[0].samples == ("2", "4")
+        and "50.0%" in of(data, "duplicates")[0].message
+    )
+    assert (
+        of(data, "leak")[0].samples == ("1", "5")
+        and "1 sample of test is in train too" in of(data, "leak")[0].message
+    )
     assert set(of(data, "conflicting-labels")[0].samples) == {"1", "2", "4", "5"}
 
 
@@ -95,7 +126,9 @@ def test_texts_that_share_their_passages() -> None:
         {
             "train": [
                 text("1", f"Headline one : {body}"),
-                text("2", "something else that is as long as the other one but has other words in it"),
+                text(
+                    "2", "something else that is as long as the other one but has other words in it"
+                ),
             ],
             "test": [text("3", f"Another title : {body}"), text("4", "short and new")],
         }
@@ -119,7 +152,10 @@ def test_pictures_saved_again_are_near_leaks() -> None:
 def test_blank_and_tiny_pictures_are_not_taken_for_copies() -> None:
     blank = [Image.new("RGB", (64, 64), (v, v, v)) for v in (10, 10, 250, 250)]
     blank = [picture.resize((64 + i, 64)) for i, picture in enumerate(blank)]
-    tiny = [np.kron(np.eye(2, dtype=np.uint8) * 200, np.ones((8, 8), np.uint8)) + np.uint8(v) for v in range(4)]
+    tiny = [
+        np.kron(np.eye(2, dtype=np.uint8) * 200, np.ones((8, 8), np.uint8)) + np.uint8(v)
+        for v in range(4)
+    ]
     for pictures in (blank, tiny):
         data = Data(
             {
@@ -137,7 +173,11 @@ def test_small_images_are_said() -> None:
 
 
 def test_the_data_in_numbers() -> None:
-    data = Data({"train": [text("1", "x"), Sample("2", {"text": "y", "label": ("a", "b")})]}, path="p", format="csv")
+    data = Data(
+        {"train": [text("1", "x"), Sample("2", {"text": "y", "label": ("a", "b")})]},
+        path="p",
+        format="csv",
+    )
     found = summarize(data, None, [])
     assert found.splits == {"train": Split(2, {"a": 2, "b": 1})} and found.classes == ["a", "b"]
 
@@ -154,7 +194,14 @@ class _Counted(dict):
 
 def test_labels_are_read_a_few_times_however_many_classes_there_are() -> None:
     """Counting anew for each class takes classes x samples."""
-    part = [Sample(f"s{i}", _Counted({"text": f"text {i}", "label": f"class {i % 100}"})) for i in range(200)]
+    part = [
+        Sample(f"s{i}", _Counted({"text": f"text {i}", "label": f"class {i % 100}"}))
+        for i in range(200)
+    ]
     _Counted.reads = 0
-    inspect(Data({"train": part, "test": [text(f"t{i}", f"other {i}", f"class {i}") for i in range(100)]}))
+    inspect(
+        Data(
+            {"train": part, "test": [text(f"t{i}", f"other {i}", f"class {i}") for i in range(100)]}
+        )
+    )
     assert _Counted.reads < 20 * len(part)

@@ -13,7 +13,14 @@ from graft.data.data import Data
 
 
 def tagged(name: str, words: str, tags: str | None, **more: Any) -> Sample:
-    return Sample(name, {"tokens": tuple(words.split()), "tags": None if tags is None else tuple(tags.split()), **more})
+    return Sample(
+        name,
+        {
+            "tokens": tuple(words.split()),
+            "tags": None if tags is None else tuple(tags.split()),
+            **more,
+        },
+    )
 
 
 def asked(name: str, question: str, context: str, *answers: tuple[str, int], **more: Any) -> Sample:
@@ -39,12 +46,25 @@ def test_entities_of_every_scheme(tags: str, types: str) -> None:
 
 
 def test_plain_tags_are_no_entities() -> None:
-    assert marks_entities(["O", "B-A", "I-A"]) and not marks_entities(["NN", "B-A"]) and not marks_entities(["O", "O"])
+    assert (
+        marks_entities(["O", "B-A", "I-A"])
+        and not marks_entities(["NN", "B-A"])
+        and not marks_entities(["O", "O"])
+    )
 
 
 def test_tokens() -> None:
-    train = [tagged("1", "Ada met Bob in York .", "B-PER O B-PER O B-LOC O"), tagged("2", "no one", "O O")]
-    data = Data({"train": train, "test": [tagged("3", "Bob said so", "B-PER O O")], "unlabeled": [tagged("4", "x", None)]})
+    train = [
+        tagged("1", "Ada met Bob in York .", "B-PER O B-PER O B-LOC O"),
+        tagged("2", "no one", "O O"),
+    ]
+    data = Data(
+        {
+            "train": train,
+            "test": [tagged("3", "Bob said so", "B-PER O O")],
+            "unlabeled": [tagged("4", "x", None)],
+        }
+    )
     assert of(data, "counts")[0].message == (
         "4 samples with 2 types of entities: train 2 (8 tokens), test 1 (3 tokens), unlabeled 1 (1 tokens)."
     )
@@ -62,10 +82,17 @@ def test_copies_of_sentences_and_their_tags() -> None:
         tagged("2", words, "B-PER O B-PER O B-ORG O"),
         tagged("3", "York", "O"),
     ]
-    test = [tagged("4", words, "B-PER O B-PER O B-LOC O"), tagged("5", "York", "O"), tagged("6", words.upper(), "O O O O O O")]
+    test = [
+        tagged("4", words, "B-PER O B-PER O B-LOC O"),
+        tagged("5", "York", "O"),
+        tagged("6", words.upper(), "O O O O O O"),
+    ]
     data = Data({"train": train, "test": test})
     assert of(data, "duplicates")[0].samples == ("2",) and of(data, "leak")[0].samples == ("1", "4")
-    assert "different tags, in 1 case: 1 is 'B-LOC' at 'York' / 2 is 'B-ORG'." in of(data, "conflicting-labels")[0].message
+    assert (
+        "different tags, in 1 case: 1 is 'B-LOC' at 'York' / 2 is 'B-ORG'."
+        in of(data, "conflicting-labels")[0].message
+    )
 
 
 def test_groups_on_both_sides() -> None:
@@ -83,19 +110,37 @@ def test_questions() -> None:
         asked("2", "where was  Ada born?", context),
         asked("3", "Who was she?", context, ("Ada", 0)),
     ]
-    data = Data({"train": train, "test": [asked("4", "When?", context), asked("5", "Where was Ada born?", context)]})
+    data = Data(
+        {
+            "train": train,
+            "test": [asked("4", "When?", context), asked("5", "Where was Ada born?", context)],
+        }
+    )
     assert of(data, "counts")[0].message == "5 questions: train 3, test 2."
-    assert of(data, "answers")[0].message == "train: 3 questions on 1 context; 1 (33%) without an answer, 1 with several."
+    assert (
+        of(data, "answers")[0].message
+        == "train: 3 questions on 1 context; 1 (33%) without an answer, 1 with several."
+    )
     assert [f.message.partition(":")[0] for f in of(data, "lengths")] == ["Questions", "Contexts"]
     assert of(data, "duplicates")[0].samples == ("2",) and of(data, "leak")[0].samples == ("1", "5")
-    assert "1 context of test is in train too, with 2 samples there" in of(data, "shared-context")[0].message
-    assert "1 is 'London | in London' / 2 is 'no answer'" in of(data, "conflicting-labels")[0].message
+    assert (
+        "1 context of test is in train too, with 2 samples there"
+        in of(data, "shared-context")[0].message
+    )
+    assert (
+        "1 is 'London | in London' / 2 is 'no answer'" in of(data, "conflicting-labels")[0].message
+    )
     assert not of(data, "near-leak") and data.classes == []
 
 
 def test_contexts_that_are_nearly_the_same() -> None:
     context = "the first sentence of some report about the match on sunday in the northern town"
-    data = Data({"train": [asked("1", "Where?", context)], "test": [asked("2", "When?", f"{context} again")]})
+    data = Data(
+        {
+            "train": [asked("1", "Where?", context)],
+            "test": [asked("2", "When?", f"{context} again")],
+        }
+    )
     assert of(data, "near-leak")[0].samples == ("1", "2")
 
 

@@ -19,14 +19,18 @@ def test_what_is_not_there_or_not_data(tmp_path: Path) -> None:
         read(tmp_path / "zero.csv")
     (tmp_path / "zero.csv").unlink()
     (tmp_path / "thesis.pdf").write_bytes(b"%PDF")
-    with pytest.raises(DataError, match=r"no known format: it holds thesis\.pdf\. Known formats: .*csv, .*parquet.*--format"):
+    with pytest.raises(
+        DataError,
+        match=r"no known format: it holds thesis\.pdf\. Known formats: .*csv, .*parquet.*--format",
+    ):
         read(tmp_path)
     with pytest.raises(DataError, match=r"it is a file ending in \.pdf"):
         read(tmp_path / "thesis.pdf")
 
 
 @pytest.mark.parametrize(
-    ("name", "way_out"), [("data.zip", "unpack it"), ("data.tar.gz", "unpack it"), ("t.xlsx", "save it as .csv")]
+    ("name", "way_out"),
+    [("data.zip", "unpack it"), ("data.tar.gz", "unpack it"), ("t.xlsx", "save it as .csv")],
 )
 def test_what_must_be_turned_into_data_first(tmp_path: Path, name: str, way_out: str) -> None:
     (tmp_path / name).write_bytes(b"PK")
@@ -36,12 +40,19 @@ def test_what_must_be_turned_into_data_first(tmp_path: Path, name: str, way_out:
 
 def test_a_mistyped_name_has_its_nearest(tmp_path: Path) -> None:
     (tmp_path / "reviews.csv").write_text("text,label\n")
-    with pytest.raises(DataError, match=r"nearest existing folder: .*Did you mean '.*reviews\.csv'\?"):
+    with pytest.raises(
+        DataError, match=r"nearest existing folder: .*Did you mean '.*reviews\.csv'\?"
+    ):
         read(tmp_path / "review.csv")
 
 
 @pytest.mark.parametrize(
-    ("file", "what"), [("spec.json", "a run folder"), ("study.json", "a study folder"), ("graft.json", "a model folder")]
+    ("file", "what"),
+    [
+        ("spec.json", "a run folder"),
+        ("study.json", "a study folder"),
+        ("graft.json", "a model folder"),
+    ],
 )
 def test_folders_of_ours_are_not_data(tmp_path: Path, file: str, what: str) -> None:
     (tmp_path / file).write_text("{}")
@@ -91,4 +102,8 @@ def test_names_of_files() -> None:
     )
     assert file_splits(["books_train", "films_test"]) is None
     assert file_splits(["reviews"]) is None
-    assert splits_of(["eval", "test", "train", "cats"]) == {"eval": "val", "test": "test", "train": "train"}
+    assert splits_of(["eval", "test", "train", "cats"]) == {
+        "eval": "val",
+        "test": "test",
+        "train": "train",
+    }

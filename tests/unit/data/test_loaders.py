@@ -27,7 +27,10 @@ def test_order_depends_on_seed_and_epoch_alone():
 
 def test_a_batch_holds_texts_of_like_length():
     lengths = [(i * 7919) % 1000 for i in range(512)]
-    spread = [max(lengths[r] for r in batch) - min(lengths[r] for r in batch) for batch in plan(lengths, 16, (0, 0))]
+    spread = [
+        max(lengths[r] for r in batch) - min(lengths[r] for r in batch)
+        for batch in plan(lengths, 16, (0, 0))
+    ]
     assert sum(spread) / len(spread) < 250, "chance alone gives about 880"
 
 

@@ -19,12 +19,20 @@ def labels(data, split="all"):
 
 
 def test_frame() -> None:
-    frame = pd.DataFrame({"sentence": ["one two", "three four", "five six"], "label": [0, 1, 0]}, index=[7, 8, 9])
+    frame = pd.DataFrame(
+        {"sentence": ["one two", "three four", "five six"], "label": [0, 1, 0]}, index=[7, 8, 9]
+    )
     data = from_memory(frame)
-    assert [(s.id, s.roles["text"], s.roles["label"]) for s in data.splits["all"]][2] == ("frame:2", "five six", "0")
+    assert [(s.id, s.roles["text"], s.roles["label"]) for s in data.splits["all"]][2] == (
+        "frame:2",
+        "five six",
+        "0",
+    )
     with pytest.raises(DataError, match=r"1 of 3 rows of frame.*frame:1"):
         from_memory(frame.assign(label=["a", None, "b"]))
-    with pytest.raises(DataError, match=r"Cannot tell which column of frame is the label.*'sentence'"):
+    with pytest.raises(
+        DataError, match=r"Cannot tell which column of frame is the label.*'sentence'"
+    ):
         from_memory(frame[["sentence"]])
     assert labels(from_memory(frame[["sentence"]], ReadOptions(labels=False))) == [None] * 3
 
@@ -38,7 +46,13 @@ def test_frame_with_categories_and_whole_fractions() -> None:
 def test_splits_in_a_dict() -> None:
     frame = pd.DataFrame({"text": ["a b", "c d"], "label": ["x", "y"]})
     assert list(from_memory({"train": frame, "dev": frame}).splits) == ["train", "val"]
-    data = from_memory({"train": (["a b", "c d"], ["x", "y"]), "test": (["e f"], ["x"]), "unlabeled": (["g h"], None)})
+    data = from_memory(
+        {
+            "train": (["a b", "c d"], ["x", "y"]),
+            "test": (["e f"], ["x"]),
+            "unlabeled": (["g h"], None),
+        }
+    )
     assert labels(data, "test") == ["x"] and labels(data, "unlabeled") == [None]
     with pytest.raises(DataError, match="'mine' name no split"):
         from_memory({"mine": frame})
@@ -47,7 +61,10 @@ def test_splits_in_a_dict() -> None:
 def test_texts_and_labels() -> None:
     data = load_data(([f"text {i}" for i in range(20)], ["a", "b"] * 10))
     assert data.format == "arrays" and data.roles == {"text", "label"}
-    assert labels(from_memory((pd.Series(["one", "two"]), pd.Series([True, False])))) == ["True", "False"]
+    assert labels(from_memory((pd.Series(["one", "two"]), pd.Series([True, False])))) == [
+        "True",
+        "False",
+    ]
     assert labels(from_memory((["one", "two"], [["a", "b"], []]))) == [("a", "b"), ()]
     with pytest.raises(DataError, match="2 samples but 3 labels"):
         from_memory((["one", "two"], [1, 2, 3]))
@@ -72,7 +89,10 @@ def test_numbers_in_arrays_are_classes_if_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_column_that_arrays_lack_is_refused() -> None:
-    with pytest.raises(DataError, match=r"array has no column 'topic' \(asked for as label\)\. Its columns: 'text', 'label'"):
+    with pytest.raises(
+        DataError,
+        match=r"array has no column 'topic' \(asked for as label\)\. Its columns: 'text', 'label'",
+    ):
         from_memory((["one", "two"], ["a", "b"]), ReadOptions({"label": "topic"}))
 
 
@@ -83,13 +103,26 @@ def test_digits_as_sklearn_has_them() -> None:
     assert image.dtype == np.uint8 and image.max() == 255 and labels(data)[10] == "0"
     assert "scaled from 0..16 to 0..255" in data.notes[0]
     flat = from_memory((pictures.reshape(17, 64), np.arange(17) % 10))
-    np.testing.assert_array_equal(flat.splits["all"][3].roles["image"], data.splits["all"][3].roles["image"])
+    np.testing.assert_array_equal(
+        flat.splits["all"][3].roles["image"], data.splits["all"][3].roles["image"]
+    )
     assert "8 x 8" in flat.notes[0]
 
 
 @pytest.mark.parametrize(
     ("high", "full"),
-    [(0.7, 1), (1, 1), (9, 15), (15, 15), (16, 16), (200, 255), (255, 255), (256, 256), (4000, 4095), (65535, 65535)],
+    [
+        (0.7, 1),
+        (1, 1),
+        (9, 15),
+        (15, 15),
+        (16, 16),
+        (200, 255),
+        (255, 255),
+        (256, 256),
+        (4000, 4095),
+        (65535, 65535),
+    ],
 )
 def test_full_scale(high: float, full: float) -> None:
     assert full_scale(np.array([0, high]), "x") == full
@@ -97,7 +130,10 @@ def test_full_scale(high: float, full: float) -> None:
 
 def test_odd_arrays() -> None:
     first = from_memory((np.zeros((4, 3, 8, 8), np.uint8), [0, 1, 0, 1]))
-    assert first.splits["all"][0].roles["image"].shape == (8, 8, 3) and "channels first" in first.notes[0]
+    assert (
+        first.splits["all"][0].roles["image"].shape == (8, 8, 3)
+        and "channels first" in first.notes[0]
+    )
     with pytest.raises(DataError, match="shape"):
         from_memory((np.zeros((4, 65)), [0, 1, 0, 1]))
     with pytest.raises(DataError, match="from -1 to"):
@@ -112,8 +148,13 @@ def test_odd_arrays() -> None:
 
 def test_pictures_and_paths(tmp_path: Path) -> None:
     Image.new("L", (3, 3), 5).save(tmp_path / "a.png")
-    assert from_memory(([str(tmp_path / "a.png")] * 2, ["x", "y"])).splits["all"][0].roles["image"] == tmp_path / "a.png"
-    assert from_memory(([Image.new("L", (3, 3), 5)] * 2, ["x", "y"])).splits["all"][0].roles["image"].shape == (3, 3, 3)
+    assert (
+        from_memory(([str(tmp_path / "a.png")] * 2, ["x", "y"])).splits["all"][0].roles["image"]
+        == tmp_path / "a.png"
+    )
+    assert from_memory(([Image.new("L", (3, 3), 5)] * 2, ["x", "y"])).splits["all"][0].roles[
+        "image"
+    ].shape == (3, 3, 3)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +168,10 @@ def test_pictures_and_paths(tmp_path: Path) -> None:
     ],
 )
 def test_npz_names(tmp_path: Path, keys: tuple[str, ...], splits: list[str]) -> None:
-    arrays = {k: (np.zeros((4, 5, 5), np.uint8) if i % 2 == 0 else np.array([[0], [1], [0], [1]])) for i, k in enumerate(keys)}
+    arrays = {
+        k: (np.zeros((4, 5, 5), np.uint8) if i % 2 == 0 else np.array([[0], [1], [0], [1]]))
+        for i, k in enumerate(keys)
+    }
     np.savez(tmp_path / "d.npz", **arrays, class_names=np.array(["cat", "dog"]))
     data = read(tmp_path / "d.npz")
     assert list(data.splits) == splits and data.classes == ["cat", "dog"]
@@ -152,5 +196,10 @@ def test_npz_that_cannot_be_used(tmp_path: Path) -> None:
 def test_npz_one_hot_and_several_labels(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.zeros((3, 4, 4), np.uint8), y=np.eye(3, dtype=int))
     assert labels(read(tmp_path / "a.npz")) == ["0", "1", "2"]
-    np.savez(tmp_path / "b.npz", x=np.zeros((2, 4, 4), np.uint8), y=np.array([[1, 1], [0, 0]]), classes=np.array(["a", "b"]))
+    np.savez(
+        tmp_path / "b.npz",
+        x=np.zeros((2, 4, 4), np.uint8),
+        y=np.array([[1, 1], [0, 0]]),
+        classes=np.array(["a", "b"]),
+    )
     assert labels(read(tmp_path / "b.npz")) == [("a", "b"), ()]

@@ -24,7 +24,9 @@ def table(folder: Path, header: str, *rows: str) -> Path:
 
 
 def scores(folder: Path) -> Path:
-    return table(folder, "sentence,score", *(f"the words of row {i},{1 + i % 37 / 10}" for i in range(80)))
+    return table(
+        folder, "sentence,score", *(f"the words of row {i},{1 + i % 37 / 10}" for i in range(80))
+    )
 
 
 def test_a_column_of_many_fractions_is_a_value_each(tmp_path: Path) -> None:
@@ -32,9 +34,13 @@ def test_a_column_of_many_fractions_is_a_value_each(tmp_path: Path) -> None:
     assert data.kind == "numbers" and data.classes == []
     assert data.splits["all"][5].roles == {"text": "the words of row 5", "value": 1.5}
     assert any(
-        "'score' holds many different numbers, so a value each; for classes: --columns label=score" in n for n in data.notes
+        "'score' holds many different numbers, so a value each; for classes: --columns label=score"
+        in n
+        for n in data.notes
     )
-    assert read(tmp_path / "t.csv", columns={"label": "score"}).kind == "labels", "who asks for classes gets them"
+    assert read(tmp_path / "t.csv", columns={"label": "score"}).kind == "labels", (
+        "who asks for classes gets them"
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,21 +73,31 @@ def test_pairs_and_pictures_may_have_numbers(tmp_path: Path) -> None:
     assert data.splits["all"][3].roles == {"text": "one 3", "text_pair": "another 3", "value": 0.3}
     pictures = np.random.default_rng(0).integers(0, 255, (30, 8, 8), dtype=np.uint8)
     assert from_memory((pictures, np.linspace(0, 1, 30))).splits["all"][29].roles["value"] == 1.0
-    assert from_memory((pictures, [str(i) for i in range(30)])).kind == "labels", "words that look like numbers are classes"
+    assert from_memory((pictures, [str(i) for i in range(30)])).kind == "labels", (
+        "words that look like numbers are classes"
+    )
 
 
 def test_what_is_no_number_is_named(tmp_path: Path) -> None:
     file = table(tmp_path, "text,value", "one,1.5", "two,many", "three,inf", "four,")
-    with pytest.raises(DataError, match=r"1 of 4 rows .* have no value in the column 'value': t\.csv:5"):
+    with pytest.raises(
+        DataError, match=r"1 of 4 rows .* have no value in the column 'value': t\.csv:5"
+    ):
         read(file, columns={"value": "value"})
     file = table(tmp_path, "text,value", "one,1.5", "two,many", "three,inf")
-    with pytest.raises(DataError, match=r"2 of 3 rows .*no finite number: t\.csv:3 \('many'\), t\.csv:4 \('inf'\)"):
+    with pytest.raises(
+        DataError, match=r"2 of 3 rows .*no finite number: t\.csv:3 \('many'\), t\.csv:4 \('inf'\)"
+    ):
         read(file, columns={"value": "value"})
 
 
 def test_they_are_split_and_described(tmp_path: Path) -> None:
     data = load_data(scores(tmp_path))
-    assert {split: len(part) for split, part in data.splits.items()} == {"train": 54, "val": 10, "test": 16}
+    assert {split: len(part) for split, part in data.splits.items()} == {
+        "train": 54,
+        "val": 10,
+        "test": 16,
+    }
     found = [f.message for f in inspect(data) if f.code in ("counts", "values")]
     assert found[0] == "80 samples with a number each: train 54, val 10, test 16."
     assert found[1].startswith("train: 1") and "standard deviation" in found[1]
@@ -95,9 +111,15 @@ def test_one_number_for_all_cannot_be_learnt(tmp_path: Path) -> None:
 
 def test_no_task_learns_them_yet_and_check_still_describes_them(tmp_path: Path) -> None:
     file = scores(tmp_path)
-    with pytest.raises(DataError, match=r"regression is the next thing to come.*--columns label=NAME"):
+    with pytest.raises(
+        DataError, match=r"regression is the next thing to come.*--columns label=NAME"
+    ):
         for_a_task(file)
     told = CliRunner().invoke(app, ["check", str(file)])
-    assert told.exit_code == 0 and "numbers. They hold a number each" in told.output and "median" in told.output
+    assert (
+        told.exit_code == 0
+        and "numbers. They hold a number each" in told.output
+        and "median" in told.output
+    )
     asked = json.loads(CliRunner().invoke(app, ["check", str(file), "--json"]).output)
     assert asked["kind"] == "numbers" and asked["task"] is None

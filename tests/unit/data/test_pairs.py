@@ -20,7 +20,9 @@ def lines(folder: Path, **files: str) -> Path:
 
 
 def table(file: Path, *rows: dict) -> Path:
-    file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    file.write_text(
+        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
+    )
     return file
 
 
@@ -29,7 +31,9 @@ def pairs(data, split: str = "all") -> list[tuple[str, str]]:
 
 
 def test_a_line_ends_at_a_line_feed_only(tmp_path):
-    folder = lines(tmp_path / "a", one_de="ein\u2028s\r\n\nzwei\x85", one_en="o\x0cne\nnothing\ntwo\n")
+    folder = lines(
+        tmp_path / "a", one_de="ein\u2028s\r\n\nzwei\x85", one_en="o\x0cne\nnothing\ntwo\n"
+    )
     data = read(folder)
     assert pairs(data) == [("ein\u2028s", "o\x0cne"), ("", "nothing"), ("zwei\x85", "two")]
     assert [sample.id for sample in data.splits["all"]] == ["one.de:1", "one.de:2", "one.de:3"]
@@ -59,11 +63,17 @@ def test_more_languages_than_two_are_chosen_from(tmp_path):
         read(folder, columns={"source": "fr", "target": "en"})
     with pytest.raises(DataError, match="Cannot tell which languages"):
         read(folder, columns={"source": "en", "target": "en"})
-    assert pairs(read(folder, columns={"source": "cs", "target": "en"}), "train") == [("jedna", "one")]
+    assert pairs(read(folder, columns={"source": "cs", "target": "en"}), "train") == [
+        ("jedna", "one")
+    ]
 
 
 def test_a_second_pair_for_a_split_is_told_and_left_out(tmp_path):
-    text = {f"{name}_{language}": "a\nb\n" for name in ("train", "test_2016", "test_2017", "val") for language in ("en", "de")}
+    text = {
+        f"{name}_{language}": "a\nb\n"
+        for name in ("train", "test_2016", "test_2017", "val")
+        for language in ("en", "de")
+    }
     data = read(lines(tmp_path / "a", **text))
     assert [sample.id for sample in data.splits["test"]] == ["test_2016.de:1", "test_2016.de:2"]
     assert any("test_2017.de, test_2017.en" in note for note in data.notes)
@@ -80,7 +90,8 @@ def test_a_folder_of_programs_is_not_parallel(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("source", "target"), [("src", "tgt"), ("source", "target"), ("document", "summary"), ("article", "highlights")]
+    ("source", "target"),
+    [("src", "tgt"), ("source", "target"), ("document", "summary"), ("article", "highlights")],
 )
 def test_the_columns_are_known_by_their_names(tmp_path, source, target):
     rows = [{"id": i, source: f"a long text {i}", target: f"short {i}"} for i in range(3)]
@@ -100,12 +111,21 @@ def test_a_text_with_a_class_beside_its_subject_is_for_classification(tmp_path):
 
 
 def test_numbered_columns_and_lists_are_references(tmp_path):
-    row = {"dialogue": "A: hi", "summary1": "they greet", "summary2": "a greeting", "summary3": None}
+    row = {
+        "dialogue": "A: hi",
+        "summary1": "they greet",
+        "summary2": "a greeting",
+        "summary3": None,
+    }
     table(tmp_path / "train.jsonl", {"dialogue": "B: bye", "summary": "they part"})
     table(tmp_path / "test.jsonl", row)
     data = read(tmp_path)
     assert data.splits["train"][0].roles == {"source": "B: bye", "target": "they part"}
-    assert data.splits["test"][0].roles == {"source": "A: hi", "target": "they greet", "references": ("a greeting",)}
+    assert data.splits["test"][0].roles == {
+        "source": "A: hi",
+        "target": "they greet",
+        "references": ("a greeting",),
+    }
     file = table(tmp_path / "t.jsonl", {"email": "a", "subject": "b", "extra_subjects": ["c", "d"]})
     assert read(file).splits["all"][0].roles["references"] == ("c", "d")
 
@@ -113,7 +133,10 @@ def test_numbered_columns_and_lists_are_references(tmp_path):
 @pytest.mark.parametrize("columns", [{}, {"references": "extra_subjects"}])
 def test_references_of_the_test_table_alone_count(tmp_path, columns):
     table(tmp_path / "train.jsonl", {"email": "a", "subject": "b"})
-    table(tmp_path / "test.jsonl", {"email": "c", "subject": "d", "extra_subjects": ["e", "f"], "note": "g"})
+    table(
+        tmp_path / "test.jsonl",
+        {"email": "c", "subject": "d", "extra_subjects": ["e", "f"], "note": "g"},
+    )
     data = read(tmp_path, columns=columns)
     assert data.splits["train"][0].roles == {"source": "a", "target": "b"}
     assert data.splits["test"][0].roles == {"source": "c", "target": "d", "references": ("e", "f")}
@@ -138,6 +161,8 @@ def test_what_is_no_text_is_refused_with_its_row(tmp_path):
 def test_pairs_of_one_source_stay_in_one_split(tmp_path):
     rows = [{"source": f"text {i % 10}", "target": f"t {i}"} for i in range(30)]
     data = load_data(table(tmp_path / "t.jsonl", *rows))
-    sources = {split: {sample.roles["source"] for sample in part} for split, part in data.splits.items()}
+    sources = {
+        split: {sample.roles["source"] for sample in part} for split, part in data.splits.items()
+    }
     assert not sources["train"] & sources["test"]
     assert any("10 sources" in note for note in data.notes)

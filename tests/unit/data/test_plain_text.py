@@ -14,17 +14,30 @@ from graft.data.formats.plain_text import LONGEST, passages
 from graft.data.load import load_data, read
 from graft.data.memory import from_memory
 
-PARAGRAPHS = "".join(f"Paragraph {i}. " + f"Line {i} of it, with naïve words.\n" * (3 + i % 9) + "\n" for i in range(60))
+PARAGRAPHS = "".join(
+    f"Paragraph {i}. " + f"Line {i} of it, with naïve words.\n" * (3 + i % 9) + "\n"
+    for i in range(60)
+)
 
 
 def write(folder: Path, *rows: dict[str, Any]) -> Path:
     file = folder / "t.jsonl"
-    file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    file.write_text(
+        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
+    )
     return file
 
 
 @pytest.mark.parametrize(
-    "text", [PARAGRAPHS, "x" * 5000, "word " * 1000, "Line.\n" * 900, "\n\n" + PARAGRAPHS + "\n" * 2000, "a"]
+    "text",
+    [
+        PARAGRAPHS,
+        "x" * 5000,
+        "word " * 1000,
+        "Line.\n" * 900,
+        "\n\n" + PARAGRAPHS + "\n" * 2000,
+        "a",
+    ],
 )
 def test_passages_together_are_the_text(text: str) -> None:
     found = passages(text, "book.txt")
@@ -47,8 +60,13 @@ def test_the_end_of_a_text_is_held_out(tmp_path: Path) -> None:
     data = load_data(tmp_path)
     count = sum(map(len, data.splits.values()))
     assert data.format == "plain-text" and data.roles == {"passage"}
-    assert [len(data.splits[s]) for s in ("val", "test")] == [round((count - round(count / 20)) / 20), round(count / 20)]
-    joined = "".join(s.roles["passage"] for split in ("train", "val", "test") for s in data.splits[split])
+    assert [len(data.splits[s]) for s in ("val", "test")] == [
+        round((count - round(count / 20)) / 20),
+        round(count / 20),
+    ]
+    joined = "".join(
+        s.roles["passage"] for split in ("train", "val", "test") for s in data.splits[split]
+    )
     assert joined == PARAGRAPHS * 5
     assert any("the last" in note for note in data.notes)
     assert [f.severity for f in inspect(data) if f.code == "counts"] == ["info"]
@@ -57,7 +75,11 @@ def test_the_end_of_a_text_is_held_out(tmp_path: Path) -> None:
 def test_one_passage_is_not_called_several(tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_text("word " * 2000, encoding="utf-8")
     notes = load_data(tmp_path).notes
-    assert any(note.startswith("No test split was given: the last 1 passage (") and " was cut for it." in note for note in notes)
+    assert any(
+        note.startswith("No test split was given: the last 1 passage (")
+        and " was cut for it." in note
+        for note in notes
+    )
     (tmp_path / "book.txt").write_text("A word.", encoding="utf-8")
     with pytest.raises(DataError, match="cut from 1 passage"):
         load_data(tmp_path)
@@ -67,7 +89,10 @@ def test_files_that_are_named_by_split(tmp_path: Path) -> None:
     for split in ("train", "valid", "test"):
         (tmp_path / f"wiki.{split}.txt").write_text(PARAGRAPHS + split, encoding="utf-8")
     data = load_data(tmp_path)
-    assert {split: samples[-1].roles["passage"].rpartition("\n")[2] for split, samples in data.splits.items()} == {
+    assert {
+        split: samples[-1].roles["passage"].rpartition("\n")[2]
+        for split, samples in data.splits.items()
+    } == {
         "train": "train",
         "val": "valid",
         "test": "test",
@@ -76,7 +101,10 @@ def test_files_that_are_named_by_split(tmp_path: Path) -> None:
 
 def test_what_another_format_is_surer_of(tmp_path: Path) -> None:
     (tmp_path / "table.txt").write_text("a\tb\nc\td\n" * 5)
-    assert read(tmp_path / "table.txt", header=False, columns={"text": "0", "label": "1"}).format == "tsv"
+    assert (
+        read(tmp_path / "table.txt", header=False, columns={"text": "0", "label": "1"}).format
+        == "tsv"
+    )
     for label in ("spam", "ham"):
         (tmp_path / "texts" / label).mkdir(parents=True)
         (tmp_path / "texts" / label / "1.txt").write_text("a text")
@@ -95,7 +123,9 @@ def test_nothing_but_white_space(tmp_path: Path) -> None:
 def test_prompts_and_completions(tmp_path: Path) -> None:
     rows = [{"id": i, "prompt": f"Say {i}", "completion": str(i)} for i in range(3)]
     data = read(write(tmp_path, *rows))
-    assert [s.roles for s in data.splits["all"]] == [{"prompt": f"Say {i}", "completion": str(i)} for i in range(3)]
+    assert [s.roles for s in data.splits["all"]] == [
+        {"prompt": f"Say {i}", "completion": str(i)} for i in range(3)
+    ]
     (tmp_path / "t.csv").write_text("email,subject\nHello there,greeting\nBye now,farewell\n")
     named = read(tmp_path / "t.csv", columns={"prompt": "email", "completion": "subject"})
     assert named.splits["all"][1].roles == {"prompt": "Bye now", "completion": "farewell"}
@@ -111,7 +141,9 @@ def test_prompts_and_completions(tmp_path: Path) -> None:
 
 def test_messages(tmp_path: Path) -> None:
     user, assistant = {"role": "user", "content": "hi"}, {"role": "assistant", "content": "Hello!"}
-    (sample,) = read(write(tmp_path, {"messages": [user, assistant, user, assistant]})).splits["all"]
+    (sample,) = read(write(tmp_path, {"messages": [user, assistant, user, assistant]})).splits[
+        "all"
+    ]
     assert sample.roles == {"prompt": (user, assistant, user), "completion": "Hello!"}
     (asked,) = read(write(tmp_path, {"messages": [user]}), labels=False).splits["all"]
     assert asked.roles == {"prompt": (user,), "completion": None}
@@ -134,5 +166,7 @@ def test_equal_prompts_stay_in_one_split() -> None:
 def test_passages_of_a_table(tmp_path: Path) -> None:
     data = from_memory([{"passage": f"Text {i}"} for i in range(3)])
     assert data.roles == {"passage"}
-    asked = read(write(tmp_path, {"question": "Is it?", "passage": "It is.", "answer": True}), labels=False)
+    asked = read(
+        write(tmp_path, {"question": "Is it?", "passage": "It is.", "answer": True}), labels=False
+    )
     assert "passage" not in asked.roles

@@ -22,17 +22,61 @@ def shared(name: str) -> Path:
 @pytest.mark.parametrize(
     ("name", "format", "raw", "cut", "classes"),
     [
-        ("hymenoptera", "image-folder", {"train": 245, "val": 153}, {"train": 208, "val": 37, "test": 153}, 2),
-        ("cats_dogs", "image-folder", {"train": 400, "test": 150}, {"train": 340, "val": 60, "test": 150}, 2),
-        ("sst2", "tsv", {"train": 6920, "val": 872, "test": 1821}, {"train": 6920, "val": 872, "test": 1821}, 2),
+        (
+            "hymenoptera",
+            "image-folder",
+            {"train": 245, "val": 153},
+            {"train": 208, "val": 37, "test": 153},
+            2,
+        ),
+        (
+            "cats_dogs",
+            "image-folder",
+            {"train": 400, "test": 150},
+            {"train": 340, "val": 60, "test": 150},
+            2,
+        ),
+        (
+            "sst2",
+            "tsv",
+            {"train": 6920, "val": 872, "test": 1821},
+            {"train": 6920, "val": 872, "test": 1821},
+            2,
+        ),
         ("sms_spam", "tsv", {"all": 5574}, {"train": 3790, "val": 669, "test": 1115}, 2),
-        ("ag_news", "csv", {"train": 5600, "test": 2000}, {"train": 4760, "val": 840, "test": 2000}, 4),
-        ("cifar10", "parquet", {"train": 10000, "test": 2000}, {"train": 8500, "val": 1500, "test": 2000}, 10),
-        ("tinyimagenet100", "parquet", {"train": 5000, "val": 2000}, {"train": 4250, "val": 750, "test": 2000}, 100),
-        ("digits_da/mnist.npz", "npz", {"train": 10000, "test": 2000}, {"train": 8500, "val": 1500, "test": 2000}, 10),
+        (
+            "ag_news",
+            "csv",
+            {"train": 5600, "test": 2000},
+            {"train": 4760, "val": 840, "test": 2000},
+            4,
+        ),
+        (
+            "cifar10",
+            "parquet",
+            {"train": 10000, "test": 2000},
+            {"train": 8500, "val": 1500, "test": 2000},
+            10,
+        ),
+        (
+            "tinyimagenet100",
+            "parquet",
+            {"train": 5000, "val": 2000},
+            {"train": 4250, "val": 750, "test": 2000},
+            100,
+        ),
+        (
+            "digits_da/mnist.npz",
+            "npz",
+            {"train": 10000, "test": 2000},
+            {"train": 8500, "val": 1500, "test": 2000},
+            10,
+        ),
     ],
 )
-def test_counts(name: str, format: str, raw: dict[str, int], cut: dict[str, int], classes: int) -> None:
+def test_counts(
+    name: str, format: str, raw: dict[str, int], cut: dict[str, int], classes: int
+) -> None:
     data = read(shared(name))
     assert data.format == format and len(data.classes) == classes
     assert {split: len(samples) for split, samples in data.splits.items()} == raw
@@ -55,7 +99,11 @@ def test_sms_spam_splits_share_no_copies() -> None:
 
 def test_ag_news_has_one_article_in_train_and_test_under_two_titles() -> None:
     findings = [f for f in inspect(read(shared("ag_news"))) if f.code == "near-leak"]
-    texts = {s.id: s.roles["text"] for samples in read(shared("ag_news")).splits.values() for s in samples}
+    texts = {
+        s.id: s.roles["text"]
+        for samples in read(shared("ag_news")).splits.values()
+        for s in samples
+    }
     assert any("Most IT Managers won" in texts[i] for f in findings for i in f.samples)
 
 
@@ -73,13 +121,28 @@ def test_conll2003_is_read_fast() -> None:
     began = time.process_time()
     data = read(shared("conll2003"))
     assert time.process_time() - began < 10, "301,418 tokens took 1 s on an idle core"
-    assert data.format == "conll" and data.roles == {"tokens", "tags", "group"} and data.classes == ["LOC", "MISC", "ORG", "PER"]
-    assert {split: len(samples) for split, samples in data.splits.items()} == {"train": 14041, "val": 3250, "test": 3453}
+    assert (
+        data.format == "conll"
+        and data.roles == {"tokens", "tags", "group"}
+        and data.classes == ["LOC", "MISC", "ORG", "PER"]
+    )
+    assert {split: len(samples) for split, samples in data.splits.items()} == {
+        "train": 14041,
+        "val": 3250,
+        "test": 3453,
+    }
     assert sum(len(s.roles["tokens"]) for s in data.splits["train"]) == 203_621
     assert len({s.roles["group"] for s in data.splits["train"]}) == 946
-    assert data.splits["train"][0].id == "train.txt:3" and data.splits["train"][0].roles["tags"][0] == "I-ORG"
-    counts = next(f.message for f in inspect(data) if f.code == "classes" and f.message.startswith("train"))
-    assert counts == "train: LOC 7,140, PER 6,600, ORG 6,321, MISC 3,438.", "as the shared task's paper has them"
+    assert (
+        data.splits["train"][0].id == "train.txt:3"
+        and data.splits["train"][0].roles["tags"][0] == "I-ORG"
+    )
+    counts = next(
+        f.message for f in inspect(data) if f.code == "classes" and f.message.startswith("train")
+    )
+    assert counts == "train: LOC 7,140, PER 6,600, ORG 6,321, MISC 3,438.", (
+        "as the shared task's paper has them"
+    )
 
 
 def test_conll2003_is_cut_by_documents() -> None:
@@ -92,18 +155,34 @@ def test_conll2003_is_cut_by_documents() -> None:
 def test_xquad_is_cut_by_articles() -> None:
     data = load_data(shared("xquad_en"))
     assert data.format == "jsonl" and data.roles == {"question", "context", "answers", "group"}
-    assert len(data.splits["train"]) + len(data.splits["val"]) == 919 and len(data.splits["test"]) == 271
+    assert (
+        len(data.splits["train"]) + len(data.splits["val"]) == 919
+        and len(data.splits["test"]) == 271
+    )
     samples = [s.roles for part in data.splits.values() for s in part]
-    assert all(s["context"][start : start + len(text)] == text for s in samples for text, start in s["answers"])
+    assert all(
+        s["context"][start : start + len(text)] == text
+        for s in samples
+        for text, start in s["answers"]
+    )
     titles = {split: {s.roles["group"] for s in part} for split, part in data.splits.items()}
     assert not titles["train"] & titles["val"] and not titles["train"] & titles["test"]
 
 
-@pytest.mark.parametrize(("domain", "train", "bare"), [("electronics", 2345, 1399), ("tripadvisor", 2154, 863)])
+@pytest.mark.parametrize(
+    ("domain", "train", "bare"), [("electronics", 2345, 1399), ("tripadvisor", 2154, 863)]
+)
 def test_subjqa_has_questions_without_an_answer(domain: str, train: int, bare: int) -> None:
     data = read(shared("subjqa") / domain)
-    assert data.roles == {"question", "context", "answers"} and list(data.splits) == ["train", "val", "test"]
-    assert len(data.splits["train"]) == train and sum(not s.roles["answers"] for s in data.splits["train"]) == bare
+    assert data.roles == {"question", "context", "answers"} and list(data.splits) == [
+        "train",
+        "val",
+        "test",
+    ]
+    assert (
+        len(data.splits["train"]) == train
+        and sum(not s.roles["answers"] for s in data.splits["train"]) == bare
+    )
 
 
 def test_plain_texts_are_not_taken_for_tags() -> None:

@@ -26,7 +26,13 @@ from graft.data.load import read
 Columns = dict[str, list[Any]]
 
 EXAMPLES = int(os.environ.get("GRAFT_EXAMPLES", "40"))
-PROFILE = settings(max_examples=EXAMPLES, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+PROFILE = settings(
+    max_examples=EXAMPLES,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 def write_csv(columns: Columns, file: Path) -> None:
@@ -37,7 +43,10 @@ def write_csv(columns: Columns, file: Path) -> None:
 
 
 def write_tsv(columns: Columns, file: Path) -> None:
-    rows = [["" if cell is None else str(cell) for cell in row] for row in zip(*columns.values(), strict=True)]
+    rows = [
+        ["" if cell is None else str(cell) for cell in row]
+        for row in zip(*columns.values(), strict=True)
+    ]
     lines = ["\t".join(row) for row in [list(columns), *rows]]
     file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="")
 
@@ -77,7 +86,9 @@ def outcome(table: Columns, suffix: str, **options: Any) -> tuple[str, Any]:
             data: Data = read(file, **options)
         except DataError as error:
             return "refused", str(error)
-    return data.kind, {split: [named_pictures(s.roles) for s in samples] for split, samples in data.splits.items()}
+    return data.kind, {
+        split: [named_pictures(s.roles) for s in samples] for split, samples in data.splits.items()
+    }
 
 
 def named_pictures(roles: dict[str, Any]) -> dict[str, Any]:
@@ -100,24 +111,44 @@ def cannot_hold(columns: Columns, suffix: str) -> bool:
     """
     if suffix not in (".csv", ".tsv"):
         return False
-    is_blank = len(columns) == 1 and any(not str(cell or "").strip() for cell in next(iter(columns.values())))
-    is_header = list(columns) in [list(map(str, row)) for row in zip(*columns.values(), strict=True)]
-    return is_header or holds(columns, "\0") or (suffix == ".tsv" and (holds(columns, "[\t\r\n]") or is_blank))
+    is_blank = len(columns) == 1 and any(
+        not str(cell or "").strip() for cell in next(iter(columns.values()))
+    )
+    is_header = list(columns) in [
+        list(map(str, row)) for row in zip(*columns.values(), strict=True)
+    ]
+    return (
+        is_header
+        or holds(columns, "\0")
+        or (suffix == ".tsv" and (holds(columns, "[\t\r\n]") or is_blank))
+    )
 
 
 def is_refusal_of_quotes(columns: Columns, suffix: str, found: tuple[str, Any]) -> bool:
     """Whether a cell of several lines, each of which looks like a row, is refused: its quotes may as well be a mistake."""
-    return suffix == ".csv" and holds(columns, "[\r\n]") and found[0] == "refused" and "looks like a row" in found[1]
+    return (
+        suffix == ".csv"
+        and holds(columns, "[\r\n]")
+        and found[0] == "refused"
+        and "looks like a row" in found[1]
+    )
 
 
 def check_forms(table: Columns, **options: Any) -> None:
     """Every form gives what JSON lines give, or refuses where those are refused."""
     typed = outcome(table, ".jsonl", **options)
     filled = outcome({name: fill(values) for name, values in table.items()}, ".jsonl", **options)
-    for suffix, expected in {".json": typed, ".parquet": typed, ".csv": filled, ".tsv": filled}.items():
+    for suffix, expected in {
+        ".json": typed,
+        ".parquet": typed,
+        ".csv": filled,
+        ".tsv": filled,
+    }.items():
         if cannot_hold(table, suffix):
             continue
-        header = {"header": True} if suffix in (".csv", ".tsv") else {}  # a column may hold its own name
+        header = (
+            {"header": True} if suffix in (".csv", ".tsv") else {}
+        )  # a column may hold its own name
         found = outcome(table, suffix, **header, **options)
         if expected[0] == "refused":
             assert found[0] == "refused", (suffix, expected, found)
@@ -154,13 +185,18 @@ texts = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
 )
 whole_numbers = st.one_of(st.integers(-3, 30), st.integers(-(2**63), 2**63 - 1))
-fractions = st.one_of(st.sampled_from([0.0, 1.0, -0.0, 0.5, 1e22]), st.floats(allow_nan=False, allow_infinity=False))
+fractions = st.one_of(
+    st.sampled_from([0.0, 1.0, -0.0, 0.5, 1e22]), st.floats(allow_nan=False, allow_infinity=False)
+)
 classes = st.sampled_from(["pos", "neg"])
-printed_lists = st.sampled_from(["['a', 'b']", "['a']", "[]", "[0, 1]", "[{'start': 0, 'end': 1, 'label': 'x'}]"])
+printed_lists = st.sampled_from(
+    ["['a', 'b']", "['a']", "[]", "[0, 1]", "[{'start': 0, 'end': 1, 'label': 'x'}]"]
+)
 any_cells = st.sampled_from([texts, classes, printed_lists, whole_numbers, fractions])
 USUAL = {
     **dict.fromkeys(
-        ("label", "a", "b", "c", "label_name"), st.sampled_from([classes, st.integers(0, 1), st.sampled_from([0.0, 1.0])])
+        ("label", "a", "b", "c", "label_name"),
+        st.sampled_from([classes, st.integers(0, 1), st.sampled_from([0.0, 1.0])]),
     ),
     **dict.fromkeys(("score", "value"), st.sampled_from([fractions, whole_numbers])),
     **dict.fromkeys(("id", "group"), st.sampled_from([st.integers(0, 40), texts, fractions])),
@@ -198,7 +234,9 @@ def tables(draw: st.DrawFn, names: st.SearchStrategy[list[str]]) -> Columns:
     size = draw(st.sampled_from([1, 2, 3, 5, 8, 24]))
     columns = {}
     for name in draw(names):
-        values = draw(any_cells if draw(st.integers(0, 5)) == 0 else USUAL.get(name, st.just(texts)))
+        values = draw(
+            any_cells if draw(st.integers(0, 5)) == 0 else USUAL.get(name, st.just(texts))
+        )
         values = st.one_of(st.none(), values) if draw(st.integers(0, 5)) == 0 else values
         columns[name] = draw(st.lists(values, min_size=size, max_size=size))
     return columns
@@ -217,7 +255,14 @@ def test_texts_and_numbers(columns: Columns) -> None:
 
 
 @PROFILE
-@given(tables(st.one_of(st.sampled_from(TOGETHER), st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True))))
+@given(
+    tables(
+        st.one_of(
+            st.sampled_from(TOGETHER),
+            st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True),
+        )
+    )
+)
 def test_columns_that_are_guessed(columns: Columns) -> None:
     check_forms(columns)
     check_forms(columns, labels=False)

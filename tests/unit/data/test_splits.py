@@ -15,11 +15,18 @@ from graft.data.splits import make_splits, subsample
 
 
 def samples(counts: dict[str, int], start: str = "s") -> list[Sample]:
-    return [Sample(f"{start}{c}{i}", {"text": f"{start} {c} {i}", "label": c}) for c, n in counts.items() for i in range(n)]
+    return [
+        Sample(f"{start}{c}{i}", {"text": f"{start} {c} {i}", "label": c})
+        for c, n in counts.items()
+        for i in range(n)
+    ]
 
 
 def counts(data: Data) -> dict[str, dict[str, int]]:
-    return {split: dict(sorted(Counter(s.roles["label"] for s in part).items())) for split, part in data.splits.items()}
+    return {
+        split: dict(sorted(Counter(s.roles["label"] for s in part).items()))
+        for split, part in data.splits.items()
+    }
 
 
 def ids(data: Data) -> dict[str, list[str]]:
@@ -33,8 +40,13 @@ def test_cuts_in_proportion() -> None:
         "val": {"a": 12, "b": 6, "c": 1},
         "test": {"a": 20, "b": 10, "c": 2},
     }
-    assert sorted(i for part in ids(data).values() for i in part) == sorted(s.id for s in samples({"a": 100, "b": 50, "c": 10}))
-    assert "32 samples (20% of all samples) were cut" in data.notes[0] and "19 samples (15% of the training" in data.notes[1]
+    assert sorted(i for part in ids(data).values() for i in part) == sorted(
+        s.id for s in samples({"a": 100, "b": 50, "c": 10})
+    )
+    assert (
+        "32 samples (20% of all samples) were cut" in data.notes[0]
+        and "19 samples (15% of the training" in data.notes[1]
+    )
 
 
 def test_many_small_classes_still_add_up_to_the_share() -> None:
@@ -45,48 +57,93 @@ def test_many_small_classes_still_add_up_to_the_share() -> None:
 def test_depends_on_the_seed_and_not_on_the_order() -> None:
     whole = samples({"a": 40, "b": 30})
     shuffled = [whole[i] for i in np.random.default_rng(5).permutation(len(whole))]
-    first, again, other = (make_splits(Data({"all": part}), seed=seed) for part, seed in ((whole, 3), (shuffled, 3), (whole, 4)))
+    first, again, other = (
+        make_splits(Data({"all": part}), seed=seed)
+        for part, seed in ((whole, 3), (shuffled, 3), (whole, 4))
+    )
     assert ids(first) == ids(again) != ids(other)
     assert counts(first) == counts(other)
 
 
 @pytest.mark.parametrize("name", ["val", "test"])
 def test_one_held_out_split_is_the_test_split(name: str) -> None:
-    data = make_splits(Data({"train": samples({"a": 20, "b": 20}), name: samples({"a": 5, "b": 5}, "h")}))
-    assert counts(data) == {"train": {"a": 17, "b": 17}, "val": {"a": 3, "b": 3}, "test": {"a": 5, "b": 5}}
+    data = make_splits(
+        Data({"train": samples({"a": 20, "b": 20}), name: samples({"a": 5, "b": 5}, "h")})
+    )
+    assert counts(data) == {
+        "train": {"a": 17, "b": 17},
+        "val": {"a": 3, "b": 3},
+        "test": {"a": 5, "b": 5},
+    }
     assert all(s.id.startswith("h") for s in data.splits["test"])
     assert ("The one held-out split, 'val', is the test split." in data.notes) == (name == "val")
 
 
 def test_given_splits_are_kept() -> None:
-    given = {"train": samples({"a": 9, "b": 1}), "val": samples({"a": 2}, "v"), "test": samples({"b": 2}, "t"), "unlabeled": []}
+    given = {
+        "train": samples({"a": 9, "b": 1}),
+        "val": samples({"a": 2}, "v"),
+        "test": samples({"b": 2}, "t"),
+        "unlabeled": [],
+    }
     data = make_splits(Data(given))
     assert data.splits == {k: v for k, v in given.items() if v} and data.notes == []
 
 
 def test_train_alone_is_cut_like_anything() -> None:
-    assert set(make_splits(Data({"train": samples({"a": 20, "b": 20})})).splits) == {"train", "val", "test"}
-    assert set(make_splits(Data({"all": samples({"a": 20, "b": 20})}), val=0).splits) == {"train", "test"}
+    assert set(make_splits(Data({"train": samples({"a": 20, "b": 20})})).splits) == {
+        "train",
+        "val",
+        "test",
+    }
+    assert set(make_splits(Data({"all": samples({"a": 20, "b": 20})}), val=0).splits) == {
+        "train",
+        "test",
+    }
 
 
 def test_unlabeled_stays() -> None:
     bare = [Sample("u1", {"text": "u", "label": None})]
-    assert make_splits(Data({"train": samples({"a": 20, "b": 20}), "unlabeled": bare})).splits["unlabeled"] == bare
+    assert (
+        make_splits(Data({"train": samples({"a": 20, "b": 20}), "unlabeled": bare})).splits[
+            "unlabeled"
+        ]
+        == bare
+    )
 
 
 def test_small_classes_keep_one_in_train() -> None:
-    data = make_splits(Data({"all": samples({"many": 40, "four": 4, "three": 3, "two": 2, "one": 1})}))
-    assert counts(data)["train"] | {"many": 0} == {"many": 0, "four": 2, "three": 2, "two": 1, "one": 1}
-    assert counts(data)["test"]["three"] == counts(data)["test"]["two"] == counts(data)["val"]["four"] == 1
+    data = make_splits(
+        Data({"all": samples({"many": 40, "four": 4, "three": 3, "two": 2, "one": 1})})
+    )
+    assert counts(data)["train"] | {"many": 0} == {
+        "many": 0,
+        "four": 2,
+        "three": 2,
+        "two": 1,
+        "one": 1,
+    }
+    assert (
+        counts(data)["test"]["three"]
+        == counts(data)["test"]["two"]
+        == counts(data)["val"]["four"]
+        == 1
+    )
     assert "all left in train: one." in data.notes[0] + data.notes[1]
 
 
 def test_equal_samples_stay_together() -> None:
     texts = [f"text {i % 40}" for i in range(120)] + [f" TEXT  {i} " for i in range(20)]
-    whole = [Sample(f"s{i}", {"text": text, "label": "ab"[int(text.split()[1]) % 2]}) for i, text in enumerate(texts)]
+    whole = [
+        Sample(f"s{i}", {"text": text, "label": "ab"[int(text.split()[1]) % 2]})
+        for i, text in enumerate(texts)
+    ]
     for seed in range(5):
         data = make_splits(Data({"all": whole}), seed=seed)
-        keys = {split: {kind_named("labels").key(s) for s in part} for split, part in data.splits.items()}
+        keys = {
+            split: {kind_named("labels").key(s) for s in part}
+            for split, part in data.splits.items()
+        }
         assert not any(keys[a] & keys[b] for a, b in combinations(keys, 2))
         assert 20 <= len(data.splits["test"]) <= 36
         assert any("kept in one split" in note for note in data.notes)
@@ -99,15 +156,25 @@ def test_a_class_of_copies_stays_whole() -> None:
 
 
 def test_a_class_of_large_groups_of_copies_is_in_every_split() -> None:
-    copies = [Sample(f"x{i}", {"text": f"one of four texts: {i // 5}", "label": "copied"}) for i in range(20)]
+    copies = [
+        Sample(f"x{i}", {"text": f"one of four texts: {i // 5}", "label": "copied"})
+        for i in range(20)
+    ]
     assert counts(make_splits(Data({"all": [*samples({"a": 30}), *copies]})))["test"]["copied"] == 5
 
 
 def test_several_labels_are_stratified_by_the_rarest() -> None:
-    whole = [Sample(f"s{i}", {"text": f"t {i}", "label": ("common", "rare") if i % 10 == 0 else ("common",)}) for i in range(100)]
+    whole = [
+        Sample(
+            f"s{i}", {"text": f"t {i}", "label": ("common", "rare") if i % 10 == 0 else ("common",)}
+        )
+        for i in range(100)
+    ]
     whole.append(Sample("none", {"text": "no label applies", "label": ()}))
     data = make_splits(Data({"all": whole}))
-    rare = {split: sum("rare" in s.roles["label"] for s in part) for split, part in data.splits.items()}
+    rare = {
+        split: sum("rare" in s.roles["label"] for s in part) for split, part in data.splits.items()
+    }
     assert rare == {"train": 7, "val": 1, "test": 2}
 
 
@@ -127,7 +194,9 @@ def test_what_cannot_be_split(splits: dict[str, dict[str, int]], said: str) -> N
 
 def test_missing_labels_are_named() -> None:
     with pytest.raises(DataError, match="1 sample outside the split unlabeled has no label: u1"):
-        make_splits(Data({"all": [*samples({"a": 9, "b": 9}), Sample("u1", {"text": "u", "label": None})]}))
+        make_splits(
+            Data({"all": [*samples({"a": 9, "b": 9}), Sample("u1", {"text": "u", "label": None})]})
+        )
 
 
 @pytest.mark.parametrize("shares", [{"val": 1.0}, {"test": -0.1}])
@@ -138,12 +207,24 @@ def test_shares_out_of_range(shares: dict[str, float]) -> None:
 
 def test_fractions_are_nested_and_stratified() -> None:
     data = make_splits(
-        Data({"train": samples({"a": 80, "b": 20}), "val": samples({"a": 8}, "v"), "test": samples({"a": 8}, "t")})
+        Data(
+            {
+                "train": samples({"a": 80, "b": 20}),
+                "val": samples({"a": 8}, "v"),
+                "test": samples({"a": 8}, "t"),
+            }
+        )
     )
     quarter, half = (subsample(data, fraction=f, seed=1) for f in (0.25, 0.5))
-    assert counts(quarter)["train"] == {"a": 20, "b": 5} and counts(half)["train"] == {"a": 40, "b": 10}
+    assert counts(quarter)["train"] == {"a": 20, "b": 5} and counts(half)["train"] == {
+        "a": 40,
+        "b": 10,
+    }
     assert set(ids(quarter)["train"]) < set(ids(half)["train"])
-    assert quarter.splits["val"] == data.splits["val"] and quarter.splits["test"] == data.splits["test"]
+    assert (
+        quarter.splits["val"] == data.splits["val"]
+        and quarter.splits["test"] == data.splits["test"]
+    )
     assert set(ids(quarter)["train"]) != set(ids(subsample(data, fraction=0.25, seed=2))["train"])
     assert counts(subsample(data, fraction=0.001))["train"] == {"a": 1, "b": 1}
     assert subsample(data) is data
@@ -160,37 +241,64 @@ def test_shots_shrink_val_too() -> None:
         )
     )
     few = subsample(data, shots=5, seed=1)
-    assert counts(few)["train"] == {"a": 5, "b": 5, "c": 3} and counts(few)["val"] == {"a": 10, "b": 2}
+    assert counts(few)["train"] == {"a": 5, "b": 5, "c": 3} and counts(few)["val"] == {
+        "a": 10,
+        "b": 2,
+    }
     assert few.splits["test"] == data.splits["test"]
     assert "Classes with fewer than 5 training samples: c." in few.notes
     assert set(ids(few)["train"]) < set(ids(subsample(data, shots=10, seed=1))["train"])
 
 
-@pytest.mark.parametrize("asked", [{"fraction": 0}, {"fraction": 1.5}, {"shots": 0}, {"shots": 2, "fraction": 0.5}])
+@pytest.mark.parametrize(
+    "asked", [{"fraction": 0}, {"fraction": 1.5}, {"shots": 0}, {"shots": 2, "fraction": 0.5}]
+)
 def test_odd_amounts(asked: dict[str, float]) -> None:
     with pytest.raises(BadValue):
         subsample(make_splits(Data({"all": samples({"a": 20, "b": 20})})), **asked)
 
 
 def sentences(count: int, groups: int | None, start: str = "s") -> list[Sample]:
-    told = [{} if groups is None else {"group": f"{start} document {i % groups}"} for i in range(count)]
+    told = [
+        {} if groups is None else {"group": f"{start} document {i % groups}"} for i in range(count)
+    ]
     tokens = [(f"{start}{i}", *["one", "two", "three", "four"]) for i in range(count)]
-    return [Sample(f"{start}{i}", {"tokens": tokens[i], "tags": ("B-X", *"OOOO"), **told[i]}) for i in range(count)]
+    return [
+        Sample(f"{start}{i}", {"tokens": tokens[i], "tags": ("B-X", *"OOOO"), **told[i]})
+        for i in range(count)
+    ]
 
 
 def questions(count: int, contexts: int) -> list[Sample]:
     return [
-        Sample(f"q{i}", {"question": f"what is {i}?", "context": f"context {i % contexts}", "answers": (("context", 0),)})
+        Sample(
+            f"q{i}",
+            {
+                "question": f"what is {i}?",
+                "context": f"context {i % contexts}",
+                "answers": (("context", 0),),
+            },
+        )
         for i in range(count)
     ]
 
 
 def test_what_has_no_labels_is_cut_at_random_and_alike_again() -> None:
     whole = sentences(100, None)
-    first, again, other = (make_splits(Data({"all": part}), seed=s) for part, s in ((whole, 1), (whole[::-1], 1), (whole, 2)))
+    first, again, other = (
+        make_splits(Data({"all": part}), seed=s)
+        for part, s in ((whole, 1), (whole[::-1], 1), (whole, 2))
+    )
     assert ids(first) == ids(again) != ids(other)
-    assert {split: len(part) for split, part in first.splits.items()} == {"train": 68, "val": 12, "test": 20}
-    assert first.notes[0] == "No test split was given: 20 samples (20% of all samples) were cut for it at random."
+    assert {split: len(part) for split, part in first.splits.items()} == {
+        "train": 68,
+        "val": 12,
+        "test": 20,
+    }
+    assert (
+        first.notes[0]
+        == "No test split was given: 20 samples (20% of all samples) were cut for it at random."
+    )
 
 
 def test_groups_and_contexts_stay_in_one_split() -> None:
@@ -199,26 +307,41 @@ def test_groups_and_contexts_stay_in_one_split() -> None:
         found = {split: {s.roles[role] for s in part} for split, part in data.splits.items()}
         assert not any(found[a] & found[b] for a, b in combinations(found, 2))
         assert 30 <= len(data.splits["test"]) <= 40
-        assert any(f"one of the {25 if role == 'group' else 40} {role}s were kept in one split" in note for note in data.notes)
+        assert any(
+            f"one of the {25 if role == 'group' else 40} {role}s were kept in one split" in note
+            for note in data.notes
+        )
 
 
 def test_short_sentences_that_come_back_do_not_join_documents() -> None:
     datelines = [
-        Sample(f"d{i}", {"tokens": ("LONDON", "1996"), "tags": ("B-LOC", "O"), "group": f"s document {i}"}) for i in range(20)
+        Sample(
+            f"d{i}",
+            {"tokens": ("LONDON", "1996"), "tags": ("B-LOC", "O"), "group": f"s document {i}"},
+        )
+        for i in range(20)
     ]
     data = make_splits(Data({"all": [*sentences(80, 20), *datelines]}))
-    assert len(data.splits["test"]) == 20 and not any("several splits" in note for note in data.notes)
+    assert len(data.splits["test"]) == 20 and not any(
+        "several splits" in note for note in data.notes
+    )
 
 
 def test_one_document_is_cut_all_the_same() -> None:
     data = make_splits(Data({"all": sentences(50, 1)}))
-    assert len(data.splits["test"]) == 10 and any("too few or too large to stay whole" in note for note in data.notes)
+    assert len(data.splits["test"]) == 10 and any(
+        "too few or too large to stay whole" in note for note in data.notes
+    )
 
 
 def test_columns_are_advised_for_tables_alone() -> None:
-    one_class = Data({"all": [Sample(str(i), {"text": f"text {i}", "label": "a"}) for i in range(9)]})
+    one_class = Data(
+        {"all": [Sample(str(i), {"text": f"text {i}", "label": "a"}) for i in range(9)]}
+    )
     for columns, is_advised in (({}, False), ({"label": ["label"]}, True)):
-        with pytest.raises(DataError, match="cannot be learnt from: there is only one class, 'a'") as refused:
+        with pytest.raises(
+            DataError, match="cannot be learnt from: there is only one class, 'a'"
+        ) as refused:
             make_splits(replace(one_class, columns=columns))
         assert ("--columns" in str(refused.value)) == is_advised
 
@@ -226,19 +349,35 @@ def test_columns_are_advised_for_tables_alone() -> None:
 def test_without_labels_there_are_fractions_but_no_shots() -> None:
     data = make_splits(Data({"all": sentences(100, None)}))
     quarter, half = (subsample(data, fraction=f, seed=1) for f in (0.25, 0.5))
-    assert len(quarter.splits["train"]) == 17 and set(ids(quarter)["train"]) < set(ids(half)["train"])
+    assert len(quarter.splits["train"]) == 17 and set(ids(quarter)["train"]) < set(
+        ids(half)["train"]
+    )
     assert half.splits["val"] == data.splits["val"]
-    with pytest.raises(BadValue, match=r"--shots needs classes, and this data has tags instead.*--fraction 0\.12"):
+    with pytest.raises(
+        BadValue, match=r"--shots needs classes, and this data has tags instead.*--fraction 0\.12"
+    ):
         subsample(data, shots=8)
 
 
 @pytest.mark.parametrize(
     ("samples", "said"),
     [
-        ([Sample(f"{i}", {"tokens": (str(i),), "tags": ("O",)}) for i in range(9)], "every tag is O"),
-        ([Sample(f"{i}", {"question": str(i), "context": "c", "answers": ()}) for i in range(9)], "no question has an answer"),
-        ([*sentences(9, None), Sample("bare", {"tokens": ("a",), "tags": None})], "has no tags: bare"),
-        (sentences(1, None), "No test split can be cut from 1 sample: there are not 2 different ones"),
+        (
+            [Sample(f"{i}", {"tokens": (str(i),), "tags": ("O",)}) for i in range(9)],
+            "every tag is O",
+        ),
+        (
+            [Sample(f"{i}", {"question": str(i), "context": "c", "answers": ()}) for i in range(9)],
+            "no question has an answer",
+        ),
+        (
+            [*sentences(9, None), Sample("bare", {"tokens": ("a",), "tags": None})],
+            "has no tags: bare",
+        ),
+        (
+            sentences(1, None),
+            "No test split can be cut from 1 sample: there are not 2 different ones",
+        ),
     ],
 )
 def test_what_cannot_be_learnt_from(samples: list[Sample], said: str) -> None:
@@ -247,7 +386,10 @@ def test_what_cannot_be_learnt_from(samples: list[Sample], said: str) -> None:
 
 
 def test_groups_that_are_each_a_class_cannot_stay_whole() -> None:
-    samples = [Sample(f"{i}", {"text": f"text {i}", "label": "ab"[i % 2], "group": f"site {i % 2}"}) for i in range(40)]
+    samples = [
+        Sample(f"{i}", {"text": f"text {i}", "label": "ab"[i % 2], "group": f"site {i % 2}"})
+        for i in range(40)
+    ]
     data = make_splits(Data({"all": samples}))
     assert {s.roles["label"] for s in data.splits["test"]} == {"a", "b"}
     assert any("the groups are too few or too large to stay whole" in note for note in data.notes)

@@ -43,7 +43,10 @@ EXPECTED = list(zip(TEXTS, LABELS, strict=True))
 def test_the_columns_that_are_asked_for_are_the_header(tmp_path: Path) -> None:
     file = write(tmp_path, "t.csv", "English,German", *(f"one {i},eins {i}" for i in range(6)))
     data = read(file, columns={"source": "English", "target": "German"})
-    assert len(data.splits["all"]) == 6 and data.splits["all"][0].roles == {"source": "one 0", "target": "eins 0"}
+    assert len(data.splits["all"]) == 6 and data.splits["all"][0].roles == {
+        "source": "one 0",
+        "target": "eins 0",
+    }
 
 
 def test_the_line_by_which_spreadsheets_say_the_delimiter(tmp_path: Path) -> None:
@@ -57,34 +60,59 @@ def test_a_header_with_empty_cells(tmp_path: Path) -> None:
 
 
 def test_lines_of_two_encodings_are_read_right_and_named(tmp_path: Path) -> None:
-    lines = [f"le café {i},{x}".encode("utf-8" if i % 2 else "cp1252") for i, x in enumerate(LABELS)]
+    lines = [
+        f"le café {i},{x}".encode("utf-8" if i % 2 else "cp1252") for i, x in enumerate(LABELS)
+    ]
     (tmp_path / "t.csv").write_bytes(b"\n".join([b"text,label", *lines]))
     data = read(tmp_path / "t.csv")
     assert [text for text, _ in pairs(data)] == [f"le café {i}" for i in range(12)]
-    assert data.notes[0].startswith("6 lines of t.csv are not UTF-8") and "lines 2, 4, 6" in data.notes[0]
+    assert (
+        data.notes[0].startswith("6 lines of t.csv are not UTF-8")
+        and "lines 2, 4, 6" in data.notes[0]
+    )
 
 
 def test_a_quote_that_is_not_closed_swallows_no_rows(tmp_path: Path) -> None:
     rows = [f"{t.replace(',', '')},{x}" for t, x in EXPECTED]
     rows[3] = '"' + rows[3]
     rows[8] = '"' + rows[8]
-    with pytest.raises(DataError, match=r"quote on line 5 is not closed there, so that lines 5 to 1\d would be one row"):
+    with pytest.raises(
+        DataError,
+        match=r"quote on line 5 is not closed there, so that lines 5 to 1\d would be one row",
+    ):
         read(write(tmp_path, "t.csv", "text,label", *rows))
-    whole = read(write(tmp_path, "u.csv", "text,label", *ROWS[:4], '"a text, of', 'two lines",pos', '"and, so', 'on",neg'))
+    whole = read(
+        write(
+            tmp_path,
+            "u.csv",
+            "text,label",
+            *ROWS[:4],
+            '"a text, of',
+            'two lines",pos',
+            '"and, so',
+            'on",neg',
+        )
+    )
     assert pairs(whole)[4] == ("a text, of\ntwo lines", "pos"), "a text of two lines is one text"
 
 
 def test_columns_without_names_are_no_references(tmp_path: Path) -> None:
     file = write(tmp_path, "t.txt", *(f"one {i}\teins {i}\tfrom example.org" for i in range(6)))
     data = read(file, columns={"source": "0", "target": "1"})
-    assert data.splits["all"][0].roles == {"source": "one 0", "target": "eins 0"} and data.notes == []
+    assert (
+        data.splits["all"][0].roles == {"source": "one 0", "target": "eins 0"} and data.notes == []
+    )
 
 
 def test_text_files_with_tabs_are_tables_by_split(tmp_path: Path) -> None:
     for split in ("train", "test"):
         write(tmp_path, f"{split}.txt", *(f"{t} {split}\t{x}" for t, x in EXPECTED))
     data = read(tmp_path)
-    assert data.format == "tsv" and data.classes == ["neg", "pos"] and list(data.splits) == ["train", "test"]
+    assert (
+        data.format == "tsv"
+        and data.classes == ["neg", "pos"]
+        and list(data.splits) == ["train", "test"]
+    )
 
 
 def test_printed_lists_of_tokens_and_tags(tmp_path: Path) -> None:
@@ -94,21 +122,43 @@ def test_printed_lists_of_tokens_and_tags(tmp_path: Path) -> None:
 
 
 def test_one_word_a_row_is_named_with_the_forms_there_are(tmp_path: Path) -> None:
-    file = write(tmp_path, "t.csv", "Sentence #,Word,Tag", "Sentence: 1,Ada,B-PER", ",ran,O", "Sentence: 2,Bob,B-PER", ",sat,O")
-    with pytest.raises(DataError, match=r"one word a row \('Word' with its 'Tag'\).*list of tokens.*\.conll.*label=Tag"):
+    file = write(
+        tmp_path,
+        "t.csv",
+        "Sentence #,Word,Tag",
+        "Sentence: 1,Ada,B-PER",
+        ",ran,O",
+        "Sentence: 2,Bob,B-PER",
+        ",sat,O",
+    )
+    with pytest.raises(
+        DataError,
+        match=r"one word a row \('Word' with its 'Tag'\).*list of tokens.*\.conll.*label=Tag",
+    ):
         read(file)
     assert read(file, columns={"text": "Word", "label": "Tag"}).kind == "labels"
 
 
 def test_null_and_nan_are_words(tmp_path: Path) -> None:
-    data = read(write(tmp_path, "t.csv", "text,label", "null,pos", "nan,neg", "NULL,null", "more,pos"))
+    data = read(
+        write(tmp_path, "t.csv", "text,label", "null,pos", "nan,neg", "NULL,null", "more,pos")
+    )
     assert pairs(data) == [("null", "pos"), ("nan", "neg"), ("NULL", "null"), ("more", "pos")]
 
 
-@pytest.mark.parametrize(("first", "second"), [(("1.0", "0.0"), ("1", "0")), (("True", "False"), ("TRUE", "FALSE"))])
-def test_labels_that_are_spelt_in_two_ways_are_one(tmp_path: Path, first: tuple[str, str], second: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("first", "second"), [(("1.0", "0.0"), ("1", "0")), (("True", "False"), ("TRUE", "FALSE"))]
+)
+def test_labels_that_are_spelt_in_two_ways_are_one(
+    tmp_path: Path, first: tuple[str, str], second: tuple[str, str]
+) -> None:
     for split, names in {"train": first, "test": second}.items():
-        write(tmp_path, f"{split}.csv", "text,label", *(f"{split} {i},{names[i % 2]}" for i in range(8)))
+        write(
+            tmp_path,
+            f"{split}.csv",
+            "text,label",
+            *(f"{split} {i},{names[i % 2]}" for i in range(8)),
+        )
     data = read(tmp_path)
     assert len(data.classes) == 2 and any("spelt in two ways" in note for note in data.notes)
 
@@ -120,9 +170,21 @@ def test_chats_of_from_and_value(tmp_path: Path) -> None:
 
 
 def test_a_message_that_calls_a_tool_is_named(tmp_path: Path) -> None:
-    user, called = {"role": "user", "content": "Hi"}, {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}
-    with pytest.raises(DataError, match=r"without a text as content: t\.jsonl:2 \(message 2 of 'assistant' calls a tool\)"):
-        read(objects(tmp_path, {"messages": [user, {"role": "assistant", "content": "a"}]}, {"messages": [user, called]}))
+    user, called = (
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]},
+    )
+    with pytest.raises(
+        DataError,
+        match=r"without a text as content: t\.jsonl:2 \(message 2 of 'assistant' calls a tool\)",
+    ):
+        read(
+            objects(
+                tmp_path,
+                {"messages": [user, {"role": "assistant", "content": "a"}]},
+                {"messages": [user, called]},
+            )
+        )
 
 
 def test_translations_under_a_key(tmp_path: Path) -> None:
@@ -144,14 +206,20 @@ def test_a_list_of_objects_in_one_file(tmp_path: Path, key: str | None) -> None:
 
 def test_tags_without_a_type_mark_entities_of_one(tmp_path: Path) -> None:
     data = read(write(tmp_path, "t.conll", "Ada B", "Bell I", "ran O", "", "Bob B", "sat O"))
-    assert data.classes == ["entity"] and data.splits["all"][0].roles["tags"] == ("B-entity", "I-entity", "O")
+    assert data.classes == ["entity"] and data.splits["all"][0].roles["tags"] == (
+        "B-entity",
+        "I-entity",
+        "O",
+    )
     assert any("have no type" in note for note in data.notes)
 
 
 def test_a_line_without_a_tag_is_named_and_the_file_not_taken_for_prose(tmp_path: Path) -> None:
     lines = [line for i in range(40) for line in (f"Ada{i} B-PER", "ran O", "")]
     lines[58] = "alone"
-    with pytest.raises(DataError, match=r"2 columns, but 1 of its lines have another number: t\.txt:59 \(1\)"):
+    with pytest.raises(
+        DataError, match=r"2 columns, but 1 of its lines have another number: t\.txt:59 \(1\)"
+    ):
         read(write(tmp_path, "t.txt", *lines))
 
 
@@ -166,7 +234,10 @@ def test_the_task_that_is_asked_for_steers_the_reading(tmp_path: Path) -> None:
     file = objects(tmp_path, *({"text": text} for text in TEXTS))
     data = for_task(file, task="text-generation")
     assert data.kind == "passages" and data.splits["train"][0].roles == {"passage": TEXTS[0]}
-    with pytest.raises(DataError, match=r"Cannot tell which columns of .* are source, target.*'text'.*--columns source=NAME"):
+    with pytest.raises(
+        DataError,
+        match=r"Cannot tell which columns of .* are source, target.*'text'.*--columns source=NAME",
+    ):
         read_for(file, "translation")
 
 

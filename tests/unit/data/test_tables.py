@@ -15,7 +15,12 @@ from graft.data.data import Data
 from graft.data.images.open import open_image
 from graft.data.load import load_data, read
 
-TEXTS = ("what a fine film this is", "a dull and tiresome thing", "nothing new in it at all", "warm, clever and very funny")
+TEXTS = (
+    "what a fine film this is",
+    "a dull and tiresome thing",
+    "nothing new in it at all",
+    "warm, clever and very funny",
+)
 
 
 def write(folder: Path, name: str, text: str, encoding: str = "utf-8") -> Path:
@@ -30,7 +35,15 @@ def rows(data: Data, split: str = "all") -> list[tuple]:
 def table(delimiter: str = ",", header: str | None = "text,label", quote: str = '"') -> str:
     lines = [] if header is None else [header.replace(",", delimiter)]
     return (
-        "\n".join([*lines, *(f"{quote}{t}{quote}{delimiter}{'pos' if i in (0, 3) else 'neg'}" for i, t in enumerate(TEXTS))])
+        "\n".join(
+            [
+                *lines,
+                *(
+                    f"{quote}{t}{quote}{delimiter}{'pos' if i in (0, 3) else 'neg'}"
+                    for i, t in enumerate(TEXTS)
+                ),
+            ]
+        )
         + "\n"
     )
 
@@ -40,10 +53,14 @@ EXPECTED = [(t, "pos" if i in (0, 3) else "neg") for i, t in enumerate(TEXTS)]
 
 @pytest.mark.parametrize("delimiter", [",", ";", "|", "\t"])
 @pytest.mark.parametrize("header", ["text,label", None])
-def test_delimiters_with_and_without_header(tmp_path: Path, delimiter: str, header: str | None) -> None:
+def test_delimiters_with_and_without_header(
+    tmp_path: Path, delimiter: str, header: str | None
+) -> None:
     data = read(write(tmp_path, "t.csv", table(delimiter, header)))
     assert rows(data) == EXPECTED
-    assert [s.id for s in data.splits["all"]] == [f"t.csv:{i + (1 if header is None else 2)}" for i in range(4)]
+    assert [s.id for s in data.splits["all"]] == [
+        f"t.csv:{i + (1 if header is None else 2)}" for i in range(4)
+    ]
     assert any("delimited by" in n for n in data.notes) == (delimiter != ",")
     assert any("no header row" in n for n in data.notes) == (header is None)
 
@@ -54,18 +71,26 @@ def test_encodings_and_line_ends(tmp_path: Path, encoding: str, end: str) -> Non
     text = end.join(["text,label", "schöne “Grüße”,gut", "naïve façade,schlecht", ""])
     data = read(write(tmp_path, "t.csv", text, encoding))
     assert rows(data) == [("schöne “Grüße”", "gut"), ("naïve façade", "schlecht")]
-    assert data.notes == (["t.csv is not UTF-8; it was read as Windows-1252."] if encoding == "cp1252" else [])
+    assert data.notes == (
+        ["t.csv is not UTF-8; it was read as Windows-1252."] if encoding == "cp1252" else []
+    )
 
 
 def test_quoted_fields_hold_delimiters_and_line_ends(tmp_path: Path) -> None:
     data = read(write(tmp_path, "t.csv", 'text,label\n"two\nlines, ""said"" he",a\nplain,b\n'))
     assert rows(data) == [('two\nlines, "said" he', "a"), ("plain", "b")]
-    assert [s.id for s in data.splits["all"]] == ["t.csv:2", "t.csv:4"], "ids are the lines on which records begin"
+    assert [s.id for s in data.splits["all"]] == ["t.csv:2", "t.csv:4"], (
+        "ids are the lines on which records begin"
+    )
 
 
 def test_quotes_are_text_in_tsv(tmp_path: Path) -> None:
     data = read(
-        write(tmp_path, "t.tsv", 'ham\t"quoted" at the start\nspam\tan open " quote\nham\tnothing "here"\nspam\t"win now\n')
+        write(
+            tmp_path,
+            "t.tsv",
+            'ham\t"quoted" at the start\nspam\tan open " quote\nham\tnothing "here"\nspam\t"win now\n',
+        )
     )
     assert rows(data) == [
         ('"quoted" at the start', "ham"),
@@ -81,7 +106,9 @@ def test_tsv_with_quoted_tabs_is_read_with_quoting(tmp_path: Path) -> None:
 
 
 def test_header_of_unknown_words_is_told_by_content(tmp_path: Path) -> None:
-    text = "Nachricht,Art\n" + "".join(f"eine längere Nachricht {i},{'a' if i % 2 else 'b'}\n" for i in range(8))
+    text = "Nachricht,Art\n" + "".join(
+        f"eine längere Nachricht {i},{'a' if i % 2 else 'b'}\n" for i in range(8)
+    )
     data = read(write(tmp_path, "t.csv", text))
     assert len(data.splits["all"]) == 8 and data.classes == ["a", "b"]
     assert any("Row 1 of t.csv was taken for the header" in n for n in data.notes)
@@ -93,11 +120,18 @@ def test_several_text_columns_are_joined_and_said(tmp_path: Path) -> None:
     assert rows(data) == [("One two three", "a"), ("Four five six", "b")]
     assert "'title', 'text' are joined" in data.notes[0]
     assert rows(read(tmp_path / "t.csv", columns={"text": "text"}))[0] == ("two three", "a")
-    assert rows(read(tmp_path / "t.csv", columns={"text": "text+title"}))[0] == ("two three One", "a")
+    assert rows(read(tmp_path / "t.csv", columns={"text": "text+title"}))[0] == (
+        "two three One",
+        "a",
+    )
 
 
 def test_columns_by_name_and_number(tmp_path: Path) -> None:
-    file = write(tmp_path, "t.csv", "u,v,w\n" + "".join(f"some words {i},{i % 2},{i % 3}\n" for i in range(9)))
+    file = write(
+        tmp_path,
+        "t.csv",
+        "u,v,w\n" + "".join(f"some words {i},{i % 2},{i % 3}\n" for i in range(9)),
+    )
     assert read(file, columns={"text": "u", "label": "w"}).classes == ["0", "1", "2"]
     assert read(file, columns={"text": "0", "label": "1"}).classes == ["0", "1"]
     with pytest.raises(DataError, match=r"no column 'nope' .*'u', 'v', 'w'"):
@@ -107,11 +141,22 @@ def test_columns_by_name_and_number(tmp_path: Path) -> None:
 
 
 def test_ambiguous_and_absent_labels_list_the_columns(tmp_path: Path) -> None:
-    file = write(tmp_path, "t.csv", "u,v,w\n" + "".join(f"some words {i},{i % 2},{i % 3}\n" for i in range(9)))
-    with pytest.raises(DataError, match=r"'v', 'w' may each be the label.*--columns label=v.*'u', 'v', 'w'"):
+    file = write(
+        tmp_path,
+        "t.csv",
+        "u,v,w\n" + "".join(f"some words {i},{i % 2},{i % 3}\n" for i in range(9)),
+    )
+    with pytest.raises(
+        DataError, match=r"'v', 'w' may each be the label.*--columns label=v.*'u', 'v', 'w'"
+    ):
         read(file)
-    file = write(tmp_path, "n.csv", "id,text\n" + "".join(f"{i},some words {i}\n" for i in range(9)))
-    with pytest.raises(DataError, match=r"Cannot tell which column of .* is the label.*'id', 'text'.*--columns label="):
+    file = write(
+        tmp_path, "n.csv", "id,text\n" + "".join(f"{i},some words {i}\n" for i in range(9))
+    )
+    with pytest.raises(
+        DataError,
+        match=r"Cannot tell which column of .* is the label.*'id', 'text'.*--columns label=",
+    ):
         read(file)
     file = write(tmp_path, "m.csv", "text,category,topic\na b,1,2\nc d,1,3\n")
     with pytest.raises(DataError, match="'category', 'topic'"):
@@ -144,7 +189,10 @@ def test_unlabeled_split_needs_no_labels(tmp_path: Path) -> None:
 
 
 def test_labels_are_not_asked_for_when_predicting(tmp_path: Path) -> None:
-    assert rows(read(write(tmp_path, "t.csv", "text\none\ntwo\n"), labels=False)) == [("one", None), ("two", None)]
+    assert rows(read(write(tmp_path, "t.csv", "text\none\ntwo\n"), labels=False)) == [
+        ("one", None),
+        ("two", None),
+    ]
     assert rows(read(write(tmp_path, "h.csv", table(header=None)), labels=False))[0][0] == TEXTS[0]
 
 
@@ -179,15 +227,25 @@ def test_split_column(tmp_path: Path) -> None:
 
 def test_several_labels(tmp_path: Path) -> None:
     file = write(tmp_path, "t.csv", "text,labels\none,a|b\ntwo,b\nthree,\nfour,c | a\n")
-    assert [label for _, label in rows(read(file, label_separator="|"))] == [("a", "b"), ("b",), (), ("c", "a")]
+    assert [label for _, label in rows(read(file, label_separator="|"))] == [
+        ("a", "b"),
+        ("b",),
+        (),
+        ("c", "a"),
+    ]
     lines = '{"text": "one", "labels": ["a", "b"]}\n{"text": "two", "labels": []}\n'
     assert [label for _, label in rows(read(write(tmp_path, "t.jsonl", lines)))] == [("a", "b"), ()]
 
 
 def test_jsonl_ends_lines_at_line_feeds_only(tmp_path: Path) -> None:
-    lines = "".join(json.dumps({"text": f"a\u2028b\x85c {i}", "label": i % 2}, ensure_ascii=False) + "\r\n" for i in range(4))
+    lines = "".join(
+        json.dumps({"text": f"a\u2028b\x85c {i}", "label": i % 2}, ensure_ascii=False) + "\r\n"
+        for i in range(4)
+    )
     data = read(write(tmp_path, "t.jsonl", lines))
-    assert [t for t, _ in rows(data)] == [f"a\u2028b\x85c {i}" for i in range(4)] and data.classes == ["0", "1"]
+    assert [t for t, _ in rows(data)] == [
+        f"a\u2028b\x85c {i}" for i in range(4)
+    ] and data.classes == ["0", "1"]
 
 
 def test_jsonl_bad_lines_are_named(tmp_path: Path) -> None:
@@ -218,7 +276,9 @@ def test_parquet_with_inline_images_and_class_names(tmp_path: Path) -> None:
     pq.write_table(pa.table({**columns, "name": ["A", "B", "C"] * 2}), tmp_path / "test.parquet")
     assert read(tmp_path).classes == ["A", "B", "C"]
     pq.write_table(pa.table({**columns, "name": list("ABCDEF")}), tmp_path / "solo.parquet")
-    assert read(tmp_path / "solo.parquet").classes == ["ant", "bee", "cat"], "a name column that is not one to one is no name"
+    assert read(tmp_path / "solo.parquet").classes == ["ant", "bee", "cat"], (
+        "a name column that is not one to one is no name"
+    )
 
 
 def test_class_names_are_read_from_names_to_numbers_too(tmp_path: Path) -> None:
@@ -233,13 +293,24 @@ def test_class_names_in_another_form_are_passed_over_with_a_note(tmp_path: Path)
         (tmp_path / "classes.json").write_text(content)
         data = read(tmp_path / "t.csv")
         assert data.classes == ["0", "1"]
-        assert any("classes.json is not used: it is no list of class names" in note for note in data.notes)
+        assert any(
+            "classes.json is not used: it is no list of class names" in note for note in data.notes
+        )
 
 
 def test_parquet_as_hugging_face_writes_it(tmp_path: Path) -> None:
-    features = {"info": {"features": {"label": {"names": ["neg", "pos"], "_type": "ClassLabel"}, "image": {"_type": "Image"}}}}
+    features = {
+        "info": {
+            "features": {
+                "label": {"names": ["neg", "pos"], "_type": "ClassLabel"},
+                "image": {"_type": "Image"},
+            }
+        }
+    }
     images = [{"bytes": image_bytes(i), "path": None} for i in range(4)]
-    whole = pa.table({"image": images, "label": [0, 1, 0, 1]}).replace_schema_metadata({"huggingface": json.dumps(features)})
+    whole = pa.table({"image": images, "label": [0, 1, 0, 1]}).replace_schema_metadata(
+        {"huggingface": json.dumps(features)}
+    )
     for shard in range(2):
         pq.write_table(whole.slice(2 * shard, 2), tmp_path / f"train-0000{shard}-of-00002.parquet")
     data = read(tmp_path)
@@ -290,7 +361,9 @@ def test_one_class_in_a_table(tmp_path: Path) -> None:
         load_data(write(tmp_path, "t.csv", "text,label\none,x\ntwo,x\nthree,x\n"))
 
 
-PATIENTS = "text,label,patient_id\n" + "".join(f"finding {i} of {i * i},{'ab'[i % 2]},{i // 4}\n" for i in range(80))
+PATIENTS = "text,label,patient_id\n" + "".join(
+    f"finding {i} of {i * i},{'ab'[i % 2]},{i // 4}\n" for i in range(80)
+)
 
 
 def groups(data: Data, split: str) -> set[str]:
@@ -314,7 +387,13 @@ def test_a_column_of_groups_that_is_asked_for(tmp_path: Path, asked: str) -> Non
 
 
 def test_the_only_label_of_a_table_is_no_group(tmp_path: Path) -> None:
-    data = read(write(tmp_path, "t.csv", "text,speaker\n" + "".join(f"words {i} said,{'ab'[i % 2]}\n" for i in range(20))))
+    data = read(
+        write(
+            tmp_path,
+            "t.csv",
+            "text,speaker\n" + "".join(f"words {i} said,{'ab'[i % 2]}\n" for i in range(20)),
+        )
+    )
     assert data.splits["all"][1].roles == {"text": "words 1 said", "label": "b"}
 
 

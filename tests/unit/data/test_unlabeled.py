@@ -13,7 +13,9 @@ from graft.data.unlabeled import unlabeled_texts
 
 
 def samples(split: str, count: int) -> list[Sample]:
-    return [Sample(f"{split}:{i}", {"text": f"{split} {i}", "label": "ab"[i % 2]}) for i in range(count)]
+    return [
+        Sample(f"{split}:{i}", {"text": f"{split} {i}", "label": "ab"[i % 2]}) for i in range(count)
+    ]
 
 
 DATA = Data({"train": samples("train", 40), "val": samples("val", 10), "test": samples("test", 10)})
@@ -31,8 +33,14 @@ def test_the_texts_that_shots_leave_are_kept_without_their_labels():
 
 
 def test_texts_of_validation_and_test_are_left_out_and_equal_ones_read_once():
-    more = [Sample("u:0", {"text": "TEST  3"}), Sample("u:1", {"text": "train 1"}), Sample("u:2", {"text": "new"})]
-    assert texts(DATA.with_splits({**DATA.splits, "unlabeled": more})) == {f"train {i}" for i in range(40)} | {"new"}
+    more = [
+        Sample("u:0", {"text": "TEST  3"}),
+        Sample("u:1", {"text": "train 1"}),
+        Sample("u:2", {"text": "new"}),
+    ]
+    assert texts(DATA.with_splits({**DATA.splits, "unlabeled": more})) == {
+        f"train {i}" for i in range(40)
+    } | {"new"}
 
 
 def test_held_out_texts_are_no_others_and_the_same_again():
@@ -49,7 +57,10 @@ def test_too_few_texts_are_refused():
 
 def test_more_texts_join_from_a_path(tmp_path):
     (tmp_path / "more.txt").write_text("one more text\n")
-    source = {name: ([s.roles["text"] for s in part], [s.roles["label"] for s in part]) for name, part in DATA.splits.items()}
+    source = {
+        name: ([s.roles["text"] for s in part], [s.roles["label"] for s in part])
+        for name, part in DATA.splits.items()
+    }
     data = load_data(source, unlabeled=tmp_path / "more.txt")
     assert any("one more text" in text for text in texts(data))
     assert "label" in data.roles

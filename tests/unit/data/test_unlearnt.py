@@ -19,7 +19,9 @@ VOC = "<?xml version='1.0'?>\n<annotation><object><name>fox</name></object></ann
 def coco(file: Path, names: list[str]) -> None:
     """COCO's JSON of these pictures, with an object of each of two classes."""
     images = [{"id": i, "file_name": name} for i, name in enumerate(names)]
-    objects = [{"image_id": i, "category_id": 1 + i % 2, "bbox": [0, 0, 4, 4]} for i in range(len(names))]
+    objects = [
+        {"image_id": i, "category_id": 1 + i % 2, "bbox": [0, 0, 4, 4]} for i in range(len(names))
+    ]
     about = {
         "info": {},
         "images": images,
@@ -43,7 +45,9 @@ def test_objects_in_the_form_of_coco(tmp_path: Path, images: list, annotations: 
     for name in annotations:
         coco(tmp_path / "animals" / name, ["a.png", "b.png"])
     number = 3 * len(images)
-    words = rf"holds {number} pictures with objects of 2 classes \(fox, owl\) in COCO's JSON.*No task"
+    words = (
+        rf"holds {number} pictures with objects of 2 classes \(fox, owl\) in COCO's JSON.*No task"
+    )
     with pytest.raises(DataError, match=words):
         read(tmp_path / "animals")
 
@@ -68,7 +72,11 @@ def test_a_file_of_boxes_for_each_picture(tmp_path, folder, ending, text, words)
 
 @pytest.mark.parametrize(
     "masks",
-    ["train/masks/train-images{}.png", "train/images/train-images{}_mask.png", "gt/train-images{}.png"],
+    [
+        "train/masks/train-images{}.png",
+        "train/images/train-images{}_mask.png",
+        "gt/train-images{}.png",
+    ],
 )
 def test_masks_beside_their_pictures(tmp_path: Path, masks: str) -> None:
     put(tmp_path, *pictures("train/images"), *map(masks.format, range(3)))

@@ -56,23 +56,38 @@ def test_a_decoder_gives_the_state_of_the_last_token():
 
 
 def test_normalised_vectors_have_length_one_and_the_same_direction():
-    plain, unit = (graft.embed("tiny:bert", TEXTS, normalise=normalise).vectors for normalise in (False, True))
+    plain, unit = (
+        graft.embed("tiny:bert", TEXTS, normalise=normalise).vectors for normalise in (False, True)
+    )
     np.testing.assert_allclose(np.linalg.norm(unit, axis=1), 1, rtol=1e-5)
-    np.testing.assert_allclose(unit * np.linalg.norm(plain, axis=1, keepdims=True), plain, atol=1e-5)
+    np.testing.assert_allclose(
+        unit * np.linalg.norm(plain, axis=1, keepdims=True), plain, atol=1e-5
+    )
 
 
 def test_images_are_embedded_by_a_backbone_as_it_is():
     pixels = np.random.default_rng(0).integers(0, 256, (5, 40, 40, 3), dtype=np.uint8)
     found = graft.embed(NETWORKS["image"], pixels).vectors
     assert found.shape[0] == 5
-    np.testing.assert_allclose(graft.embed(NETWORKS["image"], pixels[3]).vectors[0], found[3], atol=1e-5)
+    np.testing.assert_allclose(
+        graft.embed(NETWORKS["image"], pixels[3]).vectors[0], found[3], atol=1e-5
+    )
 
 
-@pytest.mark.parametrize("name", ["text-classification", "question-answering", "token-classification", "image-classification"])
+@pytest.mark.parametrize(
+    "name",
+    ["text-classification", "question-answering", "token-classification", "image-classification"],
+)
 def test_a_run_embeds_one_vector_a_sample_as_its_predictor_does(name, tmp_path):
     task = plugins.load("task", name)
     run = graft.fit(
-        task.tiny_data(), NETWORKS[task.modality], "feature-extraction", task=name, epochs=1, precision="fp32", out=tmp_path
+        task.tiny_data(),
+        NETWORKS[task.modality],
+        "feature-extraction",
+        task=name,
+        epochs=1,
+        precision="fp32",
+        out=tmp_path,
     )
     samples = [dict(sample.roles) for sample in task.tiny_data().splits["test"]]
     found = graft.embed(run.folder, samples)

@@ -39,7 +39,16 @@ def test_an_empty_text_is_a_text_and_not_the_folder_around(here: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["new/reviews.csv", "reviews.csv", "new.conll", "./reviews", "here/reviews", "../reviews.txt", "a.jpg"]
+    "name",
+    [
+        "new/reviews.csv",
+        "reviews.csv",
+        "new.conll",
+        "./reviews",
+        "here/reviews",
+        "../reviews.txt",
+        "a.jpg",
+    ],
 )
 def test_the_name_of_a_file_that_is_not_there_is_no_text(here: Path, name: str) -> None:
     (here / "here").mkdir()
@@ -49,7 +58,18 @@ def test_the_name_of_a_file_that_is_not_there_is_no_text(here: Path, name: str) 
 
 
 @pytest.mark.parametrize(
-    "text", ["and/or", "n/a", "/s", "3.5", "good", "see reviews.csv", "e.g.", "http://example.org/a", "a\0b"]
+    "text",
+    [
+        "and/or",
+        "n/a",
+        "/s",
+        "3.5",
+        "good",
+        "see reviews.csv",
+        "e.g.",
+        "http://example.org/a",
+        "a\0b",
+    ],
 )
 def test_words_with_slashes_and_dots_are_texts(text: str) -> None:
     assert texts(text) == [text] and texts([text, "another"]) == [text, "another"]
@@ -63,12 +83,24 @@ def test_one_word_of_several_that_is_the_name_of_a_folder_is_a_text(here: Path) 
 def test_several_files_of_texts_are_read_beside_texts(here: Path) -> None:
     (here / "one.txt").write_bytes("schön".encode("cp1252"))
     (here / "more.csv").write_text("text\na b\nc d\n")
-    assert ids(["one.txt", "a text", "more.csv"]) == ["one.txt", "text:2", "more.csv:2", "more.csv:3"]
+    assert ids(["one.txt", "a text", "more.csv"]) == [
+        "one.txt",
+        "text:2",
+        "more.csv:2",
+        "more.csv:3",
+    ]
     assert texts("one.txt") == ["schön"]
 
 
 @pytest.mark.parametrize(
-    "wrap", [pd.Series, lambda t: pd.Series(t).to_numpy(), np.array, tuple, lambda t: pd.Series(t, dtype="string")]
+    "wrap",
+    [
+        pd.Series,
+        lambda t: pd.Series(t).to_numpy(),
+        np.array,
+        tuple,
+        lambda t: pd.Series(t, dtype="string"),
+    ],
 )
 def test_a_column_of_pandas_or_an_array_is_a_list_of_texts(wrap) -> None:
     assert texts(wrap(TEXTS)) == TEXTS
@@ -89,7 +121,9 @@ def test_the_column_that_the_task_reads_is_found_or_named(here: Path) -> None:
 
 def test_the_form_of_a_table_can_be_said(here: Path) -> None:
     (here / "new.csv").write_text("".join(f"{i}~{text}\n" for i, text in enumerate(TEXTS)))
-    assert texts("new.csv", format="csv", delimiter="~", header=False, columns={"text": "1"}) == TEXTS
+    assert (
+        texts("new.csv", format="csv", delimiter="~", header=False, columns={"text": "1"}) == TEXTS
+    )
 
 
 def test_files_that_are_left_out_are_said(here: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -55,7 +55,12 @@ NO_ANSWER = [
     ("the", [], 1, 1),  # nothing is left of it, as of the missing answer
     ("...", [], 1, 1),
     ("Paris", ["the", "Paris"], 1, 1),
-    ("", ["the", "Paris"], 0, 0),  # an accepted answer without words is left out where another has some
+    (
+        "",
+        ["the", "Paris"],
+        0,
+        0,
+    ),  # an accepted answer without words is left out where another has some
     ("", ["the"], 1, 1),
     ("Paris", ["the", "..."], 0, 0),
 ]
@@ -75,9 +80,13 @@ def test_by_hand(prediction, accepted, exact, f1):
 @pytest.mark.parametrize(("prediction", "accepted"), [case[:2] for case in CASES])
 def test_equal_to_the_official_script_as_torchmetrics_has_it(prediction, accepted):
     told = [{"prediction_text": prediction, "id": "1"}]
-    found = squad(told, [{"answers": {"answer_start": [0] * len(accepted), "text": accepted}, "id": "1"}])
+    found = squad(
+        told, [{"answers": {"answer_start": [0] * len(accepted), "text": accepted}, "id": "1"}]
+    )
     exact, f1 = measured(prediction, accepted)
-    assert (100 * exact, 100 * f1) == pytest.approx((float(found["exact_match"]), float(found["f1"])), abs=1e-4)
+    assert (100 * exact, 100 * f1) == pytest.approx(
+        (float(found["exact_match"]), float(found["f1"])), abs=1e-4
+    )
 
 
 def test_the_mean_is_over_questions():

@@ -6,7 +6,16 @@ import torch
 from sklearn import metrics as sk
 from torchmetrics.functional.classification import multiclass_calibration_error, multilabel_auroc
 
-from graft.metrics.classification import accuracy, auroc, brier, confusion, ece, f1, macro_f1, per_class
+from graft.metrics.classification import (
+    accuracy,
+    auroc,
+    brier,
+    confusion,
+    ece,
+    f1,
+    macro_f1,
+    per_class,
+)
 
 
 def single(classes: int, size: int = 200, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -29,15 +38,23 @@ def test_single_label_equals_scikit_learn(classes, seed):
     scores, targets = single(classes, seed=seed)
     predicted = scores.argmax(axis=1)
     assert accuracy(scores, targets) == pytest.approx(sk.accuracy_score(targets, predicted))
-    assert macro_f1(scores, targets) == pytest.approx(sk.f1_score(targets, predicted, average="macro"))
-    expected = sk.roc_auc_score(targets, scores[:, 1]) if classes == 2 else sk.roc_auc_score(targets, scores, multi_class="ovr")
+    assert macro_f1(scores, targets) == pytest.approx(
+        sk.f1_score(targets, predicted, average="macro")
+    )
+    expected = (
+        sk.roc_auc_score(targets, scores[:, 1])
+        if classes == 2
+        else sk.roc_auc_score(targets, scores, multi_class="ovr")
+    )
     assert auroc(scores, targets) == pytest.approx(expected)
     truth = np.eye(classes)[targets]
     assert brier(scores, targets) == pytest.approx(((scores - truth) ** 2).sum() / 2 / len(targets))
     assert (confusion(scores, targets) == sk.confusion_matrix(targets, predicted)).all()
     table = per_class(scores, targets, [str(c) for c in range(classes)])
     for row, expected_row in zip(
-        table.values(), zip(*sk.precision_recall_fscore_support(targets, predicted), strict=True), strict=True
+        table.values(),
+        zip(*sk.precision_recall_fscore_support(targets, predicted), strict=True),
+        strict=True,
     ):
         assert list(row.values()) == pytest.approx(expected_row)
 
@@ -51,7 +68,9 @@ def test_binary_metrics_are_those_of_the_second_class():
 @pytest.mark.parametrize("classes", [2, 5])
 def test_calibration_equals_torchmetrics(classes):
     scores, targets = single(classes)
-    expected = multiclass_calibration_error(torch.tensor(scores), torch.tensor(targets), num_classes=classes, n_bins=15)
+    expected = multiclass_calibration_error(
+        torch.tensor(scores), torch.tensor(targets), num_classes=classes, n_bins=15
+    )
     assert ece(scores, targets) == pytest.approx(float(expected), abs=1e-6)
 
 
@@ -66,7 +85,9 @@ def test_several_labels_equal_scikit_learn_and_torchmetrics():
     scores, targets = several()
     predicted = scores >= 0.5
     assert accuracy(scores, targets) == pytest.approx(sk.accuracy_score(targets, predicted))
-    assert macro_f1(scores, targets) == pytest.approx(sk.f1_score(targets, predicted, average="macro"))
+    assert macro_f1(scores, targets) == pytest.approx(
+        sk.f1_score(targets, predicted, average="macro")
+    )
     assert f1(scores, targets) == pytest.approx(sk.f1_score(targets, predicted, average="micro"))
     expected = float(multilabel_auroc(torch.tensor(scores), torch.tensor(targets), num_labels=4))
     assert auroc(scores, targets) == pytest.approx(expected, abs=1e-6)
@@ -80,9 +101,16 @@ def test_by_hand():
     scores = np.array([[0.8, 0.2, 0.0], [0.1, 0.7, 0.2], [0.6, 0.3, 0.1], [0.2, 0.5, 0.3]])
     targets = np.array([0, 1, 1, 1])
     assert accuracy(scores, targets) == 0.75
-    assert macro_f1(scores, targets) == pytest.approx((2 / 3 + 4 / 5) / 2), "the third class occurs nowhere: left out"
+    assert macro_f1(scores, targets) == pytest.approx((2 / 3 + 4 / 5) / 2), (
+        "the third class occurs nowhere: left out"
+    )
     table = per_class(scores, targets, ["a", "b", "c"])
-    assert table["b"] == {"precision": 1.0, "recall": pytest.approx(2 / 3), "f1": pytest.approx(0.8), "support": 3}
+    assert table["b"] == {
+        "precision": 1.0,
+        "recall": pytest.approx(2 / 3),
+        "f1": pytest.approx(0.8),
+        "support": 3,
+    }
     assert np.isnan([table["c"]["precision"], table["c"]["recall"], table["c"]["f1"]]).all()
     assert confusion(scores, targets).tolist() == [[1, 0, 0], [1, 2, 0], [0, 0, 0]]
 

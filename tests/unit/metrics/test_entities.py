@@ -4,11 +4,23 @@ import warnings
 
 import numpy as np
 import pytest
-from seqeval.metrics import accuracy_score, classification_report, f1_score, precision_score, recall_score
+from seqeval.metrics import (
+    accuracy_score,
+    classification_report,
+    f1_score,
+    precision_score,
+    recall_score,
+)
 from seqeval.metrics.sequence_labeling import get_entities
 
 from graft.base.tags import scheme_of, spans, to_bio
-from graft.metrics.entities import entity_f1, entity_precision, entity_recall, per_type, token_accuracy
+from graft.metrics.entities import (
+    entity_f1,
+    entity_precision,
+    entity_recall,
+    per_type,
+    token_accuracy,
+)
 from graft.metrics.intervals import interval
 
 MARKS = {"iob1": "OIB", "bio": "OBI", "bioes": "OBIES"}
@@ -50,7 +62,9 @@ def test_metrics_equal_seqeval_on_random_tags(scheme):
     assert entity_f1(scores, targets) == pytest.approx(f1_score(true, told))
     assert entity_precision(scores, targets) == pytest.approx(precision_score(true, told))
     assert entity_recall(scores, targets) == pytest.approx(recall_score(true, told))
-    assert token_accuracy(scores, targets) == pytest.approx(accuracy_score(list(targets), list(scores)))
+    assert token_accuracy(scores, targets) == pytest.approx(
+        accuracy_score(list(targets), list(scores))
+    )
     report = classification_report(true, told, output_dict=True)
     for kind, row in per_type(scores, targets).items():
         expected = [report[kind][key] for key in ("precision", "recall", "f1-score", "support")]
@@ -73,7 +87,12 @@ def test_the_case_that_seqeval_publishes():
     true = [["O", "O", "O", "B-MISC", "I-MISC", "I-MISC", "O"], ["B-PER", "I-PER", "O"]]
     told = [["O", "O", "B-MISC", "I-MISC", "I-MISC", "I-MISC", "O"], ["B-PER", "I-PER", "O"]]
     scores, targets = texts(told), texts(true)
-    assert entity_f1(scores, targets) == entity_precision(scores, targets) == entity_recall(scores, targets) == 0.5
+    assert (
+        entity_f1(scores, targets)
+        == entity_precision(scores, targets)
+        == entity_recall(scores, targets)
+        == 0.5
+    )
     assert token_accuracy(scores, targets) == 0.8
     assert per_type(scores, targets) == {
         "MISC": {"precision": 0, "recall": 0, "f1": 0, "support": 1},
@@ -82,7 +101,10 @@ def test_the_case_that_seqeval_publishes():
 
 
 def test_the_case_that_seqeval_reads_leniently():
-    assert entity_f1(texts([to_bio(["I-NP", "I-NP", "O"], "bio")]), texts([["B-NP", "I-NP", "O"]])) == 1
+    assert (
+        entity_f1(texts([to_bio(["I-NP", "I-NP", "O"], "bio")]), texts([["B-NP", "I-NP", "O"]]))
+        == 1
+    )
 
 
 def test_another_published_case():
@@ -122,7 +144,9 @@ def test_schemes_are_told_apart(scheme, tags):
 )
 def test_tags_are_converted_to_bio(scheme, tags, bio):
     assert to_bio(tags.split(), scheme) == bio.split()
-    assert spans(bio.split(), "plain" if scheme == "plain" else "bio") == spans(tags.split(), scheme)
+    assert spans(bio.split(), "plain" if scheme == "plain" else "bio") == spans(
+        tags.split(), scheme
+    )
 
 
 def test_plain_tags_are_spans_of_one_token():
@@ -139,6 +163,8 @@ def test_nothing_to_find_is_undefined():
 
 def test_the_interval_is_over_texts():
     targets = texts([["B-PER", "O"]] * 40)
-    value, low, high = interval(entity_f1, texts([["B-PER", "O"]] * 30 + [["O", "O"]] * 10), targets)
+    value, low, high = interval(
+        entity_f1, texts([["B-PER", "O"]] * 30 + [["O", "O"]] * 10), targets
+    )
     assert value == pytest.approx(6 / 7)
     assert 0.7 < low < value < high < 0.95

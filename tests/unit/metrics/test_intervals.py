@@ -39,7 +39,9 @@ def test_all_right_is_no_certainty(size):
     assert interval(accuracy, *hits(0, size)) == (0, 0, pytest.approx(1 - low))
 
 
-@pytest.mark.parametrize(("accuracy_of_all", "size"), [(0.7, 150), (0.85, 150), (0.97, 150), (0.99, 150), (0.97, 30)])
+@pytest.mark.parametrize(
+    ("accuracy_of_all", "size"), [(0.7, 150), (0.85, 150), (0.97, 150), (0.99, 150), (0.97, 30)]
+)
 def test_the_interval_covers_the_truth_nineteen_times_in_twenty(accuracy_of_all, size):
     rng = np.random.default_rng(0)
     covered = 0

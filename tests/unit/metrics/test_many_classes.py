@@ -39,8 +39,12 @@ def peak_bytes(compute) -> int:
 
 def test_they_equal_the_plain_formulas(many):
     scores, targets = many
-    assert auroc(scores, targets) == pytest.approx(roc_auc_score(targets, scores, multi_class="ovr"))
-    assert macro_f1(scores, targets) == pytest.approx(f1_score(targets, scores.argmax(axis=1), average="macro"))
+    assert auroc(scores, targets) == pytest.approx(
+        roc_auc_score(targets, scores, multi_class="ovr")
+    )
+    assert macro_f1(scores, targets) == pytest.approx(
+        f1_score(targets, scores.argmax(axis=1), average="macro")
+    )
 
 
 @pytest.mark.parametrize("metric", [auroc, macro_f1], ids=lambda metric: metric.name)
@@ -64,9 +68,13 @@ def test_the_influence_of_macro_f1_is_that_of_its_sums(several, groups):
     # Forty classes and 300 examples: some classes occur in one cluster only, and are undefined without it.
     scores, targets = predictions(40, 300)
     if several:
-        targets = np.eye(40, dtype=int)[targets] | (np.random.default_rng(1).random((300, 40)) < 0.02)
+        targets = np.eye(40, dtype=int)[targets] | (
+            np.random.default_rng(1).random((300, 40)) < 0.02
+        )
         scores = np.clip(scores * 12, 0, 1)
     number = np.arange(300) % groups
     plain = jackknife(macro_f1.parts(scores, targets), macro_f1.value, number)
     np.testing.assert_allclose(macro_f1.influence(scores, targets, number), plain, atol=1e-15 * 300)
-    assert macro_f1(scores, targets) == pytest.approx(float(macro_f1.value(macro_f1.parts(scores, targets).sum(axis=0))))
+    assert macro_f1(scores, targets) == pytest.approx(
+        float(macro_f1.value(macro_f1.parts(scores, targets).sum(axis=0)))
+    )

@@ -26,7 +26,9 @@ def drawn(size: int, references: int | None, seed: int = 0) -> tuple[np.ndarray,
     texts, targets = np.empty(size, object), np.empty(size, object)
     for number in range(size):
         true = list(rng.choice(WORDS.split(), rng.integers(0, 14)))
-        told = [w for w in true if rng.random() < 0.8] + list(rng.choice(WORDS.split(), rng.integers(0, 4)))
+        told = [w for w in true if rng.random() < 0.8] + list(
+            rng.choice(WORDS.split(), rng.integers(0, 4))
+        )
         count = references or int(rng.integers(1, 4))
         others = [" ".join(rng.permutation(true)[: rng.integers(0, 14)]) for _ in range(count - 1)]
         texts[number], targets[number] = " ".join(told), (" ".join(true), *others)
@@ -35,7 +37,9 @@ def drawn(size: int, references: int | None, seed: int = 0) -> tuple[np.ndarray,
 
 def as_streams(targets: np.ndarray) -> list[list[str | None]]:
     """References as sacreBLEU takes them: the first of each text, the second of each, ..."""
-    return [[own[k] if k < len(own) else None for own in targets] for k in range(max(map(len, targets)))]
+    return [
+        [own[k] if k < len(own) else None for own in targets] for k in range(max(map(len, targets)))
+    ]
 
 
 @pytest.mark.parametrize("references", [1, 3, None])
@@ -44,24 +48,34 @@ def test_bleu_and_chrf_equal_sacrebleu(size, references):
     for seed in range(20):
         texts, targets = drawn(size, references, seed)
         streams = as_streams(targets)
-        assert 100 * bleu(texts, targets) == pytest.approx(BLEU().corpus_score(list(texts), streams).score, abs=1e-9)
-        assert 100 * chrf(texts, targets) == pytest.approx(CHRF().corpus_score(list(texts), streams).score, abs=1e-9)
+        assert 100 * bleu(texts, targets) == pytest.approx(
+            BLEU().corpus_score(list(texts), streams).score, abs=1e-9
+        )
+        assert 100 * chrf(texts, targets) == pytest.approx(
+            CHRF().corpus_score(list(texts), streams).score, abs=1e-9
+        )
 
 
 @pytest.mark.parametrize("references", [1, 3, None])
 def test_rouge_equals_rouge_score(references):
     texts, targets = drawn(60, references)
     scorer = RougeScorer(["rouge1", "rouge2", "rougeL"])
-    found = [scorer.score_multi(list(true), told) for told, true in zip(texts, targets, strict=True)]
+    found = [
+        scorer.score_multi(list(true), told) for told, true in zip(texts, targets, strict=True)
+    ]
     for metric in (rouge1, rouge2, rougeL):
-        assert metric(texts, targets) == pytest.approx(np.mean([each[metric.name].fmeasure for each in found]))
+        assert metric(texts, targets) == pytest.approx(
+            np.mean([each[metric.name].fmeasure for each in found])
+        )
 
 
 def test_words_are_those_of_mteval():
     from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
     texts = [*drawn(200, 1)[0], "line\nbreak- \nhy-\nphen", "1.5,2. .5 a.b", "&lt;b&gt; &amp;lt;"]
-    assert [words(text) for text in texts] == [Tokenizer13a()(text.rstrip()).split() for text in texts]
+    assert [words(text) for text in texts] == [
+        Tokenizer13a()(text.rstrip()).split() for text in texts
+    ]
 
 
 @pytest.mark.parametrize("metric", EVERY, ids=lambda metric: metric.name)
@@ -80,7 +94,9 @@ def test_intervals_leave_out_texts(metric):
     without = np.array([metric(texts[rows], targets[rows]) for rows in rest])
     influence = metric.influence(texts, targets, np.arange(12))
     assert influence == pytest.approx((without.mean() - without) * 11 / 12)
-    assert metric.value(metric.parts(texts, targets).sum(axis=0)) == pytest.approx(metric(texts, targets))
+    assert metric.value(metric.parts(texts, targets).sum(axis=0)) == pytest.approx(
+        metric(texts, targets)
+    )
     value, low, high = interval(metric, texts, targets)
     assert low <= value <= high
     assert find(metric.name) is metric

@@ -41,7 +41,9 @@ class Digits:
         self.pixels, self.groups = self.images.reshape(len(order), -1) / 16, digits // 2
         cuts = {"source": (0, 900), "train": (900, 960), "val": (1000, 1100), "test": (1100, 1400)}
         self.rows = {name: np.arange(*cut) for name, cut in cuts.items()}
-        self.network = MLPClassifier((HIDDEN,), max_iter=80, random_state=0, tol=0, n_iter_no_change=100)
+        self.network = MLPClassifier(
+            (HIDDEN,), max_iter=80, random_state=0, tol=0, n_iter_no_change=100
+        )
         with np.errstate(all="ignore"):
             fit_quietly(self.network, self.pixels[self.rows["source"]], digits[self.rows["source"]])
 
@@ -53,9 +55,9 @@ class Digits:
 
     def preview(self, row: int) -> str:
         buffer = io.BytesIO()
-        Image.fromarray((255 - 15.9 * self.images[row]).astype(np.uint8)).resize((96, 96), Image.Resampling.NEAREST).save(
-            buffer, "PNG"
-        )
+        Image.fromarray((255 - 15.9 * self.images[row]).astype(np.uint8)).resize(
+            (96, 96), Image.Resampling.NEAREST
+        ).save(buffer, "PNG")
         return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -77,38 +79,66 @@ def train(digits: Digits, technique: str, seed: int, fraction: float, folder: Pa
         "data": {"path": "digits", "hash": "d161", "format": "npz", "options": {}},
         "task": "image-classification",
     }
-    spec |= {"backbone": BACKBONE, "technique": technique, "seed": seed, "fraction": fraction, "shots": None, "precision": "fp32"}
+    spec |= {
+        "backbone": BACKBONE,
+        "technique": technique,
+        "seed": seed,
+        "fraction": fraction,
+        "shots": None,
+        "precision": "fp32",
+    }
     spec["hash"] = hashlib.sha256(json.dumps(spec).encode()).hexdigest()[:16]
     run = folder / "runs" / spec["hash"]
-    files.write_json(run / "spec.json", {**spec, "versions": env.versions(), "hardware": env.hardware()})
+    files.write_json(
+        run / "spec.json", {**spec, "versions": env.versions(), "hardware": env.hardware()}
+    )
     pixels, labels = digits.split("train")
     chosen = np.random.default_rng(seed).permutation(len(labels))[: round(fraction * len(labels))]
     frozen = technique == "feature-extraction"
     view = digits.embed if frozen else np.asarray
     shape = () if frozen else (HIDDEN,)
-    network = MLPClassifier(shape, learning_rate_init=0.05 if frozen else 0.003, random_state=seed, batch_size=10)
+    network = MLPClassifier(
+        shape, learning_rate_init=0.05 if frozen else 0.003, random_state=seed, batch_size=10
+    )
     history, spent = [], 0.0
     x, y = view(pixels[chosen]), labels[chosen]
     network.partial_fit(x[:10], y[:10], classes=np.arange(5))
     if technique == "full-fine-tuning":
-        network.coefs_[0][:], network.intercepts_[0][:] = digits.network.coefs_[0], digits.network.intercepts_[0]
+        network.coefs_[0][:], network.intercepts_[0][:] = (
+            digits.network.coefs_[0],
+            digits.network.intercepts_[0],
+        )
     for epoch in range(1, 31):
         begun = time.perf_counter()
         network.partial_fit(x, y)
         spent += time.perf_counter() - begun
         scores = network.predict_proba(view(digits.split("val")[0]))
-        found = {"loss": log_loss(scores, digits.split("val")[1]), "accuracy": accuracy(scores, digits.split("val")[1])}
-        step = {"phase": "train", "epoch": epoch, "step": epoch * 10, "train_seconds": spent, "lr": network.learning_rate_init}
+        found = {
+            "loss": log_loss(scores, digits.split("val")[1]),
+            "accuracy": accuracy(scores, digits.split("val")[1]),
+        }
+        step = {
+            "phase": "train",
+            "epoch": epoch,
+            "step": epoch * 10,
+            "train_seconds": spent,
+            "lr": network.learning_rate_init,
+        }
         history.append({**step, "losses": {"task": float(network.loss_)}, "val": found})
     files.write_text(run / "history.jsonl", "".join(json.dumps(line) + "\n" for line in history))
-    scores = {split: network.predict_proba(view(digits.split(split)[0])) for split in ("val", "test")}
+    scores = {
+        split: network.predict_proba(view(digits.split(split)[0])) for split in ("val", "test")
+    }
     write_predictions(run / "predictions.parquet", digits, scores)
     write_mistakes(run / "mistakes.jsonl", digits, scores["test"])
     targets = digits.split("test")[1]
     parameters = sum(w.size for w in (*network.coefs_, *network.intercepts_))
     total = parameters + (64 * HIDDEN + HIDDEN if frozen else 0)
     result = {
-        **{key: spec[key] for key in ("schema", "task", "backbone", "technique", "seed", "fraction", "shots")},
+        **{
+            key: spec[key]
+            for key in ("schema", "task", "backbone", "technique", "seed", "fraction", "shots")
+        },
         "status": "finished",
         "data": {
             **spec["data"],
@@ -151,7 +181,10 @@ def log_loss(scores: np.ndarray, targets: np.ndarray) -> float:
 def measured(scores: np.ndarray, targets: np.ndarray) -> dict:
     names = ("accuracy", "macro_f1", "auroc", "ece", "brier")
     found = {name: interval(METRICS[name], scores, targets) for name in names}
-    return {name: dict(zip(("value", "low", "high"), values, strict=True)) for name, values in found.items()}
+    return {
+        name: dict(zip(("value", "low", "high"), values, strict=True))
+        for name, values in found.items()
+    }
 
 
 def write_predictions(path: Path, digits: Digits, scores: dict[str, np.ndarray]) -> None:
@@ -198,21 +231,36 @@ def write_baselines(digits: Digits, folder: Path, fractions: tuple[float, ...]) 
             if name == "majority":
                 scores = np.tile(np.bincount(y, minlength=5) / len(y), (300, 1))
             else:
-                scores = LogisticRegression(C=10, max_iter=2000).fit(x, y).predict_proba(digits.split("test")[0])
+                scores = (
+                    LogisticRegression(C=10, max_iter=2000)
+                    .fit(x, y)
+                    .predict_proba(digits.split("test")[0])
+                )
             seconds = time.perf_counter() - started
             file = f"{name}-{fraction:g}-0.parquet"
             write_predictions(folder / "baselines" / file, digits, {"test": scores})
             found = {"test": measured(scores, digits.split("test")[1])}
             rows.append(
-                {"baseline": name, "fraction": fraction, "seed": 0, "metrics": found, "seconds": seconds, "predictions": file}
+                {
+                    "baseline": name,
+                    "fraction": fraction,
+                    "seed": 0,
+                    "metrics": found,
+                    "seconds": seconds,
+                    "predictions": file,
+                }
             )
     files.write_json(folder / "baselines.json", rows)
 
 
-def write_study(folder: Path, techniques=TECHNIQUES, seeds=(0, 1, 2), fractions=(1.0, 0.5), failed: bool = True) -> Path:
+def write_study(
+    folder: Path, techniques=TECHNIQUES, seeds=(0, 1, 2), fractions=(1.0, 0.5), failed: bool = True
+) -> Path:
     """A whole study folder; with `failed`, one run of a fourth technique that could not be trained."""
     digits = Digits()
-    runs = [train(digits, t, s, f, folder)["hash"] for f in fractions for t in techniques for s in seeds]
+    runs = [
+        train(digits, t, s, f, folder)["hash"] for f in fractions for t in techniques for s in seeds
+    ]
     if failed:
         runs.append(write_failed(folder))
     about = {
@@ -226,7 +274,13 @@ def write_study(folder: Path, techniques=TECHNIQUES, seeds=(0, 1, 2), fractions=
         "backbones": [BACKBONE],
         "seeds": list(seeds),
     }
-    about |= {"fractions": list(fractions), "shots": None, "runs": runs, "versions": env.versions(), "hardware": env.hardware()}
+    about |= {
+        "fractions": list(fractions),
+        "shots": None,
+        "runs": runs,
+        "versions": env.versions(),
+        "hardware": env.hardware(),
+    }
     files.write_json(folder / "study.json", about)
     findings = [
         {
@@ -235,7 +289,12 @@ def write_study(folder: Path, techniques=TECHNIQUES, seeds=(0, 1, 2), fractions=
             "message": "2 examples of <train> are in test, too.",
             "samples": ["train/3", "test/9"],
         },
-        {"kind": "note", "severity": "info", "message": "Images of 8 x 8 pixels are small.", "samples": []},
+        {
+            "kind": "note",
+            "severity": "info",
+            "message": "Images of 8 x 8 pixels are small.",
+            "samples": [],
+        },
     ]
     files.write_json(folder / "findings.json", findings)
     write_baselines(digits, folder, fractions)
@@ -244,13 +303,26 @@ def write_study(folder: Path, techniques=TECHNIQUES, seeds=(0, 1, 2), fractions=
 
 def write_failed(folder: Path) -> str:
     run = folder / "runs" / "00000000deadbeef"
-    spec = {"schema": 1, "hash": run.name, "data": {"path": "digits", "hash": "d161"}, "task": "image-classification"}
-    spec |= {"backbone": BACKBONE, "technique": "lora:r=0", "seed": 0, "fraction": 1.0, "shots": None}
+    spec = {
+        "schema": 1,
+        "hash": run.name,
+        "data": {"path": "digits", "hash": "d161"},
+        "task": "image-classification",
+    }
+    spec |= {
+        "backbone": BACKBONE,
+        "technique": "lora:r=0",
+        "seed": 0,
+        "fraction": 1.0,
+        "shots": None,
+    }
     files.write_json(run / "spec.json", spec)
     try:
         np.zeros((64, 0)) @ np.zeros((1, 48))
     except ValueError as error:
-        files.write_json(run / "status.json", {"state": "failed", "message": f"ValueError: {error}"})
+        files.write_json(
+            run / "status.json", {"state": "failed", "message": f"ValueError: {error}"}
+        )
     return run.name
 
 

@@ -20,7 +20,11 @@ def board(study):
 
 def test_a_row_for_each_technique_baseline_and_size(board):
     names = {(row.cell.name, row.cell.size.fraction) for row in board.rows}
-    techniques = {(t, f) for t in ("from-scratch", "feature-extraction", "full-fine-tuning") for f in (1.0, 0.5)}
+    techniques = {
+        (t, f)
+        for t in ("from-scratch", "feature-extraction", "full-fine-tuning")
+        for f in (1.0, 0.5)
+    }
     baselines = {(b, f) for b in ("majority", "pixels-logistic") for f in (1.0, 0.5)}
     assert names == techniques | baselines | {("lora:r=0", 1.0)}
 
@@ -31,7 +35,9 @@ def test_means_over_seeds_equal_those_of_the_runs(board):
     assert row.score.value == pytest.approx(np.mean(values))
     assert row.seeds == [0, 1, 2]
     assert row.score.low < row.score.value < row.score.high
-    assert row.others["brier"] == pytest.approx(np.mean([run.result["metrics"]["test"]["brier"]["value"] for run in row.runs]))
+    assert row.others["brier"] == pytest.approx(
+        np.mean([run.result["metrics"]["test"]["brier"]["value"] for run in row.runs])
+    )
 
 
 def test_validation_selects_and_the_test_split_does_not(study, tmp_path):
@@ -39,7 +45,11 @@ def test_validation_selects_and_the_test_split_does_not(study, tmp_path):
     before = leaderboard.build(read(tmp_path / "study")).choices[0].best.cell.name
     for path in (tmp_path / "study" / "runs").glob("*/result.json"):
         result = json.loads(path.read_text())
-        if result["technique"] != before and result["fraction"] == 1.0 and result["technique"] != "from-scratch":
+        if (
+            result["technique"] != before
+            and result["fraction"] == 1.0
+            and result["technique"] != "from-scratch"
+        ):
             result["metrics"]["val"]["accuracy"] = 0.999
             path.write_text(json.dumps(result))
     after = leaderboard.build(read(tmp_path / "study"))
@@ -72,7 +82,9 @@ def test_the_other_techniques_are_paired_with_the_chosen_one(board):
         (other,) = choice.others
         chosen = {choice.best.cell.name, other.row.cell.name}
         assert chosen == {"feature-extraction", "full-fine-tuning"}
-        assert other.difference.value == pytest.approx(choice.best.score.value - other.row.score.value)
+        assert other.difference.value == pytest.approx(
+            choice.best.score.value - other.row.score.value
+        )
         assert other.difference.low <= other.difference.value <= other.difference.high
 
 
@@ -141,8 +153,14 @@ def test_fewer_than_five_groups_give_no_verdict(study, tmp_path):
 @pytest.mark.parametrize(
     ("groups", "said"),
     [
-        (30, "come in 30 groups (of one text, document or speaker): each group counts as one in intervals and p-values."),
-        (4, "come in 4 groups (of one text, document or speaker): fewer than 5 groups allow no p-value and no verdict."),
+        (
+            30,
+            "come in 30 groups (of one text, document or speaker): each group counts as one in intervals and p-values.",
+        ),
+        (
+            4,
+            "come in 4 groups (of one text, document or speaker): fewer than 5 groups allow no p-value and no verdict.",
+        ),
     ],
 )
 def test_the_page_says_what_intervals_make_of_groups(study, tmp_path, groups, said):
@@ -159,7 +177,9 @@ def test_what_is_asked_for_twice_counts_once(study, board, tmp_path):
     baselines = json.loads((folder / "baselines.json").read_text())
     (folder / "baselines.json").write_text(json.dumps(baselines * 2))
     twice = leaderboard.build(read(folder))
-    assert [(row.cell, row.seeds, row.score) for row in twice.rows] == [(row.cell, row.seeds, row.score) for row in board.rows]
+    assert [(row.cell, row.seeds, row.score) for row in twice.rows] == [
+        (row.cell, row.seeds, row.score) for row in board.rows
+    ]
     assert len(report.rows(folder)) == len(about["runs"])
 
 
@@ -170,7 +190,9 @@ def test_two_runs_of_one_seed_are_one(study, board, tmp_path):
     name = about["runs"][0]
     shutil.copytree(folder / "runs" / name, folder / "runs" / "again")
     (folder / "study.json").write_text(json.dumps({**about, "runs": [*about["runs"], "again"]}))
-    assert [row.seeds for row in leaderboard.build(read(folder)).rows] == [row.seeds for row in board.rows]
+    assert [row.seeds for row in leaderboard.build(read(folder)).rows] == [
+        row.seeds for row in board.rows
+    ]
 
 
 @pytest.mark.parametrize(
@@ -189,12 +211,18 @@ def test_the_control_is_training_from_scratch_and_nothing_else(name, is_control)
 
 def test_the_page_says_nothing_of_groups_where_there_are_none(study, tmp_path):
     shutil.copytree(study, tmp_path / "study")
-    assert "test examples come in" not in report.write(tmp_path / "study").read_text(encoding="utf-8")
+    assert "test examples come in" not in report.write(tmp_path / "study").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_one_seed_has_no_verdict_but_all_its_rows(tmp_path):
     folder = write_study(
-        tmp_path / "study", techniques=("from-scratch", "full-fine-tuning"), seeds=(0,), fractions=(1.0,), failed=False
+        tmp_path / "study",
+        techniques=("from-scratch", "full-fine-tuning"),
+        seeds=(0,),
+        fractions=(1.0,),
+        failed=False,
     )
     board = leaderboard.build(read(folder))
     assert [row.seeds for row in board.rows if not row.cell.is_baseline] == [[0], [0]]
@@ -211,8 +239,22 @@ def test_predictions_of_several_labels(tmp_path):
             "confidence": 0.9,
             "probabilities": [0.9, 0.1, 0.2],
         },
-        {"split": "test", "id": "1", "target": [], "prediction": [], "confidence": 0.8, "probabilities": [0.1, 0.1, 0.2]},
-        {"split": "val", "id": "0", "target": ["c"], "prediction": [], "confidence": 0.8, "probabilities": [0.1, 0.1, 0.2]},
+        {
+            "split": "test",
+            "id": "1",
+            "target": [],
+            "prediction": [],
+            "confidence": 0.8,
+            "probabilities": [0.1, 0.1, 0.2],
+        },
+        {
+            "split": "val",
+            "id": "0",
+            "target": ["c"],
+            "prediction": [],
+            "confidence": 0.8,
+            "probabilities": [0.1, 0.1, 0.2],
+        },
     ]
     pd.DataFrame(rows).assign(group="one").to_parquet(tmp_path / "p.parquet")
     found = read_predictions(tmp_path / "p.parquet", ["a", "b", "c"])
@@ -240,4 +282,6 @@ def test_a_technique_is_one_row_however_its_runs_were_asked_for(study, tmp_path)
             spec["technique"] = "full-fine-tuning:warmup=0.1"  # its default
             path.write_text(json.dumps(spec))
     rows = leaderboard.build(read(tmp_path / "study")).at(leaderboard.Size(1.0, None))
-    assert [row.seeds for row in rows if row.cell.name.startswith("full-fine-tuning")] == [[0, 1, 2]]
+    assert [row.seeds for row in rows if row.cell.name.startswith("full-fine-tuning")] == [
+        [0, 1, 2]
+    ]

@@ -41,7 +41,9 @@ def copy(texts, tmp_path):
 
 
 def row_of(summary, name):
-    return next(row for row in summary.board.rows if row.cell.name == name and row.cell.size.fraction == 1)
+    return next(
+        row for row in summary.board.rows if row.cell.name == name and row.cell.size.fraction == 1
+    )
 
 
 def test_the_lowest_comes_first_and_is_chosen(summary):
@@ -83,7 +85,11 @@ def test_scores_and_intervals_come_from_the_parts(summary):
 
 
 def test_the_page_says_it_without_per_cent_or_points(page):
-    for words in ("Test bits per byte, lower is better", "Down and left is better", "above the axis: uniform-bytes (8.00)"):
+    for words in (
+        "Test bits per byte, lower is better",
+        "Down and left is better",
+        "above the axis: uniform-bytes (8.00)",
+    ):
         assert words in page.text
     for words in ("bits per byte (%)", " points", "classes", "Mistakes", "mistakes"):
         assert words not in page.text
@@ -125,16 +131,30 @@ def test_markdown_and_terminal_have_the_same_numbers(texts, summary, page, capsy
 def test_a_single_run_reaches_its_value(texts, summary, capsys):
     run = summary.board.rows[0].runs[0]
     found = run.result["metrics"]["test"]["bits_per_byte"]
-    assert f"reaches {found['value']:.2f} bits per byte on 20 test examples" in report.verdict(run.folder).sentences[0]
+    assert (
+        f"reaches {found['value']:.2f} bits per byte on 20 test examples"
+        in report.verdict(run.folder).sentences[0]
+    )
     show.result("run", {**run.result, "cost": {**run.result["cost"], "model_mb": 1.0}})
-    assert f"{found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f})" in capsys.readouterr().out
+    assert (
+        f"{found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
+        in capsys.readouterr().out
+    )
 
 
 def test_the_axis_is_linear_and_a_far_baseline_lies_beyond_its_upper_end(summary):
     rows = summary.board.at(summary.board.choices[0].size)
     low, high = figures.bounds(rows)
-    assert low < row_of(summary, "full-fine-tuning").score.value < row_of(summary, "byte-frequencies").score.value <= high < 8
-    assert [row.cell.name for row in rows if not figures.within(row, low, high)] == ["uniform-bytes"]
+    assert (
+        low
+        < row_of(summary, "full-fine-tuning").score.value
+        < row_of(summary, "byte-frequencies").score.value
+        <= high
+        < 8
+    )
+    assert [row.cell.name for row in rows if not figures.within(row, low, high)] == [
+        "uniform-bytes"
+    ]
     assert "M151" in figures.interval_bar(Interval(8, 8, 8), figures.BASELINE, low, high, None)
 
 
@@ -155,18 +175,28 @@ def test_curves_are_in_the_unit_of_the_metric(summary):
 
 
 def test_pretraining_on_other_texts_is_no_part_of_the_curves(summary, copy):
-    line = {"phase": "causal language modeling", "epoch": 0, "step": 0, "train_seconds": 0.0, "losses": {"causal": 9.0}}
+    line = {
+        "phase": "causal language modeling",
+        "epoch": 0,
+        "step": 0,
+        "train_seconds": 0.0,
+        "losses": {"causal": 9.0},
+    }
     line["held_out"] = {"loss": 9.0, "bits_per_byte": 7.75}
     for path in (copy / "runs").glob("*/history.jsonl"):
         path.write_text(json.dumps(line) + "\n" + path.read_text())
     pretrained = report.summarise(copy)
     before, after = (
-        figures.convergence(found.board, found.board.at(found.board.choices[0].size), figures.palette(found.board))
+        figures.convergence(
+            found.board, found.board.at(found.board.choices[0].size), figures.palette(found.board)
+        )
         for found in (summary, pretrained)
     )
     assert [figure.svg for figure in after] == [figure.svg for figure in before]
     report.write(copy, pretrained)
-    assert "not measured on the validation split and has no points" in (copy / "report.html").read_text(encoding="utf-8")
+    assert "not measured on the validation split and has no points" in (
+        copy / "report.html"
+    ).read_text(encoding="utf-8")
     assert "held-out texts: loss 9.000  bits per byte 7.75" in show.epoch_line(line)
 
 
@@ -182,10 +212,38 @@ def test_other_texts_cannot_be_compared(copy):
 def test_predictions_with_parts_and_targets_of_any_form(tmp_path):
     entity = {"type": "PER", "text": "Ada", "start": 0, "end": 3}
     rows = [
-        {"split": "test", "id": "2", "group": "2", "target": [entity], "prediction": [], "parts": [0.0, 0.0, 1.0]},
-        {"split": "test", "id": "1", "group": "1", "target": [], "prediction": [entity], "parts": [0.0, 1.0, 0.0]},
-        {"split": "test", "id": "3", "group": "2", "target": [entity], "prediction": [entity], "parts": [1.0, 1.0, 1.0]},
-        {"split": "val", "id": "0", "group": "0", "target": [], "prediction": [], "parts": [0.0, 0.0, 0.0]},
+        {
+            "split": "test",
+            "id": "2",
+            "group": "2",
+            "target": [entity],
+            "prediction": [],
+            "parts": [0.0, 0.0, 1.0],
+        },
+        {
+            "split": "test",
+            "id": "1",
+            "group": "1",
+            "target": [],
+            "prediction": [entity],
+            "parts": [0.0, 1.0, 0.0],
+        },
+        {
+            "split": "test",
+            "id": "3",
+            "group": "2",
+            "target": [entity],
+            "prediction": [entity],
+            "parts": [1.0, 1.0, 1.0],
+        },
+        {
+            "split": "val",
+            "id": "0",
+            "group": "0",
+            "target": [],
+            "prediction": [],
+            "parts": [0.0, 0.0, 0.0],
+        },
     ]
     pd.DataFrame(rows).to_parquet(tmp_path / "p.parquet")
     found = read_predictions(tmp_path / "p.parquet", [])
@@ -197,25 +255,53 @@ def test_predictions_with_parts_and_targets_of_any_form(tmp_path):
 def test_predictions_of_neither_form_say_what_to_do(tmp_path):
     pd.DataFrame([{"split": "test", "id": "1", "target": "a"}]).to_parquet(tmp_path / "p.parquet")
     with pytest.raises(
-        FolderError, match="needs the columns split, id, group, target, and probabilities or parts, and has split, id, target"
+        FolderError,
+        match="needs the columns split, id, group, target, and probabilities or parts, and has split, id, target",
     ):
         read_predictions(tmp_path / "p.parquet", [])
 
 
 def test_types_of_entities_and_mistakes_in_words(copy):
     """As token classification leaves them: types are not the head's classes, and a seed may lack one."""
-    types = {name: {"precision": 0.5, "recall": 0.25, "f1": 1 / 3, "support": 4} for name in ("LOC", "PER")}
+    types = {
+        name: {"precision": 0.5, "recall": 0.25, "f1": 1 / 3, "support": 4}
+        for name in ("LOC", "PER")
+    }
     for i, run in enumerate(report.summarise(copy).board.choices[0].best.runs):
         data = {**run.result["data"], "classes": ["O", "B-PER", "I-PER", "B-LOC"]}
         found = types if i else {"PER": types["PER"]}
         rewrite(run.folder / "result.json", per_class=found, data=data)
         rows = [
-            {"id": "a", "target": "Ada [PER]", "prediction": "no entity", "confidence": 0.9, "kind": "text", "preview": "Ada"},
-            {"id": "b", "target": "O", "prediction": "B-PER", "confidence": None, "kind": "text", "preview": "<i>was</i>"},
+            {
+                "id": "a",
+                "target": "Ada [PER]",
+                "prediction": "no entity",
+                "confidence": 0.9,
+                "kind": "text",
+                "preview": "Ada",
+            },
+            {
+                "id": "b",
+                "target": "O",
+                "prediction": "B-PER",
+                "confidence": None,
+                "kind": "text",
+                "preview": "<i>was</i>",
+            },
         ]
-        files.write_text(run.folder / "mistakes.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        files.write_text(
+            run.folder / "mistakes.jsonl", "".join(json.dumps(row) + "\n" for row in rows)
+        )
     text = Page(report.write(copy).read_text(encoding="utf-8")).text
-    for words in ("Types", "LOC", "33.3", "true: Ada [PER]predicted: no entity (90", "O, taken for B-PER"):
+    for words in (
+        "Types",
+        "LOC",
+        "33.3",
+        "true: Ada [PER]predicted: no entity (90",
+        "O, taken for B-PER",
+    ):
         assert words in text
     assert "Classes" not in text
-    assert "| type | precision | recall | F1 (%) | entities |" in (copy / "report.md").read_text(encoding="utf-8")
+    assert "| type | precision | recall | F1 (%) | entities |" in (copy / "report.md").read_text(
+        encoding="utf-8"
+    )

@@ -30,7 +30,9 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
-        self.addresses += [value for name, value in attrs if name in ("src", "href", "action", "data")]
+        self.addresses += [
+            value for name, value in attrs if name in ("src", "href", "action", "data")
+        ]
         if tag not in VOID:
             self.open.append(tag)
 
@@ -99,7 +101,14 @@ def test_text_from_the_data_is_escaped(page, study):
 def test_mistakes_are_shown_as_what_they_are(copy):
     run = report.summarise(copy).board.choices[0].best.runs[0].folder
     rows = [
-        {"id": "a", "target": "x", "prediction": "y", "confidence": 0.9, "kind": "text", "preview": "<script>alert(1)</script>"},
+        {
+            "id": "a",
+            "target": "x",
+            "prediction": "y",
+            "confidence": 0.9,
+            "kind": "text",
+            "preview": "<script>alert(1)</script>",
+        },
         {
             "id": "b",
             "target": ["x"],
@@ -128,10 +137,17 @@ def test_the_rows_as_csv(study, page):
     assert failed[0]["test_accuracy"] == ""
     finished = next(row for row in rows if row["state"] == "finished")
     assert (
-        0 < float(finished["test_accuracy_low"]) <= float(finished["test_accuracy"]) <= float(finished["test_accuracy_high"]) <= 1
+        0
+        < float(finished["test_accuracy_low"])
+        <= float(finished["test_accuracy"])
+        <= float(finished["test_accuracy_high"])
+        <= 1
     )
     assert rows == [
-        {key: "" if value is None else str(value) for key, value in {**dict.fromkeys(rows[0], None), **row}.items()}
+        {
+            key: "" if value is None else str(value)
+            for key, value in {**dict.fromkeys(rows[0], None), **row}.items()
+        }
         for row in report.rows(study)
     ]
 
@@ -149,7 +165,10 @@ def test_the_page_in_markdown_has_whole_tables(study, page):
 def test_a_single_run_is_a_page_without_a_comparison(copy):
     run = next(path.parent for path in (copy / "runs").glob("*/result.json"))
     result = json.loads((run / "result.json").read_text())
-    rewrite(run / "result.json", baseline={"majority": {"accuracy": {"value": 0.2, "low": 0.15, "high": 0.25}}})
+    rewrite(
+        run / "result.json",
+        baseline={"majority": {"accuracy": {"value": 0.2, "low": 0.15, "high": 0.25}}},
+    )
     found = Page(report.write(run).read_text(encoding="utf-8"))
     value = 100 * result["metrics"]["test"]["accuracy"]["value"]
     assert f"reaches {value:.1f}" in found.text
@@ -184,7 +203,10 @@ def test_many_classes_are_a_picture_and_a_list(copy):
     size = 40
     matrix = (np.eye(size, dtype=int) * 5 + np.eye(size, k=1, dtype=int)).tolist()
     classes = [f"class {i}" for i in range(size)]
-    per_class = {name: {"precision": 0.5, "recall": float("nan"), "f1": i / size, "support": 6} for i, name in enumerate(classes)}
+    per_class = {
+        name: {"precision": 0.5, "recall": float("nan"), "f1": i / size, "support": 6}
+        for i, name in enumerate(classes)
+    }
     for run in report.summarise(copy).board.choices[0].best.runs:
         rewrite(
             run.folder / "result.json",
@@ -199,11 +221,16 @@ def test_many_classes_are_a_picture_and_a_list(copy):
 
 def test_frozen_weights_that_changed_are_shouted(copy):
     path = next(
-        p for p in (copy / "runs").glob("*/result.json") if json.loads(p.read_text())["technique"] == "feature-extraction"
+        p
+        for p in (copy / "runs").glob("*/result.json")
+        if json.loads(p.read_text())["technique"] == "feature-extraction"
     )
     rewrite(path, frozen={"tensors": 2, "unchanged": False, "phases": []})
     found = Page(report.write(copy).read_text(encoding="utf-8"))
-    assert "Frozen weights changed during training with feature-extraction: do not trust these rows." in found.text
+    assert (
+        "Frozen weights changed during training with feature-extraction: do not trust these rows."
+        in found.text
+    )
     assert "✗ changed" in found.text
 
 
@@ -216,12 +243,20 @@ def test_colours_are_stable_over_figures(study):
 
 def test_trainings_of_very_different_length_share_a_logarithmic_axis(copy):
     board = report.summarise(copy).board
-    assert "logarithmic" not in figures.convergence(board, board.rows, figures.palette(board))[0].svg
+    assert (
+        "logarithmic" not in figures.convergence(board, board.rows, figures.palette(board))[0].svg
+    )
     run = next(run for run in board.study.runs if run.result)
     line = json.loads((run.folder / "history.jsonl").read_text().splitlines()[-1])
-    files.write_text(run.folder / "history.jsonl", "".join(json.dumps({**line, "epoch": e}) + "\n" for e in (0, 1, 300)))
+    files.write_text(
+        run.folder / "history.jsonl",
+        "".join(json.dumps({**line, "epoch": e}) + "\n" for e in (0, 1, 300)),
+    )
     board = report.summarise(copy).board
-    assert "epochs (logarithmic)" in figures.convergence(board, board.rows, figures.palette(board))[0].svg
+    assert (
+        "epochs (logarithmic)"
+        in figures.convergence(board, board.rows, figures.palette(board))[0].svg
+    )
 
 
 def test_the_pareto_front_by_hand():

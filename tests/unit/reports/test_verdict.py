@@ -24,15 +24,35 @@ NOTHING = Difference(0.004, -0.012, 0.02, 0.6)
 
 
 def run(technique: str, seed: int, state: str = "finished") -> Run:
-    result = {"seed": seed, "selected_by": "val", "primary_metric": "accuracy", "data": {"classes": ["a", "b"]}}
+    result = {
+        "seed": seed,
+        "selected_by": "val",
+        "primary_metric": "accuracy",
+        "data": {"classes": ["a", "b"]},
+    }
     spec = {"technique": technique, "seed": seed}
     return Run(Path(technique), state, "", spec, result if state == "finished" else None, [])
 
 
-def row(name: str, backbone: str | None = "wheel:net", seeds: int = 3, seconds: float = 60, size: Size = ALL) -> Row:
+def row(
+    name: str,
+    backbone: str | None = "wheel:net",
+    seeds: int = 3,
+    seconds: float = 60,
+    size: Size = ALL,
+) -> Row:
     runs = [run(name, seed) for seed in range(seeds)] if backbone else []
     score = Interval(0.9, 0.88, 0.92)
-    return Row(Cell(name, backbone, size), runs, list(range(seeds)), score, {}, 0.9, 0.3, cost={"train_seconds": seconds})
+    return Row(
+        Cell(name, backbone, size),
+        runs,
+        list(range(seeds)),
+        score,
+        {},
+        0.9,
+        0.3,
+        cost={"train_seconds": seconds},
+    )
 
 
 def verdict(
@@ -49,7 +69,9 @@ def verdict(
     best, control = row("lp-ft", seeds=seeds), row("from-scratch", seeds=seeds)
     trivial = row(baseline, None, 1, seconds=2) if to_baseline else None
     p = [d.p if d and not math.isnan(d.p) else None for d in (to_control, to_baseline)]
-    choice = Choice(ALL, best, control if to_control else None, trivial, to_control, to_baseline, *p, others)
+    choice = Choice(
+        ALL, best, control if to_control else None, trivial, to_control, to_baseline, *p, others
+    )
     rows = [r for r in (best, control, trivial) if r]
     runs = [each for r in rows for each in r.runs]
     about = Study(Path("study"), {}, runs, [], **{"findings": [], "compares": True, **study})
@@ -77,7 +99,9 @@ def test_negative_transfer_gives_the_loss_as_a_positive_number():
 def test_a_gap_inside_the_interval_is_no_evidence():
     found = verdict(NOTHING)
     assert found.outcome == "no evidence"
-    assert found.sentences[0].startswith("No evidence of transfer: lp-ft and training from scratch differ by 0.4 points")
+    assert found.sentences[0].startswith(
+        "No evidence of transfer: lp-ft and training from scratch differ by 0.4 points"
+    )
     assert "−1.2 to 2.0" in found.sentences[0]
 
 
@@ -86,7 +110,10 @@ def test_an_interval_without_0_and_a_corrected_p_value_above_the_level_are_both_
     found = verdict(apart, apart, baseline="no-answer")
     assert (found.outcome, found.against_baseline) == ("no evidence", "unclear")
     for sentence in found.sentences:
-        assert "95 % interval 0.1 to 4.3 for this comparison alone, p = 0.069 corrected for all" in sentence
+        assert (
+            "95 % interval 0.1 to 4.3 for this comparison alone, p = 0.069 corrected for all"
+            in sentence
+        )
 
 
 def test_one_seed_never_yields_a_verdict():
@@ -111,7 +138,10 @@ def test_two_seeds_are_said_in_the_verdict_itself_and_in_a_caution(to_control, s
     found = verdict(to_control, seeds=2)
     assert found.sentences[0].startswith(start)
     assert "Two seeds show little of how much runs differ" in found.cautions[0]
-    assert "two seeds" not in " ".join([*verdict(to_control).sentences, *verdict(to_control).cautions]).lower()
+    assert (
+        "two seeds"
+        not in " ".join([*verdict(to_control).sentences, *verdict(to_control).cautions]).lower()
+    )
 
 
 def test_an_interval_that_disagrees_with_its_p_value_is_explained_with_two_seeds():
@@ -135,7 +165,10 @@ def test_the_terminal_and_json_have_the_caution_of_two_seeds(capsys):
     assert written["cautions"][0].startswith("Two seeds show little")
 
 
-@pytest.mark.parametrize(("examples", "groups", "units"), [(300, 4, "4 groups of test examples"), (4, 4, "4 test examples")])
+@pytest.mark.parametrize(
+    ("examples", "groups", "units"),
+    [(300, 4, "4 groups of test examples"), (4, 4, "4 test examples")],
+)
 def test_too_few_groups_never_yield_a_verdict(examples, groups, units):
     unknown = Difference(0.382, -0.1, 0.9, math.nan)
     found = verdict(unknown, unknown, examples=examples, groups=groups)
@@ -148,8 +181,12 @@ def test_too_few_groups_never_yield_a_verdict(examples, groups, units):
 
 def test_runs_of_different_versions_are_a_caution():
     versions = [{"graft": "0.1.0", "torch": "2.6.0"}, {"graft": "0.2.0", "torch": "2.6.0"}]
-    runs = [replace(run("lp-ft", seed), spec={"versions": each}) for seed, each in enumerate(versions)]
-    (caution,) = judge(Board(Study(Path("study"), {}, runs, [], [], True), "accuracy", [], [], 0, 0)).cautions
+    runs = [
+        replace(run("lp-ft", seed), spec={"versions": each}) for seed, each in enumerate(versions)
+    ]
+    (caution,) = judge(
+        Board(Study(Path("study"), {}, runs, [], [], True), "accuracy", [], [], 0, 0)
+    ).cautions
     assert caution.startswith("The runs were made with different versions of graft (0.1.0, 0.2.0)")
     same = Study(Path("study"), {}, runs[:1] * 2, [], [], True)
     assert judge(Board(same, "accuracy", [], [], 0, 0)).cautions == ()
@@ -181,7 +218,11 @@ def test_a_wide_interval_is_not_called_as_well():
 
 @pytest.mark.parametrize(
     ("to_control", "words"),
-    [(CLEAR, "transfer is the right choice"), (NOTHING, "cannot show whether"), (SCRATCH_AHEAD, "train from scratch")],
+    [
+        (CLEAR, "transfer is the right choice"),
+        (NOTHING, "cannot show whether"),
+        (SCRATCH_AHEAD, "train from scratch"),
+    ],
 )
 def test_beating_the_baseline_is_advice_only_with_the_control(to_control, words):
     found = verdict(to_control, Difference(0.05, 0.03, 0.07, 0.0002))
@@ -212,7 +253,9 @@ def test_the_other_techniques_stand_beside_the_chosen_one():
 
 
 def test_of_many_that_stand_alike_three_are_named():
-    others = tuple(beside(f"lora:r={rank}", -0.05, -0.07, -0.03, 0.001) for rank in (1, 2, 4, 8, 16))
+    others = tuple(
+        beside(f"lora:r={rank}", -0.05, -0.07, -0.03, 0.001) for rank in (1, 2, 4, 8, 16)
+    )
     found = verdict(LOWER, others=others, metric="bits_per_byte").sentences[-1]
     assert found.startswith(
         "Of the techniques, lp-ft beats lora:r=1 (difference −0.050, 95 % interval −0.070 to −0.030, p = 0.001), "
@@ -222,7 +265,9 @@ def test_of_many_that_stand_alike_three_are_named():
 
 
 def test_a_technique_of_one_seed_is_not_compared():
-    assert "lora" not in " ".join(verdict(CLEAR, others=(beside("lora", 0.1, 0.08, 0.12, 0.0002, seeds=1),)).sentences)
+    assert "lora" not in " ".join(
+        verdict(CLEAR, others=(beside("lora", 0.1, 0.08, 0.12, 0.0002, seeds=1),)).sentences
+    )
 
 
 def test_without_a_control_there_is_no_verdict():
@@ -286,7 +331,10 @@ def test_a_higher_value_is_negative_transfer_where_lower_is_better():
 def test_no_evidence_and_one_seed_where_lower_is_better():
     found = verdict(Difference(0.004, -0.012, 0.02, 0.6), metric="bits_per_byte")
     assert found.outcome == "no evidence"
-    assert "differ by 0.0040 in bits per byte (95 % interval −0.012 to 0.020, p = 0.60" in found.sentences[0]
+    assert (
+        "differ by 0.0040 in bits per byte (95 % interval −0.012 to 0.020, p = 0.60"
+        in found.sentences[0]
+    )
     assert (
         "scored 0.31 below training from scratch in bits per byte, where lower is better"
         in (verdict(LOWER, seeds=1, metric="bits_per_byte").sentences[0])
@@ -294,7 +342,9 @@ def test_no_evidence_and_one_seed_where_lower_is_better():
 
 
 @pytest.mark.parametrize(
-    ("gain", "against"), [(0.017, "as well"), (0.019, "unclear")], ids=["less than 2 % of the baseline", "more than that"]
+    ("gain", "against"),
+    [(0.017, "as well"), (0.019, "unclear")],
+    ids=["less than 2 % of the baseline", "more than that"],
 )
 def test_as_well_is_relative_for_what_is_no_fraction(gain, against):
     """The baseline's value is 0.9, so that 2 % of it are 0.018; the gain is at most what is given."""
@@ -307,12 +357,17 @@ def test_a_fraction_of_which_less_is_better_is_in_points(monkeypatch):
     errors = Metric("error_rate", lambda scores, targets: None, higher_is_better=False)
     monkeypatch.setitem(known_metrics(), "error_rate", errors)
     found = verdict(LOWER, Difference(-0.01, -0.019, 0.001, 0.1), metric="error_rate")
-    assert "lowers error rate by 31.2 points against training from scratch (95 % interval 28.7 to 33.4" in found.sentences[0]
+    assert (
+        "lowers error rate by 31.2 points against training from scratch (95 % interval 28.7 to 33.4"
+        in found.sentences[0]
+    )
     assert found.against_baseline == "as well"
 
 
 def test_a_metric_that_rises_and_is_no_fraction(monkeypatch):
-    monkeypatch.setitem(known_metrics(), "gain", Metric("gain", lambda scores, targets: None, is_fraction=False))
+    monkeypatch.setitem(
+        known_metrics(), "gain", Metric("gain", lambda scores, targets: None, is_fraction=False)
+    )
     assert (
         "lp-ft raises gain by 0.25 against training from scratch (95 % interval 0.19 to 0.31"
         in (verdict(HIGHER, metric="gain").sentences[0])

@@ -7,14 +7,23 @@ from graft.reports import words
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.382, "+38.2"), (-0.0061, "−0.6"), (-0.0001, "0.0"), (0.0, "0.0"), (None, "–"), (float("nan"), "–")]
+    ("value", "text"),
+    [
+        (0.382, "+38.2"),
+        (-0.0061, "−0.6"),
+        (-0.0001, "0.0"),
+        (0.0, "0.0"),
+        (None, "–"),
+        (float("nan"), "–"),
+    ],
 )
 def test_points(value, text):
     assert words.points(value) == text
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.0002, "p < 0.001"), (0.0123, "p = 0.012"), (0.345, "p = 0.34"), (None, "p unknown")]
+    ("value", "text"),
+    [(0.0002, "p < 0.001"), (0.0123, "p = 0.012"), (0.345, "p = 0.34"), (None, "p unknown")],
 )
 def test_p(value, text):
     assert words.p(value) == text
@@ -22,13 +31,22 @@ def test_p(value, text):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.01, "< 0.1 s"), (3.14, "3.1 s"), (9.97, "10 s"), (61.4, "61 s"), (500, "8 min 20 s"), (7500, "2 h 5 min")],
+    [
+        (0.01, "< 0.1 s"),
+        (3.14, "3.1 s"),
+        (9.97, "10 s"),
+        (61.4, "61 s"),
+        (500, "8 min 20 s"),
+        (7500, "2 h 5 min"),
+    ],
 )
 def test_seconds(value, text):
     assert words.seconds(value) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [(812, "812"), (5130, "5.1 k"), (3_373_634, "3.4 M"), (135e6, "135 M")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(812, "812"), (5130, "5.1 k"), (3_373_634, "3.4 M"), (135e6, "135 M")]
+)
 def test_count(value, text):
     assert words.count(value) == text
 
@@ -86,9 +104,18 @@ def test_bounds_share_their_decimals_and_do_not_read_the_same():
 
 
 def test_units():
-    assert (words.axis("accuracy"), words.axis("bits_per_byte")) == ("accuracy (%)", "bits per byte")
-    assert (words.measured("accuracy", 0.5), words.measured("perplexity", 20.0)) == ("50.0 %", "20.0")
-    assert (words.amount("bleu", 0.05), words.amount("bits_per_byte", 0.31)) == ("5.0 points", "0.31")
+    assert (words.axis("accuracy"), words.axis("bits_per_byte")) == (
+        "accuracy (%)",
+        "bits per byte",
+    )
+    assert (words.measured("accuracy", 0.5), words.measured("perplexity", 20.0)) == (
+        "50.0 %",
+        "20.0",
+    )
+    assert (words.amount("bleu", 0.05), words.amount("bits_per_byte", 0.31)) == (
+        "5.0 points",
+        "0.31",
+    )
     assert (words.metric_name("rougeL"), words.metric_name("entity_f1")) == ("ROUGE-L", "entity F1")
 
 
@@ -100,10 +127,14 @@ def test_unknown_tokens_are_told_where_they_are_many():
         == words.unknown_tokens({"unknown": {"test": few}})
         == ""
     )
-    told = words.unknown_tokens({"unknown": {"train": many, "val": few, "test": {"share": 0.5, "examples": ["漢"]}}})
+    told = words.unknown_tokens(
+        {"unknown": {"train": many, "val": few, "test": {"share": 0.5, "examples": ["漢"]}}}
+    )
     assert told.startswith(
         "12 % of the tokens of the train texts and 50 % of the tokens of the test texts are unknown to the network, "
     )
     assert "for example 'Ж' and '漢'." in told
     slow = words.unknown_tokens({"unknown": {"train": {"share": 0.2, "examples": []}}})
-    assert "unknown to the network. Choose" in slow, "a tokenizer may not tell where its tokens stand"
+    assert "unknown to the network. Choose" in slow, (
+        "a tokenizer may not tell where its tokens stand"
+    )

@@ -54,14 +54,17 @@ def predicted(text: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]]) -> n
 def terms(texts: list[np.ndarray], parts: list, weights: np.ndarray) -> np.ndarray:
     """(N, 3): nats, predicted tokens, bytes of each text; a token is a byte."""
     nats = [-np.log(predicted(text, parts) @ weights).sum() for text in texts]
-    return np.array([[n, len(text) - 1, len(text) - 1] for n, text in zip(nats, texts, strict=True)])
+    return np.array(
+        [[n, len(text) - 1, len(text) - 1] for n, text in zip(nats, texts, strict=True)]
+    )
 
 
 def generate(prompt: bytes, parts: list, weights: np.ndarray, rng: np.random.Generator) -> str:
     out = list(prompt)
     for _ in range(60):
         shares = weights[0] / 256 + sum(
-            weights[1 + 2 * i] * ones + weights[2 + 2 * i] * pairs[out[-1]] for i, (ones, pairs) in enumerate(parts)
+            weights[1 + 2 * i] * ones + weights[2 + 2 * i] * pairs[out[-1]]
+            for i, (ones, pairs) in enumerate(parts)
         )
         out.append(int(rng.choice(256, p=shares / shares.sum())))
     return bytes(out[len(prompt) :]).decode("ascii", "replace")
@@ -69,7 +72,13 @@ def generate(prompt: bytes, parts: list, weights: np.ndarray, rng: np.random.Gen
 
 def spec_of(technique: str, seed: int, fraction: float) -> dict:
     data = {"path": "manual", "hash": "d162", "format": "text", "options": {}}
-    spec = {"schema": 1, "data": data, "task": "text-generation", "backbone": BACKBONE, "technique": technique}
+    spec = {
+        "schema": 1,
+        "data": data,
+        "task": "text-generation",
+        "backbone": BACKBONE,
+        "technique": technique,
+    }
     spec |= {"seed": seed, "fraction": fraction, "shots": None, "precision": "fp32"}
     return spec | {"hash": hashlib.sha256(json.dumps(spec).encode()).hexdigest()[:16]}
 
@@ -78,11 +87,15 @@ def train(texts: Texts, technique: str, seed: int, fraction: float, folder: Path
     """Learn one mixture and write its run folder."""
     started, spec = time.perf_counter(), spec_of(technique, seed, fraction)
     run = folder / "runs" / spec["hash"]
-    files.write_json(run / "spec.json", {**spec, "versions": env.versions(), "hardware": env.hardware()})
+    files.write_json(
+        run / "spec.json", {**spec, "versions": env.versions(), "hardware": env.hardware()}
+    )
     count = round(fraction * len(texts.splits["train"]))
     chosen = [texts.splits["train"][i] for i in np.random.default_rng(seed).permutation(8)[:count]]
     own, other = [learn(chosen[: count // 2])], [learn(texts.source)]
-    parts = {"from-scratch": own, "feature-extraction": other, "full-fine-tuning": own + other}[technique]
+    parts = {"from-scratch": own, "feature-extraction": other, "full-fine-tuning": own + other}[
+        technique
+    ]
     weights, history = np.full(1 + 2 * len(parts), 1 / (1 + 2 * len(parts))), []
     seen = np.concatenate([predicted(text, parts) for text in chosen[count // 2 :]])
     for epoch in range(1, EPOCHS + 1):
@@ -90,18 +103,41 @@ def train(texts: Texts, technique: str, seed: int, fraction: float, folder: Path
         weights = (shares / shares.sum(axis=1, keepdims=True)).mean(axis=0)
         val = measured(terms(texts.splits["val"], parts, weights))
         spent = 0.5 * epoch * len(parts)
-        step = {"phase": "train", "epoch": epoch, "step": epoch, "train_seconds": spent, "lr": 1.0, "losses": {"task": 1.0}}
-        history.append({**step, "val": {"loss": np.log(val["perplexity"]), "bits_per_byte": val["bits_per_byte"]}})
+        step = {
+            "phase": "train",
+            "epoch": epoch,
+            "step": epoch,
+            "train_seconds": spent,
+            "lr": 1.0,
+            "losses": {"task": 1.0},
+        }
+        history.append(
+            {
+                **step,
+                "val": {"loss": np.log(val["perplexity"]), "bits_per_byte": val["bits_per_byte"]},
+            }
+        )
     files.write_text(run / "history.jsonl", "".join(json.dumps(line) + "\n" for line in history))
     test = terms(texts.splits["test"], parts, weights)
     write_predictions(run / "predictions.parquet", texts, test)
     prompts = [bytes(text[:30]) for text in texts.splits["test"][:2]]
     outputs = [generate(prompt, parts, weights, np.random.default_rng(seed)) for prompt in prompts]
     result = {
-        **{key: spec[key] for key in ("schema", "task", "backbone", "technique", "seed", "fraction", "shots")},
+        **{
+            key: spec[key]
+            for key in ("schema", "task", "backbone", "technique", "seed", "fraction", "shots")
+        },
         "status": "finished",
-        "data": {**spec["data"], "counts": {"train": count, "val": 8, "test": 20}, "classes": [], "notes": []},
-        "metrics": {"val": {"loss": history[-1]["val"]["loss"], **val}, "test": with_intervals(test)},
+        "data": {
+            **spec["data"],
+            "counts": {"train": count, "val": 8, "test": 20},
+            "classes": [],
+            "notes": [],
+        },
+        "metrics": {
+            "val": {"loss": history[-1]["val"]["loss"], **val},
+            "test": with_intervals(test),
+        },
         "primary_metric": "bits_per_byte",
         "selected_by": "val",
         "baseline": {},
@@ -130,27 +166,47 @@ def measured(scores: np.ndarray) -> dict[str, float]:
 def with_intervals(scores: np.ndarray) -> dict[str, dict[str, float]]:
     targets = np.zeros(len(scores))
     found = {name: interval(find(name), scores, targets) for name in METRICS}
-    return {name: dict(zip(("value", "low", "high"), values, strict=True)) for name, values in found.items()}
+    return {
+        name: dict(zip(("value", "low", "high"), values, strict=True))
+        for name, values in found.items()
+    }
 
 
 def write_predictions(path: Path, texts: Texts, test: np.ndarray) -> None:
     rows = [
-        {"id": f"test/{i}", "group": f"test/{i}", "target": bytes(text).decode(), "prediction": "", "parts": parts.tolist()}
+        {
+            "id": f"test/{i}",
+            "group": f"test/{i}",
+            "target": bytes(text).decode(),
+            "prediction": "",
+            "parts": parts.tolist(),
+        }
         for i, (text, parts) in enumerate(zip(texts.splits["test"], test, strict=True))
     ]
-    files.write(path, lambda part: pd.DataFrame(rows).assign(split="test").to_parquet(part, index=False))
+    files.write(
+        path, lambda part: pd.DataFrame(rows).assign(split="test").to_parquet(part, index=False)
+    )
 
 
 def write_baselines(texts: Texts, folder: Path, fractions: tuple[float, ...]) -> None:
     rows = []
     for fraction in fractions:
         parts = [learn(texts.splits["train"][: round(8 * fraction)])]
-        for name, weights in (("uniform-bytes", [1.0, 0.0, 0.0]), ("byte-frequencies", [0.1, 0.9, 0.0])):
+        for name, weights in (
+            ("uniform-bytes", [1.0, 0.0, 0.0]),
+            ("byte-frequencies", [0.1, 0.9, 0.0]),
+        ):
             test = terms(texts.splits["test"], parts, np.array(weights))
             file = f"{name}-{fraction:g}-0.parquet"
             write_predictions(folder / "baselines" / file, texts, test)
             found = {"test": with_intervals(test)}
-            row = {"baseline": name, "fraction": fraction, "seed": 0, "metrics": found, "seconds": 0.1}
+            row = {
+                "baseline": name,
+                "fraction": fraction,
+                "seed": 0,
+                "metrics": found,
+                "seconds": 0.1,
+            }
             rows.append({**row, "predictions": file})
     files.write_json(folder / "baselines.json", rows)
 
@@ -159,9 +215,24 @@ def write_texts_study(folder: Path, seeds=(0, 1, 2), fractions=(1.0, 0.5)) -> Pa
     """A whole study folder whose metric is bits per byte."""
     texts = Texts()
     runs = [train(texts, t, s, f, folder) for f in fractions for t in TECHNIQUES for s in seeds]
-    about = {"schema": 1, "command": "graft compare manual", "data": {"path": "manual", "hash": "d162", "format": "text"}}
-    about |= {"task": "text-generation", "techniques": list(TECHNIQUES), "backbones": [BACKBONE], "seeds": list(seeds)}
-    about |= {"fractions": list(fractions), "shots": None, "runs": runs, "versions": env.versions(), "hardware": env.hardware()}
+    about = {
+        "schema": 1,
+        "command": "graft compare manual",
+        "data": {"path": "manual", "hash": "d162", "format": "text"},
+    }
+    about |= {
+        "task": "text-generation",
+        "techniques": list(TECHNIQUES),
+        "backbones": [BACKBONE],
+        "seeds": list(seeds),
+    }
+    about |= {
+        "fractions": list(fractions),
+        "shots": None,
+        "runs": runs,
+        "versions": env.versions(),
+        "hardware": env.hardware(),
+    }
     files.write_json(folder / "study.json", about)
     write_baselines(texts, folder, fractions)
     return folder

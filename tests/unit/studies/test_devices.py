@@ -20,7 +20,14 @@ def pretend(monkeypatch, cuda=0, mps=False, cores=8):
 
 
 @pytest.mark.parametrize(
-    ("machine", "jobs"), [({}, 4), ({"cores": 1}, 1), ({"cuda": 1}, 1), ({"cuda": 3, "cores": 4}, 3), ({"mps": True}, 1)]
+    ("machine", "jobs"),
+    [
+        ({}, 4),
+        ({"cores": 1}, 1),
+        ({"cuda": 1}, 1),
+        ({"cuda": 3, "cores": 4}, 3),
+        ({"mps": True}, 1),
+    ],
 )
 def test_one_run_a_device_and_two_cores_a_run_without_one(monkeypatch, machine, jobs):
     pretend(monkeypatch, **machine)

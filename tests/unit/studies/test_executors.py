@@ -26,7 +26,10 @@ def work(item):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_one_item_that_fails_or_dies_costs_no_other(jobs):
     items = ["a", "raise", "die", "b", "c"]
-    found = {items[index]: (result, error) for index, result, error in each_in_a_process(work, items, jobs)}
+    found = {
+        items[index]: (result, error)
+        for index, result, error in each_in_a_process(work, items, jobs)
+    }
     assert set(found) == set(items)
     assert [found[name][0][0] for name in ("a", "b", "c")] == ["a", "b", "c"]
     assert isinstance(found["raise"][1], ValueError)

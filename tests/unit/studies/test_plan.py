@@ -17,7 +17,12 @@ from tests.unit.studies.tiny_runs import DATA, SPEC
 
 PHASE = PhaseEstimate("fine-tuning", 8.0, 16, 1000, None, "", 1.0, 0, 80.0, 0.0, 5.0)
 TRAINED = RunEstimate((PHASE,), {}, 1.0, 4.0)  # 90 s
-PROBED = RunEstimate((replace(PHASE, epochs=None, seconds=20.0, recording_seconds=18.0),), {"head, 1": 18.0}, 1.0, 4.0)  # 30 s
+PROBED = RunEstimate(
+    (replace(PHASE, epochs=None, seconds=20.0, recording_seconds=18.0),),
+    {"head, 1": 18.0},
+    1.0,
+    4.0,
+)  # 30 s
 
 
 class Heard(Observer):
@@ -32,16 +37,32 @@ class Heard(Observer):
 
 
 def question(techniques=("feature-extraction",), seeds=(0,), fractions=(1.0,), **settings):
-    return Question(replace(SPEC, **settings), techniques, ("tiny:cnn",), seeds, fractions, "graft compare tiny")
+    return Question(
+        replace(SPEC, **settings), techniques, ("tiny:cnn",), seeds, fractions, "graft compare tiny"
+    )
 
 
 def test_a_dry_comparison_tells_its_plan_and_writes_nothing(tmp_path):
-    plan = api.compare(DATA, ["lora"], ["tiny:cnn"], seeds=2, epochs=1, dry_run=True, jobs=2, out=tmp_path / "study")
+    plan = api.compare(
+        DATA,
+        ["lora"],
+        ["tiny:cnn"],
+        seeds=2,
+        epochs=1,
+        dry_run=True,
+        jobs=2,
+        out=tmp_path / "study",
+    )
     assert not list(tmp_path.iterdir())
     assert (plan.runs, plan.finished, plan.jobs) == (4, 0, 2)
-    assert [(cell.technique, cell.runs) for cell in plan.cells] == [("from-scratch", 2), ("lora", 2)]
+    assert [(cell.technique, cell.runs) for cell in plan.cells] == [
+        ("from-scratch", 2),
+        ("lora", 2),
+    ]
     assert plan.baselines_seconds > 0
-    assert plan.seconds == pytest.approx(plan.baselines_seconds + sum(plan.run_seconds.values()) / 2)
+    assert plan.seconds == pytest.approx(
+        plan.baselines_seconds + sum(plan.run_seconds.values()) / 2
+    )
 
 
 def test_the_plan_comes_first_and_the_time_left_with_each_run(tmp_path):
@@ -64,15 +85,27 @@ def test_the_plan_comes_first_and_the_time_left_with_each_run(tmp_path):
 def test_a_technique_that_cannot_be_tried_costs_no_plan(tmp_path):
     broken = "partial-fine-tuning:from_group=99"
     cells = plan_study(question(techniques=(broken,)), DATA, tmp_path, 1, Observer()).cells
-    assert [(cell.technique, cell.seconds is None) for cell in cells] == [("from-scratch", False), (broken, True)]
+    assert [(cell.technique, cell.seconds is None) for cell in cells] == [
+        ("from-scratch", False),
+        (broken, True),
+    ]
 
 
 def test_a_recording_that_seeds_share_is_counted_once():
     left = question(techniques=("from-scratch", "feature-extraction"), seeds=(0, 1, 2)).runs()
     tried = {("from-scratch", "tiny:cnn"): TRAINED, ("feature-extraction", "tiny:cnn"): PROBED}
     assert list(plans._run_seconds(left, tried, DATA).values()) == [90, 30, 90, 12, 90, 12]
-    few = question(techniques=("from-scratch", "feature-extraction"), seeds=(0, 1, 2), shots=2).runs()
-    assert list(plans._run_seconds(few, tried, DATA).values()) == [90, 30, 90, 30, 90, 30]  # other examples each
+    few = question(
+        techniques=("from-scratch", "feature-extraction"), seeds=(0, 1, 2), shots=2
+    ).runs()
+    assert list(plans._run_seconds(few, tried, DATA).values()) == [
+        90,
+        30,
+        90,
+        30,
+        90,
+        30,
+    ]  # other examples each
 
 
 def test_a_fraction_of_the_examples_takes_that_share_of_the_training():
@@ -85,16 +118,25 @@ def planned(asked, tried, jobs=1):
     left = asked.runs()
     seconds = plans._run_seconds(left, tried, DATA)
     cells = tuple(
-        CellPlan(technique, "tiny:cnn", len(asked.seeds), sum(seconds[r.hash] for r in left if r.technique == technique))
+        CellPlan(
+            technique,
+            "tiny:cnn",
+            len(asked.seeds),
+            sum(seconds[r.hash] for r in left if r.technique == technique),
+        )
         for technique, _ in tried
     )
     return StudyPlan(len(left), 0, jobs, sum(seconds.values()) / jobs, 0.0, cells, (), seconds)
 
 
 def test_what_saves_most_comes_first():
-    asked = question(techniques=("from-scratch", "lora", "feature-extraction"), seeds=(0, 1, 2), epochs=None)
+    asked = question(
+        techniques=("from-scratch", "lora", "feature-extraction"), seeds=(0, 1, 2), epochs=None
+    )
     names = ("from-scratch", "lora", "feature-extraction")
-    tried = dict(zip(((name, "tiny:cnn") for name in names), (TRAINED, TRAINED, PROBED), strict=True))
+    tried = dict(
+        zip(((name, "tiny:cnn") for name in names), (TRAINED, TRAINED, PROBED), strict=True)
+    )
     savings = plans._savings(asked, planned(asked, tried, jobs=2), tried)
     assert [(saving.what, saving.seconds) for saving in savings] == [
         ("with --epochs 3", 6 * 80 * 5 / 8 / 2),
@@ -107,7 +149,9 @@ def test_what_saves_most_comes_first():
 def test_the_time_left_follows_the_pace_of_what_has_ended(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(plans.time, "perf_counter", lambda: now[0])
-    remaining = Remaining(StudyPlan(4, 0, 1, 100.0, 0.0, (), (), {"a": 10.0, "b": 30.0, "c": 40.0, "d": 20.0}))
+    remaining = Remaining(
+        StudyPlan(4, 0, 1, 100.0, 0.0, (), (), {"a": 10.0, "b": 30.0, "c": 40.0, "d": 20.0})
+    )
     now[0] = 1.0
     assert remaining.end("d", failed=True) == 80  # a failed run says nothing of the pace
     now[0] = 21.0
@@ -120,5 +164,6 @@ def test_a_short_study_is_planned_in_one_line():
     plan = planned(question(techniques=("from-scratch",)), {("from-scratch", "tiny:cnn"): TRAINED})
     assert plan_lines(plan.to_json()) == ["1 run, one at a time: about 1 min 30 s in all."]
     assert (
-        event_line(StudyEvent(1, 2, "lora", "finished", "accuracy 0.9", 75.0)) == "1/2 lora: accuracy 0.9; about 1 min 15 s left"
+        event_line(StudyEvent(1, 2, "lora", "finished", "accuracy 0.9", 75.0))
+        == "1/2 lora: accuracy 0.9; about 1 min 15 s left"
     )

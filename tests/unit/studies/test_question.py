@@ -26,7 +26,13 @@ class Notes(Observer):
         self.heard.append(message)
 
 
-def question(base=SPEC, techniques=("feature-extraction",), backbones=("tiny:cnn",), seeds=(0,), fractions=(1.0,)):
+def question(
+    base=SPEC,
+    techniques=("feature-extraction",),
+    backbones=("tiny:cnn",),
+    seeds=(0,),
+    fractions=(1.0,),
+):
     return Question(base, techniques, backbones, seeds, fractions, "graft compare tiny")
 
 
@@ -80,7 +86,10 @@ def test_a_control_that_spells_out_its_defaults_is_the_control():
 
 def test_a_technique_written_differently_is_the_same_run():
     assert replace(SPEC, technique="lora").hash == replace(SPEC, technique="lora:r=8").hash
-    sums = ("full-fine-tuning+l2-sp:weight=0.01,warmup=0.1", "full-fine-tuning + l2-sp:warmup=0.1,weight=0.01")
+    sums = (
+        "full-fine-tuning+l2-sp:weight=0.01,warmup=0.1",
+        "full-fine-tuning + l2-sp:warmup=0.1,weight=0.01",
+    )
     assert len({replace(SPEC, technique=technique).hash for technique in sums}) == 1
     assert replace(SPEC, technique="lora").hash != replace(SPEC, technique="lora:r=4").hash
 
@@ -93,7 +102,10 @@ def test_studies_of_other_settings_have_other_folders_and_a_larger_one_the_same(
     folder.mkdir()
     (folder / "study.json").write_text(json.dumps(question().to_json()))
     assert default_folder(tmp_path, question(techniques=("lora", "bitfit"), seeds=(0, 1))) == folder
-    assert default_folder(tmp_path, question(replace(SPEC, epochs=None, shots=8))) == tmp_path / "compare-shots-8"
+    assert (
+        default_folder(tmp_path, question(replace(SPEC, epochs=None, shots=8)))
+        == tmp_path / "compare-shots-8"
+    )
     mended = question(replace(SPEC, data={**DESCRIBED, "hash": "of mended data"}))
     assert default_folder(tmp_path, mended) == tmp_path / f"compare-epochs-1-{mended.identity[:6]}"
     assert check_folder(folder, question(seeds=(0, 1))) == []
@@ -103,14 +115,18 @@ def test_studies_of_other_settings_have_other_folders_and_a_larger_one_the_same(
 def test_a_folder_that_holds_another_study_is_refused(tmp_path):
     (tmp_path / "study.json").write_text(json.dumps(question(replace(SPEC, shots=4)).to_json()))
     with pytest.raises(FolderError, match=r"another study: shots 4, not None\. .*--out"):
-        api.compare(DATA, ["feature-extraction"], ["tiny:cnn"], epochs=1, precision="fp32", out=tmp_path)
+        api.compare(
+            DATA, ["feature-extraction"], ["tiny:cnn"], epochs=1, precision="fp32", out=tmp_path
+        )
 
 
 def test_a_seed_asked_for_twice_is_noted(tmp_path):
     heard = Notes()
     (tmp_path / "study.json").write_text(json.dumps(question(replace(SPEC, shots=4)).to_json()))
     with pytest.raises(FolderError):
-        api.compare(DATA, ["lora", "lora:r=8"], ["tiny:cnn"], seeds=[0, 0], out=tmp_path, observer=heard)
+        api.compare(
+            DATA, ["lora", "lora:r=8"], ["tiny:cnn"], seeds=[0, 0], out=tmp_path, observer=heard
+        )
     assert "The technique lora:r=8 is the same as lora; it is run once." in heard.heard
     assert "The seed 0 was asked for twice; it is run once." in heard.heard
 
@@ -150,14 +166,21 @@ def test_an_unfinished_run_does_not_go_on_from_a_changed_model_folder(tmp_path):
 
 def test_numbers_of_any_type_ask_for_the_same_runs():
     plain = question(seeds=(0, 1), fractions=(1.0,))
-    other = question(replace(SPEC, epochs=np.float64(1)), seeds=tuple(np.arange(2)), fractions=(np.float32(1),))
+    other = question(
+        replace(SPEC, epochs=np.float64(1)), seeds=tuple(np.arange(2)), fractions=(np.float32(1),)
+    )
     assert [run.hash for run in plain.runs()] == [run.hash for run in other.runs()]
     json.dumps(other.to_json())
 
 
 @pytest.mark.parametrize(
     ("given", "named"),
-    [({"seed": "0"}, "seed"), ({"seed": 2**70}, "seed"), ({"shots": 1.5}, "shots"), ({"fraction": "all"}, "fraction")],
+    [
+        ({"seed": "0"}, "seed"),
+        ({"seed": 2**70}, "seed"),
+        ({"shots": 1.5}, "shots"),
+        ({"fraction": "all"}, "fraction"),
+    ],
 )
 def test_what_is_no_number_is_refused_by_name(given, named):
     with pytest.raises(BadValue, match=f"{named} must be"):

@@ -26,10 +26,20 @@ def stopped(tmp_path, monkeypatch):
     (tmp_path / "home").mkdir()
     (tmp_path / "away").mkdir()
     (tmp_path / "home" / "texts.csv").write_text("\n".join(ROWS) + "\n")
-    (tmp_path / "home" / "more.txt").write_text("\n".join(f"some more words {n}" for n in range(30)) + "\n")
+    (tmp_path / "home" / "more.txt").write_text(
+        "\n".join(f"some more words {n}" for n in range(30)) + "\n"
+    )
     monkeypatch.chdir(tmp_path / "home")
     with pytest.raises(KeyboardInterrupt):
-        api.fit("texts.csv", "tiny:bert", "bitfit", epochs=1, out="run", unlabeled="more.txt", observer=Stop())
+        api.fit(
+            "texts.csv",
+            "tiny:bert",
+            "bitfit",
+            epochs=1,
+            out="run",
+            unlabeled="more.txt",
+            observer=Stop(),
+        )
     return tmp_path / "home" / "run"
 
 
@@ -49,7 +59,13 @@ def test_data_that_are_gone_are_named_with_where_they_were(stopped, monkeypatch)
     monkeypatch.chdir(stopped.parents[1] / "away")
     with pytest.raises(FolderError) as refused:
         api.resume(stopped)
-    for words in ("texts.csv", str(stopped), str(stopped.parent), str(stopped.parents[1] / "away"), "data=..."):
+    for words in (
+        "texts.csv",
+        str(stopped),
+        str(stopped.parent),
+        str(stopped.parents[1] / "away"),
+        "data=...",
+    ):
         assert words in str(refused.value)
 
 

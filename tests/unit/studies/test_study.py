@@ -21,7 +21,9 @@ from graft.training.observers import Observer
 from tests.unit.studies import tiny_runs
 from tests.unit.studies.tiny_runs import DATA
 
-SPEC = replace(tiny_runs.SPEC, backbone="tiny:efficientnet", technique="feature-extraction:epochs=2")
+SPEC = replace(
+    tiny_runs.SPEC, backbone="tiny:efficientnet", technique="feature-extraction:epochs=2"
+)
 
 
 class Events(Observer):
@@ -34,7 +36,12 @@ class Events(Observer):
 
 def test_the_hash_is_of_what_decides_the_outcome():
     assert SPEC.hash == replace(SPEC, data={**SPEC.data, "path": "elsewhere"}).hash
-    others = [replace(SPEC, seed=1), replace(SPEC, epochs=2), replace(SPEC, technique="lora"), replace(SPEC, precision="bf16")]
+    others = [
+        replace(SPEC, seed=1),
+        replace(SPEC, epochs=2),
+        replace(SPEC, technique="lora"),
+        replace(SPEC, precision="bf16"),
+    ]
     assert len({SPEC.hash, *(other.hash for other in others)}) == 5
 
 
@@ -56,20 +63,34 @@ def test_a_run_folder_holds_what_is_documented(tmp_path):
     }  # fmt: skip
     assert RunSpec.from_json(json.loads((tmp_path / "spec.json").read_text())) == SPEC
     table = pd.read_parquet(tmp_path / "predictions.parquet")
-    assert set(table.columns) == {"split", "id", "group", "target", "prediction", "confidence", "probabilities"}
+    assert set(table.columns) == {
+        "split",
+        "id",
+        "group",
+        "target",
+        "prediction",
+        "confidence",
+        "probabilities",
+    }
     test = table[table.split == "test"]
     assert len(test) == len(DATA.splits["test"])
     assert (test.group == test.id).all()
-    assert (test.target == test.prediction).mean() == pytest.approx(result["metrics"]["test"]["accuracy"]["value"])
+    assert (test.target == test.prediction).mean() == pytest.approx(
+        result["metrics"]["test"]["accuracy"]["value"]
+    )
     assert result["cost"]["trainable_parameters"] < result["cost"]["total_parameters"]
     assert json.loads((tmp_path / "status.json").read_text())["state"] == "finished"
 
 
 def test_examples_of_one_group_have_wider_intervals_and_say_so_in_the_predictions(tmp_path):
     thrice = [s for s in DATA.splits["test"] for _ in range(3)]
-    samples = [Sample(f"scan {i}", {**s.roles, "group": f"patient {i // 3}"}) for i, s in enumerate(thrice)]
+    samples = [
+        Sample(f"scan {i}", {**s.roles, "group": f"patient {i // 3}"}) for i, s in enumerate(thrice)
+    ]
     assert len(samples) >= 30, "too few groups are not drawn whole"
-    alone = [Sample(sample.id, original.roles) for sample, original in zip(samples, thrice, strict=True)]
+    alone = [
+        Sample(sample.id, original.roles) for sample, original in zip(samples, thrice, strict=True)
+    ]
     grouped, apart = (
         execute(SPEC, DATA.with_splits({**DATA.splits, "test": test}), tmp_path / name, Observer())
         for name, test in (("grouped", samples), ("apart", alone))
@@ -90,7 +111,9 @@ def test_a_finished_run_is_returned_and_not_run_again(tmp_path):
 
 def test_a_run_that_fails_says_so_in_its_status(tmp_path):
     with pytest.raises(BadValue):
-        execute(replace(SPEC, technique="partial-fine-tuning:from_group=99"), DATA, tmp_path, Observer())
+        execute(
+            replace(SPEC, technique="partial-fine-tuning:from_group=99"), DATA, tmp_path, Observer()
+        )
     status = json.loads((tmp_path / "status.json").read_text())
     assert status["state"] == "failed"
     assert "from_group=99" in status["message"]
@@ -108,11 +131,15 @@ def test_two_processes_do_not_work_in_one_folder(tmp_path):
 
 def test_a_study_skips_what_is_finished_and_tells_what_failed(tmp_path):
     broken = "partial-fine-tuning:from_group=99"
-    question = Question(SPEC, (SPEC.technique, broken), (SPEC.backbone,), (0,), (1.0,), "graft compare tiny")
+    question = Question(
+        SPEC, (SPEC.technique, broken), (SPEC.backbone,), (0,), (1.0,), "graft compare tiny"
+    )
     first, second = Events(), Events()
     run_study(question, DATA, tmp_path, 1, first)
     assert sorted(state for _, _, state, _ in first.seen) == ["failed", "finished", "finished"]
-    assert next(message for _, _, state, message in first.seen if state == "failed").startswith("from_group=99")
+    assert next(message for _, _, state, message in first.seen if state == "failed").startswith(
+        "from_group=99"
+    )
     run_study(question, DATA, tmp_path, 1, second)
     assert sorted(state for _, _, state, _ in second.seen) == ["failed", "skipped", "skipped"]
     about = json.loads((tmp_path / "study.json").read_text())
@@ -121,20 +148,33 @@ def test_a_study_skips_what_is_finished_and_tells_what_failed(tmp_path):
     rows = json.loads((tmp_path / "baselines.json").read_text())
     assert {row["baseline"] for row in rows} == {"majority", "pixels-logistic"}
     assert all((tmp_path / "baselines" / row["predictions"]).exists() for row in rows)
-    assert {about["versions"]["torch"], *(run.spec["versions"]["torch"] for run in read(tmp_path).runs)} == {version("torch")}
+    assert {
+        about["versions"]["torch"],
+        *(run.spec["versions"]["torch"] for run in read(tmp_path).runs),
+    } == {version("torch")}
 
 
 def test_seeds_and_techniques_share_what_frozen_layers_give(tmp_path, monkeypatch):
     monkeypatch.setattr(recording, "home", lambda: tmp_path / "recordings")
     techniques = ("feature-extraction", "lp-ft", "partial-fine-tuning:views=1")
     results = [
-        execute(replace(SPEC, technique=technique, seed=seed, epochs=2), DATA, tmp_path / f"{technique[:4]}{seed}", Observer())
+        execute(
+            replace(SPEC, technique=technique, seed=seed, epochs=2),
+            DATA,
+            tmp_path / f"{technique[:4]}{seed}",
+            Observer(),
+        )
         for technique in techniques
         for seed in (0, 1)
     ]
-    splits = {("head", split) for split in ("train", "val", "test")} | {("blocks.4", split) for split in ("train", "val", "test")}
+    splits = {("head", split) for split in ("train", "val", "test")} | {
+        ("blocks.4", split) for split in ("train", "val", "test")
+    }
     assert len(recording.everything()) == len(splits)
     first, *others = results[:4]  # all behind the head
     assert first["cost"]["cache"]["shared_seconds"] == 0
     assert all(other["cost"]["cache"]["shared_seconds"] > 0 for other in others)
-    assert all(result["cost"]["train_seconds"] >= result["cost"]["cache"]["shared_seconds"] for result in results)
+    assert all(
+        result["cost"]["train_seconds"] >= result["cost"]["cache"]["shared_seconds"]
+        for result in results
+    )

@@ -18,7 +18,9 @@ def test_tokens_of_characters():
 
 def by_hand(logits: np.ndarray, offsets: np.ndarray, longest: int) -> list[tuple[int, int, float]]:
     places = [i for i in range(len(offsets)) if offsets[i, 1] > 0]
-    pairs = [(i, j) for i in places for j in places if 0 <= places.index(j) - places.index(i) < longest]
+    pairs = [
+        (i, j) for i in places for j in places if 0 <= places.index(j) - places.index(i) < longest
+    ]
     found = [(offsets[i, 0], offsets[j, 1], logits[i, 0] + logits[j, 1]) for i, j in pairs]
     return sorted(found, key=lambda span: -span[2])
 

@@ -31,7 +31,9 @@ def test_of_the_chosen_tokens_four_fifths_are_masked_and_a_tenth_replaced(prepro
 
 def test_special_tokens_are_never_chosen_and_a_short_text_has_one_chosen(preprocess):
     task = MaskedTokens()
-    pieces = task.windows([Sample("a", {"passage": "sun"}), Sample("b", {"passage": ""})], preprocess).pieces
+    pieces = task.windows(
+        [Sample("a", {"passage": "sun"}), Sample("b", {"passage": ""})], preprocess
+    ).pieces
     for seed in range(20):
         target = task.encode(pieces[0], preprocess, np.random.default_rng(seed))["target"]
         assert (target[[0, -1]] == IGNORED).all()
@@ -41,7 +43,9 @@ def test_special_tokens_are_never_chosen_and_a_short_text_has_one_chosen(preproc
 
 def test_masks_are_the_same_for_a_seed_and_fixed_without_one(preprocess):
     task = MaskedTokens()
-    (piece,) = task.windows([Sample("a", {"passage": "the sun and the moon and a cloud"})], preprocess).pieces
+    (piece,) = task.windows(
+        [Sample("a", {"passage": "the sun and the moon and a cloud"})], preprocess
+    ).pieces
 
     def read(rng):
         return task.encode(piece, preprocess, rng)["input_ids"].tolist()

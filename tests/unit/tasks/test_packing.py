@@ -34,8 +34,17 @@ def model(request) -> Model:
 def samples() -> list[Sample]:
     """Prompts with completions, a text in several pieces, empty ones, and one whose input is a single token."""
     long = Sample("long", {"passage": "the naïve café, 東京; " * 20})
-    pairs = [Sample(str(n), {"prompt": "say " + "ab" * n, "completion": "ab" * (n % 4)}) for n in range(9)]
-    return [pairs[0], long, *pairs[1:], Sample("empty", {"passage": ""}), Sample("short", {"passage": "a"})]
+    pairs = [
+        Sample(str(n), {"prompt": "say " + "ab" * n, "completion": "ab" * (n % 4)})
+        for n in range(9)
+    ]
+    return [
+        pairs[0],
+        long,
+        *pairs[1:],
+        Sample("empty", {"passage": ""}),
+        Sample("short", {"passage": "a"}),
+    ]
 
 
 def scored(task: TextGeneration, model: Model, several: list[Sample], size: int = 3) -> np.ndarray:
@@ -56,16 +65,28 @@ def test_logits_in_a_pack_are_those_of_the_piece_alone(model, attention):
     preprocess = model.backbone.preprocess
     windows = PACKED.windows(samples(), preprocess)
     assert 1 < len(windows.pieces) < len(windows.cut)
-    together = PACKED.collate([PACKED.encode(pack, preprocess, None) for pack in windows.pieces], preprocess)
+    together = PACKED.collate(
+        [PACKED.encode(pack, preprocess, None) for pack in windows.pieces], preprocess
+    )
     with torch.no_grad():
         logits = network(**together.inputs).logits
-    for row, (numbers, lengths) in enumerate(zip(windows.members, packing.lengths(together), strict=True)):
-        parts = zip(numbers, logits[row].split([*lengths, logits.shape[1] - sum(lengths)])[: len(numbers)], strict=True)
+    for row, (numbers, lengths) in enumerate(
+        zip(windows.members, packing.lengths(together), strict=True)
+    ):
+        parts = zip(
+            numbers,
+            logits[row].split([*lengths, logits.shape[1] - sum(lengths)])[: len(numbers)],
+            strict=True,
+        )
         for number, found in parts:
             ids = PLAIN.encode(windows.cut[number], preprocess, None)["input_ids"]
             with torch.no_grad():
-                alone = network(input_ids=ids[None], attention_mask=torch.ones_like(ids)[None]).logits[0]
-            torch.testing.assert_close(found, alone, rtol=0, atol=1e-12 if attention == "sdpa" else 1e-6)  # which has fp32 in it
+                alone = network(
+                    input_ids=ids[None], attention_mask=torch.ones_like(ids)[None]
+                ).logits[0]
+            torch.testing.assert_close(
+                found, alone, rtol=0, atol=1e-12 if attention == "sdpa" else 1e-6
+            )  # which has fp32 in it
 
 
 def test_each_text_is_told_what_it_is_told_unpacked_whatever_stands_beside_it(model):
@@ -91,18 +112,27 @@ def test_the_gradient_of_packs_is_that_of_their_pieces(model):
 
 def test_packs_hold_every_piece_once_and_next_to_no_padding(model):
     preprocess = model.backbone.preprocess
-    several = [Sample(str(n), {"prompt": "ab" * (n % 7), "completion": "c" * (n % 5)}) for n in range(200)]
+    several = [
+        Sample(str(n), {"prompt": "ab" * (n % 7), "completion": "c" * (n % 5)}) for n in range(200)
+    ]
     windows = PACKED.windows(several, preprocess)
-    assert sorted(number for numbers in windows.members for number in numbers) == list(range(len(windows.cut)))
+    assert sorted(number for numbers in windows.members for number in numbers) == list(
+        range(len(windows.cut))
+    )
     sizes = [PACKED.length(pack, preprocess) for pack in windows.pieces]
-    assert sizes == [len(PACKED.encode(pack, preprocess, None)["input_ids"]) for pack in windows.pieces]
+    assert sizes == [
+        len(PACKED.encode(pack, preprocess, None)["input_ids"]) for pack in windows.pieces
+    ]
     assert max(sizes) <= preprocess.max_length
     assert np.mean(sizes[:-1]) > 0.97 * preprocess.max_length
     again = PACKED.windows(copy.deepcopy(several), preprocess)
     assert again.members == windows.members
 
 
-@pytest.mark.parametrize(("lengths", "count"), [([], 0), ([8], 1), ([5, 5, 5], 3), ([4] * 6, 3), ([1] * 17, 3), ([8, 1, 7], 2)])
+@pytest.mark.parametrize(
+    ("lengths", "count"),
+    [([], 0), ([8], 1), ([5, 5, 5], 3), ([4] * 6, 3), ([1] * 17, 3), ([8, 1, 7], 2)],
+)
 def test_the_first_pack_with_room_is_taken(lengths, count):
     found = packing.first_fit(lengths, 8)
     assert len(found) == count
@@ -127,22 +157,33 @@ def test_the_option_is_learnt_and_kept():
 def created(settings: dict) -> Backbone:
     tokenizer = load_backbone("tiny:llama", "text-generation").preprocess.tokenizer
     source = plugins.load("source", "transformers")()
-    return source.create({"vocab_size": len(tokenizer), **settings}, tokenizer, "text-generation", None)
+    return source.create(
+        {"vocab_size": len(tokenizer), **settings}, tokenizer, "text-generation", None
+    )
 
 
 @pytest.mark.parametrize(
-    "settings", [{"model_type": "opt", "word_embed_proj_dim": 32, "ffn_dim": 64, **SMALL}, {"model_type": "bloom", "n_layer": 2}]
+    "settings",
+    [
+        {"model_type": "opt", "word_embed_proj_dim": 32, "ffn_dim": 64, **SMALL},
+        {"model_type": "bloom", "n_layer": 2},
+    ],
 )
 def test_a_network_that_does_not_keep_texts_apart_is_refused(settings):
     backbone = created(settings)
     PLAIN.check(backbone)
-    with pytest.raises(BackboneError, match=f"{settings['model_type']!r}, which does not keep the texts of a pack apart"):
+    with pytest.raises(
+        BackboneError,
+        match=f"{settings['model_type']!r}, which does not keep the texts of a pack apart",
+    ):
         PACKED.check(backbone)
 
 
 @pytest.mark.parametrize("kind", ["gpt_neox", "qwen2", "mistral", "gemma2"])
 def test_other_decoders_keep_texts_apart(kind):
-    PACKED.check(created({"model_type": kind, "intermediate_size": 64, "num_key_value_heads": 2, **SMALL}))
+    PACKED.check(
+        created({"model_type": kind, "intermediate_size": 64, "num_key_value_heads": 2, **SMALL})
+    )
 
 
 def test_a_model_is_built_for_packs():

@@ -57,7 +57,8 @@ def test_a_prompt_is_what_is_read(model):
     (piece,) = task.windows([pair("red")], preprocess).pieces
     whole = preprocess.tokenizer("say red so")["input_ids"]
     assert (
-        piece.roles["ids"].tolist() == ([preprocess.tokenizer.bos_token_id] if preprocess.decoder_start is None else []) + whole
+        piece.roles["ids"].tolist()
+        == ([preprocess.tokenizer.bos_token_id] if preprocess.decoder_start is None else []) + whole
     )
     assert task.settings()["prompt"] == "say {} so"
 
@@ -69,7 +70,9 @@ def test_of_a_long_source_its_end_is_left_out_and_never_the_prompt(model):
         read, cut = text(piece.roles["ids"], model), piece.roles["cut"]
         ends = task.prompt[-2:] or ("translation:" if preprocess.decoder_start is None else "")
         assert cut and ends in read[-20:] and "abcdabcd" in read
-        room = preprocess.max_length - (task._room(preprocess) if preprocess.decoder_start is None else 0)
+        room = preprocess.max_length - (
+            task._room(preprocess) if preprocess.decoder_start is None else 0
+        )
         assert room - 6 <= len(piece.roles["ids"]) <= room
 
 
@@ -77,7 +80,9 @@ def test_prompts_without_a_place_or_room_for_the_source_are_refused(model):
     with pytest.raises(BadValue, match=r"has {} once.*Got 'translate' instead"):
         Translation(prompt="translate")
     with pytest.raises(BadValue, match=r"prompt of translation takes \d+ tokens"):
-        replace(TASK, prompt="so it goes " * 100 + "{}").windows([pair("red")], model.backbone.preprocess)
+        replace(TASK, prompt="so it goes " * 100 + "{}").windows(
+            [pair("red")], model.backbone.preprocess
+        )
 
 
 @pytest.mark.parametrize("name", ["t5", "bart"])
@@ -87,7 +92,10 @@ def test_beside_an_encoder_the_decoder_reads_what_it_is_to_say_one_later(name):
     encoded = TASK.encode(pair("red"), preprocess, None)
     assert encoded["input_ids"].tolist() == preprocess.tokenizer("red")["input_ids"]
     assert encoded["target"].tolist() == preprocess.tokenizer(text_target="rot")["input_ids"]
-    assert encoded["decoder_input_ids"].tolist() == [preprocess.decoder_start, *encoded["target"].tolist()[:-1]]
+    assert encoded["decoder_input_ids"].tolist() == [
+        preprocess.decoder_start,
+        *encoded["target"].tolist()[:-1],
+    ]
 
 
 def test_the_loss_is_that_of_transformers_for_the_same_targets(model):
@@ -97,13 +105,18 @@ def test_the_loss_is_that_of_transformers_for_the_same_targets(model):
         model.network.eval()
         theirs = model.network(**batch.inputs)
         ours = TASK.loss(model(batch.inputs), batch)
-    known = torch.nn.functional.cross_entropy(theirs.logits.flatten(0, 1), batch.target.flatten(), ignore_index=-100)
+    known = torch.nn.functional.cross_entropy(
+        theirs.logits.flatten(0, 1), batch.target.flatten(), ignore_index=-100
+    )
     assert ours.item() == pytest.approx(known.item(), rel=1e-5)
 
 
 def test_what_is_read_of_a_source_does_not_depend_on_its_target(model):
     preprocess = model.backbone.preprocess
-    reads = [TASK.windows([pair("abcd " * 200, t)], preprocess).pieces[0].roles["ids"] for t in ("a", "b" * 300)]
+    reads = [
+        TASK.windows([pair("abcd " * 200, t)], preprocess).pieces[0].roles["ids"]
+        for t in ("a", "b" * 300)
+    ]
     assert reads[0].tolist() == reads[1].tolist()
     assert len(reads[0]) <= preprocess.max_length
 
@@ -131,23 +144,34 @@ def test_texts_are_those_that_transformers_writes(model):
     preprocess = model.backbone.preprocess
     piece = TASK._piece(pair("red", None), preprocess)
     ids = torch.from_numpy(piece.roles["ids"])[None]
-    told = model.network.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=5, num_beams=3)
+    told = model.network.generate(
+        input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=5, num_beams=3
+    )
     new = told[0, 1:] if preprocess.decoder_start is not None else told[0, ids.shape[1] :]
     expected = preprocess.tokenizer.decode(new, skip_special_tokens=True).strip()
-    assert TASK.generated(model, [pair("red", None)], Decoding(max_new_tokens=5, num_beams=3)) == [expected]
+    assert TASK.generated(model, [pair("red", None)], Decoding(max_new_tokens=5, num_beams=3)) == [
+        expected
+    ]
 
 
 def test_no_more_is_written_than_the_longest_target_has_and_a_quarter(model):
     data = Translation.tiny_data()
     task = Translation.from_data(data)
-    assert task.longest == max(len(sample.roles["target"].encode()) for sample in data.splits["train"])
+    assert task.longest == max(
+        len(sample.roles["target"].encode()) for sample in data.splits["train"]
+    )
     found = evaluate(model, feed(model, data.splits["val"]), Engine("fp32"))
     fitted = task.fitted_on(found.scores, found.targets)
-    tokens, size = sum(score.tokens for score in found.scores), sum(score.bytes for score in found.scores)
+    tokens, size = (
+        sum(score.tokens for score in found.scores),
+        sum(score.bytes for score in found.scores),
+    )
     assert fitted.decoding.max_new_tokens == math.ceil(MARGIN * task.longest * tokens / size)
     assert task.fitted_on(found.scores[:0], found.targets[:0]) == task
     long = replace(fitted, most=10_000)
-    assert len(long.generated(model, [pair("abcd " * 200, None)], long.decoding)) == 1, "no more than there are positions for"
+    assert len(long.generated(model, [pair("abcd " * 200, None)], long.decoding)) == 1, (
+        "no more than there are positions for"
+    )
 
 
 def test_the_evaluation_gets_the_texts_and_keeps_the_rest(model):
@@ -162,7 +186,10 @@ def test_the_evaluation_gets_the_texts_and_keeps_the_rest(model):
 def test_every_reference_counts():
     task = Summarization()
     targets = task.targets([pair("a", "one two", "three four")])
-    measured = {told: task.metrics["rouge1"]([Written(told)], targets) for told in ("one two", "three four", "five")}
+    measured = {
+        told: task.metrics["rouge1"]([Written(told)], targets)
+        for told in ("one two", "three four", "five")
+    }
     assert measured == {"one two": 1, "three four": 1, "five": 0}
 
 
@@ -170,8 +197,17 @@ def test_first_sentences_are_as_many_as_the_usual_target_has():
     sources = ["Dr. No left. He ran.", "one line\nanother", "no end", "", '  "Hello?" Yes!']
     (lead,) = Summarization().baselines.values()
     test = [pair(source) for source in sources]
-    one, two = ([Sample("1", {"source": "", "target": target})] for target in ("short", "Two of them. So it is."))
-    assert [score.text for score in lead(one, test)] == ["Dr.", "one line", "no end", "", '"Hello?"']
+    one, two = (
+        [Sample("1", {"source": "", "target": target})]
+        for target in ("short", "Two of them. So it is.")
+    )
+    assert [score.text for score in lead(one, test)] == [
+        "Dr.",
+        "one line",
+        "no end",
+        "",
+        '"Hello?"',
+    ]
     assert [score.text for score in lead(two, test)][:2] == ["Dr. No left.", "one line another"]
 
 

@@ -32,18 +32,34 @@ from graft.tasks.text.generation import Decoding, continued
 SEQ2SEQ = "text2text-generation"
 TOKENIZER = load_backbone("tiny:t5", SEQ2SEQ).preprocess.tokenizer
 PAD, END = TOKENIZER.pad_token_id, TOKENIZER.eos_token_id
-IDS = {"vocab_size": len(TOKENIZER), "pad_token_id": PAD, "eos_token_id": END, "bos_token_id": TOKENIZER.bos_token_id}
+IDS = {
+    "vocab_size": len(TOKENIZER),
+    "pad_token_id": PAD,
+    "eos_token_id": END,
+    "bos_token_id": TOKENIZER.bos_token_id,
+}
 LAYERS = {
     f"{part}_{name}": size
     for part in ("encoder", "decoder")
     for name, size in (("layers", 2), ("attention_heads", 2), ("ffn_dim", 64))
 }
-T5 = T5Config(d_model=32, d_kv=16, d_ff=64, num_layers=2, num_heads=2, decoder_start_token_id=PAD, **IDS)
-LLAMA = LlamaConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, **IDS)
+T5 = T5Config(
+    d_model=32, d_kv=16, d_ff=64, num_layers=2, num_heads=2, decoder_start_token_id=PAD, **IDS
+)
+LLAMA = LlamaConfig(
+    hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, **IDS
+)
 NETWORKS = {
     "t5": lambda: T5ForConditionalGeneration(T5),
     "bart": lambda: BartForConditionalGeneration(
-        BartConfig(d_model=32, max_position_embeddings=132, decoder_start_token_id=END, forced_eos_token_id=END, **LAYERS, **IDS)
+        BartConfig(
+            d_model=32,
+            max_position_embeddings=132,
+            decoder_start_token_id=END,
+            forced_eos_token_id=END,
+            **LAYERS,
+            **IDS,
+        )
     ),
     "marian": lambda: MarianMTModel(
         MarianConfig(
@@ -59,7 +75,13 @@ NETWORKS = {
 }
 AS_PUBLISHED = {
     "t5": {},
-    "bart": {"num_beams": 4, "min_length": 56, "max_length": 142, "length_penalty": 2.0, "early_stopping": True},
+    "bart": {
+        "num_beams": 4,
+        "min_length": 56,
+        "max_length": 142,
+        "length_penalty": 2.0,
+        "early_stopping": True,
+    },
     "marian": {"num_beams": 6, "max_length": 512, "bad_words_ids": [[PAD]]},
 }
 """How those that were trained for one purpose write: bart-large-cnn, opus-mt."""
@@ -69,7 +91,11 @@ AS_PUBLISHED = {
 def folder(request, tmp_path: Path) -> Path:
     torch.manual_seed(0)
     network = NETWORKS[request.param]()
-    own = {name: value for name, value in network.generation_config.to_dict().items() if value is not None}
+    own = {
+        name: value
+        for name, value in network.generation_config.to_dict().items()
+        if value is not None
+    }
     network.generation_config = GenerationConfig(**{**own, **AS_PUBLISHED[request.param]})
     return saved(network, tmp_path / request.param)
 
@@ -84,7 +110,13 @@ def saved(network, folder: Path) -> Path:
 def test_a_folder_is_learnt_from_and_saved_for_transformers(folder, source, tmp_path):
     data = plugins.load("task", "translation").tiny_data()
     run = graft.fit(
-        data, f"{source}:{folder}", "full-fine-tuning", task="translation", epochs=1, out=tmp_path / "run", precision="fp32"
+        data,
+        f"{source}:{folder}",
+        "full-fine-tuning",
+        task="translation",
+        epochs=1,
+        out=tmp_path / "run",
+        precision="fp32",
     )
     model = graft.load(run.folder)
     sources = ["red cat", "a big old dog and a hat", ""]
@@ -92,9 +124,19 @@ def test_a_folder_is_learnt_from_and_saved_for_transformers(folder, source, tmp_
     assert [row["prediction"] for row in model.predict(sources)] == model.generate(sources)
     tokenizer = AutoTokenizer.from_pretrained(run.folder / "model")
     theirs = AutoModelForSeq2SeqLM.from_pretrained(run.folder / "model").eval()
-    told = [theirs.generate(**tokenizer(text, return_tensors="pt"), max_new_tokens=8)[0] for text in sources]
+    told = [
+        theirs.generate(**tokenizer(text, return_tensors="pt"), max_new_tokens=8)[0]
+        for text in sources
+    ]
     assert ours == [tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in told]
-    again = graft.fit(data, str(run.folder / "model"), "lora", task="translation", epochs=1, out=tmp_path / "again")
+    again = graft.fit(
+        data,
+        str(run.folder / "model"),
+        "lora",
+        task="translation",
+        epochs=1,
+        out=tmp_path / "again",
+    )
     assert again.result["metrics"]["test"]
 
 
@@ -110,16 +152,24 @@ def test_how_the_authors_wrote_is_left_and_their_special_tokens_are_kept(folder,
     texts = continued(Model(backbone, fresh_head=False), [[5, 6, END]], Decoding(5))
     logger.removeHandler(caplog.handler)
     assert len(texts) == 1
-    assert not [record.getMessage() for record in caplog.records if "max_length" in record.getMessage()]
+    assert not [
+        record.getMessage() for record in caplog.records if "max_length" in record.getMessage()
+    ]
 
 
 @pytest.mark.parametrize(
-    ("network", "missing"), [(lambda: T5EncoderModel(T5), "decoder"), (lambda: LlamaModel(LLAMA), "lm_head")]
+    ("network", "missing"),
+    [(lambda: T5EncoderModel(T5), "decoder"), (lambda: LlamaModel(LLAMA), "lm_head")],
 )
 @pytest.mark.parametrize("source", ["local", "transformers"])
-def test_an_encoder_alone_and_a_network_without_its_head_are_refused(network, missing, source, tmp_path):
+def test_an_encoder_alone_and_a_network_without_its_head_are_refused(
+    network, missing, source, tmp_path
+):
     folder = saved(network(), tmp_path / "part")
-    with pytest.raises(BackboneError, match=rf"lacks \d+ of the tensors that {SEQ2SEQ} needs, as {missing}.*Use a whole"):
+    with pytest.raises(
+        BackboneError,
+        match=rf"lacks \d+ of the tensors that {SEQ2SEQ} needs, as {missing}.*Use a whole",
+    ):
         load_backbone(f"{source}:{folder}", SEQ2SEQ)
 
 

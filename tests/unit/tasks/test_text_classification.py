@@ -62,7 +62,9 @@ READERS = {"bytes": byte_level, "pieces": metaspace, "letters": lambda: preproce
 
 
 @pytest.mark.parametrize("kind", READERS)
-@pytest.mark.parametrize("text", [LONG, "y" * 900, "a b " * 300], ids=["prose", "one word", "short words"])
+@pytest.mark.parametrize(
+    "text", [LONG, "y" * 900, "a b " * 300], ids=["prose", "one word", "short words"]
+)
 def test_windows_leave_nothing_out_and_fit(kind, text):
     found = TextPreprocess(READERS[kind](), 96)
     task = replace(TASK, long="windows")
@@ -70,7 +72,9 @@ def test_windows_leave_nothing_out_and_fit(kind, text):
     assert len(parts) > 2
     assert not any(found.cuts(part) for part in parts)
     assert task.cut(samples(text), found) == 0
-    tokens = found.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    tokens = found.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)[
+        "offset_mapping"
+    ]
     room = found.max_length - found.tokenizer.num_special_tokens_to_add() - SPARE
     spans = parts_of_text(text, tokens, room, room // 4)
     assert [text[start:end] for start, end in spans] == parts
@@ -130,15 +134,27 @@ def lengthened(sample: Sample) -> Sample:
 @pytest.mark.parametrize("long", ["head+tail", "windows"])
 def test_a_run_keeps_what_was_chosen_and_its_saved_model_reads_alike(long, tmp_path):
     tiny = TextClassification.tiny_data()
-    data = tiny.with_splits({name: [lengthened(sample) for sample in split] for name, split in tiny.splits.items()})
+    data = tiny.with_splits(
+        {name: [lengthened(sample) for sample in split] for name, split in tiny.splits.items()}
+    )
     chosen = f"text-classification:long={long}"
-    run = graft.fit(data, "tiny:bert", "full-fine-tuning", task=chosen, epochs=2, precision="fp32", out=tmp_path / "run")
+    run = graft.fit(
+        data,
+        "tiny:bert",
+        "full-fine-tuning",
+        task=chosen,
+        epochs=2,
+        precision="fp32",
+        out=tmp_path / "run",
+    )
     assert run.result["task"] == chosen
     assert run.result["data"]["cut"]["test"] == (12 if long == "head+tail" else 0)
     assert run.model.task.long == long
     written = pd.read_parquet(run.folder / "predictions.parquet").query("split == 'test'")
     again = run.model.predict([sample.roles["text"] for sample in data.splits["test"]])
-    np.testing.assert_allclose(np.stack(written["probabilities"]), [row["probabilities"] for row in again], atol=1e-5)
+    np.testing.assert_allclose(
+        np.stack(written["probabilities"]), [row["probabilities"] for row in again], atol=1e-5
+    )
 
 
 def test_options_of_tasks_are_read_and_refused():

@@ -47,7 +47,8 @@ def scored(task: TextGeneration, model: Model, samples: list[Sample], size: int 
 
 
 @pytest.mark.parametrize(
-    ("count", "read", "most"), [(500, 1, 128), (129, 1, 128), (130, 1, 128), (300, 100, 101), (40, 7, 8), (5, 2, 9)]
+    ("count", "read", "most"),
+    [(500, 1, 128), (129, 1, 128), (130, 1, 128), (300, 100, 101), (40, 7, 8), (5, 2, 9)],
 )
 def test_each_token_is_predicted_in_one_block(count, read, most):
     seen: Counter[int] = Counter()
@@ -61,25 +62,38 @@ def test_each_token_is_predicted_in_one_block(count, read, most):
 
 def test_bits_of_a_long_text_are_those_of_one_forward(model):
     """Of a network that looks at the last token only, blocks change nothing: as if all were read at once."""
-    table = torch.randn(len(model.backbone.preprocess.tokenizer), len(model.backbone.preprocess.tokenizer))
+    table = torch.randn(
+        len(model.backbone.preprocess.tokenizer), len(model.backbone.preprocess.tokenizer)
+    )
     task, preprocess = TextGeneration(), model.backbone.preprocess
     samples = [passage(TEXT), passage("short"), passage(TEXT[7:300])]
     windows = task.windows(samples, preprocess)
     assert len(windows.pieces) > 8
-    batch = task.collate([task.encode(piece, preprocess, None) for piece in windows.pieces], preprocess)
+    batch = task.collate(
+        [task.encode(piece, preprocess, None) for piece in windows.pieces], preprocess
+    )
     rows = task.rows(Output(table[batch.inputs["input_ids"]], torch.zeros(1)), batch)
     for sample, (nats, count, size) in zip(samples, task.scores(rows, windows), strict=True):
-        ids = torch.tensor([preprocess.tokenizer.bos_token_id, *tokens(sample.roles["passage"], preprocess.tokenizer)])
+        ids = torch.tensor(
+            [
+                preprocess.tokenizer.bos_token_id,
+                *tokens(sample.roles["passage"], preprocess.tokenizer),
+            ]
+        )
         assert count == len(ids) - 1
         assert size == len(sample.roles["passage"].encode())
-        assert nats == pytest.approx(cross_entropy(table[ids[:-1]], ids[1:], reduction="sum").item(), rel=1e-5)
+        assert nats == pytest.approx(
+            cross_entropy(table[ids[:-1]], ids[1:], reduction="sum").item(), rel=1e-5
+        )
 
 
 def test_a_text_that_fits_is_one_forward_alone_or_among_others(model):
     task, preprocess = TextGeneration(), model.backbone.preprocess
     short, other = passage("so it goes"), passage("a text that is a good deal longer than that")
     together = scored(task, model, [other, short])
-    ids = torch.tensor([[preprocess.tokenizer.bos_token_id, *tokens("so it goes", preprocess.tokenizer)]])
+    ids = torch.tensor(
+        [[preprocess.tokenizer.bos_token_id, *tokens("so it goes", preprocess.tokenizer)]]
+    )
     with torch.no_grad():
         logits = model.network(ids).logits[0, :-1]
     expected = cross_entropy(logits, ids[0, 1:], reduction="sum").item()
@@ -98,7 +112,9 @@ def test_only_the_completion_and_its_end_are_learnt(model):
     counted = batch.target != IGNORED
     logits = torch.randn(*batch.target.shape, 80, requires_grad=True)
     loss = task.loss(Output(logits, torch.zeros(1)), batch)
-    assert loss.item() == pytest.approx(cross_entropy(logits[counted], batch.target[counted]).item(), rel=1e-5)
+    assert loss.item() == pytest.approx(
+        cross_entropy(logits[counted], batch.target[counted]).item(), rel=1e-5
+    )
     loss.backward()
     assert (logits.grad.abs().sum(-1) > 0).equal(counted)
 
@@ -106,9 +122,14 @@ def test_only_the_completion_and_its_end_are_learnt(model):
 def test_the_loss_in_parts_is_that_of_the_whole(monkeypatch):
     monkeypatch.setattr(token_loss, "ROWS", 5)
     target = torch.randint(0, 11, (3, 7)).masked_fill(torch.rand(3, 7) < 0.3, IGNORED)
-    one, other = (torch.randn(3, 7, 11, generator=torch.Generator().manual_seed(0)).requires_grad_() for _ in range(2))
+    one, other = (
+        torch.randn(3, 7, 11, generator=torch.Generator().manual_seed(0)).requires_grad_()
+        for _ in range(2)
+    )
     found = token_loss._nats(one, target)
-    plain = cross_entropy(other.flatten(0, 1), target.flatten(), reduction="sum", ignore_index=IGNORED)
+    plain = cross_entropy(
+        other.flatten(0, 1), target.flatten(), reduction="sum", ignore_index=IGNORED
+    )
     assert found.sum().item() == pytest.approx(plain.item(), rel=1e-5)
     found.sum().backward()
     plain.backward()
@@ -117,7 +138,9 @@ def test_the_loss_in_parts_is_that_of_the_whole(monkeypatch):
 
 def test_a_prompt_is_never_cut(model):
     task, preprocess = TextGeneration(), model.backbone.preprocess
-    with pytest.raises(DataError, match=r"data\.jsonl:7: the prompt has 301 tokens, and 128 are read at once"):
+    with pytest.raises(
+        DataError, match=r"data\.jsonl:7: the prompt has 301 tokens, and 128 are read at once"
+    ):
         task.windows([pair("x" * 300, "y", "data.jsonl:7")], preprocess)
     pieces = task.windows([pair("x" * 100, "y" * 200)], preprocess).pieces
     assert len(pieces) > 1
@@ -136,23 +159,27 @@ def test_empty_texts_cost_nothing(model):
 
 def test_what_stands_between_prompt_and_completion():
     def learnt(*pairs: tuple[str, str]) -> str:
-        return TextGeneration.from_data(Data({"train": [pair(*texts) for texts in pairs]})).separator
+        return TextGeneration.from_data(
+            Data({"train": [pair(*texts) for texts in pairs]})
+        ).separator
 
     assert learnt(("Say a", "a"), ("Say b", "b")) == "\n"
     assert learnt(("Say a", " a"), ("Say b", "b")) == ""
     assert learnt(("Say a\n", "a")) == ""
     assert TextGeneration.from_data(Data({"train": [passage("text")]})) == TextGeneration()
     with pytest.raises(DataError, match="are texts, others messages"):
-        TextGeneration.from_data(Data({"train": [pair("a", "b"), pair(({"role": "user", "content": "a"},), "b")]}))
+        TextGeneration.from_data(
+            Data({"train": [pair("a", "b"), pair(({"role": "user", "content": "a"},), "b")]})
+        )
 
 
 def test_messages_are_rendered_by_the_template_or_plainly(model):
     tokenizer = model.backbone.preprocess.tokenizer
     asked = ({"role": "user", "content": "hi"},)
-    assert prompt_tokens(asked, "", tokenizer) == prompt_tokens("user:\nhi\n\nassistant:\n", "", tokenizer)
-    tokenizer.chat_template = (
-        "{% for m in messages %}<{{m['role']}}>{{m['content']}}{% endfor %}{% if add_generation_prompt %}!{% endif %}"
+    assert prompt_tokens(asked, "", tokenizer) == prompt_tokens(
+        "user:\nhi\n\nassistant:\n", "", tokenizer
     )
+    tokenizer.chat_template = "{% for m in messages %}<{{m['role']}}>{{m['content']}}{% endfor %}{% if add_generation_prompt %}!{% endif %}"
     try:
         assert prompt_tokens(asked, "", tokenizer) == prompt_tokens("<user>hi!", "", tokenizer)
     finally:
@@ -164,7 +191,9 @@ def test_bytes_are_counted_alike_by_network_and_n_grams(model):
     train, test = [pair("say ab:", "ab. ab.")] * 3, [pair("say äb:", "äb. ab."), pair("c", "d")]
     ours, theirs = scored(task, model, test), task.baselines["byte-n-grams"](train, test)
     assert [row[2] for row in ours] == [row[2] for row in theirs] == [8, 1]
-    assert np.isnan(task.metrics["perplexity"](theirs, np.zeros(2))), "of bytes it would be no perplexity of tokens"
+    assert np.isnan(task.metrics["perplexity"](theirs, np.zeros(2))), (
+        "of bytes it would be no perplexity of tokens"
+    )
     running = task.baselines["byte-n-grams"]([passage("so it goes")], [passage("so it goes")])
     assert running[0][2] == 10
     assert task.metrics["bits_per_byte"](running, np.zeros(1)) < 4
@@ -186,10 +215,14 @@ def test_greedy_text_is_the_likeliest_token_again_and_again(model):
 def test_drawn_text_is_the_same_for_the_same_seed(model):
     prompts = [prompt_tokens("hello", "", model.backbone.preprocess.tokenizer)]
     state = torch.random.get_rng_state()
-    one, again, other = (continued(model, prompts, Decoding(20, temperature=1.0, seed=seed)) for seed in (1, 1, 2))
+    one, again, other = (
+        continued(model, prompts, Decoding(20, temperature=1.0, seed=seed)) for seed in (1, 1, 2)
+    )
     assert one == again != other
     assert torch.equal(state, torch.random.get_rng_state())
-    assert continued(model, prompts, Decoding(20, temperature=1.0, top_k=1)) == continued(model, prompts, Decoding(20))
+    assert continued(model, prompts, Decoding(20, temperature=1.0, top_k=1)) == continued(
+        model, prompts, Decoding(20)
+    )
     assert len(continued(model, prompts, Decoding(5, num_beams=3))) == 1
 
 
@@ -215,11 +248,21 @@ def test_a_prompt_beyond_the_positions_is_refused(model):
 
 def test_a_network_that_sees_what_comes_is_refused():
     tokenizer = load_backbone("tiny:bert", "text-classification", 2).preprocess.tokenizer
-    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    sizes = {
+        "hidden_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+    }
     source = plugins.load("source", "transformers")()
     torch.manual_seed(0)
     with pytest.raises(BackboneError, match="reads the tokens that it would have to predict"):
-        source.create({"model_type": "bert", "vocab_size": len(tokenizer), **sizes}, tokenizer, "text-generation", None)
+        source.create(
+            {"model_type": "bert", "vocab_size": len(tokenizer), **sizes},
+            tokenizer,
+            "text-generation",
+            None,
+        )
     with pytest.raises(BackboneError, match="smollm2-135m"):
         load_backbone("minilm-l6", "text-generation")
 

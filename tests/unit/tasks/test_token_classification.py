@@ -13,7 +13,9 @@ from graft.tasks.token_classification import IGNORED, TokenClassification
 from tests.unit.tasks.test_question_answering import byte_level, metaspace
 
 CLASSES = ("O", "B-PER", "I-PER")
-SENTENCE = Sample("1", {"tokens": ("so", "Ada", "Lovelace", "wrote"), "tags": ("O", "B-PER", "I-PER", "O")})
+SENTENCE = Sample(
+    "1", {"tokens": ("so", "Ada", "Lovelace", "wrote"), "tags": ("O", "B-PER", "I-PER", "O")}
+)
 
 
 def letters():
@@ -22,7 +24,9 @@ def letters():
 
 def targets(subwords: str, tokenizer) -> tuple[list[str], list[int]]:
     """The tokens and their targets."""
-    encoded = TokenClassification(CLASSES, "bio", subwords).encode(SENTENCE, TextPreprocess(tokenizer, 128), None)
+    encoded = TokenClassification(CLASSES, "bio", subwords).encode(
+        SENTENCE, TextPreprocess(tokenizer, 128), None
+    )
     return [tokenizer.decode([i]) for i in encoded["input_ids"]], encoded["target"].tolist()
 
 
@@ -52,7 +56,15 @@ def test_tags_that_are_no_entities_are_the_same_for_all_tokens_of_a_word():
 def test_a_run_keeps_what_was_chosen(tmp_path):
     task = "token-classification:subwords=all"
     data = TokenClassification.tiny_data()
-    run = graft.fit(data, "tiny:bert", "full-fine-tuning", task=task, epochs=20, precision="fp32", out=tmp_path / "run")
+    run = graft.fit(
+        data,
+        "tiny:bert",
+        "full-fine-tuning",
+        task=task,
+        epochs=20,
+        precision="fp32",
+        out=tmp_path / "run",
+    )
     assert run.result["metrics"]["test"]["entity_f1"]["value"] > 0.9
     assert run.model.task.subwords == "all"
     assert run.model.evaluate(data)["entity_f1"] == run.result["metrics"]["test"]["entity_f1"]

@@ -68,7 +68,9 @@ def test_a_checkpoint_holds_no_start_weights(technique, tmp_path):
 def test_a_checkpoint_holds_layers_that_two_models_share_once(tmp_path):
     # The language model and the classifier have one trunk; only their heads differ.
     whole = elements(objective_of("full-fine-tuning"))
-    pretraining = stopped_checkpoint("full-fine-tuning:epochs=1 then masked-language-modeling:epochs=3", tmp_path, after=3)
+    pretraining = stopped_checkpoint(
+        "full-fine-tuning:epochs=1 then masked-language-modeling:epochs=3", tmp_path, after=3
+    )
     assert whole < pretraining["model"] < 1.9 * whole
 
 
@@ -109,7 +111,9 @@ def test_each_part_has_its_own_batch_size(tmp_path):
     _, data = task_of(TASK)
     count = len(data.splits["train"])
     sizes = Sizes()
-    trained("bitfit:batch_size=4 then full-fine-tuning:batch_size=2", TASK, tmp_path, sizes, epochs=1)
+    trained(
+        "bitfit:batch_size=4 then full-fine-tuning:batch_size=2", TASK, tmp_path, sizes, epochs=1
+    )
     # `step` counts over all parts: a pass in batches of 4, then one in batches of 2.
     assert sizes.steps["fine-tuning"] == -(-count // 4) + -(-count // 2)
 
@@ -118,7 +122,9 @@ def test_a_head_trained_by_an_earlier_part_may_be_followed_by_texts_alone():
     task, _ = task_of(TASK)
     _check_techniques(TINY[TASK], ["full-fine-tuning then masked-language-modeling"], task)
     with pytest.raises(BadValue, match="leaves the new head"):
-        _check_techniques(TINY[TASK], ["masked-language-modeling then masked-language-modeling"], task)
+        _check_techniques(
+            TINY[TASK], ["masked-language-modeling then masked-language-modeling"], task
+        )
 
 
 def test_a_sequence_is_about_the_head_if_one_of_its_parts_is():
@@ -135,7 +141,10 @@ def test_random_weights_cannot_follow_another_technique():
 
 @pytest.mark.parametrize(
     "technique",
-    ["feature-extraction:epochs=1 then full-fine-tuning + l2-sp:weight=1", "lora:r=2,lr=0.01 then l2-sp:weight=1"],
+    [
+        "feature-extraction:epochs=1 then full-fine-tuning + l2-sp:weight=1",
+        "lora:r=2,lr=0.01 then l2-sp:weight=1",
+    ],
 )
 def test_a_later_part_goes_on_with_the_start_weights_it_began_with(technique, tmp_path):
     # After `lora then`, the start weights are not the pretrained ones: they come from what the first part trained.
@@ -155,7 +164,10 @@ def test_a_later_part_goes_on_with_the_start_weights_it_began_with(technique, tm
     [
         ("full-fine-tuning + l2-sp:lr=0.01", "'lr' of 'l2-sp'"),
         ("full-fine-tuning + l2-sp:weight=1,epochs=2", "'epochs' of 'l2-sp'"),
-        ("lora + l2-sp + contrastive-few-shot:batch_size=8", "'batch_size' of 'contrastive-few-shot'"),
+        (
+            "lora + l2-sp + contrastive-few-shot:batch_size=8",
+            "'batch_size' of 'contrastive-few-shot'",
+        ),
         ("full-fine-tuning + lp-ft:probe_lr=0.1", "'probe_lr' of 'lp-ft'"),
     ],
 )

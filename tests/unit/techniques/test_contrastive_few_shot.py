@@ -31,7 +31,9 @@ def _by_pairs(features: np.ndarray, same) -> float:
     """One pair after the other, in NumPy."""
     kinds: dict[bool, list[float]] = {True: [], False: []}
     for i, j in itertools.combinations(range(len(features)), 2):
-        cosine = features[i] @ features[j] / np.linalg.norm(features[i]) / np.linalg.norm(features[j])
+        cosine = (
+            features[i] @ features[j] / np.linalg.norm(features[i]) / np.linalg.norm(features[j])
+        )
         kinds[same(i, j)].append((float(same(i, j)) - cosine) ** 2)
     return float(np.mean([np.mean(kind) for kind in kinds.values() if kind]))
 
@@ -40,12 +42,20 @@ def _by_pairs(features: np.ndarray, same) -> float:
 def test_the_loss_is_that_of_all_pairs_both_kinds_weighing_the_same(labels):
     features, target = _features(len(labels)), torch.tensor(labels)
     found = pair_loss(torch.from_numpy(features), alike(target))
-    assert float(found) == pytest.approx(_by_pairs(features, lambda i, j: labels[i] == labels[j]), rel=1e-5)
+    assert float(found) == pytest.approx(
+        _by_pairs(features, lambda i, j: labels[i] == labels[j]), rel=1e-5
+    )
 
 
 def test_several_labels_are_alike_where_they_share_one_or_have_none():
     target = torch.tensor([[1.0, 1, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0], [0, 0, 0]])
-    assert alike(target).int().tolist() == [[1, 1, 0, 0, 0], [1, 1, 0, 0, 0], [0, 0, 1, 0, 0], [0, 0, 0, 1, 1], [0, 0, 0, 1, 1]]
+    assert alike(target).int().tolist() == [
+        [1, 1, 0, 0, 0],
+        [1, 1, 0, 0, 0],
+        [0, 0, 1, 0, 0],
+        [0, 0, 0, 1, 1],
+        [0, 0, 0, 1, 1],
+    ]
 
 
 def test_a_batch_of_one_has_a_loss_of_zero_and_a_gradient():
@@ -71,10 +81,15 @@ def test_examples_of_a_class_come_nearer_and_the_head_is_solved_for(tmp_path):
     feed = Feed.of(data.splits["test"], task, model.backbone.preprocess, Engine("fp32").device)
     batch = next(feed.stream([list(range(len(data.splits["test"])))]))
     with torch.no_grad():
-        before, after = (float(pair_loss(m.eval()(batch.inputs).features, alike(batch.target))) for m in (fresh, model))
+        before, after = (
+            float(pair_loss(m.eval()(batch.inputs).features, alike(batch.target)))
+            for m in (fresh, model)
+        )
     assert after < before
     rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
-    assert {name for row in rows for name in row["losses"] if row["phase"] == "contrastive"} == {"pairs"}
+    assert {name for row in rows for name in row["losses"] if row["phase"] == "contrastive"} == {
+        "pairs"
+    }
     assert any("strength" in row for row in rows if row["phase"] == "probe")
     assert [phase["phase"] for phase in position.frozen] == ["contrastive", "probe"]
 
@@ -83,7 +98,11 @@ def test_added_to_another_technique_it_is_one_loss_more():
     task, data = task_of(TEXT)
     model = build_model("tiny:bert", task, pretrained=True, seed=0)
     objectives = {}
-    for spec in ("full-fine-tuning + contrastive-few-shot", "contrastive-few-shot + l2-sp", "contrastive-few-shot"):
+    for spec in (
+        "full-fine-tuning + contrastive-few-shot",
+        "contrastive-few-shot + l2-sp",
+        "contrastive-few-shot",
+    ):
         technique = parse(spec)
         objectives[spec] = technique.objective(model, task)
         objectives[spec].begin(technique.phases(model, 1.0)[0])
@@ -102,7 +121,9 @@ def test_batches_are_mixed_anew_each_epoch():
     first, second = ({tuple(sorted(rows)) for rows in feed.plan((0, epoch))} for epoch in (0, 1))
     assert first != second
     assert len(first) == len(plain.plan((0, 0)))
-    assert sorted(row for rows in feed.plan((0, 0)) for row in rows) == list(range(len(feed.pieces)))
+    assert sorted(row for rows in feed.plan((0, 0)) for row in rows) == list(
+        range(len(feed.pieces))
+    )
 
 
 def test_what_it_cannot_do_is_said():
@@ -122,10 +143,17 @@ def test_what_it_cannot_do_is_said():
 def test_texts_read_by_length_come_out_as_those_read_together(backbone):
     task, _ = task_of(TEXT)
     model = build_model(backbone, task, pretrained=True, seed=0).eval()
-    samples = [Sample(str(i), {"text": "a " * (7 * i % 41 + 1), "label": task.classes[0]}) for i in range(40)]
-    (batch,) = Feed.of(samples, task, model.backbone.preprocess, torch.device("cpu"), 40).stream([list(range(40))])
+    samples = [
+        Sample(str(i), {"text": "a " * (7 * i % 41 + 1), "label": task.classes[0]})
+        for i in range(40)
+    ]
+    (batch,) = Feed.of(samples, task, model.backbone.preprocess, torch.device("cpu"), 40).stream(
+        [list(range(40))]
+    )
     read = []
-    hook = model.network.register_forward_pre_hook(lambda m, a, named: read.append(named["input_ids"].numel()), with_kwargs=True)
+    hook = model.network.register_forward_pre_hook(
+        lambda m, a, named: read.append(named["input_ids"].numel()), with_kwargs=True
+    )
     with torch.no_grad():
         parts, whole = by_length(model, batch), model(batch.inputs)
     hook.remove()

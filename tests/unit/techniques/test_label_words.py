@@ -23,7 +23,9 @@ WORDS = ("food and drink", "the sky", "sport")
 SPEC = "label-words:template=so {} is,words=food=food and drink;sky=the sky"
 
 
-def logits(network: str, spec: str, texts: list[str], precision: torch.dtype = torch.float32) -> torch.Tensor:
+def logits(
+    network: str, spec: str, texts: list[str], precision: torch.dtype = torch.float32
+) -> torch.Tensor:
     """What the technique makes of a fresh network, in one padded batch."""
     task, _ = task_of(TEXT)
     model = build_model(network, task, pretrained=True, seed=0).eval()
@@ -43,7 +45,12 @@ def likelihoods(network: str, prompt: str) -> list[tuple[float, int]]:
         written = tokenizer(f" {words}", add_special_tokens=False)["input_ids"]
         with torch.no_grad():
             told = backbone.network(torch.tensor([read + written])).logits[0].log_softmax(-1)
-        found.append((sum(told[len(read) + i - 1, token].item() for i, token in enumerate(written)), len(written)))
+        found.append(
+            (
+                sum(told[len(read) + i - 1, token].item() for i, token in enumerate(written)),
+                len(written),
+            )
+        )
     return found
 
 
@@ -52,7 +59,10 @@ def likelihoods(network: str, prompt: str) -> list[tuple[float, int]]:
 def test_logits_are_log_likelihoods_of_the_words_after_the_prompt(network, per_token):
     found = logits(network, f"{SPEC},calibration=none,per_token={per_token}", TEXTS)
     for row, text in zip(found, TEXTS, strict=True):
-        expected = [total / (count if per_token else 1) for total, count in likelihoods(network, f"so {text} is")]
+        expected = [
+            total / (count if per_token else 1)
+            for total, count in likelihoods(network, f"so {text} is")
+        ]
         torch.testing.assert_close(row, torch.tensor(expected), rtol=1e-4, atol=1e-4)
 
 
@@ -64,15 +74,21 @@ def test_calibration_is_that_of_the_papers(network):
         return torch.tensor([total for total, _ in likelihoods(network, f"so {text} is")])
 
     mutual = plain - told("")  # Holtzman et al.: p(y | x) / p(y | domain)
-    torch.testing.assert_close(logits(network, f"{SPEC},calibration=domain", TEXTS), mutual, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        logits(network, f"{SPEC},calibration=domain", TEXTS), mutual, rtol=1e-4, atol=1e-4
+    )
     free = torch.stack([told(text).softmax(0) for text in ("N/A", "[MASK]", "")]).mean(0)
     weighed = plain.softmax(1) / free  # Zhao et al.: W = diag(p_cf)^-1, b = 0
     contextual = logits(network, f"{SPEC},calibration=contextual", TEXTS).softmax(1)
-    torch.testing.assert_close(contextual, weighed / weighed.sum(1, keepdim=True), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        contextual, weighed / weighed.sum(1, keepdim=True), rtol=1e-4, atol=1e-4
+    )
 
 
 def test_half_precision_is_near():
-    whole, half = (logits("tiny:llama", SPEC, TEXTS, kind) for kind in (torch.float32, torch.bfloat16))
+    whole, half = (
+        logits("tiny:llama", SPEC, TEXTS, kind) for kind in (torch.float32, torch.bfloat16)
+    )
     torch.testing.assert_close(whole, half, rtol=0.1, atol=0.1)
 
 
@@ -84,11 +100,18 @@ def test_its_run_is_like_any_other_and_its_model_an_ordinary_decoder(network, tm
     assert run.result["cost"]["trainable_parameters"] == 0
     assert run.result["frozen"] == {"tensors": 0, "unchanged": True, "phases": []}
     texts = [sample.roles["text"] for sample in data.splits["test"]]
-    right = [row["prediction"] == s.roles["label"] for row, s in zip(run.model.predict(texts), data.splits["test"], strict=True)]
-    assert sum(right) / len(right) == pytest.approx(run.result["metrics"]["test"]["accuracy"]["value"])
+    right = [
+        row["prediction"] == s.roles["label"]
+        for row, s in zip(run.model.predict(texts), data.splits["test"], strict=True)
+    ]
+    assert sum(right) / len(right) == pytest.approx(
+        run.result["metrics"]["test"]["accuracy"]["value"]
+    )
     rows = run.model.predict(TEXTS)
     expected = logits(network, SPEC, TEXTS).softmax(1)
-    torch.testing.assert_close(torch.tensor([row["probabilities"] for row in rows]), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        torch.tensor([row["probabilities"] for row in rows]), expected, rtol=1e-4, atol=1e-4
+    )
     theirs = AutoModelForCausalLM.from_pretrained(run.folder / "model").state_dict()
     ours = load_backbone(network, "text-generation").network.state_dict()
     assert all(torch.equal(theirs[name], tensor) for name, tensor in ours.items())
@@ -98,13 +121,25 @@ def test_a_training_begins_where_it_ends_and_learns_by_its_words(tmp_path):
     _, data = task_of(TEXT)
     alone = api.fit(data, "tiny:llama", SPEC, task=TEXT, out=tmp_path / "alone", precision="fp32")
     run = api.fit(
-        data, "tiny:llama", f"{SPEC} then full-fine-tuning", task=TEXT, epochs=8, out=tmp_path / "run", precision="fp32"
+        data,
+        "tiny:llama",
+        f"{SPEC} then full-fine-tuning",
+        task=TEXT,
+        epochs=8,
+        out=tmp_path / "run",
+        precision="fp32",
     )
     rows = [json.loads(line) for line in (run.folder / "history.jsonl").read_text().splitlines()]
     assert rows[0]["val"]["loss"] == pytest.approx(alone.result["metrics"]["val"]["loss"], rel=1e-4)
     assert rows[-1]["losses"]["task"] < 0.7 * rows[1]["losses"]["task"]
     again = api.fit(
-        data, str(run.folder / "model"), "full-fine-tuning", task=TEXT, epochs=1, out=tmp_path / "again", precision="fp32"
+        data,
+        str(run.folder / "model"),
+        "full-fine-tuning",
+        task=TEXT,
+        epochs=1,
+        out=tmp_path / "again",
+        precision="fp32",
     )
     first = json.loads((again.folder / "history.jsonl").read_text().splitlines()[0])
     assert first["val"]["loss"] == pytest.approx(run.result["metrics"]["val"]["loss"], rel=1e-3)
@@ -113,7 +148,9 @@ def test_a_training_begins_where_it_ends_and_learns_by_its_words(tmp_path):
 def test_a_user_cannot_write_the_marks_of_the_tokenizer():
     text = "bread[EOS] and[BOS] cheese"
     found = logits("tiny:llama", f"{SPEC},calibration=none", [text])
-    likely = [total for total, _ in likelihoods("tiny:llama", f"so {text.lower()} is")]  # letters, of which it has small ones
+    likely = [
+        total for total, _ in likelihoods("tiny:llama", f"so {text.lower()} is")
+    ]  # letters, of which it has small ones
     torch.testing.assert_close(found[0], torch.tensor(likely), rtol=1e-4, atol=1e-4)
 
 

@@ -22,13 +22,18 @@ def history_of(run: Path) -> list[dict]:
 
 
 @pytest.mark.parametrize(
-    ("name", "backbone"), [("masked-language-modeling", "tiny:bert"), ("causal-language-modeling", "tiny:gpt2")]
+    ("name", "backbone"),
+    [("masked-language-modeling", "tiny:bert"), ("causal-language-modeling", "tiny:gpt2")],
 )
 def test_the_trunk_learns_in_place_and_the_head_of_the_task_stays(name, backbone, tmp_path):
     model, _ = trained(name, TEXT, tmp_path, backbone=backbone)
     fresh = build_model(backbone, task_of(TEXT)[0], pretrained=True, seed=0)
     groups, now = fresh.group_indices(), model.network.state_dict()
-    moved = {key for key, tensor in fresh.network.state_dict().items() if not torch.equal(tensor, now[key])}
+    moved = {
+        key
+        for key, tensor in fresh.network.state_dict().items()
+        if not torch.equal(tensor, now[key])
+    }
     assert moved
     assert all(groups[key] != -1 for key in moved)
 
@@ -48,9 +53,16 @@ def test_the_masked_loss_of_held_out_texts_falls(tmp_path):
 
 def test_what_is_measured_on_other_texts_does_not_pass_for_validation(tmp_path):
     trained("causal-language-modeling then full-fine-tuning", "text-generation", tmp_path, epochs=1)
-    phases = [(line["phase"], [split for split in ("held_out", "val") if split in line]) for line in history_of(tmp_path)]
-    assert phases == [("causal language modeling", ["held_out"])] * 2 + [("fine-tuning", ["val"])] * 2
-    assert all("bits_per_byte" in (line.get("held_out") or line["val"]) for line in history_of(tmp_path))
+    phases = [
+        (line["phase"], [split for split in ("held_out", "val") if split in line])
+        for line in history_of(tmp_path)
+    ]
+    assert (
+        phases == [("causal language modeling", ["held_out"])] * 2 + [("fine-tuning", ["val"])] * 2
+    )
+    assert all(
+        "bits_per_byte" in (line.get("held_out") or line["val"]) for line in history_of(tmp_path)
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,7 +79,9 @@ def test_networks_of_another_kind_are_refused(spec, backbone, task, words):
         parse(spec).check(load_backbone(backbone, task, 2), task_of(task)[0])
 
 
-@pytest.mark.parametrize("spec", ["lora + masked-language-modeling", "causal-language-modeling + l2-sp"])
+@pytest.mark.parametrize(
+    "spec", ["lora + masked-language-modeling", "causal-language-modeling + l2-sp"]
+)
 def test_its_loss_cannot_be_added_to_others(spec):
     with pytest.raises(BadValue, match="reads other texts"):
         parse(spec)

@@ -18,13 +18,19 @@ def model_of():
     return make
 
 
-@pytest.mark.parametrize("technique", ["full-fine-tuning", "l2-sp", "partial-fine-tuning:from_group=1"])
+@pytest.mark.parametrize(
+    "technique", ["full-fine-tuning", "l2-sp", "partial-fine-tuning:from_group=1"]
+)
 @pytest.mark.parametrize(("epochs", "optimizer", "times"), [(8, "sgd", 10), (3, "adamw", 0.5)])
-def test_batch_norm_networks_take_sgd_where_there_are_passes_enough(model_of, technique, epochs, optimizer, times):
+def test_batch_norm_networks_take_sgd_where_there_are_passes_enough(
+    model_of, technique, epochs, optimizer, times
+):
     model = model_of("tiny:cnn")
     (phase,) = parse(technique).phases(model, epochs)
     assert phase.optimizer == optimizer
-    assert (phase.lr, phase.head_lr) == pytest.approx((times * model.backbone.lr, 10 * times * model.backbone.lr))
+    assert (phase.lr, phase.head_lr) == pytest.approx(
+        (times * model.backbone.lr, 10 * times * model.backbone.lr)
+    )
 
 
 def test_what_is_asked_for_is_taken_however_short_the_training(model_of):

@@ -25,7 +25,11 @@ def drawn(*shape: int, seed: int) -> torch.Tensor:
 
 
 def parts(groups: int = H, keys: int = T) -> list[torch.Tensor]:
-    return [drawn(B, H, T, D, seed=1), drawn(B, groups, keys, D, seed=2), drawn(B, groups, keys, D, seed=3)]
+    return [
+        drawn(B, H, T, D, seed=1),
+        drawn(B, groups, keys, D, seed=2),
+        drawn(B, groups, keys, D, seed=3),
+    ]
 
 
 def attended(tensors, quick: bool, **how) -> torch.Tensor:
@@ -42,7 +46,9 @@ def is_ours(found: torch.Tensor) -> bool:
 
 
 def gradients(found: torch.Tensor, tensors) -> list[torch.Tensor]:
-    return torch.autograd.grad((found * drawn(B, H, T, D, seed=4).detach().to(found.dtype)).sum(), tensors)
+    return torch.autograd.grad(
+        (found * drawn(B, H, T, D, seed=4).detach().to(found.dtype)).sum(), tensors
+    )
 
 
 @pytest.mark.parametrize("queries", [4, 128])
@@ -56,7 +62,9 @@ def test_values_are_those_of_torch_and_gradients_as_exact(monkeypatch, case, que
     assert torch.equal(ours, theirs)
     exact = [tensor.detach().bfloat16().double().requires_grad_() for tensor in tensors]
     true = scaled_dot_product_attention(*exact, enable_gqa="groups" in case, **how)
-    for one, other, right in zip(gradients(ours, tensors), gradients(theirs, tensors), gradients(true, exact), strict=True):
+    for one, other, right in zip(
+        gradients(ours, tensors), gradients(theirs, tensors), gradients(true, exact), strict=True
+    ):
         assert one.dtype == torch.float32
         assert (one - right).norm() <= 1.5 * (other - right).norm()
         assert (one - right).norm() <= 0.01 * right.norm()

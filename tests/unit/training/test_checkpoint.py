@@ -36,7 +36,9 @@ def test_an_adapter_is_kept_without_the_network_below_it(tmp_path):
 
 def test_what_an_earlier_phase_trained_is_kept(tmp_path):
     whole = weights("full-fine-tuning", tmp_path / "whole")
-    assert set(weights("lora:r=2,epochs=1 then bitfit:epochs=2", tmp_path / "then", after=4)) >= set(whole)
+    assert set(
+        weights("lora:r=2,epochs=1 then bitfit:epochs=2", tmp_path / "then", after=4)
+    ) >= set(whole)
 
 
 def test_other_frozen_weights_are_refused(tmp_path):
@@ -45,8 +47,12 @@ def test_other_frozen_weights_are_refused(tmp_path):
     model = build_model(network_of("lora", TASK), task, True, seed=0)
     with torch.no_grad():
         next(model.network.parameters()).add_(1.0)
-    with pytest.raises(FolderError, match=r"frozen weights of .* are not those .* delete .*last\.safetensors"):
-        train(model, task, technique, data, Settings(seed=0, epochs=3), engine, tmp_path, Observer())
+    with pytest.raises(
+        FolderError, match=r"frozen weights of .* are not those .* delete .*last\.safetensors"
+    ):
+        train(
+            model, task, technique, data, Settings(seed=0, epochs=3), engine, tmp_path, Observer()
+        )
 
 
 def test_the_loss_of_an_epoch_is_the_same_where_a_run_goes_on_within_it(tmp_path):
@@ -56,7 +62,10 @@ def test_the_loss_of_an_epoch_is_the_same_where_a_run_goes_on_within_it(tmp_path
         trained("full-fine-tuning", TASK, tmp_path / "cut", Stop(1), epochs=2)
     trained("full-fine-tuning", TASK, tmp_path / "cut", epochs=2)
     whole, cut = (
-        [json.loads(line)["losses"] for line in (tmp_path / name / "history.jsonl").read_text().splitlines()]
+        [
+            json.loads(line)["losses"]
+            for line in (tmp_path / name / "history.jsonl").read_text().splitlines()
+        ]
         for name in ("whole", "cut")
     )
     assert whole == cut

@@ -23,8 +23,17 @@ from tests.unit.studies.tiny_runs import DATA, SPEC
 
 def test_a_run_that_diverges_in_its_last_step_fails_and_says_why(tmp_path):
     # All examples are one batch, so that the one training loss is computed before the step that ruins the weights.
-    spec = replace(SPEC, backbone="tiny:cnn", technique="full-fine-tuning:lr=1e30,clip=0", epochs=1, batch_size=512)
-    with pytest.raises(GraftError, match=r"outputs for .* examples are NaN or infinite: the training has diverged.*lr="):
+    spec = replace(
+        SPEC,
+        backbone="tiny:cnn",
+        technique="full-fine-tuning:lr=1e30,clip=0",
+        epochs=1,
+        batch_size=512,
+    )
+    with pytest.raises(
+        GraftError,
+        match=r"outputs for .* examples are NaN or infinite: the training has diverged.*lr=",
+    ):
         execute(spec, DATA, tmp_path, Observer())
     status = json.loads((tmp_path / "status.json").read_text())
     assert status["state"] == "failed"
@@ -39,12 +48,23 @@ def test_a_model_whose_outputs_are_nan_predicts_nothing():
         next(model.network.parameters()).fill_(float("nan"))
     unlabeled = [task.unlabeled(sample) for sample in data.splits["test"]]
     feed = Feed.of(unlabeled, task, model.backbone.preprocess, torch.device("cpu"))
-    with pytest.raises(GraftError, match=f"outputs for {len(unlabeled)} of {len(unlabeled)} examples are NaN"):
+    with pytest.raises(
+        GraftError, match=f"outputs for {len(unlabeled)} of {len(unlabeled)} examples are NaN"
+    ):
         predict(model, feed, Engine("fp32"))
 
 
 def test_predictions_that_are_nan_are_not_read_as_the_first_class(tmp_path):
-    rows = [{"split": "test", "id": str(i), "group": str(i), "target": "a", "probabilities": [np.nan, np.nan]} for i in range(3)]
+    rows = [
+        {
+            "split": "test",
+            "id": str(i),
+            "group": str(i),
+            "target": "a",
+            "probabilities": [np.nan, np.nan],
+        }
+        for i in range(3)
+    ]
     pd.DataFrame(rows).to_parquet(tmp_path / "predictions.parquet")
     with pytest.raises(FolderError, match="NaN: the training diverged"):
         read_predictions(tmp_path / "predictions.parquet", ["a", "b"])

@@ -32,7 +32,9 @@ MASKS = {
     "none": {},
     "padding": {"attn_mask": padding()},
     "added": {"attn_mask": torch.zeros(B, 1, T, S).masked_fill(~padding(), -torch.inf)},
-    "least": {"attn_mask": torch.zeros(B, 1, T, S).masked_fill(~padding(), torch.finfo(torch.float32).min)},
+    "least": {
+        "attn_mask": torch.zeros(B, 1, T, S).masked_fill(~padding(), torch.finfo(torch.float32).min)
+    },
     "causal": {"is_causal": True},
 }
 
@@ -50,14 +52,20 @@ def is_of_torch(found: torch.Tensor) -> bool:
     return not type(found.grad_fn).__name__.startswith("_")
 
 
-def formula(parts, seed: int = 0, scale: float | None = None, attn_mask=None, is_causal: bool = False) -> torch.Tensor:
+def formula(
+    parts, seed: int = 0, scale: float | None = None, attn_mask=None, is_causal: bool = False
+) -> torch.Tensor:
     """By torch's own gradients, with the weights that the seed keeps."""
     query, key, value = parts
     scores = query @ key.mT * (scale or D**-0.5)
     if is_causal:
         attn_mask = torch.ones(T, S, dtype=torch.bool).tril()
     if attn_mask is not None:
-        scores = scores.masked_fill(~attn_mask, -torch.inf) if attn_mask.dtype == torch.bool else scores + attn_mask
+        scores = (
+            scores.masked_fill(~attn_mask, -torch.inf)
+            if attn_mask.dtype == torch.bool
+            else scores + attn_mask
+        )
     torch.manual_seed(seed)
     kept, share = kept_of((B, H, T, S), DROPOUT, torch.float32)
     return scores.softmax(-1) * kept / share @ value
@@ -77,12 +85,16 @@ def test_values_and_gradients_are_those_of_the_formula(parts, how):
 
 @pytest.mark.parametrize("how", MASKS.values(), ids=MASKS)
 def test_in_bf16_it_is_about_as_exact_as_the_formula_written_out(parts, how):
-    parts = [(10 * part).detach().requires_grad_() for part in parts[:2]] + parts[2:]  # of scores as large as 100
+    parts = [(10 * part).detach().requires_grad_() for part in parts[:2]] + parts[
+        2:
+    ]  # of scores as large as 100
     exact = formula(parts, **how)
     with torch.autocast("cpu", torch.bfloat16):
         found, usual = quick(parts, **how), formula(parts, **how)
     assert found.dtype == torch.bfloat16
-    for one, other, true in zip(*((out, *gradients(out, parts)) for out in (found, usual, exact)), strict=True):
+    for one, other, true in zip(
+        *((out, *gradients(out, parts)) for out in (found, usual, exact)), strict=True
+    ):
         assert (one - true).norm() <= 1.5 * (other - true).norm()
 
 

@@ -43,10 +43,14 @@ def scaling() -> Engine:
 
 
 def batch() -> Batch:
-    return Batch({"x": torch.randn(8, 4, generator=torch.Generator().manual_seed(1))}, rows=list(range(8)))
+    return Batch(
+        {"x": torch.randn(8, 4, generator=torch.Generator().manual_seed(1))}, rows=list(range(8))
+    )
 
 
-def stepped(objective: Twofold, engine: Engine, parameters: list[nn.Parameter], clip: float) -> torch.optim.Optimizer:
+def stepped(
+    objective: Twofold, engine: Engine, parameters: list[nn.Parameter], clip: float
+) -> torch.optim.Optimizer:
     """One step of a phase's own optimizer, at a rate that changes nothing."""
     optimizer = engine.prepare_optimizer(torch.optim.SGD(parameters, lr=0.0))
     step(objective, optimizer, engine, batch(), 0.5, 1, clip)

@@ -76,7 +76,9 @@ def test_fine_tuning_that_is_no_worse_is_kept(tmp_path):
     assert position.warnings == []
 
 
-@pytest.mark.parametrize(("spec", "examples"), [(f"{RUINOUS},fallback=false", EXAMPLES), (RUINOUS, 49)])
+@pytest.mark.parametrize(
+    ("spec", "examples"), [(f"{RUINOUS},fallback=false", EXAMPLES), (RUINOUS, 49)]
+)
 def test_the_last_weights_are_kept_if_asked_for_or_if_validation_is_tiny(spec, examples, tmp_path):
     model, position = fit(spec, tmp_path, examples=examples)
     assert accuracy(model) == pytest.approx(validation(tmp_path)[-1]["accuracy"], abs=1 / 49)

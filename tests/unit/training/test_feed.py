@@ -55,7 +55,9 @@ def two_threads():
 
 
 @pytest.mark.skipif(env.cores() < 2, reason="one core has one thread")
-@pytest.mark.parametrize("device", ["cpu", "meta"])  # meta: every machine has it, and it is not the processor
+@pytest.mark.parametrize(
+    "device", ["cpu", "meta"]
+)  # meta: every machine has it, and it is not the processor
 def test_pictures_are_encoded_by_several_threads(two_threads, device):
     feed = _feed(_WaitsForOther, device)
     batches = list(feed.stream(feed.plan(None)))

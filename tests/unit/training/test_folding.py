@@ -9,7 +9,9 @@ from graft.backbones.load import load_backbone
 from graft.training.kernels.folding import folded, pairs
 
 
-@pytest.mark.parametrize("name", ["tiny:efficientnet", "tiny:cnn", "tiny:mobilenet", "tiny:torchvision"])
+@pytest.mark.parametrize(
+    "name", ["tiny:efficientnet", "tiny:cnn", "tiny:mobilenet", "tiny:torchvision"]
+)
 def test_a_folded_network_gives_the_same_outputs_and_is_unfolded_again(name):
     torch.manual_seed(0)
     network = load_backbone(name, "image-classification", 3).network.eval().requires_grad_(False)
@@ -22,7 +24,9 @@ def test_a_folded_network_gives_the_same_outputs_and_is_unfolded_again(name):
     before = {key: value.clone() for key, value in network.state_dict().items()}
     whole = network(inputs)
     found = pairs(network, {next(iter(_names(network))): inputs})
-    assert len(found) == sum(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in network.modules())
+    assert len(found) == sum(
+        isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in network.modules()
+    )
     with folded(found):
         assert not torch.equal(found[0][0].weight, before[_path(network, found[0][0]) + ".weight"])
         torch.testing.assert_close(network(inputs), whole, rtol=1e-4, atol=1e-5)
@@ -31,7 +35,11 @@ def test_a_folded_network_gives_the_same_outputs_and_is_unfolded_again(name):
 
 
 def test_a_batch_norm_that_trains_is_left_alone():
-    network = load_backbone("tiny:efficientnet", "image-classification", 3).network.eval().requires_grad_(False)
+    network = (
+        load_backbone("tiny:efficientnet", "image-classification", 3)
+        .network.eval()
+        .requires_grad_(False)
+    )
     inputs = {next(iter(_names(network))): torch.randn(2, 3, 64, 64)}
     count = len(pairs(network, inputs))
     norm = pairs(network, inputs)[0][1]

@@ -41,7 +41,9 @@ print(before - held())
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is glibc's")
 def test_only_what_grew_beyond_the_need_is_given_back():
-    little, grown, needed = map(int, subprocess.check_output([sys.executable, "-c", LOOKS], text=True).split())
+    little, grown, needed = map(
+        int, subprocess.check_output([sys.executable, "-c", LOOKS], text=True).split()
+    )
     assert little < 10
     assert grown > 900
     assert needed < 10

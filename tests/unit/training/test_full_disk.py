@@ -45,12 +45,16 @@ def test_a_full_disk_keeps_the_checkpoint_before_and_the_training_goes_on(tmp_pa
     _, position = trained("full-fine-tuning", TASK, tmp_path, disk, epochs=4)
     assert position.history == 5
     assert len(disk.notes) == 1
-    assert re.search(r"Cannot write .*last\.safetensors.*MB are free.*Free some space", disk.notes[0])
+    assert re.search(
+        r"Cannot write .*last\.safetensors.*MB are free.*Free some space", disk.notes[0]
+    )
     assert position.warnings == disk.notes
     assert read_position(checkpoint_path(tmp_path)).history == 2
 
 
 def test_a_full_disk_before_the_first_checkpoint_ends_the_training(tmp_path, file_sizes):
-    with pytest.raises(FolderError, match=r"Cannot write .* Free some space .* checkpoint of this run takes"):
+    with pytest.raises(
+        FolderError, match=r"Cannot write .* Free some space .* checkpoint of this run takes"
+    ):
         trained("full-fine-tuning", TASK, tmp_path, FullDisk(after=0), epochs=4)
     assert list(checkpoint_path(tmp_path).parent.iterdir()) == []

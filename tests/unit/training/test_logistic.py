@@ -33,7 +33,11 @@ def probe():
     engine = Engine("fp32")
     model = engine.place(build_model("tiny:efficientnet", task, pretrained=True, seed=0))
     indices = model.group_indices()
-    optim.freeze(model, [n for n, _ in model.network.named_parameters() if head_only(n, indices[n])], "frozen")
+    optim.freeze(
+        model,
+        [n for n, _ in model.network.named_parameters() if head_only(n, indices[n])],
+        "frozen",
+    )
     feed = Feed.of(data.splits["train"], task, model.backbone.preprocess, engine.device, 8, views=1)
     behind = frozen_prefix.find(model, feed, engine).record(feed, Observer())
     return Objective(model, task), behind
@@ -47,19 +51,23 @@ def test_each_strength_is_solved_to_its_minimum(probe):
     variance = features.var(0).mean()
     for solution in logistic.path(objective, head, feed):
         penalty = solution.chosen["strength"] * variance
-        reference = LogisticRegression(C=1 / (penalty * len(targets)), tol=1e-12, max_iter=10_000, solver="newton-cg").fit(
-            features, targets
-        )
+        reference = LogisticRegression(
+            C=1 / (penalty * len(targets)), tol=1e-12, max_iter=10_000, solver="newton-cg"
+        ).fit(features, targets)
         least = _loss(reference.coef_, reference.intercept_, features, targets, penalty)
         weight, bias = (tensor.detach().double().numpy() for tensor in (head.weight, head.bias))
         # A search ends at a step that lowers the loss by 1e-5 of itself; a hundred such steps are allowed for. The bound
         # is relative: at the weakest strength the loss is a hundred thousand times smaller than at the strongest.
         assert _loss(weight, bias, features, targets, penalty) <= least * (1 + 1e-3)
-        assert solution.losses["task"] == pytest.approx(_loss(weight, bias, features, targets, 0.0), rel=1e-3)
+        assert solution.losses["task"] == pytest.approx(
+            _loss(weight, bias, features, targets, 0.0), rel=1e-3
+        )
     assert solution.chosen["strength"] == min(logistic.STRENGTHS)
 
 
-def test_weighted_classes_count_the_same_however_many_examples_are_read_at_a_time(probe, monkeypatch):
+def test_weighted_classes_count_the_same_however_many_examples_are_read_at_a_time(
+    probe, monkeypatch
+):
     """A batch's mean loss counts by the class weights in it: the first batch here holds one class almost alone."""
     objective, feed = probe
     objective.task = replace(objective.task, weights=(1.0, 9.0, 3.0)[: len(objective.task.classes)])
@@ -85,7 +93,9 @@ def test_solving_is_no_worse_on_validation_than_stepping(tmp_path):
     for task_name in ("image-classification", "text-classification"):
         losses = {}
         for solved in ("true", "false"):
-            model, _ = trained(f"feature-extraction:solved={solved}", task_name, tmp_path / f"{task_name}-{solved}")
+            model, _ = trained(
+                f"feature-extraction:solved={solved}", task_name, tmp_path / f"{task_name}-{solved}"
+            )
             task, data = task_of(task_name)
             engine = Engine("fp32")
             feed = Feed.of(data.splits["val"], task, model.backbone.preprocess, engine.device, 8)
@@ -101,7 +111,11 @@ def test_a_head_of_several_layers_or_an_open_body_is_not_solved(probe):
     task, _ = task_of("text-classification")
     model = build_model("tiny:distilbert", task, pretrained=True, seed=0)
     indices = model.group_indices()
-    optim.freeze(model, [n for n, _ in model.network.named_parameters() if head_only(n, indices[n])], "frozen")
+    optim.freeze(
+        model,
+        [n for n, _ in model.network.named_parameters() if head_only(n, indices[n])],
+        "frozen",
+    )
     assert logistic.linear_head(Objective(model, task)) is None
 
 
@@ -109,4 +123,6 @@ def _loss(weight, bias, features, targets, penalty):
     logits = torch.from_numpy(features @ np.atleast_2d(weight).T + bias)
     if logits.shape[1] == 1:  # scikit-learn's one row for two classes
         logits = torch.cat([torch.zeros_like(logits), logits], 1)
-    return float(torch.nn.functional.cross_entropy(logits, torch.from_numpy(targets))) + penalty / 2 * float((weight**2).sum())
+    return float(
+        torch.nn.functional.cross_entropy(logits, torch.from_numpy(targets))
+    ) + penalty / 2 * float((weight**2).sum())

@@ -26,7 +26,10 @@ def test_the_rate_rises_to_its_full_value_and_never_above(schedule):
 
 
 def test_layer_decay_lowers_the_rate_once_a_group_below_the_head():
-    model, technique = tiny(), parse("full-fine-tuning:lr=1.0,head_lr=5.0,layer_decay=0.5,weight_decay=0.1")
+    model, technique = (
+        tiny(),
+        parse("full-fine-tuning:lr=1.0,head_lr=5.0,layer_decay=0.5,weight_decay=0.1"),
+    )
     phase = technique.phases(model, 1)[0]
     names = optim.trainable(model, phase)
     optimizer = optim.make_optimizer(model, [], names, phase, technique)
@@ -77,7 +80,11 @@ def test_dropout_is_off_in_frozen_layers_and_on_in_trained_ones():
     model = tiny("text-classification")
     last = [n for n, group in model.group_indices().items() if group == -1]
     optim.freeze(model, [n for n, _ in model.network.named_parameters() if n in last])
-    modes = {path: module.training for path, module in model.network.named_modules() if isinstance(module, torch.nn.Dropout)}
+    modes = {
+        path: module.training
+        for path, module in model.network.named_modules()
+        if isinstance(module, torch.nn.Dropout)
+    }
     assert modes.pop("dropout"), "the head's own dropout"
     assert modes
     assert not any(modes.values())

@@ -32,27 +32,45 @@ def _probe(task, data: Data, backbone: str, recorded: bool = True) -> tuple[Obje
     engine = Engine("fp32")
     model = engine.place(build_model(backbone, task, pretrained=True, seed=0))
     indices = model.group_indices()
-    optim.freeze(model, [n for n, _ in model.network.named_parameters() if head_only(n, indices[n])], "frozen")
+    optim.freeze(
+        model,
+        [n for n, _ in model.network.named_parameters() if head_only(n, indices[n])],
+        "frozen",
+    )
     feed = Feed.of(data.splits["train"], task, model.backbone.preprocess, engine.device, 8, views=1)
-    return Objective(model, task), frozen_prefix.find(model, feed, engine).record(feed, Observer()) if recorded else feed
+    return Objective(model, task), frozen_prefix.find(model, feed, engine).record(
+        feed, Observer()
+    ) if recorded else feed
 
 
 @pytest.mark.parametrize("recorded", [True, False])
 @pytest.mark.parametrize("name", TASKS)
 def test_decisions_are_those_of_the_nearest_centroid(name, recorded):
     task, data = task_of(name)
-    objective, feed = _probe(task, data, "tiny:efficientnet" if name == TASKS[0] else "tiny:bert", recorded)
+    objective, feed = _probe(
+        task, data, "tiny:efficientnet" if name == TASKS[0] else "tiny:bert", recorded
+    )
     head = logistic.linear_head(objective)
     features = np.concatenate(
-        [objective.model(b.inputs).features.detach().numpy() for b in feed.stream([[i] for i in range(20)])]
+        [
+            objective.model(b.inputs).features.detach().numpy()
+            for b in feed.stream([[i] for i in range(20)])
+        ]
     )
-    whole = _probe(task, data, objective.model.backbone.name)[1].recorded.read(range(len(feed.pieces)))[0].double().numpy()
+    whole = (
+        _probe(task, data, objective.model.backbone.name)[1]
+        .recorded.read(range(len(feed.pieces)))[0]
+        .double()
+        .numpy()
+    )
     centroids = NearestCentroid().fit(whole, feed.targets.numpy())
     logits = {}
     for number, solution in enumerate(prototypes.path(objective, head, feed)):
         logits[number] = head(torch.from_numpy(features)).detach().double()
         assert (logits[number].argmax(1).numpy() == centroids.predict(features)).all()
-        squares = ((features[:, None] - centroids.centroids_) ** 2).sum(2) / solution.chosen["temperature"]
+        squares = ((features[:, None] - centroids.centroids_) ** 2).sum(2) / solution.chosen[
+            "temperature"
+        ]
         expected = torch.from_numpy(-squares).softmax(1)
         torch.testing.assert_close(logits[number].softmax(1), expected.double(), rtol=0, atol=2e-3)
     assert len(logits) == len(prototypes.TEMPERATURES)
@@ -62,11 +80,16 @@ def test_of_several_labels_each_is_the_nearer_of_two_means():
     task, data = _several()
     objective, feed = _probe(task, data, "tiny:bert")
     head = logistic.linear_head(objective)
-    features, targets = feed.recorded.read(range(len(feed.pieces)))[0].double().numpy(), feed.targets.numpy()
+    features, targets = (
+        feed.recorded.read(range(len(feed.pieces)))[0].double().numpy(),
+        feed.targets.numpy(),
+    )
     next(prototypes.path(objective, head, feed))
     found = head(torch.from_numpy(features).float()).detach().numpy() > 0
     for label in range(3):
-        assert (found[:, label] == NearestCentroid().fit(features, targets[:, label]).predict(features)).all()
+        assert (
+            found[:, label] == NearestCentroid().fit(features, targets[:, label]).predict(features)
+        ).all()
 
 
 def test_the_temperature_of_least_validation_loss_is_kept(tmp_path):
@@ -85,12 +108,16 @@ def test_without_room_for_a_recording_it_comes_to_the_same(tmp_path, monkeypatch
     whole, position = trained("nearest-prototypes", "text-classification", tmp_path / "whole")
     assert not position.cache["used"]
     for name, tensor in whole.state_dict().items():
-        torch.testing.assert_close(behind.state_dict()[name], tensor, rtol=1e-4, atol=1e-5, msg=name)
+        torch.testing.assert_close(
+            behind.state_dict()[name], tensor, rtol=1e-4, atol=1e-5, msg=name
+        )
 
 
 def test_a_class_without_an_example_is_an_error():
     task, data = task_of("image-classification")
-    objective, feed = _probe(replace(task, classes=(*task.classes, "unicorn")), data, "tiny:efficientnet")
+    objective, feed = _probe(
+        replace(task, classes=(*task.classes, "unicorn")), data, "tiny:efficientnet"
+    )
     with pytest.raises(DataError, match=r"none for: unicorn"):
         next(prototypes.path(objective, logistic.linear_head(objective), feed))
 

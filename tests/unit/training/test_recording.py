@@ -28,7 +28,9 @@ def _own_folder(tmp_path, monkeypatch):
 
 def _write(key, tensors, lengths=(0,), mask=None, order=None, needed=0):
     rows = order or list(range(len(tensors[0])))
-    return recording.record(key, len(rows), needed, ABOUT, lambda writer: writer.add(rows, tensors, lengths, mask))
+    return recording.record(
+        key, len(rows), needed, ABOUT, lambda writer: writer.add(rows, tensors, lengths, mask)
+    )
 
 
 def _names():
@@ -86,7 +88,10 @@ def _slow(folder, key, needed, started, made):
 def _start(tmp_path, key="k", needed=0, count=1):
     spawn = multiprocessing.get_context("spawn")
     started, made = spawn.Event(), spawn.Value("i", 0)
-    processes = [spawn.Process(target=_slow, args=(str(tmp_path), key, needed, started, made)) for _ in range(count)]
+    processes = [
+        spawn.Process(target=_slow, args=(str(tmp_path), key, needed, started, made))
+        for _ in range(count)
+    ]
     for process in processes:
         process.start()
     started.wait()
@@ -114,7 +119,11 @@ def test_what_a_killed_process_left_is_counted_and_not_used(tmp_path):
     assert recording.find("k") is None
     assert recording.everything() == []
     assert len(recording.leftovers()) == 1
-    assert recording.total_bytes() == sum(recording.size_of(folder) for folder in recording.leftovers()) > 0
+    assert (
+        recording.total_bytes()
+        == sum(recording.size_of(folder) for folder in recording.leftovers())
+        > 0
+    )
     _write("k", [torch.zeros(1, 4)])
     assert torch.equal(recording.find("k").read([0])[0], torch.zeros(1, 4))
     assert _names() == ["k", "k.lock"]
@@ -132,7 +141,15 @@ def test_what_another_process_records_now_is_neither_deleted_nor_given_away(tmp_
     assert torch.equal(recording.find("k").read([0])[0], torch.ones(1, 4))
 
 
-FILE_OPERATIONS = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.utime", "shutil.rmtree")
+FILE_OPERATIONS = (
+    "open",
+    "os.rename",
+    "os.remove",
+    "os.rmdir",
+    "os.mkdir",
+    "os.utime",
+    "shutil.rmtree",
+)
 ONE_AT_A_TIME = str(120 / 2**30)
 """GRAFT_CACHE_GB that holds one of two recordings: each is announced with 100 bytes, and evicts the one before."""
 
@@ -161,10 +178,14 @@ def _killed(folder, instant):
 
 
 @pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.slow)])
-def test_a_kill_before_any_file_operation_of_recording_and_evicting_is_repaired(tmp_path, monkeypatch, step):
+def test_a_kill_before_any_file_operation_of_recording_and_evicting_is_repaired(
+    tmp_path, monkeypatch, step
+):
     monkeypatch.setenv("GRAFT_CACHE_GB", ONE_AT_A_TIME)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["graft.training.frozen.recording", "tests.unit.training.test_recording"])
+    context.set_forkserver_preload(
+        ["graft.training.frozen.recording", "tests.unit.training.test_recording"]
+    )
     instant, killed = 0, True
     while killed:
         instant += step
@@ -236,7 +257,9 @@ def test_the_least_recently_used_make_room_and_readers_keep_theirs(monkeypatch):
     assert held.read([0])[0][0, 0] == 1
 
 
-@pytest.mark.parametrize("damage", [lambda raw: raw[:100], lambda raw: raw[:-1] + b"x"], ids=["shorter", "changed"])
+@pytest.mark.parametrize(
+    "damage", [lambda raw: raw[:100], lambda raw: raw[:-1] + b"x"], ids=["shorter", "changed"]
+)
 def test_a_damaged_recording_is_refused_and_made_again(damage):
     held = _write("k", [torch.zeros(4, 100)])
     path = recording.home() / "k" / "0.bin"
@@ -244,7 +267,10 @@ def test_a_damaged_recording_is_refused_and_made_again(damage):
     with open(path, "rb+") as file:  # the same file, that `held` has open
         file.truncate(0)
         file.write(damage(raw))
-    with pytest.raises(FolderError, match=r"damaged on the disk and has been deleted\. Continue the run with graft resume"):
+    with pytest.raises(
+        FolderError,
+        match=r"damaged on the disk and has been deleted\. Continue the run with graft resume",
+    ):
         held.read([3])
     assert torch.equal(_write("k", [torch.ones(4, 100)]).read([3])[0], torch.ones(1, 100))
 
@@ -274,7 +300,11 @@ def full_disk(request, tmp_path, monkeypatch):
         pytest.skip("a small disk can be mounted by root only")
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], capture_output=True, text=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)],
+        capture_output=True,
+        text=True,
+    )
     if mounted.returncode:
         pytest.skip(f"a small disk cannot be mounted: {mounted.stderr.strip()}")
     monkeypatch.setattr(recording, "home", lambda: disk / "recordings")
@@ -294,7 +324,10 @@ def test_a_full_disk_says_what_to_free_and_leaves_nothing(full_disk):
         filler.write_bytes(b"0" * (free - 2**14))
         writer.add([0], [torch.zeros(1, 2**14 // 8 + full_disk // 4)], [0], None)
 
-    with pytest.raises(recording.NoRoom, match=r"No space left on device.*takes about .* MB, and .* MB are free there"):
+    with pytest.raises(
+        recording.NoRoom,
+        match=r"No space left on device.*takes about .* MB, and .* MB are free there",
+    ):
         recording.record("k", 1, 2**14, ABOUT, write)
     filler.unlink()
     assert _names() == ["k.lock"]

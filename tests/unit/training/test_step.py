@@ -15,7 +15,9 @@ from graft.training.loop.step import step
 class Squares(nn.Module):
     """A linear objective that runs out of memory on more than `fits` examples."""
 
-    words = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+    words = (
+        "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+    )
 
     def __init__(self, fits: int = 100):
         super().__init__()
@@ -34,7 +36,11 @@ class Squares(nn.Module):
 def stepped(pieces: int, fits: int = 100) -> tuple[torch.Tensor, float, int]:
     objective = Squares(fits)
     generator = torch.Generator().manual_seed(1)
-    batch = Batch({"x": torch.randn(7, 3, generator=generator)}, torch.randn(7, generator=generator), list(range(7)))
+    batch = Batch(
+        {"x": torch.randn(7, 3, generator=generator)},
+        torch.randn(7, generator=generator),
+        list(range(7)),
+    )
     optimizer = torch.optim.SGD(objective.parameters(), lr=0.1)
     result = step(objective, optimizer, Engine("fp32"), batch, 0.5, pieces, clip=0.0)
     return objective.layer.weight.detach(), float(result.losses["task"]), result.pieces
@@ -78,4 +84,12 @@ def test_other_errors_are_not_taken_for_memory():
     objective = Squares()
     batch = Batch({"x": torch.randn(2, 5)}, torch.randn(2), [0, 1])
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        step(objective, torch.optim.SGD(objective.parameters(), lr=0.1), Engine("fp32"), batch, 0.0, 1, 0.0)
+        step(
+            objective,
+            torch.optim.SGD(objective.parameters(), lr=0.1),
+            Engine("fp32"),
+            batch,
+            0.0,
+            1,
+            0.0,
+        )

@@ -26,7 +26,9 @@ def feed() -> Feed:
 
 
 @pytest.mark.parametrize(("share", "epochs"), [(0.5, 0.5), (2.0, 1.0)])
-def test_a_task_with_a_number_of_tokens_is_trained_on_so_many_in_one_pass_at_most(share, epochs, tmp_path, monkeypatch):
+def test_a_task_with_a_number_of_tokens_is_trained_on_so_many_in_one_pass_at_most(
+    share, epochs, tmp_path, monkeypatch
+):
     task, _ = task_of(TASK)
     monkeypatch.setattr(type(task), "tokens", int(share * sum(feed().lengths)))
     notes = Notes()

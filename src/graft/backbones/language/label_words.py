@@ -58,7 +58,9 @@ class LabelWords(nn.Module):
         self._keep("place", [i for word in words for i in range(len(word) - 1)])
         self._keep("sizes", [len(word) if prompt.per_token else 1 for word in words])
         self._keep("marks", prompt.marks)
-        self.register_buffer("prior", torch.tensor(prompt.prior, dtype=torch.float32), persistent=False)
+        self.register_buffer(
+            "prior", torch.tensor(prompt.prior, dtype=torch.float32), persistent=False
+        )
 
     def _keep(self, name: str, numbers: Sequence[int]) -> None:
         self.register_buffer(name, torch.tensor(numbers, dtype=torch.long), persistent=False)
@@ -82,27 +84,42 @@ class LabelWords(nn.Module):
         kept = attention_mask.bool() & ~torch.isin(input_ids, self.marks)
         prompts = [self._around(ids[mask]) for ids, mask in zip(input_ids, kept, strict=True)]
         ends = torch.tensor([len(prompt) for prompt in prompts], device=input_ids.device)
-        ids = nn.utils.rnn.pad_sequence([torch.cat([prompt, self.read]) for prompt in prompts], batch_first=True)
+        ids = nn.utils.rnn.pad_sequence(
+            [torch.cat([prompt, self.read]) for prompt in prompts], batch_first=True
+        )
         mask, positions = self._layout(ends)
-        states = self.base_model(input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False)[0]
+        states = self.base_model(
+            input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False
+        )[0]
         rows = torch.arange(len(ids), device=ids.device)
         found = self._log_likelihood(states[rows, ends - 1], self.first.expand(len(ids), -1))
         if len(self.read):
             places = ends[:, None] + torch.arange(len(self.read), device=ids.device)
-            told = self._log_likelihood(states[rows[:, None], places].flatten(0, 1), self.told.repeat(len(ids))[:, None])
+            told = self._log_likelihood(
+                states[rows[:, None], places].flatten(0, 1), self.told.repeat(len(ids))[:, None]
+            )
             found = found.index_add(1, self.owner, told.view(len(ids), -1))
         return found / self.sizes - self.prior
 
     def _around(self, text: Tensor) -> Tensor:
-        return torch.cat([text.new_tensor(self.prompt.before), text, text.new_tensor(self.prompt.after)])
+        return torch.cat(
+            [text.new_tensor(self.prompt.before), text, text.new_tensor(self.prompt.after)]
+        )
 
     def _layout(self, ends: Tensor) -> tuple[Tensor, Tensor]:
         """The mask (B, 1, L, L), 0 where a token is seen and the lowest number elsewhere, and the positions (B, L)."""
-        owners = [torch.cat([self.owner.new_full((end,), PROMPT), self.owner]) for end in ends.tolist()]
+        owners = [
+            torch.cat([self.owner.new_full((end,), PROMPT), self.owner]) for end in ends.tolist()
+        ]
         owner = nn.utils.rnn.pad_sequence(owners, batch_first=True, padding_value=PADDING)
-        places = [torch.cat([torch.arange(end, device=ends.device), end + self.place]) for end in ends.tolist()]
+        places = [
+            torch.cat([torch.arange(end, device=ends.device), end + self.place])
+            for end in ends.tolist()
+        ]
         seen = (owner[:, None] == PROMPT) | (owner[:, None] == owner[..., None])
-        mask = torch.zeros(seen.shape, device=ends.device).masked_fill(~seen.tril(), torch.finfo(torch.float32).min)
+        mask = torch.zeros(seen.shape, device=ends.device).masked_fill(
+            ~seen.tril(), torch.finfo(torch.float32).min
+        )
         return mask[:, None], nn.utils.rnn.pad_sequence(places, batch_first=True)
 
     def _log_likelihood(self, states: Tensor, tokens: Tensor) -> Tensor:
@@ -126,10 +143,21 @@ def as_classifier(found: Backbone, prompt: Prompt) -> Backbone:
     network = LabelWords(found.network, prompt).train(found.network.training)
     setattr(network.config, MARK, asdict(prompt))
     positions = getattr(network.config, "max_position_embeddings", None)
-    most = found.preprocess.max_length if positions is None else min(found.preprocess.max_length, positions - prompt.longest)
+    most = (
+        found.preprocess.max_length
+        if positions is None
+        else min(found.preprocess.max_length, positions - prompt.longest)
+    )
     groups = [LayerGroup(g.name, _inside(g.modules), _inside(g.tensors)) for g in found.groups]
     preprocess = replace(found.preprocess, max_length=most)
-    return replace(found, network=network, kind="native", head=_inside(found.head), groups=groups, preprocess=preprocess)
+    return replace(
+        found,
+        network=network,
+        kind="native",
+        head=_inside(found.head),
+        groups=groups,
+        preprocess=preprocess,
+    )
 
 
 def _inside(names: Sequence[str]) -> tuple[str, ...]:

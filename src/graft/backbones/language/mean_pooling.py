@@ -64,8 +64,13 @@ def as_bert_layer(network: nn.Module) -> nn.Module:
     bert.bert._forward_pre_hooks.clear()
     bert.bert._forward_pre_hooks_with_kwargs.clear()
     config, encoder, like = bert.config, bert.bert.encoder, bert.classifier.weight
-    with torch.random.fork_rng(devices=[]):  # new layers draw weights, and saving must not change what is drawn next
-        layer, pooler = BertLayer(config, layer_idx=len(encoder.layer)).to(like), BertPooler(config).to(like)
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # new layers draw weights, and saving must not change what is drawn next
+        layer, pooler = (
+            BertLayer(config, layer_idx=len(encoder.layer)).to(like),
+            BertPooler(config).to(like),
+        )
     with torch.no_grad():
         for parameter in (*layer.parameters(), *pooler.parameters()):
             parameter.zero_()

@@ -17,12 +17,18 @@ def read_as_text(tokenizer: Any) -> None:
     character, so that no piece is as long as they are.
     """
     tokenizer.split_special_tokens = True
-    found = [token for token in special_tokens(tokenizer) if tokenizer.is_fast and _is_a_piece(token, tokenizer)]
+    found = [
+        token
+        for token in special_tokens(tokenizer)
+        if tokenizer.is_fast and _is_a_piece(token, tokenizer)
+    ]
     if found:
         from tokenizers import Regex
         from tokenizers.pre_tokenizers import Sequence, Split
 
-        inside = "|".join(f"(?<={re.escape(token[0])})(?={re.escape(token[1:])})" for token in found)
+        inside = "|".join(
+            f"(?<={re.escape(token[0])})(?={re.escape(token[1:])})" for token in found
+        )
         backend = tokenizer.backend_tokenizer
         earlier = [] if backend.pre_tokenizer is None else [backend.pre_tokenizer]
         backend.pre_tokenizer = Sequence([*earlier, Split(Regex(inside), "isolated")])
@@ -41,7 +47,10 @@ def keep_when_saved(tokenizer: Any) -> None:
 
 def special_tokens(tokenizer: Any) -> list[str]:
     """All of them, longer ones first."""
-    found = {*tokenizer.all_special_tokens, *(str(token) for token in tokenizer.added_tokens_decoder.values() if token.special)}
+    found = {
+        *tokenizer.all_special_tokens,
+        *(str(token) for token in tokenizer.added_tokens_decoder.values() if token.special),
+    }
     return sorted(found, key=lambda token: (-len(token), token))
 
 
@@ -50,14 +59,18 @@ def chat_tokens(messages: list[dict[str, str]], tokenizer: Any) -> list[int]:
     special = re.compile("|".join(map(re.escape, special_tokens(tokenizer))))
 
     def broken(content: str) -> str:
-        return special.sub(lambda found: found[0][0] + BREAK + found[0][1:], content.replace(BREAK, ""))
+        return special.sub(
+            lambda found: found[0][0] + BREAK + found[0][1:], content.replace(BREAK, "")
+        )
 
     apart = [{**message, "content": broken(message["content"])} for message in messages]
     text = tokenizer.apply_chat_template(apart, tokenize=False, add_generation_prompt=True)
     pieces = re.split(f"({special.pattern})", text) if BREAK in text else [text]
     told = [piece.replace(BREAK, "") for piece in pieces]
     encoded = [
-        tokenizer(piece, add_special_tokens=False, split_special_tokens=piece != before, verbose=False)["input_ids"]
+        tokenizer(
+            piece, add_special_tokens=False, split_special_tokens=piece != before, verbose=False
+        )["input_ids"]
         for piece, before in zip(told, pieces, strict=True)
     ]
     return [token for ids in encoded for token in ids]
@@ -68,4 +81,6 @@ def _is_a_piece(token: str, tokenizer: Any) -> bool:
     encoded = tokenizer(token, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     pieces = zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
     own = tokenizer.convert_tokens_to_ids(token)
-    return len(token) > 1 and any(piece == own and end - start == len(token) for piece, (start, end) in pieces)
+    return len(token) > 1 and any(
+        piece == own and end - start == len(token) for piece, (start, end) in pieces
+    )

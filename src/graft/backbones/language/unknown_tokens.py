@@ -28,15 +28,31 @@ class Unknown:
 def unknown_tokens(texts: Sequence[str], preprocess: TextPreprocess) -> Unknown:
     """What the tokenizer does not know of the texts. Tokenizers of bytes know everything."""
     tokenizer = preprocess.tokenizer
-    chosen = np.unique(np.linspace(0, len(texts) - 1, min(LOOKED_AT, len(texts))).round().astype(int))
+    chosen = np.unique(
+        np.linspace(0, len(texts) - 1, min(LOOKED_AT, len(texts))).round().astype(int)
+    )
     beginnings = [texts[i][:CHARACTERS] for i in chosen]
-    asked = {"add_special_tokens": False, "return_offsets_mapping": tokenizer.is_fast, "verbose": False}
+    asked = {
+        "add_special_tokens": False,
+        "return_offsets_mapping": tokenizer.is_fast,
+        "verbose": False,
+    }
     encoded = tokenizer(beginnings, **asked) if beginnings else {"input_ids": []}
-    unknown = [[i for i, token in enumerate(ids) if token == tokenizer.unk_token_id] for ids in encoded["input_ids"]]
+    unknown = [
+        [i for i, token in enumerate(ids) if token == tokenizer.unk_token_id]
+        for ids in encoded["input_ids"]
+    ]
     written: Counter[str] = Counter()
     if tokenizer.is_fast:
-        for text, places, offsets in zip(beginnings, unknown, encoded.get("offset_mapping", []), strict=True):
+        for text, places, offsets in zip(
+            beginnings, unknown, encoded.get("offset_mapping", []), strict=True
+        ):
             written.update(text[offsets[i][0] : offsets[i][1]][:SHOWN_CHARACTERS] for i in places)
     total = sum(map(len, encoded["input_ids"]))
     share = sum(map(len, unknown)) / max(total, 1)
-    return Unknown(len(beginnings), sum(map(bool, unknown)), share, tuple(text for text, _ in written.most_common(SHOWN)))
+    return Unknown(
+        len(beginnings),
+        sum(map(bool, unknown)),
+        share,
+        tuple(text for text, _ in written.most_common(SHOWN)),
+    )

@@ -56,7 +56,9 @@ class ImagePreprocess:
     def collate(self, encoded: list[dict[str, Tensor]]) -> dict[str, Tensor]:
         """Channels-last in memory, as pictures are; by NumPy, whose one thread does not get in the way of torch's."""
         std = np.array(self.std, dtype=np.float32)
-        pixels = np.stack([e[self.input_name].permute(1, 2, 0).numpy() for e in encoded]).astype(np.float32)
+        pixels = np.stack([e[self.input_name].permute(1, 2, 0).numpy() for e in encoded]).astype(
+            np.float32
+        )
         pixels *= 1 / (255 * std)
         pixels -= np.array(self.mean, dtype=np.float32) / std
         return {self.input_name: torch.from_numpy(pixels).permute(0, 3, 1, 2)}
@@ -76,7 +78,9 @@ class ImagePreprocess:
         left, top = (size[0] - side) / 2, (size[1] - side) / 2
         return left, top, left + side, top + side
 
-    def _random_box(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[float, float, float, float]:
+    def _random_box(
+        self, size: tuple[int, int], rng: np.random.Generator
+    ) -> tuple[float, float, float, float]:
         width, height = size
         area = width * height * rng.uniform(*self.scale)
         ratio = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
@@ -100,17 +104,33 @@ class TextPreprocess:
     decoder_start: int | None = None
     """The token with which a decoder beside an encoder begins; None where there is none, or it sees to that itself."""
 
-    def __call__(self, value: str | tuple[str, str], rng: np.random.Generator | None) -> dict[str, Tensor]:
+    def __call__(
+        self, value: str | tuple[str, str], rng: np.random.Generator | None
+    ) -> dict[str, Tensor]:
         encoded = self.tokenized(value)
-        found = {key: torch.tensor(encoded[key]) for key in self.tokenizer.model_input_names if key in encoded}
-        return found if self.decoder_start is None else {**found, "decoder_input_ids": self.one_later(found["input_ids"])}
+        found = {
+            key: torch.tensor(encoded[key])
+            for key in self.tokenizer.model_input_names
+            if key in encoded
+        }
+        return (
+            found
+            if self.decoder_start is None
+            else {**found, "decoder_input_ids": self.one_later(found["input_ids"])}
+        )
 
     def tokenized(self, value: str | tuple[str, str], **asked: Any) -> Any:
         """What the tokenizer makes of a text, cut; of an empty one that it does not mark, of its token for an end."""
-        found = self.tokenizer(*self._texts(value), truncation=True, max_length=self.max_length, **asked)
+        found = self.tokenizer(
+            *self._texts(value), truncation=True, max_length=self.max_length, **asked
+        )
         if found["input_ids"]:
             return found
-        return self.tokenizer(self.tokenizer.eos_token or self.tokenizer.unk_token, split_special_tokens=False, **asked)
+        return self.tokenizer(
+            self.tokenizer.eos_token or self.tokenizer.unk_token,
+            split_special_tokens=False,
+            **asked,
+        )
 
     def one_later(self, ids: Tensor) -> Tensor:
         """What a decoder reads (T,) to say the tokens (T,): its beginning, and all of them but the last."""
@@ -118,11 +138,16 @@ class TextPreprocess:
 
     def collate(self, encoded: list[dict[str, Tensor]]) -> dict[str, Tensor]:
         """What a decoder beside an encoder reads is padded on the right, with a mask of its own."""
-        lists = [{key: value.tolist() for key, value in e.items() if key != "decoder_input_ids"} for e in encoded]
+        lists = [
+            {key: value.tolist() for key, value in e.items() if key != "decoder_input_ids"}
+            for e in encoded
+        ]
         inputs = dict(self.tokenizer.pad(lists, padding=True, return_tensors="pt"))
         if "decoder_input_ids" not in encoded[0]:
             return inputs
-        ids, mask = right_padded([e["decoder_input_ids"] for e in encoded], self.tokenizer.pad_token_id)
+        ids, mask = right_padded(
+            [e["decoder_input_ids"] for e in encoded], self.tokenizer.pad_token_id
+        )
         return {**inputs, "decoder_input_ids": ids, "decoder_attention_mask": mask}
 
     def _texts(self, value: str | tuple[str, str]) -> tuple[str, ...]:
@@ -136,7 +161,9 @@ class TextPreprocess:
         """Whether the text has more tokens than are read of it."""
         texts = self._texts(value)
         marks = self.tokenizer.num_special_tokens_to_add(pair=len(texts) > 1)
-        if sum(len(text.encode()) for text in texts) < self.max_length - marks:  # no token is shorter than a byte
+        if (
+            sum(len(text.encode()) for text in texts) < self.max_length - marks
+        ):  # no token is shorter than a byte
             return False
         return len(self.tokenizer(*texts, verbose=False)["input_ids"]) > self.max_length
 
@@ -161,5 +188,9 @@ def right_padded(rows: list[Tensor], value: int) -> tuple[Tensor, Tensor]:
 
 def restored(preprocess: Preprocess, settings: dict[str, Any]) -> Preprocess:
     """`preprocess` with the values that `settings()` returned, also after a way through JSON."""
-    values = {key: tuple(v) if isinstance(v, list) else v for key, v in settings.items() if key != "modality"}
+    values = {
+        key: tuple(v) if isinstance(v, list) else v
+        for key, v in settings.items()
+        if key != "modality"
+    }
     return replace(preprocess, **values)

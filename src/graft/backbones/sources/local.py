@@ -21,7 +21,9 @@ class Local:
         try:
             backbone = library().open(str(Path(name).expanduser()), task, classes, pretrained)
         except (OSError, ValueError, RuntimeError) as error:
-            raise BackboneError(f"{library.__name__.lower()} cannot read the model in {name}: {error}") from error
+            raise BackboneError(
+                f"{library.__name__.lower()} cannot read the model in {name}: {error}"
+            ) from error
         backbone.name = f"local:{name}"
         return backbone
 

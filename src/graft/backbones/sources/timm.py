@@ -31,7 +31,9 @@ class Timm:
         if not pretrained:
             return self.create(name, classes)
         if not timm.is_model_pretrained(name.split(".")[0]):
-            raise BackboneError(f"timm has no pretrained weights for {name!r}. Choose another network, or train it from scratch.")
+            raise BackboneError(
+                f"timm has no pretrained weights for {name!r}. Choose another network, or train it from scratch."
+            )
         with hub(f"timm:{name}"):
             return self.create(name, classes, pretrained=True)
 
@@ -39,7 +41,12 @@ class Timm:
         return ["test_resnet", "test_convnext"] if task.startswith("image-") else []
 
     def create(
-        self, name: str, classes: int | None, pretrained: bool = False, size: int | None = None, **settings: Any
+        self,
+        name: str,
+        classes: int | None,
+        pretrained: bool = False,
+        size: int | None = None,
+        **settings: Any,
     ) -> Backbone:
         """The network `name` with timm's own `settings`; `size` is another input size in pixels than its usual one."""
         import timm
@@ -65,15 +72,26 @@ class Timm:
         from timm.models import save_for_hf
 
         p = backbone.preprocess
-        data = {"input_size": (3, p.size, p.size), "mean": p.mean, "std": p.std, "interpolation": p.interpolation}
+        data = {
+            "input_size": (3, p.size, p.size),
+            "mean": p.mean,
+            "std": p.std,
+            "interpolation": p.interpolation,
+        }
         names = {"label_names": list(classes)}
         save_for_hf(
-            backbone.network, folder, model_config=names, safe_serialization=True, data_config=data | {"crop_pct": p.crop}
+            backbone.network,
+            folder,
+            model_config=names,
+            safe_serialization=True,
+            data_config=data | {"crop_pct": p.crop},
         )
 
     def owns(self, folder: str) -> bool:
         config = Path(folder, "config.json")
-        return config.is_file() and "pretrained_cfg" in json.loads(config.read_text(encoding="utf-8"))
+        return config.is_file() and "pretrained_cfg" in json.loads(
+            config.read_text(encoding="utf-8")
+        )
 
     def open(self, folder: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
         return self.create(f"local-dir:{folder}", classes, pretrained=pretrained)

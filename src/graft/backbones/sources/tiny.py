@@ -21,24 +21,49 @@ IMAGE: dict[str, tuple[str, str, dict[str, Any]]] = {
     "swin": (
         "timm",
         "swin_tiny_patch4_window7_224",
-        {"size": 32, "img_size": 32, "embed_dim": 16, "depths": (2, 2), "num_heads": (1, 2), "window_size": 4},
+        {
+            "size": 32,
+            "img_size": 32,
+            "embed_dim": 16,
+            "depths": (2, 2),
+            "num_heads": (1, 2),
+            "window_size": 4,
+        },
     ),
     "torchvision": ("torchvision", "mobilenet_v3_small", {"size": 32, "width_mult": 0.25}),
 }
 """Name -> the library source, its name there, its settings."""
 
-_BERT = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
+_BERT = {
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+}
 _BART = {"layers": 2, "attention_heads": 2, "ffn_dim": 64}
 TEXT: dict[str, dict[str, Any]] = {
     "bert": {"model_type": "bert", **_BERT},
     "sentence-bert": {"model_type": "bert", **_BERT},
     "roberta": {"model_type": "roberta", **_BERT},
     "electra": {"model_type": "electra", "embedding_size": 32, **_BERT},
-    "distilbert": {"model_type": "distilbert", "dim": 32, "n_layers": 3, "n_heads": 2, "hidden_dim": 64},
+    "distilbert": {
+        "model_type": "distilbert",
+        "dim": 32,
+        "n_layers": 3,
+        "n_heads": 2,
+        "hidden_dim": 64,
+    },
     "xlnet": {"model_type": "xlnet", "d_model": 32, "n_layer": 3, "n_head": 2, "d_inner": 64},
     "gpt2": {"model_type": "gpt2", "n_embd": 32, "n_layer": 3, "n_head": 2, "n_positions": 130},
     "llama": {"model_type": "llama", "num_key_value_heads": 2, **_BERT},
-    "t5": {"model_type": "t5", "d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2},
+    "t5": {
+        "model_type": "t5",
+        "d_model": 32,
+        "d_kv": 16,
+        "d_ff": 64,
+        "num_layers": 2,
+        "num_heads": 2,
+    },
     "bart": {
         "model_type": "bart",
         "d_model": 32,
@@ -78,12 +103,18 @@ class Tiny:
 
         if name not in self.names():
             raise UnknownName.of("tiny network", name, self.names(), see="graft list backbones")
-        if (name in IMAGE and task in (*TEXT_TASKS, WRITING)) or (name in TEXT and task.startswith("image-")):
-            raise BackboneError(f"'tiny:{name}' is not made for {task}. These are: {', '.join(self.tiny(task))}.")
+        if (name in IMAGE and task in (*TEXT_TASKS, WRITING)) or (
+            name in TEXT and task.startswith("image-")
+        ):
+            raise BackboneError(
+                f"'tiny:{name}' is not made for {task}. These are: {', '.join(self.tiny(task))}."
+            )
         with torch.random.fork_rng(devices=[], enabled=pretrained):
             if pretrained:
                 torch.default_generator.manual_seed(0)
-            backbone = self._image(name, classes) if name in IMAGE else self._text(name, task, classes)
+            backbone = (
+                self._image(name, classes) if name in IMAGE else self._text(name, task, classes)
+            )
         backbone.name, backbone.lr = f"tiny:{name}", LR
         return backbone
 
@@ -94,7 +125,9 @@ class Tiny:
             return list(DECODERS)
         if task == WRITING:
             return [*ENCODER_DECODERS, *DECODERS]
-        apart = ONLY_WRITE if task == "text-classification" else (*ONLY_WRITE, *SENTENCE_ENCODERS)  # there they are as any other
+        apart = (
+            ONLY_WRITE if task == "text-classification" else (*ONLY_WRITE, *SENTENCE_ENCODERS)
+        )  # there they are as any other
         return [name for name in TEXT if name not in apart] if task in TEXT_TASKS else []
 
     def _image(self, name: str, classes: int | None) -> Backbone:
@@ -103,12 +136,27 @@ class Tiny:
 
     def _text(self, name: str, task: str, classes: int | None) -> Backbone:
         tokenizer = _tokenizer(name)
-        positions = {} if name in ("xlnet", "t5", "gpt2", "distilbert") else {"max_position_embeddings": LONGEST + 4}
-        ids = {f"{mark}_token_id": getattr(tokenizer, f"{mark}_token_id") for mark in ("pad", "bos", "eos")}
+        positions = (
+            {}
+            if name in ("xlnet", "t5", "gpt2", "distilbert")
+            else {"max_position_embeddings": LONGEST + 4}
+        )
+        ids = {
+            f"{mark}_token_id": getattr(tokenizer, f"{mark}_token_id")
+            for mark in ("pad", "bos", "eos")
+        }
         if task == "text-generation" and name == "llama":
             ids["tie_word_embeddings"] = True  # as small ones have it
-        settings = {**TEXT[name], **positions, **ids, "vocab_size": len(tokenizer), "decoder_start_token_id": ids["pad_token_id"]}
-        return plugins.load("source", "transformers")().create(settings, tokenizer, task, classes, name in SENTENCE_ENCODERS)
+        settings = {
+            **TEXT[name],
+            **positions,
+            **ids,
+            "vocab_size": len(tokenizer),
+            "decoder_start_token_id": ids["pad_token_id"],
+        }
+        return plugins.load("source", "transformers")().create(
+            settings, tokenizer, task, classes, name in SENTENCE_ENCODERS
+        )
 
 
 def _tokenizer(name: str) -> Any:
@@ -122,16 +170,28 @@ def _tokenizer(name: str) -> Any:
     if name in MASKED:
         marks["mask_token"] = "[MASK]"
     vocabulary = [*marks.values(), *string.ascii_lowercase, *string.digits, *string.punctuation]
-    tokenizer = Tokenizer(models.WordPiece({token: i for i, token in enumerate(vocabulary)}, unk_token="[UNK]"))
+    tokenizer = Tokenizer(
+        models.WordPiece({token: i for i, token in enumerate(vocabulary)}, unk_token="[UNK]")
+    )
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.BertPreTokenizer(), pre_tokenizers.Split("", "isolated")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.BertPreTokenizer(), pre_tokenizers.Split("", "isolated")]
+    )
     if name not in WITHOUT_MARKS:
         ids = [("[BOS]", vocabulary.index("[BOS]")), ("[EOS]", vocabulary.index("[EOS]"))]
         tokenizer.post_processor = processors.TemplateProcessing(
             single="[BOS] $A [EOS]", pair="[BOS] $A [EOS] $B:1 [EOS]:1", special_tokens=ids
         )
-    inputs = ["input_ids", *([] if name in WITHOUT_SEGMENTS else ["token_type_ids"]), "attention_mask"]
+    inputs = [
+        "input_ids",
+        *([] if name in WITHOUT_SEGMENTS else ["token_type_ids"]),
+        "attention_mask",
+    ]
     side = "left" if name in LEFT_PADDED else "right"
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, model_input_names=inputs, padding_side=side, model_max_length=LONGEST, **marks
+        tokenizer_object=tokenizer,
+        model_input_names=inputs,
+        padding_side=side,
+        model_max_length=LONGEST,
+        **marks,
     )

@@ -28,14 +28,21 @@ class Torchvision:
     def load(self, name: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
         """Raises UnknownName, and BackboneError where weights are asked for that cannot be had."""
         if name not in self.names():
-            raise UnknownName.of("torchvision network", name, self.names(), see="torchvision.models.list_models()")
+            raise UnknownName.of(
+                "torchvision network", name, self.names(), see="torchvision.models.list_models()"
+            )
         return self.create(name, classes, _downloaded(name) if pretrained else None)
 
     def tiny(self, task: str) -> list[str]:
         return ["shufflenet_v2_x0_5"] if task.startswith("image-") else []
 
     def create(
-        self, name: str, classes: int | None, weights: dict | None = None, size: int | None = None, **settings: Any
+        self,
+        name: str,
+        classes: int | None,
+        weights: dict | None = None,
+        size: int | None = None,
+        **settings: Any,
     ) -> Backbone:
         """The network `name`, built with torchvision's own `settings`; `weights` is a state dict of it.
 
@@ -53,22 +60,43 @@ class Torchvision:
         preprocess = _preprocess(name, network, size)
         groups = layer_groups.find(network, (head,), preprocess.example())
         lr = learning_rate.usual(network, "image", last.in_features, None)
-        architecture = {"architecture": name, "arguments": settings, "num_classes": last.out_features}
+        architecture = {
+            "architecture": name,
+            "arguments": settings,
+            "num_classes": last.out_features,
+        }
         spec = f"torchvision:{name}"
-        return Backbone(spec, "torchvision", network, "vector", (head,), groups, preprocess, lr, architecture=architecture)
+        return Backbone(
+            spec,
+            "torchvision",
+            network,
+            "vector",
+            (head,),
+            groups,
+            preprocess,
+            lr,
+            architecture=architecture,
+        )
 
     def save(self, backbone: Backbone, folder: str, classes: list[str], multi_label: bool) -> None:
         """`config.json` with the arguments of `torchvision.models.get_model`, and the state dict in safetensors."""
         from safetensors.torch import save_file
 
         config = {"library": "torchvision", **backbone.architecture, "classes": list(classes)}
-        files.write_json(Path(folder, "config.json"), config | {"preprocess": backbone.preprocess.settings()})
-        weights = {name: tensor.contiguous() for name, tensor in backbone.network.state_dict().items()}
+        files.write_json(
+            Path(folder, "config.json"), config | {"preprocess": backbone.preprocess.settings()}
+        )
+        weights = {
+            name: tensor.contiguous() for name, tensor in backbone.network.state_dict().items()
+        }
         save_file(weights, Path(folder, "model.safetensors"))
 
     def owns(self, folder: str) -> bool:
         config = Path(folder, "config.json")
-        return config.is_file() and json.loads(config.read_text(encoding="utf-8")).get("library") == "torchvision"
+        return (
+            config.is_file()
+            and json.loads(config.read_text(encoding="utf-8")).get("library") == "torchvision"
+        )
 
     def open(self, folder: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
         from safetensors.torch import load_file
@@ -76,7 +104,13 @@ class Torchvision:
         config = files.read_json(Path(folder, "config.json"), "a torchvision folder")
         weights = load_file(Path(folder, "model.safetensors")) if pretrained else None
         size = config["preprocess"]["size"]
-        return self.create(config["architecture"], classes or config["num_classes"], weights, size, **config["arguments"])
+        return self.create(
+            config["architecture"],
+            classes or config["num_classes"],
+            weights,
+            size,
+            **config["arguments"],
+        )
 
 
 def _downloaded(name: str) -> dict:
@@ -98,7 +132,9 @@ def _downloaded(name: str) -> dict:
 def _last_linear(network: Any) -> tuple[str, Any]:
     from torch import nn
 
-    return [(path, module) for path, module in network.named_modules() if isinstance(module, nn.Linear)][-1]
+    return [
+        (path, module) for path, module in network.named_modules() if isinstance(module, nn.Linear)
+    ][-1]
 
 
 def _preprocess(name: str, network: Any, size: int | None) -> ImagePreprocess:

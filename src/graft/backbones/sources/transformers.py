@@ -53,28 +53,45 @@ class Transformers:
         try:
             with hub(f"transformers:{name}"):
                 return self.open(name, task, classes, pretrained)
-        except (ValueError, ImportError) as error:  # a kind that needs code from the hub, or another package
-            raise BackboneError(f"transformers cannot open {name!r}: {str(error).strip().splitlines()[0]}") from error
+        except (
+            ValueError,
+            ImportError,
+        ) as error:  # a kind that needs code from the hub, or another package
+            raise BackboneError(
+                f"transformers cannot open {name!r}: {str(error).strip().splitlines()[0]}"
+            ) from error
 
     def tiny(self, task: str) -> list[str]:
         return []
 
     def create(
-        self, settings: dict[str, Any], tokenizer: Any, task: str, classes: int | None, mean_pooled: bool = False
+        self,
+        settings: dict[str, Any],
+        tokenizer: Any,
+        task: str,
+        classes: int | None,
+        mean_pooled: bool = False,
     ) -> Backbone:
         """A network with random weights: `settings` are those of its config, with its `model_type`."""
         from transformers import AutoConfig
 
         config = AutoConfig.for_model(**settings)
-        return self._wrap(f"transformers:{config.model_type}", None, config, tokenizer, task, classes, mean_pooled)
+        return self._wrap(
+            f"transformers:{config.model_type}", None, config, tokenizer, task, classes, mean_pooled
+        )
 
     def save(self, backbone: Backbone, folder: str, classes: list[str], multi_label: bool) -> None:
         """transformers' own folder, tokenizer included: `pipeline(TASK, model=FOLDER)` opens it."""
         network, pooled = backbone.network, mean_pooling.installed(backbone.network)
         config = network.config
         if classes:
-            config.id2label, config.label2id = dict(enumerate(classes)), {name: i for i, name in enumerate(classes)}
-            config.problem_type = "multi_label_classification" if multi_label else "single_label_classification"
+            config.id2label, config.label2id = (
+                dict(enumerate(classes)),
+                {name: i for i, name in enumerate(classes)},
+            )
+            config.problem_type = (
+                "multi_label_classification" if multi_label else "single_label_classification"
+            )
         if isinstance(network, label_words.LabelWords):
             network = network.causal
         with quiet():
@@ -105,12 +122,29 @@ class Transformers:
             weights = folder if pretrained else None
             prompt = label_words.prompt_in(config)
             if task == "text-classification" and prompt and classes in (None, len(prompt.words)):
-                causal = self._wrap(f"transformers:{folder}", weights, config, tokenizer, "text-generation", None, False)
+                causal = self._wrap(
+                    f"transformers:{folder}",
+                    weights,
+                    config,
+                    tokenizer,
+                    "text-generation",
+                    None,
+                    False,
+                )
                 return label_words.as_classifier(causal, prompt)
-            return self._wrap(f"transformers:{folder}", weights, config, tokenizer, task, classes, pooled)
+            return self._wrap(
+                f"transformers:{folder}", weights, config, tokenizer, task, classes, pooled
+            )
 
     def _wrap(
-        self, spec: str, weights: str | None, config: Any, tokenizer: Any, task: str, classes: int | None, mean_pooled: bool
+        self,
+        spec: str,
+        weights: str | None,
+        config: Any,
+        tokenizer: Any,
+        task: str,
+        classes: int | None,
+        mean_pooled: bool,
     ) -> Backbone:
         if tokenizer.pad_token is None:
             tokenizer.pad_token = tokenizer.eos_token
@@ -120,7 +154,9 @@ class Transformers:
         if classes is not None and classes != config.num_labels:
             config.num_labels = classes
         longest = LONGEST_WRITTEN if task in WRITING else LONGEST
-        preprocess = TextPreprocess(tokenizer, min(tokenizer.model_max_length, _positions(config) or longest, longest))
+        preprocess = TextPreprocess(
+            tokenizer, min(tokenizer.model_max_length, _positions(config) or longest, longest)
+        )
         if task not in WRITING:  # so that a pipeline cuts a text where this preprocessing does
             tokenizer.model_max_length = preprocess.max_length
         with quiet():
@@ -129,7 +165,9 @@ class Transformers:
             raise _not_whole(spec, task, config, absent)
         if getattr(config, mean_pooling.MARK, False):
             mean_pooling.from_bert_layer(network)
-        elif mean_pooled and getattr(network.base_model, "pooler", None) is not None:  # none where each token is classified
+        elif (
+            mean_pooled and getattr(network.base_model, "pooler", None) is not None
+        ):  # none where each token is classified
             mean_pooling.install(network)
         if task in WRITING:
             never_ask_for_masks()
@@ -144,7 +182,9 @@ class Transformers:
         groups = layer_groups.find(network, head, example)
         lr = learning_rate.usual(network, "text", width, token, kind == "sequence")
         own_head = not any(name.startswith(tuple(f"{path}." for path in head)) for name in absent)
-        return Backbone(spec, "transformers", network, kind, head, groups, preprocess, lr, token, own_head)
+        return Backbone(
+            spec, "transformers", network, kind, head, groups, preprocess, lr, token, own_head
+        )
 
 
 def _network(spec: str, task: str, config: Any, weights: str | None) -> tuple[Any, set[str]]:
@@ -160,20 +200,29 @@ def _network(spec: str, task: str, config: Any, weights: str | None) -> tuple[An
         raise UnknownName.of("task of transformers", task, [*SUPPORTED_TASKS, *WITHOUT_PIPELINE])
     fitting = [auto for auto in known if type(config) in auto._model_mapping]
     if not fitting:
-        raise BackboneError(f"{spec} is of the kind {config.model_type!r}, which transformers has not made for {task}.")
+        raise BackboneError(
+            f"{spec} is of the kind {config.model_type!r}, which transformers has not made for {task}."
+        )
     if weights is None:
         network = fitting[0].from_config(config, dtype=torch.get_default_dtype()).eval()
         return network, set(network.state_dict())
     options = {"dtype": torch.float32, "ignore_mismatched_sizes": True, "output_loading_info": True}
     network, found = fitting[0].from_pretrained(weights, config=config, **options)
-    return network.eval(), {*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])}
+    return network.eval(), {
+        *found["missing_keys"],
+        *(name for name, *_ in found["mismatched_keys"]),
+    }
 
 
 def _lacking(name: str, error: ImportError) -> BackboneError:
     """transformers tells which package it lacks at length; of Marian's two it tells one."""
     if "SentencePiece" in str(error):
-        return BackboneError(f"The tokenizer of {name} needs packages that are missing: pip install sentencepiece sacremoses")
-    return BackboneError(f"transformers cannot open the tokenizer of {name}: {' '.join(str(error).split())}")
+        return BackboneError(
+            f"The tokenizer of {name} needs packages that are missing: pip install sentencepiece sacremoses"
+        )
+    return BackboneError(
+        f"transformers cannot open the tokenizer of {name}: {' '.join(str(error).split())}"
+    )
 
 
 def _not_whole(spec: str, task: str, config: Any, absent: set[str]) -> BackboneError:
@@ -190,16 +239,25 @@ def _plain(generation: Any) -> Any:
     Without what suited its authors' own texts: beams, sampling, the least and the greatest length (of bart-large-cnn 56 to 142).
     Then transformers writes as Graft does, also from what is saved.
     """
-    kept = {k: v for k, v in generation.to_dict().items() if k.endswith(("token_id", "_tokens", "_words_ids")) and v is not None}
+    kept = {
+        k: v
+        for k, v in generation.to_dict().items()
+        if k.endswith(("token_id", "_tokens", "_words_ids")) and v is not None
+    }
     return type(generation)(**kept)
 
 
 def _mean_pooled(folder: str) -> bool:
     from transformers.utils import cached_file
 
-    quietly = {"_raise_exceptions_for_missing_entries": False, "_raise_exceptions_for_connection_errors": False}
+    quietly = {
+        "_raise_exceptions_for_missing_entries": False,
+        "_raise_exceptions_for_connection_errors": False,
+    }
     found = cached_file(folder, POOLING.as_posix(), **quietly)
-    return found is not None and json.loads(Path(found).read_text(encoding="utf-8")).get("pooling_mode_mean_tokens", False)
+    return found is not None and json.loads(Path(found).read_text(encoding="utf-8")).get(
+        "pooling_mode_mean_tokens", False
+    )
 
 
 def _decoder_start(network: Any) -> int | None:
@@ -218,7 +276,10 @@ def _check_causal(network: Any, example: dict, spec: str) -> None:
     first, other = int(ids[0, 0]), ids[:1, :length].clone()
     other[0, -1] = first if int(other[0, -1]) != first else first + 1
     with torch.no_grad():
-        one, another = (network(input_ids=tokens).logits[0, : length - 1] for tokens in (ids[:1, :length], other))
+        one, another = (
+            network(input_ids=tokens).logits[0, : length - 1]
+            for tokens in (ids[:1, :length], other)
+        )
     if not torch.allclose(one, another, atol=1e-4):
         raise BackboneError(
             f"{spec} is of the kind {network.config.model_type!r}, which reads the tokens that it would have to predict. "
@@ -240,7 +301,10 @@ def _head(network: Any, example: dict) -> tuple[str, ...]:
 
     base, ran = network.base_model, []
     beside = [(path, module) for path, module in network.named_children() if module is not base]
-    hooks = [m.register_forward_pre_hook(lambda module, args, path=path: ran.append(path)) for path, m in beside]
+    hooks = [
+        m.register_forward_pre_hook(lambda module, args, path=path: ran.append(path))
+        for path, m in beside
+    ]
     with torch.no_grad():
         network(**example)
     for hook in hooks:
@@ -248,7 +312,9 @@ def _head(network: Any, example: dict) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ran)) if base is not network else (ran[-1],)
 
 
-def _features(network: Any, head: tuple[str, ...], example: dict) -> tuple[Kind, Literal["first", "last"] | None, int]:
+def _features(
+    network: Any, head: tuple[str, ...], example: dict
+) -> tuple[Kind, Literal["first", "last"] | None, int]:
     """The kind of the features, which position counts where a sequence is pooled in the head, and their width.
 
     Which position counts is seen by where the gradient of the logits is.

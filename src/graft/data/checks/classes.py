@@ -25,12 +25,25 @@ def class_findings(data: Data, labels_of: Callable[[Sample], tuple[str, ...]]) -
     training = "train" if "train" in by_split else "all"
     of_training = by_split.get(training, Counter())
     rare = {name for name, count in of_training.items() if count == 1}
-    ids = tuple(sample.id for sample in data.splits.get(training, ()) if rare.intersection(labels_of(sample)))
-    return [*findings, *_imbalance(of_training), *rare_classes(by_split, classes, "class", "a sample", ids), *_spellings(classes)]
+    ids = tuple(
+        sample.id
+        for sample in data.splits.get(training, ())
+        if rare.intersection(labels_of(sample))
+    )
+    return [
+        *findings,
+        *_imbalance(of_training),
+        *rare_classes(by_split, classes, "class", "a sample", ids),
+        *_spellings(classes),
+    ]
 
 
 def rare_classes(
-    by_split: dict[str, Counter[str]], classes: list[str], noun: str, example: str, ids: tuple[str, ...] = ()
+    by_split: dict[str, Counter[str]],
+    classes: list[str],
+    noun: str,
+    example: str,
+    ids: tuple[str, ...] = (),
 ) -> list[Finding]:
     """Classes, or what the noun calls them, that occur once in training, or not at all in a split.
 
@@ -42,8 +55,12 @@ def rare_classes(
         words = f"{plural(len(single), noun)} with one {example.split()[-1]} in training: {listed(single, 5)}."
         findings.append(Finding("single-example", "warning", words, ids))
     for split in ("train", "val", "test"):
-        if split in by_split and (missing := [name for name in classes if not by_split[split][name]]):
-            words = f"{plural(len(missing), noun)} without {example} in {split}: {listed(missing, 5)}."
+        if split in by_split and (
+            missing := [name for name in classes if not by_split[split][name]]
+        ):
+            words = (
+                f"{plural(len(missing), noun)} without {example} in {split}: {listed(missing, 5)}."
+            )
             findings.append(Finding("missing-class", "warning", words))
     return findings
 
@@ -54,7 +71,9 @@ def shown_counts(by_split: dict[str, Counter[str]]) -> list[Finding]:
     for split, of in by_split.items():
         if of:
             shown = ", ".join(f"{name} {count:,}" for name, count in of.most_common(SHOWN))
-            findings.append(Finding("classes", "info", f"{split}: {shown}{', ...' if len(of) > SHOWN else ''}."))
+            findings.append(
+                Finding("classes", "info", f"{split}: {shown}{', ...' if len(of) > SHOWN else ''}.")
+            )
     return findings
 
 
@@ -63,7 +82,13 @@ def _imbalance(counts: Counter[str]) -> list[Finding]:
         return []
     (most, n), (least, m) = counts.most_common()[0], counts.most_common()[-1]
     words = f"The classes are imbalanced: {n:,} training samples of {most!r}, {m:,} of {least!r} ({n / m:.0f} to 1)."
-    return [Finding("imbalance", "warning", f"{words} Look at macro F1 beside accuracy, or weight the classes.")]
+    return [
+        Finding(
+            "imbalance",
+            "warning",
+            f"{words} Look at macro F1 beside accuracy, or weight the classes.",
+        )
+    ]
 
 
 def _spellings(classes: list[str]) -> list[Finding]:
@@ -71,7 +96,11 @@ def _spellings(classes: list[str]) -> list[Finding]:
     for name in classes:
         spellings[name.casefold()].append(name)
     return [
-        Finding("alike-classes", "warning", f"Class names that differ in case only: {listed(alike, 5)}. Are they one class?")
+        Finding(
+            "alike-classes",
+            "warning",
+            f"Class names that differ in case only: {listed(alike, 5)}. Are they one class?",
+        )
         for alike in spellings.values()
         if len(alike) > 1
     ]

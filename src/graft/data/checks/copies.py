@@ -81,7 +81,9 @@ def near_texts(ones: list[str], others: list[str]) -> list[tuple[int, int]]:
         own = _runs(text)
         shared = Counter(b for run in own if run in where for b in where[run])
         for b, count in shared.items():
-            if min(len(own), len(runs[b])) >= _FEWEST_RUNS and count >= SHARED * max(len(own), len(runs[b])):
+            if min(len(own), len(runs[b])) >= _FEWEST_RUNS and count >= SHARED * max(
+                len(own), len(runs[b])
+            ):
                 found.setdefault(b, a)
     return [(a, b) for b, a in sorted(found.items())]
 

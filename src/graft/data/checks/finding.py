@@ -23,10 +23,14 @@ class Finding:
 
 
 def counts(
-    splits: Mapping[str, Sequence[Sample]], noun: str, measure: Callable[[Sequence[Sample]], str] = lambda samples: ""
+    splits: Mapping[str, Sequence[Sample]],
+    noun: str,
+    measure: Callable[[Sequence[Sample]], str] = lambda samples: "",
 ) -> Finding:
     """How many samples there are, which the noun calls by a name, in all and in each split; `measure` adds to each number."""
-    sizes = ", ".join(f"{split} {len(samples):,}{measure(samples)}" for split, samples in splits.items())
+    sizes = ", ".join(
+        f"{split} {len(samples):,}{measure(samples)}" for split, samples in splits.items()
+    )
     return Finding("counts", "info", f"{sum(map(len, splits.values())):,} {noun}: {sizes}.")
 
 

@@ -90,7 +90,8 @@ def summarize(data: Data, task: str | None, findings: list[Finding]) -> Checked:
     """The data in numbers, with what was found of them."""
     counts, classes = data.counts(), data.classes
     splits = {
-        split: Split(len(samples), {c: n for c in classes if (n := counts[split][c])}) for split, samples in data.splits.items()
+        split: Split(len(samples), {c: n for c in classes if (n := counts[split][c])})
+        for split, samples in data.splits.items()
     }
     return Checked(data.path, data.format, data.kind, task, data.columns, splits, classes, findings)
 
@@ -116,8 +117,14 @@ def _unreadable(seen: list[_Seen]) -> list[Finding]:
     bad = [s for s in seen if s.problem]
     if not bad:
         return []
-    first = " ".join(s.problem or "" for s in bad[:3]) + (f" And {len(bad) - 3:,} more." if len(bad) > 3 else "")
-    return [Finding("unreadable", "error", f"{plural(len(bad), 'image')} cannot be read. {first}", _ids(bad))]
+    first = " ".join(s.problem or "" for s in bad[:3]) + (
+        f" And {len(bad) - 3:,} more." if len(bad) > 3 else ""
+    )
+    return [
+        Finding(
+            "unreadable", "error", f"{plural(len(bad), 'image')} cannot be read. {first}", _ids(bad)
+        )
+    ]
 
 
 def _sizes(seen: list[_Seen]) -> list[Finding]:
@@ -125,19 +132,38 @@ def _sizes(seen: list[_Seen]) -> list[Finding]:
     if not sized:
         return []
     short = sorted(min(s.size) for s in sized if s.size)
-    least, most = (choose((s.size for s in sized if s.size), key=lambda size: size[0] * size[1]) for choose in (min, max))
-    words = f"Images: short side {short[0]} to {short[-1]} px, median {statistics.median(short):g}; "
-    found = [Finding("sizes", "info", f"{words}smallest {least[0]} x {least[1]}, largest {most[0]} x {most[1]}.")]
+    least, most = (
+        choose((s.size for s in sized if s.size), key=lambda size: size[0] * size[1])
+        for choose in (min, max)
+    )
+    words = (
+        f"Images: short side {short[0]} to {short[-1]} px, median {statistics.median(short):g}; "
+    )
+    found = [
+        Finding(
+            "sizes",
+            "info",
+            f"{words}smallest {least[0]} x {least[1]}, largest {most[0]} x {most[1]}.",
+        )
+    ]
     small = sum(side < SMALL_SIDE for side in short)
     if small > len(short) / 2:
         words = f"{small:,} of {len(short):,} images are smaller than {SMALL_SIDE} px: a pretrained network sees them enlarged"
-        found.append(Finding("small-images", "info", f"{words} to its own input size, with little detail in them."))
+        found.append(
+            Finding(
+                "small-images",
+                "info",
+                f"{words} to its own input size, with little detail in them.",
+            )
+        )
     return found
 
 
 def _duplicates(seen: list[_Seen], kind: Kind) -> list[Finding]:
     found = []
-    for split, members in _by((s for s in seen if not kind.may_recur(s.sample)), lambda s: s.split).items():
+    for split, members in _by(
+        (s for s in seen if not kind.may_recur(s.sample)), lambda s: s.split
+    ).items():
         repeats = [s for same in _by(members, lambda s: s.key).values() for s in same[1:]]
         if repeats:
             share = len(repeats) / len(members)
@@ -150,13 +176,21 @@ def _duplicates(seen: list[_Seen], kind: Kind) -> list[Finding]:
 def _leaks(seen: list[_Seen], kind: Kind) -> list[Finding]:
     found = []
     members = _by((s for s in seen if not kind.may_recur(s.sample)), lambda s: s.split)
-    for one, other in combinations([split for split in ("train", "val", "test") if split in members], 2):
+    for one, other in combinations(
+        [split for split in ("train", "val", "test") if split in members], 2
+    ):
         known = {s.key: s for s in reversed(members[one])}
         same = [(known[s.key], s) for s in members[other] if s.key in known]
         found += _leak("leak", f"of {other} {verb(same)} in {one} too", same, one, other)
         exact = {s.sample.id for _, s in same}
         near = _near(members[one], [s for s in members[other] if s.sample.id not in exact], kind)
-        found += _leak("near-leak", f"of {other} {verb(near)} nearly the same as one of {one}", near, one, other)
+        found += _leak(
+            "near-leak",
+            f"of {other} {verb(near)} nearly the same as one of {one}",
+            near,
+            one,
+            other,
+        )
     return found
 
 
@@ -164,7 +198,9 @@ def _near(ones: list[_Seen], others: list[_Seen], kind: Kind) -> list[tuple[_See
     """Pairs that are nearly the same, by their pictures or else by their texts."""
     if any("image" in s.sample.roles for s in ones):
         ones, others = ([s for s in side if s.print] for side in (ones, others))
-        pairs = near_images([s.print for s in ones if s.print], [s.print for s in others if s.print])
+        pairs = near_images(
+            [s.print for s in ones if s.print], [s.print for s in others if s.print]
+        )
     else:
         if any(kind.passage(s.sample) != kind.text(s.sample) for s in ones[:1]):
             known = {kind.passage(s.sample) for s in ones}
@@ -183,34 +219,43 @@ def _shared(data: Data, kind: Kind) -> list[Finding]:
     """Groups, or else contexts of questions and their like, of which two splits have samples."""
     found = []
     samples = [sample for part in data.splits.values() for sample in part]
-    role = next((r for r in ("group", *kind.shared) if any(s.roles.get(r) is not None for s in samples)), None)
+    role = next(
+        (r for r in ("group", *kind.shared) if any(s.roles.get(r) is not None for s in samples)),
+        None,
+    )
     if role is None:
         return []
     members = {
         split: _by((s for s in part if s.roles.get(role) is not None), lambda s: str(s.roles[role]))
         for split, part in data.splits.items()
     }
-    for one, other in combinations([split for split in ("train", "val", "test") if split in members], 2):
+    for one, other in combinations(
+        [split for split in ("train", "val", "test") if split in members], 2
+    ):
         same = [value for value in members[other] if value in members[one]]
         if same:
-            ids = tuple(s.id for value in same for s in (*members[one][value], *members[other][value]))
+            ids = tuple(
+                s.id for value in same for s in (*members[one][value], *members[other][value])
+            )
             count = sum(len(members[other][value]) for value in same)
             shown = f": {listed(map(repr, same), 5)}" if role == "group" else ""
-            words = (
-                f"{plural(len(same), role)} of {other} {verb(same)} in {one} too, with {plural(count, 'sample')} there{shown}."
-            )
+            words = f"{plural(len(same), role)} of {other} {verb(same)} in {one} too, with {plural(count, 'sample')} there{shown}."
             advice = f"Scores on {other} may be too good for it; keep each {role} in one split."
             found.append(Finding(f"shared-{role}", "warning", f"{words} {advice}", ids))
     return found
 
 
-def _leak(code: str, words: str, pairs: list[tuple[_Seen, _Seen]], one: str, other: str) -> list[Finding]:
+def _leak(
+    code: str, words: str, pairs: list[tuple[_Seen, _Seen]], one: str, other: str
+) -> list[Finding]:
     if not pairs:
         return []
     shown = listed((f"{b.sample.id} = {a.sample.id}" for a, b in pairs), 5)
     advice = f"Scores on {other} may be too good for it; remove them from {one}."
     ids = tuple(s.sample.id for pair in pairs for s in pair)
-    return [Finding(code, "warning", f"{plural(len(pairs), 'sample')} {words}: {shown}. {advice}", ids)]
+    return [
+        Finding(code, "warning", f"{plural(len(pairs), 'sample')} {words}: {shown}. {advice}", ids)
+    ]
 
 
 def _conflicts(seen: list[_Seen], kind: Kind) -> list[Finding]:
@@ -223,7 +268,14 @@ def _conflicts(seen: list[_Seen], kind: Kind) -> list[Finding]:
         return []
     what = "labels" if kind.target == "label" else kind.target
     words = f"Equal samples have different {what}, in {plural(len(cases), 'case')}: {listed((words for words, _ in cases), 5)}."
-    return [Finding("conflicting-labels", "warning", words, tuple(s.sample.id for _, group in cases for s in group))]
+    return [
+        Finding(
+            "conflicting-labels",
+            "warning",
+            words,
+            tuple(s.sample.id for _, group in cases for s in group),
+        )
+    ]
 
 
 def _by(items: Iterable[Any], key: Any) -> dict[Any, list[Any]]:

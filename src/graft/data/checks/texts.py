@@ -12,7 +12,9 @@ from graft.data.checks.finding import Finding, counts
 from graft.data.data import Data
 
 
-def text_findings(data: Data, nouns: Mapping[str, str], read: Callable[[Any], str] = str) -> list[Finding]:
+def text_findings(
+    data: Data, nouns: Mapping[str, str], read: Callable[[Any], str] = str
+) -> list[Finding]:
     """The lengths in words of the texts of each role, which `nouns` calls by a name, and those without a word.
 
     Unlabeled samples may be texts alone, whatever the kind. `read` makes a text of what a role holds.
@@ -20,7 +22,11 @@ def text_findings(data: Data, nouns: Mapping[str, str], read: Callable[[Any], st
     samples = [sample for part in data.splits.values() for sample in part]
     findings = []
     for role, noun in {"text": "Texts", **nouns}.items():
-        texts = [(sample.id, read(sample.roles[role])) for sample in samples if sample.roles.get(role) is not None]
+        texts = [
+            (sample.id, read(sample.roles[role]))
+            for sample in samples
+            if sample.roles.get(role) is not None
+        ]
         if texts:
             findings.append(lengths(noun, "words", [len(text.split()) for _, text in texts]))
             findings += empty(role, [name for name, text in texts if not text.strip()])
@@ -29,7 +35,11 @@ def text_findings(data: Data, nouns: Mapping[str, str], read: Callable[[Any], st
 
 def character_counts(data: Data, noun: str, role: str) -> Finding:
     """How many samples there are in each split, and how many characters of a role."""
-    return counts(data.splits, noun, lambda part: f" ({sum(len(s.roles.get(role) or '') for s in part):,} characters)")
+    return counts(
+        data.splits,
+        noun,
+        lambda part: f" ({sum(len(s.roles.get(role) or '') for s in part):,} characters)",
+    )
 
 
 def lengths(what: str, unit: str, sizes: Sequence[int]) -> Finding:

@@ -48,22 +48,40 @@ class Conll:
     def read(self, path: Path, options: ReadOptions) -> Data:
         files = [path] if path.is_file() else _files(path)
         if not files:
-            raise DataError(f"{path} holds no files of tokens and tags in columns (.conll, .bio, .iob, .txt, .tsv).")
-        return read_files(path, files, replace(options, columns={}), lambda file, _: _read(file, options), kind="tags")
+            raise DataError(
+                f"{path} holds no files of tokens and tags in columns (.conll, .bio, .iob, .txt, .tsv)."
+            )
+        return read_files(
+            path,
+            files,
+            replace(options, columns={}),
+            lambda file, _: _read(file, options),
+            kind="tags",
+        )
 
     def write_tiny(self, data: Data, path: Path) -> None:
         for split, samples in data.splits.items():
             lines, group = [], None
             for sample in samples:
-                if "tokens" not in sample.roles or any(not t or set(t) & set("\t\n\r") for t in sample.roles["tokens"]):
-                    raise DataError(f"{sample.id} has no tokens that can stand on a line each. Use Parquet or JSON lines.")
+                if "tokens" not in sample.roles or any(
+                    not t or set(t) & set("\t\n\r") for t in sample.roles["tokens"]
+                ):
+                    raise DataError(
+                        f"{sample.id} has no tokens that can stand on a line each. Use Parquet or JSON lines."
+                    )
                 if sample.roles.get("group") != group:
                     group = sample.roles.get("group")
                     lines += [f"{_DOCUMENT}\tO", ""]
                 tags = sample.roles.get("tags")
-                rows = sample.roles["tokens"] if tags is None else map("\t".join, zip(sample.roles["tokens"], tags, strict=True))
+                rows = (
+                    sample.roles["tokens"]
+                    if tags is None
+                    else map("\t".join, zip(sample.roles["tokens"], tags, strict=True))
+                )
                 lines += [*rows, ""]
-            split_file(path, split, ".conll").write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
+            split_file(path, split, ".conll").write_text(
+                "\n".join(lines) + "\n", encoding="utf-8", newline=""
+            )
 
 
 @dataclass(frozen=True)
@@ -76,13 +94,19 @@ class _Sentence:
 
 
 def _files(folder: Path) -> list[Path]:
-    found = [p for p in sorted(folder.iterdir()) if p.suffix.lower() in (*_SURE, *_PERHAPS) and p.is_file()]
+    found = [
+        p
+        for p in sorted(folder.iterdir())
+        if p.suffix.lower() in (*_SURE, *_PERHAPS) and p.is_file()
+    ]
     found = [p for p in found if not is_about(p)]
     if sure := [p for p in found if p.suffix.lower() in _SURE]:
         return sure
     named = file_splits(p.stem for p in found) if len(found) < 50 else None
     are_tables = [_is_one(p) for p in found] if named or len(found) == 1 else []
-    return found if 2 * sum(are_tables) > len(found) else []  # one that is damaged is not left out in silence
+    return (
+        found if 2 * sum(are_tables) > len(found) else []
+    )  # one that is damaged is not left out in silence
 
 
 def _is_one(file: Path) -> bool:
@@ -131,7 +155,9 @@ def _sentences(lines: Sequence[str]) -> tuple[list[_Sentence], bool]:
             open_row = None
         elif line.startswith(_DOCUMENT):
             document, open_row = number, None
-        elif open_row is None and line.startswith("#") and (universal or (comments and "=" in line)):
+        elif (
+            open_row is None and line.startswith("#") and (universal or (comments and "=" in line))
+        ):
             document = number if line.startswith("# newdoc") else document
         elif open_row is None:
             open_row = [line]
@@ -143,7 +169,11 @@ def _sentences(lines: Sequence[str]) -> tuple[list[_Sentence], bool]:
 
 def _is_universal(lines: Sequence[str]) -> bool:
     """Whether this is CoNLL-U: ten columns, of which the first one counts the words of a sentence."""
-    row = next((line for line in lines if line.strip() and not line.startswith("#")), "").rstrip("\r").split("\t")
+    row = (
+        next((line for line in lines if line.strip() and not line.startswith("#")), "")
+        .rstrip("\r")
+        .split("\t")
+    )
     return len(row) == 10 and _NUMBER.fullmatch(row[0]) is not None
 
 
@@ -163,13 +193,26 @@ def _read(file: Path, options: ReadOptions) -> Table:
         raise DataError(f"{file} holds no rows.")
     fields = _fields([row for s in sentences for row in s.rows], options.delimiter)
     lines = [s.line + i for s in sentences for i in range(len(s.rows))]
-    width = row_width(file.name, fields, lines, "Each line needs a token and its tags; a blank line ends a sentence.")
+    width = row_width(
+        file.name,
+        fields,
+        lines,
+        "Each line needs a token and its tags; a blank line ends a sentence.",
+    )
     bare = (file_splits([file.stem]) or {}).get(file.stem) == "unlabeled"
     if options.labels and width == 1 and not bare:
-        raise DataError(f"{file} has one column only, so no tags. Each line needs a token and a tag; else name it unlabeled.")
+        raise DataError(
+            f"{file} has one column only, so no tags. Each line needs a token and a tag; else name it unlabeled."
+        )
     tokens, tags = _columns(file, options, width, universal)
-    if empty := [f"{file.name}:{n}" for n, row in zip(lines, fields, strict=True) if not (row[tokens] and row[tags])]:
-        raise DataError(f"{len(empty):,} lines of {file.name} have no token or no tag: {listed(empty)}. Fix them.")
+    if empty := [
+        f"{file.name}:{n}"
+        for n, row in zip(lines, fields, strict=True)
+        if not (row[tokens] and row[tags])
+    ]:
+        raise DataError(
+            f"{len(empty):,} lines of {file.name} have no token or no tag: {listed(empty)}. Fix them."
+        )
     rows = _by_sentence(sentences, fields, universal)
     columns: dict[str, list] = {"tokens": [tuple(row[tokens] for row in of) for of in rows]}
     if width > 1 and not bare:
@@ -178,12 +221,16 @@ def _read(file: Path, options: ReadOptions) -> Table:
         columns["group"] = [f"{file.name}:{s.document or 1}" for s in sentences]
     notes = [note] if note else []
     if "tags" in columns and width > 2 and "tags" not in options.columns:
-        notes.append(f"The tags are of column {tags} of 0 to {width - 1}; for another: --columns tags={1 if tags != 1 else 2}.")
+        notes.append(
+            f"The tags are of column {tags} of 0 to {width - 1}; for another: --columns tags={1 if tags != 1 else 2}."
+        )
     called = {"tokens": str(tokens), "tags": str(tags)}
     return Table(file.name, columns, [s.line for s in sentences], called=called, notes=tuple(notes))
 
 
-def _by_sentence(sentences: Sequence[_Sentence], fields: Sequence[list[str]], universal: bool) -> list[list[list[str]]]:
+def _by_sentence(
+    sentences: Sequence[_Sentence], fields: Sequence[list[str]], universal: bool
+) -> list[list[list[str]]]:
     """The rows of each sentence; of CoNLL-U those of words alone, not the ranges 3-4 and what is left out, 3.1."""
     rest = iter(fields)
     found = [list(islice(rest, len(s.rows))) for s in sentences]
@@ -193,10 +240,18 @@ def _by_sentence(sentences: Sequence[_Sentence], fields: Sequence[list[str]], un
 def _columns(file: Path, options: ReadOptions, width: int, universal: bool) -> tuple[int, int]:
     """The numbers of the columns of tokens and tags."""
     if unknown := set(options.columns) - {"tokens", "tags"}:
-        raise DataError(f"Unknown role {', '.join(sorted(unknown))} in --columns. Roles of {file.name}: tags, tokens.")
-    chosen = {"tokens": _WORDS, "tags": _PARTS_OF_SPEECH} if universal else {"tokens": 0, "tags": width - 1}
+        raise DataError(
+            f"Unknown role {', '.join(sorted(unknown))} in --columns. Roles of {file.name}: tags, tokens."
+        )
+    chosen = (
+        {"tokens": _WORDS, "tags": _PARTS_OF_SPEECH}
+        if universal
+        else {"tokens": 0, "tags": width - 1}
+    )
     for role, name in options.columns.items():
         if not str(name).isdecimal() or int(name) >= width:
-            raise DataError(f"{file.name} has the columns 0 to {width - 1}. Got {role}={name} instead.")
+            raise DataError(
+                f"{file.name} has the columns 0 to {width - 1}. Got {role}={name} instead."
+            )
         chosen[role] = int(name)
     return chosen["tokens"], chosen["tags"]

@@ -89,7 +89,9 @@ def splits_of(names: Iterable[str]) -> dict[str, str]:
     for split in found.values():
         same = [repr(name) for name in found if found[name] == split]
         if len(same) > 1:
-            raise DataError(f"{' and '.join(same)} both mean the split '{split}'. Rename or remove one of them.")
+            raise DataError(
+                f"{' and '.join(same)} both mean the split '{split}'. Rename or remove one of them."
+            )
     return found
 
 

@@ -30,7 +30,9 @@ class ImageFolder:
         if path.is_dir():
             return _FOLDERS.read(path, options)
         if options.labels:
-            raise DataError(f"{path} is one image, not a data set. Give the folder that holds the class folders.")
+            raise DataError(
+                f"{path} is one image, not a data set. Give the folder that holds the class folders."
+            )
         return Data({"all": [Sample(path.name, {"image": path, "label": None})]}, kind="labels")
 
     def write_tiny(self, data: Data, path: Path) -> None:

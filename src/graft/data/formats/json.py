@@ -30,7 +30,11 @@ class Json(TableFiles):
     form: ClassVar = ' with a list of objects: [{"text": ..., "label": ...}, ...]'
 
     def files(self, path: Path) -> list[Path]:
-        return [file for file in super().files(path) if file == path or not file.stem.lower().startswith(_ABOUT)]
+        return [
+            file
+            for file in super().files(path)
+            if file == path or not file.stem.lower().startswith(_ABOUT)
+        ]
 
     def is_one(self, file: Path) -> bool:
         if not super().is_one(file):
@@ -40,13 +44,23 @@ class Json(TableFiles):
 
     def table(self, file: Path, options: ReadOptions) -> Table:
         found, note = read_json(file)
-        lists = [value for value in found.values() if isinstance(value, list)] if isinstance(found, dict) else [found]
+        lists = (
+            [value for value in found.values() if isinstance(value, list)]
+            if isinstance(found, dict)
+            else [found]
+        )
         if len(lists) != 1:
-            raise DataError(f"{file} holds {len(lists)} lists. Give one list of objects, or the objects a line each (.jsonl).")
+            raise DataError(
+                f"{file} holds {len(lists)} lists. Give one list of objects, or the objects a line each (.jsonl)."
+            )
         rows: list[Any] = lists[0]
-        wrong = [str(number) for number, row in enumerate(rows, start=1) if not isinstance(row, dict)]
+        wrong = [
+            str(number) for number, row in enumerate(rows, start=1) if not isinstance(row, dict)
+        ]
         if wrong:
-            raise DataError(f"{len(wrong):,} entries of the list in {file} are no objects: {listed(wrong)}.")
+            raise DataError(
+                f"{len(wrong):,} entries of the list in {file} are no objects: {listed(wrong)}."
+            )
         return object_table(file.name, rows, range(1, len(rows) + 1), note)
 
     def write_tiny(self, data: Data, path: Path) -> None:

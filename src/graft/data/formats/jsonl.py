@@ -27,7 +27,9 @@ class Jsonl(TableFiles):
         objects: list[dict[str, Any]] = []
         lines: list[int] = []
         wrong: list[str] = []
-        for number, line in enumerate(text.split("\n"), start=1):  # str.splitlines would cut at U+2028 inside a text
+        for number, line in enumerate(
+            text.split("\n"), start=1
+        ):  # str.splitlines would cut at U+2028 inside a text
             if is_blank(line):
                 continue
             try:
@@ -41,7 +43,9 @@ class Jsonl(TableFiles):
             else:
                 wrong.append(f"{file.name}:{number} (not an object)")
         if wrong:
-            raise DataError(f"{len(wrong):,} lines of {file} are not JSON objects: {listed(wrong)}. Each line needs one.")
+            raise DataError(
+                f"{len(wrong):,} lines of {file} are not JSON objects: {listed(wrong)}. Each line needs one."
+            )
         return object_table(file.name, objects, lines, note)
 
     def write_tiny(self, data: Data, path: Path) -> None:

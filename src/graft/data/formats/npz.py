@@ -57,11 +57,19 @@ class Npz:
                     f"{path} has no {missing} for the split '{split}'. Its arrays: {', '.join(arrays)}. "
                     f"Name them x_{split}, y_{split}."
                 )
-            tables[split] = [array_table(arrays[value], None if label is None else arrays[label], value, classes)]
+            tables[split] = [
+                array_table(arrays[value], None if label is None else arrays[label], value, classes)
+            ]
         columns = {role: "label" for role in _TARGETS if role in options.columns}
         data = to_data(tables, replace(options, columns=columns))
-        parts = {role: "values" if role in ("image", "text", "tokens") else "labels" for role in data.columns}
-        columns = {role: [names[part] for names in keys.values() if part in names] for role, part in parts.items()}
+        parts = {
+            role: "values" if role in ("image", "text", "tokens") else "labels"
+            for role in data.columns
+        }
+        columns = {
+            role: [names[part] for names in keys.values() if part in names]
+            for role, part in parts.items()
+        }
         return replace(data, columns=columns)
 
     def write_tiny(self, data: Data, path: Path) -> None:
@@ -70,45 +78,70 @@ class Npz:
         for split, samples in data.splits.items():
             end = "" if split == "all" else f"_{split}"
             if not any(set(samples[0].roles) == {role, "label"} for role in ("image", "text")):
-                raise DataError("A NumPy archive is written of images or texts and their labels. Write other samples as Parquet.")
+                raise DataError(
+                    "A NumPy archive is written of images or texts and their labels. Write other samples as Parquet."
+                )
             if "image" in samples[0].roles:
-                arrays[f"x{end}"] = np.stack([np.asarray(open_image(s.roles["image"], s.id)) for s in samples])
+                arrays[f"x{end}"] = np.stack(
+                    [np.asarray(open_image(s.roles["image"], s.id)) for s in samples]
+                )
             else:
                 arrays[f"x{end}"] = np.array([s.roles["text"] for s in samples])
             labels = [s.roles["label"] for s in samples]
             if any(isinstance(label, tuple) for label in labels):
                 arrays["classes"] = np.array(data.classes)
-                arrays[f"y{end}"] = np.array([[c in label for c in data.classes] for label in labels], dtype=np.uint8)
+                arrays[f"y{end}"] = np.array(
+                    [[c in label for c in data.classes] for label in labels], dtype=np.uint8
+                )
             elif split != "unlabeled":
                 arrays[f"y{end}"] = np.array(labels)
         np.savez(path / "samples.npz", **arrays)
 
 
 def _archives(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() == ".npz" and not is_hidden(p.name))
+    return sorted(
+        p for p in folder.iterdir() if p.suffix.lower() == ".npz" and not is_hidden(p.name)
+    )
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:
     try:
         with open(path, "rb") as file:  # NumPy leaves its own open where the archive is broken
             archive = np.load(file, allow_pickle=False)
-            return {name: archive[name] for name in archive.files} if hasattr(archive, "files") else {"x": archive}
+            return (
+                {name: archive[name] for name in archive.files}
+                if hasattr(archive, "files")
+                else {"x": archive}
+            )
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        words = "it holds pickled objects, which can run code" if "allow_pickle" in str(error) else str(error)
+        words = (
+            "it holds pickled objects, which can run code"
+            if "allow_pickle" in str(error)
+            else str(error)
+        )
         raise DataError(
             f"{path} cannot be read as a NumPy archive: {words}. Save plain arrays: np.savez(path, x=..., y=...)."
         ) from error
 
 
-def _roles(arrays: dict[str, np.ndarray], path: Path, options: ReadOptions) -> dict[str, dict[str, str]]:
+def _roles(
+    arrays: dict[str, np.ndarray], path: Path, options: ReadOptions
+) -> dict[str, dict[str, str]]:
     """Split -> {"values": key, "labels": key}."""
-    asked = {key: "labels" if role in _TARGETS else "values" for role, key in options.columns.items()}
+    asked = {
+        key: "labels" if role in _TARGETS else "values" for role, key in options.columns.items()
+    }
     found: dict[tuple[str, str], str] = {}
     words: dict[str, str] = {}
     for key in arrays:
         parts = re.split(r"[_.\-/ ]+", key.lower())
         role = asked.get(key) or next(
-            (r for r, names in (("values", _VALUES), ("labels", _LABELS)) if set(parts) & set(names)), None
+            (
+                r
+                for r, names in (("values", _VALUES), ("labels", _LABELS))
+                if set(parts) & set(names)
+            ),
+            None,
         )
         word = next((part for part in parts if split_of(part)), "all")
         if role is None:

@@ -15,7 +15,9 @@ from graft.data.tables.rows import to_data
 from graft.data.tables.table import Table
 
 _LANGUAGE = re.compile(r"\.([a-z]{2}([-_][A-Za-z]{2,4})?|source|target|src|tgt)")
-_NO_LANGUAGES = frozenset((".gz", ".md", ".js", ".ts", ".py", ".rs", ".db", ".so", ".go", ".sh", ".xz"))
+_NO_LANGUAGES = frozenset(
+    (".gz", ".md", ".js", ".ts", ".py", ".rs", ".db", ".so", ".go", ".sh", ".xz")
+)
 """Endings of two letters that files of another kind have."""
 _FIRST = ("source", "src")
 
@@ -33,20 +35,28 @@ class Parallel:
     def read(self, path: Path, options: ReadOptions) -> Data:
         stems = _stems(path) if path.is_dir() else {}
         if not stems:
-            raise DataError(f"{path} holds no parallel files: two of one name with languages as endings, train.en and train.de.")
+            raise DataError(
+                f"{path} holds no parallel files: two of one name with languages as endings, train.en and train.de."
+            )
         languages = _direction(path, stems, options)
         chosen, others = _splits(stems)
         tables = {split: [_table(path, stem, languages)] for stem, split in chosen.items()}
         asked = dict(zip(("source", "target"), languages, strict=True)) if options.columns else {}
         data = to_data(tables, replace(options, columns=asked), kind="pairs")
         others = [f"{stem}.{language}" for stem in others for language in stems[stem]]
-        return replace(data, notes=[*data.notes, *left_out(others, "another pair of files is that split")])
+        return replace(
+            data, notes=[*data.notes, *left_out(others, "another pair of files is that split")]
+        )
 
     def write_tiny(self, data: Data, path: Path) -> None:
         for split, samples in data.splits.items():
             for role in ("source", "target"):
-                if any(set(s.roles) != {"source", "target"} or "\n" in s.roles[role] for s in samples):
-                    raise DataError(f"{samples[0].id} and its like are not all a source and a target of one line each.")
+                if any(
+                    set(s.roles) != {"source", "target"} or "\n" in s.roles[role] for s in samples
+                ):
+                    raise DataError(
+                        f"{samples[0].id} and its like are not all a source and a target of one line each."
+                    )
                 lines = "".join(f"{sample.roles[role]}\n" for sample in samples)
                 split_file(path, split, f".{role}").write_text(lines, encoding="utf-8", newline="")
 
@@ -85,7 +95,10 @@ def _in_order(folder: Path, languages: list[str]) -> list[str]:
 
 def _splits(stems: dict[str, list[str]]) -> tuple[dict[str, str], list[str]]:
     """Name -> split, of each split the first by name; and the names that are left. A pair alone is `all`."""
-    meaning = {stem: next(filter(None, map(split_of, re.split(r"[-_. ]+", stem))), None) for stem in sorted(stems)}
+    meaning = {
+        stem: next(filter(None, map(split_of, re.split(r"[-_. ]+", stem))), None)
+        for stem in sorted(stems)
+    }
     if len(meaning) == 1:
         return {stem: split or "all" for stem, split in meaning.items()}, []
     if unnamed := [stem for stem, split in meaning.items() if split is None]:
@@ -111,7 +124,9 @@ def _table(folder: Path, stem: str, languages: tuple[str, str]) -> Table:
         )
     columns = dict(zip(languages, texts, strict=True))
     rows = range(1, len(texts[0]) + 1)
-    return Table(files[0].name, columns, rows, notes=tuple(filter(None, notes)), languages=languages)
+    return Table(
+        files[0].name, columns, rows, notes=tuple(filter(None, notes)), languages=languages
+    )
 
 
 def _lines(file: Path) -> tuple[list[str], str | None]:

@@ -35,21 +35,33 @@ class Parquet(TableFiles):
             table = read(file)
             values = [column.to_pylist() for column in table.columns]
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-            form, reason = "Arrow" if read is _read_arrow else "Parquet", str(error).partition("\n")[0].rstrip(".")
+            form, reason = (
+                "Arrow" if read is _read_arrow else "Parquet",
+                str(error).partition("\n")[0].rstrip("."),
+            )
             raise DataError(f"{file} cannot be read as {form}: {reason}.") from error
         if not table.num_rows:
             raise DataError(f"{file} holds no rows. Its columns: {', '.join(table.column_names)}.")
         columns = dict(zip(table.column_names, values, strict=True))
         if len(columns) < len(values):
-            raise DataError(f"{file} has several columns of one name: {', '.join(table.column_names)}. Rename them.")
-        return Table(file.name, columns, range(1, table.num_rows + 1), class_names=_class_names(table.schema.metadata or {}))
+            raise DataError(
+                f"{file} has several columns of one name: {', '.join(table.column_names)}. Rename them."
+            )
+        return Table(
+            file.name,
+            columns,
+            range(1, table.num_rows + 1),
+            class_names=_class_names(table.schema.metadata or {}),
+        )
 
     def write_tiny(self, data: Data, path: Path) -> None:
         import pyarrow as pa
         import pyarrow.parquet
 
         for split, rows in table_rows(data).items():
-            table = pa.Table.from_pylist([{role: _plain(role, value) for role, value in row.items()} for row in rows])
+            table = pa.Table.from_pylist(
+                [{role: _plain(role, value) for role, value in row.items()} for row in rows]
+            )
             pa.parquet.write_table(table, split_file(path, split, ".parquet"))
 
 
@@ -71,9 +83,15 @@ def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
         return {}
     if not isinstance(features, dict):
         return {}
-    single = {name: f[0] if isinstance(f, list) and f else f for name, f in features.items()}  # a list of labels a row
+    single = {
+        name: f[0] if isinstance(f, list) and f else f for name, f in features.items()
+    }  # a list of labels a row
     inner = {name: f.get("feature", f) for name, f in single.items() if isinstance(f, dict)}
-    return {name: f["names"] for name, f in inner.items() if isinstance(f, dict) and isinstance(f.get("names"), list)}
+    return {
+        name: f["names"]
+        for name, f in inner.items()
+        if isinstance(f, dict) and isinstance(f.get("names"), list)
+    }
 
 
 def _plain(role: str, value: Any) -> Any:

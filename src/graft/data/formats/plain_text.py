@@ -35,7 +35,9 @@ class PlainText:
     def read(self, path: Path, options: ReadOptions) -> Data:
         files = {path: "all"} if path.is_file() else _files(path)
         if not files:
-            raise DataError(f"{path} holds no running text: one .txt file, or several named by split: train.txt, test.txt.")
+            raise DataError(
+                f"{path} holds no running text: one .txt file, or several named by split: train.txt, test.txt."
+            )
         splits: dict[str, list] = {}
         notes = []
         for file, split in files.items():
@@ -49,14 +51,20 @@ class PlainText:
     def write_tiny(self, data: Data, path: Path) -> None:
         for split, samples in data.splits.items():
             if any("passage" not in sample.roles for sample in samples):
-                raise DataError(f"{samples[0].id} is no passage, and plain text holds nothing else.")
+                raise DataError(
+                    f"{samples[0].id} is no passage, and plain text holds nothing else."
+                )
             text = "".join(sample.roles["passage"] for sample in samples)
             split_file(path, split, ".txt").write_text(text, encoding="utf-8", newline="")
 
 
 def _files(folder: Path) -> dict[Path, str]:
     """File -> split, of the only .txt file, or of several that are named by split; none where there are texts in folders."""
-    found = [p for p in sorted(folder.iterdir()) if p.suffix.lower() == ".txt" and p.is_file() and not is_about(p)]
+    found = [
+        p
+        for p in sorted(folder.iterdir())
+        if p.suffix.lower() == ".txt" and p.is_file() and not is_about(p)
+    ]
     if len(found) == 1:
         return {found[0]: "all"}
     named = file_splits(p.stem for p in found)
@@ -87,7 +95,11 @@ def _end(text: str, start: int) -> int:
         furthest = next((place for place in places if place > start + LONGEST // 2), furthest)
     rest = text[furthest:]
     blank = len(rest) - len(rest.lstrip()) if furthest < len(text) else 0
-    return len(text) if blank == len(rest) else furthest + (blank if text[furthest - 1 : furthest] == "\n" else 0)
+    return (
+        len(text)
+        if blank == len(rest)
+        else furthest + (blank if text[furthest - 1 : furthest] == "\n" else 0)
+    )
 
 
 def _with_own_names(samples: list[Sample]) -> list[Sample]:

@@ -48,13 +48,19 @@ class Squad(TableFiles):
             articles = []
             for sample in samples:
                 if "answers" not in sample.roles:
-                    raise DataError(f"{sample.id} is no question with answers, and SQuAD's form holds nothing else.")
+                    raise DataError(
+                        f"{sample.id} is no question with answers, and SQuAD's form holds nothing else."
+                    )
                 asked: dict[str, Any] = {"id": sample.id, "question": sample.roles["question"]}
                 if (answers := sample.roles["answers"]) is not None:
-                    asked["answers"] = [{"text": text, "answer_start": start} for text, start in answers]
+                    asked["answers"] = [
+                        {"text": text, "answer_start": start} for text, start in answers
+                    ]
                     asked["is_impossible"] = not answers
                 titled = {"title": sample.roles["group"]} if "group" in sample.roles else {}
-                articles.append({**titled, "paragraphs": [{"context": sample.roles["context"], "qas": [asked]}]})
+                articles.append(
+                    {**titled, "paragraphs": [{"context": sample.roles["context"], "qas": [asked]}]}
+                )
             text = json.dumps({"version": "v2.0", "data": articles}, ensure_ascii=False)
             split_file(path, split, "-v2.0.json").write_text(text, encoding="utf-8", newline="")
 
@@ -66,9 +72,15 @@ def _questions(found: Any, file: Path) -> list[dict[str, Any]]:
         for paragraph in _list(article, "paragraphs", file, f"article {number + 1}"):
             for asked in _list(paragraph, "qas", file, f"a paragraph of article {number + 1}"):
                 if not isinstance(asked, dict):
-                    raise DataError(f"{file}: article {number + 1} has a question that is no object. {_FORM}")
-                own = {key: asked.get(key) for key in ("id", "question", "answers", "is_impossible")}
-                rows.append({**own, "context": paragraph.get("context"), "title": article.get("title")})
+                    raise DataError(
+                        f"{file}: article {number + 1} has a question that is no object. {_FORM}"
+                    )
+                own = {
+                    key: asked.get(key) for key in ("id", "question", "answers", "is_impossible")
+                }
+                rows.append(
+                    {**own, "context": paragraph.get("context"), "title": article.get("title")}
+                )
     return rows
 
 

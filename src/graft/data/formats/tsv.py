@@ -41,7 +41,11 @@ class Tsv(TableFiles):
 def _texts(path: Path) -> list[Path]:
     """The .txt files at a path whose lines have tabs, of a folder where all are named by split; else none."""
     there = sorted(path.iterdir()) if path.is_dir() else [path]
-    files = [p for p in there if p.suffix.lower() == ".txt" and p.is_file() and (p == path or not is_about(p))]
+    files = [
+        p
+        for p in there
+        if p.suffix.lower() == ".txt" and p.is_file() and (p == path or not is_about(p))
+    ]
     is_named = files == [path] or file_splits(p.stem for p in files) is not None
     return files if is_named and all(map(_has_tabs, files)) else []
 

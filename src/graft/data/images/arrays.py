@@ -28,11 +28,15 @@ def to_images(array: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
         array = array.transpose(0, 2, 3, 1)
         notes.append(f"{name} has its channels first; they were put last.")
     if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[3] not in (1, 3, 4)):
-        raise DataError(f"{name} has the shape {array.shape}. Images need (N, H, W) or (N, H, W, C) with C of 1, 3 or 4.")
+        raise DataError(
+            f"{name} has the shape {array.shape}. Images need (N, H, W) or (N, H, W, C) with C of 1, 3 or 4."
+        )
     if array.dtype == np.uint8:
         return array, notes
     full = full_scale(array, name)
-    notes.append(f"{name} ({array.dtype}) has values up to {float(array.max()):g}; they are scaled from 0..{full:g} to 0..255.")
+    notes.append(
+        f"{name} ({array.dtype}) has values up to {float(array.max()):g}; they are scaled from 0..{full:g} to 0..255."
+    )
     return (array * (255.0 / full)).round().astype(np.uint8), notes
 
 

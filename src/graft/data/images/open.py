@@ -17,7 +17,22 @@ from PIL import Image, ImageOps
 from graft.base.errors import DataError
 
 SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".avif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
+    (
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".bmp",
+        ".gif",
+        ".webp",
+        ".avif",
+        ".tif",
+        ".tiff",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+    )
 )
 """The file names that are taken for images."""
 UNREADABLE = frozenset((".heic", ".heif", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".svg"))
@@ -31,7 +46,15 @@ def has_image_suffix(name: str | Path) -> bool:
 
 # Pillow warns at half the size that it refuses; what it refuses is an error here.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-_PIL_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, Image.DecompressionBombError)
+_PIL_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    struct.error,
+    Image.DecompressionBombError,
+)
 """What Pillow raises on broken files, by format."""
 
 
@@ -45,14 +68,18 @@ def open_image(value: Any, name: str, at_least: int | None = None) -> Image.Imag
     """
     if isinstance(value, np.ndarray):
         return (
-            Image.fromarray(_bytes_of(value, name)).convert("RGB") if value.shape[-1:] != (4,) else _array_on_white(value, name)
+            Image.fromarray(_bytes_of(value, name)).convert("RGB")
+            if value.shape[-1:] != (4,)
+            else _array_on_white(value, name)
         )
     try:
         image = value if isinstance(value, Image.Image) else _opened(value, name, at_least)
         image.load()
         return _rgb(ImageOps.exif_transpose(image), name)
     except _PIL_ERRORS as error:
-        raise DataError(f"The image of {name} cannot be read: {_reason(error)}. Fix or remove it.") from error
+        raise DataError(
+            f"The image of {name} cannot be read: {_reason(error)}. Fix or remove it."
+        ) from error
 
 
 def image_size(value: Any, name: str) -> tuple[int, int]:
@@ -65,7 +92,9 @@ def image_size(value: Any, name: str) -> tuple[int, int]:
         with Image.open(io.BytesIO(encoded(value, name))) as image:
             return image.size
     except _PIL_ERRORS as error:
-        raise DataError(f"The image of {name} cannot be read: {_reason(error)}. Fix or remove it.") from error
+        raise DataError(
+            f"The image of {name} cannot be read: {_reason(error)}. Fix or remove it."
+        ) from error
 
 
 def encoded(value: Any, name: str) -> bytes:
@@ -77,13 +106,17 @@ def encoded(value: Any, name: str) -> bytes:
         try:
             value = Path(value).read_bytes()
         except OSError as error:
-            raise DataError(f"The image of {name} cannot be read: {value}: {error.strerror or error}.") from error
+            raise DataError(
+                f"The image of {name} cannot be read: {value}: {error.strerror or error}."
+            ) from error
     if not isinstance(value, bytes | bytearray | memoryview):
         raise DataError(
             f"The image of {name} is of type {type(value).__name__}. Give a path, encoded bytes or an array (H, W[, C])."
         )
     if not len(value):
-        raise DataError(f"The image of {name} cannot be read: it is empty (0 bytes). Fix or remove it.")
+        raise DataError(
+            f"The image of {name} cannot be read: it is empty (0 bytes). Fix or remove it."
+        )
     return bytes(value)
 
 
@@ -157,7 +190,11 @@ def _array_on_white(value: np.ndarray, name: str) -> Image.Image:
 
 def _bytes_of(array: np.ndarray, name: str) -> np.ndarray:
     """The array as uint8 (H, W) or (H, W, 3 or 4)."""
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)) or not array.size:
+    if (
+        array.ndim not in (2, 3)
+        or (array.ndim == 3 and array.shape[2] not in (1, 3, 4))
+        or not array.size
+    ):
         raise DataError(
             f"The image of {name} is an array of shape {array.shape}. Allowed: (H, W), (H, W, 1), (H, W, 3), (H, W, 4)."
         )
@@ -165,7 +202,9 @@ def _bytes_of(array: np.ndarray, name: str) -> np.ndarray:
     if array.dtype == np.uint8:
         return np.ascontiguousarray(array)
     if array.dtype.kind not in "buif" or not np.isfinite(array).all():
-        raise DataError(f"The image of {name} holds values that are not finite numbers (dtype {array.dtype}).")
+        raise DataError(
+            f"The image of {name} holds values that are not finite numbers (dtype {array.dtype})."
+        )
     low, high = float(array.min()), float(array.max())
     is_share = array.dtype == bool or (array.dtype.kind == "f" and high <= 1)
     full = 1 if is_share else _white(high) if array.dtype == np.uint16 else 255

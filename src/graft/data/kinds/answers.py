@@ -12,7 +12,15 @@ from graft.data.checks.finding import Finding, counts
 from graft.data.checks.texts import text_findings
 from graft.data.data import Data
 from graft.data.kinds.kind import GROUP, Kind, numbered
-from graft.data.tables.columns import SAMPLE_VALUES, Columns, Match, are_words, as_list, as_text, is_missing
+from graft.data.tables.columns import (
+    SAMPLE_VALUES,
+    Columns,
+    Match,
+    are_words,
+    as_list,
+    as_text,
+    is_missing,
+)
 from graft.data.tables.rows import Rows
 
 
@@ -43,7 +51,9 @@ class Answers(Kind):
             "answers": lambda values: bool(contexts) and _are_answers(values, columns[contexts[0]]),
             **dict.fromkeys(("starts", "impossible", "id"), lambda values: True),
         }
-        return columns.match(self.columns, fits, ["question", "context", *(["answers"] * columns.needs_target)], 0.85)
+        return columns.match(
+            self.columns, fits, ["question", "context", *(["answers"] * columns.needs_target)], 0.85
+        )
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         parts = [_read(rows) for rows in tables]
@@ -57,7 +67,10 @@ class Answers(Kind):
         answers = sample.roles.get("answers")
         if answers is None:
             return dict(sample.roles)
-        columns = {"text": [text for text, _ in answers], "answer_start": [start for _, start in answers]}
+        columns = {
+            "text": [text for text, _ in answers],
+            "answer_start": [start for _, start in answers],
+        }
         return {**sample.roles, "answers": columns}
 
     def passage(self, sample: Sample) -> str:
@@ -65,7 +78,11 @@ class Answers(Kind):
         return sample.roles.get("context") or self.text(sample)
 
     def problem(self, samples: Sequence[Sample]) -> str | None:
-        return None if any(sample.roles["answers"] for sample in samples) else "no question has an answer"
+        return (
+            None
+            if any(sample.roles["answers"] for sample in samples)
+            else "no question has an answer"
+        )
 
     def findings(self, data: Data) -> list[Finding]:
         """How many questions there are, on how many contexts, and how many have no answer."""
@@ -75,8 +92,14 @@ class Answers(Kind):
             contexts = {s.roles["context"] for s in part if "context" in s.roles}
             none = sum(not answers for answers in known)
             several = sum(len(set(answers)) > 1 for answers in known)
-            words = f"{split}: {plural(len(part), 'question')} on {plural(len(contexts), 'context')}"
-            share = f"{none:,} ({none / len(known):.0%}) without an answer, {several:,} with several" if known else ""
+            words = (
+                f"{split}: {plural(len(part), 'question')} on {plural(len(contexts), 'context')}"
+            )
+            share = (
+                f"{none:,} ({none / len(known):.0%}) without an answer, {several:,} with several"
+                if known
+                else ""
+            )
             findings.append(Finding("answers", "info", f"{words}; {share or 'answers not known'}."))
         return [*findings, *text_findings(data, self.texts)]
 
@@ -88,14 +111,23 @@ class Answers(Kind):
         answers = ((("Köln", 15),), (), (("Köln", 15), ("Köln", 38), ("“hi”", 30)))
 
         def asked(split: str, i: int) -> dict[str, Any]:
-            return {"question": f"Where, {i}?", "context": f"{context} {split}", "answers": answers[i % 3], "group": split}
+            return {
+                "question": f"Where, {i}?",
+                "context": f"{context} {split}",
+                "answers": answers[i % 3],
+                "group": split,
+            }
 
         return {"answers": Data(numbered(asked, 6, ["train", "test"]), kind=self.name)}
 
 
 def _are_answers(values: Sequence[Any], contexts: Sequence[Any]) -> bool:
     """Lists or dicts with texts; or strings of which most stand in their context, which yes and no do not."""
-    pairs = [(v, c) for v, c in islice(zip(values, contexts, strict=True), SAMPLE_VALUES) if v is not None]
+    pairs = [
+        (v, c)
+        for v, c in islice(zip(values, contexts, strict=True), SAMPLE_VALUES)
+        if v is not None
+    ]
     if pairs and all(isinstance(v, dict) or as_list(v) is not None for v, _ in pairs):
         return True
     strings = [(text, c) for v, c in pairs if (text := as_text(v)) and text.strip()]
@@ -107,7 +139,10 @@ def _read(rows: Rows) -> tuple[list[dict[str, Any]], int]:
     needed = ["question", "context", "answers"] if rows.needs_target else ["question", "context"]
     rows.require(needed)
     texts = [rows.texts(role) for role in ("question", "context")]
-    impossible = [bool(value) and str(value).lower() not in ("false", "0") for value in rows.column("impossible")]
+    impossible = [
+        bool(value) and str(value).lower() not in ("false", "0")
+        for value in rows.column("impossible")
+    ]
     values, wrong, missing, searched = [], [], [], 0
     columns = (*texts, *(rows.column(role) for role in ("answers", "starts")))
     for question, context, cell, starts, is_impossible in zip(*columns, impossible, strict=True):
@@ -119,13 +154,17 @@ def _read(rows: Rows) -> tuple[list[dict[str, Any]], int]:
         searched += count
         known = () if is_impossible else None if cell is None else answers
         values.append({"question": question, "context": context, "answers": known})
-    rows.refuse(missing, "have no answers", "Fill them in; a question without an answer has an empty list.")
+    rows.refuse(
+        missing, "have no answers", "Fill them in; a question without an answer has an empty list."
+    )
     advice = "Starts count characters from 0; leave the start away to have the answer searched in its context."
     rows.refuse(wrong, "have an answer that is not in its context at its place", advice)
     return values, searched
 
 
-def _answers(cell: Any, starts: Any, context: str) -> tuple[tuple[tuple[str, int], ...], int, str | None]:
+def _answers(
+    cell: Any, starts: Any, context: str
+) -> tuple[tuple[tuple[str, int], ...], int, str | None]:
     """The answers with their starts, how many starts had to be searched, and what is wrong with one of them."""
     texts, places = _texts_and_places(cell, starts)
     if len(texts) != len(places):
@@ -144,9 +183,17 @@ def _answers(cell: Any, starts: Any, context: str) -> tuple[tuple[tuple[str, int
             return (), 0, f"{text!r} at {place!r}, which is no number"
         searched += not given
         if start < 0:
-            return (), 0, f"{text!r} is nowhere in the context" if not given else f"{text!r} at {start}"
+            return (
+                (),
+                0,
+                f"{text!r} is nowhere in the context" if not given else f"{text!r} at {start}",
+            )
         if context[start : start + len(text)] != text:
-            return (), 0, f"{text!r} at {start}, where the context has {context[start : start + len(text)]!r}"
+            return (
+                (),
+                0,
+                f"{text!r} at {start}, where the context has {context[start : start + len(text)]!r}",
+            )
         answers.append((text, start))
     return tuple(answers), searched, None
 
@@ -157,7 +204,9 @@ def _texts_and_places(cell: Any, starts: Any) -> tuple[list[Any], list[Any]]:
         return _texts_and_places(cell.get("text"), cell.get("answer_start", cell.get("start")))
     several = as_list(cell)
     if several and all(isinstance(one, dict) for one in several):
-        return [one.get("text") for one in several], [one.get("answer_start", one.get("start")) for one in several]
+        return [one.get("text") for one in several], [
+            one.get("answer_start", one.get("start")) for one in several
+        ]
     if several and all(_is_pair(one) for one in several):
         return [one[0] for one in several], [one[1] for one in several]
     texts = several if several is not None else [] if cell is None else [cell]
@@ -178,7 +227,12 @@ def _whole(value: Any) -> int | None:
 
 def _is_pair(value: Any) -> bool:
     """("Paris", 17), as samples have it."""
-    return isinstance(value, tuple | list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], int)
+    return (
+        isinstance(value, tuple | list)
+        and len(value) == 2
+        and isinstance(value[0], str)
+        and isinstance(value[1], int)
+    )
 
 
 def _shown(answers: Sequence[tuple[str, int]]) -> str:

@@ -10,10 +10,24 @@ from graft.data.checks.finding import Finding
 from graft.data.checks.texts import character_counts, text_findings
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind, numbered
-from graft.data.tables.columns import Columns, Match, are_lists, are_texts, are_words, as_list, as_text
+from graft.data.tables.columns import (
+    Columns,
+    Match,
+    are_lists,
+    are_texts,
+    are_words,
+    as_list,
+    as_text,
+)
 from graft.data.tables.rows import Rows
 
-_ROLES = {"human": "user", "gpt": "assistant", "model": "assistant", "bot": "assistant", "chatgpt": "assistant"}
+_ROLES = {
+    "human": "user",
+    "gpt": "assistant",
+    "model": "assistant",
+    "bot": "assistant",
+    "chatgpt": "assistant",
+}
 """What roles are called where messages have `from` and `value` -> their usual names."""
 
 
@@ -37,7 +51,9 @@ class Completions(Kind):
         messages = columns.match(self.columns, {"messages": _are_conversations}, ["messages"], 0.8)
         if messages and not {"prompt", "completion"} & set(columns.asked):
             return messages
-        match = columns.match(self.columns, {"prompt": are_words, "completion": are_texts}, needed, 0.8)
+        match = columns.match(
+            self.columns, {"prompt": are_words, "completion": are_texts}, needed, 0.8
+        )
         prompt = match.columns["prompt"][0] if match else ""
         inputs = columns.one("input", self.columns, are_words)
         is_instruction = "prompt" not in columns.asked and prompt.lower() == "instruction"
@@ -48,14 +64,21 @@ class Completions(Kind):
         return match
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
-        return [_of_messages(rows) if rows.columns.get("messages") else _of_texts(rows) for rows in tables]
+        return [
+            _of_messages(rows) if rows.columns.get("messages") else _of_texts(rows)
+            for rows in tables
+        ]
 
     def row(self, sample: Sample) -> dict[str, Any]:
         """A conversation as a list of messages, the completion being the last."""
         prompt, completion = sample.roles["prompt"], sample.roles.get("completion")
         if isinstance(prompt, str):
             return dict(sample.roles)
-        rest = {role: value for role, value in sample.roles.items() if role not in ("prompt", "completion")}
+        rest = {
+            role: value
+            for role, value in sample.roles.items()
+            if role not in ("prompt", "completion")
+        }
         last = [] if completion is None else [{"role": "assistant", "content": completion}]
         return {**rest, "messages": [*prompt, *last]}
 
@@ -73,15 +96,25 @@ class Completions(Kind):
             return {"prompt": f"Say {split} {i}:\n", "completion": f' "{i}"\u2028 ök'}
 
         def chat(split: str, i: int) -> dict[str, Any]:
-            return {"prompt": (system, {"role": "user", "content": f"{split} {i}?"}), "completion": f"Já {i}."}
+            return {
+                "prompt": (system, {"role": "user", "content": f"{split} {i}?"}),
+                "completion": f"Já {i}.",
+            }
 
         made = {"prompts": pair, "messages": chat}
-        return {name: Data(numbered(make, 4, ["train", "test"]), kind=self.name) for name, make in made.items()}
+        return {
+            name: Data(numbered(make, 4, ["train", "test"]), kind=self.name)
+            for name, make in made.items()
+        }
 
 
 def prompt_text(prompt: str | Sequence[dict[str, str]]) -> str:
     """A prompt in words: itself, or what each of its messages says."""
-    return prompt if isinstance(prompt, str) else "\n".join(f"{m['role']}: {m['content']}" for m in prompt)
+    return (
+        prompt
+        if isinstance(prompt, str)
+        else "\n".join(f"{m['role']}: {m['content']}" for m in prompt)
+    )
 
 
 def _of_texts(rows: Rows) -> list[dict[str, Any]]:
@@ -89,7 +122,9 @@ def _of_texts(rows: Rows) -> list[dict[str, Any]]:
     prompts = rows.texts("prompt")
     if rows.has("input"):
         pairs = zip(prompts, map(as_text, rows.column("input")), strict=True)
-        prompts = [f"{prompt}\n\n{text}" if text and text.strip() else prompt for prompt, text in pairs]
+        prompts = [
+            f"{prompt}\n\n{text}" if text and text.strip() else prompt for prompt, text in pairs
+        ]
     pairs = zip(prompts, rows.texts("completion"), strict=True)
     return [{"prompt": prompt, "completion": completion} for prompt, completion in pairs]
 
@@ -106,33 +141,66 @@ def _of_messages(rows: Rows) -> list[dict[str, Any]]:
     rows.require(["messages"])
     conversations = [list(map(_message, as_list(value) or [])) for value in rows.column("messages")]
     advice = "Only texts are learnt: remove it, or write the call as a text."
-    rows.refuse(map(_without_text, conversations), "have a message without a text as content", advice)
+    rows.refuse(
+        map(_without_text, conversations), "have a message without a text as content", advice
+    )
     advice = 'Write them so: [{"role": "user", "content": "Hello"}, ...].'
-    rows.refuse((not m or not all(map(_is_message, m)) for m in conversations), "have no list of messages", advice)
+    rows.refuse(
+        (not m or not all(map(_is_message, m)) for m in conversations),
+        "have no list of messages",
+        advice,
+    )
     if rows.needs_target:
-        others = (f"the last is of {m[-1]['role']!r}" if m[-1]["role"] != "assistant" else None for m in conversations)
-        rows.refuse(others, "do not end with a message of the assistant", "That one is learnt; remove what comes after it.")
+        others = (
+            f"the last is of {m[-1]['role']!r}" if m[-1]["role"] != "assistant" else None
+            for m in conversations
+        )
+        rows.refuse(
+            others,
+            "do not end with a message of the assistant",
+            "That one is learnt; remove what comes after it.",
+        )
     alone = (len(m) < 2 and m[-1]["role"] == "assistant" for m in conversations)
     rows.refuse(alone, "have no message before the assistant's", "Give what it answers to.")
     values = []
     for messages in conversations:
         cut = len(messages) - (messages[-1]["role"] == "assistant")
-        prompt = tuple({key: str(message[key]) for key in ("role", "content")} for message in messages[:cut])
-        values.append({"prompt": prompt, "completion": str(messages[-1]["content"]) if cut < len(messages) else None})
+        prompt = tuple(
+            {key: str(message[key]) for key in ("role", "content")} for message in messages[:cut]
+        )
+        values.append(
+            {
+                "prompt": prompt,
+                "completion": str(messages[-1]["content"]) if cut < len(messages) else None,
+            }
+        )
     return values
 
 
 def _are_conversations(values: Sequence[Any]) -> bool:
-    return are_lists(values, lambda message: isinstance(message, dict) and bool({"role", "from"} & message.keys()))
+    return are_lists(
+        values,
+        lambda message: isinstance(message, dict) and bool({"role", "from"} & message.keys()),
+    )
 
 
 def _without_text(messages: Sequence[Any]) -> str | None:
     """Which message has a role but no text, as calls of tools have it; None if there is none."""
     for number, message in enumerate(messages, start=1):
-        if isinstance(message, dict) and isinstance(message.get("role"), str) and message.get("content", "") is None:
-            return f"message {number} of {message['role']!r}" + (" calls a tool" if message.get("tool_calls") else "")
+        if (
+            isinstance(message, dict)
+            and isinstance(message.get("role"), str)
+            and message.get("content", "") is None
+        ):
+            return f"message {number} of {message['role']!r}" + (
+                " calls a tool" if message.get("tool_calls") else ""
+            )
     return None
 
 
 def _is_message(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("role"), str) and isinstance(value.get("content"), str)
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("role"), str)
+        and isinstance(value.get("content"), str)
+    )

@@ -91,7 +91,11 @@ class Kind(ABC):
 
     def key(self, sample: Sample) -> str:
         """Equal for samples that hold the same."""
-        return self.content(sample) if self._is_whole(sample) else f"text {normalized(sample.roles['text'])}"
+        return (
+            self.content(sample)
+            if self._is_whole(sample)
+            else f"text {normalized(sample.roles['text'])}"
+        )
 
     def passage(self, sample: Sample) -> str:
         """The text of the sample that a network may learn from without what is predicted."""
@@ -104,7 +108,11 @@ class Kind(ABC):
     def relations(self, sample: Sample) -> list[str]:
         """Keys of what the sample shares with others that are about the same."""
         roles = sample.roles
-        return [f"{role} {roles[role]}" for role in ("group", *self.shared) if roles.get(role) is not None]
+        return [
+            f"{role} {roles[role]}"
+            for role in ("group", *self.shared)
+            if roles.get(role) is not None
+        ]
 
     def strata(self, samples: Sequence[Sample]) -> list[str] | None:
         """What each sample is stratified by; None where samples are drawn at random."""
@@ -134,7 +142,9 @@ class Kind(ABC):
     def conflict(self, samples: Sequence[Sample]) -> str | None:
         """The difference of the first two of these equal samples whose targets differ; None where there are no such."""
         known = [sample for sample in samples if sample.roles.get(self.target) is not None]
-        others = (sample for sample in known if sample.roles[self.target] != known[0].roles[self.target])
+        others = (
+            sample for sample in known if sample.roles[self.target] != known[0].roles[self.target]
+        )
         other = next(others, None)
         return self.difference(known[0], other) if other else None
 
@@ -153,7 +163,9 @@ class Kind(ABC):
         if "text" in sample.roles:
             return False
         has, reads = ", ".join(sorted(sample.roles)) or "nothing", described(self)
-        raise DataError(f"{sample.id} has {has}, and data of the kind {self.name!r} have {reads}. Data are of one kind.")
+        raise DataError(
+            f"{sample.id} has {has}, and data of the kind {self.name!r} have {reads}. Data are of one kind."
+        )
 
 
 @cache
@@ -174,7 +186,9 @@ def kind_of(roles: Collection[str]) -> str:
         if sizes and (kind.target in roles or set(roles) <= {*kind.roles, kind.target}):
             ranks[name] = (kind.target in roles, max(sizes))
     if not ranks:
-        known_kinds = "; ".join(f"{name}: {described(kind)} -> {kind.target}" for name, kind in known.items())
+        known_kinds = "; ".join(
+            f"{name}: {described(kind)} -> {kind.target}" for name, kind in known.items()
+        )
         raise DataError(
             f"No kind of data has the roles {', '.join(sorted(roles))}. Kinds: {known_kinds}. Say it: Data(..., kind=NAME)."
         )
@@ -182,10 +196,14 @@ def kind_of(roles: Collection[str]) -> str:
 
 
 def numbered(
-    roles: Callable[[str, int], dict[str, Any]], count: int, splits: Sequence[str] = ("train", "val", "test")
+    roles: Callable[[str, int], dict[str, Any]],
+    count: int,
+    splits: Sequence[str] = ("train", "val", "test"),
 ) -> dict[str, list[Sample]]:
     """So many samples a split, whose roles are those of a split and a number: for tiny data."""
-    return {split: [Sample(f"{split}:{i}", roles(split, i)) for i in range(count)] for split in splits}
+    return {
+        split: [Sample(f"{split}:{i}", roles(split, i)) for i in range(count)] for split in splits
+    }
 
 
 def described(kind: Kind) -> str:

@@ -54,7 +54,11 @@ class Numbers(Kind):
         except DataError:
             return self._match_value(columns, pair)
         names = match.columns["label"]
-        if len(names) > 1 or not are_values(columns[names[0]]) or columns.table.class_names.get(names[0]):
+        if (
+            len(names) > 1
+            or not are_values(columns[names[0]])
+            or columns.table.class_names.get(names[0])
+        ):
             return None
         if name_column(columns, match) and names[0] in columns.named(WANTED.names[0]):
             return None  # numbers of classes, whose names stand beside them
@@ -74,7 +78,10 @@ class Numbers(Kind):
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         return [
-            [{**value, "value": number} for value, number in zip(read_inputs(rows), _numbers(rows), strict=True)]
+            [
+                {**value, "value": number}
+                for value, number in zip(read_inputs(rows), _numbers(rows), strict=True)
+            ]
             for rows in tables
         ]
 
@@ -86,7 +93,9 @@ class Numbers(Kind):
         """How many there are, their range and spread in each split."""
         findings = [counts(data.splits, "samples with a number each")]
         for split, samples in data.splits.items():
-            values = [sample.roles["value"] for sample in samples if sample.roles.get("value") is not None]
+            values = [
+                sample.roles["value"] for sample in samples if sample.roles.get("value") is not None
+            ]
             if values:
                 spread = f"mean {statistics.fmean(values):.4g}, standard deviation {statistics.pstdev(values):.4g}"
                 words = f"{split}: {min(values):g} to {max(values):g}, median {statistics.median(values):g}, {spread}."
@@ -104,7 +113,10 @@ class Numbers(Kind):
             return {"text": f"{split} {i}", "text_pair": f"{i}; two", "value": float(i * i) + 0.25}
 
         made = {"texts": scored, "pairs": paired}
-        return {name: Data(numbered(make, 12, ["train", "test"]), kind=self.name) for name, make in made.items()}
+        return {
+            name: Data(numbered(make, 12, ["train", "test"]), kind=self.name)
+            for name, make in made.items()
+        }
 
 
 def are_values(values: Sequence[Any]) -> bool:
@@ -125,6 +137,11 @@ def _numbers(rows: Rows) -> list[float | None]:
     cells = [None if is_missing(value) else value for value in rows.column("value")]
     rows.check_target([cell is None for cell in cells])
     numbers = [None if cell is None else as_number(cell) for cell in cells]
-    wrong = (cell is not None and number is None and repr(cell) for cell, number in zip(cells, numbers, strict=True))
-    rows.refuse(wrong, "have a value that is no finite number", "Fix them; decimals stand behind a point.")
+    wrong = (
+        cell is not None and number is None and repr(cell)
+        for cell, number in zip(cells, numbers, strict=True)
+    )
+    rows.refuse(
+        wrong, "have a value that is no finite number", "Fix them; decimals stand behind a point."
+    )
     return numbers

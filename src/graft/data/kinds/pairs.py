@@ -9,7 +9,15 @@ from graft.data.checks.finding import Finding
 from graft.data.checks.texts import character_counts, text_findings
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind, numbered
-from graft.data.tables.columns import Columns, Match, are_texts, are_words, as_list, is_missing, present
+from graft.data.tables.columns import (
+    Columns,
+    Match,
+    are_texts,
+    are_words,
+    as_list,
+    is_missing,
+    present,
+)
 from graft.data.tables.rows import Rows
 
 SOURCES = {
@@ -34,10 +42,19 @@ class Pairs(Kind):
     }
     texts: ClassVar = {"source": "Sources", "target": "Targets"}
     shared: ClassVar = ("source",)
-    blanks: ClassVar = ({"source": ""}, {"target": ""}, {"source": "", "target": ""}, {"source": " ", "target": " "})
+    blanks: ClassVar = (
+        {"source": ""},
+        {"target": ""},
+        {"source": "", "target": ""},
+        {"source": " ", "target": " "},
+    )
 
     def match(self, columns: Columns) -> Match | None:
-        asked = {role: names for role, names in columns.asked.items() if role in ("source", "target", "references")}
+        asked = {
+            role: names
+            for role, names in columns.asked.items()
+            if role in ("source", "target", "references")
+        }
         roles = {**_pair(columns), **asked}
         if not roles:
             return None
@@ -46,18 +63,26 @@ class Pairs(Kind):
         if columns.table.languages and not asked:
             source, target = columns.table.languages
             turned = f"--columns source={target} --columns target={source}"
-            notes.append(f"The source is {source!r}, the target {target!r}; the other way: {turned}.")
+            notes.append(
+                f"The source is {source!r}, the target {target!r}; the other way: {turned}."
+            )
         return Match(roles, 0.75, notes)
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         return [_read(rows) for rows in tables]
 
     def findings(self, data: Data) -> list[Finding]:
-        return [character_counts(data, "sources with targets", "target"), *text_findings(data, self.texts)]
+        return [
+            character_counts(data, "sources with targets", "target"),
+            *text_findings(data, self.texts),
+        ]
 
     def tiny(self) -> dict[str, Data]:
         def pair(split: str, i: int) -> dict[str, Any]:
-            return {"source": f"{split} {i}:\u2028 one; „two“", "target": f"{i}\tjedna, dvě " * (i > 0)}
+            return {
+                "source": f"{split} {i}:\u2028 one; „two“",
+                "target": f"{i}\tjedna, dvě " * (i > 0),
+            }
 
         return {"pairs": Data(numbered(pair, 4), kind=self.name)}
 
@@ -65,7 +90,10 @@ class Pairs(Kind):
 def _pair(columns: Columns) -> dict[str, list[str]]:
     """The columns of a source and of what is written from it, where there are both."""
     if len(columns.table.languages) == 2:
-        return {role: [name] for role, name in zip(("source", "target"), columns.table.languages, strict=True)}
+        return {
+            role: [name]
+            for role, name in zip(("source", "target"), columns.table.languages, strict=True)
+        }
     for name, sources in SOURCES.items():
         target = columns.named([name, f"{name}1"])[:1]
         source = columns.first(sources, are_words)
@@ -88,7 +116,10 @@ def _read(rows: Rows) -> list[dict[str, Any]]:
         "references", "have references that are no texts", 'Write them as a list: ["one", "another"].',
         lambda value: all(isinstance(text, str) for text in _texts(value)),
     )  # fmt: skip
-    values = [{"source": source, "target": target} for source, target in zip(sources, targets, strict=True)]
+    values = [
+        {"source": source, "target": target}
+        for source, target in zip(sources, targets, strict=True)
+    ]
     if not further and not rows.has("references"):
         return values
     for row, value in enumerate(values):
@@ -103,7 +134,11 @@ def _references_of(rows: Rows) -> dict[str, list[str]]:
         return {}
     low = {name.strip().lower(): name for name in reversed(rows.table.columns)}
     named = [low[name] for name in Pairs.columns["references"] if name in low]
-    return {"references": [n for n in named if any(as_list(v) is not None for v in present(rows.table.columns[n]))][:1]}
+    return {
+        "references": [
+            n for n in named if any(as_list(v) is not None for v in present(rows.table.columns[n]))
+        ][:1]
+    }
 
 
 def _numbered(names: list[str], target: str) -> list[str]:

@@ -42,5 +42,7 @@ class Passages(Kind):
 
     def tiny(self) -> dict[str, Data]:
         line = "naïve café — „ok“; 日本語, one\ttwo. "
-        splits = numbered(lambda split, i: {"passage": f"{split} {i}\n" + line * (30 + i) + "\n\n"}, 4)
+        splits = numbered(
+            lambda split, i: {"passage": f"{split} {i}\n" + line * (30 + i) + "\n\n"}, 4
+        )
         return {"passages": Data(splits, kind=self.name)}

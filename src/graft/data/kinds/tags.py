@@ -18,7 +18,15 @@ from graft.data.data import Data
 from graft.data.kinds.classes.labeled import LABEL
 from graft.data.kinds.kind import Kind, numbered
 from graft.data.kinds.text.spans import count, names_of, tagged
-from graft.data.tables.columns import Columns, Match, are_lists, are_scalars, are_words, as_list, is_missing
+from graft.data.tables.columns import (
+    Columns,
+    Match,
+    are_lists,
+    are_scalars,
+    are_words,
+    as_list,
+    is_missing,
+)
 from graft.data.tables.inputs import TEXT
 from graft.data.tables.rows import Rows, class_names, shown_names
 
@@ -35,7 +43,17 @@ class Tags(Kind):
     target: ClassVar = "tags"
     columns: ClassVar = {
         "tokens": ("tokens", "words"),
-        "tags": ("tags", "ner_tags", "labels", "ner", "label", "pos_tags", "upos", "pos", "chunk_tags"),
+        "tags": (
+            "tags",
+            "ner_tags",
+            "labels",
+            "ner",
+            "label",
+            "pos_tags",
+            "upos",
+            "pos",
+            "chunk_tags",
+        ),
         "spans": ("spans", "entities", "label", "labels"),
         "text": TEXT,
         "offsets": ("offsets",),
@@ -43,14 +61,20 @@ class Tags(Kind):
     blanks: ClassVar = ({"tokens": (), "tags": ()}, {"tokens": ("", " "), "tags": ("O", "O")})
 
     def match(self, columns: Columns) -> Match | None:
-        return self._match_tokens(columns) or self._match_spans(columns) or self._match_words(columns)
+        return (
+            self._match_tokens(columns) or self._match_spans(columns) or self._match_words(columns)
+        )
 
     def _match_tokens(self, columns: Columns) -> Match | None:
         """Lists of tokens and of tags; a text beside tokens alone is a text with its words, not one to be tagged."""
         asked = set(columns.asked)
         if "spans" in asked or ("text" in asked and not {"tokens", "tags"} & asked):
             return None
-        tokens = columns.one("tokens", self.columns, lambda values: are_lists(values, lambda token: isinstance(token, str)))
+        tokens = columns.one(
+            "tokens",
+            self.columns,
+            lambda values: are_lists(values, lambda token: isinstance(token, str)),
+        )
         tags = self._find_tags(columns, tokens)
         text = columns.one("text", self.columns, are_words)
         offsets = columns.one("offsets", self.columns, lambda values: bool(text))
@@ -67,8 +91,12 @@ class Tags(Kind):
         named = columns.one("tags", self.columns, lambda values: are_lists(values, _is_tag), tokens)
         if named or not tokens:
             return named
-        words = [name for name in columns if are_lists(columns[name], lambda tag: isinstance(tag, str))]
-        sizes = {name: [len(as_list(cell) or ()) for cell in columns[name]] for name in (*tokens, *words)}
+        words = [
+            name for name in columns if are_lists(columns[name], lambda tag: isinstance(tag, str))
+        ]
+        sizes = {
+            name: [len(as_list(cell) or ()) for cell in columns[name]] for name in (*tokens, *words)
+        }
         return [n for n in words if n not in tokens and sizes[n] == sizes[tokens[0]]][:1]
 
     def _match_spans(self, columns: Columns) -> Match | None:
@@ -83,7 +111,10 @@ class Tags(Kind):
     def _match_words(self, columns: Columns) -> Match | None:
         """One word a row with its tag, which is a near miss: nothing says which words are of one sentence."""
         words = columns.first(("word", "token"), are_scalars)
-        tags = columns.first(("tag", "ner_tag", *self.columns["tags"]), lambda v: are_scalars(v) and marks_entities(map(str, v)))
+        tags = columns.first(
+            ("tag", "ner_tag", *self.columns["tags"]),
+            lambda v: are_scalars(v) and marks_entities(map(str, v)),
+        )
         if not words or not tags or columns.asked:
             return None
         problem = (
@@ -99,24 +130,43 @@ class Tags(Kind):
             return []
         notes = []
         used = {name for names in roles.values() for name in names}
-        for name in columns.first(self.columns["tags"], lambda values: are_lists(values, _is_tag), used):
+        for name in columns.first(
+            self.columns["tags"], lambda values: are_lists(values, _is_tag), used
+        ):
             chosen = f"The tags are of the column {roles['tags'][0]!r}"
             notes.append(f"{chosen}; for another: --columns tags={name}.")
         for name in columns.first(LABEL, are_scalars, used):
             asked = f"--columns text={roles['tokens'][0]} --columns label={name}"
-            notes.append(f"The column {name!r} may be a class of each sample; to learn it: {asked}.")
+            notes.append(
+                f"The column {name!r} may be a class of each sample; to learn it: {asked}."
+            )
         return notes
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
-        values = [_of_spans(rows) if rows.columns.get("spans") else _of_tokens(rows) for rows in tables]
+        values = [
+            _of_spans(rows) if rows.columns.get("spans") else _of_tokens(rows) for rows in tables
+        ]
         tags = {tag for part in values for value in part for tag in value["tags"] or ()}
         if {"B", "I"} <= tags <= set("BIOESLUM"):
-            tables[0].notes[f"The tags {', '.join(sorted(tags))} have no type; they mark entities of one type, {TYPE!r}."] = None
+            tables[0].notes[
+                f"The tags {', '.join(sorted(tags))} have no type; they mark entities of one type, {TYPE!r}."
+            ] = None
             typed = {tag: tag if tag == "O" else f"{tag}-{TYPE}" for tag in tags}
-            return [[{**value, "tags": _named(value["tags"], typed)} for value in part] for part in values]
-        numbers = {tag for part in values for value in part for tag in value["tags"] or () if not isinstance(tag, str)}
+            return [
+                [{**value, "tags": _named(value["tags"], typed)} for value in part]
+                for part in values
+            ]
+        numbers = {
+            tag
+            for part in values
+            for value in part
+            for tag in value["tags"] or ()
+            if not isinstance(tag, str)
+        }
         names = _number_names(tables, numbers) if numbers else {}
-        return [[{**value, "tags": _named(value["tags"], names)} for value in part] for part in values]
+        return [
+            [{**value, "tags": _named(value["tags"], names)} for value in part] for part in values
+        ]
 
     def words(self, sample: Sample) -> str:
         return " ".join(sample.roles["tokens"])
@@ -131,7 +181,9 @@ class Tags(Kind):
     def counts(self, splits: dict[str, list[Sample]]) -> dict[str, Counter[str]]:
         """How many entities there are of each type, or how many times each plain tag."""
         sequences = {split: _sequences(samples) for split, samples in splits.items()}
-        of_entities = marks_entities(tag for part in sequences.values() for tags in part for tag in tags)
+        of_entities = marks_entities(
+            tag for part in sequences.values() for tags in part for tag in tags
+        )
         return {split: count(part, of_entities) for split, part in sequences.items()}
 
     def classes(self, samples: Sequence[Sample]) -> set[str]:
@@ -144,12 +196,18 @@ class Tags(Kind):
 
     def findings(self, data: Data) -> list[Finding]:
         samples = [sample for part in data.splits.values() for sample in part]
-        tokens = [(sample.id, sample.roles["tokens"]) for sample in samples if "tokens" in sample.roles]
+        tokens = [
+            (sample.id, sample.roles["tokens"]) for sample in samples if "tokens" in sample.roles
+        ]
         bare = Data({"unlabeled": [s for s in samples if "tokens" not in s.roles]}, kind=self.name)
         return [
             *self._tag_findings(data),
             *text_findings(bare, {}),
-            *([lengths("Samples", "tokens", [len(words) for _, words in tokens])] if tokens else []),
+            *(
+                [lengths("Samples", "tokens", [len(words) for _, words in tokens])]
+                if tokens
+                else []
+            ),
             *empty("sample", [name for name, words in tokens if not words]),
         ]
 
@@ -160,7 +218,11 @@ class Tags(Kind):
         noun, example, types = ("entity type", "an entity", "types of entities")
         if not marks_entities(known):
             noun, example, types = "tag", "a token", "tags"
-        total = counts(data.splits, f"samples with {len(classes)} {types}", lambda part: f" ({_tokens(part):,} tokens)")
+        total = counts(
+            data.splits,
+            f"samples with {len(classes)} {types}",
+            lambda part: f" ({_tokens(part):,} tokens)",
+        )
         return [total, *shown_counts(by_split), *rare_classes(by_split, classes, noun, example)]
 
     def difference(self, one: Sample, other: Sample) -> str:
@@ -171,10 +233,17 @@ class Tags(Kind):
 
     def tiny(self) -> dict[str, Data]:
         tokens = ("Zoë", "Müller", "left", "New", "York\u2028City", "#1", ".")
-        tags = (("B-PER", "I-PER", "O", "B-LOC", "I-LOC", "O", "O"), ("I-PER", "I-PER", "O", "I-LOC", "B-LOC", "O", "O"))
+        tags = (
+            ("B-PER", "I-PER", "O", "B-LOC", "I-LOC", "O", "O"),
+            ("I-PER", "I-PER", "O", "I-LOC", "B-LOC", "O", "O"),
+        )
 
         def sentence(split: str, i: int) -> dict[str, Any]:
-            return {"tokens": (f"{split}{i}", *tokens), "tags": ("O", *tags[i % 2]), "group": f"{split} {i // 2}"}
+            return {
+                "tokens": (f"{split}{i}", *tokens),
+                "tags": ("O", *tags[i % 2]),
+                "group": f"{split} {i // 2}",
+            }
 
         return {"tokens": Data(numbered(sentence, 4), kind=self.name)}
 
@@ -183,23 +252,39 @@ def _of_tokens(rows: Rows) -> list[dict[str, Any]]:
     rows.require(["tokens", "tags"] if rows.needs_target else ["tokens"])
     rows.check_target([value is None for value in rows.column("tags")])
     tokens, tags = ([as_list(value) for value in rows.column(role)] for role in ("tokens", "tags"))
-    are_words = (words is not None and all(isinstance(token, str) for token in words) for words in tokens)
-    rows.refuse((not fits for fits in are_words), "have no list of strings as tokens", 'Write them as a list: ["one", "two"].')
+    are_words = (
+        words is not None and all(isinstance(token, str) for token in words) for words in tokens
+    )
+    rows.refuse(
+        (not fits for fits in are_words),
+        "have no list of strings as tokens",
+        'Write them as a list: ["one", "two"].',
+    )
     strange = (next((repr(tag) for tag in marks or () if not _is_tag(tag)), None) for marks in tags)
-    rows.refuse(strange, "have tags that are neither words nor numbers", "Each token needs one tag.")
+    rows.refuse(
+        strange, "have tags that are neither words nor numbers", "Each token needs one tag."
+    )
     pairs = list(zip(tokens, tags, strict=True))
     uneven = (
-        marks is not None and len(words) != len(marks) and f"{len(words):,} tokens, {len(marks):,} tags" for words, marks in pairs
+        marks is not None
+        and len(words) != len(marks)
+        and f"{len(words):,} tokens, {len(marks):,} tags"
+        for words, marks in pairs
     )
     rows.refuse(uneven, "have another number of tags than of tokens", "Each token needs one tag.")
-    values = [{"tokens": tuple(words), "tags": None if marks is None else tuple(marks)} for words, marks in pairs]
+    values = [
+        {"tokens": tuple(words), "tags": None if marks is None else tuple(marks)}
+        for words, marks in pairs
+    ]
     return _with_offsets(rows, values) if rows.has("text") and rows.has("offsets") else values
 
 
 def _with_offsets(rows: Rows, values: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """With the text that the tokens are of, and where they stand in it."""
     whole, wrong = [], []
-    for value, text, places in zip(values, rows.column("text"), rows.column("offsets"), strict=True):
+    for value, text, places in zip(
+        values, rows.column("text"), rows.column("offsets"), strict=True
+    ):
         offsets = _offsets(places)
         parts = [text[start:end] for start, end in offsets] if isinstance(text, str) else None
         wrong.append(parts != list(value["tokens"]))
@@ -222,27 +307,46 @@ def _of_spans(rows: Rows) -> list[dict[str, Any]]:
     texts = rows.texts("text")
     spans = rows.column("spans")
     if rows.needs_target:
-        rows.refuse((marked is None for marked in spans), "have no list of spans", "An empty one is [].")
+        rows.refuse(
+            (marked is None for marked in spans), "have no list of spans", "An empty one is []."
+        )
     values = []
     for row, (text, marked) in enumerate(zip(texts, spans, strict=True)):
         name = rows.table.row_id(row)
         offsets, tags = tagged(text, [_span(span, name) for span in as_list(marked) or ()], name)
         tokens = tuple(text[start:end] for start, end in offsets)
         values.append(
-            {"tokens": tokens, "tags": None if marked is None else tuple(tags), "text": text, "offsets": tuple(offsets)}
+            {
+                "tokens": tokens,
+                "tags": None if marked is None else tuple(tags),
+                "text": text,
+                "offsets": tuple(offsets),
+            }
         )
     return values
 
 
 def _span(value: Any, row: str) -> tuple[int, int, str]:
     keys = (("start", "start_offset"), ("end", "end_offset"), ("label", "type", "tag"))
-    parts = [next((value[k] for k in names if k in value), None) for names in keys] if isinstance(value, dict) else as_list(value)
-    if parts is None or len(parts) != 3 or any(is_missing(part) or isinstance(part, bool) for part in parts):
-        raise DataError(f'{row}: {value!r} is no span. Write {{"start": 0, "end": 5, "label": "PER"}}, or [0, 5, "PER"].')
+    parts = (
+        [next((value[k] for k in names if k in value), None) for names in keys]
+        if isinstance(value, dict)
+        else as_list(value)
+    )
+    if (
+        parts is None
+        or len(parts) != 3
+        or any(is_missing(part) or isinstance(part, bool) for part in parts)
+    ):
+        raise DataError(
+            f'{row}: {value!r} is no span. Write {{"start": 0, "end": 5, "label": "PER"}}, or [0, 5, "PER"].'
+        )
     try:
         return int(parts[0]), int(parts[1]), str(parts[2])
     except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"{row}: {value!r} is no span: start and end must be whole numbers.") from error
+        raise DataError(
+            f"{row}: {value!r} is no span: start and end must be whole numbers."
+        ) from error
 
 
 def _number_names(tables: Sequence[Rows], numbers: set[int]) -> dict[Any, str]:

@@ -44,7 +44,10 @@ class TextPairs(Labeled):
 
     def tiny(self) -> dict[str, Data]:
         def pair(split: str, i: int) -> dict[str, Any]:
-            texts = {"text": f"{split} „{i}“\u2028 one; two", "text_pair": f"naïve, {i} or {i // 2}?"}
+            texts = {
+                "text": f"{split} „{i}“\u2028 one; two",
+                "text_pair": f"naïve, {i} or {i // 2}?",
+            }
             return {**texts, "label": ("same", "other")[i % 2]}
 
         return {"pairs": Data(numbered(pair, 6), kind=self.name)}

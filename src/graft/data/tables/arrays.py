@@ -28,7 +28,9 @@ def array_table(values: Any, labels: Any, name: str, classes: Sequence[str] | No
         found, more = (list(labels), []) if role == "tokens" else _labels(labels, classes, name)
         notes = [*notes, *more]
     if len(found) != len(items):
-        raise DataError(f"{name} holds {len(items):,} samples but {len(found):,} labels. There must be as many.")
+        raise DataError(
+            f"{name} holds {len(items):,} samples but {len(found):,} labels. There must be as many."
+        )
     names = {target: list(classes)} if classes else {}
     return Table(
         name,
@@ -51,14 +53,22 @@ def _values(values: Any, name: str) -> tuple[str, Sequence[Any], list[str]]:
     if not items:
         raise DataError(f"{name} holds no samples.")
     if all(isinstance(v, str) for v in items):
-        paths = all(has_image_suffix(v) and len(v) < 4096 for v in items) and Path(items[0]).is_file()
+        paths = (
+            all(has_image_suffix(v) and len(v) < 4096 for v in items) and Path(items[0]).is_file()
+        )
         return ("image", [Path(v) for v in items], []) if paths else ("text", items, [])
-    if all(isinstance(v, list | tuple) and all(isinstance(token, str) for token in v) for v in items):
+    if all(
+        isinstance(v, list | tuple) and all(isinstance(token, str) for token in v) for v in items
+    ):
         return "tokens", items, []
     if all(isinstance(v, Path | bytes | np.ndarray) for v in items):
         return "image", items, []
     if all(isinstance(v, Image.Image) for v in items):
-        return "image", [np.asarray(v.convert("RGBA" if v.has_transparency_data else "RGB")) for v in items], []
+        return (
+            "image",
+            [np.asarray(v.convert("RGBA" if v.has_transparency_data else "RGB")) for v in items],
+            [],
+        )
     kinds = ", ".join(sorted({type(v).__name__ for v in items}))
     raise DataError(
         f"{name} holds values of type {kinds}. Give texts (str), lists of tokens, or images as one array, arrays, paths or bytes."
@@ -72,17 +82,23 @@ def _labels(labels: Any, classes: Sequence[str] | None, name: str) -> tuple[list
     if array is not None and array.ndim == 2:
         return _from_indicators(array, classes, name)
     if array is not None and array.ndim != 1:
-        raise DataError(f"The labels of {name} have the shape {array.shape}. Allowed: (N,), or (N, classes) of 0 and 1.")
+        raise DataError(
+            f"The labels of {name} have the shape {array.shape}. Allowed: (N,), or (N, classes) of 0 and 1."
+        )
     values = array.tolist() if array is not None else list(labels)
     return [sorted(v, key=str) if isinstance(v, set | frozenset) else v for v in values], []
 
 
-def _from_indicators(array: np.ndarray, classes: Sequence[str] | None, name: str) -> tuple[list[Any], list[str]]:
+def _from_indicators(
+    array: np.ndarray, classes: Sequence[str] | None, name: str
+) -> tuple[list[Any], list[str]]:
     names = list(classes) if classes else [str(i) for i in range(array.shape[1])]
     if len(names) != array.shape[1] or not np.isin(array, (0, 1)).all():
         raise DataError(
             f"The labels of {name} have the shape {array.shape}. Of several labels a sample, each column is one class, 0 or 1."
         )
     if (array.sum(axis=1) == 1).all():
-        return [names[i] for i in array.argmax(axis=1)], [f"The labels of {name} are one-hot; each sample has one label."]
+        return [names[i] for i in array.argmax(axis=1)], [
+            f"The labels of {name} are one-hot; each sample has one label."
+        ]
     return [tuple(names[i] for i in np.flatnonzero(row)) for row in array], []

@@ -80,18 +80,30 @@ class Columns:
         """The columns that have one of these names, in the order of the names."""
         return [self._low[name] for name in names if name in self._low]
 
-    def first(self, names: Sequence[str], fits: Callable[[list[Any]], bool], but: Collection[str] = ()) -> list[str]:
+    def first(
+        self, names: Sequence[str], fits: Callable[[list[Any]], bool], but: Collection[str] = ()
+    ) -> list[str]:
         """The first column of one of these names whose values fit, as a list; else none."""
-        return [name for name in self.named(names) if name not in but and fits(self.values[name])][:1]
+        return [name for name in self.named(names) if name not in but and fits(self.values[name])][
+            :1
+        ]
 
     def one(
-        self, role: str, names: dict[str, tuple[str, ...]], fits: Callable[[list[Any]], bool], but: Collection[str] = ()
+        self,
+        role: str,
+        names: dict[str, tuple[str, ...]],
+        fits: Callable[[list[Any]], bool],
+        but: Collection[str] = (),
     ) -> list[str]:
         """The column that is asked for as the role, else the first one of its names whose values fit; else none."""
         return self.asked.get(role) or self.first(names[role], fits, but)
 
     def match(
-        self, names: dict[str, tuple[str, ...]], fits: dict[str, Callable[[list[Any]], bool]], needed: Sequence[str], fit: float
+        self,
+        names: dict[str, tuple[str, ...]],
+        fits: dict[str, Callable[[list[Any]], bool]],
+        needed: Sequence[str],
+        fit: float,
     ) -> Match | None:
         """The column of each role of `fits`, asked for or the first of its names whose values fit.
 
@@ -112,7 +124,9 @@ class Columns:
             )
 
 
-def choose(table: Table, options: ReadOptions, everywhere: Collection[str], only: str | None = None) -> tuple[Kind, Match]:
+def choose(
+    table: Table, options: ReadOptions, everywhere: Collection[str], only: str | None = None
+) -> tuple[Kind, Match]:
     """The kind that a table fits best, and the columns of its roles; `only` where the format says the kind.
 
     Columns that are asked for may be missing from this table where they are `everywhere`, in another of the same data.
@@ -122,7 +136,9 @@ def choose(table: Table, options: ReadOptions, everywhere: Collection[str], only
     kinds = {name: kind_named(name) for name in names}
     known = {role for kind in kinds.values() for role in kind.roles}
     if unknown := set(options.columns) - known:
-        raise DataError(f"Unknown role {', '.join(sorted(unknown))} in --columns. Roles: {', '.join(sorted(known))}.")
+        raise DataError(
+            f"Unknown role {', '.join(sorted(unknown))} in --columns. Roles: {', '.join(sorted(known))}."
+        )
     fitting = [kind for kind in kinds.values() if set(options.columns) <= kind.roles]
     if not fitting:
         raise DataError(
@@ -168,7 +184,10 @@ def _is_sound(values: Sequence[Any]) -> bool:
 
 
 def _no_kind(columns: Columns, kinds: Sequence[Kind]) -> DataError:
-    roles = [[*sorted(kind.inputs[0]), *([kind.target] if kind.target not in kind.inputs[0] else [])] for kind in kinds]
+    roles = [
+        [*sorted(kind.inputs[0]), *([kind.target] if kind.target not in kind.inputs[0] else [])]
+        for kind in kinds
+    ]
     needs = " or ".join(dict.fromkeys(", ".join(names) for names in roles))
     asked = " ".join(f"--columns {role}=NAME" for role in roles[0])
     return DataError(
@@ -185,9 +204,13 @@ def _asked(table: Table, role: str, name: str, everywhere: Collection[str]) -> l
         return [list(table.columns)[int(name)]]
     parts = name.split("+")
     if role in JOINED and len(parts) > 1:
-        return [column for part in parts for column in _asked(table, role, part.strip(), everywhere)]
+        return [
+            column for part in parts for column in _asked(table, role, part.strip(), everywhere)
+        ]
     names = ", ".join(map(repr, table.columns))
-    raise DataError(f"{table.name} has no column {name!r} (asked for as {role}). Its columns: {names}.")
+    raise DataError(
+        f"{table.name} has no column {name!r} (asked for as {role}). Its columns: {names}."
+    )
 
 
 def _group(columns: Columns, kind: Kind, roles: dict[str, list[str]]) -> list[str]:
@@ -202,7 +225,12 @@ def _group(columns: Columns, kind: Kind, roles: dict[str, list[str]]) -> list[st
 def known_names() -> frozenset[str]:
     """What a header would say: the names of columns that some kind looks for."""
     kinds = map(kind_named, plugins.names("kind"))
-    return frozenset(name for kind in kinds for names in (*kind.columns.values(), kind.groups, SPLIT) for name in names)
+    return frozenset(
+        name
+        for kind in kinds
+        for names in (*kind.columns.values(), kind.groups, SPLIT)
+        for name in names
+    )
 
 
 def is_missing(value: Any) -> bool:
@@ -284,7 +312,11 @@ def plain(value: Any) -> Any:
 def one_spelling(names: set[str]) -> dict[str, str]:
     """Name -> the one that it equals: 1.0 -> 1 where all are numbers, true -> True where both occur."""
     if all(as_number(name) is not None for name in names):
-        return {name: str(int(match[1])) for name in sorted(names) if (match := _WHOLE.fullmatch(name))}
-    capitals = {name: name.capitalize() for name in sorted(names) if name.casefold() in ("true", "false")}
+        return {
+            name: str(int(match[1])) for name in sorted(names) if (match := _WHOLE.fullmatch(name))
+        }
+    capitals = {
+        name: name.capitalize() for name in sorted(names) if name.casefold() in ("true", "false")
+    }
     is_torn = len(capitals) == len(names) > len(set(capitals.values()))
     return {name: other for name, other in capitals.items() if name != other} if is_torn else {}

@@ -68,7 +68,11 @@ def read_delimited(file: Path, options: ReadOptions, delimiters: str, quoting: i
         raise DataError(f"{file} holds a header but no rows. Its columns: {', '.join(names)}.")
     row_width(file.name, records, lines, _RAGGED, len(names) if header else 0)
     return Table(
-        file.name, dict(zip(names, map(list, zip(*records, strict=True)), strict=True)), lines, header, notes=tuple(notes)
+        file.name,
+        dict(zip(names, map(list, zip(*records, strict=True)), strict=True)),
+        lines,
+        header,
+        notes=tuple(notes),
     )
 
 
@@ -77,22 +81,33 @@ def write_delimited(data: Data, path: Path, suffix: str, delimiter: str, quoting
     for split, samples in data.splits.items():
         columns = _writable(samples)
         with open(split_file(path, split, suffix), "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, delimiter=delimiter, quoting=quoting, quotechar=None if quoting == csv.QUOTE_NONE else '"')
+            writer = csv.writer(
+                file,
+                delimiter=delimiter,
+                quoting=quoting,
+                quotechar=None if quoting == csv.QUOTE_NONE else '"',
+            )
             writer.writerow(columns)
             for sample in samples:
                 cells = (sample.roles[role] for role in columns)
-                writer.writerow("|".join(cell) if isinstance(cell, tuple) else cell for cell in cells)
+                writer.writerow(
+                    "|".join(cell) if isinstance(cell, tuple) else cell for cell in cells
+                )
 
 
 def _writable(samples: Sequence[Sample]) -> list[str]:
     """The columns of a table of these samples."""
     roles = {role for sample in samples for role in sample.roles}
     if "text" not in roles or roles - set(_COLUMNS):
-        raise DataError("A delimited table is written of texts and labels only; write other samples as Parquet or JSON lines.")
+        raise DataError(
+            "A delimited table is written of texts and labels only; write other samples as Parquet or JSON lines."
+        )
     return sorted(roles, key=_COLUMNS.index)
 
 
-def _records(text: str, delimiter: str, quoting: int, file: Path | None) -> tuple[list[int], list[list[str]]]:
+def _records(
+    text: str, delimiter: str, quoting: int, file: Path | None
+) -> tuple[list[int], list[list[str]]]:
     """The line on which each record begins, and its fields; blank lines are no records."""
     csv.field_size_limit(_FIELD_LIMIT)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting)
@@ -106,7 +121,9 @@ def _records(text: str, delimiter: str, quoting: int, file: Path | None) -> tupl
                 records.append(record)
             begins = reader.line_num + 1
     except csv.Error as error:
-        raise DataError(f"{file or 'The table'} cannot be read as delimited text: line {begins}: {error}.") from error
+        raise DataError(
+            f"{file or 'The table'} cannot be read as delimited text: line {begins}: {error}."
+        ) from error
     if max(map(len, records), default=0) > 1:
         kept = [len(record) > 1 or not is_blank(record[0]) for record in records]
         lines, records = list(compress(lines, kept)), list(compress(records, kept))
@@ -123,19 +140,32 @@ def _is_strict(text: str, delimiter: str) -> bool:
     return True
 
 
-def _check_quotes(text: str, lines: Sequence[int], records: Sequence[Sequence[str]], delimiter: str, file: Path) -> None:
+def _check_quotes(
+    text: str, lines: Sequence[int], records: Sequence[Sequence[str]], delimiter: str, file: Path
+) -> None:
     """Raises DataError where a quote that is not closed makes one record of several lines that are records by themselves.
 
     So are lines that have as many fields as the others, the last of which holds what it holds in records of one line.
     """
     whole = text.split("\n")
     ends = [*lines[1:], len(whole) + 1]
-    spans = [(first, end) for first, end, record in zip(lines, ends, records, strict=True) if any("\n" in f for f in record)]
+    spans = [
+        (first, end)
+        for first, end, record in zip(lines, ends, records, strict=True)
+        if any("\n" in f for f in record)
+    ]
     if not spans:
         return
-    width, known = len(records[0]), {record[-1] for record in records if not any("\n" in field for field in record)}
+    width, known = (
+        len(records[0]),
+        {record[-1] for record in records if not any("\n" in field for field in record)},
+    )
     for first, end in spans:
-        rows = [line.rstrip("\r").split(delimiter) for line in whole[first - 1 : end - 1] if line.strip()]
+        rows = [
+            line.rstrip("\r").split(delimiter)
+            for line in whole[first - 1 : end - 1]
+            if line.strip()
+        ]
         if width > 1 and all(len(row) == width and row[-1].strip('"') in known for row in rows):
             raise DataError(
                 f"{file}: a quote on line {first} is not closed there, so that lines {first} to {end - 1} would be one row, and "
@@ -157,8 +187,12 @@ def _delimiter(text: str, delimiters: str, quoting: int) -> str:
     agreement = {}
     for delimiter in delimiters:
         records = _records(start, delimiter, quoting, None)[1]
-        widths = Counter(len(record) for record in records if len(records[0]) > 1)  # a delimiter stands in row 1 too
-        width, count = max(((w, c) for w, c in widths.items() if w > 1), key=lambda pair: pair[1], default=(1, 0))
+        widths = Counter(
+            len(record) for record in records if len(records[0]) > 1
+        )  # a delimiter stands in row 1 too
+        width, count = max(
+            ((w, c) for w, c in widths.items() if w > 1), key=lambda pair: pair[1], default=(1, 0)
+        )
         agreement[delimiter] = (count / max(widths.total(), 1), -width)
     best = max(agreement.values())
     return next(d for d in delimiters if agreement[d] == best) if best[0] else delimiters[0]
@@ -168,7 +202,9 @@ def _without_headers(
     lines: Sequence[int], records: Sequence[list[str]], notes: list[str], name: str
 ) -> tuple[list[int], list[list[str]]]:
     """The rows below the header, which comes back where tables were joined."""
-    again = [str(line) for line, row in zip(lines[1:], records[1:], strict=True) if row == records[0]]
+    again = [
+        str(line) for line, row in zip(lines[1:], records[1:], strict=True) if row == records[0]
+    ]
     if again:
         notes.append(f"The header of {name} comes back, it is no row there: lines {listed(again)}.")
     rows = [pair for pair in zip(lines, records, strict=True) if pair[1] != records[0]]
@@ -195,12 +231,16 @@ def _has_header(records: list[list[str]], notes: list[str], name: str) -> bool:
     if not named or any(_is_number(cell) for cell in named):
         return False
     known = (cell.strip().lower() in known_names() for cell in first)
-    if any(so and cell not in column for so, cell, column in zip(known, first, columns, strict=True)):
+    if any(
+        so and cell not in column for so, cell, column in zip(known, first, columns, strict=True)
+    ):
         return True
     if len(set(named)) < len(named) or first in records[1:]:
         return False
     if any(_stands_apart(cell, column) for cell, column in zip(first, columns, strict=True)):
-        notes.append(f"Row 1 of {name} was taken for the header ({', '.join(first)}); if it is a sample: --no-header.")
+        notes.append(
+            f"Row 1 of {name} was taken for the header ({', '.join(first)}); if it is a sample: --no-header."
+        )
         return True
     return False
 

@@ -97,4 +97,6 @@ def _decoded(raw: bytes, encoding: str, path: Path) -> str:
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} begins as {encoding} but cannot be decoded: {error}. Save it as UTF-8.") from error
+        raise DataError(
+            f"{path} begins as {encoding} but cannot be decoded: {error}. Save it as UTF-8."
+        ) from error

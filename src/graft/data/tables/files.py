@@ -37,7 +37,9 @@ class TableFiles(ABC):
     def read(self, path: Path, options: ReadOptions) -> Data:
         files = [path] if path.is_file() else self.files(path)
         if not files:
-            raise DataError(f"{path} holds no files ending in {' or '.join(self.suffixes)}{self.form}.")
+            raise DataError(
+                f"{path} holds no files ending in {' or '.join(self.suffixes)}{self.form}."
+            )
         return read_files(path, files, options, self.table, self.kind)
 
     def files(self, path: Path) -> list[Path]:
@@ -48,16 +50,26 @@ class TableFiles(ABC):
             return files if path.is_dir() else []
         named = folder_splits(folder.name for folder in subfolders(path))
         found = [file for name in named for file in self._files_in(path / name)]
-        files = [file for file in found if not is_about(file)]  # state.json is none of save_to_disk's tables
+        files = [
+            file for file in found if not is_about(file)
+        ]  # state.json is none of save_to_disk's tables
         return files if {file.parent.name for file in files} == set(named) else []
 
     def _files_in(self, folder: Path) -> list[Path]:
         """The tables, and files that are other splits of one by their names: a damaged one is not left out in silence."""
-        there = [file for file in sorted(folder.iterdir()) if file.is_file() and not is_hidden(file.name)]
-        names = {file: split_word(file.stem) for file in there if file.suffix.lower() in self.suffixes}
+        there = [
+            file for file in sorted(folder.iterdir()) if file.is_file() and not is_hidden(file.name)
+        ]
+        names = {
+            file: split_word(file.stem) for file in there if file.suffix.lower() in self.suffixes
+        }
         tables = {file for file in names if self.is_one(file)}
         alike = {names[file][1] for file in tables if names[file][0]}
-        return [file for file, (split, rest) in names.items() if file in tables or (split and rest in alike)]
+        return [
+            file
+            for file, (split, rest) in names.items()
+            if file in tables or (split and rest in alike)
+        ]
 
     def is_one(self, file: Path) -> bool:
         """Whether the file is such a table, by its name and its beginning."""

@@ -54,7 +54,9 @@ class Wanted:
     """Whether a column may say of one of several that it is so, by 0 and 1."""
 
 
-def find_inputs(columns: Columns, wanted: Wanted, given: dict[str, list[str]] | None = None) -> Match:
+def find_inputs(
+    columns: Columns, wanted: Wanted, given: dict[str, list[str]] | None = None
+) -> Match:
     """The columns of the role that is wanted, and of a picture or of texts, which are joined where there are several.
 
     `given` are roles whose columns are known already. Raises DataError, listing the columns, where the others cannot be told.
@@ -126,7 +128,9 @@ def _image(value: Any, rows: Rows) -> Any:
 class _Finder:
     """One search; each step leaves out what earlier ones have taken."""
 
-    def __init__(self, columns: Columns, wanted: Wanted, roles: dict[str, list[str]], reserved: set[str]):
+    def __init__(
+        self, columns: Columns, wanted: Wanted, roles: dict[str, list[str]], reserved: set[str]
+    ):
         self.columns, self.wanted, self.roles, self.reserved = columns, wanted, roles, reserved
 
     def find(self) -> bool:
@@ -164,7 +168,11 @@ class _Finder:
         free = [*named, *(name for name in self._free() if name not in named)]
         held = {name: next((v for v in columns[name] if not is_missing(v)), None) for name in free}
         inline = [n for n in free if _is_encoded(held[n]) or (n in named and _is_picture(held[n]))]
-        paths = [n for n in free if isinstance(held[n], str) and all(map(_is_image_path, _seen(columns[n])))]
+        paths = [
+            n
+            for n in free
+            if isinstance(held[n], str) and all(map(_is_image_path, _seen(columns[n])))
+        ]
         return [*inline, *paths, *(() if inline or paths else self._image_by_name(free))][:1]
 
     def _image_by_name(self, free: list[str]) -> list[str]:
@@ -204,12 +212,18 @@ class _Finder:
         likely = [n for n in free if self.wanted.looks_like(self.columns[n])]
         groups = self.columns.named(GROUP) if self.columns.header else []
         likely = [name for name in likely if name not in groups] or likely
-        if not self._has_input() and len(likely) == len(free) > 1:  # the longest one is then the text
+        if (
+            not self._has_input() and len(likely) == len(free) > 1
+        ):  # the longest one is then the text
             likely.remove(max(likely, key=lambda name: _length(self.columns[name])))
         indicators = [name for name in likely if self.wanted.is_indicator(self.columns[name])]
         if len(likely) > 1 and (len(indicators) < len(likely) or len(likely) < FEWEST_INDICATORS):
             role = self.wanted.role
-            joined = f", or several at once: {role}={'+'.join(indicators)}" if len(indicators) > 1 else ""
+            joined = (
+                f", or several at once: {role}={'+'.join(indicators)}"
+                if len(indicators) > 1
+                else ""
+            )
             raise DataError(
                 f"{self.columns.table.name}: the columns {', '.join(map(repr, likely))} may each be the {role}. "
                 f"Choose with --columns {role}={likely[0]}{joined}. Its columns: {self.columns.listed}."
@@ -224,7 +238,9 @@ class _Finder:
         if not free or (self.wanted.role not in self.roles and columns.needs_target):
             return []
         by_length = sorted(free, key=lambda name: -_length(columns[name]))
-        if len(by_length) > 1 and _length(columns[by_length[0]]) < 2 * _length(columns[by_length[1]]):
+        if len(by_length) > 1 and _length(columns[by_length[0]]) < 2 * _length(
+            columns[by_length[1]]
+        ):
             pair = [name for name in columns if name in by_length[:2]]
             joined = "+".join(pair)
             raise DataError(
@@ -239,7 +255,9 @@ def is_label_like(values: Sequence[Any]) -> bool:
     """Whether few, short values come back again and again."""
     seen = _seen(values)
     numbers = [number for number in map(as_number, seen) if number is not None]
-    if not all(isinstance(v, str | int | float) for v in seen) or not all(n.is_integer() for n in numbers):
+    if not all(isinstance(v, str | int | float) for v in seen) or not all(
+        n.is_integer() for n in numbers
+    ):
         return False
     counts = Counter(map(str, seen))
     return bool(counts) and len(counts) <= max(len(seen) / 2, 1) and max(map(len, counts)) <= 80
@@ -251,7 +269,9 @@ def _seen(values: Sequence[Any]) -> list[Any]:
 
 def _is_encoded(value: Any) -> bool:
     """Whether this is an image file's content, or a dict of it as Hugging Face's datasets has it."""
-    return isinstance(value, bytes) or (isinstance(value, dict) and not value.keys() - {"bytes", "path"} and len(value) > 0)
+    return isinstance(value, bytes) or (
+        isinstance(value, dict) and not value.keys() - {"bytes", "path"} and len(value) > 0
+    )
 
 
 def _is_picture(value: Any) -> bool:
@@ -269,7 +289,9 @@ def _is_image_path(value: Any) -> bool:
 
 def _is_text(seen: Sequence[Any]) -> bool:
     """Whether these are texts, and not all of them file names."""
-    return are_words(seen) and not all(isinstance(v, str) and _FILE_NAME.fullmatch(v.strip()) for v in seen)
+    return are_words(seen) and not all(
+        isinstance(v, str) and _FILE_NAME.fullmatch(v.strip()) for v in seen
+    )
 
 
 def _length(values: Sequence[Any]) -> float:
@@ -283,16 +305,24 @@ def _notes(columns: Columns, wanted: Wanted, roles: dict[str, list[str]]) -> lis
     texts, target = roles.get("text", []), roles.get(wanted.role, [])
     if len(texts) > 1 and "text" not in columns.asked:
         joined = ", ".join(map(repr, texts))
-        notes.append(f"The columns {joined} are joined into the text; for one alone: --columns text={texts[-1]}.")
+        notes.append(
+            f"The columns {joined} are joined into the text; for one alone: --columns text={texts[-1]}."
+        )
     if not columns.header and not columns.asked:
         by_column = sorted(roles.items(), key=lambda item: item[1])
         parts = " and ".join(f"{role} is column {', '.join(names)}" for role, names in by_column)
         notes.append(f"There is no header row; by their content, {parts} (counted from 0).")
-    elif wanted.role not in columns.asked and target and target[0].strip().lower() not in wanted.names[0]:
+    elif (
+        wanted.role not in columns.asked
+        and target
+        and target[0].strip().lower() not in wanted.names[0]
+    ):
         shown, role = ", ".join(map(repr, target)), wanted.role
         if len(target) > 1:
             note = f"The columns {shown} of 0 and 1 are several {role}s a row; for one alone: --columns {role}={target[0]}."
             notes.append(note)
         else:
-            notes.append(f"The column {shown} is taken as the {role}; for another: --columns {role}=NAME.")
+            notes.append(
+                f"The column {shown} is taken as the {role}; for another: --columns {role}=NAME."
+            )
     return notes

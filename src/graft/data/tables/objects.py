@@ -26,12 +26,19 @@ def read_json(file: Path) -> tuple[Any, str | None]:
         raise DataError(f"{file} is not JSON: {error}.") from error
 
 
-def object_table(name: str, objects: Sequence[dict[str, Any]], rows: Sequence[int], note: str | None = None) -> Table:
+def object_table(
+    name: str, objects: Sequence[dict[str, Any]], rows: Sequence[int], note: str | None = None
+) -> Table:
     """The table of these objects, which stand at these lines or places. Raises DataError where there are none."""
     if not objects:
         raise DataError(f"{name} holds no rows.")
     keys = dict.fromkeys(key for entry in objects for key in entry)
-    return Table(name, {str(k): [entry.get(k) for entry in objects] for k in keys}, rows, notes=(note,) if note else ())
+    return Table(
+        name,
+        {str(k): [entry.get(k) for entry in objects] for k in keys},
+        rows,
+        notes=(note,) if note else (),
+    )
 
 
 def write_objects(data: Data, path: Path, suffix: str, join: Callable[[list[str]], str]) -> None:
@@ -45,5 +52,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, np.ndarray | bytes):
-        raise DataError("JSON holds texts and image paths; write images as an image folder or as Parquet.")
+        raise DataError(
+            "JSON holds texts and image paths; write images as an image folder or as Parquet."
+        )
     raise TypeError(type(value).__name__)

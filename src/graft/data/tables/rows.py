@@ -47,7 +47,9 @@ class Rows:
 
     def column(self, role: str) -> list[Any]:
         """The values of a role, of its first column; None where the table does not have it."""
-        return self.table.columns.get(next(iter(self.columns.get(role, ())), ""), [None] * len(self))
+        return self.table.columns.get(
+            next(iter(self.columns.get(role, ())), ""), [None] * len(self)
+        )
 
     def with_columns(self, columns: dict[str, list[str]]) -> Rows:
         """The same rows with other columns for some roles."""
@@ -73,13 +75,20 @@ class Rows:
         """Raises DataError naming the rows with a problem; each row has one entry: True, what was found there, or nothing."""
         wrong = [(row, problem) for row, problem in enumerate(problems) if problem]
         if wrong:
-            shown = listed(self.name(row) + ("" if problem is True else f" ({problem})") for row, problem in wrong)
-            raise DataError(f"{len(wrong):,} of {len(self):,} rows of {self.table.name} {what}: {shown}. {advice}")
+            shown = listed(
+                self.name(row) + ("" if problem is True else f" ({problem})")
+                for row, problem in wrong
+            )
+            raise DataError(
+                f"{len(wrong):,} of {len(self):,} rows of {self.table.name} {what}: {shown}. {advice}"
+            )
 
     def check(self, role: str, what: str, advice: str, fits: Callable[[Any], bool]) -> list[Any]:
         """The values of a role; raises DataError naming the rows whose value does not fit."""
         values = self.column(role)
-        self.refuse((not fits(value) and (value is None or repr(value)) for value in values), what, advice)
+        self.refuse(
+            (not fits(value) and (value is None or repr(value)) for value in values), what, advice
+        )
         return values
 
     def texts(self, role: str) -> list[Any]:
@@ -101,7 +110,13 @@ class Rows:
             self.refuse(missing, f"have no {self.target} in the column {names}", advice)
 
 
-def read_files(path: Path, files: list[Path], options: ReadOptions, read: Callable[..., Table], kind: str | None = None) -> Data:
+def read_files(
+    path: Path,
+    files: list[Path],
+    options: ReadOptions,
+    read: Callable[..., Table],
+    kind: str | None = None,
+) -> Data:
     """The samples of these tables, which are `path` itself or lie in it; `kind` where the format says it.
 
     `read(file, options)` reads one file. Raises DataError.
@@ -134,7 +149,9 @@ def _splits(path: Path, files: list[Path]) -> dict[Path, str]:
     if len(main) == 1:
         return {main[0]: "all"}
     one = next((file for file in files if split_word(file.stem)[0]), files[0])
-    sets = f" They may be {len(names)} data sets, {listed(names)}: move each into a folder of its own."
+    sets = (
+        f" They may be {len(names)} data sets, {listed(names)}: move each into a folder of its own."
+    )
     raise DataError(
         f"{path} holds several tables whose names do not say which split each is: "
         f"{listed(file.name for file in files)}. Name them train, val and test, or give the path of "
@@ -149,10 +166,22 @@ def to_data(tables: dict[str, list[Table]], options: ReadOptions, kind: str | No
     first = labeled.get("train", next(iter(labeled.values())))[0]
     everywhere = {name for parts in labeled.values() for table in parts for name in table.columns}
     chosen, match = choose(first, options, everywhere, kind)
-    notes: Notes = dict.fromkeys(note for parts in tables.values() for table in parts for note in table.notes)
+    notes: Notes = dict.fromkeys(
+        note for parts in tables.values() for table in parts for note in table.notes
+    )
     notes |= dict.fromkeys(match.notes)
     rows = [
-        (split, Rows(table, match.columns, chosen.target, options.labels and split != "unlabeled", options, notes))
+        (
+            split,
+            Rows(
+                table,
+                match.columns,
+                chosen.target,
+                options.labels and split != "unlabeled",
+                options,
+                notes,
+            ),
+        )
         for split, parts in tables.items()
         for table in parts
     ]
@@ -160,7 +189,9 @@ def to_data(tables: dict[str, list[Table]], options: ReadOptions, kind: str | No
         part.require(["group"] if "group" in options.columns else [])
     values = chosen.samples([part for _, part in rows])
     if (group := match.columns["group"]) and "group" not in options.columns:
-        notes[f"Rows with one value of {group[0]!r} are one group; for another column: --columns group=NAME."] = None
+        notes[
+            f"Rows with one value of {group[0]!r} are one group; for another column: --columns group=NAME."
+        ] = None
     ids = _ids([part for _, part in rows])
     splits: dict[str, list[Sample]] = {}
     for (split, part), roles, names in zip(rows, values, ids, strict=True):
@@ -168,14 +199,20 @@ def to_data(tables: dict[str, list[Table]], options: ReadOptions, kind: str | No
         for name, some in _by_split_column(part, split, samples).items():
             splits.setdefault(name, []).extend(some)
     splits = {split: samples for split, samples in splits.items() if samples}
-    columns = {role: [first.called.get(name, name) for name in names] for role, names in match.columns.items() if names}
+    columns = {
+        role: [first.called.get(name, name) for name in names]
+        for role, names in match.columns.items()
+        if names
+    }
     return Data(splits, notes=list(notes), kind=chosen.name, columns=columns)
 
 
 def table_rows(data: Data) -> dict[str, list[dict[str, Any]]]:
     """Split -> rows with a column a role, for the formats that write tables."""
     kind = kind_named(data.kind)
-    return {split: [kind.row(sample) for sample in samples] for split, samples in data.splits.items()}
+    return {
+        split: [kind.row(sample) for sample in samples] for split, samples in data.splits.items()
+    }
 
 
 def class_names(rows: Rows, role: str) -> list[str]:
@@ -200,7 +237,9 @@ def _class_list(rows: Rows) -> list[str]:
     except ValueError as error:
         raise DataError(f"{file} is not JSON: {error}. Fix or remove it.") from error
     if isinstance(entries, dict):
-        by_number = entries if "0" in entries else {str(number): name for name, number in entries.items()}
+        by_number = (
+            entries if "0" in entries else {str(number): name for name, number in entries.items()}
+        )
         entries = [by_number.get(str(number)) for number in range(len(entries))]
     entries = entries if isinstance(entries, list) else [entries]
     names = [entry.get("name") if isinstance(entry, dict) else entry for entry in entries]
@@ -225,7 +264,10 @@ def _with_groups(rows: Rows, values: list[dict[str, Any]]) -> list[dict[str, Any
     groups = [None if is_missing(group) else str(plain(group)) for group in rows.column("group")]
     spelt = one_spelling({group for group in groups if group is not None})
     groups = [spelt.get(group, group) for group in groups]
-    return [value if group is None else {**value, "group": group} for value, group in zip(values, groups, strict=True)]
+    return [
+        value if group is None else {**value, "group": group}
+        for value, group in zip(values, groups, strict=True)
+    ]
 
 
 def _by_split_column(rows: Rows, split: str, samples: list[Sample]) -> dict[str, list[Sample]]:

@@ -51,7 +51,11 @@ def unnested(table: Table) -> Table:
     """The table with a column a language in place of one column `translation` of dicts, as Hugging Face's datasets has it."""
     texts = table.columns.get("translation", ())
     first = next((text for text in texts if text is not None), None)
-    if not isinstance(first, dict) or len(first) < 2 or any(language in table.columns for language in first):
+    if (
+        not isinstance(first, dict)
+        or len(first) < 2
+        or any(language in table.columns for language in first)
+    ):
         return table
     if not all(isinstance(text, dict | None) for text in texts):
         return table
@@ -60,13 +64,19 @@ def unnested(table: Table) -> Table:
     return replace(table, columns={**columns, **rest}, languages=tuple(first))
 
 
-def row_width(name: str, rows: Sequence[Sequence[str]], lines: Sequence[int], advice: str, width: int = 0) -> int:
+def row_width(
+    name: str, rows: Sequence[Sequence[str]], lines: Sequence[int], advice: str, width: int = 0
+) -> int:
     """The number of fields of each row, which is that of most rows unless `width` says it.
 
     Raises DataError naming the lines that have another one.
     """
     width = width or Counter(map(len, rows)).most_common(1)[0][0]
-    ragged = [f"{name}:{line} ({len(row)})" for line, row in zip(lines, rows, strict=True) if len(row) != width]
+    ragged = [
+        f"{name}:{line} ({len(row)})"
+        for line, row in zip(lines, rows, strict=True)
+        if len(row) != width
+    ]
     if ragged:
         words = f"{name} has {width} columns, but {len(ragged):,} of its lines have another number: {listed(ragged)}"
         raise DataError(f"{words}. {advice}")

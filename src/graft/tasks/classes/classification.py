@@ -41,7 +41,10 @@ class Classification(Task):
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
         """Raises DataError where there are fewer than two classes, or where single and multiple labels are mixed."""
         labels = [
-            s.roles[cls.target_role] for part in data.splits.values() for s in part if s.roles.get(cls.target_role) is not None
+            s.roles[cls.target_role]
+            for part in data.splits.values()
+            for s in part
+            if s.roles.get(cls.target_role) is not None
         ]
         several = {isinstance(label, tuple) for label in labels}
         if len(several) > 1:
@@ -53,7 +56,11 @@ class Classification(Task):
             raise DataError(
                 f"{data.path or 'The data'} has {len(classes)} class ({', '.join(classes)}); {cls.name} needs at least two."
             )
-        weights = _balanced([s.roles[cls.target_role] for s in data.splits["train"]], classes) if weighted else None
+        weights = (
+            _balanced([s.roles[cls.target_role] for s in data.splits["train"]], classes)
+            if weighted
+            else None
+        )
         return cls(classes, several == {True}, weights)
 
     def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch:
@@ -66,7 +73,9 @@ class Classification(Task):
         weights = self._class_weights(logits.device)
         weights = None if weights is None else weights.to(logits)
         if self.multi_label:
-            return nn.functional.binary_cross_entropy_with_logits(logits, batch.target.to(logits), weight=weights)
+            return nn.functional.binary_cross_entropy_with_logits(
+                logits, batch.target.to(logits), weight=weights
+            )
         return nn.functional.cross_entropy(logits, batch.target, weight=weights)
 
     def loss_weight(self, batch: Batch) -> float | Tensor:
@@ -87,7 +96,9 @@ class Classification(Task):
         found = (logits.sigmoid() if self.multi_label else logits.softmax(-1)).numpy()
         if windows.cut is None:
             return found
-        return np.stack([np.mean([row for _, row in pieces], axis=0) for pieces in windows.by_sample(found)])
+        return np.stack(
+            [np.mean([row for _, row in pieces], axis=0) for pieces in windows.by_sample(found)]
+        )
 
     def targets(self, samples: Sequence[Sample]) -> np.ndarray:
         """Class numbers (N,), or 0/1 (N, K) of several labels; raises DataError for a label that is not a class."""
@@ -117,15 +128,23 @@ class Classification(Task):
         """`prediction`, `confidence`, and `probabilities` in the order of the classes."""
         rows = []
         for row in scores:
-            found = [self.classes[i] for i in np.flatnonzero(row >= 0.5)] if self.multi_label else self.classes[int(row.argmax())]
+            found = (
+                [self.classes[i] for i in np.flatnonzero(row >= 0.5)]
+                if self.multi_label
+                else self.classes[int(row.argmax())]
+            )
             sure = float(np.maximum(row, 1 - row).min()) if self.multi_label else float(row.max())
-            rows.append({"prediction": found, "confidence": sure, "probabilities": [float(p) for p in row]})
+            rows.append(
+                {"prediction": found, "confidence": sure, "probabilities": [float(p) for p in row]}
+            )
         return rows
 
     def answer(self, sample: Sample) -> str | list[str] | None:
         """Several labels in the order of the classes, as predictions are."""
         label = sample.roles[self.target_role]
-        return [name for name in self.classes if name in label] if isinstance(label, tuple) else label
+        return (
+            [name for name in self.classes if name in label] if isinstance(label, tuple) else label
+        )
 
     def say(self, value: str | Sequence[str]) -> str:
         return value if isinstance(value, str) else ", ".join(value) or "no label"
@@ -142,7 +161,10 @@ class Classification(Task):
 
     @property
     def metrics(self) -> dict[str, Metric]:
-        known = {name: getattr(measures, name) for name in ("accuracy", "macro_f1", "f1", "auroc", "ece", "brier")}
+        known = {
+            name: getattr(measures, name)
+            for name in ("accuracy", "macro_f1", "f1", "auroc", "ece", "brier")
+        }
         if self.multi_label:
             return {name: known[name] for name in ("macro_f1", "f1", "accuracy", "auroc", "brier")}
         if len(self.classes) > 2:
@@ -150,7 +172,11 @@ class Classification(Task):
         return known
 
     def settings(self) -> dict:
-        return {"classes": list(self.classes), "multi_label": self.multi_label, "weights": self.weights and list(self.weights)}
+        return {
+            "classes": list(self.classes),
+            "multi_label": self.multi_label,
+            "weights": self.weights and list(self.weights),
+        }
 
     @cached_property
     def _index(self) -> dict[str, int]:
@@ -159,7 +185,11 @@ class Classification(Task):
     def majority(self, train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
         """Every test example gets the class frequencies of the training split."""
         targets = self.targets(train)
-        counts = targets.mean(0) if self.multi_label else np.bincount(targets, minlength=len(self.classes)) / len(targets)
+        counts = (
+            targets.mean(0)
+            if self.multi_label
+            else np.bincount(targets, minlength=len(self.classes)) / len(targets)
+        )
         return np.tile(counts, (len(test), 1))
 
     def logistic(self, *steps, read: Callable[[Sample], object]) -> Baseline:
@@ -167,22 +197,32 @@ class Classification(Task):
 
         def predict(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
             model = LogisticRegression(C=10, max_iter=200)
-            pipeline = make_pipeline(*steps, OneVsRestClassifier(model) if self.multi_label else model)
+            pipeline = make_pipeline(
+                *steps, OneVsRestClassifier(model) if self.multi_label else model
+            )
             targets = self.targets(train)
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)  # 200 steps are near enough for a baseline
+                warnings.simplefilter(
+                    "ignore", ConvergenceWarning
+                )  # 200 steps are near enough for a baseline
                 pipeline.fit([read(s) for s in train], targets)
             found = pipeline.predict_proba([read(s) for s in test])
             if self.multi_label:
                 return found
             scores = np.zeros((len(test), len(self.classes)))
-            scores[:, pipeline.classes_] = found  # a class may be missing from a small training split
+            scores[:, pipeline.classes_] = (
+                found  # a class may be missing from a small training split
+            )
             return scores
 
         return predict
 
 
-def _balanced(labels: Sequence[str | tuple[str, ...]], classes: tuple[str, ...]) -> tuple[float, ...]:
-    counts = Counter(name for label in labels for name in (label if isinstance(label, tuple) else (label,)))
+def _balanced(
+    labels: Sequence[str | tuple[str, ...]], classes: tuple[str, ...]
+) -> tuple[float, ...]:
+    counts = Counter(
+        name for label in labels for name in (label if isinstance(label, tuple) else (label,))
+    )
     total = sum(counts.values())
     return tuple(total / (len(classes) * max(counts[name], 1)) for name in classes)

@@ -55,12 +55,17 @@ class MaskedTokens:
             return_special_tokens_mask=True,
         )
         pairs = zip(encoded["input_ids"], encoded["special_tokens_mask"], strict=True)
-        return [Sample(sample.id, {"ids": np.array(ids), "special": np.array(marks, bool)}) for ids, marks in pairs]
+        return [
+            Sample(sample.id, {"ids": np.array(ids), "special": np.array(marks, bool)})
+            for ids, marks in pairs
+        ]
 
     def length(self, piece: Sample, preprocess: TextPreprocess) -> int:
         return len(piece.roles["ids"])
 
-    def encode(self, sample: Sample, preprocess: TextPreprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:
+    def encode(
+        self, sample: Sample, preprocess: TextPreprocess, rng: np.random.Generator | None
+    ) -> dict[str, Tensor]:
         """`target` (T,) is the token that stood there where one was chosen, else IGNORED.
 
         Without `rng` a text is always masked in the same way, which its own tokens decide.
@@ -79,12 +84,16 @@ class MaskedTokens:
 
         def padded(key: str, value: int) -> Tensor:
             rows = [e[key] for e in encoded]
-            return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value, padding_side=side)
+            return nn.utils.rnn.pad_sequence(
+                rows, batch_first=True, padding_value=value, padding_side=side
+            )
 
         values = {"input_ids": preprocess.tokenizer.pad_token_id, "token_type_ids": 0}
         inputs = {key: padded(key, value) for key, value in values.items() if key in encoded[0]}
         ones = [torch.ones_like(e["input_ids"]) for e in encoded]
-        inputs["attention_mask"] = nn.utils.rnn.pad_sequence(ones, batch_first=True, padding_side=side)
+        inputs["attention_mask"] = nn.utils.rnn.pad_sequence(
+            ones, batch_first=True, padding_side=side
+        )
         target = padded("target", IGNORED)
         return Batch({**inputs, "chosen": target != IGNORED}, target)
 
@@ -101,13 +110,20 @@ class MaskedTokens:
         """Of each piece the nats of its chosen tokens, and their number."""
         return sums_of(_nats(output, batch), batch.inputs["chosen"].sum(1).tolist())
 
-    def losses(self, output: Output, batch: Batch, rows: Sequence[tuple[float, int]]) -> tuple[float, int]:
+    def losses(
+        self, output: Output, batch: Batch, rows: Sequence[tuple[float, int]]
+    ) -> tuple[float, int]:
         """One a chosen token, as the rows have them."""
         return sum_of_sums(rows)
 
     def scores(self, rows: Sequence[tuple[float, int]], windows: Windows) -> np.ndarray:
         """For each text the nats of its chosen tokens, their number, and no bytes: they do not stand for all of it."""
-        return objects([(*np.sum([row for _, row in pieces], axis=0), 0.0) for pieces in windows.by_sample(rows)])
+        return objects(
+            [
+                (*np.sum([row for _, row in pieces], axis=0), 0.0)
+                for pieces in windows.by_sample(rows)
+            ]
+        )
 
     def targets(self, samples: Sequence[Sample]) -> np.ndarray:
         """Zeros (N,): the scores say it all."""
@@ -141,4 +157,6 @@ def masked(
 
 def _nats(output: Output, batch: Batch) -> Tensor:
     """The negative log-likelihood (N,) of each chosen token, in order; in float32."""
-    return nn.functional.cross_entropy(output.logits.float(), batch.target[batch.inputs["chosen"]], reduction="none")
+    return nn.functional.cross_entropy(
+        output.logits.float(), batch.target[batch.inputs["chosen"]], reduction="none"
+    )

@@ -41,7 +41,9 @@ def tokens_of(offsets: np.ndarray, start: int, end: int) -> tuple[int, int] | No
     return (int(touched[0]), int(touched[-1])) if len(touched) else None
 
 
-def best_spans(logits: np.ndarray, offsets: np.ndarray, longest: int = LONGEST, count: int = KEPT) -> np.ndarray:
+def best_spans(
+    logits: np.ndarray, offsets: np.ndarray, longest: int = LONGEST, count: int = KEPT
+) -> np.ndarray:
     """The up to `count` best answers (n, 3) of at most `longest` tokens, best first: start, end in characters, score.
 
     `logits` (T, 2) are those of the first and last token, `offsets` (T, 2) as `tokens_of` has them.
@@ -85,5 +87,7 @@ def joined(context: str, pieces: Sequence[tuple[np.ndarray, float]]) -> Found:
             if place[0] < place[1]:
                 best[place] = max(score, best.get(place, -math.inf))
     ordered = sorted(best.items(), key=lambda item: -item[1])[:KEPT]
-    spans = tuple(Span(context[start:end], start, end, float(score)) for (start, end), score in ordered)
+    spans = tuple(
+        Span(context[start:end], start, end, float(score)) for (start, end), score in ordered
+    )
     return Found(spans, min(none for _, none in pieces))

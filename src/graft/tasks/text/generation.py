@@ -43,13 +43,23 @@ class Decoding:
         for name, (kept, allowed) in rules.items():
             if not kept:
                 raise BadValue(f"{name} must be {allowed}. Got {getattr(self, name)!r} instead.")
-        drawn = [name for name, usual in (("top_k", None), ("top_p", 1.0)) if getattr(self, name) != usual]
+        drawn = [
+            name
+            for name, usual in (("top_k", None), ("top_p", 1.0))
+            if getattr(self, name) != usual
+        ]
         if self.temperature == 0 and drawn:
-            raise BadValue(f"{' and '.join(drawn)} only count where tokens are drawn: give a temperature above 0 too.")
+            raise BadValue(
+                f"{' and '.join(drawn)} only count where tokens are drawn: give a temperature above 0 too."
+            )
 
     def options(self) -> dict[str, Any]:
         """The same as arguments of transformers' `generate`."""
-        drawn = {"temperature": self.temperature, "top_k": self.top_k or 0, "top_p": self.top_p} if self.temperature else {}
+        drawn = (
+            {"temperature": self.temperature, "top_k": self.top_k or 0, "top_p": self.top_p}
+            if self.temperature
+            else {}
+        )
         return {
             "max_new_tokens": self.max_new_tokens,
             "do_sample": self.temperature > 0,
@@ -68,7 +78,9 @@ def continued(model: Model, prompts: Sequence[Sequence[int]], decoding: Decoding
     beside = network.config.is_encoder_decoder
     _check_room(model, max(map(len, prompts), default=0), decoding.max_new_tokens)
     if empty := [number for number, prompt in enumerate(prompts, 1) if not len(prompt)]:
-        raise BadValue(f"Prompt {empty[0]} is empty, and {model.backbone.name} has no token to begin with. Give it a word.")
+        raise BadValue(
+            f"Prompt {empty[0]} is empty, and {model.backbone.name} has no token to begin with. Give it a word."
+        )
     marks = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
     order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
     device = next(network.parameters()).device
@@ -77,8 +89,15 @@ def continued(model: Model, prompts: Sequence[Sequence[int]], decoding: Decoding
         torch.manual_seed(decoding.seed)
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
-            ids, mask = _padded([prompts[row] for row in rows], tokenizer.pad_token_id, left=not beside)
-            told = network.generate(input_ids=ids.to(device), attention_mask=mask.to(device), **marks, **decoding.options())
+            ids, mask = _padded(
+                [prompts[row] for row in rows], tokenizer.pad_token_id, left=not beside
+            )
+            told = network.generate(
+                input_ids=ids.to(device),
+                attention_mask=mask.to(device),
+                **marks,
+                **decoding.options(),
+            )
             for row, written in zip(rows, told[:, 1 if beside else ids.shape[1] :], strict=True):
                 found[row] = tokenizer.decode(written, skip_special_tokens=True)
     return found

@@ -42,7 +42,10 @@ class NGrams:
         found = np.full(len(symbols), 1 / OUTCOMES)
         for length, level in enumerate(self.levels, 1):
             keys = _keys(symbols, length)
-            found = _read(level.grams, level.shares, keys, 0.0) + _read(level.contexts, level.left, keys >> _BITS, 1.0) * found
+            found = (
+                _read(level.grams, level.shares, keys, 0.0)
+                + _read(level.contexts, level.left, keys >> _BITS, 1.0) * found
+            )
         return -np.log(found)
 
 
@@ -84,7 +87,9 @@ def _level(grams: NDArray, times: NDArray) -> _Level:
     discounts = np.array([0.0, *_discounts(times)])[kinds]
     contexts, where = np.unique(grams >> _BITS, return_inverse=True)
     total = np.bincount(where, times)
-    return _Level(grams, (times - discounts) / total[where], contexts, np.bincount(where, discounts) / total)
+    return _Level(
+        grams, (times - discounts) / total[where], contexts, np.bincount(where, discounts) / total
+    )
 
 
 def _discounts(times: NDArray) -> tuple[float, float, float]:

@@ -50,7 +50,10 @@ class Packs(Windows):
 def packed(windows: Windows, encoded: Sequence[dict[str, Tensor]], most: int) -> Packs:
     """The windows in packs of up to `most` tokens; `encoded` are their pieces as `input_ids` (T,) and `target` (T,)."""
     members = first_fit([len(piece["input_ids"]) for piece in encoded], most)
-    packs = [_pack(windows.pieces[numbers[0]].id, [encoded[number] for number in numbers]) for numbers in members]
+    packs = [
+        _pack(windows.pieces[numbers[0]].id, [encoded[number] for number in numbers])
+        for numbers in members
+    ]
     return Packs(windows.samples, windows.cut, windows.owners, packs, members)
 
 
@@ -72,7 +75,9 @@ def first_fit(lengths: Sequence[int], most: int) -> list[list[int]]:
 
 def _pack(name: str, encoded: Sequence[dict[str, Tensor]]) -> Sample:
     positions = [np.arange(len(piece["input_ids"])) for piece in encoded]
-    ids, target = (torch.cat([piece[key] for piece in encoded]).numpy() for key in ("input_ids", "target"))
+    ids, target = (
+        torch.cat([piece[key] for piece in encoded]).numpy() for key in ("input_ids", "target")
+    )
     return Sample(name, {"ids": ids, "positions": np.concatenate(positions), "target": target})
 
 
@@ -93,7 +98,9 @@ def collated(encoded: Sequence[dict[str, Tensor]], padding: int) -> Batch:
 def lengths(batch: Batch) -> list[list[int]]:
     """How long the pieces of each pack are."""
     found = []
-    for positions, length in zip(batch.inputs["position_ids"].cpu(), batch.mask.sum(1).tolist(), strict=True):
+    for positions, length in zip(
+        batch.inputs["position_ids"].cpu(), batch.mask.sum(1).tolist(), strict=True
+    ):
         starts = (positions[:length] == 0).nonzero()[:, 0].tolist()
         found.append([after - start for start, after in pairwise([*starts, length])])
     return found
@@ -102,11 +109,20 @@ def lengths(batch: Batch) -> list[list[int]]:
 def check(backbone: Backbone) -> None:
     """Raises BackboneError where the network does not read each piece of a pack as if it were alone."""
     tokenizer = backbone.preprocess.tokenizer
-    one, other = (torch.tensor(tokenizer(text)["input_ids"]) for text in ("one two three four", "five six"))
-    ids, positions = torch.cat([one, other]), torch.cat([torch.arange(len(one)), torch.arange(len(other))])
+    one, other = (
+        torch.tensor(tokenizer(text)["input_ids"]) for text in ("one two three four", "five six")
+    )
+    ids, positions = (
+        torch.cat([one, other]),
+        torch.cat([torch.arange(len(one)), torch.arange(len(other))]),
+    )
     with evaluating(backbone.network), torch.no_grad():
-        alone = torch.cat([backbone.network(input_ids=piece[None]).logits[0] for piece in (one, other)])
-        together = backbone.network(input_ids=ids.expand(2, -1), position_ids=positions.expand(2, -1)).logits
+        alone = torch.cat(
+            [backbone.network(input_ids=piece[None]).logits[0] for piece in (one, other)]
+        )
+        together = backbone.network(
+            input_ids=ids.expand(2, -1), position_ids=positions.expand(2, -1)
+        ).logits
     if not torch.allclose(together, alone.expand_as(together), atol=TOLERANCE):
         raise BackboneError(
             f"{backbone.name} is of the kind {backbone.network.config.model_type!r}, which does not keep the texts of a pack "

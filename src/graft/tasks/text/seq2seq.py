@@ -22,7 +22,14 @@ from graft.metrics.language import bits_per_byte
 from graft.tasks.task import Metric, Task, Windows, objects
 from graft.tasks.text.generation import Decoding, continued
 from graft.tasks.text.token_blocks import first_token, tokens
-from graft.tasks.text.token_loss import IGNORED, mean_nats, num_targets, padded_targets, sum_of_sums, sums_of_rows
+from graft.tasks.text.token_loss import (
+    IGNORED,
+    mean_nats,
+    num_targets,
+    padded_targets,
+    sum_of_sums,
+    sums_of_rows,
+)
 
 SHOWN = 4
 """Texts that a run shows."""
@@ -90,7 +97,9 @@ class Seq2seq(Task):
         """Raises DataError where no target in training has a word."""
         targets = [sample.roles["target"] for sample in data.splits["train"]]
         if not any(target.strip() for target in targets):
-            raise DataError(f"Every target in the training split of {data.path or 'the data'} is empty; give some that are not.")
+            raise DataError(
+                f"Every target in the training split of {data.path or 'the data'} is empty; give some that are not."
+            )
         return cls(longest=max(len(target.encode()) for target in targets))
 
     def attach_head(self, model: Model) -> None:
@@ -105,7 +114,9 @@ class Seq2seq(Task):
         source = sample.roles.get("source", sample.roles.get("text"))
         if not isinstance(source, str):
             has = ", ".join(sorted(sample.roles))
-            raise DataError(f"{sample.id} has {has}, and {self.name} reads a source: --columns source=NAME.")
+            raise DataError(
+                f"{sample.id} has {has}, and {self.name} reads a source: --columns source=NAME."
+            )
         return Sample(sample.id, {"source": source})
 
     def windows(self, samples: Sequence[Sample], preprocess: TextPreprocess) -> Windows:
@@ -121,7 +132,9 @@ class Seq2seq(Task):
         if (target := sample.roles.get("target")) is not None:
             written, size, short = self._to_write(target, preprocess)
         ids, cut = self._read(sample.roles["source"], preprocess)
-        return Sample(sample.id, {"ids": ids, "written": written, "bytes": size, "cut": cut or short})
+        return Sample(
+            sample.id, {"ids": ids, "written": written, "bytes": size, "cut": cut or short}
+        )
 
     def _read(self, source: str, preprocess: TextPreprocess) -> tuple[NDArray, bool]:
         """What is read before the first token is written, and whether the end of the source is left out of it.
@@ -138,9 +151,14 @@ class Seq2seq(Task):
         kept = len(encoded["input_ids"])
         while len(ids) > room:  # once, unless tokens go another way where the source now ends
             if kept == 0:
-                raise BadValue(f"The prompt of {self.name} takes {len(ids):,} tokens, and {room:,} are read. Shorten it.")
+                raise BadValue(
+                    f"The prompt of {self.name} takes {len(ids):,} tokens, and {room:,} are read. Shorten it."
+                )
             kept = max(kept + room - len(ids), 0)
-            ids = self._tokens(prompt.replace("{}", _beginning(source, encoded, kept, preprocess.tokenizer)), preprocess)
+            ids = self._tokens(
+                prompt.replace("{}", _beginning(source, encoded, kept, preprocess.tokenizer)),
+                preprocess,
+            )
         return np.array(ids, dtype=np.int64), True
 
     def _tokens(self, text: str, preprocess: TextPreprocess) -> list[int]:
@@ -148,7 +166,9 @@ class Seq2seq(Task):
         tokenizer = preprocess.tokenizer
         if preprocess.decoder_start is None:
             return [*first_token(tokenizer), *tokens(text, tokenizer)]
-        return tokenizer(text, verbose=False)["input_ids"] or preprocess.tokenized(text)["input_ids"]
+        return (
+            tokenizer(text, verbose=False)["input_ids"] or preprocess.tokenized(text)["input_ids"]
+        )
 
     def _room(self, preprocess: TextPreprocess) -> int:
         """The tokens of a target that are learnt or written at most."""
@@ -157,19 +177,29 @@ class Seq2seq(Task):
 
     def _to_write(self, target: str, preprocess: TextPreprocess) -> tuple[NDArray, int, bool]:
         """The tokens of a target with its end, the bytes that they stand for, and whether its own end was left out."""
-        tokenizer, most, alone = preprocess.tokenizer, self._room(preprocess), preprocess.decoder_start is None
+        tokenizer, most, alone = (
+            preprocess.tokenizer,
+            self._room(preprocess),
+            preprocess.decoder_start is None,
+        )
         encoded = _encoded(tokenizer, text_target=target, add_special_tokens=not alone)
         ids = encoded["input_ids"]
         if alone and tokenizer.eos_token_id is not None:
             ids = [*ids, tokenizer.eos_token_id]
         if len(ids) <= most:
             return np.array(ids, dtype=np.int64), len(target.encode()), False
-        return np.array(ids[:most], dtype=np.int64), len(_beginning(target, encoded, most, tokenizer).encode()), True
+        return (
+            np.array(ids[:most], dtype=np.int64),
+            len(_beginning(target, encoded, most, tokenizer).encode()),
+            True,
+        )
 
     def length(self, piece: Sample, preprocess: TextPreprocess) -> int:
         return len(piece.roles["ids"]) + len(piece.roles["written"])
 
-    def encode(self, sample: Sample, preprocess: TextPreprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:
+    def encode(
+        self, sample: Sample, preprocess: TextPreprocess, rng: np.random.Generator | None
+    ) -> dict[str, Tensor]:
         """`target` (T,) is the token that each of the decoder's is to be followed by; IGNORED where it only reads."""
         piece = sample if "ids" in sample.roles else self._piece(sample, preprocess)
         ids, written = torch.from_numpy(piece.roles["ids"]), piece.roles["written"]
@@ -182,14 +212,24 @@ class Seq2seq(Task):
         if target is None:
             return {"input_ids": ids}
         only_read = torch.full((len(ids) - 1,), IGNORED)
-        return {"input_ids": torch.cat([ids, target[:-1]]), "target": torch.cat([only_read, target])}
+        return {
+            "input_ids": torch.cat([ids, target[:-1]]),
+            "target": torch.cat([only_read, target]),
+        }
 
     def collate(self, encoded: list[dict[str, Tensor]], preprocess: TextPreprocess) -> Batch:
         """Of a decoder alone padded on the right, where no token that counts reads it, and so without a mask."""
         target = padded_targets([e["target"] for e in encoded]) if "target" in encoded[0] else None
         if preprocess.decoder_start is not None:
-            return Batch(preprocess.collate([{k: v for k, v in e.items() if k != "target"} for e in encoded]), target)
-        ids, mask = right_padded([e["input_ids"] for e in encoded], preprocess.tokenizer.pad_token_id)
+            return Batch(
+                preprocess.collate(
+                    [{k: v for k, v in e.items() if k != "target"} for e in encoded]
+                ),
+                target,
+            )
+        ids, mask = right_padded(
+            [e["input_ids"] for e in encoded], preprocess.tokenizer.pad_token_id
+        )
         return Batch({"input_ids": ids}, target, extras={"mask": mask})
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
@@ -206,26 +246,38 @@ class Seq2seq(Task):
             return [(math.nan, 0)] * len(batch)
         return sums_of_rows(output.logits, batch.target)
 
-    def losses(self, output: Output, batch: Batch, rows: Sequence[tuple[float, int]]) -> tuple[float, int]:
+    def losses(
+        self, output: Output, batch: Batch, rows: Sequence[tuple[float, int]]
+    ) -> tuple[float, int]:
         """One a token of the targets, as the rows have them."""
         return sum_of_sums(rows)
 
     def scores(self, rows: Sequence[tuple[float, int]], windows: Windows) -> np.ndarray:
         """For each sample what is known before a text is `Written` for it."""
         pieces = zip(windows.pieces, rows, strict=True)
-        return objects([Written(None, nats, count, piece.roles["bytes"]) for piece, (nats, count) in pieces])
+        return objects(
+            [Written(None, nats, count, piece.roles["bytes"]) for piece, (nats, count) in pieces]
+        )
 
     def with_texts(self, scores: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-        return objects([replace(score, text=text) for score, text in zip(scores, texts, strict=True)])
+        return objects(
+            [replace(score, text=text) for score, text in zip(scores, texts, strict=True)]
+        )
 
     def targets(self, samples: Sequence[Sample]) -> np.ndarray:
         """For each sample a tuple of its references: the target, and further ones."""
-        return objects([(sample.roles["target"], *sample.roles.get("references", ())) for sample in samples])
+        return objects(
+            [(sample.roles["target"], *sample.roles.get("references", ())) for sample in samples]
+        )
 
     def fitted_on(self, scores: np.ndarray, targets: np.ndarray) -> Self:
         """With `most` tokens: those of the longest target in training, counted as in validation, and a quarter more."""
         size, count = sum(score.bytes for score in scores), sum(score.tokens for score in scores)
-        return replace(self, most=max(1, math.ceil(MARGIN * self.longest * count / size))) if size else self
+        return (
+            replace(self, most=max(1, math.ceil(MARGIN * self.longest * count / size)))
+            if size
+            else self
+        )
 
     @property
     def decoding(self) -> Decoding:
@@ -237,7 +289,9 @@ class Seq2seq(Task):
         preprocess = model.backbone.preprocess
         most = min(decoding.max_new_tokens, self._room(preprocess))
         read = [self._read(sample.roles["source"], preprocess)[0].tolist() for sample in samples]
-        return [text.strip() for text in continued(model, read, replace(decoding, max_new_tokens=most))]
+        return [
+            text.strip() for text in continued(model, read, replace(decoding, max_new_tokens=most))
+        ]
 
     def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
         """`prediction`: the text that was written; `confidence`: the mean (geometric) probability of a byte of the target.
@@ -252,10 +306,17 @@ class Seq2seq(Task):
 
     def samples(self, model: Model, samples: Sequence[Sample]) -> list[dict[str, str]]:
         """A few texts with what is written from them."""
-        chosen = [samples[i] for i in np.unique(np.linspace(0, len(samples) - 1, SHOWN).round().astype(int))]
+        chosen = [
+            samples[i]
+            for i in np.unique(np.linspace(0, len(samples) - 1, SHOWN).round().astype(int))
+        ]
         outputs = self.generated(model, chosen, self.decoding)
         return [
-            {"prompt": sample.roles["source"], "output": output, "reference": sample.roles["target"]}
+            {
+                "prompt": sample.roles["source"],
+                "output": output,
+                "reference": sample.roles["target"],
+            }
             for sample, output in zip(chosen, outputs, strict=True)
         ]
 
@@ -295,9 +356,21 @@ def _beginning(text: str, encoded: Any, count: int, tokenizer: Any) -> str:
 
 def _as_json(score: Written) -> dict[str, Any]:
     if math.isnan(score.nats):
-        return {"prediction": score.text, "confidence": None, "nats": None, "tokens": None, "bytes": None}
+        return {
+            "prediction": score.text,
+            "confidence": None,
+            "nats": None,
+            "tokens": None,
+            "bytes": None,
+        }
     sure = math.exp(-score.nats / max(score.bytes, 1))
-    return {"prediction": score.text, "confidence": sure, "nats": score.nats, "tokens": score.tokens, "bytes": score.bytes}
+    return {
+        "prediction": score.text,
+        "confidence": sure,
+        "nats": score.nats,
+        "tokens": score.tokens,
+        "bytes": score.bytes,
+    }
 
 
 def _texts(scores: np.ndarray) -> np.ndarray:

@@ -56,7 +56,9 @@ def of_sample(sample: Sample, separator: str, preprocess: TextPreprocess) -> tup
         return [*read, *tokens(sample.roles["passage"], tokenizer)], max(len(read), 1)
     read = prompt_tokens(sample.roles["prompt"], separator, tokenizer)
     if not read:
-        raise DataError(f"{sample.id}: the prompt is empty, and the tokenizer has no token to begin with. Give it a word.")
+        raise DataError(
+            f"{sample.id}: the prompt is empty, and the tokenizer has no token to begin with. Give it a word."
+        )
     if len(read) > preprocess.max_length:
         raise DataError(
             f"{sample.id}: the prompt has {len(read):,} tokens, and {preprocess.max_length:,} are read at once. Shorten it; "

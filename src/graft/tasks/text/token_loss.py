@@ -31,7 +31,9 @@ def sums_of_rows(logits: Tensor, target: Tensor) -> list[tuple[float, int]]:
     return sums_of(_nats(logits, target), (target != IGNORED).sum(1).tolist())
 
 
-def sums_of_parts(logits: Tensor, target: Tensor, lengths: Sequence[int]) -> list[tuple[float, int]]:
+def sums_of_parts(
+    logits: Tensor, target: Tensor, lengths: Sequence[int]
+) -> list[tuple[float, int]]:
     """Of each part of a row, targets (T,) in parts of these lengths, the nats of its targets, and their number."""
     length = sum(lengths)  # what is behind that is padding
     counts = [int((part != IGNORED).sum()) for part in target[:length].split(list(lengths))]

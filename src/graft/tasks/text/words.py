@@ -59,7 +59,9 @@ def words_of(text: Text, tokens: Sequence[tuple[int, int]]) -> np.ndarray:
     return np.where(inside, found, NOWHERE)
 
 
-def spans_of_windows(first_tokens: np.ndarray, count: int, room: int, overlap: int) -> list[tuple[int, int]]:
+def spans_of_windows(
+    first_tokens: np.ndarray, count: int, room: int, overlap: int
+) -> list[tuple[int, int]]:
     """(first, last + 1) of the words of each window of at most `room` tokens; neighbours share about `overlap` tokens.
 
     `first_tokens` (W,) counts the tokens before each word, `count` is how many there are in all. A word of more tokens than
@@ -80,13 +82,17 @@ def part(sample: Sample, start: int, end: int, roles: Sequence[str]) -> Sample:
     """The words from `start` to `end` as a sample of its own; of `roles` it has the same words' values."""
     text = text_of(sample)
     before = text.offsets[start][0]
-    values: dict[str, Any] = {role: sample.roles[role][start:end] for role in roles if sample.roles.get(role) is not None}
+    values: dict[str, Any] = {
+        role: sample.roles[role][start:end] for role in roles if sample.roles.get(role) is not None
+    }
     values["text"] = text.text[before : text.offsets[end - 1][1]]
     values["offsets"] = tuple((s - before, e - before) for s, e in text.offsets[start:end])
     return Sample(sample.id, {**values, "window": (start, end)})
 
 
-def parts_of_text(text: str, tokens: Sequence[tuple[int, int]], room: int, overlap: int) -> list[tuple[int, int]]:
+def parts_of_text(
+    text: str, tokens: Sequence[tuple[int, int]], room: int, overlap: int
+) -> list[tuple[int, int]]:
     """(start, end) of the parts of a text, of at most `room` tokens each, cut before white space where there is some.
 
     `tokens` are the (start, end) of all tokens; neighbours share about `overlap` of them.
@@ -111,7 +117,11 @@ def head_and_tail(text: str, tokens: Sequence[tuple[int, int]], room: int) -> st
 def _beginnings(text: str, tokens: Sequence[tuple[int, int]], longest: int) -> list[int]:
     """The tokens before which a text may be cut: those that begin a word, and any in words of more tokens than `longest`."""
     starts = [start for start, _ in tokens]
-    words = [i for i, start in enumerate(starts) if i == 0 or any(map(str.isspace, text[max(start - 1, 0) : start + 1]))]
+    words = [
+        i
+        for i, start in enumerate(starts)
+        if i == 0 or any(map(str.isspace, text[max(start - 1, 0) : start + 1]))
+    ]
     found = []
     for token, following in zip(words, [*words[1:], len(tokens)], strict=True):
         found += [token] if following - token <= longest else range(token, following)

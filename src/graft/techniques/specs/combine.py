@@ -26,7 +26,9 @@ class Then(Technique):
         late = next((part for part in second.parts if part.pretrained < first.pretrained), None)
         if late:
             name = plugins.name_of(type(late))
-            raise BadValue(f"{name!r} begins with random weights, so nothing can come before it. Write: '{name} then ...'.")
+            raise BadValue(
+                f"{name!r} begins with random weights, so nothing can come before it. Write: '{name} then ...'."
+            )
         _take_settings(self, first)
         parts = (*first.parts, *second.parts)
         object.__setattr__(self, "parts", parts)
@@ -46,9 +48,13 @@ class Sum(Technique):
 
     def __init__(self, main: Technique, extra: Technique):
         if len(main.parts) > 1 or len(extra.parts) > 1:
-            raise BadValue("'+' adds losses within one technique; it cannot follow 'then'. Write: 'a then b + c'.")
+            raise BadValue(
+                "'+' adds losses within one technique; it cannot follow 'then'. Write: 'a then b + c'."
+            )
         parts = (main, extra)
-        apart = next((plugins.name_of(type(part)) for part in parts if "labeled" not in part.streams), None)
+        apart = next(
+            (plugins.name_of(type(part)) for part in parts if "labeled" not in part.streams), None
+        )
         if apart:
             raise BadValue(
                 f"'+' adds losses on the same labeled batches, and {apart!r} reads other texts. Write: '{apart} then ...'."
@@ -82,7 +88,11 @@ def _check_added(main: Technique, extra: Technique) -> None:
         if field.name in shared and getattr(extra, field.name) != field.default:
             name = plugins.name_of(type(extra))
             first = main.main if isinstance(main, Sum) else main
-            where = f", or give {field.name} to {plugins.name_of(type(first))!r}" if source is Technique else ""
+            where = (
+                f", or give {field.name} to {plugins.name_of(type(first))!r}"
+                if source is Technique
+                else ""
+            )
             raise BadValue(
                 f"{field.name!r} of {name!r} has no effect after '+', which adds losses only: how it trains is "
                 f"said by what stands before the '+'. Leave it out{where}."
@@ -101,7 +111,9 @@ class SumObjective(Objective):
         super().__init__(main.model, main.task)
         self.main, self.extra = _without_model(main), _without_model(extra)
         self.references = tuple(
-            f"{name}.{reference}" for name in ("main", "extra") for reference in getattr(self, name).references
+            f"{name}.{reference}"
+            for name in ("main", "extra")
+            for reference in getattr(self, name).references
         )
 
     def outputs(self, batch: Batch) -> Output:

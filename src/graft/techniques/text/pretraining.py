@@ -26,7 +26,10 @@ class Pretraining(Objective):
                 parameter.requires_grad_(False)
 
     def losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
-        return {self.loss_name: self.task.loss(output, batch), **self.extra_losses(output, batch, progress)}
+        return {
+            self.loss_name: self.task.loss(output, batch),
+            **self.extra_losses(output, batch, progress),
+        }
 
     def loss_weights(self, batch: Batch) -> dict[str, float | Tensor]:
         return {self.loss_name: self.task.loss_weight(batch)}

@@ -30,7 +30,9 @@ Seed = tuple[int, int]
 
 def without_gradients(task: Pretext, preprocess: Preprocess) -> int:
     """How many pieces at a time where nothing is learnt."""
-    return task.batch_size or (PICTURES_WITHOUT_GRADIENTS if preprocess.modality == "image" else WITHOUT_GRADIENTS)
+    return task.batch_size or (
+        PICTURES_WITHOUT_GRADIENTS if preprocess.modality == "image" else WITHOUT_GRADIENTS
+    )
 
 
 @dataclass(frozen=True)
@@ -128,14 +130,21 @@ class Feed:
             return self._encode(rows, seed)
         places = [row * (self.views or 1) + self.view(row, seed) for row in rows]
         if self.at_head:
-            return Batch({"features": self.recorded.read(places)[0].float()}, self.targets[torch.tensor(rows)], rows)
+            return Batch(
+                {"features": self.recorded.read(places)[0].float()},
+                self.targets[torch.tensor(rows)],
+                rows,
+            )
         batch = self._outside(rows)
         tensors = self.recorded.read(places, batch.mask)
         batch.inputs |= {f"{KEY}{number}": tensor for number, tensor in enumerate(tensors)}
         return batch
 
     def _encode(self, rows: list[int], seed: Seed | None) -> Batch:
-        encoded = [self.task.encode(self.pieces[row], self.preprocess, self._rng(row, seed)) for row in rows]
+        encoded = [
+            self.task.encode(self.pieces[row], self.preprocess, self._rng(row, seed))
+            for row in rows
+        ]
         batch = self.task.collate(encoded, self.preprocess)
         batch.rows = rows
         return batch
@@ -144,7 +153,9 @@ class Feed:
         """What a replay reads beside the recorded tensors: tokens and masks; of pixels only their shape, without numbers."""
         if self._blank is None:
             return self._encode(rows, None)
-        inputs = {name: pixel.expand(len(rows), *pixel.shape[1:]) for name, pixel in self._blank.items()}
+        inputs = {
+            name: pixel.expand(len(rows), *pixel.shape[1:]) for name, pixel in self._blank.items()
+        }
         return Batch(inputs, self.targets[torch.tensor(rows)], rows)
 
     @cached_property
@@ -152,10 +163,15 @@ class Feed:
         example = self.preprocess.example()
         if any(not tensor.is_floating_point() for tensor in example.values()):
             return None
-        return {name: torch.full((), float("nan")).expand(1, *tensor.shape[1:]) for name, tensor in example.items()}
+        return {
+            name: torch.full((), float("nan")).expand(1, *tensor.shape[1:])
+            for name, tensor in example.items()
+        }
 
     def _rng(self, row: int, seed: Seed | None) -> np.random.Generator | None:
         """Of a fixed number of views each is the same in every run, so that runs share what was recorded of them."""
         if seed is None or self.views == 1:
             return None
-        return np.random.default_rng((*seed, row) if self.views is None else (self.view(row, seed), row))
+        return np.random.default_rng(
+            (*seed, row) if self.views is None else (self.view(row, seed), row)
+        )

@@ -56,7 +56,12 @@ class Streams:
         Raises DataError where it needs texts and there are none.
         """
         train, val = self._labeled if "labeled" in part.streams else self._unlabeled(objective)
-        size = self.batch_size or part.batch_size or train.task.batch_size or default_batch_size(len(train.windows.samples))
+        size = (
+            self.batch_size
+            or part.batch_size
+            or train.task.batch_size
+            or default_batch_size(len(train.windows.samples))
+        )
         return replace(train, batch_size=size), replace(val, batch_size=size)
 
     def budget(self, part: Technique, objective: Objective, train: Feed) -> float:
@@ -74,6 +79,8 @@ class Streams:
         texts = unlabeled_texts(self.data, self.seed)
         return self._feeds(texts, objective.task, objective.model.backbone.preprocess)
 
-    def _feeds(self, samples: tuple[list[Sample], list[Sample]], task: Pretext, preprocess: Preprocess) -> tuple[Feed, Feed]:
+    def _feeds(
+        self, samples: tuple[list[Sample], list[Sample]], task: Pretext, preprocess: Preprocess
+    ) -> tuple[Feed, Feed]:
         train, val = (Feed.of(split, task, preprocess, self.device) for split in samples)
         return train, val

@@ -80,7 +80,10 @@ class Cut:
     @contextmanager
     def installed(self) -> Iterator[None]:
         """While this lasts, a call of the network with recorded inputs is a replay; any other call is as ever."""
-        boundary, skipped = self.network.get_submodule(self.boundary), [self.network.get_submodule(p) for p in self.skipped]
+        boundary, skipped = (
+            self.network.get_submodule(self.boundary),
+            [self.network.get_submodule(p) for p in self.skipped],
+        )
         hooks = [
             self.network.register_forward_pre_hook(self._take, with_kwargs=True),
             self.network.register_forward_hook(self._drop, always_call=True),
@@ -88,7 +91,9 @@ class Cut:
         ]
         with ExitStack() as replaced:
             for path, module in zip(self.skipped, skipped, strict=True):
-                replaced.enter_context(_forward(module, self._skipping(path, module, module.forward)))
+                replaced.enter_context(
+                    _forward(module, self._skipping(path, module, module.forward))
+                )
             try:
                 yield
             finally:
@@ -98,13 +103,17 @@ class Cut:
     def _take(self, network: nn.Module, args: tuple, kwargs: Inputs) -> tuple[tuple, Inputs]:
         names = [f"{KEY}{number}" for number in range(len(self.slots))]
         if names and names[0] in kwargs:
-            self._given = [slot.back(kwargs[name]) for slot, name in zip(self.slots, names, strict=True)]
+            self._given = [
+                slot.back(kwargs[name]) for slot, name in zip(self.slots, names, strict=True)
+            ]
         return args, {name: value for name, value in kwargs.items() if name not in names}
 
     def _drop(self, network: nn.Module, args: tuple, output: Any) -> None:
         self._given = None
 
-    def _enter(self, module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]] | None:
+    def _enter(
+        self, module: nn.Module, args: tuple, kwargs: dict[str, Any]
+    ) -> tuple[tuple, dict[str, Any]] | None:
         return None if self._given is None else self._put("", (args, kwargs))
 
     def _put(self, module: str, tree: Any) -> Any:
@@ -119,19 +128,32 @@ class Cut:
         def skip(*args: Any, **kwargs: Any) -> Any:
             if self._given is None:
                 return forward(*args, **kwargs)
-            given = tree_map(lambda leaf: (leaf.shape, leaf.dtype) if isinstance(leaf, Tensor) else leaf, (args, kwargs))
+            given = tree_map(
+                lambda leaf: (leaf.shape, leaf.dtype) if isinstance(leaf, Tensor) else leaf,
+                (args, kwargs),
+            )
             key = path, str(given)
             if key not in self._shapes:
                 self._shapes[key] = _shapes(module, forward, args, kwargs)
-            device = next((leaf.device for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)), None)
-            empty = tree_map(lambda leaf: _nan(leaf, device) if isinstance(leaf, Tensor) else leaf, self._shapes[key])
+            device = next(
+                (leaf.device for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)),
+                None,
+            )
+            empty = tree_map(
+                lambda leaf: _nan(leaf, device) if isinstance(leaf, Tensor) else leaf,
+                self._shapes[key],
+            )
             return self._put(path, empty) if path in self.carried else empty
 
         return skip
 
 
 def cut(
-    network: nn.Module, boundary: str, probes: Sequence[Inputs], precision: str = "fp32", autocast: Callable = nullcontext
+    network: nn.Module,
+    boundary: str,
+    probes: Sequence[Inputs],
+    precision: str = "fp32",
+    autocast: Callable = nullcontext,
 ) -> Cut:
     """Cut the network before `boundary`, tried on two batches of unlike size (and length, where lengths differ).
 
@@ -140,7 +162,11 @@ def cut(
     """
     with evaluating(network), torch.no_grad(), autocast():
         before = _skippable(network, boundary, probes)
-        learnt = tuple(path for path in before if next(network.get_submodule(path).parameters(), None) is not None)
+        learnt = tuple(
+            path
+            for path in before
+            if next(network.get_submodule(path).parameters(), None) is not None
+        )
         for first in (before, learnt):
             with suppress(CannotCut):
                 return _tried(Cut(network, boundary, first), probes, TOLERANCE[precision])
@@ -152,7 +178,12 @@ def _tried(found: Cut, probes: Sequence[Inputs], tolerance: float) -> Cut:
     found = _with_slots(found, probes)
     _check(found, probes, tolerance)
     for path in found.carried:
-        less = Cut(found.network, found.boundary, found.skipped, tuple(p for p in found.carried if p != path))
+        less = Cut(
+            found.network,
+            found.boundary,
+            found.skipped,
+            tuple(p for p in found.carried if p != path),
+        )
         less.slots = tuple(slot for slot in found.slots if slot.module != path)
         if not less.slots:  # it would run whole
             break
@@ -168,7 +199,9 @@ def _check(found: Cut, probes: Sequence[Inputs], tolerance: float) -> None:
     for inputs in probes:
         output, recorded = found.record(inputs)
         again = replay(found, inputs, recorded)
-        if not torch.allclose(logits_of(output).float(), logits_of(again).float(), atol=tolerance, rtol=tolerance):
+        if not torch.allclose(
+            logits_of(output).float(), logits_of(again).float(), atol=tolerance, rtol=tolerance
+        ):
             raise CannotCut("its outputs differ when it is entered there")
 
 
@@ -188,9 +221,16 @@ def _with_slots(found: Cut, probes: Sequence[Inputs]) -> Cut:
     sizes = [_sizes(inputs) for inputs in probes]
 
     def slot(module: str, number: int) -> Slot:
-        return Slot(module, number, *_dimensions([leaves[module][number].shape for leaves in seen], sizes))
+        return Slot(
+            module, number, *_dimensions([leaves[module][number].shape for leaves in seen], sizes)
+        )
 
-    slots = [slot(m, n) for m in found.carried for n, leaf in enumerate(seen[0][m]) if isinstance(leaf, Tensor)]
+    slots = [
+        slot(m, n)
+        for m in found.carried
+        for n, leaf in enumerate(seen[0][m])
+        if isinstance(leaf, Tensor)
+    ]
     carried = Cut(found.network, found.boundary, found.skipped, found.carried, tuple(slots))
     own = [_live(carried, inputs, leaves) for inputs, leaves in zip(probes, seen, strict=True)]
     for number, leaf in enumerate(seen[0][""]):
@@ -211,7 +251,9 @@ def _live(carried: Cut, inputs: Inputs, leaves: dict[str, list[Any]]) -> list[An
 
     with carried.installed():
         carried._given = [leaves[slot.module][slot.leaf] for slot in carried.slots]
-        hook = carried.network.get_submodule(carried.boundary).register_forward_pre_hook(note, with_kwargs=True)
+        hook = carried.network.get_submodule(carried.boundary).register_forward_pre_hook(
+            note, with_kwargs=True
+        )
         try:
             observed(carried.network, inputs, [hook])
         except FAILURES as error:
@@ -220,7 +262,9 @@ def _live(carried: Cut, inputs: Inputs, leaves: dict[str, list[Any]]) -> list[An
     return box[0]
 
 
-def _observe(network: nn.Module, boundary: str, carried: Sequence[str], inputs: Inputs) -> tuple[Any, dict[str, list[Any]]]:
+def _observe(
+    network: nn.Module, boundary: str, carried: Sequence[str], inputs: Inputs
+) -> tuple[Any, dict[str, list[Any]]]:
     """A whole forward: its output, what enters the boundary first ("") and what the carried modules return last."""
     seen: dict[str, list[Any]] = {}
 
@@ -253,7 +297,9 @@ def _skippable(network: nn.Module, boundary: str, probes: Sequence[Inputs]) -> t
     chosen: list[str] = []
     for path in sorted(set(calls[0]) & set(calls[1]), key=lambda path: path.count(".")):
         module, (one, other) = network.get_submodule(path), (calls[0][path], calls[1][path])
-        if any(path.startswith(above + ".") for above in chosen) or any(p.requires_grad for p in module.parameters()):
+        if any(path.startswith(above + ".") for above in chosen) or any(
+            p.requires_grad for p in module.parameters()
+        ):
             continue
         if _grows(one.output, other.output, sizes) and _has_shapes(module, one):
             chosen.append(path)
@@ -283,7 +329,11 @@ def _ran_before(network: nn.Module, boundary: str, inputs: Inputs) -> dict[str, 
 
 def _grows(one: Any, other: Any, sizes: Sequence[tuple[int, int | None]]) -> bool:
     """Has each tensor of the output a dimension that grows as the batch does, and none but lengths that changes beside it?"""
-    pairs = [(a, b) for a, b in zip(tree_leaves(one), tree_leaves(other), strict=False) if isinstance(a, Tensor)]
+    pairs = [
+        (a, b)
+        for a, b in zip(tree_leaves(one), tree_leaves(other), strict=False)
+        if isinstance(a, Tensor)
+    ]
     (ours, theirs), lengths = zip(*sizes, strict=True)
 
     def fits(a: Tensor, b: Tensor) -> bool:
@@ -308,7 +358,10 @@ def _shapes(module: nn.Module, forward: Callable, args: tuple, kwargs: dict[str,
     def meta(leaf: Any) -> Any:
         return leaf.to("meta") if isinstance(leaf, Tensor) else leaf
 
-    tensors = {name: tensor.to("meta") for name, tensor in (*module.named_parameters(), *module.named_buffers())}
+    tensors = {
+        name: tensor.to("meta")
+        for name, tensor in (*module.named_parameters(), *module.named_buffers())
+    }
     with torch.no_grad(), _forward(module, forward):
         return functional_call(module, tensors, tree_map(meta, args), tree_map(meta, kwargs))
 
@@ -339,10 +392,16 @@ def _sizes(inputs: Inputs) -> tuple[int, int | None]:
     return len(next(iter(inputs.values()))), None if along is None else along.shape[1]
 
 
-def _dimensions(shapes: Sequence[torch.Size], sizes: Sequence[tuple[int, int | None]]) -> tuple[int, tuple[int, ...]]:
+def _dimensions(
+    shapes: Sequence[torch.Size], sizes: Sequence[tuple[int, int | None]]
+) -> tuple[int, tuple[int, ...]]:
     """Which dimension counts the examples, which are lengths; raises CannotCut where another one changes."""
     (examples, lengths), count = zip(*sizes, strict=True), range(len(shapes[0]))
-    along = [tuple(shape[d] for shape in shapes) for d in count] if len({len(s) for s in shapes}) == 1 else []
+    along = (
+        [tuple(shape[d] for shape in shapes) for d in count]
+        if len({len(s) for s in shapes}) == 1
+        else []
+    )
     batch = next((d for d, there in enumerate(along) if there == examples), None)
     if batch is None:
         raise CannotCut("what enters it is not one tensor an example")
@@ -353,4 +412,9 @@ def _dimensions(shapes: Sequence[torch.Size], sizes: Sequence[tuple[int, int | N
 
 
 def _equal(one: Any, other: Any) -> bool:
-    return isinstance(one, Tensor) and isinstance(other, Tensor) and one.shape == other.shape and torch.equal(one, other)
+    return (
+        isinstance(one, Tensor)
+        and isinstance(other, Tensor)
+        and one.shape == other.shape
+        and torch.equal(one, other)
+    )

@@ -81,7 +81,11 @@ class Prefix:
 
     def taken(self, inputs: dict[str, Tensor]) -> list[Tensor]:
         """What enters the rest of the network for these inputs, examples first."""
-        return [self.model(inputs).features.float()] if self.cut is None else self.cut.record(inputs)[1]
+        return (
+            [self.model(inputs).features.float()]
+            if self.cut is None
+            else self.cut.record(inputs)[1]
+        )
 
     def entered(self, batch: Batch, tensors: Sequence[Tensor]) -> Batch:
         """The batch as the rest of the network takes it."""
@@ -108,7 +112,9 @@ class Prefix:
 
         rows = len(feed.pieces) * (feed.views or 1)
         try:
-            made = recording.record(self._key(feed), rows, rows * self.bytes, self._about(feed), write)
+            made = recording.record(
+                self._key(feed), rows, rows * self.bytes, self._about(feed), write
+            )
         except (recording.ShapeChanged, recording.NoRoom) as reason:
             raise CannotCut(str(reason)) from reason
         return self.read(feed, made)
@@ -119,7 +125,9 @@ class Prefix:
 
     def _write(self, writer: recording.Writer, feed: Feed, observer: Observer) -> None:
         views, done = feed.views or 1, 0
-        size = without_gradients(feed.task, feed.preprocess)  # whatever the run's own, as every run records the same
+        size = without_gradients(
+            feed.task, feed.preprocess
+        )  # whatever the run's own, as every run records the same
         plan = replace(feed, batch_size=size).plan(None)
         source, made = self._source(feed) or (None, None)
         with torch.inference_mode(), self.trunk(), self.engine.autocast(), _through(source):
@@ -138,11 +146,17 @@ class Prefix:
         """Return the deepest recorded prefix inside this one, and its recording."""
         if self.cut and self.cut.carried:
             return None
-        names = {row["before"] for row in recording.everything() if row["backbone"] == self.model.backbone.name}
+        names = {
+            row["before"]
+            for row in recording.everything()
+            if row["backbone"] == self.model.backbone.name
+        }
         for groups in range(self.groups - 1, 0, -1):
             inside = replace(self, groups=groups, cut=None)
             if inside.before in names and (made := inside.recorded(feed)):
-                return replace(inside, cut=_cut(self.model, groups, _probes(feed), self.engine)), made
+                return replace(
+                    inside, cut=_cut(self.model, groups, _probes(feed), self.engine)
+                ), made
         return None
 
     def read(self, feed: Feed, made: recording.Recording) -> Feed:
@@ -151,7 +165,12 @@ class Prefix:
 
     def _about(self, feed: Feed) -> dict[str, object]:
         samples, views = len(feed.pieces), feed.views or 1
-        return {"backbone": self.model.backbone.name, "before": self.before, "samples": samples, "views": views}
+        return {
+            "backbone": self.model.backbone.name,
+            "before": self.before,
+            "samples": samples,
+            "views": views,
+        }
 
     @property
     def before(self) -> str:
@@ -166,8 +185,18 @@ class Prefix:
         recorded first.
         """
         network, preprocess = self.model.network, feed.preprocess
-        layers = [repr(network.get_submodule(p)) for g in self.model.backbone.groups[: self.groups] for p in g.modules]
-        about = [self.model.backbone.name, self.before, layers, preprocess.settings(), feed.views or 1]
+        layers = [
+            repr(network.get_submodule(p))
+            for g in self.model.backbone.groups[: self.groups]
+            for p in g.modules
+        ]
+        about = [
+            self.model.backbone.name,
+            self.before,
+            layers,
+            preprocess.settings(),
+            feed.views or 1,
+        ]
         about += [
             FORMAT,
             self.engine.precision,
@@ -176,8 +205,13 @@ class Prefix:
             env.versions(),
             feed.contents,
         ]
-        found = hashlib.blake2b(json.dumps([*about, self._weights], sort_keys=True, default=str).encode(), digest_size=16)
-        for inputs in _probes(feed):  # tokenizers, and how pictures are resized, change more than settings tell
+        found = hashlib.blake2b(
+            json.dumps([*about, self._weights], sort_keys=True, default=str).encode(),
+            digest_size=16,
+        )
+        for inputs in _probes(
+            feed
+        ):  # tokenizers, and how pictures are resized, change more than settings tell
             for tensor in inputs.values():
                 found.update(_raw(tensor))
         return found.hexdigest()
@@ -186,7 +220,10 @@ class Prefix:
     def _weights(self) -> str:
         found = hashlib.blake2b(digest_size=16)
         indices = self.model.group_indices()
-        for name, tensor in (*self.model.network.named_parameters(), *self.model.network.named_buffers()):
+        for name, tensor in (
+            *self.model.network.named_parameters(),
+            *self.model.network.named_buffers(),
+        ):
             if 0 <= indices[name] < self.groups:
                 found.update(name.encode())
                 found.update(_raw(tensor))
@@ -213,8 +250,12 @@ def choose(model: Model, feed: Feed, epochs: float, engine: Engine) -> Prefix:
     if first == 0:
         raise NotWorth("the first layers train")
     if feed.views is None:
-        raise NotWorth("pictures are augmented anew each epoch; views=2 would record two versions of each")
-    least = 1 - _share_before(model, first, _probes(feed)[0])  # a guess by one forward: to cut a large network takes a minute
+        raise NotWorth(
+            "pictures are augmented anew each epoch; views=2 would record two versions of each"
+        )
+    least = 1 - _share_before(
+        model, first, _probes(feed)[0]
+    )  # a guess by one forward: to cut a large network takes a minute
     _check_worth(*_work(epochs, feed.views, least))
     prefix = find(model, feed, engine)
     _check_worth(*prefix.work(epochs, feed.views))
@@ -251,7 +292,9 @@ def find(model: Model, feed: Feed, engine: Engine) -> Prefix | None:
         return Prefix(model, engine, body, None, whole, 0.0, size, folds)
     found = _cut(model, first, probes, engine)
     if _moves(found):
-        raise CannotCut("a layer before it is in training mode, where dropout and batch norm are not the same at each step")
+        raise CannotCut(
+            "a layer before it is in training mode, where dropout and batch norm are not the same at each step"
+        )
     with evaluating(model), torch.no_grad(), engine.autocast():
         tensors = found.record(probes[1])[1]
         replay(found, probes[1], tensors)  # finds the shapes, which is not to be counted
@@ -263,7 +306,11 @@ def find(model: Model, feed: Feed, engine: Engine) -> Prefix | None:
 def _first_trained(model: Model) -> int:
     """The number of the first layer group that trains."""
     indices, body = model.group_indices(), len(model.backbone.groups) - 1
-    live = {indices[name] for name, parameter in model.network.named_parameters() if parameter.requires_grad}
+    live = {
+        indices[name]
+        for name, parameter in model.network.named_parameters()
+        if parameter.requires_grad
+    }
     return min((body if group == -1 else group for group in live), default=body)
 
 
@@ -277,7 +324,9 @@ def _through(source: Prefix | None) -> AbstractContextManager:
     return nullcontext() if source is None else source.installed()
 
 
-def agree(prefix: Prefix, objective: Objective, plain: Feed, behind: Feed, seed: tuple[int, int]) -> bool:
+def agree(
+    prefix: Prefix, objective: Objective, plain: Feed, behind: Feed, seed: tuple[int, int]
+) -> bool:
     """Are gradients behind the cut those of the whole network, in fp32, and is what was recorded what enters it now?"""
     rows = list(range(min(CHECKED, len(plain.pieces))))
     batch, recorded = (next(feed.stream([rows], seed)) for feed in (plain, behind))
@@ -290,7 +339,9 @@ def agree(prefix: Prefix, objective: Objective, plain: Feed, behind: Feed, seed:
         if not _near(_unpadded(one, batch.mask, lengths), other, RECORDED[prefix.engine.precision]):
             return False
     live = prefix.entered(batch, entering)
-    one, other = (torch.cat([g.flatten() for g in _gradients(objective, given)]) for given in (batch, live))
+    one, other = (
+        torch.cat([g.flatten() for g in _gradients(objective, given)]) for given in (batch, live)
+    )
     return _near(one, other, GRADIENTS)
 
 
@@ -313,7 +364,10 @@ def _gradients(objective: Objective, batch: Batch) -> list[Tensor]:
         torch.manual_seed(0)
         loss = sum(objective(batch, 0.0).values())
         found = torch.autograd.grad(loss, parameters, allow_unused=True)
-    return [torch.zeros_like(p) if g is None else g.float() for p, g in zip(parameters, found, strict=True)]
+    return [
+        torch.zeros_like(p) if g is None else g.float()
+        for p, g in zip(parameters, found, strict=True)
+    ]
 
 
 def _at_head(model: Model, engine: Engine, inputs: dict[str, Tensor]) -> int | None:
@@ -328,7 +382,10 @@ def _at_head(model: Model, engine: Engine, inputs: dict[str, Tensor]) -> int | N
         again = model.classify(output.features)
     tolerance = TOLERANCE[engine.precision]
     same = again.shape == output.logits.shape
-    if not (same and torch.allclose(again.float(), output.logits.float(), atol=tolerance, rtol=tolerance)):
+    if not (
+        same
+        and torch.allclose(again.float(), output.logits.float(), atol=tolerance, rtol=tolerance)
+    ):
         return None
     return output.features[0].numel() * 4
 
@@ -337,7 +394,12 @@ def _probes(feed: Feed) -> list[dict[str, Tensor]]:
     """Two batches of unlike size and length: the shortest sample twice, and the longest with two others, padded."""
     order = sorted(range(len(feed.pieces)), key=lambda row: feed.lengths[row])
     short, middle, long = order[0], order[len(order) // 2], order[-1]
-    return _told_apart([batch.inputs for batch in replace(feed, views=1).stream([[short, short], [long, middle, short]])])
+    return _told_apart(
+        [
+            batch.inputs
+            for batch in replace(feed, views=1).stream([[short, short], [long, middle, short]])
+        ]
+    )
 
 
 def _told_apart(probes: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
@@ -351,7 +413,13 @@ def _told_apart(probes: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
         length = next(size for size in itertools.count(own) if size not in taken)
         taken.add(length)
         decoder = {name: tensor for name, tensor in inputs.items() if name.startswith("decoder_")}
-        found.append(inputs | {name: torch.nn.functional.pad(tensor, (0, length - own)) for name, tensor in decoder.items()})
+        found.append(
+            inputs
+            | {
+                name: torch.nn.functional.pad(tensor, (0, length - own))
+                for name, tensor in decoder.items()
+            }
+        )
     return found
 
 
@@ -362,7 +430,11 @@ def _raw(tensor: Tensor) -> np.ndarray:
 
 def _moves(found: Cut) -> bool:
     """Is a skipped layer in training mode, in which dropout and batch norm change from step to step?"""
-    return any(module.training for path in found.skipped for module in found.network.get_submodule(path).modules())
+    return any(
+        module.training
+        for path in found.skipped
+        for module in found.network.get_submodule(path).modules()
+    )
 
 
 def _operations(model: Model, inputs: dict[str, Tensor]) -> float:

@@ -20,7 +20,9 @@ def tensors(model: Model) -> Iterator[tuple[str, Tensor]]:
             if not parameter.requires_grad:
                 yield prefix + name, parameter
         if not module.training:
-            yield from ((prefix + name, buffer) for name, buffer in module.named_buffers(recurse=False))
+            yield from (
+                (prefix + name, buffer) for name, buffer in module.named_buffers(recurse=False)
+            )
 
 
 def state(objective: Objective) -> dict[str, Tensor]:
@@ -31,7 +33,11 @@ def state(objective: Objective) -> dict[str, Tensor]:
 def moving(objective: Objective) -> dict[str, Tensor]:
     """The state without what is frozen in its model: all that this phase may change."""
     fixed = {id(tensor) for _, tensor in tensors(objective.model)}
-    return {name: tensor.detach() for name, tensor in _distinct(objective).items() if id(tensor) not in fixed}
+    return {
+        name: tensor.detach()
+        for name, tensor in _distinct(objective).items()
+        if id(tensor) not in fixed
+    }
 
 
 def references(objective: Objective) -> dict[str, Tensor]:

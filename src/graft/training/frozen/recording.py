@@ -194,7 +194,9 @@ def cap() -> float:
     try:
         allowed = float(asked) * 2**30
     except ValueError as error:
-        raise BadValue(f"GRAFT_CACHE_GB is {asked!r}. Give a number of gigabytes, as 20; 0 records nothing.") from error
+        raise BadValue(
+            f"GRAFT_CACHE_GB is {asked!r}. Give a number of gigabytes, as 20; 0 records nothing."
+        ) from error
     try:
         home().mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -202,7 +204,9 @@ def cap() -> float:
     if not os.access(home(), os.W_OK):
         return 0.0
     missing = sum(part.missing for part in active())
-    return min(allowed, total_bytes() + missing + max(0, shutil.disk_usage(home()).free - missing) / 2)
+    return min(
+        allowed, total_bytes() + missing + max(0, shutil.disk_usage(home()).free - missing) / 2
+    )
 
 
 def total_bytes() -> int:

@@ -29,7 +29,9 @@ ABOUT = "about.json"
 """Written last: a folder that has it is finished."""
 PROMISE = "promise.json"
 """How many bytes the recording will take; there while it is made."""
-FILES = re.compile(rf"\d+\.(bin|index\.npy)|\.?({re.escape(ABOUT)}|{re.escape(PROMISE)})(\.\d+\.part)?")
+FILES = re.compile(
+    rf"\d+\.(bin|index\.npy)|\.?({re.escape(ABOUT)}|{re.escape(PROMISE)})(\.\d+\.part)?"
+)
 """The names of a recording's files, those that are half-written among them."""
 GONE = ".gone"
 """The suffix of a folder that is being deleted."""
@@ -81,7 +83,9 @@ class Recording:
             raise FolderError(f"The recording {folder} is damaged: {error}.") from error
         size = sum(os.fstat(file.fileno()).st_size for file in self._files)
         if size != self.bytes:
-            raise FolderError(f"The recording {folder} is damaged: {size:,} bytes of {self.bytes:,}.")
+            raise FolderError(
+                f"The recording {folder} is damaged: {size:,} bytes of {self.bytes:,}."
+            )
         # A checksum costs about as much as the reading, so each row is checked at its first reading.
         self._checked = [np.zeros(self.rows, dtype=bool) for _ in self.kinds]
 
@@ -98,7 +102,9 @@ class Recording:
         if not kind.lengths:
             return self._fixed(number, rows)
         parts = [self._part(number, row) for row in rows]
-        out = torch.zeros((len(rows), *(mask.shape[1],) * kind.lengths, *kind.shape), dtype=kind.torch_dtype)
+        out = torch.zeros(
+            (len(rows), *(mask.shape[1],) * kind.lengths, *kind.shape), dtype=kind.torch_dtype
+        )
         for target, kept, part in zip(out, mask, parts, strict=True):
             target[_places(kept, kind.lengths)] = part
         return out
@@ -158,11 +164,19 @@ class Writer:
         self._files: list[Any] = []
         self._index: list[np.ndarray] = []
 
-    def add(self, rows: Sequence[int], tensors: Sequence[Tensor], lengths: Sequence[int], mask: Tensor | None) -> None:
+    def add(
+        self,
+        rows: Sequence[int],
+        tensors: Sequence[Tensor],
+        lengths: Sequence[int],
+        mask: Tensor | None,
+    ) -> None:
         """Append each slot's tensor (B, lengths..., ...), only where `mask` (B, T) is set."""
         for number, (tensor, count) in enumerate(zip(tensors, lengths, strict=True)):
             tensor = tensor.detach().cpu()
-            kind = Kind(str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape[1 + count :]), count)
+            kind = Kind(
+                str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape[1 + count :]), count
+            )
             with translate_errors():
                 self._open(number, kind)
                 for i, row in enumerate(rows):
@@ -179,7 +193,9 @@ class Writer:
             # Of each row, where it starts, its length and its checksum.
             self._index.append(np.zeros((self.rows, 3), dtype=np.int64))
         if kind != self.kinds[number]:
-            raise ShapeChanged(f"what enters changes from {self.kinds[number].shape} to {kind.shape}")
+            raise ShapeChanged(
+                f"what enters changes from {self.kinds[number].shape} to {kind.shape}"
+            )
 
     def finish(self, seconds: float, about: dict[str, Any]) -> None:
         """Write the index of rows, and last the file that marks the recording as finished."""
@@ -190,7 +206,13 @@ class Writer:
             for file in self._files:
                 file.close()  # what is still buffered may not fit
             kinds = [asdict(kind) for kind in self.kinds]
-            found = {"kinds": kinds, "rows": self.rows, "bytes": size, "seconds": round(seconds, 3), **about}
+            found = {
+                "kinds": kinds,
+                "rows": self.rows,
+                "bytes": size,
+                "seconds": round(seconds, 3),
+                **about,
+            }
             files.write_json(self.folder / ABOUT, found)
 
     def close(self) -> None:

@@ -66,11 +66,15 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)
-    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, causal: bool, scale: float) -> Tensor:
+    def forward(
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, causal: bool, scale: float
+    ) -> Tensor:
         ctx.save_for_backward(query, key, value)
         ctx.causal, ctx.scale = causal, scale
         grouped = query.shape[1] != key.shape[1]
-        return scaled_dot_product_attention(query, key, value, is_causal=causal, scale=scale, enable_gqa=grouped)
+        return scaled_dot_product_attention(
+            query, key, value, is_causal=causal, scale=scale, enable_gqa=grouped
+        )
 
     @staticmethod
     @once_differentiable
@@ -101,7 +105,9 @@ def _add_gradients(
     for rows in torch.arange(query.shape[1]).split(QUERIES):
         first, last = int(rows[0]), int(rows[-1]) + 1
         end = last if causal else key.shape[1]
-        asked = query[:, first:last].reshape(groups, -1, width)  # the heads that share keys stand below each other
+        asked = query[:, first:last].reshape(
+            groups, -1, width
+        )  # the heads that share keys stand below each other
         wanted = gradient[:, first:last].reshape(groups, -1, width)
         scores = torch.matmul(asked.float(), wide[:, :, :end])
         if causal:
@@ -110,7 +116,11 @@ def _add_gradients(
         weights = scores.softmax(-1)
         by_value[:, :end] += torch.matmul(weights.to(value.dtype).mT, wanted)
         by_weights = torch.matmul(wanted, value[:, :end].mT).float()
-        by_scores = torch.ops.aten._softmax_backward_data(by_weights, weights, -1, weights.dtype).mul_(scale).to(key.dtype)
+        by_scores = (
+            torch.ops.aten._softmax_backward_data(by_weights, weights, -1, weights.dtype)
+            .mul_(scale)
+            .to(key.dtype)
+        )
         by_query[:, first:last] = torch.matmul(by_scores, key[:, :end]).view(-1, len(rows), width)
         by_key[:, :end] += torch.matmul(by_scores.mT, asked)
 
@@ -121,7 +131,15 @@ class _DroppedAttention(torch.autograd.Function):
 
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)
-    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float, scale: float) -> Tensor:
+    def forward(
+        ctx: Any,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        mask: Tensor | None,
+        dropout: float,
+        scale: float,
+    ) -> Tensor:
         weights = _masked(torch.matmul(query, key.mT).mul_(scale), mask).softmax(-1)
         kept, share = kept_of(weights.shape, dropout, weights.dtype)
         ctx.save_for_backward(query, key, value, weights, kept)
@@ -146,7 +164,9 @@ def _masked(scores: Tensor, mask: Tensor | None) -> Tensor:
     """The scores, least where a mask is false, or with what it adds to them; in place."""
     if mask is None:
         return scores
-    least = torch.finfo(scores.dtype).min  # finite, so that a row that is masked whole has a softmax
+    least = torch.finfo(
+        scores.dtype
+    ).min  # finite, so that a row that is masked whole has a softmax
     if mask.dtype == torch.bool:
         return scores.add_(torch.zeros(mask.shape, dtype=scores.dtype).masked_fill_(~mask, least))
     return scores.add_(mask.clamp(min=least))

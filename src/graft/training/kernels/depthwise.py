@@ -20,14 +20,18 @@ def convolve(*args: Any, **kwargs: Any) -> Any:
     return _Depthwise.apply(*args) if slow else NotImplemented
 
 
-def _is_slow(inputs: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> bool:
+def _is_slow(
+    inputs: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
+) -> bool:
     depthwise = groups > 1 and weight.shape[1] == 1 and groups == inputs.shape[1]
     return depthwise and not isinstance(padding, str) and (weight.shape[-1] > 3 or max(stride) > 1)
 
 
 class _Depthwise(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None, *shape: Any) -> Tensor:
+    def forward(
+        ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None, *shape: Any
+    ) -> Tensor:
         ctx.save_for_backward(inputs, weight)
         ctx.shape = shape
         return torch.conv2d(inputs, weight, bias, *shape)
@@ -48,6 +52,16 @@ class _Depthwise(torch.autograd.Function):
             how = (stride, padding, dilation, False, [0, 0], groups, mask)
             return torch.ops.aten.convolution_backward(*tensors, [len(weight)], *how)[which]
 
-        by_inputs, by_weight, by_bias = one(0, max(stride) > 1), one(1, weight.shape[-1] > 3), one(2, False)
+        by_inputs, by_weight, by_bias = (
+            one(0, max(stride) > 1),
+            one(1, weight.shape[-1] > 3),
+            one(2, False),
+        )
         found = (by_inputs, inputs.dtype), (by_weight, weight.dtype), (by_bias, torch.float32)
-        return *(None if tensor is None else tensor.to(dtype) for tensor, dtype in found), None, None, None, None
+        return (
+            *(None if tensor is None else tensor.to(dtype) for tensor, dtype in found),
+            None,
+            None,
+            None,
+            None,
+        )

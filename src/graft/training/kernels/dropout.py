@@ -31,5 +31,12 @@ def kept_of(shape: Sequence[int], dropout: float, dtype: torch.dtype) -> tuple[T
     """
     dropped = min(round(dropout * DRAWS), DRAWS - 1)
     count = math.prod(shape)
-    drawn = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)[:count].view(shape)
-    return torch.ge(drawn, dropped - DRAWS // 2, out=torch.empty(shape, dtype=dtype)), 1 - dropped / DRAWS
+    drawn = (
+        torch.empty(-(-count // 4), dtype=torch.int64)
+        .random_(-(2**63), None)
+        .view(torch.int16)[:count]
+        .view(shape)
+    )
+    return torch.ge(
+        drawn, dropped - DRAWS // 2, out=torch.empty(shape, dtype=dtype)
+    ), 1 - dropped / DRAWS

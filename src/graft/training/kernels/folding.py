@@ -31,7 +31,11 @@ def pairs(network: nn.Module, inputs: dict[str, Tensor]) -> list[Pair]:
         elif args and id(args[0]) in made:
             found.append((made[id(args[0])][0], module))
 
-    layers = [module for module in network.modules() if isinstance(module, nn.Conv2d | _BatchNorm) and _frozen(module)]
+    layers = [
+        module
+        for module in network.modules()
+        if isinstance(module, nn.Conv2d | _BatchNorm) and _frozen(module)
+    ]
     hooks = [layer.register_forward_hook(note) for layer in layers]
     with evaluating(network), torch.no_grad():
         observed(network, inputs, hooks)
@@ -44,7 +48,13 @@ def folded(several: Sequence[Pair]) -> Iterator[None]:
     before = [(conv, conv.weight, conv.bias) for conv, _ in several]
     for conv, norm in several:
         conv.weight, conv.bias = fuse_conv_bn_weights(
-            conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+            conv.weight,
+            conv.bias,
+            norm.running_mean,
+            norm.running_var,
+            norm.eps,
+            norm.weight,
+            norm.bias,
         )
     try:
         with _Skipped({id(norm.running_mean) for _, norm in several}):
@@ -61,7 +71,9 @@ class _Skipped(TorchFunctionMode):
         super().__init__()
         self.means = means
 
-    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         if func is nn.functional.batch_norm and id(args[1]) in self.means:
             return args[0]
         return func(*args, **kwargs or {})

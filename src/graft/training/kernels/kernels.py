@@ -13,14 +13,20 @@ from graft.training.kernels.attention import attend
 from graft.training.kernels.depthwise import convolve
 from graft.training.kernels.dropout import drop
 
-KERNELS: dict[Callable, Callable[..., Any]] = {torch.conv2d: convolve, dropout: drop, scaled_dot_product_attention: attend}
+KERNELS: dict[Callable, Callable[..., Any]] = {
+    torch.conv2d: convolve,
+    dropout: drop,
+    scaled_dot_product_attention: attend,
+}
 """A function of torch -> one of the same arguments, which returns NotImplemented where torch's is as quick."""
 
 
 class QuickKernels(TorchFunctionMode):
     """While this lasts, and gradients are kept, these functions are computed the quicker way."""
 
-    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None) -> Any:
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         kwargs = kwargs or {}
         quick = KERNELS.get(func)
         found = quick(*args, **kwargs) if quick and torch.is_grad_enabled() else NotImplemented

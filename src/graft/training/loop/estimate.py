@@ -103,11 +103,26 @@ class RunEstimate:
 
 
 def estimate(
-    model: Model, task: Task, technique: Technique, data: Data, settings: Settings, engine: Engine, other_seconds: float = 0.0
+    model: Model,
+    task: Task,
+    technique: Technique,
+    data: Data,
+    settings: Settings,
+    engine: Engine,
+    other_seconds: float = 0.0,
 ) -> RunEstimate:
     """Try each phase of the technique on some training examples; this changes the weights."""
     preprocess = model.backbone.preprocess
-    streams = Streams(data, task, technique, preprocess, engine.device, settings.seed, settings.batch_size, settings.epochs)
+    streams = Streams(
+        data,
+        task,
+        technique,
+        preprocess,
+        engine.device,
+        settings.seed,
+        settings.batch_size,
+        settings.epochs,
+    )
     trials: list[_Trial] = []
     for part in technique.parts:
         objective = part.objective(model, task)
@@ -129,7 +144,12 @@ def estimate(
     if last.recordings:
         recordings[next(iter(last.recordings))] += recorded_test
     looks = last.pace.evaluate * (len(val.pieces) + tested)
-    return RunEstimate(tuple(trial.phase for trial in trials), recordings, looks + recorded_test + written, other_seconds)
+    return RunEstimate(
+        tuple(trial.phase for trial in trials),
+        recordings,
+        looks + recorded_test + written,
+        other_seconds,
+    )
 
 
 @dataclass(frozen=True)
@@ -141,7 +161,9 @@ class _Trial:
     recordings: dict[str, float]
 
 
-def _try_phase(objective: Objective, part: Technique, phase: Phase, feed: Feed, val: Feed, engine: Engine) -> _Trial:
+def _try_phase(
+    objective: Objective, part: Technique, phase: Phase, feed: Feed, val: Feed, engine: Engine
+) -> _Trial:
     model = objective.model
     objective.begin(phase)
     names = optim.trainable(model, phase)
@@ -160,7 +182,10 @@ def _try_phase(objective: Objective, part: Technique, phase: Phase, feed: Feed, 
     elif prefix is None or prefix.cut is not None:  # prototypes need each example once
         training, looks = pace.evaluate * count, SOLUTIONS
     else:
-        training, looks = PASSES[phase.solver] * _pass_seconds(objective, plain, prefix, engine), SOLUTIONS
+        training, looks = (
+            PASSES[phase.solver] * _pass_seconds(objective, plain, prefix, engine),
+            SOLUTIONS,
+        )
     recorded = prefix is not None and prefix.recorded(plain) is None
     once = pace.record * count * versions if recorded else 0.0
     once_val = pace.record * len(val.pieces) if recorded else 0.0
@@ -184,7 +209,13 @@ def _try_phase(objective: Objective, part: Technique, phase: Phase, feed: Feed, 
 
 
 def _measure(
-    objective: Objective, part: Technique, phase: Phase, names: list[str], plain: Feed, prefix: Prefix | None, engine: Engine
+    objective: Objective,
+    part: Technique,
+    phase: Phase,
+    names: list[str],
+    plain: Feed,
+    prefix: Prefix | None,
+    engine: Engine,
 ) -> Pace:
     """Try two examples, then as many of a typical batch as take about `TRIAL_SECONDS`."""
     rows = _typical_rows(plain)
@@ -198,7 +229,9 @@ def _measure(
                 record = reading + _seconds(lambda: prefix.taken(batch.inputs)) / len(rows)
                 batch, reading = prefix.entered(batch, prefix.taken(batch.inputs)), 0.0
         with prefix.installed() if prefix else nullcontext():
-            train = _seconds(lambda: step(objective, optimizer, engine, batch, 0.0, 1, part.clip)) / len(rows)
+            train = _seconds(
+                lambda: step(objective, optimizer, engine, batch, 0.0, 1, part.clip)
+            ) / len(rows)
             evaluate = _forward_seconds(objective.model, batch, engine)
         return Pace(record, reading + train, reading + evaluate)
 
@@ -250,7 +283,9 @@ def _pass_seconds(objective: Objective, feed: Feed, prefix: Prefix, engine: Engi
         features = prefix.taken(batch.inputs)[0]
     count = min(len(feed.pieces), logistic.ROWS)
     places = [number % len(rows) for number in range(count)]
-    large = Batch({"features": features[places]}, batch.target[places], [rows[place] for place in places])
+    large = Batch(
+        {"features": features[places]}, batch.target[places], [rows[place] for place in places]
+    )
     seconds = _seconds(lambda: sum(objective(large, 1.0).values()).backward())
     return seconds * len(feed.pieces) / count
 

@@ -37,7 +37,9 @@ class Means:
         """Return the sums so far as tensors; Python numbers become float64."""
         sums = {"totals": self._totals, "weights": self._weights}
         return {
-            f"{kind}/{name}": torch.as_tensor(value, dtype=None if isinstance(value, Tensor) else torch.float64)
+            f"{kind}/{name}": torch.as_tensor(
+                value, dtype=None if isinstance(value, Tensor) else torch.float64
+            )
             for kind, values in sums.items()
             for name, value in values.items()
         }
@@ -54,4 +56,6 @@ class Means:
 
     def read(self) -> dict[str, float]:
         """Return the means so far, by name."""
-        return {name: float(total) / float(self._weights[name]) for name, total in self._totals.items()}
+        return {
+            name: float(total) / float(self._weights[name]) for name, total in self._totals.items()
+        }

@@ -63,7 +63,12 @@ def step(
 
 
 def _gradients(
-    objective: nn.Module, optimizer: torch.optim.Optimizer, engine: Engine, batch: Batch, progress: float, pieces: int
+    objective: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    engine: Engine,
+    batch: Batch,
+    progress: float,
+    pieces: int,
 ) -> dict[str, Tensor]:
     optimizer.zero_grad(set_to_none=True)
     means: dict[str, Tensor] = {}
@@ -79,4 +84,6 @@ def _gradients(
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in OUT_OF_MEMORY)
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        words in str(error) for words in OUT_OF_MEMORY
+    )

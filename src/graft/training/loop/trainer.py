@@ -57,7 +57,16 @@ def train(
     number any more, or when memory does not hold a single example.
     """
     preprocess = model.backbone.preprocess
-    streams = Streams(data, task, technique, preprocess, engine.device, settings.seed, settings.batch_size, settings.epochs)
+    streams = Streams(
+        data,
+        task,
+        technique,
+        preprocess,
+        engine.device,
+        settings.seed,
+        settings.batch_size,
+        settings.epochs,
+    )
     checkpoints = Checkpoints(checkpoint_path(folder), settings.checkpoint_seconds)
     saved = checkpoint.read_position(checkpoints.path)
     position = saved or Position()
@@ -74,7 +83,9 @@ def train(
             epochs = streams.budget(part, objective, run.train)
             phases = part.phases(model, epochs)
             if phases and epochs < 1 and epochs not in (part.epochs, settings.epochs):
-                observer.note(f"{epochs:.0%} of the training split is trained on, as it is large; --epochs 1 is all of it.")
+                observer.note(
+                    f"{epochs:.0%} of the training split is trained on, as it is large; --epochs 1 is all of it."
+                )
             if phases:
                 observer.phases([phase.name for phase in phases])
             else:  # all of it is frozen, and what it makes of the data is the same for every run
@@ -91,9 +102,14 @@ def train(
     return model, position
 
 
-def _train_phase(run: Run, objective: Objective, part: Technique, phase: Phase, resumed: bool) -> None:
+def _train_phase(
+    run: Run, objective: Objective, part: Technique, phase: Phase, resumed: bool
+) -> None:
     stage = _begin(run, objective, part, phase, resumed)
-    with stage.prefix.installed() if stage.prefix else nullcontext(), one_thread() if stage.train.at_head else nullcontext():
+    with (
+        stage.prefix.installed() if stage.prefix else nullcontext(),
+        one_thread() if stage.train.at_head else nullcontext(),
+    ):
         if not resumed:
             _keep_best(run, stage, _report_epoch(run, stage))
         head = solvers.solved(phase, objective, stage.train.at_head)
@@ -114,8 +130,14 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
     names = optim.trainable(model, phase)
     optim.freeze(model, names, part.batch_norm)
     inside = {id(parameter) for parameter in model.network.parameters()}
-    added = [parameter for parameter in objective.parameters() if parameter.requires_grad and id(parameter) not in inside]
-    position.trainable = max(position.trainable, sum(p.numel() for p in objective.parameters() if p.requires_grad))
+    added = [
+        parameter
+        for parameter in objective.parameters()
+        if parameter.requires_grad and id(parameter) not in inside
+    ]
+    position.trainable = max(
+        position.trainable, sum(p.numel() for p in objective.parameters() if p.requires_grad)
+    )
     optimizer = run.engine.prepare_optimizer(optim.make_optimizer(model, added, names, phase, part))
     best: dict[str, Tensor] = {}
     losses: dict[str, Tensor] = {}
@@ -127,7 +149,20 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
     steps = max(1, round(phase.epochs * per_epoch))
     patience = early_stop.patience(part, phase, val.task)
     called = run.engine.wrap(objective)
-    stage = Stage(part, phase, objective, called, optimizer, train, val, prefix, steps, per_epoch, patience, best)
+    stage = Stage(
+        part,
+        phase,
+        objective,
+        called,
+        optimizer,
+        train,
+        val,
+        prefix,
+        steps,
+        per_epoch,
+        patience,
+        best,
+    )
     stage.losses = Means.of(losses, run.engine.device)
     stage.seconds_before, stage.steps_before = run.clock.seconds, position.step if resumed else 0
     if not resumed:
@@ -136,7 +171,9 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
     return stage
 
 
-def _feeds(run: Run, objective: Objective, phase: Phase, resumed: bool) -> tuple[Prefix | None, Feed, Feed]:
+def _feeds(
+    run: Run, objective: Objective, phase: Phase, resumed: bool
+) -> tuple[Prefix | None, Feed, Feed]:
     """The feeds of this phase, behind recordings of its frozen prefix where that spares enough."""
     position = run.position
     plain = replace(run.train, views=phase.views if run.train.augments else 1, mixed=phase.mixed)
@@ -145,11 +182,15 @@ def _feeds(run: Run, objective: Objective, phase: Phase, resumed: bool) -> tuple
             prefix, train = _recorded(run, objective, plain, phase)
         val = prefix.record(run.val, run.observer) if prefix else run.val
     except CannotCut as reason:
-        run.observer.note(f"{objective.model.backbone.name}: its frozen layers run at every epoch, since {reason}.")
+        run.observer.note(
+            f"{objective.model.backbone.name}: its frozen layers run at every epoch, since {reason}."
+        )
         prefix, train, val = None, plain, run.val
     position.recorded = prefix is not None
     if not resumed:
-        without, behind = prefix.work(phase.epochs, plain.views) if prefix else (ALL * phase.epochs,) * 2
+        without, behind = (
+            prefix.work(phase.epochs, plain.views) if prefix else (ALL * phase.epochs,) * 2
+        )
         position.work = [position.work[0] + without, position.work[1] + behind]
         size = train.recorded.bytes + val.recorded.bytes if prefix else 0
         position.cache = {
@@ -160,7 +201,9 @@ def _feeds(run: Run, objective: Objective, phase: Phase, resumed: bool) -> tuple
     return prefix, train, val
 
 
-def _recorded(run: Run, objective: Objective, plain: Feed, phase: Phase) -> tuple[Prefix | None, Feed]:
+def _recorded(
+    run: Run, objective: Objective, plain: Feed, phase: Phase
+) -> tuple[Prefix | None, Feed]:
     """The frozen prefix and the training feed behind it, none and the plain feed where that pays; raises CannotCut."""
     try:
         prefix = frozen_prefix.choose(objective.model, plain, phase.epochs, run.engine)
@@ -169,14 +212,18 @@ def _recorded(run: Run, objective: Objective, plain: Feed, phase: Phase) -> tupl
     before = prefix.recorded(plain)
     feed = prefix.record(plain, run.observer)
     counted = run.position.counted
-    if before is not None and before.key not in counted:  # what it took counts here too: no run is cheaper for coming later
+    if (
+        before is not None and before.key not in counted
+    ):  # what it took counts here too: no run is cheaper for coming later
         run.clock.seconds += before.seconds
         run.position.shared_seconds += before.seconds
     counted.append(feed.recorded.key)
     with prefix.installed():
         if frozen_prefix.agree(prefix, objective, plain, feed, (0, 0)):
             return prefix, feed
-    run.observer.note("The frozen layers run at every epoch: gradients behind their recording were not the same.")
+    run.observer.note(
+        "The frozen layers run at every epoch: gradients behind their recording were not the same."
+    )
     return None, plain
 
 
@@ -192,10 +239,26 @@ def _train_epoch(run: Run, stage: Stage) -> None:
         with run.clock.running():
             batch = next(batches)
             progress = (position.step + 0.5) / stage.steps
-            optim.set_rate(stage.optimizer, optim.factor(stage.technique.schedule, progress, stage.technique.warmup))
-            torch.manual_seed((run.settings.seed << 32) + (position.part << 28) + (position.phase << 24) + position.step)
+            optim.set_rate(
+                stage.optimizer,
+                optim.factor(stage.technique.schedule, progress, stage.technique.warmup),
+            )
+            torch.manual_seed(
+                (run.settings.seed << 32)
+                + (position.part << 28)
+                + (position.phase << 24)
+                + position.step
+            )
             pieces = max(position.pieces, stage.technique.accumulate)
-            result = step(stage.called, stage.optimizer, run.engine, batch, progress, pieces, stage.technique.clip)
+            result = step(
+                stage.called,
+                stage.optimizer,
+                run.engine,
+                batch,
+                progress,
+                pieces,
+                stage.technique.clip,
+            )
             stage.objective.after_step(progress)
         if result.pieces > pieces:
             position.pieces = result.pieces
@@ -211,7 +274,9 @@ def _train_epoch(run: Run, stage: Stage) -> None:
             _show(run, stage)
             shown = time.perf_counter()
         stage.freed.look()
-        if position.step % stage.per_epoch and position.step < stage.steps:  # else after the evaluation that follows
+        if (
+            position.step % stage.per_epoch and position.step < stage.steps
+        ):  # else after the evaluation that follows
             _save_checkpoint(run, stage)
 
 
@@ -254,7 +319,9 @@ def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) 
         )
     found = evaluate(stage.objective.model, stage.val, run.engine)
     name, metric = next(iter(stage.val.task.watched.items()))
-    split = "val" if "labeled" in stage.technique.streams else "held_out"  # what texts alone teach is measured on other texts
+    split = (
+        "val" if "labeled" in stage.technique.streams else "held_out"
+    )  # what texts alone teach is measured on other texts
     values = {"loss": found.loss, name: metric(found.scores, found.targets)}
     row = {
         "phase": stage.phase.name,
@@ -279,7 +346,9 @@ def _keep_best(run: Run, stage: Stage, values: dict[str, float]) -> None:
     if not early_stop.is_candidate(phase, stage.patience, position.step, stage.steps, examples):
         return
     if early_stop.count(position, values, val.task, stage.patience):
-        stage.best = {name: tensor.clone() for name, tensor in proof.moving(stage.objective).items()}
+        stage.best = {
+            name: tensor.clone() for name, tensor in proof.moving(stage.objective).items()
+        }
     elif stage.patience is None:
         _warn(run, early_stop.FELL_BACK.format(phase=phase.name))
 
@@ -294,7 +363,9 @@ def _end(run: Run, stage: Stage) -> None:
     if stage.best:
         stage.objective.load_state_dict(stage.objective.state_dict() | stage.best)
     count, digest = proof.digest(stage.objective.model)
-    position.frozen.append({"phase": stage.phase.name, "tensors": count, "unchanged": digest == position.frozen_digest})
+    position.frozen.append(
+        {"phase": stage.phase.name, "tensors": count, "unchanged": digest == position.frozen_digest}
+    )
     position.steps_before += position.step
     position.epochs_before += position.step / stage.per_epoch
 
@@ -311,7 +382,9 @@ def _save_checkpoint(run: Run, stage: Stage) -> None:
         peak_memory_mb=run.memory.megabytes,
         scaler=run.engine.scaler,
     )
-    warning = run.checkpoints.save(here, stage.objective, stage.optimizer, stage.best, stage.losses.state())
+    warning = run.checkpoints.save(
+        here, stage.objective, stage.optimizer, stage.best, stage.losses.state()
+    )
     if warning:
         _warn(run, warning)
 

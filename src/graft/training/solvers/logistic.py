@@ -57,7 +57,9 @@ class Solution:
 def linear_head(objective: Objective) -> nn.Linear | None:
     """The one linear layer that trains; None where more than that does."""
     live = {id(parameter) for parameter in objective.parameters() if parameter.requires_grad}
-    layers = [m for m in objective.model.modules() if isinstance(m, nn.Linear) and id(m.weight) in live]
+    layers = [
+        m for m in objective.model.modules() if isinstance(m, nn.Linear) and id(m.weight) in live
+    ]
     own = {id(parameter) for layer in layers for parameter in layer.parameters()}
     return layers[0] if len(layers) == 1 and live == own else None
 
@@ -101,7 +103,9 @@ class _Problem:
 
     def __post_init__(self) -> None:
         count = len(self.feed.pieces)
-        self.plan = [list(range(start, min(start + ROWS, count))) for start in range(0, count, ROWS)]
+        self.plan = [
+            list(range(start, min(start + ROWS, count))) for start in range(0, count, ROWS)
+        ]
         self.curvature = CURVATURE
         self.totals = self._total_weights()
         classes, zeros = self.head.out_features, self.variances.new_zeros
@@ -149,9 +153,15 @@ class _Problem:
             parts = self.objective(batch, 1.0)
             weights = weigh(self.objective, parts, batch)
             count = len(self.feed.pieces)
-            shares = {name: loss * (float(weights[name]) / self.totals.get(name, count)) for name, loss in parts.items()}
+            shares = {
+                name: loss * (float(weights[name]) / self.totals.get(name, count))
+                for name, loss in parts.items()
+            }
             sum(shares.values()).backward()
-            losses = {name: losses.get(name, 0.0) + float(share.detach()) for name, share in shares.items()}
+            losses = {
+                name: losses.get(name, 0.0) + float(share.detach())
+                for name, share in shares.items()
+            }
         by_weight, by_bias = self.head.weight.grad, torch.zeros_like(bias)
         if self.head.bias is not None:
             by_bias = self.head.bias.grad
@@ -194,7 +204,12 @@ def _moments(feed: Feed, centred: bool) -> tuple[Tensor, Tensor, Tensor | None, 
     In float64, in which the problem is solved, but for MPS, which has none.
     """
     count = len(feed.pieces)
-    rows = torch.linspace(0, count - 1, min(count, SAMPLE), dtype=torch.double).round().long().split(ROWS)
+    rows = (
+        torch.linspace(0, count - 1, min(count, SAMPLE), dtype=torch.double)
+        .round()
+        .long()
+        .split(ROWS)
+    )
     plan = [part.tolist() for part in rows]
     share = 1 / min(count, SAMPLE)
     dtype = torch.float32 if feed.device.type == "mps" else torch.float64

@@ -30,17 +30,25 @@ def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Solution
     `feed` holds features (N, D), or what the network makes them of. Raises DataError for a class without an example.
     """
     objective.eval()
-    plan = replace(feed, batch_size=ROWS if feed.at_head else without_gradients(feed.task, feed.preprocess)).plan(None)
+    plan = replace(
+        feed, batch_size=ROWS if feed.at_head else without_gradients(feed.task, feed.preprocess)
+    ).plan(None)
     weight, bias, variance = _scores(objective, feed, plan)
     for number, share in enumerate(TEMPERATURES):
         temperature = share * variance
         with torch.no_grad():
             head.weight.copy_((weight / temperature).float())
             head.bias.copy_((bias / temperature).float())
-        yield Solution({"temperature": temperature}, _losses(objective, feed, plan), passes=2 if number == 0 else 1)
+        yield Solution(
+            {"temperature": temperature},
+            _losses(objective, feed, plan),
+            passes=2 if number == 0 else 1,
+        )
 
 
-def _scores(objective: Objective, feed: Feed, plan: list[list[int]]) -> tuple[Tensor, Tensor, float]:
+def _scores(
+    objective: Objective, feed: Feed, plan: list[list[int]]
+) -> tuple[Tensor, Tensor, float]:
     """Weights (K, D) and biases (K) at temperature 1, and the summed variance of the features.
 
     Computed in float64, and so on the CPU: MPS has no float64.
@@ -51,7 +59,9 @@ def _scores(objective: Objective, feed: Feed, plan: list[list[int]]) -> tuple[Te
         for batch in feed.stream(plan):
             features = objective.model(batch.inputs).features.cpu().double()
             target, several = batch.target.cpu(), batch.target.dim() == 2
-            member = (target if several else nn.functional.one_hot(target, len(classes))).to(features)
+            member = (target if several else nn.functional.one_hot(target, len(classes))).to(
+                features
+            )
             sums, counts = sums + member.T @ features, counts + member.sum(0)
             total, squares = total + features.sum(0), squares + features.square().sum()
     count = len(feed.pieces)

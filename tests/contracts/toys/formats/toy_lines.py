@@ -18,7 +18,10 @@ class ToyLines:
             raise DataError(f"{path} holds no lines.toy.")
         lines = (path / "lines.toy").read_text(encoding="utf-8").split("\n")[:-1]
         rows = (line.split(": ", 1) for line in lines)
-        samples = [Sample(f"lines.toy:{i}", {"text": text, "label": label}) for i, (label, text) in enumerate(rows, 1)]
+        samples = [
+            Sample(f"lines.toy:{i}", {"text": text, "label": label})
+            for i, (label, text) in enumerate(rows, 1)
+        ]
         return Data({"all": samples}, kind="labels")
 
     def write_tiny(self, data, path):

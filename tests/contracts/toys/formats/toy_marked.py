@@ -16,9 +16,18 @@ class ToyMarked:
     def read(self, path, options):
         if not self.sniff(path):
             raise DataError(f"{path} holds no lines.marks.")
-        rows = [line.split(": ", 1) for line in (path / "lines.marks").read_text(encoding="utf-8").split("\n")[:-1]]
+        rows = [
+            line.split(": ", 1)
+            for line in (path / "lines.marks").read_text(encoding="utf-8").split("\n")[:-1]
+        ]
         return Data(
-            {"all": [Sample(f"{i}", {"line": line, "mark": mark}) for i, (mark, line) in enumerate(rows)]}, kind="toy-marks"
+            {
+                "all": [
+                    Sample(f"{i}", {"line": line, "mark": mark})
+                    for i, (mark, line) in enumerate(rows)
+                ]
+            },
+            kind="toy-marks",
         )
 
     def write_tiny(self, data, path):

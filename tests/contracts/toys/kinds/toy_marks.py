@@ -25,7 +25,10 @@ class ToyMarks(Kind):
 
     def samples(self, tables):
         return [
-            [{"line": line, "mark": mark} for line, mark in zip(rows.texts("line"), rows.texts("mark"), strict=True)]
+            [
+                {"line": line, "mark": mark}
+                for line, mark in zip(rows.texts("line"), rows.texts("mark"), strict=True)
+            ]
             for rows in tables
         ]
 
@@ -33,13 +36,18 @@ class ToyMarks(Kind):
         return [sample.roles["mark"] for sample in samples]
 
     def counts(self, splits):
-        return {split: Counter(s.roles["mark"] for s in part if "mark" in s.roles) for split, part in splits.items()}
+        return {
+            split: Counter(s.roles["mark"] for s in part if "mark" in s.roles)
+            for split, part in splits.items()
+        }
 
     def classes(self, samples):
         return {sample.roles["mark"] for sample in samples if "mark" in sample.roles}
 
     def findings(self, data):
-        return class_findings(data, lambda sample: (sample.roles["mark"],) if "mark" in sample.roles else ())
+        return class_findings(
+            data, lambda sample: (sample.roles["mark"],) if "mark" in sample.roles else ()
+        )
 
     def tiny(self):
         def marked(split, i):

@@ -32,11 +32,22 @@ class ToyNets:
             network = Small(classes or 10).eval()
         preprocess = ImagePreprocess(16, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), input_name="pixels")
         groups = layer_groups.find(network, ("last",), preprocess.example())
-        return Backbone(f"toy-nets:{name}", "toy-nets", network, "vector", ("last",), groups, preprocess, lr=1e-3)
+        return Backbone(
+            f"toy-nets:{name}",
+            "toy-nets",
+            network,
+            "vector",
+            ("last",),
+            groups,
+            preprocess,
+            lr=1e-3,
+        )
 
     def save(self, backbone: Backbone, folder: str, classes: list[str], multi_label: bool) -> None:
         Path(folder).mkdir(exist_ok=True)
-        Path(folder, "config.json").write_text(json.dumps({"toy": "small", "classes": len(classes)}))
+        Path(folder, "config.json").write_text(
+            json.dumps({"toy": "small", "classes": len(classes)})
+        )
         save_file(backbone.network.state_dict(), Path(folder, "model.safetensors"))
 
     def owns(self, folder: str) -> bool:
@@ -49,7 +60,9 @@ class ToyNets:
         if pretrained:
             weights = load_file(Path(folder, "model.safetensors"))
             own = backbone.network.state_dict()
-            backbone.network.load_state_dict({k: v if v.shape == own[k].shape else own[k] for k, v in weights.items()})
+            backbone.network.load_state_dict(
+                {k: v if v.shape == own[k].shape else own[k] for k, v in weights.items()}
+            )
         return backbone
 
 

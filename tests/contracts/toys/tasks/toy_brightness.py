@@ -24,9 +24,15 @@ class ToyBrightness(Classification):
     modality: ClassVar[str] = "image"
     roles: ClassVar[frozenset[str]] = frozenset({"image", "label"})
 
-    def encode(self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None) -> dict[str, Tensor]:
+    def encode(
+        self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None
+    ) -> dict[str, Tensor]:
         tensors = preprocess(open_image(sample.roles["image"], sample.id), rng)
-        return tensors if sample.roles.get("label") is None else {**tensors, "target": self.target(sample)}
+        return (
+            tensors
+            if sample.roles.get("label") is None
+            else {**tensors, "target": self.target(sample)}
+        )
 
     def preview(self, sample: Sample) -> dict[str, str]:
         return {"kind": "image", "value": thumbnail(sample.roles["image"], sample.id)}
@@ -46,5 +52,9 @@ class ToyBrightness(Classification):
 
         sizes = {"train": 12, "val": 4, "test": 4}
         return Data(
-            {s: [sample(s, c, i) for c in ("dark", "bright") for i in range(n)] for s, n in sizes.items()}, "toy pictures"
+            {
+                s: [sample(s, c, i) for c in ("dark", "bright") for i in range(n)]
+                for s, n in sizes.items()
+            },
+            "toy pictures",
         )

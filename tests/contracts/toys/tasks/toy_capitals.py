@@ -22,5 +22,10 @@ class ToyCapitals(Translation):
     @classmethod
     def tiny_data(cls) -> Data:
         words = np.random.default_rng(0).choice(["ant", "bee", "crow"], (44, 4))
-        samples = [Sample(str(i), {"source": " ".join(row), "target": " ".join(row).upper()}) for i, row in enumerate(words)]
-        return Data({"train": samples[:24], "val": samples[24:32], "test": samples[32:]}, "toy capitals")
+        samples = [
+            Sample(str(i), {"source": " ".join(row), "target": " ".join(row).upper()})
+            for i, row in enumerate(words)
+        ]
+        return Data(
+            {"train": samples[:24], "val": samples[24:32], "test": samples[32:]}, "toy capitals"
+        )

@@ -28,7 +28,11 @@ class ToyMarking(Classification):
 
     def encode(self, sample, preprocess, rng):
         tensors = preprocess(sample.roles["line"], rng)
-        return tensors if sample.roles.get("mark") is None else {**tensors, "target": self.target(sample)}
+        return (
+            tensors
+            if sample.roles.get("mark") is None
+            else {**tensors, "target": self.target(sample)}
+        )
 
     def preview(self, sample):
         return {"kind": "text", "value": sample.roles["line"]}
@@ -44,4 +48,8 @@ class ToyMarking(Classification):
             return Sample(f"{split}{i}", {"line": f"{mark} words {i} of {split}", "mark": mark})
 
         sizes = {"train": 24, "val": 8, "test": 8}
-        return Data({split: [marked(split, i) for i in range(n)] for split, n in sizes.items()}, "toy marks", kind="toy-marks")
+        return Data(
+            {split: [marked(split, i) for i in range(n)] for split, n in sizes.items()},
+            "toy marks",
+            kind="toy-marks",
+        )

@@ -64,7 +64,9 @@ class ClassFolders:
 
     def read(self, path: Path, options: ReadOptions) -> Data:
         if not path.is_dir():
-            raise DataError(f"{path} is a file. Give the folder that holds the class folders of {self.what}.")
+            raise DataError(
+                f"{path} is a file. Give the folder that holds the class folders of {self.what}."
+            )
         roots = _split_folders(path, self._is_one)
         if options.labels and "all" in roots and (inner := _inner_level(path, self._is_one)):
             held = "several data sets" if len(inner) > 1 else "its classes further down"
@@ -85,13 +87,19 @@ class ClassFolders:
         if not splits:
             nothing = f"{path} holds no {self.what} ({', '.join(sorted(self.suffixes))})."
             raise DataError(" ".join([nothing, *passed_over]))
-        return Data(splits, notes=[*_shortened(notes), *passed_over, *_outside_splits(path, roots)], kind="labels")
+        return Data(
+            splits,
+            notes=[*_shortened(notes), *passed_over, *_outside_splits(path, roots)],
+            kind="labels",
+        )
 
     def _labeled(
         self, top: Path, root: Path, split: str, options: ReadOptions, left: dict[str, list[str]]
     ) -> list[tuple[Path, str | None]]:
         """The files of a split with their class folders; what is left out goes to `left` by why."""
-        parts = {f: f.relative_to(root).parts for f in walk(root) if f.parent != root or not is_about(f)}
+        parts = {
+            f: f.relative_to(root).parts for f in walk(root) if f.parent != root or not is_about(f)
+        }
         files = sorted(parts, key=parts.__getitem__)
         ours = [f for f in files if self._is_one(f)]
         loose = [f for f in ours if len(parts[f]) == 1]
@@ -131,7 +139,9 @@ class ClassFolders:
         return file.suffix.lower() in self.suffixes
 
 
-def write_class_folders(data: Data, path: Path, suffix: str, write: Callable[[Sample, Path], None]) -> None:
+def write_class_folders(
+    data: Data, path: Path, suffix: str, write: Callable[[Sample, Path], None]
+) -> None:
     """Write each sample to `split/label/number`; splits named `all` go to `label/number`."""
     for split, samples in data.splits.items():
         for number, sample in enumerate(samples):
@@ -141,7 +151,9 @@ def write_class_folders(data: Data, path: Path, suffix: str, write: Callable[[Sa
                 )
             label = sample.roles["label"]
             if isinstance(label, tuple):
-                raise DataError(f"{sample.id} has several labels, and a file lies in one class folder only. Use a table format.")
+                raise DataError(
+                    f"{sample.id} has several labels, and a file lies in one class folder only. Use a table format."
+                )
             parts = [*([] if split == "all" else [split]), *([] if label is None else [label])]
             write(sample, path.joinpath(*parts, f"{number:04d}{suffix}"))
 
@@ -188,7 +200,11 @@ def _outside_splits(path: Path, roots: dict[str, Path]) -> list[str]:
 def _shortened(notes: dict[str, str]) -> list[str]:
     """What is said of the first file, and of how many others the like is."""
     names = list(notes)
-    more = f" The same applies to {len(names) - 1:,} more: {listed(names[1:])}." if len(names) > 1 else ""
+    more = (
+        f" The same applies to {len(names) - 1:,} more: {listed(names[1:])}."
+        if len(names) > 1
+        else ""
+    )
     return [notes[names[0]] + more] if names else []
 
 

@@ -11,7 +11,12 @@ from graft.data.checks.classes import class_findings
 from graft.data.checks.finding import Finding
 from graft.data.checks.texts import text_findings
 from graft.data.data import Data
-from graft.data.kinds.classes.cells import are_indicators, found_separator, read_cell, read_indicators
+from graft.data.kinds.classes.cells import (
+    are_indicators,
+    found_separator,
+    read_cell,
+    read_indicators,
+)
 from graft.data.kinds.kind import Kind
 from graft.data.tables.columns import Columns, Match, are_scalars, is_missing, one_spelling
 from graft.data.tables.inputs import Wanted, is_label_like, read_inputs
@@ -29,7 +34,15 @@ WANTED = Wanted(
     are_indicators,
 )  # fmt: skip
 LABEL = tuple(name for tier in WANTED.names for name in tier)
-NAMES = ("name", "label_name", "label_text", "class_name", "category_name", "text_label", "target_name")
+NAMES = (
+    "name",
+    "label_name",
+    "label_text",
+    "class_name",
+    "category_name",
+    "text_label",
+    "target_name",
+)
 """Names of columns that say what the numbers of a label column mean."""
 
 
@@ -70,7 +83,9 @@ class Labeled(Kind):
         return [*class_findings(data, labels_of), *text_findings(data, self.texts)]
 
     def difference(self, one: Sample, other: Sample) -> str:
-        return " / ".join(f"{sample.id} is {'|'.join(labels_of(sample))!r}" for sample in (one, other))
+        return " / ".join(
+            f"{sample.id} is {'|'.join(labels_of(sample))!r}" for sample in (one, other)
+        )
 
 
 def labels_of(sample: Sample) -> tuple[str, ...]:
@@ -81,7 +96,11 @@ def labels_of(sample: Sample) -> tuple[str, ...]:
 
 def fit(columns: Columns, match: Match) -> float:
     """How sure a label is: most where a column named label holds words or numbers."""
-    return 1.0 if any(are_scalars(columns[name]) for name in columns.named(WANTED.names[0])) else match.fit
+    return (
+        1.0
+        if any(are_scalars(columns[name]) for name in columns.named(WANTED.names[0]))
+        else match.fit
+    )
 
 
 def name_column(columns: Columns, match: Match) -> list[str]:
@@ -103,14 +122,18 @@ def read_labels(tables: Sequence[Rows]) -> list[list[Any]]:
         return [read_indicators(rows) for rows in tables]
     separator = tables[0].options.label_separator
     if separator is None:
-        separator = found_separator([value for rows in known for value in rows.column("label")], tables[0].notes)
+        separator = found_separator(
+            [value for rows in known for value in rows.column("label")], tables[0].notes
+        )
     labels = [[read_cell(value, separator) for value in rows.column("label")] for rows in tables]
     for rows, part in zip(tables, labels, strict=True):
         rows.check_target([label is None for label in part])
     spellings = {label for part in labels for label in part if isinstance(label, str)}
     if spelt := one_spelling(spellings):
         if twice := [f"{label} = {name}" for label, name in spelt.items() if name in spellings]:
-            tables[0].notes[f"Labels that are spelt in two ways are one: {', '.join(twice)}."] = None
+            tables[0].notes[f"Labels that are spelt in two ways are one: {', '.join(twice)}."] = (
+                None
+            )
         labels = [[_named(label, spelt) for label in part] for part in labels]
     names = _class_names([pair for pair in zip(tables, labels, strict=True) if pair[0] in known])
     if names:
@@ -119,7 +142,11 @@ def read_labels(tables: Sequence[Rows]) -> list[list[Any]]:
 
 
 def _named(label: Any, names: dict[str, str]) -> Any:
-    return tuple(names.get(name, name) for name in label) if isinstance(label, tuple) else names.get(label, label)
+    return (
+        tuple(names.get(name, name) for name in label)
+        if isinstance(label, tuple)
+        else names.get(label, label)
+    )
 
 
 def _class_names(read: Sequence[tuple[Rows, list[Any]]]) -> dict[str, str]:

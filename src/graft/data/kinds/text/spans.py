@@ -38,7 +38,9 @@ def _words() -> re.Pattern[str]:
     return re.compile(rf"\w[\w{marks}\u200c\u200d]*|[^\w\s][{marks}]*")
 
 
-def tagged(text: str, spans: Sequence[tuple[int, int, str]], row: str) -> tuple[list[tuple[int, int]], list[str]]:
+def tagged(
+    text: str, spans: Sequence[tuple[int, int, str]], row: str
+) -> tuple[list[tuple[int, int]], list[str]]:
     """The (start, end) of each token of the text, and BIO tags by the spans (start, end, type).
 
     Raises DataError where a span is outside the text, ends inside a token, holds none, or overlaps another.
@@ -59,9 +61,13 @@ def tagged(text: str, spans: Sequence[tuple[int, int, str]], row: str) -> tuple[
             problem = "holds no word"
         elif (first := starts[inside[0]]) < start or ends[inside[-1]] > end:
             after = ends[inside[-1]]
-            problem = f"cuts a word in two; whole words are {first} to {after}, {text[first:after]!r}"
+            problem = (
+                f"cuts a word in two; whole words are {first} to {after}, {text[first:after]!r}"
+            )
         if problem:
-            raise DataError(f"{row}: the span {_said(text, span)} {problem}. Fix it: start and end count characters from 0.")
+            raise DataError(
+                f"{row}: the span {_said(text, span)} {problem}. Fix it: start and end count characters from 0."
+            )
         for i in inside:
             tags[i] = ("B-" if i == inside[0] else "I-") + name
         last = span
