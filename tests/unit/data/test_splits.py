@@ -11,7 +11,7 @@ from graft.base.errors import BadValue, DataError
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.kinds.kind import kind_named
-from graft.data.splits import make_splits, subsample
+from graft.data.splits import make_splits
 
 
 def samples(counts: dict[str, int], start: str = "s") -> list[Sample]:
@@ -205,59 +205,6 @@ def test_shares_out_of_range(shares: dict[str, float]) -> None:
         make_splits(Data({"all": samples({"a": 9, "b": 9})}), **shares)
 
 
-def test_fractions_are_nested_and_stratified() -> None:
-    data = make_splits(
-        Data(
-            {
-                "train": samples({"a": 80, "b": 20}),
-                "val": samples({"a": 8}, "v"),
-                "test": samples({"a": 8}, "t"),
-            }
-        )
-    )
-    quarter, half = (subsample(data, fraction=f, seed=1) for f in (0.25, 0.5))
-    assert counts(quarter)["train"] == {"a": 20, "b": 5} and counts(half)["train"] == {
-        "a": 40,
-        "b": 10,
-    }
-    assert set(ids(quarter)["train"]) < set(ids(half)["train"])
-    assert (
-        quarter.splits["val"] == data.splits["val"]
-        and quarter.splits["test"] == data.splits["test"]
-    )
-    assert set(ids(quarter)["train"]) != set(ids(subsample(data, fraction=0.25, seed=2))["train"])
-    assert counts(subsample(data, fraction=0.001))["train"] == {"a": 1, "b": 1}
-    assert subsample(data) is data
-
-
-def test_shots_shrink_val_too() -> None:
-    data = make_splits(
-        Data(
-            {
-                "train": samples({"a": 80, "b": 20, "c": 3}),
-                "val": samples({"a": 40, "b": 10}, "v"),
-                "test": samples({"a": 8}, "t"),
-            }
-        )
-    )
-    few = subsample(data, shots=5, seed=1)
-    assert counts(few)["train"] == {"a": 5, "b": 5, "c": 3} and counts(few)["val"] == {
-        "a": 10,
-        "b": 2,
-    }
-    assert few.splits["test"] == data.splits["test"]
-    assert "Classes with fewer than 5 training samples: c." in few.notes
-    assert set(ids(few)["train"]) < set(ids(subsample(data, shots=10, seed=1))["train"])
-
-
-@pytest.mark.parametrize(
-    "asked", [{"fraction": 0}, {"fraction": 1.5}, {"shots": 0}, {"shots": 2, "fraction": 0.5}]
-)
-def test_odd_amounts(asked: dict[str, float]) -> None:
-    with pytest.raises(BadValue):
-        subsample(make_splits(Data({"all": samples({"a": 20, "b": 20})})), **asked)
-
-
 def sentences(count: int, groups: int | None, start: str = "s") -> list[Sample]:
     told = [
         {} if groups is None else {"group": f"{start} document {i % groups}"} for i in range(count)
@@ -346,19 +293,6 @@ def test_columns_are_advised_for_tables_alone() -> None:
         assert ("--columns" in str(refused.value)) == is_advised
 
 
-def test_without_labels_there_are_fractions_but_no_shots() -> None:
-    data = make_splits(Data({"all": sentences(100, None)}))
-    quarter, half = (subsample(data, fraction=f, seed=1) for f in (0.25, 0.5))
-    assert len(quarter.splits["train"]) == 17 and set(ids(quarter)["train"]) < set(
-        ids(half)["train"]
-    )
-    assert half.splits["val"] == data.splits["val"]
-    with pytest.raises(
-        BadValue, match=r"--shots needs classes, and this data has tags instead.*--fraction 0\.12"
-    ):
-        subsample(data, shots=8)
-
-
 @pytest.mark.parametrize(
     ("samples", "said"),
     [
@@ -393,18 +327,6 @@ def test_groups_that_are_each_a_class_cannot_stay_whole() -> None:
     data = make_splits(Data({"all": samples}))
     assert {s.roles["label"] for s in data.splits["test"]} == {"a", "b"}
     assert any("the groups are too few or too large to stay whole" in note for note in data.notes)
-
-
-def test_shots_keep_a_validation_sample_of_each_class() -> None:
-    sizes = {"a": 100, "b": 3, "c": 3, "d": 3, "e": 3}
-    few = subsample(Data({"train": samples(sizes), "val": samples(sizes, "v")}), shots=2)
-    assert counts(few)["val"] == {"a": 6, "b": 1, "c": 1, "d": 1, "e": 1}
-
-
-def test_shots_keep_a_validation_sample_of_classes_that_training_lacks() -> None:
-    train, val = samples({"a": 5, "b": 5}), samples({"a": 5, "b": 5, "c": 5, "d": 5}, "v")
-    few = subsample(Data({"train": train, "val": val}), shots=1)
-    assert counts(few)["val"] == {"a": 1, "b": 1, "c": 1, "d": 1}
 
 
 def test_samples_of_no_known_kind_are_not_taken_for_equal() -> None:
