@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 from graft.backbones.load import default_backbone, full_name, load_backbone
 from graft.base import env, files, plugins
-from graft.base.errors import BadValue, DataError, FolderError
+from graft.base.errors import DataError
 from graft.base.locks import locked
-from graft.base.ranges import COUNT, NOT_NEGATIVE, check_number, read_number
 from graft.data.checks import inspect as inspection
 from graft.data.checks.inspect import Finding
 from graft.data.data import Data
@@ -23,17 +21,26 @@ from graft.deploy.embedding import Embeddings
 from graft.deploy.predictor import Predictor, is_saved
 from graft.reports import report as reports
 from graft.reports.verdict import Verdict
+from graft.studies.arguments import (
+    check_numbers,
+    check_same_run,
+    check_splits,
+    check_techniques,
+    describe_repetitions,
+    read_fractions,
+    read_seeds,
+)
 from graft.studies.plan import StudyPlan, plan_study
-from graft.studies.question import Question, check_folder, default_folder, repetitions
+from graft.studies.question import Question, check_folder, default_folder
 from graft.studies.records import read_spec, read_study
 from graft.studies.reopen import reopen_data
-from graft.studies.run import estimate_run, execute, open_network
+from graft.studies.run import estimate_run, execute
 from graft.studies.spec import RunSpec, hash_folders
 from graft.studies.study import run_study, slug
 from graft.tasks.specs.options import kinds_of, learnt
 from graft.tasks.specs.options import parse as parse_task
 from graft.tasks.task import Task
-from graft.techniques.specs.combine import canonical, parse
+from graft.techniques.specs.combine import parse
 from graft.training.engine import Engine
 from graft.training.loop.estimate import RunEstimate
 from graft.training.loop.stage import CHECKPOINT_SECONDS
@@ -144,7 +151,7 @@ def fit(
         "epochs": epochs,
         "batch_size": batch_size,
     }
-    _check_numbers(asked, checkpoint_seconds)
+    check_numbers(asked, checkpoint_seconds)
     found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
     base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
     learnt = _learnt(base, found)
@@ -152,13 +159,13 @@ def fit(
     backbone = full_name(backbone or base.backbone)
     asked = {"backbone": backbone, "technique": technique, "seed": seed, "fraction": fraction}
     spec = replace(base, **asked, folders=hash_folders([backbone]))
-    _check_techniques(spec.backbone, [technique], learnt)
+    check_techniques(spec.backbone, [technique], learnt)
     _tell(found, observer)
     if dry_run:
         return estimate_run(spec, found)
     name = f"{slug(technique)}-{slug(spec.backbone.rpartition(':')[2])}-s{seed}-{spec.hash[:6]}"
     folder = Path(out) if out else _home(found) / name
-    _same_question(folder, spec)
+    check_same_run(folder, spec)
     return Run(
         folder, execute(spec, found, folder, observer, checkpoint_seconds=checkpoint_seconds)
     )
@@ -193,8 +200,8 @@ def compare(
     nothing is written.
     """
     observer = observer or Observer()
-    seeds, fractions = _seeds(seeds), _fractions(fractions)
-    _check_numbers(
+    seeds, fractions = read_seeds(seeds), read_fractions(fractions)
+    check_numbers(
         {"shots": shots, "epochs": epochs, "batch_size": batch_size}, checkpoint_seconds, jobs
     )
     techniques = [techniques] if isinstance(techniques, str) else techniques
@@ -208,7 +215,7 @@ def compare(
         or (name for name in TECHNIQUES if learnt.fresh_head or not parse(name).about_head)
     )
     for backbone in dict.fromkeys(backbones):
-        _check_techniques(backbone, techniques, learnt)
+        check_techniques(backbone, techniques, learnt)
     axes = {
         "techniques": techniques,
         "backbones": backbones,
@@ -222,7 +229,7 @@ def compare(
         command=command or "graft.compare(...)",
     )
     folder = Path(out) if out else default_folder(_home(found), question)
-    for note in _repetitions(axes):
+    for note in describe_repetitions(axes):
         observer.note(note)
     for note in check_folder(folder, question):
         observer.note(note)
@@ -255,7 +262,7 @@ def resume(
     folder is neither, or where its data have changed.
     """
     folder, observer = Path(folder), observer or Observer()
-    _check_numbers({}, checkpoint_seconds)
+    check_numbers({}, checkpoint_seconds)
     if (folder / "study.json").exists():
         study = read_study(folder)
         question, jobs = Question.from_json(study), study.get("jobs") or _jobs()
@@ -319,16 +326,6 @@ def find_task(data: Data, task: str | None) -> str:
     )
 
 
-def _check_splits(data: Data) -> None:
-    """Raises DataError where `Data` made or changed in Python lack a split that a run needs."""
-    empty = [split for split in ("train", "val", "test") if not data.splits.get(split)]
-    if empty:
-        raise DataError(
-            f"{data.path or 'The data'} have no samples in {', '.join(empty)}. A run learns from train, chooses by val and is "
-            "measured on test. Add samples, or let graft.load_data(data) cut what is not there from train."
-        )
-
-
 def _spec(
     data: Data,
     task: str | None,
@@ -340,7 +337,7 @@ def _spec(
     weighted: bool,
 ) -> RunSpec:
     """What all runs on these data have in common, with the default backbone for their kind."""
-    _check_splits(data)
+    check_splits(data)
     name = find_task(data, task)
     kind, _ = parse_task(name)
     described = {
@@ -363,70 +360,9 @@ def _spec(
     )
 
 
-def _check_numbers(
-    settings: dict[str, Any], checkpoint_seconds: float, jobs: int | None = None
-) -> None:
-    """Raise BadValue for numbers that are out of range, before the data are read, which may take long."""
-    for name, value in settings.items():
-        read_number(RunSpec, name, value)
-    check_number("checkpoint_seconds", checkpoint_seconds, float, NOT_NEGATIVE)
-    if jobs is not None:
-        check_number("jobs", jobs, int, COUNT)
-
-
-def _seeds(seeds: int | Sequence[int]) -> list[int]:
-    """The seeds that were asked for, by their number or one by one; raises BadValue."""
-    if isinstance(seeds, Integral) and seeds >= 1:
-        return list(range(seeds))
-    if isinstance(seeds, str) or not isinstance(seeds, Iterable) or not (several := list(seeds)):
-        raise BadValue(
-            f"seeds must be a number from 1 on, or several seeds. Got {seeds!r} instead."
-        )
-    return [read_number(RunSpec, "seed", seed) for seed in several]
-
-
-def _fractions(fractions: Sequence[float]) -> list[float]:
-    """The fractions that were asked for; raises BadValue."""
-    if (
-        isinstance(fractions, str)
-        or not isinstance(fractions, Iterable)
-        or not (several := list(fractions))
-    ):
-        raise BadValue(
-            f"fractions must be several numbers, as (0.1, 1.0). Got {fractions!r} instead."
-        )
-    return [read_number(RunSpec, "fraction", fraction) for fraction in several]
-
-
 def _learnt(spec: RunSpec, data: Data) -> Task:
     """The task with its classes."""
     return learnt(spec.task, data, weighted=spec.weighted)
-
-
-def _check_techniques(backbone: str, techniques: Sequence[str], task: Task) -> None:
-    """Raises GraftError for unknown names, and where a technique is not made for the network or the task.
-
-    What is wrong is said before anything is written, and weights are fetched here once, not by several processes.
-    """
-    parsed = [parse(technique) for technique in techniques]
-    network = open_network(backbone, task)
-    for name, technique in zip(techniques, parsed, strict=True):
-        technique.check(network, task)
-        if task.fresh_head and "labeled" not in technique.streams:
-            raise BadValue(
-                f"{name!r} learns from texts without labels, and leaves the new head of {task.name} untrained. Write: "
-                f"'{name} then full-fine-tuning'."
-            )
-
-
-def _repetitions(axes: dict[str, list[Any]]) -> list[str]:
-    """A note on each technique, backbone, seed and fraction that is asked for twice."""
-    notes = repetitions("technique", axes["techniques"], canonical)
-    return notes + [
-        n
-        for axis in ("backbones", "seeds", "fractions")
-        for n in repetitions(axis[:-1], axes[axis])
-    ]
 
 
 def _jobs() -> int:
@@ -450,14 +386,3 @@ def _tell(data: Data, observer: Observer) -> list[Finding]:
         if finding.severity == "warning":
             observer.note(finding.message)
     return findings
-
-
-def _same_question(folder: Path, spec: RunSpec) -> None:
-    """A folder that holds another run is not written over."""
-    if not (folder / "spec.json").exists():
-        return
-    other = read_spec(folder)
-    if other["hash"] != spec.hash:
-        raise FolderError(
-            f"{folder} holds another run ({other['technique']}, seed {other.get('seed')}). Choose another --out."
-        )

@@ -179,7 +179,10 @@ def test_messages_are_rendered_by_the_template_or_plainly(model):
     assert prompt_tokens(asked, "", tokenizer) == prompt_tokens(
         "user:\nhi\n\nassistant:\n", "", tokenizer
     )
-    tokenizer.chat_template = "{% for m in messages %}<{{m['role']}}>{{m['content']}}{% endfor %}{% if add_generation_prompt %}!{% endif %}"
+    tokenizer.chat_template = (
+        "{% for m in messages %}<{{m['role']}}>{{m['content']}}{% endfor %}"
+        "{% if add_generation_prompt %}!{% endif %}"
+    )
     try:
         assert prompt_tokens(asked, "", tokenizer) == prompt_tokens("<user>hi!", "", tokenizer)
     finally:

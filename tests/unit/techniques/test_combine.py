@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from graft.api import _check_techniques
 from graft.base.errors import BadValue
+from graft.studies.arguments import check_techniques
 from graft.studies.run import build_model
 from graft.techniques.specs.combine import is_control, parse
 from graft.training.feeds.feed import Feed
@@ -120,9 +120,9 @@ def test_each_part_has_its_own_batch_size(tmp_path):
 
 def test_a_head_trained_by_an_earlier_part_may_be_followed_by_texts_alone():
     task, _ = task_of(TASK)
-    _check_techniques(TINY[TASK], ["full-fine-tuning then masked-language-modeling"], task)
+    check_techniques(TINY[TASK], ["full-fine-tuning then masked-language-modeling"], task)
     with pytest.raises(BadValue, match="leaves the new head"):
-        _check_techniques(
+        check_techniques(
             TINY[TASK], ["masked-language-modeling then masked-language-modeling"], task
         )
 

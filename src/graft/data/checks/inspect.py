@@ -239,7 +239,10 @@ def _shared(data: Data, kind: Kind) -> list[Finding]:
             )
             count = sum(len(members[other][value]) for value in same)
             shown = f": {listed(map(repr, same), 5)}" if role == "group" else ""
-            words = f"{plural(len(same), role)} of {other} {verb(same)} in {one} too, with {plural(count, 'sample')} there{shown}."
+            words = (
+                f"{plural(len(same), role)} of {other} {verb(same)} in {one} too, "
+                f"with {plural(count, 'sample')} there{shown}."
+            )
             advice = f"Scores on {other} may be too good for it; keep each {role} in one split."
             found.append(Finding(f"shared-{role}", "warning", f"{words} {advice}", ids))
     return found
