@@ -16,6 +16,7 @@ from graft.training import optim
 from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed
 from graft.training.frozen import frozen_prefix, recording
+from graft.training.frozen.agreement import agree
 from graft.training.observers import Observer
 from tests.contracts.tiny import PACKED, TINY, made_for, task_of, trained
 
@@ -61,9 +62,7 @@ def test_logits_and_gradients_behind_each_cut_are_those_of_the_whole_network(
         assert prefix.groups == first
         behind = prefix.record(feed, Observer())
         with prefix.installed():
-            assert frozen_prefix.agree(prefix, objective, feed, behind, (0, 0)), (
-                f"gradients behind group {first}"
-            )
+            assert agree(prefix, objective, feed, behind, (0, 0)), f"gradients behind group {first}"
             rows = [0, len(feed.pieces) // 2, len(feed.pieces) - 1]
             with torch.no_grad(), evaluating(model):
                 whole, rest = (model(next(f.stream([rows])).inputs) for f in (feed, behind))

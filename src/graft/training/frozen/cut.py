@@ -14,49 +14,22 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from graft.backbones.backbone import evaluating, logits_of, observed
+from graft.training.frozen.shapes import (
+    FAILURES,
+    find_skippable,
+    make_nan,
+    replaced_forward,
+    trace_shapes,
+)
+from graft.training.frozen.slots import CannotCut, Inputs, Slot, find_dimensions, measure_sizes
 
 KEY = "recorded."
 """Inputs of the network whose names begin so are recorded tensors (B, ...) and start a replay."""
 TOLERANCE = {"fp32": 1e-4, "bf16": 2e-2, "fp16": 1e-2}
 """How far logits of a replay may be from those of the whole forward, by the precision of both."""
-
-FAILURES = (RuntimeError, TypeError, ValueError, LookupError, AttributeError)
-"""What the forward of a network of any library may raise where it looks at values and there are none. It is only ever tried
-so before a cut is used; the error's own words are in the note that tells why the whole network runs."""
-
-Inputs = dict[str, Tensor]
-
-
-class CannotCut(Exception):
-    """The network does not give the same outputs from what enters the module; `args[0]` says why."""
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A tensor to record: argument number `leaf` of the boundary, or of the output of the skipped module `module`."""
-
-    module: str
-    leaf: int
-    batch: int
-    """Its dimension that counts the examples."""
-    lengths: tuple[int, ...]
-    """Its dimensions that are as long as the attention mask; none where every example has the same shape."""
-
-    @property
-    def _order(self) -> tuple[int, ...]:
-        return self.batch, *self.lengths
-
-    def out(self, tensor: Tensor) -> Tensor:
-        """As it is recorded: examples first, then lengths."""
-        return tensor.movedim(self._order, tuple(range(len(self._order))))
-
-    def back(self, tensor: Tensor) -> Tensor:
-        """As the network knows it."""
-        return tensor.movedim(tuple(range(len(self._order))), self._order)
 
 
 @dataclass
@@ -92,7 +65,7 @@ class Cut:
         with ExitStack() as replaced:
             for path, module in zip(self.skipped, skipped, strict=True):
                 replaced.enter_context(
-                    _forward(module, self._skipping(path, module, module.forward))
+                    replaced_forward(module, self._skipping(path, module, module.forward))
                 )
             try:
                 yield
@@ -134,13 +107,13 @@ class Cut:
             )
             key = path, str(given)
             if key not in self._shapes:
-                self._shapes[key] = _shapes(module, forward, args, kwargs)
+                self._shapes[key] = trace_shapes(module, forward, args, kwargs)
             device = next(
                 (leaf.device for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)),
                 None,
             )
             empty = tree_map(
-                lambda leaf: _nan(leaf, device) if isinstance(leaf, Tensor) else leaf,
+                lambda leaf: make_nan(leaf, device) if isinstance(leaf, Tensor) else leaf,
                 self._shapes[key],
             )
             return self._put(path, empty) if path in self.carried else empty
@@ -161,7 +134,7 @@ def cut(
     positions in a pack), or else the outputs of skipped modules that are used later are recorded as well. Raises CannotCut.
     """
     with evaluating(network), torch.no_grad(), autocast():
-        before = _skippable(network, boundary, probes)
+        before = find_skippable(network, boundary, probes)
         learnt = tuple(
             path
             for path in before
@@ -218,11 +191,13 @@ def replay(found: Cut, inputs: Inputs, recorded: Sequence[Tensor]) -> Any:
 def _with_slots(found: Cut, probes: Sequence[Inputs]) -> Cut:
     """Find what to record: the carried outputs, and the tensors at the boundary that a replay does not compute from them."""
     seen = [_observe(found.network, found.boundary, found.carried, inputs)[1] for inputs in probes]
-    sizes = [_sizes(inputs) for inputs in probes]
+    sizes = [measure_sizes(inputs) for inputs in probes]
 
     def slot(module: str, number: int) -> Slot:
         return Slot(
-            module, number, *_dimensions([leaves[module][number].shape for leaves in seen], sizes)
+            module,
+            number,
+            *find_dimensions([leaves[module][number].shape for leaves in seen], sizes),
         )
 
     slots = [
@@ -277,138 +252,6 @@ def _observe(
     hooks = [network.get_submodule(boundary).register_forward_pre_hook(entering, with_kwargs=True)]
     hooks += [network.get_submodule(path).register_forward_hook(returned(path)) for path in carried]
     return observed(network, inputs, hooks), seen
-
-
-@dataclass(frozen=True)
-class _Call:
-    args: tuple
-    kwargs: dict[str, Any]
-    output: Any
-
-
-def _skippable(network: nn.Module, boundary: str, probes: Sequence[Inputs]) -> tuple[str, ...]:
-    """The largest frozen modules that ran wholly before the boundary, not again after it, and return a tensor an example.
-
-    What they return otherwise (tables of positions, masks, what a decoder makes of as many tokens as it reads) is computed in a
-    replay as well, and so not recorded.
-    """
-    calls = [_ran_before(network, boundary, inputs) for inputs in probes]
-    sizes = [_sizes(inputs) for inputs in probes]
-    chosen: list[str] = []
-    for path in sorted(set(calls[0]) & set(calls[1]), key=lambda path: path.count(".")):
-        module, (one, other) = network.get_submodule(path), (calls[0][path], calls[1][path])
-        if any(path.startswith(above + ".") for above in chosen) or any(
-            p.requires_grad for p in module.parameters()
-        ):
-            continue
-        if _grows(one.output, other.output, sizes) and _has_shapes(module, one):
-            chosen.append(path)
-    return tuple(chosen)
-
-
-def _ran_before(network: nn.Module, boundary: str, inputs: Inputs) -> dict[str, _Call]:
-    """The modules that ran wholly before the boundary and not again after it, with their last call."""
-    done: dict[nn.Module, _Call] = {}
-    later: set[nn.Module] = set()
-    target = network.get_submodule(boundary)
-
-    def begins(module: nn.Module, args: tuple) -> None:
-        if module is target or later:
-            later.add(module)
-
-    def ends(module: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> None:
-        if not later:
-            done[module] = _Call(args, kwargs, output)
-
-    hooks = [m.register_forward_pre_hook(begins) for m in network.modules()]
-    hooks += [m.register_forward_hook(ends, with_kwargs=True) for m in network.modules()]
-    observed(network, inputs, hooks)
-    names = {module: name for name, module in network.named_modules()}
-    return {names[module]: call for module, call in done.items() if module not in later}
-
-
-def _grows(one: Any, other: Any, sizes: Sequence[tuple[int, int | None]]) -> bool:
-    """Has each tensor of the output a dimension that grows as the batch does, and none but lengths that changes beside it?"""
-    pairs = [
-        (a, b)
-        for a, b in zip(tree_leaves(one), tree_leaves(other), strict=False)
-        if isinstance(a, Tensor)
-    ]
-    (ours, theirs), lengths = zip(*sizes, strict=True)
-
-    def fits(a: Tensor, b: Tensor) -> bool:
-        changing = [(m, n) for m, n in zip(a.shape, b.shape, strict=False) if m != n]
-        batch = [(m, n) for m, n in changing if m * theirs == n * ours]
-        return len(batch) > 0 and all(size == lengths for size in changing if size != batch[0])
-
-    return all(fits(a, b) for a, b in pairs)
-
-
-def _has_shapes(module: nn.Module, call: _Call) -> bool:
-    try:
-        _shapes(module, module.forward, call.args, call.kwargs)
-    except FAILURES:  # it looks at values; the modules in it may not
-        return False
-    return True
-
-
-def _shapes(module: nn.Module, forward: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
-    """What the module would return, as tensors of the meta device: computed without values or weights."""
-
-    def meta(leaf: Any) -> Any:
-        return leaf.to("meta") if isinstance(leaf, Tensor) else leaf
-
-    tensors = {
-        name: tensor.to("meta")
-        for name, tensor in (*module.named_parameters(), *module.named_buffers())
-    }
-    with torch.no_grad(), _forward(module, forward):
-        return functional_call(module, tensors, tree_map(meta, args), tree_map(meta, kwargs))
-
-
-@contextmanager
-def _forward(module: nn.Module, forward: Callable) -> Iterator[None]:
-    """Call `forward` in place of the module's, which another library may have replaced too."""
-    before = module.__dict__.get("forward")
-    module.forward = forward
-    try:
-        yield
-    finally:
-        if before is None:
-            del module.forward
-        else:
-            module.forward = before
-
-
-def _nan(like: Tensor, device: torch.device | None) -> Tensor:
-    """NaN (0 for whole numbers) of that shape, one number in memory."""
-    value = float("nan") if like.is_floating_point() else 0
-    return torch.full((), value, dtype=like.dtype, device=device).expand(like.shape)
-
-
-def _sizes(inputs: Inputs) -> tuple[int, int | None]:
-    """How many examples, and how long the attention mask is, or the tokens where there is none."""
-    along = inputs.get("attention_mask", inputs.get("input_ids"))
-    return len(next(iter(inputs.values()))), None if along is None else along.shape[1]
-
-
-def _dimensions(
-    shapes: Sequence[torch.Size], sizes: Sequence[tuple[int, int | None]]
-) -> tuple[int, tuple[int, ...]]:
-    """Which dimension counts the examples, which are lengths; raises CannotCut where another one changes."""
-    (examples, lengths), count = zip(*sizes, strict=True), range(len(shapes[0]))
-    along = (
-        [tuple(shape[d] for shape in shapes) for d in count]
-        if len({len(s) for s in shapes}) == 1
-        else []
-    )
-    batch = next((d for d, there in enumerate(along) if there == examples), None)
-    if batch is None:
-        raise CannotCut("what enters it is not one tensor an example")
-    varying = tuple(d for d in count if d != batch and len(set(along[d])) > 1)
-    if any(along[d] != lengths for d in varying):
-        raise CannotCut("what enters it changes its shape from batch to batch")
-    return batch, varying
 
 
 def _equal(one: Any, other: Any) -> bool:

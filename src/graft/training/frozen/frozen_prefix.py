@@ -8,7 +8,6 @@ the recorded tensors are those that would have entered, and loss and gradients a
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -23,11 +22,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from graft.backbones.backbone import Model, evaluating
 from graft.base import env
 from graft.base.records import Batch
-from graft.techniques.technique import Objective
 from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed, without_gradients
 from graft.training.frozen import recording
 from graft.training.frozen.cut import KEY, TOLERANCE, CannotCut, Cut, cut, replay
+from graft.training.frozen.probes import make_probes
 from graft.training.kernels.folding import Pair, folded, pairs
 from graft.training.observers import Observer
 
@@ -39,12 +38,6 @@ ALL = 3.0
 """Forwards that an example costs in each epoch where every layer trains."""
 TIDIED = 64
 """Batches of a recording after which freed memory is given back: kept for long, it falls into pieces and grows."""
-CHECKED = 4
-"""Examples that are compared before a recording is used."""
-GRADIENTS = 1e-3
-"""How far gradients behind the cut may be from those of the whole network, relative to their norm, in fp32."""
-RECORDED = {"fp32": 1e-4, "bf16": 5e-2, "fp16": 2e-2}
-"""How far what was recorded may be from what enters now, in a batch of another size."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +148,7 @@ class Prefix:
             inside = replace(self, groups=groups, cut=None)
             if inside.before in names and (made := inside.recorded(feed)):
                 return replace(
-                    inside, cut=_cut(self.model, groups, _probes(feed), self.engine)
+                    inside, cut=_cut(self.model, groups, make_probes(feed), self.engine)
                 ), made
         return None
 
@@ -209,7 +202,7 @@ class Prefix:
             json.dumps([*about, self._weights], sort_keys=True, default=str).encode(),
             digest_size=16,
         )
-        for inputs in _probes(
+        for inputs in make_probes(
             feed
         ):  # tokenizers, and how pictures are resized, change more than settings tell
             for tensor in inputs.values():
@@ -254,7 +247,7 @@ def choose(model: Model, feed: Feed, epochs: float, engine: Engine) -> Prefix:
             "pictures are augmented anew each epoch; views=2 would record two versions of each"
         )
     least = 1 - _share_before(
-        model, first, _probes(feed)[0]
+        model, first, make_probes(feed)[0]
     )  # a guess by one forward: to cut a large network takes a minute
     _check_worth(*_work(epochs, feed.views, least))
     prefix = find(model, feed, engine)
@@ -285,7 +278,7 @@ def find(model: Model, feed: Feed, engine: Engine) -> Prefix | None:
     first, body = _first_trained(model), len(model.backbone.groups) - 1
     if first == 0:
         return None
-    probes = _probes(feed)
+    probes = make_probes(feed)
     whole = _operations(model, probes[1])
     folds = pairs(model.network, probes[0])
     if first == body and (size := _at_head(model, engine, probes[1])):
@@ -324,52 +317,6 @@ def _through(source: Prefix | None) -> AbstractContextManager:
     return nullcontext() if source is None else source.installed()
 
 
-def agree(
-    prefix: Prefix, objective: Objective, plain: Feed, behind: Feed, seed: tuple[int, int]
-) -> bool:
-    """Are gradients behind the cut those of the whole network, in fp32, and is what was recorded what enters it now?"""
-    rows = list(range(min(CHECKED, len(plain.pieces))))
-    batch, recorded = (next(feed.stream([rows], seed)) for feed in (plain, behind))
-    with torch.no_grad(), prefix.trunk():
-        entering = prefix.taken(batch.inputs)
-        with prefix.engine.autocast():
-            now = prefix.taken(batch.inputs)
-    kept = list(recorded.inputs.values())[-len(now) :]
-    for one, other, lengths in zip(now, kept, prefix.lengths, strict=True):
-        if not _near(_unpadded(one, batch.mask, lengths), other, RECORDED[prefix.engine.precision]):
-            return False
-    live = prefix.entered(batch, entering)
-    one, other = (
-        torch.cat([g.flatten() for g in _gradients(objective, given)]) for given in (batch, live)
-    )
-    return _near(one, other, GRADIENTS)
-
-
-def _unpadded(tensor: Tensor, mask: Tensor | None, lengths: int) -> Tensor:
-    """The tensor (B, lengths..., ...) with zeros where the mask (B, T) has them, as a recording gives it back."""
-    for dimension in range(1, lengths + 1):
-        shape = [len(mask) if d == 0 else -1 if d == dimension else 1 for d in range(tensor.dim())]
-        tensor = tensor * mask.view(shape).to(tensor.dtype)
-    return tensor
-
-
-def _near(one: Tensor, other: Tensor, tolerance: float) -> bool:
-    one, other = one.float(), other.float()
-    return bool((one - other).norm() <= tolerance * one.norm().clamp(min=1e-12))
-
-
-def _gradients(objective: Objective, batch: Batch) -> list[Tensor]:
-    parameters = [parameter for parameter in objective.parameters() if parameter.requires_grad]
-    with evaluating(objective), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        loss = sum(objective(batch, 0.0).values())
-        found = torch.autograd.grad(loss, parameters, allow_unused=True)
-    return [
-        torch.zeros_like(p) if g is None else g.float()
-        for p, g in zip(parameters, found, strict=True)
-    ]
-
-
 def _at_head(model: Model, engine: Engine, inputs: dict[str, Tensor]) -> int | None:
     """The bytes of an example's features; None where the head's modules in a row do not give the model's logits.
 
@@ -388,39 +335,6 @@ def _at_head(model: Model, engine: Engine, inputs: dict[str, Tensor]) -> int | N
     ):
         return None
     return output.features[0].numel() * 4
-
-
-def _probes(feed: Feed) -> list[dict[str, Tensor]]:
-    """Two batches of unlike size and length: the shortest sample twice, and the longest with two others, padded."""
-    order = sorted(range(len(feed.pieces)), key=lambda row: feed.lengths[row])
-    short, middle, long = order[0], order[len(order) // 2], order[-1]
-    return _told_apart(
-        [
-            batch.inputs
-            for batch in replace(feed, views=1).stream([[short, short], [long, middle, short]])
-        ]
-    )
-
-
-def _told_apart(probes: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
-    """The probes, what a decoder beside an encoder reads in each padded to a length that nothing else in them has."""
-    if "decoder_attention_mask" not in probes[0]:
-        return probes
-    taken = {size for inputs in probes for size in inputs["attention_mask"].shape}
-    found = []
-    for inputs in probes:
-        own = inputs["decoder_attention_mask"].shape[1]
-        length = next(size for size in itertools.count(own) if size not in taken)
-        taken.add(length)
-        decoder = {name: tensor for name, tensor in inputs.items() if name.startswith("decoder_")}
-        found.append(
-            inputs
-            | {
-                name: torch.nn.functional.pad(tensor, (0, length - own))
-                for name, tensor in decoder.items()
-            }
-        )
-    return found
 
 
 def _raw(tensor: Tensor) -> np.ndarray:

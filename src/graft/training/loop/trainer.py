@@ -6,7 +6,6 @@ seed set at each step, the rate on progress. So weights, optimizer state and a s
 
 from __future__ import annotations
 
-import math
 import time
 from contextlib import nullcontext
 from dataclasses import replace
@@ -14,10 +13,9 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graft.backbones.backbone import Model
-from graft.base.errors import GraftError
 from graft.data.data import Data
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique
@@ -25,18 +23,20 @@ from graft.training import checkpoint, history, optim
 from graft.training.checkpoint import Checkpoints, Position, checkpoint_path
 from graft.training.cost import Clock, PeakMemory
 from graft.training.engine import Engine, one_thread
-from graft.training.evaluate import evaluate
 from graft.training.feeds.feed import Feed
 from graft.training.feeds.streams import Streams
 from graft.training.frozen import frozen_prefix, proof, recording
+from graft.training.frozen.agreement import agree
 from graft.training.frozen.cut import CannotCut
 from graft.training.frozen.frozen_prefix import ALL, Prefix
 from graft.training.loop import early_stop
+from graft.training.loop.candidates import solve_head
 from graft.training.loop.losses import Means
+from graft.training.loop.selection import is_stopped, keep_best, report_epoch, warn
 from graft.training.loop.stage import Run, Settings, Stage
 from graft.training.loop.step import step
 from graft.training.observers import Observer
-from graft.training.solvers import logistic, solvers
+from graft.training.solvers import solvers
 
 SHOW_SECONDS = 0.5
 
@@ -111,13 +111,13 @@ def _train_phase(
         one_thread() if stage.train.at_head else nullcontext(),
     ):
         if not resumed:
-            _keep_best(run, stage, _report_epoch(run, stage))
+            keep_best(run, stage, report_epoch(run, stage))
         head = solvers.solved(phase, objective, stage.train.at_head)
         if head is not None:
-            _solve(run, stage, head)
-        while run.position.step < stage.steps and not _stopped(run, stage):
+            solve_head(run, stage, head)
+        while run.position.step < stage.steps and not is_stopped(run, stage):
             _train_epoch(run, stage)
-            _keep_best(run, stage, _report_epoch(run, stage))
+            keep_best(run, stage, report_epoch(run, stage))
             if run.position.step < stage.steps:
                 _save_checkpoint(run, stage)
     _end(run, stage)
@@ -219,7 +219,7 @@ def _recorded(
         run.position.shared_seconds += before.seconds
     counted.append(feed.recorded.key)
     with prefix.installed():
-        if frozen_prefix.agree(prefix, objective, plain, feed, (0, 0)):
+        if agree(prefix, objective, plain, feed, (0, 0)):
             return prefix, feed
     run.observer.note(
         "The frozen layers run at every epoch: gradients behind their recording were not the same."
@@ -262,7 +262,7 @@ def _train_epoch(run: Run, stage: Stage) -> None:
             stage.objective.after_step(progress)
         if result.pieces > pieces:
             position.pieces = result.pieces
-            _warn(
+            warn(
                 run,
                 f"Memory ran out: each batch of {len(batch)} is now computed in {result.pieces} pieces, "
                 "with the same effective size.",
@@ -278,84 +278,6 @@ def _train_epoch(run: Run, stage: Stage) -> None:
             position.step % stage.per_epoch and position.step < stage.steps
         ):  # else after the evaluation that follows
             _save_checkpoint(run, stage)
-
-
-def _solve(run: Run, stage: Stage, head: nn.Linear) -> None:
-    """Solve for the head, a strength of the penalty (or temperature) after the other; keep the one of least validation loss."""
-    position, kept, best, least, stale = run.position, {}, head.state_dict(), math.inf, 0
-    stage.per_epoch = 1
-    with run.clock.running():
-        solutions = solvers.SOLVERS[stage.phase.solver](stage.objective, head, stage.train)
-    while stale < logistic.PATIENCE:
-        with run.clock.running():
-            solution = next(solutions, None)
-        if solution is None:
-            break
-        position.step += solution.passes
-        position.examples += solution.passes * len(stage.train.pieces)
-        stage.losses.add(solution.losses, dict.fromkeys(solution.losses, 1.0))
-        loss = _report_epoch(run, stage, solution.chosen)["loss"]
-        stale = 0 if loss < least else stale + 1
-        if stale == 0:
-            kept, least = solution.chosen, loss
-            best = {name: tensor.detach().clone() for name, tensor in head.state_dict().items()}
-    head.load_state_dict(best)
-    stage.steps = position.step
-    if stale:
-        _report_epoch(run, stage, kept)
-
-
-def _report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) -> dict[str, float]:
-    """Evaluate, write the line of history, tell the observer; the validation loss and metric.
-
-    `rate` stands in the line in place of the learning rate. Raises GraftError for a training loss that is no number.
-    """
-    position = run.position
-    run.clock.settle()
-    losses = stage.losses.read()
-    if not all(math.isfinite(value) for value in losses.values()):
-        raise GraftError(
-            f"The loss became {losses} in phase {stage.phase.name!r}. Lower the learning rate (lr=...), or use precision fp32."
-        )
-    found = evaluate(stage.objective.model, stage.val, run.engine)
-    name, metric = next(iter(stage.val.task.watched.items()))
-    split = (
-        "val" if "labeled" in stage.technique.streams else "held_out"
-    )  # what texts alone teach is measured on other texts
-    values = {"loss": found.loss, name: metric(found.scores, found.targets)}
-    row = {
-        "phase": stage.phase.name,
-        "epoch": round(position.epochs_before + position.step / stage.per_epoch, 4),
-        "step": position.steps_before + position.step,
-        "train_seconds": round(run.clock.seconds, 3),
-        **(rate or {"lr": max(group["lr"] for group in stage.optimizer.param_groups)}),
-        "losses": losses,
-        split: values,
-    }
-    history.append(run.folder / "history.jsonl", row)
-    position.history += 1
-    stage.losses = Means()
-    run.observer.epoch(row)
-    return values
-
-
-def _keep_best(run: Run, stage: Stage, values: dict[str, float]) -> None:
-    """Keep the weights if the phase may end with them and they are the best on validation."""
-    position, phase, val = run.position, stage.phase, stage.val
-    examples = len(val.windows.samples)
-    if not early_stop.is_candidate(phase, stage.patience, position.step, stage.steps, examples):
-        return
-    if early_stop.count(position, values, val.task, stage.patience):
-        stage.best = {
-            name: tensor.clone() for name, tensor in proof.moving(stage.objective).items()
-        }
-    elif stage.patience is None:
-        _warn(run, early_stop.FELL_BACK.format(phase=phase.name))
-
-
-def _stopped(run: Run, stage: Stage) -> bool:
-    """Whether the phase has stopped early; a run that is resumed after that trains no further."""
-    return stage.patience is not None and run.position.stale >= stage.patience
 
 
 def _end(run: Run, stage: Stage) -> None:
@@ -386,7 +308,7 @@ def _save_checkpoint(run: Run, stage: Stage) -> None:
         here, stage.objective, stage.optimizer, stage.best, stage.losses.state()
     )
     if warning:
-        _warn(run, warning)
+        warn(run, warning)
 
 
 def _show(run: Run, stage: Stage) -> None:
@@ -406,8 +328,3 @@ def _show(run: Run, stage: Stage) -> None:
         pace * size,
         (stage.steps - run.position.step) / max(pace, 1e-9),
     )
-
-
-def _warn(run: Run, message: str) -> None:
-    run.position.warnings.append(message)
-    run.observer.note(message)

@@ -1,0 +1,65 @@
+"""Compare training behind a recording with training of the whole network, before it is relied on."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from graft.backbones.backbone import evaluating
+from graft.base.records import Batch
+from graft.techniques.technique import Objective
+from graft.training.feeds.feed import Feed
+from graft.training.frozen.frozen_prefix import Prefix
+
+CHECKED = 4
+"""Examples that are compared before a recording is used."""
+GRADIENTS = 1e-3
+"""How far gradients behind the cut may be from those of the whole network, relative to their norm, in fp32."""
+RECORDED = {"fp32": 1e-4, "bf16": 5e-2, "fp16": 2e-2}
+"""How far what was recorded may be from what enters now, in a batch of another size."""
+
+
+def agree(
+    prefix: Prefix, objective: Objective, plain: Feed, behind: Feed, seed: tuple[int, int]
+) -> bool:
+    """Are gradients behind the cut those of the whole network, in fp32, and is what was recorded what enters it now?"""
+    rows = list(range(min(CHECKED, len(plain.pieces))))
+    batch, recorded = (next(feed.stream([rows], seed)) for feed in (plain, behind))
+    with torch.no_grad(), prefix.trunk():
+        entering = prefix.taken(batch.inputs)
+        with prefix.engine.autocast():
+            now = prefix.taken(batch.inputs)
+    kept = list(recorded.inputs.values())[-len(now) :]
+    for one, other, lengths in zip(now, kept, prefix.lengths, strict=True):
+        if not _near(_unpadded(one, batch.mask, lengths), other, RECORDED[prefix.engine.precision]):
+            return False
+    live = prefix.entered(batch, entering)
+    one, other = (
+        torch.cat([g.flatten() for g in _gradients(objective, given)]) for given in (batch, live)
+    )
+    return _near(one, other, GRADIENTS)
+
+
+def _unpadded(tensor: Tensor, mask: Tensor | None, lengths: int) -> Tensor:
+    """The tensor (B, lengths..., ...) with zeros where the mask (B, T) has them, as a recording gives it back."""
+    for dimension in range(1, lengths + 1):
+        shape = [len(mask) if d == 0 else -1 if d == dimension else 1 for d in range(tensor.dim())]
+        tensor = tensor * mask.view(shape).to(tensor.dtype)
+    return tensor
+
+
+def _near(one: Tensor, other: Tensor, tolerance: float) -> bool:
+    one, other = one.float(), other.float()
+    return bool((one - other).norm() <= tolerance * one.norm().clamp(min=1e-12))
+
+
+def _gradients(objective: Objective, batch: Batch) -> list[Tensor]:
+    parameters = [parameter for parameter in objective.parameters() if parameter.requires_grad]
+    with evaluating(objective), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        loss = sum(objective(batch, 0.0).values())
+        found = torch.autograd.grad(loss, parameters, allow_unused=True)
+    return [
+        torch.zeros_like(p) if g is None else g.float()
+        for p, g in zip(parameters, found, strict=True)
+    ]

@@ -1,0 +1,36 @@
+"""Weights that are tried one after the other: solutions for a head, of which the best on validation is kept."""
+
+from __future__ import annotations
+
+import math
+
+from torch import nn
+
+from graft.training.loop.selection import report_epoch
+from graft.training.loop.stage import Run, Stage
+from graft.training.solvers import logistic, solvers
+
+
+def solve_head(run: Run, stage: Stage, head: nn.Linear) -> None:
+    """Solve for the head, a strength of the penalty (or temperature) after the other; keep the one of least validation loss."""
+    position, kept, best, least, stale = run.position, {}, head.state_dict(), math.inf, 0
+    stage.per_epoch = 1
+    with run.clock.running():
+        solutions = solvers.SOLVERS[stage.phase.solver](stage.objective, head, stage.train)
+    while stale < logistic.PATIENCE:
+        with run.clock.running():
+            solution = next(solutions, None)
+        if solution is None:
+            break
+        position.step += solution.passes
+        position.examples += solution.passes * len(stage.train.pieces)
+        stage.losses.add(solution.losses, dict.fromkeys(solution.losses, 1.0))
+        loss = report_epoch(run, stage, solution.chosen)["loss"]
+        stale = 0 if loss < least else stale + 1
+        if stale == 0:
+            kept, least = solution.chosen, loss
+            best = {name: tensor.detach().clone() for name, tensor in head.state_dict().items()}
+    head.load_state_dict(best)
+    stage.steps = position.step
+    if stale:
+        report_epoch(run, stage, kept)
