@@ -25,7 +25,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.reports.leaderboard import Board, Cell, Choice, Row, Size, choose, mean_scores
+from graft.reports.board import Board, Cell, Choice, Row, Size
+from graft.reports.leaderboard import choose, mean_scores
 from graft.reports.read import Predictions, Run, Study
 from graft.reports.statistics import LEVEL, Mean
 from graft.reports.verdict import Verdict, judge

@@ -22,7 +22,8 @@ from graft.api import open_study
 from graft.base import env, files
 from graft.base.errors import GraftError
 from graft.reports import words
-from graft.reports.leaderboard import Row, build
+from graft.reports.board import Row
+from graft.reports.leaderboard import build
 from graft.reports.read import read
 from graft.training.observers import Observer, StudyEvent, event_line, plan_lines
 

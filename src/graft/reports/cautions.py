@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graft.base.counts import plural
-from graft.reports.leaderboard import Board, Choice
+from graft.reports.board import Board, Choice
 from graft.reports.statistics import LEVEL
 from graft.reports.words import known, listed
 

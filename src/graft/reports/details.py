@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 
 from graft.reports import figures, words
-from graft.reports.leaderboard import Row
+from graft.reports.board import Row
 from graft.reports.read import read_mistakes
 
 NUMBERED_CLASSES = 14

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from graft.reports import words
-from graft.reports.leaderboard import Board, Row
+from graft.reports.board import Board, Row
 from graft.reports.statistics import Interval
 from graft.reports.svg import MARKERS, Panel, Scale, Series, element, linear, logarithmic, marker
 from graft.techniques.specs import combine

@@ -1,11 +1,11 @@
-"""The leaderboard: techniques by backbone and training size, their means over seeds with intervals, and the baselines."""
+"""Build the leaderboard: techniques by backbone and training size, means over seeds, baselines."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -16,145 +16,15 @@ from graft.base.errors import FolderError, GraftError
 from graft.metrics.find import find
 from graft.metrics.find import known as known_metrics
 from graft.metrics.intervals import clusters
+from graft.reports.board import Beside, Board, Cell, Choice, Row, Size, sign, watched_metric
 from graft.reports.read import Baseline, Predictions, Run, Study, read_predictions
 from graft.reports.statistics import Difference, Interval, Mean, average, holm
 from graft.reports.words import known
-from graft.techniques.specs.combine import canonical, is_control
-
-
-@dataclass(frozen=True)
-class Size:
-    """How much of the training split was used."""
-
-    fraction: float
-    shots: int | None
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What the runs of one row have in common. A baseline has no backbone."""
-
-    name: str
-    backbone: str | None
-    size: Size
-
-    @property
-    def is_baseline(self) -> bool:
-        return self.backbone is None
-
-    @property
-    def is_control(self) -> bool:
-        """Whether it is training from scratch alone, not combined with another technique."""
-        return not self.is_baseline and is_control(self.name)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row: the runs of a cell with what they came to, as means over the seeds; None where no run has finished.
-
-    `sign` is 1 where a higher value of the metric is better, -1 where a lower one is; `watched` is the metric of validation,
-    another one where the metric itself is measured on the test split alone.
-    """
-
-    cell: Cell
-    runs: list[Run]
-    seeds: list[int]
-    score: Interval | None = None
-    others: Mapping[str, float] | None = None
-    val: float | None = None
-    watched: str = ""
-    val_loss: float | None = None
-    to_control: Difference | None = None
-    p_corrected: float | None = None
-    cost: Mapping[str, float | None] | None = None
-    frozen: bool | None = None
-    train_examples: int | None = None
-    sign: int = 1
-
-    @property
-    def quality(self) -> float:
-        """The test metric, turned so that more is better."""
-        return self.sign * self.score.value
-
-    @property
-    def val_quality(self) -> float:
-        """The same of the validation metric; the least there is where that is not known."""
-        return sign(self.watched) * self.val if known(self.val) else -math.inf
-
-    @property
-    def unfinished(self) -> list[Run]:
-        return [run for run in self.runs if not run.result]
-
-
-@dataclass(frozen=True)
-class Beside:
-    """Another technique, and by how much the selected one is better.
-
-    The p-value is corrected over all pairs of techniques (Holm).
-    """
-
-    row: Row
-    difference: Difference
-    p: float
-
-
-@dataclass(frozen=True)
-class Choice:
-    """At one training size: the technique that validation selects, its control, the best baseline, and the differences.
-
-    The baseline is the best on the test split, which favours it. `others` are the other techniques.
-    """
-
-    size: Size
-    best: Row | None
-    control: Row | None
-    baseline: Row | None
-    to_control: Difference | None
-    to_baseline: Difference | None
-    p_control: float | None
-    p_baseline: float | None
-    """Corrected over the comparisons of all techniques with control and baseline at this size."""
-    others: tuple[Beside, ...] = ()
-
-
-@dataclass(frozen=True)
-class Board:
-    """All rows, the best by validation first, and the choice at each training size, the largest first.
-
-    `test_groups` are those in which the test examples come, as many as examples where none are about the same.
-    """
-
-    study: Study
-    metric: str
-    rows: list[Row]
-    choices: list[Choice]
-    test_examples: int
-    test_groups: int
-
-    @property
-    def sign(self) -> int:
-        return sign(self.metric)
-
-    def at(self, size: Size) -> list[Row]:
-        return [row for row in self.rows if row.cell.size == size]
-
-
-def watched_metric(measured: Collection[str], metric: str) -> str:
-    """The metric by which validation tells how good a network is: the primary one, or else the first beside the loss."""
-    return (
-        metric
-        if metric in measured
-        else next((name for name in measured if name != "loss"), metric)
-    )
-
-
-def sign(metric: str) -> int:
-    """1 where a higher value is better, -1 where a lower one is; a metric that is not known here is taken for the former."""
-    return 1 if metric not in known_metrics() or known_metrics()[metric].higher_is_better else -1
+from graft.techniques.specs.combine import canonical
 
 
 def build(study: Study) -> Board:
-    """Raises FolderError where runs were tested on different examples, so that they cannot be compared."""
+    """Build the board; raises FolderError if runs were tested on different examples."""
     rows = [_row(cell, runs, study.metric) for cell, runs in _cells(study.runs).items()]
     rows += [
         _baseline_row(cell, found, study.metric) for cell, found in _baseline_cells(study).items()
@@ -177,7 +47,7 @@ def build(study: Study) -> Board:
 
 
 def control_of(row: Row, rows: Iterable[Row]) -> Row | None:
-    """The from-scratch row of the same backbone and training size, the best by validation of several."""
+    """The control of the same backbone and training size, the best by validation of several."""
     found = [
         r
         for r in rows
@@ -190,8 +60,8 @@ def control_of(row: Row, rows: Iterable[Row]) -> Row | None:
 def _cells(runs: Iterable[Run]) -> dict[Cell, list[Run]]:
     """The runs by cell. Of several with one seed, a run asked for twice, a finished one counts.
 
-    A technique has one cell however it is written: runs asked for as `lora` and as `lora:r=8` are of
-    one technique.
+    A technique has one cell however it is written: runs asked for as `lora` and as `lora:r=8` are
+    of one technique.
     """
     cells: dict[Cell, dict[Any, Run]] = defaultdict(dict)
     names: dict[str, str] = {}
@@ -268,7 +138,7 @@ def _baseline_row(cell: Cell, found: list[Baseline], metric: str) -> Row:
 
 
 def _plain_interval(found: Sequence[Mapping[str, float]]) -> Interval:
-    """Of one run its own interval; of several, without their predictions, only the mean is known."""
+    """The interval of a single run; of several, without their predictions, only their mean."""
     bounds = (found[0]["low"], found[0]["high"]) if len(found) == 1 else (None, None)
     return Interval(
         _mean(f["value"] for f in found),
@@ -328,7 +198,7 @@ def mean_scores(
 
 
 def _same_examples(study: Study, everything: Sequence[Predictions]) -> list[str]:
-    """The groups of the test examples that all predictions are about; raises FolderError where they differ."""
+    """The groups of the test examples; raises FolderError if predictions are of different ones."""
     if not everything:
         return []
     first = everything[0]
@@ -337,21 +207,22 @@ def _same_examples(study: Study, everything: Sequence[Predictions]) -> list[str]
         for other in everything
     ):
         raise FolderError(
-            f"The runs of {study.folder} were tested on different examples, so they cannot be compared. "
-            "The data have changed in between: run the comparison again with another --out."
+            f"The runs of {study.folder} were tested on different examples, so they cannot be "
+            "compared. The data have changed in between: run the comparison again with another "
+            "--out."
         )
     return first.groups
 
 
 def _order(row: Row) -> tuple:
-    """Larger training sizes first; finished techniques by validation, then baselines by test, then what has not finished."""
+    """Larger training sizes first; then techniques by validation, baselines by test, unfinished."""
     kind = 2 if row.score is None else 1 if row.cell.is_baseline else 0
     quality = 0 if row.score is None else row.quality if row.cell.is_baseline else row.val_quality
     return -row.cell.size.fraction, kind, -quality, row.cell.name
 
 
 def _best(rows: Sequence[Row]) -> Row | None:
-    """The row with the best validation metric; on a tie the lower validation loss, then the quicker training."""
+    """The row with the best validation metric; ties by the loss, then by the training time."""
     found = [row for row in rows if row.score is not None and row.val is not None]
     return max(
         found,

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from graft.base.counts import plural
 from graft.metrics.intervals import FEWEST_GROUPS
 from graft.reports import details, figures, words
-from graft.reports.leaderboard import Board, Row, Size
+from graft.reports.board import Board, Row, Size
 from graft.reports.read import Run
 from graft.reports.statistics import Difference, Interval
 from graft.reports.svg import Series, number

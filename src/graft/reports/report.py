@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from graft.base import files
 from graft.reports import leaderboard, tables
-from graft.reports.leaderboard import Board
+from graft.reports.board import Board
 from graft.reports.page import page
 from graft.reports.read import read
 from graft.reports.verdict import Verdict, judge

@@ -7,8 +7,8 @@ from typing import Literal
 
 from graft.base.counts import plural
 from graft.metrics.intervals import FEWEST_GROUPS
+from graft.reports.board import Beside, Board, Choice, Row
 from graft.reports.cautions import cautions, has_two_seeds
-from graft.reports.leaderboard import Beside, Board, Choice, Row
 from graft.reports.statistics import LEVEL, Difference, Interval
 from graft.reports.words import (
     amount,

@@ -9,6 +9,7 @@ import pytest
 
 from graft.base.errors import FolderError
 from graft.reports import leaderboard, report
+from graft.reports.board import Cell, Size
 from graft.reports.read import read, read_predictions
 from tests.unit.reports.conftest import write_study
 
@@ -58,7 +59,7 @@ def test_validation_selects_and_the_test_split_does_not(study, tmp_path):
 
 
 def test_the_control_has_no_difference_and_the_others_have_one(board):
-    for row in board.at(leaderboard.Size(1.0, None)):
+    for row in board.at(Size(1.0, None)):
         trained = row.score is not None and not row.cell.is_baseline
         assert (row.to_control is not None) == (trained and not row.cell.is_control)
 
@@ -206,7 +207,7 @@ def test_two_runs_of_one_seed_are_one(study, board, tmp_path):
     ],
 )
 def test_the_control_is_training_from_scratch_and_nothing_else(name, is_control):
-    assert leaderboard.Cell(name, "wheel:net", leaderboard.Size(1.0, None)).is_control == is_control
+    assert Cell(name, "wheel:net", Size(1.0, None)).is_control == is_control
 
 
 def test_the_page_says_nothing_of_groups_where_there_are_none(study, tmp_path):
@@ -281,7 +282,7 @@ def test_a_technique_is_one_row_however_its_runs_were_asked_for(study, tmp_path)
         if spec["technique"] == "full-fine-tuning" and spec["seed"] == 2:
             spec["technique"] = "full-fine-tuning:warmup=0.1"  # its default
             path.write_text(json.dumps(spec))
-    rows = leaderboard.build(read(tmp_path / "study")).at(leaderboard.Size(1.0, None))
+    rows = leaderboard.build(read(tmp_path / "study")).at(Size(1.0, None))
     assert [row.seeds for row in rows if row.cell.name.startswith("full-fine-tuning")] == [
         [0, 1, 2]
     ]

@@ -12,7 +12,7 @@ import pytest
 from graft.cli import show
 from graft.metrics.find import known as known_metrics
 from graft.metrics.metric import Metric
-from graft.reports.leaderboard import Beside, Board, Cell, Choice, Row, Size
+from graft.reports.board import Beside, Board, Cell, Choice, Row, Size
 from graft.reports.read import Run, Study
 from graft.reports.statistics import Difference, Interval
 from graft.reports.verdict import Verdict, judge

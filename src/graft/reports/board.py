@@ -1,0 +1,146 @@
+"""What a leaderboard consists of: its cells and rows, and what is chosen at each training size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from graft.metrics.find import known as known_metrics
+from graft.reports.read import Run, Study
+from graft.reports.statistics import Difference, Interval
+from graft.reports.words import known
+from graft.techniques.specs.combine import is_control
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of the training split was used."""
+
+    fraction: float
+    shots: int | None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What the runs of one row have in common. A baseline has no backbone."""
+
+    name: str
+    backbone: str | None
+    size: Size
+
+    @property
+    def is_baseline(self) -> bool:
+        return self.backbone is None
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it is training from scratch alone, not combined with another technique."""
+        return not self.is_baseline and is_control(self.name)
+
+
+@dataclass(frozen=True)
+class Row:
+    """The runs of a cell and their results, as means over the seeds; None if no run has finished.
+
+    `sign` is 1 if a higher value of the metric is better, -1 if a lower one is. `watched` is the
+    metric of validation, another one if the metric itself is measured on the test split alone.
+    """
+
+    cell: Cell
+    runs: list[Run]
+    seeds: list[int]
+    score: Interval | None = None
+    others: Mapping[str, float] | None = None
+    val: float | None = None
+    watched: str = ""
+    val_loss: float | None = None
+    to_control: Difference | None = None
+    p_corrected: float | None = None
+    cost: Mapping[str, float | None] | None = None
+    frozen: bool | None = None
+    train_examples: int | None = None
+    sign: int = 1
+
+    @property
+    def quality(self) -> float:
+        """The test metric, turned so that more is better."""
+        return self.sign * self.score.value
+
+    @property
+    def val_quality(self) -> float:
+        """The same of the validation metric; the least there is where that is not known."""
+        return sign(self.watched) * self.val if known(self.val) else -math.inf
+
+    @property
+    def unfinished(self) -> list[Run]:
+        return [run for run in self.runs if not run.result]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Another technique, and by how much the selected one is better.
+
+    The p-value is corrected over all pairs of techniques (Holm).
+    """
+
+    row: Row
+    difference: Difference
+    p: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is chosen at one training size, and how it differs from control and baseline.
+
+    `best` is the technique that validation selects. The baseline is the best on the test split,
+    which favors it. `others` are the other techniques.
+    """
+
+    size: Size
+    best: Row | None
+    control: Row | None
+    baseline: Row | None
+    to_control: Difference | None
+    to_baseline: Difference | None
+    p_control: float | None
+    p_baseline: float | None
+    """Corrected over the comparisons of all techniques with control and baseline at this size."""
+    others: tuple[Beside, ...] = ()
+
+
+@dataclass(frozen=True)
+class Board:
+    """All rows, the best by validation first, and the choice at each size, the largest first.
+
+    `test_groups` is the number of groups of test examples: that of the examples if none are about
+    the same.
+    """
+
+    study: Study
+    metric: str
+    rows: list[Row]
+    choices: list[Choice]
+    test_examples: int
+    test_groups: int
+
+    @property
+    def sign(self) -> int:
+        return sign(self.metric)
+
+    def at(self, size: Size) -> list[Row]:
+        return [row for row in self.rows if row.cell.size == size]
+
+
+def watched_metric(measured: Collection[str], metric: str) -> str:
+    """The metric by which validation ranks networks: the primary one, or the one after the loss."""
+    return (
+        metric
+        if metric in measured
+        else next((name for name in measured if name != "loss"), metric)
+    )
+
+
+def sign(metric: str) -> int:
+    """1 if a higher value is better, -1 if a lower one is; 1 for a metric not known here."""
+    return 1 if metric not in known_metrics() or known_metrics()[metric].higher_is_better else -1
