@@ -1,4 +1,4 @@
-"""`make docs`: write docs/reference.md and docs/check.schema.json from the docstrings, and check every link between pages."""
+"""`make docs`: write docs/reference.md and docs/check.schema.json, and check every link."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from graft.base import plugins
-from graft.cli.catalogue import described
+from graft.cli.catalogue import built_in, described, size_and_license
 from graft.data.checks.inspect import Checked
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,11 +23,11 @@ _LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 
 _STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 _ANSWER = TypeAdapter(dataclass(make_dataclass("Answer", [("checked", Checked)]), config=_STRICT))
-"""What pydantic describes and validates: it reads the docstrings of a dataclass only where that stands in another one."""
+"""What pydantic describes and validates: it reads only those of an inner dataclass."""
 
 
 def check_schema() -> str:
-    """The JSON Schema of what `graft check --json` prints, from the dataclass of which it is printed."""
+    """Return the JSON Schema of what `graft check --json` prints, from the dataclass it prints."""
     kinds = _ANSWER.json_schema(mode="serialization")["$defs"]
     dialect = "https://json-schema.org/draft/2020-12/schema"
     schema = {
@@ -44,7 +44,7 @@ def check_answer(printed: str) -> None:
 
 
 def reference() -> str:
-    """The page of every technique, task, source, kind, format and score, as their docstrings have it."""
+    """The page of every plugin on every axis, as their docstrings have it."""
     lines = [
         "# Reference",
         "",
@@ -59,7 +59,7 @@ def reference() -> str:
 
 
 def broken_links() -> list[str]:
-    """`page: target` for each link to a file or heading that is not there; addresses on the web are not asked."""
+    """Return `page: target` for each link to a missing file or heading; the web is not asked."""
     broken = []
     for page in PAGES:
         for target in _LINK.findall(page.read_text(encoding="utf-8")):
@@ -73,6 +73,10 @@ def broken_links() -> list[str]:
 
 
 def _entry(axis: str, name: str) -> list[str]:
+    if axis == "backbone":
+        card = built_in(name)
+        words = [*card["description"].splitlines(), "", *size_and_license(card)]
+        return [f"### {name}", "", *(line.strip() for line in words), ""]
     found = described(axis, name)
     lines = [f"### {name}", "", *(line.strip() for line in found["description"].splitlines()), ""]
     if found["parameters"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,11 +38,14 @@ def relative(path: Path) -> str:
 
 def plugin_files(axis: str) -> dict[str, Path]:
     folder = SOURCE / Path(*plugins.AXES[axis].split(".")[1:])
-    return {name: folder / f"{name.replace('-', '_')}.py" for name in plugins.names(axis)}
+    return {
+        name: folder / f"{name.replace('.', '__').replace('-', '_')}.py"
+        for name in plugins.names(axis)
+    }
 
 
 def imported(path: Path) -> set[str]:
-    """Every module that a file imports, at the top or in a function; `from a import b` counts as `a` and `a.b`."""
+    """Return every module that a file imports; `from a import b` counts as `a` and `a.b`."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -91,7 +95,7 @@ def test_an_unknown_public_name_is_an_attribute_error() -> None:
 def test_plugin_files_hold_the_class_that_their_name_promises(axis: str) -> None:
     for name in plugins.names(axis):
         assert plugins.load(axis, name).__name__ == "".join(
-            part.capitalize() for part in name.split("-")
+            part.capitalize() for part in re.split(r"[-.]", name)
         )
         assert plugins.summary(axis, name), f"{name} has no docstring"
 
@@ -135,7 +139,8 @@ def test_packages_import_nothing_heavy() -> None:
         for p in FILES
         if p.name == "__init__.py"
     ]
-    code = f"import sys, {', '.join(packages)}; sys.exit(str(sorted({heavy} & set(sys.modules)) or ''))"
+    loaded = f"sorted({heavy} & set(sys.modules))"
+    code = f"import sys, {', '.join(packages)}; sys.exit(str({loaded} or ''))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr.strip() == ""
 

@@ -1,4 +1,4 @@
-"""What only a process of its own can show: what it imports, Ctrl-C, a full disk, and a study in a pool."""
+"""What only a process shows: its imports, Ctrl-C, a full disk, and a study in a pool."""
 
 from __future__ import annotations
 
@@ -25,10 +25,17 @@ def test_help_and_list_import_nothing_heavy(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom graft.cli.main import main\nsys.argv = ['graft', *{words}]\n"
         "try: main()\nexcept SystemExit as end: assert not end.code, end.code\n"
-        "heavy = {{'torch', 'pandas', 'numpy', 'transformers', 'timm', 'sklearn', 'rich'}} & set(sys.modules)\n"
-        "sys.exit(str(sorted(heavy)) if heavy else 0)"
+        "heavy = {{'torch', 'pandas', 'numpy', 'transformers', 'timm', 'sklearn', 'rich'}}\n"
+        "loaded = sorted(heavy & set(sys.modules))\n"
+        "sys.exit(str(loaded) if loaded else 0)"
     )
-    for words in (["--help"], ["list", "techniques"], ["list"]):
+    for words in (
+        ["--help"],
+        ["list", "techniques"],
+        ["list"],
+        ["list", "backbones"],
+        ["info", "minilm-l6"],
+    ):
         done = subprocess.run(
             [sys.executable, "-c", code.format(words=words)],
             cwd=tmp_path,

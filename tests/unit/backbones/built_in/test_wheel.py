@@ -1,4 +1,4 @@
-"""The built-in backbones are the pretrained networks they are said to be. Fetches wheels: slow, and needs an index."""
+"""The built-in backbones are the networks they are said to be. Slow tests fetch wheels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from graft.backbones.sources import wheel
 from graft.base import files, plugins
 from graft.base.errors import BackboneError, UnknownName
 
-DATA = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"
+DATA = Path(__file__).resolve().parents[4] / ".." / "shared" / "data"
 
 
 def pulled(alias: str) -> Path:

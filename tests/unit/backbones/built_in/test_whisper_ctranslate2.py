@@ -1,4 +1,4 @@
-"""CTranslate2's file is read by its own rules, and every tensor finds its place in transformers' Whisper."""
+"""CTranslate2's file is read, and each tensor has its place in transformers' Whisper."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from graft.backbones.whisper_ctranslate2 import NUMBERS, read_variables, whisper_weights
+from graft.backbones.built_in.convert.whisper_ctranslate2 import (
+    NUMBERS,
+    read_variables,
+    whisper_weights,
+)
 
 
 def written(variables: dict[str, np.ndarray], version: int = 6) -> bytes:

@@ -1,0 +1,1 @@
+"""The built-in backbones, one file each: pretrained networks that Python packages carry."""

