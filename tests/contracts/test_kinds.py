@@ -76,8 +76,9 @@ def test_it_says_what_is_there(case: str) -> None:
     assert sorted(kind.classes(samples)) == sorted(set().union(*data.counts().values()))
     assert summarize(data, None, []).kind == data.kind
     assert kind.problem(samples) is None
-    strata = kind.strata(samples)
-    assert strata is None or len(strata) == len(samples)
+    assert len(kind.strata(samples)) == len(samples)
+    assert kind.is_stratified or len(set(kind.strata(samples))) == 1
+    assert kind.mismatch(samples, {"test": samples}) is None
     assert all(isinstance(kind.text(sample), str) for sample in samples)
     assert all(sample.roles.get("group") is None or kind.relations(sample) for sample in samples)
 

@@ -10,7 +10,7 @@ from graft.base.counts import plural
 from graft.base.errors import listed
 
 _SYSTEM = frozenset(
-    ("thumbs.db", "desktop.ini", "icon\r", "__macosx", "__pycache__", "@eadir", "$recycle.bin"),
+    ("thumbs.db", "desktop.ini", "icon\r", "__macosx", "__pycache__", "@eadir", "$recycle.bin")
 )
 _ABOUT = frozenset((".md", ".rst", ".json", ".toml", ".yaml", ".yml", ".cff", ".bib"))
 _ABOUT_STEMS = (

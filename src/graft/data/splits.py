@@ -1,9 +1,10 @@
-"""Which samples are for training, validation and test: cut in proportion, the same again for the same seed."""
+"""Cut samples into training, validation and test: in proportion, the same for the same seed."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,195 +16,189 @@ from graft.data.groups import joined
 from graft.data.kinds.kind import Kind, kind_named
 from graft.data.unlabeled import without_labels
 
+LEAST = {"test": 2, "val": 3}
+"""Different samples of a stratum that are needed to cut one of them for the split.
+
+Each stratum keeps one sample for training; validation, cut second, leaves it two."""
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """What is left of the samples, what was cut off, both in order, and notes for the user."""
+
+    rest: list[Sample]
+    off: list[Sample] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
 
 def make_splits(
     data: Data, *, seed: int = 0, val: float | None = None, test: float | None = None
 ) -> Data:
-    """`data` with the splits `train`, `val` and `test`; notes say what was cut from what.
+    """Return `data` with the splits `train`, `val` and `test`; notes say what was cut from what.
 
-    Where nothing is held out, `test` (a share of all) and then `val` (a share of the rest) are cut. Where one split is
-    held out, it is the test split whatever its name, and `val` is cut from `train`. A share of 0 cuts nothing; None is the
-    usual one. Cuts are stratified by the label where that is the target, else at random; of passages the last ones are cut,
-    so that a split is running text. Equal samples, see `Kind.key`, stay in one split,
-    and so do those of one `group`. Raises DataError where there is nothing to train on or one class only.
+    If nothing is held out, `test` (a share of all) and then `val` (a share of the rest) are cut.
+    If one split is held out, it is the test split whatever its name, and `val` is cut from `train`.
+    A share of 0 cuts nothing; None is the usual one. Cuts are stratified if the kind has strata,
+    else at random; of passages the last ones are cut, so that a split is running text. Equal
+    samples, see `Kind.key`, stay in one split, and so do those of one `group`. Raises DataError if
+    there is nothing to train on, or one class only.
     """
     kind = kind_named(data.kind)
-    val, test = (
-        kind.shares["val"] if val is None else val,
-        kind.shares["test"] if test is None else test,
-    )
+    val = kind.shares["val"] if val is None else val
+    test = kind.shares["test"] if test is None else test
     for name, share in (("val", val), ("test", test)):
         if not 0 <= share < 1:
             raise BadValue(
                 f"The share {name!r} must be at least 0 and less than 1. Got {share!r} instead."
             )
-    found = {split: samples for split, samples in data.splits.items() if samples}
-    _check(found, data, kind)
-    splits = {"unlabeled": found["unlabeled"]} if "unlabeled" in found else {}
-    whole, notes = found.get("all", found.get("train", [])), []
-    held_out = [split for split in ("val", "test") if split in found]
+    given = {split: samples for split, samples in data.splits.items() if samples}
+    _check(given, data, kind)
+    splits = {"unlabeled": given["unlabeled"]} if "unlabeled" in given else {}
+    whole = given.get("all", given.get("train", []))
+    held_out = [split for split in ("val", "test") if split in given]
     if len(held_out) == 2:
         return data.with_splits(
-            {"train": whole, "val": found["val"], "test": found["test"], **splits}
+            {"train": whole, "val": given["val"], "test": given["test"], **splits}
         )
+    cut = _Cut(whole)
+    notes: list[str] = []
     if held_out:
-        splits["test"] = found[held_out[0]]
-        notes += (
-            ["The one held-out split, 'val', is the test split."] if held_out == ["val"] else []
-        )
+        splits["test"] = given[held_out[0]]
+        if held_out == ["val"]:
+            notes.append("The one held-out split, 'val', is the test split.")
     elif test:
-        whole, splits["test"], said = _cut(
-            whole, test, 2, np.random.default_rng([seed, 1]), "test", kind
-        )
-        notes += said
+        cut = _cut(whole, test, np.random.default_rng([seed, 1]), "test", kind)
+        splits["test"] = cut.off
+        notes += cut.notes
     if val:
-        whole, splits["val"], said = _cut(
-            whole, val, 3, np.random.default_rng([seed, 2]), "val", kind
-        )
-        notes += said
+        cut = _cut(cut.rest, val, np.random.default_rng([seed, 2]), "val", kind)
+        splits["val"] = cut.off
+        notes += cut.notes
+    splits["train"] = cut.rest
     order = ("train", "val", "test", "unlabeled")
-    splits["train"] = whole
     return data.with_splits({name: splits[name] for name in order if splits.get(name)}, *notes)
 
 
 def subsample(
     data: Data, *, fraction: float = 1.0, shots: int | None = None, seed: int = 0
 ) -> Data:
-    """`data` with a smaller `train`: a `fraction` of every class, at least one sample, or `shots` samples a class.
+    """Return `data` with a smaller `train`: a `fraction` of every class, or `shots` samples of it.
 
-    Where the target is not a label, a fraction is of all samples, and shots are a BadValue. For one
-    seed a smaller choice is part of every larger one. `test` stays as it is, and so does `val`
-    under `fraction`; under `shots`, `val` is cut to the size of `train`, since who has few samples
-    has no large validation split, but keeps a sample of each class; the other samples of `train`
-    are then in `unlabeled`, without their labels.
+    A fraction keeps at least one sample of each class. If the kind has no classes, a fraction is of
+    all samples, and shots are a BadValue. For one seed a smaller choice is part of every larger
+    one. `test` stays as it is, and so does `val` under `fraction`; under `shots`, `val` is cut to
+    the size of `train`, since who has few samples has no large validation split, but keeps a sample
+    of each class; the other samples of `train` are then in `unlabeled`, without their labels.
     """
     if not 0 < fraction <= 1:
         raise BadValue(f"The fraction must be more than 0 and at most 1. Got {fraction!r} instead.")
     if shots is not None and (shots < 1 or fraction != 1):
         raise BadValue(
-            f"shots must be a whole number from 1, without a fraction. Got shots={shots!r}, fraction={fraction!r} instead."
+            "shots must be a whole number from 1, without a fraction. "
+            f"Got shots={shots!r}, fraction={fraction!r} instead."
         )
     if shots is None and fraction == 1:
         return data
     train, val = data.splits["train"], data.splits.get("val", [])
     kind = kind_named(data.kind)
-    if shots is not None and kind.strata(train) is None:
+    if shots is not None and not kind.is_stratified:
         raise BadValue(
-            f"--shots needs classes, and this data has {kind.target} instead. Ask for a fraction of the {len(train):,} "
-            f"training samples: --fraction {min(max(shots / len(train), 0.001), 1):.2g}."
+            f"--shots needs classes, and this data has {kind.target} instead. Ask for a fraction "
+            f"of the {len(train):,} training samples: "
+            f"--fraction {min(max(shots / len(train), 0.001), 1):.2g}."
         )
-    sizes = Counter(_strata(kind, train))
-    counts = {
-        label: max(1, round(n * fraction)) if shots is None else min(n, shots)
-        for label, n in sizes.items()
-    }
+    sizes = Counter(kind.strata(train))
+    if shots is None:
+        counts = {label: max(1, round(n * fraction)) for label, n in sizes.items()}
+        how = f"{fraction:.0%}"
+    else:
+        counts = {label: min(n, shots) for label, n in sizes.items()}
+        how = f"{shots} a class"
     kept = _first_of_each_class(train, kind, counts, np.random.default_rng([seed, 3]))
-    notes = [
-        f"Of {len(train):,} training samples {len(kept):,} are used ({f'{shots} a class' if shots else f'{fraction:.0%}'})."
-    ]
-    if shots is not None:
-        short = [label for label, n in sizes.items() if n < shots]
-        notes += (
-            [f"Classes with fewer than {shots} training samples: {', '.join(sorted(short))}."]
-            if short
-            else []
-        )
-    if shots is not None and len(val) > len(kept):
-        counts = _in_proportion(Counter(_strata(kind, val)), len(kept))
+    notes = [f"Of {len(train):,} training samples {len(kept):,} are used ({how})."]
+    if shots is None:
+        return data.with_splits({**data.splits, "train": kept}, *notes)
+    if short := [label for label, n in sizes.items() if n < shots]:
+        few = f"fewer than {shots} training samples"
+        notes.append(_few_note(short, kind.has_several(train), few))
+    if len(val) > len(kept):
+        counts = _in_proportion(Counter(kind.strata(val)), len(kept))
         smaller = _first_of_each_class(val, kind, counts, np.random.default_rng([seed, 4]))
         notes.append(
-            f"Of {len(val):,} validation samples {len(smaller):,} are used, as there are only {len(kept):,} for training; "
-            "each class keeps at least one."
+            f"Of {len(val):,} validation samples {len(smaller):,} are used, as there are only "
+            f"{len(kept):,} for training; each class keeps at least one."
         )
         val = smaller
     splits = {**data.splits, "train": kept, **({"val": val} if val else {})}
     chosen = {sample.id for sample in kept}
-    if shots is not None and (rest := [sample for sample in train if sample.id not in chosen]):
-        splits["unlabeled"] = [
-            *without_labels(rest, kind.target),
-            *data.splits.get("unlabeled", []),
-        ]
+    if rest := [sample for sample in train if sample.id not in chosen]:
+        bare = without_labels(rest, kind.target)
+        splits["unlabeled"] = [*bare, *data.splits.get("unlabeled", [])]
     return data.with_splits(splits, *notes)
 
 
-def _check(found: dict[str, list[Sample]], data: Data, kind: Kind) -> None:
-    if "train" not in found and "all" not in found:
-        raise DataError(
-            f"{data.path or 'The data'} hold no training split, only {', '.join(found) or 'nothing'}. Add one named train."
-        )
-    labeled = [s for split, samples in found.items() if split != "unlabeled" for s in samples]
+def _check(given: dict[str, list[Sample]], data: Data, kind: Kind) -> None:
+    """Raise DataError if nothing can be learnt from these splits."""
+    name = data.path or "The data"
+    if "train" not in given and "all" not in given:
+        there = ", ".join(given) or "nothing"
+        raise DataError(f"{name} hold no training split, only {there}. Add one named train.")
+    labeled = [s for split, samples in given.items() if split != "unlabeled" for s in samples]
     bare = [s.id for s in labeled if s.roles.get(kind.target) is None]
     if bare:
         have = "has" if len(bare) == 1 else "have"
         outside = f"{plural(len(bare), 'sample')} outside the split unlabeled"
         raise DataError(f"{outside} {have} no {kind.target}: {listed(bare)}.")
-    if problem := kind.problem(labeled) or _unseen(found, kind):
+    training = given.get("train", given.get("all", []))
+    held_out = {split: given[split] for split in ("val", "test") if split in given}
+    if problem := kind.problem(labeled) or kind.mismatch(training, held_out):
         advice = " Is it the right column? Choose: --columns." if data.columns else ""
-        raise DataError(f"{data.path or 'The data'} cannot be learnt from: {problem}.{advice}")
-
-
-def _unseen(found: dict[str, list[Sample]], kind: Kind) -> str | None:
-    """Classes of a held-out split that do not occur in training, where a sample has one class."""
-    training = found.get("train", found.get("all", []))
-    several = any(isinstance(sample.roles[kind.target], tuple) for sample in training[:1])
-    if kind.strata(training[:1]) is None or several:
-        return None
-    known = kind.classes(training)
-    for split in ("val", "test"):
-        if unseen := sorted(kind.classes(found.get(split, [])) - known):
-            words = f"{split} has classes that do not occur in training: {listed(unseen)}"
-            return f"{words}. Add samples of them to training, or remove them"
-    return None
+        raise DataError(f"{name} cannot be learnt from: {problem}.{advice}")
 
 
 def _cut(
-    samples: list[Sample], share: float, least: int, rng: np.random.Generator, name: str, kind: Kind
-) -> tuple[list[Sample], list[Sample], list[str]]:
-    """What is left, what was cut off, both ordered by id, and notes. Classes of fewer than `least` samples stay whole."""
+    samples: list[Sample], share: float, rng: np.random.Generator, name: str, kind: Kind
+) -> _Cut:
+    """Cut a share of the samples for the split `name`; strata with too few samples stay whole."""
     if kind.in_order:
         return _cut_end(samples, share, name)
     ordered = sorted(samples, key=lambda s: s.id)
-    groups, said = _groups(ordered, kind, share, least)
-    by_class: dict[str, list[list[int]]] = defaultdict(list)
-    strata = _strata(kind, ordered)
-    is_stratified = kind.strata(ordered[:1]) is not None
+    groups, group_notes = _groups(ordered, kind, share, LEAST[name])
+    strata = kind.strata(ordered)
+    by_stratum: dict[str, list[list[int]]] = defaultdict(list)
     for group in groups:
-        by_class[strata[group[0]]].append(group)
-    sizes = {label: sum(map(len, found)) for label, found in by_class.items()}
-    few = {label for label, found in by_class.items() if len(found) < least}
+        by_stratum[strata[group[0]]].append(group)
+    sizes = {label: sum(map(len, parts)) for label, parts in by_stratum.items()}
+    few = {label for label, parts in by_stratum.items() if len(parts) < LEAST[name]}
     goals = _goals(sizes, few, share)
+    several = kind.has_several(ordered)
+    if several:  # strata are rarer than labels: one sample of each would make the split too large
+        goals = _shrunk(goals, round(share * len(ordered)))
     taken: set[int] = set()
-    for label in sorted(by_class):
-        taken.update(_take(by_class[label], goals[label], rng))
+    for label in sorted(by_stratum):
+        taken.update(_take(by_stratum[label], goals[label], rng))
     rest = [s for i, s in enumerate(ordered) if i not in taken]
     off = [s for i, s in enumerate(ordered) if i in taken]
     if not off:
-        of, which = (
-            (f" of {len(by_class):,} classes", "no class has")
-            if is_stratified
-            else ("", "there are not")
-        )
+        found = plural(len(ordered), "sample")
+        which = "there are not"
+        if kind.is_stratified:
+            found, which = f"{found} of {len(by_stratum):,} classes", "no class has"
         raise DataError(
-            f"No {name} split can be cut from {plural(len(ordered), 'sample')}{of}: {which} {least} "
-            f"different ones. Add samples, or a {name} split of your own."
+            f"No {name} split can be cut from {found}: {which} {LEAST[name]} different ones. "
+            f"Add samples, or a {name} split of your own."
         )
     what = "of all samples" if name == "test" else "of the training samples"
-    how = ", stratified" if is_stratified else " at random"
+    how = ", stratified" if kind.is_stratified else " at random"
     notes = [_cut_note(name, plural(len(off), "sample"), len(off), len(ordered), what, how)]
-    notes += (
-        [
-            f"Classes with too few samples for one in {name}, all left in train: {', '.join(sorted(few))}."
-        ]
-        if few
-        else []
-    )
-    return rest, off, notes + said
+    if few:
+        too_few = f"too few samples for one in {name}, all left in train"
+        notes.append(_few_note(few, several, too_few))
+    return _Cut(rest, off, notes + group_notes)
 
 
-def _cut_end(
-    samples: list[Sample], share: float, name: str
-) -> tuple[list[Sample], list[Sample], list[str]]:
-    """The passages before the last ones, the last ones, and a note."""
+def _cut_end(samples: list[Sample], share: float, name: str) -> _Cut:
+    """Cut the last passages for the split `name`."""
     if len(samples) < 3:
         passages = plural(len(samples), "passage")
         raise DataError(
@@ -212,7 +207,7 @@ def _cut_end(
     count = min(max(round(len(samples) * share), 1), len(samples) - 2)
     what = "of all" if name == "test" else "of those for training"
     note = _cut_note(name, f"the last {plural(count, 'passage')}", count, len(samples), what)
-    return samples[:-count], samples[-count:], [note]
+    return _Cut(samples[:-count], samples[-count:], [note])
 
 
 def _cut_note(name: str, samples: str, count: int, of: int, what: str, how: str = "") -> str:
@@ -220,60 +215,74 @@ def _cut_note(name: str, samples: str, count: int, of: int, what: str, how: str 
     return f"No {name} split was given: {samples} ({count / of:.0%} {what}) {were} cut for it{how}."
 
 
+def _few_note(strata: Collection[str], several: bool, what: str) -> str:
+    """Name strata with too few samples: classes or, of several labels, the rarest of a sample."""
+    names = listed(sorted(filter(None, strata)))
+    if not several:
+        return f"Classes with {what}: {names}."
+    parts = [f"whose rarest label is {names}"] if names else []
+    parts += ["without a label"] if "" in strata else []
+    return f"Samples {' or '.join(parts)}: {what}."
+
+
 def _groups(
     samples: list[Sample], kind: Kind, share: float, least: int
 ) -> tuple[list[list[int]], list[str]]:
     """Indices of the samples that must stay in one split, together, and notes.
 
-    Those of one group, those that are equal, and questions of one context; where too few groups or one that holds nearly all
-    leave nothing to cut, equal samples alone.
+    Those of one group, equal ones, and questions of one context; equal samples alone if too few
+    groups, or one that holds nearly all, would leave nothing to cut.
     """
     equal = [[kind.key(s)] for s in samples]
     related = [kind.relations(s) for s in samples]
     if any(related):
-        telling = [[] if kind.may_recur(s) else own for s, own in zip(samples, equal, strict=True)]
-        together = joined([own + more for own, more in zip(telling, related, strict=True)])
-        strata = _strata(kind, samples)
-        most = max(
-            Counter(strata[group[0]] for group in together).values()
-        )  # groups of the class that has most of them
-        if most >= least and max(map(len, together)) <= (1 - share) * len(samples):
+        # Short sentences come back by chance: they must not join the documents that hold them.
+        keys = [[] if kind.may_recur(s) else key for s, key in zip(samples, equal, strict=True)]
+        together = joined([key + more for key, more in zip(keys, related, strict=True)])
+        strata = kind.strata(samples)
+        most_groups = max(Counter(strata[group[0]] for group in together).values())
+        if most_groups >= least and max(map(len, together)) <= (1 - share) * len(samples):
             named = len({s.roles["group"] for s in samples if s.roles.get("group") is not None})
             by = f"{named:,} groups" if named else f"{len(together):,} {kind.shared[0]}s"
-            return together, [f"Samples of one of the {by} were kept in one split."] if len(
-                together
-            ) < len(samples) else []
-    found = joined(equal)
-    copies = len(samples) - len(found)
-    notes = (
-        [f"Samples that equal another one ({copies:,}) were kept in one split."] if copies else []
-    )
+            note = f"Samples of one of the {by} were kept in one split."
+            return together, [note] if len(together) < len(samples) else []
+    together = joined(equal)
+    notes = []
+    if copies := len(samples) - len(together):
+        notes.append(f"Samples that equal another one ({copies:,}) were kept in one split.")
     if any(related):
         notes.append(
-            "Samples of one group may be in several splits: the groups are too few or too large to stay whole."
+            "Samples of one group may be in several splits: the groups are too few or too large "
+            "to stay whole."
         )
-    return found, notes
-
-
-def _strata(kind: Kind, samples: Sequence[Sample]) -> list[str]:
-    """What each sample is stratified by; nothing where samples are drawn at random."""
-    return kind.strata(samples) or [""] * len(samples)
+    return together, notes
 
 
 def _goals(sizes: dict[str, int], few: set[str], share: float) -> dict[str, int]:
-    """How many of each class to cut: in proportion, the whole rounded by largest remainders; at least 1, of `few` none."""
+    """How many samples to cut of each stratum: in proportion, at least 1, none of `few`.
+
+    The whole is rounded by largest remainders.
+    """
     exact = {label: n * share for label, n in sizes.items() if label not in few}
     goals = {label: int(x) for label, x in exact.items()}
     missing = round(sum(exact.values())) - sum(goals.values())
     for label in sorted(exact, key=lambda c: (goals[c] - exact[c], c))[:missing]:
         goals[label] += 1
-    return dict.fromkeys(few, 0) | {
-        label: min(max(goal, 1), sizes[label] - 1) for label, goal in goals.items()
-    }
+    least_one = {label: min(max(n, 1), sizes[label] - 1) for label, n in goals.items()}
+    return dict.fromkeys(few, 0) | least_one
+
+
+def _shrunk(counts: dict[str, int], room: int) -> dict[str, int]:
+    """The counts made to fit into `room`: the largest give way, but keep at least one."""
+    counts = dict(sorted(counts.items()))
+    for _ in range(sum(counts.values()) - room):
+        largest = max(counts, key=lambda label: counts[label])
+        counts[largest] = max(1, counts[largest] - 1)
+    return counts
 
 
 def _take(groups: list[list[int]], goal: int, rng: np.random.Generator) -> list[int]:
-    """Whole groups at random that together make up `goal`, or as near below it as whole groups allow; the smallest at least."""
+    """Whole groups at random that make up `goal`, or fewer if none fits; the smallest at least."""
     taken: list[int] = []
     for i in rng.permutation(len(groups)):
         if len(taken) + len(groups[i]) <= goal:
@@ -282,29 +291,20 @@ def _take(groups: list[list[int]], goal: int, rng: np.random.Generator) -> list[
 
 
 def _in_proportion(sizes: Counter[str], room: int) -> dict[str, int]:
-    """Return how many of each class fit into `room`: in proportion, but at least one of each.
-
-    What the rare classes exceed their share by is taken from the largest.
-    """
+    """How many samples of each stratum fit into `room`: in proportion, but at least one of each."""
     share = room / sum(sizes.values())
-    counts = {label: max(1, int(sizes[label] * share)) for label in sorted(sizes)}
-    for _ in range(sum(counts.values()) - room):
-        largest = max(counts, key=lambda label: counts[label])
-        counts[largest] = max(1, counts[largest] - 1)
-    return counts
+    return _shrunk({label: max(1, int(n * share)) for label, n in sizes.items()}, room)
 
 
 def _first_of_each_class(
     samples: list[Sample], kind: Kind, counts: dict[str, int], rng: np.random.Generator
 ) -> list[Sample]:
-    """Return the first samples of each class in a random order, in the order of `samples`."""
-    ordered = sorted(range(len(samples)), key=lambda i: samples[i].id)
-    strata = _strata(kind, samples)
-    by_class: dict[str, list[int]] = defaultdict(list)
-    for i in ordered:
-        by_class[strata[i]].append(i)
+    """The first samples of each stratum in a random order, in the order of `samples`."""
+    strata = kind.strata(samples)
+    by_stratum: dict[str, list[int]] = defaultdict(list)
+    for i in sorted(range(len(samples)), key=lambda i: samples[i].id):
+        by_stratum[strata[i]].append(i)
     kept: set[int] = set()
-    for label in sorted(by_class):
-        shuffled = rng.permutation(by_class[label])
-        kept.update(shuffled[: counts[label]].tolist())
+    for label in sorted(by_stratum):
+        kept.update(rng.permutation(by_stratum[label])[: counts[label]].tolist())
     return [s for i, s in enumerate(samples) if i in kept]

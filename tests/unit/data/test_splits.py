@@ -178,6 +178,24 @@ def test_several_labels_are_stratified_by_the_rarest() -> None:
     assert rare == {"train": 7, "val": 1, "test": 2}
 
 
+def test_many_sets_of_labels_do_not_make_the_cut_larger() -> None:
+    labels = [f"l{i}" for i in range(20)]
+    sets = [(labels[i % 20], labels[(i + 1) % 20]) for i in range(40)] + [("l0",)] * 60
+    whole = [Sample(f"s{i}", {"text": f"t {i}", "label": s}) for i, s in enumerate(sets)]
+    data = make_splits(Data({"all": whole}))
+    # 20 of 100, and at most 15 % of the 80 that are left: sets of two stay in training.
+    assert len(data.splits["test"]) == 20 and len(data.splits["val"]) <= 12
+
+
+def test_sets_of_labels_with_too_few_samples_are_named_by_their_rarest_label() -> None:
+    sets = [("happy",)] * 30 + [("happy", "sad"), ()]
+    whole = [Sample(f"s{i}", {"text": f"t {i}", "label": s}) for i, s in enumerate(sets)]
+    assert (
+        "Samples whose rarest label is sad or without a label: too few samples for one in test, "
+        "all left in train." in make_splits(Data({"all": whole})).notes
+    )
+
+
 @pytest.mark.parametrize(
     ("splits", "said"),
     [

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from graft.base.counts import plural
 from graft.base.errors import DataError, listed
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions
@@ -17,6 +18,7 @@ from graft.data.tables.table import Table
 _ARRAY = re.compile(r'\s*(\{\s*"[^"]*"\s*:\s*)?\[\s*\{')
 _ABOUT = ("classes", "labels", "readme", "dataset", "config", "info")
 """How files begin that describe data."""
+_ADVICE = 'Write the samples as [{"text": "a text", "label": "spam"}, ...], or one object a line (.jsonl).'
 
 
 class Json(TableFiles):
@@ -36,6 +38,11 @@ class Json(TableFiles):
             if file == path or not file.stem.lower().startswith(_ABOUT)
         ]
 
+    def sniff(self, path: Path) -> float:
+        """Any other JSON file counts a little, so that an error says in what form it is read."""
+        is_json = path.is_file() and path.suffix.lower() in self.suffixes
+        return super().sniff(path) or 0.1 * is_json
+
     def is_one(self, file: Path) -> bool:
         if not super().is_one(file):
             return False
@@ -43,25 +50,26 @@ class Json(TableFiles):
         return _ARRAY.match(start) is not None and '"paragraphs"' not in start  # those are SQuAD's
 
     def table(self, file: Path, options: ReadOptions) -> Table:
-        found, note = read_json(file)
-        lists = (
-            [value for value in found.values() if isinstance(value, list)]
-            if isinstance(found, dict)
-            else [found]
-        )
+        value, note = read_json(file)
+        entries = value if isinstance(value, dict) else {"": value}
+        lists = {key: rows for key, rows in entries.items() if isinstance(rows, list)}
         if len(lists) != 1:
             raise DataError(
-                f"{file} holds {len(lists)} lists. Give one list of objects, or the objects a line each (.jsonl)."
+                f"{file} holds {plural(len(lists), 'list')}, and one list of objects is read. "
+                f"{_ADVICE}"
             )
-        rows: list[Any] = lists[0]
-        wrong = [
-            str(number) for number, row in enumerate(rows, start=1) if not isinstance(row, dict)
-        ]
+        ((key, rows),) = lists.items()
+        wrong = [f"{n} ({row!r:.40})" for n, row in enumerate(rows, 1) if not isinstance(row, dict)]
         if wrong:
+            are = "lists" if all(isinstance(row, list) for row in rows) else "not objects"
             raise DataError(
-                f"{len(wrong):,} entries of the list in {file} are no objects: {listed(wrong)}."
+                f"{len(wrong):,} of {len(rows):,} entries of the list in {file} are {are}: "
+                f"{listed(wrong, 3)}. {_ADVICE}"
             )
-        return object_table(file.name, rows, range(1, len(rows) + 1), note)
+        notes = [note] if note else []
+        if key:
+            notes.append(f"The rows of {file.name} are the list under its key {key!r}.")
+        return object_table(file.name, rows, range(1, len(rows) + 1), notes)
 
     def write_tiny(self, data: Data, path: Path) -> None:
         write_objects(data, path, ".json", lambda rows: "[" + ",\n".join(rows) + "]\n")

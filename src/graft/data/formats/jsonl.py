@@ -27,9 +27,8 @@ class Jsonl(TableFiles):
         objects: list[dict[str, Any]] = []
         lines: list[int] = []
         wrong: list[str] = []
-        for number, line in enumerate(
-            text.split("\n"), start=1
-        ):  # str.splitlines would cut at U+2028 inside a text
+        # str.splitlines would cut at U+2028 inside a text.
+        for number, line in enumerate(text.split("\n"), start=1):
             if is_blank(line):
                 continue
             try:
@@ -44,9 +43,10 @@ class Jsonl(TableFiles):
                 wrong.append(f"{file.name}:{number} (not an object)")
         if wrong:
             raise DataError(
-                f"{len(wrong):,} lines of {file} are not JSON objects: {listed(wrong)}. Each line needs one."
+                f"{len(wrong):,} lines of {file} are not JSON objects: {listed(wrong)}. Write one "
+                'object a line: {"text": "a text", "label": "spam"}.'
             )
-        return object_table(file.name, objects, lines, note)
+        return object_table(file.name, objects, lines, [note] if note else [])
 
     def write_tiny(self, data: Data, path: Path) -> None:
         write_objects(data, path, ".jsonl", lambda rows: "".join(row + "\n" for row in rows))

@@ -15,6 +15,7 @@ from graft.data.kinds.kind import GROUP, Kind, numbered
 from graft.data.tables.columns import (
     SAMPLE_VALUES,
     Columns,
+    Fit,
     Match,
     are_words,
     as_list,
@@ -51,9 +52,8 @@ class Answers(Kind):
             "answers": lambda values: bool(contexts) and _are_answers(values, columns[contexts[0]]),
             **dict.fromkeys(("starts", "impossible", "id"), lambda values: True),
         }
-        return columns.match(
-            self.columns, fits, ["question", "context", *(["answers"] * columns.needs_target)], 0.85
-        )
+        needed = ["question", "context", *(["answers"] * columns.needs_target)]
+        return columns.match(self.columns, fits, needed, Fit.THREE_COLUMNS)
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         parts = [_read(rows) for rows in tables]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from graft.base.records import Sample
@@ -12,6 +13,7 @@ from graft.data.data import Data
 from graft.data.kinds.kind import Kind, numbered
 from graft.data.tables.columns import (
     Columns,
+    Fit,
     Match,
     are_lists,
     are_texts,
@@ -48,20 +50,23 @@ class Completions(Kind):
 
     def match(self, columns: Columns) -> Match | None:
         needed = ["prompt", "completion"] if columns.needs_target else ["prompt"]
-        messages = columns.match(self.columns, {"messages": _are_conversations}, ["messages"], 0.8)
+        messages = columns.match(
+            self.columns, {"messages": _are_conversations}, ["messages"], Fit.OWN_NAMES
+        )
         if messages and not {"prompt", "completion"} & set(columns.asked):
             return messages
-        match = columns.match(
-            self.columns, {"prompt": are_words, "completion": are_texts}, needed, 0.8
-        )
+        fits = {"prompt": are_words, "completion": are_texts}
+        match = columns.match(self.columns, fits, needed, Fit.OWN_NAMES)
         prompt = match.columns["prompt"][0] if match else ""
         inputs = columns.one("input", self.columns, are_words)
         is_instruction = "prompt" not in columns.asked and prompt.lower() == "instruction"
-        if match and inputs and (is_instruction or "input" in columns.asked):
-            match.columns["input"] = inputs
-            words = f"The columns {prompt!r} and {inputs[0]!r} are joined into the prompt"
-            match.notes.append(f"{words}; for one alone: --columns prompt={prompt}.")
-        return match
+        if not match or not inputs or not (is_instruction or "input" in columns.asked):
+            return match
+        note = (
+            f"The columns {prompt!r} and {inputs[0]!r} are joined into the prompt; for one alone: "
+            f"--columns prompt={prompt}."
+        )
+        return replace(match, columns={**match.columns, "input": inputs}, notes=[note])
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         return [

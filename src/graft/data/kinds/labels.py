@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from graft.data.data import Data
-from graft.data.kinds.classes.labeled import LABEL, NAMES, WANTED, Labeled, fit, name_column
+from graft.data.kinds.classes.labeled import LABEL, NAMES, WANTED, Labeled, label_fit, name_column
 from graft.data.kinds.kind import numbered
 from graft.data.tables.columns import Columns, Match
 from graft.data.tables.inputs import IMAGE, TEXT, find_inputs
@@ -34,7 +34,7 @@ class Labels(Labeled):
     def match(self, columns: Columns) -> Match:
         match = find_inputs(columns, WANTED)
         roles = {**match.columns, "label_name": name_column(columns, match)}
-        return replace(match, columns=roles, fit=fit(columns, match))
+        return replace(match, columns=roles, fit=label_fit(columns, match))
 
     def tiny(self) -> dict[str, Data]:
         one, several = (

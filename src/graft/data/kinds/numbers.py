@@ -6,14 +6,22 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from graft.base.errors import DataError
+from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.checks.finding import Finding, counts
 from graft.data.checks.texts import text_findings
 from graft.data.data import Data
-from graft.data.kinds.classes.labeled import WANTED, fit, name_column
+from graft.data.kinds.classes.labeled import WANTED, label_fit, name_column
 from graft.data.kinds.kind import Kind, numbered
-from graft.data.tables.columns import Columns, Match, are_scalars, as_number, is_missing
+from graft.data.tables.columns import (
+    Columns,
+    Fit,
+    Match,
+    are_scalars,
+    as_number,
+    is_missing,
+    parse_written_number,
+)
 from graft.data.tables.inputs import IMAGE, TEXT, Wanted, find_inputs, find_pair, read_inputs
 from graft.data.tables.rows import Rows
 
@@ -24,57 +32,66 @@ FEW = 10
 MANY = 20
 """Whole numbers of no more different values may be classes, whatever their number."""
 RECURRING = 4
-"""Whole numbers that come back so many times on average are classes: a class has several examples."""
-SURER = 0.06
-"""By how much a column of many different numbers is surer to be a value than a class, be it of one text or of a pair."""
+"""Whole numbers that come back so often on average are classes: a class has several examples."""
+_PLAIN = (
+    "Write plain numbers such as 1234.5, without currency, unit or thousands separators and with "
+    "a point before the decimals; remove rows that have none."
+)
 
 
 class Numbers(Kind):
-    """A picture, a text, or a pair of texts, and its `value`: a float, None where it is not known."""
+    """A picture, a text, or a pair of texts, and its `value`: a float, None if not known."""
 
     inputs: ClassVar = (frozenset({"image"}), frozenset({"text"}))
     target: ClassVar = "value"
     columns: ClassVar = {"text": TEXT, "text_pair": (), "image": IMAGE, "value": VALUE}
+    joined: ClassVar = ("text",)
+    precedence: ClassVar = 2  # many different numbers are a value, of one text or of a pair
     texts: ClassVar = {"text": "Texts", "text_pair": "Second texts"}
     blanks: ClassVar = ({"text": ""}, {"text": " "})
     not_learnt: ClassVar = (
-        "They hold a number each, and no task learns numbers yet: regression is the next thing to come. Where the numbers are "
-        "classes, say so: --columns label=NAME."
+        "They hold a number each, and no task learns numbers yet: regression is the next thing to "
+        "come. Where the numbers are classes, say so: --columns label=NAME."
     )
 
     def match(self, columns: Columns) -> Match | None:
-        """What labels would take for classes, where it holds many different numbers; or what is asked for as the value."""
+        """What labels would take for classes, if it holds many different numbers; or `value`."""
         pair = find_pair(columns)
+        wanted = Wanted("value", (VALUE,), are_values)
         if "value" in columns.asked:
-            return find_inputs(columns, Wanted("value", (VALUE,), are_values), pair)
+            return find_inputs(columns, wanted, pair)
         if not columns.needs_target or columns.table.has_classes:
             return None
         try:
             match = find_inputs(columns, WANTED, pair)
         except DataError:
-            return self._match_value(columns, pair)
+            return self._match_value(columns, wanted, pair)
         names = match.columns["label"]
-        if (
-            len(names) > 1
-            or not are_values(columns[names[0]])
-            or columns.table.class_names.get(names[0])
-        ):
+        fit = label_fit(columns, match)
+        is_label = names[0] in columns.named(WANTED.names[0])
+        if len(names) > 1 or columns.table.class_names.get(names[0]):
             return None
-        if name_column(columns, match) and names[0] in columns.named(WANTED.names[0]):
+        if is_label and name_column(columns, match):
             return None  # numbers of classes, whose names stand beside them
+        if not are_values(columns[names[0]]):
+            return None if is_label else _near_miss(columns, names, fit)
         inputs = {role: named for role, named in match.columns.items() if role != "label"}
-        notes = [
-            f"The column {names[0]!r} holds many different numbers, so a value each; for classes: --columns label={names[0]}."
-        ]
-        return Match({**inputs, "value": names}, fit(columns, match) + SURER, notes)
+        note = (
+            f"The column {names[0]!r} holds many different numbers, so a value each; for classes: "
+            f"--columns label={names[0]}."
+        )
+        return Match({**inputs, "value": names}, fit, [note])
 
-    def _match_value(self, columns: Columns, pair: dict[str, list[str]]) -> Match | None:
-        """Where nothing looks like a label, a column of numbers by its name."""
+    def _match_value(
+        self, columns: Columns, wanted: Wanted, pair: dict[str, list[str]]
+    ) -> Match | None:
+        """If nothing looks like a label, a column of numbers by its name."""
         try:
-            match = find_inputs(columns, Wanted("value", (VALUE,), are_values), pair)
+            match = find_inputs(columns, wanted, pair)
         except DataError:
-            return None
-        return match if are_values(columns[match.columns["value"][0]]) else None
+            return _near_miss(columns, list(columns), Fit.CONTENT)
+        names = match.columns["value"]
+        return match if are_values(columns[names[0]]) else _near_miss(columns, names, Fit.CONTENT)
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         return [
@@ -93,12 +110,14 @@ class Numbers(Kind):
         """How many there are, their range and spread in each split."""
         findings = [counts(data.splits, "samples with a number each")]
         for split, samples in data.splits.items():
-            values = [
-                sample.roles["value"] for sample in samples if sample.roles.get("value") is not None
-            ]
+            values = [s.roles["value"] for s in samples if s.roles.get("value") is not None]
             if values:
-                spread = f"mean {statistics.fmean(values):.4g}, standard deviation {statistics.pstdev(values):.4g}"
-                words = f"{split}: {min(values):g} to {max(values):g}, median {statistics.median(values):g}, {spread}."
+                mean, spread = statistics.fmean(values), statistics.pstdev(values)
+                words = (
+                    f"{split}: {min(values):g} to {max(values):g}, "
+                    f"median {statistics.median(values):g}, mean {mean:.4g}, "
+                    f"standard deviation {spread:.4g}."
+                )
                 findings.append(Finding("values", "info", words))
         return [*findings, *text_findings(data, self.texts)]
 
@@ -112,10 +131,10 @@ class Numbers(Kind):
         def paired(split: str, i: int) -> dict[str, Any]:
             return {"text": f"{split} {i}", "text_pair": f"{i}; two", "value": float(i * i) + 0.25}
 
-        made = {"texts": scored, "pairs": paired}
+        splits = ["train", "test"]
         return {
-            name: Data(numbered(make, 12, ["train", "test"]), kind=self.name)
-            for name, make in made.items()
+            "texts": Data(numbered(scored, 12, splits), kind=self.name),
+            "pairs": Data(numbered(paired, 12, splits), kind=self.name),
         }
 
 
@@ -131,6 +150,29 @@ def are_values(values: Sequence[Any]) -> bool:
     return distinct > FEW or (len(numbers) > RECURRING and distinct * 2 > len(numbers))
 
 
+def _near_miss(columns: Columns, names: Sequence[str], fit: Fit) -> Match | None:
+    """The first of the columns that holds numbers, were it not for how some cells are written."""
+    for name in names:
+        rows = [row for row, value in enumerate(columns[name]) if not is_missing(value)]
+        numbers = {row: parse_written_number(columns[name][row]) for row in rows}
+        known = [number for number in numbers.values() if number is not None]
+        wrong = [row for row in rows if as_number(columns[name][row]) is None]
+        # Fewer values may be classes: "4 stars".
+        if (
+            not wrong
+            or 2 * len(known) <= len(rows)
+            or (fit > Fit.CONTENT and not are_values(known))
+        ):
+            continue
+        cells = (f"{columns[name][row]!r} ({columns.table.row_id(row)})" for row in wrong)
+        problem = (
+            f"has cells in the column {name!r} that are no plain numbers: {listed(cells, 5)}. "
+            f"{_PLAIN} If each is a class: --columns label={name}."
+        )
+        return Match({}, fit, problem=problem)
+    return None
+
+
 def _numbers(rows: Rows) -> list[float | None]:
     if rows.needs_target:
         rows.require(["value"])
@@ -141,7 +183,5 @@ def _numbers(rows: Rows) -> list[float | None]:
         cell is not None and number is None and repr(cell)
         for cell, number in zip(cells, numbers, strict=True)
     )
-    rows.refuse(
-        wrong, "have a value that is no finite number", "Fix them; decimals stand behind a point."
-    )
+    rows.refuse(wrong, "have a value that is no finite number", _PLAIN)
     return numbers

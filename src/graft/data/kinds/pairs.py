@@ -11,6 +11,7 @@ from graft.data.data import Data
 from graft.data.kinds.kind import Kind, numbered
 from graft.data.tables.columns import (
     Columns,
+    Fit,
     Match,
     are_texts,
     are_words,
@@ -66,7 +67,7 @@ class Pairs(Kind):
             notes.append(
                 f"The source is {source!r}, the target {target!r}; the other way: {turned}."
             )
-        return Match(roles, 0.75, notes)
+        return Match(roles, Fit.TWO_COLUMNS, notes)
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         return [_read(rows) for rows in tables]

@@ -9,13 +9,13 @@ from graft.data.checks.finding import Finding
 from graft.data.checks.texts import character_counts, text_findings
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind, numbered
-from graft.data.tables.columns import Columns, Match, are_words
+from graft.data.tables.columns import Columns, Fit, Match, are_words
 from graft.data.tables.inputs import TEXT
 from graft.data.tables.rows import Rows
 
 
 class Passages(Kind):
-    """A `passage` of running text, its own target: together, in order, the passages of a split are the text."""
+    """A `passage` of running text, its own target: in order, those of a split make up the text."""
 
     inputs: ClassVar = (frozenset({"passage"}),)
     target: ClassVar = "passage"
@@ -28,7 +28,7 @@ class Passages(Kind):
         if "passage" not in columns.asked and columns.named(["question"]):
             return None
         names = {"passage": (*self.columns["passage"], *(TEXT if columns.for_task else ()))}
-        return columns.match(names, {"passage": are_words}, ["passage"], 0.7)
+        return columns.match(names, {"passage": are_words}, ["passage"], Fit.ONE_COLUMN)
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         values = []

@@ -20,6 +20,7 @@ from graft.data.kinds.kind import Kind, numbered
 from graft.data.kinds.text.spans import count, names_of, tagged
 from graft.data.tables.columns import (
     Columns,
+    Fit,
     Match,
     are_lists,
     are_scalars,
@@ -84,7 +85,7 @@ class Tags(Kind):
                 return None
         roles = {"tokens": tokens, "tags": tags, "text": text, "offsets": offsets}
         columns.require(roles, ["tokens", "tags"] if columns.needs_target else ["tokens"])
-        return Match(roles, 0.9, self._notes(columns, roles))
+        return Match(roles, Fit.LISTS, self._notes(columns, roles))
 
     def _find_tags(self, columns: Columns, tokens: list[str]) -> list[str]:
         """The column of tags by its name, else one of lists of words as long as the tokens'."""
@@ -106,7 +107,7 @@ class Tags(Kind):
             return None
         roles = {"spans": spans, "text": text}
         columns.require(roles, ["text", "spans"] if columns.needs_target else ["text"])
-        return Match(roles, 0.9)
+        return Match(roles, Fit.LISTS)
 
     def _match_words(self, columns: Columns) -> Match | None:
         """One word a row with its tag, which is a near miss: nothing says which words are of one sentence."""
@@ -122,7 +123,7 @@ class Tags(Kind):
             "tags; or lines of a word and its tag with a blank line between sentences (.conll). For a class of each word alone: "
             f"--columns text={words[0]} --columns label={tags[0]}."
         )
-        return Match({}, 0.95, problem=problem)
+        return Match({}, Fit.NEAR_MISS, problem=problem)
 
     def _notes(self, columns: Columns, roles: dict[str, list[str]]) -> list[str]:
         """What else may be the tags, and what may be a class of the whole."""

@@ -6,17 +6,14 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from graft.data.data import Data
-from graft.data.kinds.classes.labeled import LABEL, NAMES, WANTED, Labeled, fit, name_column
+from graft.data.kinds.classes.labeled import LABEL, NAMES, WANTED, Labeled, label_fit, name_column
 from graft.data.kinds.kind import numbered
 from graft.data.tables.columns import Columns, Match
 from graft.data.tables.inputs import PAIRS, find_inputs, find_pair
 
-SURER = 0.05
-"""By how much two texts that belong together are surer than the same columns joined into one text."""
-
 
 class TextPairs(Labeled):
-    """Two texts that are about each other, `text` and `text_pair`, and the class or classes of the pair, `label`."""
+    """Two texts about each other, `text` and `text_pair`, and the class or classes, `label`."""
 
     inputs: ClassVar = (frozenset({"text", "text_pair"}),)
     columns: ClassVar = {
@@ -27,6 +24,7 @@ class TextPairs(Labeled):
     }
     blanks: ClassVar = ({"text": ""}, {"text_pair": " "}, {"text": "", "text_pair": ""})
     texts: ClassVar = {"text": "First texts", "text_pair": "Second texts"}
+    precedence: ClassVar = 1  # two texts that belong together, not two columns joined into one text
 
     def match(self, columns: Columns) -> Match | None:
         pair = find_pair(columns)
@@ -34,11 +32,14 @@ class TextPairs(Labeled):
             return None
         match = find_inputs(columns, WANTED, pair)
         first, second = (names[0] for names in pair.values())
-        note = f"The columns {first!r} and {second!r} are pairs; for one text: --columns text={first}+{second}."
+        note = (
+            f"The columns {first!r} and {second!r} are pairs; for one text: "
+            f"--columns text={first}+{second}."
+        )
         return replace(
             match,
             columns={**match.columns, "label_name": name_column(columns, match)},
-            fit=fit(columns, match) + SURER,
+            fit=label_fit(columns, match),
             notes=[*match.notes, *([] if columns.asked else [note])],
         )
 

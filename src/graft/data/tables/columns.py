@@ -1,4 +1,4 @@
-"""Which column of a table plays which role: every kind of data is asked how well the table fits it."""
+"""Which column plays which role: every kind of data is asked how well a table fits it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from enum import IntEnum, auto
 from functools import cache
 from itertools import islice
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from graft.base import plugins
-from graft.base.errors import DataError
+from graft.base.errors import DataError, listed
 from graft.data.formats.folders.annotations import SOUND
 from graft.data.formats.format import ReadOptions, split_of
 from graft.data.kinds.kind import Kind, kind_named
@@ -25,30 +26,56 @@ SPLIT = ("split", "subset", "partition", "set")
 """Names of columns that say which split a row is of, where all their values name one."""
 SAMPLE_VALUES = 200
 """Values that a column is judged by where the first ones tell."""
-JOINED = ("text", "label")
-"""Roles that several columns may hold together: `--columns text=title+body`."""
 _WHOLE = re.compile(r"(-?\d+)\.0*")
+_SIGN = r"[$€£¥₹%]"
+_WRITTEN = re.compile(
+    rf"([-+]?)\s*(?:{_SIGN}|[A-Z]{{3}})?\s*(\d[\d.,'’\s]*?)"
+    rf"\s*(?:{_SIGN}|[A-Za-zµ°][\w/°²³]{{0,5}}\.?)?"
+)
+"""A number as people write it: with a currency or a unit of up to six signs, and separators."""
+
+
+class Fit(IntEnum):
+    """How well a table fits a kind, the weakest first; the kind with the best fit is taken."""
+
+    CONTENT = auto()
+    """Few short values that come back: any table may have such a column."""
+    LIKELY_NAME = auto()
+    """`category` or `score`: tables of every other kind may have such a column too."""
+    ONE_COLUMN = auto()
+    """`passage`: a name of its own, but of one column, which questions have too."""
+    TWO_COLUMNS = auto()
+    """`text` and `summary`: names that mean something only together."""
+    OWN_NAMES = auto()
+    """`prompt` and `completion`: names that no other kind has; `dialogue` must hold messages."""
+    THREE_COLUMNS = auto()
+    """`question`, `context`, `answers`: of two of them alone other kinds could be made."""
+    LISTS = auto()
+    """Lists of tokens and tags, or of spans: names and content agree."""
+    NEAR_MISS = auto()
+    """One word a row with its tag: read as anything else, its words would make nonsense."""
+    LABEL = auto()
+    """A column named `label` that holds words or numbers: what is wanted is said outright."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """The columns of each role in a table of one kind, how well it fits, and what to tell the user of the choice."""
+    """The columns of each role in a table of one kind, how well it fits, and notes for the user."""
 
     columns: dict[str, list[str]]
-    fit: float
-    """How sure it is, from 0 to 1, that the table is of this kind. Names tell more than content."""
+    fit: Fit
     notes: list[str] = field(default_factory=list)
     problem: str = ""
     """Why the table cannot be read though it is of this kind, and what to do."""
 
 
 class Columns:
-    """The columns of one table as kinds look for theirs: by name, case-blind, and by what they hold."""
+    """The columns of one table, which kinds search by name, whatever its case, and by content."""
 
     def __init__(self, table: Table, asked: dict[str, list[str]], labels: bool, for_task: bool):
         self.table, self.asked, self.needs_target = table, asked, labels
         self.for_task = for_task
-        """Whether only kinds that a task reads are asked, so that a name need not tell them from others."""
+        """Whether only kinds that a task reads are tried, so that names may be less telling."""
         self.header = table.header
         taken = set(asked.get("group", ()))  # a column that says the group plays no second role
         self.values = {name: values for name, values in table.columns.items() if name not in taken}
@@ -84,9 +111,8 @@ class Columns:
         self, names: Sequence[str], fits: Callable[[list[Any]], bool], but: Collection[str] = ()
     ) -> list[str]:
         """The first column of one of these names whose values fit, as a list; else none."""
-        return [name for name in self.named(names) if name not in but and fits(self.values[name])][
-            :1
-        ]
+        fitting = (n for n in self.named(names) if n not in but and fits(self.values[n]))
+        return list(islice(fitting, 1))
 
     def one(
         self,
@@ -103,11 +129,11 @@ class Columns:
         names: dict[str, tuple[str, ...]],
         fits: dict[str, Callable[[list[Any]], bool]],
         needed: Sequence[str],
-        fit: float,
+        fit: Fit,
     ) -> Match | None:
         """The column of each role of `fits`, asked for or the first of its names whose values fit.
 
-        None where one that is needed is missing and none is asked for; else such a lack is a DataError.
+        None if a needed one is missing and none is asked for. Raises DataError if some are.
         """
         roles = {role: self.one(role, names, fits_it) for role, fits_it in fits.items()}
         if not set(self.asked) & set(fits) and not all(roles[role] for role in needed):
@@ -116,36 +142,56 @@ class Columns:
         return Match(roles, fit)
 
     def require(self, columns: dict[str, list[str]], roles: Sequence[str]) -> None:
-        """Raises DataError where one of the roles has no column."""
+        """Raises DataError if one of the roles has no column."""
         if missing := [role for role in roles if not columns.get(role)]:
             raise DataError(
-                f"Cannot tell which column of {self.table.name} is the {' or '.join(missing)}. Its columns: {self.listed}. "
-                f"Say which it is: --columns {missing[0]}=NAME."
+                f"Cannot tell which column of {self.table.name} is the {' or '.join(missing)}. "
+                f"Its columns: {self.listed}. Say which it is: --columns {missing[0]}=NAME."
+                f"{self.object_advice}"
             )
+
+    @property
+    def object_advice(self) -> str:
+        """What to do with columns whose cells are objects, for errors; nothing if there are none."""
+        shown = {name: describe_object(next(iter(present(self[name])), None)) for name in self}
+        objects = [f"{name!r} ({value})" for name, value in shown.items() if value]
+        if not objects:
+            return ""
+        return (
+            f" Cells that are objects or lists of lists are no texts and no labels: "
+            f"{listed(objects, 3)}. Give each of their keys a column of its own."
+        )
 
 
 def choose(
     table: Table, options: ReadOptions, everywhere: Collection[str], only: str | None = None
 ) -> tuple[Kind, Match]:
-    """The kind that a table fits best, and the columns of its roles; `only` where the format says the kind.
+    """The kind that a table fits best, and the columns of its roles.
 
-    Columns that are asked for may be missing from this table where they are `everywhere`, in another of the same data.
-    Raises DataError, listing the columns, where no kind fits.
+    `only` is the kind if the format knows it. Columns that are asked for may be missing from this
+    table if they are `everywhere`, in another one of the same data. Raises DataError, listing the
+    columns, if no kind fits.
     """
     names = [only] if only else sorted(options.kinds or plugins.names("kind"))
     kinds = {name: kind_named(name) for name in names}
     known = {role for kind in kinds.values() for role in kind.roles}
     if unknown := set(options.columns) - known:
         raise DataError(
-            f"Unknown role {', '.join(sorted(unknown))} in --columns. Roles: {', '.join(sorted(known))}."
+            f"Unknown role {', '.join(sorted(unknown))} in --columns. "
+            f"Roles: {', '.join(sorted(known))}."
         )
     fitting = [kind for kind in kinds.values() if set(options.columns) <= kind.roles]
     if not fitting:
+        roles = "; ".join(f"{name}: {', '.join(sorted(k.roles))}" for name, k in kinds.items())
         raise DataError(
-            f"--columns {', '.join(sorted(options.columns))} do not go together. Roles of a kind of data: "
-            + "; ".join(f"{name}: {', '.join(sorted(kind.roles))}" for name, kind in kinds.items())
+            f"--columns {', '.join(sorted(options.columns))} do not go together. "
+            f"Roles of a kind of data: {roles}."
         )
-    asked = {role: _asked(table, role, name, everywhere) for role, name in options.columns.items()}
+    joined = {role for kind in fitting for role in kind.joined}
+    asked = {
+        role: _asked(table, role, name, everywhere, joined)
+        for role, name in options.columns.items()
+    }
     columns = Columns(table, asked, options.labels, options.kinds is not None)
     _refuse_sound(columns)
     matches, errors = [], []
@@ -157,7 +203,7 @@ def choose(
     fits = [(kind, match) for kind, match in matches if match is not None]
     if not fits:
         raise errors[0] if errors else _no_kind(columns, fitting)
-    kind, match = max(fits, key=lambda pair: pair[1].fit)
+    kind, match = max(fits, key=lambda pair: (pair[1].fit, pair[0].precedence))
     if match.problem:
         raise DataError(f"{table.name} {match.problem} Its columns: {columns.listed}.")
     roles = {**match.columns, "split": columns.split}
@@ -170,9 +216,9 @@ def _refuse_sound(columns: Columns) -> None:
     if names and not columns.asked:
         others = ", ".join(repr(name) for name in columns if name not in names)
         raise DataError(
-            f"{columns.table.name} is a table of sound: {names[0]!r} names the files, beside it are "
-            f"{others}. No task learns from sound yet. To learn from other columns alone, name "
-            "them: --columns text=NAME --columns label=NAME."
+            f"{columns.table.name} is a table of sound: {names[0]!r} names the files, beside it "
+            f"are {others}. No task learns from sound yet. To learn from other columns alone, "
+            "name them: --columns text=NAME --columns label=NAME."
         )
 
 
@@ -184,29 +230,27 @@ def _is_sound(values: Sequence[Any]) -> bool:
 
 
 def _no_kind(columns: Columns, kinds: Sequence[Kind]) -> DataError:
-    roles = [
-        [*sorted(kind.inputs[0]), *([kind.target] if kind.target not in kind.inputs[0] else [])]
-        for kind in kinds
-    ]
+    roles = [list(dict.fromkeys([*sorted(kind.inputs[0]), kind.target])) for kind in kinds]
     needs = " or ".join(dict.fromkeys(", ".join(names) for names in roles))
     asked = " ".join(f"--columns {role}=NAME" for role in roles[0])
     return DataError(
-        f"Cannot tell which columns of {columns.table.name} are {needs}. Its columns: {columns.listed}. Name them: {asked}."
+        f"Cannot tell which columns of {columns.table.name} are {needs}. "
+        f"Its columns: {columns.listed}. Name them: {asked}.{columns.object_advice}"
     )
 
 
-def _asked(table: Table, role: str, name: str, everywhere: Collection[str]) -> list[str]:
-    """The column, or the columns joined by `+`, that the user means."""
+def _asked(
+    table: Table, role: str, name: str, everywhere: Collection[str], joined: Collection[str]
+) -> list[str]:
+    """The column that the user means; `title+body` are two if the role is among `joined`."""
     name = str(name)
     if name in table.columns or name in everywhere:
         return [name]
     if name.isdecimal() and int(name) < len(table.columns):
         return [list(table.columns)[int(name)]]
-    parts = name.split("+")
-    if role in JOINED and len(parts) > 1:
-        return [
-            column for part in parts for column in _asked(table, role, part.strip(), everywhere)
-        ]
+    if role in joined and "+" in name:
+        parts = [part.strip() for part in name.split("+")]
+        return [column for part in parts for column in _asked(table, role, part, everywhere, ())]
     names = ", ".join(map(repr, table.columns))
     raise DataError(
         f"{table.name} has no column {name!r} (asked for as {role}). Its columns: {names}."
@@ -214,7 +258,7 @@ def _asked(table: Table, role: str, name: str, everywhere: Collection[str]) -> l
 
 
 def _group(columns: Columns, kind: Kind, roles: dict[str, list[str]]) -> list[str]:
-    """The group by its name, last: a column named so may well play another role in a table that has no better one."""
+    """The column of groups by its name, last: in a poor table it may play another role."""
     if "group" in columns.asked or not columns.header:
         return columns.asked.get("group", [])
     used = {name for names in roles.values() for name in names}
@@ -234,7 +278,7 @@ def known_names() -> frozenset[str]:
 
 
 def is_missing(value: Any) -> bool:
-    """None, NaN, nothing but blanks, or a word that programs write for NaN; `null` is a word."""
+    """None, NaN, nothing but blanks, or what programs write for NaN; `null` is a word."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return True
     return isinstance(value, str) and value.strip().lower() in ("", "nan", "<na>")
@@ -289,6 +333,30 @@ def as_number(value: Any) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
+
+
+def parse_written_number(value: Any) -> float | None:
+    """The number in a cell such as "$1,234.50", "123,45 €" or "12 kg", about; None if it has none.
+
+    What is behind the last point or comma is a fraction unless it has three digits.
+    """
+    if (number := as_number(value)) is not None or not isinstance(value, str):
+        return number
+    written = _WRITTEN.fullmatch(value.strip())
+    if not written:
+        return None
+    sign, digits = written.groups()
+    whole, fraction = re.fullmatch(r"(.*?)(?:[.,](\d{1,2}|\d{4,}))?", digits).groups(default="")
+    return as_number(f"{sign}{re.sub(r'[^0-9]', '', whole)}.{fraction}")
+
+
+def describe_object(value: Any) -> str | None:
+    """How an object, or a list of objects or lists, begins; None for any other cell."""
+    items = value if isinstance(value, list | tuple) else [value]
+    if not any(isinstance(item, dict | list | tuple) for item in items):
+        return None
+    words = str(value)
+    return words if len(words) <= 60 else f"{words[:57]}..."
 
 
 def as_text(value: Any) -> str | None:

@@ -9,26 +9,31 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import compress
 from pathlib import Path
+from typing import Any
 
 from graft.base.errors import BadValue, DataError, listed
-from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, split_file
 from graft.data.images.open import has_image_suffix
-from graft.data.tables.columns import known_names
+from graft.data.kinds.kind import kind_named
+from graft.data.tables.columns import known_names, parse_written_number
 from graft.data.tables.encodings import is_blank, read_text
 from graft.data.tables.inputs import is_label_like
+from graft.data.tables.rows import table_rows
 from graft.data.tables.table import Table, row_width
 
 _SEP_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 """The first line of a table by which spreadsheets say its delimiter."""
 _ESCAPED = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 """A quote with a backslash before it that is not itself escaped."""
-_COLUMNS = ("text", "text_pair", "label", "value")
-"""The roles that a delimited table is written of, in the order of its columns."""
-_RAGGED = "Fix those rows (a text that holds the delimiter needs quotes), or name the right one with --delimiter."
+_RAGGED = (
+    "Fix those rows (a text that holds the delimiter needs quotes), or name the right one with "
+    "--delimiter."
+)
+_OUTSIDE_NUMBERS = re.compile(r"\D,|,\D")
+"""A comma that is not between two digits: the decimal comma of `3,5` is no delimiter."""
 _FIELD_LIMIT = 2**27
-"""Characters in one field; the standard library's own limit of 131,072 is less than a long document."""
+"""Characters in one field; the default of 131,072 is less than a long document."""
 
 
 def read_delimited(file: Path, options: ReadOptions, delimiters: str, quoting: int) -> Table:
@@ -77,32 +82,33 @@ def read_delimited(file: Path, options: ReadOptions, delimiters: str, quoting: i
 
 
 def write_delimited(data: Data, path: Path, suffix: str, delimiter: str, quoting: int) -> None:
-    """One file a split, with a header; several labels are joined by `|`. Raises DataError for anything but texts and labels."""
-    for split, samples in data.splits.items():
-        columns = _writable(samples)
+    """Write one file a split, with a header; several labels are joined by `|`.
+
+    Raises DataError for anything but texts, numbers and labels.
+    """
+    quote = None if quoting == csv.QUOTE_NONE else '"'
+    target = kind_named(data.kind).target
+    for split, rows in table_rows(data).items():
+        columns = list(dict.fromkeys(role for row in rows for role in row))
+        cells = [[_cell(row.get(role), role == target) for role in columns] for row in rows]
         with open(split_file(path, split, suffix), "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(
-                file,
-                delimiter=delimiter,
-                quoting=quoting,
-                quotechar=None if quoting == csv.QUOTE_NONE else '"',
-            )
-            writer.writerow(columns)
-            for sample in samples:
-                cells = (sample.roles[role] for role in columns)
-                writer.writerow(
-                    "|".join(cell) if isinstance(cell, tuple) else cell for cell in cells
-                )
+            writer = csv.writer(file, delimiter=delimiter, quoting=quoting, quotechar=quote)
+            try:
+                writer.writerows([columns, *cells])
+            except csv.Error as error:
+                raise DataError(f"A text cannot stand in a {suffix} file: {error}.") from error
 
 
-def _writable(samples: Sequence[Sample]) -> list[str]:
-    """The columns of a table of these samples."""
-    roles = {role for sample in samples for role in sample.roles}
-    if "text" not in roles or roles - set(_COLUMNS):
-        raise DataError(
-            "A delimited table is written of texts and labels only; write other samples as Parquet or JSON lines."
-        )
-    return sorted(roles, key=_COLUMNS.index)
+def _cell(value: Any, is_target: bool) -> Any:
+    """What is written of a value: a text or a number itself, several labels as one text."""
+    if value is None or isinstance(value, str | float):
+        return value
+    if is_target and isinstance(value, tuple) and all(isinstance(label, str) for label in value):
+        return "|".join(value)
+    raise DataError(
+        "A delimited table holds texts, numbers and labels only; write other samples as Parquet or "
+        "JSON lines."
+    )
 
 
 def _records(
@@ -195,7 +201,10 @@ def _delimiter(text: str, delimiters: str, quoting: int) -> str:
         )
         agreement[delimiter] = (count / max(widths.total(), 1), -width)
     best = max(agreement.values())
-    return next(d for d in delimiters if agreement[d] == best) if best[0] else delimiters[0]
+    likely = [d for d in delimiters if agreement[d] == best] if best[0] else [delimiters[0]]
+    if len(likely) > 1 and not _OUTSIDE_NUMBERS.search(start):
+        likely = [delimiter for delimiter in likely if delimiter != ","]
+    return likely[0]
 
 
 def _without_headers(
@@ -249,8 +258,8 @@ def _stands_apart(cell: str, column: list[str]) -> bool:
     """Numbers or image paths under a word, or values that all come back while this one does not."""
     if not column or cell in column or not cell.strip():
         return False
-    if all(_is_number(value) for value in column):
-        return True
+    if all(parse_written_number(value) is not None for value in column):
+        return parse_written_number(cell) is None
     if all(map(has_image_suffix, column)):
         return not has_image_suffix(cell)
     return is_label_like(column) and min(Counter(column).values()) > 1

@@ -14,7 +14,15 @@ import numpy as np
 from graft.base.errors import DataError
 from graft.data.images.open import SUFFIXES, UNREADABLE
 from graft.data.kinds.kind import GROUP
-from graft.data.tables.columns import Columns, Match, are_words, as_number, is_missing
+from graft.data.tables.columns import (
+    Columns,
+    Fit,
+    Match,
+    are_words,
+    as_number,
+    describe_object,
+    is_missing,
+)
 from graft.data.tables.rows import Rows
 
 TEXT = (
@@ -65,7 +73,8 @@ def find_inputs(
     roles = {**(given or {}), **asked}
     finder = _Finder(columns, wanted, roles, set(columns.split))
     is_named = finder.find()
-    return Match(roles, 0.5 if is_named else 0.4, _notes(columns, wanted, roles))
+    fit = Fit.LIKELY_NAME if is_named else Fit.CONTENT
+    return Match(roles, fit, _notes(columns, wanted, roles))
 
 
 def find_pair(columns: Columns) -> dict[str, list[str]]:
@@ -83,6 +92,10 @@ def find_pair(columns: Columns) -> dict[str, list[str]]:
 def read_inputs(rows: Rows) -> list[dict[str, Any]]:
     """The text of each row, from one column or several joined, or its image, a path or inline."""
     rows.require(["text", "text_pair", "image"])
+    for role in ("text", "text_pair"):
+        objects = map(describe_object, rows.column(role))
+        advice = "Write the text itself, or give each key a column of its own."
+        rows.refuse(objects, f"have an object or a list of lists as {role}", advice)
     values: list[dict[str, Any]] = [{} for _ in range(len(rows))]
     if rows.has("text"):
         texts = zip(*(rows.table.columns[name] for name in rows.columns["text"]), strict=True)

@@ -27,22 +27,24 @@ def read_json(file: Path) -> tuple[Any, str | None]:
 
 
 def object_table(
-    name: str, objects: Sequence[dict[str, Any]], rows: Sequence[int], note: str | None = None
+    name: str, objects: Sequence[dict[str, Any]], rows: Sequence[int], notes: Sequence[str] = ()
 ) -> Table:
-    """The table of these objects, which stand at these lines or places. Raises DataError where there are none."""
+    """The table of these objects, which stand at the lines or places `rows`.
+
+    Raises DataError if there are none.
+    """
     if not objects:
         raise DataError(f"{name} holds no rows.")
     keys = dict.fromkeys(key for entry in objects for key in entry)
-    return Table(
-        name,
-        {str(k): [entry.get(k) for entry in objects] for k in keys},
-        rows,
-        notes=(note,) if note else (),
-    )
+    columns = {str(key): [entry.get(key) for entry in objects] for key in keys}
+    return Table(name, columns, rows, notes=tuple(notes))
 
 
 def write_objects(data: Data, path: Path, suffix: str, join: Callable[[list[str]], str]) -> None:
-    """One file a split in the folder `path`: its objects, each as JSON, joined. Raises DataError for what JSON cannot hold."""
+    """Write one file a split: its objects, each as JSON, joined.
+
+    Raises DataError for what JSON cannot hold.
+    """
     for split, rows in table_rows(data).items():
         text = join([json.dumps(row, ensure_ascii=False, default=_plain) for row in rows])
         split_file(path, split, suffix).write_text(text, encoding="utf-8", newline="")

@@ -7,7 +7,7 @@ from collections import Counter
 from graft.data.checks.classes import class_findings
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind, numbered
-from graft.data.tables.columns import are_texts
+from graft.data.tables.columns import Fit, are_texts
 
 
 class ToyMarks(Kind):
@@ -17,11 +17,14 @@ class ToyMarks(Kind):
     target = "mark"
     columns = {"line": ("line",), "mark": ("mark",)}
     texts = {"line": "Lines"}
+    is_stratified = True
     blanks = ({"line": ""},)
 
     def match(self, columns):
         needed = ["line", "mark"] if columns.needs_target else ["line"]
-        return columns.match(self.columns, {"line": are_texts, "mark": are_texts}, needed, 0.8)
+        return columns.match(
+            self.columns, {"line": are_texts, "mark": are_texts}, needed, Fit.OWN_NAMES
+        )
 
     def samples(self, tables):
         return [

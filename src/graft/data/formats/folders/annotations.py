@@ -1,4 +1,4 @@
-"""What folders hold that no task learns from yet: boxes, outlines, masks, and sound."""
+"""Folders of what no task learns from yet: boxes, outlines, masks, and sound."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 from graft.base.counts import plural
 from graft.base.errors import listed
 from graft.data.formats.folders.class_folders import MASKS, is_place
-from graft.data.images.open import has_image_suffix
+from graft.data.formats.format import endings
+from graft.data.images.open import SUFFIXES, has_image_suffix
 from graft.data.listing import walk
 from graft.data.tables.encodings import parse_json, read_beginning
 
 SOUND = frozenset(
-    (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".aif", ".aiff", ".wma"),
+    (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".aif", ".aiff", ".wma")
 )
-_TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".pq")
 _COCO = re.compile(r'"(images|annotations)"\s*:\s*\[\s*\{')
 _FORMS = {
     ".xml": ("boxes in Pascal VOC's XML", re.compile(r"\s*(<\?.*?\?>)?\s*<annotation\b")),
@@ -36,6 +36,7 @@ def unlearnt(path: Path) -> str | None:
     None if a table in the folder says what its files are, and for class folders of pictures,
     whatever lies beside the pictures.
     """
+    tables = endings() - SUFFIXES - _FORMS.keys()
     files, pictures, masks, classes = [], [], [], set[str]()
     for file in walk(path):
         files.append(file)
@@ -44,13 +45,13 @@ def unlearnt(path: Path) -> str | None:
             (masks if is_mask else pictures).append(file)
             folders = () if is_mask else file.relative_to(path).parts[:-1]
             classes |= {folder for folder in folders if not is_place(folder)}
-        is_table = file.parent == path and file.suffix.lower() in _TABLES
+        is_table = file.parent == path and file.suffix.lower() in tables
         if is_table or len(classes) > 1:  # before a large data set is walked through
             return None
     sound = [file for file in files if file.suffix.lower() in SOUND]
     if len(sound) > len(files) / 2:
-        endings = sorted({file.suffix.lower() for file in sound})
-        return f"{len(sound):,} files of sound ({listed(endings)})"
+        suffixes = sorted({file.suffix.lower() for file in sound})
+        return f"{len(sound):,} files of sound ({listed(suffixes)})"
     if not pictures:
         return None
     stems = {file.stem for file in pictures}
@@ -79,12 +80,11 @@ def _coco(files: Sequence[Path]) -> list[str]:
 
 def _same_names(files: Sequence[Path], stems: set[str]) -> list[str]:
     """What the files hold that have the names of pictures."""
-    found = []
+    forms = []
     for suffix, (words, begins) in _FORMS.items():
-        ours = [file for file in files if file.suffix.lower() == suffix]
-        named = {file.stem: file for file in ours if file.stem in stems}
+        named = {f.stem: f for f in files if f.suffix.lower() == suffix and f.stem in stems}
         beginnings = (read_beginning(file) for file in named.values())
         first = next((start for start in beginnings if start.strip()), "")
         if len(named) >= LEAST * len(stems) and begins.match(first):
-            found.append(f"{words} ({len(named):,} files)")
-    return found
+            forms.append(f"{words} ({len(named):,} files)")
+    return forms

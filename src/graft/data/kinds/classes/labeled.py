@@ -1,11 +1,12 @@
-"""What kinds share whose target is a class of several, or any number of them: reading labels, strata, counts, findings."""
+"""What kinds share whose target is one of several classes, or any number of them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from graft.base.errors import listed
 from graft.base.records import Sample
 from graft.data.checks.classes import class_findings
 from graft.data.checks.finding import Finding
@@ -13,12 +14,20 @@ from graft.data.checks.texts import text_findings
 from graft.data.data import Data
 from graft.data.kinds.classes.cells import (
     are_indicators,
-    found_separator,
+    find_separator,
     read_cell,
     read_indicators,
 )
 from graft.data.kinds.kind import Kind
-from graft.data.tables.columns import Columns, Match, are_scalars, is_missing, one_spelling
+from graft.data.tables.columns import (
+    Columns,
+    Fit,
+    Match,
+    are_scalars,
+    describe_object,
+    is_missing,
+    one_spelling,
+)
 from graft.data.tables.inputs import Wanted, is_label_like, read_inputs
 from graft.data.tables.rows import Rows, class_names, shown_names
 
@@ -26,8 +35,8 @@ WANTED = Wanted(
     "label",
     (
         ("label", "labels"),
-        ("class", "classes", "category", "categories", "target", "y", "sentiment", "topic", "intent", "emotion", "tag", "tags",
-         "species"),
+        ("class", "classes", "category", "categories", "target", "y", "sentiment", "topic",
+         "intent", "emotion", "tag", "tags", "species"),
         ("rating", "stars", "score", "polarity", "genre", "type", "language", "lang"),
     ),
     is_label_like,
@@ -35,21 +44,17 @@ WANTED = Wanted(
 )  # fmt: skip
 LABEL = tuple(name for tier in WANTED.names for name in tier)
 NAMES = (
-    "name",
-    "label_name",
-    "label_text",
-    "class_name",
-    "category_name",
-    "text_label",
-    "target_name",
-)
+    "name", "label_name", "label_text", "class_name", "category_name", "text_label", "target_name",
+)  # fmt: skip
 """Names of columns that say what the numbers of a label column mean."""
 
 
 class Labeled(Kind):
-    """A kind whose target is the role `label`: a str, a tuple of str where there may be several, None where it is not known."""
+    """A kind whose target is `label`: a str, a tuple of str for several, None if not known."""
 
     target: ClassVar[str] = "label"
+    joined: ClassVar = ("text", "label")
+    is_stratified: ClassVar = True
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         inputs, labels = map(read_inputs, tables), read_labels(tables)
@@ -59,10 +64,13 @@ class Labeled(Kind):
         ]
 
     def strata(self, samples: Sequence[Sample]) -> list[str]:
-        """The label, of several the rarest."""
+        """The label, the rarest of several, nothing for none."""
         labels = [labels_of(sample) for sample in samples]
         counts = Counter(name for part in labels for name in part)
         return [min(part, key=lambda name: (counts[name], name), default="") for part in labels]
+
+    def has_several(self, samples: Sequence[Sample]) -> bool:
+        return any(isinstance(sample.roles.get("label"), tuple) for sample in samples)
 
     def counts(self, splits: dict[str, list[Sample]]) -> dict[str, Counter[str]]:
         return {split: Counter(_names(samples)) for split, samples in splits.items()}
@@ -71,21 +79,29 @@ class Labeled(Kind):
         return set(_names(samples))
 
     def problem(self, samples: Sequence[Sample]) -> str | None:
-        """Too few classes: one is enough where a sample may have none of it."""
+        """Too few classes: one is enough if a sample may have none of it."""
         classes = sorted(self.classes(samples))
-        several = any(isinstance(sample.roles["label"], tuple) for sample in samples)
-        if len(classes) >= (1 if several else 2):
+        if len(classes) >= (1 if self.has_several(samples) else 2):
             return None
         only = f"there is only one class, {classes[0]!r}" if classes else "there is no class"
         return f"{only}. At least two are needed: add samples of another class"
+
+    def mismatch(
+        self, training: Sequence[Sample], held_out: Mapping[str, Sequence[Sample]]
+    ) -> str | None:
+        """Classes of a held-out split that do not occur in training, if a sample has one class."""
+        known = self.classes(training)
+        for split, samples in held_out.items() if not self.has_several(training) else ():
+            if unseen := sorted(self.classes(samples) - known):
+                words = f"{split} has classes that do not occur in training: {listed(unseen)}"
+                return f"{words}. Add samples of them to training, or remove them"
+        return None
 
     def findings(self, data: Data) -> list[Finding]:
         return [*class_findings(data, labels_of), *text_findings(data, self.texts)]
 
     def difference(self, one: Sample, other: Sample) -> str:
-        return " / ".join(
-            f"{sample.id} is {'|'.join(labels_of(sample))!r}" for sample in (one, other)
-        )
+        return " / ".join(f"{s.id} is {'|'.join(labels_of(s))!r}" for s in (one, other))
 
 
 def labels_of(sample: Sample) -> tuple[str, ...]:
@@ -94,17 +110,14 @@ def labels_of(sample: Sample) -> tuple[str, ...]:
     return label if isinstance(label, tuple) else () if label is None else (label,)
 
 
-def fit(columns: Columns, match: Match) -> float:
-    """How sure a label is: most where a column named label holds words or numbers."""
-    return (
-        1.0
-        if any(are_scalars(columns[name]) for name in columns.named(WANTED.names[0]))
-        else match.fit
-    )
+def label_fit(columns: Columns, match: Match) -> Fit:
+    """How well the table fits: best if a column named label holds words or numbers."""
+    is_label = any(are_scalars(columns[name]) for name in columns.named(WANTED.names[0]))
+    return Fit.LABEL if is_label else match.fit
 
 
 def name_column(columns: Columns, match: Match) -> list[str]:
-    """The column that names the numbers of the labels, asked for or known by its name; else none."""
+    """The column that names the numbers of the labels, asked for or known by its name, or none."""
     if "label_name" in match.columns or not columns.header or "label" not in match.columns:
         return match.columns.get("label_name", [])
     label = match.columns["label"][0]
@@ -114,43 +127,50 @@ def name_column(columns: Columns, match: Match) -> list[str]:
 
 
 def read_labels(tables: Sequence[Rows]) -> list[list[Any]]:
-    """The labels of the rows of each table, shown by their names; raises DataError naming rows without one."""
+    """The labels of the rows of each table, shown by their names.
+
+    Raises DataError naming the rows that have none, or an object in its place.
+    """
     known = [rows for rows in tables if rows.needs_target] or tables
     for rows in known:
         rows.require(["label"] if rows.needs_target else [])
     if any(len(rows.columns.get("label", ())) > 1 for rows in tables):
         return [read_indicators(rows) for rows in tables]
+    for rows in tables:
+        objects = map(describe_object, rows.column("label"))
+        advice = 'Write the label itself: {"label": "spam"}, or a list of labels.'
+        rows.refuse(objects, "have an object or a list of lists as label", advice)
     separator = tables[0].options.label_separator
     if separator is None:
-        separator = found_separator(
-            [value for rows in known for value in rows.column("label")], tables[0].notes
-        )
+        cells = [value for rows in known for value in rows.column("label")]
+        separator = find_separator(cells, tables[0].notes)
     labels = [[read_cell(value, separator) for value in rows.column("label")] for rows in tables]
     for rows, part in zip(tables, labels, strict=True):
         rows.check_target([label is None for label in part])
-    spellings = {label for part in labels for label in part if isinstance(label, str)}
-    if spelt := one_spelling(spellings):
-        if twice := [f"{label} = {name}" for label, name in spelt.items() if name in spellings]:
-            tables[0].notes[f"Labels that are spelt in two ways are one: {', '.join(twice)}."] = (
-                None
-            )
-        labels = [[_named(label, spelt) for label in part] for part in labels]
+    labels = _spelt_alike(labels, tables[0])
     names = _class_names([pair for pair in zip(tables, labels, strict=True) if pair[0] in known])
     if names:
         tables[0].notes[shown_names(names, "Labels")] = None
     return [[_named(label, names) for label in part] for part in labels]
 
 
+def _spelt_alike(labels: list[list[Any]], rows: Rows) -> list[list[Any]]:
+    """The labels with one spelling of each, 1 for 1.0; the rows get a note if both occur."""
+    spellings = {label for part in labels for label in part if isinstance(label, str)}
+    spelt = one_spelling(spellings)
+    if twice := [f"{label} = {name}" for label, name in spelt.items() if name in spellings]:
+        rows.notes[f"Labels that are spelt in two ways are one: {', '.join(twice)}."] = None
+    return [[_named(label, spelt) for label in part] for part in labels]
+
+
 def _named(label: Any, names: dict[str, str]) -> Any:
-    return (
-        tuple(names.get(name, name) for name in label)
-        if isinstance(label, tuple)
-        else names.get(label, label)
-    )
+    if isinstance(label, tuple):
+        return tuple(names.get(name, name) for name in label)
+    return names.get(label, label)
 
 
 def _class_names(read: Sequence[tuple[Rows, list[Any]]]) -> dict[str, str]:
-    """Label -> readable name, where a column, the file itself or a classes.json says so one to one; else nothing."""
+    """Label -> readable name, one to one, by a column, the file itself or a classes.json."""
     known = {label for _, labels in read for label in labels if isinstance(label, str)}
     pairs = {
         (label, str(name).strip())
@@ -161,11 +181,11 @@ def _class_names(read: Sequence[tuple[Rows, list[Any]]]) -> dict[str, str]:
     names = dict(sorted(pairs, key=lambda pair: (len(pair[0]), pair[0])))
     if names and len(pairs) == len(names) == len(set(names.values())) == len(known):
         return {} if all(label == name for label, name in names.items()) else names
-    listed = next(filter(None, (class_names(rows, "label") for rows, _ in read)), [])
-    are_numbers = known and all(label.isdecimal() and int(label) < len(listed) for label in known)
-    if not are_numbers or len(set(listed)) < len(listed):
+    classes = next(filter(None, (class_names(rows, "label") for rows, _ in read)), [])
+    are_numbers = known and all(label.isdecimal() and int(label) < len(classes) for label in known)
+    if not are_numbers or len(set(classes)) < len(classes):
         return {}
-    return {str(number): name for number, name in enumerate(listed)}
+    return {str(number): name for number, name in enumerate(classes)}
 
 
 def _names(samples: Iterable[Sample]) -> Iterable[str]:
