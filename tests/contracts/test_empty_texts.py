@@ -62,7 +62,7 @@ def test_they_are_learnt_alone_and_among_others(name, network):
             found = feed(name, model, some)
             (batch,) = found.stream([list(range(len(found.pieces)))])
             model.zero_grad()
-            loss = task.loss(model(batch.inputs), batch)
+            loss = task.loss(model(batch), batch)
             loss.backward()
             assert torch.isfinite(loss), [sample.roles for sample in some]
             assert all(

@@ -10,6 +10,8 @@ import torch
 from graft.backbones import folder as model_folder
 from graft.backbones.backbone import Backbone, Model
 from graft.base import plugins
+from graft.base.records import Batch
+from tests.contracts.tiny import batch_of
 
 TASKS = (
     "image-classification",
@@ -55,15 +57,15 @@ def task(request, backbone) -> str:
     return request.node.callspec.params["backbone"][2]
 
 
-def batch(backbone: Backbone) -> dict[str, torch.Tensor]:
+def batch(backbone: Backbone) -> Batch:
     """Two unlike examples."""
     inputs = backbone.preprocess.example()
     if backbone.preprocess.modality == "text":
-        return inputs
+        return batch_of(inputs, backbone.preprocess)
     noise = torch.randn(
         2, *next(iter(inputs.values())).shape[1:], generator=torch.Generator().manual_seed(0)
     )
-    return dict.fromkeys(inputs, noise)
+    return Batch(dict.fromkeys(inputs, noise))
 
 
 def persistent(network: torch.nn.Module) -> list[str]:
@@ -109,7 +111,7 @@ def test_groups_are_in_the_order_in_which_they_run(backbone):
         for path in group.modules
     ]
     with torch.no_grad():
-        backbone.network(**batch(backbone))
+        backbone.call(backbone.network, batch(backbone))
     for hook in hooks:
         hook.remove()
     assert list(dict.fromkeys(started)) == list(range(len(backbone.groups)))
@@ -125,8 +127,8 @@ def test_the_last_group_is_the_head(backbone):
 
 
 def test_gives_as_many_logits_as_classes_and_one_vector_for_each_example_or_token(backbone, task):
-    inputs = batch(backbone)
-    output = Model(backbone)(inputs)
+    inputs = batch(backbone).inputs
+    output = Model(backbone)(batch(backbone))
     places = {
         "vector": (2,),
         "sequence": (2, inputs["input_ids"].shape[1] if "input_ids" in inputs else 0),
@@ -165,7 +167,7 @@ def test_an_example_gives_the_same_alone_and_among_longer_ones(backbone):
         p(text, None)
         for text in ("short one", "a text that is a good deal longer than that other one")
     ]
-    alone, among = model(p.collate(encoded[:1])), model(p.collate(encoded))
+    alone, among = (model(batch_of(p.collate(some), p)) for some in (encoded[:1], encoded))
     whole = slice(None)
     if backbone.kind == "sequence":
         length = len(encoded[0]["input_ids"])
@@ -176,13 +178,13 @@ def test_an_example_gives_the_same_alone_and_among_longer_ones(backbone):
 
 def test_what_is_saved_is_what_is_opened(backbone, task, tmp_path):
     model = Model(copy.copy(backbone))
-    inputs = batch(backbone)
-    model_folder.save(model, tmp_path / "model", names_of(task), {"network": task}, inputs)
+    probe = batch(backbone)
+    model_folder.save(model, tmp_path / "model", names_of(task), {"network": task}, probe)
     opened, card = model_folder.open_model(tmp_path / "model")
     was, now = model.network.state_dict(), opened.network.state_dict()
     assert list(was) == list(now)
     assert all(torch.equal(was[name], now[name]) for name in was)
-    assert torch.equal(model(inputs).logits, opened(inputs).logits)
+    assert torch.equal(model(probe).logits, opened(probe).logits)
     assert (card["classes"], card["network"], card["name"]) == (names_of(task), task, backbone.name)
     assert opened.backbone.preprocess.settings() == backbone.preprocess.settings()
     assert opened.backbone.groups == backbone.groups

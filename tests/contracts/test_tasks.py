@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from graft.backbones.preprocess.preprocess import Preprocess
-from graft.base import plugins
+from graft.base import plugins, trees
 from graft.base.records import Batch, Output, Sample
 from graft.studies.run import build_model
 from graft.tasks.task import Task
@@ -74,10 +74,9 @@ def test_loss_is_lower_for_right_logits(name):
     batch = _batch(task, task.windows(data.splits["train"][:6], _preprocess(task)).pieces)
     right = _right(task, batch)
     features = torch.zeros(len(batch), 1)
+    wrong = trees.map_leaves(torch.neg, right)
     assert (
-        task.loss(Output(right, features), batch)
-        < 0.01
-        < task.loss(Output(-right, features), batch)
+        task.loss(Output(right, features), batch) < 0.01 < task.loss(Output(wrong, features), batch)
     )
 
 
@@ -132,7 +131,7 @@ def _batch(task: Task, pieces: Sequence[Sample]) -> Batch:
     return task.collate([task.encode(piece, preprocess, None) for piece in pieces], preprocess)
 
 
-def _right(task: Task, batch: Batch) -> torch.Tensor:
+def _right(task: Task, batch: Batch) -> trees.Tree:
     """Logits that leave no doubt of the target: for each example, for each token, or for the tokens a span begins and ends at."""
     target, inputs = batch.target, batch.inputs
     width = inputs.get("decoder_input_ids", inputs.get("input_ids", target[:, None])).shape[1]
@@ -145,7 +144,8 @@ def _right(task: Task, batch: Batch) -> torch.Tensor:
             )
             * 99.0
         )
-    return torch.nn.functional.one_hot(target, width).transpose(1, 2) * 99.0
+    starts, ends = (torch.nn.functional.one_hot(target, width) * 99.0).unbind(1)
+    return {"start_logits": starts, "end_logits": ends}
 
 
 def _scores(task: Task, samples: Sequence[Sample]) -> np.ndarray:

@@ -6,11 +6,14 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from torch import Tensor
 
 from graft.backbones.backbone import Model
 from graft.backbones.load import load_backbone
+from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base import plugins
 from graft.base.errors import BadValue
+from graft.base.records import Batch
 from graft.data.data import Data
 from graft.studies.run import build_model
 from graft.tasks.specs import options
@@ -46,6 +49,11 @@ def _network(task: str) -> str:
 
 TINY = {task: _network(task) for task in plugins.names("task")}
 """Task -> the tiny network that it is tested on."""
+
+
+def batch_of(inputs: dict[str, Tensor], preprocess: Preprocess) -> Batch:
+    """A batch of inputs that the preprocessing has collated."""
+    return Batch(inputs, mask=preprocess.mask(inputs))
 
 
 PACKED = "text-generation:packed=true"

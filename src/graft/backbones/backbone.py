@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from graft.backbones.preprocess.preprocess import Preprocess
-from graft.base.records import Output
+from graft.base.records import Batch, Output
+from graft.base.trees import Tree
+
+Call = Callable[[nn.Module, Batch], tuple[Tree, dict[str, Tensor] | None]]
+"""Run a network on a batch: what it returns, and its losses if it computes them from targets."""
 
 Kind = Literal["vector", "sequence", "pyramid", "native"]
 """Features (B, D); (B, T, D); a list of (B, C, H, W); or none, the network being a finished one of its task."""
+
+
+def call(network: nn.Module, batch: Batch) -> tuple[Tree, dict[str, Tensor] | None]:
+    """Run a network on the inputs by name; of several named outputs keep the logits.
+
+    The others (caches, hidden states) need not have a row for each example.
+    """
+    output = network(**batch.inputs)
+    if not isinstance(output, Mapping):
+        return output, None
+    logits = {name: leaf for name, leaf in output.items() if name.endswith("logits")}
+    return (logits["logits"] if set(logits) == {"logits"} else logits), None
 
 
 @dataclass(frozen=True)
@@ -54,6 +69,8 @@ class Backbone:
     notes: list[str] = field(default_factory=list)
     architecture: dict[str, Any] = field(default_factory=dict)
     """What builds the network again, as JSON, where it does not know that itself."""
+    call: Call = call
+    """How the network is run. One that computes its own losses reads the targets of the batch."""
 
 
 class Source(Protocol):
@@ -96,27 +113,17 @@ def evaluating(network: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def logits_of(output: Any) -> Tensor:
-    """The logits of what a network returns; of two kinds for each token (start and end of a span), (B, T, 2)."""
-    if isinstance(output, Tensor):
-        return output
-    found = getattr(output, "logits", None)
-    return torch.stack([output.start_logits, output.end_logits], -1) if found is None else found
-
-
-def observed(
-    network: nn.Module, inputs: dict[str, Tensor], hooks: Sequence[RemovableHandle]
-) -> Any:
-    """One forward, after which the hooks are removed."""
+def observed(run: Callable[[], Any], hooks: Sequence[RemovableHandle]) -> Any:
+    """Do one forward, and remove the hooks afterwards."""
     try:
-        return network(**inputs)
+        return run()
     finally:
         for hook in hooks:
             hook.remove()
 
 
 class Model(nn.Module):
-    """A backbone with the task's head: `model(inputs) -> Output(logits, features)`.
+    """A backbone with the task's head: `model(batch) -> Output(raw, features, losses)`.
 
     Logits (B, classes) and features (B, D); of the kind `sequence`, (B, T, classes) and (B, T, D). Without a `fresh_head` the
     head is the pretrained one, and as any other layer group.
@@ -128,15 +135,16 @@ class Model(nn.Module):
         self.network = backbone.network
         self.fresh_head = fresh_head
 
-    def forward(self, inputs: dict[str, Tensor]) -> Output:
-        """`inputs` are what the preprocessing yields, or `{"features": (B, D)}` recorded before."""
-        if "features" in inputs:
-            return Output(self.classify(inputs["features"]), inputs["features"])
-        seen: list[Tensor] = []
+    def forward(self, batch: Batch) -> Output:
+        """The inputs are what the preprocessing yields, or `{"features": (B, D)}` recorded before."""
+        if "features" in batch.inputs:
+            features = batch.inputs["features"]
+            return Output(self.classify(features), features)
+        seen: list[Tree] = []
         first = self.network.get_submodule(self.backbone.head[0])
         hook = first.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
-        out = observed(self.network, inputs, [hook])
-        return Output(logits_of(out), self._features(seen[0], inputs))
+        raw, losses = observed(lambda: self.backbone.call(self.network, batch), [hook])
+        return Output(raw, self._features(seen[0], batch), losses)
 
     def classify(self, features: Tensor) -> Tensor:
         """The logits of recorded features; equal to the whole forward where the head is a plain chain of modules."""
@@ -158,13 +166,12 @@ class Model(nn.Module):
         head = len(groups) - 1 if self.fresh_head else None
         return {name: -1 if index == head else index for name, index in found.items()}
 
-    def _features(self, entering: Tensor, inputs: dict[str, Tensor]) -> Tensor:
-        if entering.dim() != 3 or self.backbone.token is None:
+    def _features(self, entering: Tree, batch: Batch) -> Tree:
+        if self.backbone.token is None or entering.dim() != 3:
             return entering
         if self.backbone.token == "first":
             return entering[:, 0]
-        mask = inputs["attention_mask"]
-        last = mask.shape[1] - 1 - mask.flip(1).argmax(1)
+        last = batch.mask.shape[1] - 1 - batch.mask.flip(1).argmax(1)
         return entering[range(len(entering)), last]
 
 

@@ -15,14 +15,17 @@ from torch import Tensor
 
 from graft.backbones.backbone import Library, Model, evaluating
 from graft.backbones.preprocess.preprocess import restored
-from graft.base import files, plugins
+from graft.base import files, plugins, trees
 from graft.base.errors import BackboneError, FolderError
+from graft.base.records import Batch
 
 SCHEMA = 1
 TOLERANCE = 1e-4
 """How far outputs may be from those at saving, as a share of the largest of them or of 1: processors and library versions
 round differently, by far less. A language model's outputs are 20 and more, and so is what rounding does to them."""
 CARD, PROBE = "graft.json", "probe.safetensors"
+INPUTS = "inputs."
+"""How the names of a probe's inputs begin; the other tensors are outputs."""
 
 
 def save(
@@ -30,16 +33,17 @@ def save(
     folder: str | Path,
     classes: list[str],
     extra: dict[str, Any],
-    probe_inputs: dict[str, Tensor],
+    probe: Batch,
 ) -> None:
     """Write the model whole or not at all, in place of what `folder` held.
 
-    `extra` is kept in graft.json and must hold `network`, what it does; its `task_settings` may say `multi_label`.
-    `probe_inputs` (B, ...) are kept with their logits. Raises FolderError where the folder cannot be written.
+    `extra` is kept in graft.json and must hold `network`, what it does; its `task_settings` may
+    say `multi_label`. The inputs of `probe` are kept with what the network makes of them. Raises
+    FolderError if the folder cannot be written.
     """
     multi_label = bool(extra.get("task_settings", {}).get("multi_label", False))
     files.write_folder(
-        Path(folder), lambda part: _fill(part, model, classes, extra, probe_inputs, multi_label)
+        Path(folder), lambda part: _fill(part, model, classes, extra, probe, multi_label)
     )
 
 
@@ -93,16 +97,14 @@ def _fill(
     model: Model,
     classes: list[str],
     extra: dict[str, Any],
-    inputs: dict[str, Tensor],
+    probe: Batch,
     multi_label: bool,
 ) -> None:
     backbone = model.backbone
     plugins.load("source", backbone.source)().save(backbone, str(part), classes, multi_label)
-    inputs = {name: tensor.detach().cpu() for name, tensor in inputs.items()}
-    probe = {f"inputs.{name}": tensor.contiguous() for name, tensor in inputs.items()} | {
-        "logits": _logits(model, inputs)
-    }
-    save_file(probe, part / PROBE)
+    bare = Batch(probe.inputs, mask=probe.mask).map(lambda tensor: tensor.detach().cpu())
+    tensors = trees.named_leaves(bare.inputs, "inputs") | _outputs(model, bare)
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part / PROBE)
     card = {
         "schema": SCHEMA,
         "source": backbone.source,
@@ -120,12 +122,14 @@ def _fill(
     files.write_json(part / CARD, card | {"sha256": _digest(card)})
 
 
-def _logits(model: Model, inputs: dict[str, Tensor]) -> Tensor:
-    """(B, classes), computed on the CPU in float32."""
+def _outputs(model: Model, batch: Batch) -> dict[str, Tensor]:
+    """Map names to the tensors that the network returns, computed on the CPU in float32."""
     on_cpu = all(p.device.type == "cpu" and p.dtype == torch.float32 for p in model.parameters())
     model = model if on_cpu else copy.deepcopy(model).cpu().float()
     with evaluating(model), torch.no_grad():
-        return model(inputs).logits.float().contiguous()
+        raw = model(batch).raw
+    named = trees.named_leaves(raw if isinstance(raw, dict) else {"logits": raw})
+    return {name: leaf.float() for name, leaf in named.items()}
 
 
 def _verified_card(folder: Path) -> dict[str, Any]:
@@ -170,16 +174,22 @@ def _prove(model: Model, folder: Path) -> None:
         probe = load_file(folder / PROBE)
     except (OSError, SafetensorError) as error:
         raise FolderError(f"{folder / PROBE} cannot be read: {error}.") from error
-    expected = probe.pop("logits")
-    logits = _logits(
-        model, {name.removeprefix("inputs."): tensor for name, tensor in probe.items()}
-    )
-    apart = (
-        (logits - expected).abs().max().item() if logits.shape == expected.shape else float("inf")
-    )
-    allowed = TOLERANCE * max(1.0, expected.abs().max().item())
-    if not apart <= allowed:
-        raise FolderError(
-            f"The model in {folder} no longer gives the outputs it was saved with: they are {apart:.2g} apart, and "
-            f"{allowed:.2g} is allowed. Use the library versions it was saved with."
-        )
+    given = {name: tensor for name, tensor in probe.items() if name.startswith(INPUTS)}
+    expected = {name: tensor for name, tensor in probe.items() if name not in given}
+    inputs = trees.nested({name.removeprefix(INPUTS): tensor for name, tensor in given.items()})
+    outputs = _outputs(model, Batch(inputs, mask=model.backbone.preprocess.mask(inputs)))
+    for name, tensor in expected.items():
+        again, allowed = outputs.get(name), TOLERANCE * max(1.0, _largest(tensor))
+        same_shape = again is not None and again.shape == tensor.shape
+        apart = _largest(again - tensor) if same_shape else float("inf")
+        if not apart <= allowed:
+            raise FolderError(
+                f"The model in {folder} no longer gives the outputs it was saved with: they are "
+                f"{apart:.2g} apart, and {allowed:.2g} is allowed. Use the library versions it was "
+                "saved with."
+            )
+
+
+def _largest(tensor: Tensor) -> float:
+    """The largest absolute value, 0 if there is none."""
+    return tensor.abs().max().item() if tensor.numel() else 0.0

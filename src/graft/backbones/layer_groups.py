@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from graft.backbones.backbone import LayerGroup, evaluating, observed
+from graft.backbones.backbone import Call, LayerGroup, call, evaluating, observed
+from graft.base.records import Batch
 
 DOMINANT = 0.6
 """A group with at least this share of all layers says nothing about depth and is cut into its children."""
@@ -26,7 +28,10 @@ class _Piece:
 
 
 def find(
-    network: nn.Module, head: Sequence[str], example_inputs: dict[str, Tensor]
+    network: nn.Module,
+    head: Sequence[str],
+    example_inputs: dict[str, Tensor],
+    call: Call = call,
 ) -> list[LayerGroup]:
     """Layer groups in forward order, the head last; each parameter and persistent buffer is in exactly one.
 
@@ -34,7 +39,7 @@ def find(
     the group that runs first. Tensors of no module that ran (class tokens, position embeddings) go to the group
     before the module that owns them, the first group when there is none.
     """
-    starts = _run_order(network, example_inputs)
+    starts = _run_order(network, lambda: call(network, Batch(example_inputs)))
     body = _cut(network, tuple(head), starts)
     groups = [*_merge(network, body), _Piece(max(starts.values()), list(head))]
     _share_out(network, groups, starts)
@@ -52,7 +57,7 @@ def find(
     ]
 
 
-def _run_order(network: nn.Module, inputs: dict[str, Tensor]) -> dict[str, int]:
+def _run_order(network: nn.Module, run: Callable[[], Any]) -> dict[str, int]:
     """Name -> the step at which the module, or where it is a mere list the first module inside it, began to run."""
     steps: dict[nn.Module, int] = {}
 
@@ -61,7 +66,7 @@ def _run_order(network: nn.Module, inputs: dict[str, Tensor]) -> dict[str, int]:
 
     hooks = [module.register_forward_pre_hook(note) for module in network.modules()]
     with evaluating(network), torch.no_grad():
-        observed(network, inputs, hooks)
+        observed(run, hooks)
     starts: dict[str, int] = {}
     for name, module in network.named_modules(remove_duplicate=False):
         for path in _prefixes(name) if module in steps else ():

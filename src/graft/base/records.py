@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from graft.base import trees
 
 if TYPE_CHECKING:  # torch costs seconds to import, and the data layer needs none of it
     import torch
     from torch import Tensor
+
+    from graft.base.trees import Tree
+
+RECORDED = "recorded"
+"""The name in a batch's `extras` of the tensors (B, ...) that were recorded at a cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One example of the user's: where it came from, and its values by role.
 
-    `id` names it in messages and predictions: `train/ants/1.jpg`, `train.csv:17`. Values: `image` is a path, encoded
-    bytes or an array (H, W[, C]); `text` a str; `label` a str, a tuple of str (multi-label) or None (unlabeled).
+    `id` names it in messages and predictions: `train/ants/1.jpg`, `train.csv:17`. Values: `image`
+    is a path, encoded bytes or an array (H, W[, C]); `text` a str; `label` a str, a tuple of str
+    (multi-label) or None (unlabeled).
     """
 
     id: str
@@ -24,63 +33,59 @@ class Sample:
 
 @dataclass(slots=True)
 class Batch:
-    """Encoded samples: the network's inputs (each (B, ...)), the targets, and which rows of the split they are.
+    """Encoded samples: the network's inputs, the targets, and which rows of the split they are.
 
-    `extras` (each (B, ...)) are what the task needs beside them to read the outputs.
+    Inputs, target and extras are trees of tensors, each leaf (B, ...). `extras` are what the task
+    needs beside the inputs to read the outputs. `mask` (B, T) is 1 where an example has features
+    and 0 where there is padding, at the resolution of the features; None if all have one shape.
     """
 
-    inputs: dict[str, Tensor]
-    target: Tensor | None = None
+    inputs: dict[str, Tree]
+    target: Tree = None
     rows: list[int] = field(default_factory=list)
-    domain: Tensor | None = None
-    extras: dict[str, Tensor] = field(default_factory=dict)
+    extras: dict[str, Tree] = field(default_factory=dict)
+    mask: Tensor | None = None
 
     def __len__(self) -> int:
-        return len(next(iter(self.inputs.values())))
+        return trees.count_rows(self.inputs)
 
-    @property
-    def mask(self) -> Tensor | None:
-        """(B, T) where there are tokens and no padding, the network being told so or not; None of what has no lengths."""
-        return self.extras.get("mask", self.inputs.get("attention_mask"))
+    def map(self, apply: Callable[[Tensor], Tensor]) -> Batch:
+        """Return the batch with a function applied to each of its tensors."""
+        inputs, target, extras, mask = trees.map_leaves(
+            apply, (self.inputs, self.target, self.extras, self.mask)
+        )
+        return replace(self, inputs=inputs, target=target, extras=extras, mask=mask)
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on the device."""
         # CUDA copies pageable memory before it returns; others may read it after it is freed
         # (pytorch #189690).
         at_once = device.type == "cuda"
+        return self.map(lambda tensor: tensor.to(device, non_blocking=at_once))
 
-        def move(tensor: Tensor | None) -> Tensor | None:
-            return None if tensor is None else tensor.to(device, non_blocking=at_once)
-
-        inputs, extras = (
-            {name: move(tensor) for name, tensor in found.items()}
-            for found in (self.inputs, self.extras)
-        )
-        return replace(
-            self, inputs=inputs, target=move(self.target), domain=move(self.domain), extras=extras
-        )
+    def take(self, part: slice) -> Batch:
+        """Return some examples of the batch."""
+        return replace(self.map(lambda tensor: tensor[part]), rows=self.rows[part])
 
     def split(self, parts: int) -> list[Batch]:
-        """Up to `parts` smaller batches that together hold these rows."""
+        """Split into up to `parts` smaller batches that together hold these rows."""
         size = -(-len(self) // parts)
-        cuts = [slice(start, start + size) for start in range(0, len(self), size)]
-
-        def cut(tensor: Tensor | None, where: slice) -> Tensor | None:
-            return None if tensor is None else tensor[where]
-
-        def piece(c: slice) -> Batch:
-            inputs, extras = (
-                {name: tensor[c] for name, tensor in found.items()}
-                for found in (self.inputs, self.extras)
-            )
-            return Batch(inputs, cut(self.target, c), self.rows[c], cut(self.domain, c), extras)
-
-        return [piece(c) for c in cuts]
+        return [self.take(slice(start, start + size)) for start in range(0, len(self), size)]
 
 
 @dataclass(slots=True)
 class Output:
-    """What a model says of a batch: logits (B, [T,] classes) and features, the input of the head (B, [T,] D)."""
+    """What a model makes of a batch: trees of tensors, each leaf (B, ...).
 
-    logits: Tensor
-    features: Tensor
+    `raw` is what the network returns, `features` is what enters its head, and `losses` are set if
+    the network computes them itself from the targets of the batch.
+    """
+
+    raw: Tree
+    features: Tree
+    losses: dict[str, Tensor] | None = None
+
+    @property
+    def logits(self) -> Tensor:
+        """The logits (B, [T,] classes) of a network that returns one tensor."""
+        return self.raw

@@ -92,7 +92,7 @@ def pooled(model: Model, feed: Feed, engine: Engine) -> np.ndarray:
     with torch.inference_mode(), evaluating(model):
         for batch in feed.stream(feed.plan(None)):
             with engine.autocast():
-                features = model(batch.inputs).features
+                features = model(batch).features
             for row, vector in zip(
                 batch.rows, _over_tokens(features.float(), batch.mask).cpu().numpy(), strict=True
             ):

@@ -38,7 +38,7 @@ from graft.training.engine import Engine, threads
 from graft.training.evaluate import Evaluation, evaluate, intervals, written
 from graft.training.feeds.feed import Feed
 from graft.training.frozen import frozen_prefix
-from graft.training.frozen.cut import CannotCut
+from graft.training.frozen.slots import CannotCut
 from graft.training.loop.estimate import RunEstimate, estimate
 from graft.training.loop.stage import CHECKPOINT_SECONDS, Settings
 from graft.training.loop.trainer import train
@@ -341,7 +341,7 @@ def _save_model(folder: Path, model: Model, task: Task, spec: RunSpec, val: Feed
     )  # safetensors holds no channels-last tensors
     extra = {"task": task.name, "network": task.network(), "task_settings": task.settings()}
     extra |= {"technique": spec.technique, "run": spec.hash}
-    model_folder.save(model, folder, list(task.classes), extra, batch.inputs)
+    model_folder.save(model, folder, list(task.classes), extra, batch)
 
 
 @contextmanager

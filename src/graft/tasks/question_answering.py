@@ -135,22 +135,21 @@ class QuestionAnswering(Task):
             row[shift : shift + len(e["offsets"])] = e["offsets"]
         extras = {"offsets": offsets, "none": torch.stack([e["none"] for e in encoded]) + shifts}
         targets = [e["target"] for e in encoded if "target" in e]
-        return Batch(
-            inputs, torch.stack(targets) + shifts[:, None] if targets else None, extras=extras
-        )
+        target = torch.stack(targets) + shifts[:, None] if targets else None
+        return Batch(inputs, target, extras=extras, mask=preprocess.mask(inputs))
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
         """The mean cross-entropy of the first and the last token, over those of the context and the one for no answer."""
         offsets, none = batch.extras["offsets"], batch.extras["none"]
         allowed = (offsets[..., 1] > 0).scatter(1, none[:, None], True)
-        logits = output.logits.float().masked_fill(~allowed[..., None], -math.inf)
+        logits = _logits(output).float().masked_fill(~allowed[..., None], -math.inf)
         return nn.functional.cross_entropy(
             logits.transpose(1, 2).flatten(0, 1), batch.target.flatten()
         )
 
     def rows(self, output: Output, batch: Batch) -> list[tuple[np.ndarray, float]]:
         """Of each piece the best answers (n, 3): first and last character + 1, score; and the score of no answer."""
-        logits = output.logits.float().cpu().numpy()
+        logits = _logits(output).float().cpu().numpy()
         offsets, none = batch.extras["offsets"].cpu().numpy(), batch.extras["none"].tolist()
         return [
             (best_spans(row, place), float(row[at].sum()))
@@ -293,6 +292,11 @@ class QuestionAnswering(Task):
             {split: [sample(split, i) for i in range(n)] for split, n in sizes.items()},
             "tiny questions",
         )
+
+
+def _logits(output: Output) -> Tensor:
+    """How likely each token begins and ends the answer (B, T, 2)."""
+    return torch.stack([output.raw["start_logits"], output.raw["end_logits"]], -1)
 
 
 def _pieces(sample: Sample, preprocess: Preprocess) -> list[Sample]:

@@ -12,8 +12,10 @@ from torch import Tensor, nn
 
 from graft.backbones.backbone import Backbone, Model
 from graft.backbones.preprocess.preprocess import Preprocess
+from graft.base import trees
 from graft.base.errors import DataError
 from graft.base.records import Batch, Output, Sample
+from graft.base.trees import Tree
 from graft.data.data import Data
 from graft.tasks.text.generation import Decoding
 
@@ -172,11 +174,25 @@ class Task(ABC):
     @abstractmethod
     def encode(
         self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None
-    ) -> dict[str, Tensor]:
+    ) -> dict[str, Tree]:
         """The tensors of one piece, and its `target` where it has one. `rng` is given for augmentation only."""
 
+    def encode_target(
+        self, piece: Sample, preprocess: Preprocess, rng: np.random.Generator | None
+    ) -> Tree:
+        """The target that `encode` gives a piece for the same `rng`, None where it has none.
+
+        Behind a recording the network reads no input, so a task overrides this where it can tell
+        the target without opening the input.
+        """
+        return self.encode(piece, preprocess, rng).get("target")
+
     @abstractmethod
-    def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch: ...
+    def collate(self, encoded: list[dict[str, Tree]], preprocess: Preprocess) -> Batch: ...
+
+    def collate_targets(self, targets: list[Tree]) -> Tree:
+        """The targets of several pieces as those of a batch; a task overrides it to pad them."""
+        return trees.stack(targets)
 
     @abstractmethod
     def loss(self, output: Output, batch: Batch) -> Tensor:

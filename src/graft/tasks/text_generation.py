@@ -168,7 +168,7 @@ class TextGeneration(Task):
             [e["input_ids"] for e in encoded], preprocess.tokenizer.pad_token_id
         )
         target = padded_targets([e["target"] for e in encoded]) if "target" in encoded[0] else None
-        return Batch({"input_ids": ids}, target, extras={"mask": mask})
+        return Batch({"input_ids": ids}, target, mask=mask)
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
         """The mean cross-entropy of the tokens that are to be predicted, in nats."""

@@ -154,7 +154,12 @@ class TokenClassification(Task):
             )
             if "target" in one:
                 target[row, shift : shift + len(one["target"])] = one["target"]
-        return Batch(inputs, target if "target" in encoded[0] else None, extras={"first": first})
+        return Batch(
+            inputs,
+            target if "target" in encoded[0] else None,
+            extras={"first": first},
+            mask=preprocess.mask(inputs),
+        )
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
         """The mean cross-entropy of the tokens that are learnt from; 0 where there is none, of a batch of empty texts."""

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from graft.backbones.backbone import Backbone, Model
+from graft.base import trees
 from graft.base.errors import BadValue
 from graft.base.ranges import Count, Positive
-from graft.base.records import Batch, Output
+from graft.base.records import RECORDED, Batch, Output
 from graft.tasks.task import Task
 from graft.techniques.technique import (
     PROBE_PATIENCE,
@@ -101,21 +102,24 @@ class PairObjective(Objective):
 
 
 def by_length(model: Model, batch: Batch) -> Output:
-    """What the model says of a batch, texts of like length at a time: in a batch drawn whatever the lengths most is padding."""
-    if batch.mask is None or len(batch) <= TOGETHER:
-        return model(batch.inputs)
+    """What the model says of a batch, texts of like length at a time.
+
+    Batches are drawn whatever the lengths, so most of one is padding. Behind a recording only the
+    head is left to run, and it runs on the whole batch.
+    """
+    if batch.mask is None or RECORDED in batch.extras or len(batch) <= TOGETHER:
+        return model(batch)
     order = batch.mask.sum(1).argsort()
     outputs = []
     for rows in order.split(TOGETHER):
         read = batch.mask[rows].any(0)
-        outputs.append(
-            model({name: tensor[rows][:, read] for name, tensor in batch.inputs.items()})
+        inputs, mask = trees.map_leaves(
+            lambda tensor, rows=rows, read=read: tensor[rows][:, read], (batch.inputs, batch.mask)
         )
+        outputs.append(model(Batch(inputs, mask=mask)))
     back = order.argsort()
-    return Output(
-        torch.cat([out.logits for out in outputs])[back],
-        torch.cat([out.features for out in outputs])[back],
-    )
+    raw, features = trees.join([(output.raw, output.features) for output in outputs])
+    return Output(trees.take(raw, back), trees.take(features, back))
 
 
 def alike(target: Tensor) -> Tensor:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from torch import Tensor, nn
-
-from graft.backbones.backbone import Backbone, Model, logits_of, observed
+from graft.backbones.backbone import Backbone, Model
 from graft.backbones.language.language_model import language_model
 from graft.base.errors import BadValue
 from graft.base.ranges import InnerShare
-from graft.base.records import Output
-from graft.tasks.pretexts.masked_tokens import MaskedTokens
+from graft.tasks.pretexts.masked_tokens import MaskedTokens, chosen_nats
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique, everything
 from graft.techniques.text.pretraining import Pretraining
@@ -49,7 +46,7 @@ class MaskedLanguageModeling(Technique):
         language = self._language(model.backbone)
         return Pretraining(
             model,
-            MaskedModel(language, not language.own_head),
+            Model(replace(language, call=chosen_nats(language.head[0])), not language.own_head),
             MaskedTokens(self.probability),
             "masked",
         )
@@ -64,25 +61,3 @@ class MaskedLanguageModeling(Technique):
                 f"{NAME!r} is not made for {backbone.name}, whose tokenizer has no token for a mask."
             )
         return found
-
-
-class MaskedModel(Model):
-    """A masked language model: logits (N, V) and features (N, D) of the N `chosen` tokens of its inputs alone.
-
-    The output layer is as wide as the vocabulary; of all tokens it would cost more than the rest of a small network.
-    """
-
-    def forward(self, inputs: dict[str, Tensor]) -> Output:
-        chosen, seen = inputs["chosen"], []
-
-        def choose(module: nn.Module, args: tuple) -> tuple:
-            seen.append(args[0][chosen])
-            return (seen[0][None], *args[1:])
-
-        hook = self.network.get_submodule(self.backbone.head[0]).register_forward_pre_hook(choose)
-        out = observed(
-            self.network,
-            {name: tensor for name, tensor in inputs.items() if name != "chosen"},
-            [hook],
-        )
-        return Output(logits_of(out)[0], seen[0])

@@ -224,7 +224,7 @@ class Objective(nn.Module):
 
     def outputs(self, batch: Batch) -> Output:
         """What the model says of a batch; overridden by techniques that read one in another way."""
-        return self.model(batch.inputs)
+        return self.model(batch)
 
     def begin(self, phase: Phase) -> None:
         """Called as each phase begins, also in a run that goes on in it."""

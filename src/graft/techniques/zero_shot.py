@@ -10,6 +10,7 @@ from graft.backbones.backbone import Backbone, Model, evaluating
 from graft.backbones.language import mean_pooling
 from graft.base.errors import BadValue
 from graft.base.ranges import Positive
+from graft.base.records import Batch
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique, check_classes, linear_head
 from graft.techniques.text.class_words import described
@@ -84,10 +85,9 @@ class ZeroShot(Technique):
             return Objective(model, task)
         preprocess, head = model.backbone.preprocess, linear_head(model.backbone)
         inputs = preprocess.collate([preprocess(text, None) for text in self.texts(task.classes)])
+        batch = Batch(inputs, mask=preprocess.mask(inputs))
         with torch.no_grad(), evaluating(model):
-            features = model(
-                {name: tensor.to(head.weight.device) for name, tensor in inputs.items()}
-            ).features
+            features = model(batch.to(head.weight.device)).features
             length = features.norm(
                 dim=1, keepdim=True
             )  # of standardised features: the same for all

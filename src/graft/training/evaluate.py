@@ -71,7 +71,7 @@ def predict(model: Model, feed: Feed, engine: Engine) -> tuple[np.ndarray, float
     with torch.inference_mode(), evaluating(model):
         for batch in feed.stream(feed.plan(None)):
             with engine.autocast():
-                output = model(batch.inputs)
+                output = model(batch)
             rows = feed.task.rows(output, batch)
             losses = (
                 feed.task.losses(output, batch, rows)

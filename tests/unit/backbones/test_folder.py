@@ -13,6 +13,7 @@ from graft.backbones.backbone import Model
 from graft.backbones.load import load_backbone
 from graft.base import files
 from graft.base.errors import BackboneError, FolderError
+from graft.base.records import Batch
 
 CLASSES = ["ants", "bees"]
 IMAGE, TEXT = "image-classification", "text-classification"
@@ -25,7 +26,7 @@ def saved(tmp_path, spec: str, task: str, **extra):
         tmp_path / "model",
         CLASSES,
         {"network": task, **extra},
-        model.backbone.preprocess.example(),
+        Batch(model.backbone.preprocess.example()),
     )
     return model, tmp_path / "model"
 
@@ -90,12 +91,12 @@ def test_other_outputs_than_at_saving_are_refused(tmp_path):
 def test_large_outputs_may_differ_by_as_much_as_they_are_rounded(tmp_path):
     """Outputs around 1,000, of which float32 rounds each operation by up to 6e-5."""
     model = Model(load_backbone("tiny:cnn", IMAGE, 2))
-    inputs = model.backbone.preprocess.example()
+    batch = Batch(model.backbone.preprocess.example())
     with torch.no_grad():
-        factor = 1000 / model.eval()(inputs).logits.abs().max()
+        factor = 1000 / model.eval()(batch).logits.abs().max()
         for parameter in model.network.fc.parameters():
             parameter *= factor
-    model_folder.save(model, tmp_path / "model", CLASSES, {"network": IMAGE}, inputs)
+    model_folder.save(model, tmp_path / "model", CLASSES, {"network": IMAGE}, batch)
     shift_outputs(tmp_path / "model", by=0.01)
     model_folder.open_model(tmp_path / "model")
     shift_outputs(tmp_path / "model", by=1.0)
@@ -149,9 +150,8 @@ def test_saving_keeps_the_modes_and_what_was_said_is_given_back(tmp_path):
         "technique": "lp-ft",
         "task_settings": {"classes": ("ants", "bees"), "weights": None},
     }
-    model_folder.save(
-        model, tmp_path / "model", CLASSES, extra, model.backbone.preprocess.example()
-    )
+    batch = Batch(model.backbone.preprocess.example())
+    model_folder.save(model, tmp_path / "model", CLASSES, extra, batch)
     assert model.network.training
     assert not model.network.bn1.training
     opened, card = model_folder.open_model(tmp_path / "model")
@@ -165,9 +165,9 @@ def test_several_labels_are_scored_one_by_one_by_a_pipeline(tmp_path):
 
     model, folder = saved(tmp_path, "tiny:bert", TEXT, task_settings={"multi_label": True})
     with torch.no_grad():
-        expected = model(
-            model.backbone.preprocess.collate([model.backbone.preprocess("a text", None)])
-        ).logits.sigmoid()[0]
+        preprocess = model.backbone.preprocess
+        batch = Batch(preprocess.collate([preprocess("a text", None)]))
+        expected = model(batch).logits.sigmoid()[0]
     told = {
         row["label"]: row["score"]
         for row in pipeline(TEXT, model=str(folder), top_k=None)(["a text"])[0]
@@ -182,7 +182,7 @@ def test_a_timm_folder_opens_in_timm(tmp_path):
     network = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
     inputs = model.backbone.preprocess.example()
     with torch.no_grad():
-        assert torch.equal(network(**inputs), model(inputs).logits)
+        assert torch.equal(network(**inputs), model(Batch(inputs)).logits)
     usual = timm.data.resolve_data_config({}, model=network)
     assert (usual["input_size"], tuple(usual["mean"])) == (
         (3, 32, 32),

@@ -13,6 +13,7 @@ from graft.backbones.backbone import Backbone, Model
 from graft.backbones.language import mean_pooling
 from graft.backbones.load import load_backbone
 from graft.base import plugins
+from graft.base.records import Batch
 
 TEXTS = ["good", "a somewhat longer text about ants and bees", "two words", "x" * 90]
 TASK = "text-classification"
@@ -34,8 +35,8 @@ def backbone(tmp_path) -> Backbone:
     return load_backbone(str(folder), TASK, 3)
 
 
-def inputs(backbone: Backbone) -> dict[str, torch.Tensor]:
-    return backbone.preprocess.collate([backbone.preprocess(text, None) for text in TEXTS])
+def batch(backbone: Backbone) -> Batch:
+    return Batch(backbone.preprocess.collate([backbone.preprocess(text, None) for text in TEXTS]))
 
 
 def reference(backbone: Backbone) -> torch.Tensor:
@@ -52,7 +53,7 @@ def reference(backbone: Backbone) -> torch.Tensor:
 def test_features_are_the_masked_mean_standardised(backbone):
     assert mean_pooling.installed(backbone.network)
     with torch.no_grad():
-        features = Model(backbone)(inputs(backbone)).features
+        features = Model(backbone)(batch(backbone)).features
     torch.testing.assert_close(features, reference(backbone), atol=1e-5, rtol=1e-5)
 
 
@@ -62,9 +63,9 @@ def test_the_saved_folder_is_plain_bert_with_the_same_outputs(backbone, tmp_path
     model = Model(backbone)
     with torch.no_grad():
         backbone.network.classifier.weight.normal_()  # logits as far apart as those of a trained head
-        expected = model(inputs(backbone)).logits.softmax(-1)
+        expected = model(batch(backbone)).logits.softmax(-1)
     model_folder.save(
-        model, tmp_path / "model", ["a", "b", "c"], {"network": TASK}, inputs(backbone)
+        model, tmp_path / "model", ["a", "b", "c"], {"network": TASK}, batch(backbone)
     )
     told = pipeline(TASK, model=str(tmp_path / "model"), top_k=None)(TEXTS, batch_size=len(TEXTS))
     scores = torch.tensor(
@@ -79,7 +80,7 @@ def test_opening_undoes_it_bit_by_bit(backbone, tmp_path):
     before = copy.deepcopy(model.network.state_dict())
     layers = backbone.network.config.num_hidden_layers
     model_folder.save(
-        model, tmp_path / "model", ["a", "b", "c"], {"network": TASK}, inputs(backbone)
+        model, tmp_path / "model", ["a", "b", "c"], {"network": TASK}, batch(backbone)
     )
     assert all(
         torch.equal(tensor, before[name]) for name, tensor in model.network.state_dict().items()
@@ -98,7 +99,7 @@ def test_opening_undoes_it_bit_by_bit(backbone, tmp_path):
         == backbone.network.config.num_hidden_layers
     )
     model_folder.save(
-        opened, tmp_path / "again", ["a", "b", "c"], {"network": TASK}, inputs(backbone)
+        opened, tmp_path / "again", ["a", "b", "c"], {"network": TASK}, batch(backbone)
     )
     first, second = (
         (tmp_path / name / "model.safetensors").read_bytes() for name in ("model", "again")
@@ -119,7 +120,7 @@ def test_an_unpretrained_one_pools_too(backbone, tmp_path):
 def test_saving_draws_nothing_from_the_random_state(backbone, tmp_path):
     before = torch.random.get_rng_state()
     model_folder.save(
-        Model(backbone), tmp_path / "model", ["a", "b", "c"], {"network": TASK}, inputs(backbone)
+        Model(backbone), tmp_path / "model", ["a", "b", "c"], {"network": TASK}, batch(backbone)
     )
     assert torch.equal(before, torch.random.get_rng_state())
 
@@ -127,14 +128,14 @@ def test_saving_draws_nothing_from_the_random_state(backbone, tmp_path):
 def test_a_deep_copy_pools_by_its_own_mask(backbone):
     first, second = Model(backbone), copy.deepcopy(Model(backbone))
     with torch.no_grad():
-        expected = first(inputs(backbone)).features
+        expected = first(batch(backbone)).features
         del first.network.bert.pooler
-        assert torch.equal(second(inputs(backbone)).features, expected)
+        assert torch.equal(second(batch(backbone)).features, expected)
 
 
 def test_float32_inside_bfloat16(backbone):
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-        features = Model(backbone)(inputs(backbone)).features
+        features = Model(backbone)(batch(backbone)).features
     assert features.dtype == torch.float32
     torch.testing.assert_close(features, reference(backbone), atol=0.1, rtol=0.1)
 
@@ -143,11 +144,11 @@ def test_adapters_leave_it_working(backbone):
     from peft import LoraConfig, inject_adapter_in_model
 
     with torch.no_grad():
-        expected = Model(backbone)(inputs(backbone)).features
+        expected = Model(backbone)(batch(backbone)).features
         inject_adapter_in_model(
             LoraConfig(r=2, target_modules=["query", "value"]), backbone.network
         )
-        assert torch.equal(Model(backbone)(inputs(backbone)).features, expected)
+        assert torch.equal(Model(backbone)(batch(backbone)).features, expected)
 
 
 def test_without_a_mask_all_tokens_count(backbone):

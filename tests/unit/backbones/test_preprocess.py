@@ -12,6 +12,7 @@ from PIL import Image
 from graft.backbones.backbone import Model
 from graft.backbones.load import load_backbone
 from graft.backbones.preprocess.preprocess import ImagePreprocess, restored
+from graft.base.records import Batch
 
 IMAGE = ImagePreprocess(size=32, mean=(0.5, 0.25, 0.0), std=(0.5, 0.5, 1.0), crop=0.5)
 
@@ -54,8 +55,8 @@ def test_texts_are_cut_padded_and_may_be_empty(name):
     batch = p.collate(encoded)
     assert batch["input_ids"].shape == batch["attention_mask"].shape == (3, p.max_length)
     assert batch["attention_mask"].sum(1).tolist() == [len(e["input_ids"]) for e in encoded]
-    assert torch.isfinite(Model(backbone)(p.collate(encoded[:1])).logits).all()
-    assert torch.isfinite(Model(backbone)(batch).logits).all()
+    assert torch.isfinite(Model(backbone)(Batch(p.collate(encoded[:1]))).logits).all()
+    assert torch.isfinite(Model(backbone)(Batch(batch)).logits).all()
 
 
 def test_restored_length_cuts_elsewhere():

@@ -95,6 +95,11 @@ def preprocess_of(name: str, longest: int) -> TextPreprocess:
 KINDS = ["tiny:bert", "tiny:xlnet", "byte-level", "metaspace", "minilm-l6"]
 
 
+def starts_and_ends(logits: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What a network returns, from (B, T, 2)."""
+    return {"start_logits": logits[..., 0], "end_logits": logits[..., 1]}
+
+
 @pytest.fixture(scope="module", params=KINDS)
 def preprocess(request) -> TextPreprocess:
     try:
@@ -116,7 +121,7 @@ def answered(
     logits = torch.zeros(*batch.inputs["input_ids"].shape, 2).scatter_(
         1, batch.target[:, None, :], 20.0
     )
-    output = Output(logits, torch.zeros(1))
+    output = Output(starts_and_ends(logits), torch.zeros(1))
     return task.scores(task.rows(output, batch), windows), float(task.loss(output, batch))
 
 
@@ -233,8 +238,12 @@ def test_padding_on_either_side_shifts_what_counts(preprocess):
     )
     for row, one in enumerate(alone):
         there = both.inputs["attention_mask"][row].bool()
-        ((spans, none),) = task.rows(Output(logits[row : row + 1, there], torch.zeros(1)), one)
-        padded_spans, padded_none = task.rows(Output(logits, torch.zeros(1)), both)[row]
+        ((spans, none),) = task.rows(
+            Output(starts_and_ends(logits[row : row + 1, there]), torch.zeros(1)), one
+        )
+        padded_spans, padded_none = task.rows(
+            Output(starts_and_ends(logits), torch.zeros(1)), both
+        )[row]
         assert padded_spans.tolist() == spans.tolist()
         assert padded_none == none
 
@@ -251,7 +260,9 @@ def test_the_loss_is_over_the_context_and_no_answer_alone():
     )
     chosen = logits[0, places].log_softmax(0)
     expected = -(chosen[2, 0] + chosen[2, 1]) / 2
-    assert float(task.loss(Output(logits, torch.zeros(1)), batch)) == pytest.approx(float(expected))
+    assert float(
+        task.loss(Output(starts_and_ends(logits), torch.zeros(1)), batch)
+    ) == pytest.approx(float(expected))
 
 
 def test_an_answer_that_does_not_stand_there_is_an_error():

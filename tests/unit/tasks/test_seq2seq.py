@@ -104,7 +104,7 @@ def test_the_loss_is_that_of_transformers_for_the_same_targets(model):
     with torch.no_grad():
         model.network.eval()
         theirs = model.network(**batch.inputs)
-        ours = TASK.loss(model(batch.inputs), batch)
+        ours = TASK.loss(model(batch), batch)
     known = torch.nn.functional.cross_entropy(
         theirs.logits.flatten(0, 1), batch.target.flatten(), ignore_index=-100
     )

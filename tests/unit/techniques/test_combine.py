@@ -86,7 +86,7 @@ def test_a_sum_reads_the_batch_as_its_first_technique_does(monkeypatch):
     calls = []
     monkeypatch.setattr(
         "graft.techniques.contrastive_few_shot.by_length",
-        lambda model, batch: calls.append(len(batch)) or model(batch.inputs),
+        lambda model, batch: calls.append(len(batch)) or model(batch),
     )
     task, data = task_of(TASK)
     feed = Feed.of(data.splits["train"], task, both.model.backbone.preprocess, torch.device("cpu"))

@@ -82,8 +82,7 @@ def test_examples_of_a_class_come_nearer_and_the_head_is_solved_for(tmp_path):
     batch = next(feed.stream([list(range(len(data.splits["test"])))]))
     with torch.no_grad():
         before, after = (
-            float(pair_loss(m.eval()(batch.inputs).features, alike(batch.target)))
-            for m in (fresh, model)
+            float(pair_loss(m.eval()(batch).features, alike(batch.target))) for m in (fresh, model)
         )
     assert after < before
     rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
@@ -155,7 +154,7 @@ def test_texts_read_by_length_come_out_as_those_read_together(backbone):
         lambda m, a, named: read.append(named["input_ids"].numel()), with_kwargs=True
     )
     with torch.no_grad():
-        parts, whole = by_length(model, batch), model(batch.inputs)
+        parts, whole = by_length(model, batch), model(batch)
     hook.remove()
     torch.testing.assert_close(parts.features, whole.features, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(parts.logits, whole.logits, atol=1e-5, rtol=1e-4)

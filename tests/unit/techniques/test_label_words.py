@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM
 from graft import api
 from graft.backbones.load import load_backbone
 from graft.base.errors import BadValue
+from graft.base.records import Batch
 from graft.studies.run import build_model
 from graft.techniques.specs.combine import parse
 from tests.contracts.tiny import task_of
@@ -32,7 +33,7 @@ def logits(
     parse(spec).objective(model, task)
     p = model.backbone.preprocess
     with torch.no_grad(), torch.autocast("cpu", precision, enabled=precision != torch.float32):
-        return model(p.collate([p(text, None) for text in texts])).logits
+        return model(Batch(p.collate([p(text, None) for text in texts]))).logits
 
 
 def likelihoods(network: str, prompt: str) -> list[tuple[float, int]]:

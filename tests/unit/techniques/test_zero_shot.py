@@ -10,6 +10,7 @@ import torch
 
 from graft import api
 from graft.base.errors import BadValue
+from graft.base.records import Batch
 from graft.studies.run import build_model
 from graft.techniques.specs.combine import parse
 from graft.techniques.text.class_words import in_words
@@ -54,7 +55,7 @@ def test_logits_are_scaled_cosines_of_text_and_description(several):
     )
     p = model.backbone.preprocess
     with torch.no_grad():
-        found = model(p.collate([p(t, None) for t in TEXTS])).logits
+        found = model(Batch(p.collate([p(t, None) for t in TEXTS]))).logits
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 

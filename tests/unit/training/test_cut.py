@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from graft.backbones.backbone import Backbone, Model
 from graft.training.frozen.cut import Cut
 
 
@@ -14,7 +15,8 @@ def test_a_forward_that_another_library_set_on_a_module_is_there_again_after_a_r
         return x
 
     network[0].forward = wrapped
-    with Cut(network, "2", ("0", "1")).installed():
+    backbone = Backbone("toy", "toy", network, "vector", ("2",), [], None, 1e-3)
+    with Cut(Model(backbone), "2", ("0", "1")).installed():
         assert network[0].forward is not wrapped
     assert network[0].forward is wrapped
     assert "forward" not in vars(network[1])

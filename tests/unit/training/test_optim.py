@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from graft.base.records import Batch
 from graft.studies.run import build_model
 from graft.techniques.specs.combine import parse
 from graft.training import optim
@@ -64,7 +65,7 @@ def test_frozen_batch_norm_keeps_its_statistics_while_its_weights_train():
     for mode, moves in (("frozen", False), ("updated", True)):
         optim.freeze(model, everything, mode)
         before = model.network.bn1.running_mean.clone()
-        model({"x": batch})
+        model(Batch({"x": batch}))
         assert torch.equal(before, model.network.bn1.running_mean) != moves
         assert model.network.bn1.weight.requires_grad
 

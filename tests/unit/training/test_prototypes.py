@@ -53,7 +53,7 @@ def test_decisions_are_those_of_the_nearest_centroid(name, recorded):
     head = logistic.linear_head(objective)
     features = np.concatenate(
         [
-            objective.model(b.inputs).features.detach().numpy()
+            objective.model(b).features.detach().numpy()
             for b in feed.stream([[i] for i in range(20)])
         ]
     )
@@ -63,7 +63,7 @@ def test_decisions_are_those_of_the_nearest_centroid(name, recorded):
         .double()
         .numpy()
     )
-    centroids = NearestCentroid().fit(whole, feed.targets.numpy())
+    centroids = NearestCentroid().fit(whole, feed.task.targets(feed.pieces))
     logits = {}
     for number, solution in enumerate(prototypes.path(objective, head, feed)):
         logits[number] = head(torch.from_numpy(features)).detach().double()
@@ -82,7 +82,7 @@ def test_of_several_labels_each_is_the_nearer_of_two_means():
     head = logistic.linear_head(objective)
     features, targets = (
         feed.recorded.read(range(len(feed.pieces)))[0].double().numpy(),
-        feed.targets.numpy(),
+        feed.task.targets(feed.pieces),
     )
     next(prototypes.path(objective, head, feed))
     found = head(torch.from_numpy(features).float()).detach().numpy() > 0

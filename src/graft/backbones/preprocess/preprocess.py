@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class Preprocess(Protocol):
@@ -20,6 +21,10 @@ class Preprocess(Protocol):
 
     def __call__(self, value: Any, rng: np.random.Generator | None) -> dict[str, Tensor]: ...
     def collate(self, encoded: list[dict[str, Tensor]]) -> dict[str, Tensor]: ...
+    def mask(self, inputs: dict[str, Tensor]) -> Tensor | None: ...
+    def with_distinct_lengths(
+        self, several: list[dict[str, Tensor]]
+    ) -> list[dict[str, Tensor]]: ...
     def length(self, value: Any) -> int: ...
     def settings(self) -> dict[str, Any]: ...
     def example(self) -> dict[str, Tensor]: ...
@@ -62,6 +67,13 @@ class ImagePreprocess:
         pixels *= 1 / (255 * std)
         pixels -= np.array(self.mean, dtype=np.float32) / std
         return {self.input_name: torch.from_numpy(pixels).permute(0, 3, 1, 2)}
+
+    def mask(self, inputs: dict[str, Tensor]) -> None:
+        """None: all pictures have one size."""
+
+    def with_distinct_lengths(self, several: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
+        """The inputs as they are: pictures have no lengths."""
+        return several
 
     def length(self, value: Any) -> int:
         return 1
@@ -150,6 +162,31 @@ class TextPreprocess:
         )
         return {**inputs, "decoder_input_ids": ids, "decoder_attention_mask": mask}
 
+    def mask(self, inputs: dict[str, Tensor]) -> Tensor | None:
+        """Where there are tokens and no padding (B, T), which is where the network has features."""
+        return inputs.get("attention_mask")
+
+    def with_distinct_lengths(self, several: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
+        """Pad what a decoder reads in each batch to a length that nothing else in them has.
+
+        Then the shapes of tensors show which of them are as long as the mask.
+        """
+        if "decoder_attention_mask" not in several[0]:
+            return several
+        taken = {size for inputs in several for size in inputs["attention_mask"].shape}
+        distinct = []
+        for inputs in several:
+            width = inputs["decoder_attention_mask"].shape[1]
+            length = next(size for size in itertools.count(width) if size not in taken)
+            taken.add(length)
+            padded = {
+                name: nn.functional.pad(tensor, (0, length - width))
+                for name, tensor in inputs.items()
+                if name.startswith("decoder_")
+            }
+            distinct.append(inputs | padded)
+        return distinct
+
     def _texts(self, value: str | tuple[str, str]) -> tuple[str, ...]:
         """What the tokenizer is given; where it puts nothing between two texts, the second begins on a new line."""
         texts = (value,) if isinstance(value, str) else value
@@ -181,7 +218,7 @@ class TextPreprocess:
 
 def right_padded(rows: list[Tensor], value: int) -> tuple[Tensor, Tensor]:
     """Rows (T,) of several lengths as one tensor (B, T), `value` behind each, and a mask (B, T) of where they are."""
-    ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
+    ids = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
     lengths = torch.tensor([len(row) for row in rows])
     return ids, (torch.arange(ids.shape[1]) < lengths[:, None]).long()
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from graft.backbones import layer_groups, learning_rate
-from graft.backbones.backbone import Backbone, Kind, logits_of
+from graft.backbones.backbone import Backbone, Kind, call, observed
 from graft.backbones.hub import hub
 from graft.backbones.language import label_words, mean_pooling, special_tokens
 from graft.backbones.language.quiet import never_ask_for_masks, quiet
 from graft.backbones.preprocess.preprocess import TextPreprocess
 from graft.base import files
 from graft.base.errors import BackboneError, UnknownName
+from graft.base.records import Batch
 
 LONGEST, LONGEST_WRITTEN = 256, 512
 """Tokens that are read by default, and by networks that write text."""
@@ -329,14 +330,13 @@ def _features(
 
     hook = network.get_submodule(head[0]).register_forward_pre_hook(watch)
     with torch.enable_grad():
-        logits = logits_of(network(**example))
-    hook.remove()
+        raw, _ = observed(lambda: call(network, Batch(example)), [hook])
     features = entered[0]
-    if logits.dim() == 3:
+    if isinstance(raw, dict) or raw.dim() == 3:  # several tensors, or several numbers a token
         return "sequence", None, features.shape[-1]
     if features.dim() == 2:
         return "vector", None, features.shape[-1]
-    (gradient,) = torch.autograd.grad(logits.square().sum(), features)
+    (gradient,) = torch.autograd.grad(raw.square().sum(), features)
     counts = gradient.abs().sum(2) > 0
     if (counts.sum(1) != 1).any():
         raise BackboneError(

@@ -63,9 +63,16 @@ class Classification(Task):
         )
         return cls(classes, several == {True}, weights)
 
+    def encode_target(
+        self, piece: Sample, preprocess: Preprocess, rng: np.random.Generator | None
+    ) -> Tensor | None:
+        return None if piece.roles.get(self.target_role) is None else self.target(piece)
+
     def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch:
         targets = [e.pop("target") for e in encoded if "target" in e]
-        return Batch(preprocess.collate(encoded), torch.stack(targets) if targets else None)
+        inputs = preprocess.collate(encoded)
+        target = self.collate_targets(targets) if targets else None
+        return Batch(inputs, target, mask=preprocess.mask(inputs))
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
         # Half precision is too coarse for a loss; the float64 of a solved head is kept.

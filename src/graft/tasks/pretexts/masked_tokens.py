@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from graft.backbones.backbone import Call, call, observed
 from graft.backbones.preprocess.preprocess import TextPreprocess
 from graft.base.records import Batch, Output, Sample
 from graft.metrics.language import perplexity
@@ -79,7 +80,6 @@ class MaskedTokens:
         return found
 
     def collate(self, encoded: list[dict[str, Tensor]], preprocess: TextPreprocess) -> Batch:
-        """`chosen` (B, T) among the inputs says which tokens are asked for: see `MaskedModel`."""
         side = preprocess.tokenizer.padding_side
 
         def padded(key: str, value: int) -> Tensor:
@@ -91,16 +91,14 @@ class MaskedTokens:
         values = {"input_ids": preprocess.tokenizer.pad_token_id, "token_type_ids": 0}
         inputs = {key: padded(key, value) for key, value in values.items() if key in encoded[0]}
         ones = [torch.ones_like(e["input_ids"]) for e in encoded]
-        inputs["attention_mask"] = nn.utils.rnn.pad_sequence(
-            ones, batch_first=True, padding_side=side
-        )
-        target = padded("target", IGNORED)
-        return Batch({**inputs, "chosen": target != IGNORED}, target)
+        mask = nn.utils.rnn.pad_sequence(ones, batch_first=True, padding_side=side)
+        inputs["attention_mask"] = mask
+        return Batch(inputs, padded("target", IGNORED), mask=mask)
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
-        """The mean cross-entropy of the chosen tokens, in nats; `output.logits` (N, V) are theirs alone."""
-        found = _nats(output, batch)
-        return found.sum() / max(len(found), 1)
+        """The mean cross-entropy of the chosen tokens, in nats; `output.raw` (B, T) has those of each."""
+        nats = output.raw[batch.target != IGNORED]
+        return nats.sum() / max(len(nats), 1)
 
     def loss_weight(self, batch: Batch) -> Tensor:
         """One for each token that is chosen."""
@@ -108,7 +106,8 @@ class MaskedTokens:
 
     def rows(self, output: Output, batch: Batch) -> list[tuple[float, int]]:
         """Of each piece the nats of its chosen tokens, and their number."""
-        return sums_of(_nats(output, batch), batch.inputs["chosen"].sum(1).tolist())
+        chosen = batch.target != IGNORED
+        return sums_of(output.raw[chosen], chosen.sum(1).tolist())
 
     def losses(
         self, output: Output, batch: Batch, rows: Sequence[tuple[float, int]]
@@ -155,8 +154,26 @@ def masked(
     return read, target
 
 
-def _nats(output: Output, batch: Batch) -> Tensor:
-    """The negative log-likelihood (N,) of each chosen token, in order; in float32."""
-    return nn.functional.cross_entropy(
-        output.logits.float(), batch.target[batch.inputs["chosen"]], reduction="none"
-    )
+def chosen_nats(head: str) -> Call:
+    """Make the call of a network that runs its output layer, which begins at `head`, on few tokens.
+
+    It returns the negative log-likelihood (B, T) of each chosen token, in float32, and 0 for all
+    others. The output layer is as wide as the vocabulary: on all tokens it would cost more than the
+    rest of a small network.
+    """
+
+    def run(network: nn.Module, batch: Batch) -> tuple[Tensor, None]:
+        chosen = batch.target != IGNORED
+
+        def choose(module: nn.Module, args: tuple) -> tuple:
+            return (args[0][chosen][None], *args[1:])
+
+        hook = network.get_submodule(head).register_forward_pre_hook(choose)
+        logits, _ = observed(lambda: call(network, batch), [hook])
+        nats = torch.zeros(chosen.shape, device=logits.device)
+        nats[chosen] = nn.functional.cross_entropy(
+            logits[0].float(), batch.target[chosen], reduction="none"
+        )
+        return nats, None
+
+    return run

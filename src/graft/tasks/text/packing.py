@@ -92,7 +92,7 @@ def collated(encoded: Sequence[dict[str, Tensor]], padding: int) -> Batch:
     ids, mask = right_padded([pack["input_ids"] for pack in encoded], padding)
     positions, _ = right_padded([pack["position_ids"] for pack in encoded], 0)
     target = padded_targets([pack["target"] for pack in encoded])
-    return Batch({"input_ids": ids, "position_ids": positions}, target, extras={"mask": mask})
+    return Batch({"input_ids": ids, "position_ids": positions}, target, mask=mask)
 
 
 def lengths(batch: Batch) -> list[list[int]]:

@@ -221,16 +221,14 @@ class Seq2seq(Task):
         """Of a decoder alone padded on the right, where no token that counts reads it, and so without a mask."""
         target = padded_targets([e["target"] for e in encoded]) if "target" in encoded[0] else None
         if preprocess.decoder_start is not None:
-            return Batch(
-                preprocess.collate(
-                    [{k: v for k, v in e.items() if k != "target"} for e in encoded]
-                ),
-                target,
+            inputs = preprocess.collate(
+                [{k: v for k, v in e.items() if k != "target"} for e in encoded]
             )
+            return Batch(inputs, target, mask=preprocess.mask(inputs))
         ids, mask = right_padded(
             [e["input_ids"] for e in encoded], preprocess.tokenizer.pad_token_id
         )
-        return Batch({"input_ids": ids}, target, extras={"mask": mask})
+        return Batch({"input_ids": ids}, target, mask=mask)
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
         """The mean cross-entropy of the targets' tokens, in nats."""

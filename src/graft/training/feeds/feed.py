@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from graft.backbones.preprocess.preprocess import Preprocess
-from graft.base import env
-from graft.base.records import Batch, Sample
+from graft.base import env, trees
+from graft.base.records import RECORDED, Batch, Sample
+from graft.base.trees import Tree
 from graft.data import loaders
 from graft.data.data import contents
 from graft.tasks.pretexts.pretext import Pretext
 from graft.tasks.task import Windows
-from graft.training.frozen.cut import KEY
 from graft.training.frozen.recording import Recording
 
 WITHOUT_GRADIENTS, PICTURES_WITHOUT_GRADIENTS = 32, 16
@@ -112,8 +112,6 @@ class Feed:
 
     @cached_property
     def lengths(self) -> list[int]:
-        if self.preprocess.modality != "text":
-            return [1] * len(self.pieces)
         return [self.task.length(sample, self.preprocess) for sample in self.pieces]
 
     @cached_property
@@ -121,23 +119,16 @@ class Feed:
         """A hash of what the network reads of every piece."""
         return contents(self.pieces, self.task.inputs)
 
-    @cached_property
-    def targets(self) -> Tensor:
-        return torch.from_numpy(self.task.targets(self.pieces))
-
     def _make(self, rows: list[int], seed: Seed | None) -> Batch:
         if self.recorded is None:
             return self._encode(rows, seed)
         places = [row * (self.views or 1) + self.view(row, seed) for row in rows]
         if self.at_head:
-            return Batch(
-                {"features": self.recorded.read(places)[0].float()},
-                self.targets[torch.tensor(rows)],
-                rows,
-            )
-        batch = self._outside(rows)
-        tensors = self.recorded.read(places, batch.mask)
-        batch.inputs |= {f"{KEY}{number}": tensor for number, tensor in enumerate(tensors)}
+            features = self.recorded.read(places)[0].float()
+            target = trees.take(self._head_targets, torch.tensor(places))
+            return Batch({"features": features}, target, rows)
+        batch = self._outside(rows, places)
+        batch.extras[RECORDED] = tuple(self.recorded.read(places, batch.mask))
         return batch
 
     def _encode(self, rows: list[int], seed: Seed | None) -> Batch:
@@ -149,24 +140,48 @@ class Feed:
         batch.rows = rows
         return batch
 
-    def _outside(self, rows: list[int]) -> Batch:
-        """What a replay reads beside the recorded tensors: tokens and masks; of pixels only their shape, without numbers."""
+    def _outside(self, rows: list[int], places: Sequence[int]) -> Batch:
+        """Make what a replay reads beside the recorded tensors.
+
+        Those are tokens and masks; of pixels only the shape, without numbers.
+        """
         if self._blank is None:
             return self._encode(rows, None)
         inputs = {
             name: pixel.expand(len(rows), *pixel.shape[1:]) for name, pixel in self._blank.items()
         }
-        return Batch(inputs, self.targets[torch.tensor(rows)], rows)
+        return Batch(inputs, self._targets(places), rows)
 
     @cached_property
     def _blank(self) -> dict[str, Tensor] | None:
+        """One example's inputs without numbers; None where they have lengths, or are tokens."""
         example = self.preprocess.example()
-        if any(not tensor.is_floating_point() for tensor in example.values()):
+        if self.preprocess.mask(example) is not None or any(
+            not tensor.is_floating_point() for tensor in example.values()
+        ):
             return None
         return {
             name: torch.full((), float("nan")).expand(1, *tensor.shape[1:])
             for name, tensor in example.items()
         }
+
+    def _targets(self, places: Sequence[int]) -> Tree:
+        """Make the targets of recorded versions of samples, without opening what is read of them."""
+        views = self.views or 1
+        targets = []
+        for row, view in (divmod(place, views) for place in places):
+            rng = None if views == 1 else np.random.default_rng((view, row))
+            targets.append(self.task.encode_target(self.pieces[row], self.preprocess, rng))
+        return None if targets[0] is None else self.task.collate_targets(targets)
+
+    @cached_property
+    def _head_targets(self) -> Tree:
+        """The targets of all that is recorded at the head, in the order of the recording.
+
+        They are kept, since solvers pass over them a hundred times. One is a few numbers: features
+        (D) enter the head.
+        """
+        return self._targets(range(len(self.pieces) * (self.views or 1)))
 
     def _rng(self, row: int, seed: Seed | None) -> np.random.Generator | None:
         """Of a fixed number of views each is the same in every run, so that runs share what was recorded of them."""

@@ -1,4 +1,4 @@
-"""Compare training behind a recording with training of the whole network, before it is relied on."""
+"""Compare training behind a recording with training of the whole network, before it is used."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from graft.backbones.backbone import evaluating
-from graft.base.records import Batch
+from graft.base.records import RECORDED, Batch
 from graft.techniques.technique import Objective
 from graft.training.feeds.feed import Feed
 from graft.training.frozen.frozen_prefix import Prefix
@@ -14,34 +14,43 @@ from graft.training.frozen.frozen_prefix import Prefix
 CHECKED = 4
 """Examples that are compared before a recording is used."""
 GRADIENTS = 1e-3
-"""How far gradients behind the cut may be from those of the whole network, relative to their norm, in fp32."""
-RECORDED = {"fp32": 1e-4, "bf16": 5e-2, "fp16": 2e-2}
+"""How far gradients behind the cut may be from those of the whole network in fp32, as a share of
+their norm."""
+NUMBERS = {"fp32": 1e-4, "bf16": 5e-2, "fp16": 2e-2}
 """How far what was recorded may be from what enters now, in a batch of another size."""
 
 
 def agree(
     prefix: Prefix, objective: Objective, plain: Feed, behind: Feed, seed: tuple[int, int]
 ) -> bool:
-    """Are gradients behind the cut those of the whole network, in fp32, and is what was recorded what enters it now?"""
+    """Whether training behind the recording is that of the whole network.
+
+    What was recorded must be what enters the cut now, and gradients in fp32 must be the same.
+    """
     rows = list(range(min(CHECKED, len(plain.pieces))))
     batch, recorded = (next(feed.stream([rows], seed)) for feed in (plain, behind))
     with torch.no_grad(), prefix.trunk():
-        entering = prefix.taken(batch.inputs)
+        entering = prefix.taken(batch)
         with prefix.engine.autocast():
-            now = prefix.taken(batch.inputs)
-    kept = list(recorded.inputs.values())[-len(now) :]
+            now = prefix.taken(batch)
+    # Behind a recording at the head the features are the only input.
+    kept = recorded.extras.get(RECORDED, tuple(recorded.inputs.values()))
     for one, other, lengths in zip(now, kept, prefix.lengths, strict=True):
-        if not _near(_unpadded(one, batch.mask, lengths), other, RECORDED[prefix.engine.precision]):
+        if not _near(_unpadded(one, batch.mask, lengths), other, NUMBERS[prefix.engine.precision]):
             return False
     live = prefix.entered(batch, entering)
     one, other = (
-        torch.cat([g.flatten() for g in _gradients(objective, given)]) for given in (batch, live)
+        torch.cat([gradient.flatten() for gradient in _gradients(objective, given)])
+        for given in (batch, live)
     )
     return _near(one, other, GRADIENTS)
 
 
 def _unpadded(tensor: Tensor, mask: Tensor | None, lengths: int) -> Tensor:
-    """The tensor (B, lengths..., ...) with zeros where the mask (B, T) has them, as a recording gives it back."""
+    """Return the tensor (B, lengths..., ...) with zeros where the mask (B, T) has them.
+
+    So a recording gives it back.
+    """
     for dimension in range(1, lengths + 1):
         shape = [len(mask) if d == 0 else -1 if d == dimension else 1 for d in range(tensor.dim())]
         tensor = tensor * mask.view(shape).to(tensor.dtype)

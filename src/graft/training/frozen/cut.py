@@ -1,87 +1,99 @@
-"""A network cut at one of its modules: what enters it is taken out, and later put in while all before it is skipped.
+"""A network cut at one of its modules: record what enters it, and later start from there.
 
-The network's own forward runs both times, so no architecture is known here. In a replay every frozen module that runs
-before the cut returns NaN of the right shape without computing, and the recorded tensors enter at the cut. Whatever
-would still depend on a skipped module becomes NaN, so a wrong cut shows at once: it is tried before it is used.
+The network's own forward runs both times, so no architecture is known here. In a replay every
+frozen module that runs before the cut returns NaN of the right shape without computing, and the
+recorded tensors enter at the cut. Whatever would still depend on a skipped module becomes NaN, so a
+wrong cut shows at once: it is tried before it is used, and a trial leaves the network as it was.
+
+Map: `frozen_prefix` calls `cut`, which asks `shapes.find_skippable` which modules a replay skips,
+then finds the `slots` to record and compares a replay with the whole forward. `Cut.record` takes
+the tensors out; `Cut.installed` puts hooks on the model and the boundary, and replaces the forward
+of the skipped modules. State: only a `Cut` has any, the tensors of the replay that runs now and the
+shapes that skipped modules return; a batch carries its recorded tensors in `extras`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-from graft.backbones.backbone import evaluating, logits_of, observed
+from graft.backbones.backbone import Model, evaluating, observed
+from graft.base import trees
+from graft.base.records import RECORDED, Batch, Output
 from graft.training.frozen.shapes import (
     FAILURES,
     find_skippable,
     make_nan,
     replaced_forward,
     trace_shapes,
+    untouched,
 )
-from graft.training.frozen.slots import CannotCut, Inputs, Slot, find_dimensions, measure_sizes
+from graft.training.frozen.slots import CannotCut, Sizes, Slot, make_slot
 
-KEY = "recorded."
-"""Inputs of the network whose names begin so are recorded tensors (B, ...) and start a replay."""
 TOLERANCE = {"fp32": 1e-4, "bf16": 2e-2, "fp16": 1e-2}
-"""How far logits of a replay may be from those of the whole forward, by the precision of both."""
+"""How far outputs of a replay may be from those of the whole forward, by the precision of both."""
 
 
 @dataclass
 class Cut:
-    """`network` cut before `boundary`; made by `cut`, which has tried it out."""
+    """A model cut before the module `boundary` of its network; `cut` makes and tries it."""
 
-    network: nn.Module
+    model: Model
     boundary: str
     skipped: tuple[str, ...]
     carried: tuple[str, ...] = ()
-    """Skipped modules whose output is used after the boundary as well (an encoder's, a skip connection's)."""
+    """Skipped modules whose output is used after the boundary as well: an encoder's, a skip
+    connection's."""
     slots: tuple[Slot, ...] = ()
-    _given: list[Tensor] | None = field(default=None, repr=False)
+    dense: bool = False
+    """Whether what skipped modules return can be written to: each number has its own memory."""
+    _given: Sequence[Tensor] | None = field(default=None, repr=False)
     _shapes: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
 
-    def record(self, inputs: Inputs) -> tuple[Any, list[Tensor]]:
-        """The output of the whole forward, and the tensor of each slot, examples first."""
-        output, leaves = _observe(self.network, self.boundary, self.carried, inputs)
+    def record(self, batch: Batch) -> tuple[Output, list[Tensor]]:
+        """Return the output of the whole forward, and the tensor of each slot, examples first."""
+        output, leaves = _observe(self.model, self.boundary, self.carried, batch)
         return output, [slot.out(leaves[slot.module][slot.leaf]) for slot in self.slots]
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """While this lasts, a call of the network with recorded inputs is a replay; any other call is as ever."""
-        boundary, skipped = (
-            self.network.get_submodule(self.boundary),
-            [self.network.get_submodule(p) for p in self.skipped],
-        )
+        """While this lasts, a call of the model with a recorded batch is a replay.
+
+        Any other call is as ever.
+        """
+        network = self.model.network
         hooks = [
-            self.network.register_forward_pre_hook(self._take, with_kwargs=True),
-            self.network.register_forward_hook(self._drop, always_call=True),
-            boundary.register_forward_pre_hook(self._enter, with_kwargs=True),
+            self.model.register_forward_pre_hook(self._begin),
+            self.model.register_forward_hook(self._end, always_call=True),
+            network.get_submodule(self.boundary).register_forward_pre_hook(
+                self._enter, with_kwargs=True
+            ),
         ]
         with ExitStack() as replaced:
-            for path, module in zip(self.skipped, skipped, strict=True):
-                replaced.enter_context(
-                    replaced_forward(module, self._skipping(path, module, module.forward))
-                )
+            for path in self.skipped:
+                module = network.get_submodule(path)
+                skip = self._skipping(path, module, module.forward)
+                replaced.enter_context(replaced_forward(module, skip))
             try:
                 yield
             finally:
                 for hook in hooks:
                     hook.remove()
 
-    def _take(self, network: nn.Module, args: tuple, kwargs: Inputs) -> tuple[tuple, Inputs]:
-        names = [f"{KEY}{number}" for number in range(len(self.slots))]
-        if names and names[0] in kwargs:
+    def _begin(self, model: Model, args: tuple[Batch]) -> None:
+        tensors = args[0].extras.get(RECORDED)
+        if tensors:
             self._given = [
-                slot.back(kwargs[name]) for slot, name in zip(self.slots, names, strict=True)
+                slot.back(tensor) for slot, tensor in zip(self.slots, tensors, strict=True)
             ]
-        return args, {name: value for name, value in kwargs.items() if name not in names}
 
-    def _drop(self, network: nn.Module, args: tuple, output: Any) -> None:
+    def _end(self, model: Model, args: tuple, output: Any) -> None:
         self._given = None
 
     def _enter(
@@ -90,7 +102,7 @@ class Cut:
         return None if self._given is None else self._put("", (args, kwargs))
 
     def _put(self, module: str, tree: Any) -> Any:
-        """The tree with what was recorded of `module` in its places."""
+        """Return the tree with what was recorded of `module` in its places."""
         leaves, spec = tree_flatten(tree)
         for slot, tensor in zip(self.slots, self._given or (), strict=True):
             if slot.module == module:
@@ -108,150 +120,178 @@ class Cut:
             key = path, str(given)
             if key not in self._shapes:
                 self._shapes[key] = trace_shapes(module, forward, args, kwargs)
-            device = next(
-                (leaf.device for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)),
-                None,
-            )
-            empty = tree_map(
-                lambda leaf: make_nan(leaf, device) if isinstance(leaf, Tensor) else leaf,
-                self._shapes[key],
-            )
+            tensors = (leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor))
+            device = next((tensor.device for tensor in tensors), None)
+            empty = tree_map(lambda leaf: self._fill(leaf, device), self._shapes[key])
             return self._put(path, empty) if path in self.carried else empty
 
         return skip
 
+    def _fill(self, leaf: Any, device: torch.device | None) -> Any:
+        if not isinstance(leaf, Tensor):
+            return leaf
+        tensor = make_nan(leaf, device)
+        return tensor.clone(memory_format=torch.contiguous_format) if self.dense else tensor
+
 
 def cut(
-    network: nn.Module,
+    model: Model,
     boundary: str,
-    probes: Sequence[Inputs],
+    probes: Sequence[Batch],
     precision: str = "fp32",
     autocast: Callable = nullcontext,
 ) -> Cut:
-    """Cut the network before `boundary`, tried on two batches of unlike size (and length, where lengths differ).
+    """Cut the network before `boundary`, tried on two batches of unlike size (and mask).
 
-    Where the outputs differ when all that ran before is skipped, modules without weights run in a replay too (tables of the
-    positions in a pack), or else the outputs of skipped modules that are used later are recorded as well. Raises CannotCut.
+    If the outputs differ when all that ran before is skipped, modules without weights run in a
+    replay too (tables of the positions in a pack), or else the outputs of skipped modules that are
+    used later are recorded as well. Where the network writes into what a skipped module returned,
+    that gets memory of its own. Raises CannotCut.
     """
-    with evaluating(network), torch.no_grad(), autocast():
-        before = find_skippable(network, boundary, probes)
+    network = model.network
+    with untouched(network), evaluating(network), torch.no_grad(), autocast():
+        before = find_skippable(model, boundary, probes)
         learnt = tuple(
             path
             for path in before
             if next(network.get_submodule(path).parameters(), None) is not None
         )
-        for first in (before, learnt):
-            with suppress(CannotCut):
-                return _tried(Cut(network, boundary, first), probes, TOLERANCE[precision])
-        return _tried(Cut(network, boundary, before, before), probes, TOLERANCE[precision])
+        trials = [
+            Cut(model, boundary, before),
+            Cut(model, boundary, learnt),
+            Cut(model, boundary, before, before),
+        ]
+        return _first_that_works(trials, probes, TOLERANCE[precision])
 
 
-def _tried(found: Cut, probes: Sequence[Inputs], tolerance: float) -> Cut:
-    """The cut with its slots, less the carried modules that it does without; raises CannotCut where outputs differ."""
-    found = _with_slots(found, probes)
-    _check(found, probes, tolerance)
-    for path in found.carried:
-        less = Cut(
-            found.network,
-            found.boundary,
-            found.skipped,
-            tuple(p for p in found.carried if p != path),
+def _first_that_works(trials: Sequence[Cut], probes: Sequence[Batch], tolerance: float) -> Cut:
+    """Return the first cut that gives the outputs of the whole network; raises CannotCut."""
+    failed: list[Cut] = []
+    for trial in trials:
+        try:
+            return _tried(trial, probes, tolerance)
+        except CannotCut as refused:
+            reason = refused
+            # PyTorch refuses to write into a tensor whose numbers share memory.
+            if isinstance(refused.__cause__, RuntimeError) and not trial.dense:
+                failed.append(replace(trial, dense=True))
+    if failed:
+        return _first_that_works(failed, probes, tolerance)
+    raise reason
+
+
+def _tried(trial: Cut, probes: Sequence[Batch], tolerance: float) -> Cut:
+    """Return the cut with its slots, less the carried modules that it does without.
+
+    Raises CannotCut if outputs differ.
+    """
+    whole = _with_slots(trial, probes)
+    _check(whole, probes, tolerance)
+    for path in whole.carried:
+        less = replace(
+            whole,
+            carried=tuple(p for p in whole.carried if p != path),
+            slots=tuple(slot for slot in whole.slots if slot.module != path),
         )
-        less.slots = tuple(slot for slot in found.slots if slot.module != path)
         if not less.slots:  # it would run whole
             break
-        try:
+        with suppress(CannotCut):
             _check(less, probes, tolerance)
-        except CannotCut:
-            continue
-        found = less
-    return found
+            whole = less
+    return whole
 
 
-def _check(found: Cut, probes: Sequence[Inputs], tolerance: float) -> None:
-    for inputs in probes:
-        output, recorded = found.record(inputs)
-        again = replay(found, inputs, recorded)
-        if not torch.allclose(
-            logits_of(output).float(), logits_of(again).float(), atol=tolerance, rtol=tolerance
-        ):
+def _check(trial: Cut, probes: Sequence[Batch], tolerance: float) -> None:
+    for batch in probes:
+        output, recorded = trial.record(batch)
+        if not trees.are_close(output.raw, replay(trial, batch, recorded).raw, tolerance):
             raise CannotCut("its outputs differ when it is entered there")
 
 
-def replay(found: Cut, inputs: Inputs, recorded: Sequence[Tensor]) -> Any:
-    """The output of the network for what was recorded; of `inputs` only what runs outside the skipped modules is used."""
-    given = {f"{KEY}{number}": tensor for number, tensor in enumerate(recorded)}
+def replay(cut: Cut, batch: Batch, recorded: Sequence[Tensor]) -> Output:
+    """Run the model from what was recorded.
+
+    Of the batch only what runs outside the skipped modules is used.
+    """
     try:
-        with found.installed():
-            return found.network(**inputs, **given)
+        with cut.installed():
+            return cut.model(with_recorded(batch, recorded))
     except FAILURES as error:
         raise CannotCut(f"its forward fails without what was skipped: {error}") from error
 
 
-def _with_slots(found: Cut, probes: Sequence[Inputs]) -> Cut:
-    """Find what to record: the carried outputs, and the tensors at the boundary that a replay does not compute from them."""
-    seen = [_observe(found.network, found.boundary, found.carried, inputs)[1] for inputs in probes]
-    sizes = [measure_sizes(inputs) for inputs in probes]
+def with_recorded(batch: Batch, tensors: Sequence[Tensor]) -> Batch:
+    """Return the batch with the recorded tensors of each slot."""
+    return replace(batch, extras={**batch.extras, RECORDED: tuple(tensors)})
+
+
+def _with_slots(trial: Cut, probes: Sequence[Batch]) -> Cut:
+    """Find what to record.
+
+    That is what carried modules return, and the tensors at the boundary that a replay does not
+    compute from it.
+    """
+    seen = [_observe(trial.model, trial.boundary, trial.carried, batch)[1] for batch in probes]
+    sizes = [Sizes.of(batch) for batch in probes]
 
     def slot(module: str, number: int) -> Slot:
-        return Slot(
-            module,
-            number,
-            *find_dimensions([leaves[module][number].shape for leaves in seen], sizes),
-        )
+        return make_slot(module, number, [leaves[module][number].shape for leaves in seen], sizes)
 
     slots = [
-        slot(m, n)
-        for m in found.carried
-        for n, leaf in enumerate(seen[0][m])
+        slot(module, number)
+        for module in trial.carried
+        for number, leaf in enumerate(seen[0][module])
         if isinstance(leaf, Tensor)
     ]
-    carried = Cut(found.network, found.boundary, found.skipped, found.carried, tuple(slots))
-    own = [_live(carried, inputs, leaves) for inputs, leaves in zip(probes, seen, strict=True)]
+    carrying = replace(trial, slots=tuple(slots))
+    live = [_live(carrying, batch, leaves) for batch, leaves in zip(probes, seen, strict=True)]
     for number, leaf in enumerate(seen[0][""]):
-        same = all(_equal(a[""][number], b[number]) for a, b in zip(seen, own, strict=True))
+        same = all(_equal(a[""][number], b[number]) for a, b in zip(seen, live, strict=True))
         if isinstance(leaf, Tensor) and not same:
             slots.append(slot("", number))
     if not slots:
         raise CannotCut("nothing that enters it depends on the layers before it")
-    return Cut(found.network, found.boundary, found.skipped, found.carried, tuple(slots))
+    return replace(trial, slots=tuple(slots))
 
 
-def _live(carried: Cut, inputs: Inputs, leaves: dict[str, list[Any]]) -> list[Any]:
-    """What enters the boundary when everything skipped is NaN, but for what is carried."""
-    box: list[list[Any]] = []
+def _live(carrying: Cut, batch: Batch, leaves: dict[str, list[Any]]) -> list[Any]:
+    """Return what enters the boundary if everything skipped is NaN, except what is carried."""
+    entering: list[list[Any]] = []
 
     def note(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        box.append(tree_leaves((args, kwargs)))
+        entering.append(tree_leaves((args, kwargs)))
 
-    with carried.installed():
-        carried._given = [leaves[slot.module][slot.leaf] for slot in carried.slots]
-        hook = carried.network.get_submodule(carried.boundary).register_forward_pre_hook(
-            note, with_kwargs=True
-        )
+    module = carrying.model.network.get_submodule(carrying.boundary)
+    with carrying.installed():
+        carrying._given = [leaves[slot.module][slot.leaf] for slot in carrying.slots]
+        hook = module.register_forward_pre_hook(note, with_kwargs=True)
         try:
-            observed(carried.network, inputs, [hook])
+            observed(lambda: carrying.model(batch), [hook])
         except FAILURES as error:
-            if not box:
+            if not entering:
                 raise CannotCut(f"its forward fails without what was skipped: {error}") from error
-    return box[0]
+    return entering[0]
 
 
 def _observe(
-    network: nn.Module, boundary: str, carried: Sequence[str], inputs: Inputs
-) -> tuple[Any, dict[str, list[Any]]]:
-    """A whole forward: its output, what enters the boundary first ("") and what the carried modules return last."""
-    seen: dict[str, list[Any]] = {}
+    model: Model, boundary: str, carried: Sequence[str], batch: Batch
+) -> tuple[Output, dict[str, list[Any]]]:
+    """Do a whole forward.
 
-    def entering(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+    Returns its output, and the leaves of what enters the boundary first ("") and of what each
+    carried module returns last.
+    """
+    network, seen = model.network, {}
+
+    def enter(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
         seen.setdefault("", tree_leaves((args, kwargs)))
 
-    def returned(path: str) -> Callable:
+    def leave(path: str) -> Callable:
         return lambda module, args, output: seen.update({path: tree_leaves(output)})
 
-    hooks = [network.get_submodule(boundary).register_forward_pre_hook(entering, with_kwargs=True)]
-    hooks += [network.get_submodule(path).register_forward_hook(returned(path)) for path in carried]
-    return observed(network, inputs, hooks), seen
+    hooks = [network.get_submodule(boundary).register_forward_pre_hook(enter, with_kwargs=True)]
+    hooks += [network.get_submodule(path).register_forward_hook(leave(path)) for path in carried]
+    return observed(lambda: model(batch), hooks), seen
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -1,8 +1,16 @@
-"""Frozen work is done once: what enters the first layer that trains is recorded, and trained on from there.
+"""Frozen work is done once: what enters the first layer that trains is recorded, and trained on.
 
-The layers before it (the frozen prefix) are the same at every epoch, so each version of an example goes through them
-once, not once an epoch; and once for all runs of a study whose prefix has the same weights. What is trained is the same:
-the recorded tensors are those that would have entered, and loss and gradients are compared before they are used.
+The layers before it (the frozen prefix) are the same at every epoch, so each version of an example
+goes through them once, not once an epoch; and once for all runs of a study whose prefix has the
+same weights. What is trained is the same: the recorded tensors are those that would have entered,
+and loss and gradients are compared before they are used.
+
+Map: the trainer and `estimate` call `choose`, which finds the prefix and asks whether a recording
+pays; evaluation calls `find`. `find` cuts the network (`cut`) on two small batches (`probes`), or
+takes the features where the head alone trains. `Prefix.record` gives a feed behind a recording,
+made first if missing: it reads a feed, runs the trunk and fills a `recording.Writer`. `agreement`
+compares before anything is trained. State: a `Prefix` has none but its hash; the tensors belong to
+`recording`, and while `Prefix.installed` lasts the hooks on the model belong to its `Cut`.
 """
 
 from __future__ import annotations
@@ -20,13 +28,14 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from graft.backbones.backbone import Model, evaluating
-from graft.base import env
+from graft.base import env, trees
 from graft.base.records import Batch
 from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed, without_gradients
 from graft.training.frozen import recording
-from graft.training.frozen.cut import KEY, TOLERANCE, CannotCut, Cut, cut, replay
+from graft.training.frozen.cut import TOLERANCE, Cut, cut, replay, with_recorded
 from graft.training.frozen.probes import make_probes
+from graft.training.frozen.slots import CannotCut
 from graft.training.kernels.folding import Pair, folded, pairs
 from graft.training.observers import Observer
 
@@ -37,7 +46,9 @@ WORTH = 1.3
 ALL = 3.0
 """Forwards that an example costs in each epoch where every layer trains."""
 TIDIED = 64
-"""Batches of a recording after which freed memory is given back: kept for long, it falls into pieces and grows."""
+"""Batches of a recording after which freed memory is given back.
+
+Kept for long, it falls into pieces and grows."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +70,10 @@ class Prefix:
     """The frozen convolutions and batch norms that are computed as one."""
 
     def work(self, epochs: float, views: int) -> tuple[float, float]:
-        """What a phase computes for each example without and with a recording, in forwards of the whole network."""
+        """What a phase computes for each example without and with a recording.
+
+        Counted in forwards of the whole network.
+        """
         return _work(epochs, views, self.rest / self.whole)
 
     def installed(self) -> AbstractContextManager:
@@ -68,24 +82,21 @@ class Prefix:
 
     @contextmanager
     def trunk(self) -> Iterator[None]:
-        """While this lasts the model is quick and fixed: in evaluation mode, batch norms folded away."""
+        """While this lasts the model is in evaluation mode, with batch norms folded away."""
         with evaluating(self.model), folded(self.folds):
             yield
 
-    def taken(self, inputs: dict[str, Tensor]) -> list[Tensor]:
-        """What enters the rest of the network for these inputs, examples first."""
+    def taken(self, batch: Batch) -> list[Tensor]:
+        """Return what enters the rest of the network for this batch, examples first."""
         return (
-            [self.model(inputs).features.float()]
-            if self.cut is None
-            else self.cut.record(inputs)[1]
+            [self.model(batch).features.float()] if self.cut is None else self.cut.record(batch)[1]
         )
 
     def entered(self, batch: Batch, tensors: Sequence[Tensor]) -> Batch:
-        """The batch as the rest of the network takes it."""
+        """Return the batch as the rest of the network takes it."""
         if self.cut is None:
-            return replace(batch, inputs={"features": tensors[0]})
-        given = {f"{KEY}{number}": tensor for number, tensor in enumerate(tensors)}
-        return replace(batch, inputs=batch.inputs | given)
+            return replace(batch, inputs={"features": tensors[0]}, mask=None)
+        return with_recorded(batch, tensors)
 
     @property
     def lengths(self) -> list[int]:
@@ -93,7 +104,9 @@ class Prefix:
         return [0] if self.cut is None else [len(slot.lengths) for slot in self.cut.slots]
 
     def record(self, feed: Feed, observer: Observer) -> Feed:
-        """Return a feed that reads the recording, made first if missing; raises CannotCut, FolderError.
+        """Return a feed that reads the recording, made first if missing.
+
+        Raises CannotCut, and FolderError for one that is damaged.
 
         A recording that does not fit on the disk is a CannotCut: the run can go on without one, and
         has the space for its own files.
@@ -118,9 +131,8 @@ class Prefix:
 
     def _write(self, writer: recording.Writer, feed: Feed, observer: Observer) -> None:
         views, done = feed.views or 1, 0
-        size = without_gradients(
-            feed.task, feed.preprocess
-        )  # whatever the run's own, as every run records the same
+        # Not the batch size of the run: every run records the same.
+        size = without_gradients(feed.task, feed.preprocess)
         plan = replace(feed, batch_size=size).plan(None)
         source, made = self._source(feed) or (None, None)
         with torch.inference_mode(), self.trunk(), self.engine.autocast(), _through(source):
@@ -131,7 +143,7 @@ class Prefix:
                     if number % TIDIED == 0:
                         env.give_back_freed_memory()
                     places = [row * views + feed.view(row, seed) for row in batch.rows]
-                    writer.add(places, self.taken(batch.inputs), self.lengths, batch.mask)
+                    writer.add(places, self.taken(batch), self.lengths, batch.mask)
                     done += len(batch)
                     observer.recording(done, writer.rows)
 
@@ -198,45 +210,43 @@ class Prefix:
             env.versions(),
             feed.contents,
         ]
-        found = hashlib.blake2b(
-            json.dumps([*about, self._weights], sort_keys=True, default=str).encode(),
-            digest_size=16,
-        )
-        for inputs in make_probes(
-            feed
-        ):  # tokenizers, and how pictures are resized, change more than settings tell
-            for tensor in inputs.values():
-                found.update(_raw(tensor))
-        return found.hexdigest()
+        text = json.dumps([*about, self._weights], sort_keys=True, default=str)
+        digest = hashlib.blake2b(text.encode(), digest_size=16)
+        # Tokenizers, and how pictures are resized, change more than settings tell.
+        for batch in make_probes(feed):
+            for tensor in trees.leaves(batch.inputs):
+                digest.update(_raw(tensor))
+        return digest.hexdigest()
 
     @cached_property
     def _weights(self) -> str:
-        found = hashlib.blake2b(digest_size=16)
-        indices = self.model.group_indices()
-        for name, tensor in (
-            *self.model.network.named_parameters(),
-            *self.model.network.named_buffers(),
-        ):
+        digest = hashlib.blake2b(digest_size=16)
+        indices, network = self.model.group_indices(), self.model.network
+        for name, tensor in (*network.named_parameters(), *network.named_buffers()):
             if 0 <= indices[name] < self.groups:
-                found.update(name.encode())
-                found.update(_raw(tensor))
-        return found.hexdigest()
+                digest.update(name.encode())
+                digest.update(_raw(tensor))
+        return digest.hexdigest()
 
 
 def _work(epochs: float, views: int, rest: float) -> tuple[float, float]:
-    """E (1 + 2 r) and V (1 - r) + 3 E r: E epochs, V versions of an example, `rest` r the share of a forward that trains.
+    """Return E (1 + 2 r) and V (1 - r) + 3 E r.
 
+    There are E epochs and V versions of an example; `rest` r is the share of a forward that trains.
     A backward pass counts as two forwards of what trains.
     """
     return epochs * (1 + 2 * rest), min(views, epochs) * (1 - rest) + 3 * epochs * rest
 
 
 class NotWorth(Exception):
-    """A recording would spare too little; `args[0]` says why."""
+    """A recording would save too little; `args[0]` says why."""
 
 
 def choose(model: Model, feed: Feed, epochs: float, engine: Engine) -> Prefix:
-    """The prefix that is worth a recording for so many epochs; raises NotWorth, CannotCut where the whole network runs."""
+    """Find the prefix that is worth a recording for so many epochs.
+
+    Raises NotWorth and CannotCut if the whole network is to run.
+    """
     if recording.cap() == 0:
         raise NotWorth(f"GRAFT_CACHE_GB is 0, or {recording.home()} cannot be written")
     first = _first_trained(model)
@@ -246,9 +256,8 @@ def choose(model: Model, feed: Feed, epochs: float, engine: Engine) -> Prefix:
         raise NotWorth(
             "pictures are augmented anew each epoch; views=2 would record two versions of each"
         )
-    least = 1 - _share_before(
-        model, first, make_probes(feed)[0]
-    )  # a guess by one forward: to cut a large network takes a minute
+    # A guess by one forward, since it takes a minute to cut a large network.
+    least = 1 - _share_before(model, first, make_probes(feed)[0])
     _check_worth(*_work(epochs, feed.views, least))
     prefix = find(model, feed, engine)
     _check_worth(*prefix.work(epochs, feed.views))
@@ -257,47 +266,48 @@ def choose(model: Model, feed: Feed, epochs: float, engine: Engine) -> Prefix:
 
 def _check_worth(without: float, behind: float) -> None:
     if without < WORTH * behind:
-        raise NotWorth(f"it would spare too little (x{without / behind:.1f})")
+        raise NotWorth(f"it would save too little (x{without / behind:.1f})")
 
 
-def _share_before(model: Model, first: int, inputs: dict[str, Tensor]) -> float:
+def _share_before(model: Model, first: int, batch: Batch) -> float:
     """The share of a forward's operations that are in the layer groups before number `first`."""
     with evaluating(model), torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model.network(**inputs)
-    counts = {name: sum(found.values()) for name, found in counter.get_flop_counts().items()}
-    root = type(model.network).__name__
+        model(batch)
+    counts = {name: sum(by_kind.values()) for name, by_kind in counter.get_flop_counts().items()}
+    root = f"{type(model).__name__}.network"
     inside = [f"{root}.{path}" for group in model.backbone.groups[:first] for path in group.modules]
     return sum(counts.get(name, 0) for name in inside) / max(counts["Global"], 1)
 
 
 def find(model: Model, feed: Feed, engine: Engine) -> Prefix | None:
-    """The frozen prefix of the model as its parameters' `requires_grad` tell; None where the first group trains.
+    """Find the frozen prefix of the model, by its parameters' `requires_grad`.
 
-    Raises CannotCut where the rest cannot be run alone.
+    Returns None if the first group trains. Raises CannotCut if the rest cannot be run alone.
     """
     first, body = _first_trained(model), len(model.backbone.groups) - 1
     if first == 0:
         return None
     probes = make_probes(feed)
     whole = _operations(model, probes[1])
-    folds = pairs(model.network, probes[0])
+    folds = pairs(model.network, lambda: model(probes[0]))
     if first == body and (size := _at_head(model, engine, probes[1])):
         return Prefix(model, engine, body, None, whole, 0.0, size, folds)
-    found = _cut(model, first, probes, engine)
-    if _moves(found):
+    tried = _cut(model, first, probes, engine)
+    if _moves(tried):
         raise CannotCut(
-            "a layer before it is in training mode, where dropout and batch norm are not the same at each step"
+            "a layer before it is in training mode, where dropout and batch norm are not the same "
+            "at each step"
         )
     with evaluating(model), torch.no_grad(), engine.autocast():
-        tensors = found.record(probes[1])[1]
-        replay(found, probes[1], tensors)  # finds the shapes, which is not to be counted
-        rest = _count(lambda: replay(found, probes[1], tensors)) / len(tensors[0])
+        tensors = tried.record(probes[1])[1]
+        replay(tried, probes[1], tensors)  # finds the shapes, which is not to be counted
+        rest = _count(lambda: replay(tried, probes[1], tensors)) / len(tensors[0])
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors) // len(tensors[0])
-    return Prefix(model, engine, first, found, whole, rest, size, folds)
+    return Prefix(model, engine, first, tried, whole, rest, size, folds)
 
 
 def _first_trained(model: Model) -> int:
-    """The number of the first layer group that trains."""
+    """Return the number of the first layer group that trains."""
     indices, body = model.group_indices(), len(model.backbone.groups) - 1
     live = {
         indices[name]
@@ -307,32 +317,28 @@ def _first_trained(model: Model) -> int:
     return min((body if group == -1 else group for group in live), default=body)
 
 
-def _cut(model: Model, groups: int, probes: list[dict[str, Tensor]], engine: Engine) -> Cut:
+def _cut(model: Model, groups: int, probes: Sequence[Batch], engine: Engine) -> Cut:
     last = groups == len(model.backbone.groups) - 1
     boundary = model.backbone.head[0] if last else model.backbone.groups[groups].modules[0]
-    return cut(model.network, boundary, probes, engine.precision, engine.autocast)
+    return cut(model, boundary, probes, engine.precision, engine.autocast)
 
 
 def _through(source: Prefix | None) -> AbstractContextManager:
     return nullcontext() if source is None else source.installed()
 
 
-def _at_head(model: Model, engine: Engine, inputs: dict[str, Tensor]) -> int | None:
-    """The bytes of an example's features; None where the head's modules in a row do not give the model's logits.
+def _at_head(model: Model, engine: Engine, batch: Batch) -> int | None:
+    """Return the bytes of an example's features.
 
-    Features of a whole sequence are recorded as any tensors are that enter a layer: without their padding.
+    None if the head's modules in a row do not give what the network returns. Features of a whole
+    sequence are recorded as any tensors are that enter a layer: without their padding.
     """
     if model.backbone.kind != "vector":
         return None
     with evaluating(model), torch.no_grad(), engine.autocast():
-        output = model(inputs)
+        output = model(batch)
         again = model.classify(output.features)
-    tolerance = TOLERANCE[engine.precision]
-    same = again.shape == output.logits.shape
-    if not (
-        same
-        and torch.allclose(again.float(), output.logits.float(), atol=tolerance, rtol=tolerance)
-    ):
+    if not trees.are_close(again, output.logits, TOLERANCE[engine.precision]):
         return None
     return output.features[0].numel() * 4
 
@@ -342,18 +348,21 @@ def _raw(tensor: Tensor) -> np.ndarray:
     return tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()
 
 
-def _moves(found: Cut) -> bool:
-    """Is a skipped layer in training mode, in which dropout and batch norm change from step to step?"""
+def _moves(tried: Cut) -> bool:
+    """Whether a skipped layer is in training mode.
+
+    Then dropout and batch norm change from step to step.
+    """
     return any(
         module.training
-        for path in found.skipped
-        for module in found.network.get_submodule(path).modules()
+        for path in tried.skipped
+        for module in tried.model.network.get_submodule(path).modules()
     )
 
 
-def _operations(model: Model, inputs: dict[str, Tensor]) -> float:
+def _operations(model: Model, batch: Batch) -> float:
     with evaluating(model), torch.no_grad():
-        return _count(lambda: model(inputs)) / len(next(iter(inputs.values())))
+        return _count(lambda: model(batch)) / len(batch)
 
 
 def _count(run: Callable[[], object]) -> float:

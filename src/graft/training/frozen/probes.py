@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 
-import torch
-from torch import Tensor
-
+from graft.base.records import Batch
 from graft.training.feeds.feed import Feed
 
 
-def make_probes(feed: Feed) -> list[dict[str, Tensor]]:
-    """Two batches of unlike size and length: the shortest sample twice, and the longest with two others, padded."""
+def make_probes(feed: Feed) -> list[Batch]:
+    """Make a batch of the shortest sample twice, and one of the longest with two others, padded.
+
+    They have no targets: what a network returns is compared, and losses that it computes from
+    targets may draw samples at random.
+    """
     order = sorted(range(len(feed.pieces)), key=lambda row: feed.lengths[row])
     short, middle, long = order[0], order[len(order) // 2], order[-1]
-    return _told_apart(
-        [
-            batch.inputs
-            for batch in replace(feed, views=1).stream([[short, short], [long, middle, short]])
-        ]
-    )
-
-
-def _told_apart(probes: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
-    """The probes, what a decoder beside an encoder reads in each padded to a length that nothing else in them has."""
-    if "decoder_attention_mask" not in probes[0]:
-        return probes
-    taken = {size for inputs in probes for size in inputs["attention_mask"].shape}
-    found = []
-    for inputs in probes:
-        own = inputs["decoder_attention_mask"].shape[1]
-        length = next(size for size in itertools.count(own) if size not in taken)
-        taken.add(length)
-        decoder = {name: tensor for name, tensor in inputs.items() if name.startswith("decoder_")}
-        found.append(
-            inputs
-            | {
-                name: torch.nn.functional.pad(tensor, (0, length - own))
-                for name, tensor in decoder.items()
-            }
-        )
-    return found
+    batches = list(replace(feed, views=1).stream([[short, short], [long, middle, short]]))
+    inputs = feed.preprocess.with_distinct_lengths([batch.inputs for batch in batches])
+    return [
+        replace(batch, inputs=distinct, target=None)
+        for batch, distinct in zip(batches, inputs, strict=True)
+    ]

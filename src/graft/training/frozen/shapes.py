@@ -1,4 +1,9 @@
-"""Which modules a replay can skip, and what they would return: tensors of the same shapes, without values."""
+"""Which modules a replay can skip, and what they would return: tensors of the same shapes.
+
+`find_skippable` watches two forwards and asks of each module that ran before the boundary whether
+it can be skipped. `trace_shapes` runs a module on tensors without numbers. Both leave the network
+as it was: `untouched` puts back what a module keeps for itself.
+"""
 
 from __future__ import annotations
 
@@ -12,77 +17,94 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._pytree import tree_leaves, tree_map
 
-from graft.backbones.backbone import observed
-from graft.training.frozen.slots import Inputs, measure_sizes
+from graft.backbones.backbone import Model, observed
+from graft.base.records import Batch
+from graft.training.frozen.slots import Sizes
 
 FAILURES = (RuntimeError, TypeError, ValueError, LookupError, AttributeError)
-"""What the forward of a network of any library may raise where it looks at values and there are none. It is only ever tried
-so before a cut is used; the error's own words are in the note that tells why the whole network runs."""
+"""What the forward of a network of any library may raise if it looks at values and there are none.
+
+A network is run that way only to try a cut; the note that tells why the whole network runs has the
+error's own words.
+"""
+CONSTANTS = (bool, int, float, str, type(None))
+"""What a module may return beside tensors: values that a replay can return again."""
 
 
 @dataclass(frozen=True)
 class _Call:
+    """One call of a module."""
+
     args: tuple
     kwargs: dict[str, Any]
     output: Any
 
 
-def find_skippable(network: nn.Module, boundary: str, probes: Sequence[Inputs]) -> tuple[str, ...]:
-    """The largest frozen modules that ran wholly before the boundary, not again after it, and return a tensor an example.
+def find_skippable(model: Model, boundary: str, probes: Sequence[Batch]) -> tuple[str, ...]:
+    """Name the largest frozen modules that ran before the boundary, and not again after it.
 
-    What they return otherwise (tables of positions, masks, what a decoder makes of as many tokens as it reads) is computed in a
-    replay as well, and so not recorded.
+    Each returns a tensor an example. What others return (tables of positions, masks, what a decoder
+    makes of as many tokens as it reads) is computed in a replay as well, and so not recorded.
     """
-    calls = [_ran_before(network, boundary, inputs) for inputs in probes]
-    sizes = [measure_sizes(inputs) for inputs in probes]
+    network = model.network
+    first, second = (_ran_before(model, boundary, batch) for batch in probes)
+    sizes = [Sizes.of(batch) for batch in probes]
     chosen: list[str] = []
-    for path in sorted(set(calls[0]) & set(calls[1]), key=lambda path: path.count(".")):
-        module, (one, other) = network.get_submodule(path), (calls[0][path], calls[1][path])
-        if any(path.startswith(above + ".") for above in chosen) or any(
-            p.requires_grad for p in module.parameters()
-        ):
+    for path in sorted(set(first) & set(second), key=lambda path: path.count(".")):
+        module = network.get_submodule(path)
+        inside = any(path.startswith(above + ".") for above in chosen)
+        if inside or any(p.requires_grad for p in module.parameters()):
             continue
-        if _grows(one.output, other.output, sizes) and _has_shapes(module, one):
+        outputs = first[path].output, second[path].output
+        if _has_examples(*outputs, sizes) and _has_shapes(module, first[path]):
             chosen.append(path)
     return tuple(chosen)
 
 
-def _ran_before(network: nn.Module, boundary: str, inputs: Inputs) -> dict[str, _Call]:
-    """The modules that ran wholly before the boundary and not again after it, with their last call."""
+def _ran_before(model: Model, boundary: str, batch: Batch) -> dict[str, _Call]:
+    """Map the modules that ran wholly before the boundary, and not after it, to their last call."""
+    network = model.network
     done: dict[nn.Module, _Call] = {}
     later: set[nn.Module] = set()
     target = network.get_submodule(boundary)
 
-    def begins(module: nn.Module, args: tuple) -> None:
+    def begin(module: nn.Module, args: tuple) -> None:
         if module is target or later:
             later.add(module)
 
-    def ends(module: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> None:
+    def end(module: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> None:
         if not later:
             done[module] = _Call(args, kwargs, output)
 
-    hooks = [m.register_forward_pre_hook(begins) for m in network.modules()]
-    hooks += [m.register_forward_hook(ends, with_kwargs=True) for m in network.modules()]
-    observed(network, inputs, hooks)
+    hooks = [m.register_forward_pre_hook(begin) for m in network.modules()]
+    hooks += [m.register_forward_hook(end, with_kwargs=True) for m in network.modules()]
+    observed(lambda: model(batch), hooks)
     names = {module: name for name, module in network.named_modules()}
     return {names[module]: call for module, call in done.items() if module not in later}
 
 
-def _grows(one: Any, other: Any, sizes: Sequence[tuple[int, int | None]]) -> bool:
-    """Has each tensor of the output a dimension that grows as the batch does, and none but lengths that changes beside it?"""
+def _has_examples(one: Any, other: Any, sizes: Sequence[Sizes]) -> bool:
+    """Whether the outputs of a module are tensors that grow with the batch, at least one.
+
+    Beside the examples only lengths of the mask may change. Anything but tensors and constants may
+    hold tensors that nobody sees, and cannot be made up.
+    """
+    ours, theirs = tree_leaves(one), tree_leaves(other)
+    if any(not isinstance(leaf, (Tensor, *CONSTANTS)) for leaf in (*ours, *theirs)):
+        return False
     pairs = [
-        (a, b)
-        for a, b in zip(tree_leaves(one), tree_leaves(other), strict=False)
-        if isinstance(a, Tensor)
+        (a.shape, b.shape)
+        for a, b in zip(ours, theirs, strict=False)
+        if isinstance(a, Tensor) and isinstance(b, Tensor)
     ]
+    return len(pairs) > 0 and all(_grows(a, b, sizes) for a, b in pairs)
+
+
+def _grows(one: torch.Size, other: torch.Size, sizes: Sequence[Sizes]) -> bool:
     (ours, theirs), lengths = zip(*sizes, strict=True)
-
-    def fits(a: Tensor, b: Tensor) -> bool:
-        changing = [(m, n) for m, n in zip(a.shape, b.shape, strict=False) if m != n]
-        batch = [(m, n) for m, n in changing if m * theirs == n * ours]
-        return len(batch) > 0 and all(size == lengths for size in changing if size != batch[0])
-
-    return all(fits(a, b) for a, b in pairs)
+    changing = [(m, n) for m, n in zip(one, other, strict=False) if m != n]
+    batch = [(m, n) for m, n in changing if m * theirs == n * ours]
+    return len(batch) > 0 and all(size == lengths for size in changing if size != batch[0])
 
 
 def _has_shapes(module: nn.Module, call: _Call) -> bool:
@@ -94,17 +116,45 @@ def _has_shapes(module: nn.Module, call: _Call) -> bool:
 
 
 def trace_shapes(module: nn.Module, forward: Callable, args: tuple, kwargs: dict[str, Any]) -> Any:
-    """What the module would return, as tensors of the meta device: computed without values or weights."""
+    """Return what the module would return, as tensors of the meta device.
 
-    def meta(leaf: Any) -> Any:
+    They are computed without values or weights.
+    """
+
+    def move(leaf: Any) -> Any:
         return leaf.to("meta") if isinstance(leaf, Tensor) else leaf
 
     tensors = {
         name: tensor.to("meta")
         for name, tensor in (*module.named_parameters(), *module.named_buffers())
     }
-    with torch.no_grad(), replaced_forward(module, forward):
-        return functional_call(module, tensors, tree_map(meta, args), tree_map(meta, kwargs))
+    with torch.no_grad(), untouched(module), replaced_forward(module, forward):
+        return functional_call(module, tensors, tree_map(move, args), tree_map(move, kwargs))
+
+
+@contextmanager
+def untouched(network: nn.Module) -> Iterator[None]:
+    """Put back the attributes of every module afterwards, with what lists and dicts in them hold.
+
+    Networks keep what they computed (anchors, tables of positions, masks), and what they compute
+    from tensors without numbers would spoil every later forward.
+    """
+    before = [(module, dict(vars(module))) for module in network.modules()]
+    held = [
+        (value, value.copy())
+        for _, attributes in before
+        for value in attributes.values()
+        if isinstance(value, dict | list | set)
+    ]
+    try:
+        yield
+    finally:
+        for module, attributes in before:
+            vars(module).clear()
+            vars(module).update(attributes)
+        for value, content in held:
+            value.clear()
+            value.extend(content) if isinstance(value, list) else value.update(content)
 
 
 @contextmanager
@@ -122,6 +172,6 @@ def replaced_forward(module: nn.Module, forward: Callable) -> Iterator[None]:
 
 
 def make_nan(like: Tensor, device: torch.device | None) -> Tensor:
-    """NaN (0 for whole numbers) of that shape, one number in memory."""
+    """Return NaN (0 for whole numbers) of that shape, one number in memory."""
     value = float("nan") if like.is_floating_point() else 0
     return torch.full((), value, dtype=like.dtype, device=device).expand(like.shape)

@@ -1,64 +1,75 @@
-"""What is recorded of a network that is cut: a `Slot` for each tensor, and which of its dimensions vary."""
+"""What is recorded of a network that is cut: a `Slot` for each tensor, and its dimensions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-Inputs = dict[str, Tensor]
+from graft.base.records import Batch
 
 
 class CannotCut(Exception):
-    """The network does not give the same outputs from what enters the module; `args[0]` says why."""
+    """The network does not give the same outputs from what enters the module.
+
+    `args[0]` is a clause that says why.
+    """
+
+
+class Sizes(NamedTuple):
+    """How many examples a batch has, and how long its mask is; None without a mask."""
+
+    examples: int
+    length: int | None
+
+    @classmethod
+    def of(cls, batch: Batch) -> Sizes:
+        return cls(len(batch), None if batch.mask is None else batch.mask.shape[1])
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A tensor to record: argument number `leaf` of the boundary, or of the output of the skipped module `module`."""
+    """A tensor to record.
+
+    It is argument number `leaf` of the boundary, or of what the skipped module `module` returns.
+    """
 
     module: str
     leaf: int
     batch: int
     """Its dimension that counts the examples."""
     lengths: tuple[int, ...]
-    """Its dimensions that are as long as the attention mask; none where every example has the same shape."""
+    """Its dimensions that are as long as the mask; none where every example has the same shape."""
 
     @property
     def _order(self) -> tuple[int, ...]:
         return self.batch, *self.lengths
 
     def out(self, tensor: Tensor) -> Tensor:
-        """As it is recorded: examples first, then lengths."""
+        """Return the tensor as it is recorded: examples first, then lengths."""
         return tensor.movedim(self._order, tuple(range(len(self._order))))
 
     def back(self, tensor: Tensor) -> Tensor:
-        """As the network knows it."""
+        """Return the tensor as the network knows it."""
         return tensor.movedim(tuple(range(len(self._order))), self._order)
 
 
-def measure_sizes(inputs: Inputs) -> tuple[int, int | None]:
-    """How many examples, and how long the attention mask is, or the tokens where there is none."""
-    along = inputs.get("attention_mask", inputs.get("input_ids"))
-    return len(next(iter(inputs.values()))), None if along is None else along.shape[1]
+def make_slot(module: str, leaf: int, shapes: Sequence[torch.Size], sizes: Sequence[Sizes]) -> Slot:
+    """Make the slot of a tensor that has these shapes in batches of these sizes.
 
-
-def find_dimensions(
-    shapes: Sequence[torch.Size], sizes: Sequence[tuple[int, int | None]]
-) -> tuple[int, tuple[int, ...]]:
-    """Which dimension counts the examples, which are lengths; raises CannotCut where another one changes."""
-    (examples, lengths), count = zip(*sizes, strict=True), range(len(shapes[0]))
-    along = (
-        [tuple(shape[d] for shape in shapes) for d in count]
-        if len({len(s) for s in shapes}) == 1
-        else []
-    )
-    batch = next((d for d, there in enumerate(along) if there == examples), None)
-    if batch is None:
+    Raises CannotCut where a dimension changes that counts neither examples nor places of the mask.
+    """
+    if len({len(shape) for shape in shapes}) != 1:
         raise CannotCut("what enters it is not one tensor an example")
-    varying = tuple(d for d in count if d != batch and len(set(along[d])) > 1)
+    along = list(zip(*shapes, strict=True))
+    examples, lengths = zip(*sizes, strict=True)
+    if examples not in along:
+        raise CannotCut("what enters it is not one tensor an example")
+    batch = along.index(examples)
+    varying = tuple(d for d, size in enumerate(along) if d != batch and len(set(size)) > 1)
     if any(along[d] != lengths for d in varying):
         raise CannotCut("what enters it changes its shape from batch to batch")
-    return batch, varying
+    return Slot(module, leaf, batch, varying)

@@ -5,7 +5,7 @@ Formula: W' = W g / sqrt(v + e), b' = (b - m) g / sqrt(v + e) + beta. Source: Ja
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,8 +20,11 @@ from graft.backbones.backbone import evaluating, observed
 Pair = tuple[nn.Conv2d, _BatchNorm]
 
 
-def pairs(network: nn.Module, inputs: dict[str, Tensor]) -> list[Pair]:
-    """The frozen convolutions whose output enters a frozen batch norm, as one forward shows."""
+def pairs(network: nn.Module, run: Callable[[], Any]) -> list[Pair]:
+    """List the frozen convolutions whose output enters a frozen batch norm, as one forward shows.
+
+    `run` does a forward of the network.
+    """
     made: dict[int, tuple[nn.Conv2d, Tensor]] = {}
     found: list[Pair] = []
 
@@ -38,7 +41,7 @@ def pairs(network: nn.Module, inputs: dict[str, Tensor]) -> list[Pair]:
     ]
     hooks = [layer.register_forward_hook(note) for layer in layers]
     with evaluating(network), torch.no_grad():
-        observed(network, inputs, hooks)
+        observed(run, hooks)
     return found
 
 

@@ -25,8 +25,8 @@ from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed
 from graft.training.feeds.streams import Streams
 from graft.training.frozen import frozen_prefix, recording
-from graft.training.frozen.cut import CannotCut
 from graft.training.frozen.frozen_prefix import Prefix
+from graft.training.frozen.slots import CannotCut
 from graft.training.loop.stage import Settings
 from graft.training.loop.step import step
 from graft.training.solvers import logistic, solvers
@@ -226,8 +226,8 @@ def _measure(
         record = 0.0
         if prefix:
             with torch.no_grad(), prefix.trunk(), engine.autocast():
-                record = reading + _seconds(lambda: prefix.taken(batch.inputs)) / len(rows)
-                batch, reading = prefix.entered(batch, prefix.taken(batch.inputs)), 0.0
+                record = reading + _seconds(lambda: prefix.taken(batch)) / len(rows)
+                batch, reading = prefix.entered(batch, prefix.taken(batch)), 0.0
         with prefix.installed() if prefix else nullcontext():
             train = _seconds(
                 lambda: step(objective, optimizer, engine, batch, 0.0, 1, part.clip)
@@ -270,7 +270,7 @@ def _forward_seconds(model: Model, batch: Batch, engine: Engine) -> float:
 
     def forward() -> None:
         with torch.inference_mode(), evaluating(model), engine.autocast():
-            model(batch.inputs)
+            model(batch)
 
     return _seconds(forward) / len(batch)
 
@@ -280,7 +280,7 @@ def _pass_seconds(objective: Objective, feed: Feed, prefix: Prefix, engine: Engi
     rows = _typical_rows(feed)[:LEAST_ROWS]
     batch, _ = _read(feed, rows)
     with torch.no_grad(), prefix.trunk(), engine.autocast():
-        features = prefix.taken(batch.inputs)[0]
+        features = prefix.taken(batch)[0]
     count = min(len(feed.pieces), logistic.ROWS)
     places = [number % len(rows) for number in range(count)]
     large = Batch(

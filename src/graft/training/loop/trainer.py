@@ -27,8 +27,8 @@ from graft.training.feeds.feed import Feed
 from graft.training.feeds.streams import Streams
 from graft.training.frozen import frozen_prefix, proof, recording
 from graft.training.frozen.agreement import agree
-from graft.training.frozen.cut import CannotCut
 from graft.training.frozen.frozen_prefix import ALL, Prefix
+from graft.training.frozen.slots import CannotCut
 from graft.training.loop import early_stop
 from graft.training.loop.candidates import solve_head
 from graft.training.loop.losses import Means

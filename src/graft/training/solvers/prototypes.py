@@ -57,7 +57,7 @@ def _scores(
     sums = total = counts = squares = 0.0
     with torch.no_grad():
         for batch in feed.stream(plan):
-            features = objective.model(batch.inputs).features.cpu().double()
+            features = objective.model(batch).features.cpu().double()
             target, several = batch.target.cpu(), batch.target.dim() == 2
             member = (target if several else nn.functional.one_hot(target, len(classes))).to(
                 features

@@ -15,6 +15,7 @@ from graft.backbones.load import load_backbone
 from graft.backbones.sources import wheel
 from graft.base import files, plugins
 from graft.base.errors import BackboneError, UnknownName
+from graft.base.records import Batch
 
 DATA = Path(__file__).resolve().parents[4] / ".." / "shared" / "data"
 
@@ -69,7 +70,7 @@ def test_efficientnet_knows_imagenet():
         images = [Image.open(_found(row[0])).convert("RGB") for row in part]
         inputs = backbone.preprocess.collate([backbone.preprocess(image, None) for image in images])
         with torch.inference_mode():
-            logits = Model(backbone)(inputs).logits
+            logits = Model(backbone)(Batch(inputs)).logits
         right += sum(int(logits[i].argmax()) == int(row[1]) for i, row in enumerate(part))
     assert right / len(rows) > 0.87  # measured elsewhere, in half precision: 0.896
 
@@ -91,7 +92,7 @@ def test_minilm_knows_which_sentences_mean_the_same():
     ]
     with torch.inference_mode():
         inputs = backbone.preprocess.collate([backbone.preprocess(text, None) for text in texts])
-        features = torch.nn.functional.normalize(Model(backbone)(inputs).features)
+        features = torch.nn.functional.normalize(Model(backbone)(Batch(inputs)).features)
     alike = features @ features.T
     assert min(alike[0, 1], alike[2, 3]) > 0.6
     assert alike[:2, 2:].max() < 0.2
@@ -135,7 +136,7 @@ def test_smollm2_knows_the_capital_of_france():
         32,
     )
     with torch.inference_mode():
-        assert Model(backbone)(backbone.preprocess.example()).features.shape == (2, 576)
+        assert Model(backbone)(Batch(backbone.preprocess.example())).features.shape == (2, 576)
     assert {path.suffix for path in folder.iterdir()} <= {".json", ".safetensors", ".jinja", ".txt"}
 
 
