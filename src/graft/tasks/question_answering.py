@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
@@ -20,11 +18,11 @@ from graft.data.data import Data
 from graft.metrics import answers
 from graft.metrics.metric import Metric
 from graft.tasks.task import Baseline, Task, Windows, objects
+from graft.tasks.text.answer_baselines import best_overlap, no_answer
 from graft.tasks.text.answer_spans import Found, Span, best_spans, best_threshold, joined, tokens_of
 from graft.tasks.text.words import SPARE, parts_of_text
 
 SHOWN = 5
-_SENTENCE = re.compile(r"""\S(?:.*?[.!?]["')\]]*(?=\s|$)|.*\S|)""")
 
 
 @dataclass(frozen=True)
@@ -255,8 +253,8 @@ class QuestionAnswering(Task):
 
     @property
     def baselines(self) -> dict[str, Baseline]:
-        sentence: dict[str, Baseline] = {"best-overlap-sentence": _best_overlap}
-        return sentence if self.threshold is None else {**sentence, "no-answer": _no_answer}
+        sentence: dict[str, Baseline] = {"best-overlap-sentence": best_overlap}
+        return sentence if self.threshold is None else {**sentence, "no-answer": no_answer}
 
     def settings(self) -> dict:
         return {"classes": list(self.classes), "threshold": self.threshold}
@@ -361,33 +359,6 @@ def _target(sample: Sample, offsets: np.ndarray, window: tuple[int, int]) -> tup
     return None
 
 
-def _best_overlap(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
-    """The sentence of the context with most of the question's words, each by its inverse document frequency."""
-    contexts = {sample.roles["context"] for sample in train}
-    seen = Counter(word for context in contexts for word in _words(context))
-
-    def weight(words: set[str]) -> float:
-        return sum(math.log((1 + len(contexts)) / (1 + seen[word])) + 1 for word in words)
-
-    def answer(sample: Sample) -> Found:
-        context, asked = sample.roles["context"], _words(sample.roles["question"])
-        sentences = [match.span() for match in _SENTENCE.finditer(context)]
-        spans = [
-            Span(context[a:b], a, b, weight(asked & _words(context[a:b]))) for a, b in sentences
-        ]
-        return (
-            Found((max(spans, key=lambda span: span.score),), -math.inf)
-            if spans
-            else Found((), 0.0)
-        )
-
-    return objects([answer(sample) for sample in test])
-
-
-def _no_answer(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
-    return objects([Found((), 0.0)] * len(test))
-
-
 def _as_json(span: Span | None, share: float) -> dict[str, Any]:
     place = (
         {"text": "", "start": None, "end": None}
@@ -395,7 +366,3 @@ def _as_json(span: Span | None, share: float) -> dict[str, Any]:
         else {"text": span.text, "start": span.start, "end": span.end}
     )
     return {**place, "confidence": share}
-
-
-def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w+", text.lower()))

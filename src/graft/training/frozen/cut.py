@@ -14,6 +14,7 @@ shapes that skipped modules return; a batch carries its recorded tensors in `ext
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
@@ -55,6 +56,8 @@ class Cut:
     """Whether what skipped modules return can be written to: each number has its own memory."""
     _given: Sequence[Tensor] | None = field(default=None, repr=False)
     _shapes: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
+    _made: list[Tensor] | None = field(default=None, repr=False)
+    """In a trial, what was returned for skipped modules, to see whether the network writes to it."""
 
     def record(self, batch: Batch) -> tuple[Output, list[Tensor]]:
         """Return the output of the whole forward, and the tensor of each slot, examples first."""
@@ -131,7 +134,11 @@ class Cut:
         if not isinstance(leaf, Tensor):
             return leaf
         tensor = make_nan(leaf, device)
-        return tensor.clone(memory_format=torch.contiguous_format) if self.dense else tensor
+        if self.dense:
+            return tensor.clone(memory_format=torch.contiguous_format)
+        if self._made is not None:
+            self._made.append(tensor)
+        return tensor
 
 
 def cut(
@@ -166,17 +173,23 @@ def cut(
 
 def _first_that_works(trials: Sequence[Cut], probes: Sequence[Batch], tolerance: float) -> Cut:
     """Return the first cut that gives the outputs of the whole network; raises CannotCut."""
-    failed: list[Cut] = []
+    written: list[Cut] = []
     for trial in trials:
+        made: list[Tensor] = []
         try:
-            return _tried(trial, probes, tolerance)
+            with warnings.catch_warnings():
+                # PyTorch warns of some writes into numbers that share memory, and refuses others.
+                warnings.simplefilter("ignore", UserWarning)
+                works = _tried(replace(trial, _made=made), probes, tolerance)
         except CannotCut as refused:
-            reason = refused
-            # PyTorch refuses to write into a tensor whose numbers share memory.
-            if isinstance(refused.__cause__, RuntimeError) and not trial.dense:
-                failed.append(replace(trial, dense=True))
-    if failed:
-        return _first_that_works(failed, probes, tolerance)
+            reason, works = refused, None
+        refuses = works is None and isinstance(reason.__cause__, RuntimeError)
+        if not trial.dense and (refuses or any(tensor._version for tensor in made)):
+            written.append(replace(trial, dense=True))
+        elif works is not None:
+            return replace(works, _made=None)
+    if written:
+        return _first_that_works(written, probes, tolerance)
     raise reason
 
 
