@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from graft.backbones.backbone import Model, evaluating
 from graft.base.counts import plural
@@ -22,7 +21,10 @@ from graft.tasks.text.generation import Decoding
 from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed
 
-DIVERGED = "the training has diverged, or the precision is too low. Lower the learning rate (lr=...), or use precision fp32."
+DIVERGED = (
+    "the training has diverged, or the precision is too low. Lower the learning rate (lr=...), or "
+    "use precision fp32."
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def written(
     engine: Engine,
     decoding: Decoding | None = None,
 ) -> Evaluation:
-    """The evaluation of these samples with what the network writes for each, where the task's metrics are of that."""
+    """Return the evaluation with a generated text for each sample, if metrics are of such texts."""
     if not task.measures_texts:
         return found
     with engine.autocast():
@@ -62,8 +64,9 @@ def written(
 
 
 def predict(model: Model, feed: Feed, engine: Engine) -> tuple[np.ndarray, float]:
-    """Scores (N, ...) in the order of the samples, and their mean loss (nan where samples are unlabeled).
+    """Return scores (N, ...) in the order of the samples, and their mean loss.
 
+    The loss is nan where samples are unlabeled.
     Raises GraftError for scores that are NaN or infinite.
     """
     found: list[Any] = [None] * len(feed.pieces)
@@ -87,20 +90,16 @@ def predict(model: Model, feed: Feed, engine: Engine) -> tuple[np.ndarray, float
 
 
 def _check_finite(scores: np.ndarray) -> None:
-    """Raise GraftError for NaN, the highest of which would be taken for the first class, and for infinite scores."""
+    """Raise GraftError for scores that are NaN or infinite.
+
+    The highest of several NaN would be taken for the first class.
+    """
     if scores.dtype == object:  # what such scores are worth shows in their loss
         return
     broken = ~np.isfinite(scores).reshape(len(scores), -1).all(axis=1)
     if broken.any():
         count = f"{broken.sum():,} of {plural(len(scores), 'example')}"
         raise GraftError(f"The network's outputs for {count} are NaN or infinite: {DIVERGED}")
-
-
-def in_order(values: Tensor, rows: list[int]) -> Tensor:
-    """`values` (N, ...), found in the order `rows`, in the order of the samples; an ordinary tensor."""
-    ordered = torch.empty(values.shape, dtype=values.dtype)
-    ordered[torch.tensor(rows)] = values
-    return ordered
 
 
 def intervals(

@@ -21,15 +21,17 @@ from graft.tasks.task import Windows
 from graft.training.frozen.recording import Recording
 
 WITHOUT_GRADIENTS, PICTURES_WITHOUT_GRADIENTS = 32, 16
-"""Examples at a time where nothing is learnt. On two cores 32 pictures were 3 % quicker than 16 and took 180 MB more."""
+"""Examples at a time where nothing is learnt. On two cores 32 pictures were 3 % faster than 16 and
+took 180 MB more."""
 MOST_THREADS = 16
 """Threads that encode. Each keeps a batch in memory: 32 pictures of 224 px are 19 MB."""
 Seed = tuple[int, int]
-"""(seed of the run and phase, epoch): all that order and augmentation depend on, so that a resumed run sees the same."""
+"""(seed of the run and phase, epoch): order and augmentation depend on nothing else, so that a
+resumed run sees the same."""
 
 
 def without_gradients(task: Pretext, preprocess: Preprocess) -> int:
-    """How many pieces at a time where nothing is learnt."""
+    """Return how many pieces are encoded at a time where nothing is learnt."""
     return task.batch_size or (
         PICTURES_WITHOUT_GRADIENTS if preprocess.modality == "image" else WITHOUT_GRADIENTS
     )
@@ -37,11 +39,11 @@ def without_gradients(task: Pretext, preprocess: Preprocess) -> int:
 
 @dataclass(frozen=True)
 class Feed:
-    """The pieces of a split's samples as batches of inputs, or of what was recorded of them at a cut.
+    """The pieces of a split's samples as batches, of inputs or of what was recorded at a cut.
 
-    `views` is how many augmented versions of a sample there are: None, a new one each epoch; 1, the plain one. What was
-    recorded `at_head` are the features (B, D) alone; before the head, the inputs that the rest of the network reads.
-    `mixed` batches of an epoch are drawn whatever the lengths.
+    `views` is how many augmented versions of a sample there are: None, a new one each epoch; 1, the
+    plain one. A recording `at_head` has the features (B, D) alone; any other comes with the inputs
+    that the rest of the network reads. `mixed` batches of an epoch are drawn whatever the lengths.
     """
 
     windows: Windows
@@ -64,7 +66,10 @@ class Feed:
         batch_size: int | None = None,
         views: int | None = None,
     ) -> Feed:
-        """The samples in the pieces that the task makes of them; `batch_size` None is for what is done without gradients."""
+        """Make a feed of the pieces that the task makes of the samples.
+
+        Without a `batch_size` it is for what is done without gradients.
+        """
         size = batch_size or without_gradients(task, preprocess)
         return cls(task.windows(samples, preprocess), task, preprocess, device, size, views)
 
@@ -87,7 +92,10 @@ class Feed:
         return loaders.plan(lengths, self.batch_size, seed)
 
     def stream(self, plan: Sequence[list[int]], seed: Seed | None = None) -> Iterator[Batch]:
-        """Batches of the planned rows; augmented where a seed is given and the views are not the plain one."""
+        """Yield batches of the planned rows.
+
+        They are augmented if a seed is given and the views are not the plain one.
+        """
         if self.at_head:
             yield from (self._make(rows, seed).to(self.device) for rows in plan)
             return
@@ -96,10 +104,11 @@ class Feed:
 
     @property
     def _threads(self) -> int:
-        """The number of threads that encode: one a core for an accelerator, on a processor as many as the network has.
+        """The number of threads that encode.
 
-        Tokenizers keep settings that another thread may change, and the files of a recording have
-        one position each, so one thread reads these.
+        One a core for an accelerator, on a processor as many as the network has. Tokenizers keep
+        settings that another thread may change, and the files of a recording have one position
+        each, so one thread reads these.
         """
         if self.preprocess.modality != "image" or self.recorded is not None:
             return 1
@@ -166,7 +175,7 @@ class Feed:
         }
 
     def _targets(self, places: Sequence[int]) -> Tree:
-        """Make the targets of recorded versions of samples, without opening what is read of them."""
+        """Make the targets of recorded versions of samples, without opening the inputs."""
         views = self.views or 1
         targets = []
         for row, view in (divmod(place, views) for place in places):
@@ -184,7 +193,10 @@ class Feed:
         return self._targets(range(len(self.pieces) * (self.views or 1)))
 
     def _rng(self, row: int, seed: Seed | None) -> np.random.Generator | None:
-        """Of a fixed number of views each is the same in every run, so that runs share what was recorded of them."""
+        """Make the random state of a version.
+
+        Each of a fixed number of views is the same in every run, so that runs share recordings.
+        """
         if seed is None or self.views == 1:
             return None
         return np.random.default_rng(

@@ -1,4 +1,4 @@
-"""What each part of a technique trains on, and is validated on: the labeled samples, or the unlabeled texts."""
+"""What each part of a technique is trained and validated on: labeled samples or texts alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from graft.techniques.technique import Objective, Technique
 from graft.training.feeds.feed import Feed
 
 EXAMPLES = 10_000
-"""The default budget: this many examples, or windows of long texts, are trained on, within 3 to 8 epochs."""
+"""The default budget: so many examples, or windows of long texts, within 3 to 8 epochs."""
 
 
 def default_epochs(examples: int) -> float:
@@ -39,7 +39,10 @@ def default_batch_size(examples: int) -> int:
 
 @dataclass(frozen=True)
 class Streams:
-    """The feeds for training and validation, and the budget, of each part; `batch_size` and `epochs` as the user asks."""
+    """The feeds for training and validation, and the budget, of each part.
+
+    `batch_size` and `epochs` are those that the user asks for.
+    """
 
     data: Data
     task: Task

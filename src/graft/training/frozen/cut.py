@@ -57,7 +57,7 @@ class Cut:
     _given: Sequence[Tensor] | None = field(default=None, repr=False)
     _shapes: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
     _made: list[Tensor] | None = field(default=None, repr=False)
-    """In a trial, what was returned for skipped modules, to see whether the network writes to it."""
+    """In a trial, what skipped modules returned, to see whether the network writes to it."""
 
     def record(self, batch: Batch) -> tuple[Output, list[Tensor]]:
         """Return the output of the whole forward, and the tensor of each slot, examples first."""

@@ -14,16 +14,18 @@ from graft.training.loop.stage import Run, Stage
 
 
 def report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) -> dict[str, float]:
-    """Evaluate, write the line of history, tell the observer; the validation loss and metric.
+    """Evaluate, write the line of history, and report it; return the validation loss and metric.
 
-    `rate` stands in the line in place of the learning rate. Raises GraftError for a training loss that is no number.
+    `rate` stands in the line in place of the learning rate. Raises GraftError if the training loss
+    is NaN or infinite.
     """
     position = run.position
     run.clock.settle()
     losses = stage.losses.read()
     if not all(math.isfinite(value) for value in losses.values()):
         raise GraftError(
-            f"The loss became {losses} in phase {stage.phase.name!r}. Lower the learning rate (lr=...), or use precision fp32."
+            f"The loss became {losses} in phase {stage.phase.name!r}. Lower the learning rate "
+            "(lr=...), or use precision fp32."
         )
     found = evaluate(stage.objective.model, stage.val, run.engine)
     name, metric = next(iter(stage.val.task.watched.items()))

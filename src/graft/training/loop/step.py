@@ -1,4 +1,4 @@
-"""One optimizer step: losses over micro-batches, their gradients, and what happens when memory runs out."""
+"""One optimizer step: losses of pieces of a batch, and their gradients."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def step(
                 raise
             if pieces >= len(batch):
                 raise GraftError(
-                    "Memory does not hold a single example. Use a smaller backbone, a smaller input, or precision bf16."
+                    "Memory does not hold a single example. Use a smaller backbone, a smaller "
+                    "input, or precision bf16."
                 ) from error
             optimizer.zero_grad(set_to_none=True)
             pieces *= 2

@@ -1,7 +1,17 @@
-"""One training, top to bottom: parts of the technique, their phases, epochs, steps; exact resume from a checkpoint.
+"""One training, top to bottom: parts of the technique, their phases, epochs and steps.
 
-Nothing random is carried from step to step: order and augmentation depend on (seed, phase, epoch, row), dropout on a
-seed set at each step, the rate on progress. So weights, optimizer state and a step number are all there is to save.
+Nothing random is carried from step to step: order and augmentation depend on (seed, phase, epoch,
+row), dropout on a seed set at each step, the rate on progress. So weights, optimizer state and a
+step number are all there is to save, and a training that goes on from a checkpoint ends at the
+same weights.
+
+Map: `studies.run` calls `train`, which makes a `Run` and calls `_train_phase` for each phase of
+each part. `_begin` freezes, makes the optimizer and the feeds, behind a recording if it pays (see
+`frozen_prefix`), and restores a checkpoint; what it made is the `Stage`. Then `_train_epoch` takes
+steps (`step`), `selection` validates and keeps the best weights, and `candidates` tries solutions
+for a head that is not stepped. State: the `Position` in the run is what a checkpoint holds, the
+`Stage` holds what a phase needs beside it, and the objective holds the weights. Nothing else in
+this folder has any.
 """
 
 from __future__ import annotations
@@ -51,10 +61,10 @@ def train(
     folder: Path,
     observer: Observer,
 ) -> tuple[Model, Position]:
-    """Train the model by the technique, going on from the checkpoint in the folder where there is one.
+    """Train the model by the technique, going on from the checkpoint in the folder if there is one.
 
-    Returns the model, and where the training ended with all that was measured. Raises GraftError when the loss is no
-    number any more, or when memory does not hold a single example.
+    Returns the model, and where the training ended with all that was measured. Raises GraftError if
+    the loss becomes NaN or infinite, or if memory does not hold a single example.
     """
     preprocess = model.backbone.preprocess
     streams = Streams(
@@ -84,7 +94,8 @@ def train(
             phases = part.phases(model, epochs)
             if phases and epochs < 1 and epochs not in (part.epochs, settings.epochs):
                 observer.note(
-                    f"{epochs:.0%} of the training split is trained on, as it is large; --epochs 1 is all of it."
+                    f"{epochs:.0%} of the training split is trained on, as it is large; --epochs 1 "
+                    "is all of it."
                 )
             if phases:
                 observer.phases([phase.name for phase in phases])
@@ -124,7 +135,10 @@ def _train_phase(
 
 
 def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resumed: bool) -> Stage:
-    """Freeze, make the optimizer, record the frozen prefix; restore weights and optimizer of a run that goes on."""
+    """Freeze, make the optimizer, record the frozen prefix.
+
+    Restores weights and optimizer of a run that goes on.
+    """
     model, position = objective.model, run.position
     objective.begin(phase)
     names = optim.trainable(model, phase)
@@ -183,7 +197,8 @@ def _feeds(
         val = prefix.record(run.val, run.observer) if prefix else run.val
     except CannotCut as reason:
         run.observer.note(
-            f"{objective.model.backbone.name}: its frozen layers run at every epoch, since {reason}."
+            f"{objective.model.backbone.name}: its frozen layers run at every epoch, since "
+            f"{reason}."
         )
         prefix, train, val = None, plain, run.val
     position.recorded = prefix is not None
@@ -204,7 +219,10 @@ def _feeds(
 def _recorded(
     run: Run, objective: Objective, plain: Feed, phase: Phase
 ) -> tuple[Prefix | None, Feed]:
-    """The frozen prefix and the training feed behind it, none and the plain feed where that pays; raises CannotCut."""
+    """Return the frozen prefix and the training feed behind it, or None and the plain feed.
+
+    Whichever takes less time. Raises CannotCut.
+    """
     try:
         prefix = frozen_prefix.choose(objective.model, plain, phase.epochs, run.engine)
     except frozen_prefix.NotWorth:
@@ -212,9 +230,8 @@ def _recorded(
     before = prefix.recorded(plain)
     feed = prefix.record(plain, run.observer)
     counted = run.position.counted
-    if (
-        before is not None and before.key not in counted
-    ):  # what it took counts here too: no run is cheaper for coming later
+    # What it took counts here too: no run is cheaper for coming later.
+    if before is not None and before.key not in counted:
         run.clock.seconds += before.seconds
         run.position.shared_seconds += before.seconds
     counted.append(feed.recorded.key)
@@ -264,8 +281,8 @@ def _train_epoch(run: Run, stage: Stage) -> None:
             position.pieces = result.pieces
             warn(
                 run,
-                f"Memory ran out: each batch of {len(batch)} is now computed in {result.pieces} pieces, "
-                "with the same effective size.",
+                f"Memory ran out: each batch of {len(batch)} is now computed in {result.pieces} "
+                "pieces, with the same effective size.",
             )
         position.step += 1
         position.examples += len(batch)
