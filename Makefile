@@ -15,7 +15,7 @@ demo: $(INSTALLED)  ## Two real comparisons in a few minutes: one where transfer
 	$(BIN)/graft demo
 
 test:  ## Everything that continuous integration runs
-	@echo "This takes about fifteen minutes on two quiet cores, plus the installation the first time."
+	@echo "This takes about twelve minutes on two quiet cores, plus the installation the first time."
 	@$(MAKE) --no-print-directory lint
 	$(PYTEST) -m "not slow"
 
@@ -41,7 +41,7 @@ lint: $(INSTALLED)  ## Style, form, and the layers
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-docs: $(INSTALLED)  ## Write docs/reference.md and docs/check.schema.json from the docstrings and check every link
+docs: $(INSTALLED)  ## Write the pages that are made from the code, and check every link between pages
 	$(BIN)/python docs/build.py
 
 bench: $(INSTALLED)  ## What the defaults reach on real data: benchmarks/quality.md
