@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 
 from graft.backbones.backbone import Backbone, Model
+from graft.backbones.preprocess.augment import Augment
 from graft.base import plugins
 from graft.base.errors import BadValue
 from graft.base.ranges import Count, NotNegative, Positive, Share, read_numbers
@@ -136,6 +137,8 @@ class Technique(ABC):
     views: Count | None = None
     """How many augmented versions of an example are seen, in turn; None is a new one each epoch, 1 the plain one. The
     layers before the first that trains see each version once, so that few of them save time."""
+    augment: Augment = "usual"
+    """How pictures are changed at random in training: `none`, `weak`, `usual` or `strong`."""
     patience: Count | None = None
     """Stop a phase after so many epochs without better weights, by the validation loss or the metric that the task goes by; None
     is five where a head alone is stepped, and elsewhere what the task says, mostly to the end."""
@@ -149,6 +152,16 @@ class Technique(ABC):
 
         Most are made for all of them; those that are `about_head` are for tasks with a new one.
         """
+        if self.augment != "usual" and backbone.preprocess.modality != "image":
+            raise BadValue(
+                f"Only pictures are augmented, and {task.name} reads none. "
+                f"Leave augment={self.augment} away."
+            )
+        if self.augment in ("weak", "strong") and self.views == 1:
+            raise BadValue(
+                f"views=1 is the plain picture, which augment={self.augment} does not change. "
+                "Set views=4, say, for so many versions of each picture."
+            )
         if self.about_head and not task.fresh_head:
             raise BadValue(
                 f"{plugins.name_of(type(self))!r} trains a new head, and {task.name} keeps the network's own. Use lora, "

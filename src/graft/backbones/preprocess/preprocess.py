@@ -11,6 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from graft.backbones.preprocess.augment import AUGMENTS, Augment, Frame, View, none
+
 
 class Preprocess(Protocol):
     """Turns one value into tensors, and tensors of several samples into a batch's inputs."""
@@ -32,34 +34,44 @@ class Preprocess(Protocol):
 
 @dataclass(frozen=True)
 class ImagePreprocess:
-    """Resize, crop, normalise. `rng` given: a random resized crop and a mirror image, for training.
+    """Resize, crop, normalize. Given `rng`, a random view of the picture for training: `augment`.
 
-    Yields `{input_name: uint8 (3, size, size)}`; `collate` normalises to float32 (B, 3, size, size).
+    Yields `{input_name: uint8 (3, size, size)}`; `collate` normalizes to float32
+    (B, 3, size, size).
     """
 
     modality: ClassVar[str] = "image"
-    augments: ClassVar[bool] = True
     size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     interpolation: str = "bicubic"
     crop: float = 0.875
-    """The share of the resized short side that the centre crop keeps."""
+    """The share of the resized short side that the center crop keeps."""
     scale: tuple[float, float] = (0.25, 1.0)
     """The range of the area that a random crop keeps."""
     input_name: str = "x"
+    augment: Augment = "usual"
+
+    @property
+    def augments(self) -> bool:
+        return self.augment != "none"
 
     def __call__(self, value: Image.Image, rng: np.random.Generator | None) -> dict[str, Tensor]:
-        box = self._centre_box(value.size) if rng is None else self._random_box(value.size, rng)
+        view = self.view(value.size, rng)
         resample = Image.Resampling[self.interpolation.upper()]
-        image = value.resize((self.size, self.size), resample, box=box, reducing_gap=3.0)
-        pixels = np.array(image)
-        if rng is not None and rng.random() < 0.5:
-            pixels = pixels[:, ::-1].copy()
+        pixels = view.recolor(view.geometry.picture(value, resample))
         return {self.input_name: torch.from_numpy(pixels).permute(2, 0, 1)}
 
+    def view(self, size: tuple[int, int], rng: np.random.Generator | None) -> View:
+        """What is seen of a picture of this size (width, height); without `rng` its middle."""
+        frame = Frame(size, (self.size, self.size), self.crop, self.scale)
+        return none(frame) if rng is None else AUGMENTS[self.augment](frame, rng)
+
     def collate(self, encoded: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-        """Channels-last in memory, as pictures are; by NumPy, whose one thread does not get in the way of torch's."""
+        """Normalize pictures, channels-last in memory, as they come.
+
+        By NumPy, whose one thread does not get in the way of torch's.
+        """
         std = np.array(self.std, dtype=np.float32)
         pixels = np.stack([e[self.input_name].permute(1, 2, 0).numpy() for e in encoded]).astype(
             np.float32
@@ -85,28 +97,14 @@ class ImagePreprocess:
         """Inputs of one grey picture, to trace a network with."""
         return self.collate([self(Image.new("RGB", (self.size, self.size), "grey"), None)])
 
-    def _centre_box(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
-        side = min(size) * self.crop
-        left, top = (size[0] - side) / 2, (size[1] - side) / 2
-        return left, top, left + side, top + side
-
-    def _random_box(
-        self, size: tuple[int, int], rng: np.random.Generator
-    ) -> tuple[float, float, float, float]:
-        width, height = size
-        area = width * height * rng.uniform(*self.scale)
-        ratio = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
-        w, h = min(np.sqrt(area * ratio), width), min(np.sqrt(area / ratio), height)
-        left, top = rng.uniform(0, width - w), rng.uniform(0, height - h)
-        return left, top, left + w, top + h
-
 
 @dataclass(frozen=True)
 class TextPreprocess:
-    """Tokenise; `collate` pads to the longest text of the batch. Longer texts than `max_length` tokens are cut.
+    """Tokenize, and cut to `max_length` tokens; `collate` pads to the longest text of the batch.
 
-    A value is a text, or a pair of texts, which the tokenizer joins in its own way; of a pair the longer text is cut first.
-    Where a decoder stands beside the encoder, what it reads, `decoder_input_ids`, are the tokens of the text itself, one later.
+    A value is a text, or a pair of texts, which the tokenizer joins in its own way; of a pair the
+    longer text is cut first. If a decoder stands beside the encoder, it reads the tokens of the
+    text itself, one later: `decoder_input_ids`.
     """
 
     modality: ClassVar[str] = "text"
@@ -114,25 +112,23 @@ class TextPreprocess:
     tokenizer: Any = field(repr=False)
     max_length: int = 256
     decoder_start: int | None = None
-    """The token with which a decoder beside an encoder begins; None where there is none, or it sees to that itself."""
+    """The first token of a decoder beside an encoder; None if there is none or it adds it."""
 
     def __call__(
         self, value: str | tuple[str, str], rng: np.random.Generator | None
     ) -> dict[str, Tensor]:
         encoded = self.tokenized(value)
-        found = {
-            key: torch.tensor(encoded[key])
-            for key in self.tokenizer.model_input_names
-            if key in encoded
-        }
-        return (
-            found
-            if self.decoder_start is None
-            else {**found, "decoder_input_ids": self.one_later(found["input_ids"])}
-        )
+        names = (name for name in self.tokenizer.model_input_names if name in encoded)
+        inputs = {name: torch.tensor(encoded[name]) for name in names}
+        if self.decoder_start is not None:
+            inputs["decoder_input_ids"] = self.one_later(inputs["input_ids"])
+        return inputs
 
     def tokenized(self, value: str | tuple[str, str], **asked: Any) -> Any:
-        """What the tokenizer makes of a text, cut; of an empty one that it does not mark, of its token for an end."""
+        """What the tokenizer makes of a text, cut.
+
+        Of an empty text that it does not mark: what it makes of its token for an end.
+        """
         found = self.tokenizer(
             *self._texts(value), truncation=True, max_length=self.max_length, **asked
         )
@@ -145,7 +141,7 @@ class TextPreprocess:
         )
 
     def one_later(self, ids: Tensor) -> Tensor:
-        """What a decoder reads (T,) to say the tokens (T,): its beginning, and all of them but the last."""
+        """What a decoder reads (T,) to predict the tokens (T,): its first, and all but the last."""
         return torch.cat([torch.tensor([self.decoder_start]), ids[:-1]])
 
     def collate(self, encoded: list[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -188,7 +184,7 @@ class TextPreprocess:
         return distinct
 
     def _texts(self, value: str | tuple[str, str]) -> tuple[str, ...]:
-        """What the tokenizer is given; where it puts nothing between two texts, the second begins on a new line."""
+        """What the tokenizer is given; a second text begins on a new line if nothing parts them."""
         texts = (value,) if isinstance(value, str) else value
         if len(texts) == 1 or self.tokenizer.num_special_tokens_to_add(pair=True):
             return texts
@@ -217,7 +213,7 @@ class TextPreprocess:
 
 
 def right_padded(rows: list[Tensor], value: int) -> tuple[Tensor, Tensor]:
-    """Rows (T,) of several lengths as one tensor (B, T), `value` behind each, and a mask (B, T) of where they are."""
+    """Rows (T,) as one tensor (B, T), `value` behind each, and a mask (B, T) of where they are."""
     ids = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
     lengths = torch.tensor([len(row) for row in rows])
     return ids, (torch.arange(ids.shape[1]) < lengths[:, None]).long()

@@ -65,6 +65,8 @@ class Streams:
             or train.task.batch_size
             or default_batch_size(len(train.windows.samples))
         )
+        if train.preprocess.modality == "image":
+            train = replace(train, preprocess=replace(train.preprocess, augment=part.augment))
         return replace(train, batch_size=size), replace(val, batch_size=size)
 
     def budget(self, part: Technique, objective: Objective, train: Feed) -> float:

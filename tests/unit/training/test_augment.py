@@ -1,0 +1,58 @@
+"""The setting `augment` of a technique: what it reaches, and where it would change nothing."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from graft.base.errors import BadValue
+from graft.studies.run import build_model
+from graft.tasks.task import Task
+from graft.techniques.specs.combine import parse
+from graft.techniques.technique import Technique
+from graft.training.feeds.feed import Feed
+from graft.training.feeds.streams import Streams
+from tests.contracts.tiny import task_of
+
+
+def feeds(technique: Technique, task_name: str, network: str) -> tuple[Feed, Feed]:
+    task, data = task_of(task_name)
+    model = build_model(network, task, pretrained=True, seed=0)
+    streams = Streams(
+        data, task, technique, model.backbone.preprocess, torch.device("cpu"), 0, None, None
+    )
+    return streams.of(technique, technique.objective(model, task))
+
+
+def augment(feed: Feed) -> str:
+    return feed.preprocess.augment
+
+
+@pytest.mark.parametrize("name", ["none", "weak", "usual", "strong"])
+def test_it_reaches_training_alone(name: str) -> None:
+    technique = parse(f"full-fine-tuning:augment={name}")
+    train, val = feeds(technique, "image-classification", "tiny:cnn")
+    assert augment(train) == name and augment(val) == "usual"
+    assert train.augments == (name != "none")
+
+
+def check(technique: str, task_name: str, network: str) -> None:
+    task: Task = task_of(task_name)[0]
+    backbone = build_model(network, task, pretrained=True, seed=0).backbone
+    parse(technique).check(backbone, task)
+
+
+def test_texts_are_not_augmented() -> None:
+    with pytest.raises(BadValue, match=r"Only pictures are augmented.*augment=weak away"):
+        check("lora:augment=weak", "text-classification", "tiny:bert")
+
+
+def test_the_plain_picture_is_not_augmented() -> None:
+    with pytest.raises(BadValue, match=r"views=1 is the plain picture.*Set views=4"):
+        check("feature-extraction:augment=strong", "image-classification", "tiny:cnn")
+    check("feature-extraction:augment=strong,views=4", "image-classification", "tiny:cnn")
+
+
+def test_another_word_is_refused_with_those_there_are() -> None:
+    with pytest.raises(BadValue, match="one of 'none', 'weak', 'usual', 'strong'"):
+        parse("lora:augment=heavy")
