@@ -305,8 +305,16 @@ def embed(
     return embedding.embed(network, task, inputs, Engine(precision), normalise, reading)
 
 
+def fitting_tasks(data: Data) -> list[str]:
+    """The tasks whose roles the data have."""
+    return [name for name in plugins.names("task") if parse_task(name)[0].fits(data.roles)]
+
+
 def find_task(data: Data, task: str | None) -> str:
-    """The task that the data are for: the asked one with its options, or the one whose roles they have. Raises GraftError."""
+    """The task that the data are for: the asked one with its options, or the one that fits.
+
+    Raises GraftError.
+    """
     kinds = {spec: parse_task(spec)[0] for spec in ([task] if task else plugins.names("task"))}
     fitting = [spec for spec, kind in kinds.items() if kind.fits(data.roles)]
     if len(fitting) == 1:

@@ -58,8 +58,7 @@ def test_every_kind_in_every_format_that_holds_it(
             plugins.load("format", name)().write_tiny(data, tmp_path / name)
         except DataError:
             continue
-        words = ("--task", "translation") if data.kind == "pairs" else ()  # summarization fits too
-        result = graft("check", tmp_path / name, "--json", *words)
+        result = graft("check", tmp_path / name, "--json")
         written += 1
         if "split can be cut" in result.output:  # too few samples of each class
             continue
@@ -78,6 +77,15 @@ def test_every_kind_in_every_format_that_holds_it(
             map(len, data.splits.values())
         )
     assert written > 1
+
+
+def test_what_several_tasks_learn_from_is_described(graft: Graft, tmp_path: Path) -> None:
+    (data,) = kind_named("pairs").tiny().values()
+    plugins.load("format", "parallel")().write_tiny(data, tmp_path / "pairs")
+    assert checked(graft, tmp_path / "pairs")["task"] is None
+    assert checked(graft, tmp_path / "pairs", "--task", "translation")["task"] == "translation"
+    words = "pairs. Several tasks learn from it; choose one with --task: summarization, translation"
+    assert words in " ".join(graft("check", tmp_path / "pairs").stdout.split())
 
 
 def test_something_else_is_not_by_the_schema(graft: Graft, build: ModuleType, photos: Path) -> None:

@@ -153,12 +153,12 @@ def test_info_of_a_built_in_backbone_says_what_it_weighs_and_its_license(graft: 
 def test_doctor_knows_this_machine(graft: Graft) -> None:
     done = graft("doctor", "--json")
     found = json.loads(done.stdout)
-    assert done.exit_code == (1 if found["mend"] else 0)
+    assert done.exit_code == (1 if found["fix"] else 0)
     assert found["machine"]["cores"] >= 1
     assert "torch" in found["machine"]
 
 
-def test_doctor_says_what_to_mend(graft: Graft, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_says_what_to_fix(graft: Graft, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "graft.cli.machine.metadata.requires", lambda name: ["no-such-package>=1", "numpy>=99"]
     )

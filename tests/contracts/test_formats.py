@@ -33,7 +33,7 @@ _OBJECTS = {
 }  # fmt: skip
 HOLDS = {
     "conll": {"tags: tokens"},
-    "csv": _TABLES,
+    "csv": {*_TABLES, "completions: prompts", "pairs: pairs", "passages: passages"},
     "image-folder": {"labels: images"},
     "json": _OBJECTS,
     "jsonl": _OBJECTS,

@@ -1,6 +1,6 @@
 """Every error that Graft raises on purpose.
 
-GraftError                 the user can mend it; the CLI prints it without a traceback and exits with 2
+GraftError                 the user can fix it; the CLI prints it without a traceback and exits with 2
 ├── UnknownName            a technique, task, backbone, format or parameter that does not exist
 ├── BadValue               a parameter with a value that is not allowed
 ├── DataError              the user's data cannot be read or cannot be used for this task
@@ -8,7 +8,7 @@ GraftError                 the user can mend it; the CLI prints it without a tra
 ├── FolderError            a run, study or model folder is missing, broken, changed or cannot be written
 └── MissingExtra           a feature needs a package that is not installed
 
-A message says what was asked, what was found, what is allowed and how to mend it.
+A message says what was asked, what was found, what is allowed and how to fix it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Iterable
 
 
 class GraftError(Exception):
-    """An error that the user can mend."""
+    """An error that the user can fix."""
 
 
 class UnknownName(GraftError):
@@ -29,12 +29,10 @@ class UnknownName(GraftError):
         """The error for `name`, with the nearest known names; `see` is where all of them are listed."""
         known = sorted(known)
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-        listed = ", ".join(repr(n) for n in (known if len(known) <= 12 else known[:12])) + (
-            ", ..." if len(known) > 12 else ""
-        )
-        guess = (
-            f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"Known: {listed}."
-        )
+        guess = f"Did you mean {' or '.join(map(repr, near))}?"
+        if not near:
+            more = ", ..." if len(known) > 12 else ""
+            guess = f"Known: {', '.join(map(repr, known[:12]))}{more}."
         return cls(f"Unknown {kind} {name!r}. {guess}" + (f" See: {see}" if see else ""))
 
 

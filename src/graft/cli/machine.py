@@ -39,23 +39,23 @@ def pull(
 
 
 def doctor(as_json: o.Json = False) -> None:
-    """Say what this machine has, and what to mend. Exits with 1 where something must be mended."""
+    """Say what this machine has, and what to fix. Exits with 1 if something must be fixed."""
     found = diagnosis()
     if as_json:
         show.answer_json(found)
     else:
         show.names([(name, str(value)) for name, value in found["machine"].items()])
-        for word, messages in (("Mend", found["mend"]), ("Note", found["notes"])):
+        for word, messages in (("Fix", found["fix"]), ("Note", found["notes"])):
             for message in messages:
                 typer.echo(f"{word}: {message}")
-        if not found["mend"]:
+        if not found["fix"]:
             typer.echo("All is well. Next: graft demo")
-    if found["mend"]:
+    if found["fix"]:
         raise typer.Exit(1)
 
 
 def diagnosis() -> dict[str, Any]:
-    """Return what there is, what keeps Graft from working (`mend`), and what could be better."""
+    """Return what there is, what keeps Graft from working (`fix`), and what could be better."""
     from graft.backbones.hub import answers
     from graft.backbones.sources.wheel import folder_of
 
@@ -77,15 +77,15 @@ def diagnosis() -> dict[str, Any]:
         "pip": "yes" if pip else "no",
         "package index": f"{INDEX} answers" if index else f"{INDEX} does not answer",
     }
-    mend = [f"{name} is not installed: pip install {name}" for name in missing]
+    fix = [f"{name} is not installed: pip install {name}" for name in missing]
     if not os.access(_existing(cache), os.W_OK):
-        mend.append(f"{cache} cannot be written. Set GRAFT_CACHE to another folder.")
+        fix.append(f"{cache} cannot be written. Set GRAFT_CACHE to another folder.")
     if room < 2**30:
-        mend.append(
+        fix.append(
             f"Less than 1 GB is free for {cache}. Free some, or set GRAFT_CACHE to another folder."
         )
     if not there and not pip:
-        mend.append(
+        fix.append(
             "Built-in backbones are fetched with pip, which this Python lacks: python -m ensurepip"
         )
     notes = [
@@ -103,7 +103,7 @@ def diagnosis() -> dict[str, Any]:
         )
     if hardware["native_precision"] == "fp32":
         notes.append("This processor has no native bf16: training runs in fp32.")
-    return {"machine": machine, "mend": mend, "notes": notes}
+    return {"machine": machine, "fix": fix, "notes": notes}
 
 
 def _packages() -> tuple[list[str], list[tuple[str, str, str]]]:

@@ -16,7 +16,7 @@ from graft.cli import cache, catalogue, demo, machine, train, use
 
 
 class Verbs(TyperGroup):
-    """Answers an error that the user can mend with its message and exit code 2, and Ctrl-C with 130."""
+    """Answers an error that the user can fix with its message and exit code 2, Ctrl-C with 130."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Accept `--debug` anywhere on the line."""

@@ -37,6 +37,8 @@ def check(
         data, task, **o.reading(format, columns, header, delimiter, label_separator)
     )
     reason = "" if task else kind_named(found.kind).not_learnt
+    if not task and len(fitting := api.fitting_tasks(found)) > 1:
+        reason = f"Several tasks learn from it; choose one with --task: {', '.join(fitting)}."
     name = None if reason else api.find_task(found, task)
     findings = api.check(found)
     if as_json:

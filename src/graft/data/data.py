@@ -23,9 +23,9 @@ class Data:
     path: str = ""
     format: str = ""
     notes: list[str] = field(default_factory=list)
-    """What was decided on reading, in sentences for the user: which split is the test split, what was cut from what."""
+    """What was decided on reading, in sentences for the user: what was cut from what."""
     kind: str = ""
-    """The kind of the samples, said by whoever read them; of those made in Python, found by the roles of the first."""
+    """The kind of the samples; if not given, that of the roles of the first one."""
     columns: dict[str, list[str]] = field(default_factory=dict)
     """Role -> the columns of tables, the keys or the arrays that hold it, as a user names them."""
 
@@ -39,7 +39,10 @@ class Data:
 
     @property
     def roles(self) -> frozenset[str]:
-        """The roles that every labeled sample has, be it with None for a target that is not known; without any, the unlabeled."""
+        """The roles that every labeled sample has, or every unlabeled one if there are no others.
+
+        A target that is not known counts, as None.
+        """
         labeled = [split for name, split in self.splits.items() if name != "unlabeled"]
         samples = [s for split in labeled or self.splits.values() for s in split]
         common = set.intersection(*(set(s.roles) for s in samples)) if samples else set()
@@ -47,10 +50,10 @@ class Data:
 
     @property
     def classes(self) -> list[str]:
-        """All labels that occur, or types of entities, or plain tags, in natural order: '2' before '10'; of answers none."""
+        """All labels, types of entities or plain tags, '2' before '10'; none of other targets."""
         samples = [sample for split in self.splits.values() for sample in split]
-        found = kind_named(self.kind).classes(samples) if samples else set()
-        return sorted(found, key=lambda c: (not c.isdigit(), int(c) if c.isdigit() else 0, c))
+        names = kind_named(self.kind).classes(samples) if samples else set()
+        return sorted(names, key=lambda c: (not c.isdigit(), int(c) if c.isdigit() else 0, c))
 
     def counts(self) -> dict[str, Counter[str]]:
         """Split -> how many times each class occurs in it."""

@@ -1,4 +1,4 @@
-"""Which samples are about the same: those of one patient, speaker or document, the questions of one text."""
+"""Which samples are related: of one patient, speaker or document, questions on one text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from graft.data.kinds.kind import kind_named
 
 
 def groups(samples: Sequence[Sample], kind: str) -> list[str]:
-    """The group of each sample, named by the id of its first one; a sample that shares nothing is a group of its own."""
+    """The group of each sample, named by the id of its first one; alone if nothing is shared."""
     names = [""] * len(samples)
     for rows in joined([kind_named(kind).relations(sample) for sample in samples]):
         for row in rows:
@@ -19,7 +19,7 @@ def groups(samples: Sequence[Sample], kind: str) -> list[str]:
 
 
 def joined(keys: Sequence[Sequence[str]]) -> list[list[int]]:
-    """The indices that share a key, directly or through others, together; in the order of their first ones."""
+    """The indices that share a key, directly or through others, in the order of their first."""
     parent = list(range(len(keys)))
 
     def root(i: int) -> int:
@@ -28,11 +28,11 @@ def joined(keys: Sequence[Sequence[str]]) -> list[list[int]]:
         return i
 
     first: dict[str, int] = {}
-    for i, own in enumerate(keys):
-        for key in own:
+    for i, shared in enumerate(keys):
+        for key in shared:
             one, other = sorted((root(first.setdefault(key, i)), root(i)))
             parent[other] = one
-    found: dict[int, list[int]] = defaultdict(list)
+    together: dict[int, list[int]] = defaultdict(list)
     for i in range(len(keys)):
-        found[root(i)].append(i)
-    return list(found.values())
+        together[root(i)].append(i)
+    return list(together.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from graft.base.counts import plural
@@ -14,16 +14,9 @@ _SYSTEM = frozenset(
 )
 _ABOUT = frozenset((".md", ".rst", ".json", ".toml", ".yaml", ".yml", ".cff", ".bib"))
 _ABOUT_STEMS = (
-    "readme",
-    "license",
-    "licence",
-    "classes",
-    "labels",
-    "attribution",
-    "notice",
-    "citation",
-)
-"""How files are named that describe a data set and hold no samples, where they lie beside them."""
+    "readme", "license", "licence", "classes", "labels", "attribution", "notice", "citation",
+)  # fmt: skip
+"""How files are named that describe a data set beside its samples."""
 
 
 def is_hidden(name: str) -> bool:
@@ -51,6 +44,12 @@ def left_out(files: Sequence[str], why: str) -> list[str]:
 def subfolders(path: Path) -> list[Path]:
     """The folders in a folder, but for those of the system."""
     return [p for p in sorted(path.iterdir()) if p.is_dir() and not is_hidden(p.name)]
+
+
+def samples_in(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """The files in a folder whose names end so, without those that describe the data."""
+    files = (p for p in sorted(folder.iterdir()) if p.suffix.lower() in suffixes)
+    return [file for file in files if file.is_file() and not is_about(file)]
 
 
 def walk(root: Path) -> Iterator[Path]:

@@ -44,13 +44,14 @@ def load_data(
 ) -> Data:
     """The user's data with the splits `train`, `val` and `test`, ready to train on.
 
-    `source` is a path, `Data`, a data frame, a list of dicts, (values, labels), or a dict of these by split. `val` and
-    `test` are the shares that are cut, stratified by the label, where the data come without that split (None: 0.15 of the
-    rest and 0.2, of running text 0.05 each, its end); `fraction` or
-    `shots` (so many samples a class, where there are classes) then reduce `train`. `unlabeled` is the path of more texts,
-    for techniques that learn from those without labels: they join the split of that name. `reading` are the fields of
-    ReadOptions: columns, header, delimiter, label_separator, kinds, labels. Raises DataError, BadValue; without
-    `must_split`, data that cannot be split are returned as they are, and their `problem` says why.
+    `source` is a path, `Data`, a data frame, a list of dicts, (values, labels), or a dict of these
+    by split. `val` and `test` are the shares that are cut, stratified by the label, if the data
+    come without that split (None: 0.15 of the rest and 0.2, of running text 0.05 each, its end).
+    `fraction` or `shots` (so many samples a class, if there are classes) then reduce `train`.
+    `unlabeled` is the path of more texts, for techniques that learn from those without labels: they
+    join the split of that name. `reading` are the fields of ReadOptions: columns, header,
+    delimiter, label_separator, kinds, labels. Raises DataError, BadValue; without `must_split`,
+    data that cannot be split are returned as they are, and their `problem` says why.
     """
     if isinstance(source, str | os.PathLike):
         raw = read(source, format=format, **reading)
@@ -69,7 +70,7 @@ def load_data(
 
 
 def read(path: str | os.PathLike[str], *, format: str | None = None, **reading: Any) -> Data:
-    """What lies at `path`, split as it is there: `train`, `val`, `test`, `unlabeled`, or `all` where nothing is split.
+    """What lies at `path`, by split: `train`, `val`, `test`, `unlabeled`, or `all` if not split.
 
     `reading` are the fields of ReadOptions. Raises DataError, UnknownName.
     """
@@ -91,7 +92,7 @@ def _options(columns: dict[str, str] | None = None, **reading: Any) -> ReadOptio
 
 
 def _with_texts(data: Data, path: Path) -> Data:
-    """The data with the texts that lie at `path`, whatever is known of them, in the split `unlabeled`."""
+    """The data with the texts at `path`, whatever is known of them, in the split `unlabeled`."""
     more = read(path, labels=False)
     samples = [sample for split in more.splits.values() for sample in split]
     read_text = kind_named(more.kind).text
@@ -102,7 +103,8 @@ def _with_texts(data: Data, path: Path) -> Data:
     ]
     if not texts:
         raise DataError(
-            f"{path} holds no texts to learn from. Give a .txt file, or a table or folder of texts: --unlabeled PATH."
+            f"{path} holds no texts to learn from. "
+            "Give a .txt file, or a table or folder of texts: --unlabeled PATH."
         )
     splits = {**data.splits, "unlabeled": [*data.splits.get("unlabeled", []), *texts]}
     return data.with_splits(splits, f"{len(texts):,} unlabeled texts were read from {path}.")
@@ -119,11 +121,13 @@ def _check(path: Path) -> None:
     for file, what in _OURS.items():
         if (path / file).is_file():
             raise DataError(
-                f"{path} is {what} of Graft's, not data. Give the folder or table that holds your samples."
+                f"{path} is {what} of Graft's, not data. "
+                "Give the folder or table that holds your samples."
             )
     if not any(path.iterdir()):
         raise DataError(
-            f"The folder {path} is empty. It should hold class folders of images or texts, or a table."
+            f"The folder {path} is empty. "
+            "It should hold class folders of images or texts, or a table."
         )
 
 
@@ -131,8 +135,8 @@ def _sniff(path: Path, labels: bool) -> str:
     if labels and path.is_dir() and (held := unlearnt(path)):
         raise DataError(
             f"{path} holds {held}. No task learns from that yet. What is learnt now: texts, and "
-            "pictures that are classified as a whole, from class folders (cats/1.jpg) or a table of "
-            "paths and labels."
+            "pictures that are classified as a whole, from class folders (cats/1.jpg) or a table "
+            "of paths and labels."
         )
     names = plugins.names("format")
     formats: dict[str, Format] = {name: plugins.load("format", name)() for name in names}
@@ -145,7 +149,8 @@ def _sniff(path: Path, labels: bool) -> str:
             sets = listed(map(str, within))
             raise DataError(f"{path} holds no data set itself, but {sets}. Give the path of one.")
         raise DataError(
-            f"{path} is in no known format: {_contents(path)}. Known formats: {', '.join(sorted(sure))}; choose with --format."
+            f"{path} is in no known format: {_contents(path)}. "
+            f"Known formats: {', '.join(sorted(sure))}; choose with --format."
         )
     likely = [name for name in sorted(sure) if sure[name] == best]
     if len(likely) > 1:

@@ -1,4 +1,4 @@
-"""From samples to batches: an order that depends on the seed and the epoch alone, and encoding that runs ahead in threads."""
+"""From samples to batches: in an order by seed and epoch alone, encoded ahead in threads."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ T = TypeVar("T")
 AHEAD = 3
 """Batches encoded ahead of the one in use, and one more for each thread after the first."""
 LEAST_GROUPS, MOST_BATCHES = 4, 50
-"""Texts are sorted by length within so many groups of an epoch (fewer where it is short), of at most so many batches: whole
-epochs sorted would leave little chance in the batches."""
+"""Texts are sorted by length within so many groups of an epoch, of at most so many batches.
+
+Short epochs have fewer groups; whole epochs sorted would leave little chance in the batches."""
 
 
 def plan(lengths: Sequence[int], batch_size: int, seed: Sequence[int] | None) -> list[list[int]]:
-    """The rows of each batch of one epoch: shuffled by `seed`, of like length within a batch, sizes as even as can be.
+    """The rows of each batch of one epoch: shuffled by `seed`, of similar length within a batch.
 
-    No batch is dropped and none is a small remainder, on which batch normalisation would fail. Without a seed (evaluation) rows
-    are sorted by length, and a batch holds as many as take the room of `batch_size` of the longest.
+    No batch is dropped, and sizes are as even as can be: batch normalization would fail on a small
+    remainder. Without a seed (evaluation) rows are sorted by length, and a batch holds as many as
+    take the room of `batch_size` of the longest.
     """
     count = len(lengths)
     batches = -(-count // batch_size)
@@ -41,7 +43,7 @@ def plan(lengths: Sequence[int], batch_size: int, seed: Sequence[int] | None) ->
 
 
 def _filled(sizes: np.ndarray, batch_size: int) -> list[list[int]]:
-    """Batches from the longest down, each with room for `batch_size` of the longest of all; the shortest come first."""
+    """Batches with room for `batch_size` of the longest of all; those of the shortest first."""
     order = np.argsort(sizes, kind="stable")
     room = batch_size * int(sizes.max(initial=1))
     batches, end = [], len(order)

@@ -13,15 +13,19 @@ from graft.data.tables.objects import object_table
 from graft.data.tables.rows import to_data
 from graft.data.tables.table import Table
 
-_FORMS = "a path, Data, a pandas DataFrame, a list of dicts, (values, labels), or a dict of these by split"
+_FORMS = (
+    "a path, Data, a pandas DataFrame, a list of dicts, (values, labels), or a dict of these by "
+    "split"
+)
 
 
 def from_memory(source: Any, options: ReadOptions | None = None) -> Data:
-    """`Data` from `Data`, a pandas DataFrame, a list of dicts, a pair (values, labels), or a dict of these by split.
+    """`Data` from `Data`, a DataFrame, a list of dicts, (values, labels), or a dict of these.
 
-    Dicts are rows of a table: {"tokens": [...], "tags": [...]}, {"question": ..., "context": ..., "answers": [...]}. Lists of
-    tokens with lists of tags are a pair too. With `options.labels` False also from bare values: a list of texts or paths, or
-    an array of images. Raises DataError.
+    The keys of such a dict are splits. Other dicts are rows of a table: {"tokens": [...],
+    "tags": [...]}, {"question": ..., "context": ..., "answers": [...]}. Lists of tokens with lists
+    of tags are a pair too. With `options.labels` False also from bare values: a list of texts or
+    paths, or an array of images. Raises DataError.
     """
     options = options or ReadOptions()
     if isinstance(source, Data):
@@ -30,12 +34,14 @@ def from_memory(source: Any, options: ReadOptions | None = None) -> Data:
     meaning = splits_of(parts) if isinstance(source, dict) else {"": "all"}
     if unknown := [name for name in parts if name not in meaning]:
         raise DataError(
-            f"{', '.join(map(repr, unknown))} name no split. Known: train, val, test, unlabeled and their like."
+            f"{', '.join(map(repr, unknown))} name no split. "
+            "Known: train, val, test, unlabeled and their like."
         )
     forms = {_form(part, options) for part in parts.values()}
     if len(forms) != 1:
         raise DataError(
-            f"The splits are of the forms: {', '.join(sorted(forms)) or 'none'}. Give one for all: {_FORMS}."
+            f"The splits are of the forms: {', '.join(sorted(forms)) or 'none'}. "
+            f"Give one for all: {_FORMS}."
         )
     (form,) = forms
     tables = {meaning[name]: [_READERS[form](part, name)] for name, part in parts.items()}
@@ -58,7 +64,8 @@ def _form(source: Any, options: ReadOptions) -> str:
 def _of_frame(frame: Any, name: str) -> Table:
     if not len(frame):
         raise DataError(
-            f"The {name or 'frame'} holds no rows. Its columns: {', '.join(map(str, frame.columns))}."
+            f"The {name or 'frame'} holds no rows. "
+            f"Its columns: {', '.join(map(str, frame.columns))}."
         )
     columns = {
         str(c): frame[c].astype(object).where(frame[c].notna(), None).tolist()

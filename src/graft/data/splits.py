@@ -180,12 +180,12 @@ def _cut(
     rest = [s for i, s in enumerate(ordered) if i not in taken]
     off = [s for i, s in enumerate(ordered) if i in taken]
     if not off:
-        found = plural(len(ordered), "sample")
+        size = plural(len(ordered), "sample")
         which = "there are not"
         if kind.is_stratified:
-            found, which = f"{found} of {len(by_stratum):,} classes", "no class has"
+            size, which = f"{size} of {len(by_stratum):,} classes", "no class has"
         raise DataError(
-            f"No {name} split can be cut from {found}: {which} {LEAST[name]} different ones. "
+            f"No {name} split can be cut from {size}: {which} {LEAST[name]} different ones. "
             f"Add samples, or a {name} split of your own."
         )
     what = "of all samples" if name == "test" else "of the training samples"

@@ -1,4 +1,4 @@
-"""What a user gives to a trained model: texts, pictures, files, folders, tables and frames, as samples."""
+"""What a user gives to a trained model, as samples: texts, pictures, files, tables, frames."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _text_or_file(words: str, number: int, is_alone: bool, reading: dict[str, An
 
 
 def _names_a_file(words: str, is_alone: bool) -> bool:
-    """Whether a text is the name of a file, be it mistyped: a word that ends or begins as such do."""
+    """Whether a text is the name of a file, even a mistyped one: a word that looks like one."""
     if not words or len(words) > 4095 or set(words) & {"\n", "\0"}:
         return False
     path, is_word = Path(words), len(words.split()) == 1

@@ -350,8 +350,8 @@ def _target(sample: Sample, offsets: np.ndarray, window: tuple[int, int]) -> tup
         there = sample.roles["context"][start : start + len(text)]
         if there != text or start < 0:
             raise DataError(
-                f"{sample.id}: the answer {text!r} does not stand at character {start} of its context; {there!r} does. "
-                "Mend answer_start, which counts characters from 0."
+                f"{sample.id}: the answer {text!r} does not stand at character {start} of its "
+                f"context; {there!r} does. Fix answer_start, which counts characters from 0."
             )
         first, end = start + len(text) - len(text.lstrip()), start + len(text.rstrip())
         if window[0] <= first < end <= window[1]:

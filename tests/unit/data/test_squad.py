@@ -75,5 +75,5 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
         read(write(tmp_path / "c.json", squad(RHINE)[:-2]))
     with pytest.raises(DataError, match="article 1 has no list 'paragraphs'"):
         read(write(tmp_path / "d.json", '{"data": [{"title": "paragraphs"}]}'), format="squad")
-    with pytest.raises(DataError, match="entries of the list in .* are not objects"):
+    with pytest.raises(DataError, match=r"entries of the list in .* are not objects"):
         read(write(tmp_path / "e.json", '{"data": [1, 2]}'))

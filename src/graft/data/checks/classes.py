@@ -1,4 +1,4 @@
-"""How many samples there are of each class, and which classes are rare, missing or spelt in two ways."""
+"""How many samples each class has, and which classes are rare, missing or spelt in two ways."""
 
 from __future__ import annotations
 
@@ -47,12 +47,16 @@ def rare_classes(
 ) -> list[Finding]:
     """Classes, or what the noun calls them, that occur once in training, or not at all in a split.
 
-    `example` is what there is one of, with its article: `an entity`; `ids` are the samples in which one occurs alone.
+    `example` is what there is one of, with its article: `an entity`; `ids` are the samples in which
+    one occurs alone.
     """
     findings = []
     training = by_split.get("train", by_split.get("all", Counter()))
     if single := sorted(name for name, count in training.items() if count == 1):
-        words = f"{plural(len(single), noun)} with one {example.split()[-1]} in training: {listed(single, 5)}."
+        words = (
+            f"{plural(len(single), noun)} with one {example.split()[-1]} in training: "
+            f"{listed(single, 5)}."
+        )
         findings.append(Finding("single-example", "warning", words, ids))
     for split in ("train", "val", "test"):
         if split in by_split and (
@@ -81,14 +85,11 @@ def _imbalance(counts: Counter[str]) -> list[Finding]:
     if len(counts) < 2 or max(counts.values()) <= IMBALANCE * min(counts.values()):
         return []
     (most, n), (least, m) = counts.most_common()[0], counts.most_common()[-1]
-    words = f"The classes are imbalanced: {n:,} training samples of {most!r}, {m:,} of {least!r} ({n / m:.0f} to 1)."
-    return [
-        Finding(
-            "imbalance",
-            "warning",
-            f"{words} Look at macro F1 beside accuracy, or weight the classes.",
-        )
-    ]
+    words = (
+        f"The classes are imbalanced: {n:,} training samples of {most!r}, {m:,} of {least!r} "
+        f"({n / m:.0f} to 1). Look at macro F1 beside accuracy, or weight the classes."
+    )
+    return [Finding("imbalance", "warning", words)]
 
 
 def _spellings(classes: list[str]) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""Samples that are nearly the same: pictures saved again or at another size, texts with the same passages."""
+"""Samples that are nearly the same: pictures saved again or resized, texts that overlap."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from graft.data.images.open import encoded, image_size, open_image
 
 SIDE = 16
 CONTRAST = 8.0
-"""The standard deviation, in grey levels, below which a picture is too plain to be told from others."""
+"""The standard deviation, in grey levels, below which a picture is too plain to compare."""
 BITS = 8
 """The most bits of 64 in which the hashes of like pictures differ."""
 APART = 0.12
-"""The most that like pictures differ on average at 16 x 16 pixels, in standard deviations of the picture.
+"""The most that similar pictures differ on average at 16 x 16 px, in standard deviations.
 
-Photographs saved again as JPEG at quality 50, or halved, stay within both bounds nearly always; different ones never did.
+Photographs saved again as JPEG at quality 50, or halved, stay within both bounds nearly always;
+different ones never did.
 """
 SMALLEST = 32
-"""The short side, in pixels, below which different pictures look alike too often: two written ones are as near as copies."""
+"""The short side, in pixels, below which different pictures look alike too often.
+
+Two handwritten digits are as near as copies."""
 SHARED = 0.7
-"""The share of a text's runs of `RUN` words that it has in common with a text that is nearly the same."""
+"""The share of its runs of `RUN` words that a text has in common with a near copy."""
 RUN = 5
 _FEWEST_RUNS = 6
 _CELLS = 20_000_000
@@ -33,14 +36,17 @@ _CELLS = 20_000_000
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """The 64-bit difference hash of a picture and the picture at 16 x 16 pixels in grey; none of pictures too plain or small."""
+    """The 64-bit difference hash of a picture, and the picture at 16 x 16 pixels in grey."""
 
     hash: np.uint64
     grey: np.ndarray
 
 
 def fingerprint(image: Any, name: str) -> tuple[tuple[int, int], Fingerprint | None]:
-    """Width and height in pixels and the fingerprint; decodes the whole picture. Raises DataError."""
+    """Width and height in pixels, and the fingerprint unless the picture is too plain or small.
+
+    Decodes the whole picture. Raises DataError.
+    """
     if not isinstance(image, np.ndarray | bytes | Image.Image):
         image = encoded(image, name)
     small = open_image(image, name, at_least=4 * SIDE).convert("L")
@@ -58,34 +64,36 @@ def near_images(ones: list[Fingerprint], others: list[Fingerprint]) -> list[tupl
     if not ones or not others:
         return []
     left, right = (np.array([p.hash for p in prints]) for prints in (ones, others))
-    found: dict[int, int] = {}
+    partners: dict[int, int] = {}
     step = max(1, _CELLS // len(left))
     for start in range(0, len(right), step):
         apart = np.bitwise_count(right[start : start + step, None] ^ left[None])
         for b, a in np.argwhere(apart <= BITS):
             one, other = ones[a].grey.astype(np.float32), others[start + b].grey
             if np.abs(one - other).mean() <= APART * one.std():
-                found.setdefault(int(start + b), int(a))
-    return [(a, b) for b, a in found.items()]
+                partners.setdefault(int(start + b), int(a))
+    return [(a, b) for b, a in partners.items()]
 
 
 def near_texts(ones: list[str], others: list[str]) -> list[tuple[int, int]]:
-    """For each of `others` that shares most of its runs of words with one of `ones`, or the other way, the indices of the two."""
+    """For each of `others` that shares most runs of words with one of `ones`, both indices.
+
+    The share is of the longer of the two.
+    """
     runs = [_runs(text) for text in others]
     where: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for b, own in enumerate(runs):
-        for run in own:
+    for b, other_runs in enumerate(runs):
+        for run in other_runs:
             where[run].append(b)
-    found: dict[int, int] = {}
+    partners: dict[int, int] = {}
     for a, text in enumerate(ones):
-        own = _runs(text)
-        shared = Counter(b for run in own if run in where for b in where[run])
+        text_runs = _runs(text)
+        shared = Counter(b for run in text_runs if run in where for b in where[run])
         for b, count in shared.items():
-            if min(len(own), len(runs[b])) >= _FEWEST_RUNS and count >= SHARED * max(
-                len(own), len(runs[b])
-            ):
-                found.setdefault(b, a)
-    return [(a, b) for b, a in sorted(found.items())]
+            shorter, longer = sorted((len(text_runs), len(runs[b])))
+            if shorter >= _FEWEST_RUNS and count >= SHARED * longer:
+                partners.setdefault(b, a)
+    return [(a, b) for b, a in sorted(partners.items())]
 
 
 def _runs(text: str) -> set[tuple[str, ...]]:

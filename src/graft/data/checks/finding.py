@@ -11,7 +11,7 @@ from graft.base.records import Sample
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found: `error` stops training, `warning` is for a person to act on, `info` is good to know."""
+    """One thing: an `error` stops training, a `warning` asks to act, an `info` is good to know."""
 
     code: str
     """What it is, in one word for programs: `leak`, `duplicates`; docs/data.md lists them."""
@@ -27,7 +27,7 @@ def counts(
     noun: str,
     measure: Callable[[Sequence[Sample]], str] = lambda samples: "",
 ) -> Finding:
-    """How many samples there are, which the noun calls by a name, in all and in each split; `measure` adds to each number."""
+    """How many samples there are, in all and in each split; `measure` adds to each number."""
     sizes = ", ".join(
         f"{split} {len(samples):,}{measure(samples)}" for split, samples in splits.items()
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import TypeVar
 
 from graft.base.counts import plural
 from graft.base.env import cores
@@ -19,8 +19,10 @@ from graft.data.checks.finding import Finding, verb
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind, kind_named
 
+T = TypeVar("T")
+
 SMALL_SIDE = 112
-"""Pictures whose short side has fewer pixels are called small: half of what most networks for photographs take."""
+"""Pictures with a shorter side are small: half of what most networks for photographs take."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,10 @@ class _Seen:
 
 
 def inspect(data: Data) -> list[Finding]:
-    """All findings: errors first, then warnings, then infos. Opens every image once, in threads; never raises for a sample."""
+    """All findings: errors first, then warnings, then infos.
+
+    Opens every image once, in threads; never raises for a sample.
+    """
     kind = kind_named(data.kind)
     seen = _look(data, kind)
     findings = [
@@ -75,11 +80,11 @@ class Checked:
     kind: str
     """A name that `graft list kinds` shows."""
     task: str | None
-    """The task that learns from the data; null where none does."""
+    """The task that learns from the data; null if none does, or several."""
     columns: dict[str, list[str]]
-    """Role -> the columns that hold it, named as `--columns ROLE=NAME` takes them; none of files in folders."""
+    """Role -> its columns, named as `--columns ROLE=NAME` takes them; none of files in folders."""
     splits: dict[str, Split]
-    """`train`, `val`, `test` and `unlabeled`, as a training takes them; `all` where they cannot be split."""
+    """`train`, `val`, `test` and `unlabeled`, as a training takes them; else `all`."""
     classes: list[str]
     """All classes, types of entities or tags, 2 before 10; none where no classes are predicted."""
     findings: list[Finding]
@@ -87,7 +92,7 @@ class Checked:
 
 
 def summarize(data: Data, task: str | None, findings: list[Finding]) -> Checked:
-    """The data in numbers, with what was found of them."""
+    """The data in numbers, with their findings."""
     counts, classes = data.counts(), data.classes
     splits = {
         split: Split(len(samples), {c: n for c in classes if (n := counts[split][c])})
@@ -107,100 +112,85 @@ def _open(split: str, sample: Sample, kind: Kind) -> _Seen:
     if "image" not in sample.roles:
         return _Seen(sample, split, key)
     try:
-        size, found = fingerprint(sample.roles["image"], sample.id)
+        return _Seen(sample, split, key, *fingerprint(sample.roles["image"], sample.id))
     except DataError as error:
         return _Seen(sample, split, key, problem=str(error))
-    return _Seen(sample, split, key, size, found)
 
 
 def _unreadable(seen: list[_Seen]) -> list[Finding]:
-    bad = [s for s in seen if s.problem]
-    if not bad:
+    problems = {s.sample.id: s.problem for s in seen if s.problem}
+    if not problems:
         return []
-    first = " ".join(s.problem or "" for s in bad[:3]) + (
-        f" And {len(bad) - 3:,} more." if len(bad) > 3 else ""
-    )
-    return [
-        Finding(
-            "unreadable", "error", f"{plural(len(bad), 'image')} cannot be read. {first}", _ids(bad)
-        )
-    ]
+    first = " ".join(list(problems.values())[:3])
+    more = f" And {len(problems) - 3:,} more." if len(problems) > 3 else ""
+    words = f"{plural(len(problems), 'image')} cannot be read. {first}{more}"
+    return [Finding("unreadable", "error", words, tuple(problems))]
 
 
 def _sizes(seen: list[_Seen]) -> list[Finding]:
-    sized = [s for s in seen if s.size]
-    if not sized:
+    sizes = [s.size for s in seen if s.size]
+    if not sizes:
         return []
-    short = sorted(min(s.size) for s in sized if s.size)
-    least, most = (
-        choose((s.size for s in sized if s.size), key=lambda size: size[0] * size[1])
-        for choose in (min, max)
-    )
+    short = sorted(map(min, sizes))
+    by_area = sorted(sizes, key=lambda size: size[0] * size[1])
+    least, most = (f"{width} x {height}" for width, height in (by_area[0], by_area[-1]))
     words = (
         f"Images: short side {short[0]} to {short[-1]} px, median {statistics.median(short):g}; "
+        f"smallest {least}, largest {most}."
     )
-    found = [
-        Finding(
-            "sizes",
-            "info",
-            f"{words}smallest {least[0]} x {least[1]}, largest {most[0]} x {most[1]}.",
-        )
-    ]
+    findings = [Finding("sizes", "info", words)]
     small = sum(side < SMALL_SIDE for side in short)
     if small > len(short) / 2:
-        words = f"{small:,} of {len(short):,} images are smaller than {SMALL_SIDE} px: a pretrained network sees them enlarged"
-        found.append(
-            Finding(
-                "small-images",
-                "info",
-                f"{words} to its own input size, with little detail in them.",
-            )
+        words = (
+            f"{small:,} of {len(short):,} images are smaller than {SMALL_SIDE} px: a pretrained "
+            "network sees them enlarged to its own input size, with little detail in them."
         )
-    return found
+        findings.append(Finding("small-images", "info", words))
+    return findings
 
 
 def _duplicates(seen: list[_Seen], kind: Kind) -> list[Finding]:
-    found = []
-    for split, members in _by(
-        (s for s in seen if not kind.may_recur(s.sample)), lambda s: s.split
-    ).items():
+    findings = []
+    for split, members in _comparable(seen, kind).items():
         repeats = [s for same in _by(members, lambda s: s.key).values() for s in same[1:]]
         if repeats:
-            share = len(repeats) / len(members)
-            of = f"{len(repeats):,} of {len(members):,} samples in {split} ({share:.1%})"
-            words = f"{of} repeat another one there: {listed(_ids(repeats), 5)}."
-            found.append(Finding("duplicates", "warning", words, _ids(repeats)))
-    return found
+            words = (
+                f"{len(repeats):,} of {len(members):,} samples in {split} "
+                f"({len(repeats) / len(members):.1%}) repeat another one there: "
+                f"{listed(_ids(repeats), 5)}."
+            )
+            findings.append(Finding("duplicates", "warning", words, _ids(repeats)))
+    return findings
 
 
 def _leaks(seen: list[_Seen], kind: Kind) -> list[Finding]:
-    found = []
-    members = _by((s for s in seen if not kind.may_recur(s.sample)), lambda s: s.split)
-    for one, other in combinations(
-        [split for split in ("train", "val", "test") if split in members], 2
-    ):
+    findings = []
+    members = _comparable(seen, kind)
+    for one, other in _pairs_of_splits(members):
         known = {s.key: s for s in reversed(members[one])}
         same = [(known[s.key], s) for s in members[other] if s.key in known]
-        found += _leak("leak", f"of {other} {verb(same)} in {one} too", same, one, other)
         exact = {s.sample.id for _, s in same}
         near = _near(members[one], [s for s in members[other] if s.sample.id not in exact], kind)
-        found += _leak(
-            "near-leak",
-            f"of {other} {verb(near)} nearly the same as one of {one}",
-            near,
-            one,
-            other,
-        )
-    return found
+        copies = f"{verb(same)} in {one} too"
+        alike = f"{verb(near)} nearly the same as one of {one}"
+        for code, words, pairs in (("leak", copies, same), ("near-leak", alike, near)):
+            if pairs:
+                shown = listed((f"{b.sample.id} = {a.sample.id}" for a, b in pairs), 5)
+                words = (
+                    f"{plural(len(pairs), 'sample')} of {other} {words}: {shown}. "
+                    f"Scores on {other} may be too good for it; remove them from {one}."
+                )
+                ids = _ids(s for pair in pairs for s in pair)
+                findings.append(Finding(code, "warning", words, ids))
+    return findings
 
 
 def _near(ones: list[_Seen], others: list[_Seen], kind: Kind) -> list[tuple[_Seen, _Seen]]:
     """Pairs that are nearly the same, by their pictures or else by their texts."""
     if any("image" in s.sample.roles for s in ones):
         ones, others = ([s for s in side if s.print] for side in (ones, others))
-        pairs = near_images(
-            [s.print for s in ones if s.print], [s.print for s in others if s.print]
-        )
+        prints = ([s.print for s in side if s.print] for side in (ones, others))
+        pairs = near_images(*prints)
     else:
         if any(kind.passage(s.sample) != kind.text(s.sample) for s in ones[:1]):
             known = {kind.passage(s.sample) for s in ones}
@@ -210,55 +200,36 @@ def _near(ones: list[_Seen], others: list[_Seen], kind: Kind) -> list[tuple[_See
 
 
 def _new_passages(seen: list[_Seen], known: set[str], kind: Kind) -> list[_Seen]:
-    """One sample of each passage that is not known: a context comes back with every question that is asked of it."""
+    """One sample of each unknown passage: a context comes back with every question on it."""
     first = {kind.passage(s.sample): s for s in reversed(seen)}
     return [s for passage, s in first.items() if passage not in known]
 
 
 def _shared(data: Data, kind: Kind) -> list[Finding]:
     """Groups, or else contexts of questions and their like, of which two splits have samples."""
-    found = []
     samples = [sample for part in data.splits.values() for sample in part]
-    role = next(
-        (r for r in ("group", *kind.shared) if any(s.roles.get(r) is not None for s in samples)),
-        None,
-    )
+    roles = {role for s in samples for role in s.roles if s.roles[role] is not None}
+    role = next((role for role in ("group", *kind.shared) if role in roles), None)
     if role is None:
         return []
+    findings = []
     members = {
         split: _by((s for s in part if s.roles.get(role) is not None), lambda s: str(s.roles[role]))
         for split, part in data.splits.items()
     }
-    for one, other in combinations(
-        [split for split in ("train", "val", "test") if split in members], 2
-    ):
+    for one, other in _pairs_of_splits(members):
         same = [value for value in members[other] if value in members[one]]
         if same:
-            ids = tuple(
-                s.id for value in same for s in (*members[one][value], *members[other][value])
-            )
+            ids = [s.id for v in same for s in (*members[one][v], *members[other][v])]
             count = sum(len(members[other][value]) for value in same)
             shown = f": {listed(map(repr, same), 5)}" if role == "group" else ""
             words = (
-                f"{plural(len(same), role)} of {other} {verb(same)} in {one} too, "
-                f"with {plural(count, 'sample')} there{shown}."
+                f"{plural(len(same), role)} of {other} {verb(same)} in {one} too, with "
+                f"{plural(count, 'sample')} there{shown}. Scores on {other} may be too good for "
+                f"it; keep each {role} in one split."
             )
-            advice = f"Scores on {other} may be too good for it; keep each {role} in one split."
-            found.append(Finding(f"shared-{role}", "warning", f"{words} {advice}", ids))
-    return found
-
-
-def _leak(
-    code: str, words: str, pairs: list[tuple[_Seen, _Seen]], one: str, other: str
-) -> list[Finding]:
-    if not pairs:
-        return []
-    shown = listed((f"{b.sample.id} = {a.sample.id}" for a, b in pairs), 5)
-    advice = f"Scores on {other} may be too good for it; remove them from {one}."
-    ids = tuple(s.sample.id for pair in pairs for s in pair)
-    return [
-        Finding(code, "warning", f"{plural(len(pairs), 'sample')} {words}: {shown}. {advice}", ids)
-    ]
+            findings.append(Finding(f"shared-{role}", "warning", words, tuple(ids)))
+    return findings
 
 
 def _conflicts(seen: list[_Seen], kind: Kind) -> list[Finding]:
@@ -270,19 +241,26 @@ def _conflicts(seen: list[_Seen], kind: Kind) -> list[Finding]:
     if not cases:
         return []
     what = "labels" if kind.target == "label" else kind.target
-    words = f"Equal samples have different {what}, in {plural(len(cases), 'case')}: {listed((words for words, _ in cases), 5)}."
-    return [
-        Finding(
-            "conflicting-labels",
-            "warning",
-            words,
-            tuple(s.sample.id for _, group in cases for s in group),
-        )
-    ]
+    words = (
+        f"Equal samples have different {what}, in {plural(len(cases), 'case')}: "
+        f"{listed((words for words, _ in cases), 5)}."
+    )
+    ids = _ids(s for _, group in cases for s in group)
+    return [Finding("conflicting-labels", "warning", words, ids)]
 
 
-def _by(items: Iterable[Any], key: Any) -> dict[Any, list[Any]]:
-    groups: dict[Any, list[Any]] = defaultdict(list)
+def _comparable(seen: list[_Seen], kind: Kind) -> dict[str, list[_Seen]]:
+    """Split -> its samples that are copies if they are equal."""
+    return _by((s for s in seen if not kind.may_recur(s.sample)), lambda s: s.split)
+
+
+def _pairs_of_splits(splits: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Of training, validation and test, each with each later one."""
+    return combinations([split for split in ("train", "val", "test") if split in splits], 2)
+
+
+def _by(items: Iterable[T], key: Callable[[T], Hashable]) -> dict[Hashable, list[T]]:
+    groups: dict[Hashable, list[T]] = defaultdict(list)
     for item in items:
         groups[key(item)].append(item)
     return groups

@@ -15,9 +15,10 @@ from graft.data.data import Data
 def text_findings(
     data: Data, nouns: Mapping[str, str], read: Callable[[Any], str] = str
 ) -> list[Finding]:
-    """The lengths in words of the texts of each role, which `nouns` calls by a name, and those without a word.
+    """The lengths in words of the texts of each role, and those without a word.
 
-    Unlabeled samples may be texts alone, whatever the kind. `read` makes a text of what a role holds.
+    `nouns` calls the texts of a role by a name. Unlabeled samples may be texts alone, whatever the
+    kind. `read` makes a text of what a role holds.
     """
     samples = [sample for part in data.splits.values() for sample in part]
     findings = []

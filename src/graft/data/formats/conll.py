@@ -14,7 +14,7 @@ from graft.base.errors import DataError, listed
 from graft.base.tags import marks_entities
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, file_splits, split_file
-from graft.data.listing import is_about
+from graft.data.listing import samples_in
 from graft.data.tables.encodings import is_blank, read_beginning, read_text
 from graft.data.tables.rows import read_files
 from graft.data.tables.table import Table, row_width
@@ -23,7 +23,7 @@ _SURE = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".bioes")
 _PERHAPS = (".txt", ".tsv")
 """Suffixes of files that are looked into first."""
 NEAR_MISS = 0.02
-"""The share of lines of another number of columns with which a file of tagged entities is one still."""
+"""The share of lines with another number of columns that a file of entities may have."""
 _DOCUMENT = "-DOCSTART-"
 _NUMBER = re.compile(r"\d+([-.]\d+)?")
 _WORDS, _PARTS_OF_SPEECH = 1, 3
@@ -31,10 +31,11 @@ _WORDS, _PARTS_OF_SPEECH = 1, 3
 
 
 class Conll:
-    """One token a line with its tags in columns, a blank line between sentences: CoNLL 2003, WNUT, CoNLL-U and their kin.
+    """One token a line with its tags in columns, a blank line between sentences.
 
-    One file, or a folder with train, valid and test files (.txt, .conll, .bio, .iob, .tsv). The first column is the tokens,
-    the last one the tags; `--columns tokens=0,tags=1` chooses others, by number from 0. `-DOCSTART-` begins a document.
+    CoNLL 2003, WNUT, CoNLL-U and their kin: one file, or a folder with train, valid and test files
+    (.txt, .conll, .bio, .iob, .tsv). The first column is the tokens, the last one the tags;
+    `--columns tokens=0,tags=1` chooses others, by number from 0. `-DOCSTART-` begins a document.
     """
 
     suffixes: ClassVar = _SURE
@@ -49,15 +50,11 @@ class Conll:
         files = [path] if path.is_file() else _files(path)
         if not files:
             raise DataError(
-                f"{path} holds no files of tokens and tags in columns (.conll, .bio, .iob, .txt, .tsv)."
+                f"{path} holds no files of tokens and tags in columns (.conll, .bio, .iob, .txt, "
+                ".tsv)."
             )
-        return read_files(
-            path,
-            files,
-            replace(options, columns={}),
-            lambda file, _: _read(file, options),
-            kind="tags",
-        )
+        plain = replace(options, columns={})
+        return read_files(path, files, plain, lambda file, _: _read(file, options), kind="tags")
 
     def write_tiny(self, data: Data, path: Path) -> None:
         for split, samples in data.splits.items():
@@ -67,18 +64,15 @@ class Conll:
                     not t or set(t) & set("\t\n\r") for t in sample.roles["tokens"]
                 ):
                     raise DataError(
-                        f"{sample.id} has no tokens that can stand on a line each. Use Parquet or JSON lines."
+                        f"{sample.id} has no tokens that can stand on a line each. "
+                        "Use Parquet or JSON lines."
                     )
                 if sample.roles.get("group") != group:
                     group = sample.roles.get("group")
                     lines += [f"{_DOCUMENT}\tO", ""]
-                tags = sample.roles.get("tags")
-                rows = (
-                    sample.roles["tokens"]
-                    if tags is None
-                    else map("\t".join, zip(sample.roles["tokens"], tags, strict=True))
-                )
-                lines += [*rows, ""]
+                columns = (sample.roles["tokens"], sample.roles.get("tags"))
+                known = [column for column in columns if column is not None]
+                lines += [*map("\t".join, zip(*known, strict=True)), ""]
             split_file(path, split, ".conll").write_text(
                 "\n".join(lines) + "\n", encoding="utf-8", newline=""
             )
@@ -94,19 +88,13 @@ class _Sentence:
 
 
 def _files(folder: Path) -> list[Path]:
-    found = [
-        p
-        for p in sorted(folder.iterdir())
-        if p.suffix.lower() in (*_SURE, *_PERHAPS) and p.is_file()
-    ]
-    found = [p for p in found if not is_about(p)]
-    if sure := [p for p in found if p.suffix.lower() in _SURE]:
+    if sure := samples_in(folder, _SURE):
         return sure
-    named = file_splits(p.stem for p in found) if len(found) < 50 else None
-    are_tables = [_is_one(p) for p in found] if named or len(found) == 1 else []
-    return (
-        found if 2 * sum(are_tables) > len(found) else []
-    )  # one that is damaged is not left out in silence
+    files = samples_in(folder, _PERHAPS)
+    is_named = len(files) < 50 and file_splits(file.stem for file in files) is not None
+    are_tables = list(map(_is_one, files)) if is_named or len(files) == 1 else []
+    # Most of them are enough: one that is damaged is not left out in silence.
+    return files if 2 * sum(are_tables) > len(files) else []
 
 
 def _is_one(file: Path) -> bool:
@@ -119,7 +107,10 @@ def _is_one(file: Path) -> bool:
 
 
 def _is_columns(lines: Sequence[str]) -> bool:
-    """Whether these are columns of tokens and tags: all lines as wide, no blanks in a token, and few tags that come back."""
+    """Whether these are columns of tokens and tags.
+
+    All lines are as wide, no token has blanks, and there are few tags, which come back.
+    """
     sentences, _ = _sentences(lines)
     rows = [row for s in sentences for row in s.rows]
     fields = _fields(rows, None)
@@ -134,46 +125,41 @@ def _is_columns(lines: Sequence[str]) -> bool:
     if all(tag == "O" for tag in tags) or marks_entities(tags):
         return len(fields) > 1
     kinds = set(tags)
-    return (
-        len(sentences) > 1
-        and len(rows) >= 3 * len(sentences)
-        and len(kinds) <= min(100, len(rows) / 2)
-        and max(map(len, kinds)) < 20
-    )
+    are_long = len(sentences) > 1 and len(rows) >= 3 * len(sentences)
+    return are_long and len(kinds) <= min(100, len(rows) / 2) and max(map(len, kinds)) < 20
 
 
 def _sentences(lines: Sequence[str]) -> tuple[list[_Sentence], bool]:
-    """The sentences, and whether the file is CoNLL-U. Comments stand before a sentence, and only where the file has such."""
-    found: list[_Sentence] = []
+    """The sentences, and whether the file is CoNLL-U.
+
+    Comments stand before a sentence, and only in files that have such.
+    """
+    sentences: list[_Sentence] = []
     document, open_row = None, None
     first = next((line for line in lines if line.strip()), "")
-    comments = first.startswith("# ") and "=" in first
+    has_marks = first.startswith("# ") and "=" in first
     universal = _is_universal(lines)
     for number, line in enumerate(lines, start=1):
         line = line.rstrip("\t \r")
+        is_comment = line.startswith("#") and (universal or (has_marks and "=" in line))
         if is_blank(line):
             open_row = None
         elif line.startswith(_DOCUMENT):
             document, open_row = number, None
-        elif (
-            open_row is None and line.startswith("#") and (universal or (comments and "=" in line))
-        ):
+        elif open_row is None and is_comment:
             document = number if line.startswith("# newdoc") else document
         elif open_row is None:
             open_row = [line]
-            found.append(_Sentence(number, document, open_row))
+            sentences.append(_Sentence(number, document, open_row))
         else:
             open_row.append(line)
-    return found, universal
+    return sentences, universal
 
 
 def _is_universal(lines: Sequence[str]) -> bool:
-    """Whether this is CoNLL-U: ten columns, of which the first one counts the words of a sentence."""
-    row = (
-        next((line for line in lines if line.strip() and not line.startswith("#")), "")
-        .rstrip("\r")
-        .split("\t")
-    )
+    """Whether this is CoNLL-U: ten columns, of which the first counts words of a sentence."""
+    first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    row = first.rstrip("\r").split("\t")
     return len(row) == 10 and _NUMBER.fullmatch(row[0]) is not None
 
 
@@ -193,25 +179,20 @@ def _read(file: Path, options: ReadOptions) -> Table:
         raise DataError(f"{file} holds no rows.")
     fields = _fields([row for s in sentences for row in s.rows], options.delimiter)
     lines = [s.line + i for s in sentences for i in range(len(s.rows))]
-    width = row_width(
-        file.name,
-        fields,
-        lines,
-        "Each line needs a token and its tags; a blank line ends a sentence.",
-    )
+    advice = "Each line needs a token and its tags; a blank line ends a sentence."
+    width = row_width(file.name, fields, lines, advice)
     bare = (file_splits([file.stem]) or {}).get(file.stem) == "unlabeled"
     if options.labels and width == 1 and not bare:
         raise DataError(
-            f"{file} has one column only, so no tags. Each line needs a token and a tag; else name it unlabeled."
+            f"{file} has one column only, so no tags. "
+            "Each line needs a token and a tag; else name it unlabeled."
         )
     tokens, tags = _columns(file, options, width, universal)
-    if empty := [
-        f"{file.name}:{n}"
-        for n, row in zip(lines, fields, strict=True)
-        if not (row[tokens] and row[tags])
-    ]:
+    pairs = zip(lines, fields, strict=True)
+    if empty := [f"{file.name}:{n}" for n, row in pairs if not (row[tokens] and row[tags])]:
         raise DataError(
-            f"{len(empty):,} lines of {file.name} have no token or no tag: {listed(empty)}. Fix them."
+            f"{len(empty):,} lines of {file.name} have no token or no tag: {listed(empty)}. "
+            "Fix them."
         )
     rows = _by_sentence(sentences, fields, universal)
     columns: dict[str, list] = {"tokens": [tuple(row[tokens] for row in of) for of in rows]}
@@ -222,7 +203,8 @@ def _read(file: Path, options: ReadOptions) -> Table:
     notes = [note] if note else []
     if "tags" in columns and width > 2 and "tags" not in options.columns:
         notes.append(
-            f"The tags are of column {tags} of 0 to {width - 1}; for another: --columns tags={1 if tags != 1 else 2}."
+            f"The tags are of column {tags} of 0 to {width - 1}; "
+            f"for another: --columns tags={1 if tags != 1 else 2}."
         )
     called = {"tokens": str(tokens), "tags": str(tags)}
     return Table(file.name, columns, [s.line for s in sentences], called=called, notes=tuple(notes))
@@ -231,23 +213,22 @@ def _read(file: Path, options: ReadOptions) -> Table:
 def _by_sentence(
     sentences: Sequence[_Sentence], fields: Sequence[list[str]], universal: bool
 ) -> list[list[list[str]]]:
-    """The rows of each sentence; of CoNLL-U those of words alone, not the ranges 3-4 and what is left out, 3.1."""
+    """The rows of each sentence; of CoNLL-U words alone, not ranges 3-4 or empty ones 3.1."""
     rest = iter(fields)
-    found = [list(islice(rest, len(s.rows))) for s in sentences]
-    return [[row for row in rows if row[0].isdecimal()] for rows in found] if universal else found
+    parts = [list(islice(rest, len(s.rows))) for s in sentences]
+    return [[row for row in rows if row[0].isdecimal()] for rows in parts] if universal else parts
 
 
 def _columns(file: Path, options: ReadOptions, width: int, universal: bool) -> tuple[int, int]:
     """The numbers of the columns of tokens and tags."""
     if unknown := set(options.columns) - {"tokens", "tags"}:
         raise DataError(
-            f"Unknown role {', '.join(sorted(unknown))} in --columns. Roles of {file.name}: tags, tokens."
+            f"Unknown role {', '.join(sorted(unknown))} in --columns. "
+            f"Roles of {file.name}: tags, tokens."
         )
-    chosen = (
-        {"tokens": _WORDS, "tags": _PARTS_OF_SPEECH}
-        if universal
-        else {"tokens": 0, "tags": width - 1}
-    )
+    chosen = {"tokens": 0, "tags": width - 1}
+    if universal:
+        chosen = {"tokens": _WORDS, "tags": _PARTS_OF_SPEECH}
     for role, name in options.columns.items():
         if not str(name).isdecimal() or int(name) >= width:
             raise DataError(

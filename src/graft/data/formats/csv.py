@@ -14,9 +14,10 @@ from graft.data.tables.table import Table
 
 
 class Csv(TableFiles):
-    """A table of comma-separated values with columns of texts or image paths and labels; `;`, `|` and tabs are found too.
+    """A table of comma-separated values: texts or image paths, and labels; `;`, `|` or tabs too.
 
-    One file, or a folder with train.csv, val.csv, test.csv. Fields may be quoted; a header may be there or not.
+    One file, or a folder with train.csv, val.csv, test.csv. Fields may be quoted; a header may be
+    there or not.
     """
 
     suffixes: ClassVar = (".csv",)

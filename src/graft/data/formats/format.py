@@ -29,12 +29,13 @@ class ReadOptions:
     """What a user may say of how the data are to be read; None is "find out"."""
 
     columns: dict[str, str] = field(default_factory=dict)
-    """Role -> the name, or the number from 0, of the column that holds it; `title+text` joins two columns."""
+    """Role -> the name of its column, or its number from 0; `title+text` joins two columns."""
     header: bool | None = None
     delimiter: str | None = None
     label_separator: str | None = None
-    """What stands between the labels of one sample, `|` in `sports|politics`; every label is then a tuple. None finds out, an
-    empty text says that every cell is one label."""
+    """What stands between the labels of one sample, `|` in `sports|politics`.
+
+    Every label is then a tuple. None finds out; an empty text says that every cell is one label."""
     kinds: Collection[str] | None = None
     """The kinds of data that a table may be of, by name: those that the task reads; None is any."""
     labels: bool = True
@@ -42,24 +43,24 @@ class ReadOptions:
 
 
 class Format(Protocol):
-    """How data lie in files. The class' file name is the format's public name; it is made without arguments."""
+    """How data lie in files; made without arguments. Its file name is its public name."""
 
     suffixes: ClassVar[Collection[str]]
     """How the names of its files end, where they tell the format."""
 
     def sniff(self, path: Path) -> float:
-        """How sure it is, from 0 to 1, that the file or folder at `path` is in this format; never raises."""
+        """How sure it is, from 0 to 1, that `path` is in this format; never raises."""
 
     def read(self, path: Path, options: ReadOptions) -> Data:
-        """The samples by split as found, named `train`, `val`, `test`, `unlabeled`, or `all` where nothing is split.
+        """The samples by split, `train`, `val`, `test`, `unlabeled`, or `all` if nothing is split.
 
         `notes` says what was decided and what was left out. Raises DataError.
         """
 
     def write_tiny(self, data: Data, path: Path) -> None:
-        """Write a small data set under the folder `path` so that `read(path)` gives its splits, values and labels again.
+        """Write a small data set under `path`, so that reading it gives the same samples again.
 
-        Raises DataError where the format cannot hold these roles.
+        Raises DataError if the format cannot hold these roles.
         """
 
 
@@ -71,54 +72,58 @@ def endings() -> frozenset[str]:
 
 
 def split_file(folder: Path, split: str, suffix: str) -> Path:
-    """The file that the samples of a split are written to, `train.csv`, in a folder that is made."""
+    """The file for the samples of a split, `train.csv`, in a folder that is made."""
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{'samples' if split == 'all' else split}{suffix}"
 
 
 def split_of(name: str) -> str | None:
-    """The split that a name means, or None: `Dev` is `val`, `training_set` is `train`, `cats` is None."""
+    """The split that a name means: `Dev` is `val`, `training_set` is `train`, `cats` is None."""
     return _MEANING.get(re.sub(r"[-_ ]?(set|data|split)$", "", name.strip().lower()))
 
 
 def splits_of(names: Iterable[str]) -> dict[str, str]:
-    """Name -> split, for those names that mean one; `eval` beside `test` is `val`. Raises DataError where two mean the same."""
-    found = {name: split for name in sorted(names) if (split := split_of(name))}
-    if sum(split == "test" for split in found.values()) == 2 and "val" not in found.values():
-        found.update({name: "val" for name in found if name.lower().startswith("eval")})
-    for split in found.values():
-        same = [repr(name) for name in found if found[name] == split]
+    """Name -> split, for those names that mean one; `eval` beside `test` is `val`.
+
+    Raises DataError if two mean the same.
+    """
+    meaning = {name: split for name in sorted(names) if (split := split_of(name))}
+    if sum(split == "test" for split in meaning.values()) == 2 and "val" not in meaning.values():
+        meaning.update({name: "val" for name in meaning if name.lower().startswith("eval")})
+    for split in meaning.values():
+        same = [repr(name) for name in meaning if meaning[name] == split]
         if len(same) > 1:
             raise DataError(
                 f"{' and '.join(same)} both mean the split '{split}'. Rename or remove one of them."
             )
-    return found
+    return meaning
 
 
 def file_splits(stems: Iterable[str]) -> dict[str, str] | None:
-    """File name without suffix -> split, where every name says one and otherwise they are alike, else None.
+    """File name without suffix -> split if every name has one and they are otherwise alike.
 
-    `train`, `test_set` · `reviews_train`, `reviews_dev` · `train-00000-of-00002` and further shards.
+    Else None. `train`, `test_set`; `reviews_train`, `reviews_dev`; `train-00000-of-00002` and
+    further shards.
     """
-    found = {stem: split_word(stem) for stem in sorted(stems)}
-    words, rests = {word for word, _ in found.values()}, {rest for _, rest in found.values()}
-    if not found or "" in words or len(rests) > 1:
+    pairs = {stem: split_word(stem) for stem in sorted(stems)}
+    words, rests = {word for word, _ in pairs.values()}, {rest for _, rest in pairs.values()}
+    if not pairs or "" in words or len(rests) > 1:
         return None
     meaning = splits_of(words)
-    return {stem: meaning[word] for stem, (word, _) in found.items()}
+    return {stem: meaning[word] for stem, (word, _) in pairs.items()}
 
 
 def folder_splits(names: Iterable[str]) -> dict[str, str]:
-    """Folder name -> split, of those that are named by split and otherwise alike: `seg_train`, `seg_test`."""
-    found = {name: split_word(name) for name in sorted(names)}
-    found = {name: pair for name, pair in found.items() if pair[0]}
-    are_alike = len({rest for _, rest in found.values()}) == 1 and len(found) > 1
-    meaning = splits_of(word for word, rest in found.values() if are_alike or not rest)
-    return {name: meaning[word] for name, (word, rest) in found.items() if are_alike or not rest}
+    """Folder name -> split, of those named by split and otherwise alike: `seg_train`."""
+    pairs = {name: split_word(name) for name in sorted(names)}
+    pairs = {name: pair for name, pair in pairs.items() if pair[0]}
+    are_alike = len({rest for _, rest in pairs.values()}) == 1 and len(pairs) > 1
+    meaning = splits_of(word for word, rest in pairs.values() if are_alike or not rest)
+    return {name: meaning[word] for name, (word, rest) in pairs.items() if are_alike or not rest}
 
 
 def split_word(stem: str) -> tuple[str, str]:
-    """The one word of a name that means a split, or nothing, and the rest without a shard's number."""
+    """The one word of a name that means a split, if any, and the rest, without a shard's number."""
     whole = re.sub(r"-\d+-of-\d+$", "", stem)
     if split_of(whole):
         return whole, ""

@@ -16,7 +16,7 @@ _FOLDERS = ClassFolders("images", SUFFIXES, "image", lambda file: (file, None), 
 
 
 class ImageFolder:
-    """One folder a class, its name the label: `ants/1.jpg`; inside `train`, `val`, `test` folders where there are such.
+    """One folder a class, its name the label: `ants/1.jpg`; also inside `train`, `val`, `test`.
 
     Folders inside class folders are read too. An image file alone is one sample to predict.
     """
@@ -31,7 +31,8 @@ class ImageFolder:
             return _FOLDERS.read(path, options)
         if options.labels:
             raise DataError(
-                f"{path} is one image, not a data set. Give the folder that holds the class folders."
+                f"{path} is one image, not a data set. "
+                "Give the folder that holds the class folders."
             )
         return Data({"all": [Sample(path.name, {"image": path, "label": None})]}, kind="labels")
 

@@ -18,11 +18,14 @@ from graft.data.tables.table import Table
 _ARRAY = re.compile(r'\s*(\{\s*"[^"]*"\s*:\s*)?\[\s*\{')
 _ABOUT = ("classes", "labels", "readme", "dataset", "config", "info")
 """How files begin that describe data."""
-_ADVICE = 'Write the samples as [{"text": "a text", "label": "spam"}, ...], or one object a line (.jsonl).'
+_ADVICE = (
+    'Write the samples as [{"text": "a text", "label": "spam"}, ...], '
+    "or one object a line (.jsonl)."
+)
 
 
 class Json(TableFiles):
-    """A list of JSON objects in one .json file, their keys the columns; or the one list under a key.
+    """A list of JSON objects, their keys the columns, in one .json file; or the list under a key.
 
     One file, or a folder with train.json, val.json, test.json.
     """

@@ -26,10 +26,11 @@ _CLASSES = ("classes", "class_names", "target_names", "label_names")
 
 
 class Npz:
-    """NumPy arrays in one .npz: `x_train`, `y_train`, `x_test`, `y_test`, or `images` and `labels`, and the like.
+    """NumPy arrays in one .npz: `x_train`, `y_train`, `x_test`, `y_test`, or `images`, `labels`.
 
-    Images (N, H, W), (N, H, W, C) or texts (N,); labels (N,), or (N, classes) of 0 and 1 for several a sample. An array
-    named `classes` or `class_names` gives names to numbers. Pickled arrays are refused.
+    Images (N, H, W), (N, H, W, C) or texts (N,); labels (N,), or (N, classes) of 0 and 1 for
+    several a sample. An array named `classes` or `class_names` gives names to numbers. Pickled
+    arrays are refused.
     """
 
     suffixes: ClassVar = (".npz",)
@@ -41,10 +42,10 @@ class Npz:
 
     def read(self, path: Path, options: ReadOptions) -> Data:
         if path.is_dir():
-            found = _archives(path)
-            if len(found) != 1:
-                raise DataError(f"{path} holds {len(found)} .npz files. Give the path of one.")
-            path = found[0]
+            archives = _archives(path)
+            if len(archives) != 1:
+                raise DataError(f"{path} holds {len(archives)} .npz files. Give the path of one.")
+            path = archives[0]
         arrays = _load(path)
         classes = next((list(map(str, arrays.pop(k))) for k in _CLASSES if k in arrays), None)
         keys = _roles(arrays, path, options)
@@ -54,8 +55,8 @@ class Npz:
             if value is None or (label is None and options.labels and split != "unlabeled"):
                 missing = "values" if value is None else "labels"
                 raise DataError(
-                    f"{path} has no {missing} for the split '{split}'. Its arrays: {', '.join(arrays)}. "
-                    f"Name them x_{split}, y_{split}."
+                    f"{path} has no {missing} for the split '{split}'. "
+                    f"Its arrays: {', '.join(arrays)}. Name them x_{split}, y_{split}."
                 )
             tables[split] = [
                 array_table(arrays[value], None if label is None else arrays[label], value, classes)
@@ -79,7 +80,8 @@ class Npz:
             end = "" if split == "all" else f"_{split}"
             if not any(set(samples[0].roles) == {role, "label"} for role in ("image", "text")):
                 raise DataError(
-                    "A NumPy archive is written of images or texts and their labels. Write other samples as Parquet."
+                    "A NumPy archive is written of images or texts and their labels. "
+                    "Write other samples as Parquet."
                 )
             if "image" in samples[0].roles:
                 arrays[f"x{end}"] = np.stack(
@@ -108,19 +110,15 @@ def _load(path: Path) -> dict[str, np.ndarray]:
     try:
         with open(path, "rb") as file:  # NumPy leaves its own open where the archive is broken
             archive = np.load(file, allow_pickle=False)
-            return (
-                {name: archive[name] for name in archive.files}
-                if hasattr(archive, "files")
-                else {"x": archive}
-            )
+            if not hasattr(archive, "files"):
+                return {"x": archive}
+            return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        words = (
-            "it holds pickled objects, which can run code"
-            if "allow_pickle" in str(error)
-            else str(error)
-        )
+        pickled = "it holds pickled objects, which can run code"
+        words = pickled if "allow_pickle" in str(error) else str(error)
         raise DataError(
-            f"{path} cannot be read as a NumPy archive: {words}. Save plain arrays: np.savez(path, x=..., y=...)."
+            f"{path} cannot be read as a NumPy archive: {words}. "
+            "Save plain arrays: np.savez(path, x=..., y=...)."
         ) from error
 
 
@@ -131,34 +129,28 @@ def _roles(
     asked = {
         key: "labels" if role in _TARGETS else "values" for role, key in options.columns.items()
     }
-    found: dict[tuple[str, str], str] = {}
-    words: dict[str, str] = {}
+    known = {**dict.fromkeys(_LABELS, "labels"), **dict.fromkeys(_VALUES, "values")}
+    keys: dict[tuple[str, str], str] = {}
     for key in arrays:
         parts = re.split(r"[_.\-/ ]+", key.lower())
-        role = asked.get(key) or next(
-            (
-                r
-                for r, names in (("values", _VALUES), ("labels", _LABELS))
-                if set(parts) & set(names)
-            ),
-            None,
-        )
+        by_name = {known[part] for part in parts if part in known}
+        role = asked.get(key) or max(by_name, default=None)  # values before labels
         word = next((part for part in parts if split_of(part)), "all")
         if role is None:
             continue
-        if (word, role) in found:
+        if (word, role) in keys:
             raise DataError(
-                f"{path}: {found[word, role]!r} and {key!r} may both be the {role}. Choose with --columns image=..., label=...."
+                f"{path}: {keys[word, role]!r} and {key!r} may both be the {role}. "
+                "Choose with --columns image=..., label=...."
             )
-        found[word, role] = key
-        words[word] = ""
-    if not found or (set(asked) - set(arrays)):
+        keys[word, role] = key
+    if not keys or (set(asked) - set(arrays)):
         raise DataError(
             f"{path} holds the arrays {', '.join(map(repr, arrays))}. "
             "Expected x and y, x_train and y_train, or images and labels."
         )
-    meaning = splits_of(words)
+    meaning = splits_of({word for word, _ in keys})
     splits: dict[str, dict[str, str]] = {}
-    for (word, role), key in found.items():
+    for (word, role), key in keys.items():
         splits.setdefault(meaning.get(word, "all"), {})[role] = key
     return splits

@@ -17,11 +17,11 @@ from graft.data.tables.table import Table
 
 
 class Parquet(TableFiles):
-    """A Parquet table: texts, image paths, or images inline as encoded bytes, and labels; lists are several labels.
+    """A Parquet table: texts, image paths or encoded images, and labels; lists are several labels.
 
-    Arrow files are read too, as `datasets.save_to_disk` writes them. One file, or a folder with train.parquet, val.parquet,
-    test.parquet, in shards too. Class names are taken from a `name` column, a classes.json beside the table, or what Hugging
-    Face's datasets wrote into the file.
+    Arrow files are read too, as `datasets.save_to_disk` writes them. One file, or a folder with
+    train.parquet, val.parquet, test.parquet, in shards too. Class names are taken from a `name`
+    column, a classes.json beside the table, or what Hugging Face's datasets wrote into the file.
     """
 
     suffixes: ClassVar = (".parquet", ".pq", ".arrow")
@@ -35,17 +35,16 @@ class Parquet(TableFiles):
             table = read(file)
             values = [column.to_pylist() for column in table.columns]
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-            form, reason = (
-                "Arrow" if read is _read_arrow else "Parquet",
-                str(error).partition("\n")[0].rstrip("."),
-            )
+            form = "Arrow" if read is _read_arrow else "Parquet"
+            reason = str(error).partition("\n")[0].rstrip(".")
             raise DataError(f"{file} cannot be read as {form}: {reason}.") from error
         if not table.num_rows:
             raise DataError(f"{file} holds no rows. Its columns: {', '.join(table.column_names)}.")
         columns = dict(zip(table.column_names, values, strict=True))
         if len(columns) < len(values):
             raise DataError(
-                f"{file} has several columns of one name: {', '.join(table.column_names)}. Rename them."
+                f"{file} has several columns of one name: {', '.join(table.column_names)}. "
+                "Rename them."
             )
         return Table(
             file.name,
@@ -66,7 +65,7 @@ class Parquet(TableFiles):
 
 
 def _read_arrow(file: Path) -> Any:
-    """The table of a stream, as datasets saves it, or of a file, as most other programs write it."""
+    """The table of a stream, as datasets saves it, or of a file, as other programs do."""
     import pyarrow as pa
 
     try:

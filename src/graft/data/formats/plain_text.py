@@ -9,20 +9,23 @@ from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, file_splits, split_file
-from graft.data.listing import is_about
+from graft.data.listing import samples_in
 from graft.data.tables.encodings import read_text
 
 LONGEST = 1500
-"""Characters of a passage: some 300 to 500 tokens, as many as a network reads at once here, so that few are cut again."""
+"""Characters of a passage: some 300 to 500 tokens.
+
+A network reads as many at once here, so that few passages are cut again."""
 _ENDS = ("\n\n", "\n", ". ", " ")
 """Where a passage may end, the best first."""
 
 
 class PlainText:
-    """Running text: one .txt file, or a folder with one, or with train.txt, val.txt, test.txt; read in passages.
+    """Running text: one .txt file, or a folder with train.txt, val.txt, test.txt; in passages.
 
-    Passages are parts of up to 1,500 characters which end where a paragraph does, or at least a line or a word. Where nothing
-    is held out, the last passages are: 5 % for the test, 5 % before them for validation.
+    Passages are parts of up to 1,500 characters which end where a paragraph does, or at least a
+    line or a word. If nothing is held out, the last passages are: 5 % for the test, 5 % before them
+    for validation.
     """
 
     suffixes: ClassVar = (".txt",)
@@ -36,7 +39,8 @@ class PlainText:
         files = {path: "all"} if path.is_file() else _files(path)
         if not files:
             raise DataError(
-                f"{path} holds no running text: one .txt file, or several named by split: train.txt, test.txt."
+                f"{path} holds no running text: one .txt file, or several named by split: "
+                "train.txt, test.txt."
             )
         splits: dict[str, list] = {}
         notes = []
@@ -59,32 +63,28 @@ class PlainText:
 
 
 def _files(folder: Path) -> dict[Path, str]:
-    """File -> split, of the only .txt file, or of several that are named by split; none where there are texts in folders."""
-    found = [
-        p
-        for p in sorted(folder.iterdir())
-        if p.suffix.lower() == ".txt" and p.is_file() and not is_about(p)
-    ]
-    if len(found) == 1:
-        return {found[0]: "all"}
-    named = file_splits(p.stem for p in found)
-    return {file: named[file.stem] for file in found} if named else {}
+    """File -> split, of the only .txt file, or of several named by split; else nothing."""
+    files = samples_in(folder, PlainText.suffixes)
+    if len(files) == 1:
+        return {files[0]: "all"}
+    named = file_splits(file.stem for file in files)
+    return {file: named[file.stem] for file in files} if named else {}
 
 
 def passages(text: str, name: str) -> list[Sample]:
     """Samples with the role `passage`, named by the line on which each begins: `book.txt:17`.
 
-    A passage ends at the last blank line of its second half, else at the end of a line, of a sentence, of a word; one of
-    nothing but white space is part of the one before it.
+    A passage ends at the last blank line of its second half, else at the end of a line, of a
+    sentence, of a word; one of nothing but white space is part of the one before it.
     """
-    found: list[Sample] = []
+    parts: list[Sample] = []
     start = line = 0
     while start < len(text):
         end = _end(text, start)
-        found.append(Sample(f"{name}:{line + 1}", {"passage": text[start:end]}))
+        parts.append(Sample(f"{name}:{line + 1}", {"passage": text[start:end]}))
         line += text.count("\n", start, end)
         start = end
-    return _with_own_names(found)
+    return _with_unique_ids(parts)
 
 
 def _end(text: str, start: int) -> int:
@@ -95,18 +95,16 @@ def _end(text: str, start: int) -> int:
         furthest = next((place for place in places if place > start + LONGEST // 2), furthest)
     rest = text[furthest:]
     blank = len(rest) - len(rest.lstrip()) if furthest < len(text) else 0
-    return (
-        len(text)
-        if blank == len(rest)
-        else furthest + (blank if text[furthest - 1 : furthest] == "\n" else 0)
-    )
+    if blank == len(rest):
+        return len(text)
+    return furthest + blank if text[furthest - 1 : furthest] == "\n" else furthest
 
 
-def _with_own_names(samples: list[Sample]) -> list[Sample]:
+def _with_unique_ids(samples: list[Sample]) -> list[Sample]:
     """Passages that begin on one line are numbered: `book.txt:17`, `book.txt:17.2`."""
     seen: dict[str, int] = {}
-    found = []
+    named = []
     for sample in samples:
         seen[sample.id] = count = seen.get(sample.id, 0) + 1
-        found.append(sample if count == 1 else Sample(f"{sample.id}.{count}", sample.roles))
-    return found
+        named.append(sample if count == 1 else Sample(f"{sample.id}.{count}", sample.roles))
+    return named

@@ -15,13 +15,17 @@ from graft.data.tables.files import TableFiles
 from graft.data.tables.objects import read_json
 from graft.data.tables.table import Table
 
-_FORM = 'Expected {"data": [{"title": ..., "paragraphs": [{"context": ..., "qas": [{"id", "question", "answers"}]}]}]}.'
+_FORM = (
+    'Expected {"data": [{"title": ..., "paragraphs": [{"context": ..., '
+    '"qas": [{"id", "question", "answers"}]}]}]}.'
+)
 
 
 class Squad(TableFiles):
-    """SQuAD 1.1 and 2.0: JSON of articles with paragraphs, questions and answers; `is_impossible` where there is none.
+    """SQuAD 1.1 and 2.0: JSON of articles, paragraphs, questions, answers; `is_impossible` if none.
 
-    One file, or a folder with train and dev files: train-v2.0.json, dev-v2.0.json. Article titles become groups.
+    One file, or a folder with train and dev files: train-v2.0.json, dev-v2.0.json. Article titles
+    become groups.
     """
 
     suffixes: ClassVar = (".json",)
@@ -35,8 +39,8 @@ class Squad(TableFiles):
         return re.search(r'"data"\s*:\s*\[', start) is not None and '"paragraphs"' in start
 
     def table(self, file: Path, options: ReadOptions) -> Table:
-        found, note = read_json(file)
-        rows = _questions(found, file)
+        content, note = read_json(file)
+        rows = _questions(content, file)
         if not rows:
             raise DataError(f"{file} holds no questions.")
         names = [name for name in rows[0] if any(row[name] is not None for row in rows)]
@@ -49,7 +53,8 @@ class Squad(TableFiles):
             for sample in samples:
                 if "answers" not in sample.roles:
                     raise DataError(
-                        f"{sample.id} is no question with answers, and SQuAD's form holds nothing else."
+                        f"{sample.id} is no question with answers, and SQuAD's form holds nothing "
+                        "else."
                     )
                 asked: dict[str, Any] = {"id": sample.id, "question": sample.roles["question"]}
                 if (answers := sample.roles["answers"]) is not None:
@@ -65,27 +70,25 @@ class Squad(TableFiles):
             split_file(path, split, "-v2.0.json").write_text(text, encoding="utf-8", newline="")
 
 
-def _questions(found: Any, file: Path) -> list[dict[str, Any]]:
+def _questions(content: Any, file: Path) -> list[dict[str, Any]]:
     """A row a question, with its context and the title of its article."""
     rows: list[dict[str, Any]] = []
-    for number, article in enumerate(_list(found, "data", file, "the file")):
+    for number, article in enumerate(_list(content, "data", file, "the file")):
         for paragraph in _list(article, "paragraphs", file, f"article {number + 1}"):
             for asked in _list(paragraph, "qas", file, f"a paragraph of article {number + 1}"):
                 if not isinstance(asked, dict):
                     raise DataError(
                         f"{file}: article {number + 1} has a question that is no object. {_FORM}"
                     )
-                own = {
-                    key: asked.get(key) for key in ("id", "question", "answers", "is_impossible")
-                }
-                rows.append(
-                    {**own, "context": paragraph.get("context"), "title": article.get("title")}
-                )
+                keys = ("id", "question", "answers", "is_impossible")
+                context, title = paragraph.get("context"), article.get("title")
+                rows.append({key: asked.get(key) for key in keys})
+                rows[-1] |= {"context": context, "title": title}
     return rows
 
 
 def _list(entry: Any, key: str, file: Path, where: str) -> list[Any]:
-    found = entry.get(key) if isinstance(entry, dict) else None
-    if not isinstance(found, list):
+    items = entry.get(key) if isinstance(entry, dict) else None
+    if not isinstance(items, list):
         raise DataError(f"{file} is not in the form of SQuAD: {where} has no list {key!r}. {_FORM}")
-    return found
+    return items

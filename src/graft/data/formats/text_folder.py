@@ -21,7 +21,10 @@ _FOLDERS = ClassFolders("texts", frozenset((".txt",)), "text", _text)
 
 
 class TextFolder:
-    """One folder a class, its name the label, one .txt a sample: `spam/1.txt`; inside `train`, `val`, `test` folders or not."""
+    """One folder a class, its name the label, one .txt a sample: `spam/1.txt`.
+
+    Inside `train`, `val`, `test` folders or not.
+    """
 
     def sniff(self, path: Path) -> float:
         return _FOLDERS.sniff(path)

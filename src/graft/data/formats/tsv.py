@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, file_splits
-from graft.data.listing import is_about
+from graft.data.listing import samples_in
 from graft.data.tables.delimited import read_delimited, write_delimited
 from graft.data.tables.encodings import is_blank, read_beginning
 from graft.data.tables.files import TableFiles
@@ -16,9 +16,10 @@ from graft.data.tables.table import Table
 
 
 class Tsv(TableFiles):
-    """A table of tab-separated values; quotes are part of the text, unless rows only fit when they are not.
+    """A table of tab-separated values; quotes are text, unless rows only fit if they are not.
 
-    One file, or a folder with train.tsv, val.tsv, test.tsv. Files .txt whose lines have tabs are read too.
+    One file, or a folder with train.tsv, val.tsv, test.tsv. Files .txt whose lines have tabs are
+    read too.
     """
 
     suffixes: ClassVar = (".tsv", ".tab")
@@ -28,7 +29,7 @@ class Tsv(TableFiles):
         return super().sniff(path) if super().files(path) else 0.5 * bool(self.files(path))
 
     def files(self, path: Path) -> list[Path]:
-        """Files .txt count where there are no others, all are named by split, and their lines have tabs."""
+        """The tables; without any, .txt files that are named by split and whose lines have tabs."""
         return super().files(path) or _texts(path)
 
     def table(self, file: Path, options: ReadOptions) -> Table:
@@ -39,14 +40,12 @@ class Tsv(TableFiles):
 
 
 def _texts(path: Path) -> list[Path]:
-    """The .txt files at a path whose lines have tabs, of a folder where all are named by split; else none."""
-    there = sorted(path.iterdir()) if path.is_dir() else [path]
-    files = [
-        p
-        for p in there
-        if p.suffix.lower() == ".txt" and p.is_file() and (p == path or not is_about(p))
-    ]
-    is_named = files == [path] or file_splits(p.stem for p in files) is not None
+    """The .txt files at a path whose lines have tabs; of a folder, if all are named by split."""
+    if path.is_dir():
+        files = samples_in(path, (".txt",))
+        is_named = file_splits(file.stem for file in files) is not None
+    else:
+        files, is_named = [path], path.suffix.lower() == ".txt" and path.is_file()
     return files if is_named and all(map(_has_tabs, files)) else []
 
 

@@ -1,4 +1,4 @@
-"""From whatever a sample holds as its image to an RGB picture of 8 bits a channel, upright, on white."""
+"""From what a sample holds as its image to an RGB picture, upright, on white."""
 
 from __future__ import annotations
 
@@ -16,24 +16,10 @@ from PIL import Image, ImageOps
 
 from graft.base.errors import DataError
 
-SUFFIXES = frozenset(
-    (
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".bmp",
-        ".gif",
-        ".webp",
-        ".avif",
-        ".tif",
-        ".tiff",
-        ".ppm",
-        ".pgm",
-        ".pbm",
-    )
-)
+SUFFIXES = frozenset((
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".webp", ".avif", ".tif", ".tiff",
+    ".ppm", ".pgm", ".pbm",
+))  # fmt: skip
 """The file names that are taken for images."""
 UNREADABLE = frozenset((".heic", ".heif", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".svg"))
 """Those of pictures which Pillow does not read: of telephones, raw ones of cameras, drawings."""
@@ -47,31 +33,23 @@ def has_image_suffix(name: str | Path) -> bool:
 # Pillow warns at half the size that it refuses; what it refuses is an error here.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 _PIL_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    IndexError,
-    struct.error,
+    OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error,
     Image.DecompressionBombError,
-)
+)  # fmt: skip
 """What Pillow raises on broken files, by format."""
 
 
 def open_image(value: Any, name: str, at_least: int | None = None) -> Image.Image:
     """The picture as RGB, upright by its EXIF tag, transparency laid on white.
 
-    `value` is a path, encoded bytes, a Pillow image, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): uint8 as
-    it is, bool, uint16 over 12 or 16 bits, floats from 0 to 1, other numbers from 0 to 255. `at_least` lets JPEGs be
-    decoded at a fraction of their size that is no smaller than so many pixels a side. Raises DataError, naming the
-    sample `name` and what is wrong with it.
+    `value` is a path, encoded bytes, a Pillow image, or an array (H, W), (H, W, 1), (H, W, 3) or
+    (H, W, 4): uint8 as it is, bool, uint16 over 12 or 16 bits, floats from 0 to 1, other numbers
+    from 0 to 255. `at_least` lets JPEGs be decoded at a fraction of their size, but no smaller than
+    so many pixels a side. Raises DataError, naming the sample `name` and what is wrong with it.
     """
     if isinstance(value, np.ndarray):
-        return (
-            Image.fromarray(_bytes_of(value, name)).convert("RGB")
-            if value.shape[-1:] != (4,)
-            else _array_on_white(value, name)
-        )
+        image = Image.fromarray(_bytes_of(value, name))
+        return _on_white(image) if image.mode == "RGBA" else image.convert("RGB")
     try:
         image = value if isinstance(value, Image.Image) else _opened(value, name, at_least)
         image.load()
@@ -98,7 +76,7 @@ def image_size(value: Any, name: str) -> tuple[int, int]:
 
 
 def encoded(value: Any, name: str) -> bytes:
-    """The bytes of an image file, from its path or as they are. Raises DataError where they are missing or none."""
+    """The bytes of an image file, from its path or as they are. Raises DataError."""
     if isinstance(value, str | Path):
         if (suffix := Path(value).suffix.lower()) in UNREADABLE:
             words = f"{suffix} is not among the forms known here. Turn it into JPEG."
@@ -111,7 +89,8 @@ def encoded(value: Any, name: str) -> bytes:
             ) from error
     if not isinstance(value, bytes | bytearray | memoryview):
         raise DataError(
-            f"The image of {name} is of type {type(value).__name__}. Give a path, encoded bytes or an array (H, W[, C])."
+            f"The image of {name} is of type {type(value).__name__}. "
+            "Give a path, encoded bytes or an array (H, W[, C])."
         )
     if not len(value):
         raise DataError(
@@ -184,10 +163,6 @@ def _on_white(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 
 
-def _array_on_white(value: np.ndarray, name: str) -> Image.Image:
-    return _on_white(Image.fromarray(_bytes_of(value, name)))
-
-
 def _bytes_of(array: np.ndarray, name: str) -> np.ndarray:
     """The array as uint8 (H, W) or (H, W, 3 or 4)."""
     if (
@@ -196,7 +171,8 @@ def _bytes_of(array: np.ndarray, name: str) -> np.ndarray:
         or not array.size
     ):
         raise DataError(
-            f"The image of {name} is an array of shape {array.shape}. Allowed: (H, W), (H, W, 1), (H, W, 3), (H, W, 4)."
+            f"The image of {name} is an array of shape {array.shape}. "
+            "Allowed: (H, W), (H, W, 1), (H, W, 3), (H, W, 4)."
         )
     array = array[:, :, 0] if array.ndim == 3 and array.shape[2] == 1 else array
     if array.dtype == np.uint8:
@@ -210,7 +186,8 @@ def _bytes_of(array: np.ndarray, name: str) -> np.ndarray:
     full = 1 if is_share else _white(high) if array.dtype == np.uint16 else 255
     if low < 0 or high > full:
         raise DataError(
-            f"The image of {name} ({array.dtype}) has values from {low:g} to {high:g}. Allowed: floats from 0 to 1, "
-            "other numbers from 0 to 255, uint16 over its whole range. Scale it to uint8."
+            f"The image of {name} ({array.dtype}) has values from {low:g} to {high:g}. Allowed: "
+            "floats from 0 to 1, other numbers from 0 to 255, uint16 over its whole range. "
+            "Scale it to uint8."
         )
     return np.ascontiguousarray((array * (255.0 / full)).round().astype(np.uint8))

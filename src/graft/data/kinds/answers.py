@@ -26,7 +26,10 @@ from graft.data.tables.rows import Rows
 
 
 class Answers(Kind):
-    """A `question`, its `context`, and `answers`: (text, start) each, in characters of the context; () where there is none."""
+    """A `question`, its `context`, and `answers`, () if there are none.
+
+    An answer is (text, start), in characters of the context.
+    """
 
     inputs: ClassVar = (frozenset({"question", "context"}),)
     target: ClassVar = "answers"
@@ -42,7 +45,9 @@ class Answers(Kind):
     texts: ClassVar = {"question": "Questions", "context": "Contexts"}
     shared: ClassVar = ("context",)
     blanks: ClassVar = (
-        {"question": ""}, {"context": "", "answers": ()}, {"question": "", "context": "", "answers": ()},
+        {"question": ""},
+        {"context": "", "answers": ()},
+        {"question": "", "context": "", "answers": ()},
     )  # fmt: skip
 
     def match(self, columns: Columns) -> Match | None:
@@ -58,8 +63,10 @@ class Answers(Kind):
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         parts = [_read(rows) for rows in tables]
         if searched := sum(count for _, count in parts):
-            words = "answers came without a start; the first place where they stand in their context was taken."
-            tables[0].notes[f"{searched:,} {words}"] = None
+            tables[0].notes[
+                f"{searched:,} answers came without a start; the first place where they stand in "
+                "their context was taken."
+            ] = None
         return [values for values, _ in parts]
 
     def row(self, sample: Sample) -> dict[str, Any]:
@@ -78,11 +85,8 @@ class Answers(Kind):
         return sample.roles.get("context") or self.text(sample)
 
     def problem(self, samples: Sequence[Sample]) -> str | None:
-        return (
-            None
-            if any(sample.roles["answers"] for sample in samples)
-            else "no question has an answer"
-        )
+        has_answers = any(sample.roles["answers"] for sample in samples)
+        return None if has_answers else "no question has an answer"
 
     def findings(self, data: Data) -> list[Finding]:
         """How many questions there are, on how many contexts, and how many have no answer."""
@@ -92,15 +96,12 @@ class Answers(Kind):
             contexts = {s.roles["context"] for s in part if "context" in s.roles}
             none = sum(not answers for answers in known)
             several = sum(len(set(answers)) > 1 for answers in known)
-            words = (
-                f"{split}: {plural(len(part), 'question')} on {plural(len(contexts), 'context')}"
-            )
-            share = (
-                f"{none:,} ({none / len(known):.0%}) without an answer, {several:,} with several"
-                if known
-                else ""
-            )
-            findings.append(Finding("answers", "info", f"{words}; {share or 'answers not known'}."))
+            size = f"{plural(len(part), 'question')} on {plural(len(contexts), 'context')}"
+            share = "answers not known"
+            if known:
+                empty = f"{none:,} ({none / len(known):.0%}) without an answer"
+                share = f"{empty}, {several:,} with several"
+            findings.append(Finding("answers", "info", f"{split}: {size}; {share}."))
         return [*findings, *text_findings(data, self.texts)]
 
     def difference(self, one: Sample, other: Sample) -> str:
@@ -122,7 +123,7 @@ class Answers(Kind):
 
 
 def _are_answers(values: Sequence[Any], contexts: Sequence[Any]) -> bool:
-    """Lists or dicts with texts; or strings of which most stand in their context, which yes and no do not."""
+    """Lists or dicts; or strings that mostly stand in their context, as yes and no do not."""
     pairs = [
         (v, c)
         for v, c in islice(zip(values, contexts, strict=True), SAMPLE_VALUES)
@@ -157,7 +158,9 @@ def _read(rows: Rows) -> tuple[list[dict[str, Any]], int]:
     rows.refuse(
         missing, "have no answers", "Fill them in; a question without an answer has an empty list."
     )
-    advice = "Starts count characters from 0; leave the start away to have the answer searched in its context."
+    advice = (
+        "Starts count characters from 0; without a start the answer is searched in its context."
+    )
     rows.refuse(wrong, "have an answer that is not in its context at its place", advice)
     return values, searched
 
@@ -165,7 +168,7 @@ def _read(rows: Rows) -> tuple[list[dict[str, Any]], int]:
 def _answers(
     cell: Any, starts: Any, context: str
 ) -> tuple[tuple[tuple[str, int], ...], int, str | None]:
-    """The answers with their starts, how many starts had to be searched, and what is wrong with one of them."""
+    """The answers with their starts, how many had to be searched, and what is wrong with one."""
     texts, places = _texts_and_places(cell, starts)
     if len(texts) != len(places):
         return (), 0, f"{len(texts)} answers, {len(places)} starts"
@@ -183,23 +186,16 @@ def _answers(
             return (), 0, f"{text!r} at {place!r}, which is no number"
         searched += not given
         if start < 0:
-            return (
-                (),
-                0,
-                f"{text!r} is nowhere in the context" if not given else f"{text!r} at {start}",
-            )
-        if context[start : start + len(text)] != text:
-            return (
-                (),
-                0,
-                f"{text!r} at {start}, where the context has {context[start : start + len(text)]!r}",
-            )
+            where = f"at {start}" if given else "is nowhere in the context"
+            return (), 0, f"{text!r} {where}"
+        if (there := context[start : start + len(text)]) != text:
+            return (), 0, f"{text!r} at {start}, where the context has {there!r}"
         answers.append((text, start))
     return tuple(answers), searched, None
 
 
 def _texts_and_places(cell: Any, starts: Any) -> tuple[list[Any], list[Any]]:
-    """Texts and starts out of any of the forms in which answers are written; None for a start that is not given."""
+    """Texts and starts in any form in which answers are written; None for a missing start."""
     if isinstance(cell, dict):
         return _texts_and_places(cell.get("text"), cell.get("answer_start", cell.get("start")))
     several = as_list(cell)
@@ -217,7 +213,7 @@ def _texts_and_places(cell: Any, starts: Any) -> tuple[list[Any], list[Any]]:
 
 
 def _whole(value: Any) -> int | None:
-    """12 of 12, "12" and "12.0", which is how a column of numbers is written as soon as one of them is missing."""
+    """12 of 12, "12" and "12.0": numbers in a column are written so if one of them is missing."""
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Prompts and how they are completed: texts, or the messages of a conversation and the assistant's next one."""
+"""Prompts and their completions: texts, or a conversation and the assistant's next message."""
 
 from __future__ import annotations
 
@@ -115,11 +115,9 @@ class Completions(Kind):
 
 def prompt_text(prompt: str | Sequence[dict[str, str]]) -> str:
     """A prompt in words: itself, or what each of its messages says."""
-    return (
-        prompt
-        if isinstance(prompt, str)
-        else "\n".join(f"{m['role']}: {m['content']}" for m in prompt)
-    )
+    if isinstance(prompt, str):
+        return prompt
+    return "\n".join(f"{message['role']}: {message['content']}" for message in prompt)
 
 
 def _of_texts(rows: Rows) -> list[dict[str, Any]]:
@@ -135,77 +133,59 @@ def _of_texts(rows: Rows) -> list[dict[str, Any]]:
 
 
 def _message(value: Any) -> Any:
-    """A message by `role` and `content`, also of the form `from` and `value`; anything else as it is."""
+    """A message by `role` and `content`, made of `from` and `value` too; else the value itself."""
     if not isinstance(value, dict) or "from" not in value:
         return value
     return {"role": _ROLES.get(value["from"], value["from"]), "content": value.get("value")}
 
 
 def _of_messages(rows: Rows) -> list[dict[str, Any]]:
-    """The last message is the completion, where it is the assistant's; all before it are the prompt."""
+    """The last message is the completion if it is the assistant's; the others are the prompt."""
     rows.require(["messages"])
     conversations = [list(map(_message, as_list(value) or [])) for value in rows.column("messages")]
     advice = "Only texts are learnt: remove it, or write the call as a text."
-    rows.refuse(
-        map(_without_text, conversations), "have a message without a text as content", advice
-    )
+    missing = map(_missing_text, conversations)
+    rows.refuse(missing, "have a message without a text as content", advice)
     advice = 'Write them so: [{"role": "user", "content": "Hello"}, ...].'
-    rows.refuse(
-        (not m or not all(map(_is_message, m)) for m in conversations),
-        "have no list of messages",
-        advice,
-    )
+    others = (not messages or not all(map(_is_message, messages)) for messages in conversations)
+    rows.refuse(others, "have no list of messages", advice)
+    authors = [messages[-1]["role"] for messages in conversations]
     if rows.needs_target:
-        others = (
-            f"the last is of {m[-1]['role']!r}" if m[-1]["role"] != "assistant" else None
-            for m in conversations
-        )
-        rows.refuse(
-            others,
-            "do not end with a message of the assistant",
-            "That one is learnt; remove what comes after it.",
-        )
-    alone = (len(m) < 2 and m[-1]["role"] == "assistant" for m in conversations)
+        advice = "That one is learnt; remove what comes after it."
+        others = (role != "assistant" and f"the last is of {role!r}" for role in authors)
+        rows.refuse(others, "do not end with a message of the assistant", advice)
+    pairs = list(zip(conversations, authors, strict=True))
+    alone = (len(messages) < 2 and role == "assistant" for messages, role in pairs)
     rows.refuse(alone, "have no message before the assistant's", "Give what it answers to.")
-    values = []
-    for messages in conversations:
-        cut = len(messages) - (messages[-1]["role"] == "assistant")
-        prompt = tuple(
-            {key: str(message[key]) for key in ("role", "content")} for message in messages[:cut]
-        )
-        values.append(
-            {
-                "prompt": prompt,
-                "completion": str(messages[-1]["content"]) if cut < len(messages) else None,
-            }
-        )
-    return values
+    return [_roles(messages, role == "assistant") for messages, role in pairs]
+
+
+def _roles(messages: list[dict[str, Any]], is_answered: bool) -> dict[str, Any]:
+    """The prompt and, if the last message is the answer, the completion."""
+    texts = [{"role": m["role"], "content": m["content"]} for m in messages]
+    prompt = texts[:-1] if is_answered else texts
+    completion = texts[-1]["content"] if is_answered else None
+    return {"prompt": tuple(prompt), "completion": completion}
 
 
 def _are_conversations(values: Sequence[Any]) -> bool:
-    return are_lists(
-        values,
-        lambda message: isinstance(message, dict) and bool({"role", "from"} & message.keys()),
-    )
+    def is_message(value: Any) -> bool:
+        return isinstance(value, dict) and bool({"role", "from"} & value.keys())
+
+    return are_lists(values, is_message)
 
 
-def _without_text(messages: Sequence[Any]) -> str | None:
+def _missing_text(messages: Sequence[Any]) -> str | None:
     """Which message has a role but no text, as calls of tools have it; None if there is none."""
     for number, message in enumerate(messages, start=1):
-        if (
-            isinstance(message, dict)
-            and isinstance(message.get("role"), str)
-            and message.get("content", "") is None
-        ):
-            return f"message {number} of {message['role']!r}" + (
-                " calls a tool" if message.get("tool_calls") else ""
-            )
+        has_role = isinstance(message, dict) and isinstance(message.get("role"), str)
+        if has_role and message.get("content", "") is None:
+            tool = " calls a tool" if message.get("tool_calls") else ""
+            return f"message {number} of {message['role']!r}{tool}"
     return None
 
 
 def _is_message(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("role"), str)
-        and isinstance(value.get("content"), str)
-    )
+    """Whether this is a message with a role and a text."""
+    keys = ("role", "content")
+    return isinstance(value, dict) and all(isinstance(value.get(key), str) for key in keys)

@@ -29,7 +29,7 @@ SHARES = {"val": 0.15, "test": 0.2}
 
 
 class Kind(ABC):
-    """One kind of example, made without arguments; its file name is its public name, `Data.kind`."""
+    """One kind of example, made without arguments; its file name is its name, `Data.kind`."""
 
     inputs: ClassVar[tuple[frozenset[str], ...]]
     """Sets of roles, each enough to predict from."""

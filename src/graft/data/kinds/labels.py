@@ -37,30 +37,25 @@ class Labels(Labeled):
         return replace(match, columns=roles, fit=label_fit(columns, match))
 
     def tiny(self) -> dict[str, Data]:
-        one, several = (
-            ("spam", "häm", "egg and bacon"),
-            (("sports", "politics"), ("sports",), ("arts", "politics"), ("arts",)),
-        )
+        one = ("spam", "häm", "egg and bacon")
+        several = (("sports", "politics"), ("sports",), ("arts", "politics"), ("arts",))
         rng = np.random.default_rng(0)
 
         def text(split: str, i: int) -> dict[str, Any]:
-            return {
-                "text": f"{split} number {i} {_SAYINGS[i % 6]}",
-                "label": one[i % (3 if split == "all" else 2)],
-            }
+            label = one[i % (3 if split == "all" else 2)]
+            return {"text": f"{split} number {i} {_SAYINGS[i % 6]}", "label": label}
+
+        def tagged(split: str, i: int) -> dict[str, Any]:
+            return {**text(split, i), "label": several[i % 4]}
 
         def picture(split: str, i: int) -> dict[str, Any]:
-            return {
-                "image": rng.integers(0, 256, (5, 7, 3), dtype=np.uint8),
-                "label": ("ant", "bee")[i % 2],
-            }
+            pixels = rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)
+            return {"image": pixels, "label": ("ant", "bee")[i % 2]}
 
         made = {
             "texts": {**numbered(text, 6, ["train"]), **numbered(text, 4, ["val", "test"])},
             "unsplit": numbered(text, 9, ["all"]),
-            "several-labels": numbered(
-                lambda split, i: {**text(split, i), "label": several[i % 4]}, 8, ["train", "test"]
-            ),
+            "several-labels": numbered(tagged, 8, ["train", "test"]),
             "images": numbered(picture, 6, ["train", "test"]),
         }
         return {name: Data(splits, kind=self.name) for name, splits in made.items()}

@@ -28,7 +28,9 @@ SOURCES = {
     "highlights": ("source", "document", "article", "text"),
     "subject": ("email",),
 }
-"""Name of a column that is written -> the names of those that it is written from. Other names mean something only together."""
+"""Name of a column of targets -> names of the columns of their sources.
+
+Other names mean something only together."""
 
 
 class Pairs(Kind):
@@ -104,7 +106,10 @@ def _pair(columns: Columns) -> dict[str, list[str]]:
 
 
 def _read(rows: Rows) -> list[dict[str, Any]]:
-    """Tables of the same data may have more or fewer targets than others: numbered columns, or a list of references."""
+    """The pairs of a table, with further targets in numbered columns or a list of references.
+
+    Tables of the same data may have more or fewer of these than others.
+    """
     target = rows.columns.get("target", [""])[0]
     numbered = _numbered(list(rows.table.columns), target) if rows.table.header else [target]
     rows = rows.with_columns({"target": numbered[:1] or [target], **_references_of(rows)})
@@ -114,7 +119,9 @@ def _read(rows: Rows) -> list[dict[str, Any]]:
         shown = ", ".join(map(repr, further))
         rows.notes[f"Beside {rows.columns['target'][0]!r}, {shown} are references too."] = None
     lists = rows.check(
-        "references", "have references that are no texts", 'Write them as a list: ["one", "another"].',
+        "references",
+        "have references that are no texts",
+        'Write them as a list: ["one", "another"].',
         lambda value: all(isinstance(text, str) for text in _texts(value)),
     )  # fmt: skip
     values = [
@@ -130,7 +137,7 @@ def _read(rows: Rows) -> list[dict[str, Any]]:
 
 
 def _references_of(rows: Rows) -> dict[str, list[str]]:
-    """The column of further references, asked for or known by its name: often only the table of the test split has one."""
+    """The column of references, asked for or known by its name; often only the test has one."""
     if rows.columns.get("references"):
         return {}
     low = {name.strip().lower(): name for name in reversed(rows.table.columns)}
@@ -143,7 +150,7 @@ def _references_of(rows: Rows) -> dict[str, list[str]]:
 
 
 def _numbered(names: list[str], target: str) -> list[str]:
-    """The columns of one name with numbers behind it, in order: `summary`, or `summary1`, `summary2`, `summary3`."""
+    """The columns of one name with numbers: `summary`, or `summary1`, `summary2`, `summary3`."""
     stem = target.removesuffix("1")
     numbered = [name for name in (stem, f"{stem}1") if name in names][:1]
     for number in range(2, len(names) + 1):

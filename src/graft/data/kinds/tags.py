@@ -31,30 +31,23 @@ from graft.data.tables.columns import (
 from graft.data.tables.inputs import TEXT
 from graft.data.tables.rows import Rows, class_names, shown_names
 
+_TAGS = (
+    "tags", "ner_tags", "labels", "ner", "label", "pos_tags", "upos", "pos", "chunk_tags",
+)  # fmt: skip
 TYPE = "entity"
 """What entities are called whose tags, B and I, say no type."""
 FEWEST_TOKENS = 5
-"""Shorter sentences of tagged tokens come back by chance, as do datelines and scores: they are not taken for copies."""
+"""Shorter sentences come back by chance, as datelines and scores do: they are no copies."""
 
 
 class Tags(Kind):
-    """Tokens and a tag for each: `tokens` and `tags`, with the `text` they are of and their `offsets` where these are known."""
+    """`tokens` and `tags`, one each; with `text` and `offsets` if their places are known."""
 
     inputs: ClassVar = (frozenset({"tokens"}),)
     target: ClassVar = "tags"
     columns: ClassVar = {
         "tokens": ("tokens", "words"),
-        "tags": (
-            "tags",
-            "ner_tags",
-            "labels",
-            "ner",
-            "label",
-            "pos_tags",
-            "upos",
-            "pos",
-            "chunk_tags",
-        ),
+        "tags": _TAGS,
         "spans": ("spans", "entities", "label", "labels"),
         "text": TEXT,
         "offsets": ("offsets",),
@@ -62,20 +55,15 @@ class Tags(Kind):
     blanks: ClassVar = ({"tokens": (), "tags": ()}, {"tokens": ("", " "), "tags": ("O", "O")})
 
     def match(self, columns: Columns) -> Match | None:
-        return (
-            self._match_tokens(columns) or self._match_spans(columns) or self._match_words(columns)
-        )
+        forms = (self._match_tokens, self._match_spans, self._match_words)
+        return next((match for form in forms if (match := form(columns))), None)
 
     def _match_tokens(self, columns: Columns) -> Match | None:
-        """Lists of tokens and of tags; a text beside tokens alone is a text with its words, not one to be tagged."""
+        """Lists of tokens and of tags; tokens alone beside a text are the words of that text."""
         asked = set(columns.asked)
         if "spans" in asked or ("text" in asked and not {"tokens", "tags"} & asked):
             return None
-        tokens = columns.one(
-            "tokens",
-            self.columns,
-            lambda values: are_lists(values, lambda token: isinstance(token, str)),
-        )
+        tokens = columns.one("tokens", self.columns, _are_lists_of_words)
         tags = self._find_tags(columns, tokens)
         text = columns.one("text", self.columns, are_words)
         offsets = columns.one("offsets", self.columns, lambda values: bool(text))
@@ -92,13 +80,11 @@ class Tags(Kind):
         named = columns.one("tags", self.columns, lambda values: are_lists(values, _is_tag), tokens)
         if named or not tokens:
             return named
-        words = [
-            name for name in columns if are_lists(columns[name], lambda tag: isinstance(tag, str))
-        ]
+        lists = [name for name in columns if _are_lists_of_words(columns[name])]
         sizes = {
-            name: [len(as_list(cell) or ()) for cell in columns[name]] for name in (*tokens, *words)
+            name: [len(as_list(cell) or ()) for cell in columns[name]] for name in (*tokens, *lists)
         }
-        return [n for n in words if n not in tokens and sizes[n] == sizes[tokens[0]]][:1]
+        return [n for n in lists if n not in tokens and sizes[n] == sizes[tokens[0]]][:1]
 
     def _match_spans(self, columns: Columns) -> Match | None:
         spans = columns.one("spans", self.columns, lambda values: are_lists(values, _is_span))
@@ -110,7 +96,7 @@ class Tags(Kind):
         return Match(roles, Fit.LISTS)
 
     def _match_words(self, columns: Columns) -> Match | None:
-        """One word a row with its tag, which is a near miss: nothing says which words are of one sentence."""
+        """One word a row with its tag: a near miss, as nothing says where sentences end."""
         words = columns.first(("word", "token"), are_scalars)
         tags = columns.first(
             ("tag", "ner_tag", *self.columns["tags"]),
@@ -119,8 +105,9 @@ class Tags(Kind):
         if not words or not tags or columns.asked:
             return None
         problem = (
-            f"has one word a row ({words[0]!r} with its {tags[0]!r}). Give a sentence a row, with a list of tokens and one of "
-            "tags; or lines of a word and its tag with a blank line between sentences (.conll). For a class of each word alone: "
+            f"has one word a row ({words[0]!r} with its {tags[0]!r}). Give a sentence a row, with "
+            "a list of tokens and one of tags; or lines of a word and its tag with a blank line "
+            "between sentences (.conll). For a class of each word alone: "
             f"--columns text={words[0]} --columns label={tags[0]}."
         )
         return Match({}, Fit.NEAR_MISS, problem=problem)
@@ -131,9 +118,7 @@ class Tags(Kind):
             return []
         notes = []
         used = {name for names in roles.values() for name in names}
-        for name in columns.first(
-            self.columns["tags"], lambda values: are_lists(values, _is_tag), used
-        ):
+        for name in columns.first(_TAGS, lambda values: are_lists(values, _is_tag), used):
             chosen = f"The tags are of the column {roles['tags'][0]!r}"
             notes.append(f"{chosen}; for another: --columns tags={name}.")
         for name in columns.first(LABEL, are_scalars, used):
@@ -148,23 +133,15 @@ class Tags(Kind):
             _of_spans(rows) if rows.columns.get("spans") else _of_tokens(rows) for rows in tables
         ]
         tags = {tag for part in values for value in part for tag in value["tags"] or ()}
+        names: dict[Any, str] = {}
         if {"B", "I"} <= tags <= set("BIOESLUM"):
             tables[0].notes[
-                f"The tags {', '.join(sorted(tags))} have no type; they mark entities of one type, {TYPE!r}."
+                f"The tags {', '.join(sorted(tags))} have no type; they mark entities of one type, "
+                f"{TYPE!r}."
             ] = None
-            typed = {tag: tag if tag == "O" else f"{tag}-{TYPE}" for tag in tags}
-            return [
-                [{**value, "tags": _named(value["tags"], typed)} for value in part]
-                for part in values
-            ]
-        numbers = {
-            tag
-            for part in values
-            for value in part
-            for tag in value["tags"] or ()
-            if not isinstance(tag, str)
-        }
-        names = _number_names(tables, numbers) if numbers else {}
+            names = {tag: f"{tag}-{TYPE}" for tag in tags if tag != "O"}
+        elif numbers := {tag for tag in tags if not isinstance(tag, str)}:
+            names = _number_names(tables, numbers)
         return [
             [{**value, "tags": _named(value["tags"], names)} for value in part] for part in values
         ]
@@ -201,19 +178,13 @@ class Tags(Kind):
             (sample.id, sample.roles["tokens"]) for sample in samples if "tokens" in sample.roles
         ]
         bare = Data({"unlabeled": [s for s in samples if "tokens" not in s.roles]}, kind=self.name)
-        return [
-            *self._tag_findings(data),
-            *text_findings(bare, {}),
-            *(
-                [lengths("Samples", "tokens", [len(words) for _, words in tokens])]
-                if tokens
-                else []
-            ),
-            *empty("sample", [name for name, words in tokens if not words]),
-        ]
+        findings = [*self._tag_findings(data), *text_findings(bare, {})]
+        if tokens:
+            findings.append(lengths("Samples", "tokens", [len(words) for _, words in tokens]))
+        return [*findings, *empty("sample", [name for name, words in tokens if not words])]
 
     def _tag_findings(self, data: Data) -> list[Finding]:
-        """How many samples, tokens and entities there are, and which types are rare or missing somewhere."""
+        """How many samples, tokens and entities there are, and which types are rare."""
         by_split, classes = data.counts(), data.classes
         known = {tag for part in data.splits.values() for tags in _sequences(part) for tag in tags}
         noun, example, types = ("entity type", "an entity", "types of entities")
@@ -253,18 +224,14 @@ def _of_tokens(rows: Rows) -> list[dict[str, Any]]:
     rows.require(["tokens", "tags"] if rows.needs_target else ["tokens"])
     rows.check_target([value is None for value in rows.column("tags")])
     tokens, tags = ([as_list(value) for value in rows.column(role)] for role in ("tokens", "tags"))
-    are_words = (
-        words is not None and all(isinstance(token, str) for token in words) for words in tokens
+    no_words = (
+        words is None or not all(isinstance(token, str) for token in words) for words in tokens
     )
-    rows.refuse(
-        (not fits for fits in are_words),
-        "have no list of strings as tokens",
-        'Write them as a list: ["one", "two"].',
-    )
+    advice = 'Write them as a list: ["one", "two"].'
+    rows.refuse(no_words, "have no list of strings as tokens", advice)
     strange = (next((repr(tag) for tag in marks or () if not _is_tag(tag)), None) for marks in tags)
-    rows.refuse(
-        strange, "have tags that are neither words nor numbers", "Each token needs one tag."
-    )
+    advice = "Each token needs one tag."
+    rows.refuse(strange, "have tags that are neither words nor numbers", advice)
     pairs = list(zip(tokens, tags, strict=True))
     uneven = (
         marks is not None
@@ -272,7 +239,7 @@ def _of_tokens(rows: Rows) -> list[dict[str, Any]]:
         and f"{len(words):,} tokens, {len(marks):,} tags"
         for words, marks in pairs
     )
-    rows.refuse(uneven, "have another number of tags than of tokens", "Each token needs one tag.")
+    rows.refuse(uneven, "have another number of tags than of tokens", advice)
     values = [
         {"tokens": tuple(words), "tags": None if marks is None else tuple(marks)}
         for words, marks in pairs
@@ -283,9 +250,8 @@ def _of_tokens(rows: Rows) -> list[dict[str, Any]]:
 def _with_offsets(rows: Rows, values: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """With the text that the tokens are of, and where they stand in it."""
     whole, wrong = [], []
-    for value, text, places in zip(
-        values, rows.column("text"), rows.column("offsets"), strict=True
-    ):
+    columns = (rows.column(role) for role in ("text", "offsets"))
+    for value, text, places in zip(values, *columns, strict=True):
         offsets = _offsets(places)
         parts = [text[start:end] for start, end in offsets] if isinstance(text, str) else None
         wrong.append(parts != list(value["tokens"]))
@@ -329,18 +295,14 @@ def _of_spans(rows: Rows) -> list[dict[str, Any]]:
 
 def _span(value: Any, row: str) -> tuple[int, int, str]:
     keys = (("start", "start_offset"), ("end", "end_offset"), ("label", "type", "tag"))
-    parts = (
-        [next((value[k] for k in names if k in value), None) for names in keys]
-        if isinstance(value, dict)
-        else as_list(value)
-    )
-    if (
-        parts is None
-        or len(parts) != 3
-        or any(is_missing(part) or isinstance(part, bool) for part in parts)
-    ):
+    parts = as_list(value)
+    if isinstance(value, dict):
+        parts = [next((value[k] for k in names if k in value), None) for names in keys]
+    wrong = (is_missing(part) or isinstance(part, bool) for part in parts or ())
+    if parts is None or len(parts) != 3 or any(wrong):
         raise DataError(
-            f'{row}: {value!r} is no span. Write {{"start": 0, "end": 5, "label": "PER"}}, or [0, 5, "PER"].'
+            f"{row}: {value!r} is no span. "
+            'Write {"start": 0, "end": 5, "label": "PER"}, or [0, 5, "PER"].'
         )
     try:
         return int(parts[0]), int(parts[1]), str(parts[2])
@@ -351,11 +313,14 @@ def _span(value: Any, row: str) -> tuple[int, int, str]:
 
 
 def _number_names(tables: Sequence[Rows], numbers: set[int]) -> dict[Any, str]:
-    """What numbers of tags mean, where all of them have a name; a note says so, or where to give the names."""
+    """What numbers of tags mean if all have a name; a note says so, or where to give names."""
     names = next(filter(None, (class_names(rows, "tags") for rows in tables)), [])
     called = {n: names[int(n)] for n in sorted(numbers) if 0 <= int(n) < len(names)}
     if len(called) < len(numbers):
-        words = "The tags are numbers whose names are not known; give them in a classes.json beside the table."
+        words = (
+            "The tags are numbers whose names are not known; give them in a classes.json beside "
+            "the table."
+        )
         called = {}
     else:
         words = shown_names(called, "Tags")
@@ -365,6 +330,10 @@ def _number_names(tables: Sequence[Rows], numbers: set[int]) -> dict[Any, str]:
 
 def _named(tags: tuple[Any, ...] | None, names: dict[Any, str]) -> tuple[str, ...] | None:
     return None if tags is None else tuple(names.get(tag, str(tag)) for tag in tags)
+
+
+def _are_lists_of_words(values: Sequence[Any]) -> bool:
+    return are_lists(values, lambda token: isinstance(token, str))
 
 
 def _is_tag(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Pairs of texts, each with its class, or with several: paraphrases, entailment, duplicate questions."""
+"""Pairs of texts, each with its class or classes: paraphrases, entailment, duplicates."""
 
 from __future__ import annotations
 

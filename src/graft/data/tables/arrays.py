@@ -16,28 +16,30 @@ from graft.data.tables.table import Table
 
 
 def array_table(values: Any, labels: Any, name: str, classes: Sequence[str] | None = None) -> Table:
-    """One row for each of `values`: texts, images, paths or arrays of images, or lists of tokens; and their labels.
+    """One row for each of `values`: texts, lists of tokens, images, paths or arrays of images.
 
-    `labels` (N,) of str or numbers; (N, C) of 0 and 1, or a list of lists, for several labels a sample; of tokens a list of tags
-    each; None for none. `classes` gives names to numbers. Labels that are words are classes. Raises DataError.
+    `labels`: (N,) of str or numbers; (N, C) of 0 and 1, or a list of lists, for several a sample;
+    of tokens a list of tags each; None for none. `classes` names numbers. Labels that are words are
+    classes. Raises DataError.
     """
     role, items, notes = _values(values, name)
     target = "tags" if role == "tokens" else "label"
-    found: list[Any] = [None] * len(items)
+    targets: list[Any] = [None] * len(items)
     if labels is not None:
-        found, more = (list(labels), []) if role == "tokens" else _labels(labels, classes, name)
+        targets, more = (list(labels), []) if role == "tokens" else _labels(labels, classes, name)
         notes = [*notes, *more]
-    if len(found) != len(items):
+    if len(targets) != len(items):
         raise DataError(
-            f"{name} holds {len(items):,} samples but {len(found):,} labels. There must be as many."
+            f"{name} holds {len(items):,} samples but {len(targets):,} labels. "
+            "There must be as many."
         )
     names = {target: list(classes)} if classes else {}
     return Table(
         name,
-        {role: list(items), target: found},
+        {role: list(items), target: targets},
         range(len(items)),
         class_names=names,
-        has_classes=all(isinstance(label, str | None) for label in found),
+        has_classes=all(isinstance(label, str | None) for label in targets),
         notes=tuple(notes),
     )
 
@@ -71,7 +73,8 @@ def _values(values: Any, name: str) -> tuple[str, Sequence[Any], list[str]]:
         )
     kinds = ", ".join(sorted({type(v).__name__ for v in items}))
     raise DataError(
-        f"{name} holds values of type {kinds}. Give texts (str), lists of tokens, or images as one array, arrays, paths or bytes."
+        f"{name} holds values of type {kinds}. Give texts (str), lists of tokens, or images as one "
+        "array, arrays, paths or bytes."
     )
 
 
@@ -83,7 +86,8 @@ def _labels(labels: Any, classes: Sequence[str] | None, name: str) -> tuple[list
         return _from_indicators(array, classes, name)
     if array is not None and array.ndim != 1:
         raise DataError(
-            f"The labels of {name} have the shape {array.shape}. Allowed: (N,), or (N, classes) of 0 and 1."
+            f"The labels of {name} have the shape {array.shape}. "
+            "Allowed: (N,), or (N, classes) of 0 and 1."
         )
     values = array.tolist() if array is not None else list(labels)
     return [sorted(v, key=str) if isinstance(v, set | frozenset) else v for v in values], []
@@ -95,7 +99,8 @@ def _from_indicators(
     names = list(classes) if classes else [str(i) for i in range(array.shape[1])]
     if len(names) != array.shape[1] or not np.isin(array, (0, 1)).all():
         raise DataError(
-            f"The labels of {name} have the shape {array.shape}. Of several labels a sample, each column is one class, 0 or 1."
+            f"The labels of {name} have the shape {array.shape}. Of several labels a sample, each "
+            "column is one class, 0 or 1."
         )
     if (array.sum(axis=1) == 1).all():
         return [names[i] for i in array.argmax(axis=1)], [

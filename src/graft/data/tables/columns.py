@@ -92,7 +92,7 @@ class Columns:
 
     @property
     def split(self) -> list[str]:
-        """The column that says the split of each row, asked for or known by its name and values; else none."""
+        """The column of splits, asked for or known by its name and values, or none."""
         if "split" in self.asked:
             return self.asked["split"]
         named = self.named(SPLIT)[:1] if self.header else []
@@ -121,7 +121,7 @@ class Columns:
         fits: Callable[[list[Any]], bool],
         but: Collection[str] = (),
     ) -> list[str]:
-        """The column that is asked for as the role, else the first one of its names whose values fit; else none."""
+        """The column asked for as the role, else the first of its names whose values fit."""
         return self.asked.get(role) or self.first(names[role], fits, but)
 
     def match(
@@ -152,7 +152,7 @@ class Columns:
 
     @property
     def object_advice(self) -> str:
-        """What to do with columns whose cells are objects, for errors; nothing if there are none."""
+        """For errors: what to do with columns whose cells are objects, if there are any."""
         shown = {name: describe_object(next(iter(present(self[name])), None)) for name in self}
         objects = [f"{name!r} ({value})" for name, value in shown.items() if value]
         if not objects:
@@ -290,7 +290,7 @@ def present(values: Sequence[Any], most: int = SAMPLE_VALUES) -> list[Any]:
 
 
 def are_words(values: Sequence[Any]) -> bool:
-    """Whether there is a text among the first of them that is no number, which all tables know alike."""
+    """Whether there is a text that is no number: tables do not tell numbers from their digits."""
     return any(isinstance(value, str) and as_number(value) is None for value in present(values))
 
 
@@ -311,7 +311,7 @@ def are_lists(values: Sequence[Any], fits: Callable[[Any], bool]) -> bool:
 
 
 def as_list(value: Any) -> list[Any] | None:
-    """The items of a list, tuple or array, also of one that is printed in a text; None for anything else."""
+    """The items of a list, tuple or array, also of one printed as a text; else None."""
     if isinstance(value, list | tuple | np.ndarray):
         return list(value)
     text = value.strip() if isinstance(value, str) else ""
@@ -336,7 +336,7 @@ def as_number(value: Any) -> float | None:
 
 
 def parse_written_number(value: Any) -> float | None:
-    """The number in a cell such as "$1,234.50", "123,45 €" or "12 kg", about; None if it has none.
+    """The number in a cell such as "$1,234.50" or "12 kg", about; None if it has none.
 
     What is behind the last point or comma is a fraction unless it has three digits.
     """
@@ -378,7 +378,7 @@ def plain(value: Any) -> Any:
 
 
 def one_spelling(names: set[str]) -> dict[str, str]:
-    """Name -> the one that it equals: 1.0 -> 1 where all are numbers, true -> True where both occur."""
+    """Name -> the one that it equals: 1.0 -> 1 if all are numbers, true -> True if both occur."""
     if all(as_number(name) is not None for name in names):
         return {
             name: str(int(match[1])) for name in sorted(names) if (match := _WHOLE.fullmatch(name))

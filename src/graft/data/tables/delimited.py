@@ -149,9 +149,9 @@ def _is_strict(text: str, delimiter: str) -> bool:
 def _check_quotes(
     text: str, lines: Sequence[int], records: Sequence[Sequence[str]], delimiter: str, file: Path
 ) -> None:
-    """Raises DataError where a quote that is not closed makes one record of several lines that are records by themselves.
+    """Raise DataError for an open quote that makes one record of lines that are records too.
 
-    So are lines that have as many fields as the others, the last of which holds what it holds in records of one line.
+    Such lines have as many fields as the others, and their last field is one of a line's own.
     """
     whole = text.split("\n")
     ends = [*lines[1:], len(whole) + 1]
@@ -174,9 +174,9 @@ def _check_quotes(
         ]
         if width > 1 and all(len(row) == width and row[-1].strip('"') in known for row in rows):
             raise DataError(
-                f"{file}: a quote on line {first} is not closed there, so that lines {first} to {end - 1} would be one row, and "
-                "each of them looks like a row. Close or double the quote, or remove it; a table of tabs (.tsv) takes quotes as "
-                "text."
+                f"{file}: a quote on line {first} is not closed there, so that lines {first} to "
+                f"{end - 1} would be one row, and each of them looks like a row. Close or double "
+                "the quote, or remove it; a table of tabs (.tsv) takes quotes as text."
             )
 
 
@@ -185,7 +185,7 @@ def _is_ragged(records: Sequence[Sequence[str]]) -> bool:
 
 
 def _delimiter(text: str, delimiters: str, quoting: int) -> str:
-    """The delimiter that most of the first rows agree on, having the same number of fields, more than one."""
+    """The delimiter by which most of the first rows have one number of fields, more than one."""
     if len(delimiters) == 1:
         return delimiters
     start = text[:100_000]
@@ -193,9 +193,8 @@ def _delimiter(text: str, delimiters: str, quoting: int) -> str:
     agreement = {}
     for delimiter in delimiters:
         records = _records(start, delimiter, quoting, None)[1]
-        widths = Counter(
-            len(record) for record in records if len(records[0]) > 1
-        )  # a delimiter stands in row 1 too
+        # A delimiter stands in row 1 too.
+        widths = Counter(len(record) for record in records if len(records[0]) > 1)
         width, count = max(
             ((w, c) for w, c in widths.items() if w > 1), key=lambda pair: pair[1], default=(1, 0)
         )
@@ -211,9 +210,8 @@ def _without_headers(
     lines: Sequence[int], records: Sequence[list[str]], notes: list[str], name: str
 ) -> tuple[list[int], list[list[str]]]:
     """The rows below the header, which comes back where tables were joined."""
-    again = [
-        str(line) for line, row in zip(lines[1:], records[1:], strict=True) if row == records[0]
-    ]
+    pairs = zip(lines[1:], records[1:], strict=True)
+    again = [str(line) for line, row in pairs if row == records[0]]
     if again:
         notes.append(f"The header of {name} comes back, it is no row there: lines {listed(again)}.")
     rows = [pair for pair in zip(lines, records, strict=True) if pair[1] != records[0]]
@@ -232,23 +230,25 @@ def _names(cells: list[str], file: Path) -> list[str]:
 
 
 def _has_header(records: list[list[str]], notes: list[str], name: str) -> bool:
-    """Whether row 1 names the columns: it says known names, or stands apart from what its columns hold."""
+    """Whether row 1 names the columns: by known names, or unlike what its columns hold."""
     first = records[0]
     rest = [row for row in records[1:2001] if len(row) == len(first) and row != first]
     columns = [list(column) for column in zip(*rest, strict=True)] or [[] for _ in first]
     named = [cell for cell in first if cell.strip()]
     if not named or any(_is_number(cell) for cell in named):
         return False
-    known = (cell.strip().lower() in known_names() for cell in first)
+    is_known = (cell.strip().lower() in known_names() for cell in first)
     if any(
-        so and cell not in column for so, cell, column in zip(known, first, columns, strict=True)
+        known and cell not in column
+        for known, cell, column in zip(is_known, first, columns, strict=True)
     ):
         return True
     if len(set(named)) < len(named) or first in records[1:]:
         return False
     if any(_stands_apart(cell, column) for cell, column in zip(first, columns, strict=True)):
         notes.append(
-            f"Row 1 of {name} was taken for the header ({', '.join(first)}); if it is a sample: --no-header."
+            f"Row 1 of {name} was taken for the header ({', '.join(first)}); if it is a sample: "
+            "--no-header."
         )
         return True
     return False

@@ -18,7 +18,7 @@ _MARKS = (
 )
 """Byte order marks; UTF-32's begin with UTF-16's, so they stand first."""
 _UNSEEN = frozenset("\ufeff\u200b\u200c\u200d\u2060")
-"""A byte order mark and signs without width: what joined and copied files leave on lines of their own."""
+"""A byte order mark and signs without width, which joined files leave on lines of their own."""
 _GUESSES = (("cp1252", "Windows-1252"), ("latin-1", "Latin-1"))
 """What a text may be that is not UTF-8, and what people call it; the last one decodes anything."""
 
@@ -29,7 +29,7 @@ def is_blank(line: str) -> bool:
 
 
 def read_beginning(path: Path, size: int = 65_536) -> str:
-    """The whole lines among the first bytes of a file, by which formats judge it; of one long line, its beginning."""
+    """The whole lines among the first bytes, or the start of a longer line: to judge a file."""
     with open(path, "rb") as file:
         raw = file.read(size)
     text = raw.decode(_marked(raw) or "utf-8", "replace")
@@ -39,8 +39,8 @@ def read_beginning(path: Path, size: int = 65_536) -> str:
 def read_text(path: Path) -> tuple[str, str | None]:
     """The text of the file and, where its encoding had to be guessed, a note. Raises DataError.
 
-    By its byte order mark, else UTF-8, else Windows-1252 where all bytes mean something there, else Latin-1; each line by
-    itself where some are UTF-8 and others are not.
+    By its byte order mark, else UTF-8, else Windows-1252 if all bytes mean something there, else
+    Latin-1; each line by itself if some are UTF-8 and others are not.
     """
     try:
         raw = path.read_bytes()
@@ -57,7 +57,7 @@ def read_text(path: Path) -> tuple[str, str | None]:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """What the JSON says. Raises ValueError, also where values are nested more deeply than Python reads."""
+    """What the JSON says. Raises ValueError, also if values are nested too deeply for Python."""
     try:
         return json.loads(text)
     except RecursionError as error:
@@ -77,8 +77,10 @@ def _guessed(raw: bytes, name: str) -> tuple[str, str]:
     if all(line.isascii() for line in lines if _is_utf8(line)):
         return raw.decode(encoding), f"{name} is not UTF-8; it was read as {called}."
     mixed = [line.decode("utf-8" if _is_utf8(line) else encoding) for line in lines]
-    words = f"{len(others):,} lines of {name} are not UTF-8, as the others are; they were read as {called}"
-    return "\n".join(mixed), f"{words}: lines {listed(map(str, others))}."
+    return "\n".join(mixed), (
+        f"{len(others):,} lines of {name} are not UTF-8, as the others are; they were read as "
+        f"{called}: lines {listed(map(str, others))}."
+    )
 
 
 def _is_utf8(line: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""What formats share whose files are tables: one file, or a folder of files that are named by split."""
+"""What formats share whose files are tables: one file, or a folder of files named by split."""
 
 from __future__ import annotations
 
@@ -43,26 +43,22 @@ class TableFiles(ABC):
         return read_files(path, files, options, self.table, self.kind)
 
     def files(self, path: Path) -> list[Path]:
-        """The tables at a path: the file itself, those in a folder, else those in its split folders."""
+        """The tables at a path: the file itself, those in a folder or in its split folders."""
         if path.is_file():
             return [path] if self.is_one(path) else []
         if not path.is_dir() or (files := self._files_in(path)):
             return files if path.is_dir() else []
         named = folder_splits(folder.name for folder in subfolders(path))
-        found = [file for name in named for file in self._files_in(path / name)]
-        files = [
-            file for file in found if not is_about(file)
-        ]  # state.json is none of save_to_disk's tables
+        files = [file for name in named for file in self._files_in(path / name)]
+        # The state.json that datasets.save_to_disk writes is no table.
+        files = [file for file in files if not is_about(file)]
         return files if {file.parent.name for file in files} == set(named) else []
 
     def _files_in(self, folder: Path) -> list[Path]:
-        """The tables, and files that are other splits of one by their names: a damaged one is not left out in silence."""
-        there = [
-            file for file in sorted(folder.iterdir()) if file.is_file() and not is_hidden(file.name)
-        ]
-        names = {
-            file: split_word(file.stem) for file in there if file.suffix.lower() in self.suffixes
-        }
+        """The tables, and other splits of them: a damaged one is not left out in silence."""
+        files = (file for file in sorted(folder.iterdir()) if file.suffix.lower() in self.suffixes)
+        there = [file for file in files if file.is_file() and not is_hidden(file.name)]
+        names = {file: split_word(file.stem) for file in there}
         tables = {file for file in names if self.is_one(file)}
         alike = {names[file][1] for file in tables if names[file][0]}
         return [

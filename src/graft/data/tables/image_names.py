@@ -30,15 +30,15 @@ class ImageNames:
     @cached_property
     def _by_tail(self) -> dict[str, Path | None]:
         """Each end of a path, with its suffix and without -> the file; None if several have it."""
-        found: dict[str, Path | None] = {}
+        by_tail: dict[str, Path | None] = {}
         for file in islice(walk(self.folder), MOST_FILES):
             if file.suffix.lower() in SUFFIXES | UNREADABLE:
                 parts = _parts(file.relative_to(self.folder).as_posix())
                 for start in range(len(parts)):
                     tail = "/".join(parts[start:])
                     for key in (tail, tail[: -len(file.suffix)]):
-                        found[key] = file if found.get(key, file) == file else None
-        return found
+                        by_tail[key] = file if by_tail.get(key, file) == file else None
+        return by_tail
 
 
 def _parts(name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which columns of a table hold pictures or texts, and which one says something of each: by name, else by content."""
+"""Which columns hold pictures or texts, and which says something of each: by name or content."""
 
 from __future__ import annotations
 
@@ -26,32 +26,33 @@ from graft.data.tables.columns import (
 from graft.data.tables.rows import Rows
 
 TEXT = (
-    "text", "sentence", "sentence1", "sentence2", "review", "message", "content", "body", "question", "document", "tweet",
-    "comment", "title", "headline", "subject", "description", "abstract", "utterance", "query", "sms", "email", "post",
-    "article", "premise", "hypothesis",
+    "text", "sentence", "sentence1", "sentence2", "review", "message", "content", "body",
+    "question", "document", "tweet", "comment", "title", "headline", "subject", "description",
+    "abstract", "utterance", "query", "sms", "email", "post", "article", "premise", "hypothesis",
 )  # fmt: skip
 IMAGE = (
-    "image", "img", "picture", "photo", "file", "filename", "file_name", "filepath", "file_path", "path", "image_path",
-    "image_id",
+    "image", "img", "picture", "photo", "file", "filename", "file_name", "filepath", "file_path",
+    "path", "image_path", "image_id",
 )  # fmt: skip
 IDS = ("id", "id_code", "name")
 """Names of columns that may name pictures without their endings."""
 PAIRS = (
-    ("text", "text_pair"), ("sentence1", "sentence2"), ("sentence_1", "sentence_2"), ("premise", "hypothesis"),
-    ("text_a", "text_b"), ("text1", "text2"), ("question1", "question2"), ("question", "sentence"),
+    ("text", "text_pair"), ("sentence1", "sentence2"), ("sentence_1", "sentence_2"),
+    ("premise", "hypothesis"), ("text_a", "text_b"), ("text1", "text2"),
+    ("question1", "question2"), ("question", "sentence"),
 )  # fmt: skip
 """Names of columns of two texts that are about each other."""
 SAMPLE_ROWS = 2000
 """Rows that content is judged by."""
 FEWEST_INDICATORS = 3
-"""Columns of 0 and 1 that are several labels of a row unless the user says otherwise; of two, one may be something else."""
+"""So many columns of 0 and 1 are several labels of a row; of two, one may be something else."""
 _BY_NAME = "Images were found by their names below the folder"
 _FILE_NAME = re.compile(r"\S*\w\.[A-Za-z]\w{1,4}")
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a kind of data looks for beside the input: the role, the names of its columns, and how they are told by content."""
+    """What a kind looks for beside the input: its role, names, and how its content looks."""
 
     role: str
     names: tuple[tuple[str, ...], ...]
@@ -65,9 +66,10 @@ class Wanted:
 def find_inputs(
     columns: Columns, wanted: Wanted, given: dict[str, list[str]] | None = None
 ) -> Match:
-    """The columns of the role that is wanted, and of a picture or of texts, which are joined where there are several.
+    """The columns of the wanted role, and of a picture or of texts, which are joined if several.
 
-    `given` are roles whose columns are known already. Raises DataError, listing the columns, where the others cannot be told.
+    `given` are roles whose columns are known already. Raises DataError, listing the columns, if the
+    others cannot be decided.
     """
     asked = {role: names for role, names in columns.asked.items() if role not in ("group", "split")}
     roles = {**(given or {}), **asked}
@@ -78,7 +80,7 @@ def find_inputs(
 
 
 def find_pair(columns: Columns) -> dict[str, list[str]]:
-    """The columns of two texts that are about each other, asked for or known by their names; else none."""
+    """The columns of two texts about each other, asked for or known by their names, or none."""
     asked = {role: columns.asked[role] for role in ("text", "text_pair") if role in columns.asked}
     if asked:
         return asked if len(asked) == 2 else {}
@@ -92,18 +94,15 @@ def find_pair(columns: Columns) -> dict[str, list[str]]:
 def read_inputs(rows: Rows) -> list[dict[str, Any]]:
     """The text of each row, from one column or several joined, or its image, a path or inline."""
     rows.require(["text", "text_pair", "image"])
-    for role in ("text", "text_pair"):
-        objects = map(describe_object, rows.column(role))
-        advice = "Write the text itself, or give each key a column of its own."
-        rows.refuse(objects, f"have an object or a list of lists as {role}", advice)
     values: list[dict[str, Any]] = [{} for _ in range(len(rows))]
-    if rows.has("text"):
-        texts = zip(*(rows.table.columns[name] for name in rows.columns["text"]), strict=True)
-        for value, parts in zip(values, texts, strict=True):
-            value["text"] = " ".join(map(_text, parts))
-    if rows.has("text_pair"):
-        for value, text in zip(values, rows.column("text_pair"), strict=True):
-            value["text_pair"] = _text(text)
+    for role in filter(rows.has, ("text", "text_pair")):
+        columns = [rows.table.columns[name] for name in rows.columns[role]]
+        for column in columns:
+            advice = "Write the text itself, or give each key a column of its own."
+            what = f"have an object or a list of lists as {role}"
+            rows.refuse(map(describe_object, column), what, advice)
+        for value, parts in zip(values, zip(*columns, strict=True), strict=True):
+            value[role] = " ".join(map(_text, parts))
     if rows.has("image"):
         images = rows.column("image")
         rows.refuse(map(is_missing, images), "have no image", "Fill it in or remove the rows.")
@@ -181,12 +180,9 @@ class _Finder:
         free = [*named, *(name for name in self._free() if name not in named)]
         held = {name: next((v for v in columns[name] if not is_missing(v)), None) for name in free}
         inline = [n for n in free if _is_encoded(held[n]) or (n in named and _is_picture(held[n]))]
-        paths = [
-            n
-            for n in free
-            if isinstance(held[n], str) and all(map(_is_image_path, _seen(columns[n])))
-        ]
-        return [*inline, *paths, *(() if inline or paths else self._image_by_name(free))][:1]
+        words = (name for name in free if isinstance(held[name], str))
+        paths = [name for name in words if all(map(_is_image_path, _seen(columns[name])))]
+        return (inline or paths or self._image_by_name(free))[:1]
 
     def _image_by_name(self, free: list[str]) -> list[str]:
         """The column whose values are the names of pictures without their endings."""
@@ -204,9 +200,9 @@ class _Finder:
             likely = [name for name in self.columns.named(tier) if name in free]
             if len(likely) > 1 and self.columns.needs_target:
                 raise DataError(
-                    f"{self.columns.table.name} has several columns that may be the {self.wanted.role}: "
-                    f"{', '.join(map(repr, likely))}. Choose with --columns {self.wanted.role}={likely[0]}. "
-                    f"Its columns: {self.columns.listed}."
+                    f"{self.columns.table.name} has several columns that may be the "
+                    f"{self.wanted.role}: {', '.join(map(repr, likely))}. Choose with --columns "
+                    f"{self.wanted.role}={likely[0]}. Its columns: {self.columns.listed}."
                 )
             if likely:
                 return likely[:1]
@@ -225,21 +221,18 @@ class _Finder:
         likely = [n for n in free if self.wanted.looks_like(self.columns[n])]
         groups = self.columns.named(GROUP) if self.columns.header else []
         likely = [name for name in likely if name not in groups] or likely
-        if (
-            not self._has_input() and len(likely) == len(free) > 1
-        ):  # the longest one is then the text
-            likely.remove(max(likely, key=lambda name: _length(self.columns[name])))
+        if not self._has_input() and len(likely) == len(free) > 1:
+            text = max(likely, key=lambda name: _length(self.columns[name]))
+            likely.remove(text)
         indicators = [name for name in likely if self.wanted.is_indicator(self.columns[name])]
         if len(likely) > 1 and (len(indicators) < len(likely) or len(likely) < FEWEST_INDICATORS):
             role = self.wanted.role
-            joined = (
-                f", or several at once: {role}={'+'.join(indicators)}"
-                if len(indicators) > 1
-                else ""
-            )
+            several = f", or several at once: {role}={'+'.join(indicators)}"
+            joined = several if len(indicators) > 1 else ""
             raise DataError(
-                f"{self.columns.table.name}: the columns {', '.join(map(repr, likely))} may each be the {role}. "
-                f"Choose with --columns {role}={likely[0]}{joined}. Its columns: {self.columns.listed}."
+                f"{self.columns.table.name}: the columns {', '.join(map(repr, likely))} may each "
+                f"be the {role}. Choose with --columns {role}={likely[0]}{joined}. "
+                f"Its columns: {self.columns.listed}."
             )
         return likely
 
@@ -250,16 +243,16 @@ class _Finder:
             free = [name for name in free if not is_label_like(columns[name])]
         if not free or (self.wanted.role not in self.roles and columns.needs_target):
             return []
-        by_length = sorted(free, key=lambda name: -_length(columns[name]))
-        if len(by_length) > 1 and _length(columns[by_length[0]]) < 2 * _length(
-            columns[by_length[1]]
-        ):
+        lengths = {name: _length(columns[name]) for name in free}
+        by_length = sorted(free, key=lambda name: -lengths[name])
+        if len(by_length) > 1 and lengths[by_length[0]] < 2 * lengths[by_length[1]]:
             pair = [name for name in columns if name in by_length[:2]]
             joined = "+".join(pair)
             raise DataError(
-                f"{columns.table.name}: the columns {by_length[0]!r} and {by_length[1]!r} may each be the text. Choose with "
-                f"--columns text={by_length[0]}, or join them: text={joined}. Where they are pairs, give both: "
-                f"--columns text={pair[0]} --columns text_pair={pair[1]}. Its columns: {columns.listed}."
+                f"{columns.table.name}: the columns {by_length[0]!r} and {by_length[1]!r} may each "
+                f"be the text. Choose with --columns text={by_length[0]}, or join them: "
+                f"text={joined}. If they are pairs, give both: --columns text={pair[0]} "
+                f"--columns text_pair={pair[1]}. Its columns: {columns.listed}."
             )
         return by_length[:1]
 
@@ -267,10 +260,9 @@ class _Finder:
 def is_label_like(values: Sequence[Any]) -> bool:
     """Whether few, short values come back again and again."""
     seen = _seen(values)
-    numbers = [number for number in map(as_number, seen) if number is not None]
-    if not all(isinstance(v, str | int | float) for v in seen) or not all(
-        n.is_integer() for n in numbers
-    ):
+    numbers = (number for number in map(as_number, seen) if number is not None)
+    are_scalars = all(isinstance(value, str | int | float) for value in seen)
+    if not are_scalars or not all(number.is_integer() for number in numbers):
         return False
     counts = Counter(map(str, seen))
     return bool(counts) and len(counts) <= max(len(seen) / 2, 1) and max(map(len, counts)) <= 80
@@ -281,7 +273,7 @@ def _seen(values: Sequence[Any]) -> list[Any]:
 
 
 def _is_encoded(value: Any) -> bool:
-    """Whether this is an image file's content, or a dict of it as Hugging Face's datasets has it."""
+    """Whether this is what an image file holds, or a dict of it as datasets has it."""
     return isinstance(value, bytes) or (
         isinstance(value, dict) and not value.keys() - {"bytes", "path"} and len(value) > 0
     )
@@ -319,7 +311,8 @@ def _notes(columns: Columns, wanted: Wanted, roles: dict[str, list[str]]) -> lis
     if len(texts) > 1 and "text" not in columns.asked:
         joined = ", ".join(map(repr, texts))
         notes.append(
-            f"The columns {joined} are joined into the text; for one alone: --columns text={texts[-1]}."
+            f"The columns {joined} are joined into the text; for one alone: "
+            f"--columns text={texts[-1]}."
         )
     if not columns.header and not columns.asked:
         by_column = sorted(roles.items(), key=lambda item: item[1])
@@ -332,7 +325,10 @@ def _notes(columns: Columns, wanted: Wanted, roles: dict[str, list[str]]) -> lis
     ):
         shown, role = ", ".join(map(repr, target)), wanted.role
         if len(target) > 1:
-            note = f"The columns {shown} of 0 and 1 are several {role}s a row; for one alone: --columns {role}={target[0]}."
+            note = (
+                f"The columns {shown} of 0 and 1 are several {role}s a row; for one alone: "
+                f"--columns {role}={target[0]}."
+            )
             notes.append(note)
         else:
             notes.append(

@@ -1,4 +1,4 @@
-"""From tables to samples: rows by role, which a kind of data makes its samples of, and refusals that name the rows."""
+"""From tables to samples: rows by role, and refusals that name the rows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Rows:
     """Role -> the columns that hold it."""
     target: str
     needs_target: bool
-    """Whether every row must say what is predicted; not so of the split `unlabeled` and of data to predict."""
+    """Whether every row needs a target: not in `unlabeled`, and not in data to predict."""
     options: ReadOptions
     notes: Notes
 
@@ -67,12 +67,12 @@ class Rows:
         if absent:
             raise DataError(
                 f"{self.table.name} has no column {' or '.join(map(repr, absent))}. Its columns: "
-                f"{', '.join(self.table.columns)}. All tables need the same columns; a table without labels must be named "
-                "unlabeled."
+                f"{', '.join(self.table.columns)}. All tables need the same columns; a table "
+                "without labels must be named unlabeled."
             )
 
     def refuse(self, problems: Iterable[str | bool | None], what: str, advice: str) -> None:
-        """Raises DataError naming the rows with a problem; each row has one entry: True, what was found there, or nothing."""
+        """Raise DataError naming the rows with a problem: True, or what was found there."""
         wrong = [(row, problem) for row, problem in enumerate(problems) if problem]
         if wrong:
             shown = listed(
@@ -80,7 +80,8 @@ class Rows:
                 for row, problem in wrong
             )
             raise DataError(
-                f"{len(wrong):,} of {len(self):,} rows of {self.table.name} {what}: {shown}. {advice}"
+                f"{len(wrong):,} of {len(self):,} rows of {self.table.name} {what}: {shown}. "
+                f"{advice}"
             )
 
     def check(self, role: str, what: str, advice: str, fits: Callable[[Any], bool]) -> list[Any]:
@@ -92,7 +93,7 @@ class Rows:
         return values
 
     def texts(self, role: str) -> list[Any]:
-        """The texts of a role, of a target None where it may be missing; raises DataError naming the rows without one."""
+        """The texts of a role, or None of a missing target; raises DataError naming other rows."""
         may_lack = role == self.target and not self.needs_target
         if role == self.target:
             self.check_target([value is None for value in self.column(role)])
@@ -117,7 +118,7 @@ def read_files(
     read: Callable[..., Table],
     kind: str | None = None,
 ) -> Data:
-    """The samples of these tables, which are `path` itself or lie in it; `kind` where the format says it.
+    """The samples of these tables, `path` itself or in it; `kind` if the format knows it.
 
     `read(file, options)` reads one file. Raises DataError.
     """
@@ -154,13 +155,13 @@ def _splits(path: Path, files: list[Path]) -> dict[Path, str]:
     )
     raise DataError(
         f"{path} holds several tables whose names do not say which split each is: "
-        f"{listed(file.name for file in files)}. Name them train, val and test, or give the path of "
-        f"one: {one}.{sets if len(names) < len(files) else ''}"
+        f"{listed(file.name for file in files)}. Name them train, val and test, or give the path "
+        f"of one: {one}.{sets if len(names) < len(files) else ''}"
     )
 
 
 def to_data(tables: dict[str, list[Table]], options: ReadOptions, kind: str | None = None) -> Data:
-    """The samples of tables by split: their kind and the roles of their columns are decided once for all of them."""
+    """The samples of tables by split; kind and columns are decided once for all of them."""
     tables = {split: list(map(unnested, parts)) for split, parts in tables.items()}
     labeled = {split: parts for split, parts in tables.items() if split != "unlabeled"} or tables
     first = labeled.get("train", next(iter(labeled.values())))[0]
@@ -190,7 +191,8 @@ def to_data(tables: dict[str, list[Table]], options: ReadOptions, kind: str | No
     values = chosen.samples([part for _, part in rows])
     if (group := match.columns["group"]) and "group" not in options.columns:
         notes[
-            f"Rows with one value of {group[0]!r} are one group; for another column: --columns group=NAME."
+            f"Rows with one value of {group[0]!r} are one group; for another column: "
+            "--columns group=NAME."
         ] = None
     ids = _ids([part for _, part in rows])
     splits: dict[str, list[Sample]] = {}
@@ -216,7 +218,7 @@ def table_rows(data: Data) -> dict[str, list[dict[str, Any]]]:
 
 
 def class_names(rows: Rows, role: str) -> list[str]:
-    """What the numbers of a role mean, as the file itself or a classes.json beside it says; else nothing."""
+    """What the numbers of a role mean, by the file itself or a classes.json beside it."""
     names = (rows.table.class_names.get(name) for name in rows.columns.get(role, ()))
     return next(filter(None, names), None) or _class_list(rows)
 
@@ -228,7 +230,7 @@ def shown_names(names: dict[Any, str], what: str) -> str:
 
 
 def _class_list(rows: Rows) -> list[str]:
-    """The names in `classes.json`, by number: a list of names or of {label, name}, or a dict from or to the numbers."""
+    """The names in `classes.json`: a list of names or {label, name}, or a dict of numbers."""
     file = rows.table.folder / "classes.json" if rows.table.folder else None
     if file is None or not file.is_file():
         return []
@@ -250,7 +252,7 @@ def _class_list(rows: Rows) -> list[str]:
 
 
 def _ids(parts: list[Rows]) -> list[list[str]]:
-    """The ids of the rows of each table: their own where every row of all tables has another one, else where they stand."""
+    """The ids of the rows of each table: their own if all differ, else where they stand."""
     ids = [value for rows in parts for value in rows.column("id")]
     if not any(map(is_missing, ids)) and len(set(map(str, ids))) == len(ids):
         return [list(map(str, rows.column("id"))) for rows in parts]

@@ -15,17 +15,17 @@ from graft.data.tables.image_names import ImageNames
 
 @dataclass(frozen=True)
 class Table:
-    """A table in memory: its columns, all of one length, by name, and where each row stands, for messages."""
+    """A table in memory: its columns by name, and where each row stands, for messages."""
 
     name: str
     columns: dict[str, list[Any]]
     rows: Sequence[int]
-    """The line in a text file; the number of the row, from 1 in other files, from 0 of data in Python."""
+    """The line in a text file; else the row's number, from 1 in files and from 0 in Python."""
     header: bool = True
     class_names: dict[str, list[str]] = field(default_factory=dict)
     """Column -> the names of its classes, where the file itself says what its numbers mean."""
     has_classes: bool = False
-    """Whether its labels are classes though they may look like numbers: words, in arrays and lists."""
+    """Whether labels are classes even if they look like numbers: words in arrays and lists."""
     called: dict[str, str] = field(default_factory=dict)
     """Column -> what the user calls it, where that is another name."""
     notes: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class Table:
 
 
 def unnested(table: Table) -> Table:
-    """The table with a column a language in place of one column `translation` of dicts, as Hugging Face's datasets has it."""
+    """The table with a column for each language of one column `translation` of dicts."""
     texts = table.columns.get("translation", ())
     first = next((text for text in texts if text is not None), None)
     if (
@@ -78,6 +78,8 @@ def row_width(
         if len(row) != width
     ]
     if ragged:
-        words = f"{name} has {width} columns, but {len(ragged):,} of its lines have another number: {listed(ragged)}"
-        raise DataError(f"{words}. {advice}")
+        raise DataError(
+            f"{name} has {width} columns, but {len(ragged):,} of its lines have another number: "
+            f"{listed(ragged)}. {advice}"
+        )
     return width

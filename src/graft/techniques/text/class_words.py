@@ -10,7 +10,8 @@ from graft.base.errors import BadValue
 def described(technique: str, parameter: str, given: str, classes: tuple[str, ...]) -> list[str]:
     """The words for each class: those given as `class=words;class=words`, else its name in words.
 
-    Raises BadValue for words of other classes, and for names that are numbers; `parameter` of `technique` is what to mend.
+    Raises BadValue for words of other classes, and for names that are numbers; `parameter` of
+    `technique` is what to fix.
     """
     found = {}
     for part in filter(None, map(str.strip, given.split(";"))):

@@ -46,7 +46,7 @@ class ClassFolders:
     """The suffixes of files of this kind that cannot be read here."""
 
     def sniff(self, path: Path) -> float:
-        """0.9 where all of the files in class folders are of this kind, less where only some are or none is in a folder."""
+        """0.9 if all files in class folders are of this kind, less if only some, or none in one."""
         if not path.is_dir():
             return 0.0
         nested: Counter[bool] = Counter()
@@ -87,11 +87,8 @@ class ClassFolders:
         if not splits:
             nothing = f"{path} holds no {self.what} ({', '.join(sorted(self.suffixes))})."
             raise DataError(" ".join([nothing, *passed_over]))
-        return Data(
-            splits,
-            notes=[*_shortened(notes), *passed_over, *_outside_splits(path, roots)],
-            kind="labels",
-        )
+        all_notes = [*_shortened(notes), *passed_over, *_outside_splits(path, roots)]
+        return Data(splits, notes=all_notes, kind="labels")
 
     def _labeled(
         self, top: Path, root: Path, split: str, options: ReadOptions, left: dict[str, list[str]]
@@ -117,7 +114,7 @@ class ClassFolders:
         empty = [f"{_name(p, top)}/" for p in subfolders(root) if p.name not in classes]
         if labeled and empty:
             left.setdefault(f"they hold no {self.what}", []).extend(empty)
-        # Accents come in two forms of Unicode: files that were moved between systems may have either.
+        # Accents come in two forms of Unicode: files moved between systems may have either.
         names = {name: unicodedata.normalize("NFC", name) for name in classes} if labeled else {}
         return [(f, names.get(parts[f][0])) for f in ours]
 
@@ -147,19 +144,21 @@ def write_class_folders(
         for number, sample in enumerate(samples):
             if "label" not in sample.roles or len(sample.roles.keys() - {"group"}) > 2:
                 raise DataError(
-                    f"{sample.id} is no file with a label, after which its folder would be named. Use a table format."
+                    f"{sample.id} is no file with a label, after which its folder would be named. "
+                    "Use a table format."
                 )
             label = sample.roles["label"]
             if isinstance(label, tuple):
                 raise DataError(
-                    f"{sample.id} has several labels, and a file lies in one class folder only. Use a table format."
+                    f"{sample.id} has several labels, and a file lies in one class folder only. "
+                    "Use a table format."
                 )
             parts = [*([] if split == "all" else [split]), *([] if label is None else [label])]
             write(sample, path.joinpath(*parts, f"{number:04d}{suffix}"))
 
 
 def _split_folders(path: Path, is_one: Callable[[Path], bool]) -> dict[str, Path]:
-    """Split -> its folder; `{"all": path}` where folders with split names hold files themselves, so are classes."""
+    """Split -> its folder; `{"all": path}` if folders named by split hold files, so are classes."""
     named = folder_splits(p.name for p in subfolders(path))
     within = (folder for name in named for folder in subfolders(path / name))
     if not any(any(map(is_one, walk(folder))) for folder in within):
@@ -168,14 +167,14 @@ def _split_folders(path: Path, is_one: Callable[[Path], bool]) -> dict[str, Path
 
 
 def _unwrapped(folder: Path) -> Path:
-    """The folder, or the one in it that is all it holds and no class: `train/train`, `train/images`."""
+    """The folder, or the one in it that is all it holds and no class: `train/images`."""
     below = [p for p in sorted(folder.iterdir()) if not is_hidden(p.name)]
     is_wrapped = len(below) == 1 and below[0].is_dir() and is_place(below[0].name)
     return _unwrapped(below[0]) if is_wrapped else folder
 
 
 def _inner_level(path: Path, is_one: Callable[[Path], bool]) -> list[Path]:
-    """The folder around the classes or splits, or those of several data sets, if `path` has none."""
+    """The folder around the classes or splits, or those of several data sets, if not `path`."""
     folders = [folder for folder in subfolders(path) if any(map(is_one, walk(folder)))]
     if folders and all("all" not in _split_folders(folder, is_one) for folder in folders):
         return folders
@@ -199,13 +198,10 @@ def _outside_splits(path: Path, roots: dict[str, Path]) -> list[str]:
 
 def _shortened(notes: dict[str, str]) -> list[str]:
     """What is said of the first file, and of how many others the like is."""
-    names = list(notes)
-    more = (
-        f" The same applies to {len(names) - 1:,} more: {listed(names[1:])}."
-        if len(names) > 1
-        else ""
-    )
-    return [notes[names[0]] + more] if names else []
+    first, *others = notes or [""]
+    if not others:
+        return list(notes.values())
+    return [f"{notes[first]} The same applies to {len(others):,} more: {listed(others)}."]
 
 
 def _name(file: Path, top: Path) -> str:

@@ -16,8 +16,10 @@ from graft.base.tags import marks_entities, spans
 
 def names_of(tags: Iterable[str]) -> set[str]:
     """The types of entities in the tags, or the tags themselves where they are plain."""
-    found = set(tags)
-    return {tag[2:] for tag in found if tag != "O"} if marks_entities(found) else found
+    distinct = set(tags)
+    if not marks_entities(distinct):
+        return distinct
+    return {tag[2:] for tag in distinct if tag != "O"}
 
 
 def count(sequences: Iterable[Sequence[str]], of_entities: bool) -> Counter[str]:
@@ -33,7 +35,7 @@ def words(text: str) -> list[tuple[int, int]]:
 
 @cache
 def _words() -> re.Pattern[str]:
-    """A vowel sign or an accent belongs to the letter before it, which `\\w` alone does not know."""
+    """Words with their vowel signs and accents, which `\\w` alone does not know."""
     marks = "".join(chr(c) for c in range(0x10000) if unicodedata.category(chr(c)).startswith("M"))
     return re.compile(rf"\w[\w{marks}\u200c\u200d]*|[^\w\s][{marks}]*")
 
@@ -43,7 +45,8 @@ def tagged(
 ) -> tuple[list[tuple[int, int]], list[str]]:
     """The (start, end) of each token of the text, and BIO tags by the spans (start, end, type).
 
-    Raises DataError where a span is outside the text, ends inside a token, holds none, or overlaps another.
+    Raises DataError if a span is outside the text, ends inside a token, holds none, or overlaps
+    another.
     """
     offsets = words(text)
     starts, ends = [start for start, _ in offsets], [end for _, end in offsets]
@@ -56,7 +59,7 @@ def tagged(
         if not 0 <= start < end <= len(text):
             problem = f"is outside the text, which has {len(text):,} characters"
         elif last is not None and start < last[1]:
-            problem = f"overlaps {_said(text, last)}"
+            problem = f"overlaps {_described(text, last)}"
         elif not inside:
             problem = "holds no word"
         elif (first := starts[inside[0]]) < start or ends[inside[-1]] > end:
@@ -66,7 +69,8 @@ def tagged(
             )
         if problem:
             raise DataError(
-                f"{row}: the span {_said(text, span)} {problem}. Fix it: start and end count characters from 0."
+                f"{row}: the span {_described(text, span)} {problem}. "
+                "Fix it: start and end count characters from 0."
             )
         for i in inside:
             tags[i] = ("B-" if i == inside[0] else "I-") + name
@@ -74,6 +78,6 @@ def tagged(
     return offsets, tags
 
 
-def _said(text: str, span: tuple[int, int, Any]) -> str:
+def _described(text: str, span: tuple[int, int, Any]) -> str:
     start, end, name = span
     return f"{start} to {end} ({name}, {text[max(start, 0) : max(end, 0)]!r})"
