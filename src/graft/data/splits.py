@@ -172,8 +172,9 @@ def _cut(
     few = {label for label, parts in by_stratum.items() if len(parts) < LEAST[name]}
     goals = _goals(sizes, few, share)
     several = kind.has_several(ordered)
-    if several:  # strata are rarer than labels: one sample of each would make the split too large
-        goals = _shrunk(goals, round(share * len(ordered)))
+    if several:
+        counts = kind.counts({name: ordered})[name]
+        goals = _fitted(goals, max(1, round(share * len(ordered))), counts)
     taken: set[int] = set()
     for label in sorted(by_stratum):
         taken.update(_take(by_stratum[label], goals[label], rng))
@@ -279,6 +280,20 @@ def _shrunk(counts: dict[str, int], room: int) -> dict[str, int]:
         largest = max(counts, key=lambda label: counts[label])
         counts[largest] = max(1, counts[largest] - 1)
     return counts
+
+
+def _fitted(goals: dict[str, int], room: int, counts: Counter[str]) -> dict[str, int]:
+    """Goals for samples with several labels that fit into `room`, without some strata if need be.
+
+    First without samples that have no label, then without those of the most frequent labels, which
+    samples of rarer labels have as well.
+    """
+    goals = _shrunk(goals, room)
+    spare = [label for label, goal in goals.items() if goal == 1]
+    spare.sort(key=lambda label: (label != "", -counts[label], label))
+    for label in spare[: max(0, sum(goals.values()) - room)]:
+        goals[label] = 0
+    return goals
 
 
 def _take(groups: list[list[int]], goal: int, rng: np.random.Generator) -> list[int]:

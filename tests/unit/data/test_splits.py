@@ -187,6 +187,14 @@ def test_many_sets_of_labels_do_not_make_the_cut_larger() -> None:
     assert len(data.splits["test"]) == 20 and len(data.splits["val"]) <= 12
 
 
+def test_few_samples_with_several_labels_are_cut_by_their_share() -> None:
+    names = ("joy", "anger", "fear", "love", "calm")
+    sets = [(names[i % 5],) if i % 6 else () for i in range(24)]
+    whole = [Sample(f"s{i}", {"text": f"t {i}", "label": s}) for i, s in enumerate(sets)]
+    data = make_splits(Data({"all": whole}))
+    assert len(data.splits["test"]) == 5 and len(data.splits["val"]) <= 3  # 20 % of 24, 15 % of 19
+
+
 def test_sets_of_labels_with_too_few_samples_are_named_by_their_rarest_label() -> None:
     sets = [("happy",)] * 30 + [("happy", "sad"), ()]
     whole = [Sample(f"s{i}", {"text": f"t {i}", "label": s}) for i, s in enumerate(sets)]

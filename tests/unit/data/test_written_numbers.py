@@ -78,7 +78,9 @@ def test_cells_are_named_by_their_lines(tmp_path: Path) -> None:
 
 def test_a_table_that_lost_its_header_is_delimited_by_semicolons(tmp_path: Path) -> None:
     file = table(tmp_path, None, PRICES["euros"])
-    with pytest.raises(DataError, match=rf"in the column '1' .*'100,45 €' \(t\.csv:1\).*{ADVICE}"):
+    with pytest.raises(
+        DataError, match=rf"column '1' \(counted from 0.*'100,45 €' \(t\.csv:1\).*{ADVICE}"
+    ):
         read(file)
 
 

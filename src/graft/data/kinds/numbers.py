@@ -165,8 +165,10 @@ def _near_miss(columns: Columns, names: Sequence[str], fit: Fit) -> Match | None
         ):
             continue
         cells = (f"{columns[name][row]!r} ({columns.table.row_id(row)})" for row in wrong)
+        counted = "" if columns.header else " (counted from 0, as there is no header row)"
         problem = (
-            f"has cells in the column {name!r} that are no plain numbers: {listed(cells, 5)}. "
+            f"has cells in the column {name!r}{counted} that are no plain numbers: "
+            f"{listed(cells, 5)}. "
             f"{_PLAIN} If each is a class: --columns label={name}."
         )
         return Match({}, fit, problem=problem)
