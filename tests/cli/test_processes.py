@@ -35,6 +35,8 @@ def test_help_and_list_import_nothing_heavy(tmp_path: Path) -> None:
         ["list"],
         ["list", "backbones"],
         ["info", "minilm-l6"],
+        ["info", "lora"],
+        ["info", "translation"],
     ):
         done = subprocess.run(
             [sys.executable, "-c", code.format(words=words)],

@@ -130,7 +130,7 @@ def test_info_of_a_technique(graft: Graft) -> None:
     found = json.loads(graft("info", "lora", "--json").stdout)
     assert {
         "name": "r",
-        "type": "int",
+        "type": "a whole number",
         "default": 8,
         "allowed": "a whole number from 1 on",
     } in found["parameters"]

@@ -13,8 +13,10 @@ import importlib
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from graft.base.errors import UnknownName
+from graft.base.fields import DeclaredField, declared_fields, read_class_variable
 
 AXES = {
     "task": "graft.tasks",
@@ -60,6 +62,16 @@ def description(axis: str, name: str) -> str:
         if isinstance(node, ast.ClassDef) and node.name == _class_name(name):
             return ast.get_docstring(node) or ""
     return ""
+
+
+def fields(axis: str, name: str) -> list[DeclaredField]:
+    """The fields of the plugin's class that have a default, read without importing the file."""
+    return declared_fields(_files(axis)[name], _class_name(name))
+
+
+def class_variable(axis: str, name: str, variable: str) -> Any:
+    """A class variable of the plugin's class that is a literal, read without importing the file."""
+    return read_class_variable(_files(axis)[name], _class_name(name), variable)
 
 
 def _class_name(name: str) -> str:

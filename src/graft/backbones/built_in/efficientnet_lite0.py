@@ -27,4 +27,5 @@ class EfficientnetLite0:
 
     def convert(self, parts: dict[str, bytes], folder: Path) -> None:
         (blob,) = parts.values()
-        in_timm_order.write_folder("tf_efficientnet_lite0", blob, folder, in_timm_order.TF_PIXELS)
+        settings, classes = in_timm_order.TF_PIXELS, in_timm_order.imagenet_classes()
+        in_timm_order.write_folder("tf_efficientnet_lite0", blob, folder, settings, classes)

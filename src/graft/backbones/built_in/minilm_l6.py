@@ -40,5 +40,4 @@ class MinilmL6:
     def convert(self, parts: dict[str, bytes], folder: Path) -> None:
         for name, blob in parts.items():
             (folder / name).write_bytes(blob)
-        (folder / "1_Pooling").mkdir()
         files.write_json(folder / "1_Pooling" / "config.json", {"pooling_mode_mean_tokens": True})

@@ -52,7 +52,10 @@ class Timm:
         import timm
 
         given = {} if classes is None else {"num_classes": classes}
-        network = timm.create_model(name, pretrained=pretrained, **given, **settings).eval()
+        network = timm.create_model(name, pretrained=pretrained, **given, **settings)
+        if classes is None and network.num_classes == 0:
+            network.reset_classifier(1)  # weights without a classifier, read for their features
+        network.eval()
         usual = timm.data.resolve_data_config({}, model=network)
         preprocess = ImagePreprocess(
             size=size or usual["input_size"][-1],

@@ -6,32 +6,42 @@ import io
 from pathlib import Path
 from typing import Any
 
-from graft.base import plugins
 from graft.base.errors import BackboneError
 
 TF_PIXELS = {"mean": (127 / 255,) * 3, "std": (128 / 255,) * 3}
 """What the EfficientNet-lite networks were trained with; timm's own (0.5, 0.5) is a little off."""
 
 
-def write_folder(architecture: str, blob: bytes, folder: Path, settings: dict[str, Any]) -> None:
+def write_folder(
+    architecture: str, blob: bytes, folder: Path, settings: dict[str, Any], classes: list[str]
+) -> None:
     """Write timm's folder of the state dict in `blob`.
 
-    `settings` replace those of timm's configuration. Raises BackboneError if this version of timm
-    builds the architecture with other shapes.
+    `settings` replace those of timm's configuration; without `classes` the network ends in its
+    features. Raises BackboneError if this version of timm builds it with other shapes.
     """
     import timm
     import torch
+    from timm.models import save_for_hf
 
     weights = torch.load(io.BytesIO(blob), weights_only=True)
-    source = plugins.load("source", "timm")()
-    backbone = source.create(architecture, None, pretrained_cfg_overlay=settings)
-    state = backbone.network.state_dict()
+    network = timm.create_model(
+        architecture, num_classes=len(classes), pretrained_cfg_overlay=settings
+    )
+    state = network.state_dict()
     if [tuple(t.shape) for t in state.values()] != [tuple(t.shape) for t in weights.values()]:
         raise BackboneError(
             f"The weights do not fit timm {timm.__version__}'s {architecture}. "
             "Use another version of timm."
         )
-    backbone.network.load_state_dict(dict(zip(state, weights.values(), strict=True)))
-    labels = timm.data.ImageNetInfo()
-    classes = [labels.index_to_description(i) for i in range(labels.num_classes())]
-    source.save(backbone, str(folder), classes, multi_label=False)
+    network.load_state_dict(dict(zip(state, weights.values(), strict=True)))
+    labels = {"label_names": classes} if classes else {}
+    save_for_hf(network, str(folder), model_config=labels, safe_serialization=True)
+
+
+def imagenet_classes() -> list[str]:
+    """Return what the 1,000 classes of ImageNet-1k are, in the order of the outputs."""
+    from timm.data import ImageNetInfo
+
+    labels = ImageNetInfo()
+    return [labels.index_to_description(i) for i in range(labels.num_classes())]

@@ -1,0 +1,128 @@
+"""The fields of a dataclass, read from its file: types and defaults without importing it.
+
+Techniques and tasks import torch, which takes seconds; `graft info` needs their fields alone.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class DeclaredField:
+    """One field with a default; `hint` is its type, or what the file says if that is unknown."""
+
+    name: str
+    hint: Any
+    default: Any
+
+
+def declared_fields(file: Path, class_name: str) -> list[DeclaredField]:
+    """Return the fields with a default of the class in the file, those of its bases first.
+
+    As in a dataclass, a field that is declared again keeps its place.
+    """
+    fields: dict[str, DeclaredField] = {}
+    for scope, node in reversed(_lineage(file, class_name)):
+        for name, annotation, default in _assignments(node):
+            if not _is_class_variable(annotation) and default is not None:
+                fields[name] = DeclaredField(name, _hint(annotation, scope), _literal(default))
+    return list(fields.values())
+
+
+def read_class_variable(file: Path, class_name: str, name: str) -> Any:
+    """Return the literal that the class or its nearest base assigns to a class variable."""
+    for _, node in _lineage(file, class_name):
+        for assigned, _, default in _assignments(node):
+            if assigned == name and default is not None:
+                return _literal(default)
+    return None
+
+
+class _Scope(dict):
+    """The names of a module that stand in annotations, each looked up when it is asked for."""
+
+    def __init__(self, file: Path):
+        super().__init__()
+        self.tree = _parsed(file)
+        self.origins = {
+            alias.asname or alias.name: (node.module or "", alias.name)
+            for node in self.tree.body
+            if isinstance(node, ast.ImportFrom)
+            for alias in node.names
+        }
+
+    def __missing__(self, name: str) -> Any:
+        if hasattr(builtins, name):
+            return getattr(builtins, name)
+        for node in self.tree.body:
+            if isinstance(node, ast.Assign) and name in map(ast.unparse, node.targets):
+                return _evaluate(node.value, self)
+        module, original = self.origins[name]
+        if module.startswith("graft.") and not module.startswith("graft.base."):
+            return _Scope(_file_of(module))[original]
+        return getattr(importlib.import_module(module), original)
+
+
+def _lineage(file: Path, class_name: str) -> list[tuple[_Scope, ast.ClassDef]]:
+    """Return the class and its bases in Graft or beside it, the class first."""
+    scope = _Scope(file)
+    classes = {node.name: node for node in scope.tree.body if isinstance(node, ast.ClassDef)}
+    if class_name not in classes:
+        return []
+    lineage = [(scope, classes[class_name])]
+    for base in map(ast.unparse, classes[class_name].bases):
+        module, original = scope.origins.get(base, ("", base))
+        if module.startswith("graft."):
+            lineage += _lineage(_file_of(module), original)
+        elif not module:
+            lineage += _lineage(file, base)
+    return lineage
+
+
+def _assignments(node: ast.ClassDef) -> list[tuple[str, ast.expr, ast.expr | None]]:
+    """Return name, annotation and value of each annotated assignment of the class."""
+    return [
+        (ast.unparse(line.target), line.annotation, line.value)
+        for line in node.body
+        if isinstance(line, ast.AnnAssign)
+    ]
+
+
+def _is_class_variable(annotation: ast.expr) -> bool:
+    return ast.unparse(annotation).startswith("ClassVar")
+
+
+def _hint(annotation: ast.expr, scope: _Scope) -> Any:
+    try:
+        return _evaluate(annotation, scope)
+    except (ImportError, LookupError, NameError, TypeError):
+        return ast.unparse(annotation)
+
+
+def _literal(expression: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(expression)
+    except ValueError:
+        return ast.unparse(expression)
+
+
+def _evaluate(expression: ast.expr, scope: _Scope) -> Any:
+    code = compile(ast.Expression(expression), "<annotation>", "eval")
+    return eval(code, {"__builtins__": {}}, scope)
+
+
+def _file_of(module: str) -> Path:
+    return Path(importlib.util.find_spec(module).origin)
+
+
+@cache
+def _parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
