@@ -55,8 +55,9 @@ def test_texts_are_cut_padded_and_may_be_empty(name):
     batch = p.collate(encoded)
     assert batch["input_ids"].shape == batch["attention_mask"].shape == (3, p.max_length)
     assert batch["attention_mask"].sum(1).tolist() == [len(e["input_ids"]) for e in encoded]
-    assert torch.isfinite(Model(backbone)(Batch(p.collate(encoded[:1]))).logits).all()
-    assert torch.isfinite(Model(backbone)(Batch(batch)).logits).all()
+    for inputs in (p.collate(encoded[:1]), batch):
+        output = Model(backbone)(Batch(inputs, mask=p.mask(inputs)))
+        assert torch.isfinite(output.logits).all()
 
 
 def test_restored_length_cuts_elsewhere():
