@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from graft.backbones.backbone import Model
+from graft.base import trees
 from graft.base.records import Batch, Output
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique, everything
@@ -39,5 +40,9 @@ class PenaltyObjective(Objective):
         self.weight = weight
 
     def extra_losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
-        logs = output.logits.float().log_softmax(-1)
-        return {"penalty": self.weight * (logs.exp() * logs).sum(-1).mean()}
+        entropies = []
+        for name, logits in trees.named_leaves(output.raw, "logits").items():
+            if name.endswith("logits"):
+                logs = logits.float().log_softmax(-1)
+                entropies.append(-(logs.exp() * logs).sum(-1).mean())
+        return {"penalty": -self.weight * sum(entropies)}
