@@ -22,6 +22,7 @@ from PIL import Image
 
 from graft.backbones.load import load_backbone
 from graft.base import env
+from graft.base.job import Job
 from graft.base.records import Sample
 from graft.data import loaders
 from graft.data.images.open import open_image
@@ -53,7 +54,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=384)
     parser.add_argument("--repeats", type=int, default=3)
     asked = parser.parse_args()
-    network = load_backbone("efficientnet-lite0", "image-classification", 2)
+    network = load_backbone("efficientnet-lite0", Job("features", "image", "vector", 2))
     with tempfile.TemporaryDirectory() as folder:
         samples = _make_pictures(Path(folder), asked.pictures)
         alone = {threads: [] for threads in THREADS}

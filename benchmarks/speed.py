@@ -33,6 +33,7 @@ from graft.backbones.load import load_backbone
 from graft.backbones.sources.wheel import pull
 from graft.base import env
 from graft.base.errors import GraftError, UnknownName
+from graft.base.job import Job
 from graft.data.data import Data
 
 HERE = Path(__file__).parent
@@ -381,7 +382,7 @@ def empty_cache(alias: str, out: Path) -> Path:
 
 def last_parameters(modality: str, classes: int) -> list[str]:
     """The names of the parameters of the head and of the last layer groups."""
-    model = Model(load_backbone(BACKBONES[modality], f"{modality}-classification", classes))
+    model = Model(load_backbone(BACKBONES[modality], Job("features", modality, "vector", classes)))
     first = len(model.backbone.groups) - 1 - LAST_GROUPS
     group = model.group_indices()
     return [

@@ -1,4 +1,7 @@
-"""Graft: transfer learning with evidence. `import graft` is quick: a name is imported when it is first used."""
+"""Graft: transfer learning with evidence.
+
+`import graft` is quick: a name is imported when it is first used.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ __all__ = [
     "DataError",
     "FolderError",
     "GraftError",
+    "Head",
+    "Job",
     "MissingExtra",
     "Model",
     "Objective",
@@ -45,6 +50,7 @@ _HOME = {
         "resume",
     ),
     "graft.backbones.backbone": ("Backbone", "Model"),
+    "graft.backbones.heads.head": ("Head",),
     "graft.base.errors": (
         "BackboneError",
         "BadValue",
@@ -54,6 +60,7 @@ _HOME = {
         "MissingExtra",
         "UnknownName",
     ),
+    "graft.base.job": ("Job",),
     "graft.base.records": ("Sample",),
     "graft.data.data": ("Data",),
     "graft.tasks.task": ("Task",),

@@ -358,7 +358,7 @@ def _spec(
     return RunSpec(
         data=described,
         task=name,
-        backbone=kind.backbone or default_backbone(kind.modality),
+        backbone=kind.backbone or default_backbone(kind.reads),
         technique=TECHNIQUES[0],
         shots=shots,
         epochs=epochs,

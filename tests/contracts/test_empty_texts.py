@@ -20,7 +20,7 @@ from graft.training.evaluate import predict
 from graft.training.feeds.feed import Feed
 from tests.contracts.tiny import made_for, task_of
 
-TASKS = [name for name in plugins.names("task") if plugins.load("task", name).modality == "text"]
+TASKS = [name for name in plugins.names("task") if plugins.load("task", name).reads == "text"]
 NETWORKS = ("tiny:bert", "tiny:gpt2", "tiny:llama", "tiny:t5", "tiny:bart")
 """Those whose tokenizers mark the beginning and end of a text, those whose do not, and encoders with a decoder."""
 CASES = [(task, name) for task in TASKS for name in NETWORKS if name in made_for(task)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,24 +11,21 @@ import torch
 from graft.backbones import folder as model_folder
 from graft.backbones.backbone import Backbone, Model
 from graft.base import plugins
-from graft.base.records import Batch
-from tests.contracts.tiny import batch_of
+from graft.base.job import Job
+from graft.base.records import Batch, Output
+from graft.tasks.task import Task
+from tests.contracts.tiny import batch_of, task_of
 
-TASKS = (
-    "image-classification",
-    "text-classification",
-    "token-classification",
-    "text-generation",
-    "text2text-generation",
-)
-CLASSES = ["ant", "bee", "crow", "dog", "eel"]
-WITH_ITS_OWN_HEAD = ("text-generation", "text2text-generation")
-"""Tasks for which a network keeps the head that it was pretrained with: its outputs are tokens."""
+TASKS = {
+    (task.job().reads, task.job().form, task.job().outputs): task
+    for task in (task_of(name)[0] for name in plugins.names("task"))
+}
+"""A task for each job that tasks have."""
 CASES = [
     (source, name, task)
     for source in plugins.names("source")
-    for task in TASKS
-    for name in plugins.load("source", source)().tiny(task)
+    for task in TASKS.values()
+    for name in plugins.load("source", source)().tiny(task.job())
 ]
 CHAINS_WITH_A_FUNCTION_BETWEEN = ("distilbert",)
 """The head applies a function that is no module, so a chain of its modules is not the head."""
@@ -36,25 +34,32 @@ CHAINS_WITH_A_FUNCTION_BETWEEN = ("distilbert",)
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}:{case[1]}", scope="module")
 def backbone(request) -> Backbone:
     source, name, task = request.param
-    return plugins.load("source", source)().load(name, task, classes_of(task), source == "tiny")
-
-
-def classes_of(task: str) -> int | None:
-    return None if task in WITH_ITS_OWN_HEAD else len(CLASSES)
-
-
-def names_of(task: str) -> list[str]:
-    return [] if task in WITH_ITS_OWN_HEAD else CLASSES
-
-
-def outputs(backbone: Backbone, task: str) -> int:
-    """How many logits there are for an example or a token."""
-    return classes_of(task) or len(backbone.preprocess.tokenizer)
+    return plugins.load("source", source)().load(name, task.job(), source == "tiny")
 
 
 @pytest.fixture
-def task(request, backbone) -> str:
+def task(request, backbone) -> Task:
     return request.node.callspec.params["backbone"][2]
+
+
+@pytest.fixture
+def job(task) -> Job:
+    return task.job()
+
+
+def names_of(job: Job) -> list[str]:
+    return [f"class {number}" for number in range(job.outputs or 0)]
+
+
+def outputs(backbone: Backbone, job: Job) -> int:
+    """How many logits there are for an example or a token."""
+    return job.outputs or len(backbone.preprocess.tokenizer)
+
+
+def logits_of(output: Output) -> torch.Tensor:
+    """The logits; those of a network that returns several tensors side by side."""
+    several = isinstance(output.raw, dict)
+    return torch.stack(list(output.raw.values()), -1) if several else output.raw
 
 
 def batch(backbone: Backbone) -> Batch:
@@ -84,10 +89,10 @@ def tied(backbone: Backbone) -> bool:
     )
 
 
-def test_is_described(backbone):
+def test_is_described(backbone, job):
     assert backbone.name.count(":") == 1
     assert hasattr(plugins.load("source", backbone.source), "save")
-    assert backbone.kind in ("vector", "sequence", "pyramid", "native")
+    assert backbone.form == job.form
     assert 0 < backbone.lr < 1
     assert not any(module.training for module in backbone.network.modules())
 
@@ -126,14 +131,11 @@ def test_the_last_group_is_the_head(backbone):
     )
 
 
-def test_gives_as_many_logits_as_classes_and_one_vector_for_each_example_or_token(backbone, task):
+def test_gives_as_many_logits_as_outputs_and_one_vector_for_each_example_or_token(backbone, job):
     inputs = batch(backbone).inputs
     output = Model(backbone)(batch(backbone))
-    places = {
-        "vector": (2,),
-        "sequence": (2, inputs["input_ids"].shape[1] if "input_ids" in inputs else 0),
-    }[backbone.kind]
-    assert output.logits.shape == (*places, outputs(backbone, task))
+    places = (2,) if backbone.form == "vector" else (2, inputs["input_ids"].shape[1])
+    assert logits_of(output).shape == (*places, outputs(backbone, job))
     assert output.features.shape[:-1] == places
     assert not torch.equal(output.features[0], output.features[1])
 
@@ -143,7 +145,9 @@ def test_the_features_are_what_enters_the_head(backbone):
         pytest.skip("its head applies a function that is no module")
     model = Model(backbone)
     output = model(batch(backbone))
-    torch.testing.assert_close(model.classify(output.features), output.logits, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        model.classify(output.features), logits_of(output), atol=1e-5, rtol=1e-5
+    )
 
 
 def test_the_features_do_not_depend_on_the_head(backbone):
@@ -156,7 +160,7 @@ def test_the_features_do_not_depend_on_the_head(backbone):
             model.network.get_parameter(name).mul_(2).add_(0.1)
     after = model(batch(backbone))
     assert torch.equal(before.features, after.features)
-    assert not torch.equal(before.logits, after.logits)
+    assert not torch.equal(logits_of(before), logits_of(after))
 
 
 def test_an_example_gives_the_same_alone_and_among_longer_ones(backbone):
@@ -169,34 +173,40 @@ def test_an_example_gives_the_same_alone_and_among_longer_ones(backbone):
     ]
     alone, among = (model(batch_of(p.collate(some), p)) for some in (encoded[:1], encoded))
     whole = slice(None)
-    if backbone.kind == "sequence":
+    if backbone.form != "vector":
         length = len(encoded[0]["input_ids"])
         whole = slice(-length, None) if p.tokenizer.padding_side == "left" else slice(length)
-    torch.testing.assert_close(alone.logits[0], among.logits[0][whole], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        logits_of(alone)[0], logits_of(among)[0][whole], atol=1e-5, rtol=1e-4
+    )
     torch.testing.assert_close(alone.features[0], among.features[0][whole], atol=1e-5, rtol=1e-4)
 
 
-def test_what_is_saved_is_what_is_opened(backbone, task, tmp_path):
+def test_what_is_saved_is_what_is_opened(backbone, job, tmp_path):
     model = Model(copy.copy(backbone))
     probe = batch(backbone)
-    model_folder.save(model, tmp_path / "model", names_of(task), {"network": task}, probe)
+    model_folder.save(model, tmp_path / "model", job, names_of(job), {}, probe)
     opened, card = model_folder.open_model(tmp_path / "model")
     was, now = model.network.state_dict(), opened.network.state_dict()
     assert list(was) == list(now)
     assert all(torch.equal(was[name], now[name]) for name in was)
-    assert torch.equal(model(probe).logits, opened(probe).logits)
-    assert (card["classes"], card["network"], card["name"]) == (names_of(task), task, backbone.name)
+    assert torch.equal(logits_of(model(probe)), logits_of(opened(probe)))
+    assert (card["classes"], Job(**card["job"]), card["name"]) == (
+        names_of(job),
+        job,
+        backbone.name,
+    )
     assert opened.backbone.preprocess.settings() == backbone.preprocess.settings()
     assert opened.backbone.groups == backbone.groups
     example, again = backbone.preprocess.example(), opened.backbone.preprocess.example()
     assert all(torch.equal(example[name], again[name]) for name in example)
 
 
-def test_unpretrained_is_the_same_architecture_with_other_weights(backbone, task, tmp_path):
+def test_unpretrained_is_the_same_architecture_with_other_weights(backbone, job, tmp_path):
     library = plugins.load("source", backbone.source)()
-    library.save(backbone, str(tmp_path), names_of(task), multi_label=False)
+    library.save(backbone, str(tmp_path), names_of(job), None)
     torch.manual_seed(1)
-    fresh = library.open(str(tmp_path), task, classes_of(task), False)
+    fresh = library.open(str(tmp_path), job, False)
     assert [n for n, _ in fresh.network.named_parameters()] == [
         n for n, _ in backbone.network.named_parameters()
     ]
@@ -204,43 +214,46 @@ def test_unpretrained_is_the_same_architecture_with_other_weights(backbone, task
     assert drawn
     assert not any(torch.equal(p, fresh.network.get_parameter(n)) for n, p in drawn)
     torch.manual_seed(1)
-    again = library.open(str(tmp_path), task, classes_of(task), False)
+    again = library.open(str(tmp_path), job, False)
     assert all(
         torch.equal(p, fresh.network.get_parameter(n)) for n, p in again.network.named_parameters()
     )
 
 
-def test_another_number_of_classes_replaces_the_head_alone(backbone, task, tmp_path):
-    if task in WITH_ITS_OWN_HEAD:
-        pytest.skip("its outputs are tokens")
+def test_another_number_of_outputs_replaces_the_head_alone(backbone, task, job, tmp_path):
+    if hasattr(type(task), "classes"):
+        pytest.skip("its outputs are tokens, or given by the task")
     library = plugins.load("source", backbone.source)()
-    library.save(backbone, str(tmp_path), CLASSES, multi_label=False)
-    wider = library.open(str(tmp_path), task, 7, True)
-    assert Model(wider)(batch(backbone)).logits.shape[-1] == 7
+    library.save(backbone, str(tmp_path), names_of(job), None)
+    wider = library.open(str(tmp_path), replace(job, outputs=7), True)
+    assert logits_of(Model(wider)(batch(backbone))).shape[-1] == 7
     kept = set(Model(backbone).network.state_dict()) - set(backbone.groups[-1].tensors)
     was, now = backbone.network.state_dict(), wider.network.state_dict()
     assert all(torch.equal(was[name], now[name]) for name in kept)
-    assert Model(library.open(str(tmp_path), task, None, True))(batch(backbone)).logits.shape[
-        -1
-    ] == len(CLASSES)
+    assert (
+        Model(library.open(str(tmp_path), replace(job, outputs=None), True))(
+            batch(backbone)
+        ).logits.shape[-1]
+        == job.outputs
+    )
 
 
 def test_runs_in_bfloat16_and_learns(backbone):
     model = copy.deepcopy(Model(backbone)).train()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         output = model(batch(backbone))
-    assert torch.isfinite(output.logits).all()
-    output.logits.float().square().sum().backward()
+    assert torch.isfinite(logits_of(output)).all()
+    logits_of(output).float().square().sum().backward()
     without = [n for n, p in model.network.named_parameters() if p.grad is None]
     assert len(without) < 0.1 * len(list(model.network.parameters())), without
 
 
-def test_loading_again_gives_the_same_weights(backbone, task):
+def test_loading_again_gives_the_same_weights(backbone, job):
     source, _, name = backbone.name.partition(":")
     if source != "tiny":
         pytest.skip("drawn from the global random state")
     before = torch.random.get_rng_state()
-    again = plugins.load("source", source)().load(name, task, classes_of(task), True)
+    again = plugins.load("source", source)().load(name, job, True)
     assert torch.equal(before, torch.random.get_rng_state())
     assert all(
         torch.equal(p, again.network.get_parameter(n))

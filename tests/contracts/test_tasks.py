@@ -135,7 +135,7 @@ def _right(task: Task, batch: Batch) -> trees.Tree:
     """Logits that leave no doubt of the target: for each example, for each token, or for the tokens a span begins and ends at."""
     target, inputs = batch.target, batch.inputs
     width = inputs.get("decoder_input_ids", inputs.get("input_ids", target[:, None])).shape[1]
-    if task.kinds & {"vector"}:
+    if task.gives == "classes":
         return torch.nn.functional.one_hot(target, len(task.classes)) * 99.0
     if target.shape == (len(batch), width):
         return (

@@ -94,7 +94,7 @@ def untrained(training: Training) -> Model:
 def test_a_technique_about_a_new_head_is_refused_where_there_is_none(name, spec):
     task, _ = task_of("text-generation")
     with pytest.raises(BadValue, match=f"'{name}' trains a new head.*lora"):
-        parse(spec.format(name)).check(load_backbone(TINY[task.name], task.network()), task)
+        parse(spec.format(name)).check(load_backbone(TINY[task.name], task.job()), task)
 
 
 def test_what_is_frozen_does_not_move(training):
@@ -122,7 +122,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(pair, tmp_path):
 
 def test_the_model_that_comes_out_is_an_ordinary_network_again(training):
     model, fresh = training.model, untrained(training)
-    if model.backbone.kind == "native":  # it has gone back to the head of its own
+    if model.backbone.form == "finished":  # it has gone back to the head of its own
         assert set(below_the_head(model)) == set(below_the_head(fresh))
     else:
         assert set(model.state_dict()) == set(fresh.state_dict())

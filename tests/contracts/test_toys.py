@@ -1,4 +1,4 @@
-"""A technique, tasks, a source, formats and a kind of data of one's own, one file each, pass the suites untouched."""
+"""Plugins of one's own on every axis, one file each, pass the suites untouched."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SHORT = "toy and (not test_techniques or toy-confidence or feature-extraction)"
 def test_one_file_each_passes_the_suites_that_exist(which, marked):
     suites = [
         str(HERE / f"test_{axis}.py")
-        for axis in ("formats", "kinds", "sources", "tasks", "techniques")
+        for axis in ("formats", "heads", "kinds", "sources", "tasks", "techniques")
     ]
     environment = {**os.environ, "GRAFT_PLUGINS": str(HERE / "toys")}
     command = [
@@ -49,6 +49,7 @@ def test_one_file_each_passes_the_suites_that_exist(which, marked):
     assert found.returncode == 0, found.stdout[-4000:] + found.stderr
     for name in (
         "toy-lines",
+        "toy-doubled",
         "toy-nets",
         "toy-brightness",
         "toy-capitals",

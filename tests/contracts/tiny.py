@@ -33,18 +33,23 @@ NETWORKS = {
 """A tiny network for what a task looks at, or for the task: of two that write from a text, one is tested on a decoder alone."""
 
 
+def task_of(spec: str) -> tuple[Task, Data]:
+    """The task with its options, learnt from its own tiny data, and the data."""
+    data = options.parse(spec)[0].tiny_data()
+    return options.learnt(spec, data), data
+
+
 def made_for(task: str, source: str = "tiny") -> list[str]:
     """The source's small networks for a task, as `source:name`."""
-    kind = plugins.load("task", task)
-    return [f"{source}:{name}" for name in plugins.load("source", source)().tiny(kind.network())]
+    job = task_of(task)[0].job()
+    return [f"{source}:{name}" for name in plugins.load("source", source)().tiny(job)]
 
 
 def _network(task: str) -> str:
-    """The tiny network for what the task looks at, or the first that is made for it."""
-    kind = plugins.load("task", task)
-    usual = NETWORKS.get(task, NETWORKS[kind.modality])
+    """The tiny network for what the task reads, or the first that is made for it."""
+    usual = NETWORKS.get(task, NETWORKS[plugins.load("task", task).reads])
     made = made_for(task)
-    return usual if kind.fresh_head or usual in made else made[0]
+    return usual if usual in made else made[0]
 
 
 TINY = {task: _network(task) for task in plugins.names("task")}
@@ -60,12 +65,6 @@ PACKED = "text-generation:packed=true"
 """A task whose batches are of another form, tested where that makes a difference."""
 
 
-def task_of(spec: str) -> tuple[Task, Data]:
-    """The task with its options, learnt from its own tiny data, and the data."""
-    data = options.parse(spec)[0].tiny_data()
-    return options.learnt(spec, data), data
-
-
 def network_of(technique: str, task_name: str) -> str:
     """The first tiny network that the technique takes for the task; the test is skipped where it takes none."""
     found, reason = _accepted(technique, task_name)
@@ -77,9 +76,7 @@ def _accepted(technique: str, task_name: str) -> tuple[str, str]:
     task, reason = task_of(task_name)[0], ""
     for name in dict.fromkeys([TINY[task_name], *made_for(task_name)]):
         try:
-            parse(technique).check(
-                load_backbone(name, task.network(), 2 if task.fresh_head else None), task
-            )
+            parse(technique).check(load_backbone(name, task.job()), task)
             return name, ""
         except BadValue as refused:
             reason = reason or str(refused)

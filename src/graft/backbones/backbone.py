@@ -1,4 +1,4 @@
-"""What every source returns: a pretrained network with its preprocessing, its head and its ordered layer groups."""
+"""What every source returns: a network with its preprocessing, its head and its layer groups."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from graft.backbones.preprocess.preprocess import Preprocess
+from graft.base.job import Form, Job
 from graft.base.records import Batch, Output
 from graft.base.trees import Tree
 
 Call = Callable[[nn.Module, Batch], tuple[Tree, dict[str, Tensor] | None]]
 """Run a network on a batch: what it returns, and its losses if it computes them from targets."""
-
-Kind = Literal["vector", "sequence", "pyramid", "native"]
-"""Features (B, D); (B, T, D); a list of (B, C, H, W); or none, the network being a finished one of its task."""
 
 
 def call(network: nn.Module, batch: Batch) -> tuple[Tree, dict[str, Tensor] | None]:
@@ -35,7 +33,7 @@ def call(network: nn.Module, batch: Batch) -> tuple[Tree, dict[str, Tensor] | No
 
 @dataclass(frozen=True)
 class LayerGroup:
-    """Consecutive layers that are frozen or trained together: the parameters and buffers whose names they own."""
+    """Consecutive layers that are frozen or trained together; each tensor is in one group."""
 
     name: str
     modules: tuple[str, ...]
@@ -46,9 +44,10 @@ class LayerGroup:
 class Backbone:
     """A network of some library, described so that nothing above needs to know which library it is.
 
-    `network` is a finished network of its library, its head already of the asked number of classes. `head` names the
-    modules of that head in forward order; what enters the first of them is the features. `groups` are in forward
-    order, the last one is the head; together they own each parameter and buffer once.
+    `network` is a finished network of its library, its head already of the asked number of classes.
+    `head` names the modules of that head in forward order; what enters the first of them is the
+    features. `groups` are in forward order, the last one is the head; together they own each
+    parameter and buffer once.
     """
 
     name: str
@@ -56,49 +55,70 @@ class Backbone:
     source: str
     """The library source that saves and opens it: `timm`, `torchvision`, `transformers`."""
     network: nn.Module
-    kind: Kind
+    form: Form
+    """What it yields or how it writes: that of its job, unless it is a finished network."""
     head: tuple[str, ...]
     groups: list[LayerGroup]
     preprocess: Preprocess
     lr: float
     """The AdamW learning rate at which networks of this kind are commonly fine-tuned."""
     token: Literal["first", "last"] | None = None
-    """Which position is the features where a sequence enters a head that pools it; None where all that enters is."""
+    """Which position is the features where a sequence enters a head that pools it; None where all
+    that enters is."""
     own_head: bool = False
     """Whether the head's weights came with those of the network."""
+    head_name: str = "own"
+    """Which of `heads/` it has: the network's own until another one is attached."""
     notes: list[str] = field(default_factory=list)
     architecture: dict[str, Any] = field(default_factory=dict)
     """What builds the network again, as JSON, where it does not know that itself."""
     call: Call = call
     """How the network is run. One that computes its own losses reads the targets of the batch."""
 
+    @property
+    def linear(self) -> nn.Linear | None:
+        """The head's one linear layer, which the features enter as they are.
+
+        None if it has more.
+        """
+        modules = [
+            module
+            for path in self.head
+            for module in self.network.get_submodule(path).modules()
+            if not any(module.children())
+        ]
+        working = [m for m in modules if not isinstance(m, nn.Dropout | nn.Identity)]
+        return working[0] if len(working) == 1 and isinstance(working[0], nn.Linear) else None
+
 
 class Source(Protocol):
     """Where networks come from: one file in `sources/`, its class without state.
 
-    `names` are those that can be listed; `load` may know more. `task` is what the network is to do, the Hugging Face id of a
-    task: see `Task.network`. `pretrained=False` is the same architecture with weights drawn from torch's global random
-    state. `tiny` names small networks that need no download: the contract
-    tests run over them. A source that is a library of its own also has the three methods of `Library`; the others
+    `names` are those that can be listed; `load` may know more. It makes a network for the job, or
+    raises BackboneError. `pretrained=False` is the same architecture with weights drawn from
+    torch's global random state. `usual_job` is what a network does if nobody asks for anything
+    else. `tiny` names small networks for a job that need no download: the contract tests run over
+    them. A source that is a library of its own also has the three methods of `Library`; the others
     return backbones whose `source` is such a library.
     """
 
     def names(self) -> list[str]: ...
-    def load(self, name: str, task: str, classes: int | None, pretrained: bool) -> Backbone: ...
-    def tiny(self, task: str) -> list[str]: ...
+    def usual_job(self, name: str) -> Job: ...
+    def load(self, name: str, job: Job, pretrained: bool) -> Backbone: ...
+    def tiny(self, job: Job) -> list[str]: ...
 
 
 class Library(Source, Protocol):
-    """A source whose networks are saved in a form of their own: an ordinary folder of JSON and safetensors.
+    """A source whose networks are saved in a form of their own, as JSON and safetensors.
 
-    `owns` recognises such a folder; `open` reads it, with the number of classes it has when `classes` is None.
+    `owns` recognises such a folder; `open` reads it. `usual_job` takes the path of one too.
     """
 
     def save(
-        self, backbone: Backbone, folder: str, classes: list[str], multi_label: bool
+        self, backbone: Backbone, folder: str, classes: list[str], problem: str | None
     ) -> None: ...
     def owns(self, folder: str) -> bool: ...
-    def open(self, folder: str, task: str, classes: int | None, pretrained: bool) -> Backbone: ...
+    def open(self, folder: str, job: Job, pretrained: bool) -> Backbone: ...
 
 
 @contextmanager
@@ -125,8 +145,9 @@ def observed(run: Callable[[], Any], hooks: Sequence[RemovableHandle]) -> Any:
 class Model(nn.Module):
     """A backbone with the task's head: `model(batch) -> Output(raw, features, losses)`.
 
-    Logits (B, classes) and features (B, D); of the kind `sequence`, (B, T, classes) and (B, T, D). Without a `fresh_head` the
-    head is the pretrained one, and as any other layer group.
+    Logits (B, classes) and features (B, D); of the form `sequence` and of those that write,
+    (B, T, classes) and (B, T, D). Without a `fresh_head` the head is the pretrained one, and as any
+    other layer group.
     """
 
     def __init__(self, backbone: Backbone, fresh_head: bool = True):
@@ -136,7 +157,7 @@ class Model(nn.Module):
         self.fresh_head = fresh_head
 
     def forward(self, batch: Batch) -> Output:
-        """The inputs are what the preprocessing yields, or `{"features": (B, D)}` recorded before."""
+        """Read what the preprocessing yields, or `{"features": (B, D)}` recorded before."""
         if "features" in batch.inputs:
             features = batch.inputs["features"]
             return Output(self.classify(features), features)
@@ -147,14 +168,20 @@ class Model(nn.Module):
         return Output(raw, self._features(seen[0], batch), losses)
 
     def classify(self, features: Tensor) -> Tensor:
-        """The logits of recorded features; equal to the whole forward where the head is a plain chain of modules."""
+        """The logits of recorded features.
+
+        Equal to the whole forward where the head is a plain chain of modules.
+        """
         out = features if self.backbone.token is None else features[:, None]
         for path in self.backbone.head:
             out = self.network.get_submodule(path)(out)
         return out[:, 0] if out.dim() == 3 and self.backbone.token else out
 
     def group_indices(self) -> dict[str, int]:
-        """Parameter or buffer of the network -> its layer group, -1 a fresh head. Added ones (adapters) go with their module."""
+        """Parameter or buffer of the network -> its layer group, -1 a fresh head.
+
+        Added ones (adapters) go with their module.
+        """
         groups = self.backbone.groups
         number = {tensor: i for i, group in enumerate(groups) for tensor in group.tensors}
         prefixes = sorted(

@@ -1,10 +1,11 @@
-"""A trained model on disk: its library's own files, graft.json, and a few inputs with their outputs as proof."""
+"""A trained model on disk: its library's own files, graft.json, and inputs with their outputs."""
 
 from __future__ import annotations
 
 import copy
 import hashlib
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,18 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from graft.backbones.backbone import Library, Model, evaluating
+from graft.backbones.heads.head import attach_head, head_of
 from graft.backbones.preprocess.preprocess import restored
 from graft.base import files, plugins, trees
 from graft.base.errors import BackboneError, FolderError
+from graft.base.job import Job
 from graft.base.records import Batch
 
 SCHEMA = 1
 TOLERANCE = 1e-4
-"""How far outputs may be from those at saving, as a share of the largest of them or of 1: processors and library versions
-round differently, by far less. A language model's outputs are 20 and more, and so is what rounding does to them."""
+"""How far outputs may be from those at saving, as a share of the largest of them or of 1:
+processors and library versions round differently, by far less. A language model's outputs are 20
+and more, and so is what rounding does to them."""
 CARD, PROBE = "graft.json", "probe.safetensors"
 INPUTS = "inputs."
 """How the names of a probe's inputs begin; the other tensors are outputs."""
@@ -31,38 +35,41 @@ INPUTS = "inputs."
 def save(
     model: Model,
     folder: str | Path,
+    job: Job,
     classes: list[str],
     extra: dict[str, Any],
     probe: Batch,
+    problem: str | None = None,
 ) -> None:
     """Write the model whole or not at all, in place of what `folder` held.
 
-    `extra` is kept in graft.json and must hold `network`, what it does; its `task_settings` may
-    say `multi_label`. The inputs of `probe` are kept with what the network makes of them. Raises
+    `job` is what the network does, `problem` what that is to its library: see `Task.problem`.
+    `extra` is kept in graft.json. The inputs of `probe` are kept with the outputs for them. Raises
     FolderError if the folder cannot be written.
     """
-    multi_label = bool(extra.get("task_settings", {}).get("multi_label", False))
+    extra = {"job": asdict(job), **extra}
     files.write_folder(
-        Path(folder), lambda part: _fill(part, model, classes, extra, probe, multi_label)
+        Path(folder), lambda part: _fill(part, model, classes, extra, probe, problem)
     )
 
 
 def open_model(folder: str | Path) -> tuple[Model, dict[str, Any]]:
     """The model in evaluation mode on the CPU, and what graft.json says.
 
-    Raises FolderError where the folder is not a model's, a file of it has changed, or the model does not give the
-    outputs it gave when it was saved.
+    Raises FolderError where the folder is not a model's, a file of it has changed, or the model
+    does not give the outputs it gave when it was saved.
     """
     folder = Path(folder)
     card = _verified_card(folder)
     library = plugins.load("source", card["source"])()
     try:
-        backbone = library.open(str(folder), card["network"], len(card["classes"]) or None, True)
+        backbone = library.open(str(folder), Job(**card["job"]), True)
     except (OSError, ValueError, RuntimeError) as error:
         raise FolderError(
             f"The model in {folder} cannot be read by {card['source']}: {error}"
         ) from error
     backbone.name, backbone.lr = card["name"], card["lr"]
+    backbone = attach_head(card["head"], backbone, card["job"]["outputs"])
     backbone.preprocess = restored(backbone.preprocess, card["preprocess"])
     model = Model(backbone).eval()
     _prove(model, folder)
@@ -70,11 +77,15 @@ def open_model(folder: str | Path) -> tuple[Model, dict[str, Any]]:
 
 
 def library_of(folder: str) -> type[Library]:
-    """The source in whose form the folder is; raises BackboneError where there is none or no folder."""
+    """The source in whose form the folder is.
+
+    Raises BackboneError where there is none or no folder.
+    """
     path = Path(folder).expanduser()
     if not path.is_dir():
         raise BackboneError(
-            f"There is no folder {folder!r}. Give the folder of a model that Graft, timm or transformers saved."
+            f"There is no folder {folder!r}. Give the folder of a model that Graft, timm or "
+            "transformers saved."
         )
     sources = [plugins.load("source", name) for name in plugins.names("source")]
     libraries = [source for source in sources if hasattr(source, "owns")]
@@ -88,7 +99,8 @@ def library_of(folder: str) -> type[Library]:
         return owners[0]
     known = ", ".join(library.__name__.lower() for library in libraries)
     raise BackboneError(
-        f"{folder} holds no model: its config.json is missing or of none of these libraries: {known}."
+        f"{folder} holds no model: its config.json is missing or of none of these libraries: "
+        f"{known}."
     )
 
 
@@ -98,10 +110,11 @@ def _fill(
     classes: list[str],
     extra: dict[str, Any],
     probe: Batch,
-    multi_label: bool,
+    problem: str | None,
 ) -> None:
     backbone = model.backbone
-    plugins.load("source", backbone.source)().save(backbone, str(part), classes, multi_label)
+    saved = replace(backbone, network=head_of(backbone).detach(backbone))
+    plugins.load("source", backbone.source)().save(saved, str(part), classes, problem)
     bare = Batch(probe.inputs, mask=probe.mask).map(lambda tensor: tensor.detach().cpu())
     tensors = trees.named_leaves(bare.inputs, "inputs") | _outputs(model, bare)
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part / PROBE)
@@ -111,6 +124,7 @@ def _fill(
         "name": backbone.name,
         "classes": list(classes),
         "lr": backbone.lr,
+        "head": backbone.head_name,
         "preprocess": backbone.preprocess.settings(),
         **extra,
         "files": {
@@ -137,7 +151,8 @@ def _verified_card(folder: Path) -> dict[str, Any]:
     if not isinstance(card, dict) or not {
         "schema",
         "source",
-        "network",
+        "job",
+        "head",
         "classes",
         "files",
         "sha256",
@@ -147,18 +162,21 @@ def _verified_card(folder: Path) -> dict[str, Any]:
         )
     if card["schema"] > SCHEMA:
         raise FolderError(
-            f"{folder} was saved by a newer Graft (schema {card['schema']}; this one reads {SCHEMA}). Update graft-learn."
+            f"{folder} was saved by a newer Graft (schema {card['schema']}; this one reads "
+            f"{SCHEMA}). Update graft-learn."
         )
     if card["sha256"] != _digest(card):
         raise FolderError(
-            f"{folder / CARD} has changed since the model was saved. Use another copy of the folder."
+            f"{folder / CARD} has changed since the model was saved. Use another copy of the "
+            "folder."
         )
     for name, digest in card["files"].items():
         if not (folder / name).is_file():
             raise FolderError(f"{folder / name} is missing. Use another copy of the folder.")
         if files.sha256(folder / name) != digest:
             raise FolderError(
-                f"{folder / name} has changed since the model was saved. Use another copy of the folder."
+                f"{folder / name} has changed since the model was saved. Use another copy of the "
+                "folder."
             )
     return card
 

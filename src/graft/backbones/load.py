@@ -3,54 +3,51 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from graft.backbones.backbone import Backbone
 from graft.base import plugins
 from graft.base.errors import BackboneError, UnknownName
+from graft.base.job import Job
 
 DEFAULTS = {"image": "wheel:efficientnet-lite0", "text": "wheel:minilm-l6"}
+"""The built-in backbone for what a task reads, unless the task names another one."""
 
 
-def load_backbone(
-    spec: str, task: str, classes: int | None = None, pretrained: bool = True
-) -> Backbone:
-    """Load the backbone that `spec` names: `source:name`, a built-in one, or a model folder.
+def load_backbone(spec: str, job: Job, pretrained: bool = True) -> Backbone:
+    """Return the backbone that `spec` names, with a network for the job.
 
-    `task` is what its network is to do, the Hugging Face id of a task: see `Task.network`.
-    Its head has `classes` outputs, or as many as it was made with. `pretrained=False` is the same
-    architecture with weights drawn from torch's global random state. Raises UnknownName, and
-    BackboneError if it cannot be loaded.
+    `spec` is `source:name`, the alias of a built-in one, or the path of a model folder.
+    `pretrained=False` is the same architecture with weights drawn from torch's global random state.
+    Raises UnknownName, and BackboneError if the network cannot be had or does not do the job.
     """
     source, name = resolve(spec)
-    return plugins.load("source", source)().load(name, task, classes, pretrained)
+    backbone = plugins.load("source", source)().load(name, job, pretrained)
+    _check(backbone, job)
+    return backbone
 
 
-def load_for_any(spec: str, tasks: Sequence[str], pretrained: bool = True) -> Backbone:
-    """Load the backbone for the first of the tasks that it is made for.
-
-    Raises as `load_backbone` does for the last of them.
-    """
-    source, name = resolve(spec)
-    starts = plugins.load("backbone", name).tasks if source == "wheel" else ("",)
-    fitting = [task for task in tasks if task.startswith(starts)]
-    if not fitting:
+def _check(backbone: Backbone, job: Job) -> None:
+    reads = backbone.preprocess.modality
+    if reads != job.reads:
         raise BackboneError(
-            f"{spec} is made for {' and '.join(starts)} tasks, and is asked for: "
-            f"{', '.join(tasks)}."
+            f"{backbone.name} reads {reads}, and {job.id} is about {job.reads}. See: graft list "
+            "backbones"
         )
-    for task in fitting[:-1]:
-        try:
-            return load_backbone(spec, task, None, pretrained)
-        except BackboneError:
-            continue  # it may be made for the next one
-    return load_backbone(spec, fitting[-1], None, pretrained)
 
 
-def default_backbone(modality: str) -> str:
+def usual_job(spec: str) -> Job:
+    """What the backbone's network does if nobody asks for anything else.
+
+    Raises as `load_backbone`.
+    """
+    source, name = resolve(spec)
+    return plugins.load("source", source)().usual_job(name)
+
+
+def default_backbone(reads: str) -> str:
     """The built-in backbone for `image` or `text`."""
-    return DEFAULTS[modality]
+    return DEFAULTS[reads]
 
 
 def resolve(spec: str) -> tuple[str, str]:

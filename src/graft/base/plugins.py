@@ -3,7 +3,7 @@
 `techniques/full_fine_tuning.py` holds `class FullFineTuning` and is known as `full-fine-tuning`.
 Two underscores are a dot in the name: `built_in/whisper_tiny__en.py` is `whisper-tiny.en`. Files of
 your own are found too: set GRAFT_PLUGINS to a folder that holds `techniques/`, `tasks/`,
-`sources/`, `built_in/`, `kinds/`, `formats/` or `scores/`.
+`sources/`, `built_in/`, `heads/`, `kinds/`, `formats/` or `scores/`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ AXES = {
     "technique": "graft.techniques",
     "source": "graft.backbones.sources",
     "backbone": "graft.backbones.built_in",
+    "head": "graft.backbones.heads",
     "kind": "graft.data.kinds",
     "format": "graft.data.formats",
     "score": "graft.scores",

@@ -28,7 +28,9 @@ WORDS = {
 def list_(
     what: Annotated[
         str | None,
-        typer.Argument(help="tasks, techniques, sources, backbones, kinds, formats or scores."),
+        typer.Argument(
+            help="tasks, techniques, sources, backbones, heads, kinds, formats or scores."
+        ),
     ] = None,
     source: Annotated[
         str | None, typer.Option("--source", help="With backbones: all networks of this source.")
@@ -63,7 +65,7 @@ def info(
     name: Annotated[
         str,
         typer.Argument(
-            help="A technique, task, source, kind, format, score or built-in backbone; or any "
+            help="A technique, task, source, head, kind, format, score or built-in backbone; or any "
             "network, to see its layer groups: wheel:minilm-l6, timm:resnet50."
         ),
     ],
@@ -153,7 +155,7 @@ def parameters(axis: str, name: str) -> list[dict[str, Any]]:
             "allowed": range_words(field.hint),
         }
         for field in plugins.fields(axis, name)
-        if options is None or field.name in options
+        if options is None or field.name in ("head", *options)
     ]
 
 
@@ -194,10 +196,9 @@ def _default(value: Any) -> str:
 
 def _network(name: str) -> dict[str, Any]:
     """Take a backbone apart, with random weights if its architecture needs no download."""
-    from graft.backbones.load import load_for_any
+    from graft.backbones.load import load_backbone, usual_job
 
-    networks = dict.fromkeys(plugins.load("task", task).network() for task in plugins.names("task"))
-    backbone = load_for_any(name, list(networks), pretrained=False)
+    backbone = load_backbone(name, usual_job(name), pretrained=False)
     sizes = {tensor: parameter.numel() for tensor, parameter in backbone.network.named_parameters()}
     groups = [
         {"name": g.name, "parameters": sum(sizes.get(t, 0) for t in g.tensors)}
@@ -207,7 +208,7 @@ def _network(name: str) -> dict[str, Any]:
     return {
         "kind": "backbone",
         "name": backbone.name,
-        "features": backbone.kind,
+        "features": backbone.form,
         "parameters": total,
         "mb": _float32_mb(total),
         "preprocess": backbone.preprocess.settings(),

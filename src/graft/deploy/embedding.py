@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from graft.backbones.backbone import Model, evaluating
-from graft.backbones.load import load_for_any
+from graft.backbones.load import load_backbone, usual_job
 from graft.base import files, plugins
 from graft.base.errors import BadValue
 from graft.deploy.inputs import read_inputs
@@ -78,7 +78,7 @@ def embed(
 
 def as_it_is(spec: str) -> tuple[Model, Task]:
     """The network that a backbone's spec names, and a task that reads its inputs; raises UnknownName, BackboneError."""
-    backbone = load_for_any(spec, ("image-classification", "text-classification"))
+    backbone = load_backbone(spec, replace(usual_job(spec), form="vector"))
     task = plugins.load("task", f"{backbone.preprocess.modality}-classification")
     return Model(backbone), task(classes=())
 

@@ -12,7 +12,7 @@ from graft.base.ranges import COUNT, NOT_NEGATIVE, check_number, read_number
 from graft.data.data import Data
 from graft.studies.question import repetitions
 from graft.studies.records import read_spec
-from graft.studies.run import open_network
+from graft.studies.run import open_backbone
 from graft.studies.spec import RunSpec
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import canonical, parse
@@ -69,7 +69,7 @@ def check_techniques(backbone: str, techniques: Sequence[str], task: Task) -> No
     What is wrong is said before anything is written, and weights are fetched here once, not by several processes.
     """
     parsed = [parse(technique) for technique in techniques]
-    network = open_network(backbone, task)
+    network = open_backbone(backbone, task)
     for name, technique in zip(techniques, parsed, strict=True):
         technique.check(network, task)
         if task.fresh_head and "labeled" not in technique.streams:

@@ -16,11 +16,12 @@ import torch
 
 from graft.backbones import folder as model_folder
 from graft.backbones.backbone import Backbone, Model
+from graft.backbones.heads.head import head_of
 from graft.backbones.language.unknown_tokens import unknown_tokens
 from graft.backbones.load import load_backbone
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base import files
-from graft.base.errors import BackboneError, FolderError
+from graft.base.errors import FolderError
 from graft.base.locks import locked
 from graft.base.records import Sample
 from graft.data.data import Data
@@ -172,7 +173,7 @@ def _evaluate(
     with ExitStack() as during:
         try:
             recorded = (
-                recorded and model.backbone.kind != "native"
+                recorded and model.backbone.form != "finished"
             )  # one that has no head beside its layers
             prefix = frozen_prefix.find(model, feeds["val"], engine) if recorded else None
             if prefix:
@@ -184,39 +185,28 @@ def _evaluate(
 
 
 def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model:
-    """The backbone with the task's fresh head, or its own where the task keeps that or the network is a finished one.
+    """The backbone under the task's head, fresh unless it is the network's own.
 
-    Raises BackboneError where the head cannot sit on its features, or the network not read what the task gives it.
+    Raises BackboneError as `open_backbone`.
     """
     torch.manual_seed(seed)
-    found = open_network(backbone, task, pretrained)
-    if found.preprocess.modality != task.modality:
-        reads = found.preprocess.modality
-        raise BackboneError(
-            f"{backbone} reads {reads}, and {task.name} is about {task.modality}. See: graft list backbones"
-        )
-    if found.kind not in task.kinds:
-        raise BackboneError(
-            f"{backbone} yields {found.kind} features; {task.name} needs one of: {', '.join(sorted(task.kinds))}."
-        )
-    task.check(found)
-    model = Model(found, task.fresh_head and found.kind != "native")
+    opened = open_backbone(backbone, task, pretrained)
+    model = Model(opened, task.fresh_head and opened.form != "finished")
     torch.manual_seed(seed + 1)
     if model.fresh_head:
-        task.attach_head(model)
+        head_of(opened).fresh(opened)
     return model
 
 
-def open_network(backbone: str, task: Task, pretrained: bool = True) -> Backbone:
-    """The backbone for the task. Raises BackboneError in the user's word for the task, where networks have another one."""
-    try:
-        return load_backbone(
-            backbone, task.network(), len(task.classes) if task.fresh_head else None, pretrained
-        )
-    except BackboneError as error:
-        if task.network() == task.name:
-            raise
-        raise BackboneError(f"For {task.name}: {error}") from error
+def open_backbone(backbone: str, task: Task, pretrained: bool = True) -> Backbone:
+    """The backbone under the task's head.
+
+    Raises BackboneError if the head cannot sit on its features, or it cannot read what the task
+    makes of its samples.
+    """
+    opened = load_backbone(backbone, task.job(), pretrained)
+    task.check(opened)
+    return task.with_head(opened)
 
 
 def _describe(spec: RunSpec, data: Data, task: Task, preprocess: Preprocess) -> dict[str, Any]:
@@ -230,7 +220,7 @@ def _describe(spec: RunSpec, data: Data, task: Task, preprocess: Preprocess) -> 
         "hash": spec.data["hash"],
         "counts": counts,
         "cut": {split: task.cut(samples, preprocess) for split, samples in data.splits.items()},
-        "unknown": _unknown(data, preprocess) if task.modality == "text" else {},
+        "unknown": _unknown(data, preprocess) if task.reads == "text" else {},
         "classes": list(task.classes) if data.classes else [],
         "notes": data.notes,
     }
@@ -339,9 +329,9 @@ def _save_model(folder: Path, model: Model, task: Task, spec: RunSpec, val: Feed
     model.to(
         "cpu", memory_format=torch.contiguous_format
     )  # safetensors holds no channels-last tensors
-    extra = {"task": task.name, "network": task.network(), "task_settings": task.settings()}
+    extra = {"task": task.name, "task_settings": task.settings()}
     extra |= {"technique": spec.technique, "run": spec.hash}
-    model_folder.save(model, folder, list(task.classes), extra, batch)
+    model_folder.save(model, folder, task.job(), list(task.classes), extra, batch, task.problem)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ class ImageClassification(Classification):
     """
 
     name: ClassVar[str] = "image-classification"
-    modality: ClassVar[str] = "image"
+    reads: ClassVar[str] = "image"
     roles: ClassVar[frozenset[str]] = frozenset({"image", "label"})
 
     def encode(

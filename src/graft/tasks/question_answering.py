@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.errors import DataError
+from graft.base.job import Form
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 from graft.metrics import answers
@@ -41,10 +42,11 @@ class QuestionAnswering(Task):
     """
 
     name: ClassVar[str] = "question-answering"
-    modality: ClassVar[str] = "text"
+    reads: ClassVar[str] = "text"
     roles: ClassVar[frozenset[str]] = frozenset({"question", "context", "answers"})
     target_role: ClassVar[str] = "answers"
-    kinds: ClassVar[frozenset[str]] = frozenset({"sequence"})
+    gives: ClassVar[str] = "spans"
+    heads: ClassVar[dict[Form, str]] = {"sequence": "linear"}
     patience: ClassVar[int | None] = 2
     best_by: ClassVar[Literal["loss", "metric"]] = "metric"
 
@@ -255,9 +257,6 @@ class QuestionAnswering(Task):
     def baselines(self) -> dict[str, Baseline]:
         sentence: dict[str, Baseline] = {"best-overlap-sentence": best_overlap}
         return sentence if self.threshold is None else {**sentence, "no-answer": no_answer}
-
-    def settings(self) -> dict:
-        return {"classes": list(self.classes), "threshold": self.threshold}
 
     @classmethod
     def tiny_data(cls) -> Data:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 
 from graft.backbones.backbone import Backbone, Model
+from graft.backbones.heads.head import attach_head, check_head, form_for, heads_for
 from graft.backbones.preprocess.preprocess import Preprocess
-from graft.base import trees
-from graft.base.errors import DataError
+from graft.base import plugins, trees
+from graft.base.errors import BadValue, DataError
+from graft.base.job import Form, Job
 from graft.base.records import Batch, Output, Sample
 from graft.base.trees import Tree
 from graft.data.data import Data
@@ -79,22 +81,24 @@ class Task(ABC):
     """The roles that the data must have."""
     or_roles: ClassVar[tuple[frozenset[str], ...]] = ()
     """Other sets of roles that will do as well."""
-    kinds: ClassVar[frozenset[str]]
-    """The feature kinds of a backbone that the head can sit on."""
-    modality: ClassVar[str]
-    """What a backbone must read: `image` or `text`."""
+    reads: ClassVar[str]
+    """What a network must read: `image` or `text`."""
+    gives: ClassVar[str]
+    """What a head must give: see `Head.gives`."""
+    heads: ClassVar[dict[Form, str]]
+    """The usual head by what a network yields, or by how it writes; the first form is asked for."""
     target_role: ClassVar[str] = "label"
     """The role that is predicted: None or absent in data to predict."""
     options: ClassVar[tuple[str, ...]] = ()
-    """The fields that a user may set, `name:field=value`; `settings` has them, so that a saved model keeps them."""
-    fresh_head: ClassVar[bool] = True
-    """Whether the network gets a new head for it; else it keeps the one it was pretrained with."""
+    """The fields that a user may set beside `head`, `name:field=value`; `settings` has them, so that
+    a saved model keeps them."""
     generates: ClassVar[bool] = False
     """Whether a prediction is a text that the network writes: see `generated`."""
     measures_texts: ClassVar[bool] = False
     """Whether its metrics are of texts that the network writes. That takes long, so it is done once, for the test split."""
     backbone: ClassVar[str | None] = None
-    """The built-in backbone that is used unless another one is asked for; None is the one for the modality."""
+    """The built-in backbone that is used unless another one is asked for; None is the one for what
+    it reads."""
     batch_size: ClassVar[int | None] = None
     """Pieces a step and an evaluation unless another number is asked for, where the usual one takes too much memory."""
     augments: ClassVar[bool] = False
@@ -110,16 +114,39 @@ class Task(ABC):
     """What of validation tells which weights are better: its loss; or the first watched metric, the loss breaking ties."""
 
     classes: tuple[str, ...]
+    _: KW_ONLY
+    head: str | None = None
+    """The head in place of the usual one."""
+
+    def __post_init__(self) -> None:
+        """Raise BadValue for a head that does not give what the task needs."""
+        if self.head is not None and self.head not in (fitting := heads_for(self.gives)):
+            raise BadValue(
+                f"The 'head' of {self.name} must give {self.gives}, as {', '.join(fitting)} "
+                f"{'does' if len(fitting) == 1 else 'do'}. Got {self.head!r} instead. See: graft "
+                "list heads"
+            )
 
     @classmethod
     @abstractmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
         """The task with what it learns from the training split: classes, their weights when `weighted`."""
 
-    @classmethod
-    def network(cls) -> str:
-        """What a backbone's network does, by the Hugging Face id of a task: its own, unless it shares it with other tasks."""
-        return cls.name
+    def job(self) -> Job:
+        """What a network is to do for it."""
+        form = form_for(self.head, self.gives) if self.head else next(iter(self.heads))
+        head = plugins.load("head", self.head or self.heads[form])
+        return Job(self.name, self.reads, form, None if head.pretrained else self.outputs)
+
+    @property
+    def outputs(self) -> int:
+        """The outputs of a fresh head: one a class."""
+        return len(self.classes)
+
+    @property
+    def fresh_head(self) -> bool:
+        """Whether the network gets a new head; else it keeps the one it was pretrained with."""
+        return self.job().outputs is not None
 
     @classmethod
     def fits(cls, roles: Collection[str]) -> bool:
@@ -129,17 +156,21 @@ class Task(ABC):
     def check(self, backbone: Backbone) -> None:  # noqa: B027 - most networks are as good as any other
         """Raises BackboneError where the network cannot read what the task makes of its samples."""
 
-    def attach_head(self, model: Model) -> None:
-        """Give the model a fresh head, drawn from the global random state."""
-        for path in model.backbone.head:
-            for module in model.network.get_submodule(path).modules():
-                if hasattr(module, "reset_parameters"):
-                    module.reset_parameters()
-        last = model.network.get_submodule(model.backbone.head[-1])
-        final = [module for module in last.modules() if isinstance(module, nn.Linear)][-1]
-        nn.init.normal_(final.weight, std=0.01)
-        if final.bias is not None:
-            nn.init.zeros_(final.bias)
+    def with_head(self, backbone: Backbone) -> Backbone:
+        """The backbone under the head of the task; a finished network has it already.
+
+        Raises BackboneError if the head cannot sit on its features.
+        """
+        if backbone.form == "finished":
+            return backbone
+        name = self.head or self.heads.get(backbone.form, next(iter(self.heads.values())))
+        check_head(name, self.gives, backbone)
+        return attach_head(name, backbone, self.job().outputs)
+
+    @property
+    def problem(self) -> str | None:
+        """What it is to transformers, where that has a word for it: see its `problem_type`."""
+        return None
 
     def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
         """The samples as the network reads them: each whole, unless a task cuts those that are too long."""
@@ -151,7 +182,7 @@ class Task(ABC):
 
     def length(self, piece: Sample, preprocess: Preprocess) -> int:
         """A cheap estimate of how long it is to the network, to batch pieces of like length."""
-        return preprocess.length(piece.roles[self.modality])
+        return preprocess.length(piece.roles[self.reads])
 
     @property
     def inputs(self) -> list[str]:
@@ -282,9 +313,13 @@ class Task(ABC):
     def baselines(self) -> dict[str, Baseline]:
         """The trivial predictors that a transfer must beat."""
 
-    @abstractmethod
-    def settings(self) -> dict:
+    def settings(self) -> dict[str, Any]:
         """What `type(self)(**settings)` needs to be the same task again, as JSON."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+        }
 
     @classmethod
     @abstractmethod

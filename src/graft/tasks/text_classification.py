@@ -31,7 +31,7 @@ class TextClassification(Classification):
     """
 
     name: ClassVar[str] = "text-classification"
-    modality: ClassVar[str] = "text"
+    reads: ClassVar[str] = "text"
     roles: ClassVar[frozenset[str]] = frozenset({"text", "label"})
     options: ClassVar[tuple[str, ...]] = ("long",)
 
@@ -113,9 +113,6 @@ class TextClassification(Classification):
             token_pattern=r"(?u)\b\w+\b|[^\w\s]",
         )
         return {"majority": self.majority, "tfidf-logistic": self.logistic(words, read=_shown)}
-
-    def settings(self) -> dict:
-        return {**super().settings(), "long": self.long, "pairs": self.pairs}
 
     @classmethod
     def tiny_data(cls) -> Data:

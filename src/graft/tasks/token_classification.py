@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.errors import DataError
+from graft.base.job import Form
 from graft.base.records import Batch, Output, Sample
 from graft.base.tags import OUTSIDE, scheme_of, spans, to_bio
 from graft.data.data import Data
@@ -38,10 +39,11 @@ class TokenClassification(Task):
     """
 
     name: ClassVar[str] = "token-classification"
-    modality: ClassVar[str] = "text"
+    reads: ClassVar[str] = "text"
     roles: ClassVar[frozenset[str]] = frozenset({"tokens", "tags"})
     target_role: ClassVar[str] = "tags"
-    kinds: ClassVar[frozenset[str]] = frozenset({"sequence", "native"})
+    gives: ClassVar[str] = "tags"
+    heads: ClassVar[dict[Form, str]] = {"sequence": "linear"}
 
     options: ClassVar[tuple[str, ...]] = ("subwords",)
 
@@ -259,9 +261,6 @@ class TokenClassification(Task):
             return np.array(told, dtype=np.float32).reshape(len(words), len(self.classes))
 
         return objects([shares(sample.roles["tokens"]) for sample in test])
-
-    def settings(self) -> dict:
-        return {"classes": list(self.classes), "scheme": self.scheme, "subwords": self.subwords}
 
     @property
     def _has_entities(self) -> bool:

@@ -56,9 +56,9 @@ class ContrastiveFewShot(Technique):
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)
         check_classes("contrastive-few-shot", task)
-        if backbone.kind != "vector":
+        if backbone.form != "vector":
             raise BadValue(
-                f"'contrastive-few-shot' compares vectors, and {backbone.name} yields {backbone.kind} features."
+                f"'contrastive-few-shot' compares vectors, and {backbone.name} yields {backbone.form} features."
             )
 
     def objective(self, model: Model, task: Task) -> Objective:
@@ -70,7 +70,7 @@ class ContrastiveFewShot(Technique):
         def encoder(name: str, group: int) -> bool:
             return group != -1
 
-        probe = {"solver": "logistic", "views": 1, "patience": PROBE_PATIENCE}
+        probe = {"solver": "head", "views": 1, "patience": PROBE_PATIENCE}
         return [
             Phase(PAIRS, epochs, encoder, **self.rates(model), mixed=True),
             Phase("probe", 100, head_only, 3e-3, 3e-3, "adamw", **probe),

@@ -36,7 +36,7 @@ class FeatureExtraction(Technique):
         rate = self.head_lr or 3e-3
         optimizer = self.optimizer or "adamw"
         how = {
-            "solver": "logistic" if self.solved else None,
+            "solver": "head" if self.solved else None,
             "views": self.views,
             "patience": PROBE_PATIENCE,
         }

@@ -52,6 +52,11 @@ class LabelWords(Technique):
 
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)
+        if task.head is not None:
+            raise BadValue(
+                "'label-words' classifies by the head that the decoder was pretrained with, and the "
+                f"task has 'head={task.head}'. Leave it out."
+            )
         self.written(task)
         _decoder(backbone)
 
@@ -114,7 +119,7 @@ class LabelWords(Technique):
 
 def _decoder(backbone: Backbone) -> Backbone:
     """The causal network with the layers of `backbone` and its own head; raises BadValue where there is none."""
-    found = language_model(backbone, "text-generation", "label-words")
+    found = language_model(backbone, "causal", "label-words")
     tied = (
         found.network.get_output_embeddings().weight is found.network.get_input_embeddings().weight
     )

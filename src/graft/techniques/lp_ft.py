@@ -30,7 +30,7 @@ class LpFt(Technique):
     fallback: bool = True
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        how = {"solver": "logistic", "views": 1, "patience": PROBE_PATIENCE}
+        how = {"solver": "head", "views": 1, "patience": PROBE_PATIENCE}
         probe = Phase(
             "probe", self.probe_epochs, head_only, self.probe_lr, self.probe_lr, "adamw", **how
         )

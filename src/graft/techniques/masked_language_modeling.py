@@ -55,7 +55,7 @@ class MaskedLanguageModeling(Technique):
         return [Phase("masked language modeling", epochs, everything, **self.rates(model))]
 
     def _language(self, backbone: Backbone) -> Backbone:
-        found = language_model(backbone, "fill-mask", NAME)
+        found = language_model(backbone, "masked", NAME)
         if found.preprocess.tokenizer.mask_token_id is None:
             raise BadValue(
                 f"{NAME!r} is not made for {backbone.name}, whose tokenizer has no token for a mask."

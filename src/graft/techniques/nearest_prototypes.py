@@ -13,7 +13,6 @@ from graft.techniques.technique import (
     Technique,
     check_classes,
     head_only,
-    linear_head,
 )
 
 
@@ -32,7 +31,7 @@ class NearestPrototypes(Technique):
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)
         check_classes("nearest-prototypes", task)
-        head = linear_head(backbone)
+        head = backbone.linear
         if head is None or head.bias is None:
             raise BadValue(
                 f"'nearest-prototypes' writes the means into a head that is one linear layer with biases, and that of "

@@ -16,7 +16,6 @@ from graft.base import plugins
 from graft.base.errors import BadValue
 from graft.base.ranges import Count, NotNegative, Positive, Share, read_numbers
 from graft.base.records import Batch, Output
-from graft.tasks.classes.classification import Classification
 from graft.tasks.task import Task
 
 Optimizer = Literal["adamw", "sgd"]
@@ -24,8 +23,9 @@ Optimizer = Literal["adamw", "sgd"]
 Trainable = Callable[[str, int], bool]
 """(name of a parameter of the network, index of its layer group; the head's is -1) -> does it train?"""
 
-Solver = Literal["logistic", "prototypes"]
-"""How a head is found without steps: at the least loss for a path of penalties, or from the means of the classes."""
+Solver = Literal["head", "prototypes"]
+"""What finds a head without steps: the solver of the head itself (see `Head.solver`), which takes
+the least loss for a path of penalties; or the means of the classes."""
 
 MANY = 5
 """Passes over the training samples that SGD needs to get ahead of AdamW where the head is new."""
@@ -61,23 +61,11 @@ def group_number(model: Model, asked: int, technique: str) -> int:
 
 
 def check_classes(technique: str, task: Task) -> None:
-    """Raises BadValue where the task does not give each example a class, or several."""
-    if not isinstance(task, Classification):
+    """Raises BadValue if the task does not give each example a class, or several."""
+    if task.gives != "classes":
         raise BadValue(
             f"{technique!r} is for tasks in which each example has a class, and {task.name} is none of them."
         )
-
-
-def linear_head(backbone: Backbone) -> nn.Linear | None:
-    """The head's one linear layer, which the features enter as they are; None where the head is more than that."""
-    modules = [
-        m
-        for path in backbone.head
-        for m in backbone.network.get_submodule(path).modules()
-        if not any(m.children())
-    ]
-    working = [m for m in modules if not isinstance(m, nn.Dropout | nn.Identity)]
-    return working[0] if len(working) == 1 and isinstance(working[0], nn.Linear) else None
 
 
 @dataclass(frozen=True)
@@ -91,7 +79,7 @@ class Phase:
     head_lr: float
     optimizer: Optimizer
     solver: Solver | None = None
-    """How the head is found where it alone trains and is one linear layer, for `logistic` on recorded features; else by steps."""
+    """How the head is found if it alone trains and is one linear layer; else by steps."""
     views: int | None = None
     """How many augmented versions of an example are seen, in turn; None: a new one each epoch; 1: the plain one."""
     patience: int | None = None

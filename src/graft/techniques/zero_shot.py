@@ -12,7 +12,7 @@ from graft.base.errors import BadValue
 from graft.base.ranges import Positive
 from graft.base.records import Batch
 from graft.tasks.task import Task
-from graft.techniques.technique import Objective, Phase, Technique, check_classes, linear_head
+from graft.techniques.technique import Objective, Phase, Technique, check_classes
 from graft.techniques.text.class_words import described
 
 ABOUT_CLASSES = ("template", "descriptions", "scale", "threshold")
@@ -53,7 +53,7 @@ class ZeroShot(Technique):
             self._check_unasked(task)
             return
         check_classes("zero-shot", task)
-        if not mean_pooling.installed(backbone.network) or linear_head(backbone) is None:
+        if not mean_pooling.installed(backbone.network) or backbone.linear is None:
             raise BadValue(
                 f"'zero-shot' compares texts as sentence encoders embed them, and {backbone.name} is none: use minilm-l6, "
                 "or another BERT of sentence-transformers. For decoders there is 'label-words', for pictures "
@@ -83,7 +83,7 @@ class ZeroShot(Technique):
         self.check(model.backbone, task)
         if not task.fresh_head:
             return Objective(model, task)
-        preprocess, head = model.backbone.preprocess, linear_head(model.backbone)
+        preprocess, head = model.backbone.preprocess, model.backbone.linear
         inputs = preprocess.collate([preprocess(text, None) for text in self.texts(task.classes)])
         batch = Batch(inputs, mask=preprocess.mask(inputs))
         with torch.no_grad(), evaluating(model):

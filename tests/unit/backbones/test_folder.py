@@ -14,19 +14,22 @@ from graft.backbones.load import load_backbone
 from graft.base import files
 from graft.base.errors import BackboneError, FolderError
 from graft.base.records import Batch
+from tests.jobs import job
 
 CLASSES = ["ants", "bees"]
 IMAGE, TEXT = "image-classification", "text-classification"
 
 
-def saved(tmp_path, spec: str, task: str, **extra):
-    model = Model(load_backbone(spec, task, 2))
+def saved(tmp_path, spec: str, task: str, problem: str | None = None):
+    model = Model(load_backbone(spec, job(task, 2)))
     model_folder.save(
         model,
         tmp_path / "model",
+        job(task, 2),
         CLASSES,
-        {"network": task, **extra},
+        {},
         Batch(model.backbone.preprocess.example()),
+        problem,
     )
     return model, tmp_path / "model"
 
@@ -90,13 +93,13 @@ def test_other_outputs_than_at_saving_are_refused(tmp_path):
 
 def test_large_outputs_may_differ_by_as_much_as_they_are_rounded(tmp_path):
     """Outputs around 1,000, of which float32 rounds each operation by up to 6e-5."""
-    model = Model(load_backbone("tiny:cnn", IMAGE, 2))
+    model = Model(load_backbone("tiny:cnn", job(IMAGE, 2)))
     batch = Batch(model.backbone.preprocess.example())
     with torch.no_grad():
         factor = 1000 / model.eval()(batch).logits.abs().max()
         for parameter in model.network.fc.parameters():
             parameter *= factor
-    model_folder.save(model, tmp_path / "model", CLASSES, {"network": IMAGE}, batch)
+    model_folder.save(model, tmp_path / "model", job(IMAGE, 2), CLASSES, {}, batch)
     shift_outputs(tmp_path / "model", by=0.01)
     model_folder.open_model(tmp_path / "model")
     shift_outputs(tmp_path / "model", by=1.0)
@@ -110,7 +113,7 @@ def test_a_newer_schema_and_a_strange_folder_are_refused(tmp_path):
     (tmp_path / "graft.json").write_text("[]")
     with pytest.raises(FolderError, match="lacks entries"):
         model_folder.open_model(tmp_path)
-    entries = dict.fromkeys(("source", "network", "classes", "files", "sha256"), "")
+    entries = dict.fromkeys(("source", "job", "head", "classes", "files", "sha256"), "")
     (tmp_path / "graft.json").write_text(json.dumps({"schema": 99, **entries}))
     with pytest.raises(FolderError, match="newer Graft"):
         model_folder.open_model(tmp_path)
@@ -143,15 +146,14 @@ def test_a_failed_save_leaves_the_old_one(tmp_path, monkeypatch):
 
 
 def test_saving_keeps_the_modes_and_what_was_said_is_given_back(tmp_path):
-    model = Model(load_backbone("tiny:cnn", IMAGE, 2)).train()
+    model = Model(load_backbone("tiny:cnn", job(IMAGE, 2))).train()
     model.network.bn1.eval()
     extra = {
-        "network": IMAGE,
         "technique": "lp-ft",
         "task_settings": {"classes": ("ants", "bees"), "weights": None},
     }
     batch = Batch(model.backbone.preprocess.example())
-    model_folder.save(model, tmp_path / "model", CLASSES, extra, batch)
+    model_folder.save(model, tmp_path / "model", job(IMAGE, 2), CLASSES, extra, batch)
     assert model.network.training
     assert not model.network.bn1.training
     opened, card = model_folder.open_model(tmp_path / "model")
@@ -163,7 +165,7 @@ def test_saving_keeps_the_modes_and_what_was_said_is_given_back(tmp_path):
 def test_several_labels_are_scored_one_by_one_by_a_pipeline(tmp_path):
     from transformers import pipeline
 
-    model, folder = saved(tmp_path, "tiny:bert", TEXT, task_settings={"multi_label": True})
+    model, folder = saved(tmp_path, "tiny:bert", TEXT, "multi_label_classification")
     with torch.no_grad():
         preprocess = model.backbone.preprocess
         batch = Batch(preprocess.collate([preprocess("a text", None)]))
@@ -193,7 +195,7 @@ def test_a_timm_folder_opens_in_timm(tmp_path):
 
 def test_a_saved_model_is_the_start_of_another(tmp_path):
     model, folder = saved(tmp_path, "tiny:cnn", IMAGE)
-    again = load_backbone(str(folder), IMAGE, 5)
+    again = load_backbone(str(folder), job(IMAGE, 5))
     assert again.name == f"local:{folder}"
     assert torch.equal(again.network.conv1[0].weight, model.network.conv1[0].weight)
     assert again.network.fc.out_features == 5
@@ -201,16 +203,16 @@ def test_a_saved_model_is_the_start_of_another(tmp_path):
 
 def test_a_folder_of_no_library_is_refused(tmp_path):
     with pytest.raises(BackboneError, match="holds no model"):
-        load_backbone(f"local:{tmp_path}", IMAGE)
+        load_backbone(f"local:{tmp_path}", job(IMAGE))
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(BackboneError, match="is not JSON"):
-        load_backbone(str(tmp_path), IMAGE)
+        load_backbone(str(tmp_path), job(IMAGE))
     with pytest.raises(BackboneError, match="no folder"):
-        load_backbone("local:nowhere", IMAGE)
+        load_backbone("local:nowhere", job(IMAGE))
 
 
 def test_a_folder_without_weights_is_refused(tmp_path):
     _, folder = saved(tmp_path, "tiny:bert", TEXT)
     (folder / "model.safetensors").unlink()
     with pytest.raises(BackboneError, match="transformers cannot read the model"):
-        load_backbone(str(folder), TEXT)
+        load_backbone(str(folder), job(TEXT))

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from graft.backbones import hub
-from graft.backbones.load import default_backbone, load_backbone, resolve
+from graft.backbones.load import default_backbone, load_backbone, resolve, usual_job
 from graft.base.errors import BackboneError, UnknownName
+from graft.base.job import Job
+from tests.jobs import job
 
 IMAGE, TEXT = "image-classification", "text-classification"
 
@@ -54,21 +56,40 @@ def test_a_folder_is_a_name_too_but_no_folder_hides_a_built_in_one(tmp_path, mon
 )
 def test_wrong_names_get_a_guess(spec, guess):
     with pytest.raises(UnknownName, match=guess):
-        load_backbone(spec, IMAGE if "bert" not in guess else TEXT)
+        load_backbone(spec, job(IMAGE if "bert" not in guess else TEXT))
 
 
 def test_a_network_for_another_task_is_refused():
     with pytest.raises(
         BackboneError, match=r"not made for image-classification.*efficientnet-lite0"
     ):
-        load_backbone("minilm-l6", IMAGE)
+        load_backbone("minilm-l6", job(IMAGE))
     with pytest.raises(BackboneError, match="not made for text-classification"):
-        load_backbone("tiny:cnn", TEXT)
+        load_backbone("tiny:cnn", job(TEXT))
+
+
+def test_a_network_that_reads_something_else_is_refused():
+    with pytest.raises(BackboneError, match="reads image, and text-classification is about text"):
+        load_backbone("timm:test_resnet", job(TEXT, 2), pretrained=False)
+
+
+@pytest.mark.parametrize(
+    ("spec", "reads", "form"),
+    [
+        ("tiny:cnn", "image", "vector"),
+        ("tiny:bert", "text", "vector"),
+        ("tiny:bart", "text", "seq2seq"),
+        ("minilm-l6", "text", "vector"),
+        ("timm:resnet50", "image", "vector"),
+    ],
+)
+def test_what_a_network_does_if_nothing_is_asked_for(spec, reads, form):
+    assert usual_job(spec) == Job("features", reads, form)
 
 
 def test_a_missing_path_is_said():
     with pytest.raises(BackboneError, match=r"no folder './nowhere'"):
-        load_backbone("./nowhere", TEXT)
+        load_backbone("./nowhere", job(TEXT))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +107,7 @@ def test_without_a_network_the_ways_out_are_named_at_once(no_network, monkeypatc
     with pytest.raises(
         BackboneError, match=r"cannot be reached from here.*minilm-l6.*local:FOLDER"
     ) as raised:
-        load_backbone(spec, task, 2)
+        load_backbone(spec, job(task, 2))
     assert spec in str(raised.value)
     assert not asked
 
@@ -110,12 +131,12 @@ def test_timm_networks_without_weights_are_refused():
 
     name = next(name for name in timm.list_models() if not timm.is_model_pretrained(name))
     with pytest.raises(BackboneError, match="no pretrained weights"):
-        load_backbone(f"timm:{name}", IMAGE, 2)
+        load_backbone(f"timm:{name}", job(IMAGE, 2))
 
 
 def test_timm_networks_with_another_end_than_a_linear_layer_are_refused():
     with pytest.raises(BackboneError, match="does not end in one linear layer"):
-        load_backbone("timm:deit_tiny_distilled_patch16_224", IMAGE, 2, pretrained=False)
+        load_backbone("timm:deit_tiny_distilled_patch16_224", job(IMAGE, 2), pretrained=False)
 
 
 @pytest.mark.skipif(find_spec("sentencepiece") is not None, reason="sentencepiece is installed")
@@ -124,21 +145,21 @@ def test_a_tokenizer_that_needs_a_missing_package_names_it(tmp_path, source):
     (tmp_path / "config.json").write_text('{"model_type": "marian"}')
     (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "MarianTokenizer"}')
     with pytest.raises(BackboneError, match="pip install sentencepiece sacremoses"):
-        load_backbone(f"{source}{tmp_path}", "text2text-generation")
+        load_backbone(f"{source}{tmp_path}", job("translation"))
 
 
 def test_transformers_stays_as_talkative_as_it_was():
     from transformers.utils import logging
 
     before = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    load_backbone("tiny:bert", TEXT, 2)
+    load_backbone("tiny:bert", job(TEXT, 2))
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before
 
 
 @pytest.mark.parametrize("pretrained", [True, False])
 def test_weights_kept_in_half_precision_are_learnt_in_full(tmp_path, pretrained):
-    backbone = load_backbone("tiny:llama", "text-generation")
+    backbone = load_backbone("tiny:llama", job("text-generation"))
     backbone.network.to(torch.bfloat16).save_pretrained(tmp_path)
     backbone.preprocess.tokenizer.save_pretrained(tmp_path)
-    found = load_backbone(str(tmp_path), "text-generation", pretrained=pretrained)
+    found = load_backbone(str(tmp_path), job("text-generation"), pretrained=pretrained)
     assert {parameter.dtype for parameter in found.network.parameters()} == {torch.float32}

@@ -14,6 +14,7 @@ from graft.backbones.language import mean_pooling
 from graft.backbones.load import load_backbone
 from graft.base import plugins
 from graft.base.records import Batch
+from tests.jobs import job
 
 TEXTS = ["good", "a somewhat longer text about ants and bees", "two words", "x" * 90]
 TASK = "text-classification"
@@ -24,7 +25,7 @@ def backbone(tmp_path) -> Backbone:
     """A small BERT, opened from a folder that says that it is a sentence encoder."""
     folder = tmp_path / "encoder"
     torch.manual_seed(0)
-    plain = load_backbone("tiny:bert", TASK, 3)
+    plain = load_backbone("tiny:bert", job(TASK, 3))
     plugins.load("source", "transformers")().save(
         plain, str(folder), ["a", "b", "c"], multi_label=False
     )
@@ -32,7 +33,7 @@ def backbone(tmp_path) -> Backbone:
     (folder / "1_Pooling" / "config.json").write_text(
         json.dumps({"pooling_mode_mean_tokens": True})
     )
-    return load_backbone(str(folder), TASK, 3)
+    return load_backbone(str(folder), job(TASK, 3))
 
 
 def batch(backbone: Backbone) -> Batch:
@@ -64,9 +65,7 @@ def test_the_saved_folder_is_plain_bert_with_the_same_outputs(backbone, tmp_path
     with torch.no_grad():
         backbone.network.classifier.weight.normal_()  # logits as far apart as those of a trained head
         expected = model(batch(backbone)).logits.softmax(-1)
-    model_folder.save(
-        model, tmp_path / "model", ["a", "b", "c"], {"network": TASK}, batch(backbone)
-    )
+    model_folder.save(model, tmp_path / "model", job(TASK, 3), ["a", "b", "c"], {}, batch(backbone))
     told = pipeline(TASK, model=str(tmp_path / "model"), top_k=None)(TEXTS, batch_size=len(TEXTS))
     scores = torch.tensor(
         [[next(row["score"] for row in rows if row["label"] == c) for c in "abc"] for rows in told]
@@ -79,9 +78,7 @@ def test_opening_undoes_it_bit_by_bit(backbone, tmp_path):
     model = Model(backbone)
     before = copy.deepcopy(model.network.state_dict())
     layers = backbone.network.config.num_hidden_layers
-    model_folder.save(
-        model, tmp_path / "model", ["a", "b", "c"], {"network": TASK}, batch(backbone)
-    )
+    model_folder.save(model, tmp_path / "model", job(TASK, 3), ["a", "b", "c"], {}, batch(backbone))
     assert all(
         torch.equal(tensor, before[name]) for name, tensor in model.network.state_dict().items()
     )
@@ -99,7 +96,7 @@ def test_opening_undoes_it_bit_by_bit(backbone, tmp_path):
         == backbone.network.config.num_hidden_layers
     )
     model_folder.save(
-        opened, tmp_path / "again", ["a", "b", "c"], {"network": TASK}, batch(backbone)
+        opened, tmp_path / "again", job(TASK, 3), ["a", "b", "c"], {}, batch(backbone)
     )
     first, second = (
         (tmp_path / name / "model.safetensors").read_bytes() for name in ("model", "again")
@@ -109,8 +106,8 @@ def test_opening_undoes_it_bit_by_bit(backbone, tmp_path):
 
 def test_an_unpretrained_one_pools_too(backbone, tmp_path):
     library = plugins.load("source", "transformers")()
-    library.save(backbone, str(tmp_path / "saved"), ["a", "b", "c"], multi_label=False)
-    fresh = library.open(str(tmp_path / "saved"), TASK, 3, False)
+    library.save(backbone, str(tmp_path / "saved"), ["a", "b", "c"], None)
+    fresh = library.open(str(tmp_path / "saved"), job(TASK, 3), False)
     assert mean_pooling.installed(fresh.network)
     assert [n for n, _ in fresh.network.named_parameters()] == [
         n for n, _ in backbone.network.named_parameters()
@@ -120,7 +117,7 @@ def test_an_unpretrained_one_pools_too(backbone, tmp_path):
 def test_saving_draws_nothing_from_the_random_state(backbone, tmp_path):
     before = torch.random.get_rng_state()
     model_folder.save(
-        Model(backbone), tmp_path / "model", ["a", "b", "c"], {"network": TASK}, batch(backbone)
+        Model(backbone), tmp_path / "model", job(TASK, 3), ["a", "b", "c"], {}, batch(backbone)
     )
     assert torch.equal(before, torch.random.get_rng_state())
 

@@ -13,6 +13,7 @@ from graft.backbones.backbone import Model
 from graft.backbones.load import load_backbone
 from graft.backbones.preprocess.preprocess import ImagePreprocess, restored
 from graft.base.records import Batch
+from tests.jobs import job
 
 IMAGE = ImagePreprocess(size=32, mean=(0.5, 0.25, 0.0), std=(0.5, 0.5, 1.0), crop=0.5)
 
@@ -42,7 +43,7 @@ def test_settings_restore_it_through_json():
 
 @pytest.mark.parametrize("name", ["bert", "gpt2", "llama", "xlnet", "t5"])
 def test_texts_are_cut_padded_and_may_be_empty(name):
-    backbone = load_backbone(f"tiny:{name}", "text-classification", 2)
+    backbone = load_backbone(f"tiny:{name}", job("text-classification", 2))
     p = backbone.preprocess
     encoded = [p(text, None) for text in ("", "some words", "w" * 1000)]
     assert (
@@ -61,6 +62,6 @@ def test_texts_are_cut_padded_and_may_be_empty(name):
 
 
 def test_restored_length_cuts_elsewhere():
-    p = load_backbone("tiny:bert", "text-classification", 2).preprocess
+    p = load_backbone("tiny:bert", job("text-classification", 2)).preprocess
     shorter = restored(p, p.settings() | {"max_length": 9})
     assert len(shorter("w" * 50, None)["input_ids"]) == 9

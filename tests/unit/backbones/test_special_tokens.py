@@ -21,6 +21,7 @@ from graft.tasks.text_classification import TextClassification
 from graft.tasks.text_generation import TextGeneration
 from graft.tasks.token_classification import TokenClassification
 from graft.tasks.translation import Translation
+from tests.jobs import job
 
 MARKS = "[BOS] [EOS] [MASK] [PAD]"
 """The special tokens of the tiny tokenizers."""
@@ -36,7 +37,7 @@ TEMPLATE = (
 
 def preprocess_of(network: str, task: str = "text-classification"):
     return load_backbone(
-        f"tiny:{network}", task, None if task in ("text-generation", "text2text-generation") else 2
+        f"tiny:{network}", job(task, None if task in ("text-generation", "translation") else 2)
     ).preprocess
 
 
@@ -104,7 +105,7 @@ def test_prompts_completions_and_passages_are_text(network):
 
 @pytest.mark.parametrize("network", ["t5", "llama"])
 def test_sources_and_targets_are_text(network):
-    p = preprocess_of(network, "text2text-generation")
+    p = preprocess_of(network, "translation")
     (piece,) = (
         Translation(longest=20).windows([Sample("1", {"source": TEXT, "target": TEXT})], p).pieces
     )
@@ -192,9 +193,9 @@ def test_a_saved_model_and_a_pipeline_read_them_in_the_same_way(network, tmp_pat
     assert [row["confidence"] for row in ours] == pytest.approx(
         [row["score"] for row in theirs], abs=1e-4
     )
-    assert load_backbone(str(run.folder / "model"), "text-classification").preprocess(TEXT, None)[
-        "input_ids"
-    ].tolist() == (p(TEXT, None)["input_ids"].tolist())
+    assert load_backbone(str(run.folder / "model"), job("text-classification")).preprocess(
+        TEXT, None
+    )["input_ids"].tolist() == (p(TEXT, None)["input_ids"].tolist())
 
 
 def test_a_saved_tokenizer_with_a_chat_template_reads_what_the_template_writes(tmp_path):
@@ -221,6 +222,6 @@ def test_embeddings_tell_a_word_in_brackets_from_a_mask():
 def test_the_built_in_encoder():
     if not any(Path(files.cache_folder(), "backbones").glob("minilm-l6-*")):
         pytest.skip("minilm-l6 is not in the cache")
-    p = load_backbone("minilm-l6", "text-classification", 2).preprocess
+    p = load_backbone("minilm-l6", job("text-classification", 2)).preprocess
     found = p.tokenizer.convert_ids_to_tokens(p("red [SEP] blue [MASK]", None)["input_ids"])
     assert found == ["[CLS]", "red", "[", "sep", "]", "blue", "[", "mask", "]", "[SEP]"]

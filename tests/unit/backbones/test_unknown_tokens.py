@@ -12,13 +12,14 @@ from graft.backbones.language.unknown_tokens import unknown_tokens
 from graft.backbones.load import load_backbone
 from graft.backbones.preprocess.preprocess import TextPreprocess
 from graft.base import files
+from tests.jobs import job
 
 CYRILLIC = "Пример: мы пишем по-русски."
 CHINESE = "我们写中文。"
 
 
 def preprocess_of(network: str):
-    return load_backbone(network, "text-classification", 2).preprocess
+    return load_backbone(network, job("text-classification", 2)).preprocess
 
 
 @pytest.mark.parametrize("network", ["tiny:bert", "tiny:llama", "tiny:xlnet"])

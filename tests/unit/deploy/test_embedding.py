@@ -18,6 +18,7 @@ from graft.base.errors import BackboneError, BadValue, DataError, FolderError, U
 from graft.deploy.embedding import embed
 from graft.training.engine import Engine
 from tests.contracts.tiny import NETWORKS
+from tests.jobs import job
 
 TEXTS = ["good", "a somewhat longer text about ants and bees", "two words", "", "x" * 90]
 
@@ -30,7 +31,7 @@ def token_states(backbone: Backbone, texts: list[str] = TEXTS) -> list[torch.Ten
 
 
 def test_a_sentence_encoder_gives_the_mean_over_the_mask_standardised():
-    backbone = load_backbone("tiny:sentence-bert", "text-classification")
+    backbone = load_backbone("tiny:sentence-bert", job("text-classification"))
     means = torch.stack([states.mean(0) for states in token_states(backbone)])
     expected = torch.nn.functional.layer_norm(means, means.shape[-1:], eps=1e-12)
     found = graft.embed("tiny:sentence-bert", TEXTS)
@@ -40,7 +41,7 @@ def test_a_sentence_encoder_gives_the_mean_over_the_mask_standardised():
 
 
 def test_where_each_token_has_features_their_mean_over_the_mask():
-    backbone = load_backbone("tiny:bert", "token-classification", 3)
+    backbone = load_backbone("tiny:bert", job("token-classification", 3))
     task = plugins.load("task", "token-classification")(("O", "B-PER", "I-PER"), "bio")
     found = embed(Model(backbone), task, TEXTS[:3], Engine("fp32")).vectors
     expected = torch.stack([states.mean(0) for states in token_states(backbone, TEXTS[:3])])
@@ -49,7 +50,7 @@ def test_where_each_token_has_features_their_mean_over_the_mask():
 
 def test_a_decoder_gives_the_state_of_the_last_token():
     written = [text for text in TEXTS if text]
-    states = token_states(load_backbone("tiny:llama", "text-classification"), written)
+    states = token_states(load_backbone("tiny:llama", job("text-classification")), written)
     found = graft.embed("tiny:llama", written).vectors
     expected = torch.stack([state[-1] for state in states])
     np.testing.assert_allclose(found, expected, atol=1e-5)
@@ -82,7 +83,7 @@ def test_a_run_embeds_one_vector_a_sample_as_its_predictor_does(name, tmp_path):
     task = plugins.load("task", name)
     run = graft.fit(
         task.tiny_data(),
-        NETWORKS[task.modality],
+        NETWORKS[task.reads],
         "feature-extraction",
         task=name,
         epochs=1,

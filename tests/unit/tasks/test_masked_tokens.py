@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from graft.backbones.load import load_backbone
+from graft.base.job import Job
 from graft.base.records import Sample
 from graft.tasks.pretexts.masked_tokens import IGNORED, MaskedTokens, masked
 
 
 @pytest.fixture(scope="module")
 def preprocess():
-    return load_backbone("tiny:bert", "fill-mask").preprocess
+    return load_backbone("tiny:bert", Job("fill-mask", "text", "masked")).preprocess
 
 
 def test_of_the_chosen_tokens_four_fifths_are_masked_and_a_tenth_replaced(preprocess):

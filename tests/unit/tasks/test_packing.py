@@ -20,6 +20,7 @@ from graft.tasks.text_generation import TextGeneration
 from graft.training.engine import Engine
 from graft.training.evaluate import predict
 from graft.training.feeds.feed import Feed
+from tests.jobs import job
 
 PLAIN, PACKED = TextGeneration(separator="\n"), TextGeneration(separator="\n", packed=True)
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -28,7 +29,11 @@ SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
 @pytest.fixture(scope="module", params=["tiny:gpt2", "tiny:llama"])
 def model(request) -> Model:
     """In float64, so that what is equal is equal."""
-    return Model(load_backbone(request.param, "text-generation"), fresh_head=False).double().eval()
+    return (
+        Model(load_backbone(request.param, job("text-generation")), fresh_head=False)
+        .double()
+        .eval()
+    )
 
 
 def samples() -> list[Sample]:
@@ -155,10 +160,10 @@ def test_the_option_is_learnt_and_kept():
 
 
 def created(settings: dict) -> Backbone:
-    tokenizer = load_backbone("tiny:llama", "text-generation").preprocess.tokenizer
+    tokenizer = load_backbone("tiny:llama", job("text-generation")).preprocess.tokenizer
     source = plugins.load("source", "transformers")()
     return source.create(
-        {"vocab_size": len(tokenizer), **settings}, tokenizer, "text-generation", None
+        {"vocab_size": len(tokenizer), **settings}, tokenizer, job("text-generation")
     )
 
 

@@ -16,6 +16,7 @@ from graft.base.records import Output, Sample
 from graft.data.data import Data
 from graft.tasks.question_answering import QuestionAnswering
 from graft.tasks.text.answer_spans import Found, Span
+from tests.jobs import job
 
 PROSE = (
     "Graz lies on the river Mur. It had 292,630 people in 2021, and is the second largest city of Austria.\n"
@@ -88,7 +89,7 @@ def preprocess_of(name: str, longest: int) -> TextPreprocess:
     if name in ("byte-level", "metaspace"):
         return TextPreprocess(byte_level() if name == "byte-level" else metaspace(), longest)
     return TextPreprocess(
-        load_backbone(name, "text-classification", 2, True).preprocess.tokenizer, longest
+        load_backbone(name, job("text-classification", 2), True).preprocess.tokenizer, longest
     )
 
 

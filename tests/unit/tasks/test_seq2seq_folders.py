@@ -28,9 +28,10 @@ from graft.backbones.load import load_backbone
 from graft.base import plugins
 from graft.base.errors import BackboneError
 from graft.tasks.text.generation import Decoding, continued
+from tests.jobs import job
 
-SEQ2SEQ = "text2text-generation"
-TOKENIZER = load_backbone("tiny:t5", SEQ2SEQ).preprocess.tokenizer
+SEQ2SEQ = "translation"
+TOKENIZER = load_backbone("tiny:t5", job(SEQ2SEQ)).preprocess.tokenizer
 PAD, END = TOKENIZER.pad_token_id, TOKENIZER.eos_token_id
 IDS = {
     "vocab_size": len(TOKENIZER),
@@ -143,7 +144,7 @@ def test_a_folder_is_learnt_from_and_saved_for_transformers(folder, source, tmp_
 def test_how_the_authors_wrote_is_left_and_their_special_tokens_are_kept(folder, caplog):
     logger = logging.getLogger("transformers")
     logger.addHandler(caplog.handler)
-    backbone = load_backbone(str(folder), SEQ2SEQ)
+    backbone = load_backbone(str(folder), job(SEQ2SEQ))
     config = backbone.network.generation_config
     assert (config.num_beams, config.min_length, config.length_penalty) == (None, None, None)
     assert config.decoder_start_token_id == backbone.preprocess.decoder_start
@@ -170,11 +171,11 @@ def test_an_encoder_alone_and_a_network_without_its_head_are_refused(
         BackboneError,
         match=rf"lacks \d+ of the tensors that {SEQ2SEQ} needs, as {missing}.*Use a whole",
     ):
-        load_backbone(f"{source}:{folder}", SEQ2SEQ)
+        load_backbone(f"{source}:{folder}", job(SEQ2SEQ))
 
 
 def test_an_encoder_that_never_had_a_decoder_is_refused(tmp_path):
-    backbone = load_backbone("tiny:bert", "text-classification", 2)
+    backbone = load_backbone("tiny:bert", job("text-classification", 2))
     folder = saved(backbone.network, tmp_path / "bert")
     with pytest.raises(BackboneError, match="holds an encoder alone"):
-        load_backbone(str(folder), SEQ2SEQ)
+        load_backbone(str(folder), job(SEQ2SEQ))

@@ -23,13 +23,14 @@ from graft.tasks.text_classification import TextClassification
 from graft.training.engine import Engine
 from graft.training.evaluate import predict
 from graft.training.feeds.feed import Feed
+from tests.jobs import job
 from tests.unit.tasks.test_question_answering import LONG, byte_level, metaspace
 
 TASK = TextClassification(("food", "sport"))
 
 
 def preprocess(network: str = "tiny:bert", task: str = "text-classification") -> TextPreprocess:
-    return load_backbone(network, task, 2).preprocess
+    return load_backbone(network, job(task, 2)).preprocess
 
 
 def samples(*texts: str) -> list[Sample]:

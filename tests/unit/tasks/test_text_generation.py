@@ -24,13 +24,14 @@ from graft.tasks.text_generation import TextGeneration
 from graft.training.engine import Engine
 from graft.training.evaluate import predict
 from graft.training.feeds.feed import Feed
+from tests.jobs import job
 
 TEXT = "the naïve café, 東京; " * 40
 
 
 @pytest.fixture(scope="module", params=["tiny:gpt2", "tiny:llama"])
 def model(request) -> Model:
-    return Model(load_backbone(request.param, "text-generation"), fresh_head=False)
+    return Model(load_backbone(request.param, job("text-generation")), fresh_head=False)
 
 
 def passage(text: str, name: str = "1") -> Sample:
@@ -250,7 +251,7 @@ def test_a_prompt_beyond_the_positions_is_refused(model):
 
 
 def test_a_network_that_sees_what_comes_is_refused():
-    tokenizer = load_backbone("tiny:bert", "text-classification", 2).preprocess.tokenizer
+    tokenizer = load_backbone("tiny:bert", job("text-classification", 2)).preprocess.tokenizer
     sizes = {
         "hidden_size": 32,
         "num_hidden_layers": 1,
@@ -263,11 +264,10 @@ def test_a_network_that_sees_what_comes_is_refused():
         source.create(
             {"model_type": "bert", "vocab_size": len(tokenizer), **sizes},
             tokenizer,
-            "text-generation",
-            None,
+            job("text-generation"),
         )
     with pytest.raises(BackboneError, match="smollm2-135m"):
-        load_backbone("minilm-l6", "text-generation")
+        load_backbone("minilm-l6", job("text-generation"))
 
 
 def test_what_is_to_be_continued():
@@ -292,7 +292,7 @@ def test_samples_are_continuations_with_what_really_followed(model):
 
 
 def test_an_empty_prompt_needs_a_token_to_begin_with():
-    model = Model(load_backbone("tiny:llama", "text-generation"), fresh_head=False)
+    model = Model(load_backbone("tiny:llama", job("text-generation")), fresh_head=False)
     preprocess = model.backbone.preprocess
     assert of_sample(pair("", "so"), "", preprocess)[1] == 1
     preprocess.tokenizer.bos_token = preprocess.tokenizer.eos_token = None

@@ -10,6 +10,7 @@ from graft.backbones.load import load_backbone
 from graft.backbones.preprocess.preprocess import TextPreprocess
 from graft.base.records import Sample
 from graft.tasks.token_classification import IGNORED, TokenClassification
+from tests.jobs import job
 from tests.unit.tasks.test_question_answering import byte_level, metaspace
 
 CLASSES = ("O", "B-PER", "I-PER")
@@ -19,7 +20,7 @@ SENTENCE = Sample(
 
 
 def letters():
-    return load_backbone("tiny:bert", "token-classification", 3).preprocess.tokenizer
+    return load_backbone("tiny:bert", job("token-classification", 3)).preprocess.tokenizer
 
 
 def targets(subwords: str, tokenizer) -> tuple[list[str], list[int]]:

@@ -16,6 +16,7 @@ from graft.base.records import Batch
 from graft.studies.run import build_model
 from graft.techniques.specs.combine import parse
 from tests.contracts.tiny import task_of
+from tests.jobs import job
 
 TEXT = "text-classification"
 DECODERS = ["tiny:llama", "tiny:gpt2"]
@@ -38,7 +39,7 @@ def logits(
 
 def likelihoods(network: str, prompt: str) -> list[tuple[float, int]]:
     """Of the words of each class after the prompt the log-likelihood and the tokens, word by word by a plain causal network."""
-    backbone = load_backbone(network, "text-generation")
+    backbone = load_backbone(network, job("text-generation"))
     tokenizer = backbone.preprocess.tokenizer
     read = [tokenizer.bos_token_id, *tokenizer(prompt, add_special_tokens=False)["input_ids"]]
     found = []
@@ -114,7 +115,7 @@ def test_its_run_is_like_any_other_and_its_model_an_ordinary_decoder(network, tm
         torch.tensor([row["probabilities"] for row in rows]), expected, rtol=1e-4, atol=1e-4
     )
     theirs = AutoModelForCausalLM.from_pretrained(run.folder / "model").state_dict()
-    ours = load_backbone(network, "text-generation").network.state_dict()
+    ours = load_backbone(network, job("text-generation")).network.state_dict()
     assert all(torch.equal(theirs[name], tensor) for name, tensor in ours.items())
 
 
@@ -157,7 +158,7 @@ def test_a_user_cannot_write_the_marks_of_the_tokenizer():
 
 def test_what_it_is_not_for_is_said():
     task, _ = task_of(TEXT)
-    backbone = load_backbone("tiny:llama", TEXT, 3)
+    backbone = load_backbone("tiny:llama", job(TEXT, 3))
     parse("label-words").check(backbone, task)
     with pytest.raises(BadValue, match=r"label-words:words=0=some words"):
         parse("label-words").check(backbone, replace(task, classes=("0", "1")))
@@ -169,7 +170,9 @@ def test_what_it_is_not_for_is_said():
         parse("label-words:template=no place")
     for name in ("bert", "xlnet", "t5"):
         with pytest.raises(BadValue, match=f"'label-words' is not made for tiny:{name}"):
-            parse("label-words").check(load_backbone(f"tiny:{name}", TEXT, 3), task)
+            parse("label-words").check(load_backbone(f"tiny:{name}", job(TEXT, 3)), task)
     pictures, _ = task_of("image-classification")
     with pytest.raises(BadValue, match="reads images"):
-        parse("label-words").check(load_backbone("tiny:cnn", "image-classification", 2), pictures)
+        parse("label-words").check(
+            load_backbone("tiny:cnn", job("image-classification", 2)), pictures
+        )

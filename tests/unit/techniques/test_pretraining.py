@@ -13,6 +13,7 @@ from graft.base.errors import BadValue
 from graft.studies.run import build_model
 from graft.techniques.specs.combine import parse
 from tests.contracts.tiny import task_of, trained
+from tests.jobs import job
 
 TEXT = "text-classification"
 
@@ -76,7 +77,7 @@ def test_what_is_measured_on_other_texts_does_not_pass_for_validation(tmp_path):
 )
 def test_networks_of_another_kind_are_refused(spec, backbone, task, words):
     with pytest.raises(BadValue, match=words):
-        parse(spec).check(load_backbone(backbone, task, 2), task_of(task)[0])
+        parse(spec).check(load_backbone(backbone, job(task, 2)), task_of(task)[0])
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ SIDE = 96
 
 def model_of(network: nn.Module, head: tuple[str, ...], **described) -> Model:
     return Model(
-        Backbone("toy", "toy", network.eval(), "native", head, [], None, 1e-3, **described)
+        Backbone("toy", "toy", network.eval(), "finished", head, [], None, 1e-3, **described)
     )
 
 

@@ -7,6 +7,7 @@ import torch
 
 from graft.backbones.load import load_backbone
 from graft.training.kernels.folding import folded, pairs
+from tests.jobs import job
 
 
 @pytest.mark.parametrize(
@@ -14,7 +15,9 @@ from graft.training.kernels.folding import folded, pairs
 )
 def test_a_folded_network_gives_the_same_outputs_and_is_unfolded_again(name):
     torch.manual_seed(0)
-    network = load_backbone(name, "image-classification", 3).network.eval().requires_grad_(False)
+    network = (
+        load_backbone(name, job("image-classification", 3)).network.eval().requires_grad_(False)
+    )
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.normal_(module.running_mean)
@@ -36,7 +39,7 @@ def test_a_folded_network_gives_the_same_outputs_and_is_unfolded_again(name):
 
 def test_a_batch_norm_that_trains_is_left_alone():
     network = (
-        load_backbone("tiny:efficientnet", "image-classification", 3)
+        load_backbone("tiny:efficientnet", job("image-classification", 3))
         .network.eval()
         .requires_grad_(False)
     )

@@ -10,20 +10,23 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from graft.studies.run import build_model
-from graft.techniques.technique import Objective, head_only
+from graft.techniques.technique import Objective, Phase, head_only
 from graft.training import optim
 from graft.training.engine import Engine
 from graft.training.evaluate import evaluate
 from graft.training.feeds.feed import Feed
 from graft.training.frozen import frozen_prefix, recording
 from graft.training.observers import Observer
-from graft.training.solvers import logistic
+from graft.training.solvers import logistic, solvers
 from tests.contracts.tiny import task_of, trained
 
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(recording, "home", lambda: tmp_path / "recordings")
+
+
+PROBE = Phase("probe", 1, head_only, 1e-3, 1e-3, "adamw", solver="head")
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ def probe():
 
 def test_each_strength_is_solved_to_its_minimum(probe):
     objective, feed = probe
-    head = logistic.linear_head(objective)
+    head = objective.model.backbone.linear
     features = feed.recorded.read(range(len(feed.pieces)))[0].double().numpy()
     targets = feed.task.targets(feed.pieces)
     variance = features.var(0).mean()
@@ -71,7 +74,7 @@ def test_weighted_classes_count_the_same_however_many_examples_are_read_at_a_tim
     """A batch's mean loss counts by the class weights in it: the first batch here holds one class almost alone."""
     objective, feed = probe
     objective.task = replace(objective.task, weights=(1.0, 9.0, 3.0)[: len(objective.task.classes)])
-    head, starts = logistic.linear_head(objective), {}
+    head, starts = objective.model.backbone.linear, {}
     fresh = {name: tensor.clone() for name, tensor in head.state_dict().items()}
     for rows in (5, 10_000):
         monkeypatch.setattr(logistic, "ROWS", rows)
@@ -83,7 +86,7 @@ def test_weighted_classes_count_the_same_however_many_examples_are_read_at_a_tim
 
 def test_the_head_is_left_in_the_precision_that_it_had(probe):
     objective, feed = probe
-    head = logistic.linear_head(objective)
+    head = objective.model.backbone.linear
     next(logistic.path(objective, head, feed))
     assert head.weight.dtype == head.bias.dtype == torch.float32
     assert not head._forward_pre_hooks
@@ -105,9 +108,10 @@ def test_solving_is_no_worse_on_validation_than_stepping(tmp_path):
 
 def test_a_head_of_several_layers_or_an_open_body_is_not_solved(probe):
     objective, _ = probe
-    assert logistic.linear_head(objective) is not None
+    assert solvers.solved(PROBE, objective, at_head=True).solver is solvers.SOLVERS["logistic"]
+    assert solvers.solved(PROBE, objective, at_head=False) is None
     next(objective.model.network.parameters()).requires_grad_(True)
-    assert logistic.linear_head(objective) is None
+    assert solvers.solved(PROBE, objective, at_head=True) is None
     task, _ = task_of("text-classification")
     model = build_model("tiny:distilbert", task, pretrained=True, seed=0)
     indices = model.group_indices()
@@ -116,7 +120,7 @@ def test_a_head_of_several_layers_or_an_open_body_is_not_solved(probe):
         [n for n, _ in model.network.named_parameters() if head_only(n, indices[n])],
         "frozen",
     )
-    assert logistic.linear_head(Objective(model, task)) is None
+    assert solvers.solved(PROBE, Objective(model, task), at_head=True) is None
 
 
 def _loss(weight, bias, features, targets, penalty):

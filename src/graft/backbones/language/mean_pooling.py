@@ -1,47 +1,46 @@
-"""Sentence encoders: the features are the mean of the token states, and yet the saved folder is plain BERT."""
+"""Sentence encoders: features are the mean of the token states; what is saved is plain BERT."""
 
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from graft.backbones.heads.layers.masked_mean import MaskedMean
+
 RESIDUAL = 2.0**20
-"""So much larger than the states is their mean made that adding them is lost in the rounding of the normalisation."""
+"""So much larger than the states is their mean made that adding them is lost in the rounding of the
+normalisation."""
 TANH = 2.0**-12
-"""So small are the features made that tanh leaves them as they are; a power of two, so that it is undone exactly."""
+"""So small are the features made that tanh leaves them as they are; a power of two, so that it is
+undone exactly."""
 MARK = "graft_mean_pooling_layer"
 """The key in config.json that says that the last layer is the one `as_bert_layer` added."""
 
 
-class MeanPooler(nn.Module):
-    """In place of BERT's pooler: hidden states (B, T, D) to the mean over unmasked tokens, standardised over D.
+class MeanPooler(MaskedMean):
+    """In place of BERT's pooler: states (B, T, D) to their mean (B, D), standardized over D.
 
-    Computed in float32 whatever the precision around it. Source: Reimers and Gurevych, arXiv:1908.10084.
+    Computed in float32 whatever the precision around it.
+    Source: Reimers and Gurevych, arXiv:1908.10084.
     """
 
     def __init__(self, eps: float):
         super().__init__()
         self.eps = eps
-        self._mask: Tensor | None = None
 
     def forward(self, hidden: Tensor) -> Tensor:
-        mask, self._mask = self._mask, None
+        mean = super().forward(hidden)
         with torch.autocast(hidden.device.type, enabled=False):
-            hidden = hidden.float()
-            weight = hidden.new_ones(hidden.shape[:2]) if mask is None else mask.to(hidden)
-            mean = (hidden * weight[..., None]).sum(1) / weight.sum(1, keepdim=True).clamp(min=1)
             return nn.functional.layer_norm(mean, mean.shape[-1:], eps=self.eps)
-
-    def take_mask(self, encoder: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        """A forward pre-hook of the encoder: keeps the attention mask (B, T) for this forward."""
-        self._mask = args[1] if len(args) > 1 else kwargs.get("attention_mask")
 
 
 def install(network: nn.Module) -> None:
-    """Give a `BertFor...` network the mean pooler. Its hook is a bound method, so it follows a deep copy."""
+    """Give a `BertFor...` network the mean pooler.
+
+    Its hook is a bound method, so it follows a deep copy.
+    """
     pooler = MeanPooler(network.config.layer_norm_eps).train(network.training)
     network.bert.pooler = pooler
     network.bert.register_forward_pre_hook(pooler.take_mask, with_kwargs=True)
@@ -55,8 +54,9 @@ def installed(network: nn.Module) -> bool:
 def as_bert_layer(network: nn.Module) -> nn.Module:
     """A copy that is plain BERT: one more layer computes the mean, and the pooler passes it on.
 
-    In that layer every query and key is zero, so attention is uniform over the unmasked tokens; values are the states
-    themselves. The mean is scaled up until the residual vanishes in the normalisation; the feed-forward part is zero.
+    In that layer every query and key is zero, so attention is uniform over the unmasked tokens;
+    values are the states themselves. The mean is scaled up until the residual vanishes in the
+    normalisation; the feed-forward part is zero.
     """
     from transformers.models.bert.modeling_bert import BertLayer, BertPooler
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from graft.backbones.backbone import Backbone
 from graft.backbones.folder import library_of
 from graft.base.errors import BackboneError
+from graft.base.job import Job
 
 
 class Local:
@@ -15,11 +16,14 @@ class Local:
     def names(self) -> list[str]:
         return []
 
-    def load(self, name: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
-        """Raises BackboneError where there is no such folder or no source can read it."""
+    def usual_job(self, name: str) -> Job:
+        return library_of(name)().usual_job(str(Path(name).expanduser()))
+
+    def load(self, name: str, job: Job, pretrained: bool) -> Backbone:
+        """Raises BackboneError if there is no such folder or no source can read it."""
         library = library_of(name)
         try:
-            backbone = library().open(str(Path(name).expanduser()), task, classes, pretrained)
+            backbone = library().open(str(Path(name).expanduser()), job, pretrained)
         except (OSError, ValueError, RuntimeError) as error:
             raise BackboneError(
                 f"{library.__name__.lower()} cannot read the model in {name}: {error}"
@@ -27,5 +31,5 @@ class Local:
         backbone.name = f"local:{name}"
         return backbone
 
-    def tiny(self, task: str) -> list[str]:
+    def tiny(self, job: Job) -> list[str]:
         return []

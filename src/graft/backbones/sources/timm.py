@@ -12,6 +12,7 @@ from graft.backbones.backbone import Backbone
 from graft.backbones.hub import hub
 from graft.backbones.preprocess.preprocess import ImagePreprocess
 from graft.base.errors import BackboneError, UnknownName
+from graft.base.job import Job
 
 
 class Timm:
@@ -22,38 +23,46 @@ class Timm:
 
         return timm.list_models()
 
-    def load(self, name: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
-        """Raises UnknownName, and BackboneError where weights are asked for that cannot be had."""
+    def usual_job(self, name: str) -> Job:
+        return Job("features", "image", "vector")
+
+    def load(self, name: str, job: Job, pretrained: bool) -> Backbone:
+        """Raises UnknownName, and BackboneError if weights are asked for that cannot be had."""
         import timm
 
         if not timm.is_model(name.split(".")[0]):
             raise UnknownName.of("timm network", name, timm.list_models(), see="timm.list_models()")
         if not pretrained:
-            return self.create(name, classes)
+            return self.create(name, job.outputs)
         if not timm.is_model_pretrained(name.split(".")[0]):
             raise BackboneError(
-                f"timm has no pretrained weights for {name!r}. Choose another network, or train it from scratch."
+                f"timm has no pretrained weights for {name!r}. Choose another network, or train it "
+                "from scratch."
             )
         with hub(f"timm:{name}"):
-            return self.create(name, classes, pretrained=True)
+            return self.create(name, job.outputs, pretrained=True)
 
-    def tiny(self, task: str) -> list[str]:
-        return ["test_resnet", "test_convnext"] if task.startswith("image-") else []
+    def tiny(self, job: Job) -> list[str]:
+        return ["test_resnet", "test_convnext"] if _reads_pictures(job) else []
 
     def create(
         self,
         name: str,
-        classes: int | None,
+        outputs: int | None,
         pretrained: bool = False,
         size: int | None = None,
         **settings: Any,
     ) -> Backbone:
-        """The network `name` with timm's own `settings`; `size` is another input size in pixels than its usual one."""
+        """The network `name` with timm's own `settings`.
+
+        `outputs` is None for as many as it was trained with; `size` is another input size in pixels
+        than its usual one.
+        """
         import timm
 
-        given = {} if classes is None else {"num_classes": classes}
+        given = {} if outputs is None else {"num_classes": outputs}
         network = timm.create_model(name, pretrained=pretrained, **given, **settings)
-        if classes is None and network.num_classes == 0:
+        if outputs is None and network.num_classes == 0:
             network.reset_classifier(1)  # weights without a classifier, read for their features
         network.eval()
         usual = timm.data.resolve_data_config({}, model=network)
@@ -70,8 +79,10 @@ class Timm:
         lr = learning_rate.usual(network, "image", network.num_features, None)
         return Backbone(f"timm:{name}", "timm", network, "vector", head, groups, preprocess, lr)
 
-    def save(self, backbone: Backbone, folder: str, classes: list[str], multi_label: bool) -> None:
-        """timm's own folder: `timm.create_model("local-dir:FOLDER", pretrained=True)` opens it."""
+    def save(
+        self, backbone: Backbone, folder: str, classes: list[str], problem: str | None
+    ) -> None:
+        """timm's own folder, as `timm.create_model("local-dir:FOLDER", pretrained=True)` opens."""
         from timm.models import save_for_hf
 
         p = backbone.preprocess
@@ -96,18 +107,23 @@ class Timm:
             config.read_text(encoding="utf-8")
         )
 
-    def open(self, folder: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
-        return self.create(f"local-dir:{folder}", classes, pretrained=pretrained)
+    def open(self, folder: str, job: Job, pretrained: bool) -> Backbone:
+        return self.create(f"local-dir:{folder}", job.outputs, pretrained=pretrained)
+
+
+def _reads_pictures(job: Job) -> bool:
+    return (job.reads, job.form) == ("image", "vector")
 
 
 def _classifier(network: Any, name: str) -> str:
-    """The dotted path of the last layer; raises BackboneError where it is not one linear layer."""
+    """The dotted path of the last layer; raises BackboneError if that is not one linear layer."""
     from torch import nn
 
     last = network.get_classifier()
     if not isinstance(last, nn.Linear):
         raise BackboneError(
-            f"timm:{name} does not end in one linear layer but in {type(last).__name__}. Choose a network that does: resnet, "
-            "efficientnet, mobilenet, vit, convnext, swin and most others."
+            f"timm:{name} does not end in one linear layer but in {type(last).__name__}. Choose a "
+            "network that does: resnet, efficientnet, mobilenet, vit, convnext, swin and most "
+            "others."
         )
     return next(path for path, module in network.named_modules() if module is last)

@@ -1,4 +1,4 @@
-"""Networks of a few thousand parameters that need no download: for tests, and to try a command in a second."""
+"""Networks of a few thousand parameters that need no download: for tests, and to try a command."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from graft.backbones.backbone import Backbone
 from graft.base import plugins
 from graft.base.errors import BackboneError, UnknownName
+from graft.base.job import Form, Job
 
 LR = 1e-3
 """Weights that were never trained need larger steps than pretrained ones."""
@@ -73,11 +74,6 @@ TEXT: dict[str, dict[str, Any]] = {
 }
 """Name -> the settings of its config in transformers."""
 
-TEXT_TASKS = ("text-classification", "token-classification", "question-answering")
-WRITING = "text2text-generation"
-DECODERS = ("gpt2", "llama")
-ENCODER_DECODERS = ("t5", "bart")
-ONLY_WRITE = ("bart",)
 SENTENCE_ENCODERS = ("sentence-bert",)
 """Their features are the mean of the token states."""
 WITHOUT_SEGMENTS = ("roberta", "distilbert", "gpt2", "llama", "t5", "bart")
@@ -88,53 +84,60 @@ MASKED = ("bert", "sentence-bert", "roberta", "electra", "distilbert")
 """Their tokenizers have a token for a mask."""
 LONGEST = 128
 
+_READERS = ("bert", "roberta", "electra", "distilbert", "xlnet", "gpt2", "llama", "t5")
+FORMS: dict[Form, tuple[str, ...]] = {
+    "vector": ("bert", "sentence-bert", *_READERS[1:]),
+    "sequence": _READERS,
+    "causal": ("gpt2", "llama"),
+    "seq2seq": ("t5", "bart", "gpt2", "llama"),
+    "masked": MASKED,
+}
+"""Form -> the text networks that are made in it. Token by token, a sentence encoder is BERT."""
+
 
 class Tiny:
     """Small random networks that need no download, for tests: `tiny:cnn`, `tiny:bert`.
 
-    `pretrained=True` gives the same random weights each time, False others from the global random state.
+    `pretrained=True` gives the same random weights each time, False others from the global random
+    state.
     """
 
     def names(self) -> list[str]:
         return sorted([*IMAGE, *TEXT])
 
-    def load(self, name: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
+    def usual_job(self, name: str) -> Job:
+        if name in IMAGE:
+            return Job("features", "image", "vector")
+        form = next((form for form, names in FORMS.items() if name in names), "vector")
+        return Job("features", "text", form)
+
+    def load(self, name: str, job: Job, pretrained: bool) -> Backbone:
+        """Raises UnknownName, and BackboneError if it does not do the job."""
         import torch
 
         if name not in self.names():
             raise UnknownName.of("tiny network", name, self.names(), see="graft list backbones")
-        if (name in IMAGE and task in (*TEXT_TASKS, WRITING)) or (
-            name in TEXT and task.startswith("image-")
-        ):
+        if job.reads != ("image" if name in IMAGE else "text"):
             raise BackboneError(
-                f"'tiny:{name}' is not made for {task}. These are: {', '.join(self.tiny(task))}."
+                f"'tiny:{name}' is not made for {job.id}. These are: {', '.join(self.tiny(job))}."
             )
         with torch.random.fork_rng(devices=[], enabled=pretrained):
             if pretrained:
                 torch.default_generator.manual_seed(0)
-            backbone = (
-                self._image(name, classes) if name in IMAGE else self._text(name, task, classes)
-            )
+            backbone = self._image(name, job) if name in IMAGE else self._text(name, job)
         backbone.name, backbone.lr = f"tiny:{name}", LR
         return backbone
 
-    def tiny(self, task: str) -> list[str]:
-        if task.startswith("image-"):
-            return list(IMAGE)
-        if task == "text-generation":
-            return list(DECODERS)
-        if task == WRITING:
-            return [*ENCODER_DECODERS, *DECODERS]
-        apart = (
-            ONLY_WRITE if task == "text-classification" else (*ONLY_WRITE, *SENTENCE_ENCODERS)
-        )  # there they are as any other
-        return [name for name in TEXT if name not in apart] if task in TEXT_TASKS else []
+    def tiny(self, job: Job) -> list[str]:
+        if job.reads == "image":
+            return list(IMAGE) if job.form == "vector" else []
+        return list(FORMS.get(job.form, ())) if job.reads == "text" else []
 
-    def _image(self, name: str, classes: int | None) -> Backbone:
+    def _image(self, name: str, job: Job) -> Backbone:
         source, architecture, settings = IMAGE[name]
-        return plugins.load("source", source)().create(architecture, classes, **settings)
+        return plugins.load("source", source)().create(architecture, job.outputs, **settings)
 
-    def _text(self, name: str, task: str, classes: int | None) -> Backbone:
+    def _text(self, name: str, job: Job) -> Backbone:
         tokenizer = _tokenizer(name)
         positions = (
             {}
@@ -145,7 +148,7 @@ class Tiny:
             f"{mark}_token_id": getattr(tokenizer, f"{mark}_token_id")
             for mark in ("pad", "bos", "eos")
         }
-        if task == "text-generation" and name == "llama":
+        if job.form == "causal" and name == "llama":
             ids["tie_word_embeddings"] = True  # as small ones have it
         settings = {
             **TEXT[name],
@@ -155,7 +158,7 @@ class Tiny:
             "decoder_start_token_id": ids["pad_token_id"],
         }
         return plugins.load("source", "transformers")().create(
-            settings, tokenizer, task, classes, name in SENTENCE_ENCODERS
+            settings, tokenizer, job, name in SENTENCE_ENCODERS
         )
 
 

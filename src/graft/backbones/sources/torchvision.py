@@ -12,6 +12,7 @@ from graft.backbones.backbone import Backbone
 from graft.backbones.preprocess.preprocess import ImagePreprocess
 from graft.base import files
 from graft.base.errors import UnknownName
+from graft.base.job import Job
 
 UNFIT = ("googlenet", "inception_v3", "squeezenet1_0", "squeezenet1_1")
 """Their heads are convolutions, or they return several outputs in training."""
@@ -25,32 +26,36 @@ class Torchvision:
 
         return [name for name in models.list_models(module=models) if name not in UNFIT]
 
-    def load(self, name: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
-        """Raises UnknownName, and BackboneError where weights are asked for that cannot be had."""
+    def usual_job(self, name: str) -> Job:
+        return Job("features", "image", "vector")
+
+    def load(self, name: str, job: Job, pretrained: bool) -> Backbone:
+        """Raises UnknownName, and BackboneError if weights are asked for that cannot be had."""
         if name not in self.names():
             raise UnknownName.of(
                 "torchvision network", name, self.names(), see="torchvision.models.list_models()"
             )
-        return self.create(name, classes, _downloaded(name) if pretrained else None)
+        return self.create(name, job.outputs, _downloaded(name) if pretrained else None)
 
-    def tiny(self, task: str) -> list[str]:
-        return ["shufflenet_v2_x0_5"] if task.startswith("image-") else []
+    def tiny(self, job: Job) -> list[str]:
+        return ["shufflenet_v2_x0_5"] if (job.reads, job.form) == ("image", "vector") else []
 
     def create(
         self,
         name: str,
-        classes: int | None,
+        outputs: int | None,
         weights: dict | None = None,
         size: int | None = None,
         **settings: Any,
     ) -> Backbone:
-        """The network `name`, built with torchvision's own `settings`; `weights` is a state dict of it.
+        """The network `name`, built with torchvision's own `settings`.
 
-        A head of another number of classes is left out of `weights`; `size` is another input size than its usual one.
+        `weights` is a state dict of it, whose head is left out if it has another number of outputs;
+        `size` is another input size in pixels than its usual one.
         """
         from torchvision import models
 
-        given = {} if classes is None else {"num_classes": classes}
+        given = {} if outputs is None else {"num_classes": outputs}
         network = models.get_model(name, weights=None, **given, **settings).eval()
         head, last = _last_linear(network)
         if weights is not None:
@@ -78,8 +83,10 @@ class Torchvision:
             architecture=architecture,
         )
 
-    def save(self, backbone: Backbone, folder: str, classes: list[str], multi_label: bool) -> None:
-        """`config.json` with the arguments of `torchvision.models.get_model`, and the state dict in safetensors."""
+    def save(
+        self, backbone: Backbone, folder: str, classes: list[str], problem: str | None
+    ) -> None:
+        """`config.json` with the arguments of `torchvision.models.get_model`, and the weights."""
         from safetensors.torch import save_file
 
         config = {"library": "torchvision", **backbone.architecture, "classes": list(classes)}
@@ -98,7 +105,7 @@ class Torchvision:
             and json.loads(config.read_text(encoding="utf-8")).get("library") == "torchvision"
         )
 
-    def open(self, folder: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
+    def open(self, folder: str, job: Job, pretrained: bool) -> Backbone:
         from safetensors.torch import load_file
 
         config = files.read_json(Path(folder, "config.json"), "a torchvision folder")
@@ -106,7 +113,7 @@ class Torchvision:
         size = config["preprocess"]["size"]
         return self.create(
             config["architecture"],
-            classes or config["num_classes"],
+            job.outputs or config["num_classes"],
             weights,
             size,
             **config["arguments"],
@@ -114,7 +121,7 @@ class Torchvision:
 
 
 def _downloaded(name: str) -> dict:
-    """The state dict of the DEFAULT weights, from torch's cache or torchvision's host; raises BackboneError."""
+    """The DEFAULT weights, from torch's cache or torchvision's host; raises BackboneError."""
     import torch
     from torchvision import models
 

@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from graft.backbones import layer_groups, learning_rate
-from graft.backbones.backbone import Backbone, Kind, call, observed
+from graft.backbones import head_paths, layer_groups, learning_rate
+from graft.backbones.backbone import Backbone
 from graft.backbones.hub import hub
 from graft.backbones.language import label_words, mean_pooling, special_tokens
 from graft.backbones.language.quiet import never_ask_for_masks, quiet
 from graft.backbones.preprocess.preprocess import TextPreprocess
 from graft.base import files
-from graft.base.errors import BackboneError, UnknownName
-from graft.base.records import Batch
+from graft.base.errors import BackboneError
+from graft.base.job import WRITING, Form, Job
 
 LONGEST, LONGEST_WRITTEN = 256, 512
 """Tokens that are read by default, and by networks that write text."""
-SEQ2SEQ = "text2text-generation"
-WRITING = ("text-generation", SEQ2SEQ)
-WITHOUT_PIPELINE = {
-    "question-answering": ("AutoModelForQuestionAnswering",),
-    SEQ2SEQ: ("AutoModelForSeq2SeqLM", "AutoModelForCausalLM"),
+CLASSES: dict[Form, tuple[str, ...]] = {
+    "vector": ("AutoModelForSequenceClassification",),
+    "sequence": ("AutoModelForTokenClassification",),
+    "causal": ("AutoModelForCausalLM",),
+    "seq2seq": ("AutoModelForSeq2SeqLM", "AutoModelForCausalLM"),
+    "masked": ("AutoModelForMaskedLM",),
 }
-"""Tasks for which transformers has networks, of several kinds the first that there is, and, since its version 5, no pipeline."""
+"""The classes of transformers for texts that make a network of a form, the first that there is,
+unless transformers has a class that is named after the job."""
 POOLING = Path("1_Pooling", "config.json")
 """Where sentence-transformers says how token states become a sentence's vector."""
 
 
 class Transformers:
-    """Text networks of transformers, by their name on the hub: `transformers:distilbert/distilbert-base-uncased`."""
+    """Text networks of transformers, by their name on the hub: `transformers:ORGANIZATION/NAME`."""
 
     def names(self) -> list[str]:
         """Well-known ones; `load` takes any name on the hub."""
@@ -49,39 +53,43 @@ class Transformers:
             "xlnet/xlnet-base-cased",
         ]
 
-    def load(self, name: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
-        """Raises BackboneError where the network cannot be had, UnknownName for a task transformers does not know."""
-        try:
-            with hub(f"transformers:{name}"):
-                return self.open(name, task, classes, pretrained)
-        except (
-            ValueError,
-            ImportError,
-        ) as error:  # a kind that needs code from the hub, or another package
-            raise BackboneError(
-                f"transformers cannot open {name!r}: {str(error).strip().splitlines()[0]}"
-            ) from error
+    def usual_job(self, name: str) -> Job:
+        """Raises BackboneError if the network's config cannot be had."""
+        from transformers import AutoConfig
 
-    def tiny(self, task: str) -> list[str]:
+        with _opening(name):
+            config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+        writes = getattr(config, "is_encoder_decoder", False)
+        return Job("features", "text", "seq2seq" if writes else "vector")
+
+    def load(self, name: str, job: Job, pretrained: bool) -> Backbone:
+        """Raises BackboneError if the network cannot be had, or does not do the job."""
+        with _opening(name):
+            return self.open(name, job, pretrained)
+
+    def tiny(self, job: Job) -> list[str]:
         return []
 
     def create(
         self,
         settings: dict[str, Any],
         tokenizer: Any,
-        task: str,
-        classes: int | None,
+        job: Job,
         mean_pooled: bool = False,
     ) -> Backbone:
-        """A network with random weights: `settings` are those of its config, with its `model_type`."""
+        """A network with random weights.
+
+        `settings` are those of its config, with its `model_type`.
+        """
         from transformers import AutoConfig
 
         config = AutoConfig.for_model(**settings)
-        return self._wrap(
-            f"transformers:{config.model_type}", None, config, tokenizer, task, classes, mean_pooled
-        )
+        spec = f"transformers:{config.model_type}"
+        return self._wrap(spec, None, config, tokenizer, job, mean_pooled)
 
-    def save(self, backbone: Backbone, folder: str, classes: list[str], multi_label: bool) -> None:
+    def save(
+        self, backbone: Backbone, folder: str, classes: list[str], problem: str | None
+    ) -> None:
         """transformers' own folder, tokenizer included: `pipeline(TASK, model=FOLDER)` opens it."""
         network, pooled = backbone.network, mean_pooling.installed(backbone.network)
         config = network.config
@@ -90,9 +98,7 @@ class Transformers:
                 dict(enumerate(classes)),
                 {name: i for i, name in enumerate(classes)},
             )
-            config.problem_type = (
-                "multi_label_classification" if multi_label else "single_label_classification"
-            )
+            config.problem_type = problem
         if isinstance(network, label_words.LabelWords):
             network = network.causal
         with quiet():
@@ -106,12 +112,13 @@ class Transformers:
         config = Path(folder, "config.json")
         return config.is_file() and "model_type" in json.loads(config.read_text(encoding="utf-8"))
 
-    def open(self, folder: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
+    def open(self, folder: str, job: Job, pretrained: bool) -> Backbone:
         from transformers import AutoConfig, AutoTokenizer
 
-        if task.startswith(("image-", "audio-", "automatic-speech-")):
+        if job.reads != "text":
             raise BackboneError(
-                f"Graft reads only text networks from transformers, none for {task}. For pictures use 'timm:NAME'."
+                f"Graft reads only text networks from transformers, none for {job.id}. "
+                "For pictures use 'timm:NAME'."
             )
         with quiet():
             config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
@@ -122,20 +129,13 @@ class Transformers:
             pooled = config.model_type == "bert" and _mean_pooled(folder)
             weights = folder if pretrained else None
             prompt = label_words.prompt_in(config)
-            if task == "text-classification" and prompt and classes in (None, len(prompt.words)):
-                causal = self._wrap(
-                    f"transformers:{folder}",
-                    weights,
-                    config,
-                    tokenizer,
-                    "text-generation",
-                    None,
-                    False,
+            spec = f"transformers:{folder}"
+            if job.form == "vector" and prompt and job.outputs in (None, len(prompt.words)):
+                causal = Job(job.id, job.reads, "causal")
+                return label_words.as_classifier(
+                    self._wrap(spec, weights, config, tokenizer, causal, False), prompt
                 )
-                return label_words.as_classifier(causal, prompt)
-            return self._wrap(
-                f"transformers:{folder}", weights, config, tokenizer, task, classes, pooled
-            )
+            return self._wrap(spec, weights, config, tokenizer, job, pooled)
 
     def _wrap(
         self,
@@ -143,8 +143,7 @@ class Transformers:
         weights: str | None,
         config: Any,
         tokenizer: Any,
-        task: str,
-        classes: int | None,
+        job: Job,
         mean_pooled: bool,
     ) -> Backbone:
         if tokenizer.pad_token is None:
@@ -152,57 +151,72 @@ class Transformers:
         special_tokens.read_as_text(tokenizer)
         if config.pad_token_id is None:
             config.pad_token_id = tokenizer.pad_token_id
-        if classes is not None and classes != config.num_labels:
-            config.num_labels = classes
-        longest = LONGEST_WRITTEN if task in WRITING else LONGEST
+        if job.outputs is not None and job.outputs != config.num_labels:
+            config.num_labels = job.outputs
+        writes = job.form in WRITING
+        longest = LONGEST_WRITTEN if writes else LONGEST
         preprocess = TextPreprocess(
             tokenizer, min(tokenizer.model_max_length, _positions(config) or longest, longest)
         )
-        if task not in WRITING:  # so that a pipeline cuts a text where this preprocessing does
+        if not writes:  # so that a pipeline cuts a text where this preprocessing does
             tokenizer.model_max_length = preprocess.max_length
         with quiet():
-            network, absent = _network(spec, task, config, weights)
-        if weights and absent and task == SEQ2SEQ:
-            raise _not_whole(spec, task, config, absent)
+            network, absent = _network(spec, job, config, weights)
+        if weights and absent and job.form == "seq2seq":
+            raise _not_whole(spec, job, config, absent)
         if getattr(config, mean_pooling.MARK, False):
             mean_pooling.from_bert_layer(network)
         elif (
             mean_pooled and getattr(network.base_model, "pooler", None) is not None
         ):  # none where each token is classified
             mean_pooling.install(network)
-        if task in WRITING:
+        if writes:
             never_ask_for_masks()
-            network.config.use_cache = False  # keys and values are kept where text is written, which `generate` sees to itself
+            # Keys and values are kept where text is written, which `generate` sees to itself.
+            network.config.use_cache = False
             network.generation_config = _plain(network.generation_config)
             preprocess = replace(preprocess, decoder_start=_decoder_start(network))
         example = preprocess.example()
-        if task in WRITING and preprocess.decoder_start is None:
-            _check_causal(network, example, spec)
-        head = _head(network, example)
-        kind, token, width = _features(network, head, example)
+        if writes and preprocess.decoder_start is None:
+            _check_causal(network, example, spec, job)
+        absent &= set(network.state_dict())  # a pooler may have been replaced
+        head = head_paths.find(network, example, absent if weights else ())
+        form, token, width = head_paths.features(network, head, example)
         groups = layer_groups.find(network, head, example)
-        lr = learning_rate.usual(network, "text", width, token, kind == "sequence")
+        lr = learning_rate.usual(network, "text", width, token, form == "sequence")
+        if form == "sequence" and job.form in ("causal", "seq2seq", "masked"):
+            form = job.form
         own_head = not any(name.startswith(tuple(f"{path}." for path in head)) for name in absent)
         return Backbone(
-            spec, "transformers", network, kind, head, groups, preprocess, lr, token, own_head
+            spec, "transformers", network, form, head, groups, preprocess, lr, token, own_head
         )
 
 
-def _network(spec: str, task: str, config: Any, weights: str | None) -> tuple[Any, set[str]]:
-    """The network that transformers' own pipelines use for the task, in evaluation mode; the tensors that its weights lack."""
+@contextmanager
+def _opening(name: str) -> Iterator[None]:
+    """Raise BackboneError if the hub or transformers cannot give what `name` stands for."""
+    try:
+        with hub(f"transformers:{name}"):
+            yield
+    except (ValueError, ImportError) as error:  # it needs code from the hub, or another package
+        raise BackboneError(
+            f"transformers cannot open {name!r}: {str(error).strip().splitlines()[0]}"
+        ) from error
+
+
+def _network(spec: str, job: Job, config: Any, weights: str | None) -> tuple[Any, set[str]]:
+    """The network for the job in evaluation mode, and the names of tensors that `weights` lack."""
     import torch
     import transformers
-    from transformers.pipelines import SUPPORTED_TASKS, TASK_ALIASES
 
-    known = SUPPORTED_TASKS.get(TASK_ALIASES.get(task, task), {}).get("pt", ())
-    if task in WITHOUT_PIPELINE:
-        known = tuple(getattr(transformers, name) for name in WITHOUT_PIPELINE[task])
-    if not known:
-        raise UnknownName.of("task of transformers", task, [*SUPPORTED_TASKS, *WITHOUT_PIPELINE])
-    fitting = [auto for auto in known if type(config) in auto._model_mapping]
+    own = f"AutoModelFor{job.id.title().replace('-', '')}"
+    names = (own,) if hasattr(transformers, own) else CLASSES.get(job.form, ())
+    classes = [getattr(transformers, name) for name in names]
+    fitting = [auto for auto in classes if type(config) in auto._model_mapping]
     if not fitting:
         raise BackboneError(
-            f"{spec} is of the kind {config.model_type!r}, which transformers has not made for {task}."
+            f"{spec} is of the kind {config.model_type!r}, which transformers has not made for "
+            f"{job.id}."
         )
     if weights is None:
         network = fitting[0].from_config(config, dtype=torch.get_default_dtype()).eval()
@@ -219,26 +233,27 @@ def _lacking(name: str, error: ImportError) -> BackboneError:
     """transformers tells which package it lacks at length; of Marian's two it tells one."""
     if "SentencePiece" in str(error):
         return BackboneError(
-            f"The tokenizer of {name} needs packages that are missing: pip install sentencepiece sacremoses"
+            f"The tokenizer of {name} needs packages that are missing: pip install sentencepiece "
+            "sacremoses"
         )
     return BackboneError(
         f"transformers cannot open the tokenizer of {name}: {' '.join(str(error).split())}"
     )
 
 
-def _not_whole(spec: str, task: str, config: Any, absent: set[str]) -> BackboneError:
+def _not_whole(spec: str, job: Job, config: Any, absent: set[str]) -> BackboneError:
     return BackboneError(
-        f"{spec} lacks {len(absent):,} of the tensors that {task} needs, as {min(absent)}: it holds an encoder alone, or was "
-        f"saved without the head that tells tokens. Use a whole {config.model_type!r}, saved by AutoModelForSeq2SeqLM or "
-        "AutoModelForCausalLM."
+        f"{spec} lacks {len(absent):,} of the tensors that {job.id} needs, as {min(absent)}: it "
+        "holds an encoder alone, or was saved without the head that predicts tokens. Use a whole "
+        f"{config.model_type!r}, saved by {' or '.join(CLASSES['seq2seq'])}."
     )
 
 
 def _plain(generation: Any) -> Any:
     """Of how a network writes its tokens for a beginning and an end, and those it may not write.
 
-    Without what suited its authors' own texts: beams, sampling, the least and the greatest length (of bart-large-cnn 56 to 142).
-    Then transformers writes as Graft does, also from what is saved.
+    Without what suited its authors' own texts: beams, sampling, the least and the greatest length
+    (of bart-large-cnn 56 to 142). Then transformers writes as Graft does, also from what is saved.
     """
     kept = {
         k: v
@@ -269,8 +284,8 @@ def _decoder_start(network: Any) -> int | None:
     return network.config.pad_token_id if start is None else start
 
 
-def _check_causal(network: Any, example: dict, spec: str) -> None:
-    """Raises BackboneError where what comes after a token changes what is said of the one behind it."""
+def _check_causal(network: Any, example: dict, spec: str, job: Job) -> None:
+    """Raises BackboneError if what comes after a token changes the logits of that token."""
     import torch
 
     ids, length = example["input_ids"], int(example["attention_mask"][0].sum())
@@ -283,63 +298,16 @@ def _check_causal(network: Any, example: dict, spec: str) -> None:
         )
     if not torch.allclose(one, another, atol=1e-4):
         raise BackboneError(
-            f"{spec} is of the kind {network.config.model_type!r}, which reads the tokens that it would have to predict. "
-            "Text is generated by decoders, as smollm2-135m or transformers:openai-community/gpt2."
+            f"{spec} is of the kind {network.config.model_type!r}, which reads the tokens that it "
+            f"would have to predict for {job.id}. Text is generated by decoders, as smollm2-135m "
+            "or "
+            "transformers:openai-community/gpt2."
         )
 
 
 def _positions(config: Any) -> int | None:
-    """How many tokens the network has positions for; RoBERTa's kind counts them from behind the padding's number."""
+    """How many tokens the network has positions for; RoBERTa's kind counts from the padding's."""
     positions = getattr(config, "max_position_embeddings", None)
     if positions is None or positions <= 0:  # positions relative to each other: any length
         return None
     return positions - config.pad_token_id - 1 if "roberta" in config.model_type else positions
-
-
-def _head(network: Any, example: dict) -> tuple[str, ...]:
-    """The modules beside the base network, in the order in which they run; the last alone where there is no base network."""
-    import torch
-
-    base, ran = network.base_model, []
-    beside = [(path, module) for path, module in network.named_children() if module is not base]
-    hooks = [
-        m.register_forward_pre_hook(lambda module, args, path=path: ran.append(path))
-        for path, m in beside
-    ]
-    with torch.no_grad():
-        network(**example)
-    for hook in hooks:
-        hook.remove()
-    return tuple(dict.fromkeys(ran)) if base is not network else (ran[-1],)
-
-
-def _features(
-    network: Any, head: tuple[str, ...], example: dict
-) -> tuple[Kind, Literal["first", "last"] | None, int]:
-    """The kind of the features, which position counts where a sequence is pooled in the head, and their width.
-
-    Which position counts is seen by where the gradient of the logits is.
-    """
-    import torch
-
-    entered = []
-
-    def watch(module: Any, args: tuple) -> tuple:
-        entered.append(args[0].detach().requires_grad_())
-        return (entered[0], *args[1:])
-
-    hook = network.get_submodule(head[0]).register_forward_pre_hook(watch)
-    with torch.enable_grad():
-        raw, _ = observed(lambda: call(network, Batch(example)), [hook])
-    features = entered[0]
-    if isinstance(raw, dict) or raw.dim() == 3:  # several tensors, or several numbers a token
-        return "sequence", None, features.shape[-1]
-    if features.dim() == 2:
-        return "vector", None, features.shape[-1]
-    (gradient,) = torch.autograd.grad(raw.square().sum(), features)
-    counts = gradient.abs().sum(2) > 0
-    if (counts.sum(1) != 1).any():
-        raise BackboneError(
-            f"The head of {type(network).__name__} reads several positions of a sequence, which Graft cannot record."
-        )
-    return "vector", "first" if counts[:, 0].all() else "last", features.shape[-1]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from graft.base import files, plugins, wheels
 from graft.base.errors import BackboneError
+from graft.base.job import Job
 from graft.base.wheels import Progress, read_member
 
 if TYPE_CHECKING:  # the folders are named without torch, which costs seconds to import
@@ -22,31 +23,37 @@ class Wheel:
     def names(self) -> list[str]:
         return plugins.names("backbone")
 
-    def load(self, name: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
+    def usual_job(self, name: str) -> Job:
+        built_in = plugins.load("backbone", name)
+        return Job("features", built_in.reads, built_in.forms[0])
+
+    def load(self, name: str, job: Job, pretrained: bool) -> Backbone:
         """Fetch the wheel the first time.
 
-        Raises UnknownName, and BackboneError if it cannot be fetched or is not made for the task.
+        Raises UnknownName, and BackboneError if it cannot be fetched or does not do the job.
         """
         from graft.backbones.folder import library_of
 
-        built_in = plugins.load("backbone", name)
-        if not task.startswith(built_in.tasks):
+        if not _does(plugins.load("backbone", name), job):
             fitting = [
-                other
-                for other in self.names()
-                if task.startswith(plugins.load("backbone", other).tasks)
+                other for other in self.names() if _does(plugins.load("backbone", other), job)
             ]
             raise BackboneError(
-                f"{name} ({plugins.summary('backbone', name).rstrip('.')}) is not made for {task}. "
-                f"Built-in for it: {', '.join(fitting) or 'none'}."
+                f"{name} ({plugins.summary('backbone', name).rstrip('.')}) is not made for "
+                f"{job.id}. Built-in for it: {', '.join(fitting) or 'none'}."
             )
         folder = str(pull(name, _to_stderr))
-        backbone = library_of(folder)().open(folder, task, classes, pretrained)
+        backbone = library_of(folder)().open(folder, job, pretrained)
         backbone.name = f"wheel:{name}"
         return backbone
 
-    def tiny(self, task: str) -> list[str]:
+    def tiny(self, job: Job) -> list[str]:
         return []
+
+
+def _does(built_in: type[BuiltIn], job: Job) -> bool:
+    """Whether the network can be made to do the job."""
+    return job.reads == built_in.reads and job.form in built_in.forms
 
 
 def pull(name: str, progress: Progress | None = None) -> Path:

@@ -123,8 +123,8 @@ def _table(folder: Path, stem: str, languages: tuple[str, str]) -> Table:
     if len(texts[0]) != len(texts[1]):
         raise DataError(
             f"{files[0]} has {len(texts[0]):,} lines and {files[1]} has {len(texts[1]):,}. "
-            "Line by line they must be each other's translation: fix the one in which lines are "
-            "missing."
+            "Line by line they must be translations of each other: fix the one in which lines "
+            "are missing."
         )
     columns = dict(zip(languages, texts, strict=True))
     rows = range(1, len(texts[0]) + 1)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.errors import DataError
+from graft.base.job import Form
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 from graft.metrics import classification as measures
@@ -32,7 +33,8 @@ class Classification(Task):
     `weights` multiply the loss of each class; (K,) positive numbers with mean 1 over the training examples.
     """
 
-    kinds: ClassVar[frozenset[str]] = frozenset({"vector", "native"})
+    gives: ClassVar[str] = "classes"
+    heads: ClassVar[dict[Form, str]] = {"vector": "linear"}
 
     multi_label: bool = False
     weights: tuple[float, ...] | None = None
@@ -67,6 +69,11 @@ class Classification(Task):
         self, piece: Sample, preprocess: Preprocess, rng: np.random.Generator | None
     ) -> Tensor | None:
         return None if piece.roles.get(self.target_role) is None else self.target(piece)
+
+    @property
+    def problem(self) -> str:
+        kind = "multi_label" if self.multi_label else "single_label"
+        return f"{kind}_classification"
 
     def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch:
         targets = [e.pop("target") for e in encoded if "target" in e]
@@ -177,13 +184,6 @@ class Classification(Task):
         if len(self.classes) > 2:
             del known["f1"]
         return known
-
-    def settings(self) -> dict:
-        return {
-            "classes": list(self.classes),
-            "multi_label": self.multi_label,
-            "weights": self.weights and list(self.weights),
-        }
 
     @cached_property
     def _index(self) -> dict[str, int]:

@@ -15,7 +15,7 @@ def parse(spec: str) -> tuple[type[Task], dict[str, Any]]:
     """The kind of task that a spec names, and its options; raises UnknownName, BadValue."""
     name, parameters = specs.parse(spec)
     kind = plugins.load("task", name)
-    return kind, specs.values(kind, "task", name, parameters, kind.options)
+    return kind, specs.values(kind, "task", name, parameters, ("head", *kind.options))
 
 
 def kinds_of(task: type[Task]) -> list[str]:

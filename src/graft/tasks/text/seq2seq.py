@@ -16,6 +16,7 @@ from torch import Tensor
 from graft.backbones.backbone import Model
 from graft.backbones.preprocess.preprocess import TextPreprocess, right_padded
 from graft.base.errors import BadValue, DataError
+from graft.base.job import Form
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 from graft.metrics.language import bits_per_byte
@@ -57,11 +58,11 @@ class Seq2seq(Task):
     likeliest text.
     """
 
-    modality: ClassVar[str] = "text"
+    reads: ClassVar[str] = "text"
     roles: ClassVar[frozenset[str]] = frozenset({"source", "target"})
     target_role: ClassVar[str] = "target"
-    kinds: ClassVar[frozenset[str]] = frozenset({"sequence"})
-    fresh_head: ClassVar[bool] = False
+    gives: ClassVar[str] = "text"
+    heads: ClassVar[dict[Form, str]] = {"seq2seq": "own"}
     generates: ClassVar[bool] = True
     measures_texts: ClassVar[bool] = True
     backbone: ClassVar[str | None] = "wheel:smollm2-135m"
@@ -81,16 +82,13 @@ class Seq2seq(Task):
 
     def __post_init__(self) -> None:
         """Raises BadValue for a number of beams that there cannot be, and a prompt without its place for the source."""
+        super().__post_init__()
         Decoding(num_beams=self.num_beams)
         if self.prompt and self.prompt.count("{}") != 1:
             raise BadValue(
                 f"The 'prompt' of {self.name} has {{}} once, where the source is to stand, as in 'translate English to German: "
                 f"{{}}'. Got {self.prompt!r} instead."
             )
-
-    @classmethod
-    def network(cls) -> str:
-        return "text2text-generation"
 
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
@@ -101,9 +99,6 @@ class Seq2seq(Task):
                 f"Every target in the training split of {data.path or 'the data'} is empty; give some that are not."
             )
         return cls(longest=max(len(target.encode()) for target in targets))
-
-    def attach_head(self, model: Model) -> None:
-        """Nothing: the network's own head is what it learnt to predict tokens with."""
 
     @property
     def inputs(self) -> list[str]:
@@ -334,10 +329,6 @@ class Seq2seq(Task):
     def watched(self) -> dict[str, Metric]:
         """Bits per byte of the targets, for which nothing need be written."""
         return {bits_per_byte.name: bits_per_byte.reading(_likelihoods)}
-
-    def settings(self) -> dict:
-        names = ("longest", "most", "num_beams", "prompt")
-        return {"classes": list(self.classes), **{name: getattr(self, name) for name in names}}
 
 
 def _encoded(tokenizer: Any, **asked: Any) -> Any:

@@ -333,7 +333,7 @@ def _at_head(model: Model, engine: Engine, batch: Batch) -> int | None:
     None if the head's modules in a row do not give what the network returns. Features of a whole
     sequence are recorded as any tensors are that enter a layer: without their padding.
     """
-    if model.backbone.kind != "vector":
+    if model.backbone.form != "vector":
         return None
     with evaluating(model), torch.no_grad(), engine.autocast():
         output = model(batch)

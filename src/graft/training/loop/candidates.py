@@ -1,22 +1,25 @@
-"""Weights that are tried one after the other: solutions for a head, of which the best on validation is kept."""
+"""Weights that are tried in turn, the best on validation being kept: solutions for a head."""
 
 from __future__ import annotations
 
 import math
 
-from torch import nn
-
 from graft.training.loop.selection import report_epoch
 from graft.training.loop.stage import Run, Stage
-from graft.training.solvers import logistic, solvers
+from graft.training.solvers import logistic
+from graft.training.solvers.solvers import Solved
 
 
-def solve_head(run: Run, stage: Stage, head: nn.Linear) -> None:
-    """Solve for the head, a strength of the penalty (or temperature) after the other; keep the one of least validation loss."""
-    position, kept, best, least, stale = run.position, {}, head.state_dict(), math.inf, 0
+def solve_head(run: Run, stage: Stage, solved: Solved) -> None:
+    """Solve for the head at one strength of the penalty, or temperature, after the other.
+
+    The one with the least validation loss is kept.
+    """
+    head, position = solved.layer, run.position
+    kept, best, least, stale = {}, head.state_dict(), math.inf, 0
     stage.per_epoch = 1
     with run.clock.running():
-        solutions = solvers.SOLVERS[stage.phase.solver](stage.objective, head, stage.train)
+        solutions = solved.solver.path(stage.objective, head, stage.train)
     while stale < logistic.PATIENCE:
         with run.clock.running():
             solution = next(solutions, None)

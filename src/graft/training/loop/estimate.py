@@ -19,7 +19,7 @@ from graft.base import env
 from graft.base.records import Batch
 from graft.data.data import Data
 from graft.tasks.task import Task
-from graft.techniques.technique import Objective, Phase, Solver, Technique
+from graft.techniques.technique import Objective, Phase, Technique
 from graft.training import optim
 from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed
@@ -36,8 +36,6 @@ WARM_ROWS = 2
 TRIAL_SECONDS = 0.6
 """About how long each timed call of the second trial may take: a study has many phases to try."""
 LEAST_ROWS = 4
-PASSES: dict[Solver, int] = {"logistic": 170, "prototypes": 10}
-"""Passes over the recorded features that a solver usually takes, over all strengths: 55 to 288 on ten data sets."""
 SOLUTIONS = 13
 """Strengths or temperatures that a solver usually tries, each evaluated on the validation split."""
 NEW_TOKENS, WRITTEN = 8, 8
@@ -174,25 +172,23 @@ def _try_phase(
         prefix = frozen_prefix.choose(model, plain, phase.epochs, engine)
     except (frozen_prefix.NotWorth, CannotCut) as reason:
         because = str(reason)
-    head = solvers.solved(phase, objective, at_head=prefix is not None and prefix.cut is None)
+    solved = solvers.solved(phase, objective, at_head=prefix is not None and prefix.cut is None)
     pace = _measure(objective, part, phase, names, plain, prefix, engine)
     count, versions = len(feed.pieces), plain.views or 1
-    if head is None:
+    if solved is None:
         training, looks = pace.train * count * phase.epochs, phase.epochs + 1
     elif prefix is None or prefix.cut is not None:  # prototypes need each example once
         training, looks = pace.evaluate * count, SOLUTIONS
     else:
-        training, looks = (
-            PASSES[phase.solver] * _pass_seconds(objective, plain, prefix, engine),
-            SOLUTIONS,
-        )
+        seconds = _pass_seconds(objective, plain, prefix, engine)
+        training, looks = solved.solver.passes * seconds, SOLUTIONS
     recorded = prefix is not None and prefix.recorded(plain) is None
     once = pace.record * count * versions if recorded else 0.0
     once_val = pace.record * len(val.pieces) if recorded else 0.0
     without, behind = prefix.work(phase.epochs, versions) if prefix else (1.0, 1.0)
     estimated = PhaseEstimate(
         phase=phase.name,
-        epochs=None if head else phase.epochs,
+        epochs=None if solved else phase.epochs,
         batch_size=plain.batch_size,
         trainable_parameters=sum(p.numel() for p in objective.parameters() if p.requires_grad),
         recorded_before=prefix.before if prefix else None,

@@ -123,9 +123,9 @@ def _train_phase(
     ):
         if not resumed:
             keep_best(run, stage, report_epoch(run, stage))
-        head = solvers.solved(phase, objective, stage.train.at_head)
-        if head is not None:
-            solve_head(run, stage, head)
+        solved = solvers.solved(phase, objective, stage.train.at_head)
+        if solved is not None:
+            solve_head(run, stage, solved)
         while run.position.step < stage.steps and not is_stopped(run, stage):
             _train_epoch(run, stage)
             keep_best(run, stage, report_epoch(run, stage))

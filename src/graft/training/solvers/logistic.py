@@ -54,16 +54,6 @@ class Solution:
     passes: int
 
 
-def linear_head(objective: Objective) -> nn.Linear | None:
-    """The one linear layer that trains; None where more than that does."""
-    live = {id(parameter) for parameter in objective.parameters() if parameter.requires_grad}
-    layers = [
-        m for m in objective.model.modules() if isinstance(m, nn.Linear) and id(m.weight) in live
-    ]
-    own = {id(parameter) for layer in layers for parameter in layer.parameters()}
-    return layers[0] if len(layers) == 1 and live == own else None
-
-
 def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Solution]:
     """Put the solution of each strength into the head, in turn, as it is asked for.
 

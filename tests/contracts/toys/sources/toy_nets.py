@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from torch import nn
 from graft.backbones import layer_groups
 from graft.backbones.backbone import Backbone
 from graft.backbones.preprocess.preprocess import ImagePreprocess
+from graft.base.job import Job
 
 
 class ToyNets:
@@ -20,16 +22,19 @@ class ToyNets:
     def names(self) -> list[str]:
         return ["small"]
 
-    def tiny(self, task: str) -> list[str]:
-        return self.names() if task.startswith("image-") else []
+    def tiny(self, job: Job) -> list[str]:
+        return self.names() if (job.reads, job.form) == ("image", "vector") else []
 
-    def load(self, name: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
+    def usual_job(self, name: str) -> Job:
+        return Job("features", "image", "vector")
+
+    def load(self, name: str, job: Job, pretrained: bool) -> Backbone:
         with torch.random.fork_rng():
             if pretrained:
                 torch.manual_seed(7)
-            network = Small(classes or 10).eval()
+            network = Small(job.outputs or 10).eval()
         if not pretrained:
-            network = Small(classes or 10).eval()
+            network = Small(job.outputs or 10).eval()
         preprocess = ImagePreprocess(16, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), input_name="pixels")
         groups = layer_groups.find(network, ("last",), preprocess.example())
         return Backbone(
@@ -43,7 +48,9 @@ class ToyNets:
             lr=1e-3,
         )
 
-    def save(self, backbone: Backbone, folder: str, classes: list[str], multi_label: bool) -> None:
+    def save(
+        self, backbone: Backbone, folder: str, classes: list[str], problem: str | None
+    ) -> None:
         Path(folder).mkdir(exist_ok=True)
         Path(folder, "config.json").write_text(
             json.dumps({"toy": "small", "classes": len(classes)})
@@ -54,9 +61,10 @@ class ToyNets:
         config = Path(folder, "config.json")
         return config.is_file() and "toy" in json.loads(config.read_text())
 
-    def open(self, folder: str, task: str, classes: int | None, pretrained: bool) -> Backbone:
+    def open(self, folder: str, job: Job, pretrained: bool) -> Backbone:
         saved = json.loads(Path(folder, "config.json").read_text())["classes"]
-        backbone = self.load("small", task, classes or saved, pretrained=False)
+        job = replace(job, outputs=job.outputs or saved)
+        backbone = self.load("small", job, pretrained=False)
         if pretrained:
             weights = load_file(Path(folder, "model.safetensors"))
             own = backbone.network.state_dict()

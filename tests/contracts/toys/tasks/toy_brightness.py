@@ -21,7 +21,7 @@ class ToyBrightness(Classification):
     """Say whether a picture is dark or bright."""
 
     name: ClassVar[str] = "toy-brightness"
-    modality: ClassVar[str] = "image"
+    reads: ClassVar[str] = "image"
     roles: ClassVar[frozenset[str]] = frozenset({"image", "label"})
 
     def encode(

@@ -15,13 +15,9 @@ class ToyMarking(Classification):
     """Say the mark of a line."""
 
     name: ClassVar[str] = "toy-marking"
-    modality: ClassVar[str] = "text"
+    reads: ClassVar[str] = "text"
     roles: ClassVar[frozenset[str]] = frozenset({"line", "mark"})
     target_role: ClassVar[str] = "mark"
-
-    @classmethod
-    def network(cls):
-        return "text-classification"
 
     def length(self, piece, preprocess):
         return len(piece.roles["line"])

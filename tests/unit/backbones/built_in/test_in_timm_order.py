@@ -12,6 +12,7 @@ from graft.backbones.built_in.convert import in_timm_order
 from graft.backbones.load import load_backbone
 from graft.base.errors import BackboneError
 from graft.base.records import Batch
+from tests.jobs import job
 
 ARCHITECTURE = "test_efficientnet"
 CLASSES = ["ant", "bee", "crow"]
@@ -32,7 +33,7 @@ def test_opens_with_its_classes_weights_and_settings(tmp_path):
     blob, weights = blob_of(len(CLASSES))
     settings = {"interpolation": "bilinear", **in_timm_order.TF_PIXELS}
     in_timm_order.write_folder(ARCHITECTURE, blob, tmp_path, settings, CLASSES)
-    backbone = load_backbone(str(tmp_path), "image-classification")
+    backbone = load_backbone(str(tmp_path), job("image-classification"))
     state = backbone.network.state_dict()
     assert all(torch.equal(state[name], tensor) for name, tensor in weights.items())
     assert backbone.preprocess.interpolation == "bilinear"
@@ -44,7 +45,7 @@ def test_opens_with_its_classes_weights_and_settings(tmp_path):
 def test_a_network_without_a_classifier_gets_a_fresh_one(tmp_path, asked, outputs):
     blob, weights = blob_of(0)
     in_timm_order.write_folder(ARCHITECTURE, blob, tmp_path, {}, [])
-    backbone = load_backbone(str(tmp_path), "image-classification", asked)
+    backbone = load_backbone(str(tmp_path), job("image-classification", asked))
     state = backbone.network.state_dict()
     assert all(torch.equal(state[name], tensor) for name, tensor in weights.items())
     assert Model(backbone)(Batch(backbone.preprocess.example())).logits.shape[1] == outputs

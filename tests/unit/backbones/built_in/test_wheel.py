@@ -17,6 +17,7 @@ from graft.backbones.sources import wheel
 from graft.base import files, plugins
 from graft.base.errors import BackboneError, UnknownName
 from graft.base.records import Batch
+from tests.jobs import job
 
 DATA = Path(__file__).resolve().parents[4] / ".." / "shared" / "data"
 
@@ -66,7 +67,7 @@ def test_efficientnet_knows_imagenet(alias, least):
     pulled(alias)
     if not (DATA / "imagenet_samples").is_dir():
         pytest.skip("no imagenet_samples beside the repository")
-    backbone = load_backbone(alias, "image-classification")
+    backbone = load_backbone(alias, job("image-classification"))
     assert sum(p.numel() for p in backbone.network.parameters()) == stated_parameters(alias)
     with open(DATA / "imagenet_samples" / "labels.csv", encoding="utf-8") as file:
         rows = [list(row.values()) for row in csv.DictReader(file)]
@@ -91,7 +92,7 @@ def test_mobilenet_tells_ants_from_bees():
     pulled("mobilenet-v2")
     if not (DATA / "hymenoptera").is_dir():
         pytest.skip("no hymenoptera beside the repository")
-    backbone = load_backbone("mobilenet-v2", "image-classification")
+    backbone = load_backbone("mobilenet-v2", job("image-classification"))
     trunk = set(backbone.network.parameters()) - set(
         backbone.network.get_submodule(backbone.head[0]).parameters()
     )
@@ -134,7 +135,7 @@ def _found(name: str) -> Path:
 @pytest.mark.slow
 def test_minilm_knows_which_sentences_mean_the_same():
     pulled("minilm-l6")
-    backbone = load_backbone("minilm-l6", "text-classification", 2)
+    backbone = load_backbone("minilm-l6", job("text-classification", 2))
     texts = [
         "How do I cook rice?",
         "What is the way to prepare rice?",
@@ -157,7 +158,7 @@ def test_minilm_knows_which_sentences_mean_the_same():
 @pytest.fixture(scope="module")
 def e5() -> Model:
     pulled("me5-small")
-    return Model(load_backbone("me5-small", "text-classification", 2))
+    return Model(load_backbone("me5-small", job("text-classification", 2)))
 
 
 @pytest.mark.slow
@@ -209,7 +210,10 @@ def text_features(model: Model, texts: list[str]) -> torch.Tensor:
 )
 def test_unpretrained_is_not_the_pretrained_one(alias, task):
     pulled(alias)
-    known, drawn = load_backbone(alias, task, 3), load_backbone(alias, task, 3, pretrained=False)
+    known, drawn = (
+        load_backbone(alias, job(task, 3)),
+        load_backbone(alias, job(task, 3), pretrained=False),
+    )
     matrices = [(n, p) for n, p in known.network.named_parameters() if p.dim() > 1]
     assert not any(torch.equal(p, drawn.network.get_parameter(n)) for n, p in matrices)
     assert known.groups == drawn.groups
@@ -228,7 +232,7 @@ def test_smollm2_knows_the_capital_of_france():
         do_sample=False,
     )
     assert "Paris" in tokenizer.decode(told[0])
-    backbone = load_backbone("smollm2-135m", "text-classification", 2)
+    backbone = load_backbone("smollm2-135m", job("text-classification", 2))
     assert (type(backbone.network).__name__, backbone.token, len(backbone.groups)) == (
         "LlamaForSequenceClassification",
         "last",

@@ -1,0 +1,1 @@
+"""What stands on the features of a network, one file each."""

@@ -1,0 +1,22 @@
+"""One linear layer."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from graft.backbones.heads.head import Head
+from graft.base.job import Form
+
+
+class Linear(Head):
+    """One linear layer, on a vector or on each token: what the libraries' own classifiers are.
+
+    Some classifiers of transformers have a hidden layer before it. On recorded features that enter
+    the one layer as they are, it is solved for: see feature-extraction.
+    """
+
+    gives: ClassVar[dict[Form, frozenset[str]]] = {
+        "vector": frozenset({"classes"}),
+        "sequence": frozenset({"tags", "spans"}),
+    }
+    solver: ClassVar[str | None] = "logistic"

@@ -1,0 +1,17 @@
+"""One linear layer with one output."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from graft.backbones.heads.head import Head
+from graft.base.job import Form
+
+
+class Number(Head):
+    """One linear layer with one output on a vector: a score, a price, an age.
+
+    A library that knows kinds of problems, as transformers does, saves it as a regression.
+    """
+
+    gives: ClassVar[dict[Form, frozenset[str]]] = {"vector": frozenset({"number"})}

@@ -1,0 +1,46 @@
+"""Names of tasks stand where the tasks are: what works for any task names none of them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import graft
+from graft.base import plugins
+
+SOURCE = Path(graft.__file__).parent
+NAMES = re.compile(rf"(?<![\w-])(?:{'|'.join(plugins.names('task'))})(?![\w-])")
+PARTS = ("backbones", "data", "reports", "studies", "techniques", "training")
+FILES = [path for part in PARTS for path in sorted((SOURCE / part).rglob("*.py"))]
+ALLOWED = {
+    ("data/tables/table.py", "translation"): "a column of Hugging Face's data sets",
+}
+
+
+def texts(path: Path) -> Iterator[str]:
+    """The strings of a file but for those that stand alone, which are documentation."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in documentation
+        ):
+            yield node.value
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_no_string_names_a_task(path: Path) -> None:
+    place = path.relative_to(SOURCE).as_posix()
+    named = {name for text in texts(path) for name in NAMES.findall(text)}
+    assert {name for name in named if (place, name) not in ALLOWED} == set()
+
+
+@pytest.mark.parametrize("path", sorted((SOURCE / "backbones").rglob("*.py")), ids=lambda p: p.name)
+def test_backbones_do_not_even_mention_a_task(path: Path) -> None:
+    assert NAMES.findall(path.read_text(encoding="utf-8")) == []

@@ -1,0 +1,138 @@
+"""Every head keeps the contract, on some small networks of each form that it sits on."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+from graft.backbones import folder as model_folder
+from graft.backbones.backbone import Backbone, Model
+from graft.backbones.heads.head import attach_head, check_head, heads_for
+from graft.backbones.load import load_backbone
+from graft.base import plugins
+from graft.base.errors import BackboneError
+from graft.base.job import Form, Job
+from graft.base.records import Batch
+from tests.contracts.tiny import batch_of
+
+EVERY = 3
+"""So many networks are left out between two, since `test_sources.py` runs over all."""
+
+
+def job_of(name: str, reads: str, form: Form) -> Job:
+    """What a network is to do under the head."""
+    head = plugins.load("head", name)
+    outputs = None if head.pretrained else 1 if "number" in head.gives[form] else 3
+    return Job("features", reads, form, outputs)
+
+
+CASES = [
+    (name, network, job)
+    for name in plugins.names("head")
+    for form in plugins.load("head", name).gives
+    for job in (job_of(name, reads, form) for reads in ("image", "text"))
+    for network in plugins.load("source", "tiny")().tiny(job)[::EVERY]
+]
+
+
+@pytest.fixture(
+    params=CASES, ids=lambda case: f"{case[0]}-on-{case[1]}-{case[2].form}", scope="module"
+)
+def backbone(request) -> Backbone:
+    name, network, job = request.param
+    return attach_head(name, load_backbone(f"tiny:{network}", job), job.outputs)
+
+
+@pytest.fixture
+def name(request, backbone) -> str:
+    return request.node.callspec.params["backbone"][0]
+
+
+@pytest.fixture
+def job(request, backbone) -> Job:
+    return request.node.callspec.params["backbone"][2]
+
+
+def batch(backbone: Backbone) -> Batch:
+    """Inputs of the network, as they come from a feed."""
+    return batch_of(backbone.preprocess.example(), backbone.preprocess)
+
+
+def has_weights(backbone: Backbone) -> bool:
+    """Whether the head's weights are its own; those of a tied one are the embeddings'."""
+    return bool(backbone.groups[-1].tensors)
+
+
+def test_gives_as_many_outputs_as_were_asked_for(backbone, name, job):
+    output = Model(backbone)(batch(backbone))
+    assert output.logits.shape[-1] == (job.outputs or len(backbone.preprocess.tokenizer))
+    assert output.logits.shape[:-1] == output.features.shape[:-1]
+    assert backbone.head_name == name
+
+
+def test_its_layers_are_the_last_group_and_every_tensor_is_in_one(backbone):
+    last = backbone.groups[-1]
+    assert (last.name, last.modules) == ("head", backbone.head)
+    assert all(
+        any(tensor.startswith(f"{path}.") for path in backbone.head) for tensor in last.tensors
+    )
+    owned = [tensor for group in backbone.groups for tensor in group.tensors]
+    assert len(owned) == len(set(owned))
+    assert {name for name, _ in backbone.network.named_parameters()} <= set(owned)
+
+
+def test_the_features_are_what_enters_it(backbone):
+    if not has_weights(backbone):
+        pytest.skip("its weights are those of the embeddings")
+    model = copy.deepcopy(Model(backbone))
+    before = model(batch(backbone))
+    with torch.no_grad():
+        for tensor in backbone.groups[-1].tensors:
+            model.network.get_parameter(tensor).mul_(2).add_(0.1)
+    after = model(batch(backbone))
+    assert torch.equal(before.features, after.features)
+    assert not torch.equal(before.logits, after.logits)
+
+
+def test_fresh_weights_are_drawn_from_the_global_random_state_and_no_others(backbone, name):
+    head = plugins.load("head", name)()
+    fresh = copy.deepcopy(backbone)
+
+    def drawn(seed: int) -> dict[str, torch.Tensor]:
+        torch.manual_seed(seed)
+        head.fresh(fresh)
+        return {key: tensor.clone() for key, tensor in fresh.network.state_dict().items()}
+
+    first, again, other = drawn(3), drawn(3), drawn(4)
+    assert all(torch.equal(tensor, again[key]) for key, tensor in first.items())
+    moved = {key for key, tensor in first.items() if not torch.equal(tensor, other[key])}
+    assert bool(moved) != head.pretrained
+    assert moved <= set(backbone.groups[-1].tensors)
+
+
+def test_what_is_saved_is_what_is_opened(backbone, job, tmp_path):
+    model, inputs = Model(backbone), batch(backbone)
+    names = [f"class {number}" for number in range(job.outputs or 0)]
+    model_folder.save(model, tmp_path / "model", job, names, {}, inputs)
+    opened, card = model_folder.open_model(tmp_path / "model")
+    was, now = model.network.state_dict(), opened.network.state_dict()
+    assert list(was) == list(now)
+    assert all(torch.equal(tensor, now[key]) for key, tensor in was.items())
+    assert torch.equal(model(inputs).logits, opened(inputs).logits)
+    assert opened.backbone.groups == backbone.groups
+    assert card["head"] == opened.backbone.head_name == backbone.head_name
+
+
+@pytest.mark.parametrize("name", plugins.names("head"))
+def test_it_is_refused_on_other_features_by_the_names_of_those_that_fit(name):
+    given = plugins.load("head", name).gives
+    gives = min(next(iter(given.values())))
+    for form in {"vector", "sequence"} - set(given):
+        backbone = load_backbone("tiny:bert", Job("features", "text", form, 2))
+        fitting = ", ".join(heads_for(gives, form)) or "none"
+        with pytest.raises(
+            BackboneError, match=rf"{name}.*{form} features.*may stand: {fitting}\."
+        ):
+            check_head(name, gives, backbone)
