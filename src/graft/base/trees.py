@@ -41,10 +41,10 @@ def named_leaves(tree: Tree, name: str = "") -> dict[str, Tensor]:
         branches = [(str(number), branch) for number, branch in enumerate(tree)]
     else:
         return {name: tree}
-    found: dict[str, Tensor] = {}
+    named: dict[str, Tensor] = {}
     for key, branch in branches:
-        found |= named_leaves(branch, f"{name}.{key}" if name else key)
-    return found
+        named |= named_leaves(branch, f"{name}.{key}" if name else key)
+    return named
 
 
 def nested(named: Mapping[str, Tensor]) -> Tree:

@@ -51,16 +51,16 @@ def written(
     model: Model,
     task: Task,
     samples: Sequence[Sample],
-    found: Evaluation,
+    evaluation: Evaluation,
     engine: Engine,
     decoding: Decoding | None = None,
 ) -> Evaluation:
     """Return the evaluation with a generated text for each sample, if metrics are of such texts."""
     if not task.measures_texts:
-        return found
+        return evaluation
     with engine.autocast():
         texts = task.generated(model, samples, decoding or task.decoding)
-    return replace(found, scores=task.with_texts(found.scores, texts))
+    return replace(evaluation, scores=task.with_texts(evaluation.scores, texts))
 
 
 def predict(model: Model, feed: Feed, engine: Engine) -> tuple[np.ndarray, float]:
@@ -69,7 +69,7 @@ def predict(model: Model, feed: Feed, engine: Engine) -> tuple[np.ndarray, float
     The loss is nan where samples are unlabeled.
     Raises GraftError for scores that are NaN or infinite.
     """
-    found: list[Any] = [None] * len(feed.pieces)
+    kept: list[Any] = [None] * len(feed.pieces)
     total, weight = 0.0, 0.0
     with torch.inference_mode(), evaluating(model):
         for batch in feed.stream(feed.plan(None)):
@@ -82,9 +82,9 @@ def predict(model: Model, feed: Feed, engine: Engine) -> tuple[np.ndarray, float
                 else (float("nan"), len(batch))
             )
             total, weight = total + losses[0], weight + losses[1]
-            for row, kept in zip(batch.rows, rows, strict=True):
-                found[row] = kept
-    scores = feed.task.scores(found, feed.windows)
+            for row, kept_of_piece in zip(batch.rows, rows, strict=True):
+                kept[row] = kept_of_piece
+    scores = feed.task.scores(kept, feed.windows)
     _check_finite(scores)
     return scores, total / (weight or 1.0)
 

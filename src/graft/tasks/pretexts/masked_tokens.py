@@ -24,11 +24,12 @@ MASKED, RANDOM = 0.8, 0.1
 
 @dataclass(frozen=True)
 class MaskedTokens:
-    """Tell a share of the tokens of each `passage` from the others: a `Pretext`, no task of the user's.
+    """Predict some tokens of each `passage` from the others: a `Pretext`, no task of the user's.
 
-    Of n tokens that are not special, max(1, round(probability n)) are chosen: 80 % of them are masked, 10 % replaced by any
-    token that is not special, 10 % left. Long texts are cut into pieces without overlap, so that all of a text is read. Source:
-    Devlin et al.: BERT, arXiv:1810.04805; new masks each epoch: Liu et al.: RoBERTa, arXiv:1907.11692.
+    Of n tokens that are not special, max(1, round(probability n)) are chosen: 80 % of them are
+    masked, 10 % replaced by any token that is not special, 10 % left. Long texts are cut into
+    pieces without overlap, so that all of a text is read. Source: Devlin et al.: BERT,
+    arXiv:1810.04805; new masks each epoch: Liu et al.: RoBERTa, arXiv:1907.11692.
     """
 
     augments: ClassVar[bool] = True
@@ -74,10 +75,10 @@ class MaskedTokens:
         ids, special = sample.roles["ids"], sample.roles["special"]
         rng = rng or np.random.default_rng(ids)
         read, target = masked(ids, special, preprocess.tokenizer, self.probability, rng)
-        found = {"input_ids": torch.from_numpy(read), "target": torch.from_numpy(target)}
+        tensors = {"input_ids": torch.from_numpy(read), "target": torch.from_numpy(target)}
         if "token_type_ids" in preprocess.tokenizer.model_input_names:
-            found["token_type_ids"] = torch.zeros_like(found["input_ids"])
-        return found
+            tensors["token_type_ids"] = torch.zeros_like(tensors["input_ids"])
+        return tensors
 
     def collate(self, encoded: list[dict[str, Tensor]], preprocess: TextPreprocess) -> Batch:
         side = preprocess.tokenizer.padding_side
@@ -96,7 +97,7 @@ class MaskedTokens:
         return Batch(inputs, padded("target", IGNORED), mask=mask)
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
-        """The mean cross-entropy of the chosen tokens, in nats; `output.raw` (B, T) has those of each."""
+        """The mean cross-entropy of the chosen tokens in nats, which `output.raw` (B, T) holds."""
         nats = output.raw[batch.target != IGNORED]
         return nats.sum() / max(len(nats), 1)
 
@@ -116,7 +117,10 @@ class MaskedTokens:
         return sum_of_sums(rows)
 
     def scores(self, rows: Sequence[tuple[float, int]], windows: Windows) -> np.ndarray:
-        """For each text the nats of its chosen tokens, their number, and no bytes: they do not stand for all of it."""
+        """For each text the nats of its chosen tokens, their number, and no bytes.
+
+        The chosen tokens do not stand for all of the text.
+        """
         return objects(
             [
                 (*np.sum([row for _, row in pieces], axis=0), 0.0)
@@ -136,8 +140,9 @@ class MaskedTokens:
 def masked(
     ids: NDArray, special: NDArray, tokenizer: Any, probability: float, rng: np.random.Generator
 ) -> tuple[NDArray, NDArray]:
-    """What is read of the tokens `ids` (T,), and what is asked for (T,): IGNORED but for the chosen ones.
+    """Return what is read of the tokens `ids` (T,), and what is asked for (T,).
 
+    The latter is IGNORED except for the chosen ones.
     Tokens that are `special` (T,) are neither chosen nor put in place of others.
     """
     read, target = ids.copy(), np.full_like(ids, IGNORED)

@@ -67,8 +67,8 @@ def _gradients(objective: Objective, batch: Batch) -> list[Tensor]:
     with evaluating(objective), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         loss = sum(objective(batch, 0.0).values())
-        found = torch.autograd.grad(loss, parameters, allow_unused=True)
+        gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
     return [
         torch.zeros_like(p) if g is None else g.float()
-        for p, g in zip(parameters, found, strict=True)
+        for p, g in zip(parameters, gradients, strict=True)
     ]

@@ -27,12 +27,15 @@ def report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) -
             f"The loss became {losses} in phase {stage.phase.name!r}. Lower the learning rate "
             "(lr=...), or use precision fp32."
         )
-    found = evaluate(stage.objective.model, stage.val, run.engine)
+    evaluation = evaluate(stage.objective.model, stage.val, run.engine)
     name, metric = next(iter(stage.val.task.watched.items()))
     split = (
         "val" if "labeled" in stage.technique.streams else "held_out"
     )  # what texts alone teach is measured on other texts
-    values = {"loss": found.loss, name: metric(found.scores, found.targets)}
+    values = {
+        "loss": evaluation.loss,
+        name: metric(evaluation.scores, evaluation.targets),
+    }
     row = {
         "phase": stage.phase.name,
         "epoch": round(position.epochs_before + position.step / stage.per_epoch, 4),
