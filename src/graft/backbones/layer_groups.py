@@ -13,9 +13,11 @@ from graft.backbones.backbone import Call, LayerGroup, call, evaluating, observe
 from graft.base.records import Batch
 
 DOMINANT = 0.6
-"""A group with at least this share of all layers says nothing about depth and is cut into its children."""
+"""A group with at least this share of all layers says nothing about depth and is cut into its
+children."""
 STACK = 0.25
-"""So is one with at least this share that is, or directly holds, a list of like layers: T5's encoder and decoder."""
+"""So is one with at least this share that is, or directly holds, a list of like layers: T5's
+encoder and decoder."""
 
 
 @dataclass
@@ -33,11 +35,12 @@ def find(
     example_inputs: dict[str, Tensor],
     call: Call = call,
 ) -> list[LayerGroup]:
-    """Layer groups in forward order, the head last; each parameter and persistent buffer is in exactly one.
+    """Layer groups in forward order, the head last.
 
-    The order is that of one forward in evaluation mode on `example_inputs`. Tied tensors go by their first name to
-    the group that runs first. Tensors of no module that ran (class tokens, position embeddings) go to the group
-    before the module that owns them, the first group when there is none.
+    Each parameter and persistent buffer is in exactly one. The order is that of one forward in
+    evaluation mode on `example_inputs`. Tied tensors go by their first name to the group that runs
+    first. Tensors of no module that ran (class tokens, position embeddings) go to the group before
+    the module that owns them, the first group when there is none.
     """
     starts = _run_order(network, lambda: call(network, Batch(example_inputs)))
     body = _cut(network, tuple(head), starts)
@@ -58,7 +61,10 @@ def find(
 
 
 def _run_order(network: nn.Module, run: Callable[[], Any]) -> dict[str, int]:
-    """Name -> the step at which the module, or where it is a mere list the first module inside it, began to run."""
+    """Name -> the step at which the module began to run.
+
+    Of a mere list, the first one inside it.
+    """
     steps: dict[nn.Module, int] = {}
 
     def note(module: nn.Module, args: tuple) -> None:
@@ -114,7 +120,10 @@ def _cut(network: nn.Module, head: tuple[str, ...], starts: dict[str, int]) -> l
 
 
 def _merge(network: nn.Module, pieces: list[_Piece]) -> list[_Piece]:
-    """Normalisations, activations, poolings join the group before them; embeddings side by side become one group."""
+    """Normalisations, activations, poolings join the group before them.
+
+    Embeddings side by side become one group.
+    """
     groups: list[_Piece] = []
     for piece in pieces:
         module = network.get_submodule(piece.modules[0])
@@ -129,7 +138,7 @@ def _merge(network: nn.Module, pieces: list[_Piece]) -> list[_Piece]:
 
 
 def _is_small(module: nn.Module) -> bool:
-    """Nothing to learn, or one normalisation: a single layer whose tensors all have at most one dimension."""
+    """Nothing to learn, or one normalization: a single layer with tensors of one dimension."""
     owners = [m for m in module.modules() if any(True for _ in m.parameters(recurse=False))]
     return not owners or (len(owners) == 1 and all(p.dim() < 2 for p in module.parameters()))
 

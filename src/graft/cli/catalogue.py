@@ -65,8 +65,8 @@ def info(
     name: Annotated[
         str,
         typer.Argument(
-            help="A technique, task, source, head, kind, format, score or built-in backbone; or any "
-            "network, to see its layer groups: wheel:minilm-l6, timm:resnet50."
+            help="A technique, task, source, head, kind, format, score or built-in backbone; or "
+            "any network, to see its layer groups: wheel:minilm-l6, timm:resnet50."
         ),
     ],
     as_json: o.Json = False,

@@ -1,4 +1,4 @@
-"""Texts and pictures as vectors: the pooled features of any network, trained here or used as it is."""
+"""Texts and pictures as vectors: the pooled features of any network, trained here or not."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ class Embeddings:
     vectors: np.ndarray
 
     def save(self, path: str | Path) -> None:
-        """Write `.npy`, (N, D), with the ids in `.ids.json` beside it; or `.parquet` with the columns `id` and `embedding`.
+        """Write `.npy`, (N, D), with the ids in `.ids.json` beside it.
 
+        Or `.parquet` with the columns `id` and `embedding`.
         Raises BadValue for another ending, FolderError where nothing can be written.
         """
         path = Path(path)
@@ -64,7 +65,10 @@ def embed(
     normalise: bool = False,
     reading: Mapping[str, Any] | None = None,
 ) -> Embeddings:
-    """The pooled features of inputs as `Predictor.predict` takes them; `reading` as in `read_inputs`. Raises DataError."""
+    """The pooled features of inputs as `Predictor.predict` takes them.
+
+    `reading` as in `read_inputs`. Raises DataError.
+    """
     preprocess = model.backbone.preprocess
     samples = [
         task.unlabeled(sample)
@@ -77,7 +81,10 @@ def embed(
 
 
 def as_it_is(spec: str) -> tuple[Model, Task]:
-    """The network that a backbone's spec names, and a task that reads its inputs; raises UnknownName, BackboneError."""
+    """The network that a backbone's spec names, and a task that reads its inputs.
+
+    Raises UnknownName, BackboneError.
+    """
     backbone = load_backbone(spec, replace(usual_job(spec), form="vector"))
     task = plugins.load("task", f"{backbone.preprocess.modality}-classification")
     return Model(backbone), task(classes=())
@@ -86,7 +93,8 @@ def as_it_is(spec: str) -> tuple[Model, Task]:
 def pooled(model: Model, feed: Feed, engine: Engine) -> np.ndarray:
     """The features (N, D) of the feed's samples, in order; float32.
 
-    Where every token has features, their mean over the text; of a text that is read in parts, the mean of its parts.
+    Where every token has features, their mean over the text; of a text that is read in parts, the
+    mean of its parts.
     """
     found: list[np.ndarray] = [np.empty(0)] * len(feed.pieces)
     with torch.inference_mode(), evaluating(model):
@@ -106,7 +114,10 @@ def pooled(model: Model, feed: Feed, engine: Engine) -> np.ndarray:
 
 
 def normalised(vectors: np.ndarray) -> np.ndarray:
-    """Each row (N, D) divided by its length, so that the product of two is their cosine; rows of zeros stay."""
+    """Each row (N, D) divided by its length, so that the product of two is their cosine.
+
+    Rows of zeros stay.
+    """
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.where(lengths > 0, lengths, 1)
 

@@ -21,7 +21,10 @@ from graft.techniques.specs.combine import canonical, parse
 def check_numbers(
     settings: dict[str, Any], checkpoint_seconds: float, jobs: int | None = None
 ) -> None:
-    """Raise BadValue for numbers that are out of range, before the data are read, which may take long."""
+    """Raise BadValue for numbers that are out of range, before the data are read.
+
+    Reading may take long.
+    """
     for name, value in settings.items():
         read_number(RunSpec, name, value)
     check_number("checkpoint_seconds", checkpoint_seconds, float, NOT_NEGATIVE)
@@ -58,15 +61,18 @@ def check_splits(data: Data) -> None:
     empty = [split for split in ("train", "val", "test") if not data.splits.get(split)]
     if empty:
         raise DataError(
-            f"{data.path or 'The data'} have no samples in {', '.join(empty)}. A run learns from train, chooses by val and is "
-            "measured on test. Add samples, or let graft.load_data(data) cut what is not there from train."
+            f"{data.path or 'The data'} have no samples in {', '.join(empty)}. A run learns from "
+            "train, chooses by val and is "
+            "measured on test. Add samples, or let graft.load_data(data) cut what is not there "
+            "from train."
         )
 
 
 def check_techniques(backbone: str, techniques: Sequence[str], task: Task) -> None:
-    """Raises GraftError for unknown names, and where a technique is not made for the network or the task.
+    """Raise GraftError for unknown names, and techniques not made for the network or the task.
 
-    What is wrong is said before anything is written, and weights are fetched here once, not by several processes.
+    What is wrong is said before anything is written, and weights are fetched here once, not by
+    several processes.
     """
     parsed = [parse(technique) for technique in techniques]
     network = open_backbone(backbone, task)
@@ -74,7 +80,8 @@ def check_techniques(backbone: str, techniques: Sequence[str], task: Task) -> No
         technique.check(network, task)
         if task.fresh_head and "labeled" not in technique.streams:
             raise BadValue(
-                f"{name!r} learns from texts without labels, and leaves the new head of {task.name} untrained. Write: "
+                f"{name!r} learns from texts without labels, and leaves the new head of "
+                f"{task.name} untrained. Write: "
                 f"'{name} then full-fine-tuning'."
             )
 
@@ -96,5 +103,6 @@ def check_same_run(folder: Path, spec: RunSpec) -> None:
     other = read_spec(folder)
     if other["hash"] != spec.hash:
         raise FolderError(
-            f"{folder} holds another run ({other['technique']}, seed {other.get('seed')}). Choose another --out."
+            f"{folder} holds another run ({other['technique']}, seed {other.get('seed')}). Choose "
+            "another --out."
         )

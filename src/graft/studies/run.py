@@ -61,9 +61,10 @@ def execute(
     baselines: bool = True,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> dict[str, Any]:
-    """Train, evaluate and write the run; goes on where the folder holds a checkpoint. Returns result.json.
+    """Train, evaluate and write the run; goes on where the folder holds a checkpoint.
 
-    `data` are the whole data; the spec's fraction or shots are cut here. Raises GraftError, with status.json saying so.
+    Returns result.json. `data` are the whole data; the spec's fraction or shots are cut here.
+    Raises GraftError, with status.json saying so.
     """
     if result := read_result(folder):
         close(folder)
@@ -210,9 +211,11 @@ def open_backbone(backbone: str, task: Task, pretrained: bool = True) -> Backbon
 
 
 def _describe(spec: RunSpec, data: Data, task: Task, preprocess: Preprocess) -> dict[str, Any]:
-    """`cut` are the samples of each split of which the network does not read all, `unknown` what its tokenizer does not know.
+    """What a run says of its data.
 
-    Where the data has no classes, those of the task are the head's outputs alone, as the start and end of an answer.
+    `cut` are the samples of each split of which the network does not read all, `unknown` is what
+    its tokenizer does not know. Where the data has no classes, those of the task are the head's
+    outputs alone, as the start and end of an answer.
     """
     counts = {split: len(samples) for split, samples in data.splits.items()}
     return {
@@ -282,8 +285,8 @@ def prediction_rows(
 ) -> list[dict[str, Any]]:
     """The rows of predictions.parquet for one split of data of this kind.
 
-    `group` is the id of the first sample that is about the same, often its own. Where the metrics do not follow from
-    probabilities, `parts` are the primary metric's terms of each example.
+    `group` is the id of the first sample that is about the same, often its own. Where the metrics
+    do not follow from probabilities, `parts` are the primary metric's terms of each example.
     """
     decoded = task.decode(scores, samples)
     parts: Sequence[dict[str, Any]] = [{}] * len(samples)

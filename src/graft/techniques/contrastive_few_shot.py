@@ -29,10 +29,12 @@ TOGETHER = 16
 
 @dataclass(frozen=True)
 class ContrastiveFewShot(Technique):
-    """Fine-tune the encoder on pairs of training examples, so that those of a class are alike; then solve for the head.
+    """Fine-tune the encoder on pairs of training examples, so that those of a class are alike.
 
-    Formula: min over the encoder's weights of mean over pairs of (cos(f(x), f(y)) - s)^2, s = 1 for two of a class and 0
-    for others, both kinds with half the weight; then the head of feature-extraction on the f that comes out.
+    Then solve for the head.
+    Formula: min over the encoder's weights of mean over pairs of (cos(f(x), f(y)) - s)^2, s = 1 for
+    two of a class and 0 for others, both kinds with half the weight; then the head of
+    feature-extraction on the f that comes out.
     Source: Tunstall et al.: Efficient Few-Shot Learning Without Prompts (SetFit), arXiv:2209.11055.
     There, pairs are drawn, as many of either kind for each class, and each is two forwards. Here a
     batch of n examples makes all its n (n - 1) / 2 pairs in n forwards, weights balance the kinds,
@@ -40,7 +42,8 @@ class ContrastiveFewShot(Technique):
     there are several labels. Where `accumulate` or too little memory cuts a batch into pieces,
     pairs are within a piece, and there are fewer of them.
     When: eight to some hundred labels a class, and a sentence encoder.
-    When not: thousands of labels, where full-fine-tuning is simpler; many more classes than a batch has examples.
+    When not: thousands of labels, where full-fine-tuning is simpler; many more classes than a batch
+    has examples.
     """
 
     epochs: Positive | None = 20
@@ -50,7 +53,8 @@ class ContrastiveFewShot(Technique):
         super().__post_init__()
         if self.patience is not None:
             raise BadValue(
-                "'contrastive-few-shot' takes no patience: while pairs are learnt no head can be validated. Choose its epochs."
+                "'contrastive-few-shot' takes no patience: while pairs are learnt no head can be "
+                "validated. Choose its epochs."
             )
 
     def check(self, backbone: Backbone, task: Task) -> None:
@@ -58,7 +62,8 @@ class ContrastiveFewShot(Technique):
         check_classes("contrastive-few-shot", task)
         if backbone.form != "vector":
             raise BadValue(
-                f"'contrastive-few-shot' compares vectors, and {backbone.name} yields {backbone.form} features."
+                f"'contrastive-few-shot' compares vectors, and {backbone.name} yields "
+                f"{backbone.form} features."
             )
 
     def objective(self, model: Model, task: Task) -> Objective:
@@ -78,7 +83,10 @@ class ContrastiveFewShot(Technique):
 
 
 class PairObjective(Objective):
-    """The loss of a batch's pairs while the encoder trains, the task's in other phases; after a `+`, both."""
+    """The loss of a batch's pairs while the encoder trains, the task's in other phases.
+
+    After a `+`, both.
+    """
 
     alone = False
 
@@ -123,7 +131,10 @@ def by_length(model: Model, batch: Batch) -> Output:
 
 
 def alike(target: Tensor) -> Tensor:
-    """(B, B), true where two examples are of a class, or have a label in common; from class numbers (B) or labels (B, K)."""
+    """(B, B), true where two examples are of a class, or have a label in common.
+
+    From class numbers (B) or labels (B, K).
+    """
     if target.dim() == 1:
         return target[:, None] == target
     bare = target.sum(1) == 0
@@ -131,8 +142,9 @@ def alike(target: Tensor) -> Tensor:
 
 
 def pair_loss(features: Tensor, same: Tensor) -> Tensor:
-    """The squared error of the cosine of all pairs of `features` (B, D), 1 where `same` (B, B), else 0; a scalar.
+    """The mean squared error of the cosines of all pairs of `features` (B, D), a scalar.
 
+    A cosine should be 1 where `same` (B, B), else 0.
     The two kinds of pairs weigh the same. Computed in float32 whatever the precision around it.
     """
     with torch.autocast(features.device.type, enabled=False):

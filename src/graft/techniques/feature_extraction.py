@@ -14,10 +14,11 @@ from graft.techniques.technique import PROBE_PATIENCE, Phase, Technique, head_on
 class FeatureExtraction(Technique):
     """Freeze the network, train a new linear head on its features (a linear probe).
 
-    Formula: min over W, b of L(W f(x) + b) + s/2 |W|^2, f frozen; f(x) is computed once. A linear head is solved for, its
-    strength s chosen on validation; `epochs`, rates and optimizer are for other heads, and for `solved=false`, which runs
-    that many epochs without s, or until five of them bring no better validation loss. Both cost next to nothing, so
-    that they are not part of the budget of other techniques.
+    Formula: min over W, b of L(W f(x) + b) + s/2 |W|^2, f frozen; f(x) is computed once. A linear
+    head is solved for, its strength s chosen on validation; `epochs`, rates and optimizer are for
+    other heads, and for `solved=false`, which runs that many epochs without s, or until five of
+    them bring no better validation loss. Both cost next to nothing, so that they are not part of
+    the budget of other techniques.
     Source: Donahue et al.: DeCAF, arXiv:1310.1531; Kornblith et al., arXiv:1805.08974.
     When: few labels, data like the pretraining data, little time; as the first thing to try.
     When not: data far from the pretraining data, where the features do not hold what is asked.

@@ -15,9 +15,10 @@ from graft.techniques.technique import Objective, Optimizer, Phase, Technique, e
 
 @dataclass(frozen=True)
 class FromScratch(Technique):
-    """Train the same architecture from random weights: the control that every transfer is held against.
+    """Train the same architecture from random weights: the control of every transfer.
 
-    Formula: min over all weights of L(task), weights drawn by the architecture's own initialisation.
+    Formula: min over all weights of L(task), weights drawn by the architecture's own
+    initialization.
     Source: He, Girshick, Dollár: Rethinking ImageNet Pre-training, arXiv:1811.08883.
     When: as the control; with plenty of labelled data far from what the network was pretrained on.
     When not: with few labels: expect it to lose.
@@ -32,7 +33,8 @@ class FromScratch(Technique):
     def objective(self, model: Model, task: Task) -> Objective:
         for module in model.network.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                # Pretrained networks move their statistics slowly (0.01); from random weights they would never arrive.
+                # Pretrained networks move their statistics slowly (0.01); from random weights they
+                # would never arrive.
                 module.momentum = 0.1
         return Objective(model, task)
 

@@ -14,7 +14,8 @@ from graft.techniques.technique import Phase, Technique, from_group, head_only
 class GradualUnfreezing(Technique):
     """Train the head, then unfreeze the layer groups from the last to the first in `stages` steps.
 
-    Formula: phase i trains groups k_i.., k_0 > k_1 > ... > k_n = 0, each from the weights of the phase before.
+    Formula: phase i trains groups k_i.., k_0 > k_1 > ... > k_n = 0, each from the weights of the
+    phase before.
     Source: Howard, Ruder: ULMFiT, arXiv:1801.06146.
     When: few labels and a network that forgets quickly; with `layer_decay` below 1 as in the paper.
     When not: little time: several phases share one budget.

@@ -15,12 +15,17 @@ from graft.techniques.technique import Objective, Phase, Technique, everything
 
 @dataclass(frozen=True)
 class L2Sp(Technique):
-    """Full fine-tuning with a penalty on the distance from the pretrained weights; or, after a `+`, the penalty alone.
+    """Full fine-tuning with a penalty on the distance from the pretrained weights.
 
-    Formula: L(task) + weight / 2 * ||w - w0||^2 over the backbone's weights, w0 the pretrained ones.
-    Source: Li, Grandvalet, Davoine: Explicit Inductive Bias for Transfer Learning, arXiv:1802.01483 (L2-SP).
-    When: few labels and data like the pretraining data, where plain fine-tuning overfits or forgets.
-    When not: data far from the pretraining data: the starting point is no longer a good place to stay near.
+    Or, after a `+`, the penalty alone.
+    Formula: L(task) + weight / 2 * ||w - w0||^2 over the backbone's weights, w0 the pretrained
+    ones.
+    Source: Li, Grandvalet, Davoine: Explicit Inductive Bias for Transfer Learning, arXiv:1802.01483
+    (L2-SP).
+    When: few labels and data like the pretraining data, where plain fine-tuning overfits or
+    forgets.
+    When not: data far from the pretraining data: the starting point is no longer a good place to
+    stay near.
     """
 
     weight: NotNegative = 0.01

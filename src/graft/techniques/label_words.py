@@ -25,47 +25,59 @@ CONTENT_FREE = ("N/A", "[MASK]", "")
 class LabelWords(Technique):
     """Train nothing: a text gets the class whose words a decoder is likeliest to write after it.
 
-    Formula: logit_k = log p(words of k | prompt(x)) - b_k, the prompt being the text x in a template. Calibration `contextual`:
-    b_k = log of the mean of softmax_k(log p(words of k | prompt(c))) over texts c that say nothing: "N/A", "[MASK]" and "".
-    `domain`: b_k = log p(words of k | prompt("")), so that the logit is the pointwise mutual information. `none`: 0.
-    Source: Brown et al.: GPT-3, arXiv:2005.14165, section 2.4; calibration by Zhao et al., arXiv:2102.09690, and by Holtzman
-    et al., arXiv:2104.08315. Before a training, as in `label-words then full-fine-tuning`, it is that of Schick and Schütze:
-    Pattern-Exploiting Training, arXiv:2001.07676.
+    Formula: logit_k = log p(words of k | prompt(x)) - b_k, the prompt being the text x in a
+    template. Calibration `contextual`: b_k = log of the mean of softmax_k(log p(words of k |
+    prompt(c))) over texts c that say nothing: "N/A", "[MASK]" and "". `domain`: b_k = log p(words
+    of k | prompt("")), so that the logit is the pointwise mutual information. `none`: 0.
+    Source: Brown et al.: GPT-3, arXiv:2005.14165, section 2.4; calibration by Zhao et al.,
+    arXiv:2102.09690, and by Holtzman et al., arXiv:2104.08315. Before a training, as in
+    `label-words then full-fine-tuning`, it is that of Schick and Schütze: Pattern-Exploiting
+    Training, arXiv:2001.07676.
     When: no labels yet, and a decoder; as the mark that training on few labels must beat.
-    When not: a sentence encoder is at hand and classes are topics, where `zero-shot` is quicker and mostly better.
+    When not: a sentence encoder is at hand and classes are topics, where `zero-shot` is quicker and
+    mostly better.
     """
 
     template: str = r"{}\nCategory:"
-    r"""What is read; `{}` stands for the text, `\n` for a line break. The words follow after a blank."""
+    r"""What is read; `{}` stands for the text, `\n` for a line break. The words follow after a
+    blank."""
     words: str = ""
-    """`spam=unwanted advertising;ham=a normal message`: what is written for a class, by default its name in words."""
+    """`spam=unwanted advertising;ham=a normal message`: what is written for a class, by default its
+    name in words."""
     calibration: Literal["none", "contextual", "domain"] = "contextual"
     per_token: bool = False
-    """Whether a class has the mean log-likelihood of its words' tokens, not their sum: long words are not at a disadvantage."""
+    """Whether a class has the mean log-likelihood of its words' tokens, not their sum: long words
+    are not at a disadvantage."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.template.count("{}") != 1:
             raise BadValue(
-                f"The 'template' of 'label-words' has one {{}} for the text in it. Got {self.template!r} instead."
+                f"The 'template' of 'label-words' has one {{}} for the text in it. Got "
+                f"{self.template!r} instead."
             )
 
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)
         if task.head is not None:
             raise BadValue(
-                "'label-words' classifies by the head that the decoder was pretrained with, and the "
+                "'label-words' classifies by the head that the decoder was pretrained with, and "
+                "the "
                 f"task has 'head={task.head}'. Leave it out."
             )
         self.written(task)
         _decoder(backbone)
 
     def written(self, task: Task) -> list[str]:
-        """What stands for each class; raises BadValue for other tasks, words of other classes, and names that are numbers."""
+        """What stands for each class.
+
+        Raises BadValue for other tasks, words of other classes, and names that are numbers.
+        """
         check_classes("label-words", task)
         if task.multi_label:
             raise BadValue(
-                "'label-words' says which one of several words comes next, and these examples have several labels. "
+                "'label-words' says which one of several words comes next, and these examples have "
+                "several labels. "
                 "With a sentence encoder there is 'zero-shot'."
             )
         return described("label-words", "words", self.words, task.classes)
@@ -118,13 +130,17 @@ class LabelWords(Technique):
 
 
 def _decoder(backbone: Backbone) -> Backbone:
-    """The causal network with the layers of `backbone` and its own head; raises BadValue where there is none."""
+    """The causal network with the layers of `backbone` and its own head.
+
+    Raises BadValue where there is none.
+    """
     found = language_model(backbone, "causal", "label-words")
     tied = (
         found.network.get_output_embeddings().weight is found.network.get_input_embeddings().weight
     )
     if not tied and not found.own_head:
         raise BadValue(
-            f"'label-words' asks a decoder for the next words, and {backbone.name} was saved without the head for them."
+            f"'label-words' asks a decoder for the next words, and {backbone.name} was saved "
+            "without the head for them."
         )
     return found

@@ -15,9 +15,12 @@ from graft.techniques.technique import Objective, Optimizer, Phase, Technique, g
 
 @dataclass(frozen=True)
 class Lora(Technique):
-    """Freeze the network and train a low-rank update beside every linear layer and ungrouped convolution, and a fresh head.
+    """Freeze the network and train a low-rank update beside its layers, and the head.
 
-    Formula: W' = W + (alpha / r) B A, B = 0 at the start; A, B and the head train. Merged into W at the end.
+    The layers are every linear one and every ungrouped convolution.
+
+    Formula: W' = W + (alpha / r) B A, B = 0 at the start; A, B and the head train. Merged into W at
+    the end.
     Source: Hu et al.: LoRA, arXiv:2106.09685; layers by the PEFT library.
     When: large networks, little memory, many tasks on one network.
     When not: small networks, where full fine-tuning costs little more and often does better.
@@ -27,12 +30,13 @@ class Lora(Technique):
     alpha: Positive = 16
     dropout: PartialShare = 0.0
     from_group: int = 0
-    """The first layer group that is adapted, negative counts from the head; those before it run once an example."""
+    """The first layer group that is adapted, negative counts from the head; those before it run
+    once an example."""
     optimizer: Optimizer | None = "adamw"
     weight_decay: NotNegative = 0.0
 
     def objective(self, model: Model, task: Task) -> Objective:
-        """Raises BadValue where there is no such layer group, or none of its layers can be adapted."""
+        """Raises BadValue without such a layer group, or if none of its layers can be adapted."""
         from peft import LoraConfig, inject_adapter_in_model
 
         targets = _targets(model, group_number(model, self.from_group, "lora"))
@@ -93,11 +97,15 @@ def _targets(model: Model, first: int) -> list[str]:
     found = [path for path, module in model.network.named_modules() if adaptable(path, module)]
     if not found:
         raise BadValue(
-            f"'lora' found no linear layer or ungrouped convolution in {model.backbone.name}. Use 'bitfit' or 'full-fine-tuning'."
+            f"'lora' found no linear layer or ungrouped convolution in {model.backbone.name}. Use "
+            "'bitfit' or 'full-fine-tuning'."
         )
     return found
 
 
 def _is_conv1d(module: nn.Module) -> bool:
-    """GPT-2's own linear layer, its weight transposed; told by name, since transformers is not imported here."""
+    """GPT-2's own linear layer, its weight transposed.
+
+    Told by name, since transformers is not imported here.
+    """
     return type(module).__name__ == "Conv1D"

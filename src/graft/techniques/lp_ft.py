@@ -12,13 +12,16 @@ from graft.techniques.technique import PROBE_PATIENCE, Phase, Technique, everyth
 
 @dataclass(frozen=True)
 class LpFt(Technique):
-    """Linear probing, then fine-tuning: a trained head keeps the first large gradients from distorting the features.
+    """Linear probing, then fine-tuning of all layers.
+
+    A trained head keeps the first large gradients from distorting the features.
 
     Formula: W = argmin L(W f(x)) with f frozen, then min over all weights of L, started at (f, W).
     A linear head is solved for; `probe_epochs` and `probe_lr` are for other heads. With `fallback`
     the result is the probe again if fine-tuning ends with a worse metric on validation, of 50
     examples or more.
-    Source: Kumar et al.: Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution, arXiv:2202.10054.
+    Source: Kumar et al.: Fine-Tuning can Distort Pretrained Features and Underperform
+    Out-of-Distribution, arXiv:2202.10054.
     When: the safe default; above all where the data met later will differ from the training data.
     When not: no time to fine-tune at all: feature-extraction is its first half.
     """

@@ -19,17 +19,20 @@ NAME = "masked-language-modeling"
 
 @dataclass(frozen=True)
 class MaskedLanguageModeling(Technique):
-    """Let an encoder tell masked tokens of your unlabeled texts, before a technique that learns the task.
+    """Let an encoder predict masked tokens of your unlabeled texts, before the task is learned.
 
-    Formula: min over all weights of mean over chosen tokens i of -log p(x_i | x~), x~ the text in which of 15 % of the tokens,
-    chosen anew each epoch, 80 % are masked, 10 % any token, 10 % left. Texts: those of the training split, with the ones
-    that `shots` takes no labels from, and of the split `unlabeled`; never of validation and test. 5 % of them are held out,
-    with fixed masks, to validate. The head is the checkpoint's own, else a fresh one; it is dropped afterwards.
-    Source: Gururangan et al.: Don't Stop Pretraining (domain- and task-adaptive pretraining), arXiv:2004.10964; Devlin et al.:
-    BERT, arXiv:1810.04805.
-    When: many more texts than labels, in a language that is not that of books and the web: clinical notes, reports, code.
-    When not: a few hundred texts, or texts as the network was pretrained on; sentence encoders, whose vectors were made
-    on pairs and may come off worse: compare, as `masked-language-modeling then full-fine-tuning` beside `full-fine-tuning`.
+    Formula: min over all weights of mean over chosen tokens i of -log p(x_i | x~), x~ the text in
+    which of 15 % of the tokens, chosen anew each epoch, 80 % are masked, 10 % any token, 10 % left.
+    Texts: those of the training split, with the ones that `shots` takes no labels from, and of the
+    split `unlabeled`; never of validation and test. 5 % of them are held out, with fixed masks, to
+    validate. The head is the checkpoint's own, else a fresh one; it is dropped afterwards.
+    Source: Gururangan et al.: Don't Stop Pretraining (domain- and task-adaptive pretraining),
+    arXiv:2004.10964; Devlin et al.: BERT, arXiv:1810.04805.
+    When: many more texts than labels, in a language that is not that of books and the web: clinical
+    notes, reports, code.
+    When not: a few hundred texts, or texts as the network was pretrained on; sentence encoders,
+    whose vectors were made on pairs and may come off worse: compare, as `masked-language-modeling
+    then full-fine-tuning` beside `full-fine-tuning`.
     """
 
     streams: ClassVar[frozenset[str]] = frozenset({"unlabeled"})
@@ -58,6 +61,7 @@ class MaskedLanguageModeling(Technique):
         found = language_model(backbone, "masked", NAME)
         if found.preprocess.tokenizer.mask_token_id is None:
             raise BadValue(
-                f"{NAME!r} is not made for {backbone.name}, whose tokenizer has no token for a mask."
+                f"{NAME!r} is not made for {backbone.name}, whose tokenizer has no token for a "
+                "mask."
             )
         return found

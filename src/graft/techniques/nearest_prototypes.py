@@ -20,12 +20,15 @@ from graft.techniques.technique import (
 class NearestPrototypes(Technique):
     """Freeze the network, and give an example the class to whose mean its features are nearest.
 
-    Formula: p(k | x) = softmax_k(-|f(x) - c_k|^2 / t), c_k the mean of f over the training examples of class k: a linear head
-    with w_k = 2 c_k / t and b_k = -|c_k|^2 / t. Nothing is stepped; the temperature t is chosen by validation loss. Of
-    several labels, each class has two means, of the examples with it and of those without. Rates and epochs have no effect.
-    Source: Snell et al.: Prototypical Networks for Few-shot Learning, arXiv:1703.05175, without their training of f.
+    Formula: p(k | x) = softmax_k(-|f(x) - c_k|^2 / t), c_k the mean of f over the training examples
+    of class k: a linear head with w_k = 2 c_k / t and b_k = -|c_k|^2 / t. Nothing is stepped; the
+    temperature t is chosen by validation loss. Of several labels, each class has two means, of the
+    examples with it and of those without. Rates and epochs have no effect.
+    Source: Snell et al.: Prototypical Networks for Few-shot Learning, arXiv:1703.05175, without
+    their training of f.
     When: one to a dozen labels a class, many classes, classes that come later; in a moment.
-    When not: some dozen labels a class and more, where feature-extraction learns which features matter.
+    When not: some dozen labels a class and more, where feature-extraction learns which features
+    matter.
     """
 
     def check(self, backbone: Backbone, task: Task) -> None:
@@ -34,7 +37,8 @@ class NearestPrototypes(Technique):
         head = backbone.linear
         if head is None or head.bias is None:
             raise BadValue(
-                f"'nearest-prototypes' writes the means into a head that is one linear layer with biases, and that of "
+                "'nearest-prototypes' writes the means into a head that is one linear layer with "
+                "biases, and that of "
                 f"{backbone.name} is another. Use 'feature-extraction'."
             )
 

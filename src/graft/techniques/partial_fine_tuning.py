@@ -10,12 +10,16 @@ from graft.techniques.technique import Phase, Technique, from_group, group_numbe
 
 @dataclass(frozen=True)
 class PartialFineTuning(Technique):
-    """Freeze the first layer groups, train the rest: `from_group` is the first that trains, negative counts from the head.
+    """Freeze the first layer groups, train the rest.
+
+    `from_group` is the first that trains; a negative number counts from the head.
 
     Formula: min over the weights of groups k.. and the head of L(task), groups ..k-1 frozen.
-    Source: Yosinski et al.: How transferable are features in deep neural networks?, arXiv:1411.1792.
+    Source: Yosinski et al.: How transferable are features in deep neural networks?,
+    arXiv:1411.1792.
     When: between feature extraction and full fine-tuning, in data and in time.
-    When not: images or texts whose low-level form differs (sketches, X-rays): let the first groups train too.
+    When not: images or texts whose low-level form differs (sketches, X-rays): let the first groups
+    train too.
     """
 
     from_group: int = -2

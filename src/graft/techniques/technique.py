@@ -21,7 +21,8 @@ from graft.tasks.task import Task
 Optimizer = Literal["adamw", "sgd"]
 
 Trainable = Callable[[str, int], bool]
-"""(name of a parameter of the network, index of its layer group; the head's is -1) -> does it train?"""
+"""(name of a parameter of the network, index of its layer group; the head's is -1) -> does it
+train?"""
 
 Solver = Literal["head", "prototypes"]
 """What finds a head without steps: the solver of the head itself (see `Head.solver`), which takes
@@ -50,12 +51,16 @@ def from_group(first: int) -> Trainable:
 
 
 def group_number(model: Model, asked: int, technique: str) -> int:
-    """A layer group by number, where a negative one counts from the head; raises BadValue where there is none."""
+    """A layer group by number, where a negative one counts from the head.
+
+    Raises BadValue where there is none.
+    """
     count = len(model.backbone.groups) - 1
     if not -count <= asked < count:
         raise BadValue(
             f"from_group={asked} of {technique!r} is not a layer group of {model.backbone.name}, "
-            f"which has {count} below its head: use {-count} to {count - 1}. See: graft info {model.backbone.name}"
+            f"which has {count} below its head: use {-count} to {count - 1}. See: graft info "
+            f"{model.backbone.name}"
         )
     return asked % count
 
@@ -64,7 +69,8 @@ def check_classes(technique: str, task: Task) -> None:
     """Raises BadValue if the task does not give each example a class, or several."""
     if task.gives != "classes":
         raise BadValue(
-            f"{technique!r} is for tasks in which each example has a class, and {task.name} is none of them."
+            f"{technique!r} is for tasks in which each example has a class, and {task.name} is "
+            "none of them."
         )
 
 
@@ -81,31 +87,36 @@ class Phase:
     solver: Solver | None = None
     """How the head is found if it alone trains and is one linear layer; else by steps."""
     views: int | None = None
-    """How many augmented versions of an example are seen, in turn; None: a new one each epoch; 1: the plain one."""
+    """How many augmented versions of an example are seen, in turn; None: a new one each epoch; 1:
+    the plain one."""
     patience: int | None = None
-    """So many epochs without better weights end it, unless the technique's own setting says otherwise."""
+    """So many epochs without better weights end it, unless the technique's own setting says
+    otherwise."""
     fallback: bool = False
     """Whether it returns to its first weights if its last ones have a worse metric on validation.
 
     It does not if validation is tiny."""
     mixed: bool = False
-    """Batches are drawn whatever the lengths, new ones each epoch: for losses between the examples of a batch."""
+    """Batches are drawn whatever the lengths, new ones each epoch: for losses between the examples
+    of a batch."""
 
 
 @dataclass(frozen=True)
 class Technique(ABC):
     """The settings that every technique shares; a technique overrides defaults and adds its own.
 
-    The types of `graft.base.ranges` say which numbers a setting allows; others are refused when it is made.
-    `None` is "chosen from the model and the data": `epochs` by the budget, `lr` and `optimizer` by the kind of network,
-    `head_lr` as a multiple of `lr`. `layer_decay` multiplies the rate once for each layer group below the head
-    (ULMFiT's discriminative rates, arXiv:1801.06146); 1 is one rate for all.
+    The types of `graft.base.ranges` say which numbers a setting allows; others are refused when it
+    is made. `None` is "chosen from the model and the data": `epochs` by the budget, `lr` and
+    `optimizer` by the kind of network, `head_lr` as a multiple of `lr`. `layer_decay` multiplies
+    the rate once for each layer group below the head (ULMFiT's discriminative rates,
+    arXiv:1801.06146); 1 is one rate for all.
     """
 
     streams: ClassVar[frozenset[str]] = frozenset({"labeled"})
     pretrained: ClassVar[bool] = True
     about_head: ClassVar[bool] = False
-    """Whether it is about a new head, so that it says nothing to a task that keeps the network's own."""
+    """Whether it is about a new head, so that it says nothing to a task that keeps the network's
+    own."""
 
     epochs: Positive | None = None
     lr: Positive | None = None
@@ -121,23 +132,30 @@ class Technique(ABC):
     clip: NotNegative = 1.0
     """The gradient norm above which gradients are scaled down; 0 never does."""
     batch_norm: Literal["frozen", "updated"] = "frozen"
-    """Whether batch-norm statistics stay the pretrained ones, or follow the (small) batches that are trained on."""
+    """Whether batch-norm statistics stay the pretrained ones, or follow the (small) batches that
+    are trained on."""
     views: Count | None = None
-    """How many augmented versions of an example are seen, in turn; None is a new one each epoch, 1 the plain one. The
-    layers before the first that trains see each version once, so that few of them save time."""
+    """How many augmented versions of an example are seen, in turn; None is a new one each epoch, 1
+    the plain one. The layers before the first that trains see each version once, so that few of
+    them save time."""
     augment: Augment = "usual"
     """How pictures are changed at random in training: `none`, `weak`, `usual` or `strong`."""
     patience: Count | None = None
-    """Stop a phase after so many epochs without better weights, by the validation loss or the metric that the task goes by; None
-    is five where a head alone is stepped, and elsewhere what the task says, mostly to the end."""
+    """Stop a phase after so many epochs without better weights, by the validation loss or the
+    metric that the task goes by; None is five where a head alone is stepped, and elsewhere what the
+    task says, mostly to the end."""
 
     def __post_init__(self) -> None:
-        """Raise BadValue for numbers that are out of range; a technique that has one of its own calls this one."""
+        """Raise BadValue for numbers that are out of range.
+
+        A technique that has one of its own calls this one.
+        """
         read_numbers(self, f" of {plugins.name_of(type(self))!r}")
 
     def check(self, backbone: Backbone, task: Task) -> None:
-        """Raise BadValue where it is not made for this network, this task or its classes; asked before anything is written.
+        """Raise BadValue where it is not made for this network, this task or its classes.
 
+        Asked before anything is written.
         Most are made for all of them; those that are `about_head` are for tasks with a new one.
         """
         if self.augment != "usual" and backbone.preprocess.modality != "image":
@@ -152,27 +170,36 @@ class Technique(ABC):
             )
         if self.about_head and not task.fresh_head:
             raise BadValue(
-                f"{plugins.name_of(type(self))!r} trains a new head, and {task.name} keeps the network's own. Use lora, "
+                f"{plugins.name_of(type(self))!r} trains a new head, and {task.name} keeps the "
+                "network's own. Use lora, "
                 "full-fine-tuning or partial-fine-tuning."
             )
 
     def objective(self, model: Model, task: Task) -> Objective:
-        """What is minimised. May change the model in place (adapters, a head); called once, before `phases`."""
+        """What is minimised.
+
+        May change the model in place (adapters, a head); called once, before `phases`.
+        """
         return Objective(model, task)
 
     @abstractmethod
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        """The phases in order, none where nothing is trained; `epochs` is the whole budget, in passes over the training split."""
+        """The phases in order, none where nothing is trained.
+
+        `epochs` is the whole budget, in passes over the training split.
+        """
 
     def rates(
         self, model: Model, body: float = 1.0, head: float = 10.0, epochs: float = MANY
     ) -> dict[str, Any]:
-        """Optimizer, rates and views of a phase: the user's, else so many times the network's usual fine-tuning rate.
+        """Optimizer, rates and views of a phase.
 
-        Networks with batch normalisation are fine-tuned by SGD with momentum, at ten times AdamW's rate: measured here,
-        it is as accurate and far better calibrated on few images. A phase that says it has few `epochs` takes AdamW at
-        half the rate, since SGD would end before a new head has learnt its classes. All other networks are fine-tuned
-        by AdamW. A fresh head learns at `head` times the rate, ten times.
+        The rate is the user's, else so many times the one at which the network is usually
+        fine-tuned. Networks with batch normalization are fine-tuned by SGD with momentum, at ten
+        times AdamW's rate: measured here, it is as accurate and far better calibrated on few
+        images. A phase that says it has few `epochs` takes AdamW at half the rate, since SGD would
+        end before a new head has learnt its classes. All other networks are fine-tuned by AdamW. A
+        fresh head learns at `head` times the rate, ten times.
         """
         normalised = any(
             isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()
@@ -207,7 +234,10 @@ class Technique(ABC):
 
 
 class Objective(nn.Module):
-    """The model and what the technique adds; `forward` returns named losses whose sum is minimised."""
+    """The model and what the technique adds.
+
+    `forward` returns named losses whose sum is minimised.
+    """
 
     references: tuple[str, ...] = ()
     """Names of submodules that losses compare with, such as start weights: no step changes them.
@@ -239,8 +269,9 @@ class Objective(nn.Module):
         return {}
 
     def loss_weights(self, batch: Batch) -> dict[str, float | Tensor]:
-        """The weight of what each loss averages in the batch, more than 0; by default one an example.
+        """The weight of what each loss averages in the batch, more than 0.
 
+        By default one an example.
         A batch may be computed in pieces. Each piece's loss counts by its share of the batch's
         weight, so that the gradient is that of the whole batch, except for losses between the
         examples of a batch.

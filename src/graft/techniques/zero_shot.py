@@ -21,22 +21,28 @@ ABOUT_CLASSES = ("template", "descriptions", "scale", "threshold")
 
 @dataclass(frozen=True)
 class ZeroShot(Technique):
-    """Train nothing: a text gets the class whose description it is nearest to in the network's embedding space.
+    """Train nothing: a text gets the class whose description is nearest to it.
 
-    Where the task keeps the network's own head (text generation, translation, summarization) it is measured as it is.
-    Formula: logit_k = scale (cos(f(x), f(d_k)) - threshold), d_k the description of class k: a linear head with
-    w_k = scale f(d_k) / (|f(d_k)| |f|), |f| being the same for every text. Of one label the threshold cancels out; of
-    several, those whose cosine is above it are predicted, a guess that no data have been asked about.
-    Source: Chang et al.: Importance of Semantic Representation: Dataless Classification, AAAI 2008; as a head, Radford et
-    al.: CLIP, arXiv:2103.00020. The scale is that of training by Reimers and Gurevych's sentence-transformers.
-    When: no labels yet, and class names that say what they mean; as the mark that training on few labels must beat.
-    When not: classes that are no matter of topic, or whose names say nothing; as soon as some labels a class are there.
+    Nearest in the network's embedding space. If the task keeps the network's own head, as those
+    whose predictions are texts do, the network is measured as it is.
+    Formula: logit_k = scale (cos(f(x), f(d_k)) - threshold), d_k the description of class k: a
+    linear head with w_k = scale f(d_k) / (|f(d_k)| |f|), |f| being the same for every text. Of one
+    label the threshold cancels out; of several, those whose cosine is above it are predicted, a
+    guess that no data have been asked about.
+    Source: Chang et al.: Importance of Semantic Representation: Dataless Classification, AAAI 2008;
+    as a head, Radford et al.: CLIP, arXiv:2103.00020. The scale is that of training by Reimers and
+    Gurevych's sentence-transformers.
+    When: no labels yet, and class names that say what they mean; as the mark that training on few
+    labels must beat.
+    When not: classes that are no matter of topic, or whose names say nothing; as soon as some
+    labels a class are there.
     """
 
     template: str = "{}"
     """What is embedded; `{}` stands for the description of the class."""
     descriptions: str = ""
-    """`spam=unwanted advertising;ham=a normal message`: what to call a class, by default its name in words."""
+    """`spam=unwanted advertising;ham=a normal message`: what to call a class, by default its name
+    in words."""
     scale: Positive = 20.0
     threshold: float = 0.15
 
@@ -44,7 +50,8 @@ class ZeroShot(Technique):
         super().__post_init__()
         if "{}" not in self.template:
             raise BadValue(
-                f"The 'template' of 'zero-shot' has no {{}} for the class in it. Got {self.template!r} instead."
+                f"The 'template' of 'zero-shot' has no {{}} for the class in it. Got "
+                f"{self.template!r} instead."
             )
 
     def check(self, backbone: Backbone, task: Task) -> None:
@@ -55,8 +62,10 @@ class ZeroShot(Technique):
         check_classes("zero-shot", task)
         if not mean_pooling.installed(backbone.network) or backbone.linear is None:
             raise BadValue(
-                f"'zero-shot' compares texts as sentence encoders embed them, and {backbone.name} is none: use minilm-l6, "
-                "or another BERT of sentence-transformers. For decoders there is 'label-words', for pictures "
+                f"'zero-shot' compares texts as sentence encoders embed them, and {backbone.name} "
+                "is none: use minilm-l6, "
+                "or another BERT of sentence-transformers. For decoders there is 'label-words', "
+                "for pictures "
                 "'nearest-prototypes' with a label a class."
             )
         self.texts(task.classes)
@@ -70,11 +79,15 @@ class ZeroShot(Technique):
         ]
         if own:
             raise BadValue(
-                f"{own[0]!r} of 'zero-shot' is about classes, and {task.name} has none. Leave it out."
+                f"{own[0]!r} of 'zero-shot' is about classes, and {task.name} has none. Leave it "
+                "out."
             )
 
     def texts(self, classes: tuple[str, ...]) -> list[str]:
-        """What stands for each class; raises BadValue for descriptions of others, and for names that are numbers."""
+        """What stands for each class.
+
+        Raises BadValue for descriptions of others, and for names that are numbers.
+        """
         words = described("zero-shot", "descriptions", self.descriptions, classes)
         return [self.template.replace("{}", each) for each in words]
 

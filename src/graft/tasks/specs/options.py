@@ -25,6 +25,9 @@ def kinds_of(task: type[Task]) -> list[str]:
 
 
 def learnt(spec: str, data: Data, *, weighted: bool = False) -> Task:
-    """The task that a spec names, with what it learns from the training split; raises as `parse` and `Task.from_data`."""
+    """The task that a spec names, with what it learns from the training split.
+
+    Raises as `parse` and `Task.from_data`.
+    """
     kind, options = parse(spec)
     return replace(kind.from_data(data, weighted=weighted), **options)

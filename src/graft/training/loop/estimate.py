@@ -61,7 +61,8 @@ class PhaseEstimate:
     batch_size: int
     trainable_parameters: int
     recorded_before: str | None
-    """The layer group that the recorded tensors enter; None where nothing is recorded, the reason being in `because`."""
+    """The layer group that the recorded tensors enter; None where nothing is recorded, the reason
+    being in `because`."""
     because: str
     gain: float
     """How many times less is computed than without a recording."""

@@ -1,4 +1,4 @@
-"""A linear head on recorded features is a convex problem of few unknowns: it is solved, not stepped towards.
+"""A linear head on recorded features is a convex problem of few unknowns, so it is solved.
 
 Formula: min over W, b of L(W f + b) + s / 2 |W|^2 by L-BFGS on all examples, for strengths s from
 strong to weak, each from the solution before; the one with the least validation loss is kept. One
@@ -6,7 +6,8 @@ eigendecomposition of the features' covariance C preconditions every strength: W
 s)^(-1/2), h the loss's curvature between the last two solutions. Where the classes can be
 separated, loss and curvature fall towards zero as s does: steps and losses are measured in units of
 the loss, in float64, so that each strength is solved to the same relative accuracy.
-Source: Nocedal and Wright, Numerical Optimization, 2006, chapter 7; the path of Friedman et al., J. Stat. Softw. 33, 2010.
+Source: Nocedal and Wright, Numerical Optimization, 2006, chapter 7; the path of Friedman et al., J.
+Stat. Softw. 33, 2010.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ SEARCH = {
 
 @dataclass(frozen=True)
 class Solution:
-    """A head that was found: what it was found for, its losses, and how many passes over the examples it took."""
+    """A head that was found: for what, its losses, and the passes over the examples it took."""
 
     chosen: dict[str, float]
     """What is chosen by validation loss, by name: the strength of the penalty."""
@@ -66,7 +67,7 @@ def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Solution
 
 @dataclass(frozen=True)
 class _Point:
-    """Weights (K, R) in the basis and biases (K), the losses there, and the gradients of their sum."""
+    """Weights (K, R) in the basis, biases (K), the losses there, and the gradients of their sum."""
 
     weight: Tensor
     bias: Tensor
@@ -80,7 +81,10 @@ class _Point:
 
 @dataclass
 class _Problem:
-    """The loss as a function of W and of the bias for features less their mean, which keeps the two apart."""
+    """The loss as a function of W and of the bias for features less their mean.
+
+    Without the mean the two hardly depend on each other.
+    """
 
     objective: Objective
     head: nn.Linear
@@ -128,7 +132,10 @@ class _Problem:
         return Solution({"strength": strength}, self.point.losses, passes)
 
     def _curvature(self, start: _Point, end: _Point) -> float:
-        """The mean second derivative of the loss along the way, as a multiple of the features' variance along it."""
+        """The mean second derivative of the loss along the way.
+
+        It is a multiple of the features' variance along it.
+        """
         step = end.weight - start.weight
         spread = float((step.square() * self.variances).sum())
         bend = float(((end.by_weight - start.by_weight) * step).sum())
@@ -189,9 +196,10 @@ def _precise(head: nn.Linear, dtype: torch.dtype) -> Iterator[None]:
 
 
 def _moments(feed: Feed, centred: bool) -> tuple[Tensor, Tensor, Tensor | None, float]:
-    """Mean (D) of the features, variances (R) along their basis (D, R), and the mean variance, from a sample of them.
+    """Moments of the features, from a sample of them.
 
-    In float64, in which the problem is solved, but for MPS, which has none.
+    Mean (D), variances (R) along their basis (D, R), the basis, and the mean variance. In float64,
+    in which the problem is solved, but for MPS, which has none.
     """
     count = len(feed.pieces)
     rows = (
