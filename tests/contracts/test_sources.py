@@ -65,7 +65,7 @@ def logits_of(output: Output) -> torch.Tensor:
 def batch(backbone: Backbone) -> Batch:
     """Two unlike examples."""
     inputs = backbone.preprocess.example()
-    if backbone.preprocess.modality == "text":
+    if backbone.preprocess.reads == "text":
         return batch_of(inputs, backbone.preprocess)
     noise = torch.randn(
         2, *next(iter(inputs.values())).shape[1:], generator=torch.Generator().manual_seed(0)
@@ -164,7 +164,7 @@ def test_the_features_do_not_depend_on_the_head(backbone):
 
 
 def test_an_example_gives_the_same_alone_and_among_longer_ones(backbone):
-    if backbone.preprocess.modality != "text":
+    if backbone.preprocess.reads != "text":
         pytest.skip("pictures are all of one size")
     model, p = Model(backbone), backbone.preprocess
     encoded = [

@@ -10,19 +10,19 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 def usual(
     network: nn.Module,
-    modality: str,
+    reads: str,
     width: int,
     token: Literal["first", "last"] | None,
     each: bool = False,
 ) -> float:
-    """The learning rate by modality, normalisation and `width`, the number of features.
+    """The learning rate by what it reads, normalization and `width`, the number of features.
 
-    `each` where every token is told. Pictures: 3e-4 with batch normalisation, 1e-4 without (ViT,
+    `each` where every token is told. Pictures: 3e-4 with batch normalization, 1e-4 without (ViT,
     ConvNeXt, Swin). Text: 5e-5 for decoders and encoders of 512 features and more, 1e-4 for smaller
     encoders, which take and need larger steps, and 2e-4 for these where every token has its own
     answer: many to a text, the gradient is less noisy.
     """
-    if modality == "image":
+    if reads == "image":
         return 3e-4 if any(isinstance(module, _BatchNorm) for module in network.modules()) else 1e-4
     if width >= 512 or token == "last":
         return 5e-5

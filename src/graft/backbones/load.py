@@ -28,7 +28,7 @@ def load_backbone(spec: str, job: Job, pretrained: bool = True) -> Backbone:
 
 
 def _check(backbone: Backbone, job: Job) -> None:
-    reads = backbone.preprocess.modality
+    reads = backbone.preprocess.reads
     if reads != job.reads:
         raise BackboneError(
             f"{backbone.name} reads {reads}, and {job.id} is about {job.reads}. See: graft list "

@@ -72,7 +72,7 @@ def embed(
     preprocess = model.backbone.preprocess
     samples = [
         task.unlabeled(sample)
-        for sample in read_inputs(inputs, preprocess.modality, **(reading or {}))
+        for sample in read_inputs(inputs, preprocess.reads, **(reading or {}))
     ]
     vectors = pooled(engine.place(model), Feed.of(samples, task, preprocess, engine.device), engine)
     return Embeddings(
@@ -86,7 +86,7 @@ def as_it_is(spec: str) -> tuple[Model, Task]:
     Raises UnknownName, BackboneError.
     """
     backbone = load_backbone(spec, replace(usual_job(spec), form="vector"))
-    task = plugins.load("task", f"{backbone.preprocess.modality}-classification")
+    task = plugins.load("task", f"{backbone.preprocess.reads}-classification")
     return Model(backbone), task(classes=())
 
 

@@ -67,8 +67,8 @@ class Predictor:
         try:
             return self._predicted(samples)
         except DataError as error:
-            modality = self.network.backbone.preprocess.modality
-            problems = broken(samples) if modality == "image" else {}
+            reads = self.network.backbone.preprocess.reads
+            problems = broken(samples) if reads == "image" else {}
             if not problems:
                 raise
             if not skip_broken or len(problems) == len(samples):
@@ -177,7 +177,7 @@ class Predictor:
     def _samples(self, inputs: Any, reading: Mapping[str, Any] | None = None) -> list[Sample]:
         """What is to be predicted, without the answers; of a table what the task reads."""
         kinds = {"kinds": frozenset(kinds_of(type(self.task)))} | dict(reading or {})
-        samples = read_inputs(inputs, self.network.backbone.preprocess.modality, **kinds)
+        samples = read_inputs(inputs, self.network.backbone.preprocess.reads, **kinds)
         return [self.task.unlabeled(sample) for sample in samples]
 
 

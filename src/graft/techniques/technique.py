@@ -158,7 +158,7 @@ class Technique(ABC):
         Asked before anything is written.
         Most are made for all of them; those that are `about_head` are for tasks with a new one.
         """
-        if self.augment != "usual" and backbone.preprocess.modality != "image":
+        if self.augment != "usual" and backbone.preprocess.reads != "image":
             raise BadValue(
                 f"Only pictures are augmented, and {task.name} reads none. "
                 f"Leave augment={self.augment} away."

@@ -17,9 +17,9 @@ def language_model(backbone: Backbone, form: Form, technique: str) -> Backbone:
     tied, the head's output layer is the trunk's token embeddings. Raises BadValue, in the name of
     the technique, if there is no such network.
     """
-    if backbone.preprocess.modality != "text":
+    if backbone.preprocess.reads != "text":
         raise BadValue(
-            f"{technique!r} reads texts, and {backbone.name} reads {backbone.preprocess.modality}s."
+            f"{technique!r} reads texts, and {backbone.name} reads {backbone.preprocess.reads}s."
         )
     try:
         language = load_backbone(backbone.name, Job(f"{form} language modeling", "text", form))

@@ -17,7 +17,7 @@ from graft.backbones.preprocess.augment import AUGMENTS, Augment, Frame, View, n
 class Preprocess(Protocol):
     """Turns one value into tensors, and tensors of several samples into a batch's inputs."""
 
-    modality: str
+    reads: str
     augments: bool
     """Whether what it yields depends on `rng`."""
 
@@ -40,7 +40,7 @@ class ImagePreprocess:
     (B, 3, size, size).
     """
 
-    modality: ClassVar[str] = "image"
+    reads: ClassVar[str] = "image"
     size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -91,7 +91,7 @@ class ImagePreprocess:
         return 1
 
     def settings(self) -> dict[str, Any]:
-        return {"modality": self.modality, **asdict(self)}
+        return {"reads": self.reads, **asdict(self)}
 
     def example(self) -> dict[str, Tensor]:
         """Inputs of one grey picture, to trace a network with."""
@@ -107,7 +107,7 @@ class TextPreprocess:
     text itself, one later: `decoder_input_ids`.
     """
 
-    modality: ClassVar[str] = "text"
+    reads: ClassVar[str] = "text"
     augments: ClassVar[bool] = False
     tokenizer: Any = field(repr=False)
     max_length: int = 256
@@ -205,7 +205,7 @@ class TextPreprocess:
         return len(value) if isinstance(value, str) else sum(map(len, value))
 
     def settings(self) -> dict[str, Any]:
-        return {"modality": self.modality, "max_length": self.max_length}
+        return {"reads": self.reads, "max_length": self.max_length}
 
     def example(self) -> dict[str, Tensor]:
         """Inputs of two texts of unlike length, to trace a network with."""
@@ -222,8 +222,6 @@ def right_padded(rows: list[Tensor], value: int) -> tuple[Tensor, Tensor]:
 def restored(preprocess: Preprocess, settings: dict[str, Any]) -> Preprocess:
     """`preprocess` with the values that `settings()` returned, also after a way through JSON."""
     values = {
-        key: tuple(v) if isinstance(v, list) else v
-        for key, v in settings.items()
-        if key != "modality"
+        key: tuple(v) if isinstance(v, list) else v for key, v in settings.items() if key != "reads"
     }
     return replace(preprocess, **values)

@@ -33,7 +33,7 @@ resumed run sees the same."""
 def without_gradients(task: Pretext, preprocess: Preprocess) -> int:
     """Return how many pieces are encoded at a time where nothing is learnt."""
     return task.batch_size or (
-        PICTURES_WITHOUT_GRADIENTS if preprocess.modality == "image" else WITHOUT_GRADIENTS
+        PICTURES_WITHOUT_GRADIENTS if preprocess.reads == "image" else WITHOUT_GRADIENTS
     )
 
 
@@ -110,7 +110,7 @@ class Feed:
         settings that another thread may change, and the files of a recording have one position
         each, so one thread reads these.
         """
-        if self.preprocess.modality != "image" or self.recorded is not None:
+        if self.preprocess.reads != "image" or self.recorded is not None:
             return 1
         cores = torch.get_num_threads() if self.device.type == "cpu" else env.cores()
         return min(cores, MOST_THREADS)

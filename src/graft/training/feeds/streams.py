@@ -65,7 +65,7 @@ class Streams:
             or train.task.batch_size
             or default_batch_size(len(train.windows.samples))
         )
-        if train.preprocess.modality == "image":
+        if train.preprocess.reads == "image":
             train = replace(train, preprocess=replace(train.preprocess, augment=part.augment))
         return replace(train, batch_size=size), replace(val, batch_size=size)
 
