@@ -1,4 +1,7 @@
-"""Where a training stands, in one safetensors file: tensors by name, the rest as JSON in its header. Never pickle."""
+"""Where a training stands, in one safetensors file: tensors by name, the rest as JSON.
+
+It is never pickled, so that opening a checkpoint runs no code.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from graft.training.frozen import proof
 
 @dataclass
 class Position:
-    """Where the training is: (part, phase) and the next step of that phase; what was measured so far."""
+    """Where the training is: (part, phase), the next step of that phase, and what was measured."""
 
     part: int = 0
     phase: int = 0
@@ -49,7 +52,8 @@ class Position:
         default_factory=lambda: {"used": False, "estimated_gain": 1.0, "bytes": 0}
     )
     work: list[float] = field(default_factory=lambda: [0.0, 0.0])
-    """Forwards of the whole network an example: what the phases so far would compute without and with recordings."""
+    """What the phases so far would compute without and with recordings, in forwards of the whole
+    network an example."""
     shared_seconds: float = 0.0
     """What the recordings took that earlier runs had made; it is counted in `train_seconds`."""
     counted: list[str] = field(default_factory=list)
@@ -97,7 +101,9 @@ class Checkpoints:
                 raise
             is_first = not self._failed
             self._failed = True
-            advice = "The training goes on. If it is stopped now, it resumes from the previous checkpoint."
+            advice = (
+                "The training goes on. If stopped now, it resumes from the previous checkpoint."
+            )
             return f"{error} {advice}" if is_first else None
         else:
             self._failed = False
@@ -169,7 +175,10 @@ def _write(path: Path, tensors: dict[str, Tensor], header: dict[str, str] | None
 
 
 def read_position(path: Path) -> Position | None:
-    """The position in the checkpoint; None where there is none; raises FolderError where it is broken."""
+    """Return the position in the checkpoint, None without one.
+
+    Raises FolderError if it is broken.
+    """
     if not path.exists():
         shutil.rmtree(path.parent, ignore_errors=True)  # references of a deleted checkpoint
         return None
@@ -200,8 +209,8 @@ def restore(
     objective.load_state_dict(objective.state_dict() | tensors["model"])
     if proof.digest(objective.model)[1] != position.frozen_digest:
         raise FolderError(
-            f"The frozen weights of {objective.model.backbone.name} are not those with which this run began. Put back the model "
-            f"as it was, or delete {path} to start the run again."
+            f"The frozen weights of {objective.model.backbone.name} are not those with which this "
+            f"run began. Put back the model as it was, or delete {path} to start the run again."
         )
     state = optimizer.state_dict()
     parameters = [p for group in optimizer.param_groups for p in group["params"]]

@@ -40,7 +40,10 @@ class Engine:
     """One run's device and precision. Schedules are pure functions and are not prepared."""
 
     def __init__(self, precision: str | None = None):
-        """`precision` None: what the hardware computes natively. Raises BadValue for one that it cannot."""
+        """Choose what the hardware computes natively unless a `precision` is given.
+
+        Raises BadValue for one that it cannot compute.
+        """
         on = env.device()
         self.precision = precision or env.native_precision(on)
         if self.precision not in PRECISIONS or (self.precision == "fp16" and on == "cpu"):
@@ -70,7 +73,7 @@ class Engine:
         )
 
     def wrap(self, module: nn.Module) -> nn.Module:
-        """The module as it is called in training: itself, or data-parallel over several processes."""
+        """Return the module as training calls it: itself, or data-parallel over processes."""
         return (
             self._accelerator.prepare_model(module)
             if self._accelerator.num_processes > 1
@@ -94,7 +97,8 @@ class Engine:
     def clip(self, optimizer: torch.optim.Optimizer, norm: float) -> None:
         """Scale the gradients of the optimizer's parameters down to this norm; 0 clips nothing."""
         if norm > 0:
-            # accelerate's clip_grad_norm_ would unscale the gradients of all optimizers it prepared.
+            # accelerate's clip_grad_norm_ would unscale the gradients of all optimizers that it
+            # prepared.
             self._accelerator.unscale_gradients(optimizer)
             nn.utils.clip_grad_norm_(
                 [p for group in optimizer.param_groups for p in group["params"]], norm

@@ -17,8 +17,9 @@ GROWTH = 1.3
 class FreedMemory:
     """Gives freed memory back where a training holds more than it was seen to need.
 
-    Batches of texts of ever other lengths leave holes between tensors, and memory would grow without end. But what is given
-    back is cleared when it is taken again: measured here, that makes a step of LoRA on SmolLM2-135M a third longer.
+    Batches of texts of ever other lengths leave holes between tensors, and memory would grow
+    without end. But what is given back is cleared when it is taken again: measured here, that makes
+    a step of LoRA on SmolLM2-135M a third longer.
     """
 
     needed: int = 0

@@ -9,7 +9,10 @@ from graft.base import files
 
 
 def cut(path: Path, lines: int) -> None:
-    """Keep the first `lines` lines: those behind them are trained again. The file is there afterwards."""
+    """Keep the first `lines` lines, since those behind them are trained again.
+
+    Makes the file if it is missing.
+    """
     whole = path.read_text(encoding="utf-8") if path.exists() else ""
     files.write_text(path, "".join(whole.splitlines(keepends=True)[:lines]))
 

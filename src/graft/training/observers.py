@@ -75,7 +75,8 @@ class LogFile(Observer):
 
     def start(self, run: str, spec: dict[str, Any]) -> None:
         self._write(
-            f"run {spec['hash']}: {spec['technique']} of {spec['backbone']} on {spec['data']['path']}, seed {spec['seed']}"
+            f"run {spec['hash']}: {spec['technique']} of {spec['backbone']} on "
+            f"{spec['data']['path']}, seed {spec['seed']}"
         )
         self.then.start(run, spec)
 

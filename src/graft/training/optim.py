@@ -13,23 +13,25 @@ from graft.techniques.technique import Phase, Technique
 
 
 def trainable(model: Model, phase: Phase) -> list[str]:
-    """The names of the network's parameters that this phase trains; raises BadValue where there are none."""
+    """Return the names of the parameters that this phase trains; raises BadValue if none do."""
     groups = model.group_indices()
     found = [
         name for name, _ in model.network.named_parameters() if phase.trainable(name, groups[name])
     ]
     if not found:
         raise BadValue(
-            f"There is nothing to train in {model.backbone.name} in the phase {phase.name!r}. Use another technique, as lora or "
-            "full-fine-tuning."
+            f"There is nothing to train in {model.backbone.name} in the phase {phase.name!r}. Use "
+            "another technique, such as lora or full-fine-tuning."
         )
     return found
 
 
 def freeze(model: Model, names: list[str], batch_norm: str = "updated") -> None:
-    """Only `names` get gradients; every layer that none of them is in, and every frozen normalisation, is in eval mode.
+    """Give gradients to `names` only.
 
-    `batch_norm` "frozen" keeps the statistics of every batch normalisation, whose scale and shift may train all the same.
+    Layers that none of them is in, and frozen normalisations, are put into eval mode. `batch_norm`
+    "frozen" keeps the statistics of every batch normalisation, whose scale and shift may train all
+    the same.
     """
     training = set(names)
     groups = model.group_indices()
@@ -66,7 +68,10 @@ def make_optimizer(
     phase: Phase,
     technique: Technique,
 ) -> torch.optim.Optimizer:
-    """One parameter group for each pair of rate and decay; biases and normalisations are not decayed."""
+    """Make an optimizer with a parameter group for each pair of rate and decay.
+
+    Biases and normalisations are not decayed.
+    """
     index = model.group_indices()
     depth = len(model.backbone.groups) - 1
     rows: dict[tuple[float, float], list[torch.nn.Parameter]] = {}

@@ -1,4 +1,4 @@
-"""Frozen means frozen: which tensors a phase froze, and a hash that shows that they did not move."""
+"""Frozen means frozen: which tensors a phase froze, and a hash that proves it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from graft.techniques.technique import Objective
 
 
 def tensors(model: Model) -> Iterator[tuple[str, Tensor]]:
-    """The parameters without gradient, and the buffers (batch-norm statistics) of layers in eval mode."""
+    """Yield the parameters without gradient, and the buffers of layers in eval mode."""
     for path, module in model.network.named_modules():
         prefix = path + "." if path else ""
         for name, parameter in module.named_parameters(recurse=False):

@@ -10,8 +10,8 @@ one rename, so that a process may be killed at any instant and the next one repa
 `KEY.lock` makes processes that want the same recording wait for the one that makes it.
 `recordings.lock` beside `home()` is held, for a moment, by whoever reserves room, renames or
 deletes. A `.part` whose lock is free, a `.gone` and a folder without `about.json` are leftovers of
-killed processes, see `leftovers`. Whatever holds a file that no recording has is somebody else's, and
-is left alone: GRAFT_CACHE may name a folder with recordings of another kind.
+killed processes, see `leftovers`. Whatever holds a file that no recording has is somebody else's,
+and is left alone: GRAFT_CACHE may name a folder with recordings of another kind.
 """
 
 from __future__ import annotations
@@ -298,8 +298,8 @@ def _locked(path: Path) -> Iterator[None]:
 def _no_room(needed: int) -> str:
     return (
         f"what leaves them takes about {needed / 2**30:.1f} GB on disk, and recordings may take "
-        f"{cap() / 2**30:.1f} GB in {home()}: free some space, or set GRAFT_CACHE_GB to allow more, "
-        "or GRAFT_CACHE to use another disk"
+        f"{cap() / 2**30:.1f} GB in {home()}: free some space, or set GRAFT_CACHE_GB to allow "
+        "more, or GRAFT_CACHE to use another disk"
     )
 
 

@@ -78,7 +78,8 @@ class Recording:
             self.kinds = tuple(Kind(k["dtype"], tuple(k["shape"]), k["lengths"]) for k in slots)
             self._index = [np.load(folder / f"{number}.index.npy") for number in range(len(slots))]
             for number in range(len(slots)):
-                self._files.append(open(folder / f"{number}.bin", "rb", buffering=0))  # noqa: SIM115
+                file = open(folder / f"{number}.bin", "rb", buffering=0)  # noqa: SIM115
+                self._files.append(file)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FolderError(f"The recording {folder} is damaged: {error}.") from error
         size = sum(os.fstat(file.fileno()).st_size for file in self._files)
@@ -86,7 +87,7 @@ class Recording:
             raise FolderError(
                 f"The recording {folder} is damaged: {size:,} bytes of {self.bytes:,}."
             )
-        # A checksum costs about as much as the reading, so each row is checked at its first reading.
+        # A checksum costs about as much as reading, so a row is checked when it is first read.
         self._checked = [np.zeros(self.rows, dtype=bool) for _ in self.kinds]
 
     def read(self, rows: Sequence[int], mask: Tensor | None = None) -> list[Tensor]:
@@ -133,7 +134,7 @@ class Recording:
         return part
 
     def _fill(self, number: int, start: int, tensor: Tensor) -> None:
-        """Fill the tensor from the file, in several reads if a network disk returns too few bytes."""
+        """Fill the tensor from the file; a network disk may return too few bytes at once."""
         file, rest = self._files[number], memoryview(_raw(tensor))
         file.seek(start)
         while rest:
@@ -189,7 +190,8 @@ class Writer:
     def _open(self, number: int, kind: Kind) -> None:
         if number == len(self.kinds):
             self.kinds.append(kind)
-            self._files.append(open(self.folder / f"{number}.bin", "wb"))  # noqa: SIM115 - closed by `close`
+            file = open(self.folder / f"{number}.bin", "wb")  # noqa: SIM115 - closed by `close`
+            self._files.append(file)
             # Of each row, where it starts, its length and its checksum.
             self._index.append(np.zeros((self.rows, 3), dtype=np.int64))
         if kind != self.kinds[number]:

@@ -1,9 +1,10 @@
-"""Attention on processors with gradients that are quicker than PyTorch's, or than what it does where it has no fused kernel.
+"""Attention on processors with gradients that are faster than PyTorch's.
 
-With dropout it has none, and writes the formula out. Measured, one thread, 16 texts of 252 tokens, 12 heads, bf16: 232 ms with
-gradients there, 87 here. Without, its gradients in bf16 go over small blocks of keys, which pays for long texts; here a block
-of queries meets all its keys at once, in few large products. Measured, two threads, 4 texts, 9 heads of 64, of 103, 259 and 512
-tokens: 2.0, 1.3 and 1.3 times as quick.
+With dropout PyTorch has no fused kernel, and writes the formula out. Measured, one thread, 16 texts
+of 252 tokens, 12 heads, bf16: 232 ms with gradients there, 87 here. Without dropout, its gradients
+in bf16 go over small blocks of keys, which pays for long texts; here a block of queries meets all
+its keys at once, in few large products. Measured, two threads, 4 texts, 9 heads of 64, of 103, 259
+and 512 tokens: 2.0, 1.3 and 1.3 times as fast.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from graft.training.kernels.dropout import kept_of
 LONGEST = 512
 """Keys up to which it is quicker without dropout."""
 QUERIES = 128
-"""Queries at a time: their float32 scores stay in the cache, and keys that none of them may read cost nothing."""
+"""Queries at a time: their float32 scores stay in the cache, and keys that none of them may read
+cost nothing."""
 
 
 def attend(
@@ -33,10 +35,11 @@ def attend(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> Any:
-    """`scaled_dot_product_attention` of queries (B, H, T, D), keys and values (B, G, S, D), H a multiple of G.
+    """Compute `scaled_dot_product_attention`.
 
-    NotImplemented where torch's own is needed or as quick. Without dropout values are torch's, in bf16 alone. With dropout a
-    query that may read nothing reads the mean of all, where torch has zeros.
+    Queries are (B, H, T, D), keys and values (B, G, S, D), H a multiple of G. NotImplemented where
+    torch's own is needed or as fast. Without dropout values are torch's, in bf16 alone. With
+    dropout a query that may read nothing reads the mean of all, where torch has zeros.
     """
     if query.dim() != 4 or key.shape != value.shape or query.device.type != "cpu":
         return NotImplemented
@@ -62,7 +65,10 @@ def _quicker(query: Tensor, key: Tensor, value: Tensor, causal: bool, grouped: b
 
 
 class _Attention(torch.autograd.Function):
-    """softmax(scale QK') V; scores and the sums of the softmax are float32 for the gradients too, their products bf16."""
+    """softmax(scale QK') V.
+
+    Scores and the sums of the softmax are float32 for the gradients too, their products bf16.
+    """
 
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)
@@ -100,7 +106,11 @@ def _add_gradients(
     causal: bool,
     scale: float,
 ) -> None:
-    """Of one example: queries and gradients (H, T, D), keys and values (G, S, D), scaled float32 keys `wide` (G, D, S)."""
+    """Compute the gradients of one example.
+
+    Queries and gradients are (H, T, D), keys and values (G, S, D), scaled float32 keys `wide`
+    (G, D, S).
+    """
     groups, width = len(key), key.shape[-1]
     for rows in torch.arange(query.shape[1]).split(QUERIES):
         first, last = int(rows[0]), int(rows[-1]) + 1
@@ -126,8 +136,10 @@ def _add_gradients(
 
 
 class _DroppedAttention(torch.autograd.Function):
-    """softmax(scale QK' + mask), of which each weight is dropped with the probability `dropout`, times V; under autocast in its
-    precision, the sums of the softmax in float32."""
+    """softmax(scale QK' + mask) V, each weight of the softmax dropped with a probability.
+
+    Under autocast in its precision, the sums of the softmax in float32.
+    """
 
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)

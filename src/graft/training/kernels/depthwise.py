@@ -1,8 +1,8 @@
-"""Gradients of depthwise convolutions on processors: those that oneDNN computes slowly in bf16 are computed in fp32.
+"""Gradients of depthwise convolutions on processors: in fp32 where oneDNN is slow in bf16.
 
-Measured here, one thread, 16 pictures, channels-last: the weights' gradient of a 5 x 5 kernel takes 49 ms in bf16 and 9 ms in
-fp32 (1152 channels at 7 px), the input's gradient of a strided one 104 ms and 7 ms (144 channels at 56 px). Unstrided 3 x 3
-kernels are quicker in bf16 and left alone.
+Measured here, one thread, 16 pictures, channels-last: the weights' gradient of a 5 x 5 kernel takes
+49 ms in bf16 and 9 ms in fp32 (1152 channels at 7 px), the input's gradient of a strided one 104 ms
+and 7 ms (144 channels at 56 px). Unstrided 3 x 3 kernels are faster in bf16 and left alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 
 
 def convolve(*args: Any, **kwargs: Any) -> Any:
-    """`torch.conv2d` of the same arguments; NotImplemented where its gradients in bf16 are as quick, and in fp32."""
+    """Compute `torch.conv2d`; NotImplemented in fp32, and where gradients in bf16 are as fast."""
     slow = len(args) == 7 and not kwargs and torch.is_autocast_enabled("cpu") and _is_slow(*args)
     return _Depthwise.apply(*args) if slow else NotImplemented
 

@@ -1,6 +1,7 @@
-"""Frozen batch norm is a scale and a shift: folded into the convolution before it, it costs nothing.
+"""Frozen batch norm is a scale and a shift: folded into the convolution before it, it is free.
 
-Formula: W' = W g / sqrt(v + e), b' = (b - m) g / sqrt(v + e) + beta. Source: Jacob et al., arXiv:1712.05877, section 3.2.
+Formula: W' = W g / sqrt(v + e), b' = (b - m) g / sqrt(v + e) + beta. Source: Jacob et al.,
+arXiv:1712.05877, section 3.2.
 """
 
 from __future__ import annotations
@@ -68,7 +69,10 @@ def folded(several: Sequence[Pair]) -> Iterator[None]:
 
 
 class _Skipped(TorchFunctionMode):
-    """Batch norms with these running means return their input; what else their modules do (activations) is done."""
+    """Batch norms with these running means return their input.
+
+    What else their modules do (activations) is done.
+    """
 
     def __init__(self, means: set[int]):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What PyTorch is slow at on a processor, and the quicker ways that are taken instead while a network learns."""
+"""What PyTorch is slow at on a processor, and the faster ways that training takes instead."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KERNELS: dict[Callable, Callable[..., Any]] = {
     dropout: drop,
     scaled_dot_product_attention: attend,
 }
-"""A function of torch -> one of the same arguments, which returns NotImplemented where torch's is as quick."""
+"""A function of torch -> one of the same arguments; NotImplemented where torch's is as fast."""
 
 
 class QuickKernels(TorchFunctionMode):

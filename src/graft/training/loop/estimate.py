@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from graft.backbones.backbone import Model, evaluating
-from graft.base import env
+from graft.base import env, trees
 from graft.base.records import Batch
 from graft.data.data import Data
 from graft.tasks.task import Task
@@ -61,8 +61,7 @@ class PhaseEstimate:
     batch_size: int
     trainable_parameters: int
     recorded_before: str | None
-    """The layer group that the recorded tensors enter; None where nothing is recorded, the reason
-    being in `because`."""
+    """The layer group that the recorded tensors enter; None if none are, see `because`."""
     because: str
     gain: float
     """How many times less is computed than without a recording."""
@@ -279,10 +278,9 @@ def _pass_seconds(objective: Objective, feed: Feed, prefix: Prefix, engine: Engi
     with torch.no_grad(), prefix.trunk(), engine.autocast():
         features = prefix.taken(batch)[0]
     count = min(len(feed.pieces), logistic.ROWS)
-    places = [number % len(rows) for number in range(count)]
-    large = Batch(
-        {"features": features[places]}, batch.target[places], [rows[place] for place in places]
-    )
+    places = torch.arange(count) % len(rows)
+    target = trees.take(batch.target, places)
+    large = Batch({"features": features[places]}, target, [rows[place] for place in places])
     seconds = _seconds(lambda: sum(objective(large, 1.0).values()).backward())
     return seconds * len(feed.pieces) / count
 

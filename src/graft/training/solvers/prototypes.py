@@ -1,8 +1,9 @@
 """The means of the classes as a linear head: the nearest of them is the largest of linear scores.
 
-Formula: -|f - c_k|^2 / t = (2 c_k f - |c_k|^2) / t + what is the same for every class, c_k the mean of the features of class k.
-Of several labels each class is a question of its own: (|f - n_k|^2 - |f - c_k|^2) / t, n_k the mean of all without it.
-The temperature t, from flat to sharp, is chosen by validation loss, which is convex in 1 / t.
+Formula: -|f - c_k|^2 / t = (2 c_k f - |c_k|^2) / t + what is the same for every class, c_k the mean
+of the features of class k. Of several labels each class is a question of its own:
+(|f - n_k|^2 - |f - c_k|^2) / t, n_k the mean of all without it. The temperature t, from flat to
+sharp, is chosen by validation loss, which is convex in 1 / t.
 Source: Snell et al.: Prototypical Networks for Few-shot Learning, arXiv:1703.05175.
 """
 
@@ -27,7 +28,8 @@ TEMPERATURES = tuple(10 ** (-k / 4) for k in range(-4, 17))
 def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Solution]:
     """Put the prototypes into the head at one temperature after the other, as they are asked for.
 
-    `feed` holds features (N, D), or what the network makes them of. Raises DataError for a class without an example.
+    `feed` holds features (N, D), or what the network makes them of. Raises DataError for a class
+    without an example.
     """
     objective.eval()
     plan = replace(
@@ -67,7 +69,8 @@ def _scores(
     count = len(feed.pieces)
     _check_counts(counts, count, several, feed)
     own = sums / counts[:, None]
-    # Of one class, what all scores have in common is left out: large numbers that would round the differences away.
+    # Of one class, what all scores have in common is left out: large numbers that would round the
+    # differences away.
     rest = (total - sums) / (count - counts)[:, None] if several else own.mean(0, keepdim=True)
     level = rest.square().sum(1) if several else own.square().sum(1).mean()
     variance = max(float(squares / count - (total / count).square().sum()), 1e-12)
@@ -80,8 +83,8 @@ def _check_counts(counts: Tensor, count: int, several: bool, feed: Feed) -> None
     if names:
         without = " with and without each label" if several else " of each class"
         raise DataError(
-            f"Prototypes are means of training examples, and of the {count:,} there are none for: {', '.join(names)}. "
-            f"Give examples{without}, or use 'feature-extraction'."
+            f"Prototypes are means of training examples, and of the {count:,} there are none for: "
+            f"{', '.join(names)}. Give examples{without}, or use 'feature-extraction'."
         )
 
 
