@@ -138,6 +138,14 @@ def test_what_it_cannot_do_is_said():
         parse("full-fine-tuning + contrastive-few-shot").check(model.backbone, task)
 
 
+def test_a_head_of_several_layers_is_learnt_behind_a_recording(tmp_path):
+    """What was recorded before it has no lengths, and is not cut to those of the texts."""
+    _, position = trained(
+        "contrastive-few-shot:epochs=1", TEXT, tmp_path, backbone="tiny:distilbert"
+    )
+    assert position.cache["used"]
+
+
 @pytest.mark.parametrize("backbone", ["tiny:bert", "tiny:xlnet", "tiny:sentence-bert"])
 def test_texts_read_by_length_come_out_as_those_read_together(backbone):
     task, _ = task_of(TEXT)
