@@ -120,7 +120,8 @@ def test_what_is_saved_is_what_is_opened(backbone, job, tmp_path):
     was, now = model.network.state_dict(), opened.network.state_dict()
     assert list(was) == list(now)
     assert all(torch.equal(tensor, now[key]) for key, tensor in was.items())
-    assert torch.equal(model(inputs).logits, opened(inputs).logits)
+    # The weights are equal; where they lie in memory may change the order of a sum.
+    torch.testing.assert_close(model(inputs).logits, opened(inputs).logits)
     assert opened.backbone.groups == backbone.groups
     assert card["head"] == opened.backbone.head_name == backbone.head_name
 

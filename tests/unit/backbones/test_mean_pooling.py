@@ -26,9 +26,7 @@ def backbone(tmp_path) -> Backbone:
     folder = tmp_path / "encoder"
     torch.manual_seed(0)
     plain = load_backbone("tiny:bert", job(TASK, 3))
-    plugins.load("source", "transformers")().save(
-        plain, str(folder), ["a", "b", "c"], multi_label=False
-    )
+    plugins.load("source", "transformers")().save(plain, str(folder), ["a", "b", "c"], None)
     (folder / "1_Pooling").mkdir()
     (folder / "1_Pooling" / "config.json").write_text(
         json.dumps({"pooling_mode_mean_tokens": True})

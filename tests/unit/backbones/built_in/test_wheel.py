@@ -17,6 +17,7 @@ from graft.backbones.sources import wheel
 from graft.base import files, plugins
 from graft.base.errors import BackboneError, UnknownName
 from graft.base.records import Batch
+from tests.contracts.tiny import batch_of
 from tests.jobs import job
 
 DATA = Path(__file__).resolve().parents[4] / ".." / "shared" / "data"
@@ -239,7 +240,8 @@ def test_smollm2_knows_the_capital_of_france():
         32,
     )
     with torch.inference_mode():
-        assert Model(backbone)(Batch(backbone.preprocess.example())).features.shape == (2, 576)
+        batch = batch_of(backbone.preprocess.example(), backbone.preprocess)
+        assert Model(backbone)(batch).features.shape == (2, 576)
     assert {path.suffix for path in folder.iterdir()} <= {".json", ".safetensors", ".jinja", ".txt"}
 
 
