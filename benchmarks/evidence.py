@@ -25,6 +25,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from graft.metrics.classification import accuracy
 from graft.reports.board import Board, Cell, Choice, Row, Size
 from graft.reports.leaderboard import choose, mean_scores
 from graft.reports.read import Predictions, Run, Study
@@ -139,7 +140,7 @@ def judged(design: Design, rng: np.random.Generator) -> Judged:
     split = design.examples
     tests = {cell: right[:, :split] for cell, right in answers.items()}
     means = mean_scores(
-        "accuracy",
+        accuracy,
         {cell: [_predictions(row) for row in right] for cell, right in tests.items()},
         together,
     )
@@ -149,7 +150,7 @@ def judged(design: Design, rng: np.random.Generator) -> Judged:
     compared, choice = choose(rows, SIZE, means)
     rows = [compared.get(row.cell, row) for row in rows]
     study = Study(Path("simulated"), {}, [], [], [], compares=True)
-    board = Board(study, "accuracy", rows, [choice], split, design.groups or split)
+    board = Board(study, accuracy, rows, [choice], split, design.groups or split)
     return Judged(means, choice, judge(board))
 
 
@@ -195,9 +196,9 @@ def _shared(
 
 
 def _predictions(right: NDArray) -> Predictions:
-    parts = np.ones((len(right), 2))
-    parts[:, 0] = right
-    return Predictions([], np.zeros((len(right), 0)), np.zeros(len(right)), [], parts)
+    terms = np.ones((len(right), 2))
+    terms[:, 0] = right
+    return Predictions([], terms, [], [])
 
 
 def _row(cell: Cell, mean: Mean, val: float) -> Row:
@@ -205,7 +206,17 @@ def _row(cell: Cell, mean: Mean, val: float) -> Row:
     runs = [] if cell.is_baseline else [run] * mean.num_runs
     seeds = list(range(mean.num_runs))
     return Row(
-        cell, runs, seeds, mean.interval(), {}, val, "accuracy", 0.0, cost={"train_seconds": 1.0}
+        cell,
+        cell.name,
+        accuracy,
+        runs,
+        seeds,
+        mean.interval(),
+        {},
+        val,
+        accuracy,
+        0.0,
+        cost={"train_seconds": 1.0},
     )
 
 

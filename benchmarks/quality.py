@@ -21,7 +21,6 @@ import graft
 from graft.api import open_study
 from graft.base import env, files
 from graft.base.errors import GraftError
-from graft.reports import words
 from graft.reports.board import Row
 from graft.reports.leaderboard import build
 from graft.reports.read import read
@@ -310,7 +309,7 @@ def table(case: Case, folder: Path) -> list[str]:
     results = [files.read_json(path, "a run") for path in folder.glob("runs/*/result.json")]
     counts = results[0]["data"]["counts"]
     board = build(read(folder))
-    metrics = [words.metric_name(name) for name in (board.metric, *case.also)]
+    metrics = [metric.words for metric in (board.metric, *map(board.study.metric, case.also))]
     examples = (
         " / ".join(f"{counts[split]:,}" for split in ("train", "val", "test"))
         + " train, validation and test examples"

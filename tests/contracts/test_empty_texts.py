@@ -107,8 +107,8 @@ def test_the_baselines_take_them_in_training_and_test(name):
         [*data.splits["train"], *emptied(name)],
         [*data.splits["test"], *emptied(name, "test")],
     )
-    for baseline in task.baselines.values():
-        scores = baseline(train, test)
+    for baseline in task.baselines:
+        scores = baseline.predict(train, test)
         assert len(task.decode(scores, test)) == len(test)
         first, *others = (measure(scores, task.targets(test)) for measure in task.metrics.values())
         assert np.isfinite(first) and not np.isinf(others).any()

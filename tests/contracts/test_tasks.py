@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import torch
 
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base import plugins, trees
-from graft.base.records import Batch, Output, Sample
+from graft.base.records import Batch, Sample
 from graft.studies.run import build_model
 from graft.tasks.task import Task
 from tests.contracts.tiny import TINY, task_of
@@ -32,11 +33,10 @@ def test_perfect_scores_get_perfect_metrics(name):
     task, data = task_of(name)
     samples = data.splits["test"]
     perfect, targets = _scores(task, samples), task.targets(samples)
-    found = {metric: measure(perfect, targets) for metric, measure in task.metrics.items()}
-    for least in ("ece", "brier", "bits_per_byte"):
-        assert found.pop(least, 0.0) == pytest.approx(0.0)
-    assert found == pytest.approx(dict.fromkeys(found, 1.0))
-    assert all(np.isfinite(measure(perfect, targets)) for measure in task.watched.values())
+    values = {name: metric(perfect, targets) for name, metric in task.metrics.items()}
+    best = {name: metric.best for name, metric in task.metrics.items()}
+    assert values == pytest.approx(best)
+    assert all(np.isfinite(metric(perfect, targets)) for metric in task.watched.values())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -45,7 +45,7 @@ def test_perfect_scores_are_decoded_to_the_answers(name):
     samples = data.splits["test"]
     for row, sample in zip(task.decode(_scores(task, samples), samples), samples, strict=True):
         assert task.right(row["prediction"], task.answer(sample))
-        assert 0 <= row["confidence"] <= 1
+        assert row["confidence"] is None or 0 <= row["confidence"] <= 1
         assert json.loads(json.dumps(row)) == row
         assert task.say(row["prediction"])
 
@@ -54,15 +54,15 @@ def test_perfect_scores_are_decoded_to_the_answers(name):
 def test_every_baseline_gives_scores_that_the_metrics_and_the_decoder_take(name):
     task, data = task_of(name)
     test = data.splits["test"]
-    for predict in task.baselines.values():
-        scores = predict(data.splits["train"], test)
+    for baseline in task.baselines:
+        scores = baseline.predict(data.splits["train"], test)
         assert len(scores) == len(test)
         assert len(task.decode(scores, test)) == len(test)
         first, *others = (measure(scores, task.targets(test)) for measure in task.metrics.values())
         assert np.isfinite(first) and not np.isinf(others).any(), (
             "what a baseline has no number for is nan"
         )
-        if scores.dtype != object:
+        if scores.dtype != object and scores.ndim == 2:
             assert scores.shape == (len(test), len(task.classes))
             assert np.all((scores >= 0) & (scores <= 1))
             assert np.allclose(scores.sum(1), 1)
@@ -72,12 +72,9 @@ def test_every_baseline_gives_scores_that_the_metrics_and_the_decoder_take(name)
 def test_loss_is_lower_for_right_logits(name):
     task, data = task_of(name)
     batch = _batch(task, task.windows(data.splits["train"][:6], _preprocess(task)).pieces)
-    right = _right(task, batch)
-    features = torch.zeros(len(batch), 1)
-    wrong = trees.map_leaves(torch.neg, right)
-    assert (
-        task.loss(Output(right, features), batch) < 0.01 < task.loss(Output(wrong, features), batch)
-    )
+    right = task.right_output(batch)
+    wrong = replace(right, raw=trees.map_leaves(torch.neg, right.raw))
+    assert task.loss(right, batch) < 0.01 < task.loss(wrong, batch)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -115,11 +112,35 @@ def test_unlabeled_samples_are_encoded_without_a_target(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_preview_is_for_a_person(name):
+def test_what_is_shown_is_for_a_person(name):
     task, data = task_of(name)
-    shown = task.preview(data.splits["test"][0])
-    assert shown["kind"] in ("image", "text")
-    assert shown["value"].startswith("data:image/") if shown["kind"] == "image" else shown["value"]
+    samples = data.splits["test"]
+    (row,) = task.decode(_scores(task, samples[:1]), samples[:1])
+    for shown in (
+        task.shown(samples[0]),
+        task.shown(samples[0], row["prediction"], task.answer(samples[0])),
+    ):
+        assert shown.kind in ("image", "text", "audio")
+        assert shown.kind == "text" or shown.value.startswith(f"data:{shown.kind}/")
+        assert shown.value
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_details_are_json_whose_table_names_its_columns(name):
+    task, data = task_of(name)
+    samples = data.splits["test"]
+    details = task.details(_scores(task, samples), task.targets(samples)).to_json()
+    assert json.loads(json.dumps(details))["mistakes"][0]
+    keys = {column["key"] for column in details.get("per_class_table", {}).get("columns", ())}
+    assert all(set(row) == keys for row in details.get("per_class", {}).values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_right_is_no_mistake(name):
+    task, data = task_of(name)
+    samples = data.splits["test"]
+    for row, sample in zip(task.decode(_scores(task, samples), samples), samples, strict=True):
+        assert task.severity({**row, "target": task.answer(sample)}) is None
 
 
 def _preprocess(task: Task) -> Preprocess:
@@ -131,29 +152,10 @@ def _batch(task: Task, pieces: Sequence[Sample]) -> Batch:
     return task.collate([task.encode(piece, preprocess, None) for piece in pieces], preprocess)
 
 
-def _right(task: Task, batch: Batch) -> trees.Tree:
-    """Logits that leave no doubt of the target: for each example, for each token, or for the tokens a span begins and ends at."""
-    target, inputs = batch.target, batch.inputs
-    width = inputs.get("decoder_input_ids", inputs.get("input_ids", target[:, None])).shape[1]
-    if task.gives == "classes":
-        return torch.nn.functional.one_hot(target, len(task.classes)) * 99.0
-    if target.shape == (len(batch), width):
-        return (
-            torch.nn.functional.one_hot(
-                target.clamp(min=0), len(task.classes) or int(target.max()) + 1
-            )
-            * 99.0
-        )
-    starts, ends = (torch.nn.functional.one_hot(target, width) * 99.0).unbind(1)
-    return {"start_logits": starts, "end_logits": ends}
-
-
 def _scores(task: Task, samples: Sequence[Sample]) -> np.ndarray:
     windows = task.windows(samples, _preprocess(task))
     batch = _batch(task, windows.pieces)
-    found = task.scores(
-        task.rows(Output(_right(task, batch), torch.zeros(len(batch), 1)), batch), windows
-    )
+    found = task.scores(task.rows(task.right_output(batch), batch), windows)
     return (
         task.with_texts(found, [task.answer(sample) for sample in samples])
         if task.measures_texts

@@ -12,7 +12,6 @@ from graft.metrics.classification import accuracy, auroc, macro_f1
 from graft.metrics.intervals import clusters, estimate
 from graft.metrics.language import bits_per_byte
 from graft.metrics.metric import Metric, of_sums, ratio
-from graft.reports.read import Predictions
 from graft.reports.statistics import Mean, average, holm
 
 plain_mean = of_sums("gain", lambda scores, targets: scores, ratio, is_fraction=False)
@@ -22,22 +21,16 @@ plain_mean = of_sums("gain", lambda scores, targets: scores, ratio, is_fraction=
 def mean(scores: np.ndarray, together: np.ndarray | None = None, metric: Metric = accuracy) -> Mean:
     """The mean over examples of scores (S, N) of S runs."""
     together = np.arange(scores.shape[1]) if together is None else together
-    return average(
-        metric,
-        [_predictions(row).estimate(metric.name, together) for row in np.asarray(scores, float)],
-    )
+    return average(metric, [estimate(metric, _terms(row), together) for row in scores])
 
 
 def plain(scores: np.ndarray) -> Mean:
     """As `mean`, of numbers that know no bounds."""
-    rows = [np.stack([row, np.ones(len(row))], axis=1) for row in np.asarray(scores, float)]
-    together = np.arange(scores.shape[1])
-    return average(plain_mean, [estimate(plain_mean, row, together, together) for row in rows])
+    return mean(scores, metric=plain_mean)
 
 
-def _predictions(row: np.ndarray) -> Predictions:
-    parts = np.stack([row, np.ones(len(row))], axis=1)
-    return Predictions([], np.zeros((len(row), 0)), np.zeros(len(row)), [], parts)
+def _terms(row: np.ndarray) -> np.ndarray:
+    return np.stack([np.asarray(row, float), np.ones(len(row))], axis=1)
 
 
 def study(
@@ -200,7 +193,7 @@ def test_metrics_that_are_no_means_are_right_as_often_as_stated(metric, seed_sd)
             for skill in rng.normal(1.5, seed_sd, 3):
                 logits = ease + view + 0.7 * rng.normal(size=(150, 3)) + skill * np.eye(3)[targets]
                 scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-                runs.append(Predictions([], scores, targets, []).estimate(metric.name, together))
+                runs.append(estimate(metric, metric.terms(scores, targets), together))
             both.append(average(metric, runs))
         difference = both[0].minus(both[1])
         false += difference.p < 0.05
@@ -211,12 +204,8 @@ def test_metrics_that_are_no_means_are_right_as_often_as_stated(metric, seed_sd)
 
 def test_what_is_no_fraction_may_lie_anywhere():
     nats = np.array([[10.0, 4, 8], [2, 4, 8], [6, 4, 8], [7, 4, 8], [3, 4, 8]])
-    runs = [
-        Predictions([], np.zeros((5, 0)), np.zeros(5), [], nats).estimate(
-            "bits_per_byte", np.arange(5)
-        )
-    ]
-    interval = average(bits_per_byte, runs).interval()
+    run = estimate(bits_per_byte, nats, np.arange(5))
+    interval = average(bits_per_byte, [run]).interval()
     assert interval.value == pytest.approx(nats[:, 0].sum() / 40 / math.log(2))
     assert interval.high - interval.value == pytest.approx(interval.value - interval.low)
 

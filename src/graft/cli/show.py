@@ -5,14 +5,18 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from graft.base import files
 from graft.base.durations import duration
 from graft.training.observers import Observer, StudyEvent, event_line, plan_lines
+
+if TYPE_CHECKING:
+    from graft.metrics.metric import Metric
 
 
 def observer(quiet: bool) -> Watcher:
@@ -35,7 +39,7 @@ class Watcher(Observer):
 
 
 class Lines(Watcher):
-    """Says one line about each run, note and phase, and about an epoch when the line before is a while ago."""
+    """One line about each run, note and phase, and about an epoch if the last line is a while ago."""
 
     PAUSE = 2.0
     """Seconds between two lines about epochs; an epoch on recorded features takes milliseconds."""
@@ -144,7 +148,8 @@ class Live(Lines):
         samples_per_second: float,
         seconds_left: float,
     ) -> None:
-        detail = f"loss {loss:.3f}{self._metric}  lr {lr:.1e}  {samples_per_second:.0f}/s  {duration(seconds_left)} left"
+        speed = f"{samples_per_second:.0f}/s  {duration(seconds_left)} left"
+        detail = f"loss {loss:.3f}{self._metric}  lr {lr:.1e}  {speed}"
         self._progress.update(
             self._bar, description=phase, completed=done, total=total, detail=detail
         )
@@ -198,7 +203,7 @@ def epoch_line(row: Mapping[str, Any]) -> str:
 
 
 def _measured(row: Mapping[str, Any]) -> Mapping[str, float]:
-    """What was measured on the validation split or, in pretraining on texts alone, on those held out."""
+    """What was measured on the validation split or, in pretraining, on held-out texts."""
     return row["val"] if "val" in row else row["held_out"]
 
 
@@ -206,8 +211,9 @@ def _first_metric(row: Mapping[str, Any]) -> list[str]:
     """`accuracy 94.1 %`, `bits per byte 1.23`; nothing where there is none."""
     from graft.reports import words
 
-    found = [(name, value) for name, value in _measured(row).items() if name != "loss"][:1]
-    return [f"{words.metric_name(name)} {words.measured(name, value)}" for name, value in found]
+    first = [(name, value) for name, value in _measured(row).items() if name != "loss"][:1]
+    shown = [(_metric(name, {}), value) for name, value in first]
+    return [f"{metric.words} {words.measured(metric, value)}" for metric, value in shown]
 
 
 def size(count: float) -> str:
@@ -246,36 +252,47 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "")
     console.print(shown)
 
 
-def measured(metric: str, found: Mapping[str, float]) -> str:
+def measured(metric: Metric, score: Mapping[str, float]) -> str:
     """`94.1 % (90.2 to 97.4)`, `1.23 (1.19 to 1.27)`."""
     from graft.reports import words
 
-    return f"{words.measured(metric, found['value'])} ({words.values(metric, found['low'], found['high'])})"
+    interval = words.values(metric, score["low"], score["high"])
+    return f"{words.measured(metric, score['value'])} ({interval})"
 
 
-def metrics(found: Mapping[str, Mapping[str, float]], where: str) -> None:
-    """A row a metric, with its interval."""
-    from graft.reports import words
-
-    rows = [[words.metric_name(name), measured(name, value)] for name, value in found.items()]
+def metrics(
+    scores: Mapping[str, Mapping[str, float]], where: str, units: Mapping[str, str]
+) -> None:
+    """A row a metric, with its interval, in the unit that it has."""
+    rows = []
+    for name, score in scores.items():
+        metric = _metric(name, units)
+        rows.append([metric.words, measured(metric, score)])
     table([where, "with its 95 % interval"], rows)
+
+
+def _metric(name: str, units: Mapping[str, str]) -> Metric:
+    from graft.metrics.find import named
+
+    return replace(named(name), unit=units.get(name, ""))
 
 
 def result(folder: str, found: Mapping[str, Any]) -> None:
     """The outcome of one run."""
     from graft.reports import words
 
-    primary, cost, frozen = found["primary_metric"], found["cost"], found["frozen"]
+    cost, frozen, units = found["cost"], found["frozen"], found.get("units", {})
+    primary = _metric(found["primary_metric"], units)
     counts = ", ".join(f"{count} {split}" for split, count in found["data"]["counts"].items())
     typer.echo(f"\n{found['technique']} of {found['backbone']} on {counts}")
-    metrics(found["metrics"]["test"], "on the test split")
-    for name, values in found["baseline"].items():
-        typer.echo(
-            f"trivial baseline {name}: {words.metric_name(primary)} {measured(primary, values[primary])}"
-        )
+    metrics(found["metrics"]["test"], "on the test split", units)
+    for name, scores in found["baseline"].items():
+        score = measured(primary, scores[primary.name])
+        typer.echo(f"trivial baseline {name}: {primary.words} {score}")
     typer.echo(
         f"training took {duration(cost['train_seconds'])}; "
-        f"{cost['trainable_parameters']:,} of {cost['total_parameters']:,} parameters trained; model of {cost['model_mb']:.1f} MB"
+        f"{cost['trainable_parameters']:,} of {cost['total_parameters']:,} parameters trained; "
+        f"model of {cost['model_mb']:.1f} MB"
     )
     if frozen["tensors"]:
         kept = (
@@ -294,7 +311,7 @@ def result(folder: str, found: Mapping[str, Any]) -> None:
 
 
 def leaderboard(folder: Path) -> None:
-    """A row a technique and baseline: the mean over the seeds with its interval, and what it cost."""
+    """A row a technique and baseline: the mean over seeds with its interval, and what it cost."""
     from graft.reports import words
     from graft.reports.leaderboard import build
     from graft.reports.read import read
@@ -314,7 +331,7 @@ def leaderboard(folder: Path) -> None:
     table(header, [_board_row(board.metric, row, several) for row in board.rows])
 
 
-def _board_row(metric: str, row: Any, several: bool) -> list[str]:
+def _board_row(metric: Metric, row: Any, several: bool) -> list[str]:
     from graft.reports import words
 
     cell, cost, score = row.cell, row.cost or {}, row.score

@@ -45,11 +45,13 @@ def evaluate(
     from graft.cli import show
 
     reading = o.reading(format, columns, header, delimiter, label_separator)
-    found = api.load(model, precision or "fp32").evaluate(data, num_beams, **reading)
+    predictor = api.load(model, precision or "fp32")
+    scores = predictor.evaluate(data, num_beams, **reading)
     if as_json:
-        show.answer_json(found)
+        show.answer_json(scores)
     else:
-        show.metrics(found, "metric")
+        units = {name: metric.unit for name, metric in predictor.task.metrics.items()}
+        show.metrics(scores, "metric", units)
 
 
 def predict(
@@ -118,7 +120,7 @@ def embed(
     delimiter: o.Delimiter = None,
     as_json: o.Json = False,
 ) -> None:
-    """Write texts or images as vectors: the features of a trained model, or of any backbone as it is."""
+    """Write texts or images as vectors: the features of a trained model, or of any backbone."""
     from graft import api
     from graft.cli import show
     from graft.deploy.embedding import check_ending

@@ -1,7 +1,8 @@
-"""How good answers to questions are, by the definitions of SQuAD (Rajpurkar et al., arXiv:1606.05250 and arXiv:1806.03822).
+"""How good answers to questions are, by the definitions of SQuAD.
 
-Scores are an object array (N,) of predicted texts, "" for no answer; targets one of tuples of accepted texts, empty where
-the question has no answer. Of several accepted ones that counts which is nearest to the prediction.
+Scores are an object array (N,) of predicted texts, "" for no answer; targets are one of tuples of
+accepted texts, empty if the question has no answer. Of several accepted texts the nearest to the
+prediction counts. Source: Rajpurkar et al., arXiv:1606.05250 and arXiv:1806.03822.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 
 
 def normalized(text: str) -> str:
-    """The text without capitals, punctuation (of ASCII), English articles, and white space beyond single blanks."""
+    """The text in lower case, without ASCII punctuation, English articles and repeated blanks."""
     return " ".join(_ARTICLE.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
@@ -39,31 +40,31 @@ def overlap(prediction: str, accepted: Sequence[str]) -> float:
 
 def _to_compare(accepted: Sequence[str]) -> list[str]:
     """The accepted texts, normalized; the empty one where none of them has a word."""
-    return [found for found in map(normalized, accepted) if found] or [""]
+    return [text for text in map(normalized, accepted) if text] or [""]
 
 
-def _word_f1(told: list[str], true: list[str]) -> float:
-    if not told or not true:
-        return float(told == true)
-    return 2 * (Counter(told) & Counter(true)).total() / (len(told) + len(true))
+def _word_f1(guessed: list[str], true: list[str]) -> float:
+    if not guessed or not true:
+        return float(guessed == true)
+    return 2 * (Counter(guessed) & Counter(true)).total() / (len(guessed) + len(true))
 
 
 def _exact(scores: NDArray, targets: NDArray) -> NDArray:
     return np.array(
-        [(exact(told, true), 1) for told, true in zip(scores, targets, strict=True)], float
+        [(exact(guessed, true), 1) for guessed, true in zip(scores, targets, strict=True)], float
     ).reshape(-1, 2)
 
 
 def _overlap(scores: NDArray, targets: NDArray) -> NDArray:
     return np.array(
-        [(overlap(told, true), 1) for told, true in zip(scores, targets, strict=True)], float
+        [(overlap(guessed, true), 1) for guessed, true in zip(scores, targets, strict=True)], float
     ).reshape(-1, 2)
 
 
 exact_match = of_sums("exact_match", _exact, ratio)
-"""The share of questions answered in the very words of an accepted answer, or rightly not at all."""
+"""The share of questions answered in the words of an accepted answer, or rightly not at all."""
 
-answer_f1 = of_sums("answer_f1", _overlap, ratio)
+answer_f1 = of_sums("answer_f1", _overlap, ratio, words="answer F1")
 """The mean F1 of the words of the predicted and the accepted answer."""
 
 METRICS = {metric.name: metric for metric in (exact_match, answer_f1)}

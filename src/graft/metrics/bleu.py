@@ -1,7 +1,7 @@
 """BLEU of a corpus (Papineni et al., ACL 2002) as sacreBLEU has it (Post, arXiv:1804.08771).
 
-Its signature there is `case:mixed|eff:no|tok:13a|smooth:exp`. Scores are an object array (N,) of written texts, targets one of
-tuples of references (one or more); fractions between 0 and 1.
+Its signature there is `case:mixed|eff:no|tok:13a|smooth:exp`. Scores are an object array (N,) of
+generated texts, targets one of tuples of references (one or more); fractions between 0 and 1.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SPACED = (
     (re.compile(r"([.,])([^0-9])"), r" \1 \2"),
     (re.compile(r"([0-9])(-)"), r"\1 \2 "),
 )
-"""Signs stand alone, but for points and commas inside numbers, apostrophes, and hyphens that no digit precedes."""
+"""Signs become words, but not points and commas in numbers, apostrophes, other hyphens."""
 
 
 def words(text: str) -> list[str]:
@@ -50,24 +50,29 @@ def words(text: str) -> list[str]:
     return text.split()
 
 
-def _ngrams(found: Sequence[str]) -> Counter[tuple[str, ...]]:
+def _ngrams(sequence: Sequence[str]) -> Counter[tuple[str, ...]]:
     return Counter(
-        tuple(found[i : i + n]) for n in range(1, ORDER + 1) for i in range(len(found) - n + 1)
+        tuple(sequence[i : i + n])
+        for n in range(1, ORDER + 1)
+        for i in range(len(sequence) - n + 1)
     )
 
 
 def _counts(written: str, references: Sequence[str]) -> list[int]:
-    """Words written, words of the reference of the nearest length, n-grams found in a reference, n-grams written."""
-    own, others = words(written), [words(reference) for reference in references]
-    near = min(map(len, others), key=lambda length: (abs(length - len(own)), length))
-    ours, allowed = _ngrams(own), Counter()
+    """The numbers of words: generated, and of the reference of the nearest length; then n-grams.
+
+    Of each order the n-grams that a reference has too, then of each order all that are generated.
+    """
+    generated, others = words(written), [words(reference) for reference in references]
+    near = min(map(len, others), key=lambda length: (abs(length - len(generated)), length))
+    allowed = Counter()
     for other in others:
         allowed |= _ngrams(other)
-    found, made = [0] * ORDER, [0] * ORDER
-    for ngram, count in ours.items():
-        found[len(ngram) - 1] += min(count, allowed[ngram])
+    shared, made = [0] * ORDER, [0] * ORDER
+    for ngram, count in _ngrams(generated).items():
+        shared[len(ngram) - 1] += min(count, allowed[ngram])
         made[len(ngram) - 1] += count
-    return [len(own), near, *found, *made]
+    return [len(generated), near, *shared, *made]
 
 
 def _parts(scores: NDArray, targets: NDArray) -> NDArray:
@@ -78,22 +83,25 @@ def _parts(scores: NDArray, targets: NDArray) -> NDArray:
 
 
 def _value(sums: NDArray) -> NDArray:
-    """The brevity penalty times the geometric mean of the precisions; the k-th precision of 0 is 1 / (2^k n-grams)."""
-    length, wanted, found, made = (
+    """The brevity penalty times the geometric mean of the precisions.
+
+    The k-th precision of 0 is taken for 1 / (2^k n-grams).
+    """
+    length, wanted, shared, made = (
         sums[..., 0],
         sums[..., 1],
         sums[..., 2 : 2 + ORDER],
         sums[..., 2 + ORDER :],
     )
-    none = found == 0
-    smoothed = np.where(none, 0.5 ** np.cumsum(none, axis=-1), found)
+    none = shared == 0
+    smoothed = np.where(none, 0.5 ** np.cumsum(none, axis=-1), shared)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.exp(np.log(smoothed / made).mean(axis=-1))
         whole = np.exp(np.minimum(0.0, 1 - wanted / length)) * mean
     return np.where((made > 0).all(axis=-1) & ~none.all(axis=-1), whole, 0.0)
 
 
-bleu = of_sums("bleu", _parts, _value)
-"""The precision of the written n-grams of up to four words, with a penalty for texts that are too short."""
+bleu = of_sums("bleu", _parts, _value, words="BLEU")
+"""The precision of n-grams of up to four words, with a penalty for texts that are too short."""
 
 METRICS = {bleu.name: bleu}

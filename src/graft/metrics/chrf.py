@@ -1,7 +1,8 @@
-"""chrF of a corpus (Popović, WMT 2015, aclanthology W15-3049) as sacreBLEU has it: n-grams of up to six characters, beta 2.
+"""chrF of a corpus as sacreBLEU has it: n-grams of up to six characters, beta 2.
 
-Scores are an object array (N,) of written texts, targets one of tuples of references (one or more), of which for each text
-that counts for which its own chrF is highest; fractions between 0 and 1.
+Scores are an object array (N,) of generated texts, targets one of tuples of references (one or
+more), of which the one with the highest chrF counts; fractions between 0 and 1.
+Source: Popović, WMT 2015, aclanthology W15-3049.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ def _ngrams(text: str) -> list[Counter[str]]:
 
 
 def _counts(ours: Sequence[Counter[str]], theirs: Sequence[Counter[str]]) -> NDArray:
-    """(3 ORDER,) for each order the n-grams written (0 where the reference has none), those of the reference, those of both."""
+    """(3 ORDER,) of each order the n-grams generated, those of the reference, and those of both.
+
+    The first are 0 if the reference has none.
+    """
     return np.array(
         [
             number
@@ -54,18 +58,18 @@ def _parts(scores: NDArray, targets: NDArray) -> NDArray:
 
 
 def _value(sums: NDArray) -> NDArray:
-    """F of precision and recall, each the mean over those orders of which there are n-grams on both sides."""
-    made, wanted, found = sums[..., 0::3], sums[..., 1::3], sums[..., 2::3]
+    """F of precision and recall, each the mean over the orders that both sides have n-grams of."""
+    made, wanted, shared = sums[..., 0::3], sums[..., 1::3], sums[..., 2::3]
     both = (made > 0) & (wanted > 0)
     orders = both.sum(axis=-1)
     precision, recall = (
-        np.nan_to_num(divide((divide(found, of) * both).sum(-1, where=both), orders))
-        for of in (made, wanted)
+        np.nan_to_num(divide((divide(shared, size) * both).sum(-1, where=both), orders))
+        for size in (made, wanted)
     )
     return np.nan_to_num(divide((1 + BETA**2) * precision * recall, BETA**2 * precision + recall))
 
 
-chrf = of_sums("chrf", _parts, _value)
-"""The F-score of the characters' n-grams; needs no words, so that it is for every language and script."""
+chrf = of_sums("chrf", _parts, _value, words="chrF")
+"""The F-score of n-grams of characters; needs no words, so it suits every language and script."""
 
 METRICS = {chrf.name: chrf}

@@ -1,18 +1,31 @@
 """Metrics of classification: `metric(scores, targets) -> float`.
 
-Single-label: scores (N, C) probabilities, targets (N,) class indices; the class with the highest score is predicted.
-Multi-label: scores (N, C) probabilities, targets (N, C) of 0 and 1; a label is predicted from 0.5 on.
-All values are fractions between 0 and 1; higher is better but for `ece` and `brier`. What is undefined is nan.
+Single-label: scores (N, C) probabilities, targets (N,) class indices; the class with the highest
+score is predicted. Multi-label: scores (N, C) probabilities, targets (N, C) of 0 and 1; a label is
+predicted from 0.5 on. All values are fractions between 0 and 1; higher is better except for `ece`
+and `brier`. An undefined value is nan.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.metrics.metric import Metric, divide, left_out, of_sums, ratio, sums_by
+from graft.base.evidence import Column
+from graft.metrics.metric import (
+    Metric,
+    Pairs,
+    Terms,
+    Weighed,
+    divide,
+    left_out,
+    of_sums,
+    ratio,
+    sums_by,
+)
 
 BINS = 15
 
@@ -20,8 +33,8 @@ BINS = 15
 def per_class(
     scores: NDArray, targets: NDArray, classes: Sequence[str]
 ) -> dict[str, dict[str, float | int]]:
-    """Class -> `precision`, `recall`, `f1` (nan where undefined) and `support`, the number of its examples."""
-    hits, predicted, actual = _totals(scores, targets)
+    """Class -> `precision`, `recall`, `f1` (nan if undefined) and `support`, its examples."""
+    hits, predicted, actual = _totals(_decided(scores, targets))
     precision, recall, f1 = (
         divide(hits, predicted),
         divide(hits, actual),
@@ -36,6 +49,20 @@ def per_class(
         }
         for i, name in enumerate(classes)
     }
+
+
+RANK = "f1"
+"""The column of `per_class` by which the weakest classes are told."""
+
+
+def columns(examples: str) -> tuple[Column, ...]:
+    """What the numbers of `per_class` are, where `examples` are what is counted."""
+    return (
+        Column("precision", "precision"),
+        Column("recall", "recall"),
+        Column(RANK, "F1 (%)"),
+        Column("support", examples, "count"),
+    )
 
 
 def confusion(scores: NDArray, targets: NDArray) -> NDArray[np.int64]:
@@ -70,54 +97,111 @@ def _counts(scores: NDArray, targets: NDArray) -> NDArray:
     return np.concatenate([decisions * truth, decisions, truth], axis=1)
 
 
-def _cells(scores: NDArray, targets: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """The examples (M,) and classes (M,) where `_counts` is not 0, and its counts there (3, M).
+@dataclass(frozen=True)
+class Decided:
+    """What is predicted and true of N examples, in M cells of example and class.
 
-    Of single labels these are two cells an example at most, however many classes there are.
+    `counts` (3, M) says of the class `classes` (M,) and the example `rows` (M,): is it predicted
+    and true, predicted, true. Of single labels these are two cells an example at most, however many
+    classes there are.
     """
-    if targets.ndim == 2:
-        decisions, truth = scores >= 0.5, targets > 0
-        rows, classes = np.nonzero(decisions | truth)
-        predicted, actual = decisions[rows, classes], truth[rows, classes]
-    else:
-        guesses, each = scores.argmax(axis=1), np.arange(len(targets))
-        wrong = np.flatnonzero(guesses != targets)
-        rows, classes = np.concatenate([each, wrong]), np.concatenate([guesses, targets[wrong]])
-        predicted, actual = (
-            np.arange(len(rows)) < len(each),
-            np.concatenate([guesses == targets, np.ones(len(wrong), bool)]),
-        )
-    return rows, classes, np.stack([predicted & actual, predicted, actual]).astype(float)
+
+    rows: NDArray
+    classes: NDArray
+    counts: NDArray
+    num_examples: int
+    num_classes: int
+    several: bool
 
 
-def _totals(scores: NDArray, targets: NDArray) -> NDArray:
-    """(3, C): the sum of `_counts` over the examples, without making them."""
-    _, classes, counts = _cells(scores, targets)
-    return np.stack(
-        [np.bincount(classes, weights=row, minlength=scores.shape[1]) for row in counts]
+def _decisions_of(scores: NDArray, targets: NDArray) -> Terms:
+    """Of each example the class predicted, the class that is true, and the number of classes.
+
+    Of several labels the first two are lists.
+    """
+    if targets.ndim == 1:
+        classes = np.full(len(targets), scores.shape[1])
+        return np.stack([_predicted(scores), targets, classes], axis=1)
+    labels = zip(scores >= 0.5, targets > 0, strict=True)
+    return [
+        [np.flatnonzero(guessed).tolist(), np.flatnonzero(true).tolist(), scores.shape[1]]
+        for guessed, true in labels
+    ]
+
+
+def _decided(scores: NDArray, targets: NDArray) -> Decided:
+    if targets.ndim == 1:
+        return _of_single_labels(_predicted(scores), targets, scores.shape[1])
+    decisions, truth = scores >= 0.5, targets > 0
+    rows, classes = np.nonzero(decisions | truth)
+    predicted, actual = decisions[rows, classes], truth[rows, classes]
+    counts = np.stack([predicted & actual, predicted, actual]).astype(float)
+    return Decided(rows, classes, counts, *scores.shape, several=True)
+
+
+def _of_single_labels(guesses: NDArray, targets: NDArray, num_classes: int) -> Decided:
+    each = np.arange(len(targets))
+    wrong = np.flatnonzero(guesses != targets)
+    rows, classes = np.concatenate([each, wrong]), np.concatenate([guesses, targets[wrong]])
+    predicted = np.arange(len(rows)) < len(each)
+    actual = np.concatenate([guesses == targets, np.ones(len(wrong), bool)])
+    counts = np.stack([predicted & actual, predicted, actual]).astype(float)
+    return Decided(rows, classes, counts, len(targets), num_classes, several=False)
+
+
+def _from_terms(terms: Terms) -> Decided:
+    """What `_decisions_of` read, of an array or of a file."""
+    if len(terms) and isinstance(terms[0][0], list):
+        scores, targets = np.zeros((2, len(terms), terms[0][2]))
+        for row, (guessed, true, _) in enumerate(terms):
+            scores[row, guessed] = targets[row, true] = 1
+        return _decided(scores, targets)
+    guesses, targets, classes = np.asarray(terms, int).reshape(-1, 3).T
+    return _of_single_labels(guesses, targets, int(classes.max(initial=0)))
+
+
+def _predicted(scores: NDArray) -> NDArray:
+    return scores.argmax(axis=1)
+
+
+def _totals(decided: Decided) -> NDArray:
+    """(3, C): of each class how often it is predicted and true, predicted, true."""
+    classes, size = decided.classes, decided.num_classes
+    return np.stack([np.bincount(classes, weights=row, minlength=size) for row in decided.counts])
+
+
+def _weigh_macro_f1(terms: Terms) -> Weighed:
+    decided = _from_terms(terms)
+    return Weighed(
+        float(_f1_of(_totals(decided).reshape(-1))),
+        lambda clusters: _macro_f1_influence(decided, clusters),
+        lambda: _rarest_of(_counts_of_classes(decided), decided.num_examples),
     )
 
 
-def _macro_f1(scores: NDArray, targets: NDArray) -> float:
-    return float(_f1_of(_totals(scores, targets).reshape(-1)))
-
-
-def _macro_f1_influence(scores: NDArray, targets: NDArray, clusters: NDArray) -> NDArray:
-    """The jackknife of `_f1_of`: a cluster that is left out changes the F1 of its own classes only."""
-    size, count = scores.shape[1], int(clusters.max()) + 1
-    rows, classes, counts = _cells(scores, targets)
-    keys, place = np.unique(clusters[rows] * size + classes, return_inverse=True)
+def _macro_f1_influence(decided: Decided, clusters: NDArray) -> NDArray:
+    """The jackknife of `_f1_of`: a cluster that is left out changes the F1 of its classes only."""
+    size, count = decided.num_classes, int(clusters.max()) + 1
+    keys, place = np.unique(clusters[decided.rows] * size + decided.classes, return_inverse=True)
     cluster, changed = np.divmod(keys, size)
-    own = np.stack([np.bincount(place, weights=row, minlength=len(keys)) for row in counts])
-    totals = _totals(scores, targets)
-    before, after = _f1_each(totals), _f1_each(totals[:, changed] - own)
+    removed = np.stack(
+        [np.bincount(place, weights=row, minlength=len(keys)) for row in decided.counts]
+    )
+    totals = _totals(decided)
+    before, after = _f1_each(totals), _f1_each(totals[:, changed] - removed)
 
     def by_cluster(values: NDArray) -> NDArray:
         return np.bincount(cluster, weights=values, minlength=count)
 
     sums = np.nansum(before) - by_cluster(before[changed]) + by_cluster(np.nan_to_num(after))
-    numbers = (~np.isnan(before)).sum() - by_cluster(np.isnan(after).astype(float))
-    return left_out(divide(sums, numbers))
+    defined = (~np.isnan(before)).sum() - by_cluster(np.isnan(after).astype(float))
+    return left_out(divide(sums, defined))
+
+
+def _counts_of_classes(decided: Decided) -> NDArray:
+    """The number of examples of each class; of two classes only the second."""
+    actual = _totals(decided)[2]
+    return actual[1:] if not decided.several and decided.num_classes == 2 else actual
 
 
 def _f1_each(counts: NDArray) -> NDArray:
@@ -136,7 +220,10 @@ def _hits(scores: NDArray, targets: NDArray) -> NDArray:
 
 
 def _positive_counts(scores: NDArray, targets: NDArray) -> NDArray:
-    """(N, 3): as `_counts`, of the second class of two or of all labels together; all 0, so undefined, for more classes."""
+    """(N, 3): as `_counts`, of the second class of two, or of all labels together.
+
+    All 0, so undefined, of more classes.
+    """
     if targets.ndim == 1 and scores.shape[1] != 2:
         return np.zeros((len(scores), 3))
     counts = _counts(scores, targets).reshape(len(scores), 3, scores.shape[1])
@@ -144,7 +231,7 @@ def _positive_counts(scores: NDArray, targets: NDArray) -> NDArray:
 
 
 def _calibration(scores: NDArray, targets: NDArray) -> NDArray:
-    """(N, 2 BINS): for each bin of confidence, confidence minus outcome; then for each bin, the number of predictions."""
+    """(N, 2 BINS): of each bin of confidence, confidence minus outcome; then its predictions."""
     if targets.ndim == 2:
         confidence, right = scores.astype(float), targets.astype(float)
     else:
@@ -197,14 +284,22 @@ def _area(scores: NDArray, truth: NDArray) -> tuple[float, NDArray]:
     wins[truth] = below[np.searchsorted(positives, scores[truth])] / others
     wins[~truth] = 1 - (lower + upper) / (2 * count)
     area = float(below.sum() / (count * others))
-    # A sample variance divides by its number less one, on each side; a side of one example has none.
+    # A sample variance divides by its number less one on each side; a single example has none.
     weight = np.where(truth, count * max(count - 1, 1), others * max(others - 1, 1)) ** -0.5
     return area, (wins - area) * weight
 
 
-def _mean_area(scores: NDArray, targets: NDArray) -> float:
+def _weigh_auroc(terms: Terms) -> Weighed:
+    pairs = Pairs.of(terms)
+    scores, targets = pairs.scores, pairs.targets
     areas = [area for area, _ in _areas(scores, targets)]
-    return float(np.mean(areas)) if areas else float("nan")
+    return Weighed(
+        float(np.mean(areas)) if areas else float("nan"),
+        lambda clusters: _area_influence(scores, targets, clusters),
+        lambda: _rarest_of(
+            [truth.sum() for _, truth in _against_the_rest(scores, targets)], len(targets)
+        ),
+    )
 
 
 def _area_influence(scores: NDArray, targets: NDArray, clusters: NDArray) -> NDArray:
@@ -214,21 +309,18 @@ def _area_influence(scores: NDArray, targets: NDArray, clusters: NDArray) -> NDA
     return sums_by(clusters, total[:, None])[:, 0] / max(count, 1)
 
 
-def _rarest(scores: NDArray, targets: NDArray) -> float:
-    """The effective number of examples of a mean over classes.
+def _rarest_of(counts: Sequence[float], size: int) -> float:
+    """The effective number of examples of a mean over classes with these `counts` of `size`.
 
     Each class counts as many as the rarer of its examples and counter-examples.
     """
-    rarer = [
-        min(truth.sum(), len(truth) - truth.sum())
-        for _, truth in _against_the_rest(scores, targets)
-    ]
-    numbers = np.array([number for number in rarer if number > 0], float)
-    return float(len(numbers) ** 2 / (1 / numbers).sum()) if len(numbers) else 0.0
+    rarer = [min(count, size - count) for count in counts]
+    effective = np.array([number for number in rarer if number > 0], float)
+    return float(len(effective) ** 2 / (1 / effective).sum()) if len(effective) else 0.0
 
 
 def _f1_of(sums: NDArray) -> NDArray:
-    """The mean over classes of the F1 of (..., 3C) counts, over those that are predicted or true at least once."""
+    """The mean F1 of (..., 3C) counts over the classes that are predicted or true at all."""
     hits, predicted, actual = np.split(sums, 3, axis=-1)
     return _mean(divide(2 * hits, predicted + actual))
 
@@ -245,27 +337,32 @@ def _mean(values: NDArray) -> NDArray:
 accuracy = of_sums("accuracy", _hits, ratio)
 """The share of examples that are right; of several labels, all of them."""
 
-macro_f1 = Metric("macro_f1", _macro_f1, _macro_f1_influence, _counts, _f1_of, examples=_rarest)
+macro_f1 = Metric("macro_f1", _decisions_of, _weigh_macro_f1, "macro F1")
 """The mean F1 over the classes that occur as a target or a prediction.
 
-It is made of the sums of `_counts`; these are a table of examples by classes, so that they are not
-made to measure it."""
+It is a value of sums over the examples, which are never written out: they would be a table of
+examples by classes."""
 
-f1 = of_sums("f1", _positive_counts, _f1_of)
-"""F1 of the second of two classes; multi-label: over all labels together (micro); nan for more than two classes."""
+f1 = of_sums("f1", _positive_counts, _f1_of, words="F1")
+"""F1 of the second of two classes; multi-label: over all labels together (micro).
 
-auroc = Metric("auroc", _mean_area, _area_influence, examples=_rarest)
-"""Area under the ROC curve: of the second class if there are two, else the mean over classes, each against the rest.
+nan for more than two classes."""
 
-Classes without an example, or without a counter-example, are left out of the mean (Fawcett, 2006)."""
+auroc = Metric("auroc", Pairs, _weigh_auroc, "AUROC")
+"""Area under the ROC curve: of the second class if there are two, else the mean over classes.
+
+Each class stands against the rest. Classes without an example, or without a counter-example, are
+left out of the mean (Fawcett, 2006)."""
 
 ece = of_sums(
     "ece",
     _calibration,
     _calibration_error,
+    has_interval=False,
+    words="calibration error (ECE)",
+    best=0.0,
     higher_is_better=False,
     is_fraction=False,
-    has_interval=False,
 )
 """Expected calibration error over 15 equal bins of confidence (Guo et al., arXiv:1706.04599).
 
@@ -274,9 +371,17 @@ varies (Kumar, Liang and Ma, arXiv:1909.10155), so that an interval around it wo
 quantity."""
 
 brier = of_sums(
-    "brier", _squared_errors, ratio, higher_is_better=False, is_fraction=False, limits=(0.0, 1.0)
+    "brier",
+    _squared_errors,
+    ratio,
+    words="Brier score",
+    best=0.0,
+    higher_is_better=False,
+    is_fraction=False,
+    limits=(0.0, 1.0),
 )
-"""Half the squared distance of the probabilities from the truth (Brier, 1950, halved to lie in [0, 1]); multi-label: the
-mean squared error of a label."""
+"""Half the squared distance of the probabilities from the truth, which lies in [0, 1].
+
+Multi-label: the mean squared error of a label. Source: Brier, Mon. Weather Rev. 78, 1950."""
 
 METRICS = {metric.name: metric for metric in (accuracy, macro_f1, f1, auroc, ece, brier)}

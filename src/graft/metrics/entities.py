@@ -1,9 +1,9 @@
 """How good predicted entities are, and predicted tags of tokens.
 
-Scores and targets are object arrays (N,): for each text the tags of its tokens, predicted and true, of equal number and in
-BIO. A predicted entity is right where its type and both its ends are; the counts are of all types together, as in
-seqeval's `f1_score` and in conlleval. What is undefined is nan: precision where nothing is predicted, recall where nothing
-is true.
+Scores and targets are object arrays (N,): for each text the tags of its tokens, predicted and true,
+of equal number and in BIO. A predicted entity is right if its type and both its ends are; counts
+are of all types together, as in seqeval's `f1_score` and in conlleval. What is undefined is nan:
+precision if nothing is predicted, recall if nothing is true.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from graft.metrics.metric import divide, of_sums, ratio
 
 
 def per_type(scores: NDArray, targets: NDArray) -> dict[str, dict[str, float | int]]:
-    """Type -> `precision`, `recall`, `f1` (nan where undefined) and `support`, the number of its true entities."""
+    """Type -> `precision`, `recall`, `f1` (nan if undefined) and `support`, its true entities."""
     hits, predicted, actual = Counter(), Counter(), Counter()
-    for told, true in _span_sets(scores, targets):
-        for counter, found in ((hits, told & true), (predicted, told), (actual, true)):
-            counter.update(kind for kind, _, _ in found)
+    for guessed, true in _span_sets(scores, targets):
+        for counter, entities in ((hits, guessed & true), (predicted, guessed), (actual, true)):
+            counter.update(kind for kind, _, _ in entities)
     return {
         kind: {
             "precision": float(divide(hits[kind], predicted[kind])),
@@ -36,14 +36,17 @@ def per_type(scores: NDArray, targets: NDArray) -> dict[str, dict[str, float | i
 
 def _span_sets(scores: NDArray, targets: NDArray) -> list[tuple[set[Span], set[Span]]]:
     return [
-        (set(spans(told, "bio")), set(spans(true, "bio")))
-        for told, true in zip(scores, targets, strict=True)
+        (set(spans(guessed, "bio")), set(spans(true, "bio")))
+        for guessed, true in zip(scores, targets, strict=True)
     ]
 
 
 def _entity_counts(scores: NDArray, targets: NDArray) -> NDArray:
     """(N, 3): entities that are predicted and true, predicted, true."""
-    rows = [(len(told & true), len(told), len(true)) for told, true in _span_sets(scores, targets)]
+    rows = [
+        (len(guessed & true), len(guessed), len(true))
+        for guessed, true in _span_sets(scores, targets)
+    ]
     return np.array(rows, float).reshape(-1, 3)
 
 
@@ -57,7 +60,10 @@ def _token_counts(scores: NDArray, targets: NDArray) -> NDArray:
 
 
 entity_f1 = of_sums(
-    "entity_f1", _entity_counts, lambda sums: divide(2 * sums[..., 0], sums[..., 1] + sums[..., 2])
+    "entity_f1",
+    _entity_counts,
+    lambda sums: divide(2 * sums[..., 0], sums[..., 1] + sums[..., 2]),
+    words="entity F1",
 )
 """The harmonic mean of `entity_precision` and `entity_recall`."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from functools import cache
+from typing import Never
 
 from graft import metrics
-from graft.base.errors import UnknownName
+from graft.base.errors import GraftError, UnknownName
 from graft.metrics.metric import Metric
 
 
@@ -15,8 +16,8 @@ from graft.metrics.metric import Metric
 def known() -> dict[str, Metric]:
     """Every metric by its name."""
     modules = [
-        importlib.import_module(f"{metrics.__name__}.{found.name}")
-        for found in pkgutil.iter_modules(metrics.__path__)
+        importlib.import_module(f"{metrics.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(metrics.__path__)
     ]
     return {
         name: metric
@@ -30,3 +31,12 @@ def find(name: str) -> Metric:
     if name not in known():
         raise UnknownName.of("metric", name, known())
     return known()[name]
+
+
+def named(name: str) -> Metric:
+    """The metric of that name; one not installed here is taken for a fraction to be maximized."""
+    return known().get(name) or Metric(name, _not_installed, _not_installed)
+
+
+def _not_installed(*_: object) -> Never:
+    raise GraftError("A metric that is not installed here cannot be computed.")

@@ -2,7 +2,7 @@
 
 One source of noise is the test examples, or the groups that they come in; with several runs the
 runs are another, which `graft.reports.statistics` adds. Nothing is resampled: the variance follows
-from what each group adds to the metric (`Metric.influence`), and the bounds from Student's t with
+from what each group adds to the metric (`Weighed.influence`), and the bounds from Student's t with
 the degrees of freedom of that variance.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from graft.metrics.metric import Metric
+from graft.metrics.metric import Metric, Terms
 
 FEWEST_GROUPS = 5
 """Fewer groups than these tell too little of how groups differ for any p-value or verdict."""
@@ -31,14 +31,12 @@ class Estimate:
     examples: float
 
 
-def estimate(
-    metric: Metric, scores: NDArray, targets: NDArray, clusters: NDArray
-) -> Estimate | None:
-    """The metric with what its interval needs; None for a metric that has no interval."""
-    if metric.influence is None:
+def estimate(metric: Metric, terms: Terms, clusters: NDArray) -> Estimate | None:
+    """The metric of these terms with what its interval needs; None if it has no interval."""
+    run = metric.weigh(terms)
+    if run.influence is None:
         return None
-    influence = metric.influence(scores, targets, clusters)
-    return Estimate(metric(scores, targets), influence, metric.num_examples(scores, targets))
+    return Estimate(run.value, run.influence(clusters), run.num_examples())
 
 
 def interval(
@@ -50,10 +48,11 @@ def interval(
     bounds are nan where the metric has no interval, is undefined, or where all examples are of one
     group.
     """
+    terms = metric.terms(scores, targets)
     together = clusters(groups or range(len(targets)))
-    run = estimate(metric, scores, targets, together) if len(targets) else None
+    run = estimate(metric, terms, together) if len(targets) else None
     if run is None:
-        return metric(scores, targets), math.nan, math.nan
+        return metric.weigh(terms).value, math.nan, math.nan
     variance, freedom = examples_variance(run.influence), len(run.influence) - 1
     return run.value, *metric_bounds(metric, run.value, variance, freedom, run.examples)
 
@@ -113,7 +112,7 @@ def fraction_bounds(
     square = critical(freedom) ** 2 / effective
     center = (value + square / 2) / (1 + square)
     half = math.sqrt(square * (value * (1 - value) + square / 4)) / (1 + square)
-    # The value lies within, but for rounding: of a value of 1 the upper bound is 1 on every processor.
+    # The value lies within but for rounding: the upper bound of a 1 is 1 on every processor.
     return max(0.0, min(value, center - half)), min(1.0, max(value, center + half))
 
 

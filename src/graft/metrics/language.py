@@ -1,7 +1,8 @@
 """Metrics of language models: how well each text is predicted, token by token; lower is better.
 
-Scores (N, 3) hold of each text the sum of the negative log-likelihoods of its predicted tokens in nats, their number, and the
-number of UTF-8 bytes that they stand for. Targets are not looked at. What is undefined is nan.
+Scores (N, 3) hold of each text the sum of the negative log-likelihoods of its predicted tokens in
+nats, their number, and the number of UTF-8 bytes that they stand for. Targets are not read. What is
+undefined is nan.
 """
 
 from __future__ import annotations
@@ -32,11 +33,14 @@ bits_per_byte = of_sums(
     "bits_per_byte",
     _sums,
     _bits_per_byte,
+    best=0.0,
     higher_is_better=False,
     is_fraction=False,
     limits=(0.0, math.inf),
 )
-"""The bits that the model needs for a byte of text; comparable across tokenizers (Gao et al., arXiv:2101.00027)."""
+"""The bits that the model needs for a byte of text; comparable across tokenizers.
+
+Source: Gao et al., arXiv:2101.00027."""
 
 perplexity = of_sums(
     "perplexity",
@@ -46,6 +50,6 @@ perplexity = of_sums(
     is_fraction=False,
     limits=(1.0, math.inf),
 )
-"""The exponential of the mean negative log-likelihood of a token; comparable within one tokenizer only."""
+"""The exponential of the mean negative log-likelihood of a token; comparable for one tokenizer."""
 
 METRICS = {metric.name: metric for metric in (bits_per_byte, perplexity)}

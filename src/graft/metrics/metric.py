@@ -1,22 +1,23 @@
-"""What a metric is: a value of scores and targets, and how much each group of examples moves it."""
+"""What a metric is: a value of the terms of examples, and how much each group of examples moves it.
+
+A metric reads each example once (`terms`), and everything else follows from what it read: its
+value, its interval, its difference to another run. The terms are numbers and lists of them, so that
+a run writes those of its primary metric to predictions.parquet and no later comparison needs the
+scores, the classes or the task.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Measure = Callable[[NDArray, NDArray], float]
-"""(scores, targets) -> the metric."""
-Influence = Callable[[NDArray, NDArray, NDArray], NDArray]
-"""(scores, targets, clusters (N,)) -> (G,), what each cluster adds to the metric, with mean 0.
-
-Clusters are numbered from 0. The variance of the metric over test sets is G / (G - 1) times the sum
-of the squares.
-"""
+Terms = Sequence[Any]
+"""One entry an example, of numbers and lists of them: all that a metric reads of the example."""
 Parts = Callable[[NDArray, NDArray], NDArray]
 """(scores, targets) -> (N, K), what each example adds to the K sums that a metric is made of."""
 Value = Callable[[NDArray], NDArray]
@@ -27,45 +28,97 @@ BLOCK = 4_000_000
 
 
 @dataclass(frozen=True)
-class Metric:
-    """`metric(scores, targets) -> float`, and what its interval is computed from.
+class Weighed:
+    """The value of a metric on some examples, and what moves it.
 
-    `influence` is None if no valid interval is known. `parts` and `value` are those of a metric
-    that depends on sums over the examples alone, None of any other. `examples` counts the examples
-    that support a value without variance, such as all right; None counts all of them. A metric that
-    `is_fraction` lies between 0 and 1 and is shown in per cent; any other lies between `limits`.
+    `influence` takes clusters (N,), numbered from 0, and returns (G,) what each adds to the value,
+    with mean 0: the variance of the metric over test sets is G / (G - 1) times the sum of their
+    squares. It is None if no valid interval is known. `num_examples` counts the examples that
+    support a value without variance, such as all right.
+    """
+
+    value: float
+    influence: Callable[[NDArray], NDArray] | None
+    num_examples: Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A measure of predictions: `metric(scores, targets) -> float`.
+
+    `terms` reads each example, `weigh` turns the terms of all into their value with its influence.
+    A new metric needs these two, a name, and the value that it has if all is right (`best`).
+    `words` is what a person reads, by default the name. A metric that `is_fraction` lies between 0
+    and 1 and is shown in per cent; any other lies within `limits` and is shown in its `unit`, which
+    a task may set (`replace(rmse, unit="g")`).
     """
 
     name: str
-    measure: Measure
-    influence: Influence | None = None
-    parts: Parts | None = None
-    value: Value | None = None
+    terms: Callable[[NDArray, NDArray], Terms]
+    weigh: Callable[[Terms], Weighed]
+    words: str = ""
+    best: float = 1.0
     higher_is_better: bool = True
     is_fraction: bool = True
-    examples: Measure | None = None
     limits: tuple[float, float] = (-math.inf, math.inf)
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "words", self.words or self.name.replace("_", " "))
+
+    @property
+    def sign(self) -> int:
+        """1 if a higher value is better, -1 if a lower one is."""
+        return 1 if self.higher_is_better else -1
 
     @property
     def span(self) -> float:
         """The largest difference that there can be."""
         return 1.0 if self.is_fraction else self.limits[1] - self.limits[0]
 
-    def __call__(self, scores: NDArray, targets: NDArray) -> float:
-        return float(self.measure(scores, targets))
+    def weighed(self, scores: NDArray, targets: NDArray) -> Weighed:
+        """The value on these predictions, with its influence."""
+        return self.weigh(self.terms(scores, targets))
 
-    def num_examples(self, scores: NDArray, targets: NDArray) -> float:
-        """The number of examples that support a value without variance, such as all right."""
-        return len(targets) if self.examples is None else self.examples(scores, targets)
+    def __call__(self, scores: NDArray, targets: NDArray) -> float:
+        return self.weighed(scores, targets).value
 
     def reading(self, read: Callable[[NDArray], NDArray]) -> Metric:
         """The same metric of other scores, which `read` turns into those that it takes."""
+        return replace(self, terms=lambda scores, targets: self.terms(read(scores), targets))
 
-        def translated(function: Callable | None) -> Callable | None:
-            return function and (lambda scores, *others: function(read(scores), *others))
 
-        functions = ("measure", "influence", "parts", "examples")
-        return replace(self, **{name: translated(getattr(self, name)) for name in functions})
+@dataclass(frozen=True)
+class Pairs(Sequence):
+    """Terms that are the score and the target of each example, without a copy of the scores."""
+
+    scores: NDArray
+    targets: NDArray
+
+    @classmethod
+    def of(cls, terms: Terms) -> Pairs:
+        """The pairs themselves, or those that were read from a file."""
+        if isinstance(terms, cls):
+            return terms
+        return cls(*(np.array([pair[side] for pair in terms]) for side in (0, 1)))
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, row: int) -> list[Any]:
+        return [self.scores[row].tolist(), self.targets[row].tolist()]
+
+
+def plain(term: Any) -> Any:
+    """A term as JSON has it: arrays as lists, NumPy's numbers as Python's."""
+    return term.tolist() if isinstance(term, np.ndarray | np.generic) else term
+
+
+def numbers(term: Any) -> Iterable[float]:
+    """All numbers of a term, however deep in lists."""
+    if not isinstance(term, list):
+        return (term,)
+    return (number for part in term for number in numbers(part))
 
 
 def of_sums(
@@ -73,23 +126,23 @@ def of_sums(
     parts: Parts,
     value: Value,
     *,
-    higher_is_better: bool = True,
-    is_fraction: bool = True,
     has_interval: bool = True,
-    examples: Measure | None = None,
-    limits: tuple[float, float] = (-math.inf, math.inf),
+    **about: Any,
 ) -> Metric:
-    """The metric that is `value` of the sums over the examples of `parts`."""
+    """The metric that is `value` of the sums over the examples of `parts`.
 
-    def measure(scores: NDArray, targets: NDArray) -> float:
-        return float(value(parts(scores, targets).sum(axis=0)))
+    `about` are further fields of the metric, such as `words` or `higher_is_better`.
+    """
+    return Metric(name, parts, lambda terms: weigh_sums(terms, value, has_interval), **about)
 
-    def influence(scores: NDArray, targets: NDArray, clusters: NDArray) -> NDArray:
-        return jackknife(parts(scores, targets), value, clusters)
 
-    known = influence if has_interval else None
-    return Metric(
-        name, measure, known, parts, value, higher_is_better, is_fraction, examples, limits
+def weigh_sums(parts: Terms, value: Value, has_interval: bool = True) -> Weighed:
+    """The `value` of the sums of parts (N, K)."""
+    parts = np.asarray(parts, float)
+    return Weighed(
+        float(value(parts.sum(axis=0))),
+        (lambda clusters: jackknife(parts, value, clusters)) if has_interval else None,
+        lambda: len(parts),
     )
 
 

@@ -1,8 +1,9 @@
-"""ROUGE-1, ROUGE-2 and ROUGE-L (Lin, ACL 2004 workshop, aclanthology W04-1013) as the package rouge-score has them, no stemming.
+"""ROUGE-1, ROUGE-2 and ROUGE-L as the package rouge-score has them, without stemming.
 
-Words are runs of the letters a to z and digits, whatever their case: what other scripts hold is not seen. Scores are an
-object array (N,) of written texts, targets one of tuples of references (one or more), of which the one counts for which the
-F-score is highest; fractions between 0 and 1.
+Words are runs of the letters a to z and digits in any case: other scripts are not seen. Scores are
+an object array (N,) of generated texts, targets one of tuples of references (one or more), of which
+the one with the highest F-score counts; fractions between 0 and 1.
+Source: Lin, ACL 2004 workshop, aclanthology W04-1013.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from graft.metrics.metric import Metric, of_sums, ratio
 
 _WORD = re.compile(r"[a-z0-9]+")
 Shared = Callable[[Sequence[str], Sequence[str]], tuple[int, int, int]]
-"""(words of one text, words of another) -> what they share, what the first has, what the second has."""
+"""(words of one text, of another) -> how many they share, the first has, the second has."""
 
 
 def _words(text: str) -> list[str]:
@@ -47,29 +48,29 @@ def _subsequence(one: Sequence[str], other: Sequence[str]) -> tuple[int, int, in
     return row[-1], len(one), len(other)
 
 
-def _f1(found: int, ours: int, theirs: int) -> float:
-    return 2 * found / (ours + theirs) if found else 0.0
+def _f1(common: int, ours: int, theirs: int) -> float:
+    return 2 * common / (ours + theirs) if common else 0.0
 
 
-def _metric(name: str, shared: Shared) -> Metric:
+def _metric(name: str, words: str, shared: Shared) -> Metric:
     def parts(scores: NDArray, targets: NDArray) -> NDArray:
         pairs = zip(scores, targets, strict=True)
         best = [
-            (max(_f1(*shared(_words(told), _words(true))) for true in references), 1.0)
-            for told, references in pairs
+            (max(_f1(*shared(_words(text), _words(true))) for true in references), 1.0)
+            for text, references in pairs
         ]
         return np.array(best, float).reshape(-1, 2)
 
-    return of_sums(name, parts, ratio)
+    return of_sums(name, parts, ratio, words=words)
 
 
-rouge1 = _metric("rouge1", _of_ngrams(1))
+rouge1 = _metric("rouge1", "ROUGE-1", _of_ngrams(1))
 """The mean F-score of the words."""
 
-rouge2 = _metric("rouge2", _of_ngrams(2))
+rouge2 = _metric("rouge2", "ROUGE-2", _of_ngrams(2))
 """The mean F-score of the pairs of words."""
 
-rougeL = _metric("rougeL", _subsequence)
+rougeL = _metric("rougeL", "ROUGE-L", _subsequence)
 """The mean F-score of the longest sequence of words, with gaps, that both texts have."""
 
 METRICS = {metric.name: metric for metric in (rouge1, rouge2, rougeL)}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from graft.metrics.find import known as known_metrics
+from graft.metrics.metric import Metric
 from graft.reports.read import Run, Study
 from graft.reports.statistics import Difference, Interval
 from graft.reports.words import known
@@ -43,34 +43,35 @@ class Cell:
 class Row:
     """The runs of a cell and their results, as means over the seeds; None if no run has finished.
 
-    `sign` is 1 if a higher value of the metric is better, -1 if a lower one is. `watched` is the
-    metric of validation, another one if the metric itself is measured on the test split alone.
+    `words` is what a person calls it. `watched` is the metric of validation, another one than
+    `metric` if that is measured on the test split alone.
     """
 
     cell: Cell
+    words: str
+    metric: Metric
     runs: list[Run]
     seeds: list[int]
     score: Interval | None = None
     others: Mapping[str, float] | None = None
     val: float | None = None
-    watched: str = ""
+    watched: Metric | None = None
     val_loss: float | None = None
     to_control: Difference | None = None
     p_corrected: float | None = None
     cost: Mapping[str, float | None] | None = None
     frozen: bool | None = None
     train_examples: int | None = None
-    sign: int = 1
 
     @property
     def quality(self) -> float:
         """The test metric, turned so that more is better."""
-        return self.sign * self.score.value
+        return self.metric.sign * self.score.value
 
     @property
     def val_quality(self) -> float:
-        """The same of the validation metric; the least there is where that is not known."""
-        return sign(self.watched) * self.val if known(self.val) else -math.inf
+        """The validation metric, turned so that more is better; -inf if it is not known."""
+        return self.watched.sign * self.val if known(self.val) else -math.inf
 
     @property
     def unfinished(self) -> list[Run]:
@@ -118,15 +119,11 @@ class Board:
     """
 
     study: Study
-    metric: str
+    metric: Metric
     rows: list[Row]
     choices: list[Choice]
     test_examples: int
     test_groups: int
-
-    @property
-    def sign(self) -> int:
-        return sign(self.metric)
 
     def at(self, size: Size) -> list[Row]:
         return [row for row in self.rows if row.cell.size == size]
@@ -139,8 +136,3 @@ def watched_metric(measured: Collection[str], metric: str) -> str:
         if metric in measured
         else next((name for name in measured if name != "loss"), metric)
     )
-
-
-def sign(metric: str) -> int:
-    """1 if a higher value is better, -1 if a lower one is; 1 for a metric not known here."""
-    return 1 if metric not in known_metrics() or known_metrics()[metric].higher_is_better else -1

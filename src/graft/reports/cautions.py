@@ -8,16 +8,17 @@ from graft.reports.statistics import LEVEL
 from graft.reports.words import known, listed
 
 _TWO_SEEDS = (
-    "Two seeds show little of how much runs differ: where they differ much, up to 9 % of studies falsely claim a "
-    "difference to the control or the baseline; with three seeds or more, at most 6 %. Compare with --seeds 3."
+    "Two seeds show little of how much runs differ: where they differ much, up to 9 % of studies "
+    "falsely claim a difference to the control or the baseline; with three seeds or more, at most "
+    "6 %. Compare with --seeds 3."
 )
 _DISAGREE = (
-    "Where an interval leaves out 0 beside a p-value of 0.05 or more, go by the p-value: with two seeds it allows for "
-    "more luck than the interval."
+    "Where an interval leaves out 0 beside a p-value of 0.05 or more, go by the p-value: with two "
+    "seeds it allows for more luck than the interval."
 )
 _VERSIONS = (
-    "The runs were made with different versions of {packages}, which may be the reason why they differ. "
-    "Compare again with another --out."
+    "The runs were made with different versions of {packages}, which may be the reason why they "
+    "differ. Compare again with another --out."
 )
 
 
@@ -38,7 +39,8 @@ def cautions(board: Board) -> tuple[str, ...]:
         )
     if open_ends:
         found.append(
-            f"{plural(len(open_ends), 'run')} of {len(study.runs)} did not finish; the same command goes on with them."
+            f"{plural(len(open_ends), 'run')} of {len(study.runs)} did not finish; the same command "
+            "goes on with them."
         )
     changed = [row.cell.name for row in board.rows if row.frozen is False]
     if changed:

@@ -1,74 +1,104 @@
-"""What the page shows of one technique: its classes, what it takes for what, its mistakes, what it generates."""
+"""What the page shows of one technique: its parts, confusions, mistakes, and what it generates."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
-from graft.reports import figures, words
+from graft.reports import prediction_figures, words
 from graft.reports.board import Row
-from graft.reports.read import read_mistakes
+from graft.reports.read import Run, read_mistakes
 
 NUMBERED_CLASSES = 14
 """Up to so many classes the confusion matrix has numbers, above it is a picture."""
 SHOWN_CLASSES = 40
 CONFUSIONS = 10
+MEDIA = ("image", "audio")
+"""The kinds of preview that are data and no text."""
 SAMPLES = 8
 """Generated texts that are shown."""
 
 
 def per_class(best: Row | None) -> dict[str, Any] | None:
-    """Means over the seeds; of many classes those with the lowest F1. Types of entities are not the classes of the head."""
-    found = (
-        [run.result["per_class"] for run in best.runs if run.result and run.result.get("per_class")]
-        if best
-        else []
-    )
-    if not found:
+    """The table of parts of the test split that the task names, as means over the seeds.
+
+    Of many rows those are shown for which the column of the table's rank is lowest.
+    """
+    results = [result for result in _results(best) if result.get("per_class")]
+    if not results or "per_class_table" not in results[0]:
         return None
-    rows, names = [], list(dict.fromkeys(name for each in found for name in each))
-    for name in names:
-        own = [
-            each[name] for each in found if name in each
-        ]  # a type that a seed neither found nor missed is not there
-        mean = {key: _mean([each[key] for each in own]) for key in ("precision", "recall", "f1")}
-        rows.append(
-            {
-                "name": name,
-                "support": own[0]["support"],
-                "f1_value": mean["f1"],
-                **{k: words.percent(v) for k, v in mean.items()},
-            }
-        )
-    classes = next(run.result["data"]["classes"] for run in best.runs if run.result)
-    nouns = ("class", "classes") if names[0] in classes else ("type", "types")
-    if len(rows) <= SHOWN_CLASSES:
-        return {"rows": rows, "hidden": 0, "nouns": nouns}
-    worst = sorted(rows, key=lambda row: row["f1_value"] if words.known(row["f1_value"]) else -1)[
-        :SHOWN_CLASSES
+    table = results[0]["per_class_table"]
+    names = dict.fromkeys(name for result in results for name in result["per_class"])
+    # A part that one seed neither predicted nor missed is not there.
+    rows = [
+        _part(name, table, [r["per_class"][name] for r in results if name in r["per_class"]])
+        for name in names
     ]
-    return {"rows": worst, "hidden": len(rows) - SHOWN_CLASSES, "nouns": nouns}
+    shown = sorted(rows, key=_rank)[:SHOWN_CLASSES] if len(rows) > SHOWN_CLASSES else rows
+    rank = next(column for column in table["columns"] if column["key"] == table["rank"])
+    return {
+        "part": table["part"],
+        "headings": [column["heading"] for column in table["columns"]],
+        "rank": rank["heading"].removesuffix(" (%)"),
+        "rows": shown,
+        "hidden": len(rows) - len(shown),
+    }
+
+
+def _part(name: str, table: dict[str, Any], rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A row of the table: its numbers as texts, and how long the bar is behind that of the rank."""
+    cells = []
+    for column in table["columns"]:
+        mean = _mean([row[column["key"]] for row in rows])
+        is_bar = column["key"] == table["rank"] and column["form"] == "fraction"
+        bar = round(100 * (mean or 0)) if is_bar else None
+        cells.append((_written(column["form"], mean), bar))
+    return {"name": name, "rank": _mean([row[table["rank"]] for row in rows]), "cells": cells}
+
+
+def _rank(row: dict[str, Any]) -> float:
+    return row["rank"] if words.known(row["rank"]) else -math.inf
+
+
+def _written(form: str, number: float | None) -> str:
+    if form == "fraction":
+        return words.percent(number)
+    if form == "count":
+        return f"{number:,.0f}" if words.known(number) else words.UNKNOWN
+    return words.plain_number(number)
+
+
+def _results(best: Row | None) -> list[dict[str, Any]]:
+    return [run.result for run in best.runs if run.result] if best else []
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    found = [value for value in values if words.known(value)]
-    return float(np.mean(found)) if found else None
+    known = [value for value in values if words.known(value)]
+    return float(np.mean(known)) if known else None
+
+
+def points(best: Row | None) -> list[tuple[str, Markup]]:
+    """Predicted against true numbers and their residuals, of one seed."""
+    result = next((result for result in _results(best) if result.get("points")), None)
+    if result is None:
+        return []
+    found = result["points"]
+    drawn = prediction_figures.predicted_and_residuals(
+        found["true"], found["predicted"], found["unit"]
+    )
+    return [(figure.heading, Markup(figure.svg)) for figure in drawn]
 
 
 def confusion(best: Row | None) -> dict[str, Any] | None:
     """The counts of all seeds together."""
-    found = (
-        [run.result["confusion"] for run in best.runs if run.result and run.result.get("confusion")]
-        if best
-        else []
-    )
-    if not found:
+    each = [result["confusion"] for result in _results(best) if result.get("confusion")]
+    if not each:
         return None
-    classes, matrix = found[0]["classes"], np.sum([each["matrix"] for each in found], axis=0)
+    classes, matrix = each[0]["classes"], np.sum([one["matrix"] for one in each], axis=0)
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     wrong = [(int(matrix[i, j]), classes[i], classes[j]) for i, j in np.argwhere(matrix) if i != j]
     small = len(classes) <= NUMBERED_CLASSES
@@ -86,56 +116,45 @@ def confusion(best: Row | None) -> dict[str, Any] | None:
         ]
         if small
         else [],
-        "heatmap": Markup("" if small else figures.heatmap(matrix.tolist())),
+        "heatmap": Markup("" if small else prediction_figures.heatmap(matrix.tolist())),
         "most": sorted(wrong, key=lambda row: -row[0])[:CONFUSIONS],
     }
 
 
 def mistakes(best: Row | None) -> dict[str, Any] | None:
-    """Those of one seed."""
-    run = next((run for run in best.runs if run.result), None) if best else None
-    found = read_mistakes(run) if run else []
-    if not found:
+    """Those of one seed, under the heading that the task gives them."""
+    run = _first_run(best)
+    rows = read_mistakes(run) if run else []
+    if not rows:
         return None
-    classes = set(run.result["data"]["classes"])
-    return {
-        "seed": run.result["seed"],
-        "confident": any(words.known(row.get("confidence")) for row in found),
-        "rows": [_mistake(row, classes) for row in found],
-    }
+    title, note = run.result.get("mistakes") or ("Mistakes", "")
+    shown = [_mistake(row) for row in rows]
+    return {"seed": run.result["seed"], "title": title, "note": note, "rows": shown}
 
 
-def _mistake(row: dict[str, Any], classes: Collection[str]) -> dict[str, Any]:
-    """An image only where the preview carries its own pixels; anything else is shown as the text that it is."""
-    preview = str(row.get("preview") or "")
-    is_image = row.get("kind") == "image" and preview.startswith("data:image/")
+def _first_run(best: Row | None) -> Run | None:
+    return next((run for run in best.runs if run.result), None) if best else None
+
+
+def _mistake(row: dict[str, Any]) -> dict[str, Any]:
+    """A picture or sound only if the preview carries its data; anything else as a text."""
+    preview, kind = str(row.get("preview") or ""), row.get("kind")
+    has_data = kind in MEDIA and preview.startswith(f"data:{kind}/")
+    confidence = row.get("confidence")
     return {
         "id": row["id"],
-        "target": _label(row["target"]),
-        "prediction": _label(row["prediction"]),
-        "of_classes": _is_label(row["target"], classes) and _is_label(row["prediction"], classes),
-        "confidence": words.percent(row["confidence"], 0)
-        if words.known(row.get("confidence"))
-        else "",
-        "image": preview if is_image else "",
-        "text": "" if is_image else preview,
+        "caption": row.get("caption") or "",
+        "target": row["target"],
+        "prediction": row["prediction"],
+        "confidence": words.percent(confidence, 0) if words.known(confidence) else "",
+        "kind": kind if has_data else "text",
+        "preview": preview,
     }
-
-
-def _label(label: str | Sequence[str]) -> str:
-    return label if isinstance(label, str) else ", ".join(label) or "no label"
-
-
-def _is_label(text: str | Sequence[str], classes: Collection[str]) -> bool:
-    """Whether it is a class or several; a text that a task has made for a person is neither."""
-    if not isinstance(text, str) or text in classes or text == _label([]):
-        return True
-    return all(part in classes for part in text.split(", "))
 
 
 def samples(best: Row | None) -> dict[str, Any] | None:
-    """What the model of one seed generated, each with its prompt and its reference where it has them."""
-    run = next((run for run in best.runs if run.result), None) if best else None
+    """What the model of one seed generated, with the prompts and references that there are."""
+    run = _first_run(best)
     found = (run.result.get("samples") or []) if run else []
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""The figures of the report. A technique has the same colour and marker in all of them."""
+"""The figures of a comparison. A technique has the same color and marker in all of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from graft.metrics.metric import Metric
 from graft.reports import words
 from graft.reports.board import Board, Row
 from graft.reports.statistics import Interval
@@ -18,7 +19,7 @@ UNEQUAL = 5
 WIDTH, HEIGHT = 460.0, 300.0
 LEFT, TOP, RIGHT, BOTTOM = 40.0, 30.0, 14.0, 44.0
 BASELINE = Series("trivial baselines", "var(--muted)", "diamond", "2 4")
-CONTROL = Series(combine.CONTROL, "var(--control)", "cross", "6 3")
+CONTROL = Series(combine.CONTROL.technique, "var(--control)", "cross", "6 3")
 NONE = Series("", "var(--muted)")
 
 
@@ -59,7 +60,9 @@ def swatch(series: Series) -> str:
 def interval_bar(
     score: Interval, series: Series, low: float, high: float, reference: float | None
 ) -> str:
-    """A row's interval on the axis from low to high that all rows share; a thin line stands at the reference.
+    """A row's interval on the axis from low to high that all rows share.
+
+    A thin line stands at the reference.
 
     A score beyond the axis is an arrow at its end.
     """
@@ -88,7 +91,10 @@ def interval_bar(
 
 
 def bounds(rows: Iterable[Row]) -> tuple[float, float]:
-    """The range of the scores and their intervals; of the baselines only the best counts, so that a far one squeezes nothing."""
+    """The range of the scores and their intervals.
+
+    Of the baselines only the best counts, so that a far one does not squeeze the others.
+    """
     scored = [row for row in rows if row.score]
     baselines = [row for row in scored if row.cell.is_baseline]
     counted = [row for row in scored if not row.cell.is_baseline] + sorted(
@@ -105,11 +111,15 @@ def bounds(rows: Iterable[Row]) -> tuple[float, float]:
 
 def within(row: Row, low: float, high: float) -> bool:
     """Whether the row's score is on an axis from low to high, not at its worse end and beyond."""
-    return row.quality >= min(row.sign * low, row.sign * high)
+    sign = row.metric.sign
+    return row.quality >= min(sign * low, sign * high)
 
 
 def convergence(board: Board, rows: Sequence[Row], colours: dict[str, Series]) -> list[Figure]:
-    """Validation metric against epochs and against seconds of training; a line a seed, panels by backbone."""
+    """Validation metric against epochs and against seconds of training, a line a seed.
+
+    Each backbone has its own panels.
+    """
     figures = []
     backbones = list(dict.fromkeys(row.cell.backbone for row in rows if not row.cell.is_baseline))
     metric = watched(board, rows)
@@ -124,14 +134,14 @@ def convergence(board: Board, rows: Sequence[Row], colours: dict[str, Series]) -
                 (row, curve)
                 for row in own
                 for run in row.runs
-                if len(curve := _curve(run.history, axis, metric)) > 0
+                if len(curve := _curve(run.history, axis, metric.name)) > 0
             ]
             if curves:
                 figures.append(Figure(heading, _curves(curves, colours, title, metric)))
     return figures
 
 
-def watched(board: Board, rows: Sequence[Row]) -> str:
+def watched(board: Board, rows: Sequence[Row]) -> Metric:
     """The metric that is told after each epoch."""
     return next((row.watched for row in rows if row.watched), board.metric)
 
@@ -145,9 +155,9 @@ def _curves(
     curves: Sequence[tuple[Row, list[tuple[float, float]]]],
     colours: dict[str, Series],
     title: str,
-    metric: str,
+    metric: Metric,
 ) -> str:
-    """Trainings of very different length share a logarithmic axis, on which there is no start at 0."""
+    """Draw curves; those of very different length share a logarithmic axis, which has no 0."""
     ends = [curve[-1][0] for _, curve in curves]
     stretched = max(ends) > UNEQUAL * min(ends) > 0
     if stretched:
@@ -171,14 +181,17 @@ def _curves(
         said = f"{row.cell.name}: {words.measured(metric, y)} after {x:.4g} {title}"
         panel.point(x, words.scaled(metric, y), colours[row.cell.name], said)
     return panel.render(
-        f"Validation {words.metric_name(metric)} against {title} for {_names(row for row, _ in curves)}"
+        f"Validation {metric.words} against {title} for {_names(row for row, _ in curves)}"
     )
 
 
 def quality_and_time(
     board: Board, rows: Sequence[Row], colours: dict[str, Series]
 ) -> Figure | None:
-    """Test metric against seconds of training, with intervals; the line joins what nothing else beats in both."""
+    """Test metric against seconds of training, with intervals.
+
+    The line joins what nothing else beats in both.
+    """
     timed = [
         row for row in rows if row.score is not None and words.known(row.cost.get("train_seconds"))
     ]
@@ -201,7 +214,8 @@ def quality_and_time(
     for row in shown:
         panel.interval(times[row.cell], at[row.cell].low, at[row.cell].high, _series(row, colours))
     for row in shown:
-        said = f"{_row_name(board, row)}: {words.measured(metric, row.score.value)} in {words.seconds(times[row.cell])}"
+        score, time = words.measured(metric, row.score.value), words.seconds(times[row.cell])
+        said = f"{_row_name(board, row)}: {score} in {time}"
         panel.point(
             times[row.cell],
             at[row.cell].value,
@@ -218,14 +232,12 @@ def quality_and_time(
     best = ", ".join(_row_name(board, shown[i]) for i in front)
     return Figure(
         "",
-        panel.render(
-            f"Test {words.metric_name(metric)} against training time. Not beaten in both: {best}"
-        ),
+        panel.render(f"Test {metric.words} against training time. Not beaten in both: {best}"),
     )
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
-    """Indices of the (cost, quality) points that no other beats in one without losing in the other, by rising cost."""
+    """Indices, by rising cost, of the (cost, quality) points that no other beats in both."""
     front: list[int] = []
     for i in sorted(range(len(points)), key=lambda k: (points[k][0], -points[k][1])):
         if not front or points[i][1] > points[front[-1]][1]:
@@ -234,7 +246,10 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
 
 
 def data_efficiency(board: Board, colours: dict[str, Series]) -> list[Figure]:
-    """Test metric against the number of training examples, where the study has several sizes; panels by backbone."""
+    """Test metric against the number of training examples, a panel a backbone.
+
+    Nothing if the study has a single size.
+    """
     metric = board.metric
     examples = {row.cell.size: row.train_examples for row in board.rows if row.train_examples}
     if len(examples) < 2:
@@ -278,47 +293,13 @@ def data_efficiency(board: Board, colours: dict[str, Series]) -> list[Figure]:
         figures.append(
             Figure(
                 heading,
-                panel.render(
-                    f"Test {words.metric_name(metric)} against training examples, {_names(own)}"
-                ),
+                panel.render(f"Test {metric.words} against training examples, {_names(own)}"),
             )
         )
     return figures
 
 
-def heatmap(matrix: Sequence[Sequence[int]]) -> str:
-    """A confusion matrix of many classes without numbers: rows are targets; the shade is the share of the row."""
-    size = len(matrix)
-    cells = []
-    for r, row in enumerate(matrix):
-        total = sum(row) or 1
-        for c, value in enumerate(row):
-            if value:
-                colour = "var(--right)" if r == c else "var(--wrong)"
-                shade = f"{0.12 + 0.88 * value / total:.2f}"
-                cells.append(
-                    element(
-                        "rect",
-                        x=str(c),
-                        y=str(r),
-                        width="1",
-                        height="1",
-                        fill=colour,
-                        opacity=shade,
-                    )
-                )
-    said = f"Confusion matrix of {size} classes"
-    return element(
-        "svg",
-        "".join(cells),
-        css="heatmap",
-        viewBox=f"0 0 {size} {size}",
-        role="img",
-        aria_label=said,
-    )
-
-
-def _metric_scale(metric: str, values: Sequence[float]) -> Scale:
+def _metric_scale(metric: Metric, values: Sequence[float]) -> Scale:
     """Per cent end at 0 and 100; other metrics have no end, but 0 where they are not negative."""
     floor = 0 if min(values) >= 0 else -math.inf
     shown = [words.scaled(metric, number) for number in values]
@@ -327,11 +308,11 @@ def _metric_scale(metric: str, values: Sequence[float]) -> Scale:
         HEIGHT - BOTTOM,
         TOP,
         floor=floor,
-        ceiling=100 if words.is_fraction(metric) else math.inf,
+        ceiling=100 if metric.is_fraction else math.inf,
     )
 
 
-def _scaled(metric: str, score: Interval) -> Interval:
+def _scaled(metric: Metric, score: Interval) -> Interval:
     return Interval(
         *(words.scaled(metric, number) for number in (score.value, score.low, score.high))
     )
@@ -343,7 +324,7 @@ def _series(row: Row, colours: dict[str, Series]) -> Series:
 
 def _row_name(board: Board, row: Row) -> str:
     if row.cell.is_baseline:
-        return words.baseline_name(row.cell.name)
+        return row.words
     backbones = {r.cell.backbone for r in board.rows if not r.cell.is_baseline}
     return (
         f"{row.cell.name} · {words.short(row.cell.backbone)}"

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.base.errors import FolderError, GraftError
-from graft.metrics.find import find
 from graft.metrics.find import known as known_metrics
 from graft.metrics.intervals import clusters
-from graft.reports.board import Beside, Board, Cell, Choice, Row, Size, sign, watched_metric
+from graft.metrics.metric import Metric
+from graft.reports.board import Beside, Board, Cell, Choice, Row, Size, watched_metric
 from graft.reports.read import Baseline, Predictions, Run, Study, read_predictions
 from graft.reports.statistics import Difference, Interval, Mean, average, holm
 from graft.reports.words import known
@@ -25,9 +25,10 @@ from graft.techniques.specs.combine import canonical
 
 def build(study: Study) -> Board:
     """Build the board; raises FolderError if runs were tested on different examples."""
-    rows = [_row(cell, runs, study.metric) for cell, runs in _cells(study.runs).items()]
+    metric = study.primary
+    rows = [_row(cell, runs, study) for cell, runs in _cells(study.runs).items()]
     rows += [
-        _baseline_row(cell, found, study.metric) for cell, found in _baseline_cells(study).items()
+        _baseline_row(cell, baselines, metric) for cell, baselines in _baseline_cells(study).items()
     ]
     means, groups = _means(study, rows)
     if study.compares:  # a single run keeps the interval of its result.json
@@ -43,18 +44,13 @@ def build(study: Study) -> Board:
         compared, choice = choose([row for row in rows if row.cell.size == size], size, means)
         rows = [compared.get(row.cell, row) for row in rows]
         choices.append(choice)
-    return Board(study, study.metric, rows, choices, len(groups), len(set(groups)))
+    return Board(study, metric, rows, choices, len(groups), len(set(groups)))
 
 
 def control_of(row: Row, rows: Iterable[Row]) -> Row | None:
     """The control of the same backbone and training size, the best by validation of several."""
-    found = [
-        r
-        for r in rows
-        if r.cell.is_control
-        and (r.cell.backbone, r.cell.size) == (row.cell.backbone, row.cell.size)
-    ]
-    return _best(found)
+    alike = (row.cell.backbone, row.cell.size)
+    return _best([r for r in rows if r.cell.is_control and (r.cell.backbone, r.cell.size) == alike])
 
 
 def _cells(runs: Iterable[Run]) -> dict[Cell, list[Run]]:
@@ -92,80 +88,81 @@ def _baseline_cells(study: Study) -> dict[Cell, list[Baseline]]:
     return {cell: list(seeds.values()) for cell, seeds in cells.items()}
 
 
-def _row(cell: Cell, runs: list[Run], metric: str) -> Row:
+def _row(cell: Cell, runs: list[Run], study: Study) -> Row:
+    metric = study.primary
     finished = sorted((run for run in runs if run.result), key=lambda run: run.result["seed"])
     seeds = [run.result["seed"] for run in finished]
     if not finished:
-        return Row(cell, runs, seeds)
+        return Row(cell, cell.name, metric, runs, seeds)
     results = [run.result for run in finished]
-    watched = watched_metric(results[0]["metrics"]["val"], metric)
+    watched = watched_metric(results[0]["metrics"]["val"], metric.name)
     tests = [result["metrics"]["test"] for result in results]
     frozen = [result["frozen"] for result in results if result.get("frozen", {}).get("tensors")]
     return Row(
         cell,
+        cell.name,
+        metric,
         runs,
         seeds,
-        score=_plain_interval([test[metric] for test in tests]),
+        score=_plain_interval([test[metric.name] for test in tests]),
         others={
             name: _mean(test[name]["value"] for test in tests)
             for name in tests[0]
-            if name != metric
+            if name != metric.name
         },
         val=_mean(result["metrics"]["val"].get(watched) for result in results),
-        watched=watched,
+        watched=study.metric(watched),
         val_loss=_mean(result["metrics"]["val"].get("loss") for result in results),
         cost=_mean_cost(results),
-        frozen=all(found["unchanged"] for found in frozen) if frozen else None,
+        frozen=all(each["unchanged"] for each in frozen) if frozen else None,
         train_examples=round(_mean(result["data"]["counts"]["train"] for result in results)),
-        sign=sign(metric),
     )
 
 
-def _baseline_row(cell: Cell, found: list[Baseline], metric: str) -> Row:
+def _baseline_row(cell: Cell, baselines: list[Baseline], metric: Metric) -> Row:
     return Row(
         cell,
+        baselines[0].words,
+        metric,
         [],
-        [baseline.seed or 0 for baseline in found],
-        score=_plain_interval([baseline.metrics[metric] for baseline in found]),
+        [baseline.seed or 0 for baseline in baselines],
+        score=_plain_interval([baseline.metrics[metric.name] for baseline in baselines]),
         others={
-            name: _mean(b.metrics[name]["value"] for b in found)
-            for name in found[0].metrics
-            if name != metric
+            name: _mean(baseline.metrics[name]["value"] for baseline in baselines)
+            for name in baselines[0].metrics
+            if name != metric.name
         },
-        cost={"train_seconds": _mean(baseline.seconds for baseline in found)},
-        sign=sign(metric),
+        cost={"train_seconds": _mean(baseline.seconds for baseline in baselines)},
     )
 
 
-def _plain_interval(found: Sequence[Mapping[str, float]]) -> Interval:
+def _plain_interval(scores: Sequence[Mapping[str, float]]) -> Interval:
     """The interval of a single run; of several, without their predictions, only their mean."""
-    bounds = (found[0]["low"], found[0]["high"]) if len(found) == 1 else (None, None)
-    return Interval(
-        _mean(f["value"] for f in found),
-        *(float("nan") if bound is None else bound for bound in bounds),
-    )
+    bounds = (scores[0]["low"], scores[0]["high"]) if len(scores) == 1 else (None, None)
+    value = _mean(score["value"] for score in scores)
+    return Interval(*(math.nan if number is None else number for number in (value, *bounds)))
 
 
 def _mean_cost(results: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
     costs = [result["cost"] for result in results]
-    found = {name: _mean(cost.get(name) for cost in costs) for name in costs[0] if name != "cache"}
+    means = {name: _mean(cost.get(name) for cost in costs) for name in costs[0] if name != "cache"}
     caches = [cost.get("cache") or {} for cost in costs]
     return {
-        **found,
+        **means,
         "cache_gain": _mean(cache.get("estimated_gain") for cache in caches if cache.get("used")),
     }
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
-    found = [value for value in values if known(value)]
-    return float(np.mean(found)) if found else None
+    numbers = [value for value in values if known(value)]
+    return float(np.mean(numbers)) if numbers else None
 
 
 def _means(study: Study, rows: Sequence[Row]) -> tuple[dict[Cell, Mean], list[str]]:
     """The mean of each cell whose predictions are there, and the group of each test example."""
-    if not study.finished or study.metric not in known_metrics():
+    metric = study.primary
+    if not study.finished or metric.name not in known_metrics():
         return {}, []
-    classes = study.finished[0].result["data"]["classes"]
     files = {
         row.cell: [run.folder / "predictions.parquet" for run in row.runs if run.result]
         for row in rows
@@ -173,28 +170,28 @@ def _means(study: Study, rows: Sequence[Row]) -> tuple[dict[Cell, Mean], list[st
     for cell, baselines in _baseline_cells(study).items():
         files[cell] = [baseline.predictions for baseline in baselines if baseline.predictions]
     read = {
-        cell: [read_predictions(path, classes) for path in paths if path.exists()]
+        cell: [read_predictions(path) for path in paths if path.exists()]
         for cell, paths in files.items()
     }
     read = {cell: predictions for cell, predictions in read.items() if predictions}
     groups = _same_examples(
         study, [predictions for several in read.values() for predictions in several]
     )
-    return (mean_scores(study.metric, read, clusters(groups)), groups) if groups else ({}, [])
+    return (mean_scores(metric, read, clusters(groups)), groups) if groups else ({}, [])
 
 
 def mean_scores(
-    name: str, read: Mapping[Cell, Sequence[Predictions]], together: NDArray
+    metric: Metric, read: Mapping[Cell, Sequence[Predictions]], together: NDArray
 ) -> dict[Cell, Mean]:
     """The mean of the metric over the runs of each cell; `together` (N,) are the clusters.
 
     Cells are left out if the metric has no interval.
     """
     estimates = {
-        cell: [one.estimate(name, together) for one in predictions]
+        cell: [one.estimate(metric, together) for one in predictions]
         for cell, predictions in read.items()
     }
-    return {cell: average(find(name), runs) for cell, runs in estimates.items() if None not in runs}
+    return {cell: average(metric, runs) for cell, runs in estimates.items() if None not in runs}
 
 
 def _same_examples(study: Study, everything: Sequence[Predictions]) -> list[str]:
@@ -202,10 +199,7 @@ def _same_examples(study: Study, everything: Sequence[Predictions]) -> list[str]
     if not everything:
         return []
     first = everything[0]
-    if any(
-        other.ids != first.ids or not np.array_equal(other.targets, first.targets)
-        for other in everything
-    ):
+    if any((other.ids, other.targets) != (first.ids, first.targets) for other in everything):
         raise FolderError(
             f"The runs of {study.folder} were tested on different examples, so they cannot be "
             "compared. The data have changed in between: run the comparison again with another "
@@ -223,9 +217,8 @@ def _order(row: Row) -> tuple:
 
 def _best(rows: Sequence[Row]) -> Row | None:
     """The row with the best validation metric; ties by the loss, then by the training time."""
-    found = [row for row in rows if row.score is not None and row.val is not None]
     return max(
-        found,
+        (row for row in rows if row.score is not None and row.val is not None),
         key=lambda row: (row.val_quality, -(row.val_loss or 0), -(row.cost["train_seconds"] or 0)),
         default=None,
     )

@@ -10,25 +10,23 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from graft.base.counts import plural
-from graft.metrics.intervals import FEWEST_GROUPS
-from graft.reports import details, figures, words
+from graft.metrics.metric import Metric
+from graft.reports import details, figures, provenance, words
 from graft.reports.board import Board, Row, Size
 from graft.reports.read import Run
 from graft.reports.statistics import Difference, Interval
 from graft.reports.svg import Series, number
 from graft.reports.verdict import Verdict
+from graft.techniques.specs.combine import CONTROL
 
 LETTERS = 10
 """The longest name of a metric that stands over narrow columns."""
-SAMPLES = 8
-"""Examples of a finding that are shown."""
-SEVERITIES = {"error": "Error", "warning": "Warning", "info": "Note"}
 
 
 def page(board: Board, verdict: Verdict) -> dict[str, Any]:
     """The whole page as values for `report.html` and `report.md`."""
     colours = figures.palette(board)
-    study, metric = board.study, words.metric_name(board.metric)
+    study, metric = board.study, board.metric.words
     largest = board.choices[0].size if board.choices else None
     main_rows = board.at(largest) if largest else []
     best, watched = _best(board, main_rows), figures.watched(board, main_rows)
@@ -41,9 +39,10 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "axis": words.axis(board.metric),
         "column": metric if len(metric) <= LETTERS else "value",
         "watched_apart": words.axis(watched) if watched != board.metric else "",
-        "is_fraction": words.is_fraction(board.metric),
-        "higher_is_better": board.sign > 0,
+        "is_fraction": board.metric.is_fraction,
+        "higher_is_better": board.metric.higher_is_better,
         "compares": study.compares,
+        "control": CONTROL.words,
         "sizes": [_size(board, size, colours, verdict) for size in _sizes(board)],
         "backbones": len({row.cell.backbone for row in board.rows if not row.cell.is_baseline}) > 1,
         "legend": [
@@ -52,7 +51,7 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
             if _drawn(name, board)
         ],
         "convergence": _figures(figures.convergence(board, main_rows, colours)),
-        "watched": words.metric_name(watched),
+        "watched": watched.words,
         "pretrained": any(
             "held_out" in line for row in main_rows for run in row.runs for line in run.history
         ),
@@ -60,14 +59,15 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "efficiency": _figures(figures.data_efficiency(board, colours)),
         "best": _best_name(board, best),
         "best_seeds": len(best.seeds) if best else 0,
+        "points": details.points(best),
         "per_class": details.per_class(best),
         "confusion": details.confusion(best),
         "mistakes": details.mistakes(best),
         "samples": details.samples(best),
-        "data": _data(board),
-        "findings": [_finding(finding) for finding in study.findings],
+        "data": provenance.data(board),
+        "findings": [provenance.finding(finding) for finding in study.findings],
         "phases": _phases(main_rows),
-        "made": _made(board),
+        "made": provenance.made(board),
         "warnings": list(
             dict.fromkeys(w for run in study.finished for w in run.result.get("warnings") or [])
         ),
@@ -117,7 +117,7 @@ def _sizes(board: Board) -> list[Size]:
 
 
 def _best(board: Board, rows: Sequence[Row]) -> Row | None:
-    """The row whose classes and mistakes are shown: the one that validation selects, else any that has finished."""
+    """The row whose classes and mistakes are shown: that which validation selects, else any."""
     chosen = next((choice.best for choice in board.choices if choice.best), None)
     return chosen or next((row for row in rows if row.score and not row.cell.is_baseline), None)
 
@@ -159,9 +159,7 @@ def _size(board: Board, size: Size, colours: dict[str, Series], verdict: Verdict
     return {
         "label": label,
         "sentences": [_with_evidence(sentence) for sentence in said.sentences] if said else [],
-        "beyond": [
-            f"{_name(row)} ({words.measured(board.metric, row.score.value)})" for row in far
-        ],
+        "beyond": [f"{row.words} ({words.measured(board.metric, row.score.value)})" for row in far],
         "low": number(words.scaled(board.metric, low)),
         "high": number(words.scaled(board.metric, high)),
         "rows": [
@@ -171,12 +169,15 @@ def _size(board: Board, size: Size, colours: dict[str, Series], verdict: Verdict
             }
             for row in rows
         ],
-        "others": [words.metric_name(name) for name in names],
+        "others": [board.study.metric(name).words for name in names],
         "other_rows": [
             (
-                _name(row),
+                row.words,
                 _of(row),
-                [words.value(name, (row.others or {}).get(name)) for name in names],
+                [
+                    words.value(board.study.metric(name), (row.others or {}).get(name))
+                    for name in names
+                ],
             )
             for row in rows
             if row.score
@@ -184,16 +185,16 @@ def _size(board: Board, size: Size, colours: dict[str, Series], verdict: Verdict
     }
 
 
-def _ends(metric: str, low: float, high: float) -> tuple[float, float]:
-    """The axis that holds low to high and ends at whole per cent, or at round numbers of another unit."""
+def _ends(metric: Metric, low: float, high: float) -> tuple[float, float]:
+    """The axis from low to high, widened to whole per cent or to round numbers of another unit."""
     spread = (high - low) or abs(high) or 1.0
-    steps = 100.0 if words.is_fraction(metric) else 10.0 ** (1 - math.floor(math.log10(spread)))
+    steps = 100.0 if metric.is_fraction else 10.0 ** (1 - math.floor(math.log10(spread)))
     low, high = math.floor(steps * low) / steps, math.ceil(steps * high) / steps
     return low, max(high, low + 1 / steps)
 
 
 def _row(
-    metric: str,
+    metric: Metric,
     row: Row,
     best: bool,
     colours: dict[str, Series],
@@ -209,7 +210,7 @@ def _row(
         if row.cell.is_control
         else "technique",
         "best": best,
-        "name": _name(row),
+        "name": row.words,
         "backbone": _of(row),
         "swatch": Markup(figures.swatch(series)),
         "seeds": ""
@@ -244,17 +245,13 @@ def _row(
     }
 
 
-def _validation(watched: str, row: Row) -> str:
+def _validation(watched: Metric, row: Row) -> str:
     """The validation metric, by its name where it is not the one that the column is for."""
     if not words.known(row.val):
         return ""
     if row.watched == watched:
         return words.value(watched, row.val)
-    return f"{words.measured(row.watched, row.val)} {words.metric_name(row.watched)}"
-
-
-def _name(row: Row) -> str:
-    return words.baseline_name(row.cell.name) if row.cell.is_baseline else row.cell.name
+    return f"{words.measured(row.watched, row.val)} {row.watched.words}"
 
 
 def _of(row: Row) -> str:
@@ -267,66 +264,13 @@ def _message(run: Run) -> str:
 
 
 def _range(
-    metric: str, found: Interval | Difference, write: Callable[[str, float, float], str]
+    metric: Metric, found: Interval | Difference, write: Callable[[str, float, float], str]
 ) -> str:
     return (
         write(metric, found.low, found.high)
         if words.known(found.low) and words.known(found.high)
         else ""
     )
-
-
-def _data(board: Board) -> dict[str, Any]:
-    if not board.study.finished:
-        return {"counts": [], "classes": [], "notes": []}
-    largest = max(
-        board.study.finished, key=lambda run: run.result["data"]["counts"]["train"]
-    ).result["data"]
-    found = {finding["message"] for finding in board.study.findings}
-    notes = (
-        [note for note in largest.get("notes") or [] if note not in found]
-        + _not_read(board)
-        + _grouped(board)
-    )
-    return {
-        "counts": list(largest["counts"].items()),
-        "classes": largest["classes"],
-        "notes": notes,
-    }
-
-
-def _not_read(board: Board) -> list[str]:
-    """What a backbone does not read to its end or does not know, in sentences, told of the run that has most training data."""
-    runs = sorted(board.study.finished, key=lambda run: run.result["data"]["counts"]["train"])
-    found = {run.result["backbone"]: run.result["data"] for run in runs}
-    told = [
-        (words.short(backbone), write(data))
-        for backbone, data in found.items()
-        for write in (words.cut_texts, words.unknown_tokens)
-    ]
-    return [f"{backbone}: {sentence}" for backbone, sentence in told if sentence]
-
-
-def _grouped(board: Board) -> list[str]:
-    """What intervals make of test examples that are about the same."""
-    examples, groups = board.test_examples, board.test_groups
-    if groups == examples:
-        return []
-    come = f"The {examples:,} test examples come in {plural(groups, 'group')} (of one text, document or speaker)"
-    if groups < FEWEST_GROUPS:
-        return [f"{come}: fewer than {FEWEST_GROUPS} groups allow no p-value and no verdict."]
-    return [f"{come}: each group counts as one in intervals and p-values."]
-
-
-def _finding(finding: dict[str, Any]) -> dict[str, Any]:
-    samples = list(finding.get("samples") or [])
-    return {
-        "severity": SEVERITIES.get(finding["severity"], finding["severity"]),
-        "css": finding["severity"] if finding["severity"] in SEVERITIES else "info",
-        "message": finding["message"],
-        "samples": samples[:SAMPLES],
-        "more": max(0, len(samples) - SAMPLES),
-    }
 
 
 def _phases(rows: Sequence[Row]) -> list[dict[str, str]]:
@@ -351,43 +295,3 @@ def _frozen(row: Row) -> str:
     if not found.get("tensors"):
         return "nothing frozen" if found.get("phases") else "nothing trained"
     return f"{found['tensors']} tensors, {'unchanged' if row.frozen else 'CHANGED'}"
-
-
-def _made(board: Board) -> dict[str, Any]:
-    about, study = board.study.about, board.study
-    data = about.get("data") or {}
-    selected = sorted({run.result["selected_by"] for run in study.finished})
-    settings = {
-        "Data": data.get("path"),
-        "Data hash": data.get("hash"),
-        "Format": data.get("format"),
-        "Reading options": ", ".join(
-            f"{key}={value}"
-            for key, value in (data.get("options") or {}).items()
-            if value is not None
-        ),
-        "Task": about.get("task"),
-        "Backbones": ", ".join(about.get("backbones") or [about.get("backbone") or ""]),
-        "Techniques": ", ".join(about.get("techniques") or [about.get("technique") or ""]),
-        "Seeds": ", ".join(str(seed) for seed in about.get("seeds") or [about.get("seed")]),
-        "Training sizes": ", ".join(
-            words.training_size(s.fraction, s.shots) for s in _sizes(board)
-        ),
-        "Epochs": about.get("epochs") or "each technique's own",
-        "Batch size": about.get("batch_size") or "each technique's own",
-        "Precision": about.get("precision"),
-        "Models selected by": ", ".join(selected),
-    }
-    return {
-        "command": about.get("command"),
-        "settings": [
-            (name, str(value)) for name, value in settings.items() if value not in (None, "")
-        ],
-        "hardware": [
-            (str(key).replace("_gb", " (GB)").replace("_", " "), str(value))
-            for key, value in (about.get("hardware") or {}).items()
-        ],
-        "versions": [
-            (str(key), str(value)) for key, value in (about.get("versions") or {}).items()
-        ],
-    }

@@ -1,21 +1,20 @@
-"""A study folder, or the folder of a single run, read into records; nothing is trained and nothing is run again."""
+"""Read a study folder, or the folder of a single run, into records; nothing is run again."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from graft.base.errors import FolderError
-from graft.metrics.find import find
+from graft.metrics.find import named
 from graft.metrics.intervals import Estimate, estimate
-from graft.metrics.metric import jackknife
+from graft.metrics.metric import Metric, Terms, numbers
 from graft.studies.records import (
     read_baselines,
     read_findings,
@@ -43,9 +42,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A trivial predictor, learnt from `fraction` of the training split that `seed` drew; `predictions` may be absent."""
+    """A trivial predictor, learnt from `fraction` of the training split that `seed` drew.
+
+    `words` is what a person calls it. `predictions` may be absent.
+    """
 
     name: str
+    words: str
     fraction: float
     seed: int | None
     metrics: dict[str, dict[str, float]]
@@ -69,11 +72,17 @@ class Study:
         return [run for run in self.runs if run.result]
 
     @property
-    def metric(self) -> str:
-        """The primary metric; while no run has finished, the first one of the baselines."""
+    def primary(self) -> Metric:
+        """The primary metric; if no run has finished, the first one of the baselines."""
         if self.finished:
-            return self.finished[0].result["primary_metric"]
-        return next((name for baseline in self.baselines for name in baseline.metrics), "accuracy")
+            return self.metric(self.finished[0].result["primary_metric"])
+        names = (name for baseline in self.baselines for name in baseline.metrics)
+        return self.metric(next(names, "score"))
+
+    def metric(self, name: str) -> Metric:
+        """The metric of that name, with the unit that the runs have it in."""
+        units = self.finished[0].result.get("units") or {} if self.finished else {}
+        return replace(named(name), unit=units.get(name, ""))
 
 
 def read(folder: Path) -> Study:
@@ -83,7 +92,8 @@ def read(folder: Path) -> Study:
     if (folder / "spec.json").exists():
         return _read_single(folder)
     raise FolderError(
-        f"{folder} is neither a study nor a run: it has no study.json and no spec.json. Name the folder that --out gave."
+        f"{folder} is neither a study nor a run: it has no study.json and no spec.json. "
+        "Name the folder that --out gave."
     )
 
 
@@ -94,82 +104,55 @@ def read_mistakes(run: Run) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Predictions:
-    """The test predictions of a run or baseline: ids (N,), scores (N, C), targets (N,) or (N, C) for several labels.
+    """The test predictions of a run or baseline, as the primary metric reads them.
 
-    Of a task whose predictions are no probabilities there are instead `parts` (N, K), the terms of the primary metric,
-    and the targets are JSON texts (N,). `groups` (N,) tell which examples are about the same.
+    ids (N,), `terms` (N,) of the metric, the targets as JSON texts (N,), and `groups` (N,), which
+    tell the examples that are about the same.
     """
 
     ids: list[str]
-    scores: NDArray
-    targets: NDArray
+    terms: Terms
+    targets: list[str]
     groups: list[str]
-    parts: NDArray | None = None
 
-    def estimate(self, metric: str, clusters: NDArray) -> Estimate | None:
-        """`metric` with what its interval needs; where there are parts, it must be the primary one.
+    def estimate(self, metric: Metric, clusters: NDArray) -> Estimate | None:
+        """The primary metric with what its interval needs; None if it has no interval.
 
-        `clusters` (N,) are the examples that count as one. None for a metric that has no interval.
+        `clusters` (N,) are the examples that count as one.
         """
-        if self.parts is None:
-            return estimate(find(metric), self.scores, self.targets, clusters)
-        value = find(metric).value
-        return Estimate(
-            float(value(self.parts.sum(axis=0))),
-            jackknife(self.parts, value, clusters),
-            len(self.parts),
-        )
+        return estimate(metric, self.terms, clusters)
 
 
-def read_predictions(path: Path, classes: Sequence[str]) -> Predictions:
-    """The rows of the test split, sorted by id; raises FolderError where they cannot be read or do not fit the classes."""
+COLUMNS = ("split", "id", "group", "target", "terms")
+_REMEDY = "Run the comparison again with another --out."
+
+
+def read_predictions(path: Path) -> Predictions:
+    """The rows of the test split, sorted by id; raises FolderError if they cannot be read."""
     try:
         table = pd.read_parquet(path)
     except (OSError, ValueError) as error:
+        raise FolderError(f"{path} cannot be read: {error}. {_REMEDY}") from error
+    if missing := [name for name in COLUMNS if name not in table]:
         raise FolderError(
-            f"{path} cannot be read: {error}. Delete the run's folder and run the comparison again."
-        ) from error
-    if not {"split", "id", "group", "target"} <= set(table) or not {"parts", "probabilities"} & set(
-        table
-    ):
-        found = ", ".join(table)
-        raise FolderError(
-            f"{path} needs the columns split, id, group, target, and probabilities or parts, and has {found}. "
-            "Delete the run's folder and run the comparison again."
+            f"{path} lacks the columns {', '.join(missing)} and has {', '.join(table)}. "
+            f"It was damaged, or written by an earlier version of Graft. {_REMEDY}"
         )
     table = table[table["split"] == "test"].sort_values("id", kind="stable")
-    ids, groups = table["id"].tolist(), table["group"].tolist()
-    if "parts" in table:
-        targets = np.array(
-            [json.dumps(target, sort_keys=True, default=_plain) for target in table["target"]],
-            object,
-        )
-        parts = np.array(table["parts"].tolist(), float).reshape(len(table), -1)
-        return Predictions(ids, np.zeros((len(table), 0)), targets, groups, parts)
-    number = {name: i for i, name in enumerate(classes)}
-    several = len(table) > 0 and not isinstance(table["target"].iloc[0], str)
-    targets = np.zeros((len(table), len(classes)), int)
-    for row, label in enumerate(table["target"]):
-        for name in label if several else [label]:
-            if name not in number:
-                raise FolderError(
-                    f"{path} has the label {name!r}, which is not one of the classes {', '.join(classes)}."
-                )
-            targets[row, number[name]] = 1
-    scores = np.array(table["probabilities"].tolist(), float).reshape(len(table), -1)
-    if not np.isfinite(scores).all():
+    try:
+        terms = [json.loads(term) for term in table["terms"]]
+    except (TypeError, ValueError) as error:
+        raise FolderError(f"{path} has terms that are no JSON: {error}. {_REMEDY}") from error
+    if not all(math.isfinite(number) for term in terms for number in numbers(term)):
         raise FolderError(
-            f"{path} has probabilities that are NaN: the training diverged. Delete the run's folder and run the "
-            "comparison again, with a lower learning rate."
+            f"{path} has terms that are NaN or infinite: the training diverged. Delete the run's "
+            "folder and run the comparison again, with a lower learning rate."
         )
-    if len(table) and scores.shape[1] != len(classes):
-        raise FolderError(
-            f"{path} has {scores.shape[1]} probabilities an example, but there are {len(classes)} classes."
-        )
-    return Predictions(ids, scores, targets if several else targets.argmax(axis=1), groups)
+    targets = [json.dumps(target, sort_keys=True, default=_plain) for target in table["target"]]
+    return Predictions(table["id"].tolist(), terms, targets, table["group"].tolist())
 
 
-def _plain(value: NDArray | np.generic) -> Any:
+def _plain(value: Any) -> Any:
     """What parquet gives as NumPy's, as JSON has it."""
     return value.tolist()
 
@@ -185,10 +168,11 @@ def _read_study(folder: Path) -> Study:
 
 def _read_single(folder: Path) -> Study:
     run = _read_run(folder)
-    found = (run.result or {}).get("baseline", {})
+    result = run.result or {}
+    words, fraction = result.get("baseline_words") or {}, run.asked("fraction") or 1.0
     baselines = [
-        Baseline(name, run.asked("fraction") or 1.0, run.asked("seed"), metrics, None, None)
-        for name, metrics in found.items()
+        Baseline(name, words.get(name, name), fraction, run.asked("seed"), metrics, None, None)
+        for name, metrics in result.get("baseline", {}).items()
     ]
     return Study(folder, run.spec, [run], baselines, read_findings(folder), compares=False)
 
@@ -211,6 +195,7 @@ def _read_baseline(folder: Path, row: dict[str, Any]) -> Baseline:
     there = file if file and file.exists() else None
     return Baseline(
         row["baseline"],
+        row.get("words", row["baseline"]),
         fraction,
         row.get("seed"),
         row["metrics"]["test"],

@@ -1,4 +1,4 @@
-"""The page of a study or of a run: one HTML file that needs nothing else, the same in Markdown, and the rows as CSV."""
+"""Write the page of a study or run: one HTML file, the same in Markdown, and the rows as CSV."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Summary:
 
 
 def summarise(folder: Path) -> Summary:
-    """Read the study or run in `folder` and compare; raises FolderError where it is neither or cannot be compared."""
+    """Read and compare what is in `folder`; raises FolderError if that is not possible."""
     study = read(folder)
     board = leaderboard.build(study)
     return Summary(tables.run_rows(study), board, judge(board))
 
 
 def write(folder: Path, summary: Summary | None = None) -> Path:
-    """Write report.html, report.md and results.csv into the folder of a study or run; returns the page's path."""
+    """Write report.html, report.md and results.csv into the folder; returns the page's path."""
     found = summary or summarise(folder)
     values = page(found.board, found.verdict)
     files.write_text(folder / "results.csv", tables.to_csv(found.rows))

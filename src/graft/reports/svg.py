@@ -1,4 +1,7 @@
-"""Panels of inline SVG: axes, lines, points with intervals and labels. Colours come from the page's style sheet."""
+"""Panels of inline SVG: axes, lines, points with intervals and labels.
+
+Colors come from the page's style sheet.
+"""
 
 from __future__ import annotations
 
@@ -91,14 +94,20 @@ def number(value: float) -> str:
 
 
 def element(tag: str, content: str = "", **attributes: str | float) -> str:
-    """An SVG element; `css` is its class, underscores are dashes, empty attributes are left out. `content` is SVG already."""
-    names = {"css": "class"}
+    """An SVG element around `content`, which is SVG already.
+
+    `css` is its class, underscores are dashes, and empty attributes are left out.
+    """
     written = "".join(
-        f' {names.get(name, name.replace("_", "-"))}="{value if isinstance(value, str) else format(value, ".1f")}"'
+        f' {_attribute(name)}="{value if isinstance(value, str) else format(value, ".1f")}"'
         for name, value in attributes.items()
         if value != ""
     )
     return f"<{tag}{written}>{content}</{tag}>"
+
+
+def _attribute(name: str) -> str:
+    return "class" if name == "css" else name.replace("_", "-")
 
 
 @dataclass
@@ -146,7 +155,7 @@ class Panel:
     def label(
         self, x: float, y: float, text: str, low: float = math.nan, high: float = math.nan
     ) -> None:
-        """A name beside a point or the ends of its interval, where there is room for it; none where there is none."""
+        """A name beside a point or the ends of its interval, if there is room for it."""
         at, top, wide = self.x(x), self.y(y), LETTER * len(text)
         above, below = (top if math.isnan(end) else self.y(end) for end in (high, low))
         beside = [(at + 9, top + 4), (at - 9 - wide, top + 4)]
@@ -201,7 +210,8 @@ def marker(x: float, y: float, series: Series, hollow: bool = False, size: float
         return element("circle", cx=x, cy=y, r=size, **style)
     if series.marker == "cross":
         a = size * 0.8
-        path = f"M{x - a:.1f} {y - a:.1f}L{x + a:.1f} {y + a:.1f}M{x - a:.1f} {y + a:.1f}L{x + a:.1f} {y - a:.1f}"
+        left, right, top, bottom = (f"{end:.1f}" for end in (x - a, x + a, y - a, y + a))
+        path = f"M{left} {top}L{right} {bottom}M{left} {bottom}L{right} {top}"
         return element("path", d=path, fill="none", stroke=series.colour, stroke_width=2.4)
     corners, turn = {
         "square": (4, 45),

@@ -13,7 +13,7 @@ ASKED = ("technique", "backbone", "fraction", "shots", "seed")
 
 
 def run_rows(study: Study) -> list[dict[str, Any]]:
-    """One row a run, finished or not: what was asked, its state and message, metrics, cost, the proof of freezing."""
+    """One row a run, finished or not: what was asked, its state, metrics, cost, frozen tensors."""
     return [_row(run) for run in study.runs]
 
 

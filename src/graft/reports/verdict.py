@@ -1,36 +1,41 @@
-"""The verdict in words: did the transfer help, against training from scratch and against the best trivial baseline?"""
+"""The verdict in words: did the transfer help, against the control and the best trivial baseline?
+
+This file decides what to say and fills the holes; `sentences.py` has the sentences.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from graft.base.counts import plural
 from graft.metrics.intervals import FEWEST_GROUPS
+from graft.metrics.metric import Metric
+from graft.reports import sentences
 from graft.reports.board import Beside, Board, Choice, Row
 from graft.reports.cautions import cautions, has_two_seeds
 from graft.reports.statistics import LEVEL, Difference, Interval
 from graft.reports.words import (
     amount,
-    baseline_name,
     differences,
-    is_fraction,
+    gap,
     known,
     listed,
     measured,
-    metric_name,
     p,
     seconds,
     short,
     training_size,
     values,
 )
+from graft.techniques.specs.combine import CONTROL
 
 AS_WELL = 0.02
-"""A difference that surely is smaller than this, in favour of the transfer, is called "as well": in a fraction so much,
-in a metric of any other scale this share of the other value."""
+"""A difference that surely is smaller than this, in favor of the transfer, is called "as well".
+
+In a fraction it is so much, in a metric of any other scale this share of the other value."""
 NAMED = 3
-"""Techniques that a sentence names of those that stand alike beside the selected one."""
+"""Techniques that a sentence names, of those that stand alike beside the selected one."""
 
 Outcome = Literal["positive transfer", "no evidence", "negative transfer", "no verdict"]
 Against = Literal["better", "as well", "unclear", "worse"]
@@ -38,7 +43,10 @@ Against = Literal["better", "as well", "unclear", "worse"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """The selected technique minus `other`, in the unit of the metric; `p` is corrected for several comparisons (Holm)."""
+    """The selected technique minus `other`, in the unit of the metric.
+
+    `p` is corrected for several comparisons (Holm).
+    """
 
     other: str
     other_score: Interval
@@ -54,7 +62,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the study says at one training size. `sentences` say it to a person; `cautions` what to mind."""
+    """What the study says at one training size; `cautions` tell a person what to mind."""
 
     outcome: Outcome
     sentences: tuple[str, ...]
@@ -66,7 +74,7 @@ class Verdict:
     selected_by: str | None = None
     seeds: int = 0
     score: Interval | None = None
-    scratch: Comparison | None = None
+    control: Comparison | None = None
     baseline: Comparison | None = None
     against_baseline: Against | None = None
     others: tuple[Comparison, ...] = ()
@@ -80,9 +88,11 @@ def judge(board: Board) -> Verdict:
     if not board.study.compares:
         return _of_a_single_run(board)
     if not board.choices or not any(choice.best for choice in board.choices):
-        return Verdict("no verdict", (_why_nothing(board),), cautions(board), metric=board.metric)
+        return Verdict(
+            "no verdict", (_why_nothing(board),), cautions(board), metric=board.metric.name
+        )
     first, *rest = [_judge(board, choice) for choice in board.choices]
-    return Verdict(**{**vars(first), "cautions": cautions(board), "smaller": tuple(rest)})
+    return replace(first, cautions=cautions(board), smaller=tuple(rest))
 
 
 def _judge(board: Board, choice: Choice) -> Verdict:
@@ -91,28 +101,28 @@ def _judge(board: Board, choice: Choice) -> Verdict:
     if best is None:
         return Verdict(
             "no verdict",
-            ("No verdict: no run of a transfer technique has finished.",),
+            (sentences.NO_TECHNIQUE_FINISHED,),
             training_size=size,
-            metric=board.metric,
+            metric=board.metric.name,
         )
     outcome = _outcome(board, choice)
     against = _against(board, choice)
-    sentences = [
-        _against_scratch(board, choice, outcome),
+    spoken = [
+        _against_control(board, choice, outcome),
         *_against_baseline(board, choice, outcome, against),
         *_among_techniques(board, choice),
     ]
     return Verdict(
         outcome,
-        tuple(sentences),
+        tuple(spoken),
         training_size=size,
-        metric=board.metric,
+        metric=board.metric.name,
         technique=best.cell.name,
         backbone=best.cell.backbone,
         selected_by=best.runs[0].result["selected_by"] if best.runs[0].result else "val",
         seeds=len(best.seeds),
         score=best.score,
-        scratch=_comparison(choice.control, choice.to_control, choice.p_control),
+        control=_comparison(choice.control, choice.to_control, choice.p_control),
         baseline=_comparison(choice.baseline, choice.to_baseline, choice.p_baseline),
         against_baseline=against,
         others=tuple(
@@ -125,11 +135,16 @@ def _enough_seeds(*rows: Row) -> bool:
     return all(len(row.seeds) >= 2 for row in rows)
 
 
-def _gain(board: Board, found: Difference) -> Difference:
+def _gain(board: Board, apart: Difference) -> Difference:
     """The difference turned so that more is better."""
-    if board.sign > 0:
-        return found
-    return Difference(-found.value, -found.high, -found.low, found.p)
+    if board.metric.higher_is_better:
+        return apart
+    return Difference(-apart.value, -apart.high, -apart.low, apart.p)
+
+
+def _upright(gain: Difference) -> tuple[float, float]:
+    """The bounds of the size of a gain or loss."""
+    return (gain.low, gain.high) if gain.value >= 0 else (-gain.high, -gain.low)
 
 
 def _outcome(board: Board, choice: Choice) -> Outcome:
@@ -145,7 +160,7 @@ def _outcome(board: Board, choice: Choice) -> Outcome:
 
 
 def _against(board: Board, choice: Choice) -> Against | None:
-    """How the technique does against the baseline; a baseline is deterministic, so its seeds do not count."""
+    """How the technique does against the baseline, whose seeds do not count: it has no luck."""
     if choice.to_baseline is None or not known(choice.p_baseline) or not _enough_seeds(choice.best):
         return None
     return _stands(board, choice.to_baseline, choice.p_baseline, choice.baseline)
@@ -156,49 +171,39 @@ def _stands(board: Board, apart: Difference, p_corrected: float, other: Row) -> 
     gain = _gain(board, apart)
     if p_corrected < LEVEL:
         return "better" if gain.value > 0 else "worse"
-    small = AS_WELL if is_fraction(board.metric) else AS_WELL * abs(other.score.value)
+    small = AS_WELL if board.metric.is_fraction else AS_WELL * abs(other.score.value)
     return "as well" if gain.high <= small else "unclear"
 
 
-_AGAINST_SCRATCH: dict[Outcome, str] = {
-    "positive transfer": "Positive transfer{caution}: {name} {beats} {evidence}.",
-    "negative transfer": "Negative transfer{caution}: {name} does worse than training from scratch by {amount} {evidence}.",
-    "no evidence": "No evidence of transfer{caution}: {name} and training from scratch differ by {amount} {evidence}.",
-}
-_NO_CONTROL = (
-    "No verdict: the from-scratch control has not finished, so there is nothing to compare with."
-)
-_ONE_SEED = (
-    "No verdict from one seed: {name} scored {size} {beside}, "
-    "but one seed cannot say whether that would happen again. Compare with --seeds 3."
-)
-_FEW_GROUPS = (
-    "No verdict from {units}: {name} scored {size} {beside}, "
-    "but fewer than {fewest} cannot say how much others would differ. Test on more of them."
-)
-
-
-def _against_scratch(board: Board, choice: Choice, outcome: Outcome) -> str:
+def _against_control(board: Board, choice: Choice, outcome: Outcome) -> str:
     best, control, metric = choice.best, choice.control, board.metric
     if choice.to_control is None or control is None:
-        return _NO_CONTROL
+        return sentences.AGAINST_CONTROL["no control"].format(control_technique=CONTROL.technique)
     gain = _gain(board, choice.to_control)
-    size = amount(metric, abs(gain.value))
-    low, high = (gain.low, gain.high) if gain.value >= 0 else (-gain.high, -gain.low)
-    holes = {
-        "name": _name(board, best),
-        "size": size,
-        "beside": _beside(board, gain.value),
-        "beats": _beats(board, size),
-        "amount": f"{size}{' of' if is_fraction(metric) else ' in'} {metric_name(metric)}",
-        "caution": ", from two seeds only" if has_two_seeds(choice) else "",
-        "evidence": f"({_interval(metric, low, high, choice.p_control)}, {_seeds(best, control)})",
-        "units": _units(board),
-        "fewest": FEWEST_GROUPS,
-    }
+    interval = _interval(metric, *_upright(gain), choice.p_control)
+    return sentences.AGAINST_CONTROL[_situation(board, choice, outcome)].format(
+        name=_name(board, best),
+        control=CONTROL.words,
+        metric=metric.words,
+        amount=amount(metric, abs(gain.value)),
+        gap=gap(metric, abs(gain.value)),
+        caution=", from two seeds only" if has_two_seeds(choice) else "",
+        evidence=f"({interval}, {_seeds(best, control)})",
+        units=_units(board),
+        fewest=FEWEST_GROUPS,
+    )
+
+
+def _situation(board: Board, choice: Choice, outcome: Outcome) -> str:
+    """The key of the sentence about the control."""
+    if outcome == "positive transfer":
+        if not board.metric.higher_is_better:
+            return "lowers"
+        return "beats" if board.metric.is_fraction else "raises"
     if outcome != "no verdict":
-        return _AGAINST_SCRATCH[outcome].format(**holes)
-    return (_ONE_SEED if not _enough_seeds(best, control) else _FEW_GROUPS).format(**holes)
+        return outcome
+    why = "few groups" if _enough_seeds(choice.best, choice.control) else "one seed"
+    return f"{why}, {'better' if _gain(board, choice.to_control).value >= 0 else 'worse'}"
 
 
 def _units(board: Board) -> str:
@@ -208,76 +213,41 @@ def _units(board: Board) -> str:
     return f"{plural(board.test_groups, 'group')} of test examples"
 
 
-def _beats(board: Board, size: str) -> str:
-    metric = metric_name(board.metric)
-    if board.sign < 0:
-        return f"lowers {metric} by {size} against training from scratch"
-    if is_fraction(board.metric):
-        return f"beats training from scratch by {size} of {metric}"
-    return f"raises {metric} by {size} against training from scratch"
-
-
-def _beside(board: Board, gain: float) -> str:
-    if board.sign > 0:
-        return f"{'above' if gain >= 0 else 'below'} training from scratch"
-    metric = metric_name(board.metric)
-    return f"{'below' if gain >= 0 else 'above'} training from scratch in {metric}, where lower is better"
-
-
-_AGAINST_BASELINE: dict[Against, str] = {
-    "better": "it {also}beats the best trivial baseline, {name}, by {size} ({evidence}): {advice}.",
-    "worse": "{but}{name} does better by {size} ({evidence}){cheaper}: for these data, transfer is the wrong choice.",
-    "as well": "{but}{name} does as well ({between}): the simpler model is enough.",
-    "unclear": (
-        "{but}the data cannot separate it from {name} ({between}): the simpler model is the safer choice, "
-        "unless more test examples or seeds show a difference."
-    ),
-}
-
-
 def _against_baseline(
     board: Board, choice: Choice, outcome: Outcome, against: Against | None
 ) -> list[str]:
     if against is None:
         return []
     metric, gain = board.metric, _gain(board, choice.to_baseline)
-    low, high = (gain.low, gain.high) if gain.value >= 0 else (-gain.high, -gain.low)
-    sentence = _AGAINST_BASELINE[against].format(
-        name=baseline_name(choice.baseline.cell.name),
-        size=amount(metric, abs(gain.value)),
-        evidence=_interval(metric, low, high, choice.p_baseline),
+    if against == "better":
+        sentence = sentences.BETTER_THAN_BASELINE[outcome]
+    elif outcome == "positive transfer":
+        sentence = sentences.AFTER_POSITIVE_TRANSFER[against]
+    else:
+        sentence = sentences.AFTER_ANOTHER_OUTCOME[against]
+    filled = sentence.format(
+        baseline=choice.baseline.words,
+        control=CONTROL.words,
+        amount=amount(metric, abs(gain.value)),
+        evidence=_interval(metric, *_upright(gain), choice.p_baseline),
         between=_apart(metric, choice.to_baseline, choice.p_baseline),
         cheaper=_cheaper(choice.best, choice.baseline),
-        advice=_ADVICE[outcome],
-        also="also " if outcome == "positive transfer" else "",
-        but="but " if outcome == "positive transfer" else "",
     )
-    return [_capital(sentence)]
-
-
-_AMONG: dict[Against, str] = {
-    "better": "{it} beats {others}",
-    "unclear": "the data cannot separate {it} from {others}",
-    "as well": "{it} is hardly better, if at all, than {others}",
-    "worse": "{it} does worse on the test split than {others}",
-}
+    return [filled]
 
 
 def _among_techniques(board: Board, choice: Choice) -> list[str]:
-    """How the selected technique stands beside the others, and which of those that are no worse is quicker."""
-    beside = [other for other in choice.others if _enough_seeds(choice.best, other.row)]
-    found: list[str] = []
-    for against, words in _AMONG.items():
-        alike = [o for o in beside if _stands(board, o.difference, o.p, o.row) == against]
+    """How the selected technique does beside the others, and which of its equals is quicker."""
+    comparable = [other for other in choice.others if _enough_seeds(choice.best, other.row)]
+    spoken = []
+    for against, sentence in sentences.AMONG_TECHNIQUES.items():
+        alike = [o for o in comparable if _stands(board, o.difference, o.p, o.row) == against]
         if alike:
-            told = [_beside_it(board, choice.best, other, against) for other in alike[:NAMED]]
+            named = [_beside_it(board, choice.best, other, against) for other in alike[:NAMED]]
             more = [f"{len(alike) - NAMED} more"] if len(alike) > NAMED else []
-            found.append(
-                words.format(
-                    it="it" if found else _name(board, choice.best), others=listed([*told, *more])
-                )
-            )
-    return [f"Of the techniques, {'; '.join(found)}."] if found else []
+            others = listed([*named, *more])
+            spoken.append(sentence.format(name=_name(board, choice.best), others=others))
+    return [" ".join(spoken)] if spoken else []
 
 
 def _beside_it(board: Board, best: Row, other: Beside, against: Against) -> str:
@@ -286,24 +256,20 @@ def _beside_it(board: Board, best: Row, other: Beside, against: Against) -> str:
     return f"{_name(board, other.row)} ({evidence})"
 
 
-def _apart(metric: str, apart: Difference, p_corrected: float | None) -> str:
-    return f"difference {amount(metric, apart.value)}, {_interval(metric, apart.low, apart.high, p_corrected)}"
+def _apart(metric: Metric, apart: Difference, p_corrected: float | None) -> str:
+    interval = _interval(metric, apart.low, apart.high, p_corrected)
+    return f"difference {amount(metric, apart.value)}, {interval}"
 
 
-def _interval(metric: str, low: float, high: float, p_corrected: float | None) -> str:
-    """The interval is of one comparison, the p-value is corrected for all: that is said where the two seem to disagree."""
+def _interval(metric: Metric, low: float, high: float, p_corrected: float | None) -> str:
+    """The interval of one comparison and the p-value, which is corrected for all of them.
+
+    Where the two seem to disagree, this is said.
+    """
     bounds = f"95 % interval {differences(metric, low, high, plus=False)}"
     if low <= 0 <= high or p_corrected is None or p_corrected < LEVEL:
         return f"{bounds}, {p(p_corrected)}"
     return f"{bounds} for this comparison alone, {p(p_corrected)} corrected for all"
-
-
-_ADVICE = {
-    "positive transfer": "for these data, transfer is the right choice",
-    "no evidence": "the data cannot show whether what the network learned elsewhere helped",
-    "negative transfer": "for these data, train from scratch",
-    "no verdict": "whether that is due to the transfer is not known",
-}
 
 
 def _cheaper(best: Row, baseline: Row) -> str:
@@ -330,30 +296,27 @@ def _comparison(
 def _of_a_single_run(board: Board) -> Verdict:
     row = board.rows[0] if board.rows else None
     if row is None or row.cell.is_baseline or row.score is None:
-        return Verdict("no verdict", (_why_nothing(board),), metric=board.metric)
-    score, metric = row.score, board.metric
-    examples = f" on {plural(board.test_examples, 'test example')}" if board.test_examples else ""
-    reached = (
-        f"{_name(board, row)} reaches {measured(metric, score.value)} {metric_name(metric)}{examples} "
-        f"(95 % interval {values(metric, score.low, score.high)})."
+        return Verdict("no verdict", (_why_nothing(board),), metric=board.metric.name)
+    table, score, metric = sentences.SINGLE_RUN, row.score, board.metric
+    reached = table["reached" if board.test_examples else "reached, examples not known"].format(
+        name=_name(board, row),
+        score=measured(metric, score.value),
+        metric=metric.words,
+        examples=plural(board.test_examples, "test example"),
+        interval=values(metric, score.low, score.high),
     )
     baselines = [r for r in board.rows if r.cell.is_baseline]
-    best = max(baselines, key=lambda r: r.quality, default=None)
-    beside = (
-        [
-            f"The best trivial baseline, {baseline_name(best.cell.name)}, reaches {measured(metric, best.score.value)}."
-        ]
-        if best
-        else []
-    )
-    advice = "No verdict from a single run: graft compare sets it beside training from scratch, over several seeds."
+    beside = [
+        table["baseline"].format(baseline=best.words, score=measured(metric, best.score.value))
+        for best in sorted(baselines, key=lambda r: -r.quality)[:1]
+    ]
     result = row.runs[0].result
     return Verdict(
         "no verdict",
-        (reached, *beside, advice),
+        (reached, *beside, table["advice"].format(control=CONTROL.words)),
         cautions(board),
         training_size(row.cell.size.fraction, row.cell.size.shots),
-        board.metric,
+        metric.name,
         row.cell.name,
         row.cell.backbone,
         result["selected_by"],
@@ -364,8 +327,8 @@ def _of_a_single_run(board: Board) -> Verdict:
 
 def _why_nothing(board: Board) -> str:
     if not board.study.finished:
-        return "No verdict: no run has finished."
-    return "No verdict: no run of a transfer technique has finished."
+        return sentences.NOTHING_FINISHED
+    return sentences.NO_TECHNIQUE_FINISHED
 
 
 def _name(board: Board, row: Row) -> str:
@@ -378,7 +341,3 @@ def _seeds(best: Row, control: Row) -> str:
     if len(best.seeds) == len(control.seeds):
         return plural(len(best.seeds), "seed")
     return f"{len(best.seeds)} and {plural(len(control.seeds), 'seed')}"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -7,41 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graft.base.durations import duration
-from graft.metrics.find import known as known_metrics
-
-METRIC_NAMES = {
-    "macro_f1": "macro F1",
-    "f1": "F1",
-    "auroc": "AUROC",
-    "ece": "calibration error (ECE)",
-    "brier": "Brier score",
-    "entity_f1": "entity F1",
-    "answer_f1": "answer F1",
-    "bleu": "BLEU",
-    "chrf": "chrF",
-    "rouge1": "ROUGE-1",
-    "rouge2": "ROUGE-2",
-    "rougeL": "ROUGE-L",
-}
-"""Where the public name is not what a person would write."""
-
-BASELINES = {
-    "majority": "always naming the most frequent class",
-    "pixels-logistic": "logistic regression on pixels",
-    "tfidf-logistic": "TF-IDF with logistic regression",
-    "most-frequent-tag": "the most frequent tag of each word",
-    "best-overlap-sentence": "the sentence that shares most words with the question",
-    "byte-n-grams": "the bytes before it (n-grams, Kneser-Ney)",
-    "copy-source": "copying the source",
-    "lead-sentences": "the first sentences",
-    "no-answer": "always saying that there is no answer",
-}
-"""What the baselines are; one that is not here is called by its name."""
+from graft.metrics.metric import Metric
 
 UNKNOWN = "–"
 MOST_DECIMALS = 4
 MANY_UNKNOWN = 0.01
-"""The share of tokens that a network does not know above which a person should choose another one."""
+"""The share of tokens unknown to a network above which a person should choose another one."""
 
 
 def known(value: float | None) -> bool:
@@ -49,77 +20,71 @@ def known(value: float | None) -> bool:
     return value is not None and not math.isnan(value)
 
 
-def metric_name(name: str) -> str:
-    """The metric as people say it."""
-    return METRIC_NAMES.get(name, name.replace("_", " "))
-
-
-def baseline_name(name: str) -> str:
-    """The baseline as people say it."""
-    return BASELINES.get(name, name)
-
-
 def short(backbone: str) -> str:
     """The backbone without its source."""
     return backbone.rpartition(":")[2] or backbone
 
 
-def is_fraction(metric: str) -> bool:
-    """Whether it is written in per cent; one that is not known here is."""
-    return metric not in known_metrics() or known_metrics()[metric].is_fraction
-
-
-def scaled(metric: str, number: float) -> float:
+def scaled(metric: Metric, number: float) -> float:
     """A value or a difference in the unit in which it is written and drawn."""
-    return 100 * number if is_fraction(metric) else number
+    return 100 * number if metric.is_fraction else number
 
 
-def axis(metric: str) -> str:
-    """The metric with its unit, for an axis or the head of a column: `accuracy (%)`, `bits per byte`."""
-    return metric_name(metric) + (" (%)" if is_fraction(metric) else "")
+def unit(metric: Metric) -> str:
+    """What stands behind a value: ` %`, ` g`, nothing."""
+    shown = "%" if metric.is_fraction else metric.unit
+    return f" {shown}" if shown else ""
 
 
-def value(metric: str, number: float | None) -> str:
-    """A value of the metric, without its unit: `94.1` of a fraction; `0.987`, `1.23`, `18.3`, `1,524` of any other."""
-    return percent(number) if is_fraction(metric) else _plain([number])[0]
+def axis(metric: Metric) -> str:
+    """The metric with its unit, for an axis or a column: `accuracy (%)`, `RMSE (g)`, `R²`."""
+    shown = unit(metric).strip()
+    return f"{metric.words} ({shown})" if shown else metric.words
 
 
-def measured(metric: str, number: float | None) -> str:
-    """A value with its unit: `94.1 %`, `1.23`."""
-    return value(metric, number) + (" %" if is_fraction(metric) else "")
+def value(metric: Metric, number: float | None) -> str:
+    """A value without its unit: `94.1` of a fraction; `0.987`, `18.3`, `1,524` of any other."""
+    return percent(number) if metric.is_fraction else _plain([number])[0]
 
 
-def values(metric: str, low: float | None, high: float | None) -> str:
+def measured(metric: Metric, number: float | None) -> str:
+    """A value with its unit: `94.1 %`, `23.4 g`, `1.23`."""
+    return value(metric, number) + (unit(metric) if known(number) else "")
+
+
+def values(metric: Metric, low: float | None, high: float | None) -> str:
     """The bounds of an interval: `90.9 to 97.3`, `1.19 to 1.27`; a dash if there is none."""
     if not known(low) or not known(high):
         return UNKNOWN
-    return " to ".join(
-        [percent(low), percent(high)] if is_fraction(metric) else _plain([low, high])
-    )
+    ends = [percent(low), percent(high)] if metric.is_fraction else _plain([low, high])
+    return " to ".join(ends)
 
 
-def difference(metric: str, number: float | None, plus: bool = True) -> str:
-    """A difference of two values: `+38.2` percentage points of a fraction; `−0.31`, `+0.034`, `+12.1` of any other."""
-    return (
-        points(number, plus) if is_fraction(metric) else _plain([number], apart=True, plus=plus)[0]
-    )
+def difference(metric: Metric, number: float | None, plus: bool = True) -> str:
+    """A difference of two values: `+38.2` points of a fraction; else `−0.31`, `+12.1`."""
+    if metric.is_fraction:
+        return points(number, plus)
+    return _plain([number], apart=True, plus=plus)[0]
 
 
-def differences(metric: str, low: float | None, high: float | None, plus: bool = True) -> str:
+def differences(metric: Metric, low: float | None, high: float | None, plus: bool = True) -> str:
     """The interval of a difference: `+33.0 to +44.0`, `−0.33 to −0.29`; a dash if there is none."""
     if not known(low) or not known(high):
         return UNKNOWN
-    both = (
-        [points(low, plus), points(high, plus)]
-        if is_fraction(metric)
-        else _plain([low, high], apart=True, plus=plus)
-    )
-    return " to ".join(both)
+    if metric.is_fraction:
+        return " to ".join([points(low, plus), points(high, plus)])
+    return " to ".join(_plain([low, high], apart=True, plus=plus))
 
 
-def amount(metric: str, number: float) -> str:
-    """A difference in a sentence: `38.2 points`, `0.31`."""
-    return difference(metric, number, plus=False) + (" points" if is_fraction(metric) else "")
+def amount(metric: Metric, number: float) -> str:
+    """A difference in a sentence: `38.2 points`, `12 g`, `0.31`."""
+    shown = " points" if metric.is_fraction else unit(metric)
+    return difference(metric, number, plus=False) + shown
+
+
+def gap(metric: Metric, number: float) -> str:
+    """A difference with its metric: `38.2 points of accuracy`, `0.31 in bits per byte`."""
+    return f"{amount(metric, number)} {'of' if metric.is_fraction else 'in'} {metric.words}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:
@@ -143,9 +108,9 @@ def signed(value: float, digits: int, plus: bool) -> str:
 
 
 def _plain(numbers: Sequence[float | None], apart: bool = False, plus: bool = False) -> list[str]:
-    """Numbers with the decimals that suit the largest, more where two would read the same; `apart` are differences.
+    """Numbers with the decimals that suit the largest, more if two would read the same.
 
-    Of those below 1 two digits are told, of values three decimals.
+    Of differences (`apart`) below 1 two digits are written, of values three decimals.
     """
     size = max((abs(number) for number in numbers if known(number)), default=0.0)
     decimals = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
@@ -159,6 +124,11 @@ def _plain(numbers: Sequence[float | None], apart: bool = False, plus: bool = Fa
         ]
         decimals += 1
     return written
+
+
+def plain_number(value: float | None) -> str:
+    """A number of no known unit with a sensible number of digits: `0.987`, `18.3`, `1,524`."""
+    return _plain([value])[0]
 
 
 def p(value: float | None) -> str:
@@ -209,31 +179,34 @@ def training_size(fraction: float, shots: int | None) -> str:
 
 
 def cut_texts(data: Mapping[str, Any]) -> str:
-    """`12 of 300 train and 3 of 40 test texts are longer than the network reads, and are cut.`; nothing where none is."""
-    found = [
+    """How many texts of each split are longer than the network reads; empty if none is."""
+    counts = [
         f"{n:,} of {data['counts'][split]:,} {split}"
         for split, n in (data.get("cut") or {}).items()
         if n
     ]
-    return f"{listed(found)} texts are longer than the network reads, and are cut." if found else ""
+    if not counts:
+        return ""
+    return f"{listed(counts)} texts are longer than the network reads, and are cut."
 
 
 def unknown_tokens(data: Mapping[str, Any]) -> str:
-    """`12 % of the tokens of the train texts are unknown to the network, ...`; nothing where they are fewer than one in 100."""
+    """How much of the texts the network's tokenizer does not know; empty if it is little."""
     many = {
-        split: found
-        for split, found in (data.get("unknown") or {}).items()
-        if found["share"] > MANY_UNKNOWN
+        split: unknown
+        for split, unknown in (data.get("unknown") or {}).items()
+        if unknown["share"] > MANY_UNKNOWN
     }
     if not many:
         return ""
     shares = listed(
         [
-            f"{100 * found['share']:.0f} % of the tokens of the {split} texts"
-            for split, found in many.items()
+            f"{100 * unknown['share']:.0f} % of the tokens of the {split} texts"
+            for split, unknown in many.items()
         ]
     )
-    written = list(dict.fromkeys(text for found in many.values() for text in found["examples"]))[:3]
+    each = dict.fromkeys(text for unknown in many.values() for text in unknown["examples"])
+    written = list(each)[:3]
     examples = f", for example {listed([repr(text) for text in written])}" if written else ""
     advice = "Choose a backbone that knows them: a multilingual one, or one that reads bytes."
     return f"{shares} are unknown to the network{examples}. {advice}"

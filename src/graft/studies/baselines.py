@@ -11,19 +11,23 @@ from graft.training.evaluate import Evaluation, intervals
 
 
 def run_baselines(task: Task, data: Data) -> list[dict[str, Any]]:
-    """A row a baseline: `baseline`, `metrics` with intervals, `seconds`, and its `scores` (N, ...) of the test split."""
+    """A row a baseline: `baseline`, its name in `words`, `metrics` with intervals, `seconds`.
+
+    `scores` (N, ...) are those of the test split.
+    """
     train, test = data.splits["train"], data.splits["test"]
     targets = task.targets(test)
     rows = []
-    for name, predict in task.baselines.items():
+    for baseline in task.baselines:
         started = time.perf_counter()
-        scores = predict(train, test)
+        scores = baseline.predict(train, test)
         seconds = time.perf_counter() - started
-        found = intervals(task, Evaluation(float("nan"), scores, targets), test, data.kind)
+        evaluation = Evaluation(float("nan"), scores, targets)
         rows.append(
             {
-                "baseline": name,
-                "metrics": {"test": found},
+                "baseline": baseline.name,
+                "words": baseline.words,
+                "metrics": {"test": intervals(task, evaluation, test, data.kind)},
                 "seconds": round(seconds, 3),
                 "scores": scores,
             }

@@ -47,7 +47,8 @@ class Question:
 
         Seeds change last, so that every technique has a result early.
         """
-        control = () if CONTROL in map(canonical, self.techniques) else (CONTROL,)
+        asked = map(canonical, self.techniques)
+        control = () if CONTROL.technique in asked else (CONTROL.technique,)
         cells = product(self.seeds, self.fractions, self.backbones, (*control, *self.techniques))
         return [self._run(*cell) for cell in cells]
 
@@ -82,7 +83,9 @@ class Question:
     @classmethod
     def from_json(cls, about: dict[str, Any]) -> Question:
         """The question that a study.json holds."""
-        base = RunSpec.from_json({**about, "backbone": about["backbones"][0], "technique": CONTROL})
+        base = RunSpec.from_json(
+            {**about, "backbone": about["backbones"][0], "technique": CONTROL.technique}
+        )
         return cls(base, **{axis: tuple(about[axis]) for axis in AXES}, command=about["command"])
 
 

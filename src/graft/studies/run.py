@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import torch
 
 from graft.backbones import folder as model_folder
@@ -23,13 +20,12 @@ from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base import files
 from graft.base.errors import FolderError
 from graft.base.locks import locked
-from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.groups import groups
 from graft.data.kinds.kind import kind_named
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
 from graft.studies.records import read_result, read_spec, read_status
+from graft.studies.save import write_predictions
 from graft.studies.spec import RunSpec
 from graft.tasks.specs.options import learnt
 from graft.tasks.task import Task
@@ -45,8 +41,6 @@ from graft.training.loop.stage import CHECKPOINT_SECONDS, Settings
 from graft.training.loop.trainer import train
 from graft.training.observers import LogFile, Observer
 
-MISTAKES = 24
-"""How many of the most confident mistakes are kept with a preview."""
 PROBES = 4
 """How many validation inputs are kept in the model folder with their outputs."""
 STARTING_SECONDS = 3.0
@@ -110,8 +104,7 @@ def _execute(
     found["test"] = written(model, task, data.splits["test"], found["test"], engine)
     with engine.autocast():
         samples = task.samples(model, data.splits["test"])
-    _write_predictions(folder / "predictions.parquet", task, data, found)
-    _write_mistakes(folder / "mistakes.jsonl", task, data, found["test"])
+    write_predictions(folder, task, data, found)
     _save_model(folder / "model", model, task, spec, feeds["val"])
     result = {
         "schema": 1,
@@ -128,15 +121,14 @@ def _execute(
             "test": intervals(task, found["test"], data.splits["test"], data.kind),
         },
         "primary_metric": next(iter(task.metrics)),
+        "units": {name: metric.unit for name, metric in task.metrics.items() if metric.unit},
         "selected_by": "val",
-        "baseline": {row["baseline"]: row["metrics"]["test"] for row in run_baselines(task, data)}
-        if baselines
-        else {},
+        **_baselines(task, data if baselines else None),
         "cost": _cost(
             model, position, folder, position.earlier_seconds + time.perf_counter() - started
         ),
         "frozen": _frozen(position),
-        **task.details(found["test"].scores, found["test"].targets),
+        **task.details(found["test"].scores, found["test"].targets).to_json(),
         **({"samples": samples} if samples else {}),
         "warnings": [*model.backbone.notes, *position.warnings],
     }
@@ -242,6 +234,15 @@ def _values(task: Task, found: Evaluation) -> dict[str, float]:
     }
 
 
+def _baselines(task: Task, data: Data | None) -> dict[str, Any]:
+    """The metrics of each baseline and what a person calls it; empty without data."""
+    rows = run_baselines(task, data) if data else []
+    return {
+        "baseline": {row["baseline"]: row["metrics"]["test"] for row in rows},
+        "baseline_words": {row["baseline"]: row["words"] for row in rows},
+    }
+
+
 def _cost(model: Model, position: Position, folder: Path, seconds: float) -> dict[str, Any]:
     weights = sum(
         file.stat().st_size
@@ -267,63 +268,6 @@ def _frozen(position: Position) -> dict[str, Any]:
         "unchanged": all(p["unchanged"] for p in phases),
         "phases": phases,
     }
-
-
-def _write_predictions(path: Path, task: Task, data: Data, found: dict[str, Evaluation]) -> None:
-    """The rows of validation and test; of test alone where only there a text is written."""
-    splits = ["test"] if task.measures_texts else list(found)
-    rows = [
-        row
-        for split in splits
-        for row in prediction_rows(task, split, data.splits[split], found[split].scores, data.kind)
-    ]
-    files.write(path, lambda part: pd.DataFrame(rows).to_parquet(part, index=False))
-
-
-def prediction_rows(
-    task: Task, split: str, samples: Sequence[Sample], scores: np.ndarray, kind: str
-) -> list[dict[str, Any]]:
-    """The rows of predictions.parquet for one split of data of this kind.
-
-    `group` is the id of the first sample that is about the same, often its own. Where the metrics
-    do not follow from probabilities, `parts` are the primary metric's terms of each example.
-    """
-    decoded = task.decode(scores, samples)
-    parts: Sequence[dict[str, Any]] = [{}] * len(samples)
-    if scores.dtype == object:
-        terms = next(iter(task.metrics.values())).parts(scores, task.targets(samples))
-        parts = [{"parts": row.tolist()} for row in terms]
-    return [
-        {
-            "split": split,
-            "id": sample.id,
-            "group": group,
-            "target": task.answer(sample),
-            **row,
-            **part,
-        }
-        for sample, group, row, part in zip(
-            samples, groups(samples, kind), decoded, parts, strict=True
-        )
-    ]
-
-
-def _write_mistakes(path: Path, task: Task, data: Data, found: Evaluation) -> None:
-    samples = data.splits["test"]
-    rows = prediction_rows(task, "test", samples, found.scores, data.kind)
-    wrong = [i for i, row in enumerate(rows) if not task.right(row["prediction"], row["target"])]
-    worst = sorted(wrong, key=lambda i: -rows[i]["confidence"])[:MISTAKES]
-    lines = []
-    for row, sample in ((rows[i], samples[i]) for i in worst):
-        shown = task.preview(sample)
-        kept = {
-            "id": row["id"],
-            "target": task.say(row["target"]),
-            "prediction": task.say(row["prediction"]),
-        }
-        kept |= {"confidence": row["confidence"], "kind": shown["kind"], "preview": shown["value"]}
-        lines.append(files.json_text(kept))
-    files.write_text(path, "".join(line + "\n" for line in lines))
 
 
 def _save_model(folder: Path, model: Model, task: Task, spec: RunSpec, val: Feed) -> None:

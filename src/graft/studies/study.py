@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from graft.base import files
 from graft.base.errors import FolderError, GraftError
 from graft.base.locks import locked
@@ -20,7 +17,8 @@ from graft.studies.baselines import run_baselines
 from graft.studies.executors import each_in_a_process
 from graft.studies.plan import Remaining, plan_study, threads_of
 from graft.studies.question import Question, baseline_questions
-from graft.studies.run import close, execute, prediction_rows
+from graft.studies.run import close, execute
+from graft.studies.save import prediction_rows, write_rows
 from graft.studies.spec import RunSpec
 from graft.tasks.specs.options import learnt
 from graft.tasks.task import Task
@@ -148,15 +146,9 @@ def _answer_baselines(
     rows = []
     for row in run_baselines(task, part):
         name = f"{row['baseline']}-{asked['fraction']:g}-{asked['seed']}.parquet"
-        table = pd.DataFrame(
-            prediction_rows(
-                task, "test", part.splits["test"], np.asarray(row.pop("scores")), part.kind
-            )
-        )
-        files.write(
-            folder / "baselines" / name,
-            lambda path, table=table: table.to_parquet(path, index=False),
-        )
+        test = part.splits["test"]
+        answers = prediction_rows(task, "test", test, row.pop("scores"), part.kind)
+        write_rows(folder / "baselines" / name, answers)
         rows.append({**row, **asked, "predictions": name})
     return rows
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-from PIL import Image
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from graft.backbones.preprocess.preprocess import Preprocess
+from graft.base.evidence import Shown
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.images.open import open_image, thumbnail
+from graft.tasks.classes.baselines import small_pixels
 from graft.tasks.classes.classification import Classification
 from graft.tasks.task import Baseline
-
-PIXELS = 16
 
 
 @dataclass(frozen=True)
@@ -41,15 +40,15 @@ class ImageClassification(Classification):
             else {**tensors, "target": self.target(sample)}
         )
 
-    def preview(self, sample: Sample) -> dict[str, str]:
-        return {"kind": "image", "value": thumbnail(sample.roles["image"], sample.id)}
+    def shown(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
+        picture = thumbnail(sample.roles["image"], sample.id)
+        return Shown("image", picture, self.caption(prediction, target))
 
     @property
-    def baselines(self) -> dict[str, Baseline]:
-        return {
-            "majority": self.majority,
-            "pixels-logistic": self.logistic(StandardScaler(), read=_pixels),
-        }
+    def baselines(self) -> tuple[Baseline, ...]:
+        words = "logistic regression on pixels"
+        pixels = self.logistic("pixels-logistic", words, StandardScaler(), read=small_pixels)
+        return self.majority, pixels
 
     @classmethod
     def tiny_data(cls) -> Data:
@@ -71,10 +70,3 @@ class ImageClassification(Classification):
             },
             "tiny images",
         )
-
-
-def _pixels(sample: Sample) -> np.ndarray:
-    image = open_image(sample.roles["image"], sample.id).resize(
-        (PIXELS, PIXELS), Image.Resampling.BILINEAR
-    )
-    return np.asarray(image, dtype=np.float32).ravel() / 255

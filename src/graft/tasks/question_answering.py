@@ -13,13 +13,14 @@ from torch import Tensor, nn
 
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.errors import DataError
+from graft.base.evidence import Shown
 from graft.base.job import Form
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 from graft.metrics import answers
-from graft.metrics.metric import Metric
-from graft.tasks.task import Baseline, Task, Windows, objects
-from graft.tasks.text.answer_baselines import best_overlap, no_answer
+from graft.metrics.metric import Metric, Terms
+from graft.tasks.task import PREVIEW, Baseline, Task, Windows, objects, sure_of
+from graft.tasks.text.answer_baselines import BEST_OVERLAP, NO_ANSWER
 from graft.tasks.text.answer_spans import Found, Span, best_spans, best_threshold, joined, tokens_of
 from graft.tasks.text.words import SPARE, parts_of_text
 
@@ -228,11 +229,15 @@ class QuestionAnswering(Task):
     def say(self, value: str | Sequence[str]) -> str:
         return " / ".join([value] if isinstance(value, str) else value) or "no answer"
 
-    def preview(self, sample: Sample) -> dict[str, str]:
-        return {
-            "kind": "text",
-            "value": f"{sample.roles['question']}\n{sample.roles['context']}"[:600],
-        }
+    def shown(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
+        text = f"{sample.roles['question']}\n{sample.roles['context']}"
+        return Shown("text", text[:PREVIEW])
+
+    def right_output(self, batch: Batch) -> Output:
+        """The tokens (B, T) at which the answers begin and end."""
+        both = sure_of(batch.target, batch.inputs["input_ids"].shape[1])
+        starts, ends = both.logits.unbind(1)
+        return replace(both, raw={"start_logits": starts, "end_logits": ends})
 
     @property
     def metrics(self) -> dict[str, Metric]:
@@ -246,17 +251,16 @@ class QuestionAnswering(Task):
         """The metrics at the threshold that is chosen on these very scores."""
 
         def fitted(metric: Metric) -> Metric:
-            def measure(scores: np.ndarray, targets: np.ndarray) -> float:
-                return self.fitted_on(scores, targets).metrics[metric.name](scores, targets)
+            def terms(scores: np.ndarray, targets: np.ndarray) -> Terms:
+                return self.fitted_on(scores, targets).metrics[metric.name].terms(scores, targets)
 
-            return replace(metric, measure=measure, influence=None, parts=None, value=None)
+            return replace(metric, terms=terms)
 
         return {name: fitted(metric) for name, metric in self.metrics.items()}
 
     @property
-    def baselines(self) -> dict[str, Baseline]:
-        sentence: dict[str, Baseline] = {"best-overlap-sentence": best_overlap}
-        return sentence if self.threshold is None else {**sentence, "no-answer": no_answer}
+    def baselines(self) -> tuple[Baseline, ...]:
+        return (BEST_OVERLAP,) if self.threshold is None else (BEST_OVERLAP, NO_ANSWER)
 
     @classmethod
     def tiny_data(cls) -> Data:

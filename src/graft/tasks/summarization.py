@@ -12,8 +12,9 @@ import numpy as np
 
 from graft.base.records import Sample
 from graft.data.data import Data
+from graft.metrics.metric import Metric
 from graft.metrics.rouge import rouge1, rouge2, rougeL
-from graft.tasks.task import Baseline, Metric, objects
+from graft.tasks.task import Baseline, objects
 from graft.tasks.text.seq2seq import Seq2seq, Written
 
 _SENTENCE = re.compile(r"[^\n]*?[.!?][\"')\]]*(?=\s|$)|[^\n]+")
@@ -41,8 +42,8 @@ class Summarization(Seq2seq):
         return rouge1, rouge2, rougeL
 
     @property
-    def baselines(self) -> dict[str, Baseline]:
-        return {"lead-sentences": _lead}
+    def baselines(self) -> tuple[Baseline, ...]:
+        return (Baseline("lead-sentences", "the first sentences", _lead),)
 
     @classmethod
     def tiny_data(cls) -> Data:

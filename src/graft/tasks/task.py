@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from graft.backbones.backbone import Backbone, Model
 from graft.backbones.heads.head import attach_head, check_head, form_for, heads_for
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base import plugins, trees
 from graft.base.errors import BadValue, DataError
+from graft.base.evidence import Details, Shown
 from graft.base.job import Form, Job
 from graft.base.records import Batch, Output, Sample
 from graft.base.trees import Tree
 from graft.data.data import Data
+from graft.metrics.metric import Metric
 from graft.tasks.text.generation import Decoding
 
-Metric = Callable[[np.ndarray, np.ndarray], float]
-Baseline = Callable[[Sequence[Sample], Sequence[Sample]], np.ndarray]
-"""(train samples, test samples) -> scores of the test samples in the form that `scores` has, learnt without a network."""
+
+@dataclass(frozen=True)
+class Baseline:
+    """A trivial predictor that transfer must beat, learnt without a network.
+
+    `words` is what a report calls it; `predict` takes the training and the test samples and returns
+    scores of the latter in the form that `Task.scores` has.
+    """
+
+    name: str
+    words: str
+    predict: Callable[[Sequence[Sample], Sequence[Sample]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,18 @@ class Windows:
             if number + 1 == len(self.pieces) or owners[number + 1] != owner:
                 yield held
                 held = []
+
+
+PREVIEW = 600
+"""Characters of a text that a person is shown."""
+SURE = 99.0
+"""A logit that leaves no doubt."""
+
+
+def sure_of(target: Tensor, classes: int) -> Output:
+    """Logits (*target, classes) without a doubt of the target (B, ...); of negative ones any do."""
+    logits = SURE * nn.functional.one_hot(target.clamp(min=0), classes).float()
+    return Output(logits, torch.zeros(len(target), 1))
 
 
 def objects(values: Sequence[Any]) -> np.ndarray:
@@ -290,27 +314,45 @@ class Task(ABC):
         """What the network writes for a few of the test samples: `prompt`, `output`, and `reference` where there is one."""
         return []
 
-    def details(self, scores: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
-        """What result.json holds beside the metrics: `per_class`, `confusion`."""
-        return {}
+    def severity(self, row: Mapping[str, Any]) -> float | None:
+        """How bad a row of predictions is, None if it is right: by default how confident it is.
+
+        `row` is what `decode` gives, with the `target` as `answer` gives it.
+        """
+        is_right = self.right(row["prediction"], row["target"])
+        return None if is_right else row["confidence"] or 0.0
+
+    def details(self, scores: np.ndarray, targets: np.ndarray) -> Details:
+        """What a report shows of the test predictions beside the metrics."""
+        return Details()
 
     @abstractmethod
-    def preview(self, sample: Sample) -> dict[str, str]:
-        """What a person sees of the sample in the report: `{"kind": "image" | "text", "value": data URI | text}`."""
+    def shown(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
+        """The sample as a person sees it, with what was predicted and what is true if given.
+
+        Both are as in a row of predictions. A caption says both; without one, a report does.
+        """
+
+    @abstractmethod
+    def right_output(self, batch: Batch) -> Output:
+        """The output of a network that is right about the batch: its loss is next to nothing."""
 
     @property
     @abstractmethod
     def metrics(self) -> dict[str, Metric]:
-        """Name -> metric(scores, targets); the first one is the primary one."""
+        """The metrics by name, the primary one first."""
 
     @property
     def watched(self) -> dict[str, Metric]:
-        """Those of validation, the first one told after each epoch: the metrics, or what is known before a text is written."""
+        """The metrics of validation, the first one reported after each epoch.
+
+        They differ from `metrics` if those need a text that is generated for the test split alone.
+        """
         return self.metrics
 
     @property
     @abstractmethod
-    def baselines(self) -> dict[str, Baseline]:
+    def baselines(self) -> tuple[Baseline, ...]:
         """The trivial predictors that a transfer must beat."""
 
     def settings(self) -> dict[str, Any]:

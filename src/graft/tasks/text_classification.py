@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import Tensor
 
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.errors import DataError
+from graft.base.evidence import Shown
 from graft.base.records import Sample
 from graft.data.data import Data
+from graft.tasks.classes.baselines import word_weights
 from graft.tasks.classes.classification import Classification
-from graft.tasks.task import Baseline, Windows
+from graft.tasks.task import PREVIEW, Baseline, Windows
 from graft.tasks.text.words import SPARE, head_and_tail, parts_of_text
 
 
@@ -101,18 +102,13 @@ class TextClassification(Classification):
             else {**tensors, "target": self.target(sample)}
         )
 
-    def preview(self, sample: Sample) -> dict[str, str]:
-        return {"kind": "text", "value": _shown(sample)[:600]}
+    def shown(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
+        return Shown("text", _text(sample)[:PREVIEW], self.caption(prediction, target))
 
     @property
-    def baselines(self) -> dict[str, Baseline]:
-        words = TfidfVectorizer(
-            ngram_range=(1, 2),
-            sublinear_tf=True,
-            strip_accents="unicode",
-            token_pattern=r"(?u)\b\w+\b|[^\w\s]",
-        )
-        return {"majority": self.majority, "tfidf-logistic": self.logistic(words, read=_shown)}
+    def baselines(self) -> tuple[Baseline, ...]:
+        words = "TF-IDF with logistic regression"
+        return self.majority, self.logistic("tfidf-logistic", words, word_weights(), read=_text)
 
     @classmethod
     def tiny_data(cls) -> Data:
@@ -148,7 +144,7 @@ def _value(sample: Sample) -> str | tuple[str, str]:
     return text if other is None else (text, other)
 
 
-def _shown(sample: Sample) -> str:
+def _text(sample: Sample) -> str:
     """The text; of a pair, a line each."""
     value = _value(sample)
     return value if isinstance(value, str) else "\n".join(value)

@@ -11,12 +11,14 @@ import numpy as np
 
 from graft.backbones.backbone import Model
 from graft.base.errors import DataError
+from graft.base.evidence import Shown
 from graft.base.job import Form
-from graft.base.records import Sample
+from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 from graft.data.kinds.completions import prompt_text
+from graft.metrics.metric import Metric
 from graft.tasks.pretexts.next_tokens import NextTokens, predicted_text, text_score
-from graft.tasks.task import Baseline, Metric, Task, objects
+from graft.tasks.task import PREVIEW, Baseline, Task, objects, sure_of
 from graft.tasks.text import ngrams
 from graft.tasks.text.generation import Decoding, continued
 from graft.tasks.text.token_blocks import (
@@ -122,17 +124,21 @@ class TextGeneration(NextTokens, Task):
     def say(self, value: float | str) -> str:
         return value if isinstance(value, str) else f"{value:.3f} bits per byte"
 
-    def preview(self, sample: Sample) -> dict[str, str]:
+    def shown(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
         before = prompt_text(sample.roles["prompt"]) + "\n" if "prompt" in sample.roles else ""
-        return {"kind": "text", "value": (before + predicted_text(sample))[:600]}
+        return Shown("text", (before + predicted_text(sample))[:PREVIEW])
+
+    def right_output(self, batch: Batch) -> Output:
+        return sure_of(batch.target, int(batch.target.max()) + 1)
 
     @property
     def metrics(self) -> dict[str, Metric]:
         return self.watched
 
     @property
-    def baselines(self) -> dict[str, Baseline]:
-        return {"byte-n-grams": self._n_grams}
+    def baselines(self) -> tuple[Baseline, ...]:
+        words = "the bytes before it (n-grams, Kneser-Ney)"
+        return (Baseline("byte-n-grams", words, self._n_grams),)
 
     def _n_grams(self, train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
         """Each byte by those before it, prompts read too, and the end of a completion; of tokens it knows none."""

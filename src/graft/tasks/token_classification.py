@@ -13,14 +13,16 @@ from torch import Tensor, nn
 
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.errors import DataError
+from graft.base.evidence import Details, Shown, Table
 from graft.base.job import Form
 from graft.base.records import Batch, Output, Sample
 from graft.base.tags import OUTSIDE, scheme_of, spans, to_bio
 from graft.data.data import Data
 from graft.data.kinds.text.spans import words
 from graft.metrics import entities
+from graft.metrics.classification import RANK, columns
 from graft.metrics.metric import Metric
-from graft.tasks.task import Baseline, Task, Windows, objects
+from graft.tasks.task import PREVIEW, Baseline, Task, Windows, objects, sure_of
 from graft.tasks.text.words import NOWHERE, part, positions, spans_of_windows, text_of, words_of
 
 IGNORED = -100
@@ -228,23 +230,37 @@ class TokenClassification(Task):
             or "no entity"
         )
 
-    def details(self, scores: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+    def details(self, scores: np.ndarray, targets: np.ndarray) -> Details:
         """Precision, recall and F1 of each type of entity."""
-        told = self._all_told(scores)
-        return {"per_class": entities.per_type(told, targets)} if self._has_entities else {}
+        if not self._has_entities:
+            return Details()
+        rows = entities.per_type(self._all_told(scores), targets)
+        if not rows:
+            return Details()
+        return Details(Table(("type", "types"), columns("entities"), rows, RANK))
 
-    def preview(self, sample: Sample) -> dict[str, str]:
-        return {"kind": "text", "value": text_of(sample).text[:600]}
+    def shown(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
+        return Shown("text", text_of(sample).text[:PREVIEW])
+
+    def right_output(self, batch: Batch) -> Output:
+        return sure_of(batch.target, len(self.classes))
 
     @property
     def metrics(self) -> dict[str, Metric]:
-        names = ("entity_f1", "entity_precision", "entity_recall") if self._has_entities else ()
-        known = [getattr(entities, name) for name in (*names, "token_accuracy")]
-        return {metric.name: metric.reading(self._all_told) for metric in known}
+        measures = (entities.token_accuracy,)
+        if self._has_entities:
+            measures = (
+                entities.entity_f1,
+                entities.entity_precision,
+                entities.entity_recall,
+                *measures,
+            )
+        return {metric.name: metric.reading(self._all_told) for metric in measures}
 
     @property
-    def baselines(self) -> dict[str, Baseline]:
-        return {"most-frequent-tag": self._most_frequent}
+    def baselines(self) -> tuple[Baseline, ...]:
+        words = "the most frequent tag of each word"
+        return (Baseline("most-frequent-tag", words, self._most_frequent),)
 
     def _most_frequent(self, train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
         """Each word gets the shares of its tags in training; a word that is not there, those of all words seen once."""

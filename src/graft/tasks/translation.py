@@ -12,7 +12,8 @@ from graft.base.records import Sample
 from graft.data.data import Data
 from graft.metrics.bleu import bleu
 from graft.metrics.chrf import chrf
-from graft.tasks.task import Baseline, Metric, objects
+from graft.metrics.metric import Metric
+from graft.tasks.task import Baseline, objects
 from graft.tasks.text.seq2seq import Seq2seq, Written
 
 
@@ -37,8 +38,8 @@ class Translation(Seq2seq):
         return bleu, chrf
 
     @property
-    def baselines(self) -> dict[str, Baseline]:
-        return {"copy-source": _copied}
+    def baselines(self) -> tuple[Baseline, ...]:
+        return (Baseline("copy-source", "copying the source", _copied),)
 
     @classmethod
     def tiny_data(cls) -> Data:

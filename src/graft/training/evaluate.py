@@ -16,7 +16,8 @@ from graft.base.errors import GraftError
 from graft.base.records import Sample
 from graft.data.groups import groups
 from graft.metrics.intervals import interval
-from graft.tasks.task import Metric, Task
+from graft.metrics.metric import Metric
+from graft.tasks.task import Task
 from graft.tasks.text.generation import Decoding
 from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed

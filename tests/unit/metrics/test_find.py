@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from graft import metrics
-from graft.base.errors import UnknownName
+from graft.base.errors import GraftError, UnknownName
 from graft.metrics import classification, entities
-from graft.metrics.find import find, known
+from graft.metrics.find import find, known, named
 
 
 def test_metrics_of_every_module_are_found_by_name():
@@ -40,14 +40,11 @@ def test_what_is_lower_when_better_says_so():
     assert find("accuracy").is_fraction
 
 
-@pytest.mark.parametrize("name", ["accuracy", "macro_f1", "ece"])
-def test_a_metric_of_sums_is_the_value_of_its_parts(name):
-    rng = np.random.default_rng(0)
-    scores, targets = rng.dirichlet(np.ones(3), size=50), rng.integers(3, size=50)
-    metric = find(name)
-    assert metric.value(metric.parts(scores, targets).sum(axis=0)) == pytest.approx(
-        metric(scores, targets)
-    )
+def test_a_metric_that_is_not_installed_is_named_but_not_computed():
+    gone = named("not_here")
+    assert (gone.words, gone.sign, gone.is_fraction) == ("not here", 1, True)
+    with pytest.raises(GraftError, match="not installed"):
+        gone(np.zeros(1), np.zeros(1))
 
 
 @pytest.mark.parametrize("name", ["accuracy", "auroc"])
@@ -58,5 +55,4 @@ def test_a_metric_can_read_other_scores(name):
         lambda given: np.exp(given) / np.exp(given).sum(axis=1, keepdims=True)
     )
     assert logits(np.log(scores), targets) == pytest.approx(find(name)(scores, targets))
-    assert (logits.parts is None) == (name == "auroc")
     assert logits.name == name

@@ -1,6 +1,7 @@
-"""A study as training leaves it: networks pretrained on some handwritten digits and transferred to others, by scikit-learn.
+"""A study as training leaves it: networks of scikit-learn, transferred between handwritten digits.
 
-All numbers are real: the source task is to name the digit, the target task to name its group of two, from a few examples.
+All numbers are real: the source task is to name the digit, the target task to name its group of
+two, from a few examples.
 """
 
 from __future__ import annotations
@@ -22,12 +23,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 from graft.base import env, files
-from graft.metrics.classification import METRICS, accuracy, confusion, per_class
+from graft.metrics.classification import METRICS, accuracy
 from graft.metrics.intervals import interval
+from graft.tasks.image_classification import ImageClassification
 
 CLASSES = ["0–1", "2–3", "4–5", "6–7", "<8 & 9>"]
 BACKBONE = "sklearn:mlp-digits"
 HIDDEN = 48
+WORDS = {
+    "majority": "always naming the most frequent class",
+    "pixels-logistic": "logistic regression on pixels",
+}
 TECHNIQUES = ("from-scratch", "feature-extraction", "full-fine-tuning")
 
 
@@ -165,8 +171,7 @@ def train(digits: Digits, technique: str, seed: int, fraction: float, folder: Pa
             },
         },
         "frozen": {"tensors": 2 if frozen else 0, "unchanged": True, "phases": []},
-        "per_class": per_class(scores["test"], targets, CLASSES),
-        "confusion": {"classes": CLASSES, "matrix": confusion(scores["test"], targets).tolist()},
+        **ImageClassification(tuple(CLASSES)).details(scores["test"], targets).to_json(),
         "warnings": [],
     }
     files.write_json(run / "status.json", {"state": "finished", "message": ""})
@@ -196,7 +201,7 @@ def write_predictions(path: Path, digits: Digits, scores: dict[str, np.ndarray])
             "target": CLASSES[digits.groups[row]],
             "prediction": CLASSES[each.argmax()],
             "confidence": each.max(),
-            "probabilities": each.tolist(),
+            "terms": json.dumps([float(each.argmax() == digits.groups[row]), 1.0]),
         }
         for split, found in scores.items()
         for row, each in zip(digits.rows[split], found, strict=True)
@@ -213,6 +218,7 @@ def write_mistakes(path: Path, digits: Digits, scores: np.ndarray) -> None:
             "target": CLASSES[targets[i]],
             "prediction": CLASSES[predicted[i]],
             "confidence": float(scores[i].max()),
+            "caption": f"{CLASSES[targets[i]]}, taken for {CLASSES[predicted[i]]}",
             "kind": "image",
             "preview": digits.preview(digits.rows["test"][i]),
         }
@@ -226,7 +232,7 @@ def write_baselines(digits: Digits, folder: Path, fractions: tuple[float, ...]) 
     pixels, labels = digits.split("train")
     for fraction in fractions:
         x, y = pixels[: round(fraction * len(labels))], labels[: round(fraction * len(labels))]
-        for name in ("majority", "pixels-logistic"):
+        for name, words in WORDS.items():
             started = time.perf_counter()
             if name == "majority":
                 scores = np.tile(np.bincount(y, minlength=5) / len(y), (300, 1))
@@ -243,6 +249,7 @@ def write_baselines(digits: Digits, folder: Path, fractions: tuple[float, ...]) 
             rows.append(
                 {
                     "baseline": name,
+                    "words": words,
                     "fraction": fraction,
                     "seed": 0,
                     "metrics": found,
@@ -256,7 +263,7 @@ def write_baselines(digits: Digits, folder: Path, fractions: tuple[float, ...]) 
 def write_study(
     folder: Path, techniques=TECHNIQUES, seeds=(0, 1, 2), fractions=(1.0, 0.5), failed: bool = True
 ) -> Path:
-    """A whole study folder; with `failed`, one run of a fourth technique that could not be trained."""
+    """A whole study folder; with `failed`, a run of a fourth technique that cannot train."""
     digits = Digits()
     runs = [
         train(digits, t, s, f, folder)["hash"] for f in fractions for t in techniques for s in seeds

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from graft.base.errors import FolderError
+from graft.metrics.classification import macro_f1
 from graft.reports import leaderboard, report
 from graft.reports.board import Cell, Size
 from graft.reports.read import read, read_predictions
-from tests.unit.reports.conftest import write_study
+from tests.unit.reports.conftest import CLASSES, write_study
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +133,7 @@ def test_examples_of_one_group_are_drawn_together(study, board, tmp_path):
 
 @pytest.mark.parametrize("groups", [5, 9])
 def test_few_groups_count_as_groups(study, board, tmp_path, groups):
-    """However few: to take each example for itself would be far worse, and a cliff at some number."""
+    """However few: to take each example for itself would be far worse, with a cliff somewhere."""
     grouped = leaderboard.build(read(with_groups(study, tmp_path / "study", groups)))
     assert grouped.test_groups == groups
     for before, after in zip(board.rows, grouped.rows, strict=True):
@@ -156,11 +157,13 @@ def test_fewer_than_five_groups_give_no_verdict(study, tmp_path):
     [
         (
             30,
-            "come in 30 groups (of one text, document or speaker): each group counts as one in intervals and p-values.",
+            "come in 30 groups (of one text, document or speaker): each group counts as one in "
+            "intervals and p-values.",
         ),
         (
             4,
-            "come in 4 groups (of one text, document or speaker): fewer than 5 groups allow no p-value and no verdict.",
+            "come in 4 groups (of one text, document or speaker): fewer than 5 groups allow no "
+            "p-value and no verdict.",
         ),
     ],
 )
@@ -230,44 +233,10 @@ def test_one_seed_has_no_verdict_but_all_its_rows(tmp_path):
     assert board.choices[0].to_control is not None
 
 
-def test_predictions_of_several_labels(tmp_path):
-    rows = [
-        {
-            "split": "test",
-            "id": "2",
-            "target": ["a", "b"],
-            "prediction": ["a"],
-            "confidence": 0.9,
-            "probabilities": [0.9, 0.1, 0.2],
-        },
-        {
-            "split": "test",
-            "id": "1",
-            "target": [],
-            "prediction": [],
-            "confidence": 0.8,
-            "probabilities": [0.1, 0.1, 0.2],
-        },
-        {
-            "split": "val",
-            "id": "0",
-            "target": ["c"],
-            "prediction": [],
-            "confidence": 0.8,
-            "probabilities": [0.1, 0.1, 0.2],
-        },
-    ]
-    pd.DataFrame(rows).assign(group="one").to_parquet(tmp_path / "p.parquet")
-    found = read_predictions(tmp_path / "p.parquet", ["a", "b", "c"])
-    assert found.ids == ["1", "2"]
-    assert found.targets.tolist() == [[0, 0, 0], [1, 1, 0]]
-    assert found.estimate("accuracy", np.arange(2)).value == pytest.approx(0.5)
-
-
 def test_a_broken_predictions_file_says_what_to_do(tmp_path):
     (tmp_path / "p.parquet").write_bytes(b"not parquet")
-    with pytest.raises(FolderError, match="run the comparison again"):
-        read_predictions(tmp_path / "p.parquet", ["a"])
+    with pytest.raises(FolderError, match="Run the comparison again"):
+        read_predictions(tmp_path / "p.parquet")
 
 
 def test_a_folder_that_is_neither_study_nor_run(tmp_path):
@@ -286,3 +255,25 @@ def test_a_technique_is_one_row_however_its_runs_were_asked_for(study, tmp_path)
     assert [row.seeds for row in rows if row.cell.name.startswith("full-fine-tuning")] == [
         [0, 1, 2]
     ]
+
+
+def test_a_metric_that_is_no_mean_is_compared_from_its_terms(study, tmp_path):
+    folder = shutil.copytree(study, tmp_path / "study")
+    for path in [*folder.glob("runs/*/predictions.parquet"), *folder.glob("baselines/*.parquet")]:
+        table = pd.read_parquet(path)
+        numbers = [table[name].map(CLASSES.index) for name in ("prediction", "target")]
+        table["terms"] = [json.dumps([*pair, 5]) for pair in zip(*numbers, strict=True)]
+        table.to_parquet(path)
+    for path in folder.glob("runs/*/result.json"):
+        result = json.loads(path.read_text())
+        path.write_text(json.dumps({**result, "primary_metric": macro_f1.name}))
+    board = leaderboard.build(read(folder))
+    assert board.metric == macro_f1
+    for row in board.rows:
+        scores = [
+            run.result["metrics"]["test"][macro_f1.name]["value"] for run in row.runs if run.result
+        ]
+        if scores:
+            assert row.score.value == pytest.approx(np.mean(scores))
+            assert row.score.low < row.score.value < row.score.high
+    assert board.choices[0].to_control.p < 1

@@ -1,4 +1,4 @@
-"""The report of a study whose metric, bits per byte, is no fraction, and of which less is better."""
+"""The report of a study whose metric, bits per byte, is no fraction and better when lower."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from graft.base import files
 from graft.base.errors import FolderError
 from graft.cli import show
+from graft.metrics.entities import entity_f1
 from graft.reports import figures, leaderboard, report
 from graft.reports.read import read, read_predictions
 from graft.reports.statistics import Interval
@@ -62,7 +63,7 @@ def test_transfer_that_lowers_it_is_positive(summary):
     found = summary.verdict
     assert found.outcome == "positive transfer"
     assert found.against_baseline == "better"
-    assert found.scratch.difference < found.scratch.high < 0
+    assert found.control.difference < found.control.high < 0
     assert " lowers bits per byte by 0." in found.sentences[0]
     assert "points" not in " ".join(found.sentences)
 
@@ -75,7 +76,7 @@ def test_while_no_run_has_finished_the_baselines_are_told_by_their_metric(copy):
     assert "Test bits per byte" in found.text and "uniform-bytes" in found.text
 
 
-def test_scores_and_intervals_come_from_the_parts(summary):
+def test_scores_and_intervals_come_from_the_terms(summary):
     row = row_of(summary, "from-scratch")
     runs = [run.result["metrics"]["test"]["bits_per_byte"]["value"] for run in row.runs]
     assert row.score.value == pytest.approx(np.mean(runs))
@@ -209,60 +210,40 @@ def test_other_texts_cannot_be_compared(copy):
         leaderboard.build(read(copy))
 
 
-def test_predictions_with_parts_and_targets_of_any_form(tmp_path):
+def test_predictions_with_targets_of_any_form(tmp_path):
     entity = {"type": "PER", "text": "Ada", "start": 0, "end": 3}
     rows = [
-        {
-            "split": "test",
-            "id": "2",
-            "group": "2",
-            "target": [entity],
-            "prediction": [],
-            "parts": [0.0, 0.0, 1.0],
-        },
-        {
-            "split": "test",
-            "id": "1",
-            "group": "1",
-            "target": [],
-            "prediction": [entity],
-            "parts": [0.0, 1.0, 0.0],
-        },
-        {
-            "split": "test",
-            "id": "3",
-            "group": "2",
-            "target": [entity],
-            "prediction": [entity],
-            "parts": [1.0, 1.0, 1.0],
-        },
-        {
-            "split": "val",
-            "id": "0",
-            "group": "0",
-            "target": [],
-            "prediction": [],
-            "parts": [0.0, 0.0, 0.0],
-        },
+        {"split": "test", "id": "2", "group": "2", "target": [entity], "terms": "[0, 0, 1]"},
+        {"split": "test", "id": "1", "group": "1", "target": [], "terms": "[0, 1, 0]"},
+        {"split": "test", "id": "3", "group": "2", "target": [entity], "terms": "[1, 1, 1]"},
+        {"split": "val", "id": "0", "group": "0", "target": [], "terms": "[0, 0, 0]"},
     ]
     pd.DataFrame(rows).to_parquet(tmp_path / "p.parquet")
-    found = read_predictions(tmp_path / "p.parquet", [])
+    found = read_predictions(tmp_path / "p.parquet")
     assert (found.ids, found.groups) == (["1", "2", "3"], ["1", "2", "2"])
     assert [json.loads(target) for target in found.targets] == [[], [entity], [entity]]
-    assert found.estimate("entity_f1", np.array([0, 1, 1])).value == pytest.approx(0.5)
+    assert found.estimate(entity_f1, np.array([0, 1, 1])).value == pytest.approx(0.5)
 
 
-def test_predictions_of_neither_form_say_what_to_do(tmp_path):
-    pd.DataFrame([{"split": "test", "id": "1", "target": "a"}]).to_parquet(tmp_path / "p.parquet")
-    with pytest.raises(
-        FolderError,
-        match="needs the columns split, id, group, target, and probabilities or parts, and has split, id, target",
-    ):
-        read_predictions(tmp_path / "p.parquet", [])
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"probabilities": [0.5, 0.5]}, "lacks the columns group, terms and has split, id"),
+        ({"group": "1", "terms": "[1, NaN]"}, "NaN or infinite: the training diverged"),
+        ({"group": "1", "terms": "[1, "}, "terms that are no JSON"),
+    ],
+    ids=["of an earlier version", "diverged", "damaged"],
+)
+def test_predictions_that_cannot_be_compared_say_what_to_do(tmp_path, columns, words):
+    rows = [{"split": "test", "id": "1", "target": "a", **columns}]
+    pd.DataFrame(rows).to_parquet(tmp_path / "p.parquet")
+    with pytest.raises(FolderError, match=words) as error:
+        read_predictions(tmp_path / "p.parquet")
+    assert "run the comparison again" in str(error.value).lower()
 
 
 def test_types_of_entities_and_mistakes_in_words(copy):
-    """As token classification leaves them: types are not the head's classes, and a seed may lack one."""
+    """As tagging leaves them: types are not the head's classes, and a seed may lack one."""
     types = {
         name: {"precision": 0.5, "recall": 0.25, "f1": 1 / 3, "support": 4}
         for name in ("LOC", "PER")
@@ -270,7 +251,16 @@ def test_types_of_entities_and_mistakes_in_words(copy):
     for i, run in enumerate(report.summarise(copy).board.choices[0].best.runs):
         data = {**run.result["data"], "classes": ["O", "B-PER", "I-PER", "B-LOC"]}
         found = types if i else {"PER": types["PER"]}
-        rewrite(run.folder / "result.json", per_class=found, data=data)
+        table = {
+            "part": ["type", "types"],
+            "columns": [
+                {"key": "precision", "heading": "precision", "form": "fraction"},
+                {"key": "f1", "heading": "F1 (%)", "form": "fraction"},
+                {"key": "support", "heading": "entities", "form": "count"},
+            ],
+            "rank": "f1",
+        }
+        rewrite(run.folder / "result.json", per_class=found, per_class_table=table, data=data)
         rows = [
             {
                 "id": "a",
@@ -284,6 +274,7 @@ def test_types_of_entities_and_mistakes_in_words(copy):
                 "id": "b",
                 "target": "O",
                 "prediction": "B-PER",
+                "caption": "O, taken for B-PER",
                 "confidence": None,
                 "kind": "text",
                 "preview": "<i>was</i>",
@@ -302,6 +293,6 @@ def test_types_of_entities_and_mistakes_in_words(copy):
     ):
         assert words in text
     assert "Classes" not in text
-    assert "| type | precision | recall | F1 (%) | entities |" in (copy / "report.md").read_text(
+    assert "| type | precision | F1 (%) | entities |" in (copy / "report.md").read_text(
         encoding="utf-8"
     )

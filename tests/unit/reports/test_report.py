@@ -111,8 +111,8 @@ def test_mistakes_are_shown_as_what_they_are(copy):
         },
         {
             "id": "b",
-            "target": ["x"],
-            "prediction": [],
+            "target": "x",
+            "prediction": "no label",
             "confidence": 0.9,
             "kind": "image",
             "preview": "https://example.org/spy.png",
@@ -168,6 +168,7 @@ def test_a_single_run_is_a_page_without_a_comparison(copy):
     rewrite(
         run / "result.json",
         baseline={"majority": {"accuracy": {"value": 0.2, "low": 0.15, "high": 0.25}}},
+        baseline_words={"majority": "always naming the most frequent class"},
     )
     found = Page(report.write(run).read_text(encoding="utf-8"))
     value = 100 * result["metrics"]["test"]["accuracy"]["value"]
@@ -176,7 +177,7 @@ def test_a_single_run_is_a_page_without_a_comparison(copy):
     assert f"interval {low:.1f} to" in found.text, "the interval is that of result.json"
     assert "Quality and time" not in found.text
     assert "No verdict from a single run" in found.text
-    assert "Difference to scratch" not in found.text
+    assert "Difference to the control" not in found.text
     assert "always naming the most frequent class" in found.text
 
 

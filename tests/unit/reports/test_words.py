@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from graft.base.counts import plural
+from graft.metrics.bleu import bleu
+from graft.metrics.classification import accuracy
+from graft.metrics.find import named
+from graft.metrics.language import bits_per_byte, perplexity
+from graft.metrics.regression import rmse
 from graft.reports import words
 
 
@@ -58,7 +65,6 @@ def test_sizes_and_lists():
     assert words.listed(["a", "b", "c"]) == "a, b and c"
     assert plural(1, "seed") == "1 seed"
     assert plural(3, "class") == "3 classes"
-    assert words.baseline_name("something-new") == "something-new"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +83,7 @@ def test_sizes_and_lists():
     ],
 )
 def test_a_value_is_in_the_unit_of_its_metric(metric, number, text):
-    assert words.value(metric, number) == text
+    assert words.value(named(metric), number) == text
 
 
 @pytest.mark.parametrize(
@@ -92,31 +98,28 @@ def test_a_value_is_in_the_unit_of_its_metric(metric, number, text):
     ],
 )
 def test_a_difference_is_in_the_unit_of_its_metric(metric, number, text):
-    assert words.difference(metric, number) == text
+    assert words.difference(named(metric), number) == text
 
 
 def test_bounds_share_their_decimals_and_do_not_read_the_same():
-    assert words.values("accuracy", 0.909, 0.973) == "90.9 to 97.3"
-    assert words.values("bits_per_byte", 0.97, 1.27) == "0.97 to 1.27"
-    assert words.values("bits_per_byte", 1.2281, 1.2312) == "1.228 to 1.231"
-    assert words.values("bits_per_byte", 8.0, 8.0 + 1e-12) == "8.00 to 8.00"
-    assert words.differences("bits_per_byte", -0.0121, 0.02) == "−0.012 to +0.020"
+    assert words.values(accuracy, 0.909, 0.973) == "90.9 to 97.3"
+    assert words.values(bits_per_byte, 0.97, 1.27) == "0.97 to 1.27"
+    assert words.values(bits_per_byte, 1.2281, 1.2312) == "1.228 to 1.231"
+    assert words.values(bits_per_byte, 8.0, 8.0 + 1e-12) == "8.00 to 8.00"
+    assert words.differences(bits_per_byte, -0.0121, 0.02) == "−0.012 to +0.020"
 
 
 def test_units():
-    assert (words.axis("accuracy"), words.axis("bits_per_byte")) == (
-        "accuracy (%)",
-        "bits per byte",
-    )
-    assert (words.measured("accuracy", 0.5), words.measured("perplexity", 20.0)) == (
-        "50.0 %",
-        "20.0",
-    )
-    assert (words.amount("bleu", 0.05), words.amount("bits_per_byte", 0.31)) == (
-        "5.0 points",
-        "0.31",
-    )
-    assert (words.metric_name("rougeL"), words.metric_name("entity_f1")) == ("ROUGE-L", "entity F1")
+    grams = replace(rmse, unit="g")
+    shown = [words.axis(metric) for metric in (accuracy, bits_per_byte, grams)]
+    assert shown == ["accuracy (%)", "bits per byte", "RMSE (g)"]
+    assert words.measured(accuracy, 0.5) == "50.0 %"
+    assert words.measured(perplexity, 20.0) == "20.0"
+    assert words.measured(grams, 23.42) == "23.4 g"
+    assert words.measured(grams, None) == "–"
+    assert words.amount(bleu, 0.05) == "5.0 points"
+    assert words.amount(bits_per_byte, 0.31) == "0.31"
+    assert words.amount(grams, 12.0) == "12.0 g"
 
 
 def test_unknown_tokens_are_told_where_they_are_many():
@@ -131,7 +134,8 @@ def test_unknown_tokens_are_told_where_they_are_many():
         {"unknown": {"train": many, "val": few, "test": {"share": 0.5, "examples": ["漢"]}}}
     )
     assert told.startswith(
-        "12 % of the tokens of the train texts and 50 % of the tokens of the test texts are unknown to the network, "
+        "12 % of the tokens of the train texts and 50 % of the tokens of the test texts are "
+        "unknown to the network, "
     )
     assert "for example 'Ж' and '漢'." in told
     slow = words.unknown_tokens({"unknown": {"train": {"share": 0.2, "examples": []}}})

@@ -1,7 +1,8 @@
-"""A study of language models, as training leaves it: mixtures of byte statistics, adapted from one half of Python's manual.
+"""A study of language models, as training leaves it: byte statistics of Python's manual.
 
-All numbers are real. A model is a mixture of uniform bytes, byte frequencies and byte pairs, its weights learnt by
-expectation maximisation; those that transfer have the statistics of other texts, too. Lower is better.
+All numbers are real. A model is a mixture of uniform bytes, byte frequencies and byte pairs, its
+weights learned by expectation maximization; those that transfer have the statistics of other texts,
+too. Lower is better.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ LENGTH, EPOCHS = 400, 12
 
 
 class Texts:
-    """The first bytes of the manual's topics: every second one to learn from beforehand, the others in splits."""
+    """The first bytes of the manual's topics: half to pretrain on, the others in splits."""
 
     def __init__(self):
         found = [np.frombuffer(topics[name].encode()[:LENGTH], np.uint8) for name in sorted(topics)]
@@ -179,9 +180,9 @@ def write_predictions(path: Path, texts: Texts, test: np.ndarray) -> None:
             "group": f"test/{i}",
             "target": bytes(text).decode(),
             "prediction": "",
-            "parts": parts.tolist(),
+            "terms": json.dumps(row.tolist()),
         }
-        for i, (text, parts) in enumerate(zip(texts.splits["test"], test, strict=True))
+        for i, (text, row) in enumerate(zip(texts.splits["test"], test, strict=True))
     ]
     files.write(
         path, lambda part: pd.DataFrame(rows).assign(split="test").to_parquet(part, index=False)

@@ -350,16 +350,17 @@ def test_baselines():
         sample("Who?", ""),
     ]
     task = QuestionAnswering(threshold=0.0)
-    scores = task.baselines["best-overlap-sentence"](train, test)
+    sentence, nothing = task.baselines
+    scores = sentence.predict(train, test)
     assert [row["prediction"] for row in task.decode(scores, test)] == [
         "The rare okapi eats!",
         'It cost 3.50 dollars, he said "so."',
         "",
     ]
-    assert [
-        row["prediction"] for row in task.decode(task.baselines["no-answer"](train, test), test)
-    ] == [""] * 3
-    assert list(QuestionAnswering().baselines) == ["best-overlap-sentence"]
+    assert [row["prediction"] for row in task.decode(nothing.predict(train, test), test)] == [
+        ""
+    ] * 3
+    assert QuestionAnswering().baselines == (sentence,)
 
 
 def test_what_a_person_sees():
@@ -374,7 +375,7 @@ def test_what_a_person_sees():
         "the cat / cat",
         "no answer",
     ]
-    assert task.preview(asked)["value"] == "Who?\nthe cat sat"
+    assert task.shown(asked).value == "Who?\nthe cat sat"
 
 
 def test_pieces_are_batched_by_their_length():

@@ -195,25 +195,28 @@ def test_every_reference_counts():
 
 def test_first_sentences_are_as_many_as_the_usual_target_has():
     sources = ["Dr. No left. He ran.", "one line\nanother", "no end", "", '  "Hello?" Yes!']
-    (lead,) = Summarization().baselines.values()
+    (lead,) = Summarization().baselines
     test = [pair(source) for source in sources]
     one, two = (
         [Sample("1", {"source": "", "target": target})]
         for target in ("short", "Two of them. So it is.")
     )
-    assert [score.text for score in lead(one, test)] == [
+    assert [score.text for score in lead.predict(one, test)] == [
         "Dr.",
         "one line",
         "no end",
         "",
         '"Hello?"',
     ]
-    assert [score.text for score in lead(two, test)][:2] == ["Dr. No left.", "one line another"]
+    assert [score.text for score in lead.predict(two, test)][:2] == [
+        "Dr. No left.",
+        "one line another",
+    ]
 
 
 def test_copying_is_the_baseline_of_translation():
-    (copied,) = Translation().baselines.values()
-    assert [score.text for score in copied([], [pair("red"), pair("")])] == ["red", ""]
+    (copied,) = Translation().baselines
+    assert [score.text for score in copied.predict([], [pair("red"), pair("")])] == ["red", ""]
 
 
 def test_what_is_to_be_written_from():

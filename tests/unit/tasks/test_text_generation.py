@@ -193,12 +193,13 @@ def test_messages_are_rendered_by_the_template_or_plainly(model):
 def test_bytes_are_counted_alike_by_network_and_n_grams(model):
     task = TextGeneration(separator="\n")
     train, test = [pair("say ab:", "ab. ab.")] * 3, [pair("say äb:", "äb. ab."), pair("c", "d")]
-    ours, theirs = scored(task, model, test), task.baselines["byte-n-grams"](train, test)
+    (n_grams,) = task.baselines
+    ours, theirs = scored(task, model, test), n_grams.predict(train, test)
     assert [row[2] for row in ours] == [row[2] for row in theirs] == [8, 1]
     assert np.isnan(task.metrics["perplexity"](theirs, np.zeros(2))), (
         "of bytes it would be no perplexity of tokens"
     )
-    running = task.baselines["byte-n-grams"]([passage("so it goes")], [passage("so it goes")])
+    running = n_grams.predict([passage("so it goes")], [passage("so it goes")])
     assert running[0][2] == 10
     assert task.metrics["bits_per_byte"](running, np.zeros(1)) < 4
 

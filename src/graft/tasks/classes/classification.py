@@ -19,11 +19,13 @@ from torch import Tensor, nn
 
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.errors import DataError
+from graft.base.evidence import Confusion, Details, Table
 from graft.base.job import Form
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 from graft.metrics import classification as measures
-from graft.tasks.task import Baseline, Metric, Task, Windows
+from graft.metrics.metric import Metric
+from graft.tasks.task import SURE, Baseline, Task, Windows, sure_of
 
 
 @dataclass(frozen=True)
@@ -163,34 +165,47 @@ class Classification(Task):
     def say(self, value: str | Sequence[str]) -> str:
         return value if isinstance(value, str) else ", ".join(value) or "no label"
 
-    def details(self, scores: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+    def details(self, scores: np.ndarray, targets: np.ndarray) -> Details:
         """Of single labels, each class and which is taken for which."""
         if self.multi_label:
-            return {}
+            return Details()
+        rows = measures.per_class(scores, targets, self.classes)
+        table = Table(("class", "classes"), measures.columns("examples"), rows, measures.RANK)
         matrix = measures.confusion(scores, targets).tolist()
-        return {
-            "per_class": measures.per_class(scores, targets, list(self.classes)),
-            "confusion": {"classes": list(self.classes), "matrix": matrix},
-        }
+        return Details(table, Confusion(self.classes, matrix))
+
+    def caption(self, prediction: Any, target: Any) -> str:
+        """What was taken for what; empty if nothing was predicted."""
+        if prediction is None:
+            return ""
+        return f"{self.say(target)}, taken for {self.say(prediction)}"
+
+    def right_output(self, batch: Batch) -> Output:
+        if self.multi_label:
+            return Output(SURE * (2 * batch.target - 1), torch.zeros(len(batch), 1))
+        return sure_of(batch.target, len(self.classes))
 
     @property
     def metrics(self) -> dict[str, Metric]:
-        known = {
-            name: getattr(measures, name)
-            for name in ("accuracy", "macro_f1", "f1", "auroc", "ece", "brier")
-        }
+        m = measures
         if self.multi_label:
-            return {name: known[name] for name in ("macro_f1", "f1", "accuracy", "auroc", "brier")}
-        if len(self.classes) > 2:
-            del known["f1"]
-        return known
+            chosen = (m.macro_f1, m.f1, m.accuracy, m.auroc, m.brier)
+        elif len(self.classes) == 2:
+            chosen = (m.accuracy, m.macro_f1, m.f1, m.auroc, m.ece, m.brier)
+        else:
+            chosen = (m.accuracy, m.macro_f1, m.auroc, m.ece, m.brier)
+        return {metric.name: metric for metric in chosen}
 
     @cached_property
     def _index(self) -> dict[str, int]:
         return {name: i for i, name in enumerate(self.classes)}
 
-    def majority(self, train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
-        """Every test example gets the class frequencies of the training split."""
+    @property
+    def majority(self) -> Baseline:
+        """The baseline that gives every test example the class frequencies of training."""
+        return Baseline("majority", "always naming the most frequent class", self._frequencies)
+
+    def _frequencies(self, train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
         targets = self.targets(train)
         counts = (
             targets.mean(0)
@@ -199,8 +214,10 @@ class Classification(Task):
         )
         return np.tile(counts, (len(test), 1))
 
-    def logistic(self, *steps, read: Callable[[Sample], object]) -> Baseline:
-        """Logistic regression behind `steps` of scikit-learn on what `read` takes from each sample."""
+    def logistic(
+        self, name: str, words: str, *steps: Any, read: Callable[[Sample], object]
+    ) -> Baseline:
+        """Logistic regression behind `steps` of scikit-learn on what `read` takes from samples."""
 
         def predict(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
             model = LogisticRegression(C=10, max_iter=200)
@@ -222,7 +239,7 @@ class Classification(Task):
             )
             return scores
 
-        return predict
+        return Baseline(name, words, predict)
 
 
 def _balanced(

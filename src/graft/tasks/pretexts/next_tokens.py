@@ -15,7 +15,8 @@ from graft.backbones.backbone import Backbone
 from graft.backbones.preprocess.preprocess import Preprocess, right_padded
 from graft.base.records import Batch, Output, Sample
 from graft.metrics.language import bits_per_byte, perplexity
-from graft.tasks.task import Metric, Windows, objects
+from graft.metrics.metric import Metric
+from graft.tasks.task import Windows, objects
 from graft.tasks.text import packing
 from graft.tasks.text.token_blocks import blocks, of_sample
 from graft.tasks.text.token_loss import (

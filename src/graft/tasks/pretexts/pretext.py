@@ -10,7 +10,8 @@ from torch import Tensor
 
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.records import Batch, Output, Sample
-from graft.tasks.task import Metric, Windows
+from graft.metrics.metric import Metric
+from graft.tasks.task import Windows
 
 
 class Pretext(Protocol):

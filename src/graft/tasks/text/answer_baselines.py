@@ -10,13 +10,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from graft.base.records import Sample
-from graft.tasks.task import objects
+from graft.tasks.task import Baseline, objects
 from graft.tasks.text.answer_spans import Found, Span
 
 _SENTENCE = re.compile(r"""\S(?:.*?[.!?]["')\]]*(?=\s|$)|.*\S|)""")
 
 
-def best_overlap(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
+def _best_overlap(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
     """Answer with the sentence that shares most words with the question.
 
     A word counts by its inverse document frequency in the contexts of training.
@@ -42,9 +42,17 @@ def best_overlap(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
     return objects([answer(sample) for sample in test])
 
 
-def no_answer(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
+def _no_answer(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
     """Say of every question that it has no answer."""
     return objects([Found((), 0.0)] * len(test))
+
+
+BEST_OVERLAP = Baseline(
+    "best-overlap-sentence",
+    "the sentence that shares most words with the question",
+    _best_overlap,
+)
+NO_ANSWER = Baseline("no-answer", "always saying that there is no answer", _no_answer)
 
 
 def _words(text: str) -> set[str]:

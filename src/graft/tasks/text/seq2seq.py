@@ -16,11 +16,13 @@ from torch import Tensor
 from graft.backbones.backbone import Model
 from graft.backbones.preprocess.preprocess import TextPreprocess, right_padded
 from graft.base.errors import BadValue, DataError
+from graft.base.evidence import Shown
 from graft.base.job import Form
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 from graft.metrics.language import bits_per_byte
-from graft.tasks.task import Metric, Task, Windows, objects
+from graft.metrics.metric import Metric
+from graft.tasks.task import PREVIEW, Task, Windows, objects, sure_of
 from graft.tasks.text.generation import Decoding, continued
 from graft.tasks.text.token_blocks import first_token, tokens
 from graft.tasks.text.token_loss import (
@@ -313,8 +315,11 @@ class Seq2seq(Task):
             for sample, output in zip(chosen, outputs, strict=True)
         ]
 
-    def preview(self, sample: Sample) -> dict[str, str]:
-        return {"kind": "text", "value": sample.roles["source"][:600]}
+    def shown(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
+        return Shown("text", sample.roles["source"][:PREVIEW])
+
+    def right_output(self, batch: Batch) -> Output:
+        return sure_of(batch.target, int(batch.target.max()) + 1)
 
     @property
     @abstractmethod

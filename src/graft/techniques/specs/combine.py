@@ -1,8 +1,11 @@
-"""Techniques made of techniques: `a.then(b)` runs one after the other, `a + b` adds the losses of `b` to those of `a`."""
+"""Techniques made of techniques.
+
+`a.then(b)` runs one after the other; `a + b` adds the losses of `b` to those of `a`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import reduce
 from operator import add
 
@@ -15,8 +18,17 @@ from graft.base.records import Batch, Output
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique
 
-CONTROL = "from-scratch"
-"""The technique that every comparison has: what it gains, no transfer gave."""
+
+@dataclass(frozen=True)
+class Control:
+    """The technique that a comparison holds the others against, and what it is called."""
+
+    technique: str
+    words: str
+
+
+CONTROL = Control("from-scratch", "training from scratch")
+"""The control that every comparison has: what it gains, no transfer gave."""
 
 
 class Then(Technique):
@@ -27,7 +39,8 @@ class Then(Technique):
         if late:
             name = plugins.name_of(type(late))
             raise BadValue(
-                f"{name!r} begins with random weights, so nothing can come before it. Write: '{name} then ...'."
+                f"{name!r} begins with random weights, so nothing can come before it. "
+                f"Write: '{name} then ...'."
             )
         _take_settings(self, first)
         parts = (*first.parts, *second.parts)
@@ -49,7 +62,8 @@ class Sum(Technique):
     def __init__(self, main: Technique, extra: Technique):
         if len(main.parts) > 1 or len(extra.parts) > 1:
             raise BadValue(
-                "'+' adds losses within one technique; it cannot follow 'then'. Write: 'a then b + c'."
+                "'+' adds losses within one technique; it cannot follow 'then'. "
+                "Write: 'a then b + c'."
             )
         parts = (main, extra)
         apart = next(
@@ -57,7 +71,8 @@ class Sum(Technique):
         )
         if apart:
             raise BadValue(
-                f"'+' adds losses on the same labeled batches, and {apart!r} reads other texts. Write: '{apart} then ...'."
+                f"'+' adds losses on the same labeled batches, and {apart!r} reads other texts. "
+                f"Write: '{apart} then ...'."
             )
         _check_added(main, extra)
         _take_settings(self, main)
@@ -77,9 +92,9 @@ class Sum(Technique):
 
 
 def _check_added(main: Technique, extra: Technique) -> None:
-    """Raise BadValue for settings of `extra` that would have no effect, since phases and rates are those of `main`.
+    """Raise BadValue for settings of `extra` without effect: phases and rates are those of `main`.
 
-    Of a technique that adds nothing to the objective those are all its settings.
+    Of a technique that adds nothing to the objective these are all its settings.
     """
     extra = extra.main if isinstance(extra, Sum) else extra
     source = Technique if type(extra).objective is not Technique.objective else type(extra)
@@ -94,8 +109,8 @@ def _check_added(main: Technique, extra: Technique) -> None:
                 else ""
             )
             raise BadValue(
-                f"{field.name!r} of {name!r} has no effect after '+', which adds losses only: how it trains is "
-                f"said by what stands before the '+'. Leave it out{where}."
+                f"{field.name!r} of {name!r} has no effect after '+', which adds losses only: how it "
+                f"trains is said by what stands before the '+'. Leave it out{where}."
             )
 
 
@@ -148,7 +163,7 @@ def _without_model(part: Objective) -> Objective:
 
 
 def parse(text: str) -> Technique:
-    """The technique that a spec names: `lora:r=8`, `full-fine-tuning + l2-sp:weight=0.01`, `feature-extraction then lora`.
+    """The technique that a spec names: `lora:r=8`, `full-fine-tuning + l2-sp`, `bitfit then lora`.
 
     `+` binds more tightly than `then`; within double quotes both are text. Raises UnknownName and
     BadValue.
@@ -164,19 +179,23 @@ def _stages(text: str) -> list[list[str]]:
 def _single(text: str) -> Technique:
     if not text.strip():
         raise BadValue(
-            "A technique is missing beside '+' or 'then'. Write: 'full-fine-tuning + l2-sp' or 'feature-extraction then lora'."
+            "A technique is missing beside '+' or 'then'. Write: 'full-fine-tuning + l2-sp' or "
+            "'feature-extraction then lora'."
         )
     name, parameters = specs.parse(text)
     return specs.build(plugins.load("technique", name), "technique", name, parameters)
 
 
 def is_control(text: str) -> bool:
-    """Whether a spec is the control, with whatever settings, and not combined with another technique.
+    """Whether a spec is the control with whatever settings, not combined with a technique.
 
     The techniques need not be installed.
     """
     stages = _stages(text)
-    return len(stages) == len(stages[0]) == 1 and stages[0][0].partition(":")[0].strip() == CONTROL
+    return (
+        len(stages) == len(stages[0]) == 1
+        and stages[0][0].partition(":")[0].strip() == CONTROL.technique
+    )
 
 
 def canonical(text: str) -> str:

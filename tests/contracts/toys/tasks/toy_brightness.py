@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
 
 from graft.backbones.preprocess.preprocess import Preprocess
+from graft.base.evidence import Shown
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.images.open import open_image, thumbnail
@@ -34,12 +35,12 @@ class ToyBrightness(Classification):
             else {**tensors, "target": self.target(sample)}
         )
 
-    def preview(self, sample: Sample) -> dict[str, str]:
-        return {"kind": "image", "value": thumbnail(sample.roles["image"], sample.id)}
+    def shown(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
+        return Shown("image", thumbnail(sample.roles["image"], sample.id))
 
     @property
-    def baselines(self) -> dict[str, Baseline]:
-        return {"majority": self.majority}
+    def baselines(self) -> tuple[Baseline, ...]:
+        return (self.majority,)
 
     @classmethod
     def tiny_data(cls) -> Data:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from graft.base.evidence import Shown
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.tasks.classes.classification import Classification
@@ -30,12 +31,12 @@ class ToyMarking(Classification):
             else {**tensors, "target": self.target(sample)}
         )
 
-    def preview(self, sample):
-        return {"kind": "text", "value": sample.roles["line"]}
+    def shown(self, sample, prediction=None, target=None):
+        return Shown("text", sample.roles["line"])
 
     @property
     def baselines(self):
-        return {"majority": self.majority}
+        return (self.majority,)
 
     @classmethod
     def tiny_data(cls):

@@ -1,0 +1,187 @@
+"""Metrics of predicted numbers: `metric(scores, targets) -> float`.
+
+Scores and targets are numbers (N,) in the user's unit. RMSE and MAE are in that unit, and lower is
+better; R2 and the correlations have none, and higher is better. What is undefined is nan: all of
+them without examples, R2 of constant targets. The correlations of constant predictions or targets
+are 0, since a constant says nothing of what varies.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from graft.metrics.metric import (
+    Metric,
+    Pairs,
+    Terms,
+    Weighed,
+    divide,
+    of_sums,
+    ratio,
+    sums_by,
+    weigh_sums,
+)
+
+CONSTANT = 1e-12
+"""A variance below this share of that of all examples is rounding: the values are constant."""
+
+
+def _squared_errors(scores: NDArray, targets: NDArray) -> NDArray:
+    return np.stack([(scores - targets) ** 2, np.ones(len(targets))], axis=1)
+
+
+def _absolute_errors(scores: NDArray, targets: NDArray) -> NDArray:
+    return np.stack([np.abs(scores - targets), np.ones(len(targets))], axis=1)
+
+
+def _root_of_mean(sums: NDArray) -> NDArray:
+    # Without the only example that errs, rounding may leave the sum of squares below 0.
+    return np.sqrt(np.maximum(ratio(sums), 0.0))
+
+
+def _weigh_r2(terms: Terms) -> Weighed:
+    """By sums (4,): examples, squared errors, and the targets and their squares.
+
+    Targets are centered and scaled first, so that a large mean does not swallow their variance.
+    """
+    scores, targets = _sides(terms)
+    centered, scale = _standardized(targets)
+    errors = (scores - targets) / scale
+    parts = np.stack([np.ones(len(errors)), errors**2, centered, centered**2], axis=1)
+    return weigh_sums(parts, _explained)
+
+
+def _explained(sums: NDArray) -> NDArray:
+    count, errors, total, squares = np.moveaxis(sums, -1, 0)
+    spread = squares - divide(total**2, count)
+    return 1 - divide(errors, np.where(spread > CONSTANT * count, spread, 0.0))
+
+
+def _weigh_pearson(terms: Terms) -> Weighed:
+    """By the sums (6,) of a covariance and two variances."""
+    x, y = (_standardized(side)[0] for side in _sides(terms))
+    return weigh_sums(np.stack([np.ones(len(x)), x, y, x * y, x**2, y**2], axis=1), _correlation)
+
+
+def _correlation(sums: NDArray) -> NDArray:
+    count, x, y, xy, xx, yy = np.moveaxis(sums, -1, 0)
+    covariance = xy - divide(x * y, count)
+    variances = [xx - divide(x**2, count), yy - divide(y**2, count)]
+    varies = np.logical_and(*(variance > CONSTANT * count for variance in variances))
+    value = divide(covariance, np.sqrt(np.where(varies, variances[0] * variances[1], 1.0)))
+    return np.where(count > 0, np.clip(np.where(varies, value, 0.0), -1, 1), np.nan)
+
+
+def _weigh_spearman(terms: Terms) -> Weighed:
+    """The correlation of the ranks; examples of equal value share the mean of their ranks."""
+    sides = _sides(terms)
+    x, y = (_standardized(_rank_shares(side))[0] for side in sides)
+    sums = np.array([len(x), x.sum(), y.sum(), x @ y, x @ x, y @ y])
+    value = float(_correlation(sums))
+    return Weighed(
+        value,
+        lambda clusters: sums_by(clusters, _influence_on_ranks(*sides, value))[:, 0],
+        lambda: len(x),
+    )
+
+
+def _influence_on_ranks(x: NDArray, y: NDArray, value: float) -> NDArray:
+    """How much each example adds to the correlation of the ranks (N, 1), with mean 0.
+
+    An example counts by its own ranks, and by those of the others that it moves: it raises by one
+    the rank of all that lie above it. This is the infinitesimal jackknife of the correlation of
+    rank shares F and G, which both have the mean 1/2.
+    Source: Croux and Dehon, Stat. Methods Appl. 19, 2010, equation 7.
+    """
+    count = len(x)
+    f, g = _rank_shares(x), _rank_shares(y)
+    covariance = _moved(g, x) + _moved(f, y) + f * g - 3 * (f @ g) / count
+    variances = [
+        2 * _moved(ranks, side) + ranks**2 - 3 * (ranks @ ranks) / count
+        for ranks, side in ((f, x), (g, y))
+    ]
+    sizes = [ranks @ ranks / count - 0.25 for ranks in (f, g)]
+    if min(sizes) <= CONSTANT:
+        return np.zeros((count, 1))
+    scaled = [variance / size for variance, size in zip(variances, sizes, strict=True)]
+    influence = covariance / math.sqrt(sizes[0] * sizes[1]) - value / 2 * (scaled[0] + scaled[1])
+    return (influence / count)[:, None]
+
+
+def _moved(ranks: NDArray, values: NDArray) -> NDArray:
+    """The mean, over all examples, of the `ranks` (N,) of those above each (ties count half)."""
+    order = np.argsort(values, kind="stable")
+    ranked = values[order]
+    sums = np.concatenate([[0.0], ranks[order].cumsum()])
+    below = sums[np.searchsorted(ranked, values, "left")]
+    up_to = sums[np.searchsorted(ranked, values, "right")]
+    return (sums[-1] - (below + up_to) / 2) / len(ranks)
+
+
+def _rank_shares(values: NDArray) -> NDArray:
+    """(N,) the share of examples below each, half of those of equal value counted."""
+    return (rankdata(values) - 0.5) / max(len(values), 1)
+
+
+def _sides(terms: Terms) -> tuple[NDArray, NDArray]:
+    """The scores (N,) and the targets (N,)."""
+    pairs = Pairs.of(terms)
+    return np.asarray(pairs.scores, float), np.asarray(pairs.targets, float)
+
+
+def _standardized(values: NDArray) -> tuple[NDArray, float]:
+    """The values (N,) with mean 0 and variance 1, and their scale; a constant is exactly 0."""
+    if len(values) == 0 or np.ptp(values) == 0:
+        return np.zeros(len(values)), 1.0
+    scale = float(values.std())
+    return (values - values.mean()) / scale, scale
+
+
+rmse = of_sums(
+    "rmse",
+    _squared_errors,
+    _root_of_mean,
+    words="RMSE",
+    best=0.0,
+    higher_is_better=False,
+    is_fraction=False,
+    limits=(0.0, math.inf),
+)
+"""The root of the mean squared error, in the unit of the targets; large errors count most."""
+
+mae = of_sums(
+    "mae",
+    _absolute_errors,
+    ratio,
+    words="mean absolute error",
+    best=0.0,
+    higher_is_better=False,
+    is_fraction=False,
+    limits=(0.0, math.inf),
+)
+"""The mean absolute error, in the unit of the targets."""
+
+r2 = Metric("r2", Pairs, _weigh_r2, "R²", is_fraction=False, limits=(-math.inf, 1.0))
+"""The share of the variance of the targets that the predictions explain; below 0 if the mean of the
+targets would be nearer. nan if the targets are constant, as there is nothing to explain."""
+
+pearson = Metric(
+    "pearson", Pairs, _weigh_pearson, "Pearson correlation", is_fraction=False, limits=(-1.0, 1.0)
+)
+"""How nearly predictions and targets lie on a rising line."""
+
+spearman = Metric(
+    "spearman",
+    Pairs,
+    _weigh_spearman,
+    "Spearman correlation",
+    is_fraction=False,
+    limits=(-1.0, 1.0),
+)
+"""How nearly predictions rise with the targets, whatever the shape: the correlation of ranks."""
+
+METRICS = {metric.name: metric for metric in (rmse, mae, r2, pearson, spearman)}

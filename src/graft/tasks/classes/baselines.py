@@ -1,0 +1,94 @@
+"""What trivial predictors see of a sample, and those that predict numbers."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.linalg import LinAlgWarning
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from graft.base.records import Sample
+from graft.data.images.open import open_image
+from graft.tasks.task import Baseline
+
+PIXELS = 16
+"""Pixels a side of the picture that a trivial predictor sees."""
+PENALTIES = tuple(10.0**power for power in range(-3, 6))
+"""From next to none to one that leaves hardly more than the mean, of features of any scale."""
+FOLDS = 5
+
+Targets = Callable[[Sequence[Sample]], NDArray]
+"""samples -> their true numbers (N,)."""
+
+
+def small_pixels(sample: Sample) -> NDArray:
+    """The pixels of the sample's image, made small, as numbers from 0 to 1."""
+    image = open_image(sample.roles["image"], sample.id)
+    image = image.resize((PIXELS, PIXELS), Image.Resampling.BILINEAR)
+    return np.asarray(image, dtype=np.float32).ravel() / 255
+
+
+def word_weights() -> TfidfVectorizer:
+    """TF-IDF of the words and pairs of words of a text, signs of punctuation among them."""
+    return TfidfVectorizer(
+        ngram_range=(1, 2),
+        sublinear_tf=True,
+        strip_accents="unicode",
+        token_pattern=r"(?u)\b\w+\b|[^\w\s]",
+    )
+
+
+def mean(targets: Targets) -> Baseline:
+    """The mean of the training split, whatever the sample."""
+
+    def predict(train: Sequence[Sample], test: Sequence[Sample]) -> NDArray:
+        return np.full(len(test), targets(train).mean())
+
+    return Baseline("mean", "always the mean of training", predict)
+
+
+def ridge_on_words(targets: Targets, read: Callable[[Sample], str]) -> Baseline:
+    """Ridge regression on TF-IDF of the text that `read` takes from each sample."""
+    return _ridge("tfidf-ridge", "TF-IDF with ridge regression", targets, word_weights, read)
+
+
+def ridge_on_pixels(targets: Targets) -> Baseline:
+    """Ridge regression on the standardized pixels of each sample's image, made small."""
+    words = "ridge regression on pixels"
+    return _ridge("pixels-ridge", words, targets, StandardScaler, small_pixels)
+
+
+def _ridge(
+    name: str,
+    words: str,
+    targets: Targets,
+    make_step: Callable[[], Any],
+    read: Callable[[Sample], Any],
+) -> Baseline:
+    """Ridge regression behind a step of scikit-learn.
+
+    The penalty has the least squared error in cross-validation on training. A training split of a
+    single sample has no folds: its value is predicted.
+    """
+
+    def predict(train: Sequence[Sample], test: Sequence[Sample]) -> NDArray:
+        if len(train) < 2:
+            return np.full(len(test), targets(train).mean())
+        # Folds rather than the closed form of leaving one out, which needs a table of N by N.
+        folds, score = min(FOLDS, len(train)), "neg_mean_squared_error"
+        pipeline = make_pipeline(make_step(), RidgeCV(PENALTIES, cv=folds, scoring=score))
+        with warnings.catch_warnings():
+            # The smallest penalties leave more features than samples ill-conditioned.
+            warnings.simplefilter("ignore", LinAlgWarning)
+            pipeline.fit([read(sample) for sample in train], targets(train))
+        return pipeline.predict([read(sample) for sample in test])
+
+    return Baseline(name, words, predict)

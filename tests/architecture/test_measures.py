@@ -1,0 +1,58 @@
+"""A metric, a baseline and the control are named in one place each, and nowhere in the reports."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import graft
+from graft.base import plugins
+from graft.metrics.find import known
+from graft.techniques.specs.combine import CONTROL
+from tests.contracts.tiny import task_of
+
+SOURCE = Path(graft.__file__).parent
+OWNERS = ("metrics", "tasks", "backbones")
+"""Where metrics and baselines are; a network's settings are words, too, as `mean`."""
+ELSEWHERE = sorted(
+    path for path in SOURCE.rglob("*.py") if path.relative_to(SOURCE).parts[0] not in OWNERS
+)
+REPORTS = sorted([*(SOURCE / "reports").rglob("*.py"), *(SOURCE / "studies").rglob("*.py")])
+TEMPLATES = sorted((SOURCE / "reports" / "templates").glob("report.*"))
+
+
+def texts(path: Path) -> set[str]:
+    """Every string of a file; in longer ones, as in docstrings, a name is a word."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+
+
+@cache
+def measures() -> frozenset[str]:
+    """The names of all metrics and baselines."""
+    tasks = [task_of(name)[0] for name in plugins.names("task")]
+    baselines = {baseline.name for task in tasks for baseline in task.baselines}
+    return frozenset({*known(), *baselines})
+
+
+@pytest.mark.parametrize("path", ELSEWHERE, ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_no_metric_and_no_baseline_is_known_by_name_elsewhere(path: Path) -> None:
+    assert texts(path) & measures() == set()
+
+
+@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_reports_and_studies_do_not_know_the_control_by_name(path: Path) -> None:
+    assert CONTROL.technique not in texts(path)
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_the_page_knows_no_metric_no_task_and_no_control_by_name(path: Path) -> None:
+    page = path.read_text(encoding="utf-8")
+    # "mean" and "majority" are ordinary words.
+    names = {*measures(), *plugins.names("task"), CONTROL.technique} - {"mean", "majority"}
+    found = {name for name in names if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", page)}
+    assert found == set()
