@@ -46,7 +46,7 @@ def test_a_text_is_learnt_and_continued(graft: Graft, book: Path) -> None:
     assert result["baseline"]["byte-n-grams"]["bits_per_byte"]["value"] < 1
     assert {"prompt", "output", "reference"} == set(result["samples"][0])
     rows = pd.read_parquet("run/predictions.parquet")
-    assert {"parts", "prediction", "confidence", "target"} <= set(rows)
+    assert {"terms", "prediction", "confidence", "target"} <= set(rows)
     assert "bits per byte" in graft("evaluate", "run", book).stdout
     words = ("generate", "run", "the cat sat", "--max-new-tokens", "5")
     (told,) = json.loads(graft(*words, "--json").stdout)

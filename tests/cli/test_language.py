@@ -47,7 +47,7 @@ def test_entities_are_learnt_and_found_in_running_text(graft: Graft, names: Path
     assert "Lima [LOC]" in graft("predict", "run", text).stdout
     assert "entity F1" in graft("evaluate", "run", names).stdout
     rows = pd.read_parquet("run/predictions.parquet")
-    assert {"parts", "tags", "prediction", "target"} <= set(rows)
+    assert {"terms", "tags", "prediction", "target"} <= set(rows)
 
 
 def test_answers_are_parts_of_the_context(graft: Graft, questions: Path) -> None:
