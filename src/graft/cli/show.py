@@ -39,7 +39,7 @@ class Watcher(Observer):
 
 
 class Lines(Watcher):
-    """One line about each run, note and phase, and about an epoch if the last line is a while ago."""
+    """A line about each run, note and phase, and about an epoch if the last line is a while ago."""
 
     PAUSE = 2.0
     """Seconds between two lines about epochs; an epoch on recorded features takes milliseconds."""

@@ -39,13 +39,14 @@ def cautions(board: Board) -> tuple[str, ...]:
         )
     if open_ends:
         found.append(
-            f"{plural(len(open_ends), 'run')} of {len(study.runs)} did not finish; the same command "
-            "goes on with them."
+            f"{plural(len(open_ends), 'run')} of {len(study.runs)} did not finish; the same "
+            "command goes on with them."
         )
     changed = [row.cell.name for row in board.rows if row.frozen is False]
     if changed:
         found.append(
-            f"Frozen weights changed during training with {listed(changed)}: do not trust these rows."
+            f"Frozen weights changed during training with {listed(changed)}: do not trust these "
+            "rows."
         )
     oracle = sorted({run.result["selected_by"] for run in study.finished} - {"val"})
     if oracle:

@@ -1,4 +1,4 @@
-"""The figures of one technique's predictions: numbers against true ones, classes taken for others."""
+"""The figures of one technique's predictions: numbers against true ones, confused classes."""
 
 from __future__ import annotations
 

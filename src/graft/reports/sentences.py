@@ -2,7 +2,7 @@
 
 `{control}` is what the control does ("training from scratch"), `{gap}` a difference with its metric
 ("5.0 points of accuracy", "0.31 in bits per byte"), `{amount}` the same without it ("5.0 points"),
-`{evidence}` the interval and the p-value. `{caution}` and `{cheaper}` are empty or a further phrase.
+`{evidence}` the interval and the p-value. `{caution}` and `{cheaper}` may be empty.
 """
 
 from __future__ import annotations
