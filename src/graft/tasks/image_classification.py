@@ -23,7 +23,8 @@ from graft.tasks.task import Baseline
 class ImageClassification(Classification):
     """Say which class, or classes, an image shows.
 
-    Baselines: the most frequent class; logistic regression on the standardised pixels of the image at 16 x 16.
+    Baselines: the most frequent class; logistic regression on the standardised pixels of the image
+    at 16 x 16.
     """
 
     name: ClassVar[str] = "image-classification"

@@ -31,15 +31,16 @@ SHOWN = 5
 class QuestionAnswering(Task):
     """Find the words of a text that answer a question, or say that there are none.
 
-    Two numbers a token say whether the answer begins and ends there; no answer is the first token, as in Devlin et al.
-    (arXiv:1810.04805, sections 4.2 and 4.3). Contexts longer than the network reads are cut between words into windows
-    that share a third of it; of all windows the best answer of up to 30 tokens is taken. Questions are cut at half of
-    what the network reads. Where training has questions without an answer, none is predicted if its score is more
-    than `threshold` above the best answer's; that is chosen on the validation split for the highest F1.
-    Training stops after two epochs without a higher F1 on validation, and keeps the weights of the highest: answers are soon
-    learnt by heart, but the loss rises while F1 still does.
-    Baselines: the sentence of the context that shares most words with the question, rare ones counting more; no answer at
-    all, where training has such questions.
+    Two numbers a token say whether the answer begins and ends there; no answer is the first token,
+    as in Devlin et al. (arXiv:1810.04805, sections 4.2 and 4.3). Contexts longer than the network
+    reads are cut between words into windows that share a third of it; of all windows the best
+    answer of up to 30 tokens is taken. Questions are cut at half of what the network reads. Where
+    training has questions without an answer, none is predicted if its score is more than
+    `threshold` above the best answer's; that is chosen on the validation split for the highest F1.
+    Training stops after two epochs without a higher F1 on validation, and keeps the weights of the
+    highest: answers are soon learnt by heart, but the loss rises while F1 still does.
+    Baselines: the sentence of the context that shares most words with the question, rare ones
+    counting more; no answer at all, where training has such questions.
     """
 
     name: ClassVar[str] = "question-answering"
@@ -65,12 +66,16 @@ class QuestionAnswering(Task):
         ]
         if not any(train):
             raise DataError(
-                f"No question in the training split of {data.path or 'the data'} has an answer; give some that have."
+                f"No question in the training split of {data.path or 'the data'} has an answer; "
+                "give some that have."
             )
         return cls(threshold=None if all(train) else 0.0)
 
     def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
-        """Contexts of more tokens than there is room for beside the question in parts; `window` is their (start, end)."""
+        """Contexts of more tokens than there is room for beside the question in parts.
+
+        `window` is their (start, end).
+        """
         found = Windows.of(samples, lambda sample: _pieces(sample, preprocess))
         return Windows(samples) if len(found.pieces) == len(samples) else found
 
@@ -87,7 +92,10 @@ class QuestionAnswering(Task):
     def encode(
         self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None
     ) -> dict[str, Tensor]:
-        """`offsets` (T, 2) are the characters of the context that each token stands for, (0, 0) of all other tokens."""
+        """`offsets` (T, 2) are the characters of the context that each token stands for.
+
+        They are (0, 0) for all other tokens.
+        """
         tokenizer = preprocess.tokenizer
         start, end = _window(sample)
         pair = (_short_question(sample, preprocess), sample.roles["context"][start:end])
@@ -140,7 +148,10 @@ class QuestionAnswering(Task):
         return Batch(inputs, target, extras=extras, mask=preprocess.mask(inputs))
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
-        """The mean cross-entropy of the first and the last token, over those of the context and the one for no answer."""
+        """The mean cross-entropy of the first and the last token.
+
+        It is over the tokens of the context and the one for no answer.
+        """
         offsets, none = batch.extras["offsets"], batch.extras["none"]
         allowed = (offsets[..., 1] > 0).scatter(1, none[:, None], True)
         logits = _logits(output).float().masked_fill(~allowed[..., None], -math.inf)
@@ -149,7 +160,10 @@ class QuestionAnswering(Task):
         )
 
     def rows(self, output: Output, batch: Batch) -> list[tuple[np.ndarray, float]]:
-        """Of each piece the best answers (n, 3): first and last character + 1, score; and the score of no answer."""
+        """Of each piece the best answers (n, 3): first and last character + 1, score.
+
+        And the score of no answer.
+        """
         logits = _logits(output).float().cpu().numpy()
         offsets, none = batch.extras["offsets"].cpu().numpy(), batch.extras["none"].tolist()
         return [
@@ -158,7 +172,10 @@ class QuestionAnswering(Task):
         ]
 
     def scores(self, rows: Sequence[tuple[np.ndarray, float]], windows: Windows) -> np.ndarray:
-        """For each question what was `Found`: the best answers of all windows, and the lowest score of no answer."""
+        """For each question what was `Found` in all of its windows.
+
+        That is the best answers, and the lowest score of no answer.
+        """
         each = zip(windows.samples, windows.by_sample(rows), strict=True)
         return objects(
             [joined(sample.roles["context"], [row for _, row in pieces]) for sample, pieces in each]
@@ -183,10 +200,11 @@ class QuestionAnswering(Task):
         return replace(self, threshold=best_threshold(np.array(lead), np.array(gains)))
 
     def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
-        """`prediction` ("" for no answer), its `start` and `end` in the context (None for no answer), `confidence`, `n_best`.
+        """`prediction`, its `start` and `end` in the context, `confidence`, `n_best`.
 
-        Confidence is the softmax over the best answers and, where it may be predicted, no answer. `n_best` are the five
-        most likely of them, each with `text`, `start`, `end`, `confidence`.
+        No answer is "", from None to None. Confidence is the softmax over the best answers and,
+        where it may be predicted, no answer. `n_best` are the five most likely of them, each with
+        `text`, `start`, `end`, `confidence`.
         """
         rows = []
         for found in scores:
@@ -206,7 +224,10 @@ class QuestionAnswering(Task):
         return rows
 
     def _ranked(self, found: Found) -> tuple[list[Span | None], np.ndarray]:
-        """The possible answers, None being no answer, and their probabilities; the best one first."""
+        """The possible answers, None being no answer, and their probabilities.
+
+        The best one first.
+        """
         choices: list[tuple[float, Span | None]] = [(span.score, span) for span in found.spans]
         if self.threshold is not None:
             choices.append((found.none - self.threshold, None))

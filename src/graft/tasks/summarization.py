@@ -24,12 +24,13 @@ _SENTENCE = re.compile(r"[^\n]*?[.!?][\"')\]]*(?=\s|$)|[^\n]+")
 class Summarization(Seq2seq):
     """Write what a text says in fewer words: a summary, a headline, the subject of a mail.
 
-    By an encoder-decoder (T5, BART), or by a decoder that reads the source and the line "Summary:" and learns to go on;
-    `prompt` is read in place of these, `{}` in it standing for the source.
-    ROUGE-1, 2 and L are those of rouge-score without stemming, of several references the nearest counting; they see the
-    letters a to z and digits only. The network writes once, for the test split, its likeliest tokens; until then bits per byte
-    of the targets tell how far it has come. Sources are cut at their end where the network does not read all, targets at a
-    quarter of the tokens that a decoder alone reads.
+    By an encoder-decoder (T5, BART), or by a decoder that reads the source and the line "Summary:"
+    and learns to go on; `prompt` is read in place of these, `{}` in it standing for the source.
+    ROUGE-1, 2 and L are those of rouge-score without stemming, of several references the nearest
+    counting; they see the letters a to z and digits only. The network writes once, for the test
+    split, its likeliest tokens; until then bits per byte of the targets tell how far it has come.
+    Sources are cut at their end where the network does not read all, targets at a quarter of the
+    tokens that a decoder alone reads.
     Baseline: the first sentences, as many as the usual target has.
     """
 
@@ -70,7 +71,7 @@ class Summarization(Seq2seq):
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a text: up to a sign that ends one before white space, or to the end of a line."""
+    """The sentences of a text: to a sign that ends one before white space, or a line's end."""
     return [found.strip() for found in _SENTENCE.findall(text) if found.strip()]
 
 

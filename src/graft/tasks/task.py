@@ -40,8 +40,9 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Windows:
-    """The pieces in which a network reads samples: those that are `cut`, in order, and the number of the sample of each.
+    """The pieces in which a network reads samples.
 
+    Those that are `cut`, in order, and the number of the sample of each.
     With neither given every sample is one piece.
     """
 
@@ -93,11 +94,13 @@ def objects(values: Sequence[Any]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Task(ABC):
-    """One kind of prediction. Its name is the Hugging Face pipeline id; `classes` are the head's outputs by name.
+    """One kind of prediction.
 
-    In training, `encode` and `collate` make batches of pieces (see `windows`) and `loss` is what is minimised. In
-    evaluation, `rows` is what is kept of each piece, `scores` joins them to one entry a sample, and `targets` says what is
-    true: arrays (N, ...), or object arrays (N,), so that a metric can be recomputed on any resampling of the examples.
+    Its name is the Hugging Face pipeline id; `classes` are the head's outputs by name. In training,
+    `encode` and `collate` make batches of pieces (see `windows`) and `loss` is what is minimised.
+    In evaluation, `rows` is what is kept of each piece, `scores` joins them to one entry a sample,
+    and `targets` says what is true: arrays (N, ...), or object arrays (N,), so that a metric can be
+    recomputed on any resampling of the examples.
     """
 
     name: ClassVar[str]
@@ -114,28 +117,31 @@ class Task(ABC):
     target_role: ClassVar[str] = "label"
     """The role that is predicted: None or absent in data to predict."""
     options: ClassVar[tuple[str, ...]] = ()
-    """The fields that a user may set beside `head`, `name:field=value`; `settings` has them, so that
-    a saved model keeps them."""
+    """The fields that a user may set beside `head`, `name:field=value`; `settings` has them, so
+    that a saved model keeps them."""
     generates: ClassVar[bool] = False
     """Whether a prediction is a text that the network writes: see `generated`."""
     measures_texts: ClassVar[bool] = False
-    """Whether its metrics are of texts that the network writes. That takes long, so it is done once, for the test split."""
+    """Whether its metrics are of texts that the network writes. That takes long, so it is done
+    once, for the test split."""
     backbone: ClassVar[str | None] = None
     """The built-in backbone that is used unless another one is asked for; None is the one for what
     it reads."""
     batch_size: ClassVar[int | None] = None
-    """Pieces a step and an evaluation unless another number is asked for, where the usual one takes too much memory."""
+    """Pieces a step and an evaluation unless another number is asked for, where the usual one takes
+    too much memory."""
     augments: ClassVar[bool] = False
     """Whether what `encode` yields depends on `rng` whatever the preprocessing."""
     tokens: ClassVar[int | None] = None
-    """Unless epochs are asked for, one pass over the training split, or part of one: no more tokens than these. None: as many
-    passes as its number of examples tells."""
+    """Unless epochs are asked for, one pass over the training split, or part of one: no more tokens
+    than these. None: as many passes as its number of examples tells."""
 
     patience: ClassVar[int | None] = None
-    """Unless the technique says how many, a training ends after so many epochs without better weights, and keeps the best;
-    None: it runs to its end, and keeps the last."""
+    """Unless the technique says how many, a training ends after so many epochs without better
+    weights, and keeps the best; None: it runs to its end, and keeps the last."""
     best_by: ClassVar[Literal["loss", "metric"]] = "loss"
-    """What of validation tells which weights are better: its loss; or the first watched metric, the loss breaking ties."""
+    """What of validation tells which weights are better: its loss; or the first watched metric, the
+    loss breaking ties."""
 
     classes: tuple[str, ...]
     _: KW_ONLY
@@ -154,7 +160,7 @@ class Task(ABC):
     @classmethod
     @abstractmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
-        """The task with what it learns from the training split: classes, their weights when `weighted`."""
+        """The task with what the training split tells: classes, their weights if `weighted`."""
 
     def job(self) -> Job:
         """What a network is to do for it."""
@@ -177,8 +183,8 @@ class Task(ABC):
         """Do data with these roles have what it needs?"""
         return any(needed <= set(roles) for needed in (cls.roles, *cls.or_roles))
 
-    def check(self, backbone: Backbone) -> None:  # noqa: B027 - most networks are as good as any other
-        """Raises BackboneError where the network cannot read what the task makes of its samples."""
+    def check(self, backbone: Backbone) -> None:  # noqa: B027 - most networks will do
+        """Raises BackboneError if the network cannot read what the task makes of its samples."""
 
     def with_head(self, backbone: Backbone) -> Backbone:
         """The backbone under the head of the task; a finished network has it already.
@@ -197,11 +203,14 @@ class Task(ABC):
         return None
 
     def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
-        """The samples as the network reads them: each whole, unless a task cuts those that are too long."""
+        """The samples as the network reads them: whole, unless a task cuts long ones."""
         return Windows(samples)
 
     def cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
-        """How many of the samples have more tokens than the network reads of them: none where `windows` reads all."""
+        """How many of the samples have more tokens than the network reads of them.
+
+        None if `windows` reads all.
+        """
         return 0
 
     def length(self, piece: Sample, preprocess: Preprocess) -> int:
@@ -214,11 +223,15 @@ class Task(ABC):
         return sorted(self.roles - {self.target_role} | {"window"})
 
     def unlabeled(self, sample: Sample) -> Sample:
-        """The sample without what is to be predicted; raises DataError where it lacks what is read."""
+        """The sample without what is to be predicted.
+
+        Raises DataError where it lacks what is read.
+        """
         missing = sorted(self.roles - {self.target_role} - set(sample.roles))
         if missing:
             raise DataError(
-                f"{sample.id} has {', '.join(sorted(sample.roles))}, and {self.name} reads {', '.join(missing)} too. "
+                f"{sample.id} has {', '.join(sorted(sample.roles))}, and {self.name} reads "
+                f"{', '.join(missing)} too. "
                 "Name the columns: --columns role=name."
             )
         return Sample(
@@ -230,7 +243,10 @@ class Task(ABC):
     def encode(
         self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None
     ) -> dict[str, Tree]:
-        """The tensors of one piece, and its `target` where it has one. `rng` is given for augmentation only."""
+        """The tensors of one piece, and its `target` where it has one.
+
+        `rng` is given for augmentation only.
+        """
 
     def encode_target(
         self, piece: Sample, preprocess: Preprocess, rng: np.random.Generator | None
@@ -283,7 +299,7 @@ class Task(ABC):
 
     @abstractmethod
     def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
-        """One row an example for the user, as JSON: `prediction`, `confidence`, and what else there is."""
+        """One row an example for the user, as JSON: `prediction`, `confidence`, and more."""
 
     def answer(self, sample: Sample) -> Any:
         """The target of a sample in the form of a `prediction`."""
@@ -307,11 +323,14 @@ class Task(ABC):
         return Decoding()
 
     def with_texts(self, scores: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-        """The scores with what the network wrote for each sample, of a task that `measures_texts`."""
+        """The scores with what the network wrote, of a task that `measures_texts`."""
         raise NotImplementedError
 
     def samples(self, model: Model, samples: Sequence[Sample]) -> list[dict[str, str]]:
-        """What the network writes for a few of the test samples: `prompt`, `output`, and `reference` where there is one."""
+        """What the network writes for a few of the test samples.
+
+        Each has a `prompt`, an `output`, and a `reference` if there is one.
+        """
         return []
 
     def severity(self, row: Mapping[str, Any]) -> float | None:

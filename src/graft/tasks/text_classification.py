@@ -22,12 +22,13 @@ from graft.tasks.text.words import SPARE, head_and_tail, parts_of_text
 
 @dataclass(frozen=True)
 class TextClassification(Classification):
-    """Say which class, or classes, a text or a pair of texts belongs to: sentiment, spam, topic; paraphrase, entailment.
+    """Say which class, or classes, a text or a pair of texts belongs to: sentiment, spam, topic.
 
-    Of a text of more tokens than the network reads, `long` says what is read: its `head`; `head+tail`, a quarter of the tokens
-    from its beginning and three from its end (Sun et al., arXiv:1905.05583, section 5.3.1); `windows`, all of it in parts that
-    share a quarter of their tokens, each learnt with the text's label, the mean of their probabilities being the text's. Of a
-    pair that is too long, the longer text is cut at its end.
+    Paraphrase, entailment. Of a text of more tokens than the network reads, `long` says what is
+    read: its `head`; `head+tail`, a quarter of the tokens from its beginning and three from its end
+    (Sun et al., arXiv:1905.05583, section 5.3.1); `windows`, all of it in parts that share a
+    quarter of their tokens, each learnt with the text's label, the mean of their probabilities
+    being the text's. Of a pair that is too long, the longer text is cut at its end.
     Baselines: the most frequent class; logistic regression on TF-IDF of words and pairs of words.
     """
 
@@ -49,11 +50,12 @@ class TextClassification(Classification):
         return [*super().inputs, "text_pair"] if self.pairs else super().inputs
 
     def unlabeled(self, sample: Sample) -> Sample:
-        """A pair is one text to a network that was learnt from such, as tables with two texts were read."""
+        """A pair is one text to a network that was trained on single texts."""
         bare = super().unlabeled(sample)
         if self.pairs and "text_pair" not in bare.roles:
             raise DataError(
-                f"{sample.id} has {', '.join(sorted(sample.roles))}, and {self.name} was learnt from pairs, so reads text_pair "
+                f"{sample.id} has {', '.join(sorted(sample.roles))}, and {self.name} was learnt "
+                "from pairs, so reads text_pair "
                 "too. Name the columns: --columns text=NAME --columns text_pair=NAME."
             )
         if self.pairs or "text_pair" not in bare.roles:

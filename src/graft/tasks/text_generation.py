@@ -31,7 +31,8 @@ from graft.tasks.text.token_blocks import (
 SHOWN = 4
 """Continuations that a run keeps."""
 PROMPT, WRITTEN = 48, 64
-"""Tokens of a passage that are continued to show what the network writes, and of what it then writes."""
+"""Tokens of a passage that are continued to show what the network writes, and of what it then
+writes."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ class TextGeneration(NextTokens, Task):
         kinds = {isinstance(roles["prompt"], str) for roles in train}
         if len(kinds) > 1:
             raise DataError(
-                f"Some prompts of {data.path or 'the data'} are texts, others messages. Make all of them the same."
+                f"Some prompts of {data.path or 'the data'} are texts, others messages. Make all "
+                "of them the same."
             )
         if kinds != {True}:
             return cls(chat=kinds == {False})
@@ -91,14 +93,16 @@ class TextGeneration(NextTokens, Task):
         )
         if prompt is None:
             raise DataError(
-                f"{sample.id} has {', '.join(sorted(roles))}, and {self.name} continues a prompt: --columns prompt=NAME."
+                f"{sample.id} has {', '.join(sorted(roles))}, and {self.name} continues a prompt: "
+                "--columns prompt=NAME."
             )
         return Sample(sample.id, {"prompt": prompt if isinstance(prompt, str) else tuple(prompt)})
 
     def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
-        """`prediction`: the bits that a byte of the text takes; `confidence`: the mean (geometric) probability of a byte.
+        """`prediction`: the bits that a byte of the text takes.
 
-        `nats`, `tokens` and `bytes` are those of the whole text. What the network writes itself is told by `generated`.
+        `confidence`: the mean (geometric) probability of a byte. `nats`, `tokens` and `bytes` are
+        those of the whole text. What the network writes itself is told by `generated`.
         """
         found = []
         for score in scores:
@@ -141,7 +145,10 @@ class TextGeneration(NextTokens, Task):
         return (Baseline("byte-n-grams", words, self._n_grams),)
 
     def _n_grams(self, train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
-        """Each byte by those before it, prompts read too, and the end of a completion; of tokens it knows none."""
+        """Each byte by those before it, prompts read too, and the end of a completion.
+
+        Of tokens it knows none.
+        """
         model = ngrams.learn([self._symbols(sample)[0] for sample in train])
         found = []
         for sample in test:
@@ -168,7 +175,10 @@ class TextGeneration(NextTokens, Task):
         return prompt_tokens(prompt, self.separator, model.backbone.preprocess.tokenizer)
 
     def samples(self, model: Model, samples: Sequence[Sample]) -> list[dict[str, str]]:
-        """A few texts continued: completions by the likeliest tokens, passages by drawn ones, since the likeliest repeat."""
+        """A few texts continued.
+
+        Completions by the likeliest tokens, passages by drawn ones, since the likeliest repeat.
+        """
         chosen = [
             samples[i]
             for i in np.unique(np.linspace(0, len(samples) - 1, SHOWN).round().astype(int))

@@ -33,10 +33,11 @@ IGNORED = -100
 class TokenClassification(Task):
     """Say what each word of a text is: part of the name of a person or place, or any other tag.
 
-    Tags in IOB1, BIO or BIOES are entities, learnt as BIO; all others are classes of words. The first token of a word
-    carries its tag, as Devlin et al. have it (arXiv:1810.04805, section 5.3), and tells it; with `subwords=all` the others
-    are learnt too, as the inside of what the first begins. Longer texts than the network reads are cut between words into
-    windows that overlap; a word is told by the window in which most words stand around it.
+    Tags in IOB1, BIO or BIOES are entities, learnt as BIO; all others are classes of words. The
+    first token of a word carries its tag, as Devlin et al. have it (arXiv:1810.04805, section 5.3),
+    and tells it; with `subwords=all` the others are learnt too, as the inside of what the first
+    begins. Longer texts than the network reads are cut between words into windows that overlap; a
+    word is told by the window in which most words stand around it.
     Baseline: the tag that each word has most often in training.
     """
 
@@ -50,7 +51,8 @@ class TokenClassification(Task):
     options: ClassVar[tuple[str, ...]] = ("subwords",)
 
     scheme: str = "plain"
-    """How the data's tags are written: `iob1`, `bio`, `bioes`, or `plain` where they are no entities."""
+    """How the data's tags are written: `iob1`, `bio`, `bioes`, or `plain` where they are no
+    entities."""
     subwords: Literal["first", "all"] = "first"
 
     @classmethod
@@ -71,7 +73,8 @@ class TokenClassification(Task):
             classes = (OUTSIDE, *(f"{mark}-{kind}" for kind in types for mark in "BI"))
         if len(classes) < 2:
             raise DataError(
-                f"All words of {data.path or 'the data'} have the tag {', '.join(found)}; there is nothing to learn."
+                f"All words of {data.path or 'the data'} have the tag {', '.join(found)}; there is "
+                "nothing to learn."
             )
         return cls(classes, scheme)
 
@@ -85,7 +88,10 @@ class TokenClassification(Task):
         return Sample(sample.id, {"text": text, "offsets": offsets, "tokens": tokens})
 
     def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
-        """Texts of more tokens than the network reads in parts, which share a quarter of their tokens with the next."""
+        """Texts of more tokens than the network reads, in parts.
+
+        Each shares a quarter of its tokens with the next.
+        """
         found = Windows.of(samples, lambda sample: self._pieces(sample, preprocess))
         return Windows(samples) if len(found.pieces) == len(samples) else found
 
@@ -133,7 +139,7 @@ class TokenClassification(Task):
 
     @property
     def _inside(self) -> Tensor:
-        """The number of the class (K,) of a word's later tokens: `I-PER` of `B-PER`, else that of the first."""
+        """The class (K,) of a word's later tokens by that of its first: `I-PER` of `B-PER`."""
         number = {name: i for i, name in enumerate(self.classes)}
         later = [
             name.replace("B-", "I-", 1) if self._has_entities and name.startswith("B-") else name
@@ -166,7 +172,10 @@ class TokenClassification(Task):
         )
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
-        """The mean cross-entropy of the tokens that are learnt from; 0 where there is none, of a batch of empty texts."""
+        """The mean cross-entropy of the tokens that are learnt from.
+
+        0 where there is none, of a batch of empty texts.
+        """
         logits, target = output.logits.float().flatten(0, 1), batch.target.flatten()
         total = nn.functional.cross_entropy(logits, target, ignore_index=IGNORED, reduction="sum")
         return total / self.loss_weight(batch)
@@ -176,7 +185,10 @@ class TokenClassification(Task):
         return (batch.target != IGNORED).sum().clamp(min=1)
 
     def rows(self, output: Output, batch: Batch) -> list[np.ndarray]:
-        """Probabilities (W, K) of the words of each piece; those of a word without a token are nan."""
+        """Probabilities (W, K) of the words of each piece.
+
+        Those of a word without a token are nan.
+        """
         probabilities = output.logits.float().softmax(-1).cpu().numpy()
         first = batch.extras["first"].cpu().numpy()
         found = []
@@ -187,7 +199,7 @@ class TokenClassification(Task):
         return found
 
     def scores(self, rows: Sequence[np.ndarray], windows: Windows) -> np.ndarray:
-        """For each text the probabilities (W, K) of its words, nan where no token stands for a word."""
+        """For each text the probabilities (W, K) of its words, NaN for a word without a token."""
         return objects([self._joined(parts) for parts in windows.by_sample(rows)])
 
     def _joined(self, parts: list[tuple[Sample, np.ndarray]]) -> np.ndarray:
@@ -206,8 +218,9 @@ class TokenClassification(Task):
         return objects([self._tags(sample) for sample in samples])
 
     def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
-        """`prediction`: the entities, each with `type`, `text`, `start` and `end` in the text; or the tag of each word.
+        """`prediction`: the entities, each with `type`, `text`, `start` and `end` in the text.
 
+        Or the tag of each word.
         `confidence` is that of the least sure word that is told; `tags` are all words' tags.
         """
         found = []
@@ -263,7 +276,10 @@ class TokenClassification(Task):
         return (Baseline("most-frequent-tag", words, self._most_frequent),)
 
     def _most_frequent(self, train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
-        """Each word gets the shares of its tags in training; a word that is not there, those of all words seen once."""
+        """Each word gets the shares of its tags in training.
+
+        A word that is not there, those of all words seen once.
+        """
         counts: dict[str, Counter[str]] = defaultdict(Counter)
         for sample in train:
             for word, tag in zip(sample.roles["tokens"], self._tags(sample), strict=True):
@@ -288,7 +304,8 @@ class TokenClassification(Task):
         unknown = sorted(set(found) - set(self.classes))
         if unknown:
             raise DataError(
-                f"{sample.id}: the tag {unknown[0]!r} is none of those in training: {', '.join(self.classes)}."
+                f"{sample.id}: the tag {unknown[0]!r} is none of those in training: "
+                f"{', '.join(self.classes)}."
             )
         return found
 
@@ -297,7 +314,10 @@ class TokenClassification(Task):
         return torch.tensor([number[tag] for tag in self._tags(sample)], dtype=torch.long)
 
     def _told(self, scores: np.ndarray) -> tuple[str, ...]:
-        """The most probable tag of each word; of a word without a token the outside, or the first class."""
+        """The most probable tag of each word.
+
+        Of a word without a token the outside, or the first class.
+        """
         return tuple(self.classes[i] for i in np.nan_to_num(scores, nan=0.0).argmax(1))
 
     def _all_told(self, scores: np.ndarray) -> np.ndarray:

@@ -21,11 +21,12 @@ from graft.tasks.text.seq2seq import Seq2seq, Written
 class Translation(Seq2seq):
     """Write a text in another language.
 
-    By an encoder-decoder (T5, BART, Marian), or by a decoder that reads the source and the line "Translation:" and learns to
-    go on; `prompt` is read in place of these, `{}` in it standing for the source. BLEU and chrF are those of sacreBLEU, of all
-    references that there are. The network writes once, for the test split, its likeliest tokens; until then bits per byte of
-    the targets tell how far it has come. Sources are cut at their end where the network does not read all, targets at half of
-    the tokens that a decoder alone reads.
+    By an encoder-decoder (T5, BART, Marian), or by a decoder that reads the source and the line
+    "Translation:" and learns to go on; `prompt` is read in place of these, `{}` in it standing for
+    the source. BLEU and chrF are those of sacreBLEU, of all references that there are. The network
+    writes once, for the test split, its likeliest tokens; until then bits per byte of the targets
+    tell how far it has come. Sources are cut at their end where the network does not read all,
+    targets at half of the tokens that a decoder alone reads.
     Baseline: the source as it is.
     """
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No progress bars and no report of which weights are new: for a new head that is as it should be."""
+    """No progress bars and no report of new weights: a new head is meant to have some."""
     from transformers.utils import logging as told
 
     level, bars = told.get_verbosity(), told.is_progress_bar_enabled()
@@ -24,7 +24,7 @@ def quiet() -> Iterator[None]:
 
 
 def never_ask_for_masks() -> None:
-    """Texts in packs have none by intent, of which transformers would warn where one begins with the token for padding."""
+    """Texts in packs have no masks by intent; transformers warns if one begins with padding."""
     logging.getLogger("transformers.modeling_utils").addFilter(_is_not_about_masks)
 
 

@@ -6,15 +6,18 @@ import re
 from typing import Any
 
 BREAK = "\ue000"
-"""A character of no meaning (of Unicode's private use), which keeps what a user wrote apart from what a template writes."""
+"""A character of no meaning (of Unicode's private use), which keeps what a user wrote apart from
+what a template writes."""
 
 
 def read_as_text(tokenizer: Any) -> None:
-    """Have the tokenizer spell special tokens that stand in a text, from now on; `tokenizer(..., split_special_tokens=False)`
+    """Have the tokenizer spell special tokens that stand in a text, from now on.
+
+    `tokenizer(..., split_special_tokens=False)`
     reads them still.
 
-    Some vocabularies hold them among ordinary pieces (Unigram: T5, XLM-R). Before these the text is split behind their first
-    character, so that no piece is as long as they are.
+    Some vocabularies hold them among ordinary pieces (Unigram: T5, XLM-R). Before these the text is
+    split behind their first character, so that no piece is as long as they are.
     """
     tokenizer.split_special_tokens = True
     found = [
@@ -35,9 +38,10 @@ def read_as_text(tokenizer: Any) -> None:
 
 
 def keep_when_saved(tokenizer: Any) -> None:
-    """Have `save_pretrained` write that special tokens are spelt, so that transformers reads texts in the same way.
+    """Have `save_pretrained` write that special tokens are spelt, for transformers to read alike.
 
-    Not where there is a chat template: transformers tokenizes messages after they are rendered, special tokens included.
+    Not where there is a chat template: transformers tokenizes messages after they are rendered,
+    special tokens included.
     """
     if tokenizer.chat_template is None:
         tokenizer.init_kwargs["split_special_tokens"] = True
@@ -55,7 +59,10 @@ def special_tokens(tokenizer: Any) -> list[str]:
 
 
 def chat_tokens(messages: list[dict[str, str]], tokenizer: Any) -> list[int]:
-    """The tokens of messages rendered by the tokenizer's chat template: its special tokens are, those in a content are text."""
+    """The tokens of messages rendered by the tokenizer's chat template.
+
+    Its special tokens are special, those in a message are text.
+    """
     special = re.compile("|".join(map(re.escape, special_tokens(tokenizer))))
 
     def broken(content: str) -> str:
@@ -77,7 +84,7 @@ def chat_tokens(messages: list[dict[str, str]], tokenizer: Any) -> list[int]:
 
 
 def _is_a_piece(token: str, tokenizer: Any) -> bool:
-    """Whether the model behind the tokenizer has the whole of the special token as one piece of a text."""
+    """Whether the tokenizer's model has the special token as one piece of a text."""
     encoded = tokenizer(token, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     pieces = zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
     own = tokenizer.convert_tokens_to_ids(token)

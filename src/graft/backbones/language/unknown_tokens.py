@@ -1,4 +1,7 @@
-"""How much of texts is unknown to a network: characters or words for which its tokenizer has nothing but one common token."""
+"""How much of texts is unknown to a network.
+
+Unknown are characters or words for which its tokenizer has nothing but one common token.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,17 @@ import numpy as np
 from graft.backbones.preprocess.preprocess import TextPreprocess
 
 LOOKED_AT, CHARACTERS = 1000, 2000
-"""Texts that are looked at, evenly spread over all, and characters of each: enough for a share, and done in a second or two."""
+"""Texts that are looked at, evenly spread over all, and characters of each: enough for a share, and
+done in a second or two."""
 SHOWN, SHOWN_CHARACTERS = 3, 20
 
 
 @dataclass(frozen=True)
 class Unknown:
-    """Of `texts` that were looked at, how many have unknown tokens, their `share` of all tokens, and the commonest as written."""
+    """How many of the `texts` that were looked at have unknown tokens.
+
+    With their `share` of all tokens, and the commonest as written.
+    """
 
     texts: int
     with_unknown: int

@@ -30,9 +30,10 @@ from graft.tasks.task import SURE, Baseline, Task, Windows, sure_of
 
 @dataclass(frozen=True)
 class Classification(Task):
-    """One class of several (softmax, cross-entropy), or any number of them (sigmoid, binary cross-entropy).
+    """One class of several (cross-entropy), or any number of them (binary cross-entropy).
 
-    `weights` multiply the loss of each class; (K,) positive numbers with mean 1 over the training examples.
+    `weights` multiply the loss of each class; (K,) positive numbers with mean 1 over the training
+    examples.
     """
 
     gives: ClassVar[str] = "classes"
@@ -43,7 +44,7 @@ class Classification(Task):
 
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
-        """Raises DataError where there are fewer than two classes, or where single and multiple labels are mixed."""
+        """Raises DataError for fewer than two classes, and for single labels beside lists."""
         labels = [
             s.roles[cls.target_role]
             for part in data.splits.values()
@@ -53,12 +54,14 @@ class Classification(Task):
         several = {isinstance(label, tuple) for label in labels}
         if len(several) > 1:
             raise DataError(
-                f"Some labels of {data.path or 'the data'} are single, others are lists. Make all of them lists, or none."
+                f"Some labels of {data.path or 'the data'} are single, others are lists. Make all "
+                "of them lists, or none."
             )
         classes = tuple(data.classes)
         if len(classes) < 2:
             raise DataError(
-                f"{data.path or 'The data'} has {len(classes)} class ({', '.join(classes)}); {cls.name} needs at least two."
+                f"{data.path or 'The data'} has {len(classes)} class ({', '.join(classes)}); "
+                f"{cls.name} needs at least two."
             )
         weights = (
             _balanced([s.roles[cls.target_role] for s in data.splits["train"]], classes)
@@ -117,7 +120,10 @@ class Classification(Task):
         )
 
     def targets(self, samples: Sequence[Sample]) -> np.ndarray:
-        """Class numbers (N,), or 0/1 (N, K) of several labels; raises DataError for a label that is not a class."""
+        """Class numbers (N,), or 0/1 (N, K) of several labels.
+
+        Raises DataError for a label that is not a class.
+        """
         numbers = [self._numbers(sample) for sample in samples]
         if not self.multi_label:
             return np.array([own[0] for own in numbers])
@@ -136,7 +142,8 @@ class Classification(Task):
         for name in labels:
             if name not in self._index:
                 raise DataError(
-                    f"{sample.id}: the label {name!r} is none of the {len(self.classes)} classes: {', '.join(self.classes[:9])}."
+                    f"{sample.id}: the label {name!r} is none of the {len(self.classes)} classes: "
+                    f"{', '.join(self.classes[:9])}."
                 )
         return [self._index[name] for name in labels]
 

@@ -120,7 +120,10 @@ class NextTokens:
         return num_targets(batch.target)
 
     def rows(self, output: Output, batch: Batch) -> list[Any]:
-        """Of each piece the nats and the number of its predicted tokens; of a pack a list of these."""
+        """Of each piece the nats and the number of its predicted tokens.
+
+        Of a pack a list of these.
+        """
         if "position_ids" not in batch.inputs:
             return sums_of_rows(output.logits, batch.target)
         each = zip(output.logits, batch.target, packing.lengths(batch), strict=True)

@@ -1,4 +1,4 @@
-"""What training and validating ask of a task: enough for one that only teaches a network something (a pretext task)."""
+"""What training and validating ask of a task: enough for one that only teaches a network."""
 
 from __future__ import annotations
 

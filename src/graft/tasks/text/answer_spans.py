@@ -1,4 +1,4 @@
-"""Parts of a text as answers: from tokens to characters, the best of them, and when there is no answer."""
+"""Parts of a text as answers: from tokens to characters, the best ones, and no answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEPT = 20
 
 @dataclass(frozen=True)
 class Span:
-    """A possible answer: its place in the context, and the sum of the logits of its first and last token."""
+    """A possible answer: its place in the context, and the logits of its ends, summed."""
 
     text: str
     start: int
@@ -33,7 +33,7 @@ class Found:
 
 
 def tokens_of(offsets: np.ndarray, start: int, end: int) -> tuple[int, int] | None:
-    """The first and last token of the characters from `start` to `end`, None where no token stands for any of them.
+    """The first and last token of the characters from `start` to `end`, None without any.
 
     `offsets` (T, 2) are the characters of each token, (0, 0) of what is not in the text.
     """
@@ -44,8 +44,9 @@ def tokens_of(offsets: np.ndarray, start: int, end: int) -> tuple[int, int] | No
 def best_spans(
     logits: np.ndarray, offsets: np.ndarray, longest: int = LONGEST, count: int = KEPT
 ) -> np.ndarray:
-    """The up to `count` best answers (n, 3) of at most `longest` tokens, best first: start, end in characters, score.
+    """The up to `count` best answers (n, 3) of at most `longest` tokens, best first.
 
+    Each is its start and end in characters, and its score.
     `logits` (T, 2) are those of the first and last token, `offsets` (T, 2) as `tokens_of` has them.
     """
     places = np.flatnonzero(offsets[:, 1] > 0)
@@ -62,9 +63,10 @@ def best_spans(
 
 
 def best_threshold(lead: np.ndarray, gains: np.ndarray) -> float:
-    """The number t for which the sum of `gains` (N,) is highest where `lead` (N,) is at most t; halfway between two leads.
+    """The number t for which the sum of `gains` (N,) is highest where `lead` (N,) is at most t.
 
-    `lead` is by how much the score of no answer is above the best answer's, `gains` what answering adds to the metric.
+    Halfway between two leads. `lead` is by how much the score of no answer is above the best
+    answer's, `gains` what answering adds to the metric.
     """
     order = np.argsort(lead, kind="stable")
     lead, reached = lead[order], np.append(0, np.cumsum(gains[order]))
@@ -78,7 +80,10 @@ def best_threshold(lead: np.ndarray, gains: np.ndarray) -> float:
 
 
 def joined(context: str, pieces: Sequence[tuple[np.ndarray, float]]) -> Found:
-    """The best answers of all pieces, each place once; an answer begins and ends with what is not white space."""
+    """The best answers of all pieces, each place once.
+
+    An answer begins and ends with what is not white space.
+    """
     best: dict[tuple[int, int], float] = {}
     for spans, _ in pieces:
         for start, end, score in spans:

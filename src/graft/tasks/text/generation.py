@@ -20,9 +20,10 @@ BATCH = 32
 class Decoding:
     """How the next token is chosen.
 
-    `temperature` 0 takes the likeliest, or with `num_beams` searches for the likeliest text (beam search). Above 0 tokens are
-    drawn, from the `top_k` likeliest and from the fewest that together have the probability `top_p` (Holtzman et al.,
-    arXiv:1904.09751); the same again for the same seed and prompts. Raises BadValue.
+    `temperature` 0 takes the likeliest, or with `num_beams` searches for the likeliest text (beam
+    search). Above 0 tokens are drawn, from the `top_k` likeliest and from the fewest that together
+    have the probability `top_p` (Holtzman et al., arXiv:1904.09751); the same again for the same
+    seed and prompts. Raises BadValue.
     """
 
     max_new_tokens: int = 64
@@ -50,7 +51,8 @@ class Decoding:
         ]
         if self.temperature == 0 and drawn:
             raise BadValue(
-                f"{' and '.join(drawn)} only count where tokens are drawn: give a temperature above 0 too."
+                f"{' and '.join(drawn)} only count where tokens are drawn: give a temperature "
+                "above 0 too."
             )
 
     def options(self) -> dict[str, Any]:
@@ -69,17 +71,19 @@ class Decoding:
 
 
 def continued(model: Model, prompts: Sequence[Sequence[int]], decoding: Decoding) -> list[str]:
-    """The text that the network writes after each prompt of tokens, up to the token for an end; prompts of like length at a time.
+    """The text that the network writes after each prompt of tokens, up to the token for an end.
 
-    Of an encoder-decoder the encoder reads the prompt, and the decoder writes from its own beginning on. Raises BadValue where
-    a prompt and what is to be written do not find room in the network's positions, and for a prompt without a token.
+    Prompts of like length at a time. Of an encoder-decoder the encoder reads the prompt, and the
+    decoder writes from its own beginning on. Raises BadValue where a prompt and what is to be
+    written do not find room in the network's positions, and for a prompt without a token.
     """
     tokenizer, network = model.backbone.preprocess.tokenizer, model.network
     beside = network.config.is_encoder_decoder
     _check_room(model, max(map(len, prompts), default=0), decoding.max_new_tokens)
     if empty := [number for number, prompt in enumerate(prompts, 1) if not len(prompt)]:
         raise BadValue(
-            f"Prompt {empty[0]} is empty, and {model.backbone.name} has no token to begin with. Give it a word."
+            f"Prompt {empty[0]} is empty, and {model.backbone.name} has no token to begin with. "
+            "Give it a word."
         )
     marks = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
     order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
@@ -104,18 +108,22 @@ def continued(model: Model, prompts: Sequence[Sequence[int]], decoding: Decoding
 
 
 def _check_room(model: Model, longest: int, most: int) -> None:
-    """Raises BadValue where the network has not as many positions as the longest prompt and `most` new tokens take."""
+    """Raises BadValue if the longest prompt and `most` new tokens take too many positions."""
     config = model.network.config
     room = getattr(config, "max_position_embeddings", None)
     if room and (max(longest, most) if config.is_encoder_decoder else longest + most) > room:
         raise BadValue(
-            f"A prompt of {longest:,} tokens and max_new_tokens={most:,} are more than the {room:,} positions "
+            f"A prompt of {longest:,} tokens and max_new_tokens={most:,} are more than the "
+            f"{room:,} positions "
             f"of {model.backbone.name}. Shorten the prompt or ask for fewer tokens."
         )
 
 
 def _padded(prompts: Sequence[Sequence[int]], padding: int, left: bool) -> tuple[Tensor, Tensor]:
-    """Prompts (B, T) and their mask: padded on the `left` where all are to go on from the last column, else on the right."""
+    """Prompts (B, T) and their mask.
+
+    Padded on the `left` if all are to go on from the last column, else on the right.
+    """
     width = max(map(len, prompts))
     ids = torch.full((len(prompts), width), padding)
     mask = torch.zeros_like(ids)

@@ -1,8 +1,10 @@
-"""A model of bytes by their last few: interpolated Kneser-Ney with three discounts (Chen & Goodman, TR-10-98, section 4.1.6).
+"""A model of bytes by their last few: interpolated Kneser-Ney with three discounts.
 
-Formula: P(w | h) = max(c(hw) - D(c(hw)), 0) / c(h) + (D1 N1(h) + D2 N2(h) + D3 N3(h)) / c(h) P(w | h'), h' being h without its
-first symbol, N_k(h) the symbols that follow h k times (3 or more for N3). Of shorter contexts c(hw) counts not how often, but
-after how many different symbols hw stands. The shortest is mixed with the uniform distribution.
+Source: Chen and Goodman, TR-10-98, section 4.1.6.
+Formula: P(w | h) = max(c(hw) - D(c(hw)), 0) / c(h) + (D1 N1(h) + D2 N2(h) + D3 N3(h)) / c(h) P(w |
+h'), h' being h without its first symbol, N_k(h) the symbols that follow h k times (3 or more for
+N3). Of shorter contexts c(hw) counts not how often, but after how many different symbols hw stands.
+The shortest is mixed with the uniform distribution.
 """
 
 from __future__ import annotations
@@ -23,7 +25,10 @@ _BITS = 9
 
 @dataclass(frozen=True)
 class _Level:
-    """The n-grams of one order: (U,) sorted keys with their share after discount; (H,) contexts with the mass left over."""
+    """The n-grams of one order: (U,) sorted keys with their share after discount.
+
+    (H,) contexts with the mass left over.
+    """
 
     grams: NDArray
     shares: NDArray
@@ -93,7 +98,10 @@ def _level(grams: NDArray, times: NDArray) -> _Level:
 
 
 def _discounts(times: NDArray) -> tuple[float, float, float]:
-    """D1, D2, D3 by the numbers of n-grams that are there once to four times; a half of each where one is not."""
+    """D1, D2, D3 by the numbers of n-grams that are there once to four times.
+
+    A half of each where one is not.
+    """
     n1, n2, n3, n4 = ((times == count).sum() for count in (1, 2, 3, 4))
     if not (n1 and n2 and n3 and n4):
         return 0.5, 0.5, 0.5

@@ -1,7 +1,7 @@
-"""Packing: several pieces of text share one sequence, each read as if it were alone, and each with its own result.
+"""Packing: several pieces of text share one sequence, each read as if it were alone.
 
-Positions count from 0 in every piece. A network of transformers that is given such positions and no mask lets no token see
-another piece; whether one does is tried before it is used.
+Positions count from 0 in every piece. A network of transformers that is given such positions and no
+mask lets no token see another piece; whether one does is tried before it is used.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Packs(Windows):
-    """Windows of which several share a sequence: `packed` are the sequences, `members` the numbers of the pieces in each."""
+    """Windows of which several share a sequence.
+
+    `packed` are the sequences, `members` the numbers of the pieces in each.
+    """
 
     packed: Sequence[Sample] = ()
     members: Sequence[Sequence[int]] = ()
@@ -38,7 +41,10 @@ class Packs(Windows):
         return self.packed
 
     def by_sample(self, rows: Sequence[Sequence[Any]]) -> Iterator[list[tuple[Sample, Any]]]:
-        """For each sample its pieces with their entries; `rows` has one a pack, with an entry for every piece in it."""
+        """For each sample its pieces with their entries.
+
+        `rows` has one a pack, with an entry for every piece in it.
+        """
         apart = Windows(self.samples, self.cut, self.owners)
         found: list[Any] = [None] * len(apart.pieces)
         for numbers, entries in zip(self.members, rows, strict=True):
@@ -48,7 +54,10 @@ class Packs(Windows):
 
 
 def packed(windows: Windows, encoded: Sequence[dict[str, Tensor]], most: int) -> Packs:
-    """The windows in packs of up to `most` tokens; `encoded` are their pieces as `input_ids` (T,) and `target` (T,)."""
+    """The windows in packs of up to `most` tokens.
+
+    `encoded` are their pieces as `input_ids` (T,) and `target` (T,).
+    """
     members = first_fit([len(piece["input_ids"]) for piece in encoded], most)
     packs = [
         _pack(windows.pieces[numbers[0]].id, [encoded[number] for number in numbers])
@@ -58,9 +67,10 @@ def packed(windows: Windows, encoded: Sequence[dict[str, Tensor]], most: int) ->
 
 
 def first_fit(lengths: Sequence[int], most: int) -> list[list[int]]:
-    """The numbers of the pieces in each pack: one after the other goes into the first that has room, none is over `most`.
+    """The numbers of the pieces in each pack, no pack being over `most`.
 
-    They come in an order that is drawn, so that neighbours in the data do not always stand together; it is the same each time.
+    One piece after the other goes into the first that has room. They come in an order that is
+    drawn, so that neighbours in the data do not always stand together; it is the same each time.
     """
     room = np.full(len(lengths), most)
     found: list[list[int]] = []
@@ -88,7 +98,10 @@ def encoded(pack: Sample) -> dict[str, Tensor]:
 
 
 def collated(encoded: Sequence[dict[str, Tensor]], padding: int) -> Batch:
-    """Packs as a batch, shorter ones padded on the right: each padding token is a piece of its own, which nothing reads."""
+    """Packs as a batch, shorter ones padded on the right.
+
+    Each padding token is a piece of its own, which nothing reads.
+    """
     ids, mask = right_padded([pack["input_ids"] for pack in encoded], padding)
     positions, _ = right_padded([pack["position_ids"] for pack in encoded], 0)
     target = padded_targets([pack["target"] for pack in encoded])
@@ -107,7 +120,7 @@ def lengths(batch: Batch) -> list[list[int]]:
 
 
 def check(backbone: Backbone) -> None:
-    """Raises BackboneError where the network does not read each piece of a pack as if it were alone."""
+    """Raises BackboneError if the network does not read each piece of a pack alone."""
     tokenizer = backbone.preprocess.tokenizer
     one, other = (
         torch.tensor(tokenizer(text)["input_ids"]) for text in ("one two three four", "five six")
@@ -125,6 +138,8 @@ def check(backbone: Backbone) -> None:
         ).logits
     if not torch.allclose(together, alone.expand_as(together), atol=TOLERANCE):
         raise BackboneError(
-            f"{backbone.name} is of the kind {backbone.network.config.model_type!r}, which does not keep the texts of a pack "
-            "apart. Leave packed=true away, or take a network that does: smollm2-135m, transformers:openai-community/gpt2."
+            f"{backbone.name} is of the kind {backbone.network.config.model_type!r}, which does "
+            "not keep the texts of a pack "
+            "apart. Leave packed=true away, or take a network that does: smollm2-135m, "
+            "transformers:openai-community/gpt2."
         )

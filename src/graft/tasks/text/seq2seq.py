@@ -42,7 +42,10 @@ MARGIN = 1.25
 
 @dataclass(frozen=True)
 class Written:
-    """The text that was written for a sample, None before; of its target the nats, its tokens and their bytes."""
+    """The text that was written for a sample, None before.
+
+    Of its target the nats, its tokens and their bytes.
+    """
 
     text: str | None
     nats: float = math.nan
@@ -52,12 +55,13 @@ class Written:
 
 @dataclass(frozen=True)
 class Seq2seq(Task):
-    """A target is written from a source, by an encoder-decoder or, after a prompt, by a decoder alone.
+    """A target is written from a source, by an encoder-decoder or by a decoder after a prompt.
 
-    `prompt` is what is read, `{}` standing for the source: by default the source alone, or before a decoder alone the source, a
-    blank line and the `instruction`. `longest` are the bytes of the longest target in training; `most` the tokens that are
-    written at most, which is chosen on validation, since it depends on the tokenizer; `num_beams` those of the search for the
-    likeliest text.
+    `prompt` is what is read, `{}` standing for the source: by default the source alone, or before a
+    decoder alone the source, a blank line and the `instruction`. `longest` are the bytes of the
+    longest target in training; `most` the tokens that are written at most, which is chosen on
+    validation, since it depends on the tokenizer; `num_beams` those of the search for the likeliest
+    text.
     """
 
     reads: ClassVar[str] = "text"
@@ -83,12 +87,13 @@ class Seq2seq(Task):
     prompt: str = ""
 
     def __post_init__(self) -> None:
-        """Raises BadValue for a number of beams that there cannot be, and a prompt without its place for the source."""
+        """Raises BadValue for an impossible number of beams, and a prompt without its `{}`."""
         super().__post_init__()
         Decoding(num_beams=self.num_beams)
         if self.prompt and self.prompt.count("{}") != 1:
             raise BadValue(
-                f"The 'prompt' of {self.name} has {{}} once, where the source is to stand, as in 'translate English to German: "
+                f"The 'prompt' of {self.name} has {{}} once, where the source is to stand, as in "
+                "'translate English to German: "
                 f"{{}}'. Got {self.prompt!r} instead."
             )
 
@@ -98,7 +103,8 @@ class Seq2seq(Task):
         targets = [sample.roles["target"] for sample in data.splits["train"]]
         if not any(target.strip() for target in targets):
             raise DataError(
-                f"Every target in the training split of {data.path or 'the data'} is empty; give some that are not."
+                f"Every target in the training split of {data.path or 'the data'} is empty; give "
+                "some that are not."
             )
         return cls(longest=max(len(target.encode()) for target in targets))
 
@@ -117,7 +123,10 @@ class Seq2seq(Task):
         return Sample(sample.id, {"source": source})
 
     def windows(self, samples: Sequence[Sample], preprocess: TextPreprocess) -> Windows:
-        """The tokens that are read, `ids`, and those to be `written`, which stand for so many `bytes` of the target."""
+        """The tokens that are read, `ids`, and those to be `written`.
+
+        These stand for so many `bytes` of the target.
+        """
         return Windows(samples, [self._piece(sample, preprocess) for sample in samples])
 
     def cut(self, samples: Sequence[Sample], preprocess: TextPreprocess) -> int:
@@ -134,7 +143,7 @@ class Seq2seq(Task):
         )
 
     def _read(self, source: str, preprocess: TextPreprocess) -> tuple[NDArray, bool]:
-        """What is read before the first token is written, and whether the end of the source is left out of it.
+        """What is read before the first token is written, and whether the source is cut.
 
         Raises BadValue for a prompt that leaves no room.
         """
@@ -149,7 +158,8 @@ class Seq2seq(Task):
         while len(ids) > room:  # once, unless tokens go another way where the source now ends
             if kept == 0:
                 raise BadValue(
-                    f"The prompt of {self.name} takes {len(ids):,} tokens, and {room:,} are read. Shorten it."
+                    f"The prompt of {self.name} takes {len(ids):,} tokens, and {room:,} are read. "
+                    "Shorten it."
                 )
             kept = max(kept + room - len(ids), 0)
             ids = self._tokens(
@@ -173,7 +183,7 @@ class Seq2seq(Task):
         return int(self.share * preprocess.max_length) if alone else preprocess.max_length
 
     def _to_write(self, target: str, preprocess: TextPreprocess) -> tuple[NDArray, int, bool]:
-        """The tokens of a target with its end, the bytes that they stand for, and whether its own end was left out."""
+        """The tokens of a target with its end, their bytes, and whether it was cut."""
         tokenizer, most, alone = (
             preprocess.tokenizer,
             self._room(preprocess),
@@ -197,7 +207,10 @@ class Seq2seq(Task):
     def encode(
         self, sample: Sample, preprocess: TextPreprocess, rng: np.random.Generator | None
     ) -> dict[str, Tensor]:
-        """`target` (T,) is the token that each of the decoder's is to be followed by; IGNORED where it only reads."""
+        """`target` (T,) is the token that each of the decoder's is to be followed by.
+
+        IGNORED where it only reads.
+        """
         piece = sample if "ids" in sample.roles else self._piece(sample, preprocess)
         ids, written = torch.from_numpy(piece.roles["ids"]), piece.roles["written"]
         target = None if written is None else torch.from_numpy(written)
@@ -215,7 +228,10 @@ class Seq2seq(Task):
         }
 
     def collate(self, encoded: list[dict[str, Tensor]], preprocess: TextPreprocess) -> Batch:
-        """Of a decoder alone padded on the right, where no token that counts reads it, and so without a mask."""
+        """For a decoder alone padded on the right, where no token that counts reads it.
+
+        So it needs no mask.
+        """
         target = padded_targets([e["target"] for e in encoded]) if "target" in encoded[0] else None
         if preprocess.decoder_start is not None:
             inputs = preprocess.collate(
@@ -266,7 +282,10 @@ class Seq2seq(Task):
         )
 
     def fitted_on(self, scores: np.ndarray, targets: np.ndarray) -> Self:
-        """With `most` tokens: those of the longest target in training, counted as in validation, and a quarter more."""
+        """With `most` tokens: those of the longest target in training, and a quarter more.
+
+        They are counted by the bytes of a token in validation.
+        """
         size, count = sum(score.bytes for score in scores), sum(score.tokens for score in scores)
         return (
             replace(self, most=max(1, math.ceil(MARGIN * self.longest * count / size)))
@@ -276,11 +295,17 @@ class Seq2seq(Task):
 
     @property
     def decoding(self) -> Decoding:
-        """The likeliest tokens, by beams where there are several; a token being a byte at least, until `most` is known."""
+        """The likeliest tokens, by beams where there are several.
+
+        A token being a byte at least, until `most` is known.
+        """
         return Decoding(self.most or max(1, self.longest), num_beams=self.num_beams)
 
     def generated(self, model: Model, samples: Sequence[Sample], decoding: Decoding) -> list[str]:
-        """What the network writes for each source, no longer than a target that is learnt may be. Raises BadValue."""
+        """What the network writes for each source, no longer than a target that is learnt may be.
+
+        Raises BadValue.
+        """
         preprocess = model.backbone.preprocess
         most = min(decoding.max_new_tokens, self._room(preprocess))
         read = [self._read(sample.roles["source"], preprocess)[0].tolist() for sample in samples]
@@ -289,9 +314,11 @@ class Seq2seq(Task):
         ]
 
     def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
-        """`prediction`: the text that was written; `confidence`: the mean (geometric) probability of a byte of the target.
+        """`prediction`: the text that was written.
 
-        `nats`, `tokens` and `bytes` are those of the target. Of a text that no network wrote only the prediction is known.
+        `confidence`: the mean (geometric) probability of a byte of the target. `nats`, `tokens` and
+        `bytes` are those of the target. Of a text that no network wrote only the prediction is
+        known.
         """
         return [_as_json(score) for score in scores]
 
@@ -337,7 +364,7 @@ class Seq2seq(Task):
 
 
 def _encoded(tokenizer: Any, **asked: Any) -> Any:
-    """The tokens of a text, with the characters that each stands for where the tokenizer knows them."""
+    """The tokens of a text, with the characters of each if the tokenizer knows them."""
     return tokenizer(**asked, return_offsets_mapping=tokenizer.is_fast, verbose=False)
 
 

@@ -1,4 +1,4 @@
-"""A text as the tokens that a causal network reads: what comes before it, and the blocks in which a long one is predicted."""
+"""A text as the tokens that a causal network reads: what begins it, and blocks of a long one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ Prompt = str | Sequence[dict[str, str]]
 
 
 def first_token(tokenizer: Any) -> list[int]:
-    """What stands before a text, so that its first token is predicted too: the mark of a beginning, else that of an end."""
+    """What stands before a text, so that its first token is predicted too.
+
+    It is the token for a beginning, else that for an end.
+    """
     found = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
     return [] if found is None else [found]
 
@@ -26,8 +29,8 @@ def first_token(tokenizer: Any) -> list[int]:
 def prompt_tokens(prompt: Prompt, separator: str, tokenizer: Any) -> list[int]:
     """The tokens of a prompt and what separates it from its completion.
 
-    Messages are rendered by the tokenizer's chat template up to where the assistant speaks; where it has none, each is its
-    role, a colon and its content on lines of their own, and a blank line.
+    Messages are rendered by the tokenizer's chat template up to where the assistant speaks; where
+    it has none, each is its role, a colon and its content on lines of their own, and a blank line.
     """
     if isinstance(prompt, str):
         return [*first_token(tokenizer), *tokens(prompt + separator, tokenizer)]
@@ -45,10 +48,10 @@ def tokens(text: str, tokenizer: Any) -> list[int]:
 
 
 def of_sample(sample: Sample, separator: str, preprocess: TextPreprocess) -> tuple[list[int], int]:
-    """All tokens of a sample, and how many of them are only read: those after them are to be predicted.
+    """All tokens of a sample, and how many of them are only read; those after are predicted.
 
-    A completion ends with the token for an end; a passage does not. Raises DataError for a prompt that leaves no room,
-    and for an empty one that no token begins.
+    A completion ends with the token for an end; a passage does not. Raises DataError for a prompt
+    that leaves no room, and for an empty one that no token begins.
     """
     tokenizer = preprocess.tokenizer
     if "passage" in sample.roles:
@@ -57,11 +60,13 @@ def of_sample(sample: Sample, separator: str, preprocess: TextPreprocess) -> tup
     read = prompt_tokens(sample.roles["prompt"], separator, tokenizer)
     if not read:
         raise DataError(
-            f"{sample.id}: the prompt is empty, and the tokenizer has no token to begin with. Give it a word."
+            f"{sample.id}: the prompt is empty, and the tokenizer has no token to begin with. Give "
+            "it a word."
         )
     if len(read) > preprocess.max_length:
         raise DataError(
-            f"{sample.id}: the prompt has {len(read):,} tokens, and {preprocess.max_length:,} are read at once. Shorten it; "
+            f"{sample.id}: the prompt has {len(read):,} tokens, and {preprocess.max_length:,} are "
+            "read at once. Shorten it; "
             "it is not cut, since what is asked may stand anywhere in it."
         )
     if sample.roles.get("completion") is None:
@@ -73,8 +78,8 @@ def of_sample(sample: Sample, separator: str, preprocess: TextPreprocess) -> tup
 def blocks(ids: Sequence[int], read: int, most: int) -> list[tuple[NDArray, int]]:
     """Blocks of up to `most` + 1 tokens, and how many at the start of each are only read.
 
-    Each token from number `read` on is predicted in exactly one block. A block after the first begins with the last quarter of
-    the one before it.
+    Each token from number `read` on is predicted in exactly one block. A block after the first
+    begins with the last quarter of the one before it.
     """
     array = np.array(ids, dtype=np.int64)
     found = [(array[: most + 1], min(read, most + 1))]

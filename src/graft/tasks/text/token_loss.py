@@ -16,7 +16,10 @@ ROWS = 64
 
 
 def mean_nats(logits: Tensor, target: Tensor) -> Tensor:
-    """The mean cross-entropy of the targets (B, T) that are not IGNORED, in nats; 0 where there is none."""
+    """The mean cross-entropy of the targets (B, T) that are not IGNORED, in nats.
+
+    0 where there is none.
+    """
     found = _nats(logits, target)
     return found.sum() / max(len(found), 1)
 
@@ -34,7 +37,7 @@ def sums_of_rows(logits: Tensor, target: Tensor) -> list[tuple[float, int]]:
 def sums_of_parts(
     logits: Tensor, target: Tensor, lengths: Sequence[int]
 ) -> list[tuple[float, int]]:
-    """Of each part of a row, targets (T,) in parts of these lengths, the nats of its targets, and their number."""
+    """The nats and the number of the targets of each part of a row (T,) in these lengths."""
     length = sum(lengths)  # what is behind that is padding
     counts = [int((part != IGNORED).sum()) for part in target[:length].split(list(lengths))]
     return sums_of(_nats(logits[:length], target[:length]), counts)
@@ -65,9 +68,10 @@ def _nats(logits: Tensor, target: Tensor) -> Tensor:
 
 
 class _CrossEntropy(torch.autograd.Function):
-    """log(sum(exp(x))) - x[target] of some rows of logits (N, V); its gradient is softmax(x), less 1 at the target.
+    """log(sum(exp(x))) - x[target] of some rows of logits (N, V).
 
-    The softmax is made again for the gradient, so that nothing as large as the logits is kept beside them.
+    Its gradient is softmax(x), less 1 at the target. The softmax is made again for the gradient, so
+    that nothing as large as the logits is kept beside them.
     """
 
     @staticmethod

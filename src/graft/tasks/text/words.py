@@ -1,4 +1,4 @@
-"""Where the words of a text are among the tokens that a network reads, and how a long text is cut between words."""
+"""Where the words of a text are among its tokens, and how a long text is cut between words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 from graft.base.records import Sample
 
 NOWHERE = -1
-"""The position of a word that no token stands for: one past the window, or nothing but characters that are dropped."""
+"""The position of a word that no token stands for: one past the window, or nothing but characters
+that are dropped."""
 
 SPARE = 4
 """Tokens that a part of a text may take beyond those it takes within the whole."""
@@ -37,7 +38,10 @@ def text_of(sample: Sample) -> Text:
 
 
 def positions(text: Text, tokens: Sequence[tuple[int, int]]) -> np.ndarray:
-    """The first token of each word (W,), NOWHERE where there is none; `tokens` are their (start, end), (0, 0) of marks."""
+    """The first token of each word (W,), NOWHERE where there is none.
+
+    `tokens` are their (start, end), (0, 0) of marks.
+    """
     places = np.array([i for i, (start, end) in enumerate(tokens) if end > start], dtype=int)
     if not len(places):
         return np.full(len(text.offsets), NOWHERE)
@@ -50,7 +54,10 @@ def positions(text: Text, tokens: Sequence[tuple[int, int]]) -> np.ndarray:
 
 
 def words_of(text: Text, tokens: Sequence[tuple[int, int]]) -> np.ndarray:
-    """The word that each token (T,) is of, NOWHERE for marks and what stands between words; `tokens` as of `positions`."""
+    """The word that each token (T,) is of, NOWHERE for marks and what stands between words.
+
+    `tokens` as of `positions`.
+    """
     starts, ends = np.array(tokens, dtype=int).reshape(-1, 2).T
     words = np.array(text.offsets, dtype=int).reshape(-1, 2)
     found = np.searchsorted(words[:, 0], ends) - 1
@@ -62,10 +69,11 @@ def words_of(text: Text, tokens: Sequence[tuple[int, int]]) -> np.ndarray:
 def spans_of_windows(
     first_tokens: np.ndarray, count: int, room: int, overlap: int
 ) -> list[tuple[int, int]]:
-    """(first, last + 1) of the words of each window of at most `room` tokens; neighbours share about `overlap` tokens.
+    """(first, last + 1) of the words of each window of at most `room` tokens.
 
-    `first_tokens` (W,) counts the tokens before each word, `count` is how many there are in all. A word of more tokens than
-    there is room for is a window by itself.
+    Neighbours share about `overlap` tokens. `first_tokens` (W,) counts the tokens before each word,
+    `count` is how many there are in all. A word of more tokens than there is room for is a window
+    by itself.
     """
     bounds = np.append(first_tokens, count)
     windows, start = [], 0
@@ -79,7 +87,10 @@ def spans_of_windows(
 
 
 def part(sample: Sample, start: int, end: int, roles: Sequence[str]) -> Sample:
-    """The words from `start` to `end` as a sample of its own; of `roles` it has the same words' values."""
+    """The words from `start` to `end` as a sample of its own.
+
+    Of `roles` it has the same words' values.
+    """
     text = text_of(sample)
     before = text.offsets[start][0]
     values: dict[str, Any] = {
@@ -93,7 +104,7 @@ def part(sample: Sample, start: int, end: int, roles: Sequence[str]) -> Sample:
 def parts_of_text(
     text: str, tokens: Sequence[tuple[int, int]], room: int, overlap: int
 ) -> list[tuple[int, int]]:
-    """(start, end) of the parts of a text, of at most `room` tokens each, cut before white space where there is some.
+    """(start, end) of the parts of a text, of at most `room` tokens each, cut between words.
 
     `tokens` are the (start, end) of all tokens; neighbours share about `overlap` of them.
     """
@@ -104,7 +115,7 @@ def parts_of_text(
 
 
 def head_and_tail(text: str, tokens: Sequence[tuple[int, int]], room: int) -> str:
-    """The first quarter of `room` tokens and the last three quarters, with a blank between them, cut between words.
+    """The first quarter of `room` tokens, a blank, and the last three quarters, cut between words.
 
     The shares are those of Sun et al., arXiv:1905.05583, section 5.3.1.
     """
@@ -115,7 +126,10 @@ def head_and_tail(text: str, tokens: Sequence[tuple[int, int]], room: int) -> st
 
 
 def _beginnings(text: str, tokens: Sequence[tuple[int, int]], longest: int) -> list[int]:
-    """The tokens before which a text may be cut: those that begin a word, and any in words of more tokens than `longest`."""
+    """The tokens before which a text may be cut.
+
+    Those that begin a word, and any in words of more tokens than `longest`.
+    """
     starts = [start for start, _ in tokens]
     words = [
         i

@@ -19,7 +19,8 @@ from torch import Tensor
 
 MAGIC, VERSION = b"E5S1", 1
 BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])
-"""ggml's Q4_0: 32 weights and their scale; byte i has weight i in its low half, i + 16 in the high."""
+"""ggml's Q4_0: 32 weights and their scale; byte i has weight i in its low half, i + 16 in the
+high."""
 SPECIAL_TOKENS = {
     "bos_token": "<s>",
     "cls_token": "<s>",
