@@ -10,7 +10,7 @@ import torch
 
 from graft.backbones import folder as model_folder
 from graft.backbones.backbone import Backbone, Model
-from graft.base import plugins
+from graft.base import plugins, trees
 from graft.base.job import Job
 from graft.base.records import Batch, Output
 from graft.tasks.task import Task
@@ -34,6 +34,7 @@ CHAINS_WITH_A_FUNCTION_BETWEEN = ("distilbert",)
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}:{case[1]}", scope="module")
 def backbone(request) -> Backbone:
     source, name, task = request.param
+    torch.manual_seed(0)  # not the seed that tests below draw other weights with
     return plugins.load("source", source)().load(name, task.job(), source == "tiny")
 
 
@@ -132,6 +133,8 @@ def test_the_last_group_is_the_head(backbone):
 
 
 def test_gives_as_many_logits_as_outputs_and_one_vector_for_each_example_or_token(backbone, job):
+    if backbone.form == "finished":
+        pytest.skip("a finished network returns what its task reads")
     inputs = batch(backbone).inputs
     output = Model(backbone)(batch(backbone))
     places = (2,) if backbone.form == "vector" else (2, inputs["input_ids"].shape[1])
@@ -141,7 +144,8 @@ def test_gives_as_many_logits_as_outputs_and_one_vector_for_each_example_or_toke
 
 
 def test_the_features_are_what_enters_the_head(backbone):
-    if any(word in backbone.name for word in CHAINS_WITH_A_FUNCTION_BETWEEN):
+    between = any(word in backbone.name for word in CHAINS_WITH_A_FUNCTION_BETWEEN)
+    if between or backbone.form == "finished":
         pytest.skip("its head applies a function that is no module")
     model = Model(backbone)
     output = model(batch(backbone))
@@ -160,7 +164,7 @@ def test_the_features_do_not_depend_on_the_head(backbone):
             model.network.get_parameter(name).mul_(2).add_(0.1)
     after = model(batch(backbone))
     assert torch.equal(before.features, after.features)
-    assert not torch.equal(logits_of(before), logits_of(after))
+    assert not trees.are_close(before.raw, after.raw, 0.0)
 
 
 def test_an_example_gives_the_same_alone_and_among_longer_ones(backbone):
@@ -190,7 +194,7 @@ def test_what_is_saved_is_what_is_opened(backbone, job, tmp_path):
     was, now = model.network.state_dict(), opened.network.state_dict()
     assert list(was) == list(now)
     assert all(torch.equal(was[name], now[name]) for name in was)
-    assert torch.equal(logits_of(model(probe)), logits_of(opened(probe)))
+    assert trees.are_close(model(probe).raw, opened(probe).raw, 0.0)
     assert (card["classes"], Job(**card["job"]), card["name"]) == (
         names_of(job),
         job,
@@ -242,8 +246,9 @@ def test_runs_in_bfloat16_and_learns(backbone):
     model = copy.deepcopy(Model(backbone)).train()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         output = model(batch(backbone))
-    assert torch.isfinite(logits_of(output)).all()
-    logits_of(output).float().square().sum().backward()
+    leaves = trees.leaves(output.raw)
+    assert all(torch.isfinite(leaf).all() for leaf in leaves)
+    sum(leaf.float().square().sum() for leaf in leaves).backward()
     without = [n for n, p in model.network.named_parameters() if p.grad is None]
     assert len(without) < 0.1 * len(list(model.network.parameters())), without
 

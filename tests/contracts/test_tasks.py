@@ -73,7 +73,11 @@ def test_loss_is_lower_for_right_logits(name):
     task, data = task_of(name)
     batch = _batch(task, task.windows(data.splits["train"][:6], _preprocess(task)).pieces)
     right = task.right_output(batch)
-    wrong = replace(right, raw=trees.map_leaves(torch.neg, right.raw))
+    wrong = replace(
+        right,
+        raw=trees.map_leaves(torch.neg, right.raw),
+        losses=right.losses and {name: loss + 1.0 for name, loss in right.losses.items()},
+    )
     assert task.loss(right, batch) < 0.01 < task.loss(wrong, batch)
 
 

@@ -11,8 +11,12 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-SHORT = "toy and (not test_techniques or toy-confidence or feature-extraction)"
-"""Every suite, that of techniques with the toy technique and with one of ours."""
+SHORT = (
+    "toy and (not test_techniques or toy-confidence or feature-extraction) "
+    "and (not test_frozen_prefix or toy-boxes)"
+)
+"""Every suite: that of techniques with the toy technique and with one of ours, that of recordings
+with the toy network that computes its own losses."""
 
 
 @pytest.mark.parametrize(
@@ -25,7 +29,7 @@ SHORT = "toy and (not test_techniques or toy-confidence or feature-extraction)"
 def test_one_file_each_passes_the_suites_that_exist(which, marked):
     suites = [
         str(HERE / f"test_{axis}.py")
-        for axis in ("formats", "heads", "kinds", "sources", "tasks", "techniques")
+        for axis in ("formats", "frozen_prefix", "heads", "kinds", "sources", "tasks", "techniques")
     ]
     environment = {**os.environ, "GRAFT_PLUGINS": str(HERE / "toys")}
     command = [
@@ -55,6 +59,8 @@ def test_one_file_each_passes_the_suites_that_exist(which, marked):
         "toy-capitals",
         "toy-confidence-penalty",
         "toy-marks",
+        "toy-boxes",
+        "toy-detectors",
         "toy-marked",
         "toy-marking",
     ):

@@ -45,10 +45,16 @@ def made_for(task: str, source: str = "tiny") -> list[str]:
     return [f"{source}:{name}" for name in plugins.load("source", source)().tiny(job)]
 
 
+def all_made_for(task: str) -> list[str]:
+    """Every small network for a task, those of the source `tiny` first."""
+    sources = sorted(plugins.names("source"), key=lambda source: source != "tiny")
+    return [name for source in sources for name in made_for(task, source)]
+
+
 def _network(task: str) -> str:
     """The tiny network for what the task reads, or the first that is made for it."""
     usual = NETWORKS.get(task, NETWORKS[plugins.load("task", task).reads])
-    made = made_for(task)
+    made = all_made_for(task)
     return usual if usual in made else made[0]
 
 
@@ -74,7 +80,7 @@ def network_of(technique: str, task_name: str) -> str:
 @cache
 def _accepted(technique: str, task_name: str) -> tuple[str, str]:
     task, reason = task_of(task_name)[0], ""
-    for name in dict.fromkeys([TINY[task_name], *made_for(task_name)]):
+    for name in dict.fromkeys([TINY[task_name], *all_made_for(task_name)]):
         try:
             parse(technique).check(load_backbone(name, task.job()), task)
             return name, ""
