@@ -18,7 +18,10 @@ Row = TypeVar("Row", bound=Named)
 
 
 def choose(rows: Sequence[Row], kind: str, beginnings: Sequence[str] | None) -> list[Row]:
-    """The rows whose names begin so, all for none; raises UnknownName, calling a row `kind`, if no name begins so."""
+    """Return the rows whose names start with one of `beginnings`, or all rows if there are none.
+
+    Raises UnknownName if no name starts with a beginning; the message calls a row `kind`.
+    """
     names = [row.name for row in rows]
     for beginning in beginnings or ():
         if not any(name.startswith(beginning) for name in names):

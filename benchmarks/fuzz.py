@@ -1,20 +1,23 @@
-"""Damage small data sets of every format, check each as `graft check` does, and count what comes out.
+"""Damage small data sets of every format, run `graft check` on each, and count the outcomes.
 
-    python benchmarks/fuzz.py                  # 10,000 damaged data sets; writes benchmarks/fuzz.md
-    python benchmarks/fuzz.py --only 4711      # one of them again, left in WORK/4711, with its traceback
+    python benchmarks/fuzz.py              # 10,000 damaged data sets; writes benchmarks/fuzz.md
+    python benchmarks/fuzz.py --only 4711  # one case again, kept in WORK/4711, with its traceback
 
-Each case takes a data set that a format itself has written, one for each kind of data it can hold, damages one file of it
-(`mutations.py`), and asks for `graft check`, as text or as JSON. What comes out is one of these:
+Each format first writes one data set for each kind of data that it can hold. A case takes one of
+these data sets, damages one file of it (`mutations.py`) and runs `graft check`, with text or JSON
+output. The outcome is one of these:
 
-- answer: it exits with 0 or 1. The JSON adds up, and where the damage is none (a byte-order mark, other line ends, another
-  Unicode encoding, blank lines at the end), kind, classes and numbers of samples are those of the whole data set.
-- refused: an error in a sentence that names a way out.
-- wrong: an answer that does not add up, that differs where it must not, or that lacks all samples of the damaged file and
-  does not name it.
+- answer: the exit code is 0 or 1. The JSON is consistent. Harmless damage (a byte-order mark, other
+  line ends, another Unicode encoding, blank lines at the end) changes neither the kind, nor the
+  classes, nor the number of samples.
+- refused: an error message that says how to fix the data.
+- wrong: the answer is inconsistent, or harmless damage changes it, or all samples of the damaged
+  file are missing and no finding names the file.
 - traceback, hang, crash: any other exception; more than 20 seconds; the end of the process.
 
-All cases run in one process, on one thread; after a crash or a hang that cannot be interrupted, in a new one. Case N is the
-same whatever ran before it, and results are appended to WORK/results.jsonl: started again, it goes on where it stopped.
+All cases run in one process, on one thread; a new process follows a crash or a hang that cannot be
+interrupted. Case N does not depend on the cases before it. Results are appended to
+WORK/results.jsonl, so a second start continues where the first one stopped.
 """
 
 from __future__ import annotations
@@ -54,26 +57,29 @@ from graft.data.kinds.kind import kind_named
 TABLE = Path(__file__).with_suffix(".md")
 CASES = 10_000
 LIMIT_SECONDS = 20.0
-"""How long a check may take; a usual one takes some 20 milliseconds."""
+"""The time limit of a check; most checks take about 20 milliseconds."""
 MEMORY_BYTES = 24 * 2**30
-"""Address space of the process, libraries included: an allocation that a damaged header asks for fails and is not tried."""
+"""The address space of the process, with its libraries.
+
+A damaged header may ask for a huge allocation; under this limit it fails at once.
+"""
 OUTCOMES = ("answer", "refused", "wrong", "traceback", "hang", "crash")
 PICTURES = ("jpg", "png", "gif", "bmp", "tif", "webp", "ppm")
 
 INTRODUCTION = """# Damaged data
 
-Printed by `python benchmarks/fuzz.py`, which says how. Small data sets of every format were damaged, one file each, and
-given to `graft check`. An answer is checked as far as a program can; a refusal is an error in a sentence; there must be
-nothing else.
+Printed by `python benchmarks/fuzz.py`, whose docstring describes the method. Small data sets of
+every format were damaged, one file each, and read by `graft check`. An answer is checked as far as
+a program can; a refusal is an error message in a sentence. Nothing else may come out.
 """
 
 
 class Hang(BaseException):
-    """A check that takes too long; no Exception, so that nothing on the way takes it for its own."""
+    """A check took too long. It is no Exception, so that no `except Exception` catches it."""
 
 
 def write_seeds(folder: Path) -> dict[str, list[Path]]:
-    """Format -> the data sets it has written, one for each kind of data that it can hold."""
+    """Write one data set for each format and each kind of data that it can hold."""
     seeds: dict[str, list[Path]] = {}
     for name in plugins.names("format"):
         writer = plugins.load("format", name)()
@@ -97,7 +103,7 @@ def write_seeds(folder: Path) -> dict[str, list[Path]]:
 
 
 def write_pictures(folder: Path, suffix: str) -> Path:
-    """Two class folders of noisy pictures in one file format."""
+    """Write two class folders of noisy pictures in one file format."""
     for number, label in itertools.product(range(8), ("ant", "bee")):
         file = folder / label / f"{number}.{suffix}"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -107,7 +113,7 @@ def write_pictures(folder: Path, suffix: str) -> Path:
 
 
 def write_picture_table(folder: Path) -> Path:
-    """A table of file names beside the pictures."""
+    """Write pictures, and a table of their file names and labels."""
     write_pictures(folder, "jpg")
     rows = [
         f"{file.relative_to(folder).as_posix()},{file.parent.name}"
@@ -118,7 +124,7 @@ def write_picture_table(folder: Path) -> Path:
 
 
 def write_numbered(folder: Path) -> Path:
-    """A table whose labels are numbers, and their names beside it."""
+    """Write a table whose labels are numbers, and the names of the classes in classes.json."""
     folder.mkdir(parents=True)
     rows = [f"number {number} of the texts,{number % 3}" for number in range(24)]
     (folder / "samples.csv").write_text("\n".join(["text,label", *rows]) + "\n")
@@ -127,7 +133,7 @@ def write_numbered(folder: Path) -> Path:
 
 
 def make_case(number: int, seeds: dict[str, list[Path]], folder: Path) -> dict[str, Any]:
-    """Write the damaged data set of this number; return what is damaged and how, and what is to be checked."""
+    """Write the damaged data set of this number; return the damage and the arguments."""
     rng = random.Random(f"fuzz {number}")
     name = rng.choice(sorted(seeds))
     seed = rng.choice(seeds[name])
@@ -145,16 +151,15 @@ def make_case(number: int, seeds: dict[str, list[Path]], folder: Path) -> dict[s
         "file": file.relative_to(folder).as_posix(),
     }
     target = file if is_alone else folder
-    task = (
-        ["--task", "translation"] if seed.name.startswith("pairs-") else []
-    )  # that of summaries fits too
+    # Pairs of texts also suit summarization, so `graft check` needs to be told the task.
+    task = ["--task", "translation"] if seed.name.startswith("pairs-") else []
     arguments = [str(target), *task, *(["--json"] if rng.random() < 0.7 else [])]
     return {**case, "mutation": mutation, "arguments": arguments}
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise Hang when the time is over; end the process where that is not heard, as inside a library."""
+    """Raise Hang when the time is over; end the process if a library does not let Hang through."""
 
     def stop(*_: object) -> None:
         raise Hang
@@ -171,7 +176,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def check(arguments: Sequence[str]) -> dict[str, Any]:
-    """What `graft check` makes of the data: the outcome, and the answer or the error in words."""
+    """Run `graft check`; return the outcome with the answer or the error message."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -197,7 +202,7 @@ def check(arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def place(trace: TracebackType | None) -> str:
-    """The last line of Graft's in a traceback."""
+    """Return the last line of Graft's own code in a traceback."""
     frames = [frame for frame in traceback.extract_tb(trace) if "/graft/" in frame.filename]
     last = frames[-1] if frames else None
     return (
@@ -208,7 +213,7 @@ def place(trace: TracebackType | None) -> str:
 def problem_of(
     answer: dict[str, Any], whole: dict[str, Any], file: str, is_harmless: bool
 ) -> str | None:
-    """What is wrong with an answer; `whole` is that of the data set before any damage."""
+    """Return what is wrong with an answer; `whole` is the answer on the undamaged data set."""
     classes = {name for split in answer["splits"].values() for name in split["classes"]}
     if classes != set(answer["classes"]):
         return "the classes of the splits are not those of the data"
@@ -224,24 +229,23 @@ def problem_of(
 
 
 def count_samples(answer: dict[str, Any]) -> int:
-    """How many there are in all splits."""
+    """Count the samples of all splits."""
     return sum(split["samples"] for split in answer["splits"].values())
 
 
 class Campaign:
-    """The cases of one process: the data sets before any damage, and what is known of each."""
+    """The cases of one process, with the undamaged data sets and the answers on them."""
 
     def __init__(self, work: Path):
         self.work = work
         shutil.rmtree(work / "seeds", ignore_errors=True)
         self.seeds = write_seeds(work / "seeds")
         self._whole: dict[tuple[str, ...], dict[str, Any] | None] = {}
-        importlib.import_module(
-            "graft.api"
-        )  # what every check needs; torch may take long, and is not to be interrupted
+        # Every check needs this import. It loads torch, which may take longer than the time limit.
+        importlib.import_module("graft.api")
 
     def run(self, number: int, folder: Path) -> dict[str, Any]:
-        """The row of one case."""
+        """Run one case and return its row of the results."""
         case = make_case(number, self.seeds, folder)
         start = time.perf_counter()
         found = check(case["arguments"])
@@ -260,7 +264,7 @@ class Campaign:
         return {**case, **found, "seconds": seconds}
 
     def whole(self, case: dict[str, Any], folder: Path) -> dict[str, Any] | None:
-        """The answer on the data set that the case damages, asked for in the same way; None where it is refused."""
+        """Return the answer on the undamaged data set, with the same options; None if refused."""
         damaged, *options = case["arguments"]
         path = (
             self.work / "seeds" / case["format"] / case["seed"] / Path(damaged).relative_to(folder)
@@ -273,7 +277,7 @@ class Campaign:
 
 
 def work_through(work: Path, first: int, cases: int) -> None:
-    """The cases from `first` on, each appended to the results as soon as it is known."""
+    """Run the cases from `first` on; append each row to the results at once."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, resource.RLIM_INFINITY))
     campaign = Campaign(work)
     with open(work / "results.jsonl", "a", encoding="utf-8") as file:
@@ -285,7 +289,7 @@ def work_through(work: Path, first: int, cases: int) -> None:
 
 
 def run_all(work: Path, cases: int) -> list[dict[str, Any]]:
-    """All rows, those of earlier calls among them."""
+    """Run all cases that have no result yet; return the rows of all cases."""
     work.mkdir(parents=True, exist_ok=True)
     results = work / "results.jsonl"
     while len(rows := read_rows(results)) < cases:
@@ -319,7 +323,7 @@ def run_all(work: Path, cases: int) -> list[dict[str, Any]]:
 
 
 def read_rows(results: Path) -> list[dict[str, Any]]:
-    """The rows that are whole: a process may have been killed as it wrote one."""
+    """Read the complete rows; a process may have been killed while it wrote the last one."""
     lines = results.read_text(encoding="utf-8").split("\n") if results.exists() else [""]
     if lines[-1]:
         results.write_text("".join(line + "\n" for line in lines[:-1]), encoding="utf-8")
@@ -327,7 +331,7 @@ def read_rows(results: Path) -> list[dict[str, Any]]:
 
 
 def table(rows: Sequence[dict[str, Any]], key: str, title: str) -> list[str]:
-    """The outcomes by format or by mutation, in Markdown."""
+    """Return a Markdown table of the outcomes by format or by mutation."""
     lines = [
         f"| {title} | cases | {' | '.join(OUTCOMES)} |",
         "| --- |" + " ---: |" * (len(OUTCOMES) + 1),
@@ -340,12 +344,15 @@ def table(rows: Sequence[dict[str, Any]], key: str, title: str) -> list[str]:
 
 
 def report(rows: Sequence[dict[str, Any]]) -> str:
-    """The figures in Markdown."""
+    """Return the page in Markdown."""
     seconds = sum(row["seconds"] for row in rows)
     slowest = max(row["seconds"] for row in rows)
     warned = sum(bool(row.get("warnings")) for row in rows)
-    words = f"{len(rows):,} data sets were checked in {seconds / 60:.1f} minutes on one thread; the slowest took {slowest:.1f} s."
-    words += f" In {warned:,} of them a library wrote a warning of its own."
+    words = (
+        f"{len(rows):,} data sets were checked in {seconds / 60:.1f} minutes on one thread; "
+        f"the slowest took {slowest:.1f} s. "
+        f"In {warned:,} of them a library wrote a warning of its own."
+    )
     return "\n".join(
         [
             INTRODUCTION,
@@ -358,7 +365,7 @@ def report(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def faults(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """A line for each place where something else than an answer or a refusal came out, with one case."""
+    """Return a line for each place that gave neither an answer nor a refusal, with one case."""
     places: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         if row["outcome"] not in ("answer", "refused"):
@@ -367,14 +374,15 @@ def faults(rows: Sequence[dict[str, Any]]) -> list[str]:
                 f"{row['outcome']} {row.get('where', '')} {words.split(':')[0]}", []
             ).append(row)
     return [
-        f"{len(part):>5}  {name}  (--only {part[0]['number']}: {part[0]['format']}, {part[0]['mutation']}) "
+        f"{len(part):>5}  {name}  "
+        f"(--only {part[0]['number']}: {part[0]['format']}, {part[0]['mutation']}) "
         + (part[0].get("words") or "")[:150]
         for name, part in sorted(places.items(), key=lambda item: -len(item[1]))
     ]
 
 
 def show(work: Path, number: int) -> None:
-    """One case again, with its traceback; its data stay in the folder of its number."""
+    """Run one case again and print its traceback; its data stay in the folder of its number."""
     row = Campaign(work).run(number, work / str(number))
     if error := row.pop("error", None):
         traceback.print_exception(error)

@@ -1,12 +1,13 @@
 """Golden runs: five short trainings in fp32 on one thread, their weights and metrics as hashes.
 
-    python benchmarks/golden.py                              # the table of this checkout
-    python benchmarks/golden.py --before CHECKOUT            # of another checkout and this one, and where they differ
+    python benchmarks/golden.py                             # the table of this checkout
+    python benchmarks/golden.py --before CHECKOUT           # another checkout against this one
     python benchmarks/golden.py --before ONE --after OTHER
 
-A change that should change nothing is proven by equal hashes before and after. The data are made here, always the same, and
-written to files, so that the readers are part of each run. The networks are tiny and random. Weights depend on the processor and
-on the version of torch: compare checkouts on one machine. Exits with 1 where a run differs.
+Equal hashes before and after prove that a change changes no number. The data are generated here,
+always the same, and written to files, so that the readers are part of each run. The networks are
+tiny and random. Weights depend on the processor and on the version of torch: compare checkouts on
+one machine. Exits with 1 if a run differs.
 """
 
 from __future__ import annotations
@@ -143,7 +144,10 @@ RUNS = {
 
 
 def measure(name: str) -> dict[str, str]:
-    """Train one golden run and return the hashes of its data, weights and metrics, with the first metric itself."""
+    """Train one golden run; return the hashes of its data, weights and metrics.
+
+    The first metric is returned as a number too.
+    """
     import torch
 
     import graft

@@ -1,14 +1,14 @@
-"""Kill runs at random instants, resume them, and compare what comes out with a run left alone.
+"""Kill runs at random moments, resume them, and compare the results with an uninterrupted run.
 
-    python benchmarks/kills.py            # 200 kills over six kinds of runs; writes benchmarks/kills.md
+    python benchmarks/kills.py    # 200 kills over six kinds of runs; writes benchmarks/kills.md
 
-Every run is a real process that gets a real SIGKILL. Half of the instants are uniform over the duration of
-the run left alone, from its first moment to its last; the others are those at which it is about to change
-the disk, as it records, evicts, writes checkpoints or saves. Checkpoints are written after each step. After a
-kill the run is resumed, some are killed once more, and in the end weights, metrics, predictions and history
-are compared bit by bit with those of the run left alone.
+Every run is a real process that gets a real SIGKILL. Half of the moments are uniform over the
+duration of the uninterrupted run; at the others the run is about to change the disk, when it
+records, evicts, writes a checkpoint or saves. Checkpoints are written after each step. After a kill
+the run is resumed, and some runs are killed once more. In the end weights, metrics, predictions and
+history are compared bit by bit with those of the uninterrupted run.
 
-Results are appended to WORK/results.jsonl: started again, the campaign goes on where it stopped.
+Results are appended to WORK/results.jsonl, so a second start continues where the first one stopped.
 """
 
 from __future__ import annotations
@@ -46,12 +46,13 @@ LIBRARIES = (
     "transformers.models.bert.modeling_bert",
     "transformers.models.llama.modeling_llama",
 )
-"""What the server of processes imports once, so that a run starts in milliseconds."""
+"""The fork server imports these modules once, so that a run starts in milliseconds."""
 
 INTRODUCTION = """# Runs that are killed and resumed
 
-Printed by `python benchmarks/kills.py`, which says how. "The same" means weights, metrics, predictions and
-history bit by bit, nothing half-written left behind, and a status that says finished.
+Printed by `python benchmarks/kills.py`, whose docstring describes the method. "The same" means that
+weights, metrics, predictions and history are equal bit by bit, that no half-written file is left
+behind, and that the status is finished.
 """
 
 
@@ -64,7 +65,7 @@ class Kind:
     techniques: tuple[str, ...]
     epochs: float
     jobs: int = 0
-    """More than 0: a study with that many runs at a time."""
+    """If more than 0, the run is a study with that many runs at a time."""
     share: float = 1.0
     """Its share of the kills, relative to the other kinds: a study takes longest."""
     cache_gb: float = 1.0
@@ -85,7 +86,8 @@ KINDS = {
         "text-classification",
         "tiny:bert",
         (
-            "masked-language-modeling:epochs=2 then lora:r=2,epochs=2 then full-fine-tuning + l2-sp:weight=0.1",
+            "masked-language-modeling:epochs=2 then lora:r=2,epochs=2 "
+            "then full-fine-tuning + l2-sp:weight=0.1",
         ),
         2,
     ),
@@ -108,11 +110,11 @@ KINDS = {
 
 
 Moment = Callable[[Path], bool] | int
-"""When a run is killed: as soon as this is true of its folder, or at the change of the disk of that number."""
+"""When a run is killed: once the function is true of its folder, or at that change of the disk."""
 
 
 def run_or_resume(name: str, place: Path, connection: Any, change: int | None) -> None:
-    """What a process does: begin the run in `place`, or go on with it."""
+    """Start the run in `place`, or resume it; this is all that a process does."""
     kind = KINDS[name]
     os.environ |= {"GRAFT_CACHE": str(place / "cache"), "GRAFT_CACHE_GB": f"{kind.cache_gb}"}
     import torch
@@ -147,7 +149,7 @@ def _settings(kind: Kind, folder: Path) -> dict[str, Any]:
 
 
 class Changes:
-    """Listens to every change that this process is about to make below `place`, and kills it at one of them."""
+    """Watches every change that this process is about to make below `place`; kills it at one."""
 
     def __init__(self, place: Path, last: int | None, connection: Any):
         self.place, self.last, self.connection = str(place), last, connection
@@ -174,7 +176,7 @@ class Changes:
 
 
 def group_of(event: str, paths: Sequence[str], place: str) -> str:
-    """What a change of the disk belongs to."""
+    """Return the step of a run that a change of the disk belongs to."""
     if "/recordings" in paths[0]:
         return "evicting a recording" if any(".gone" in path for path in paths) else "recording"
     top, _, rest = paths[0].removeprefix(place).strip("/").partition("/")
@@ -188,7 +190,7 @@ def group_of(event: str, paths: Sequence[str], place: str) -> str:
 
 @dataclass
 class Sitting:
-    """What one process came to: its seconds, its changes of the disk, and where it was killed if it was."""
+    """The result of one process: its seconds, its changes of the disk, and where it was killed."""
 
     seconds: float
     changes: list[str]
@@ -197,14 +199,14 @@ class Sitting:
 
 
 class Processes:
-    """Real processes, forked from a server that has imported everything."""
+    """Starts real processes, forked from a server that has imported everything."""
 
     def __init__(self) -> None:
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(list(LIBRARIES))
 
     def run(self, name: str, place: Path, moment: Moment | None = None) -> Sitting:
-        """Run or resume until the end, or until the moment to be killed comes."""
+        """Run or resume until the end, or until the moment of the kill."""
         here, there = self.context.Pipe(duplex=False)
         change = moment if isinstance(moment, int) else None
         process = self.context.Process(target=run_or_resume, args=(name, place, there, change))
@@ -232,7 +234,7 @@ class Processes:
 
 
 def at_instant(seconds: float) -> Callable[[Path], bool]:
-    """Comes so many seconds after the first look."""
+    """Return a moment that comes `seconds` after its first call."""
     began: list[float] = []
 
     def has_come(folder: Path) -> bool:
@@ -243,7 +245,7 @@ def at_instant(seconds: float) -> Callable[[Path], bool]:
 
 
 def outcome(folder: Path) -> dict[str, Any]:
-    """What must be the same, bit by bit; of a study of each of its runs."""
+    """Return everything that must be equal bit by bit; for a study, that of each of its runs."""
     if (folder / "study.json").exists():
         return {
             path.parent.name: outcome(path.parent)
@@ -274,7 +276,7 @@ def outcome(folder: Path) -> dict[str, Any]:
 
 
 def stage_of(folder: Path, kind: Kind, alone: dict[str, Any]) -> str:
-    """How far a killed run had come, by the files in its folder."""
+    """Return how far a killed run had come, judged by the files in its folder."""
     if kind.jobs:
         finished = len(list(folder.glob("runs/*/result.json")))
         return f"{finished} runs of the study finished"
@@ -290,7 +292,7 @@ def stage_of(folder: Path, kind: Kind, alone: dict[str, Any]) -> str:
 
 
 def moments(name: str, number: int, alone: dict[str, Any]) -> list[Moment]:
-    """When the run of this number is killed: once, and some again while they are resumed."""
+    """Return the moments at which this run is killed: one, and for some runs one more on resume."""
     chance = random.Random(f"{name} {number}")
     times = 2 if number % 5 == 4 else 1
     if number % 2 == 0:
@@ -335,7 +337,10 @@ def trial(
 
 
 def left_alone(processes: Processes, name: str, work: Path) -> dict[str, Any]:
-    """The outcome of a run that nobody kills, checked to be the same twice, and its duration and changes of the disk."""
+    """Return the outcome, duration and changes of the disk of an uninterrupted run.
+
+    It runs twice; both outcomes must be equal.
+    """
     outcomes, sittings = [], []
     for _ in range(2):
         place = Path(tempfile.mkdtemp(prefix="alone-", dir=work))
@@ -346,7 +351,7 @@ def left_alone(processes: Processes, name: str, work: Path) -> dict[str, Any]:
         shutil.rmtree(place)
     if outcomes[0] != outcomes[1]:
         raise SystemExit(
-            f"{name}: two runs left alone differ, so that a killed one cannot be compared."
+            f"{name}: two uninterrupted runs differ, so a killed run cannot be compared with them."
         )
     return {
         "outcome": outcomes[0],
@@ -380,7 +385,7 @@ def fill_cache(name: str, work: Path) -> None:
 
 
 def campaign(work: Path, kills: int, names: Sequence[str] = tuple(KINDS)) -> list[dict[str, Any]]:
-    """All trials up to so many kills, those of earlier calls among them."""
+    """Run trials until there are so many kills; return all rows, with those of earlier calls."""
     work.mkdir(parents=True, exist_ok=True)
     log = work / "results.jsonl"
     rows = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
@@ -409,7 +414,7 @@ def campaign(work: Path, kills: int, names: Sequence[str] = tuple(KINDS)) -> lis
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
-    """The rows of each kind of run, and of each stage, in Markdown."""
+    """Return Markdown tables of the kills by kind of run and by stage."""
     lines = [
         "| kind of run | kills | runs | the same in the end | different | failed |",
         "| --- | --- | --- | --- | --- | --- |",

@@ -1,11 +1,12 @@
-"""How many pictures a second the loader reads, decodes and resizes with 1, 2 and 4 threads.
+"""Measure how many pictures a second the loader reads, decodes and resizes with 1, 2 and 4 threads.
 
     python benchmarks/loading.py [--pictures 384] [--repeats 3]
 
-It makes the JPEGs itself. Each number of threads is measured alone, as it feeds a graphics card
-that is never busy, and while EfficientNet-Lite0 is trained on the processor with the same pictures.
-The repeats take turns; the table has the median with the lowest and the highest, and is printed and
-written to benchmarks/loading.md."""
+The script generates the JPEGs. Each number of threads is measured twice: with nothing but loading,
+as for a fast graphics card, and while EfficientNet-Lite0 trains on the processor with the same
+pictures. The numbers of threads take turns. The table has the median, the lowest and the highest
+value; it is printed and written to benchmarks/loading.md.
+"""
 
 from __future__ import annotations
 
@@ -32,14 +33,14 @@ THREADS = (1, 2, 4)
 SIZE = (640, 480)
 BATCH = 16
 TRAINED = 3
-"""Batches of the part with training, whose steps take long."""
+"""How many batches are measured while a network trains; a training step takes long."""
 PAGE = Path(__file__).with_suffix(".md")
 PROSE = """# How fast pictures are loaded
 
-Printed by `python benchmarks/loading.py`: {pictures} JPEGs of {width} x {height} pixels, read, decoded,
-cropped at random and resized to 224 px in batches of {batch}. Medians of {repeats} repeats that take turns, with
-the lowest and the highest. With a graphics card the loader has as many threads as there are cores, on a
-processor as many as the network computes with.
+Printed by `python benchmarks/loading.py`: {pictures} JPEGs of {width} x {height} pixels, read,
+decoded, cropped at random and resized to 224 px in batches of {batch}. Each value is the median of
+{repeats} repeats, with the lowest and the highest. On a graphics card the loader has as many
+threads as there are cores; on a processor it has as many as the network computes with.
 
 Machine: {processor}, {cores} cores.
 
@@ -85,7 +86,7 @@ def _make_pictures(folder: Path, count: int) -> list[Sample]:
 
 
 def _stream(samples: list[Sample], preprocess, threads: int) -> Iterator[dict[str, torch.Tensor]]:
-    """The batches as a training reads them: each picture with a random cut of its own."""
+    """Yield batches as training reads them, each picture with a random crop of its own."""
 
     def make(rows: list[int]) -> dict[str, torch.Tensor]:
         images = [open_image(samples[row].roles["image"], samples[row].id) for row in rows]

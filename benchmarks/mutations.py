@@ -1,4 +1,4 @@
-"""How `fuzz.py` damages a file: each mutation takes its bytes and a source of chance, and gives other bytes."""
+"""The mutations by which `fuzz.py` damages a file, from bytes and a random generator to bytes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,13 @@ import pyarrow.parquet as pq
 OBJECTS, LINES, ARRAYS, COLUMNS, PICTURE = "objects", "lines", "arrays", "columns", "picture"
 _PICTURES = (".jpg", ".png", ".gif", ".bmp", ".tif", ".webp", ".ppm")
 _GROUPS = {
-    ".json": OBJECTS, ".jsonl": OBJECTS, ".npz": ARRAYS, ".parquet": COLUMNS, **dict.fromkeys(_PICTURES, PICTURE),
-}  # fmt: skip
-"""Ending -> what the file holds; any other holds lines of text."""
+    ".json": OBJECTS,
+    ".jsonl": OBJECTS,
+    ".npz": ARRAYS,
+    ".parquet": COLUMNS,
+    **dict.fromkeys(_PICTURES, PICTURE),
+}
+"""File extension -> what the file holds; any other file holds lines of text."""
 _DELIMITERS = (b",", b";", b"\t", b"|", b":", b" ", b"\x1f", b"\r", b"\xc2\xa0", b"\n")
 _ENCODINGS = (
     "utf-16-le",
@@ -43,20 +47,22 @@ _MARKED = {
     "utf-8": codecs.BOM_UTF8,
 }
 _STRANGE = (
-    None, True, False, 0, -1, 1.5, 10**25, 1e308, float("nan"), float("-inf"), "", " ", "[]", "x" * 3000, "\ud800", "\0", [], {},
-    [None], [[]], [{}], {"a": None}, ["a", 1], [[0, 1, "x"]], [{"role": "user", "content": None}], {"text": 1, "start": []},
+    None, True, False, 0, -1, 1.5, 10**25, 1e308, float("nan"), float("-inf"),
+    "", " ", "[]", "x" * 3000, "\ud800", "\0", [], {}, [None], [[]], [{}], {"a": None}, ["a", 1],
+    [[0, 1, "x"]], [{"role": "user", "content": None}], {"text": 1, "start": []},
 )  # fmt: skip
-"""Values that stand in place of any other in JSON."""
+"""Values that replace any other value in JSON."""
 _CELLS = (
-    "", " ", "nan", "NaN", "null", "None", "inf", "1e999", "-0", "1_000", "9" * 400, "[", "[]", "['a', 'b']", '"', '""', "'",
-    "=1+1", "\uff11", "\u202e", "a" * 3000, "../x.png", "/", "https://x.y/z.png", "a\0b", "{}", "|", ";",
+    "", " ", "nan", "NaN", "null", "None", "inf", "1e999", "-0", "1_000", "9" * 400,
+    "[", "[]", "['a', 'b']", '"', '""', "'", "=1+1", "\uff11", "\u202e", "a" * 3000,
+    "../x.png", "/", "https://x.y/z.png", "a\0b", "{}", "|", ";",
 )  # fmt: skip
-"""Cells that stand in place of any other between delimiters."""
+"""Cells that replace any other cell between delimiters."""
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """One kind of damage; a harmless one is none to a reader, who finds the same samples or refuses."""
+    """One kind of damage; after harmless damage a reader finds the same samples or refuses."""
 
     damage: Callable[[bytes, random.Random], bytes]
     groups: tuple[str, ...] = (OBJECTS, LINES, ARRAYS, COLUMNS, PICTURE)
@@ -64,13 +70,13 @@ class Mutation:
 
 
 def fitting(file: Path) -> list[str]:
-    """The names of the mutations for a file of this ending."""
+    """Return the names of the mutations for a file with this extension."""
     group = _GROUPS.get(file.suffix, LINES)
     return [name for name, mutation in MUTATIONS.items() if group in mutation.groups]
 
 
 def flip_bytes(raw: bytes, rng: random.Random) -> bytes:
-    """One to eight bytes become any others."""
+    """Replace one to eight bytes by random ones."""
     changed = bytearray(raw)
     for _ in range(rng.randint(1, 8) if raw else 0):
         changed[rng.randrange(len(raw))] = rng.randrange(256)
@@ -78,49 +84,49 @@ def flip_bytes(raw: bytes, rng: random.Random) -> bytes:
 
 
 def flip_first_bytes(raw: bytes, rng: random.Random) -> bytes:
-    """As many among the first hundred, where headers stand."""
+    """Replace one to eight of the first hundred bytes, where headers are."""
     return flip_bytes(raw[:100], rng) + raw[100:]
 
 
 def cut_tail(raw: bytes, rng: random.Random) -> bytes:
-    """The end is missing."""
+    """Cut off the end."""
     return raw[: rng.randrange(len(raw) + 1)]
 
 
 def cut_middle(raw: bytes, rng: random.Random) -> bytes:
-    """A part is missing."""
+    """Cut out a part."""
     start, end = sorted(rng.randrange(len(raw) + 1) for _ in range(2))
     return raw[:start] + raw[end:]
 
 
 def repeat_part(raw: bytes, rng: random.Random) -> bytes:
-    """A part of up to a hundred bytes comes twice, or many times."""
+    """Repeat a part of up to a hundred bytes, once or many times."""
     start = rng.randrange(len(raw) + 1)
     part = raw[start : start + rng.randint(1, 100)]
     return raw[:start] + part * rng.choice((2, 3, 500)) + raw[start + len(part) :]
 
 
 def insert_nul(raw: bytes, rng: random.Random) -> bytes:
-    """NUL bytes in one place."""
+    """Insert NUL bytes in one place."""
     at = rng.choice((0, len(raw), rng.randrange(len(raw) + 1)))
     return raw[:at] + b"\0" * rng.choice((1, 2, 4, 5000)) + raw[at:]
 
 
 def insert_mark(raw: bytes, rng: random.Random) -> bytes:
-    """A byte-order mark in any place, of any encoding."""
+    """Insert a byte-order mark of any encoding in any place."""
     at = rng.choice((0, len(raw), rng.randrange(len(raw) + 1)))
     return raw[:at] + rng.choice(sorted(_MARKED.values())) + raw[at:]
 
 
 def double_header(raw: bytes, rng: random.Random) -> bytes:
-    """The first line comes twice, at once or again later."""
+    """Repeat the first line, at once or later."""
     lines = raw.split(b"\n")
     lines.insert(rng.choice((1, rng.randrange(len(lines)) + 1)), lines[0])
     return b"\n".join(lines)
 
 
 def shuffle_lines(raw: bytes, rng: random.Random) -> bytes:
-    """Lines change their places, are joined, or go."""
+    """Swap, join or replace two lines."""
     lines = raw.split(b"\n")
     i, j = (rng.randrange(len(lines)) for _ in range(2))
     lines[i], lines[j] = rng.choice(
@@ -130,7 +136,7 @@ def shuffle_lines(raw: bytes, rng: random.Random) -> bytes:
 
 
 def swap_encoding(raw: bytes, rng: random.Random) -> bytes:
-    """The text in an encoding that nothing marks, or read in one encoding and written in another."""
+    """Write the text in another encoding without a mark, or decode it with a wrong one."""
     text = raw.decode("utf-8", "replace")
     if rng.random() < 0.3:
         return raw.decode("latin-1").encode("utf-8")
@@ -138,7 +144,7 @@ def swap_encoding(raw: bytes, rng: random.Random) -> bytes:
 
 
 def swap_encoding_of_a_line(raw: bytes, rng: random.Random) -> bytes:
-    """One line in another encoding than the others."""
+    """Write one line in another encoding."""
     lines = raw.split(b"\n")
     i = rng.randrange(len(lines))
     lines[i] = swap_encoding(lines[i] + b"\xc3\xa9", rng)
@@ -146,7 +152,7 @@ def swap_encoding_of_a_line(raw: bytes, rng: random.Random) -> bytes:
 
 
 def swap_delimiters(raw: bytes, rng: random.Random) -> bytes:
-    """A delimiter becomes another one, in all places, in some, or in one."""
+    """Replace a delimiter by another one, everywhere, in some places or in one."""
     old, new = rng.choice([d for d in _DELIMITERS if d in raw] or [b","]), rng.choice(_DELIMITERS)
     parts = raw.split(old)
     share = rng.choice((0.0, 0.1, 1.0))
@@ -157,7 +163,7 @@ def swap_delimiters(raw: bytes, rng: random.Random) -> bytes:
 
 
 def insert_quotes(raw: bytes, rng: random.Random) -> bytes:
-    """A quote that nothing closes, or two with much between them."""
+    """Insert an open quote, or two quotes far apart."""
     for _ in range(rng.randint(1, 2)):
         at = rng.randrange(len(raw) + 1)
         raw = raw[:at] + rng.choice((b'"', b"'", b'\\"', b"\xe2\x80\x9c", b"\\")) + raw[at:]
@@ -165,7 +171,7 @@ def insert_quotes(raw: bytes, rng: random.Random) -> bytes:
 
 
 def replace_cell(raw: bytes, rng: random.Random) -> bytes:
-    """What stands between two delimiters becomes something else, in one place or in a whole column."""
+    """Replace the text between two delimiters, in one row or in a whole column."""
     delimiter = rng.choice([d for d in _DELIMITERS[:4] if d in raw] or [b" "])
     cell = rng.choice(_CELLS).encode()
     lines = [line.split(delimiter) for line in raw.split(b"\n")]
@@ -180,7 +186,7 @@ def replace_cell(raw: bytes, rng: random.Random) -> bytes:
 
 
 def replace_value(raw: bytes, rng: random.Random) -> bytes:
-    """A value in JSON becomes one of another type; of an object also a key, or all values of one key."""
+    """Replace a value in JSON, or all values of one key, by another type; rename some keys."""
     is_lines = raw.lstrip().startswith(b"{") and raw.count(b"\n{") > 0
     text = raw.decode("utf-8")
     tree = (
@@ -207,7 +213,7 @@ def replace_value(raw: bytes, rng: random.Random) -> bytes:
 
 
 def _places(tree: Any) -> list[tuple[Any, Any]]:
-    """Every (list or object, index or key) of a tree."""
+    """Return every (list or object, index or key) of a tree."""
     items = (
         tree.items()
         if isinstance(tree, dict)
@@ -219,16 +225,18 @@ def _places(tree: Any) -> list[tuple[Any, Any]]:
 
 
 def replace_array(raw: bytes, rng: random.Random) -> bytes:
-    """An array of an archive becomes one of another type or shape, or goes."""
+    """Replace an array of an archive by one of another type or shape, or remove it."""
     arrays = dict(np.load(io.BytesIO(raw)))
     key = rng.choice(sorted(arrays))
     array = arrays.pop(key)
     size = len(array)
     strange = (
-        None, np.float64(1), array[:0], array[1:], array[:, None], np.full(size, b"x"), np.ones(size, bool), np.full(size, ""),
-        np.full(size, np.nan), np.full((size, 2), 2), np.full((size, 8, 8), 1e30), np.zeros((size, 0)), np.arange(size) / 3,
-        np.zeros((size, 4, 4, 7)), np.arange(size), np.zeros(size, "datetime64[s]"), np.zeros(size, [("a", int)]),
-        np.zeros(size, complex), np.full(size, "x.png"), np.full((size, 4, 4), -1), np.full((size, 1, 1), 300, np.uint16),
+        None, np.float64(1), array[:0], array[1:], array[:, None], np.full(size, b"x"),
+        np.ones(size, bool), np.full(size, ""), np.full(size, np.nan), np.full((size, 2), 2),
+        np.full((size, 8, 8), 1e30), np.zeros((size, 0)), np.arange(size) / 3,
+        np.zeros((size, 4, 4, 7)), np.arange(size), np.zeros(size, "datetime64[s]"),
+        np.zeros(size, [("a", int)]), np.zeros(size, complex), np.full(size, "x.png"),
+        np.full((size, 4, 4), -1), np.full((size, 1, 1), 300, np.uint16),
     )  # fmt: skip
     other = rng.choice(strange)
     name = rng.choice((key, key, key, key.upper(), "classes", "x", "y_test", "text"))
@@ -238,7 +246,7 @@ def replace_array(raw: bytes, rng: random.Random) -> bytes:
 
 
 def replace_column(raw: bytes, rng: random.Random) -> bytes:
-    """A column becomes one of another type, changes its name, or goes."""
+    """Replace a column by one of another type, rename it, or remove it."""
     table = pq.read_table(io.BytesIO(raw))
     number, name = rng.randrange(table.num_columns), rng.choice(table.column_names)
     size = table.num_rows
@@ -266,7 +274,7 @@ def replace_column(raw: bytes, rng: random.Random) -> bytes:
 
 
 def _holdable(value: Any) -> Any:
-    """The value, or none where Parquet has no type for it."""
+    """Return the value, or None if Parquet has no type for it."""
     try:
         pq.write_table(pa.table({"x": pa.array([value])}), io.BytesIO())
     except (pa.ArrowException, ValueError, TypeError, OverflowError, NotImplementedError):
@@ -275,14 +283,14 @@ def _holdable(value: Any) -> Any:
 
 
 def nest_deeply(raw: bytes, rng: random.Random) -> bytes:
-    """A value that holds a hundred thousand others, each in the next."""
+    """Insert up to a hundred thousand nested lists."""
     at = rng.choice((0, raw.find(b":") + 1))
     depth = rng.choice((50, 900, 100_000))
     return raw[:at] + b"[" * depth + b"]" * rng.choice((0, depth)) + b"," * bool(at) + raw[at:]
 
 
 def repeat_digits(raw: bytes, rng: random.Random) -> bytes:
-    """A number of very many digits in place of another one."""
+    """Replace a number by one that is huge or malformed."""
     number = rng.choice(
         (b"9" * 5000, b"1e99999", b"-9223372036854775809", b"0x1F", b"1.", b"NaN", b"-Infinity")
     )
@@ -292,7 +300,7 @@ def repeat_digits(raw: bytes, rng: random.Random) -> bytes:
 
 
 def mark_encoding(raw: bytes, rng: random.Random) -> bytes:
-    """The same text in another Unicode encoding, marked as such."""
+    """Write the same text in another Unicode encoding, with its mark."""
     name = rng.choice(sorted(_MARKED))
     return _MARKED[name] + raw.decode("utf-8").encode(
         {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}.get(name, name)
@@ -300,12 +308,12 @@ def mark_encoding(raw: bytes, rng: random.Random) -> bytes:
 
 
 def end_lines_otherwise(raw: bytes, rng: random.Random) -> bytes:
-    """Lines end with carriage return and line feed."""
+    """End lines with carriage return and line feed."""
     return raw.replace(b"\n", b"\r\n")
 
 
 def add_blank_lines(raw: bytes, rng: random.Random) -> bytes:
-    """Blank lines at the end, with white space or without, or none at all."""
+    """Add blank lines at the end, with or without white space, or remove the last line break."""
     return raw.rstrip(b"\n") + rng.choice(
         (b"", b"\n\n\n", b"\n\r\n", b"\n  \n", b"\n\xef\xbb\xbf\n", b"\n\xe2\x80\x8b\n")
     )

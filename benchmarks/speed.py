@@ -1,10 +1,11 @@
-"""How fast it is: ours beside other libraries, in the same run, on the same data, split, backbone, epochs and head.
+"""Measure the speed of Graft and of other libraries on the same data, split, backbone and epochs.
 
-    python benchmarks/speed.py [--rows NAME ...] [--peers NAME ...] [--repeats 3] [--once NAME ...] [--out FOLDER]
+    python benchmarks/speed.py [--rows NAME ...] [--peers NAME ...] [--repeats 3] [--out FOLDER]
 
-Makes a virtual environment for each peer, runs every measurement in a process of its own, one at a time, and appends it to
-results.jsonl in the --out folder, from which a stopped benchmark goes on. Prints the tables and writes benchmarks/speed.md.
-Remove that file to measure anew. The peers are in benchmarks/peers, each with the exact versions that it is run with.
+Creates a virtual environment for each peer and runs every measurement in a process of its own, one
+at a time. Results are appended to results.jsonl in the --out folder, so a stopped benchmark
+continues there; remove that file to measure again. Prints the tables and writes
+benchmarks/speed.md. benchmarks/peers has the scripts of the peers and their exact versions.
 """
 
 from __future__ import annotations
@@ -43,24 +44,24 @@ LAST_GROUPS = 2
 """How many layer groups below the head train in partial fine-tuning."""
 
 WITHOUT_CACHE = {"GRAFT_CACHE_GB": "0"}
-"""The environment in which our frozen layers run at every epoch, nothing being recorded."""
+"""With this environment Graft records nothing, and frozen layers run at every epoch."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """Who takes part in a comparison: a script of benchmarks/peers, and what it is asked beside what all are asked."""
+    """One side of a comparison: a script of benchmarks/peers, with the settings of its own."""
 
     name: str
     script: str
     asked: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     once: bool = False
-    """Run once, however many repeats there are: it takes many minutes."""
+    """Whether the side runs once only, since it takes many minutes."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison. The first side is ours, the one that the others are compared with."""
+    """One comparison. The first side is Graft; the others are compared with it."""
 
     name: str
     title: str
@@ -69,9 +70,9 @@ class Row:
     asked: dict[str, Any]
     sides: tuple[Side, ...]
     most: dict[str, int] = field(default_factory=dict)
-    """The most examples of a split; all where it is not named."""
+    """The largest number of examples by split; a split that is not named keeps all."""
     shots: int | None = None
-    """So many training and validation examples a class, instead."""
+    """The number of training and validation examples a class; None keeps all."""
     unit: str = "s"
     """What is compared: `s`, `examples/s` or `MB`."""
 
@@ -108,7 +109,8 @@ ROWS = (
     feature_extraction("hymenoptera"),
     Row(
         "partial",
-        f"Partial fine-tuning of the last {LAST_GROUPS} layer groups, hymenoptera, ten epochs, EfficientNet-Lite0",
+        f"Partial fine-tuning of the last {LAST_GROUPS} layer groups, hymenoptera, ten epochs, "
+        "EfficientNet-Lite0",
         "hymenoptera",
         "image",
         {"goal": "partial", "epochs": 10},
@@ -116,7 +118,8 @@ ROWS = (
     ),
     Row(
         "full-images",
-        "Full fine-tuning of EfficientNet-Lite0, hymenoptera, two epochs, trained examples a second",
+        "Full fine-tuning of EfficientNet-Lite0, hymenoptera, two epochs, "
+        "trained examples a second",
         "hymenoptera",
         "image",
         {"goal": "full", "epochs": 2, "every_epoch": False},
@@ -161,7 +164,8 @@ ROWS = (
     ),
     Row(
         "few-texts",
-        "Eight texts a class of sst2, MiniLM: feature extraction, its head solved for, beside SetFit, ten epochs",
+        "Eight texts a class of sst2, MiniLM: feature extraction, its head solved for, "
+        "beside SetFit, ten epochs",
         "sst2",
         "text",
         {"goal": "features", "epochs": 10},
@@ -201,22 +205,23 @@ def main() -> None:
     words.add_argument(
         "--rows",
         nargs="*",
-        help=f"which comparisons: {', '.join(row.name for row in ROWS)}; speed.md is not written",
+        help=f"run only these comparisons ({', '.join(row.name for row in ROWS)}); "
+        "speed.md is not written",
     )
     words.add_argument(
-        "--peers", nargs="*", help="which scripts of benchmarks/peers, ours always among them"
+        "--peers", nargs="*", help="run only these scripts of benchmarks/peers, and ours"
     )
     words.add_argument(
         "--repeats",
         type=int,
         default=3,
-        help="measurements of each side, of which the median is told",
+        help="number of measurements of each side; the table has the median",
     )
     words.add_argument(
         "--once",
         nargs="*",
         default=[],
-        help="scripts of benchmarks/peers that are measured once only",
+        help="scripts of benchmarks/peers to measure once only",
     )
     words.add_argument(
         "--data",
@@ -228,12 +233,12 @@ def main() -> None:
         "--out",
         type=Path,
         default=Path("runs") / "speed",
-        help="where environments, weights and results are kept",
+        help="the folder for environments, weights and results",
     )
     words.add_argument(
         "--print",
         action="store_true",
-        help="print the tables of what was measured before, and run nothing",
+        help="print the tables of earlier results, and run nothing",
     )
     words.add_argument(
         "--smoke",
@@ -266,7 +271,7 @@ def check_peers(names: Sequence[str]) -> None:
 
 
 def few(row: Row) -> Row:
-    """The same comparison on next to nothing."""
+    """Return the same comparison on a few examples."""
     sides = tuple(
         replace(side, asked={**side.asked, "pictures": side.asked["pictures"] // 500})
         if "pictures" in side.asked
@@ -288,7 +293,7 @@ def measure(
     peers: list[str] | None,
     once: list[str],
 ) -> None:
-    """Run every side of the comparison once, unless it was before; what fails is written down with its reason."""
+    """Run each side of the comparison that has no result yet; record failures with a reason."""
     if not (folder / row.data).exists():
         print(f"{row.name}: skipped, {row.data} is not in the data folder")
         return
@@ -321,11 +326,12 @@ def measure(
 
 def summary(found: dict[str, Any]) -> str:
     accuracy = "" if found["accuracy"] is None else f", accuracy {found['accuracy']:.3f}"
-    return f"{found['seconds']:.1f} s of {found['whole_seconds']:.1f} s, {found['peak_mb']:.0f} MB{accuracy}"
+    times = f"{found['seconds']:.1f} s of {found['whole_seconds']:.1f} s"
+    return f"{times}, {found['peak_mb']:.0f} MB{accuracy}"
 
 
 def common_task(row: Row, folder: Path, out: Path) -> dict[str, Any]:
-    """What all sides are given: the rows of Graft's own split, and the folder of the pretrained network."""
+    """Return what all sides get: the rows of Graft's split and the pretrained network's folder."""
     task = {"modality": row.modality, "weights": str(weights(BACKBONES[row.modality], out))}
     if not row.data:
         return task
@@ -338,7 +344,10 @@ def common_task(row: Row, folder: Path, out: Path) -> dict[str, Any]:
 
 
 def rows_of(data: Data, split: str, row: Row) -> list[tuple[str, int]]:
-    """(path or text, number of the class) of the examples of a split that take part, chosen at random, always the same."""
+    """Return (path or text, class number) of the examples of a split that take part.
+
+    The random choice is always the same.
+    """
     samples = data.splits[split]
     if split in row.most or (row.shots and split != "test"):
         samples = random.Random(0).sample(samples, len(samples))
@@ -359,20 +368,21 @@ def rows_of(data: Data, split: str, row: Row) -> list[tuple[str, int]]:
 
 
 def weights(alias: str, out: Path) -> Path:
-    """The built-in backbone as its library keeps it: a folder that timm or transformers opens."""
+    """Return a folder with the built-in backbone that timm or transformers can open."""
     folder = out / "weights" / alias
     if not folder.exists():
         shutil.copytree(pull(alias), folder)
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        config.pop(
-            "model_args", None
-        )  # transformers does not open a folder of timm's that has them
+        config.pop("model_args", None)  # transformers cannot open a folder of timm's that has them
         (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return folder
 
 
 def empty_cache(alias: str, out: Path) -> Path:
-    """A cache of ours that has the backbone and no recordings: nobody gains from what an earlier measurement computed."""
+    """Return a cache folder with the backbone but no recordings.
+
+    So no measurement gains from what an earlier one has computed.
+    """
     cache, backbone = out / "cache", pull(alias)
     shutil.rmtree(cache / "recordings", ignore_errors=True)
     if not (cache / "backbones" / backbone.name).exists():
@@ -381,7 +391,7 @@ def empty_cache(alias: str, out: Path) -> Path:
 
 
 def last_parameters(modality: str, classes: int) -> list[str]:
-    """The names of the parameters of the head and of the last layer groups."""
+    """Return the names of the parameters of the head and of the last layer groups."""
     model = Model(load_backbone(BACKBONES[modality], Job("features", modality, "vector", classes)))
     first = len(model.backbone.groups) - 1 - LAST_GROUPS
     group = model.group_indices()
@@ -393,7 +403,10 @@ def last_parameters(modality: str, classes: int) -> list[str]:
 
 
 def one(row: Row, side: Side, task: dict[str, Any], out: Path) -> dict[str, Any]:
-    """Measure one side once, in a process of its own; returns what its script said, or the reason why there is nothing."""
+    """Measure one side once, in a process of its own.
+
+    Returns the JSON that its script printed, or {"error": reason}.
+    """
     try:
         python = sys.executable if side.script == "ours" else str(python_of(side.script, out))
     except subprocess.CalledProcessError as error:
@@ -425,12 +438,15 @@ def one(row: Row, side: Side, task: dict[str, Any], out: Path) -> dict[str, Any]
 
 
 def python_of(peer: str, out: Path) -> Path:
-    """The Python of the peer's own virtual environment, made unless it is there; raises CalledProcessError."""
+    """Return the Python of the peer's virtual environment; create the environment if needed.
+
+    Raises CalledProcessError if the packages cannot be installed.
+    """
     folder, wanted = out / "venvs" / peer, PEERS / f"requirements-{peer}.txt"
     python, mark = folder / "bin" / "python", folder / "installed.txt"
     digest = hashlib.sha256(wanted.read_bytes()).hexdigest()
     if not mark.exists() or mark.read_text(encoding="utf-8") != digest:
-        print(f"{peer}: making its virtual environment, some minutes", flush=True)
+        print(f"{peer}: creating its virtual environment takes some minutes", flush=True)
         for command in (
             [sys.executable, "-m", "venv", "--clear", str(folder)],
             [
@@ -452,7 +468,10 @@ def python_of(peer: str, out: Path) -> Path:
 def watched(
     command: list[str], environment: dict[str, str], logs: Path
 ) -> tuple[int, float, float]:
-    """Run the command to its end; returns its exit code, its wall time, and the most memory (MB) it held with its children."""
+    """Run the command; return its exit code, its wall time and its peak memory (MB).
+
+    The memory includes that of its children.
+    """
     started, peak = time.perf_counter(), 0.0
     with (logs / "stdout.txt").open("wb") as stdout, (logs / "stderr.txt").open("wb") as stderr:
         process = psutil.Popen(command, env=environment, stdout=stdout, stderr=stderr)
@@ -461,9 +480,8 @@ def watched(
                 held, children = memory(process)
                 peak = max(peak, held)
                 try:
-                    process.wait(
-                        1.0 if children else 0.2
-                    )  # what children share takes milliseconds to count
+                    # Counting pages that children share takes milliseconds: count less often.
+                    process.wait(1.0 if children else 0.2)
                 except psutil.TimeoutExpired:
                     continue
         finally:
@@ -474,7 +492,10 @@ def watched(
 
 
 def memory(process: psutil.Process) -> tuple[float, int]:
-    """The resident memory (MB) of a process with its children, shared pages counted once; and how many children it has."""
+    """Return the resident memory (MB) of a process with its children, and the number of children.
+
+    Pages that they share count once.
+    """
     try:
         children = process.children(recursive=True)
         if not children:
@@ -503,13 +524,15 @@ def read(results: Path) -> list[dict[str, Any]]:
 HEAD = (
     "# Speed and memory beside other libraries",
     "",
-    "Printed by `make bench-speed`: the median over the runs, with the lowest and the highest. Time goes from opened data (paths",
-    "or texts, and labels) to the evaluated model; `loading` is that of the network, `whole command` adds imports and the start",
-    "of the process. `ratio` is how many times as long as the first line it took, or how many times as much memory. Peak memory",
-    "is that of the process with its children, pages that they share counted once. Batches of 32; all sides validate after",
-    "each epoch, but where trained examples a second are told. Each peer does what its documentation tells (its script is in",
-    "`benchmarks/peers`), with the same files, split, pretrained network and epochs. Only `graft.fit` also saves its model.",
-    "Ours starts without recordings each time, so that none gains from what another has computed.",
+    "Printed by `make bench-speed`: the median over the runs, with the lowest and the highest.",
+    "Time is measured from opened data (paths or texts, and labels) to the evaluated model.",
+    "`loading` is the time to load the network; `whole command` adds imports and the start of the",
+    "process. `ratio` is the time or memory relative to the first line. Peak memory is that of the",
+    "process with its children; pages that they share count once. Batches have 32 examples. All",
+    "sides validate after each epoch, except in tables of trained examples a second. Each peer",
+    "follows its documentation (its script is in `benchmarks/peers`), with the same files, split,",
+    "pretrained network and epochs. Only `graft.fit` also saves its model. Graft starts each run",
+    "without recordings, so that no run gains from what another one has computed.",
     "",
 )
 UNITS = {"s": "time, s", "examples/s": "examples a second", "MB": "peak memory, MB"}
@@ -518,17 +541,19 @@ UNITS = {"s": "time, s", "examples/s": "examples a second", "MB": "peak memory, 
 def machine() -> str:
     found, python = env.hardware(), env.versions()["python"]
     size = f"{found['cores']} cores, {found['memory_gb']} GB"
-    return f"Machine: {found['processor']}, {size}, natively {found['native_precision']}; Python {python}."
+    precision = f"natively {found['native_precision']}"
+    return f"Machine: {found['processor']}, {size}, {precision}; Python {python}."
 
 
 def table(row: Row, results: list[dict[str, Any]]) -> Iterator[str]:
-    """The Markdown of one comparison."""
+    """Yield the Markdown lines of one comparison."""
     mine = [found for found in results if found["row"] == row.name]
     counts = next((found["counts"] for found in mine if found["counts"]), {})
     yield f"## {row.title}"
     yield ""
     if counts:
-        yield f"{counts['train']:,} / {counts['val']:,} / {counts['test']:,} train, validation and test examples."
+        numbers = " / ".join(f"{counts[split]:,}" for split in ("train", "val", "test"))
+        yield f"{numbers} train, validation and test examples."
         yield ""
     columns = columns_of(row.unit)
     yield "| " + " | ".join(["what", UNITS[row.unit], "ratio", *columns, "how"]) + " |"
@@ -559,7 +584,7 @@ def value_of(found: dict[str, Any], unit: str) -> float:
 
 
 def columns_of(unit: str) -> dict[str, tuple[str, int]]:
-    """Column beside what is compared -> the measured value in it, and its digits behind the point."""
+    """Return the further columns: title -> name of the measured value, number of decimals."""
     columns = {
         "time, s": ("seconds", 1),
         "accuracy": ("accuracy", 3),
@@ -573,7 +598,7 @@ def columns_of(unit: str) -> dict[str, tuple[str, int]]:
 def line(
     name: str, unit: str, found: list[dict[str, Any]], values: list[float], first: float | None
 ) -> str:
-    """The Markdown of one side; accuracies are means, all else are medians."""
+    """Return the Markdown line of one side: the mean of accuracies, the median of other values."""
     middle = median(values)
     ratio = (
         ""

@@ -1,9 +1,10 @@
-"""How long a verb that computes nothing takes, beside Python, the libraries of its command line, and an import of torch.
+"""Measure how long `graft --help` and `graft list` take, beside Python and imports of libraries.
 
     python benchmarks/start.py [--repeats 9]
 
-Processor seconds of a process of its own, the least of the repeats, so that what else the machine does counts little. Prints
-the table. The bar is 0.3 s for `graft --help` and `graft list`.
+Prints a table of processor seconds. Each command runs in a process of its own; the table has the
+lowest of the repeats, so that other work on the machine matters little. `graft --help` and
+`graft list` should take at most 0.3 s.
 """
 
 from __future__ import annotations

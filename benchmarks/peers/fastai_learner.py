@@ -1,4 +1,4 @@
-"""fastai's vision_learner with its defaults: a frozen body whose batch normalisation trains, and one cycle."""
+"""fastai's vision_learner with its defaults: a frozen body with trained batch norm, one cycle."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Hugging Face's Trainer, as the image and text classification guides of transformers use it.
 
-What differs from the guides: a frozen body where the task asks for one, with a rate that suits a new head; nothing is
-saved, since that is not what is timed.
+Two things differ from the guides. The body is frozen where the task asks for it, with a learning
+rate that suits a new head. Nothing is saved, since saving is not timed.
 """
 
 from __future__ import annotations
@@ -59,7 +59,10 @@ def freeze(model, head) -> None:
 
 
 def image_sets(task: Task, processor) -> dict[str, Dataset]:
-    """Augmented for training, cropped at the centre for evaluation; decoded and transformed as they are read."""
+    """Images that are decoded and transformed when read.
+
+    They are augmented for training and cropped at the center for evaluation.
+    """
     from torchvision.transforms import (
         CenterCrop,
         Compose,

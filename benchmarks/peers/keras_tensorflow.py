@@ -1,7 +1,7 @@
 """Keras on TensorFlow, as its guide "Transfer learning & fine-tuning" does it.
 
-The network is EfficientNetB0 of keras.applications with random weights, since its pretrained ones come from a server:
-its time counts, its accuracy says nothing and is not reported.
+The network is EfficientNetB0 of keras.applications with random weights, since pretrained ones would
+have to be downloaded. Only its time is reported; its accuracy would mean nothing.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def main() -> None:
         None,
         ("keras", "tensorflow_cpu"),
         load_seconds=clock.seconds["load"],
-        notes="EfficientNetB0 with random weights, for its time alone; augmented once and cached, as its guide has it",
+        notes="EfficientNetB0 with random weights, for its time alone; "
+        "augmented once and cached, as its guide has it",
     )
 
 

@@ -1,6 +1,6 @@
-"""What every script here shares: the task it is given, its clock, and the one line of JSON that it prints at the end.
+"""What all scripts of peers share: the task, the clock, and the line of JSON printed at the end.
 
-Python's own library alone: it runs in the virtual environment of every peer.
+It uses only the standard library, since it runs in the virtual environment of every peer.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be trained on what. A line of a split: the path of an image or a text, and the number of its class."""
+    """What to train on which data. A row of a split is (path of an image or text, class number)."""
 
     goal: str
-    """`features`, `partial` or `full`; for our own script also `fit`, `study`, `alone` and `memory`."""
+    """`features`, `partial` or `full`; for ours.py also `fit`, `study`, `alone` and `memory`."""
     modality: str
     """`image` or `text`."""
     weights: str
-    """The folder of the pretrained network, as timm or transformers keep it."""
+    """The folder of the pretrained network, in the format of timm or transformers."""
     folder: str
     """An empty folder for whatever the peer writes."""
     seed: int
@@ -35,23 +35,23 @@ class Task:
     epochs: int = 1
     batch_size: int = 32
     every_epoch: bool = True
-    """Is `val` evaluated after each epoch?"""
+    """Whether `val` is evaluated after each epoch."""
     trainable: list[str] = field(default_factory=list)
-    """With the goal `partial`: the parameters that train, by timm's names."""
+    """For the goal `partial`: timm's names of the parameters that train."""
     pad_to: int | None = None
-    """Texts are padded to this many tokens; None: to the longest of their batch."""
+    """Texts are padded to this many tokens; None pads to the longest of the batch."""
     technique: str = ""
-    """Our own script: the spec of the technique, the others being told by `goal`."""
+    """For ours.py: the spec of the technique; the other scripts read `goal`."""
     precision: str | None = None
-    """Our own script: None is what the machine computes natively."""
+    """For ours.py: the precision; None is the native one of the machine."""
     pictures: int = 0
-    """Our own script, goal `memory`: how many pictures are made up."""
+    """For ours.py and the goal `memory`: how many pictures are generated."""
     techniques: list[str] = field(default_factory=list)
     seeds: int = 0
 
 
 def given() -> Task:
-    """The task in the JSON file that the command line names."""
+    """Read the task from the JSON file that the command line names."""
     return Task(**json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
 
 
@@ -79,7 +79,10 @@ def report(
     rate: float | None = None,
     notes: str = "",
 ) -> None:
-    """Print what was measured: `seconds` from opened data to the evaluated model, `rate` in trained examples a second."""
+    """Print the measurements as one line of JSON.
+
+    `seconds` are from opened data to the evaluated model, `rate` is trained examples a second.
+    """
     found = {
         "seconds": seconds,
         "accuracy": accuracy,

@@ -1,4 +1,4 @@
-"""Our own side: the same task, given to Graft in a process of its own."""
+"""Graft's side of the comparison: the same task, in a process of its own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PACKAGES = ("graft-learn", "torch", "timm", "transformers")
 
 
 class Pictures(Sequence):
-    """So many pictures of 224 pixels that exist only while they are looked at, each made from its number."""
+    """Pictures of 224 pixels, each generated from its number when it is read."""
 
     def __init__(self, count: int, first: int):
         self.count, self.first = count, first
@@ -51,7 +51,7 @@ class Pictures(Sequence):
 
 
 def opened(task: Task) -> Data:
-    """The task's rows as Graft's data."""
+    """Return the rows of the task as Graft's data."""
     read = Path if task.modality == "image" else str
     splits = {
         name: [
@@ -64,7 +64,10 @@ def opened(task: Task) -> Data:
 
 
 def trained(task: Task, data: Data, clock: Clock) -> tuple[float, float, str]:
-    """Train and evaluate, and nothing else; returns the test accuracy, trained examples a second, and how it was computed."""
+    """Only train and evaluate.
+
+    Returns the test accuracy, trained examples a second, and notes for the table.
+    """
     problem = plugins.load("task", f"{task.modality}-classification").from_data(data)
     technique, engine = parse(task.technique), Engine(task.precision)
     with clock.running("load"):
@@ -87,7 +90,7 @@ def trained(task: Task, data: Data, clock: Clock) -> tuple[float, float, str]:
 
 
 def fitted(task: Task, data: Data, clock: Clock) -> tuple[float, float | None, str]:
-    """All of `graft.fit`: checks of the data, loading, training, intervals, baselines, the saved model."""
+    """Run `graft.fit`: data checks, loading, training, intervals, baselines and saving."""
     with clock.running("all"):
         run = graft.fit(
             data,
@@ -105,7 +108,7 @@ def fitted(task: Task, data: Data, clock: Clock) -> tuple[float, float | None, s
 
 
 def studied(task: Task, data: Data, clock: Clock) -> tuple[float, float | None, str]:
-    """All runs of a study, together; returns the mean of their test accuracies."""
+    """Run all runs as one study; return the mean of their test accuracies."""
     with clock.running("all"):
         study = graft.compare(
             data,
@@ -125,7 +128,7 @@ def studied(task: Task, data: Data, clock: Clock) -> tuple[float, float | None, 
 
 
 def alone(task: Task, data: Data, clock: Clock) -> tuple[float, float | None, str]:
-    """The same runs as `studied`, each in a process of its own as there, none knowing of the others."""
+    """Run the same runs as `studied`, each alone in a process of its own, without recordings."""
     described = {"path": "", "hash": data.fingerprint(), "format": "", "options": {}}
     base = RunSpec(
         described,
@@ -156,7 +159,7 @@ def alone(task: Task, data: Data, clock: Clock) -> tuple[float, float | None, st
 
 
 def run_alone(job: Job) -> dict:
-    """One run that finds no recordings; only for speed.py, which gives it a cache of its own."""
+    """Remove all recordings, then run one run; only for speed.py, which uses a cache of its own."""
     for row in recording.everything():
         recording.remove(row["key"])
     return run_job(job)
@@ -167,7 +170,7 @@ def mean_accuracy(results: list[dict]) -> float:
 
 
 def remembered(task: Task, clock: Clock) -> tuple[float, float | None, str]:
-    """Feature extraction on so many pictures that are made as they are asked for."""
+    """Run feature extraction on `task.pictures` pictures that are generated when read."""
     count, held_out = task.pictures, max(8, task.pictures // 100)
     starts = {"train": (count, 0), "val": (held_out, count), "test": (held_out, count + held_out)}
     data = Data({name: Pictures(*about) for name, about in starts.items()})

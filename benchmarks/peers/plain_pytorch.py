@@ -1,8 +1,8 @@
 """The loop of PyTorch's tutorials, with no library around it.
 
-Images as in "Transfer Learning for Computer Vision": random resized crops, SGD with momentum, StepLR, four loading
-workers, validation each epoch, the best weights kept in a file. Texts as in "A full training loop" of Hugging Face's
-course: dynamic padding, AdamW, a linear schedule.
+Images follow "Transfer Learning for Computer Vision": random resized crops, SGD with momentum,
+StepLR, four loading workers, validation each epoch, the best weights kept in a file. Texts follow
+"A full training loop" of Hugging Face's course: dynamic padding, AdamW, a linear schedule.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Pictures(Dataset):
 
 
 def images(task: Task, clock: Clock) -> tuple[float, int]:
-    """Train and evaluate; returns the accuracy on the test split, and how many examples were trained on."""
+    """Train and evaluate; return the test accuracy and the number of trained examples."""
     import timm
     from torchvision import transforms
 
@@ -86,7 +86,7 @@ def images(task: Task, clock: Clock) -> tuple[float, int]:
 
 
 def chosen(model: nn.Module, task: Task) -> list[nn.Parameter]:
-    """The parameters that train; the others get no gradient."""
+    """Return the parameters that train; freeze the others."""
     head = {id(parameter) for parameter in model.get_classifier().parameters()}
     for name, parameter in model.named_parameters():
         parameter.requires_grad = (
@@ -96,7 +96,7 @@ def chosen(model: nn.Module, task: Task) -> list[nn.Parameter]:
 
 
 def right(model: nn.Module, loader: DataLoader) -> float:
-    """The share of images whose class is found."""
+    """Return the share of images that are classified correctly."""
     model.eval()
     with torch.no_grad():
         hits = sum((model(inputs).argmax(1) == labels).sum().item() for inputs, labels in loader)
@@ -104,7 +104,7 @@ def right(model: nn.Module, loader: DataLoader) -> float:
 
 
 def texts(task: Task, clock: Clock) -> tuple[float, int]:
-    """Fine-tune all weights and evaluate; returns the accuracy on the test split, and how many examples were trained on."""
+    """Fine-tune all weights; return the test accuracy and the number of trained examples."""
     from transformers import (
         AutoModelForSequenceClassification,
         AutoTokenizer,

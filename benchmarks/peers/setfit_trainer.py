@@ -1,4 +1,7 @@
-"""SetFit on a few texts a class, with the settings of its README: contrastive fine-tuning, then a logistic regression."""
+"""SetFit on a few texts a class, with the settings of its README.
+
+It fine-tunes by contrast, then fits a logistic regression.
+"""
 
 from __future__ import annotations
 
@@ -42,12 +45,13 @@ def main() -> None:
         found["accuracy"],
         ("setfit", "sentence-transformers", "transformers", "torch"),
         load_seconds=clock.seconds["load"],
-        notes=f"{len(task.train)} texts, {task.epochs} epochs of pairs, batches of {task.batch_size}, fp32",
+        notes=f"{len(task.train)} texts, {task.epochs} epochs of pairs, "
+        f"batches of {task.batch_size}, fp32",
     )
 
 
 def agreement(predictions, labels) -> dict[str, float]:
-    """The accuracy; SetFit's own comes from a file on the hub."""
+    """Return the accuracy; SetFit's own accuracy metric would be downloaded."""
     pairs = list(zip(predictions, labels, strict=True))
     return {"accuracy": sum(str(one) == str(other) for one, other in pairs) / len(pairs)}
 
