@@ -23,7 +23,7 @@ _LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 
 _STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 _ANSWER = TypeAdapter(dataclass(make_dataclass("Answer", [("checked", Checked)]), config=_STRICT))
-"""What pydantic describes and validates: it reads only those of an inner dataclass."""
+"""The type for pydantic, which reads attribute docstrings only of an inner dataclass."""
 
 
 def check_schema() -> str:
@@ -39,12 +39,12 @@ def check_schema() -> str:
 
 
 def check_answer(printed: str) -> None:
-    """Raise pydantic's ValidationError where this is not what the schema describes."""
+    """Raise pydantic's ValidationError if the printed answer does not follow the schema."""
     _ANSWER.validate_json(f'{{"checked": {printed}}}', strict=True)
 
 
 def reference() -> str:
-    """The page of every plugin on every axis, as their docstrings have it."""
+    """Return the page of all plugins on all axes, from their docstrings."""
     lines = [
         "# Reference",
         "",
@@ -59,7 +59,7 @@ def reference() -> str:
 
 
 def broken_links() -> list[str]:
-    """Return `page: target` for each link to a missing file or heading; the web is not asked."""
+    """Return `page: target` for each link to a missing file or heading; web links are not checked."""
     broken = []
     for page in PAGES:
         for target in _LINK.findall(page.read_text(encoding="utf-8")):
@@ -91,7 +91,7 @@ def _entry(axis: str, name: str) -> list[str]:
 
 
 def _without_titles(schema: Any) -> Any:
-    """The schema without the titles that pydantic makes of names."""
+    """Return the schema without the titles that pydantic derives from names."""
     if not isinstance(schema, dict):
         return schema
     return {
@@ -107,7 +107,7 @@ def _anchors(file: Path) -> set[str]:
 
 
 def main() -> int:
-    """Write the page and the schema; 1 where a link is broken."""
+    """Write the page and the schema; return 1 if a link is broken."""
     for name, write in {"reference.md": reference, "check.schema.json": check_schema}.items():
         (ROOT / "docs" / name).write_text(write(), encoding="utf-8")
         print(f"docs/{name} is written")

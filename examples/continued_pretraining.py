@@ -1,10 +1,11 @@
-"""Few labels and many texts without: an encoder first goes on with its pretraining on the texts, then learns from the labels.
+"""Few labels and many unlabeled texts: continue pretraining on the texts, then fine-tune.
 
     python examples/continued_pretraining.py TEXTS
 
-TEXTS is a folder or table of texts with labels, as AG News: eight labels a class are used, the other texts without theirs. At
-most 400 of these are read, once; in earnest take thousands, and more epochs: `load_data(..., unlabeled=PATH)` adds further texts.
-Fine-tuning alone stands beside it, two seeds each, some minutes on one core.
+TEXTS is a folder or table of texts with labels, such as AG News. The example uses eight labels a
+class and up to 400 other texts without their labels, in one epoch. For a real task use thousands of
+texts and more epochs; `load_data(..., unlabeled=PATH)` adds texts. The example compares this with
+fine-tuning alone, with two seeds each, in a few minutes on one core.
 """
 
 from __future__ import annotations
@@ -20,10 +21,9 @@ SIZES = {"unlabeled": 400, "test": 200}
 def main() -> None:
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    found = graft.load_data(sys.argv[1], shots=SHOTS)
-    data = found.with_splits(
-        {**found.splits, **{split: found.splits[split][:size] for split, size in SIZES.items()}}
-    )
+    data = graft.load_data(sys.argv[1], shots=SHOTS)
+    smaller = {split: data.splits[split][:size] for split, size in SIZES.items()}
+    data = data.with_splits({**data.splits, **smaller})
     techniques = ["full-fine-tuning", "masked-language-modeling:epochs=1 then full-fine-tuning"]
     study = graft.compare(data, techniques, seeds=2, epochs=3, out="runs/continued-pretraining")
     for row in study.rows:

@@ -1,8 +1,9 @@
-"""Which texts say something like yours? A pretrained sentence encoder as it is turns texts into vectors; the nearest answer.
+"""Search texts by meaning, with the embeddings of a pretrained sentence encoder.
 
     python examples/embed_texts.py TEXTS ["a query" ...]
 
-TEXTS is a folder or table of texts, as AG News; at most five hundred of its test split are read. Nothing is trained.
+TEXTS is a folder or table of texts, such as AG News. The example reads up to 500 texts of the test
+split and prints the texts nearest to each query. Nothing is trained.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Handwritten digits with a network that was pretrained on photographs: does the transfer help?
+"""Handwritten digits and a network pretrained on photographs: does transfer help?
 
     python examples/image_classification.py
 
-A small comparison with its from-scratch control and its trivial baselines; the answer is in words and in report.html.
+A small comparison with the from-scratch control and simple baselines. It prints the verdict and
+writes report.html.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Names of people, places and organisations in a text: a network that has read English learns them from tagged sentences.
+"""Find names of people, places and organizations, with an encoder fine-tuned on tagged sentences.
 
     python examples/named_entities.py CONLL_FOLDER ["a sentence" ...]
 
-CONLL_FOLDER holds train.txt, valid.txt and test.txt with a word and its tags a line, as CoNLL-2003 has them. Trains on a
-tenth of the sentences, in some minutes on two cores; measures entity F1 beside the most frequent tag of each word.
+CONLL_FOLDER has train.txt, valid.txt and test.txt with one word and its tags a line, as in
+CoNLL-2003. The example trains on a tenth of the sentences, in a few minutes on two cores. It prints
+the entity F1, and that of a baseline that gives each word its most frequent tag.
 """
 
 from __future__ import annotations
@@ -28,11 +29,10 @@ def main() -> None:
     print(
         "most frequent tag of each word", run.result["baseline"]["most-frequent-tag"]["entity_f1"]
     )
-    for kind, found in run.result["per_class"].items():
-        print(f"{kind:6} F1 {found['f1']:.3f}, {found['support']} of them")
-    for sentence, row in zip(
-        sys.argv[2:] or SENTENCES, run.model.predict(sys.argv[2:] or SENTENCES), strict=True
-    ):
+    for kind, scores in run.result["per_class"].items():
+        print(f"{kind:6} F1 {scores['f1']:.3f}, {scores['support']} of them")
+    sentences = sys.argv[2:] or SENTENCES
+    for sentence, row in zip(sentences, run.model.predict(sentences), strict=True):
         print(sentence)
         for entity in row["prediction"]:
             print(f"  {entity['type']:6}{entity['text']}  ({entity['start']} to {entity['end']})")

@@ -1,4 +1,4 @@
-"""Which topic is a question about? Twelve labelled questions, scikit-learn's interface.
+"""Classify questions by topic from twelve labeled examples, with scikit-learn's interface.
 
 python examples/text_classification.py
 """

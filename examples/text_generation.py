@@ -1,9 +1,10 @@
-"""A small language model goes on reading: your text, and then it writes in its manner.
+"""Adapt a small language model to your text, and generate more text in its style.
 
     python examples/text_generation.py TEXT
 
-TEXT is a .txt file of running text, or a folder with train.txt, val.txt and test.txt. SmolLM2-135M is adapted by LoRA in one
-pass over at most a hundred passages of the text, some minutes on two cores; bits per byte beside those of n-grams.
+TEXT is a .txt file of running text, or a folder with train.txt, val.txt and test.txt. The example
+adapts SmolLM2-135M by LoRA in one epoch of up to 100 passages, in a few minutes on two cores. It
+prints the bits per byte, and those of n-grams.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""A small language model learns to translate: from lines of one language to lines of another.
+"""Translate lines with a small language model.
 
     python examples/translation.py PARALLEL
 
-PARALLEL is a folder with train.en and train.de and their like for val and test, or a table with source and target.
-SmolLM2-135M, which has read little but English, is adapted by LoRA in one pass over at most 300 pairs, and writes a hundred
-lines; BLEU and chrF beside those of the source as it is.
+PARALLEL is a folder with files such as train.en, train.de, val.en, val.de, test.en and test.de, or
+a table with the columns source and target. The example adapts SmolLM2-135M, which was pretrained
+mostly on English, by LoRA in one epoch of up to 300 pairs, and generates up to 100 lines. It prints
+BLEU and chrF, and those of the unchanged source.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ PAIRS, HELD_OUT = 300, 100
 def main() -> None:
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    found = graft.load_data(sys.argv[1], task="translation")
+    data = graft.load_data(sys.argv[1], task="translation")
     sizes = {"train": PAIRS, "val": HELD_OUT, "test": HELD_OUT}
-    data = found.with_splits({split: found.splits[split][:size] for split, size in sizes.items()})
+    data = data.with_splits({split: data.splits[split][:size] for split, size in sizes.items()})
     run = graft.fit(data, task="translation", technique="lora", out="runs/translation")
     for name in ("bleu", "chrf"):
         print(name, run.result["metrics"]["test"][name])
-        print(name, "of the source as it is", run.result["baseline"]["copy-source"][name])
+        print(name, "of the unchanged source", run.result["baseline"]["copy-source"][name])
     for sample in run.result["samples"]:
         print(f"{sample['prompt']}\n  {sample['output']}\n  ({sample['reference']})")
 

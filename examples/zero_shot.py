@@ -1,10 +1,11 @@
-"""Which class does a text belong to, before there is a single label? Two pretrained networks as they are.
+"""Classify texts without any training label, with two pretrained networks.
 
     python examples/zero_shot.py NEWS
 
-NEWS is a folder or table of texts with labels that say what they mean, as AG News; the labels only serve to measure. A
-sentence encoder takes the class whose description is most like the text, a decoder the one whose words it is likeliest to
-write after it. About four texts a second on one core for the decoder.
+NEWS is a folder or table of texts whose labels are meaningful words, such as AG News; the labels of
+the test split are used only to measure the accuracy. The sentence encoder chooses the class whose
+description is most similar to the text. The decoder chooses the class whose name it is most likely
+to generate after the text; it reads about four texts a second on one core.
 """
 
 from __future__ import annotations
@@ -24,12 +25,11 @@ def main() -> None:
         sys.exit(__doc__)
     for backbone, technique in ASKED.items():
         run = graft.fit(sys.argv[1], backbone, technique)
-        found, majority = (
-            run.result["metrics"]["test"]["accuracy"],
-            run.result["baseline"]["majority"]["accuracy"],
-        )
+        accuracy = run.result["metrics"]["test"]["accuracy"]
+        majority = run.result["baseline"]["majority"]["accuracy"]
         print(
-            f"{technique} of {backbone}: accuracy {found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})"
+            f"{technique} of {backbone}: accuracy {accuracy['value']:.3f} "
+            f"({accuracy['low']:.3f} to {accuracy['high']:.3f})"
         )
         print(f"  the most frequent class: {majority['value']:.3f}")
 
