@@ -189,9 +189,9 @@ class Model(nn.Module):
             key=lambda p: -len(p[0]),
         )
         tensors = [*self.network.named_parameters(), *self.network.named_buffers()]
-        found = {name: number.get(name, _first(prefixes, name)) for name, _ in tensors}
+        indices = {name: number.get(name, _first(prefixes, name)) for name, _ in tensors}
         head = len(groups) - 1 if self.fresh_head else None
-        return {name: -1 if index == head else index for name, index in found.items()}
+        return {name: -1 if index == head else index for name, index in indices.items()}
 
     def _features(self, entering: Tree, batch: Batch) -> Tree:
         if self.backbone.token is None or entering.dim() != 3:

@@ -53,9 +53,9 @@ class Windows:
     @classmethod
     def of(cls, samples: Sequence[Sample], pieces: Callable[[Sample], Sequence[Sample]]) -> Windows:
         """Each sample in the `pieces` that are made of it, one at least."""
-        found = [pieces(sample) for sample in samples]
-        owners = [number for number, several in enumerate(found) for _ in several]
-        return cls(samples, [piece for several in found for piece in several], owners)
+        parts = [pieces(sample) for sample in samples]
+        owners = [number for number, several in enumerate(parts) for _ in several]
+        return cls(samples, [piece for several in parts for piece in several], owners)
 
     @property
     def pieces(self) -> Sequence[Sample]:
@@ -86,10 +86,10 @@ def sure_of(target: Tensor, classes: int) -> Output:
 
 def objects(values: Sequence[Any]) -> np.ndarray:
     """An object array (N,) of these, whatever their shapes."""
-    found = np.empty(len(values), dtype=object)
+    array = np.empty(len(values), dtype=object)
     for number, value in enumerate(values):
-        found[number] = value
-    return found
+        array[number] = value
+    return array
 
 
 @dataclass(frozen=True)

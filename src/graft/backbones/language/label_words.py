@@ -54,7 +54,7 @@ class LabelWords(nn.Module):
         words = prompt.words
         self._keep("first", [word[0] for word in words])
         self._keep("read", [token for word in words for token in word[:-1]])
-        self._keep("told", [token for word in words for token in word[1:]])
+        self._keep("later", [token for word in words for token in word[1:]])
         self._keep("owner", [k for k, word in enumerate(words) for _ in word[1:]])
         self._keep("place", [i for word in words for i in range(len(word) - 1)])
         self._keep("sizes", [len(word) if prompt.per_token else 1 for word in words])
@@ -93,14 +93,14 @@ class LabelWords(nn.Module):
             input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=False
         )[0]
         rows = torch.arange(len(ids), device=ids.device)
-        found = self._log_likelihood(states[rows, ends - 1], self.first.expand(len(ids), -1))
+        logits = self._log_likelihood(states[rows, ends - 1], self.first.expand(len(ids), -1))
         if len(self.read):
             places = ends[:, None] + torch.arange(len(self.read), device=ids.device)
-            told = self._log_likelihood(
-                states[rows[:, None], places].flatten(0, 1), self.told.repeat(len(ids))[:, None]
+            rest = self._log_likelihood(
+                states[rows[:, None], places].flatten(0, 1), self.later.repeat(len(ids))[:, None]
             )
-            found = found.index_add(1, self.owner, told.view(len(ids), -1))
-        return found / self.sizes - self.prior
+            logits = logits.index_add(1, self.owner, rest.view(len(ids), -1))
+        return logits / self.sizes - self.prior
 
     def _around(self, text: Tensor) -> Tensor:
         return torch.cat(
@@ -132,39 +132,39 @@ class LabelWords(nn.Module):
         Float32 for some rows at a time.
         """
         head = self.causal.get_output_embeddings()
-        found = [
+        parts = [
             head(some).float().log_softmax(-1).gather(1, wanted)
             for some, wanted in zip(states.split(ROWS), tokens.split(ROWS), strict=True)
         ]
-        return torch.cat(found)
+        return torch.cat(parts)
 
 
 def prompt_in(config: Any) -> Prompt | None:
     """What the config of a saved classifier says of its prompt."""
-    found = getattr(config, MARK, None)
-    return Prompt(**found) if found else None
+    saved = getattr(config, MARK, None)
+    return Prompt(**saved) if saved else None
 
 
-def as_classifier(found: Backbone, prompt: Prompt) -> Backbone:
+def as_classifier(backbone: Backbone, prompt: Prompt) -> Backbone:
     """A causal backbone as a classifier.
 
     Texts are cut to leave room for the prompt, where positions are counted.
     """
-    network = LabelWords(found.network, prompt).train(found.network.training)
+    network = LabelWords(backbone.network, prompt).train(backbone.network.training)
     setattr(network.config, MARK, asdict(prompt))
     positions = getattr(network.config, "max_position_embeddings", None)
     most = (
-        found.preprocess.max_length
+        backbone.preprocess.max_length
         if positions is None
-        else min(found.preprocess.max_length, positions - prompt.longest)
+        else min(backbone.preprocess.max_length, positions - prompt.longest)
     )
-    groups = [LayerGroup(g.name, _inside(g.modules), _inside(g.tensors)) for g in found.groups]
-    preprocess = replace(found.preprocess, max_length=most)
+    groups = [LayerGroup(g.name, _inside(g.modules), _inside(g.tensors)) for g in backbone.groups]
+    preprocess = replace(backbone.preprocess, max_length=most)
     return replace(
-        found,
+        backbone,
         network=network,
         form="finished",
-        head=_inside(found.head),
+        head=_inside(backbone.head),
         groups=groups,
         preprocess=preprocess,
     )

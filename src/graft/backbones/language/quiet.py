@@ -10,17 +10,17 @@ from contextlib import contextmanager
 @contextmanager
 def quiet() -> Iterator[None]:
     """No progress bars and no report of new weights: a new head is meant to have some."""
-    from transformers.utils import logging as told
+    from transformers.utils import logging
 
-    level, bars = told.get_verbosity(), told.is_progress_bar_enabled()
-    told.set_verbosity_error()
-    told.disable_progress_bar()
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     try:
         yield
     finally:
-        told.set_verbosity(level)
+        logging.set_verbosity(level)
         if bars:
-            told.enable_progress_bar()
+            logging.enable_progress_bar()
 
 
 def never_ask_for_masks() -> None:

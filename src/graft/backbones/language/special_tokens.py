@@ -20,17 +20,17 @@ def read_as_text(tokenizer: Any) -> None:
     split behind their first character, so that no piece is as long as they are.
     """
     tokenizer.split_special_tokens = True
-    found = [
+    pieces = [
         token
         for token in special_tokens(tokenizer)
         if tokenizer.is_fast and _is_a_piece(token, tokenizer)
     ]
-    if found:
+    if pieces:
         from tokenizers import Regex
         from tokenizers.pre_tokenizers import Sequence, Split
 
         inside = "|".join(
-            f"(?<={re.escape(token[0])})(?={re.escape(token[1:])})" for token in found
+            f"(?<={re.escape(token[0])})(?={re.escape(token[1:])})" for token in pieces
         )
         backend = tokenizer.backend_tokenizer
         earlier = [] if backend.pre_tokenizer is None else [backend.pre_tokenizer]
@@ -51,11 +51,11 @@ def keep_when_saved(tokenizer: Any) -> None:
 
 def special_tokens(tokenizer: Any) -> list[str]:
     """All of them, longer ones first."""
-    found = {
+    names = {
         *tokenizer.all_special_tokens,
         *(str(token) for token in tokenizer.added_tokens_decoder.values() if token.special),
     }
-    return sorted(found, key=lambda token: (-len(token), token))
+    return sorted(names, key=lambda token: (-len(token), token))
 
 
 def chat_tokens(messages: list[dict[str, str]], tokenizer: Any) -> list[int]:
@@ -67,18 +67,18 @@ def chat_tokens(messages: list[dict[str, str]], tokenizer: Any) -> list[int]:
 
     def broken(content: str) -> str:
         return special.sub(
-            lambda found: found[0][0] + BREAK + found[0][1:], content.replace(BREAK, "")
+            lambda match: match[0][0] + BREAK + match[0][1:], content.replace(BREAK, "")
         )
 
     apart = [{**message, "content": broken(message["content"])} for message in messages]
     text = tokenizer.apply_chat_template(apart, tokenize=False, add_generation_prompt=True)
     pieces = re.split(f"({special.pattern})", text) if BREAK in text else [text]
-    told = [piece.replace(BREAK, "") for piece in pieces]
+    spelled = [piece.replace(BREAK, "") for piece in pieces]
     encoded = [
         tokenizer(
             piece, add_special_tokens=False, split_special_tokens=piece != before, verbose=False
         )["input_ids"]
-        for piece, before in zip(told, pieces, strict=True)
+        for piece, before in zip(spelled, pieces, strict=True)
     ]
     return [token for ids in encoded for token in ids]
 

@@ -129,11 +129,11 @@ class TextPreprocess:
 
         Of an empty text that it does not mark: what it makes of its token for an end.
         """
-        found = self.tokenizer(
+        encoded = self.tokenizer(
             *self._texts(value), truncation=True, max_length=self.max_length, **asked
         )
-        if found["input_ids"]:
-            return found
+        if encoded["input_ids"]:
+            return encoded
         return self.tokenizer(
             self.tokenizer.eos_token or self.tokenizer.unk_token,
             split_special_tokens=False,

@@ -222,10 +222,10 @@ def _network(spec: str, job: Job, config: Any, weights: str | None) -> tuple[Any
         network = fitting[0].from_config(config, dtype=torch.get_default_dtype()).eval()
         return network, set(network.state_dict())
     options = {"dtype": torch.float32, "ignore_mismatched_sizes": True, "output_loading_info": True}
-    network, found = fitting[0].from_pretrained(weights, config=config, **options)
+    network, loading = fitting[0].from_pretrained(weights, config=config, **options)
     return network.eval(), {
-        *found["missing_keys"],
-        *(name for name, *_ in found["mismatched_keys"]),
+        *loading["missing_keys"],
+        *(name for name, *_ in loading["mismatched_keys"]),
     }
 
 
@@ -270,8 +270,8 @@ def _mean_pooled(folder: str) -> bool:
         "_raise_exceptions_for_missing_entries": False,
         "_raise_exceptions_for_connection_errors": False,
     }
-    found = cached_file(folder, POOLING.as_posix(), **quietly)
-    return found is not None and json.loads(Path(found).read_text(encoding="utf-8")).get(
+    file = cached_file(folder, POOLING.as_posix(), **quietly)
+    return file is not None and json.loads(Path(file).read_text(encoding="utf-8")).get(
         "pooling_mode_mean_tokens", False
     )
 

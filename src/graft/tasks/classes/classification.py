@@ -112,11 +112,14 @@ class Classification(Task):
     def scores(self, rows: Sequence[np.ndarray], windows: Windows) -> np.ndarray:
         """Probabilities (N, K), of a sample in pieces their mean."""
         logits = torch.from_numpy(np.stack(rows)).double()
-        found = (logits.sigmoid() if self.multi_label else logits.softmax(-1)).numpy()
+        probabilities = (logits.sigmoid() if self.multi_label else logits.softmax(-1)).numpy()
         if windows.cut is None:
-            return found
+            return probabilities
         return np.stack(
-            [np.mean([row for _, row in pieces], axis=0) for pieces in windows.by_sample(found)]
+            [
+                np.mean([row for _, row in pieces], axis=0)
+                for pieces in windows.by_sample(probabilities)
+            ]
         )
 
     def targets(self, samples: Sequence[Sample]) -> np.ndarray:
@@ -127,10 +130,10 @@ class Classification(Task):
         numbers = [self._numbers(sample) for sample in samples]
         if not self.multi_label:
             return np.array([own[0] for own in numbers])
-        found = np.zeros((len(numbers), len(self.classes)), dtype=np.float32)
-        for row, own in zip(found, numbers, strict=True):
+        matrix = np.zeros((len(numbers), len(self.classes)), dtype=np.float32)
+        for row, own in zip(matrix, numbers, strict=True):
             row[own] = 1
-        return found
+        return matrix
 
     def target(self, sample: Sample) -> Tensor:
         """The number of the class, or 0/1 (K) of several labels."""
@@ -151,14 +154,18 @@ class Classification(Task):
         """`prediction`, `confidence`, and `probabilities` in the order of the classes."""
         rows = []
         for row in scores:
-            found = (
+            prediction = (
                 [self.classes[i] for i in np.flatnonzero(row >= 0.5)]
                 if self.multi_label
                 else self.classes[int(row.argmax())]
             )
             sure = float(np.maximum(row, 1 - row).min()) if self.multi_label else float(row.max())
             rows.append(
-                {"prediction": found, "confidence": sure, "probabilities": [float(p) for p in row]}
+                {
+                    "prediction": prediction,
+                    "confidence": sure,
+                    "probabilities": [float(p) for p in row],
+                }
             )
         return rows
 
