@@ -15,7 +15,8 @@ from graft.data.data import Data
 from graft.metrics.metric import Metric
 from graft.metrics.rouge import rouge1, rouge2, rougeL
 from graft.tasks.task import Baseline, objects
-from graft.tasks.text.seq2seq import Seq2seq, Written
+from graft.tasks.text.seq2seq import Seq2seq
+from graft.tasks.text.written import Written
 
 _SENTENCE = re.compile(r"[^\n]*?[.!?][\"')\]]*(?=\s|$)|[^\n]+")
 

@@ -14,7 +14,8 @@ from graft.metrics.bleu import bleu
 from graft.metrics.chrf import chrf
 from graft.metrics.metric import Metric
 from graft.tasks.task import Baseline, objects
-from graft.tasks.text.seq2seq import Seq2seq, Written
+from graft.tasks.text.seq2seq import Seq2seq
+from graft.tasks.text.written import Written
 
 
 @dataclass(frozen=True)

@@ -33,24 +33,12 @@ from graft.tasks.text.token_loss import (
     sum_of_sums,
     sums_of_rows,
 )
+from graft.tasks.text.written import Written, as_json, likelihoods_of, texts_of
 
 SHOWN = 4
 """Texts that a run shows."""
 MARGIN = 1.25
 """How many times the tokens of the longest target in training a text may have."""
-
-
-@dataclass(frozen=True)
-class Written:
-    """The text that was written for a sample, None before.
-
-    Of its target the nats, its tokens and their bytes.
-    """
-
-    text: str | None
-    nats: float = math.nan
-    tokens: int = 0
-    bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -320,7 +308,7 @@ class Seq2seq(Task):
         `bytes` are those of the target. Of a text that no network wrote only the prediction is
         known.
         """
-        return [_as_json(score) for score in scores]
+        return [as_json(score) for score in scores]
 
     def right(self, prediction: str, target: str) -> bool:
         """Always: a text is more or less like its references, never wrong."""
@@ -355,12 +343,12 @@ class Seq2seq(Task):
 
     @property
     def metrics(self) -> dict[str, Metric]:
-        return {metric.name: metric.reading(_texts) for metric in self.of_texts}
+        return {metric.name: metric.reading(texts_of) for metric in self.of_texts}
 
     @property
     def watched(self) -> dict[str, Metric]:
         """Bits per byte of the targets, for which nothing need be written."""
-        return {bits_per_byte.name: bits_per_byte.reading(_likelihoods)}
+        return {bits_per_byte.name: bits_per_byte.reading(likelihoods_of)}
 
 
 def _encoded(tokenizer: Any, **asked: Any) -> Any:
@@ -373,30 +361,3 @@ def _beginning(text: str, encoded: Any, count: int, tokenizer: Any) -> str:
     if tokenizer.is_fast:
         return text[: max((end for _, end in encoded["offset_mapping"][:count]), default=0)]
     return tokenizer.decode(encoded["input_ids"][:count], skip_special_tokens=True)
-
-
-def _as_json(score: Written) -> dict[str, Any]:
-    if math.isnan(score.nats):
-        return {
-            "prediction": score.text,
-            "confidence": None,
-            "nats": None,
-            "tokens": None,
-            "bytes": None,
-        }
-    sure = math.exp(-score.nats / max(score.bytes, 1))
-    return {
-        "prediction": score.text,
-        "confidence": sure,
-        "nats": score.nats,
-        "tokens": score.tokens,
-        "bytes": score.bytes,
-    }
-
-
-def _texts(scores: np.ndarray) -> np.ndarray:
-    return objects([score.text for score in scores])
-
-
-def _likelihoods(scores: np.ndarray) -> np.ndarray:
-    return objects([(score.nats, score.tokens, score.bytes) for score in scores])

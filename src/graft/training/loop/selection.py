@@ -72,5 +72,6 @@ def is_stopped(run: Run, stage: Stage) -> bool:
 
 
 def warn(run: Run, message: str) -> None:
+    """Keep a warning for the result of the run, and show it now."""
     run.position.warnings.append(message)
     run.observer.note(message)
