@@ -35,7 +35,8 @@ def test_perfect_scores_get_perfect_metrics(name):
     perfect, targets = _scores(task, samples), task.targets(samples)
     values = {name: metric(perfect, targets) for name, metric in task.metrics.items()}
     best = {name: metric.best for name, metric in task.metrics.items()}
-    assert values == pytest.approx(best)
+    # The targets of a batch are float32, with seven digits: an error of 0 is rounded, too.
+    assert values == pytest.approx(best, abs=1e-6)
     assert all(np.isfinite(metric(perfect, targets)) for metric in task.watched.values())
 
 
@@ -45,7 +46,7 @@ def test_perfect_scores_are_decoded_to_the_answers(name):
     samples = data.splits["test"]
     for row, sample in zip(task.decode(_scores(task, samples), samples), samples, strict=True):
         assert task.right(row["prediction"], task.answer(sample))
-        assert row["confidence"] is None or 0 <= row["confidence"] <= 1
+        assert row.get("confidence") is None or 0 <= row["confidence"] <= 1
         assert json.loads(json.dumps(row)) == row
         assert task.say(row["prediction"])
 

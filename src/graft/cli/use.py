@@ -90,10 +90,8 @@ def predict(
     if as_json:
         show.answer_json(rows)
     elif not out:
-        show.table(
-            ["input", "prediction", "confidence"],
-            [_cells(row, inputs, predictor.task.say) for row in rows],
-        )
+        header = ["input", "prediction", *(["confidence"] if "confidence" in rows[0] else [])]
+        show.table(header, [_cells(row, inputs, predictor.task.say) for row in rows])
 
 
 def embed(
@@ -217,11 +215,15 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def _cells(row: dict[str, Any], inputs: list[str], say: Callable[[Any], str]) -> list[str]:
-    """The row of one prediction; a text stands for itself, a file for its name."""
+    """The row of one prediction; a text stands for itself, a file for its name.
+
+    It ends with the confidence if the prediction has one.
+    """
     kind, _, number = row["id"].partition(":")
     name = (
         inputs[int(number) - 1]
         if kind == "text" and number.isdigit() and int(number) <= len(inputs)
         else row["id"]
     )
-    return [name, say(row["prediction"]), f"{row['confidence']:.3f}"]
+    sure = [f"{row['confidence']:.3f}"] if "confidence" in row else []
+    return [name, say(row["prediction"]), *sure]

@@ -53,7 +53,7 @@ class Predictor:
     def predict(
         self, inputs: Any, *, skip_broken: bool = False, **reading: Any
     ) -> list[dict[str, Any]]:
-        """A row an example: `id`, `prediction`, `confidence`, and what else the task's `decode` tells of it.
+        """A row an example: `id`, `prediction`, and what else the task's `decode` says of it.
 
         Of a task that generates, the prediction is what the model writes by its likeliest tokens: see `generate`.
 

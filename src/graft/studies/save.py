@@ -86,7 +86,7 @@ def _mistake(task: Task, sample: Sample, row: Row) -> Row:
         "id": row["id"],
         "target": task.say(row["target"]),
         "prediction": task.say(row["prediction"]),
-        "confidence": row["confidence"],
+        "confidence": row.get("confidence"),
         "caption": shown.caption,
         "kind": shown.kind,
         "preview": shown.value,

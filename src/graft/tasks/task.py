@@ -299,7 +299,10 @@ class Task(ABC):
 
     @abstractmethod
     def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
-        """One row an example for the user, as JSON: `prediction`, `confidence`, and more."""
+        """One row an example for the user, as JSON: `prediction` and what else there is.
+
+        `confidence` is between 0 and 1, if a prediction has one.
+        """
 
     def answer(self, sample: Sample) -> Any:
         """The target of a sample in the form of a `prediction`."""
