@@ -157,6 +157,14 @@ class Task(ABC):
                 "list heads"
             )
 
+    @property
+    def is_least_squares(self) -> bool:
+        """Whether `loss` is the mean squared difference between the outputs and the target.
+
+        Both are (B, K) then, and a linear head on frozen features has an exact solution.
+        """
+        return False
+
     @classmethod
     @abstractmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:

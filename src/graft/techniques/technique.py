@@ -249,6 +249,12 @@ class Objective(nn.Module):
         self.model = model
         self.task = task
 
+    @property
+    def is_task_loss(self) -> bool:
+        """Whether the task's loss alone is minimized: the technique adds none and changes none."""
+        steps = ("forward", "outputs", "losses", "extra_losses", "loss_weights")
+        return all(getattr(type(self), step) is getattr(Objective, step) for step in steps)
+
     def forward(self, batch: Batch, progress: float) -> dict[str, Tensor]:
         """`progress` in [0, 1] is how far the phase has come."""
         return self.losses(self.outputs(batch), batch, progress)

@@ -15,3 +15,4 @@ class Number(Head):
     """
 
     gives: ClassVar[dict[Form, frozenset[str]]] = {"vector": frozenset({"number"})}
+    solver: ClassVar[str | None] = "ridge"

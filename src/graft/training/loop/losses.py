@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -59,3 +59,13 @@ class Means:
         return {
             name: float(total) / float(self._weights[name]) for name, total in self._totals.items()
         }
+
+
+def mean_losses(objective: Objective, batches: Iterable[Batch]) -> dict[str, float]:
+    """Return the mean of each loss over the batches, at the end of a phase; without gradients."""
+    means = Means()
+    with torch.no_grad():
+        for batch in batches:
+            losses = objective(batch, 1.0)
+            means.add(losses, weigh(objective, losses, batch))
+    return means.read()

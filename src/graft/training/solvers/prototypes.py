@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from graft.base.errors import DataError
 from graft.techniques.technique import Objective
 from graft.training.feeds.feed import Feed, without_gradients
-from graft.training.loop.losses import Means, weigh
+from graft.training.loop.losses import mean_losses
 from graft.training.solvers.logistic import ROWS, Solution
 
 TEMPERATURES = tuple(10 ** (-k / 4) for k in range(-4, 17))
@@ -43,7 +43,7 @@ def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Solution
             head.bias.copy_((bias / temperature).float())
         yield Solution(
             {"temperature": temperature},
-            _losses(objective, feed, plan),
+            mean_losses(objective, feed.stream(plan)),
             passes=2 if number == 0 else 1,
         )
 
@@ -86,12 +86,3 @@ def _check_counts(counts: Tensor, count: int, several: bool, feed: Feed) -> None
             f"Prototypes are means of training examples, and of the {count:,} there are none for: "
             f"{', '.join(names)}. Give examples{without}, or use 'feature-extraction'."
         )
-
-
-def _losses(objective: Objective, feed: Feed, plan: list[list[int]]) -> dict[str, float]:
-    means = Means()
-    with torch.no_grad():
-        for batch in feed.stream(plan):
-            losses = objective(batch, 1.0)
-            means.add(losses, weigh(objective, losses, batch))
-    return means.read()

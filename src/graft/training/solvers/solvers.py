@@ -10,7 +10,7 @@ from torch import nn
 from graft.backbones.heads.head import head_of
 from graft.techniques.technique import Objective, Phase
 from graft.training.feeds.feed import Feed
-from graft.training.solvers import logistic, prototypes
+from graft.training.solvers import logistic, prototypes, ridge
 from graft.training.solvers.logistic import Solution
 
 
@@ -28,6 +28,8 @@ class Solver:
 SOLVERS = {
     # 55 to 288 passes on ten data sets.
     "logistic": Solver(logistic.path, passes=170, at_head=True),
+    # One pass a strength, and two before the first.
+    "ridge": Solver(ridge.path, passes=15, at_head=True),
     "prototypes": Solver(prototypes.path, passes=10, at_head=False),
 }
 
@@ -47,7 +49,7 @@ def solved(phase: Phase, objective: Objective, at_head: bool) -> Solved | None:
     enters it is recorded.
     """
     backbone = objective.model.backbone
-    name = head_of(backbone).solver if phase.solver == "head" else phase.solver
+    name = _name_solver(phase, objective)
     layer = backbone.linear
     if name is None or layer is None or (SOLVERS[name].at_head and not at_head):
         return None
@@ -55,3 +57,12 @@ def solved(phase: Phase, objective: Objective, at_head: bool) -> Solved | None:
     if trained != {id(parameter) for parameter in layer.parameters()}:
         return None
     return Solved(SOLVERS[name], layer)
+
+
+def _name_solver(phase: Phase, objective: Objective) -> str | None:
+    """The solver of the phase; ridge needs a mean squared error and no other loss beside it."""
+    if phase.solver != "head":
+        return phase.solver
+    name = head_of(objective.model.backbone).solver
+    is_exact = objective.task.is_least_squares and objective.is_task_loss
+    return "logistic" if name == "ridge" and not is_exact else name
