@@ -14,7 +14,6 @@ from graft.base.locks import locked
 from graft.data.checks import inspect as inspection
 from graft.data.checks.inspect import Finding
 from graft.data.data import Data
-from graft.data.kinds.kind import kind_named
 from graft.data.load import load_data as read_data
 from graft.deploy import embedding
 from graft.deploy.embedding import Embeddings
@@ -97,18 +96,14 @@ def load_data(source: Any, *, task: str | None = None, **options: Any) -> Data:
 
 
 def read_for(source: Any, task: str | None, **options: Any) -> Data:
-    """The data as `load_data` reads them, even if they cannot be split or no task learns from them.
+    """The data as `load_data` reads them, even if they cannot be split.
 
     Their `problem` says why they cannot be split. Raises DataError for what cannot be read.
     """
     options = {"must_split": False, **options}
     if task is None:
         return read_data(source, **options)
-    fitting = kinds_of(parse_task(task)[0])
-    inputs = {roles for name in fitting for roles in kind_named(name).inputs}
-    kinds = map(kind_named, plugins.names("kind"))
-    beside = [kind.name for kind in kinds if kind.not_learnt and inputs & set(kind.inputs)]
-    return read_data(source, kinds=[*fitting, *beside], **options)
+    return read_data(source, kinds=kinds_of(parse_task(task)[0]), **options)
 
 
 def check(data: Data) -> list[Finding]:
@@ -319,8 +314,6 @@ def find_task(data: Data, task: str | None) -> str:
     fitting = [spec for spec, kind in kinds.items() if kind.fits(data.roles)]
     if len(fitting) == 1:
         return fitting[0]
-    if reason := kind_named(data.kind).not_learnt:
-        raise DataError(f"{data.path or 'The data'} cannot be learnt from yet. {reason}")
     has = ", ".join(sorted(data.roles)) or "nothing"
     if task:
         sets = (kinds[task].roles, *kinds[task].or_roles)

@@ -31,23 +31,19 @@ def check(
     from graft import api
     from graft.cli import show
     from graft.data.checks.inspect import summarize
-    from graft.data.kinds.kind import kind_named
 
     found = api.read_for(
         data, task, **o.reading(format, columns, header, delimiter, label_separator)
     )
-    reason = "" if task else kind_named(found.kind).not_learnt
-    if not task and len(fitting := api.fitting_tasks(found)) > 1:
-        reason = f"Several tasks learn from it; choose one with --task: {', '.join(fitting)}."
-    name = None if reason else api.find_task(found, task)
+    fitting = [] if task else api.fitting_tasks(found)
+    name = None if len(fitting) > 1 else api.find_task(found, task)
     findings = api.check(found)
     if as_json:
         show.answer_json(asdict(summarize(found, name, findings)))
     else:
-        typer.echo(
-            f"{found.path}: {found.format}, "
-            + (f"for {name}" if name else f"{found.kind}. {reason}")
-        )
+        several = f"{found.kind}. Several tasks learn from it; choose one with --task: "
+        use = f"for {name}" if name else f"{several}{', '.join(fitting)}."
+        typer.echo(f"{found.path}: {found.format}, {use}")
         for finding in findings:
             typer.echo(f"{finding.severity + ':':<9}{finding.message}")
     if any(finding.severity == "error" for finding in findings):

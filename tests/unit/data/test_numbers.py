@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from graft.api import load_data as for_a_task
 from graft.base.errors import DataError
-from graft.cli.main import app
 from graft.data.checks.inspect import inspect
 from graft.data.kinds.numbers import are_values
 from graft.data.load import load_data, read
@@ -109,17 +105,18 @@ def test_one_number_for_all_cannot_be_learnt(tmp_path: Path) -> None:
         load_data(file, columns={"value": "value"})
 
 
-def test_no_task_learns_them_yet_and_check_still_describes_them(tmp_path: Path) -> None:
-    file = scores(tmp_path)
-    with pytest.raises(
-        DataError, match=r"regression is the next thing to come.*--columns label=NAME"
-    ):
-        for_a_task(file)
-    told = CliRunner().invoke(app, ["check", str(file)])
-    assert (
-        told.exit_code == 0
-        and "numbers. They hold a number each" in told.output
-        and "median" in told.output
-    )
-    asked = json.loads(CliRunner().invoke(app, ["check", str(file), "--json"]).output)
-    assert asked["kind"] == "numbers" and asked["task"] is None
+def test_a_category_is_read_only_if_asked_for(tmp_path: Path) -> None:
+    rows = (f"row {i},{'ab'[i % 2]},{i / 10}" for i in range(40))
+    file = table(tmp_path, "text,category,value", *rows)
+    assert "category" not in read(file, columns={"value": "value"}).roles
+    data = read(file, columns={"value": "value", "category": "category"})
+    assert [s.roles["category"] for s in data.splits["all"][:3]] == ["a", "b", "a"]
+
+
+def test_one_number_for_all_of_a_split_is_a_warning(tmp_path: Path) -> None:
+    rows = [f"row {i},{2.5 if i < 9 else i / 3},{'val' if i < 9 else 'train'}" for i in range(40)]
+    rows += [f"test {i},{i / 7},test" for i in range(9)]
+    data = load_data(table(tmp_path, "text,value,split", *rows), columns={"value": "value"})
+    (found,) = [finding for finding in inspect(data) if finding.code == "constant"]
+    assert found.severity == "warning" and len(found.samples) == 9
+    assert found.message.startswith("val: all 9 values are 2.5, so R²")

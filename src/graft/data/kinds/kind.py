@@ -56,8 +56,6 @@ class Kind(ABC):
     """Whether samples follow each other, so that splits are cut from the end, not at random."""
     blanks: ClassVar[tuple[dict[str, Any], ...]] = ()
     """Roles without a word that may replace those of a sample: for the suites of tasks."""
-    not_learnt: ClassVar[str] = ""
-    """A sentence that says why no task learns from data of this kind yet, where that is so."""
 
     @property
     def name(self) -> str:

@@ -21,6 +21,7 @@ from graft.data.tables.columns import (
     as_number,
     is_missing,
     parse_written_number,
+    plain,
 )
 from graft.data.tables.inputs import IMAGE, TEXT, Wanted, find_inputs, find_pair, read_inputs
 from graft.data.tables.rows import Rows
@@ -40,19 +41,20 @@ _PLAIN = (
 
 
 class Numbers(Kind):
-    """A picture, a text, or a pair of texts, and its `value`: a float, None if not known."""
+    """A picture, a text, or a pair of texts, and its `value`: a float, None if not known.
+
+    A column that is asked for as `category` says of what kind each sample is; no network reads it.
+    """
 
     inputs: ClassVar = (frozenset({"image"}), frozenset({"text"}))
     target: ClassVar = "value"
-    columns: ClassVar = {"text": TEXT, "text_pair": (), "image": IMAGE, "value": VALUE}
+    columns: ClassVar = {
+        "text": TEXT, "text_pair": (), "image": IMAGE, "value": VALUE, "category": (),
+    }  # fmt: skip
     joined: ClassVar = ("text",)
     precedence: ClassVar = 2  # many different numbers are a value, of one text or of a pair
     texts: ClassVar = {"text": "Texts", "text_pair": "Second texts"}
     blanks: ClassVar = ({"text": ""}, {"text": " "})
-    not_learnt: ClassVar = (
-        "They hold a number each, and no task learns numbers yet: regression is the next thing to "
-        "come. Where the numbers are classes, say so: --columns label=NAME."
-    )
 
     def match(self, columns: Columns) -> Match | None:
         """What labels would take for classes, if it holds many different numbers; or `value`."""
@@ -60,7 +62,9 @@ class Numbers(Kind):
         wanted = Wanted("value", (VALUE,), are_values)
         if "value" in columns.asked:
             return find_inputs(columns, wanted, pair)
-        if not columns.needs_target or columns.table.has_classes:
+        if not columns.needs_target:  # what is read to be predicted may be of any kind
+            return find_inputs(columns, wanted, pair) if columns.for_task else None
+        if columns.table.has_classes:
             return None
         try:
             match = find_inputs(columns, WANTED, pair)
@@ -96,8 +100,10 @@ class Numbers(Kind):
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         return [
             [
-                {**value, "value": number}
-                for value, number in zip(read_inputs(rows), _numbers(rows), strict=True)
+                {**value, "value": number, **category}
+                for value, number, category in zip(
+                    read_inputs(rows), _numbers(rows), _categories(rows), strict=True
+                )
             ]
             for rows in tables
         ]
@@ -119,6 +125,8 @@ class Numbers(Kind):
                     f"standard deviation {spread:.4g}."
                 )
                 findings.append(Finding("values", "info", words))
+            if len(values) > 1 and len(set(values)) == 1:
+                findings.append(_constant(split, samples, values[0]))
         return [*findings, *text_findings(data, self.texts)]
 
     def difference(self, one: Sample, other: Sample) -> str:
@@ -173,6 +181,20 @@ def _near_miss(columns: Columns, names: Sequence[str], fit: Fit) -> Match | None
         )
         return Match({}, fit, problem=problem)
     return None
+
+
+def _constant(split: str, samples: Sequence[Sample], value: float) -> Finding:
+    message = (
+        f"{split}: all {len(samples):,} values are {value:g}, so R² and the correlations are "
+        "undefined there. Use a split whose values differ, or remove it and let Graft cut one."
+    )
+    return Finding("constant", "warning", message, tuple(sample.id for sample in samples))
+
+
+def _categories(rows: Rows) -> list[dict[str, str]]:
+    """The category of each row; nothing where none is asked for or known."""
+    cells = rows.column("category")
+    return [{} if is_missing(cell) else {"category": str(plain(cell))} for cell in cells]
 
 
 def _numbers(rows: Rows) -> list[float | None]:
