@@ -10,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import graft
-from graft.sklearn import TransferClassifier
+from graft.sklearn import TransferClassifier, TransferRegressor
 
 TEXTS = [f"{word} number {i}" for i in range(15) for word in ("good fine great", "bad poor awful")]
 LABELS = np.array([1, -1] * 15)
@@ -108,3 +108,21 @@ def test_it_says_when_it_is_not_fitted_or_given_numbers_to_predict() -> None:
         texts_classifier().predict(TEXTS)
     with pytest.raises(ValueError, match="Unknown label type"):
         texts_classifier().fit(TEXTS, np.linspace(0, 1, len(TEXTS)))
+
+
+def test_numbers_are_predicted_in_their_own_unit(two_digits: tuple[np.ndarray, np.ndarray]) -> None:
+    images, _ = two_digits
+    ink = 1000 * images.mean(axis=(1, 2))
+    model = TransferRegressor(backbone="tiny:cnn", precision="fp32").fit(images, ink)
+    assert model.predict(images[:5]).shape == (5,)
+    assert model.n_features_in_ == 64
+    assert model.score(images, ink) > 0.5
+
+
+def test_few_whole_numbers_are_values_to_a_regressor() -> None:
+    model = TransferRegressor(backbone="tiny:bert").fit(TEXTS, LABELS)
+    assert model.predict(TEXTS[:3]).dtype == float
+    assert clone(model).get_params() == model.get_params()
+    with pytest.raises(ValueError, match="could not convert string to float"):
+        texts_regressor = TransferRegressor(backbone="tiny:bert")
+        texts_regressor.fit(TEXTS, ["many"] * len(TEXTS))

@@ -35,7 +35,8 @@ TaskName = Annotated[
     str | None,
     typer.Option(
         "--task",
-        help="What to predict, as text-classification:long=windows; else found. See: graft list tasks.",
+        help="What to predict, with its options, as text-classification:long=windows or "
+        "image-regression:unit=g; else found. See: graft list tasks.",
     ),
 ]
 Format = Annotated[

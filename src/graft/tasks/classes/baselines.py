@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.linalg import LinAlgWarning
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
@@ -55,9 +56,39 @@ def mean(targets: Targets) -> Baseline:
     return Baseline("mean", "always the mean of training", predict)
 
 
+def mean_by_category(targets: Targets) -> Baseline:
+    """The mean of the training samples of the same `category`; that of all for an unknown one."""
+
+    def predict(train: Sequence[Sample], test: Sequence[Sample]) -> NDArray:
+        values, categories = targets(train), np.array([s.roles["category"] for s in train])
+        means = {name: values[categories == name].mean() for name in np.unique(categories)}
+        return np.array([means.get(s.roles.get("category"), values.mean()) for s in test])
+
+    return Baseline("category-mean", "the training mean of each category", predict)
+
+
 def ridge_on_words(targets: Targets, read: Callable[[Sample], str]) -> Baseline:
     """Ridge regression on TF-IDF of the text that `read` takes from each sample."""
     return _ridge("tfidf-ridge", "TF-IDF with ridge regression", targets, word_weights, read)
+
+
+def ridge_on_overlap(targets: Targets, read: Callable[[Sample], tuple[str, str]]) -> Baseline:
+    """Ridge regression on one number: how much alike the words of the pair that `read` takes are."""
+    words = "the words that both texts share"
+    return _ridge("overlap-ridge", words, targets, Overlap, read)
+
+
+class Overlap(TransformerMixin, BaseEstimator):
+    """The cosine (N, 1) of the TF-IDF of the two texts of each pair."""
+
+    def fit(self, pairs: Sequence[tuple[str, str]], y: Any = None) -> Overlap:
+        self.weights_ = word_weights().fit([text for pair in pairs for text in pair])
+        return self
+
+    def transform(self, pairs: Sequence[tuple[str, str]]) -> NDArray:
+        first, second = (self.weights_.transform(side) for side in zip(*pairs, strict=True))
+        # The rows have length 1.
+        return np.asarray(first.multiply(second).sum(axis=1))
 
 
 def ridge_on_pixels(targets: Targets) -> Baseline:

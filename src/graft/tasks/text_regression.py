@@ -1,0 +1,66 @@
+"""Text regression."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from torch import Tensor
+
+from graft.backbones.preprocess.preprocess import Preprocess
+from graft.base.records import Sample
+from graft.data.data import Data
+from graft.tasks.classes import baselines
+from graft.tasks.numbers.regression import Regression
+from graft.tasks.task import Baseline
+from graft.tasks.text.texts_and_pairs import TextsAndPairs, joined_text, text_or_pair
+
+
+@dataclass(frozen=True)
+class TextRegression(TextsAndPairs, Regression):
+    """Predict a number of a text or a pair of texts.
+
+    A rating, a price; how alike two sentences are. Targets are standardized inside by the mean and
+    the standard deviation of the training split; predictions and metrics are in the user's unit,
+    which `unit` names (`unit=EUR`). The loss is the mean squared error; `robust` takes Huber's, for
+    a few values far from all others. `long` says what is read of a text of more tokens than the
+    network reads: its `head`; `head+tail`; `windows`, all of it in parts, the mean of whose
+    predictions is the text's.
+    Baselines: the mean; ridge regression on TF-IDF of words and pairs of words; of pairs of texts
+    also on the cosine of their TF-IDF; and the mean of each category if a column of categories is
+    named (`--columns category=NAME`).
+    """
+
+    name: ClassVar[str] = "text-regression"
+    roles: ClassVar[frozenset[str]] = frozenset({"text", "value"})
+    options: ClassVar[tuple[str, ...]] = ("robust", "unit", "long")
+
+    def read(
+        self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None
+    ) -> dict[str, Tensor]:
+        return preprocess(text_or_pair(sample), rng)
+
+    @property
+    def baselines(self) -> tuple[Baseline, ...]:
+        words = baselines.ridge_on_words(self.targets, joined_text)
+        overlap = baselines.ridge_on_overlap(self.targets, text_or_pair)
+        return (*self.trivial, words, overlap) if self.pairs else (*self.trivial, words)
+
+    @classmethod
+    def tiny_data(cls) -> Data:
+        """The number is how many of the words praise, less how many do not."""
+        rng = np.random.default_rng(0)
+        words = {1: ["good", "fine", "great"], -1: ["bad", "poor", "sad"]}
+
+        def sample(split: str, number: int) -> Sample:
+            praise = rng.uniform()
+            signs = rng.choice([1, -1], size=8, p=[praise, 1 - praise])
+            text = " ".join(rng.choice(words[int(sign)]) for sign in signs)
+            return Sample(f"{split}:{number}", {"text": text, "value": 50 + 2.5 * int(signs.sum())})
+
+        sizes = {"train": 40, "val": 9, "test": 12}
+        return Data(
+            {split: [sample(split, i) for i in range(size)] for split, size in sizes.items()},
+            "tiny texts with numbers",
+        )
