@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from choose import choose
 
 import graft
@@ -33,8 +34,9 @@ HERE = Path(__file__).parent
 class Case:
     """One data set: where it is, what is compared on it, and what each technique should reach in the primary metric.
 
-    `options` are for reading it, `settings` for the comparison, `also` further metrics that are told; of a split that `sizes`
-    has, so many examples from its start; 0 has it cut from training. `notes` stand below the table.
+    `options` are for reading it, `settings` for the comparison, `also` further metrics. `files` are
+    the splits of a folder whose names do not say them. Of a split that `sizes` has, so many
+    examples from its start; 0 has it cut from training. `notes` stand below the table.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Case:
     asked: dict[str, float] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     also: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -65,6 +68,21 @@ FEW = (
     "from-scratch",
 )
 OWN_HEAD = ("zero-shot", "lora", "from-scratch")
+
+
+def similar_sentences(language: str, words: str, backbone: str, train: int, epochs: int) -> Case:
+    """How alike two sentences are, from 0 to 5, read by a network of the language."""
+    return Case(
+        f"stsb_en_de_es, {words}, how alike two sentences are",
+        "stsb_en_de_es",
+        THREE,
+        2,
+        settings={"task": "text-regression", "backbones": backbone, "epochs": epochs},
+        files={split: f"{language}_{split}.csv" for split in ("train", "valid", "test")},
+        sizes={"train": train, "val": 200, "test": 450},
+        also=("mae", "pearson", "spearman"),
+        notes=(f"{epochs} epochs of `{backbone}`.",),
+    )
 
 
 def few_labels(name: str, shots: int) -> Case:
@@ -196,6 +214,33 @@ CASES = (
             "Small Transformers trained from scratch on all 29,000 pairs are reported at 0.38 to 0.41 BLEU.",
         ),
     ),
+    similar_sentences("en", "English", "minilm-l6", 600, 5),
+    similar_sentences("de", "German", "me5-small", 400, 4),
+    Case(
+        "food_grams, the weight of a portion",
+        "food_grams/labels.csv",
+        THREE,
+        2,
+        options={
+            "columns": {"image": "file", "value": "grams", "group": "portion", "category": "food"}
+        },
+        settings={"task": "image-regression:unit=g", "epochs": 6},
+        also=("mae", "r2", "spearman"),
+        notes=(
+            "6 epochs. The category is the food: its mean shows what the type alone explains. "
+            "No network reads it.",
+        ),
+    ),
+    Case(
+        "coffee_leaf, up to four diseases a leaf",
+        "coffee_leaf/labels.csv",
+        THREE,
+        2,
+        options={"columns": {"image": "file", "label": "miner+rust+phoma+cercospora"}},
+        settings={"task": "image-classification", "epochs": 5},
+        also=("f1", "auroc"),
+        notes=("5 epochs.",),
+    ),
 )
 
 
@@ -271,7 +316,10 @@ def run(case: Case, folder: Path, out: Path, jobs: int | None) -> None:
         print(f"{case.name}: skipped, {case.path} is not in the data folder")
         return
     print(case.name, flush=True)
-    data = graft.load_data(folder / case.path, task=case.settings.get("task"), **case.options)
+    source: Any = folder / case.path
+    if case.files:
+        source = {split: pd.read_csv(source / name) for split, name in case.files.items()}
+    data = graft.load_data(source, task=case.settings.get("task"), **case.options)
     data = data.with_splits(
         {split: samples[: case.sizes.get(split)] for split, samples in data.splits.items()}
     )
