@@ -173,16 +173,23 @@ def _leaks(seen: list[_Seen], kind: Kind) -> list[Finding]:
         near = _near(members[one], [s for s in members[other] if s.sample.id not in exact], kind)
         copies = f"{verb(same)} in {one} too"
         alike = f"{verb(near)} nearly the same as one of {one}"
-        for code, words, pairs in (("leak", copies, same), ("near-leak", alike, near)):
-            if pairs:
-                shown = listed((f"{b.sample.id} = {a.sample.id}" for a, b in pairs), 5)
-                words = (
-                    f"{plural(len(pairs), 'sample')} of {other} {words}: {shown}. "
-                    f"Scores on {other} may be too good for it; remove them from {one}."
-                )
-                ids = _ids(s for pair in pairs for s in pair)
-                findings.append(Finding(code, "warning", words, ids))
+        if same:
+            findings.append(_leak("leak", copies, same, one, other))
+        if near:
+            findings.append(_leak("near-leak", alike, near, one, other))
     return findings
+
+
+def _leak(
+    code: str, words: str, pairs: list[tuple[_Seen, _Seen]], one: str, other: str
+) -> Finding:
+    """Samples of the split `other` that `one` holds as well, `words` saying how alike they are."""
+    shown = listed((f"{b.sample.id} = {a.sample.id}" for a, b in pairs), 5)
+    message = (
+        f"{plural(len(pairs), 'sample')} of {other} {words}: {shown}. "
+        f"Scores on {other} may be too good for it; remove them from {one}."
+    )
+    return Finding(code, "warning", message, _ids(s for pair in pairs for s in pair))
 
 
 def _near(ones: list[_Seen], others: list[_Seen], kind: Kind) -> list[tuple[_Seen, _Seen]]:
