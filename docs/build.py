@@ -59,7 +59,7 @@ def reference() -> str:
 
 
 def broken_links() -> list[str]:
-    """Return `page: target` for each link to a missing file or heading; web links are not checked."""
+    """Return `page: target` for each link to a missing file or heading, except web links."""
     broken = []
     for page in PAGES:
         for target in _LINK.findall(page.read_text(encoding="utf-8")):

@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
-    """Two test processes share two cores: one thread each, unless OMP_NUM_THREADS says otherwise."""
+    """Use one thread, since two test processes share two cores, unless OMP_NUM_THREADS is set."""
     import torch
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
@@ -17,7 +17,7 @@ def one_thread():
 
 @pytest.fixture(autouse=True)
 def _own_recordings(tmp_path_factory, monkeypatch):
-    """Recordings and digests of files of one test session are not another's, and none of a user's."""
+    """Give each test session a cache of its own, apart from other sessions and the user's."""
     from graft.data import digests
     from graft.training.frozen import recording
 

@@ -1,4 +1,4 @@
-"""Print the requirements that hold each package of pyproject.toml at its lower bound, for `make test-lowest`."""
+"""Print the lower bound of each package of pyproject.toml, for `make test-lowest`."""
 
 from __future__ import annotations
 

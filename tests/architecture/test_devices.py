@@ -1,4 +1,4 @@
-"""What a network's tensors may be asked for on every device: no float64 where MPS has none, no copy that races."""
+"""Code that runs on every device: no float64, which MPS lacks, and no copy that races."""
 
 from __future__ import annotations
 

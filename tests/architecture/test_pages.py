@@ -1,4 +1,4 @@
-"""The pages: links lead somewhere, the reference is the docstrings', the README's commands and names exist."""
+"""The pages: no broken links, a reference made from docstrings, a README whose commands exist."""
 
 from __future__ import annotations
 

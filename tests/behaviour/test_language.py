@@ -1,4 +1,7 @@
-"""Entities and answers on real data with the real default network: better than the baselines, and open to transformers."""
+"""Entities and answers on real data with the default network.
+
+They are better than the baselines, and transformers opens the saved models.
+"""
 
 from __future__ import annotations
 

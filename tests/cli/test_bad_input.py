@@ -1,4 +1,4 @@
-"""What a user can get wrong: each has its message on stderr, exit code 2, no traceback, and leaves nothing behind."""
+"""Bad input: a message on stderr, exit code 2, no traceback, and nothing left behind."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from graft.training.frozen import recording
 
 @pytest.fixture
 def left_by_killed_processes(tmp_path, monkeypatch):
-    """What a process leaves that is killed while it records, and one that is killed while it deletes a recording."""
+    """Leave what killed processes leave: one while recording, one while deleting a recording."""
     home = tmp_path / "recordings"
     monkeypatch.setattr(recording, "home", lambda: home)
     for name in ("0123.part", "4567"):

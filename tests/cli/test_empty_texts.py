@@ -1,4 +1,4 @@
-"""Texts without a word from the command line: named by check, learnt and predicted as others, continued from nothing."""
+"""Empty texts at the command line: reported by check, and trained on and predicted as others."""
 
 from __future__ import annotations
 

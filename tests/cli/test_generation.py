@@ -1,4 +1,4 @@
-"""Text generation from the command line: from a text file to what the network writes, and what can be wrong."""
+"""Text generation at the command line: from a text file to generated text, and bad input."""
 
 from __future__ import annotations
 

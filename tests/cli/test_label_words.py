@@ -1,4 +1,4 @@
-"""Label words from the command line: a decoder classifies without a label learnt, and what it cannot be asked."""
+"""Label words at the command line: a decoder classifies without training, and bad input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Entities and questions from the command line: from files to predictions in the user's own text, and what can be wrong."""
+"""Entities and questions at the command line: from files to predictions, and bad input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts in packs from the command line: the same numbers of each text, and what cannot be packed."""
+"""Packed texts at the command line: the same numbers for each text, and what cannot be packed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is predicted is what was given: no mistyped path is a text, no file is left out in silence, columns are found or named."""
+"""Predictions for exactly the given inputs.
+
+A mistyped path is no text, skipped files are reported, and columns are found or named.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Translation and summarization from the command line: from files to written texts, and what can be wrong."""
+"""Translation and summarization at the command line: from files to texts, and bad input."""
 
 from __future__ import annotations
 

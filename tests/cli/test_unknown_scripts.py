@@ -1,4 +1,4 @@
-"""Texts in a script that the network does not know: told in the terminal, the report and result.json."""
+"""Texts in unknown scripts are reported in the terminal, the report and result.json."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SENTENCES = {
 
 
 def written(path: Path, foreign: bool) -> Path:
-    """Thirty sentences of each class; with `foreign` two of three in scripts that the tiny networks do not know."""
+    """Return thirty sentences a class; with `foreign`, two of three are in unknown scripts."""
     lines = ["text,label"]
     for number in range(60):
         label = ("weather", "food")[number % 2]

@@ -49,7 +49,7 @@ HOLDS = {
 
 
 def check_format(name: str, folder: Path) -> list[str]:
-    """Assert the contract for the format `name`, and tell which of the tiny data sets it can hold."""
+    """Assert the contract for the format `name`; return the tiny data sets that it can hold."""
     held = []
     for kind, data in TINY.items():
         path = folder / "an öd folder" / kind.replace(": ", "-")

@@ -1,4 +1,4 @@
-"""Training behind a recording is the same training, for every family of networks that is found, wherever it is cut."""
+"""Training behind a recording is the same training, for each family of networks and each cut."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _families():
 
 
 def _matrix():
-    """Every pair at some cuts and at every cut; `make test` takes every second pair at some cuts."""
+    """Every pair at some cuts and at every cut; `make test` runs every second pair at some cuts."""
     for i, pair in enumerate(_families()):
         some = [] if i % 2 == 0 else [pytest.mark.slow]
         yield pytest.param(*pair.values, "some", id=f"{pair.id}-some", marks=some)
@@ -186,7 +186,7 @@ def test_a_training_whose_recording_does_not_fit_goes_on_and_says_what_to_free(
 
 
 def test_runs_with_other_numbers_of_threads_do_not_share_recordings():
-    """The last bits of what leaves a layer depend on the threads, and a run must not depend on who recorded first."""
+    """A run must not depend on who recorded first, though a layer's last bits depend on threads."""
     prefix, feed = _prefix_and_feed()
     threads = torch.get_num_threads()
     prefix.record(feed, Observer())
@@ -288,7 +288,11 @@ SPECS = (
 
 @pytest.fixture
 def double(monkeypatch):
-    """Every layer computes in float64: Adam makes whole steps of the rounding in a small gradient, which no two runs share."""
+    """Compute every layer in float64.
+
+    In float32, Adam turns the rounding of a small gradient into a whole step, and rounding differs
+    between runs.
+    """
     monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
     torch.set_default_dtype(torch.float64)
     hook = torch.nn.modules.module.register_module_forward_pre_hook(

@@ -1,4 +1,4 @@
-"""A batch in pieces teaches what the whole batch does, for every task and every technique, whatever a loss averages."""
+"""A batch in pieces gives the gradient of the whole batch, for each task and technique."""
 
 from __future__ import annotations
 
@@ -34,11 +34,14 @@ BETWEEN_EXAMPLES = {"contrastive-few-shot": {"contrastive"}}
 """Phases whose loss is of pairs of examples: pieces have fewer pairs, as their docstring says."""
 TECHNIQUES = [*plugins.names("technique"), "full-fine-tuning + l2-sp:weight=0.1"]
 TOLERANCE = 1e-5
-"""Of gradients in float32, relative to their norm: each is a sum of some thousand products rounded to 6e-8."""
+"""For float32 gradients, relative to their norm: sums of some thousand products rounded to 6e-8."""
 
 
 def learnt(name: str) -> tuple[Task, Data]:
-    """The task and its tiny data; `WEIGHTED` and `SEVERAL` are text classification with class weights, with several labels."""
+    """Return the task and its tiny data.
+
+    `WEIGHTED` is text classification with class weights, `SEVERAL` with several labels.
+    """
     if name not in (WEIGHTED, SEVERAL):
         return task_of(name)
     task, data = task_of("text-classification")
@@ -57,7 +60,7 @@ def _with_two_labels(sample: Sample, task: Task) -> Sample:
 
 
 def parts(technique: str, name: str) -> Iterator[tuple[Objective, Phase, Batch]]:
-    """Each phase of a technique ready for a step, without dropout, and the first batch that it would see."""
+    """Yield each phase of a technique, ready for a step without dropout, and its first batch."""
     task, data = learnt(name)
     chosen, engine = parse(technique), Engine("fp32")
     model = build_model(network_of(technique, task.name), task, chosen.pretrained, seed=0)
@@ -125,7 +128,7 @@ def test_validation_loss_does_not_depend_on_the_batches(name):
 
 @pytest.mark.parametrize("name", TASKS)
 def test_the_training_loss_of_history_is_the_mean_over_the_split(name, tmp_path):
-    """At a rate of next to nothing, without dropout, it is what evaluation says of the training split."""
+    """With a tiny learning rate and no dropout, it equals the loss of evaluation on that split."""
     task, data = learnt(name)
     engine, technique = Engine("fp32"), parse("full-fine-tuning:lr=1e-12,views=1")
     model = without_dropout(
@@ -141,7 +144,7 @@ def test_the_training_loss_of_history_is_the_mean_over_the_split(name, tmp_path)
 
 
 def without_dropout(model: Model) -> Model:
-    """The model, its dropout being none in training either; some modules keep the probability as a number of their own."""
+    """Return the model without dropout; some modules keep the probability as a plain number."""
     for module in model.modules():
         for name in ("p", "dropout", "activation_dropout", "attention_dropout"):
             if isinstance(getattr(module, name, None), float):

@@ -30,7 +30,10 @@ NETWORKS = {
     "summarization": "tiny:bart",
     "translation": "tiny:llama",
 }
-"""A tiny network for what a task looks at, or for the task: of two that write from a text, one is tested on a decoder alone."""
+"""A tiny network for what a task reads, or for a task.
+
+One of the two sequence-to-sequence tasks is tested on a decoder.
+"""
 
 
 def task_of(spec: str) -> tuple[Task, Data]:
@@ -72,7 +75,7 @@ PACKED = "text-generation:packed=true"
 
 
 def network_of(technique: str, task_name: str) -> str:
-    """The first tiny network that the technique takes for the task; the test is skipped where it takes none."""
+    """Return the first tiny network that the technique can train; skip the test if none."""
     found, reason = _accepted(technique, task_name)
     return found or pytest.skip(reason)
 
@@ -109,7 +112,7 @@ def trained(
     epochs: float = 2,
     backbone: str | None = None,
 ) -> tuple[Model, Position]:
-    """A tiny network that the technique takes, trained by it on the task's tiny data; `task_name` may have options."""
+    """Train a tiny network on the task's tiny data; `task_name` may have options."""
     backbone = backbone or network_of(technique, task_name.partition(":")[0])
     task, data = task_of(task_name)
     chosen = parse(technique)

@@ -1,4 +1,4 @@
-"""The statistics of the report against known truths: coverage on simulated studies, exact tests, published examples."""
+"""The statistics of the report against simulated studies, exact tests and published examples."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ def study(
     groups: int = 2,
     shift: float = 0.0,
 ) -> list[np.ndarray]:
-    """Right or wrong (S, N) for each group: examples differ in difficulty, seeds in skill, and each pair has its luck."""
+    """Return right or wrong (S, N) for each group.
+
+    Examples differ in difficulty, seeds in skill, and each pair of them has its luck.
+    """
     difficulty = rng.normal(1.2, 1.5, size=size)
     skill = [rng.normal(shift * g, seed_sd, size=(seeds, 1)) for g in range(groups)]
     return [
@@ -80,7 +83,7 @@ def test_a_real_difference_is_found_and_covered():
 
 
 def test_examples_of_one_group_count_as_one_in_intervals_and_errors():
-    """40 texts of 8 questions, right together or wrong together: two techniques of equal worth, one study after the other."""
+    """40 texts of 8 questions, all right or all wrong: two equal techniques in 200 studies."""
     rng = np.random.default_rng(7)
     texts, covered, found = np.repeat(np.arange(40), 8), {True: 0, False: 0}, {True: 0, False: 0}
     for _ in range(200):
@@ -126,7 +129,8 @@ def test_one_run_each_is_the_paired_t_test():
 def test_runs_that_differ_and_examples_that_do_not_are_the_t_test_between_runs():
     a, b = np.array([0.1, 0.5, 0.6]), np.array([0.9, 0.7, 1.1])
     difference = plain(np.tile(b[:, None], 50)).minus(plain(np.tile(a[:, None], 50)))
-    # The degrees of freedom are those of one side, as in the paired test, where Student's counts both.
+    # The degrees of freedom are those of one side, as in the paired test; Student's test counts
+    # both sides.
     assert difference.value / math.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 3) == pytest.approx(
         ttest_ind(b, a).statistic
     )
@@ -134,7 +138,7 @@ def test_runs_that_differ_and_examples_that_do_not_are_the_t_test_between_runs()
 
 
 def test_luck_on_single_examples_is_counted_once():
-    """Runs of equal skill: their values vary by luck alone, which is in the variance over examples already."""
+    """Runs of equal skill vary by luck alone, which the variance over examples already has."""
     rng = np.random.default_rng(8)
     false, runs, luck = 0, 0.0, 0.0
     for _ in range(400):
@@ -142,7 +146,8 @@ def test_luck_on_single_examples_is_counted_once():
         false += a.minus(b).p < 0.05
         runs, luck = runs + a.runs, luck + a.luck
     assert 0.02 <= false / 400 <= 0.08
-    # V / L is exponential for three runs; of V - L what is positive is exp(-1) L on average, here with four standard errors.
+    # V / L is exponential for three runs, so the positive part of V - L is exp(-1) L on average.
+    # The bound is four standard errors.
     assert runs / luck == pytest.approx(math.exp(-1), abs=4 * 0.775 / math.sqrt(400))
 
 
@@ -181,7 +186,7 @@ def test_a_deterministic_baseline_has_no_part_over_runs():
 @pytest.mark.parametrize("metric", [auroc, macro_f1], ids=lambda metric: metric.name)
 @pytest.mark.parametrize("seed_sd", [0.0, 0.3])
 def test_metrics_that_are_no_means_are_right_as_often_as_stated(metric, seed_sd):
-    """Two techniques of equal worth, three runs of each; the skill of a run is how far it parts the classes."""
+    """Two equal techniques, three runs each; a run's skill is how far it separates the classes."""
     rng = np.random.default_rng(11)
     together, false, covered = np.arange(150), 0, 0
     for _ in range(300):
@@ -211,14 +216,15 @@ def test_what_is_no_fraction_may_lie_anywhere():
 
 
 def test_a_difference_of_fractions_has_no_bound_beyond_one():
-    """Two seeds that differ wildly: without the bound Student's t with one degree of freedom goes far beyond."""
+    """Two very different seeds: Student's t with one degree of freedom would exceed the bound."""
     wild = np.array([[1.0] * 20, [0.0] * 19 + [1.0]])
     apart = mean(wild).minus(mean(np.zeros((2, 20))))
     assert (apart.low, apart.high) == (-1.0, 1.0)
 
 
 def test_holm_on_published_examples():
-    # the example of the English Wikipedia article "Holm-Bonferroni method": H4 and H1 are rejected at 0.05, H2 and H3 are not
+    # the example of the English Wikipedia article "Holm-Bonferroni method":
+    # H4 and H1 are rejected at 0.05, H2 and H3 are not
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     # what R's p.adjust(c(0.01, 0.02, 0.03, 0.04, 0.05), "holm") prints
     assert holm([0.01, 0.02, 0.03, 0.04, 0.05]) == pytest.approx([0.05, 0.08, 0.09, 0.09, 0.09])

@@ -174,7 +174,7 @@ def test_text_networks(kind):
 
 
 class Tied(nn.Module):
-    """Its parts are declared backwards, one is used twice, one is never used, and it owns a parameter itself."""
+    """Parts declared backwards, one used twice, one unused, and a parameter of its own."""
 
     def __init__(self):
         super().__init__()

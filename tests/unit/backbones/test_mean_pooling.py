@@ -61,7 +61,7 @@ def test_the_saved_folder_is_plain_bert_with_the_same_outputs(backbone, tmp_path
 
     model = Model(backbone)
     with torch.no_grad():
-        backbone.network.classifier.weight.normal_()  # logits as far apart as those of a trained head
+        backbone.network.classifier.weight.normal_()  # logits that differ as after training
         expected = model(batch(backbone)).logits.softmax(-1)
     model_folder.save(model, tmp_path / "model", job(TASK, 3), ["a", "b", "c"], {}, batch(backbone))
     told = pipeline(TASK, model=str(tmp_path / "model"), top_k=None)(TEXTS, batch_size=len(TEXTS))

@@ -1,4 +1,4 @@
-"""Numbers out of range are refused where they enter, with the setting, the value and what is allowed."""
+"""Numbers out of range are refused at once, with the setting, the value and what is allowed."""
 
 from __future__ import annotations
 

@@ -71,7 +71,10 @@ def test_other_columns(tmp_path: Path) -> None:
 
 
 def test_wnut_style(tmp_path: Path) -> None:
-    text = "#Fall\tO\r\n# \tO\r\n@you\tO\r\nNew York\tB-location\r\n\t\r\nyes\u2028no\tO\r\n\r\n\r\n\u00a0\tO\r\n"
+    text = (
+        "#Fall\tO\r\n# \tO\r\n@you\tO\r\nNew York\tB-location\r\n\t\r\n"
+        "yes\u2028no\tO\r\n\r\n\r\n\u00a0\tO\r\n"
+    )
     for name in ("train.conll", "dev.conll", "test.conll"):
         write(tmp_path, name, text)
     data = read(tmp_path)

@@ -1,4 +1,4 @@
-"""Folders as practitioners have them: what lies around classes is no class, what is left out is said."""
+"""Folders as practitioners have them: stray files are no classes, skipped files are reported."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def write_rows(file: Path, header: str, row: str, count: int = 6) -> Path:
 
 
 def each(*names: tuple[str, ...]) -> list[str]:
-    """Every path of one name of each: `train/round`, `train/square`, `test/round`, `test/square`."""
+    """Return all paths: `train/round`, `train/square`, `test/round`, `test/square`."""
     return ["/".join(parts) for parts in product(*names)]
 
 

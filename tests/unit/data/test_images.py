@@ -184,7 +184,10 @@ def test_too_large_a_picture_says_its_size_and_the_limit() -> None:
 
 
 def test_a_large_picture_is_opened_without_a_warning() -> None:
-    code = "from graft.data.images.open import image_size; print(image_size(b'P5 10000 10000 255\\n', 'it'))"
+    code = (
+        "from graft.data.images.open import image_size; "
+        "print(image_size(b'P5 10000 10000 255\\n', 'it'))"
+    )
     done = subprocess.run(
         [sys.executable, "-W", "always", "-c", code], capture_output=True, text=True
     )

@@ -121,7 +121,10 @@ def test_a_conflict_of_many_equal_samples_names_two() -> None:
 
 
 def test_texts_that_share_their_passages() -> None:
-    body = "the first sentence of some news agency report about the match on sunday in the northern town"
+    body = (
+        "the first sentence of some news agency report about the match on sunday "
+        "in the northern town"
+    )
     data = Data(
         {
             "train": [

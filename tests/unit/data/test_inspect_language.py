@@ -66,7 +66,8 @@ def test_tokens() -> None:
         }
     )
     assert of(data, "counts")[0].message == (
-        "4 samples with 2 types of entities: train 2 (8 tokens), test 1 (3 tokens), unlabeled 1 (1 tokens)."
+        "4 samples with 2 types of entities: "
+        "train 2 (8 tokens), test 1 (3 tokens), unlabeled 1 (1 tokens)."
     )
     assert [f.message for f in of(data, "classes")] == ["train: PER 2, LOC 1.", "test: PER 1."]
     assert "1 entity type with one entity in training: LOC" in of(data, "single-example")[0].message

@@ -46,7 +46,8 @@ def test_misaligned_tags_are_named(tmp_path: Path) -> None:
     good, bad = {"tokens": ["a", "b"], "tags": ["O", "O"]}, {"tokens": ["a", "b"], "tags": ["O"]}
     with pytest.raises(
         DataError,
-        match=r"2 of 3 rows of t\.jsonl.*tags than of tokens: t\.jsonl:2 \(2 tokens, 1 tags\), t\.js",
+        match=r"2 of 3 rows of t\.jsonl.*tags than of tokens: "
+        r"t\.jsonl:2 \(2 tokens, 1 tags\), t\.js",
     ):
         read(write(tmp_path, good, bad, bad))
     with pytest.raises(
@@ -143,7 +144,8 @@ def test_offsets_of_another_form_are_refused_by_row(tmp_path: Path, offsets: Any
     )
     with pytest.raises(
         DataError,
-        match=r"1 of 1 rows .*have offsets at which the text does not hold the tokens.*\[start, end\]",
+        match=r"1 of 1 rows .*have offsets at which the text does not hold the tokens"
+        r".*\[start, end\]",
     ):
         read(file)
 

@@ -1,4 +1,4 @@
-"""Running text: passages that are the text, splits that are its end; and tables of prompts, messages and passages."""
+"""Running text is cut into passages and splits; tables of prompts, messages and passages."""
 
 from __future__ import annotations
 

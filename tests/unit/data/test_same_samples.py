@@ -1,6 +1,6 @@
-"""One table, written as CSV, TSV, JSON lines, a JSON array and Parquet, is read as the same samples.
+"""One table in CSV, TSV, JSON lines, a JSON array and Parquet gives the same samples.
 
-The same chance at every run, and few examples; GRAFT_EXAMPLES=2000 tries more.
+Each run tries the same few random tables; GRAFT_EXAMPLES=2000 tries more.
 """
 
 from __future__ import annotations
@@ -105,9 +105,10 @@ def holds(columns: Columns, pattern: str) -> bool:
 def cannot_hold(columns: Columns, suffix: str) -> bool:
     """Whether the form has no way to write the table; JSON and Parquet hold any.
 
-    A table of tabs has no quotes, so neither tabs nor line ends in a cell; a row of one empty cell is a blank line there. In
-    text, NUL is no character, and a row that says what the header says is the header again. What else a delimited table does
-    not tell is no difference between samples: a number from its digits, an empty cell from a missing one.
+    TSV has no quotes, so a cell cannot contain tabs or line ends, and a row of one empty cell is a
+    blank line. In CSV and TSV, NUL is not allowed, and a row equal to the header is taken for a
+    header. Other differences that these tables cannot hold do not change the samples: a number and
+    its digits are read alike, and so are an empty and a missing cell.
     """
     if suffix not in (".csv", ".tsv"):
         return False
@@ -125,7 +126,10 @@ def cannot_hold(columns: Columns, suffix: str) -> bool:
 
 
 def is_refusal_of_quotes(columns: Columns, suffix: str, found: tuple[str, Any]) -> bool:
-    """Whether a cell of several lines, each of which looks like a row, is refused: its quotes may as well be a mistake."""
+    """Whether a cell is refused because each of its lines looks like a row.
+
+    Then its quotes may be a mistake.
+    """
     return (
         suffix == ".csv"
         and holds(columns, "[\r\n]")
@@ -157,16 +161,17 @@ def check_forms(table: Columns, **options: Any) -> None:
 
 
 def fill(values: list[Any]) -> list[Any]:
-    """A column of texts with empty ones in place of missing ones, between which a delimited table knows no difference."""
+    """Replace missing texts by empty ones, since a delimited table cannot separate them."""
     if all(isinstance(value, str | None) for value in values):
         return ["" if value is None else value for value in values]
     return values
 
 
 TELLING = (
-    "", " ", "nan", "NaN", "null", "None", "NA", "1", "1.0", "1.50", "007", "-0", "1e5", "1_000", "0x1F", "inf", "true", "FALSE",
-    "[1]", "['a', 'b']", "[", "a|b", "a;b", "a,b", "a b", '"', 'x"y', '"quoted"', "it's", "\\", "\n", "a\r\nb", "\ufeff",
-    "\u2028", "\x1f", "\x85", "x.png", "=1+1", "text", "label", "train", "test", "pos", "neg", "B-PER", "O",
+    "", " ", "nan", "NaN", "null", "None", "NA", "1", "1.0", "1.50", "007", "-0", "1e5", "1_000",
+    "0x1F", "inf", "true", "FALSE", "[1]", "['a', 'b']", "[", "a|b", "a;b", "a,b", "a b", '"',
+    'x"y', '"quoted"', "it's", "\\", "\n", "a\r\nb", "\ufeff", "\u2028", "\x1f", "\x85", "x.png",
+    "=1+1", "text", "label", "train", "test", "pos", "neg", "B-PER", "O",
 )  # fmt: skip
 """Texts that a reader may take for something else."""
 SENTENCES = [
@@ -210,20 +215,22 @@ USUAL = {
     "tag": st.just(st.sampled_from(["B-PER", "O"])),
     "image": st.just(st.sampled_from(["a.png", "b.jpg"])),
 }
-"""Name of a column -> the kinds of cells that columns of this name mostly have; others have texts."""
+"""Name of a column -> the cells that such a column mostly has; other columns have texts."""
 NAMES = (
-    "text", "label", "label_name", "title", "sentence1", "sentence2", "source", "target", "summary", "document", "question",
-    "context", "answer", "tokens", "tags", "prompt", "completion", "passage", "score", "value", "id", "group", "split", "image",
-    "x",
+    "text", "label", "label_name", "title", "sentence1", "sentence2", "source", "target", "summary",
+    "document", "question", "context", "answer", "tokens", "tags", "prompt", "completion",
+    "passage", "score", "value", "id", "group", "split", "image", "x",
 )  # fmt: skip
 
 
 TOGETHER = (
-    ["text", "label", "group"], ["text", "label", "split"], ["id", "text", "label", "label_name"], ["title", "text", "label"],
-    ["sentence1", "sentence2", "label"], ["sentence1", "sentence2", "score"], ["text", "score"], ["source", "target"],
-    ["document", "summary"], ["question", "context", "answer"], ["question", "context", "answer", "answer_start", "id"],
-    ["tokens", "tags"], ["text", "tokens", "tags", "group"], ["text", "entities"], ["prompt", "completion"], ["passage"],
-    ["word", "tag"], ["image", "label"], ["text", "a", "b", "c"],
+    ["text", "label", "group"], ["text", "label", "split"], ["id", "text", "label", "label_name"],
+    ["title", "text", "label"], ["sentence1", "sentence2", "label"],
+    ["sentence1", "sentence2", "score"], ["text", "score"], ["source", "target"],
+    ["document", "summary"], ["question", "context", "answer"],
+    ["question", "context", "answer", "answer_start", "id"], ["tokens", "tags"],
+    ["text", "tokens", "tags", "group"], ["text", "entities"], ["prompt", "completion"],
+    ["passage"], ["word", "tag"], ["image", "label"], ["text", "a", "b", "c"],
 )  # fmt: skip
 """Names of columns that mean something together."""
 

@@ -89,7 +89,8 @@ def test_quotes_are_text_in_tsv(tmp_path: Path) -> None:
         write(
             tmp_path,
             "t.tsv",
-            'ham\t"quoted" at the start\nspam\tan open " quote\nham\tnothing "here"\nspam\t"win now\n',
+            'ham\t"quoted" at the start\nspam\tan open " quote\n'
+            'ham\tnothing "here"\nspam\t"win now\n',
         )
     )
     assert rows(data) == [

@@ -1,4 +1,4 @@
-"""Pictures with boxes, outlines and masks, and sound: what a folder holds is said, and that it is not learnt yet."""
+"""Pictures with boxes, outlines and masks, and sound are recognized, but not learned yet."""
 
 from __future__ import annotations
 

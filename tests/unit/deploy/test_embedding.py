@@ -1,4 +1,4 @@
-"""Embeddings are the pooled features of the network, whatever the batches, the task and the windows."""
+"""Embeddings are the pooled features of the network, for all batches, tasks and windows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TEXTS = ["good", "a somewhat longer text about ants and bees", "two words", "", 
 
 
 def token_states(backbone: Backbone, texts: list[str] = TEXTS) -> list[torch.Tensor]:
-    """Text by text, unpadded: the states (T, D) of a plain forward of transformers' own base network."""
+    """Return the states (T, D) of each text, unpadded, from transformers' own base network."""
     base, tokenizer = backbone.network.base_model, backbone.preprocess.tokenizer
     with torch.no_grad():
         return [base(**tokenizer(text, return_tensors="pt")).last_hidden_state[0] for text in texts]

@@ -77,7 +77,8 @@ def test_calibration_equals_torchmetrics(classes):
 def test_calibration_by_hand():
     scores = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.35, 0.65]])
     targets = np.array([0, 1, 1, 1])
-    # (0.867, 0.933] holds 0.9 twice, half of them right; (0.533, 0.6] and (0.6, 0.667] hold one right prediction each
+    # (0.867, 0.933] holds 0.9 twice, half of them right;
+    # (0.533, 0.6] and (0.6, 0.667] hold one right prediction each
     assert ece(scores, targets) == pytest.approx((2 * 0.4 + 0.4 + 0.35) / 4)
 
 

@@ -66,7 +66,8 @@ def test_classes_are_counted_without_a_table(many):
 @pytest.mark.parametrize("groups", [7, 300])
 @pytest.mark.parametrize("several", [False, True], ids=["one label", "several labels"])
 def test_the_influence_of_macro_f1_is_the_jackknife(several, groups):
-    # Forty classes and 300 examples: some classes occur in one cluster only, and are undefined without it.
+    # Forty classes and 300 examples: some classes occur in one cluster only, and are undefined
+    # without it.
     scores, targets = predictions(40, 300)
     if several:
         targets = np.eye(40, dtype=int)[targets] | (

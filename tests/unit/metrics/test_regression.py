@@ -90,7 +90,7 @@ def test_the_influence_of_sums_is_the_jackknife(metric, groups):
 
 @pytest.mark.parametrize("ties", [False, True])
 def test_the_influence_on_ranks_is_that_of_a_little_more_weight(ties):
-    """By the definition: an example counted 1 + h times moves the value by h times its influence."""
+    """An example counted 1 + h times moves the value by h times its influence, by definition."""
     scores, targets = drawn(30, ties=ties)
     step, moved = 1e-6, []
     for row in range(30):

@@ -15,13 +15,14 @@ from graft.metrics.rouge import rouge1, rouge2, rougeL
 
 EVERY = (bleu, chrf, rouge1, rouge2, rougeL)
 WORDS = """
-    the cat The sat on a mat, dog's 3.14 1,000 3-4 well-known «naïve» café (so) $5 50% e.g. &amp; &quot;q&quot; <skipped>
+    the cat The sat on a mat, dog's 3.14 1,000 3-4 well-known «naïve» café (so) $5 50% e.g. &amp;
+    &quot;q&quot; <skipped>
     東京都 Привет мир ... -- a_b x/y #1 can't U.S. don’t ﬁ I
 """
 
 
 def drawn(size: int, references: int | None, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Written texts that share much with their references, of which there are so many, or one to three."""
+    """Return texts that share much with their references; None draws one to three references."""
     rng = np.random.default_rng(seed)
     texts, targets = np.empty(size, object), np.empty(size, object)
     for number in range(size):

@@ -1,4 +1,4 @@
-"""What a study asks: each thing once, its own folder, and baselines and runs that answer this question and no other."""
+"""The question of a study: each run once, and only runs and baselines that answer it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Studies and runs as folders: what is finished is skipped, what fails is a row, what is broken goes on."""
+"""Studies and runs as folders: finished runs are skipped, failed ones are rows, others resume."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ def test_a_run_folder_holds_what_is_documented(tmp_path):
     result = execute(SPEC, DATA, tmp_path, Observer())
     names = {path.name for path in tmp_path.iterdir() if not path.name.startswith(".")}
     assert names == {
-        "spec.json", "status.json", "history.jsonl", "result.json", "predictions.parquet", "mistakes.jsonl", "model", "log.txt"
+        "spec.json", "status.json", "history.jsonl", "result.json",
+        "predictions.parquet", "mistakes.jsonl", "model", "log.txt",
     }  # fmt: skip
     assert RunSpec.from_json(json.loads((tmp_path / "spec.json").read_text())) == SPEC
     table = pd.read_parquet(tmp_path / "predictions.parquet")

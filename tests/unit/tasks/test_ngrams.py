@@ -16,8 +16,9 @@ def probability(model: ngrams.NGrams, text: str, symbol: int) -> float:
 
 def test_pairs_by_hand():
     model = ngrams.learn([ngrams.symbols(text, ends=False) for text in ("aba", "ab")], order=2)
-    # Pairs: begin-a 2, ab 2, ba 1; none is there three or four times, so that each discount is a half.
-    # Alone: a follows the beginning and b, b follows a: (1 - 1/2) / 3 for b, and 1/3 is left for the uniform distribution.
+    # Pairs: start-a 2, ab 2, ba 1; none occurs three or four times, so each discount is a half.
+    # Single bytes: a follows the start and b, b follows a. So b has (1 - 1/2) / 3, and 1/3 is left
+    # for the uniform distribution.
     b_alone = 0.5 / 3 + (1 / 3) / 257
     a_alone = 1.5 / 3 + (1 / 3) / 257
     assert probability(model, "a", B) == pytest.approx(1.5 / 2 + 0.5 / 2 * b_alone)

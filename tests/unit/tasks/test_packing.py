@@ -37,7 +37,7 @@ def model(request) -> Model:
 
 
 def samples() -> list[Sample]:
-    """Prompts with completions, a text in several pieces, empty ones, and one whose input is a single token."""
+    """Prompts with completions, a text in several pieces, empty texts, an input of one token."""
     long = Sample("long", {"passage": "the naïve café, 東京; " * 20})
     pairs = [
         Sample(str(n), {"prompt": "say " + "ab" * n, "completion": "ab" * (n % 4)})

@@ -19,8 +19,10 @@ from graft.tasks.text.answer_spans import Found, Span
 from tests.jobs import job
 
 PROSE = (
-    "Graz lies on the river Mur. It had 292,630 people in 2021, and is the second largest city of Austria.\n"
-    "Its old town, with a clock tower (the  Uhrturm), has been a World Heritage Site since 1999! Élan — naïve café 🙂 ok. "
+    "Graz lies on the river Mur. It had 292,630 people in 2021, "
+    "and is the second largest city of Austria.\n"
+    "Its old town, with a clock tower (the  Uhrturm), has been a World Heritage Site since 1999! "
+    "Élan — naïve café 🙂 ok. "
 )
 LONG = (
     PROSE * 3
@@ -65,7 +67,7 @@ def byte_level() -> PreTrainedTokenizerFast:
 
 
 def metaspace() -> PreTrainedTokenizerFast:
-    """T5's and XLNet's kind: pieces of words with a mark for the blank, marks at the end, padding on the left."""
+    """As in T5 and XLNet: word pieces with a mark for blanks, special tokens last, left padding."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     special = ["<pad>", "<unk>", "<sep>", "<cls>"]

@@ -1,4 +1,4 @@
-"""Encoder-decoders that transformers saved (T5, BART, Marian), from their folder to a run and back to transformers."""
+"""Encoder-decoders saved by transformers (T5, BART, Marian): a run, and back to transformers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contrastive fine-tuning: its loss pair by pair, what it does to the features, and the phases that it has."""
+"""Contrastive fine-tuning: its loss pair by pair, its effect on the features, and its phases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A decoder as it is: its logits are log-likelihoods of words, calibrated as papers have it; its run is like any other."""
+"""Label words: logits are calibrated log-likelihoods of words; the run is like any other."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def logits(
 
 
 def likelihoods(network: str, prompt: str) -> list[tuple[float, int]]:
-    """Of the words of each class after the prompt the log-likelihood and the tokens, word by word by a plain causal network."""
+    """Return log-likelihood and number of tokens of each class's words, computed word by word."""
     backbone = load_backbone(network, job("text-generation"))
     tokenizer = backbone.preprocess.tokenizer
     read = [tokenizer.bos_token_id, *tokenizer(prompt, add_special_tokens=False)["input_ids"]]

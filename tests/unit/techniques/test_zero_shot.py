@@ -1,4 +1,4 @@
-"""A sentence encoder as it is: its logits are cosines, its run is a run like any other, and what it needs is said."""
+"""Zero-shot: logits are cosines, the run is like any other, and bad input has a message."""
 
 from __future__ import annotations
 

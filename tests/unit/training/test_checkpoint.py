@@ -21,11 +21,12 @@ TASK = "text-classification"
 
 
 def weights(technique: str, folder, after: int = 1) -> list[str]:
-    """The names of the weights in the checkpoint of a training stopped after so many lines of history."""
+    """Stop training after `after` lines of history; return the names of the checkpoint's weights."""
     with pytest.raises(KeyboardInterrupt):
         trained(technique, TASK, folder, Stop(after), epochs=3)
     with safe_open(checkpoint_path(folder), "pt") as file:
-        return [name.removeprefix("model/") for name in file.keys() if name.startswith("model/")]  # noqa: SIM118
+        names = file.keys()
+        return [name.removeprefix("model/") for name in names if name.startswith("model/")]
 
 
 def test_an_adapter_is_kept_without_the_network_below_it(tmp_path):

@@ -1,4 +1,4 @@
-"""Quick gradients of depthwise convolutions are the gradients, and at least as exact as those that they replace."""
+"""Quick gradients of depthwise convolutions are at least as exact as those that they replace."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from graft.training.kernels.kernels import QuickKernels
 
 ROUNDED_ONCE = 2**-8
-"""A processor whose own kernel rounds only the result of a sum leaves at most this relative error in bfloat16."""
+"""The largest relative error in bfloat16 of a kernel that rounds only the result of a sum."""
 
 
 @pytest.mark.parametrize("kernel", [3, 5])

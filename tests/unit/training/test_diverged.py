@@ -1,4 +1,4 @@
-"""A training whose last step diverges is said to have failed; its outputs are not counted as the first class."""
+"""Training whose last step diverges fails; its outputs are not counted as the first class."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from tests.unit.studies.tiny_runs import DATA, SPEC
 
 
 def test_a_run_that_diverges_in_its_last_step_fails_and_says_why(tmp_path):
-    # All examples are one batch, so that the one training loss is computed before the step that ruins the weights.
+    # All examples are one batch, so the only training loss comes before the step that ruins the
+    # weights.
     spec = replace(
         SPEC,
         backbone="tiny:cnn",

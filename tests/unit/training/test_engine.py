@@ -1,4 +1,4 @@
-"""Scaled fp16 gradients over several phases, with the gradient scaler that torch has for processors."""
+"""Scaled fp16 gradients over several phases, with torch's gradient scaler for processors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from graft.training.engine import Engine
 from graft.training.loop.step import step
 
 NEVER = 1e9
-"""A norm that no gradient reaches: they are unscaled, as before any clipping, and left as they are."""
+"""A norm that no gradient reaches: gradients are unscaled, as for clipping, but not clipped."""
 
 
 class Twofold(nn.Module):
@@ -34,7 +34,7 @@ class Twofold(nn.Module):
 
 @pytest.fixture
 def scaling() -> Engine:
-    """An engine in fp16 on the processor. Graft refuses that to users, since it is slow; the scaler is torch's own."""
+    """Return an fp16 engine on the processor, which users cannot have because it is slow."""
     engine = Engine("fp32")
     engine.precision, engine._accelerator.native_amp = "fp16", True
     engine._accelerator.state._mixed_precision = "fp16"
@@ -63,7 +63,7 @@ def test_gradients_of_a_later_phase_are_unscaled_once(scaling):
     phases = [list(objective.head.parameters()), list(objective.parameters())]
     optimizers = [stepped(objective, scaling, parameters, NEVER) for parameters in phases]
     assert len(optimizers) == 2
-    # fp16 has 11 significant bits; a gradient here is a sum of products of four numbers that were rounded to them
+    # fp16 has 11 significant bits; a gradient here sums products of four numbers rounded to them.
     apart = objective.head.weight.grad - exact.head.weight.grad
     assert apart.norm() <= 2**-8 * exact.head.weight.grad.norm()
 

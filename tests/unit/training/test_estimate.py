@@ -1,4 +1,4 @@
-"""A run's time is estimated from a few examples, whatever is trained, recorded, solved for or written."""
+"""A run's time is estimated from a few examples: training, recording, solving and generation."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ TASK = "text-classification"
 
 
 class FullDisk(Observer):
-    """From so many lines of history on, no file can grow beyond 32 kB, as on a disk that is full."""
+    """After `after` lines of history no file can exceed 32 kB, as on a full disk."""
 
     def __init__(self, after: int):
         self.left = after

@@ -1,4 +1,4 @@
-"""The solved head: the minimum that an independent solver finds, and a validation loss no worse than stepping's."""
+"""The solved head: the minimum of an independent solver, and no higher loss than by steps."""
 
 from __future__ import annotations
 
@@ -59,8 +59,9 @@ def test_each_strength_is_solved_to_its_minimum(probe):
         ).fit(features, targets)
         least = _loss(reference.coef_, reference.intercept_, features, targets, penalty)
         weight, bias = (tensor.detach().double().numpy() for tensor in (head.weight, head.bias))
-        # A search ends at a step that lowers the loss by 1e-5 of itself; a hundred such steps are allowed for. The bound
-        # is relative: at the weakest strength the loss is a hundred thousand times smaller than at the strongest.
+        # A search ends at a step that lowers the loss by 1e-5 of itself; the bound allows a hundred
+        # such steps. It is relative, since the loss at the weakest strength is a hundred thousand
+        # times smaller than at the strongest.
         assert _loss(weight, bias, features, targets, penalty) <= least * (1 + 1e-3)
         assert solution.losses["task"] == pytest.approx(
             _loss(weight, bias, features, targets, 0.0), rel=1e-3
@@ -71,7 +72,7 @@ def test_each_strength_is_solved_to_its_minimum(probe):
 def test_weighted_classes_count_the_same_however_many_examples_are_read_at_a_time(
     probe, monkeypatch
 ):
-    """A batch's mean loss counts by the class weights in it: the first batch here holds one class almost alone."""
+    """A batch counts by the class weights in it; the first one is almost all of one class."""
     objective, feed = probe
     objective.task = replace(objective.task, weights=(1.0, 9.0, 3.0)[: len(objective.task.classes)])
     head, starts = objective.model.backbone.linear, {}

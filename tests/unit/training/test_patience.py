@@ -58,7 +58,8 @@ def test_without_patience_all_is_trained(tmp_path):
 
 @pytest.mark.parametrize("task_name", ["question-answering", "text-classification"])
 def test_a_run_killed_after_it_stopped_early_trains_no_further(tmp_path, task_name):
-    # checkpoint_seconds is 0: the last checkpoint is the one written as the phase stopped, as if killed during the test
+    # checkpoint_seconds is 0, so the last checkpoint is from the stop of the phase, as if killed
+    # during the evaluation of the test split.
     # evaluation. Patience 1 at this rate stops long before the twelfth epoch.
     technique = f"{WILD},patience=1"
     first, ended = trained(technique, task_name, tmp_path)

@@ -1,4 +1,4 @@
-"""Prototypes as a linear head: the decisions of scikit-learn's nearest centroid, and probabilities by the formula."""
+"""Prototypes as a linear head: scikit-learn's nearest centroid, and the paper's probabilities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings on disk: what is read is what was written, also under kill, contention, damage and lack of room."""
+"""Recordings on disk are read as written, after kills, contention, damage and full disks too."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ FILE_OPERATIONS = (
     "shutil.rmtree",
 )
 ONE_AT_A_TIME = str(120 / 2**30)
-"""GRAFT_CACHE_GB that holds one of two recordings: each is announced with 100 bytes, and evicts the one before."""
+"""GRAFT_CACHE_GB for one of two recordings: each needs 100 bytes and evicts the one before."""
 
 
 def _make(key):
@@ -159,7 +159,7 @@ def _make(key):
 
 
 def _killed(folder, instant):
-    """Record, evict and record again in `folder`; be killed just before the file operation number `instant`."""
+    """Record, evict and record again in `folder`; get killed before file operation `instant`."""
     recording.home = lambda: Path(folder)
     os.environ["GRAFT_CACHE_GB"] = ONE_AT_A_TIME
     _make("evicted")
@@ -295,7 +295,7 @@ def test_short_reads_are_continued():
 
 @pytest.fixture(params=["in the middle", "in the last bytes"])
 def full_disk(request, tmp_path, monkeypatch):
-    """A disk of 1 MB that is full while numbers are written, or only when the buffer is flushed at the end."""
+    """A disk of 1 MB is full while numbers are written, or only when the buffer is flushed."""
     if os.geteuid() != 0:
         pytest.skip("a small disk can be mounted by root only")
     disk = tmp_path / "disk"

@@ -65,8 +65,10 @@ def test_a_batch_that_does_not_fit_is_computed_in_more_pieces():
 @pytest.mark.parametrize(
     "words",
     [
-        "[enforce fail at alloc_cpu.cpp:98] . DefaultCPUAllocator: not enough memory: you tried to allocate 8388608 bytes.",
-        "MPS backend out of memory (MPS allocated: 9.06 GB, max allowed: 9.07 GB). Tried to allocate 7.50 MB on private pool.",
+        "[enforce fail at alloc_cpu.cpp:98] . DefaultCPUAllocator: not enough memory: "
+        "you tried to allocate 8388608 bytes.",
+        "MPS backend out of memory (MPS allocated: 9.06 GB, max allowed: 9.07 GB). "
+        "Tried to allocate 7.50 MB on private pool.",
         "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
     ],
 )
