@@ -1,4 +1,4 @@
-"""How often Graft's word on a study is wrong, and how often it sees a true gain.
+"""Measure how often Graft's verdict on a study is wrong, and how often it detects a true gain.
 
 The studies are simulated, so that the truth is known, and judged by Graft's own functions:
 estimates of runs, means, differences, corrected p-values, the verdict. A test example is right
@@ -264,13 +264,14 @@ def page(studies: int) -> list[str]:
     """What stands between the markers in docs/evidence.md."""
     error = 100 * (0.05 * 0.95 / studies) ** 0.5
     return [
-        f"Per cent of {studies:,} studies a row (a rate of 5 is known to ± {error:.1f}). All techniques are equally good,",
-        "85 % right; five techniques besides the control and a baseline.",
+        f"In percent of {studies:,} studies a row "
+        f"(a rate of 5 has a standard error of {error:.1f}). All techniques are equally good,",
+        "85 % right; there are five besides the control and a baseline.",
         "",
         *table(NULL, NULL_COLUMNS, studies),
         "",
-        "Per cent of studies that see a true gain of 5 points of every technique over the control and the",
-        "baseline:",
+        "In percent of studies: how often a true gain of 5 points is detected, if every technique",
+        "has it over the control and the baseline:",
         "",
         *table(POWER, POWER_COLUMNS, studies),
     ]

@@ -1,9 +1,10 @@
-"""What the defaults reach on real data: every technique untouched, beside the from-scratch control and the baselines.
+"""Measure what the default settings reach on real data, beside from-scratch and the baselines.
 
     python benchmarks/quality.py [--data FOLDER] [--out FOLDER] [--only NAME ...]
 
-Runs (or goes on with) one study a data set, prints the tables and writes them to benchmarks/quality.md, where the sections
-of what was not run stay as they are, and so do those at the end that are no case's.
+Runs or resumes one study a data set, prints the tables and writes them to benchmarks/quality.md.
+Sections of cases that were not run stay as they are, and so do the sections at the end that belong
+to no case.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Case:
-    """One data set: where it is, what is compared on it, and what each technique should reach in the primary metric.
+    """One data set, the techniques compared on it, and what each should reach.
 
-    `options` are for reading it, `settings` for the comparison, `also` further metrics. `files` are
-    the splits of a folder whose names do not say them. Of a split that `sizes` has, so many
-    examples from its start; 0 has it cut from training. `notes` stand below the table.
+    `options` are for reading the data, `settings` for the comparison, `also` names further metrics.
+    `files` names the splits of a folder whose file names do not. `sizes` limits a split to its
+    first examples; 0 cuts the split from training instead. `notes` go below the table.
     """
 
     name: str
@@ -94,8 +95,9 @@ def few_labels(name: str, shots: int) -> Case:
         (
             "ag_news",
             16,
-        ): "SetFit's documentation tells 0.782 for this number of labels with paraphrase-MiniLM-L3-v2, on all 7,600 "
-        "test texts (its guide to knowledge distillation); its paper has MiniLM only as a mean over other data sets."
+        ): "SetFit's documentation reports 0.782 for this number of labels with "
+        "paraphrase-MiniLM-L3-v2, on all 7,600 test texts (its guide to knowledge distillation); "
+        "its paper has MiniLM only as a mean over other data sets."
     }
     return Case(
         f"{name}, {shots} labels a class",
@@ -165,7 +167,8 @@ CASES = (
         sizes={"val": 0},
         also=("exact_match",),
         notes=(
-            "Validation is cut from training: of the 261 questions in the file for it 249 stand in training too.",
+            "Validation is cut from training: of the 261 questions in the validation file, "
+            "249 are in training too.",
         ),
     ),
     Case(
@@ -176,7 +179,8 @@ CASES = (
         sizes={"val": 0},
         also=("exact_match",),
         notes=(
-            "Validation is cut from training: of the 240 questions in the file for it 222 stand in training too.",
+            "Validation is cut from training: of the 240 questions in the validation file, "
+            "222 are in training too.",
         ),
     ),
     Case("tinyshakespeare, running text", "tinyshakespeare", OWN_HEAD, 1),
@@ -198,8 +202,8 @@ CASES = (
         sizes={"train": 600, "val": 100, "test": 300},
         also=("rouge2", "rougeL"),
         notes=(
-            "PEGASUS, trained on all 14,436 mails, is reported at 0.377, 0.219 and 0.368 against the subject alone; here the "
-            "nearest of four references counts.",
+            "PEGASUS, trained on all 14,436 mails, is reported at 0.377, 0.219 and 0.368 against "
+            "the subject alone; here the nearest of four references counts.",
         ),
     ),
     Case(
@@ -211,7 +215,8 @@ CASES = (
         sizes={"train": 2_000, "val": 100, "test": 200},
         also=("chrf",),
         notes=(
-            "Small Transformers trained from scratch on all 29,000 pairs are reported at 0.38 to 0.41 BLEU.",
+            "Small Transformers trained from scratch on all 29,000 pairs are reported at 0.38 to "
+            "0.41 BLEU.",
         ),
     ),
     similar_sentences("en", "English", "minilm-l6", 600, 5),
@@ -338,18 +343,20 @@ def run(case: Case, folder: Path, out: Path, jobs: int | None) -> None:
 HEAD = (
     "# What the defaults reach",
     "",
-    "Printed by `make bench`: untouched defaults but for what a heading says, real data, the metric on the test split as the",
-    "mean over seeds with its 95 % interval over examples and seeds, those of one group counted as one; `train` is the",
-    "wall time of training apart from evaluation. Backbones:",
-    "`efficientnet-lite0` for images, `minilm-l6` for texts, `smollm2-135m` where text is written. Times vary several-fold with",
-    "what else the machine is doing; a run had one core or two.",
+    "Printed by `make bench`, on real data with default settings, except where a heading names",
+    "others. The metric is the mean over seeds on the test split, with its 95 % interval over",
+    "examples and seeds; the examples of one group count as one. `train` is the wall time of",
+    "training without evaluation. Unless a heading names another, the backbone is",
+    "`efficientnet-lite0` for images, `minilm-l6` for texts and `smollm2-135m` for generated",
+    "texts. A run had one core or two; times vary several-fold with the load of the machine.",
     "",
 )
 
 
 def machine() -> str:
     found, versions = env.hardware(), env.versions()
-    return f"Machine: {found['processor']}, {found['cores']} cores, {found['native_precision']}; torch {versions['torch']}."
+    machine = f"{found['processor']}, {found['cores']} cores, {found['native_precision']}"
+    return f"Machine: {machine}; torch {versions['torch']}."
 
 
 def table(case: Case, folder: Path) -> list[str]:

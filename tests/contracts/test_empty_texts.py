@@ -22,7 +22,7 @@ from tests.contracts.tiny import made_for, task_of
 
 TASKS = [name for name in plugins.names("task") if plugins.load("task", name).reads == "text"]
 NETWORKS = ("tiny:bert", "tiny:gpt2", "tiny:llama", "tiny:t5", "tiny:bart")
-"""Those whose tokenizers mark the beginning and end of a text, those whose do not, and encoders with a decoder."""
+"""Tokenizers that mark the start and end of a text, some that do not, and encoder-decoders."""
 CASES = [(task, name) for task in TASKS for name in NETWORKS if name in made_for(task)]
 
 

@@ -21,7 +21,7 @@ TASK = "text-classification"
 
 
 def weights(technique: str, folder, after: int = 1) -> list[str]:
-    """Stop training after `after` lines of history; return the names of the checkpoint's weights."""
+    """Stop training after `after` lines of history; return the checkpoint's weights by name."""
     with pytest.raises(KeyboardInterrupt):
         trained(technique, TASK, folder, Stop(after), epochs=3)
     with safe_open(checkpoint_path(folder), "pt") as file:
