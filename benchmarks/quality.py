@@ -219,8 +219,8 @@ CASES = (
             "0.41 BLEU.",
         ),
     ),
-    similar_sentences("en", "English", "minilm-l6", 600, 5),
-    similar_sentences("de", "German", "me5-small", 400, 4),
+    similar_sentences("en", "English", "minilm-l6", 400, 4),
+    similar_sentences("de", "German", "me5-small", 250, 3),
     Case(
         "food_grams, the weight of a portion",
         "food_grams/labels.csv",
@@ -229,10 +229,10 @@ CASES = (
         options={
             "columns": {"image": "file", "value": "grams", "group": "portion", "category": "food"}
         },
-        settings={"task": "image-regression:unit=g", "epochs": 6},
+        settings={"task": "image-regression:unit=g", "epochs": 4},
         also=("mae", "r2", "spearman"),
         notes=(
-            "6 epochs. The category is the food: its mean shows what the type alone explains. "
+            "4 epochs. The category is the food: its mean shows what the type alone explains. "
             "No network reads it.",
         ),
     ),
@@ -242,9 +242,9 @@ CASES = (
         THREE,
         2,
         options={"columns": {"image": "file", "label": "miner+rust+phoma+cercospora"}},
-        settings={"task": "image-classification", "epochs": 5},
+        settings={"task": "image-classification", "epochs": 3},
         also=("f1", "auroc"),
-        notes=("5 epochs.",),
+        notes=("3 epochs.",),
     ),
 )
 
