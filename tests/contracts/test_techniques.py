@@ -1,4 +1,4 @@
-"""The contract of a technique, run over every one that is found, on an image and on a text network."""
+"""The contract of a technique, run for each technique on an image and on a text network."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Training:
 
 @pytest.fixture(scope="module", params=EVERY)
 def training(request, tmp_path_factory) -> Training:
-    """Every technique on every task; pytest runs what asks for the same one in turn, so that each is trained once."""
+    """Train each technique on each task once; pytest groups the tests that use the same one."""
     technique, task = request.param
     folder = tmp_path_factory.mktemp("training")
     return Training(technique, task, *trained(technique, task, folder, epochs=6), folder)

@@ -134,5 +134,6 @@ def test_files_that_are_left_out_are_said(here: Path, caplog: pytest.LogCaptureF
         assert ids(".", "image") == ["1.png"]
     assert caplog.messages == [
         "1 file left out, they are not images: notes.doc.",
-        "1 file left out, images ending in .heic cannot be read here, turn them into JPEG: phone.heic.",
+        "1 file left out, images ending in .heic cannot be read here, turn them into JPEG: "
+        "phone.heic.",
     ]

@@ -62,7 +62,7 @@ def test_each_token_is_predicted_in_one_block(count, read, most):
 
 
 def test_bits_of_a_long_text_are_those_of_one_forward(model):
-    """Of a network that looks at the last token only, blocks change nothing: as if all were read at once."""
+    """If a network sees only the last token, blocks give the same result as the whole text."""
     table = torch.randn(
         len(model.backbone.preprocess.tokenizer), len(model.backbone.preprocess.tokenizer)
     )

@@ -1,4 +1,4 @@
-"""Two techniques in one: their losses, their settings, what they leave behind, and what a checkpoint holds."""
+"""Two techniques in one: their losses, their settings, their weights and their checkpoints."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_random_weights_cannot_follow_another_technique():
     ],
 )
 def test_a_later_part_goes_on_with_the_start_weights_it_began_with(technique, tmp_path):
-    # After `lora then`, the start weights are not the pretrained ones: they come from what the first part trained.
+    # After `lora then`, the start weights are not the pretrained ones but those of the first part.
     whole, _ = trained(technique, TASK, tmp_path / "whole", epochs=3)
     lines = len((tmp_path / "whole" / "history.jsonl").read_text().splitlines())
     for after in (lines - 2, lines - 1):
