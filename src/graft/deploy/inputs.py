@@ -14,6 +14,7 @@ from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, endings
+from graft.data.formats.image_folder import ImageFolder
 from graft.data.images.open import SUFFIXES, open_image
 from graft.data.load import read
 from graft.data.memory import from_memory
@@ -74,13 +75,36 @@ def _read(path: Path, role: str, reading: dict[str, Any]) -> list[Sample]:
         return [Sample(str(path), {"image": path})]
     if path.is_file() and role == "text" and path.suffix.lower() == ".txt":
         return [Sample(str(path), {"text": read_text(path)[0]})]
+    if path.is_dir() and role == "image" and reading.get("format") is None:
+        return _samples(_read_pictures(path, reading))
     return _samples(read(path, **reading, labels=False))
+
+
+def _read_pictures(folder: Path, reading: dict[str, Any]) -> Data:
+    """The pictures of a folder: those that a table in it names, else all of them.
+
+    A table or text that lies beside the pictures is not about them if it names none.
+    """
+    holds_pictures = ImageFolder().sniff(folder) > 0
+    try:
+        data = read(folder, **reading, labels=False)
+    except DataError:
+        if not holds_pictures:
+            raise
+    else:
+        if not holds_pictures or all("image" in s.roles for s in _all_samples(data)):
+            return data
+    return read(folder, **{**reading, "format": "image-folder"}, labels=False)
+
+
+def _all_samples(data: Data) -> list[Sample]:
+    return [sample for split in data.splits.values() for sample in split]
 
 
 def _samples(data: Data) -> list[Sample]:
     for note in data.notes:
         _LOG.warning(note)
-    return [sample for split in data.splits.values() for sample in split]
+    return _all_samples(data)
 
 
 def _text_or_file(words: str, number: int, is_alone: bool, reading: dict[str, Any]) -> list[Sample]:

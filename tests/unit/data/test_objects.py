@@ -33,7 +33,8 @@ def test_the_key_of_the_list_is_said(tmp_path: Path) -> None:
         ([list(row.values()) for row in ROWS], r"6 of 6 entries .* are lists: 1 \(\['text number"),
         (["a text", *ROWS], r"1 of 7 entries .* are not objects: 1 \('a text'\)"),
         ({"train": ROWS, "test": ROWS}, "holds 2 lists"),
-        ({"text": "a text"}, "holds 0 lists"),
+        ({"text": "a text"}, "holds a single object with the keys 'text'"),
+        (None, "holds null"),
     ],
 )
 def test_other_forms_are_named(tmp_path: Path, value: Any, what: str) -> None:

@@ -137,3 +137,27 @@ def test_files_that_are_left_out_are_said(here: Path, caplog: pytest.LogCaptureF
         "1 file left out, images ending in .heic cannot be read here, turn them into JPEG: "
         "phone.heic.",
     ]
+
+
+def write_pictures(folder: Path) -> None:
+    for i in range(2):
+        Image.fromarray(np.full((8, 8, 3), 90 * i, np.uint8)).save(folder / f"{i}.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("notes.txt", "A day at the sea.\n"), ("t.csv", "text\ngood\nbad\n")]
+)
+def test_what_lies_beside_pictures_is_named_and_not_predicted(
+    here: Path, caplog: pytest.LogCaptureFixture, name: str, content: str
+) -> None:
+    write_pictures(here)
+    (here / name).write_text(content)
+    assert ids(here, "image") == ["0.png", "1.png"]
+    assert f"1 file left out, they are not images: {name}." in caplog.text
+
+
+def test_a_table_that_names_pictures_says_which_are_predicted(here: Path) -> None:
+    write_pictures(here)
+    (here / "metadata.csv").write_text("image,label\n1.png,a\n")
+    (sample,) = read_inputs(here, "image")
+    assert sample.roles["image"] == here / "1.png"

@@ -82,6 +82,11 @@ def split_of(name: str) -> str | None:
     return _MEANING.get(re.sub(r"[-_ ]?(set|data|split)$", "", name.strip().lower()))
 
 
+def are_splits(values: Collection[Any]) -> bool:
+    """Whether most of the values of a column name a split; the others are then mistyped."""
+    return 2 * sum(split_of(str(value)) is not None for value in values) > len(values)
+
+
 def splits_of(names: Iterable[str]) -> dict[str, str]:
     """Name -> split, for those names that mean one; `eval` beside `test` is `val`.
 

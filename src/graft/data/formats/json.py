@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from graft.base.counts import plural
 from graft.base.errors import DataError, listed
+from graft.base.typed_json import describe
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions
 from graft.data.tables.encodings import read_beginning
@@ -58,7 +59,7 @@ class Json(TableFiles):
         lists = {key: rows for key, rows in entries.items() if isinstance(rows, list)}
         if len(lists) != 1:
             raise DataError(
-                f"{file} holds {plural(len(lists), 'list')}, and one list of objects is read. "
+                f"{file} holds {_describe(value, len(lists))}, and one list of objects is read. "
                 f"{_ADVICE}"
             )
         ((key, rows),) = lists.items()
@@ -76,3 +77,11 @@ class Json(TableFiles):
 
     def write_tiny(self, data: Data, path: Path) -> None:
         write_objects(data, path, ".json", lambda rows: "[" + ",\n".join(rows) + "]\n")
+
+
+def _describe(value: Any, lists: int) -> str:
+    """What a file holds that is not one list, in words."""
+    if not isinstance(value, dict):
+        return describe(value)
+    keys = listed(map(repr, value), 5) or "none"
+    return plural(lists, "list") if lists else f"a single object with the keys {keys}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,7 +10,7 @@ from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, file_splits, split_file
-from graft.data.listing import samples_in
+from graft.data.listing import is_about, left_out, samples_in
 from graft.data.tables.encodings import read_text
 
 LONGEST = 1500
@@ -43,7 +44,7 @@ class PlainText:
                 "train.txt, test.txt."
             )
         splits: dict[str, list] = {}
-        notes = []
+        notes = _other_files(path, files) if path.is_dir() else []
         for file, split in files.items():
             text, note = read_text(file)
             notes += [note] if note else []
@@ -69,6 +70,11 @@ def _files(folder: Path) -> dict[Path, str]:
         return {files[0]: "all"}
     named = file_splits(file.stem for file in files)
     return {file: named[file.stem] for file in files} if named else {}
+
+
+def _other_files(folder: Path, used: Collection[Path]) -> list[str]:
+    others = (p for p in sorted(folder.iterdir()) if p not in used and not is_about(p))
+    return left_out([p.name for p in others if p.is_file()], "they are not the running text")
 
 
 def passages(text: str, name: str) -> list[Sample]:

@@ -18,12 +18,12 @@ import numpy as np
 from graft.base import plugins
 from graft.base.errors import DataError, listed
 from graft.data.formats.folders.annotations import SOUND
-from graft.data.formats.format import ReadOptions, split_of
+from graft.data.formats.format import ReadOptions, are_splits
 from graft.data.kinds.kind import Kind, kind_named
 from graft.data.tables.table import Table
 
 SPLIT = ("split", "subset", "partition", "set")
-"""Names of columns that say which split a row is of, where all their values name one."""
+"""Names of columns that say which split a row is of, if most of their values name one."""
 SAMPLE_VALUES = 200
 """Values that a column is judged by where the first ones tell."""
 _WHOLE = re.compile(r"(-?\d+)\.0*")
@@ -92,11 +92,14 @@ class Columns:
 
     @property
     def split(self) -> list[str]:
-        """The column of splits, asked for or known by its name and values, or none."""
+        """The column of splits, asked for or known by its name and values, or none.
+
+        Whoever reads the splits refuses mistyped ones: their rows must not end up in training.
+        """
         if "split" in self.asked:
             return self.asked["split"]
         named = self.named(SPLIT)[:1] if self.header else []
-        return [name for name in named if all(split_of(str(value)) for value in self.values[name])]
+        return [name for name in named if are_splits(self.values[name])]
 
     @property
     def listed(self) -> str:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from graft.base.counts import plural
 from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.formats.format import ReadOptions, file_splits, folder_splits, split_word, splits_of
+from graft.data.formats.format import (
+    SPLIT_NAMES,
+    ReadOptions,
+    file_splits,
+    folder_splits,
+    split_word,
+    splits_of,
+)
 from graft.data.images.open import has_image_suffix
 from graft.data.kinds.kind import kind_named
 from graft.data.listing import is_about, left_out
@@ -130,7 +139,7 @@ def read_files(
             table = replace(table, name=file.relative_to(path).as_posix())
         tables.setdefault(split, []).append(table)
     data = to_data(tables, options, kind)
-    notes = _other_files(path, list(splits)) if path.is_dir() else []
+    notes = _other_files(path, list(splits), data) if path.is_dir() else []
     return replace(data, notes=[*data.notes, *notes])
 
 
@@ -273,20 +282,31 @@ def _with_groups(rows: Rows, values: list[dict[str, Any]]) -> list[dict[str, Any
 
 
 def _by_split_column(rows: Rows, split: str, samples: list[Sample]) -> dict[str, list[Sample]]:
-    """The samples by what the column of splits says, in a table whose name says nothing."""
+    """The samples by what the column of splits says, in a table whose name says nothing.
+
+    Raises DataError if some of its values name no split.
+    """
     if split != "all" or not rows.has("split"):
         return {split: samples}
-    values = [str(value).strip() for value in rows.column("split")]
+    values = ["" if is_missing(v) else str(v).strip() for v in rows.column("split")]
     meaning = splits_of(set(values))
+    if unknown := Counter(value for value in values if value not in meaning):
+        shown = listed(f"{plural(n, 'row')} {value!r}" for value, n in unknown.most_common())
+        raise DataError(
+            f"The column {rows.columns['split'][0]!r} of {rows.table.name} says which split a row "
+            f"is of, and has {shown}. Splits are named {', '.join(SPLIT_NAMES)}. Correct these "
+            "values, or rename the column if it says something else."
+        )
     splits: dict[str, list[Sample]] = {}
     for value, sample in zip(values, samples, strict=True):
         splits.setdefault(meaning[value], []).append(sample)
     return splits
 
 
-def _other_files(folder: Path, used: list[Path]) -> list[str]:
-    others = [p.name for p in sorted(folder.iterdir()) if p.is_file() and p not in used]
-    return left_out(
-        [n for n in others if not is_about(Path(n)) and not has_image_suffix(n)],
-        "they are other than the tables read",
-    )
+def _other_files(folder: Path, used: list[Path], data: Data) -> list[str]:
+    """A note of the files beside the tables, but for the pictures that these are about."""
+    names_pictures = any("image" in s.roles for split in data.splits.values() for s in split[:1])
+    others = [p for p in sorted(folder.iterdir()) if p.is_file() and p not in used]
+    names = [p.name for p in others if not is_about(p)]
+    names = [name for name in names if not (names_pictures and has_image_suffix(name))]
+    return left_out(names, "they are other than the tables read")
