@@ -31,8 +31,7 @@ from graft.studies.arguments import (
 )
 from graft.studies.plan import StudyPlan, plan_study
 from graft.studies.question import Question, check_folder, default_folder
-from graft.studies.records import read_spec, read_study
-from graft.studies.reopen import reopen_data
+from graft.studies.reopen import reopen_data, reopen_question, reopen_spec
 from graft.studies.run import estimate_run, execute
 from graft.studies.spec import RunSpec, hash_folders
 from graft.studies.study import run_study, slug
@@ -259,13 +258,12 @@ def resume(
     folder, observer = Path(folder), observer or Observer()
     check_numbers({}, checkpoint_seconds)
     if (folder / "study.json").exists():
-        study = read_study(folder)
-        question, jobs = Question.from_json(study), study.get("jobs") or _jobs()
+        question, jobs = reopen_question(folder)
         found = reopen_data(question.base, folder, data, load_data)
         with locked(folder):
-            run_study(question, found, folder, jobs, observer, checkpoint_seconds)
+            run_study(question, found, folder, jobs or _jobs(), observer, checkpoint_seconds)
             return open_study(folder)
-    spec = RunSpec.from_json(read_spec(folder))
+    spec = reopen_spec(folder)
     found = reopen_data(spec, folder, data, load_data)
     return Run(
         folder, execute(spec, found, folder, observer, checkpoint_seconds=checkpoint_seconds)

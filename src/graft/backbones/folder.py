@@ -7,7 +7,7 @@ import hashlib
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from safetensors import SafetensorError
@@ -21,6 +21,7 @@ from graft.base import files, plugins, trees
 from graft.base.errors import BackboneError, FolderError
 from graft.base.job import Job
 from graft.base.records import Batch
+from graft.base.typed_json import Mismatch, check_type
 
 SCHEMA = 1
 TOLERANCE = 1e-4
@@ -146,20 +147,27 @@ def _outputs(model: Model, batch: Batch) -> dict[str, Tensor]:
     return {name: leaf.float() for name, leaf in named.items()}
 
 
+class _Card(TypedDict):
+    """What every graft.json holds; that its values are those that were saved, `sha256` proves."""
+
+    schema: int
+    source: Any
+    job: Any
+    head: Any
+    classes: Any
+    files: Any
+    sha256: Any
+
+
 def _verified_card(folder: Path) -> dict[str, Any]:
     card = files.read_json(folder / CARD, "a model folder of Graft")
-    if not isinstance(card, dict) or not {
-        "schema",
-        "source",
-        "job",
-        "head",
-        "classes",
-        "files",
-        "sha256",
-    } <= set(card):
+    try:
+        check_type(card, _Card)
+    except Mismatch as mismatch:
         raise FolderError(
-            f"{folder / CARD} is not that of a model folder: it lacks entries that every one has."
-        )
+            f"{folder / CARD} is not that of a model folder: it {mismatch}. Use another copy of "
+            "the folder."
+        ) from mismatch
     if card["schema"] > SCHEMA:
         raise FolderError(
             f"{folder} was saved by a newer Graft (schema {card['schema']}; this one reads "

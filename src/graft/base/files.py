@@ -122,13 +122,29 @@ def _finite(value: Any) -> Any:
 
 
 def read_json(path: Path, what: str, remedy: str = "") -> Any:
-    """The JSON in `path`; raises FolderError, naming `what` the file should be, when missing or not JSON."""
+    """The JSON in `path`; raises FolderError, naming `what` the folder should be."""
+    if path.parent.is_file():
+        raise FolderError(f"{path.parent} is not {what}: it is a file. Give the path of a folder.")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise FolderError(f"{path.parent} is not {what}: it has no {path.name}.") from error
-    except (OSError, ValueError) as error:
-        raise FolderError(f"{path} of {what} cannot be read: {error}. {remedy}".rstrip()) from error
+    except (OSError, ValueError, RecursionError) as error:
+        reason = describe_damage(path, error)
+        raise FolderError(
+            f"{path} of {what} cannot be read: {reason}. {remedy}".rstrip()
+        ) from error
+
+
+def describe_damage(path: Path, error: Exception) -> str:
+    """Why a file cannot be read, for a message."""
+    if path.is_dir():
+        return "it is a folder"
+    if isinstance(error, UnicodeDecodeError):
+        return f"its byte {error.start} is no UTF-8 text"
+    if isinstance(error, RecursionError):
+        return "its lists or objects are nested too deep"
+    return getattr(error, "strerror", None) or str(error).rstrip(".")
 
 
 def check_exists(path: Path) -> None:

@@ -31,6 +31,7 @@ def cautions(board: Board) -> tuple[str, ...]:
         found.append(_DISAGREE)
     if mixed := _mixed_versions(board):
         found.append(_VERSIONS.format(packages=listed(mixed)))
+    found += study.losses
     failed = [run for run in study.runs if run.state == "failed"]
     open_ends = [run for run in study.runs if not run.result and run.state != "failed"]
     if failed:

@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from graft.reports import prediction_figures, words
 from graft.reports.board import Row
-from graft.reports.read import Run, read_mistakes
+from graft.reports.read import Run
+from graft.studies.records import read_mistakes
 
 NUMBERED_CLASSES = 14
 """Up to so many classes the confusion matrix has numbers, above it is a picture."""
@@ -124,7 +125,7 @@ def confusion(best: Row | None) -> dict[str, Any] | None:
 def mistakes(best: Row | None) -> dict[str, Any] | None:
     """Those of one seed, under the heading that the task gives them."""
     run = _first_run(best)
-    rows = read_mistakes(run) if run else []
+    rows = read_mistakes(run.folder).rows if run else []
     if not rows:
         return None
     title, note = run.result.get("mistakes") or ("Mistakes", "")

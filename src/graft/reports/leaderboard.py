@@ -20,6 +20,7 @@ from graft.reports.board import Beside, Board, Cell, Choice, Row, Size, watched_
 from graft.reports.read import Baseline, Predictions, Run, Study, read_predictions
 from graft.reports.statistics import Difference, Interval, Mean, average, holm
 from graft.reports.words import known
+from graft.studies.records import PREDICTIONS
 from graft.techniques.specs.combine import canonical
 
 
@@ -163,14 +164,12 @@ def _means(study: Study, rows: Sequence[Row]) -> tuple[dict[Cell, Mean], list[st
     metric = study.primary
     if not study.finished or metric.name not in known_metrics():
         return {}, []
-    files = {
-        row.cell: [run.folder / "predictions.parquet" for run in row.runs if run.result]
-        for row in rows
-    }
+    files = {row.cell: [run.folder / PREDICTIONS for run in row.runs if run.result] for row in rows}
     for cell, baselines in _baseline_cells(study).items():
         files[cell] = [baseline.predictions for baseline in baselines if baseline.predictions]
+    examples = study.finished[0].result["data"]["counts"]["test"]
     read = {
-        cell: [read_predictions(path) for path in paths if path.exists()]
+        cell: [read_predictions(path, examples) for path in paths if path.exists()]
         for cell, paths in files.items()
     }
     read = {cell: predictions for cell, predictions in read.items() if predictions}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,22 @@ from typing import Any
 import pandas as pd
 from numpy.typing import NDArray
 
+from graft.base import files
+from graft.base.counts import plural
 from graft.base.errors import FolderError
 from graft.metrics.find import named
 from graft.metrics.intervals import Estimate, estimate
 from graft.metrics.metric import Metric, Terms, numbers
+from graft.studies.question import BASELINES
 from graft.studies.records import (
+    PREDICTIONS,
+    STUDY_AGAIN,
+    TRAIN_AGAIN,
+    check_result,
     read_baselines,
     read_findings,
+    read_history,
+    read_mistakes,
     read_result,
     read_spec,
     read_status,
@@ -58,7 +68,10 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Study:
-    """What the report shows. `compares` is False for the folder of a single run."""
+    """What the report shows. `compares` is False for the folder of a single run.
+
+    `losses` are sentences about what is lost or damaged in the folder.
+    """
 
     folder: Path
     about: dict[str, Any]
@@ -66,6 +79,7 @@ class Study:
     baselines: list[Baseline]
     findings: list[dict[str, Any]]
     compares: bool
+    losses: tuple[str, ...] = ()
 
     @property
     def finished(self) -> list[Run]:
@@ -86,20 +100,18 @@ class Study:
 
 
 def read(folder: Path) -> Study:
-    """The study or the run in `folder`; raises FolderError where it is neither."""
+    """The study or the run in `folder`; raises FolderError if it is neither or is damaged."""
     if (folder / "study.json").exists():
-        return _read_study(folder)
+        study = _read_study(folder)
+        _check_metrics(study)
+        return replace(study, losses=_find_losses(study))
     if (folder / "spec.json").exists():
-        return _read_single(folder)
+        study = _read_single(folder)
+        return replace(study, losses=_find_damaged_lines(study))
     raise FolderError(
         f"{folder} is neither a study nor a run: it has no study.json and no spec.json. "
         "Name the folder that --out gave."
     )
-
-
-def read_mistakes(run: Run) -> list[dict[str, Any]]:
-    """The rows of the run's mistakes.jsonl."""
-    return _lines(run.folder / "mistakes.jsonl")
 
 
 @dataclass(frozen=True)
@@ -124,25 +136,24 @@ class Predictions:
 
 
 COLUMNS = ("split", "id", "group", "target", "terms")
-_REMEDY = "Run the comparison again with another --out."
+_TEXTS = ("split", "id", "group", "terms")
 
 
-def read_predictions(path: Path) -> Predictions:
-    """The rows of the test split, sorted by id; raises FolderError if they cannot be read."""
+def read_predictions(path: Path, examples: int) -> Predictions:
+    """The rows of the test split, sorted by id.
+
+    Raises FolderError if the file is damaged, or is not about so many examples.
+    """
     try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise FolderError(f"{path} cannot be read: {error}. {_REMEDY}") from error
-    if missing := [name for name in COLUMNS if name not in table]:
+        table = _read_table(path, examples)
+        terms = _read_terms(table["terms"])
+    except (OSError, ValueError, RecursionError) as error:
+        again = TRAIN_AGAIN if path.name == PREDICTIONS else STUDY_AGAIN
+        reason = files.describe_damage(path, error)
         raise FolderError(
-            f"{path} lacks the columns {', '.join(missing)} and has {', '.join(table)}. "
-            f"It was damaged, or written by an earlier version of Graft. {_REMEDY}"
-        )
-    table = table[table["split"] == "test"].sort_values("id", kind="stable")
-    try:
-        terms = [json.loads(term) for term in table["terms"]]
-    except (TypeError, ValueError) as error:
-        raise FolderError(f"{path} has terms that are no JSON: {error}. {_REMEDY}") from error
+            f"{path} cannot be read: {reason}. It was damaged, or written by another version of "
+            f"Graft. Delete {path}, {again}."
+        ) from error
     if not all(math.isfinite(number) for term in terms for number in numbers(term)):
         raise FolderError(
             f"{path} has terms that are NaN or infinite: the training diverged. Delete the run's "
@@ -150,6 +161,41 @@ def read_predictions(path: Path) -> Predictions:
         )
     targets = [json.dumps(target, sort_keys=True, default=_plain) for target in table["target"]]
     return Predictions(table["id"].tolist(), terms, targets, table["group"].tolist())
+
+
+def _read_table(path: Path, examples: int) -> pd.DataFrame:
+    """The rows of the test split, sorted by id; raises ValueError if some are missing or wrong."""
+    table = pd.read_parquet(path)
+    if missing := [name for name in COLUMNS if name not in table]:
+        columns = ", ".join(table) or "none"
+        raise ValueError(f"it lacks the columns {', '.join(missing)} and has {columns}")
+    for name in _TEXTS:
+        wrong = sum(not isinstance(value, str) for value in table[name])
+        if wrong:
+            raise ValueError(f"{wrong:,} of its {len(table):,} rows have no text as {name!r}")
+    if wrong := sum(target is None for target in table["target"]):
+        raise ValueError(f"{wrong:,} of its {len(table):,} rows have no 'target'")
+    table = table[table["split"] == "test"].sort_values("id", kind="stable")
+    if len(table) != examples:
+        raise ValueError(f"it holds {len(table):,} test examples, and there are {examples:,}")
+    return table
+
+
+def _read_terms(texts: Iterable[str]) -> list[Any]:
+    """The terms of each example; raises ValueError if they are none, or differ in their form."""
+    terms = [json.loads(text) for text in texts]
+    forms = {_form(term) for term in terms}
+    if None in forms or len(forms) > 1:
+        raise ValueError("its 'terms' are not the numbers, or lists of numbers, of one form")
+    return terms
+
+
+def _form(term: Any) -> Any:
+    """How lists lie in lists in a term; None if it has anything but numbers."""
+    if isinstance(term, list):
+        forms = tuple(map(_form, term))
+        return None if None in forms else forms
+    return 0 if isinstance(term, int | float) and not isinstance(term, bool) else None
 
 
 def _plain(value: Any) -> Any:
@@ -181,18 +227,71 @@ def _read_run(folder: Path) -> Run:
     """A run in whatever state; one that has not begun has an empty spec."""
     spec = read_spec(folder) if (folder / "spec.json").exists() else {}
     status, result = read_status(folder), read_result(folder)
+    if spec and result:
+        check_result(folder, spec, result)
     state = "finished" if result else status.get("state", "not started")
     if state == "finished" and not result:
         state = "interrupted"
-    return Run(
-        folder, state, status.get("message") or "", spec, result, _lines(folder / "history.jsonl")
-    )
+    message = status.get("message") or ""
+    return Run(folder, state, message, spec, result, read_history(folder).rows)
+
+
+def _check_metrics(study: Study) -> None:
+    """Raise FolderError unless all runs have one primary metric, which all baselines have too."""
+    name = study.primary.name
+    for run in study.finished:
+        if run.result["primary_metric"] != name:
+            raise FolderError(
+                f"{run.folder / 'result.json'} has {run.result['primary_metric']!r} as "
+                f"'primary_metric', and that of {study.finished[0].folder} has {name!r}: one of "
+                "them was changed. Put the value back."
+            )
+    for baseline in study.baselines:
+        if name not in baseline.metrics:
+            path = study.folder / "baselines.json"
+            raise FolderError(
+                f"{path} lacks {name!r} in 'metrics.test' of {baseline.name}. "
+                f"Delete {path}, {STUDY_AGAIN}."
+            )
+
+
+_NO_BASELINES = (
+    "The study has no baselines.json any more, so nothing is compared with the trivial baselines. "
+    "Give its command again: they are measured again, and finished runs are kept."
+)
+_LOST_BASELINES = (
+    "The predictions of {baselines} are missing in {folder}, so nothing is compared with what they "
+    "reach. Give the command of the study again: they are measured again, and finished runs are "
+    "kept."
+)
+_LOST_PREDICTIONS = (
+    "{path} is missing, so the run counts in no interval and no comparison. Give the command of "
+    "the study again: this run is trained again."
+)
+
+
+def _find_losses(study: Study) -> tuple[str, ...]:
+    """What is lost or damaged in the folder of a study, and what that means."""
+    paths = [run.folder / PREDICTIONS for run in study.finished]
+    losses = [_LOST_PREDICTIONS.format(path=path) for path in paths if not path.exists()]
+    if study.finished and not (study.folder / "baselines.json").exists():
+        losses.append(_NO_BASELINES)
+    if lost := {baseline.name for baseline in study.baselines if baseline.predictions is None}:
+        baselines, folder = plural(len(lost), "baseline"), study.folder / BASELINES
+        losses.append(_LOST_BASELINES.format(baselines=baselines, folder=folder))
+    return (*_find_damaged_lines(study), *losses)
+
+
+def _find_damaged_lines(study: Study) -> tuple[str, ...]:
+    """Which lines of JSONL files are left out."""
+    read = (lines(run.folder) for run in study.runs for lines in (read_history, read_mistakes))
+    return tuple(lines.damage for lines in read if lines.damage)
 
 
 def _read_baseline(folder: Path, row: dict[str, Any]) -> Baseline:
-    file = folder / "baselines" / row["predictions"] if row.get("predictions") else None
+    file = folder / BASELINES / row["predictions"]
     fraction = row.get("fraction", 1.0)
-    there = file if file and file.exists() else None
+    there = file if file.exists() else None
     return Baseline(
         row["baseline"],
         row.get("words", row["baseline"]),
@@ -202,17 +301,3 @@ def _read_baseline(folder: Path, row: dict[str, Any]) -> Baseline:
         row.get("seconds"),
         there,
     )
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    """JSON objects by line; from the first line on that is torn or no object, they are left out."""
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            row = json.loads(line)
-        except ValueError:
-            break
-        if not isinstance(row, dict):
-            break
-        rows.append(row)
-    return rows

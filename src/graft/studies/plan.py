@@ -17,7 +17,7 @@ from graft.studies.baselines import run_baselines
 from graft.studies.executors import share_of_cores
 from graft.studies.question import Question, baseline_questions
 from graft.studies.records import read_study
-from graft.studies.run import estimate_run
+from graft.studies.run import estimate_run, is_finished
 from graft.studies.spec import RunSpec
 from graft.tasks.specs.options import learnt
 from graft.tasks.task import Task
@@ -82,7 +82,7 @@ def plan_study(
 ) -> StudyPlan:
     """Try each technique on each backbone for a few steps; nothing is written."""
     specs = question.runs()
-    left = [spec for spec in specs if not (folder / "runs" / spec.hash / "result.json").exists()]
+    left = [spec for spec in specs if not is_finished(folder / "runs" / spec.hash)]
     if left:
         observer.note("Trying each technique for a few steps, to say how long this takes.")
     with threads(threads_of(question, folder, jobs)):

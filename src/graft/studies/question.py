@@ -21,6 +21,8 @@ SETTINGS = ("task", "shots", "epochs", "batch_size", "precision", "weighted")
 """What all runs of a study share besides the data. Another value makes it another study."""
 AXES = ("techniques", "backbones", "seeds", "fractions")
 """What a study may be extended by: it keeps the runs that it has."""
+BASELINES = "baselines"
+"""The folder of a study that holds the predictions of its baselines."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Question:
     command: str
 
     def __post_init__(self) -> None:
-        # One run listed twice would count as two seeds, and its twin would wait for the folder's lock.
+        # One run listed twice would count as two seeds; its twin would wait for the folder's lock.
         object.__setattr__(self, "techniques", distinct(self.techniques, canonical))
         object.__setattr__(self, "backbones", distinct(self.backbones))
         for axis, name in (("seeds", "seed"), ("fractions", "fraction")):
@@ -148,8 +150,9 @@ def check_folder(folder: Path, question: Question) -> list[str]:
     if not left_out:
         return []
     return [
-        f"{left_out} of the runs in {folder} belong to an earlier comparison and are not asked for now. The report "
-        "leaves them out. To see them in it, ask for their techniques, backbones, seeds and fractions as well."
+        f"{left_out} of the runs in {folder} belong to an earlier comparison and are not asked for "
+        "now. The report leaves them out. To see them in it, ask for their techniques, backbones, "
+        "seeds and fractions as well."
     ]
 
 
@@ -159,7 +162,7 @@ def baseline_questions(
     """The questions that baselines answer, one for each training split, with their answers so far.
 
     A question holds all that decides what a baseline learns and is measured on. Its answers are the
-    rows of the folder's baselines.json that hold the same.
+    rows of the folder's baselines.json that hold the same; none if predictions of theirs are lost.
     """
     base, rows = question.base, read_baselines(folder)
     common = {
@@ -175,7 +178,12 @@ def baseline_questions(
         for s in (question.seeds[:1] if f == 1.0 and whole else question.seeds)
     ]
     asked = [{**common, "fraction": fraction, "seed": seed} for fraction, seed in cells]
+    answers = [[row for row in rows if all(row.get(k) == one[k] for k in one)] for one in asked]
     return [
-        (one, [row for row in rows if all(row.get(name) == one[name] for name in one)])
-        for one in asked
+        (one, found if all(_has_predictions(row, folder) for row in found) else [])
+        for one, found in zip(asked, answers, strict=True)
     ]
+
+
+def _has_predictions(row: dict[str, Any], folder: Path) -> bool:
+    return (folder / BASELINES / row["predictions"]).is_file()

@@ -1,121 +1,160 @@
-"""The JSON files of a run or a study, read with what every reader relies on checked.
+"""Read the files of a run or a study, with everything checked that a reader relies on.
 
-Graft writes each of them whole, so that one which is cut, empty or of another form was damaged later.
+Graft writes each of them whole, so one that is cut, empty or of another form was damaged later.
 """
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from graft.base import files
 from graft.base.errors import FolderError
+from graft.base.typed_json import Mismatch, check_type
+from graft.studies import record_types
 
-SPEC = {"hash": str, "data": dict, "task": str, "backbone": str, "technique": str}
-STATUS = {"state": str}
-RESULT = {
-    "task": str,
-    "backbone": str,
-    "technique": str,
-    "seed": int,
-    "data": dict,
-    "metrics": dict,
-    "primary_metric": str,
-    "selected_by": str,
-    "cost": dict,
-}
-STUDY = {
-    "command": str,
-    "data": dict,
-    "task": str,
-    "techniques": list,
-    "backbones": list,
-    "seeds": list,
-    "fractions": list,
-    "runs": list,
-}
-BASELINE = {"baseline": str, "metrics": dict}
-FINDING = {"severity": str, "message": str}
-Entries = dict[str, type]
-"""The entries that an object has to have, and their types."""
+REPEATED = ("task", "backbone", "technique", "seed", "fraction", "shots")
+"""What result.json repeats of spec.json."""
+PREDICTIONS = "predictions.parquet"
+"""A row an example of validation and test, of a run."""
+GO_ON = "then give its graft fit or graft compare again: the run goes on where it was"
+TRAIN_AGAIN = "then give its graft fit or graft compare again: this run alone is trained again"
+STUDY_AGAIN = "then give the command of this study again: finished runs are kept"
 
 
 def read_spec(folder: Path) -> dict[str, Any]:
     """What the run in the folder was asked to do; raises FolderError."""
-    remedy = f"Delete {folder} and start this run again."
-    return _checked(
-        folder / "spec.json", files.read_json(folder / "spec.json", "a run", remedy), SPEC, remedy
-    )
+    return _read(folder / "spec.json", record_types.Spec, "a run", GO_ON)
 
 
 def read_result(folder: Path) -> dict[str, Any] | None:
     """The result of the run in the folder, None if it is not finished; raises FolderError."""
     path = folder / "result.json"
-    remedy = f"Delete {path}, then give the command of this run again."
-    return (
-        _checked(path, files.read_json(path, "a run", remedy), RESULT, remedy)
-        if path.exists()
-        else None
-    )
+    if not path.exists():
+        return None
+    result = _read(path, record_types.Result, "a run", TRAIN_AGAIN)
+    if contradiction := _find_contradiction(result):
+        raise FolderError(f"{path} {contradiction}. Delete {path}, {TRAIN_AGAIN}.")
+    return result
+
+
+def _find_contradiction(result: dict[str, Any]) -> str:
+    """How two entries contradict each other, as words that follow the file's name."""
+    metric, metrics = result["primary_metric"], result["metrics"]["test"]
+    if metric not in metrics:
+        names = ", ".join(metrics) or "none"
+        return f"has {metric!r} as 'primary_metric', which must be in 'metrics.test' ({names})"
+    confusion = result.get("confusion", {"classes": [], "matrix": []})
+    size = len(confusion["classes"])
+    if [len(row) for row in confusion["matrix"]] != [size] * size:
+        return f"has as 'confusion.matrix' no {size} rows of {size} numbers, one for each class"
+    points = result.get("points", {"predicted": [], "true": []})
+    if len(points["predicted"]) != len(points["true"]):
+        return "has as 'points.predicted' and 'points.true' lists of different lengths"
+    return _find_missing_column(result)
+
+
+def _find_missing_column(result: dict[str, Any]) -> str:
+    """The column of the table of parts that a row lacks, as words that follow the file's name."""
+    table = result.get("per_class_table")
+    if not table:
+        return ""
+    keys = [column["key"] for column in table["columns"]]
+    if table["rank"] not in keys:
+        return f"has {table['rank']!r} as 'per_class_table.rank', which must be one of {keys}"
+    for name, row in result.get("per_class", {}).items():
+        if missing := set(keys) - row.keys():
+            return f"lacks {min(missing)!r} in 'per_class' of {name}"
+    return ""
+
+
+def check_result(folder: Path, spec: dict[str, Any], result: dict[str, Any]) -> None:
+    """Raise FolderError if result.json is not of the run that spec.json asks for."""
+    pairs = {
+        name: (result[name], spec[name]) for name in REPEATED if name in result and name in spec
+    }
+    pairs["data.hash"] = (result["data"]["hash"], spec["data"]["hash"])
+    for name, (reached, asked) in pairs.items():
+        if reached != asked:
+            path = folder / "result.json"
+            raise FolderError(
+                f"{path} has {reached!r} as {name!r}, and spec.json beside it has {asked!r}: one "
+                f"of them was changed. Put the value back, or delete {path}, {TRAIN_AGAIN}."
+            )
 
 
 def read_status(folder: Path) -> dict[str, Any]:
-    """How the run in the folder ended: empty if it never began, interrupted if that cannot be read."""
+    """How the run in the folder ended: empty if it never began, interrupted if it is damaged."""
     path = folder / "status.json"
     try:
-        return _checked(path, files.read_json(path, "a run"), STATUS, "") if path.exists() else {}
+        return _read(path, record_types.Status, "a run", GO_ON) if path.exists() else {}
     except FolderError as error:
         return {"state": "interrupted", "message": str(error)}
 
 
 def read_study(folder: Path) -> dict[str, Any]:
     """What the study in the folder compares; raises FolderError."""
-    path = folder / "study.json"
-    return _checked(path, files.read_json(path, "a study", _remedy(path)), STUDY, _remedy(path))
+    return _read(folder / "study.json", record_types.Study, "a study", STUDY_AGAIN)
 
 
 def read_baselines(folder: Path) -> list[dict[str, Any]]:
     """The rows of the baselines of a study, none if they have not run; raises FolderError."""
-    return _read_rows(folder / "baselines.json", BASELINE)
+    path = folder / "baselines.json"
+    return _read(path, list[record_types.Baseline], "a study", STUDY_AGAIN) if path.exists() else []
 
 
 def read_findings(folder: Path) -> list[dict[str, Any]]:
     """What the check of the data found, nothing if it was not written; raises FolderError."""
-    return _read_rows(folder / "findings.json", FINDING)
+    path = folder / "findings.json"
+    return _read(path, list[record_types.Finding], "a study", STUDY_AGAIN) if path.exists() else []
 
 
-def _read_rows(path: Path, entries: Entries) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    rows = files.read_json(path, "a study", _remedy(path))
-    if not isinstance(rows, list):
-        raise FolderError(f"{path} holds {_words(rows)} where a list belongs. {_remedy(path)}")
-    return [_checked(path, row, entries, _remedy(path)) for row in rows]
-
-
-def _remedy(path: Path) -> str:
-    return f"Delete {path}, then give the command of this study again: finished runs are kept."
-
-
-def _checked(path: Path, value: Any, entries: Entries, remedy: str) -> dict[str, Any]:
-    """The value, an object with these entries; raises FolderError if it is another one."""
-    if not isinstance(value, dict):
-        raise FolderError(f"{path} holds {_words(value)} where an object belongs. {remedy}")
-    for name, kind in entries.items():
-        if name not in value:
-            raise FolderError(f"{path} lacks {name!r}. {remedy}")
-        if not isinstance(value[name], kind):
-            raise FolderError(f"{path} has {_words(value[name])} as {name!r}. {remedy}")
+def _read(path: Path, kind: Any, owner: str, remedy: str) -> Any:
+    """The content of a JSON file, which is of the kind; raises FolderError if it is not."""
+    value = files.read_json(path, owner, f"Delete {path}, {remedy}.")
+    try:
+        check_type(value, kind)
+    except Mismatch as mismatch:
+        raise FolderError(f"{path} {mismatch}. Delete {path}, {remedy}.") from mismatch
     return value
 
 
-def _words(value: Any) -> str:
-    """The kind of a JSON value, as a user calls it."""
-    kinds = {
-        type(None): "null",
-        bool: "true or false",
-        str: "a text",
-        list: "a list",
-        dict: "an object",
-    }
-    return kinds.get(type(value), "a number")
+@dataclass(frozen=True)
+class Lines:
+    """The rows of a JSONL file up to the first damaged line; `damage` says what is left out."""
+
+    rows: list[dict[str, Any]]
+    damage: str = ""
+
+
+def read_history(folder: Path) -> Lines:
+    """A row an epoch of the run in the folder; a kill may have torn the last line."""
+    return _read_lines(folder / "history.jsonl", record_types.Epoch, is_appended=True)
+
+
+def read_mistakes(folder: Path) -> Lines:
+    """The mistakes that the run in the folder has kept."""
+    return _read_lines(folder / "mistakes.jsonl", record_types.Mistake, is_appended=False)
+
+
+def _read_lines(path: Path, kind: Any, is_appended: bool) -> Lines:
+    if not path.exists():
+        return Lines([])
+    rows: list[dict[str, Any]] = []
+    try:
+        *lines, torn = path.read_bytes().split(b"\n")
+        for line in [*lines, torn] if torn and not is_appended else lines:
+            row = json.loads(line.decode("utf-8"))
+            check_type(row, kind)
+            rows.append(row)
+    except Mismatch as mismatch:
+        reason = f"it {mismatch}"
+    except (OSError, ValueError, RecursionError) as error:
+        reason = files.describe_damage(path, error)
+    else:
+        return Lines(rows)
+    return Lines(
+        rows, f"{path} is damaged from line {len(rows) + 1} on ({reason}), which is left out."
+    )

@@ -17,14 +17,20 @@ from graft.backbones.heads.head import head_of
 from graft.backbones.language.unknown_tokens import unknown_tokens
 from graft.backbones.load import load_backbone
 from graft.backbones.preprocess.preprocess import Preprocess
-from graft.base import files
+from graft.base import env, files
 from graft.base.errors import FolderError
 from graft.base.locks import locked
 from graft.data.data import Data
 from graft.data.kinds.kind import kind_named
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
-from graft.studies.records import read_result, read_spec, read_status
+from graft.studies.records import (
+    PREDICTIONS,
+    check_result,
+    read_result,
+    read_spec,
+    read_status,
+)
 from graft.studies.save import write_predictions
 from graft.studies.spec import RunSpec
 from graft.tasks.specs.options import learnt
@@ -60,17 +66,21 @@ def execute(
     Returns result.json. `data` are the whole data; the spec's fraction or shots are cut here.
     Raises GraftError, with status.json saying so.
     """
-    if result := read_result(folder):
-        close(folder)
+    if is_finished(folder) and (result := read_result(folder)):
+        close(spec, folder, result)
         return result
     spec.check_folders()
     with locked(folder), _status(folder), threads(_threads_of(folder)):
         for place in (folder, folder / "checkpoints"):
             files.remove_unfinished(place)
-        asked = spec.to_json(torch.get_num_threads())
+        machine = {"versions": env.versions(), "hardware": env.hardware()}
+        asked = {**spec.to_json(), "threads": torch.get_num_threads(), **machine}
         files.write_json(folder / "spec.json", asked)
         log = LogFile(folder / "log.txt", observer)
         log.start(str(folder), asked)
+        if (folder / "result.json").exists():
+            lost = " and ".join(_missing_parts(folder))
+            log.note(f"{lost} of {folder} is gone, so the run is trained again.")
         result = _execute(spec, data, folder, log, baselines, checkpoint_seconds)
     log.finish(result)
     return result
@@ -138,8 +148,26 @@ def _execute(
     return read_result(folder)
 
 
-def close(folder: Path) -> None:
-    """Tidy up a finished run, which may have been killed just after it wrote its result."""
+def is_finished(folder: Path) -> bool:
+    """Whether the run in the folder has ended, and its model and predictions are still there."""
+    return not _missing_parts(folder)
+
+
+def _missing_parts(folder: Path) -> list[str]:
+    parts = ("result.json", f"model/{model_folder.CARD}", PREDICTIONS)
+    return [part for part in parts if not (folder / part).exists()]
+
+
+def close(spec: RunSpec, folder: Path, result: dict[str, Any]) -> None:
+    """Tidy up a finished run, which may have been killed just after it wrote its result.
+
+    A lost spec.json is written anew, without the versions that are no longer known. Raises
+    FolderError if the result is not that of the spec.
+    """
+    if not (folder / "spec.json").exists():
+        check_result(folder, spec.to_json(), result)
+        files.write_json(folder / "spec.json", spec.to_json())
+    check_result(folder, read_spec(folder), result)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     if read_status(folder).get("state") != "finished":
         files.write_json(folder / "status.json", {"state": "finished", "message": ""})

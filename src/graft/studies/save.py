@@ -15,6 +15,7 @@ from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.groups import groups
 from graft.metrics.metric import plain
+from graft.studies.records import PREDICTIONS
 from graft.tasks.task import Task
 from graft.training.evaluate import Evaluation
 
@@ -34,7 +35,7 @@ def write_predictions(folder: Path, task: Task, data: Data, found: dict[str, Eva
         split: prediction_rows(task, split, data.splits[split], found[split].scores, data.kind)
         for split in splits
     }
-    write_rows(folder / "predictions.parquet", [row for split in rows.values() for row in split])
+    write_rows(folder / PREDICTIONS, [row for split in rows.values() for row in split])
     _write_mistakes(folder / "mistakes.jsonl", task, data.splits["test"], rows["test"])
 
 

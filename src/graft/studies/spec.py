@@ -1,4 +1,4 @@
-"""What a run was asked to do. Its hash names the run, so that the same question is never answered twice."""
+"""What a run was asked to do. Its hash names the run, so that nothing is trained twice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from graft.base import env
 from graft.base.errors import FolderError
 from graft.base.ranges import Count, Fraction, Positive, Seed, read_numbers
 from graft.data.digests import digest_files
@@ -24,7 +23,10 @@ class RunSpec:
     """Everything that decides a run's outcome."""
 
     data: dict[str, Any]
-    """`path`, `hash`, `format`, and `options`: how it was read and split; `folder`, from which a relative path counts."""
+    """`path`, `hash`, `format`, and `options`: how it was read and split.
+
+    `folder` is the one from which a relative path counts.
+    """
     task: str
     backbone: str
     technique: str
@@ -52,10 +54,9 @@ class RunSpec:
         asked = {**asdict(self), "data": self.data["hash"], "technique": canonical(self.technique)}
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
-    def to_json(self, threads: int) -> dict[str, Any]:
-        """The content of spec.json, with the versions and the hardware of now."""
-        machine = {"versions": env.versions(), "hardware": env.hardware()}
-        return {"schema": 1, "hash": self.hash, **asdict(self), "threads": threads, **machine}
+    def to_json(self) -> dict[str, Any]:
+        """What spec.json holds of the question; a start adds the machine."""
+        return {"schema": 1, "hash": self.hash, **asdict(self)}
 
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> RunSpec:
@@ -69,14 +70,14 @@ class RunSpec:
             path = Path(backbone.removeprefix(LOCAL))
             if not path.is_dir():
                 raise FolderError(
-                    f"The model folder {path}, from which the run starts, is missing in {Path.cwd()}. Put it back, "
-                    f"resume in {self.data.get('folder', 'the folder')} where the run was started, or start a new run "
-                    "with another --out."
+                    f"The model folder {path}, from which the run starts, is missing in "
+                    f"{Path.cwd()}. Put it back, resume in {self.data.get('folder', 'the folder')} "
+                    "where the run was started, or start a new run with another --out."
                 )
             if _digest(path) != digest:
                 raise FolderError(
-                    f"The model in {path} has changed since the run was started from it. Restore it, or start "
-                    "a new run with another --out."
+                    f"The model in {path} has changed since the run was started from it. "
+                    "Restore it, or start a new run with another --out."
                 )
 
 

@@ -16,7 +16,8 @@ from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
 from graft.studies.executors import each_in_a_process
 from graft.studies.plan import Remaining, plan_study, threads_of
-from graft.studies.question import Question, baseline_questions
+from graft.studies.question import BASELINES, Question, baseline_questions
+from graft.studies.records import read_result
 from graft.studies.run import close, execute
 from graft.studies.save import prediction_rows, write_rows
 from graft.studies.spec import RunSpec
@@ -76,7 +77,8 @@ def run_study(
     for spec in specs:
         if spec.hash not in plan.run_seconds:
             done += 1
-            close(folder / "runs" / spec.hash)
+            run = folder / "runs" / spec.hash
+            close(spec, run, read_result(run))
             log.study_event(StudyEvent(done, len(specs), _name(spec), "skipped", "finished before"))
     remaining = Remaining(plan)
     for index, result, error in each_in_a_process(run_job, waiting, jobs, threads):
@@ -148,7 +150,7 @@ def _answer_baselines(
         name = f"{row['baseline']}-{asked['fraction']:g}-{asked['seed']}.parquet"
         test = part.splits["test"]
         answers = prediction_rows(task, "test", test, row.pop("scores"), part.kind)
-        write_rows(folder / "baselines" / name, answers)
+        write_rows(folder / BASELINES / name, answers)
         rows.append({**row, **asked, "predictions": name})
     return rows
 

@@ -9,12 +9,13 @@ from graft.base import files
 
 
 def cut(path: Path, lines: int) -> None:
-    """Keep the first `lines` lines, since those behind them are trained again.
+    """Keep the first `lines` lines: those behind them are trained again.
 
-    Makes the file if it is missing.
+    Afterwards the file exists. Raises FolderError.
     """
-    whole = path.read_text(encoding="utf-8") if path.exists() else ""
-    files.write_text(path, "".join(whole.splitlines(keepends=True)[:lines]))
+    whole = path.read_bytes() if path.is_file() else b""
+    kept = b"".join(whole.splitlines(keepends=True)[:lines])
+    files.write(path, lambda part: part.write_bytes(kept))
 
 
 def append(path: Path, row: dict[str, Any]) -> None:

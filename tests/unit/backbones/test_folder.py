@@ -111,7 +111,10 @@ def test_a_newer_schema_and_a_strange_folder_are_refused(tmp_path):
     with pytest.raises(FolderError, match=r"no graft\.json"):
         model_folder.open_model(tmp_path)
     (tmp_path / "graft.json").write_text("[]")
-    with pytest.raises(FolderError, match="lacks entries"):
+    with pytest.raises(FolderError, match="holds a list where an object belongs"):
+        model_folder.open_model(tmp_path)
+    (tmp_path / "graft.json").write_text('{"schema": "1"}')
+    with pytest.raises(FolderError, match="has \"1\" as 'schema', which must be a whole number"):
         model_folder.open_model(tmp_path)
     entries = dict.fromkeys(("source", "job", "head", "classes", "files", "sha256"), "")
     (tmp_path / "graft.json").write_text(json.dumps({"schema": 99, **entries}))

@@ -273,7 +273,7 @@ def write_study(
     about = {
         "schema": 1,
         "command": "graft compare digits --seeds 3 --fractions 1,0.5",
-        "data": {"path": "digits", "hash": "d161", "format": "npz"},
+        "data": {"path": "digits", "hash": "d161", "format": "npz", "options": {}},
     }
     about |= {
         "task": "image-classification",
@@ -313,7 +313,7 @@ def write_failed(folder: Path) -> str:
     spec = {
         "schema": 1,
         "hash": run.name,
-        "data": {"path": "digits", "hash": "d161"},
+        "data": {"path": "digits", "hash": "d161", "options": {}},
         "task": "image-classification",
     }
     spec |= {

@@ -219,7 +219,7 @@ def test_predictions_with_targets_of_any_form(tmp_path):
         {"split": "val", "id": "0", "group": "0", "target": [], "terms": "[0, 0, 0]"},
     ]
     pd.DataFrame(rows).to_parquet(tmp_path / "p.parquet")
-    found = read_predictions(tmp_path / "p.parquet")
+    found = read_predictions(tmp_path / "p.parquet", 3)
     assert (found.ids, found.groups) == (["1", "2", "3"], ["1", "2", "2"])
     assert [json.loads(target) for target in found.targets] == [[], [entity], [entity]]
     assert found.estimate(entity_f1, np.array([0, 1, 1])).value == pytest.approx(0.5)
@@ -230,7 +230,7 @@ def test_predictions_with_targets_of_any_form(tmp_path):
     [
         ({"probabilities": [0.5, 0.5]}, "lacks the columns group, terms and has split, id"),
         ({"group": "1", "terms": "[1, NaN]"}, "NaN or infinite: the training diverged"),
-        ({"group": "1", "terms": "[1, "}, "terms that are no JSON"),
+        ({"group": "1", "terms": "[1, "}, "cannot be read: Expecting value"),
     ],
     ids=["of an earlier version", "diverged", "damaged"],
 )
@@ -238,8 +238,8 @@ def test_predictions_that_cannot_be_compared_say_what_to_do(tmp_path, columns, w
     rows = [{"split": "test", "id": "1", "target": "a", **columns}]
     pd.DataFrame(rows).to_parquet(tmp_path / "p.parquet")
     with pytest.raises(FolderError, match=words) as error:
-        read_predictions(tmp_path / "p.parquet")
-    assert "run the comparison again" in str(error.value).lower()
+        read_predictions(tmp_path / "p.parquet", 1)
+    assert "Delete " in str(error.value)
 
 
 def test_types_of_entities_and_mistakes_in_words(copy):

@@ -20,6 +20,7 @@ from graft.reports import report
 from graft.reports.prediction_figures import predicted_and_residuals
 from tests.unit.reports.test_report import Page
 
+DATA = {"path": "meals", "hash": "d1", "options": {}}
 GRAMS = replace(rmse, unit="g")
 FEATURES = {"from-scratch": 1, "lora": 5, "full-fine-tuning": 9}
 """Technique -> the features that its ridge regression reads: more are better."""
@@ -35,7 +36,7 @@ def write_numbers_study(folder: Path) -> Path:
             rows = np.random.default_rng(seed).permutation(300)[:250]
             chosen = inputs[:, [2, 8, 3, 4, 7, 0, 1, 5, 6]][:, :count]
             model = Ridge(0.01).fit(chosen[rows], values[rows])
-            name = f"{technique}-{seed}"
+            name = f"{len(hashes):016x}"
             write_run(
                 folder / "runs" / name, technique, seed, model.predict(chosen[test]), values[test]
             )
@@ -45,7 +46,7 @@ def write_numbers_study(folder: Path) -> Path:
     row = {"baseline": "mean", "words": "always the mean of training", "seconds": 0.01, "seed": 0}
     row |= {"metrics": {"test": scores_of(mean, values[test])}, "predictions": "mean.parquet"}
     files.write_json(folder / "baselines.json", [row])
-    about = {"command": "graft compare meals", "data": {"path": "meals"}, "task": "toy-grams"}
+    about = {"command": "graft compare meals", "data": DATA, "task": "toy-grams"}
     about |= {"techniques": list(FEATURES), "backbones": ["wheel:net"], "seeds": [0, 1, 2]}
     files.write_json(folder / "study.json", {**about, "fractions": [1.0], "runs": hashes})
     return folder
@@ -56,7 +57,7 @@ def write_run(
 ) -> None:
     asked = {"task": "toy-grams", "backbone": "wheel:net", "technique": technique, "seed": seed}
     files.write_json(
-        folder / "spec.json", {**asked, "hash": folder.name, "data": {}, "fraction": 1.0}
+        folder / "spec.json", {**asked, "hash": folder.name, "data": DATA, "fraction": 1.0}
     )
     write_predictions(folder / "predictions.parquet", guesses, true)
     values = {name: score["value"] for name, score in scores_of(guesses, true).items()}

@@ -219,7 +219,7 @@ def write_texts_study(folder: Path, seeds=(0, 1, 2), fractions=(1.0, 0.5)) -> Pa
     about = {
         "schema": 1,
         "command": "graft compare manual",
-        "data": {"path": "manual", "hash": "d162", "format": "text"},
+        "data": {"path": "manual", "hash": "d162", "format": "text", "options": {}},
     }
     about |= {
         "task": "text-generation",

@@ -69,6 +69,15 @@ def test_data_that_are_gone_are_named_with_where_they_were(stopped, monkeypatch)
         assert words in str(refused.value)
 
 
+@pytest.mark.parametrize("options", [{"format": "zz"}])
+def test_options_that_were_changed_are_named(stopped, options):
+    about = json.loads((stopped / "spec.json").read_text())
+    about["data"]["options"] = options
+    (stopped / "spec.json").write_text(json.dumps(about))
+    with pytest.raises(FolderError, match=r"spec\.json or study\.json under 'data\.options'"):
+        api.resume(stopped)
+
+
 def test_the_working_folder_is_no_other_question(stopped):
     about = json.loads((stopped / "spec.json").read_text())
     assert about["data"]["path"] == "texts.csv"

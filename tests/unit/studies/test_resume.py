@@ -50,7 +50,7 @@ def test_a_run_goes_on_with_the_threads_it_began_with(tmp_path, two_threads):
 
 def test_threads_are_no_other_question(tmp_path):
     assert "threads" not in SPEC.__dataclass_fields__
-    assert RunSpec.from_json({**SPEC.to_json(1), "threads": 8}).hash == SPEC.hash
+    assert RunSpec.from_json({**SPEC.to_json(), "threads": 8}).hash == SPEC.hash
 
 
 def test_a_study_goes_on_with_the_threads_it_began_with(tmp_path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -62,10 +61,10 @@ def test_predictions_that_are_nan_are_not_read_as_the_first_class(tmp_path):
             "id": str(i),
             "group": str(i),
             "target": "a",
-            "probabilities": [np.nan, np.nan],
+            "terms": "[NaN, 1.0]",
         }
         for i in range(3)
     ]
     pd.DataFrame(rows).to_parquet(tmp_path / "predictions.parquet")
-    with pytest.raises(FolderError, match="NaN: the training diverged"):
-        read_predictions(tmp_path / "predictions.parquet", ["a", "b"])
+    with pytest.raises(FolderError, match="NaN or infinite: the training diverged"):
+        read_predictions(tmp_path / "predictions.parquet", 3)
