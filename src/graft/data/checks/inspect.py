@@ -180,9 +180,7 @@ def _leaks(seen: list[_Seen], kind: Kind) -> list[Finding]:
     return findings
 
 
-def _leak(
-    code: str, words: str, pairs: list[tuple[_Seen, _Seen]], one: str, other: str
-) -> Finding:
+def _leak(code: str, words: str, pairs: list[tuple[_Seen, _Seen]], one: str, other: str) -> Finding:
     """Samples of the split `other` that `one` holds as well, `words` saying how alike they are."""
     shown = listed((f"{b.sample.id} = {a.sample.id}" for a, b in pairs), 5)
     message = (
