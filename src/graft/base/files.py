@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import hashlib
 import json
 import math
@@ -19,7 +20,7 @@ from graft.base.errors import DataError, FolderError
 
 
 def write(path: Path, fill: Callable[[Path], None]) -> None:
-    """Let `fill` write a temporary file, then rename it to `path`; raises FolderError where that cannot be done."""
+    """Let `fill` write a temporary file, then rename it to `path`; raises FolderError."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +35,10 @@ def write(path: Path, fill: Callable[[Path], None]) -> None:
 
 
 def write_folder(path: Path, fill: Callable[[Path], None]) -> None:
-    """Let `fill` fill a temporary folder, then rename it to `path`, in place of what was there; raises FolderError."""
+    """Let `fill` fill a temporary folder, then rename it to `path`, in place of what was there.
+
+    Raises FolderError.
+    """
     part, old = (path.with_name(f".{path.name}.{os.getpid()}.{word}") for word in ("part", "old"))
     try:
         part.mkdir(parents=True)
@@ -72,11 +76,20 @@ def remove_unfinished(folder: Path) -> None:
 
 
 def _cannot_write(path: Path, error: OSError | SafetensorError) -> FolderError:
-    """The error for a file or folder that cannot be written, with the space that is left."""
+    """The error for a file or folder that cannot be written, with what to do about it."""
     reason = getattr(error, "strerror", None) or error
-    return FolderError(
-        f"Cannot write {path}: {reason}. {_free_space(path)}Free some space or choose another folder with --out."
-    )
+    if isinstance(error, IsADirectoryError) or (path.is_dir() and not _is_full(error)):
+        remedy = f"{path} is a folder where a file belongs: remove it."
+    elif _is_full(error):
+        remedy = f"{_free_space(path)}Free some space or choose another folder with --out."
+    else:
+        remedy = "Choose another folder with --out."
+    return FolderError(f"Cannot write {path}: {reason}. {remedy}")
+
+
+def _is_full(error: OSError | SafetensorError) -> bool:
+    """Whether the disk may be full; safetensors does not say so."""
+    return getattr(error, "errno", None) in (None, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def _free_space(path: Path) -> str:
@@ -91,8 +104,12 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        near = next((parent for parent in path.parents if parent.is_dir()), Path())
+        # Some systems say that the new folder is missing if none can be made, as in /proc.
+        is_closed = isinstance(error, FileNotFoundError)
+        reason = "none can be made there" if is_closed else error.strerror or error
         raise FolderError(
-            f"Cannot make the folder {path}: {error.strerror or error}. Choose another one with --out."
+            f"Cannot make the folder {path} in {near}: {reason}. Choose another one with --out."
         ) from error
 
 
@@ -107,7 +124,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
-    """`value` as JSON that every reader takes: what is undefined, nan, is null, and so is what is infinite."""
+    """`value` as JSON that every reader takes: NaN and what is infinite are null."""
     return json.dumps(
         _finite(value), indent=indent, ensure_ascii=False, default=str, allow_nan=False
     )

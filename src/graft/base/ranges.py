@@ -1,13 +1,18 @@
-"""The numbers that a setting allows, declared beside its type: `lr: Positive | None = None`."""
+"""The values that a setting allows.
+
+Of a number they are declared beside its type: `lr: Positive | None = None`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any
 
 from graft.base.errors import BadValue
@@ -26,13 +31,14 @@ MOST_SEEDS = 2**31
 
 NOT_NEGATIVE = Range("a number from 0 on", lambda value: value >= 0)
 COUNT = Range("a whole number from 1 on", lambda value: value >= 1)
+MOST_EPOCHS = 1_000_000
+"""More passes than any training takes; the steps of far more could not be counted."""
 
 Positive = Annotated[float, Range("a number more than 0", lambda value: value > 0)]
 NotNegative = Annotated[float, NOT_NEGATIVE]
 Share = Annotated[float, Range("a number from 0 to 1", lambda value: 0 <= value <= 1)]
-PartialShare = Annotated[
-    float, Range("a number from 0 to less than 1", lambda value: 0 <= value < 1)
-]
+PART = Range("a number from 0 to less than 1", lambda value: 0 <= value < 1)
+PartialShare = Annotated[float, PART]
 InnerShare = Annotated[
     float, Range("a number more than 0 and less than 1", lambda value: 0 < value < 1)
 ]
@@ -40,6 +46,12 @@ Fraction = Annotated[
     float, Range("a number more than 0 and at most 1", lambda value: 0 < value <= 1)
 ]
 Count = Annotated[int, COUNT]
+Epochs = Annotated[
+    float,
+    Range(
+        f"a number more than 0 and at most {MOST_EPOCHS:,}", lambda value: 0 < value <= MOST_EPOCHS
+    ),
+]
 Seed = Annotated[
     int, Range(f"a whole number from 0 to {MOST_SEEDS - 1}", lambda value: 0 <= value < MOST_SEEDS)
 ]
@@ -62,7 +74,10 @@ def read_numbers(instance: Any, owner: str = "") -> None:
 
 
 def read_number(cls: type, name: str, value: Any, owner: str = "") -> int | float | None:
-    """Return the value of this field of `cls` as Python's own number; raises BadValue as `read_numbers` does."""
+    """Return the value of this field of `cls` as Python's own number.
+
+    Raises BadValue as `read_numbers` does.
+    """
     kind, allowed, is_optional = _number_fields(cls)[name]
     if value is None and is_optional:
         return None
@@ -84,6 +99,30 @@ def check_number(name: str, value: Any, kind: type, allowed: Range) -> int | flo
     if not fits:
         raise BadValue(f"{name} must be {allowed.words}. Got {value!r} instead.")
     return number
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Return `value` if it is True or False; raises BadValue, calling it `name`.
+
+    A word such as "no" would count as true.
+    """
+    if isinstance(value, bool):
+        return value
+    raise BadValue(f"{name} must be True or False. Got {value!r} instead.")
+
+
+def check_word(name: str, value: Any) -> str:
+    """Return `value` if it is a text that is not blank; raises BadValue, calling it `name`."""
+    if isinstance(value, str) and value.strip():
+        return value
+    raise BadValue(f"{name} must be a text that is not empty. Got {value!r} instead.")
+
+
+def check_path(name: str, value: Any) -> Path:
+    """Return `value` as a path; raises BadValue, calling it `name`, if it is none or empty."""
+    if isinstance(value, os.PathLike) or (isinstance(value, str) and value.strip()):
+        return Path(value)
+    raise BadValue(f"{name} must be a path. Got {value!r} instead.")
 
 
 def range_words(hint: Any) -> str | None:

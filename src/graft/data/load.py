@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from graft.base import files, plugins
-from graft.base.errors import DataError, listed
+from graft.base.errors import BadValue, DataError, listed
+from graft.base.ranges import PART, check_number, check_path, check_word
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.folders.annotations import unlearnt
-from graft.data.formats.format import SPLIT_NAMES, Format, ReadOptions
+from graft.data.formats.format import SPLIT_NAMES, Format, read_options
 from graft.data.kinds.kind import kind_named
 from graft.data.listing import is_about
 from graft.data.splits import make_splits, subsample
@@ -45,39 +46,59 @@ def load_data(
     """The user's data with the splits `train`, `val` and `test`, ready to train on.
 
     `source` is a path, `Data`, a data frame, a list of dicts, (values, labels), or a dict of these
-    by split. `val` and `test` are the shares that are cut, stratified by the label, if the data
-    come without that split (None: 0.15 of the rest and 0.2, of running text 0.05 each, its end).
-    `fraction` or `shots` (so many samples a class, if there are classes) then reduce `train`.
+    by split. `val` and `test` are the shares that are cut, stratified by the label, where the data
+    come without that split (None: 0.15 of the rest and 0.2, of running text 0.05 each, its end);
+    `fraction` or `shots` (so many samples a class, where there are classes) then reduce `train`.
     `unlabeled` is the path of more texts, for techniques that learn from those without labels: they
     join the split of that name. `reading` are the fields of ReadOptions: columns, header,
-    delimiter, label_separator, kinds, labels. Raises DataError, BadValue; without `must_split`,
-    data that cannot be split are returned as they are, and their `problem` says why.
+    delimiter, label_separator, kinds, labels. Raises DataError, BadValue, and UnknownName for
+    another option; without `must_split`, data that cannot be split are returned as they are, and
+    their `problem` says why.
     """
-    if isinstance(source, str | os.PathLike):
-        raw = read(source, format=format, **reading)
-    else:
-        from graft.data.memory import from_memory
-
-        raw = from_memory(source, _options(**reading))
+    raw = read_source(source, format=format, **reading)
+    more = None if unlabeled is None else check_path("unlabeled", unlabeled)
+    for name, share in (("val", val), ("test", test)):
+        if share is not None:
+            check_number(name, share, float, PART)
     try:
         data = make_splits(raw, seed=seed, val=val, test=test)
     except DataError as error:
         if must_split:
             raise
         return replace(raw, problem=str(error))
-    data = data if unlabeled is None else _with_texts(data, Path(unlabeled))
+    data = data if more is None else _with_texts(data, more)
     return subsample(data, fraction=fraction, shots=shots, seed=seed)
 
 
-def read(path: str | os.PathLike[str], *, format: str | None = None, **reading: Any) -> Data:
-    """What lies at `path`, by split: `train`, `val`, `test`, `unlabeled`, or `all` if not split.
+def read_source(source: Any, *, format: str | None = None, **reading: Any) -> Data:
+    """The data at a path or in Python, split as they are there.
 
-    `reading` are the fields of ReadOptions. Raises DataError, UnknownName.
+    Raises DataError, and BadValue for options that say nothing of such a source.
+    """
+    if isinstance(source, str | os.PathLike):
+        return read(source, format=format, **reading)
+    from graft.data.memory import from_memory
+
+    options = read_options(**reading)
+    is_read = isinstance(source, Data)
+    about = ("columns", "header", "delimiter", "label_separator") if is_read else ("delimiter",)
+    asked = [name for name in about if reading.get(name) is not None]
+    if asked := [*asked, *(["format"] if format is not None else [])]:
+        what = "Data, which are read already" if is_read else f"a {type(source).__name__} in Python"
+        raise BadValue(f"{', '.join(asked)} only count for files. The source is {what}.")
+    return from_memory(source, options)
+
+
+def read(path: str | os.PathLike[str], *, format: str | None = None, **reading: Any) -> Data:
+    """What lies at `path`, split as it is there.
+
+    The splits are `train`, `val`, `test`, `unlabeled`, or `all` where nothing is split. `reading`
+    are the fields of ReadOptions. Raises DataError, UnknownName.
     """
     path = Path(path)
     _check(path)
-    options = _options(**reading)
-    name = format or _sniff(path, options.labels)
+    options = read_options(**reading)
+    name = _sniff(path, options.labels) if format is None else check_word("format", format)
     reader: Format = plugins.load("format", name)()
     data = reader.read(path, options)
     if not any(data.splits.values()):
@@ -85,10 +106,6 @@ def read(path: str | os.PathLike[str], *, format: str | None = None, **reading: 
     order = [*SPLIT_NAMES, "all"]
     splits = dict(sorted(data.splits.items(), key=lambda item: order.index(item[0])))
     return replace(data, splits=splits, path=str(path), format=name)
-
-
-def _options(columns: dict[str, str] | None = None, **reading: Any) -> ReadOptions:
-    return ReadOptions(columns or {}, **reading)
 
 
 def _with_texts(data: Data, path: Path) -> Data:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from graft.base.errors import DataError
+from graft.base.errors import DataError, listed
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, splits_of
 from graft.data.tables.arrays import array_table
@@ -67,6 +69,7 @@ def _of_frame(frame: Any, name: str) -> Table:
             f"The {name or 'frame'} holds no rows. "
             f"Its columns: {', '.join(map(str, frame.columns))}."
         )
+    _check_names(frame.columns, name or "frame")
     columns = {
         str(c): frame[c].astype(object).where(frame[c].notna(), None).tolist()
         for c in frame.columns
@@ -79,7 +82,18 @@ def _of_frame(frame: Any, name: str) -> Table:
     )
 
 
+def _check_names(names: Iterable[Any], where: str) -> None:
+    """Raise DataError if two columns have one name, be it once as a text and once as a number."""
+    counts = Counter(map(str, names))
+    if twice := [repr(name) for name, count in counts.items() if count > 1]:
+        raise DataError(
+            f"The {where} has several columns of the name {listed(twice)}. Rename or drop all but "
+            "one of each."
+        )
+
+
 def _of_rows(rows: list[dict[str, Any]], name: str) -> Table:
+    _check_names({key: None for row in rows for key in row}, f"list of {name or 'rows'}")
     return object_table(name or "rows", rows, range(len(rows)))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.base.errors import FolderError
-from graft.base.ranges import Count, Fraction, Positive, Seed, read_numbers
+from graft.base.ranges import Count, Epochs, Fraction, Seed, check_flag, read_numbers
 from graft.data.digests import digest_files
 from graft.techniques.specs.combine import canonical
 
@@ -33,7 +33,7 @@ class RunSpec:
     seed: Seed = 0
     fraction: Fraction = 1.0
     shots: Count | None = None
-    epochs: Positive | None = None
+    epochs: Epochs | None = None
     batch_size: Count | None = None
     precision: str = "fp32"
     weighted: bool = False
@@ -43,6 +43,7 @@ class RunSpec:
     def __post_init__(self) -> None:
         """Raise BadValue for numbers that are out of range."""
         read_numbers(self)
+        check_flag("weighted", self.weighted)
 
     @property
     def hash(self) -> str:

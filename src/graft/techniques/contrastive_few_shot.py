@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from graft.backbones.backbone import Backbone, Model
 from graft.base import trees
 from graft.base.errors import BadValue
-from graft.base.ranges import Count, Positive
+from graft.base.ranges import Count, Epochs
 from graft.base.records import RECORDED, Batch, Output
 from graft.tasks.task import Task
 from graft.techniques.technique import (
@@ -46,7 +46,7 @@ class ContrastiveFewShot(Technique):
     has examples.
     """
 
-    epochs: Positive | None = 20
+    epochs: Epochs | None = 20
     batch_size: Count | None = 64
 
     def __post_init__(self) -> None:

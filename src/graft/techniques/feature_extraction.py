@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graft.backbones.backbone import Model
-from graft.base.ranges import Count, NotNegative, Positive, Share
+from graft.base.ranges import Count, Epochs, NotNegative, Positive, Share
 from graft.techniques.technique import PROBE_PATIENCE, Phase, Technique, head_only
 
 
@@ -27,7 +27,7 @@ class FeatureExtraction(Technique):
     about_head: ClassVar[bool] = True
 
     solved: bool = True
-    epochs: Positive | None = 100
+    epochs: Epochs | None = 100
     head_lr: Positive | None = 3e-3
     weight_decay: NotNegative = 0.01
     warmup: Share = 0.02

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graft.backbones.backbone import Model
-from graft.base.ranges import Positive
+from graft.base.ranges import Epochs, Positive
 from graft.techniques.technique import PROBE_PATIENCE, Phase, Technique, everything, head_only
 
 
@@ -28,7 +28,7 @@ class LpFt(Technique):
 
     about_head: ClassVar[bool] = True
 
-    probe_epochs: Positive = 100
+    probe_epochs: Epochs = 100
     probe_lr: Positive = 3e-3
     fallback: bool = True
 

@@ -14,7 +14,7 @@ from graft.backbones.backbone import Backbone, Model
 from graft.backbones.preprocess.augment import Augment
 from graft.base import plugins
 from graft.base.errors import BadValue
-from graft.base.ranges import Count, NotNegative, Positive, Share, read_numbers
+from graft.base.ranges import Count, Epochs, NotNegative, Positive, Share, read_numbers
 from graft.base.records import Batch, Output
 from graft.tasks.task import Task
 
@@ -117,8 +117,10 @@ class Technique(ABC):
     about_head: ClassVar[bool] = False
     """Whether it is about a new head, so that it says nothing to a task that keeps the network's
     own."""
+    adds_layers: ClassVar[bool] = False
+    """Whether layers of its own stand in the network while it trains, as adapters do."""
 
-    epochs: Positive | None = None
+    epochs: Epochs | None = None
     lr: Positive | None = None
     head_lr: Positive | None = None
     layer_decay: Positive = 1.0

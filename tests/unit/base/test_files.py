@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +43,20 @@ def test_what_is_no_number_is_null(tmp_path):
     )
     read = json.loads((tmp_path / "result.json").read_text(), parse_constant=pytest.fail)
     assert read == {"f1": None, "bounds": [0.5, None], "classes": ["nan"]}
+
+
+def test_a_folder_in_the_place_of_a_file_is_to_be_removed(tmp_path):
+    (tmp_path / "status.json" / "inside").mkdir(parents=True)
+    (tmp_path / "log.txt").mkdir()
+    for write in (
+        lambda: files.write_json(tmp_path / "status.json", {}),
+        lambda: files.append(tmp_path / "log.txt", "a line"),
+    ):
+        with pytest.raises(FolderError, match=r"is a folder where a file belongs: remove it\.$"):
+            write()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no system with /proc")
+def test_a_folder_in_which_none_can_be_made_is_named():
+    with pytest.raises(FolderError, match="/proc/x in /proc: none can be made there"):
+        files.make_folder(Path("/proc/x"))

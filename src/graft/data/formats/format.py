@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from graft.base import plugins
-from graft.base.errors import DataError
+from graft.base.errors import BadValue, DataError, UnknownName
+from graft.base.ranges import check_flag
 from graft.data.data import Data
 
 SPLIT_NAMES = {
@@ -40,6 +41,32 @@ class ReadOptions:
     """The kinds of data that a table may be of, by name: those that the task reads; None is any."""
     labels: bool = True
     """Whether every sample outside `unlabeled` must have a label; False for data to predict."""
+
+    def __post_init__(self) -> None:
+        """Raise BadValue for values of another type."""
+        if not isinstance(self.columns, Mapping) or not all(
+            isinstance(role, str) and isinstance(name, str | int)
+            for role, name in self.columns.items()
+        ):
+            raise BadValue(
+                "columns must be a dict of roles and the names of their columns, as "
+                f"{{'label': 'topic'}}. Got {self.columns!r} instead."
+            )
+        if self.header is not None:
+            check_flag("header", self.header)
+        for name in ("delimiter", "label_separator"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise BadValue(f"{name} must be a text. Got {value!r} instead.")
+
+
+def read_options(columns: Mapping[str, str] | None = None, **reading: Any) -> ReadOptions:
+    """The options of these names; raises UnknownName for another one, BadValue for a value."""
+    known = [field.name for field in fields(ReadOptions)]
+    for name in reading:
+        if name not in known:
+            raise UnknownName.of("option", name, ["format", *known])
+    return ReadOptions({} if columns is None else columns, **reading)
 
 
 class Format(Protocol):

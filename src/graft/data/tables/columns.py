@@ -150,8 +150,14 @@ class Columns:
             raise DataError(
                 f"Cannot tell which column of {self.table.name} is the {' or '.join(missing)}. "
                 f"Its columns: {self.listed}. Say which it is: --columns {missing[0]}=NAME."
-                f"{self.object_advice}"
+                f"{self.empty_advice}{self.object_advice}"
             )
+
+    @property
+    def empty_advice(self) -> str:
+        """Which columns have no value, for errors; nothing if there are none."""
+        names = [repr(name) for name in self if all(map(is_missing, self[name]))]
+        return f" Without a single value: {listed(names)}. Fill them in." if names else ""
 
     @property
     def object_advice(self) -> str:

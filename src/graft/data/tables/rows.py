@@ -26,6 +26,7 @@ from graft.data.kinds.kind import kind_named
 from graft.data.listing import is_about, left_out
 from graft.data.tables.columns import as_text, choose, is_missing, one_spelling, plain
 from graft.data.tables.encodings import parse_json
+from graft.data.tables.surrogates import check_whole
 from graft.data.tables.table import Table, unnested
 
 MAIN = ("labels", "metadata", "data", "dataset", "annotations", "samples")
@@ -197,6 +198,7 @@ def to_data(tables: dict[str, list[Table]], options: ReadOptions, kind: str | No
     ]
     for _, part in rows:
         part.require(["group"] if "group" in options.columns else [])
+        _check_signs(part)
     values = chosen.samples([part for _, part in rows])
     if (group := match.columns["group"]) and "group" not in options.columns:
         notes[
@@ -216,6 +218,19 @@ def to_data(tables: dict[str, list[Table]], options: ReadOptions, kind: str | No
         if names
     }
     return Data(splits, notes=list(notes), kind=chosen.name, columns=columns)
+
+
+def _check_signs(rows: Rows) -> None:
+    """Raise DataError naming the rows with half a sign in a column that is read."""
+    names = {name for names in rows.columns.values() for name in names}
+    cells = (
+        (rows.table.row_id(row), value if isinstance(value, list | tuple) else [value])
+        for name in rows.table.columns
+        if name in names
+        for row, value in enumerate(rows.table.columns[name])
+    )
+    texts = ((row, text) for row, values in cells for text in values if isinstance(text, str))
+    check_whole(texts, rows.table.name)
 
 
 def table_rows(data: Data) -> dict[str, list[dict[str, Any]]]:
