@@ -89,7 +89,7 @@ def untrained(training: Training) -> Model:
     return build_model(network_of(training.technique, training.task), task, pretrained=True, seed=0)
 
 
-@pytest.mark.parametrize("spec", ["{}", "full-fine-tuning + {}", "lora then {}", "{} then lora"])
+@pytest.mark.parametrize("spec", ["{}", "{} + l2-sp", "lora then {}", "{} then lora"])
 @pytest.mark.parametrize("name", ABOUT_HEAD)
 def test_a_technique_about_a_new_head_is_refused_where_there_is_none(name, spec):
     task, _ = task_of("text-generation")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import nn
 
-from graft.backbones.backbone import Model
+from graft.backbones.backbone import Backbone, Model
 from graft.base.errors import BadValue
 from graft.base.ranges import Count, NotNegative, PartialShare, Positive
 from graft.tasks.task import Task
@@ -26,6 +27,8 @@ class Lora(Technique):
     When not: small networks, where full fine-tuning costs little more and often does better.
     """
 
+    adds_layers: ClassVar[bool] = True
+
     r: Count = 8
     alpha: Positive = 16
     dropout: PartialShare = 0.0
@@ -35,11 +38,27 @@ class Lora(Technique):
     optimizer: Optimizer | None = "adamw"
     weight_decay: NotNegative = 0.0
 
+    def check(self, backbone: Backbone, task: Task) -> None:
+        """Raise BadValue for a missing layer group, no layer to adapt, or a rank beyond them."""
+        super().check(backbone, task)
+        targets = self._targets(Model(backbone))
+        weights = [backbone.network.get_submodule(path).weight for path in targets]
+        highest = max(min(weight.flatten(1).shape) for weight in weights)
+        if self.r > highest:
+            raise BadValue(
+                f"r={self.r:,} of 'lora' is a rank that no layer of {backbone.name} has: the "
+                f"highest is {highest:,}. Use a number from 1 to {highest:,}; 8 is usual."
+            )
+
+    def _targets(self, model: Model) -> list[str]:
+        return _targets(model, group_number(model, self.from_group, "lora"))
+
     def objective(self, model: Model, task: Task) -> Objective:
-        """Raises BadValue without such a layer group, or if none of its layers can be adapted."""
+        """Raises BadValue as `check` does."""
         from peft import LoraConfig, inject_adapter_in_model
 
-        targets = _targets(model, group_number(model, self.from_group, "lora"))
+        self.check(model.backbone, task)
+        targets = self._targets(model)
         transposed = any(_is_conv1d(model.network.get_submodule(path)) for path in targets)
         config = LoraConfig(
             r=self.r,
@@ -68,6 +87,7 @@ class LoraObjective(Objective):
         for path, module in _adapted(network).items():
             module.merge()
             network.set_submodule(path, module.get_base_layer())
+        del network.peft_config  # or PEFT warns of several adapters when the next ones are added
         return self.model
 
 

@@ -52,7 +52,8 @@ def stopped_checkpoint(technique: str, folder, after: int = 1) -> Counter[str]:
 
 
 def test_a_sum_registers_the_model_once():
-    both, alone = objective_of("full-fine-tuning + bitfit"), objective_of("full-fine-tuning")
+    both = objective_of("full-fine-tuning + contrastive-few-shot")
+    alone = objective_of("full-fine-tuning")
     assert elements(both) == elements(alone)
     assert len(list(both.parameters())) == len(list(alone.parameters()))
 
@@ -129,7 +130,7 @@ def test_a_head_trained_by_an_earlier_part_may_be_followed_by_texts_alone():
 
 def test_a_sequence_is_about_the_head_if_one_of_its_parts_is():
     assert parse("lora then feature-extraction").about_head
-    assert parse("full-fine-tuning + lp-ft").about_head
+    assert parse("lp-ft + l2-sp").about_head
     assert not parse("lora then full-fine-tuning").about_head
 
 
@@ -168,12 +169,34 @@ def test_a_later_part_goes_on_with_the_start_weights_it_began_with(technique, tm
             "lora + l2-sp + contrastive-few-shot:batch_size=8",
             "'batch_size' of 'contrastive-few-shot'",
         ),
-        ("full-fine-tuning + lp-ft:probe_lr=0.1", "'probe_lr' of 'lp-ft'"),
     ],
 )
 def test_a_setting_behind_a_plus_that_has_no_effect_is_refused(spec, setting):
     with pytest.raises(BadValue, match=rf"^{setting} has no effect after '\+'"):
         parse(spec)
+
+
+@pytest.mark.parametrize("name", ["bitfit", "lp-ft:probe_lr=0.1", "full-fine-tuning"])
+def test_a_technique_without_a_loss_of_its_own_is_not_added(name):
+    with pytest.raises(BadValue, match=r"has no loss of its own that '\+' could add"):
+        parse(f"l2-sp + {name}")
+
+
+@pytest.mark.parametrize("spec", ["lora + lora", "lora + l2-sp + lora", "lora:r=2 + lora:r=4"])
+def test_layers_are_not_added_to_added_layers(spec):
+    with pytest.raises(BadValue, match=r"Both sides of '\+' add layers"):
+        parse(spec)
+
+
+def test_adapters_may_be_added_after_others_were_merged(tmp_path):
+    # PEFT warns of a second configuration in a network, and warnings are errors here.
+    trained("lora:r=2,epochs=1 then lora:r=2,epochs=1", TASK, tmp_path)
+
+
+def test_a_rank_beyond_the_layers_is_refused():
+    task, _ = task_of(TASK)
+    with pytest.raises(BadValue, match=r"r=999,999,999 of 'lora'.*the highest is"):
+        check_techniques(TINY[TASK], ["lora:r=999999999"], task)
 
 
 def test_settings_of_losses_behind_a_plus_are_taken():

@@ -1,6 +1,6 @@
 """Techniques made of techniques.
 
-`a.then(b)` runs one after the other; `a + b` adds the losses of `b` to those of `a`.
+`a.then(b)` runs one after the other, `a + b` adds the losses or layers of `b` to those of `a`.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Then(Technique):
         if late:
             name = plugins.name_of(type(late))
             raise BadValue(
-                f"{name!r} begins with random weights, so nothing can come before it. "
-                f"Write: '{name} then ...'."
+                f"{name!r} begins with random weights, so nothing can come before it. Write: "
+                f"'{name} then ...'."
             )
         _take_settings(self, first)
         parts = (*first.parts, *second.parts)
@@ -62,8 +62,8 @@ class Sum(Technique):
     def __init__(self, main: Technique, extra: Technique):
         if len(main.parts) > 1 or len(extra.parts) > 1:
             raise BadValue(
-                "'+' adds losses within one technique; it cannot follow 'then'. "
-                "Write: 'a then b + c'."
+                "'+' adds losses within one technique; it cannot follow 'then'. Write: "
+                "'a then b + c'."
             )
         parts = (main, extra)
         apart = next(
@@ -77,6 +77,7 @@ class Sum(Technique):
         _check_added(main, extra)
         _take_settings(self, main)
         object.__setattr__(self, "about_head", main.about_head or extra.about_head)
+        object.__setattr__(self, "adds_layers", main.adds_layers or extra.adds_layers)
         object.__setattr__(self, "main", main)
         object.__setattr__(self, "extra", extra)
 
@@ -92,25 +93,30 @@ class Sum(Technique):
 
 
 def _check_added(main: Technique, extra: Technique) -> None:
-    """Raise BadValue for settings of `extra` without effect: phases and rates are those of `main`.
+    """Raise BadValue if `extra` adds nothing, or settings that would have no effect.
 
-    Of a technique that adds nothing to the objective these are all its settings.
+    How the sum trains is said by the phases and rates of `main`.
     """
+    if main.adds_layers and extra.adds_layers:
+        raise BadValue(
+            "Both sides of '+' add layers to the network, and layers cannot be added to added "
+            "ones. Leave one out, or write: 'a then b'."
+        )
+    first = main.main if isinstance(main, Sum) else main
     extra = extra.main if isinstance(extra, Sum) else extra
-    source = Technique if type(extra).objective is not Technique.objective else type(extra)
-    shared = {field.name for field in fields(source)}
+    names = [plugins.name_of(type(part)) for part in (first, extra)]
+    if type(extra).objective is Technique.objective:
+        raise BadValue(
+            f"{names[1]!r} has no loss of its own that '+' could add: it says how a network is "
+            f"trained, as {names[0]!r} does. Write: '{names[0]} then {names[1]}', or one of them."
+        )
+    shared = {field.name for field in fields(Technique)}
     for field in fields(extra):
         if field.name in shared and getattr(extra, field.name) != field.default:
-            name = plugins.name_of(type(extra))
-            first = main.main if isinstance(main, Sum) else main
-            where = (
-                f", or give {field.name} to {plugins.name_of(type(first))!r}"
-                if source is Technique
-                else ""
-            )
             raise BadValue(
-                f"{field.name!r} of {name!r} has no effect after '+', which adds losses only: how it "
-                f"trains is said by what stands before the '+'. Leave it out{where}."
+                f"{field.name!r} of {names[1]!r} has no effect after '+', which adds losses only: "
+                "how it trains is said by what stands before the '+'. Leave it out, or give "
+                f"{field.name} to {names[0]!r}."
             )
 
 
@@ -163,11 +169,13 @@ def _without_model(part: Objective) -> Objective:
 
 
 def parse(text: str) -> Technique:
-    """The technique that a spec names: `lora:r=8`, `full-fine-tuning + l2-sp`, `bitfit then lora`.
+    """The technique that a spec names.
 
-    `+` binds more tightly than `then`; within double quotes both are text. Raises UnknownName and
-    BadValue.
+    As `lora:r=8`, `full-fine-tuning + l2-sp:weight=0.01`, `feature-extraction then lora`. `+` binds
+    more tightly than `then`; within double quotes both are text. Raises UnknownName and BadValue.
     """
+    if not isinstance(text, str):
+        raise BadValue(f"A technique must be a text, as 'lora:r=8'. Got {text!r} instead.")
     return reduce(Technique.then, [reduce(add, map(_single, stage)) for stage in _stages(text)])
 
 
