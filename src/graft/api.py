@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from graft.backbones.load import default_backbone, full_name, load_backbone
-from graft.base import env, files, plugins
+from graft.base import env, files
 from graft.base.errors import DataError
 from graft.base.locks import locked
+from graft.base.ranges import check_flag, check_path
 from graft.data.checks import inspect as inspection
 from graft.data.checks.inspect import Finding
 from graft.data.data import Data
@@ -21,13 +22,18 @@ from graft.deploy.predictor import Predictor, is_saved
 from graft.reports import report as reports
 from graft.reports.verdict import Verdict
 from graft.studies.arguments import (
-    check_numbers,
+    check_options,
+    check_out,
     check_same_run,
+    check_settings,
     check_splits,
     check_techniques,
+    check_unread,
     describe_repetitions,
     read_fractions,
+    read_names,
     read_seeds,
+    read_words,
 )
 from graft.studies.plan import StudyPlan, plan_study
 from graft.studies.question import Question, check_folder, default_folder
@@ -35,6 +41,7 @@ from graft.studies.reopen import reopen_data, reopen_question, reopen_spec
 from graft.studies.run import estimate_run, execute
 from graft.studies.spec import RunSpec, hash_folders
 from graft.studies.study import run_study, slug
+from graft.tasks.specs.find_task import find_task
 from graft.tasks.specs.options import kinds_of, learnt
 from graft.tasks.specs.options import parse as parse_task
 from graft.tasks.task import Task
@@ -89,6 +96,7 @@ def load_data(source: Any, *, task: str | None = None, **options: Any) -> Data:
 
     With `task`, the data are checked to have what it needs.
     """
+    check_options(options, load_data)
     data = read_for(source, task, must_split=True, **options)
     find_task(data, task)
     return data
@@ -105,8 +113,14 @@ def read_for(source: Any, task: str | None, **options: Any) -> Data:
     return read_data(source, kinds=kinds_of(parse_task(task)[0]), **options)
 
 
-def check(data: Data) -> list[Finding]:
-    """What is wrong or worth knowing about the data: unreadable, empty and duplicate samples, leaks, imbalance."""
+def check(data: Any, **data_options: Any) -> list[Finding]:
+    """What is wrong or worth knowing about the data, as `fit` takes them.
+
+    Unreadable, empty and duplicate samples, leaks, imbalance.
+    """
+    check_options(data_options, check)
+    check_unread(data, data_options)
+    data = data if isinstance(data, Data) else read_for(data, None, **data_options)
     return inspection.inspect(data)
 
 
@@ -129,23 +143,31 @@ def fit(
     observer: Observer | None = None,
     **data_options: Any,
 ) -> Run | RunEstimate:
-    """Adapt a pretrained backbone to the data by a technique, evaluate it, and save everything in a run folder.
+    """Adapt a pretrained backbone to the data by a technique, evaluate it, and save the run.
 
-    `data` is a path, `Data`, a frame or arrays; `backbone` a spec such as `timm:resnet18`, by default the built-in one for
-    this kind of data; `technique` a spec such as `lora:r=4`, by default lp-ft, or lora where the task keeps the network's own
-    head. `epochs` None is chosen from the size of the data,
-    `precision` None is what the machine computes natively. A run that is finished already is returned as it is. With
-    `dry_run` nothing is written: what each phase would train, record and take is returned.
+    `data` is a path, `Data`, a frame or arrays; `backbone` a spec such as `timm:resnet18`, by
+    default the built-in one for this kind of data; `technique` a spec such as `lora:r=4`, by
+    default lp-ft, or lora where the task keeps the network's own head. `epochs` None is chosen from
+    the size of the data, `precision` None is what the machine computes natively. `out` is the
+    folder of the run; one that is finished already is returned as it is. With `dry_run` nothing is
+    written: what each phase would train, record and take is returned. `data_options` say how the
+    data are read: see `load_data`. Raises GraftError.
     """
     observer = observer or Observer()
+    check_options(data_options, fit)
+    check_unread(data, data_options)
     asked = {
         "seed": seed,
         "fraction": fraction,
         "shots": shots,
         "epochs": epochs,
         "batch_size": batch_size,
+        "weighted": weighted,
     }
-    check_numbers(asked, checkpoint_seconds)
+    check_settings(asked, checkpoint_seconds)
+    check_flag("dry_run", dry_run)
+    task, technique, backbone = read_words(task=task, technique=technique, backbone=backbone)
+    out = None if out is None else check_path("out", out)
     found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
     base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
     learnt = _learnt(base, found)
@@ -158,7 +180,8 @@ def fit(
     if dry_run:
         return estimate_run(spec, found)
     name = f"{slug(technique)}-{slug(spec.backbone.rpartition(':')[2])}-s{seed}-{spec.hash[:6]}"
-    folder = Path(out) if out else _home(found) / name
+    folder = out or _home(found) / name
+    check_out(folder, found)
     check_same_run(folder, spec)
     return Run(
         folder, execute(spec, found, folder, observer, checkpoint_seconds=checkpoint_seconds)
@@ -186,20 +209,30 @@ def compare(
     observer: Observer | None = None,
     **data_options: Any,
 ) -> Study | StudyPlan:
-    """Run every technique on every backbone for every seed and fraction, with the from-scratch control and the baselines.
+    """Run every technique on every backbone for every seed and fraction.
 
-    Finished runs are not run again, broken ones go on, failed ones are rows with their message.
-    Ends with the verdict and a report. `jobs` runs work at a time, each with its share of the
-    cores. The observer is told first how long it takes; with `dry_run` this plan is returned and
-    nothing is written.
+    The from-scratch control and the baselines run too. Finished runs are not run again, broken ones
+    go on, failed ones are rows with their message. Ends with the verdict and a report. `jobs` runs
+    work at a time, each with its share of the cores. The observer is told first how long it takes;
+    with `dry_run` this plan is returned and nothing is written. `data_options` say how the data are
+    read: see `load_data`. Raises GraftError.
     """
     observer = observer or Observer()
+    check_options(data_options, compare)
+    check_unread(data, data_options)
     seeds, fractions = read_seeds(seeds), read_fractions(fractions)
-    check_numbers(
-        {"shots": shots, "epochs": epochs, "batch_size": batch_size}, checkpoint_seconds, jobs
-    )
-    techniques = [techniques] if isinstance(techniques, str) else techniques
-    backbones = [backbones] if isinstance(backbones, str) else backbones
+    asked = {
+        "fraction": min(fractions),
+        "shots": shots,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "weighted": weighted,
+    }
+    check_settings(asked, checkpoint_seconds, jobs)
+    check_flag("dry_run", dry_run)
+    techniques, backbones = read_names("techniques", techniques), read_names("backbones", backbones)
+    (task,) = read_words(task=task)
+    out = None if out is None else check_path("out", out)
     found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
     base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
     backbones = [full_name(name) for name in backbones or [base.backbone]]
@@ -222,7 +255,8 @@ def compare(
         **{name: tuple(values) for name, values in axes.items()},
         command=command or "graft.compare(...)",
     )
-    folder = Path(out) if out else default_folder(_home(found), question)
+    folder = out or default_folder(_home(found), question)
+    check_out(folder, found)
     for note in describe_repetitions(axes):
         observer.note(note)
     for note in check_folder(folder, question):
@@ -238,7 +272,7 @@ def compare(
 
 def open_study(folder: str | Path) -> Study:
     """A study that was run before: its rows, verdict and report, written anew from its folder."""
-    folder = Path(folder)
+    folder = check_path("folder", folder)
     found = reports.summarise(folder)
     return Study(folder, found.rows, found.verdict, reports.write(folder, found))
 
@@ -249,14 +283,14 @@ def resume(
     data: Any = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> Run | Study:
-    """Go on with a run or a study that was stopped, from its last checkpoints, to the same weights as if it had not been.
+    """Go on with a run or a study that was stopped, from its last checkpoints.
 
-    The weights are the same on the same machine; each run computes with as many threads as it began
-    with. `data` are needed only where they were given from Python. Raises FolderError where the
-    folder is neither, or where its data have changed.
+    On the same machine it comes to the same weights as if it had not been stopped; each run
+    computes with as many threads as it began with. `data` are needed only where they were given
+    from Python. Raises FolderError where the folder is neither, or where its data have changed.
     """
-    folder, observer = Path(folder), observer or Observer()
-    check_numbers({}, checkpoint_seconds)
+    folder, observer = check_path("folder", folder), observer or Observer()
+    check_settings({}, checkpoint_seconds)
     if (folder / "study.json").exists():
         question, jobs = reopen_question(folder)
         found = reopen_data(question.base, folder, data, load_data)
@@ -285,10 +319,11 @@ def embed(
 ) -> Embeddings:
     """The pooled features of texts or images, by a trained model or by any backbone as it is.
 
-    `model` is a run folder, a model folder or a backbone's spec; `inputs` as of `Predictor.predict`, and `reading` how files are
-    read: `format`, `columns`, `header`, `delimiter`. Features are what enters the head: of a sentence encoder the mean of the
-    token states, standardised; where every token has some, their mean. `normalise` makes each vector's length 1. Raises
-    GraftError.
+    `model` is a run folder, a model folder or a backbone's spec; `inputs` as of
+    `Predictor.predict`, and `reading` how files are read: `format`, `columns`, `header`,
+    `delimiter`. Features are what enters the head: of a sentence encoder the mean of the token
+    states, standardised; where every token has some, their mean. `normalise` makes each vector's
+    length 1. Raises GraftError.
     """
     if is_saved(model):
         predictor = load(model, precision)
@@ -296,33 +331,6 @@ def embed(
     else:
         network, task = embedding.as_it_is(str(model))
     return embedding.embed(network, task, inputs, Engine(precision), normalise, reading)
-
-
-def fitting_tasks(data: Data) -> list[str]:
-    """The tasks whose roles the data have."""
-    return [name for name in plugins.names("task") if parse_task(name)[0].fits(data.roles)]
-
-
-def find_task(data: Data, task: str | None) -> str:
-    """The task that the data are for: the asked one with its options, or the one that fits.
-
-    Raises GraftError.
-    """
-    kinds = {spec: parse_task(spec)[0] for spec in ([task] if task else plugins.names("task"))}
-    fitting = [spec for spec, kind in kinds.items() if kind.fits(data.roles)]
-    if len(fitting) == 1:
-        return fitting[0]
-    has = ", ".join(sorted(data.roles)) or "nothing"
-    if task:
-        sets = (kinds[task].roles, *kinds[task].or_roles)
-        missing = ", or ".join(", ".join(sorted(needed - data.roles)) for needed in sets)
-        raise DataError(
-            f"{task} needs {missing}, and {data.path or 'the data'} have {has}. Name the columns: --columns role=name."
-        )
-    words = "several tasks fit" if fitting else "no task fits"
-    raise DataError(
-        f"{data.path or 'The data'} have {has}: {words}. Choose one with --task: {', '.join(fitting or kinds)}."
-    )
 
 
 def _spec(
@@ -344,8 +352,8 @@ def _spec(
         "folder": str(Path.cwd()),
         "hash": data.fingerprint(),
         "format": data.format,
+        "options": options,
     }
-    described["options"] = options
     return RunSpec(
         data=described,
         task=name,
@@ -374,10 +382,13 @@ def _home(data: Data) -> Path:
 
 
 def _tell(data: Data, observer: Observer) -> list[Finding]:
-    """Notes and warnings of the data to the observer; raises DataError where something in them cannot be trained on."""
+    """Tell the observer the notes and warnings of the data.
+
+    Raises DataError where something in them cannot be trained on.
+    """
     for note in data.notes:
         observer.note(note)
-    findings = check(data)
+    findings = inspection.inspect(data)
     broken = [finding for finding in findings if finding.severity == "error"]
     if broken:
         raise DataError(" ".join(f.message for f in broken) + " All findings: graft check.")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from graft.base import plugins
-from graft.base.errors import UnknownName
+from graft.base.errors import BadValue, UnknownName
 from graft.base.ranges import range_words
 from graft.cli import options as o
 from graft.cli import show
@@ -40,7 +40,11 @@ def list_(
     """List what can be chosen."""
     if what not in (None, *KINDS):
         raise UnknownName.of("list", str(what), KINDS)
-    if what == "backbones" and source:
+    if source and what != "backbones":
+        raise BadValue(
+            f"--source {source} lists backbones. Write: graft list backbones --source {source}"
+        )
+    if source:
         rows_of = {what: _networks(source)}
     else:
         rows_of = {kind: _plugins(axis) for kind, axis in KINDS.items() if what in (None, kind)}

@@ -1,4 +1,7 @@
-"""`graft`: the verbs, and what happens when one of them fails. Nothing heavy is imported before a verb runs."""
+"""`graft`: the verbs, and what happens when one of them fails.
+
+Nothing heavy is imported before a verb runs.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,11 @@ import sys
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from graft.base.errors import GraftError
 from graft.cli import cache, catalogue, demo, machine, train, use
+from graft.cli.options import refuse_empty
 
 
 class Verbs(TyperGroup):
@@ -25,7 +29,12 @@ class Verbs(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            answer = super().invoke(ctx)
+            sys.stdout.flush()
+            return answer
+        except BrokenPipeError as closed:  # by `| head`, whether or not all had been written
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from closed
         except GraftError as error:
             if ctx.params["debug"]:
                 raise
@@ -34,6 +43,16 @@ class Verbs(TyperGroup):
         except KeyboardInterrupt as stop:
             typer.echo("\nStopped.", err=True)
             raise typer.Exit(130) from stop
+
+
+class Verb(TyperCommand):
+    """Refuses options and arguments that are empty."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        rest = super().parse_args(ctx, args)
+        for parameter in self.params:
+            refuse_empty(parameter.opts[0], parameter.name, ctx.params.get(parameter.name))
+        return rest
 
 
 class Echo(logging.Handler):
@@ -67,7 +86,7 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Transfer learning with evidence: adapt a pretrained model to your data, and see whether the transfer helped.
+    """Transfer learning with evidence: adapt a pretrained model, and see whether that helped.
 
     Start with: graft demo, or graft check DATA, then graft compare DATA.
     """
@@ -91,7 +110,7 @@ for verb in (
     cache.cache,
     machine.doctor,
 ):
-    app.command(verb.__name__.rstrip("_"))(verb)
+    app.command(verb.__name__.rstrip("_"), cls=Verb)(verb)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ Ranges of numbers are checked where Python gives them as well, so that a message
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -109,7 +110,8 @@ TechniqueName = Annotated[
     typer.Option(
         "--technique",
         "-t",
-        help="How to transfer, as lora:r=4; else lp-ft, for text generation lora. See: graft list techniques.",
+        help="How to transfer, as lora:r=4; else lp-ft, for text generation lora. See: graft list "
+        "techniques.",
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="The seed of splits, heads and order.")]
@@ -137,16 +139,25 @@ Out = Annotated[
 
 
 def columns(pairs: list[str] | None) -> dict[str, str] | None:
-    """`["label=topic"]` as `{"label": "topic"}`; raises BadValue for a pair that is none."""
+    """`["label=topic"]` as `{"label": "topic"}`; raises BadValue for a pair that is none, or a
+    role that is given twice."""
     if not pairs:
         return None
-    split = [pair.partition("=") for pair in pairs]
-    for role, equals, name in split:
+    names: dict[str, str] = {}
+    for role, equals, name in (pair.partition("=") for pair in pairs):
         if not (role and equals and name):
             raise BadValue(
-                f"--columns {role}{equals}{name} is not ROLE=NAME. Write it so: --columns label=topic --columns text=question."
+                f"--columns {role}{equals}{name} is not ROLE=NAME. Write it so: --columns "
+                "label=topic --columns text=question."
             )
-    return {role: name for role, _, name in split}
+        if role in names:
+            raise BadValue(
+                f"--columns gives {role} twice, as {names[role]!r} and {name!r}. Give it once; "
+                f"several columns of texts or labels are joined so: --columns {role}="
+                f"{names[role]}+{name}."
+            )
+        names[role] = name
+    return names
 
 
 def fractions(words: str) -> tuple[float, ...]:
@@ -157,6 +168,29 @@ def fractions(words: str) -> tuple[float, ...]:
         raise BadValue(
             f"--fractions {words} is not a list of numbers. Write it so: --fractions 0.1,0.3,1."
         ) from error
+
+
+MAY_BE_EMPTY = ("inputs", "prompts", "label_separator")
+"""Texts to predict from, and a separator that says that every cell is one label."""
+
+
+def refuse_empty(shown: str, name: str, value: object) -> None:
+    """Raise BadValue if the value of an option or argument is an empty text."""
+    values = value if isinstance(value, list | tuple) else [value]
+    is_empty = any(isinstance(word, str) and not word.strip() for word in values)
+    if is_empty and name not in MAY_BE_EMPTY:
+        shown = shown if shown.startswith("-") else name.upper()
+        raise BadValue(f"{shown} is empty. Give a value, or leave it out if it is optional.")
+
+
+def check_output(out: str, inputs: Iterable[str]) -> None:
+    """Raise BadValue if the file to write is one of those that are read."""
+    place = Path(out).absolute().resolve()
+    for name in inputs:
+        if len(name) < 4096 and "\0" not in name and Path(name).absolute().resolve() == place:
+            raise BadValue(
+                f"--out {out} is the input {name}, which would be lost. Name another file."
+            )
 
 
 def given(**values: object) -> dict[str, object]:

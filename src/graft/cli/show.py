@@ -249,7 +249,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "")
     for row in rows:
         shown.add_row(*row)
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
-    console.print(shown)
+    with console.capture() as text:
+        console.print(shown)
+    typer.echo(text.get(), nl=False)  # rich would end the process itself if the pipe is closed
 
 
 def measured(metric: Metric, score: Mapping[str, float]) -> str:

@@ -31,11 +31,12 @@ def check(
     from graft import api
     from graft.cli import show
     from graft.data.checks.inspect import summarize
+    from graft.tasks.specs.find_task import fitting_tasks
 
     found = api.read_for(
         data, task, **o.reading(format, columns, header, delimiter, label_separator)
     )
-    fitting = [] if task else api.fitting_tasks(found)
+    fitting = [] if task else fitting_tasks(found)
     name = None if len(fitting) > 1 else api.find_task(found, task)
     findings = api.check(found)
     if as_json:
@@ -138,9 +139,9 @@ def compare(
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
-    """Compare techniques with a from-scratch control and trivial baselines, and say whether transfer helped.
+    """Compare techniques with a from-scratch control and trivial baselines: did transfer help?
 
-    Run again, it goes on where it was stopped.
+    Run again, it goes on where it was stopped. Exits with 1 if every run of a technique failed.
     """
     from graft import api
 
@@ -170,6 +171,7 @@ def compare(
         _show_plan(study, as_json)
     else:
         show_study(study, as_json)
+        fail_without_transfer(study)
 
 
 def resume(
@@ -180,15 +182,25 @@ def resume(
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
-    """Go on with a stopped run, to the same weights as if it had not been stopped; or with a stopped study."""
+    """Go on with a stopped run, to the same weights as if it had not been stopped; or a study."""
     from graft import api
 
     with watched(quiet) as observer:
         found = api.resume(folder, observer, checkpoint_seconds=checkpoint_seconds)
     if isinstance(found, api.Study):
         show_study(found, as_json)
+        fail_without_transfer(found)
     else:
         _show_run(found, as_json)
+
+
+def fail_without_transfer(study: Any) -> None:
+    """Exit with 1 if runs of transfer techniques were asked for, and all of them failed."""
+    from graft.techniques.specs.combine import is_control
+
+    states = [row["state"] for row in study.rows if not is_control(row["technique"])]
+    if states and "finished" not in states:
+        raise typer.Exit(1)
 
 
 @contextmanager
@@ -202,7 +214,8 @@ def watched(quiet: bool, when_stopped: str = "") -> Iterator[Any]:
     except KeyboardInterrupt as stop:
         observer.close()
         go_on = (
-            f"The run is in {observer.folder}. Go on with: graft resume {shlex.quote(observer.folder)}"
+            f"The run is in {observer.folder}. Go on with: graft resume "
+            f"{shlex.quote(observer.folder)}"
             if observer.folder
             else ""
         )
@@ -268,7 +281,8 @@ def _show_estimate(run: Any, as_json: bool) -> None:
         show.duration(run.evaluation_seconds),
     )
     typer.echo(
-        f"in all about {show.duration(run.seconds)}: training {training}, evaluation {evaluation}; nothing was written"
+        f"in all about {show.duration(run.seconds)}: training {training}, evaluation "
+        f"{evaluation}; nothing was written"
     )
 
 

@@ -22,7 +22,6 @@ NumBeams = Annotated[
     int | None,
     typer.Option(
         "--num-beams",
-        min=1,
         help="Search for the likeliest text with so many beams; else by the task.",
     ),
 ]
@@ -45,7 +44,7 @@ def evaluate(
     from graft.cli import show
 
     reading = o.reading(format, columns, header, delimiter, label_separator)
-    predictor = api.load(model, precision or "fp32")
+    predictor = api.load(model, precision)
     scores = predictor.evaluate(data, num_beams, **reading)
     if as_json:
         show.answer_json(scores)
@@ -78,9 +77,11 @@ def predict(
     from graft import api
     from graft.cli import show
 
-    if out and Path(out).suffix not in (".csv", ".jsonl", ".parquet"):
-        raise BadValue(f"--out {out} has no known ending. Use .csv, .jsonl or .parquet.")
-    predictor = api.load(model, precision or "fp32")
+    if out:
+        o.check_output(out, inputs)
+        if Path(out).suffix.lower() not in (".csv", ".jsonl", ".parquet"):
+            raise BadValue(f"--out {out} has no known ending. Use .csv, .jsonl or .parquet.")
+    predictor = api.load(model, precision)
     reading = o.reading(format, columns, header, delimiter)
     asked = inputs[0] if len(inputs) == 1 else inputs
     rows = predictor.predict(asked, skip_broken=skip_broken, **reading)
@@ -124,10 +125,9 @@ def embed(
     from graft.deploy.embedding import check_ending
 
     check_ending(out)
+    o.check_output(out, [data])
     reading = o.reading(format, columns, header, delimiter)
-    found = api.embed(
-        model, Path(data), precision=precision or "fp32", normalise=normalise, **reading
-    )
+    found = api.embed(model, Path(data), precision=precision, normalise=normalise, **reading)
     found.save(out)
     count, width = found.vectors.shape
     if as_json:
@@ -146,17 +146,15 @@ def generate(
     ],
     max_new_tokens: Annotated[
         int | None,
-        typer.Option("--max-new-tokens", min=1, help="Tokens to write at most; else by the task."),
+        typer.Option("--max-new-tokens", help="Tokens to write at most; else by the task."),
     ] = None,
     temperature: Annotated[
         float,
-        typer.Option(
-            "--temperature", min=0, help="0 takes the likeliest tokens; above 0 they are drawn."
-        ),
+        typer.Option("--temperature", help="0 takes the likeliest tokens; above 0 they are drawn."),
     ] = 0.0,
     top_k: Annotated[
         int | None,
-        typer.Option("--top-k", min=1, help="Draw from so many of the likeliest tokens."),
+        typer.Option("--top-k", help="Draw from so many of the likeliest tokens."),
     ] = None,
     top_p: Annotated[
         float,
@@ -171,10 +169,13 @@ def generate(
     from graft import api
     from graft.cli import show
 
-    predictor = api.load(model, precision or "fp32")
+    predictor = api.load(model, precision)
+    samples = predictor.prompts(prompts)
     written = predictor.generate(
-        prompts, max_new_tokens, temperature, top_k, top_p, seed, num_beams
+        samples, max_new_tokens, temperature, top_k, top_p, seed, num_beams
     )
+    # What a task that writes keeps of an input is its prompt alone.
+    prompts = [prompt for sample in samples for prompt in sample.roles.values()]
     if as_json:
         show.answer_json(
             [
@@ -184,8 +185,8 @@ def generate(
         )
         return
     for prompt, text in zip(prompts, written, strict=True):
-        if len(prompts) > 1:
-            typer.echo(f"> {prompt}")
+        if len(samples) > 1:
+            typer.echo(f"> {prompt if isinstance(prompt, str) else prompt[-1]['content']}")
         typer.echo(text)
 
 
@@ -205,9 +206,10 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     import pandas as pd
 
     frame = pd.DataFrame(rows)
-    if path.suffix == ".parquet":
+    ending = path.suffix.lower()
+    if ending == ".parquet":
         files.write(path, lambda part: frame.to_parquet(part, index=False))
-    elif path.suffix == ".jsonl":
+    elif ending == ".jsonl":
         files.write_text(path, "".join(files.json_text(row) + "\n" for row in rows))
     else:
         flat = frame.map(lambda value: files.json_text(value) if isinstance(value, list) else value)

@@ -39,7 +39,7 @@ class Embeddings:
         """
         path = Path(path)
         check_ending(path)
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             frame = pd.DataFrame({"id": self.ids, "embedding": list(self.vectors)})
             files.write(path, lambda part: frame.to_parquet(part, index=False))
             return
@@ -53,7 +53,7 @@ class Embeddings:
 
 def check_ending(path: str | Path) -> None:
     """Raises BadValue where the file cannot hold embeddings."""
-    if Path(path).suffix not in ENDINGS:
+    if Path(path).suffix.lower() not in ENDINGS:
         raise BadValue(f"{path} has no known ending. Use {' or '.join(ENDINGS)}.")
 
 

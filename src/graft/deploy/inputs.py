@@ -4,58 +4,54 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from graft.base import files
-from graft.base.errors import DataError
+from graft.base import files, plugins
+from graft.base.counts import plural
+from graft.base.errors import BadValue, DataError, listed
+from graft.base.ranges import check_word
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.formats.format import ReadOptions, endings
+from graft.data.formats.format import endings, read_options
 from graft.data.formats.image_folder import ImageFolder
 from graft.data.images.open import SUFFIXES, open_image
+from graft.data.kinds.kind import kind_named
 from graft.data.load import read
 from graft.data.memory import from_memory
 from graft.data.tables.encodings import read_text
+from graft.data.tables.surrogates import check_whole
 
 _LOG = logging.getLogger("graft")
+NAMED = 5
+"""Samples that a message names; their number says how many more there are."""
 
 
 def read_inputs(inputs: Any, role: str, **reading: Any) -> list[Sample]:
     """Samples of all inputs, in order; `role` is what the network reads: `image` or `text`.
 
     `reading` says how files and frames are read: see `graft.data.load.read`. What was left out or
-    guessed is logged. Raises DataError for what cannot be read.
+    guessed is logged, and so are texts without a word. Raises DataError for what cannot be read.
     """
+    read_options(**{name: value for name, value in reading.items() if name != "format"})
+    if (name := reading.get("format")) is not None:
+        plugins.load("format", check_word("format", name))
     if getattr(inputs, "ndim", 0) == 1 and inputs.dtype.kind not in "buif":
         inputs = inputs.tolist()  # a column of pandas, an array of texts
     several = inputs if isinstance(inputs, list | tuple) else [inputs]
     if not several:
         raise DataError("There is nothing to predict: the list of inputs is empty.")
-    if role == "text" and all(map(_is_text, several)):
-        is_alone = len(several) == 1
-        parts = (_text_or_file(one, i, is_alone, reading) for i, one in enumerate(several, 1))
-        return [sample for part in parts for sample in part]
-    if role == "text" and all(
-        isinstance(one, tuple) and len(one) == 2 and all(map(_is_text, one)) for one in several
-    ):
-        return [
-            Sample(f"text:{i}", dict(zip(("text", "text_pair"), one, strict=True)))
-            for i, one in enumerate(several, 1)
-        ]
-    if all(isinstance(one, Mapping) for one in several):
-        return [Sample(f"input:{i}", dict(one)) for i, one in enumerate(several, 1)]
-    if role == "image" and all(_is_picture(one) for one in several):
-        return [
-            Sample(f"image:{i}", {"image": np.asarray(one)})
-            for i, one in enumerate(_pictures(several), 1)
-        ]
-    if all(isinstance(one, str | Path) for one in several):
-        return [sample for one in several for sample in _read(Path(one), role, reading)]
-    options = {name: value for name, value in reading.items() if name != "format"}
-    return _samples(from_memory(inputs, ReadOptions(**options, labels=False)))
+    samples = _given(several, role)
+    if samples is None:
+        samples = _read_all(inputs, several, role, reading)
+    else:
+        _refuse_reading(reading)
+    if role == "text":
+        _check_texts(samples)
+    return samples
 
 
 def broken(samples: Sequence[Sample]) -> dict[str, str]:
@@ -67,6 +63,96 @@ def broken(samples: Sequence[Sample]) -> dict[str, str]:
         except DataError as error:
             problems[sample.id] = str(error)
     return problems
+
+
+def are_messages(prompt: Any) -> bool:
+    """Whether this is a chat: a list of messages, each a dict with its content."""
+    return (
+        isinstance(prompt, list | tuple)
+        and bool(prompt)
+        and all(isinstance(message, Mapping) and "content" in message for message in prompt)
+    )
+
+
+def _given(several: Sequence[Any], role: str) -> list[Sample] | None:
+    """The samples that are texts, pairs, dicts or pictures; None if they have to be read."""
+    is_alone = len(several) == 1
+    if role == "text" and all(map(_is_text, several)):
+        if any(_names_a_file(text, is_alone) for text in several):
+            return None
+        return [Sample(f"text:{i}", {"text": text}) for i, text in enumerate(several, 1)]
+    if role == "text" and all(isinstance(one, tuple) and len(one) == 2 for one in several):
+        pairs = (dict(zip(("text", "text_pair"), one, strict=True)) for one in several)
+        return [Sample(f"text:{i}", pair) for i, pair in enumerate(pairs, 1)]
+    if all(isinstance(one, Mapping) for one in several):
+        return [Sample(f"input:{i}", dict(one)) for i, one in enumerate(several, 1)]
+    if role == "image" and all(_is_picture(one) for one in several):
+        return [
+            Sample(f"image:{i}", {"image": np.asarray(one)})
+            for i, one in enumerate(_pictures(several), 1)
+        ]
+    return None
+
+
+def _read_all(
+    inputs: Any, several: Sequence[Any], role: str, reading: dict[str, Any]
+) -> list[Sample]:
+    """The samples of files, folders and tables, be they among texts; or of a frame."""
+    if role == "text" and all(map(_is_text, several)):
+        is_alone = len(several) == 1
+        parts = (_text_or_file(one, i, is_alone, reading) for i, one in enumerate(several, 1))
+        return [sample for part in parts for sample in part]
+    if all(isinstance(one, str | Path) for one in several):
+        return [sample for one in several for sample in _read(Path(one), role, reading)]
+    if reading.get("format") is not None:
+        raise BadValue(f"format is for files, and the inputs are a {type(inputs).__name__}.")
+    options = {name: value for name, value in reading.items() if name != "format"}
+    return _samples(from_memory(inputs, read_options(**options, labels=False)))
+
+
+def _refuse_reading(reading: Mapping[str, Any]) -> None:
+    """Raise BadValue for options about files if there are none."""
+    asked = [name for name, value in reading.items() if name != "kinds" and value is not None]
+    if asked:
+        raise BadValue(
+            f"{', '.join(asked)} only count for files, folders and tables, and the inputs are "
+            "none. Leave them out, or give the path of a file."
+        )
+
+
+def _check_texts(samples: Sequence[Sample]) -> None:
+    """Raise DataError for what is no text where one belongs; log the texts without a word."""
+    held = [
+        (f"{sample.id} ({role})", sample.roles[role])
+        for sample in samples
+        for role in _text_roles() & sample.roles.keys()
+    ]
+    wrong = [
+        f"{place} is {value!r}"
+        for place, value in held
+        if not _is_text(value) and not are_messages(value)
+    ]
+    if wrong:
+        raise DataError(
+            f"{len(wrong):,} of {len(held):,} texts are none: {listed(wrong, NAMED)}. Give a text "
+            "as str."
+        )
+    texts = [(place, value) for place, value in held if _is_text(value)]
+    check_whole(texts, "the inputs")
+    if empty := [place for place, text in texts if not text.strip()]:
+        _LOG.warning(
+            f"{plural(len(empty), 'text')} without a word, of {len(texts):,}: "
+            f"{listed(empty, NAMED)}."
+        )
+
+
+@cache
+def _text_roles() -> frozenset[str]:
+    """The roles that hold a text to predict from, in any kind of data."""
+    kinds = map(kind_named, plugins.names("kind"))
+    return frozenset(
+        role for kind in kinds for inputs in kind.inputs for role in inputs if role in kind.texts
+    ) | {"text"}
 
 
 def _read(path: Path, role: str, reading: dict[str, Any]) -> list[Sample]:
@@ -137,9 +223,9 @@ def _is_picture(value: Any) -> bool:
 
 def _pictures(several: Sequence[Any]) -> list[Any]:
     """Single pictures, out of arrays that may hold many: (N, H, W) and (N, H, W, C)."""
-    found: list[Any] = []
+    pictures: list[Any] = []
     for one in several:
         array = np.asarray(one)
         many = array.ndim == 4 or (array.ndim == 3 and array.shape[-1] not in (1, 3, 4))
-        found.extend(array if many else [array])
-    return found
+        pictures.extend(array if many else [array])
+    return pictures

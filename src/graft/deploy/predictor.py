@@ -1,4 +1,7 @@
-"""A trained model in use: predictions, evaluation and embeddings of files, folders, tables, texts and arrays."""
+"""A trained model in use.
+
+Predictions, evaluation and embeddings of files, folders, tables, texts and arrays.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,12 @@ import numpy as np
 from graft.backbones import folder as model_folder
 from graft.base import plugins
 from graft.base.errors import BadValue, DataError, FolderError, listed
+from graft.base.ranges import check_path
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.load import read
-from graft.data.memory import from_memory
+from graft.data.load import read_source
 from graft.deploy.embedding import pooled
-from graft.deploy.inputs import broken, read_inputs
+from graft.deploy.inputs import are_messages, broken, read_inputs
 from graft.tasks.specs.options import kinds_of
 from graft.tasks.task import Task
 from graft.tasks.text.generation import Decoding
@@ -31,13 +34,15 @@ from graft.training.feeds.feed import Feed
 class Predictor:
     """A saved model, loaded: it predicts, evaluates and embeds.
 
-    `folder` is a run or its `model/`. `precision` is fp32 so that outputs equal those of the model opened by its own
-    library; bf16 is several times faster where the processor has it. Raises FolderError where the folder is no model, or
-    where it is not what was saved.
+    `folder` is a run or its `model/`. `precision` is fp32 so that outputs equal those of the model
+    opened by its own library; bf16 is several times faster where the processor has it. Raises
+    FolderError where the folder is no model, or where it is not what was saved.
     """
 
     def __init__(self, folder: str | Path, precision: str = "fp32"):
-        folder = Path(folder)
+        folder = check_path("folder", folder)
+        if folder.is_file():
+            raise FolderError(f"{folder} is a file. Give the folder of a run, or a model folder.")
         self.folder = folder / "model" if (folder / "model" / "graft.json").exists() else folder
         self.network, self.info = model_folder.open_model(self.folder)
         self.task: Task = plugins.load("task", self.info["task"])(
@@ -55,15 +60,17 @@ class Predictor:
     ) -> list[dict[str, Any]]:
         """A row an example: `id`, `prediction`, and what else the task's `decode` says of it.
 
-        Of a task that generates, the prediction is what the model writes by its likeliest tokens: see `generate`.
+        Of a task that generates, the prediction is what the model writes by its likeliest tokens:
+        see `generate`.
 
-        `inputs`: a text or a list of texts, or of pairs of texts (tuples); a list of dicts of the task's roles, as
-        `{"question": ..., "context": ...}`; an image, an array of images (N, H, W[, C]); a path or a list of paths of files; a
-        folder; a table (CSV, TSV, JSONL, Parquet); a data frame. `reading` are options of
-        `graft.data.load.read` for files and frames, as `columns`. Raises DataError for what cannot
-        be read, naming all pictures that cannot; `skip_broken` predicts the others.
+        `inputs`: a text or a list of texts, or of pairs of texts (tuples); a list of dicts of the
+        task's roles, as `{"question": ..., "context": ...}`; an image, an array of images
+        (N, H, W[, C]); a path or a list of paths of files; a folder; a table (CSV, TSV, JSONL,
+        Parquet); a data frame. `reading` are options of `graft.data.load.read` for files and
+        frames, as `columns`. Raises DataError for what cannot be read, naming all pictures that
+        cannot; `skip_broken` predicts the others.
         """
-        samples = self._samples(inputs, reading)
+        samples = self.samples(inputs, **reading)
         try:
             return self._predicted(samples)
         except DataError as error:
@@ -98,32 +105,36 @@ class Predictor:
         seed: int = 0,
         num_beams: int | None = None,
     ) -> list[str]:
-        """What the model writes after each prompt, of which there may be one or a list: up to an end or so many tokens.
+        """What the model writes after each prompt, up to an end or so many tokens.
 
-        A prompt is a text, a list of messages with `role` and `content`, or a dict of the task's roles. Temperature 0 takes the
-        likeliest tokens, by beam search where `num_beams` is above 1; above 0 they are drawn, the same again for the same seed
-        and prompts. Raises BadValue for a task whose predictions are no texts, and for prompts beyond what the network reads.
+        `prompts` are one or a list. A prompt is a text, a list of messages with `role` and
+        `content`, or a dict of the task's roles. Temperature 0 takes the likeliest tokens, by beam
+        search where `num_beams` is above 1; above 0 they are drawn, the same again for the same
+        seed and prompts. Raises BadValue for a task whose predictions are no texts, and for prompts
+        beyond what the network reads.
         """
-        if not self.task.generates:
-            raise BadValue(
-                f"The model in {self.folder} is for {self.task.name}, which writes no text. Use predict."
-            )
         usual = self.task.decoding
-        most = usual.max_new_tokens if max_new_tokens is None else max_new_tokens
+        usual_beams = 1 if temperature else usual.num_beams
         decoding = Decoding(
-            most,
+            usual.max_new_tokens if max_new_tokens is None else max_new_tokens,
             temperature,
             top_k,
             top_p,
             seed,
-            usual.num_beams if num_beams is None else num_beams,
+            usual_beams if num_beams is None else num_beams,
         )
-        one = isinstance(prompts, str | Mapping) or _are_messages(prompts)
-        several = [
-            {"messages": p} if _are_messages(p) else p for p in ([prompts] if one else prompts)
-        ]
+        samples = self.prompts(prompts)
         with self._engine.autocast():
-            return self.task.generated(self.network, self._samples(several), decoding)
+            return self.task.generated(self.network, samples, decoding)
+
+    def prompts(self, prompts: Any) -> list[Sample]:
+        """The prompts of `generate`, of which a file may hold several, as samples."""
+        if not self.task.generates:
+            raise BadValue(
+                f"The model in {self.folder} is for {self.task.name}, which writes no text. Use "
+                "predict."
+            )
+        return self.samples(prompts)
 
     def _written(self, samples: Sequence[Sample], decoding: Decoding) -> list[dict[str, Any]]:
         """A row a sample: what is written, and the mean probability of its bytes."""
@@ -145,11 +156,19 @@ class Predictor:
     ) -> dict[str, dict[str, float]]:
         """Every metric with its 95 % interval, on the test split or, without one, on all.
 
-        Where texts are measured, `num_beams` above 1 searches for the likeliest ones; None is as the task was asked for.
-        `reading` are options of `graft.data.load.read` for what lies at a path, as `columns`. Raises DataError.
+        Where texts are measured, `num_beams` above 1 searches for the likeliest ones; None is as
+        the task was asked for. `reading` are options of `graft.data.load.read`, as `columns`.
+        Raises DataError for data of another kind, BadValue for `num_beams` of a task without them.
         """
+        if num_beams is not None and not self.task.measures_texts:
+            raise BadValue(
+                f"num_beams={num_beams} is for models that write the texts that are measured. The "
+                f"model in {self.folder} is for {self.task.name}. Leave it out."
+            )
         if not isinstance(data, Data):
-            data = read(data, **reading) if isinstance(data, str | Path) else from_memory(data)
+            reading = {"kinds": kinds_of(type(self.task)), **reading}
+        data = read_source(data, **reading)
+        self.task.check_data(data)
         held = next((data.splits[name] for name in ("test", "val") if data.splits.get(name)), None)
         samples = held or [s for split in data.splits.values() for s in split]
         found: Evaluation = evaluate(self.network, self._feed(samples), self._engine)
@@ -159,12 +178,15 @@ class Predictor:
         return intervals(self.task, found, samples, data.kind)
 
     def embed(self, inputs: Any) -> np.ndarray:
-        """The features (N, D) that enter the head, in the order of the inputs; float32. See `graft.deploy.embedding.pooled`."""
-        return pooled(self.network, self._feed(self._samples(inputs)), self._engine)
+        """The features (N, D) that enter the head, in the order of the inputs; float32.
+
+        See `graft.deploy.embedding.pooled`.
+        """
+        return pooled(self.network, self._feed(self.samples(inputs)), self._engine)
 
     def save(self, folder: str | Path) -> Path:
         """Copy the model to a folder of its own; raises FolderError where it exists."""
-        folder = Path(folder)
+        folder = check_path("folder", folder)
         if folder.exists():
             raise FolderError(
                 f"{folder} exists. Choose a folder that does not, or delete it first."
@@ -174,24 +196,28 @@ class Predictor:
     def _feed(self, samples: Sequence[Sample]) -> Feed:
         return Feed.of(samples, self.task, self.network.backbone.preprocess, self._engine.device)
 
-    def _samples(self, inputs: Any, reading: Mapping[str, Any] | None = None) -> list[Sample]:
-        """What is to be predicted, without the answers; of a table what the task reads."""
-        kinds = {"kinds": frozenset(kinds_of(type(self.task)))} | dict(reading or {})
-        samples = read_inputs(inputs, self.network.backbone.preprocess.reads, **kinds)
-        return [self.task.unlabeled(sample) for sample in samples]
+    def samples(self, inputs: Any, **reading: Any) -> list[Sample]:
+        """The `inputs` of `predict` as samples without the answers; of a table what the task reads.
+
+        A chat, a list of messages, is one input; samples stay as they are. Raises as `predict`.
+        """
+        if isinstance(inputs, list) and inputs and all(isinstance(s, Sample) for s in inputs):
+            return inputs
+        one = isinstance(inputs, Mapping) or are_messages(inputs)
+        if one or (isinstance(inputs, list | tuple) and any(map(are_messages, inputs))):
+            inputs = [
+                {"messages": one} if are_messages(one) else one
+                for one in ([inputs] if one else inputs)
+            ]
+        reading = {"kinds": frozenset(kinds_of(type(self.task))), **reading}
+        modality = self.network.backbone.preprocess.reads
+        return [self.task.unlabeled(s) for s in read_inputs(inputs, modality, **reading)]
 
 
 def is_saved(folder: str | Path) -> bool:
     """Whether a run with its model, or a model folder of Graft, is there."""
+    folder = check_path("model", folder)
     return any((Path(folder) / part / "graft.json").exists() for part in ("", "model"))
-
-
-def _are_messages(prompt: Any) -> bool:
-    return (
-        isinstance(prompt, list | tuple)
-        and bool(prompt)
-        and all(isinstance(m, Mapping) and "content" in m for m in prompt)
-    )
 
 
 def _tuples(settings: dict[str, Any]) -> dict[str, Any]:

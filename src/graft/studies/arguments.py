@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import inspect
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from graft.base.errors import BadValue, DataError, FolderError
-from graft.base.ranges import COUNT, NOT_NEGATIVE, check_number, read_number
+from graft.base.errors import BadValue, DataError, FolderError, UnknownName, listed
+from graft.base.ranges import (
+    COUNT,
+    NOT_NEGATIVE,
+    check_flag,
+    check_number,
+    check_word,
+    read_number,
+)
 from graft.data.data import Data
+from graft.data.formats.format import ReadOptions
+from graft.data.load import load_data
 from graft.studies.question import repetitions
 from graft.studies.records import read_spec
 from graft.studies.run import open_backbone
@@ -17,28 +29,80 @@ from graft.studies.spec import RunSpec
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import canonical, parse
 
+MOST_SEEDS = 1_000
+"""Runs of one cell; more than anybody waits for."""
+_NOT_ASKED = ("source", "data", "must_split", "reading", "data_options", "kinds", "labels")
+"""Parameters of functions that are no options by which a user says how data are read."""
 
-def check_numbers(
-    settings: dict[str, Any], checkpoint_seconds: float, jobs: int | None = None
+
+OURS = {"spec.json", "study.json", "status.json", "findings.json"}
+"""Files of which a run or a study writes one before anything else."""
+
+
+def check_options(options: Mapping[str, Any], verb: Callable[..., Any]) -> None:
+    """Raise UnknownName for an option that neither the `verb` nor `load_data` has."""
+    own = inspect.signature(verb).parameters
+    reading = {*inspect.signature(load_data).parameters, *(f.name for f in fields(ReadOptions))}
+    for name in options:
+        if name not in reading or name in _NOT_ASKED:
+            known = {*own, *reading}.difference(_NOT_ASKED)
+            raise UnknownName.of(f"option of graft.{verb.__name__}:", name, known)
+
+
+def check_unread(data: Any, options: Mapping[str, Any]) -> None:
+    """Raise BadValue for options that would have no effect, since the data are read already."""
+    if options and isinstance(data, Data):
+        raise BadValue(
+            f"{', '.join(options)} only count where data are read, and these are Data, which are "
+            "read already. Give them to graft.load_data instead."
+        )
+
+
+def check_settings(
+    settings: Mapping[str, Any], checkpoint_seconds: float, jobs: int | None = None
 ) -> None:
-    """Raise BadValue for numbers that are out of range, before the data are read.
-
-    Reading may take long.
-    """
+    """Raise BadValue for settings out of range, before the data are read, which may take long."""
     for name, value in settings.items():
-        read_number(RunSpec, name, value)
+        if name == "weighted":
+            check_flag(name, value)
+        else:
+            read_number(RunSpec, name, value)
+    if settings.get("shots") is not None and settings.get("fraction", 1.0) < 1:
+        raise BadValue(
+            f"shots={settings['shots']} and a fraction of {settings['fraction']:g} both say how "
+            "many examples are trained on. Give one of them."
+        )
     check_number("checkpoint_seconds", checkpoint_seconds, float, NOT_NEGATIVE)
     if jobs is not None:
         check_number("jobs", jobs, int, COUNT)
 
 
+def read_words(**words: Any) -> list[str | None]:
+    """The specs that were asked for, by what they name; a path is one too. Raises BadValue."""
+    return [None if word is None else _read_word(name, word) for name, word in words.items()]
+
+
+def read_names(what: str, names: Any) -> list[str] | None:
+    """The techniques or backbones that were asked for, one or several; raises BadValue."""
+    if names is None:
+        return None
+    several = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [names]
+    return [_read_word(f"each of {what}", name) for name in several]
+
+
+def _read_word(name: str, word: Any) -> str:
+    return check_word(name, os.fspath(word) if isinstance(word, os.PathLike) else word)
+
+
 def read_seeds(seeds: int | Sequence[int]) -> list[int]:
     """The seeds that were asked for, by their number or one by one; raises BadValue."""
-    if isinstance(seeds, Integral) and seeds >= 1:
+    if isinstance(seeds, Integral) and 1 <= seeds <= MOST_SEEDS:
         return list(range(seeds))
-    if isinstance(seeds, str) or not isinstance(seeds, Iterable) or not (several := list(seeds)):
+    is_several = isinstance(seeds, Iterable) and not isinstance(seeds, str)
+    if not is_several or not (several := list(seeds)):
         raise BadValue(
-            f"seeds must be a number from 1 on, or several seeds. Got {seeds!r} instead."
+            f"seeds must be a number from 1 on, at most {MOST_SEEDS:,}, or several seeds. Got "
+            f"{seeds!r} instead."
         )
     return [read_number(RunSpec, "seed", seed) for seed in several]
 
@@ -57,7 +121,7 @@ def read_fractions(fractions: Sequence[float]) -> list[float]:
 
 
 def check_splits(data: Data) -> None:
-    """Raises DataError where `Data` made or changed in Python lack a split that a run needs."""
+    """Raise DataError if `Data` made or changed in Python lack a split that a run needs."""
     empty = [split for split in ("train", "val", "test") if not data.splits.get(split)]
     if empty:
         raise DataError(
@@ -96,13 +160,53 @@ def describe_repetitions(axes: dict[str, list[Any]]) -> list[str]:
     ]
 
 
+def check_out(folder: Path, data: Data) -> None:
+    """Raise FolderError for a folder in which writing a run or a study would do harm.
+
+    That is the folder of the data or one within it, and a folder that holds other things.
+    """
+    place = folder.absolute().resolve()
+    source = Path(data.path).absolute().resolve() if data.path else None
+    if source and (place == source or source in place.parents):
+        raise FolderError(
+            f"{folder} lies in the data {data.path}, which could not be read as data again. Choose "
+            "a folder outside of them with --out."
+        )
+    try:
+        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    except PermissionError as error:
+        raise FolderError(
+            f"{folder} cannot be used: {error.strerror}. Choose another folder with --out."
+        ) from error
+    names = [name for name in names if not name.startswith(".")]
+    if names and not {*names} & OURS:
+        raise FolderError(
+            f"{folder} holds other files: {listed(names, 5)}. Choose a new or an empty folder with "
+            "--out."
+        )
+
+
 def check_same_run(folder: Path, spec: RunSpec) -> None:
-    """A folder that holds another run is not written over."""
+    """Raise FolderError if the folder holds another run, or a study."""
+    if (folder / "study.json").exists():
+        raise FolderError(f"{folder} holds a study. Choose another folder for a run with --out.")
     if not (folder / "spec.json").exists():
         return
     other = read_spec(folder)
     if other["hash"] != spec.hash:
         raise FolderError(
-            f"{folder} holds another run ({other['technique']}, seed {other.get('seed')}). Choose "
-            "another --out."
+            f"{folder} holds another run: {'; '.join(_differences(other, spec))}. Choose another "
+            "--out."
         )
+
+
+def _differences(there: Mapping[str, Any], spec: RunSpec) -> list[str]:
+    """How the run of a spec.json differs from the one that is asked for."""
+    changed = ["other data"] if there["data"].get("hash") != spec.data["hash"] else []
+    changed += ["another model folder"] if there.get("folders", {}) != spec.folders else []
+    named = [field.name for field in fields(spec) if field.name not in ("data", "folders")]
+    return changed + [
+        f"{name} {there.get(name)}, not {getattr(spec, name)}"
+        for name in named
+        if there.get(name) != getattr(spec, name)
+    ]

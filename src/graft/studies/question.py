@@ -138,7 +138,9 @@ def differences(folder: Path, question: Question) -> list[str]:
 
 
 def check_folder(folder: Path, question: Question) -> list[str]:
-    """Raise FolderError if the folder holds another study; return notes on its other runs."""
+    """Raise FolderError if the folder holds another study or a run; return notes on other runs."""
+    if (folder / "spec.json").exists():
+        raise FolderError(f"{folder} holds a run. Choose another folder for a study with --out.")
     if changed := differences(folder, question):
         raise FolderError(
             f"{folder} holds another study: {'; '.join(changed)}. Choose another folder with --out."

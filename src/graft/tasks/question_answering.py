@@ -19,7 +19,8 @@ from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 from graft.metrics import answers
 from graft.metrics.metric import Metric, Terms
-from graft.tasks.task import PREVIEW, Baseline, Task, Windows, objects, sure_of
+from graft.tasks.classes.sure import sure_of
+from graft.tasks.task import PREVIEW, Baseline, Task, Windows, objects
 from graft.tasks.text.answer_baselines import BEST_OVERLAP, NO_ANSWER
 from graft.tasks.text.answer_spans import Found, Span, best_spans, best_threshold, joined, tokens_of
 from graft.tasks.text.words import SPARE, parts_of_text

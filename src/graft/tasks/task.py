@@ -8,8 +8,7 @@ from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from graft.backbones.backbone import Backbone, Model
 from graft.backbones.heads.head import attach_head, check_head, form_for, heads_for
@@ -74,14 +73,6 @@ class Windows:
 
 PREVIEW = 600
 """Characters of a text that a person is shown."""
-SURE = 99.0
-"""A logit that leaves no doubt."""
-
-
-def sure_of(target: Tensor, classes: int) -> Output:
-    """Logits (*target, classes) without a doubt of the target (B, ...); of negative ones any do."""
-    logits = SURE * nn.functional.one_hot(target.clamp(min=0), classes).float()
-    return Output(logits, torch.zeros(len(target), 1))
 
 
 def objects(values: Sequence[Any]) -> np.ndarray:
@@ -191,6 +182,17 @@ class Task(ABC):
         """Do data with these roles have what it needs?"""
         return any(needed <= set(roles) for needed in (cls.roles, *cls.or_roles))
 
+    def check_data(self, data: Data) -> None:
+        """Raise DataError if a model of this task cannot be measured on the data."""
+        if self.fits(data.roles):
+            return
+        has = ", ".join(sorted(data.roles)) or "nothing"
+        needs = ", or ".join(", ".join(sorted(roles)) for roles in (self.roles, *self.or_roles))
+        raise DataError(
+            f"{data.path or 'The data'} have {has}, and a model for {self.name} is measured on "
+            f"{needs}. Give such data, or name the columns: --columns role=name."
+        )
+
     def check(self, backbone: Backbone) -> None:  # noqa: B027 - most networks will do
         """Raises BackboneError if the network cannot read what the task makes of its samples."""
 
@@ -239,8 +241,7 @@ class Task(ABC):
         if missing:
             raise DataError(
                 f"{sample.id} has {', '.join(sorted(sample.roles))}, and {self.name} reads "
-                f"{', '.join(missing)} too. "
-                "Name the columns: --columns role=name."
+                f"{', '.join(missing)} too. Name the columns: --columns role=name."
             )
         return Sample(
             sample.id,

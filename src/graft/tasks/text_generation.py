@@ -17,8 +17,9 @@ from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 from graft.data.kinds.completions import prompt_text
 from graft.metrics.metric import Metric
+from graft.tasks.classes.sure import sure_of
 from graft.tasks.pretexts.next_tokens import NextTokens, predicted_text, text_score
-from graft.tasks.task import PREVIEW, Baseline, Task, objects, sure_of
+from graft.tasks.task import PREVIEW, Baseline, Task, objects
 from graft.tasks.text import ngrams
 from graft.tasks.text.generation import Decoding, continued
 from graft.tasks.text.token_blocks import (

@@ -22,7 +22,8 @@ from graft.data.kinds.text.spans import words
 from graft.metrics import entities
 from graft.metrics.classification import RANK, columns
 from graft.metrics.metric import Metric
-from graft.tasks.task import PREVIEW, Baseline, Task, Windows, objects, sure_of
+from graft.tasks.classes.sure import sure_of
+from graft.tasks.task import PREVIEW, Baseline, Task, Windows, objects
 from graft.tasks.text.words import NOWHERE, part, positions, spans_of_windows, text_of, words_of
 
 IGNORED = -100

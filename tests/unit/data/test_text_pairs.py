@@ -122,7 +122,7 @@ def test_a_network_is_trained_on_pairs_and_predicts_pairs(tmp_path: Path) -> Non
     assert [row["probabilities"] for row in model.predict(table(new, *rows))] == [
         row["probabilities"] for row in told
     ]
-    with pytest.raises(DataError, match=r"learnt from pairs, so reads text_pair too"):
+    with pytest.raises(DataError, match=r"the model reads pairs of texts"):
         model.predict(["ant 1"])
 
 
@@ -142,9 +142,10 @@ def test_the_tokenizer_joins_the_two_texts_and_order_matters(network: str) -> No
     assert preprocess.cuts(("ant " * 500, "bee")) and not preprocess.cuts(("ant", "bee"))
 
 
-def test_a_network_that_was_learnt_from_joined_texts_reads_pairs_joined() -> None:
+def test_a_model_of_single_texts_reads_no_pairs_unless_they_are_joined() -> None:
     sample = Sample("1", {"text": "a", "text_pair": "b", "label": "x"})
-    assert TextClassification(("x", "y")).unlabeled(sample).roles == {"text": "a b"}
+    with pytest.raises(DataError, match=r"reads single texts.*text=NAME\+NAME"):
+        TextClassification(("x", "y")).unlabeled(sample)
     assert TextClassification(("x", "y"), pairs=True).unlabeled(sample).roles == {
         "text": "a",
         "text_pair": "b",

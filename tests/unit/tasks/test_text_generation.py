@@ -234,11 +234,19 @@ def test_drawn_text_is_the_same_for_the_same_seed(model):
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        ({"max_new_tokens": 0}, "max_new_tokens must be at least 1"),
-        ({"temperature": -1.0}, "temperature must be 0 or more"),
-        ({"temperature": 1.0, "top_p": 0.0}, "top_p must be more than 0"),
+        ({"max_new_tokens": 0}, "max_new_tokens must be a whole number from 1 on"),
+        ({"temperature": -1.0}, "temperature must be 0, or a number from 0.0001 on"),
+        ({"temperature": 1e-300}, "temperature must be 0, or"),
+        ({"temperature": math.inf}, "temperature must be 0, or"),
+        ({"temperature": "1"}, "temperature must be 0, or"),
+        ({"temperature": 1.0, "top_p": 0.0}, "top_p must be a number more than 0"),
         ({"top_k": 5}, "top_k only count"),
-        ({"num_beams": 0}, "num_beams must be at least 1"),
+        ({"num_beams": 0}, "num_beams must be a whole number from 1 on"),
+        ({"max_new_tokens": 2.5}, "max_new_tokens must be a whole number"),
+        ({"seed": 2.5}, "seed must be a whole number from 0 to"),
+        ({"seed": -1}, "seed must be a whole number from 0 to"),
+        ({"seed": 2**64}, "seed must be a whole number from 0 to"),
+        ({"num_beams": 3, "temperature": 1.0}, "num_beams=3 searches .* temperature=1 draws"),
     ],
 )
 def test_options_that_make_no_sense(options, word):

@@ -25,7 +25,8 @@ from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 from graft.metrics import classification as measures
 from graft.metrics.metric import Metric
-from graft.tasks.task import SURE, Baseline, Task, Windows, sure_of
+from graft.tasks.classes.sure import SURE, sure_of
+from graft.tasks.task import Baseline, Task, Windows
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,18 @@ class Classification(Task):
             else None
         )
         return cls(classes, several == {True}, weights)
+
+    def check_data(self, data: Data) -> None:
+        """Raise DataError also for several labels a sample if the model gives it one class."""
+        super().check_data(data)
+        samples = [s for split in data.splits.values() for s in split]
+        several = [s for s in samples if isinstance(s.roles.get(self.target_role), tuple)]
+        if several and not self.multi_label:
+            raise DataError(
+                f"{data.path or 'The data'} have several labels a sample, as {several[0].id}, and "
+                "the model gives each sample one class. Give data with one label each; if every "
+                "cell is one label, say so: --label-separator ''."
+            )
 
     def encode_target(
         self, piece: Sample, preprocess: Preprocess, rng: np.random.Generator | None

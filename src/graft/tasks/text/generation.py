@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
 from graft.backbones.backbone import Model, evaluating
 from graft.base.errors import BadValue
+from graft.base.ranges import Count, Fraction, Range, Seed, read_numbers
 
 BATCH = 32
 """Prompts that are continued at a time; 8 take twice as long on a processor."""
+
+
+LOWEST_TEMPERATURE = 1e-4
+"""Logits that are divided by far less than this overflow."""
+Temperature = Annotated[
+    float,
+    Range(
+        f"0, or a number from {LOWEST_TEMPERATURE:.4f} on",
+        lambda value: value == 0 or value >= LOWEST_TEMPERATURE,
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -26,24 +38,15 @@ class Decoding:
     seed and prompts. Raises BadValue.
     """
 
-    max_new_tokens: int = 64
-    temperature: float = 0.0
-    top_k: int | None = None
-    top_p: float = 1.0
-    seed: int = 0
-    num_beams: int = 1
+    max_new_tokens: Count = 64
+    temperature: Temperature = 0.0
+    top_k: Count | None = None
+    top_p: Fraction = 1.0
+    seed: Seed = 0
+    num_beams: Count = 1
 
     def __post_init__(self) -> None:
-        rules = {
-            "max_new_tokens": (self.max_new_tokens >= 1, "at least 1"),
-            "temperature": (self.temperature >= 0, "0 or more"),
-            "top_k": (self.top_k is None or self.top_k >= 1, "at least 1"),
-            "top_p": (0 < self.top_p <= 1, "more than 0 and at most 1"),
-            "num_beams": (self.num_beams >= 1, "at least 1"),
-        }
-        for name, (kept, allowed) in rules.items():
-            if not kept:
-                raise BadValue(f"{name} must be {allowed}. Got {getattr(self, name)!r} instead.")
+        read_numbers(self)
         drawn = [
             name
             for name, usual in (("top_k", None), ("top_p", 1.0))
@@ -53,6 +56,11 @@ class Decoding:
             raise BadValue(
                 f"{' and '.join(drawn)} only count where tokens are drawn: give a temperature "
                 "above 0 too."
+            )
+        if self.temperature and self.num_beams > 1:
+            raise BadValue(
+                f"num_beams={self.num_beams} searches for the likeliest text, and temperature="
+                f"{self.temperature:g} draws tokens. Give one of them."
             )
 
     def options(self) -> dict[str, Any]:
@@ -73,9 +81,9 @@ class Decoding:
 def continued(model: Model, prompts: Sequence[Sequence[int]], decoding: Decoding) -> list[str]:
     """The text that the network writes after each prompt of tokens, up to the token for an end.
 
-    Prompts of like length at a time. Of an encoder-decoder the encoder reads the prompt, and the
-    decoder writes from its own beginning on. Raises BadValue where a prompt and what is to be
-    written do not find room in the network's positions, and for a prompt without a token.
+    Prompts of like length are read at a time. Of an encoder-decoder the encoder reads the prompt,
+    and the decoder writes from its own beginning on. Raises BadValue if a prompt and the new tokens
+    do not fit in the network's positions, and for a prompt without a token.
     """
     tokenizer, network = model.backbone.preprocess.tokenizer, model.network
     beside = network.config.is_encoder_decoder
@@ -108,21 +116,24 @@ def continued(model: Model, prompts: Sequence[Sequence[int]], decoding: Decoding
 
 
 def _check_room(model: Model, longest: int, most: int) -> None:
-    """Raises BadValue if the longest prompt and `most` new tokens take too many positions."""
+    """Raise BadValue if the network has too few positions.
+
+    The longest prompt and `most` new tokens have to fit.
+    """
     config = model.network.config
     room = getattr(config, "max_position_embeddings", None)
     if room and (max(longest, most) if config.is_encoder_decoder else longest + most) > room:
         raise BadValue(
             f"A prompt of {longest:,} tokens and max_new_tokens={most:,} are more than the "
-            f"{room:,} positions "
-            f"of {model.backbone.name}. Shorten the prompt or ask for fewer tokens."
+            f"{room:,} positions of {model.backbone.name}. Shorten the prompt or ask for fewer "
+            "tokens."
         )
 
 
 def _padded(prompts: Sequence[Sequence[int]], padding: int, left: bool) -> tuple[Tensor, Tensor]:
     """Prompts (B, T) and their mask.
 
-    Padded on the `left` if all are to go on from the last column, else on the right.
+    They are padded on the `left` if all are continued from the last column, else on the right.
     """
     width = max(map(len, prompts))
     ids = torch.full((len(prompts), width), padding)

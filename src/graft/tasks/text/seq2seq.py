@@ -22,7 +22,8 @@ from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 from graft.metrics.language import bits_per_byte
 from graft.metrics.metric import Metric
-from graft.tasks.task import PREVIEW, Task, Windows, objects, sure_of
+from graft.tasks.classes.sure import sure_of
+from graft.tasks.task import PREVIEW, Task, Windows, objects
 from graft.tasks.text.generation import Decoding, continued
 from graft.tasks.text.token_blocks import first_token, tokens
 from graft.tasks.text.token_loss import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
@@ -41,23 +41,28 @@ class TextsAndPairs:
         return [*super().inputs, "text_pair"] if self.pairs else super().inputs
 
     def unlabeled(self, sample: Sample) -> Sample:
-        """Join the texts of a pair if the task was learnt from single texts.
-
-        Tables with two texts are read so. Raises DataError for a single text if it was learnt from
-        pairs.
-        """
+        """Raises DataError also for a pair if single texts were learnt, and the reverse."""
         bare = super().unlabeled(sample)
-        if self.pairs and "text_pair" not in bare.roles:
+        self._check_pair(bare.roles, sample.id)
+        return bare
+
+    def check_data(self, data: Data) -> None:
+        """Raise DataError also for pairs if single texts were learnt, and the reverse."""
+        super().check_data(data)
+        self._check_pair(data.roles, data.path or "The data")
+
+    def _check_pair(self, roles: Collection[str], where: str) -> None:
+        if self.pairs and "text_pair" not in roles:
             raise DataError(
-                f"{sample.id} has {', '.join(sorted(sample.roles))}, and {self.name} was learnt "
-                "from pairs, so reads text_pair too. Name the columns: --columns text=NAME "
-                "--columns text_pair=NAME."
+                f"{where}: there is one text, and the model reads pairs of texts. Name the "
+                "columns: --columns text=NAME --columns text_pair=NAME."
             )
-        if self.pairs or "text_pair" not in bare.roles:
-            return bare
-        roles = {role: value for role, value in bare.roles.items() if role != "text_pair"}
-        text = " ".join((bare.roles["text"], bare.roles["text_pair"]))
-        return Sample(sample.id, roles | {"text": text})
+        if not self.pairs and "text_pair" in roles:
+            raise DataError(
+                f"{where}: there are pairs of texts, and the model reads single texts. Name the "
+                "column that it reads, or the two that it reads as one text: --columns text=NAME, "
+                "or text=NAME+NAME."
+            )
 
     def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
         """Of texts that are too long their parts, or their head and tail as one."""
