@@ -250,3 +250,18 @@ def test_speech_of_its_true_length_is_cut_where_the_features_have_another_length
         again = replay(tried, batch, kept)
     read = batch.mask.bool()
     torch.testing.assert_close(again.raw[read], output.raw[read], rtol=1e-4, atol=1e-5)
+
+
+def test_lengths_that_grow_as_the_examples_do_are_no_reason_to_record_nothing():
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.words, self.layer, self.head = nn.Embedding(9, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+
+        def forward(self, ids: Tensor) -> Tensor:
+            return self.head(self.layer(self.words(ids.T)).mean(0))
+
+    model = model_of(Network().requires_grad_(False), ("head",))
+    masks = [torch.ones(2, 20), torch.ones(3, 30)]
+    probes = [Batch({"ids": torch.randint(9, mask.shape)}, mask=mask) for mask in masks]
+    assert cut(model, "layer", probes).skipped == ("words",)
