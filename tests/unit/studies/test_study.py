@@ -72,6 +72,7 @@ def test_a_run_folder_holds_what_is_documented(tmp_path):
         "prediction",
         "confidence",
         "probabilities",
+        "terms",
     }
     test = table[table.split == "test"]
     assert len(test) == len(DATA.splits["test"])
