@@ -126,14 +126,38 @@ def test_what_is_saved_is_what_is_opened(backbone, job, tmp_path):
     assert card["head"] == opened.backbone.head_name == backbone.head_name
 
 
+KINDS = sorted(
+    {
+        kind
+        for name in plugins.names("head")
+        for kinds in plugins.load("head", name).gives.values()
+        for kind in kinds
+    }
+)
+
+
+@pytest.fixture(scope="module", params=["vector", "sequence"])
+def features(request) -> Backbone:
+    return load_backbone("tiny:bert", Job("features", "text", request.param, 2))
+
+
+@pytest.mark.parametrize("gives", KINDS)
 @pytest.mark.parametrize("name", plugins.names("head"))
-def test_it_is_refused_on_other_features_by_the_names_of_those_that_fit(name):
-    given = plugins.load("head", name).gives
-    gives = min(next(iter(given.values())))
-    for form in {"vector", "sequence"} - set(given):
-        backbone = load_backbone("tiny:bert", Job("features", "text", form, 2))
-        fitting = ", ".join(heads_for(gives, form)) or "none"
-        with pytest.raises(
-            BackboneError, match=rf"{name}.*{form} features.*may stand: {fitting}\."
-        ):
-            check_head(name, gives, backbone)
+def test_it_is_refused_for_what_it_cannot_give_by_the_names_of_those_that_fit(
+    name, gives, features
+):
+    if gives in plugins.load("head", name).gives.get(features.form, ()):
+        check_head(name, gives, features)
+        return
+    fitting = ", ".join(heads_for(gives, features.form, features.source)) or "none"
+    with pytest.raises(
+        BackboneError,
+        match=rf"{name}.* {gives}, but tiny:bert has {features.form} features of "
+        rf"transformers\. Heads that fit: {fitting}\.",
+    ):
+        check_head(name, gives, features)
+
+
+def test_a_head_of_another_library_fits_nowhere_else():
+    assert "pooled" in heads_for("classes", "sequence", "transformers")
+    assert "pooled" not in heads_for("classes", "sequence", "timm")

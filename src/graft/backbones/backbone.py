@@ -16,18 +16,22 @@ from graft.base.records import Batch, Output
 from graft.base.trees import Tree
 
 Call = Callable[[nn.Module, Batch], tuple[Tree, dict[str, Tensor] | None]]
-"""Run a network on a batch: what it returns, and its losses if it computes them from targets."""
+"""Run a network on a batch. Returns its outputs, always; and its losses as well if it computes them
+and the batch has targets, else None."""
 
 
 def call(network: nn.Module, batch: Batch) -> tuple[Tree, dict[str, Tensor] | None]:
     """Run a network on the inputs by name; of several named outputs keep the logits.
 
-    The others (caches, hidden states) need not have a row for each example.
+    The others (caches, hidden states) need not have a row for each example. Where none is called
+    logits, all are kept.
     """
     output = network(**batch.inputs)
     if not isinstance(output, Mapping):
         return output, None
     logits = {name: leaf for name, leaf in output.items() if name.endswith("logits")}
+    if not logits:
+        return dict(output), None
     return (logits["logits"] if set(logits) == {"logits"} else logits), None
 
 
@@ -163,7 +167,11 @@ class Model(nn.Module):
             return Output(self.classify(features), features)
         seen: list[Tree] = []
         first = self.network.get_submodule(self.backbone.head[0])
-        hook = first.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+
+        def keep(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+            seen.append(next(iter((*args, *kwargs.values()))))
+
+        hook = first.register_forward_pre_hook(keep, with_kwargs=True)
         raw, losses = observed(lambda: self.backbone.call(self.network, batch), [hook])
         return Output(raw, self._features(seen[0], batch), losses)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from graft.base import trees
+from graft.base.errors import DataError
 
 if TYPE_CHECKING:  # torch costs seconds to import, and the data layer needs none of it
     import torch
@@ -89,3 +90,17 @@ class Output:
     def logits(self) -> Tensor:
         """The logits (B, [T,] classes) of a network that returns one tensor."""
         return self.raw
+
+
+def targets_of(encoded: Sequence[Mapping[str, Tree]]) -> list[Tree]:
+    """The targets of encoded pieces, none if they have none.
+
+    Raises DataError if only some have one.
+    """
+    targets = [piece["target"] for piece in encoded if "target" in piece]
+    if targets and len(targets) < len(encoded):
+        raise DataError(
+            f"{len(encoded) - len(targets):,} of {len(encoded):,} samples of a batch have no "
+            "target, and the others have one. Give one to all samples of a split, or to none."
+        )
+    return targets

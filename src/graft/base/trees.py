@@ -48,13 +48,20 @@ def named_leaves(tree: Tree, name: str = "") -> dict[str, Tensor]:
 
 
 def nested(named: Mapping[str, Tensor]) -> Tree:
-    """Make the tree of dicts and tuples again of which `named_leaves` are the leaves."""
+    """Make the tree of dicts and tuples again of which `named_leaves` are the leaves.
+
+    The leaves may come in any order: files sort them by type and name, so that `10` precedes `2`.
+    """
+    if set(named) == {""}:
+        return named[""]
     branches: dict[str, dict[str, Tensor]] = {}
     for path, leaf in named.items():
         key, _, rest = path.partition(".")
         branches.setdefault(key, {})[rest] = leaf
     tree = {key: part[""] if "" in part else nested(part) for key, part in branches.items()}
-    return tuple(tree.values()) if all(key.isdigit() for key in tree) else tree
+    if tree and all(key.isdigit() for key in tree):
+        return tuple(tree[key] for key in sorted(tree, key=int))
+    return tree
 
 
 def count_rows(tree: Tree) -> int:

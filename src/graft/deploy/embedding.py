@@ -86,8 +86,10 @@ def as_it_is(spec: str) -> tuple[Model, Task]:
     Raises UnknownName, BackboneError.
     """
     backbone = load_backbone(spec, replace(usual_job(spec), form="vector"))
-    task = plugins.load("task", f"{backbone.preprocess.reads}-classification")
-    return Model(backbone), task(classes=())
+    tasks = [plugins.load("task", name) for name in plugins.names("task")]
+    reads = backbone.preprocess.reads
+    fitting = next(task for task in tasks if task.reads == reads and task.gives == "classes")
+    return Model(backbone), fitting(classes=())
 
 
 def pooled(model: Model, feed: Feed, engine: Engine) -> np.ndarray:

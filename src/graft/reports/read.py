@@ -17,7 +17,7 @@ from graft.base.counts import plural
 from graft.base.errors import FolderError
 from graft.metrics.find import named
 from graft.metrics.intervals import Estimate, estimate
-from graft.metrics.metric import Metric, Terms, numbers
+from graft.metrics.metric import Metric, Terms, numbers, plain
 from graft.studies.question import BASELINES
 from graft.studies.records import (
     PREDICTIONS,
@@ -159,7 +159,7 @@ def read_predictions(path: Path, examples: int) -> Predictions:
             f"{path} has terms that are NaN or infinite: the training diverged. Delete the run's "
             "folder and run the comparison again, with a lower learning rate."
         )
-    targets = [json.dumps(target, sort_keys=True, default=_plain) for target in table["target"]]
+    targets = [json.dumps(target, sort_keys=True, default=plain) for target in table["target"]]
     return Predictions(table["id"].tolist(), terms, targets, table["group"].tolist())
 
 
@@ -196,11 +196,6 @@ def _form(term: Any) -> Any:
         forms = tuple(map(_form, term))
         return None if None in forms else forms
     return 0 if isinstance(term, int | float) and not isinstance(term, bool) else None
-
-
-def _plain(value: Any) -> Any:
-    """What parquet gives as NumPy's, as JSON has it."""
-    return value.tolist()
 
 
 def _read_study(folder: Path) -> Study:

@@ -11,6 +11,9 @@ from graft.metrics.metric import Metric
 
 UNKNOWN = "–"
 MOST_DECIMALS = 4
+"""Numbers that differ in one of these decimals are written so that they read differently."""
+SMALLEST_DECIMALS = 12
+"""Decimals of the smallest numbers: what is less reads as 0."""
 MANY_UNKNOWN = 0.01
 """The share of tokens unknown to a network above which a person should choose another one."""
 
@@ -108,14 +111,9 @@ def signed(value: float, digits: int, plus: bool) -> str:
 
 
 def _plain(numbers: Sequence[float | None], apart: bool = False, plus: bool = False) -> list[str]:
-    """Numbers with the decimals that suit the largest, more if two would read the same.
-
-    Of differences (`apart`) below 1 two digits are written, of values three decimals.
-    """
+    """Numbers with the decimals that suit the largest, more if two would read the same."""
     size = max((abs(number) for number in numbers if known(number)), default=0.0)
-    decimals = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
-    if apart and size < 1:
-        decimals = 2 if size >= 0.1 else 3 if size >= 0.01 else 4
+    decimals = _decimals(size, apart)
     different = len({round(number, MOST_DECIMALS) for number in numbers if known(number)})
     written: list[str] = []
     while len(set(written)) < different or not written:
@@ -124,6 +122,20 @@ def _plain(numbers: Sequence[float | None], apart: bool = False, plus: bool = Fa
         ]
         decimals += 1
     return written
+
+
+def _decimals(size: float, apart: bool) -> int:
+    """Decimals for a number of this size.
+
+    Of differences (`apart`) below 1 two digits are written; of values three decimals, and two
+    digits where three decimals do not reach them.
+    """
+    if size >= 1:
+        return 0 if size >= 100 else 1 if size >= 10 else 2
+    if size == 0:
+        return MOST_DECIMALS if apart else 3
+    digits = min(1 - math.floor(math.log10(size)), SMALLEST_DECIMALS)
+    return digits if apart else max(3, digits)
 
 
 def plain_number(value: float | None) -> str:

@@ -15,7 +15,7 @@ from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.errors import DataError
 from graft.base.evidence import Shown
 from graft.base.job import Form
-from graft.base.records import Batch, Output, Sample
+from graft.base.records import Batch, Output, Sample, targets_of
 from graft.data.data import Data
 from graft.metrics import answers
 from graft.metrics.metric import Metric, Terms
@@ -144,7 +144,7 @@ class QuestionAnswering(Task):
         for row, e, shift in zip(offsets, encoded, shifts, strict=True):
             row[shift : shift + len(e["offsets"])] = e["offsets"]
         extras = {"offsets": offsets, "none": torch.stack([e["none"] for e in encoded]) + shifts}
-        targets = [e["target"] for e in encoded if "target" in e]
+        targets = targets_of(encoded)
         target = torch.stack(targets) + shifts[:, None] if targets else None
         return Batch(inputs, target, extras=extras, mask=preprocess.mask(inputs))
 

@@ -17,7 +17,7 @@ from graft.base import plugins, trees
 from graft.base.errors import BadValue, DataError
 from graft.base.evidence import Details, Shown
 from graft.base.job import Form, Job
-from graft.base.records import Batch, Output, Sample
+from graft.base.records import Batch, Output, Sample, targets_of
 from graft.base.trees import Tree
 from graft.data.data import Data
 from graft.metrics.metric import Metric
@@ -41,8 +41,7 @@ class Baseline:
 class Windows:
     """The pieces in which a network reads samples.
 
-    Those that are `cut`, in order, and the number of the sample of each.
-    With neither given every sample is one piece.
+    Those that are `cut`, in order, and the sample's number of each; else each sample is one piece.
     """
 
     samples: Sequence[Sample]
@@ -116,17 +115,14 @@ class Task(ABC):
     """Whether its metrics are of texts that the network writes. That takes long, so it is done
     once, for the test split."""
     backbone: ClassVar[str | None] = None
-    """The built-in backbone that is used unless another one is asked for; None is the one for what
-    it reads."""
+    """The built-in backbone to use by default; None is the one for what it reads."""
     batch_size: ClassVar[int | None] = None
-    """Pieces a step and an evaluation unless another number is asked for, where the usual one takes
-    too much memory."""
+    """Pieces a step and an evaluation by default, where the usual number takes too much memory."""
     augments: ClassVar[bool] = False
     """Whether what `encode` yields depends on `rng` whatever the preprocessing."""
     tokens: ClassVar[int | None] = None
     """Unless epochs are asked for, one pass over the training split, or part of one: no more tokens
     than these. None: as many passes as its number of examples tells."""
-
     patience: ClassVar[int | None] = None
     """Unless the technique says how many, a training ends after so many epochs without better
     weights, and keeps the best; None: it runs to its end, and keeps the last."""
@@ -217,10 +213,7 @@ class Task(ABC):
         return Windows(samples)
 
     def cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
-        """How many of the samples have more tokens than the network reads of them.
-
-        None if `windows` reads all.
-        """
+        """Count the samples with more tokens than the network reads; 0 if `windows` reads all."""
         return 0
 
     def length(self, piece: Sample, preprocess: Preprocess) -> int:
@@ -243,10 +236,8 @@ class Task(ABC):
                 f"{sample.id} has {', '.join(sorted(sample.roles))}, and {self.name} reads "
                 f"{', '.join(missing)} too. Name the columns: --columns role=name."
             )
-        return Sample(
-            sample.id,
-            {role: value for role, value in sample.roles.items() if role != self.target_role},
-        )
+        kept = {role: value for role, value in sample.roles.items() if role != self.target_role}
+        return Sample(sample.id, kept)
 
     @abstractmethod
     def encode(
@@ -267,8 +258,17 @@ class Task(ABC):
         """
         return self.encode(piece, preprocess, rng).get("target")
 
-    @abstractmethod
-    def collate(self, encoded: list[dict[str, Tree]], preprocess: Preprocess) -> Batch: ...
+    def collate(self, encoded: list[dict[str, Tree]], preprocess: Preprocess) -> Batch:
+        """Make a batch of encoded pieces, with targets if all have one; of some is a DataError.
+
+        A task overrides this if `encode` yields more than the network reads.
+        """
+        targets = targets_of(encoded)
+        inputs = preprocess.collate(
+            [{name: tree for name, tree in piece.items() if name != "target"} for piece in encoded]
+        )
+        target = self.collate_targets(targets) if targets else None
+        return Batch(inputs, target, mask=preprocess.mask(inputs))
 
     def collate_targets(self, targets: list[Tree]) -> Tree:
         """The targets of several pieces as those of a batch; a task overrides it to pad them."""
@@ -351,7 +351,7 @@ class Task(ABC):
         `row` is what `decode` gives, with the `target` as `answer` gives it.
         """
         is_right = self.right(row["prediction"], row["target"])
-        return None if is_right else row["confidence"] or 0.0
+        return None if is_right else row.get("confidence") or 0.0
 
     def details(self, scores: np.ndarray, targets: np.ndarray) -> Details:
         """What a report shows of the test predictions beside the metrics."""

@@ -15,7 +15,7 @@ from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.errors import DataError
 from graft.base.evidence import Details, Shown, Table
 from graft.base.job import Form
-from graft.base.records import Batch, Output, Sample
+from graft.base.records import Batch, Output, Sample, targets_of
 from graft.base.tags import OUTSIDE, scheme_of, spans, to_bio
 from graft.data.data import Data
 from graft.data.kinds.text.spans import words
@@ -158,6 +158,7 @@ class TokenClassification(Task):
         shifts = [(width - len(e["input_ids"])) * left for e in encoded]
         words = max(len(e["first"]) for e in encoded)
         first = torch.full((len(encoded), words), NOWHERE)
+        targets = targets_of(encoded)
         target = torch.full((len(encoded), width), IGNORED)
         for row, (one, shift) in enumerate(zip(encoded, shifts, strict=True)):
             first[row, : len(one["first"])] = torch.where(
@@ -167,7 +168,7 @@ class TokenClassification(Task):
                 target[row, shift : shift + len(one["target"])] = one["target"]
         return Batch(
             inputs,
-            target if "target" in encoded[0] else None,
+            target if targets else None,
             extras={"first": first},
             mask=preprocess.mask(inputs),
         )

@@ -82,7 +82,8 @@ def test_what_is_no_number_is_named(tmp_path: Path) -> None:
         read(file, columns={"value": "value"})
     file = table(tmp_path, "text,value", "one,1.5", "two,many", "three,inf")
     with pytest.raises(
-        DataError, match=r"2 of 3 rows .*no finite number: t\.csv:3 \('many'\), t\.csv:4 \('inf'\)"
+        DataError,
+        match=r"2 of 3 rows .*not a finite number: t\.csv:3 \('many'\), t\.csv:4 \('inf'\)",
     ):
         read(file, columns={"value": "value"})
 
@@ -119,4 +120,12 @@ def test_one_number_for_all_of_a_split_is_a_warning(tmp_path: Path) -> None:
     data = load_data(table(tmp_path, "text,value,split", *rows), columns={"value": "value"})
     (found,) = [finding for finding in inspect(data) if finding.code == "constant"]
     assert found.severity == "warning" and len(found.samples) == 9
-    assert found.message.startswith("val: all 9 values are 2.5, so R²")
+    assert found.message.startswith("val: all 9 values are 2.5, so no metric can tell")
+
+
+def test_the_largest_numbers_are_described(tmp_path: Path) -> None:
+    rows = (f"row {i},{1e308 + i * 1e304},{'train' if i < 30 else 'test'}" for i in range(40))
+    file = table(tmp_path, "text,value,split", *rows)
+    data = load_data(file, columns={"value": "value"})
+    (message,) = [f.message for f in inspect(data) if f.message.startswith("train: 1e+308")]
+    assert "median 1.00145e+308, mean 1.001e+308" in message

@@ -61,13 +61,13 @@ def test_cells_that_are_no_plain_numbers_are_named(
 ) -> None:
     file = table(tmp_path, header, cells, "|")
     name = header.split(";")[1]
-    with pytest.raises(DataError, match=rf"column '{name}' that are no plain numbers.*{ADVICE}"):
+    with pytest.raises(DataError, match=rf"column '{name}' that are not plain numbers.*{ADVICE}"):
         read(file)
 
 
 def test_words_for_what_is_missing_are_named(tmp_path: Path) -> None:
     file = table(tmp_path, "text;price", ["n/a", *(f"{i}.25" for i in range(30))])
-    with pytest.raises(DataError, match=rf"no plain numbers: 'n/a' \(t\.csv:2\)\. {ADVICE}"):
+    with pytest.raises(DataError, match=rf"not plain numbers: 'n/a' \(t\.csv:2\)\. {ADVICE}"):
         read(file)
 
 
@@ -86,7 +86,7 @@ def test_a_table_that_lost_its_header_is_delimited_by_semicolons(tmp_path: Path)
 
 def test_numbers_that_are_asked_for_are_named_too(tmp_path: Path) -> None:
     file = table(tmp_path, "text;category;price", [f"a;{cell}" for cell in PRICES["dollars"]])
-    with pytest.raises(DataError, match=rf"no finite number: t\.csv:2 .*{ADVICE}"):
+    with pytest.raises(DataError, match=rf"not a finite number: t\.csv:2 .*{ADVICE}"):
         read(file, columns={"value": "price"})
 
 

@@ -58,6 +58,26 @@ def test_count(value, text):
     assert words.count(value) == text
 
 
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (1.2e-5, "0.000012 g"),
+        (0.00456, "0.0046 g"),
+        (0.012, "0.012 g"),
+        (0.0, "0.000 g"),
+        (1e-30, "0.000000000000 g"),
+    ],
+)
+def test_a_small_number_has_two_digits(number, text):
+    assert words.measured(replace(rmse, unit="g"), number) == text
+
+
+def test_a_small_difference_has_two_digits():
+    assert words.difference(rmse, -1.24e-5) == "−0.000012"
+    assert words.differences(rmse, -1e-5, 3.4e-5) == "−0.000010 to +0.000034"
+    assert words.difference(rmse, 0.0) == "0.0000"
+
+
 def test_sizes_and_lists():
     assert words.training_size(1.0, None) == "all training data"
     assert words.training_size(0.25, None) == "25 % of the training data"

@@ -17,7 +17,9 @@ from typer.testing import CliRunner
 import graft
 from graft import api
 from graft.backbones.load import load_backbone
+from graft.base import plugins
 from graft.base.errors import BackboneError, BadValue, DataError
+from graft.base.evidence import MOST_POINTS
 from graft.base.records import Sample
 from graft.cli.main import app
 from graft.data.data import Data
@@ -25,6 +27,7 @@ from graft.studies.run import build_model
 from graft.tasks.image_regression import ImageRegression
 from graft.tasks.numbers.regression import Regression
 from graft.tasks.task import Windows
+from graft.tasks.text_classification import TextClassification
 from graft.tasks.text_regression import TextRegression
 from graft.techniques.specs.combine import parse
 from graft.techniques.technique import Objective, head_only
@@ -126,7 +129,7 @@ def test_a_constant_target_is_refused_naming_samples() -> None:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "12 kg", "1,234.5", "n/a", True])
 def test_what_is_no_finite_number_is_refused_naming_samples(value) -> None:
-    with pytest.raises(DataError, match=r"1 of 3 samples .* no finite number: train:1 \("):
+    with pytest.raises(DataError, match=r"1 of 3 samples .* not a finite number: train:1 \("):
         TextRegression.from_data(Data(texts([1.0, value, 2.0]), "d"))
 
 
@@ -153,7 +156,7 @@ def test_techniques_that_need_classes_are_refused(name: str) -> None:
 def test_features_of_several_lengths_are_refused() -> None:
     task, _ = task_of("text-regression")
     tokens = load_backbone("tiny:bert", task_of("token-classification")[0].job())
-    with pytest.raises(BackboneError, match=r"'number' sits on vector.*has sequence features"):
+    with pytest.raises(BackboneError, match=r"'number' needs vector.*has sequence features"):
         task.with_head(tokens)
 
 
@@ -336,3 +339,39 @@ def test_classes_are_not_solved_by_ridge():
     optim.freeze(model, optim.trainable(model, phase))
     solved = solvers.solved(phase, Objective(model, task), at_head=True)
     assert solved.solver is solvers.SOLVERS["logistic"]
+
+
+def test_a_report_draws_some_points_of_many() -> None:
+    numbers = np.arange(3.0 * MOST_POINTS)
+    points = TextRegression(unit="g").details(numbers, numbers + 1).points
+    assert len(points.true) == len(points.predicted) == MOST_POINTS and points.unit == "g"
+    assert points.true[1] == points.predicted[1] + 1 == 4.0
+
+
+def test_a_prediction_is_shown_without_a_target() -> None:
+    sample = Sample("a", {"text": "a"})
+    assert TextRegression(unit="g").shown(sample, 1.5).caption == "predicted 1.50 g"
+    task = TextClassification(("x", "y"))
+    assert task.shown(sample, "y").caption == "predicted y"
+    assert task.shown(sample, "y", "x").caption == "x, taken for y"
+
+
+def test_a_mistake_without_a_confidence_has_a_severity() -> None:
+    task = TextClassification(("x", "y"))
+    assert task.severity({"prediction": "x", "target": "y"}) == 0.0
+
+
+@pytest.mark.parametrize("name", sorted(plugins.names("task")))
+def test_a_batch_in_which_only_some_have_a_target_is_refused(name) -> None:
+    task, data = task_of(name)
+    samples = data.splits["train"][:2]
+    source = {"image": "tiny:cnn", "text": "tiny:bert"}[task.reads]
+    if task.gives == "text":
+        source = "tiny:llama" if "causal" in task.heads else "tiny:t5"
+    preprocess = load_backbone(source, task.job()).preprocess
+    pieces = task.windows(samples, preprocess).pieces
+    encoded = [task.encode(piece, preprocess, None) for piece in pieces]
+    task.collate([dict(piece) for piece in encoded], preprocess)
+    encoded[-1].pop("target")
+    with pytest.raises(DataError, match=rf"1 of {len(pieces)} samples of a batch have no"):
+        task.collate(encoded, preprocess)

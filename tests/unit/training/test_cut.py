@@ -265,3 +265,30 @@ def test_lengths_that_grow_as_the_examples_do_are_no_reason_to_record_nothing():
     masks = [torch.ones(2, 20), torch.ones(3, 30)]
     probes = [Batch({"ids": torch.randint(9, mask.shape)}, mask=mask) for mask in masks]
     assert cut(model, "layer", probes).skipped == ("words",)
+
+
+class Named(nn.Module):
+    """Returns its outputs by name, none of which is called logits."""
+
+    def __init__(self, *names: str):
+        super().__init__()
+        self.names, self.body, self.head = names, nn.Linear(4, 4), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        out = self.head(input=self.body(x))  # called by keyword
+        return dict.fromkeys(self.names, out)
+
+
+def test_outputs_that_are_not_called_logits_are_kept_and_compared():
+    model = model_of(Named("boxes", "classes").requires_grad_(False), ("head",))
+    probes = [Batch({"x": torch.randn(count, 4)}) for count in (2, 3)]
+    output = model(probes[0])
+    assert set(output.raw) == {"boxes", "classes"}
+    assert output.features.shape == (2, 4)
+    assert cut(model, "head", probes).skipped == ("body",)
+
+
+def test_a_network_without_outputs_cannot_be_cut():
+    model = model_of(Named().requires_grad_(False), ("head",))
+    with pytest.raises(CannotCut, match="no tensors"):
+        cut(model, "head", [Batch({"x": torch.randn(count, 4)}) for count in (2, 3)])

@@ -61,18 +61,20 @@ class Head:
 
 
 def check_head(name: str, gives: str, backbone: Backbone) -> None:
-    """Raise BackboneError if the head cannot sit on the features, naming those that may.
+    """Raise BackboneError if the head cannot give this on the features of the backbone.
 
-    These give the same.
+    The message names the heads that can.
     """
     head = plugins.load("head", name)
-    if backbone.form in head.gives and head.library in (None, backbone.source):
+    if gives in head.gives.get(backbone.form, ()) and head.library in (None, backbone.source):
         return
-    wanted = " or ".join(head.gives) + (f" features of {head.library}" if head.library else "")
-    fitting = heads_for(gives, backbone.form)
+    forms = [form for form, kinds in head.gives.items() if gives in kinds]
+    wanted = f"{' or '.join(forms)} features" + (f" of {head.library}" if head.library else "")
+    needs = f"needs {wanted} to give {gives}" if forms else f"does not give {gives}"
+    fitting = heads_for(gives, backbone.form, backbone.source)
     raise BackboneError(
-        f"The head {name!r} sits on {wanted}, and {backbone.name} has {backbone.form} features. On "
-        f"these there may stand: {', '.join(fitting) or 'none'}. See: graft list heads"
+        f"The head {name!r} {needs}, but {backbone.name} has {backbone.form} features of "
+        f"{backbone.source}. Heads that fit: {', '.join(fitting) or 'none'}. See: graft list heads"
     )
 
 
@@ -87,13 +89,15 @@ def head_of(backbone: Backbone) -> Head:
     return plugins.load("head", backbone.head_name)()
 
 
-def heads_for(gives: str, form: Form | None = None) -> list[str]:
-    """The names of the heads that give this, on any features or on those of one form."""
+def heads_for(gives: str, form: Form | None = None, source: str | None = None) -> list[str]:
+    """Names of the heads that give this: on any features, or on those of one form and source."""
 
-    def fits(given: dict[Form, frozenset[str]]) -> bool:
-        return any(form in (None, at) and gives in kinds for at, kinds in given.items())
+    def fits(head: type[Head]) -> bool:
+        forms = [at for at, kinds in head.gives.items() if gives in kinds]
+        suits_library = source is None or head.library in (None, source)
+        return suits_library and bool(forms if form is None else form in forms)
 
-    return [name for name in plugins.names("head") if fits(plugins.load("head", name).gives)]
+    return [name for name in plugins.names("head") if fits(plugins.load("head", name))]
 
 
 def form_for(name: str, gives: str) -> Form:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ class Preprocess(Protocol):
         self, several: list[dict[str, Tensor]]
     ) -> list[dict[str, Tensor]]: ...
     def length(self, value: Any) -> int: ...
+    def augmented(self, augment: Augment) -> Self: ...
     def settings(self) -> dict[str, Any]: ...
     def example(self) -> dict[str, Tensor]: ...
 
@@ -89,6 +90,10 @@ class ImagePreprocess:
 
     def length(self, value: Any) -> int:
         return 1
+
+    def augmented(self, augment: Augment) -> Self:
+        """The same with other random views for training."""
+        return replace(self, augment=augment)
 
     def settings(self) -> dict[str, Any]:
         return {"reads": self.reads, **asdict(self)}
@@ -203,6 +208,10 @@ class TextPreprocess:
     def length(self, value: str | tuple[str, str]) -> int:
         """A cheap estimate of the number of tokens, to batch texts of like length."""
         return len(value) if isinstance(value, str) else sum(map(len, value))
+
+    def augmented(self, augment: Augment) -> Self:
+        """The same: texts are read as they are."""
+        return self
 
     def settings(self) -> dict[str, Any]:
         return {"reads": self.reads, "max_length": self.max_length}

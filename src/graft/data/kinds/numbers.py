@@ -118,10 +118,12 @@ class Numbers(Kind):
         for split, samples in data.splits.items():
             values = [s.roles["value"] for s in samples if s.roles.get("value") is not None]
             if values:
-                mean, spread = statistics.fmean(values), statistics.pstdev(values)
+                # Exact sums: those of floats overflow near 1e308.
+                mean, spread = statistics.mean(values), statistics.pstdev(values)
+                middle = statistics.median_low(values), statistics.median_high(values)
                 words = (
                     f"{split}: {min(values):g} to {max(values):g}, "
-                    f"median {statistics.median(values):g}, mean {mean:.4g}, "
+                    f"median {statistics.mean(middle):g}, mean {mean:.4g}, "
                     f"standard deviation {spread:.4g}."
                 )
                 findings.append(Finding("values", "info", words))
@@ -175,7 +177,7 @@ def _near_miss(columns: Columns, names: Sequence[str], fit: Fit) -> Match | None
         cells = (f"{columns[name][row]!r} ({columns.table.row_id(row)})" for row in wrong)
         counted = "" if columns.header else " (counted from 0, as there is no header row)"
         problem = (
-            f"has cells in the column {name!r}{counted} that are no plain numbers: "
+            f"has cells in the column {name!r}{counted} that are not plain numbers: "
             f"{listed(cells, 5)}. "
             f"{_PLAIN} If each is a class: --columns label={name}."
         )
@@ -185,8 +187,9 @@ def _near_miss(columns: Columns, names: Sequence[str], fit: Fit) -> Match | None
 
 def _constant(split: str, samples: Sequence[Sample], value: float) -> Finding:
     message = (
-        f"{split}: all {len(samples):,} values are {value:g}, so R² and the correlations are "
-        "undefined there. Use a split whose values differ, or remove it and let Graft cut one."
+        f"{split}: all {len(samples):,} values are {value:g}, so no metric can tell there whether "
+        "predictions follow them. Use a split whose values differ, or remove it and let Graft cut "
+        "one."
     )
     return Finding("constant", "warning", message, tuple(sample.id for sample in samples))
 
@@ -207,5 +210,5 @@ def _numbers(rows: Rows) -> list[float | None]:
         cell is not None and number is None and repr(cell)
         for cell, number in zip(cells, numbers, strict=True)
     )
-    rows.refuse(wrong, "have a value that is no finite number", _PLAIN)
+    rows.refuse(wrong, "have a value that is not a finite number", _PLAIN)
     return numbers

@@ -93,12 +93,6 @@ class Classification(Task):
         kind = "multi_label" if self.multi_label else "single_label"
         return f"{kind}_classification"
 
-    def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch:
-        targets = [e.pop("target") for e in encoded if "target" in e]
-        inputs = preprocess.collate(encoded)
-        target = self.collate_targets(targets) if targets else None
-        return Batch(inputs, target, mask=preprocess.mask(inputs))
-
     def loss(self, output: Output, batch: Batch) -> Tensor:
         # Half precision is too coarse for a loss; the float64 of a solved head is kept.
         logits = output.logits if output.logits.dtype == torch.float64 else output.logits.float()
@@ -202,9 +196,11 @@ class Classification(Task):
         return Details(table, Confusion(self.classes, matrix))
 
     def caption(self, prediction: Any, target: Any) -> str:
-        """What was taken for what; empty if nothing was predicted."""
+        """What was taken for what, if that is known; empty if nothing was predicted."""
         if prediction is None:
             return ""
+        if target is None:
+            return f"predicted {self.say(prediction)}"
         return f"{self.say(target)}, taken for {self.say(prediction)}"
 
     def right_output(self, batch: Batch) -> Output:

@@ -26,9 +26,6 @@ from graft.tasks.task import Baseline, Task, Windows
 
 NEAR = 1e-3
 """A prediction that misses by less than this share of the spread of the targets counts as right."""
-
-POINTS = 1000
-"""Examples that a report draws; more only hide each other."""
 MISTAKES = ("Largest errors", "A very large error is often a wrong value in the data.")
 
 
@@ -113,12 +110,6 @@ class Regression(Task):
             return None
         return torch.from_numpy(self._standardized(values_of([piece]))).float()
 
-    def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch:
-        targets = [e.pop("target") for e in encoded if "target" in e]
-        inputs = preprocess.collate(encoded)
-        target = self.collate_targets(targets) if targets else None
-        return Batch(inputs, target, mask=preprocess.mask(inputs))
-
     def loss(self, output: Output, batch: Batch) -> Tensor:
         # Half precision is too coarse for a loss; the float64 of a solved head is kept.
         logits = output.logits if output.logits.dtype == torch.float64 else output.logits.float()
@@ -138,7 +129,7 @@ class Regression(Task):
         return standardized * self.scale + self.mean
 
     def targets(self, samples: Sequence[Sample]) -> np.ndarray:
-        """Values (N,) in the user's unit; raises DataError naming those that are no numbers."""
+        """Values (N,) in the user's unit; raises DataError naming those that are not numbers."""
         return values_of(samples)
 
     def _standardized(self, values: np.ndarray) -> np.ndarray:
@@ -162,9 +153,11 @@ class Regression(Task):
         return f"{value:,.{decimals}f} {self.unit}".rstrip()
 
     def caption(self, prediction: float | None, target: float | None) -> str:
-        """The true and the predicted number; empty if nothing was predicted."""
+        """The true number, if known, and the predicted one; empty if nothing was predicted."""
         if prediction is None:
             return ""
+        if target is None:
+            return f"predicted {self.say(prediction)}"
         return f"{self.say(target)}, predicted {self.say(prediction)}"
 
     def right_output(self, batch: Batch) -> Output:
@@ -172,10 +165,7 @@ class Regression(Task):
 
     def details(self, scores: np.ndarray, targets: np.ndarray) -> Details:
         """Predicted and true numbers; of many samples some, evenly spread over the split."""
-        rows = np.unique(np.linspace(0, len(targets) - 1, min(len(targets), POINTS)).round())
-        shown = rows.astype(int)
-        points = Points(scores[shown].tolist(), targets[shown].tolist(), self.unit)
-        return Details(points=points, mistakes=MISTAKES)
+        return Details(points=Points.of(scores, targets, self.unit), mistakes=MISTAKES)
 
     @property
     def trivial(self) -> tuple[Baseline, ...]:
@@ -200,7 +190,7 @@ def values_of(samples: Sequence[Sample]) -> np.ndarray:
     ]
     if wrong:
         raise DataError(
-            f"{len(wrong):,} of {len(samples):,} samples have a value that is no finite number: "
+            f"{len(wrong):,} of {len(samples):,} samples have a value that is not a finite number: "
             f"{listed(wrong, 5)}. Make each a float, or remove the sample."
         )
     return np.array(values, dtype=float)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from graft.backbones.backbone import Backbone
 from graft.backbones.preprocess.preprocess import Preprocess, right_padded
-from graft.base.records import Batch, Output, Sample
+from graft.base.records import Batch, Output, Sample, targets_of
 from graft.metrics.language import bits_per_byte, perplexity
 from graft.metrics.metric import Metric
 from graft.tasks.task import Windows, objects
@@ -108,7 +108,8 @@ class NextTokens:
         ids, mask = right_padded(
             [e["input_ids"] for e in encoded], preprocess.tokenizer.pad_token_id
         )
-        target = padded_targets([e["target"] for e in encoded]) if "target" in encoded[0] else None
+        targets = targets_of(encoded)
+        target = padded_targets(targets) if targets else None
         return Batch({"input_ids": ids}, target, mask=mask)
 
     def loss(self, output: Output, batch: Batch) -> Tensor:

@@ -18,7 +18,7 @@ from graft.backbones.preprocess.preprocess import TextPreprocess, right_padded
 from graft.base.errors import BadValue, DataError
 from graft.base.evidence import Shown
 from graft.base.job import Form
-from graft.base.records import Batch, Output, Sample
+from graft.base.records import Batch, Output, Sample, targets_of
 from graft.data.data import Data
 from graft.metrics.language import bits_per_byte
 from graft.metrics.metric import Metric
@@ -221,7 +221,8 @@ class Seq2seq(Task):
 
         So it needs no mask.
         """
-        target = padded_targets([e["target"] for e in encoded]) if "target" in encoded[0] else None
+        targets = targets_of(encoded)
+        target = padded_targets(targets) if targets else None
         if preprocess.decoder_start is not None:
             inputs = preprocess.collate(
                 [{k: v for k, v in e.items() if k != "target"} for e in encoded]

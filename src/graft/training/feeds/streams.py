@@ -65,9 +65,9 @@ class Streams:
             or train.task.batch_size
             or default_batch_size(len(train.windows.samples))
         )
-        if train.preprocess.reads == "image":
-            train = replace(train, preprocess=replace(train.preprocess, augment=part.augment))
-        return replace(train, batch_size=size), replace(val, batch_size=size)
+        preprocess = train.preprocess.augmented(part.augment)
+        train = replace(train, preprocess=preprocess, batch_size=size)
+        return train, replace(val, batch_size=size)
 
     def budget(self, part: Technique, objective: Objective, train: Feed) -> float:
         """Its passes over the training feed."""

@@ -217,6 +217,8 @@ def _tried(trial: Cut, probes: Sequence[Batch], tolerance: float) -> Cut:
 def _check(trial: Cut, probes: Sequence[Batch], tolerance: float) -> None:
     for batch in probes:
         output, recorded = trial.record(batch)
+        if not trees.leaves(output.raw):
+            raise CannotCut("the network returns no tensors that could be compared")
         if not trees.are_close(output.raw, replay(trial, batch, recorded).raw, tolerance):
             raise CannotCut("its outputs differ when it is entered there")
 
