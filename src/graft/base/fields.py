@@ -27,14 +27,18 @@ class DeclaredField:
 def declared_fields(file: Path, class_name: str) -> list[DeclaredField]:
     """Return the fields with a default of the class in the file, those of its bases first.
 
-    As in a dataclass, a field that is declared again keeps its place.
+    As in a dataclass, a field that is declared again keeps its place, which it has even before a
+    base gives it a default.
     """
-    fields: dict[str, DeclaredField] = {}
+    fields: dict[str, DeclaredField | None] = {}
     for scope, node in reversed(_lineage(file, class_name)):
         for name, annotation, default in _assignments(node):
-            if not _is_class_variable(annotation) and default is not None:
+            if _is_class_variable(annotation):
+                continue
+            fields.setdefault(name, None)
+            if default is not None:
                 fields[name] = DeclaredField(name, _hint(annotation, scope), _literal(default))
-    return list(fields.values())
+    return [field for field in fields.values() if field is not None]
 
 
 def read_class_variable(file: Path, class_name: str, name: str) -> Any:
