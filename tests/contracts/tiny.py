@@ -85,7 +85,7 @@ def _accepted(technique: str, task_name: str) -> tuple[str, str]:
     task, reason = task_of(task_name)[0], ""
     for name in dict.fromkeys([TINY[task_name], *all_made_for(task_name)]):
         try:
-            # What a technique accepts does not depend on the weights, which may not be on this machine.
+            # What a technique accepts does not depend on the weights, which may not be cached.
             network = load_backbone(name, task.job(), pretrained=False)
             parse(technique).check(network, task)
             return name, ""

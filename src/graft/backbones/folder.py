@@ -94,7 +94,7 @@ def library_of(folder: str) -> type[Library]:
         owners = [library for library in libraries if library().owns(str(path))]
     except ValueError as error:
         raise BackboneError(
-            f"{path / 'config.json'} is not JSON: {error}. Use another copy of the folder."
+            f"{path / 'config.json'} is not valid JSON: {error}. Use another copy of the folder."
         ) from error
     if owners:
         return owners[0]

@@ -31,8 +31,8 @@ def _check(backbone: Backbone, job: Job) -> None:
     reads = backbone.preprocess.reads
     if reads != job.reads:
         raise BackboneError(
-            f"{backbone.name} reads {reads}, and {job.id} is about {job.reads}. See: graft list "
-            "backbones"
+            f"{backbone.name} reads {reads}, but {job.id} needs a backbone that reads {job.reads}. "
+            "See: graft list backbones"
         )
 
 

@@ -1,4 +1,7 @@
-"""What this machine has: device, native precision, threads, versions. Asked once per run and written into its spec."""
+"""What this machine has: device, native precision, threads, versions.
+
+Asked once per run and written into its spec.
+"""
 
 from __future__ import annotations
 
@@ -71,10 +74,10 @@ def native_precision(on: str) -> str:
 
 
 def keep_freed_memory() -> None:
-    """Let this process keep the memory of freed tensors for the next ones, where its C library is glibc.
+    """Let this process keep the memory of freed tensors for the next ones, if it runs on glibc.
 
-    By default glibc returns blocks from 32 MB on to the system at once, which clears them anew at each allocation:
-    measured here, a quarter of the time of fine-tuning a convolutional network.
+    By default glibc returns blocks from 32 MB on to the system at once, which clears them anew at
+    each allocation: a quarter of the time of fine-tuning a convolutional network.
     """
     if libc := _glibc():
         libc.mallopt(M_MMAP_THRESHOLD, 2**30)
@@ -82,7 +85,7 @@ def keep_freed_memory() -> None:
 
 
 def give_back_freed_memory() -> None:
-    """Return what was kept to the system, where a part of the work ends whose tensors have other sizes than the next one's.
+    """Return what was kept to the system, before work whose tensors have other sizes.
 
     They would find no place among the old ones, and memory would grow by what both need.
     """

@@ -1,12 +1,12 @@
 """Every error that Graft raises on purpose.
 
-GraftError                 the user can fix it; the CLI prints it without a traceback and exits with 2
-├── UnknownName            a technique, task, backbone, format or parameter that does not exist
-├── BadValue               a parameter with a value that is not allowed
-├── DataError              the user's data cannot be read or cannot be used for this task
-├── BackboneError          a pretrained network cannot be found, fetched, verified or wrapped
-├── FolderError            a run, study or model folder is missing, broken, changed or cannot be written
-└── MissingExtra           a feature needs a package that is not installed
+GraftError         the user can fix it; the CLI prints it without a traceback and exits with 2
+├── UnknownName    a technique, task, backbone, format or parameter that does not exist
+├── BadValue       a parameter with a value that is not allowed
+├── DataError      the user's data cannot be read or cannot be used for this task
+├── BackboneError  a pretrained network cannot be found, fetched, verified or wrapped
+├── FolderError    a run, study or model folder is missing, broken, changed or cannot be written
+└── MissingExtra   a feature needs a package that is not installed
 
 A message says what was asked, what was found, what is allowed and how to fix it.
 """
@@ -26,7 +26,7 @@ class UnknownName(GraftError):
 
     @classmethod
     def of(cls, kind: str, name: str, known: Iterable[str], see: str = "") -> UnknownName:
-        """The error for `name`, with the nearest known names; `see` is where all of them are listed."""
+        """The error for `name`, with the nearest known names; `see` is where all are listed."""
         known = sorted(known)
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         guess = f"Did you mean {' or '.join(map(repr, near))}?"
@@ -66,5 +66,6 @@ class MissingExtra(GraftError):
     @classmethod
     def of(cls, feature: str, package: str, extra: str) -> MissingExtra:
         return cls(
-            f"{feature} needs the package {package!r}, which is not installed. Install it: pip install 'graft-learn[{extra}]'"
+            f"{feature} needs the package {package!r}, which is not installed. Install it: "
+            f"pip install 'graft-learn[{extra}]'"
         )

@@ -158,7 +158,7 @@ def describe_damage(path: Path, error: Exception) -> str:
     if path.is_dir():
         return "it is a folder"
     if isinstance(error, UnicodeDecodeError):
-        return f"its byte {error.start} is no UTF-8 text"
+        return f"its byte {error.start} is not UTF-8 text"
     if isinstance(error, RecursionError):
         return "its lists or objects are nested too deep"
     return getattr(error, "strerror", None) or str(error).rstrip(".")

@@ -14,7 +14,7 @@ from graft.base import files
 from graft.base.errors import FolderError
 
 LOCK, HOLDER = ".lock", ".process"
-"""The file that is locked, and the one that says by which process: Windows cannot read a locked file."""
+"""The file that is locked, and the one that names its process: Windows cannot read locked files."""
 
 
 @contextmanager
@@ -29,8 +29,8 @@ def locked(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise FolderError(
-            f"{folder} is in use by {_holder(folder)}. Wait until it has finished or stop it, then give the "
-            "command again; or choose another folder with --out."
+            f"{folder} is in use by {_holder(folder)}. Wait until it has finished or stop it, then "
+            "give the command again; or choose another folder with --out."
         ) from error
     except OSError as error:
         raise FolderError(

@@ -24,7 +24,8 @@ class Sample:
     """One example of the user's: where it came from, and its values by role.
 
     `id` names it in messages and predictions: `train/ants/1.jpg`, `train.csv:17`. Values: `image`
-    is a path, encoded bytes or an array (H, W[, C]); `text` a str; `label` a str, a tuple of str
+    is a path, encoded bytes or an array (H, W[, C]); `text` a str; `value` a float;
+    `label` a str, a tuple of str
     (multi-label) or None (unlabeled).
     """
 

@@ -34,19 +34,22 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
     name, _, rest = text.strip().partition(":")
     if not name:
         raise BadValue(
-            f"{text!r} names nothing. Write a name, with parameters behind a colon: 'lora:r=8,alpha=16'."
+            f"{text!r} names nothing. Write a name, with parameters behind a colon: "
+            "'lora:r=8,alpha=16'."
         )
     parameters: dict[str, str] = {}
     for part in filter(None, (p.strip() for p in split(rest, ","))):
         key, equals, value = part.partition("=")
         if not equals or not key.strip():
             raise BadValue(
-                f"{part!r} in {text!r} is not key=value. Write parameters so: '{name}:key=value,key=value'."
+                f"{part!r} in {text!r} is not key=value. Write parameters so: "
+                f"'{name}:key=value,key=value'."
             )
         key, value = key.strip().replace("-", "_"), value.strip()
         if key in parameters:
             raise BadValue(
-                f"{key!r} stands in {text!r} twice, as {parameters[key]!r} and {value!r}. Write it once."
+                f"{key!r} stands in {text!r} twice, as {parameters[key]!r} and {value!r}. Write "
+                "it once."
             )
         is_quoted = re.fullmatch('"[^"]*"', value)
         parameters[key] = value[1:-1] if is_quoted else value
@@ -54,7 +57,7 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
 
 
 def build(cls: type, kind: str, name: str, parameters: dict[str, Any]) -> Any:
-    """An instance of the dataclass `cls`, its parameters read from strings to the types of its fields."""
+    """An instance of the dataclass `cls`, its parameters read to the types of its fields."""
     return cls(
         **values(cls, kind, name, parameters, [f.name for f in dataclasses.fields(cls) if f.init])
     )
@@ -63,7 +66,10 @@ def build(cls: type, kind: str, name: str, parameters: dict[str, Any]) -> Any:
 def values(
     cls: type, kind: str, name: str, parameters: dict[str, Any], allowed: Collection[str]
 ) -> dict[str, Any]:
-    """The parameters read to the types of the fields of `cls`; raises UnknownName for those that are not `allowed`, BadValue."""
+    """The parameters read to the types of the fields of `cls`.
+
+    Raises UnknownName for those that are not `allowed`, and BadValue.
+    """
     hints = typing.get_type_hints(cls)
     for key in parameters:
         if key not in allowed:
@@ -77,7 +83,7 @@ def values(
 
 
 def text(name: str, instance: Any) -> str:
-    """The shortest spec that builds `instance` again: the name and what differs from the defaults."""
+    """The shortest spec that builds `instance` again: the name, and what is not the default."""
     changed = [
         f"{f.name}={_value_text(value)}"
         for f in dataclasses.fields(instance)

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 Scheme = Literal["iob1", "bio", "bioes", "plain"]
-"""`iob1`: B only between neighbours of one type (CoNLL-2003). `bio`: each entity begins with B (IOB2). `bioes`: with marks of
-the end and of entities of one token, also as BILOU and BMES. `plain`: tags that mark no entities, such as parts of speech."""
+"""`iob1`: B only between neighbors of one type (CoNLL-2003). `bio`: each entity begins with B
+(IOB2). `bioes`: with marks of the end and of entities of one token, also as BILOU and BMES.
+`plain`: tags that mark no entities, such as parts of speech."""
 Span = tuple[str, int, int]
 """(type, first token, last token + 1)."""
 
@@ -18,7 +19,7 @@ _SYNONYMS = {"L": "E", "U": "S", "M": "I"}
 
 
 def marks_entities(tags: Iterable[str]) -> bool:
-    """Whether these are tags of entities rather than plain ones; False where every one of them is outside."""
+    """Whether these are tags of entities rather than plain ones; False if all are outside."""
     found = set(tags) - {OUTSIDE}
     return bool(found) and all(map(_TAG.fullmatch, found))
 
@@ -40,8 +41,8 @@ def scheme_of(sequences: Iterable[Sequence[str]]) -> Scheme:
 def spans(tags: Sequence[str], scheme: Scheme) -> list[Span]:
     """The entities that the tags mark; of plain ones each token.
 
-    Tags that break their scheme are read as conlleval and seqeval's default mode read them: an entity begins at B and S,
-    behind E and S, and wherever the type is another than before.
+    Tags that break their scheme are read as conlleval and seqeval's default mode read them: an
+    entity begins at B and S, behind E and S, and wherever the type is another than before.
     """
     if scheme == "plain":
         return [(tag, i, i + 1) for i, tag in enumerate(tags)]

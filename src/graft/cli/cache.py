@@ -41,7 +41,8 @@ def cache(
             plural(len(leftovers), "folder"),
         )
         typer.echo(
-            f"{size} were left by processes that were killed, in {folders}. The next recording deletes them."
+            f"{size} were left by processes that were killed, in {folders}. The next recording "
+            "deletes them."
         )
     if parts:
         size = show.size(sum(part.written for part in parts))
@@ -58,7 +59,8 @@ def _show(rows: list[dict]) -> None:
         show.table(header, [_row(row) for row in rows])
     else:
         typer.echo(
-            "Nothing is recorded yet. It is when a technique freezes layers: graft fit DATA -t feature-extraction"
+            "Nothing is recorded yet. It is when a technique freezes layers: graft fit DATA "
+            "-t feature-extraction"
         )
 
 

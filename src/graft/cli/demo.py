@@ -1,4 +1,4 @@
-"""`graft demo`: two real comparisons in a few minutes, one that transfer wins and one that it loses."""
+"""`graft demo`: two short comparisons of real data, one that transfer wins, one that it loses."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ def demo(
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
-    """Two real comparisons in a few minutes: one that transfer wins, one that it loses. Needs no data of yours."""
+    """Two real comparisons in a few minutes: one that transfer wins, one that it loses.
+
+    Needs no data of yours.
+    """
     studies = {}
     for number, question in enumerate(QUESTIONS, 1):
         typer.echo(f"\n{number} of {len(QUESTIONS)}. {question.words}\n", err=True)
@@ -204,14 +207,16 @@ def _write_digits(out: Path) -> Path:
 QUESTIONS = (
     Question(
         "questions",
-        "Which topic does a question belong to? Eight labelled examples a topic, and a network that has read a lot of English.",
+        "Which topic does a question belong to? Eight labelled examples a topic, and a network "
+        "that has read a lot of English.",
         _write_questions,
         ("from-scratch", "feature-extraction", "full-fine-tuning"),
         shots=8,
     ),
     Question(
         "digits",
-        "Which digit is it? Images of 8 x 8 pixels, and a network that knows photographs. Does it help here as well?",
+        "Which digit is it? Images of 8 x 8 pixels, and a network that knows photographs. Does it "
+        "help here as well?",
         _write_digits,
         ("from-scratch", "feature-extraction"),
         shots=10,

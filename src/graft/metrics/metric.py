@@ -147,11 +147,11 @@ def weigh_sums(parts: Terms, value: Value, has_interval: bool = True) -> Weighed
 
 
 def jackknife(parts: NDArray, value: Value, clusters: NDArray) -> NDArray:
-    """The `Influence` on `value` of the sums of parts (N, K): each cluster is left out in turn.
+    """The influence (G,) of each cluster on `value` of the sums of parts (N, K): see `Weighed`.
 
-    For a mean over examples, each a cluster, this is (x - mean) / N. Clusters
-    without which the metric is undefined count as 0. Source: Efron and Stein, The jackknife
-    estimate of variance, Ann. Statist. 9, 1981.
+    Each cluster is left out in turn. For a mean over examples, each a cluster, the influence is
+    (x - mean) / N. Clusters without which the metric is undefined count as 0. Source: Efron and
+    Stein, The jackknife estimate of variance, Ann. Statist. 9, 1981.
     """
     by_cluster = sums_by(clusters, parts)
     count = len(by_cluster)

@@ -32,12 +32,14 @@ AGAINST_CONTROL = {
         "say whether that would happen again. Compare with --seeds 3."
     ),
     "few groups, better": (
-        "No verdict from {units}: {name} is better than {control} by {gap}, but fewer than "
-        "{fewest} cannot say how much others would differ. Test on more of them."
+        "No verdict from {units}: {name} is better than {control} by {gap}, but with fewer than "
+        "{fewest} it cannot be estimated how much the result would vary on others. Use a larger "
+        "test split."
     ),
     "few groups, worse": (
-        "No verdict from {units}: {name} is worse than {control} by {gap}, but fewer than "
-        "{fewest} cannot say how much others would differ. Test on more of them."
+        "No verdict from {units}: {name} is worse than {control} by {gap}, but with fewer than "
+        "{fewest} it cannot be estimated how much the result would vary on others. Use a larger "
+        "test split."
     ),
     "no control": (
         "No verdict: the {control_technique} control has not finished, so there is nothing to "

@@ -35,8 +35,9 @@ def each_in_a_process(
     """(index, result, error) of every item as they end, `jobs` processes at a time.
 
     Each computes with `threads` threads, by default with an equal share of the cores.
-    A fresh process for each item keeps its memory and process-wide state its own. When a process dies, what was running
-    is tried again, one at a time, so that only the item whose process dies alone is lost.
+    A fresh process for each item keeps its memory and process-wide state its own. When a process
+    dies, what was running is tried again, one at a time, so that only the item whose process dies
+    alone is lost.
     """
     threads = threads or share_of_cores(min(jobs, max(len(items), 1)))
     waiting = deque(range(len(items)))
@@ -52,7 +53,7 @@ def _together(
     jobs: int,
     threads: int,
 ) -> Generator[tuple[int, Any, BaseException | None], None, list[int]]:
-    """Run what is waiting until all is done, or a process dies; returns the items that were running then."""
+    """Run what waits until all is done or a process dies; return the items that ran then."""
     running: dict[Future, int] = {}
     places = deque(range(jobs))  # each job has one, by which it is given a device
     taken: dict[Future, int] = {}

@@ -45,7 +45,7 @@ class Summarization(Seq2seq):
 
     @property
     def baselines(self) -> tuple[Baseline, ...]:
-        return (Baseline("lead-sentences", "the first sentences", _lead),)
+        return (Baseline("lead-sentences", "taking the first sentences", _lead),)
 
     @classmethod
     def tiny_data(cls) -> Data:

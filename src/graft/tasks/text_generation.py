@@ -142,7 +142,7 @@ class TextGeneration(NextTokens, Task):
 
     @property
     def baselines(self) -> tuple[Baseline, ...]:
-        words = "the bytes before it (n-grams, Kneser-Ney)"
+        words = "an n-gram model of bytes (Kneser-Ney)"
         return (Baseline("byte-n-grams", words, self._n_grams),)
 
     def _n_grams(self, train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:

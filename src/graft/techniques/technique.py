@@ -69,8 +69,8 @@ def check_classes(technique: str, task: Task) -> None:
     """Raises BadValue if the task does not give each example a class, or several."""
     if task.gives != "classes":
         raise BadValue(
-            f"{technique!r} is for tasks in which each example has a class, and {task.name} is "
-            "none of them."
+            f"{technique!r} is for tasks in which each example has a class, which {task.name} "
+            "is not."
         )
 
 
@@ -163,7 +163,7 @@ class Technique(ABC):
         if self.augment != "usual" and backbone.preprocess.reads != "image":
             raise BadValue(
                 f"Only pictures are augmented, and {task.name} reads none. "
-                f"Leave augment={self.augment} away."
+                f"Remove augment={self.augment}."
             )
         if self.augment in ("weak", "strong") and self.views == 1:
             raise BadValue(

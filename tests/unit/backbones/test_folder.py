@@ -208,7 +208,7 @@ def test_a_folder_of_no_library_is_refused(tmp_path):
     with pytest.raises(BackboneError, match="holds no model"):
         load_backbone(f"local:{tmp_path}", job(IMAGE))
     (tmp_path / "config.json").write_text("{")
-    with pytest.raises(BackboneError, match="is not JSON"):
+    with pytest.raises(BackboneError, match="is not valid JSON"):
         load_backbone(str(tmp_path), job(IMAGE))
     with pytest.raises(BackboneError, match="no folder"):
         load_backbone("local:nowhere", job(IMAGE))

@@ -69,7 +69,9 @@ def test_a_network_for_another_task_is_refused():
 
 
 def test_a_network_that_reads_something_else_is_refused():
-    with pytest.raises(BackboneError, match="reads image, and text-classification is about text"):
+    with pytest.raises(
+        BackboneError, match="reads image, but text-classification needs a backbone that reads text"
+    ):
         load_backbone("timm:test_resnet", job(TEXT, 2), pretrained=False)
 
 

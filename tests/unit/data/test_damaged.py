@@ -48,7 +48,7 @@ def test_a_split_in_another_encoding_is_read_with_the_others(
 def test_a_damaged_split_is_not_left_out_in_silence(value: Any, tmp_path: Path) -> None:
     write(tmp_path / "train.json", value)
     (tmp_path / "test.json").write_text("x" + json.dumps(value))
-    with pytest.raises(DataError, match=r"test\.json is not JSON"):
+    with pytest.raises(DataError, match=r"test\.json is not valid JSON"):
         read(tmp_path)
 
 

@@ -183,7 +183,7 @@ def test_a_span_may_hold_blanks_at_its_ends_and_marks_belong_to_letters(tmp_path
         ),
         ([[40, 400, "A"]], "outside the text, which has 48 characters"),
         ([[3, 4, "A"]], "holds no word"),
-        ([{"start": 0, "end": 3}], "is no span"),
+        ([{"start": 0, "end": 3}], "is not a span"),
     ],
 )
 def test_spans_that_cannot_be_tagged(tmp_path: Path, spans: list[Any], said: str) -> None:

@@ -152,7 +152,7 @@ def test_what_is_no_text_is_refused_with_its_row(tmp_path):
         ({"source": "a", "target": None}, r"t\.jsonl:2"),
         ({"source": "a", "target": [3]}, r"no text as target: t\.jsonl:2 \(\[3\]\)"),
         ({"source": None, "target": "b"}, "no text as source"),
-        ({"source": "a", "target": "b", "references": [1]}, "references that are no texts"),
+        ({"source": "a", "target": "b", "references": [1]}, "references that are not texts"),
     ):
         with pytest.raises(DataError, match=said):
             read(table(tmp_path / "t.jsonl", {**good, "references": ["c"]}, row))

@@ -71,7 +71,7 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
         read(write(tmp_path / "a.json", squad(RHINE, wrong)))
     with pytest.raises(DataError, match=r"have no answers: b\.json:2 \(id q1\)"):
         read(write(tmp_path / "b.json", squad(RHINE, {})))
-    with pytest.raises(DataError, match="is not JSON"):
+    with pytest.raises(DataError, match="is not valid JSON"):
         read(write(tmp_path / "c.json", squad(RHINE)[:-2]))
     with pytest.raises(DataError, match="article 1 has no list 'paragraphs'"):
         read(write(tmp_path / "d.json", '{"data": [{"title": "paragraphs"}]}'), format="squad")

@@ -295,7 +295,8 @@ def test_class_names_in_another_form_are_passed_over_with_a_note(tmp_path: Path)
         data = read(tmp_path / "t.csv")
         assert data.classes == ["0", "1"]
         assert any(
-            "classes.json is not used: it is no list of class names" in note for note in data.notes
+            "classes.json is not used: it is not a list of class names" in note
+            for note in data.notes
         )
 
 

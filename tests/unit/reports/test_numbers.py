@@ -43,7 +43,12 @@ def write_numbers_study(folder: Path) -> Path:
             hashes.append(name)
     mean = np.full(142, values[:300].mean())
     write_predictions(folder / "baselines" / "mean.parquet", mean, values[test])
-    row = {"baseline": "mean", "words": "always the mean of training", "seconds": 0.01, "seed": 0}
+    row = {
+        "baseline": "mean",
+        "words": "always predicting the training mean",
+        "seconds": 0.01,
+        "seed": 0,
+    }
     row |= {"metrics": {"test": scores_of(mean, values[test])}, "predictions": "mean.parquet"}
     files.write_json(folder / "baselines.json", [row])
     about = {"command": "graft compare meals", "data": DATA, "task": "toy-grams"}
@@ -123,13 +128,16 @@ def test_the_least_error_is_selected_and_compared_in_grams(summary):
     board = summary.board
     assert board.metric == GRAMS
     assert board.choices[0].best.cell.name == "full-fine-tuning"
-    assert board.rows[-1].words == "always the mean of training"
+    assert board.rows[-1].words == "always predicting the training mean"
     assert summary.verdict.outcome == "positive transfer"
     assert summary.verdict.against_baseline == "better"
     first, second = summary.verdict.sentences[:2]
     assert first.startswith("Positive transfer: full-fine-tuning lowers RMSE by ")
     assert " g against training from scratch (95 % interval" in first
-    assert "It also beats the best trivial baseline, always the mean of training, by " in second
+    assert (
+        "It also beats the best trivial baseline, always predicting the training mean, by "
+        in second
+    )
 
 
 def test_the_page_has_the_unit_and_no_per_cent(page):

@@ -179,7 +179,8 @@ def test_too_few_groups_never_yield_a_verdict(examples, groups, units):
     assert (found.outcome, found.against_baseline) == ("no verdict", None)
     assert found.sentences == (
         f"No verdict from {units}: lp-ft is better than training from scratch by 38.2 points of "
-        "accuracy, but fewer than 5 cannot say how much others would differ. Test on more of them.",
+        "accuracy, but with fewer than 5 it cannot be estimated how much the result would vary on "
+        "others. Use a larger test split.",
     )
 
 

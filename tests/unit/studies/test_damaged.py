@@ -150,7 +150,7 @@ def test_runs_of_two_primary_metrics_are_named(study: Path) -> None:
     ("content", "words"),
     [
         (b"[" * 100_000, "its lists or objects are nested too deep"),
-        (b'{"seed": "\xff"}', "its byte 10 is no UTF-8 text"),
+        (b'{"seed": "\xff"}', "its byte 10 is not UTF-8 text"),
         (None, "it is a folder"),
     ],
     ids=["deep", "bytes", "folder"],
@@ -179,7 +179,7 @@ def test_a_lost_spec_is_written_again_and_nothing_is_trained(study: Path) -> Non
 
 
 LINES = {
-    "bytes": (b"\xff\xfe\x00\x80\n", "its byte 0 is no UTF-8 text"),
+    "bytes": (b"\xff\xfe\x00\x80\n", "its byte 0 is not UTF-8 text"),
     "other keys": (b'{"id": 5}\n', "it "),
     "no object": (b"7\n", "it holds 7 where an object belongs"),
 }

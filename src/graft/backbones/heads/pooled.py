@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class Pooled(Head):
     """The mean over all tokens that are no padding, then one linear layer.
 
-    Formula: W mean_t h_t + b = mean_t (W h_t + b), h_t the state of token t. So the network is
-    saved as a token classifier of its library: the mean of its logits over a text are those of the
-    text.
+    Formula: W mean_t h_t + b = mean_t (W h_t + b), h_t the state of token t. The network is saved
+    as a token classifier of its library; if its head is one linear layer, the mean of its logits
+    over a text are those of the text.
     When: token states say more than the one vector by which the library classifies texts.
     """
 

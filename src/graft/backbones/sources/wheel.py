@@ -40,7 +40,7 @@ class Wheel:
             ]
             raise BackboneError(
                 f"{name} ({plugins.summary('backbone', name).rstrip('.')}) is not made for "
-                f"{job.id}. Built-in for it: {', '.join(fitting) or 'none'}."
+                f"{job.id}. Built-in backbones for it: {', '.join(fitting) or 'none'}."
             )
         folder = str(pull(name, _to_stderr))
         backbone = library_of(folder)().open(folder, job, pretrained)

@@ -43,8 +43,8 @@ class Jsonl(TableFiles):
                 wrong.append(f"{file.name}:{number} (not an object)")
         if wrong:
             raise DataError(
-                f"{len(wrong):,} lines of {file} are not JSON objects: {listed(wrong)}. Write one "
-                'object a line: {"text": "a text", "label": "spam"}.'
+                f"{len(wrong):,} lines of {file} are not valid JSON objects: {listed(wrong)}. "
+                'Write one object a line: {"text": "a text", "label": "spam"}.'
             )
         return object_table(file.name, objects, lines, [note] if note else [])
 

@@ -57,7 +57,7 @@ class PlainText:
         for split, samples in data.splits.items():
             if any("passage" not in sample.roles for sample in samples):
                 raise DataError(
-                    f"{samples[0].id} is no passage, and plain text holds nothing else."
+                    f"{samples[0].id} is not a passage, and plain text holds nothing else."
                 )
             text = "".join(sample.roles["passage"] for sample in samples)
             split_file(path, split, ".txt").write_text(text, encoding="utf-8", newline="")

@@ -177,13 +177,13 @@ def _answers(
     for text, place in zip(texts, places, strict=True):
         text = as_text(cell := text)
         if text is None:
-            return (), 0, f"{cell!r} is no text"
+            return (), 0, f"{cell!r} is not a text"
         if not text.strip():  # how tables write that there is no answer
             continue
         given = not is_missing(place) and place != -1
         start = _whole(place) if given else context.find(text)
         if start is None:
-            return (), 0, f"{text!r} at {place!r}, which is no number"
+            return (), 0, f"{text!r} at {place!r}, which is not a number"
         searched += not given
         if start < 0:
             where = f"at {start}" if given else "is nowhere in the context"

@@ -120,7 +120,7 @@ def _read(rows: Rows) -> list[dict[str, Any]]:
         rows.notes[f"Beside {rows.columns['target'][0]!r}, {shown} are references too."] = None
     lists = rows.check(
         "references",
-        "have references that are no texts",
+        "have references that are not texts",
         'Write them as a list: ["one", "another"].',
         lambda value: all(isinstance(text, str) for text in _texts(value)),
     )  # fmt: skip

@@ -301,14 +301,14 @@ def _span(value: Any, row: str) -> tuple[int, int, str]:
     wrong = (is_missing(part) or isinstance(part, bool) for part in parts or ())
     if parts is None or len(parts) != 3 or any(wrong):
         raise DataError(
-            f"{row}: {value!r} is no span. "
+            f"{row}: {value!r} is not a span. "
             'Write {"start": 0, "end": 5, "label": "PER"}, or [0, 5, "PER"].'
         )
     try:
         return int(parts[0]), int(parts[1]), str(parts[2])
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(
-            f"{row}: {value!r} is no span: start and end must be whole numbers."
+            f"{row}: {value!r} is not a span: start and end must be whole numbers."
         ) from error
 
 

@@ -167,7 +167,7 @@ class Columns:
         if not objects:
             return ""
         return (
-            f" Cells that are objects or lists of lists are no texts and no labels: "
+            f" Cells that are objects or lists of lists are neither texts nor labels: "
             f"{listed(objects, 3)}. Give each of their keys a column of its own."
         )
 

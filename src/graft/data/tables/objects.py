@@ -23,7 +23,7 @@ def read_json(file: Path) -> tuple[Any, str | None]:
     try:
         return parse_json(text), note
     except ValueError as error:
-        raise DataError(f"{file} is not JSON: {error}.") from error
+        raise DataError(f"{file} is not valid JSON: {error}.") from error
 
 
 def object_table(

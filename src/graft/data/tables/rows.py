@@ -261,7 +261,7 @@ def _class_list(rows: Rows) -> list[str]:
     try:
         entries = parse_json(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise DataError(f"{file} is not JSON: {error}. Fix or remove it.") from error
+        raise DataError(f"{file} is not valid JSON: {error}. Fix or remove it.") from error
     if isinstance(entries, dict):
         by_number = (
             entries if "0" in entries else {str(number): name for name, number in entries.items()}
@@ -271,7 +271,9 @@ def _class_list(rows: Rows) -> list[str]:
     names = [entry.get("name") if isinstance(entry, dict) else entry for entry in entries]
     if all(isinstance(name, str) for name in names):
         return names
-    rows.notes[f'{file} is not used: it is no list of class names, such as ["cat", "dog"].'] = None
+    rows.notes[f'{file} is not used: it is not a list of class names, such as ["cat", "dog"].'] = (
+        None
+    )
     return []
 
 

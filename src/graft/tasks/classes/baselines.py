@@ -53,7 +53,7 @@ def mean(targets: Targets) -> Baseline:
     def predict(train: Sequence[Sample], test: Sequence[Sample]) -> NDArray:
         return np.full(len(test), targets(train).mean())
 
-    return Baseline("mean", "always the mean of training", predict)
+    return Baseline("mean", "always predicting the training mean", predict)
 
 
 def mean_by_category(targets: Targets) -> Baseline:
@@ -64,7 +64,7 @@ def mean_by_category(targets: Targets) -> Baseline:
         means = {name: values[categories == name].mean() for name in np.unique(categories)}
         return np.array([means.get(s.roles.get("category"), values.mean()) for s in test])
 
-    return Baseline("category-mean", "the training mean of each category", predict)
+    return Baseline("category-mean", "predicting the training mean of each category", predict)
 
 
 def ridge_on_words(targets: Targets, read: Callable[[Sample], str]) -> Baseline:
@@ -73,8 +73,8 @@ def ridge_on_words(targets: Targets, read: Callable[[Sample], str]) -> Baseline:
 
 
 def ridge_on_overlap(targets: Targets, read: Callable[[Sample], tuple[str, str]]) -> Baseline:
-    """Ridge regression on one number: how much alike the words of the pair that `read` takes are."""
-    words = "the words that both texts share"
+    """Ridge regression on how much alike the words of the pair that `read` takes are."""
+    words = "ridge regression on the overlap of words"
     return _ridge("overlap-ridge", words, targets, Overlap, read)
 
 

@@ -49,7 +49,7 @@ def _no_answer(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
 
 BEST_OVERLAP = Baseline(
     "best-overlap-sentence",
-    "the sentence that shares most words with the question",
+    "answering with the sentence that shares most words with the question",
     _best_overlap,
 )
 NO_ANSWER = Baseline("no-answer", "always saying that there is no answer", _no_answer)

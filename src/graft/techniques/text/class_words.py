@@ -18,21 +18,26 @@ def described(technique: str, parameter: str, given: str, classes: tuple[str, ..
         name, equals, words = (piece.strip() for piece in part.partition("="))
         if not equals or not words or name not in classes:
             raise BadValue(
-                f"The {parameter!r} of {technique!r} are written 'class=words;class=words', without commas and '+'. Got "
-                f"{part!r}. The classes are: {', '.join(classes[:9])}."
+                f"The {parameter!r} of {technique!r} are written 'class=words;class=words', "
+                f"without commas and '+'. Got {part!r}. The classes are: {', '.join(classes[:9])}."
             )
         found[name] = words
     silent = [name for name in classes if name not in found and not re.search(r"[^\W\d_]", name)]
     if silent:
+        described = ";".join(f"{name}=some words" for name in silent[:3])
         raise BadValue(
-            f"{technique!r} knows a class by its name, and these say nothing: {', '.join(map(repr, silent[:9]))}. Describe "
-            f"them: {technique}:{parameter}={';'.join(f'{name}=some words' for name in silent[:3])}"
+            f"{technique!r} knows a class by its name, and these say nothing: "
+            f"{', '.join(map(repr, silent[:9]))}. "
+            f"Describe them: {technique}:{parameter}={described}"
         )
     return [found.get(name) or in_words(name) for name in classes]
 
 
 def in_words(name: str) -> str:
-    """The name of a class as words: `sci_tech` is "sci tech", `CreditCard` is "credit card", `USA` and `World` stay."""
+    """The name of a class as words.
+
+    `sci_tech` is "sci tech", `CreditCard` is "credit card", `USA` and `World` stay.
+    """
     if re.search(r"[a-z][A-Z]", name):
         name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
     return " ".join(name.replace("_", " ").split())

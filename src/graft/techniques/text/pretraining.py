@@ -1,4 +1,4 @@
-"""What the techniques that go on with pretraining share: the objective of a language model around a model's own trunk."""
+"""What the techniques that continue pretraining share: a language model around a model's trunk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from graft.techniques.technique import Objective, Phase
 
 
 class Pretraining(Objective):
-    """The loss of the pretext task. `model` is the language model; the `given` one goes on with the trunk they share."""
+    """The loss of the pretext task.
+
+    `model` is the language model; the `given` one goes on with the trunk they share.
+    """
 
     def __init__(self, given: Model, language: Model, pretext: Pretext, loss_name: str):
         super().__init__(language, pretext)

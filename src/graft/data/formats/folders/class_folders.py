@@ -144,8 +144,8 @@ def write_class_folders(
         for number, sample in enumerate(samples):
             if "label" not in sample.roles or len(sample.roles.keys() - {"group"}) > 2:
                 raise DataError(
-                    f"{sample.id} is no file with a label, after which its folder would be named. "
-                    "Use a table format."
+                    f"{sample.id} is not a file with a label, after which its folder would be "
+                    "named. Use a table format."
                 )
             label = sample.roles["label"]
             if isinstance(label, tuple):
