@@ -31,8 +31,7 @@ class UnknownName(GraftError):
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         guess = f"Did you mean {' or '.join(map(repr, near))}?"
         if not near:
-            more = ", ..." if len(known) > 12 else ""
-            guess = f"Known: {', '.join(map(repr, known[:12]))}{more}."
+            guess = f"Known: {listed(map(repr, known), 12)}."
         return cls(f"Unknown {kind} {name!r}. {guess}" + (f" See: {see}" if see else ""))
 
 

@@ -28,7 +28,8 @@ class Data:
     """The kind of the samples; if not given, that of the roles of the first one."""
     columns: dict[str, list[str]] = field(default_factory=dict)
     """Role -> the columns of tables, the keys or the arrays that hold it, as a user names them."""
-
+    asked: tuple[str, ...] = ()
+    """The roles whose columns the user chose."""
     problem: str = ""
     """Why these data cannot be split and learnt from, if they were read to be described only."""
 

@@ -152,7 +152,8 @@ def _check(given: dict[str, list[Sample]], data: Data, kind: Kind) -> None:
     training = given.get("train", given.get("all", []))
     held_out = {split: given[split] for split in ("val", "test") if split in given}
     if problem := kind.problem(labeled) or kind.mismatch(training, held_out):
-        advice = " Is it the right column? Choose: --columns." if data.columns else ""
+        is_guess = data.columns and kind.target not in data.asked
+        advice = " Is it the right column? Choose: --columns." if is_guess else ""
         raise DataError(f"{name} cannot be learnt from: {problem}.{advice}")
 
 
@@ -184,7 +185,7 @@ def _cut(
         size = plural(len(ordered), "sample")
         which = "there are not"
         if kind.is_stratified:
-            size, which = f"{size} of {len(by_stratum):,} classes", "no class has"
+            size, which = f"{size} of {plural(len(by_stratum), 'class')}", "no class has"
         raise DataError(
             f"No {name} split can be cut from {size}: {which} {LEAST[name]} different ones. "
             f"Add samples, or a {name} split of your own."
@@ -244,8 +245,9 @@ def _groups(
         most_groups = max(Counter(strata[group[0]] for group in together).values())
         if most_groups >= least and max(map(len, together)) <= (1 - share) * len(samples):
             named = len({s.roles["group"] for s in samples if s.roles.get("group") is not None})
-            by = f"{named:,} groups" if named else f"{len(together):,} {kind.shared[0]}s"
-            note = f"Samples of one of the {by} were kept in one split."
+            noun = "group" if named else kind.shared[0]
+            by = plural(named or len(together), noun)
+            note = f"Samples of the same {noun} were kept in one split ({by})."
             return together, [note] if len(together) < len(samples) else []
     together = joined(equal)
     notes = []

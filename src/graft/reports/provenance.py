@@ -53,11 +53,11 @@ def _grouped(board: Board) -> list[str]:
 
 
 _GROUPS = (
-    "The {examples} test examples come in {groups} (of one text, document or speaker): each group "
+    "The {examples} test examples come in {groups} (of examples about the same): each group "
     "counts as one in intervals and p-values."
 )
 _FEW_GROUPS = (
-    "The {examples} test examples come in {groups} (of one text, document or speaker): fewer than "
+    "The {examples} test examples come in {groups} (of examples about the same): fewer than "
     "{fewest} groups allow no p-value and no verdict."
 )
 

@@ -162,8 +162,8 @@ class Technique(ABC):
         """
         if self.augment != "usual" and backbone.preprocess.reads != "image":
             raise BadValue(
-                f"Only pictures are augmented, and {task.name} reads none. "
-                f"Remove augment={self.augment}."
+                f"Only pictures are augmented, and {task.name} reads texts. "
+                f"Leave out augment={self.augment}."
             )
         if self.augment in ("weak", "strong") and self.views == 1:
             raise BadValue(

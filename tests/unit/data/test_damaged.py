@@ -80,7 +80,7 @@ def test_an_empty_cell_is_no_image(tmp_path: Path) -> None:
     for name in ("1.png", "2.png"):
         Image.fromarray(np.zeros((4, 4), dtype=np.uint8)).save(tmp_path / name)
     (tmp_path / "t.csv").write_text("image,label\n1.png,a\n,b\n2.png,b\n1.png,a\n")
-    with pytest.raises(DataError, match=r"1 of 4 rows of t\.csv have no image: t\.csv:3"):
+    with pytest.raises(DataError, match=r"1 of 4 rows of t\.csv has no image: t\.csv:3"):
         read(tmp_path / "t.csv")
 
 

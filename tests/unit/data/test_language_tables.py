@@ -51,7 +51,7 @@ def test_misaligned_tags_are_named(tmp_path: Path) -> None:
     ):
         read(write(tmp_path, good, bad, bad))
     with pytest.raises(
-        DataError, match=r"1 of 2 rows.*have no tags in the column 'tags': t\.jsonl:2"
+        DataError, match=r"1 of 2 rows.*has no tags in the column 'tags': t\.jsonl:2"
     ):
         read(write(tmp_path, good, {"tokens": ["a"]}))
     with pytest.raises(
@@ -144,7 +144,7 @@ def test_offsets_of_another_form_are_refused_by_row(tmp_path: Path, offsets: Any
     )
     with pytest.raises(
         DataError,
-        match=r"1 of 1 rows .*have offsets at which the text does not hold the tokens"
+        match=r"1 of 1 rows .*has offsets at which the text does not hold the tokens"
         r".*\[start, end\]",
     ):
         read(file)
@@ -244,9 +244,9 @@ def test_answers_that_are_not_there_are_named(tmp_path: Path) -> None:
         read(
             write(tmp_path, good, {**QUESTION, "answers": ["London", "Ada"], "answer_start": [16]})
         )
-    with pytest.raises(DataError, match=r"have no answers: t\.jsonl:2.*empty list"):
+    with pytest.raises(DataError, match=r"has no answers: t\.jsonl:2.*empty list"):
         read(write(tmp_path, good, QUESTION))
-    with pytest.raises(DataError, match=r"have no text as context: t\.jsonl:2"):
+    with pytest.raises(DataError, match=r"has no text as context: t\.jsonl:2"):
         read(write(tmp_path, good, {"question": "q", "answers": []}))
     with pytest.raises(DataError, match="is_impossible, but with the answer 'London'"):
         read(write(tmp_path, {**good, "is_impossible": True}))

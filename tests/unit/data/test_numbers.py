@@ -9,9 +9,9 @@ import pytest
 
 from graft.base.errors import DataError
 from graft.data.checks.inspect import inspect
-from graft.data.kinds.numbers import are_values
 from graft.data.load import load_data, read
 from graft.data.memory import from_memory
+from graft.data.tables.numbers import are_values
 
 
 def table(folder: Path, header: str, *rows: str) -> Path:
@@ -77,7 +77,7 @@ def test_pairs_and_pictures_may_have_numbers(tmp_path: Path) -> None:
 def test_what_is_no_number_is_named(tmp_path: Path) -> None:
     file = table(tmp_path, "text,value", "one,1.5", "two,many", "three,inf", "four,")
     with pytest.raises(
-        DataError, match=r"1 of 4 rows .* have no value in the column 'value': t\.csv:5"
+        DataError, match=r"1 of 4 rows .* has no value in the column 'value': t\.csv:5"
     ):
         read(file, columns={"value": "value"})
     file = table(tmp_path, "text,value", "one,1.5", "two,many", "three,inf")
@@ -129,3 +129,25 @@ def test_the_largest_numbers_are_described(tmp_path: Path) -> None:
     data = load_data(file, columns={"value": "value"})
     (message,) = [f.message for f in inspect(data) if f.message.startswith("train: 1e+308")]
     assert "median 1.00145e+308, mean 1.001e+308" in message
+
+
+def test_columns_of_numbers_that_are_passed_over_are_named(tmp_path: Path) -> None:
+    rows = [f"row {i},{'ab'[i % 2]},{i + 0.5},{i + 0.25}" for i in range(40)]
+    priced = load_data(table(tmp_path, "text,x,price,weight", *rows), columns={"label": "x"})
+    assert not any("not read" in note for note in priced.notes)
+    guessed = load_data(table(tmp_path, "text,kind,price", *(r.rsplit(",", 1)[0] for r in rows)))
+    assert any("'price' of numbers is not read" in note for note in guessed.notes)
+    two = (f"row {i},{i + 0.5},{i + 0.25}" for i in range(40))
+    notes = read(table(tmp_path, "text,price,weight", *two)).notes
+    assert "The column 'price' is taken as the value; for another: --columns value=NAME." in notes
+    assert any("'weight' of numbers is not read" in note for note in notes)
+
+
+def test_a_column_of_one_number_is_offered_as_the_value(tmp_path: Path) -> None:
+    rows = [f"row number {i},12.5" for i in range(40)]
+    file = table(tmp_path, "text,price", *rows)
+    with pytest.raises(DataError, match=r"label=NAME, or .*--columns value=price\."):
+        read(file)
+    data = load_data(file, columns={"value": "price"}, must_split=False)
+    assert data.problem.endswith("every value is 12.5.")
+    assert not [finding for finding in inspect(data) if finding.code == "constant"]

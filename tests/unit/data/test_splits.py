@@ -281,7 +281,7 @@ def test_groups_and_contexts_stay_in_one_split() -> None:
         assert not any(found[a] & found[b] for a, b in combinations(found, 2))
         assert 30 <= len(data.splits["test"]) <= 40
         assert any(
-            f"one of the {25 if role == 'group' else 40} {role}s were kept in one split" in note
+            f"same {role} were kept in one split ({25 if role == 'group' else 40} {role}s)" in note
             for note in data.notes
         )
 

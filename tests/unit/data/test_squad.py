@@ -69,7 +69,7 @@ def test_what_is_wrong_is_named(tmp_path: Path) -> None:
         DataError, match=r"a\.json:2 \(id q1\) \('Rhine' at 16, where the context has ' Rhin'\)"
     ):
         read(write(tmp_path / "a.json", squad(RHINE, wrong)))
-    with pytest.raises(DataError, match=r"have no answers: b\.json:2 \(id q1\)"):
+    with pytest.raises(DataError, match=r"has no answers: b\.json:2 \(id q1\)"):
         read(write(tmp_path / "b.json", squad(RHINE, {})))
     with pytest.raises(DataError, match="is not valid JSON"):
         read(write(tmp_path / "c.json", squad(RHINE)[:-2]))

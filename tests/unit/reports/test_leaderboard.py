@@ -158,12 +158,12 @@ def test_fewer_than_five_groups_give_no_verdict(study, tmp_path):
     [
         (
             30,
-            "come in 30 groups (of one text, document or speaker): each group counts as one in "
+            "come in 30 groups (of examples about the same): each group counts as one in "
             "intervals and p-values.",
         ),
         (
             4,
-            "come in 4 groups (of one text, document or speaker): fewer than 5 groups allow no "
+            "come in 4 groups (of examples about the same): fewer than 5 groups allow no "
             "p-value and no verdict.",
         ),
     ],

@@ -43,7 +43,9 @@ def check(technique: str, task_name: str, network: str) -> None:
 
 
 def test_texts_are_not_augmented() -> None:
-    with pytest.raises(BadValue, match=r"Only pictures are augmented.*Remove augment=weak"):
+    with pytest.raises(
+        BadValue, match=r"Only pictures are augmented.*reads texts\. Leave out augment=weak"
+    ):
         check("lora:augment=weak", "text-classification", "tiny:bert")
 
 

@@ -20,7 +20,7 @@ SHOWN = 12
 def class_findings(data: Data, labels_of: Callable[[Sample], tuple[str, ...]]) -> list[Finding]:
     """How many samples there are of what, and what is rare or missing."""
     by_split, classes = data.counts(), data.classes
-    findings = [counts(data.splits, f"samples of {len(classes)} classes")]
+    findings = [counts(data.splits, f"samples of {plural(len(classes), 'class')}")]
     findings += shown_counts({split: of for split, of in by_split.items() if split != "unlabeled"})
     training = "train" if "train" in by_split else "all"
     of_training = by_split.get(training, Counter())

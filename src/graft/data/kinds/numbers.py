@@ -17,23 +17,17 @@ from graft.data.tables.columns import (
     Columns,
     Fit,
     Match,
-    are_scalars,
     as_number,
     is_missing,
     parse_written_number,
     plain,
 )
 from graft.data.tables.inputs import IMAGE, TEXT, Wanted, find_inputs, find_pair, read_inputs
+from graft.data.tables.numbers import are_values, unread_numbers
 from graft.data.tables.rows import Rows
 
 VALUE = ("value", "score", "similarity", "price", "age", "rating", "target", "y", "label")
 """Names of columns of numbers, the likeliest first."""
-FEW = 10
-"""Fractions of no more different values may be steps of a scale, and so classes."""
-MANY = 20
-"""Whole numbers of no more different values may be classes, whatever their number."""
-RECURRING = 4
-"""Whole numbers that come back so often on average are classes: a class has several examples."""
 _PLAIN = (
     "Write plain numbers such as 1234.5, without currency, unit or thousands separators and with "
     "a point before the decimals; remove rows that have none."
@@ -59,7 +53,7 @@ class Numbers(Kind):
     def match(self, columns: Columns) -> Match | None:
         """What labels would take for classes, if it holds many different numbers; or `value`."""
         pair = find_pair(columns)
-        wanted = Wanted("value", (VALUE,), are_values)
+        wanted = Wanted("value", (VALUE[:1], VALUE[1:]), are_values)
         if "value" in columns.asked:
             return find_inputs(columns, wanted, pair)
         if not columns.needs_target:  # what is read to be predicted may be of any kind
@@ -84,7 +78,8 @@ class Numbers(Kind):
             f"The column {names[0]!r} holds many different numbers, so a value each; for classes: "
             f"--columns label={names[0]}."
         )
-        return Match({**inputs, "value": names}, fit, [note])
+        roles = {**inputs, "value": names}
+        return Match(roles, fit, [note, *unread_numbers(columns, roles)])
 
     def _match_value(
         self, columns: Columns, wanted: Wanted, pair: dict[str, list[str]]
@@ -127,7 +122,7 @@ class Numbers(Kind):
                     f"standard deviation {spread:.4g}."
                 )
                 findings.append(Finding("values", "info", words))
-            if len(values) > 1 and len(set(values)) == 1:
+            if len(set(values)) == 1 and not data.problem:
                 findings.append(_constant(split, samples, values[0]))
         return [*findings, *text_findings(data, self.texts)]
 
@@ -146,18 +141,6 @@ class Numbers(Kind):
             "texts": Data(numbered(scored, 12, splits), kind=self.name),
             "pairs": Data(numbered(paired, 12, splits), kind=self.name),
         }
-
-
-def are_values(values: Sequence[Any]) -> bool:
-    """Whether these are numbers of too many different values to be classes."""
-    known = [value for value in values if not is_missing(value)]
-    numbers = [number for number in map(as_number, known) if number is not None]
-    if not numbers or len(numbers) < len(known) or not are_scalars(known):
-        return False
-    distinct = len(set(numbers))
-    if all(number.is_integer() for number in numbers):
-        return distinct > MANY and distinct * RECURRING > len(numbers)
-    return distinct > FEW or (len(numbers) > RECURRING and distinct * 2 > len(numbers))
 
 
 def _near_miss(columns: Columns, names: Sequence[str], fit: Fit) -> Match | None:
@@ -186,8 +169,9 @@ def _near_miss(columns: Columns, names: Sequence[str], fit: Fit) -> Match | None
 
 
 def _constant(split: str, samples: Sequence[Sample], value: float) -> Finding:
+    values = f"all {len(samples):,} values are" if len(samples) > 1 else "the only value is"
     message = (
-        f"{split}: all {len(samples):,} values are {value:g}, so no metric can tell there whether "
+        f"{split}: {values} {value:g}, so no metric can tell there whether "
         "predictions follow them. Use a split whose values differ, or remove it and let Graft cut "
         "one."
     )

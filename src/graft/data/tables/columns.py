@@ -144,12 +144,12 @@ class Columns:
         self.require(roles, needed)
         return Match(roles, fit)
 
-    def require(self, columns: dict[str, list[str]], roles: Sequence[str]) -> None:
-        """Raises DataError if one of the roles has no column."""
+    def require(self, columns: dict[str, list[str]], roles: Sequence[str], more: str = "") -> None:
+        """Raises DataError if one of the roles has no column; `more` is advice."""
         if missing := [role for role in roles if not columns.get(role)]:
             raise DataError(
                 f"Cannot tell which column of {self.table.name} is the {' or '.join(missing)}. "
-                f"Its columns: {self.listed}. Say which it is: --columns {missing[0]}=NAME."
+                f"Its columns: {self.listed}. Say which it is: --columns {missing[0]}=NAME{more}."
                 f"{self.empty_advice}{self.object_advice}"
             )
 

@@ -23,6 +23,7 @@ from graft.data.tables.columns import (
     describe_object,
     is_missing,
 )
+from graft.data.tables.numbers import number_columns, unread_numbers
 from graft.data.tables.rows import Rows
 
 TEXT = (
@@ -158,9 +159,18 @@ class _Finder:
             self._add(self.wanted.role, self._wanted_by_content())
         if not self._has_input():
             self._add("text", self._text_by_content())
-        self.columns.require(self.roles, [self.wanted.role] if self.columns.needs_target else [])
+        needed = [self.wanted.role] if self.columns.needs_target else []
+        self.columns.require(self.roles, needed, self._value_advice())
         self.columns.require(self.roles, [] if self._has_input() else ["text", "image"])
         return is_named
+
+    def _value_advice(self) -> str:
+        """That a column of numbers may be predicted, where a label is looked for."""
+        columns = self.columns
+        if self.wanted.role != "label" or columns.for_task or "text_pair" in self.roles:
+            return ""
+        names = number_columns(columns, {name for part in self.roles.values() for name in part})
+        return f", or of numbers to predict: --columns value={names[0]}" if names else ""
 
     def _add(self, role: str, names: list[str]) -> None:
         if names:
@@ -334,4 +344,5 @@ def _notes(columns: Columns, wanted: Wanted, roles: dict[str, list[str]]) -> lis
             notes.append(
                 f"The column {shown} is taken as the {role}; for another: --columns {role}=NAME."
             )
+            notes += unread_numbers(columns, roles)
     return notes

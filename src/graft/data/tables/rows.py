@@ -33,6 +33,8 @@ MAIN = ("labels", "metadata", "data", "dataset", "annotations", "samples")
 """The names of a table that others lie beside: the data of a folder."""
 Notes = dict[str, None]
 """Sentences for the user, each once, in order."""
+_OF_ONE = {"have": "has", "do": "does"}
+"""The verb of several rows -> that of one."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +84,21 @@ class Rows:
             )
 
     def refuse(self, problems: Iterable[str | bool | None], what: str, advice: str) -> None:
-        """Raise DataError naming the rows with a problem: True, or what was found there."""
+        """Raise DataError naming the rows with a problem: True, or what was found there.
+
+        `what` begins with the verb of several rows: "have no image".
+        """
         wrong = [(row, problem) for row, problem in enumerate(problems) if problem]
         if wrong:
             shown = listed(
                 self.name(row) + ("" if problem is True else f" ({problem})")
                 for row, problem in wrong
             )
+            verb, rest = what.split(" ", 1)
+            verb = _OF_ONE[verb] if len(wrong) == 1 else verb
             raise DataError(
-                f"{len(wrong):,} of {len(self):,} rows of {self.table.name} {what}: {shown}. "
-                f"{advice}"
+                f"{len(wrong):,} of {len(self):,} rows of {self.table.name} {verb} {rest}: "
+                f"{shown}. {advice}"
             )
 
     def check(self, role: str, what: str, advice: str, fits: Callable[[Any], bool]) -> list[Any]:
@@ -217,7 +224,8 @@ def to_data(tables: dict[str, list[Table]], options: ReadOptions, kind: str | No
         for role, names in match.columns.items()
         if names
     }
-    return Data(splits, notes=list(notes), kind=chosen.name, columns=columns)
+    asked = tuple(options.columns)
+    return Data(splits, notes=list(notes), kind=chosen.name, columns=columns, asked=asked)
 
 
 def _check_signs(rows: Rows) -> None:
