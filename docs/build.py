@@ -1,10 +1,16 @@
-"""`make docs`: write docs/reference.md and docs/check.schema.json, and check every link."""
+"""`make docs`: write the pages that are made from the code, and check every link between pages.
+
+These are docs/reference.md, docs/architecture.md and docs/check.schema.json.
+"""
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import sys
+import tomllib
+from collections.abc import Iterator
 from dataclasses import make_dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +23,7 @@ from graft.cli.catalogue import built_in, described, size_and_license
 from graft.data.checks.inspect import Checked
 
 ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "graft"
 PAGES = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("**/*.md")))
 _LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 
@@ -56,6 +63,51 @@ def reference() -> str:
         for name in plugins.names(axis):
             lines += _entry(axis, name)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def architecture() -> str:
+    """Return the page of all folders and files, each with the first sentence of its docstring."""
+    lines = [
+        "# Architecture",
+        "",
+        "Written by `make docs` from the docstrings.",
+        "Imports go only downwards in this list of layers:",
+        "",
+        *(f"{number}. {layer}" for number, layer in enumerate(_layers(), 1)),
+        "",
+    ]
+    return "\n".join([*lines, *_folder(SOURCE), ""])
+
+
+def _layers() -> list[str]:
+    """The layers of pyproject.toml, the highest first."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    return [
+        ", ".join(f"`{name.removeprefix('graft.')}`" for name in layer.split(" | "))
+        for layer in layers
+    ]
+
+
+def _folder(folder: Path) -> Iterator[str]:
+    """A heading, what the folder is for, and a line a file; then the folders in it."""
+    yield f"## {folder.relative_to(SOURCE.parent).as_posix()}/"
+    yield ""
+    yield _sentence(folder / "__init__.py")
+    yield ""
+    for file in sorted(folder.glob("*.py")):
+        if not file.stem.startswith("__"):
+            yield f"- `{file.name}`: {_sentence(file)}"
+    yield ""
+    for inside in sorted(path.parent for path in folder.glob("*/__init__.py")):
+        yield from _folder(inside)
+
+
+def _sentence(file: Path) -> str:
+    """Return the first sentence of a module's docstring."""
+    text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+    paragraph = " ".join(text.partition("\n\n")[0].split())
+    return re.split(r"(?<=[.]) (?=[A-Z`])", paragraph, maxsplit=1)[0]
 
 
 def broken_links() -> list[str]:
@@ -107,8 +159,12 @@ def _anchors(file: Path) -> set[str]:
 
 
 def main() -> int:
-    """Write the page and the schema; return 1 if a link is broken."""
-    for name, write in {"reference.md": reference, "check.schema.json": check_schema}.items():
+    """Write the pages and the schema; return 1 if a link is broken."""
+    for name, write in {
+        "reference.md": reference,
+        "architecture.md": architecture,
+        "check.schema.json": check_schema,
+    }.items():
         (ROOT / "docs" / name).write_text(write(), encoding="utf-8")
         print(f"docs/{name} is written")
     broken = broken_links()

@@ -39,6 +39,11 @@ def test_the_reference_is_what_the_docstrings_say(build: ModuleType) -> None:
     assert page == build.reference(), "docs/reference.md is old: run make docs"
 
 
+def test_the_architecture_is_what_the_folders_hold(build: ModuleType) -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert page == build.architecture(), "docs/architecture.md is old: run make docs"
+
+
 def test_the_schema_of_checks_is_what_the_code_prints(build: ModuleType) -> None:
     schema = (ROOT / "docs" / "check.schema.json").read_text(encoding="utf-8")
     assert schema == build.check_schema(), "docs/check.schema.json is old: run make docs"
