@@ -148,7 +148,7 @@ def test_fewer_than_five_groups_give_no_verdict(study, tmp_path):
     assert summary.verdict.outcome == "no verdict"
     assert summary.verdict.against_baseline is None
     assert summary.verdict.sentences[0].startswith("No verdict from 4 groups of test examples: ")
-    assert "fewer than 5 cannot say" in summary.verdict.sentences[0]
+    assert "with fewer than 5 it cannot be estimated" in summary.verdict.sentences[0]
     assert len(summary.verdict.sentences) == 1
     assert all(row.p_corrected is None for row in summary.board.rows)
 
