@@ -130,11 +130,11 @@ def test_what_it_cannot_do_is_said():
         parse("contrastive-few-shot:patience=3")
     task, _ = task_of("token-classification")
     model = build_model("tiny:bert", task, pretrained=True, seed=0)
-    with pytest.raises(BadValue, match="token-classification is none"):
+    with pytest.raises(BadValue, match="token-classification is not"):
         parse("contrastive-few-shot").check(model.backbone, task)
-    with pytest.raises(BadValue, match="token-classification is none"):
+    with pytest.raises(BadValue, match="token-classification is not"):
         parse("lora then contrastive-few-shot").check(model.backbone, task)
-    with pytest.raises(BadValue, match="token-classification is none"):
+    with pytest.raises(BadValue, match="token-classification is not"):
         parse("full-fine-tuning + contrastive-few-shot").check(model.backbone, task)
 
 

@@ -184,7 +184,7 @@ def test_what_it_is_not_for_is_said():
                 build_model(network, other, pretrained=True, seed=0), other
             )
     questions, _ = task_of("question-answering")
-    with pytest.raises(BadValue, match="question-answering is none"):
+    with pytest.raises(BadValue, match="question-answering is not"):
         parse("zero-shot").check(
             build_model("tiny:bert", questions, pretrained=True, seed=0).backbone, questions
         )
