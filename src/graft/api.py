@@ -168,23 +168,23 @@ def fit(
     check_flag("dry_run", dry_run)
     task, technique, backbone = read_words(task=task, technique=technique, backbone=backbone)
     out = None if out is None else check_path("out", out)
-    found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
-    base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
-    learnt = _learnt(base, found)
+    loaded = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
+    base = _spec(loaded, task, data_options, shots, epochs, batch_size, precision, weighted)
+    learnt = _learnt(base, loaded)
     technique = technique or ("lp-ft" if learnt.fresh_head else "lora")
     backbone = full_name(backbone or base.backbone)
     asked = {"backbone": backbone, "technique": technique, "seed": seed, "fraction": fraction}
     spec = replace(base, **asked, folders=hash_folders([backbone]))
     check_techniques(spec.backbone, [technique], learnt)
-    _tell(found, observer)
+    _tell(loaded, observer)
     if dry_run:
-        return estimate_run(spec, found)
+        return estimate_run(spec, loaded)
     name = f"{slug(technique)}-{slug(spec.backbone.rpartition(':')[2])}-s{seed}-{spec.hash[:6]}"
-    folder = out or _home(found) / name
-    check_out(folder, found)
+    folder = out or _home(loaded) / name
+    check_out(folder, loaded)
     check_same_run(folder, spec)
     return Run(
-        folder, execute(spec, found, folder, observer, checkpoint_seconds=checkpoint_seconds)
+        folder, execute(spec, loaded, folder, observer, checkpoint_seconds=checkpoint_seconds)
     )
 
 
@@ -233,10 +233,10 @@ def compare(
     techniques, backbones = read_names("techniques", techniques), read_names("backbones", backbones)
     (task,) = read_words(task=task)
     out = None if out is None else check_path("out", out)
-    found = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
-    base = _spec(found, task, data_options, shots, epochs, batch_size, precision, weighted)
+    loaded = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
+    base = _spec(loaded, task, data_options, shots, epochs, batch_size, precision, weighted)
     backbones = [full_name(name) for name in backbones or [base.backbone]]
-    learnt = _learnt(base, found)
+    learnt = _learnt(base, loaded)
     techniques = list(
         techniques
         or (name for name in TECHNIQUES if learnt.fresh_head or not parse(name).about_head)
@@ -255,26 +255,26 @@ def compare(
         **{name: tuple(values) for name, values in axes.items()},
         command=command or "graft.compare(...)",
     )
-    folder = out or default_folder(_home(found), question)
-    check_out(folder, found)
+    folder = out or default_folder(_home(loaded), question)
+    check_out(folder, loaded)
     for note in describe_repetitions(axes):
         observer.note(note)
     for note in check_folder(folder, question):
         observer.note(note)
-    findings = _tell(found, observer)
+    findings = _tell(loaded, observer)
     if dry_run:
-        return plan_study(question, found, folder, jobs or _jobs(), observer)
+        return plan_study(question, loaded, folder, jobs or _jobs(), observer)
     with locked(folder):
         files.write_json(folder / "findings.json", [asdict(finding) for finding in findings])
-        run_study(question, found, folder, jobs or _jobs(), observer, checkpoint_seconds)
+        run_study(question, loaded, folder, jobs or _jobs(), observer, checkpoint_seconds)
         return open_study(folder)
 
 
 def open_study(folder: str | Path) -> Study:
     """A study that was run before: its rows, verdict and report, written anew from its folder."""
     folder = check_path("folder", folder)
-    found = reports.summarise(folder)
-    return Study(folder, found.rows, found.verdict, reports.write(folder, found))
+    summary = reports.summarise(folder)
+    return Study(folder, summary.rows, summary.verdict, reports.write(folder, summary))
 
 
 def resume(
@@ -293,14 +293,14 @@ def resume(
     check_settings({}, checkpoint_seconds)
     if (folder / "study.json").exists():
         question, jobs = reopen_question(folder)
-        found = reopen_data(question.base, folder, data, load_data)
+        loaded = reopen_data(question.base, folder, data, load_data)
         with locked(folder):
-            run_study(question, found, folder, jobs or _jobs(), observer, checkpoint_seconds)
+            run_study(question, loaded, folder, jobs or _jobs(), observer, checkpoint_seconds)
             return open_study(folder)
     spec = reopen_spec(folder)
-    found = reopen_data(spec, folder, data, load_data)
+    loaded = reopen_data(spec, folder, data, load_data)
     return Run(
-        folder, execute(spec, found, folder, observer, checkpoint_seconds=checkpoint_seconds)
+        folder, execute(spec, loaded, folder, observer, checkpoint_seconds=checkpoint_seconds)
     )
 
 

@@ -23,7 +23,7 @@ from graft.base.job import Job
 from graft.base.records import Batch
 from graft.base.typed_json import Mismatch, check_type
 
-SCHEMA = 1
+SCHEMA = 2
 TOLERANCE = 1e-4
 """How far outputs may be from those at saving, as a share of the largest of them or of 1:
 processors and library versions round differently, by far less. A language model's outputs are 20
@@ -147,10 +147,15 @@ def _outputs(model: Model, batch: Batch) -> dict[str, Tensor]:
     return {name: leaf.float() for name, leaf in named.items()}
 
 
-class _Card(TypedDict):
-    """What every graft.json holds; that its values are those that were saved, `sha256` proves."""
+class _Schema(TypedDict):
+    """What graft.json holds in every version of Graft."""
 
     schema: int
+
+
+class _Card(_Schema):
+    """What every graft.json holds; that its values are those that were saved, `sha256` proves."""
+
     source: Any
     job: Any
     head: Any
@@ -159,20 +164,27 @@ class _Card(TypedDict):
     sha256: Any
 
 
-def _verified_card(folder: Path) -> dict[str, Any]:
-    card = files.read_json(folder / CARD, "a model folder of Graft")
+def _check_form(folder: Path, card: Any, form: type) -> None:
     try:
-        check_type(card, _Card)
+        check_type(card, form)
     except Mismatch as mismatch:
         raise FolderError(
             f"{folder / CARD} is not that of a model folder: it {mismatch}. Use another copy of "
             "the folder."
         ) from mismatch
-    if card["schema"] > SCHEMA:
+
+
+def _verified_card(folder: Path) -> dict[str, Any]:
+    card = files.read_json(folder / CARD, "a model folder of Graft")
+    _check_form(folder, card, _Schema)
+    if card["schema"] != SCHEMA:
+        older = card["schema"] < SCHEMA
         raise FolderError(
-            f"{folder} was saved by a newer Graft (schema {card['schema']}; this one reads "
-            f"{SCHEMA}). Update graft-learn."
+            f"{folder} was saved by {'an older' if older else 'a newer'} Graft (schema "
+            f"{card['schema']}; this one reads {SCHEMA}). "
+            f"{'Train the model again.' if older else 'Update graft-learn.'}"
         )
+    _check_form(folder, card, _Card)
     if card["sha256"] != _digest(card):
         raise FolderError(
             f"{folder / CARD} has changed since the model was saved. Use another copy of the "

@@ -89,11 +89,11 @@ class Details:
 
     def to_json(self) -> dict[str, Any]:
         """The entries of result.json: `per_class` are the rows, `per_class_table` what they say."""
-        found: dict[str, Any] = {"mistakes": list(self.mistakes)}
+        entries: dict[str, Any] = {"mistakes": list(self.mistakes)}
         if self.per_class:
             table = asdict(self.per_class)
-            found |= {"per_class": table.pop("rows"), "per_class_table": table}
+            entries |= {"per_class": table.pop("rows"), "per_class_table": table}
         for name in ("confusion", "points"):
             if part := getattr(self, name):
-                found[name] = asdict(part)
-        return found
+                entries[name] = asdict(part)
+        return entries

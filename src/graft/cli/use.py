@@ -127,9 +127,9 @@ def embed(
     check_ending(out)
     o.check_output(out, [data])
     reading = o.reading(format, columns, header, delimiter)
-    found = api.embed(model, Path(data), precision=precision, normalise=normalise, **reading)
-    found.save(out)
-    count, width = found.vectors.shape
+    embeddings = api.embed(model, Path(data), precision=precision, normalise=normalise, **reading)
+    embeddings.save(out)
+    count, width = embeddings.vectors.shape
     if as_json:
         show.answer_json({"file": out, "embeddings": count, "numbers": width})
     else:

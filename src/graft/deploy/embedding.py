@@ -98,7 +98,7 @@ def pooled(model: Model, feed: Feed, engine: Engine) -> np.ndarray:
     Where every token has features, their mean over the text; of a text that is read in parts, the
     mean of its parts.
     """
-    found: list[np.ndarray] = [np.empty(0)] * len(feed.pieces)
+    vectors: list[np.ndarray] = [np.empty(0)] * len(feed.pieces)
     with torch.inference_mode(), evaluating(model):
         for batch in feed.stream(feed.plan(None)):
             with engine.autocast():
@@ -106,11 +106,11 @@ def pooled(model: Model, feed: Feed, engine: Engine) -> np.ndarray:
             for row, vector in zip(
                 batch.rows, _over_tokens(features.float(), batch.mask).cpu().numpy(), strict=True
             ):
-                found[row] = vector
+                vectors[row] = vector
     return np.stack(
         [
             np.mean([vector for _, vector in parts], axis=0)
-            for parts in feed.windows.by_sample(found)
+            for parts in feed.windows.by_sample(vectors)
         ]
     )
 

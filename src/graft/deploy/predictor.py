@@ -171,11 +171,11 @@ class Predictor:
         self.task.check_data(data)
         held = next((data.splits[name] for name in ("test", "val") if data.splits.get(name)), None)
         samples = held or [s for split in data.splits.values() for s in split]
-        found: Evaluation = evaluate(self.network, self._feed(samples), self._engine)
+        evaluation: Evaluation = evaluate(self.network, self._feed(samples), self._engine)
         usual = self.task.decoding
         decoding = usual if num_beams is None else replace(usual, num_beams=num_beams)
-        found = written(self.network, self.task, samples, found, self._engine, decoding)
-        return intervals(self.task, found, samples, data.kind)
+        evaluation = written(self.network, self.task, samples, evaluation, self._engine, decoding)
+        return intervals(self.task, evaluation, samples, data.kind)
 
     def embed(self, inputs: Any) -> np.ndarray:
         """The features (N, D) that enter the head, in the order of the inputs; float32.

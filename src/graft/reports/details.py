@@ -87,9 +87,9 @@ def points(best: Row | None) -> list[tuple[str, Markup]]:
     result = next((result for result in _results(best) if result.get("points")), None)
     if result is None:
         return []
-    found = result["points"]
+    points = result["points"]
     drawn = prediction_figures.predicted_and_residuals(
-        found["true"], found["predicted"], found["unit"]
+        points["true"], points["predicted"], points["unit"]
     )
     return [(figure.heading, Markup(figure.svg)) for figure in drawn]
 

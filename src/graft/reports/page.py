@@ -155,10 +155,10 @@ def _size(board: Board, size: Size, colours: dict[str, Series], verdict: Verdict
     label = words.training_size(size.fraction, size.shots)
     names = list(dict.fromkeys(name for row in rows for name in row.others or {}))
     watched = figures.watched(board, rows)
-    said = next((v for v in (verdict, *verdict.smaller) if v.training_size == label), None)
+    chosen = next((v for v in (verdict, *verdict.smaller) if v.training_size == label), None)
     return {
         "label": label,
-        "sentences": [_with_evidence(sentence) for sentence in said.sentences] if said else [],
+        "sentences": [_with_evidence(sentence) for sentence in chosen.sentences] if chosen else [],
         "beyond": [f"{row.words} ({words.measured(board.metric, row.score.value)})" for row in far],
         "low": number(words.scaled(board.metric, low)),
         "high": number(words.scaled(board.metric, high)),

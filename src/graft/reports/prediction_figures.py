@@ -80,12 +80,12 @@ def heatmap(matrix: Sequence[Sequence[int]]) -> str:
                         opacity=shade,
                     )
                 )
-    said = f"Confusion matrix of {size} classes"
+    label = f"Confusion matrix of {size} classes"
     return element(
         "svg",
         "".join(cells),
         css="heatmap",
         viewBox=f"0 0 {size} {size}",
         role="img",
-        aria_label=said,
+        aria_label=label,
     )

@@ -41,11 +41,11 @@ OURS = {"spec.json", "study.json", "status.json", "findings.json"}
 
 def check_options(options: Mapping[str, Any], verb: Callable[..., Any]) -> None:
     """Raise UnknownName for an option that neither the `verb` nor `load_data` has."""
-    own = inspect.signature(verb).parameters
+    parameters = inspect.signature(verb).parameters
     reading = {*inspect.signature(load_data).parameters, *(f.name for f in fields(ReadOptions))}
     for name in options:
         if name not in reading or name in _NOT_ASKED:
-            known = {*own, *reading}.difference(_NOT_ASKED)
+            known = {*parameters, *reading}.difference(_NOT_ASKED)
             raise UnknownName.of(f"option of graft.{verb.__name__}:", name, known)
 
 

@@ -182,8 +182,8 @@ def baseline_questions(
     asked = [{**common, "fraction": fraction, "seed": seed} for fraction, seed in cells]
     answers = [[row for row in rows if all(row.get(k) == one[k] for k in one)] for one in asked]
     return [
-        (one, found if all(_has_predictions(row, folder) for row in found) else [])
-        for one, found in zip(asked, answers, strict=True)
+        (one, answer if all(_has_predictions(row, folder) for row in answer) else [])
+        for one, answer in zip(asked, answers, strict=True)
     ]
 
 

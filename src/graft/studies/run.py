@@ -109,12 +109,12 @@ def _execute(
         split: Feed.of(data.splits[split], task, model.backbone.preprocess, engine.device)
         for split in ("val", "test")
     }
-    found = _evaluate(model, feeds, engine, observer, position.recorded)
-    task = task.fitted_on(found["val"].scores, found["val"].targets)
-    found["test"] = written(model, task, data.splits["test"], found["test"], engine)
+    evaluations = _evaluate(model, feeds, engine, observer, position.recorded)
+    task = task.fitted_on(evaluations["val"].scores, evaluations["val"].targets)
+    evaluations["test"] = written(model, task, data.splits["test"], evaluations["test"], engine)
     with engine.autocast():
         samples = task.samples(model, data.splits["test"])
-    write_predictions(folder, task, data, found)
+    write_predictions(folder, task, data, evaluations)
     _save_model(folder / "model", model, task, spec, feeds["val"])
     result = {
         "schema": 1,
@@ -127,8 +127,8 @@ def _execute(
         "shots": spec.shots,
         "data": _describe(spec, data, task, model.backbone.preprocess),
         "metrics": {
-            "val": _values(task, found["val"]),
-            "test": intervals(task, found["test"], data.splits["test"], data.kind),
+            "val": _values(task, evaluations["val"]),
+            "test": intervals(task, evaluations["test"], data.splits["test"], data.kind),
         },
         "primary_metric": next(iter(task.metrics)),
         "units": {name: metric.unit for name, metric in task.metrics.items() if metric.unit},
@@ -138,7 +138,7 @@ def _execute(
             model, position, folder, position.earlier_seconds + time.perf_counter() - started
         ),
         "frozen": _frozen(position),
-        **task.details(found["test"].scores, found["test"].targets).to_json(),
+        **task.details(evaluations["test"].scores, evaluations["test"].targets).to_json(),
         **({"samples": samples} if samples else {}),
         "warnings": [*model.backbone.notes, *position.warnings],
     }

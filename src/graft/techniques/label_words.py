@@ -134,13 +134,14 @@ def _decoder(backbone: Backbone) -> Backbone:
 
     Raises BadValue where there is none.
     """
-    found = language_model(backbone, "causal", "label-words")
+    causal = language_model(backbone, "causal", "label-words")
     tied = (
-        found.network.get_output_embeddings().weight is found.network.get_input_embeddings().weight
+        causal.network.get_output_embeddings().weight
+        is causal.network.get_input_embeddings().weight
     )
-    if not tied and not found.own_head:
+    if not tied and not causal.own_head:
         raise BadValue(
             f"'label-words' asks a decoder for the next words, and {backbone.name} was saved "
             "without the head for them."
         )
-    return found
+    return causal

@@ -58,10 +58,10 @@ class MaskedLanguageModeling(Technique):
         return [Phase("masked language modeling", epochs, everything, **self.rates(model))]
 
     def _language(self, backbone: Backbone) -> Backbone:
-        found = language_model(backbone, "masked", NAME)
-        if found.preprocess.tokenizer.mask_token_id is None:
+        masked = language_model(backbone, "masked", NAME)
+        if masked.preprocess.tokenizer.mask_token_id is None:
             raise BadValue(
                 f"{NAME!r} is not made for {backbone.name}, whose tokenizer has no token for a "
                 "mask."
             )
-        return found
+        return masked

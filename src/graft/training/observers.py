@@ -24,6 +24,19 @@ class StudyEvent:
     """About how long the others still take; None if there are none, or nothing is known."""
 
 
+@dataclass(frozen=True)
+class Steps:
+    """Where a phase stands after some steps."""
+
+    phase: str
+    done: int
+    total: int
+    loss: float
+    lr: float
+    samples_per_second: float
+    seconds_left: float
+
+
 class Observer:
     """Told of everything, does nothing. Override what you want to hear."""
 
@@ -33,17 +46,8 @@ class Observer:
     def phases(self, names: list[str]) -> None:
         """The phases that come next, in order."""
 
-    def step(
-        self,
-        phase: str,
-        done: int,
-        total: int,
-        loss: float,
-        lr: float,
-        samples_per_second: float,
-        seconds_left: float,
-    ) -> None:
-        """Some steps were done, `done` of `total` of this phase."""
+    def step(self, steps: Steps) -> None:
+        """Some more steps of a phase were done."""
 
     def recording(self, done: int, total: int) -> None:
         """What enters the layers that train was recorded, of `done` of `total` examples."""
@@ -84,17 +88,8 @@ class LogFile(Observer):
         self._write(f"phases: {', '.join(names)}")
         self.then.phases(names)
 
-    def step(
-        self,
-        phase: str,
-        done: int,
-        total: int,
-        loss: float,
-        lr: float,
-        samples_per_second: float,
-        seconds_left: float,
-    ) -> None:
-        self.then.step(phase, done, total, loss, lr, samples_per_second, seconds_left)
+    def step(self, steps: Steps) -> None:
+        self.then.step(steps)
 
     def recording(self, done: int, total: int) -> None:
         self.then.recording(done, total)

@@ -190,7 +190,9 @@ def test_layers_are_not_added_to_added_layers(spec):
 
 def test_adapters_may_be_added_after_others_were_merged(tmp_path):
     # PEFT warns of a second configuration in a network, and warnings are errors here.
-    trained("lora:r=2,epochs=1 then lora:r=2,epochs=1", TASK, tmp_path)
+    model, position = trained("lora:r=2,epochs=1 then lora:r=2,epochs=1", TASK, tmp_path)
+    assert position.part == 1
+    assert not [name for name in model.network.state_dict() if "lora_" in name]
 
 
 def test_a_rank_beyond_the_layers_is_refused():

@@ -136,10 +136,10 @@ class Classification(Task):
         """
         numbers = [self._numbers(sample) for sample in samples]
         if not self.multi_label:
-            return np.array([own[0] for own in numbers])
+            return np.array([targets[0] for targets in numbers])
         matrix = np.zeros((len(numbers), len(self.classes)), dtype=np.float32)
-        for row, own in zip(matrix, numbers, strict=True):
-            row[own] = 1
+        for row, targets in zip(matrix, numbers, strict=True):
+            row[targets] = 1
         return matrix
 
     def target(self, sample: Sample) -> Tensor:

@@ -96,7 +96,7 @@ def continued(model: Model, prompts: Sequence[Sequence[int]], decoding: Decoding
     marks = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
     order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
     device = next(network.parameters()).device
-    found = [""] * len(prompts)
+    texts = [""] * len(prompts)
     with torch.inference_mode(), evaluating(model), torch.random.fork_rng():
         torch.manual_seed(decoding.seed)
         for start in range(0, len(order), BATCH):
@@ -104,15 +104,17 @@ def continued(model: Model, prompts: Sequence[Sequence[int]], decoding: Decoding
             ids, mask = _padded(
                 [prompts[row] for row in rows], tokenizer.pad_token_id, left=not beside
             )
-            told = network.generate(
+            generated = network.generate(
                 input_ids=ids.to(device),
                 attention_mask=mask.to(device),
                 **marks,
                 **decoding.options(),
             )
-            for row, written in zip(rows, told[:, 1 if beside else ids.shape[1] :], strict=True):
-                found[row] = tokenizer.decode(written, skip_special_tokens=True)
-    return found
+            for row, written in zip(
+                rows, generated[:, 1 if beside else ids.shape[1] :], strict=True
+            ):
+                texts[row] = tokenizer.decode(written, skip_special_tokens=True)
+    return texts
 
 
 def _check_room(model: Model, longest: int, most: int) -> None:

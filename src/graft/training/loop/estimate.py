@@ -23,11 +23,10 @@ from graft.techniques.technique import Objective, Phase, Technique
 from graft.training import optim
 from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed
-from graft.training.feeds.streams import Streams
 from graft.training.frozen import frozen_prefix, recording
 from graft.training.frozen.frozen_prefix import Prefix
 from graft.training.frozen.slots import CannotCut
-from graft.training.loop.stage import Settings
+from graft.training.loop.stage import Settings, open_streams
 from graft.training.loop.step import step
 from graft.training.solvers import logistic, solvers
 
@@ -110,17 +109,7 @@ def estimate(
     other_seconds: float = 0.0,
 ) -> RunEstimate:
     """Try each phase of the technique on some training examples; this changes the weights."""
-    preprocess = model.backbone.preprocess
-    streams = Streams(
-        data,
-        task,
-        technique,
-        preprocess,
-        engine.device,
-        settings.seed,
-        settings.batch_size,
-        settings.epochs,
-    )
+    streams = open_streams(model, task, technique, data, settings, engine)
     trials: list[_Trial] = []
     for part in technique.parts:
         objective = part.objective(model, task)

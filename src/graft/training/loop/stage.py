@@ -12,11 +12,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from graft.backbones.backbone import Model
+from graft.data.data import Data
+from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique
 from graft.training.checkpoint import Checkpoints, Position
 from graft.training.cost import Clock, PeakMemory
 from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed
+from graft.training.feeds.streams import Streams
 from graft.training.freed_memory import FreedMemory
 from graft.training.frozen.frozen_prefix import Prefix
 from graft.training.loop.losses import Means
@@ -34,6 +38,27 @@ class Settings:
     batch_size: int | None = None
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     """A killed run loses no more than this."""
+
+
+def open_streams(
+    model: Model,
+    task: Task,
+    technique: Technique,
+    data: Data,
+    settings: Settings,
+    engine: Engine,
+) -> Streams:
+    """Return what the parts of the technique draw from, as the settings ask for it."""
+    return Streams(
+        data,
+        task,
+        technique,
+        model.backbone.preprocess,
+        engine.device,
+        settings.seed,
+        settings.batch_size,
+        settings.epochs,
+    )
 
 
 @dataclass

@@ -34,7 +34,6 @@ from graft.training.checkpoint import Checkpoints, Position, checkpoint_path
 from graft.training.cost import Clock, PeakMemory
 from graft.training.engine import Engine, one_thread
 from graft.training.feeds.feed import Feed
-from graft.training.feeds.streams import Streams
 from graft.training.frozen import frozen_prefix, proof, recording
 from graft.training.frozen.agreement import agree
 from graft.training.frozen.frozen_prefix import ALL, Prefix
@@ -43,9 +42,9 @@ from graft.training.loop import early_stop
 from graft.training.loop.candidates import solve_head
 from graft.training.loop.losses import Means
 from graft.training.loop.selection import is_stopped, keep_best, report_epoch, warn
-from graft.training.loop.stage import Run, Settings, Stage
+from graft.training.loop.stage import Run, Settings, Stage, open_streams
 from graft.training.loop.step import step
-from graft.training.observers import Observer
+from graft.training.observers import Observer, Steps
 from graft.training.solvers import solvers
 
 SHOW_SECONDS = 0.5
@@ -66,17 +65,7 @@ def train(
     Returns the model, and where the training ended with all that was measured. Raises GraftError if
     the loss becomes NaN or infinite, or if memory does not hold a single example.
     """
-    preprocess = model.backbone.preprocess
-    streams = Streams(
-        data,
-        task,
-        technique,
-        preprocess,
-        engine.device,
-        settings.seed,
-        settings.batch_size,
-        settings.epochs,
-    )
+    streams = open_streams(model, task, technique, data, settings, engine)
     checkpoints = Checkpoints(checkpoint_path(folder), settings.checkpoint_seconds)
     saved = checkpoint.read_position(checkpoints.path)
     position = saved or Position()
@@ -337,11 +326,13 @@ def _show(run: Run, stage: Stage) -> None:
     pace = done / max(seconds, 1e-9)
     size = len(stage.train.pieces) / stage.per_epoch
     run.observer.step(
-        stage.phase.name,
-        run.position.step,
-        stage.steps,
-        loss,
-        rate,
-        pace * size,
-        (stage.steps - run.position.step) / max(pace, 1e-9),
+        Steps(
+            phase=stage.phase.name,
+            done=run.position.step,
+            total=stage.steps,
+            loss=loss,
+            lr=rate,
+            samples_per_second=pace * size,
+            seconds_left=(stage.steps - run.position.step) / max(pace, 1e-9),
+        )
     )

@@ -68,13 +68,15 @@ def _scores(
             total, squares = total + features.sum(0), squares + features.square().sum()
     count = len(feed.pieces)
     _check_counts(counts, count, several, feed)
-    own = sums / counts[:, None]
+    class_means = sums / counts[:, None]
     # Of one class, what all scores have in common is left out: large numbers that would round the
     # differences away.
-    rest = (total - sums) / (count - counts)[:, None] if several else own.mean(0, keepdim=True)
-    level = rest.square().sum(1) if several else own.square().sum(1).mean()
+    rest = (
+        (total - sums) / (count - counts)[:, None] if several else class_means.mean(0, keepdim=True)
+    )
+    level = rest.square().sum(1) if several else class_means.square().sum(1).mean()
     variance = max(float(squares / count - (total / count).square().sum()), 1e-12)
-    return 2 * (own - rest), level - own.square().sum(1), variance
+    return 2 * (class_means - rest), level - class_means.square().sum(1), variance
 
 
 def _check_counts(counts: Tensor, count: int, several: bool, feed: Feed) -> None:
