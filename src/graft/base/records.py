@@ -24,13 +24,40 @@ class Sample:
     """One example of the user's: where it came from, and its values by role.
 
     `id` names it in messages and predictions: `train/ants/1.jpg`, `train.csv:17`. Values: `image`
-    is a path, encoded bytes or an array (H, W[, C]); `text` a str; `value` a float;
-    `label` a str, a tuple of str
-    (multi-label) or None (unlabeled).
+    is a path, encoded bytes or an array (H, W[, C]); `text` a str; `value` a float; `label` a str,
+    a tuple of str (multi-label) or None (unlabeled); `boxes` a tuple of LabeledBox.
     """
 
     id: str
     roles: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunLengths:
+    """The pixels of an object as COCO's RLE has them: runs of pixels outside and inside, in turn.
+
+    The pixels are counted column by column; the first run lies outside and may be empty.
+    """
+
+    height: int
+    width: int
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LabeledBox:
+    """One object in a picture: its class, where it is, and its outline if that is known."""
+
+    label: str
+    box: tuple[float, float, float, float]
+    """Left, top, right and bottom in pixels of the upright picture. Edges of pixels are whole
+    numbers: the first pixel reaches from 0 to 1, and a box around it is (0, 0, 1, 1)."""
+    is_crowd: bool = False
+    """Whether it marks a group of objects: detections in it are neither right nor wrong."""
+    area: float | None = None
+    """The area in pixels for metrics by size; None is the area of the box."""
+    outline: tuple[tuple[float, ...], ...] | RunLengths = ()
+    """Polygons, each (x, y, x, y, ...), or the pixels; () if only the box is known."""
 
 
 @dataclass(slots=True)
