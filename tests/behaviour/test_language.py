@@ -29,6 +29,7 @@ def tagger(real, tmp_path_factory):
     )
 
 
+@pytest.mark.slow
 def test_entities_are_found_far_better_than_by_the_most_frequent_tag(tagger):
     found, beaten = (
         tagger.result["metrics"]["test"]["entity_f1"],
@@ -38,6 +39,7 @@ def test_entities_are_found_far_better_than_by_the_most_frequent_tag(tagger):
     assert set(tagger.result["per_class"]) == {"LOC", "MISC", "ORG", "PER"}
 
 
+@pytest.mark.slow
 def test_entities_are_parts_of_the_users_own_text(tagger):
     text = 'Yesterday  in\tParis, "Angela Merkel" said no.'
     (row,) = tagger.model.predict(text)
@@ -47,6 +49,7 @@ def test_entities_are_parts_of_the_users_own_text(tagger):
     )
 
 
+@pytest.mark.slow
 def test_the_pipeline_of_transformers_gives_the_same_tags(tagger):
     from transformers import pipeline
 

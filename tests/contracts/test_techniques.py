@@ -17,25 +17,12 @@ from graft.studies.run import build_model
 from graft.techniques.specs.combine import parse
 from graft.training import optim
 from graft.training.checkpoint import Position
-from tests.contracts.tiny import PACKED, TINY, Stop, network_of, task_of, trained
+from tests.contracts.tiny import PACKED, TINY, Stop, crossed, network_of, task_of, trained
 
 NAMES = plugins.names("technique")
 COMBINED = ["full-fine-tuning + l2-sp:weight=0.1", "feature-extraction:epochs=2 then lora:r=2"]
-EVERY = [
-    pytest.param((technique, task), id=f"{technique}-{task}")
-    for technique in [*NAMES, *COMBINED]
-    for task in TINY
-]
-TO_STOP = [
-    pytest.param(
-        (technique, task),
-        id=f"{technique}-{task}",
-        marks=[] if (i + j) % 3 == 0 else [pytest.mark.slow],
-    )
-    for i, technique in enumerate([*NAMES, *COMBINED])
-    for j, task in enumerate(TINY)
-]
-"""Every pair; `make test` takes a third of them, in which each technique and each task occurs."""
+TO_TRAIN = crossed([*NAMES, *COMBINED], list(TINY), 3)
+TO_STOP = crossed([*NAMES, *COMBINED], list(TINY), 4)
 ABOUT_HEAD = [name for name in NAMES if parse(name).about_head]
 
 
@@ -61,7 +48,7 @@ class Training:
     folder: Path
 
 
-@pytest.fixture(scope="module", params=EVERY)
+@pytest.fixture(scope="module", params=TO_TRAIN)
 def training(request, tmp_path_factory) -> Training:
     """Train each technique on each task once; pytest groups the tests that use the same one."""
     technique, task = request.param

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 from torch import Tensor
 
 from graft.backbones.backbone import Model
@@ -68,6 +70,22 @@ TINY = {task: _network(task) for task in plugins.names("task")}
 def batch_of(inputs: dict[str, Tensor], preprocess: Preprocess) -> Batch:
     """A batch of inputs that the preprocessing has collated."""
     return Batch(inputs, mask=preprocess.mask(inputs))
+
+
+def crossed(rows: Sequence[str], columns: Sequence[str], share: int) -> list[ParameterSet]:
+    """Every pair of both; `make test` takes one in `share`, in which each row and column occurs.
+
+    The others are slow: what a technique does to a network seldom depends on the task.
+    """
+    return [
+        pytest.param(
+            (row, column),
+            id=f"{row}-{column}",
+            marks=[] if (i + j) % share == 0 else [pytest.mark.slow],
+        )
+        for i, row in enumerate(rows)
+        for j, column in enumerate(columns)
+    ]
 
 
 PACKED = "text-generation:packed=true"
