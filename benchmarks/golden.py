@@ -39,10 +39,10 @@ NAMES = {
 
 
 def write_pictures(folder: Path, rng: random.Random) -> None:
-    """Three folders of noisy pictures, one a colour."""
+    """Three folders of noisy pictures, one a color."""
     from PIL import Image
 
-    for name, colour in {
+    for name, color in {
         "red": (200, 40, 40),
         "green": (40, 200, 40),
         "blue": (40, 40, 200),
@@ -50,8 +50,7 @@ def write_pictures(folder: Path, rng: random.Random) -> None:
         (folder / name).mkdir(parents=True)
         for number in range(24):
             pixels = [
-                tuple(channel + rng.randrange(-40, 40) for channel in colour)
-                for _ in range(32 * 32)
+                tuple(channel + rng.randrange(-40, 40) for channel in color) for _ in range(32 * 32)
             ]
             image = Image.new("RGB", (32, 32))
             image.putdata(pixels)

@@ -14,7 +14,7 @@ import sys
 import graft
 
 CONTEXT = (
-    "The lighthouse was built in 1887 by two brothers from Bergen. It stands 34 metres above the "
+    "The lighthouse was built in 1887 by two brothers from Bergen. It stands 34 meters above the "
     "sea and was lit with paraffin until electricity reached the island in 1951."
 )
 QUESTIONS = [

@@ -63,7 +63,7 @@ def main() -> None:
         float(found),
         ("fastai", "torch", "timm"),
         load_seconds=clock.seconds["load"],
-        notes="vision_learner; by its default the batch normalisation of the frozen body trains",
+        notes="vision_learner; by its default the batch normalization of the frozen body trains",
     )
 
 

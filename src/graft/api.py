@@ -42,7 +42,7 @@ from graft.studies.run import estimate_run, execute
 from graft.studies.spec import RunSpec, hash_folders
 from graft.studies.study import run_study, slug
 from graft.tasks.specs.find_task import find_task
-from graft.tasks.specs.options import kinds_of, learnt
+from graft.tasks.specs.options import kinds_of, read_task
 from graft.tasks.specs.options import parse as parse_task
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import parse
@@ -170,12 +170,12 @@ def fit(
     out = None if out is None else check_path("out", out)
     loaded = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
     base = _spec(loaded, task, data_options, shots, epochs, batch_size, precision, weighted)
-    learnt = _learnt(base, loaded)
-    technique = technique or ("lp-ft" if learnt.fresh_head else "lora")
+    learned = _learned(base, loaded)
+    technique = technique or ("lp-ft" if learned.fresh_head else "lora")
     backbone = full_name(backbone or base.backbone)
     asked = {"backbone": backbone, "technique": technique, "seed": seed, "fraction": fraction}
     spec = replace(base, **asked, folders=hash_folders([backbone]))
-    check_techniques(spec.backbone, [technique], learnt)
+    check_techniques(spec.backbone, [technique], learned)
     _tell(loaded, observer)
     if dry_run:
         return estimate_run(spec, loaded)
@@ -236,13 +236,13 @@ def compare(
     loaded = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
     base = _spec(loaded, task, data_options, shots, epochs, batch_size, precision, weighted)
     backbones = [full_name(name) for name in backbones or [base.backbone]]
-    learnt = _learnt(base, loaded)
+    learned = _learned(base, loaded)
     techniques = list(
         techniques
-        or (name for name in TECHNIQUES if learnt.fresh_head or not parse(name).about_head)
+        or (name for name in TECHNIQUES if learned.fresh_head or not parse(name).about_head)
     )
     for backbone in dict.fromkeys(backbones):
-        check_techniques(backbone, techniques, learnt)
+        check_techniques(backbone, techniques, learned)
     axes = {
         "techniques": techniques,
         "backbones": backbones,
@@ -273,7 +273,7 @@ def compare(
 def open_study(folder: str | Path) -> Study:
     """A study that was run before: its rows, verdict and report, written anew from its folder."""
     folder = check_path("folder", folder)
-    summary = reports.summarise(folder)
+    summary = reports.summarize(folder)
     return Study(folder, summary.rows, summary.verdict, reports.write(folder, summary))
 
 
@@ -322,7 +322,7 @@ def embed(
     `model` is a run folder, a model folder or a backbone's spec; `inputs` as of
     `Predictor.predict`, and `reading` how files are read: `format`, `columns`, `header`,
     `delimiter`. Features are what enters the head: of a sentence encoder the mean of the token
-    states, standardised; where every token has some, their mean. `normalise` makes each vector's
+    states, standardized; where every token has some, their mean. `normalise` makes each vector's
     length 1. Raises GraftError.
     """
     if is_saved(model):
@@ -367,9 +367,9 @@ def _spec(
     )
 
 
-def _learnt(spec: RunSpec, data: Data) -> Task:
+def _learned(spec: RunSpec, data: Data) -> Task:
     """The task with its classes."""
-    return learnt(spec.task, data, weighted=spec.weighted)
+    return read_task(spec.task, data, weighted=spec.weighted)
 
 
 def _jobs() -> int:

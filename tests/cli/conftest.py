@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from graft.cli.main import app
 
 Graft = Callable[..., Result]
-COLOURS = {"ant": (200, 40, 40), "bee": (40, 40, 200)}
+COLORS = {"ant": (200, 40, 40), "bee": (40, 40, 200)}
 
 
 @pytest.fixture
@@ -30,12 +30,12 @@ def photos(tmp_path: Path) -> Path:
 
 
 def write_photos(folder: Path, each: int = 12) -> Path:
-    """A folder with a class folder for each colour."""
+    """A folder with a class folder for each color."""
     rng = np.random.default_rng(0)
-    for name, colour in COLOURS.items():
+    for name, color in COLORS.items():
         (folder / name).mkdir(parents=True)
         for i in range(each):
-            pixels = np.clip(np.array(colour) + rng.normal(0, 30, (40, 40, 3)), 0, 255).astype(
+            pixels = np.clip(np.array(color) + rng.normal(0, 30, (40, 40, 3)), 0, 255).astype(
                 np.uint8
             )
             Image.fromarray(pixels).save(folder / name / f"{i}.jpg")

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.cli.conftest import Graft
 
 
-def test_empty_texts_are_named_learnt_and_predicted(graft: Graft, tmp_path: Path) -> None:
+def test_empty_texts_are_named_learned_and_predicted(graft: Graft, tmp_path: Path) -> None:
     lines = [
         "text,label",
         *(f"{('ant', 'bee')[i % 2]} {i},{('ant', 'bee')[i % 2]}" for i in range(40)),

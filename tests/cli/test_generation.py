@@ -35,7 +35,7 @@ def pairs(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_text_is_learnt_and_continued(graft: Graft, book: Path) -> None:
+def test_a_text_is_learned_and_continued(graft: Graft, book: Path) -> None:
     done = graft("fit", book, *FIT, "-t", "full-fine-tuning", "--epochs", "8")
     assert done.exit_code == 0, done.output
     result = json.loads(Path("run/result.json").read_text())

@@ -27,7 +27,7 @@ def names(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def questions(tmp_path: Path) -> Path:
-    """Questions for the thing of a colour, in SQuAD's JSON."""
+    """Questions for the thing of a color, in SQuAD's JSON."""
     folder = tmp_path / "questions"
     plugins.load("format", "squad")().write_tiny(
         plugins.load("task", "question-answering").tiny_data(), folder
@@ -35,7 +35,7 @@ def questions(tmp_path: Path) -> Path:
     return folder
 
 
-def test_entities_are_learnt_and_found_in_running_text(graft: Graft, names: Path) -> None:
+def test_entities_are_learned_and_found_in_running_text(graft: Graft, names: Path) -> None:
     assert graft("fit", names, *FIT).exit_code == 0
     result = json.loads(Path("run/result.json").read_text())
     assert result["metrics"]["test"]["entity_f1"]["value"] > 0.9

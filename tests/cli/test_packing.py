@@ -63,7 +63,7 @@ def test_every_text_has_the_row_that_it_has_unpacked(
     np.testing.assert_allclose(*terms, rtol=1e-5)
 
 
-def test_packs_are_learnt_saved_and_used(graft: Graft, pairs: Path) -> None:
+def test_packs_are_learned_saved_and_used(graft: Graft, pairs: Path) -> None:
     words = (
         "-b",
         "tiny:gpt2",

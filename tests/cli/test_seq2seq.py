@@ -34,7 +34,7 @@ def summaries(tmp_path: Path) -> Path:
     return folder
 
 
-def test_parallel_files_are_learnt_and_translated(graft: Graft, parallel: Path) -> None:
+def test_parallel_files_are_learned_and_translated(graft: Graft, parallel: Path) -> None:
     done = graft(
         "fit", parallel, *FIT, "--task", "translation", "-t", "full-fine-tuning", "--epochs", "3"
     )

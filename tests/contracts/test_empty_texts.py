@@ -1,4 +1,4 @@
-"""Every task takes texts without a word: they are learnt, predicted and measured as any others."""
+"""Every task takes texts without a word: they are learned, predicted and measured as any others."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_kind_of_data_says_what_may_be_empty(name):
 
 
 @pytest.mark.parametrize(("name", "network"), CASES)
-def test_they_are_learnt_alone_and_among_others(name, network):
+def test_they_are_learned_alone_and_among_others(name, network):
     task, data = task_of(name)
     model = model_of(name, network).train()
     for samples in (
@@ -92,9 +92,9 @@ def test_they_are_measured_and_told(name, network):
 def test_they_are_predicted(name, network):
     task, _ = task_of(name)
     model = model_of(name, network)
-    asked = [task.unlabeled(sample) for sample in emptied(name)]
+    asked = [task.without_target(sample) for sample in emptied(name)]
     if task.generates:
-        assert all(isinstance(text, str) for text in task.generated(model, asked, Decoding(3)))
+        assert all(isinstance(text, str) for text in task.generate(model, asked, Decoding(3)))
         return
     scores, _ = predict(model, feed(name, model, asked), Engine("fp32"))
     assert len(task.decode(scores, asked)) == len(asked)

@@ -102,7 +102,7 @@ def test_fresh_weights_are_drawn_from_the_global_random_state_and_no_others(back
 
     def drawn(seed: int) -> dict[str, torch.Tensor]:
         torch.manual_seed(seed)
-        head.fresh(fresh)
+        head.initialize(fresh)
         return {key: tensor.clone() for key, tensor in fresh.network.state_dict().items()}
 
     first, again, other = drawn(3), drawn(3), drawn(4)

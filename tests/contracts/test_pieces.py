@@ -37,7 +37,7 @@ TOLERANCE = 1e-5
 """For float32 gradients, relative to their norm: sums of some thousand products rounded to 6e-8."""
 
 
-def learnt(name: str) -> tuple[Task, Data]:
+def learned(name: str) -> tuple[Task, Data]:
     """Return the task and its tiny data.
 
     `WEIGHTED` is text classification with class weights, `SEVERAL` with several labels.
@@ -61,7 +61,7 @@ def _with_two_labels(sample: Sample, task: Task) -> Sample:
 
 def parts(technique: str, name: str) -> Iterator[tuple[Objective, Phase, Batch]]:
     """Yield each phase of a technique, ready for a step without dropout, and its first batch."""
-    task, data = learnt(name)
+    task, data = learned(name)
     chosen, engine = parse(technique), Engine("fp32")
     model = build_model(network_of(technique, task.name), task, chosen.pretrained, seed=0)
     objective = chosen.objective(model, task)
@@ -118,7 +118,7 @@ def test_a_technique_has_the_gradient_of_the_whole_in_each_phase(technique, name
 
 @pytest.mark.parametrize("name", TASKS)
 def test_validation_loss_does_not_depend_on_the_batches(name):
-    task, data = learnt(name)
+    task, data = learned(name)
     model = build_model(network_of("full-fine-tuning", task.name), task, True, seed=0).eval()
     engine = Engine("fp32")
     feed = Feed.of(data.splits["test"], task, model.backbone.preprocess, engine.device)
@@ -129,7 +129,7 @@ def test_validation_loss_does_not_depend_on_the_batches(name):
 @pytest.mark.parametrize("name", TASKS)
 def test_the_training_loss_of_history_is_the_mean_over_the_split(name, tmp_path):
     """With a tiny learning rate and no dropout, it equals the loss of evaluation on that split."""
-    task, data = learnt(name)
+    task, data = learned(name)
     engine, technique = Engine("fp32"), parse("full-fine-tuning:lr=1e-12,views=1")
     model = without_dropout(
         build_model(network_of("full-fine-tuning", task.name), task, True, seed=0)

@@ -45,7 +45,7 @@ def test_perfect_scores_are_decoded_to_the_answers(name):
     task, data = task_of(name)
     samples = data.splits["test"]
     for row, sample in zip(task.decode(_scores(task, samples), samples), samples, strict=True):
-        assert task.right(row["prediction"], task.answer(sample))
+        assert task.is_right(row["prediction"], task.answer(sample))
         assert row.get("confidence") is None or 0 <= row["confidence"] <= 1
         assert json.loads(json.dumps(row)) == row
         assert task.say(row["prediction"])
@@ -111,7 +111,7 @@ def test_settings_are_json_and_make_the_task_again(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_unlabeled_samples_are_encoded_without_a_target(name):
     task, data = task_of(name)
-    bare = task.unlabeled(data.splits["test"][0])
+    bare = task.without_target(data.splits["test"][0])
     assert task.target_role not in bare.roles
     assert _batch(task, [bare]).target is None
 
@@ -122,8 +122,8 @@ def test_what_is_shown_is_for_a_person(name):
     samples = data.splits["test"]
     (row,) = task.decode(_scores(task, samples[:1]), samples[:1])
     for shown in (
-        task.shown(samples[0]),
-        task.shown(samples[0], row["prediction"], task.answer(samples[0])),
+        task.show(samples[0]),
+        task.show(samples[0], row["prediction"], task.answer(samples[0])),
     ):
         assert shown.kind in ("image", "text", "audio")
         assert shown.kind == "text" or shown.value.startswith(f"data:{shown.kind}/")

@@ -39,9 +39,9 @@ One of the two sequence-to-sequence tasks is tested on a decoder.
 
 
 def task_of(spec: str) -> tuple[Task, Data]:
-    """The task with its options, learnt from its own tiny data, and the data."""
+    """The task with its options, learned from its own tiny data, and the data."""
     data = options.parse(spec)[0].tiny_data()
-    return options.learnt(spec, data), data
+    return options.read_task(spec, data), data
 
 
 def made_for(task: str, source: str = "tiny") -> list[str]:

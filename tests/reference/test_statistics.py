@@ -11,10 +11,10 @@ from scipy.stats import norm, ttest_1samp, ttest_ind
 from graft.metrics.classification import accuracy, auroc, macro_f1
 from graft.metrics.intervals import clusters, estimate
 from graft.metrics.language import bits_per_byte
-from graft.metrics.metric import Metric, of_sums, ratio
+from graft.metrics.metric import Metric, metric_of_sums, ratio
 from graft.reports.statistics import Mean, average, holm
 
-plain_mean = of_sums("gain", lambda scores, targets: scores, ratio, is_fraction=False)
+plain_mean = metric_of_sums("gain", lambda scores, targets: scores, ratio, is_fraction=False)
 """A mean of any numbers, which knows no bounds."""
 
 

@@ -115,7 +115,7 @@ class Source(Protocol):
 class Library(Source, Protocol):
     """A source whose networks are saved in a form of their own, as JSON and safetensors.
 
-    `owns` recognises such a folder; `open` reads it. `usual_job` takes the path of one too.
+    `owns` recognizes such a folder; `open` reads it. `usual_job` takes the path of one too.
     """
 
     def save(

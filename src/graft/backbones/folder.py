@@ -16,7 +16,7 @@ from torch import Tensor
 
 from graft.backbones.backbone import Library, Model, evaluating
 from graft.backbones.heads.head import attach_head, head_of
-from graft.backbones.preprocess.preprocess import restored
+from graft.backbones.preprocess.preprocess import restore_preprocess
 from graft.base import files, plugins, trees
 from graft.base.errors import BackboneError, FolderError
 from graft.base.job import Job
@@ -71,7 +71,7 @@ def open_model(folder: str | Path) -> tuple[Model, dict[str, Any]]:
         ) from error
     backbone.name, backbone.lr = card["name"], card["lr"]
     backbone = attach_head(card["head"], backbone, card["job"]["outputs"])
-    backbone.preprocess = restored(backbone.preprocess, card["preprocess"])
+    backbone.preprocess = restore_preprocess(backbone.preprocess, card["preprocess"])
     model = Model(backbone).eval()
     _prove(model, folder)
     return model, card

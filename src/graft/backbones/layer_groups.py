@@ -120,7 +120,7 @@ def _cut(network: nn.Module, head: tuple[str, ...], starts: dict[str, int]) -> l
 
 
 def _merge(network: nn.Module, pieces: list[_Piece]) -> list[_Piece]:
-    """Normalisations, activations, poolings join the group before them.
+    """Normalizations, activations, poolings join the group before them.
 
     Embeddings side by side become one group.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +118,41 @@ class Output:
     def logits(self) -> Tensor:
         """The logits (B, [T,] classes) of a network that returns one tensor."""
         return self.raw
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The samples of a split and the pieces in which a network reads them.
+
+    `cut` are the pieces in order, `owners` the number of the sample that each is a part of. Without
+    them each sample is one piece.
+    """
+
+    samples: Sequence[Sample]
+    cut: Sequence[Sample] | None = None
+    owners: Sequence[int] | None = None
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample], pieces: Callable[[Sample], Sequence[Sample]]) -> Windows:
+        """Cut each sample into its `pieces`, at least one."""
+        parts = [pieces(sample) for sample in samples]
+        owners = [number for number, part in enumerate(parts) for _ in part]
+        return cls(samples, [piece for part in parts for piece in part], owners)
+
+    @property
+    def pieces(self) -> Sequence[Sample]:
+        """The pieces, which are the samples themselves if none is cut."""
+        return self.samples if self.cut is None else self.cut
+
+    def by_sample(self, rows: Sequence[Any]) -> Iterator[list[tuple[Sample, Any]]]:
+        """Yield for each sample its pieces with their `rows`, of which there is one per piece."""
+        owners = range(len(self.pieces)) if self.owners is None else self.owners
+        of_sample: list[tuple[Sample, Any]] = []
+        for number, (piece, owner, row) in enumerate(zip(self.pieces, owners, rows, strict=True)):
+            of_sample.append((piece, row))
+            if number + 1 == len(self.pieces) or owners[number + 1] != owner:
+                yield of_sample
+                of_sample = []
 
 
 def targets_of(encoded: Sequence[Mapping[str, Tree]]) -> list[Tree]:

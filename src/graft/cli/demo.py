@@ -207,7 +207,7 @@ def _write_digits(out: Path) -> Path:
 QUESTIONS = (
     Question(
         "questions",
-        "Which topic does a question belong to? Eight labelled examples a topic, and a network "
+        "Which topic does a question belong to? Eight labeled examples a topic, and a network "
         "that has read a lot of English.",
         _write_questions,
         ("from-scratch", "feature-extraction", "full-fine-tuning"),

@@ -31,7 +31,7 @@ class Data:
     asked: tuple[str, ...] = ()
     """The roles whose columns the user chose."""
     problem: str = ""
-    """Why these data cannot be split and learnt from, if they were read to be described only."""
+    """Why these data cannot be split and learned from, if they were read to be described only."""
 
     def __post_init__(self) -> None:
         first = _first(self.splits)

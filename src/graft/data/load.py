@@ -12,7 +12,7 @@ from graft.base.errors import BadValue, DataError, listed
 from graft.base.ranges import PART, check_number, check_path, check_word
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.formats.folders.annotations import unlearnt
+from graft.data.formats.folders.annotations import unlearned
 from graft.data.formats.format import SPLIT_NAMES, Format, read_options
 from graft.data.kinds.kind import kind_named
 from graft.data.listing import is_about
@@ -149,9 +149,9 @@ def _check(path: Path) -> None:
 
 
 def _sniff(path: Path, labels: bool) -> str:
-    if labels and path.is_dir() and (held := unlearnt(path)):
+    if labels and path.is_dir() and (held := unlearned(path)):
         raise DataError(
-            f"{path} holds {held}. No task learns from that yet. What is learnt now: texts, and "
+            f"{path} holds {held}. No task learns from that yet. What is learned now: texts, and "
             "pictures that are classified as a whole, from class folders (cats/1.jpg) or a table "
             "of paths and labels."
         )

@@ -138,7 +138,7 @@ def subsample(
 
 
 def _check(given: dict[str, list[Sample]], data: Data, kind: Kind) -> None:
-    """Raise DataError if nothing can be learnt from these splits."""
+    """Raise DataError if nothing can be learned from these splits."""
     name = data.path or "The data"
     if "train" not in given and "all" not in given:
         there = ", ".join(given) or "nothing"
@@ -154,7 +154,7 @@ def _check(given: dict[str, list[Sample]], data: Data, kind: Kind) -> None:
     if problem := kind.problem(labeled) or kind.mismatch(training, held_out):
         is_guess = data.columns and kind.target not in data.asked
         advice = " Is it the right column? Choose: --columns." if is_guess else ""
-        raise DataError(f"{name} cannot be learnt from: {problem}.{advice}")
+        raise DataError(f"{name} cannot be learned from: {problem}.{advice}")
 
 
 def _cut(

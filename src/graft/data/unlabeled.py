@@ -9,11 +9,11 @@ import numpy as np
 from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.kinds.kind import kind_named, normalized
+from graft.data.kinds.kind import kind_named, normalize_text
 
 HELD_OUT = 0.05
 MOST_HELD_OUT = 500
-"""The share of the texts that validate what is learnt from the others, and its maximum."""
+"""The share of the texts that validate what is learned from the others, and its maximum."""
 
 
 def unlabeled_texts(data: Data, seed: int) -> tuple[list[Sample], list[Sample]]:
@@ -47,5 +47,5 @@ def _texts(data: Data, splits: tuple[str, ...]) -> dict[str, Sample]:
     texts: dict[str, Sample] = {}
     for sample in (s for split in splits for s in data.splits.get(split, [])):
         text = kind_named(data.kind).passage(sample)
-        texts.setdefault(normalized(text), Sample(sample.id, {"passage": text}))
+        texts.setdefault(normalize_text(text), Sample(sample.id, {"passage": text}))
     return texts

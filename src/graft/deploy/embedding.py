@@ -71,12 +71,12 @@ def embed(
     """
     preprocess = model.backbone.preprocess
     samples = [
-        task.unlabeled(sample)
+        task.without_target(sample)
         for sample in read_inputs(inputs, preprocess.reads, **(reading or {}))
     ]
     vectors = pooled(engine.place(model), Feed.of(samples, task, preprocess, engine.device), engine)
     return Embeddings(
-        [sample.id for sample in samples], normalised(vectors) if normalise else vectors
+        [sample.id for sample in samples], normalize(vectors) if normalise else vectors
     )
 
 
@@ -115,7 +115,7 @@ def pooled(model: Model, feed: Feed, engine: Engine) -> np.ndarray:
     )
 
 
-def normalised(vectors: np.ndarray) -> np.ndarray:
+def normalize(vectors: np.ndarray) -> np.ndarray:
     """Each row (N, D) divided by its length, so that the product of two is their cosine.
 
     Rows of zeros stay.

@@ -125,7 +125,7 @@ class Predictor:
         )
         samples = self.prompts(prompts)
         with self._engine.autocast():
-            return self.task.generated(self.network, samples, decoding)
+            return self.task.generate(self.network, samples, decoding)
 
     def prompts(self, prompts: Any) -> list[Sample]:
         """The prompts of `generate`, of which a file may hold several, as samples."""
@@ -139,7 +139,7 @@ class Predictor:
     def _written(self, samples: Sequence[Sample], decoding: Decoding) -> list[dict[str, Any]]:
         """A row a sample: what is written, and the mean probability of its bytes."""
         with self._engine.autocast():
-            texts = self.task.generated(self.network, samples, decoding)
+            texts = self.task.generate(self.network, samples, decoding)
         whole = [
             Sample(s.id, {**s.roles, self.task.target_role: text})
             for s, text in zip(samples, texts, strict=True)
@@ -211,7 +211,7 @@ class Predictor:
             ]
         reading = {"kinds": frozenset(kinds_of(type(self.task))), **reading}
         modality = self.network.backbone.preprocess.reads
-        return [self.task.unlabeled(s) for s in read_inputs(inputs, modality, **reading)]
+        return [self.task.without_target(s) for s in read_inputs(inputs, modality, **reading)]
 
 
 def is_saved(folder: str | Path) -> bool:

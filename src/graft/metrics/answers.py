@@ -15,32 +15,32 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.metrics.metric import of_sums, ratio
+from graft.metrics.metric import metric_of_sums, ratio
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 
 
-def normalized(text: str) -> str:
+def normalize_text(text: str) -> str:
     """The text in lower case, without ASCII punctuation, English articles and repeated blanks."""
     return " ".join(_ARTICLE.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
 def exact(prediction: str, accepted: Sequence[str]) -> float:
     """1 where the normalized prediction is one of the accepted texts, else 0."""
-    return float(normalized(prediction) in _to_compare(accepted))
+    return float(normalize_text(prediction) in _to_compare(accepted))
 
 
 def overlap(prediction: str, accepted: Sequence[str]) -> float:
     """F1 of the words of the prediction, by the accepted text for which it is highest."""
     return max(
-        _word_f1(normalized(prediction).split(), text.split()) for text in _to_compare(accepted)
+        _word_f1(normalize_text(prediction).split(), text.split()) for text in _to_compare(accepted)
     )
 
 
 def _to_compare(accepted: Sequence[str]) -> list[str]:
     """The accepted texts, normalized; the empty one where none of them has a word."""
-    return [text for text in map(normalized, accepted) if text] or [""]
+    return [text for text in map(normalize_text, accepted) if text] or [""]
 
 
 def _word_f1(guessed: list[str], true: list[str]) -> float:
@@ -61,10 +61,10 @@ def _overlap(scores: NDArray, targets: NDArray) -> NDArray:
     ).reshape(-1, 2)
 
 
-exact_match = of_sums("exact_match", _exact, ratio)
+exact_match = metric_of_sums("exact_match", _exact, ratio)
 """The share of questions answered in the words of an accepted answer, or rightly not at all."""
 
-answer_f1 = of_sums("answer_f1", _overlap, ratio, words="answer F1")
+answer_f1 = metric_of_sums("answer_f1", _overlap, ratio, words="answer F1")
 """The mean F1 of the words of the predicted and the accepted answer."""
 
 METRICS = {metric.name: metric for metric in (exact_match, answer_f1)}

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.metrics.metric import of_sums
+from graft.metrics.metric import metric_of_sums
 
 ORDER = 4
 """The longest n-grams that are counted, in words."""
@@ -101,7 +101,7 @@ def _value(sums: NDArray) -> NDArray:
     return np.where((made > 0).all(axis=-1) & ~none.all(axis=-1), whole, 0.0)
 
 
-bleu = of_sums("bleu", _parts, _value, words="BLEU")
+bleu = metric_of_sums("bleu", _parts, _value, words="BLEU")
 """The precision of n-grams of up to four words, with a penalty for texts that are too short."""
 
 METRICS = {bleu.name: bleu}

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.metrics.metric import divide, of_sums
+from graft.metrics.metric import divide, metric_of_sums
 
 ORDER = 6
 """The longest n-grams that are counted, in characters without white space."""
@@ -69,7 +69,7 @@ def _value(sums: NDArray) -> NDArray:
     return np.nan_to_num(divide((1 + BETA**2) * precision * recall, BETA**2 * precision + recall))
 
 
-chrf = of_sums("chrf", _parts, _value, words="chrF")
+chrf = metric_of_sums("chrf", _parts, _value, words="chrF")
 """The F-score of n-grams of characters; needs no words, so it suits every language and script."""
 
 METRICS = {chrf.name: chrf}

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from graft.base.evidence import Column
 from graft.metrics.metric import (
+    Measurement,
     Metric,
     Pairs,
     Terms,
-    Weighed,
     divide,
-    left_out,
-    of_sums,
+    influence_by_omission,
+    metric_of_sums,
     ratio,
     sums_by,
 )
@@ -170,9 +170,9 @@ def _totals(decided: Decided) -> NDArray:
     return np.stack([np.bincount(classes, weights=row, minlength=size) for row in decided.counts])
 
 
-def _weigh_macro_f1(terms: Terms) -> Weighed:
+def _weigh_macro_f1(terms: Terms) -> Measurement:
     decided = _from_terms(terms)
-    return Weighed(
+    return Measurement(
         float(_f1_of(_totals(decided).reshape(-1))),
         lambda clusters: _macro_f1_influence(decided, clusters),
         lambda: _rarest_of(_counts_of_classes(decided), decided.num_examples),
@@ -195,7 +195,7 @@ def _macro_f1_influence(decided: Decided, clusters: NDArray) -> NDArray:
 
     sums = np.nansum(before) - by_cluster(before[changed]) + by_cluster(np.nan_to_num(after))
     defined = (~np.isnan(before)).sum() - by_cluster(np.isnan(after).astype(float))
-    return left_out(divide(sums, defined))
+    return influence_by_omission(divide(sums, defined))
 
 
 def _counts_of_classes(decided: Decided) -> NDArray:
@@ -289,11 +289,11 @@ def _area(scores: NDArray, truth: NDArray) -> tuple[float, NDArray]:
     return area, (wins - area) * weight
 
 
-def _weigh_auroc(terms: Terms) -> Weighed:
+def _weigh_auroc(terms: Terms) -> Measurement:
     pairs = Pairs.of(terms)
     scores, targets = pairs.scores, pairs.targets
     areas = [area for area, _ in _areas(scores, targets)]
-    return Weighed(
+    return Measurement(
         float(np.mean(areas)) if areas else float("nan"),
         lambda clusters: _area_influence(scores, targets, clusters),
         lambda: _rarest_of(
@@ -334,7 +334,7 @@ def _mean(values: NDArray) -> NDArray:
     return divide(np.nansum(values, axis=-1), (~np.isnan(values)).sum(axis=-1))
 
 
-accuracy = of_sums("accuracy", _hits, ratio)
+accuracy = metric_of_sums("accuracy", _hits, ratio)
 """The share of examples that are right; of several labels, all of them."""
 
 macro_f1 = Metric("macro_f1", _decisions_of, _weigh_macro_f1, "macro F1")
@@ -343,7 +343,7 @@ macro_f1 = Metric("macro_f1", _decisions_of, _weigh_macro_f1, "macro F1")
 It is a value of sums over the examples, which are never written out: they would be a table of
 examples by classes."""
 
-f1 = of_sums("f1", _positive_counts, _f1_of, words="F1")
+f1 = metric_of_sums("f1", _positive_counts, _f1_of, words="F1")
 """F1 of the second of two classes; multi-label: over all labels together (micro).
 
 nan for more than two classes."""
@@ -354,7 +354,7 @@ auroc = Metric("auroc", Pairs, _weigh_auroc, "AUROC")
 Each class stands against the rest. Classes without an example, or without a counter-example, are
 left out of the mean (Fawcett, 2006)."""
 
-ece = of_sums(
+ece = metric_of_sums(
     "ece",
     _calibration,
     _calibration_error,
@@ -370,7 +370,7 @@ It has no interval: a mean of absolute values is too high on small samples, by f
 varies (Kumar, Liang and Ma, arXiv:1909.10155), so that an interval around it would be of another
 quantity."""
 
-brier = of_sums(
+brier = metric_of_sums(
     "brier",
     _squared_errors,
     ratio,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.base.tags import Span, spans
-from graft.metrics.metric import divide, of_sums, ratio
+from graft.metrics.metric import divide, metric_of_sums, ratio
 
 
 def per_type(scores: NDArray, targets: NDArray) -> dict[str, dict[str, float | int]]:
@@ -59,7 +59,7 @@ def _token_counts(scores: NDArray, targets: NDArray) -> NDArray:
     return np.array(rows, float).reshape(-1, 2)
 
 
-entity_f1 = of_sums(
+entity_f1 = metric_of_sums(
     "entity_f1",
     _entity_counts,
     lambda sums: divide(2 * sums[..., 0], sums[..., 1] + sums[..., 2]),
@@ -67,15 +67,15 @@ entity_f1 = of_sums(
 )
 """The harmonic mean of `entity_precision` and `entity_recall`."""
 
-entity_precision = of_sums("entity_precision", _entity_counts, ratio)
+entity_precision = metric_of_sums("entity_precision", _entity_counts, ratio)
 """The share of predicted entities that are true."""
 
-entity_recall = of_sums(
+entity_recall = metric_of_sums(
     "entity_recall", _entity_counts, lambda sums: divide(sums[..., 0], sums[..., 2])
 )
 """The share of true entities that are predicted."""
 
-token_accuracy = of_sums("token_accuracy", _token_counts, ratio)
+token_accuracy = metric_of_sums("token_accuracy", _token_counts, ratio)
 """The share of tokens that have the right tag."""
 
 METRICS = {

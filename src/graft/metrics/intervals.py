@@ -2,8 +2,8 @@
 
 One source of noise is the test examples, or the groups that they come in; with several runs the
 runs are another, which `graft.reports.statistics` adds. Nothing is resampled: the variance follows
-from what each group adds to the metric (`Weighed.influence`), and the bounds from Student's t with
-the degrees of freedom of that variance.
+from what each group adds to the metric (`Measurement.influence`), and the bounds from Student's t
+with the degrees of freedom of that variance.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.metrics.metric import divide, of_sums
+from graft.metrics.metric import divide, metric_of_sums
 
 
 def _sums(scores: NDArray, targets: NDArray) -> NDArray:
@@ -29,7 +29,7 @@ def _perplexity(sums: NDArray) -> NDArray:
         return np.exp(divide(sums[..., 0], sums[..., 1]))
 
 
-bits_per_byte = of_sums(
+bits_per_byte = metric_of_sums(
     "bits_per_byte",
     _sums,
     _bits_per_byte,
@@ -42,7 +42,7 @@ bits_per_byte = of_sums(
 
 Source: Gao et al., arXiv:2101.00027."""
 
-perplexity = of_sums(
+perplexity = metric_of_sums(
     "perplexity",
     _sums,
     _perplexity,

@@ -1,4 +1,4 @@
-"""What a metric is: a value of the terms of examples, and how much each group of examples moves it.
+"""The contract of a metric: its value on some examples, and how much each group of them moves it.
 
 A metric reads each example once (`terms`), and everything else follows from what it read: its
 value, its interval, its difference to another run. The terms are numbers and lists of them, so that
@@ -28,13 +28,13 @@ BLOCK = 4_000_000
 
 
 @dataclass(frozen=True)
-class Weighed:
-    """The value of a metric on some examples, and what moves it.
+class Measurement:
+    """The value of a metric on some examples, and how much each of them moves it.
 
     `influence` takes clusters (N,), numbered from 0, and returns (G,) what each adds to the value,
     with mean 0: the variance of the metric over test sets is G / (G - 1) times the sum of their
-    squares. It is None if no valid interval is known. `num_examples` counts the examples that
-    support a value without variance, such as all right.
+    squares. It is None if no valid interval is known. `num_examples` counts the examples behind a
+    value without variance, such as an accuracy of 1.
     """
 
     value: float
@@ -46,16 +46,16 @@ class Weighed:
 class Metric:
     """A measure of predictions: `metric(scores, targets) -> float`.
 
-    `terms` reads each example, `weigh` turns the terms of all into their value with its influence.
-    A new metric needs these two, a name, and the value that it has if all is right (`best`).
-    `words` is what a person reads, by default the name. A metric that `is_fraction` lies between 0
-    and 1 and is shown in per cent; any other lies within `limits` and is shown in its `unit`, which
-    a task may set (`replace(rmse, unit="g")`).
+    `terms` reads each example, `weigh` turns the terms of all into their value and its influence.
+    A new metric needs these two, a name, and the value of a perfect prediction (`best`). `words` is
+    the name in reports, by default `name`. A metric that `is_fraction` lies between 0 and 1 and is
+    shown in percent; any other lies within `limits` and is shown in its `unit`, which a task may
+    set (`replace(rmse, unit="g")`).
     """
 
     name: str
     terms: Callable[[NDArray, NDArray], Terms]
-    weigh: Callable[[Terms], Weighed]
+    weigh: Callable[[Terms], Measurement]
     words: str = ""
     best: float = 1.0
     higher_is_better: bool = True
@@ -73,18 +73,18 @@ class Metric:
 
     @property
     def span(self) -> float:
-        """The largest difference that there can be."""
+        """The largest possible difference between two values."""
         return 1.0 if self.is_fraction else self.limits[1] - self.limits[0]
 
-    def weighed(self, scores: NDArray, targets: NDArray) -> Weighed:
-        """The value on these predictions, with its influence."""
+    def measure(self, scores: NDArray, targets: NDArray) -> Measurement:
+        """Measure these predictions: the value and its influence."""
         return self.weigh(self.terms(scores, targets))
 
     def __call__(self, scores: NDArray, targets: NDArray) -> float:
-        return self.weighed(scores, targets).value
+        return self.measure(scores, targets).value
 
-    def reading(self, read: Callable[[NDArray], NDArray]) -> Metric:
-        """The same metric of other scores, which `read` turns into those that it takes."""
+    def with_reader(self, read: Callable[[NDArray], NDArray]) -> Metric:
+        """Return the same metric for other scores, which `read` turns into those it takes."""
         return replace(self, terms=lambda scores, targets: self.terms(read(scores), targets))
 
 
@@ -97,7 +97,7 @@ class Pairs(Sequence):
 
     @classmethod
     def of(cls, terms: Terms) -> Pairs:
-        """The pairs themselves, or those that were read from a file."""
+        """Return pairs as they are, or make them of terms that were read from a file."""
         if isinstance(terms, cls):
             return terms
         return cls(*(np.array([pair[side] for pair in terms]) for side in (0, 1)))
@@ -109,19 +109,19 @@ class Pairs(Sequence):
         return [self.scores[row].tolist(), self.targets[row].tolist()]
 
 
-def plain(term: Any) -> Any:
-    """A term as JSON has it: arrays as lists, NumPy's numbers as Python's."""
+def plain_term(term: Any) -> Any:
+    """Turn a term into what JSON can hold: lists for arrays, Python's numbers for NumPy's."""
     return term.tolist() if isinstance(term, np.ndarray | np.generic) else term
 
 
 def numbers(term: Any) -> Iterable[float]:
-    """All numbers of a term, however deep in lists."""
+    """Yield all numbers of a term, also those in nested lists."""
     if not isinstance(term, list):
         return (term,)
     return (number for part in term for number in numbers(part))
 
 
-def of_sums(
+def metric_of_sums(
     name: str,
     parts: Parts,
     value: Value,
@@ -129,17 +129,17 @@ def of_sums(
     has_interval: bool = True,
     **about: Any,
 ) -> Metric:
-    """The metric that is `value` of the sums over the examples of `parts`.
+    """Make the metric that is `value` of the sums of `parts` over the examples.
 
     `about` are further fields of the metric, such as `words` or `higher_is_better`.
     """
     return Metric(name, parts, lambda terms: weigh_sums(terms, value, has_interval), **about)
 
 
-def weigh_sums(parts: Terms, value: Value, has_interval: bool = True) -> Weighed:
-    """The `value` of the sums of parts (N, K)."""
+def weigh_sums(parts: Terms, value: Value, has_interval: bool = True) -> Measurement:
+    """Measure `value` of the sums of parts (N, K)."""
     parts = np.asarray(parts, float)
-    return Weighed(
+    return Measurement(
         float(value(parts.sum(axis=0))),
         (lambda clusters: jackknife(parts, value, clusters)) if has_interval else None,
         lambda: len(parts),
@@ -147,11 +147,11 @@ def weigh_sums(parts: Terms, value: Value, has_interval: bool = True) -> Weighed
 
 
 def jackknife(parts: NDArray, value: Value, clusters: NDArray) -> NDArray:
-    """The influence (G,) of each cluster on `value` of the sums of parts (N, K): see `Weighed`.
+    """Return the influence (G,) of each cluster on `value` of the sums of parts (N, K).
 
-    Each cluster is left out in turn. For a mean over examples, each a cluster, the influence is
-    (x - mean) / N. Clusters without which the metric is undefined count as 0. Source: Efron and
-    Stein, The jackknife estimate of variance, Ann. Statist. 9, 1981.
+    Each cluster is left out in turn: see `Measurement`. For a mean over examples, each a cluster of
+    its own, the influence is (x - mean) / N. A cluster without which the metric is undefined has
+    influence 0. Source: Efron and Stein, The jackknife estimate of variance, Ann. Statist. 9, 1981.
     """
     by_cluster = sums_by(clusters, parts)
     count = len(by_cluster)
@@ -159,11 +159,11 @@ def jackknife(parts: NDArray, value: Value, clusters: NDArray) -> NDArray:
         return np.zeros(count)
     total, rows = by_cluster.sum(axis=0), max(1, BLOCK // max(1, parts.shape[1]))
     blocks = [value(total - by_cluster[start : start + rows]) for start in range(0, count, rows)]
-    return left_out(np.concatenate(blocks))
+    return influence_by_omission(np.concatenate(blocks))
 
 
-def left_out(without: NDArray) -> NDArray:
-    """The `jackknife` from the values (G,) without each cluster."""
+def influence_by_omission(without: NDArray) -> NDArray:
+    """Return the influence (G,) of each cluster from the values (G,) without it."""
     known = ~np.isnan(without)
     if len(without) < 2 or not known.any():
         return np.zeros(len(without))
@@ -171,7 +171,7 @@ def left_out(without: NDArray) -> NDArray:
 
 
 def sums_by(clusters: NDArray, rows: NDArray) -> NDArray:
-    """The sums (G, K) of the rows (N, K) of each cluster."""
+    """Sum the rows (N, K) of each cluster: (G, K)."""
     if len(clusters) == 0 or np.array_equal(clusters, np.arange(len(clusters))):
         return rows
     order = np.argsort(clusters, kind="stable")
@@ -180,11 +180,11 @@ def sums_by(clusters: NDArray, rows: NDArray) -> NDArray:
 
 
 def ratio(sums: NDArray) -> NDArray:
-    """The first of two sums (..., 2) by the second; nan where that is 0."""
+    """Divide the first of two sums (..., 2) by the second; nan where that is 0."""
     return divide(sums[..., 0], sums[..., 1])
 
 
 def divide(a: NDArray, b: NDArray) -> NDArray:
-    """a / b, nan where b is 0."""
+    """Return a / b, nan where b is 0."""
     a, b = np.asarray(a, float), np.asarray(b, float)
     return np.divide(a, b, out=np.full(np.broadcast(a, b).shape, np.nan), where=b != 0)

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from graft.metrics.metric import (
+    Measurement,
     Metric,
     Pairs,
     Terms,
-    Weighed,
     divide,
-    of_sums,
+    metric_of_sums,
     ratio,
     sums_by,
     weigh_sums,
@@ -43,7 +43,7 @@ def _root_of_mean(sums: NDArray) -> NDArray:
     return np.sqrt(np.maximum(ratio(sums), 0.0))
 
 
-def _weigh_r2(terms: Terms) -> Weighed:
+def _weigh_r2(terms: Terms) -> Measurement:
     """By sums (4,): examples, squared errors, and the targets and their squares.
 
     Targets are centered and scaled first, so that a large mean does not swallow their variance.
@@ -61,7 +61,7 @@ def _explained(sums: NDArray) -> NDArray:
     return 1 - divide(errors, np.where(spread > CONSTANT * count, spread, 0.0))
 
 
-def _weigh_pearson(terms: Terms) -> Weighed:
+def _weigh_pearson(terms: Terms) -> Measurement:
     """By the sums (6,) of a covariance and two variances."""
     x, y = (_standardized(side)[0] for side in _sides(terms))
     return weigh_sums(np.stack([np.ones(len(x)), x, y, x * y, x**2, y**2], axis=1), _correlation)
@@ -76,13 +76,13 @@ def _correlation(sums: NDArray) -> NDArray:
     return np.where(count > 0, np.clip(np.where(varies, value, 0.0), -1, 1), np.nan)
 
 
-def _weigh_spearman(terms: Terms) -> Weighed:
+def _weigh_spearman(terms: Terms) -> Measurement:
     """The correlation of the ranks; examples of equal value share the mean of their ranks."""
     sides = _sides(terms)
     x, y = (_standardized(_rank_shares(side))[0] for side in sides)
     sums = np.array([len(x), x.sum(), y.sum(), x @ y, x @ x, y @ y])
     value = float(_correlation(sums))
-    return Weighed(
+    return Measurement(
         value,
         lambda clusters: sums_by(clusters, _influence_on_ranks(*sides, value))[:, 0],
         lambda: len(x),
@@ -141,7 +141,7 @@ def _standardized(values: NDArray) -> tuple[NDArray, float]:
     return (values - values.mean()) / scale, scale
 
 
-rmse = of_sums(
+rmse = metric_of_sums(
     "rmse",
     _squared_errors,
     _root_of_mean,
@@ -153,7 +153,7 @@ rmse = of_sums(
 )
 """The root of the mean squared error, in the unit of the targets; large errors count most."""
 
-mae = of_sums(
+mae = metric_of_sums(
     "mae",
     _absolute_errors,
     ratio,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.metrics.metric import Metric, of_sums, ratio
+from graft.metrics.metric import Metric, metric_of_sums, ratio
 
 _WORD = re.compile(r"[a-z0-9]+")
 Shared = Callable[[Sequence[str], Sequence[str]], tuple[int, int, int]]
@@ -61,7 +61,7 @@ def _metric(name: str, words: str, shared: Shared) -> Metric:
         ]
         return np.array(best, float).reshape(-1, 2)
 
-    return of_sums(name, parts, ratio, words=words)
+    return metric_of_sums(name, parts, ratio, words=words)
 
 
 rouge1 = _metric("rouge1", "ROUGE-1", _of_ngrams(1))

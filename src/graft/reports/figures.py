@@ -13,7 +13,7 @@ from graft.reports.statistics import Interval
 from graft.reports.svg import MARKERS, Panel, Scale, Series, element, linear, logarithmic, marker
 from graft.techniques.specs import combine
 
-COLOURS = 8
+COLORS = 8
 UNEQUAL = 5
 """A training so many times as long as the shortest makes the axis logarithmic."""
 WIDTH, HEIGHT = 460.0, 300.0
@@ -39,10 +39,8 @@ def palette(board: Board) -> dict[str, Series]:
     )
     found = {name: CONTROL for name in names if combine.is_control(name)}
     for i, name in enumerate(n for n in names if n not in found):
-        dashes = "" if i < COLOURS else "7 3"
-        found[name] = Series(
-            name, f"var(--series-{i % COLOURS})", MARKERS[i % len(MARKERS)], dashes
-        )
+        dashes = "" if i < COLORS else "7 3"
+        found[name] = Series(name, f"var(--series-{i % COLORS})", MARKERS[i % len(MARKERS)], dashes)
     return found
 
 
@@ -76,7 +74,7 @@ def interval_bar(
         )
     if score.value < low or score.value > high:
         end = "M9 6L2 11L9 16" if score.value < low else "M151 6L158 11L151 16"
-        parts.append(element("path", css="arrow", d=end, fill="none", stroke=series.colour))
+        parts.append(element("path", css="arrow", d=end, fill="none", stroke=series.color))
     else:
         if words.known(score.low) and words.known(score.high):
             ends = {
@@ -85,7 +83,7 @@ def interval_bar(
                 "y1": 11.0,
                 "y2": 11.0,
             }
-            parts.append(element("line", css="interval", stroke=series.colour, **ends))
+            parts.append(element("line", css="interval", stroke=series.color, **ends))
         parts.append(marker(scale(score.value), 11, series, hollow=series is BASELINE))
     return element("svg", "".join(parts), css="bar", viewBox="0 0 160 22", aria_hidden="true")
 
@@ -115,7 +113,7 @@ def within(row: Row, low: float, high: float) -> bool:
     return row.quality >= min(sign * low, sign * high)
 
 
-def convergence(board: Board, rows: Sequence[Row], colours: dict[str, Series]) -> list[Figure]:
+def convergence(board: Board, rows: Sequence[Row], colors: dict[str, Series]) -> list[Figure]:
     """Validation metric against epochs and against seconds of training, a line a seed.
 
     Each backbone has its own panels.
@@ -137,7 +135,7 @@ def convergence(board: Board, rows: Sequence[Row], colours: dict[str, Series]) -
                 if len(curve := _curve(run.history, axis, metric.name)) > 0
             ]
             if curves:
-                figures.append(Figure(heading, _curves(curves, colours, title, metric)))
+                figures.append(Figure(heading, _curves(curves, colors, title, metric)))
     return figures
 
 
@@ -153,7 +151,7 @@ def _curve(history: Sequence[dict], axis: str, metric: str) -> list[tuple[float,
 
 def _curves(
     curves: Sequence[tuple[Row, list[tuple[float, float]]]],
-    colours: dict[str, Series],
+    colors: dict[str, Series],
     title: str,
     metric: Metric,
 ) -> str:
@@ -175,19 +173,17 @@ def _curves(
         HEIGHT,
     )
     for row, curve in curves:
-        panel.line([(x, words.scaled(metric, y)) for x, y in curve], colours[row.cell.name])
+        panel.line([(x, words.scaled(metric, y)) for x, y in curve], colors[row.cell.name])
     for row, curve in curves:
         x, y = curve[-1]
         said = f"{row.cell.name}: {words.measured(metric, y)} after {x:.4g} {title}"
-        panel.point(x, words.scaled(metric, y), colours[row.cell.name], said)
+        panel.point(x, words.scaled(metric, y), colors[row.cell.name], said)
     return panel.render(
         f"Validation {metric.words} against {title} for {_names(row for row, _ in curves)}"
     )
 
 
-def quality_and_time(
-    board: Board, rows: Sequence[Row], colours: dict[str, Series]
-) -> Figure | None:
+def quality_and_time(board: Board, rows: Sequence[Row], colors: dict[str, Series]) -> Figure | None:
     """Test metric against seconds of training, with intervals.
 
     The line joins what nothing else beats in both.
@@ -212,14 +208,14 @@ def quality_and_time(
     front = pareto([(times[row.cell], row.quality) for row in shown])
     panel.line([(times[shown[i].cell], at[shown[i].cell].value) for i in front], NONE, "front")
     for row in shown:
-        panel.interval(times[row.cell], at[row.cell].low, at[row.cell].high, _series(row, colours))
+        panel.interval(times[row.cell], at[row.cell].low, at[row.cell].high, _series(row, colors))
     for row in shown:
         score, time = words.measured(metric, row.score.value), words.seconds(times[row.cell])
         said = f"{_row_name(board, row)}: {score} in {time}"
         panel.point(
             times[row.cell],
             at[row.cell].value,
-            _series(row, colours),
+            _series(row, colors),
             said,
             hollow=row.cell.is_baseline,
         )
@@ -245,7 +241,7 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
     return front
 
 
-def data_efficiency(board: Board, colours: dict[str, Series]) -> list[Figure]:
+def data_efficiency(board: Board, colors: dict[str, Series]) -> list[Figure]:
     """Test metric against the number of training examples, a panel a backbone.
 
     Nothing if the study has a single size.
@@ -282,9 +278,9 @@ def data_efficiency(board: Board, colours: dict[str, Series]) -> list[Figure]:
                 (apart * examples[row.cell.size], words.scaled(metric, row.score.value))
                 for row in curve
             ]
-            panel.line(line, _series(curve[0], colours))
+            panel.line(line, _series(curve[0], colors))
             for row, (at, y) in zip(curve, line, strict=True):
-                score, series = _scaled(metric, row.score), _series(row, colours)
+                score, series = _scaled(metric, row.score), _series(row, colors)
                 panel.interval(at, score.low, score.high, series)
                 reached = words.measured(metric, row.score.value)
                 said = f"{_row_name(board, row)}, {examples[row.cell.size]:,} examples: {reached}"
@@ -318,8 +314,8 @@ def _scaled(metric: Metric, score: Interval) -> Interval:
     )
 
 
-def _series(row: Row, colours: dict[str, Series]) -> Series:
-    return BASELINE if row.cell.is_baseline else colours[row.cell.name]
+def _series(row: Row, colors: dict[str, Series]) -> Series:
+    return BASELINE if row.cell.is_baseline else colors[row.cell.name]
 
 
 def _row_name(board: Board, row: Row) -> str:

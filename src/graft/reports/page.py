@@ -25,7 +25,7 @@ LETTERS = 10
 
 def page(board: Board, verdict: Verdict) -> dict[str, Any]:
     """The whole page as values for `report.html` and `report.md`."""
-    colours = figures.palette(board)
+    colors = figures.palette(board)
     study, metric = board.study, board.metric.words
     largest = board.choices[0].size if board.choices else None
     main_rows = board.at(largest) if largest else []
@@ -43,20 +43,20 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "higher_is_better": board.metric.higher_is_better,
         "compares": study.compares,
         "control": CONTROL.words,
-        "sizes": [_size(board, size, colours, verdict) for size in _sizes(board)],
+        "sizes": [_size(board, size, colors, verdict) for size in _sizes(board)],
         "backbones": len({row.cell.backbone for row in board.rows if not row.cell.is_baseline}) > 1,
         "legend": [
             (name, Markup(figures.swatch(series)))
-            for name, series in colours.items()
+            for name, series in colors.items()
             if _drawn(name, board)
         ],
-        "convergence": _figures(figures.convergence(board, main_rows, colours)),
+        "convergence": _figures(figures.convergence(board, main_rows, colors)),
         "watched": watched.words,
         "pretrained": any(
             "held_out" in line for row in main_rows for run in row.runs for line in run.history
         ),
-        "pareto": _figures(filter(None, [figures.quality_and_time(board, main_rows, colours)])),
-        "efficiency": _figures(figures.data_efficiency(board, colours)),
+        "pareto": _figures(filter(None, [figures.quality_and_time(board, main_rows, colors)])),
+        "efficiency": _figures(figures.data_efficiency(board, colors)),
         "best": _best_name(board, best),
         "best_seeds": len(best.seeds) if best else 0,
         "points": details.points(best),
@@ -141,7 +141,7 @@ def _figures(found: Any) -> list[tuple[str, Markup]]:
     return [(figure.heading, Markup(figure.svg)) for figure in found]
 
 
-def _size(board: Board, size: Size, colours: dict[str, Series], verdict: Verdict) -> dict[str, Any]:
+def _size(board: Board, size: Size, colors: dict[str, Series], verdict: Verdict) -> dict[str, Any]:
     """One leaderboard: its rows with the axis that their intervals share."""
     rows = board.at(size)
     choice = next(choice for choice in board.choices if choice.size == size)
@@ -164,7 +164,7 @@ def _size(board: Board, size: Size, colours: dict[str, Series], verdict: Verdict
         "high": number(words.scaled(board.metric, high)),
         "rows": [
             {
-                **_row(board.metric, row, row == choice.best, colours, low, high, reference),
+                **_row(board.metric, row, row == choice.best, colors, low, high, reference),
                 "val": _validation(watched, row),
             }
             for row in rows
@@ -197,12 +197,12 @@ def _row(
     metric: Metric,
     row: Row,
     best: bool,
-    colours: dict[str, Series],
+    colors: dict[str, Series],
     low: float,
     high: float,
     reference: float | None,
 ) -> dict[str, Any]:
-    series = figures.BASELINE if row.cell.is_baseline else colours[row.cell.name]
+    series = figures.BASELINE if row.cell.is_baseline else colors[row.cell.name]
     shown = {
         "kind": "baseline"
         if row.cell.is_baseline

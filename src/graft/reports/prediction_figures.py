@@ -67,7 +67,7 @@ def heatmap(matrix: Sequence[Sequence[int]]) -> str:
         total = sum(row) or 1
         for c, value in enumerate(row):
             if value:
-                colour = "var(--right)" if r == c else "var(--wrong)"
+                color = "var(--right)" if r == c else "var(--wrong)"
                 shade = f"{0.12 + 0.88 * value / total:.2f}"
                 cells.append(
                     element(
@@ -76,7 +76,7 @@ def heatmap(matrix: Sequence[Sequence[int]]) -> str:
                         y=str(r),
                         width="1",
                         height="1",
-                        fill=colour,
+                        fill=color,
                         opacity=shade,
                     )
                 )

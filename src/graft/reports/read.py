@@ -17,7 +17,7 @@ from graft.base.counts import plural
 from graft.base.errors import FolderError
 from graft.metrics.find import named
 from graft.metrics.intervals import Estimate, estimate
-from graft.metrics.metric import Metric, Terms, numbers, plain
+from graft.metrics.metric import Metric, Terms, numbers, plain_term
 from graft.studies.question import BASELINES
 from graft.studies.records import (
     PREDICTIONS,
@@ -52,7 +52,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A trivial predictor, learnt from `fraction` of the training split that `seed` drew.
+    """A trivial predictor, learned from `fraction` of the training split that `seed` drew.
 
     `words` is what a person calls it. `predictions` may be absent.
     """
@@ -159,7 +159,7 @@ def read_predictions(path: Path, examples: int) -> Predictions:
             f"{path} has terms that are NaN or infinite: the training diverged. Delete the run's "
             "folder and run the comparison again, with a lower learning rate."
         )
-    targets = [json.dumps(target, sort_keys=True, default=plain) for target in table["target"]]
+    targets = [json.dumps(target, sort_keys=True, default=plain_term) for target in table["target"]]
     return Predictions(table["id"].tolist(), terms, targets, table["group"].tolist())
 
 

@@ -25,7 +25,7 @@ class Summary:
     verdict: Verdict
 
 
-def summarise(folder: Path) -> Summary:
+def summarize(folder: Path) -> Summary:
     """Read and compare what is in `folder`; raises FolderError if that is not possible."""
     study = read(folder)
     board = leaderboard.build(study)
@@ -34,7 +34,7 @@ def summarise(folder: Path) -> Summary:
 
 def write(folder: Path, summary: Summary | None = None) -> Path:
     """Write report.html, report.md and results.csv into the folder; returns the page's path."""
-    found = summary or summarise(folder)
+    found = summary or summarize(folder)
     values = page(found.board, found.verdict)
     files.write_text(folder / "results.csv", tables.to_csv(found.rows))
     files.write_text(
@@ -53,7 +53,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 
 def verdict(folder: Path) -> Verdict:
     """The verdict on the study in `folder`."""
-    return summarise(folder).verdict
+    return summarize(folder).verdict
 
 
 def _templates(escape: bool) -> Environment:

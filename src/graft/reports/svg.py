@@ -17,10 +17,10 @@ LETTER = 6.1
 
 @dataclass(frozen=True)
 class Series:
-    """How something is drawn everywhere on the page: its CSS colour, its marker, and its dashes."""
+    """How something is drawn everywhere on the page: its CSS color, its marker, and its dashes."""
 
     name: str
-    colour: str
+    color: str
     marker: str = "circle"
     dashes: str = ""
 
@@ -133,7 +133,7 @@ class Panel:
                 "polyline",
                 css=css,
                 points=path,
-                stroke=series.colour,
+                stroke=series.color,
                 stroke_dasharray=series.dashes,
             )
         )
@@ -142,7 +142,7 @@ class Panel:
         if not (math.isnan(low) or math.isnan(high)):
             at = self.x(x)
             ends = {"x1": at, "x2": at, "y1": self.y(low), "y2": self.y(high)}
-            self.marks.append(element("line", css="interval", stroke=series.colour, **ends))
+            self.marks.append(element("line", css="interval", stroke=series.color, **ends))
             self.taken.append((at - 3, self.y(high), at + 3, self.y(low)))
 
     def point(self, x: float, y: float, series: Series, title: str, hollow: bool = False) -> None:
@@ -204,7 +204,7 @@ class Panel:
 
 def marker(x: float, y: float, series: Series, hollow: bool = False, size: float = 4.5) -> str:
     """A marker of the series around (x, y), filled or hollow."""
-    fill, stroke = ("var(--page)", series.colour) if hollow else (series.colour, "var(--page)")
+    fill, stroke = ("var(--page)", series.color) if hollow else (series.color, "var(--page)")
     style = {"fill": fill, "stroke": stroke, "stroke_width": 1.6 if hollow else 1.0}
     if series.marker == "circle":
         return element("circle", cx=x, cy=y, r=size, **style)
@@ -212,7 +212,7 @@ def marker(x: float, y: float, series: Series, hollow: bool = False, size: float
         a = size * 0.8
         left, right, top, bottom = (f"{end:.1f}" for end in (x - a, x + a, y - a, y + a))
         path = f"M{left} {top}L{right} {bottom}M{left} {bottom}L{right} {top}"
-        return element("path", d=path, fill="none", stroke=series.colour, stroke_width=2.4)
+        return element("path", d=path, fill="none", stroke=series.color, stroke_width=2.4)
     corners, turn = {
         "square": (4, 45),
         "triangle": (3, -90),

@@ -19,7 +19,7 @@ from graft.studies.question import Question, baseline_questions
 from graft.studies.records import read_study
 from graft.studies.run import estimate_run, is_finished
 from graft.studies.spec import RunSpec
-from graft.tasks.specs.options import learnt
+from graft.tasks.specs.options import read_task
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import canonical, is_control
 from graft.training.engine import threads
@@ -181,7 +181,7 @@ def _passes(spec: RunSpec, data: Data) -> float:
 def _baseline_seconds(base: RunSpec, data: Data) -> float:
     """The time of all baselines, extrapolated from that on a few examples and on more of them."""
     data = subsample(data, shots=base.shots, seed=base.seed)
-    task = learnt(base.task, data, weighted=base.weighted)
+    task = read_task(base.task, data, weighted=base.weighted)
     whole = len(data.splits["train"]) + len(data.splits["test"])
     few, more = (min(rows, whole) for rows in BASELINE_ROWS)
     try:

@@ -33,7 +33,7 @@ from graft.studies.records import (
 )
 from graft.studies.save import write_predictions
 from graft.studies.spec import RunSpec
-from graft.tasks.specs.options import learnt
+from graft.tasks.specs.options import read_task
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import parse
 from graft.training.checkpoint import Position
@@ -96,7 +96,7 @@ def _execute(
 ) -> dict[str, Any]:
     started = time.perf_counter()
     data = subsample(data, fraction=spec.fraction, shots=spec.shots, seed=spec.seed)
-    task = learnt(spec.task, data, weighted=spec.weighted)
+    task = read_task(spec.task, data, weighted=spec.weighted)
     technique = parse(spec.technique)
     engine = Engine(spec.precision)
     model = engine.place(build_model(spec.backbone, task, technique.pretrained, spec.seed))
@@ -110,7 +110,7 @@ def _execute(
         for split in ("val", "test")
     }
     evaluations = _evaluate(model, feeds, engine, observer, position.recorded)
-    task = task.fitted_on(evaluations["val"].scores, evaluations["val"].targets)
+    task = task.tune(evaluations["val"].scores, evaluations["val"].targets)
     evaluations["test"] = written(model, task, data.splits["test"], evaluations["test"], engine)
     with engine.autocast():
         samples = task.samples(model, data.splits["test"])
@@ -176,7 +176,7 @@ def close(spec: RunSpec, folder: Path, result: dict[str, Any]) -> None:
 def estimate_run(spec: RunSpec, data: Data) -> RunEstimate:
     """What each phase of the run would train, record and take; nothing is written."""
     data = subsample(data, fraction=spec.fraction, shots=spec.shots, seed=spec.seed)
-    task = learnt(spec.task, data, weighted=spec.weighted)
+    task = read_task(spec.task, data, weighted=spec.weighted)
     technique, engine = parse(spec.technique), Engine(spec.precision)
     started = time.perf_counter()
     model = engine.place(build_model(spec.backbone, task, technique.pretrained, spec.seed))
@@ -215,7 +215,7 @@ def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model
     model = Model(opened, task.fresh_head and opened.form != "finished")
     torch.manual_seed(seed + 1)
     if model.fresh_head:
-        head_of(opened).fresh(opened)
+        head_of(opened).initialize(opened)
     return model
 
 
@@ -242,7 +242,9 @@ def _describe(spec: RunSpec, data: Data, task: Task, preprocess: Preprocess) -> 
         "path": spec.data["path"],
         "hash": spec.data["hash"],
         "counts": counts,
-        "cut": {split: task.cut(samples, preprocess) for split, samples in data.splits.items()},
+        "cut": {
+            split: task.count_cut(samples, preprocess) for split, samples in data.splits.items()
+        },
         "unknown": _unknown(data, preprocess) if task.reads == "text" else {},
         "classes": list(task.classes) if data.classes else [],
         "notes": data.notes,

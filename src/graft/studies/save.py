@@ -14,7 +14,7 @@ from graft.base import files
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.groups import groups
-from graft.metrics.metric import plain
+from graft.metrics.metric import plain_term
 from graft.studies.records import PREDICTIONS
 from graft.tasks.task import Task
 from graft.training.evaluate import Evaluation
@@ -62,7 +62,7 @@ def prediction_rows(
             "group": group,
             "target": task.answer(sample),
             **decoded,
-            "terms": json.dumps(plain(term)),
+            "terms": json.dumps(plain_term(term)),
         }
         for sample, group, decoded, term in columns
     ]
@@ -82,7 +82,7 @@ def _write_mistakes(path: Path, task: Task, samples: Sequence[Sample], rows: Seq
 
 
 def _mistake(task: Task, sample: Sample, row: Row) -> Row:
-    shown = task.shown(sample, row["prediction"], row["target"])
+    shown = task.show(sample, row["prediction"], row["target"])
     return {
         "id": row["id"],
         "target": task.say(row["target"]),

@@ -21,7 +21,7 @@ from graft.studies.records import read_result
 from graft.studies.run import close, execute
 from graft.studies.save import prediction_rows, write_rows
 from graft.studies.spec import RunSpec
-from graft.tasks.specs.options import learnt
+from graft.tasks.specs.options import read_task
 from graft.tasks.task import Task
 from graft.training.loop.stage import CHECKPOINT_SECONDS
 from graft.training.observers import LogFile, Observer, StudyEvent
@@ -133,7 +133,7 @@ def _write_baselines(question: Question, data: Data, folder: Path) -> None:
     question that it answers; rows that answer another study's question are dropped.
     """
     base, path = question.base, folder / "baselines.json"
-    task = learnt(base.task, data, weighted=base.weighted)
+    task = read_task(base.task, data, weighted=base.weighted)
     rows = []
     for asked, answers in baseline_questions(question, folder):
         rows += answers or _answer_baselines(asked, task, data, folder)

@@ -23,7 +23,7 @@ from graft.tasks.task import Baseline
 class ImageClassification(Classification):
     """Say which class, or classes, an image shows.
 
-    Baselines: the most frequent class; logistic regression on the standardised pixels of the image
+    Baselines: the most frequent class; logistic regression on the standardized pixels of the image
     at 16 x 16.
     """
 
@@ -41,7 +41,7 @@ class ImageClassification(Classification):
             else {**tensors, "target": self.target(sample)}
         )
 
-    def shown(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
+    def show(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
         picture = thumbnail(sample.roles["image"], sample.id)
         return Shown("image", picture, self.caption(prediction, target))
 
@@ -54,19 +54,19 @@ class ImageClassification(Classification):
     @classmethod
     def tiny_data(cls) -> Data:
         rng = np.random.default_rng(0)
-        colours = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
+        colors = {"red": (200, 40, 40), "green": (40, 200, 40), "blue": (40, 40, 200)}
 
         def sample(split: str, name: str, number: int) -> Sample:
             noise = rng.integers(-40, 40, (24, 24, 3))
             return Sample(
                 f"{split}/{name}/{number}",
-                {"image": (np.array(colours[name]) + noise).astype(np.uint8), "label": name},
+                {"image": (np.array(colors[name]) + noise).astype(np.uint8), "label": name},
             )
 
         sizes = {"train": 8, "val": 3, "test": 4}
         return Data(
             {
-                split: [sample(split, c, i) for c in colours for i in range(n)]
+                split: [sample(split, c, i) for c in colors for i in range(n)]
                 for split, n in sizes.items()
             },
             "tiny images",

@@ -38,7 +38,7 @@ class ImageRegression(Regression):
     ) -> dict[str, Tensor]:
         return preprocess(open_image(sample.roles["image"], sample.id), rng)
 
-    def shown(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
+    def show(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
         picture = thumbnail(sample.roles["image"], sample.id)
         return Shown("image", picture, self.caption(prediction, target))
 

@@ -15,12 +15,12 @@ from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.errors import DataError
 from graft.base.evidence import Shown
 from graft.base.job import Form
-from graft.base.records import Batch, Output, Sample, targets_of
+from graft.base.records import Batch, Output, Sample, Windows, targets_of
 from graft.data.data import Data
 from graft.metrics import answers
 from graft.metrics.metric import Metric, Terms
 from graft.tasks.classes.sure import sure_of
-from graft.tasks.task import PREVIEW, Baseline, Task, Windows, objects
+from graft.tasks.task import PREVIEW, Baseline, Task, objects
 from graft.tasks.text.answer_baselines import BEST_OVERLAP, NO_ANSWER
 from graft.tasks.text.answer_spans import Found, Span, best_spans, best_threshold, joined, tokens_of
 from graft.tasks.text.words import SPARE, parts_of_text
@@ -39,7 +39,7 @@ class QuestionAnswering(Task):
     training has questions without an answer, none is predicted if its score is more than
     `threshold` above the best answer's; that is chosen on the validation split for the highest F1.
     Training stops after two epochs without a higher F1 on validation, and keeps the weights of the
-    highest: answers are soon learnt by heart, but the loss rises while F1 still does.
+    highest: answers are soon learned by heart, but the loss rises while F1 still does.
     Baselines: the sentence of the context that shares most words with the question, rare ones
     counting more; no answer at all, where training has such questions.
     """
@@ -80,7 +80,7 @@ class QuestionAnswering(Task):
         found = Windows.of(samples, lambda sample: _pieces(sample, preprocess))
         return Windows(samples) if len(found.pieces) == len(samples) else found
 
-    def cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
+    def count_cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
         """How many questions are cut; contexts never are."""
         return sum(
             _short_question(sample, preprocess) != sample.roles["question"] for sample in samples
@@ -186,7 +186,7 @@ class QuestionAnswering(Task):
         """For each question a tuple of the accepted answers, empty where it has none."""
         return objects([tuple(text for text, _ in sample.roles["answers"]) for sample in samples])
 
-    def fitted_on(self, scores: np.ndarray, targets: np.ndarray) -> Self:
+    def tune(self, scores: np.ndarray, targets: np.ndarray) -> Self:
         """With the `threshold` at which F1 is highest."""
         if self.threshold is None or not len(scores):
             return self
@@ -245,13 +245,13 @@ class QuestionAnswering(Task):
         """The accepted answers, each once."""
         return list(dict.fromkeys(text for text, _ in sample.roles["answers"]))
 
-    def right(self, prediction: str, target: Sequence[str]) -> bool:
+    def is_right(self, prediction: str, target: Sequence[str]) -> bool:
         return answers.exact(prediction, target) == 1
 
     def say(self, value: str | Sequence[str]) -> str:
         return " / ".join([value] if isinstance(value, str) else value) or "no answer"
 
-    def shown(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
+    def show(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
         text = f"{sample.roles['question']}\n{sample.roles['context']}"
         return Shown("text", text[:PREVIEW])
 
@@ -264,7 +264,7 @@ class QuestionAnswering(Task):
     @property
     def metrics(self) -> dict[str, Metric]:
         return {
-            metric.name: metric.reading(self._told)
+            metric.name: metric.with_reader(self._told)
             for metric in (answers.answer_f1, answers.exact_match)
         }
 
@@ -274,7 +274,7 @@ class QuestionAnswering(Task):
 
         def fitted(metric: Metric) -> Metric:
             def terms(scores: np.ndarray, targets: np.ndarray) -> Terms:
-                return self.fitted_on(scores, targets).metrics[metric.name].terms(scores, targets)
+                return self.tune(scores, targets).metrics[metric.name].terms(scores, targets)
 
             return replace(metric, terms=terms)
 
@@ -287,19 +287,19 @@ class QuestionAnswering(Task):
     @classmethod
     def tiny_data(cls) -> Data:
         rng = np.random.default_rng(0)
-        colours = ("red", "blue", "green", "pink", "gray", "black", "white")
+        colors = ("red", "blue", "green", "pink", "gray", "black", "white")
         things = ("lamp", "box", "cup", "hat", "key", "pen", "coat")
 
         def sample(split: str, number: int) -> Sample:
             """One of four is long, one of six without an answer."""
-            there = rng.permutation(colours)[: 7 if number % 4 == 3 else 2]
+            there = rng.permutation(colors)[: 7 if number % 4 == 3 else 2]
             asked = (
-                next(c for c in colours if c not in there)
+                next(c for c in colors if c not in there)
                 if number % 6 == 4
                 else there[rng.integers(len(there))]
             )
             pairs = zip(there, rng.permutation(things), strict=False)
-            context = " ".join(f"the {colour} thing is a {thing}." for colour, thing in pairs)
+            context = " ".join(f"the {color} thing is a {thing}." for color, thing in pairs)
             before = f"the {asked} thing is a "
             start = context.find(before) + len(before)
             answer = (

@@ -1,9 +1,9 @@
-"""The contract of a task: what is predicted, how it is encoded, learnt, decoded and measured."""
+"""The contract of a task: encoding, loss, decoding, metrics and baselines of one prediction."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, ClassVar, Literal, Self
 
@@ -17,7 +17,7 @@ from graft.base import plugins, trees
 from graft.base.errors import BadValue, DataError
 from graft.base.evidence import Details, Shown
 from graft.base.job import Form, Job
-from graft.base.records import Batch, Output, Sample, targets_of
+from graft.base.records import Batch, Output, Sample, Windows, targets_of
 from graft.base.trees import Tree
 from graft.data.data import Data
 from graft.metrics.metric import Metric
@@ -26,10 +26,10 @@ from graft.tasks.text.generation import Decoding
 
 @dataclass(frozen=True)
 class Baseline:
-    """A trivial predictor that transfer must beat, learnt without a network.
+    """A trivial predictor, fitted without a network, that transfer must beat.
 
-    `words` is what a report calls it; `predict` takes the training and the test samples and returns
-    scores of the latter in the form that `Task.scores` has.
+    `words` is its name in reports. `predict` takes the training and the test samples and returns
+    scores of the test samples in the form of `Task.scores`.
     """
 
     name: str
@@ -37,45 +37,12 @@ class Baseline:
     predict: Callable[[Sequence[Sample], Sequence[Sample]], np.ndarray]
 
 
-@dataclass(frozen=True)
-class Windows:
-    """The pieces in which a network reads samples.
-
-    Those that are `cut`, in order, and the sample's number of each; else each sample is one piece.
-    """
-
-    samples: Sequence[Sample]
-    cut: Sequence[Sample] | None = None
-    owners: Sequence[int] | None = None
-
-    @classmethod
-    def of(cls, samples: Sequence[Sample], pieces: Callable[[Sample], Sequence[Sample]]) -> Windows:
-        """Each sample in the `pieces` that are made of it, one at least."""
-        parts = [pieces(sample) for sample in samples]
-        owners = [number for number, several in enumerate(parts) for _ in several]
-        return cls(samples, [piece for several in parts for piece in several], owners)
-
-    @property
-    def pieces(self) -> Sequence[Sample]:
-        return self.samples if self.cut is None else self.cut
-
-    def by_sample(self, rows: Sequence[Any]) -> Iterator[list[tuple[Sample, Any]]]:
-        """For each sample its pieces, each with its entry of `rows`, which has one a piece."""
-        owners = range(len(self.pieces)) if self.owners is None else self.owners
-        held: list[tuple[Sample, Any]] = []
-        for number, (piece, owner, row) in enumerate(zip(self.pieces, owners, rows, strict=True)):
-            held.append((piece, row))
-            if number + 1 == len(self.pieces) or owners[number + 1] != owner:
-                yield held
-                held = []
-
-
 PREVIEW = 600
-"""Characters of a text that a person is shown."""
+"""Characters of a text that a report shows."""
 
 
 def objects(values: Sequence[Any]) -> np.ndarray:
-    """An object array (N,) of these, whatever their shapes."""
+    """Make an object array (N,) of values of any shape."""
     array = np.empty(len(values), dtype=object)
     for number, value in enumerate(values):
         array[number] = value
@@ -86,96 +53,96 @@ def objects(values: Sequence[Any]) -> np.ndarray:
 class Task(ABC):
     """One kind of prediction.
 
-    Its name is the Hugging Face pipeline id; `classes` are the head's outputs by name. In training,
-    `encode` and `collate` make batches of pieces (see `windows`) and `loss` is what is minimised.
-    In evaluation, `rows` is what is kept of each piece, `scores` joins them to one entry a sample,
-    and `targets` says what is true: arrays (N, ...), or object arrays (N,), so that a metric can be
-    recomputed on any resampling of the examples.
+    Its name is the Hugging Face pipeline id; `classes` name the outputs of the head. In training,
+    `encode` and `collate` make batches of pieces (see `windows`) and `loss` is minimized. In
+    evaluation, `rows` keeps the outputs of each piece, `scores` joins them to one entry per sample,
+    and `targets` is the ground truth: arrays (N, ...) or object arrays (N,), so that a metric can
+    be recomputed on any resampling of the examples.
     """
 
     name: ClassVar[str]
     roles: ClassVar[frozenset[str]]
     """The roles that the data must have."""
     or_roles: ClassVar[tuple[frozenset[str], ...]] = ()
-    """Other sets of roles that will do as well."""
+    """Other sets of roles, each of which is enough."""
     reads: ClassVar[str]
     """What a network must read: `image` or `text`."""
     gives: ClassVar[str]
-    """What a head must give: see `Head.gives`."""
+    """What a head must predict: see `Head.gives`."""
     heads: ClassVar[dict[Form, str]]
-    """The usual head by what a network yields, or by how it writes; the first form is asked for."""
+    """The default head for each form of features; the first form is requested by default."""
     target_role: ClassVar[str] = "label"
-    """The role that is predicted: None or absent in data to predict."""
+    """The role of the target; None or absent in data to predict."""
     options: ClassVar[tuple[str, ...]] = ()
-    """The fields that a user may set beside `head`, `name:field=value`; `settings` has them, so
-    that a saved model keeps them."""
+    """The fields other than `head` that a user may set: `name:field=value`. They are part of
+    `settings`, so that a saved model keeps them."""
     generates: ClassVar[bool] = False
-    """Whether a prediction is a text that the network writes: see `generated`."""
+    """Whether a prediction is a generated text: see `generate`."""
     measures_texts: ClassVar[bool] = False
-    """Whether its metrics are of texts that the network writes. That takes long, so it is done
-    once, for the test split."""
+    """Whether its metrics compare generated texts. Generation is slow, so only the test split is
+    generated, once."""
     backbone: ClassVar[str | None] = None
-    """The built-in backbone to use by default; None is the one for what it reads."""
+    """The default built-in backbone; None: the default for what the task reads."""
     batch_size: ClassVar[int | None] = None
-    """Pieces a step and an evaluation by default, where the usual number takes too much memory."""
+    """The default pieces per step, where the usual number needs too much memory."""
     augments: ClassVar[bool] = False
-    """Whether what `encode` yields depends on `rng` whatever the preprocessing."""
+    """Whether `encode` itself draws from `rng`, whatever the preprocessing does."""
     tokens: ClassVar[int | None] = None
-    """Unless epochs are asked for, one pass over the training split, or part of one: no more tokens
-    than these. None: as many passes as its number of examples tells."""
+    """By default a training is one pass over the training split, and reads no more tokens than
+    this. None: the number of passes follows from the number of examples."""
     patience: ClassVar[int | None] = None
-    """Unless the technique says how many, a training ends after so many epochs without better
-    weights, and keeps the best; None: it runs to its end, and keeps the last."""
+    """Unless the technique sets it: a training stops after this many epochs without improvement
+    and keeps the best weights. None: it runs to the end and keeps the last weights."""
     best_by: ClassVar[Literal["loss", "metric"]] = "loss"
-    """What of validation tells which weights are better: its loss; or the first watched metric, the
-    loss breaking ties."""
+    """What selects the best weights on validation: the loss, or the first watched metric, whose
+    ties the loss breaks."""
 
     classes: tuple[str, ...]
     _: KW_ONLY
     head: str | None = None
-    """The head in place of the usual one."""
+    """The head; None: the default for the form of features."""
 
     def __post_init__(self) -> None:
-        """Raise BadValue for a head that does not give what the task needs."""
+        """Raise BadValue for a head that does not predict what the task needs."""
         if self.head is not None and self.head not in (fitting := heads_for(self.gives)):
             raise BadValue(
                 f"The 'head' of {self.name} must give {self.gives}, as {', '.join(fitting)} "
-                f"{'does' if len(fitting) == 1 else 'do'}. Got {self.head!r} instead. See: graft "
-                "list heads"
+                f"{'does' if len(fitting) == 1 else 'do'}. Got {self.head!r} instead. "
+                "See: graft list heads"
             )
 
     @property
     def is_least_squares(self) -> bool:
         """Whether `loss` is the mean squared difference between the outputs and the target.
 
-        Both are (B, K) then, and a linear head on frozen features has an exact solution.
+        If so, both are (B, K), and a linear head on frozen features has an exact solution.
         """
         return False
 
     @classmethod
     @abstractmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
-        """The task with what the training split tells: classes, their weights if `weighted`."""
+        """Make the task from the training split: its classes, and their weights if `weighted`."""
 
     def job(self) -> Job:
-        """What a network is to do for it."""
+        """Describe the network that the task needs."""
         form = form_for(self.head, self.gives) if self.head else next(iter(self.heads))
         head = plugins.load("head", self.head or self.heads[form])
         return Job(self.name, self.reads, form, None if head.pretrained else self.outputs)
 
     @property
     def outputs(self) -> int:
-        """The outputs of a fresh head: one a class."""
+        """The number of outputs of a new head: one per class."""
         return len(self.classes)
 
     @property
     def fresh_head(self) -> bool:
-        """Whether the network gets a new head; else it keeps the one it was pretrained with."""
+        """Whether the network gets a new head instead of keeping its pretrained one."""
         return self.job().outputs is not None
 
     @classmethod
     def fits(cls, roles: Collection[str]) -> bool:
-        """Do data with these roles have what it needs?"""
+        """Whether data with these roles have what the task needs."""
         return any(needed <= set(roles) for needed in (cls.roles, *cls.or_roles))
 
     def check_data(self, data: Data) -> None:
@@ -190,12 +157,12 @@ class Task(ABC):
         )
 
     def check(self, backbone: Backbone) -> None:  # noqa: B027 - most networks will do
-        """Raises BackboneError if the network cannot read what the task makes of its samples."""
+        """Raise BackboneError if the network cannot read the encoded samples of the task."""
 
     def with_head(self, backbone: Backbone) -> Backbone:
-        """The backbone under the head of the task; a finished network has it already.
+        """Return the backbone with the head of the task; a finished network has it already.
 
-        Raises BackboneError if the head cannot sit on its features.
+        Raises BackboneError if the head cannot read its features.
         """
         if backbone.form == "finished":
             return backbone
@@ -205,31 +172,28 @@ class Task(ABC):
 
     @property
     def problem(self) -> str | None:
-        """What it is to transformers, where that has a word for it: see its `problem_type`."""
+        """The `problem_type` of the task in transformers, if it has one."""
         return None
 
     def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
-        """The samples as the network reads them: whole, unless a task cuts long ones."""
+        """Return the pieces that the network reads: whole samples unless a task cuts long ones."""
         return Windows(samples)
 
-    def cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
-        """Count the samples with more tokens than the network reads; 0 if `windows` reads all."""
+    def count_cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
+        """Count the samples with more tokens than the network reads; 0 if `windows` cuts them."""
         return 0
 
     def length(self, piece: Sample, preprocess: Preprocess) -> int:
-        """A cheap estimate of how long it is to the network, to batch pieces of like length."""
+        """Estimate the length of the encoded piece cheaply, to batch pieces of similar length."""
         return preprocess.length(piece.roles[self.reads])
 
     @property
     def inputs(self) -> list[str]:
-        """The roles that decide what the network reads."""
+        """The roles from which the inputs of the network are made."""
         return sorted(self.roles - {self.target_role} | {"window"})
 
-    def unlabeled(self, sample: Sample) -> Sample:
-        """The sample without what is to be predicted.
-
-        Raises DataError where it lacks what is read.
-        """
+    def without_target(self, sample: Sample) -> Sample:
+        """Return the sample without its target; raises DataError if it lacks an input."""
         missing = sorted(self.roles - {self.target_role} - set(sample.roles))
         if missing:
             raise DataError(
@@ -243,23 +207,23 @@ class Task(ABC):
     def encode(
         self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None
     ) -> dict[str, Tree]:
-        """The tensors of one piece, and its `target` where it has one.
+        """Encode one piece as tensors, with its `target` if it has one.
 
-        `rng` is given for augmentation only.
+        `rng` is given in training only, for augmentation.
         """
 
     def encode_target(
         self, piece: Sample, preprocess: Preprocess, rng: np.random.Generator | None
     ) -> Tree:
-        """The target that `encode` gives a piece for the same `rng`, None where it has none.
+        """Encode only the target of a piece, as `encode` does for the same `rng`; None without one.
 
-        Behind a recording the network reads no input, so a task overrides this where it can tell
-        the target without opening the input.
+        A replay of recorded features reads no input, so a task overrides this if it can make the
+        target without opening the input.
         """
         return self.encode(piece, preprocess, rng).get("target")
 
     def collate(self, encoded: list[dict[str, Tree]], preprocess: Preprocess) -> Batch:
-        """Make a batch of encoded pieces, with targets if all have one; of some is a DataError.
+        """Make a batch of encoded pieces; raises DataError if only some of them have a target.
 
         A task overrides this if `encode` yields more than the network reads.
         """
@@ -271,113 +235,114 @@ class Task(ABC):
         return Batch(inputs, target, mask=preprocess.mask(inputs))
 
     def collate_targets(self, targets: list[Tree]) -> Tree:
-        """The targets of several pieces as those of a batch; a task overrides it to pad them."""
+        """Join the targets of several pieces; a task overrides this to pad them."""
         return trees.stack(targets)
 
     @abstractmethod
     def loss(self, output: Output, batch: Batch) -> Tensor:
-        """The mean loss of the batch, a scalar."""
+        """Return the mean loss of the batch, a scalar."""
 
     def loss_weight(self, batch: Batch) -> float | Tensor:
-        """The weight of what `loss` averages in the batch, more than 0; by default one an example.
+        """Return the total weight that `loss` averages over, more than 0; by default 1 per example.
 
-        A batch computed in pieces has the gradient of the whole: each piece counts by its share of
-        this weight.
+        A batch that is computed in parts has the gradient of the whole batch: each part counts by
+        its share of this weight.
         """
         return len(batch)
 
     @abstractmethod
     def rows(self, output: Output, batch: Batch) -> Sequence[Any]:
-        """What is kept of each piece of the batch, on the CPU."""
+        """Return the outputs per piece that scoring needs later, moved to the CPU."""
 
     def losses(self, output: Output, batch: Batch, rows: Sequence[Any]) -> tuple[float, float]:
-        """The weighted sum of the losses of a batch with these `rows`, and their weight."""
+        """Return the weighted sum of the losses of a batch with these `rows`, and its weight."""
         weight = float(self.loss_weight(batch))
         return self.loss(output, batch).item() * weight, weight
 
     @abstractmethod
     def scores(self, rows: Sequence[Any], windows: Windows) -> np.ndarray:
-        """One entry a sample, from the rows of its pieces."""
+        """Join the rows of the pieces of each sample to one entry per sample."""
 
     @abstractmethod
-    def targets(self, samples: Sequence[Sample]) -> np.ndarray: ...
+    def targets(self, samples: Sequence[Sample]) -> np.ndarray:
+        """Return the ground truth of each sample, to which metrics compare the scores."""
 
-    def fitted_on(self, scores: np.ndarray, targets: np.ndarray) -> Self:
-        """The task with what is chosen on validation once training has ended: a threshold."""
+    def tune(self, scores: np.ndarray, targets: np.ndarray) -> Self:
+        """Return the task with what is chosen on validation after training: a threshold."""
         return self
 
     @abstractmethod
     def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
-        """One row an example for the user, as JSON: `prediction` and what else there is.
+        """Turn scores into one row per example for the user, as JSON: `prediction` and more.
 
-        `confidence` is between 0 and 1, if a prediction has one.
+        `confidence`, if a prediction has one, is between 0 and 1.
         """
 
     def answer(self, sample: Sample) -> Any:
-        """The target of a sample in the form of a `prediction`."""
+        """Return the target of a sample in the form of a `prediction`."""
         return sample.roles[self.target_role]
 
-    def right(self, prediction: Any, target: Any) -> bool:
-        """Is a prediction what `answer` gives?"""
+    def is_right(self, prediction: Any, target: Any) -> bool:
+        """Whether a prediction is right, given the target as `answer` returns it."""
         return prediction == target
 
     def say(self, value: Any) -> str:
-        """A prediction or a target in one line for a person."""
+        """Write a prediction or a target in one line for a person."""
         return str(value)
 
-    def generated(self, model: Model, samples: Sequence[Sample], decoding: Decoding) -> list[str]:
-        """What the network writes for each sample, of a task that `generates`."""
+    def generate(self, model: Model, samples: Sequence[Sample], decoding: Decoding) -> list[str]:
+        """Generate a text for each sample; only for a task that `generates`."""
         raise NotImplementedError
 
     @property
     def decoding(self) -> Decoding:
-        """How the network writes unless something else is asked for."""
+        """The default settings of generation."""
         return Decoding()
 
     def with_texts(self, scores: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-        """The scores with what the network wrote, of a task that `measures_texts`."""
+        """Add the generated texts to the scores; only for a task that `measures_texts`."""
         raise NotImplementedError
 
     def samples(self, model: Model, samples: Sequence[Sample]) -> list[dict[str, str]]:
-        """What the network writes for a few of the test samples.
+        """Generate texts for a few of the test samples, for the report.
 
         Each has a `prompt`, an `output`, and a `reference` if there is one.
         """
         return []
 
     def severity(self, row: Mapping[str, Any]) -> float | None:
-        """How bad a row of predictions is, None if it is right: by default how confident it is.
+        """Rate how bad a wrong prediction is, by default by its confidence; None if it is right.
 
-        `row` is what `decode` gives, with the `target` as `answer` gives it.
+        `row` is a row of `decode` with the `target` of `answer`.
         """
-        is_right = self.right(row["prediction"], row["target"])
+        is_right = self.is_right(row["prediction"], row["target"])
         return None if is_right else row.get("confidence") or 0.0
 
     def details(self, scores: np.ndarray, targets: np.ndarray) -> Details:
-        """What a report shows of the test predictions beside the metrics."""
+        """Return what a report shows of the test predictions in addition to the metrics."""
         return Details()
 
     @abstractmethod
-    def shown(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
-        """The sample as a person sees it, with what was predicted and what is true if given.
+    def show(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
+        """Prepare the sample for a report, with its prediction and its target if given.
 
-        Both are as in a row of predictions. A caption says both; without one, a report does.
+        Both are as in a row of predictions. Without a caption, the report prints both.
         """
 
     @abstractmethod
     def right_output(self, batch: Batch) -> Output:
-        """The output of a network that is right about the batch: its loss is next to nothing."""
+        """Return the output of a network that is right about the batch: its loss is close to 0."""
 
     @property
     @abstractmethod
     def metrics(self) -> dict[str, Metric]:
-        """The metrics by name, the primary one first."""
+        """The metrics by name, starting with the primary one."""
 
     @property
     def watched(self) -> dict[str, Metric]:
-        """The metrics of validation, the first one reported after each epoch.
+        """The metrics of validation; the first one is reported after each epoch.
 
-        They differ from `metrics` if those need a text that is generated for the test split alone.
+        They differ from `metrics` if those need texts, which only the test split has generated.
         """
         return self.metrics
 
@@ -387,8 +352,8 @@ class Task(ABC):
         """The trivial predictors that a transfer must beat."""
 
     def settings(self) -> dict[str, Any]:
-        """What `type(self)(**settings)` needs to be the same task again, as JSON."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        """Return the arguments that make the same task again, `type(self)(**settings)`, as JSON."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in values.items()
@@ -397,4 +362,4 @@ class Task(ABC):
     @classmethod
     @abstractmethod
     def tiny_data(cls) -> Data:
-        """A learnable data set of a few dozen samples, for the contract tests."""
+        """Make a learnable data set of a few dozen samples, for the contract tests."""

@@ -24,8 +24,9 @@ class TextClassification(TextsAndPairs, Classification):
     Sentiment, spam, topic; paraphrase, entailment. Of a text of more tokens than the network reads,
     `long` says what is read: its `head`; `head+tail`, a quarter of the tokens from its beginning
     and three from its end (Sun et al., arXiv:1905.05583, section 5.3.1); `windows`, all of it in
-    parts that share a quarter of their tokens, each learnt with the text's label, the mean of their
-    probabilities being the text's. Of a pair that is too long, the longer text is cut at its end.
+    parts that share a quarter of their tokens, each trained with the label of the text, whose
+    probabilities are the mean over its parts. Of a pair that is too long, the longer text is cut at
+    its end.
     Baselines: the most frequent class; logistic regression on TF-IDF of words and pairs of words.
     """
 

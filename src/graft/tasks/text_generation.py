@@ -85,7 +85,7 @@ class TextGeneration(NextTokens, Task):
         )
         return cls(separator="" if blank else "\n")
 
-    def unlabeled(self, sample: Sample) -> Sample:
+    def without_target(self, sample: Sample) -> Sample:
         """What is to be continued: the prompt, the messages, or a text."""
         roles = sample.roles
         prompt = next(
@@ -122,14 +122,14 @@ class TextGeneration(NextTokens, Task):
     def answer(self, sample: Sample) -> str:
         return predicted_text(sample)
 
-    def right(self, prediction: float, target: str) -> bool:
+    def is_right(self, prediction: float, target: str) -> bool:
         """Always: a text is told more or less well, never wrongly."""
         return True
 
     def say(self, value: float | str) -> str:
         return value if isinstance(value, str) else f"{value:.3f} bits per byte"
 
-    def shown(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
+    def show(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
         before = prompt_text(sample.roles["prompt"]) + "\n" if "prompt" in sample.roles else ""
         return Shown("text", (before + predicted_text(sample))[:PREVIEW])
 
@@ -164,7 +164,7 @@ class TextGeneration(NextTokens, Task):
         prompt = prompt_text(sample.roles["prompt"]) + (self.separator or "\n" * self.chat)
         return ngrams.symbols(prompt + sample.roles["completion"], ends=True), len(prompt.encode())
 
-    def generated(self, model: Model, samples: Sequence[Sample], decoding: Decoding) -> list[str]:
+    def generate(self, model: Model, samples: Sequence[Sample], decoding: Decoding) -> list[str]:
         """What the network writes after the prompt of each sample. Raises BadValue."""
         return continued(
             model, [self._prompt(sample.roles["prompt"], model) for sample in samples], decoding
@@ -186,7 +186,7 @@ class TextGeneration(NextTokens, Task):
         ]
         if "passage" in chosen[0].roles:
             return self._continued_passages(model, [sample.roles["passage"] for sample in chosen])
-        outputs = self.generated(model, chosen, Decoding(WRITTEN))
+        outputs = self.generate(model, chosen, Decoding(WRITTEN))
         return [
             {
                 "prompt": prompt_text(sample.roles["prompt"]),

@@ -15,7 +15,7 @@ from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.errors import DataError
 from graft.base.evidence import Details, Shown, Table
 from graft.base.job import Form
-from graft.base.records import Batch, Output, Sample, targets_of
+from graft.base.records import Batch, Output, Sample, Windows, targets_of
 from graft.base.tags import OUTSIDE, scheme_of, spans, to_bio
 from graft.data.data import Data
 from graft.data.kinds.text.spans import words
@@ -23,20 +23,20 @@ from graft.metrics import entities
 from graft.metrics.classification import RANK, columns
 from graft.metrics.metric import Metric
 from graft.tasks.classes.sure import sure_of
-from graft.tasks.task import PREVIEW, Baseline, Task, Windows, objects
+from graft.tasks.task import PREVIEW, Baseline, Task, objects
 from graft.tasks.text.words import NOWHERE, part, positions, spans_of_windows, text_of, words_of
 
 IGNORED = -100
-"""The target of a token that is not learnt from: marks, padding, and the later tokens of a word."""
+"""The target of a token without a loss: special tokens, padding, the later tokens of a word."""
 
 
 @dataclass(frozen=True)
 class TokenClassification(Task):
     """Say what each word of a text is: part of the name of a person or place, or any other tag.
 
-    Tags in IOB1, BIO or BIOES are entities, learnt as BIO; all others are classes of words. The
+    Tags in IOB1, BIO or BIOES are entities, learned as BIO; all others are classes of words. The
     first token of a word carries its tag, as Devlin et al. have it (arXiv:1810.04805, section 5.3),
-    and tells it; with `subwords=all` the others are learnt too, as the inside of what the first
+    and tells it; with `subwords=all` the others are learned too, as the inside of what the first
     begins. Longer texts than the network reads are cut between words into windows that overlap; a
     word is told by the window in which most words stand around it.
     Baseline: the tag that each word has most often in training.
@@ -79,10 +79,10 @@ class TokenClassification(Task):
             )
         return cls(classes, scheme)
 
-    def unlabeled(self, sample: Sample) -> Sample:
+    def without_target(self, sample: Sample) -> Sample:
         """Of a running text its words and signs of punctuation are told."""
         if "tokens" in sample.roles or "text" not in sample.roles:
-            return super().unlabeled(sample)
+            return super().without_target(sample)
         text = sample.roles["text"]
         offsets = words(text)
         tokens = tuple(text[start:end] for start, end in offsets)
@@ -121,7 +121,7 @@ class TokenClassification(Task):
         self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None
     ) -> dict[str, Tensor]:
         text = text_of(sample)
-        encoded = preprocess.tokenized(text.text, return_offsets_mapping=True)
+        encoded = preprocess.tokenize(text.text, return_offsets_mapping=True)
         first = torch.from_numpy(positions(text, encoded["offset_mapping"]))
         found = {
             name: torch.tensor(encoded[name])
@@ -174,7 +174,7 @@ class TokenClassification(Task):
         )
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
-        """The mean cross-entropy of the tokens that are learnt from.
+        """The mean cross-entropy of the tokens that are learned from.
 
         0 where there is none, of a batch of empty texts.
         """
@@ -183,7 +183,7 @@ class TokenClassification(Task):
         return total / self.loss_weight(batch)
 
     def loss_weight(self, batch: Batch) -> Tensor:
-        """One for each token that is learnt from."""
+        """One for each token that is learned from."""
         return (batch.target != IGNORED).sum().clamp(min=1)
 
     def rows(self, output: Output, batch: Batch) -> list[np.ndarray]:
@@ -254,7 +254,7 @@ class TokenClassification(Task):
             return Details()
         return Details(Table(("type", "types"), columns("entities"), rows, RANK))
 
-    def shown(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
+    def show(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
         return Shown("text", text_of(sample).text[:PREVIEW])
 
     def right_output(self, batch: Batch) -> Output:
@@ -270,7 +270,7 @@ class TokenClassification(Task):
                 entities.entity_recall,
                 *measures,
             )
-        return {metric.name: metric.reading(self._all_told) for metric in measures}
+        return {metric.name: metric.with_reader(self._all_told) for metric in measures}
 
     @property
     def baselines(self) -> tuple[Baseline, ...]:

@@ -53,7 +53,7 @@ class ContrastiveFewShot(Technique):
         super().__post_init__()
         if self.patience is not None:
             raise BadValue(
-                "'contrastive-few-shot' takes no patience: while pairs are learnt no head can be "
+                "'contrastive-few-shot' takes no patience: while pairs are learned no head can be "
                 "validated. Choose its epochs."
             )
 

@@ -20,7 +20,7 @@ class FromScratch(Technique):
     Formula: min over all weights of L(task), weights drawn by the architecture's own
     initialization.
     Source: He, Girshick, Dollár: Rethinking ImageNet Pre-training, arXiv:1811.08883.
-    When: as the control; with plenty of labelled data far from what the network was pretrained on.
+    When: as the control; with plenty of labeled data far from what the network was pretrained on.
     When not: with few labels: expect it to lose.
     """
 

@@ -178,7 +178,7 @@ class Technique(ABC):
             )
 
     def objective(self, model: Model, task: Task) -> Objective:
-        """What is minimised.
+        """What is minimized.
 
         May change the model in place (adapters, a head); called once, before `phases`.
         """
@@ -200,14 +200,14 @@ class Technique(ABC):
         fine-tuned. Networks with batch normalization are fine-tuned by SGD with momentum, at ten
         times AdamW's rate: measured here, it is as accurate and far better calibrated on few
         images. A phase that says it has few `epochs` takes AdamW at half the rate, since SGD would
-        end before a new head has learnt its classes. All other networks are fine-tuned by AdamW. A
+        end before a new head has learned its classes. All other networks are fine-tuned by AdamW. A
         fresh head learns at `head` times the rate, ten times.
         """
-        normalised = any(
+        normalized = any(
             isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()
         )
-        short = normalised and epochs < MANY
-        optimizer = self.optimizer or ("sgd" if normalised and not short else "adamw")
+        short = normalized and epochs < MANY
+        optimizer = self.optimizer or ("sgd" if normalized and not short else "adamw")
         usual = model.backbone.lr * (10 if optimizer == "sgd" else 0.5 if short else 1)
         lr = self.lr or body * usual
         return {
@@ -238,7 +238,7 @@ class Technique(ABC):
 class Objective(nn.Module):
     """The model and what the technique adds.
 
-    `forward` returns named losses whose sum is minimised.
+    `forward` returns named losses whose sum is minimized.
     """
 
     references: tuple[str, ...] = ()

@@ -103,7 +103,7 @@ class ZeroShot(Technique):
             features = model(batch.to(head.weight.device)).features
             length = features.norm(
                 dim=1, keepdim=True
-            )  # of standardised features: the same for all
+            )  # of standardized features: the same for all
             head.weight.copy_(self.scale * features / length / length.mean())
             head.bias.fill_(-self.scale * self.threshold)
         return Objective(model, task)

@@ -60,7 +60,7 @@ def written(
     if not task.measures_texts:
         return evaluation
     with engine.autocast():
-        texts = task.generated(model, samples, decoding or task.decoding)
+        texts = task.generate(model, samples, decoding or task.decoding)
     return replace(evaluation, scores=task.with_texts(evaluation.scores, texts))
 
 

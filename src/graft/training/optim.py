@@ -29,8 +29,8 @@ def trainable(model: Model, phase: Phase) -> list[str]:
 def freeze(model: Model, names: list[str], batch_norm: str = "updated") -> None:
     """Give gradients to `names` only.
 
-    Layers that none of them is in, and frozen normalisations, are put into eval mode. `batch_norm`
-    "frozen" keeps the statistics of every batch normalisation, whose scale and shift may train all
+    Layers that none of them is in, and frozen normalizations, are put into eval mode. `batch_norm`
+    "frozen" keeps the statistics of every batch normalization, whose scale and shift may train all
     the same.
     """
     training = set(names)
@@ -70,7 +70,7 @@ def make_optimizer(
 ) -> torch.optim.Optimizer:
     """Make an optimizer with a parameter group for each pair of rate and decay.
 
-    Biases and normalisations are not decayed.
+    Biases and normalizations are not decayed.
     """
     index = model.group_indices()
     depth = len(model.backbone.groups) - 1

@@ -30,7 +30,7 @@ def test_boxes_come_back(view, shares) -> None:
     )
     geometry = geometry_of(view)
     # float64 has 15 digits; the sides have 4.
-    np.testing.assert_allclose(geometry.back(geometry.boxes(boxes)), boxes, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(geometry.to_picture(geometry.boxes(boxes)), boxes, rtol=0, atol=1e-6)
 
 
 @given(VIEWS)

@@ -81,7 +81,7 @@ def test_a_linear_layer_on_the_mean_is_found_by_the_solver_for_it():
 def test_a_head_that_gives_something_else_is_refused(spec, words):
     data = options.parse(spec.partition(":")[0])[0].tiny_data()
     with pytest.raises(BadValue, match=words):
-        options.learnt(spec, data)
+        options.read_task(spec, data)
 
 
 def test_a_head_that_cannot_sit_on_the_features_is_refused():

@@ -159,7 +159,7 @@ def test_transformers_stays_as_talkative_as_it_was():
 
 
 @pytest.mark.parametrize("pretrained", [True, False])
-def test_weights_kept_in_half_precision_are_learnt_in_full(tmp_path, pretrained):
+def test_weights_kept_in_half_precision_are_learned_in_full(tmp_path, pretrained):
     backbone = load_backbone("tiny:llama", job("text-generation"))
     backbone.network.to(torch.bfloat16).save_pretrained(tmp_path)
     backbone.preprocess.tokenizer.save_pretrained(tmp_path)

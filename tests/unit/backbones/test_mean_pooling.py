@@ -39,7 +39,7 @@ def batch(backbone: Backbone) -> Batch:
 
 
 def reference(backbone: Backbone) -> torch.Tensor:
-    """Text by text, unpadded: the plain mean of the token states, standardised."""
+    """Text by text, unpadded: the plain mean of the token states, standardized."""
     rows = []
     for text in TEXTS:
         alone = backbone.preprocess.collate([backbone.preprocess(text, None)])
@@ -49,7 +49,7 @@ def reference(backbone: Backbone) -> torch.Tensor:
     return torch.cat(rows).float()
 
 
-def test_features_are_the_masked_mean_standardised(backbone):
+def test_features_are_the_masked_mean_standardized(backbone):
     assert mean_pooling.installed(backbone.network)
     with torch.no_grad():
         features = Model(backbone)(batch(backbone)).features

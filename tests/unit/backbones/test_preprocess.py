@@ -11,14 +11,14 @@ from PIL import Image
 
 from graft.backbones.backbone import Model
 from graft.backbones.load import load_backbone
-from graft.backbones.preprocess.preprocess import ImagePreprocess, restored
+from graft.backbones.preprocess.preprocess import ImagePreprocess, restore_preprocess
 from graft.base.records import Batch
 from tests.jobs import job
 
 IMAGE = ImagePreprocess(size=32, mean=(0.5, 0.25, 0.0), std=(0.5, 0.5, 1.0), crop=0.5)
 
 
-def test_a_picture_is_cropped_at_its_centre_and_normalised():
+def test_a_picture_is_cropped_at_its_center_and_normalized():
     pixels = np.zeros((100, 200, 3), dtype=np.uint8)
     pixels[25:75, 75:125] = (255, 128, 51)  # half of the short side, in the middle
     encoded = IMAGE(Image.fromarray(pixels), None)
@@ -38,7 +38,10 @@ def test_the_same_random_state_gives_the_same_crop_and_another_another():
 
 def test_settings_restore_it_through_json():
     settings = json.loads(json.dumps(IMAGE.settings()))
-    assert restored(ImagePreprocess(size=1, mean=(0, 0, 0), std=(1, 1, 1)), settings) == IMAGE
+    assert (
+        restore_preprocess(ImagePreprocess(size=1, mean=(0, 0, 0), std=(1, 1, 1)), settings)
+        == IMAGE
+    )
 
 
 @pytest.mark.parametrize("name", ["bert", "gpt2", "llama", "xlnet", "t5"])
@@ -63,5 +66,5 @@ def test_texts_are_cut_padded_and_may_be_empty(name):
 
 def test_restored_length_cuts_elsewhere():
     p = load_backbone("tiny:bert", job("text-classification", 2)).preprocess
-    shorter = restored(p, p.settings() | {"max_length": 9})
+    shorter = restore_preprocess(p, p.settings() | {"max_length": 9})
     assert len(shorter("w" * 50, None)["input_ids"]) == 9

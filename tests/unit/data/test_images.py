@@ -54,7 +54,7 @@ def test_transparency_is_laid_on_white() -> None:
     )
 
 
-def test_cmyk_jpeg_has_its_colours() -> None:
+def test_cmyk_jpeg_has_its_colors() -> None:
     red = Image.new("RGB", (16, 16), (220, 20, 20)).convert("CMYK")
     r, g, b = pixel(encode(red, "JPEG", quality=95))
     assert r > 200 and g < 40 and b < 40

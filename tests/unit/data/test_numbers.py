@@ -100,7 +100,7 @@ def test_they_are_split_and_described(tmp_path: Path) -> None:
     assert found[1].startswith("train: 1") and "standard deviation" in found[1]
 
 
-def test_one_number_for_all_cannot_be_learnt(tmp_path: Path) -> None:
+def test_one_number_for_all_cannot_be_learned(tmp_path: Path) -> None:
     file = table(tmp_path, "text,value", *(f"row {i},2.5" for i in range(20)))
     with pytest.raises(DataError, match=r"every value is 2\.5"):
         load_data(file, columns={"value": "value"})

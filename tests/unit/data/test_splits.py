@@ -313,7 +313,7 @@ def test_columns_are_advised_for_tables_alone() -> None:
     )
     for columns, is_advised in (({}, False), ({"label": ["label"]}, True)):
         with pytest.raises(
-            DataError, match="cannot be learnt from: there is only one class, 'a'"
+            DataError, match="cannot be learned from: there is only one class, 'a'"
         ) as refused:
             make_splits(replace(one_class, columns=columns))
         assert ("--columns" in str(refused.value)) == is_advised
@@ -340,7 +340,7 @@ def test_columns_are_advised_for_tables_alone() -> None:
         ),
     ],
 )
-def test_what_cannot_be_learnt_from(samples: list[Sample], said: str) -> None:
+def test_what_cannot_be_learned_from(samples: list[Sample], said: str) -> None:
     with pytest.raises(DataError, match=said):
         make_splits(Data({"all": samples}))
 

@@ -149,7 +149,7 @@ def test_null_and_nan_are_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("first", "second"), [(("1.0", "0.0"), ("1", "0")), (("True", "False"), ("TRUE", "FALSE"))]
 )
-def test_labels_that_are_spelt_in_two_ways_are_one(
+def test_labels_that_are_spelled_in_two_ways_are_one(
     tmp_path: Path, first: tuple[str, str], second: tuple[str, str]
 ) -> None:
     for split, names in {"train": first, "test": second}.items():
@@ -160,7 +160,7 @@ def test_labels_that_are_spelt_in_two_ways_are_one(
             *(f"{split} {i},{names[i % 2]}" for i in range(8)),
         )
     data = read(tmp_path)
-    assert len(data.classes) == 2 and any("spelt in two ways" in note for note in data.notes)
+    assert len(data.classes) == 2 and any("spelled in two ways" in note for note in data.notes)
 
 
 def test_chats_of_from_and_value(tmp_path: Path) -> None:

@@ -137,8 +137,8 @@ def test_columns_by_name_and_number(tmp_path: Path) -> None:
     assert read(file, columns={"text": "0", "label": "1"}).classes == ["0", "1"]
     with pytest.raises(DataError, match=r"no column 'nope' .*'u', 'v', 'w'"):
         read(file, columns={"label": "nope"})
-    with pytest.raises(DataError, match="Unknown role colour"):
-        read(file, columns={"colour": "u"})
+    with pytest.raises(DataError, match="Unknown role color"):
+        read(file, columns={"color": "u"})
 
 
 def test_ambiguous_and_absent_labels_list_the_columns(tmp_path: Path) -> None:

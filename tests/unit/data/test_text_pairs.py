@@ -145,8 +145,8 @@ def test_the_tokenizer_joins_the_two_texts_and_order_matters(network: str) -> No
 def test_a_model_of_single_texts_reads_no_pairs_unless_they_are_joined() -> None:
     sample = Sample("1", {"text": "a", "text_pair": "b", "label": "x"})
     with pytest.raises(DataError, match=r"reads single texts.*text=NAME\+NAME"):
-        TextClassification(("x", "y")).unlabeled(sample)
-    assert TextClassification(("x", "y"), pairs=True).unlabeled(sample).roles == {
+        TextClassification(("x", "y")).without_target(sample)
+    assert TextClassification(("x", "y"), pairs=True).without_target(sample).roles == {
         "text": "a",
         "text_pair": "b",
     }

@@ -30,7 +30,7 @@ def token_states(backbone: Backbone, texts: list[str] = TEXTS) -> list[torch.Ten
         return [base(**tokenizer(text, return_tensors="pt")).last_hidden_state[0] for text in texts]
 
 
-def test_a_sentence_encoder_gives_the_mean_over_the_mask_standardised():
+def test_a_sentence_encoder_gives_the_mean_over_the_mask_standardized():
     backbone = load_backbone("tiny:sentence-bert", job("text-classification"))
     means = torch.stack([states.mean(0) for states in token_states(backbone)])
     expected = torch.nn.functional.layer_norm(means, means.shape[-1:], eps=1e-12)
@@ -56,7 +56,7 @@ def test_a_decoder_gives_the_state_of_the_last_token():
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_normalised_vectors_have_length_one_and_the_same_direction():
+def test_normalized_vectors_have_length_one_and_the_same_direction():
     plain, unit = (
         graft.embed("tiny:bert", TEXTS, normalise=normalise).vectors for normalise in (False, True)
     )

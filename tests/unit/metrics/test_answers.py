@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from torchmetrics.functional.text import squad
 
-from graft.metrics.answers import answer_f1, exact_match, normalized
+from graft.metrics.answers import answer_f1, exact_match, normalize_text
 
 CASES = [
     # prediction, accepted answers, exact match, F1
@@ -99,4 +99,4 @@ def test_the_mean_is_over_questions():
 
 
 def test_articles_are_words_of_their_own():
-    assert normalized("The theatre, an  answer to A. B.") == "theatre answer to b"
+    assert normalize_text("The theatre, an  answer to A. B.") == "theatre answer to b"

@@ -51,7 +51,7 @@ def test_a_metric_that_is_not_installed_is_named_but_not_computed():
 def test_a_metric_can_read_other_scores(name):
     rng = np.random.default_rng(0)
     scores, targets = rng.dirichlet(np.ones(2), size=50), rng.integers(2, size=50)
-    logits = find(name).reading(
+    logits = find(name).with_reader(
         lambda given: np.exp(given) / np.exp(given).sum(axis=1, keepdims=True)
     )
     assert logits(np.log(scores), targets) == pytest.approx(find(name)(scores, targets))

@@ -155,7 +155,7 @@ def test_the_jackknife_of_sums_leaves_each_group_out():
     number = np.arange(60) % 7
     without = np.array([macro_f1(scores[number != g], targets[number != g]) for g in range(7)])
     expected = (without.mean() - without) * 6 / 7
-    assert macro_f1.weighed(scores, targets).influence(number) == pytest.approx(expected)
+    assert macro_f1.measure(scores, targets).influence(number) == pytest.approx(expected)
 
 
 def test_the_variance_of_auroc_is_delongs():
@@ -168,7 +168,7 @@ def test_the_variance_of_auroc_is_delongs():
     variance = wins.mean(1).var(ddof=1) / len(true) + wins.mean(0).var(ddof=1) / len(false)
     both = np.stack([-scores, scores], axis=1)
     assert auroc(both, targets) == pytest.approx(wins.mean()) == roc_auc_score(targets, scores)
-    influence = auroc.weighed(both, targets).influence(np.arange(60))
+    influence = auroc.measure(both, targets).influence(np.arange(60))
     assert examples_variance(influence) * 59 / 60 == pytest.approx(variance)
 
 

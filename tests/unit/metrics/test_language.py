@@ -35,7 +35,7 @@ def test_a_uniform_model_of_bytes_needs_eight_bits():
 @pytest.mark.parametrize("metric", [bits_per_byte, perplexity])
 def test_intervals_leave_out_texts(metric):
     without = np.array([metric(SCORES[[1]], TARGETS[:1]), metric(SCORES[[0]], TARGETS[:1])])
-    influence = metric.weighed(SCORES, TARGETS).influence(np.arange(2))
+    influence = metric.measure(SCORES, TARGETS).influence(np.arange(2))
     assert influence == pytest.approx((without.mean() - without) / 2)
     value, low, high = interval(metric, SCORES, TARGETS)
     assert low <= value <= high

@@ -9,13 +9,13 @@ import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
 from graft.metrics.classification import auroc, macro_f1, per_class
-from graft.metrics.metric import left_out
+from graft.metrics.metric import influence_by_omission
 
 CLASSES, EXAMPLES = 200, 5_000
 
 
 def predictions(classes: int, examples: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scores (N, C) that favour the right class, and targets (N,)."""
+    """Scores (N, C) that favor the right class, and targets (N,)."""
     rng = np.random.default_rng(0)
     targets = rng.integers(classes, size=examples)
     scores = rng.random((examples, classes))
@@ -53,7 +53,7 @@ def test_no_table_is_larger_than_a_part_of_the_scores(many, metric):
     scores, targets = many
     each = np.arange(EXAMPLES)
     assert peak_bytes(lambda: metric(scores, targets)) < scores.nbytes / 4
-    weighed = metric.weighed(scores, targets)
+    weighed = metric.measure(scores, targets)
     assert peak_bytes(lambda: weighed.influence(each)) < scores.nbytes / 4
 
 
@@ -76,6 +76,8 @@ def test_the_influence_of_macro_f1_is_the_jackknife(several, groups):
         scores = np.clip(scores * 12, 0, 1)
     number = np.arange(300) % groups
     rest = [number != cluster for cluster in range(groups)]
-    plain = left_out(np.array([macro_f1(scores[rows], targets[rows]) for rows in rest]))
-    influence = macro_f1.weighed(scores, targets).influence(number)
+    plain = influence_by_omission(
+        np.array([macro_f1(scores[rows], targets[rows]) for rows in rest])
+    )
+    influence = macro_f1.measure(scores, targets).influence(number)
     np.testing.assert_allclose(influence, plain, atol=1e-15 * 300)

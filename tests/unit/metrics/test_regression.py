@@ -9,7 +9,7 @@ from scipy import stats
 from sklearn import metrics as sk
 
 from graft.metrics.intervals import estimate, examples_variance, interval
-from graft.metrics.metric import left_out, plain
+from graft.metrics.metric import influence_by_omission, plain_term
 from graft.metrics.regression import METRICS, mae, pearson, r2, rmse, spearman
 
 EVERY = tuple(METRICS.values())
@@ -84,8 +84,10 @@ def test_the_influence_of_sums_is_the_jackknife(metric, groups):
     number = np.arange(80) % groups
     rest = [number != cluster for cluster in range(groups)]
     without = np.array([metric(scores[rows], targets[rows]) for rows in rest])
-    influence = metric.weighed(scores, targets).influence(number)
-    np.testing.assert_allclose(influence, left_out(without), atol=1e-9 * abs(without).max())
+    influence = metric.measure(scores, targets).influence(number)
+    np.testing.assert_allclose(
+        influence, influence_by_omission(without), atol=1e-9 * abs(without).max()
+    )
 
 
 @pytest.mark.parametrize("ties", [False, True])
@@ -98,7 +100,7 @@ def test_the_influence_on_ranks_is_that_of_a_little_more_weight(ties):
         weights[row] += step
         moved.append(_weighted_spearman(scores, targets, weights))
     expected = (np.array(moved) - _weighted_spearman(scores, targets, np.ones(30))) / step
-    influence = spearman.weighed(scores, targets).influence(np.arange(30))
+    influence = spearman.measure(scores, targets).influence(np.arange(30))
     # Differences of 1e-6 have ten of sixteen digits, their quotients an error in the order of step.
     np.testing.assert_allclose(influence, expected, atol=1e-6)
     assert influence.sum() == pytest.approx(0, abs=1e-12)
@@ -116,7 +118,7 @@ def _weighted_spearman(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> flo
 
 def test_the_influence_of_groups_on_ranks_is_that_of_their_examples():
     scores, targets = drawn()
-    weighed = spearman.weighed(scores, targets)
+    weighed = spearman.measure(scores, targets)
     each = weighed.influence(np.arange(80))
     number = np.arange(80) % 7
     assert weighed.influence(number) == pytest.approx(
@@ -138,7 +140,7 @@ def test_intervals_hold_the_truth_as_often_as_stated(metric):
 @pytest.mark.parametrize("metric", EVERY, ids=lambda metric: metric.name)
 def test_what_was_written_as_json_gives_equal_evidence(metric):
     terms = metric.terms(*drawn())
-    read = [json.loads(json.dumps(plain(term))) for term in terms]
+    read = [json.loads(json.dumps(plain_term(term))) for term in terms]
     before, after = (estimate(metric, each, np.arange(80) // 2) for each in (terms, read))
     assert before.value == after.value
     assert np.array_equal(before.influence, after.influence)

@@ -9,7 +9,7 @@ import pytest
 
 from graft.metrics import answers, bleu, classification, entities, language
 from graft.metrics.intervals import estimate
-from graft.metrics.metric import Metric, plain
+from graft.metrics.metric import Metric, plain_term
 
 
 def single(classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -48,7 +48,7 @@ def test_what_was_written_as_json_gives_equal_evidence(
     metric: Metric, predictions: tuple[np.ndarray, np.ndarray]
 ):
     terms = metric.terms(*predictions)
-    read = [json.loads(json.dumps(plain(term))) for term in terms]
+    read = [json.loads(json.dumps(plain_term(term))) for term in terms]
     groups = np.arange(len(terms)) // 2
     before, after = estimate(metric, terms, groups), estimate(metric, read, groups)
     assert np.array_equal(metric.weigh(read).value, metric(*predictions), equal_nan=True)

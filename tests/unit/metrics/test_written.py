@@ -93,7 +93,7 @@ def test_intervals_leave_out_texts(metric):
     texts, targets = drawn(12, None)
     rest = [np.delete(np.arange(12), i) for i in range(12)]
     without = np.array([metric(texts[rows], targets[rows]) for rows in rest])
-    influence = metric.weighed(texts, targets).influence(np.arange(12))
+    influence = metric.measure(texts, targets).influence(np.arange(12))
     assert influence == pytest.approx((without.mean() - without) * 11 / 12)
     value, low, high = interval(metric, texts, targets)
     assert low <= value <= high

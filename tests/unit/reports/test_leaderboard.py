@@ -110,7 +110,7 @@ def test_runs_on_different_test_examples_are_not_compared(study, tmp_path):
 
 
 def with_groups(study, folder, groups):
-    """The study with its test examples in so many groups, neighbours by id together."""
+    """The study with its test examples in so many groups, neighbors by id together."""
     shutil.copytree(study, folder)
     for path in [*folder.glob("runs/*/predictions.parquet"), *folder.glob("baselines/*.parquet")]:
         table = pd.read_parquet(path).sort_values("id", kind="stable")
@@ -144,7 +144,7 @@ def test_few_groups_count_as_groups(study, board, tmp_path, groups):
 
 
 def test_fewer_than_five_groups_give_no_verdict(study, tmp_path):
-    summary = report.summarise(with_groups(study, tmp_path / "study", 4))
+    summary = report.summarize(with_groups(study, tmp_path / "study", 4))
     assert summary.verdict.outcome == "no verdict"
     assert summary.verdict.against_baseline is None
     assert summary.verdict.sentences[0].startswith("No verdict from 4 groups of test examples: ")

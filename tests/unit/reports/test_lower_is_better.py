@@ -28,7 +28,7 @@ def texts(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def summary(texts):
-    return report.summarise(texts)
+    return report.summarize(texts)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_the_page_says_it_without_per_cent_or_points(page):
 
 
 def test_generated_samples_are_shown_escaped(copy):
-    run = report.summarise(copy).board.choices[0].best.runs[0].folder
+    run = report.summarize(copy).board.choices[0].best.runs[0].folder
     samples = [{"prompt": "<b>Once</b>", "output": "upon\n  a <script>", "reference": ""}] * 9
     rewrite(run / "result.json", samples=samples)
     html = report.write(copy).read_text(encoding="utf-8")
@@ -186,7 +186,7 @@ def test_pretraining_on_other_texts_is_no_part_of_the_curves(summary, copy):
     line["held_out"] = {"loss": 9.0, "bits_per_byte": 7.75}
     for path in (copy / "runs").glob("*/history.jsonl"):
         path.write_text(json.dumps(line) + "\n" + path.read_text())
-    pretrained = report.summarise(copy)
+    pretrained = report.summarize(copy)
     before, after = (
         figures.convergence(
             found.board, found.board.at(found.board.choices[0].size), figures.palette(found.board)
@@ -248,7 +248,7 @@ def test_types_of_entities_and_mistakes_in_words(copy):
         name: {"precision": 0.5, "recall": 0.25, "f1": 1 / 3, "support": 4}
         for name in ("LOC", "PER")
     }
-    for i, run in enumerate(report.summarise(copy).board.choices[0].best.runs):
+    for i, run in enumerate(report.summarize(copy).board.choices[0].best.runs):
         data = {**run.result["data"], "classes": ["O", "B-PER", "I-PER", "B-LOC"]}
         found = types if i else {"PER": types["PER"]}
         table = {

@@ -115,7 +115,7 @@ def scores_of(guesses: np.ndarray, true: np.ndarray) -> dict[str, dict[str, floa
 
 @pytest.fixture(scope="module")
 def summary(tmp_path_factory):
-    return report.summarise(write_numbers_study(tmp_path_factory.mktemp("numbers") / "study"))
+    return report.summarize(write_numbers_study(tmp_path_factory.mktemp("numbers") / "study"))
 
 
 @pytest.fixture(scope="module")

@@ -99,7 +99,7 @@ def test_text_from_the_data_is_escaped(page, study):
 
 
 def test_mistakes_are_shown_as_what_they_are(copy):
-    run = report.summarise(copy).board.choices[0].best.runs[0].folder
+    run = report.summarize(copy).board.choices[0].best.runs[0].folder
     rows = [
         {
             "id": "a",
@@ -208,7 +208,7 @@ def test_many_classes_are_a_picture_and_a_list(copy):
         name: {"precision": 0.5, "recall": float("nan"), "f1": i / size, "support": 6}
         for i, name in enumerate(classes)
     }
-    for run in report.summarise(copy).board.choices[0].best.runs:
+    for run in report.summarize(copy).board.choices[0].best.runs:
         rewrite(
             run.folder / "result.json",
             confusion={"classes": classes, "matrix": matrix},
@@ -235,15 +235,15 @@ def test_frozen_weights_that_changed_are_shouted(copy):
     assert "✗ changed" in found.text
 
 
-def test_colours_are_stable_over_figures(study):
-    board = report.summarise(study).board
-    colours = figures.palette(board)
-    assert colours["from-scratch"] == figures.CONTROL
-    assert len({(series.colour, series.marker) for series in colours.values()}) == len(colours)
+def test_colors_are_stable_over_figures(study):
+    board = report.summarize(study).board
+    colors = figures.palette(board)
+    assert colors["from-scratch"] == figures.CONTROL
+    assert len({(series.color, series.marker) for series in colors.values()}) == len(colors)
 
 
 def test_trainings_of_very_different_length_share_a_logarithmic_axis(copy):
-    board = report.summarise(copy).board
+    board = report.summarize(copy).board
     assert (
         "logarithmic" not in figures.convergence(board, board.rows, figures.palette(board))[0].svg
     )
@@ -253,7 +253,7 @@ def test_trainings_of_very_different_length_share_a_logarithmic_axis(copy):
         run.folder / "history.jsonl",
         "".join(json.dumps({**line, "epoch": e}) + "\n" for e in (0, 1, 300)),
     )
-    board = report.summarise(copy).board
+    board = report.summarize(copy).board
     assert (
         "epochs (logarithmic)"
         in figures.convergence(board, board.rows, figures.palette(board))[0].svg

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from graft.metrics.language import bits_per_byte
-from graft.metrics.metric import of_sums, ratio
+from graft.metrics.metric import metric_of_sums, ratio
 from graft.metrics.regression import rmse
 from graft.reports import sentences
 from graft.reports.statistics import Difference
@@ -15,7 +15,9 @@ from tests.unit.reports.test_verdict import HIGHER, LOWER, NOTHING, verdict
 
 
 def test_a_fraction_of_which_less_is_better_is_in_points():
-    errors = of_sums("error_rate", lambda scores, targets: scores, ratio, higher_is_better=False)
+    errors = metric_of_sums(
+        "error_rate", lambda scores, targets: scores, ratio, higher_is_better=False
+    )
     found = verdict(LOWER, Difference(-0.01, -0.019, 0.001, 0.1), metric=errors)
     assert (
         "lowers error rate by 31.2 points against training from scratch (95 % interval 28.7 to 33.4"
@@ -25,7 +27,7 @@ def test_a_fraction_of_which_less_is_better_is_in_points():
 
 
 def test_a_metric_that_rises_and_is_no_fraction():
-    gain = of_sums("gain", lambda scores, targets: scores, ratio, is_fraction=False)
+    gain = metric_of_sums("gain", lambda scores, targets: scores, ratio, is_fraction=False)
     assert (
         "lp-ft raises gain by 0.25 against training from scratch (95 % interval 0.19 to 0.31"
         in (verdict(HIGHER, metric=gain).sentences[0])

@@ -61,4 +61,4 @@ def test_data_of_another_kind_are_refused(kind):
 
 def test_a_pair_is_not_predicted_by_a_model_of_single_texts():
     with pytest.raises(DataError, match=r"t.csv:2: there are pairs.*text=NAME\+NAME"):
-        classifier().unlabeled(Sample("t.csv:2", {"text": "a", "text_pair": "b"}))
+        classifier().without_target(Sample("t.csv:2", {"text": "a", "text_pair": "b"}))

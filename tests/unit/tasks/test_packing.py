@@ -14,7 +14,7 @@ from graft.base import plugins
 from graft.base.errors import BackboneError
 from graft.base.records import Batch, Sample
 from graft.studies.run import build_model
-from graft.tasks.specs.options import learnt
+from graft.tasks.specs.options import read_task
 from graft.tasks.text import packing
 from graft.tasks.text_generation import TextGeneration
 from graft.training.engine import Engine
@@ -147,16 +147,16 @@ def test_the_first_pack_with_room_is_taken(lengths, count):
 
 def test_what_is_not_to_be_predicted_is_not_packed(model):
     preprocess = model.backbone.preprocess
-    prompts = [PACKED.unlabeled(sample) for sample in samples()[2:5]]
+    prompts = [PACKED.without_target(sample) for sample in samples()[2:5]]
     assert type(PACKED.windows(prompts, preprocess)) is type(PLAIN.windows(prompts, preprocess))
     assert "position_ids" not in batch(PACKED, model, prompts).inputs
 
 
-def test_the_option_is_learnt_and_kept():
+def test_the_option_is_learned_and_kept():
     data = TextGeneration.tiny_data()
-    task = learnt("text-generation:packed=true", data)
+    task = read_task("text-generation:packed=true", data)
     assert task.packed and TextGeneration(**{**task.settings(), "classes": ()}) == task
-    assert not learnt("text-generation", data).packed
+    assert not read_task("text-generation", data).packed
 
 
 def created(settings: dict) -> Backbone:

@@ -210,7 +210,7 @@ def test_an_empty_context_has_no_answer(preprocess, question):
         assert (row["prediction"], row["start"], row["confidence"]) == ("", None, 1.0)
 
 
-def test_of_several_answers_the_first_in_the_window_is_learnt(preprocess):
+def test_of_several_answers_the_first_in_the_window_is_learned(preprocess):
     task = QuestionAnswering()
     encoded = task.encode(sample("What?", "It is red, or blue.", "blue", "red"), preprocess, None)
     first, last = encoded["target"].tolist()
@@ -317,7 +317,7 @@ def test_the_threshold_is_chosen_on_validation():
     targets = objects([("cat",), ("dog",), (), ()])
     task = QuestionAnswering(threshold=0.0)
     assert task.metrics["answer_f1"](scores, targets) == 0.75
-    fitted = task.fitted_on(scores, targets)
+    fitted = task.tune(scores, targets)
     assert fitted.threshold == 2.5
     assert (
         fitted.metrics["answer_f1"](scores, targets)
@@ -328,7 +328,7 @@ def test_the_threshold_is_chosen_on_validation():
         "answer_f1": 1,
         "exact_match": 1,
     }
-    assert QuestionAnswering().fitted_on(scores, targets) == QuestionAnswering()
+    assert QuestionAnswering().tune(scores, targets) == QuestionAnswering()
     assert type(task)(**fitted.settings() | {"classes": ("start", "end")}) == fitted
 
 
@@ -368,16 +368,16 @@ def test_baselines():
 def test_what_a_person_sees():
     task, asked = QuestionAnswering(), sample("Who?", "the cat sat", "the cat", "cat")
     assert task.answer(asked) == ["the cat", "cat"]
-    assert task.right("Cat", task.answer(asked))
-    assert not task.right("sat", task.answer(asked))
-    assert task.right("", task.answer(sample("Who?", "the cat")))
+    assert task.is_right("Cat", task.answer(asked))
+    assert not task.is_right("sat", task.answer(asked))
+    assert task.is_right("", task.answer(sample("Who?", "the cat")))
     assert [task.say(v) for v in ("cat", "", ["the cat", "cat"], [])] == [
         "cat",
         "no answer",
         "the cat / cat",
         "no answer",
     ]
-    assert task.shown(asked).value == "Who?\nthe cat sat"
+    assert task.show(asked).value == "Who?\nthe cat sat"
 
 
 def test_pieces_are_batched_by_their_length():

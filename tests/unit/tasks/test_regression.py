@@ -1,4 +1,4 @@
-"""Regression: numbers are learnt standardized, and predicted and shown in their own unit."""
+"""Regression: numbers are learned standardized, and predicted and shown in their own unit."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ from graft.backbones.load import load_backbone
 from graft.base import plugins
 from graft.base.errors import BackboneError, BadValue, DataError
 from graft.base.evidence import MOST_POINTS
-from graft.base.records import Sample
+from graft.base.records import Sample, Windows
 from graft.cli.main import app
 from graft.data.data import Data
 from graft.studies.run import build_model
 from graft.tasks.image_regression import ImageRegression
 from graft.tasks.numbers.regression import Regression
-from graft.tasks.task import Windows
 from graft.tasks.text_classification import TextClassification
 from graft.tasks.text_regression import TextRegression
 from graft.techniques.specs.combine import parse
@@ -350,10 +349,10 @@ def test_a_report_draws_some_points_of_many() -> None:
 
 def test_a_prediction_is_shown_without_a_target() -> None:
     sample = Sample("a", {"text": "a"})
-    assert TextRegression(unit="g").shown(sample, 1.5).caption == "predicted 1.50 g"
+    assert TextRegression(unit="g").show(sample, 1.5).caption == "predicted 1.50 g"
     task = TextClassification(("x", "y"))
-    assert task.shown(sample, "y").caption == "predicted y"
-    assert task.shown(sample, "y", "x").caption == "x, taken for y"
+    assert task.show(sample, "y").caption == "predicted y"
+    assert task.show(sample, "y", "x").caption == "x, taken for y"
 
 
 def test_a_mistake_without_a_confidence_has_a_severity() -> None:

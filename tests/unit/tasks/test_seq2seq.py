@@ -124,7 +124,7 @@ def test_what_is_read_of_a_source_does_not_depend_on_its_target(model):
 
 def test_cut_sources_and_targets_are_counted(model):
     samples = [pair("red"), pair("abcd " * 200), pair("red", "ab" * 300), pair("red", None)]
-    assert TASK.cut(samples, model.backbone.preprocess) == 2
+    assert TASK.count_cut(samples, model.backbone.preprocess) == 2
 
 
 def test_a_cut_target_counts_the_bytes_that_are_left_of_it(model):
@@ -137,8 +137,8 @@ def test_a_cut_target_counts_the_bytes_that_are_left_of_it(model):
 def test_the_order_of_a_batch_changes_no_text(model):
     sources = ["red", "a big old cat and a dog", "hat"]
     decoding = Decoding(max_new_tokens=6)
-    together = TASK.generated(model, [pair(s, None) for s in sources], decoding)
-    assert together == [TASK.generated(model, [pair(s, None)], decoding)[0] for s in sources]
+    together = TASK.generate(model, [pair(s, None) for s in sources], decoding)
+    assert together == [TASK.generate(model, [pair(s, None)], decoding)[0] for s in sources]
 
 
 def test_texts_are_those_that_transformers_writes(model):
@@ -150,7 +150,7 @@ def test_texts_are_those_that_transformers_writes(model):
     )
     new = told[0, 1:] if preprocess.decoder_start is not None else told[0, ids.shape[1] :]
     expected = preprocess.tokenizer.decode(new, skip_special_tokens=True).strip()
-    assert TASK.generated(model, [pair("red", None)], Decoding(max_new_tokens=5, num_beams=3)) == [
+    assert TASK.generate(model, [pair("red", None)], Decoding(max_new_tokens=5, num_beams=3)) == [
         expected
     ]
 
@@ -162,15 +162,15 @@ def test_no_more_is_written_than_the_longest_target_has_and_a_quarter(model):
         len(sample.roles["target"].encode()) for sample in data.splits["train"]
     )
     found = evaluate(model, feed(model, data.splits["val"]), Engine("fp32"))
-    fitted = task.fitted_on(found.scores, found.targets)
+    fitted = task.tune(found.scores, found.targets)
     tokens, size = (
         sum(score.tokens for score in found.scores),
         sum(score.bytes for score in found.scores),
     )
     assert fitted.decoding.max_new_tokens == math.ceil(MARGIN * task.longest * tokens / size)
-    assert task.fitted_on(found.scores[:0], found.targets[:0]) == task
+    assert task.tune(found.scores[:0], found.targets[:0]) == task
     long = replace(fitted, most=10_000)
-    assert len(long.generated(model, [pair("abcd " * 200, None)], long.decoding)) == 1, (
+    assert len(long.generate(model, [pair("abcd " * 200, None)], long.decoding)) == 1, (
         "no more than there are positions for"
     )
 
@@ -180,7 +180,7 @@ def test_the_evaluation_gets_the_texts_and_keeps_the_rest(model):
     found = evaluate(model, feed(model, samples), Engine("fp32"))
     assert [score.text for score in found.scores] == [None, None]
     whole = written(model, TASK, samples, found, Engine("fp32"))
-    assert [score.text for score in whole.scores] == TASK.generated(model, samples, TASK.decoding)
+    assert [score.text for score in whole.scores] == TASK.generate(model, samples, TASK.decoding)
     assert [score.nats for score in whole.scores] == [score.nats for score in found.scores]
 
 
@@ -221,10 +221,10 @@ def test_copying_is_the_baseline_of_translation():
 
 
 def test_what_is_to_be_written_from():
-    assert TASK.unlabeled(pair("red")).roles == {"source": "red"}
-    assert TASK.unlabeled(Sample("1", {"text": "red"})).roles == {"source": "red"}
+    assert TASK.without_target(pair("red")).roles == {"source": "red"}
+    assert TASK.without_target(Sample("1", {"text": "red"})).roles == {"source": "red"}
     with pytest.raises(DataError, match="--columns source=NAME"):
-        TASK.unlabeled(Sample("1", {"image": None}))
+        TASK.without_target(Sample("1", {"image": None}))
 
 
 def test_targets_without_a_word_are_refused():

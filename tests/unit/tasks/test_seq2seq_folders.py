@@ -108,7 +108,7 @@ def saved(network, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("source", ["local", "transformers"])
-def test_a_folder_is_learnt_from_and_saved_for_transformers(folder, source, tmp_path):
+def test_a_folder_is_learned_from_and_saved_for_transformers(folder, source, tmp_path):
     data = plugins.load("task", "translation").tiny_data()
     run = graft.fit(
         data,

@@ -17,7 +17,7 @@ from graft.base.errors import BadValue, UnknownName
 from graft.base.records import Output, Sample
 from graft.studies.run import build_model
 from graft.tasks.question_answering import QuestionAnswering
-from graft.tasks.specs.options import learnt
+from graft.tasks.specs.options import read_task
 from graft.tasks.text.words import SPARE, parts_of_text
 from graft.tasks.text_classification import TextClassification
 from graft.training.engine import Engine
@@ -45,7 +45,7 @@ def test_cut_texts_are_those_of_which_tokens_are_missing(network):
     whole = [len(found.tokenizer(text)["input_ids"]) for text in texts]
     assert 0 < sum(length > found.max_length for length in whole) < len(texts)
     for text, length in zip(texts, whole, strict=True):
-        assert TASK.cut(samples(text), found) == (length > found.max_length), length
+        assert TASK.count_cut(samples(text), found) == (length > found.max_length), length
 
 
 def test_of_questions_and_contexts_only_questions_are_cut():
@@ -53,7 +53,7 @@ def test_of_questions_and_contexts_only_questions_are_cut():
 
     def cut(question: str, context: str) -> int:
         sample = Sample("1", {"question": question, "context": context, "answers": ()})
-        return QuestionAnswering().cut([sample], found)
+        return QuestionAnswering().count_cut([sample], found)
 
     assert cut("who?", "word " * 400) == 0
     assert cut("who? " * 100, "word") == 1
@@ -72,7 +72,7 @@ def test_windows_leave_nothing_out_and_fit(kind, text):
     parts = [piece.roles["text"] for piece in task.windows(samples(text), found).pieces]
     assert len(parts) > 2
     assert not any(found.cuts(part) for part in parts)
-    assert task.cut(samples(text), found) == 0
+    assert task.count_cut(samples(text), found) == 0
     tokens = found.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)[
         "offset_mapping"
     ]
@@ -97,7 +97,7 @@ def test_head_and_tail_are_the_first_quarter_of_the_tokens_and_the_last_three(ki
     words = [int(word[1:]) for word in piece.roles["text"].split(" ")]
     (gap,) = np.flatnonzero(np.diff(words) != 1)
     assert 0.15 < (gap + 1) / len(words) < 0.3
-    assert task.cut(samples(text), found) == 1
+    assert task.count_cut(samples(text), found) == 1
 
 
 @pytest.mark.parametrize("long", ["head", "head+tail", "windows"])
@@ -160,11 +160,11 @@ def test_a_run_keeps_what_was_chosen_and_its_saved_model_reads_alike(long, tmp_p
 
 def test_options_of_tasks_are_read_and_refused():
     data = TextClassification.tiny_data()
-    assert learnt("text-classification:long=windows", data).long == "windows"
-    assert learnt("text-classification", data) == TextClassification.from_data(data)
+    assert read_task("text-classification:long=windows", data).long == "windows"
+    assert read_task("text-classification", data) == TextClassification.from_data(data)
     with pytest.raises(BadValue, match=r"one of 'head', 'head\+tail', 'windows'\. Got 'all'"):
-        learnt("text-classification:long=all", data)
+        read_task("text-classification:long=all", data)
     with pytest.raises(UnknownName, match="long"):
-        learnt("text-classification:classes=a", data)
+        read_task("text-classification:classes=a", data)
     with pytest.raises(UnknownName, match="text-classification"):
-        learnt("text-clasification:long=windows", data)
+        read_task("text-clasification:long=windows", data)

@@ -1,4 +1,4 @@
-"""What is learnt of a text, what is measured, and what is written."""
+"""What is learned of a text, what is measured, and what is written."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_text_that_fits_is_one_forward_alone_or_among_others(model):
     assert bits == pytest.approx((together[0][0] + expected) / math.log(2) / (43 + 10), rel=1e-4)
 
 
-def test_only_the_completion_and_its_end_are_learnt(model):
+def test_only_the_completion_and_its_end_are_learned(model):
     task, preprocess = TextGeneration(separator="\n"), model.backbone.preprocess
     samples = [pair("say ab:", "ab"), pair("c", "longer")]
     batch = task.collate([task.encode(sample, preprocess, None) for sample in samples], preprocess)
@@ -159,14 +159,14 @@ def test_empty_texts_cost_nothing(model):
 
 
 def test_what_stands_between_prompt_and_completion():
-    def learnt(*pairs: tuple[str, str]) -> str:
+    def learned(*pairs: tuple[str, str]) -> str:
         return TextGeneration.from_data(
             Data({"train": [pair(*texts) for texts in pairs]})
         ).separator
 
-    assert learnt(("Say a", "a"), ("Say b", "b")) == "\n"
-    assert learnt(("Say a", " a"), ("Say b", "b")) == ""
-    assert learnt(("Say a\n", "a")) == ""
+    assert learned(("Say a", "a"), ("Say b", "b")) == "\n"
+    assert learned(("Say a", " a"), ("Say b", "b")) == ""
+    assert learned(("Say a\n", "a")) == ""
     assert TextGeneration.from_data(Data({"train": [passage("text")]})) == TextGeneration()
     with pytest.raises(DataError, match="are texts, others messages"):
         TextGeneration.from_data(
@@ -281,12 +281,14 @@ def test_a_network_that_sees_what_comes_is_refused():
 
 def test_what_is_to_be_continued():
     task = TextGeneration()
-    assert task.unlabeled(Sample("1", {"text": "so"})).roles == {"prompt": "so"}
-    assert task.unlabeled(pair("so", "far")).roles == {"prompt": "so"}
+    assert task.without_target(Sample("1", {"text": "so"})).roles == {"prompt": "so"}
+    assert task.without_target(pair("so", "far")).roles == {"prompt": "so"}
     messages = [{"role": "user", "content": "hi"}]
-    assert task.unlabeled(Sample("1", {"messages": messages})).roles == {"prompt": tuple(messages)}
+    assert task.without_target(Sample("1", {"messages": messages})).roles == {
+        "prompt": tuple(messages)
+    }
     with pytest.raises(DataError, match="--columns prompt=NAME"):
-        task.unlabeled(Sample("1", {"image": None}))
+        task.without_target(Sample("1", {"image": None}))
 
 
 def test_samples_are_continuations_with_what_really_followed(model):
@@ -308,4 +310,4 @@ def test_an_empty_prompt_needs_a_token_to_begin_with():
     with pytest.raises(DataError, match=r"row 7: the prompt is empty.*Give it a word"):
         of_sample(pair("", "so", "row 7"), "", preprocess)
     with pytest.raises(BadValue, match=r"Prompt 2 is empty, and tiny:llama"):
-        TextGeneration().generated(model, [pair("a", None), pair("", None)], Decoding(2))
+        TextGeneration().generate(model, [pair("a", None), pair("", None)], Decoding(2))

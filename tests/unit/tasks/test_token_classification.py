@@ -32,7 +32,7 @@ def targets(subwords: str, tokenizer) -> tuple[list[str], list[int]]:
 
 
 @pytest.mark.parametrize("reader", [letters, byte_level, metaspace])
-def test_all_tokens_of_a_word_are_learnt_or_the_first_alone(reader):
+def test_all_tokens_of_a_word_are_learned_or_the_first_alone(reader):
     tokenizer = reader()
     first, every = targets("first", tokenizer)[1], targets("all", tokenizer)[1]
     assert sorted(tag for tag in first if tag != IGNORED) == [0, 0, 1, 2]

@@ -138,7 +138,7 @@ def test_what_it_cannot_do_is_said():
         parse("full-fine-tuning + contrastive-few-shot").check(model.backbone, task)
 
 
-def test_a_head_of_several_layers_is_learnt_behind_a_recording(tmp_path):
+def test_a_head_of_several_layers_is_learned_behind_a_recording(tmp_path):
     """What was recorded before it has no lengths, and is not cut to those of the texts."""
     _, position = trained(
         "contrastive-few-shot:epochs=1", TEXT, tmp_path, backbone="tiny:distilbert"

@@ -46,7 +46,7 @@ def test_a_model_whose_outputs_are_nan_predicts_nothing():
     model = build_model("tiny:cnn", task, True, seed=0)
     with torch.no_grad():
         next(model.network.parameters()).fill_(float("nan"))
-    unlabeled = [task.unlabeled(sample) for sample in data.splits["test"]]
+    unlabeled = [task.without_target(sample) for sample in data.splits["test"]]
     feed = Feed.of(unlabeled, task, model.backbone.preprocess, torch.device("cpu"))
     with pytest.raises(
         GraftError, match=f"outputs for {len(unlabeled)} of {len(unlabeled)} examples are NaN"

@@ -42,7 +42,7 @@ def test_layer_decay_lowers_the_rate_once_a_group_below_the_head():
         assert rates[id(model.network.get_parameter(name))] == pytest.approx(expected), name
 
 
-def test_biases_and_normalisations_are_not_decayed():
+def test_biases_and_normalizations_are_not_decayed():
     model, technique = tiny(), parse("full-fine-tuning:weight_decay=0.1")
     phase = technique.phases(model, 1)[0]
     optimizer = optim.make_optimizer(model, [], optim.trainable(model, phase), phase, technique)

@@ -1,1 +1,1 @@
-"""What stands on the features of a network, one file each."""
+"""Heads: the last layers, from features to the output of a task. One file a head."""

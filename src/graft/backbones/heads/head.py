@@ -1,4 +1,4 @@
-"""The contract of a head: what turns the features of a network into what a task asks for."""
+"""The contract of a head: the last layers, which turn features into the output of a task."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ if TYPE_CHECKING:  # heads are listed without torch, which costs seconds to impo
 
 
 class Head:
-    """One file in `heads/`, its class without state.
+    """The last layers of a network; one file in `heads/`, its class without state.
 
-    A source makes a finished network of its library, whose last layers have the outputs that were
-    asked for. The head says what these layers give, and makes what the library has no class for.
+    A source opens a network of its library with last layers of the requested size. The head says
+    what these layers predict, and adds layers for which the library has no class.
     """
 
     gives: ClassVar[dict[Form, frozenset[str]]]
-    """What it can give, by the form of the features it sits on: `classes` (one of several, or any
-    number of them), `tags` and `spans` (a class, or a beginning and an end, for each token),
-    `number`, `text`."""
+    """What it can predict, by the form of the features that it reads: `classes` (one of several, or
+    any number of them), `tags` and `spans` (a class, or a start and an end, for each token),
+    `number`, `text`, `tokens`."""
     library: ClassVar[str | None] = None
-    """The source that saves and opens the finished network; None for the one the network is of."""
+    """The source that saves and opens the finished network; None: the source of the network."""
     pretrained: ClassVar[bool] = False
-    """Whether it is the one that the network was pretrained with, so that nothing is fresh."""
+    """Whether it is the head that the network was pretrained with, so that no weight is new."""
     solver: ClassVar[str | None] = None
-    """The name of the solver that finds its one linear layer on recorded features, if one does."""
+    """The solver of its one linear layer on recorded features, by name; None: it is trained."""
 
     def attach(self, backbone: Backbone, outputs: int | None) -> Backbone:
-        """Return the backbone with this head and so many outputs; it may change the network.
+        """Return the backbone with this head of `outputs` outputs; it may change the network.
 
-        The paths of the head, the form and the layer groups are those of the new whole. What enters
-        the head's first module are the features.
+        Set the paths of the head, the form and the layer groups of the new network. The input of
+        the first module of the head is the features.
         """
         return backbone
 
     def detach(self, backbone: Backbone) -> nn.Module:
-        """Return the network as its library saves it, made to be attached to again."""
+        """Return the network as its library saves it, so that `attach` finds it as it was."""
         return backbone.network
 
-    def fresh(self, backbone: Backbone) -> None:
-        """Draw its weights from torch's global random state; those of its last layer are small."""
+    def initialize(self, backbone: Backbone) -> None:
+        """Draw new weights from torch's global random state, small ones for the last layer."""
         from torch import nn
 
         for path in backbone.head:
@@ -61,7 +61,7 @@ class Head:
 
 
 def check_head(name: str, gives: str, backbone: Backbone) -> None:
-    """Raise BackboneError if the head cannot give this on the features of the backbone.
+    """Raise BackboneError if the head cannot predict this from the features of the backbone.
 
     The message names the heads that can.
     """
@@ -79,27 +79,27 @@ def check_head(name: str, gives: str, backbone: Backbone) -> None:
 
 
 def attach_head(name: str, backbone: Backbone, outputs: int | None) -> Backbone:
-    """Return the backbone with the head, which must fit: see `check_head`."""
+    """Return the backbone with the head; `check_head` must have passed."""
     head = plugins.load("head", name)()
     return replace(head.attach(backbone, outputs), head_name=name)
 
 
 def head_of(backbone: Backbone) -> Head:
-    """The head of the backbone."""
+    """Return the head of the backbone."""
     return plugins.load("head", backbone.head_name)()
 
 
-def heads_for(gives: str, form: Form | None = None, source: str | None = None) -> list[str]:
-    """Names of the heads that give this: on any features, or on those of one form and source."""
+def heads_for(gives: str, wanted: Form | None = None, source: str | None = None) -> list[str]:
+    """Names of the heads that predict this: from any features, or those of one form and source."""
 
     def fits(head: type[Head]) -> bool:
-        forms = [at for at, kinds in head.gives.items() if gives in kinds]
+        forms = [form for form, kinds in head.gives.items() if gives in kinds]
         suits_library = source is None or head.library in (None, source)
-        return suits_library and bool(forms if form is None else form in forms)
+        return suits_library and bool(forms if wanted is None else wanted in forms)
 
     return [name for name in plugins.names("head") if fits(plugins.load("head", name))]
 
 
 def form_for(name: str, gives: str) -> Form:
-    """The form of features on which the head gives this; it must be one of `heads_for(gives)`."""
+    """The form of features from which the head, one of `heads_for(gives)`, predicts this."""
     return next(form for form, kinds in plugins.load("head", name).gives.items() if gives in kinds)

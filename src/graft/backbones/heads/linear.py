@@ -11,8 +11,8 @@ from graft.base.job import Form
 class Linear(Head):
     """One linear layer, on a vector or on each token: what the libraries' own classifiers are.
 
-    Some classifiers of transformers have a hidden layer before it. On recorded features that enter
-    the one layer as they are, it is solved for: see feature-extraction.
+    Some classifiers of transformers have a hidden layer before it. A single layer on recorded
+    features is solved for instead of trained step by step: see feature-extraction.
     """
 
     gives: ClassVar[dict[Form, frozenset[str]]] = {

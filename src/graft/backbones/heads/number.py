@@ -11,7 +11,7 @@ from graft.base.job import Form
 class Number(Head):
     """One linear layer with one output on a vector: a score, a price, an age.
 
-    A library that knows kinds of problems, as transformers does, saves it as a regression.
+    Transformers saves it with the problem type regression.
     """
 
     gives: ClassVar[dict[Form, frozenset[str]]] = {"vector": frozenset({"number"})}

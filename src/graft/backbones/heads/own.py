@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Own(Head):
-    """The head that a network was pretrained with: it gives the tokens of its vocabulary."""
+    """The head that a network was pretrained with, which predicts tokens of its vocabulary."""
 
     gives: ClassVar[dict[Form, frozenset[str]]] = {
         "causal": frozenset({"text"}),
@@ -21,5 +21,5 @@ class Own(Head):
     }
     pretrained: ClassVar[bool] = True
 
-    def fresh(self, backbone: Backbone) -> None:
-        """Nothing: its weights are kept."""
+    def initialize(self, backbone: Backbone) -> None:
+        """Keep the pretrained weights."""

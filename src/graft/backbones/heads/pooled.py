@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Pooled(Head):
-    """The mean over all tokens that are no padding, then one linear layer.
+    """The mean over all tokens except padding, then one linear layer.
 
     Formula: W mean_t h_t + b = mean_t (W h_t + b), h_t the state of token t. The network is saved
     as a token classifier of its library; if its head is one linear layer, the mean of its logits
@@ -29,7 +29,7 @@ class Pooled(Head):
     solver: ClassVar[str | None] = "logistic"
 
     def attach(self, backbone: Backbone, outputs: int | None) -> Backbone:
-        """Put the mean before what classified each token; the features are the mean (B, D)."""
+        """Insert the mean before the classifier of tokens; the features are then (B, D)."""
         from torch import nn
 
         from graft.backbones import layer_groups

@@ -11,7 +11,7 @@ from graft.backbones.heads.layers.masked_mean import MaskedMean
 
 RESIDUAL = 2.0**20
 """So much larger than the states is their mean made that adding them is lost in the rounding of the
-normalisation."""
+normalization."""
 TANH = 2.0**-12
 """So small are the features made that tanh leaves them as they are; a power of two, so that it is
 undone exactly."""
@@ -56,7 +56,7 @@ def as_bert_layer(network: nn.Module) -> nn.Module:
 
     In that layer every query and key is zero, so attention is uniform over the unmasked tokens;
     values are the states themselves. The mean is scaled up until the residual vanishes in the
-    normalisation; the feed-forward part is zero.
+    normalization; the feed-forward part is zero.
     """
     from transformers.models.bert.modeling_bert import BertLayer, BertPooler
 

@@ -38,7 +38,7 @@ def read_as_text(tokenizer: Any) -> None:
 
 
 def keep_when_saved(tokenizer: Any) -> None:
-    """Have `save_pretrained` write that special tokens are spelt, for transformers to read alike.
+    """Have `save_pretrained` write that special tokens are spelled, for transformers to read alike.
 
     Not where there is a chat template: transformers tokenizes messages after they are rendered,
     special tokens included.

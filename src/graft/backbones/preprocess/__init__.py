@@ -1,1 +1,1 @@
-"""From samples to what a network reads."""
+"""Preprocessing: from samples to the inputs of a network."""

@@ -1,8 +1,8 @@
-"""How pictures are changed at random while a network learns from them.
+"""Augmentation: random changes of pictures in training.
 
-Each of `none`, `weak`, `usual` and `strong` says from a picture's size and `rng` alone what is seen
-of it, a `View`: so the same (seed, row) gives the same view, and the picture need not be opened to
-know where its boxes are. torchvision's transforms draw from torch's global state instead.
+Each of `none`, `weak`, `usual` and `strong` draws a `View` from the size of a picture and `rng`
+alone. The same (seed, row) therefore gives the same view, and the boxes of a picture can be moved
+without opening it. The transforms of torchvision draw from torch's global state instead.
 """
 
 from __future__ import annotations
@@ -18,59 +18,59 @@ from graft.backbones.preprocess.geometry import Geometry, center_box, random_box
 
 Augment = Literal["none", "weak", "usual", "strong"]
 WEAK_AREA = (0.75, 1.0)
-"""The range of the share of a picture that `weak` keeps: objects at its edges stay in view."""
+"""The range of the area that `weak` keeps: large, so that objects at the edges stay in view."""
 JITTER = 0.4
-"""How far `strong` moves brightness, contrast and saturation: factors from 0.6 to 1.4."""
+"""By how much `strong` changes brightness, contrast and saturation: factors of 0.6 to 1.4."""
 ERASED = 0.25
-"""How often `strong` erases a rectangle (random erasing, arXiv:1708.04896)."""
+"""The probability that `strong` erases a rectangle (random erasing, arXiv:1708.04896)."""
 ERASED_AREA = (0.02, 0.2)
-"""The range of the share of the input that is erased."""
+"""The range of the area of the input that is erased."""
 _LUMA = np.array((0.299, 0.587, 0.114), dtype=np.float32)
-"""How bright red, green and blue look (ITU-R BT.601)."""
+"""The perceived brightness of red, green and blue (ITU-R BT.601)."""
 
 Recolor = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What there is to choose a view from: a picture's size and how its network reads pictures."""
+    """What a view is drawn from: the size of a picture, and how its network reads pictures."""
 
     picture: tuple[int, int]
     size: tuple[int, int]
     """Width and height of the input."""
     crop: float
-    """The share of the short side that the plain view keeps."""
+    """The share of the short side that the center crop keeps."""
     area: tuple[float, float]
-    """The range of the share of the area that a random crop keeps."""
+    """The range of the area that a random crop keeps."""
 
 
 @dataclass(frozen=True)
 class View:
-    """Which part of a picture is seen, and how its pixels (H, W, 3) are changed."""
+    """The part of a picture that is seen, and the change of its pixels (H, W, 3)."""
 
     geometry: Geometry
     recolor: Recolor = lambda pixels: pixels
 
 
 def none(frame: Frame, rng: np.random.Generator | None = None) -> View:
-    """The middle of the picture, as in validation."""
+    """Keep the center of the picture, as validation does."""
     return View(Geometry(center_box(frame.picture, frame.crop), frame.size))
 
 
 def weak(frame: Frame, rng: np.random.Generator) -> View:
-    """Nearly all of the picture, mirrored half of the time."""
+    """Keep most of the picture, flipped half of the time."""
     box = random_box(frame.picture, WEAK_AREA, rng)
     return View(Geometry(box, frame.size, rng.random() < 0.5))
 
 
 def usual(frame: Frame, rng: np.random.Generator) -> View:
-    """A part of the picture (Inception's crop, arXiv:1409.4842), mirrored half of the time."""
+    """Keep a part of the picture (Inception's crop, arXiv:1409.4842), flipped half of the time."""
     box = random_box(frame.picture, frame.area, rng)
     return View(Geometry(box, frame.size, rng.random() < 0.5))
 
 
 def strong(frame: Frame, rng: np.random.Generator) -> View:
-    """As `usual`, in other colors, and one in four with a rectangle erased."""
+    """Crop as `usual`, change the colors, and erase a rectangle of one picture in four."""
     geometry = usual(frame, rng).geometry
     brightness, contrast, saturation = rng.uniform(1 - JITTER, 1 + JITTER, 3)
     erased = None
@@ -79,10 +79,10 @@ def strong(frame: Frame, rng: np.random.Generator) -> View:
 
     def recolor(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         changed = pixels * np.float32(brightness)
-        grey = changed @ _LUMA  # (H, W)
-        changed = grey.mean() + (changed - grey.mean()) * np.float32(contrast)
-        grey = (changed @ _LUMA)[..., None]
-        changed = grey + (changed - grey) * np.float32(saturation)
+        gray = changed @ _LUMA  # (H, W)
+        changed = gray.mean() + (changed - gray.mean()) * np.float32(contrast)
+        gray = (changed @ _LUMA)[..., None]
+        changed = gray + (changed - gray) * np.float32(saturation)
         if erased:
             left, top, right, bottom = erased
             changed[top:bottom, left:right] = changed.mean(axis=(0, 1))

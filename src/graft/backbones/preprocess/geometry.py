@@ -1,4 +1,4 @@
-"""Which part of a picture a network sees, and where boxes and masks of the picture are then."""
+"""The part of a picture that a network sees, and the coordinates of boxes and masks in it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Geometry:
-    """The `box` of a picture that a network sees, in pixels of the file, and what becomes of it.
+    """A crop, a resize and a flip: from a picture to the input of a network.
 
-    It is resized to `size` (width, height) and then, where `mirrored`, turned left to right.
-    Whatever is known of the picture follows: boxes from the file to the input and back, and masks.
+    The network sees `box`, in pixels of the picture, resized to `size` (width, height) and then
+    flipped left to right if `mirrored`. Boxes and masks of the picture are moved along.
     """
 
     box: Box
@@ -25,21 +25,21 @@ class Geometry:
     mirrored: bool = False
 
     def picture(self, image: Image.Image, resample: Image.Resampling) -> NDArray[np.uint8]:
-        """What the network sees of a picture, (H, W, 3)."""
+        """Return what the network sees of a picture, (H, W, 3)."""
         resized = image.resize(self.size, resample, box=self.box, reducing_gap=3.0)
-        return self._turned(np.array(resized))
+        return self._flip(np.array(resized))
 
     def mask(self, mask: Image.Image) -> NDArray:
-        """What the network sees of a mask (H, W), by nearest neighbor: no new values."""
-        return self._turned(np.array(mask.resize(self.size, Image.Resampling.NEAREST, self.box)))
+        """Return what the network sees of a mask (H, W); nearest neighbor makes no new values."""
+        return self._flip(np.array(mask.resize(self.size, Image.Resampling.NEAREST, self.box)))
 
     def boxes(self, boxes: NDArray) -> NDArray[np.float64]:
-        """Boxes (N, 4) of the file where the network sees them; parts outside of it are kept."""
-        return self._mirror((np.asarray(boxes, np.float64) - self._corner) * self._scale)
+        """Move boxes (N, 4) from the picture to the input; parts outside the input are kept."""
+        return self._flip_boxes((np.asarray(boxes, np.float64) - self._corner) * self._scale)
 
-    def back(self, boxes: NDArray) -> NDArray[np.float64]:
-        """Boxes (N, 4) that the network sees where they are in the file."""
-        return self._mirror(np.asarray(boxes, np.float64)) / self._scale + self._corner
+    def to_picture(self, boxes: NDArray) -> NDArray[np.float64]:
+        """Move boxes (N, 4) from the input back to the picture."""
+        return self._flip_boxes(np.asarray(boxes, np.float64)) / self._scale + self._corner
 
     @property
     def _corner(self) -> NDArray[np.float64]:
@@ -50,28 +50,30 @@ class Geometry:
         left, top, right, bottom = self.box
         return np.array((self.size[0] / (right - left), self.size[1] / (bottom - top)) * 2)
 
-    def _mirror(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Boxes of the input turned left to right: the left edge becomes the right one."""
+    def _flip_boxes(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Flip boxes of the input if `mirrored`: the left edge becomes the right one."""
         if not self.mirrored:
             return boxes
         left, top, right, bottom = boxes.T
         return np.stack((self.size[0] - right, top, self.size[0] - left, bottom), axis=1)
 
-    def _turned(self, pixels: NDArray) -> NDArray:
+    def _flip(self, pixels: NDArray) -> NDArray:
+        """Flip pixels (H, W, ...) left to right if `mirrored`."""
         return pixels[:, ::-1].copy() if self.mirrored else pixels
 
 
 def center_box(size: tuple[int, int], share: float) -> Box:
-    """The square in the middle of a picture of this size, with a share of its short side."""
+    """Return the centered square with a share of the short side of a picture of this size."""
     side = min(size) * share
     left, top = (size[0] - side) / 2, (size[1] - side) / 2
     return left, top, left + side, top + side
 
 
 def random_box(size: tuple[int, int], area: tuple[float, float], rng: np.random.Generator) -> Box:
-    """A box with a share of the picture's area from this range, nearly square, anywhere in it."""
+    """Draw a box anywhere in the picture: its share of the area from a range, nearly square."""
     width, height = size
     pixels = width * height * rng.uniform(*area)
+    # The aspect ratios of Inception's crop, uniform in the logarithm.
     ratio = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
     w, h = min(np.sqrt(pixels * ratio), width), min(np.sqrt(pixels / ratio), height)
     left, top = rng.uniform(0, width - w), rng.uniform(0, height - h)

@@ -1,4 +1,4 @@
-"""From a picture or a text to the tensors that a backbone was pretrained on."""
+"""Preprocessing: from a picture or a text to the inputs that a backbone was pretrained on."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from graft.backbones.preprocess.augment import AUGMENTS, Augment, Frame, View, n
 
 
 class Preprocess(Protocol):
-    """Turns one value into tensors, and tensors of several samples into a batch's inputs."""
+    """Turns one value into tensors, and the tensors of several samples into a batch."""
 
     reads: str
     augments: bool
-    """Whether what it yields depends on `rng`."""
+    """Whether the tensors depend on `rng`."""
 
     def __call__(self, value: Any, rng: np.random.Generator | None) -> dict[str, Tensor]: ...
     def collate(self, encoded: list[dict[str, Tensor]]) -> dict[str, Tensor]: ...
@@ -28,14 +28,14 @@ class Preprocess(Protocol):
         self, several: list[dict[str, Tensor]]
     ) -> list[dict[str, Tensor]]: ...
     def length(self, value: Any) -> int: ...
-    def augmented(self, augment: Augment) -> Self: ...
+    def with_augment(self, augment: Augment) -> Self: ...
     def settings(self) -> dict[str, Any]: ...
     def example(self) -> dict[str, Tensor]: ...
 
 
 @dataclass(frozen=True)
 class ImagePreprocess:
-    """Resize, crop, normalize. Given `rng`, a random view of the picture for training: `augment`.
+    """Resize, crop and normalize; with `rng`, draw a random view for training: see `augment`.
 
     Yields `{input_name: uint8 (3, size, size)}`; `collate` normalizes to float32
     (B, 3, size, size).
@@ -64,52 +64,51 @@ class ImagePreprocess:
         return {self.input_name: torch.from_numpy(pixels).permute(2, 0, 1)}
 
     def view(self, size: tuple[int, int], rng: np.random.Generator | None) -> View:
-        """What is seen of a picture of this size (width, height); without `rng` its middle."""
+        """Draw a view of a picture of this size (width, height); without `rng`, its center."""
         frame = Frame(size, (self.size, self.size), self.crop, self.scale)
         return none(frame) if rng is None else AUGMENTS[self.augment](frame, rng)
 
     def collate(self, encoded: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-        """Normalize pictures, channels-last in memory, as they come.
+        """Normalize pictures; they stay channels-last in memory.
 
-        By NumPy, whose one thread does not get in the way of torch's.
+        NumPy does it in one thread, which does not compete with the threads of torch.
         """
         std = np.array(self.std, dtype=np.float32)
-        pixels = np.stack([e[self.input_name].permute(1, 2, 0).numpy() for e in encoded]).astype(
-            np.float32
-        )
+        pictures = [picture[self.input_name].permute(1, 2, 0).numpy() for picture in encoded]
+        pixels = np.stack(pictures).astype(np.float32)
         pixels *= 1 / (255 * std)
         pixels -= np.array(self.mean, dtype=np.float32) / std
         return {self.input_name: torch.from_numpy(pixels).permute(0, 3, 1, 2)}
 
     def mask(self, inputs: dict[str, Tensor]) -> None:
-        """None: all pictures have one size."""
+        """Return None: all pictures have the same size."""
 
     def with_distinct_lengths(self, several: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
-        """The inputs as they are: pictures have no lengths."""
+        """Return the inputs unchanged: pictures have no length."""
         return several
 
     def length(self, value: Any) -> int:
         return 1
 
-    def augmented(self, augment: Augment) -> Self:
-        """The same with other random views for training."""
+    def with_augment(self, augment: Augment) -> Self:
+        """Return the same preprocessing with another augmentation."""
         return replace(self, augment=augment)
 
     def settings(self) -> dict[str, Any]:
         return {"reads": self.reads, **asdict(self)}
 
     def example(self) -> dict[str, Tensor]:
-        """Inputs of one grey picture, to trace a network with."""
-        return self.collate([self(Image.new("RGB", (self.size, self.size), "grey"), None)])
+        """Make the inputs of one gray picture, to trace a network with."""
+        return self.collate([self(Image.new("RGB", (self.size, self.size), "gray"), None)])
 
 
 @dataclass(frozen=True)
 class TextPreprocess:
     """Tokenize, and cut to `max_length` tokens; `collate` pads to the longest text of the batch.
 
-    A value is a text, or a pair of texts, which the tokenizer joins in its own way; of a pair the
-    longer text is cut first. If a decoder stands beside the encoder, it reads the tokens of the
-    text itself, one later: `decoder_input_ids`.
+    A value is a text, or a pair of texts, which the tokenizer joins; of a pair, the longer text is
+    cut first. The decoder of an encoder-decoder network reads the same tokens, shifted right:
+    `decoder_input_ids`.
     """
 
     reads: ClassVar[str] = "text"
@@ -117,22 +116,22 @@ class TextPreprocess:
     tokenizer: Any = field(repr=False)
     max_length: int = 256
     decoder_start: int | None = None
-    """The first token of a decoder beside an encoder; None if there is none or it adds it."""
+    """The start token of the decoder; None without a decoder, or if the network adds it."""
 
     def __call__(
         self, value: str | tuple[str, str], rng: np.random.Generator | None
     ) -> dict[str, Tensor]:
-        encoded = self.tokenized(value)
+        encoded = self.tokenize(value)
         names = (name for name in self.tokenizer.model_input_names if name in encoded)
         inputs = {name: torch.tensor(encoded[name]) for name in names}
         if self.decoder_start is not None:
-            inputs["decoder_input_ids"] = self.one_later(inputs["input_ids"])
+            inputs["decoder_input_ids"] = self.shift_right(inputs["input_ids"])
         return inputs
 
-    def tokenized(self, value: str | tuple[str, str], **asked: Any) -> Any:
-        """What the tokenizer makes of a text, cut.
+    def tokenize(self, value: str | tuple[str, str], **asked: Any) -> Any:
+        """Tokenize a text and cut it to `max_length` tokens.
 
-        Of an empty text that it does not mark: what it makes of its token for an end.
+        If an empty text has no token at all, its only token is the tokenizer's end token.
         """
         encoded = self.tokenizer(
             *self._texts(value), truncation=True, max_length=self.max_length, **asked
@@ -145,41 +144,40 @@ class TextPreprocess:
             **asked,
         )
 
-    def one_later(self, ids: Tensor) -> Tensor:
-        """What a decoder reads (T,) to predict the tokens (T,): its first, and all but the last."""
+    def shift_right(self, ids: Tensor) -> Tensor:
+        """Return the inputs (T,) of a decoder that predicts `ids` (T,), its start token first."""
         return torch.cat([torch.tensor([self.decoder_start]), ids[:-1]])
 
     def collate(self, encoded: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-        """What a decoder beside an encoder reads is padded on the right, with a mask of its own."""
+        """Pad to the longest text; the inputs of a decoder on the right, with their own mask."""
         lists = [
-            {key: value.tolist() for key, value in e.items() if key != "decoder_input_ids"}
-            for e in encoded
+            {name: ids.tolist() for name, ids in text.items() if name != "decoder_input_ids"}
+            for text in encoded
         ]
         inputs = dict(self.tokenizer.pad(lists, padding=True, return_tensors="pt"))
         if "decoder_input_ids" not in encoded[0]:
             return inputs
-        ids, mask = right_padded(
-            [e["decoder_input_ids"] for e in encoded], self.tokenizer.pad_token_id
-        )
+        rows = [text["decoder_input_ids"] for text in encoded]
+        ids, mask = pad_right(rows, self.tokenizer.pad_token_id)
         return {**inputs, "decoder_input_ids": ids, "decoder_attention_mask": mask}
 
     def mask(self, inputs: dict[str, Tensor]) -> Tensor | None:
-        """Where there are tokens and no padding (B, T), which is where the network has features."""
+        """Return the padding mask (B, T): 1 for tokens, 0 for padding."""
         return inputs.get("attention_mask")
 
     def with_distinct_lengths(self, several: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
-        """Pad what a decoder reads in each batch to a length that nothing else in them has.
+        """Pad the inputs of the decoder in each batch to a length that occurs nowhere else.
 
-        Then the shapes of tensors show which of them are as long as the mask.
+        The shape of a tensor then shows whether it is as long as the mask or as the decoder.
         """
         if "decoder_attention_mask" not in several[0]:
             return several
-        taken = {size for inputs in several for size in inputs["attention_mask"].shape}
+        used_sizes = {size for inputs in several for size in inputs["attention_mask"].shape}
         distinct = []
         for inputs in several:
             width = inputs["decoder_attention_mask"].shape[1]
-            length = next(size for size in itertools.count(width) if size not in taken)
-            taken.add(length)
+            length = next(size for size in itertools.count(width) if size not in used_sizes)
+            used_sizes.add(length)
             padded = {
                 name: nn.functional.pad(tensor, (0, length - width))
                 for name, tensor in inputs.items()
@@ -189,48 +187,49 @@ class TextPreprocess:
         return distinct
 
     def _texts(self, value: str | tuple[str, str]) -> tuple[str, ...]:
-        """What the tokenizer is given; a second text begins on a new line if nothing parts them."""
+        """The arguments of the tokenizer; a new line separates a pair if no token does."""
         texts = (value,) if isinstance(value, str) else value
         if len(texts) == 1 or self.tokenizer.num_special_tokens_to_add(pair=True):
             return texts
         return texts[0], f"\n{texts[1]}"
 
     def cuts(self, value: str | tuple[str, str]) -> bool:
-        """Whether the text has more tokens than are read of it."""
+        """Whether the text has more than `max_length` tokens."""
         texts = self._texts(value)
         marks = self.tokenizer.num_special_tokens_to_add(pair=len(texts) > 1)
-        if (
-            sum(len(text.encode()) for text in texts) < self.max_length - marks
-        ):  # no token is shorter than a byte
+        num_bytes = sum(len(text.encode()) for text in texts)
+        if num_bytes < self.max_length - marks:  # no token is shorter than a byte
             return False
         return len(self.tokenizer(*texts, verbose=False)["input_ids"]) > self.max_length
 
     def length(self, value: str | tuple[str, str]) -> int:
-        """A cheap estimate of the number of tokens, to batch texts of like length."""
+        """Estimate the number of tokens cheaply, to batch texts of similar length."""
         return len(value) if isinstance(value, str) else sum(map(len, value))
 
-    def augmented(self, augment: Augment) -> Self:
-        """The same: texts are read as they are."""
+    def with_augment(self, augment: Augment) -> Self:
+        """Return the preprocessing unchanged: texts are not augmented."""
         return self
 
     def settings(self) -> dict[str, Any]:
         return {"reads": self.reads, "max_length": self.max_length}
 
     def example(self) -> dict[str, Tensor]:
-        """Inputs of two texts of unlike length, to trace a network with."""
+        """Make the inputs of two texts of different lengths, to trace a network with."""
         return self.collate([self(text, None) for text in ("One two three four five", "one two")])
 
 
-def right_padded(rows: list[Tensor], value: int) -> tuple[Tensor, Tensor]:
-    """Rows (T,) as one tensor (B, T), `value` behind each, and a mask (B, T) of where they are."""
+def pad_right(rows: list[Tensor], value: int) -> tuple[Tensor, Tensor]:
+    """Pad rows (T,) with `value` on the right: one tensor (B, T), and its padding mask (B, T)."""
     ids = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
     lengths = torch.tensor([len(row) for row in rows])
     return ids, (torch.arange(ids.shape[1]) < lengths[:, None]).long()
 
 
-def restored(preprocess: Preprocess, settings: dict[str, Any]) -> Preprocess:
-    """`preprocess` with the values that `settings()` returned, also after a way through JSON."""
+def restore_preprocess(preprocess: Preprocess, settings: dict[str, Any]) -> Preprocess:
+    """Return the preprocessing with saved `settings()`, which JSON has made lists of tuples."""
     values = {
-        key: tuple(v) if isinstance(v, list) else v for key, v in settings.items() if key != "reads"
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in settings.items()
+        if name != "reads"
     }
     return replace(preprocess, **values)

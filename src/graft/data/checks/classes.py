@@ -1,4 +1,4 @@
-"""How many samples each class has, and which classes are rare, missing or spelt in two ways."""
+"""How many samples each class has, and which classes are rare, missing or spelled in two ways."""
 
 from __future__ import annotations
 

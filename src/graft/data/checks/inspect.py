@@ -27,7 +27,7 @@ SMALL_SIDE = 112
 
 @dataclass(frozen=True)
 class _Seen:
-    """What was learnt of one sample by opening it."""
+    """What was learned of one sample by opening it."""
 
     sample: Sample
     split: str

@@ -1,4 +1,4 @@
-"""The contract of a data format, and the names by which splits go."""
+"""The contract of a data format, and the names of splits."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ _MEANING = {name: split for split, names in SPLIT_NAMES.items() for name in name
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What a user may say of how the data are to be read; None is "find out"."""
+    """How the data are to be read; what is None is detected."""
 
     columns: dict[str, str] = field(default_factory=dict)
     """Role -> the name of its column, or its number from 0; `title+text` joins two columns."""
     header: bool | None = None
     delimiter: str | None = None
     label_separator: str | None = None
-    """What stands between the labels of one sample, `|` in `sports|politics`.
+    """What separates the labels of one sample: `|` in `sports|politics`.
 
-    Every label is then a tuple. None finds out; an empty text says that every cell is one label."""
+    Every label is then a tuple. With an empty text, every cell is a single label."""
     kinds: Collection[str] | None = None
-    """The kinds of data that a table may be of, by name: those that the task reads; None is any."""
+    """The kinds of data that the task reads, by name; None: all."""
     labels: bool = True
     """Whether every sample outside `unlabeled` must have a label; False for data to predict."""
 
     def __post_init__(self) -> None:
-        """Raise BadValue for values of another type."""
+        """Raise BadValue for a value of the wrong type."""
         if not isinstance(self.columns, Mapping) or not all(
             isinstance(role, str) and isinstance(name, str | int)
             for role, name in self.columns.items()
@@ -61,7 +61,7 @@ class ReadOptions:
 
 
 def read_options(columns: Mapping[str, str] | None = None, **reading: Any) -> ReadOptions:
-    """The options of these names; raises UnknownName for another one, BadValue for a value."""
+    """Make the options; raises UnknownName for an unknown name, BadValue for a bad value."""
     known = [field.name for field in fields(ReadOptions)]
     for name in reading:
         if name not in known:
@@ -70,22 +70,22 @@ def read_options(columns: Mapping[str, str] | None = None, **reading: Any) -> Re
 
 
 class Format(Protocol):
-    """How data lie in files; made without arguments. Its file name is its public name."""
+    """A form in which data are stored; its file name is its name. It takes no arguments."""
 
     suffixes: ClassVar[Collection[str]]
-    """How the names of its files end, where they tell the format."""
+    """The suffixes of its files, where a suffix identifies the format."""
 
     def sniff(self, path: Path) -> float:
-        """How sure it is, from 0 to 1, that `path` is in this format; never raises."""
+        """Return the confidence, from 0 to 1, that `path` has this format; never raises."""
 
     def read(self, path: Path, options: ReadOptions) -> Data:
-        """The samples by split, `train`, `val`, `test`, `unlabeled`, or `all` if nothing is split.
+        """Read the samples by split: `train`, `val`, `test`, `unlabeled`, or `all` if unsplit.
 
-        `notes` says what was decided and what was left out. Raises DataError.
+        `notes` of the data list what was decided and what was not read. Raises DataError.
         """
 
     def write_tiny(self, data: Data, path: Path) -> None:
-        """Write a small data set under `path`, so that reading it gives the same samples again.
+        """Write a small data set under `path`; `read` must return the same samples.
 
         Raises DataError if the format cannot hold these roles.
         """
@@ -93,29 +93,29 @@ class Format(Protocol):
 
 @cache
 def endings() -> frozenset[str]:
-    """How the names of files end that hold data in some format."""
+    """Return the suffixes of the files of all formats."""
     formats = (plugins.load("format", name) for name in plugins.names("format"))
     return frozenset(suffix for format in formats for suffix in getattr(format, "suffixes", ()))
 
 
 def split_file(folder: Path, split: str, suffix: str) -> Path:
-    """The file for the samples of a split, `train.csv`, in a folder that is made."""
+    """Return the path of the file of a split, `train.csv`, in a folder that is created."""
     folder.mkdir(parents=True, exist_ok=True)
     return folder / f"{'samples' if split == 'all' else split}{suffix}"
 
 
 def split_of(name: str) -> str | None:
-    """The split that a name means: `Dev` is `val`, `training_set` is `train`, `cats` is None."""
+    """The split that a name means: `val` for `Dev`, `train` for `training_set`, None for `cats`."""
     return _MEANING.get(re.sub(r"[-_ ]?(set|data|split)$", "", name.strip().lower()))
 
 
 def are_splits(values: Collection[Any]) -> bool:
-    """Whether most of the values of a column name a split; the others are then mistyped."""
+    """Whether most values of a column name a split; the others are then typos."""
     return 2 * sum(split_of(str(value)) is not None for value in values) > len(values)
 
 
 def splits_of(names: Iterable[str]) -> dict[str, str]:
-    """Name -> split, for those names that mean one; `eval` beside `test` is `val`.
+    """Name -> split, for those names that mean one; `eval` next to `test` is `val`.
 
     Raises DataError if two mean the same.
     """
@@ -132,9 +132,9 @@ def splits_of(names: Iterable[str]) -> dict[str, str]:
 
 
 def file_splits(stems: Iterable[str]) -> dict[str, str] | None:
-    """File name without suffix -> split if every name has one and they are otherwise alike.
+    """File name without suffix -> split, if every name has one and the rest is the same; else None.
 
-    Else None. `train`, `test_set`; `reviews_train`, `reviews_dev`; `train-00000-of-00002` and
+    `train`, `test_set`; `reviews_train`, `reviews_dev`; `train-00000-of-00002` and
     further shards.
     """
     pairs = {stem: split_word(stem) for stem in sorted(stems)}
@@ -146,7 +146,7 @@ def file_splits(stems: Iterable[str]) -> dict[str, str] | None:
 
 
 def folder_splits(names: Iterable[str]) -> dict[str, str]:
-    """Folder name -> split, of those named by split and otherwise alike: `seg_train`."""
+    """Folder name -> split, for names that contain a split and share the rest: `seg_train`."""
     pairs = {name: split_word(name) for name in sorted(names)}
     pairs = {name: pair for name, pair in pairs.items() if pair[0]}
     are_alike = len({rest for _, rest in pairs.values()}) == 1 and len(pairs) > 1
@@ -155,7 +155,7 @@ def folder_splits(names: Iterable[str]) -> dict[str, str]:
 
 
 def split_word(stem: str) -> tuple[str, str]:
-    """The one word of a name that means a split, if any, and the rest, without a shard's number."""
+    """The one word of a name that means a split, if any, and the rest without a shard number."""
     whole = re.sub(r"-\d+-of-\d+$", "", stem)
     if split_of(whole):
         return whole, ""

@@ -11,7 +11,7 @@ from graft.base.records import Sample
 from graft.data.checks.finding import Finding, counts
 from graft.data.checks.texts import text_findings
 from graft.data.data import Data
-from graft.data.kinds.kind import GROUP, Kind, numbered
+from graft.data.kinds.kind import GROUP, Kind, make_splits
 from graft.data.tables.columns import (
     SAMPLE_VALUES,
     Columns,
@@ -119,7 +119,7 @@ class Answers(Kind):
                 "group": split,
             }
 
-        return {"answers": Data(numbered(asked, 6, ["train", "test"]), kind=self.name)}
+        return {"answers": Data(make_splits(asked, 6, ["train", "test"]), kind=self.name)}
 
 
 def _are_answers(values: Sequence[Any], contexts: Sequence[Any]) -> bool:

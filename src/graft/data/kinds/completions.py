@@ -10,7 +10,7 @@ from graft.base.records import Sample
 from graft.data.checks.finding import Finding
 from graft.data.checks.texts import character_counts, text_findings
 from graft.data.data import Data
-from graft.data.kinds.kind import Kind, numbered
+from graft.data.kinds.kind import Kind, make_splits
 from graft.data.tables.columns import (
     Columns,
     Fit,
@@ -108,7 +108,7 @@ class Completions(Kind):
 
         made = {"prompts": pair, "messages": chat}
         return {
-            name: Data(numbered(make, 4, ["train", "test"]), kind=self.name)
+            name: Data(make_splits(make, 4, ["train", "test"]), kind=self.name)
             for name, make in made.items()
         }
 
@@ -143,7 +143,7 @@ def _of_messages(rows: Rows) -> list[dict[str, Any]]:
     """The last message is the completion if it is the assistant's; the others are the prompt."""
     rows.require(["messages"])
     conversations = [list(map(_message, as_list(value) or [])) for value in rows.column("messages")]
-    advice = "Only texts are learnt: remove it, or write the call as a text."
+    advice = "Only texts are learned: remove it, or write the call as a text."
     missing = map(_missing_text, conversations)
     rows.refuse(missing, "have a message without a text as content", advice)
     advice = 'Write them so: [{"role": "user", "content": "Hello"}, ...].'
@@ -151,7 +151,7 @@ def _of_messages(rows: Rows) -> list[dict[str, Any]]:
     rows.refuse(others, "have no list of messages", advice)
     authors = [messages[-1]["role"] for messages in conversations]
     if rows.needs_target:
-        advice = "That one is learnt; remove what comes after it."
+        advice = "That one is learned; remove what comes after it."
         others = (role != "assistant" and f"the last is of {role!r}" for role in authors)
         rows.refuse(others, "do not end with a message of the assistant", advice)
     pairs = list(zip(conversations, authors, strict=True))

@@ -9,7 +9,7 @@ import numpy as np
 
 from graft.data.data import Data
 from graft.data.kinds.classes.labeled import LABEL, NAMES, WANTED, Labeled, label_fit, name_column
-from graft.data.kinds.kind import numbered
+from graft.data.kinds.kind import make_splits
 from graft.data.tables.columns import Columns, Match
 from graft.data.tables.inputs import IMAGE, TEXT, find_inputs
 
@@ -53,9 +53,9 @@ class Labels(Labeled):
             return {"image": pixels, "label": ("ant", "bee")[i % 2]}
 
         made = {
-            "texts": {**numbered(text, 6, ["train"]), **numbered(text, 4, ["val", "test"])},
-            "unsplit": numbered(text, 9, ["all"]),
-            "several-labels": numbered(tagged, 8, ["train", "test"]),
-            "images": numbered(picture, 6, ["train", "test"]),
+            "texts": {**make_splits(text, 6, ["train"]), **make_splits(text, 4, ["val", "test"])},
+            "unsplit": make_splits(text, 9, ["all"]),
+            "several-labels": make_splits(tagged, 8, ["train", "test"]),
+            "images": make_splits(picture, 6, ["train", "test"]),
         }
         return {name: Data(splits, kind=self.name) for name, splits in made.items()}

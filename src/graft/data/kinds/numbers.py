@@ -12,7 +12,7 @@ from graft.data.checks.finding import Finding, counts
 from graft.data.checks.texts import text_findings
 from graft.data.data import Data
 from graft.data.kinds.classes.labeled import WANTED, label_fit, name_column
-from graft.data.kinds.kind import Kind, numbered
+from graft.data.kinds.kind import Kind, make_splits
 from graft.data.tables.columns import (
     Columns,
     Fit,
@@ -138,8 +138,8 @@ class Numbers(Kind):
 
         splits = ["train", "test"]
         return {
-            "texts": Data(numbered(scored, 12, splits), kind=self.name),
-            "pairs": Data(numbered(paired, 12, splits), kind=self.name),
+            "texts": Data(make_splits(scored, 12, splits), kind=self.name),
+            "pairs": Data(make_splits(paired, 12, splits), kind=self.name),
         }
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from graft.data.checks.finding import Finding
 from graft.data.checks.texts import character_counts, text_findings
 from graft.data.data import Data
-from graft.data.kinds.kind import Kind, numbered
+from graft.data.kinds.kind import Kind, make_splits
 from graft.data.tables.columns import (
     Columns,
     Fit,
@@ -87,7 +87,7 @@ class Pairs(Kind):
                 "target": f"{i}\tjedna, dvě " * (i > 0),
             }
 
-        return {"pairs": Data(numbered(pair, 4), kind=self.name)}
+        return {"pairs": Data(make_splits(pair, 4), kind=self.name)}
 
 
 def _pair(columns: Columns) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Running text in passages, which is learnt as it is."""
+"""Running text in passages, which is learned as it is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from graft.data.checks.finding import Finding
 from graft.data.checks.texts import character_counts, text_findings
 from graft.data.data import Data
-from graft.data.kinds.kind import Kind, numbered
+from graft.data.kinds.kind import Kind, make_splits
 from graft.data.tables.columns import Columns, Fit, Match, are_words
 from graft.data.tables.inputs import TEXT
 from graft.data.tables.rows import Rows
@@ -42,7 +42,7 @@ class Passages(Kind):
 
     def tiny(self) -> dict[str, Data]:
         line = "naïve café — „ok“; 日本語, one\ttwo. "
-        splits = numbered(
+        splits = make_splits(
             lambda split, i: {"passage": f"{split} {i}\n" + line * (30 + i) + "\n\n"}, 4
         )
         return {"passages": Data(splits, kind=self.name)}

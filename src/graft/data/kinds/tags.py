@@ -16,7 +16,7 @@ from graft.data.checks.finding import Finding, counts
 from graft.data.checks.texts import empty, lengths, text_findings
 from graft.data.data import Data
 from graft.data.kinds.classes.labeled import LABEL
-from graft.data.kinds.kind import Kind, numbered
+from graft.data.kinds.kind import Kind, make_splits
 from graft.data.kinds.text.spans import count, names_of, tagged
 from graft.data.tables.columns import (
     Columns,
@@ -217,7 +217,7 @@ class Tags(Kind):
                 "group": f"{split} {i // 2}",
             }
 
-        return {"tokens": Data(numbered(sentence, 4), kind=self.name)}
+        return {"tokens": Data(make_splits(sentence, 4), kind=self.name)}
 
 
 def _of_tokens(rows: Rows) -> list[dict[str, Any]]:

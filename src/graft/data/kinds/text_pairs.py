@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from graft.data.data import Data
 from graft.data.kinds.classes.labeled import LABEL, NAMES, WANTED, Labeled, label_fit, name_column
-from graft.data.kinds.kind import numbered
+from graft.data.kinds.kind import make_splits
 from graft.data.tables.columns import Columns, Match
 from graft.data.tables.inputs import PAIRS, find_inputs, find_pair
 
@@ -51,4 +51,4 @@ class TextPairs(Labeled):
             }
             return {**texts, "label": ("same", "other")[i % 2]}
 
-        return {"pairs": Data(numbered(pair, 6), kind=self.name)}
+        return {"pairs": Data(make_splits(pair, 6), kind=self.name)}

@@ -298,8 +298,8 @@ def _with_groups(rows: Rows, values: list[dict[str, Any]]) -> list[dict[str, Any
     if not rows.has("group"):
         return values
     groups = [None if is_missing(group) else str(plain(group)) for group in rows.column("group")]
-    spelt = one_spelling({group for group in groups if group is not None})
-    groups = [spelt.get(group, group) for group in groups]
+    spelled = one_spelling({group for group in groups if group is not None})
+    groups = [spelled.get(group, group) for group in groups]
     return [
         value if group is None else {**value, "group": group}
         for value, group in zip(values, groups, strict=True)

@@ -21,12 +21,12 @@ from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.errors import DataError
 from graft.base.evidence import Confusion, Details, Table
 from graft.base.job import Form
-from graft.base.records import Batch, Output, Sample
+from graft.base.records import Batch, Output, Sample, Windows
 from graft.data.data import Data
 from graft.metrics import classification as measures
 from graft.metrics.metric import Metric
 from graft.tasks.classes.sure import SURE, sure_of
-from graft.tasks.task import Baseline, Task, Windows
+from graft.tasks.task import Baseline, Task
 
 
 @dataclass(frozen=True)

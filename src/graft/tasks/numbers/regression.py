@@ -1,4 +1,4 @@
-"""What the regression tasks share: a number, learnt standardized, predicted in the user's unit."""
+"""What the regression tasks share: a number, learned standardized, predicted in the user's unit."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.errors import BadValue, DataError, listed
 from graft.base.evidence import Details, Points
 from graft.base.job import Form
-from graft.base.records import Batch, Output, Sample
+from graft.base.records import Batch, Output, Sample, Windows
 from graft.data.data import Data
 from graft.metrics import regression as measures
 from graft.metrics.metric import Metric
 from graft.tasks.classes import baselines
-from graft.tasks.task import Baseline, Task, Windows
+from graft.tasks.task import Baseline, Task
 
 NEAR = 1e-3
 """A prediction that misses by less than this share of the spread of the targets counts as right."""
@@ -139,12 +139,12 @@ class Regression(Task):
         """`prediction`: the number, in the user's unit."""
         return [{"prediction": float(score)} for score in scores]
 
-    def right(self, prediction: float, target: float) -> bool:
+    def is_right(self, prediction: float, target: float) -> bool:
         return abs(prediction - target) <= NEAR * self.scale
 
     def severity(self, row: Mapping[str, Any]) -> float | None:
         """The absolute error of a prediction that is not right."""
-        is_right = self.right(row["prediction"], row["target"])
+        is_right = self.is_right(row["prediction"], row["target"])
         return None if is_right else abs(row["prediction"] - row["target"])
 
     def say(self, value: float) -> str:

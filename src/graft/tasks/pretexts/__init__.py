@@ -1,1 +1,1 @@
-"""What is learnt from unlabeled samples before or beside a task."""
+"""What is learned from unlabeled samples before or beside a task."""

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from graft.backbones.backbone import Call, call, observed
 from graft.backbones.preprocess.preprocess import TextPreprocess
-from graft.base.records import Batch, Output, Sample
+from graft.base.records import Batch, Output, Sample, Windows
 from graft.metrics.language import perplexity
 from graft.metrics.metric import Metric
-from graft.tasks.task import Windows, objects
+from graft.tasks.task import objects
 from graft.tasks.text.token_loss import IGNORED, num_targets, sum_of_sums, sums_of
 
 MASKED, RANDOM = 0.8, 0.1

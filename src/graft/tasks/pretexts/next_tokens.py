@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from graft.backbones.backbone import Backbone
-from graft.backbones.preprocess.preprocess import Preprocess, right_padded
-from graft.base.records import Batch, Output, Sample, targets_of
+from graft.backbones.preprocess.preprocess import Preprocess, pad_right
+from graft.base.records import Batch, Output, Sample, Windows, targets_of
 from graft.metrics.language import bits_per_byte, perplexity
 from graft.metrics.metric import Metric
-from graft.tasks.task import Windows, objects
+from graft.tasks.task import objects
 from graft.tasks.text import packing
 from graft.tasks.text.token_blocks import blocks, of_sample
 from graft.tasks.text.token_loss import (
@@ -105,9 +105,7 @@ class NextTokens:
         """
         if "position_ids" in encoded[0]:
             return packing.collated(encoded, preprocess.tokenizer.pad_token_id)
-        ids, mask = right_padded(
-            [e["input_ids"] for e in encoded], preprocess.tokenizer.pad_token_id
-        )
+        ids, mask = pad_right([e["input_ids"] for e in encoded], preprocess.tokenizer.pad_token_id)
         targets = targets_of(encoded)
         target = padded_targets(targets) if targets else None
         return Batch({"input_ids": ids}, target, mask=mask)

@@ -9,9 +9,8 @@ import numpy as np
 from torch import Tensor
 
 from graft.backbones.preprocess.preprocess import Preprocess
-from graft.base.records import Batch, Output, Sample
+from graft.base.records import Batch, Output, Sample, Windows
 from graft.metrics.metric import Metric
-from graft.tasks.task import Windows
 
 
 class Pretext(Protocol):

@@ -24,7 +24,7 @@ def kinds_of(task: type[Task]) -> list[str]:
     return [k.name for k in kinds if any(task.fits({*inputs, k.target}) for inputs in k.inputs)]
 
 
-def learnt(spec: str, data: Data, *, weighted: bool = False) -> Task:
+def read_task(spec: str, data: Data, *, weighted: bool = False) -> Task:
     """The task that a spec names, with what it learns from the training split.
 
     Raises as `parse` and `Task.from_data`.

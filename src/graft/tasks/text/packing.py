@@ -16,10 +16,9 @@ import torch
 from torch import Tensor
 
 from graft.backbones.backbone import Backbone, evaluating
-from graft.backbones.preprocess.preprocess import right_padded
+from graft.backbones.preprocess.preprocess import pad_right
 from graft.base.errors import BackboneError
-from graft.base.records import Batch, Sample
-from graft.tasks.task import Windows
+from graft.base.records import Batch, Sample, Windows
 from graft.tasks.text.token_loss import padded_targets
 
 TOLERANCE = 1e-4
@@ -70,7 +69,7 @@ def first_fit(lengths: Sequence[int], most: int) -> list[list[int]]:
     """The numbers of the pieces in each pack, no pack being over `most`.
 
     One piece after the other goes into the first that has room. They come in an order that is
-    drawn, so that neighbours in the data do not always stand together; it is the same each time.
+    drawn, so that neighbors in the data do not always stand together; it is the same each time.
     """
     room = np.full(len(lengths), most)
     found: list[list[int]] = []
@@ -102,8 +101,8 @@ def collated(encoded: Sequence[dict[str, Tensor]], padding: int) -> Batch:
 
     Each padding token is a piece of its own, which nothing reads.
     """
-    ids, mask = right_padded([pack["input_ids"] for pack in encoded], padding)
-    positions, _ = right_padded([pack["position_ids"] for pack in encoded], 0)
+    ids, mask = pad_right([pack["input_ids"] for pack in encoded], padding)
+    positions, _ = pad_right([pack["position_ids"] for pack in encoded], 0)
     target = padded_targets([pack["target"] for pack in encoded])
     return Batch({"input_ids": ids, "position_ids": positions}, target, mask=mask)
 

@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graft.backbones.backbone import Model
-from graft.backbones.preprocess.preprocess import TextPreprocess, right_padded
+from graft.backbones.preprocess.preprocess import TextPreprocess, pad_right
 from graft.base.errors import BadValue, DataError
 from graft.base.evidence import Shown
 from graft.base.job import Form
-from graft.base.records import Batch, Output, Sample, targets_of
+from graft.base.records import Batch, Output, Sample, Windows, targets_of
 from graft.data.data import Data
 from graft.metrics.language import bits_per_byte
 from graft.metrics.metric import Metric
 from graft.tasks.classes.sure import sure_of
-from graft.tasks.task import PREVIEW, Task, Windows, objects
+from graft.tasks.task import PREVIEW, Task, objects
 from graft.tasks.text.generation import Decoding, continued
 from graft.tasks.text.token_blocks import first_token, tokens
 from graft.tasks.text.token_loss import (
@@ -101,7 +101,7 @@ class Seq2seq(Task):
     def inputs(self) -> list[str]:
         return ["ids", "written"]
 
-    def unlabeled(self, sample: Sample) -> Sample:
+    def without_target(self, sample: Sample) -> Sample:
         """The source, or a text."""
         source = sample.roles.get("source", sample.roles.get("text"))
         if not isinstance(source, str):
@@ -118,7 +118,7 @@ class Seq2seq(Task):
         """
         return Windows(samples, [self._piece(sample, preprocess) for sample in samples])
 
-    def cut(self, samples: Sequence[Sample], preprocess: TextPreprocess) -> int:
+    def count_cut(self, samples: Sequence[Sample], preprocess: TextPreprocess) -> int:
         """How many sources or targets are longer than what is read or written of them."""
         return sum(self._piece(sample, preprocess).roles["cut"] for sample in samples)
 
@@ -162,12 +162,10 @@ class Seq2seq(Task):
         tokenizer = preprocess.tokenizer
         if preprocess.decoder_start is None:
             return [*first_token(tokenizer), *tokens(text, tokenizer)]
-        return (
-            tokenizer(text, verbose=False)["input_ids"] or preprocess.tokenized(text)["input_ids"]
-        )
+        return tokenizer(text, verbose=False)["input_ids"] or preprocess.tokenize(text)["input_ids"]
 
     def _room(self, preprocess: TextPreprocess) -> int:
-        """The tokens of a target that are learnt or written at most."""
+        """The tokens of a target that are learned or written at most."""
         alone = preprocess.decoder_start is None
         return int(self.share * preprocess.max_length) if alone else preprocess.max_length
 
@@ -207,7 +205,7 @@ class Seq2seq(Task):
             found = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
             if target is None:
                 return {**found, "decoder_input_ids": torch.tensor([preprocess.decoder_start])}
-            return {**found, "decoder_input_ids": preprocess.one_later(target), "target": target}
+            return {**found, "decoder_input_ids": preprocess.shift_right(target), "target": target}
         if target is None:
             return {"input_ids": ids}
         only_read = torch.full((len(ids) - 1,), IGNORED)
@@ -228,9 +226,7 @@ class Seq2seq(Task):
                 [{k: v for k, v in e.items() if k != "target"} for e in encoded]
             )
             return Batch(inputs, target, mask=preprocess.mask(inputs))
-        ids, mask = right_padded(
-            [e["input_ids"] for e in encoded], preprocess.tokenizer.pad_token_id
-        )
+        ids, mask = pad_right([e["input_ids"] for e in encoded], preprocess.tokenizer.pad_token_id)
         return Batch({"input_ids": ids}, target, mask=mask)
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
@@ -271,7 +267,7 @@ class Seq2seq(Task):
             [(sample.roles["target"], *sample.roles.get("references", ())) for sample in samples]
         )
 
-    def fitted_on(self, scores: np.ndarray, targets: np.ndarray) -> Self:
+    def tune(self, scores: np.ndarray, targets: np.ndarray) -> Self:
         """With `most` tokens: those of the longest target in training, and a quarter more.
 
         They are counted by the bytes of a token in validation.
@@ -291,8 +287,8 @@ class Seq2seq(Task):
         """
         return Decoding(self.most or max(1, self.longest), num_beams=self.num_beams)
 
-    def generated(self, model: Model, samples: Sequence[Sample], decoding: Decoding) -> list[str]:
-        """What the network writes for each source, no longer than a target that is learnt may be.
+    def generate(self, model: Model, samples: Sequence[Sample], decoding: Decoding) -> list[str]:
+        """What the network writes for each source, no longer than a target that is learned may be.
 
         Raises BadValue.
         """
@@ -312,7 +308,7 @@ class Seq2seq(Task):
         """
         return [as_json(score) for score in scores]
 
-    def right(self, prediction: str, target: str) -> bool:
+    def is_right(self, prediction: str, target: str) -> bool:
         """Always: a text is more or less like its references, never wrong."""
         return True
 
@@ -322,7 +318,7 @@ class Seq2seq(Task):
             samples[i]
             for i in np.unique(np.linspace(0, len(samples) - 1, SHOWN).round().astype(int))
         ]
-        outputs = self.generated(model, chosen, self.decoding)
+        outputs = self.generate(model, chosen, self.decoding)
         return [
             {
                 "prompt": sample.roles["source"],
@@ -332,7 +328,7 @@ class Seq2seq(Task):
             for sample, output in zip(chosen, outputs, strict=True)
         ]
 
-    def shown(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
+    def show(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
         return Shown("text", sample.roles["source"][:PREVIEW])
 
     def right_output(self, batch: Batch) -> Output:
@@ -345,12 +341,12 @@ class Seq2seq(Task):
 
     @property
     def metrics(self) -> dict[str, Metric]:
-        return {metric.name: metric.reading(texts_of) for metric in self.of_texts}
+        return {metric.name: metric.with_reader(texts_of) for metric in self.of_texts}
 
     @property
     def watched(self) -> dict[str, Metric]:
         """Bits per byte of the targets, for which nothing need be written."""
-        return {bits_per_byte.name: bits_per_byte.reading(likelihoods_of)}
+        return {bits_per_byte.name: bits_per_byte.with_reader(likelihoods_of)}
 
 
 def _encoded(tokenizer: Any, **asked: Any) -> Any:

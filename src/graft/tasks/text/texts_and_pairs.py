@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal, Self
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.errors import DataError
 from graft.base.evidence import Shown
-from graft.base.records import Sample
+from graft.base.records import Sample, Windows
 from graft.data.data import Data
-from graft.tasks.task import PREVIEW, Windows
+from graft.tasks.task import PREVIEW
 from graft.tasks.text.words import SPARE, head_and_tail, parts_of_text
 
 
@@ -30,7 +30,7 @@ class TextsAndPairs:
 
     long: Literal["head", "head+tail", "windows"] = "head"
     pairs: bool = False
-    """Whether it was learnt from pairs of texts, which are then predicted too."""
+    """Whether it was learned from pairs of texts, which are then predicted too."""
 
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
@@ -40,14 +40,14 @@ class TextsAndPairs:
     def inputs(self) -> list[str]:
         return [*super().inputs, "text_pair"] if self.pairs else super().inputs
 
-    def unlabeled(self, sample: Sample) -> Sample:
-        """Raises DataError also for a pair if single texts were learnt, and the reverse."""
-        bare = super().unlabeled(sample)
+    def without_target(self, sample: Sample) -> Sample:
+        """Raises DataError also for a pair if single texts were learned, and the reverse."""
+        bare = super().without_target(sample)
         self._check_pair(bare.roles, sample.id)
         return bare
 
     def check_data(self, data: Data) -> None:
-        """Raise DataError also for pairs if single texts were learnt, and the reverse."""
+        """Raise DataError also for pairs if single texts were learned, and the reverse."""
         super().check_data(data)
         self._check_pair(data.roles, data.path or "The data")
 
@@ -84,14 +84,14 @@ class TextsAndPairs:
             parts = [text[start:end] for start, end in parts_of_text(text, tokens, room, room // 4)]
         return [Sample(sample.id, {**sample.roles, "text": part}) for part in parts]
 
-    def cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
+    def count_cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
         read_whole = self.long == "windows" and not self.pairs
         return 0 if read_whole else sum(preprocess.cuts(text_or_pair(s)) for s in samples)
 
     def length(self, piece: Sample, preprocess: Preprocess) -> int:
         return preprocess.length(text_or_pair(piece))
 
-    def shown(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
+    def show(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
         return Shown("text", joined_text(sample)[:PREVIEW], self.caption(prediction, target))
 
 

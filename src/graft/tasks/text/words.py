@@ -71,7 +71,7 @@ def spans_of_windows(
 ) -> list[tuple[int, int]]:
     """(first, last + 1) of the words of each window of at most `room` tokens.
 
-    Neighbours share about `overlap` tokens. `first_tokens` (W,) counts the tokens before each word,
+    Neighbors share about `overlap` tokens. `first_tokens` (W,) counts the tokens before each word,
     `count` is how many there are in all. A word of more tokens than there is room for is a window
     by itself.
     """
@@ -106,7 +106,7 @@ def parts_of_text(
 ) -> list[tuple[int, int]]:
     """(start, end) of the parts of a text, of at most `room` tokens each, cut between words.
 
-    `tokens` are the (start, end) of all tokens; neighbours share about `overlap` of them.
+    `tokens` are the (start, end) of all tokens; neighbors share about `overlap` of them.
     """
     begins = _beginnings(text, tokens, longest=room // 4)
     cuts = [0, *(tokens[token - 1][1] for token in begins[1:]), len(text)]

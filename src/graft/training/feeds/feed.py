@@ -12,16 +12,15 @@ from torch import Tensor
 
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base import env, trees
-from graft.base.records import RECORDED, Batch, Sample
+from graft.base.records import RECORDED, Batch, Sample, Windows
 from graft.base.trees import Tree
 from graft.data import loaders
 from graft.data.data import contents
 from graft.tasks.pretexts.pretext import Pretext
-from graft.tasks.task import Windows
 from graft.training.frozen.recording import Recording
 
 WITHOUT_GRADIENTS, PICTURES_WITHOUT_GRADIENTS = 32, 16
-"""Examples at a time where nothing is learnt. On two cores 32 pictures were 3 % faster than 16 and
+"""Examples at a time where nothing is learned. On two cores 32 pictures were 3 % faster than 16 and
 took 180 MB more."""
 MOST_THREADS = 16
 """Threads that encode. Each keeps a batch in memory: 32 pictures of 224 px are 19 MB."""
@@ -31,7 +30,7 @@ resumed run sees the same."""
 
 
 def without_gradients(task: Pretext, preprocess: Preprocess) -> int:
-    """Return how many pieces are encoded at a time where nothing is learnt."""
+    """Return how many pieces are encoded at a time where nothing is learned."""
     return task.batch_size or (
         PICTURES_WITHOUT_GRADIENTS if preprocess.reads == "image" else WITHOUT_GRADIENTS
     )
@@ -116,7 +115,7 @@ class Feed:
         return min(cores, MOST_THREADS)
 
     def view(self, row: int, seed: Seed | None) -> int:
-        """Which of its versions a sample is seen in: they take turns, neighbours not in step."""
+        """Which of its versions a sample is seen in: they take turns, neighbors not in step."""
         return 0 if seed is None or self.views is None else (seed[1] + row) % self.views
 
     @cached_property

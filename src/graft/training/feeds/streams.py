@@ -65,7 +65,7 @@ class Streams:
             or train.task.batch_size
             or default_batch_size(len(train.windows.samples))
         )
-        preprocess = train.preprocess.augmented(part.augment)
+        preprocess = train.preprocess.with_augment(part.augment)
         train = replace(train, preprocess=preprocess, batch_size=size)
         return train, replace(val, batch_size=size)
 

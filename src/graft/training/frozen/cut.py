@@ -158,14 +158,14 @@ def cut(
     network = model.network
     with untouched(network), evaluating(network), torch.no_grad(), autocast():
         before = find_skippable(model, boundary, probes)
-        learnt = tuple(
+        learned = tuple(
             path
             for path in before
             if next(network.get_submodule(path).parameters(), None) is not None
         )
         trials = [
             Cut(model, boundary, before),
-            Cut(model, boundary, learnt),
+            Cut(model, boundary, learned),
             Cut(model, boundary, before, before),
         ]
         return _first_that_works(trials, probes, TOLERANCE[precision])

@@ -48,8 +48,8 @@ def attend(
         if attn_mask is not None or not _quicker(query, key, value, is_causal, enable_gqa):
             return NotImplemented
         return _Attention.apply(query, key, value, is_causal, scale)
-    learnt_mask = attn_mask is not None and attn_mask.requires_grad
-    if dropout_p >= 1 or query.shape[:2] != key.shape[:2] or learnt_mask or enable_gqa:
+    learned_mask = attn_mask is not None and attn_mask.requires_grad
+    if dropout_p >= 1 or query.shape[:2] != key.shape[:2] or learned_mask or enable_gqa:
         return NotImplemented
     if is_causal:
         attn_mask = torch.ones(query.shape[2], key.shape[2], dtype=torch.bool).tril()

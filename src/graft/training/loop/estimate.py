@@ -282,7 +282,7 @@ def _writing_seconds(model: Model, task: Task, data: Data, engine: Engine) -> fl
     few, decoding = test[:WRITTEN], task.decoding
     short = replace(decoding, max_new_tokens=min(NEW_TOKENS, decoding.max_new_tokens))
     with engine.autocast():
-        seconds = _seconds(lambda: task.generated(model, few, short))
+        seconds = _seconds(lambda: task.generate(model, few, short))
     return seconds * decoding.max_new_tokens / short.max_new_tokens * len(test) / len(few)
 
 

@@ -4,7 +4,7 @@ Formula: min over W, b of L(W f + b) + s / 2 |W|^2 by L-BFGS on all examples, fo
 strong to weak, each from the solution before; the one with the least validation loss is kept. One
 eigendecomposition of the features' covariance C preconditions every strength: W = U P, P = (h C +
 s)^(-1/2), h the loss's curvature between the last two solutions. Where the classes can be
-separated, loss and curvature fall towards zero as s does: steps and losses are measured in units of
+separated, loss and curvature fall toward zero as s does: steps and losses are measured in units of
 the loss, in float64, so that each strength is solved to the same relative accuracy.
 Source: Nocedal and Wright, Numerical Optimization, 2006, chapter 7; the path of Friedman et al., J.
 Stat. Softw. 33, 2010.
@@ -61,8 +61,8 @@ def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Solution
     `feed` holds features (N, D); the objective is called as in training, but in evaluation mode.
     """
     objective.eval()
-    problem = _Problem(objective, head, feed, *_moments(feed, centred=head.bias is not None))
-    return map(problem.minimise, STRENGTHS)
+    problem = _Problem(objective, head, feed, *_moments(feed, centered=head.bias is not None))
+    return map(problem.minimize, STRENGTHS)
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class _Problem:
         with _precise(self.head, self.variances.dtype):
             self.point = self._evaluate(zeros(classes, len(self.variances)), zeros(classes))
 
-    def minimise(self, strength: float) -> Solution:
+    def minimize(self, strength: float) -> Solution:
         """Put the solution into the head, started from the one before."""
         penalty = strength * self.mean_variance
         start, passes = self.point, 0
@@ -195,7 +195,7 @@ def _precise(head: nn.Linear, dtype: torch.dtype) -> Iterator[None]:
         head.to(usual)
 
 
-def _moments(feed: Feed, centred: bool) -> tuple[Tensor, Tensor, Tensor | None, float]:
+def _moments(feed: Feed, centered: bool) -> tuple[Tensor, Tensor, Tensor | None, float]:
     """Moments of the features, from a sample of them.
 
     Mean (D), variances (R) along their basis (D, R), the basis, and the mean variance. In float64,
@@ -216,7 +216,7 @@ def _moments(feed: Feed, centred: bool) -> tuple[Tensor, Tensor, Tensor | None, 
         return (batch.inputs["features"].to(dtype) for batch in feed.stream(plan))
 
     mean = sum(features.sum(0) for features in read()) * share
-    if not centred:
+    if not centered:
         mean = torch.zeros_like(mean)
     if len(mean) > WIDE:
         variances = sum((features - mean).square().sum(0) for features in read()) * share

@@ -6,7 +6,7 @@ from collections import Counter
 
 from graft.data.checks.classes import class_findings
 from graft.data.data import Data
-from graft.data.kinds.kind import Kind, numbered
+from graft.data.kinds.kind import Kind, make_splits
 from graft.data.tables.columns import Fit, are_texts
 
 
@@ -56,4 +56,4 @@ class ToyMarks(Kind):
         def marked(split, i):
             return {"line": f"line number {i}, näive", "mark": "ab"[i % 2]}
 
-        return {"marks": Data(numbered(marked, 6, ["all"]), kind=self.name)}
+        return {"marks": Data(make_splits(marked, 6, ["all"]), kind=self.name)}

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.evidence import Shown
 from graft.base.job import Form
-from graft.base.records import Batch, Output, Sample
+from graft.base.records import Batch, Output, Sample, Windows
 from graft.data.data import Data
 from graft.data.images.open import open_image, thumbnail
-from graft.metrics.metric import Metric, of_sums, ratio
-from graft.tasks.task import Baseline, Task, Windows, objects
+from graft.metrics.metric import Metric, metric_of_sums, ratio
+from graft.tasks.task import Baseline, Task, objects
 
 CLOSE = 0.1
 """How far each side of a box may be from the true one, as a share of the picture."""
@@ -98,10 +98,10 @@ class ToyBoxes(Task):
             for sure, found in scores
         ]
 
-    def right(self, prediction: Any, target: Any) -> bool:
+    def is_right(self, prediction: Any, target: Any) -> bool:
         return _hits(prediction, target) == len(prediction) == len(target)
 
-    def shown(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
+    def show(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
         return Shown("image", thumbnail(sample.roles["image"], sample.id))
 
     def right_output(self, batch: Batch) -> Output:
@@ -167,4 +167,4 @@ def _counts(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return np.array(rows, float).reshape(-1, 2)
 
 
-BOXES_FOUND = of_sums("boxes_found", _counts, ratio, words="boxes found")
+BOXES_FOUND = metric_of_sums("boxes_found", _counts, ratio, words="boxes found")

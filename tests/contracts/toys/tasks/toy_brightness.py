@@ -35,7 +35,7 @@ class ToyBrightness(Classification):
             else {**tensors, "target": self.target(sample)}
         )
 
-    def shown(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
+    def show(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
         return Shown("image", thumbnail(sample.roles["image"], sample.id))
 
     @property

@@ -31,7 +31,7 @@ class ToyMarking(Classification):
             else {**tensors, "target": self.target(sample)}
         )
 
-    def shown(self, sample, prediction=None, target=None):
+    def show(self, sample, prediction=None, target=None):
         return Shown("text", sample.roles["line"])
 
     @property

@@ -1,4 +1,4 @@
-"""The mean of token states over the tokens that are no padding."""
+"""The mean of the token states over all tokens except padding."""
 
 from __future__ import annotations
 

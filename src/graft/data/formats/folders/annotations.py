@@ -30,7 +30,7 @@ LEAST = 0.5
 """The share of the pictures that need a file beside them, so that these say what they hold."""
 
 
-def unlearnt(path: Path) -> str | None:
+def unlearned(path: Path) -> str | None:
     """Say what the folder holds if that is pictures with boxes, outlines or masks, or sound.
 
     None if a table in the folder says what its files are, and for class folders of pictures,

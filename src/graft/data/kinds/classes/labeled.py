@@ -147,20 +147,20 @@ def read_labels(tables: Sequence[Rows]) -> list[list[Any]]:
     labels = [[read_cell(value, separator) for value in rows.column("label")] for rows in tables]
     for rows, part in zip(tables, labels, strict=True):
         rows.check_target([label is None for label in part])
-    labels = _spelt_alike(labels, tables[0])
+    labels = _spelled_alike(labels, tables[0])
     names = _class_names([pair for pair in zip(tables, labels, strict=True) if pair[0] in known])
     if names:
         tables[0].notes[shown_names(names, "Labels")] = None
     return [[_named(label, names) for label in part] for part in labels]
 
 
-def _spelt_alike(labels: list[list[Any]], rows: Rows) -> list[list[Any]]:
+def _spelled_alike(labels: list[list[Any]], rows: Rows) -> list[list[Any]]:
     """The labels with one spelling of each, 1 for 1.0; the rows get a note if both occur."""
     spellings = {label for part in labels for label in part if isinstance(label, str)}
-    spelt = one_spelling(spellings)
-    if twice := [f"{label} = {name}" for label, name in spelt.items() if name in spellings]:
-        rows.notes[f"Labels that are spelt in two ways are one: {', '.join(twice)}."] = None
-    return [[_named(label, spelt) for label in part] for part in labels]
+    spelled = one_spelling(spellings)
+    if twice := [f"{label} = {name}" for label, name in spelled.items() if name in spellings]:
+        rows.notes[f"Labels that are spelled in two ways are one: {', '.join(twice)}."] = None
+    return [[_named(label, spelled) for label in part] for part in labels]
 
 
 def _named(label: Any, names: dict[str, str]) -> Any:
