@@ -10,7 +10,7 @@ from typing import Any
 from graft.backbones.load import default_backbone, full_name, load_backbone
 from graft.base import env, files
 from graft.base.errors import DataError
-from graft.base.locks import locked
+from graft.base.locks import hold_lock
 from graft.base.ranges import check_flag, check_path
 from graft.data.checks import inspect as inspection
 from graft.data.checks.inspect import Finding
@@ -264,7 +264,7 @@ def compare(
     findings = _tell(loaded, observer)
     if dry_run:
         return plan_study(question, loaded, folder, jobs or _jobs(), observer)
-    with locked(folder):
+    with hold_lock(folder):
         files.write_json(folder / "findings.json", [asdict(finding) for finding in findings])
         run_study(question, loaded, folder, jobs or _jobs(), observer, checkpoint_seconds)
         return open_study(folder)
@@ -294,7 +294,7 @@ def resume(
     if (folder / "study.json").exists():
         question, jobs = reopen_question(folder)
         loaded = reopen_data(question.base, folder, data, load_data)
-        with locked(folder):
+        with hold_lock(folder):
             run_study(question, loaded, folder, jobs or _jobs(), observer, checkpoint_seconds)
             return open_study(folder)
     spec = reopen_spec(folder)

@@ -214,7 +214,7 @@ def _prove(model: Model, folder: Path) -> None:
         raise FolderError(f"{folder / PROBE} cannot be read: {error}.") from error
     given = {name: tensor for name, tensor in probe.items() if name.startswith(INPUTS)}
     expected = {name: tensor for name, tensor in probe.items() if name not in given}
-    inputs = trees.nested({name.removeprefix(INPUTS): tensor for name, tensor in given.items()})
+    inputs = trees.nest({name.removeprefix(INPUTS): tensor for name, tensor in given.items()})
     outputs = _outputs(model, Batch(inputs, mask=model.backbone.preprocess.mask(inputs)))
     for name, tensor in expected.items():
         again, allowed = outputs.get(name), TOLERANCE * max(1.0, _largest(tensor))

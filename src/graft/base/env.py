@@ -94,11 +94,8 @@ def give_back_freed_memory() -> None:
 
 
 def _glibc() -> ctypes.CDLL | None:
-    return (
-        ctypes.CDLL(None)
-        if platform.system() == "Linux" and platform.libc_ver()[0] == "glibc"
-        else None
-    )
+    is_glibc = platform.system() == "Linux" and platform.libc_ver()[0] == "glibc"
+    return ctypes.CDLL(None) if is_glibc else None
 
 
 def cores() -> int:
@@ -108,13 +105,13 @@ def cores() -> int:
 
 def versions() -> dict[str, str]:
     """The versions of Python and of the packages that decide a run's outcome."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = metadata.version(package)
+            installed[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def hardware() -> dict[str, str | int]:

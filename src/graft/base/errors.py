@@ -22,11 +22,11 @@ class GraftError(Exception):
 
 
 class UnknownName(GraftError):
-    """A name that nothing answers to."""
+    """A name that does not exist."""
 
     @classmethod
     def of(cls, kind: str, name: str, known: Iterable[str], see: str = "") -> UnknownName:
-        """The error for `name`, with the nearest known names; `see` is where all are listed."""
+        """Make the error for `name`, with the nearest known names; `see` lists them all."""
         known = sorted(known)
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         guess = f"Did you mean {' or '.join(map(repr, near))}?"
@@ -36,11 +36,10 @@ class UnknownName(GraftError):
 
 
 def listed(items: Iterable[str], most: int = 10) -> str:
-    """The first of them, and how many more there are."""
+    """Join the first items, and count the others."""
     items = list(items)
-    return ", ".join(items[:most]) + (
-        f" and {len(items) - most:,} more" if len(items) > most else ""
-    )
+    others = f" and {len(items) - most:,} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + others
 
 
 class BadValue(GraftError):
@@ -52,7 +51,7 @@ class DataError(GraftError):
 
 
 class BackboneError(GraftError):
-    """A pretrained network that cannot be had."""
+    """A pretrained network that cannot be found or opened."""
 
 
 class FolderError(GraftError):

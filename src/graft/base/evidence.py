@@ -1,4 +1,4 @@
-"""What a task tells a report of its predictions, in a form that knows no task."""
+"""What a report shows of predictions, in a form that is independent of the task."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 MOST_POINTS = 2_000
-"""Points that a figure has: more would hide each other, and make the page large."""
+"""The maximum of points in a figure: more would hide each other, and make the page large."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Shown:
 class Column:
     """A column of a table: its key in the rows, its heading, and how its numbers are written.
 
-    A `fraction` is written in per cent, a `number` as it is, and a `count` in full; over several
-    seeds the first two are averaged.
+    A `fraction` is written in percent, a `number` as it is, and a `count` in full; the first two
+    are averaged over seeds.
     """
 
     key: str
@@ -37,8 +37,8 @@ class Column:
 class Table:
     """Numbers of each part of the test split: of classes, types of entities, ranges of values.
 
-    `part` is what a row is called, alone and in the plural. Of many rows those are shown for which
-    the column `rank` is lowest.
+    `part` is the name of a row, in the singular and in the plural. Of many rows, those with the
+    lowest values in the column `rank` are shown.
     """
 
     part: tuple[str, str]
@@ -49,7 +49,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Confusion:
-    """How often which class was taken for which: `matrix` has a row a true class."""
+    """A confusion matrix: one row per true class, one column per predicted class."""
 
     classes: Sequence[str]
     matrix: Sequence[Sequence[int]]
@@ -65,7 +65,7 @@ class Points:
 
     @classmethod
     def of(cls, predicted: Sequence[float], true: Sequence[float], unit: str = "") -> Points:
-        """The points of all examples, or of every second or third if there are too many to draw."""
+        """Keep all examples, or every second or third if there are too many to draw."""
         step = math.ceil(len(true) / MOST_POINTS) or 1
         return cls(
             *([float(number) for number in side[::step]] for side in (predicted, true)), unit
@@ -76,7 +76,7 @@ class Points:
 class Details:
     """What result.json holds of the test predictions beside the metrics.
 
-    `mistakes` are the heading above those that a report shows, and what to think of them.
+    `mistakes` are the heading of the wrong predictions in a report, and a remark about them.
     """
 
     per_class: Table | None = None
@@ -88,7 +88,7 @@ class Details:
     )
 
     def to_json(self) -> dict[str, Any]:
-        """The entries of result.json: `per_class` are the rows, `per_class_table` what they say."""
+        """Make the entries of result.json: `per_class` has the rows, `per_class_table` the rest."""
         entries: dict[str, Any] = {"mistakes": list(self.mistakes)}
         if self.per_class:
             table = asdict(self.per_class)

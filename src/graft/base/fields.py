@@ -51,11 +51,11 @@ def read_class_variable(file: Path, class_name: str, name: str) -> Any:
 
 
 class _Scope(dict):
-    """The names of a module that stand in annotations, each looked up when it is asked for."""
+    """The names of a module that occur in annotations, each looked up on first use."""
 
     def __init__(self, file: Path):
         super().__init__()
-        self.tree = _parsed(file)
+        self.tree = _parse(file)
         self.origins = {
             alias.asname or alias.name: (node.module or "", alias.name)
             for node in self.tree.body
@@ -76,7 +76,7 @@ class _Scope(dict):
 
 
 def _lineage(file: Path, class_name: str) -> list[tuple[_Scope, ast.ClassDef]]:
-    """Return the class and its bases in Graft or beside it, the class first."""
+    """Return the class and its bases in Graft or in the same file, the class first."""
     scope = _Scope(file)
     classes = {node.name: node for node in scope.tree.body if isinstance(node, ast.ClassDef)}
     if class_name not in classes:
@@ -128,5 +128,5 @@ def _file_of(module: str) -> Path:
 
 
 @cache
-def _parsed(file: Path) -> ast.Module:
+def _parse(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"))

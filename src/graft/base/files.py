@@ -1,4 +1,4 @@
-"""Writing so that a file is whole or absent: a temporary file beside it, flushed, then renamed."""
+"""Atomic writes: a temporary file in the same folder is flushed, then renamed."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _free_space(path: Path) -> str:
 
 
 def make_folder(path: Path) -> None:
-    """The folder and those above it; raises FolderError where it cannot be made."""
+    """Create the folder and its parents; raises FolderError."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -124,18 +124,20 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
-    """`value` as JSON that every reader takes: NaN and what is infinite are null."""
+    """Return `value` as standard JSON, in which NaN and infinity are null."""
     return json.dumps(
-        _finite(value), indent=indent, ensure_ascii=False, default=str, allow_nan=False
+        _replace_infinite(value), indent=indent, ensure_ascii=False, default=str, allow_nan=False
     )
 
 
-def _finite(value: Any) -> Any:
+def _replace_infinite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    return [_finite(entry) for entry in value] if isinstance(value, list | tuple) else value
+        return {key: _replace_infinite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_replace_infinite(entry) for entry in value]
+    return value
 
 
 def read_json(path: Path, what: str, remedy: str = "") -> Any:
@@ -148,9 +150,8 @@ def read_json(path: Path, what: str, remedy: str = "") -> Any:
         raise FolderError(f"{path.parent} is not {what}: it has no {path.name}.") from error
     except (OSError, ValueError, RecursionError) as error:
         reason = describe_damage(path, error)
-        raise FolderError(
-            f"{path} of {what} cannot be read: {reason}. {remedy}".rstrip()
-        ) from error
+        message = f"{path} of {what} cannot be read: {reason}. {remedy}"
+        raise FolderError(message.rstrip()) from error
 
 
 def describe_damage(path: Path, error: Exception) -> str:
@@ -165,14 +166,14 @@ def describe_damage(path: Path, error: Exception) -> str:
 
 
 def check_exists(path: Path) -> None:
-    """Raise DataError if nothing is there, naming the nearest folder and names that are alike."""
+    """Raise DataError if the path does not exist, with the nearest folder and similar names."""
     if path.exists():
         return
     near = next((parent for parent in path.parents if parent.is_dir()), Path())
     names = [p.name for p in near.iterdir()] if os.access(near, os.R_OK | os.X_OK) else []
     alike = difflib.get_close_matches(path.relative_to(near).parts[0], names, n=3)
-    listed = " or ".join(repr(str(near / name)) for name in alike)
-    guess = f" Did you mean {listed}?" if alike else ""
+    guesses = " or ".join(repr(str(near / name)) for name in alike)
+    guess = f" Did you mean {guesses}?" if alike else ""
     where = "" if near == Path() else f" (nearest existing folder: {near})"
     raise DataError(f"No such file or folder: {path}{where}.{guess} Pass a folder or a table.")
 
@@ -189,10 +190,7 @@ def sha256(path: Path) -> str:
 
 
 def cache_folder() -> Path:
-    """Where Graft keeps what it fetched: $GRAFT_CACHE, else graft/ in the user's cache folder."""
-    own = os.environ.get("GRAFT_CACHE")
-    return (
-        Path(own)
-        if own
-        else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "graft"
-    )
+    """The folder of downloads: $GRAFT_CACHE, else graft/ in the user's cache folder."""
+    if folder := os.environ.get("GRAFT_CACHE"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "graft"

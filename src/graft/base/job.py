@@ -1,4 +1,4 @@
-"""What a network is to do, in words that no task and no library owns."""
+"""The job of a network, in terms that are independent of tasks and libraries."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ from dataclasses import dataclass
 from typing import Literal
 
 Form = Literal["vector", "sequence", "pyramid", "causal", "seq2seq", "masked", "finished"]
-"""What a network yields, or how it writes.
+"""The form of what a network yields.
 
-Features (B, D) of the whole input; (B, T, D), one vector a token; (B, C, H, W) at several
-resolutions. Logits of the next token; of the tokens of another text; of masked tokens. The last is
-a network that already gives what the task asks for, whatever its form.
+Features: `vector` (B, D) of the whole input, `sequence` (B, T, D) with one vector per token,
+`pyramid` (B, C, H, W) at several resolutions. Logits: `causal` of the next token, `seq2seq` of the
+tokens of another text, `masked` of masked tokens. A `finished` network already has the head of the
+task, whatever its features.
 """
 
 WRITING: tuple[Form, ...] = ("causal", "seq2seq")
-"""The forms of networks that write text, token by token."""
+"""The forms of networks that generate text, token by token."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a network is to do. A task says it, a source makes such a network."""
+    """What a network must read and predict. A task describes it, a source opens such a network."""
 
     id: str
-    """The Hugging Face id of the task where there is one, for a library that has a network a task;
-    in messages, what the network is wanted for."""
+    """The Hugging Face id of the task, if there is one: some libraries have a class per task. Also
+    names the purpose of the network in messages."""
     reads: str
     """`image` or `text`."""
     form: Form
     outputs: int | None = None
-    """The outputs of a fresh head; with None the network keeps the head that it comes with."""
+    """The outputs of a new head; None: the network keeps its pretrained head."""

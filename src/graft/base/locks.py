@@ -1,4 +1,4 @@
-"""One process at a time works in a folder."""
+"""Locks: only one process at a time works in a folder."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ LOCK, HOLDER = ".lock", ".process"
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder, which the system releases when the process ends, however it ends.
+def hold_lock(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder; the system releases it when the process ends, even if killed.
 
     Raises FolderError if another process holds it, or if the folder cannot be written.
     """
@@ -30,7 +30,7 @@ def locked(folder: Path) -> Iterator[None]:
     except Timeout as error:
         raise FolderError(
             f"{folder} is in use by {_holder(folder)}. Wait until it has finished or stop it, then "
-            "give the command again; or choose another folder with --out."
+            "run the command again; or choose another folder with --out."
         ) from error
     except OSError as error:
         raise FolderError(
@@ -46,7 +46,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _holder(folder: Path) -> str:
-    """The process that holds the lock, in words; it may be just about to write them."""
+    """Name the process that holds the lock, if it has written its name yet."""
     try:
         return (folder / HOLDER).read_text(encoding="utf-8") or "another process"
     except OSError:

@@ -85,10 +85,11 @@ def _public_name(stem: str) -> str:
 
 def _files(axis: str) -> dict[str, Path]:
     package = importlib.import_module(AXES[axis])
-    own = os.environ.get("GRAFT_PLUGINS")
-    folder = str(Path(own) / AXES[axis].rpartition(".")[2]) if own else None
-    if folder and folder not in package.__path__:
-        package.__path__.append(folder)
-    hidden = {"__init__", axis, AXES[axis].rpartition(".")[2]}
-    found = (file for root in package.__path__ for file in sorted(Path(root).glob("*.py")))
-    return {_public_name(file.stem): file for file in found if file.stem not in hidden}
+    folder_name = AXES[axis].rpartition(".")[2]
+    if user_plugins := os.environ.get("GRAFT_PLUGINS"):
+        folder = str(Path(user_plugins) / folder_name)
+        if folder not in package.__path__:
+            package.__path__.append(folder)
+    hidden = {"__init__", axis, folder_name}
+    files = (file for root in package.__path__ for file in sorted(Path(root).glob("*.py")))
+    return {_public_name(file.stem): file for file in files if file.stem not in hidden}

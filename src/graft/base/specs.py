@@ -42,14 +42,14 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
         key, equals, value = part.partition("=")
         if not equals or not key.strip():
             raise BadValue(
-                f"{part!r} in {text!r} is not key=value. Write parameters so: "
+                f"{part!r} in {text!r} is not key=value. Write parameters as in "
                 f"'{name}:key=value,key=value'."
             )
         key, value = key.strip().replace("-", "_"), value.strip()
         if key in parameters:
             raise BadValue(
-                f"{key!r} stands in {text!r} twice, as {parameters[key]!r} and {value!r}. Write "
-                "it once."
+                f"{key!r} occurs twice in {text!r}, as {parameters[key]!r} and {value!r}. "
+                "Write it once."
             )
         is_quoted = re.fullmatch('"[^"]*"', value)
         parameters[key] = value[1:-1] if is_quoted else value
@@ -57,7 +57,7 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
 
 
 def build(cls: type, kind: str, name: str, parameters: dict[str, Any]) -> Any:
-    """An instance of the dataclass `cls`, its parameters read to the types of its fields."""
+    """Make an instance of the dataclass `cls` from parameters, converted to its field types."""
     return cls(
         **values(cls, kind, name, parameters, [f.name for f in dataclasses.fields(cls) if f.init])
     )
@@ -66,7 +66,7 @@ def build(cls: type, kind: str, name: str, parameters: dict[str, Any]) -> Any:
 def values(
     cls: type, kind: str, name: str, parameters: dict[str, Any], allowed: Collection[str]
 ) -> dict[str, Any]:
-    """The parameters read to the types of the fields of `cls`.
+    """Convert the parameters to the types of the fields of `cls`.
 
     Raises UnknownName for those that are not `allowed`, and BadValue.
     """
@@ -83,7 +83,7 @@ def values(
 
 
 def text(name: str, instance: Any) -> str:
-    """The shortest spec that builds `instance` again: the name, and what is not the default."""
+    """Return the shortest spec that builds `instance` again: its name and non-default values."""
     changed = [
         f"{f.name}={_value_text(value)}"
         for f in dataclasses.fields(instance)
@@ -99,20 +99,18 @@ def _value_text(value: Any) -> str:
 
 
 def _read(hint: Any, value: Any, what: str) -> Any:
-    allowed = (
-        typing.get_args(hint)
-        if typing.get_origin(hint) in (types.UnionType, typing.Union)
-        else (hint,)
-    )
+    is_union = typing.get_origin(hint) in (types.UnionType, typing.Union)
+    allowed = typing.get_args(hint) if is_union else (hint,)
     for kind in allowed:
-        found, result = _as(kind, value)
-        if found:
+        is_valid, result = _convert(kind, value)
+        if is_valid:
             return result
     words = " or ".join(_words(kind) for kind in allowed)
     raise BadValue(f"{what} must be {words}. Got {value!r} instead.")
 
 
-def _as(kind: Any, value: Any) -> tuple[bool, Any]:
+def _convert(kind: Any, value: Any) -> tuple[bool, Any]:
+    """Whether the value is valid for the type, and its value of that type."""
     if kind is types.NoneType:
         return (value is None or str(value).lower() in ("none", "auto")), None
     if typing.get_origin(kind) is typing.Literal:
@@ -131,10 +129,11 @@ def _as(kind: Any, value: Any) -> tuple[bool, Any]:
 def _words(kind: Any) -> str:
     if typing.get_origin(kind) is typing.Literal:
         return "one of " + ", ".join(repr(v) for v in typing.get_args(kind))
-    return {
+    words = {
         int: "a whole number",
         float: "a number",
         bool: "true or false",
         str: "a text",
         types.NoneType: "none",
-    }.get(kind, str(kind))
+    }
+    return words.get(kind, str(kind))

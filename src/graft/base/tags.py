@@ -19,18 +19,18 @@ _SYNONYMS = {"L": "E", "U": "S", "M": "I"}
 
 
 def marks_entities(tags: Iterable[str]) -> bool:
-    """Whether these are tags of entities rather than plain ones; False if all are outside."""
-    found = set(tags) - {OUTSIDE}
-    return bool(found) and all(map(_TAG.fullmatch, found))
+    """Whether these tags mark entities; False for plain tags, and if all are outside."""
+    inside = set(tags) - {OUTSIDE}
+    return bool(inside) and all(map(_TAG.fullmatch, inside))
 
 
 def scheme_of(sequences: Iterable[Sequence[str]]) -> Scheme:
-    """The scheme in which the tags of these texts are written; where it could be any, `bio`."""
+    """The scheme of the tags of these texts; `bio` if several schemes are possible."""
     sequences = [tuple(tags) for tags in sequences]
-    found = {tag for tags in sequences for tag in tags} - {OUTSIDE}
-    if not all(map(_TAG.fullmatch, found)):
+    inside = {tag for tags in sequences for tag in tags} - {OUTSIDE}
+    if not all(map(_TAG.fullmatch, inside)):
         return "plain"
-    if any(tag[0] in "ESLUM" for tag in found):
+    if any(tag[0] in "ESLUM" for tag in inside):
         return "bioes"
     pairs = [pair for tags in sequences for pair in zip((OUTSIDE, *tags), tags, strict=False)]
     touching = all(before[1:] == tag[1:] for before, tag in pairs if tag[0] == "B")
@@ -39,31 +39,31 @@ def scheme_of(sequences: Iterable[Sequence[str]]) -> Scheme:
 
 
 def spans(tags: Sequence[str], scheme: Scheme) -> list[Span]:
-    """The entities that the tags mark; of plain ones each token.
+    """List the entities that the tags mark; of plain tags, each token is one.
 
     Tags that break their scheme are read as conlleval and seqeval's default mode read them: an
     entity begins at B and S, behind E and S, and wherever the type is another than before.
     """
     if scheme == "plain":
         return [(tag, i, i + 1) for i, tag in enumerate(tags)]
-    found: list[Span] = []
+    entities: list[Span] = []
     before, kind = OUTSIDE, ""
     for i, tag in enumerate(tags):
         mark, kind_here = _SYNONYMS.get(tag[0], tag[0]), tag[2:]
         if mark != OUTSIDE:
             if before == OUTSIDE or mark in "BS" or before in "ES" or kind_here != kind:
-                found.append((kind_here, i, i + 1))
+                entities.append((kind_here, i, i + 1))
             else:
-                found[-1] = (kind, found[-1][1], i + 1)
+                entities[-1] = (kind, entities[-1][1], i + 1)
         before, kind = mark, kind_here
-    return found
+    return entities
 
 
 def to_bio(tags: Sequence[str], scheme: Scheme) -> list[str]:
-    """The tags that mark the same entities in BIO; plain ones as they are."""
+    """Convert tags to BIO; plain tags stay as they are."""
     if scheme == "plain":
         return list(tags)
-    found = [OUTSIDE] * len(tags)
+    bio = [OUTSIDE] * len(tags)
     for kind, first, end in spans(tags, scheme):
-        found[first:end] = [f"B-{kind}", *[f"I-{kind}"] * (end - first - 1)]
-    return found
+        bio[first:end] = [f"B-{kind}", *[f"I-{kind}"] * (end - first - 1)]
+    return bio

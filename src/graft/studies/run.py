@@ -19,7 +19,7 @@ from graft.backbones.load import load_backbone
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base import env, files
 from graft.base.errors import FolderError
-from graft.base.locks import locked
+from graft.base.locks import hold_lock
 from graft.data.data import Data
 from graft.data.kinds.kind import kind_named
 from graft.data.splits import subsample
@@ -70,7 +70,7 @@ def execute(
         close(spec, folder, result)
         return result
     spec.check_folders()
-    with locked(folder), _status(folder), threads(_threads_of(folder)):
+    with hold_lock(folder), _status(folder), threads(_threads_of(folder)):
         for place in (folder, folder / "checkpoints"):
             files.remove_unfinished(place)
         machine = {"versions": env.versions(), "hardware": env.hardware()}

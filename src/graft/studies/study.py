@@ -10,7 +10,7 @@ from typing import Any
 
 from graft.base import files
 from graft.base.errors import FolderError, GraftError
-from graft.base.locks import locked
+from graft.base.locks import hold_lock
 from graft.data.data import Data
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
@@ -106,7 +106,7 @@ def _outcome(job: Job, result: dict[str, Any] | None, error: Exception | None) -
     It is not written if another process works on the run, whose status it would overwrite.
     """
     if error is not None:
-        with suppress(FolderError), locked(job.folder):
+        with suppress(FolderError), hold_lock(job.folder):
             files.write_json(
                 job.folder / "status.json", {"state": "failed", "message": _words(error)}
             )

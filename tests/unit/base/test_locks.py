@@ -9,20 +9,20 @@ import sys
 import pytest
 
 from graft.base.errors import FolderError
-from graft.base.locks import locked
+from graft.base.locks import hold_lock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from graft.base.locks import locked
-with locked(Path(sys.argv[1])):
+from graft.base.locks import hold_lock
+with hold_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
 """
 
 
 def test_a_second_one_is_told_the_folder_the_process_and_what_to_do(tmp_path):
-    with locked(tmp_path), pytest.raises(FolderError) as refused, locked(tmp_path):
+    with hold_lock(tmp_path), pytest.raises(FolderError) as refused, hold_lock(tmp_path):
         pass
     message = str(refused.value)
     assert message.startswith(f"{tmp_path} is in use by process {os.getpid()} on ")
@@ -35,15 +35,15 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path):
         [sys.executable, "-c", HOLD, tmp_path], stdout=subprocess.PIPE, text=True
     )
     assert holder.stdout.readline() == "held\n"
-    with pytest.raises(FolderError, match=f"in use by process {holder.pid} "), locked(tmp_path):
+    with pytest.raises(FolderError, match=f"in use by process {holder.pid} "), hold_lock(tmp_path):
         pass
     holder.kill()
     holder.communicate()
-    with locked(tmp_path):
+    with hold_lock(tmp_path):
         assert (tmp_path / ".process").read_text().startswith(f"process {os.getpid()} ")
 
 
 def test_a_folder_that_is_left_names_no_process(tmp_path):
-    with locked(tmp_path):
+    with hold_lock(tmp_path):
         pass
     assert not (tmp_path / ".process").exists()

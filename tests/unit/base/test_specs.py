@@ -30,7 +30,7 @@ def test_parameters_are_read_to_the_types_of_the_fields():
         ("lora:r=1.5", "must be a whole number. Got '1.5'"),
         ("lora:optimizer=adam", "must be one of 'adamw', 'sgd'"),
         ("lora:r", "is not key=value"),
-        ("lora:r=4,r=8", "'r' stands in 'lora:r=4,r=8' twice, as '4' and '8'"),
+        ("lora:r=4,r=8", "'r' occurs twice in 'lora:r=4,r=8', as '4' and '8'"),
         ("lora:from-group=1,from_group=1", "'from_group' stands in"),
         ("lora +", "missing beside '+'"),
         ("", "missing beside"),

@@ -27,7 +27,7 @@ def test_leaves_have_the_path_for_a_name() -> None:
 
 def test_named_leaves_make_the_tree_again() -> None:
     tree = {"image": torch.ones(2), "several": (torch.ones(2), {"inner": torch.ones(2)})}
-    again = trees.nested(trees.named_leaves(tree))
+    again = trees.nest(trees.named_leaves(tree))
     assert isinstance(again["several"], tuple)
     assert trees.are_close(again, tree, 0.0)
 
@@ -37,15 +37,15 @@ def test_a_tree_comes_back_from_a_file_in_its_order(tmp_path) -> None:
     several = tuple(torch.full((2,), number, dtype=kinds[number % 3]) for number in range(12))
     tree = {"x": torch.ones(2), "several": several}
     save_file(trees.named_leaves(tree), tmp_path / "t.safetensors")
-    again = trees.nested(load_file(tmp_path / "t.safetensors"))
+    again = trees.nest(load_file(tmp_path / "t.safetensors"))
     assert [int(leaf[0]) for leaf in again["several"]] == list(range(12))
     assert trees.are_close(again, tree, 0.0)
 
 
 def test_a_leaf_and_no_leaf_come_back_as_they_were() -> None:
     leaf = torch.ones(2)
-    assert trees.nested(trees.named_leaves(leaf)) is leaf
-    assert trees.nested({}) == {}
+    assert trees.nest(trees.named_leaves(leaf)) is leaf
+    assert trees.nest({}) == {}
 
 
 def test_parts_of_a_tree_join_to_the_whole() -> None:
