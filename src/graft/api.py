@@ -329,7 +329,7 @@ def embed(
         predictor = load(model, precision)
         network, task = predictor.network, predictor.task
     else:
-        network, task = embedding.as_it_is(str(model))
+        network, task = embedding.open_pretrained(str(model))
     return embedding.embed(network, task, inputs, Engine(precision), normalise, reading)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import graft
 from graft.base import plugins
-from graft.metrics.find import known
+from graft.metrics.find import all_metrics
 from graft.techniques.specs.combine import CONTROL
 from tests.contracts.tiny import task_of
 
@@ -36,7 +36,7 @@ def measures() -> frozenset[str]:
     """The names of all metrics and baselines."""
     tasks = [task_of(name)[0] for name in plugins.names("task")]
     baselines = {baseline.name for task in tasks for baseline in task.baselines}
-    return frozenset({*known(), *baselines})
+    return frozenset({*all_metrics(), *baselines})
 
 
 @pytest.mark.parametrize("path", ELSEWHERE, ids=lambda path: path.relative_to(SOURCE).as_posix())

@@ -62,7 +62,7 @@ def test_logits_and_gradients_behind_each_cut_are_those_of_the_whole_network(
         prefix = frozen_prefix.find(model, feed, engine)
         assert prefix.groups == first
         behind = prefix.record(feed, Observer())
-        with prefix.installed():
+        with prefix.attach_hooks():
             assert agree(prefix, objective, feed, behind, (0, 0)), f"gradients behind group {first}"
             rows = [0, len(feed.pieces) // 2, len(feed.pieces) - 1]
             with torch.no_grad(), evaluating(model):
@@ -87,7 +87,7 @@ def test_recorded_views_are_the_augmented_pictures_of_each_epoch():
     prefix = frozen_prefix.find(model, plain, engine)
     behind = prefix.record(plain, Observer())
     seen = []
-    with prefix.installed(), torch.no_grad(), evaluating(model):
+    with prefix.attach_hooks(), torch.no_grad(), evaluating(model):
         for epoch in range(4):
             seed = (7, epoch)
             whole, rest = (model(next(f.stream([[1, 2, 6]], seed))).logits for f in (plain, behind))
@@ -106,7 +106,7 @@ def test_a_split_of_one_example_is_recorded_too(task_name):
     )
     prefix = frozen_prefix.find(model, plain, engine)
     behind = prefix.record(plain, Observer())
-    with prefix.installed(), torch.no_grad(), evaluating(model):
+    with prefix.attach_hooks(), torch.no_grad(), evaluating(model):
         whole, rest = (model(next(feed.stream([[0]]))) for feed in (plain, behind))
     assert trees.are_close(rest.raw, whole.raw, 1e-5)
 
@@ -192,10 +192,10 @@ def test_runs_with_other_numbers_of_threads_do_not_share_recordings():
     prefix.record(feed, Observer())
     try:
         torch.set_num_threads(threads + 1)
-        assert prefix.recorded(feed) is None
+        assert prefix.find_recording(feed) is None
     finally:
         torch.set_num_threads(threads)
-    assert prefix.recorded(feed) is not None
+    assert prefix.find_recording(feed) is not None
 
 
 @pytest.mark.parametrize("backbone", ["tiny:gpt2", "tiny:llama"])

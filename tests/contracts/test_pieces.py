@@ -68,7 +68,7 @@ def parts(technique: str, name: str) -> Iterator[tuple[Objective, Phase, Batch]]
     streams = Streams(
         data, task, chosen, model.backbone.preprocess, engine.device, 0, EXAMPLES, 1.0
     )
-    feed, _ = streams.of(chosen, objective)
+    feed, _ = streams.make_feeds(chosen, objective)
     batch = next(feed.stream([feed.plan((0, 0))[0][:EXAMPLES]], (0, 0)))
     phases = chosen.phases(model, 1.0)
     if not phases:

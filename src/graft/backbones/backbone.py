@@ -137,7 +137,7 @@ def evaluating(network: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def observed(run: Callable[[], Any], hooks: Sequence[RemovableHandle]) -> Any:
+def run_with_hooks(run: Callable[[], Any], hooks: Sequence[RemovableHandle]) -> Any:
     """Do one forward, and remove the hooks afterwards."""
     try:
         return run()
@@ -172,7 +172,7 @@ class Model(nn.Module):
             seen.append(next(iter((*args, *kwargs.values()))))
 
         hook = first.register_forward_pre_hook(keep, with_kwargs=True)
-        raw, losses = observed(lambda: self.backbone.call(self.network, batch), [hook])
+        raw, losses = run_with_hooks(lambda: self.backbone.call(self.network, batch), [hook])
         return Output(raw, self._features(seen[0], batch), losses)
 
     def classify(self, features: Tensor) -> Tensor:

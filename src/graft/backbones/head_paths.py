@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from graft.backbones.backbone import call, observed
+from graft.backbones.backbone import call, run_with_hooks
 from graft.base.errors import BackboneError
 from graft.base.job import Form
 from graft.base.records import Batch
@@ -42,7 +42,7 @@ def _run_order(network: nn.Module, example: dict[str, Tensor]) -> dict[str, int]
         for name, module in network.named_modules()
     ]
     with torch.no_grad():
-        observed(lambda: network(**example), hooks)
+        run_with_hooks(lambda: network(**example), hooks)
     return order
 
 
@@ -86,7 +86,7 @@ def features(
 
     hook = network.get_submodule(head[0]).register_forward_pre_hook(watch)
     with torch.enable_grad():
-        raw, _ = observed(lambda: call(network, Batch(example)), [hook])
+        raw, _ = run_with_hooks(lambda: call(network, Batch(example)), [hook])
     entering = entered[0]
     if isinstance(raw, dict) or raw.dim() == 3:  # several tensors, or several numbers a token
         return "sequence", None, entering.shape[-1]

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graft.backbones.backbone import Call, LayerGroup, call, evaluating, observed
+from graft.backbones.backbone import Call, LayerGroup, call, evaluating, run_with_hooks
 from graft.base.records import Batch
 
 DOMINANT = 0.6
@@ -46,11 +46,11 @@ def find(
     body = _cut(network, tuple(head), starts)
     groups = [*_merge(network, body), _Piece(max(starts.values()), list(head))]
     _share_out(network, groups, starts)
-    groups = _without_empty(groups)
+    groups = _merge_empty(groups)
     first = groups[0]
     names = [
         "stem"
-        if first.modules and len(_with_tensors(network, first.modules)) > 1
+        if first.modules and len(_filter_with_tensors(network, first.modules)) > 1
         else _name(network, first)
     ]
     names += [_name(network, group) for group in groups[1:-1]] + ["head"]
@@ -72,7 +72,7 @@ def _run_order(network: nn.Module, run: Callable[[], Any]) -> dict[str, int]:
 
     hooks = [module.register_forward_pre_hook(note) for module in network.modules()]
     with evaluating(network), torch.no_grad():
-        observed(run, hooks)
+        run_with_hooks(run, hooks)
     starts: dict[str, int] = {}
     for name, module in network.named_modules(remove_duplicate=False):
         for path in _prefixes(name) if module in steps else ():
@@ -129,7 +129,7 @@ def _merge(network: nn.Module, pieces: list[_Piece]) -> list[_Piece]:
         module = network.get_submodule(piece.modules[0])
         before = network.get_submodule(groups[-1].modules[-1]) if groups else None
         embeddings = isinstance(module, nn.Embedding) and isinstance(before, nn.Embedding)
-        started = any(_with_tensors(network, group.modules) for group in groups)
+        started = any(_filter_with_tensors(network, group.modules) for group in groups)
         if groups and (_is_small(module) or embeddings or not started):
             groups[-1].modules += piece.modules
         else:
@@ -161,7 +161,7 @@ def _share_out(network: nn.Module, groups: list[_Piece], starts: dict[str, int])
         (before or groups)[-1 if before else 0].tensors.append(name)
 
 
-def _without_empty(groups: list[_Piece]) -> list[_Piece]:
+def _merge_empty(groups: list[_Piece]) -> list[_Piece]:
     """A group that ended up without tensors joins the one before it."""
     kept = [groups[0]]
     for group in groups[1:-1]:
@@ -172,12 +172,12 @@ def _without_empty(groups: list[_Piece]) -> list[_Piece]:
     return [*kept, groups[-1]]
 
 
-def _with_tensors(network: nn.Module, paths: Iterable[str]) -> list[str]:
+def _filter_with_tensors(network: nn.Module, paths: Iterable[str]) -> list[str]:
     return [p for p in paths if any(True for _ in network.get_submodule(p).parameters())]
 
 
 def _name(network: nn.Module, group: _Piece) -> str:
-    return (_with_tensors(network, group.modules) or group.modules)[0]
+    return (_filter_with_tensors(network, group.modules) or group.modules)[0]
 
 
 def _prefixes(path: str) -> list[str]:

@@ -67,7 +67,7 @@ def resolve(spec: str) -> tuple[str, str]:
             f"There is no folder {spec!r}. Give the folder of a saved model, or a name: see "
             "'graft list backbones'."
         )
-    raise UnknownName.of("backbone", spec, _known(), see="graft list backbones")
+    raise UnknownName.of("backbone", spec, _list_names(), see="graft list backbones")
 
 
 def full_name(spec: str) -> str:
@@ -76,7 +76,7 @@ def full_name(spec: str) -> str:
     return f"{source}:{os.path.normpath(Path(name).expanduser()) if source == 'local' else name}"
 
 
-def _known() -> list[str]:
+def _list_names() -> list[str]:
     return [
         *plugins.names("backbone"),
         *(

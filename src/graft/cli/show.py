@@ -269,9 +269,9 @@ def metrics(
 
 
 def _metric(name: str, units: Mapping[str, str]) -> Metric:
-    from graft.metrics.find import named
+    from graft.metrics.find import find_or_assume
 
-    return replace(named(name), unit=units.get(name, ""))
+    return replace(find_or_assume(name), unit=units.get(name, ""))
 
 
 def result(folder: str, found: Mapping[str, Any]) -> None:

@@ -74,13 +74,13 @@ def embed(
         task.without_target(sample)
         for sample in read_inputs(inputs, preprocess.reads, **(reading or {}))
     ]
-    vectors = pooled(engine.place(model), Feed.of(samples, task, preprocess, engine.device), engine)
+    vectors = pool(engine.place(model), Feed.of(samples, task, preprocess, engine.device), engine)
     return Embeddings(
         [sample.id for sample in samples], normalize(vectors) if normalise else vectors
     )
 
 
-def as_it_is(spec: str) -> tuple[Model, Task]:
+def open_pretrained(spec: str) -> tuple[Model, Task]:
     """The network that a backbone's spec names, and a task that reads its inputs.
 
     Raises UnknownName, BackboneError.
@@ -92,7 +92,7 @@ def as_it_is(spec: str) -> tuple[Model, Task]:
     return Model(backbone), fitting(classes=())
 
 
-def pooled(model: Model, feed: Feed, engine: Engine) -> np.ndarray:
+def pool(model: Model, feed: Feed, engine: Engine) -> np.ndarray:
     """The features (N, D) of the feed's samples, in order; float32.
 
     Where every token has features, their mean over the text; of a text that is read in parts, the
@@ -104,7 +104,9 @@ def pooled(model: Model, feed: Feed, engine: Engine) -> np.ndarray:
             with engine.autocast():
                 features = model(batch).features
             for row, vector in zip(
-                batch.rows, _over_tokens(features.float(), batch.mask).cpu().numpy(), strict=True
+                batch.rows,
+                _mean_over_tokens(features.float(), batch.mask).cpu().numpy(),
+                strict=True,
             ):
                 vectors[row] = vector
     return np.stack(
@@ -124,7 +126,7 @@ def normalize(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.where(lengths > 0, lengths, 1)
 
 
-def _over_tokens(features: Tensor, mask: Tensor | None) -> Tensor:
+def _mean_over_tokens(features: Tensor, mask: Tensor | None) -> Tensor:
     """(B, D), of (B, T, D) the mean over the tokens that are no padding."""
     if features.dim() == 2:
         return features

@@ -44,7 +44,7 @@ def read_inputs(inputs: Any, role: str, **reading: Any) -> list[Sample]:
     several = inputs if isinstance(inputs, list | tuple) else [inputs]
     if not several:
         raise DataError("There is nothing to predict: the list of inputs is empty.")
-    samples = _given(several, role)
+    samples = _as_samples(several, role)
     if samples is None:
         samples = _read_all(inputs, several, role, reading)
     else:
@@ -54,7 +54,7 @@ def read_inputs(inputs: Any, role: str, **reading: Any) -> list[Sample]:
     return samples
 
 
-def broken(samples: Sequence[Sample]) -> dict[str, str]:
+def find_broken(samples: Sequence[Sample]) -> dict[str, str]:
     """The id of each sample whose picture cannot be read -> why."""
     problems = {}
     for sample in samples:
@@ -74,7 +74,7 @@ def are_messages(prompt: Any) -> bool:
     )
 
 
-def _given(several: Sequence[Any], role: str) -> list[Sample] | None:
+def _as_samples(several: Sequence[Any], role: str) -> list[Sample] | None:
     """The samples that are texts, pairs, dicts or pictures; None if they have to be read."""
     is_alone = len(several) == 1
     if role == "text" and all(map(_is_text, several)):

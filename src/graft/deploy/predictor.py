@@ -21,13 +21,13 @@ from graft.base.ranges import check_path
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.load import read_source
-from graft.deploy.embedding import pooled
-from graft.deploy.inputs import are_messages, broken, read_inputs
+from graft.deploy.embedding import pool
+from graft.deploy.inputs import are_messages, find_broken, read_inputs
 from graft.tasks.specs.options import kinds_of
 from graft.tasks.task import Task
 from graft.tasks.text.generation import Decoding
 from graft.training.engine import Engine
-from graft.training.evaluate import Evaluation, evaluate, intervals, predict, written
+from graft.training.evaluate import Evaluation, add_texts, evaluate, intervals, predict
 from graft.training.feeds.feed import Feed
 
 
@@ -72,10 +72,10 @@ class Predictor:
         """
         samples = self.samples(inputs, **reading)
         try:
-            return self._predicted(samples)
+            return self._predict(samples)
         except DataError as error:
             reads = self.network.backbone.preprocess.reads
-            problems = broken(samples) if reads == "image" else {}
+            problems = find_broken(samples) if reads == "image" else {}
             if not problems:
                 raise
             if not skip_broken or len(problems) == len(samples):
@@ -86,11 +86,11 @@ class Predictor:
             logging.getLogger("graft").warning(
                 f"{len(problems):,} pictures that cannot be read were left out: {listed(problems)}."
             )
-            return self._predicted([sample for sample in samples if sample.id not in problems])
+            return self._predict([sample for sample in samples if sample.id not in problems])
 
-    def _predicted(self, samples: Sequence[Sample]) -> list[dict[str, Any]]:
+    def _predict(self, samples: Sequence[Sample]) -> list[dict[str, Any]]:
         if self.task.generates:
-            return self._written(samples, self.task.decoding)
+            return self._generate(samples, self.task.decoding)
         scores, _ = predict(self.network, self._feed(samples), self._engine)
         rows = self.task.decode(scores, samples)
         return [{"id": sample.id, **row} for sample, row in zip(samples, rows, strict=True)]
@@ -136,7 +136,7 @@ class Predictor:
             )
         return self.samples(prompts)
 
-    def _written(self, samples: Sequence[Sample], decoding: Decoding) -> list[dict[str, Any]]:
+    def _generate(self, samples: Sequence[Sample], decoding: Decoding) -> list[dict[str, Any]]:
         """A row a sample: what is written, and the mean probability of its bytes."""
         with self._engine.autocast():
             texts = self.task.generate(self.network, samples, decoding)
@@ -174,7 +174,7 @@ class Predictor:
         evaluation: Evaluation = evaluate(self.network, self._feed(samples), self._engine)
         usual = self.task.decoding
         decoding = usual if num_beams is None else replace(usual, num_beams=num_beams)
-        evaluation = written(self.network, self.task, samples, evaluation, self._engine, decoding)
+        evaluation = add_texts(self.network, self.task, samples, evaluation, self._engine, decoding)
         return intervals(self.task, evaluation, samples, data.kind)
 
     def embed(self, inputs: Any) -> np.ndarray:
@@ -182,7 +182,7 @@ class Predictor:
 
         See `graft.deploy.embedding.pooled`.
         """
-        return pooled(self.network, self._feed(self.samples(inputs)), self._engine)
+        return pool(self.network, self._feed(self.samples(inputs)), self._engine)
 
     def save(self, folder: str | Path) -> Path:
         """Copy the model to a folder of its own; raises FolderError where it exists."""

@@ -1,4 +1,4 @@
-"""How good answers to questions are, by the definitions of SQuAD.
+"""Metrics of answers to questions, as SQuAD defines them.
 
 Scores are an object array (N,) of predicted texts, "" for no answer; targets are one of tuples of
 accepted texts, empty if the question has no answer. Of several accepted texts the nearest to the
@@ -22,24 +22,25 @@ _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 
 
 def normalize_text(text: str) -> str:
-    """The text in lower case, without ASCII punctuation, English articles and repeated blanks."""
+    """Return the text in lower case, without ASCII punctuation, English articles, extra blanks."""
     return " ".join(_ARTICLE.sub(" ", text.lower().translate(_PUNCTUATION)).split())
 
 
 def exact(prediction: str, accepted: Sequence[str]) -> float:
     """1 where the normalized prediction is one of the accepted texts, else 0."""
-    return float(normalize_text(prediction) in _to_compare(accepted))
+    return float(normalize_text(prediction) in _normalize_accepted(accepted))
 
 
 def overlap(prediction: str, accepted: Sequence[str]) -> float:
     """F1 of the words of the prediction, by the accepted text for which it is highest."""
     return max(
-        _word_f1(normalize_text(prediction).split(), text.split()) for text in _to_compare(accepted)
+        _word_f1(normalize_text(prediction).split(), text.split())
+        for text in _normalize_accepted(accepted)
     )
 
 
-def _to_compare(accepted: Sequence[str]) -> list[str]:
-    """The accepted texts, normalized; the empty one where none of them has a word."""
+def _normalize_accepted(accepted: Sequence[str]) -> list[str]:
+    """Normalize the accepted texts; the empty text if none of them has a word."""
     return [text for text in map(normalize_text, accepted) if text] or [""]
 
 
@@ -50,19 +51,17 @@ def _word_f1(guessed: list[str], true: list[str]) -> float:
 
 
 def _exact(scores: NDArray, targets: NDArray) -> NDArray:
-    return np.array(
-        [(exact(guessed, true), 1) for guessed, true in zip(scores, targets, strict=True)], float
-    ).reshape(-1, 2)
+    pairs = zip(scores, targets, strict=True)
+    return np.array([(exact(guessed, true), 1) for guessed, true in pairs], float).reshape(-1, 2)
 
 
 def _overlap(scores: NDArray, targets: NDArray) -> NDArray:
-    return np.array(
-        [(overlap(guessed, true), 1) for guessed, true in zip(scores, targets, strict=True)], float
-    ).reshape(-1, 2)
+    pairs = zip(scores, targets, strict=True)
+    return np.array([(overlap(guessed, true), 1) for guessed, true in pairs], float).reshape(-1, 2)
 
 
 exact_match = metric_of_sums("exact_match", _exact, ratio)
-"""The share of questions answered in the words of an accepted answer, or rightly not at all."""
+"""The share of questions with exactly an accepted answer, or correctly without an answer."""
 
 answer_f1 = metric_of_sums("answer_f1", _overlap, ratio, words="answer F1")
 """The mean F1 of the words of the predicted and the accepted answer."""

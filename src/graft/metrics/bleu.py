@@ -36,11 +36,11 @@ _SPACED = (
     (re.compile(r"([.,])([^0-9])"), r" \1 \2"),
     (re.compile(r"([0-9])(-)"), r"\1 \2 "),
 )
-"""Signs become words, but not points and commas in numbers, apostrophes, other hyphens."""
+"""Signs become words, except points and commas in numbers, apostrophes, and other hyphens."""
 
 
 def words(text: str) -> list[str]:
-    """The words and signs of a text as mteval-v13a of NIST cuts it; made for Western languages."""
+    """Split a text into words and signs as NIST's mteval-v13a does, for Western languages."""
     text = text.rstrip()
     for given, meant in _ENTITIES.items():
         text = text.replace(given, meant)
@@ -59,9 +59,9 @@ def _ngrams(sequence: Sequence[str]) -> Counter[tuple[str, ...]]:
 
 
 def _counts(written: str, references: Sequence[str]) -> list[int]:
-    """The numbers of words: generated, and of the reference of the nearest length; then n-grams.
+    """Count the words of the text and of the reference nearest in length, then the n-grams.
 
-    Of each order the n-grams that a reference has too, then of each order all that are generated.
+    These are, for each order, the generated n-grams that a reference has, then all generated ones.
     """
     generated, others = words(written), [words(reference) for reference in references]
     near = min(map(len, others), key=lambda length: (abs(length - len(generated)), length))

@@ -18,7 +18,7 @@ from graft.metrics.metric import divide, metric_of_sums
 ORDER = 6
 """The longest n-grams that are counted, in characters without white space."""
 BETA = 2.0
-"""How many times as much recall counts as precision."""
+"""Recall counts this many times as much as precision."""
 
 
 def _ngrams(text: str) -> list[Counter[str]]:
@@ -30,18 +30,16 @@ def _ngrams(text: str) -> list[Counter[str]]:
 
 
 def _counts(ours: Sequence[Counter[str]], theirs: Sequence[Counter[str]]) -> NDArray:
-    """(3 ORDER,) of each order the n-grams generated, those of the reference, and those of both.
+    """(3 ORDER,) for each order: the n-grams of the text, of the reference, and of both.
 
-    The first are 0 if the reference has none.
+    The first is 0 if the reference has none.
     """
-    return np.array(
-        [
-            number
-            for own, other in zip(ours, theirs, strict=True)
-            for number in (own.total() if other else 0, other.total(), (own & other).total())
-        ],
-        float,
-    )
+    counts = [
+        number
+        for our, their in zip(ours, theirs, strict=True)
+        for number in (our.total() if their else 0, their.total(), (our & their).total())
+    ]
+    return np.array(counts, float)
 
 
 def _best(written: str, references: Sequence[str]) -> NDArray:
@@ -58,7 +56,7 @@ def _parts(scores: NDArray, targets: NDArray) -> NDArray:
 
 
 def _value(sums: NDArray) -> NDArray:
-    """F of precision and recall, each the mean over the orders that both sides have n-grams of."""
+    """F of precision and recall, each the mean over the orders in which both have n-grams."""
     made, wanted, shared = sums[..., 0::3], sums[..., 1::3], sums[..., 2::3]
     both = (made > 0) & (wanted > 0)
     orders = both.sum(axis=-1)

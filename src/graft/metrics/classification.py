@@ -34,7 +34,7 @@ def per_class(
     scores: NDArray, targets: NDArray, classes: Sequence[str]
 ) -> dict[str, dict[str, float | int]]:
     """Class -> `precision`, `recall`, `f1` (nan if undefined) and `support`, its examples."""
-    hits, predicted, actual = _totals(_decided(scores, targets))
+    hits, predicted, actual = _totals(_decide(scores, targets))
     precision, recall, f1 = (
         divide(hits, predicted),
         divide(hits, actual),
@@ -52,11 +52,11 @@ def per_class(
 
 
 RANK = "f1"
-"""The column of `per_class` by which the weakest classes are told."""
+"""The column of `per_class` that ranks the weakest classes."""
 
 
 def columns(examples: str) -> tuple[Column, ...]:
-    """What the numbers of `per_class` are, where `examples` are what is counted."""
+    """Describe the columns of `per_class`; `examples` names what its support counts."""
     return (
         Column("precision", "precision"),
         Column("recall", "recall"),
@@ -68,9 +68,8 @@ def columns(examples: str) -> tuple[Column, ...]:
 def confusion(scores: NDArray, targets: NDArray) -> NDArray[np.int64]:
     """(C, C) counts of single-label examples: rows are targets, columns predictions."""
     size = scores.shape[1]
-    return np.bincount(targets * size + scores.argmax(axis=1), minlength=size * size).reshape(
-        size, size
-    )
+    cells = targets * size + scores.argmax(axis=1)
+    return np.bincount(cells, minlength=size * size).reshape(size, size)
 
 
 def _decisions(scores: NDArray, targets: NDArray) -> NDArray:
@@ -92,17 +91,17 @@ def _one_hot(indices: NDArray, size: int) -> NDArray:
 
 
 def _counts(scores: NDArray, targets: NDArray) -> NDArray:
-    """(N, 3C): for each class, is it predicted and true, predicted, true."""
+    """(N, 3C): for each class, whether it is predicted and true, predicted, and true."""
     decisions, truth = _decisions(scores, targets), _truth(scores, targets)
     return np.concatenate([decisions * truth, decisions, truth], axis=1)
 
 
 @dataclass(frozen=True)
 class Decided:
-    """What is predicted and true of N examples, in M cells of example and class.
+    """The predicted and the true classes of N examples, in M cells of example and class.
 
-    `counts` (3, M) says of the class `classes` (M,) and the example `rows` (M,): is it predicted
-    and true, predicted, true. Of single labels these are two cells an example at most, however many
+    `counts` (3, M) is 1 where the class `classes` (M,) of the example `rows` (M,) is predicted and
+    true, predicted, and true. Single labels need at most two cells per example, however many
     classes there are.
     """
 
@@ -114,14 +113,14 @@ class Decided:
     several: bool
 
 
-def _decisions_of(scores: NDArray, targets: NDArray) -> Terms:
-    """Of each example the class predicted, the class that is true, and the number of classes.
+def _collect_decisions(scores: NDArray, targets: NDArray) -> Terms:
+    """Return per example the predicted class, the true class, and the number of classes.
 
-    Of several labels the first two are lists.
+    With several labels, the first two are lists.
     """
     if targets.ndim == 1:
         classes = np.full(len(targets), scores.shape[1])
-        return np.stack([_predicted(scores), targets, classes], axis=1)
+        return np.stack([_best_class(scores), targets, classes], axis=1)
     labels = zip(scores >= 0.5, targets > 0, strict=True)
     return [
         [np.flatnonzero(guessed).tolist(), np.flatnonzero(true).tolist(), scores.shape[1]]
@@ -129,9 +128,9 @@ def _decisions_of(scores: NDArray, targets: NDArray) -> Terms:
     ]
 
 
-def _decided(scores: NDArray, targets: NDArray) -> Decided:
+def _decide(scores: NDArray, targets: NDArray) -> Decided:
     if targets.ndim == 1:
-        return _of_single_labels(_predicted(scores), targets, scores.shape[1])
+        return _decide_single_labels(_best_class(scores), targets, scores.shape[1])
     decisions, truth = scores >= 0.5, targets > 0
     rows, classes = np.nonzero(decisions | truth)
     predicted, actual = decisions[rows, classes], truth[rows, classes]
@@ -139,7 +138,7 @@ def _decided(scores: NDArray, targets: NDArray) -> Decided:
     return Decided(rows, classes, counts, *scores.shape, several=True)
 
 
-def _of_single_labels(guesses: NDArray, targets: NDArray, num_classes: int) -> Decided:
+def _decide_single_labels(guesses: NDArray, targets: NDArray, num_classes: int) -> Decided:
     each = np.arange(len(targets))
     wrong = np.flatnonzero(guesses != targets)
     rows, classes = np.concatenate([each, wrong]), np.concatenate([guesses, targets[wrong]])
@@ -149,18 +148,18 @@ def _of_single_labels(guesses: NDArray, targets: NDArray, num_classes: int) -> D
     return Decided(rows, classes, counts, len(targets), num_classes, several=False)
 
 
-def _from_terms(terms: Terms) -> Decided:
-    """What `_decisions_of` read, of an array or of a file."""
+def _read_decisions(terms: Terms) -> Decided:
+    """Read what `_collect_decisions` returned, from an array or from a file."""
     if len(terms) and isinstance(terms[0][0], list):
         scores, targets = np.zeros((2, len(terms), terms[0][2]))
         for row, (guessed, true, _) in enumerate(terms):
             scores[row, guessed] = targets[row, true] = 1
-        return _decided(scores, targets)
+        return _decide(scores, targets)
     guesses, targets, classes = np.asarray(terms, int).reshape(-1, 3).T
-    return _of_single_labels(guesses, targets, int(classes.max(initial=0)))
+    return _decide_single_labels(guesses, targets, int(classes.max(initial=0)))
 
 
-def _predicted(scores: NDArray) -> NDArray:
+def _best_class(scores: NDArray) -> NDArray:
     return scores.argmax(axis=1)
 
 
@@ -171,16 +170,16 @@ def _totals(decided: Decided) -> NDArray:
 
 
 def _weigh_macro_f1(terms: Terms) -> Measurement:
-    decided = _from_terms(terms)
+    decided = _read_decisions(terms)
     return Measurement(
-        float(_f1_of(_totals(decided).reshape(-1))),
+        float(_macro_f1_of_sums(_totals(decided).reshape(-1))),
         lambda clusters: _macro_f1_influence(decided, clusters),
-        lambda: _rarest_of(_counts_of_classes(decided), decided.num_examples),
+        lambda: _effective_examples(_counts_of_classes(decided), decided.num_examples),
     )
 
 
 def _macro_f1_influence(decided: Decided, clusters: NDArray) -> NDArray:
-    """The jackknife of `_f1_of`: a cluster that is left out changes the F1 of its classes only."""
+    """The jackknife of `_macro_f1_of_sums`: each cluster changes the F1 of its own classes only."""
     size, count = decided.num_classes, int(clusters.max()) + 1
     keys, place = np.unique(clusters[decided.rows] * size + decided.classes, return_inverse=True)
     cluster, changed = np.divmod(keys, size)
@@ -253,13 +252,13 @@ def _squared_errors(scores: NDArray, targets: NDArray) -> NDArray:
 
 def _areas(scores: NDArray, targets: NDArray) -> Iterator[tuple[float, NDArray]]:
     """The ROC area of each class that has both kinds of examples, and its influence (N,)."""
-    for column, truth in _against_the_rest(scores, targets):
+    for column, truth in _split_classes(scores, targets):
         if 0 < truth.sum() < len(truth):
             yield _area(column, truth)
 
 
-def _against_the_rest(scores: NDArray, targets: NDArray) -> Iterator[tuple[NDArray, NDArray]]:
-    """The scores (N,) and the membership (N,) of each class; of two classes only the second."""
+def _split_classes(scores: NDArray, targets: NDArray) -> Iterator[tuple[NDArray, NDArray]]:
+    """Yield the scores (N,) and the membership (N,) of each class; of two, only the second."""
     first = 1 if targets.ndim == 1 and scores.shape[1] == 2 else 0
     for c in range(first, scores.shape[1]):
         yield scores[:, c], targets[:, c] > 0 if targets.ndim == 2 else targets == c
@@ -296,8 +295,8 @@ def _weigh_auroc(terms: Terms) -> Measurement:
     return Measurement(
         float(np.mean(areas)) if areas else float("nan"),
         lambda clusters: _area_influence(scores, targets, clusters),
-        lambda: _rarest_of(
-            [truth.sum() for _, truth in _against_the_rest(scores, targets)], len(targets)
+        lambda: _effective_examples(
+            [truth.sum() for _, truth in _split_classes(scores, targets)], len(targets)
         ),
     )
 
@@ -309,17 +308,17 @@ def _area_influence(scores: NDArray, targets: NDArray, clusters: NDArray) -> NDA
     return sums_by(clusters, total[:, None])[:, 0] / max(count, 1)
 
 
-def _rarest_of(counts: Sequence[float], size: int) -> float:
+def _effective_examples(counts: Sequence[float], size: int) -> float:
     """The effective number of examples of a mean over classes with these `counts` of `size`.
 
-    Each class counts as many as the rarer of its examples and counter-examples.
+    A class counts with the smaller number of its examples and counter-examples.
     """
     rarer = [min(count, size - count) for count in counts]
     effective = np.array([number for number in rarer if number > 0], float)
     return float(len(effective) ** 2 / (1 / effective).sum()) if len(effective) else 0.0
 
 
-def _f1_of(sums: NDArray) -> NDArray:
+def _macro_f1_of_sums(sums: NDArray) -> NDArray:
     """The mean F1 of (..., 3C) counts over the classes that are predicted or true at all."""
     hits, predicted, actual = np.split(sums, 3, axis=-1)
     return _mean(divide(2 * hits, predicted + actual))
@@ -337,13 +336,13 @@ def _mean(values: NDArray) -> NDArray:
 accuracy = metric_of_sums("accuracy", _hits, ratio)
 """The share of examples that are right; of several labels, all of them."""
 
-macro_f1 = Metric("macro_f1", _decisions_of, _weigh_macro_f1, "macro F1")
+macro_f1 = Metric("macro_f1", _collect_decisions, _weigh_macro_f1, "macro F1")
 """The mean F1 over the classes that occur as a target or a prediction.
 
 It is a value of sums over the examples, which are never written out: they would be a table of
 examples by classes."""
 
-f1 = metric_of_sums("f1", _positive_counts, _f1_of, words="F1")
+f1 = metric_of_sums("f1", _positive_counts, _macro_f1_of_sums, words="F1")
 """F1 of the second of two classes; multi-label: over all labels together (micro).
 
 nan for more than two classes."""
@@ -351,8 +350,8 @@ nan for more than two classes."""
 auroc = Metric("auroc", Pairs, _weigh_auroc, "AUROC")
 """Area under the ROC curve: of the second class if there are two, else the mean over classes.
 
-Each class stands against the rest. Classes without an example, or without a counter-example, are
-left out of the mean (Fawcett, 2006)."""
+Each class is compared with all others. Classes without an example, or without a counter-example,
+are left out of the mean (Fawcett, 2006)."""
 
 ece = metric_of_sums(
     "ece",
@@ -366,9 +365,8 @@ ece = metric_of_sums(
 )
 """Expected calibration error over 15 equal bins of confidence (Guo et al., arXiv:1706.04599).
 
-It has no interval: a mean of absolute values is too high on small samples, by far more than it
-varies (Kumar, Liang and Ma, arXiv:1909.10155), so that an interval around it would be of another
-quantity."""
+It has no interval: a mean of absolute values is biased upward on small samples, by far more than it
+varies (Kumar, Liang and Ma, arXiv:1909.10155), so an interval would be around another value."""
 
 brier = metric_of_sums(
     "brier",

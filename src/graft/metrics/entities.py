@@ -1,9 +1,9 @@
-"""How good predicted entities are, and predicted tags of tokens.
+"""Metrics of predicted entities, and of predicted tags of tokens.
 
 Scores and targets are object arrays (N,): for each text the tags of its tokens, predicted and true,
 of equal number and in BIO. A predicted entity is right if its type and both its ends are; counts
-are of all types together, as in seqeval's `f1_score` and in conlleval. What is undefined is nan:
-precision if nothing is predicted, recall if nothing is true.
+are of all types together, as in seqeval's `f1_score` and in conlleval. Undefined values are nan:
+precision without predicted entities, recall without true ones.
 """
 
 from __future__ import annotations

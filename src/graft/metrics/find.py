@@ -1,4 +1,4 @@
-"""Metrics by name: each module of this package names its own in `METRICS`."""
+"""Metrics by name: each module of this package lists its metrics in `METRICS`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from graft.metrics.metric import Metric
 
 
 @cache
-def known() -> dict[str, Metric]:
-    """Every metric by its name."""
+def all_metrics() -> dict[str, Metric]:
+    """All metrics by name."""
     modules = [
         importlib.import_module(f"{metrics.__name__}.{module.name}")
         for module in pkgutil.iter_modules(metrics.__path__)
@@ -27,16 +27,16 @@ def known() -> dict[str, Metric]:
 
 
 def find(name: str) -> Metric:
-    """The metric of that name; raises UnknownName."""
-    if name not in known():
-        raise UnknownName.of("metric", name, known())
-    return known()[name]
+    """Return the metric of that name; raises UnknownName."""
+    if name not in all_metrics():
+        raise UnknownName.of("metric", name, all_metrics())
+    return all_metrics()[name]
 
 
-def named(name: str) -> Metric:
-    """The metric of that name; one not installed here is taken for a fraction to be maximized."""
-    return known().get(name) or Metric(name, _not_installed, _not_installed)
+def find_or_assume(name: str) -> Metric:
+    """Return the metric of that name; assume a fraction to maximize if it is not installed."""
+    return all_metrics().get(name) or Metric(name, _refuse, _refuse)
 
 
-def _not_installed(*_: object) -> Never:
+def _refuse(*_: object) -> Never:
     raise GraftError("A metric that is not installed here cannot be computed.")

@@ -19,7 +19,7 @@ from scipy.special import stdtrit
 from graft.metrics.metric import Metric, Terms
 
 FEWEST_GROUPS = 5
-"""Fewer groups than these tell too little of how groups differ for any p-value or verdict."""
+"""With fewer groups, the differences between groups are too uncertain for a p-value."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Estimate:
 
 
 def estimate(metric: Metric, terms: Terms, clusters: NDArray) -> Estimate | None:
-    """The metric of these terms with what its interval needs; None if it has no interval."""
+    """Measure the terms, with what the interval needs; None if the metric has no interval."""
     run = metric.weigh(terms)
     if run.influence is None:
         return None

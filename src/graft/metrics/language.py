@@ -1,8 +1,8 @@
-"""Metrics of language models: how well each text is predicted, token by token; lower is better.
+"""Metrics of language models: how well texts are predicted, token by token; lower is better.
 
-Scores (N, 3) hold of each text the sum of the negative log-likelihoods of its predicted tokens in
-nats, their number, and the number of UTF-8 bytes that they stand for. Targets are not read. What is
-undefined is nan.
+Scores (N, 3) hold for each text the sum of the negative log-likelihoods of its predicted tokens in
+nats, their number, and the number of their UTF-8 bytes. Targets are not read. Undefined values are
+nan.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from graft.metrics.metric import divide, metric_of_sums
 
 
 def _sums(scores: NDArray, targets: NDArray) -> NDArray:
-    """(N, 3), the scores themselves; those of an object array (N,) are rows of three."""
+    """Return the scores (N, 3), also those of an object array (N,) of rows."""
     return np.array(scores.tolist(), float).reshape(len(scores), 3)
 
 
@@ -25,7 +25,7 @@ def _bits_per_byte(sums: NDArray) -> NDArray:
 
 
 def _perplexity(sums: NDArray) -> NDArray:
-    with np.errstate(over="ignore"):  # beyond what a float holds it is inf
+    with np.errstate(over="ignore"):  # too large for a float, it is inf
         return np.exp(divide(sums[..., 0], sums[..., 1]))
 
 
@@ -38,7 +38,7 @@ bits_per_byte = metric_of_sums(
     is_fraction=False,
     limits=(0.0, math.inf),
 )
-"""The bits that the model needs for a byte of text; comparable across tokenizers.
+"""The bits that the model needs per byte of text; comparable across tokenizers.
 
 Source: Gao et al., arXiv:2101.00027."""
 

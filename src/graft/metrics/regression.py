@@ -1,9 +1,9 @@
 """Metrics of predicted numbers: `metric(scores, targets) -> float`.
 
 Scores and targets are numbers (N,) in the user's unit. RMSE and MAE are in that unit, and lower is
-better; R2 and the correlations have none, and higher is better. What is undefined is nan: all of
-them without examples, R2 of constant targets. The correlations of constant predictions or targets
-are 0, since a constant says nothing of what varies.
+better; R2 and the correlations have no unit, and higher is better. Undefined values are nan: all of
+them without examples, and R2 of constant targets. The correlations of constant predictions or
+targets are 0, since a constant explains nothing.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ def _weigh_r2(terms: Terms) -> Measurement:
     Targets are centered and scaled first, so that a large mean does not swallow their variance.
     """
     scores, targets = _sides(terms)
-    centered, scale = _standardized(targets)
+    centered, scale = _standardize(targets)
     errors = (scores - targets) / scale
     parts = np.stack([np.ones(len(errors)), errors**2, centered, centered**2], axis=1)
-    return weigh_sums(parts, _explained)
+    return weigh_sums(parts, _explained_variance)
 
 
-def _explained(sums: NDArray) -> NDArray:
+def _explained_variance(sums: NDArray) -> NDArray:
     count, errors, total, squares = np.moveaxis(sums, -1, 0)
     spread = squares - divide(total**2, count)
     return 1 - divide(errors, np.where(spread > CONSTANT * count, spread, 0.0))
@@ -63,7 +63,7 @@ def _explained(sums: NDArray) -> NDArray:
 
 def _weigh_pearson(terms: Terms) -> Measurement:
     """By the sums (6,) of a covariance and two variances."""
-    x, y = (_standardized(side)[0] for side in _sides(terms))
+    x, y = (_standardize(side)[0] for side in _sides(terms))
     return weigh_sums(np.stack([np.ones(len(x)), x, y, x * y, x**2, y**2], axis=1), _correlation)
 
 
@@ -79,7 +79,7 @@ def _correlation(sums: NDArray) -> NDArray:
 def _weigh_spearman(terms: Terms) -> Measurement:
     """The correlation of the ranks; examples of equal value share the mean of their ranks."""
     sides = _sides(terms)
-    x, y = (_standardized(_rank_shares(side))[0] for side in sides)
+    x, y = (_standardize(_rank_shares(side))[0] for side in sides)
     sums = np.array([len(x), x.sum(), y.sum(), x @ y, x @ x, y @ y])
     value = float(_correlation(sums))
     return Measurement(
@@ -92,16 +92,16 @@ def _weigh_spearman(terms: Terms) -> Measurement:
 def _influence_on_ranks(x: NDArray, y: NDArray, value: float) -> NDArray:
     """How much each example adds to the correlation of the ranks (N, 1), with mean 0.
 
-    An example counts by its own ranks, and by those of the others that it moves: it raises by one
-    the rank of all that lie above it. This is the infinitesimal jackknife of the correlation of
+    An example counts by its own ranks, and by the ranks that it changes: it raises the rank of each
+    example above it by one. This is the infinitesimal jackknife of the correlation of
     rank shares F and G, which both have the mean 1/2.
     Source: Croux and Dehon, Stat. Methods Appl. 19, 2010, equation 7.
     """
     count = len(x)
     f, g = _rank_shares(x), _rank_shares(y)
-    covariance = _moved(g, x) + _moved(f, y) + f * g - 3 * (f @ g) / count
+    covariance = _mean_rank_above(g, x) + _mean_rank_above(f, y) + f * g - 3 * (f @ g) / count
     variances = [
-        2 * _moved(ranks, side) + ranks**2 - 3 * (ranks @ ranks) / count
+        2 * _mean_rank_above(ranks, side) + ranks**2 - 3 * (ranks @ ranks) / count
         for ranks, side in ((f, x), (g, y))
     ]
     sizes = [ranks @ ranks / count - 0.25 for ranks in (f, g)]
@@ -112,8 +112,8 @@ def _influence_on_ranks(x: NDArray, y: NDArray, value: float) -> NDArray:
     return (influence / count)[:, None]
 
 
-def _moved(ranks: NDArray, values: NDArray) -> NDArray:
-    """The mean, over all examples, of the `ranks` (N,) of those above each (ties count half)."""
+def _mean_rank_above(ranks: NDArray, values: NDArray) -> NDArray:
+    """The mean over all examples of the `ranks` (N,) of those above each; ties count half."""
     order = np.argsort(values, kind="stable")
     ranked = values[order]
     sums = np.concatenate([[0.0], ranks[order].cumsum()])
@@ -133,8 +133,8 @@ def _sides(terms: Terms) -> tuple[NDArray, NDArray]:
     return np.asarray(pairs.scores, float), np.asarray(pairs.targets, float)
 
 
-def _standardized(values: NDArray) -> tuple[NDArray, float]:
-    """The values (N,) with mean 0 and variance 1, and their scale; a constant is exactly 0."""
+def _standardize(values: NDArray) -> tuple[NDArray, float]:
+    """Return values (N,) with mean 0 and variance 1, and their scale; a constant is exactly 0."""
     if len(values) == 0 or np.ptp(values) == 0:
         return np.zeros(len(values)), 1.0
     scale = float(values.std())
@@ -167,12 +167,12 @@ mae = metric_of_sums(
 
 r2 = Metric("r2", Pairs, _weigh_r2, "R²", is_fraction=False, limits=(-math.inf, 1.0))
 """The share of the variance of the targets that the predictions explain; below 0 if the mean of the
-targets would be nearer. nan if the targets are constant, as there is nothing to explain."""
+targets would be closer. nan if the targets are constant, as there is nothing to explain."""
 
 pearson = Metric(
     "pearson", Pairs, _weigh_pearson, "Pearson correlation", is_fraction=False, limits=(-1.0, 1.0)
 )
-"""How nearly predictions and targets lie on a rising line."""
+"""How close predictions and targets are to a rising line."""
 
 spearman = Metric(
     "spearman",
@@ -182,6 +182,6 @@ spearman = Metric(
     is_fraction=False,
     limits=(-1.0, 1.0),
 )
-"""How nearly predictions rise with the targets, whatever the shape: the correlation of ranks."""
+"""How consistently predictions rise with the targets, in any shape: the correlation of ranks."""
 
 METRICS = {metric.name: metric for metric in (rmse, mae, r2, pearson, spearman)}

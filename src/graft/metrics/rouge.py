@@ -1,6 +1,6 @@
 """ROUGE-1, ROUGE-2 and ROUGE-L as the package rouge-score has them, without stemming.
 
-Words are runs of the letters a to z and digits in any case: other scripts are not seen. Scores are
+Words are runs of the letters a to z and digits in any case: other scripts are ignored. Scores are
 an object array (N,) of generated texts, targets one of tuples of references (one or more), of which
 the one with the highest F-score counts; fractions between 0 and 1.
 Source: Lin, ACL 2004 workshop, aclanthology W04-1013.
@@ -19,14 +19,14 @@ from graft.metrics.metric import Metric, metric_of_sums, ratio
 
 _WORD = re.compile(r"[a-z0-9]+")
 Shared = Callable[[Sequence[str], Sequence[str]], tuple[int, int, int]]
-"""(words of one text, of another) -> how many they share, the first has, the second has."""
+"""(words of two texts) -> the counts of shared n-grams, of those of the first, of the second."""
 
 
 def _words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-def _of_ngrams(order: int) -> Shared:
+def _count_ngrams(order: int) -> Shared:
     def ngrams(words: Sequence[str]) -> Counter[tuple[str, ...]]:
         return Counter(tuple(words[i : i + order]) for i in range(len(words) - order + 1))
 
@@ -64,10 +64,10 @@ def _metric(name: str, words: str, shared: Shared) -> Metric:
     return metric_of_sums(name, parts, ratio, words=words)
 
 
-rouge1 = _metric("rouge1", "ROUGE-1", _of_ngrams(1))
+rouge1 = _metric("rouge1", "ROUGE-1", _count_ngrams(1))
 """The mean F-score of the words."""
 
-rouge2 = _metric("rouge2", "ROUGE-2", _of_ngrams(2))
+rouge2 = _metric("rouge2", "ROUGE-2", _count_ngrams(2))
 """The mean F-score of the pairs of words."""
 
 rougeL = _metric("rougeL", "ROUGE-L", _subsequence)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.base.errors import FolderError, GraftError
-from graft.metrics.find import known as known_metrics
+from graft.metrics.find import all_metrics as known_metrics
 from graft.metrics.intervals import clusters
 from graft.metrics.metric import Metric
 from graft.reports.board import Beside, Board, Cell, Choice, Row, Size, watched_metric

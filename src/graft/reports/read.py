@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from graft.base import files
 from graft.base.counts import plural
 from graft.base.errors import FolderError
-from graft.metrics.find import named
+from graft.metrics.find import find_or_assume
 from graft.metrics.intervals import Estimate, estimate
 from graft.metrics.metric import Metric, Terms, numbers, plain_term
 from graft.studies.question import BASELINES
@@ -96,7 +96,7 @@ class Study:
     def metric(self, name: str) -> Metric:
         """The metric of that name, with the unit that the runs have it in."""
         units = self.finished[0].result.get("units") or {} if self.finished else {}
-        return replace(named(name), unit=units.get(name, ""))
+        return replace(find_or_assume(name), unit=units.get(name, ""))
 
 
 def read(folder: Path) -> Study:

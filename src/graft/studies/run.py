@@ -38,7 +38,7 @@ from graft.tasks.task import Task
 from graft.techniques.specs.combine import parse
 from graft.training.checkpoint import Position
 from graft.training.engine import Engine, threads
-from graft.training.evaluate import Evaluation, evaluate, intervals, written
+from graft.training.evaluate import Evaluation, add_texts, evaluate, intervals
 from graft.training.feeds.feed import Feed
 from graft.training.frozen import frozen_prefix
 from graft.training.frozen.slots import CannotCut
@@ -111,7 +111,7 @@ def _execute(
     }
     evaluations = _evaluate(model, feeds, engine, observer, position.recorded)
     task = task.tune(evaluations["val"].scores, evaluations["val"].targets)
-    evaluations["test"] = written(model, task, data.splits["test"], evaluations["test"], engine)
+    evaluations["test"] = add_texts(model, task, data.splits["test"], evaluations["test"], engine)
     with engine.autocast():
         samples = task.samples(model, data.splits["test"])
     write_predictions(folder, task, data, evaluations)

@@ -60,7 +60,7 @@ class ZeroShot(Technique):
             self._check_unasked(task)
             return
         check_classes("zero-shot", task)
-        if not mean_pooling.installed(backbone.network) or backbone.linear is None:
+        if not mean_pooling.is_installed(backbone.network) or backbone.linear is None:
             raise BadValue(
                 f"'zero-shot' compares texts as sentence encoders embed them, and {backbone.name} "
                 "is none: use minilm-l6, "

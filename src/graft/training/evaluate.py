@@ -48,7 +48,7 @@ def evaluate(model: Model, feed: Feed, engine: Engine) -> Evaluation:
     return Evaluation(loss, scores, feed.task.targets(feed.windows.samples))
 
 
-def written(
+def add_texts(
     model: Model,
     task: Task,
     samples: Sequence[Sample],

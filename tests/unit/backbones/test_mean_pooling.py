@@ -50,7 +50,7 @@ def reference(backbone: Backbone) -> torch.Tensor:
 
 
 def test_features_are_the_masked_mean_standardized(backbone):
-    assert mean_pooling.installed(backbone.network)
+    assert mean_pooling.is_installed(backbone.network)
     with torch.no_grad():
         features = Model(backbone)(batch(backbone)).features
     torch.testing.assert_close(features, reference(backbone), atol=1e-5, rtol=1e-5)
@@ -106,7 +106,7 @@ def test_an_unpretrained_one_pools_too(backbone, tmp_path):
     library = plugins.load("source", "transformers")()
     library.save(backbone, str(tmp_path / "saved"), ["a", "b", "c"], None)
     fresh = library.open(str(tmp_path / "saved"), job(TASK, 3), False)
-    assert mean_pooling.installed(fresh.network)
+    assert mean_pooling.is_installed(fresh.network)
     assert [n for n, _ in fresh.network.named_parameters()] == [
         n for n, _ in backbone.network.named_parameters()
     ]

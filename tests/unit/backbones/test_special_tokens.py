@@ -201,7 +201,7 @@ def test_a_saved_model_and_a_pipeline_read_them_in_the_same_way(network, tmp_pat
 def test_a_saved_tokenizer_with_a_chat_template_reads_what_the_template_writes(tmp_path):
     tokenizer = preprocess_of("llama", "text-generation").tokenizer
     tokenizer.chat_template = TEMPLATE
-    special_tokens.keep_when_saved(tokenizer)
+    special_tokens.save_setting(tokenizer)
     tokenizer.save_pretrained(tmp_path)
     encoded = AutoTokenizer.from_pretrained(tmp_path).apply_chat_template(
         [{"role": "user", "content": "hi"}]
@@ -210,10 +210,10 @@ def test_a_saved_tokenizer_with_a_chat_template_reads_what_the_template_writes(t
 
 
 def test_embeddings_tell_a_word_in_brackets_from_a_mask():
-    from graft.deploy.embedding import as_it_is, embed
+    from graft.deploy.embedding import embed, open_pretrained
     from graft.training.engine import Engine
 
-    model, task = as_it_is("tiny:sentence-bert")
+    model, task = open_pretrained("tiny:sentence-bert")
     assert isinstance(task, TextClassification)
     one, other = embed(model, task, ["a [MASK]", "a [mask]"], Engine("fp32")).vectors
     assert np.array_equal(one, other), "a tokenizer without capitals has the same letters for both"

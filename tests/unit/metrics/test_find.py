@@ -9,13 +9,13 @@ import pytest
 from graft import metrics
 from graft.base.errors import GraftError, UnknownName
 from graft.metrics import classification, entities
-from graft.metrics.find import find, known, named
+from graft.metrics.find import all_metrics, find, find_or_assume
 
 
 def test_metrics_of_every_module_are_found_by_name():
     assert find("macro_f1") is classification.macro_f1
     assert find("entity_f1") is entities.entity_f1
-    assert all(metric.name == name for name, metric in known().items())
+    assert all(metric.name == name for name, metric in all_metrics().items())
 
 
 def test_no_two_modules_have_a_metric_of_one_name():
@@ -23,7 +23,7 @@ def test_no_two_modules_have_a_metric_of_one_name():
         importlib.import_module(f"graft.metrics.{found.name}")
         for found in pkgutil.iter_modules(metrics.__path__)
     ]
-    assert sum(len(getattr(module, "METRICS", {})) for module in modules) == len(known())
+    assert sum(len(getattr(module, "METRICS", {})) for module in modules) == len(all_metrics())
 
 
 def test_an_unknown_name_is_told_with_the_nearest():
@@ -32,7 +32,7 @@ def test_an_unknown_name_is_told_with_the_nearest():
 
 
 def test_what_is_lower_when_better_says_so():
-    assert {name for name, metric in known().items() if not metric.higher_is_better} >= {
+    assert {name for name, metric in all_metrics().items() if not metric.higher_is_better} >= {
         "ece",
         "brier",
     }
@@ -41,7 +41,7 @@ def test_what_is_lower_when_better_says_so():
 
 
 def test_a_metric_that_is_not_installed_is_named_but_not_computed():
-    gone = named("not_here")
+    gone = find_or_assume("not_here")
     assert (gone.words, gone.sign, gone.is_fraction) == ("not here", 1, True)
     with pytest.raises(GraftError, match="not installed"):
         gone(np.zeros(1), np.zeros(1))

@@ -7,7 +7,7 @@ import pytest
 from graft.base.counts import plural
 from graft.metrics.bleu import bleu
 from graft.metrics.classification import accuracy
-from graft.metrics.find import named
+from graft.metrics.find import find_or_assume
 from graft.metrics.language import bits_per_byte, perplexity
 from graft.metrics.regression import rmse
 from graft.reports import words
@@ -103,7 +103,7 @@ def test_sizes_and_lists():
     ],
 )
 def test_a_value_is_in_the_unit_of_its_metric(metric, number, text):
-    assert words.value(named(metric), number) == text
+    assert words.value(find_or_assume(metric), number) == text
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_value_is_in_the_unit_of_its_metric(metric, number, text):
     ],
 )
 def test_a_difference_is_in_the_unit_of_its_metric(metric, number, text):
-    assert words.difference(named(metric), number) == text
+    assert words.difference(find_or_assume(metric), number) == text
 
 
 def test_bounds_share_their_decimals_and_do_not_read_the_same():

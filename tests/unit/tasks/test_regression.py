@@ -327,7 +327,7 @@ def test_only_a_mean_squared_error_alone_is_solved_exactly(probe, technique, rob
     model, task = objective.model, replace(objective.task, robust=robust)
     chosen = parse(technique)
     phase = chosen.phases(model, 1.0)[0]
-    solved = solvers.solved(phase, chosen.objective(model, task), at_head=True)
+    solved = solvers.find_solver(phase, chosen.objective(model, task), at_head=True)
     assert solved.solver is solvers.SOLVERS[solver]
 
 
@@ -336,7 +336,7 @@ def test_classes_are_not_solved_by_ridge():
     model = build_model("tiny:efficientnet", task, pretrained=True, seed=0)
     phase = parse("feature-extraction").phases(model, 1.0)[0]
     optim.freeze(model, optim.trainable(model, phase))
-    solved = solvers.solved(phase, Objective(model, task), at_head=True)
+    solved = solvers.find_solver(phase, Objective(model, task), at_head=True)
     assert solved.solver is solvers.SOLVERS["logistic"]
 
 

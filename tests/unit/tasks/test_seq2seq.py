@@ -15,7 +15,7 @@ from graft.tasks.text.seq2seq import MARGIN
 from graft.tasks.text.written import Written
 from graft.tasks.translation import Translation
 from graft.training.engine import Engine
-from graft.training.evaluate import evaluate, written
+from graft.training.evaluate import add_texts, evaluate
 from graft.training.feeds.feed import Feed
 
 TASK = Translation(longest=20)
@@ -179,7 +179,7 @@ def test_the_evaluation_gets_the_texts_and_keeps_the_rest(model):
     samples = [pair("red"), pair("blue", "blau")]
     found = evaluate(model, feed(model, samples), Engine("fp32"))
     assert [score.text for score in found.scores] == [None, None]
-    whole = written(model, TASK, samples, found, Engine("fp32"))
+    whole = add_texts(model, TASK, samples, found, Engine("fp32"))
     assert [score.text for score in whole.scores] == TASK.generate(model, samples, TASK.decoding)
     assert [score.nats for score in whole.scores] == [score.nats for score in found.scores]
 

@@ -21,7 +21,7 @@ def feeds(technique: Technique, task_name: str, network: str) -> tuple[Feed, Fee
     streams = Streams(
         data, task, technique, model.backbone.preprocess, torch.device("cpu"), 0, None, None
     )
-    return streams.of(technique, technique.objective(model, task))
+    return streams.make_feeds(technique, technique.objective(model, task))
 
 
 def augment(feed: Feed) -> str:

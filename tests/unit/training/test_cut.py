@@ -16,7 +16,7 @@ from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 from graft.backbones.backbone import Backbone, Model
 from graft.base import trees
 from graft.base.records import Batch
-from graft.training.frozen.cut import Cut, cut, replay, with_recorded
+from graft.training.frozen.cut import Cut, insert_recorded, make_cut, replay
 from graft.training.frozen.slots import CannotCut
 
 SIDE = 96
@@ -45,7 +45,7 @@ def test_a_forward_that_another_library_set_on_a_module_is_there_again_after_a_r
         return x
 
     network[0].forward = wrapped
-    with Cut(model_of(network, ("2",)), "2", ("0", "1")).installed():
+    with Cut(model_of(network, ("2",)), "2", ("0", "1")).attach_hooks():
         assert network[0].forward is not wrapped
     assert network[0].forward is wrapped
     assert "forward" not in vars(network[1])
@@ -134,15 +134,15 @@ def gradients(model: Model, batch: Batch) -> Tensor:
 
 
 def test_a_detector_of_torchvision_is_cut_before_its_pyramid_and_trains_from_there(detector):
-    tried = cut(detector, "backbone.fpn", [bare(2), bare(3)])
+    tried = make_cut(detector, "backbone.fpn", [bare(2), bare(3)])
     assert tried.skipped == ("backbone.body",)
     assert [slot.module for slot in tried.slots] == [""] * len(tried.slots)
     batch = pictures(2)
     with torch.no_grad():
         _, tensors = tried.record(Batch(batch.inputs))
     nothing = Batch({"images": torch.full_like(batch.inputs["images"], float("nan"))}, batch.target)
-    with tried.installed():
-        behind = gradients(detector, with_recorded(nothing, tensors))
+    with tried.attach_hooks():
+        behind = gradients(detector, insert_recorded(nothing, tensors))
     whole = gradients(detector, batch)
     # One rounding of float32 for each of some thousand summands.
     assert (behind - whole).norm() <= 1e-4 * whole.norm()
@@ -164,7 +164,7 @@ def test_a_trial_that_fails_leaves_the_network_as_it_was(detector):
         before = detector(batch).raw
     state, tensors = state_of(detector), detector.network.state_dict(keep_vars=True)
     with pytest.raises(CannotCut):  # boxes for the heads are not one tensor an example
-        cut(detector, "roi_heads.box_head", [bare(2), bare(3)])
+        make_cut(detector, "roi_heads.box_head", [bare(2), bare(3)])
     now = state_of(detector)
     assert now.keys() == state.keys()
     assert all(now[name] is value or now[name] == value for name, value in state.items())
@@ -195,7 +195,7 @@ def test_what_a_module_keeps_is_not_replaced_by_tensors_without_numbers():
     model = model_of(nn.Sequential(OrderedDict(first=keeping, last=nn.Linear(4, 2))), ("last",))
     model.backbone.call = lambda network, batch: (network(batch.inputs["x"]), None)
     probes = [Batch({"x": torch.randn(count, 4)}) for count in (2, 3)]
-    tried = cut(model, "last", probes)
+    tried = make_cut(model, "last", probes)
     assert keeping.table == {}
     five = Batch({"x": torch.randn(5, 4)})
     with torch.no_grad():
@@ -236,7 +236,7 @@ def test_speech_of_its_true_length_is_cut_where_the_features_have_another_length
     model = model_of(network, ("lm_head",))
     network.requires_grad_(False)
     network.wav2vec2.encoder.layers[2].requires_grad_(True)
-    tried = cut(
+    tried = make_cut(
         model,
         "wav2vec2.encoder.layers.2",
         [speech(network, [400, 400]), speech(network, [900, 500, 400])],
@@ -264,7 +264,7 @@ def test_lengths_that_grow_as_the_examples_do_are_no_reason_to_record_nothing():
     model = model_of(Network().requires_grad_(False), ("head",))
     masks = [torch.ones(2, 20), torch.ones(3, 30)]
     probes = [Batch({"ids": torch.randint(9, mask.shape)}, mask=mask) for mask in masks]
-    assert cut(model, "layer", probes).skipped == ("words",)
+    assert make_cut(model, "layer", probes).skipped == ("words",)
 
 
 class Named(nn.Module):
@@ -285,10 +285,10 @@ def test_outputs_that_are_not_called_logits_are_kept_and_compared():
     output = model(probes[0])
     assert set(output.raw) == {"boxes", "classes"}
     assert output.features.shape == (2, 4)
-    assert cut(model, "head", probes).skipped == ("body",)
+    assert make_cut(model, "head", probes).skipped == ("body",)
 
 
 def test_a_network_without_outputs_cannot_be_cut():
     model = model_of(Named().requires_grad_(False), ("head",))
     with pytest.raises(CannotCut, match="no tensors"):
-        cut(model, "head", [Batch({"x": torch.randn(count, 4)}) for count in (2, 3)])
+        make_cut(model, "head", [Batch({"x": torch.randn(count, 4)}) for count in (2, 3)])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import dropout, scaled_dot_product_attention
 
-from graft.training.kernels.dropout import kept_of
+from graft.training.kernels.dropout import draw_kept
 from graft.training.kernels.kernels import QuickKernels
 
 B, H, T, S, D = 2, 3, 7, 5, 8
@@ -67,7 +67,7 @@ def formula(
             else scores + attn_mask
         )
     torch.manual_seed(seed)
-    kept, share = kept_of((B, H, T, S), DROPOUT, torch.float32)
+    kept, share = draw_kept((B, H, T, S), DROPOUT, torch.float32)
     return scores.softmax(-1) * kept / share @ value
 
 
@@ -111,7 +111,7 @@ def test_its_mean_is_attention_without_dropout(parts, how):
 @pytest.mark.parametrize("asked", [0.1, 0.5, 1e-9, 1 - 1e-9])
 def test_as_much_is_dropped_as_asked_for(asked):
     torch.manual_seed(0)
-    kept, share = kept_of((3, 1001, 333), asked, torch.float32)
+    kept, share = draw_kept((3, 1001, 333), asked, torch.float32)
     assert share == pytest.approx(1 - asked, abs=2**-16) and share > 0
     assert set(kept.unique().tolist()) <= {0.0, 1.0}
     for lane in range(4):  # of each random number
@@ -124,7 +124,7 @@ def test_activations_are_kept_or_dropped_and_their_gradients_too():
     with QuickKernels():
         found = torch.nn.Dropout(0.25)(values)
     torch.manual_seed(0)
-    kept, share = kept_of(values.shape, 0.25, torch.float32)
+    kept, share = draw_kept(values.shape, 0.25, torch.float32)
     torch.testing.assert_close(found, values * kept / share)
     (gradient,) = torch.autograd.grad(found.sum(), values)
     torch.testing.assert_close(gradient, kept / share)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from graft.backbones.load import load_backbone
-from graft.training.kernels.folding import folded, pairs
+from graft.training.kernels.folding import fold, pairs
 from tests.jobs import job
 
 
@@ -30,7 +30,7 @@ def test_a_folded_network_gives_the_same_outputs_and_is_unfolded_again(name):
     assert len(found) == sum(
         isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in network.modules()
     )
-    with folded(found):
+    with fold(found):
         assert not torch.equal(found[0][0].weight, before[_path(network, found[0][0]) + ".weight"])
         torch.testing.assert_close(network(inputs), whole, rtol=1e-4, atol=1e-5)
     assert torch.equal(network(inputs), whole)

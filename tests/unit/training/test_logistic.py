@@ -109,10 +109,10 @@ def test_solving_is_no_worse_on_validation_than_stepping(tmp_path):
 
 def test_a_head_of_several_layers_or_an_open_body_is_not_solved(probe):
     objective, _ = probe
-    assert solvers.solved(PROBE, objective, at_head=True).solver is solvers.SOLVERS["logistic"]
-    assert solvers.solved(PROBE, objective, at_head=False) is None
+    assert solvers.find_solver(PROBE, objective, at_head=True).solver is solvers.SOLVERS["logistic"]
+    assert solvers.find_solver(PROBE, objective, at_head=False) is None
     next(objective.model.network.parameters()).requires_grad_(True)
-    assert solvers.solved(PROBE, objective, at_head=True) is None
+    assert solvers.find_solver(PROBE, objective, at_head=True) is None
     task, _ = task_of("text-classification")
     model = build_model("tiny:distilbert", task, pretrained=True, seed=0)
     indices = model.group_indices()
@@ -121,7 +121,7 @@ def test_a_head_of_several_layers_or_an_open_body_is_not_solved(probe):
         [n for n, _ in model.network.named_parameters() if head_only(n, indices[n])],
         "frozen",
     )
-    assert solvers.solved(PROBE, Objective(model, task), at_head=True) is None
+    assert solvers.find_solver(PROBE, Objective(model, task), at_head=True) is None
 
 
 def _loss(weight, bias, features, targets, penalty):

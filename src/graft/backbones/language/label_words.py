@@ -139,7 +139,7 @@ class LabelWords(nn.Module):
         return torch.cat(parts)
 
 
-def prompt_in(config: Any) -> Prompt | None:
+def read_prompt(config: Any) -> Prompt | None:
     """What the config of a saved classifier says of its prompt."""
     saved = getattr(config, MARK, None)
     return Prompt(**saved) if saved else None

@@ -16,7 +16,7 @@ TANH = 2.0**-12
 """So small are the features made that tanh leaves them as they are; a power of two, so that it is
 undone exactly."""
 MARK = "graft_mean_pooling_layer"
-"""The key in config.json that says that the last layer is the one `as_bert_layer` added."""
+"""The key in config.json that says that the last layer is the one `to_bert_layer` added."""
 
 
 class MeanPooler(MaskedMean):
@@ -46,12 +46,12 @@ def install(network: nn.Module) -> None:
     network.bert.register_forward_pre_hook(pooler.take_mask, with_kwargs=True)
 
 
-def installed(network: nn.Module) -> bool:
+def is_installed(network: nn.Module) -> bool:
     """Whether the network's sentence vector is the mean of its token states."""
     return isinstance(getattr(getattr(network, "bert", None), "pooler", None), MeanPooler)
 
 
-def as_bert_layer(network: nn.Module) -> nn.Module:
+def to_bert_layer(network: nn.Module) -> nn.Module:
     """A copy that is plain BERT: one more layer computes the mean, and the pooler passes it on.
 
     In that layer every query and key is zero, so attention is uniform over the unmasked tokens;
@@ -88,7 +88,7 @@ def as_bert_layer(network: nn.Module) -> nn.Module:
 
 
 def from_bert_layer(network: nn.Module) -> None:
-    """Undo `as_bert_layer` in place, exactly."""
+    """Undo `to_bert_layer` in place, exactly."""
     config = network.config
     del network.bert.encoder.layer[-1]
     config.num_hidden_layers -= 1

@@ -37,7 +37,7 @@ def read_as_text(tokenizer: Any) -> None:
         backend.pre_tokenizer = Sequence([*earlier, Split(Regex(inside), "isolated")])
 
 
-def keep_when_saved(tokenizer: Any) -> None:
+def save_setting(tokenizer: Any) -> None:
     """Have `save_pretrained` write that special tokens are spelled, for transformers to read alike.
 
     Not where there is a chat template: transformers tokenizes messages after they are rendered,
@@ -65,12 +65,12 @@ def chat_tokens(messages: list[dict[str, str]], tokenizer: Any) -> list[int]:
     """
     special = re.compile("|".join(map(re.escape, special_tokens(tokenizer))))
 
-    def broken(content: str) -> str:
+    def break_up(content: str) -> str:
         return special.sub(
             lambda match: match[0][0] + BREAK + match[0][1:], content.replace(BREAK, "")
         )
 
-    apart = [{**message, "content": broken(message["content"])} for message in messages]
+    apart = [{**message, "content": break_up(message["content"])} for message in messages]
     text = tokenizer.apply_chat_template(apart, tokenize=False, add_generation_prompt=True)
     pieces = re.split(f"({special.pattern})", text) if BREAK in text else [text]
     spelled = [piece.replace(BREAK, "") for piece in pieces]

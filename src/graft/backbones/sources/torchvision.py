@@ -35,7 +35,7 @@ class Torchvision:
             raise UnknownName.of(
                 "torchvision network", name, self.names(), see="torchvision.models.list_models()"
             )
-        return self.create(name, job.outputs, _downloaded(name) if pretrained else None)
+        return self.create(name, job.outputs, _download(name) if pretrained else None)
 
     def tiny(self, job: Job) -> list[str]:
         return ["shufflenet_v2_x0_5"] if (job.reads, job.form) == ("image", "vector") else []
@@ -120,7 +120,7 @@ class Torchvision:
         )
 
 
-def _downloaded(name: str) -> dict:
+def _download(name: str) -> dict:
     """The DEFAULT weights, from torch's cache or torchvision's host; raises BackboneError."""
     import torch
     from torchvision import models

@@ -91,7 +91,7 @@ class Transformers:
         self, backbone: Backbone, folder: str, classes: list[str], problem: str | None
     ) -> None:
         """transformers' own folder, tokenizer included: `pipeline(TASK, model=FOLDER)` opens it."""
-        network, pooled = backbone.network, mean_pooling.installed(backbone.network)
+        network, pooled = backbone.network, mean_pooling.is_installed(backbone.network)
         config = network.config
         if classes:
             config.id2label, config.label2id = (
@@ -102,8 +102,8 @@ class Transformers:
         if isinstance(network, label_words.LabelWords):
             network = network.causal
         with quiet():
-            (mean_pooling.as_bert_layer(network) if pooled else network).save_pretrained(folder)
-            special_tokens.keep_when_saved(backbone.preprocess.tokenizer)
+            (mean_pooling.to_bert_layer(network) if pooled else network).save_pretrained(folder)
+            special_tokens.save_setting(backbone.preprocess.tokenizer)
             backbone.preprocess.tokenizer.save_pretrained(folder)
         if pooled:
             files.write_json(Path(folder, POOLING), {"pooling_mode_mean_tokens": True})
@@ -126,9 +126,9 @@ class Transformers:
                 tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
             except ImportError as error:
                 raise _lacking(folder, error) from error
-            pooled = config.model_type == "bert" and _mean_pooled(folder)
+            pooled = config.model_type == "bert" and _uses_mean_pooling(folder)
             weights = folder if pretrained else None
-            prompt = label_words.prompt_in(config)
+            prompt = label_words.read_prompt(config)
             spec = f"transformers:{folder}"
             if job.form == "vector" and prompt and job.outputs in (None, len(prompt.words)):
                 causal = Job(job.id, job.reads, "causal")
@@ -263,7 +263,7 @@ def _plain(generation: Any) -> Any:
     return type(generation)(**kept)
 
 
-def _mean_pooled(folder: str) -> bool:
+def _uses_mean_pooling(folder: str) -> bool:
     from transformers.utils import cached_file
 
     quietly = {

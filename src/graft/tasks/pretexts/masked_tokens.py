@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from graft.backbones.backbone import Call, call, observed
+from graft.backbones.backbone import Call, call, run_with_hooks
 from graft.backbones.preprocess.preprocess import TextPreprocess
 from graft.base.records import Batch, Output, Sample, Windows
 from graft.metrics.language import perplexity
@@ -175,7 +175,7 @@ def chosen_nats(head: str) -> Call:
             return (args[0][chosen][None], *args[1:])
 
         hook = network.get_submodule(head).register_forward_pre_hook(choose)
-        logits, _ = observed(lambda: call(network, batch), [hook])
+        logits, _ = run_with_hooks(lambda: call(network, batch), [hook])
         nats = torch.zeros(chosen.shape, device=logits.device)
         nats[chosen] = nn.functional.cross_entropy(
             logits[0].float(), batch.target[chosen], reduction="none"

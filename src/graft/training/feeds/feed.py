@@ -29,7 +29,7 @@ Seed = tuple[int, int]
 resumed run sees the same."""
 
 
-def without_gradients(task: Pretext, preprocess: Preprocess) -> int:
+def inference_batch_size(task: Pretext, preprocess: Preprocess) -> int:
     """Return how many pieces are encoded at a time where nothing is learned."""
     return task.batch_size or (
         PICTURES_WITHOUT_GRADIENTS if preprocess.reads == "image" else WITHOUT_GRADIENTS
@@ -69,7 +69,7 @@ class Feed:
 
         Without a `batch_size` it is for what is done without gradients.
         """
-        size = batch_size or without_gradients(task, preprocess)
+        size = batch_size or inference_batch_size(task, preprocess)
         return cls(task.windows(samples, preprocess), task, preprocess, device, size, views)
 
     @property

@@ -53,7 +53,7 @@ class Streams:
     batch_size: int | None
     epochs: float | None
 
-    def of(self, part: Technique, objective: Objective) -> tuple[Feed, Feed]:
+    def make_feeds(self, part: Technique, objective: Objective) -> tuple[Feed, Feed]:
         """The training and validation feeds of one part, in batches of its own size.
 
         Raises DataError where it needs texts and there are none.

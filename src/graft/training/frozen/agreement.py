@@ -30,23 +30,25 @@ def agree(
     rows = list(range(min(CHECKED, len(plain.pieces))))
     batch, recorded = (next(feed.stream([rows], seed)) for feed in (plain, behind))
     with torch.no_grad(), prefix.trunk():
-        entering = prefix.taken(batch)
+        entering = prefix.compute_recorded(batch)
         with prefix.engine.autocast():
-            now = prefix.taken(batch)
+            now = prefix.compute_recorded(batch)
     # Behind a recording at the head the features are the only input.
     kept = recorded.extras.get(RECORDED, tuple(recorded.inputs.values()))
     for one, other, lengths in zip(now, kept, prefix.lengths, strict=True):
-        if not _near(_unpadded(one, batch.mask, lengths), other, NUMBERS[prefix.engine.precision]):
+        if not _is_near(
+            _zero_padding(one, batch.mask, lengths), other, NUMBERS[prefix.engine.precision]
+        ):
             return False
-    live = prefix.entered(batch, entering)
+    live = prefix.insert_recorded(batch, entering)
     one, other = (
         torch.cat([gradient.flatten() for gradient in _gradients(objective, given)])
         for given in (batch, live)
     )
-    return _near(one, other, GRADIENTS)
+    return _is_near(one, other, GRADIENTS)
 
 
-def _unpadded(tensor: Tensor, mask: Tensor | None, lengths: int) -> Tensor:
+def _zero_padding(tensor: Tensor, mask: Tensor | None, lengths: int) -> Tensor:
     """Return the tensor (B, lengths..., ...) with zeros where the mask (B, T) has them.
 
     So a recording gives it back.
@@ -57,7 +59,7 @@ def _unpadded(tensor: Tensor, mask: Tensor | None, lengths: int) -> Tensor:
     return tensor
 
 
-def _near(one: Tensor, other: Tensor, tolerance: float) -> bool:
+def _is_near(one: Tensor, other: Tensor, tolerance: float) -> bool:
     one, other = one.float(), other.float()
     return bool((one - other).norm() <= tolerance * one.norm().clamp(min=1e-12))
 

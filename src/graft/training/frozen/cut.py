@@ -1,15 +1,16 @@
-"""A network cut at one of its modules: record what enters it, and later start from there.
+"""Cut a network at one of its modules: record the inputs of that module, and later start there.
 
-The network's own forward runs both times, so no architecture is known here. In a replay every
-frozen module that runs before the cut returns NaN of the right shape without computing, and the
-recorded tensors enter at the cut. Whatever would still depend on a skipped module becomes NaN, so a
-wrong cut shows at once: it is tried before it is used, and a trial leaves the network as it was.
+The forward of the network itself runs both times, so nothing here depends on the architecture. In a
+replay every frozen module before the cut returns NaN of the right shape without computing, and the
+recorded tensors are inserted at the cut. A result that still depends on a skipped module becomes
+NaN, so that a wrong cut is noticed: each cut is tried before use. A trial leaves the network as it
+was.
 
-Map: `frozen_prefix` calls `cut`, which asks `shapes.find_skippable` which modules a replay skips,
-then finds the `slots` to record and compares a replay with the whole forward. `Cut.record` takes
-the tensors out; `Cut.installed` puts hooks on the model and the boundary, and replaces the forward
-of the skipped modules. State: only a `Cut` has any, the tensors of the replay that runs now and the
-shapes that skipped modules return; a batch carries its recorded tensors in `extras`.
+Map: `frozen_prefix` calls `make_cut`, which asks `shapes.find_skippable` which modules to skip, then
+finds the `slots` to record and compares a replay with the whole forward. `Cut.record` returns
+the tensors to record; `Cut.attach_hooks` puts hooks on the model and the boundary, and replaces the
+forward of the skipped modules. State: only a `Cut` has any, the tensors of the current replay and
+the shapes that skipped modules return; a batch carries its recorded tensors in `extras`.
 """
 
 from __future__ import annotations
@@ -24,51 +25,51 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-from graft.backbones.backbone import Model, evaluating, observed
+from graft.backbones.backbone import Model, evaluating, run_with_hooks
 from graft.base import trees
 from graft.base.records import RECORDED, Batch, Output
 from graft.training.frozen.shapes import (
     FAILURES,
     find_skippable,
     make_nan,
-    replaced_forward,
+    replace_forward,
+    restore_attributes,
     trace_shapes,
-    untouched,
 )
 from graft.training.frozen.slots import CannotCut, Sizes, Slot, make_slot
 
 TOLERANCE = {"fp32": 1e-4, "bf16": 2e-2, "fp16": 1e-2}
-"""How far outputs of a replay may be from those of the whole forward, by the precision of both."""
+"""The tolerance between the outputs of a replay and of the whole forward, by precision."""
 
 
 @dataclass
 class Cut:
-    """A model cut before the module `boundary` of its network; `cut` makes and tries it."""
+    """A model cut before the module `boundary` of its network; made and tried by `make_cut`."""
 
     model: Model
     boundary: str
     skipped: tuple[str, ...]
     carried: tuple[str, ...] = ()
-    """Skipped modules whose output is used after the boundary as well: an encoder's, a skip
-    connection's."""
+    """Skipped modules whose output is also used after the boundary, such as an encoder, or the
+    start of a skip connection."""
     slots: tuple[Slot, ...] = ()
     dense: bool = False
-    """Whether what skipped modules return can be written to: each number has its own memory."""
+    """Whether the outputs of skipped modules own their memory, so that they can be written to."""
     _given: Sequence[Tensor] | None = field(default=None, repr=False)
     _shapes: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
     _made: list[Tensor] | None = field(default=None, repr=False)
-    """In a trial, what skipped modules returned, to see whether the network writes to it."""
+    """In a trial, the outputs of skipped modules, to detect whether the network writes to them."""
 
     def record(self, batch: Batch) -> tuple[Output, list[Tensor]]:
         """Return the output of the whole forward, and the tensor of each slot, examples first."""
         output, leaves = _observe(self.model, self.boundary, self.carried, batch)
-        return output, [slot.out(leaves[slot.module][slot.leaf]) for slot in self.slots]
+        return output, [slot.to_recording(leaves[slot.module][slot.leaf]) for slot in self.slots]
 
     @contextmanager
-    def installed(self) -> Iterator[None]:
-        """While this lasts, a call of the model with a recorded batch is a replay.
+    def attach_hooks(self) -> Iterator[None]:
+        """Within this context, a call of the model with a recorded batch is a replay.
 
-        Any other call is as ever.
+        Other calls are not affected.
         """
         network = self.model.network
         hooks = [
@@ -81,8 +82,8 @@ class Cut:
         with ExitStack() as replaced:
             for path in self.skipped:
                 module = network.get_submodule(path)
-                skip = self._skipping(path, module, module.forward)
-                replaced.enter_context(replaced_forward(module, skip))
+                skip = self._make_skip(path, module, module.forward)
+                replaced.enter_context(replace_forward(module, skip))
             try:
                 yield
             finally:
@@ -93,7 +94,7 @@ class Cut:
         tensors = args[0].extras.get(RECORDED)
         if tensors:
             self._given = [
-                slot.back(tensor) for slot, tensor in zip(self.slots, tensors, strict=True)
+                slot.to_network(tensor) for slot, tensor in zip(self.slots, tensors, strict=True)
             ]
 
     def _end(self, model: Model, args: tuple, output: Any) -> None:
@@ -105,14 +106,14 @@ class Cut:
         return None if self._given is None else self._put("", (args, kwargs))
 
     def _put(self, module: str, tree: Any) -> Any:
-        """Return the tree with what was recorded of `module` in its places."""
+        """Return the tree with the recorded tensors of `module` inserted."""
         leaves, spec = tree_flatten(tree)
         for slot, tensor in zip(self.slots, self._given or (), strict=True):
             if slot.module == module:
                 leaves[slot.leaf] = tensor
         return tree_unflatten(leaves, spec)
 
-    def _skipping(self, path: str, module: nn.Module, forward: Callable) -> Callable:
+    def _make_skip(self, path: str, module: nn.Module, forward: Callable) -> Callable:
         def skip(*args: Any, **kwargs: Any) -> Any:
             if self._given is None:
                 return forward(*args, **kwargs)
@@ -141,22 +142,22 @@ class Cut:
         return tensor
 
 
-def cut(
+def make_cut(
     model: Model,
     boundary: str,
     probes: Sequence[Batch],
     precision: str = "fp32",
     autocast: Callable = nullcontext,
 ) -> Cut:
-    """Cut the network before `boundary`, tried on two batches of unlike size (and mask).
+    """Cut the network before `boundary`, and try the cut on two batches of different size and mask.
 
-    If the outputs differ when all that ran before is skipped, modules without weights run in a
-    replay too (tables of the positions in a pack), or else the outputs of skipped modules that are
-    used later are recorded as well. Where the network writes into what a skipped module returned,
-    that gets memory of its own. Raises CannotCut.
+    First all modules before the boundary are skipped. If the outputs then differ, modules without
+    weights run in a replay too (tables of the positions in a pack); if they still differ, the
+    outputs of skipped modules that are used later are recorded as well. If the network writes into
+    the output of a skipped module, that output gets its own memory. Raises CannotCut.
     """
     network = model.network
-    with untouched(network), evaluating(network), torch.no_grad(), autocast():
+    with restore_attributes(network), evaluating(network), torch.no_grad(), autocast():
         before = find_skippable(model, boundary, probes)
         learned = tuple(
             path
@@ -172,7 +173,7 @@ def cut(
 
 
 def _first_that_works(trials: Sequence[Cut], probes: Sequence[Batch], tolerance: float) -> Cut:
-    """Return the first cut that gives the outputs of the whole network; raises CannotCut."""
+    """Return the first cut with the same outputs as the whole network; raises CannotCut."""
     written: list[Cut] = []
     for trial in trials:
         made: list[Tensor] = []
@@ -180,7 +181,7 @@ def _first_that_works(trials: Sequence[Cut], probes: Sequence[Batch], tolerance:
             with warnings.catch_warnings():
                 # PyTorch warns of some writes into numbers that share memory, and refuses others.
                 warnings.simplefilter("ignore", UserWarning)
-                works = _tried(replace(trial, _made=made), probes, tolerance)
+                works = _complete(replace(trial, _made=made), probes, tolerance)
         except CannotCut as refused:
             reason, works = refused, None
         refuses = works is None and isinstance(reason.__cause__, RuntimeError)
@@ -193,24 +194,24 @@ def _first_that_works(trials: Sequence[Cut], probes: Sequence[Batch], tolerance:
     raise reason
 
 
-def _tried(trial: Cut, probes: Sequence[Batch], tolerance: float) -> Cut:
-    """Return the cut with its slots, less the carried modules that it does without.
+def _complete(trial: Cut, probes: Sequence[Batch], tolerance: float) -> Cut:
+    """Find the slots of a cut, and drop the carried modules that are not needed.
 
-    Raises CannotCut if outputs differ.
+    Raises CannotCut if the outputs differ.
     """
-    whole = _with_slots(trial, probes)
+    whole = _find_slots(trial, probes)
     _check(whole, probes, tolerance)
     for path in whole.carried:
-        less = replace(
+        smaller = replace(
             whole,
             carried=tuple(p for p in whole.carried if p != path),
             slots=tuple(slot for slot in whole.slots if slot.module != path),
         )
-        if not less.slots:  # it would run whole
+        if not smaller.slots:  # nothing would be recorded, so everything would run
             break
         with suppress(CannotCut):
-            _check(less, probes, tolerance)
-            whole = less
+            _check(smaller, probes, tolerance)
+            whole = smaller
     return whole
 
 
@@ -224,27 +225,27 @@ def _check(trial: Cut, probes: Sequence[Batch], tolerance: float) -> None:
 
 
 def replay(cut: Cut, batch: Batch, recorded: Sequence[Tensor]) -> Output:
-    """Run the model from what was recorded.
+    """Run the model from recorded tensors.
 
-    Of the batch only what runs outside the skipped modules is used.
+    Only modules that are not skipped read the batch.
     """
     try:
-        with cut.installed():
-            return cut.model(with_recorded(batch, recorded))
+        with cut.attach_hooks():
+            return cut.model(insert_recorded(batch, recorded))
     except FAILURES as error:
         raise CannotCut(f"its forward fails without what was skipped: {error}") from error
 
 
-def with_recorded(batch: Batch, tensors: Sequence[Tensor]) -> Batch:
-    """Return the batch with the recorded tensors of each slot."""
+def insert_recorded(batch: Batch, tensors: Sequence[Tensor]) -> Batch:
+    """Return the batch with the recorded tensor of each slot in its extras."""
     return replace(batch, extras={**batch.extras, RECORDED: tuple(tensors)})
 
 
-def _with_slots(trial: Cut, probes: Sequence[Batch]) -> Cut:
-    """Find what to record.
+def _find_slots(trial: Cut, probes: Sequence[Batch]) -> Cut:
+    """Find the tensors to record.
 
-    That is what carried modules return, and the tensors at the boundary that a replay does not
-    compute from it.
+    These are the outputs of carried modules, and the inputs of the boundary that a replay cannot
+    compute from them.
     """
     seen = [_observe(trial.model, trial.boundary, trial.carried, batch)[1] for batch in probes]
     sizes = [Sizes.of(batch) for batch in probes]
@@ -259,9 +260,12 @@ def _with_slots(trial: Cut, probes: Sequence[Batch]) -> Cut:
         if isinstance(leaf, Tensor)
     ]
     carrying = replace(trial, slots=tuple(slots))
-    live = [_live(carrying, batch, leaves) for batch, leaves in zip(probes, seen, strict=True)]
+    replayed = [
+        _find_live_inputs(carrying, batch, leaves)
+        for batch, leaves in zip(probes, seen, strict=True)
+    ]
     for number, leaf in enumerate(seen[0][""]):
-        same = all(_equal(a[""][number], b[number]) for a, b in zip(seen, live, strict=True))
+        same = all(_equal(a[""][number], b[number]) for a, b in zip(seen, replayed, strict=True))
         if isinstance(leaf, Tensor) and not same:
             slots.append(slot("", number))
     if not slots:
@@ -269,19 +273,19 @@ def _with_slots(trial: Cut, probes: Sequence[Batch]) -> Cut:
     return replace(trial, slots=tuple(slots))
 
 
-def _live(carrying: Cut, batch: Batch, leaves: dict[str, list[Any]]) -> list[Any]:
-    """Return what enters the boundary if everything skipped is NaN, except what is carried."""
+def _find_live_inputs(carrying: Cut, batch: Batch, leaves: dict[str, list[Any]]) -> list[Any]:
+    """Return the inputs of the boundary when skipped modules return NaN, except carried ones."""
     entering: list[list[Any]] = []
 
     def note(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
         entering.append(tree_leaves((args, kwargs)))
 
     module = carrying.model.network.get_submodule(carrying.boundary)
-    with carrying.installed():
+    with carrying.attach_hooks():
         carrying._given = [leaves[slot.module][slot.leaf] for slot in carrying.slots]
         hook = module.register_forward_pre_hook(note, with_kwargs=True)
         try:
-            observed(lambda: carrying.model(batch), [hook])
+            run_with_hooks(lambda: carrying.model(batch), [hook])
         except FAILURES as error:
             if not entering:
                 raise CannotCut(f"its forward fails without what was skipped: {error}") from error
@@ -291,10 +295,10 @@ def _live(carrying: Cut, batch: Batch, leaves: dict[str, list[Any]]) -> list[Any
 def _observe(
     model: Model, boundary: str, carried: Sequence[str], batch: Batch
 ) -> tuple[Output, dict[str, list[Any]]]:
-    """Do a whole forward.
+    """Run the whole forward.
 
-    Returns its output, and the leaves of what enters the boundary first ("") and of what each
-    carried module returns last.
+    Returns its output, and the leaves of the first inputs of the boundary ("") and of the last
+    output of each carried module.
     """
     network, seen = model.network, {}
 
@@ -306,7 +310,7 @@ def _observe(
 
     hooks = [network.get_submodule(boundary).register_forward_pre_hook(enter, with_kwargs=True)]
     hooks += [network.get_submodule(path).register_forward_hook(leave(path)) for path in carried]
-    return observed(lambda: model(batch), hooks), seen
+    return run_with_hooks(lambda: model(batch), hooks), seen
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -2,7 +2,7 @@
 
 `find_skippable` watches two forwards and asks of each module that ran before the boundary whether
 it can be skipped. `trace_shapes` runs a module on tensors without numbers. Both leave the network
-as it was: `untouched` puts back what a module keeps for itself.
+as it was: `restore_attributes` puts back what a module keeps for itself.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._pytree import tree_leaves, tree_map
 
-from graft.backbones.backbone import Model, observed
+from graft.backbones.backbone import Model, run_with_hooks
 from graft.base.records import Batch
 from graft.training.frozen.slots import Sizes
 
@@ -47,7 +47,7 @@ def find_skippable(model: Model, boundary: str, probes: Sequence[Batch]) -> tupl
     makes of as many tokens as it reads) is computed in a replay as well, and so not recorded.
     """
     network = model.network
-    first, second = (_ran_before(model, boundary, batch) for batch in probes)
+    first, second = (_find_finished_modules(model, boundary, batch) for batch in probes)
     sizes = [Sizes.of(batch) for batch in probes]
     chosen: list[str] = []
     for path in sorted(set(first) & set(second), key=lambda path: path.count(".")):
@@ -61,7 +61,7 @@ def find_skippable(model: Model, boundary: str, probes: Sequence[Batch]) -> tupl
     return tuple(chosen)
 
 
-def _ran_before(model: Model, boundary: str, batch: Batch) -> dict[str, _Call]:
+def _find_finished_modules(model: Model, boundary: str, batch: Batch) -> dict[str, _Call]:
     """Map the modules that ran wholly before the boundary, and not after it, to their last call."""
     network = model.network
     done: dict[nn.Module, _Call] = {}
@@ -78,7 +78,7 @@ def _ran_before(model: Model, boundary: str, batch: Batch) -> dict[str, _Call]:
 
     hooks = [m.register_forward_pre_hook(begin) for m in network.modules()]
     hooks += [m.register_forward_hook(end, with_kwargs=True) for m in network.modules()]
-    observed(lambda: model(batch), hooks)
+    run_with_hooks(lambda: model(batch), hooks)
     names = {module: name for name, module in network.named_modules()}
     return {names[module]: call for module, call in done.items() if module not in later}
 
@@ -129,12 +129,12 @@ def trace_shapes(module: nn.Module, forward: Callable, args: tuple, kwargs: dict
         name: tensor.to("meta")
         for name, tensor in (*module.named_parameters(), *module.named_buffers())
     }
-    with torch.no_grad(), untouched(module), replaced_forward(module, forward):
+    with torch.no_grad(), restore_attributes(module), replace_forward(module, forward):
         return functional_call(module, tensors, tree_map(move, args), tree_map(move, kwargs))
 
 
 @contextmanager
-def untouched(network: nn.Module) -> Iterator[None]:
+def restore_attributes(network: nn.Module) -> Iterator[None]:
     """Put back the attributes of every module afterwards, with what lists and dicts in them hold.
 
     Networks keep what they computed (anchors, tables of positions, masks), and what they compute
@@ -159,7 +159,7 @@ def untouched(network: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def replaced_forward(module: nn.Module, forward: Callable) -> Iterator[None]:
+def replace_forward(module: nn.Module, forward: Callable) -> Iterator[None]:
     """Call `forward` in place of the module's, which another library may have replaced too."""
     before = module.__dict__.get("forward")
     module.forward = forward

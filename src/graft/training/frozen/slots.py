@@ -48,11 +48,11 @@ class Slot:
     def _order(self) -> tuple[int, ...]:
         return self.batch, *self.lengths
 
-    def out(self, tensor: Tensor) -> Tensor:
+    def to_recording(self, tensor: Tensor) -> Tensor:
         """Return the tensor as it is recorded: examples first, then lengths."""
         return tensor.movedim(self._order, tuple(range(len(self._order))))
 
-    def back(self, tensor: Tensor) -> Tensor:
+    def to_network(self, tensor: Tensor) -> Tensor:
         """Return the tensor as the network knows it."""
         return tensor.movedim(tuple(range(len(self._order))), self._order)
 

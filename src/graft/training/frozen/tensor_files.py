@@ -101,7 +101,7 @@ class Recording:
     def _slot(self, number: int, rows: list[int], mask: Tensor | None) -> Tensor:
         kind = self.kinds[number]
         if not kind.lengths:
-            return self._fixed(number, rows)
+            return self._read_fixed(number, rows)
         parts = [self._part(number, row) for row in rows]
         out = torch.zeros(
             (len(rows), *(mask.shape[1],) * kind.lengths, *kind.shape), dtype=kind.torch_dtype
@@ -110,7 +110,7 @@ class Recording:
             target[_places(kept, kind.lengths)] = part
         return out
 
-    def _fixed(self, number: int, rows: list[int]) -> Tensor:
+    def _read_fixed(self, number: int, rows: list[int]) -> Tensor:
         """Read tensors of one shape; in one read if they lie one after the other."""
         kind, starts = self.kinds[number], self._index[number][rows, 0]
         out = torch.empty((len(rows), *kind.shape), dtype=kind.torch_dtype)

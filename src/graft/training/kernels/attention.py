@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import scaled_dot_product_attention
 
-from graft.training.kernels.dropout import kept_of
+from graft.training.kernels.dropout import draw_kept
 
 LONGEST = 512
 """Keys up to which it is quicker without dropout."""
@@ -152,8 +152,8 @@ class _DroppedAttention(torch.autograd.Function):
         dropout: float,
         scale: float,
     ) -> Tensor:
-        weights = _masked(torch.matmul(query, key.mT).mul_(scale), mask).softmax(-1)
-        kept, share = kept_of(weights.shape, dropout, weights.dtype)
+        weights = _apply_mask(torch.matmul(query, key.mT).mul_(scale), mask).softmax(-1)
+        kept, share = draw_kept(weights.shape, dropout, weights.dtype)
         ctx.save_for_backward(query, key, value, weights, kept)
         ctx.share, ctx.scale = share, scale
         return torch.matmul(weights * kept, value).div_(share)
@@ -172,7 +172,7 @@ class _DroppedAttention(torch.autograd.Function):
         return by_query, by_key, by_value, None, None, None
 
 
-def _masked(scores: Tensor, mask: Tensor | None) -> Tensor:
+def _apply_mask(scores: Tensor, mask: Tensor | None) -> Tensor:
     """The scores, least where a mask is false, or with what it adds to them; in place."""
     if mask is None:
         return scores

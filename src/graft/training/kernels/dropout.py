@@ -22,11 +22,11 @@ def drop(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = F
     """`dropout` of the same arguments; NotImplemented where nothing is dropped, or everything."""
     if not training or not 0 < p < 1 or inplace or input.device.type != "cpu":
         return NotImplemented
-    kept, share = kept_of(input.shape, p, input.dtype)
+    kept, share = draw_kept(input.shape, p, input.dtype)
     return input * kept.div_(share)
 
 
-def kept_of(shape: Sequence[int], dropout: float, dtype: torch.dtype) -> tuple[Tensor, float]:
+def draw_kept(shape: Sequence[int], dropout: float, dtype: torch.dtype) -> tuple[Tensor, float]:
     """Return 1 for what is kept and 0 for what is dropped, and the expected share of the former.
 
     As numbers, since a product with them is several times as fast as one with booleans.

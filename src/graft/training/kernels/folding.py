@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torch.overrides import TorchFunctionMode
 
-from graft.backbones.backbone import evaluating, observed
+from graft.backbones.backbone import evaluating, run_with_hooks
 
 Pair = tuple[nn.Conv2d, _BatchNorm]
 
@@ -42,12 +42,12 @@ def pairs(network: nn.Module, run: Callable[[], Any]) -> list[Pair]:
     ]
     hooks = [layer.register_forward_hook(note) for layer in layers]
     with evaluating(network), torch.no_grad():
-        observed(run, hooks)
+        run_with_hooks(run, hooks)
     return found
 
 
 @contextmanager
-def folded(several: Sequence[Pair]) -> Iterator[None]:
+def fold(several: Sequence[Pair]) -> Iterator[None]:
     """While this lasts the convolutions do what their batch norms did, in evaluation mode."""
     before = [(conv, conv.weight, conv.bias) for conv, _ in several]
     for conv, norm in several:

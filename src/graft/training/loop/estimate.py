@@ -114,7 +114,7 @@ def estimate(
     for part in technique.parts:
         objective = part.objective(model, task)
         engine.place(objective)
-        train, val = streams.of(part, objective)
+        train, val = streams.make_feeds(part, objective)
         for phase in part.phases(model, streams.budget(part, objective, train)):
             trials.append(_try_phase(objective, part, phase, train, val, engine))
         model = objective.finish()
@@ -161,7 +161,9 @@ def _try_phase(
         prefix = frozen_prefix.choose(model, plain, phase.epochs, engine)
     except (frozen_prefix.NotWorth, CannotCut) as reason:
         because = str(reason)
-    solved = solvers.solved(phase, objective, at_head=prefix is not None and prefix.cut is None)
+    solved = solvers.find_solver(
+        phase, objective, at_head=prefix is not None and prefix.cut is None
+    )
     pace = _measure(objective, part, phase, names, plain, prefix, engine)
     count, versions = len(feed.pieces), plain.views or 1
     if solved is None:
@@ -171,7 +173,7 @@ def _try_phase(
     else:
         seconds = _pass_seconds(objective, plain, prefix, engine)
         training, looks = solved.solver.passes * seconds, SOLUTIONS
-    recorded = prefix is not None and prefix.recorded(plain) is None
+    recorded = prefix is not None and prefix.find_recording(plain) is None
     once = pace.record * count * versions if recorded else 0.0
     once_val = pace.record * len(val.pieces) if recorded else 0.0
     without, behind = prefix.work(phase.epochs, versions) if prefix else (1.0, 1.0)
@@ -211,9 +213,9 @@ def _measure(
         record = 0.0
         if prefix:
             with torch.no_grad(), prefix.trunk(), engine.autocast():
-                record = reading + _seconds(lambda: prefix.taken(batch)) / len(rows)
-                batch, reading = prefix.entered(batch, prefix.taken(batch)), 0.0
-        with prefix.installed() if prefix else nullcontext():
+                record = reading + _seconds(lambda: prefix.compute_recorded(batch)) / len(rows)
+                batch, reading = prefix.insert_recorded(batch, prefix.compute_recorded(batch)), 0.0
+        with prefix.attach_hooks() if prefix else nullcontext():
             train = _seconds(
                 lambda: step(objective, optimizer, engine, batch, 0.0, 1, part.clip)
             ) / len(rows)
@@ -265,7 +267,7 @@ def _pass_seconds(objective: Objective, feed: Feed, prefix: Prefix, engine: Engi
     rows = _typical_rows(feed)[:LEAST_ROWS]
     batch, _ = _read(feed, rows)
     with torch.no_grad(), prefix.trunk(), engine.autocast():
-        features = prefix.taken(batch)[0]
+        features = prefix.compute_recorded(batch)[0]
     count = min(len(feed.pieces), logistic.ROWS)
     places = torch.arange(count) % len(rows)
     target = trees.take(batch.target, places)

@@ -48,7 +48,7 @@ def step(
         try:
             losses = _gradients(objective, optimizer, engine, batch, progress, pieces)
         except RuntimeError as error:
-            if not _out_of_memory(error):
+            if not _is_out_of_memory(error):
                 raise
             if pieces >= len(batch):
                 raise GraftError(
@@ -84,7 +84,7 @@ def _gradients(
     return means
 
 
-def _out_of_memory(error: RuntimeError) -> bool:
+def _is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or any(
         words in str(error) for words in OUT_OF_MEMORY
     )

@@ -78,7 +78,7 @@ def train(
             with run.clock.running():
                 objective = part.objective(model, task)
             engine.place(objective)
-            run.train, run.val = streams.of(part, objective)
+            run.train, run.val = streams.make_feeds(part, objective)
             epochs = streams.budget(part, objective, run.train)
             phases = part.phases(model, epochs)
             if phases and epochs < 1 and epochs not in (part.epochs, settings.epochs):
@@ -107,12 +107,12 @@ def _train_phase(
 ) -> None:
     stage = _begin(run, objective, part, phase, resumed)
     with (
-        stage.prefix.installed() if stage.prefix else nullcontext(),
+        stage.prefix.attach_hooks() if stage.prefix else nullcontext(),
         one_thread() if stage.train.at_head else nullcontext(),
     ):
         if not resumed:
             keep_best(run, stage, report_epoch(run, stage))
-        solved = solvers.solved(phase, objective, stage.train.at_head)
+        solved = solvers.find_solver(phase, objective, stage.train.at_head)
         if solved is not None:
             solve_head(run, stage, solved)
         while run.position.step < stage.steps and not is_stopped(run, stage):
@@ -182,7 +182,7 @@ def _feeds(
     plain = replace(run.train, views=phase.views if run.train.augments else 1, mixed=phase.mixed)
     try:
         with run.clock.running():
-            prefix, train = _recorded(run, objective, plain, phase)
+            prefix, train = _record_prefix(run, objective, plain, phase)
         val = prefix.record(run.val, run.observer) if prefix else run.val
     except CannotCut as reason:
         run.observer.note(
@@ -205,7 +205,7 @@ def _feeds(
     return prefix, train, val
 
 
-def _recorded(
+def _record_prefix(
     run: Run, objective: Objective, plain: Feed, phase: Phase
 ) -> tuple[Prefix | None, Feed]:
     """Return the frozen prefix and the training feed behind it, or None and the plain feed.
@@ -216,7 +216,7 @@ def _recorded(
         prefix = frozen_prefix.choose(objective.model, plain, phase.epochs, run.engine)
     except frozen_prefix.NotWorth:
         return None, plain
-    before = prefix.recorded(plain)
+    before = prefix.find_recording(plain)
     feed = prefix.record(plain, run.observer)
     counted = run.position.counted
     # What it took counts here too: no run is cheaper for coming later.
@@ -224,7 +224,7 @@ def _recorded(
         run.clock.seconds += before.seconds
         run.position.shared_seconds += before.seconds
     counted.append(feed.recorded.key)
-    with prefix.installed():
+    with prefix.attach_hooks():
         if agree(prefix, objective, plain, feed, (0, 0)):
             return prefix, feed
     run.observer.note(

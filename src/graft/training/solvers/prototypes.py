@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from graft.base.errors import DataError
 from graft.techniques.technique import Objective
-from graft.training.feeds.feed import Feed, without_gradients
+from graft.training.feeds.feed import Feed, inference_batch_size
 from graft.training.loop.losses import mean_losses
 from graft.training.solvers.logistic import ROWS, Solution
 
@@ -33,7 +33,7 @@ def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Solution
     """
     objective.eval()
     plan = replace(
-        feed, batch_size=ROWS if feed.at_head else without_gradients(feed.task, feed.preprocess)
+        feed, batch_size=ROWS if feed.at_head else inference_batch_size(feed.task, feed.preprocess)
     ).plan(None)
     weight, bias, variance = _scores(objective, feed, plan)
     for number, share in enumerate(TEMPERATURES):

@@ -42,7 +42,7 @@ class Solved:
     layer: nn.Linear
 
 
-def solved(phase: Phase, objective: Objective, at_head: bool) -> Solved | None:
+def find_solver(phase: Phase, objective: Objective, at_head: bool) -> Solved | None:
     """What the phase solves for; None if its weights are stepped toward.
 
     That is the head's one linear layer, where nothing else trains. `at_head` says whether what

@@ -186,11 +186,11 @@ def _read_tensors(file: BytesIO, blob: bytes) -> dict[str, np.ndarray]:
         name = file.read(_take(file, "H")[0]).decode()
         quantized, _, start, length = _take(file, "BIQQ")
         raw = blob[start : start + length]
-        tensors[name] = _dequantized(raw) if quantized else np.frombuffer(raw, "<f4").copy()
+        tensors[name] = _dequantize(raw) if quantized else np.frombuffer(raw, "<f4").copy()
     return tensors
 
 
-def _dequantized(raw: bytes) -> np.ndarray:
+def _dequantize(raw: bytes) -> np.ndarray:
     blocks = np.frombuffer(raw, BLOCK)
     halves = (blocks["nibbles"] & 15, blocks["nibbles"] >> 4)
     values = np.concatenate(halves, axis=1).astype(np.float32) - 8
