@@ -1,4 +1,4 @@
-"""The verbs of Graft as thin functions that join the layers."""
+"""The verbs of Graft: thin functions that connect the layers."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ __all__ = [
 ]
 
 TECHNIQUES = ("from-scratch", "feature-extraction", "lp-ft", "full-fine-tuning", "lora")
-"""What `compare` compares when it is not told."""
+"""The techniques that `compare` compares by default."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Study:
-    """A finished study: its folder, a row a run, the verdict in words, and the page."""
+    """A finished study: its folder, one row per run, the verdict in words, and the page."""
 
     folder: Path
     rows: list[dict[str, Any]]
@@ -103,9 +103,9 @@ def load_data(source: Any, *, task: str | None = None, **options: Any) -> Data:
 
 
 def read_for(source: Any, task: str | None, **options: Any) -> Data:
-    """The data as `load_data` reads them, even if they cannot be split.
+    """Read data as `load_data` does, even if they cannot be split: `problem` then says why.
 
-    Their `problem` says why they cannot be split. Raises DataError for what cannot be read.
+    Raises DataError for data that cannot be read.
     """
     options = {"must_split": False, **options}
     if task is None:
@@ -114,9 +114,9 @@ def read_for(source: Any, task: str | None, **options: Any) -> Data:
 
 
 def check(data: Any, **data_options: Any) -> list[Finding]:
-    """What is wrong or worth knowing about the data, as `fit` takes them.
+    """List what is wrong or worth knowing about data that `fit` reads.
 
-    Unreadable, empty and duplicate samples, leaks, imbalance.
+    Unreadable, empty and duplicate samples, leaks between splits, imbalance.
     """
     check_options(data_options, check)
     check_unread(data, data_options)
@@ -145,13 +145,13 @@ def fit(
 ) -> Run | RunEstimate:
     """Adapt a pretrained backbone to the data by a technique, evaluate it, and save the run.
 
-    `data` is a path, `Data`, a frame or arrays; `backbone` a spec such as `timm:resnet18`, by
-    default the built-in one for this kind of data; `technique` a spec such as `lora:r=4`, by
-    default lp-ft, or lora where the task keeps the network's own head. `epochs` None is chosen from
-    the size of the data, `precision` None is what the machine computes natively. `out` is the
-    folder of the run; one that is finished already is returned as it is. With `dry_run` nothing is
-    written: what each phase would train, record and take is returned. `data_options` say how the
-    data are read: see `load_data`. Raises GraftError.
+    `data` is a path, `Data`, a frame or arrays. `backbone` is a spec such as `timm:resnet18`; by
+    default the built-in backbone for this kind of data. `technique` is a spec such as `lora:r=4`;
+    by default lp-ft, or lora if the task keeps the pretrained head. `epochs` None follows from the
+    size of the data, `precision` None is what the machine computes natively. `out` is the folder of
+    the run; a finished run in it is returned unchanged. With `dry_run`, nothing is written and the
+    estimate of each phase is returned: what it trains, records and takes. `data_options` say how
+    the data are read: see `load_data`. Raises GraftError.
     """
     observer = observer or Observer()
     check_options(data_options, fit)
@@ -170,22 +170,21 @@ def fit(
     out = None if out is None else check_path("out", out)
     loaded = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
     base = _spec(loaded, task, data_options, shots, epochs, batch_size, precision, weighted)
-    learned = _learned(base, loaded)
-    technique = technique or ("lp-ft" if learned.fresh_head else "lora")
+    fitted = read_task(base.task, loaded, weighted=weighted)
+    technique = technique or ("lp-ft" if fitted.fresh_head else "lora")
     backbone = full_name(backbone or base.backbone)
     asked = {"backbone": backbone, "technique": technique, "seed": seed, "fraction": fraction}
     spec = replace(base, **asked, folders=hash_folders([backbone]))
-    check_techniques(spec.backbone, [technique], learned)
-    _tell(loaded, observer)
+    check_techniques(spec.backbone, [technique], fitted)
+    _report_findings(loaded, observer)
     if dry_run:
         return estimate_run(spec, loaded)
     name = f"{slug(technique)}-{slug(spec.backbone.rpartition(':')[2])}-s{seed}-{spec.hash[:6]}"
     folder = out or _home(loaded) / name
     check_out(folder, loaded)
     check_same_run(folder, spec)
-    return Run(
-        folder, execute(spec, loaded, folder, observer, checkpoint_seconds=checkpoint_seconds)
-    )
+    result = execute(spec, loaded, folder, observer, checkpoint_seconds=checkpoint_seconds)
+    return Run(folder, result)
 
 
 def compare(
@@ -211,11 +210,11 @@ def compare(
 ) -> Study | StudyPlan:
     """Run every technique on every backbone for every seed and fraction.
 
-    The from-scratch control and the baselines run too. Finished runs are not run again, broken ones
-    go on, failed ones are rows with their message. Ends with the verdict and a report. `jobs` runs
-    work at a time, each with its share of the cores. The observer is told first how long it takes;
-    with `dry_run` this plan is returned and nothing is written. `data_options` say how the data are
-    read: see `load_data`. Raises GraftError.
+    The from-scratch control and the baselines run too. Finished runs are kept, interrupted runs are
+    resumed, failed runs are rows with their message. The study ends with a verdict and a report.
+    `jobs` runs work at the same time, each with its share of the cores. The observer first gets an
+    estimate of the time; with `dry_run`, this plan is returned and nothing is written.
+    `data_options` say how the data are read: see `load_data`. Raises GraftError.
     """
     observer = observer or Observer()
     check_options(data_options, compare)
@@ -236,13 +235,10 @@ def compare(
     loaded = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
     base = _spec(loaded, task, data_options, shots, epochs, batch_size, precision, weighted)
     backbones = [full_name(name) for name in backbones or [base.backbone]]
-    learned = _learned(base, loaded)
-    techniques = list(
-        techniques
-        or (name for name in TECHNIQUES if learned.fresh_head or not parse(name).about_head)
-    )
+    fitted = read_task(base.task, loaded, weighted=weighted)
+    techniques = list(techniques or _default_techniques(fitted))
     for backbone in dict.fromkeys(backbones):
-        check_techniques(backbone, techniques, learned)
+        check_techniques(backbone, techniques, fitted)
     axes = {
         "techniques": techniques,
         "backbones": backbones,
@@ -250,18 +246,13 @@ def compare(
         "fractions": fractions,
     }
     base = replace(base, folders=hash_folders(backbones))
-    question = Question(
-        base,
-        **{name: tuple(values) for name, values in axes.items()},
-        command=command or "graft.compare(...)",
-    )
+    fields = {name: tuple(values) for name, values in axes.items()}
+    question = Question(base, **fields, command=command or "graft.compare(...)")
     folder = out or default_folder(_home(loaded), question)
     check_out(folder, loaded)
-    for note in describe_repetitions(axes):
+    for note in (*describe_repetitions(axes), *check_folder(folder, question)):
         observer.note(note)
-    for note in check_folder(folder, question):
-        observer.note(note)
-    findings = _tell(loaded, observer)
+    findings = _report_findings(loaded, observer)
     if dry_run:
         return plan_study(question, loaded, folder, jobs or _jobs(), observer)
     with hold_lock(folder):
@@ -271,7 +262,7 @@ def compare(
 
 
 def open_study(folder: str | Path) -> Study:
-    """A study that was run before: its rows, verdict and report, written anew from its folder."""
+    """Open a study that was run before; its rows, verdict and report are written again."""
     folder = check_path("folder", folder)
     summary = reports.summarize(folder)
     return Study(folder, summary.rows, summary.verdict, reports.write(folder, summary))
@@ -283,11 +274,11 @@ def resume(
     data: Any = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> Run | Study:
-    """Go on with a run or a study that was stopped, from its last checkpoints.
+    """Resume a run or a study that was stopped, from its last checkpoints.
 
-    On the same machine it comes to the same weights as if it had not been stopped; each run
-    computes with as many threads as it began with. `data` are needed only where they were given
-    from Python. Raises FolderError where the folder is neither, or where its data have changed.
+    On the same machine it ends with the same weights as without the stop; each run uses as many
+    threads as it began with. `data` are needed only if they were given from Python. Raises
+    FolderError if the folder is neither a run nor a study, or if its data have changed.
     """
     folder, observer = check_path("folder", folder), observer or Observer()
     check_settings({}, checkpoint_seconds)
@@ -299,13 +290,12 @@ def resume(
             return open_study(folder)
     spec = reopen_spec(folder)
     loaded = reopen_data(spec, folder, data, load_data)
-    return Run(
-        folder, execute(spec, loaded, folder, observer, checkpoint_seconds=checkpoint_seconds)
-    )
+    result = execute(spec, loaded, folder, observer, checkpoint_seconds=checkpoint_seconds)
+    return Run(folder, result)
 
 
 def load(folder: str | Path, precision: str = "fp32") -> Predictor:
-    """The trained model in a run folder or model folder, ready to predict. Raises FolderError."""
+    """Open the trained model in a run folder or model folder. Raises FolderError."""
     return Predictor(folder, precision)
 
 
@@ -317,12 +307,12 @@ def embed(
     normalise: bool = False,
     **reading: Any,
 ) -> Embeddings:
-    """The pooled features of texts or images, by a trained model or by any backbone as it is.
+    """Compute pooled features of texts or images, by a trained model or a pretrained backbone.
 
-    `model` is a run folder, a model folder or a backbone's spec; `inputs` as of
-    `Predictor.predict`, and `reading` how files are read: `format`, `columns`, `header`,
-    `delimiter`. Features are what enters the head: of a sentence encoder the mean of the token
-    states, standardized; where every token has some, their mean. `normalise` makes each vector's
+    `model` is a run folder, a model folder or the spec of a backbone; `inputs` are as in
+    `Predictor.predict`, and `reading` says how files are read: `format`, `columns`, `header`,
+    `delimiter`. Features are the input of the head: for a sentence encoder the standardized mean of
+    the token states; if every token has features, their mean. `normalise` scales each vector to
     length 1. Raises GraftError.
     """
     if is_saved(model):
@@ -343,7 +333,7 @@ def _spec(
     precision: str | None,
     weighted: bool,
 ) -> RunSpec:
-    """What all runs on these data have in common, with the default backbone for their kind."""
+    """Make the spec that all runs on these data share, with the default backbone."""
     check_splits(data)
     name = find_task(data, task)
     kind, _ = parse_task(name)
@@ -367,13 +357,13 @@ def _spec(
     )
 
 
-def _learned(spec: RunSpec, data: Data) -> Task:
-    """The task with its classes."""
-    return read_task(spec.task, data, weighted=spec.weighted)
+def _default_techniques(task: Task) -> list[str]:
+    """Return the techniques to compare, without those about a new head if the task has none."""
+    return [name for name in TECHNIQUES if task.fresh_head or not parse(name).about_head]
 
 
 def _jobs() -> int:
-    """Runs at a time: one for each accelerator; without any, one for every two cores."""
+    """Return the runs at a time: one per accelerator; without any, one per two cores."""
     return env.accelerators() or max(1, env.cores() // 2)
 
 
@@ -381,10 +371,10 @@ def _home(data: Data) -> Path:
     return Path("runs") / slug(Path(data.path).stem if data.path else "data")
 
 
-def _tell(data: Data, observer: Observer) -> list[Finding]:
-    """Tell the observer the notes and warnings of the data.
+def _report_findings(data: Data, observer: Observer) -> list[Finding]:
+    """Report the notes and warnings of the data to the observer.
 
-    Raises DataError where something in them cannot be trained on.
+    Raises DataError if a finding is an error.
     """
     for note in data.notes:
         observer.note(note)

@@ -48,9 +48,11 @@ from graft.training.loop.trainer import train
 from graft.training.observers import LogFile, Observer
 
 PROBES = 4
-"""How many validation inputs are kept in the model folder with their outputs."""
+"""The number of validation inputs that the model folder keeps with their outputs."""
 STARTING_SECONDS = 3.0
-"""About what a process takes to start, and to import what a run needs."""
+"""About the time to start a process and to import what a run needs."""
+ASKED = ("task", "backbone", "technique", "seed", "fraction", "shots")
+"""The fields of a spec that result.json repeats."""
 
 
 def execute(
@@ -61,10 +63,10 @@ def execute(
     baselines: bool = True,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> dict[str, Any]:
-    """Train, evaluate and write the run; goes on where the folder holds a checkpoint.
+    """Train, evaluate and write the run, from a checkpoint if the folder has one.
 
-    Returns result.json. `data` are the whole data; the spec's fraction or shots are cut here.
-    Raises GraftError, with status.json saying so.
+    Returns result.json. `data` are the whole data; the fraction or shots of the spec are drawn
+    here. Raises GraftError, which status.json then names.
     """
     if is_finished(folder) and (result := read_result(folder)):
         close(spec, folder, result)
@@ -116,27 +118,15 @@ def _execute(
         samples = task.samples(model, data.splits["test"])
     write_predictions(folder, task, data, evaluations)
     _save_model(folder / "model", model, task, spec, feeds["val"])
+    started -= position.earlier_seconds
     result = {
         "schema": 1,
         "status": "finished",
-        "task": spec.task,
-        "backbone": spec.backbone,
-        "technique": spec.technique,
-        "seed": spec.seed,
-        "fraction": spec.fraction,
-        "shots": spec.shots,
+        **{name: getattr(spec, name) for name in ASKED},
         "data": _describe(spec, data, task, model.backbone.preprocess),
-        "metrics": {
-            "val": _values(task, evaluations["val"]),
-            "test": intervals(task, evaluations["test"], data.splits["test"], data.kind),
-        },
-        "primary_metric": next(iter(task.metrics)),
-        "units": {name: metric.unit for name, metric in task.metrics.items() if metric.unit},
-        "selected_by": "val",
-        **_baselines(task, data if baselines else None),
-        "cost": _cost(
-            model, position, folder, position.earlier_seconds + time.perf_counter() - started
-        ),
+        **_measure(task, data, evaluations),
+        **_run_baselines(task, data if baselines else None),
+        "cost": _cost(model, position, folder, time.perf_counter() - started),
         "frozen": _frozen(position),
         **task.details(evaluations["test"].scores, evaluations["test"].targets).to_json(),
         **({"samples": samples} if samples else {}),
@@ -144,12 +134,23 @@ def _execute(
     }
     files.write_json(folder / "result.json", result)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    # As a later call returns it: numbers that are undefined are None, not NaN.
+    # Read it back, as a later call does: undefined numbers are then None instead of NaN.
     return read_result(folder)
 
 
+def _measure(task: Task, data: Data, evaluations: dict[str, Evaluation]) -> dict[str, Any]:
+    """Return the metrics of both held-out splits, with their units."""
+    test = intervals(task, evaluations["test"], data.splits["test"], data.kind)
+    return {
+        "metrics": {"val": _values(task, evaluations["val"]), "test": test},
+        "primary_metric": next(iter(task.metrics)),
+        "units": {name: metric.unit for name, metric in task.metrics.items() if metric.unit},
+        "selected_by": "val",
+    }
+
+
 def is_finished(folder: Path) -> bool:
-    """Whether the run in the folder has ended, and its model and predictions are still there."""
+    """Whether the run in the folder has finished and still has its model and predictions."""
     return not _missing_parts(folder)
 
 
@@ -159,9 +160,9 @@ def _missing_parts(folder: Path) -> list[str]:
 
 
 def close(spec: RunSpec, folder: Path, result: dict[str, Any]) -> None:
-    """Tidy up a finished run, which may have been killed just after it wrote its result.
+    """Clean up after a finished run, which may have been killed just after writing its result.
 
-    A lost spec.json is written anew, without the versions that are no longer known. Raises
+    A lost spec.json is written again, without the versions, which are no longer known. Raises
     FolderError if the result is not that of the spec.
     """
     if not (folder / "spec.json").exists():
@@ -174,15 +175,14 @@ def close(spec: RunSpec, folder: Path, result: dict[str, Any]) -> None:
 
 
 def estimate_run(spec: RunSpec, data: Data) -> RunEstimate:
-    """What each phase of the run would train, record and take; nothing is written."""
+    """Estimate what each phase of the run trains, records and takes; nothing is written."""
     data = subsample(data, fraction=spec.fraction, shots=spec.shots, seed=spec.seed)
     task = read_task(spec.task, data, weighted=spec.weighted)
     technique, engine = parse(spec.technique), Engine(spec.precision)
     started = time.perf_counter()
     model = engine.place(build_model(spec.backbone, task, technique.pretrained, spec.seed))
-    other = STARTING_SECONDS + 2 * (
-        time.perf_counter() - started
-    )  # saving takes about as long as opening
+    opening_seconds = time.perf_counter() - started
+    other = STARTING_SECONDS + 2 * opening_seconds  # saving takes about as long as opening
     settings = Settings(spec.seed, spec.epochs, spec.batch_size)
     return estimate(model, task, technique, data, settings, engine, other)
 
@@ -190,23 +190,21 @@ def estimate_run(spec: RunSpec, data: Data) -> RunEstimate:
 def _evaluate(
     model: Model, feeds: dict[str, Feed], engine: Engine, observer: Observer, recorded: bool
 ) -> dict[str, Evaluation]:
-    """Each split's evaluation, behind recordings where the last phase trained behind one."""
-    with ExitStack() as during:
+    """Evaluate each split, from recordings if the last phase trained on a recording."""
+    recorded = recorded and model.backbone.form != "finished"  # it has no head to cut off
+    with ExitStack() as hooks:
         try:
-            recorded = (
-                recorded and model.backbone.form != "finished"
-            )  # one that has no head beside its layers
             prefix = frozen_prefix.find(model, feeds["val"], engine) if recorded else None
             if prefix:
                 feeds = {split: prefix.record(feed, observer) for split, feed in feeds.items()}
-                during.enter_context(prefix.installed())
+                hooks.enter_context(prefix.attach_hooks())
         except CannotCut as reason:
             observer.note(f"{model.backbone.name}: the whole network is evaluated, since {reason}.")
         return {split: evaluate(model, feed, engine) for split, feed in feeds.items()}
 
 
 def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model:
-    """The backbone under the task's head, fresh unless it is the network's own.
+    """Open the backbone with the head of the task, new unless it is the pretrained one.
 
     Raises BackboneError as `open_backbone`.
     """
@@ -220,10 +218,10 @@ def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model
 
 
 def open_backbone(backbone: str, task: Task, pretrained: bool = True) -> Backbone:
-    """The backbone under the task's head.
+    """Open the backbone with the head of the task.
 
-    Raises BackboneError if the head cannot sit on its features, or it cannot read what the task
-    makes of its samples.
+    Raises BackboneError if the head cannot read its features, or the network cannot read the
+    encoded samples of the task.
     """
     opened = load_backbone(backbone, task.job(), pretrained)
     task.check(opened)
@@ -231,11 +229,11 @@ def open_backbone(backbone: str, task: Task, pretrained: bool = True) -> Backbon
 
 
 def _describe(spec: RunSpec, data: Data, task: Task, preprocess: Preprocess) -> dict[str, Any]:
-    """What a run says of its data.
+    """Describe the data of a run.
 
-    `cut` are the samples of each split of which the network does not read all, `unknown` is what
-    its tokenizer does not know. Where the data has no classes, those of the task are the head's
-    outputs alone, as the start and end of an answer.
+    `cut` counts the samples of each split that the network does not read completely, `unknown` is
+    what its tokenizer does not know. Classes of the task that are not classes of the data, such as
+    start and end of an answer, are left out.
     """
     counts = {split: len(samples) for split, samples in data.splits.items()}
     return {
@@ -254,18 +252,17 @@ def _describe(spec: RunSpec, data: Data, task: Task, preprocess: Preprocess) -> 
 def _unknown(data: Data, preprocess: Preprocess) -> dict[str, dict[str, Any]]:
     read = kind_named(data.kind).text
     texts = {split: [read(sample) for sample in samples] for split, samples in data.splits.items()}
-    return {split: asdict(unknown_tokens(found, preprocess)) for split, found in texts.items()}
+    return {split: asdict(unknown_tokens(part, preprocess)) for split, part in texts.items()}
 
 
-def _values(task: Task, found: Evaluation) -> dict[str, float]:
-    return {
-        "loss": found.loss,
-        **{name: metric(found.scores, found.targets) for name, metric in task.watched.items()},
-    }
+def _values(task: Task, evaluation: Evaluation) -> dict[str, float]:
+    scores, targets = evaluation.scores, evaluation.targets
+    values = {name: metric(scores, targets) for name, metric in task.watched.items()}
+    return {"loss": evaluation.loss, **values}
 
 
-def _baselines(task: Task, data: Data | None) -> dict[str, Any]:
-    """The metrics of each baseline and what a person calls it; empty without data."""
+def _run_baselines(task: Task, data: Data | None) -> dict[str, Any]:
+    """Return the metrics and the words of each baseline; empty without data."""
     rows = run_baselines(task, data) if data else []
     return {
         "baseline": {row["baseline"]: row["metrics"]["test"] for row in rows},
@@ -303,9 +300,8 @@ def _frozen(position: Position) -> dict[str, Any]:
 def _save_model(folder: Path, model: Model, task: Task, spec: RunSpec, val: Feed) -> None:
     rows = list(range(min(PROBES, len(val.pieces))))
     batch = next(val.stream([rows]))
-    model.to(
-        "cpu", memory_format=torch.contiguous_format
-    )  # safetensors holds no channels-last tensors
+    # safetensors holds no channels-last tensors.
+    model.to("cpu", memory_format=torch.contiguous_format)
     extra = {"task": task.name, "task_settings": task.settings()}
     extra |= {"technique": spec.technique, "run": spec.hash}
     model_folder.save(model, folder, task.job(), list(task.classes), extra, batch, task.problem)
@@ -313,25 +309,25 @@ def _save_model(folder: Path, model: Model, task: Task, spec: RunSpec, val: Feed
 
 @contextmanager
 def _status(folder: Path):
-    """status.json tells how the run ended, whatever happens."""
+    """Write into status.json how the run ended, whatever happens."""
 
-    def say(state: str, message: str = "") -> None:
+    def write(state: str, message: str = "") -> None:
         files.write_json(folder / "status.json", {"state": state, "message": message})
 
-    say("running")
+    write("running")
     try:
         yield
     except KeyboardInterrupt:
-        say("interrupted", "Stopped by the user. Go on with: graft resume")
+        write("interrupted", "Stopped by the user. Go on with: graft resume")
         raise
     except Exception as error:
         with suppress(FolderError):  # on a full disk; the error itself says more
-            say("failed", f"{type(error).__name__}: {error}")
+            write("failed", f"{type(error).__name__}: {error}")
         raise
-    say("finished")
+    write("finished")
 
 
 def _threads_of(folder: Path) -> int:
-    """As many threads as when the run began, since the last bits of sums depend on their number."""
+    """Return the threads the run began with, since the last bits of sums depend on them."""
     began = read_spec(folder) if (folder / "spec.json").exists() else {}
     return began.get("threads") or torch.get_num_threads()

@@ -146,38 +146,17 @@ class Transformers:
         job: Job,
         mean_pooled: bool,
     ) -> Backbone:
-        if tokenizer.pad_token is None:
-            tokenizer.pad_token = tokenizer.eos_token
-        special_tokens.read_as_text(tokenizer)
-        if config.pad_token_id is None:
-            config.pad_token_id = tokenizer.pad_token_id
-        if job.outputs is not None and job.outputs != config.num_labels:
-            config.num_labels = job.outputs
-        writes = job.form in WRITING
-        longest = LONGEST_WRITTEN if writes else LONGEST
-        preprocess = TextPreprocess(
-            tokenizer, min(tokenizer.model_max_length, _positions(config) or longest, longest)
-        )
-        if not writes:  # so that a pipeline cuts a text where this preprocessing does
-            tokenizer.model_max_length = preprocess.max_length
+        preprocess = _prepare(tokenizer, config, job)
         with quiet():
             network, absent = _network(spec, job, config, weights)
         if weights and absent and job.form == "seq2seq":
             raise _not_whole(spec, job, config, absent)
-        if getattr(config, mean_pooling.MARK, False):
-            mean_pooling.from_bert_layer(network)
-        elif (
-            mean_pooled and getattr(network.base_model, "pooler", None) is not None
-        ):  # none where each token is classified
-            mean_pooling.install(network)
-        if writes:
-            never_ask_for_masks()
-            # Keys and values are kept where text is written, which `generate` sees to itself.
-            network.config.use_cache = False
-            network.generation_config = _plain(network.generation_config)
+        _restore_mean_pooling(network, config, mean_pooled)
+        if job.form in WRITING:
+            _prepare_generation(network)
             preprocess = replace(preprocess, decoder_start=_decoder_start(network))
         example = preprocess.example()
-        if writes and preprocess.decoder_start is None:
+        if job.form in WRITING and preprocess.decoder_start is None:
             _check_causal(network, example, spec, job)
         absent &= set(network.state_dict())  # a pooler may have been replaced
         head = head_paths.find(network, example, absent if weights else ())
@@ -190,6 +169,43 @@ class Transformers:
         return Backbone(
             spec, "transformers", network, form, head, groups, preprocess, lr, token, own_head
         )
+
+
+def _prepare(tokenizer: Any, config: Any, job: Job) -> TextPreprocess:
+    """Set what the tokenizer and the config lack for the job, and return the preprocessing."""
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    special_tokens.read_as_text(tokenizer)
+    if config.pad_token_id is None:
+        config.pad_token_id = tokenizer.pad_token_id
+    if job.outputs is not None and job.outputs != config.num_labels:
+        config.num_labels = job.outputs
+    writes = job.form in WRITING
+    longest = LONGEST_WRITTEN if writes else LONGEST
+    length = min(tokenizer.model_max_length, _positions(config) or longest, longest)
+    if not writes:  # so that a pipeline cuts a text where this preprocessing does
+        tokenizer.model_max_length = length
+    return TextPreprocess(tokenizer, length)
+
+
+def _restore_mean_pooling(network: Any, config: Any, mean_pooled: bool) -> None:
+    """Let the sentence vector be the mean of the token states if it was saved so."""
+    if getattr(config, mean_pooling.MARK, False):
+        mean_pooling.from_bert_layer(network)
+        return
+    has_pooler = (
+        getattr(network.base_model, "pooler", None) is not None
+    )  # token classifiers lack it
+    if mean_pooled and has_pooler:
+        mean_pooling.install(network)
+
+
+def _prepare_generation(network: Any) -> None:
+    """Turn off what transformers does by default in a network that generates text."""
+    never_ask_for_masks()
+    # Keys and values are cached only while text is generated, and `generate` turns that on itself.
+    network.config.use_cache = False
+    network.generation_config = _plain(network.generation_config)
 
 
 @contextmanager

@@ -6,8 +6,8 @@ recorded tensors are inserted at the cut. A result that still depends on a skipp
 NaN, so that a wrong cut is noticed: each cut is tried before use. A trial leaves the network as it
 was.
 
-Map: `frozen_prefix` calls `make_cut`, which asks `shapes.find_skippable` which modules to skip, then
-finds the `slots` to record and compares a replay with the whole forward. `Cut.record` returns
+Map: `frozen_prefix` calls `make_cut`, which asks `shapes.find_skippable` which modules to skip,
+then finds the `slots` to record and compares a replay with the whole forward. `Cut.record` returns
 the tensors to record; `Cut.attach_hooks` puts hooks on the model and the boundary, and replaces the
 forward of the skipped modules. State: only a `Cut` has any, the tensors of the current replay and
 the shapes that skipped modules return; a batch carries its recorded tensors in `extras`.

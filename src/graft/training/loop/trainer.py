@@ -1,22 +1,23 @@
-"""One training, top to bottom: parts of the technique, their phases, epochs and steps.
+"""Train a model, top to bottom: parts of the technique, their phases, epochs and steps.
 
-Nothing random is carried from step to step: order and augmentation depend on (seed, phase, epoch,
-row), dropout on a seed set at each step, the rate on progress. So weights, optimizer state and a
-step number are all there is to save, and a training that goes on from a checkpoint ends at the
-same weights.
+No random state is carried from step to step: order and augmentation depend on (seed, phase, epoch,
+row), dropout on a seed that is set at each step, the learning rate on progress. Weights, optimizer
+state and a step number are therefore all that a checkpoint needs, and a resumed training ends with
+the same weights.
 
-Map: `studies.run` calls `train`, which makes a `Run` and calls `_train_phase` for each phase of
-each part. `_begin` freezes, makes the optimizer and the feeds, behind a recording if it pays (see
-`frozen_prefix`), and restores a checkpoint; what it made is the `Stage`. Then `_train_epoch` takes
-steps (`step`), `selection` validates and keeps the best weights, and `candidates` tries solutions
-for a head that is not stepped. State: the `Position` in the run is what a checkpoint holds, the
-`Stage` holds what a phase needs beside it, and the objective holds the weights. Nothing else in
-this folder has any.
+Map: `studies.run` calls `train`, which makes a `Run` and calls `_train_part` for each part of the
+technique and `_train_phase` for each of its phases. `_begin` freezes, makes the optimizer and the
+feeds, from a recording if it pays (see `frozen_prefix`), and restores a checkpoint: all this is the
+`Stage`. Then `_train_epoch` takes steps (`step`), `selection` validates and keeps the best weights,
+and `candidates` tries solutions for a head that is solved for. State: the `Position` of the run is
+saved in checkpoints, the `Stage` holds everything else of a phase, and the objective holds the
+weights. Nothing else in this folder has state.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
@@ -26,6 +27,7 @@ import torch
 from torch import Tensor
 
 from graft.backbones.backbone import Model
+from graft.base.records import Batch
 from graft.data.data import Data
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique
@@ -48,6 +50,7 @@ from graft.training.observers import Observer, Steps
 from graft.training.solvers import solvers
 
 SHOW_SECONDS = 0.5
+"""The time between two messages on progress, so that drawing them costs nothing."""
 
 
 def train(
@@ -60,15 +63,16 @@ def train(
     folder: Path,
     observer: Observer,
 ) -> tuple[Model, Position]:
-    """Train the model by the technique, going on from the checkpoint in the folder if there is one.
+    """Train the model by the technique, from the checkpoint in the folder if there is one.
 
-    Returns the model, and where the training ended with all that was measured. Raises GraftError if
-    the loss becomes NaN or infinite, or if memory does not hold a single example.
+    Returns the model, and the final position with all that was measured. Raises GraftError if the
+    loss becomes NaN or infinite, or if memory does not hold a single example.
     """
     streams = open_streams(model, task, technique, data, settings, engine)
     checkpoints = Checkpoints(checkpoint_path(folder), settings.checkpoint_seconds)
     saved = checkpoint.read_position(checkpoints.path)
     position = saved or Position()
+    resume_at = (saved.part, saved.phase) if saved else None
     history.cut(folder / "history.jsonl", position.history)
     with PeakMemory(position.peak_memory_mb) as memory:
         clock = Clock(position.train_seconds)
@@ -79,27 +83,43 @@ def train(
                 objective = part.objective(model, task)
             engine.place(objective)
             run.train, run.val = streams.make_feeds(part, objective)
-            epochs = streams.budget(part, objective, run.train)
-            phases = part.phases(model, epochs)
-            if phases and epochs < 1 and epochs not in (part.epochs, settings.epochs):
-                observer.note(
-                    f"{epochs:.0%} of the training split is trained on, as it is large; --epochs 1 "
-                    "is all of it."
-                )
-            if phases:
-                observer.phases([phase.name for phase in phases])
-            else:  # all of it is frozen, and what it makes of the data is the same for every run
-                optim.freeze(model, [])
-                position.recorded = recording.cap() > 0
-            for k, phase in enumerate(phases):
-                if saved and (number, k) < (saved.part, saved.phase):
-                    continue  # trained before the checkpoint
-                position.part, position.phase = number, k
-                _train_phase(run, objective, part, phase, resumed=saved is not None)
-                saved = None
+            phases = _plan_phases(run, part, model, streams.budget(part, objective, run.train))
+            _train_part(run, objective, number, part, phases, resume_at)
             model = objective.finish()
     position.train_seconds, position.peak_memory_mb = run.clock.seconds, memory.megabytes
     return model, position
+
+
+def _plan_phases(run: Run, part: Technique, model: Model, epochs: float) -> list[Phase]:
+    """Return the phases of the part and tell the observer about them."""
+    phases = part.phases(model, epochs)
+    if not phases:  # everything is frozen, so all runs compute the same features
+        optim.freeze(model, [])
+        run.position.recorded = recording.cap() > 0
+        return phases
+    if epochs < 1 and epochs not in (part.epochs, run.settings.epochs):
+        run.observer.note(
+            f"{epochs:.0%} of the training split is trained on, as it is large; --epochs 1 is all "
+            "of it."
+        )
+    run.observer.phases([phase.name for phase in phases])
+    return phases
+
+
+def _train_part(
+    run: Run,
+    objective: Objective,
+    number: int,
+    part: Technique,
+    phases: Sequence[Phase],
+    resume_at: tuple[int, int] | None,
+) -> None:
+    """Train the phases of part `number`, without those before the (part, phase) to resume at."""
+    for k, phase in enumerate(phases):
+        if resume_at and (number, k) < resume_at:
+            continue  # trained before the checkpoint
+        run.position.part, run.position.phase = number, k
+        _train_phase(run, objective, part, phase, resumed=(number, k) == resume_at)
 
 
 def _train_phase(
@@ -124,23 +144,18 @@ def _train_phase(
 
 
 def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resumed: bool) -> Stage:
-    """Freeze, make the optimizer, record the frozen prefix.
+    """Freeze, make the optimizer, and record the frozen prefix.
 
-    Restores weights and optimizer of a run that goes on.
+    Restores weights and optimizer if the phase is resumed.
     """
     model, position = objective.model, run.position
     objective.begin(phase)
     names = optim.trainable(model, phase)
     optim.freeze(model, names, part.batch_norm)
     inside = {id(parameter) for parameter in model.network.parameters()}
-    added = [
-        parameter
-        for parameter in objective.parameters()
-        if parameter.requires_grad and id(parameter) not in inside
-    ]
-    position.trainable = max(
-        position.trainable, sum(p.numel() for p in objective.parameters() if p.requires_grad)
-    )
+    trained = [parameter for parameter in objective.parameters() if parameter.requires_grad]
+    added = [parameter for parameter in trained if id(parameter) not in inside]
+    position.trainable = max(position.trainable, sum(p.numel() for p in trained))
     optimizer = run.engine.prepare_optimizer(optim.make_optimizer(model, added, names, phase, part))
     best: dict[str, Tensor] = {}
     losses: dict[str, Tensor] = {}
@@ -152,19 +167,9 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
     steps = max(1, round(phase.epochs * per_epoch))
     patience = early_stop.patience(part, phase, val.task)
     called = run.engine.wrap(objective)
+    feeds = (train, val, prefix)
     stage = Stage(
-        part,
-        phase,
-        objective,
-        called,
-        optimizer,
-        train,
-        val,
-        prefix,
-        steps,
-        per_epoch,
-        patience,
-        best,
+        part, phase, objective, called, optimizer, *feeds, steps, per_epoch, patience, best
     )
     stage.losses = Means.of(losses, run.engine.device)
     stage.seconds_before, stage.steps_before = run.clock.seconds, position.step if resumed else 0
@@ -177,7 +182,7 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
 def _feeds(
     run: Run, objective: Objective, phase: Phase, resumed: bool
 ) -> tuple[Prefix | None, Feed, Feed]:
-    """The feeds of this phase, behind recordings of its frozen prefix where that spares enough."""
+    """Return the feeds of this phase, which read recordings of its frozen prefix if these pay."""
     position = run.position
     plain = replace(run.train, views=phase.views if run.train.augments else 1, mixed=phase.mixed)
     try:
@@ -185,17 +190,13 @@ def _feeds(
             prefix, train = _record_prefix(run, objective, plain, phase)
         val = prefix.record(run.val, run.observer) if prefix else run.val
     except CannotCut as reason:
-        run.observer.note(
-            f"{objective.model.backbone.name}: its frozen layers run at every epoch, since "
-            f"{reason}."
-        )
+        name = objective.model.backbone.name
+        run.observer.note(f"{name}: its frozen layers run at every epoch, since {reason}.")
         prefix, train, val = None, plain, run.val
     position.recorded = prefix is not None
     if not resumed:
-        without, behind = (
-            prefix.work(phase.epochs, plain.views) if prefix else (ALL * phase.epochs,) * 2
-        )
-        position.work = [position.work[0] + without, position.work[1] + behind]
+        work = prefix.work(phase.epochs, plain.views) if prefix else (ALL * phase.epochs,) * 2
+        position.work = [total + part for total, part in zip(position.work, work, strict=True)]
         size = train.recorded.bytes + val.recorded.bytes if prefix else 0
         position.cache = {
             "used": position.cache["used"] or prefix is not None,
@@ -208,9 +209,9 @@ def _feeds(
 def _record_prefix(
     run: Run, objective: Objective, plain: Feed, phase: Phase
 ) -> tuple[Prefix | None, Feed]:
-    """Return the frozen prefix and the training feed behind it, or None and the plain feed.
+    """Return the frozen prefix and the feed that reads its recording, or None and the plain feed.
 
-    Whichever takes less time. Raises CannotCut.
+    Whichever is estimated to take less time. Raises CannotCut.
     """
     try:
         prefix = frozen_prefix.choose(objective.model, plain, phase.epochs, run.engine)
@@ -219,7 +220,7 @@ def _record_prefix(
     before = prefix.find_recording(plain)
     feed = prefix.record(plain, run.observer)
     counted = run.position.counted
-    # What it took counts here too: no run is cheaper for coming later.
+    # Its time counts for this run too, so that no run is cheaper because it came later.
     if before is not None and before.key not in counted:
         run.clock.seconds += before.seconds
         run.position.shared_seconds += before.seconds
@@ -228,62 +229,61 @@ def _record_prefix(
         if agree(prefix, objective, plain, feed, (0, 0)):
             return prefix, feed
     run.observer.note(
-        "The frozen layers run at every epoch: gradients behind their recording were not the same."
+        "The frozen layers run at every epoch: gradients from their recording were not the same."
     )
     return None, plain
 
 
 def _train_epoch(run: Run, stage: Stage) -> None:
-    """The steps from the position to the end of its epoch, or of the phase."""
+    """Take the steps from the position to the end of its epoch, or of the phase."""
     position = run.position
     epoch, done = divmod(position.step, stage.per_epoch)
     seed = (run.settings.seed * 1009 + position.part * 101 + position.phase, epoch)
     rows = list(islice(stage.train.plan(seed), done, done + stage.steps - position.step))
     batches = stage.train.stream(rows, seed)
-    shown = time.perf_counter()
+    last_shown = time.perf_counter()
     for _ in rows:
-        with run.clock.running():
-            batch = next(batches)
-            progress = (position.step + 0.5) / stage.steps
-            optim.set_rate(
-                stage.optimizer,
-                optim.factor(stage.technique.schedule, progress, stage.technique.warmup),
-            )
-            torch.manual_seed(
-                (run.settings.seed << 32)
-                + (position.part << 28)
-                + (position.phase << 24)
-                + position.step
-            )
-            pieces = max(position.pieces, stage.technique.accumulate)
-            result = step(
-                stage.called,
-                stage.optimizer,
-                run.engine,
-                batch,
-                progress,
-                pieces,
-                stage.technique.clip,
-            )
-            stage.objective.after_step(progress)
-        if result.pieces > pieces:
-            position.pieces = result.pieces
-            warn(
-                run,
-                f"Memory ran out: each batch of {len(batch)} is now computed in {result.pieces} "
-                "pieces, with the same effective size.",
-            )
-        position.step += 1
-        position.examples += len(batch)
-        stage.losses.add(result.losses, result.weights)
-        if time.perf_counter() - shown > SHOW_SECONDS:
+        _take_step(run, stage, batches)
+        if time.perf_counter() - last_shown > SHOW_SECONDS:
             _show(run, stage)
-            shown = time.perf_counter()
+            last_shown = time.perf_counter()
         stage.freed.look()
-        if (
-            position.step % stage.per_epoch and position.step < stage.steps
-        ):  # else after the evaluation that follows
+        # At the end of an epoch a checkpoint is saved after the evaluation.
+        if position.step % stage.per_epoch and position.step < stage.steps:
             _save_checkpoint(run, stage)
+
+
+def _take_step(run: Run, stage: Stage, batches: Iterator[Batch]) -> None:
+    """Take one optimizer step on the next batch, and move the position."""
+    position, technique = run.position, stage.technique
+    with run.clock.running():
+        batch = next(batches)
+        progress = (position.step + 0.5) / stage.steps
+        rate = optim.factor(technique.schedule, progress, technique.warmup)
+        optim.set_rate(stage.optimizer, rate)
+        torch.manual_seed(_step_seed(run))
+        pieces = max(position.pieces, technique.accumulate)
+        result = step(
+            stage.called, stage.optimizer, run.engine, batch, progress, pieces, technique.clip
+        )
+        stage.objective.after_step(progress)
+    if result.pieces > pieces:
+        position.pieces = result.pieces
+        warn(
+            run,
+            f"Memory ran out: each batch of {len(batch)} is now computed in {result.pieces} "
+            "pieces, with the same effective size.",
+        )
+    position.step += 1
+    position.examples += len(batch)
+    stage.losses.add(result.losses, result.weights)
+
+
+def _step_seed(run: Run) -> int:
+    """Return the seed of the random numbers of this step: dropout is the same after a resume."""
+    position = run.position
+    part, phase = position.part << 28, position.phase << 24
+    return (run.settings.seed << 32) + part + phase + position.step
 
 
 def _end(run: Run, stage: Stage) -> None:
@@ -299,7 +299,7 @@ def _end(run: Run, stage: Stage) -> None:
 
 
 def _save_checkpoint(run: Run, stage: Stage) -> None:
-    """Save where the training stands, unless that was done a short time ago."""
+    """Save a checkpoint, unless one was saved a short time ago."""
     if not run.checkpoints.due():
         return
     run.clock.settle()
@@ -318,7 +318,7 @@ def _save_checkpoint(run: Run, stage: Stage) -> None:
 
 
 def _show(run: Run, stage: Stage) -> None:
-    """Tell the observer how far the phase has come."""
+    """Report the progress of the phase to the observer."""
     run.clock.settle()
     seconds, done = run.clock.seconds - stage.seconds_before, run.position.step - stage.steps_before
     loss = sum(stage.losses.read().values())

@@ -45,63 +45,65 @@ def whisper_weights(variables: dict[str, np.ndarray], layers: int) -> dict[str, 
 
     It has `layers` layers in the encoder and as many in the decoder.
     """
-    raw = {
-        name: torch.from_numpy(array.astype(np.float32))
-        for name, array in variables.items()
-        if array.dtype.kind == "f"
-    }
-    weights: dict[str, Tensor] = {}
-
-    def norm(source: str, target: str) -> None:
-        weights[f"{target}.weight"], weights[f"{target}.bias"] = (
-            raw[f"{source}/gamma"],
-            raw[f"{source}/beta"],
-        )
-
-    def linear(source: str, target: str) -> None:
-        weights[f"{target}.weight"], weights[f"{target}.bias"] = (
-            raw[f"{source}/weight"],
-            raw[f"{source}/bias"],
-        )
-
-    def projections(source: str, target: str, letters: str) -> None:
-        """Cut one fused projection into queries, keys and values; keys have no bias."""
-        parts = (
-            raw[f"{source}/weight"].chunk(len(letters)),
-            raw[f"{source}/bias"].chunk(len(letters)),
-        )
-        for letter, weight, bias in zip(letters, *parts, strict=True):
-            weights[f"{target}.{letter}_proj.weight"] = weight.clone()
-            if letter != "k":
-                weights[f"{target}.{letter}_proj.bias"] = bias.clone()
-
-    def self_attention(source: str, target: str) -> None:
-        projections(f"{source}/linear_0", target, "qkv")
-        linear(f"{source}/linear_1", f"{target}.out_proj")
-        norm(f"{source}/layer_norm", f"{target}_layer_norm")
-
-    def cross_attention(source: str, target: str) -> None:
-        projections(f"{source}/linear_0", target, "q")
-        projections(f"{source}/linear_1", target, "kv")
-        linear(f"{source}/linear_2", f"{target}.out_proj")
-        norm(f"{source}/layer_norm", f"{target}_layer_norm")
-
+    renaming = _Renaming(variables)
     for side in ("encoder", "decoder"):
-        weights[f"model.{side}.embed_positions.weight"] = raw[
-            f"{side}/position_encodings/encodings"
-        ]
-        norm(f"{side}/layer_norm", f"model.{side}.layer_norm")
+        renaming.copy(
+            f"{side}/position_encodings/encodings", f"model.{side}.embed_positions.weight"
+        )
+        renaming.norm(f"{side}/layer_norm", f"model.{side}.layer_norm")
         for i in range(layers):
             source, target = f"{side}/layer_{i}", f"model.{side}.layers.{i}"
-            self_attention(f"{source}/self_attention", f"{target}.self_attn")
+            renaming.self_attention(f"{source}/self_attention", f"{target}.self_attn")
             if side == "decoder":
-                cross_attention(f"{source}/attention", f"{target}.encoder_attn")
-            linear(f"{source}/ffn/linear_0", f"{target}.fc1")
-            linear(f"{source}/ffn/linear_1", f"{target}.fc2")
-            norm(f"{source}/ffn/layer_norm", f"{target}.final_layer_norm")
-    linear("encoder/conv1", "model.encoder.conv1")
-    linear("encoder/conv2", "model.encoder.conv2")
-    weights["model.decoder.embed_tokens.weight"] = weights["proj_out.weight"] = raw[
-        "decoder/embeddings/weight"
-    ]
-    return weights
+                renaming.cross_attention(f"{source}/attention", f"{target}.encoder_attn")
+            renaming.linear(f"{source}/ffn/linear_0", f"{target}.fc1")
+            renaming.linear(f"{source}/ffn/linear_1", f"{target}.fc2")
+            renaming.norm(f"{source}/ffn/layer_norm", f"{target}.final_layer_norm")
+    renaming.linear("encoder/conv1", "model.encoder.conv1")
+    renaming.linear("encoder/conv2", "model.encoder.conv2")
+    for tied in ("model.decoder.embed_tokens.weight", "proj_out.weight"):
+        renaming.copy("decoder/embeddings/weight", tied)
+    return renaming.weights
+
+
+class _Renaming:
+    """The float tensors of the file under the names of transformers; each method adds a module."""
+
+    def __init__(self, variables: dict[str, np.ndarray]) -> None:
+        self.weights: dict[str, Tensor] = {}
+        self._raw = {
+            name: torch.from_numpy(array.astype(np.float32))
+            for name, array in variables.items()
+            if array.dtype.kind == "f"
+        }
+
+    def copy(self, source: str, target: str) -> None:
+        self.weights[target] = self._raw[source]
+
+    def norm(self, source: str, target: str) -> None:
+        self.copy(f"{source}/gamma", f"{target}.weight")
+        self.copy(f"{source}/beta", f"{target}.bias")
+
+    def linear(self, source: str, target: str) -> None:
+        self.copy(f"{source}/weight", f"{target}.weight")
+        self.copy(f"{source}/bias", f"{target}.bias")
+
+    def projections(self, source: str, target: str, letters: str) -> None:
+        """Cut one fused projection into queries, keys and values; keys have no bias."""
+        weights = self._raw[f"{source}/weight"].chunk(len(letters))
+        biases = self._raw[f"{source}/bias"].chunk(len(letters))
+        for letter, weight, bias in zip(letters, weights, biases, strict=True):
+            self.weights[f"{target}.{letter}_proj.weight"] = weight.clone()
+            if letter != "k":
+                self.weights[f"{target}.{letter}_proj.bias"] = bias.clone()
+
+    def self_attention(self, source: str, target: str) -> None:
+        self.projections(f"{source}/linear_0", target, "qkv")
+        self.linear(f"{source}/linear_1", f"{target}.out_proj")
+        self.norm(f"{source}/layer_norm", f"{target}_layer_norm")
+
+    def cross_attention(self, source: str, target: str) -> None:
+        self.projections(f"{source}/linear_0", target, "q")
+        self.projections(f"{source}/linear_1", target, "kv")
+        self.linear(f"{source}/linear_2", f"{target}.out_proj")
+        self.norm(f"{source}/layer_norm", f"{target}_layer_norm")
