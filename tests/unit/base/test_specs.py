@@ -31,7 +31,7 @@ def test_parameters_are_read_to_the_types_of_the_fields():
         ("lora:optimizer=adam", "must be one of 'adamw', 'sgd'"),
         ("lora:r", "is not key=value"),
         ("lora:r=4,r=8", "'r' occurs twice in 'lora:r=4,r=8', as '4' and '8'"),
-        ("lora:from-group=1,from_group=1", "'from_group' stands in"),
+        ("lora:from-group=1,from_group=1", "'from_group' occurs twice in"),
         ("lora +", "missing beside '+'"),
         ("", "missing beside"),
     ],
