@@ -250,7 +250,9 @@ def compare(
     question = Question(base, **fields, command=command or "graft.compare(...)")
     folder = out or default_folder(_home(loaded), question)
     check_out(folder, loaded)
-    for note in (*describe_repetitions(axes), *check_folder(folder, question)):
+    for note in describe_repetitions(axes):
+        observer.note(note)
+    for note in check_folder(folder, question):
         observer.note(note)
     findings = _report_findings(loaded, observer)
     if dry_run:
