@@ -9,15 +9,21 @@ from typing import Any, Literal
 
 MOST_POINTS = 2_000
 """The maximum of points in a figure: more would hide each other, and make the page large."""
+SHOWN = 6
+"""The number of examples in a gallery: pictures with what is drawn on them are large."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """An example as a person sees it: a text, or the data URI of a picture or a sound."""
+    """An example as a person sees it: a text, or the data URI of a picture or a sound.
+
+    A picture that `is_large` has details to be seen, as the boxes in it, and gets more room.
+    """
 
     kind: Literal["text", "image", "audio"]
     value: str
     caption: str = ""
+    is_large: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Confusion:
-    """A confusion matrix: one row per true class, one column per predicted class."""
+    """A confusion matrix: one row per true class, one column per predicted class.
+
+    The cells are written as counts, or each as the fraction of its row, as suits many pixels.
+    """
 
     classes: Sequence[str]
     matrix: Sequence[Sequence[int]]
+    form: Literal["count", "fraction"] = "count"
 
 
 @dataclass(frozen=True)
@@ -73,15 +83,64 @@ class Points:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """One line of a panel: what it is of, and its points."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A panel of lines between fractions, as precision by recall: its heading and both axes."""
+
+    heading: str
+    x_title: str
+    y_title: str
+    lines: Sequence[Curve]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Examples of the test split that a report shows under one heading: their `rows`, in order."""
+
+    title: str
+    note: str
+    rows: Sequence[int]
+
+
+def best_and_worst(quality: Sequence[float], measure: str) -> tuple[Gallery, ...]:
+    """The examples of the highest and of the lowest quality, that is `measure`; nan is neither.
+
+    Of few examples none is in both.
+    """
+    ranked = sorted(
+        (row for row, value in enumerate(quality) if not math.isnan(value)),
+        key=lambda row: -quality[row],
+    )
+    count = min(SHOWN, len(ranked) // 2)
+    if not count:
+        return ()
+    return (
+        Gallery("Best predictions", f"Those of the highest {measure}.", ranked[:count]),
+        Gallery("Worst predictions", f"Those of the lowest {measure}.", ranked[: -count - 1 : -1]),
+    )
+
+
+@dataclass(frozen=True)
 class Details:
     """What result.json holds of the test predictions beside the metrics.
 
-    `mistakes` are the heading of the wrong predictions in a report, and a remark about them.
+    `mistakes` are the heading of the mistakes that a report shows and a sentence below it;
+    `galleries` are further examples that it shows.
     """
 
     per_class: Table | None = None
     confusion: Confusion | None = None
     points: Points | None = None
+    curves: Sequence[Curves] = ()
+    galleries: Sequence[Gallery] = ()
     mistakes: tuple[str, str] = (
         "Most confident mistakes",
         "A mistake of high confidence is often a wrong label.",
@@ -96,4 +155,8 @@ class Details:
         for name in ("confusion", "points"):
             if part := getattr(self, name):
                 entries[name] = asdict(part)
+        if self.curves:
+            entries["curves"] = [asdict(panel) for panel in self.curves]
+        if self.galleries:
+            entries["galleries"] = [[gallery.title, gallery.note] for gallery in self.galleries]
         return entries

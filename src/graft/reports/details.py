@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from graft.reports import prediction_figures, words
 from graft.reports.board import Row
 from graft.reports.read import Run
-from graft.studies.records import read_mistakes
+from graft.studies.records import read_examples, read_mistakes
 
 NUMBERED_CLASSES = 14
 """Up to so many classes the confusion matrix has numbers, above it is a picture."""
@@ -94,32 +95,56 @@ def points(best: Row | None) -> list[tuple[str, Markup]]:
     return [(figure.heading, Markup(figure.svg)) for figure in drawn]
 
 
+def curves(best: Row | None) -> list[dict[str, Any]]:
+    """The panels of lines that the task names, of one seed, each with its legend."""
+    result = next((result for result in _results(best) if result.get("curves")), None)
+    panels = result["curves"] if result else []
+    return [
+        {
+            "heading": panel["heading"],
+            "legend": prediction_figures.line_legend(panel["lines"]),
+            "svg": Markup(prediction_figures.lines(panel)),
+        }
+        for panel in panels
+    ]
+
+
 def confusion(best: Row | None) -> dict[str, Any] | None:
     """The counts of all seeds together."""
     each = [result["confusion"] for result in _results(best) if result.get("confusion")]
     if not each:
         return None
     classes, matrix = each[0]["classes"], np.sum([one["matrix"] for one in each], axis=0)
-    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     wrong = [(int(matrix[i, j]), classes[i], classes[j]) for i, j in np.argwhere(matrix) if i != j]
     small = len(classes) <= NUMBERED_CLASSES
+    is_share = each[0].get("form") == "fraction"
     return {
         "classes": classes,
-        "rows": [
-            (
-                name,
-                [
-                    (int(n), round(100 * (s if i == j else math.sqrt(s))), i == j)
-                    for j, (n, s) in enumerate(zip(matrix[i], share[i], strict=True))
-                ],
-            )
-            for i, name in enumerate(classes)
-        ]
-        if small
-        else [],
+        "is_share": is_share,
+        "rows": list(zip(classes, _cells(matrix, is_share), strict=True)) if small else [],
         "heatmap": Markup("" if small else prediction_figures.heatmap(matrix.tolist())),
-        "most": sorted(wrong, key=lambda row: -row[0])[:CONFUSIONS],
+        "most": [(f"{count:,}", *pair) for count, *pair in sorted(wrong, key=lambda row: -row[0])][
+            :CONFUSIONS
+        ],
     }
+
+
+def _cells(matrix: NDArray, is_share: bool) -> list[list[dict[str, Any]]]:
+    """The cells of each row of a confusion matrix: the text, its shade, and what it is."""
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    return [
+        [
+            {
+                "text": words.percent(share[i, j]) if is_share else f"{count:,}",
+                # The root makes a few mistakes among many right ones visible.
+                "shade": round(100 * (share[i, j] if i == j else math.sqrt(share[i, j]))),
+                "is_right": i == j,
+                "is_zero": count == 0,
+            }
+            for j, count in enumerate(row)
+        ]
+        for i, row in enumerate(matrix)
+    ]
 
 
 def mistakes(best: Row | None) -> dict[str, Any] | None:
@@ -129,15 +154,32 @@ def mistakes(best: Row | None) -> dict[str, Any] | None:
     if not rows:
         return None
     title, note = run.result.get("mistakes") or ("Mistakes", "")
-    shown = [_mistake(row) for row in rows]
+    shown = [_example(row) for row in rows]
     return {"seed": run.result["seed"], "title": title, "note": note, "rows": shown}
+
+
+def galleries(best: Row | None) -> list[dict[str, Any]]:
+    """Further examples of one seed, under the headings that the task gives them."""
+    run = _first_run(best)
+    examples = read_examples(run.folder).rows if run else []
+    headings = (run.result.get("galleries") or []) if examples else []
+    shown = [
+        {
+            "seed": run.result["seed"],
+            "title": title,
+            "note": note,
+            "rows": [_example(row) for row in examples if row.get("gallery") == title],
+        }
+        for title, note in headings
+    ]
+    return [gallery for gallery in shown if gallery["rows"]]
 
 
 def _first_run(best: Row | None) -> Run | None:
     return next((run for run in best.runs if run.result), None) if best else None
 
 
-def _mistake(row: dict[str, Any]) -> dict[str, Any]:
+def _example(row: dict[str, Any]) -> dict[str, Any]:
     """A picture or sound only if the preview carries its data; anything else as a text."""
     preview, kind = str(row.get("preview") or ""), row.get("kind")
     has_data = kind in MEDIA and preview.startswith(f"data:{kind}/")
@@ -149,6 +191,7 @@ def _mistake(row: dict[str, Any]) -> dict[str, Any]:
         "prediction": row["prediction"],
         "confidence": words.percent(confidence, 0) if words.known(confidence) else "",
         "kind": kind if has_data else "text",
+        "is_large": row.get("is_large", False),
         "preview": preview,
     }
 

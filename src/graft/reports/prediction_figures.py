@@ -1,11 +1,17 @@
-"""The figures of one technique's predictions: numbers against true ones, confused classes."""
+"""The figures of one technique's predictions: numbers against true ones, curves, confusions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from graft.reports.figures import BOTTOM, HEIGHT, LEFT, NONE, RIGHT, TOP, WIDTH, Figure
-from graft.reports.svg import Panel, Scale, element, linear
+from markupsafe import Markup
+
+from graft.reports.figures import BOTTOM, COLORS, HEIGHT, LEFT, NONE, RIGHT, TOP, WIDTH, Figure
+from graft.reports.svg import Panel, Scale, Series, element, linear
+
+DASHES = ("", "7 3", "2 3", "9 3 2 3")
+"""Lines differ by more than their color."""
 
 
 def predicted_and_residuals(
@@ -54,6 +60,41 @@ def _scatter(
         dot = {"cx": x(left), "cy": y(top), "r": 2.5}
         panel.marks.append(element("circle", css="dot", **dot))
     return panel.render(f"{titles[1]} against {titles[0]}")
+
+
+def lines(panel: Mapping[str, Any]) -> str:
+    """Lines between fractions: `lines` with a `name`, `x` and `y` each, and the axes' titles."""
+    across, up = Scale(0, 1, LEFT, WIDTH - RIGHT), Scale(0, 1, HEIGHT - BOTTOM, TOP)
+    drawn = Panel(across, up, panel["x_title"], panel["y_title"], WIDTH, HEIGHT)
+    for number, line in enumerate(panel["lines"]):
+        drawn.line(list(zip(line["x"], line["y"], strict=True)), _style(number, line["name"]))
+    names = ", ".join(line["name"] for line in panel["lines"])
+    return drawn.render(f"{panel['y_title']} against {panel['x_title']} for {names}")
+
+
+def line_legend(lines: Sequence[Mapping[str, Any]]) -> list[tuple[str, Markup]]:
+    """The name of each line with a piece of it."""
+    return [(line["name"], Markup(_piece(number))) for number, line in enumerate(lines)]
+
+
+def _piece(number: int) -> str:
+    style = _style(number, "")
+    piece = element(
+        "line",
+        css="line",
+        x1=0.0,
+        x2=26.0,
+        y1=7.0,
+        y2=7.0,
+        stroke=style.color,
+        stroke_dasharray=style.dashes,
+    )
+    return element("svg", piece, css="swatch long", viewBox="0 0 26 14", aria_hidden="true")
+
+
+def _style(number: int, name: str) -> Series:
+    color = f"var(--series-{number % COLORS})"
+    return Series(name, color, dashes=DASHES[number % len(DASHES)])
 
 
 def heatmap(matrix: Sequence[Sequence[int]]) -> str:

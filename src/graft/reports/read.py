@@ -25,6 +25,7 @@ from graft.studies.records import (
     TRAIN_AGAIN,
     check_result,
     read_baselines,
+    read_examples,
     read_findings,
     read_history,
     read_mistakes,
@@ -191,11 +192,21 @@ def _read_terms(texts: Iterable[str]) -> list[Any]:
 
 
 def _form(term: Any) -> Any:
-    """How lists lie in lists in a term; None if it has anything but numbers."""
-    if isinstance(term, list):
-        forms = tuple(map(_form, term))
-        return None if None in forms else forms
-    return 0 if isinstance(term, int | float) and not isinstance(term, bool) else None
+    """What a term holds in order: numbers, and lists of them; None if anything else.
+
+    Lists in a term may differ in length between examples, as those of the objects in a picture.
+    """
+    if not isinstance(term, list):
+        return _kind(term)
+    kinds = tuple(map(_kind, term))
+    return None if None in kinds else kinds
+
+
+def _kind(part: Any) -> str | None:
+    if isinstance(part, list):
+        return None if None in map(_kind, part) else "list"
+    is_number = isinstance(part, int | float) and not isinstance(part, bool)
+    return "number" if is_number else None
 
 
 def _read_study(folder: Path) -> Study:
@@ -279,7 +290,8 @@ def _find_losses(study: Study) -> tuple[str, ...]:
 
 def _find_damaged_lines(study: Study) -> tuple[str, ...]:
     """Which lines of JSONL files are left out."""
-    read = (lines(run.folder) for run in study.runs for lines in (read_history, read_mistakes))
+    readers = (read_history, read_mistakes, read_examples)
+    read = (lines(run.folder) for run in study.runs for lines in readers)
     return tuple(lines.damage for lines in read if lines.damage)
 
 

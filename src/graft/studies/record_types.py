@@ -168,6 +168,24 @@ class Confusion(TypedDict):
 
     classes: list[str]
     matrix: list[list[Amount]]
+    form: NotRequired[Literal["count", "fraction"]]
+
+
+class Curve(TypedDict):
+    """A line of a panel."""
+
+    name: str
+    x: list[float]
+    y: list[float]
+
+
+class Curves(TypedDict):
+    """A panel of lines between fractions."""
+
+    heading: str
+    x_title: str
+    y_title: str
+    lines: list[Curve]
 
 
 class Column(TypedDict):
@@ -216,7 +234,9 @@ class Result(TypedDict):
     per_class_table: NotRequired[PartsTable]
     confusion: NotRequired[Confusion]
     points: NotRequired[Points]
+    curves: NotRequired[list[Curves]]
     mistakes: NotRequired[PAIR]
+    galleries: NotRequired[list[PAIR]]
     samples: NotRequired[list[dict[str, str | None]]]
     warnings: NotRequired[list[str]]
 
@@ -256,8 +276,8 @@ class Epoch(TypedDict):
     held_out: NotRequired[dict[str, Number]]
 
 
-class Mistake(TypedDict):
-    """A line of mistakes.jsonl."""
+class Example(TypedDict):
+    """A line of mistakes.jsonl, or of examples.jsonl with the heading of its gallery."""
 
     id: str
     target: str
@@ -266,3 +286,5 @@ class Mistake(TypedDict):
     confidence: NotRequired[Number]
     kind: NotRequired[str]
     preview: NotRequired[str | None]
+    is_large: NotRequired[bool]
+    gallery: NotRequired[str]

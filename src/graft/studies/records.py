@@ -19,6 +19,10 @@ REPEATED = ("task", "backbone", "technique", "seed", "fraction", "shots")
 """What result.json repeats of spec.json."""
 PREDICTIONS = "predictions.parquet"
 """A row an example of validation and test, of a run."""
+MISTAKES = "mistakes.jsonl"
+"""The worst mistakes of a run on the test split."""
+EXAMPLES = "examples.jsonl"
+"""Further examples of the test split, of a run whose task shows some."""
 GO_ON = "then give its graft fit or graft compare again: the run goes on where it was"
 TRAIN_AGAIN = "then give its graft fit or graft compare again: this run alone is trained again"
 STUDY_AGAIN = "then give the command of this study again: finished runs are kept"
@@ -53,6 +57,10 @@ def _find_contradiction(result: dict[str, Any]) -> str:
     points = result.get("points", {"predicted": [], "true": []})
     if len(points["predicted"]) != len(points["true"]):
         return "has as 'points.predicted' and 'points.true' lists of different lengths"
+    for panel in result.get("curves", []):
+        for line in panel["lines"]:
+            if len(line["x"]) != len(line["y"]):
+                return f"has as x and y of {line['name']!r} in 'curves' lists of different lengths"
     return _find_missing_column(result)
 
 
@@ -136,7 +144,12 @@ def read_history(folder: Path) -> Lines:
 
 def read_mistakes(folder: Path) -> Lines:
     """The mistakes that the run in the folder has kept."""
-    return _read_lines(folder / "mistakes.jsonl", record_types.Mistake, is_appended=False)
+    return _read_lines(folder / MISTAKES, record_types.Example, is_appended=False)
+
+
+def read_examples(folder: Path) -> Lines:
+    """The further examples that the run in the folder has kept, each with its `gallery`."""
+    return _read_lines(folder / EXAMPLES, record_types.Example, is_appended=False)
 
 
 def _read_lines(path: Path, kind: Any, is_appended: bool) -> Lines:

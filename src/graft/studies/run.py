@@ -116,7 +116,8 @@ def _execute(
     evaluations["test"] = add_texts(model, task, data.splits["test"], evaluations["test"], engine)
     with engine.autocast():
         samples = task.samples(model, data.splits["test"])
-    write_predictions(folder, task, data, evaluations)
+    details = task.details(evaluations["test"].scores, evaluations["test"].targets)
+    write_predictions(folder, task, data, evaluations, details.galleries)
     _save_model(folder / "model", model, task, spec, feeds["val"])
     started -= position.earlier_seconds
     result = {
@@ -128,7 +129,7 @@ def _execute(
         **_run_baselines(task, data if baselines else None),
         "cost": _cost(model, position, folder, time.perf_counter() - started),
         "frozen": _frozen(position),
-        **task.details(evaluations["test"].scores, evaluations["test"].targets).to_json(),
+        **details.to_json(),
         **({"samples": samples} if samples else {}),
         "warnings": [*model.backbone.notes, *position.warnings],
     }

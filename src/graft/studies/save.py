@@ -1,4 +1,4 @@
-"""What a run leaves of its predictions: a row an example, and the worst mistakes."""
+"""What a run leaves of its predictions: a row an example, the worst mistakes, and galleries."""
 
 from __future__ import annotations
 
@@ -11,22 +11,29 @@ import numpy as np
 import pandas as pd
 
 from graft.base import files
+from graft.base.evidence import Gallery
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.groups import groups
 from graft.metrics.metric import plain_term
-from graft.studies.records import PREDICTIONS
+from graft.studies.records import EXAMPLES, MISTAKES, PREDICTIONS
 from graft.tasks.task import Task
 from graft.training.evaluate import Evaluation
 
-MISTAKES = 24
+MOST_MISTAKES = 24
 """How many of the worst mistakes are kept, as a person sees them."""
 
 Row = dict[str, Any]
 
 
-def write_predictions(folder: Path, task: Task, data: Data, found: dict[str, Evaluation]) -> None:
-    """Write predictions.parquet and mistakes.jsonl of a run.
+def write_predictions(
+    folder: Path,
+    task: Task,
+    data: Data,
+    found: dict[str, Evaluation],
+    galleries: Sequence[Gallery] = (),
+) -> None:
+    """Write predictions.parquet and mistakes.jsonl of a run, and examples.jsonl of its galleries.
 
     The rows are those of validation and test; of test alone if only there a text is generated.
     """
@@ -36,7 +43,16 @@ def write_predictions(folder: Path, task: Task, data: Data, found: dict[str, Eva
         for split in splits
     }
     write_rows(folder / PREDICTIONS, [row for split in rows.values() for row in split])
-    _write_mistakes(folder / "mistakes.jsonl", task, data.splits["test"], rows["test"])
+    samples = data.splits["test"]
+    mistakes = [_example(task, samples[i], rows["test"][i]) for i in _worst(task, rows["test"])]
+    _write_examples(folder / MISTAKES, mistakes)
+    if galleries:
+        examples = [
+            {"gallery": gallery.title, **_example(task, samples[i], rows["test"][i])}
+            for gallery in galleries
+            for i in gallery.rows
+        ]
+        _write_examples(folder / EXAMPLES, examples)
 
 
 def prediction_rows(
@@ -73,15 +89,19 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
     files.write(path, lambda part: pd.DataFrame(rows).to_parquet(part, index=False))
 
 
-def _write_mistakes(path: Path, task: Task, samples: Sequence[Sample], rows: Sequence[Row]) -> None:
+def _worst(task: Task, rows: Sequence[Row]) -> list[int]:
+    """The worst mistakes, the worst first."""
     severities = [task.severity(row) for row in rows]
     wrong = [i for i, severity in enumerate(severities) if severity is not None]
-    worst = sorted(wrong, key=lambda i: -severities[i])[:MISTAKES]
-    lines = [files.json_text(_mistake(task, samples[i], rows[i])) for i in worst]
-    files.write_text(path, "".join(line + "\n" for line in lines))
+    return sorted(wrong, key=lambda i: -severities[i])[:MOST_MISTAKES]
 
 
-def _mistake(task: Task, sample: Sample, row: Row) -> Row:
+def _write_examples(path: Path, examples: Sequence[Row]) -> None:
+    files.write_text(path, "".join(files.json_text(example) + "\n" for example in examples))
+
+
+def _example(task: Task, sample: Sample, row: Row) -> Row:
+    """The example as a person sees it."""
     shown = task.show(sample, row["prediction"], row["target"])
     return {
         "id": row["id"],
@@ -91,4 +111,5 @@ def _mistake(task: Task, sample: Sample, row: Row) -> Row:
         "caption": shown.caption,
         "kind": shown.kind,
         "preview": shown.value,
+        **({"is_large": True} if shown.is_large else {}),
     }
