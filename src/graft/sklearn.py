@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,13 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from graft.base import env
+from graft.base.counts import plural
+from graft.base.errors import DataError, listed
+from graft.data.formats.format import ReadOptions
 from graft.data.images.arrays import full_scale, to_images
+from graft.data.tables.arrays import array_table
+from graft.data.tables.columns import as_number, is_missing
+from graft.data.tables.rows import to_data
 
 
 class _TransferEstimator(BaseEstimator):
@@ -39,15 +46,30 @@ class _TransferEstimator(BaseEstimator):
         self.seed = seed
 
     def _fit(self, X: Any, y: list[Any], columns: dict[str, str], **settings: Any) -> None:
-        """Train on `y`, which are strings for classes and floats for numbers."""
+        """Train on `y`, which are strings for classes and floats for numbers.
+
+        Raises DataError if all are the same, or if there are not as many as samples in `X`.
+        """
         from graft import api
 
         if isinstance(X, np.ndarray) and X.ndim > 1:
             self.n_features_in_ = int(np.prod(X.shape[1:]))
             self._white = full_scale(X, "X")
-        data = api.load_data(
-            (self._values(X), y), columns=columns, seed=self.seed, val=self.val, test=0
-        )
+        values = self._values(X)
+        if len(values) != len(y):
+            raise DataError(
+                f"X holds {plural(len(values), 'sample')} and y {plural(len(y), 'value')}. Give "
+                "one value of y for each sample of X."
+            )
+        if len(set(y)) == 1:
+            raise DataError(
+                f"All {len(y):,} values of y are {y[0]!r}, so there is nothing to learn. Add "
+                "samples of other values."
+            )
+        # A label is a label, whatever signs are in it.
+        options = ReadOptions(columns, label_separator="")
+        samples = to_data({"all": [array_table(values, y, "X")]}, options)
+        data = api.load_data(samples, seed=self.seed, val=self.val, test=0)
         # A run is always tested; nobody reads it here.
         data = data.with_splits({**data.splits, "test": data.splits["val"]})
         folder = Path(tempfile.mkdtemp(prefix="graft-"))
@@ -107,6 +129,12 @@ class TransferClassifier(ClassifierMixin, _TransferEstimator):
         Raises GraftError, and ValueError if `y` are no classes.
         """
         labels = column_or_1d(np.asarray(y))
+        _refuse(
+            labels.tolist(),
+            is_missing,
+            "cannot be a label",
+            "Fill it in, or leave the sample out of X and y.",
+        )
         check_classification_targets(labels)
         self.classes_ = np.unique(labels)
         self._names = [str(label) for label in self.classes_]
@@ -136,13 +164,29 @@ class TransferRegressor(RegressorMixin, _TransferEstimator):
     def fit(self, X: Any, y: Any) -> TransferRegressor:
         """Adapt the network to `X` and `y`.
 
-        Raises GraftError, and ValueError if `y` are no numbers (N,).
+        Raises GraftError, and ValueError if `y` is not (N,).
         """
-        values = column_or_1d(np.asarray(y)).astype(float)
-        self._fit(X, values.tolist(), {"value": "label"})
+        values = column_or_1d(np.asarray(y))
+        values = values.astype(float) if values.dtype.kind == "b" else values
+        _refuse(
+            values.tolist(),
+            lambda value: as_number(value) is None,
+            "cannot be read as a finite number",
+            "Make it a float, or leave the sample out of X and y.",
+        )
+        self._fit(X, values.astype(float).tolist(), {"value": "label"})
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """The number of each example (N,)."""
         check_is_fitted(self)
         return np.array([row["prediction"] for row in self.model_.predict(self._values(X))])
+
+
+def _refuse(y: list[Any], is_wrong: Callable[[Any], bool], what: str, advice: str) -> None:
+    """Raise DataError naming the entries of `y` that are wrong: `what` says what is."""
+    wrong = [f"y[{index}] ({value!r})" for index, value in enumerate(y) if is_wrong(value)]
+    if wrong:
+        raise DataError(
+            f"{len(wrong):,} of {len(y):,} values of y {what}: {listed(wrong, 5)}. {advice}"
+        )

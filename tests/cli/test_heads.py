@@ -35,7 +35,7 @@ def test_a_run_under_another_head_is_kept_and_predicts(graft: Graft, letters: Pa
 @pytest.mark.parametrize(
     ("head", "words"),
     [
-        ("poled", ("'poled'", "linear", "pooled")),
+        ("poled", ("'poled'", "Did you mean 'pooled'?")),
         ("number", ("'number'", "classes", "linear", "pooled")),
     ],
 )
@@ -45,6 +45,13 @@ def test_a_head_that_may_not_stand_there_is_refused(
     task = f"text-classification:head={head}"
     assert_refused(graft("fit", letters, *FIT, "--task", task, "-o", "run"), *words)
     assert not Path("run").exists()
+
+
+def test_the_heads_of_a_task_are_listed_in_its_info(graft: Graft) -> None:
+    assert "head=auto  linear | pooled" in graft("info", "text-classification").stdout
+    parameters = json.loads(graft("info", "text-regression", "--json").stdout)["parameters"]
+    allowed = {parameter["name"]: parameter["allowed"] for parameter in parameters}
+    assert allowed["head"] == "number"
 
 
 def test_label_words_has_a_head_of_its_own(graft: Graft, letters: Path) -> None:

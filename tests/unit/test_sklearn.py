@@ -10,6 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import graft
+from graft.base.errors import DataError
 from graft.sklearn import TransferClassifier, TransferRegressor
 
 TEXTS = [f"{word} number {i}" for i in range(15) for word in ("good fine great", "bad poor awful")]
@@ -123,6 +124,38 @@ def test_few_whole_numbers_are_values_to_a_regressor() -> None:
     model = TransferRegressor(backbone="tiny:bert").fit(TEXTS, LABELS)
     assert model.predict(TEXTS[:3]).dtype == float
     assert clone(model).get_params() == model.get_params()
-    with pytest.raises(ValueError, match="could not convert string to float"):
-        texts_regressor = TransferRegressor(backbone="tiny:bert")
-        texts_regressor.fit(TEXTS, ["many"] * len(TEXTS))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "wrong", "message"),
+    [
+        (
+            TransferRegressor,
+            np.nan,
+            r"1 of 30 values of y cannot be read as a finite number: y\[3\] \(nan\)",
+        ),
+        (TransferRegressor, np.inf, r"y\[3\] \(inf\)\. Make it a float"),
+        (TransferRegressor, "many", r"cannot be read as a finite number: y\[3\] \('many'\)"),
+        (TransferClassifier, None, r"1 of 30 values of y cannot be a label: y\[3\] \(None\)"),
+        (TransferClassifier, "", r"cannot be a label: y\[3\] \(''\)"),
+    ],
+)
+def test_an_entry_of_y_that_cannot_be_learnt_is_named(estimator, wrong, message) -> None:
+    y = np.array([*map(float, range(15)), *map(float, range(15))], object)
+    y[3] = wrong
+    with pytest.raises(DataError, match=message):
+        estimator(backbone="tiny:bert").fit(TEXTS, y)
+
+
+@pytest.mark.parametrize("estimator", [TransferRegressor, TransferClassifier])
+def test_what_is_wrong_with_y_is_said_of_y(estimator) -> None:
+    with pytest.raises(DataError, match=r"All 30 values of y are '?7.*nothing to learn"):
+        estimator(backbone="tiny:bert").fit(TEXTS, [7] * 30)
+    with pytest.raises(DataError, match="X holds 30 samples and y 29 values"):
+        estimator(backbone="tiny:bert").fit(TEXTS, [1, 2, *[3] * 27])
+
+
+def test_a_label_may_hold_signs_that_part_labels_elsewhere() -> None:
+    labels = ["arts|books", "arts", "books"] * 10
+    model = texts_classifier(technique="feature-extraction", epochs=1).fit(TEXTS, labels)
+    assert model.model_.classes == ["arts", "arts|books", "books"]

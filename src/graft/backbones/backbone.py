@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from graft.backbones.preprocess.preprocess import Preprocess
+from graft.base import trees
 from graft.base.job import Form, Job
 from graft.base.records import Batch, Output
 from graft.base.trees import Tree
@@ -20,19 +21,33 @@ Call = Callable[[nn.Module, Batch], tuple[Tree, dict[str, Tensor] | None]]
 and the batch has targets, else None."""
 
 
-def call(network: nn.Module, batch: Batch) -> tuple[Tree, dict[str, Tensor] | None]:
-    """Run a network on the inputs by name; of several named outputs keep the logits.
+STATES = ("hidden_state", "hidden_states", "attentions", "mems")
+"""How names end of what transformers returns of the layers between, beside its logits. A replay of
+recorded features skips these layers, so it could not return the same."""
 
-    The others (caches, hidden states) need not have a row for each example. Where none is called
-    logits, all are kept.
+
+def call(network: nn.Module, batch: Batch) -> tuple[Tree, dict[str, Tensor] | None]:
+    """Run a network on the inputs by name; logits alone are returned as one tensor.
+
+    Beside logits everything is kept that has a row for each example, such as boxes, but for the
+    `STATES` of layers. Where nothing is called logits, all is kept.
     """
     output = network(**batch.inputs)
     if not isinstance(output, Mapping):
         return output, None
-    logits = {name: leaf for name, leaf in output.items() if name.endswith("logits")}
-    if not logits:
-        return dict(output), None
-    return (logits["logits"] if set(logits) == {"logits"} else logits), None
+    kept = dict(output)
+    if any(name.endswith("logits") for name in output):
+        kept = {name: tree for name, tree in output.items() if _is_result(name, tree, len(batch))}
+    return (kept["logits"] if set(kept) == {"logits"} else kept), None
+
+
+def _is_result(name: str, tree: Tree, num_rows: int) -> bool:
+    """Whether an output is logits, or another tree of tensors with so many rows."""
+    if name.endswith("logits"):
+        return True
+    leaves = trees.leaves(tree)  # of a cache that is an object of its own, this object
+    has_rows = all(isinstance(leaf, Tensor) and leaf.shape[:1] == (num_rows,) for leaf in leaves)
+    return bool(leaves) and has_rows and not name.endswith(STATES)
 
 
 @dataclass(frozen=True)

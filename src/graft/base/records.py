@@ -116,8 +116,8 @@ class Output:
 
     @property
     def logits(self) -> Tensor:
-        """The logits (B, [T,] classes) of a network that returns one tensor."""
-        return self.raw
+        """The logits (B, [T,] classes), alone or beside other outputs of the network."""
+        return self.raw["logits"] if isinstance(self.raw, Mapping) else self.raw
 
 
 @dataclass(frozen=True)

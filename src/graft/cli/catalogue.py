@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from graft.backbones.heads.head import heads_for
 from graft.base import plugins
 from graft.base.errors import BadValue, UnknownName
 from graft.base.ranges import range_words
@@ -156,11 +157,16 @@ def parameters(axis: str, name: str) -> list[dict[str, Any]]:
             "name": field.name,
             "type": _type_words(field.hint),
             "default": field.default,
-            "allowed": range_words(field.hint),
+            "allowed": _heads(name) if field.name == "head" else range_words(field.hint),
         }
         for field in plugins.fields(axis, name)
         if options is None or field.name in ("head", *options)
     ]
+
+
+def _heads(task: str) -> str:
+    """The heads that give what the task needs, as a person writes them."""
+    return " | ".join(heads_for(plugins.class_variable("task", task, "gives")))
 
 
 def _type_words(hint: Any) -> str:

@@ -249,23 +249,25 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "")
     typer.echo(text.get(), nl=False)  # rich would end the process itself if the pipe is closed
 
 
-def measured(metric: Metric, score: Mapping[str, float]) -> str:
-    """`94.1 % (90.2 to 97.4)`, `1.23 (1.19 to 1.27)`."""
+def measured(metric: Metric, score: Mapping[str, Any]) -> str:
+    """`94.1 % (90.2 to 97.4)`, `1.23 (1.19 to 1.27)`, `undefined`."""
     from graft.reports import words
 
-    interval = words.values(metric, score["low"], score["high"])
-    return f"{words.measured(metric, score['value'])} ({interval})"
+    value = words.measured(metric, score["value"])
+    if not words.known(score["value"]):
+        return value
+    return f"{value} ({words.values(metric, score['low'], score['high'])})"
 
 
-def metrics(
-    scores: Mapping[str, Mapping[str, float]], where: str, units: Mapping[str, str]
-) -> None:
-    """A row a metric, with its interval, in the unit that it has."""
+def metrics(scores: Mapping[str, Mapping[str, Any]], where: str, units: Mapping[str, str]) -> None:
+    """A row a metric, with its interval, in the unit that it has; why some are undefined."""
     rows = []
     for name, score in scores.items():
         metric = _metric(name, units)
         rows.append([metric.words, measured(metric, score)])
     table([where, "with its 95 % interval"], rows)
+    for reason in dict.fromkeys(s["undefined"] for s in scores.values() if "undefined" in s):
+        typer.echo(f"note: {reason}")
 
 
 def _metric(name: str, units: Mapping[str, str]) -> Metric:
@@ -325,10 +327,12 @@ def leaderboard(folder: Path) -> None:
         "training",
         "trained parameters",
     ]
-    table(header, [_board_row(board.metric, row, several) for row in board.rows])
+    scores = [row.score for row in board.rows if row.score]
+    decimals = words.column_decimals((score.value, score.low, score.high) for score in scores)
+    table(header, [_board_row(board.metric, row, several, decimals) for row in board.rows])
 
 
-def _board_row(metric: Metric, row: Any, several: bool) -> list[str]:
+def _board_row(metric: Metric, row: Any, several: bool, decimals: int) -> list[str]:
     from graft.reports import words
 
     cell, cost, score = row.cell, row.cost or {}, row.score
@@ -341,7 +345,10 @@ def _board_row(metric: Metric, row: Any, several: bool) -> list[str]:
     seconds, trained = cost.get("train_seconds"), cost.get("trainable_parameters")
     found = ["failed" if row.runs else "", ""]
     if score:
-        found = [words.value(metric, score.value), words.values(metric, score.low, score.high)]
+        found = [
+            words.value(metric, score.value, decimals),
+            words.values(metric, score.low, score.high, decimals),
+        ]
     return [
         name,
         *found,

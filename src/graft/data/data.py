@@ -30,6 +30,8 @@ class Data:
     """Role -> the columns of tables, the keys or the arrays that hold it, as a user names them."""
     asked: tuple[str, ...] = ()
     """The roles whose columns the user chose."""
+    cut: tuple[str, ...] = ()
+    """The splits that Graft cut, since the data came without them."""
     problem: str = ""
     """Why these data cannot be split and learned from, if they were read to be described only."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -76,7 +76,10 @@ def make_splits(
         notes += cut.notes
     splits["train"] = cut.rest
     order = ("train", "val", "test", "unlabeled")
-    return data.with_splits({name: splits[name] for name in order if splits.get(name)}, *notes)
+    ready = {name: splits[name] for name in order if splits.get(name)}
+    of_graft = ("val",) if held_out else ("val", "test")
+    cut_here = tuple(name for name in of_graft if name in ready)
+    return replace(data.with_splits(ready, *notes), cut=cut_here)
 
 
 def subsample(

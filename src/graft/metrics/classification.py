@@ -342,12 +342,24 @@ macro_f1 = Metric("macro_f1", _collect_decisions, _weigh_macro_f1, "macro F1")
 It is a value of sums over the examples, which are never written out: they would be a table of
 examples by classes."""
 
-f1 = metric_of_sums("f1", _positive_counts, _macro_f1_of_sums, words="F1")
+f1 = metric_of_sums(
+    "f1",
+    _positive_counts,
+    _macro_f1_of_sums,
+    words="F1",
+    undefined="no example has the class, in truth or by prediction",
+)
 """F1 of the second of two classes; multi-label: over all labels together (micro).
 
 nan for more than two classes."""
 
-auroc = Metric("auroc", Pairs, _weigh_auroc, "AUROC")
+auroc = Metric(
+    "auroc",
+    Pairs,
+    _weigh_auroc,
+    "AUROC",
+    undefined="no class has both an example and a counter-example",
+)
 """Area under the ROC curve: of the second class if there are two, else the mean over classes.
 
 Each class is compared with all others. Classes without an example, or without a counter-example,

@@ -64,14 +64,20 @@ entity_f1 = metric_of_sums(
     _entity_counts,
     lambda sums: divide(2 * sums[..., 0], sums[..., 1] + sums[..., 2]),
     words="entity F1",
+    undefined="no entity is predicted or true",
 )
 """The harmonic mean of `entity_precision` and `entity_recall`."""
 
-entity_precision = metric_of_sums("entity_precision", _entity_counts, ratio)
+entity_precision = metric_of_sums(
+    "entity_precision", _entity_counts, ratio, undefined="no entity is predicted"
+)
 """The share of predicted entities that are true."""
 
 entity_recall = metric_of_sums(
-    "entity_recall", _entity_counts, lambda sums: divide(sums[..., 0], sums[..., 2])
+    "entity_recall",
+    _entity_counts,
+    lambda sums: divide(sums[..., 0], sums[..., 2]),
+    undefined="no entity is true",
 )
 """The share of true entities that are predicted."""
 

@@ -62,6 +62,8 @@ class Metric:
     is_fraction: bool = True
     limits: tuple[float, float] = (-math.inf, math.inf)
     unit: str = ""
+    undefined: str = "there is nothing to measure"
+    """When its value is NaN, as what stands behind "is undefined where"."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "words", self.words or self.name.replace("_", " "))
@@ -70,6 +72,11 @@ class Metric:
     def sign(self) -> int:
         """1 if a higher value is better, -1 if a lower one is."""
         return 1 if self.higher_is_better else -1
+
+    @property
+    def why_undefined(self) -> str:
+        """The sentence that explains a value that is NaN."""
+        return f"{self.words[:1].upper()}{self.words[1:]} is undefined where {self.undefined}."
 
     @property
     def span(self) -> float:

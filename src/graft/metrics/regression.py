@@ -2,8 +2,7 @@
 
 Scores and targets are numbers (N,) in the user's unit. RMSE and MAE are in that unit, and lower is
 better; R2 and the correlations have no unit, and higher is better. Undefined values are nan: all of
-them without examples, and R2 of constant targets. The correlations of constant predictions or
-targets are 0, since a constant explains nothing.
+them without examples, R2 of constant targets, the correlations of constant predictions or targets.
 """
 
 from __future__ import annotations
@@ -72,8 +71,8 @@ def _correlation(sums: NDArray) -> NDArray:
     covariance = xy - divide(x * y, count)
     variances = [xx - divide(x**2, count), yy - divide(y**2, count)]
     varies = np.logical_and(*(variance > CONSTANT * count for variance in variances))
-    value = divide(covariance, np.sqrt(np.where(varies, variances[0] * variances[1], 1.0)))
-    return np.where(count > 0, np.clip(np.where(varies, value, 0.0), -1, 1), np.nan)
+    value = divide(covariance, np.sqrt(np.where(varies, variances[0] * variances[1], 0.0)))
+    return np.clip(value, -1, 1)
 
 
 def _weigh_spearman(terms: Terms) -> Measurement:
@@ -165,12 +164,28 @@ mae = metric_of_sums(
 )
 """The mean absolute error, in the unit of the targets."""
 
-r2 = Metric("r2", Pairs, _weigh_r2, "R²", is_fraction=False, limits=(-math.inf, 1.0))
+r2 = Metric(
+    "r2",
+    Pairs,
+    _weigh_r2,
+    "R²",
+    is_fraction=False,
+    limits=(-math.inf, 1.0),
+    undefined="all true values are equal, so that there is nothing to explain",
+)
 """The share of the variance of the targets that the predictions explain; below 0 if the mean of the
 targets would be closer. nan if the targets are constant, as there is nothing to explain."""
 
+_CONSTANT = "all predictions, or all true values, are equal"
+
 pearson = Metric(
-    "pearson", Pairs, _weigh_pearson, "Pearson correlation", is_fraction=False, limits=(-1.0, 1.0)
+    "pearson",
+    Pairs,
+    _weigh_pearson,
+    "Pearson correlation",
+    is_fraction=False,
+    limits=(-1.0, 1.0),
+    undefined=_CONSTANT,
 )
 """How close predictions and targets are to a rising line."""
 
@@ -181,6 +196,7 @@ spearman = Metric(
     "Spearman correlation",
     is_fraction=False,
     limits=(-1.0, 1.0),
+    undefined=_CONSTANT,
 )
 """How consistently predictions rise with the targets, in any shape: the correlation of ranks."""
 

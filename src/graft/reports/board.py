@@ -64,8 +64,13 @@ class Row:
     train_examples: int | None = None
 
     @property
+    def is_measured(self) -> bool:
+        """Whether the test metric has a value: a run has finished, and it is not undefined."""
+        return self.score is not None and known(self.score.value)
+
+    @property
     def quality(self) -> float:
-        """The test metric, turned so that more is better."""
+        """The test metric of a measured row, turned so that more is better."""
         return self.metric.sign * self.score.value
 
     @property

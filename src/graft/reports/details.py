@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,43 +35,58 @@ def per_class(best: Row | None) -> dict[str, Any] | None:
         return None
     table = results[0]["per_class_table"]
     names = dict.fromkeys(name for result in results for name in result["per_class"])
+    columns = {column["key"]: column for column in table["columns"]}
     # A part that one seed neither predicted nor missed is not there.
-    rows = [
-        _part(name, table, [r["per_class"][name] for r in results if name in r["per_class"]])
+    means = {
+        name: _mean_row([r["per_class"][name] for r in results if name in r["per_class"]], columns)
         for name in names
+    }
+    ranked = sorted(names, key=lambda name: _rank(means[name][table["rank"]]))
+    shown = ranked[:SHOWN_CLASSES] if len(ranked) > SHOWN_CLASSES else list(names)
+    cells = [
+        _cells(column, [means[name][key] for name in shown], key == table["rank"])
+        for key, column in columns.items()
     ]
-    shown = sorted(rows, key=_rank)[:SHOWN_CLASSES] if len(rows) > SHOWN_CLASSES else rows
-    rank = next(column for column in table["columns"] if column["key"] == table["rank"])
     return {
         "part": table["part"],
-        "headings": [column["heading"] for column in table["columns"]],
-        "rank": rank["heading"].removesuffix(" (%)"),
-        "rows": shown,
-        "hidden": len(rows) - len(shown),
+        "headings": [column["heading"] for column in columns.values()],
+        "rank": columns[table["rank"]]["heading"].removesuffix(" (%)"),
+        "rows": [
+            {"name": name, "cells": row}
+            for name, row in zip(shown, zip(*cells, strict=True), strict=True)
+        ],
+        "hidden": len(names) - len(shown),
     }
 
 
-def _part(name: str, table: dict[str, Any], rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A row of the table: its numbers as texts, and how long the bar is behind that of the rank."""
-    cells = []
-    for column in table["columns"]:
-        mean = _mean([row[column["key"]] for row in rows])
-        is_bar = column["key"] == table["rank"] and column["form"] == "fraction"
-        bar = round(100 * (mean or 0)) if is_bar else None
-        cells.append((_written(column["form"], mean), bar))
-    return {"name": name, "rank": _mean([row[table["rank"]] for row in rows]), "cells": cells}
+def _mean_row(rows: Sequence[dict[str, Any]], keys: Iterable[str]) -> dict[str, float | None]:
+    """The means over the seeds of one part, by column."""
+    return {key: _mean([row[key] for row in rows]) for key in keys}
 
 
-def _rank(row: dict[str, Any]) -> float:
-    return row["rank"] if words.known(row["rank"]) else -math.inf
+def _rank(number: float | None) -> float:
+    return number if words.known(number) else -math.inf
 
 
-def _written(form: str, number: float | None) -> str:
-    if form == "fraction":
-        return words.percent(number)
-    if form == "count":
-        return f"{number:,.0f}" if words.known(number) else words.UNKNOWN
-    return words.plain_number(number)
+def _cells(
+    column: dict[str, Any], numbers: Sequence[float | None], is_rank: bool
+) -> list[tuple[str, int | None]]:
+    """A column of the table: its numbers as texts, and how long the bar is behind each."""
+    has_bar = is_rank and column["form"] == "fraction"
+    bars = [round(100 * (number or 0)) if has_bar else None for number in numbers]
+    return list(zip(_WRITTEN[column["form"]](numbers), bars, strict=True))
+
+
+def _counts(numbers: Sequence[float | None]) -> list[str]:
+    return [f"{number:,.0f}" if words.known(number) else words.UNKNOWN for number in numbers]
+
+
+_WRITTEN: dict[str, Callable[[Sequence[float | None]], list[str]]] = {
+    "fraction": lambda numbers: [words.percent(number) for number in numbers],
+    "count": _counts,
+    "number": words.plain_column,
+}
+"""How the numbers of a column of some form are written."""
 
 
 def _results(best: Row | None) -> list[dict[str, Any]]:

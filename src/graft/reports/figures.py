@@ -18,6 +18,11 @@ UNEQUAL = 5
 """A training so many times as long as the shortest makes the axis logarithmic."""
 WIDTH, HEIGHT = 460.0, 300.0
 LEFT, TOP, RIGHT, BOTTOM = 40.0, 30.0, 14.0, 44.0
+_FRONT = (
+    "The broad line joins what nothing else beats in both quality and training time (the Pareto "
+    "front)."
+)
+_ONE_IN_FRONT = "Nothing else is better or quicker than {name}."
 BASELINE = Series("trivial baselines", "var(--muted)", "diamond", "2 4")
 CONTROL = Series(combine.CONTROL.technique, "var(--control)", "cross", "6 3")
 NONE = Series("", "var(--muted)")
@@ -25,10 +30,11 @@ NONE = Series("", "var(--muted)")
 
 @dataclass(frozen=True)
 class Figure:
-    """A panel with its heading and what it says in words."""
+    """A panel with its heading, and a sentence about what is drawn in it."""
 
     heading: str
     svg: str
+    note: str = ""
 
 
 def palette(board: Board) -> dict[str, Series]:
@@ -93,7 +99,7 @@ def bounds(rows: Iterable[Row]) -> tuple[float, float]:
 
     Of the baselines only the best counts, so that a far one does not squeeze the others.
     """
-    scored = [row for row in rows if row.score]
+    scored = [row for row in rows if row.is_measured]
     baselines = [row for row in scored if row.cell.is_baseline]
     counted = [row for row in scored if not row.cell.is_baseline] + sorted(
         baselines, key=lambda row: -row.quality
@@ -186,11 +192,9 @@ def _curves(
 def quality_and_time(board: Board, rows: Sequence[Row], colors: dict[str, Series]) -> Figure | None:
     """Test metric against seconds of training, with intervals.
 
-    The line joins what nothing else beats in both.
+    A line joins what nothing else beats in both, unless that is one row alone.
     """
-    timed = [
-        row for row in rows if row.score is not None and words.known(row.cost.get("train_seconds"))
-    ]
+    timed = [row for row in rows if row.is_measured and words.known(row.cost.get("train_seconds"))]
     if len(timed) < 2 or all(row.cell.is_baseline for row in timed):
         return None
     metric, (low, high) = board.metric, bounds(timed)
@@ -229,6 +233,7 @@ def quality_and_time(board: Board, rows: Sequence[Row], colors: dict[str, Series
     return Figure(
         "",
         panel.render(f"Test {metric.words} against training time. Not beaten in both: {best}"),
+        _FRONT if len(front) > 1 else _ONE_IN_FRONT.format(name=best),
     )
 
 
@@ -250,7 +255,7 @@ def data_efficiency(board: Board, colors: dict[str, Series]) -> list[Figure]:
     examples = {row.cell.size: row.train_examples for row in board.rows if row.train_examples}
     if len(examples) < 2:
         return []
-    scored = [row for row in board.rows if row.score is not None and row.cell.size in examples]
+    scored = [row for row in board.rows if row.is_measured and row.cell.size in examples]
     ends = [bounds(row for row in scored if row.cell.size == size) for size in examples]
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
     shown = [row for row in scored if within(row, low, high)]

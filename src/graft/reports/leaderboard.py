@@ -107,11 +107,11 @@ def _row(cell: Cell, runs: list[Run], study: Study) -> Row:
         seeds,
         score=_plain_interval([test[metric.name] for test in tests]),
         others={
-            name: _mean(test[name]["value"] for test in tests)
+            name: _mean_of_all(test[name]["value"] for test in tests)
             for name in tests[0]
             if name != metric.name
         },
-        val=_mean(result["metrics"]["val"].get(watched) for result in results),
+        val=_mean_of_all(result["metrics"]["val"].get(watched) for result in results),
         watched=study.metric(watched),
         val_loss=_mean(result["metrics"]["val"].get("loss") for result in results),
         cost=_mean_cost(results),
@@ -129,7 +129,7 @@ def _baseline_row(cell: Cell, baselines: list[Baseline], metric: Metric) -> Row:
         [baseline.seed or 0 for baseline in baselines],
         score=_plain_interval([baseline.metrics[metric.name] for baseline in baselines]),
         others={
-            name: _mean(baseline.metrics[name]["value"] for baseline in baselines)
+            name: _mean_of_all(baseline.metrics[name]["value"] for baseline in baselines)
             for name in baselines[0].metrics
             if name != metric.name
         },
@@ -140,7 +140,7 @@ def _baseline_row(cell: Cell, baselines: list[Baseline], metric: Metric) -> Row:
 def _plain_interval(scores: Sequence[Mapping[str, float]]) -> Interval:
     """The interval of a single run; of several, without their predictions, only their mean."""
     bounds = (scores[0]["low"], scores[0]["high"]) if len(scores) == 1 else (None, None)
-    value = _mean(score["value"] for score in scores)
+    value = _mean_of_all(score["value"] for score in scores)
     return Interval(*(math.nan if number is None else number for number in (value, *bounds)))
 
 
@@ -155,8 +155,15 @@ def _mean_cost(results: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
+    """The mean of the values that are known."""
     numbers = [value for value in values if known(value)]
     return float(np.mean(numbers)) if numbers else None
+
+
+def _mean_of_all(values: Iterable[float | None]) -> float | None:
+    """The mean of a metric over runs; None if it is undefined for one of them."""
+    numbers = list(values)
+    return _mean(numbers) if all(map(known, numbers)) else None
 
 
 def _means(study: Study, rows: Sequence[Row]) -> tuple[dict[Cell, Mean], list[str]]:
@@ -208,16 +215,19 @@ def _same_examples(study: Study, everything: Sequence[Predictions]) -> list[str]
 
 
 def _order(row: Row) -> tuple:
-    """Larger training sizes first; then techniques by validation, baselines by test, unfinished."""
+    """Larger training sizes first; then techniques by validation, baselines by test, unfinished.
+
+    Where the metric is undefined, a baseline is the last of them.
+    """
     kind = 2 if row.score is None else 1 if row.cell.is_baseline else 0
-    quality = 0 if row.score is None else row.quality if row.cell.is_baseline else row.val_quality
+    quality = row.val_quality if kind == 0 else row.quality if row.is_measured else -math.inf
     return -row.cell.size.fraction, kind, -quality, row.cell.name
 
 
 def _best(rows: Sequence[Row]) -> Row | None:
     """The row with the best validation metric; ties by the loss, then by the training time."""
     return max(
-        (row for row in rows if row.score is not None and row.val is not None),
+        (row for row in rows if row.is_measured and known(row.val)),
         key=lambda row: (row.val_quality, -(row.val_loss or 0), -(row.cost["train_seconds"] or 0)),
         default=None,
     )
@@ -235,7 +245,7 @@ def choose(
     """
     candidates = [row for row in rows if not row.cell.is_baseline and not row.cell.is_control]
     best = _best(candidates)
-    baselines = [row for row in rows if row.cell.is_baseline and row.score is not None]
+    baselines = [row for row in rows if row.cell.is_baseline and row.is_measured]
     baseline = max(baselines, key=lambda row: row.quality, default=None)
     to_controls = {row.cell: _difference(row, control_of(row, rows), means) for row in candidates}
     to_baselines = {row.cell: _difference(row, baseline, means) for row in candidates}
@@ -282,5 +292,7 @@ def _beside(best: Row, candidates: Sequence[Row], means: Mapping[Cell, Mean]) ->
 
 def _difference(row: Row, other: Row | None, means: Mapping[Cell, Mean]) -> Difference | None:
     if other is None or row.cell not in means or other.cell not in means:
+        return None
+    if not row.is_measured or not other.is_measured:
         return None
     return means[row.cell].minus(means[other.cell])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -30,6 +31,7 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
     largest = board.choices[0].size if board.choices else None
     main_rows = board.at(largest) if largest else []
     best, watched = _best(board, main_rows), figures.watched(board, main_rows)
+    trade_off = figures.quality_and_time(board, main_rows, colors)
     return {
         "title": _title(board),
         "facts": _facts(board),
@@ -55,7 +57,8 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "pretrained": any(
             "held_out" in line for row in main_rows for run in row.runs for line in run.history
         ),
-        "pareto": _figures(filter(None, [figures.quality_and_time(board, main_rows, colors)])),
+        "pareto": _figures([trade_off] if trade_off else []),
+        "pareto_note": trade_off.note if trade_off else "",
         "efficiency": _figures(figures.data_efficiency(board, colors)),
         "best": _best_name(board, best),
         "best_seeds": len(best.seeds) if best else 0,
@@ -147,15 +150,11 @@ def _size(board: Board, size: Size, colors: dict[str, Series], verdict: Verdict)
     """One leaderboard: its rows with the axis that their intervals share."""
     rows = board.at(size)
     choice = next(choice for choice in board.choices if choice.size == size)
-    low, high = _ends(board.metric, *figures.bounds(rows))
-    far = [
-        row
-        for row in rows
-        if row.score and words.known(row.score.value) and not figures.within(row, low, high)
-    ]
+    axis = low, high = _ends(board.metric, *figures.bounds(rows))
+    far = [row for row in rows if row.is_measured and not figures.within(row, low, high)]
+    digits = _Decimals.of(rows)
     reference = choice.control.score.value if choice.control else None
     label = words.training_size(size.fraction, size.shots)
-    names = list(dict.fromkeys(name for row in rows for name in row.others or {}))
     watched = figures.watched(board, rows)
     chosen = next((v for v in (verdict, *verdict.smaller) if v.training_size == label), None)
     return {
@@ -166,25 +165,72 @@ def _size(board: Board, size: Size, colors: dict[str, Series], verdict: Verdict)
         "high": number(words.scaled(board.metric, high)),
         "rows": [
             {
-                **_row(board.metric, row, row == choice.best, colors, low, high, reference),
-                "val": _validation(watched, row),
+                **_row(row, row == choice.best, colors, axis, digits, reference),
+                "val": _validation(watched, row, digits.val),
             }
             for row in rows
         ],
+        **_other_metrics(board, rows),
+        "undefined": _undefined(board, rows),
+    }
+
+
+def _other_metrics(board: Board, rows: Sequence[Row]) -> dict[str, Any]:
+    """The table of the metrics beside the primary one: a column a metric, with equal decimals."""
+    rows = [row for row in rows if row.score]
+    names = dict.fromkeys(name for row in rows for name in row.others or {})
+    columns = [
+        _column(board.study.metric(name), [row.others or {} for row in rows]) for name in names
+    ]
+    values = list(zip(*columns, strict=True)) or [()] * len(rows)
+    return {
         "others": [board.study.metric(name).words for name in names],
         "other_rows": [
-            (
-                row.words,
-                _of(row),
-                [
-                    words.value(board.study.metric(name), (row.others or {}).get(name))
-                    for name in names
-                ],
-            )
-            for row in rows
-            if row.score
+            (row.words, _of(row), numbers) for row, numbers in zip(rows, values, strict=True)
         ],
     }
+
+
+def _column(metric: Metric, rows: Sequence[Mapping[str, float | None]]) -> list[str]:
+    """The values of a metric, a dash in the rows that do not have it."""
+    decimals = words.column_decimals([row.get(metric.name)] for row in rows)
+    return [
+        words.value(metric, row[metric.name], decimals) if metric.name in row else words.UNKNOWN
+        for row in rows
+    ]
+
+
+def _undefined(board: Board, rows: Sequence[Row]) -> list[str]:
+    """Why metrics have no value in some of the rows, a sentence a metric."""
+    values = [
+        (name, value)
+        for row in rows
+        if row.score
+        for name, value in ((board.metric.name, row.score.value), *(row.others or {}).items())
+    ]
+    names = dict.fromkeys(name for name, value in values if not words.known(value))
+    return [board.study.metric(name).why_undefined for name in names]
+
+
+@dataclass(frozen=True)
+class _Decimals:
+    """The decimals of the columns of a leaderboard."""
+
+    score: int
+    val: int
+    difference: int
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> _Decimals:
+        scores = [row.score for row in rows if row.score]
+        differences = [row.to_control for row in rows if row.to_control]
+        return cls(
+            words.column_decimals((each.value, each.low, each.high) for each in scores),
+            words.column_decimals([row.val] for row in rows),
+            words.column_decimals(
+                ((each.value, each.low, each.high) for each in differences), apart=True
+            ),
+        )
 
 
 def _ends(metric: Metric, low: float, high: float) -> tuple[float, float]:
@@ -196,14 +242,14 @@ def _ends(metric: Metric, low: float, high: float) -> tuple[float, float]:
 
 
 def _row(
-    metric: Metric,
     row: Row,
     best: bool,
     colors: dict[str, Series],
-    low: float,
-    high: float,
+    axis: tuple[float, float],
+    digits: _Decimals,
     reference: float | None,
 ) -> dict[str, Any]:
+    metric = row.metric
     series = figures.BASELINE if row.cell.is_baseline else colors[row.cell.name]
     shown = {
         "kind": "baseline"
@@ -225,14 +271,14 @@ def _row(
     }
     if row.score is None:
         return shown
-    cost, difference = row.cost or {}, row.to_control
+    cost = row.cost or {}
     return shown | {
-        "bar": Markup(figures.interval_bar(row.score, series, low, high, reference)),
-        "score": words.value(metric, row.score.value),
-        "interval": _range(metric, row.score, words.values),
-        "difference": words.difference(metric, difference.value) if difference else "",
-        "difference_interval": _range(metric, difference, words.differences) if difference else "",
-        "p": words.p(row.p_corrected).removeprefix("p ").removeprefix("= ") if difference else "",
+        "bar": Markup(
+            figures.interval_bar(row.score, series, *axis, reference) if row.is_measured else ""
+        ),
+        "score": words.value(metric, row.score.value, digits.score),
+        "interval": _range(metric, row.score, words.values, digits.score),
+        **_to_control(row, digits.difference),
         "train_seconds": words.seconds(cost.get("train_seconds")),
         "total_seconds": words.seconds(cost.get("total_seconds"))
         if "total_seconds" in cost
@@ -247,12 +293,24 @@ def _row(
     }
 
 
-def _validation(watched: Metric, row: Row) -> str:
+def _to_control(row: Row, decimals: int) -> dict[str, str]:
+    """The difference to the control with its evidence; nothing where there is none."""
+    apart = row.to_control
+    if not apart:
+        return dict.fromkeys(("difference", "difference_interval", "p"), "")
+    return {
+        "difference": words.difference(row.metric, apart.value, decimals=decimals),
+        "difference_interval": _range(row.metric, apart, words.differences, decimals),
+        "p": words.p_value(row.p_corrected),
+    }
+
+
+def _validation(watched: Metric, row: Row, decimals: int) -> str:
     """The validation metric, by its name where it is not the one that the column is for."""
     if not words.known(row.val):
         return ""
     if row.watched == watched:
-        return words.value(watched, row.val)
+        return words.value(watched, row.val, decimals)
     return f"{words.measured(row.watched, row.val)} {row.watched.words}"
 
 
@@ -266,10 +324,10 @@ def _message(run: Run) -> str:
 
 
 def _range(
-    metric: Metric, found: Interval | Difference, write: Callable[[str, float, float], str]
+    metric: Metric, found: Interval | Difference, write: Callable[..., str], decimals: int
 ) -> str:
     return (
-        write(metric, found.low, found.high)
+        write(metric, found.low, found.high, decimals=decimals)
         if words.known(found.low) and words.known(found.high)
         else ""
     )

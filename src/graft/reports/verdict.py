@@ -5,6 +5,7 @@ This file decides what to say and fills the holes; `sentences.py` has the senten
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -89,7 +90,10 @@ def judge(board: Board) -> Verdict:
         return _of_a_single_run(board)
     if not board.choices or not any(choice.best for choice in board.choices):
         return Verdict(
-            "no verdict", (_why_nothing(board),), cautions(board), metric=board.metric.name
+            "no verdict",
+            (_why_nothing(board, board.rows),),
+            cautions(board),
+            metric=board.metric.name,
         )
     first, *rest = [_judge(board, choice) for choice in board.choices]
     return replace(first, cautions=cautions(board), smaller=tuple(rest))
@@ -101,7 +105,7 @@ def _judge(board: Board, choice: Choice) -> Verdict:
     if best is None:
         return Verdict(
             "no verdict",
-            (sentences.NO_TECHNIQUE_FINISHED,),
+            (_why_nothing(board, board.at(choice.size)),),
             training_size=size,
             metric=board.metric.name,
         )
@@ -295,8 +299,8 @@ def _comparison(
 
 def _of_a_single_run(board: Board) -> Verdict:
     row = board.rows[0] if board.rows else None
-    if row is None or row.cell.is_baseline or row.score is None:
-        return Verdict("no verdict", (_why_nothing(board),), metric=board.metric.name)
+    if row is None or row.cell.is_baseline or not row.is_measured:
+        return Verdict("no verdict", (_why_nothing(board, board.rows),), metric=board.metric.name)
     table, score, metric = sentences.SINGLE_RUN, row.score, board.metric
     reached = table["reached" if board.test_examples else "reached, examples not known"].format(
         name=_name(board, row),
@@ -305,7 +309,7 @@ def _of_a_single_run(board: Board) -> Verdict:
         examples=plural(board.test_examples, "test example"),
         interval=values(metric, score.low, score.high),
     )
-    baselines = [r for r in board.rows if r.cell.is_baseline]
+    baselines = [r for r in board.rows if r.cell.is_baseline and r.is_measured]
     beside = [
         table["baseline"].format(baseline=best.words, score=measured(metric, best.score.value))
         for best in sorted(baselines, key=lambda r: -r.quality)[:1]
@@ -325,9 +329,12 @@ def _of_a_single_run(board: Board) -> Verdict:
     )
 
 
-def _why_nothing(board: Board) -> str:
+def _why_nothing(board: Board, rows: Sequence[Row]) -> str:
     if not board.study.finished:
         return sentences.NOTHING_FINISHED
+    if any(row.score for row in rows if not row.cell.is_baseline and not row.cell.is_control):
+        metric = board.metric
+        return sentences.NOT_MEASURED.format(metric=metric.words, undefined=metric.undefined)
     return sentences.NO_TECHNIQUE_FINISHED
 
 

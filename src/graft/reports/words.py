@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from graft.base.durations import duration
 from graft.metrics.metric import Metric
 
 UNKNOWN = "–"
+UNDEFINED = "undefined"
+"""The value of a metric that is NaN; `Metric.why_undefined` says why."""
 MOST_DECIMALS = 4
 """Numbers that differ in one of these decimals are written so that they read differently."""
 SMALLEST_DECIMALS = 12
@@ -45,9 +47,14 @@ def axis(metric: Metric) -> str:
     return f"{metric.words} ({shown})" if shown else metric.words
 
 
-def value(metric: Metric, number: float | None) -> str:
-    """A value without its unit: `94.1` of a fraction; `0.987`, `18.3`, `1,524` of any other."""
-    return percent(number) if metric.is_fraction else _plain([number])[0]
+def value(metric: Metric, number: float | None, decimals: int | None = None) -> str:
+    """A value without its unit: `94.1` of a fraction; `0.987`, `18.3`, `1,524` of any other.
+
+    `decimals` are those of the column it stands in, see `column_decimals`.
+    """
+    if not known(number):
+        return UNDEFINED
+    return percent(number) if metric.is_fraction else _plain([number], decimals=decimals)[0]
 
 
 def measured(metric: Metric, number: float | None) -> str:
@@ -55,28 +62,59 @@ def measured(metric: Metric, number: float | None) -> str:
     return value(metric, number) + (unit(metric) if known(number) else "")
 
 
-def values(metric: Metric, low: float | None, high: float | None) -> str:
+def values(
+    metric: Metric, low: float | None, high: float | None, decimals: int | None = None
+) -> str:
     """The bounds of an interval: `90.9 to 97.3`, `1.19 to 1.27`; a dash if there is none."""
     if not known(low) or not known(high):
         return UNKNOWN
-    ends = [percent(low), percent(high)] if metric.is_fraction else _plain([low, high])
-    return " to ".join(ends)
+    if metric.is_fraction:
+        return " to ".join([percent(low), percent(high)])
+    return " to ".join(_plain([low, high], decimals=decimals))
 
 
-def difference(metric: Metric, number: float | None, plus: bool = True) -> str:
+def difference(
+    metric: Metric, number: float | None, plus: bool = True, decimals: int | None = None
+) -> str:
     """A difference of two values: `+38.2` points of a fraction; else `−0.31`, `+12.1`."""
     if metric.is_fraction:
         return points(number, plus)
-    return _plain([number], apart=True, plus=plus)[0]
+    return _plain([number], apart=True, plus=plus, decimals=decimals)[0]
 
 
-def differences(metric: Metric, low: float | None, high: float | None, plus: bool = True) -> str:
+def differences(
+    metric: Metric,
+    low: float | None,
+    high: float | None,
+    plus: bool = True,
+    decimals: int | None = None,
+) -> str:
     """The interval of a difference: `+33.0 to +44.0`, `−0.33 to −0.29`; a dash if there is none."""
     if not known(low) or not known(high):
         return UNKNOWN
     if metric.is_fraction:
         return " to ".join([points(low, plus), points(high, plus)])
-    return " to ".join(_plain([low, high], apart=True, plus=plus))
+    return " to ".join(_plain([low, high], apart=True, plus=plus, decimals=decimals))
+
+
+def column_decimals(rows: Iterable[Sequence[float | None]], apart: bool = False) -> int:
+    """The decimals of all numbers in a column of a table.
+
+    A row is a value, with the bounds of its interval if there are any. The decimals are those that
+    suit the middle one of the rows by size, more if numbers of one row would read the same.
+    """
+    rows = [[number for number in row if known(number)] for row in rows]
+    suiting = sorted(_decimals(abs(row[0]), apart) for row in rows if row and row[0])
+    decimals = suiting[(len(suiting) - 1) // 2] if suiting else 0
+    while decimals < MOST_DECIMALS and any(_read_alike(row, decimals) for row in rows):
+        decimals += 1
+    return decimals
+
+
+def _read_alike(numbers: Sequence[float], decimals: int) -> bool:
+    """Whether two of the numbers differ, and not in so many decimals."""
+    different = {round(number, MOST_DECIMALS) for number in numbers}
+    return len({round(number, decimals) for number in numbers}) < len(different)
 
 
 def amount(metric: Metric, number: float) -> str:
@@ -110,8 +148,18 @@ def signed(value: float, digits: int, plus: bool) -> str:
     )
 
 
-def _plain(numbers: Sequence[float | None], apart: bool = False, plus: bool = False) -> list[str]:
-    """Numbers with the decimals that suit the largest, more if two would read the same."""
+def _plain(
+    numbers: Sequence[float | None],
+    apart: bool = False,
+    plus: bool = False,
+    decimals: int | None = None,
+) -> list[str]:
+    """Numbers with these decimals.
+
+    By default those that suit the largest, more if two would read the same.
+    """
+    if decimals is not None:
+        return [signed(number, decimals, plus) if known(number) else UNKNOWN for number in numbers]
     size = max((abs(number) for number in numbers if known(number)), default=0.0)
     decimals = _decimals(size, apart)
     different = len({round(number, MOST_DECIMALS) for number in numbers if known(number)})
@@ -138,13 +186,20 @@ def _decimals(size: float, apart: bool) -> int:
     return digits if apart else max(3, digits)
 
 
-def plain_number(value: float | None) -> str:
-    """A number of no known unit with a sensible number of digits: `0.987`, `18.3`, `1,524`."""
-    return _plain([value])[0]
+def plain_column(numbers: Sequence[float | None]) -> list[str]:
+    """A column of numbers of no known unit: `0.987`, `0.012`; a dash where there is none."""
+    return _plain(numbers, decimals=column_decimals([number] for number in numbers))
+
+
+def p_value(value: float | None) -> str:
+    """A p-value in a column: `< 0.001`, `0.012`, `0.340`."""
+    if not known(value):
+        return "unknown"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def p(value: float | None) -> str:
-    """`p < 0.001`, `p = 0.012`, `p = 0.34`."""
+    """A p-value in a sentence: `p < 0.001`, `p = 0.012`, `p = 0.34`."""
     if not known(value):
         return "p unknown"
     if value < 0.001:

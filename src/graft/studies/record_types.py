@@ -95,11 +95,12 @@ class Status(TypedDict):
 
 
 class Measured(TypedDict):
-    """A metric with its interval."""
+    """A metric with its interval, or a sentence that says why it has no value."""
 
     value: Number
     low: Number
     high: Number
+    undefined: NotRequired[str]
 
 
 class Metrics(TypedDict):

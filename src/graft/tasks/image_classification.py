@@ -14,7 +14,7 @@ from graft.base.evidence import Shown
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.images.open import open_image, thumbnail
-from graft.tasks.classes.baselines import small_pixels
+from graft.data.images.small_pixels import small_pixels
 from graft.tasks.classes.classification import Classification
 from graft.tasks.task import Baseline
 

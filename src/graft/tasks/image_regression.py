@@ -13,7 +13,7 @@ from graft.base.evidence import Shown
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.images.open import open_image, thumbnail
-from graft.tasks.classes import baselines
+from graft.tasks.numbers import baselines
 from graft.tasks.numbers.regression import Regression
 from graft.tasks.task import Baseline
 

@@ -11,10 +11,10 @@ import numpy as np
 from torch import Tensor
 
 from graft.backbones.backbone import Backbone, Model
-from graft.backbones.heads.head import attach_head, check_head, form_for, heads_for
+from graft.backbones.heads.head import attach_head, check_gives, check_head, form_for
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base import plugins, trees
-from graft.base.errors import BadValue, DataError
+from graft.base.errors import DataError
 from graft.base.evidence import Details, Shown
 from graft.base.job import Form, Job
 from graft.base.records import Batch, Output, Sample, Windows, targets_of
@@ -103,13 +103,9 @@ class Task(ABC):
     """The head; None: the default for the form of features."""
 
     def __post_init__(self) -> None:
-        """Raise BadValue for a head that does not predict what the task needs."""
-        if self.head is not None and self.head not in (fitting := heads_for(self.gives)):
-            raise BadValue(
-                f"The 'head' of {self.name} must give {self.gives}, as {', '.join(fitting)} "
-                f"{'does' if len(fitting) == 1 else 'do'}. Got {self.head!r} instead. "
-                "See: graft list heads"
-            )
+        """Raise UnknownName or BadValue for a head that does not predict what the task needs."""
+        if self.head is not None:
+            check_gives(self.head, self.gives, self.name)
 
     @property
     def is_least_squares(self) -> bool:

@@ -25,7 +25,7 @@ Trainable = Callable[[str, int], bool]
 train?"""
 
 Solver = Literal["head", "prototypes"]
-"""What finds a head without steps: the solver of the head itself (see `Head.solver`), which takes
+"""What finds a head without steps: a solver of the head itself (see `Head.solvers`), which takes
 the least loss for a path of penalties; or the means of the classes."""
 
 MANY = 5

@@ -105,12 +105,16 @@ def _check_finite(scores: np.ndarray) -> None:
 
 def intervals(
     task: Task, evaluation: Evaluation, samples: Sequence[Sample], kind: str
-) -> dict[str, dict[str, float]]:
-    """Every metric of the task with its 95 % interval over test sets of such samples or groups."""
+) -> dict[str, dict[str, Any]]:
+    """Every metric of the task with its 95 % interval over test sets of such samples or groups.
+
+    A value that is NaN has a sentence beside it, `undefined`, that says why.
+    """
     together = groups(samples, kind)
     return {name: _interval(metric, evaluation, together) for name, metric in task.metrics.items()}
 
 
-def _interval(metric: Metric, evaluation: Evaluation, groups: Sequence[str]) -> dict[str, float]:
+def _interval(metric: Metric, evaluation: Evaluation, groups: Sequence[str]) -> dict[str, Any]:
     value, low, high = interval(metric, evaluation.scores, evaluation.targets, groups)
-    return {"value": value, "low": low, "high": high}
+    measured = {"value": value, "low": low, "high": high}
+    return {**measured, "undefined": metric.why_undefined} if math.isnan(value) else measured

@@ -8,7 +8,7 @@ import torch
 from graft.backbones import folder as model_folder
 from graft.backbones.backbone import Model
 from graft.backbones.load import load_backbone
-from graft.base.errors import BackboneError, BadValue
+from graft.base.errors import BackboneError, GraftError
 from graft.studies.run import build_model, open_backbone
 from graft.tasks.specs import options
 from tests.contracts.tiny import batch_of, task_of
@@ -73,14 +73,15 @@ def test_a_linear_layer_on_the_mean_is_found_by_the_solver_for_it():
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ("text-classification:head=poled", r"'head' of text-classification.*linear, pooled.*poled"),
+        ("text-classification:head=poled", r"head of text-class.*'poled'\. Did you mean 'pooled'"),
+        ("text-classification:head=nosuch", r"'nosuch'\. Known: 'linear', 'pooled'\."),
         ("text-classification:head=number", "must give classes, as linear, pooled do"),
         ("text-generation:head=linear", "must give text, as own does"),
     ],
 )
 def test_a_head_that_gives_something_else_is_refused(spec, words):
     data = options.parse(spec.partition(":")[0])[0].tiny_data()
-    with pytest.raises(BadValue, match=words):
+    with pytest.raises(GraftError, match=words):
         options.read_task(spec, data)
 
 

@@ -114,6 +114,17 @@ def test_duplicates_leaks_and_conflicts_of_texts() -> None:
     assert set(of(data, "conflicting-labels")[0].samples) == {"1", "2", "4", "5"}
 
 
+def test_advice_about_splits_that_graft_cut_is_about_the_samples() -> None:
+    words = " ".join(f"word{i}" for i in range(20))
+    samples = {"train": [text("1", words), text("2", "other")], "test": [text("3", words + " now")]}
+    given = of(Data(samples), "near-leak")[0].message
+    assert given.endswith("Scores on test may be too good for it; remove them from train.")
+    cut = of(Data(samples, cut=("test",)), "near-leak")[0].message
+    assert cut.endswith("Graft cut the splits itself: remove one of each pair.")
+    table = Data(samples, cut=("test",), columns={"text": ["text"]})
+    assert "(--columns group=NAME)" in of(table, "near-leak")[0].message
+
+
 def test_a_conflict_of_many_equal_samples_names_two() -> None:
     data = Data({"train": [text(str(i), "the same", "ab"[i % 2]) for i in range(500)]})
     message = of(data, "conflicting-labels")[0].message

@@ -121,6 +121,16 @@ def test_one_number_for_all_of_a_split_is_a_warning(tmp_path: Path) -> None:
     (found,) = [finding for finding in inspect(data) if finding.code == "constant"]
     assert found.severity == "warning" and len(found.samples) == 9
     assert found.message.startswith("val: all 9 values are 2.5, so no metric can tell")
+    assert "remove it and let Graft cut one" in found.message
+
+
+def test_of_a_split_that_graft_cut_more_samples_are_asked_for(tmp_path: Path) -> None:
+    rows = [f"row number {i},{i % 2 / 2}" for i in range(6)]
+    data = load_data(table(tmp_path, "text,value", *rows), columns={"value": "value"})
+    assert data.cut == ("val", "test")
+    messages = [finding.message for finding in inspect(data) if finding.code == "constant"]
+    assert messages and all("add samples of other values" in message for message in messages)
+    assert not any("let Graft cut" in message for message in messages)
 
 
 def test_the_largest_numbers_are_described(tmp_path: Path) -> None:

@@ -57,12 +57,15 @@ def test_a_large_mean_swallows_no_variance(metric):
 
 
 @pytest.mark.parametrize("metric", [pearson, spearman], ids=lambda metric: metric.name)
-def test_the_correlation_of_a_constant_is_0(metric):
+def test_the_correlation_of_a_constant_is_undefined(metric):
     _, targets = drawn()
     # A mean whose sum rounds: its 80 copies must not seem to vary.
     constant = np.full(80, targets.mean() / 3)
     for scores, true in ((constant, targets), (targets, constant), (constant, constant)):
-        assert interval(metric, scores, true) == (0.0, 0.0, 0.0)
+        assert np.isnan(interval(metric, scores, true)).all()
+    assert "is undefined where all predictions, or all true values, are equal." in (
+        metric.why_undefined
+    )
 
 
 def test_constant_targets_have_no_r2():

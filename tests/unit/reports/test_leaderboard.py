@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from graft.base.errors import FolderError
-from graft.metrics.classification import macro_f1
+from graft.metrics.classification import accuracy, macro_f1
 from graft.reports import leaderboard, report
 from graft.reports.board import Cell, Size
 from graft.reports.read import read, read_predictions
+from graft.reports.statistics import Interval
+from tests.unit.reports import test_verdict
 from tests.unit.reports.conftest import CLASSES, write_study
 
 
@@ -88,6 +92,23 @@ def test_the_other_techniques_are_paired_with_the_chosen_one(board):
             choice.best.score.value - other.row.score.value
         )
         assert other.difference.low <= other.difference.value <= other.difference.high
+
+
+def test_what_is_undefined_is_never_chosen():
+    make = test_verdict.row
+    nothing, nan = Interval(math.nan, math.nan, math.nan), math.nan
+    rows = [
+        replace(make("lora"), watched=accuracy, val=0.99, score=nothing),
+        replace(make("lp-ft"), watched=accuracy, val=0.5),
+        replace(make("bitfit"), watched=accuracy, val=nan),
+        replace(make("constant", None), score=nothing),
+        make("majority", None),
+    ]
+    _, choice = leaderboard.choose(rows, test_verdict.ALL, {})
+    assert choice.best.cell.name == "lp-ft"
+    assert choice.baseline.cell.name == "majority"
+    _, without = leaderboard.choose([rows[0], rows[3]], test_verdict.ALL, {})
+    assert without.best is None and without.baseline is None
 
 
 def test_a_failed_run_is_a_row_with_its_message(board):

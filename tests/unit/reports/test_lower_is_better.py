@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -164,6 +165,19 @@ def test_the_pareto_front_prefers_the_lower(summary):
     svg = figures.quality_and_time(summary.board, rows, figures.palette(summary.board)).svg
     front = svg.split("Not beaten in both: ")[1].split('"')[0]
     assert front == "byte-frequencies, feature-extraction, full-fine-tuning"
+
+
+def test_a_front_of_one_row_is_no_line(summary):
+    board = summary.board
+    rows, colors = board.at(board.choices[0].size), figures.palette(board)
+    figure = figures.quality_and_time(board, rows, colors)
+    assert 'class="front"' in figure.svg and "The broad line joins" in figure.note
+    best = max(rows, key=lambda row: row.quality)
+    quickest = replace(best, cost={**best.cost, "train_seconds": 1e-3})
+    alone = figures.quality_and_time(
+        board, [quickest if row is best else row for row in rows], colors
+    )
+    assert alone.note == f"Nothing else is better or quicker than {best.cell.name}."
 
 
 def test_curves_are_in_the_unit_of_the_metric(summary):

@@ -187,11 +187,36 @@ def test_a_perfect_prediction_lies_on_the_line():
         assert y == pytest.approx(y1 + (x - x1) / (x2 - x1) * (y2 - y1), abs=0.11)
 
 
-def test_an_undefined_r2_is_a_dash(summary, tmp_path):
+def test_an_undefined_r2_is_said_to_be_with_the_reason(summary, tmp_path):
     folder = write_numbers_study(tmp_path / "study")
     for path in folder.glob("runs/*/result.json"):
         result = json.loads(path.read_text())
         result["metrics"]["test"][r2.name] = {"value": None, "low": None, "high": None}
         path.write_text(json.dumps(result))
     text = report.write(folder).parent.joinpath("report.md").read_text(encoding="utf-8")
-    assert "| full-fine-tuning |" in text and "| – |" in text
+    assert "| full-fine-tuning |" in text and "| undefined |" in text
+    assert text.count("R² is undefined where all true values are equal") == 1
+
+
+def test_the_correlation_of_a_constant_baseline_is_undefined(page, summary):
+    reason = "Pearson correlation is undefined where all predictions, or all true values, are equal"
+    baseline = next(row for row in summary.board.rows if row.cell.is_baseline)
+    assert baseline.others["pearson"] is None
+    assert reason in page.text
+    text = (summary.board.study.folder / "report.md").read_text(encoding="utf-8")
+    assert f"{reason}." in text
+    # The mean absolute error, R² and the two correlations of always the same number.
+    row = next(line for line in text.splitlines() if line.startswith("| always predicting"))
+    assert "undefined" not in row
+    others = text.split("| other metrics |")[1]
+    cells = next(line for line in others.splitlines() if line.startswith("| always predicting"))
+    assert cells.count("undefined") == 2
+
+
+def test_the_numbers_of_a_column_have_as_many_decimals(summary):
+    text = (summary.board.study.folder / "report.md").read_text(encoding="utf-8")
+    table = text.split("| --- |", 1)[1].splitlines()[1:5]
+    cells = [[cell.strip() for cell in line.split("|")] for line in table]
+    for column in (3, 5, 6):  # the test metric, validation, the difference to the control
+        decimals = {len(row[column].partition(".")[2]) for row in cells if row[column]}
+        assert len(decimals) == 1, cells

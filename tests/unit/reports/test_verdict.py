@@ -13,6 +13,7 @@ from graft.cli import show
 from graft.metrics.classification import accuracy
 from graft.metrics.language import bits_per_byte
 from graft.metrics.metric import Metric
+from graft.metrics.regression import pearson
 from graft.reports.board import Beside, Board, Cell, Choice, Row, Size
 from graft.reports.read import Run, Study
 from graft.reports.statistics import Difference, Interval
@@ -279,6 +280,19 @@ def test_of_many_that_stand_alike_three_are_named():
 def test_a_technique_of_one_seed_is_not_compared():
     assert "lora" not in " ".join(
         verdict(CLEAR, others=(beside("lora", 0.1, 0.08, 0.12, 0.0002, seeds=1),)).sentences
+    )
+
+
+def test_techniques_whose_metric_is_undefined_have_no_verdict():
+    nothing = Interval(math.nan, math.nan, math.nan)
+    rows = [replace(row("lp-ft"), score=nothing)]
+    choice = Choice(ALL, None, None, None, None, None, None, None)
+    about = Study(Path("study"), {}, rows[0].runs, [], [], compares=True)
+    said = judge(Board(about, pearson, rows, [choice], 30, 30))
+    assert said.outcome == "no verdict"
+    assert said.sentences == (
+        "No verdict: the Pearson correlation of the techniques is undefined, as it is where all "
+        "predictions, or all true values, are equal.",
     )
 
 

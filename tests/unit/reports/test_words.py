@@ -99,7 +99,7 @@ def test_sizes_and_lists():
         ("perplexity", 18.349, "18.3"),
         ("perplexity", 1523.6, "1,524"),
         ("perplexity", float("inf"), "∞"),
-        ("perplexity", None, "–"),
+        ("perplexity", None, "undefined"),
     ],
 )
 def test_a_value_is_in_the_unit_of_its_metric(metric, number, text):
@@ -129,6 +129,27 @@ def test_bounds_share_their_decimals_and_do_not_read_the_same():
     assert words.differences(bits_per_byte, -0.0121, 0.02) == "−0.012 to +0.020"
 
 
+@pytest.mark.parametrize(
+    ("rows", "decimals"),
+    [
+        ([(9.87,), (12.3,), (101.0,)], 1),  # as the middle one would have
+        ([(0.012,), (0.853,), (0.9,)], 3),
+        ([(12.3, 12.31, 12.33)], 2),  # bounds that would read the same
+        ([(None,), (float("nan"),), (0.0,)], 0),
+    ],
+)
+def test_the_numbers_of_a_column_have_equal_decimals(rows, decimals):
+    assert words.column_decimals(rows) == decimals
+
+
+def test_columns_are_written_with_their_decimals():
+    assert words.plain_column([9.87, 12.34, None]) == ["9.9", "12.3", "–"]
+    assert words.value(rmse, 9.87, decimals=1) == "9.9"
+    assert words.values(rmse, 9.1, 101.26, decimals=1) == "9.1 to 101.3"
+    assert words.difference(rmse, -0.31, decimals=1) == "−0.3"
+    assert [words.p_value(p) for p in (0.0002, 0.0123, 0.345)] == ["< 0.001", "0.012", "0.345"]
+
+
 def test_units():
     grams = replace(rmse, unit="g")
     shown = [words.axis(metric) for metric in (accuracy, bits_per_byte, grams)]
@@ -136,7 +157,7 @@ def test_units():
     assert words.measured(accuracy, 0.5) == "50.0 %"
     assert words.measured(perplexity, 20.0) == "20.0"
     assert words.measured(grams, 23.42) == "23.4 g"
-    assert words.measured(grams, None) == "–"
+    assert words.measured(grams, None) == "undefined"
     assert words.amount(bleu, 0.05) == "5.0 points"
     assert words.amount(bits_per_byte, 0.31) == "0.31"
     assert words.amount(grams, 12.0) == "12.0 g"

@@ -7,7 +7,7 @@ import pytest
 
 from graft.base.records import Sample
 from graft.metrics.regression import r2
-from graft.tasks.classes import baselines
+from graft.tasks.numbers import baselines
 
 
 def values(samples: list[Sample]) -> np.ndarray:

@@ -35,7 +35,7 @@ from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed
 from graft.training.frozen import frozen_prefix, recording
 from graft.training.observers import Observer
-from graft.training.solvers import ridge, solvers
+from graft.training.solvers import logistic, ridge, solvers
 from tests.contracts.tiny import task_of
 
 TASKS = ["image-regression", "text-regression"]
@@ -316,10 +316,10 @@ def test_the_head_of_a_real_network_is_solved_in_the_precision_that_it_has(probe
 @pytest.mark.parametrize(
     ("technique", "robust", "solver"),
     [
-        ("feature-extraction", False, "ridge"),
-        ("lp-ft", False, "ridge"),
-        ("feature-extraction", True, "logistic"),
-        ("feature-extraction + l2-sp", False, "logistic"),
+        ("feature-extraction", False, ridge),
+        ("lp-ft", False, ridge),
+        ("feature-extraction", True, logistic),
+        ("feature-extraction + l2-sp", False, logistic),
     ],
 )
 def test_only_a_mean_squared_error_alone_is_solved_exactly(probe, technique, robust, solver):
@@ -328,7 +328,7 @@ def test_only_a_mean_squared_error_alone_is_solved_exactly(probe, technique, rob
     chosen = parse(technique)
     phase = chosen.phases(model, 1.0)[0]
     solved = solvers.find_solver(phase, chosen.objective(model, task), at_head=True)
-    assert solved.solver is solvers.SOLVERS[solver]
+    assert solved.solver is solver.SOLVER
 
 
 def test_classes_are_not_solved_by_ridge():
@@ -337,7 +337,7 @@ def test_classes_are_not_solved_by_ridge():
     phase = parse("feature-extraction").phases(model, 1.0)[0]
     optim.freeze(model, optim.trainable(model, phase))
     solved = solvers.find_solver(phase, Objective(model, task), at_head=True)
-    assert solved.solver is solvers.SOLVERS["logistic"]
+    assert solved.solver is logistic.SOLVER
 
 
 def test_a_report_draws_some_points_of_many() -> None:

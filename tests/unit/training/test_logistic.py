@@ -109,7 +109,7 @@ def test_solving_is_no_worse_on_validation_than_stepping(tmp_path):
 
 def test_a_head_of_several_layers_or_an_open_body_is_not_solved(probe):
     objective, _ = probe
-    assert solvers.find_solver(PROBE, objective, at_head=True).solver is solvers.SOLVERS["logistic"]
+    assert solvers.find_solver(PROBE, objective, at_head=True).solver is logistic.SOLVER
     assert solvers.find_solver(PROBE, objective, at_head=False) is None
     next(objective.model.network.parameters()).requires_grad_(True)
     assert solvers.find_solver(PROBE, objective, at_head=True) is None

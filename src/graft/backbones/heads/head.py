@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from graft.base import plugins
-from graft.base.errors import BackboneError
+from graft.base.errors import BackboneError, BadValue, UnknownName
 from graft.base.job import Form
 
 if TYPE_CHECKING:  # heads are listed without torch, which costs seconds to import
@@ -30,8 +30,9 @@ class Head:
     """The source that saves and opens the finished network; None: the source of the network."""
     pretrained: ClassVar[bool] = False
     """Whether it is the head that the network was pretrained with, so that no weight is new."""
-    solver: ClassVar[str | None] = None
-    """The solver of its one linear layer on recorded features, by name; None: it is trained."""
+    solvers: ClassVar[tuple[str, ...]] = ()
+    """The solvers of its one linear layer on recorded features, files in `training/solvers/`: the
+    first that solves the objective is taken. Without one the layer is trained."""
 
     def attach(self, backbone: Backbone, outputs: int | None) -> Backbone:
         """Return the backbone with this head of `outputs` outputs; it may change the network.
@@ -58,6 +59,21 @@ class Head:
         nn.init.normal_(final.weight, std=0.01)
         if final.bias is not None:
             nn.init.zeros_(final.bias)
+
+
+def check_gives(name: str, gives: str, owner: str) -> None:
+    """Raise UnknownName for a head that there is not, and BadValue for one that cannot give this.
+
+    `owner` is what the head is asked for, in messages.
+    """
+    fitting, see = heads_for(gives), "graft list heads"
+    if name not in plugins.names("head"):
+        raise UnknownName.of(f"head of {owner}:", name, fitting, see=see)
+    if name not in fitting:
+        raise BadValue(
+            f"The 'head' of {owner} must give {gives}, as {', '.join(fitting)} "
+            f"{'does' if len(fitting) == 1 else 'do'}. Got {name!r} instead. See: {see}"
+        )
 
 
 def check_head(name: str, gives: str, backbone: Backbone) -> None:

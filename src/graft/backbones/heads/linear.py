@@ -19,4 +19,4 @@ class Linear(Head):
         "vector": frozenset({"classes"}),
         "sequence": frozenset({"tags", "spans"}),
     }
-    solver: ClassVar[str | None] = "logistic"
+    solvers: ClassVar[tuple[str, ...]] = ("logistic",)

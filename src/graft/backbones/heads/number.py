@@ -15,4 +15,4 @@ class Number(Head):
     """
 
     gives: ClassVar[dict[Form, frozenset[str]]] = {"vector": frozenset({"number"})}
-    solver: ClassVar[str | None] = "ridge"
+    solvers: ClassVar[tuple[str, ...]] = ("ridge", "logistic")

@@ -26,7 +26,7 @@ class Pooled(Head):
 
     gives: ClassVar[dict[Form, frozenset[str]]] = {"sequence": frozenset({"classes"})}
     library: ClassVar[str | None] = "transformers"
-    solver: ClassVar[str | None] = "logistic"
+    solvers: ClassVar[tuple[str, ...]] = ("logistic",)
 
     def attach(self, backbone: Backbone, outputs: int | None) -> Backbone:
         """Insert the mean before the classifier of tokens; the features are then (B, D)."""

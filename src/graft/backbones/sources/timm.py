@@ -43,7 +43,8 @@ class Timm:
             return self.create(name, job.outputs, pretrained=True)
 
     def tiny(self, job: Job) -> list[str]:
-        return ["test_resnet", "test_convnext"] if _reads_pictures(job) else []
+        does_it = (job.reads, job.form) == ("image", "vector")
+        return ["test_resnet", "test_convnext"] if does_it else []
 
     def create(
         self,
@@ -109,10 +110,6 @@ class Timm:
 
     def open(self, folder: str, job: Job, pretrained: bool) -> Backbone:
         return self.create(f"local-dir:{folder}", job.outputs, pretrained=pretrained)
-
-
-def _reads_pictures(job: Job) -> bool:
-    return (job.reads, job.form) == ("image", "vector")
 
 
 def _classifier(network: Any, name: str) -> str:

@@ -38,7 +38,8 @@ class Torchvision:
         return self.create(name, job.outputs, _download(name) if pretrained else None)
 
     def tiny(self, job: Job) -> list[str]:
-        return ["shufflenet_v2_x0_5"] if (job.reads, job.form) == ("image", "vector") else []
+        does_it = (job.reads, job.form) == ("image", "vector")
+        return ["shufflenet_v2_x0_5"] if does_it else []
 
     def create(
         self,

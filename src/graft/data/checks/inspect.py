@@ -50,7 +50,7 @@ def inspect(data: Data) -> list[Finding]:
         *kind.findings(data),
         *_sizes(seen),
         *_duplicates(seen, kind),
-        *_leaks(seen, kind),
+        *_leaks(seen, kind, data),
         *_shared(data, kind),
         *_conflicts(seen, kind),
         *(Finding("note", "info", note) for note in data.notes),
@@ -163,7 +163,15 @@ def _duplicates(seen: list[_Seen], kind: Kind) -> list[Finding]:
     return findings
 
 
-def _leaks(seen: list[_Seen], kind: Kind) -> list[Finding]:
+_REMOVE = "Scores on {other} may be too good for it; remove them from {one}."
+_OF_A_CUT = (
+    "Scores on {other} may be too good for it. Graft cut the splits itself: remove one of each "
+    "pair{or_group}."
+)
+_OR_GROUP = ", or give both one value in a column of groups (--columns group=NAME)"
+
+
+def _leaks(seen: list[_Seen], kind: Kind, data: Data) -> list[Finding]:
     findings = []
     members = _comparable(seen, kind)
     for one, other in _pairs_of_splits(members):
@@ -173,20 +181,20 @@ def _leaks(seen: list[_Seen], kind: Kind) -> list[Finding]:
         near = _near(members[one], [s for s in members[other] if s.sample.id not in exact], kind)
         copies = f"{verb(same)} in {one} too"
         alike = f"{verb(near)} nearly the same as one of {one}"
+        sentence = _OF_A_CUT if {one, other} & set(data.cut) else _REMOVE
+        or_group = _OR_GROUP if data.columns else ""
+        advice = sentence.format(one=one, other=other, or_group=or_group)
         if same:
-            findings.append(_leak("leak", copies, same, one, other))
+            findings.append(_leak("leak", f"of {other} {copies}", same, advice))
         if near:
-            findings.append(_leak("near-leak", alike, near, one, other))
+            findings.append(_leak("near-leak", f"of {other} {alike}", near, advice))
     return findings
 
 
-def _leak(code: str, words: str, pairs: list[tuple[_Seen, _Seen]], one: str, other: str) -> Finding:
-    """Samples of the split `other` that `one` holds as well, `words` saying how alike they are."""
+def _leak(code: str, words: str, pairs: list[tuple[_Seen, _Seen]], advice: str) -> Finding:
+    """Samples of one split that another holds as well, `words` saying how alike they are."""
     shown = listed((f"{b.sample.id} = {a.sample.id}" for a, b in pairs), 5)
-    message = (
-        f"{plural(len(pairs), 'sample')} of {other} {words}: {shown}. "
-        f"Scores on {other} may be too good for it; remove them from {one}."
-    )
+    message = f"{plural(len(pairs), 'sample')} {words}: {shown}. {advice}"
     return Finding(code, "warning", message, _ids(s for pair in pairs for s in pair))
 
 
@@ -210,6 +218,13 @@ def _new_passages(seen: list[_Seen], known: set[str], kind: Kind) -> list[_Seen]
     return [s for passage, s in first.items() if passage not in known]
 
 
+_KEEP_TOGETHER = "keep each {role} in one split."
+_TOO_FEW_GROUPS = (
+    "Graft could not keep each {role} in one split, as there are too few or one is too large: add "
+    "samples of others, or give splits of your own."
+)
+
+
 def _shared(data: Data, kind: Kind) -> list[Finding]:
     """Groups, or else contexts of questions and their like, of which two splits have samples."""
     samples = [sample for part in data.splits.values() for sample in part]
@@ -228,10 +243,11 @@ def _shared(data: Data, kind: Kind) -> list[Finding]:
             ids = [s.id for v in same for s in (*members[one][v], *members[other][v])]
             count = sum(len(members[other][value]) for value in same)
             shown = f": {listed(map(repr, same), 5)}" if role == "group" else ""
+            advice = _TOO_FEW_GROUPS if {one, other} & set(data.cut) else _KEEP_TOGETHER
             words = (
                 f"{plural(len(same), role)} of {other} {verb(same)} in {one} too, with "
                 f"{plural(count, 'sample')} there{shown}. Scores on {other} may be too good for "
-                f"it; keep each {role} in one split."
+                f"it; {advice.format(role=role)}"
             )
             findings.append(Finding(f"shared-{role}", "warning", words, tuple(ids)))
     return findings

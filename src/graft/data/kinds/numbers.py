@@ -123,7 +123,8 @@ class Numbers(Kind):
                 )
                 findings.append(Finding("values", "info", words))
             if len(set(values)) == 1 and not data.problem:
-                findings.append(_constant(split, samples, values[0]))
+                advice = _MORE_VALUES if split in data.cut else _OTHER_SPLIT
+                findings.append(_constant(split, samples, values[0], advice))
         return [*findings, *text_findings(data, self.texts)]
 
     def difference(self, one: Sample, other: Sample) -> str:
@@ -168,12 +169,18 @@ def _near_miss(columns: Columns, names: Sequence[str], fit: Fit) -> Match | None
     return None
 
 
-def _constant(split: str, samples: Sequence[Sample], value: float) -> Finding:
+_OTHER_SPLIT = "Use a split whose values differ, or remove it and let Graft cut one."
+_MORE_VALUES = (
+    "Graft cut this split from the samples it was given, which are too few or too alike: add "
+    "samples of other values."
+)
+
+
+def _constant(split: str, samples: Sequence[Sample], value: float, advice: str) -> Finding:
     values = f"all {len(samples):,} values are" if len(samples) > 1 else "the only value is"
     message = (
-        f"{split}: {values} {value:g}, so no metric can tell there whether "
-        "predictions follow them. Use a split whose values differ, or remove it and let Graft cut "
-        "one."
+        f"{split}: {values} {value:g}, so no metric can tell there whether predictions follow "
+        f"them. {advice}"
     )
     return Finding("constant", "warning", message, tuple(sample.id for sample in samples))
 

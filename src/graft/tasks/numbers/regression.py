@@ -21,7 +21,7 @@ from graft.base.records import Batch, Output, Sample, Windows
 from graft.data.data import Data
 from graft.metrics import regression as measures
 from graft.metrics.metric import Metric
-from graft.tasks.classes import baselines
+from graft.tasks.numbers import baselines
 from graft.tasks.task import Baseline, Task
 
 NEAR = 1e-3

@@ -92,6 +92,13 @@ class Sum(Technique):
         return self.main.phases(model, epochs)
 
 
+def first_of(technique: Technique) -> Technique:
+    """The technique itself, or the one whose phases and settings a sum takes."""
+    while isinstance(technique, Sum):
+        technique = technique.main
+    return technique
+
+
 def _check_added(main: Technique, extra: Technique) -> None:
     """Raise BadValue if `extra` adds nothing, or settings that would have no effect.
 
@@ -102,8 +109,7 @@ def _check_added(main: Technique, extra: Technique) -> None:
             "Both sides of '+' add layers to the network, and layers cannot be added to added "
             "ones. Leave one out, or write: 'a then b'."
         )
-    first = main.main if isinstance(main, Sum) else main
-    extra = extra.main if isinstance(extra, Sum) else extra
+    first, extra = first_of(main), first_of(extra)
     names = [plugins.name_of(type(part)) for part in (first, extra)]
     if type(extra).objective is Technique.objective:
         raise BadValue(

@@ -8,16 +8,24 @@ from functools import cached_property
 import torch
 
 from graft.backbones.preprocess.preprocess import Preprocess
+from graft.base import plugins
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.unlabeled import unlabeled_texts
 from graft.tasks.pretexts.pretext import Pretext
 from graft.tasks.task import Task
+from graft.techniques.specs.combine import first_of
 from graft.techniques.technique import Objective, Technique
 from graft.training.feeds.feed import Feed
 
 EXAMPLES = 10_000
 """The default budget: so many examples, or windows of long texts, within 3 to 8 epochs."""
+
+
+_UNUSED = "{name} was asked for {epochs:g} epochs, which it does not use: {why}."
+_SOLVED = "its head is solved for, not trained in epochs"
+_NOTHING_TRAINED = "it trains nothing"
+_EPOCHS_OF_ITS_OWN = "it has a number of its own; to set that, write {name}:epochs={epochs:g}"
 
 
 def default_epochs(examples: int) -> float:
@@ -72,6 +80,24 @@ class Streams:
     def budget(self, part: Technique, objective: Objective, train: Feed) -> float:
         """Its passes over the training feed."""
         return part.epochs or self.epochs or _usual_epochs(objective.task, train)
+
+    def unused_epochs(self, part: Technique, num_phases: int, num_solved: int) -> str | None:
+        """Why the part did not train for as many epochs as the user asked for; None if it did.
+
+        Of its phases so many found a head by solving for it, without steps.
+        """
+        first = first_of(part)
+        in_spec = first.epochs if first.epochs != type(first).epochs else None
+        asked, name = in_spec or self.epochs, plugins.name_of(type(first))
+        if asked is None:
+            return None
+        if num_solved == num_phases:
+            why = _SOLVED if num_phases else _NOTHING_TRAINED
+        elif in_spec is None and first.epochs is not None:
+            why = _EPOCHS_OF_ITS_OWN.format(name=name, epochs=asked)
+        else:
+            return None
+        return _UNUSED.format(name=name, epochs=asked, why=why)
 
     @cached_property
     def _labeled(self) -> tuple[Feed, Feed]:

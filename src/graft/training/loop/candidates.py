@@ -6,7 +6,7 @@ import math
 
 from graft.training.loop.selection import report_epoch
 from graft.training.loop.stage import Run, Stage
-from graft.training.solvers import logistic
+from graft.training.solvers.solution import PATIENCE
 from graft.training.solvers.solvers import Solved
 
 
@@ -20,7 +20,7 @@ def solve_head(run: Run, stage: Stage, solved: Solved) -> None:
     stage.per_epoch = 1
     with run.clock.running():
         solutions = solved.solver.path(stage.objective, head, stage.train)
-    while stale < logistic.PATIENCE:
+    while stale < PATIENCE:
         with run.clock.running():
             solution = next(solutions, None)
         if solution is None:

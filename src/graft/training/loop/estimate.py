@@ -28,15 +28,14 @@ from graft.training.frozen.frozen_prefix import Prefix
 from graft.training.frozen.slots import CannotCut
 from graft.training.loop.stage import Settings, open_streams
 from graft.training.loop.step import step
-from graft.training.solvers import logistic, solvers
+from graft.training.solvers import solvers
+from graft.training.solvers.solution import ROWS
 
 WARM_ROWS = 2
 """Examples of a first trial, not counted: it allocates and compiles. Batch norm needs two."""
 TRIAL_SECONDS = 0.6
 """About how long each timed call of the second trial may take: a study has many phases to try."""
 LEAST_ROWS = 4
-SOLUTIONS = 13
-"""Strengths or temperatures that a solver usually tries, each evaluated on the validation split."""
 NEW_TOKENS, WRITTEN = 8, 8
 """The tokens that are generated, for how many texts, to time the generation of all."""
 
@@ -169,10 +168,10 @@ def _try_phase(
     if solved is None:
         training, looks = pace.train * count * phase.epochs, phase.epochs + 1
     elif prefix is None or prefix.cut is not None:  # prototypes need each example once
-        training, looks = pace.evaluate * count, SOLUTIONS
+        training, looks = pace.evaluate * count, solved.solver.solutions
     else:
         seconds = _pass_seconds(objective, plain, prefix, engine)
-        training, looks = solved.solver.passes * seconds, SOLUTIONS
+        training, looks = solved.solver.passes * seconds, solved.solver.solutions
     recorded = prefix is not None and prefix.find_recording(plain) is None
     once = pace.record * count * versions if recorded else 0.0
     once_val = pace.record * len(val.pieces) if recorded else 0.0
@@ -268,7 +267,7 @@ def _pass_seconds(objective: Objective, feed: Feed, prefix: Prefix, engine: Engi
     batch, _ = _read(feed, rows)
     with torch.no_grad(), prefix.trunk(), engine.autocast():
         features = prefix.compute_recorded(batch)[0]
-    count = min(len(feed.pieces), logistic.ROWS)
+    count = min(len(feed.pieces), ROWS)
     places = torch.arange(count) % len(rows)
     target = trees.take(batch.target, places)
     large = Batch({"features": features[places]}, target, [rows[place] for place in places])

@@ -84,7 +84,10 @@ def train(
             engine.place(objective)
             run.train, run.val = streams.make_feeds(part, objective)
             phases = _plan_phases(run, part, model, streams.budget(part, objective, run.train))
-            _train_part(run, objective, number, part, phases, resume_at)
+            num_solved = _train_part(run, objective, number, part, phases, resume_at)
+            unused = streams.unused_epochs(part, len(phases), num_solved)
+            if unused and unused not in position.warnings:  # a run that goes on may have it
+                position.warnings.append(unused)
             model = objective.finish()
     position.train_seconds, position.peak_memory_mb = run.clock.seconds, memory.megabytes
     return model, position
@@ -113,18 +116,24 @@ def _train_part(
     part: Technique,
     phases: Sequence[Phase],
     resume_at: tuple[int, int] | None,
-) -> None:
-    """Train the phases of part `number`, without those before the (part, phase) to resume at."""
+) -> int:
+    """Train the phases of part `number`, without those before the (part, phase) to resume at.
+
+    Returns how many of them found a head by solving for it, without steps.
+    """
+    num_solved = 0
     for k, phase in enumerate(phases):
         if resume_at and (number, k) < resume_at:
             continue  # trained before the checkpoint
         run.position.part, run.position.phase = number, k
-        _train_phase(run, objective, part, phase, resumed=(number, k) == resume_at)
+        num_solved += _train_phase(run, objective, part, phase, (number, k) == resume_at)
+    return num_solved
 
 
 def _train_phase(
     run: Run, objective: Objective, part: Technique, phase: Phase, resumed: bool
-) -> None:
+) -> bool:
+    """Train one phase; whether its head was solved for, without steps."""
     stage = _begin(run, objective, part, phase, resumed)
     with (
         stage.prefix.attach_hooks() if stage.prefix else nullcontext(),
@@ -141,6 +150,7 @@ def _train_phase(
             if run.position.step < stage.steps:
                 _save_checkpoint(run, stage)
     _end(run, stage)
+    return solved is not None
 
 
 def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resumed: bool) -> Stage:

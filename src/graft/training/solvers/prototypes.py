@@ -19,7 +19,7 @@ from graft.base.errors import DataError
 from graft.techniques.technique import Objective
 from graft.training.feeds.feed import Feed, inference_batch_size
 from graft.training.loop.losses import mean_losses
-from graft.training.solvers.logistic import ROWS, Solution
+from graft.training.solvers.solution import ROWS, Solution, Solver
 
 TEMPERATURES = tuple(10 ** (-k / 4) for k in range(-4, 17))
 """As multiples of the variance of the features, summed over their dimensions."""
@@ -88,3 +88,7 @@ def _check_counts(counts: Tensor, count: int, several: bool, feed: Feed) -> None
             f"Prototypes are means of training examples, and of the {count:,} there are none for: "
             f"{', '.join(names)}. Give examples{without}, or use 'feature-extraction'."
         )
+
+
+# One pass a temperature, and one before the first.
+SOLVER = Solver(path, solutions=13, passes=14, at_head=False)

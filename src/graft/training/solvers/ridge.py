@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from graft.techniques.technique import Objective
 from graft.training.feeds.feed import Feed
 from graft.training.loop.losses import mean_losses
-from graft.training.solvers.logistic import ROWS, Solution
+from graft.training.solvers.solution import ROWS, Solution, Solver
 
 STRENGTHS = tuple(10 ** (-k / 2) for k in range(-4, 13))
 """Of the penalty, as multiples of the mean variance of the features: from hardly more than the mean
@@ -98,3 +98,13 @@ def _read(feed: Feed, plan: list[list[int]]) -> Iterator[tuple[Tensor, Tensor]]:
     for batch in feed.stream(plan):
         target = batch.target.cpu().double().reshape(len(batch), -1)
         yield batch.inputs["features"].cpu().double(), target
+
+
+# One pass a strength, and two before the first.
+SOLVER = Solver(
+    path,
+    solutions=13,
+    passes=15,
+    at_head=True,
+    solves=lambda objective: objective.task.is_least_squares and objective.is_task_loss,
+)

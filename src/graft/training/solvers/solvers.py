@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import importlib
 from dataclasses import dataclass
 
 from torch import nn
 
 from graft.backbones.heads.head import head_of
 from graft.techniques.technique import Objective, Phase
-from graft.training.feeds.feed import Feed
-from graft.training.solvers import logistic, prototypes, ridge
-from graft.training.solvers.logistic import Solution
-
-
-@dataclass(frozen=True)
-class Solver:
-    """What puts one solution after the other into a linear layer, as they are asked for."""
-
-    path: Callable[[Objective, nn.Linear, Feed], Iterator[Solution]]
-    passes: int
-    """Passes over recorded features that it usually takes, over all its solutions."""
-    at_head: bool
-    """Whether it makes so many passes that only recorded features make them cheap."""
-
-
-SOLVERS = {
-    # 55 to 288 passes on ten data sets.
-    "logistic": Solver(logistic.path, passes=170, at_head=True),
-    # One pass a strength, and two before the first.
-    "ridge": Solver(ridge.path, passes=15, at_head=True),
-    "prototypes": Solver(prototypes.path, passes=10, at_head=False),
-}
+from graft.training.solvers.solution import Solver
 
 
 @dataclass(frozen=True)
@@ -48,21 +26,21 @@ def find_solver(phase: Phase, objective: Objective, at_head: bool) -> Solved | N
     That is the head's one linear layer, where nothing else trains. `at_head` says whether what
     enters it is recorded.
     """
-    backbone = objective.model.backbone
-    name = _name_solver(phase, objective)
-    layer = backbone.linear
-    if name is None or layer is None or (SOLVERS[name].at_head and not at_head):
+    layer, solver = objective.model.backbone.linear, _choose(phase, objective)
+    if solver is None or layer is None or (solver.at_head and not at_head):
         return None
     trained = {id(parameter) for parameter in objective.parameters() if parameter.requires_grad}
     if trained != {id(parameter) for parameter in layer.parameters()}:
         return None
-    return Solved(SOLVERS[name], layer)
+    return Solved(solver, layer)
 
 
-def _name_solver(phase: Phase, objective: Objective) -> str | None:
-    """The solver of the phase; ridge needs a mean squared error and no other loss beside it."""
-    if phase.solver != "head":
-        return phase.solver
-    name = head_of(objective.model.backbone).solver
-    is_exact = objective.task.is_least_squares and objective.is_task_loss
-    return "logistic" if name == "ridge" and not is_exact else name
+def _choose(phase: Phase, objective: Objective) -> Solver | None:
+    """The first solver that the phase, or else the head, names and that solves the objective."""
+    names = head_of(objective.model.backbone).solvers if phase.solver == "head" else (phase.solver,)
+    solvers = (_named(name) for name in names if name)
+    return next((solver for solver in solvers if solver.solves(objective)), None)
+
+
+def _named(name: str) -> Solver:
+    return importlib.import_module(f"{__package__}.{name}").SOLVER

@@ -1,4 +1,4 @@
-"""What trivial predictors see of a sample, and those that predict numbers."""
+"""Trivial predictors of numbers."""
 
 from __future__ import annotations
 
@@ -8,43 +8,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy.linalg import LinAlgWarning
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from graft.base.records import Sample
-from graft.data.images.open import open_image
+from graft.data.images.small_pixels import small_pixels
 from graft.tasks.task import Baseline
+from graft.tasks.text.word_weights import word_weights
 
-PIXELS = 16
-"""Pixels a side of the picture that a trivial predictor sees."""
 PENALTIES = tuple(10.0**power for power in range(-3, 6))
 """From next to none to one that leaves hardly more than the mean, of features of any scale."""
 FOLDS = 5
 
 Targets = Callable[[Sequence[Sample]], NDArray]
 """samples -> their true numbers (N,)."""
-
-
-def small_pixels(sample: Sample) -> NDArray:
-    """The pixels of the sample's image, made small, as numbers from 0 to 1."""
-    image = open_image(sample.roles["image"], sample.id)
-    image = image.resize((PIXELS, PIXELS), Image.Resampling.BILINEAR)
-    return np.asarray(image, dtype=np.float32).ravel() / 255
-
-
-def word_weights() -> TfidfVectorizer:
-    """TF-IDF of the words and pairs of words of a text, signs of punctuation among them."""
-    return TfidfVectorizer(
-        ngram_range=(1, 2),
-        sublinear_tf=True,
-        strip_accents="unicode",
-        token_pattern=r"(?u)\b\w+\b|[^\w\s]",
-    )
 
 
 def mean(targets: Targets) -> Baseline:
