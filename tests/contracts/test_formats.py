@@ -15,6 +15,7 @@ from graft.data.formats.format import ReadOptions
 from graft.data.images.open import open_image
 from graft.data.kinds.kind import kind_named
 from graft.data.load import read
+from graft.data.masks.open import Mask, open_mask
 
 FORMATS = plugins.names("format")
 TINY = {
@@ -37,9 +38,10 @@ HOLDS = {
     "image-folder": {"labels: images"},
     "json": _OBJECTS,
     "jsonl": _OBJECTS,
+    "mask-folders": {"masks: colors", "masks: indices"},
     "npz": {*_TEXTS, "labels: images"},
     "parallel": {"pairs: pairs"},
-    "parquet": {*_OBJECTS, "labels: images"},
+    "parquet": {*_OBJECTS, "labels: images", "masks: colors", "masks: indices"},
     "plain-text": {"passages: passages"},
     "squad": {"answers: answers"},
     "text-folder": {"labels: texts", "labels: unsplit"},
@@ -88,10 +90,13 @@ def _grouped(data: Data) -> dict[str, int]:
 
 
 def comparable(sample: Sample) -> tuple:
-    """The roles without the group, a picture by its pixels, several labels in one order."""
+    """The roles without the group, pictures and masks by their pixels, labels in one order."""
     roles = {role: value for role, value in sorted(sample.roles.items()) if role != "group"}
     if "image" in roles:
         roles["image"] = np.asarray(open_image(roles["image"], sample.id)).tobytes()
+    if isinstance(mask := roles.get("mask"), Mask):
+        classes = mask.coding.classes
+        roles["mask"] = (*classes, open_mask(mask, classes, sample.id).tobytes())
     if isinstance(roles.get("label"), tuple):
         roles["label"] = tuple(sorted(roles["label"]))
     return tuple(roles.items())

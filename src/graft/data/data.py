@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy as np
 from graft.base.records import Sample
 from graft.data.digests import digest_files
 from graft.data.kinds.kind import kind_named, kind_of
+from graft.data.masks.open import Mask
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,11 @@ class Data:
         return replace(self, splits=splits, notes=[*self.notes, *notes])
 
     def fingerprint(self) -> str:
-        """Hash every split's samples: their ids, texts and labels; of an image file, its bytes."""
+        """Hash every split's samples: ids, texts and labels; of pictures and masks the bytes."""
         digest = hashlib.sha256()
-        values = (
-            v for split in self.splits.values() for sample in split for v in sample.roles.values()
+        digests = digest_files(
+            _files(v for split in self.splits.values() for s in split for v in s.roles.values())
         )
-        digests = digest_files(value for value in values if isinstance(value, Path))
         for name in sorted(self.splits):
             digest.update(f"\0split {name}\0".encode())
             for sample in self.splits[name]:
@@ -95,13 +95,21 @@ def contents(samples: Sequence[Sample], roles: Sequence[str]) -> str:
     """Hash what the samples hold in these roles, in their order; of a file, its bytes."""
     digest = hashlib.sha256()
     values = [sample.roles.get(role) for sample in samples for role in roles]
-    digests = digest_files(value for value in values if isinstance(value, Path))
+    digests = digest_files(_files(values))
     for value in values:
         digest.update(b"\0" + _bytes(value, digests))
     return digest.hexdigest()
 
 
+def _files(values: Iterable[object]) -> Iterator[Path]:
+    """The files that the values of roles lie in."""
+    held = (value.source if isinstance(value, Mask) else value for value in values)
+    return (value for value in held if isinstance(value, Path))
+
+
 def _bytes(value: object, digests: dict[str, bytes]) -> bytes:
+    if isinstance(value, Mask):
+        return _bytes(value.source, digests) + repr(value.coding).encode()
     if isinstance(value, Path):
         return digests[str(value)]
     if isinstance(value, bytes):

@@ -1,4 +1,4 @@
-"""Pictures with boxes, outlines and masks, and sound are recognized, but not learned yet."""
+"""Pictures with boxes and outlines, and sound are recognized, but not learned yet."""
 
 from __future__ import annotations
 
@@ -67,20 +67,6 @@ def test_a_file_of_boxes_for_each_picture(tmp_path, folder, ending, text, words)
     for i in range(3):
         (tmp_path / folder / f"images{i}{ending}").write_text(text)
     with pytest.raises(DataError, match=rf"holds 3 pictures with {words} \(3 files\)\. No task"):
-        read(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "masks",
-    [
-        "train/masks/train-images{}.png",
-        "train/images/train-images{}_mask.png",
-        "gt/train-images{}.png",
-    ],
-)
-def test_masks_beside_their_pictures(tmp_path: Path, masks: str) -> None:
-    put(tmp_path, *pictures("train/images"), *map(masks.format, range(3)))
-    with pytest.raises(DataError, match=r"holds 3 pictures with masks \(3 files\)\. No task"):
         read(tmp_path)
 
 

@@ -6,6 +6,9 @@ import io
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+from PIL import Image
+
 from graft.base.errors import DataError
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, split_file
@@ -94,8 +97,10 @@ def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
 
 
 def _plain(role: str, value: Any) -> Any:
-    if role == "image":
+    if role == "image" or isinstance(value, np.ndarray):
         buffer = io.BytesIO()
-        open_image(value, "image").save(buffer, "PNG")
+        # A picture becomes RGB; the numbers of other pixels, as those of a mask, stay.
+        image = open_image(value, "image") if role == "image" else Image.fromarray(value)
+        image.save(buffer, "PNG")
         return buffer.getvalue()
     return list(value) if isinstance(value, tuple) else value

@@ -8,6 +8,8 @@ import io
 import re
 import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +52,10 @@ def open_image(value: Any, name: str, at_least: int | None = None) -> Image.Imag
     if isinstance(value, np.ndarray):
         image = Image.fromarray(_bytes_of(value, name))
         return _on_white(image) if image.mode == "RGBA" else image.convert("RGB")
-    try:
+    with refusing_broken(name):
         image = value if isinstance(value, Image.Image) else _opened(value, name, at_least)
         image.load()
         return _rgb(ImageOps.exif_transpose(image), name)
-    except _PIL_ERRORS as error:
-        raise DataError(
-            f"The image of {name} cannot be read: {_reason(error)}. Fix or remove it."
-        ) from error
 
 
 def image_size(value: Any, name: str) -> tuple[int, int]:
@@ -66,9 +64,15 @@ def image_size(value: Any, name: str) -> tuple[int, int]:
         return int(value.shape[1]), int(value.shape[0])
     if isinstance(value, Image.Image):
         return value.size
+    with refusing_broken(name), Image.open(io.BytesIO(encoded(value, name))) as image:
+        return image.size
+
+
+@contextmanager
+def refusing_broken(name: str) -> Iterator[None]:
+    """Turn what Pillow raises on a broken file into a DataError that names the sample."""
     try:
-        with Image.open(io.BytesIO(encoded(value, name))) as image:
-            return image.size
+        yield
     except _PIL_ERRORS as error:
         raise DataError(
             f"The image of {name} cannot be read: {_reason(error)}. Fix or remove it."

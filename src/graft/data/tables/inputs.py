@@ -108,7 +108,7 @@ def read_inputs(rows: Rows) -> list[dict[str, Any]]:
         images = rows.column("image")
         rows.refuse(map(is_missing, images), "have no image", "Fill it in or remove the rows.")
         for value, image in zip(values, images, strict=True):
-            value["image"] = _image(image, rows)
+            value["image"] = find_picture(image, rows)
     return values
 
 
@@ -119,7 +119,7 @@ def _text(value: Any) -> str:
     return "" if value is None or value != value else str(value)
 
 
-def _image(value: Any, rows: Rows) -> Any:
+def find_picture(value: Any, rows: Rows) -> Any:
     """The picture of a cell: pixels, bytes, or its file, beside the table or below its folder."""
     if isinstance(value, dict):  # the image column of Hugging Face's datasets
         value = value.get("bytes") or value.get("path")
@@ -276,6 +276,14 @@ def is_label_like(values: Sequence[Any]) -> bool:
         return False
     counts = Counter(map(str, seen))
     return bool(counts) and len(counts) <= max(len(seen) / 2, 1) and max(map(len, counts)) <= 80
+
+
+def are_pictures(values: Sequence[Any]) -> bool:
+    """Whether these are pictures: paths that end as theirs do, what their files hold, or pixels."""
+    seen = _seen(values)
+    return bool(seen) and all(
+        _is_encoded(value) or _is_picture(value) or _is_image_path(value) for value in seen
+    )
 
 
 def _seen(values: Sequence[Any]) -> list[Any]:

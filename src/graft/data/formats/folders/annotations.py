@@ -1,4 +1,4 @@
-"""Folders of what no task learns from yet: boxes, outlines, masks, and sound."""
+"""Folders of what no task learns from yet: boxes, outlines, and sound."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from graft.base.counts import plural
 from graft.base.errors import listed
-from graft.data.formats.folders.class_folders import MASKS, is_place
+from graft.data.formats.folders.class_folders import is_place
 from graft.data.formats.format import endings
 from graft.data.images.open import SUFFIXES, has_image_suffix
 from graft.data.listing import walk
@@ -25,25 +25,23 @@ _FORMS = {
     ".json": ("outlines in JSON", re.compile(r'\s*\{.*"shapes"\s*:\s*\[', re.DOTALL)),
 }
 """Suffix -> what files hold that are named as pictures are, and how such a file begins."""
-_ENDING = re.compile(r"[-_](mask|seg|gt|label|annotation)s?$", re.IGNORECASE)
 LEAST = 0.5
 """The share of the pictures that need a file beside them, so that these say what they hold."""
 
 
 def unlearned(path: Path) -> str | None:
-    """Say what the folder holds if that is pictures with boxes, outlines or masks, or sound.
+    """Say what the folder holds if that is pictures with boxes or outlines, or sound.
 
     None if a table in the folder says what its files are, and for class folders of pictures,
     whatever lies beside the pictures.
     """
     tables = endings() - SUFFIXES - _FORMS.keys()
-    files, pictures, masks, classes = [], [], [], set[str]()
+    files, pictures, classes = [], [], set[str]()
     for file in walk(path):
         files.append(file)
         if has_image_suffix(file):
-            is_mask = file.parent.name.lower() in MASKS or _ENDING.search(file.stem)
-            (masks if is_mask else pictures).append(file)
-            folders = () if is_mask else file.relative_to(path).parts[:-1]
+            pictures.append(file)
+            folders = file.relative_to(path).parts[:-1]
             classes |= {folder for folder in folders if not is_place(folder)}
         is_table = file.parent == path and file.suffix.lower() in tables
         if is_table or len(classes) > 1:  # before a large data set is walked through
@@ -56,9 +54,6 @@ def unlearned(path: Path) -> str | None:
         return None
     stems = {file.stem for file in pictures}
     known = [*_coco(files), *_same_names(files, stems)]
-    masked = {_ENDING.sub("", file.stem) for file in masks} & stems
-    if len(masked) >= LEAST * len(stems):
-        known.append(f"masks ({len(masks):,} files)")
     return f"{len(pictures):,} pictures with {' and '.join(known)}" if known else None
 
 

@@ -60,7 +60,8 @@ class ClassFolders:
             if nested.total() >= 500:
                 break
         share = nested[True] / nested.total() if nested else 0.0
-        return (0.4 if len(subfolders(path)) < 2 else 0.9) * share if share else 0.2 * flat
+        classes = [folder for folder in subfolders(path) if folder.name.lower() not in MASKS]
+        return (0.4 if len(classes) < 2 else 0.9) * share if share else 0.2 * flat
 
     def read(self, path: Path, options: ReadOptions) -> Data:
         if not path.is_dir():

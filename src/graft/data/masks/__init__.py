@@ -1,0 +1,1 @@
+"""From files, arrays and outlines to the class of each pixel."""
