@@ -19,7 +19,7 @@ from graft.data.checks.classes import SHOWN
 from graft.data.checks.finding import Finding, counts, verb
 from graft.data.data import Data
 from graft.data.images.open import image_size, open_image
-from graft.data.kinds.kind import Kind, numbered
+from graft.data.kinds.kind import Kind, make_splits
 from graft.data.masks.class_files import find_class_file
 from graft.data.masks.coding import Coding, check_codings, hexadecimal, number_coding
 from graft.data.masks.discover import find_coding
@@ -173,8 +173,8 @@ class Masks(Kind):
             return roles(np.roll(codes, i, axis=0), by_color)
 
         return {
-            "indices": Data(numbered(indexed, 6), kind=self.name),
-            "colors": Data(numbered(colored, 4, ["train", "test"]), kind=self.name),
+            "indices": Data(make_splits(indexed, 6), kind=self.name),
+            "colors": Data(make_splits(colored, 4, ["train", "test"]), kind=self.name),
         }
 
     def _look(self, samples: Sequence[Sample]) -> _Looked:
