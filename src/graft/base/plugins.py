@@ -12,6 +12,7 @@ import ast
 import importlib
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +58,19 @@ def summary(axis: str, name: str) -> str:
 
 
 def description(axis: str, name: str) -> str:
-    """The whole docstring of the plugin's class, read without importing the file."""
-    tree = ast.parse(_files(axis)[name].read_text(encoding="utf-8"))
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and node.name == _class_name(name):
+    """Return the whole docstring of the plugin's class, read without importing the file."""
+    source, class_name = _files(axis)[name].read_text(encoding="utf-8"), _class_name(name)
+    # To parse only the class and its docstring takes a fifth of the time; `graft list` reads all.
+    start = re.search(rf'^class {class_name}\b.*?""".*?"""', source, re.DOTALL | re.MULTILINE)
+    with suppress(SyntaxError):  # the quotes are of something else: it has no such docstring
+        if start and (docstring := _docstring(start[0], class_name)):
+            return docstring
+    return _docstring(source, class_name)
+
+
+def _docstring(source: str, class_name: str) -> str:
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef) and node.name == class_name:
             return ast.get_docstring(node) or ""
     return ""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from importlib import metadata
 from typing import Annotated, Any
 
 import typer
@@ -108,6 +107,8 @@ def diagnosis() -> dict[str, Any]:
 
 def _packages() -> tuple[list[str], list[tuple[str, str, str]]]:
     """Return the missing required packages, and (name, version, range) of those out of range."""
+    from importlib import metadata
+
     from packaging.requirements import Requirement
 
     missing, outside = [], []

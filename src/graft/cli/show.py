@@ -261,12 +261,15 @@ def measured(metric: Metric, score: Mapping[str, Any]) -> str:
 
 def metrics(scores: Mapping[str, Mapping[str, Any]], where: str, units: Mapping[str, str]) -> None:
     """A row a metric, with its interval, in the unit that it has; why some are undefined."""
+    from graft.reports import words
+
     rows = []
     for name, score in scores.items():
         metric = _metric(name, units)
         rows.append([metric.words, measured(metric, score)])
     table([where, "with its 95 % interval"], rows)
-    for reason in dict.fromkeys(s["undefined"] for s in scores.values() if "undefined" in s):
+    undefined = [_metric(name, units) for name, score in scores.items() if "undefined" in score]
+    for reason in words.why_undefined(undefined):
         typer.echo(f"note: {reason}")
 
 

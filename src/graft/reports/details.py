@@ -44,7 +44,7 @@ def per_class(best: Row | None) -> dict[str, Any] | None:
     ranked = sorted(names, key=lambda name: _rank(means[name][table["rank"]]))
     shown = ranked[:SHOWN_CLASSES] if len(ranked) > SHOWN_CLASSES else list(names)
     cells = [
-        _cells(column, [means[name][key] for name in shown], key == table["rank"])
+        _column(column, [means[name][key] for name in shown], key == table["rank"])
         for key, column in columns.items()
     ]
     return {
@@ -68,7 +68,7 @@ def _rank(number: float | None) -> float:
     return number if words.known(number) else -math.inf
 
 
-def _cells(
+def _column(
     column: dict[str, Any], numbers: Sequence[float | None], is_rank: bool
 ) -> list[tuple[str, int | None]]:
     """A column of the table: its numbers as texts, and how long the bar is behind each."""

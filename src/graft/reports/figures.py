@@ -179,7 +179,8 @@ def _curves(
         HEIGHT,
     )
     for row, curve in curves:
-        panel.line([(x, words.scaled(metric, y)) for x, y in curve], colors[row.cell.name])
+        joined = [(x, words.scaled(metric, y)) for x, y in _without_kept(curve)]
+        panel.line(joined, colors[row.cell.name])
     for row, curve in curves:
         x, y = curve[-1]
         said = f"{row.cell.name}: {words.measured(metric, y)} after {x:.4g} {title}"
@@ -187,6 +188,15 @@ def _curves(
     return panel.render(
         f"Validation {metric.words} against {title} for {_names(row for row, _ in curves)}"
     )
+
+
+def _without_kept(curve: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
+    """The curve without a last point that is about earlier weights, which were kept.
+
+    It stands where the point before it does, and a line between them would be no course of time.
+    """
+    has_kept = len(curve) > 1 and curve[-1][0] == curve[-2][0]
+    return curve[:-1] if has_kept else curve
 
 
 def quality_and_time(board: Board, rows: Sequence[Row], colors: dict[str, Series]) -> Figure | None:

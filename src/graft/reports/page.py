@@ -184,7 +184,7 @@ def _other_metrics(board: Board, rows: Sequence[Row]) -> dict[str, Any]:
     ]
     values = list(zip(*columns, strict=True)) or [()] * len(rows)
     return {
-        "others": [board.study.metric(name).words for name in names],
+        "others": [words.axis(board.study.metric(name)) for name in names],
         "other_rows": [
             (row.words, _of(row), numbers) for row, numbers in zip(rows, values, strict=True)
         ],
@@ -201,7 +201,7 @@ def _column(metric: Metric, rows: Sequence[Mapping[str, float | None]]) -> list[
 
 
 def _undefined(board: Board, rows: Sequence[Row]) -> list[str]:
-    """Why metrics have no value in some of the rows, a sentence a metric."""
+    """Why metrics have no value in some of the rows."""
     values = [
         (name, value)
         for row in rows
@@ -209,7 +209,7 @@ def _undefined(board: Board, rows: Sequence[Row]) -> list[str]:
         for name, value in ((board.metric.name, row.score.value), *(row.others or {}).items())
     ]
     names = dict.fromkeys(name for name, value in values if not words.known(value))
-    return [board.study.metric(name).why_undefined for name in names]
+    return words.why_undefined(board.study.metric(name) for name in names)
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,17 @@ def measured(metric: Metric, number: float | None) -> str:
     return value(metric, number) + (unit(metric) if known(number) else "")
 
 
+def why_undefined(metrics: Iterable[Metric]) -> list[str]:
+    """Sentences that say why these metrics have no value, one for those of equal reason."""
+    by_reason: dict[str, list[str]] = {}
+    for metric in metrics:
+        by_reason.setdefault(metric.undefined, []).append(metric.words)
+    return [
+        f"{listed(names)} {'is' if len(names) == 1 else 'are'} undefined where {reason}."
+        for reason, names in by_reason.items()
+    ]
+
+
 def values(
     metric: Metric, low: float | None, high: float | None, decimals: int | None = None
 ) -> str:

@@ -180,6 +180,12 @@ def test_a_front_of_one_row_is_no_line(summary):
     assert alone.note == f"Nothing else is better or quicker than {best.cell.name}."
 
 
+def test_no_line_leads_to_earlier_weights_that_were_kept():
+    curve = [(0, 3.0), (1, 2.0), (2, 2.5)]
+    assert figures._without_kept(curve) == curve
+    assert figures._without_kept([*curve, (2, 2.0)]) == curve
+
+
 def test_curves_are_in_the_unit_of_the_metric(summary):
     board = summary.board
     svg = figures.convergence(board, board.at(board.choices[0].size), figures.palette(board))[0].svg

@@ -142,7 +142,7 @@ def test_the_least_error_is_selected_and_compared_in_grams(summary):
 
 def test_the_page_has_the_unit_and_no_per_cent(page):
     assert "Test RMSE (g), lower is better" in page.text
-    for words in ("R²", "Pearson correlation", "mean absolute error", "Largest errors"):
+    for words in ("R²", "Pearson correlation", "mean absolute error (g)", "Largest errors"):
         assert words in page.text
     for words in ("RMSE (%)", " points", "Classes", "Most confident", "precision"):
         assert words not in page.text
@@ -199,7 +199,8 @@ def test_an_undefined_r2_is_said_to_be_with_the_reason(summary, tmp_path):
 
 
 def test_the_correlation_of_a_constant_baseline_is_undefined(page, summary):
-    reason = "Pearson correlation is undefined where all predictions, or all true values, are equal"
+    metrics = "Pearson correlation and Spearman correlation are undefined"
+    reason = f"{metrics} where all predictions, or all true values, are equal"
     baseline = next(row for row in summary.board.rows if row.cell.is_baseline)
     assert baseline.others["pearson"] is None
     assert reason in page.text
