@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from graft.backbones.preprocess.preprocess import Preprocess
+from graft.backbones.pyramids.levels import Levels
 from graft.base import trees
 from graft.base.job import Form, Job
 from graft.base.records import Batch, Output
@@ -67,6 +68,10 @@ class Backbone:
     `head` names the modules of that head in forward order; what enters the first of them is the
     features. `groups` are in forward order, the last one is the head; together they own each
     parameter and buffer once.
+
+    A source attaches no head to a network of the form `pyramid`: it is a bare trunk, `head` and
+    `groups` are empty, and `levels` says which feature maps it returns. The head that is attached
+    builds a finished network around it, in which `trunk` is the path of the trunk.
     """
 
     name: str
@@ -93,6 +98,10 @@ class Backbone:
     """What builds the network again, as JSON, where it does not know that itself."""
     call: Call = call
     """How the network is run. One that computes its own losses reads the targets of the batch."""
+    levels: Levels | None = None
+    """The feature maps of the trunk, if it returns a pyramid."""
+    trunk: str = ""
+    """The path of the trunk in a network whose head reads a pyramid; empty for a bare trunk."""
 
     @property
     def linear(self) -> nn.Linear | None:
@@ -130,7 +139,9 @@ class Source(Protocol):
 class Library(Source, Protocol):
     """A source whose networks are saved in a form of their own, as JSON and safetensors.
 
-    `owns` recognizes such a folder; `open` reads it. `usual_job` takes the path of one too.
+    `owns` recognizes such a folder; `open` reads it. `usual_job` takes the path of one too. A
+    library whose networks return pyramids also has `trunk(name, size, **arguments)`, which builds
+    one with random weights.
     """
 
     def save(

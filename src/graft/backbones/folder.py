@@ -23,7 +23,7 @@ from graft.base.job import Job
 from graft.base.records import Batch
 from graft.base.typed_json import Mismatch, check_type
 
-SCHEMA = 2
+SCHEMA = 3
 TOLERANCE = 1e-4
 """How far outputs may be from those at saving, as a share of the largest of them or of 1:
 processors and library versions round differently, by far less. A language model's outputs are 20

@@ -30,3 +30,12 @@ class Job:
     form: Form
     outputs: int | None = None
     """The outputs of a new head; None: the network keeps its pretrained head."""
+    size: tuple[int, int] | None = None
+    """Width and height of the input; the whole picture is scaled to fit and padded. None: the usual
+    input of the network."""
+
+    def __post_init__(self) -> None:
+        """Turn the size from JSON into a tuple again."""
+        if self.size is not None:
+            width, height = self.size
+            object.__setattr__(self, "size", (width, height))

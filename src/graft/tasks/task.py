@@ -87,6 +87,8 @@ class Task(ABC):
     """The default pieces per step, where the usual number needs too much memory."""
     augments: ClassVar[bool] = False
     """Whether `encode` itself draws from `rng`, whatever the preprocessing does."""
+    input_size: ClassVar[tuple[int, int] | None] = None
+    """Width and height at which whole pictures are read; None: the usual input of the network."""
     tokens: ClassVar[int | None] = None
     """By default a training is one pass over the training split, and reads no more tokens than
     this. None: the number of passes follows from the number of examples."""
@@ -124,7 +126,8 @@ class Task(ABC):
         """Describe the network that the task needs."""
         form = form_for(self.head, self.gives) if self.head else next(iter(self.heads))
         head = plugins.load("head", self.head or self.heads[form])
-        return Job(self.name, self.reads, form, None if head.pretrained else self.outputs)
+        outputs = None if head.pretrained else self.outputs
+        return Job(self.name, self.reads, form, outputs, self.input_size)
 
     @property
     def outputs(self) -> int:

@@ -12,7 +12,7 @@ from PIL import Image
 from graft.backbones.preprocess.augment import AUGMENTS
 from graft.backbones.preprocess.preprocess import ImagePreprocess
 
-P = ImagePreprocess(32, (0.5,) * 3, (0.5,) * 3)
+P = ImagePreprocess((32, 32), (0.5,) * 3, (0.5,) * 3)
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (60, 90, 3), dtype=np.uint8))
 
 

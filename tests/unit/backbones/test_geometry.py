@@ -4,21 +4,92 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from graft.backbones.preprocess.augment import AUGMENTS, Frame
-from graft.backbones.preprocess.geometry import Geometry, center_box
+from graft.backbones.preprocess.geometry import Geometry, center_box, letterbox
 
 SIDES = st.integers(16, 4000)
 VIEWS = st.tuples(SIDES, SIDES, st.integers(16, 640), st.sampled_from([*AUGMENTS]), st.integers(0))
+WHOLE = st.tuples(
+    st.tuples(SIDES, SIDES),
+    st.tuples(st.integers(1, 20), st.integers(1, 20)),
+    st.sampled_from([*AUGMENTS]),
+    st.integers(0),
+)
+"""Pictures that are seen whole, by networks whose sides are multiples of 32."""
 
 
 def geometry_of(view: tuple[int, int, int, str, int]) -> Geometry:
     width, height, side, name, seed = view
     frame = Frame((width, height), (side, side), 0.875, (0.25, 1.0))
     return AUGMENTS[name](frame, np.random.default_rng(seed)).geometry
+
+
+def whole_geometry(view) -> Geometry:
+    picture, cells, name, seed = view
+    frame = Frame(picture, (32 * cells[0], 32 * cells[1]), 0.875, (0.25, 1.0), whole=True)
+    return AUGMENTS[name](frame, np.random.default_rng(seed)).geometry
+
+
+@given(WHOLE, st.lists(st.tuples(*[st.floats(0, 1)] * 4), min_size=1, max_size=5))
+def test_boxes_of_whole_pictures_come_back(view, shares) -> None:
+    width, height = view[0]
+    boxes = np.array(shares) * (width, height, width, height)
+    geometry = whole_geometry(view)
+    # float64 has 15 digits; the sides have 4.
+    np.testing.assert_allclose(geometry.to_picture(geometry.boxes(boxes)), boxes, rtol=0, atol=1e-6)
+
+
+@given(st.tuples(SIDES, SIDES), st.tuples(st.integers(1, 20), st.integers(1, 20)))
+def test_a_letterbox_shows_the_whole_picture_on_whole_pixels(picture, cells) -> None:
+    size = 32 * cells[0], 32 * cells[1]
+    (seen,) = letterbox(picture, size).boxes(np.array([(0, 0, *picture)]))
+    np.testing.assert_allclose(seen, np.round(seen), rtol=0, atol=1e-6)
+    assert min(seen[:2]) > -1e-6 and seen[2] < size[0] + 1e-6 and seen[3] < size[1] + 1e-6
+    # It is as large as it fits along one side.
+    assert any(np.isclose(seen[2:] - seen[:2], size))
+    # In its own shape, but for the rounding to whole pixels, of which there is at least one.
+    scale = min(size[0] / picture[0], size[1] / picture[1])
+    assert np.abs(seen[2:] - seen[:2] - scale * np.array(picture)).max() <= 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.tuples(st.integers(40, 300), st.integers(40, 300)),
+    st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    st.sampled_from([*AUGMENTS]),
+    st.integers(0, 1000),
+)
+def test_what_is_drawn_is_seen_where_its_box_is(picture, cells, name, seed) -> None:
+    width, height = picture
+    drawn = np.array([width // 4, height // 4, width // 4 + 20, height // 4 + 20])
+    pixels = np.zeros((height, width), dtype=np.uint8)
+    pixels[drawn[1] : drawn[3], drawn[0] : drawn[2]] = 1
+    geometry = whole_geometry((picture, cells, name, seed))
+    mask = geometry.mask(Image.fromarray(pixels), padding=2)
+    assert mask.shape == (32 * cells[1], 32 * cells[0])
+    expected = geometry.boxes(drawn[None].astype(float))[0]
+    rows, columns = np.nonzero(mask == 1)
+    if not len(rows) or min(expected) < 1 or expected[2] > mask.shape[1] - 1:
+        return  # not all of it is seen
+    if expected[3] > mask.shape[0] - 1:
+        return
+    seen = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+    # Half a pixel by nearest neighbor, and half where the picture ends between two pixels.
+    assert np.abs(seen - expected).max() <= 1.0 + 1e-6
+
+
+def test_what_lies_outside_the_picture_is_padded() -> None:
+    picture = Image.new("RGB", (100, 50), (10, 20, 30))
+    geometry = letterbox((100, 50), (64, 64))
+    seen = geometry.picture(picture, Image.Resampling.BILINEAR, (1, 2, 3))
+    assert (seen[16:48] == (10, 20, 30)).all()
+    assert (seen[:16] == (1, 2, 3)).all() and (seen[48:] == (1, 2, 3)).all()
+    mask = geometry.mask(Image.new("L", (100, 50), 5), padding=255)
+    assert (mask[16:48] == 5).all() and (mask[:16] == 255).all()
 
 
 @given(VIEWS, st.lists(st.tuples(*[st.floats(0, 1)] * 4), min_size=1, max_size=5))

@@ -76,7 +76,7 @@ def check_covered_once(network: nn.Module, groups) -> None:
 def test_image_networks(case):
     source, name = case
     settings = SETTINGS.get(case) or SETTINGS.get(name, {})
-    backbone = plugins.load("source", source)().create(name, 3, size=64, **settings)
+    backbone = plugins.load("source", source)().create(name, 3, size=(64, 64), **settings)
     assert [group.name for group in backbone.groups] == IMAGE[case]
     check_covered_once(backbone.network, backbone.groups)
 

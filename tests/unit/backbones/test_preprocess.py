@@ -15,7 +15,7 @@ from graft.backbones.preprocess.preprocess import ImagePreprocess, restore_prepr
 from graft.base.records import Batch
 from tests.jobs import job
 
-IMAGE = ImagePreprocess(size=32, mean=(0.5, 0.25, 0.0), std=(0.5, 0.5, 1.0), crop=0.5)
+IMAGE = ImagePreprocess(size=(32, 32), mean=(0.5, 0.25, 0.0), std=(0.5, 0.5, 1.0), crop=0.5)
 
 
 def test_a_picture_is_cropped_at_its_center_and_normalized():
@@ -39,7 +39,7 @@ def test_the_same_random_state_gives_the_same_crop_and_another_another():
 def test_settings_restore_it_through_json():
     settings = json.loads(json.dumps(IMAGE.settings()))
     assert (
-        restore_preprocess(ImagePreprocess(size=1, mean=(0, 0, 0), std=(1, 1, 1)), settings)
+        restore_preprocess(ImagePreprocess(size=(1, 1), mean=(0, 0, 0), std=(1, 1, 1)), settings)
         == IMAGE
     )
 

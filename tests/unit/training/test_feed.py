@@ -22,7 +22,7 @@ DATA = ImageClassification.tiny_data()
 
 
 def _feed(task_class, device):
-    preprocess = ImagePreprocess(24, (0.5,) * 3, (0.5,) * 3)
+    preprocess = ImagePreprocess((24, 24), (0.5,) * 3, (0.5,) * 3)
     task = task_class.from_data(DATA)
     return Feed.of(DATA.splits["train"], task, preprocess, torch.device(device), 4)
 

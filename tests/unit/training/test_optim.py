@@ -61,7 +61,7 @@ def test_every_parameter_is_in_the_optimizer_once():
 def test_frozen_batch_norm_keeps_its_statistics_while_its_weights_train():
     model = tiny()
     everything = [name for name, _ in model.network.named_parameters()]
-    batch = torch.randn(4, 3, model.backbone.preprocess.size, model.backbone.preprocess.size)
+    batch = torch.randn(4, 3, *model.backbone.preprocess.size)
     for mode, moves in (("frozen", False), ("updated", True)):
         optim.freeze(model, everything, mode)
         before = model.network.bn1.running_mean.clone()

@@ -24,7 +24,7 @@ class EfficientnetLite0:
     parameters = 4_652_008
     license = "Apache-2.0"
     reads = "image"
-    forms = ("vector",)
+    forms = ("vector", "pyramid")
 
     def convert(self, parts: dict[str, bytes], folder: Path) -> None:
         (blob,) = parts.values()

@@ -25,7 +25,7 @@ class EfficientnetLite2:
     parameters = 6_092_072
     license = "Apache-2.0"
     reads = "image"
-    forms = ("vector",)
+    forms = ("vector", "pyramid")
 
     def convert(self, parts: dict[str, bytes], folder: Path) -> None:
         (blob,) = parts.values()

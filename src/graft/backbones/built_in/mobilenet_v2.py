@@ -25,7 +25,7 @@ class MobilenetV2:
     parameters = 2_223_872
     license = "MIT"
     reads = "image"
-    forms = ("vector",)
+    forms = ("vector", "pyramid")
 
     def convert(self, parts: dict[str, bytes], folder: Path) -> None:
         (blob,) = parts.values()

@@ -26,8 +26,12 @@ class Head:
     """What it can predict, by the form of the features that it reads: `classes` (one of several, or
     any number of them), `tags` and `spans` (a class, or a start and an end, for each token),
     `number`, `text`, `tokens`."""
-    library: ClassVar[str | None] = None
+    sits_on: ClassVar[str | None] = None
+    """The source whose networks it sits on; None: any."""
+    saved_by: ClassVar[str | None] = None
     """The source that saves and opens the finished network; None: the source of the network."""
+    deep: ClassVar[bool] = False
+    """Whether it is a network of its own, whose training takes as long as that of a trunk."""
     pretrained: ClassVar[bool] = False
     """Whether it is the head that the network was pretrained with, so that no weight is new."""
     solvers: ClassVar[tuple[str, ...]] = ()
@@ -82,10 +86,10 @@ def check_head(name: str, gives: str, backbone: Backbone) -> None:
     The message names the heads that can.
     """
     head = plugins.load("head", name)
-    if gives in head.gives.get(backbone.form, ()) and head.library in (None, backbone.source):
+    if gives in head.gives.get(backbone.form, ()) and head.sits_on in (None, backbone.source):
         return
     forms = [form for form, kinds in head.gives.items() if gives in kinds]
-    wanted = f"{' or '.join(forms)} features" + (f" of {head.library}" if head.library else "")
+    wanted = f"{' or '.join(forms)} features" + (f" of {head.sits_on}" if head.sits_on else "")
     needs = f"needs {wanted} to give {gives}" if forms else f"does not give {gives}"
     fitting = heads_for(gives, backbone.form, backbone.source)
     raise BackboneError(
@@ -95,9 +99,15 @@ def check_head(name: str, gives: str, backbone: Backbone) -> None:
 
 
 def attach_head(name: str, backbone: Backbone, outputs: int | None) -> Backbone:
-    """Return the backbone with the head; `check_head` must have passed."""
+    """Return the backbone with the head; `check_head` must have passed.
+
+    A network that was opened with this head keeps it.
+    """
+    if backbone.head_name == name:
+        return backbone
     head = plugins.load("head", name)()
-    return replace(head.attach(backbone, outputs), head_name=name)
+    source = head.saved_by or backbone.source
+    return replace(head.attach(backbone, outputs), head_name=name, source=source)
 
 
 def head_of(backbone: Backbone) -> Head:
@@ -110,8 +120,8 @@ def heads_for(gives: str, wanted: Form | None = None, source: str | None = None)
 
     def fits(head: type[Head]) -> bool:
         forms = [form for form, kinds in head.gives.items() if gives in kinds]
-        suits_library = source is None or head.library in (None, source)
-        return suits_library and bool(forms if wanted is None else wanted in forms)
+        suits_source = source is None or head.sits_on in (None, source)
+        return suits_source and bool(forms if wanted is None else wanted in forms)
 
     return [name for name in plugins.names("head") if fits(plugins.load("head", name))]
 

@@ -25,7 +25,7 @@ class Pooled(Head):
     """
 
     gives: ClassVar[dict[Form, frozenset[str]]] = {"sequence": frozenset({"classes"})}
-    library: ClassVar[str | None] = "transformers"
+    sits_on: ClassVar[str | None] = "transformers"
     solvers: ClassVar[tuple[str, ...]] = ("logistic",)
 
     def attach(self, backbone: Backbone, outputs: int | None) -> Backbone:

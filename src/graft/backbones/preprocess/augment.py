@@ -14,11 +14,21 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from graft.backbones.preprocess.geometry import Geometry, center_box, random_box
+from graft.backbones.preprocess.geometry import (
+    Box,
+    Geometry,
+    center_box,
+    letterbox,
+    random_box,
+    zoomed,
+)
 
 Augment = Literal["none", "weak", "usual", "strong"]
 WEAK_AREA = (0.75, 1.0)
 """The range of the area that `weak` keeps: large, so that objects at the edges stay in view."""
+WEAK_ZOOM, USUAL_ZOOM = (0.85, 1.0), (0.6, 1.25)
+"""The same for pictures that are seen whole: factors of the sides of the letterbox. Objects appear
+up to 1.67 times as large, and at least 0.8 times."""
 JITTER = 0.4
 """By how much `strong` changes brightness, contrast and saturation: factors of 0.6 to 1.4."""
 ERASED = 0.25
@@ -42,6 +52,8 @@ class Frame:
     """The share of the short side that the center crop keeps."""
     area: tuple[float, float]
     """The range of the area that a random crop keeps."""
+    whole: bool = False
+    """Whether the plain view is the whole picture, padded; `crop` and `area` are not used then."""
 
 
 @dataclass(frozen=True)
@@ -53,28 +65,33 @@ class View:
 
 
 def none(frame: Frame, rng: np.random.Generator | None = None) -> View:
-    """Keep the center of the picture, as validation does."""
+    """Keep the center of the picture, or all of it, as validation does."""
+    if frame.whole:
+        return View(letterbox(frame.picture, frame.size))
     return View(Geometry(center_box(frame.picture, frame.crop), frame.size))
 
 
 def weak(frame: Frame, rng: np.random.Generator) -> View:
     """Keep most of the picture, flipped half of the time."""
-    box = random_box(frame.picture, WEAK_AREA, rng)
+    box = _draw_box(frame, WEAK_AREA, WEAK_ZOOM, rng)
     return View(Geometry(box, frame.size, rng.random() < 0.5))
 
 
 def usual(frame: Frame, rng: np.random.Generator) -> View:
     """Keep a part of the picture (Inception's crop, arXiv:1409.4842), flipped half of the time."""
-    box = random_box(frame.picture, frame.area, rng)
+    box = _draw_box(frame, frame.area, USUAL_ZOOM, rng)
     return View(Geometry(box, frame.size, rng.random() < 0.5))
 
 
 def strong(frame: Frame, rng: np.random.Generator) -> View:
-    """Crop as `usual`, change the colors, and erase a rectangle of one picture in four."""
+    """Crop as `usual`, change the colors, and erase a rectangle of one picture in four.
+
+    Nothing is erased from pictures that are seen whole: it may hide the object that is asked for.
+    """
     geometry = usual(frame, rng).geometry
     brightness, contrast, saturation = rng.uniform(1 - JITTER, 1 + JITTER, 3)
     erased = None
-    if rng.random() < ERASED:
+    if not frame.whole and rng.random() < ERASED:
         erased = [round(edge) for edge in random_box(frame.size, ERASED_AREA, rng)]
 
     def recolor(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -89,6 +106,14 @@ def strong(frame: Frame, rng: np.random.Generator) -> View:
         return changed.round().clip(0, 255).astype(np.uint8)
 
     return View(geometry, recolor)
+
+
+def _draw_box(
+    frame: Frame, area: tuple[float, float], zoom: tuple[float, float], rng: np.random.Generator
+) -> Box:
+    if frame.whole:
+        return zoomed(frame.picture, frame.size, zoom, rng)
+    return random_box(frame.picture, area, rng)
 
 
 AUGMENTS: dict[str, Callable[[Frame, np.random.Generator], View]] = {

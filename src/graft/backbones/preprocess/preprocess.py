@@ -37,17 +37,19 @@ class Preprocess(Protocol):
 class ImagePreprocess:
     """Resize, crop and normalize; with `rng`, draw a random view for training: see `augment`.
 
-    Yields `{input_name: uint8 (3, size, size)}`; `collate` normalizes to float32
-    (B, 3, size, size).
+    Yields `{input_name: uint8 (3, H, W)}`; `collate` normalizes to float32 (B, 3, H, W).
     """
 
     reads: ClassVar[str] = "image"
-    size: int
+    size: tuple[int, int]
+    """Width and height of the input."""
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     interpolation: str = "bicubic"
     crop: float = 0.875
     """The share of the resized short side that the center crop keeps."""
+    whole: bool = False
+    """Whether the whole picture is scaled to fit and padded, instead of a center crop."""
     scale: tuple[float, float] = (0.25, 1.0)
     """The range of the area that a random crop keeps."""
     input_name: str = "x"
@@ -58,15 +60,24 @@ class ImagePreprocess:
         return self.augment != "none"
 
     def __call__(self, value: Image.Image, rng: np.random.Generator | None) -> dict[str, Tensor]:
-        view = self.view(value.size, rng)
+        return self.encode(value, self.view(value.size, rng))
+
+    def encode(self, value: Image.Image, view: View) -> dict[str, Tensor]:
+        """Return the tensors of one view of a picture."""
         resample = Image.Resampling[self.interpolation.upper()]
-        pixels = view.recolor(view.geometry.picture(value, resample))
+        pixels = view.recolor(view.geometry.picture(value, resample, self._mean_color))
         return {self.input_name: torch.from_numpy(pixels).permute(2, 0, 1)}
 
     def view(self, size: tuple[int, int], rng: np.random.Generator | None) -> View:
-        """Draw a view of a picture of this size (width, height); without `rng`, its center."""
-        frame = Frame(size, (self.size, self.size), self.crop, self.scale)
+        """Draw a view of a picture of this size (width, height); without `rng`, its plain view."""
+        frame = Frame(size, self.size, self.crop, self.scale, self.whole)
         return none(frame) if rng is None else AUGMENTS[self.augment](frame, rng)
+
+    @property
+    def _mean_color(self) -> tuple[int, int, int]:
+        """The color that normalizes to nearly zero."""
+        red, green, blue = (round(255 * share) for share in self.mean)
+        return red, green, blue
 
     def collate(self, encoded: list[dict[str, Tensor]]) -> dict[str, Tensor]:
         """Normalize pictures; they stay channels-last in memory.
@@ -94,12 +105,16 @@ class ImagePreprocess:
         """Return the same preprocessing with another augmentation."""
         return replace(self, augment=augment)
 
+    def with_size(self, size: tuple[int, int] | None) -> Self:
+        """Return the preprocessing of whole pictures at another size; None: it stays the same."""
+        return self if size is None else replace(self, size=size, whole=True)
+
     def settings(self) -> dict[str, Any]:
         return {"reads": self.reads, **asdict(self)}
 
     def example(self) -> dict[str, Tensor]:
         """Make the inputs of one gray picture, to trace a network with."""
-        return self.collate([self(Image.new("RGB", (self.size, self.size), "gray"), None)])
+        return self.collate([self(Image.new("RGB", self.size, "gray"), None)])
 
 
 @dataclass(frozen=True)

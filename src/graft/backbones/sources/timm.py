@@ -11,8 +11,12 @@ from graft.backbones import layer_groups, learning_rate
 from graft.backbones.backbone import Backbone
 from graft.backbones.hub import hub
 from graft.backbones.preprocess.preprocess import ImagePreprocess
+from graft.backbones.pyramids.trunk import make_trunk
 from graft.base.errors import BackboneError, UnknownName
 from graft.base.job import Job
+
+LOCAL = "local-dir:"
+"""How timm marks the path of a folder that it saved."""
 
 
 class Timm:
@@ -33,31 +37,36 @@ class Timm:
         if not timm.is_model(name.split(".")[0]):
             raise UnknownName.of("timm network", name, timm.list_models(), see="timm.list_models()")
         if not pretrained:
-            return self.create(name, job.outputs)
+            return self._make(name, job, False)
         if not timm.is_model_pretrained(name.split(".")[0]):
             raise BackboneError(
                 f"timm has no pretrained weights for {name!r}. Choose another network, or train it "
                 "from scratch."
             )
         with hub(f"timm:{name}"):
-            return self.create(name, job.outputs, pretrained=True)
+            return self._make(name, job, True)
+
+    def _make(self, name: str, job: Job, pretrained: bool) -> Backbone:
+        if job.form == "pyramid":
+            return self.trunk(name, job.size, pretrained)
+        return self.create(name, job.outputs, pretrained)
 
     def tiny(self, job: Job) -> list[str]:
-        does_it = (job.reads, job.form) == ("image", "vector")
-        return ["test_resnet", "test_convnext"] if does_it else []
+        fits = job.reads == "image" and job.form in ("vector", "pyramid")
+        return ["test_resnet", "test_convnext"] if fits else []
 
     def create(
         self,
         name: str,
         outputs: int | None,
         pretrained: bool = False,
-        size: int | None = None,
+        size: tuple[int, int] | None = None,
         **settings: Any,
     ) -> Backbone:
         """The network `name` with timm's own `settings`.
 
-        `outputs` is None for as many as it was trained with; `size` is another input size in pixels
-        than its usual one.
+        `outputs` is None for as many as it was trained with; `size` is another width and height of
+        the input than its usual one.
         """
         import timm
 
@@ -66,19 +75,43 @@ class Timm:
         if outputs is None and network.num_classes == 0:
             network.reset_classifier(1)  # weights without a classifier, read for their features
         network.eval()
-        usual = timm.data.resolve_data_config({}, model=network)
-        preprocess = ImagePreprocess(
-            size=size or usual["input_size"][-1],
-            mean=tuple(usual["mean"]),
-            std=tuple(usual["std"]),
-            interpolation=usual["interpolation"],
-            crop=usual["crop_pct"],
-            input_name=next(iter(inspect.signature(network.forward).parameters)),
-        )
+        preprocess = _preprocess(network, size)
         head = (_classifier(network, name),)
         groups = layer_groups.find(network, head, preprocess.example())
         lr = learning_rate.usual(network, "image", network.num_features, None)
         return Backbone(f"timm:{name}", "timm", network, "vector", head, groups, preprocess, lr)
+
+    def trunk(
+        self,
+        name: str,
+        size: tuple[int, int] | None,
+        pretrained: bool = False,
+        **settings: Any,
+    ) -> Backbone:
+        """The network `name` as a trunk that yields a pyramid.
+
+        Raises BackboneError if it has no feature maps, or not those of a pyramid.
+        """
+        import timm
+
+        if size and timm.is_model(name.split(".")[0]) and _has_fixed_size(name):
+            settings.setdefault("img_size", (size[1], size[0]))
+        try:
+            network = timm.create_model(name, pretrained=pretrained, features_only=True, **settings)
+        except (RuntimeError, AssertionError, AttributeError, TypeError, ValueError) as error:
+            raise BackboneError(
+                f"timm:{name} yields no feature maps ({error}). Use a network that does: resnet, "
+                "efficientnet, mobilenet, convnext, swin and most others."
+            ) from error
+        built_as = network.pretrained_cfg["architecture"]
+        return make_trunk(
+            "timm",
+            built_as if name.startswith(LOCAL) else name,
+            network,
+            _preprocess(network, size),
+            settings,
+            str(getattr(network, "output_fmt", "NCHW")) == "NHWC",
+        )
 
     def save(
         self, backbone: Backbone, folder: str, classes: list[str], problem: str | None
@@ -88,7 +121,7 @@ class Timm:
 
         p = backbone.preprocess
         data = {
-            "input_size": (3, p.size, p.size),
+            "input_size": (3, p.size[1], p.size[0]),
             "mean": p.mean,
             "std": p.std,
             "interpolation": p.interpolation,
@@ -109,7 +142,30 @@ class Timm:
         )
 
     def open(self, folder: str, job: Job, pretrained: bool) -> Backbone:
-        return self.create(f"local-dir:{folder}", job.outputs, pretrained=pretrained)
+        return self._make(f"{LOCAL}{folder}", job, pretrained)
+
+
+def _preprocess(network: Any, size: tuple[int, int] | None) -> ImagePreprocess:
+    """What its weights were made for, or pictures of another width and height."""
+    import timm
+
+    usual = timm.data.resolve_data_config({}, model=network)
+    side = usual["input_size"][-1]
+    return ImagePreprocess(
+        size=size or (side, side),
+        mean=tuple(usual["mean"]),
+        std=tuple(usual["std"]),
+        interpolation=usual["interpolation"],
+        crop=usual["crop_pct"],
+        input_name=next(iter(inspect.signature(network.forward).parameters)),
+    )
+
+
+def _has_fixed_size(name: str) -> bool:
+    """Whether the network must be built for the size of its input."""
+    import timm
+
+    return bool(getattr(timm.get_pretrained_cfg(name), "fixed_input_size", False))
 
 
 def _classifier(network: Any, name: str) -> str:

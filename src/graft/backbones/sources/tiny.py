@@ -13,17 +13,17 @@ LR = 1e-3
 """Weights that were never trained need larger steps than pretrained ones."""
 
 IMAGE: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "cnn": ("timm", "test_resnet", {"size": 32}),
-    "efficientnet": ("timm", "test_efficientnet", {"size": 32}),
-    "mobilenet": ("timm", "mobilenetv3_small_050", {"size": 32}),
-    "vgg": ("timm", "vgg11", {"size": 32, "mlp_ratio": 1 / 64}),
-    "vit": ("timm", "test_vit", {"size": 32, "img_size": 32}),
-    "convnext": ("timm", "test_convnext", {"size": 32}),
+    "cnn": ("timm", "test_resnet", {"size": (32, 32)}),
+    "efficientnet": ("timm", "test_efficientnet", {"size": (32, 32)}),
+    "mobilenet": ("timm", "mobilenetv3_small_050", {"size": (32, 32)}),
+    "vgg": ("timm", "vgg11", {"size": (32, 32), "mlp_ratio": 1 / 64}),
+    "vit": ("timm", "test_vit", {"size": (32, 32), "img_size": 32}),
+    "convnext": ("timm", "test_convnext", {"size": (32, 32)}),
     "swin": (
         "timm",
         "swin_tiny_patch4_window7_224",
         {
-            "size": 32,
+            "size": (32, 32),
             "img_size": 32,
             "embed_dim": 16,
             "depths": (2, 2),
@@ -31,9 +31,12 @@ IMAGE: dict[str, tuple[str, str, dict[str, Any]]] = {
             "window_size": 4,
         },
     ),
-    "torchvision": ("torchvision", "mobilenet_v3_small", {"size": 32, "width_mult": 0.25}),
+    "torchvision": ("torchvision", "mobilenet_v3_small", {"size": (32, 32), "width_mult": 0.25}),
 }
 """Name -> the library source, its name there, its settings."""
+PYRAMIDS = ("cnn", "efficientnet", "mobilenet", "convnext", "torchvision")
+"""The image networks that yield feature maps at four resolutions."""
+PYRAMID_SIZE = (64, 64)
 
 _BERT = {
     "hidden_size": 32,
@@ -130,12 +133,16 @@ class Tiny:
 
     def tiny(self, job: Job) -> list[str]:
         if job.reads == "image":
-            return list(IMAGE) if job.form == "vector" else []
+            return {"vector": list(IMAGE), "pyramid": list(PYRAMIDS)}.get(job.form, [])
         return list(FORMS.get(job.form, ())) if job.reads == "text" else []
 
     def _image(self, name: str, job: Job) -> Backbone:
         source, architecture, settings = IMAGE[name]
-        return plugins.load("source", source)().create(architecture, job.outputs, **settings)
+        library = plugins.load("source", source)()
+        if job.form == "pyramid":
+            without_size = {key: value for key, value in settings.items() if key != "size"}
+            return library.trunk(architecture, job.size or PYRAMID_SIZE, **without_size)
+        return library.create(architecture, job.outputs, **settings)
 
     def _text(self, name: str, job: Job) -> Backbone:
         tokenizer = _tokenizer(name)

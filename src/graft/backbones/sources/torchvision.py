@@ -10,12 +10,17 @@ from typing import Any
 from graft.backbones import hub, layer_groups, learning_rate
 from graft.backbones.backbone import Backbone
 from graft.backbones.preprocess.preprocess import ImagePreprocess
+from graft.backbones.pyramids.saved import open_network, save_network
+from graft.backbones.pyramids.stages import cut_into_stages
+from graft.backbones.pyramids.trunk import make_trunk
 from graft.base import files
 from graft.base.errors import UnknownName
 from graft.base.job import Job
 
 UNFIT = ("googlenet", "inception_v3", "squeezenet1_0", "squeezenet1_1")
 """Their heads are convolutions, or they return several outputs in training."""
+CHANNELS_LAST = ("swin",)
+"""Their feature maps are (B, H, W, C)."""
 
 
 class Torchvision:
@@ -35,24 +40,27 @@ class Torchvision:
             raise UnknownName.of(
                 "torchvision network", name, self.names(), see="torchvision.models.list_models()"
             )
-        return self.create(name, job.outputs, _download(name) if pretrained else None)
+        weights = _download(name) if pretrained else None
+        if job.form == "pyramid":
+            return self.trunk(name, job.size, weights)
+        return self.create(name, job.outputs, weights)
 
     def tiny(self, job: Job) -> list[str]:
-        does_it = (job.reads, job.form) == ("image", "vector")
-        return ["shufflenet_v2_x0_5"] if does_it else []
+        fits = job.reads == "image" and job.form in ("vector", "pyramid")
+        return ["shufflenet_v2_x0_5"] if fits else []
 
     def create(
         self,
         name: str,
         outputs: int | None,
         weights: dict | None = None,
-        size: int | None = None,
+        size: tuple[int, int] | None = None,
         **settings: Any,
     ) -> Backbone:
         """The network `name`, built with torchvision's own `settings`.
 
         `weights` is a state dict of it, whose head is left out if it has another number of outputs;
-        `size` is another input size in pixels than its usual one.
+        `size` is another width and height of the input than its usual one.
         """
         from torchvision import models
 
@@ -84,12 +92,38 @@ class Torchvision:
             architecture=architecture,
         )
 
+    def trunk(
+        self,
+        name: str,
+        size: tuple[int, int] | None,
+        weights: dict | None = None,
+        **settings: Any,
+    ) -> Backbone:
+        """The network `name` as a trunk that yields a pyramid; `weights` as in `create`.
+
+        Raises BackboneError if its feature maps are not those of a pyramid.
+        """
+        from torchvision import models
+
+        network = models.get_model(name, weights=None, **settings).eval()
+        if weights is not None:
+            head = _last_linear(network)[0]
+            own = {k: v for k, v in network.state_dict().items() if k.startswith(f"{head}.")}
+            network.load_state_dict(weights | own)
+        preprocess = _preprocess(name, network, size)
+        channels_last = name.startswith(CHANNELS_LAST)
+        stages = cut_into_stages(network, channels_last)
+        return make_trunk("torchvision", name, stages, preprocess, settings, channels_last)
+
     def save(
         self, backbone: Backbone, folder: str, classes: list[str], problem: str | None
     ) -> None:
         """`config.json` with the arguments of `torchvision.models.get_model`, and the weights."""
         from safetensors.torch import save_file
 
+        if backbone.levels is not None:
+            save_network(backbone, folder, classes, "torchvision")
+            return
         config = {"library": "torchvision", **backbone.architecture, "classes": list(classes)}
         files.write_json(
             Path(folder, "config.json"), config | {"preprocess": backbone.preprocess.settings()}
@@ -110,8 +144,13 @@ class Torchvision:
         from safetensors.torch import load_file
 
         config = files.read_json(Path(folder, "config.json"), "a torchvision folder")
+        if "trunk" in config:
+            return open_network(folder, config, job, pretrained)
         weights = load_file(Path(folder, "model.safetensors")) if pretrained else None
-        size = config["preprocess"]["size"]
+        if job.form == "pyramid":
+            name, arguments = config["architecture"], config["arguments"]
+            return self.trunk(name, job.size, weights, **arguments)
+        size = tuple(config["preprocess"]["size"])
         return self.create(
             config["architecture"],
             job.outputs or config["num_classes"],
@@ -145,13 +184,13 @@ def _last_linear(network: Any) -> tuple[str, Any]:
     ][-1]
 
 
-def _preprocess(name: str, network: Any, size: int | None) -> ImagePreprocess:
-    """What the DEFAULT weights were made for."""
+def _preprocess(name: str, network: Any, size: tuple[int, int] | None) -> ImagePreprocess:
+    """What the DEFAULT weights were made for, or pictures of another width and height."""
     from torchvision import models
 
     usual = models.get_model_weights(name).DEFAULT.transforms()
     return ImagePreprocess(
-        size=size or usual.crop_size[0],
+        size=size or (usual.crop_size[0], usual.crop_size[0]),
         mean=tuple(usual.mean),
         std=tuple(usual.std),
         interpolation=usual.interpolation.value,

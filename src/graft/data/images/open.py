@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from graft.base.errors import DataError
 
@@ -25,6 +25,10 @@ SUFFIXES = frozenset((
 """The file names that are taken for images."""
 UNREADABLE = frozenset((".heic", ".heif", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".svg"))
 """Those of pictures which Pillow does not read: of telephones, raw ones of cameras, drawings."""
+
+
+LYING = (5, 6, 7, 8)
+"""The orientations by EXIF with which width and height change places in the upright picture."""
 
 
 def has_image_suffix(name: str | Path) -> bool:
@@ -59,13 +63,17 @@ def open_image(value: Any, name: str, at_least: int | None = None) -> Image.Imag
 
 
 def image_size(value: Any, name: str) -> tuple[int, int]:
-    """Width and height in pixels; of files and bytes only the header is read. Raises DataError."""
+    """Width and height of the upright picture in pixels; of files and bytes the header is read.
+
+    Raises DataError.
+    """
     if isinstance(value, np.ndarray):
         return int(value.shape[1]), int(value.shape[0])
     if isinstance(value, Image.Image):
         return value.size
     with refusing_broken(name), Image.open(io.BytesIO(encoded(value, name))) as image:
-        return image.size
+        width, height = image.size
+        return (height, width) if _lies(image) else (width, height)
 
 
 @contextmanager
@@ -77,6 +85,13 @@ def refusing_broken(name: str) -> Iterator[None]:
         raise DataError(
             f"The image of {name} cannot be read: {_reason(error)}. Fix or remove it."
         ) from error
+
+
+def _lies(image: Image.Image) -> bool:
+    """Whether width and height of an opened file change places when the picture is upright."""
+    if image.format == "PNG" and "exif" not in image.info:  # Pillow would decode all of it to look
+        return False
+    return image.getexif().get(ExifTags.Base.Orientation) in LYING
 
 
 def encoded(value: Any, name: str) -> bytes:

@@ -37,7 +37,9 @@ class ToyDetectors:
                 torch.manual_seed(7)
             network = Cells().eval()
         # All of a picture is seen, as it is: boxes at its rim are to be found too.
-        preprocess = ImagePreprocess(32, (0.5,) * 3, (0.5,) * 3, crop=1.0, input_name="pixels")
+        preprocess = ImagePreprocess(
+            (32, 32), (0.5,) * 3, (0.5,) * 3, crop=1.0, input_name="pixels"
+        )
         groups = layer_groups.find(network, ("last",), preprocess.example())
         return Backbone(
             f"toy-detectors:{name}",

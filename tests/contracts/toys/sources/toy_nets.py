@@ -35,7 +35,9 @@ class ToyNets:
             network = Small(job.outputs or 10).eval()
         if not pretrained:
             network = Small(job.outputs or 10).eval()
-        preprocess = ImagePreprocess(16, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), input_name="pixels")
+        preprocess = ImagePreprocess(
+            (16, 16), (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), input_name="pixels"
+        )
         groups = layer_groups.find(network, ("last",), preprocess.example())
         return Backbone(
             f"toy-nets:{name}",

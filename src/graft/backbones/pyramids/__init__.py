@@ -1,0 +1,1 @@
+"""Trunks that yield feature maps at several resolutions, and what heads on them share."""

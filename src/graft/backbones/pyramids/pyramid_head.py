@@ -1,0 +1,65 @@
+"""What heads on a pyramid share: they make a finished network of their library around a trunk."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from graft.backbones.heads.head import Head
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from graft.backbones.backbone import Backbone, Call
+    from graft.backbones.preprocess.preprocess import ImagePreprocess
+    from graft.backbones.pyramids.levels import Levels
+
+
+class PyramidHead(Head):
+    """A head that reads feature maps at several resolutions and is a network of its own."""
+
+    deep: ClassVar[bool] = True
+    trunk: ClassVar[str]
+    """Where the trunk is in the finished network."""
+    paths: ClassVar[tuple[str, ...]]
+    """The modules of the head in the finished network, in forward order. The pyramid enters the
+    first."""
+    call: ClassVar[Call]
+    """How the finished network is run: a static method."""
+
+    @abstractmethod
+    def build(
+        self, trunk: nn.Module, levels: Levels, outputs: int, preprocess: ImagePreprocess
+    ) -> nn.Module:
+        """The finished network of the library around the trunk, its head drawn at random.
+
+        A head reads the trunk by `levels.read(trunk(pictures))`, and no other picture.
+        """
+
+    def attach(self, backbone: Backbone, outputs: int | None) -> Backbone:
+        """Return a finished network; one that has another head on a pyramid loses that."""
+        from graft.backbones import layer_groups
+
+        trunk = backbone.network.get_submodule(backbone.trunk)
+        network = self.build(trunk, backbone.levels, outputs, backbone.preprocess).eval()
+        groups = layer_groups.find(network, self.paths, backbone.preprocess.example(), self.call)
+        architecture: dict[str, Any] = {"trunk": backbone.architecture["trunk"], "outputs": outputs}
+        return replace(
+            backbone,
+            network=network,
+            head=self.paths,
+            groups=groups,
+            architecture=architecture,
+            call=self.call,
+            trunk=self.trunk,
+        )
+
+    def fresh(self, backbone: Backbone) -> None:
+        """Draw its weights as the library does when it makes such a network."""
+        trunk = backbone.network.get_submodule(backbone.trunk)
+        outputs = backbone.architecture["outputs"]
+        again = self.build(trunk, backbone.levels, outputs, backbone.preprocess)
+        for path in backbone.head:
+            drawn = again.get_submodule(path).state_dict()
+            backbone.network.get_submodule(path).load_state_dict(drawn)

@@ -1,0 +1,1 @@
+"""What tasks share that find something at places of a picture."""
