@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from graft.backbones.backbone import evaluating, observed
+from graft.backbones.backbone import evaluating, run_with_hooks
 from graft.backbones.pyramids.levels import STRIDES
 
 SIDE = 256
@@ -70,7 +70,7 @@ def _calls(network: nn.Module) -> Calls:
 
     hooks = [m.register_forward_hook(keep(path)) for path, m in network.named_modules() if path]
     with evaluating(network), torch.no_grad():
-        observed(lambda: network(torch.zeros(1, 3, SIDE, SIDE)), hooks)
+        run_with_hooks(lambda: network(torch.zeros(1, 3, SIDE, SIDE)), hooks)
     return calls
 
 
