@@ -9,7 +9,7 @@ import torch
 
 from graft.backbones.backbone import evaluating
 from graft.base import plugins, trees
-from graft.base.records import RECORDED, Output, Sample
+from graft.base.records import RECORDED, Sample
 from graft.studies.run import build_model
 from graft.techniques.technique import Objective, from_group, head_only
 from graft.training import optim
@@ -67,6 +67,7 @@ def test_logits_and_gradients_behind_each_cut_are_those_of_the_whole_network(
             rows = [0, len(feed.pieces) // 2, len(feed.pieces) - 1]
             with torch.no_grad(), evaluating(model):
                 whole, rest = (model(next(f.stream([rows]))) for f in (feed, behind))
+            rest, whole = (model.backbone.compared(each.raw) for each in (rest, whole))
             assert trees.are_close(_unpadded(feed, rows, rest), _unpadded(feed, rows, whole), 1e-5)
 
 
@@ -108,7 +109,8 @@ def test_a_split_of_one_example_is_recorded_too(task_name):
     behind = prefix.record(plain, Observer())
     with prefix.attach_hooks(), torch.no_grad(), evaluating(model):
         whole, rest = (model(next(feed.stream([[0]]))) for feed in (plain, behind))
-    assert trees.are_close(rest.raw, whole.raw, 1e-5)
+    compared = model.backbone.compared
+    assert trees.are_close(compared(rest.raw), compared(whole.raw), 1e-5)
 
 
 def test_a_deeper_recording_is_fed_from_one_before_it():
@@ -329,11 +331,11 @@ def test_a_training_behind_recordings_ends_at_the_weights_of_one_without(
         )
 
 
-def _unpadded(feed: Feed, rows: list[int], output: Output) -> trees.Tree:
+def _unpadded(feed: Feed, rows: list[int], raw: trees.Tree) -> trees.Tree:
     """What the network returns without its padding, which a recording leaves out."""
     batch = next(feed.stream([rows]))
     mask = batch.inputs.get("decoder_attention_mask", batch.mask)
     return trees.map_leaves(
         lambda leaf: leaf if mask is None or leaf.shape[:2] != mask.shape else leaf[mask.bool()],
-        output.raw,
+        raw,
     )

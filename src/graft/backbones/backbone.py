@@ -51,6 +51,11 @@ def _is_result(name: str, tree: Tree, num_rows: int) -> bool:
     return bool(leaves) and has_rows and not name.endswith(STATES)
 
 
+def all_outputs(raw: Tree) -> Tree:
+    """The outputs as they are."""
+    return raw
+
+
 @dataclass(frozen=True)
 class LayerGroup:
     """Consecutive layers that are frozen or trained together; each tensor is in one group."""
@@ -98,6 +103,9 @@ class Backbone:
     """What builds the network again, as JSON, where it does not know that itself."""
     call: Call = call
     """How the network is run. One that computes its own losses reads the targets of the batch."""
+    compared: Callable[[Tree], Tree] = all_outputs
+    """The part of its outputs by which two networks are compared: a small difference must change it
+    little. Which of nearly equal detections are kept may change with the last bit."""
     levels: Levels | None = None
     """The feature maps of the trunk, if it returns a pyramid."""
     trunk: str = ""

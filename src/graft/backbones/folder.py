@@ -142,7 +142,7 @@ def _outputs(model: Model, batch: Batch) -> dict[str, Tensor]:
     on_cpu = all(p.device.type == "cpu" and p.dtype == torch.float32 for p in model.parameters())
     model = model if on_cpu else copy.deepcopy(model).cpu().float()
     with evaluating(model), torch.no_grad():
-        raw = model(batch).raw
+        raw = model.backbone.compared(model(batch).raw)
     named = trees.named_leaves(raw if isinstance(raw, dict) else {"logits": raw})
     return {name: leaf.float() for name, leaf in named.items()}
 

@@ -19,6 +19,9 @@ STACK = 0.25
 """So is one with at least this share that is, or directly holds, a list of like layers: T5's
 encoder and decoder."""
 
+DEEP = 8
+"""A head of more layers is a network of its own, and says nothing of the depth of those before."""
+
 
 @dataclass
 class _Piece:
@@ -110,7 +113,8 @@ def _cut(network: nn.Module, head: tuple[str, ...], starts: dict[str, int]) -> l
         share = layers(path) / whole
         return bool(parts(path)) and (share >= DOMINANT or (share >= STACK and is_stack(path)))
 
-    pieces, whole = parts(""), layers("")
+    in_head = sum(map(layers, head))
+    pieces, whole = parts(""), layers("") - (in_head if in_head > DEEP else 0)
     while True:
         pieces.sort(key=lambda p: starts[p])
         holds_head = [p for p in pieces if any(h.startswith(f"{p}.") for h in head)]

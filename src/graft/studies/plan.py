@@ -19,7 +19,7 @@ from graft.studies.question import Question, baseline_questions
 from graft.studies.records import read_study
 from graft.studies.run import estimate_run, is_finished
 from graft.studies.spec import RunSpec
-from graft.tasks.specs.options import read_task
+from graft.tasks.specs.options import parse, read_task
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import canonical, is_control
 from graft.training.engine import threads
@@ -175,7 +175,8 @@ def _run_seconds(left: Sequence[RunSpec], tried: Tried, data: Data) -> dict[str,
 def _passes(spec: RunSpec, data: Data) -> float:
     """How many times an example is trained on, up to a factor that all fractions share."""
     examples = max(1.0, len(data.splits["train"]) * spec.fraction)
-    return examples * (spec.epochs or default_epochs(round(examples)))
+    budget = parse(spec.task)[0].budget
+    return examples * (spec.epochs or default_epochs(round(examples), budget))
 
 
 def _baseline_seconds(base: RunSpec, data: Data) -> float:

@@ -89,6 +89,9 @@ class Task(ABC):
     """Whether `encode` itself draws from `rng`, whatever the preprocessing does."""
     input_size: ClassVar[tuple[int, int] | None] = None
     """Width and height at which whole pictures are read; None: the usual input of the network."""
+    budget: ClassVar[tuple[int, int]] = (10_000, 8)
+    """By default a training passes over so many examples, or windows of long texts, in so many
+    epochs at most, and at least 3."""
     tokens: ClassVar[int | None] = None
     """By default a training is one pass over the training split, and reads no more tokens than
     this. None: the number of passes follows from the number of examples."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graft.backbones.backbone import Model
+from graft.backbones.heads.head import head_of
 from graft.base.ranges import Count, Epochs, NotNegative, Positive, Share
-from graft.techniques.technique import PROBE_PATIENCE, Phase, Technique, head_only
+from graft.techniques.technique import PROBE_PATIENCE, Phase, Technique, head_only, probe_rate
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class FeatureExtraction(Technique):
     head is solved for, its strength s chosen on validation; `epochs`, rates and optimizer are for
     other heads, and for `solved=false`, which runs that many epochs without s, or until five of
     them bring no better validation loss. Both cost next to nothing, so that they are not part of
-    the budget of other techniques.
+    the budget of other techniques. A head that is a network of its own, as a detector's, is trained
+    as long as other techniques train, at three times the network's usual rate.
     Source: Donahue et al.: DeCAF, arXiv:1310.1531; Kornblith et al., arXiv:1805.08974.
     When: few labels, data like the pretraining data, little time; as the first thing to try.
     When not: data far from the pretraining data, where the features do not hold what is asked.
@@ -28,13 +30,18 @@ class FeatureExtraction(Technique):
 
     solved: bool = True
     epochs: Epochs | None = 100
-    head_lr: Positive | None = 3e-3
+    head_lr: Positive | None = None
     weight_decay: NotNegative = 0.01
     warmup: Share = 0.02
     views: Count | None = 1
 
+    def own_epochs(self, model: Model) -> float | None:
+        """Those of a head that costs next to nothing, or that were asked for."""
+        is_usual = self.epochs == type(self).epochs
+        return None if is_usual and head_of(model.backbone).deep else self.epochs
+
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        rate = self.head_lr or 3e-3
+        rate = self.head_lr or probe_rate(model)
         optimizer = self.optimizer or "adamw"
         how = {
             "solver": "head" if self.solved else None,

@@ -6,8 +6,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graft.backbones.backbone import Model
+from graft.backbones.heads.head import head_of
 from graft.base.ranges import Epochs, Positive
-from graft.techniques.technique import PROBE_PATIENCE, Phase, Technique, everything, head_only
+from graft.techniques.technique import (
+    PROBE_PATIENCE,
+    Phase,
+    Technique,
+    everything,
+    head_only,
+    probe_rate,
+)
+
+PROBE_EPOCHS = 100
 
 
 @dataclass(frozen=True)
@@ -17,9 +27,9 @@ class LpFt(Technique):
     A trained head keeps the first large gradients from distorting the features.
 
     Formula: W = argmin L(W f(x)) with f frozen, then min over all weights of L, started at (f, W).
-    A linear head is solved for; `probe_epochs` and `probe_lr` are for other heads. With `fallback`
-    the result is the probe again if fine-tuning ends with a worse metric on validation, of 50
-    examples or more.
+    A linear head is solved for; `probe_epochs` and `probe_lr` are for other heads: 100 epochs, of a
+    head that is a network of its own half as many as the fine-tuning. With `fallback` the result is
+    the probe again if fine-tuning ends with a worse metric on validation, of 50 examples or more.
     Source: Kumar et al.: Fine-Tuning can Distort Pretrained Features and Underperform
     Out-of-Distribution, arXiv:2202.10054.
     When: the safe default; above all where the data met later will differ from the training data.
@@ -28,14 +38,14 @@ class LpFt(Technique):
 
     about_head: ClassVar[bool] = True
 
-    probe_epochs: Epochs = 100
-    probe_lr: Positive = 3e-3
+    probe_epochs: Epochs | None = None
+    probe_lr: Positive | None = None
     fallback: bool = True
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         how = {"solver": "head", "views": 1, "patience": PROBE_PATIENCE}
-        probe = Phase(
-            "probe", self.probe_epochs, head_only, self.probe_lr, self.probe_lr, "adamw", **how
-        )
+        usual = epochs / 2 if head_of(model.backbone).deep else PROBE_EPOCHS
+        rate = self.probe_lr or probe_rate(model)
+        probe = Phase("probe", self.probe_epochs or usual, head_only, rate, rate, "adamw", **how)
         rates = self.rates(model, body=0.5, head=1.0)
         return [probe, Phase("fine-tuning", epochs, everything, fallback=self.fallback, **rates)]

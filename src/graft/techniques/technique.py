@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 
 from graft.backbones.backbone import Backbone, Model
+from graft.backbones.heads.head import head_of
 from graft.backbones.preprocess.augment import Augment
 from graft.base import plugins
 from graft.base.errors import BadValue
@@ -31,6 +32,13 @@ the least loss for a path of penalties; or the means of the classes."""
 MANY = 5
 """Passes over the training samples that SGD needs to get ahead of AdamW where the head is new."""
 
+DEEP_HEAD = 3.0
+"""The highest rate of a head that is a network of its own, in multiples of the usual rate: as deep
+as a trunk it bears no more."""
+
+PROBE_RATE = 3e-3
+"""The rate of a head of few layers that is trained alone."""
+
 PROBE_PATIENCE = 5
 """For heads that are stepped alone: so many epochs without a better validation loss are enough."""
 
@@ -38,6 +46,11 @@ PROBE_PATIENCE = 5
 def head_only(name: str, group: int) -> bool:
     """The head and nothing else."""
     return group == -1
+
+
+def probe_rate(model: Model) -> float:
+    """The rate at which a head is trained alone."""
+    return DEEP_HEAD * model.backbone.lr if head_of(model.backbone).deep else PROBE_RATE
 
 
 def everything(name: str, group: int) -> bool:
@@ -184,6 +197,10 @@ class Technique(ABC):
         """
         return Objective(model, task)
 
+    def own_epochs(self, model: Model) -> float | None:
+        """The passes that it makes whatever is asked of a whole study; None: those of the study."""
+        return self.epochs
+
     @abstractmethod
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         """The phases in order, none where nothing is trained.
@@ -201,18 +218,23 @@ class Technique(ABC):
         times AdamW's rate: measured here, it is as accurate and far better calibrated on few
         images. A phase that says it has few `epochs` takes AdamW at half the rate, since SGD would
         end before a new head has learned its classes. All other networks are fine-tuned by AdamW. A
-        fresh head learns at `head` times the rate, ten times.
+        fresh head learns at `head` times the rate, ten times. A network under a head that is deep
+        is trained by AdamW, and the head at `DEEP_HEAD` times the usual rate at most.
         """
+        deep = head_of(model.backbone).deep
         normalized = any(
             isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()
         )
         short = normalized and epochs < MANY
-        optimizer = self.optimizer or ("sgd" if normalized and not short else "adamw")
-        usual = model.backbone.lr * (10 if optimizer == "sgd" else 0.5 if short else 1)
+        by_sgd = normalized and not short and not deep
+        optimizer = self.optimizer or ("sgd" if by_sgd else "adamw")
+        halved = short and not deep
+        usual = model.backbone.lr * (10 if optimizer == "sgd" else 0.5 if halved else 1)
         lr = self.lr or body * usual
+        head_lr = min(head * lr, DEEP_HEAD * usual) if deep else head * lr
         return {
             "lr": lr,
-            "head_lr": self.head_lr or head * lr,
+            "head_lr": self.head_lr or head_lr,
             "optimizer": optimizer,
             "views": self.views,
         }

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from graft.backbones.pyramids.torchvision_detector import (
-    CHANNELS,
+from graft.backbones.pyramids.detections import (
     DETECTIONS,
     LEAST_SCORE,
+    padded,
+    wants_detections,
+)
+from graft.backbones.pyramids.torchvision_detector import (
+    CHANNELS,
+    Sampler,
     TorchvisionDetector,
     WithPyramid,
+    computing_losses,
     give_float32,
-    giving_losses,
     list_of,
-    padded,
     pictures_as_they_are,
     targets_of,
-    wants_detections,
 )
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
     from torchvision.models.detection import FasterRCNN as Network
+    from torchvision.models.detection.image_list import ImageList
+    from torchvision.models.detection.roi_heads import RoIHeads
 
     from graft.backbones.preprocess.preprocess import ImagePreprocess
     from graft.backbones.pyramids.levels import Levels
+    from graft.backbones.pyramids.torchvision_detector import Target
     from graft.base.records import Batch
     from graft.base.trees import Tree
 
@@ -35,8 +41,9 @@ PROPOSALS = 500
 """Regions of a picture that are looked at, in training and after. As many in both, so that one pass
 gives losses and detections."""
 BEFORE_NMS = 1000
-REGIONS = 128
-"""Regions of a picture that are learned from, a quarter of them objects at most."""
+ANCHORS, REGIONS = 256, 128
+"""Anchors and regions of a picture that are learned from: half and a quarter of them objects at
+most."""
 
 
 class FasterRcnn(TorchvisionDetector):
@@ -78,6 +85,8 @@ class FasterRcnn(TorchvisionDetector):
             box_detections_per_img=DETECTIONS,
             **pictures_as_they_are(preprocess),
         )
+        network.rpn.fg_bg_sampler = Sampler(ANCHORS, 0.5)
+        network.roi_heads.fg_bg_sampler = Sampler(REGIONS, 0.25)
         give_float32(network.rpn.head)
         give_float32(network.roi_heads.box_predictor)
         return network
@@ -89,16 +98,54 @@ class FasterRcnn(TorchvisionDetector):
         images = list_of(pictures)
         maps = network.backbone(pictures)
         targets = targets_of(batch, first=1)
-        raw: Tree = None
         losses: dict[str, Tensor] | None = None
         if targets is None:
             proposals, _ = network.rpn(images, maps)
         else:
-            with giving_losses(network.rpn, network.roi_heads):
-                proposals, regions = network.rpn(images, maps, targets)
-                _, losses = network.roi_heads(maps, proposals, images.image_sizes, targets)
-            losses = {**regions, **losses}
-        if wants_detections(batch):
-            detections, _ = network.roi_heads(maps, proposals, images.image_sizes)
-            raw = padded(detections, first=1)
-        return raw, losses
+            with computing_losses(network.rpn):
+                proposals, losses = network.rpn(images, maps, targets)
+            losses |= _losses_of_regions(network.roi_heads, images, maps, proposals, targets)
+        if not wants_detections(batch):
+            return None, losses
+        detections, _ = network.roi_heads(maps, proposals, images.image_sizes)
+        return padded(detections, first=1, places=_fixed_places(network, images, maps)), losses
+
+
+def _fixed_places(network: Network, images: ImageList, maps: dict[str, Tensor]) -> Tree:
+    """What both stages say of places that do not depend on each other: the coarsest maps, and the
+    whole picture."""
+    height, width = images.image_sizes[0]
+    pictures = [maps["0"].new_tensor([[0.0, 0.0, width, height]])] * len(images.image_sizes)
+    objectness, shifts = network.rpn.head([maps["3"], maps["pool"]])
+    heads = network.roi_heads
+    features = heads.box_head(heads.box_roi_pool(maps, pictures, images.image_sizes))
+    kinds, corners = heads.box_predictor(features)
+    return {
+        "objectness": tuple(objectness),
+        "shifts": tuple(shifts),
+        "kinds": kinds,
+        "corners": corners,
+    }
+
+
+def _losses_of_regions(
+    heads: RoIHeads,
+    images: ImageList,
+    maps: dict[str, Tensor],
+    proposals: list[Tensor],
+    targets: Target,
+) -> dict[str, Tensor]:
+    """The losses of regions, as means over pictures: these may differ in how many they have."""
+    import torch
+    from torchvision.models.detection.roi_heads import fastrcnn_loss
+
+    proposals, _, labels, shifts = heads.select_training_samples(proposals, targets)
+    features = heads.box_head(heads.box_roi_pool(maps, proposals, images.image_sizes))
+    counts = [len(each) for each in proposals]
+    outputs = (each.split(counts) for each in heads.box_predictor(features))
+    pairs = [
+        fastrcnn_loss(logits, boxes, [classes], [shift])
+        for logits, boxes, classes, shift in zip(*outputs, labels, shifts, strict=True)
+    ]
+    kinds, corners = (torch.stack(losses).mean() for losses in zip(*pairs, strict=True))
+    return {"loss_classifier": kinds, "loss_box_reg": corners}

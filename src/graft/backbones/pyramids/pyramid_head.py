@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from graft.backbones.backbone import Backbone, Call
     from graft.backbones.preprocess.preprocess import ImagePreprocess
     from graft.backbones.pyramids.levels import Levels
+    from graft.base.trees import Tree
 
 
 class PyramidHead(Head):
@@ -27,6 +28,11 @@ class PyramidHead(Head):
     first."""
     call: ClassVar[Call]
     """How the finished network is run: a static method."""
+
+    @staticmethod
+    def compared(raw: Tree) -> Tree:
+        """The part of the outputs that a small difference changes little: see `Backbone`."""
+        return raw
 
     @abstractmethod
     def build(
@@ -52,10 +58,11 @@ class PyramidHead(Head):
             groups=groups,
             architecture=architecture,
             call=self.call,
+            compared=self.compared,
             trunk=self.trunk,
         )
 
-    def fresh(self, backbone: Backbone) -> None:
+    def initialize(self, backbone: Backbone) -> None:
         """Draw its weights as the library does when it makes such a network."""
         trunk = backbone.network.get_submodule(backbone.trunk)
         outputs = backbone.architecture["outputs"]

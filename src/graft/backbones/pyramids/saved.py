@@ -9,7 +9,7 @@ import torch
 
 from graft.backbones.backbone import Backbone
 from graft.backbones.heads.head import attach_head
-from graft.backbones.preprocess.preprocess import restore
+from graft.backbones.preprocess.preprocess import restore_preprocess
 from graft.base import files, plugins
 from graft.base.errors import BackboneError
 from graft.base.job import Job
@@ -49,7 +49,7 @@ def open_network(folder: str, config: dict[str, Any], job: Job, pretrained: bool
     library = plugins.load("source", about["library"])()
     trunk = library.trunk(about["name"], size, **about["arguments"])
     backbone = attach_head(config["head"], trunk, job.outputs or config["outputs"])
-    backbone.preprocess = restore(backbone.preprocess, settings).with_size(size)
+    backbone.preprocess = restore_preprocess(backbone.preprocess, settings).with_size(size)
     if pretrained:
         _load(backbone, load_file(Path(folder, "model.safetensors")))
     return backbone

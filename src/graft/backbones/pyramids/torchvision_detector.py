@@ -7,7 +7,7 @@ normalizes inside: pictures come as the preprocessing collates them.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -15,8 +15,10 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import FeaturePyramidNetwork
+from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
 from graft.backbones.preprocess.preprocess import ImagePreprocess
+from graft.backbones.pyramids.detections import before_choice, padded, wants_detections
 from graft.backbones.pyramids.levels import Levels
 from graft.backbones.pyramids.pyramid_head import PyramidHead
 from graft.base.job import Form
@@ -26,10 +28,6 @@ from graft.base.trees import Tree
 CHANNELS = 128
 """Of each level of the feature pyramid. Half of torchvision's: its 3 x 3 convolutions at stride 4
 are most of the work beside a small trunk."""
-DETECTIONS = 100
-"""The most objects that are found in a picture, as COCO counts them."""
-LEAST_SCORE = 0.01
-"""Detections below are dropped: next to none of them is right."""
 
 Target = list[dict[str, Tensor]]
 """The boxes (M, 4) and labels (M,) of each picture, as torchvision's detectors take them."""
@@ -43,6 +41,7 @@ class TorchvisionDetector(PyramidHead):
     trunk: ClassVar[str] = "backbone.body"
     strides: ClassVar[tuple[int, ...]]
     """The levels of the trunk that it reads."""
+    compared: ClassVar[Callable[[Tree], Tree]] = staticmethod(before_choice)
 
 
 class WithPyramid(nn.Module):
@@ -108,43 +107,80 @@ def targets_of(batch: Batch, first: int) -> Target | None:
     ]
 
 
-def wants_detections(batch: Batch) -> bool:
-    """Whether more than losses is wanted: a training step has no use for detections."""
-    return batch.target is None or not torch.is_grad_enabled()
-
-
 @contextmanager
-def giving_losses(*modules: nn.Module) -> Iterator[None]:
-    """Let modules compute losses, without a change of the modules in them.
-
-    Outside of training they draw the same samples each time.
-    """
-    before = [module.training for module in modules]
-    for module in modules:
-        module.training = True
-    device = next(modules[0].parameters()).device
+def computing_losses(module: nn.Module) -> Iterator[None]:
+    """Let a module compute losses, without a change of the modules in it."""
+    before, module.training = module.training, True
     try:
-        if torch.is_grad_enabled():
-            yield
-        else:
-            with torch.random.fork_rng([device] if device.type == "cuda" else []):
-                torch.manual_seed(0)
-                yield
+        yield
     finally:
-        for module, training in zip(modules, before, strict=True):
-            module.training = training
+        module.training = before
 
 
-def padded(detections: Sequence[dict[str, Tensor]], first: int) -> Tree:
-    """Detections as trees (B, DETECTIONS, ...): labels from 0 on, -1 for padding."""
+class Sampler:
+    """Draw so many samples of each picture, a share of them positive, in place of torchvision's.
 
-    def fill(name: str, value: float) -> Tensor:
-        rows = [each[name][:DETECTIONS] for each in detections]
-        shape = (len(rows), DETECTIONS, *rows[0].shape[1:])
-        filled = torch.full(shape, value, dtype=rows[0].dtype, device=rows[0].device)
-        for row, values in zip(filled, rows, strict=True):
-            row[: len(values)] = values
-        return filled
+    What is drawn of a picture depends on the seed of the step alone, not on the pictures before it:
+    a batch in parts has the gradient of the whole. Outside of training it is always the same.
+    """
 
-    labels = fill("labels", first - 1) - first
-    return {"boxes": fill("boxes", 0.0), "scores": fill("scores", 0.0), "labels": labels}
+    def __init__(self, count: int, positive: float):
+        self.count = count
+        self.positive = positive
+
+    def __call__(self, matched: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """Masks of the drawn positives (labels from 1 on) and negatives (0) of each picture."""
+        generator = torch.Generator()
+        pairs = []
+        for labels in matched:
+            generator.manual_seed(torch.initial_seed() if torch.is_grad_enabled() else 0)
+            positive, negative = torch.where(labels >= 1)[0], torch.where(labels == 0)[0]
+            first = _draw(positive, int(self.count * self.positive), generator)
+            pairs.append((first, _draw(negative, self.count - len(first), generator)))
+        masks = [
+            [_mask(labels, rows) for labels, rows in zip(matched, side, strict=True)]
+            for side in zip(*pairs, strict=True)
+        ]
+        return masks[0], masks[1]
+
+
+def _draw(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    return rows[torch.randperm(len(rows), generator=generator)[:count].to(rows.device)]
+
+
+def _mask(like: Tensor, rows: Tensor) -> Tensor:
+    mask = torch.zeros_like(like, dtype=torch.uint8)
+    mask[rows] = 1
+    return mask
+
+
+def dense_pyramid(trunk: nn.Module, levels: Levels) -> WithPyramid:
+    """A feature pyramid at strides 8 to 128, for detectors that predict at each of its places."""
+    fpn = FeaturePyramidNetwork(list(levels.channels), CHANNELS, LastLevelP6P7(CHANNELS, CHANNELS))
+    return WithPyramid(trunk, levels, fpn)
+
+
+def run_dense(
+    network: nn.Module, batch: Batch, compute_losses: Callable[..., dict[str, Tensor]]
+) -> tuple[Tree, dict[str, Tensor] | None]:
+    """Run a detector that predicts at each place of its maps.
+
+    `compute_losses` takes the targets, what the head returns, the anchors of each picture, and how
+    many of them each level has.
+    """
+    (pictures,) = batch.inputs.values()
+    images = list_of(pictures)
+    maps = list(network.backbone(pictures).values())
+    outputs = network.head(maps)
+    anchors = network.anchor_generator(images, maps)
+    cells = [each.shape[-2] * each.shape[-1] for each in maps]
+    per_cell = outputs["cls_logits"].shape[1] // sum(cells)
+    counts = [per_cell * count for count in cells]
+    targets = targets_of(batch, first=0)
+    losses = None if targets is None else compute_losses(targets, outputs, anchors, counts)
+    if not wants_detections(batch):
+        return None, losses
+    by_level = {name: list(each.split(counts, dim=1)) for name, each in outputs.items()}
+    split_anchors = [list(each.split(counts)) for each in anchors]
+    detections = network.postprocess_detections(by_level, split_anchors, images.image_sizes)
+    return padded(detections, first=0, places=outputs), losses

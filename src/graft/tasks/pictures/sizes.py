@@ -13,6 +13,8 @@ LOOKED_AT = 200
 """Pictures whose headers are read to know their usual shape, spread evenly over the split."""
 STEP = 32
 """Both sides are multiples of the coarsest stride of a pyramid."""
+SMALLEST = 2 * STEP
+"""The least longer side that a user may ask for."""
 
 
 def usual_size(samples: Sequence[Sample]) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from graft.backbones.preprocess.preprocess import TextPreprocess
 from graft.base.records import Batch, Output, Sample, Windows
 from graft.metrics.language import perplexity
 from graft.metrics.metric import Metric
-from graft.tasks.task import objects
+from graft.tasks.task import Task, objects
 from graft.tasks.text.token_loss import IGNORED, num_targets, sum_of_sums, sums_of
 
 MASKED, RANDOM = 0.8, 0.1
@@ -35,6 +35,7 @@ class MaskedTokens:
 
     augments: ClassVar[bool] = True
     batch_size: ClassVar[int | None] = None
+    budget: ClassVar[tuple[int, int]] = Task.budget
     tokens: ClassVar[int | None] = None
     patience: ClassVar[int | None] = None
     best_by: ClassVar[Literal["loss", "metric"]] = "loss"

@@ -16,7 +16,7 @@ from graft.backbones.preprocess.preprocess import Preprocess, pad_right
 from graft.base.records import Batch, Output, Sample, Windows, targets_of
 from graft.metrics.language import bits_per_byte, perplexity
 from graft.metrics.metric import Metric
-from graft.tasks.task import objects
+from graft.tasks.task import Task, objects
 from graft.tasks.text import packing
 from graft.tasks.text.token_blocks import blocks, of_sample
 from graft.tasks.text.token_loss import (
@@ -41,6 +41,7 @@ class NextTokens:
 
     augments: ClassVar[bool] = False
     batch_size: ClassVar[int | None] = 4
+    budget: ClassVar[tuple[int, int]] = Task.budget
     tokens: ClassVar[int | None] = 120_000
     patience: ClassVar[int | None] = None
     best_by: ClassVar[Literal["loss", "metric"]] = "loss"

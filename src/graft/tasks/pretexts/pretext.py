@@ -18,6 +18,7 @@ class Pretext(Protocol):
 
     augments: bool
     batch_size: int | None
+    budget: tuple[int, int]
     tokens: int | None
     patience: int | None
     best_by: Literal["loss", "metric"]

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import torch
 
+from graft.backbones.backbone import Model
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base import plugins
 from graft.base.records import Sample
@@ -18,9 +19,8 @@ from graft.techniques.specs.combine import first_of
 from graft.techniques.technique import Objective, Technique
 from graft.training.feeds.feed import Feed
 
-EXAMPLES = 10_000
-"""The default budget: so many examples, or windows of long texts, within 3 to 8 epochs."""
-
+LEAST_EPOCHS = 3
+"""The least number of passes over the training examples by default."""
 
 _UNUSED = "{name} was asked for {epochs:g} epochs, which it does not use: {why}."
 _SOLVED = "its head is solved for, not trained in epochs"
@@ -28,15 +28,16 @@ _NOTHING_TRAINED = "it trains nothing"
 _EPOCHS_OF_ITS_OWN = "it has a number of its own; to set that, write {name}:epochs={epochs:g}"
 
 
-def default_epochs(examples: int) -> float:
-    """Passes over `examples` training examples when the user asks for none."""
-    return float(min(max(round(EXAMPLES / examples), 3), 8))
+def default_epochs(examples: int, budget: tuple[int, int]) -> float:
+    """Passes over `examples` training examples when the user asks for none: see `Task.budget`."""
+    total, most = budget
+    return float(min(max(round(total / examples), LEAST_EPOCHS), most))
 
 
 def _usual_epochs(task: Pretext, train: Feed) -> float:
     """Passes over the training feed when the user asks for none, by what the task says of them."""
     if task.tokens is None:
-        return default_epochs(len(train.pieces))
+        return default_epochs(len(train.pieces), task.budget)
     return min(1.0, task.tokens / sum(train.lengths))
 
 
@@ -79,9 +80,12 @@ class Streams:
 
     def budget(self, part: Technique, objective: Objective, train: Feed) -> float:
         """Its passes over the training feed."""
-        return part.epochs or self.epochs or _usual_epochs(objective.task, train)
+        own = first_of(part).own_epochs(objective.model)
+        return own or self.epochs or _usual_epochs(objective.task, train)
 
-    def unused_epochs(self, part: Technique, num_phases: int, num_solved: int) -> str | None:
+    def unused_epochs(
+        self, part: Technique, model: Model, num_phases: int, num_solved: int
+    ) -> str | None:
         """Why the part did not train for as many epochs as the user asked for; None if it did.
 
         Of its phases so many found a head by solving for it, without steps.
@@ -93,7 +97,7 @@ class Streams:
             return None
         if num_solved == num_phases:
             why = _SOLVED if num_phases else _NOTHING_TRAINED
-        elif in_spec is None and first.epochs is not None:
+        elif in_spec is None and first.own_epochs(model) is not None:
             why = _EPOCHS_OF_ITS_OWN.format(name=name, epochs=asked)
         else:
             return None

@@ -85,7 +85,7 @@ def train(
             run.train, run.val = streams.make_feeds(part, objective)
             phases = _plan_phases(run, part, model, streams.budget(part, objective, run.train))
             num_solved = _train_part(run, objective, number, part, phases, resume_at)
-            unused = streams.unused_epochs(part, len(phases), num_solved)
+            unused = streams.unused_epochs(part, model, len(phases), num_solved)
             if unused and unused not in position.warnings:  # a run that goes on may have it
                 position.warnings.append(unused)
             model = objective.finish()

@@ -1,0 +1,56 @@
+"""One stage without anchors: places say how far the edges of their object are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from graft.backbones.pyramids.detections import DETECTIONS, LEAST_SCORE
+from graft.backbones.pyramids.torchvision_detector import (
+    TorchvisionDetector,
+    dense_pyramid,
+    give_float32,
+    pictures_as_they_are,
+    run_dense,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from torchvision.models.detection import FCOS
+
+    from graft.backbones.preprocess.preprocess import ImagePreprocess
+    from graft.backbones.pyramids.levels import Levels
+    from graft.base.records import Batch
+    from graft.base.trees import Tree
+
+
+class Fcos(TorchvisionDetector):
+    """FCOS: each place near the center of an object predicts how far its four edges are.
+
+    There are no anchors, so nothing depends on the shapes that were thought of.
+    Source: Tian et al.: FCOS, arXiv:1904.01355; the network is torchvision's, with a pyramid of 128
+    channels.
+    When: objects of unusual shapes, such as very long ones.
+    """
+
+    strides: ClassVar[tuple[int, ...]] = (8, 16, 32)
+    paths: ClassVar[tuple[str, ...]] = ("backbone.fpn", "head", "anchor_generator")
+
+    def build(
+        self, trunk: nn.Module, levels: Levels, outputs: int, preprocess: ImagePreprocess
+    ) -> nn.Module:
+        from torchvision.models.detection import FCOS
+
+        network = FCOS(
+            dense_pyramid(trunk, levels.at(self.strides)),
+            outputs,
+            score_thresh=LEAST_SCORE,
+            detections_per_img=DETECTIONS,
+            **pictures_as_they_are(preprocess),
+        )
+        give_float32(network.head)
+        return network
+
+    @staticmethod
+    def call(network: FCOS, batch: Batch) -> tuple[Tree, dict[str, Tensor] | None]:
+        """Losses where the batch has targets; detections but for a training step."""
+        return run_dense(network, batch, network.compute_loss)

@@ -1,0 +1,60 @@
+"""One stage: anchors at each place, and a loss that counts easy ones little."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from graft.backbones.pyramids.detections import DETECTIONS, LEAST_SCORE
+from graft.backbones.pyramids.torchvision_detector import (
+    TorchvisionDetector,
+    dense_pyramid,
+    give_float32,
+    pictures_as_they_are,
+    run_dense,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from torchvision.models.detection import RetinaNet
+
+    from graft.backbones.preprocess.preprocess import ImagePreprocess
+    from graft.backbones.pyramids.levels import Levels
+    from graft.base.records import Batch
+    from graft.base.trees import Tree
+
+
+class Retinanet(TorchvisionDetector):
+    """RetinaNet: at each place nine anchors are classified and corrected, most of them background.
+
+    The focal loss keeps the many easy ones from outweighing the few hard ones.
+    Source: Lin et al.: Focal Loss for Dense Object Detection, arXiv:1708.02002; the network is
+    torchvision's, with a pyramid of 128 channels.
+    When: one stage is wanted: faster than faster-rcnn where pictures have many objects.
+    """
+
+    strides: ClassVar[tuple[int, ...]] = (8, 16, 32)
+    paths: ClassVar[tuple[str, ...]] = ("backbone.fpn", "head", "anchor_generator")
+
+    def build(
+        self, trunk: nn.Module, levels: Levels, outputs: int, preprocess: ImagePreprocess
+    ) -> nn.Module:
+        from torchvision.models.detection import RetinaNet
+
+        network = RetinaNet(
+            dense_pyramid(trunk, levels.at(self.strides)),
+            outputs,
+            score_thresh=LEAST_SCORE,
+            detections_per_img=DETECTIONS,
+            **pictures_as_they_are(preprocess),
+        )
+        give_float32(network.head)
+        return network
+
+    @staticmethod
+    def call(network: RetinaNet, batch: Batch) -> tuple[Tree, dict[str, Tensor] | None]:
+        """Losses where the batch has targets; detections but for a training step."""
+        return run_dense(
+            network,
+            batch,
+            lambda *args: network.compute_loss(*args[:-1]),  # needs no counts
+        )
