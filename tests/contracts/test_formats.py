@@ -26,13 +26,17 @@ TINY = {
 """The small data sets of all kinds, by kind and name."""
 
 
+_BOXES = {"boxes: boxes", "boxes: unsplit"}
 _TEXTS = {"labels: several-labels", "labels: texts", "labels: unsplit"}
-_TABLES = {*_TEXTS, "numbers: pairs", "numbers: texts", "text-pairs: pairs"}
+_TABLES = {
+    *_TEXTS, *_BOXES, "labels: images", "numbers: pairs", "numbers: texts", "text-pairs: pairs",
+}  # fmt: skip
 _OBJECTS = {
-    *_TABLES, "answers: answers", "completions: messages", "completions: prompts", "pairs: pairs",
-    "passages: passages", "tags: tokens",
+    *_TABLES, "answers: answers", "boxes: outlines", "completions: messages",
+    "completions: prompts", "pairs: pairs", "passages: passages", "tags: tokens",
 }  # fmt: skip
 HOLDS = {
+    "coco": {*_BOXES, "boxes: outlines"},
     "conll": {"tags: tokens"},
     "csv": {*_TABLES, "completions: prompts", "pairs: pairs", "passages: passages"},
     "image-folder": {"labels: images"},
@@ -41,7 +45,7 @@ HOLDS = {
     "mask-folders": {"masks: colors", "masks: indices"},
     "npz": {*_TEXTS, "labels: images"},
     "parallel": {"pairs: pairs"},
-    "parquet": {*_OBJECTS, "labels: images", "masks: colors", "masks: indices"},
+    "parquet": {*_OBJECTS, "masks: colors", "masks: indices"},
     "plain-text": {"passages: passages"},
     "squad": {"answers: answers"},
     "text-folder": {"labels: texts", "labels: unsplit"},
@@ -97,6 +101,8 @@ def comparable(sample: Sample) -> tuple:
     if isinstance(mask := roles.get("mask"), Mask):
         classes = mask.coding.classes
         roles["mask"] = (*classes, open_mask(mask, classes, sample.id).tobytes())
+    if roles.get("boxes") is not None:
+        roles["boxes"] = sorted(map(repr, roles["boxes"]))
     if isinstance(roles.get("label"), tuple):
         roles["label"] = tuple(sorted(roles["label"]))
     return tuple(roles.items())

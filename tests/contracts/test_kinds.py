@@ -97,5 +97,3 @@ def test_data_of_no_known_kind_are_refused() -> None:
         r"Kinds: .*labels: image or text -> label",
     ):
         Data({"all": [Sample(f"{i}", {"audio": b"", "label": "a"}) for i in range(20)]})
-    with pytest.raises(DataError, match="No kind of data has the roles boxes, image"):
-        Data({"all": [Sample("1", {"image": b"", "boxes": ()})]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 from graft.base.counts import plural
@@ -50,6 +51,22 @@ def samples_in(folder: Path, suffixes: Collection[str]) -> list[Path]:
     """The files in a folder whose names end so, without those that describe the data."""
     files = (p for p in sorted(folder.iterdir()) if p.suffix.lower() in suffixes)
     return [file for file in files if file.is_file() and not is_about(file)]
+
+
+def glance(root: Path, depth: int = 3, most: int = 2000) -> Iterator[Path]:
+    """Files below `root` that are not hidden: of each folder some, without reading all of a large
+    one, and no folder more than `depth` levels down."""
+    folders = [(root, 0)]
+    while folders:
+        folder, level = folders.pop(0)
+        with os.scandir(folder) as entries:
+            for entry in islice(entries, most):
+                if is_hidden(entry.name):
+                    continue
+                if not entry.is_dir():
+                    yield Path(entry.path)
+                elif level + 1 < depth:
+                    folders.append((Path(entry.path), level + 1))
 
 
 def walk(root: Path) -> Iterator[Path]:

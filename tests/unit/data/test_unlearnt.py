@@ -16,42 +16,6 @@ from tests.unit.data.test_folder_cases import pictures, put, write_rows
 VOC = "<?xml version='1.0'?>\n<annotation><object><name>fox</name></object></annotation>"
 
 
-def coco(file: Path, names: list[str]) -> None:
-    """COCO's JSON of these pictures, with an object of each of two classes."""
-    images = [{"id": i, "file_name": name} for i, name in enumerate(names)]
-    objects = [
-        {"image_id": i, "category_id": 1 + i % 2, "bbox": [0, 0, 4, 4]} for i in range(len(names))
-    ]
-    about = {
-        "info": {},
-        "images": images,
-        "annotations": objects,
-        "categories": [{"id": 1, "name": "fox"}, {"id": 2, "name": "owl"}],
-    }
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(about))
-
-
-@pytest.mark.parametrize(
-    ("images", "annotations"),
-    [
-        (["train", "valid"], ["train/_annotations.coco.json", "valid/_annotations.coco.json"]),
-        (["images/train", "images/valid"], ["annotations/train.json", "annotations/valid.json"]),
-        (["images"], ["train.json", "test.json"]),
-    ],
-)
-def test_objects_in_the_form_of_coco(tmp_path: Path, images: list, annotations: list) -> None:
-    put(tmp_path / "animals", *pictures(*images))
-    for name in annotations:
-        coco(tmp_path / "animals" / name, ["a.png", "b.png"])
-    number = 3 * len(images)
-    words = (
-        rf"holds {number} pictures with objects of 2 classes \(fox, owl\) in COCO's JSON.*No task"
-    )
-    with pytest.raises(DataError, match=words):
-        read(tmp_path / "animals")
-
-
 @pytest.mark.parametrize(
     ("folder", "ending", "text", "words"),
     [

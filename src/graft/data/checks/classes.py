@@ -19,9 +19,18 @@ SHOWN = 12
 
 def class_findings(data: Data, labels_of: Callable[[Sample], tuple[str, ...]]) -> list[Finding]:
     """How many samples there are of what, and what is rare or missing."""
+    total = counts(data.splits, f"samples of {plural(len(data.classes), 'class')}")
+    return [total, *balance_findings(data, labels_of, "a sample")]
+
+
+def balance_findings(
+    data: Data, labels_of: Callable[[Sample], tuple[str, ...]], example: str
+) -> list[Finding]:
+    """How much there is of each class, and what is rare, missing or spelt in two ways.
+
+    `example` is what there is one of, with its article: `an object`.
+    """
     by_split, classes = data.counts(), data.classes
-    findings = [counts(data.splits, f"samples of {plural(len(classes), 'class')}")]
-    findings += shown_counts({split: of for split, of in by_split.items() if split != "unlabeled"})
     training = "train" if "train" in by_split else "all"
     of_training = by_split.get(training, Counter())
     rare = {name for name, count in of_training.items() if count == 1}
@@ -31,9 +40,9 @@ def class_findings(data: Data, labels_of: Callable[[Sample], tuple[str, ...]]) -
         if rare.intersection(labels_of(sample))
     )
     return [
-        *findings,
-        *_imbalance(of_training),
-        *rare_classes(by_split, classes, "class", "a sample", ids),
+        *shown_counts({split: of for split, of in by_split.items() if split != "unlabeled"}),
+        *_imbalance(of_training, example.split()[-1]),
+        *rare_classes(by_split, classes, "class", example, ids),
         *_spellings(classes),
     ]
 
@@ -81,12 +90,12 @@ def shown_counts(by_split: dict[str, Counter[str]]) -> list[Finding]:
     return findings
 
 
-def _imbalance(counts: Counter[str]) -> list[Finding]:
+def _imbalance(counts: Counter[str], noun: str) -> list[Finding]:
     if len(counts) < 2 or max(counts.values()) <= IMBALANCE * min(counts.values()):
         return []
     (most, n), (least, m) = counts.most_common()[0], counts.most_common()[-1]
     words = (
-        f"The classes are imbalanced: {n:,} training samples of {most!r}, {m:,} of {least!r} "
+        f"The classes are imbalanced: {n:,} training {noun}s of {most!r}, {m:,} of {least!r} "
         f"({n / m:.0f} to 1). Look at macro F1 beside accuracy, or weight the classes."
     )
     return [Finding("imbalance", "warning", words)]

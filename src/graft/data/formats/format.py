@@ -22,6 +22,7 @@ SPLIT_NAMES = {
 }
 """Split -> the names of files, folders, array keys and column values that mean it."""
 
+_YEAR = re.compile(r"(?<=[a-z])(19|20)\d\d\b")
 _MEANING = {name: split for split, names in SPLIT_NAMES.items() for name in names}
 
 
@@ -107,6 +108,12 @@ def split_file(folder: Path, split: str, suffix: str) -> Path:
 def split_of(name: str) -> str | None:
     """The split that a name means: `val` for `Dev`, `train` for `training_set`, None for `cats`."""
     return _MEANING.get(re.sub(r"[-_ ]?(set|data|split)$", "", name.strip().lower()))
+
+
+def split_in(name: str) -> str | None:
+    """The split that a word of a name means, also with a year: `train2017`, `instances_val`."""
+    word, _ = split_word(_YEAR.sub("", name.strip().lower()))
+    return split_of(word) if word else None
 
 
 def are_splits(values: Collection[Any]) -> bool:

@@ -85,15 +85,17 @@ def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
         return {}
     if not isinstance(features, dict):
         return {}
-    single = {
-        name: f[0] if isinstance(f, list) and f else f for name, f in features.items()
-    }  # a list of labels a row
-    inner = {name: f.get("feature", f) for name, f in single.items() if isinstance(f, dict)}
-    return {
-        name: f["names"]
-        for name, f in inner.items()
-        if isinstance(f, dict) and isinstance(f.get("names"), list)
-    }
+    named = {name: _names_in(feature) for name, feature in features.items()}
+    return {name: names for name, names in named.items() if names}
+
+
+def _names_in(feature: Any) -> list[str]:
+    """The names in a feature, or in what it is a list or an object of: the boxes of a picture."""
+    if isinstance(feature, dict) and isinstance(feature.get("names"), list):
+        return feature["names"]
+    parts = feature.values() if isinstance(feature, dict) else feature
+    parts = parts if isinstance(feature, dict | list) else ()
+    return next(filter(None, map(_names_in, parts)), [])
 
 
 def _plain(role: str, value: Any) -> Any:

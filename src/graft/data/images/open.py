@@ -10,6 +10,7 @@ import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,26 @@ UNREADABLE = frozenset((".heic", ".heif", ".cr2", ".cr3", ".nef", ".arw", ".dng"
 """Those of pictures which Pillow does not read: of telephones, raw ones of cameras, drawings."""
 
 
-LYING = (5, 6, 7, 8)
-"""The orientations by EXIF with which width and height change places in the upright picture."""
-
-
 def has_image_suffix(name: str | Path) -> bool:
     """Whether a name ends as those of images do that can be read here."""
     return Path(name).suffix.lower() in SUFFIXES
+
+
+@dataclass(frozen=True)
+class Header:
+    """The size of a picture as it is stored, and how its EXIF tag turns it upright."""
+
+    width: int
+    height: int
+    orientation: int = 1
+    """1 is upright already, 6 and 8 are turned by a quarter, see EXIF; from 5 on width and height
+    change places."""
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Width and height of the upright picture."""
+        swaps = self.orientation >= 5
+        return (self.height, self.width) if swaps else (self.width, self.height)
 
 
 # Pillow warns at half the size that it refuses; what it refuses is an error here.
@@ -43,6 +57,8 @@ _PIL_ERRORS = (
     Image.DecompressionBombError,
 )  # fmt: skip
 """What Pillow raises on broken files, by format."""
+_PNG_TAGS = (b"eXIf", b"exif", b"rientation")
+"""One of these stands in a PNG that says how it is turned."""
 
 
 def open_image(value: Any, name: str, at_least: int | None = None) -> Image.Image:
@@ -67,13 +83,9 @@ def image_size(value: Any, name: str) -> tuple[int, int]:
 
     Raises DataError.
     """
-    if isinstance(value, np.ndarray):
-        return int(value.shape[1]), int(value.shape[0])
-    if isinstance(value, Image.Image):
-        return value.size
-    with refusing_broken(name), Image.open(io.BytesIO(encoded(value, name))) as image:
-        width, height = image.size
-        return (height, width) if _lies(image) else (width, height)
+    is_open = isinstance(value, np.ndarray | Image.Image)
+    with refusing_broken(name):
+        return _header(value if is_open else encoded(value, name)).upright
 
 
 @contextmanager
@@ -87,11 +99,36 @@ def refusing_broken(name: str) -> Iterator[None]:
         ) from error
 
 
-def _lies(image: Image.Image) -> bool:
-    """Whether width and height of an opened file change places when the picture is upright."""
-    if image.format == "PNG" and "exif" not in image.info:  # Pillow would decode all of it to look
-        return False
-    return image.getexif().get(ExifTags.Base.Orientation) in LYING
+def read_header(value: Any) -> Header | None:
+    """The size of a picture and how it is turned, without its pixels; None if it cannot be read."""
+    try:
+        return _header(value)
+    except (*_PIL_ERRORS, TypeError, KeyError):
+        return None
+
+
+def _header(value: Any) -> Header:
+    """The header of a picture; what cannot be read raises what Pillow raises."""
+    if isinstance(value, np.ndarray):
+        return Header(value.shape[1], value.shape[0])
+    if isinstance(value, Image.Image):
+        return Header(*value.size, _orientation(value, _PNG_TAGS[0]))
+    raw = value if isinstance(value, bytes) else None
+    with Image.open(Path(value) if raw is None else io.BytesIO(raw)) as image:
+        if raw is None and image.format == "PNG":
+            raw = Path(value).read_bytes()
+        # Pillow gives the size of a TIFF as if it were upright, and the tags as it is stored.
+        tags = image.tag_v2 if image.format == "TIFF" else None
+        size = (tags[256], tags[257]) if tags else image.size
+        return Header(*size, _orientation(image, raw or b""))
+
+
+def _orientation(image: Image.Image, raw: bytes) -> int:
+    """How a picture is turned; Pillow would decode a whole PNG to look for a tag at its end."""
+    if image.format == "PNG" and not any(mark in raw for mark in _PNG_TAGS):
+        return 1
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return orientation if orientation in range(1, 9) else 1
 
 
 def encoded(value: Any, name: str) -> bytes:

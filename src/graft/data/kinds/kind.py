@@ -41,7 +41,8 @@ class Kind(ABC):
     joined: ClassVar[tuple[str, ...]] = ()
     """The roles that may be joined from several columns: `--columns text=title+body`."""
     precedence: ClassVar[int] = 0
-    """If a table fits two kinds equally well, the kind with the higher number is used."""
+    """If a table fits two kinds equally well, the kind with the higher number is used. A kind below
+    0 is never used for its inputs alone."""
     groups: ClassVar[tuple[str, ...]] = GROUP
     """The names of columns whose equal values mark rows about the same thing."""
     texts: ClassVar[dict[str, str]] = {}
@@ -78,9 +79,17 @@ class Kind(ABC):
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         """Read the roles of every row of every table; DataError names the unreadable rows."""
 
+    def gather(self, rows: Rows) -> Rows:
+        """The rows with one for each sample: a kind whose samples span several rows joins them."""
+        return rows
+
     def row(self, sample: Sample) -> dict[str, Any]:
         """Return the sample as a row of a table; `samples` reads it back."""
         return dict(sample.roles)
+
+    def plain_rows(self, sample: Sample) -> list[dict[str, Any]]:
+        """The sample as rows of texts and numbers, for tables that hold nothing else."""
+        return [self.row(sample)]
 
     def words(self, sample: Sample) -> str:
         """All texts of a sample that has the inputs; empty for a picture."""
@@ -196,7 +205,7 @@ def kind_of(roles: Collection[str]) -> str:
     for name, kind in known.items():
         sizes = [len(inputs) for inputs in kind.inputs if inputs <= set(roles)]
         if sizes and (kind.target in roles or set(roles) <= {*kind.roles, kind.target}):
-            ranks[name] = (kind.target in roles, max(sizes))
+            ranks[name] = (kind.target in roles, max(sizes), kind.precedence >= 0)
     if not ranks:
         known_kinds = "; ".join(
             f"{name}: {describe_inputs(kind)} -> {kind.target}" for name, kind in known.items()

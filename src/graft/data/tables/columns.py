@@ -56,6 +56,8 @@ class Fit(IntEnum):
     """One word a row with its tag: read as anything else, its words would make nonsense."""
     LABEL = auto()
     """A column named `label` that holds words or numbers: what is wanted is said outright."""
+    PLACES = auto()
+    """Four edges beside a picture: a column named `label` then says what is between them."""
 
 
 @dataclass(frozen=True)

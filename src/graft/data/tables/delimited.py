@@ -19,7 +19,7 @@ from graft.data.kinds.kind import kind_named
 from graft.data.tables.columns import known_names, parse_written_number
 from graft.data.tables.encodings import is_blank, read_text
 from graft.data.tables.inputs import is_label_like
-from graft.data.tables.rows import table_rows
+from graft.data.tables.pictures import with_picture_files
 from graft.data.tables.table import Table, row_width
 
 _SEP_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
@@ -87,10 +87,11 @@ def write_delimited(data: Data, path: Path, suffix: str, delimiter: str, quoting
     Raises DataError for anything but texts, numbers and labels.
     """
     quote = None if quoting == csv.QUOTE_NONE else '"'
-    target = kind_named(data.kind).target
-    for split, rows in table_rows(data).items():
+    kind = kind_named(data.kind)
+    for split, samples in with_picture_files(data, path).splits.items():
+        rows = [row for sample in samples for row in kind.plain_rows(sample)]
         columns = list(dict.fromkeys(role for row in rows for role in row))
-        cells = [[_cell(row.get(role), role == target) for role in columns] for row in rows]
+        cells = [[_cell(row.get(role), role == kind.target) for role in columns] for row in rows]
         with open(split_file(path, split, suffix), "w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, delimiter=delimiter, quoting=quoting, quotechar=quote)
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ TEXT = (
 )  # fmt: skip
 IMAGE = (
     "image", "img", "picture", "photo", "file", "filename", "file_name", "filepath", "file_path",
-    "path", "image_path", "image_id",
+    "path", "image_path", "image_id", "imageid", "image_name",
 )  # fmt: skip
 IDS = ("id", "id_code", "name")
 """Names of columns that may name pictures without their endings."""
@@ -112,6 +112,14 @@ def read_inputs(rows: Rows) -> list[dict[str, Any]]:
     return values
 
 
+def image_columns(columns: Columns, taken: Collection[str]) -> list[str]:
+    """The column of pictures, asked for or known by its content or name, or none."""
+    if "image" in columns.asked:
+        return columns.asked["image"]
+    nothing = Wanted("", (), lambda values: False)
+    return _Finder(columns, nothing, {}, {*taken, *columns.split}).image()
+
+
 def _text(value: Any) -> str:
     """The text of a cell: of a list its words, nothing of None and NaN; `null` is a word."""
     if isinstance(value, list | tuple):
@@ -149,7 +157,7 @@ class _Finder:
     def find(self) -> bool:
         """Fill the roles; whether the wanted one is asked for or known by its name."""
         if not self._has_input():
-            self._add("image", self._image())
+            self._add("image", self.image())
         if self.wanted.role not in self.roles:
             self._add(self.wanted.role, self._wanted_by_name())
         is_named = self.wanted.role in self.roles
@@ -184,7 +192,8 @@ class _Finder:
         taken = {name for names in self.roles.values() for name in names} | self.reserved
         return [name for name in self.columns if name not in taken]
 
-    def _image(self) -> list[str]:
+    def image(self) -> list[str]:
+        """The column of pictures, or none."""
         columns = self.columns
         named = [name for name in columns.named(IMAGE) if name in self._free()]
         free = [*named, *(name for name in self._free() if name not in named)]

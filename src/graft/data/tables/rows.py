@@ -206,6 +206,7 @@ def to_data(tables: dict[str, list[Table]], options: ReadOptions, kind: str | No
     for _, part in rows:
         part.require(["group"] if "group" in options.columns else [])
         _check_signs(part)
+    rows = [(split, chosen.gather(part)) for split, part in rows]
     values = chosen.samples([part for _, part in rows])
     if (group := match.columns["group"]) and "group" not in options.columns:
         notes[

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from graft.base.counts import plural
 from graft.base.errors import listed
 from graft.data.formats.folders.class_folders import is_place
 from graft.data.formats.format import endings
 from graft.data.images.open import SUFFIXES, has_image_suffix
 from graft.data.listing import walk
-from graft.data.tables.encodings import parse_json, read_beginning
+from graft.data.tables.encodings import read_beginning
 
 SOUND = frozenset(
     (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".aif", ".aiff", ".wma")
 )
-_COCO = re.compile(r'"(images|annotations)"\s*:\s*\[\s*\{')
 _FORMS = {
     ".xml": ("boxes in Pascal VOC's XML", re.compile(r"\s*(<\?.*?\?>)?\s*<annotation\b")),
     ".txt": ("boxes in YOLO's lines of numbers", re.compile(r"\s*\d+( -?[\d.]+){4,}(\s|$)")),
@@ -53,24 +50,8 @@ def unlearned(path: Path) -> str | None:
     if not pictures:
         return None
     stems = {file.stem for file in pictures}
-    known = [*_coco(files), *_same_names(files, stems)]
+    known = _same_names(files, stems)
     return f"{len(pictures):,} pictures with {' and '.join(known)}" if known else None
-
-
-def _coco(files: Sequence[Path]) -> list[str]:
-    """The classes of the objects in files in the form of COCO."""
-    names: dict[str, None] = {}
-    where: dict[str, None] = {}
-    for file in files:
-        if file.suffix.lower() == ".json" and _COCO.search(read_beginning(file)):
-            with suppress(OSError, ValueError, KeyError, TypeError):
-                categories = parse_json(file.read_bytes())["categories"]
-                names |= dict.fromkeys(str(category["name"]) for category in categories)
-                where[file.name] = None
-    if not names:
-        return []
-    classes = f"{plural(len(names), 'class')} ({listed(names)})"
-    return [f"objects of {classes} in COCO's JSON ({listed(where, 3)})"]
 
 
 def _same_names(files: Sequence[Path], stems: set[str]) -> list[str]:
