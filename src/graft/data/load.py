@@ -151,9 +151,9 @@ def _check(path: Path) -> None:
 def _sniff(path: Path, labels: bool) -> str:
     if labels and path.is_dir() and (held := unlearned(path)):
         raise DataError(
-            f"{path} holds {held}. No task learns from that yet. What is learned now: texts, and "
-            "pictures that are classified as a whole, from class folders (cats/1.jpg) or a table "
-            "of paths and labels."
+            f"{path} holds {held}. No task learns from that yet. What is learned now: texts, "
+            "and pictures with classes (in class folders, cats/1.jpg, or a table of paths and "
+            "labels), boxes or masks."
         )
     names = plugins.names("format")
     formats: dict[str, Format] = {name: plugins.load("format", name)() for name in names}

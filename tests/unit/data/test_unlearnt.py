@@ -1,4 +1,4 @@
-"""Pictures with boxes and outlines, and sound are recognized, but not learned yet."""
+"""Pictures with outlines of their own, and sound are recognized, but not learned yet."""
 
 from __future__ import annotations
 
@@ -19,13 +19,11 @@ VOC = "<?xml version='1.0'?>\n<annotation><object><name>fox</name></object></ann
 @pytest.mark.parametrize(
     ("folder", "ending", "text", "words"),
     [
-        ("annotations", ".xml", VOC, "boxes in Pascal VOC's XML"),
-        ("images", ".xml", VOC, "boxes in Pascal VOC's XML"),
-        ("labels", ".txt", "0 0.5 0.25 0.1 0.2\n", "boxes in YOLO's lines of numbers"),
+        ("images", ".json", '{"flags": {}, "shapes": [{"label": "fox"}]}', "outlines in JSON"),
         ("labels", ".json", '{"version": "5", "shapes": [{"label": "fox"}]}', "outlines in JSON"),
     ],
 )
-def test_a_file_of_boxes_for_each_picture(tmp_path, folder, ending, text, words) -> None:
+def test_a_file_of_outlines_for_each_picture(tmp_path, folder, ending, text, words) -> None:
     put(tmp_path, *pictures("images"), "lists/train.txt", "README.md")
     (tmp_path / folder).mkdir(exist_ok=True)
     for i in range(3):

@@ -33,7 +33,7 @@ from graft.data.boxes.place import place
 from graft.data.checks.classes import balance_findings
 from graft.data.checks.finding import Finding, counts
 from graft.data.data import Data
-from graft.data.kinds.kind import Kind, numbered
+from graft.data.kinds.kind import Kind, make_splits
 from graft.data.tables.columns import Columns, Fit, Match, as_list, is_missing, present
 from graft.data.tables.inputs import IMAGE, image_columns, read_inputs
 from graft.data.tables.rows import Rows, class_names, shown_names
@@ -66,17 +66,15 @@ class Boxes(Kind):
 
     def match(self, columns: Columns) -> Match | None:
         roles = self._find_boxes(columns)
-        taken = {name for names in roles.values() for name in names}
-        image = image_columns(columns, taken)
-        if not set(columns.asked) & self.columns.keys() and not (
-            image and (roles or not columns.needs_target)
-        ):
+        image = image_columns(columns, {name for names in roles.values() for name in names})
+        is_asked = bool({*self.columns} & {*columns.asked} - {"image", "label"})
+        is_input = columns.for_task and not columns.needs_target
+        if not is_asked and not (image and (roles or is_input)):
             return None
         roles = {"image": image, **roles}
-        if columns.needs_target and "left" not in roles:
-            columns.require(roles, ["image", "boxes"])
-        columns.require(roles, ["image"])
-        fit = Fit.PLACES if len(roles) > 1 else Fit.CONTENT
+        needed = ["image"] if "left" in roles or not columns.needs_target else ["image", "boxes"]
+        columns.require(roles, needed)
+        fit = Fit.PLACES if len(roles) > 1 else Fit.ONE_COLUMN
         return Match({role: names for role, names in roles.items() if names}, fit)
 
     def _find_boxes(self, columns: Columns) -> dict[str, list[str]]:
@@ -219,9 +217,9 @@ class Boxes(Kind):
 
         splits = ["train", "val"]
         return {
-            "boxes": Data(numbered(picture, 8, splits), kind=self.name),
-            "unsplit": Data(numbered(picture, 5, ["all"]), kind=self.name),
-            "outlines": Data(numbered(outlined, 4, splits), kind=self.name),
+            "boxes": Data(make_splits(picture, 8, splits), kind=self.name),
+            "unsplit": Data(make_splits(picture, 5, ["all"]), kind=self.name),
+            "outlines": Data(make_splits(outlined, 4, splits), kind=self.name),
         }
 
 

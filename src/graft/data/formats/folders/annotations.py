@@ -1,4 +1,4 @@
-"""Folders of what no task learns from yet: boxes, outlines, and sound."""
+"""Folders of what no task learns from yet: outlines in a file a picture, and sound."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ SOUND = frozenset(
     (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".aif", ".aiff", ".wma")
 )
 _FORMS = {
-    ".xml": ("boxes in Pascal VOC's XML", re.compile(r"\s*(<\?.*?\?>)?\s*<annotation\b")),
-    ".txt": ("boxes in YOLO's lines of numbers", re.compile(r"\s*\d+( -?[\d.]+){4,}(\s|$)")),
     ".json": ("outlines in JSON", re.compile(r'\s*\{.*"shapes"\s*:\s*\[', re.DOTALL)),
 }
 """Suffix -> what files hold that are named as pictures are, and how such a file begins."""
+_ANY = frozenset((".json", ".txt", ".xml", ".yaml", ".yml"))
+"""Files that may be tables, or say something else of the files beside them."""
 LEAST = 0.5
 """The share of the pictures that need a file beside them, so that these say what they hold."""
 
 
 def unlearned(path: Path) -> str | None:
-    """Say what the folder holds if that is pictures with boxes or outlines, or sound.
+    """Say what the folder holds if that is pictures with outlines, or sound.
 
     None if a table in the folder says what its files are, and for class folders of pictures,
     whatever lies beside the pictures.
     """
-    tables = endings() - SUFFIXES - _FORMS.keys()
+    tables = endings() - SUFFIXES - _ANY
     files, pictures, classes = [], [], set[str]()
     for file in walk(path):
         files.append(file)

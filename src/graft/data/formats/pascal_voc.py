@@ -1,0 +1,236 @@
+"""Boxes in XML, as Pascal VOC has them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import ClassVar
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+from graft.base.errors import DataError, listed
+from graft.base.records import Sample
+from graft.data.boxes.data import boxes_data, check_plain, write_picture
+from graft.data.boxes.drawn import DrawnBox, DrawnPicture
+from graft.data.boxes.outlines import Edges
+from graft.data.boxes.pictures import MOST_FILES, PictureFiles, check_there, folder_split
+from graft.data.data import Data
+from graft.data.formats.folders.beside import sure_of_files
+from graft.data.formats.format import ReadOptions, split_of
+from graft.data.images.open import image_size
+from graft.data.listing import glance, left_out, walk
+from graft.data.tables.encodings import read_beginning, read_text
+
+_ROOT = re.compile(r"\s*(<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>]*>|\s)*<annotation\b", re.DOTALL)
+_EDGES = ("xmin", "ymin", "xmax", "ymax")
+_WHOLE = "trainval"
+"""VOC's list of `train` and `val` together."""
+_FROM_1 = (
+    "The edges in the XML are read as distances from the upper left corner of the picture, as the "
+    "programs that write them today have them. No box begins at 0: if the first pixel is number 1, "
+    "as in the files of the VOC challenges, each box lacks one pixel at its left and upper edge."
+)
+
+
+class PascalVoc:
+    """Boxes in Pascal VOC's XML, one file a picture: `annotations/1.xml` and `images/1.jpg`.
+
+    Splits are folders (`train`, `val`) or lists of names: `train.txt`, `ImageSets/Main/train.txt`.
+    Edges are read as distances from the upper left corner. Objects that are marked as difficult are
+    objects as any other.
+    """
+
+    suffixes: ClassVar = (".xml",)
+
+    def sniff(self, path: Path) -> float:
+        if path.is_file():
+            return float(_is_one(path))
+        return sure_of_files(path, ".xml", _is_one) if path.is_dir() else 0.0
+
+    def read(self, path: Path, options: ReadOptions) -> Data:
+        files = [path] if path.is_file() else _files(path)
+        if not files:
+            raise DataError(f"{path} holds no XML of pictures with boxes, as Pascal VOC has it.")
+        known = PictureFiles(path)
+        pictures, difficult = {}, []
+        missing = []
+        for file in files:
+            root = _parse(file)
+            split = folder_split(file, known.top)
+            named = root.findtext("filename") or file.stem
+            picture = known.find(file.stem, file.parent, split) or known.find(
+                named, file.parent, split
+            )
+            if picture is None:
+                missing.append(named)
+                continue
+            boxes = _boxes(root, known.name(file))
+            difficult += _difficult(root, known.name(file))
+            pictures[file] = DrawnPicture(known.name(picture), picture, boxes, _size(root))
+        check_there(missing, len(files), path)
+        splits, notes = _splits(known.top, pictures)
+        used = {picture.image for part in splits.values() for picture in part}
+        unused = [known.name(file) for file in known.files if file not in used]
+        notes += left_out(unused, "no XML describes them, or no list names them")
+        notes += _assumptions(pictures.values(), difficult)
+        return boxes_data(splits, notes)
+
+    def write_tiny(self, data: Data, path: Path) -> None:
+        for split, samples in data.splits.items():
+            names = []
+            for number, sample in enumerate(samples):
+                names.append(f"{split}-{number:04d}")
+                file = write_picture(sample, path / "JPEGImages", names[-1])
+                (path / "Annotations").mkdir(exist_ok=True)
+                tree = ElementTree.ElementTree(_annotation(sample, file))
+                tree.write(path / "Annotations" / f"{names[-1]}.xml", encoding="utf-8")
+            if split != "all":
+                lists = path / "ImageSets" / "Main"
+                lists.mkdir(parents=True, exist_ok=True)
+                (lists / f"{split}.txt").write_text("\n".join(names), encoding="utf-8")
+
+
+def _is_one(file: Path) -> bool:
+    return file.suffix.lower() == ".xml" and _ROOT.match(read_beginning(file)) is not None
+
+
+def _files(path: Path) -> list[Path]:
+    """The XML files below a folder; a damaged one among them is an error, never left out."""
+    if not path.is_dir():
+        return []
+    files = [f for f in islice(walk(path), MOST_FILES) if f.suffix.lower() == ".xml"]
+    folders = {file.parent for file in files if _is_one(file)}
+    return [file for file in files if file.parent in folders]
+
+
+def _parse(file: Path) -> Element:
+    try:
+        root = ElementTree.fromstring(file.read_bytes())
+    except (ElementTree.ParseError, ValueError, OSError, LookupError) as error:
+        raise DataError(f"{file} is not valid XML: {error}. Fix or remove it.") from error
+    if root.tag != "annotation":
+        raise DataError(
+            f"{file} begins with <{root.tag}>, and Pascal VOC's files with <annotation>."
+        )
+    return root
+
+
+def _boxes(root: Element, name: str) -> list[DrawnBox]:
+    return [
+        DrawnBox(f"{name}: object {n}", (entry.findtext("name") or "").strip(), _edges(entry))
+        for n, entry in enumerate(root.iterfind("object"), 1)
+    ]
+
+
+def _edges(entry: Element) -> Edges:
+    """The edges, NaN where one is missing or no number."""
+    return tuple(_number(entry.findtext(f"bndbox/{edge}")) for edge in _EDGES)
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return math.nan
+
+
+def _difficult(root: Element, name: str) -> list[str]:
+    marks = (entry.findtext("difficult") or "" for entry in root.iterfind("object"))
+    return [f"{name}: object {n}" for n, mark in enumerate(marks, 1) if mark.strip() == "1"]
+
+
+def _size(root: Element) -> tuple[int, int] | None:
+    """Width and height; some programs write 0 where they do not know them."""
+    width, height = (_number(root.findtext(f"size/{side}")) for side in ("width", "height"))
+    return (int(width), int(height)) if width > 0 and height > 0 else None
+
+
+def _assumptions(pictures: Iterable[DrawnPicture], difficult: list[str]) -> list[str]:
+    """What a person should know of how the boxes are read."""
+    edges = [box.edges for picture in pictures for box in picture.boxes or ()]
+    starts = [edge for left, top, _, _ in edges for edge in (left, top)]
+    notes = [_FROM_1] if starts and min(starts) >= 1 else []
+    if difficult:
+        notes.append(
+            f"{len(difficult):,} of {len(edges):,} objects are marked as difficult "
+            f"({listed(difficult, 2)}); they are learned and measured as any other."
+        )
+    return notes
+
+
+def _splits(
+    top: Path, pictures: Mapping[Path, DrawnPicture]
+) -> tuple[dict[str, list[DrawnPicture]], list[str]]:
+    """The pictures by split: by lists of names, else by the folders they lie in."""
+    by_name = {file.stem: picture for file, picture in pictures.items()}
+    if lists := _lists(top, by_name):
+        splits = {split: [by_name[name] for name in names] for split, names in lists.items()}
+        named = {name for names in lists.values() for name in names}
+        rest = [picture.id for name, picture in by_name.items() if name not in named]
+        return splits, left_out(rest, "no list names them")
+    splits = {}
+    for file, picture in pictures.items():
+        splits.setdefault(folder_split(file, top) or "all", []).append(picture)
+    rest = splits.pop("all") if len(splits) > 1 and "all" in splits else []
+    return splits, left_out([picture.id for picture in rest], "they are in no split folder")
+
+
+def _lists(top: Path, known: Collection[str]) -> dict[str, list[str]]:
+    """Split -> the names in its lists, those in a folder `Main` if there is one.
+
+    Raises DataError for a name that has no XML or is in two splits.
+    """
+    files = [file for file in glance(top, 4) if file.suffix.lower() == ".txt"]
+    files = sorted(f for f in files if split_of(f.stem) or f.stem.lower() == _WHOLE)
+    files = [file for file in files if file.parent.name == "Main"] or files
+    named = {file: split_of(file.stem) for file in files}
+    if any(named.values()) and {"train", "val"} & set(named.values()):
+        named = {file: split for file, split in named.items() if split}
+    places: dict[str, tuple[str, Path]] = {}
+    for file, split in named.items():
+        for line in filter(None, map(str.strip, read_text(file)[0].split("\n"))):
+            name = _stem(line, known)
+            if name is None:
+                raise DataError(
+                    f"{file} names {line!r}, and there is no XML of that name. Add it, or remove "
+                    "the line."
+                )
+            one, other = places.setdefault(name, (split or "train", file))
+            if one != (split or "train"):
+                raise DataError(
+                    f"{name!r} is in two lists, {other} and {file}. Remove it from one of them."
+                )
+    lists: dict[str, list[str]] = {}
+    for name, (split, _) in places.items():
+        lists.setdefault(split, []).append(name)
+    return lists
+
+
+def _stem(line: str, known: Collection[str]) -> str | None:
+    """The name of the XML that a line of a list means: `a`, `a 1` or `images/a.jpg`."""
+    name = line.replace("\\", "/").rsplit("/", 1)[-1]
+    choices = (name, name.split()[0], Path(name).stem)
+    return next((choice for choice in choices if choice in known), None)
+
+
+def _annotation(sample: Sample, file: Path) -> Element:
+    """The XML of a picture."""
+    root = Element("annotation")
+    _add(root, "filename", file.name)
+    size = SubElement(root, "size")
+    for side, pixels in zip(("width", "height"), image_size(file, sample.id), strict=True):
+        _add(size, side, str(pixels))
+    for box in check_plain(sample):
+        entry = SubElement(root, "object")
+        _add(entry, "name", box.label)
+        edges = SubElement(entry, "bndbox")
+        for name, edge in zip(_EDGES, box.box, strict=True):
+            _add(edges, name, repr(edge))
+    return root
+
+
+def _add(parent: Element, tag: str, text: str) -> None:
+    SubElement(parent, tag).text = text
