@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def draw(file: Path, size: tuple[int, int] = (40, 30), orientation: int = 1) -> 
     file.parent.mkdir(parents=True, exist_ok=True)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    seed = sum(file.as_posix().encode())
+    seed = zlib.crc32(file.as_posix().encode())
     pixels = np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
     Image.fromarray(pixels).save(file, exif=exif)
     return file

@@ -148,7 +148,7 @@ def object_of(box: LabeledBox) -> dict[str, Any]:
 
 def row_of(box: LabeledBox) -> dict[str, Any]:
     """The box as cells of a row."""
-    edges = dict(zip(CORNERS[0], box.box, strict=True))
+    edges = dict(zip(CORNERS[0], map(float, box.box), strict=True))
     return {"label": box.label, **edges} | ({"is_crowd": 1.0} if box.is_crowd else {})
 
 

@@ -224,7 +224,8 @@ class _Labels:
             )
         folders = {file.parent for file in self.used}
         files = [file for part in self._by_stem.values() for file in part]
-        lost = [f for f in files if f.parent in folders and f not in self.used and _is_label(f)]
+        there = {picture.stem for picture in self.known.files}
+        lost = [f for f in files if f.parent in folders and f.stem not in there and _is_label(f)]
         names = map(self.known.name, lost)
         if lost:
             raise DataError(

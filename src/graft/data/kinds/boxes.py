@@ -127,7 +127,8 @@ class Boxes(Kind):
         if any(cell.order == "list" for cell in every):
             form = "x, y, width and height" if is_sized else "left, top, right and bottom"
             notes[f"Boxes that are lists of four numbers are read as {form}."] = None
-        if every and not any(cell.label for cell in every):
+        is_named = any(cell.label for cell in every) or any(rows.has("label") for rows in tables)
+        if every and not is_named:
             notes[f"Nothing names the class of a box; all are {NO_CLASS!r}."] = None
             cells = [[_unnamed(of_one) for of_one in part] for part in cells]
         pictures = [_draw(rows, part, is_sized) for rows, part in zip(tables, cells, strict=True)]
