@@ -24,11 +24,15 @@ def class_findings(data: Data, labels_of: Callable[[Sample], tuple[str, ...]]) -
 
 
 def balance_findings(
-    data: Data, labels_of: Callable[[Sample], tuple[str, ...]], example: str
+    data: Data,
+    labels_of: Callable[[Sample], tuple[str, ...]],
+    example: str,
+    advice: str = "Look at macro F1 beside accuracy, or weight the classes.",
 ) -> list[Finding]:
     """How much there is of each class, and what is rare, missing or spelt in two ways.
 
-    `example` is what there is one of, with its article: `an object`.
+    `example` is what there is one of, with its article: `an object`; `advice` is what to do about
+    classes of very unequal size.
     """
     by_split, classes = data.counts(), data.classes
     training = "train" if "train" in by_split else "all"
@@ -41,7 +45,7 @@ def balance_findings(
     )
     return [
         *shown_counts({split: of for split, of in by_split.items() if split != "unlabeled"}),
-        *_imbalance(of_training, example.split()[-1]),
+        *_imbalance(of_training, example.split()[-1], advice),
         *rare_classes(by_split, classes, "class", example, ids),
         *_spellings(classes),
     ]
@@ -90,13 +94,13 @@ def shown_counts(by_split: dict[str, Counter[str]]) -> list[Finding]:
     return findings
 
 
-def _imbalance(counts: Counter[str], noun: str) -> list[Finding]:
+def _imbalance(counts: Counter[str], noun: str, advice: str) -> list[Finding]:
     if len(counts) < 2 or max(counts.values()) <= IMBALANCE * min(counts.values()):
         return []
     (most, n), (least, m) = counts.most_common()[0], counts.most_common()[-1]
     words = (
         f"The classes are imbalanced: {n:,} training {noun}s of {most!r}, {m:,} of {least!r} "
-        f"({n / m:.0f} to 1). Look at macro F1 beside accuracy, or weight the classes."
+        f"({n / m:.0f} to 1). {advice}"
     )
     return [Finding("imbalance", "warning", words)]
 

@@ -44,6 +44,10 @@ SIZE_ROLES = ("left", "top", "width", "height")
 """The roles of the columns of a table with one box a row, in either form."""
 NO_CLASS = "object"
 """The class of boxes in a table that names none."""
+FEWEST = 7
+"""Pictures in a stratum, so that a split of 15 % gets one of them."""
+CLOSE = 1
+"""Pixels by which the edges of boxes may differ that mean the same."""
 _GATHERED = "boxes of a picture"
 
 
@@ -155,10 +159,19 @@ class Boxes(Kind):
         return [{**rest, **row_of(box)} for box in boxes] or [rest]
 
     def strata(self, samples: Sequence[Sample]) -> list[str]:
-        """The rarest class of each picture, nothing for one without objects."""
-        labels = [labels_of(sample) for sample in samples]
-        totals = Counter(name for part in labels for name in part)
-        return [min(part, key=lambda name: (totals[name], name), default="") for part in labels]
+        """The rarest class of each picture among those that are rarest in some others too.
+
+        Nothing for a picture without objects, or with none of such a class: of data with many rare
+        classes most pictures would else be alone in their stratum, and no split would get one.
+        """
+        held = [set(labels_of(sample)) for sample in samples]
+        totals = Counter(name for names in held for name in names)
+        strata = [""] * len(samples)
+        for name in sorted(totals, key=lambda name: (totals[name], name)):
+            rows = [row for row, names in enumerate(held) if name in names and not strata[row]]
+            for row in rows if len(rows) >= FEWEST else ():
+                strata[row] = name
+        return strata
 
     def has_several(self, samples: Sequence[Sample]) -> bool:
         return True
@@ -185,11 +198,15 @@ class Boxes(Kind):
         )
         return [
             total,
-            *balance_findings(data, labels_of, "an object"),
+            *balance_findings(data, labels_of, "an object", "Look at the figures of each class."),
             *box_findings(data),
         ]
 
-    def difference(self, one: Sample, other: Sample) -> str:
+    def difference(self, one: Sample, other: Sample) -> str | None:
+        pairs = list(zip(one.roles["boxes"], other.roles["boxes"], strict=False))
+        edges = [abs(a - b) for x, y in pairs for a, b in zip(x.box, y.box, strict=True)]
+        if labels_of(one) == labels_of(other) and max(edges, default=0) <= CLOSE:
+            return None
         return " / ".join(
             f"{sample.id} has {plural(len(sample.roles['boxes']), 'box')} ({_shown(sample)})"
             for sample in (one, other)
