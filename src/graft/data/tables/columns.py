@@ -280,12 +280,8 @@ def _group(columns: Columns, kind: Kind, roles: dict[str, list[str]]) -> list[st
 def known_names() -> frozenset[str]:
     """What a header would say: the names of columns that some kind looks for."""
     kinds = map(kind_named, plugins.names("kind"))
-    return frozenset(
-        name
-        for kind in kinds
-        for names in (*kind.columns.values(), kind.groups, SPLIT)
-        for name in names
-    )
+    columns = (names for kind in kinds for names in (*kind.columns.values(), kind.groups))
+    return frozenset(SPLIT).union(*columns)
 
 
 def is_missing(value: Any) -> bool:
