@@ -86,6 +86,16 @@ def test_nothing_is_predicted_where_every_picture_is_broken(graft: Graft, run: P
     assert_refused(graft("predict", run, "new.jpg", "--skip-broken"), "1 of 1 pictures", "new.jpg")
 
 
+def test_a_model_that_finds_nothing_in_a_picture_has_nothing_to_draw(
+    graft: Graft, run: Path
+) -> None:
+    photo = run.parent / "photos" / "ant" / "0.jpg"
+    assert_refused(
+        graft("predict", run, photo, "--draw", "drawn"), "image-classification", "--draw"
+    )
+    assert not Path("drawn").exists()
+
+
 def test_the_column_that_the_task_reads_is_found_or_named(graft: Graft, words: Path) -> None:
     rows = [f'{i},user{i},{text[:12]},"{text}"' for i, text in enumerate(TEXTS)]
     Path("new.csv").write_text("Id,UserId,Summary,Text\n" + "\n".join(rows))

@@ -13,6 +13,7 @@ import torch
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base import plugins, trees
 from graft.base.records import Batch, Sample
+from graft.data.images.open import open_image
 from graft.studies.run import build_model
 from graft.tasks.task import Task
 from tests.contracts.tiny import TINY, task_of
@@ -146,6 +147,17 @@ def test_what_is_right_is_no_mistake(name):
     samples = data.splits["test"]
     for row, sample in zip(task.decode(_scores(task, samples), samples), samples, strict=True):
         assert task.severity({**row, "target": task.answer(sample)}) is None
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if plugins.load("task", name).draws])
+def test_a_prediction_is_drawn_on_its_picture(name):
+    task, data = task_of(name)
+    samples = data.splits["test"][:2]
+    rows = task.decode(_scores(task, samples), samples)
+    for sample, row in zip(samples, json.loads(json.dumps(rows)), strict=True):
+        drawn = task.draw(sample, row["prediction"])
+        assert drawn.mode == "RGB"
+        assert min(drawn.size) >= min(open_image(sample.roles["image"], sample.id).size)
 
 
 def _preprocess(task: Task) -> Preprocess:

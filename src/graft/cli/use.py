@@ -66,6 +66,12 @@ def predict(
         bool,
         typer.Option("--skip-broken", help="Leave out pictures that cannot be read, with a note."),
     ] = False,
+    draw: Annotated[
+        str | None,
+        typer.Option(
+            "--draw", help="Write each picture, with what was found in it, as a PNG to this folder."
+        ),
+    ] = None,
     precision: o.Precision = "fp32",
     out: Annotated[
         str | None,
@@ -84,7 +90,9 @@ def predict(
     predictor = api.load(model, precision)
     reading = o.reading(format, columns, header, delimiter)
     asked = inputs[0] if len(inputs) == 1 else inputs
-    rows = predictor.predict(asked, skip_broken=skip_broken, **reading)
+    rows = predictor.predict(asked, skip_broken=skip_broken, draw=draw, **reading)
+    if draw:
+        typer.echo(f"{plural(len(rows), 'picture')} in {draw}", err=True)
     if out:
         write_rows(Path(out), rows)
         typer.echo(f"{plural(len(rows), 'prediction')} in {out}", err=True)

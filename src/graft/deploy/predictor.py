@@ -21,6 +21,7 @@ from graft.base.ranges import check_path
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.load import read_source
+from graft.deploy.drawings import check_draws, name_drawings, write_drawings
 from graft.deploy.embedding import pool
 from graft.deploy.inputs import are_messages, find_broken, read_inputs
 from graft.tasks.specs.options import kinds_of
@@ -56,7 +57,12 @@ class Predictor:
         return list(self.task.classes)
 
     def predict(
-        self, inputs: Any, *, skip_broken: bool = False, **reading: Any
+        self,
+        inputs: Any,
+        *,
+        skip_broken: bool = False,
+        draw: str | Path | None = None,
+        **reading: Any,
     ) -> list[dict[str, Any]]:
         """A row an example: `id`, `prediction`, and what else the task's `decode` says of it.
 
@@ -69,10 +75,17 @@ class Predictor:
         Parquet); a data frame. `reading` are options of `graft.data.load.read` for files and
         frames, as `columns`. Raises DataError for what cannot be read, naming all pictures that
         cannot; `skip_broken` predicts the others.
+
+        `draw` names a folder for a PNG of each picture with what was found in it, and each row has
+        its path as `drawing`. Raises BadValue for a model whose predictions have no place in a
+        picture, FolderError for a drawing that exists already.
         """
+        if draw is not None:
+            draw = check_path("draw", draw)
+            check_draws(self.task, self.folder)
         samples = self.samples(inputs, **reading)
         try:
-            return self._predict(samples)
+            return self._predict(samples, draw)
         except DataError as error:
             reads = self.network.backbone.preprocess.reads
             problems = find_broken(samples) if reads == "image" else {}
@@ -86,14 +99,20 @@ class Predictor:
             logging.getLogger("graft").warning(
                 f"{len(problems):,} pictures that cannot be read were left out: {listed(problems)}."
             )
-            return self._predict([sample for sample in samples if sample.id not in problems])
+            rest = [sample for sample in samples if sample.id not in problems]
+            return self._predict(rest, draw)
 
-    def _predict(self, samples: Sequence[Sample]) -> list[dict[str, Any]]:
+    def _predict(self, samples: Sequence[Sample], draw: Path | None = None) -> list[dict[str, Any]]:
         if self.task.generates:
             return self._generate(samples, self.task.decoding)
+        drawings = [] if draw is None else name_drawings(draw, samples)
         scores, _ = predict(self.network, self._feed(samples), self._engine)
         rows = self.task.decode(scores, samples)
-        return [{"id": sample.id, **row} for sample, row in zip(samples, rows, strict=True)]
+        rows = [{"id": sample.id, **row} for sample, row in zip(samples, rows, strict=True)]
+        if draw is None:
+            return rows
+        write_drawings(self.task, samples, rows, drawings)
+        return [{**row, "drawing": str(path)} for row, path in zip(rows, drawings, strict=True)]
 
     def generate(
         self,

@@ -140,16 +140,28 @@ def _accuracy(sums: NDArray) -> NDArray:
     return divide(both.sum(axis=-1), actual.sum(axis=-1))
 
 
-miou = metric_of_sums("miou", _pixels, lambda sums: _mean(_unions(sums)), words="mIoU")
+NO_PIXEL = "all pixels are ignored"
+
+miou = metric_of_sums(
+    "miou", _pixels, lambda sums: _mean(_unions(sums)), words="mIoU", undefined=NO_PIXEL
+)
 """The mean over the classes of the pixels that are predicted and true of those that are either."""
 
-dice = metric_of_sums("dice", _pixels, lambda sums: _mean(_dices(sums)), words="Dice")
+dice = metric_of_sums(
+    "dice", _pixels, lambda sums: _mean(_dices(sums)), words="Dice", undefined=NO_PIXEL
+)
 """The mean over the classes of the F1 of their pixels."""
 
-pixel_accuracy = metric_of_sums("pixel_accuracy", _pixels, _accuracy)
+pixel_accuracy = metric_of_sums("pixel_accuracy", _pixels, _accuracy, undefined=NO_PIXEL)
 """The share of pixels that have the right class."""
 
-boundary_f1 = metric_of_sums("boundary_f1", _borders, lambda sums: _mean(_border_f1s(sums)))
+boundary_f1 = metric_of_sums(
+    "boundary_f1",
+    _borders,
+    lambda sums: _mean(_border_f1s(sums)),
+    words="boundary F1",
+    undefined="no two classes meet in any picture",
+)
 """The mean over the classes of the F1 of their borders.
 
 A border pixel has a neighbor of another class. It is right if the other mask has a border pixel of
@@ -185,6 +197,11 @@ def per_class(scores: NDArray, classes: Sequence[str]) -> dict[str, dict[str, fl
         }
         for number, name in enumerate(classes)
     }
+
+
+def quality(scores: NDArray) -> NDArray[np.float64]:
+    """The mIoU (N,) of each image; nan where all pixels are ignored."""
+    return _mean(_unions(_pixels(scores, scores)))
 
 
 def confusion(scores: NDArray, num_classes: int) -> NDArray[np.int64]:

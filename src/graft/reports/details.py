@@ -136,7 +136,7 @@ def confusion(best: Row | None) -> dict[str, Any] | None:
     return {
         "classes": classes,
         "is_share": is_share,
-        "rows": list(zip(classes, _cells(matrix, is_share), strict=True)) if small else [],
+        "rows": list(zip(classes, _matrix_cells(matrix, is_share), strict=True)) if small else [],
         "heatmap": Markup("" if small else prediction_figures.heatmap(matrix.tolist())),
         "most": [(f"{count:,}", *pair) for count, *pair in sorted(wrong, key=lambda row: -row[0])][
             :CONFUSIONS
@@ -144,7 +144,7 @@ def confusion(best: Row | None) -> dict[str, Any] | None:
     }
 
 
-def _cells(matrix: NDArray, is_share: bool) -> list[list[dict[str, Any]]]:
+def _matrix_cells(matrix: NDArray, is_share: bool) -> list[list[dict[str, Any]]]:
     """The cells of each row of a confusion matrix: the text, its shade, and what it is."""
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     return [

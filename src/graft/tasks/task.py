@@ -8,6 +8,7 @@ from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from PIL import Image
 from torch import Tensor
 
 from graft.backbones.backbone import Backbone, Model
@@ -81,6 +82,8 @@ class Task(ABC):
     measures_texts: ClassVar[bool] = False
     """Whether its metrics compare generated texts. Generation is slow, so only the test split is
     generated, once."""
+    draws: ClassVar[bool] = False
+    """Whether a prediction lies in a picture, and can be drawn on it: see `draw`."""
     backbone: ClassVar[str | None] = None
     """The default built-in backbone; None: the default for what the task reads."""
     batch_size: ClassVar[int | None] = None
@@ -330,6 +333,10 @@ class Task(ABC):
 
         Both are as in a row of predictions. Without a caption, the report prints both.
         """
+
+    def draw(self, sample: Sample, prediction: Any) -> Image.Image:
+        """Draw a prediction, as in a row of predictions, on the picture; of a task that `draws`."""
+        raise NotImplementedError
 
     @abstractmethod
     def right_output(self, batch: Batch) -> Output:

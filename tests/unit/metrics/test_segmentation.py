@@ -150,3 +150,10 @@ def test_classes_have_their_numbers_and_pixels_their_confusions():
     assert matrix.sum() == sum((mask != IGNORED).sum() for mask in true)
     assert [row["pixels"] for row in known] == matrix.sum(axis=1)[:3].tolist()
     assert matrix.trace() / matrix.sum() == METRICS["pixel_accuracy"](scores, scores)
+
+
+def test_the_quality_of_an_image_is_its_own_miou():
+    predicted, true = draw(5, 4, 3)
+    scores = scores_of(predicted, true, 3)
+    wanted = [METRICS["miou"](scores[row : row + 1], scores[row : row + 1]) for row in range(4)]
+    assert segmentation.quality(scores) == pytest.approx(wanted)

@@ -173,6 +173,11 @@ def thumbnail(value: Any, name: str, side: int = 128) -> str:
     """A small JPEG of the picture, `side` pixels at most, as a data URI for a page."""
     image = open_image(value, name, at_least=side)
     image.thumbnail((side, side))
+    return jpeg_uri(image)
+
+
+def jpeg_uri(image: Image.Image) -> str:
+    """A picture as a JPEG in a data URI for a page."""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
