@@ -122,12 +122,15 @@ def test_a_table_of_labels_beside_boxes_is_read_as_labels_if_asked(tmp_path: Pat
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ("a.png,1,2,,22,fox", r"edge that is not a finite number: boxes.csv:2 \(1, 2, nan, 22\)"),
-        ("a.png,1,2,x,22,fox", r"edge that is not a finite number: boxes.csv:2"),
+        (
+            "a.png,1,2,,22,fox",
+            r"edge that is not a finite number: 1 of 1, boxes.csv:2 \(1, 2, nan, 22\)",
+        ),
+        ("a.png,1,2,x,22,fox", r"edge that is not a finite number: 1 of 1, boxes.csv:2"),
         ("a.png,11,2,1,22,fox", r"whose right edge is left of the left one.*boxes.csv:2"),
-        ("a.png,1,2,11,22,", r"without a known class: boxes.csv:2"),
+        ("a.png,1,2,11,22,", r"without a known class: 1 of 1, boxes.csv:2"),
         (",1,2,11,22,fox\na.png,1,2,11,22,fox", r"1 of 2 rows .* has no image: boxes.csv:2"),
-        ("lost.png,0.1,0.2,0.3,0.4,fox", r"as shares of pictures that cannot be read"),
+        ("lost.png,0.1,0.2,0.3,0.4,fox", r"in shares of pictures that cannot be read"),
     ],
 )
 def test_what_cannot_be_right_is_an_error(tmp_path: Path, row: str, words: str) -> None:

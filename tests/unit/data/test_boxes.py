@@ -48,7 +48,10 @@ def test_boxes_on_the_stored_picture_are_turned_with_it(tmp_path: Path, orientat
     ).sum() == 200
     xs, ys = box.outline[0][::2], box.outline[0][1::2]
     assert (min(xs), min(ys), max(xs), max(ys)) == box.box
-    assert any("1 of 1 box were drawn on the picture before its EXIF tag" in n for n in data.notes)
+    assert any(
+        "turns it, as the size in the annotation says, were turned with it: 1 of 1" in n
+        for n in data.notes
+    )
 
 
 def test_boxes_on_the_upright_picture_stay(tmp_path: Path) -> None:
@@ -57,7 +60,7 @@ def test_boxes_on_the_upright_picture_stay(tmp_path: Path) -> None:
     write(tmp_path / "a.json", [], [{"bbox": [1, 2, 10, 30]}], **size)
     data = read(tmp_path)
     assert boxes_of(data)["a.jpg"][0].box == (1, 2, 11, 32)
-    assert any("taken as drawn on the upright one" in note for note in data.notes)
+    assert any("taken as drawn on the upright picture" in note for note in data.notes)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +129,13 @@ def test_five_styles_of_one_data_set_are_the_same() -> None:
     [
         ("bccd", "coco", (205, 87, 72), (2804, 1137, 945), ""),
         ("coco_crowds", "coco", (32, 6), (288, 136), "37 of 80 categories have no object"),
-        ("kangaroo", "pascal-voc", (95, 30), None, "1 of 210 boxes repeat another box"),
+        (
+            "kangaroo",
+            "pascal-voc",
+            (95, 30),
+            None,
+            "Boxes that repeat another one of their class were left out: 1 of 210",
+        ),
         ("wild_animals", "coco", (129, 22, 49), (177, 39, 62), "by up to 122.61 pixels"),
         ("rubik_yolo", "yolo", (208, 20, 10), (208, 20, 10), "copies of 70 photographs"),
     ],

@@ -175,19 +175,19 @@ def test_a_picture_without_an_entry_is_named(tmp_path: Path) -> None:
         (
             [{"bbox": [5, 5, -2, 3]}],
             {},
-            r"1 box whose right edge is left of .*annotation 100 on a.png \(5, 5, 3, 8\)",
+            r"right edge is left of .*: 1 of 1, .*annotation 100 on a.png \(5, 5, 3, 8\)",
         ),
         (
             [{"bbox": [5, 5, None, 3]}],
             {},
-            r"1 box with an edge that is not a finite number: a.json",
+            r"Boxes with an edge that is not a finite number: 1 of 1, a.json",
         ),
         (
             [{"bbox": [5, 5, float("nan"), 3]}],
             {},
-            r"1 box with an edge that is not a finite number",
+            r"edge that is not a finite number",
         ),
-        ([{"bbox": [40, 5, 3, 3]}], {}, r"1 box outside of their picture"),
+        ([{"bbox": [40, 5, 3, 3]}], {}, r"Boxes outside of their picture: 1 of 1"),
         (
             [{"segmentation": [[1, 2, 3]]}],
             {},
@@ -211,7 +211,7 @@ def test_a_picture_without_an_entry_is_named(tmp_path: Path) -> None:
         (
             [{}],
             {"images": [{**A_PNG, "file_name": "lost.png"}]},
-            r"1 of 1 pictures that .*a.json names are not there: lost.png",
+            r"Pictures that .*a.json names are not there: 1 of 1, lost.png",
         ),
         ([{}], {"categories": None}, r"it has no list 'categories'"),
         ([{}], {"categories": [{"name": "fox"}]}, r"entry 1 of 'categories' lacks id or name"),
@@ -242,10 +242,13 @@ def test_small_faults_are_mended_and_named(tmp_path: Path) -> None:
     data = read(tmp_path)
     assert [box.box for box in boxes_of(data)["a.png"]] == [(1, 2, 11, 22), (35, 0, 40, 10)]
     about = "\n".join(data.notes)
-    assert "1 of 4 boxes reach beyond their picture, by up to 5 pixels, and were clipped" in about
+    assert (
+        "Boxes that reach beyond their picture, by up to 5 pixels, were clipped at its edge: 1 of 4"
+        in about
+    )
     assert "a.json: annotation 103 on a.png (35, -1, 45, 10)" in about
-    assert "1 of 4 boxes have no area and were left out: a.json: annotation 102" in about
-    assert "1 of 4 boxes repeat another box of the same class and were left out" in about
+    assert "Boxes without an area were left out: 1 of 4, a.json: annotation 102" in about
+    assert "Boxes that repeat another one of their class were left out: 1 of 4" in about
 
 
 def test_shares_are_known_and_per_cent_refused(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_pictures_without_labels_have_no_objects(tmp_path: Path) -> None:
     draw(tmp_path / "images" / "c.png")
     data = read(tmp_path)
     assert [len(boxes) for boxes in boxes_of(data).values()] == [1, 0, 0]
-    words = "1 pictures have no label file, so they are without objects: images/c.png."
+    words = "1 picture without a label file, so without objects: images/c.png."
     assert words in data.notes
 
 
@@ -120,7 +120,7 @@ def test_a_row_that_is_no_box_is_named(tmp_path: Path, row: str, words: str) -> 
 def test_labels_without_pictures_and_a_wrong_number_of_names_are_errors(tmp_path: Path) -> None:
     put(tmp_path, "images/a")
     (tmp_path / "labels" / "lost.txt").write_text(ROW)
-    with pytest.raises(DataError, match=r"1 label files have no picture: labels/lost\.txt"):
+    with pytest.raises(DataError, match=r"Label files without a picture: 1, labels/lost\.txt"):
         read(tmp_path)
     (tmp_path / "labels" / "lost.txt").unlink()
     (tmp_path / "data.yaml").write_text("nc: 2\nnames: [fox]")

@@ -90,7 +90,7 @@ def check_there(missing: Sequence[str], total: int, where: Path) -> None:
     """Raise DataError if pictures that annotations name are missing."""
     if missing:
         raise DataError(
-            f"{len(missing):,} of {total:,} pictures that {where} names are not there: "
+            f"Pictures that {where} names are not there: {len(missing):,} of {total:,}, "
             f"{listed(missing, 5)}. Put them into a folder named images beside it, or remove what "
             "is said of them."
         )

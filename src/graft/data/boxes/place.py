@@ -30,41 +30,42 @@ FEWEST, PERCENT, LARGE = 10, 100, 200
 long, are in per cent."""
 PROBLEMS = {
     "number": (
-        "with an edge that is not a finite number",
+        "Boxes with an edge that is not a finite number",
         "Write left, top, right and bottom as numbers.",
     ),
-    "class": ("without a known class", "Name the class of each box."),
+    "class": ("Boxes without a known class", "Name the class of each box."),
     "inverted": (
-        "whose right edge is left of the left one, or whose bottom is above the top",
+        "Boxes whose right edge is left of the left one, or whose bottom is above the top",
         "If the numbers are x, y, width and height, name them so; else swap the edges.",
     ),
     "outside": (
-        "outside of their picture",
+        "Boxes outside of their picture",
         "Edges are pixels of the picture, counted from its upper left corner. Correct or remove "
         "these boxes.",
     ),
     "size": (
-        "on pictures that have another size than the annotation says",
+        "Boxes on pictures that have another size than the annotation says",
         "Give the pictures on which the boxes were drawn, or scale the boxes and correct the size.",
     ),
     "unknown size": (
-        "as shares of pictures that cannot be read",
+        "Boxes in shares of pictures that cannot be read",
         "Fix these pictures, or remove them with their boxes.",
     ),
     "run lengths": (
-        "whose run lengths belong to the picture before it is turned by its EXIF tag",
+        "Run lengths that belong to the picture before its EXIF tag turns it",
         "Save these pictures upright and draw the outlines anew, or remove their segmentation.",
     ),
 }  # fmt: skip
 """What stops the reading: what such boxes are, and what to do."""
 CHANGES = {
-    "clipped": "reach beyond their picture, by up to {overhang:g} pixels, and were clipped at its "
-    "edge",
-    "empty": "have no area and were left out",
-    "duplicate": "repeat another box of the same class and were left out",
-    "turned": "were drawn on the picture before its EXIF tag turns it, as the size in the "
-    "annotation says, and were turned with it",
-    "upright": "are on pictures that an EXIF tag turns, and were taken as drawn on the upright one",
+    "clipped": "Boxes that reach beyond their picture, by up to {overhang:g} pixels, were clipped "
+    "at its edge",
+    "empty": "Boxes without an area were left out",
+    "duplicate": "Boxes that repeat another one of their class were left out",
+    "turned": "Boxes that were drawn on the picture before its EXIF tag turns it, as the size in "
+    "the annotation says, were turned with it",
+    "upright": "Boxes on pictures that an EXIF tag turns were taken as drawn on the upright "
+    "picture",
 }  # fmt: skip
 """What was changed or assumed, of so many boxes."""
 
@@ -82,12 +83,12 @@ class _Log:
     def check(self) -> None:
         """Raise DataError if a box cannot be right."""
         sentences = [
-            f"{plural(len(where), 'box')} {PROBLEMS[kind][0]}: {listed(where, SHOWN)}. "
+            f"{PROBLEMS[kind][0]}: {len(where):,} of {self.boxes:,}, {listed(where, SHOWN)}. "
             f"{PROBLEMS[kind][1]}"
             for kind, where in self.problems.items()
         ]
         if sentences:
-            raise DataError(f"Of {plural(self.boxes, 'box')}: {' '.join(sentences)}")
+            raise DataError(" ".join(sentences))
 
     @property
     def notes(self) -> list[str]:
@@ -96,8 +97,8 @@ class _Log:
         self.changes |= {"clipped": clipped} if clipped else {}
         furthest = max(self.overhangs.values(), default=0)
         return [
-            f"{len(self.changes[kind]):,} of {plural(self.boxes, 'box')} "
-            f"{words.format(overhang=furthest)}: {listed(self.changes[kind], 3)}."
+            f"{words.format(overhang=furthest)}: {len(self.changes[kind]):,} of {self.boxes:,}, "
+            f"{listed(self.changes[kind], 3)}."
             for kind, words in CHANGES.items()
             if kind in self.changes
         ]

@@ -69,7 +69,7 @@ class Cvat:
         ]
         if others:
             notes.append(
-                f"{len(others):,} shapes are neither boxes nor polygons and were left out: "
+                f"Shapes that are neither boxes nor polygons were left out: {len(others):,}, "
                 f"{listed(dict.fromkeys(others), 3)}."
             )
         return boxes_data(splits, notes)

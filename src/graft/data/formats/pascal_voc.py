@@ -155,8 +155,8 @@ def _assumptions(pictures: Iterable[DrawnPicture], difficult: list[str]) -> list
     notes = [_FROM_1] if starts and min(starts) >= 1 else []
     if difficult:
         notes.append(
-            f"{len(difficult):,} of {len(edges):,} objects are marked as difficult "
-            f"({listed(difficult, 2)}); they are learned and measured as any other."
+            f"Objects marked as difficult are learned and measured as any other: "
+            f"{len(difficult):,} of {len(edges):,}, {listed(difficult, 2)}."
         )
     return notes
 

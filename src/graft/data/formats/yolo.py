@@ -145,8 +145,7 @@ def _splits(about: DataFile, known: PictureFiles) -> tuple[dict[str, list[Path]]
         seen = {picture for part in splits.values() for picture in part}
         if again := sum(picture in seen for picture in pictures):
             notes.append(
-                f"{again:,} pictures of {split} are in another split too; they are left out "
-                f"of {split}."
+                f"{plural(again, 'picture')} of {split} left out, in another split already."
             )
         if pictures := [picture for picture in dict.fromkeys(pictures) if picture not in seen]:
             splits[split] = pictures
@@ -229,8 +228,8 @@ class _Labels:
         names = map(self.known.name, lost)
         if lost:
             raise DataError(
-                f"{len(lost):,} label files have no picture: {listed(names, 5)}"
-                ". Add the pictures, or remove these files."
+                f"Label files without a picture: {len(lost):,}, {listed(names, 5)}. "
+                "Add the pictures, or remove these files."
             )
 
     @property
@@ -239,7 +238,7 @@ class _Labels:
         if not self.bare:
             return []
         return [
-            f"{len(self.bare):,} pictures have no label file, so they are without objects: "
+            f"{plural(len(self.bare), 'picture')} without a label file, so without objects: "
             f"{listed(self.bare, 5)}."
         ]
 
