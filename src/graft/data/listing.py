@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -59,14 +60,14 @@ def glance(root: Path, depth: int = 3, most: int = 2000) -> Iterator[Path]:
     folders = [(root, 0)]
     while folders:
         folder, level = folders.pop(0)
-        with os.scandir(folder) as entries:
+        with suppress(OSError), os.scandir(folder) as entries:
             for entry in islice(entries, most):
                 if is_hidden(entry.name):
                     continue
-                if not entry.is_dir():
-                    yield Path(entry.path)
-                elif level + 1 < depth:
+                if entry.is_dir() and level + 1 < depth:
                     folders.append((Path(entry.path), level + 1))
+                elif entry.is_file():
+                    yield Path(entry.path)
 
 
 def walk(root: Path) -> Iterator[Path]:

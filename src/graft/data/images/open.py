@@ -139,10 +139,9 @@ def encoded(value: Any, name: str) -> bytes:
             raise DataError(f"The image of {name} cannot be read: {words}")
         try:
             value = Path(value).read_bytes()
-        except OSError as error:
-            raise DataError(
-                f"The image of {name} cannot be read: {value}: {error.strerror or error}."
-            ) from error
+        except (OSError, ValueError) as error:  # a path with a NUL byte is a ValueError
+            reason = getattr(error, "strerror", None) or error
+            raise DataError(f"The image of {name} cannot be read: {value}: {reason}.") from error
     if not isinstance(value, bytes | bytearray | memoryview):
         raise DataError(
             f"The image of {name} is of type {type(value).__name__}. "
