@@ -43,9 +43,9 @@ def table(folder: Path, text: str, name: str = "boxes.csv") -> Path:
 def test_a_row_a_box(tmp_path: Path, header: str, row: str) -> None:
     data = read(table(tmp_path, f"{header}\n{row}\n{row.replace('fox', 'owl')}\n"))
     assert data.kind == "boxes" and [s.id for s in data.splits["all"]] == ["boxes.csv:2"]
-    found = boxes_of(data)["a.png"]
-    assert [box.label for box in found] == ["fox", "owl"]
-    assert all(np.allclose(box.box, FOX.box, atol=1e-4) for box in found)
+    boxes = boxes_of(data)["a.png"]
+    assert [box.label for box in boxes] == ["fox", "owl"]
+    assert all(np.allclose(box.box, FOX.box, atol=1e-4) for box in boxes)
 
 
 def test_a_row_without_a_box_is_a_picture_without_objects(tmp_path: Path) -> None:

@@ -119,9 +119,9 @@ STYLES = (
 
 def test_five_styles_of_one_data_set_are_the_same() -> None:
     """273 boxes of 20 classes on 100 pictures of VOC 2007."""
-    found = [boxes_of(read(shared("voc100_formats") / style)) for style in STYLES]
-    assert len(found[0]) == 100 and sum(map(len, found[0].values())) == 273
-    assert all(boxes == found[0] for boxes in found)
+    styles = [boxes_of(read(shared("voc100_formats") / style)) for style in STYLES]
+    assert len(styles[0]) == 100 and sum(map(len, styles[0].values())) == 273
+    assert all(boxes == styles[0] for boxes in styles)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from PIL import Image
 
 from graft.base.errors import DataError
 from graft.base.records import LabeledBox, RunLengths
-from graft.data.boxes.outlines import extent, read_run_lengths
+from graft.data.boxes.outlines import find_extent, read_run_lengths
 from graft.data.data import Data
 from graft.data.load import read
 
@@ -128,7 +128,7 @@ def test_compressed_run_lengths() -> None:
     """Counts as pycocotools 2.0.11 writes them, of rows 5 to 14 in columns 1 and 2 of 30 x 40."""
     runs = read_run_lengths({"size": [30, 40], "counts": "S1:d00aR1"})
     assert runs == RunLengths(30, 40, (35, 10, 20, 10, 1125))
-    assert extent(runs) == (1, 5, 3, 15)
+    assert find_extent(runs) == (1, 5, 3, 15)
     assert read_run_lengths({"size": [30, 40], "counts": [35, 10]}) is None, "they fill the picture"
 
 
@@ -228,7 +228,7 @@ def test_two_annotation_files_for_one_split_are_both_named(tmp_path: Path) -> No
     draw(tmp_path / "a.png")
     for name in ("instances_train.json", "train.json"):
         write(tmp_path / "annotations" / name, ["a.png"], [{}])
-    assert len(read(tmp_path).splits["train"]) == 1, "of COCO's own files those of instances count"
+    assert len(read(tmp_path).splits["train"]) == 1, "of COCO's files those of instances count"
     write(tmp_path / "annotations" / "instances_train2017.json", ["a.png"], [{}])
     words = "two annotation files of the split 'train': annotations/instances_train.json and"
     with pytest.raises(DataError, match=words):

@@ -56,7 +56,7 @@ class Cell:
     outline: Outline = ()
     precision: float = 0.0
 
-    def drawn(self, is_sized: bool) -> DrawnBox:
+    def draw(self, is_sized: bool) -> DrawnBox:
         """The box, its numbers being corners or, if `is_sized`, x, y, width and height."""
         x, y, right, bottom = self.numbers
         edges = (x, y, x + right, y + bottom) if is_sized else self.numbers
@@ -72,11 +72,11 @@ def read_cell(value: Any, labels: Any, where: str) -> list[Cell] | None:
     Face's data sets have them; None for anything else.
     """
     if isinstance(value, Mapping):
-        value = _transposed(value)
+        value = _transpose(value)
     items = as_list(value)
     if items is None:
         return None
-    if items and all(map(as_number_list, items)):
+    if items and all(map(is_box_list, items)):
         names = as_list(labels) if labels is not None else None
         if names is not None and len(names) != len(items):
             return None
@@ -87,7 +87,7 @@ def read_cell(value: Any, labels: Any, where: str) -> list[Cell] | None:
     return [read_object(item, f"{where}, box {n}") for n, item in enumerate(items, 1)]
 
 
-def as_number_list(value: Any) -> bool:
+def is_box_list(value: Any) -> bool:
     """Whether this is a list of four numbers."""
     items = as_list(value)
     return items is not None and len(items) == 4 and all(as_number(n) is not None for n in items)
@@ -103,7 +103,7 @@ def read_object(item: Mapping[str, Any], where: str) -> Cell:
     return Cell(
         where,
         str(plain(label)),
-        tuple(number(n) for n in numbers),
+        tuple(read_number(n) for n in numbers),
         order,
         is_crowd=as_number(crowd) == 1 or crowd is True or str(crowd).lower() == "true",
         area=area,
@@ -112,7 +112,7 @@ def read_object(item: Mapping[str, Any], where: str) -> Cell:
     )
 
 
-def number(value: Any) -> float:
+def read_number(value: Any) -> float:
     """The number of a cell, with a decimal comma too; NaN for anything else."""
     if isinstance(value, str) and (match := _DECIMAL_COMMA.fullmatch(value)):
         value = ".".join(match.groups())
@@ -133,7 +133,7 @@ def are_sized(cells: Sequence[Cell]) -> bool:
     return not fit_corners or len(lists) < FEWEST
 
 
-def object_of(box: LabeledBox) -> dict[str, Any]:
+def make_object(box: LabeledBox) -> dict[str, Any]:
     """The box as JSON, from which `read_object` makes it again."""
     pixels = box.outline if isinstance(box.outline, RunLengths) else None
     more = {
@@ -146,7 +146,7 @@ def object_of(box: LabeledBox) -> dict[str, Any]:
     return {"label": box.label, "box": list(box.box)} | {k: v for k, v in more.items() if v}
 
 
-def row_of(box: LabeledBox) -> dict[str, Any]:
+def make_row(box: LabeledBox) -> dict[str, Any]:
     """The box as cells of a row."""
     edges = dict(zip(CORNERS[0], map(float, box.box), strict=True))
     return {"label": box.label, **edges} | ({"is_crowd": 1.0} if box.is_crowd else {})
@@ -158,7 +158,7 @@ def _numbers(low: Mapping[str, Any]) -> tuple[Sequence[Any], str]:
         held = low.get(key)
         if isinstance(held, Mapping):
             return _numbers({str(name).strip().lower(): value for name, value in held.items()})
-        if as_number_list(held):
+        if is_box_list(held):
             return as_list(held), "corners" if key == "box" else "list"
     for forms, order in ((CORNERS, "corners"), (SIZED, "sized")):
         for names in forms:
@@ -175,7 +175,7 @@ def _outline(low: Mapping[str, Any]) -> Outline:
     return tuple(tuple(map(float, polygon)) for polygon in polygons)
 
 
-def _transposed(value: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+def _transpose(value: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     """From an object of lists of one length to a list of objects."""
     lists = {key: as_list(values) for key, values in value.items()}
     lists = {key: values for key, values in lists.items() if values is not None}

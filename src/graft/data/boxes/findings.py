@@ -71,7 +71,7 @@ def _same_places(samples: Sequence[Sample]) -> list[Finding]:
     pairs, ids = [], []
     for sample in samples:
         boxes = [box for box in sample.roles.get("boxes") or () if not box.is_crowd]
-        for a, b in _overlapping(boxes):
+        for a, b in _find_overlaps(boxes):
             pairs.append(f"{sample.id} ({a.label} / {b.label})")
             ids.append(sample.id)
     if not pairs:
@@ -83,7 +83,7 @@ def _same_places(samples: Sequence[Sample]) -> list[Finding]:
     return [Finding("same-place", "warning", words, tuple(dict.fromkeys(ids)))]
 
 
-def _overlapping(boxes: Sequence[LabeledBox]) -> list[tuple[LabeledBox, LabeledBox]]:
+def _find_overlaps(boxes: Sequence[LabeledBox]) -> list[tuple[LabeledBox, LabeledBox]]:
     """The pairs whose overlap is at least `SAME_PLACE`."""
     if len(boxes) < 2:
         return []

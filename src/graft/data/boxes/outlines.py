@@ -13,25 +13,26 @@ Outline = tuple[tuple[float, ...], ...] | RunLengths
 Edges = tuple[float, float, float, float]
 
 
-def points(polygon: Sequence[float]) -> list[Point]:
+def list_corners(polygon: Sequence[float]) -> list[Point]:
     """The corners (x, y) of a polygon."""
     return [(polygon[i], polygon[i + 1]) for i in range(0, len(polygon) - 1, 2)]
 
 
-def moved(outline: Outline, move: Callable[[float, float], Point]) -> Outline:
-    """The polygons with each of their corners moved; run lengths have no corners and stay."""
+def move_corners(outline: Outline, move: Callable[[float, float], Point]) -> Outline:
+    """Move each corner of the polygons; run lengths have no corners and stay."""
     if isinstance(outline, RunLengths):
         return outline
     return tuple(
-        tuple(number for x, y in points(polygon) for number in move(x, y)) for polygon in outline
+        tuple(number for x, y in list_corners(polygon) for number in move(x, y))
+        for polygon in outline
     )
 
 
-def extent(outline: Outline) -> Edges:
+def find_extent(outline: Outline) -> Edges:
     """The smallest box around an outline that is not empty."""
     if isinstance(outline, RunLengths):
-        return _extent_of_runs(outline)
-    corners = [point for polygon in outline for point in points(polygon)]
+        return _find_extent_of_runs(outline)
+    corners = [point for polygon in outline for point in list_corners(polygon)]
     xs, ys = zip(*corners, strict=True)
     return min(xs), min(ys), max(xs), max(ys)
 
@@ -42,7 +43,7 @@ def is_box(outline: Outline, edges: Edges) -> bool:
         return False
     left, top, right, bottom = edges
     corners = {(left, top), (right, top), (right, bottom), (left, bottom)}
-    return set(points(outline[0])) == corners
+    return set(list_corners(outline[0])) == corners
 
 
 def read_run_lengths(value: Any) -> RunLengths | None:
@@ -50,14 +51,14 @@ def read_run_lengths(value: Any) -> RunLengths | None:
     try:
         height, width = map(int, value["size"])
         counts = value["counts"]
-        counts = _unpacked(counts) if isinstance(counts, str) else tuple(map(int, counts))
+        counts = _unpack(counts) if isinstance(counts, str) else tuple(map(int, counts))
     except (KeyError, TypeError, ValueError, IndexError):
         return None
     is_whole = sum(counts) == height * width and min(counts, default=0) >= 0
     return RunLengths(height, width, counts) if is_whole else None
 
 
-def _unpacked(text: str) -> tuple[int, ...]:
+def _unpack(text: str) -> tuple[int, ...]:
     """The counts in COCO's compressed text.
 
     Five bits a character, the lowest first, a sixth where more follow; from the third count on,
@@ -78,7 +79,7 @@ def _unpacked(text: str) -> tuple[int, ...]:
     return tuple(counts)
 
 
-def _extent_of_runs(runs: RunLengths) -> Edges:
+def _find_extent_of_runs(runs: RunLengths) -> Edges:
     """The box around the pixels inside, which are counted column by column."""
     ends = list(accumulate(runs.counts))
     inside = [(ends[i - 1], ends[i]) for i in range(1, len(ends), 2) if runs.counts[i]]

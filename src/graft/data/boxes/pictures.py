@@ -33,13 +33,13 @@ class PictureFiles:
         `near` is the folder of the annotations: of several pictures the one in it is meant, else
         the one in a folder of the split. Raises DataError if that leaves several.
         """
-        parts = [part for part in plain_name(name).split("/") if part not in ("", ".", "..")]
+        parts = [part for part in normalize_path(name).split("/") if part not in ("", ".", "..")]
         beside = near.joinpath(*parts)
         if parts and beside.suffix.lower() in SUFFIXES and beside.is_file():
             return beside
         tails = ["/".join(parts[start:]) for start in range(len(parts))]
         files = next((files for tail in tails if (files := self._by_tail.get(tail))), [])
-        files = _narrowed(files, near, split)
+        files = _narrow(files, near, split)
         if len(files) > 1:
             raise DataError(
                 f"Several pictures may be {name!r} of {near}: {listed(map(str, files), 3)}. "
@@ -55,7 +55,7 @@ class PictureFiles:
     @cached_property
     def files(self) -> list[Path]:
         """All of them."""
-        for roots in ([self.top], _beside(self.top)):
+        for roots in ([self.top], _find_beside(self.top)):
             files = [file for root in roots for file in islice(walk(root), MOST_FILES)]
             pictures = [file for file in files if file.suffix.lower() in SUFFIXES | UNREADABLE]
             if pictures:
@@ -67,7 +67,7 @@ class PictureFiles:
         """Each end of a path, with its suffix and without -> the files that it may be."""
         by_tail: dict[str, list[Path]] = defaultdict(list)
         for file in self.files:
-            parts = plain_name(file.as_posix()).split("/")[-4:]
+            parts = normalize_path(file.as_posix()).split("/")[-4:]
             for start in range(len(parts)):
                 tail = "/".join(parts[start:])
                 for key in {tail, tail.removesuffix(file.suffix)}:
@@ -75,12 +75,12 @@ class PictureFiles:
         return by_tail
 
 
-def plain_name(name: str) -> str:
+def normalize_path(name: str) -> str:
     """A path with slashes, and accents in one of Unicode's two forms."""
     return unicodedata.normalize("NFC", name).replace("\\", "/")
 
 
-def folder_split(file: Path, top: Path) -> str | None:
+def find_folder_split(file: Path, top: Path) -> str | None:
     """The split that the folders between `top` and a file name, the nearest first, if any does."""
     parts = file.parent.relative_to(top).parts if file.is_relative_to(top) else file.parts[-3:-1]
     return next((split for part in reversed(parts) if (split := split_in(part))), None)
@@ -96,20 +96,20 @@ def check_there(missing: Sequence[str], total: int, where: Path) -> None:
         )
 
 
-def _narrowed(files: Sequence[Path], near: Path, split: str | None) -> list[Path]:
+def _narrow(files: Sequence[Path], near: Path, split: str | None) -> list[Path]:
     """Of several files those that are meant: near the annotations, else of their split."""
     if len(files) < 2:
         return list(files)
     choices: Iterable[list[Path]] = (
         [file for file in files if file.parent == near],
         [file for file in files if file.is_relative_to(near)],
-        [file for file in files if split and folder_split(file, file.parents[2]) == split],
+        [file for file in files if split and find_folder_split(file, file.parents[2]) == split],
         [file for file in files if file.is_relative_to(near.parent)],
     )
     return next((choice for choice in choices if len(choice) == 1), list(files))
 
 
-def _beside(folder: Path) -> list[Path]:
+def _find_beside(folder: Path) -> list[Path]:
     """Folders of pictures beside this one or one level up: `images`, `train2017`."""
     levels = list(folder.resolve().parents)[:_LEVELS]
     return [

@@ -18,7 +18,7 @@ from graft.base.env import cores
 from graft.base.errors import DataError, listed
 from graft.base.records import LabeledBox, RunLengths
 from graft.data.boxes.drawn import DrawnBox, DrawnPicture
-from graft.data.boxes.outlines import Edges, is_box, moved
+from graft.data.boxes.outlines import Edges, is_box, move_corners
 from graft.data.images.open import Header, read_header
 
 DECIMALS = 6
@@ -112,9 +112,9 @@ def place(pictures: Sequence[DrawnPicture]) -> tuple[list[dict[str, Any]], list[
     """
     with ThreadPoolExecutor(max_workers=cores()) as pool:
         headers = list(pool.map(lambda p: read_header(p.image), pictures, chunksize=64))
-    pictures, notes = _in_one_unit(pictures, headers)
+    pictures, notes = _find_unit(pictures, headers)
     log = _Log(sum(len(picture.boxes or ()) for picture in pictures))
-    boxes = [_place(*pair, log) for pair in zip(pictures, headers, strict=True)]
+    boxes = [_place_boxes(*pair, log) for pair in zip(pictures, headers, strict=True)]
     log.check()
     groups = Counter(picture.original for picture in pictures)
     groups = {name: n for name, n in groups.items() if name is not None and n > 1}
@@ -131,7 +131,7 @@ def place(pictures: Sequence[DrawnPicture]) -> tuple[list[dict[str, Any]], list[
     return values, [*notes, *log.notes]
 
 
-def _in_one_unit(
+def _find_unit(
     pictures: Sequence[DrawnPicture], headers: Sequence[Header | None]
 ) -> tuple[Sequence[DrawnPicture], list[str]]:
     """The pictures with shares known as such, where pixels were expected, and a note.
@@ -160,7 +160,7 @@ def _in_one_unit(
     return pictures, []
 
 
-def _place(picture: DrawnPicture, header: Header | None, log: _Log) -> tuple | None:
+def _place_boxes(picture: DrawnPicture, header: Header | None, log: _Log) -> tuple | None:
     """The labeled boxes of one picture."""
     if picture.boxes is None:
         return None
@@ -168,17 +168,17 @@ def _place(picture: DrawnPicture, header: Header | None, log: _Log) -> tuple | N
     if problem := _size_problem(picture, header):
         log.problems[problem[0]] += [f"{box.where} ({problem[1]})" for box in picture.boxes]
         return ()
-    turned = _drawn_on_stored(picture, header)
+    turned = _is_drawn_on_stored(picture, header)
     placed: dict[tuple, LabeledBox] = {}
     for box in picture.boxes:
-        box = _in_pixels(box, size) if picture.has_shares else box
+        box = _to_pixels(box, size) if picture.has_shares else box
         if header and header.orientation > 1:
             log.changes["turned" if turned else "upright"].append(box.where)
         if turned and isinstance(box.outline, RunLengths):
             log.problems["run lengths"].append(box.where)
             continue
-        box = _turned(box, header) if turned else box
-        if (labeled := _checked(box, size, log)) is None:
+        box = _turn(box, header) if turned else box
+        if (labeled := _check_box(box, size, log)) is None:
             continue
         key = (labeled.label, labeled.box, labeled.is_crowd)
         if placed.setdefault(key, labeled) is not labeled:
@@ -197,34 +197,34 @@ def _size_problem(picture: DrawnPicture, header: Header | None) -> tuple[str, st
     return "size", "{}, not {}".format(*sizes)
 
 
-def _drawn_on_stored(picture: DrawnPicture, header: Header | None) -> bool:
+def _is_drawn_on_stored(picture: DrawnPicture, header: Header | None) -> bool:
     """Whether the annotation gives the size of the picture before it is turned upright."""
     if header is None or picture.size is None:
         return False
     return picture.size == (header.width, header.height) != header.upright
 
 
-def _in_pixels(box: DrawnBox, size: tuple[int, int]) -> DrawnBox:
+def _to_pixels(box: DrawnBox, size: tuple[int, int]) -> DrawnBox:
     """The box from shares to pixels, at whole pixels where its decimals tell no difference."""
     edges = (
-        _snapped(edge * side, 1.5 * box.precision * side)
+        _snap(edge * side, 1.5 * box.precision * side)
         for edge, side in zip(box.edges, size * 2, strict=True)
     )
     return replace(
         box,
         edges=tuple(edges),
-        outline=moved(box.outline, lambda x, y: (x * size[0], y * size[1])),
+        outline=move_corners(box.outline, lambda x, y: (x * size[0], y * size[1])),
         area=None,
     )
 
 
-def _snapped(edge: float, error: float) -> float:
+def _snap(edge: float, error: float) -> float:
     if not math.isfinite(edge):
         return edge
     return float(round(edge)) if abs(edge - round(edge)) <= error else edge
 
 
-def _turned(box: DrawnBox, header: Header) -> DrawnBox:
+def _turn(box: DrawnBox, header: Header) -> DrawnBox:
     """The box from the picture as it is stored to the upright one, whose sides are swapped."""
     width, height = header.width, header.height
     move = {
@@ -238,29 +238,29 @@ def _turned(box: DrawnBox, header: Header) -> DrawnBox:
     edges = (min(x, other_x), min(y, other_y), max(x, other_x), max(y, other_y))
     # A box that ends before it begins must not be repaired by turning it.
     edges = edges if left <= right and top <= bottom else box.edges
-    return replace(box, edges=edges, outline=moved(box.outline, move))
+    return replace(box, edges=edges, outline=move_corners(box.outline, move))
 
 
-def _checked(box: DrawnBox, size: tuple[int, int] | None, log: _Log) -> LabeledBox | None:
+def _check_box(box: DrawnBox, size: tuple[int, int] | None, log: _Log) -> LabeledBox | None:
     """The box if it holds something, clipped at the edges of the picture if its size is known."""
-    if problem := _problem(box, size):
-        log.problems[problem].append(f"{box.where} ({_shown(box.edges)})")
+    if problem := _find_problem(box, size):
+        log.problems[problem].append(f"{box.where} ({_format_edges(box.edges)})")
         return None
     edges = tuple(round(float(edge), DECIMALS) for edge in box.edges)
     area = _area(edges)
     if not area:
-        log.changes["empty"].append(f"{box.where} ({_shown(box.edges)})")
+        log.changes["empty"].append(f"{box.where} ({_format_edges(box.edges)})")
         return None
     outline = () if is_box(box.outline, edges) else box.outline
     is_known = box.area is not None and not math.isclose(box.area, area, rel_tol=1e-6)
-    if size and (inside := _clipped(edges, size)) != edges:
+    if size and (inside := _clip(edges, size)) != edges:
         beyond = max(abs(a - b) for a, b in zip(edges, inside, strict=True))
-        log.overhangs[f"{box.where} ({_shown(box.edges)})"] = beyond
+        log.overhangs[f"{box.where} ({_format_edges(box.edges)})"] = beyond
         edges = inside
     return LabeledBox(box.label, edges, box.is_crowd, box.area if is_known else None, outline)
 
 
-def _problem(box: DrawnBox, size: tuple[int, int] | None) -> str | None:
+def _find_problem(box: DrawnBox, size: tuple[int, int] | None) -> str | None:
     """Why the box cannot be right, if so."""
     if not all(map(math.isfinite, box.edges)):
         return "number"
@@ -276,7 +276,7 @@ def _problem(box: DrawnBox, size: tuple[int, int] | None) -> str | None:
     return "outside" if is_outside and not is_empty else None
 
 
-def _clipped(edges: Edges, size: tuple[int, int]) -> Edges:
+def _clip(edges: Edges, size: tuple[int, int]) -> Edges:
     limits = size * 2
     return tuple(min(max(edge, 0.0), float(side)) for edge, side in zip(edges, limits, strict=True))
 
@@ -285,5 +285,5 @@ def _area(edges: Edges) -> float:
     return (edges[2] - edges[0]) * (edges[3] - edges[1])
 
 
-def _shown(edges: Iterable[float]) -> str:
+def _format_edges(edges: Iterable[float]) -> str:
     return ", ".join(f"{edge:g}" for edge in edges)

@@ -34,13 +34,13 @@ class DataFile:
         plain = Path(place.replace("\\", "/"))
         parts = [part for part in plain.parts if part not in ("..", ".", plain.anchor)]
         ends = (self.file.parent.joinpath(*parts[start:]) for start in range(len(parts)))
-        return next((end for end in (*self._meant(place), *ends) if end.exists()), None)
+        return next((end for end in (*self._list_choices(place), *ends) if end.exists()), None)
 
     def is_exact(self, place: str) -> bool:
         """Whether the place is there as the file says it."""
-        return any(choice.exists() for choice in self._meant(place))
+        return any(choice.exists() for choice in self._list_choices(place))
 
-    def _meant(self, place: str) -> tuple[Path, Path]:
+    def _list_choices(self, place: str) -> tuple[Path, Path]:
         """What the place means: from the base of the file, or from its folder."""
         folder = self.file.parent
         return folder / self.base / place, folder / place

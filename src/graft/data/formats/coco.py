@@ -14,8 +14,8 @@ from graft.base.errors import DataError, listed
 from graft.base.records import LabeledBox, RunLengths
 from graft.data.boxes.data import boxes_data, write_picture
 from graft.data.boxes.drawn import DrawnBox, DrawnPicture
-from graft.data.boxes.outlines import Edges, Outline, extent, read_run_lengths
-from graft.data.boxes.pictures import PictureFiles, check_there, folder_split
+from graft.data.boxes.outlines import Edges, Outline, find_extent, read_run_lengths
+from graft.data.boxes.pictures import PictureFiles, check_there, find_folder_split
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, split_in
 from graft.data.images.open import image_size
@@ -125,7 +125,7 @@ def _splits(path: Path, files: list[Path]) -> tuple[dict[str, Path], list[str]]:
     """
     if path.is_file():
         return {"all": path}, []
-    meaning = {file: split_in(file.stem) or folder_split(file, path) for file in files}
+    meaning = {file: split_in(file.stem) or find_folder_split(file, path) for file in files}
     rest = [file for file, split in meaning.items() if split is None]
     if len(rest) < len(files):
         meaning = {file: split for file, split in meaning.items() if split}
@@ -245,7 +245,7 @@ def _box(annotation: Mapping[str, Any], where: str, label: str) -> DrawnBox:
 def _edges(bbox: Any, outline: Outline) -> Edges:
     """Left, top, right and bottom of x, y, width and height; those of the outline without a box."""
     if not bbox and outline:
-        return extent(outline)
+        return find_extent(outline)
     if (
         not isinstance(bbox, list)
         or len(bbox) != 4

@@ -10,10 +10,12 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from graft.base.errors import DataError, listed
+from graft.data.boxes.cells import read_number
 from graft.data.boxes.data import boxes_data, check_plain, write_picture
 from graft.data.boxes.drawn import DrawnBox, DrawnPicture
-from graft.data.boxes.outlines import extent
+from graft.data.boxes.outlines import find_extent
 from graft.data.boxes.pictures import PictureFiles, check_there
+from graft.data.boxes.xml_files import parse_xml, read_size
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, split_in
 from graft.data.images.open import image_size
@@ -56,7 +58,12 @@ class Cvat:
                 continue
             boxes = [_box(shape, f"{files[0].name}: {shape.tag} {n} on {name}")
                      for n, shape in enumerate(_shapes(entry), 1)]  # fmt: skip
-            drawn = DrawnPicture(known.name(picture), picture, boxes, _size(entry))
+            drawn = DrawnPicture(
+                known.name(picture),
+                picture,
+                boxes,
+                read_size(entry.get("width"), entry.get("height")),
+            )
             splits.setdefault(split or "all", []).append(drawn)
         check_there(missing, len(missing) + sum(map(len, splits.values())), files[0])
         used = {picture.image for part in splits.values() for picture in part}
@@ -97,10 +104,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _parse(file: Path) -> Element:
-    try:
-        root = ElementTree.fromstring(file.read_bytes())
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise DataError(f"{file} is not valid XML: {error}. Fix or remove it.") from error
+    root = parse_xml(file)
     if root.find("image") is None:
         what = "tracks of a video" if root.find("track") is not None else "no pictures"
         raise DataError(f"{file} holds {what}. Export it from CVAT as 'CVAT for images 1.1'.")
@@ -114,20 +118,8 @@ def _shapes(entry: Element) -> list[Element]:
 def _box(shape: Element, where: str) -> DrawnBox:
     label = (shape.get("label") or "").strip()
     if shape.tag == "box":
-        return DrawnBox(where, label, tuple(_number(shape.get(edge)) for edge in _EDGES))
-    numbers = tuple(map(_number, re.split("[;,]", shape.get("points") or "")))
+        return DrawnBox(where, label, tuple(read_number(shape.get(edge)) for edge in _EDGES))
+    numbers = tuple(map(read_number, re.split("[;,]", shape.get("points") or "")))
     is_whole = len(numbers) % 2 == 0 and len(numbers) >= 6 and all(map(math.isfinite, numbers))
-    edges = extent((numbers,)) if is_whole else (math.nan,) * 4
+    edges = find_extent((numbers,)) if is_whole else (math.nan,) * 4
     return DrawnBox(where, label, edges, outline=(numbers,))
-
-
-def _number(text: str | None) -> float:
-    try:
-        return float(text or "nan")
-    except ValueError:
-        return math.nan
-
-
-def _size(entry: Element) -> tuple[int, int] | None:
-    width, height = (_number(entry.get(side)) for side in ("width", "height"))
-    return (int(width), int(height)) if width > 0 and height > 0 else None

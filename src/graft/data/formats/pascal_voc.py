@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
@@ -13,10 +12,12 @@ from xml.etree.ElementTree import Element, SubElement
 
 from graft.base.errors import DataError, listed
 from graft.base.records import Sample
+from graft.data.boxes.cells import read_number
 from graft.data.boxes.data import boxes_data, check_plain, write_picture
 from graft.data.boxes.drawn import DrawnBox, DrawnPicture
 from graft.data.boxes.outlines import Edges
-from graft.data.boxes.pictures import MOST_FILES, PictureFiles, check_there, folder_split
+from graft.data.boxes.pictures import MOST_FILES, PictureFiles, check_there, find_folder_split
+from graft.data.boxes.xml_files import parse_xml, read_size
 from graft.data.data import Data
 from graft.data.formats.folders.beside import sure_of_files
 from graft.data.formats.format import ReadOptions, split_of
@@ -59,7 +60,7 @@ class PascalVoc:
         missing = []
         for file in files:
             root = _parse(file)
-            split = folder_split(file, known.top)
+            split = find_folder_split(file, known.top)
             named = root.findtext("filename") or file.stem
             picture = known.find(file.stem, file.parent, split) or known.find(
                 named, file.parent, split
@@ -69,7 +70,12 @@ class PascalVoc:
                 continue
             boxes = _boxes(root, known.name(file))
             difficult += _difficult(root, known.name(file))
-            pictures[file] = DrawnPicture(known.name(picture), picture, boxes, _size(root))
+            pictures[file] = DrawnPicture(
+                known.name(picture),
+                picture,
+                boxes,
+                read_size(root.findtext("size/width"), root.findtext("size/height")),
+            )
         check_there(missing, len(files), path)
         splits, notes = _splits(known.top, pictures)
         used = {picture.image for part in splits.values() for picture in part}
@@ -107,10 +113,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _parse(file: Path) -> Element:
-    try:
-        root = ElementTree.fromstring(file.read_bytes())
-    except (ElementTree.ParseError, ValueError, OSError, LookupError) as error:
-        raise DataError(f"{file} is not valid XML: {error}. Fix or remove it.") from error
+    root = parse_xml(file)
     if root.tag != "annotation":
         raise DataError(
             f"{file} begins with <{root.tag}>, and Pascal VOC's files with <annotation>."
@@ -127,25 +130,12 @@ def _boxes(root: Element, name: str) -> list[DrawnBox]:
 
 def _edges(entry: Element) -> Edges:
     """The edges, NaN where one is missing or no number."""
-    return tuple(_number(entry.findtext(f"bndbox/{edge}")) for edge in _EDGES)
-
-
-def _number(text: str | None) -> float:
-    try:
-        return float(text or "nan")
-    except ValueError:
-        return math.nan
+    return tuple(read_number(entry.findtext(f"bndbox/{edge}")) for edge in _EDGES)
 
 
 def _difficult(root: Element, name: str) -> list[str]:
     marks = (entry.findtext("difficult") or "" for entry in root.iterfind("object"))
     return [f"{name}: object {n}" for n, mark in enumerate(marks, 1) if mark.strip() == "1"]
-
-
-def _size(root: Element) -> tuple[int, int] | None:
-    """Width and height; some programs write 0 where they do not know them."""
-    width, height = (_number(root.findtext(f"size/{side}")) for side in ("width", "height"))
-    return (int(width), int(height)) if width > 0 and height > 0 else None
 
 
 def _assumptions(pictures: Iterable[DrawnPicture], difficult: list[str]) -> list[str]:
@@ -173,7 +163,7 @@ def _splits(
         return splits, left_out(rest, "no list names them")
     splits = {}
     for file, picture in pictures.items():
-        splits.setdefault(folder_split(file, top) or "all", []).append(picture)
+        splits.setdefault(find_folder_split(file, top) or "all", []).append(picture)
     rest = splits.pop("all") if len(splits) > 1 and "all" in splits else []
     return splits, left_out([picture.id for picture in rest], "they are in no split folder")
 

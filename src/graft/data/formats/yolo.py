@@ -16,8 +16,8 @@ from graft.base.errors import DataError, listed
 from graft.data.boxes.cells import precision
 from graft.data.boxes.data import boxes_data, check_plain, write_picture
 from graft.data.boxes.drawn import DrawnBox, DrawnPicture
-from graft.data.boxes.outlines import extent
-from graft.data.boxes.pictures import MOST_FILES, PictureFiles, check_there, folder_split
+from graft.data.boxes.outlines import find_extent
+from graft.data.boxes.pictures import MOST_FILES, PictureFiles, check_there, find_folder_split
 from graft.data.boxes.yolo_files import DataFile, find_data_file, is_list, read_data_file
 from graft.data.data import Data
 from graft.data.formats.folders.beside import sure_of_files
@@ -103,11 +103,11 @@ def _is_named_label(file: Path) -> bool:
     """Whether the file holds rows of numbers and has the name of a picture."""
     if not _ROW.match(read_beginning(file)):
         return False
-    folders = [file.parent, Path(*_in_images(file.parent.parts))]
+    folders = [file.parent, Path(*_swap_labels(file.parent.parts))]
     return any((folder / f"{file.stem}{end}").exists() for folder in folders for end in SUFFIXES)
 
 
-def _in_images(parts: tuple[str, ...]) -> list[str]:
+def _swap_labels(parts: tuple[str, ...]) -> list[str]:
     """The folders of a label file with `images` in place of `labels`."""
     return ["images" if part.lower() == "labels" else part for part in parts]
 
@@ -124,7 +124,7 @@ def _splits(about: DataFile, known: PictureFiles) -> tuple[dict[str, list[Path]]
     splits: dict[str, list[Path]] = {}
     by_folder: dict[str, list[Path]] = defaultdict(list)
     for picture in known.files:
-        by_folder[folder_split(picture, known.top) or "all"].append(picture)
+        by_folder[find_folder_split(picture, known.top) or "all"].append(picture)
     notes = []
     for split, places in about.places.items():
         pictures, lost = [], []
@@ -164,9 +164,9 @@ def _pictures_at(place: Path, split: str, known: PictureFiles) -> list[Path]:
         real = place.resolve()
         return [picture for picture in known.files if picture.resolve().is_relative_to(real)]
     names = [line.strip() for line in read_text(place)[0].split("\n") if line.strip()]
-    found = {name: known.find(name, place.parent, split) for name in names}
-    check_there([name for name, picture in found.items() if picture is None], len(names), place)
-    return list(found.values())
+    pictures = {name: known.find(name, place.parent, split) for name in names}
+    check_there([name for name, picture in pictures.items() if picture is None], len(names), place)
+    return list(pictures.values())
 
 
 class _Labels:
@@ -194,7 +194,7 @@ class _Labels:
             where, parts = f"{self.known.name(file)}:{number}", line.split()
             if is_blank(line):
                 continue
-            if problem := _problem(parts, self.names):
+            if problem := _find_problem(parts, self.names):
                 self.wrong.append(f"{where} ({line.strip()[:60]!r} {problem})")
             else:
                 boxes.append(_box(parts, where, self.names))
@@ -206,7 +206,7 @@ class _Labels:
         choices = (
             [file for file in files if file.parent == picture.parent],
             [file for file in files if _twin(file) == _twin(picture)],
-            [file for file in files if folder_split(file, self.known.top) == split],
+            [file for file in files if find_folder_split(file, self.known.top) == split],
             files,
         )
         return next((choice[0] for choice in choices if len(choice) == 1), None)
@@ -253,7 +253,7 @@ def _is_label(file: Path) -> bool:
     return is_blank(start) or _ROW.match(start) is not None
 
 
-def _problem(parts: list[str], names: Collection[int]) -> str | None:
+def _find_problem(parts: list[str], names: Collection[int]) -> str | None:
     """Why a row is no box or segment, in words that follow the row."""
     if any("," in part for part in parts):
         return "has a comma"
@@ -279,7 +279,7 @@ def _box(parts: list[str], where: str, names: Mapping[int, str]) -> DrawnBox:
     exact = max(map(precision, parts[1:]))
     label = names.get(number, str(number))
     if len(shares) > 4:
-        return DrawnBox(where, label, extent((shares,)), outline=(shares,), precision=exact)
+        return DrawnBox(where, label, find_extent((shares,)), outline=(shares,), precision=exact)
     x, y, width, height = shares
     edges = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
     return DrawnBox(where, label, edges, precision=exact)

@@ -20,11 +20,11 @@ from graft.data.boxes.cells import (
     SIZED,
     Cell,
     are_sized,
-    as_number_list,
-    object_of,
+    is_box_list,
+    make_object,
+    make_row,
     read_cell,
     read_object,
-    row_of,
 )
 from graft.data.boxes.drawn import DrawnPicture
 from graft.data.boxes.findings import box_findings, labels_of
@@ -109,7 +109,7 @@ class Boxes(Kind):
         rows.refuse(map(is_missing, images), "have no image", "Fill it in or remove the rows.")
         members: dict[Any, list[int]] = {}
         for row, image in enumerate(images):
-            members.setdefault(_name_of(image), []).append(row)
+            members.setdefault(_picture_key(image), []).append(row)
         for role in ("split", "group"):
             _check_same(rows, role, members.values())
         cells = [_read_row(rows, row) for row in range(len(rows))]
@@ -134,7 +134,7 @@ class Boxes(Kind):
         is_named = any(cell.label for cell in every) or any(rows.has("label") for rows in tables)
         if every and not is_named:
             notes[f"Nothing names the class of a box; all are {NO_CLASS!r}."] = None
-            cells = [[_unnamed(of_one) for of_one in part] for part in cells]
+            cells = [[_name_object(of_one) for of_one in part] for part in cells]
         pictures = [_draw(rows, part, is_sized) for rows, part in zip(tables, cells, strict=True)]
         values, more = place([picture for part in pictures for picture in part])
         notes |= dict.fromkeys(more)
@@ -144,7 +144,7 @@ class Boxes(Kind):
     def row(self, sample: Sample) -> dict[str, Any]:
         """The boxes as objects: {"label": "cat", "box": [left, top, right, bottom]}."""
         boxes = sample.roles.get("boxes")
-        known = {} if boxes is None else {"boxes": [object_of(box) for box in boxes]}
+        known = {} if boxes is None else {"boxes": [make_object(box) for box in boxes]}
         return {**sample.roles, **known}
 
     def plain_rows(self, sample: Sample) -> list[dict[str, Any]]:
@@ -156,7 +156,7 @@ class Boxes(Kind):
                 f"{sample.id} has outlines, which a delimited table cannot hold. Write them as "
                 "JSON lines or COCO."
             )
-        return [{**rest, **row_of(box)} for box in boxes] or [rest]
+        return [{**rest, **make_row(box)} for box in boxes] or [rest]
 
     def strata(self, samples: Sequence[Sample]) -> list[str]:
         """The rarest class of each picture among those that are rarest in some others too.
@@ -208,7 +208,7 @@ class Boxes(Kind):
         if labels_of(one) == labels_of(other) and max(edges, default=0) <= CLOSE:
             return None
         return " / ".join(
-            f"{sample.id} has {plural(len(sample.roles['boxes']), 'box')} ({_shown(sample)})"
+            f"{sample.id} has {plural(len(sample.roles['boxes']), 'box')} ({_describe(sample)})"
             for sample in (one, other)
         )
 
@@ -260,7 +260,7 @@ def _find_edges(columns: Columns) -> dict[str, list[str]]:
 def _are_boxes(values: Sequence[Any]) -> bool:
     """Whether these are lists of boxes, at least one of them with a box, or one box each."""
     cells = present(values)
-    if cells and all(map(as_number_list, cells)):
+    if cells and all(map(is_box_list, cells)):
         return True
     read = [read_cell(value, None, "") for value in cells]
     places = [cell.numbers for part in read for cell in part or ()]
@@ -271,10 +271,10 @@ def _has_one_a_row(rows: Rows) -> bool:
     if "left" in rows.columns:
         return True
     cells = present(rows.column("boxes"))
-    return bool(cells) and all(map(as_number_list, cells))
+    return bool(cells) and all(map(is_box_list, cells))
 
 
-def _name_of(image: Any) -> Any:
+def _picture_key(image: Any) -> Any:
     """What tells a picture from others: its name or bytes."""
     if isinstance(image, dict):
         image = image.get("path") or image.get("bytes")
@@ -339,7 +339,7 @@ def _with_names(rows: Rows, cells: list[list[Cell] | None]) -> list[list[Cell] |
     ]
 
 
-def _unnamed(cells: list[Cell] | None) -> list[Cell] | None:
+def _name_object(cells: list[Cell] | None) -> list[Cell] | None:
     return cells and [replace(cell, label=NO_CLASS) for cell in cells]
 
 
@@ -356,7 +356,7 @@ def _draw(rows: Rows, cells: list[list[Cell] | None], is_sized: bool) -> list[Dr
             part
             if part is None
             else [
-                cell.drawn(cell.order == "sized" or (cell.order == "list" and is_sized))
+                cell.draw(cell.order == "sized" or (cell.order == "list" and is_sized))
                 for cell in part
             ]
         )
@@ -364,7 +364,7 @@ def _draw(rows: Rows, cells: list[list[Cell] | None], is_sized: bool) -> list[Dr
     return pictures
 
 
-def _shown(sample: Sample) -> str:
+def _describe(sample: Sample) -> str:
     return (
         listed(
             (
