@@ -51,11 +51,11 @@ def open_network(folder: str, config: dict[str, Any], job: Job, pretrained: bool
     backbone = attach_head(config["head"], trunk, job.outputs or config["outputs"])
     backbone.preprocess = restore_preprocess(backbone.preprocess, settings).with_size(size)
     if pretrained:
-        _load(backbone, load_file(Path(folder, "model.safetensors")))
+        load_weights(backbone, load_file(Path(folder, "model.safetensors")))
     return backbone
 
 
-def _load(backbone: Backbone, weights: dict[str, torch.Tensor]) -> None:
+def load_weights(backbone: Backbone, weights: dict[str, torch.Tensor]) -> None:
     """Load the weights; those of the head for another number of outputs are left out."""
     own = backbone.network.state_dict()
     head = set(backbone.groups[-1].tensors)
