@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from graft.backbones.backbone import Backbone
 from graft.backbones.heads.head import attach_head
@@ -13,6 +12,11 @@ from graft.backbones.preprocess.preprocess import restore_preprocess
 from graft.base import files, plugins
 from graft.base.errors import BackboneError
 from graft.base.job import Job
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Weights = dict[str, Tensor]
 
 
 def save_network(backbone: Backbone, folder: str, classes: list[str], library: str) -> None:
@@ -31,13 +35,25 @@ def save_network(backbone: Backbone, folder: str, classes: list[str], library: s
     save_file(weights, Path(folder, "model.safetensors"))
 
 
-def open_network(folder: str, config: dict[str, Any], job: Job, pretrained: bool) -> Backbone:
-    """Build the network of a folder for a job; tensors of the head with other shapes stay fresh.
-
-    Raises BackboneError for a job that needs no pyramid.
-    """
+def read_weights(folder: str) -> Weights:
+    """The tensors of a folder that `save_network` wrote."""
     from safetensors.torch import load_file
 
+    return load_file(Path(folder, "model.safetensors"))
+
+
+def open_network(
+    folder: str,
+    config: dict[str, Any],
+    job: Job,
+    pretrained: bool,
+    read: Callable[[str], Weights] = read_weights,
+) -> Backbone:
+    """Build the network of a folder for a job; tensors of the head with other shapes stay fresh.
+
+    `read` reads the tensors of the folder, if they are wanted. Raises BackboneError for a job that
+    needs no pyramid.
+    """
     if job.form != "pyramid":
         raise BackboneError(
             f"The model in {folder} ends in the head {config['head']!r}, and {job.id} needs "
@@ -51,19 +67,17 @@ def open_network(folder: str, config: dict[str, Any], job: Job, pretrained: bool
     backbone = attach_head(config["head"], trunk, job.outputs or config["outputs"])
     backbone.preprocess = restore_preprocess(backbone.preprocess, settings).with_size(size)
     if pretrained:
-        load_weights(backbone, load_file(Path(folder, "model.safetensors")))
+        _load(backbone, read(folder))
     return backbone
 
 
-def load_weights(backbone: Backbone, weights: dict[str, torch.Tensor]) -> None:
+def _load(backbone: Backbone, weights: Weights) -> None:
     """Load the weights; those of the head for another number of outputs are left out."""
     own = backbone.network.state_dict()
-    head = set(backbone.groups[-1].tensors)
+    head = tuple(f"{path}." for path in backbone.head)  # by path: tied tensors have several names
     resized = {
-        name
-        for name in head & set(weights)
-        if name in own and weights[name].shape != own[name].shape
+        name: own[name]
+        for name in own
+        if name.startswith(head) and name in weights and weights[name].shape != own[name].shape
     }
-    backbone.network.load_state_dict(
-        {name: own[name] if name in resized else tensor for name, tensor in weights.items()}
-    )
+    backbone.network.load_state_dict(weights | resized)

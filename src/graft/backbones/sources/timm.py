@@ -110,7 +110,7 @@ class Timm:
             network,
             _preprocess(network, size),
             settings,
-            str(getattr(network, "output_fmt", "NCHW")) == "NHWC",
+            getattr(network, "output_fmt", "NCHW") == "NHWC",
         )
 
     def save(

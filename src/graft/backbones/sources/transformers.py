@@ -15,6 +15,13 @@ from graft.backbones.hub import hub
 from graft.backbones.language import label_words, mean_pooling, special_tokens
 from graft.backbones.language.quiet import never_ask_for_masks, quiet
 from graft.backbones.preprocess.preprocess import TextPreprocess
+from graft.backbones.pyramids.saved import open_network
+from graft.backbones.pyramids.transformers_detector import (
+    MODELS,
+    read_detector,
+    read_tensors,
+    save_detector,
+)
 from graft.base import files
 from graft.base.errors import BackboneError
 from graft.base.job import WRITING, Form, Job
@@ -35,7 +42,10 @@ POOLING = Path("1_Pooling", "config.json")
 
 
 class Transformers:
-    """Text networks of transformers, by their name on the hub: `transformers:ORGANIZATION/NAME`."""
+    """Text networks of transformers, by their name on the hub: `transformers:ORGANIZATION/NAME`.
+
+    Of networks for pictures, the detectors that it saves itself.
+    """
 
     def names(self) -> list[str]:
         """Well-known ones; `load` takes any name on the hub."""
@@ -59,6 +69,8 @@ class Transformers:
 
         with _opening(name):
             config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+        if config.model_type in MODELS:
+            return Job("features", "image", "pyramid")
         writes = getattr(config, "is_encoder_decoder", False)
         return Job("features", "text", "seq2seq" if writes else "vector")
 
@@ -91,6 +103,9 @@ class Transformers:
         self, backbone: Backbone, folder: str, classes: list[str], problem: str | None
     ) -> None:
         """transformers' own folder, tokenizer included: `pipeline(TASK, model=FOLDER)` opens it."""
+        if backbone.levels is not None:
+            save_detector(backbone, folder, classes)
+            return
         network, pooled = backbone.network, mean_pooling.is_installed(backbone.network)
         config = network.config
         if classes:
@@ -116,10 +131,7 @@ class Transformers:
         from transformers import AutoConfig, AutoTokenizer
 
         if job.reads != "text":
-            raise BackboneError(
-                f"Graft reads only text networks from transformers, none for {job.id}. "
-                "For pictures use 'timm:NAME'."
-            )
+            return open_network(folder, read_detector(folder), job, pretrained, read_tensors)
         with quiet():
             config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
             try:

@@ -1,0 +1,69 @@
+"""YOLOX: boxes without anchors, and a choice of places by cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from graft.backbones.pyramids.pyramid_head import PyramidHead
+from graft.base.job import Form
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from graft.backbones.heads.layers.yolox.detector import Yolox as Network
+    from graft.backbones.preprocess.preprocess import ImagePreprocess
+    from graft.backbones.pyramids.levels import Levels
+    from graft.base.records import Batch
+    from graft.base.trees import Tree
+
+CHANNELS, DEPTH = 96, 1
+"""Those of YOLOX-Tiny: its neck and head are about the size of a small trunk."""
+
+
+class Yolox(PyramidHead):
+    """YOLOX: each place of three levels predicts one box, whether it is there, and its class.
+
+    A neck joins the levels in both directions; classes and boxes are told by separate branches; in
+    training each object chooses the places that find it most cheaply (SimOTA).
+    Source: Ge et al.: YOLOX, arXiv:2107.08430; outputs and losses equal those of the official code.
+    When: a small and fast detector; objects of very different sizes and shapes.
+    """
+
+    gives: ClassVar[dict[Form, frozenset[str]]] = {"pyramid": frozenset({"boxes"})}
+    saved_by: ClassVar[str | None] = "yolox"
+    trunk: ClassVar[str] = "trunk"
+    paths: ClassVar[tuple[str, ...]] = ("neck", "head")
+
+    def build(
+        self, trunk: nn.Module, levels: Levels, outputs: int, preprocess: ImagePreprocess
+    ) -> nn.Module:
+        """A trunk of an official detector gets the neck and the head of that detector."""
+        from graft.backbones.heads.layers.yolox.darknet import CspDarknet
+        from graft.backbones.heads.layers.yolox.detector import Yolox as Network
+
+        if isinstance(trunk, CspDarknet):
+            channels = 4 * trunk.width
+            return Network(trunk, levels, outputs, channels, trunk.depth, trunk.depthwise)
+        return Network(trunk, levels, outputs, CHANNELS, DEPTH)
+
+    @staticmethod
+    def compared(raw: Tree) -> Tree:
+        from graft.backbones.pyramids.detections import before_choice
+
+        return before_choice(raw)
+
+    @staticmethod
+    def call(network: Network, batch: Batch) -> tuple[Tree, dict[str, Tensor] | None]:
+        """Losses where the batch has targets; detections but for a training step."""
+        from graft.backbones.heads.layers.yolox.detector import detect
+        from graft.backbones.heads.layers.yolox.losses import losses
+        from graft.backbones.pyramids.detections import padded, wants_detections
+
+        predictions = network(*batch.inputs.values())
+        raw: Tree = None
+        if wants_detections(batch):
+            places = {"offsets": predictions.offsets, "scores": predictions.scores}
+            raw = padded(detect(predictions), first=0, places=places)
+        if batch.target is None:
+            return raw, None
+        return raw, losses(predictions, batch.target["boxes"], batch.target["classes"])

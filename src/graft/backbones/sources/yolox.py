@@ -1,0 +1,175 @@
+"""Official YOLOX detectors, and what the head of that name makes of other trunks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from graft.backbones import hub
+from graft.backbones.backbone import Backbone
+from graft.backbones.heads.head import attach_head
+from graft.backbones.preprocess.preprocess import ImagePreprocess
+from graft.backbones.pyramids.saved import open_network, save_network
+from graft.backbones.pyramids.trunk import make_trunk
+from graft.base import files
+from graft.base.errors import BackboneError, UnknownName
+from graft.base.job import Job
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SIZES = {
+    "yolox_nano": (16, 1, True),
+    "yolox_tiny": (24, 1, False),
+    "yolox_s": (32, 1, False),
+    "yolox_m": (48, 2, False),
+    "yolox_l": (64, 3, False),
+    "yolox_x": (80, 4, False),
+}
+"""Name -> the channels of the trunk's first stage, the bottlenecks of its shortest stages, and
+whether its convolutions are depthwise."""
+SIDE = {"yolox_nano": 416, "yolox_tiny": 416}
+"""The sides of the pictures that the small ones were made for; those of the others are 640."""
+HOST = "https://github.com"
+RELEASE = f"{HOST}/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
+HEAD = "yolox"
+CLASS_LAYERS = "head.cls_preds."
+
+
+class Yolox:
+    """Official YOLOX detectors, pretrained on COCO: `yolox:yolox_s`, or `yolox:FILE.pth`.
+
+    Their trunk is one of other heads, too. With the head `yolox` all weights are kept but those of
+    the last layers of the classes, if there is another number of them.
+    """
+
+    def names(self) -> list[str]:
+        return list(SIZES)
+
+    def usual_job(self, name: str) -> Job:
+        return Job("features", "image", "pyramid")
+
+    def load(self, name: str, job: Job, pretrained: bool) -> Backbone:
+        """Raises UnknownName, and BackboneError for another job and weights that cannot be had."""
+        if job.form != "pyramid":
+            raise BackboneError(
+                f"yolox:{name} finds objects in pictures, and {job.id} needs {job.form} features. "
+                "See: graft list backbones"
+            )
+        file = Path(name).expanduser()
+        if file.suffix != ".pth" and name not in SIZES:
+            raise UnknownName.of("YOLOX detector", name, self.names(), see="graft list backbones")
+        if file.suffix != ".pth" and not pretrained:
+            return self.trunk(name, job.size)
+        weights = read_checkpoint(file if file.suffix == ".pth" else _download(name), name)
+        backbone = self.trunk(size_of(weights, name), job.size)
+        if not pretrained:
+            return backbone
+        outputs = len(weights[f"{CLASS_LAYERS}0.bias"])
+        backbone = attach_head(HEAD, backbone, job.outputs or outputs)
+        backbone.name = f"yolox:{name}"
+        _load(backbone, weights)
+        return backbone
+
+    def tiny(self, job: Job) -> list[str]:
+        return ["yolox_nano"] if (job.reads, job.form) == ("image", "pyramid") else []
+
+    def trunk(self, name: str, size: tuple[int, int] | None, **arguments: Any) -> Backbone:
+        """The trunk of the detector with random weights."""
+        from graft.backbones.heads.layers.yolox.darknet import GRAY, CspDarknet
+
+        side = SIDE.get(name, 640)
+        preprocess = ImagePreprocess(
+            size=size or (side, side),
+            mean=(GRAY / 255,) * 3,
+            std=(1 / 255,) * 3,
+            interpolation="bilinear",
+            crop=1.0,
+            input_name="pixels",
+        )
+        return make_trunk("yolox", name, CspDarknet(*SIZES[name]), preprocess, arguments)
+
+    def save(
+        self, backbone: Backbone, folder: str, classes: list[str], problem: str | None
+    ) -> None:
+        save_network(backbone, folder, classes, "yolox")
+
+    def owns(self, folder: str) -> bool:
+        config = Path(folder, "config.json")
+        return config.is_file() and files.read_json(config, "a model").get("library") == "yolox"
+
+    def open(self, folder: str, job: Job, pretrained: bool) -> Backbone:
+        config = files.read_json(Path(folder, "config.json"), "a YOLOX folder")
+        return open_network(folder, config, job, pretrained)
+
+
+def read_checkpoint(file: Path, name: str) -> dict[str, Tensor]:
+    """The tensors of an official checkpoint by the names that they have here.
+
+    Raises BackboneError for a file that is none.
+    """
+    import torch
+
+    try:
+        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+        state = checkpoint["model"]
+        return {_name_here(key): tensor.float() for key, tensor in state.items()}
+    except (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise BackboneError(
+            f"yolox:{name} is no checkpoint of YOLOX ({error}). Pass a file whose 'model' has "
+            "tensors named backbone.backbone..., backbone... and head..., as the official ones."
+        ) from error
+
+
+def size_of(weights: dict[str, Tensor], name: str) -> str:
+    """Which of the official sizes the tensors are of; raises BackboneError for others."""
+    width = len(weights.get("trunk.stem.conv.conv.weight", ()))
+    depthwise = "trunk.dark2.0.dconv.conv.weight" in weights
+    for size, (channels, _, is_depthwise) in SIZES.items():
+        if (channels, is_depthwise) == (width, depthwise):
+            return size
+    raise BackboneError(
+        f"yolox:{name} has another trunk than {', '.join(SIZES)}: {width or 'no'} channels in its "
+        "first stage. Convert it to one of these, or train one of them. YOLOv3's Darknet-53 is not "
+        "read."
+    )
+
+
+def _name_here(key: str) -> str:
+    """The name of a tensor in this network: trunk, neck and head side by side."""
+    if key.startswith("backbone.backbone."):
+        return key.replace("backbone.backbone.", "trunk.", 1)
+    return key.replace("backbone.", "neck.", 1) if key.startswith("backbone.") else key
+
+
+def _load(backbone: Backbone, weights: dict[str, Tensor]) -> None:
+    """Load the weights; last layers of another number of classes stay fresh, and a note says so."""
+    state = backbone.network.state_dict()
+    fresh = [
+        key
+        for key in state
+        if key.startswith(CLASS_LAYERS) and state[key].shape != weights[key].shape
+    ]
+    backbone.network.load_state_dict(weights | {key: state[key] for key in fresh})
+    if fresh:
+        backbone.notes.append(
+            f"{backbone.name}: {len(state) - len(fresh):,} tensors are kept; {len(fresh)} are new: "
+            f"the last layers of the classes ({CLASS_LAYERS}*)."
+        )
+
+
+def _download(name: str) -> Path:
+    """The official checkpoint, from torch's cache or its host; raises BackboneError."""
+    import torch
+
+    file = Path(torch.hub.get_dir(), "checkpoints", f"{name}.pth")
+    if file.exists():
+        return file
+    if not hub.answers(HOST):
+        raise hub.unreachable(f"yolox:{name}", HOST, OSError(), offline=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        torch.hub.download_url_to_file(f"{RELEASE}/{name}.pth", str(file), progress=False)
+    except OSError as error:
+        raise hub.unreachable(f"yolox:{name}", HOST, error, offline=False) from error
+    return file
