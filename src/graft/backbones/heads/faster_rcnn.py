@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from torchvision.models.detection.image_list import ImageList
     from torchvision.models.detection.roi_heads import RoIHeads
 
-    from graft.backbones.preprocess.preprocess import ImagePreprocess
-    from graft.backbones.pyramids.levels import Levels
+    from graft.backbones.backbone import Backbone
     from graft.backbones.pyramids.torchvision_detector import Target
     from graft.base.records import Batch
     from graft.base.trees import Tree
@@ -57,15 +56,13 @@ class FasterRcnn(TorchvisionDetector):
     strides: ClassVar[tuple[int, ...]] = (4, 8, 16, 32)
     paths: ClassVar[tuple[str, ...]] = ("backbone.fpn", "rpn", "roi_heads")
 
-    def build(
-        self, trunk: nn.Module, levels: Levels, outputs: int, preprocess: ImagePreprocess
-    ) -> nn.Module:
+    def build(self, trunk: nn.Module, backbone: Backbone, outputs: int) -> nn.Module:
         from torchvision.models.detection import FasterRCNN as Network
         from torchvision.models.detection.anchor_utils import AnchorGenerator
         from torchvision.ops import FeaturePyramidNetwork
         from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
-        levels = levels.at(self.strides)
+        levels = backbone.levels.at(self.strides)
         fpn = FeaturePyramidNetwork(list(levels.channels), CHANNELS, LastLevelMaxPool())
         strides = (*self.strides, 2 * self.strides[-1])
         # Two anchors an octave: any square object then overlaps one of them by 0.7.
@@ -83,7 +80,7 @@ class FasterRcnn(TorchvisionDetector):
             box_batch_size_per_image=REGIONS,
             box_score_thresh=LEAST_SCORE,
             box_detections_per_img=DETECTIONS,
-            **pictures_as_they_are(preprocess),
+            **pictures_as_they_are(backbone.preprocess),
         )
         network.rpn.fg_bg_sampler = Sampler(ANCHORS, 0.5)
         network.roi_heads.fg_bg_sampler = Sampler(REGIONS, 0.25)

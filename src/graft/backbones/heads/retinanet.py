@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torchvision.models.detection import RetinaNet
 
-    from graft.backbones.preprocess.preprocess import ImagePreprocess
-    from graft.backbones.pyramids.levels import Levels
+    from graft.backbones.backbone import Backbone
     from graft.base.records import Batch
     from graft.base.trees import Tree
 
@@ -35,17 +34,15 @@ class Retinanet(TorchvisionDetector):
     strides: ClassVar[tuple[int, ...]] = (8, 16, 32)
     paths: ClassVar[tuple[str, ...]] = ("backbone.fpn", "head", "anchor_generator")
 
-    def build(
-        self, trunk: nn.Module, levels: Levels, outputs: int, preprocess: ImagePreprocess
-    ) -> nn.Module:
+    def build(self, trunk: nn.Module, backbone: Backbone, outputs: int) -> nn.Module:
         from torchvision.models.detection import RetinaNet
 
         network = RetinaNet(
-            dense_pyramid(trunk, levels.at(self.strides)),
+            dense_pyramid(trunk, backbone.levels.at(self.strides)),
             outputs,
             score_thresh=LEAST_SCORE,
             detections_per_img=DETECTIONS,
-            **pictures_as_they_are(preprocess),
+            **pictures_as_they_are(backbone.preprocess),
         )
         give_float32(network.head)
         return network

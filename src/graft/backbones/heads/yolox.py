@@ -10,9 +10,8 @@ from graft.base.job import Form
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from graft.backbones.backbone import Backbone
     from graft.backbones.heads.layers.yolox.detector import Yolox as Network
-    from graft.backbones.preprocess.preprocess import ImagePreprocess
-    from graft.backbones.pyramids.levels import Levels
     from graft.base.records import Batch
     from graft.base.trees import Tree
 
@@ -34,13 +33,12 @@ class Yolox(PyramidHead):
     trunk: ClassVar[str] = "trunk"
     paths: ClassVar[tuple[str, ...]] = ("neck", "head")
 
-    def build(
-        self, trunk: nn.Module, levels: Levels, outputs: int, preprocess: ImagePreprocess
-    ) -> nn.Module:
+    def build(self, trunk: nn.Module, backbone: Backbone, outputs: int) -> nn.Module:
         """A trunk of an official detector gets the neck and the head of that detector."""
         from graft.backbones.heads.layers.yolox.darknet import CspDarknet
         from graft.backbones.heads.layers.yolox.detector import Yolox as Network
 
+        levels = backbone.levels
         if isinstance(trunk, CspDarknet):
             channels = 4 * trunk.width
             return Network(trunk, levels, outputs, channels, trunk.depth, trunk.depthwise)

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from torch import nn
 
     from graft.backbones.backbone import Backbone, Call
-    from graft.backbones.preprocess.preprocess import ImagePreprocess
-    from graft.backbones.pyramids.levels import Levels
     from graft.base.trees import Tree
 
 
@@ -35,12 +33,11 @@ class PyramidHead(Head):
         return raw
 
     @abstractmethod
-    def build(
-        self, trunk: nn.Module, levels: Levels, outputs: int, preprocess: ImagePreprocess
-    ) -> nn.Module:
+    def build(self, trunk: nn.Module, backbone: Backbone, outputs: int) -> nn.Module:
         """The finished network of the library around the trunk, its head drawn at random.
 
-        A head reads the trunk by `levels.read(trunk(pictures))`, and no other picture.
+        `backbone` describes the trunk. A head reads it by `levels.read(trunk(pictures))`, and no
+        other picture.
         """
 
     def attach(self, backbone: Backbone, outputs: int | None) -> Backbone:
@@ -48,7 +45,7 @@ class PyramidHead(Head):
         from graft.backbones import layer_groups
 
         trunk = backbone.network.get_submodule(backbone.trunk)
-        network = self.build(trunk, backbone.levels, outputs, backbone.preprocess).eval()
+        network = self.build(trunk, backbone, outputs).eval()
         groups = layer_groups.find(network, self.paths, backbone.preprocess.example(), self.call)
         architecture: dict[str, Any] = {"trunk": backbone.architecture["trunk"], "outputs": outputs}
         return replace(
@@ -66,7 +63,7 @@ class PyramidHead(Head):
         """Draw its weights as the library does when it makes such a network."""
         trunk = backbone.network.get_submodule(backbone.trunk)
         outputs = backbone.architecture["outputs"]
-        again = self.build(trunk, backbone.levels, outputs, backbone.preprocess)
+        again = self.build(trunk, backbone, outputs)
         for path in backbone.head:
             drawn = again.get_submodule(path).state_dict()
             backbone.network.get_submodule(path).load_state_dict(drawn)

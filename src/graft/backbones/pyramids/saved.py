@@ -67,11 +67,11 @@ def open_network(
     backbone = attach_head(config["head"], trunk, job.outputs or config["outputs"])
     backbone.preprocess = restore_preprocess(backbone.preprocess, settings).with_size(size)
     if pretrained:
-        _load(backbone, read(folder))
+        load_weights(backbone, read(folder))
     return backbone
 
 
-def _load(backbone: Backbone, weights: Weights) -> None:
+def load_weights(backbone: Backbone, weights: Weights) -> None:
     """Load the weights; those of the head for another number of outputs are left out."""
     own = backbone.network.state_dict()
     head = tuple(f"{path}." for path in backbone.head)  # by path: tied tensors have several names

@@ -30,7 +30,6 @@ from graft.base.job import Form
 
 if TYPE_CHECKING:
     from graft.backbones.backbone import Backbone
-    from graft.backbones.preprocess.preprocess import ImagePreprocess
     from graft.base.records import Batch
     from graft.base.trees import Tree
 
@@ -73,15 +72,13 @@ class TransformersDetector(PyramidHead):
     def create(**settings: Any) -> nn.Module:
         """The network of transformers by the settings of its config."""
 
-    def build(
-        self, trunk: nn.Module, levels: Levels, outputs: int, preprocess: ImagePreprocess
-    ) -> nn.Module:
+    def build(self, trunk: nn.Module, backbone: Backbone, outputs: int) -> nn.Module:
         """Raises BackboneError for a trunk that transformers does not build as it is."""
         from transformers import TimmBackboneConfig
 
-        levels = levels.at(STRIDES)
+        levels = backbone.levels.at(STRIDES)
         name = _name_in_timm(trunk, levels)
-        width, height = preprocess.size
+        width, height = backbone.preprocess.size
         places = sum((width // stride) * (height // stride) for stride in STRIDES)
         network = self.create(
             backbone_config=TimmBackboneConfig(backbone=name, out_indices=list(levels.places)),

@@ -251,7 +251,7 @@ def _shares(split: str, looked: _Looked, num_samples: int) -> list[Finding]:
         words = (
             f"{where}: {listed(f'{name} ({shares[name]:.2%})' for name in rare)} "
             f"{verb(rare)} rare: a network may never predict what has so few pixels. Weigh the "
-            "classes (--weighted), or choose a loss for overlap (loss=dice)."
+            "classes (--weighted), or choose a loss of overlap (criterion=dice)."
         )
         findings.append(Finding("rare-class", "warning", words))
     return findings
