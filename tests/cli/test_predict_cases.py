@@ -5,6 +5,7 @@ A mistyped path is no text, skipped files are reported, and columns are found or
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 
 import graft
 from graft.cli.main import app
+from graft.cli.use import write_rows
 from tests.cli.conftest import Graft
 from tests.cli.test_bad_input import assert_refused
 
@@ -84,6 +86,14 @@ def test_all_broken_pictures_are_named_and_the_others_predicted_when_asked(
 def test_nothing_is_predicted_where_every_picture_is_broken(graft: Graft, run: Path) -> None:
     Path("new.jpg").write_bytes(b"no picture")
     assert_refused(graft("predict", run, "new.jpg", "--skip-broken"), "1 of 1 pictures", "new.jpg")
+
+
+def test_a_prediction_of_several_parts_is_json_in_a_csv(tmp_path: Path) -> None:
+    rows = [{"id": "a", "prediction": {"share": 0.5}}, {"id": "b", "prediction": [{"label": "x"}]}]
+    write_rows(tmp_path / "rows.csv", rows)
+    with open(tmp_path / "rows.csv", encoding="utf-8", newline="") as file:
+        cells = [json.loads(row["prediction"]) for row in csv.DictReader(file)]
+    assert cells == [row["prediction"] for row in rows]
 
 
 def test_a_model_that_finds_nothing_in_a_picture_has_nothing_to_draw(

@@ -210,7 +210,7 @@ def report(
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Predictions as CSV, JSON lines or Parquet, by the ending of `path`; lists as JSON in CSV."""
+    """Predictions as CSV, JSON lines or Parquet, by the ending of `path`; parts as JSON in CSV."""
     import pandas as pd
 
     frame = pd.DataFrame(rows)
@@ -220,7 +220,9 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     elif ending == ".jsonl":
         files.write_text(path, "".join(files.json_text(row) + "\n" for row in rows))
     else:
-        flat = frame.map(lambda value: files.json_text(value) if isinstance(value, list) else value)
+        flat = frame.map(
+            lambda value: files.json_text(value) if isinstance(value, list | dict) else value
+        )
         files.write(path, lambda part: flat.to_csv(part, index=False))
 
 

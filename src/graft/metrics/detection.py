@@ -19,7 +19,6 @@ from graft.base.evidence import Column, Curve, Curves
 from graft.metrics.matching import (
     ALL_AREAS,
     NOTHING,
-    Boxes,
     Matched,
     assign,
     match,
@@ -331,36 +330,6 @@ def confusion(
         np.add.at(matrix, (rows[~on_crowd], classes[~on_crowd]), 1)
         np.add.at(matrix, (theirs[is_missed], num_classes), 1)
     return matrix
-
-
-def quality(
-    scores: NDArray, targets: NDArray, confidence: float = CONFIDENCE
-) -> NDArray[np.float64]:
-    """The F1 (N,) of the detections of each image from `confidence` on, at an overlap of 0.5.
-
-    nan where nothing is there and nothing was found.
-    """
-    values = []
-    for guess, true in zip(scores, targets, strict=True):
-        matched = match(guess, true, OVERLAPS[:1])
-        sure = matched.scores >= confidence
-        right = (matched.right[0] & sure).sum()
-        wrong = (~matched.right[0] & ~matched.ignored[0] & sure).sum()
-        values.append(divide(2 * right, right + wrong + len(matched.objects)))
-    return np.array(values, float)
-
-
-def surest_mistake(guess: Boxes, true: Boxes) -> float | None:
-    """The highest score of a detection that is wrong at an overlap of 0.5; None if all are right.
-
-    Those below CONFIDENCE are no mistakes, and a missed object is one without a score: 0.
-    """
-    matched = match(guess, true, OVERLAPS[:1])
-    sure = matched.scores >= CONFIDENCE
-    wrong = ~matched.right[0] & ~matched.ignored[0] & sure
-    if wrong.any():
-        return float(matched.scores[wrong].max())
-    return 0.0 if (matched.right[0] & sure).sum() < len(matched.objects) else None
 
 
 def _assign_twice(shares: NDArray, classes: NDArray, theirs: NDArray, crowd: NDArray) -> NDArray:

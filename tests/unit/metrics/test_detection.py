@@ -356,22 +356,3 @@ def test_a_second_detection_of_an_object_is_wrong_and_one_in_a_crowd_is_neither(
     assert matched.right.tolist() == [[True, False, False, False]]
     assert matched.ignored.tolist() == [[False, False, True, True]]
     assert matched.objects.tolist() == [0]
-
-
-def test_the_quality_of_an_image_is_the_f1_of_what_was_surely_found():
-    box, far = [0, 0, 10, 10.0], [50, 50, 60, 60.0]
-    nothing = {"boxes": np.zeros((0, 4)), "classes": np.zeros(0, int)}
-    truth = {"boxes": np.array([box, far]), "classes": np.zeros(2, int)}
-    guess = {"boxes": np.array([box, far]), "classes": np.array([0, 1])}
-    scores = objects(
-        [
-            {**guess, "scores": np.array([0.9, 0.8])},
-            {**guess, "scores": np.array([0.9, 0.1])},
-            {**nothing, "scores": np.zeros(0)},
-        ]
-    )
-    targets = objects([truth, truth, nothing])
-    wanted = [2 * 1 / (2 + 2), 2 * 1 / (1 + 2), np.nan]
-    assert detection.quality(scores, targets) == pytest.approx(wanted, nan_ok=True)
-    mistakes = [detection.surest_mistake(*pair) for pair in zip(scores, targets, strict=True)]
-    assert mistakes == [0.8, 0.0, None]

@@ -16,7 +16,7 @@ from graft.base.errors import FolderError
 from graft.base.evidence import Confusion, Details, Table, best_and_worst
 from graft.base.records import Sample
 from graft.metrics import detection
-from graft.metrics.detection import METRICS, ap
+from graft.metrics.detection import METRICS, ap, ap50
 from graft.metrics.intervals import interval
 from graft.metrics.metric import plain_term
 from graft.reports import details, report
@@ -85,11 +85,12 @@ def write_boxes_study(folder: Path) -> Path:
 def details_of(scores: np.ndarray, targets: np.ndarray) -> Details:
     matrix = detection.confusion(scores, targets, len(CLASSES))
     rows = detection.per_class(scores, targets, CLASSES)
+    pairs = [(scores[row : row + 1], targets[row : row + 1]) for row in range(len(targets))]
     return Details(
         Table(("class", "classes"), detection.COLUMNS, rows, detection.RANK),
         Confusion([*CLASSES, "(background)"], matrix.tolist()),
         curves=detection.curves(scores, targets, CLASSES),
-        galleries=best_and_worst(detection.quality(scores, targets).tolist(), "F1 of the boxes"),
+        galleries=best_and_worst([ap50(*pair) for pair in pairs], "AP50 alone"),
     )
 
 
@@ -183,7 +184,7 @@ def test_curves_have_a_panel_a_legend_and_a_line_each(html):
 
 def test_the_background_is_a_row_and_a_column(html):
     head = html.split('aria-label="Confusion matrix"')[1].split("</thead>")[0]
-    assert head.count("<th") == 1 + 4
+    assert head.count("<th scope") == 1 + 4
     assert "(background)" in head
     rows = html.split('aria-label="Confusion matrix"')[1].split("<tbody>")[1].split("</tbody>")[0]
     assert rows.count("<tr") == 4
@@ -200,7 +201,7 @@ def test_best_and_worst_pictures_follow_the_mistakes(html):
     assert places == sorted(places)
     assert html.count('class="mistakes large"') == 3
     assert html.count("<img") == 2 + 6 + 6
-    assert "Those of the lowest F1 of the boxes." in html
+    assert "Those of the lowest AP50 alone." in html
 
 
 def test_shares_of_pixels_are_written_in_per_cent(summary):
