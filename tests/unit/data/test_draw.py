@@ -90,6 +90,11 @@ def test_a_picture_for_a_page_is_made_smaller_before_it_is_drawn_on():
     assert tuple(np.asarray(drawn)[70, 200]) == class_color(0)
 
 
+@pytest.mark.parametrize(("longer", "drawn"), [(1, 320), (64, 320), (256, 256), (401, 400)])
+def test_a_picture_for_a_page_is_no_larger_than_asked(longer, drawn):
+    assert scale_to_draw(Image.new("RGB", (longer, 1)), side=400).width == drawn
+
+
 @pytest.mark.parametrize(
     "box", [(-50, -50, 900, 900), (630, 470, 700, 600), (5, 5, 5, 5), (-9, 3, 0, 4)]
 )

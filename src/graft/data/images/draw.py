@@ -122,7 +122,9 @@ def scale_to_draw(image: Image.Image, side: int | None = None) -> Image.Image:
     if side is not None and longer > side:
         size = [max(1, round(edge * side / longer)) for edge in image.size]
         return image.convert("RGB").resize(tuple(size), Image.Resampling.LANCZOS)
-    factor = math.ceil(SMALL / longer) if longer < SMALL else 1
+    factor = math.ceil(SMALL / longer)
+    if side is not None:
+        factor = max(1, min(factor, side // longer))
     size = (image.width * factor, image.height * factor)
     return image.convert("RGB").resize(size, Image.Resampling.NEAREST)
 
