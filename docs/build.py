@@ -19,7 +19,7 @@ from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from graft.base import plugins
-from graft.cli.catalogue import built_in, described, size_and_license
+from graft.cli.catalogue import built_in, describe_plugin, size_and_license
 from graft.data.checks.inspect import Checked
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -129,7 +129,7 @@ def _entry(axis: str, name: str) -> list[str]:
         card = built_in(name)
         words = [*card["description"].splitlines(), "", *size_and_license(card)]
         return [f"### {name}", "", *(line.strip() for line in words), ""]
-    found = described(axis, name)
+    found = describe_plugin(axis, name)
     lines = [f"### {name}", "", *(line.strip() for line in found["description"].splitlines()), ""]
     if found["parameters"]:
         lines += ["| parameter | default | allowed |", "| --- | --- | --- |"]

@@ -23,7 +23,7 @@ from graft.reports import report as reports
 from graft.reports.verdict import Verdict
 from graft.studies.arguments import (
     check_options,
-    check_out,
+    check_output_folder,
     check_same_run,
     check_settings,
     check_splits,
@@ -181,7 +181,7 @@ def fit(
         return estimate_run(spec, loaded)
     name = f"{slug(technique)}-{slug(spec.backbone.rpartition(':')[2])}-s{seed}-{spec.hash[:6]}"
     folder = out or _home(loaded) / name
-    check_out(folder, loaded)
+    check_output_folder(folder, loaded)
     check_same_run(folder, spec)
     result = execute(spec, loaded, folder, observer, checkpoint_seconds=checkpoint_seconds)
     return Run(folder, result)
@@ -249,7 +249,7 @@ def compare(
     fields = {name: tuple(values) for name, values in axes.items()}
     question = Question(base, **fields, command=command or "graft.compare(...)")
     folder = out or default_folder(_home(loaded), question)
-    check_out(folder, loaded)
+    check_output_folder(folder, loaded)
     for note in describe_repetitions(axes):
         observer.note(note)
     for note in check_folder(folder, question):

@@ -25,7 +25,7 @@ from graft.data.tables.rows import to_data
 
 
 class _TransferEstimator(BaseEstimator):
-    """What the estimators share: the parameters of `graft.fit`, and the inputs."""
+    """The base of the estimators: the parameters of `graft.fit`, and the inputs."""
 
     def __init__(
         self,

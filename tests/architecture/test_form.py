@@ -31,6 +31,16 @@ FORBIDDEN = {
     "recipe",
 }
 
+LONGEST_BODY = 50
+"""Lines of a function without its signature and docstring."""
+EMPTY_NAMES = {"found", "own", "told", "said", "bad", "odd"}
+"""Names of functions and locals that do not say what they hold."""
+BRITISH = re.compile(
+    r"\b(?:behaviour|centre|colour|favour|grey|labelled|learnt|modelling|neighbour|spelt"
+    r"|(?:initial|maxim|minim|optim|organ|real|recogn|special|standard|summar)is(?:e|ed|es|ing)\b)",
+    re.IGNORECASE,
+)
+
 
 def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
@@ -59,6 +69,32 @@ def imported(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", [*FILES, *sorted((ROOT / "tests").rglob("*.py"))], ids=relative)
 def test_no_file_is_longer_than_400_lines(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_no_function_has_a_body_of_more_than_50_lines(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            length = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+            assert length <= LONGEST_BODY, node.name
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_functions_and_locals_say_what_they_hold(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        is_local = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        if isinstance(node, ast.FunctionDef | ast.arg) or is_local:
+            name = {"FunctionDef": "name", "arg": "arg", "Name": "id"}[type(node).__name__]
+            assert getattr(node, name).strip("_") not in EMPTY_NAMES, f"line {node.lineno}"
+
+
+@pytest.mark.parametrize(
+    "path", [*FILES, ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=relative
+)
+def test_spelling_is_american(path: Path) -> None:
+    if path.name != "log.md":  # it keeps what was written
+        assert BRITISH.findall(path.read_text(encoding="utf-8")) == []
 
 
 def test_no_module_has_a_name_that_says_nothing() -> None:

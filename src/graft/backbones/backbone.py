@@ -1,4 +1,4 @@
-"""What every source returns: a network with its preprocessing, its head and its layer groups."""
+"""The contract of a source: a network with its preprocessing, its head and its layer groups."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Backbone:
     """The library source that saves and opens it: `timm`, `torchvision`, `transformers`."""
     network: nn.Module
     form: Form
-    """What it yields or how it writes: that of its job, unless it is a finished network."""
+    """The form of its features or logits: that of its job, unless the network is finished."""
     head: tuple[str, ...]
     groups: list[LayerGroup]
     preprocess: Preprocess
@@ -97,10 +97,10 @@ class Backbone:
     own_head: bool = False
     """Whether the head's weights came with those of the network."""
     head_name: str = "own"
-    """Which of `heads/` it has: the network's own until another one is attached."""
+    """The name of its head in `heads/`: the pretrained one until another one is attached."""
     notes: list[str] = field(default_factory=list)
     architecture: dict[str, Any] = field(default_factory=dict)
-    """What builds the network again, as JSON, where it does not know that itself."""
+    """The arguments to build the network again, as JSON, if its library does not save them."""
     call: Call = call
     """How the network is run. One that computes its own losses reads the targets of the batch."""
     compared: Callable[[Tree], Tree] = all_outputs
@@ -128,7 +128,7 @@ class Backbone:
 
 
 class Source(Protocol):
-    """Where networks come from: one file in `sources/`, its class without state.
+    """A library or place from which networks come: one file in `sources/`, its class without state.
 
     `names` are those that can be listed; `load` may know more. It makes a network for the job, or
     raises BackboneError. `pretrained=False` is the same architecture with weights drawn from

@@ -25,12 +25,12 @@ from graft.base.typed_json import Mismatch, check_type
 
 SCHEMA = 3
 TOLERANCE = 1e-4
-"""How far outputs may be from those at saving, as a share of the largest of them or of 1:
+"""The tolerance of outputs against those at saving, relative to the largest of them or to 1:
 processors and library versions round differently, by far less. A language model's outputs are 20
 and more, and so is what rounding does to them."""
 CARD, PROBE = "graft.json", "probe.safetensors"
 INPUTS = "inputs."
-"""How the names of a probe's inputs begin; the other tensors are outputs."""
+"""The prefix of the inputs of a probe; its other tensors are outputs."""
 
 
 def save(
@@ -85,8 +85,8 @@ def library_of(folder: str) -> type[Library]:
     path = Path(folder).expanduser()
     if not path.is_dir():
         raise BackboneError(
-            f"There is no folder {folder!r}. Give the folder of a model that Graft, timm or "
-            "transformers saved."
+            f"There is no folder {folder!r}. Give the folder of "
+            "a model that Graft, timm or transformers saved."
         )
     sources = [plugins.load("source", name) for name in plugins.names("source")]
     libraries = [source for source in sources if hasattr(source, "owns")]
@@ -100,8 +100,8 @@ def library_of(folder: str) -> type[Library]:
         return owners[0]
     known = ", ".join(library.__name__.lower() for library in libraries)
     raise BackboneError(
-        f"{folder} holds no model: its config.json is missing or of none of these libraries: "
-        f"{known}."
+        f"{folder} holds no model: its config.json is "
+        f"missing or of none of these libraries: {known}."
     )
 
 
@@ -148,13 +148,13 @@ def _outputs(model: Model, batch: Batch) -> dict[str, Tensor]:
 
 
 class _Schema(TypedDict):
-    """What graft.json holds in every version of Graft."""
+    """The entries of graft.json in every version of Graft."""
 
     schema: int
 
 
 class _Card(_Schema):
-    """What every graft.json holds; that its values are those that were saved, `sha256` proves."""
+    """The entries of graft.json; `sha256` proves that its values are unchanged since saving."""
 
     source: Any
     job: Any
@@ -169,8 +169,8 @@ def _check_form(folder: Path, card: Any, form: type) -> None:
         check_type(card, form)
     except Mismatch as mismatch:
         raise FolderError(
-            f"{folder / CARD} is not that of a model folder: it {mismatch}. Use another copy of "
-            "the folder."
+            f"{folder / CARD} is not that of a model folder: "
+            f"it {mismatch}. Use another copy of the folder."
         ) from mismatch
 
 
@@ -187,16 +187,16 @@ def _verified_card(folder: Path) -> dict[str, Any]:
     _check_form(folder, card, _Card)
     if card["sha256"] != _digest(card):
         raise FolderError(
-            f"{folder / CARD} has changed since the model was saved. Use another copy of the "
-            "folder."
+            f"{folder / CARD} has changed since the model "
+            "was saved. Use another copy of the folder."
         )
     for name, digest in card["files"].items():
         if not (folder / name).is_file():
             raise FolderError(f"{folder / name} is missing. Use another copy of the folder.")
         if files.sha256(folder / name) != digest:
             raise FolderError(
-                f"{folder / name} has changed since the model was saved. Use another copy of the "
-                "folder."
+                f"{folder / name} has changed since the model "
+                "was saved. Use another copy of the folder."
             )
     return card
 
@@ -222,9 +222,9 @@ def _prove(model: Model, folder: Path) -> None:
         apart = _largest(again - tensor) if same_shape else float("inf")
         if not apart <= allowed:
             raise FolderError(
-                f"The model in {folder} no longer gives the outputs it was saved with: they are "
-                f"{apart:.2g} apart, and {allowed:.2g} is allowed. Use the library versions it was "
-                "saved with."
+                f"The model in {folder} no longer gives the outputs it was "
+                f"saved with: they are {apart:.2g} apart, and {allowed:.2g} "
+                "is allowed. Use the library versions it was saved with."
             )
 
 

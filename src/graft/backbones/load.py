@@ -1,4 +1,4 @@
-"""From a name to a backbone."""
+"""Load a backbone by its name."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _check(backbone: Backbone, job: Job) -> None:
 
 
 def usual_job(spec: str) -> Job:
-    """What the backbone's network does if nobody asks for anything else.
+    """Return the job that the network of a backbone does by default.
 
     Raises as `load_backbone`.
     """

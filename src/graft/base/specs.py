@@ -34,8 +34,8 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
     name, _, rest = text.strip().partition(":")
     if not name:
         raise BadValue(
-            f"{text!r} names nothing. Write a name, with parameters behind a colon: "
-            "'lora:r=8,alpha=16'."
+            f"{text!r} names nothing. Write a name, with "
+            "parameters behind a colon: 'lora:r=8,alpha=16'."
         )
     parameters: dict[str, str] = {}
     for part in filter(None, (p.strip() for p in split(rest, ","))):
@@ -48,8 +48,8 @@ def parse(text: str) -> tuple[str, dict[str, str]]:
         key, value = key.strip().replace("-", "_"), value.strip()
         if key in parameters:
             raise BadValue(
-                f"{key!r} occurs twice in {text!r}, as {parameters[key]!r} and {value!r}. "
-                "Write it once."
+                f"{key!r} occurs twice in {text!r}, as "
+                f"{parameters[key]!r} and {value!r}. Write it once."
             )
         is_quoted = re.fullmatch('"[^"]*"', value)
         parameters[key] = value[1:-1] if is_quoted else value

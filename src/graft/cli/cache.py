@@ -1,4 +1,4 @@
-"""The verb about what was recorded: cache."""
+"""The verb about recordings of frozen layers: cache."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ from graft.cli import show
 def cache(
     clear: Annotated[
         bool,
-        typer.Option("--clear", help="Delete all recordings; they are made again when needed."),
+        typer.Option(
+            "--clear",
+            help="Delete all recordings; they are made again when needed.",
+            rich_help_panel=o.OUTPUT,
+        ),
     ] = False,
     as_json: o.Json = False,
 ) -> None:
-    """Show what was recorded of frozen layers, so that they run once an example; or clear it."""
+    """Show the recordings of frozen layers, which save running them again, or delete them."""
     from graft.training.frozen import recording
 
     rows, leftovers, parts = recording.everything(), recording.leftovers(), recording.active()
@@ -36,17 +40,15 @@ def cache(
     else:
         _show(rows)
     if leftovers and not clear:
-        size, folders = (
-            show.size(sum(map(recording.size_of, leftovers))),
-            plural(len(leftovers), "folder"),
-        )
+        size = show.size(sum(map(recording.size_of, leftovers)))
+        folders = plural(len(leftovers), "folder")
         typer.echo(
-            f"{size} were left by processes that were killed, in {folders}. The next recording "
-            "deletes them."
+            f"{size} were left by processes that were killed, in {folders}. "
+            "The next recording deletes them."
         )
     if parts:
         size = show.size(sum(part.written for part in parts))
-        typer.echo(f"Being made now: {plural(len(parts), 'recording')}, {size} so far")
+        typer.echo(f"In progress: {plural(len(parts), 'recording')}, {size} so far")
     if not clear:
         typer.echo(
             f"{show.size(held)} of at most {show.size(cap)} (GRAFT_CACHE_GB) in {recording.home()}"
@@ -59,8 +61,8 @@ def _show(rows: list[dict]) -> None:
         show.table(header, [_row(row) for row in rows])
     else:
         typer.echo(
-            "Nothing is recorded yet. It is when a technique freezes layers: graft fit DATA "
-            "-t feature-extraction"
+            "There are no recordings yet. A technique that freezes layers makes one: "
+            "graft fit DATA -t feature-extraction"
         )
 
 

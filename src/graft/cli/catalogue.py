@@ -1,4 +1,4 @@
-"""The verbs that say what there is: list, info. Names and docstrings are read from the files."""
+"""The verbs that list and explain what can be chosen: list, info; read from the files."""
 
 from __future__ import annotations
 
@@ -34,11 +34,16 @@ def list_(
         ),
     ] = None,
     source: Annotated[
-        str | None, typer.Option("--source", help="With backbones: all networks of this source.")
+        str | None,
+        typer.Option(
+            "--source",
+            help="With backbones: list all networks of this source.",
+            rich_help_panel=o.OUTPUT,
+        ),
     ] = None,
     as_json: o.Json = False,
 ) -> None:
-    """List what can be chosen."""
+    """List tasks, techniques, backbones and everything else that can be chosen."""
     if what not in (None, *KINDS):
         raise UnknownName.of("list", str(what), KINDS)
     if source and what != "backbones":
@@ -76,7 +81,7 @@ def info(
     ],
     as_json: o.Json = False,
 ) -> None:
-    """Say what one of them is, with its parameters and their defaults."""
+    """Explain one of them, with its parameters and their defaults."""
     axes = [axis for axis in plugins.AXES if name in plugins.names(axis)]
     if not axes and ":" not in name and not Path(name).is_dir():
         known = [plugin for axis in plugins.AXES for plugin in plugins.names(axis)]
@@ -86,7 +91,7 @@ def info(
     elif "backbone" in axes:
         answer, present = built_in(name), _show_built_in
     else:
-        answer, present = described(axes[0], name), _show_plugin
+        answer, present = describe_plugin(axes[0], name), _show_plugin
     if as_json:
         show.answer_json(answer)
     else:
@@ -109,7 +114,7 @@ def _networks(source: str) -> list[dict[str, str]]:
     return [{"name": f"{source}:{name}", "summary": ""} for name in names]
 
 
-def described(axis: str, name: str) -> dict[str, Any]:
+def describe_plugin(axis: str, name: str) -> dict[str, Any]:
     """Return a plugin's docstring and, of a technique or a task, its parameters."""
     return {
         "kind": axis,
@@ -120,7 +125,7 @@ def described(axis: str, name: str) -> dict[str, Any]:
 
 
 def built_in(name: str) -> dict[str, Any]:
-    """Return what the file of a built-in backbone states, without fetching the network."""
+    """Return what the file of a built-in backbone declares, without downloading the network."""
     cls = plugins.load("backbone", name)
     return {
         "kind": "backbone",
@@ -135,7 +140,7 @@ def built_in(name: str) -> dict[str, Any]:
 
 
 def size_and_license(card: dict[str, Any]) -> list[str]:
-    """Return the sentences about size, origin and license of what `built_in` returns."""
+    """Return sentences about the size, origin and license of a built-in backbone."""
     return [
         f"{card['parameters']:,} parameters, {card['mb']} MB in memory as float32.",
         f"Fetched with pip from {card['package']}: {card['download_mb']} MB.",
@@ -170,7 +175,7 @@ def _heads(task: str) -> str:
 
 
 def _type_words(hint: Any) -> str:
-    """Return what a person writes for a value of this type."""
+    """Describe this type as a user writes its values."""
     kind, choices = typing.get_origin(hint), typing.get_args(hint)
     if kind is typing.Literal:
         return " | ".join(map(str, choices))
@@ -181,14 +186,14 @@ def _type_words(hint: Any) -> str:
     return WORDS.get(hint, str(hint))
 
 
-def _show_plugin(found: dict[str, Any]) -> None:
-    typer.echo(f"{found['name']} ({found['kind']})\n\n{found['description']}")
-    if found["parameters"]:
-        typer.echo(f"\nParameters, as {found['name']}:name=value,name=value")
+def _show_plugin(card: dict[str, Any]) -> None:
+    typer.echo(f"{card['name']} ({card['kind']})\n\n{card['description']}")
+    if card["parameters"]:
+        typer.echo(f"\nParameters, as {card['name']}:name=value,name=value")
         show.names(
             [
                 (f"{p['name']}={_default(p['default'])}", p["allowed"] or p["type"])
-                for p in found["parameters"]
+                for p in card["parameters"]
             ],
             indent="  ",
         )
@@ -205,7 +210,7 @@ def _default(value: Any) -> str:
 
 
 def _network(name: str) -> dict[str, Any]:
-    """Take a backbone apart, with random weights if its architecture needs no download."""
+    """Describe the layer groups of a backbone, with random weights."""
     from graft.backbones.load import load_backbone, usual_job
 
     backbone = load_backbone(name, usual_job(name), pretrained=False)
@@ -228,18 +233,12 @@ def _network(name: str) -> dict[str, Any]:
     }
 
 
-def _show_network(found: dict[str, Any]) -> None:
-    typer.echo(
-        f"{found['name']}: {found['parameters']:,} parameters, {found['mb']} MB, "
-        f"{found['features']} features"
-    )
-    typer.echo(
-        ", ".join(f"{key} {value}" for key, value in found["preprocess"].items())
-        + f"; lr {found['lr']:g}"
-    )
-    show.table(
-        ["layer group, in forward order", "parameters"],
-        [[g["name"], f"{g['parameters']:,}"] for g in found["groups"]],
-    )
-    for note in found["notes"]:
+def _show_network(card: dict[str, Any]) -> None:
+    size = f"{card['parameters']:,} parameters, {card['mb']} MB"
+    typer.echo(f"{card['name']}: {size}, {card['features']} features")
+    settings = ", ".join(f"{key} {value}" for key, value in card["preprocess"].items())
+    typer.echo(f"{settings}; lr {card['lr']:g}")
+    rows = [[group["name"], f"{group['parameters']:,}"] for group in card["groups"]]
+    show.table(["layer group, in forward order", "parameters"], rows)
+    for note in card["notes"]:
         typer.echo(f"note: {note}")

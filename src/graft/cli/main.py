@@ -1,4 +1,4 @@
-"""`graft`: the verbs, and what happens when one of them fails.
+"""`graft`: the verbs, their help, and what happens when one of them fails.
 
 Nothing heavy is imported before a verb runs.
 """
@@ -16,11 +16,12 @@ from typer.core import TyperCommand, TyperGroup
 
 from graft.base.errors import GraftError
 from graft.cli import cache, catalogue, demo, machine, train, use
+from graft.cli.examples import EXAMPLES, START
 from graft.cli.options import refuse_empty
 
 
 class Verbs(TyperGroup):
-    """Answers an error that the user can fix with its message and exit code 2, Ctrl-C with 130."""
+    """Turns an error that the user can fix into its message and exit code 2, Ctrl-C into 130."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Accept `--debug` anywhere on the line."""
@@ -32,7 +33,7 @@ class Verbs(TyperGroup):
             answer = super().invoke(ctx)
             sys.stdout.flush()
             return answer
-        except BrokenPipeError as closed:  # by `| head`, whether or not all had been written
+        except BrokenPipeError as closed:  # by `| head`, before or after the last line
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from closed
         except GraftError as error:
@@ -44,9 +45,12 @@ class Verbs(TyperGroup):
             typer.echo("\nStopped.", err=True)
             raise typer.Exit(130) from stop
 
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        write_examples(formatter, START)
+
 
 class Verb(TyperCommand):
-    """Refuses options and arguments that are empty."""
+    """Refuses empty options and arguments; its help has groups of options, and examples."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, args)
@@ -54,9 +58,35 @@ class Verb(TyperCommand):
             refuse_empty(parameter.opts[0], parameter.name, ctx.params.get(parameter.name))
         return rest
 
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            if record := parameter.get_help_record(ctx):
+                groups.setdefault(_group(parameter), []).append(record)
+        for group, records in groups.items():
+            with formatter.section(group):
+                formatter.write_dl(records)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        write_examples(formatter, EXAMPLES[self.name])
+
+
+def _group(parameter: Any) -> str:
+    """Return the heading under which the help lists a parameter."""
+    if parameter.param_type_name == "argument":
+        return "Arguments"
+    return getattr(parameter, "rich_help_panel", None) or "Help"
+
+
+def write_examples(formatter: Any, examples: tuple[str, ...]) -> None:
+    """Write examples line by line, since wrapped lines could not be copied."""
+    with formatter.section("Examples"):
+        for example in examples:
+            formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
+
 
 class Echo(logging.Handler):
-    """Shows what the library logs, such as files that were left out, on stderr."""
+    """Writes log messages, such as files that were left out, to stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
         typer.echo(record.getMessage(), err=True)
@@ -86,10 +116,7 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Transfer learning with evidence: adapt a pretrained model, and see whether that helped.
-
-    Start with: graft demo, or graft check DATA, then graft compare DATA.
-    """
+    """Transfer learning with evidence: adapt a pretrained model, and see whether that helped."""
     logging.getLogger("graft").handlers = [Echo()]
 
 
@@ -110,14 +137,15 @@ for verb in (
     cache.cache,
     machine.doctor,
 ):
-    app.command(verb.__name__.rstrip("_"), cls=Verb)(verb)
+    sentence = verb.__doc__.partition("\n")[0]
+    app.command(verb.__name__.rstrip("_"), cls=Verb, help=sentence, short_help=sentence)(verb)
 
 
 def main() -> None:
-    """The entry point of the `graft` command."""
+    """Run the `graft` command."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    for stream in (sys.stdout, sys.stderr):  # a console may lack a sign that a text or a table has
+    for stream in (sys.stdout, sys.stderr):  # a console may lack a character of a text or a table
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     app(prog_name="graft")

@@ -1,6 +1,6 @@
-"""The arguments and options that several verbs share, and how their words are read.
+"""The arguments and options that several verbs share, and how they are read.
 
-Ranges of numbers are checked where Python gives them as well, so that a message holds the value.
+The API checks ranges of numbers, so that its messages are the same from Python.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ import typer
 from graft.base import files
 from graft.base.errors import BadValue
 
+DATA, MODEL, TRAINING, OUTPUT, GENERATION = "Data", "Model", "Training", "Output", "Generation"
+"""The headings under which the help lists options."""
+
 
 def existing(path: str) -> str:
-    """The path; raises DataError if nothing is there, before anything heavy is imported."""
+    """Return the path; raises DataError if it does not exist, before anything heavy is imported."""
     files.check_exists(Path(path))
     return path
 
@@ -25,25 +28,33 @@ DataPath = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A folder or a file in one of the forms that 'graft list formats' shows.",
+        help="A folder or a file in one of the formats of 'graft list formats'.",
         callback=existing,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout, nothing else there.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Write only JSON to stdout.", rich_help_panel=OUTPUT),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=OUTPUT)
+]
 
 TaskName = Annotated[
     str | None,
     typer.Option(
         "--task",
-        help="What to predict, with its options, as text-classification:long=windows or "
-        "image-regression:unit=g; else found. See: graft list tasks.",
+        help="What to predict, with its options, such as text-classification:long=windows; "
+        "detected by default. See: graft list tasks.",
+        rich_help_panel=MODEL,
     ),
 ]
 Format = Annotated[
     str | None,
     typer.Option(
-        "--format", help="The form of DATA; found when not given. See: graft list formats."
+        "--format",
+        help="The format of DATA; detected by default. See: graft list formats.",
+        rich_help_panel=DATA,
     ),
 ]
 Columns = Annotated[
@@ -51,35 +62,57 @@ Columns = Annotated[
     typer.Option(
         "--columns",
         metavar="ROLE=NAME",
-        help="Which column holds a role, as label=topic. Repeatable.",
+        help="The column of a role, such as label=topic; repeatable.",
+        rich_help_panel=DATA,
     ),
 ]
 Header = Annotated[
     bool | None,
     typer.Option(
-        "--header/--no-header", help="Whether the first row of a table names its columns."
+        "--header/--no-header",
+        help="Whether the first row of a table names its columns; detected by default.",
+        rich_help_panel=DATA,
     ),
 ]
 Delimiter = Annotated[
-    str | None, typer.Option("--delimiter", help="What stands between the cells of a table.")
+    str | None,
+    typer.Option(
+        "--delimiter",
+        help="The character between the cells of a table; detected by default.",
+        rich_help_panel=DATA,
+    ),
 ]
 LabelSeparator = Annotated[
     str | None,
-    typer.Option("--label-separator", help="What stands between several labels in one cell."),
+    typer.Option(
+        "--label-separator",
+        help="The character between several labels in one cell; detected by default.",
+        rich_help_panel=DATA,
+    ),
 ]
 Shots = Annotated[
-    int | None, typer.Option("--shots", help="Train on so many examples of each class.")
+    int | None,
+    typer.Option(
+        "--shots",
+        help="Train on this number of examples per class.",
+        rich_help_panel=TRAINING,
+    ),
 ]
 Fraction = Annotated[
     float,
-    typer.Option("--fraction", help="Train on this share of the training split, above 0 up to 1."),
+    typer.Option(
+        "--fraction",
+        help="Train on this share of the training split: more than 0, at most 1.",
+        rich_help_panel=TRAINING,
+    ),
 ]
 Unlabeled = Annotated[
     str | None,
     typer.Option(
         "--unlabeled",
         metavar="PATH",
-        help="More texts, for techniques that learn from those without labels.",
+        help="More texts, for techniques that learn from unlabeled texts.",
+        rich_help_panel=DATA,
     ),
 ]
 
@@ -90,11 +123,17 @@ Backbones = Annotated[
         "--backbones",
         "-b",
         help="A pretrained network; repeatable. See: graft list backbones.",
+        rich_help_panel=MODEL,
     ),
 ]
 BackboneName = Annotated[
     str | None,
-    typer.Option("--backbone", "-b", help="The pretrained network. See: graft list backbones."),
+    typer.Option(
+        "--backbone",
+        "-b",
+        help="The pretrained network. See: graft list backbones.",
+        rich_help_panel=MODEL,
+    ),
 ]
 Techniques = Annotated[
     list[str] | None,
@@ -102,7 +141,8 @@ Techniques = Annotated[
         "--technique",
         "--techniques",
         "-t",
-        help="A technique, as lora:r=4; repeatable. See: graft list techniques.",
+        help="A technique, such as lora:r=4; repeatable. See: graft list techniques.",
+        rich_help_panel=MODEL,
     ),
 ]
 TechniqueName = Annotated[
@@ -110,68 +150,105 @@ TechniqueName = Annotated[
     typer.Option(
         "--technique",
         "-t",
-        help="How to transfer, as lora:r=4; else lp-ft, for text generation lora. See: graft list "
-        "techniques.",
+        help="How to transfer, such as lora:r=4; by default lp-ft, or lora to generate text. "
+        "See: graft list techniques.",
+        rich_help_panel=MODEL,
     ),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="The seed of splits, heads and order.")]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        help="The seed of the splits, the new head and the order of examples.",
+        rich_help_panel=TRAINING,
+    ),
+]
 Epochs = Annotated[
     float | None,
     typer.Option(
-        "--epochs", help="Passes over the training split; chosen from the data when not given."
+        "--epochs",
+        help="Passes over the training split; by default chosen from the size of the data.",
+        rich_help_panel=TRAINING,
     ),
 ]
 CheckpointSeconds = Annotated[
     float,
-    typer.Option("--checkpoint-seconds", help="A run that is killed loses no more than this."),
+    typer.Option(
+        "--checkpoint-seconds",
+        help="The time between two checkpoints: a killed run loses no more than this.",
+        rich_help_panel=TRAINING,
+    ),
 ]
-BatchSize = Annotated[int | None, typer.Option("--batch-size", help="Examples a step.")]
+BatchSize = Annotated[
+    int | None,
+    typer.Option("--batch-size", help="Examples per step.", rich_help_panel=TRAINING),
+]
 Precision = Annotated[
     str | None,
     typer.Option(
-        "--precision", help="bf16 or fp32; what the processor does natively when not given."
+        "--precision",
+        help="bf16 or fp32; by default what the processor computes natively.",
+        rich_help_panel=TRAINING,
     ),
 ]
-Weighted = Annotated[bool, typer.Option("--weighted", help="Weigh classes by how rare they are.")]
+FixedPrecision = Annotated[
+    str, typer.Option("--precision", help="bf16 or fp32.", rich_help_panel=MODEL)
+]
+Weighted = Annotated[
+    bool,
+    typer.Option(
+        "--weighted",
+        help="Give rare classes a larger weight in the loss.",
+        rich_help_panel=TRAINING,
+    ),
+]
 Out = Annotated[
-    str | None, typer.Option("--out", "-o", help="The folder to write; under runs/ when not given.")
+    str | None,
+    typer.Option(
+        "--out",
+        "-o",
+        help="The folder to write; by default a folder in runs/.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 
 
 def columns(pairs: list[str] | None) -> dict[str, str] | None:
-    """`["label=topic"]` as `{"label": "topic"}`; raises BadValue for a pair that is none, or a
-    role that is given twice."""
+    """Turn `["label=topic"]` into `{"label": "topic"}`.
+
+    Raises BadValue for what is not such a pair, and for a role that is given twice.
+    """
     if not pairs:
         return None
     names: dict[str, str] = {}
     for role, equals, name in (pair.partition("=") for pair in pairs):
         if not (role and equals and name):
             raise BadValue(
-                f"--columns {role}{equals}{name} is not ROLE=NAME. Write it so: --columns "
-                "label=topic --columns text=question."
+                f"--columns {role}{equals}{name} is not ROLE=NAME. Write for example: "
+                "--columns label=topic --columns text=question."
             )
         if role in names:
             raise BadValue(
-                f"--columns gives {role} twice, as {names[role]!r} and {name!r}. Give it once; "
-                f"several columns of texts or labels are joined so: --columns {role}="
-                f"{names[role]}+{name}."
+                f"--columns gives {role} twice, as {names[role]!r} and {name!r}. Give it once; to "
+                f"join columns of texts or labels: --columns {role}={names[role]}+{name}."
             )
         names[role] = name
     return names
 
 
 def fractions(words: str) -> tuple[float, ...]:
-    """`"0.1,1"` as `(0.1, 1.0)`; raises BadValue for what is no number."""
+    """Turn `"0.1,1"` into `(0.1, 1.0)`; raises BadValue for what is not a number."""
     try:
         return tuple(float(word) for word in words.split(","))
     except ValueError as error:
         raise BadValue(
-            f"--fractions {words} is not a list of numbers. Write it so: --fractions 0.1,0.3,1."
+            f"--fractions {words} is not a list of numbers. Write for example: "
+            "--fractions 0.1,0.3,1."
         ) from error
 
 
 MAY_BE_EMPTY = ("inputs", "prompts", "label_separator")
-"""Texts to predict from, and a separator that says that every cell is one label."""
+"""Texts to predict from may be empty; an empty separator means one label per cell."""
 
 
 def refuse_empty(shown: str, name: str, value: object) -> None:
@@ -184,7 +261,7 @@ def refuse_empty(shown: str, name: str, value: object) -> None:
 
 
 def check_output(out: str, inputs: Iterable[str]) -> None:
-    """Raise BadValue if the file to write is one of those that are read."""
+    """Raise BadValue if the file to write is one of the inputs."""
     place = Path(out).absolute().resolve()
     for name in inputs:
         if len(name) < 4096 and "\0" not in name and Path(name).absolute().resolve() == place:
@@ -193,20 +270,20 @@ def check_output(out: str, inputs: Iterable[str]) -> None:
             )
 
 
-def given(**values: object) -> dict[str, object]:
-    """Only the options that the user gave."""
+def keep_given(**values: object) -> dict[str, object]:
+    """Keep only the options that the user gave."""
     return {name: value for name, value in values.items() if value is not None}
 
 
-def reading(
+def reading_options(
     format: str | None,
     names: list[str] | None,
     header: bool | None,
     delimiter: str | None,
     label_separator: str | None = None,
 ) -> dict[str, object]:
-    """How the data are to be read, as far as the user said so."""
-    return given(
+    """Collect the options that the user gave about reading the data."""
+    return keep_given(
         format=format,
         columns=columns(names),
         header=header,

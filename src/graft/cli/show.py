@@ -1,4 +1,4 @@
-"""How a training and its outcome look in a terminal. Progress goes to stderr, answers to stdout."""
+"""Show a training and its outcome in a terminal: progress on stderr, answers on stdout."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def observer(quiet: bool) -> Watcher:
-    """A live display in a terminal, a line an epoch elsewhere, nothing when quiet."""
+    """Return a live display in a terminal, a line per epoch elsewhere, nothing if quiet."""
     if quiet:
         return Watcher()
     return Live() if sys.stderr.isatty() else Lines()
 
 
 class Watcher(Observer):
-    """Remembers the folder of the run that is going on, to name it when it is stopped."""
+    """Remembers the folder of the current run, to name it if the run is stopped."""
 
     folder = ""
 
@@ -39,12 +39,12 @@ class Watcher(Observer):
 
 
 class Lines(Watcher):
-    """A line about each run, note and phase, and about an epoch if the last line is a while ago."""
+    """A line per run, note and phase, and per epoch if the last line is older than a pause."""
 
     PAUSE = 2.0
-    """Seconds between two lines about epochs; an epoch on recorded features takes milliseconds."""
+    """The least seconds between two epochs' lines: epochs on recordings take milliseconds."""
     RECORDING_PAUSE = 10.0
-    """Seconds between two lines about a recording; most take less than that and say nothing."""
+    """Seconds between two lines about a recording; most recordings are faster."""
 
     def __init__(self) -> None:
         self._unsaid: dict[str, Any] | None = None
@@ -100,7 +100,7 @@ class Lines(Watcher):
 
 
 class Live(Lines):
-    """The lines, above a progress bar with loss, learning rate, examples a second and time left."""
+    """The lines, above a progress bar with loss, learning rate, throughput and time left."""
 
     PAUSE = 15.0
 
@@ -117,7 +117,7 @@ class Live(Lines):
         from rich.text import Text
 
         class TimeLeft(ProgressColumn):
-            """Counts down to the end that a study is expected to have."""
+            """Counts down to the expected end of a study."""
 
             def render(self, task: Task) -> Text:
                 ends = task.fields["ends"]
@@ -155,13 +155,12 @@ class Live(Lines):
             description="frozen layers",
             completed=done,
             total=total,
-            detail="once an example",
+            detail="once per example",
         )
 
     def epoch(self, row: dict[str, Any]) -> None:
-        self._metric = "".join(
-            f"  {'val' if 'val' in row else 'held out'} {said}" for said in _first_metric(row)
-        )
+        split = "val" if "val" in row else "held out"
+        self._metric = "".join(f"  {split} {metric}" for metric in _first_metric(row))
         super().epoch(row)
 
     def study_plan(self, plan: dict[str, Any]) -> None:
@@ -189,30 +188,30 @@ _MARKS = {"finished": "✓", "failed": "✗", "skipped": "·"}
 
 
 def epoch_line(row: Mapping[str, Any]) -> str:
-    """One line of history.jsonl for a person."""
+    """Write a row of history.jsonl as a line for a person."""
     words = [f"{row['phase']}, epoch {row['epoch']:g}:"]
     words += [f"{name} loss {value:.3f}" for name, value in row["losses"].items()]
-    measured = "validation" if "val" in row else "held-out texts:"
-    words += [f"{measured} loss {_measured(row)['loss']:.3f}"] if "loss" in _measured(row) else []
+    held_out, values = "validation" if "val" in row else "held-out texts:", _validation(row)
+    words += [f"{held_out} loss {values['loss']:.3f}"] if "loss" in values else []
     return "  ".join([*words, *_first_metric(row), duration(row["train_seconds"])])
 
 
-def _measured(row: Mapping[str, Any]) -> Mapping[str, float]:
-    """What was measured on the validation split or, in pretraining, on held-out texts."""
+def _validation(row: Mapping[str, Any]) -> Mapping[str, float]:
+    """Return the metrics of the validation split or, in pretraining, of held-out texts."""
     return row["val"] if "val" in row else row["held_out"]
 
 
 def _first_metric(row: Mapping[str, Any]) -> list[str]:
-    """`accuracy 94.1 %`, `bits per byte 1.23`; nothing where there is none."""
+    """Write the first metric as `accuracy 94.1 %` or `bits per byte 1.23`, if there is one."""
     from graft.reports import words
 
-    first = [(name, value) for name, value in _measured(row).items() if name != "loss"][:1]
+    first = [(name, value) for name, value in _validation(row).items() if name != "loss"][:1]
     shown = [(_metric(name, {}), value) for name, value in first]
-    return [f"{metric.words} {words.measured(metric, value)}" for metric, value in shown]
+    return [f"{metric.words} {words.format_value(metric, value)}" for metric, value in shown]
 
 
 def size(count: float) -> str:
-    """A number of bytes in the unit that suits it."""
+    """Write a number of bytes in a suitable unit."""
     for unit in ("B", "kB", "MB", "GB"):
         if count < 1024 or unit == "GB":
             return f"{count:.0f} {unit}" if unit in ("B", "kB") else f"{count:.1f} {unit}"
@@ -221,32 +220,32 @@ def size(count: float) -> str:
 
 
 def answer_json(value: Any) -> None:
-    """JSON on stdout."""
+    """Write JSON to stdout."""
     typer.echo(files.json_text(value, indent=2))
 
 
 def names(rows: Sequence[tuple[str, str]], indent: str = "") -> None:
-    """Two aligned columns on stdout: a name and what it is."""
+    """Write two aligned columns to stdout: names and descriptions."""
     width = max((len(name) for name, _ in rows), default=0)
     for name, what in rows:
         typer.echo(f"{indent}{name:<{width}}  {what}".rstrip())
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
-    """A table on stdout; the first column is text, the others are numbers."""
+    """Write a table to stdout; the first column is text, the others are numbers."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    shown = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    grid = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(header):
-        shown.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
+        grid.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
     for row in rows:
-        shown.add_row(*row)
+        grid.add_row(*row)
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
     with console.capture() as text:
-        console.print(shown)
-    typer.echo(text.get(), nl=False)  # rich would end the process itself if the pipe is closed
+        console.print(grid)
+    typer.echo(text.get(), nl=False)  # rich itself would end the process if the pipe is closed
 
 
 def measured(metric: Metric, score: Mapping[str, Any]) -> str:
@@ -266,7 +265,7 @@ def metrics(scores: Mapping[str, Mapping[str, Any]], where: str, units: Mapping[
     rows = []
     for name, score in scores.items():
         metric = _metric(name, units)
-        rows.append([metric.words, measured(metric, score)])
+        rows.append([metric.words, format_score(metric, score)])
     table([where, "with its 95 % interval"], rows)
     undefined = [_metric(name, units) for name, score in scores.items() if "undefined" in score]
     for reason in words.why_undefined(undefined):
@@ -279,50 +278,44 @@ def _metric(name: str, units: Mapping[str, str]) -> Metric:
     return replace(find_or_assume(name), unit=units.get(name, ""))
 
 
-def result(folder: str, found: Mapping[str, Any]) -> None:
-    """The outcome of one run."""
+def result(folder: str, outcome: Mapping[str, Any]) -> None:
+    """Show the outcome of one run."""
     from graft.reports import words
 
-    cost, frozen, units = found["cost"], found["frozen"], found.get("units", {})
-    primary = _metric(found["primary_metric"], units)
-    counts = ", ".join(f"{count} {split}" for split, count in found["data"]["counts"].items())
-    typer.echo(f"\n{found['technique']} of {found['backbone']} on {counts}")
-    metrics(found["metrics"]["test"], "on the test split", units)
-    for name, scores in found["baseline"].items():
-        score = measured(primary, scores[primary.name])
+    cost, frozen, units = outcome["cost"], outcome["frozen"], outcome.get("units", {})
+    primary = _metric(outcome["primary_metric"], units)
+    counts = ", ".join(f"{count} {split}" for split, count in outcome["data"]["counts"].items())
+    typer.echo(f"\n{outcome['technique']} of {outcome['backbone']} on {counts}")
+    metrics(outcome["metrics"]["test"], "on the test split", units)
+    for name, scores in outcome["baseline"].items():
+        score = format_score(primary, scores[primary.name])
         typer.echo(f"trivial baseline {name}: {primary.words} {score}")
     typer.echo(
-        f"training took {duration(cost['train_seconds'])}; "
-        f"{cost['trainable_parameters']:,} of {cost['total_parameters']:,} parameters trained; "
-        f"model of {cost['model_mb']:.1f} MB"
+        f"training took {duration(cost['train_seconds'])}; {cost['trainable_parameters']:,} of "
+        f"{cost['total_parameters']:,} parameters trained; model of {cost['model_mb']:.1f} MB"
     )
     if frozen["tensors"]:
-        kept = (
-            "unchanged, by their hashes"
-            if frozen["unchanged"]
-            else "CHANGED: do not trust this run"
-        )
+        unchanged, changed = "unchanged, by their hashes", "CHANGED: do not trust this run"
+        kept = unchanged if frozen["unchanged"] else changed
         typer.echo(f"{frozen['tensors']} frozen tensors: {kept}")
-    if cut := words.cut_texts(found["data"]):
-        typer.echo(f"note: {cut} See: graft info {found['task'].partition(':')[0]}")
-    if unknown := words.unknown_tokens(found["data"]):
+    if cut := words.cut_texts(outcome["data"]):
+        typer.echo(f"note: {cut} See: graft info {outcome['task'].partition(':')[0]}")
+    if unknown := words.unknown_tokens(outcome["data"]):
         typer.echo(f"note: {unknown}")
-    for warning in found["warnings"]:
+    for warning in outcome["warnings"]:
         typer.echo(f"note: {warning}")
     typer.echo(f"\nrun: {folder}\nnext: graft predict {folder} INPUT")
 
 
 def leaderboard(folder: Path) -> None:
-    """A row a technique and baseline: the mean over seeds with its interval, and what it cost."""
+    """Show one row per technique and baseline: the mean over seeds, its interval, its cost."""
     from graft.reports import words
     from graft.reports.leaderboard import build
     from graft.reports.read import read
 
     board = build(read(folder))
-    several = (
-        len({(row.cell.backbone, row.cell.size) for row in board.rows if not row.cell.is_baseline})
-        > 1
-    )
+    runs = [row.cell for row in board.rows if not row.cell.is_baseline]
+    several = len({(cell.backbone, cell.size) for cell in runs}) > 1
     header = [
         "technique",
         f"test {words.axis(board.metric)}",
@@ -346,7 +339,7 @@ def _board_row(metric: Metric, row: Any, several: bool, decimals: int) -> list[s
             part for part in (name, (cell.backbone or "").rpartition(":")[2], size) if part
         )
     seconds, trained = cost.get("train_seconds"), cost.get("trainable_parameters")
-    found = ["failed" if row.runs else "", ""]
+    cells = ["failed" if row.runs else "", ""]
     if score:
         found = [
             words.value(metric, score.value, decimals),
@@ -354,16 +347,16 @@ def _board_row(metric: Metric, row: Any, several: bool, decimals: int) -> list[s
         ]
     return [
         name,
-        *found,
+        *cells,
         duration(seconds) if seconds is not None else "",
         f"{trained:,.0f}" if trained else "",
     ]
 
 
-def verdict(found: Any) -> None:
-    """The verdict in words, and what to mind."""
+def verdict(verdict: Any) -> None:
+    """Show the verdict in words, and its cautions."""
     typer.echo("")
-    for sentence in found.sentences:
+    for sentence in verdict.sentences:
         typer.echo(sentence)
-    for caution in found.cautions:
+    for caution in verdict.cautions:
         typer.echo(f"note: {caution}")

@@ -1,4 +1,4 @@
-"""The verbs that look at data and train on them: check, fit, compare, resume."""
+"""The verbs that check data and train on them: check, fit, compare, resume."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def check(
     label_separator: o.LabelSeparator = None,
     as_json: o.Json = False,
 ) -> None:
-    """Look at data before training on them: counts, classes, unreadable files, duplicates, leaks.
+    """Check data before training: counts, classes, unreadable files, duplicates, leaks.
 
-    Exits with 1 if something is found that stops a training.
+    Exits with 1 if a finding prevents training.
     """
     from graft import api
     from graft.cli import show
@@ -34,7 +34,7 @@ def check(
     from graft.tasks.specs.find_task import fitting_tasks
 
     loaded = api.read_for(
-        data, task, **o.reading(format, columns, header, delimiter, label_separator)
+        data, task, **o.reading_options(format, columns, header, delimiter, label_separator)
     )
     fitting = [] if task else fitting_tasks(loaded)
     name = None if len(fitting) > 1 else api.find_task(loaded, task)
@@ -73,7 +73,11 @@ def fit(
     checkpoint_seconds: o.CheckpointSeconds = 30.0,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Only say what would be trained, recorded and how long."),
+        typer.Option(
+            "--dry-run",
+            help="Only estimate what is trained, what is recorded, and how long it takes.",
+            rich_help_panel=o.OUTPUT,
+        ),
     ] = False,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
@@ -81,7 +85,7 @@ def fit(
     """Adapt a pretrained backbone to DATA by one technique."""
     from graft import api
 
-    with watched(quiet) as observer:
+    with watch(quiet) as observer:
         run = api.fit(
             data,
             backbone,
@@ -98,8 +102,8 @@ def fit(
             checkpoint_seconds=checkpoint_seconds,
             dry_run=dry_run,
             observer=observer,
-            **o.reading(format, columns, header, delimiter, label_separator),
-            **o.given(unlabeled=unlabeled),
+            **o.reading_options(format, columns, header, delimiter, label_separator),
+            **o.keep_given(unlabeled=unlabeled),
         )
     if dry_run:
         _show_estimate(run, as_json)
@@ -112,10 +116,20 @@ def compare(
     technique: o.Techniques = None,
     backbone: o.Backbones = None,
     seeds: Annotated[
-        int, typer.Option("--seeds", help="How many seeds; one never yields a verdict.")
+        int,
+        typer.Option(
+            "--seeds",
+            help="The number of seeds; a verdict needs at least two.",
+            rich_help_panel=o.TRAINING,
+        ),
     ] = 3,
     fractions: Annotated[
-        str, typer.Option("--fractions", help="Shares of the training split, as 0.1,0.3,1.")
+        str,
+        typer.Option(
+            "--fractions",
+            help="Shares of the training split to compare, such as 0.1,0.3,1.",
+            rich_help_panel=o.TRAINING,
+        ),
     ] = "1",
     task: o.TaskName = None,
     epochs: o.Epochs = None,
@@ -123,7 +137,12 @@ def compare(
     precision: o.Precision = None,
     weighted: o.Weighted = False,
     shots: o.Shots = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Runs at a time.")] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", "-j", help="The number of runs at the same time.", rich_help_panel=o.TRAINING
+        ),
+    ] = None,
     checkpoint_seconds: o.CheckpointSeconds = 30.0,
     format: o.Format = None,
     columns: o.Columns = None,
@@ -134,18 +153,22 @@ def compare(
     out: o.Out = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Only say how long it takes and what would shorten it."),
+        typer.Option(
+            "--dry-run",
+            help="Only estimate how long it takes and what would shorten it.",
+            rich_help_panel=o.OUTPUT,
+        ),
     ] = False,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
     """Compare techniques with a from-scratch control and trivial baselines: did transfer help?
 
-    Run again, it goes on where it was stopped. Exits with 1 if every run of a technique failed.
+    If stopped, run it again to continue. Exits with 1 if all runs of transfer techniques failed.
     """
     from graft import api
 
-    with watched(quiet, "Run the same command again to go on: finished runs are kept.") as observer:
+    with watch(quiet, "Run the same command again to go on: finished runs are kept.") as observer:
         study = api.compare(
             data,
             technique,
@@ -164,8 +187,8 @@ def compare(
             command=shlex.join(["graft", *sys.argv[1:]]),
             dry_run=dry_run,
             observer=observer,
-            **o.reading(format, columns, header, delimiter, label_separator),
-            **o.given(unlabeled=unlabeled),
+            **o.reading_options(format, columns, header, delimiter, label_separator),
+            **o.keep_given(unlabeled=unlabeled),
         )
     if dry_run:
         _show_plan(study, as_json)
@@ -182,10 +205,10 @@ def resume(
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
-    """Go on with a stopped run, to the same weights as if it had not been stopped; or a study."""
+    """Continue a stopped run or study, with the same weights at the end as without the stop."""
     from graft import api
 
-    with watched(quiet) as observer:
+    with watch(quiet) as observer:
         resumed = api.resume(folder, observer, checkpoint_seconds=checkpoint_seconds)
     if isinstance(resumed, api.Study):
         show_study(resumed, as_json)
@@ -195,7 +218,7 @@ def resume(
 
 
 def fail_without_transfer(study: Any) -> None:
-    """Exit with 1 if runs of transfer techniques were asked for, and all of them failed."""
+    """Exit with 1 if there are runs of transfer techniques and all of them failed."""
     from graft.techniques.specs.combine import is_control
 
     states = [row["state"] for row in study.rows if not is_control(row["technique"])]
@@ -204,8 +227,8 @@ def fail_without_transfer(study: Any) -> None:
 
 
 @contextmanager
-def watched(quiet: bool, when_stopped: str = "") -> Iterator[Any]:
-    """An observer for the terminal; Ctrl-C ends it with one line that says how to go on."""
+def watch(quiet: bool, when_stopped: str = "") -> Iterator[Any]:
+    """Yield an observer for the terminal; on Ctrl-C, print one line on how to continue."""
     from graft.cli import show
 
     observer = show.observer(quiet)
@@ -213,20 +236,18 @@ def watched(quiet: bool, when_stopped: str = "") -> Iterator[Any]:
         yield observer
     except KeyboardInterrupt as stop:
         observer.close()
-        go_on = (
-            f"The run is in {observer.folder}. Go on with: graft resume "
-            f"{shlex.quote(observer.folder)}"
-            if observer.folder
-            else ""
-        )
-        typer.echo(f"\nStopped. {when_stopped or go_on}".rstrip(), err=True)
+        advice = when_stopped
+        if observer.folder and not advice:
+            command = f"graft resume {shlex.quote(observer.folder)}"
+            advice = f"The run is in {observer.folder}. Go on with: {command}"
+        typer.echo(f"\nStopped. {advice}".rstrip(), err=True)
         raise typer.Exit(130) from stop
     finally:
         observer.close()
 
 
 def show_study(study: Any, as_json: bool) -> None:
-    """The leaderboard, the verdict and where the page is."""
+    """Show the leaderboard, the verdict and the path of the report."""
     from graft.cli import show
 
     if as_json:

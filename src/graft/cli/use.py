@@ -22,7 +22,9 @@ NumBeams = Annotated[
     int | None,
     typer.Option(
         "--num-beams",
-        help="Search for the likeliest text with so many beams; else by the task.",
+        help="Search for the likeliest text with this "
+        "number of beams; by default as the task sets it.",
+        rich_help_panel=o.GENERATION,
     ),
 ]
 
@@ -36,14 +38,14 @@ def evaluate(
     delimiter: o.Delimiter = None,
     label_separator: o.LabelSeparator = None,
     num_beams: NumBeams = None,
-    precision: o.Precision = "fp32",
+    precision: o.FixedPrecision = "fp32",
     as_json: o.Json = False,
 ) -> None:
-    """Measure a trained model on the test split of DATA, or on all of it where it has none."""
+    """Measure a trained model on the test split of DATA, or on all of DATA without such a split."""
     from graft import api
     from graft.cli import show
 
-    reading = o.reading(format, columns, header, delimiter, label_separator)
+    reading = o.reading_options(format, columns, header, delimiter, label_separator)
     predictor = api.load(model, precision)
     scores = predictor.evaluate(data, num_beams, **reading)
     if as_json:
@@ -64,7 +66,11 @@ def predict(
     delimiter: o.Delimiter = None,
     skip_broken: Annotated[
         bool,
-        typer.Option("--skip-broken", help="Leave out pictures that cannot be read, with a note."),
+        typer.Option(
+            "--skip-broken",
+            help="Skip pictures that cannot be read, with a note.",
+            rich_help_panel=o.DATA,
+        ),
     ] = False,
     draw: Annotated[
         str | None,
@@ -75,11 +81,16 @@ def predict(
     precision: o.Precision = "fp32",
     out: Annotated[
         str | None,
-        typer.Option("--out", "-o", help="Write the rows to a .csv, .jsonl or .parquet file."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="The .csv, .jsonl or .parquet file to write.",
+            rich_help_panel=o.OUTPUT,
+        ),
     ] = None,
     as_json: o.Json = False,
 ) -> None:
-    """Predict with a trained model."""
+    """Predict labels, values or texts with a trained model."""
     from graft import api
     from graft.cli import show
 
@@ -88,7 +99,7 @@ def predict(
         if Path(out).suffix.lower() not in (".csv", ".jsonl", ".parquet"):
             raise BadValue(f"--out {out} has no known ending. Use .csv, .jsonl or .parquet.")
     predictor = api.load(model, precision)
-    reading = o.reading(format, columns, header, delimiter)
+    reading = o.reading_options(format, columns, header, delimiter)
     asked = inputs[0] if len(inputs) == 1 else inputs
     rows = predictor.predict(asked, skip_broken=skip_broken, draw=draw, **reading)
     if draw:
@@ -114,27 +125,33 @@ def embed(
     out: Annotated[
         str,
         typer.Option(
-            "--out", "-o", help="The .npy file to write, the ids beside it; or a .parquet file."
+            "--out",
+            "-o",
+            help="The .npy file to write, with a file of ids next to it; or a .parquet file.",
+            rich_help_panel=o.OUTPUT,
         ),
     ],
     normalise: Annotated[
-        bool, typer.Option("--normalise", help="Make the length of each vector 1.")
+        bool,
+        typer.Option(
+            "--normalise", help="Scale each vector to length 1.", rich_help_panel=o.OUTPUT
+        ),
     ] = False,
-    precision: o.Precision = "fp32",
+    precision: o.FixedPrecision = "fp32",
     format: o.Format = None,
     columns: o.Columns = None,
     header: o.Header = None,
     delimiter: o.Delimiter = None,
     as_json: o.Json = False,
 ) -> None:
-    """Write texts or images as vectors: the features of a trained model, or of any backbone."""
+    """Write embeddings of texts or images: the features of a trained model or of any backbone."""
     from graft import api
     from graft.cli import show
     from graft.deploy.embedding import check_ending
 
     check_ending(out)
     o.check_output(out, [data])
-    reading = o.reading(format, columns, header, delimiter)
+    reading = o.reading_options(format, columns, header, delimiter)
     embeddings = api.embed(model, Path(data), precision=precision, normalise=normalise, **reading)
     embeddings.save(out)
     count, width = embeddings.vectors.shape
@@ -148,51 +165,62 @@ def generate(
     model: Model,
     prompts: Annotated[
         list[str],
-        typer.Argument(
-            metavar="PROMPT...", help="Texts to be continued, translated or summarized."
-        ),
+        typer.Argument(metavar="PROMPT...", help="Texts to continue, translate or summarize."),
     ],
     max_new_tokens: Annotated[
         int | None,
-        typer.Option("--max-new-tokens", help="Tokens to write at most; else by the task."),
+        typer.Option(
+            "--max-new-tokens",
+            help="The maximum number of tokens to generate; by default as the task sets it.",
+            rich_help_panel=o.GENERATION,
+        ),
     ] = None,
     temperature: Annotated[
         float,
-        typer.Option("--temperature", help="0 takes the likeliest tokens; above 0 they are drawn."),
+        typer.Option(
+            "--temperature",
+            help="0 takes the likeliest token; above 0, tokens are sampled.",
+            rich_help_panel=o.GENERATION,
+        ),
     ] = 0.0,
     top_k: Annotated[
         int | None,
-        typer.Option("--top-k", help="Draw from so many of the likeliest tokens."),
+        typer.Option(
+            "--top-k",
+            help="Sample from this number of the likeliest tokens.",
+            rich_help_panel=o.GENERATION,
+        ),
     ] = None,
     top_p: Annotated[
         float,
-        typer.Option("--top-p", help="Draw from the fewest tokens with this probability together."),
+        typer.Option(
+            "--top-p",
+            help="Sample from the smallest set of tokens with this total probability.",
+            rich_help_panel=o.GENERATION,
+        ),
     ] = 1.0,
-    seed: Annotated[int, typer.Option("--seed", help="Of drawn tokens.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", help="The seed of sampling.", rich_help_panel=o.GENERATION),
+    ] = 0,
     num_beams: NumBeams = None,
-    precision: o.Precision = "fp32",
+    precision: o.FixedPrecision = "fp32",
     as_json: o.Json = False,
 ) -> None:
-    """Let a trained model write: continue texts, translate or summarize them."""
+    """Generate text with a trained model: continue, translate or summarize texts."""
     from graft import api
     from graft.cli import show
 
     predictor = api.load(model, precision)
     samples = predictor.prompts(prompts)
-    written = predictor.generate(
-        samples, max_new_tokens, temperature, top_k, top_p, seed, num_beams
-    )
-    # What a task that writes keeps of an input is its prompt alone.
+    texts = predictor.generate(samples, max_new_tokens, temperature, top_k, top_p, seed, num_beams)
+    # A task that generates keeps only the prompt of an input.
     prompts = [prompt for sample in samples for prompt in sample.roles.values()]
+    pairs = list(zip(prompts, texts, strict=True))
     if as_json:
-        show.answer_json(
-            [
-                {"prompt": prompt, "output": text}
-                for prompt, text in zip(prompts, written, strict=True)
-            ]
-        )
+        show.answer_json([{"prompt": prompt, "output": text} for prompt, text in pairs])
         return
-    for prompt, text in zip(prompts, written, strict=True):
+    for prompt, text in pairs:
         if len(samples) > 1:
             typer.echo(f"> {prompt if isinstance(prompt, str) else prompt[-1]['content']}")
         typer.echo(text)
@@ -202,7 +230,7 @@ def report(
     folder: Annotated[str, typer.Argument(metavar="STUDY", help="The folder of a study.")],
     as_json: o.Json = False,
 ) -> None:
-    """Write the report of a study anew, and show its verdict."""
+    """Write the report of a study again, and show its verdict."""
     from graft import api
     from graft.cli.train import show_study
 
@@ -227,15 +255,9 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def _cells(row: dict[str, Any], inputs: list[str], say: Callable[[Any], str]) -> list[str]:
-    """The row of one prediction; a text stands for itself, a file for its name.
-
-    It ends with the confidence if the prediction has one.
-    """
+    """Return the cells of one prediction: its input, the prediction, the confidence if any."""
     kind, _, number = row["id"].partition(":")
-    name = (
-        inputs[int(number) - 1]
-        if kind == "text" and number.isdigit() and int(number) <= len(inputs)
-        else row["id"]
-    )
+    is_text = kind == "text" and number.isdigit() and int(number) <= len(inputs)
+    name = inputs[int(number) - 1] if is_text else row["id"]
     sure = [f"{row['confidence']:.3f}"] if "confidence" in row else []
     return [name, say(row["prediction"]), *sure]

@@ -24,7 +24,7 @@ class Data:
     path: str = ""
     format: str = ""
     notes: list[str] = field(default_factory=list)
-    """What was decided on reading, in sentences for the user: what was cut from what."""
+    """Decisions made while reading, in sentences for the user."""
     kind: str = ""
     """The kind of the samples; if not given, that of the roles of the first one."""
     columns: dict[str, list[str]] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Data:
 
     @property
     def roles(self) -> frozenset[str]:
-        """The roles that every labeled sample has, or every unlabeled one if there are no others.
+        """The roles that all labeled samples have; without any, those of all unlabeled samples.
 
         A target that is not known counts, as None.
         """
@@ -54,7 +54,7 @@ class Data:
 
     @property
     def classes(self) -> list[str]:
-        """All labels, types of entities or plain tags, '2' before '10'; none of other targets."""
+        """All labels, entity types or plain tags, '2' before '10'; empty for other targets."""
         samples = [sample for split in self.splits.values() for sample in split]
         names = kind_named(self.kind).classes(samples) if samples else set()
         return sorted(names, key=lambda c: (not c.isdigit(), int(c) if c.isdigit() else 0, c))

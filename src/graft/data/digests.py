@@ -61,7 +61,7 @@ def digest_files(paths: Iterable[Path]) -> dict[str, bytes]:
 
 
 def _version(path: str) -> bytes:
-    """Hash what identifies this version of the file; empty if there is no such file."""
+    """Hash what identifies this version of the file; empty if it does not exist."""
     try:
         stat = os.stat(path)  # noqa: PTH116 - a Path takes twice the time
     except OSError:

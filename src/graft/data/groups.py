@@ -1,4 +1,4 @@
-"""Which samples are related: of one patient, speaker or document, questions on one text."""
+"""Groups of related samples: of one patient, speaker or document, or questions on one text."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from graft.data.kinds.kind import kind_named
 def groups(samples: Sequence[Sample], kind: str) -> list[str]:
     """The group of each sample, named by the id of its first one; alone if nothing is shared."""
     names = [""] * len(samples)
-    for rows in joined([kind_named(kind).relations(sample) for sample in samples]):
+    for rows in join_related([kind_named(kind).relations(sample) for sample in samples]):
         for row in rows:
             names[row] = samples[rows[0]].id
     return names
 
 
-def joined(keys: Sequence[Sequence[str]]) -> list[list[int]]:
-    """The indices that share a key, directly or through others, in the order of their first."""
+def join_related(keys: Sequence[Sequence[str]]) -> list[list[int]]:
+    """Group the indices that share a key, directly or through others, by their first index."""
     parent = list(range(len(keys)))
 
     def root(i: int) -> int:

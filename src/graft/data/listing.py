@@ -1,4 +1,4 @@
-"""What lies in a folder: its files and folders without those of the system."""
+"""List the content of a folder without files and folders of the system."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _ABOUT = frozenset((".md", ".rst", ".json", ".toml", ".yaml", ".yml", ".cff", ".
 _ABOUT_STEMS = (
     "readme", "license", "licence", "classes", "labels", "attribution", "notice", "citation",
 )  # fmt: skip
-"""How files are named that describe a data set beside its samples."""
+"""The names of files that describe a data set."""
 
 
 def is_hidden(name: str) -> bool:
-    """Whether the system or a tool put it there: `.DS_Store`, `Thumbs.db`, `__MACOSX`, `.git`."""
+    """Whether a name belongs to the system or a tool: `.DS_Store`, `Thumbs.db`, `.git`."""
     return name.startswith(".") or name.lower() in _SYSTEM
 
 
@@ -35,8 +35,8 @@ def is_about(path: Path) -> bool:
     )
 
 
-def left_out(files: Sequence[str], why: str) -> list[str]:
-    """A note of the files that were not read, or of the folders, which end in a slash; or none."""
+def note_left_out(files: Sequence[str], why: str) -> list[str]:
+    """Note the files that were not read, or the folders, whose names end in a slash."""
     if not files:
         return []
     noun = "folder" if files[0].endswith("/") else "file"
@@ -49,7 +49,7 @@ def subfolders(path: Path) -> list[Path]:
 
 
 def samples_in(folder: Path, suffixes: Collection[str]) -> list[Path]:
-    """The files in a folder whose names end so, without those that describe the data."""
+    """List the files in a folder with these suffixes, without those that describe the data."""
     files = (p for p in sorted(folder.iterdir()) if p.suffix.lower() in suffixes)
     return [file for file in files if file.is_file() and not is_about(file)]
 

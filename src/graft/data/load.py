@@ -1,4 +1,4 @@
-"""From a path, a frame or arrays to `Data` with its splits."""
+"""Read a path, a frame or arrays as `Data` with splits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graft.base.errors import BadValue, DataError, listed
 from graft.base.ranges import PART, check_number, check_path, check_word
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.formats.folders.annotations import unlearned
+from graft.data.formats.folders.annotations import describe_unsupported
 from graft.data.formats.format import SPLIT_NAMES, Format, read_options
 from graft.data.kinds.kind import kind_named
 from graft.data.listing import is_about
@@ -90,7 +90,7 @@ def read_source(source: Any, *, format: str | None = None, **reading: Any) -> Da
 
 
 def read(path: str | os.PathLike[str], *, format: str | None = None, **reading: Any) -> Data:
-    """What lies at `path`, split as it is there.
+    """Read the data at `path` with the splits that they have.
 
     The splits are `train`, `val`, `test`, `unlabeled`, or `all` where nothing is split. `reading`
     are the fields of ReadOptions. Raises DataError, UnknownName.
@@ -109,7 +109,7 @@ def read(path: str | os.PathLike[str], *, format: str | None = None, **reading: 
 
 
 def _with_texts(data: Data, path: Path) -> Data:
-    """The data with the texts at `path`, whatever is known of them, in the split `unlabeled`."""
+    """Add the texts at `path`, without their labels, as the split `unlabeled`."""
     more = read(path, labels=False)
     samples = [sample for split in more.splits.values() for sample in split]
     read_text = kind_named(more.kind).text
@@ -149,7 +149,7 @@ def _check(path: Path) -> None:
 
 
 def _sniff(path: Path, labels: bool) -> str:
-    if labels and path.is_dir() and (held := unlearned(path)):
+    if labels and path.is_dir() and (held := describe_unsupported(path)):
         raise DataError(
             f"{path} holds {held}. No task learns from that yet. What is learned now: texts, "
             "and pictures with classes (in class folders, cats/1.jpg, or a table of paths and "

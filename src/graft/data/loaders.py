@@ -1,4 +1,4 @@
-"""From samples to batches: in an order by seed and epoch alone, encoded ahead in threads."""
+"""Make batches of samples, in an order given by seed and epoch, encoded ahead in threads."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ T = TypeVar("T")
 AHEAD = 3
 """Batches encoded ahead of the one in use, and one more for each thread after the first."""
 LEAST_GROUPS, MOST_BATCHES = 4, 50
-"""Texts are sorted by length within so many groups of an epoch, of at most so many batches.
+"""Texts are sorted by length within this many groups of an epoch, of at most this many batches.
 
 Short epochs have fewer groups; whole epochs sorted would leave little chance in the batches."""
 
 
 def plan(lengths: Sequence[int], batch_size: int, seed: Sequence[int] | None) -> list[list[int]]:
-    """The rows of each batch of one epoch: shuffled by `seed`, of similar length within a batch.
+    """Return the rows of each batch of an epoch: shuffled by `seed`, of similar length in a batch.
 
     No batch is dropped, and sizes are as even as can be: batch normalization would fail on a small
     remainder. Without a seed (evaluation) rows are sorted by length, and a batch holds as many as
@@ -31,7 +31,7 @@ def plan(lengths: Sequence[int], batch_size: int, seed: Sequence[int] | None) ->
     batches = -(-count // batch_size)
     sizes = np.array(lengths)
     if seed is None:
-        return _filled(sizes, batch_size)
+        return _fill_batches(sizes, batch_size)
     rng = np.random.default_rng(seed)
     order = rng.permutation(count)
     groups = max(1, min(batches // 16, LEAST_GROUPS), batches // MOST_BATCHES)
@@ -42,8 +42,8 @@ def plan(lengths: Sequence[int], batch_size: int, seed: Sequence[int] | None) ->
     return [parts[i].tolist() for i in rng.permutation(batches)]
 
 
-def _filled(sizes: np.ndarray, batch_size: int) -> list[list[int]]:
-    """Batches with room for `batch_size` of the longest of all; those of the shortest first."""
+def _fill_batches(sizes: np.ndarray, batch_size: int) -> list[list[int]]:
+    """Fill batches up to `batch_size` times the longest sample; the shortest samples come first."""
     order = np.argsort(sizes, kind="stable")
     room = batch_size * int(sizes.max(initial=1))
     batches, end = [], len(order)

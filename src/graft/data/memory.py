@@ -16,8 +16,8 @@ from graft.data.tables.rows import to_data
 from graft.data.tables.table import Table
 
 _FORMS = (
-    "a path, Data, a pandas DataFrame, a list of dicts, (values, labels), or a dict of these by "
-    "split"
+    "a path, Data, a pandas DataFrame, a list of dicts, "
+    "(values, labels), or a dict of these by split"
 )
 
 
@@ -63,7 +63,7 @@ def _form(source: Any, options: ReadOptions) -> str:
     raise DataError(f"Data cannot be made of a {type(source).__name__}. Give {_FORMS}.")
 
 
-def _of_frame(frame: Any, name: str) -> Table:
+def _read_frame(frame: Any, name: str) -> Table:
     if not len(frame):
         raise DataError(
             f"The {name or 'frame'} holds no rows. "
@@ -87,17 +87,17 @@ def _check_names(names: Iterable[Any], where: str) -> None:
     counts = Counter(map(str, names))
     if twice := [repr(name) for name, count in counts.items() if count > 1]:
         raise DataError(
-            f"The {where} has several columns of the name {listed(twice)}. Rename or drop all but "
-            "one of each."
+            f"The {where} has several columns of the name "
+            f"{listed(twice)}. Rename or drop all but one of each."
         )
 
 
-def _of_rows(rows: list[dict[str, Any]], name: str) -> Table:
+def _read_rows(rows: list[dict[str, Any]], name: str) -> Table:
     _check_names({key: None for row in rows for key in row}, f"list of {name or 'rows'}")
     return object_table(name or "rows", rows, range(len(rows)))
 
 
-def _of_arrays(source: Any, name: str) -> Table:
+def _read_arrays(source: Any, name: str) -> Table:
     """A pair of values and labels, or values alone; a column of pandas is an array of NumPy."""
     pair = source if isinstance(source, tuple) and len(source) == 2 else (source, None)
     return array_table(
@@ -105,5 +105,5 @@ def _of_arrays(source: Any, name: str) -> Table:
     )
 
 
-_READERS = {"frame": _of_frame, "rows": _of_rows, "arrays": _of_arrays}
+_READERS = {"frame": _read_frame, "rows": _read_rows, "arrays": _read_arrays}
 """Form -> how it becomes a table; the name is that of its split, or empty."""

@@ -12,7 +12,7 @@ from graft.base.counts import plural
 from graft.base.errors import BadValue, DataError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.groups import joined
+from graft.data.groups import join_related
 from graft.data.kinds.kind import Kind, kind_named
 from graft.data.unlabeled import without_labels
 
@@ -24,7 +24,7 @@ Each stratum keeps one sample for training; validation, cut second, leaves it tw
 
 @dataclass(frozen=True)
 class _Cut:
-    """What is left of the samples, what was cut off, both in order, and notes for the user."""
+    """The remaining samples, those cut off, both in order, and notes for the user."""
 
     rest: list[Sample]
     off: list[Sample] = field(default_factory=list)
@@ -106,8 +106,8 @@ def subsample(
     kind = kind_named(data.kind)
     if shots is not None and not kind.is_stratified:
         raise BadValue(
-            f"--shots needs classes, and this data has {kind.target} instead. Ask for a fraction "
-            f"of the {len(train):,} training samples: "
+            f"--shots needs classes, and this data has {kind.target} instead. "
+            f"Ask for a fraction of the {len(train):,} training samples: "
             f"--fraction {min(max(shots / len(train), 0.001), 1):.2g}."
         )
     sizes = Counter(kind.strata(train))
@@ -125,7 +125,7 @@ def subsample(
         few = f"fewer than {shots} training samples"
         notes.append(_few_note(short, kind.has_several(train), few))
     if len(val) > len(kept):
-        counts = _in_proportion(Counter(kind.strata(val)), len(kept))
+        counts = _share_room(Counter(kind.strata(val)), len(kept))
         smaller = _first_of_each_class(val, kind, counts, np.random.default_rng([seed, 4]))
         notes.append(
             f"Of {len(val):,} validation samples {len(smaller):,} are used, as there are only "
@@ -178,7 +178,7 @@ def _cut(
     several = kind.has_several(ordered)
     if several:
         counts = kind.counts({name: ordered})[name]
-        goals = _fitted(goals, max(1, round(share * len(ordered))), counts)
+        goals = _fit_goals(goals, max(1, round(share * len(ordered))), counts)
     taken: set[int] = set()
     for label in sorted(by_stratum):
         taken.update(_take(by_stratum[label], goals[label], rng))
@@ -221,7 +221,7 @@ def _cut_note(name: str, samples: str, count: int, of: int, what: str, how: str 
 
 
 def _few_note(strata: Collection[str], several: bool, what: str) -> str:
-    """Name strata with too few samples: classes or, of several labels, the rarest of a sample."""
+    """Name strata with too few samples: classes, or the rarest label of samples with several."""
     names = listed(sorted(filter(None, strata)))
     if not several:
         return f"Classes with {what}: {names}."
@@ -243,7 +243,7 @@ def _groups(
     if any(related):
         # Short sentences come back by chance: they must not join the documents that hold them.
         keys = [[] if kind.may_recur(s) else key for s, key in zip(samples, equal, strict=True)]
-        together = joined([key + more for key, more in zip(keys, related, strict=True)])
+        together = join_related([key + more for key, more in zip(keys, related, strict=True)])
         strata = kind.strata(samples)
         most_groups = max(Counter(strata[group[0]] for group in together).values())
         if most_groups >= least and max(map(len, together)) <= (1 - share) * len(samples):
@@ -252,20 +252,20 @@ def _groups(
             by = plural(named or len(together), noun)
             note = f"Samples of the same {noun} were kept in one split ({by})."
             return together, [note] if len(together) < len(samples) else []
-    together = joined(equal)
+    together = join_related(equal)
     notes = []
     if copies := len(samples) - len(together):
         notes.append(f"Samples that equal another one ({copies:,}) were kept in one split.")
     if any(related):
         notes.append(
-            "Samples of one group may be in several splits: the groups are too few or too large "
-            "to stay whole."
+            "Samples of one group may be in several splits: "
+            "the groups are too few or too large to stay whole."
         )
     return together, notes
 
 
 def _goals(sizes: dict[str, int], few: set[str], share: float) -> dict[str, int]:
-    """How many samples to cut of each stratum: in proportion, at least 1, none of `few`.
+    """Return the number of samples to cut per stratum: in proportion, at least 1, none of `few`.
 
     The whole is rounded by largest remainders.
     """
@@ -287,7 +287,7 @@ def _shrunk(counts: dict[str, int], room: int) -> dict[str, int]:
     return counts
 
 
-def _fitted(goals: dict[str, int], room: int, counts: Counter[str]) -> dict[str, int]:
+def _fit_goals(goals: dict[str, int], room: int, counts: Counter[str]) -> dict[str, int]:
     """Goals for samples with several labels that fit into `room`, without some strata if need be.
 
     First without samples that have no label, then without those of the most frequent labels, which
@@ -310,8 +310,8 @@ def _take(groups: list[list[int]], goal: int, rng: np.random.Generator) -> list[
     return taken if taken or not goal else min(groups, key=len)
 
 
-def _in_proportion(sizes: Counter[str], room: int) -> dict[str, int]:
-    """How many samples of each stratum fit into `room`: in proportion, but at least one of each."""
+def _share_room(sizes: Counter[str], room: int) -> dict[str, int]:
+    """Share `room` among the strata: in proportion, but at least one sample of each."""
     share = room / sum(sizes.values())
     return _shrunk({label: max(1, int(n * share)) for label, n in sizes.items()}, room)
 

@@ -32,7 +32,7 @@ class Embeddings:
     vectors: np.ndarray
 
     def save(self, path: str | Path) -> None:
-        """Write `.npy`, (N, D), with the ids in `.ids.json` beside it.
+        """Write `.npy`, (N, D), with the ids in `.ids.json` next to it.
 
         Or `.parquet` with the columns `id` and `embedding`.
         Raises BadValue for another ending, FolderError where nothing can be written.
@@ -81,7 +81,7 @@ def embed(
 
 
 def open_pretrained(spec: str) -> tuple[Model, Task]:
-    """The network that a backbone's spec names, and a task that reads its inputs.
+    """Open the backbone of a spec, and a task that reads its inputs.
 
     Raises UnknownName, BackboneError.
     """
@@ -127,7 +127,7 @@ def normalize(vectors: np.ndarray) -> np.ndarray:
 
 
 def _mean_over_tokens(features: Tensor, mask: Tensor | None) -> Tensor:
-    """(B, D), of (B, T, D) the mean over the tokens that are no padding."""
+    """Return features (B, D): of (B, T, D), the mean over all tokens except padding."""
     if features.dim() == 2:
         return features
     weight = mask.to(features)[..., None]

@@ -1,4 +1,4 @@
-"""What a user gives to a trained model, as samples: texts, pictures, files, tables, frames."""
+"""Make samples of the inputs of a trained model: texts, pictures, files, tables, frames."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def read_inputs(inputs: Any, role: str, **reading: Any) -> list[Sample]:
 
 
 def find_broken(samples: Sequence[Sample]) -> dict[str, str]:
-    """The id of each sample whose picture cannot be read -> why."""
+    """Find the samples whose picture cannot be read: id -> the reason."""
     problems = {}
     for sample in samples:
         try:
@@ -75,7 +75,7 @@ def are_messages(prompt: Any) -> bool:
 
 
 def _as_samples(several: Sequence[Any], role: str) -> list[Sample] | None:
-    """The samples that are texts, pairs, dicts or pictures; None if they have to be read."""
+    """Make samples of texts, pairs, dicts or pictures; None if the inputs have to be read."""
     is_alone = len(several) == 1
     if role == "text" and all(map(_is_text, several)):
         if any(_names_a_file(text, is_alone) for text in several):
@@ -121,7 +121,7 @@ def _refuse_reading(reading: Mapping[str, Any]) -> None:
 
 
 def _check_texts(samples: Sequence[Sample]) -> None:
-    """Raise DataError for what is no text where one belongs; log the texts without a word."""
+    """Raise DataError for values that are not texts; log the texts without a word."""
     held = [
         (f"{sample.id} ({role})", sample.roles[role])
         for sample in samples
@@ -134,8 +134,8 @@ def _check_texts(samples: Sequence[Sample]) -> None:
     ]
     if wrong:
         raise DataError(
-            f"{len(wrong):,} of {len(held):,} texts are none: {listed(wrong, NAMED)}. Give a text "
-            "as str."
+            f"{len(wrong):,} of {len(held):,} texts are none: "
+            f"{listed(wrong, NAMED)}. Give a text as str."
         )
     texts = [(place, value) for place, value in held if _is_text(value)]
     check_whole(texts, "the inputs")

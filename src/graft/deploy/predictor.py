@@ -124,7 +124,7 @@ class Predictor:
         seed: int = 0,
         num_beams: int | None = None,
     ) -> list[str]:
-        """What the model writes after each prompt, up to an end or so many tokens.
+        """Generate a text after each prompt, up to an end token or `max_new_tokens` tokens.
 
         `prompts` are one or a list. A prompt is a text, a list of messages with `role` and
         `content`, or a dict of the task's roles. Temperature 0 takes the likeliest tokens, by beam
@@ -150,13 +150,13 @@ class Predictor:
         """The prompts of `generate`, of which a file may hold several, as samples."""
         if not self.task.generates:
             raise BadValue(
-                f"The model in {self.folder} is for {self.task.name}, which writes no text. Use "
-                "predict."
+                f"The model in {self.folder} is for {self.task.name}, "
+                "which writes no text. Use predict."
             )
         return self.samples(prompts)
 
     def _generate(self, samples: Sequence[Sample], decoding: Decoding) -> list[dict[str, Any]]:
-        """A row a sample: what is written, and the mean probability of its bytes."""
+        """Return one row per sample: the generated text, and the mean probability of its bytes."""
         with self._engine.autocast():
             texts = self.task.generate(self.network, samples, decoding)
         whole = [
@@ -234,7 +234,7 @@ class Predictor:
 
 
 def is_saved(folder: str | Path) -> bool:
-    """Whether a run with its model, or a model folder of Graft, is there."""
+    """Whether the folder is a run with its model, or a model folder of Graft."""
     folder = check_path("model", folder)
     return any((Path(folder) / part / "graft.json").exists() for part in ("", "model"))
 

@@ -1,1 +1,1 @@
-"""What a study shows: statistics, the verdict in words, tables, figures, the page."""
+"""Reports of a study: statistics, the verdict in words, tables, figures, the page."""

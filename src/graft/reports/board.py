@@ -1,4 +1,4 @@
-"""What a leaderboard consists of: its cells and rows, and what is chosen at each training size."""
+"""The parts of a leaderboard: its cells and rows, and the choice at each training size."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from graft.metrics.metric import Metric
 from graft.reports.read import Run, Study
 from graft.reports.statistics import Difference, Interval
-from graft.reports.words import known
+from graft.reports.words import is_known
 from graft.techniques.specs.combine import is_control
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much of the training split was used."""
+    """The share of the training split that was used."""
 
     fraction: float
     shots: int | None
@@ -23,7 +23,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Cell:
-    """What the runs of one row have in common. A baseline has no backbone."""
+    """What the runs of a row share. A baseline has no backbone."""
 
     name: str
     backbone: str | None
@@ -76,7 +76,7 @@ class Row:
     @property
     def val_quality(self) -> float:
         """The validation metric, turned so that more is better; -inf if it is not known."""
-        return self.watched.sign * self.val if known(self.val) else -math.inf
+        return self.watched.sign * self.val if is_known(self.val) else -math.inf
 
     @property
     def unfinished(self) -> list[Run]:
@@ -97,7 +97,7 @@ class Beside:
 
 @dataclass(frozen=True)
 class Choice:
-    """What is chosen at one training size, and how it differs from control and baseline.
+    """The selected technique at one training size, and its differences to control and baseline.
 
     `best` is the technique that validation selects. The baseline is the best on the test split,
     which favors it. `others` are the other techniques.

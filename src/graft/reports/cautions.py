@@ -5,7 +5,7 @@ from __future__ import annotations
 from graft.base.counts import plural
 from graft.reports.board import Board, Choice
 from graft.reports.statistics import LEVEL
-from graft.reports.words import known, listed
+from graft.reports.words import is_known, join_words
 
 _TWO_SEEDS = (
     "Two seeds show little of how much runs differ: where they differ much, up to 9 % of studies "
@@ -23,43 +23,45 @@ _VERSIONS = (
 
 
 def cautions(board: Board) -> tuple[str, ...]:
-    """Sentences that stand below the verdict."""
-    study, found = board.study, []
-    if any(has_two_seeds(choice) and known(choice.p_control) for choice in board.choices):
-        found.append(_TWO_SEEDS)
+    """Return the sentences below the verdict."""
+    study, notes = board.study, []
+    if any(has_two_seeds(choice) and is_known(choice.p_control) for choice in board.choices):
+        notes.append(_TWO_SEEDS)
     if any(has_two_seeds(choice) and _disagrees(choice) for choice in board.choices):
-        found.append(_DISAGREE)
+        notes.append(_DISAGREE)
     if mixed := _mixed_versions(board):
-        found.append(_VERSIONS.format(packages=listed(mixed)))
-    found += study.losses
+        notes.append(_VERSIONS.format(packages=join_words(mixed)))
+    notes += study.losses
     failed = [run for run in study.runs if run.state == "failed"]
     open_ends = [run for run in study.runs if not run.result and run.state != "failed"]
     if failed:
-        found.append(
+        notes.append(
             f"{plural(len(failed), 'run')} of {len(study.runs)} failed; the leaderboard says why."
         )
     if open_ends:
-        found.append(
+        notes.append(
             f"{plural(len(open_ends), 'run')} of {len(study.runs)} did not finish; the same "
             "command goes on with them."
         )
     changed = [row.cell.name for row in board.rows if row.frozen is False]
     if changed:
-        found.append(
-            f"Frozen weights changed during training with {listed(changed)}: do not trust these "
-            "rows."
+        notes.append(
+            f"Frozen weights changed during training with {join_words(changed)}: "
+            "do not trust these rows."
         )
     oracle = sorted({run.result["selected_by"] for run in study.finished} - {"val"})
     if oracle:
-        found.append(f"Some models were selected by {listed(oracle)}, not by the validation split.")
+        notes.append(
+            f"Some models were selected by {join_words(oracle)}, not by the validation split."
+        )
     problems = [
         finding for finding in study.findings if finding["severity"] in ("error", "warning")
     ]
     if problems:
-        found.append(
+        notes.append(
             f"The check of the data found {plural(len(problems), 'problem')}, listed under Data."
         )
-    return tuple(found)
+    return tuple(notes)
 
 
 def has_two_seeds(choice: Choice) -> bool:
@@ -69,7 +71,7 @@ def has_two_seeds(choice: Choice) -> bool:
 
 
 def _disagrees(choice: Choice) -> bool:
-    """Whether an interval of the choice leaves out 0, and its own p-value is no claim."""
+    """Whether an interval of the choice excludes 0 although its p-value is not significant."""
     differences = [
         choice.to_control,
         choice.to_baseline,
@@ -79,7 +81,7 @@ def _disagrees(choice: Choice) -> bool:
 
 
 def _mixed_versions(board: Board) -> list[str]:
-    """`torch (2.6.0, 2.7.1)` of each package that finished runs of the study differ in."""
+    """List packages with different versions among the finished runs, as `torch (2.6.0, 2.7.1)`."""
     specs = [run.spec.get("versions") or {} for run in board.study.finished]
     packages = dict.fromkeys(name for versions in specs for name in versions)
     seen = {

@@ -1,4 +1,4 @@
-"""What the page shows of one technique: its parts, confusions, mistakes, and what it generates."""
+"""The details of a technique on the page: its parts, confusions, mistakes and generated texts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from graft.reports.read import Run
 from graft.studies.records import read_examples, read_mistakes
 
 NUMBERED_CLASSES = 14
-"""Up to so many classes the confusion matrix has numbers, above it is a picture."""
+"""Up to this many classes, the confusion matrix has numbers; with more, it is a picture."""
 SHOWN_CLASSES = 40
 CONFUSIONS = 10
 MEDIA = ("image", "audio")
@@ -94,7 +94,7 @@ def _results(best: Row | None) -> list[dict[str, Any]]:
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if words.known(value)]
+    known = [value for value in values if words.is_known(value)]
     return float(np.mean(known)) if known else None
 
 
@@ -163,7 +163,7 @@ def _matrix_cells(matrix: NDArray, is_share: bool) -> list[list[dict[str, Any]]]
 
 
 def mistakes(best: Row | None) -> dict[str, Any] | None:
-    """Those of one seed, under the heading that the task gives them."""
+    """Return the mistakes of one seed, under the heading that the task sets."""
     run = _first_run(best)
     rows = read_mistakes(run.folder).rows if run else []
     if not rows:
@@ -204,7 +204,7 @@ def _example(row: dict[str, Any]) -> dict[str, Any]:
         "caption": row.get("caption") or "",
         "target": row["target"],
         "prediction": row["prediction"],
-        "confidence": words.percent(confidence, 0) if words.known(confidence) else "",
+        "confidence": words.percent(confidence, 0) if words.is_known(confidence) else "",
         "kind": kind if has_data else "text",
         "is_large": row.get("is_large", False),
         "preview": preview,
@@ -212,14 +212,14 @@ def _example(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def samples(best: Row | None) -> dict[str, Any] | None:
-    """What the model of one seed generated, with the prompts and references that there are."""
+    """Return texts that the model of one seed generated, with prompts and references if any."""
     run = _first_run(best)
-    found = (run.result.get("samples") or []) if run else []
-    if not found:
+    generated = (run.result.get("samples") or []) if run else []
+    if not generated:
         return None
     parts = (("prompt", "Prompt"), ("output", "Output"), ("reference", "Reference"))
     rows = [
-        [(name, title, str(each[name])) for name, title in parts if each.get(name)]
-        for each in found[:SAMPLES]
+        [(name, title, str(sample[name])) for name, title in parts if sample.get(name)]
+        for sample in generated[:SAMPLES]
     ]
-    return {"seed": run.result["seed"], "rows": rows, "hidden": len(found) - len(rows)}
+    return {"seed": run.result["seed"], "rows": rows, "hidden": len(generated) - len(rows)}

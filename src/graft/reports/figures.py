@@ -15,7 +15,7 @@ from graft.techniques.specs import combine
 
 COLORS = 8
 UNEQUAL = 5
-"""A training so many times as long as the shortest makes the axis logarithmic."""
+"""The axis is logarithmic if the longest training takes this many times the shortest."""
 WIDTH, HEIGHT = 460.0, 300.0
 LEFT, TOP, RIGHT, BOTTOM = 40.0, 30.0, 14.0, 44.0
 _FRONT = (
@@ -38,16 +38,18 @@ class Figure:
 
 
 def palette(board: Board) -> dict[str, Series]:
-    """Technique -> how it is drawn, in the order in which the study names them."""
+    """Technique -> how it is drawn, in the order of the study."""
     asked = board.study.about.get("techniques") or []
     names = list(
         dict.fromkeys([*asked, *(row.cell.name for row in board.rows if not row.cell.is_baseline)])
     )
-    found = {name: CONTROL for name in names if combine.is_control(name)}
-    for i, name in enumerate(n for n in names if n not in found):
+    series = {name: CONTROL for name in names if combine.is_control(name)}
+    for i, name in enumerate(n for n in names if n not in series):
         dashes = "" if i < COLORS else "7 3"
-        found[name] = Series(name, f"var(--series-{i % COLORS})", MARKERS[i % len(MARKERS)], dashes)
-    return found
+        series[name] = Series(
+            name, f"var(--series-{i % COLORS})", MARKERS[i % len(MARKERS)], dashes
+        )
+    return series
 
 
 def swatch(series: Series) -> str:
@@ -82,7 +84,7 @@ def interval_bar(
         end = "M9 6L2 11L9 16" if score.value < low else "M151 6L158 11L151 16"
         parts.append(element("path", css="arrow", d=end, fill="none", stroke=series.color))
     else:
-        if words.known(score.low) and words.known(score.high):
+        if words.is_known(score.low) and words.is_known(score.high):
             ends = {
                 "x1": scale(max(low, score.low)),
                 "x2": scale(min(high, score.high)),
@@ -113,22 +115,22 @@ def bounds(rows: Iterable[Row]) -> tuple[float, float]:
     return (min(values), max(values)) if values else (0.0, 1.0)
 
 
-def within(row: Row, low: float, high: float) -> bool:
-    """Whether the row's score is on an axis from low to high, not at its worse end and beyond."""
+def is_in_range(row: Row, low: float, high: float) -> bool:
+    """Whether the score of the row lies on an axis from low to high, not beyond its worse end."""
     sign = row.metric.sign
     return row.quality >= min(sign * low, sign * high)
 
 
 def convergence(board: Board, rows: Sequence[Row], colors: dict[str, Series]) -> list[Figure]:
-    """Validation metric against epochs and against seconds of training, a line a seed.
+    """Draw the validation metric against epochs and against seconds, one line per seed.
 
     Each backbone has its own panels.
     """
     figures = []
     backbones = list(dict.fromkeys(row.cell.backbone for row in rows if not row.cell.is_baseline))
-    metric = watched(board, rows)
+    metric = watched_metric(board, rows)
     for backbone in backbones:
-        own = [row for row in rows if row.cell.backbone == backbone]
+        backbone_rows = [row for row in rows if row.cell.backbone == backbone]
         of = f", {words.short(backbone)}" if len(backbones) > 1 else ""
         for axis, heading, title in (
             ("epoch", f"By epoch{of}", "epochs"),
@@ -136,7 +138,7 @@ def convergence(board: Board, rows: Sequence[Row], colors: dict[str, Series]) ->
         ):
             curves = [
                 (row, curve)
-                for row in own
+                for row in backbone_rows
                 for run in row.runs
                 if len(curve := _curve(run.history, axis, metric.name)) > 0
             ]
@@ -145,14 +147,14 @@ def convergence(board: Board, rows: Sequence[Row], colors: dict[str, Series]) ->
     return figures
 
 
-def watched(board: Board, rows: Sequence[Row]) -> Metric:
-    """The metric that is told after each epoch."""
+def watched_metric(board: Board, rows: Sequence[Row]) -> Metric:
+    """Return the metric that is reported after each epoch."""
     return next((row.watched for row in rows if row.watched), board.metric)
 
 
 def _curve(history: Sequence[dict], axis: str, metric: str) -> list[tuple[float, float]]:
-    found = [(line[axis], (line.get("val") or {}).get(metric)) for line in history]
-    return [(x, y) for x, y in found if words.known(y) and math.isfinite(y)]
+    points = [(line[axis], (line.get("val") or {}).get(metric)) for line in history]
+    return [(x, y) for x, y in points if words.is_known(y) and math.isfinite(y)]
 
 
 def _curves(
@@ -183,8 +185,8 @@ def _curves(
         panel.line(joined, colors[row.cell.name])
     for row, curve in curves:
         x, y = curve[-1]
-        said = f"{row.cell.name}: {words.measured(metric, y)} after {x:.4g} {title}"
-        panel.point(x, words.scaled(metric, y), colors[row.cell.name], said)
+        label = f"{row.cell.name}: {words.format_value(metric, y)} after {x:.4g} {title}"
+        panel.point(x, words.scale(metric, y), colors[row.cell.name], label)
     return panel.render(
         f"Validation {metric.words} against {title} for {_names(row for row, _ in curves)}"
     )
@@ -208,7 +210,7 @@ def quality_and_time(board: Board, rows: Sequence[Row], colors: dict[str, Series
     if len(timed) < 2 or all(row.cell.is_baseline for row in timed):
         return None
     metric, (low, high) = board.metric, bounds(timed)
-    shown = [row for row in timed if within(row, low, high)]
+    shown = [row for row in timed if is_in_range(row, low, high)]
     times = {row.cell: max(row.cost["train_seconds"], 0.01) for row in shown}
     panel = Panel(
         logarithmic(times.values(), LEFT, WIDTH - 70),
@@ -218,19 +220,19 @@ def quality_and_time(board: Board, rows: Sequence[Row], colors: dict[str, Series
         WIDTH,
         HEIGHT,
     )
-    at = {row.cell: _scaled(metric, row.score) for row in shown}
+    at = {row.cell: _scale(metric, row.score) for row in shown}
     front = pareto([(times[row.cell], row.quality) for row in shown])
     panel.line([(times[shown[i].cell], at[shown[i].cell].value) for i in front], NONE, "front")
     for row in shown:
         panel.interval(times[row.cell], at[row.cell].low, at[row.cell].high, _series(row, colors))
     for row in shown:
-        score, time = words.measured(metric, row.score.value), words.seconds(times[row.cell])
-        said = f"{_row_name(board, row)}: {score} in {time}"
+        score, time = words.format_value(metric, row.score.value), words.seconds(times[row.cell])
+        label = f"{_row_name(board, row)}: {score} in {time}"
         panel.point(
             times[row.cell],
             at[row.cell].value,
             _series(row, colors),
-            said,
+            label,
             hollow=row.cell.is_baseline,
         )
     for row in [
@@ -257,7 +259,7 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[int]:
 
 
 def data_efficiency(board: Board, colors: dict[str, Series]) -> list[Figure]:
-    """Test metric against the number of training examples, a panel a backbone.
+    """Draw the test metric against the number of training examples, one panel per backbone.
 
     Nothing if the study has a single size.
     """
@@ -268,7 +270,7 @@ def data_efficiency(board: Board, colors: dict[str, Series]) -> list[Figure]:
     scored = [row for row in board.rows if row.is_measured and row.cell.size in examples]
     ends = [bounds(row for row in scored if row.cell.size == size) for size in examples]
     low, high = min(low for low, _ in ends), max(high for _, high in ends)
-    shown = [row for row in scored if within(row, low, high)]
+    shown = [row for row in scored if is_in_range(row, low, high)]
     backbones = list(dict.fromkeys(row.cell.backbone for row in shown if not row.cell.is_baseline))
     figures = []
     for backbone in backbones:
@@ -280,31 +282,30 @@ def data_efficiency(board: Board, colors: dict[str, Series]) -> list[Figure]:
             WIDTH,
             HEIGHT,
         )
-        own = [row for row in shown if row.cell.backbone in (backbone, None)]
-        names = list(dict.fromkeys(row.cell.name for row in own))
+        rows = [row for row in shown if row.cell.backbone in (backbone, None)]
+        names = list(dict.fromkeys(row.cell.name for row in rows))
         for i, name in enumerate(names):
-            apart = 1.012 ** (
-                i - (len(names) - 1) / 2
-            )  # intervals at the same size would hide each other
+            # Shifted, since intervals at the same size would hide each other.
+            shift = 1.012 ** (i - (len(names) - 1) / 2)
             curve = sorted(
-                (row for row in own if row.cell.name == name), key=lambda r: examples[r.cell.size]
+                (row for row in rows if row.cell.name == name), key=lambda r: examples[r.cell.size]
             )
             line = [
-                (apart * examples[row.cell.size], words.scaled(metric, row.score.value))
+                (shift * examples[row.cell.size], words.scale(metric, row.score.value))
                 for row in curve
             ]
             panel.line(line, _series(curve[0], colors))
             for row, (at, y) in zip(curve, line, strict=True):
-                score, series = _scaled(metric, row.score), _series(row, colors)
+                score, series = _scale(metric, row.score), _series(row, colors)
                 panel.interval(at, score.low, score.high, series)
-                reached = words.measured(metric, row.score.value)
-                said = f"{_row_name(board, row)}, {examples[row.cell.size]:,} examples: {reached}"
-                panel.point(at, y, series, said, hollow=row.cell.is_baseline)
+                reached = words.format_value(metric, row.score.value)
+                label = f"{_row_name(board, row)}, {examples[row.cell.size]:,} examples: {reached}"
+                panel.point(at, y, series, label, hollow=row.cell.is_baseline)
         heading = words.short(backbone) if len(backbones) > 1 else ""
         figures.append(
             Figure(
                 heading,
-                panel.render(f"Test {metric.words} against training examples, {_names(own)}"),
+                panel.render(f"Test {metric.words} against training examples, {_names(rows)}"),
             )
         )
     return figures
@@ -313,7 +314,7 @@ def data_efficiency(board: Board, colors: dict[str, Series]) -> list[Figure]:
 def _metric_scale(metric: Metric, values: Sequence[float]) -> Scale:
     """Per cent end at 0 and 100; other metrics have no end, but 0 where they are not negative."""
     floor = 0 if min(values) >= 0 else -math.inf
-    shown = [words.scaled(metric, number) for number in values]
+    shown = [words.scale(metric, number) for number in values]
     return linear(
         shown,
         HEIGHT - BOTTOM,
@@ -323,9 +324,9 @@ def _metric_scale(metric: Metric, values: Sequence[float]) -> Scale:
     )
 
 
-def _scaled(metric: Metric, score: Interval) -> Interval:
+def _scale(metric: Metric, score: Interval) -> Interval:
     return Interval(
-        *(words.scaled(metric, number) for number in (score.value, score.low, score.high))
+        *(words.scale(metric, number) for number in (score.value, score.low, score.high))
     )
 
 

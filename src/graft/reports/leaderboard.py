@@ -19,7 +19,7 @@ from graft.metrics.metric import Metric
 from graft.reports.board import Beside, Board, Cell, Choice, Row, Size, watched_metric
 from graft.reports.read import Baseline, Predictions, Run, Study, read_predictions
 from graft.reports.statistics import Difference, Interval, Mean, average, holm
-from graft.reports.words import known
+from graft.reports.words import is_known
 from graft.studies.records import PREDICTIONS
 from graft.techniques.specs.combine import canonical
 
@@ -55,7 +55,7 @@ def control_of(row: Row, rows: Iterable[Row]) -> Row | None:
 
 
 def _cells(runs: Iterable[Run]) -> dict[Cell, list[Run]]:
-    """The runs by cell. Of several with one seed, a run asked for twice, a finished one counts.
+    """Group the runs by cell. Of several runs with the same seed, a finished one counts.
 
     A technique has one cell however it is written: runs asked for as `lora` and as `lora:r=8` are
     of one technique.
@@ -207,9 +207,9 @@ def _same_examples(study: Study, everything: Sequence[Predictions]) -> list[str]
     first = everything[0]
     if any((other.ids, other.targets) != (first.ids, first.targets) for other in everything):
         raise FolderError(
-            f"The runs of {study.folder} were tested on different examples, so they cannot be "
-            "compared. The data have changed in between: run the comparison again with another "
-            "--out."
+            f"The runs of {study.folder} were tested on different "
+            "examples, so they cannot be compared. The data have changed "
+            "in between: run the comparison again with another --out."
         )
     return first.groups
 
@@ -267,18 +267,20 @@ def choose(
         to_baselines[best.cell],
         p_controls[best.cell],
         p_baselines[best.cell],
-        _beside(best, candidates, means),
+        _compare_others(best, candidates, means),
     )
 
 
 def _correct(differences: Sequence[Difference | None]) -> list[float | None]:
     """The p-values of these differences, corrected for being several; None where there is none."""
     corrected = holm([each.p if each else math.nan for each in differences])
-    return [p if known(p) else None for p in corrected]
+    return [p if is_known(p) else None for p in corrected]
 
 
-def _beside(best: Row, candidates: Sequence[Row], means: Mapping[Cell, Mean]) -> tuple[Beside, ...]:
-    """The other candidates; those left out whose predictions are not there."""
+def _compare_others(
+    best: Row, candidates: Sequence[Row], means: Mapping[Cell, Mean]
+) -> tuple[Beside, ...]:
+    """Compare with the other candidates, except those without predictions."""
     pairs = [(best, row) for row in candidates if row is not best]
     pairs += combinations([row for row in candidates if row is not best], 2)
     differences = [_difference(one, other, means) for one, other in pairs]

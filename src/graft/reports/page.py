@@ -1,4 +1,4 @@
-"""What the page shows, made ready for the templates: every number is already a text."""
+"""The values of the page for its templates: every number is already a text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from graft.reports.verdict import Verdict
 from graft.techniques.specs.combine import CONTROL
 
 LETTERS = 10
-"""The longest name of a metric that stands over narrow columns."""
+"""The longest name of a metric that fits above narrow columns."""
 
 
 def page(board: Board, verdict: Verdict) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "title": _title(board),
         "facts": _facts(board),
         "verdict": verdict,
-        "sentences": [_with_evidence(sentence) for sentence in verdict.sentences],
+        "sentences": [_mark_evidence(sentence) for sentence in verdict.sentences],
         "metric": metric,
         "axis": words.axis(board.metric),
         "column": metric if len(metric) <= LETTERS else "value",
@@ -50,7 +50,7 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "legend": [
             (name, Markup(figures.swatch(series)))
             for name, series in colors.items()
-            if _drawn(name, board)
+            if _has_score(name, board)
         ],
         "convergence": _figures(figures.convergence(board, main_rows, colors)),
         "watched": watched.words,
@@ -72,7 +72,7 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "data": provenance.data(board),
         "findings": [provenance.finding(finding) for finding in study.findings],
         "phases": _phases(main_rows),
-        "made": provenance.made(board),
+        "made": provenance.describe_study(board),
         "warnings": list(
             dict.fromkeys(w for run in study.finished for w in run.result.get("warnings") or [])
         ),
@@ -80,8 +80,8 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _with_evidence(sentence: str) -> Markup:
-    """The sentence with its intervals and p-values set apart."""
+def _mark_evidence(sentence: str) -> Markup:
+    """Mark the intervals and p-values of a sentence, which the page prints in small type."""
     unbroken = str(escape(sentence)).replace(" %", "\N{NO-BREAK SPACE}%")
     return Markup(
         re.sub(
@@ -138,12 +138,12 @@ def _best_name(board: Board, best: Row | None) -> str:
     return f"{best.cell.name} of {words.short(best.cell.backbone)}{size}"
 
 
-def _drawn(name: str, board: Board) -> bool:
+def _has_score(name: str, board: Board) -> bool:
     return any(row.cell.name == name and row.score for row in board.rows)
 
 
-def _figures(found: Any) -> list[tuple[str, Markup]]:
-    return [(figure.heading, Markup(figure.svg)) for figure in found]
+def _figures(figures: Any) -> list[tuple[str, Markup]]:
+    return [(figure.heading, Markup(figure.svg)) for figure in figures]
 
 
 def _size(board: Board, size: Size, colors: dict[str, Series], verdict: Verdict) -> dict[str, Any]:
@@ -159,10 +159,12 @@ def _size(board: Board, size: Size, colors: dict[str, Series], verdict: Verdict)
     chosen = next((v for v in (verdict, *verdict.smaller) if v.training_size == label), None)
     return {
         "label": label,
-        "sentences": [_with_evidence(sentence) for sentence in chosen.sentences] if chosen else [],
-        "beyond": [f"{row.words} ({words.measured(board.metric, row.score.value)})" for row in far],
-        "low": number(words.scaled(board.metric, low)),
-        "high": number(words.scaled(board.metric, high)),
+        "sentences": [_mark_evidence(sentence) for sentence in chosen.sentences] if chosen else [],
+        "beyond": [
+            f"{row.words} ({words.format_value(board.metric, row.score.value)})" for row in far
+        ],
+        "low": number(words.scale(board.metric, low)),
+        "high": number(words.scale(board.metric, high)),
         "rows": [
             {
                 **_row(row, row == choice.best, colors, axis, digits, reference),
@@ -259,7 +261,7 @@ def _row(
         else "technique",
         "best": best,
         "name": row.words,
-        "backbone": _of(row),
+        "backbone": _origin(row),
         "swatch": Markup(figures.swatch(series)),
         "seeds": ""
         if row.cell.is_baseline
@@ -307,14 +309,14 @@ def _to_control(row: Row, decimals: int) -> dict[str, str]:
 
 def _validation(watched: Metric, row: Row, decimals: int) -> str:
     """The validation metric, by its name where it is not the one that the column is for."""
-    if not words.known(row.val):
+    if not words.is_known(row.val):
         return ""
     if row.watched == watched:
         return words.value(watched, row.val, decimals)
     return f"{words.measured(row.watched, row.val)} {row.watched.words}"
 
 
-def _of(row: Row) -> str:
+def _origin(row: Row) -> str:
     return "trivial baseline" if row.cell.is_baseline else words.short(row.cell.backbone)
 
 
@@ -334,14 +336,14 @@ def _range(
 
 
 def _phases(rows: Sequence[Row]) -> list[dict[str, str]]:
-    """Speed and what the frozen-feature cache spared, a row a technique."""
+    """Speed, and what the frozen-feature cache saved, one row per technique."""
     return [
         {
             "name": row.cell.name,
             "backbone": words.short(row.cell.backbone),
             "speed": words.count(row.cost.get("samples_per_second") or None),
             "cache": f"{row.cost['cache_gain']:.1f} ×"
-            if words.known(row.cost.get("cache_gain"))
+            if words.is_known(row.cost.get("cache_gain"))
             else "not used",
             "frozen": _frozen(row),
         }
@@ -351,7 +353,7 @@ def _phases(rows: Sequence[Row]) -> list[dict[str, str]]:
 
 
 def _frozen(row: Row) -> str:
-    found = next(run.result.get("frozen") or {} for run in row.runs if run.result)
-    if not found.get("tensors"):
-        return "nothing frozen" if found.get("phases") else "nothing trained"
-    return f"{found['tensors']} tensors, {'unchanged' if row.frozen else 'CHANGED'}"
+    frozen = next(run.result.get("frozen") or {} for run in row.runs if run.result)
+    if not frozen.get("tensors"):
+        return "nothing frozen" if frozen.get("phases") else "nothing trained"
+    return f"{frozen['tensors']} tensors, {'unchanged' if row.frozen else 'CHANGED'}"

@@ -1,4 +1,4 @@
-"""What the page says of the data and of how a study was made."""
+"""The data and the origin of a study, for the page."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def data(board: Board) -> dict[str, Any]:
     return {
         "counts": list(largest["counts"].items()),
         "classes": largest["classes"],
-        "notes": [*notes, *_not_read(board), *_grouped(board)],
+        "notes": [*notes, *_not_read(board), *_describe_groups(board)],
     }
 
 
 def _not_read(board: Board) -> list[str]:
-    """What each backbone cuts or does not know, in the run with most training data."""
+    """Note what each backbone cuts or does not know, in the run with the most training data."""
     runs = sorted(board.study.finished, key=lambda run: run.result["data"]["counts"]["train"])
     data_of = {run.result["backbone"]: run.result["data"] for run in runs}
     sentences = [
@@ -42,8 +42,8 @@ def _not_read(board: Board) -> list[str]:
     return [f"{backbone}: {sentence}" for backbone, sentence in sentences if sentence]
 
 
-def _grouped(board: Board) -> list[str]:
-    """What intervals make of test examples that are about the same."""
+def _describe_groups(board: Board) -> list[str]:
+    """Say how intervals treat test examples that are about the same."""
     examples, groups = board.test_examples, board.test_groups
     if groups == examples:
         return []
@@ -74,8 +74,8 @@ def finding(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def made(board: Board) -> dict[str, Any]:
-    """The command, the settings, the hardware and the versions."""
+def describe_study(board: Board) -> dict[str, Any]:
+    """Return the command, the settings, the hardware and the versions."""
     about, study = board.study.about, board.study
     data = about.get("data") or {}
     sizes = [choice.size for choice in board.choices]

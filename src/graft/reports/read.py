@@ -47,7 +47,7 @@ class Run:
     result: dict[str, Any] | None
     history: list[dict[str, Any]]
 
-    def asked(self, key: str) -> Any:
+    def setting(self, key: str) -> Any:
         return self.spec.get(key)
 
 
@@ -69,7 +69,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Study:
-    """What the report shows. `compares` is False for the folder of a single run.
+    """The content of a study folder; `compares` is False for the folder of a single run.
 
     `losses` are sentences about what is lost or damaged in the folder.
     """
@@ -221,9 +221,9 @@ def _read_study(folder: Path) -> Study:
 def _read_single(folder: Path) -> Study:
     run = _read_run(folder)
     result = run.result or {}
-    words, fraction = result.get("baseline_words") or {}, run.asked("fraction") or 1.0
+    words, fraction = result.get("baseline_words") or {}, run.setting("fraction") or 1.0
     baselines = [
-        Baseline(name, words.get(name, name), fraction, run.asked("seed"), metrics, None, None)
+        Baseline(name, words.get(name, name), fraction, run.setting("seed"), metrics, None, None)
         for name, metrics in result.get("baseline", {}).items()
     ]
     return Study(folder, run.spec, [run], baselines, read_findings(folder), compares=False)
@@ -266,9 +266,9 @@ _NO_BASELINES = (
     "Give its command again: they are measured again, and finished runs are kept."
 )
 _LOST_BASELINES = (
-    "The predictions of {baselines} are missing in {folder}, so nothing is compared with what they "
-    "reach. Give the command of the study again: they are measured again, and finished runs are "
-    "kept."
+    "The predictions of {baselines} are missing in {folder}, so "
+    "nothing is compared with what they reach. Give the command of the "
+    "study again: they are measured again, and finished runs are kept."
 )
 _LOST_PREDICTIONS = (
     "{path} is missing, so the run counts in no interval and no comparison. Give the command of "
@@ -277,7 +277,7 @@ _LOST_PREDICTIONS = (
 
 
 def _find_losses(study: Study) -> tuple[str, ...]:
-    """What is lost or damaged in the folder of a study, and what that means."""
+    """List what is missing or damaged in the folder of a study, and the consequences."""
     paths = [run.folder / PREDICTIONS for run in study.finished]
     losses = [_LOST_PREDICTIONS.format(path=path) for path in paths if not path.exists()]
     if study.finished and not (study.folder / "baselines.json").exists():

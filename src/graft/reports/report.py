@@ -34,9 +34,9 @@ def summarize(folder: Path) -> Summary:
 
 def write(folder: Path, summary: Summary | None = None) -> Path:
     """Write report.html, report.md and results.csv into the folder; returns the page's path."""
-    found = summary or summarize(folder)
-    values = page(found.board, found.verdict)
-    files.write_text(folder / "results.csv", tables.to_csv(found.rows))
+    summary = summary or summarize(folder)
+    values = page(summary.board, summary.verdict)
+    files.write_text(folder / "results.csv", tables.to_csv(summary.rows))
     files.write_text(
         folder / "report.md", _templates(escape=False).get_template("report.md").render(values)
     )

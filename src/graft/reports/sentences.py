@@ -10,12 +10,12 @@ from __future__ import annotations
 AGAINST_CONTROL = {
     "beats": "Positive transfer{caution}: {name} beats {control} by {gap} {evidence}.",
     "raises": (
-        "Positive transfer{caution}: {name} raises {metric} by {amount} against {control} "
-        "{evidence}."
+        "Positive transfer{caution}: {name} raises "
+        "{metric} by {amount} against {control} {evidence}."
     ),
     "lowers": (
-        "Positive transfer{caution}: {name} lowers {metric} by {amount} against {control} "
-        "{evidence}."
+        "Positive transfer{caution}: {name} lowers "
+        "{metric} by {amount} against {control} {evidence}."
     ),
     "negative transfer": (
         "Negative transfer{caution}: {name} does worse than {control} by {gap} {evidence}."
@@ -32,18 +32,18 @@ AGAINST_CONTROL = {
         "say whether that would happen again. Compare with --seeds 3."
     ),
     "few groups, better": (
-        "No verdict from {units}: {name} is better than {control} by {gap}, but with fewer than "
-        "{fewest} it cannot be estimated how much the result would vary on others. Use a larger "
-        "test split."
+        "No verdict from {units}: {name} is better than {control} by "
+        "{gap}, but with fewer than {fewest} it cannot be estimated how "
+        "much the result would vary on others. Use a larger test split."
     ),
     "few groups, worse": (
-        "No verdict from {units}: {name} is worse than {control} by {gap}, but with fewer than "
-        "{fewest} it cannot be estimated how much the result would vary on others. Use a larger "
-        "test split."
+        "No verdict from {units}: {name} is worse than {control} by "
+        "{gap}, but with fewer than {fewest} it cannot be estimated how "
+        "much the result would vary on others. Use a larger test split."
     ),
     "no control": (
-        "No verdict: the {control_technique} control has not finished, so there is nothing to "
-        "compare with."
+        "No verdict: the {control_technique} control has "
+        "not finished, so there is nothing to compare with."
     ),
 }
 """The first sentence, by what became of the comparison with the control."""
@@ -58,20 +58,20 @@ BETTER_THAN_BASELINE = {
         "show whether what the network learned elsewhere helped."
     ),
     "negative transfer": (
-        "It beats the best trivial baseline, {baseline}, by {amount} ({evidence}): for these data, "
-        "prefer {control}."
+        "It beats the best trivial baseline, {baseline}, by "
+        "{amount} ({evidence}): for these data, prefer {control}."
     ),
     "no verdict": (
         "It beats the best trivial baseline, {baseline}, by {amount} ({evidence}): whether that is "
         "due to the transfer is not known."
     ),
 }
-"""By the outcome against the control."""
+"""By the outcome of the comparison with the control."""
 
 AFTER_POSITIVE_TRANSFER = {
     "worse": (
-        "But {baseline} does better by {amount} ({evidence}){cheaper}: for these data, transfer is "
-        "the wrong choice."
+        "But {baseline} does better by {amount} ({evidence}){cheaper}: "
+        "for these data, transfer is the wrong choice."
     ),
     "as well": "But {baseline} does as well ({between}): the simpler model is enough.",
     "unclear": (
@@ -79,7 +79,7 @@ AFTER_POSITIVE_TRANSFER = {
         "safer choice, unless more test examples or seeds show a difference."
     ),
 }
-"""By how the technique does against the baseline."""
+"""By the result of the comparison with the baseline."""
 
 AFTER_ANOTHER_OUTCOME = {
     "worse": (
@@ -87,8 +87,8 @@ AFTER_ANOTHER_OUTCOME = {
         "these data, transfer is the wrong choice."
     ),
     "as well": (
-        "The best trivial baseline, {baseline}, does as well ({between}): the simpler model is "
-        "enough."
+        "The best trivial baseline, {baseline}, does as "
+        "well ({between}): the simpler model is enough."
     ),
     "unclear": (
         "The data cannot separate it from {baseline} ({between}): the simpler model is the safer "
@@ -102,7 +102,7 @@ AMONG_TECHNIQUES = {
     "as well": "{name} is hardly better, if at all, than {others}.",
     "worse": "{name} does worse on the test split than {others}.",
 }
-"""How the selected technique does beside others that stand alike."""
+"""The selected technique against others with the same result."""
 
 SINGLE_RUN = {
     "reached": ("{name} reaches {score} {metric} on {examples} (95 % interval {interval})."),

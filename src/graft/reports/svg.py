@@ -17,7 +17,7 @@ LETTER = 6.1
 
 @dataclass(frozen=True)
 class Series:
-    """How something is drawn everywhere on the page: its CSS color, its marker, and its dashes."""
+    """How a technique is drawn everywhere on the page: its CSS color, marker, and dashes."""
 
     name: str
     color: str
@@ -55,16 +55,16 @@ def linear(
     ceiling: float = math.inf,
 ) -> Scale:
     """A scale around the values with some air, within floor and ceiling."""
-    found = list(values)
-    low, high = min(found), max(found)
+    numbers = list(values)
+    low, high = min(numbers), max(numbers)
     air = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
     return Scale(max(floor, low - air), min(ceiling, high + air), start, end)
 
 
 def logarithmic(values: Iterable[float], start: float, end: float) -> Scale:
     """A logarithmic scale around positive values; spans at least a factor of two."""
-    found = list(values)
-    low, high = min(found), max(found)
+    numbers = list(values)
+    low, high = min(numbers), max(numbers)
     air = max((high / low) ** 0.08, 1.1 if high / low >= 2 else 1.45)
     return Scale(low / air, high * air, start, end, log=True)
 
@@ -155,7 +155,7 @@ class Panel:
     def label(
         self, x: float, y: float, text: str, low: float = math.nan, high: float = math.nan
     ) -> None:
-        """A name beside a point or the ends of its interval, if there is room for it."""
+        """Write a name next to a point or to the ends of its interval, if there is room."""
         at, top, wide = self.x(x), self.y(y), LETTER * len(text)
         above, below = (top if math.isnan(end) else self.y(end) for end in (high, low))
         beside = [(at + 9, top + 4), (at - 9 - wide, top + 4)]

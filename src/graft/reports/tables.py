@@ -1,4 +1,4 @@
-"""Rows for files and for programs: one row a run."""
+"""Rows for files and for programs: one row per run."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def _row(run: Run) -> dict[str, Any]:
     }
     if not run.result:
         return row
-    for name, found in run.result["metrics"]["test"].items():
+    for name, score in run.result["metrics"]["test"].items():
         row |= {
-            f"test_{name}": found["value"],
-            f"test_{name}_low": found["low"],
-            f"test_{name}_high": found["high"],
+            f"test_{name}": score["value"],
+            f"test_{name}_low": score["low"],
+            f"test_{name}_high": score["high"],
         }
     row |= {f"val_{name}": value for name, value in run.result["metrics"]["val"].items()}
     row |= {name: value for name, value in run.result["cost"].items() if name != "cache"}

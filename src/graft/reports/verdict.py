@@ -19,10 +19,10 @@ from graft.reports.statistics import LEVEL, Difference, Interval
 from graft.reports.words import (
     amount,
     differences,
+    format_value,
     gap,
-    known,
-    listed,
-    measured,
+    is_known,
+    join_words,
     p,
     seconds,
     short,
@@ -36,7 +36,7 @@ AS_WELL = 0.02
 
 In a fraction it is so much, in a metric of any other scale this share of the other value."""
 NAMED = 3
-"""Techniques that a sentence names, of those that stand alike beside the selected one."""
+"""The maximum of techniques with the same result that a sentence names."""
 
 Outcome = Literal["positive transfer", "no evidence", "negative transfer", "no verdict"]
 Against = Literal["better", "as well", "unclear", "worse"]
@@ -63,7 +63,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the study says at one training size; `cautions` tell a person what to mind."""
+    """The verdict of a study at one training size; `cautions` say what to keep in mind."""
 
     outcome: Outcome
     sentences: tuple[str, ...]
@@ -87,7 +87,7 @@ class Verdict:
 def judge(board: Board) -> Verdict:
     """The verdict at the largest training size, with those at the smaller ones in it."""
     if not board.study.compares:
-        return _of_a_single_run(board)
+        return _judge_single_run(board)
     if not board.choices or not any(choice.best for choice in board.choices):
         return Verdict(
             "no verdict",
@@ -110,11 +110,11 @@ def _judge(board: Board, choice: Choice) -> Verdict:
             metric=board.metric.name,
         )
     outcome = _outcome(board, choice)
-    against = _against(board, choice)
+    against = _compare_baseline(board, choice)
     spoken = [
-        _against_control(board, choice, outcome),
-        *_against_baseline(board, choice, outcome, against),
-        *_among_techniques(board, choice),
+        _describe_control(board, choice, outcome),
+        *_describe_baseline(board, choice, outcome, against),
+        *_describe_techniques(board, choice),
     ]
     return Verdict(
         outcome,
@@ -154,7 +154,7 @@ def _upright(gain: Difference) -> tuple[float, float]:
 def _outcome(board: Board, choice: Choice) -> Outcome:
     if (
         choice.to_control is None
-        or not known(choice.p_control)
+        or not is_known(choice.p_control)
         or not _enough_seeds(choice.best, choice.control)
     ):
         return "no verdict"
@@ -163,15 +163,19 @@ def _outcome(board: Board, choice: Choice) -> Outcome:
     return "positive transfer" if _gain(board, choice.to_control).value > 0 else "negative transfer"
 
 
-def _against(board: Board, choice: Choice) -> Against | None:
-    """How the technique does against the baseline, whose seeds do not count: it has no luck."""
-    if choice.to_baseline is None or not known(choice.p_baseline) or not _enough_seeds(choice.best):
+def _compare_baseline(board: Board, choice: Choice) -> Against | None:
+    """Compare the technique with the baseline, whose seeds do not matter: it is not random."""
+    if (
+        choice.to_baseline is None
+        or not is_known(choice.p_baseline)
+        or not _enough_seeds(choice.best)
+    ):
         return None
     return _stands(board, choice.to_baseline, choice.p_baseline, choice.baseline)
 
 
 def _stands(board: Board, apart: Difference, p_corrected: float, other: Row) -> Against:
-    """How what is `apart` from the other row stands beside it."""
+    """Rate a difference to another row."""
     gain = _gain(board, apart)
     if p_corrected < LEVEL:
         return "better" if gain.value > 0 else "worse"
@@ -179,7 +183,7 @@ def _stands(board: Board, apart: Difference, p_corrected: float, other: Row) -> 
     return "as well" if gain.high <= small else "unclear"
 
 
-def _against_control(board: Board, choice: Choice, outcome: Outcome) -> str:
+def _describe_control(board: Board, choice: Choice, outcome: Outcome) -> str:
     best, control, metric = choice.best, choice.control, board.metric
     if choice.to_control is None or control is None:
         return sentences.AGAINST_CONTROL["no control"].format(control_technique=CONTROL.technique)
@@ -211,13 +215,13 @@ def _situation(board: Board, choice: Choice, outcome: Outcome) -> str:
 
 
 def _units(board: Board) -> str:
-    """What each count as one: `4 groups of test examples`, `4 test examples`."""
+    """Name the independent units: `4 groups of test examples`, `4 test examples`."""
     if board.test_groups == board.test_examples:
         return plural(board.test_examples, "test example")
     return f"{plural(board.test_groups, 'group')} of test examples"
 
 
-def _against_baseline(
+def _describe_baseline(
     board: Board, choice: Choice, outcome: Outcome, against: Against | None
 ) -> list[str]:
     if against is None:
@@ -234,33 +238,35 @@ def _against_baseline(
         control=CONTROL.words,
         amount=amount(metric, abs(gain.value)),
         evidence=_interval(metric, *_upright(gain), choice.p_baseline),
-        between=_apart(metric, choice.to_baseline, choice.p_baseline),
+        between=_describe_difference(metric, choice.to_baseline, choice.p_baseline),
         cheaper=_cheaper(choice.best, choice.baseline),
     )
     return [filled]
 
 
-def _among_techniques(board: Board, choice: Choice) -> list[str]:
-    """How the selected technique does beside the others, and which of its equals is quicker."""
+def _describe_techniques(board: Board, choice: Choice) -> list[str]:
+    """Compare the selected technique with the others, and name faster ones with the same result."""
     comparable = [other for other in choice.others if _enough_seeds(choice.best, other.row)]
     spoken = []
     for against, sentence in sentences.AMONG_TECHNIQUES.items():
         alike = [o for o in comparable if _stands(board, o.difference, o.p, o.row) == against]
         if alike:
-            named = [_beside_it(board, choice.best, other, against) for other in alike[:NAMED]]
+            named = [_describe_other(board, choice.best, other, against) for other in alike[:NAMED]]
             more = [f"{len(alike) - NAMED} more"] if len(alike) > NAMED else []
-            others = listed([*named, *more])
+            others = join_words([*named, *more])
             spoken.append(sentence.format(name=_name(board, choice.best), others=others))
     return [" ".join(spoken)] if spoken else []
 
 
-def _beside_it(board: Board, best: Row, other: Beside, against: Against) -> str:
+def _describe_other(board: Board, best: Row, other: Beside, against: Against) -> str:
     quicker = "" if against == "better" else _quicker(best, other.row)
-    evidence = _apart(board.metric, other.difference, other.p) + (f"; {quicker}" if quicker else "")
+    evidence = _describe_difference(board.metric, other.difference, other.p) + (
+        f"; {quicker}" if quicker else ""
+    )
     return f"{_name(board, other.row)} ({evidence})"
 
 
-def _apart(metric: Metric, apart: Difference, p_corrected: float | None) -> str:
+def _describe_difference(metric: Metric, apart: Difference, p_corrected: float | None) -> str:
     interval = _interval(metric, apart.low, apart.high, p_corrected)
     return f"difference {amount(metric, apart.value)}, {interval}"
 
@@ -282,9 +288,9 @@ def _cheaper(best: Row, baseline: Row) -> str:
 
 
 def _quicker(best: Row, other: Row) -> str:
-    """Both times, where the other takes half the time or less."""
+    """Name both times if the other takes at most half the time."""
     slow, quick = best.cost["train_seconds"], other.cost["train_seconds"]
-    if not known(quick) or not known(slow) or quick > slow / 2:
+    if not is_known(quick) or not is_known(slow) or quick > slow / 2:
         return ""
     return f"{seconds(quick)} of training instead of {seconds(slow)}"
 
@@ -297,21 +303,21 @@ def _comparison(
     return Comparison.of(other, difference, p_corrected)
 
 
-def _of_a_single_run(board: Board) -> Verdict:
+def _judge_single_run(board: Board) -> Verdict:
     row = board.rows[0] if board.rows else None
     if row is None or row.cell.is_baseline or not row.is_measured:
         return Verdict("no verdict", (_why_nothing(board, board.rows),), metric=board.metric.name)
     table, score, metric = sentences.SINGLE_RUN, row.score, board.metric
     reached = table["reached" if board.test_examples else "reached, examples not known"].format(
         name=_name(board, row),
-        score=measured(metric, score.value),
+        score=format_value(metric, score.value),
         metric=metric.words,
         examples=plural(board.test_examples, "test example"),
         interval=values(metric, score.low, score.high),
     )
     baselines = [r for r in board.rows if r.cell.is_baseline and r.is_measured]
     beside = [
-        table["baseline"].format(baseline=best.words, score=measured(metric, best.score.value))
+        table["baseline"].format(baseline=best.words, score=format_value(metric, best.score.value))
         for best in sorted(baselines, key=lambda r: -r.quality)[:1]
     ]
     result = row.runs[0].result

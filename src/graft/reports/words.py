@@ -20,7 +20,7 @@ MANY_UNKNOWN = 0.01
 """The share of tokens unknown to a network above which a person should choose another one."""
 
 
-def known(value: float | None) -> bool:
+def is_known(value: float | None) -> bool:
     """Whether there is a number."""
     return value is not None and not math.isnan(value)
 
@@ -30,13 +30,13 @@ def short(backbone: str) -> str:
     return backbone.rpartition(":")[2] or backbone
 
 
-def scaled(metric: Metric, number: float) -> float:
+def scale(metric: Metric, number: float) -> float:
     """A value or a difference in the unit in which it is written and drawn."""
     return 100 * number if metric.is_fraction else number
 
 
 def unit(metric: Metric) -> str:
-    """What stands behind a value: ` %`, ` g`, nothing."""
+    """Return the unit after a value: ` %`, ` g`, or nothing."""
     shown = "%" if metric.is_fraction else metric.unit
     return f" {shown}" if shown else ""
 
@@ -57,9 +57,9 @@ def value(metric: Metric, number: float | None, decimals: int | None = None) -> 
     return percent(number) if metric.is_fraction else _plain([number], decimals=decimals)[0]
 
 
-def measured(metric: Metric, number: float | None) -> str:
+def format_value(metric: Metric, number: float | None) -> str:
     """A value with its unit: `94.1 %`, `23.4 g`, `1.23`."""
-    return value(metric, number) + (unit(metric) if known(number) else "")
+    return value(metric, number) + (unit(metric) if is_known(number) else "")
 
 
 def why_undefined(metrics: Iterable[Metric]) -> list[str]:
@@ -77,7 +77,7 @@ def values(
     metric: Metric, low: float | None, high: float | None, decimals: int | None = None
 ) -> str:
     """The bounds of an interval: `90.9 to 97.3`, `1.19 to 1.27`; a dash if there is none."""
-    if not known(low) or not known(high):
+    if not is_known(low) or not is_known(high):
         return UNKNOWN
     if metric.is_fraction:
         return " to ".join([percent(low), percent(high)])
@@ -101,7 +101,7 @@ def differences(
     decimals: int | None = None,
 ) -> str:
     """The interval of a difference: `+33.0 to +44.0`, `−0.33 to −0.29`; a dash if there is none."""
-    if not known(low) or not known(high):
+    if not is_known(low) or not is_known(high):
         return UNKNOWN
     if metric.is_fraction:
         return " to ".join([points(low, plus), points(high, plus)])
@@ -141,15 +141,15 @@ def gap(metric: Metric, number: float) -> str:
 
 def percent(value: float | None, digits: int = 1) -> str:
     """A fraction in per cent, without the sign: `94.1`."""
-    return signed(100 * value, digits, plus=False) if known(value) else UNKNOWN
+    return format_signed(100 * value, digits, plus=False) if is_known(value) else UNKNOWN
 
 
 def points(value: float | None, plus: bool = True) -> str:
     """A difference of fractions in percentage points, with its sign: `+38.2`."""
-    return signed(100 * value, 1, plus) if known(value) else UNKNOWN
+    return format_signed(100 * value, 1, plus) if is_known(value) else UNKNOWN
 
 
-def signed(value: float, digits: int, plus: bool) -> str:
+def format_signed(value: float, digits: int, plus: bool) -> str:
     """A number with a true minus sign, commas between thousands, and never a minus zero."""
     text = f"{value:{'+' if plus else ''},.{digits}f}"
     return (
@@ -173,11 +173,12 @@ def _plain(
         return [signed(number, decimals, plus) if known(number) else UNKNOWN for number in numbers]
     size = max((abs(number) for number in numbers if known(number)), default=0.0)
     decimals = _decimals(size, apart)
-    different = len({round(number, MOST_DECIMALS) for number in numbers if known(number)})
+    different = len({round(number, MOST_DECIMALS) for number in numbers if is_known(number)})
     written: list[str] = []
     while len(set(written)) < different or not written:
         written = [
-            signed(number, decimals, plus) if known(number) else UNKNOWN for number in numbers
+            format_signed(number, decimals, plus) if is_known(number) else UNKNOWN
+            for number in numbers
         ]
         decimals += 1
     return written
@@ -220,7 +221,7 @@ def p(value: float | None) -> str:
 
 def seconds(value: float | None) -> str:
     """`0.4 s`, `61 s`, `8 min 20 s`, `2 h 5 min`."""
-    if not known(value):
+    if not is_known(value):
         return UNKNOWN
     if value < 9.95:
         return f"{value:.1f} s" if value >= 0.05 else "< 0.1 s"
@@ -229,7 +230,7 @@ def seconds(value: float | None) -> str:
 
 def count(value: float | None) -> str:
     """`812`, `5.1 k`, `3.4 M`, `1.2 G`."""
-    if not known(value):
+    if not is_known(value):
         return UNKNOWN
     for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if value >= size:
@@ -240,7 +241,7 @@ def count(value: float | None) -> str:
 
 def megabytes(value: float | None) -> str:
     """A size as people say it: `13 MB`, `1.2 GB`."""
-    if not known(value):
+    if not is_known(value):
         return UNKNOWN
     if value >= 1024:
         return f"{value / 1024:.1f} GB"
@@ -250,14 +251,14 @@ def megabytes(value: float | None) -> str:
 
 
 def training_size(fraction: float, shots: int | None) -> str:
-    """How much of the training split was used."""
+    """Say how much of the training split was used."""
     if shots is not None:
         return f"{shots} example{'s' if shots != 1 else ''} a class"
     return "all training data" if fraction >= 1 else f"{100 * fraction:g} % of the training data"
 
 
 def cut_texts(data: Mapping[str, Any]) -> str:
-    """How many texts of each split are longer than the network reads; empty if none is."""
+    """Say how many texts of each split are longer than the network reads; empty if none are."""
     counts = [
         f"{n:,} of {data['counts'][split]:,} {split}"
         for split, n in (data.get("cut") or {}).items()
@@ -265,11 +266,11 @@ def cut_texts(data: Mapping[str, Any]) -> str:
     ]
     if not counts:
         return ""
-    return f"{listed(counts)} texts are longer than the network reads, and are cut."
+    return f"{join_words(counts)} texts are longer than the network reads, and are cut."
 
 
 def unknown_tokens(data: Mapping[str, Any]) -> str:
-    """How much of the texts the network's tokenizer does not know; empty if it is little."""
+    """Say what share of the texts the tokenizer does not know; empty if it is small."""
     many = {
         split: unknown
         for split, unknown in (data.get("unknown") or {}).items()
@@ -277,7 +278,7 @@ def unknown_tokens(data: Mapping[str, Any]) -> str:
     }
     if not many:
         return ""
-    shares = listed(
+    shares = join_words(
         [
             f"{100 * unknown['share']:.0f} % of the tokens of the {split} texts"
             for split, unknown in many.items()
@@ -285,11 +286,11 @@ def unknown_tokens(data: Mapping[str, Any]) -> str:
     )
     each = dict.fromkeys(text for unknown in many.values() for text in unknown["examples"])
     written = list(each)[:3]
-    examples = f", for example {listed([repr(text) for text in written])}" if written else ""
+    examples = f", for example {join_words([repr(text) for text in written])}" if written else ""
     advice = "Choose a backbone that knows them: a multilingual one, or one that reads bytes."
     return f"{shares} are unknown to the network{examples}. {advice}"
 
 
-def listed(names: Sequence[str]) -> str:
+def join_words(names: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

@@ -1,4 +1,4 @@
-"""What a call of `fit` or `compare` asks for, checked before anything is written."""
+"""Check the arguments of `fit` and `compare` before anything is written."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from graft.techniques.specs.combine import canonical, parse
 MOST_SEEDS = 1_000
 """Runs of one cell; more than anybody waits for."""
 _NOT_ASKED = ("source", "data", "must_split", "reading", "data_options", "kinds", "labels")
-"""Parameters of functions that are no options by which a user says how data are read."""
+"""Parameters of functions that are not options for reading data."""
 
 
 OURS = {"spec.json", "study.json", "status.json", "findings.json"}
@@ -78,12 +78,12 @@ def check_settings(
 
 
 def read_words(**words: Any) -> list[str | None]:
-    """The specs that were asked for, by what they name; a path is one too. Raises BadValue."""
+    """Return the given specs by name; a path is a spec too. Raises BadValue."""
     return [None if word is None else _read_word(name, word) for name, word in words.items()]
 
 
 def read_names(what: str, names: Any) -> list[str] | None:
-    """The techniques or backbones that were asked for, one or several; raises BadValue."""
+    """Return the given techniques or backbones, one or several; raises BadValue."""
     if names is None:
         return None
     several = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [names]
@@ -95,20 +95,20 @@ def _read_word(name: str, word: Any) -> str:
 
 
 def read_seeds(seeds: int | Sequence[int]) -> list[int]:
-    """The seeds that were asked for, by their number or one by one; raises BadValue."""
+    """Return the seeds, given as a number of seeds or one by one; raises BadValue."""
     if isinstance(seeds, Integral) and 1 <= seeds <= MOST_SEEDS:
         return list(range(seeds))
     is_several = isinstance(seeds, Iterable) and not isinstance(seeds, str)
     if not is_several or not (several := list(seeds)):
         raise BadValue(
-            f"seeds must be a number from 1 on, at most {MOST_SEEDS:,}, or several seeds. Got "
-            f"{seeds!r} instead."
+            "seeds must be a number from 1 on, at most "
+            f"{MOST_SEEDS:,}, or several seeds. Got {seeds!r} instead."
         )
     return [read_number(RunSpec, "seed", seed) for seed in several]
 
 
 def read_fractions(fractions: Sequence[float]) -> list[float]:
-    """The fractions that were asked for; raises BadValue."""
+    """Return the given fractions; raises BadValue."""
     if (
         isinstance(fractions, str)
         or not isinstance(fractions, Iterable)
@@ -125,10 +125,9 @@ def check_splits(data: Data) -> None:
     empty = [split for split in ("train", "val", "test") if not data.splits.get(split)]
     if empty:
         raise DataError(
-            f"{data.path or 'The data'} have no samples in {', '.join(empty)}. A run learns from "
-            "train, chooses by val and is "
-            "measured on test. Add samples, or let graft.load_data(data) cut what is not there "
-            "from train."
+            f"{data.path or 'The data'} have no samples in {', '.join(empty)}. A run "
+            "learns from train, chooses by val and is measured on test. Add "
+            "samples, or let graft.load_data(data) cut what is not there from train."
         )
 
 
@@ -144,14 +143,13 @@ def check_techniques(backbone: str, techniques: Sequence[str], task: Task) -> No
         technique.check(network, task)
         if task.fresh_head and "labeled" not in technique.streams:
             raise BadValue(
-                f"{name!r} learns from texts without labels, and leaves the new head of "
-                f"{task.name} untrained. Write: "
-                f"'{name} then full-fine-tuning'."
+                f"{name!r} learns from texts without labels, and leaves the new head "
+                f"of {task.name} untrained. Write: '{name} then full-fine-tuning'."
             )
 
 
 def describe_repetitions(axes: dict[str, list[Any]]) -> list[str]:
-    """A note on each technique, backbone, seed and fraction that is asked for twice."""
+    """Note each technique, backbone, seed and fraction that is given twice."""
     notes = repetitions("technique", axes["techniques"], canonical)
     return notes + [
         n
@@ -160,8 +158,8 @@ def describe_repetitions(axes: dict[str, list[Any]]) -> list[str]:
     ]
 
 
-def check_out(folder: Path, data: Data) -> None:
-    """Raise FolderError for a folder in which writing a run or a study would do harm.
+def check_output_folder(folder: Path, data: Data) -> None:
+    """Raise FolderError for a folder in which a run or a study would do harm.
 
     That is the folder of the data or one within it, and a folder that holds other things.
     """
@@ -181,8 +179,8 @@ def check_out(folder: Path, data: Data) -> None:
     names = [name for name in names if not name.startswith(".")]
     if names and not {*names} & OURS:
         raise FolderError(
-            f"{folder} holds other files: {listed(names, 5)}. Choose a new or an empty folder with "
-            "--out."
+            f"{folder} holds other files: {listed(names, 5)}. "
+            "Choose a new or an empty folder with --out."
         )
 
 
@@ -195,13 +193,13 @@ def check_same_run(folder: Path, spec: RunSpec) -> None:
     other = read_spec(folder)
     if other["hash"] != spec.hash:
         raise FolderError(
-            f"{folder} holds another run: {'; '.join(_differences(other, spec))}. Choose another "
-            "--out."
+            f"{folder} holds another run: "
+            f"{'; '.join(_differences(other, spec))}. Choose another --out."
         )
 
 
 def _differences(there: Mapping[str, Any], spec: RunSpec) -> list[str]:
-    """How the run of a spec.json differs from the one that is asked for."""
+    """List how the run of a spec.json differs from the requested run."""
     changed = ["other data"] if there["data"].get("hash") != spec.data["hash"] else []
     changed += ["another model folder"] if there.get("folders", {}) != spec.folders else []
     named = [field.name for field in fields(spec) if field.name not in ("data", "folders")]

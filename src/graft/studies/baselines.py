@@ -1,4 +1,4 @@
-"""The trivial predictors of a task, measured like any run."""
+"""Measure the trivial predictors of a task like any run."""
 
 from __future__ import annotations
 

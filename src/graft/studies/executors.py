@@ -1,4 +1,4 @@
-"""How the runs of a study are carried out: `function(item)` for each item, a fresh process each."""
+"""Run the runs of a study: `function(item)` for each item, each in a fresh process."""
 
 from __future__ import annotations
 
@@ -59,11 +59,10 @@ def _together(
     taken: dict[Future, int] = {}
     with _pool(min(jobs, len(waiting)), threads) as pool:
         while waiting or running:
-            while (
-                waiting and len(running) < jobs
-            ):  # no more than run at once, so that a death takes only those along
+            # Submit no more than run at once: if a process dies, only these have to run again.
+            while waiting and len(running) < jobs:
                 index, place = waiting.popleft(), places.popleft()
-                future = pool.submit(_run_at, env.visible_device(place), function, items[index])
+                future = pool.submit(_run_on, env.visible_device(place), function, items[index])
                 running[future], taken[future] = index, place
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             if any(isinstance(future.exception(), BrokenProcessPool) for future in done):
@@ -77,7 +76,7 @@ def _together(
 
 def _alone(function: Callable[[Any], Any], items: Sequence[Any], index: int, threads: int) -> Ended:
     with _pool(1, threads) as pool:
-        future = pool.submit(_run_at, env.visible_device(0), function, items[index])
+        future = pool.submit(_run_on, env.visible_device(0), function, items[index])
         error = future.exception()
     if isinstance(error, BrokenProcessPool):
         error = RuntimeError("Its process died: killed, or out of memory.")
@@ -115,15 +114,14 @@ class _Context(type(_CONTEXT)):
 def _pool(jobs: int, threads: int) -> ProcessPoolExecutor:
     context = _Context()
     if context.get_start_method() == "forkserver":
-        context.set_forkserver_preload(
-            ["graft.studies.run", *_libraries()]
-        )  # imports are paid once, not once a run
+        # Import once instead of once per run.
+        context.set_forkserver_preload(["graft.studies.run", *_libraries()])
     return ProcessPoolExecutor(
         jobs, mp_context=context, initializer=_begin, initargs=(threads,), max_tasks_per_child=1
     )
 
 
-def _run_at(device: str | None, function: Callable[[Any], Any], item: Any) -> Any:
+def _run_on(device: str | None, function: Callable[[Any], Any], item: Any) -> Any:
     """Call `function` in this fresh process, which sees only the given one of several devices."""
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = device  # read when CUDA starts, which is later
@@ -131,7 +129,7 @@ def _run_at(device: str | None, function: Callable[[Any], Any], item: Any) -> An
 
 
 def _begin(threads: int) -> None:
-    """Compute with `threads` threads, and end with the process that asked for the work."""
+    """Use `threads` threads, and end when the parent process ends."""
     torch.set_num_threads(threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""How long a study will take, what would shorten it, and how much of it is left."""
+"""Estimate how long a study takes, what would shorten it, and how much time remains."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from graft.training.observers import Observer
 BASELINE_ROWS = (64, 192)
 """Examples of training and test together that the baselines are tried on: few, and more."""
 LONG = 120.0
-"""For a study of more seconds than this the plan says what would shorten it."""
+"""For a study of more seconds than this, the plan says what would shorten it."""
 WORTH = 0.1
 """A suggestion must save more than this share of the study's time."""
 FEW_EPOCHS = 3
@@ -52,24 +52,24 @@ class Saving:
     """One way to shorten a study."""
 
     what: str
-    """As `with --seeds 2`, `without full-fine-tuning`."""
+    """In words: `with --seeds 2`, `without full-fine-tuning`."""
     seconds: float
 
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """What a study is about to do, and how long that takes on this machine now."""
+    """The plan of a study, and how long it takes on this machine now."""
 
     runs: int
-    """Those that are not finished."""
+    """The runs that are not finished."""
     finished: int
     jobs: int
     seconds: float
-    """From the start to the report, the runs `jobs` at a time."""
+    """The time from start to report, with `jobs` runs at a time."""
     baselines_seconds: float
     cells: tuple[CellPlan, ...]
     savings: tuple[Saving, ...]
-    """What would shorten it, what saves most first."""
+    """What would shorten it, starting with what saves most."""
     run_seconds: dict[str, float]
     """The hash of each unfinished run -> its share of the seconds."""
 
@@ -82,20 +82,20 @@ def plan_study(
 ) -> StudyPlan:
     """Try each technique on each backbone for a few steps; nothing is written."""
     specs = question.runs()
-    left = [spec for spec in specs if not is_finished(folder / "runs" / spec.hash)]
-    if left:
+    open_specs = [spec for spec in specs if not is_finished(folder / "runs" / spec.hash)]
+    if open_specs:
         observer.note("Trying each technique for a few steps, to say how long this takes.")
     with threads(threads_of(question, folder, jobs)):
-        tried = _try_each(left, data)
+        tried = _try_each(open_specs, data)
         baselines = sum(not answers for _, answers in baseline_questions(question, folder))
         baseline_seconds = baselines * _baseline_seconds(question.base, data) if baselines else 0.0
-    jobs = max(1, min(jobs, len(left)))
-    seconds = _run_seconds(left, tried, data)
+    jobs = max(1, min(jobs, len(open_specs)))
+    seconds = _run_seconds(open_specs, tried, data)
     cells = tuple(
-        _cell(*cell, left, seconds if estimate else None) for cell, estimate in tried.items()
+        _cell(*cell, open_specs, seconds if estimate else None) for cell, estimate in tried.items()
     )
     whole = baseline_seconds + max(sum(seconds.values()) / jobs, max(seconds.values(), default=0.0))
-    sizes = {"runs": len(left), "finished": len(specs) - len(left), "jobs": jobs}
+    sizes = {"runs": len(open_specs), "finished": len(specs) - len(open_specs), "jobs": jobs}
     plan = StudyPlan(
         **sizes,
         seconds=whole,
@@ -108,7 +108,7 @@ def plan_study(
 
 
 def threads_of(question: Question, folder: Path, jobs: int) -> int:
-    """Threads of each run: as when the study began; for a new one an equal share of the cores."""
+    """Return the threads per run: as when the study began; for a new one, a share of the cores."""
     hashes = [spec.hash for spec in question.runs()]
     if (folder / "study.json").exists():
         began = read_study(folder)
@@ -118,10 +118,10 @@ def threads_of(question: Question, folder: Path, jobs: int) -> int:
 
 
 def _cell(
-    technique: str, backbone: str, left: Sequence[RunSpec], seconds: dict[str, float] | None
+    technique: str, backbone: str, specs: Sequence[RunSpec], seconds: dict[str, float] | None
 ) -> CellPlan:
     hashes = [
-        spec.hash for spec in left if (spec.technique, spec.backbone) == (technique, backbone)
+        spec.hash for spec in specs if (spec.technique, spec.backbone) == (technique, backbone)
     ]
     return CellPlan(
         technique,
@@ -132,29 +132,28 @@ def _cell(
 
 
 Tried = dict[tuple[str, str], RunEstimate | None]
-"""(technique, backbone) -> the estimate of a run on the largest fraction that is asked for."""
+"""(technique, backbone) -> the estimate of a run on the largest fraction of the study."""
 
 
-def _try_each(left: Sequence[RunSpec], data: Data) -> Tried:
+def _try_each(specs: Sequence[RunSpec], data: Data) -> Tried:
     tried: Tried = {}
-    for spec in sorted(left, key=lambda spec: -spec.fraction):
+    for spec in sorted(specs, key=lambda spec: -spec.fraction):
         cell = (spec.technique, spec.backbone)
         if cell not in tried:
             tried[cell] = None
-            with suppress(
-                Exception
-            ):  # the run will say what is wrong, and the others go on without it
+            # The run itself will report the error, and the other runs continue.
+            with suppress(Exception):
                 tried[cell] = estimate_run(spec, data)
             env.give_back_freed_memory()
-    return {cell: tried[cell] for cell in dict.fromkeys((s.technique, s.backbone) for s in left)}
+    return {cell: tried[cell] for cell in dict.fromkeys((s.technique, s.backbone) for s in specs)}
 
 
-def _run_seconds(left: Sequence[RunSpec], tried: Tried, data: Data) -> dict[str, float]:
+def _run_seconds(specs: Sequence[RunSpec], tried: Tried, data: Data) -> dict[str, float]:
     """The seconds of each run; a recording that runs share is counted for the first of them."""
-    largest = max((spec.fraction for spec in left), default=1.0)
+    largest = max((spec.fraction for spec in specs), default=1.0)
     shared: set[tuple[str, str]] = set()
     seconds = {}
-    for spec in left:
+    for spec in specs:
         estimate = tried[spec.technique, spec.backbone]
         if estimate is None:
             seconds[spec.hash] = 0.0
@@ -173,7 +172,7 @@ def _run_seconds(left: Sequence[RunSpec], tried: Tried, data: Data) -> dict[str,
 
 
 def _passes(spec: RunSpec, data: Data) -> float:
-    """How many times an example is trained on, up to a factor that all fractions share."""
+    """Return the passes over an example, up to a factor that all fractions share."""
     examples = max(1.0, len(data.splits["train"]) * spec.fraction)
     budget = parse(spec.task)[0].budget
     return examples * (spec.epochs or default_epochs(round(examples), budget))
@@ -212,7 +211,7 @@ def _spread(samples: Sequence[Any], count: int) -> list[Any]:
 
 
 def _savings(question: Question, plan: StudyPlan, tried: Tried) -> list[Saving]:
-    """What would shorten a study that takes long, what saves most first."""
+    """List what would shorten a long study, starting with what saves most."""
     if plan.seconds < LONG:
         return []
     savings = [
@@ -225,7 +224,7 @@ def _savings(question: Question, plan: StudyPlan, tried: Tried) -> list[Saving]:
 
 
 def _drop_technique(plan: StudyPlan) -> Saving | None:
-    """Leave out the slowest technique, if at least one besides the control remains."""
+    """Leave out the slowest technique, if another one besides the control remains."""
     seconds: dict[str, float] = {}
     for cell in plan.cells:
         if not is_control(cell.technique):
@@ -282,9 +281,9 @@ class Remaining:
         """
         seconds = self._left.pop(name, 0.0)
         self._done += 0.0 if failed else seconds
-        left = sum(self._left.values())
+        remaining = sum(self._left.values())
         # The other runs at work now are half done on average.
         half = sum(list(self._left.values())[: self._plan.jobs - 1]) / 2
         if not self._done:
-            return left / self._plan.jobs
-        return (left - half) * (time.perf_counter() - self._started) / (self._done + half)
+            return remaining / self._plan.jobs
+        return (remaining - half) * (time.perf_counter() - self._started) / (self._done + half)

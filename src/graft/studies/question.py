@@ -1,4 +1,4 @@
-"""What a study asks: the techniques, backbones, seeds and fractions that it compares."""
+"""The question of a study: the techniques, backbones, seeds and fractions that it compares."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from graft.studies.spec import RunSpec
 from graft.techniques.specs.combine import CONTROL, canonical
 
 SETTINGS = ("task", "shots", "epochs", "batch_size", "precision", "weighted")
-"""What all runs of a study share besides the data. Another value makes it another study."""
+"""The settings that all runs of a study share besides the data. Another value: another study."""
 AXES = ("techniques", "backbones", "seeds", "fractions")
-"""What a study may be extended by: it keeps the runs that it has."""
+"""The settings that may extend a study; its finished runs are kept."""
 BASELINES = "baselines"
 """The folder of a study that holds the predictions of its baselines."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a study compares; `base` holds what all its runs have in common."""
+    """What a study compares; `base` holds what all its runs share."""
 
     base: RunSpec
     techniques: tuple[str, ...]
@@ -128,7 +128,7 @@ def default_folder(home: Path, question: Question) -> Path:
 
 
 def differences(folder: Path, question: Question) -> list[str]:
-    """How the study in the folder differs from this one; empty if there is none."""
+    """List how the study in the folder differs from this one; empty without one."""
     if not (folder / "study.json").exists():
         return []
     about = read_study(folder)

@@ -1,4 +1,4 @@
-"""What the JSON files of a run or a study hold, as far as a reader relies on it.
+"""The types of the JSON files of a run or a study, as far as a reader relies on them.
 
 docs/folders.md says what it means. `base/typed_json.py` checks files against these types.
 """
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from graft.base.ranges import Count, Fraction, Positive, Range, Seed
 
 Number = float | None
-"""None where it is undefined."""
+"""A number, or None if it is undefined."""
 Amount = Annotated[int, Range("a whole number from 0 on", lambda value: value >= 0)]
 NOT_EMPTY = Range("a list of at least one value", len)
 PAIR = Annotated[list[str], Range("a list of two texts", lambda texts: len(texts) == 2)]
@@ -34,7 +34,7 @@ FileName = Annotated[
 
 
 class Reading(TypedDict):
-    """How the data were read. The other options are those of `load_data`, which checks them."""
+    """The options of reading; the others are those of `load_data`, which checks them."""
 
     unlabeled: NotRequired[str | None]
 
@@ -50,7 +50,7 @@ class DataOf(TypedDict):
 
 
 class Settings(TypedDict):
-    """What spec.json and study.json have in common."""
+    """The entries that spec.json and study.json share."""
 
     data: DataOf
     task: str
@@ -119,7 +119,7 @@ class Counts(TypedDict):
 
 
 class Unknown(TypedDict):
-    """What a tokenizer does not know of a split."""
+    """The unknown tokens of a split."""
 
     share: Share
     examples: list[str]
@@ -137,14 +137,14 @@ class ResultData(TypedDict):
 
 
 class Cache(TypedDict):
-    """What the recording of frozen features saved."""
+    """The savings of the recording of frozen features."""
 
     used: bool
     estimated_gain: Number
 
 
 class Cost(TypedDict):
-    """What a run took."""
+    """The cost of a run."""
 
     train_seconds: float
     total_seconds: NotRequired[float]
@@ -198,7 +198,7 @@ class Column(TypedDict):
 
 
 class PartsTable(TypedDict):
-    """What `per_class` is about: classes, types of entities, ranges of values."""
+    """The table `per_class`: of classes, entity types, or ranges of values."""
 
     part: PAIR
     columns: Annotated[list[Column], NOT_EMPTY]

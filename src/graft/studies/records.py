@@ -16,7 +16,7 @@ from graft.base.typed_json import Mismatch, check_type
 from graft.studies import record_types
 
 REPEATED = ("task", "backbone", "technique", "seed", "fraction", "shots")
-"""What result.json repeats of spec.json."""
+"""The entries of spec.json that result.json repeats."""
 PREDICTIONS = "predictions.parquet"
 """A row an example of validation and test, of a run."""
 MISTAKES = "mistakes.jsonl"
@@ -29,7 +29,7 @@ STUDY_AGAIN = "then give the command of this study again: finished runs are kept
 
 
 def read_spec(folder: Path) -> dict[str, Any]:
-    """What the run in the folder was asked to do; raises FolderError."""
+    """Read the spec of the run in the folder; raises FolderError."""
     return _read(folder / "spec.json", record_types.Spec, "a run", GO_ON)
 
 
@@ -45,7 +45,7 @@ def read_result(folder: Path) -> dict[str, Any] | None:
 
 
 def _find_contradiction(result: dict[str, Any]) -> str:
-    """How two entries contradict each other, as words that follow the file's name."""
+    """Say how two entries contradict each other, in words that follow the name of the file."""
     metric, metrics = result["primary_metric"], result["metrics"]["test"]
     if metric not in metrics:
         names = ", ".join(metrics) or "none"
@@ -94,7 +94,7 @@ def check_result(folder: Path, spec: dict[str, Any], result: dict[str, Any]) -> 
 
 
 def read_status(folder: Path) -> dict[str, Any]:
-    """How the run in the folder ended: empty if it never began, interrupted if it is damaged."""
+    """Read how the run ended: empty if it never began, interrupted if the file is damaged."""
     path = folder / "status.json"
     try:
         return _read(path, record_types.Status, "a run", GO_ON) if path.exists() else {}
@@ -103,7 +103,7 @@ def read_status(folder: Path) -> dict[str, Any]:
 
 
 def read_study(folder: Path) -> dict[str, Any]:
-    """What the study in the folder compares; raises FolderError."""
+    """Read what the study in the folder compares; raises FolderError."""
     return _read(folder / "study.json", record_types.Study, "a study", STUDY_AGAIN)
 
 
@@ -114,7 +114,7 @@ def read_baselines(folder: Path) -> list[dict[str, Any]]:
 
 
 def read_findings(folder: Path) -> list[dict[str, Any]]:
-    """What the check of the data found, nothing if it was not written; raises FolderError."""
+    """Read the findings about the data, empty if there is no such file; raises FolderError."""
     path = folder / "findings.json"
     return _read(path, list[record_types.Finding], "a study", STUDY_AGAIN) if path.exists() else []
 

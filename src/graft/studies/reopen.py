@@ -19,7 +19,7 @@ _CHANGED = (
 
 
 def reopen_spec(folder: Path) -> RunSpec:
-    """What the run in the folder was asked to do; raises FolderError if that has been changed."""
+    """Read the spec of the run in the folder; raises FolderError if it was changed."""
     content = read_spec(folder)
     spec = RunSpec.from_json(content)
     if spec.hash != content["hash"]:
@@ -28,7 +28,7 @@ def reopen_spec(folder: Path) -> RunSpec:
 
 
 def reopen_question(folder: Path) -> tuple[Question, int | None]:
-    """What the study in the folder asks, and how many runs work at a time.
+    """Read the question of the study in the folder, and the number of runs at a time.
 
     Raises FolderError if that has been changed.
     """
@@ -47,8 +47,8 @@ def reopen_data(spec: RunSpec, folder: Path, data: Any, read: Callable[..., Data
     """
     if data is None and not spec.data["path"]:
         raise FolderError(
-            f"The data of {folder} were given from Python. Give them again: "
-            "graft.resume(folder, data=...)."
+            f"The data of {folder} were given from Python. "
+            "Give them again: graft.resume(folder, data=...)."
         )
     if not isinstance(data, Data):
         options = dict(spec.data["options"])

@@ -37,9 +37,11 @@ def write_predictions(
 
     The rows are those of validation and test; of test alone if only there a text is generated.
     """
-    splits = ["test"] if task.measures_texts else list(found)
+    splits = ["test"] if task.measures_texts else list(evaluations)
     rows = {
-        split: prediction_rows(task, split, data.splits[split], found[split].scores, data.kind)
+        split: prediction_rows(
+            task, split, data.splits[split], evaluations[split].scores, data.kind
+        )
         for split in splits
     }
     write_rows(folder / PREDICTIONS, [row for split in rows.values() for row in split])

@@ -1,4 +1,4 @@
-"""What a run was asked to do. Its hash names the run, so that nothing is trained twice."""
+"""The spec of a run. Its hash names the run, so that nothing is trained twice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from graft.data.digests import digest_files
 from graft.techniques.specs.combine import canonical
 
 LOCAL = "local:"
-"""What a backbone that is a folder on this machine begins with."""
+"""The prefix of a backbone that is a folder on this machine."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,13 @@ class RunSpec:
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:
-        """What spec.json holds of the question; a start adds the machine."""
+        """Return the entries of spec.json; the start of a run adds those of the machine."""
         return {"schema": 1, "hash": self.hash, **asdict(self)}
 
     @classmethod
-    def from_json(cls, found: dict[str, Any]) -> RunSpec:
+    def from_json(cls, saved: dict[str, Any]) -> RunSpec:
         return cls(
-            **{name: value for name, value in found.items() if name in cls.__dataclass_fields__}
+            **{name: value for name, value in saved.items() if name in cls.__dataclass_fields__}
         )
 
     def check_folders(self) -> None:

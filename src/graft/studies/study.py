@@ -38,7 +38,7 @@ class Job:
 
 
 def run_job(job: Job) -> dict[str, Any]:
-    """What a process does; errors of the user's are told by their message alone."""
+    """Run one job in a process; errors that the user can fix keep only their message."""
     return execute(
         job.spec,
         job.data,
@@ -71,8 +71,10 @@ def run_study(
     log.study_plan(plan.to_json())
     _write_baselines(question, data, folder)
     specs = question.runs()
-    left = [spec for spec in specs if spec.hash in plan.run_seconds]
-    waiting = [Job(spec, data, folder / "runs" / spec.hash, checkpoint_seconds) for spec in left]
+    seconds_left = [spec for spec in specs if spec.hash in plan.run_seconds]
+    waiting = [
+        Job(spec, data, folder / "runs" / spec.hash, checkpoint_seconds) for spec in seconds_left
+    ]
     done = 0
     for spec in specs:
         if spec.hash not in plan.run_seconds:
@@ -86,7 +88,7 @@ def run_study(
         if error is not None and not isinstance(error, Exception):
             raise error
         done += 1
-        left = remaining.end(job.spec.hash, failed=error is not None)
+        seconds_left = remaining.end(job.spec.hash, failed=error is not None)
         state, message = _outcome(job, result, error)
         log.study_event(
             StudyEvent(
@@ -95,7 +97,7 @@ def run_study(
                 _name(job.spec),
                 state,
                 message,
-                left if done < len(specs) else None,
+                seconds_left if done < len(specs) else None,
             )
         )
 

@@ -22,7 +22,14 @@ from graft.metrics.metric import Metric, Terms
 from graft.tasks.classes.sure import sure_of
 from graft.tasks.task import PREVIEW, Baseline, Task, objects
 from graft.tasks.text.answer_baselines import BEST_OVERLAP, NO_ANSWER
-from graft.tasks.text.answer_spans import Found, Span, best_spans, best_threshold, joined, tokens_of
+from graft.tasks.text.answer_spans import (
+    AnswerScores,
+    Span,
+    best_spans,
+    best_threshold,
+    join_pieces,
+    tokens_of,
+)
 from graft.tasks.text.words import SPARE, parts_of_text
 
 SHOWN = 5
@@ -55,7 +62,7 @@ class QuestionAnswering(Task):
 
     classes: tuple[str, ...] = ("start", "end")
     threshold: float | None = None
-    """None where every question has an answer."""
+    """The lead at which "no answer" is predicted; None if every question has an answer."""
 
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
@@ -67,21 +74,21 @@ class QuestionAnswering(Task):
         ]
         if not any(train):
             raise DataError(
-                f"No question in the training split of {data.path or 'the data'} has an answer; "
-                "give some that have."
+                "No question in the training split of "
+                f"{data.path or 'the data'} has an answer; give some that have."
             )
         return cls(threshold=None if all(train) else 0.0)
 
     def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
-        """Contexts of more tokens than there is room for beside the question in parts.
+        """Cut contexts that do not fit next to the question into parts.
 
         `window` is their (start, end).
         """
-        found = Windows.of(samples, lambda sample: _pieces(sample, preprocess))
-        return Windows(samples) if len(found.pieces) == len(samples) else found
+        windows = Windows.of(samples, lambda sample: _pieces(sample, preprocess))
+        return Windows(samples) if len(windows.pieces) == len(samples) else windows
 
     def count_cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
-        """How many questions are cut; contexts never are."""
+        """Count the questions that are cut; contexts never are."""
         return sum(
             _short_question(sample, preprocess) != sample.roles["question"] for sample in samples
         )
@@ -93,9 +100,9 @@ class QuestionAnswering(Task):
     def encode(
         self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None
     ) -> dict[str, Tensor]:
-        """`offsets` (T, 2) are the characters of the context that each token stands for.
+        """Encode a piece with `offsets` (T, 2), the characters of the context of each token.
 
-        They are (0, 0) for all other tokens.
+        They are (0, 0) for tokens outside the context.
         """
         tokenizer = preprocess.tokenizer
         start, end = _window(sample)
@@ -111,7 +118,7 @@ class QuestionAnswering(Task):
                 False,
             )
         encoded = tokenizer(*pair, **asked)
-        found = {
+        tensors = {
             name: torch.tensor(encoded[name])
             for name in tokenizer.model_input_names
             if name in encoded
@@ -119,27 +126,27 @@ class QuestionAnswering(Task):
         in_context = torch.tensor([sequence == 1 for sequence in encoded.sequence_ids(0)])
         offsets = torch.tensor(encoded["offset_mapping"])
         in_context &= offsets[:, 1] > offsets[:, 0]
-        found["offsets"] = torch.where(in_context[:, None], offsets + start, 0)
+        tensors["offsets"] = torch.where(in_context[:, None], offsets + start, 0)
         marks = (
-            torch.nonzero(found["input_ids"] == tokenizer.cls_token_id)
+            torch.nonzero(tensors["input_ids"] == tokenizer.cls_token_id)
             if tokenizer.cls_token_id is not None
             else []
         )
-        found["none"] = marks[0, 0] if len(marks) else torch.tensor(0)
+        tensors["none"] = marks[0, 0] if len(marks) else torch.tensor(0)
         if sample.roles.get("answers") is not None:
-            reached = end if len(offsets) < preprocess.max_length else int(found["offsets"].max())
-            places = _target(sample, found["offsets"].numpy(), (start, reached))
-            found["target"] = torch.tensor(places or [int(found["none"])] * 2)
-        return found
+            reached = end if len(offsets) < preprocess.max_length else int(tensors["offsets"].max())
+            places = _target(sample, tensors["offsets"].numpy(), (start, reached))
+            tensors["target"] = torch.tensor(places or [int(tensors["none"])] * 2)
+        return tensors
 
     def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch:
-        own = ("offsets", "none", "target")
+        extra_names = ("offsets", "none", "target")
         inputs = preprocess.collate(
-            [{key: value for key, value in e.items() if key not in own} for e in encoded]
+            [{key: value for key, value in e.items() if key not in extra_names} for e in encoded]
         )
         width = inputs["input_ids"].shape[1]
-        left = preprocess.tokenizer.padding_side == "left"
-        shifts = torch.tensor([(width - len(e["input_ids"])) * left for e in encoded])
+        pads_left = preprocess.tokenizer.padding_side == "left"
+        shifts = torch.tensor([(width - len(e["input_ids"])) * pads_left for e in encoded])
         offsets = torch.zeros(len(encoded), width, 2, dtype=torch.long)
         for row, e, shift in zip(offsets, encoded, shifts, strict=True):
             row[shift : shift + len(e["offsets"])] = e["offsets"]
@@ -161,7 +168,7 @@ class QuestionAnswering(Task):
         )
 
     def rows(self, output: Output, batch: Batch) -> list[tuple[np.ndarray, float]]:
-        """Of each piece the best answers (n, 3): first and last character + 1, score.
+        """Return the best answers (n, 3) of each piece: first character, last character + 1, score.
 
         And the score of no answer.
         """
@@ -173,31 +180,34 @@ class QuestionAnswering(Task):
         ]
 
     def scores(self, rows: Sequence[tuple[np.ndarray, float]], windows: Windows) -> np.ndarray:
-        """For each question what was `Found` in all of its windows.
+        """Join the `AnswerScores` of the windows of each question.
 
         That is the best answers, and the lowest score of no answer.
         """
         each = zip(windows.samples, windows.by_sample(rows), strict=True)
         return objects(
-            [joined(sample.roles["context"], [row for _, row in pieces]) for sample, pieces in each]
+            [
+                join_pieces(sample.roles["context"], [row for _, row in pieces])
+                for sample, pieces in each
+            ]
         )
 
     def targets(self, samples: Sequence[Sample]) -> np.ndarray:
-        """For each question a tuple of the accepted answers, empty where it has none."""
+        """Return a tuple of the accepted answers for each question, empty if there are none."""
         return objects([tuple(text for text, _ in sample.roles["answers"]) for sample in samples])
 
     def tune(self, scores: np.ndarray, targets: np.ndarray) -> Self:
-        """With the `threshold` at which F1 is highest."""
+        """Return the task with the `threshold` of the highest F1."""
         if self.threshold is None or not len(scores):
             return self
         answered = [
-            found.spans[0] if found.spans else Span("", 0, 0, -math.inf) for found in scores
+            scored.spans[0] if scored.spans else Span("", 0, 0, -math.inf) for scored in scores
         ]
         gains = [
             answers.overlap(best.text, true) - answers.overlap("", true)
             for best, true in zip(answered, targets, strict=True)
         ]
-        lead = [found.none - best.score for found, best in zip(scores, answered, strict=True)]
+        lead = [scored.none - best.score for scored, best in zip(scores, answered, strict=True)]
         return replace(self, threshold=best_threshold(np.array(lead), np.array(gains)))
 
     def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
@@ -208,11 +218,11 @@ class QuestionAnswering(Task):
         `text`, `start`, `end`, `confidence`.
         """
         rows = []
-        for found in scores:
-            told, sure = self._ranked(found)
+        for scored in scores:
+            spans, shares = self._rank_answers(scored)
             best = [
                 _as_json(span, float(share))
-                for span, share in zip(told[:SHOWN], sure, strict=False)
+                for span, share in zip(spans[:SHOWN], shares, strict=False)
             ]
             first = best[0]
             rows.append(
@@ -224,21 +234,21 @@ class QuestionAnswering(Task):
             )
         return rows
 
-    def _ranked(self, found: Found) -> tuple[list[Span | None], np.ndarray]:
+    def _rank_answers(self, scored: AnswerScores) -> tuple[list[Span | None], np.ndarray]:
         """The possible answers, None being no answer, and their probabilities.
 
         The best one first.
         """
-        choices: list[tuple[float, Span | None]] = [(span.score, span) for span in found.spans]
+        choices: list[tuple[float, Span | None]] = [(span.score, span) for span in scored.spans]
         if self.threshold is not None:
-            choices.append((found.none - self.threshold, None))
+            choices.append((scored.none - self.threshold, None))
         choices = sorted(choices or [(0.0, None)], key=lambda choice: -choice[0])
         logits = np.array([score for score, _ in choices])
         shares = np.exp(logits - logits[0])
         return [span for _, span in choices], shares / shares.sum()
 
-    def _told(self, scores: np.ndarray) -> np.ndarray:
-        best = [self._ranked(found)[0][0] for found in scores]
+    def _read_texts(self, scores: np.ndarray) -> np.ndarray:
+        best = [self._rank_answers(scored)[0][0] for scored in scores]
         return objects([span.text if span else "" for span in best])
 
     def answer(self, sample: Sample) -> list[str]:
@@ -264,7 +274,7 @@ class QuestionAnswering(Task):
     @property
     def metrics(self) -> dict[str, Metric]:
         return {
-            metric.name: metric.with_reader(self._told)
+            metric.name: metric.with_reader(self._read_texts)
             for metric in (answers.answer_f1, answers.exact_match)
         }
 
@@ -272,13 +282,13 @@ class QuestionAnswering(Task):
     def watched(self) -> dict[str, Metric]:
         """The metrics at the threshold that is chosen on these very scores."""
 
-        def fitted(metric: Metric) -> Metric:
+        def tune_metric(metric: Metric) -> Metric:
             def terms(scores: np.ndarray, targets: np.ndarray) -> Terms:
                 return self.tune(scores, targets).metrics[metric.name].terms(scores, targets)
 
             return replace(metric, terms=terms)
 
-        return {name: fitted(metric) for name, metric in self.metrics.items()}
+        return {name: tune_metric(metric) for name, metric in self.metrics.items()}
 
     @property
     def baselines(self) -> tuple[Baseline, ...]:
@@ -318,7 +328,7 @@ class QuestionAnswering(Task):
 
 
 def _logits(output: Output) -> Tensor:
-    """How likely each token begins and ends the answer (B, T, 2)."""
+    """Return the logits of each token to be the start and the end of the answer (B, T, 2)."""
     return torch.stack([output.raw["start_logits"], output.raw["end_logits"]], -1)
 
 
@@ -335,15 +345,11 @@ def _windows(sample: Sample, preprocess: Preprocess) -> list[tuple[int, int]]:
     """The (start, end) of the parts of the context, cut before white space where there is some."""
     context, tokenizer = sample.roles["context"], preprocess.tokenizer
     room = preprocess.max_length - tokenizer.num_special_tokens_to_add(pair=True) - SPARE
-    if (
-        len((sample.roles["question"] + context).encode()) <= room
-    ):  # no token is shorter than a byte
+    num_bytes = len((sample.roles["question"] + context).encode())
+    if num_bytes <= room:  # no token is shorter than a byte
         return [(0, len(context))]
-    room -= len(
-        tokenizer(_short_question(sample, preprocess), add_special_tokens=False, verbose=False)[
-            "input_ids"
-        ]
-    )
+    question = _short_question(sample, preprocess)
+    room -= len(tokenizer(question, add_special_tokens=False, verbose=False)["input_ids"])
     encoded = tokenizer(
         context, add_special_tokens=False, return_offsets_mapping=True, verbose=False
     )

@@ -73,7 +73,7 @@ class Summarization(Seq2seq):
 
 def sentences(text: str) -> list[str]:
     """The sentences of a text: to a sign that ends one before white space, or a line's end."""
-    return [found.strip() for found in _SENTENCE.findall(text) if found.strip()]
+    return [sentence.strip() for sentence in _SENTENCE.findall(text) if sentence.strip()]
 
 
 def _lead(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:

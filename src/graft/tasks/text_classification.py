@@ -62,9 +62,9 @@ class TextClassification(TextsAndPairs, Classification):
 
         def sample(split: str, name: str, number: int) -> Sample:
             length = int(rng.integers(3, 12))
-            own = rng.choice(words[name].split(), length)
+            topical = rng.choice(words[name].split(), length)
             text = " ".join(
-                w for pair in zip(own, rng.choice(common, length), strict=True) for w in pair
+                w for pair in zip(topical, rng.choice(common, length), strict=True) for w in pair
             )
             return Sample(f"{split}:{name}:{number}", {"text": text, "label": name})
 

@@ -21,7 +21,7 @@ from graft.tasks.classes.sure import sure_of
 from graft.tasks.pretexts.next_tokens import NextTokens, predicted_text, text_score
 from graft.tasks.task import PREVIEW, Baseline, Task, objects
 from graft.tasks.text import ngrams
-from graft.tasks.text.generation import Decoding, continued
+from graft.tasks.text.generation import Decoding, continue_prompts
 from graft.tasks.text.token_blocks import (
     Prompt,
     first_token,
@@ -70,13 +70,13 @@ class TextGeneration(NextTokens, Task):
 
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
-        """Raises DataError where some prompts are texts and others messages."""
+        """Raises DataError if some prompts are texts and others messages."""
         train = [sample.roles for sample in data.splits["train"] if "prompt" in sample.roles]
         kinds = {isinstance(roles["prompt"], str) for roles in train}
         if len(kinds) > 1:
             raise DataError(
-                f"Some prompts of {data.path or 'the data'} are texts, others messages. Make all "
-                "of them the same."
+                f"Some prompts of {data.path or 'the data'} are "
+                "texts, others messages. Make all of them the same."
             )
         if kinds != {True}:
             return cls(chat=kinds == {False})
@@ -86,7 +86,7 @@ class TextGeneration(NextTokens, Task):
         return cls(separator="" if blank else "\n")
 
     def without_target(self, sample: Sample) -> Sample:
-        """What is to be continued: the prompt, the messages, or a text."""
+        """Return the sample to continue: its prompt, its messages, or a text."""
         roles = sample.roles
         prompt = next(
             (roles[role] for role in ("prompt", "messages", "passage", "text") if role in roles),
@@ -105,7 +105,7 @@ class TextGeneration(NextTokens, Task):
         `confidence`: the mean (geometric) probability of a byte. `nats`, `tokens` and `bytes` are
         those of the whole text. What the network writes itself is told by `generated`.
         """
-        found = []
+        rows = []
         for score in scores:
             nats, count, size = map(float, score)
             bits = nats / math.log(2) / max(size, 1.0)
@@ -116,14 +116,14 @@ class TextGeneration(NextTokens, Task):
                 "tokens": int(count),
                 "bytes": int(size),
             }
-            found.append(row)
-        return found
+            rows.append(row)
+        return rows
 
     def answer(self, sample: Sample) -> str:
         return predicted_text(sample)
 
     def is_right(self, prediction: float, target: str) -> bool:
-        """Always: a text is told more or less well, never wrongly."""
+        """Return True: a text is predicted more or less well, never wrongly."""
         return True
 
     def say(self, value: float | str) -> str:
@@ -151,11 +151,11 @@ class TextGeneration(NextTokens, Task):
         Of tokens it knows none.
         """
         model = ngrams.learn([self._symbols(sample)[0] for sample in train])
-        found = []
+        scores = []
         for sample in test:
             symbols, read = self._symbols(sample)
-            found.append(text_score(sample, model.nats(symbols)[read:].sum(), 0))
-        return objects(found)
+            scores.append(text_score(sample, model.nats(symbols)[read:].sum(), 0))
+        return objects(scores)
 
     def _symbols(self, sample: Sample) -> tuple[np.ndarray, int]:
         """The bytes of a sample, and how many of them are only read."""
@@ -165,8 +165,8 @@ class TextGeneration(NextTokens, Task):
         return ngrams.symbols(prompt + sample.roles["completion"], ends=True), len(prompt.encode())
 
     def generate(self, model: Model, samples: Sequence[Sample], decoding: Decoding) -> list[str]:
-        """What the network writes after the prompt of each sample. Raises BadValue."""
-        return continued(
+        """Generate a text after the prompt of each sample. Raises BadValue."""
+        return continue_prompts(
             model, [self._prompt(sample.roles["prompt"], model) for sample in samples], decoding
         )
 
@@ -185,7 +185,7 @@ class TextGeneration(NextTokens, Task):
             for i in np.unique(np.linspace(0, len(samples) - 1, SHOWN).round().astype(int))
         ]
         if "passage" in chosen[0].roles:
-            return self._continued_passages(model, [sample.roles["passage"] for sample in chosen])
+            return self._continue_passages(model, [sample.roles["passage"] for sample in chosen])
         outputs = self.generate(model, chosen, Decoding(WRITTEN))
         return [
             {
@@ -196,20 +196,20 @@ class TextGeneration(NextTokens, Task):
             for sample, output in zip(chosen, outputs, strict=True)
         ]
 
-    def _continued_passages(self, model: Model, texts: Sequence[str]) -> list[dict[str, str]]:
+    def _continue_passages(self, model: Model, texts: Sequence[str]) -> list[dict[str, str]]:
         preprocess = model.backbone.preprocess
-        found = [tokens(text, preprocess.tokenizer) for text in texts]
-        cuts = [min(PROMPT, len(ids) // 2) for ids in found]
+        passages = [tokens(text, preprocess.tokenizer) for text in texts]
+        cuts = [min(PROMPT, len(ids) // 2) for ids in passages]
         most = max(1, min(WRITTEN, preprocess.max_length - PROMPT))
         prompts = [
             [*first_token(preprocess.tokenizer), *ids[:cut]]
-            for ids, cut in zip(found, cuts, strict=True)
+            for ids, cut in zip(passages, cuts, strict=True)
         ]
-        outputs = continued(model, prompts, Decoding(most, temperature=0.8, top_p=0.95))
+        outputs = continue_prompts(model, prompts, Decoding(most, temperature=0.8, top_p=0.95))
         text = preprocess.tokenizer.decode
         return [
             {"prompt": text(ids[:cut]), "output": output, "reference": text(ids[cut : cut + most])}
-            for ids, cut, output in zip(found, cuts, outputs, strict=True)
+            for ids, cut, output in zip(passages, cuts, outputs, strict=True)
         ]
 
     @classmethod
@@ -217,7 +217,7 @@ class TextGeneration(NextTokens, Task):
         rng = np.random.default_rng(0)
 
         def sample(split: str, number: int) -> Sample:
-            """A word, to be said twice; one of six is longer than a tiny network reads at once."""
+            """A word, repeated twice; one in six is longer than a tiny network reads at once."""
             word = "".join(rng.choice(list("abcde"), int(rng.integers(2, 6))))
             return Sample(
                 f"{split}:{number}",

@@ -52,13 +52,13 @@ class TokenClassification(Task):
     options: ClassVar[tuple[str, ...]] = ("subwords",)
 
     scheme: str = "plain"
-    """How the data's tags are written: `iob1`, `bio`, `bioes`, or `plain` where they are no
+    """The scheme of the tags in the data: `iob1`, `bio`, `bioes`, or `plain` where they are no
     entities."""
     subwords: Literal["first", "all"] = "first"
 
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
-        """Raises DataError where there are fewer than two tags."""
+        """Raises DataError if there are fewer than two tags."""
         sequences = [
             s.roles["tags"]
             for split in data.splits.values()
@@ -66,21 +66,21 @@ class TokenClassification(Task):
             if s.roles.get("tags") is not None
         ]
         scheme = scheme_of(sequences)
-        found = {tag for tags in sequences for tag in tags}
+        known = {tag for tags in sequences for tag in tags}
         if scheme == "plain":
-            classes = tuple(sorted(found))
+            classes = tuple(sorted(known))
         else:
-            types = sorted({tag.partition("-")[2] for tag in found if tag != OUTSIDE})
+            types = sorted({tag.partition("-")[2] for tag in known if tag != OUTSIDE})
             classes = (OUTSIDE, *(f"{mark}-{kind}" for kind in types for mark in "BI"))
         if len(classes) < 2:
             raise DataError(
-                f"All words of {data.path or 'the data'} have the tag {', '.join(found)}; there is "
-                "nothing to learn."
+                f"All words of {data.path or 'the data'} have the "
+                f"tag {', '.join(known)}; there is nothing to learn."
             )
         return cls(classes, scheme)
 
     def without_target(self, sample: Sample) -> Sample:
-        """Of a running text its words and signs of punctuation are told."""
+        """Split a running text into words and punctuation."""
         if "tokens" in sample.roles or "text" not in sample.roles:
             return super().without_target(sample)
         text = sample.roles["text"]
@@ -93,8 +93,8 @@ class TokenClassification(Task):
 
         Each shares a quarter of its tokens with the next.
         """
-        found = Windows.of(samples, lambda sample: self._pieces(sample, preprocess))
-        return Windows(samples) if len(found.pieces) == len(samples) else found
+        windows = Windows.of(samples, lambda sample: self._pieces(sample, preprocess))
+        return Windows(samples) if len(windows.pieces) == len(samples) else windows
 
     def _pieces(self, sample: Sample, preprocess: Preprocess) -> list[Sample]:
         text = text_of(sample)
@@ -123,20 +123,20 @@ class TokenClassification(Task):
         text = text_of(sample)
         encoded = preprocess.tokenize(text.text, return_offsets_mapping=True)
         first = torch.from_numpy(positions(text, encoded["offset_mapping"]))
-        found = {
+        tensors = {
             name: torch.tensor(encoded[name])
             for name in preprocess.tokenizer.model_input_names
             if name in encoded
         }
-        found["first"] = first
+        tensors["first"] = first
         if sample.roles.get("tags") is not None:
-            target, numbers = torch.full_like(found["input_ids"], IGNORED), self._numbers(sample)
+            target, numbers = torch.full_like(tensors["input_ids"], IGNORED), self._numbers(sample)
             if self.subwords == "all":
                 of = torch.from_numpy(words_of(text, encoded["offset_mapping"]))
                 target[of >= 0] = self._inside[numbers[of[of >= 0]]]
             target[first[first >= 0]] = numbers[first >= 0]
-            found["target"] = target
-        return found
+            tensors["target"] = target
+        return tensors
 
     @property
     def _inside(self) -> Tensor:
@@ -149,13 +149,13 @@ class TokenClassification(Task):
         return torch.tensor([number[name] for name in later])
 
     def collate(self, encoded: list[dict[str, Tensor]], preprocess: Preprocess) -> Batch:
-        """Words' first tokens count from the padding on, wherever it is."""
+        """Shift the first tokens of words by the padding on the left."""
         inputs = preprocess.collate(
             [{k: v for k, v in e.items() if k not in ("first", "target")} for e in encoded]
         )
         width = inputs["input_ids"].shape[1]
-        left = preprocess.tokenizer.padding_side == "left"
-        shifts = [(width - len(e["input_ids"])) * left for e in encoded]
+        pads_left = preprocess.tokenizer.padding_side == "left"
+        shifts = [(width - len(e["input_ids"])) * pads_left for e in encoded]
         words = max(len(e["first"]) for e in encoded)
         first = torch.full((len(encoded), words), NOWHERE)
         targets = targets_of(encoded)
@@ -193,49 +193,53 @@ class TokenClassification(Task):
         """
         probabilities = output.logits.float().softmax(-1).cpu().numpy()
         first = batch.extras["first"].cpu().numpy()
-        found = []
+        rows = []
         for each, places in zip(probabilities, first, strict=True):
             words = each[places]
             words[places == NOWHERE] = np.nan
-            found.append(words)
-        return found
+            rows.append(words)
+        return rows
 
     def scores(self, rows: Sequence[np.ndarray], windows: Windows) -> np.ndarray:
-        """For each text the probabilities (W, K) of its words, NaN for a word without a token."""
-        return objects([self._joined(parts) for parts in windows.by_sample(rows)])
+        """Return the probabilities (W, K) of the words of each text, NaN without a token."""
+        return objects([self._join_pieces(parts) for parts in windows.by_sample(rows)])
 
-    def _joined(self, parts: list[tuple[Sample, np.ndarray]]) -> np.ndarray:
+    def _join_pieces(self, parts: list[tuple[Sample, np.ndarray]]) -> np.ndarray:
         spans = [piece.roles.get("window", (0, len(piece.roles["tokens"]))) for piece, _ in parts]
-        found = np.full((spans[-1][1], len(self.classes)), np.nan, dtype=np.float32)
-        around = np.full(len(found), -1)
+        joined = np.full((spans[-1][1], len(self.classes)), np.nan, dtype=np.float32)
+        around = np.full(len(joined), -1)
         for (start, end), (_, row) in zip(spans, parts, strict=True):
             places = np.arange(start, end)
             context = np.minimum(places - start, end - 1 - places)
             better = places[context > around[places]]
-            found[better], around[better] = row[better - start], context[better - start]
-        return found
+            joined[better], around[better] = row[better - start], context[better - start]
+        return joined
 
     def targets(self, samples: Sequence[Sample]) -> np.ndarray:
-        """For each text its tags, entities' in BIO."""
+        """Return the tags of each text, those of entities in BIO."""
         return objects([self._tags(sample) for sample in samples])
 
     def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
         """`prediction`: the entities, each with `type`, `text`, `start` and `end` in the text.
 
         Or the tag of each word.
-        `confidence` is that of the least sure word that is told; `tags` are all words' tags.
+        `confidence` is that of the least certain word; `tags` are the tags of all words.
         """
-        found = []
+        rows = []
         for each, sample in zip(scores, samples, strict=True):
-            tags = self._told(each)
+            tags = self._best_tags(each)
             sure = float(np.nanmin(each.max(1), initial=1.0))
-            found.append(
-                {"prediction": self._said(tags, sample), "confidence": sure, "tags": list(tags)}
+            rows.append(
+                {
+                    "prediction": self._to_entities(tags, sample),
+                    "confidence": sure,
+                    "tags": list(tags),
+                }
             )
-        return found
+        return rows
 
     def answer(self, sample: Sample) -> list[Any]:
-        return self._said(self._tags(sample), sample)
+        return self._to_entities(self._tags(sample), sample)
 
     def say(self, value: Sequence[Any]) -> str:
         return (
@@ -249,7 +253,7 @@ class TokenClassification(Task):
         """Precision, recall and F1 of each type of entity."""
         if not self._has_entities:
             return Details()
-        rows = entities.per_type(self._all_told(scores), targets)
+        rows = entities.per_type(self._all_best_tags(scores), targets)
         if not rows:
             return Details()
         return Details(Table(("type", "types"), columns("entities"), rows, RANK))
@@ -270,7 +274,7 @@ class TokenClassification(Task):
                 entities.entity_recall,
                 *measures,
             )
-        return {metric.name: metric.with_reader(self._all_told) for metric in measures}
+        return {metric.name: metric.with_reader(self._all_best_tags) for metric in measures}
 
     @property
     def baselines(self) -> tuple[Baseline, ...]:
@@ -286,13 +290,13 @@ class TokenClassification(Task):
         for sample in train:
             for word, tag in zip(sample.roles["tokens"], self._tags(sample), strict=True):
                 counts[word][tag] += 1
-        once = sum((found for found in counts.values() if found.total() == 1), Counter())
+        once = sum((tags for tags in counts.values() if tags.total() == 1), Counter())
         fallback = once or sum(counts.values(), Counter())
 
         def shares(words: Sequence[str]) -> np.ndarray:
-            found = [counts.get(word, fallback) for word in words]
-            told = [[tags[name] / tags.total() for name in self.classes] for tags in found]
-            return np.array(told, dtype=np.float32).reshape(len(words), len(self.classes))
+            by_word = [counts.get(word, fallback) for word in words]
+            rows = [[tags[name] / tags.total() for name in self.classes] for tags in by_word]
+            return np.array(rows, dtype=np.float32).reshape(len(words), len(self.classes))
 
         return objects([shares(sample.roles["tokens"]) for sample in test])
 
@@ -302,38 +306,40 @@ class TokenClassification(Task):
 
     def _tags(self, sample: Sample) -> tuple[str, ...]:
         tags = sample.roles["tags"]
-        found = tuple(to_bio(tags, self.scheme)) if self._has_entities else tuple(tags)
-        unknown = sorted(set(found) - set(self.classes))
+        bio = tuple(to_bio(tags, self.scheme)) if self._has_entities else tuple(tags)
+        unknown = sorted(set(bio) - set(self.classes))
         if unknown:
             raise DataError(
                 f"{sample.id}: the tag {unknown[0]!r} is none of those in training: "
                 f"{', '.join(self.classes)}."
             )
-        return found
+        return bio
 
     def _numbers(self, sample: Sample) -> Tensor:
         number = {name: i for i, name in enumerate(self.classes)}
         return torch.tensor([number[tag] for tag in self._tags(sample)], dtype=torch.long)
 
-    def _told(self, scores: np.ndarray) -> tuple[str, ...]:
-        """The most probable tag of each word.
+    def _best_tags(self, scores: np.ndarray) -> tuple[str, ...]:
+        """Return the most probable tag of each word.
 
-        Of a word without a token the outside, or the first class.
+        A word without a token is outside, or of the first class.
         """
         return tuple(self.classes[i] for i in np.nan_to_num(scores, nan=0.0).argmax(1))
 
-    def _all_told(self, scores: np.ndarray) -> np.ndarray:
-        return objects([self._told(each) for each in scores])
+    def _all_best_tags(self, scores: np.ndarray) -> np.ndarray:
+        return objects([self._best_tags(each) for each in scores])
 
-    def _said(self, tags: Sequence[str], sample: Sample) -> list[Any]:
+    def _to_entities(self, tags: Sequence[str], sample: Sample) -> list[Any]:
         if not self._has_entities:
             return list(tags)
         text = text_of(sample)
-        found = []
+        entities = []
         for kind, first, last in spans(tags, "bio"):
             start, end = text.offsets[first][0], text.offsets[last - 1][1]
-            found.append({"type": kind, "text": text.text[start:end], "start": start, "end": end})
-        return found
+            entities.append(
+                {"type": kind, "text": text.text[start:end], "start": start, "end": end}
+            )
+        return entities
 
     @classmethod
     def tiny_data(cls) -> Data:

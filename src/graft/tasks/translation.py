@@ -41,7 +41,7 @@ class Translation(Seq2seq):
 
     @property
     def baselines(self) -> tuple[Baseline, ...]:
-        return (Baseline("copy-source", "copying the source", _copied),)
+        return (Baseline("copy-source", "copying the source", _copy_source),)
 
     @classmethod
     def tiny_data(cls) -> Data:
@@ -66,5 +66,5 @@ class Translation(Seq2seq):
         )
 
 
-def _copied(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
+def _copy_source(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
     return objects([Written(sample.roles["source"]) for sample in test])

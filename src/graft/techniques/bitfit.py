@@ -30,8 +30,8 @@ class Bitfit(Technique):
             _is_bias(name) for name, _ in backbone.network.named_parameters()
         ):
             raise BadValue(
-                f"'bitfit' trains biases, and {backbone.name} has none. Use lora or "
-                "full-fine-tuning."
+                f"'bitfit' trains biases, and {backbone.name} "
+                "has none. Use lora or full-fine-tuning."
             )
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:

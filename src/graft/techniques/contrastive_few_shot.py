@@ -94,7 +94,7 @@ class PairObjective(Objective):
         self.alone = phase.name == PAIRS
 
     def outputs(self, batch: Batch) -> Output:
-        return by_length(self.model, batch)
+        return run_by_length(self.model, batch)
 
     def losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
         if self.alone:
@@ -109,11 +109,11 @@ class PairObjective(Objective):
         )
 
 
-def by_length(model: Model, batch: Batch) -> Output:
-    """What the model says of a batch, texts of like length at a time.
+def run_by_length(model: Model, batch: Batch) -> Output:
+    """Run the model on a batch, texts of similar length at a time.
 
-    Batches are drawn whatever the lengths, so most of one is padding. Behind a recording only the
-    head is left to run, and it runs on the whole batch.
+    Batches ignore lengths, so most of a batch is padding. On recorded features, only the
+    head has to run, and it runs on the whole batch.
     """
     if batch.mask is None or RECORDED in batch.extras or len(batch) <= TOGETHER:
         return model(batch)
@@ -153,6 +153,6 @@ def pair_loss(features: Tensor, same: Tensor) -> Tensor:
         once = torch.ones_like(same).triu(1)
         kinds = [(1 - cosine)[same & once].square(), cosine[~same & once].square()]
         means = [kind.mean() for kind in kinds if len(kind)]
-        return (
-            torch.stack(means).mean() if means else 0 * cosine.sum()
-        )  # a batch of one has no pair
+        if not means:  # a batch of one example has no pair
+            return 0 * cosine.sum()
+        return torch.stack(means).mean()

@@ -15,7 +15,7 @@ from graft.base.errors import BadValue
 from graft.tasks.task import Task
 from graft.tasks.text.token_blocks import first_token, tokens
 from graft.techniques.technique import Objective, Phase, Technique, check_classes
-from graft.techniques.text.class_words import described
+from graft.techniques.text.class_words import class_words
 
 CONTENT_FREE = ("N/A", "[MASK]", "")
 """Texts that say nothing, as Zhao et al. have them."""
@@ -61,30 +61,28 @@ class LabelWords(Technique):
         super().check(backbone, task)
         if task.head is not None:
             raise BadValue(
-                "'label-words' classifies by the head that the decoder was pretrained with, and "
-                "the "
-                f"task has 'head={task.head}'. Leave it out."
+                "'label-words' classifies by the head that the decoder was "
+                f"pretrained with, and the task has 'head={task.head}'. Leave it out."
             )
-        self.written(task)
+        self.words_of(task)
         _decoder(backbone)
 
-    def written(self, task: Task) -> list[str]:
-        """What stands for each class.
+    def words_of(self, task: Task) -> list[str]:
+        """Return the words of each class.
 
         Raises BadValue for other tasks, words of other classes, and names that are numbers.
         """
         check_classes("label-words", task)
         if task.multi_label:
             raise BadValue(
-                "'label-words' says which one of several words comes next, and these examples have "
-                "several labels. "
-                "With a sentence encoder there is 'zero-shot'."
+                "'label-words' says which one of several words comes next, and these "
+                "examples have several labels. With a sentence encoder there is 'zero-shot'."
             )
-        return described("label-words", "words", self.words, task.classes)
+        return class_words("label-words", "words", self.words, task.classes)
 
     def objective(self, model: Model, task: Task) -> Objective:
         """Puts the network under its own head again; raises BadValue where `check` does."""
-        old, words = model.backbone, self.written(task)
+        old, words = model.backbone, self.words_of(task)
         causal = replace(_decoder(old), name=old.name, preprocess=old.preprocess)
         model.backbone, model.fresh_head = (
             as_classifier(causal, self.prompt(words, old.preprocess.tokenizer)),

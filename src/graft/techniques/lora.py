@@ -68,7 +68,7 @@ class Lora(Technique):
             fan_in_fan_out=transposed,
         )
         inject_adapter_in_model(config, model.network)
-        for module in _adapted(model.network).values():
+        for module in _find_adapters(model.network).values():
             module.cast_input_dtype_enabled = False  # autocast chooses, and would only cast back
         return LoraObjective(model, task)
 
@@ -84,15 +84,15 @@ class LoraObjective(Objective):
 
     def finish(self) -> Model:
         network = self.model.network
-        for path, module in _adapted(network).items():
+        for path, module in _find_adapters(network).items():
             module.merge()
             network.set_submodule(path, module.get_base_layer())
         del network.peft_config  # or PEFT warns of several adapters when the next ones are added
         return self.model
 
 
-def _adapted(network: nn.Module) -> dict[str, nn.Module]:
-    """The layers with an adapter."""
+def _find_adapters(network: nn.Module) -> dict[str, nn.Module]:
+    """Return the layers with an adapter."""
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     return {
@@ -114,13 +114,13 @@ def _targets(model: Model, first: int) -> list[str]:
             and indices[f"{path}.weight"] >= first
         )
 
-    found = [path for path, module in model.network.named_modules() if adaptable(path, module)]
-    if not found:
+    targets = [path for path, module in model.network.named_modules() if adaptable(path, module)]
+    if not targets:
         raise BadValue(
             f"'lora' found no linear layer or ungrouped convolution in {model.backbone.name}. Use "
             "'bitfit' or 'full-fine-tuning'."
         )
-    return found
+    return targets
 
 
 def _is_conv1d(module: nn.Module) -> bool:

@@ -61,7 +61,7 @@ class MaskedLanguageModeling(Technique):
         masked = language_model(backbone, "masked", NAME)
         if masked.preprocess.tokenizer.mask_token_id is None:
             raise BadValue(
-                f"{NAME!r} is not made for {backbone.name}, whose tokenizer has no token for a "
-                "mask."
+                f"{NAME!r} is not made for {backbone.name}, "
+                "whose tokenizer has no token for a mask."
             )
         return masked

@@ -37,9 +37,8 @@ class NearestPrototypes(Technique):
         head = backbone.linear
         if head is None or head.bias is None:
             raise BadValue(
-                "'nearest-prototypes' writes the means into a head that is one linear layer with "
-                "biases, and that of "
-                f"{backbone.name} is another. Use 'feature-extraction'."
+                "'nearest-prototypes' writes the means into a head that is one linear layer "
+                f"with biases, and that of {backbone.name} is another. Use 'feature-extraction'."
             )
 
     def objective(self, model: Model, task: Task) -> Objective:

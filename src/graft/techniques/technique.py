@@ -82,14 +82,14 @@ def check_classes(technique: str, task: Task) -> None:
     """Raises BadValue if the task does not give each example a class, or several."""
     if task.gives != "classes":
         raise BadValue(
-            f"{technique!r} is for tasks in which each example has a class, which {task.name} "
-            "is not."
+            f"{technique!r} is for tasks in which each "
+            f"example has a class, which {task.name} is not."
         )
 
 
 @dataclass(frozen=True)
 class Phase:
-    """What trains, for how long, at which rates."""
+    """A phase of a training: what trains, for how long, at which rates."""
 
     name: str
     epochs: float
@@ -98,7 +98,7 @@ class Phase:
     head_lr: float
     optimizer: Optimizer
     solver: Solver | None = None
-    """How the head is found if it alone trains and is one linear layer; else by steps."""
+    """The solver of the head if it alone trains and is one linear layer; None: steps."""
     views: int | None = None
     """How many augmented versions of an example are seen, in turn; None: a new one each epoch; 1:
     the plain one."""
@@ -131,7 +131,7 @@ class Technique(ABC):
     """Whether it is about a new head, so that it says nothing to a task that keeps the network's
     own."""
     adds_layers: ClassVar[bool] = False
-    """Whether layers of its own stand in the network while it trains, as adapters do."""
+    """Whether it adds layers to the network while it trains, such as adapters."""
 
     epochs: Epochs | None = None
     lr: Positive | None = None
@@ -154,7 +154,7 @@ class Technique(ABC):
     the plain one. The layers before the first that trains see each version once, so that few of
     them save time."""
     augment: Augment = "usual"
-    """How pictures are changed at random in training: `none`, `weak`, `usual` or `strong`."""
+    """The augmentation of pictures in training: `none`, `weak`, `usual` or `strong`."""
     patience: Count | None = None
     """Stop a phase after so many epochs without better weights, by the validation loss or the
     metric that the task goes by; None is five where a head alone is stepped, and elsewhere what the
@@ -185,13 +185,12 @@ class Technique(ABC):
             )
         if self.about_head and not task.fresh_head:
             raise BadValue(
-                f"{plugins.name_of(type(self))!r} trains a new head, and {task.name} keeps the "
-                "network's own. Use lora, "
-                "full-fine-tuning or partial-fine-tuning."
+                f"{plugins.name_of(type(self))!r} trains a new head, and {task.name} keeps "
+                "the network's own. Use lora, full-fine-tuning or partial-fine-tuning."
             )
 
     def objective(self, model: Model, task: Task) -> Objective:
-        """What is minimized.
+        """The objective of a technique: the losses that it minimizes.
 
         May change the model in place (adapters, a head); called once, before `phases`.
         """
@@ -284,7 +283,7 @@ class Objective(nn.Module):
         return self.losses(self.outputs(batch), batch, progress)
 
     def outputs(self, batch: Batch) -> Output:
-        """What the model says of a batch; overridden by techniques that read one in another way."""
+        """Run the model on a batch; overridden by techniques that read a batch in another way."""
         return self.model(batch)
 
     def begin(self, phase: Phase) -> None:
@@ -295,7 +294,7 @@ class Objective(nn.Module):
         return {"task": self.task.loss(output, batch), **self.extra_losses(output, batch, progress)}
 
     def extra_losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
-        """What most techniques override: losses beside the task's own."""
+        """Return losses in addition to that of the task; techniques with a loss override it."""
         return {}
 
     def loss_weights(self, batch: Batch) -> dict[str, float | Tensor]:

@@ -13,7 +13,7 @@ from graft.base.ranges import Positive
 from graft.base.records import Batch
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique, check_classes
-from graft.techniques.text.class_words import described
+from graft.techniques.text.class_words import class_words
 
 ABOUT_CLASSES = ("template", "descriptions", "scale", "threshold")
 """Settings that say nothing where a network keeps its own head."""
@@ -57,38 +57,36 @@ class ZeroShot(Technique):
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)
         if not task.fresh_head:
-            self._check_unasked(task)
+            self._check_pretext(task)
             return
         check_classes("zero-shot", task)
         if not mean_pooling.is_installed(backbone.network) or backbone.linear is None:
             raise BadValue(
                 f"'zero-shot' compares texts as sentence encoders embed them, and {backbone.name} "
-                "is none: use minilm-l6, "
-                "or another BERT of sentence-transformers. For decoders there is 'label-words', "
-                "for pictures "
-                "'nearest-prototypes' with a label a class."
+                "is none: use minilm-l6, or another BERT of sentence-transformers. For decoders "
+                "there is 'label-words', for pictures 'nearest-prototypes' with a label a class."
             )
         self.texts(task.classes)
 
-    def _check_unasked(self, task: Task) -> None:
-        """Raises BadValue for settings that are about classes, where there are none."""
-        own = [
+    def _check_pretext(self, task: Task) -> None:
+        """Raise BadValue for settings about classes if the task has none."""
+        changed = [
             field.name
             for field in fields(self)
             if field.name in ABOUT_CLASSES and getattr(self, field.name) != field.default
         ]
-        if own:
+        if changed:
             raise BadValue(
-                f"{own[0]!r} of 'zero-shot' is about classes, and {task.name} has none. Leave it "
-                "out."
+                f"{changed[0]!r} of 'zero-shot' is about classes, "
+                f"and {task.name} has none. Leave it out."
             )
 
     def texts(self, classes: tuple[str, ...]) -> list[str]:
-        """What stands for each class.
+        """Return the texts of each class.
 
         Raises BadValue for descriptions of others, and for names that are numbers.
         """
-        words = described("zero-shot", "descriptions", self.descriptions, classes)
+        words = class_words("zero-shot", "descriptions", self.descriptions, classes)
         return [self.template.replace("{}", each) for each in words]
 
     def objective(self, model: Model, task: Task) -> Objective:
@@ -101,9 +99,8 @@ class ZeroShot(Technique):
         batch = Batch(inputs, mask=preprocess.mask(inputs))
         with torch.no_grad(), evaluating(model):
             features = model(batch.to(head.weight.device)).features
-            length = features.norm(
-                dim=1, keepdim=True
-            )  # of standardized features: the same for all
+            # The same for all standardized features.
+            length = features.norm(dim=1, keepdim=True)
             head.weight.copy_(self.scale * features / length / length.mean())
             head.bias.fill_(-self.scale * self.threshold)
         return Objective(model, task)

@@ -1,4 +1,4 @@
-"""Where a training stands, in one safetensors file: tensors by name, the rest as JSON.
+"""Checkpoints of a training: one safetensors file with tensors by name, the rest as JSON.
 
 It is never pickled, so that opening a checkpoint runs no code.
 """
@@ -25,7 +25,7 @@ from graft.training.frozen import proof
 
 @dataclass
 class Position:
-    """Where the training is: (part, phase), the next step of that phase, and what was measured."""
+    """The position of a training: (part, phase), the next step, and what was measured so far."""
 
     part: int = 0
     phase: int = 0
@@ -55,7 +55,7 @@ class Position:
     """What the phases so far would compute without and with recordings, in forwards of the whole
     network an example."""
     shared_seconds: float = 0.0
-    """What the recordings took that earlier runs had made; it is counted in `train_seconds`."""
+    """The time of recordings made by earlier runs; it is counted in `train_seconds`."""
     counted: list[str] = field(default_factory=list)
     """The recordings whose making is in `train_seconds`."""
     recorded: bool = False
@@ -65,7 +65,7 @@ class Position:
 
 
 def checkpoint_path(folder: Path) -> Path:
-    """Where a run keeps its checkpoint."""
+    """Return the path of the checkpoint of a run."""
     return folder / "checkpoints" / "last.safetensors"
 
 

@@ -1,4 +1,4 @@
-"""What a training costs: wall time of training apart from evaluation, memory, parameters."""
+"""The cost of a training: wall time without evaluation, memory, parameters."""
 
 from __future__ import annotations
 

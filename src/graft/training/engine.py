@@ -51,9 +51,8 @@ class Engine:
                 f"The precision {self.precision!r} is not possible on {on}. Use one of: bf16, fp32"
                 + ", fp16." * (on != "cpu")
             )
-        AcceleratorState._reset_state(
-            reset_partial_state=True
-        )  # it is process-wide, and this is another run
+        # The state is process-wide, and this is another run.
+        AcceleratorState._reset_state(reset_partial_state=True)
         GradientState._reset_state()
         mixed = "no" if self.precision == "fp32" else self.precision
         self._accelerator = Accelerator(

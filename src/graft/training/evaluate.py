@@ -1,4 +1,4 @@
-"""What a model says of a split, and what that is worth."""
+"""Evaluate a model on a split: scores, losses and intervals."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed
 
 DIVERGED = (
-    "the training has diverged, or the precision is too low. Lower the learning rate (lr=...), or "
-    "use precision fp32."
+    "the training has diverged, or the precision is too low. "
+    "Lower the learning rate (lr=...), or use precision fp32."
 )
 
 

@@ -28,7 +28,7 @@ class FreedMemory:
     fresh: bool = True
 
     def look(self) -> None:
-        """To be called often; every 20 s compares what the process holds with what it needed."""
+        """Every 20 s, compare what the process holds with what it needed; call this often."""
         if time.perf_counter() - self.looked < SECONDS:
             return
         held = psutil.Process().memory_info().rss

@@ -1,4 +1,4 @@
-"""Who is told how a training goes: the terminal, the log file, a notebook."""
+"""Observers of a training: the terminal, the log file, a notebook."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class StudyEvent:
 
 @dataclass(frozen=True)
 class Steps:
-    """Where a phase stands after some steps."""
+    """The progress of a phase after some steps."""
 
     phase: str
     done: int
@@ -38,7 +38,7 @@ class Steps:
 
 
 class Observer:
-    """Told of everything, does nothing. Override what you want to hear."""
+    """Receives all events and does nothing. Override the events that you need."""
 
     def start(self, run: str, spec: dict[str, Any]) -> None:
         """A run starts or goes on: its folder, and its spec.json."""
@@ -50,7 +50,7 @@ class Observer:
         """Some more steps of a phase were done."""
 
     def recording(self, done: int, total: int) -> None:
-        """What enters the layers that train was recorded, of `done` of `total` examples."""
+        """The inputs of the layers that train were recorded for `done` of `total` examples."""
 
     def epoch(self, row: dict[str, Any]) -> None:
         """An epoch ended; `row` is its line of history.jsonl."""
@@ -97,9 +97,9 @@ class LogFile(Observer):
     def epoch(self, row: dict[str, Any]) -> None:
         losses = " ".join(f"{name} {value:.4f}" for name, value in row["losses"].items())
         split = "val" if "val" in row else "held_out"
-        found = " ".join(f"{name} {value:.4f}" for name, value in row[split].items())
+        metrics = " ".join(f"{name} {value:.4f}" for name, value in row[split].items())
         at = f"{row['phase']} epoch {row['epoch']:g} step {row['step']}"
-        self._write(f"{at} train: {losses} {split}: {found} ({row['train_seconds']:.1f} s)")
+        self._write(f"{at} train: {losses} {split}: {metrics} ({row['train_seconds']:.1f} s)")
         self.then.epoch(row)
 
     def note(self, message: str) -> None:
@@ -121,14 +121,14 @@ class LogFile(Observer):
 
 
 def plan_lines(plan: dict[str, Any]) -> list[str]:
-    """What a study is about to do and how long it takes; one line if it is short."""
+    """Say what a study will do and how long it takes; one line if it is short."""
     if not plan["savings"]:
         return [total_line(plan)]
     return [total_line(plan), *map(_cell_line, plan["cells"]), savings_line(plan)]
 
 
 def total_line(plan: dict[str, Any]) -> str:
-    """How many runs a study is about to make, and how long they take."""
+    """Say how many runs a study will make, and how long they take."""
     if not plan["runs"]:
         return "All runs are finished."
     jobs = f"{plan['jobs']} at a time" if plan["jobs"] > 1 else "one at a time"
@@ -144,12 +144,12 @@ def _cell_line(cell: dict[str, Any]) -> str:
 
 
 def savings_line(plan: dict[str, Any]) -> str:
-    """What would shorten a study."""
+    """Say what would shorten a study."""
     ways = [f"{saving['what']}, {duration(saving['seconds'])} less" for saving in plan["savings"]]
     return f"What would shorten it: {'; '.join(ways)}."
 
 
 def event_line(event: StudyEvent) -> str:
     """One line about a run that ended, with the time that is left."""
-    left = "" if event.seconds_left is None else f"; about {duration(event.seconds_left)} left"
-    return f"{event.done}/{event.total} {event.name}: {event.message}{left}"
+    remaining = "" if event.seconds_left is None else f"; about {duration(event.seconds_left)} left"
+    return f"{event.done}/{event.total} {event.name}: {event.message}{remaining}"

@@ -15,15 +15,15 @@ from graft.techniques.technique import Phase, Technique
 def trainable(model: Model, phase: Phase) -> list[str]:
     """Return the names of the parameters that this phase trains; raises BadValue if none do."""
     groups = model.group_indices()
-    found = [
+    names = [
         name for name, _ in model.network.named_parameters() if phase.trainable(name, groups[name])
     ]
-    if not found:
+    if not names:
         raise BadValue(
             f"There is nothing to train in {model.backbone.name} in the phase {phase.name!r}. Use "
             "another technique, such as lora or full-fine-tuning."
         )
-    return found
+    return names
 
 
 def freeze(model: Model, names: list[str], batch_norm: str = "updated") -> None:
@@ -39,13 +39,11 @@ def freeze(model: Model, names: list[str], batch_norm: str = "updated") -> None:
     for name, parameter in model.network.named_parameters():
         parameter.requires_grad_(name in training)
     model.eval()
-    for (
-        path,
-        module,
-    ) in model.network.named_modules():  # not by names: a tied weight has one, and several layers
-        if own := [parameter.requires_grad for parameter in module.parameters(recurse=False)]:
+    # By modules instead of names: a tied weight has one name, but belongs to several layers.
+    for path, module in model.network.named_modules():
+        if trained := [parameter.requires_grad for parameter in module.parameters(recurse=False)]:
             held = batch_norm == "frozen" and isinstance(module, nn.modules.batchnorm._BatchNorm)
-            module.training = all(own) and not held
+            module.training = all(trained) and not held
         elif inside := [parameter.requires_grad for parameter in module.parameters()]:
             module.training = any(inside)  # it may drop out in its own forward
         else:  # dropout, activations: as the layers around them
@@ -89,8 +87,8 @@ def make_optimizer(
     if extra:
         rows.setdefault((phase.head_lr, technique.weight_decay), []).extend(extra)
     groups = [
-        {"params": found, "lr": rate, "full_lr": rate, "weight_decay": decay}
-        for (rate, decay), found in rows.items()
+        {"params": parameters, "lr": rate, "full_lr": rate, "weight_decay": decay}
+        for (rate, decay), parameters in rows.items()
     ]
     if phase.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=phase.lr, momentum=0.9, nesterov=True)
@@ -100,15 +98,15 @@ def make_optimizer(
 
 
 def factor(schedule: str, progress: float, warmup: float) -> float:
-    """What the full rate is multiplied by at `progress` in [0, 1] of a phase."""
+    """Return the factor of the full rate at `progress` in [0, 1] of a phase."""
     if schedule == "one-cycle":
         warmup = max(warmup, 0.25)  # Smith, arXiv:1708.07120: a long rise is the point of it
     if progress < warmup:
         return progress / warmup
-    left = (1 - progress) / (1 - warmup) if warmup < 1 else 1.0
+    remaining = (1 - progress) / (1 - warmup) if warmup < 1 else 1.0
     if schedule == "constant":
         return 1.0
-    return left if schedule == "linear" else (1 - cos(pi * left)) / 2
+    return remaining if schedule == "linear" else (1 - cos(pi * remaining)) / 2
 
 
 def set_rate(optimizer: torch.optim.Optimizer, scale: float) -> None:

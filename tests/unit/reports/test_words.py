@@ -69,7 +69,7 @@ def test_count(value, text):
     ],
 )
 def test_a_small_number_has_two_digits(number, text):
-    assert words.measured(replace(rmse, unit="g"), number) == text
+    assert words.format_value(replace(rmse, unit="g"), number) == text
 
 
 def test_a_small_difference_has_two_digits():
@@ -82,7 +82,7 @@ def test_sizes_and_lists():
     assert words.training_size(1.0, None) == "all training data"
     assert words.training_size(0.25, None) == "25 % of the training data"
     assert words.training_size(1.0, 1) == "1 example a class"
-    assert words.listed(["a", "b", "c"]) == "a, b and c"
+    assert words.join_words(["a", "b", "c"]) == "a, b and c"
     assert plural(1, "seed") == "1 seed"
     assert plural(3, "class") == "3 classes"
 

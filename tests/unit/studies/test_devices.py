@@ -9,7 +9,7 @@ import torch
 
 from graft import api
 from graft.base import env
-from graft.studies.executors import _run_at
+from graft.studies.executors import _run_on
 
 
 def pretend(monkeypatch, cuda=0, mps=False, cores=8):
@@ -46,4 +46,4 @@ def test_runs_take_turns_on_the_devices_that_this_process_sees(monkeypatch):
 
 def test_a_run_sees_its_device_alone(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,7")
-    assert _run_at("7", os.environ.get, "CUDA_VISIBLE_DEVICES") == "7"
+    assert _run_on("7", os.environ.get, "CUDA_VISIBLE_DEVICES") == "7"

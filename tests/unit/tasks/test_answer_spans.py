@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graft.tasks.text.answer_spans import best_spans, best_threshold, joined, tokens_of
+from graft.tasks.text.answer_spans import best_spans, best_threshold, join_pieces, tokens_of
 
 OFFSETS = np.array([[0, 0], [0, 0], [0, 3], [4, 7], [8, 10], [10, 14], [0, 0]])
 """[CLS] who? | the cat sat+ting [SEP], the last word in two tokens."""
@@ -49,7 +49,7 @@ def test_windows_are_joined_each_place_once():
     context = "the cat sat"
     first = (np.array([[0, 7, 3.0], [4, 7, 2.0]]), 5.0)
     second = (np.array([[3, 7, 4.0], [8, 11, 1.0], [3, 4, 9.0]]), -1.0)
-    found = joined(context, [first, second])
+    found = join_pieces(context, [first, second])
     assert [(span.text, span.start, span.end, span.score) for span in found.spans] == [
         ("cat", 4, 7, 4.0),  # both have it, the second with the blank before it
         ("the cat", 0, 7, 3.0),

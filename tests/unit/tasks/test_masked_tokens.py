@@ -8,7 +8,7 @@ import pytest
 from graft.backbones.load import load_backbone
 from graft.base.job import Job
 from graft.base.records import Sample
-from graft.tasks.pretexts.masked_tokens import IGNORED, MaskedTokens, masked
+from graft.tasks.pretexts.masked_tokens import IGNORED, MaskedTokens, mask_tokens
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,9 @@ def preprocess():
 def test_of_the_chosen_tokens_four_fifths_are_masked_and_a_tenth_replaced(preprocess):
     tokenizer = preprocess.tokenizer
     ids = np.full(40_000, tokenizer.convert_tokens_to_ids("a"))
-    read, target = masked(ids, np.zeros(len(ids), bool), tokenizer, 0.15, np.random.default_rng(0))
+    read, target = mask_tokens(
+        ids, np.zeros(len(ids), bool), tokenizer, 0.15, np.random.default_rng(0)
+    )
     chosen = target != IGNORED
     assert chosen.sum() == 6_000
     assert (read[~chosen] == ids[~chosen]).all()

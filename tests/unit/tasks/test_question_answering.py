@@ -15,7 +15,7 @@ from graft.base.errors import BackboneError, DataError
 from graft.base.records import Output, Sample
 from graft.data.data import Data
 from graft.tasks.question_answering import QuestionAnswering
-from graft.tasks.text.answer_spans import Found, Span
+from graft.tasks.text.answer_spans import AnswerScores, Span
 from tests.jobs import job
 
 PROSE = (
@@ -278,8 +278,8 @@ def test_an_answer_that_does_not_stand_there_is_an_error():
         QuestionAnswering().encode(wrong, preprocess_of("tiny:bert", 48), None)
 
 
-def found(none: float, *spans: tuple[str, float]) -> Found:
-    return Found(tuple(Span(text, 0, len(text), score) for text, score in spans), none)
+def found(none: float, *spans: tuple[str, float]) -> AnswerScores:
+    return AnswerScores(tuple(Span(text, 0, len(text), score) for text, score in spans), none)
 
 
 def objects(values: list) -> np.ndarray:

@@ -10,7 +10,7 @@ from graft.base.errors import BadValue, DataError
 from graft.base.records import Sample
 from graft.studies.run import build_model
 from graft.tasks.summarization import Summarization
-from graft.tasks.text.generation import Decoding, continued
+from graft.tasks.text.generation import Decoding, continue_prompts
 from graft.tasks.text.seq2seq import MARGIN
 from graft.tasks.text.written import Written
 from graft.tasks.translation import Translation
@@ -240,4 +240,4 @@ def test_no_beams_are_refused():
 def test_a_prompt_longer_than_the_positions_is_refused(decoder):
     room = decoder.network.config.max_position_embeddings
     with pytest.raises(BadValue, match=f"{room:,} positions"):
-        continued(decoder, [[5] * room], Decoding(max_new_tokens=8))
+        continue_prompts(decoder, [[5] * room], Decoding(max_new_tokens=8))

@@ -27,7 +27,7 @@ from graft.backbones.backbone import Model
 from graft.backbones.load import load_backbone
 from graft.base import plugins
 from graft.base.errors import BackboneError
-from graft.tasks.text.generation import Decoding, continued
+from graft.tasks.text.generation import Decoding, continue_prompts
 from tests.jobs import job
 
 SEQ2SEQ = "translation"
@@ -150,7 +150,7 @@ def test_how_the_authors_wrote_is_left_and_their_special_tokens_are_kept(folder,
     assert config.decoder_start_token_id == backbone.preprocess.decoder_start
     assert config.forced_eos_token_id == (None if folder.name == "t5" else END)
     assert config.bad_words_ids == AS_PUBLISHED[folder.name].get("bad_words_ids")
-    texts = continued(Model(backbone, fresh_head=False), [[5, 6, END]], Decoding(5))
+    texts = continue_prompts(Model(backbone, fresh_head=False), [[5, 6, END]], Decoding(5))
     logger.removeHandler(caplog.handler)
     assert len(texts) == 1
     assert not [

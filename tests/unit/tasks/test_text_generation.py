@@ -17,8 +17,8 @@ from graft.base.errors import BackboneError, BadValue, DataError
 from graft.base.records import Output, Sample
 from graft.data.data import Data
 from graft.tasks.text import token_loss
-from graft.tasks.text.generation import Decoding, continued
-from graft.tasks.text.token_blocks import blocks, of_sample, prompt_tokens, tokens
+from graft.tasks.text.generation import Decoding, continue_prompts
+from graft.tasks.text.token_blocks import blocks, prompt_tokens, split_tokens, tokens
 from graft.tasks.text.token_loss import IGNORED
 from graft.tasks.text_generation import TextGeneration
 from graft.training.engine import Engine
@@ -207,28 +207,31 @@ def test_bytes_are_counted_alike_by_network_and_n_grams(model):
 def test_greedy_text_is_the_likeliest_token_again_and_again(model):
     tokenizer = model.backbone.preprocess.tokenizer
     prompts = [prompt_tokens(text, "", tokenizer) for text in ("hello there", "a", "one two three")]
-    written = continued(model, prompts, Decoding(6))
+    written = continue_prompts(model, prompts, Decoding(6))
     for prompt, text in zip(prompts, written, strict=True):
         ids = list(prompt)
         with torch.no_grad():
             for _ in range(6):
                 ids.append(int(model.network(torch.tensor([ids])).logits[0, -1].argmax()))
         assert text == tokenizer.decode(ids[len(prompt) :], skip_special_tokens=True)
-        assert continued(model, [prompt], Decoding(6)) == [text], "alone as among longer ones"
+        assert continue_prompts(model, [prompt], Decoding(6)) == [text], (
+            "alone as among longer ones"
+        )
 
 
 def test_drawn_text_is_the_same_for_the_same_seed(model):
     prompts = [prompt_tokens("hello", "", model.backbone.preprocess.tokenizer)]
     state = torch.random.get_rng_state()
     one, again, other = (
-        continued(model, prompts, Decoding(20, temperature=1.0, seed=seed)) for seed in (1, 1, 2)
+        continue_prompts(model, prompts, Decoding(20, temperature=1.0, seed=seed))
+        for seed in (1, 1, 2)
     )
     assert one == again != other
     assert torch.equal(state, torch.random.get_rng_state())
-    assert continued(model, prompts, Decoding(20, temperature=1.0, top_k=1)) == continued(
-        model, prompts, Decoding(20)
-    )
-    assert len(continued(model, prompts, Decoding(5, num_beams=3))) == 1
+    assert continue_prompts(
+        model, prompts, Decoding(20, temperature=1.0, top_k=1)
+    ) == continue_prompts(model, prompts, Decoding(20))
+    assert len(continue_prompts(model, prompts, Decoding(5, num_beams=3))) == 1
 
 
 @pytest.mark.parametrize(
@@ -256,7 +259,7 @@ def test_options_that_make_no_sense(options, word):
 
 def test_a_prompt_beyond_the_positions_is_refused(model):
     with pytest.raises(BadValue, match="positions of tiny:"):
-        continued(model, [[5] * 120], Decoding(64))
+        continue_prompts(model, [[5] * 120], Decoding(64))
 
 
 def test_a_network_that_sees_what_comes_is_refused():
@@ -305,9 +308,9 @@ def test_samples_are_continuations_with_what_really_followed(model):
 def test_an_empty_prompt_needs_a_token_to_begin_with():
     model = Model(load_backbone("tiny:llama", job("text-generation")), fresh_head=False)
     preprocess = model.backbone.preprocess
-    assert of_sample(pair("", "so"), "", preprocess)[1] == 1
+    assert split_tokens(pair("", "so"), "", preprocess)[1] == 1
     preprocess.tokenizer.bos_token = preprocess.tokenizer.eos_token = None
     with pytest.raises(DataError, match=r"row 7: the prompt is empty.*Give it a word"):
-        of_sample(pair("", "so", "row 7"), "", preprocess)
+        split_tokens(pair("", "so", "row 7"), "", preprocess)
     with pytest.raises(BadValue, match=r"Prompt 2 is empty, and tiny:llama"):
         TextGeneration().generate(model, [pair("a", None), pair("", None)], Decoding(2))

@@ -86,7 +86,7 @@ def test_a_sum_reads_the_batch_as_its_first_technique_does(monkeypatch):
     both = objective_of("contrastive-few-shot + l2-sp")
     calls = []
     monkeypatch.setattr(
-        "graft.techniques.contrastive_few_shot.by_length",
+        "graft.techniques.contrastive_few_shot.run_by_length",
         lambda model, batch: calls.append(len(batch)) or model(batch),
     )
     task, data = task_of(TASK)

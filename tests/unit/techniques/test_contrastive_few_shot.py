@@ -13,7 +13,7 @@ import torch
 from graft.base.errors import BadValue
 from graft.base.records import Sample
 from graft.studies.run import build_model
-from graft.techniques.contrastive_few_shot import alike, by_length, pair_loss
+from graft.techniques.contrastive_few_shot import alike, pair_loss, run_by_length
 from graft.techniques.specs.combine import parse
 from graft.techniques.technique import Objective
 from graft.training.engine import Engine
@@ -162,7 +162,7 @@ def test_texts_read_by_length_come_out_as_those_read_together(backbone):
         lambda m, a, named: read.append(named["input_ids"].numel()), with_kwargs=True
     )
     with torch.no_grad():
-        parts, whole = by_length(model, batch), model(batch)
+        parts, whole = run_by_length(model, batch), model(batch)
     hook.remove()
     torch.testing.assert_close(parts.features, whole.features, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(parts.logits, whole.logits, atol=1e-5, rtol=1e-4)

@@ -13,7 +13,7 @@ from graft.base.errors import BadValue
 from graft.base.records import Batch
 from graft.studies.run import build_model
 from graft.techniques.specs.combine import parse
-from graft.techniques.text.class_words import in_words
+from graft.techniques.text.class_words import to_words
 from graft.techniques.zero_shot import ZeroShot
 from tests.contracts.tiny import task_of, trained
 
@@ -136,7 +136,7 @@ def test_in_a_study_it_is_a_row_with_its_interval(tmp_path):
     ],
 )
 def test_names_of_classes_become_words(name, words):
-    assert in_words(name) == words
+    assert to_words(name) == words
 
 
 def test_it_is_parsed_from_a_spec_and_written_as_one():

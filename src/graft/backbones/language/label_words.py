@@ -1,4 +1,4 @@
-"""A causal network as a classifier: how likely the words of each class are after a text."""
+"""A causal language model as a classifier, by the likelihood of the words of each class."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ ROWS = 256
 
 @dataclass(frozen=True)
 class Prompt:
-    """What stands around a text, and the words that may follow it, as numbers of tokens."""
+    """The template around a text, and the words that may follow it, as token ids."""
 
     before: Sequence[int]
     after: Sequence[int]
     words: Sequence[Sequence[int]]
-    """Of each class, at least one."""
+    """The token ids of each class, at least one."""
     marks: Sequence[int]
     """Tokens of a text that are not read: its beginning, end and padding."""
     prior: Sequence[float]
-    """What is subtracted from the log-likelihood of each class."""
+    """The value that is subtracted from the log-likelihood of each class."""
     per_token: bool = False
     """Whether a class has the mean log-likelihood of its tokens, not their sum."""
 
     @property
     def longest(self) -> int:
-        """Positions that are taken beside the text."""
+        """The number of positions that the template takes."""
         return len(self.before) + len(self.after) + max(map(len, self.words)) - 1
 
 
@@ -140,7 +140,7 @@ class LabelWords(nn.Module):
 
 
 def read_prompt(config: Any) -> Prompt | None:
-    """What the config of a saved classifier says of its prompt."""
+    """Read the prompt of a saved classifier from its config."""
     saved = getattr(config, MARK, None)
     return Prompt(**saved) if saved else None
 

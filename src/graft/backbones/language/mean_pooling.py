@@ -20,7 +20,7 @@ MARK = "graft_mean_pooling_layer"
 
 
 class MeanPooler(MaskedMean):
-    """In place of BERT's pooler: states (B, T, D) to their mean (B, D), standardized over D.
+    """Replaces BERT's pooler: from states (B, T, D) to their mean (B, D), standardized over D.
 
     Computed in float32 whatever the precision around it.
     Source: Reimers and Gurevych, arXiv:1908.10084.
@@ -64,13 +64,10 @@ def to_bert_layer(network: nn.Module) -> nn.Module:
     bert.bert._forward_pre_hooks.clear()
     bert.bert._forward_pre_hooks_with_kwargs.clear()
     config, encoder, like = bert.config, bert.bert.encoder, bert.classifier.weight
-    with torch.random.fork_rng(
-        devices=[]
-    ):  # new layers draw weights, and saving must not change what is drawn next
-        layer, pooler = (
-            BertLayer(config, layer_idx=len(encoder.layer)).to(like),
-            BertPooler(config).to(like),
-        )
+    # New layers draw weights, and saving must not change what is drawn next.
+    with torch.random.fork_rng(devices=[]):
+        layer = BertLayer(config, layer_idx=len(encoder.layer)).to(like)
+        pooler = BertPooler(config).to(like)
     with torch.no_grad():
         for parameter in (*layer.parameters(), *pooler.parameters()):
             parameter.zero_()

@@ -1,4 +1,4 @@
-"""What stands in a text for a token of the tokenizer's own, as `[SEP]` or `</s>`, is text to it."""
+"""Special tokens that occur in a user's text, such as `[SEP]` or `</s>`, are read as plain text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ what a template writes."""
 
 
 def read_as_text(tokenizer: Any) -> None:
-    """Have the tokenizer spell special tokens that stand in a text, from now on.
+    """Make the tokenizer read special tokens in a text as plain text from now on.
 
     `tokenizer(..., split_special_tokens=False)`
     reads them still.
@@ -38,7 +38,7 @@ def read_as_text(tokenizer: Any) -> None:
 
 
 def save_setting(tokenizer: Any) -> None:
-    """Have `save_pretrained` write that special tokens are spelled, for transformers to read alike.
+    """Make `save_pretrained` store that special tokens are read as text, for transformers too.
 
     Not where there is a chat template: transformers tokenizes messages after they are rendered,
     special tokens included.
@@ -84,10 +84,10 @@ def chat_tokens(messages: list[dict[str, str]], tokenizer: Any) -> list[int]:
 
 
 def _is_a_piece(token: str, tokenizer: Any) -> bool:
-    """Whether the tokenizer's model has the special token as one piece of a text."""
+    """Whether the model of the tokenizer has the special token as one piece of a text."""
     encoded = tokenizer(token, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     pieces = zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
-    own = tokenizer.convert_tokens_to_ids(token)
+    special_id = tokenizer.convert_tokens_to_ids(token)
     return len(token) > 1 and any(
-        piece == own and end - start == len(token) for piece, (start, end) in pieces
+        piece == special_id and end - start == len(token) for piece, (start, end) in pieces
     )

@@ -1,4 +1,4 @@
-"""How much of texts is unknown to a network.
+"""Measure how many tokens of texts a network does not know.
 
 Unknown are characters or words for which its tokenizer has nothing but one common token.
 """
@@ -21,7 +21,7 @@ SHOWN, SHOWN_CHARACTERS = 3, 20
 
 @dataclass(frozen=True)
 class Unknown:
-    """How many of the `texts` that were looked at have unknown tokens.
+    """The number of the inspected `texts` that have unknown tokens.
 
     With their `share` of all tokens, and the commonest as written.
     """
@@ -33,7 +33,7 @@ class Unknown:
 
 
 def unknown_tokens(texts: Sequence[str], preprocess: TextPreprocess) -> Unknown:
-    """What the tokenizer does not know of the texts. Tokenizers of bytes know everything."""
+    """Count the unknown tokens of the texts; tokenizers of bytes know everything."""
     tokenizer = preprocess.tokenizer
     chosen = np.unique(
         np.linspace(0, len(texts) - 1, min(LOOKED_AT, len(texts))).round().astype(int)

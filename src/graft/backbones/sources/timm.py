@@ -31,7 +31,7 @@ class Timm:
         return Job("features", "image", "vector")
 
     def load(self, name: str, job: Job, pretrained: bool) -> Backbone:
-        """Raises UnknownName, and BackboneError if weights are asked for that cannot be had."""
+        """Raise UnknownName, or BackboneError if the requested pretrained weights do not exist."""
         import timm
 
         if not timm.is_model(name.split(".")[0]):
@@ -40,8 +40,8 @@ class Timm:
             return self._make(name, job, False)
         if not timm.is_model_pretrained(name.split(".")[0]):
             raise BackboneError(
-                f"timm has no pretrained weights for {name!r}. Choose another network, or train it "
-                "from scratch."
+                f"timm has no pretrained weights for {name!r}. "
+                "Choose another network, or train it from scratch."
             )
         with hub(f"timm:{name}"):
             return self._make(name, job, True)
@@ -175,8 +175,8 @@ def _classifier(network: Any, name: str) -> str:
     last = network.get_classifier()
     if not isinstance(last, nn.Linear):
         raise BackboneError(
-            f"timm:{name} does not end in one linear layer but in {type(last).__name__}. Choose a "
-            "network that does: resnet, efficientnet, mobilenet, vit, convnext, swin and most "
-            "others."
+            f"timm:{name} does not end in one linear layer but in "
+            f"{type(last).__name__}. Choose a network that does: resnet, "
+            "efficientnet, mobilenet, vit, convnext, swin and most others."
         )
     return next(path for path, module in network.named_modules() if module is last)

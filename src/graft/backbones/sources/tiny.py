@@ -82,7 +82,7 @@ SENTENCE_ENCODERS = ("sentence-bert",)
 WITHOUT_SEGMENTS = ("roberta", "distilbert", "gpt2", "llama", "t5", "bart")
 LEFT_PADDED = ("xlnet",)
 WITHOUT_MARKS = ("gpt2", "llama")
-"""Their tokenizers mark neither the beginning nor the end of a text."""
+"""Their tokenizers add no special token at the start or the end of a text."""
 MASKED = ("bert", "sentence-bert", "roberta", "electra", "distilbert")
 """Their tokenizers have a token for a mask."""
 LONGEST = 128

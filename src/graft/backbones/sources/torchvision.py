@@ -35,7 +35,7 @@ class Torchvision:
         return Job("features", "image", "vector")
 
     def load(self, name: str, job: Job, pretrained: bool) -> Backbone:
-        """Raises UnknownName, and BackboneError if weights are asked for that cannot be had."""
+        """Raise UnknownName, or BackboneError if the requested pretrained weights do not exist."""
         if name not in self.names():
             raise UnknownName.of(
                 "torchvision network", name, self.names(), see="torchvision.models.list_models()"
@@ -69,8 +69,10 @@ class Torchvision:
         head, last = _last_linear(network)
         if weights is not None:
             fits = weights[f"{head}.weight"].shape == last.weight.shape
-            own = {k: v for k, v in network.state_dict().items() if k.startswith(f"{head}.")}
-            network.load_state_dict(weights if fits else weights | own)
+            head_weights = {
+                k: v for k, v in network.state_dict().items() if k.startswith(f"{head}.")
+            }
+            network.load_state_dict(weights if fits else weights | head_weights)
         preprocess = _preprocess(name, network, size)
         groups = layer_groups.find(network, (head,), preprocess.example())
         lr = learning_rate.usual(network, "image", last.in_features, None)

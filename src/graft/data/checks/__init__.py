@@ -1,1 +1,1 @@
-"""What a person should know of data before training on them."""
+"""Checks of data before training."""

@@ -1,4 +1,4 @@
-"""How many samples each class has, and which classes are rare, missing or spelled in two ways."""
+"""Findings about classes: their counts, and which are rare, missing or spelled in two ways."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def rare_classes(
     training = by_split.get("train", by_split.get("all", Counter()))
     if single := sorted(name for name, count in training.items() if count == 1):
         words = (
-            f"{plural(len(single), noun)} with one {example.split()[-1]} in training: "
-            f"{listed(single, 5)}."
+            f"{plural(len(single), noun)} with one "
+            f"{example.split()[-1]} in training: {listed(single, 5)}."
         )
         findings.append(Finding("single-example", "warning", words, ids))
     for split in ("train", "val", "test"):
@@ -82,7 +82,7 @@ def rare_classes(
     return findings
 
 
-def shown_counts(by_split: dict[str, Counter[str]]) -> list[Finding]:
+def summarize_counts(by_split: dict[str, Counter[str]]) -> list[Finding]:
     """The most frequent classes of each split."""
     findings = []
     for split, of in by_split.items():

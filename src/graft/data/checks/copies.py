@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from graft.data.images.open import encoded, image_size, open_image
+from graft.data.images.open import image_size, open_image, read_bytes
 
 SIDE = 16
 CONTRAST = 8.0
-"""The standard deviation, in grey levels, below which a picture is too plain to compare."""
+"""The standard deviation, in gray levels, below which a picture is too uniform to compare."""
 BITS = 8
-"""The most bits of 64 in which the hashes of like pictures differ."""
+"""The maximum of bits, of 64, in which the hashes of similar pictures differ."""
 APART = 0.12
-"""The most that similar pictures differ on average at 16 x 16 px, in standard deviations.
+"""The maximum mean difference of similar pictures at 16 x 16 px, in standard deviations.
 
 Photographs saved again as JPEG at quality 50, or halved, stay within both bounds nearly always;
 different ones never did.
 """
 SMALLEST = 32
-"""The short side, in pixels, below which different pictures look alike too often.
+"""The short side, in pixels, below which different pictures look the same too often.
 
 Two handwritten digits are as near as copies."""
 SHARED = 0.7
@@ -36,10 +36,10 @@ _CELLS = 20_000_000
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """The 64-bit difference hash of a picture, and the picture at 16 x 16 pixels in grey."""
+    """The 64-bit difference hash of a picture, and the picture at 16 x 16 pixels in gray."""
 
     hash: np.uint64
-    grey: np.ndarray
+    gray: np.ndarray
 
 
 def fingerprint(image: Any, name: str) -> tuple[tuple[int, int], Fingerprint | None]:
@@ -48,35 +48,35 @@ def fingerprint(image: Any, name: str) -> tuple[tuple[int, int], Fingerprint | N
     Decodes the whole picture. Raises DataError.
     """
     if not isinstance(image, np.ndarray | bytes | Image.Image):
-        image = encoded(image, name)
+        image = read_bytes(image, name)
     small = open_image(image, name, at_least=4 * SIDE).convert("L")
     size = image_size(image, name)
-    grey = np.asarray(small.resize((SIDE, SIDE), Image.Resampling.BOX), dtype=np.uint8)
-    if grey.std() < CONTRAST or min(size) < SMALLEST:
+    gray = np.asarray(small.resize((SIDE, SIDE), Image.Resampling.BOX), dtype=np.uint8)
+    if gray.std() < CONTRAST or min(size) < SMALLEST:
         return size, None
     rows = np.asarray(small.resize((9, 8), Image.Resampling.BOX), dtype=np.int16)
     bits = np.packbits(rows[:, 1:] > rows[:, :-1])
-    return size, Fingerprint(bits.view(np.uint64)[0], grey)
+    return size, Fingerprint(bits.view(np.uint64)[0], gray)
 
 
-def near_images(ones: list[Fingerprint], others: list[Fingerprint]) -> list[tuple[int, int]]:
-    """For each of `others` that looks like one of `ones`, the indices of the two."""
+def find_near_images(ones: list[Fingerprint], others: list[Fingerprint]) -> list[tuple[int, int]]:
+    """Return the indices of pairs of `ones` and `others` that look alike, one pair per other."""
     if not ones or not others:
         return []
-    left, right = (np.array([p.hash for p in prints]) for prints in (ones, others))
+    one_hashes, other_hashes = (np.array([p.hash for p in prints]) for prints in (ones, others))
     partners: dict[int, int] = {}
-    step = max(1, _CELLS // len(left))
-    for start in range(0, len(right), step):
-        apart = np.bitwise_count(right[start : start + step, None] ^ left[None])
-        for b, a in np.argwhere(apart <= BITS):
-            one, other = ones[a].grey.astype(np.float32), others[start + b].grey
+    step = max(1, _CELLS // len(one_hashes))
+    for start in range(0, len(other_hashes), step):
+        distances = np.bitwise_count(other_hashes[start : start + step, None] ^ one_hashes[None])
+        for b, a in np.argwhere(distances <= BITS):
+            one, other = ones[a].gray.astype(np.float32), others[start + b].gray
             if np.abs(one - other).mean() <= APART * one.std():
                 partners.setdefault(int(start + b), int(a))
     return [(a, b) for b, a in partners.items()]
 
 
-def near_texts(ones: list[str], others: list[str]) -> list[tuple[int, int]]:
-    """For each of `others` that shares most runs of words with one of `ones`, both indices.
+def find_near_texts(ones: list[str], others: list[str]) -> list[tuple[int, int]]:
+    """Return the indices of pairs of `ones` and `others` that share most runs of words.
 
     The share is of the longer of the two.
     """

@@ -1,4 +1,4 @@
-"""One thing that a person should know of their data."""
+"""A finding about data."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Finding:
     """One thing: an `error` stops training, a `warning` asks to act, an `info` is good to know."""
 
     code: str
-    """What it is, in one word for programs: `leak`, `duplicates`; docs/data.md lists them."""
+    """The code of the finding, for programs: `leak`, `duplicates`; docs/data.md lists them."""
     severity: Literal["info", "warning", "error"]
     message: str
-    """What it is, in a sentence for people."""
+    """The finding in a sentence, for people."""
     samples: tuple[str, ...] = ()
     """The ids of the samples it is about."""
 
@@ -27,7 +27,7 @@ def counts(
     noun: str,
     measure: Callable[[Sequence[Sample]], str] = lambda samples: "",
 ) -> Finding:
-    """How many samples there are, in all and in each split; `measure` adds to each number."""
+    """Report the number of samples in total and per split; `measure` adds to each number."""
     sizes = ", ".join(
         f"{split} {len(samples):,}{measure(samples)}" for split, samples in splits.items()
     )

@@ -1,4 +1,4 @@
-"""What a person should know of their data before training on them."""
+"""Inspect data before training: counts, unreadable, duplicate and conflicting samples, leaks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from graft.base.counts import plural
 from graft.base.env import cores
 from graft.base.errors import DataError, listed
 from graft.base.records import Sample
-from graft.data.checks.copies import Fingerprint, fingerprint, near_images, near_texts
+from graft.data.checks.copies import Fingerprint, find_near_images, find_near_texts, fingerprint
 from graft.data.checks.finding import Finding, verb
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind, kind_named
@@ -27,7 +27,7 @@ SMALL_SIDE = 112
 
 @dataclass(frozen=True)
 class _Seen:
-    """What was learned of one sample by opening it."""
+    """A sample with what opening it revealed."""
 
     sample: Sample
     split: str
@@ -61,7 +61,7 @@ def inspect(data: Data) -> list[Finding]:
 
 @dataclass(frozen=True)
 class Split:
-    """How many samples a split has."""
+    """The number of samples of a split."""
 
     samples: int
     """All of them, whatever they hold."""
@@ -71,10 +71,10 @@ class Split:
 
 @dataclass(frozen=True)
 class Checked:
-    """What `graft check --json` prints; docs/check.schema.json is written from this."""
+    """The output of `graft check --json`; docs/check.schema.json is generated from it."""
 
     path: str
-    """The data, as they were asked for."""
+    """The path of the data as it was given."""
     format: str
     """A name that `graft list formats` shows."""
     kind: str
@@ -82,7 +82,7 @@ class Checked:
     task: str | None
     """The task that learns from the data; null if none does, or several."""
     columns: dict[str, list[str]]
-    """Role -> its columns, named as `--columns ROLE=NAME` takes them; none of files in folders."""
+    """Role -> its columns, as in `--columns ROLE=NAME`; empty for files in folders."""
     splits: dict[str, Split]
     """`train`, `val`, `test` and `unlabeled`, as a training takes them; else `all`."""
     classes: list[str]
@@ -152,12 +152,12 @@ def _sizes(seen: list[_Seen]) -> list[Finding]:
 def _duplicates(seen: list[_Seen], kind: Kind) -> list[Finding]:
     findings = []
     for split, members in _comparable(seen, kind).items():
-        repeats = [s for same in _by(members, lambda s: s.key).values() for s in same[1:]]
+        repeats = [s for same in _group_by(members, lambda s: s.key).values() for s in same[1:]]
         if repeats:
             words = (
-                f"{len(repeats):,} of {len(members):,} samples in {split} "
-                f"({len(repeats) / len(members):.1%}) repeat another one there: "
-                f"{listed(_ids(repeats), 5)}."
+                f"{len(repeats):,} of {len(members):,} samples in "
+                f"{split} ({len(repeats) / len(members):.1%}) repeat "
+                f"another one there: {listed(_ids(repeats), 5)}."
             )
             findings.append(Finding("duplicates", "warning", words, _ids(repeats)))
     return findings
@@ -178,7 +178,9 @@ def _leaks(seen: list[_Seen], kind: Kind, data: Data) -> list[Finding]:
         known = {s.key: s for s in reversed(members[one])}
         same = [(known[s.key], s) for s in members[other] if s.key in known]
         exact = {s.sample.id for _, s in same}
-        near = _near(members[one], [s for s in members[other] if s.sample.id not in exact], kind)
+        near = _find_near(
+            members[one], [s for s in members[other] if s.sample.id not in exact], kind
+        )
         copies = f"{verb(same)} in {one} too"
         alike = f"{verb(near)} nearly the same as one of {one}"
         sentence = _OF_A_CUT if {one, other} & set(data.cut) else _REMOVE
@@ -198,17 +200,19 @@ def _leak(code: str, words: str, pairs: list[tuple[_Seen, _Seen]], advice: str) 
     return Finding(code, "warning", message, _ids(s for pair in pairs for s in pair))
 
 
-def _near(ones: list[_Seen], others: list[_Seen], kind: Kind) -> list[tuple[_Seen, _Seen]]:
+def _find_near(ones: list[_Seen], others: list[_Seen], kind: Kind) -> list[tuple[_Seen, _Seen]]:
     """Pairs that are nearly the same, by their pictures or else by their texts."""
     if any("image" in s.sample.roles for s in ones):
         ones, others = ([s for s in side if s.print] for side in (ones, others))
         prints = ([s.print for s in side if s.print] for side in (ones, others))
-        pairs = near_images(*prints)
+        pairs = find_near_images(*prints)
     else:
         if any(kind.passage(s.sample) != kind.text(s.sample) for s in ones[:1]):
             known = {kind.passage(s.sample) for s in ones}
             ones, others = _new_passages(ones, set(), kind), _new_passages(others, known, kind)
-        pairs = near_texts(*([kind.passage(s.sample) for s in side] for side in (ones, others)))
+        pairs = find_near_texts(
+            *([kind.passage(s.sample) for s in side] for side in (ones, others))
+        )
     return [(ones[a], others[b]) for a, b in pairs]
 
 
@@ -234,7 +238,9 @@ def _shared(data: Data, kind: Kind) -> list[Finding]:
         return []
     findings = []
     members = {
-        split: _by((s for s in part if s.roles.get(role) is not None), lambda s: str(s.roles[role]))
+        split: _group_by(
+            (s for s in part if s.roles.get(role) is not None), lambda s: str(s.roles[role])
+        )
         for split, part in data.splits.items()
     }
     for one, other in _pairs_of_splits(members):
@@ -256,7 +262,7 @@ def _shared(data: Data, kind: Kind) -> list[Finding]:
 def _conflicts(seen: list[_Seen], kind: Kind) -> list[Finding]:
     """Equal samples with different targets, of a kind where one of them must be wrong."""
     known = (s for s in seen if s.split != "unlabeled")
-    same = [group for group in _by(known, lambda s: s.key).values() if len(group) > 1]
+    same = [group for group in _group_by(known, lambda s: s.key).values() if len(group) > 1]
     differences = [kind.conflict([s.sample for s in group]) for group in same]
     cases = [(words, group) for words, group in zip(differences, same, strict=True) if words]
     if not cases:
@@ -272,15 +278,15 @@ def _conflicts(seen: list[_Seen], kind: Kind) -> list[Finding]:
 
 def _comparable(seen: list[_Seen], kind: Kind) -> dict[str, list[_Seen]]:
     """Split -> its samples that are copies if they are equal."""
-    return _by((s for s in seen if not kind.may_recur(s.sample)), lambda s: s.split)
+    return _group_by((s for s in seen if not kind.may_recur(s.sample)), lambda s: s.split)
 
 
 def _pairs_of_splits(splits: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Of training, validation and test, each with each later one."""
+    """Pair each of training, validation and test with each later one."""
     return combinations([split for split in ("train", "val", "test") if split in splits], 2)
 
 
-def _by(items: Iterable[T], key: Callable[[T], Hashable]) -> dict[Hashable, list[T]]:
+def _group_by(items: Iterable[T], key: Callable[[T], Hashable]) -> dict[Hashable, list[T]]:
     groups: dict[Hashable, list[T]] = defaultdict(list)
     for item in items:
         groups[key(item)].append(item)

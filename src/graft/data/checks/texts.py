@@ -1,4 +1,4 @@
-"""How long texts are, and which are empty."""
+"""Findings about texts: their lengths, and which are empty."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from graft.data.data import Data
 def text_findings(
     data: Data, nouns: Mapping[str, str], read: Callable[[Any], str] = str
 ) -> list[Finding]:
-    """The lengths in words of the texts of each role, and those without a word.
+    """Report the lengths in words of the texts of each role, and texts without a word.
 
     `nouns` calls the texts of a role by a name. Unlabeled samples may be texts alone, whatever the
     kind. `read` makes a text of what a role holds.
@@ -35,7 +35,7 @@ def text_findings(
 
 
 def character_counts(data: Data, noun: str, role: str) -> Finding:
-    """How many samples there are in each split, and how many characters of a role."""
+    """Report the number of samples per split, and of characters of a role."""
     return counts(
         data.splits,
         noun,

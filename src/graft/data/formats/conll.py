@@ -50,8 +50,8 @@ class Conll:
         files = [path] if path.is_file() else _files(path)
         if not files:
             raise DataError(
-                f"{path} holds no files of tokens and tags in columns (.conll, .bio, .iob, .txt, "
-                ".tsv)."
+                f"{path} holds no files of tokens and tags in "
+                "columns (.conll, .bio, .iob, .txt, .tsv)."
             )
         plain = replace(options, columns={})
         return read_files(path, files, plain, lambda file, _: _read(file, options), kind="tags")
@@ -81,7 +81,7 @@ class Conll:
 @dataclass(frozen=True)
 class _Sentence:
     line: int
-    """That of its first token."""
+    """The line of its first token."""
     document: int | None
     """The line on which its document begins."""
     rows: list[str]
@@ -191,10 +191,10 @@ def _read(file: Path, options: ReadOptions) -> Table:
     pairs = zip(lines, fields, strict=True)
     if empty := [f"{file.name}:{n}" for n, row in pairs if not (row[tokens] and row[tags])]:
         raise DataError(
-            f"{len(empty):,} lines of {file.name} have no token or no tag: {listed(empty)}. "
-            "Fix them."
+            f"{len(empty):,} lines of {file.name} have no "
+            f"token or no tag: {listed(empty)}. Fix them."
         )
-    rows = _by_sentence(sentences, fields, universal)
+    rows = _group_by_sentence(sentences, fields, universal)
     columns: dict[str, list] = {"tokens": [tuple(row[tokens] for row in of) for of in rows]}
     if width > 1 and not bare:
         columns["tags"] = [tuple(row[tags] for row in of) for of in rows]
@@ -210,7 +210,7 @@ def _read(file: Path, options: ReadOptions) -> Table:
     return Table(file.name, columns, [s.line for s in sentences], called=called, notes=tuple(notes))
 
 
-def _by_sentence(
+def _group_by_sentence(
     sentences: Sequence[_Sentence], fields: Sequence[list[str]], universal: bool
 ) -> list[list[list[str]]]:
     """The rows of each sentence; of CoNLL-U words alone, not ranges 3-4 or empty ones 3.1."""

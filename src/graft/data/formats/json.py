@@ -18,7 +18,7 @@ from graft.data.tables.table import Table
 
 _ARRAY = re.compile(r'\s*(\{\s*"[^"]*"\s*:\s*)?\[\s*\{')
 _ABOUT = ("classes", "labels", "readme", "dataset", "config", "info")
-"""How files begin that describe data."""
+"""The names of files that describe data."""
 _ADVICE = (
     'Write the samples as [{"text": "a text", "label": "spam"}, ...], '
     "or one object a line (.jsonl)."
@@ -59,8 +59,8 @@ class Json(TableFiles):
         lists = {key: rows for key, rows in entries.items() if isinstance(rows, list)}
         if len(lists) != 1:
             raise DataError(
-                f"{file} holds {_describe(value, len(lists))}, and one list of objects is read. "
-                f"{_ADVICE}"
+                f"{file} holds {_describe(value, len(lists))}, "
+                f"and one list of objects is read. {_ADVICE}"
             )
         ((key, rows),) = lists.items()
         wrong = [f"{n} ({row!r:.40})" for n, row in enumerate(rows, 1) if not isinstance(row, dict)]
@@ -80,7 +80,7 @@ class Json(TableFiles):
 
 
 def _describe(value: Any, lists: int) -> str:
-    """What a file holds that is not one list, in words."""
+    """Describe the content of a file that is not one list."""
     if not isinstance(value, dict):
         return describe(value)
     keys = listed(map(repr, value), 5) or "none"

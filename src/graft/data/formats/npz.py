@@ -21,7 +21,7 @@ from graft.data.tables.rows import to_data
 _VALUES = ("x", "image", "images", "imgs", "data", "features", "text", "texts")
 _LABELS = ("y", "label", "labels", "target", "targets")
 _TARGETS = ("label", "value")
-"""The roles that an array of labels may be asked for as."""
+"""The roles under which an array of labels may be requested."""
 _CLASSES = ("classes", "class_names", "target_names", "label_names")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from graft.base.errors import DataError, listed
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, split_file, split_of
-from graft.data.listing import is_about, left_out
+from graft.data.listing import is_about, note_left_out
 from graft.data.tables.encodings import is_blank, read_text
 from graft.data.tables.rows import to_data
 from graft.data.tables.table import Table
@@ -47,7 +47,7 @@ class Parallel:
         data = to_data(tables, replace(options, columns=asked), kind="pairs")
         others = [f"{stem}.{language}" for stem in others for language in stems[stem]]
         return replace(
-            data, notes=[*data.notes, *left_out(others, "another pair of files is that split")]
+            data, notes=[*data.notes, *note_left_out(others, "another pair of files is that split")]
         )
 
     def write_tiny(self, data: Data, path: Path) -> None:
@@ -57,8 +57,8 @@ class Parallel:
                     set(s.roles) != {"source", "target"} or "\n" in s.roles[role] for s in samples
                 ):
                     raise DataError(
-                        f"{samples[0].id} and its like are not all a source and a target of one "
-                        "line each."
+                        f"{samples[0].id} and its like are not all "
+                        "a source and a target of one line each."
                     )
                 lines = "".join(f"{sample.roles[role]}\n" for sample in samples)
                 split_file(path, split, f".{role}").write_text(lines, encoding="utf-8", newline="")
@@ -76,7 +76,7 @@ def _stems(folder: Path) -> dict[str, list[str]]:
 
 def _direction(folder: Path, stems: dict[str, list[str]], options: ReadOptions) -> tuple[str, str]:
     """The languages of source and target. Raises DataError if there are several to choose from."""
-    there = _in_order(folder, sorted(set.intersection(*map(set, stems.values()))))
+    there = _order_languages(folder, sorted(set.intersection(*map(set, stems.values()))))
     asked = {role: name.removeprefix(".") for role, name in options.columns.items()}
     known = set(asked) <= {"source", "target"} and set(asked.values()) <= set(there)
     if not known or len(set(asked.values())) < len(asked) or (len(asked) < 2 and len(there) != 2):
@@ -89,7 +89,7 @@ def _direction(folder: Path, stems: dict[str, list[str]], options: ReadOptions) 
     return asked.get("source") or rest.pop(0), asked.get("target") or rest.pop(0)
 
 
-def _in_order(folder: Path, languages: list[str]) -> list[str]:
+def _order_languages(folder: Path, languages: list[str]) -> list[str]:
     """A source first, then the languages in the order of the folder's name, if it has them."""
     named = [word for word in re.split(r"[^A-Za-z]+", folder.resolve().name) if word in languages]
     order = list(dict.fromkeys([*named, *languages]))
@@ -122,9 +122,8 @@ def _table(folder: Path, stem: str, languages: tuple[str, str]) -> Table:
     texts, notes = zip(*map(_lines, files), strict=True)
     if len(texts[0]) != len(texts[1]):
         raise DataError(
-            f"{files[0]} has {len(texts[0]):,} lines and {files[1]} has {len(texts[1]):,}. "
-            "Line by line they must be translations of each other: fix the one in which lines "
-            "are missing."
+            f"{files[0]} has {len(texts[0]):,} lines and {files[1]} has {len(texts[1]):,}. Line by "
+            "line they must be translations of each other: fix the one in which lines are missing."
         )
     columns = dict(zip(languages, texts, strict=True))
     rows = range(1, len(texts[0]) + 1)

@@ -46,8 +46,8 @@ class Parquet(TableFiles):
         columns = dict(zip(table.column_names, values, strict=True))
         if len(columns) < len(values):
             raise DataError(
-                f"{file} has several columns of one name: {', '.join(table.column_names)}. "
-                "Rename them."
+                f"{file} has several columns of one name: "
+                f"{', '.join(table.column_names)}. Rename them."
             )
         return Table(
             file.name,

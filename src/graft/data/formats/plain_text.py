@@ -10,7 +10,7 @@ from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, file_splits, split_file
-from graft.data.listing import is_about, left_out, samples_in
+from graft.data.listing import is_about, note_left_out, samples_in
 from graft.data.tables.encodings import read_text
 
 LONGEST = 1500
@@ -18,7 +18,7 @@ LONGEST = 1500
 
 A network reads as many at once here, so that few passages are cut again."""
 _ENDS = ("\n\n", "\n", ". ", " ")
-"""Where a passage may end, the best first."""
+"""The ends at which a passage may be cut, the best first."""
 
 
 class PlainText:
@@ -40,8 +40,8 @@ class PlainText:
         files = {path: "all"} if path.is_file() else _files(path)
         if not files:
             raise DataError(
-                f"{path} holds no running text: one .txt file, or several named by split: "
-                "train.txt, test.txt."
+                f"{path} holds no running text: one .txt file, "
+                "or several named by split: train.txt, test.txt."
             )
         splits: dict[str, list] = {}
         notes = _other_files(path, files) if path.is_dir() else []
@@ -74,7 +74,7 @@ def _files(folder: Path) -> dict[Path, str]:
 
 def _other_files(folder: Path, used: Collection[Path]) -> list[str]:
     others = (p for p in sorted(folder.iterdir()) if p not in used and not is_about(p))
-    return left_out([p.name for p in others if p.is_file()], "they are not the running text")
+    return note_left_out([p.name for p in others if p.is_file()], "they are not the running text")
 
 
 def passages(text: str, name: str) -> list[Sample]:
@@ -94,7 +94,7 @@ def passages(text: str, name: str) -> list[Sample]:
 
 
 def _end(text: str, start: int) -> int:
-    """Where the passage that begins at `start` ends."""
+    """Return the end of the passage that starts at `start`."""
     furthest = start + LONGEST
     if furthest < len(text):
         places = (text.rfind(mark, start + LONGEST // 2, furthest) + len(mark) for mark in _ENDS)

@@ -53,8 +53,8 @@ class Squad(TableFiles):
             for sample in samples:
                 if "answers" not in sample.roles:
                     raise DataError(
-                        f"{sample.id} is not a question with answers, and SQuAD's form holds "
-                        "nothing else."
+                        f"{sample.id} is not a question with answers, "
+                        "and SQuAD's form holds nothing else."
                     )
                 asked: dict[str, Any] = {"id": sample.id, "question": sample.roles["question"]}
                 if (answers := sample.roles["answers"]) is not None:
@@ -78,8 +78,8 @@ def _questions(content: Any, file: Path) -> list[dict[str, Any]]:
             for asked in _list(paragraph, "qas", file, f"a paragraph of article {number + 1}"):
                 if not isinstance(asked, dict):
                     raise DataError(
-                        f"{file}: article {number + 1} has a question that is not an object. "
-                        f"{_FORM}"
+                        f"{file}: article {number + 1} has a "
+                        f"question that is not an object. {_FORM}"
                     )
                 keys = ("id", "question", "answers", "is_impossible")
                 context, title = paragraph.get("context"), article.get("title")

@@ -1,1 +1,1 @@
-"""From files and arrays to pictures."""
+"""Read pictures from files and arrays."""

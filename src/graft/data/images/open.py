@@ -1,4 +1,4 @@
-"""From what a sample holds as its image to an RGB picture, upright, on white."""
+"""Open the image of a sample as an RGB picture, upright, on white."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SUFFIXES = frozenset((
 ))  # fmt: skip
 """The file names that are taken for images."""
 UNREADABLE = frozenset((".heic", ".heif", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".svg"))
-"""Those of pictures which Pillow does not read: of telephones, raw ones of cameras, drawings."""
+"""Suffixes of pictures that Pillow cannot read: from phones, raw camera files, drawings."""
 
 
 def has_image_suffix(name: str | Path) -> bool:
@@ -162,7 +162,7 @@ def image_digest(value: Any) -> str | None:
         raw = f"{value.size}".encode() + value.tobytes()
     else:
         try:
-            raw = encoded(value, "")
+            raw = read_bytes(value, "")
         except DataError:
             return None
     return hashlib.sha256(raw).hexdigest()
@@ -182,8 +182,8 @@ def jpeg_uri(image: Image.Image) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _opened(value: Any, name: str, at_least: int | None) -> Image.Image:
-    image = Image.open(io.BytesIO(encoded(value, name)))
+def _open(value: Any, name: str, at_least: int | None) -> Image.Image:
+    image = Image.open(io.BytesIO(read_bytes(value, name)))
     if at_least is not None:
         image.draft(None, (at_least, at_least))
     return image
@@ -209,7 +209,7 @@ def _rgb(image: Image.Image, name: str) -> Image.Image:
     if image.mode == "F":
         return Image.fromarray(_bytes_of(np.asarray(image), name)).convert("RGB")
     if image.has_transparency_data:
-        return _on_white(image)
+        return _paint_on_white(image)
     return image.convert("RGB")
 
 
@@ -218,13 +218,13 @@ def _white(highest: float) -> int:
     return next(full for full in (4095, 65535, np.iinfo(np.int32).max) if highest <= full)
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def _paint_on_white(image: Image.Image) -> Image.Image:
     image = image.convert("RGBA")
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 
 
 def _bytes_of(array: np.ndarray, name: str) -> np.ndarray:
-    """The array as uint8 (H, W) or (H, W, 3 or 4)."""
+    """Convert the array to uint8 (H, W) or (H, W, 3 or 4)."""
     if (
         array.ndim not in (2, 3)
         or (array.ndim == 3 and array.shape[2] not in (1, 3, 4))
@@ -246,8 +246,8 @@ def _bytes_of(array: np.ndarray, name: str) -> np.ndarray:
     full = 1 if is_share else _white(high) if array.dtype == np.uint16 else 255
     if low < 0 or high > full:
         raise DataError(
-            f"The image of {name} ({array.dtype}) has values from {low:g} to {high:g}. Allowed: "
-            "floats from 0 to 1, other numbers from 0 to 255, uint16 over its whole range. "
-            "Scale it to uint8."
+            f"The image of {name} ({array.dtype}) has values from {low:g} "
+            f"to {high:g}. Allowed: floats from 0 to 1, other numbers from "
+            "0 to 255, uint16 over its whole range. Scale it to uint8."
         )
     return np.ascontiguousarray((array * (255.0 / full)).round().astype(np.uint8))

@@ -89,7 +89,7 @@ class Answers(Kind):
         return None if has_answers else "no question has an answer"
 
     def findings(self, data: Data) -> list[Finding]:
-        """How many questions there are, on how many contexts, and how many have no answer."""
+        """Report the number of questions, contexts, and questions without an answer."""
         findings = [counts(data.splits, "questions")]
         for split, part in data.splits.items():
             known = [s.roles["answers"] for s in part if s.roles.get("answers") is not None]
@@ -105,7 +105,7 @@ class Answers(Kind):
         return [*findings, *text_findings(data, self.texts)]
 
     def difference(self, one: Sample, other: Sample) -> str:
-        return " / ".join(f"{s.id} is {_shown(s.roles['answers'])!r}" for s in (one, other))
+        return " / ".join(f"{s.id} is {_write_answers(s.roles['answers'])!r}" for s in (one, other))
 
     def tiny(self) -> dict[str, Data]:
         context = "Zoë lives in \u2028 Köln. She says “hi” to Köln."
@@ -123,7 +123,7 @@ class Answers(Kind):
 
 
 def _are_answers(values: Sequence[Any], contexts: Sequence[Any]) -> bool:
-    """Lists or dicts; or strings that mostly stand in their context, as yes and no do not."""
+    """Lists or dicts; or strings that mostly occur in their context, which yes and no do not."""
     pairs = [
         (v, c)
         for v, c in islice(zip(values, contexts, strict=True), SAMPLE_VALUES)
@@ -231,5 +231,5 @@ def _is_pair(value: Any) -> bool:
     )
 
 
-def _shown(answers: Sequence[tuple[str, int]]) -> str:
+def _write_answers(answers: Sequence[tuple[str, int]]) -> str:
     return " | ".join(dict.fromkeys(text for text, _ in answers)) or "no answer"

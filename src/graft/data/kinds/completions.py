@@ -30,7 +30,7 @@ _ROLES = {
     "bot": "assistant",
     "chatgpt": "assistant",
 }
-"""What roles are called where messages have `from` and `value` -> their usual names."""
+"""The names of roles in messages with `from` and `value` -> their usual names."""
 
 
 class Completions(Kind):
@@ -70,7 +70,7 @@ class Completions(Kind):
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         return [
-            _of_messages(rows) if rows.columns.get("messages") else _of_texts(rows)
+            _read_messages(rows) if rows.columns.get("messages") else _read_texts(rows)
             for rows in tables
         ]
 
@@ -120,7 +120,7 @@ def prompt_text(prompt: str | Sequence[dict[str, str]]) -> str:
     return "\n".join(f"{message['role']}: {message['content']}" for message in prompt)
 
 
-def _of_texts(rows: Rows) -> list[dict[str, Any]]:
+def _read_texts(rows: Rows) -> list[dict[str, Any]]:
     rows.require(["prompt", "completion"] if rows.needs_target else ["prompt"])
     prompts = rows.texts("prompt")
     if rows.has("input"):
@@ -139,8 +139,8 @@ def _message(value: Any) -> Any:
     return {"role": _ROLES.get(value["from"], value["from"]), "content": value.get("value")}
 
 
-def _of_messages(rows: Rows) -> list[dict[str, Any]]:
-    """The last message is the completion if it is the assistant's; the others are the prompt."""
+def _read_messages(rows: Rows) -> list[dict[str, Any]]:
+    """Read messages: the last is the completion if it is by the assistant, the rest the prompt."""
     rows.require(["messages"])
     conversations = [list(map(_message, as_list(value) or [])) for value in rows.column("messages")]
     advice = "Only texts are learned: remove it, or write the call as a text."
@@ -176,7 +176,7 @@ def _are_conversations(values: Sequence[Any]) -> bool:
 
 
 def _missing_text(messages: Sequence[Any]) -> str | None:
-    """Which message has a role but no text, as calls of tools have it; None if there is none."""
+    """Return the first message with a role but no text, such as a tool call; None without one."""
     for number, message in enumerate(messages, start=1):
         has_role = isinstance(message, dict) and isinstance(message.get("role"), str)
         if has_role and message.get("content", "") is None:

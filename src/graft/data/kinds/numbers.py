@@ -51,7 +51,7 @@ class Numbers(Kind):
     blanks: ClassVar = ({"text": ""}, {"text": " "})
 
     def match(self, columns: Columns) -> Match | None:
-        """What labels would take for classes, if it holds many different numbers; or `value`."""
+        """Match a column `value`, or one that would be labels but has many different numbers."""
         pair = find_pair(columns)
         wanted = Wanted("value", (VALUE[:1], VALUE[1:]), are_values)
         if "value" in columns.asked:
@@ -66,13 +66,13 @@ class Numbers(Kind):
             return self._match_value(columns, wanted, pair)
         names = match.columns["label"]
         fit = label_fit(columns, match)
-        is_label = names[0] in columns.named(WANTED.names[0])
+        is_label = names[0] in columns.find_named(WANTED.names[0])
         if len(names) > 1 or columns.table.class_names.get(names[0]):
             return None
         if is_label and name_column(columns, match):
             return None  # numbers of classes, whose names stand beside them
         if not are_values(columns[names[0]]):
-            return None if is_label else _near_miss(columns, names, fit)
+            return None if is_label else _explain_mismatch(columns, names, fit)
         inputs = {role: named for role, named in match.columns.items() if role != "label"}
         note = (
             f"The column {names[0]!r} holds many different numbers, so a value each; for classes: "
@@ -84,13 +84,17 @@ class Numbers(Kind):
     def _match_value(
         self, columns: Columns, wanted: Wanted, pair: dict[str, list[str]]
     ) -> Match | None:
-        """If nothing looks like a label, a column of numbers by its name."""
+        """Return a column of numbers by its name if no column looks like a label."""
         try:
             match = find_inputs(columns, wanted, pair)
         except DataError:
-            return _near_miss(columns, list(columns), Fit.CONTENT)
+            return _explain_mismatch(columns, list(columns), Fit.CONTENT)
         names = match.columns["value"]
-        return match if are_values(columns[names[0]]) else _near_miss(columns, names, Fit.CONTENT)
+        return (
+            match
+            if are_values(columns[names[0]])
+            else _explain_mismatch(columns, names, Fit.CONTENT)
+        )
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         return [
@@ -108,7 +112,7 @@ class Numbers(Kind):
         return None if len(values) > 1 else f"every value is {next(iter(values), None)}"
 
     def findings(self, data: Data) -> list[Finding]:
-        """How many there are, their range and spread in each split."""
+        """Report the number of values, their range and spread per split."""
         findings = [counts(data.splits, "samples with a number each")]
         for split, samples in data.splits.items():
             values = [s.roles["value"] for s in samples if s.roles.get("value") is not None]
@@ -118,8 +122,8 @@ class Numbers(Kind):
                 middle = statistics.median_low(values), statistics.median_high(values)
                 words = (
                     f"{split}: {min(values):g} to {max(values):g}, "
-                    f"median {statistics.mean(middle):g}, mean {mean:.4g}, "
-                    f"standard deviation {spread:.4g}."
+                    f"median {statistics.mean(middle):g}, mean "
+                    f"{mean:.4g}, standard deviation {spread:.4g}."
                 )
                 findings.append(Finding("values", "info", words))
             if len(set(values)) == 1 and not data.problem:
@@ -144,8 +148,8 @@ class Numbers(Kind):
         }
 
 
-def _near_miss(columns: Columns, names: Sequence[str], fit: Fit) -> Match | None:
-    """The first of the columns that holds numbers, were it not for how some cells are written."""
+def _explain_mismatch(columns: Columns, names: Sequence[str], fit: Fit) -> Match | None:
+    """Explain the first column that would hold numbers if all its cells were plain numbers."""
     for name in names:
         rows = [row for row, value in enumerate(columns[name]) if not is_missing(value)]
         numbers = {row: parse_written_number(columns[name][row]) for row in rows}
@@ -162,8 +166,7 @@ def _near_miss(columns: Columns, names: Sequence[str], fit: Fit) -> Match | None
         counted = "" if columns.header else " (counted from 0, as there is no header row)"
         problem = (
             f"has cells in the column {name!r}{counted} that are not plain numbers: "
-            f"{listed(cells, 5)}. "
-            f"{_PLAIN} If each is a class: --columns label={name}."
+            f"{listed(cells, 5)}. {_PLAIN} If each is a class: --columns label={name}."
         )
         return Match({}, fit, problem=problem)
     return None
@@ -186,7 +189,7 @@ def _constant(split: str, samples: Sequence[Sample], value: float, advice: str) 
 
 
 def _categories(rows: Rows) -> list[dict[str, str]]:
-    """The category of each row; nothing where none is asked for or known."""
+    """Return the category of each row, if a column of categories is given or known."""
     cells = rows.column("category")
     return [{} if is_missing(cell) else {"category": str(plain(cell))} for cell in cells]
 

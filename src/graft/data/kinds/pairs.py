@@ -98,7 +98,7 @@ def _pair(columns: Columns) -> dict[str, list[str]]:
             for role, name in zip(("source", "target"), columns.table.languages, strict=True)
         }
     for name, sources in SOURCES.items():
-        target = columns.named([name, f"{name}1"])[:1]
+        target = columns.find_named([name, f"{name}1"])[:1]
         source = columns.first(sources, are_words)
         if source and target and are_texts(columns[target[0]]):
             return {"source": source, "target": target}
@@ -111,7 +111,7 @@ def _read(rows: Rows) -> list[dict[str, Any]]:
     Tables of the same data may have more or fewer of these than others.
     """
     target = rows.columns.get("target", [""])[0]
-    numbered = _numbered(list(rows.table.columns), target) if rows.table.header else [target]
+    numbered = _find_numbered(list(rows.table.columns), target) if rows.table.header else [target]
     rows = rows.with_columns({"target": numbered[:1] or [target], **_references_of(rows)})
     rows.require(["source", "target"] if rows.needs_target else ["source"])
     sources, targets, further = rows.texts("source"), rows.texts("target"), numbered[1:]
@@ -137,7 +137,7 @@ def _read(rows: Rows) -> list[dict[str, Any]]:
 
 
 def _references_of(rows: Rows) -> dict[str, list[str]]:
-    """The column of references, asked for or known by its name; often only the test has one."""
+    """Return the column of references, if given or known by name; often only the test has one."""
     if rows.columns.get("references"):
         return {}
     low = {name.strip().lower(): name for name in reversed(rows.table.columns)}
@@ -149,8 +149,8 @@ def _references_of(rows: Rows) -> dict[str, list[str]]:
     }
 
 
-def _numbered(names: list[str], target: str) -> list[str]:
-    """The columns of one name with numbers: `summary`, or `summary1`, `summary2`, `summary3`."""
+def _find_numbered(names: list[str], target: str) -> list[str]:
+    """Return the numbered columns of one name: `summary`, or `summary1`, `summary2`, `summary3`."""
     stem = target.removesuffix("1")
     numbered = [name for name in (stem, f"{stem}1") if name in names][:1]
     for number in range(2, len(names) + 1):

@@ -25,7 +25,7 @@ class Passages(Kind):
     in_order: ClassVar = True
 
     def match(self, columns: Columns) -> Match | None:
-        if "passage" not in columns.asked and columns.named(["question"]):
+        if "passage" not in columns.asked and columns.find_named(["question"]):
             return None
         names = {"passage": (*self.columns["passage"], *(TEXT if columns.for_task else ()))}
         return columns.match(names, {"passage": are_words}, ["passage"], Fit.ONE_COLUMN)

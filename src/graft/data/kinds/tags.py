@@ -11,13 +11,13 @@ import numpy as np
 from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.base.tags import marks_entities
-from graft.data.checks.classes import rare_classes, shown_counts
+from graft.data.checks.classes import rare_classes, summarize_counts
 from graft.data.checks.finding import Finding, counts
 from graft.data.checks.texts import empty, lengths, text_findings
 from graft.data.data import Data
 from graft.data.kinds.classes.labeled import LABEL
 from graft.data.kinds.kind import Kind, make_splits
-from graft.data.kinds.text.spans import count, names_of, tagged
+from graft.data.kinds.text.spans import count, names_of, tag_spans
 from graft.data.tables.columns import (
     Columns,
     Fit,
@@ -29,15 +29,15 @@ from graft.data.tables.columns import (
     is_missing,
 )
 from graft.data.tables.inputs import TEXT
-from graft.data.tables.rows import Rows, class_names, shown_names
+from graft.data.tables.rows import Rows, class_names, note_names
 
 _TAGS = (
     "tags", "ner_tags", "labels", "ner", "label", "pos_tags", "upos", "pos", "chunk_tags",
 )  # fmt: skip
 TYPE = "entity"
-"""What entities are called whose tags, B and I, say no type."""
+"""The type of entities whose tags, B and I, have none."""
 FEWEST_TOKENS = 5
-"""Shorter sentences come back by chance, as datelines and scores do: they are no copies."""
+"""Shorter sentences, such as datelines and scores, recur by chance and are not copies."""
 
 
 class Tags(Kind):
@@ -59,7 +59,7 @@ class Tags(Kind):
         return next((match for form in forms if (match := form(columns))), None)
 
     def _match_tokens(self, columns: Columns) -> Match | None:
-        """Lists of tokens and of tags; tokens alone beside a text are the words of that text."""
+        """Lists of tokens and of tags; tokens without tags are the words of a text next to them."""
         asked = set(columns.asked)
         if "spans" in asked or ("text" in asked and not {"tokens", "tags"} & asked):
             return None
@@ -105,15 +105,15 @@ class Tags(Kind):
         if not words or not tags or columns.asked:
             return None
         problem = (
-            f"has one word a row ({words[0]!r} with its {tags[0]!r}). Give a sentence a row, with "
-            "a list of tokens and one of tags; or lines of a word and its tag with a blank line "
-            "between sentences (.conll). For a class of each word alone: "
-            f"--columns text={words[0]} --columns label={tags[0]}."
+            f"has one word a row ({words[0]!r} with its {tags[0]!r}). Give a sentence "
+            "a row, with a list of tokens and one of tags; or lines of a word and "
+            "its tag with a blank line between sentences (.conll). For a class of "
+            f"each word alone: --columns text={words[0]} --columns label={tags[0]}."
         )
         return Match({}, Fit.NEAR_MISS, problem=problem)
 
     def _notes(self, columns: Columns, roles: dict[str, list[str]]) -> list[str]:
-        """What else may be the tags, and what may be a class of the whole."""
+        """Note other columns that may be the tags, or a class of the whole sample."""
         if "tags" in columns.asked or not roles["tags"]:
             return []
         notes = []
@@ -130,20 +130,21 @@ class Tags(Kind):
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         values = [
-            _of_spans(rows) if rows.columns.get("spans") else _of_tokens(rows) for rows in tables
+            _read_spans(rows) if rows.columns.get("spans") else _read_tokens(rows)
+            for rows in tables
         ]
         tags = {tag for part in values for value in part for tag in value["tags"] or ()}
         names: dict[Any, str] = {}
         if {"B", "I"} <= tags <= set("BIOESLUM"):
             tables[0].notes[
-                f"The tags {', '.join(sorted(tags))} have no type; they mark entities of one type, "
-                f"{TYPE!r}."
+                f"The tags {', '.join(sorted(tags))} have no "
+                f"type; they mark entities of one type, {TYPE!r}."
             ] = None
             names = {tag: f"{tag}-{TYPE}" for tag in tags if tag != "O"}
         elif numbers := {tag for tag in tags if not isinstance(tag, str)}:
             names = _number_names(tables, numbers)
         return [
-            [{**value, "tags": _named(value["tags"], names)} for value in part] for part in values
+            [{**value, "tags": _rename(value["tags"], names)} for value in part] for part in values
         ]
 
     def words(self, sample: Sample) -> str:
@@ -157,7 +158,7 @@ class Tags(Kind):
         return len(sample.roles.get("tokens", range(FEWEST_TOKENS))) < FEWEST_TOKENS
 
     def counts(self, splits: dict[str, list[Sample]]) -> dict[str, Counter[str]]:
-        """How many entities there are of each type, or how many times each plain tag."""
+        """Count the entities of each type, or each plain tag."""
         sequences = {split: _sequences(samples) for split, samples in splits.items()}
         of_entities = marks_entities(
             tag for part in sequences.values() for tags in part for tag in tags
@@ -184,7 +185,7 @@ class Tags(Kind):
         return [*findings, *empty("sample", [name for name, words in tokens if not words])]
 
     def _tag_findings(self, data: Data) -> list[Finding]:
-        """How many samples, tokens and entities there are, and which types are rare."""
+        """Report the numbers of samples, tokens and entities, and rare types."""
         by_split, classes = data.counts(), data.classes
         known = {tag for part in data.splits.values() for tags in _sequences(part) for tag in tags}
         noun, example, types = ("entity type", "an entity", "types of entities")
@@ -195,7 +196,7 @@ class Tags(Kind):
             f"samples with {len(classes)} {types}",
             lambda part: f" ({_tokens(part):,} tokens)",
         )
-        return [total, *shown_counts(by_split), *rare_classes(by_split, classes, noun, example)]
+        return [total, *summarize_counts(by_split), *rare_classes(by_split, classes, noun, example)]
 
     def difference(self, one: Sample, other: Sample) -> str:
         """The first token that has two tags."""
@@ -220,7 +221,7 @@ class Tags(Kind):
         return {"tokens": Data(make_splits(sentence, 4), kind=self.name)}
 
 
-def _of_tokens(rows: Rows) -> list[dict[str, Any]]:
+def _read_tokens(rows: Rows) -> list[dict[str, Any]]:
     rows.require(["tokens", "tags"] if rows.needs_target else ["tokens"])
     rows.check_target([value is None for value in rows.column("tags")])
     tokens, tags = ([as_list(value) for value in rows.column(role)] for role in ("tokens", "tags"))
@@ -244,11 +245,11 @@ def _of_tokens(rows: Rows) -> list[dict[str, Any]]:
         {"tokens": tuple(words), "tags": None if marks is None else tuple(marks)}
         for words, marks in pairs
     ]
-    return _with_offsets(rows, values) if rows.has("text") and rows.has("offsets") else values
+    return _add_offsets(rows, values) if rows.has("text") and rows.has("offsets") else values
 
 
-def _with_offsets(rows: Rows, values: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """With the text that the tokens are of, and where they stand in it."""
+def _add_offsets(rows: Rows, values: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add the text of the tokens, and their offsets in it."""
     whole, wrong = [], []
     columns = (rows.column(role) for role in ("text", "offsets"))
     for value, text, places in zip(values, *columns, strict=True):
@@ -269,7 +270,7 @@ def _offsets(cell: Any) -> tuple[tuple[int, int], ...]:
         return ()
 
 
-def _of_spans(rows: Rows) -> list[dict[str, Any]]:
+def _read_spans(rows: Rows) -> list[dict[str, Any]]:
     rows.require(["text", "spans"] if rows.needs_target else ["text"])
     texts = rows.texts("text")
     spans = rows.column("spans")
@@ -280,7 +281,7 @@ def _of_spans(rows: Rows) -> list[dict[str, Any]]:
     values = []
     for row, (text, marked) in enumerate(zip(texts, spans, strict=True)):
         name = rows.table.row_id(row)
-        offsets, tags = tagged(text, [_span(span, name) for span in as_list(marked) or ()], name)
+        offsets, tags = tag_spans(text, [_span(span, name) for span in as_list(marked) or ()], name)
         tokens = tuple(text[start:end] for start, end in offsets)
         values.append(
             {
@@ -313,22 +314,22 @@ def _span(value: Any, row: str) -> tuple[int, int, str]:
 
 
 def _number_names(tables: Sequence[Rows], numbers: set[int]) -> dict[Any, str]:
-    """What numbers of tags mean if all have a name; a note says so, or where to give names."""
+    """Return the names of numeric tags if all have one; a note says so, or where to give names."""
     names = next(filter(None, (class_names(rows, "tags") for rows in tables)), [])
     called = {n: names[int(n)] for n in sorted(numbers) if 0 <= int(n) < len(names)}
     if len(called) < len(numbers):
         words = (
-            "The tags are numbers whose names are not known; give them in a classes.json beside "
-            "the table."
+            "The tags are numbers whose names are not known; "
+            "give them in a classes.json beside the table."
         )
         called = {}
     else:
-        words = shown_names(called, "Tags")
+        words = note_names(called, "Tags")
     tables[0].notes[words] = None
     return called
 
 
-def _named(tags: tuple[Any, ...] | None, names: dict[Any, str]) -> tuple[str, ...] | None:
+def _rename(tags: tuple[Any, ...] | None, names: dict[Any, str]) -> tuple[str, ...] | None:
     return None if tags is None else tuple(names.get(tag, str(tag)) for tag in tags)
 
 

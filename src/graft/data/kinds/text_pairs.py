@@ -33,8 +33,8 @@ class TextPairs(Labeled):
         match = find_inputs(columns, WANTED, pair)
         first, second = (names[0] for names in pair.values())
         note = (
-            f"The columns {first!r} and {second!r} are pairs; for one text: "
-            f"--columns text={first}+{second}."
+            f"The columns {first!r} and {second!r} are pairs; "
+            f"for one text: --columns text={first}+{second}."
         )
         return replace(
             match,

@@ -1,4 +1,4 @@
-"""From arrays of values and labels to tables."""
+"""Make tables from arrays of values and labels."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _labels(labels: Any, classes: Sequence[str] | None, name: str) -> tuple[list
     if array is not None and array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array is not None and array.ndim == 2:
-        return _from_indicators(array, classes, name)
+        return _read_indicators(array, classes, name)
     if array is not None and array.ndim != 1:
         raise DataError(
             f"The labels of {name} have the shape {array.shape}. "
@@ -93,7 +93,7 @@ def _labels(labels: Any, classes: Sequence[str] | None, name: str) -> tuple[list
     return [sorted(v, key=str) if isinstance(v, set | frozenset) else v for v in values], []
 
 
-def _from_indicators(
+def _read_indicators(
     array: np.ndarray, classes: Sequence[str] | None, name: str
 ) -> tuple[list[Any], list[str]]:
     names = list(classes) if classes else [str(i) for i in range(array.shape[1])]

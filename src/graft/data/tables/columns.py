@@ -1,4 +1,4 @@
-"""Which column plays which role: every kind of data is asked how well a table fits it."""
+"""Assign columns to roles: each kind of data rates how well a table fits it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _WRITTEN = re.compile(
 
 
 class Fit(IntEnum):
-    """How well a table fits a kind, the weakest first; the kind with the best fit is taken."""
+    """How well a table fits a kind, in increasing order; the kind with the best fit is used."""
 
     CONTENT = auto()
     """Few short values that come back: any table may have such a column."""
@@ -94,13 +94,13 @@ class Columns:
 
     @property
     def split(self) -> list[str]:
-        """The column of splits, asked for or known by its name and values, or none.
+        """The column of splits, if given or known by its name and values.
 
         Whoever reads the splits refuses mistyped ones: their rows must not end up in training.
         """
         if "split" in self.asked:
             return self.asked["split"]
-        named = self.named(SPLIT)[:1] if self.header else []
+        named = self.find_named(SPLIT)[:1] if self.header else []
         return [name for name in named if are_splits(self.values[name])]
 
     @property
@@ -108,7 +108,7 @@ class Columns:
         """All names, for messages."""
         return ", ".join(map(repr, self.table.columns))
 
-    def named(self, names: Sequence[str]) -> list[str]:
+    def find_named(self, names: Sequence[str]) -> list[str]:
         """The columns that have one of these names, in the order of the names."""
         return [self._low[name] for name in names if name in self._low]
 
@@ -116,7 +116,7 @@ class Columns:
         self, names: Sequence[str], fits: Callable[[list[Any]], bool], but: Collection[str] = ()
     ) -> list[str]:
         """The first column of one of these names whose values fit, as a list; else none."""
-        fitting = (n for n in self.named(names) if n not in but and fits(self.values[n]))
+        fitting = (n for n in self.find_named(names) if n not in but and fits(self.values[n]))
         return list(islice(fitting, 1))
 
     def one(
@@ -126,7 +126,7 @@ class Columns:
         fits: Callable[[list[Any]], bool],
         but: Collection[str] = (),
     ) -> list[str]:
-        """The column asked for as the role, else the first of its names whose values fit."""
+        """Return the column given for the role, else the first of its names whose values fit."""
         return self.asked.get(role) or self.first(names[role], fits, but)
 
     def match(
@@ -136,7 +136,7 @@ class Columns:
         needed: Sequence[str],
         fit: Fit,
     ) -> Match | None:
-        """The column of each role of `fits`, asked for or the first of its names whose values fit.
+        """Return the column of each role: given, or the first of its names whose values fit.
 
         None if a needed one is missing and none is asked for. Raises DataError if some are.
         """
@@ -157,13 +157,13 @@ class Columns:
 
     @property
     def empty_advice(self) -> str:
-        """Which columns have no value, for errors; nothing if there are none."""
+        """Name the columns without a value, for errors."""
         names = [repr(name) for name in self if all(map(is_missing, self[name]))]
         return f" Without a single value: {listed(names)}. Fill them in." if names else ""
 
     @property
     def object_advice(self) -> str:
-        """For errors: what to do with columns whose cells are objects, if there are any."""
+        """Advise, for errors, what to do with columns whose cells are objects."""
         shown = {name: describe_object(next(iter(present(self[name])), None)) for name in self}
         objects = [f"{name!r} ({value})" for name, value in shown.items() if value]
         if not objects:
@@ -200,7 +200,7 @@ def choose(
         )
     joined = {role for kind in fitting for role in kind.joined}
     asked = {
-        role: _asked(table, role, name, everywhere, joined)
+        role: _resolve_column(table, role, name, everywhere, joined)
         for role, name in options.columns.items()
     }
     columns = Columns(table, asked, options.labels, options.kinds is not None)
@@ -222,7 +222,7 @@ def choose(
 
 
 def _refuse_sound(columns: Columns) -> None:
-    """Raises DataError for a table of sound, unless other columns of it are asked for."""
+    """Raise DataError for a table of sound files, unless other columns are requested."""
     names = [name for name in columns if _is_sound(present(columns[name]))]
     if names and not columns.asked:
         others = ", ".join(repr(name) for name in columns if name not in names)
@@ -250,7 +250,7 @@ def _no_kind(columns: Columns, kinds: Sequence[Kind]) -> DataError:
     )
 
 
-def _asked(
+def _resolve_column(
     table: Table, role: str, name: str, everywhere: Collection[str], joined: Collection[str]
 ) -> list[str]:
     """The column that the user means; `title+body` are two if the role is among `joined`."""
@@ -261,7 +261,11 @@ def _asked(
         return [list(table.columns)[int(name)]]
     if role in joined and "+" in name:
         parts = [part.strip() for part in name.split("+")]
-        return [column for part in parts for column in _asked(table, role, part, everywhere, ())]
+        return [
+            column
+            for part in parts
+            for column in _resolve_column(table, role, part, everywhere, ())
+        ]
     names = ", ".join(map(repr, table.columns))
     raise DataError(
         f"{table.name} has no column {name!r} (asked for as {role}). Its columns: {names}."
@@ -273,19 +277,19 @@ def _group(columns: Columns, kind: Kind, roles: dict[str, list[str]]) -> list[st
     if "group" in columns.asked or not columns.header:
         return columns.asked.get("group", [])
     used = {name for names in roles.values() for name in names}
-    return [name for name in columns.named(kind.groups) if name not in used][:1]
+    return [name for name in columns.find_named(kind.groups) if name not in used][:1]
 
 
 @cache
 def known_names() -> frozenset[str]:
-    """What a header would say: the names of columns that some kind looks for."""
+    """Return all names of columns that some kind looks for."""
     kinds = map(kind_named, plugins.names("kind"))
     columns = (names for kind in kinds for names in (*kind.columns.values(), kind.groups))
     return frozenset(SPLIT).union(*columns)
 
 
 def is_missing(value: Any) -> bool:
-    """None, NaN, nothing but blanks, or what programs write for NaN; `null` is a word."""
+    """Whether a cell is None, NaN, blank, or what programs write for NaN; `null` is a word."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return True
     return isinstance(value, str) and value.strip().lower() in ("", "nan", "<na>")
@@ -297,7 +301,7 @@ def present(values: Sequence[Any], most: int = SAMPLE_VALUES) -> list[Any]:
 
 
 def are_words(values: Sequence[Any]) -> bool:
-    """Whether there is a text that is no number: tables do not tell numbers from their digits."""
+    """Whether there is a text that is not a number: in tables, numbers are texts of digits."""
     return any(isinstance(value, str) and as_number(value) is None for value in present(values))
 
 
@@ -358,7 +362,7 @@ def parse_written_number(value: Any) -> float | None:
 
 
 def describe_object(value: Any) -> str | None:
-    """How an object, or a list of objects or lists, begins; None for any other cell."""
+    """Describe a cell that is an object, or a list of objects or lists; None for other cells."""
     items = value if isinstance(value, list | tuple) else [value]
     if not any(isinstance(item, dict | list | tuple) for item in items):
         return None

@@ -27,11 +27,11 @@ _SEP_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 _ESCAPED = re.compile(r'(?<!\\)((?:\\\\)*)\\"')
 """A quote with a backslash before it that is not itself escaped."""
 _RAGGED = (
-    "Fix those rows (a text that holds the delimiter needs quotes), or name the right one with "
-    "--delimiter."
+    "Fix those rows (a text that holds the delimiter needs "
+    "quotes), or name the right one with --delimiter."
 )
 _OUTSIDE_NUMBERS = re.compile(r"\D,|,\D")
-"""A comma that is not between two digits: the decimal comma of `3,5` is no delimiter."""
+"""A comma that is not between two digits: the decimal comma of `3,5` is not a delimiter."""
 _FIELD_LIMIT = 2**27
 """Characters in one field; the default of 131,072 is less than a long document."""
 
@@ -68,7 +68,7 @@ def read_delimited(file: Path, options: ReadOptions, delimiters: str, quoting: i
         header = bool(asked & set(records[0])) or _has_header(records, notes, file.name)
     names = _names(records[0], file) if header else [str(i) for i in range(len(records[0]))]
     if header:
-        lines, records = _without_headers(lines, records, notes, file.name)
+        lines, records = _drop_headers(lines, records, notes, file.name)
     if not records:
         raise DataError(f"{file} holds a header but no rows. Its columns: {', '.join(names)}.")
     row_width(file.name, records, lines, _RAGGED, len(names) if header else 0)
@@ -101,21 +101,21 @@ def write_delimited(data: Data, path: Path, suffix: str, delimiter: str, quoting
 
 
 def _cell(value: Any, is_target: bool) -> Any:
-    """What is written of a value: a text or a number itself, several labels as one text."""
+    """Return a value as it is written: a text or a number unchanged, several labels as one text."""
     if value is None or isinstance(value, str | float):
         return value
     if is_target and isinstance(value, tuple) and all(isinstance(label, str) for label in value):
         return "|".join(value)
     raise DataError(
-        "A delimited table holds texts, numbers and labels only; write other samples as Parquet or "
-        "JSON lines."
+        "A delimited table holds texts, numbers and labels "
+        "only; write other samples as Parquet or JSON lines."
     )
 
 
 def _records(
     text: str, delimiter: str, quoting: int, file: Path | None
 ) -> tuple[list[int], list[list[str]]]:
-    """The line on which each record begins, and its fields; blank lines are no records."""
+    """Return the line on which each record begins, and its fields, without blank lines."""
     csv.field_size_limit(_FIELD_LIMIT)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting)
     lines: list[int] = []
@@ -207,10 +207,10 @@ def _delimiter(text: str, delimiters: str, quoting: int) -> str:
     return likely[0]
 
 
-def _without_headers(
+def _drop_headers(
     lines: Sequence[int], records: Sequence[list[str]], notes: list[str], name: str
 ) -> tuple[list[int], list[list[str]]]:
-    """The rows below the header, which comes back where tables were joined."""
+    """Drop the header, also where it recurs because tables were joined."""
     pairs = zip(lines[1:], records[1:], strict=True)
     again = [str(line) for line, row in pairs if row == records[0]]
     if again:
@@ -231,7 +231,7 @@ def _names(cells: list[str], file: Path) -> list[str]:
 
 
 def _has_header(records: list[list[str]], notes: list[str], name: str) -> bool:
-    """Whether row 1 names the columns: by known names, or unlike what its columns hold."""
+    """Whether row 1 names the columns: it has known names, or differs from the rows below it."""
     first = records[0]
     rest = [row for row in records[1:2001] if len(row) == len(first) and row != first]
     columns = [list(column) for column in zip(*rest, strict=True)] or [[] for _ in first]
@@ -248,15 +248,15 @@ def _has_header(records: list[list[str]], notes: list[str], name: str) -> bool:
         return False
     if any(_stands_apart(cell, column) for cell, column in zip(first, columns, strict=True)):
         notes.append(
-            f"Row 1 of {name} was taken for the header ({', '.join(first)}); if it is a sample: "
-            "--no-header."
+            f"Row 1 of {name} was taken for the header "
+            f"({', '.join(first)}); if it is a sample: --no-header."
         )
         return True
     return False
 
 
 def _stands_apart(cell: str, column: list[str]) -> bool:
-    """Numbers or image paths under a word, or values that all come back while this one does not."""
+    """Whether the first cell of a column differs in kind from the cells below it."""
     if not column or cell in column or not cell.strip():
         return False
     if all(parse_written_number(value) is not None for value in column):

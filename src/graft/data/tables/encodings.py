@@ -16,11 +16,11 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-"""Byte order marks; UTF-32's begin with UTF-16's, so they stand first."""
+"""Byte order marks; those of UTF-32 start with those of UTF-16, so they come first."""
 _UNSEEN = frozenset("\ufeff\u200b\u200c\u200d\u2060")
 """A byte order mark and signs without width, which joined files leave on lines of their own."""
 _GUESSES = (("cp1252", "Windows-1252"), ("latin-1", "Latin-1"))
-"""What a text may be that is not UTF-8, and what people call it; the last one decodes anything."""
+"""The encodings to try for a text that is not UTF-8, with names; the last decodes anything."""
 
 
 def is_blank(line: str) -> bool:
@@ -32,7 +32,7 @@ def read_beginning(path: Path, size: int = 65_536) -> str:
     """The whole lines among the first bytes, or the start of a longer line: to judge a file."""
     with open(path, "rb") as file:
         raw = file.read(size)
-    text = raw.decode(_marked(raw) or "utf-8", "replace")
+    text = raw.decode(_read_mark(raw) or "utf-8", "replace")
     return text if len(raw) < size else text[: text.rfind("\n") + 1] or text
 
 
@@ -46,31 +46,31 @@ def read_text(path: Path) -> tuple[str, str | None]:
         raw = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if marked := _marked(raw):
-        return _decoded(raw, marked, path), None
+    if marked := _read_mark(raw):
+        return _decode(raw, marked, path), None
     if b"\0" in raw[:4096]:
         raise DataError(f"{path} is not a text file: it holds NUL bytes. Save it as UTF-8.")
     try:
         return raw.decode("utf-8"), None
     except UnicodeDecodeError:
-        return _guessed(raw, path.name)
+        return _guess(raw, path.name)
 
 
 def parse_json(text: str | bytes) -> Any:
-    """What the JSON says. Raises ValueError, also if values are nested too deeply for Python."""
+    """Parse JSON. Raises ValueError, also if values are nested too deeply for Python."""
     try:
         return json.loads(text)
     except RecursionError as error:
         raise ValueError("values are nested too deeply") from error
 
 
-def _marked(raw: bytes) -> str | None:
-    """The encoding that a byte-order mark says, if there is one."""
+def _read_mark(raw: bytes) -> str | None:
+    """Return the encoding of the byte order mark, if there is one."""
     return next((name for mark, name in _MARKS if raw.startswith(mark)), None)
 
 
-def _guessed(raw: bytes, name: str) -> tuple[str, str]:
-    """The text of a file that is not UTF-8, or of which some lines are not, and a note."""
+def _guess(raw: bytes, name: str) -> tuple[str, str]:
+    """Decode a file that is not, or not completely, UTF-8, and note it."""
     lines = raw.split(b"\n")
     others = [number for number, line in enumerate(lines, start=1) if not _is_utf8(line)]
     encoding, called = next((pair for pair in _GUESSES if _decodes(raw, pair[0])), _GUESSES[-1])
@@ -95,7 +95,7 @@ def _decodes(raw: bytes, encoding: str) -> bool:
     return True
 
 
-def _decoded(raw: bytes, encoding: str, path: Path) -> str:
+def _decode(raw: bytes, encoding: str, path: Path) -> str:
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError as error:

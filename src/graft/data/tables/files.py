@@ -1,4 +1,4 @@
-"""What formats share whose files are tables: one file, or a folder of files named by split."""
+"""What formats of tables share: one file, or a folder of files named by split."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from graft.data.tables.rows import read_files
 from graft.data.tables.table import Table
 
 IN_SPLITS = 0.95
-"""How sure a format is of tables in folders named by split: surer than of pictures beside them."""
+"""The confidence for tables in folders named by split: higher than for pictures next to them."""
 
 
 class TableFiles(ABC):
@@ -22,11 +22,11 @@ class TableFiles(ABC):
 
     suffixes: ClassVar[tuple[str, ...]]
     sure: ClassVar[tuple[float, float]] = (1.0, 0.8)
-    """How sure it is of a file and of a folder, from 0 to 1."""
+    """The confidence for a file and for a folder, from 0 to 1."""
     kind: ClassVar[str | None] = None
     """The kind of data in such files, where the format says it."""
     form: ClassVar[str] = ""
-    """What such files hold, for messages."""
+    """The content of such files, for messages."""
 
     def sniff(self, path: Path) -> float:
         files = self.files(path)

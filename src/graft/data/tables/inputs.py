@@ -1,4 +1,4 @@
-"""Which columns hold pictures or texts, and which says something of each: by name or content."""
+"""Find the columns of pictures or texts, and of their targets, by name or content."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ PAIRS = (
 SAMPLE_ROWS = 2000
 """Rows that content is judged by."""
 FEWEST_INDICATORS = 3
-"""So many columns of 0 and 1 are several labels of a row; of two, one may be something else."""
+"""This many columns of 0 and 1 are several labels per row; with two, one may be something else."""
 _BY_NAME = "Images were found by their names below the folder"
 _FILE_NAME = re.compile(r"\S*\w\.[A-Za-z]\w{1,4}")
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a kind looks for beside the input: its role, names, and how its content looks."""
+    """The target that a kind looks for: its role, its names, and a test of its content."""
 
     role: str
     names: tuple[tuple[str, ...], ...]
-    """In tiers, the surest first."""
+    """In tiers, the most certain first."""
     looks_like: Callable[[Sequence[Any]], bool]
     """Whether the content of a column alone says that it is it."""
     is_indicator: Callable[[Sequence[Any]], bool] = lambda values: False
@@ -81,7 +81,7 @@ def find_inputs(
 
 
 def find_pair(columns: Columns) -> dict[str, list[str]]:
-    """The columns of two texts about each other, asked for or known by their names, or none."""
+    """Return the columns of a pair of texts, if given or known by their names."""
     asked = {role: columns.asked[role] for role in ("text", "text_pair") if role in columns.asked}
     if asked:
         return asked if len(asked) == 2 else {}
@@ -121,7 +121,7 @@ def image_columns(columns: Columns, taken: Collection[str]) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    """The text of a cell: of a list its words, nothing of None and NaN; `null` is a word."""
+    """Return the text of a cell: of a list its words, empty for None and NaN; `null` is a word."""
     if isinstance(value, list | tuple):
         return " ".join(map(str, value))
     return "" if value is None or value != value else str(value)
@@ -155,7 +155,7 @@ class _Finder:
         self.columns, self.wanted, self.roles, self.reserved = columns, wanted, roles, reserved
 
     def find(self) -> bool:
-        """Fill the roles; whether the wanted one is asked for or known by its name."""
+        """Fill the roles; return whether the target is given or known by its name."""
         if not self._has_input():
             self._add("image", self.image())
         if self.wanted.role not in self.roles:
@@ -173,7 +173,7 @@ class _Finder:
         return is_named
 
     def _value_advice(self) -> str:
-        """That a column of numbers may be predicted, where a label is looked for."""
+        """Mention that a column of numbers may be predicted, where a label is expected."""
         columns = self.columns
         if self.wanted.role != "label" or columns.for_task or "text_pair" in self.roles:
             return ""
@@ -195,19 +195,19 @@ class _Finder:
     def image(self) -> list[str]:
         """The column of pictures, or none."""
         columns = self.columns
-        named = [name for name in columns.named(IMAGE) if name in self._free()]
+        named = [name for name in columns.find_named(IMAGE) if name in self._free()]
         free = [*named, *(name for name in self._free() if name not in named)]
         held = {name: next((v for v in columns[name] if not is_missing(v)), None) for name in free}
         inline = [n for n in free if _is_encoded(held[n]) or (n in named and _is_picture(held[n]))]
         words = (name for name in free if isinstance(held[name], str))
-        paths = [name for name in words if all(map(_is_image_path, _seen(columns[name])))]
+        paths = [name for name in words if all(map(_is_image_path, _take_sample(columns[name])))]
         return (inline or paths or self._image_by_name(free))[:1]
 
     def _image_by_name(self, free: list[str]) -> list[str]:
         """The column whose values are the names of pictures without their endings."""
         columns, images = self.columns, self.columns.table.images
-        names = columns.named(IMAGE if columns.named(TEXT) else (*IMAGE, *IDS))
-        seen = {name: _seen(columns[name]) for name in names if name in free and images}
+        names = columns.find_named(IMAGE if columns.find_named(TEXT) else (*IMAGE, *IDS))
+        seen = {name: _take_sample(columns[name]) for name in names if name in free and images}
         words = {name: cells for name, cells in seen.items() if cells and all(map(_is_word, cells))}
         return [name for name, cells in words.items() if all(map(images.find, cells))]
 
@@ -216,7 +216,7 @@ class _Finder:
             return []
         free = set(self._free())
         for tier in self.wanted.names:
-            likely = [name for name in self.columns.named(tier) if name in free]
+            likely = [name for name in self.columns.find_named(tier) if name in free]
             if len(likely) > 1 and self.columns.needs_target:
                 raise DataError(
                     f"{self.columns.table.name} has several columns that may be the "
@@ -230,7 +230,7 @@ class _Finder:
     def _texts_by_name(self) -> list[str]:
         if not self.columns.header:
             return []
-        named = set(self.columns.named(TEXT)) & set(self._free())
+        named = set(self.columns.find_named(TEXT)) & set(self._free())
         return [name for name in self.columns if name in named and are_words(self.columns[name])]
 
     def _wanted_by_content(self) -> list[str]:
@@ -238,7 +238,7 @@ class _Finder:
         if not self._has_input() and len(free) == 1:
             return []  # the one column is the text
         likely = [n for n in free if self.wanted.looks_like(self.columns[n])]
-        groups = self.columns.named(GROUP) if self.columns.header else []
+        groups = self.columns.find_named(GROUP) if self.columns.header else []
         likely = [name for name in likely if name not in groups] or likely
         if not self._has_input() and len(likely) == len(free) > 1:
             text = max(likely, key=lambda name: _length(self.columns[name]))
@@ -257,7 +257,7 @@ class _Finder:
 
     def _text_by_content(self) -> list[str]:
         columns = self.columns
-        free = [name for name in self._free() if _is_text(_seen(columns[name]))]
+        free = [name for name in self._free() if _is_text(_take_sample(columns[name]))]
         if columns.header:
             free = [name for name in free if not is_label_like(columns[name])]
         if not free or (self.wanted.role not in self.roles and columns.needs_target):
@@ -278,7 +278,7 @@ class _Finder:
 
 def is_label_like(values: Sequence[Any]) -> bool:
     """Whether few, short values come back again and again."""
-    seen = _seen(values)
+    seen = _take_sample(values)
     numbers = (number for number in map(as_number, seen) if number is not None)
     are_scalars = all(isinstance(value, str | int | float) for value in seen)
     if not are_scalars or not all(number.is_integer() for number in numbers):
@@ -332,14 +332,14 @@ def _length(values: Sequence[Any]) -> float:
 
 
 def _notes(columns: Columns, wanted: Wanted, roles: dict[str, list[str]]) -> list[str]:
-    """What was guessed, and the option that says otherwise."""
+    """Note what was guessed, and the option that changes it."""
     notes = []
     texts, target = roles.get("text", []), roles.get(wanted.role, [])
     if len(texts) > 1 and "text" not in columns.asked:
         joined = ", ".join(map(repr, texts))
         notes.append(
-            f"The columns {joined} are joined into the text; for one alone: "
-            f"--columns text={texts[-1]}."
+            f"The columns {joined} are joined into the text; "
+            f"for one alone: --columns text={texts[-1]}."
         )
     if not columns.header and not columns.asked:
         by_column = sorted(roles.items(), key=lambda item: item[1])

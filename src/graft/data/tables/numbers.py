@@ -1,4 +1,4 @@
-"""Which columns hold numbers, and which of them may be values to predict."""
+"""Find columns of numbers, and which of them may be values to predict."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from graft.data.tables.table import Table
 
 
 def read_json(file: Path) -> tuple[Any, str | None]:
-    """What a JSON file holds, and a note where its encoding had to be guessed. Raises DataError."""
+    """Read a JSON file, with a note if its encoding had to be guessed. Raises DataError."""
     text, note = read_text(file)
     try:
         return parse_json(text), note
@@ -30,7 +30,7 @@ def read_json(file: Path) -> tuple[Any, str | None]:
 def object_table(
     name: str, objects: Sequence[dict[str, Any]], rows: Sequence[int], notes: Sequence[str] = ()
 ) -> Table:
-    """The table of these objects, which stand at the lines or places `rows`.
+    """Make a table of objects; `rows` are their lines or positions.
 
     Raises DataError if there are none.
     """

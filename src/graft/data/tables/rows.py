@@ -1,4 +1,4 @@
-"""From tables to samples: rows by role, and refusals that name the rows."""
+"""Make samples of tables: rows by role, and errors that name the rows."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from graft.data.formats.format import (
 )
 from graft.data.images.open import has_image_suffix
 from graft.data.kinds.kind import kind_named
-from graft.data.listing import is_about, left_out
+from graft.data.listing import is_about, note_left_out
 from graft.data.tables.columns import as_text, choose, is_missing, one_spelling, plain
 from graft.data.tables.encodings import parse_json
 from graft.data.tables.surrogates import check_whole
-from graft.data.tables.table import Table, unnested
+from graft.data.tables.table import Table, unnest
 
 MAIN = ("labels", "metadata", "data", "dataset", "annotations", "samples")
-"""The names of a table that others lie beside: the data of a folder."""
+"""The names of a table that is the data of a folder, whatever other tables are there."""
 Notes = dict[str, None]
 """Sentences for the user, each once, in order."""
 _OF_ONE = {"have": "has", "do": "does"}
@@ -64,7 +64,7 @@ class Rows:
         )
 
     def with_columns(self, columns: dict[str, list[str]]) -> Rows:
-        """The same rows with other columns for some roles."""
+        """Return the rows with other columns for some roles."""
         return replace(self, columns={**self.columns, **columns})
 
     def name(self, row: int) -> str:
@@ -97,8 +97,8 @@ class Rows:
             verb, rest = what.split(" ", 1)
             verb = _OF_ONE[verb] if len(wrong) == 1 else verb
             raise DataError(
-                f"{len(wrong):,} of {len(self):,} rows of {self.table.name} {verb} {rest}: "
-                f"{shown}. {advice}"
+                f"{len(wrong):,} of {len(self):,} rows of "
+                f"{self.table.name} {verb} {rest}: {shown}. {advice}"
             )
 
     def check(self, role: str, what: str, advice: str, fits: Callable[[Any], bool]) -> list[Any]:
@@ -110,7 +110,7 @@ class Rows:
         return values
 
     def texts(self, role: str) -> list[Any]:
-        """The texts of a role, or None of a missing target; raises DataError naming other rows."""
+        """Return the texts of a role, None for a missing target; DataError names other rows."""
         may_lack = role == self.target and not self.needs_target
         if role == self.target:
             self.check_target([value is None for value in self.column(role)])
@@ -178,8 +178,8 @@ def _splits(path: Path, files: list[Path]) -> dict[Path, str]:
 
 
 def to_data(tables: dict[str, list[Table]], options: ReadOptions, kind: str | None = None) -> Data:
-    """The samples of tables by split; kind and columns are decided once for all of them."""
-    tables = {split: list(map(unnested, parts)) for split, parts in tables.items()}
+    """Make samples of tables by split; kind and columns are decided once for all tables."""
+    tables = {split: list(map(unnest, parts)) for split, parts in tables.items()}
     labeled = {split: parts for split, parts in tables.items() if split != "unlabeled"} or tables
     first = labeled.get("train", next(iter(labeled.values())))[0]
     everywhere = {name for parts in labeled.values() for table in parts for name in table.columns}
@@ -210,14 +210,14 @@ def to_data(tables: dict[str, list[Table]], options: ReadOptions, kind: str | No
     values = chosen.samples([part for _, part in rows])
     if (group := match.columns["group"]) and "group" not in options.columns:
         notes[
-            f"Rows with one value of {group[0]!r} are one group; for another column: "
-            "--columns group=NAME."
+            f"Rows with one value of {group[0]!r} are one "
+            "group; for another column: --columns group=NAME."
         ] = None
     ids = _ids([part for _, part in rows])
     splits: dict[str, list[Sample]] = {}
     for (split, part), roles, names in zip(rows, values, ids, strict=True):
         samples = [Sample(*pair) for pair in zip(names, _with_groups(part, roles), strict=True)]
-        for name, some in _by_split_column(part, split, samples).items():
+        for name, some in _split_by_column(part, split, samples).items():
             splits.setdefault(name, []).extend(some)
     splits = {split: samples for split, samples in splits.items() if samples}
     columns = {
@@ -251,12 +251,12 @@ def table_rows(data: Data) -> dict[str, list[dict[str, Any]]]:
 
 
 def class_names(rows: Rows, role: str) -> list[str]:
-    """What the numbers of a role mean, by the file itself or a classes.json beside it."""
+    """Return the names of the numbers of a role, from the file or a classes.json next to it."""
     names = (rows.table.class_names.get(name) for name in rows.columns.get(role, ()))
     return next(filter(None, names), None) or _class_list(rows)
 
 
-def shown_names(names: dict[Any, str], what: str) -> str:
+def note_names(names: dict[Any, str], what: str) -> str:
     """A note that numbers are shown by their names."""
     shown = ", ".join(f"{number} = {name}" for number, name in islice(names.items(), 3))
     return f"{what} are shown by their names: {shown}{', ...' if len(names) > 3 else ''}."
@@ -287,7 +287,7 @@ def _class_list(rows: Rows) -> list[str]:
 
 
 def _ids(parts: list[Rows]) -> list[list[str]]:
-    """The ids of the rows of each table: their own if all differ, else where they stand."""
+    """Return the ids of the rows of each table: the given ones if all differ, else their lines."""
     ids = [value for rows in parts for value in rows.column("id")]
     if not any(map(is_missing, ids)) and len(set(map(str, ids))) == len(ids):
         return [list(map(str, rows.column("id"))) for rows in parts]
@@ -307,8 +307,8 @@ def _with_groups(rows: Rows, values: list[dict[str, Any]]) -> list[dict[str, Any
     ]
 
 
-def _by_split_column(rows: Rows, split: str, samples: list[Sample]) -> dict[str, list[Sample]]:
-    """The samples by what the column of splits says, in a table whose name says nothing.
+def _split_by_column(rows: Rows, split: str, samples: list[Sample]) -> dict[str, list[Sample]]:
+    """Split the samples by the column of splits if the name of the table means no split.
 
     Raises DataError if some of its values name no split.
     """
@@ -330,9 +330,9 @@ def _by_split_column(rows: Rows, split: str, samples: list[Sample]) -> dict[str,
 
 
 def _other_files(folder: Path, used: list[Path], data: Data) -> list[str]:
-    """A note of the files beside the tables, but for the pictures that these are about."""
+    """Note the files next to the tables, except the pictures that they name."""
     names_pictures = any("image" in s.roles for split in data.splits.values() for s in split[:1])
     others = [p for p in sorted(folder.iterdir()) if p.is_file() and p not in used]
     names = [p.name for p in others if not is_about(p)]
     names = [name for name in names if not (names_pictures and has_image_suffix(name))]
-    return left_out(names, "they are other than the tables read")
+    return note_left_out(names, "they are other than the tables read")

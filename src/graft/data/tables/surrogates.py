@@ -1,4 +1,4 @@
-"""Texts with half a sign: a lone surrogate, which no encoding can hold and no tokenizer reads."""
+"""Refuse lone surrogates: halves of characters, which no encoding and no tokenizer can handle."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 def check_whole(texts: Iterable[tuple[str, str]], where: str) -> None:
-    """Raise DataError naming the (place, text) that hold half a sign; `where` they all stand."""
+    """Raise DataError for texts with lone surrogates, naming their places in `where`."""
     halves = [(place, match) for place, text in texts if (match := _HALF.search(text))]
     if halves:
         shown = listed((f"{place} (\\u{ord(match[0]):x})" for place, match in halves), 5)

@@ -15,7 +15,7 @@ from graft.data.tables.image_names import ImageNames
 
 @dataclass(frozen=True)
 class Table:
-    """A table in memory: its columns by name, and where each row stands, for messages."""
+    """A table in memory: its columns by name, and the line of each row, for messages."""
 
     name: str
     columns: dict[str, list[Any]]
@@ -32,7 +32,7 @@ class Table:
     languages: tuple[str, ...] = ()
     """The columns that came out of one column of translations, in its order."""
     folder: Path | None = None
-    """Where the table lies, its images and a classes.json; None of tables made in Python."""
+    """The folder of the table, its images and a classes.json; None for tables made in Python."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -47,8 +47,8 @@ class Table:
         return f"{self.name}:{self.rows[row]}"
 
 
-def unnested(table: Table) -> Table:
-    """The table with a column for each language of one column `translation` of dicts."""
+def unnest(table: Table) -> Table:
+    """Replace a column `translation` of dicts by a column for each language."""
     texts = table.columns.get("translation", ())
     first = next((text for text in texts if text is not None), None)
     if (

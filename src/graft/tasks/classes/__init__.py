@@ -1,1 +1,1 @@
-"""What tasks share that predict classes."""
+"""What tasks that predict classes share."""

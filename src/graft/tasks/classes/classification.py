@@ -1,4 +1,4 @@
-"""What the classification tasks share: one label or several out of a list of classes."""
+"""What the classification tasks share: one or several labels from a list of classes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Classification(Task):
 
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
-        """Raises DataError for fewer than two classes, and for single labels beside lists."""
+        """Raises DataError for fewer than two classes, and for single labels mixed with lists."""
         labels = [
             s.roles[cls.target_role]
             for part in data.splits.values()
@@ -65,7 +65,7 @@ class Classification(Task):
                 f"{cls.name} needs at least two."
             )
         weights = (
-            _balanced([s.roles[cls.target_role] for s in data.splits["train"]], classes)
+            _balance([s.roles[cls.target_role] for s in data.splits["train"]], classes)
             if weighted
             else None
         )
@@ -187,7 +187,7 @@ class Classification(Task):
         return value if isinstance(value, str) else ", ".join(value) or "no label"
 
     def details(self, scores: np.ndarray, targets: np.ndarray) -> Details:
-        """Of single labels, each class and which is taken for which."""
+        """Return the numbers per class, and the confusions of single labels."""
         if self.multi_label:
             return Details()
         rows = measures.per_class(scores, targets, self.classes)
@@ -196,7 +196,7 @@ class Classification(Task):
         return Details(table, Confusion(self.classes, matrix))
 
     def caption(self, prediction: Any, target: Any) -> str:
-        """What was taken for what, if that is known; empty if nothing was predicted."""
+        """Say what was predicted, and for which target; empty without a prediction."""
         if prediction is None:
             return ""
         if target is None:
@@ -244,28 +244,25 @@ class Classification(Task):
 
         def predict(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
             model = LogisticRegression(C=10, max_iter=200)
-            pipeline = make_pipeline(
-                *steps, OneVsRestClassifier(model) if self.multi_label else model
-            )
+            classifier = OneVsRestClassifier(model) if self.multi_label else model
+            pipeline = make_pipeline(*steps, classifier)
             targets = self.targets(train)
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore", ConvergenceWarning
-                )  # 200 steps are near enough for a baseline
+                # 200 steps are close enough for a baseline.
+                warnings.simplefilter("ignore", ConvergenceWarning)
                 pipeline.fit([read(s) for s in train], targets)
-            found = pipeline.predict_proba([read(s) for s in test])
+            probabilities = pipeline.predict_proba([read(s) for s in test])
             if self.multi_label:
-                return found
+                return probabilities
             scores = np.zeros((len(test), len(self.classes)))
-            scores[:, pipeline.classes_] = (
-                found  # a class may be missing from a small training split
-            )
+            # A small training split may lack a class.
+            scores[:, pipeline.classes_] = probabilities
             return scores
 
         return Baseline(name, words, predict)
 
 
-def _balanced(
+def _balance(
     labels: Sequence[str | tuple[str, ...]], classes: tuple[str, ...]
 ) -> tuple[float, ...]:
     counts = Counter(

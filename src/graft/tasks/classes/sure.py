@@ -12,6 +12,6 @@ SURE = 99.0
 
 
 def sure_of(target: Tensor, classes: int) -> Output:
-    """Logits (*target, classes) without a doubt of the target (B, ...); of negative ones any do."""
+    """Return logits (*target, classes) that are certain of the target (B, ...), if not negative."""
     logits = SURE * nn.functional.one_hot(target.clamp(min=0), classes).float()
     return Output(logits, torch.zeros(len(target), 1))

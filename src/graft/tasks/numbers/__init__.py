@@ -1,1 +1,1 @@
-"""What the tasks share that predict a number."""
+"""What tasks that predict a number share."""

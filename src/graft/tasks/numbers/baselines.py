@@ -20,7 +20,7 @@ from graft.tasks.task import Baseline
 from graft.tasks.text.word_weights import word_weights
 
 PENALTIES = tuple(10.0**power for power in range(-3, 6))
-"""From next to none to one that leaves hardly more than the mean, of features of any scale."""
+"""From almost no penalty to one that leaves little more than the mean, at any scale of features."""
 FOLDS = 5
 
 Targets = Callable[[Sequence[Sample]], NDArray]
@@ -53,7 +53,7 @@ def ridge_on_words(targets: Targets, read: Callable[[Sample], str]) -> Baseline:
 
 
 def ridge_on_overlap(targets: Targets, read: Callable[[Sample], tuple[str, str]]) -> Baseline:
-    """Ridge regression on how much alike the words of the pair that `read` takes are."""
+    """Ridge regression on the overlap of the words of the pair that `read` returns."""
     words = "ridge regression on the overlap of words"
     return _ridge("overlap-ridge", words, targets, Overlap, read)
 
@@ -72,7 +72,7 @@ class Overlap(TransformerMixin, BaseEstimator):
 
 
 def ridge_on_pixels(targets: Targets) -> Baseline:
-    """Ridge regression on the standardized pixels of each sample's image, made small."""
+    """Ridge regression on the standardized pixels of the images, resized to a small size."""
     words = "ridge regression on pixels"
     return _ridge("pixels-ridge", words, targets, StandardScaler, small_pixels)
 

@@ -1,4 +1,4 @@
-"""What the regression tasks share: a number, learned standardized, predicted in the user's unit."""
+"""What the regression tasks share: targets standardized inside, predictions in the user's unit."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Regression(Task):
 
     classes: tuple[str, ...] = ("value",)
     mean: float = 0.0
-    """Of the training split, in the user's unit, as is `scale`."""
+    """The mean of the training split, in the user's unit, as is `scale`."""
     scale: float = 1.0
     robust: bool = False
     unit: str = ""
@@ -57,7 +57,7 @@ class Regression(Task):
 
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
-        """Raise DataError if the training values are no finite numbers or all the same.
+        """Raise DataError if the training values are not finite numbers, or all the same.
 
         Raise BadValue if classes are to be weighted.
         """
@@ -105,7 +105,7 @@ class Regression(Task):
     def encode_target(
         self, piece: Sample, preprocess: Preprocess, rng: np.random.Generator | None
     ) -> Tensor | None:
-        """The standardized value (1,), None if it is not known."""
+        """Return the standardized value (1,), None if it is unknown."""
         if piece.roles.get(self.target_role) is None:
             return None
         return torch.from_numpy(self._standardize(values_of([piece]))).float()
@@ -117,7 +117,7 @@ class Regression(Task):
         return measure(logits, batch.target.to(logits))
 
     def rows(self, output: Output, batch: Batch) -> Sequence[np.ndarray]:
-        """The standardized prediction (1,) of each."""
+        """Return the standardized prediction (1,) of each piece."""
         return list(output.logits.float().cpu().numpy())
 
     def scores(self, rows: Sequence[np.ndarray], windows: Windows) -> np.ndarray:
@@ -181,7 +181,7 @@ class Regression(Task):
 
 
 def values_of(samples: Sequence[Sample]) -> np.ndarray:
-    """The values (N,) of samples; raises DataError naming those that are no finite numbers."""
+    """Return the values (N,) of samples; DataError names those that are not finite numbers."""
     values = [sample.roles.get("value") for sample in samples]
     wrong = [
         f"{sample.id} ({value!r})"

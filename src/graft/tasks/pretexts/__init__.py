@@ -1,1 +1,1 @@
-"""What is learned from unlabeled samples before or beside a task."""
+"""Objectives on unlabeled samples, before or next to a task."""

@@ -76,7 +76,7 @@ class MaskedTokens:
         """
         ids, special = sample.roles["ids"], sample.roles["special"]
         rng = rng or np.random.default_rng(ids)
-        read, target = masked(ids, special, preprocess.tokenizer, self.probability, rng)
+        read, target = mask_tokens(ids, special, preprocess.tokenizer, self.probability, rng)
         tensors = {"input_ids": torch.from_numpy(read), "target": torch.from_numpy(target)}
         if "token_type_ids" in preprocess.tokenizer.model_input_names:
             tensors["token_type_ids"] = torch.zeros_like(tensors["input_ids"])
@@ -85,18 +85,18 @@ class MaskedTokens:
     def collate(self, encoded: list[dict[str, Tensor]], preprocess: TextPreprocess) -> Batch:
         side = preprocess.tokenizer.padding_side
 
-        def padded(key: str, value: int) -> Tensor:
+        def pad(key: str, value: int) -> Tensor:
             rows = [e[key] for e in encoded]
             return nn.utils.rnn.pad_sequence(
                 rows, batch_first=True, padding_value=value, padding_side=side
             )
 
         values = {"input_ids": preprocess.tokenizer.pad_token_id, "token_type_ids": 0}
-        inputs = {key: padded(key, value) for key, value in values.items() if key in encoded[0]}
+        inputs = {key: pad(key, value) for key, value in values.items() if key in encoded[0]}
         ones = [torch.ones_like(e["input_ids"]) for e in encoded]
         mask = nn.utils.rnn.pad_sequence(ones, batch_first=True, padding_side=side)
         inputs["attention_mask"] = mask
-        return Batch(inputs, padded("target", IGNORED), mask=mask)
+        return Batch(inputs, pad("target", IGNORED), mask=mask)
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
         """The mean cross-entropy of the chosen tokens in nats, which `output.raw` (B, T) holds."""
@@ -108,7 +108,7 @@ class MaskedTokens:
         return num_targets(batch.target)
 
     def rows(self, output: Output, batch: Batch) -> list[tuple[float, int]]:
-        """Of each piece the nats of its chosen tokens, and their number."""
+        """Return the nats of the chosen tokens of each piece, and their number."""
         chosen = batch.target != IGNORED
         return sums_of(output.raw[chosen], chosen.sum(1).tolist())
 
@@ -119,7 +119,7 @@ class MaskedTokens:
         return sum_of_sums(rows)
 
     def scores(self, rows: Sequence[tuple[float, int]], windows: Windows) -> np.ndarray:
-        """For each text the nats of its chosen tokens, their number, and no bytes.
+        """Return the nats of the chosen tokens of each text, their number, and no bytes.
 
         The chosen tokens do not stand for all of the text.
         """
@@ -139,12 +139,12 @@ class MaskedTokens:
         return {perplexity.name: perplexity}
 
 
-def masked(
+def mask_tokens(
     ids: NDArray, special: NDArray, tokenizer: Any, probability: float, rng: np.random.Generator
 ) -> tuple[NDArray, NDArray]:
-    """Return what is read of the tokens `ids` (T,), and what is asked for (T,).
+    """Return the tokens to read in place of `ids` (T,), and the targets (T,).
 
-    The latter is IGNORED except for the chosen ones.
+    The targets are IGNORED except for the chosen tokens.
     Tokens that are `special` (T,) are neither chosen nor put in place of others.
     """
     read, target = ids.copy(), np.full_like(ids, IGNORED)

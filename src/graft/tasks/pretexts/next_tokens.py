@@ -18,12 +18,12 @@ from graft.metrics.language import bits_per_byte, perplexity
 from graft.metrics.metric import Metric
 from graft.tasks.task import Task, objects
 from graft.tasks.text import packing
-from graft.tasks.text.token_blocks import blocks, of_sample
+from graft.tasks.text.token_blocks import blocks, split_tokens
 from graft.tasks.text.token_loss import (
     IGNORED,
     mean_nats,
     num_targets,
-    padded_targets,
+    pad_targets,
     sum_of_sums,
     sums_of_parts,
     sums_of_rows,
@@ -47,7 +47,7 @@ class NextTokens:
     best_by: ClassVar[Literal["loss", "metric"]] = "loss"
 
     separator: str = ""
-    """What stands between a prompt and its completion."""
+    """The text between a prompt and its completion."""
     packed: bool = False
 
     def check(self, backbone: Backbone) -> None:
@@ -69,14 +69,14 @@ class NextTokens:
             "passage" in s.roles or s.roles.get("completion") is not None for s in samples
         ):
             return windows
-        return packing.packed(
+        return packing.pack_windows(
             windows,
             [self.encode(piece, preprocess, None) for piece in windows.pieces],
             preprocess.max_length,
         )
 
     def _pieces(self, sample: Sample, preprocess: Preprocess) -> list[Sample]:
-        ids, read = of_sample(sample, self.separator, preprocess)
+        ids, read = split_tokens(sample, self.separator, preprocess)
         pieces = blocks(ids, read, preprocess.max_length)
         return [Sample(sample.id, {"ids": ids, "read": read}) for ids, read in pieces]
 
@@ -88,7 +88,7 @@ class NextTokens:
     ) -> dict[str, Tensor]:
         """`target` (T,) is the token after each; IGNORED where that is not to be predicted."""
         if "positions" in sample.roles:
-            return packing.encoded(sample)
+            return packing.encode_pack(sample)
         piece = sample if "ids" in sample.roles else self._pieces(sample, preprocess)[0]
         ids, read = torch.from_numpy(piece.roles["ids"]), piece.roles["read"]
         if "prompt" in sample.roles and sample.roles.get("completion") is None:
@@ -105,10 +105,10 @@ class NextTokens:
         So no mask is needed, and attention is quicker without one.
         """
         if "position_ids" in encoded[0]:
-            return packing.collated(encoded, preprocess.tokenizer.pad_token_id)
+            return packing.collate_packs(encoded, preprocess.tokenizer.pad_token_id)
         ids, mask = pad_right([e["input_ids"] for e in encoded], preprocess.tokenizer.pad_token_id)
         targets = targets_of(encoded)
-        target = padded_targets(targets) if targets else None
+        target = pad_targets(targets) if targets else None
         return Batch({"input_ids": ids}, target, mask=mask)
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
@@ -120,7 +120,7 @@ class NextTokens:
         return num_targets(batch.target)
 
     def rows(self, output: Output, batch: Batch) -> list[Any]:
-        """Of each piece the nats and the number of its predicted tokens.
+        """Return the nats and the number of the predicted tokens of each piece.
 
         Of a pack a list of these.
         """
@@ -134,7 +134,7 @@ class NextTokens:
         return sum_of_sums(chain.from_iterable(rows) if "position_ids" in batch.inputs else rows)
 
     def scores(self, rows: Sequence[Any], windows: Windows) -> np.ndarray:
-        """For each text nats, tokens and bytes; the bytes are those of the text itself."""
+        """Return the nats, tokens and bytes of each text; the bytes are those of the text."""
         each = zip(windows.samples, windows.by_sample(rows), strict=True)
         return objects(
             [

@@ -1,4 +1,4 @@
-"""What training and validating ask of a task: enough for one that only teaches a network."""
+"""The part of a task that training and validation need: enough for pretraining."""
 
 from __future__ import annotations
 

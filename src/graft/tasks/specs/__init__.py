@@ -1,1 +1,1 @@
-"""How tasks are named with their options."""
+"""Specs of tasks: names with options."""

@@ -27,8 +27,8 @@ def find_task(data: Data, task: str | None) -> str:
         sets = (kinds[task].roles, *kinds[task].or_roles)
         missing = ", or ".join(", ".join(sorted(needed - data.roles)) for needed in sets)
         raise DataError(
-            f"{task} needs {missing}, and {data.path or 'the data'} have {has}. Name the columns: "
-            "--columns role=name."
+            f"{task} needs {missing}, and {data.path or 'the data'} "
+            f"have {has}. Name the columns: --columns role=name."
         )
     words = "several tasks fit" if fitting else "no task fits"
     raise DataError(

@@ -11,7 +11,7 @@ import numpy as np
 
 from graft.base.records import Sample
 from graft.tasks.task import Baseline, objects
-from graft.tasks.text.answer_spans import Found, Span
+from graft.tasks.text.answer_spans import AnswerScores, Span
 
 _SENTENCE = re.compile(r"""\S(?:.*?[.!?]["')\]]*(?=\s|$)|.*\S|)""")
 
@@ -27,16 +27,16 @@ def _best_overlap(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray
     def weight(words: set[str]) -> float:
         return sum(math.log((1 + len(contexts)) / (1 + seen[word])) + 1 for word in words)
 
-    def answer(sample: Sample) -> Found:
+    def answer(sample: Sample) -> AnswerScores:
         context, asked = sample.roles["context"], _words(sample.roles["question"])
         sentences = [match.span() for match in _SENTENCE.finditer(context)]
         spans = [
             Span(context[a:b], a, b, weight(asked & _words(context[a:b]))) for a, b in sentences
         ]
         return (
-            Found((max(spans, key=lambda span: span.score),), -math.inf)
+            AnswerScores((max(spans, key=lambda span: span.score),), -math.inf)
             if spans
-            else Found((), 0.0)
+            else AnswerScores((), 0.0)
         )
 
     return objects([answer(sample) for sample in test])
@@ -44,7 +44,7 @@ def _best_overlap(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray
 
 def _no_answer(train: Sequence[Sample], test: Sequence[Sample]) -> np.ndarray:
     """Say of every question that it has no answer."""
-    return objects([Found((), 0.0)] * len(test))
+    return objects([AnswerScores((), 0.0)] * len(test))
 
 
 BEST_OVERLAP = Baseline(

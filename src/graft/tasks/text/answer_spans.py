@@ -1,4 +1,4 @@
-"""Parts of a text as answers: from tokens to characters, the best ones, and no answer."""
+"""Answers as parts of a text: from tokens to characters, ranking, and "no answer"."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 LONGEST = 30
 """Tokens of the longest answer that is looked for."""
 KEPT = 20
-"""How many of the best answers of each piece and sample are kept."""
+"""The number of the best answers that are kept per piece and sample."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Found:
+class AnswerScores:
     """The best answers to a question, best first, and the score of there being none."""
 
     spans: tuple[Span, ...]
@@ -79,10 +79,10 @@ def best_threshold(lead: np.ndarray, gains: np.ndarray) -> float:
     return float(between[worth.argmax()])
 
 
-def joined(context: str, pieces: Sequence[tuple[np.ndarray, float]]) -> Found:
-    """The best answers of all pieces, each place once.
+def join_pieces(context: str, pieces: Sequence[tuple[np.ndarray, float]]) -> AnswerScores:
+    """Join the best answers of all pieces, each place once.
 
-    An answer begins and ends with what is not white space.
+    An answer neither begins nor ends with white space.
     """
     best: dict[tuple[int, int], float] = {}
     for spans, _ in pieces:
@@ -95,4 +95,4 @@ def joined(context: str, pieces: Sequence[tuple[np.ndarray, float]]) -> Found:
     spans = tuple(
         Span(context[start:end], start, end, float(score)) for (start, end), score in ordered
     )
-    return Found(spans, min(none for _, none in pieces))
+    return AnswerScores(spans, min(none for _, none in pieces))

@@ -1,4 +1,4 @@
-"""What a network writes after a prompt."""
+"""Generate text after a prompt."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Temperature = Annotated[
 
 @dataclass(frozen=True)
 class Decoding:
-    """How the next token is chosen.
+    """The settings of decoding: how the next token is chosen.
 
     `temperature` 0 takes the likeliest, or with `num_beams` searches for the likeliest text (beam
     search). Above 0 tokens are drawn, from the `top_k` likeliest and from the fewest that together
@@ -54,8 +54,8 @@ class Decoding:
         ]
         if self.temperature == 0 and drawn:
             raise BadValue(
-                f"{' and '.join(drawn)} only count where tokens are drawn: give a temperature "
-                "above 0 too."
+                f"{' and '.join(drawn)} only count where tokens "
+                "are drawn: give a temperature above 0 too."
             )
         if self.temperature and self.num_beams > 1:
             raise BadValue(
@@ -78,20 +78,22 @@ class Decoding:
         }
 
 
-def continued(model: Model, prompts: Sequence[Sequence[int]], decoding: Decoding) -> list[str]:
-    """The text that the network writes after each prompt of tokens, up to the token for an end.
+def continue_prompts(
+    model: Model, prompts: Sequence[Sequence[int]], decoding: Decoding
+) -> list[str]:
+    """Generate a text after each prompt of tokens, up to the end token.
 
-    Prompts of like length are read at a time. Of an encoder-decoder the encoder reads the prompt,
-    and the decoder writes from its own beginning on. Raises BadValue if a prompt and the new tokens
-    do not fit in the network's positions, and for a prompt without a token.
+    Prompts of similar length are batched. In an encoder-decoder, the encoder reads the prompt, and
+    the decoder begins with its start token. Raises BadValue if a prompt and the new tokens
+    do not fit into the positions of the network, and for a prompt without a token.
     """
     tokenizer, network = model.backbone.preprocess.tokenizer, model.network
     beside = network.config.is_encoder_decoder
     _check_room(model, max(map(len, prompts), default=0), decoding.max_new_tokens)
     if empty := [number for number, prompt in enumerate(prompts, 1) if not len(prompt)]:
         raise BadValue(
-            f"Prompt {empty[0]} is empty, and {model.backbone.name} has no token to begin with. "
-            "Give it a word."
+            f"Prompt {empty[0]} is empty, and {model.backbone.name} "
+            "has no token to begin with. Give it a word."
         )
     marks = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
     order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
@@ -101,8 +103,8 @@ def continued(model: Model, prompts: Sequence[Sequence[int]], decoding: Decoding
         torch.manual_seed(decoding.seed)
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
-            ids, mask = _padded(
-                [prompts[row] for row in rows], tokenizer.pad_token_id, left=not beside
+            ids, mask = _pad(
+                [prompts[row] for row in rows], tokenizer.pad_token_id, on_left=not beside
             )
             generated = network.generate(
                 input_ids=ids.to(device),
@@ -126,22 +128,22 @@ def _check_room(model: Model, longest: int, most: int) -> None:
     room = getattr(config, "max_position_embeddings", None)
     if room and (max(longest, most) if config.is_encoder_decoder else longest + most) > room:
         raise BadValue(
-            f"A prompt of {longest:,} tokens and max_new_tokens={most:,} are more than the "
-            f"{room:,} positions of {model.backbone.name}. Shorten the prompt or ask for fewer "
-            "tokens."
+            f"A prompt of {longest:,} tokens and max_new_tokens={most:,} are "
+            f"more than the {room:,} positions of {model.backbone.name}. "
+            "Shorten the prompt or ask for fewer tokens."
         )
 
 
-def _padded(prompts: Sequence[Sequence[int]], padding: int, left: bool) -> tuple[Tensor, Tensor]:
-    """Prompts (B, T) and their mask.
+def _pad(prompts: Sequence[Sequence[int]], padding: int, on_left: bool) -> tuple[Tensor, Tensor]:
+    """Pad prompts to (B, T), with their mask.
 
-    They are padded on the `left` if all are continued from the last column, else on the right.
+    They are padded `on_left` if all are continued from the last column, else on the right.
     """
     width = max(map(len, prompts))
     ids = torch.full((len(prompts), width), padding)
     mask = torch.zeros_like(ids)
     for row, prompt in enumerate(prompts):
-        places = slice(width - len(prompt), None) if left else slice(len(prompt))
+        places = slice(width - len(prompt), None) if on_left else slice(len(prompt))
         ids[row, places] = torch.tensor(prompt)
         mask[row, places] = 1
     return ids, mask

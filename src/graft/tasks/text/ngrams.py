@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 ORDER = 6
 BEGIN, END = 256, 257
-"""Symbols beside the 256 bytes."""
+"""Symbols in addition to the 256 bytes."""
 OUTCOMES = 257
-"""What may come next: a byte or the end."""
+"""The number of possible next symbols: a byte or the end."""
 _BITS = 9
 
 
@@ -44,14 +44,14 @@ class NGrams:
     levels: tuple[_Level, ...]
 
     def nats(self, symbols: NDArray) -> NDArray:
-        found = np.full(len(symbols), 1 / OUTCOMES)
+        probabilities = np.full(len(symbols), 1 / OUTCOMES)
         for length, level in enumerate(self.levels, 1):
             keys = _keys(symbols, length)
-            found = (
+            probabilities = (
                 _read(level.grams, level.shares, keys, 0.0)
-                + _read(level.contexts, level.left, keys >> _BITS, 1.0) * found
+                + _read(level.contexts, level.left, keys >> _BITS, 1.0) * probabilities
             )
-        return -np.log(found)
+        return -np.log(probabilities)
 
 
 def learn(texts: Sequence[NDArray], order: int = ORDER) -> NGrams:
@@ -69,8 +69,8 @@ def learn(texts: Sequence[NDArray], order: int = ORDER) -> NGrams:
 
 def symbols(text: str, *, ends: bool) -> NDArray:
     """The bytes of the text (N,), and the end where it is one."""
-    found = np.frombuffer(text.encode(), np.uint8).astype(np.int64)
-    return np.append(found, END) if ends else found
+    symbols = np.frombuffer(text.encode(), np.uint8).astype(np.int64)
+    return np.append(symbols, END) if ends else symbols
 
 
 def _counts(texts: Sequence[NDArray], order: int) -> tuple[NDArray, NDArray]:
@@ -79,12 +79,12 @@ def _counts(texts: Sequence[NDArray], order: int) -> tuple[NDArray, NDArray]:
 
 
 def _keys(symbols: NDArray, length: int) -> NDArray:
-    """For each symbol (N,) one number of it and the `length` - 1 before it."""
+    """Encode each symbol (N,) and the `length` - 1 before it as one number."""
     padded = np.concatenate([np.full(length - 1, BEGIN), symbols])
-    found = np.zeros(len(symbols), np.int64)
+    keys = np.zeros(len(symbols), np.int64)
     for place in range(length):
-        found = (found << _BITS) | padded[place : place + len(symbols)]
-    return found
+        keys = (keys << _BITS) | padded[place : place + len(symbols)]
+    return keys
 
 
 def _level(grams: NDArray, times: NDArray) -> _Level:
@@ -106,11 +106,11 @@ def _discounts(times: NDArray) -> tuple[float, float, float]:
     if not (n1 and n2 and n3 and n4):
         return 0.5, 0.5, 0.5
     y = n1 / (n1 + 2 * n2)
-    found = (1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3)
-    return tuple(float(np.clip(d, 0.05, count - 0.05)) for count, d in enumerate(found, 1))
+    discounts = (1 - 2 * y * n2 / n1, 2 - 3 * y * n3 / n2, 3 - 4 * y * n4 / n3)
+    return tuple(float(np.clip(d, 0.05, count - 0.05)) for count, d in enumerate(discounts, 1))
 
 
 def _read(keys: NDArray, values: NDArray, asked: NDArray, otherwise: float) -> NDArray:
-    """The value of each key asked for, `otherwise` of one that is not there."""
+    """Look up the value of each key; `otherwise` for a key that is missing."""
     places = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
     return np.where(keys[places] == asked, values[places], otherwise)

@@ -19,10 +19,10 @@ from graft.backbones.backbone import Backbone, evaluating
 from graft.backbones.preprocess.preprocess import pad_right
 from graft.base.errors import BackboneError
 from graft.base.records import Batch, Sample, Windows
-from graft.tasks.text.token_loss import padded_targets
+from graft.tasks.text.token_loss import pad_targets
 
 TOLERANCE = 1e-4
-"""How far logits in a pack may be from those of the piece alone, in fp32."""
+"""The tolerance between logits in a pack and of the piece alone, in fp32."""
 
 
 @dataclass(frozen=True)
@@ -40,20 +40,20 @@ class Packs(Windows):
         return self.packed
 
     def by_sample(self, rows: Sequence[Sequence[Any]]) -> Iterator[list[tuple[Sample, Any]]]:
-        """For each sample its pieces with their entries.
+        """Yield for each sample its pieces with their entries.
 
-        `rows` has one a pack, with an entry for every piece in it.
+        `rows` has one row per pack, with an entry for every piece in it.
         """
-        apart = Windows(self.samples, self.cut, self.owners)
-        found: list[Any] = [None] * len(apart.pieces)
+        windows = Windows(self.samples, self.cut, self.owners)
+        by_piece: list[Any] = [None] * len(windows.pieces)
         for numbers, entries in zip(self.members, rows, strict=True):
             for number, entry in zip(numbers, entries, strict=True):
-                found[number] = entry
-        return apart.by_sample(found)
+                by_piece[number] = entry
+        return windows.by_sample(by_piece)
 
 
-def packed(windows: Windows, encoded: Sequence[dict[str, Tensor]], most: int) -> Packs:
-    """The windows in packs of up to `most` tokens.
+def pack_windows(windows: Windows, encoded: Sequence[dict[str, Tensor]], most: int) -> Packs:
+    """Pack the windows, up to `most` tokens per pack.
 
     `encoded` are their pieces as `input_ids` (T,) and `target` (T,).
     """
@@ -72,14 +72,14 @@ def first_fit(lengths: Sequence[int], most: int) -> list[list[int]]:
     drawn, so that neighbors in the data do not always stand together; it is the same each time.
     """
     room = np.full(len(lengths), most)
-    found: list[list[int]] = []
+    packs: list[list[int]] = []
     for number in np.random.default_rng(0).permutation(len(lengths)).tolist():
-        place = int((room[: len(found) + 1] >= lengths[number]).argmax())
-        if place == len(found):
-            found.append([])
-        found[place].append(number)
+        place = int((room[: len(packs) + 1] >= lengths[number]).argmax())
+        if place == len(packs):
+            packs.append([])
+        packs[place].append(number)
         room[place] -= lengths[number]
-    return found
+    return packs
 
 
 def _pack(name: str, encoded: Sequence[dict[str, Tensor]]) -> Sample:
@@ -90,32 +90,32 @@ def _pack(name: str, encoded: Sequence[dict[str, Tensor]]) -> Sample:
     return Sample(name, {"ids": ids, "positions": np.concatenate(positions), "target": target})
 
 
-def encoded(pack: Sample) -> dict[str, Tensor]:
-    """The tensors (T,) of a pack."""
+def encode_pack(pack: Sample) -> dict[str, Tensor]:
+    """Return the tensors (T,) of a pack."""
     keys = {"ids": "input_ids", "positions": "position_ids", "target": "target"}
     return {key: torch.from_numpy(pack.roles[role]) for role, key in keys.items()}
 
 
-def collated(encoded: Sequence[dict[str, Tensor]], padding: int) -> Batch:
-    """Packs as a batch, shorter ones padded on the right.
+def collate_packs(encoded: Sequence[dict[str, Tensor]], padding: int) -> Batch:
+    """Make a batch of packs, padded on the right.
 
     Each padding token is a piece of its own, which nothing reads.
     """
     ids, mask = pad_right([pack["input_ids"] for pack in encoded], padding)
     positions, _ = pad_right([pack["position_ids"] for pack in encoded], 0)
-    target = padded_targets([pack["target"] for pack in encoded])
+    target = pad_targets([pack["target"] for pack in encoded])
     return Batch({"input_ids": ids, "position_ids": positions}, target, mask=mask)
 
 
 def lengths(batch: Batch) -> list[list[int]]:
-    """How long the pieces of each pack are."""
-    found = []
+    """Return the lengths of the pieces of each pack."""
+    lengths = []
     for positions, length in zip(
         batch.inputs["position_ids"].cpu(), batch.mask.sum(1).tolist(), strict=True
     ):
         starts = (positions[:length] == 0).nonzero()[:, 0].tolist()
-        found.append([after - start for start, after in pairwise([*starts, length])])
-    return found
+        lengths.append([after - start for start, after in pairwise([*starts, length])])
+    return lengths
 
 
 def check(backbone: Backbone) -> None:
@@ -137,8 +137,7 @@ def check(backbone: Backbone) -> None:
         ).logits
     if not torch.allclose(together, alone.expand_as(together), atol=TOLERANCE):
         raise BackboneError(
-            f"{backbone.name} is of the kind {backbone.network.config.model_type!r}, which does "
-            "not keep the texts of a pack "
-            "apart. Leave packed=true away, or take a network that does: smollm2-135m, "
-            "transformers:openai-community/gpt2."
+            f"{backbone.name} is of the kind {backbone.network.config.model_type!r}, "
+            "which does not keep the texts of a pack apart. Leave packed=true away, or "
+            "take a network that does: smollm2-135m, transformers:openai-community/gpt2."
         )

@@ -1,4 +1,4 @@
-"""What translation and summarization share: a text is written from another one."""
+"""What translation and summarization share: a text is generated from another one."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from graft.metrics.language import bits_per_byte
 from graft.metrics.metric import Metric
 from graft.tasks.classes.sure import sure_of
 from graft.tasks.task import PREVIEW, Task, objects
-from graft.tasks.text.generation import Decoding, continued
+from graft.tasks.text.generation import Decoding, continue_prompts
 from graft.tasks.text.token_blocks import first_token, tokens
 from graft.tasks.text.token_loss import (
     IGNORED,
     mean_nats,
     num_targets,
-    padded_targets,
+    pad_targets,
     sum_of_sums,
     sums_of_rows,
 )
@@ -39,7 +39,7 @@ from graft.tasks.text.written import Written, as_json, likelihoods_of, texts_of
 SHOWN = 4
 """Texts that a run shows."""
 MARGIN = 1.25
-"""How many times the tokens of the longest target in training a text may have."""
+"""The maximum length of a generated text, in lengths of the longest target in training."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Seq2seq(Task):
     tokens: ClassVar[int | None] = 120_000
     options: ClassVar[tuple[str, ...]] = ("num_beams", "prompt")
     instruction: ClassVar[str]
-    """The line between source and target by which a decoder alone is told what to write."""
+    """The line between source and target, which tells a lone decoder what to generate."""
     share: ClassVar[float]
     """The part of what a decoder alone reads at once that is left for the target."""
 
@@ -81,19 +81,18 @@ class Seq2seq(Task):
         Decoding(num_beams=self.num_beams)
         if self.prompt and self.prompt.count("{}") != 1:
             raise BadValue(
-                f"The 'prompt' of {self.name} has {{}} once, where the source is to stand, as in "
-                "'translate English to German: "
-                f"{{}}'. Got {self.prompt!r} instead."
+                f"The 'prompt' of {self.name} has {{}} once, where the source is to stand, "
+                f"as in 'translate English to German: {{}}'. Got {self.prompt!r} instead."
             )
 
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
-        """Raises DataError where no target in training has a word."""
+        """Raises DataError if no target in training has a word."""
         targets = [sample.roles["target"] for sample in data.splits["train"]]
         if not any(target.strip() for target in targets):
             raise DataError(
-                f"Every target in the training split of {data.path or 'the data'} is empty; give "
-                "some that are not."
+                "Every target in the training split of "
+                f"{data.path or 'the data'} is empty; give some that are not."
             )
         return cls(longest=max(len(target.encode()) for target in targets))
 
@@ -119,20 +118,20 @@ class Seq2seq(Task):
         return Windows(samples, [self._piece(sample, preprocess) for sample in samples])
 
     def count_cut(self, samples: Sequence[Sample], preprocess: TextPreprocess) -> int:
-        """How many sources or targets are longer than what is read or written of them."""
+        """Count the sources or targets that are longer than what is read or generated."""
         return sum(self._piece(sample, preprocess).roles["cut"] for sample in samples)
 
     def _piece(self, sample: Sample, preprocess: TextPreprocess) -> Sample:
         written, size, short = None, 0, False
         if (target := sample.roles.get("target")) is not None:
-            written, size, short = self._to_write(target, preprocess)
+            written, size, short = self._encode_text_target(target, preprocess)
         ids, cut = self._read(sample.roles["source"], preprocess)
         return Sample(
             sample.id, {"ids": ids, "written": written, "bytes": size, "cut": cut or short}
         )
 
     def _read(self, source: str, preprocess: TextPreprocess) -> tuple[NDArray, bool]:
-        """What is read before the first token is written, and whether the source is cut.
+        """Return the tokens to read before the first generated one, and whether the source is cut.
 
         Raises BadValue for a prompt that leaves no room.
         """
@@ -142,13 +141,13 @@ class Seq2seq(Task):
         ids = self._tokens(prompt.replace("{}", source), preprocess)
         if len(ids) <= room:
             return np.array(ids, dtype=np.int64), False
-        encoded = _encoded(preprocess.tokenizer, text=source, add_special_tokens=False)
+        encoded = _tokenize(preprocess.tokenizer, text=source, add_special_tokens=False)
         kept = len(encoded["input_ids"])
         while len(ids) > room:  # once, unless tokens go another way where the source now ends
             if kept == 0:
                 raise BadValue(
-                    f"The prompt of {self.name} takes {len(ids):,} tokens, and {room:,} are read. "
-                    "Shorten it."
+                    f"The prompt of {self.name} takes {len(ids):,} "
+                    f"tokens, and {room:,} are read. Shorten it."
                 )
             kept = max(kept + room - len(ids), 0)
             ids = self._tokens(
@@ -169,14 +168,16 @@ class Seq2seq(Task):
         alone = preprocess.decoder_start is None
         return int(self.share * preprocess.max_length) if alone else preprocess.max_length
 
-    def _to_write(self, target: str, preprocess: TextPreprocess) -> tuple[NDArray, int, bool]:
-        """The tokens of a target with its end, their bytes, and whether it was cut."""
+    def _encode_text_target(
+        self, target: str, preprocess: TextPreprocess
+    ) -> tuple[NDArray, int, bool]:
+        """Return the tokens of a target with its end, their bytes, and whether it was cut."""
         tokenizer, most, alone = (
             preprocess.tokenizer,
             self._room(preprocess),
             preprocess.decoder_start is None,
         )
-        encoded = _encoded(tokenizer, text_target=target, add_special_tokens=not alone)
+        encoded = _tokenize(tokenizer, text_target=target, add_special_tokens=not alone)
         ids = encoded["input_ids"]
         if alone and tokenizer.eos_token_id is not None:
             ids = [*ids, tokenizer.eos_token_id]
@@ -202,10 +203,10 @@ class Seq2seq(Task):
         ids, written = torch.from_numpy(piece.roles["ids"]), piece.roles["written"]
         target = None if written is None else torch.from_numpy(written)
         if preprocess.decoder_start is not None:
-            found = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+            inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
             if target is None:
-                return {**found, "decoder_input_ids": torch.tensor([preprocess.decoder_start])}
-            return {**found, "decoder_input_ids": preprocess.shift_right(target), "target": target}
+                return {**inputs, "decoder_input_ids": torch.tensor([preprocess.decoder_start])}
+            return {**inputs, "decoder_input_ids": preprocess.shift_right(target), "target": target}
         if target is None:
             return {"input_ids": ids}
         only_read = torch.full((len(ids) - 1,), IGNORED)
@@ -215,12 +216,12 @@ class Seq2seq(Task):
         }
 
     def collate(self, encoded: list[dict[str, Tensor]], preprocess: TextPreprocess) -> Batch:
-        """For a decoder alone padded on the right, where no token that counts reads it.
+        """Pad on the right for a decoder without an encoder, where no target reads the padding.
 
-        So it needs no mask.
+        It needs no mask then.
         """
         targets = targets_of(encoded)
-        target = padded_targets(targets) if targets else None
+        target = pad_targets(targets) if targets else None
         if preprocess.decoder_start is not None:
             inputs = preprocess.collate(
                 [{k: v for k, v in e.items() if k != "target"} for e in encoded]
@@ -238,7 +239,7 @@ class Seq2seq(Task):
         return num_targets(batch.target)
 
     def rows(self, output: Output, batch: Batch) -> list[tuple[float, int]]:
-        """Of each sample the nats of its target's tokens, and their number."""
+        """Return the nats of the target tokens of each sample, and their number."""
         if batch.target is None:
             return [(math.nan, 0)] * len(batch)
         return sums_of_rows(output.logits, batch.target)
@@ -250,7 +251,7 @@ class Seq2seq(Task):
         return sum_of_sums(rows)
 
     def scores(self, rows: Sequence[tuple[float, int]], windows: Windows) -> np.ndarray:
-        """For each sample what is known before a text is `Written` for it."""
+        """Return the score of each sample before its text is generated, see `Written`."""
         pieces = zip(windows.pieces, rows, strict=True)
         return objects(
             [Written(None, nats, count, piece.roles["bytes"]) for piece, (nats, count) in pieces]
@@ -262,13 +263,13 @@ class Seq2seq(Task):
         )
 
     def targets(self, samples: Sequence[Sample]) -> np.ndarray:
-        """For each sample a tuple of its references: the target, and further ones."""
+        """Return a tuple of the references of each sample: the target, and further ones."""
         return objects(
             [(sample.roles["target"], *sample.roles.get("references", ())) for sample in samples]
         )
 
     def tune(self, scores: np.ndarray, targets: np.ndarray) -> Self:
-        """With `most` tokens: those of the longest target in training, and a quarter more.
+        """Decode up to `most` tokens: those of the longest target in training, and a quarter more.
 
         They are counted by the bytes of a token in validation.
         """
@@ -288,7 +289,7 @@ class Seq2seq(Task):
         return Decoding(self.most or max(1, self.longest), num_beams=self.num_beams)
 
     def generate(self, model: Model, samples: Sequence[Sample], decoding: Decoding) -> list[str]:
-        """What the network writes for each source, no longer than a target that is learned may be.
+        """Generate a text for each source, no longer than a target may be in training.
 
         Raises BadValue.
         """
@@ -296,7 +297,8 @@ class Seq2seq(Task):
         most = min(decoding.max_new_tokens, self._room(preprocess))
         read = [self._read(sample.roles["source"], preprocess)[0].tolist() for sample in samples]
         return [
-            text.strip() for text in continued(model, read, replace(decoding, max_new_tokens=most))
+            text.strip()
+            for text in continue_prompts(model, read, replace(decoding, max_new_tokens=most))
         ]
 
     def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
@@ -349,13 +351,13 @@ class Seq2seq(Task):
         return {bits_per_byte.name: bits_per_byte.with_reader(likelihoods_of)}
 
 
-def _encoded(tokenizer: Any, **asked: Any) -> Any:
-    """The tokens of a text, with the characters of each if the tokenizer knows them."""
+def _tokenize(tokenizer: Any, **asked: Any) -> Any:
+    """Tokenize a text, with the characters of each token if the tokenizer knows them."""
     return tokenizer(**asked, return_offsets_mapping=tokenizer.is_fast, verbose=False)
 
 
 def _beginning(text: str, encoded: Any, count: int, tokenizer: Any) -> str:
-    """What the first `count` of its tokens stand for."""
+    """Return the text of its first `count` tokens."""
     if tokenizer.is_fast:
         return text[: max((end for _, end in encoded["offset_mapping"][:count]), default=0)]
     return tokenizer.decode(encoded["input_ids"][:count], skip_special_tokens=True)

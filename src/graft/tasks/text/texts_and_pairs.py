@@ -1,4 +1,4 @@
-"""What the tasks share that predict something of a whole text, or of a pair of texts."""
+"""What tasks on whole texts, or on pairs of texts, share."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ class TextsAndPairs:
             )
         if not self.pairs and "text_pair" in roles:
             raise DataError(
-                f"{where}: there are pairs of texts, and the model reads single texts. Name the "
-                "column that it reads, or the two that it reads as one text: --columns text=NAME, "
-                "or text=NAME+NAME."
+                f"{where}: there are pairs of texts, and the model reads "
+                "single texts. Name the column that it reads, or the two that "
+                "it reads as one text: --columns text=NAME, or text=NAME+NAME."
             )
 
     def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
-        """Of texts that are too long their parts, or their head and tail as one."""
+        """Cut texts that are too long into parts, or to their head and tail."""
         if self.long == "head":
             return Windows(samples)
         return Windows.of(samples, lambda sample: self._pieces(sample, preprocess))
@@ -102,6 +102,6 @@ def text_or_pair(sample: Sample) -> str | tuple[str, str]:
 
 
 def joined_text(sample: Sample) -> str:
-    """The text; of a pair, a line each."""
+    """Return the text; of a pair, one line each."""
     value = text_or_pair(sample)
     return value if isinstance(value, str) else "\n".join(value)

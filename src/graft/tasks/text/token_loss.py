@@ -1,4 +1,4 @@
-"""How well a network foretells tokens, without a float32 copy of all its logits."""
+"""The loss of predicted tokens, without a float32 copy of all logits."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def mean_nats(logits: Tensor, target: Tensor) -> Tensor:
 
     0 where there is none.
     """
-    found = _nats(logits, target)
-    return found.sum() / max(len(found), 1)
+    nats = _nats(logits, target)
+    return nats.sum() / max(len(nats), 1)
 
 
 def num_targets(target: Tensor) -> Tensor:
@@ -30,7 +30,7 @@ def num_targets(target: Tensor) -> Tensor:
 
 
 def sums_of_rows(logits: Tensor, target: Tensor) -> list[tuple[float, int]]:
-    """Of each row of the batch the nats of its targets, and their number."""
+    """Return the nats of the targets of each row of the batch, and their number."""
     return sums_of(_nats(logits, target), (target != IGNORED).sum(1).tolist())
 
 
@@ -44,18 +44,18 @@ def sums_of_parts(
 
 
 def sum_of_sums(rows: Iterable[tuple[float, int]]) -> tuple[float, int]:
-    """The nats of all rows together, and their targets."""
+    """Sum the nats and the numbers of targets of all rows."""
     nats, counts = zip(*rows, strict=True)
     return sum(nats), sum(counts)
 
 
-def padded_targets(targets: Sequence[Tensor]) -> Tensor:
-    """Targets (T,) of several lengths as one tensor (B, T), IGNORED behind each."""
+def pad_targets(targets: Sequence[Tensor]) -> Tensor:
+    """Pad targets (T,) of several lengths with IGNORED to one tensor (B, T)."""
     return nn.utils.rnn.pad_sequence(list(targets), batch_first=True, padding_value=IGNORED)
 
 
 def sums_of(nats: Tensor, counts: list[int]) -> list[tuple[float, int]]:
-    """Of nats (N,) in parts of so many the sum of each, and their number."""
+    """Sum nats (N,) in parts of these `counts`; return each sum with its count."""
     parts = nats.cpu().double().split(counts)  # MPS has no float64
     return list(zip([part.sum().item() for part in parts], counts, strict=True))
 
@@ -76,13 +76,13 @@ class _CrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, target: Tensor, places: Tensor) -> Tensor:
-        found, sums = [], []
+        nats, sums = [], []
         for rows, wanted in zip(places.split(ROWS), target.split(ROWS), strict=True):
             scores = logits[rows].float()
-            found.append(nn.functional.cross_entropy(scores, wanted, reduction="none"))
-            sums.append(found[-1][:, None] + scores.gather(1, wanted[:, None]))
+            nats.append(nn.functional.cross_entropy(scores, wanted, reduction="none"))
+            sums.append(nats[-1][:, None] + scores.gather(1, wanted[:, None]))
         ctx.save_for_backward(logits, target, places, torch.cat(sums))
-        return torch.cat(found)
+        return torch.cat(nats)
 
     @staticmethod
     @once_differentiable

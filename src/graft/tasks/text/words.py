@@ -1,4 +1,4 @@
-"""Where the words of a text are among its tokens, and how a long text is cut between words."""
+"""Map words of a text to its tokens, and cut a long text between words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Text:
 
 
 def text_of(sample: Sample) -> Text:
-    """The user's own text where there is one, else the words with a blank between them."""
+    """Return the text of the user if there is one, else the words joined by blanks."""
     if "text" in sample.roles:
         return Text(sample.roles["text"], sample.roles["offsets"])
     offsets, start = [], 0
@@ -47,23 +47,23 @@ def positions(text: Text, tokens: Sequence[tuple[int, int]]) -> np.ndarray:
         return np.full(len(text.offsets), NOWHERE)
     starts, ends = np.array([tokens[i] for i in places]).T
     words = np.array(text.offsets).reshape(-1, 2)
-    found = np.searchsorted(ends, words[:, 0], side="right")
-    inside = found < len(places)
-    inside[inside] = starts[found[inside]] < words[inside, 1]
-    return np.where(inside, places[np.minimum(found, len(places) - 1)], NOWHERE)
+    nearest = np.searchsorted(ends, words[:, 0], side="right")
+    inside = nearest < len(places)
+    inside[inside] = starts[nearest[inside]] < words[inside, 1]
+    return np.where(inside, places[np.minimum(nearest, len(places) - 1)], NOWHERE)
 
 
 def words_of(text: Text, tokens: Sequence[tuple[int, int]]) -> np.ndarray:
-    """The word that each token (T,) is of, NOWHERE for marks and what stands between words.
+    """Return the word of each token (T,), NOWHERE for special tokens and between words.
 
     `tokens` as of `positions`.
     """
     starts, ends = np.array(tokens, dtype=int).reshape(-1, 2).T
     words = np.array(text.offsets, dtype=int).reshape(-1, 2)
-    found = np.searchsorted(words[:, 0], ends) - 1
-    inside = (ends > starts) & (found >= 0)
-    inside[inside] = starts[inside] < words[found[inside], 1]
-    return np.where(inside, found, NOWHERE)
+    nearest = np.searchsorted(words[:, 0], ends) - 1
+    inside = (ends > starts) & (nearest >= 0)
+    inside[inside] = starts[inside] < words[nearest[inside], 1]
+    return np.where(inside, nearest, NOWHERE)
 
 
 def spans_of_windows(
@@ -136,7 +136,7 @@ def _beginnings(text: str, tokens: Sequence[tuple[int, int]], longest: int) -> l
         for i, start in enumerate(starts)
         if i == 0 or any(map(str.isspace, text[max(start - 1, 0) : start + 1]))
     ]
-    found = []
+    beginnings = []
     for token, following in zip(words, [*words[1:], len(tokens)], strict=True):
-        found += [token] if following - token <= longest else range(token, following)
-    return found
+        beginnings += [token] if following - token <= longest else range(token, following)
+    return beginnings

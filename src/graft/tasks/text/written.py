@@ -25,7 +25,7 @@ class Written:
 
 
 def as_json(score: Written) -> dict[str, Any]:
-    """Return the row of a prediction; what is not known of a text that no network wrote is None."""
+    """Return the row of a prediction; the numbers of a text of no network are None."""
     if math.isnan(score.nats):
         return {
             "prediction": score.text,
@@ -45,7 +45,7 @@ def as_json(score: Written) -> dict[str, Any]:
 
 
 def texts_of(scores: np.ndarray) -> np.ndarray:
-    """Return the texts (N,) that were written."""
+    """Return the generated texts (N,)."""
     return objects([score.text for score in scores])
 
 

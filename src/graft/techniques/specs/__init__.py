@@ -1,1 +1,1 @@
-"""How techniques are named, joined and read."""
+"""Specs of techniques: names, settings and combinations."""

@@ -39,8 +39,8 @@ class Then(Technique):
         if late:
             name = plugins.name_of(type(late))
             raise BadValue(
-                f"{name!r} begins with random weights, so nothing can come before it. Write: "
-                f"'{name} then ...'."
+                f"{name!r} begins with random weights, so nothing "
+                f"can come before it. Write: '{name} then ...'."
             )
         _take_settings(self, first)
         parts = (*first.parts, *second.parts)
@@ -62,8 +62,8 @@ class Sum(Technique):
     def __init__(self, main: Technique, extra: Technique):
         if len(main.parts) > 1 or len(extra.parts) > 1:
             raise BadValue(
-                "'+' adds losses within one technique; it cannot follow 'then'. Write: "
-                "'a then b + c'."
+                "'+' adds losses within one technique; it "
+                "cannot follow 'then'. Write: 'a then b + c'."
             )
         parts = (main, extra)
         apart = next(
@@ -136,7 +136,7 @@ class SumObjective(Objective):
 
     def __init__(self, main: Objective, extra: Objective):
         super().__init__(main.model, main.task)
-        self.main, self.extra = _without_model(main), _without_model(extra)
+        self.main, self.extra = _detach_model(main), _detach_model(extra)
         self.references = tuple(
             f"{name}.{reference}"
             for name in ("main", "extra")
@@ -168,8 +168,8 @@ class SumObjective(Objective):
         return self.main.finish()
 
 
-def _without_model(part: Objective) -> Objective:
-    """The objective with its model as a plain attribute: only the sum registers the model."""
+def _detach_model(part: Objective) -> Objective:
+    """Make the model a plain attribute of the objective: only the sum registers the model."""
     part.__dict__["model"] = part._modules.pop("model")
     return part
 
@@ -201,7 +201,7 @@ def _single(text: str) -> Technique:
 
 
 def is_control(text: str) -> bool:
-    """Whether a spec is the control with whatever settings, not combined with a technique.
+    """Whether a spec is the control with any settings, not combined with a technique.
 
     The techniques need not be installed.
     """

@@ -1,4 +1,4 @@
-"""What the techniques that continue pretraining share: a language model around a model's trunk."""
+"""What techniques that continue pretraining share: a language model around the trunk of a model."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Feed:
         batch_size: int | None = None,
         views: int | None = None,
     ) -> Feed:
-        """Make a feed of the pieces that the task makes of the samples.
+        """Make a feed of samples, in the pieces that the task cuts.
 
         Without a `batch_size` it is for what is done without gradients.
         """
@@ -82,7 +82,7 @@ class Feed:
         return self.preprocess.augments or self.task.augments
 
     def with_recording(self, recorded: Recording, at_head: bool) -> Feed:
-        """The same samples in the same batches, behind a recording."""
+        """Return the feed with the same batches, which reads a recording."""
         return replace(self, recorded=recorded, at_head=at_head)
 
     def plan(self, seed: Seed | None) -> list[list[int]]:
@@ -115,7 +115,7 @@ class Feed:
         return min(cores, MOST_THREADS)
 
     def view(self, row: int, seed: Seed | None) -> int:
-        """Which of its versions a sample is seen in: they take turns, neighbors not in step."""
+        """Return the version of a sample in this epoch; versions rotate, neighbors out of step."""
         return 0 if seed is None or self.views is None else (seed[1] + row) % self.views
 
     @cached_property
@@ -149,7 +149,7 @@ class Feed:
         return batch
 
     def _outside(self, rows: list[int], places: Sequence[int]) -> Batch:
-        """Make what a replay reads beside the recorded tensors.
+        """Make the inputs of a replay that are not recorded.
 
         Those are tokens and masks; of pixels only the shape, without numbers.
         """

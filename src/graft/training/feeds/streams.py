@@ -1,4 +1,4 @@
-"""What each part of a technique is trained and validated on: labeled samples or texts alone."""
+"""The feeds of each part of a technique: of labeled samples or of texts alone."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Streams:
     epochs: float | None
 
     def make_feeds(self, part: Technique, objective: Objective) -> tuple[Feed, Feed]:
-        """The training and validation feeds of one part, in batches of its own size.
+        """Make the training and validation feeds of one part, in batches of its size.
 
         Raises DataError where it needs texts and there are none.
         """
@@ -105,12 +105,12 @@ class Streams:
 
     @cached_property
     def _labeled(self) -> tuple[Feed, Feed]:
-        """The splits `train` and `val`, read once for all parts."""
+        """The feeds of `train` and `val`, made once for all parts."""
         samples = self.data.splits["train"], self.data.splits["val"]
         return self._feeds(samples, self.task, self.preprocess)
 
     def _unlabeled(self, objective: Objective) -> tuple[Feed, Feed]:
-        """The texts without labels, and those of them that are held out."""
+        """Make the feeds of texts without labels, and of those that are held out."""
         texts = unlabeled_texts(self.data, self.seed)
         return self._feeds(texts, objective.task, objective.model.backbone.preprocess)
 

@@ -1,1 +1,1 @@
-"""What frozen layers give is recorded once, and read from disk."""
+"""Recordings of frozen layers: computed once, and read from disk."""

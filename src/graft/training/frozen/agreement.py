@@ -1,4 +1,4 @@
-"""Compare training behind a recording with training of the whole network, before it is used."""
+"""Compare training on a recording with training of the whole network, before it is used."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ GRADIENTS = 1e-3
 """How far gradients behind the cut may be from those of the whole network in fp32, as a share of
 their norm."""
 NUMBERS = {"fp32": 1e-4, "bf16": 5e-2, "fp16": 2e-2}
-"""How far what was recorded may be from what enters now, in a batch of another size."""
+"""The tolerance between recorded tensors and those computed now, in a batch of another size."""
 
 
 def agree(
     prefix: Prefix, objective: Objective, plain: Feed, behind: Feed, seed: tuple[int, int]
 ) -> bool:
-    """Whether training behind the recording is that of the whole network.
+    """Whether training on the recording equals training of the whole network.
 
-    What was recorded must be what enters the cut now, and gradients in fp32 must be the same.
+    The recorded tensors must equal those computed now, and gradients in fp32 must be the same.
     """
     rows = list(range(min(CHECKED, len(plain.pieces))))
     batch, recorded = (next(feed.stream([rows], seed)) for feed in (plain, behind))
@@ -49,9 +49,9 @@ def agree(
 
 
 def _zero_padding(tensor: Tensor, mask: Tensor | None, lengths: int) -> Tensor:
-    """Return the tensor (B, lengths..., ...) with zeros where the mask (B, T) has them.
+    """Return the tensor (B, lengths..., ...) with zeros where the mask (B, T) is 0.
 
-    So a recording gives it back.
+    A recording returns it like this.
     """
     for dimension in range(1, lengths + 1):
         shape = [len(mask) if d == 0 else -1 if d == dimension else 1 for d in range(tensor.dim())]

@@ -294,8 +294,8 @@ def find(model: Model, feed: Feed, engine: Engine) -> Prefix | None:
     cut = _cut(model, first, probes, engine)
     if _has_training_layer(cut):
         raise CannotCut(
-            "a layer before it is in training mode, where dropout and batch norm are not the same "
-            "at each step"
+            "a layer before it is in training mode, where "
+            "dropout and batch norm are not the same at each step"
         )
     with evaluating(model), torch.no_grad(), engine.autocast():
         tensors = cut.record(probes[1])[1]

@@ -1,4 +1,4 @@
-"""Two small batches of a feed, of unlike size and length: a cut is tried on them."""
+"""Two small batches of a feed, of different size and length, on which a cut is tried."""
 
 from __future__ import annotations
 

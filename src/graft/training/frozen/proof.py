@@ -1,4 +1,4 @@
-"""Frozen means frozen: which tensors a phase froze, and a hash that proves it."""
+"""Proof that frozen tensors did not change: which tensors a phase froze, and their hash."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ def _prefixes(objective: Objective) -> tuple[str, ...]:
 
 
 def digest(model: Model) -> tuple[int, str]:
-    """How many tensors are frozen, and a hash of their names and bytes."""
-    found = hashlib.blake2b(digest_size=16)
+    """Count the frozen tensors, and hash their names and bytes."""
+    hasher = hashlib.blake2b(digest_size=16)
     count = 0
     for name, tensor in tensors(model):
-        found.update(name.encode())
-        found.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+        hasher.update(name.encode())
+        hasher.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
         count += 1
-    return count, found.hexdigest()
+    return count, hasher.hexdigest()

@@ -1,4 +1,4 @@
-"""Which modules a replay can skip, and what they would return: tensors of the same shapes.
+"""Find the modules that a replay can skip, and the shapes of the tensors that they return.
 
 `find_skippable` watches two forwards and asks of each module that ran before the boundary whether
 it can be skipped. `trace_shapes` runs a module on tensors without numbers. Both leave the network
@@ -22,13 +22,13 @@ from graft.base.records import Batch
 from graft.training.frozen.slots import Sizes
 
 FAILURES = (RuntimeError, TypeError, ValueError, LookupError, AttributeError)
-"""What the forward of a network of any library may raise if it looks at values and there are none.
+"""Errors that the forward of any library may raise if it depends on values that are missing.
 
 A network is run that way only to try a cut; the note that tells why the whole network runs has the
 error's own words.
 """
 CONSTANTS = (bool, int, float, str, type(None))
-"""What a module may return beside tensors: values that a replay can return again."""
+"""Types that a module may return besides tensors, since a replay can return them again."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class _Call:
 def find_skippable(model: Model, boundary: str, probes: Sequence[Batch]) -> tuple[str, ...]:
     """Name the largest frozen modules that ran before the boundary, and not again after it.
 
-    Each returns a tensor an example. What others return (tables of positions, masks, what a decoder
+    Each returns one tensor per example. Other outputs (tables of positions, masks, what a decoder
     makes of as many tokens as it reads) is computed in a replay as well, and so not recorded.
     """
     network = model.network

@@ -1,4 +1,4 @@
-"""What is recorded of a network that is cut: a `Slot` for each tensor, and its dimensions."""
+"""The tensors that are recorded of a cut network: a `Slot` for each, with its dimensions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class CannotCut(Exception):
 
 
 class Sizes(NamedTuple):
-    """How many examples a batch has, and how long its mask is; None without a mask."""
+    """The number of examples of a batch, and the length of its mask; None without a mask."""
 
     examples: int
     length: int | None

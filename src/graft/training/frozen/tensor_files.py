@@ -28,7 +28,7 @@ from graft.base.errors import FolderError
 ABOUT = "about.json"
 """Written last: a folder that has it is finished."""
 PROMISE = "promise.json"
-"""How many bytes the recording will take; there while it is made."""
+"""A file with the expected bytes of a recording, present while it is made."""
 FILES = re.compile(
     rf"\d+\.(bin|index\.npy)|\.?({re.escape(ABOUT)}|{re.escape(PROMISE)})(\.\d+\.part)?"
 )
@@ -39,7 +39,7 @@ GONE = ".gone"
 
 @dataclass(frozen=True)
 class Kind:
-    """What a slot holds of one example: its type, and its shape after so many lengths."""
+    """The tensor of one example in a slot: its type, and its shape after `lengths` dimensions."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -208,14 +208,14 @@ class Writer:
             for file in self._files:
                 file.close()  # what is still buffered may not fit
             kinds = [asdict(kind) for kind in self.kinds]
-            found = {
+            content = {
                 "kinds": kinds,
                 "rows": self.rows,
                 "bytes": size,
                 "seconds": round(seconds, 3),
                 **about,
             }
-            files.write_json(self.folder / ABOUT, found)
+            files.write_json(self.folder / ABOUT, content)
 
     def close(self) -> None:
         """Close the files; what cannot be written any more is dropped."""

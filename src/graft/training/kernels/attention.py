@@ -115,9 +115,8 @@ def _add_gradients(
     for rows in torch.arange(query.shape[1]).split(QUERIES):
         first, last = int(rows[0]), int(rows[-1]) + 1
         end = last if causal else key.shape[1]
-        asked = query[:, first:last].reshape(
-            groups, -1, width
-        )  # the heads that share keys stand below each other
+        # The heads that share keys are stacked.
+        asked = query[:, first:last].reshape(groups, -1, width)
         wanted = gradient[:, first:last].reshape(groups, -1, width)
         scores = torch.matmul(asked.float(), wide[:, :, :end])
         if causal:
@@ -176,9 +175,8 @@ def _apply_mask(scores: Tensor, mask: Tensor | None) -> Tensor:
     """The scores, least where a mask is false, or with what it adds to them; in place."""
     if mask is None:
         return scores
-    least = torch.finfo(
-        scores.dtype
-    ).min  # finite, so that a row that is masked whole has a softmax
+    # Finite, so that a fully masked row still has a softmax.
+    least = torch.finfo(scores.dtype).min
     if mask.dtype == torch.bool:
         return scores.add_(torch.zeros(mask.shape, dtype=scores.dtype).masked_fill_(~mask, least))
     return scores.add_(mask.clamp(min=least))

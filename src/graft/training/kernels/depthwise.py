@@ -57,9 +57,9 @@ class _Depthwise(torch.autograd.Function):
             one(1, weight.shape[-1] > 3),
             one(2, False),
         )
-        found = (by_inputs, inputs.dtype), (by_weight, weight.dtype), (by_bias, torch.float32)
+        gradients = (by_inputs, inputs.dtype), (by_weight, weight.dtype), (by_bias, torch.float32)
         return (
-            *(None if tensor is None else tensor.to(dtype) for tensor, dtype in found),
+            *(None if tensor is None else tensor.to(dtype) for tensor, dtype in gradients),
             None,
             None,
             None,

@@ -27,13 +27,13 @@ def pairs(network: nn.Module, run: Callable[[], Any]) -> list[Pair]:
     `run` does a forward of the network.
     """
     made: dict[int, tuple[nn.Conv2d, Tensor]] = {}
-    found: list[Pair] = []
+    pairs: list[Pair] = []
 
     def note(module: nn.Module, args: tuple, output: Any) -> None:
         if isinstance(module, nn.Conv2d):
             made[id(output)] = module, output  # kept alive, so that the id stays its own
         elif args and id(args[0]) in made:
-            found.append((made[id(args[0])][0], module))
+            pairs.append((made[id(args[0])][0], module))
 
     layers = [
         module
@@ -43,7 +43,7 @@ def pairs(network: nn.Module, run: Callable[[], Any]) -> list[Pair]:
     hooks = [layer.register_forward_hook(note) for layer in layers]
     with evaluating(network), torch.no_grad():
         run_with_hooks(run, hooks)
-    return found
+    return pairs
 
 
 @contextmanager

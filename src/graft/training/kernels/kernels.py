@@ -1,4 +1,4 @@
-"""What PyTorch is slow at on a processor, and the faster ways that training takes instead."""
+"""Functions at which PyTorch is slow on a processor, and faster replacements in training."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ class QuickKernels(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         quick = KERNELS.get(func)
-        found = quick(*args, **kwargs) if quick and torch.is_grad_enabled() else NotImplemented
-        return func(*args, **kwargs) if found is NotImplemented else found
+        result = quick(*args, **kwargs) if quick and torch.is_grad_enabled() else NotImplemented
+        return func(*args, **kwargs) if result is NotImplemented else result

@@ -1,4 +1,4 @@
-"""Weights that are tried in turn, the best on validation being kept: solutions for a head."""
+"""Candidate weights of a head, tried in turn; the best on validation are kept."""
 
 from __future__ import annotations
 

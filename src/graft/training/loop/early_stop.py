@@ -1,4 +1,4 @@
-"""Which weights of a phase are kept, and when it stops early.
+"""Early stopping: which weights of a phase are kept, and when it stops.
 
 Without patience the last ones are kept; a phase with `fallback` returns to those that it began with
 if its last ones are worse on validation. With patience those of the best epoch are kept, and the

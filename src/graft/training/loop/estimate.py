@@ -55,14 +55,14 @@ class PhaseEstimate:
 
     phase: str
     epochs: float | None
-    """None if the head is solved for."""
+    """The epochs; None if the head is solved for."""
     batch_size: int
     trainable_parameters: int
     recorded_before: str | None
-    """The layer group that the recorded tensors enter; None if none are, see `because`."""
+    """The layer group that reads the recorded tensors; None without a recording, see `because`."""
     because: str
     gain: float
-    """How many times less is computed than without a recording."""
+    """The factor by which a recording reduces the computation."""
     bytes: int
     seconds: float
     """Training with its recordings, apart from evaluation."""
@@ -74,11 +74,11 @@ class PhaseEstimate:
 
 @dataclass(frozen=True)
 class RunEstimate:
-    """What a run takes: its phases, and what comes after them."""
+    """The estimate of a run: its phases, and what follows them."""
 
     phases: tuple[PhaseEstimate, ...]
     recordings: dict[str, float]
-    """What is recorded -> its seconds for all splits; runs of a study may share it."""
+    """The key of a recording -> its seconds for all splits; runs of a study may share it."""
     last_seconds: float
     """Validation and test at the end, recordings of test, and the texts generated for metrics."""
     other_seconds: float

@@ -29,9 +29,8 @@ def report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) -
         )
     evaluation = evaluate(stage.objective.model, stage.val, run.engine)
     name, metric = next(iter(stage.val.task.watched.items()))
-    split = (
-        "val" if "labeled" in stage.technique.streams else "held_out"
-    )  # what texts alone teach is measured on other texts
+    # Pretraining on texts alone is measured on held-out texts.
+    split = "val" if "labeled" in stage.technique.streams else "held_out"
     values = {
         "loss": evaluation.loss,
         name: metric(evaluation.scores, evaluation.targets),

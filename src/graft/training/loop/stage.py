@@ -31,7 +31,7 @@ CHECKPOINT_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Settings:
-    """What a training needs besides model, task, technique and data; None: chosen from the data."""
+    """The settings of a training besides model, task, technique and data; None: by the data."""
 
     seed: int = 0
     epochs: float | None = None
@@ -63,7 +63,7 @@ def open_streams(
 
 @dataclass
 class Run:
-    """One training: what it works with, and where it stands."""
+    """One training: its settings, its tools, and its position."""
 
     settings: Settings
     engine: Engine

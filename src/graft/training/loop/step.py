@@ -18,7 +18,7 @@ OUT_OF_MEMORY = (
     "out of memory",  # MPS, and CUDA outside of torch's allocator
     "CUBLAS_STATUS_ALLOC_FAILED",
 )
-"""What out-of-memory errors say that have no exception type of their own."""
+"""Words in out-of-memory errors that have no exception type of their own."""
 
 
 @dataclass(frozen=True)

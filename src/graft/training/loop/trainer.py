@@ -102,8 +102,8 @@ def _plan_phases(run: Run, part: Technique, model: Model, epochs: float) -> list
         return phases
     if epochs < 1 and epochs not in (part.epochs, run.settings.epochs):
         run.observer.note(
-            f"{epochs:.0%} of the training split is trained on, as it is large; --epochs 1 is all "
-            "of it."
+            f"{epochs:.0%} of the training split is trained "
+            "on, as it is large; --epochs 1 is all of it."
         )
     run.observer.phases([phase.name for phase in phases])
     return phases

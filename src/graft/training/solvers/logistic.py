@@ -31,9 +31,9 @@ SAMPLE = 8 * ROWS
 WIDE = 2048
 """Above this width only the variances precondition."""
 CURVATURE = 0.25
-"""The most that the logistic loss curves: what the first strength is preconditioned by."""
+"""The maximum curvature of the logistic loss, which preconditions the first strength."""
 ACCURACY = 1e-5
-"""Of the loss: a step that lowers it by less ends the search."""
+"""A step that lowers the loss by less than this ends the search."""
 SEARCH = {
     "max_iter": 100,
     "tolerance_grad": ACCURACY,
@@ -43,7 +43,7 @@ SEARCH = {
 
 
 def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Solution]:
-    """Put the solution of each strength into the head, in turn, as it is asked for.
+    """Put the solution of each strength into the head, one after the other.
 
     `feed` holds features (N, D); the objective is called as in training, but in evaluation mode.
     """

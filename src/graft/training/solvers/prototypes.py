@@ -22,11 +22,11 @@ from graft.training.loop.losses import mean_losses
 from graft.training.solvers.solution import ROWS, Solution, Solver
 
 TEMPERATURES = tuple(10 ** (-k / 4) for k in range(-4, 17))
-"""As multiples of the variance of the features, summed over their dimensions."""
+"""The temperatures, as multiples of the variance of the features, summed over dimensions."""
 
 
 def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Solution]:
-    """Put the prototypes into the head at one temperature after the other, as they are asked for.
+    """Put the prototypes into the head, one temperature after the other.
 
     `feed` holds features (N, D), or what the network makes them of. Raises DataError for a class
     without an example.

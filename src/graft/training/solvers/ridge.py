@@ -28,7 +28,7 @@ of the targets to hardly any penalty."""
 
 
 def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Solution]:
-    """Put the solution of each strength into the head, in turn, as it is asked for.
+    """Put the solution of each strength into the head, one after the other.
 
     `feed` holds features (N, D) and targets (N, K), of which the task's loss is the mean squared
     error. Reported losses are those of the objective in evaluation mode.
@@ -48,7 +48,7 @@ def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Solution
 
 @dataclass(frozen=True)
 class _Problem:
-    """What all strengths share, in float64 on the CPU: MPS has no float64."""
+    """The sums that all strengths share, in float64 on the CPU: MPS has no float64."""
 
     basis: Tensor
     """V (D, R)."""
@@ -57,11 +57,11 @@ class _Problem:
     products: Tensor
     """V' X' T (R, K)."""
     mean: Tensor
-    """Of the features (D); 0 if the head has no bias."""
+    """The means of the features (D); 0 if the head has no bias."""
     target_mean: Tensor
-    """Of the targets (K); 0 if the head has no bias."""
+    """The means of the targets (K); 0 if the head has no bias."""
     penalty: float
-    """Of the strength 1: a / s."""
+    """The penalty at strength 1: a / s."""
 
     def solve(self, strength: float) -> tuple[Tensor, Tensor]:
         """Return the weight (K, D) and the bias (K) of least loss."""

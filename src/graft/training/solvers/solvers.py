@@ -1,4 +1,4 @@
-"""Which heads are found without steps, and by what."""
+"""The solvers of heads that are solved for instead of trained by steps."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Solved:
 
 
 def find_solver(phase: Phase, objective: Objective, at_head: bool) -> Solved | None:
-    """What the phase solves for; None if its weights are stepped toward.
+    """Return the layer that the phase solves for; None if the phase trains by steps.
 
-    That is the head's one linear layer, where nothing else trains. `at_head` says whether what
-    enters it is recorded.
+    It is the only linear layer of the head, if nothing else trains. `at_head` says whether the
+    inputs of the head are recorded.
     """
     layer, solver = objective.model.backbone.linear, _choose(phase, objective)
     if solver is None or layer is None or (solver.at_head and not at_head):

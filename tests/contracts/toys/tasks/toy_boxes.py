@@ -21,7 +21,7 @@ from graft.tasks.task import Baseline, Task, objects
 
 CLOSE = 0.1
 """How far each side of a box may be from the true one, as a share of the picture."""
-Found = list[tuple[str, list[float]]]
+Boxes = list[tuple[str, list[float]]]
 """The objects of a picture, from left to right: the class and the box of each."""
 
 
@@ -152,7 +152,7 @@ class ToyBoxes(Task):
         )
 
 
-def _hits(found: Found, true: Found) -> int:
+def _hits(found: Boxes, true: Boxes) -> int:
     return sum(
         kind == wanted and bool(np.all(np.abs(np.subtract(box, place)) <= CLOSE))
         for (kind, box), (wanted, place) in zip(found, true, strict=False)

@@ -1,1 +1,1 @@
-"""From the form in which a package keeps its weights to a model folder of timm or transformers."""
+"""Convert weights from the format of a package to a model folder of timm or transformers."""

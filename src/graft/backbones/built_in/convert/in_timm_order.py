@@ -9,7 +9,7 @@ from typing import Any
 from graft.base.errors import BackboneError
 
 TF_PIXELS = {"mean": (127 / 255,) * 3, "std": (128 / 255,) * 3}
-"""What the EfficientNet-lite networks were trained with; timm's own (0.5, 0.5) is a little off."""
+"""The normalization that EfficientNet-lite was trained with; timm's (0.5, 0.5) is slightly off."""
 
 
 def write_folder(

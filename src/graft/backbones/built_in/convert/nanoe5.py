@@ -52,7 +52,7 @@ _LAYER = {
 
 @dataclass(frozen=True)
 class E5:
-    """What the file holds: BERT's sizes, the scored pieces, and the flat float32 tensors."""
+    """The content of the file: BERT's sizes, the scored pieces, and the flat float32 tensors."""
 
     sizes: dict[str, Any]
     pieces: list[tuple[str, float]]
@@ -162,7 +162,7 @@ def _take(file: BytesIO, form: str) -> tuple:
 
 
 def _read_pieces(file: BytesIO, count: int, size: int) -> list[tuple[str, float]]:
-    """Read the pieces: where each begins, their scores, and all their bytes in a row."""
+    """Read the pieces: the start of each, their scores, and their concatenated bytes."""
     starts = np.frombuffer(file.read(4 * (count + 1)), "<u4")
     scores = np.frombuffer(file.read(4 * count), "<f4").tolist()
     text = file.read(size)
@@ -171,7 +171,7 @@ def _read_pieces(file: BytesIO, count: int, size: int) -> list[tuple[str, float]
 
 
 def _read_characters(blob: bytes) -> dict[str, str]:
-    """Read the normalization: each character, then how many stand for it, and these."""
+    """Read the normalization: each character, the length of its replacement, the replacement."""
     file, characters = BytesIO(blob), {}
     while file.tell() < len(blob):
         character, count = _take(file, "IB")

@@ -1,1 +1,1 @@
-"""What formats share that read folders of files, a class each."""
+"""What formats share that read folders of files, one folder per class."""

@@ -23,7 +23,7 @@ _FORMS = {
 _ANY = frozenset((".json", ".txt", ".xml", ".yaml", ".yml"))
 """Files that may be tables, or say something else of the files beside them."""
 LEAST = 0.5
-"""The share of the pictures that need a file beside them, so that these say what they hold."""
+"""The share of the pictures that need an annotation file for the folder to count as annotated."""
 
 
 def unlearned(path: Path) -> str | None:
@@ -55,7 +55,7 @@ def unlearned(path: Path) -> str | None:
 
 
 def _same_names(files: Sequence[Path], stems: set[str]) -> list[str]:
-    """What the files hold that have the names of pictures."""
+    """Describe the annotations in files that are named like pictures."""
     forms = []
     for suffix, (words, begins) in _FORMS.items():
         named = {f.stem: f for f in files if f.suffix.lower() == suffix and f.stem in stems}

@@ -13,14 +13,14 @@ from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.format import SPLIT_NAMES, ReadOptions, folder_splits, split_word
-from graft.data.listing import is_about, is_hidden, left_out, subfolders, walk
+from graft.data.listing import is_about, is_hidden, note_left_out, subfolders, walk
 
 MASKS = frozenset((
     "mask", "masks", "label", "labels", "annotation", "annotations", "instance", "instances",
     "segmentation", "segmentations", "segmentationclass", "segmentationobject", "seg",
     "gt", "groundtruth", "ground_truth", "target", "targets",
 ))  # fmt: skip
-"""How folders are named that hold what is known of the pictures in another folder."""
+"""The names of folders that hold annotations of the pictures in another folder."""
 _PLACES = MASKS | {
     "image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "jpegimages",
     "frames", "text", "texts", "data", "dataset", "file", "files", "audio",
@@ -37,11 +37,11 @@ class ClassFolders:
     """Reads folders whose names are the labels of the files in them."""
 
     what: str
-    """What the files are, in the plural: `images`."""
+    """The name of the files in the plural: `images`."""
     suffixes: frozenset[str]
     role: str
     value: Callable[[Path], tuple[Any, str | None]]
-    """From a file to the value of the role, and what a person is told of it."""
+    """Read the value of the role from a file, and a note about it."""
     unreadable: frozenset[str] = frozenset()
     """The suffixes of files of this kind that cannot be read here."""
 
@@ -73,28 +73,28 @@ class ClassFolders:
             held = "several data sets" if len(inner) > 1 else "its classes further down"
             where = listed(map(str, inner))
             raise DataError(f"{path} holds {held}. Give the path of what you mean: {where}.")
-        left: dict[str, list[str]] = {}
+        skipped: dict[str, list[str]] = {}
         notes: dict[str, str] = {}
         splits: dict[str, list[Sample]] = {}
         for split, root in roots.items():
-            for file, label in self._labeled(path, root, split, options, left):
+            for file, label in self._label_files(path, root, split, options, skipped):
                 # aclImdb has its unlabeled reviews in train/unsup.
                 is_unlabeled = split == "train" and label in SPLIT_NAMES["unlabeled"]
                 name, (value, note) = _name(file, path), self.value(file)
                 notes |= {name: note} if note else {}
                 sample = Sample(name, {self.role: value, "label": None if is_unlabeled else label})
                 splits.setdefault("unlabeled" if is_unlabeled else split, []).append(sample)
-        passed_over = [note for why, names in left.items() for note in left_out(names, why)]
+        skip_notes = [note for why, names in skipped.items() for note in note_left_out(names, why)]
         if not splits:
             nothing = f"{path} holds no {self.what} ({', '.join(sorted(self.suffixes))})."
-            raise DataError(" ".join([nothing, *passed_over]))
-        all_notes = [*_shortened(notes), *passed_over, *_outside_splits(path, roots)]
+            raise DataError(" ".join([nothing, *skip_notes]))
+        all_notes = [*_shorten(notes), *skip_notes, *_outside_splits(path, roots)]
         return Data(splits, notes=all_notes, kind="labels")
 
-    def _labeled(
-        self, top: Path, root: Path, split: str, options: ReadOptions, left: dict[str, list[str]]
+    def _label_files(
+        self, top: Path, root: Path, split: str, options: ReadOptions, skipped: dict[str, list[str]]
     ) -> list[tuple[Path, str | None]]:
-        """The files of a split with their class folders; what is left out goes to `left` by why."""
+        """Pair files with their class folders; files left out are added to `skipped` by reason."""
         parts = {
             f: f.relative_to(root).parts for f in walk(root) if f.parent != root or not is_about(f)
         }
@@ -106,15 +106,15 @@ class ClassFolders:
             raise self._no_classes(root, ours)
         for file in files:
             if not self._is_one(file):
-                left.setdefault(self._why_not(file), []).append(_name(file, top))
+                skipped.setdefault(self._why_not(file), []).append(_name(file, top))
         labeled = split != "unlabeled" and bool(classes)
         if loose and labeled and options.labels:
             names = [_name(f, top) for f in loose]
-            left.setdefault("they are in no class folder, so have no label", []).extend(names)
+            skipped.setdefault("they are in no class folder, so have no label", []).extend(names)
             ours = [f for f in ours if len(parts[f]) > 1]
         empty = [f"{_name(p, top)}/" for p in subfolders(root) if p.name not in classes]
         if labeled and empty:
-            left.setdefault(f"they hold no {self.what}", []).extend(empty)
+            skipped.setdefault(f"they hold no {self.what}", []).extend(empty)
         # Accents come in two forms of Unicode: files moved between systems may have either.
         names = {name: unicodedata.normalize("NFC", name) for name in classes} if labeled else {}
         return [(f, names.get(parts[f][0])) for f in ours]
@@ -151,8 +151,8 @@ def write_class_folders(
             label = sample.roles["label"]
             if isinstance(label, tuple):
                 raise DataError(
-                    f"{sample.id} has several labels, and a file lies in one class folder only. "
-                    "Use a table format."
+                    f"{sample.id} has several labels, and a file lies "
+                    "in one class folder only. Use a table format."
                 )
             parts = [*([] if split == "all" else [split]), *([] if label is None else [label])]
             write(sample, path.joinpath(*parts, f"{number:04d}{suffix}"))
@@ -164,14 +164,14 @@ def _split_folders(path: Path, is_one: Callable[[Path], bool]) -> dict[str, Path
     within = (folder for name in named for folder in subfolders(path / name))
     if not any(any(map(is_one, walk(folder))) for folder in within):
         return {"all": path}
-    return {split: _unwrapped(path / name) for name, split in named.items()}
+    return {split: _unwrap(path / name) for name, split in named.items()}
 
 
-def _unwrapped(folder: Path) -> Path:
-    """The folder, or the one in it that is all it holds and no class: `train/images`."""
+def _unwrap(folder: Path) -> Path:
+    """Return the folder, or its only subfolder if that is not a class: `train/images`."""
     below = [p for p in sorted(folder.iterdir()) if not is_hidden(p.name)]
     is_wrapped = len(below) == 1 and below[0].is_dir() and is_place(below[0].name)
-    return _unwrapped(below[0]) if is_wrapped else folder
+    return _unwrap(below[0]) if is_wrapped else folder
 
 
 def _inner_level(path: Path, is_one: Callable[[Path], bool]) -> list[Path]:
@@ -186,19 +186,19 @@ def _inner_level(path: Path, is_one: Callable[[Path], bool]) -> list[Path]:
 
 
 def _outside_splits(path: Path, roots: dict[str, Path]) -> list[str]:
-    """Notes of what lies beside split folders and is not read."""
+    """Note the files next to split folders that are not read."""
     if "all" in roots:
         return []
     used = {path / root.relative_to(path).parts[0] for root in roots.values()}
     others = [p for p in sorted(path.iterdir()) if p not in used and not is_hidden(p.name)]
     folders = [p.name for p in others if p.is_dir()]
     files = [p.name for p in others if p.is_file() and not is_about(p)]
-    notes = left_out([f"{name}/" for name in folders], "their names mean no split")
-    return notes + left_out(files, "they are in no split folder")
+    notes = note_left_out([f"{name}/" for name in folders], "their names mean no split")
+    return notes + note_left_out(files, "they are in no split folder")
 
 
-def _shortened(notes: dict[str, str]) -> list[str]:
-    """What is said of the first file, and of how many others the like is."""
+def _shorten(notes: dict[str, str]) -> list[str]:
+    """Keep the note of the first file, and count the others."""
     first, *others = notes or [""]
     if not others:
         return list(notes.values())

@@ -1,1 +1,1 @@
-"""What kinds share whose targets are classes."""
+"""What kinds with classes as targets share."""

@@ -10,9 +10,9 @@ from graft.data.tables.columns import as_list, as_number, is_missing, plain
 from graft.data.tables.rows import Notes, Rows
 
 SEPARATORS = ("|", ";", ",")
-"""What may stand between labels, unless the user sets it."""
+"""The possible separators of labels, unless the user sets one."""
 FEWEST = 2
-"""How often each part of a cell has to occur if it is never a label by itself."""
+"""The occurrences that each part of a cell needs if it is never a label by itself."""
 
 
 def read_cell(value: Any, separator: str | None) -> str | tuple[str, ...] | None:
@@ -26,7 +26,7 @@ def read_cell(value: Any, separator: str | None) -> str | tuple[str, ...] | None
 
 
 def find_separator(values: Sequence[Any], notes: Notes) -> str | None:
-    """What stands between the labels of a cell, if anything does; a note says so.
+    """Detect the separator of labels in a cell, if there is one, and note it.
 
     It is a separator if its parts are labels of other cells too; or, if they are never labels by
     themselves, as in long lists of tags, if there are few of them and each comes back.
@@ -85,7 +85,7 @@ def split_cell(cell: str, separator: str) -> list[str]:
 
 
 def _indicator(cell: Any) -> bool | None:
-    """What a cell says by 1 or true, 0 or false; None if it says anything else."""
+    """Read 1 or true, 0 or false; None for anything else."""
     number = as_number(cell)
     if number is None:
         return {"true": True, "false": False}.get(str(cell).strip().casefold())

@@ -1,4 +1,4 @@
-"""What kinds share whose target is one of several classes, or any number of them."""
+"""What kinds share whose target is one of several classes, or several of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from graft.data.tables.columns import (
     one_spelling,
 )
 from graft.data.tables.inputs import Wanted, is_label_like, read_inputs
-from graft.data.tables.rows import Rows, class_names, shown_names
+from graft.data.tables.rows import Rows, class_names, note_names
 
 WANTED = Wanted(
     "label",
@@ -79,7 +79,7 @@ class Labeled(Kind):
         return set(_names(samples))
 
     def problem(self, samples: Sequence[Sample]) -> str | None:
-        """Too few classes: one is enough if a sample may have none of it."""
+        """Refuse too few classes; one is enough if samples may have none."""
         classes = sorted(self.classes(samples))
         if len(classes) >= (1 if self.has_several(samples) else 2):
             return None
@@ -111,18 +111,18 @@ def labels_of(sample: Sample) -> tuple[str, ...]:
 
 
 def label_fit(columns: Columns, match: Match) -> Fit:
-    """How well the table fits: best if a column named label holds words or numbers."""
-    is_label = any(are_scalars(columns[name]) for name in columns.named(WANTED.names[0]))
+    """Return how well the table fits: best if a column named label has words or numbers."""
+    is_label = any(are_scalars(columns[name]) for name in columns.find_named(WANTED.names[0]))
     return Fit.LABEL if is_label else match.fit
 
 
 def name_column(columns: Columns, match: Match) -> list[str]:
-    """The column that names the numbers of the labels, asked for or known by its name, or none."""
+    """Return the column that names the numbers of the labels, if given or known by its name."""
     if "label_name" in match.columns or not columns.header or "label" not in match.columns:
         return match.columns.get("label_name", [])
     label = match.columns["label"][0]
     taken = {name for names in match.columns.values() for name in names}
-    names = columns.named((*NAMES, f"{label}_name", f"{label}_text"))
+    names = columns.find_named((*NAMES, f"{label}_name", f"{label}_text"))
     return [name for name in names if name not in taken][:1]
 
 
@@ -147,23 +147,23 @@ def read_labels(tables: Sequence[Rows]) -> list[list[Any]]:
     labels = [[read_cell(value, separator) for value in rows.column("label")] for rows in tables]
     for rows, part in zip(tables, labels, strict=True):
         rows.check_target([label is None for label in part])
-    labels = _spelled_alike(labels, tables[0])
+    labels = _unify_spelling(labels, tables[0])
     names = _class_names([pair for pair in zip(tables, labels, strict=True) if pair[0] in known])
     if names:
-        tables[0].notes[shown_names(names, "Labels")] = None
-    return [[_named(label, names) for label in part] for part in labels]
+        tables[0].notes[note_names(names, "Labels")] = None
+    return [[_rename(label, names) for label in part] for part in labels]
 
 
-def _spelled_alike(labels: list[list[Any]], rows: Rows) -> list[list[Any]]:
-    """The labels with one spelling of each, 1 for 1.0; the rows get a note if both occur."""
+def _unify_spelling(labels: list[list[Any]], rows: Rows) -> list[list[Any]]:
+    """Give equal labels one spelling, 1 for 1.0; the rows get a note if both occur."""
     spellings = {label for part in labels for label in part if isinstance(label, str)}
     spelled = one_spelling(spellings)
     if twice := [f"{label} = {name}" for label, name in spelled.items() if name in spellings]:
         rows.notes[f"Labels that are spelled in two ways are one: {', '.join(twice)}."] = None
-    return [[_named(label, spelled) for label in part] for part in labels]
+    return [[_rename(label, spelled) for label in part] for part in labels]
 
 
-def _named(label: Any, names: dict[str, str]) -> Any:
+def _rename(label: Any, names: dict[str, str]) -> Any:
     if isinstance(label, tuple):
         return tuple(names.get(name, name) for name in label)
     return names.get(label, label)

@@ -1,1 +1,1 @@
-"""What kinds of texts share."""
+"""What kinds of data with texts share."""

@@ -1,4 +1,4 @@
-"""What tags there are, and from spans in a text to tokens with tags."""
+"""Count tags, and convert spans in a text to tokens with tags."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def names_of(tags: Iterable[str]) -> set[str]:
 
 
 def count(sequences: Iterable[Sequence[str]], of_entities: bool) -> Counter[str]:
-    """How many entities there are of each type, or how many times each plain tag."""
+    """Count the entities of each type, or each plain tag."""
     scheme = "bio" if of_entities else "plain"
     return Counter(name for tags in sequences for name, _, _ in spans(tags, scheme))
 
@@ -40,10 +40,10 @@ def _words() -> re.Pattern[str]:
     return re.compile(rf"\w[\w{marks}\u200c\u200d]*|[^\w\s][{marks}]*")
 
 
-def tagged(
+def tag_spans(
     text: str, spans: Sequence[tuple[int, int, str]], row: str
 ) -> tuple[list[tuple[int, int]], list[str]]:
-    """The (start, end) of each token of the text, and BIO tags by the spans (start, end, type).
+    """Return the (start, end) of each token, and BIO tags of the spans (start, end, type).
 
     Raises DataError if a span is outside the text, ends inside a token, holds none, or overlaps
     another.
@@ -59,7 +59,7 @@ def tagged(
         if not 0 <= start < end <= len(text):
             problem = f"is outside the text, which has {len(text):,} characters"
         elif last is not None and start < last[1]:
-            problem = f"overlaps {_described(text, last)}"
+            problem = f"overlaps {_describe(text, last)}"
         elif not inside:
             problem = "holds no word"
         elif (first := starts[inside[0]]) < start or ends[inside[-1]] > end:
@@ -69,7 +69,7 @@ def tagged(
             )
         if problem:
             raise DataError(
-                f"{row}: the span {_described(text, span)} {problem}. "
+                f"{row}: the span {_describe(text, span)} {problem}. "
                 "Fix it: start and end count characters from 0."
             )
         for i in inside:
@@ -78,6 +78,6 @@ def tagged(
     return offsets, tags
 
 
-def _described(text: str, span: tuple[int, int, Any]) -> str:
+def _describe(text: str, span: tuple[int, int, Any]) -> str:
     start, end, name = span
     return f"{start} to {end} ({name}, {text[max(start, 0) : max(end, 0)]!r})"
