@@ -248,12 +248,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "")
     typer.echo(text.get(), nl=False)  # rich itself would end the process if the pipe is closed
 
 
-def measured(metric: Metric, score: Mapping[str, Any]) -> str:
-    """`94.1 % (90.2 to 97.4)`, `1.23 (1.19 to 1.27)`, `undefined`."""
+def format_score(metric: Metric, score: Mapping[str, Any]) -> str:
+    """Write a score: `94.1 % (90.2 to 97.4)`, `1.23 (1.19 to 1.27)`, `undefined`."""
     from graft.reports import words
 
-    value = words.measured(metric, score["value"])
-    if not words.known(score["value"]):
+    value = words.format_value(metric, score["value"])
+    if not words.is_known(score["value"]):
         return value
     return f"{value} ({words.values(metric, score['low'], score['high'])})"
 
@@ -341,7 +341,7 @@ def _board_row(metric: Metric, row: Any, several: bool, decimals: int) -> list[s
     seconds, trained = cost.get("train_seconds"), cost.get("trainable_parameters")
     cells = ["failed" if row.runs else "", ""]
     if score:
-        found = [
+        cells = [
             words.value(metric, score.value, decimals),
             words.values(metric, score.low, score.high, decimals),
         ]

@@ -102,8 +102,8 @@ def shares_of_union(boxes: NDArray, objects: NDArray, crowd: NDArray) -> NDArray
     first = np.maximum(boxes[:, None, :2], objects[None, :, :2])
     last = np.minimum(boxes[:, None, 2:], objects[None, :, 2:])
     common = np.prod(np.maximum(last - first, 0), axis=2)
-    own, theirs = box_areas(boxes)[:, None], box_areas(objects)
-    union = np.where(crowd, own, own + theirs - common)
+    ours, theirs = box_areas(boxes)[:, None], box_areas(objects)
+    union = np.where(crowd, ours, ours + theirs - common)
     return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
 
 

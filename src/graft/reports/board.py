@@ -66,7 +66,7 @@ class Row:
     @property
     def is_measured(self) -> bool:
         """Whether the test metric has a value: a run has finished, and it is not undefined."""
-        return self.score is not None and known(self.score.value)
+        return self.score is not None and is_known(self.score.value)
 
     @property
     def quality(self) -> float:

@@ -65,7 +65,7 @@ def _mean_row(rows: Sequence[dict[str, Any]], keys: Iterable[str]) -> dict[str, 
 
 
 def _rank(number: float | None) -> float:
-    return number if words.known(number) else -math.inf
+    return number if words.is_known(number) else -math.inf
 
 
 def _column(
@@ -78,7 +78,7 @@ def _column(
 
 
 def _counts(numbers: Sequence[float | None]) -> list[str]:
-    return [f"{number:,.0f}" if words.known(number) else words.UNKNOWN for number in numbers]
+    return [f"{number:,.0f}" if words.is_known(number) else words.UNKNOWN for number in numbers]
 
 
 _WRITTEN: dict[str, Callable[[Sequence[float | None]], list[str]]] = {
@@ -195,7 +195,7 @@ def _first_run(best: Row | None) -> Run | None:
 
 
 def _example(row: dict[str, Any]) -> dict[str, Any]:
-    """A picture or sound only if the preview carries its data; anything else as a text."""
+    """Show a picture or sound if the preview has its data; anything else as a text."""
     preview, kind = str(row.get("preview") or ""), row.get("kind")
     has_data = kind in MEDIA and preview.startswith(f"data:{kind}/")
     confidence = row.get("confidence")

@@ -19,8 +19,8 @@ UNEQUAL = 5
 WIDTH, HEIGHT = 460.0, 300.0
 LEFT, TOP, RIGHT, BOTTOM = 40.0, 30.0, 14.0, 44.0
 _FRONT = (
-    "The broad line joins what nothing else beats in both quality and training time (the Pareto "
-    "front)."
+    "The broad line joins what nothing else beats in "
+    "both quality and training time (the Pareto front)."
 )
 _ONE_IN_FRONT = "Nothing else is better or quicker than {name}."
 BASELINE = Series("trivial baselines", "var(--muted)", "diamond", "2 4")
@@ -206,7 +206,8 @@ def quality_and_time(board: Board, rows: Sequence[Row], colors: dict[str, Series
 
     A line joins what nothing else beats in both, unless that is one row alone.
     """
-    timed = [row for row in rows if row.is_measured and words.known(row.cost.get("train_seconds"))]
+    measured = [row for row in rows if row.is_measured]
+    timed = [row for row in measured if words.is_known(row.cost.get("train_seconds"))]
     if len(timed) < 2 or all(row.cell.is_baseline for row in timed):
         return None
     metric, (low, high) = board.metric, bounds(timed)

@@ -156,14 +156,14 @@ def _mean_cost(results: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
 
 def _mean(values: Iterable[float | None]) -> float | None:
     """The mean of the values that are known."""
-    numbers = [value for value in values if known(value)]
+    numbers = [value for value in values if is_known(value)]
     return float(np.mean(numbers)) if numbers else None
 
 
 def _mean_of_all(values: Iterable[float | None]) -> float | None:
     """The mean of a metric over runs; None if it is undefined for one of them."""
     numbers = list(values)
-    return _mean(numbers) if all(map(known, numbers)) else None
+    return _mean(numbers) if all(map(is_known, numbers)) else None
 
 
 def _means(study: Study, rows: Sequence[Row]) -> tuple[dict[Cell, Mean], list[str]]:
@@ -227,7 +227,7 @@ def _order(row: Row) -> tuple:
 def _best(rows: Sequence[Row]) -> Row | None:
     """The row with the best validation metric; ties by the loss, then by the training time."""
     return max(
-        (row for row in rows if row.is_measured and known(row.val)),
+        (row for row in rows if row.is_measured and is_known(row.val)),
         key=lambda row: (row.val_quality, -(row.val_loss or 0), -(row.cost["train_seconds"] or 0)),
         default=None,
     )

@@ -30,7 +30,7 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
     study, metric = board.study, board.metric.words
     largest = board.choices[0].size if board.choices else None
     main_rows = board.at(largest) if largest else []
-    best, watched = _best(board, main_rows), figures.watched(board, main_rows)
+    best, watched = _best(board, main_rows), figures.watched_metric(board, main_rows)
     trade_off = figures.quality_and_time(board, main_rows, colors)
     return {
         "title": _title(board),
@@ -151,11 +151,11 @@ def _size(board: Board, size: Size, colors: dict[str, Series], verdict: Verdict)
     rows = board.at(size)
     choice = next(choice for choice in board.choices if choice.size == size)
     axis = low, high = _ends(board.metric, *figures.bounds(rows))
-    far = [row for row in rows if row.is_measured and not figures.within(row, low, high)]
+    far = [row for row in rows if row.is_measured and not figures.is_in_range(row, low, high)]
     digits = _Decimals.of(rows)
     reference = choice.control.score.value if choice.control else None
     label = words.training_size(size.fraction, size.shots)
-    watched = figures.watched(board, rows)
+    watched = figures.watched_metric(board, rows)
     chosen = next((v for v in (verdict, *verdict.smaller) if v.training_size == label), None)
     return {
         "label": label,
@@ -188,7 +188,7 @@ def _other_metrics(board: Board, rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "others": [words.axis(board.study.metric(name)) for name in names],
         "other_rows": [
-            (row.words, _of(row), numbers) for row, numbers in zip(rows, values, strict=True)
+            (row.words, _origin(row), numbers) for row, numbers in zip(rows, values, strict=True)
         ],
     }
 
@@ -313,7 +313,7 @@ def _validation(watched: Metric, row: Row, decimals: int) -> str:
         return ""
     if row.watched == watched:
         return words.value(watched, row.val, decimals)
-    return f"{words.measured(row.watched, row.val)} {row.watched.words}"
+    return f"{words.format_value(row.watched, row.val)} {row.watched.words}"
 
 
 def _origin(row: Row) -> str:
@@ -326,11 +326,11 @@ def _message(run: Run) -> str:
 
 
 def _range(
-    metric: Metric, found: Interval | Difference, write: Callable[..., str], decimals: int
+    metric: Metric, interval: Interval | Difference, write: Callable[..., str], decimals: int
 ) -> str:
     return (
-        write(metric, found.low, found.high, decimals=decimals)
-        if words.known(found.low) and words.known(found.high)
+        write(metric, interval.low, interval.high, decimals=decimals)
+        if words.is_known(interval.low) and words.is_known(interval.high)
         else ""
     )
 

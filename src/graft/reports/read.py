@@ -289,7 +289,7 @@ def _find_losses(study: Study) -> tuple[str, ...]:
 
 
 def _find_damaged_lines(study: Study) -> tuple[str, ...]:
-    """Which lines of JSONL files are left out."""
+    """List damaged lines of JSONL files, which are skipped."""
     readers = (read_history, read_mistakes, read_examples)
     read = (lines(run.folder) for run in study.runs for lines in readers)
     return tuple(lines.damage for lines in read if lines.damage)

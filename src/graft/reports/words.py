@@ -52,7 +52,7 @@ def value(metric: Metric, number: float | None, decimals: int | None = None) -> 
 
     `decimals` are those of the column it stands in, see `column_decimals`.
     """
-    if not known(number):
+    if not is_known(number):
         return UNDEFINED
     return percent(number) if metric.is_fraction else _plain([number], decimals=decimals)[0]
 
@@ -114,7 +114,7 @@ def column_decimals(rows: Iterable[Sequence[float | None]], apart: bool = False)
     A row is a value, with the bounds of its interval if there are any. The decimals are those that
     suit the middle one of the rows by size, more if numbers of one row would read the same.
     """
-    rows = [[number for number in row if known(number)] for row in rows]
+    rows = [[number for number in row if is_known(number)] for row in rows]
     suiting = sorted(_decimals(abs(row[0]), apart) for row in rows if row and row[0])
     decimals = suiting[(len(suiting) - 1) // 2] if suiting else 0
     while decimals < MOST_DECIMALS and any(_read_alike(row, decimals) for row in rows):
@@ -170,8 +170,11 @@ def _plain(
     By default those that suit the largest, more if two would read the same.
     """
     if decimals is not None:
-        return [signed(number, decimals, plus) if known(number) else UNKNOWN for number in numbers]
-    size = max((abs(number) for number in numbers if known(number)), default=0.0)
+        return [
+            format_signed(number, decimals, plus) if is_known(number) else UNKNOWN
+            for number in numbers
+        ]
+    size = max((abs(number) for number in numbers if is_known(number)), default=0.0)
     decimals = _decimals(size, apart)
     different = len({round(number, MOST_DECIMALS) for number in numbers if is_known(number)})
     written: list[str] = []
@@ -205,14 +208,14 @@ def plain_column(numbers: Sequence[float | None]) -> list[str]:
 
 def p_value(value: float | None) -> str:
     """A p-value in a column: `< 0.001`, `0.012`, `0.340`."""
-    if not known(value):
+    if not is_known(value):
         return "unknown"
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def p(value: float | None) -> str:
     """A p-value in a sentence: `p < 0.001`, `p = 0.012`, `p = 0.34`."""
-    if not known(value):
+    if not is_known(value):
         return "p unknown"
     if value < 0.001:
         return "p < 0.001"

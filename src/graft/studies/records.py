@@ -18,7 +18,7 @@ from graft.studies import record_types
 REPEATED = ("task", "backbone", "technique", "seed", "fraction", "shots")
 """The entries of spec.json that result.json repeats."""
 PREDICTIONS = "predictions.parquet"
-"""A row an example of validation and test, of a run."""
+"""The file with one row per example of validation and test."""
 MISTAKES = "mistakes.jsonl"
 """The worst mistakes of a run on the test split."""
 EXAMPLES = "examples.jsonl"

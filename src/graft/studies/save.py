@@ -21,7 +21,7 @@ from graft.tasks.task import Task
 from graft.training.evaluate import Evaluation
 
 MOST_MISTAKES = 24
-"""How many of the worst mistakes are kept, as a person sees them."""
+"""The number of the worst mistakes that are kept for reports."""
 
 Row = dict[str, Any]
 
@@ -30,7 +30,7 @@ def write_predictions(
     folder: Path,
     task: Task,
     data: Data,
-    found: dict[str, Evaluation],
+    evaluations: dict[str, Evaluation],
     galleries: Sequence[Gallery] = (),
 ) -> None:
     """Write predictions.parquet and mistakes.jsonl of a run, and examples.jsonl of its galleries.

@@ -154,10 +154,10 @@ def test_units():
     grams = replace(rmse, unit="g")
     shown = [words.axis(metric) for metric in (accuracy, bits_per_byte, grams)]
     assert shown == ["accuracy (%)", "bits per byte", "RMSE (g)"]
-    assert words.measured(accuracy, 0.5) == "50.0 %"
-    assert words.measured(perplexity, 20.0) == "20.0"
-    assert words.measured(grams, 23.42) == "23.4 g"
-    assert words.measured(grams, None) == "undefined"
+    assert words.format_value(accuracy, 0.5) == "50.0 %"
+    assert words.format_value(perplexity, 20.0) == "20.0"
+    assert words.format_value(grams, 23.42) == "23.4 g"
+    assert words.format_value(grams, None) == "undefined"
     assert words.amount(bleu, 0.05) == "5.0 points"
     assert words.amount(bits_per_byte, 0.31) == "0.31"
     assert words.amount(grams, 12.0) == "12.0 g"

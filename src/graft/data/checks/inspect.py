@@ -165,8 +165,8 @@ def _duplicates(seen: list[_Seen], kind: Kind) -> list[Finding]:
 
 _REMOVE = "Scores on {other} may be too good for it; remove them from {one}."
 _OF_A_CUT = (
-    "Scores on {other} may be too good for it. Graft cut the splits itself: remove one of each "
-    "pair{or_group}."
+    "Scores on {other} may be too good for it. Graft cut "
+    "the splits itself: remove one of each pair{or_group}."
 )
 _OR_GROUP = ", or give both one value in a column of groups (--columns group=NAME)"
 

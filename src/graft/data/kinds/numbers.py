@@ -182,8 +182,8 @@ _MORE_VALUES = (
 def _constant(split: str, samples: Sequence[Sample], value: float, advice: str) -> Finding:
     values = f"all {len(samples):,} values are" if len(samples) > 1 else "the only value is"
     message = (
-        f"{split}: {values} {value:g}, so no metric can tell there whether predictions follow "
-        f"them. {advice}"
+        f"{split}: {values} {value:g}, so no metric can tell "
+        f"there whether predictions follow them. {advice}"
     )
     return Finding("constant", "warning", message, tuple(sample.id for sample in samples))
 
