@@ -60,6 +60,21 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "pareto": _figures([trade_off] if trade_off else []),
         "pareto_note": trade_off.note if trade_off else "",
         "efficiency": _figures(figures.data_efficiency(board, colors)),
+        **_describe_best(board, best),
+        "data": provenance.data(board),
+        "findings": [provenance.finding(finding) for finding in study.findings],
+        "phases": _phases(main_rows),
+        "made": provenance.describe_study(board),
+        "warnings": list(
+            dict.fromkeys(w for run in study.finished for w in run.result.get("warnings") or [])
+        ),
+        "unnamed": [run for run in study.runs if not run.spec],
+    }
+
+
+def _describe_best(board: Board, best: Row | None) -> dict[str, Any]:
+    """Return the details of the selected technique."""
+    return {
         "best": _best_name(board, best),
         "best_seeds": len(best.seeds) if best else 0,
         "points": details.points(best),
@@ -69,14 +84,6 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "mistakes": details.mistakes(best),
         "galleries": details.galleries(best),
         "samples": details.samples(best),
-        "data": provenance.data(board),
-        "findings": [provenance.finding(finding) for finding in study.findings],
-        "phases": _phases(main_rows),
-        "made": provenance.describe_study(board),
-        "warnings": list(
-            dict.fromkeys(w for run in study.finished for w in run.result.get("warnings") or [])
-        ),
-        "unnamed": [run for run in study.runs if not run.spec],
     }
 
 

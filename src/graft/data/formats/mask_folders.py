@@ -16,7 +16,7 @@ from graft.data.data import Data
 from graft.data.formats.folders.mask_pairs import Pairs, find_pairs, has_masks
 from graft.data.formats.format import ReadOptions, endings
 from graft.data.images.open import SUFFIXES, open_image
-from graft.data.listing import left_out
+from graft.data.listing import note_left_out
 from graft.data.masks.class_files import NAMES, find_class_file
 from graft.data.masks.coding import Coding, check_codings
 from graft.data.masks.discover import find_coding
@@ -62,8 +62,9 @@ class MaskFolders:
         splits = _samples(path, pairs, coding, options.labels)
         left = [*notes, *([classes.note] if classes else [])]
         bare = [_name(file, path) for part in pairs.bare.values() for file in part]
-        left += left_out(bare, "these pictures have no mask") if options.labels else []
-        left += left_out([_name(file, path) for file in pairs.masks], "no picture has their name")
+        left += note_left_out(bare, "these pictures have no mask") if options.labels else []
+        unused = [_name(file, path) for file in pairs.masks]
+        left += note_left_out(unused, "no picture has their name")
         return Data(splits, notes=left, kind="masks")
 
     def write_tiny(self, data: Data, path: Path) -> None:

@@ -71,9 +71,9 @@ def open_image(value: Any, name: str, at_least: int | None = None) -> Image.Imag
     """
     if isinstance(value, np.ndarray):
         image = Image.fromarray(_bytes_of(value, name))
-        return _on_white(image) if image.mode == "RGBA" else image.convert("RGB")
-    with refusing_broken(name):
-        image = value if isinstance(value, Image.Image) else _opened(value, name, at_least)
+        return _paint_on_white(image) if image.mode == "RGBA" else image.convert("RGB")
+    with refuse_broken(name):
+        image = value if isinstance(value, Image.Image) else _open(value, name, at_least)
         image.load()
         return _rgb(ImageOps.exif_transpose(image), name)
 
@@ -89,7 +89,7 @@ def image_size(value: Any, name: str) -> tuple[int, int]:
 
 
 @contextmanager
-def refusing_broken(name: str) -> Iterator[None]:
+def refuse_broken(name: str) -> Iterator[None]:
     """Turn what Pillow raises on a broken file into a DataError that names the sample."""
     try:
         yield

@@ -26,7 +26,7 @@ MOST_READ = 1_000
 FEW = 10
 """Masks that are read to see whether a file of classes is about their numbers or colors."""
 SOFT_EDGES = 64
-"""So many different grey levels are soft edges between black and white, not classes."""
+"""So many different gray levels are soft edges between black and white, not classes."""
 EXTREMES = 10
 """How far from 0 and 255 black and white may be in a picture with soft edges."""
 MOSTLY = 0.9
@@ -35,7 +35,7 @@ _NAMING = (
     'To name them, put a classes.json beside the data: {"background": 0, "object": "1-255"}, or '
     '{"road": "#804080"} for colors.'
 )
-Found = list[tuple[Counter[Code], bool]]
+Readings = list[tuple[Counter[Code], bool]]
 """Of each mask that was read the pixels of each code, and whether JPEG has blurred them."""
 
 
@@ -60,21 +60,23 @@ def find_coding(
     step = max(1, -(-len(masks) // MOST_READ))
     some = masks[::step]
     with ThreadPoolExecutor(max_workers=cores()) as pool:
-        found = list(pool.map(lambda mask: count_codes(mask[1], mask[0]), some))
+        readings = list(pool.map(lambda mask: count_codes(mask[1], mask[0]), some))
     origin = f"{plural(len(some), 'mask')}" + ("" if step == 1 else f" of {len(masks):,}")
     codes: Counter[Code] = Counter()
-    for counts, _ in found:
+    for counts, _ in readings:
         codes.update(counts)
     if any(isinstance(code, tuple) for code in codes):
-        return _colors(codes, found, some, origin)
-    return _numbers(codes, found, some, origin)
+        return _colors(codes, readings, some, origin)
+    return _numbers(codes, readings, some, origin)
 
 
 def _colors(
-    codes: Counter[Code], found: Found, some: Sequence[tuple[str, Any]], origin: str
+    codes: Counter[Code], readings: Readings, some: Sequence[tuple[str, Any]], origin: str
 ) -> tuple[Coding, list[str]]:
-    """Each color is a class named as `#rrggbb`; grey masks among them have colors too."""
-    blurred = [name for (name, _), (_, is_blurred) in zip(some, found, strict=True) if is_blurred]
+    """Each color is a class named as `#rrggbb`; gray masks among them have colors too."""
+    blurred = [
+        name for (name, _), (_, is_blurred) in zip(some, readings, strict=True) if is_blurred
+    ]
     colors = {code if isinstance(code, tuple) else (code, code, code) for code in codes}
     if blurred or len(colors) > MOST_CLASSES:
         advice = "They are JPEGs, which blur colors. " if blurred else ""
@@ -92,14 +94,14 @@ def _colors(
 
 
 def _numbers(
-    codes: Counter[Code], found: Found, some: Sequence[tuple[str, Any]], origin: str
+    codes: Counter[Code], readings: Readings, some: Sequence[tuple[str, Any]], origin: str
 ) -> tuple[Coding, list[str]]:
     """Each number is a class; of black and white masks there are two."""
     if set(codes) <= {0, 255} and len(some) > 0:
         ranges = ((0, 0, "background"), (255, 255, "foreground"))
         note = f"The masks are black and white ({origin}): read as background and foreground."
         return Coding(numbers=ranges, origin=origin), [f"{note} {_NAMING}"]
-    is_blurred = any(blurred for _, blurred in found)
+    is_blurred = any(blurred for _, blurred in readings)
     if is_blurred or len(codes) > SOFT_EDGES:
         extreme = sum(n for code, n in codes.items() if not EXTREMES < code < 255 - EXTREMES)
         if max(codes) <= 255 and max(codes) >= 255 - EXTREMES and extreme >= MOSTLY * codes.total():
@@ -110,7 +112,7 @@ def _numbers(
             )
             return Coding(numbers=ranges, origin=origin), [note]
     if is_blurred:
-        name = next(n for (n, _), (_, blurred) in zip(some, found, strict=True) if blurred)
+        name = next(n for (n, _), (_, blurred) in zip(some, readings, strict=True) if blurred)
         raise DataError(
             f"The mask {name} is a JPEG, which blurs numbers at the edges, so that they no longer "
             "name a class. Save masks as PNG."

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from graft.base.errors import DataError, listed
-from graft.data.images.open import encoded, image_digest, image_size, refusing_broken
+from graft.data.images.open import image_digest, image_size, read_bytes, refuse_broken
 from graft.data.masks.coding import (
     IGNORED,
     MOST_NUMBER,
@@ -154,7 +154,7 @@ def _read(source: Path | bytes, where: str, as_color: bool) -> tuple[NDArray, bo
     Of a palette the indices are taken unless colors are asked for.
     """
     name = f"the mask {where}"
-    with refusing_broken(name), Image.open(io.BytesIO(encoded(source, name))) as image:
+    with refuse_broken(name), Image.open(io.BytesIO(read_bytes(source, name))) as image:
         is_blurred = image.format in ("JPEG", "MPO")
         if image.mode == "P" and as_color:
             image = image.convert("RGB")

@@ -289,13 +289,13 @@ def is_label_like(values: Sequence[Any]) -> bool:
 
 def are_pictures(values: Sequence[Any]) -> bool:
     """Whether these are pictures: paths that end as theirs do, what their files hold, or pixels."""
-    seen = _seen(values)
+    seen = _take_sample(values)
     return bool(seen) and all(
         _is_encoded(value) or _is_picture(value) or _is_image_path(value) for value in seen
     )
 
 
-def _seen(values: Sequence[Any]) -> list[Any]:
+def _take_sample(values: Sequence[Any]) -> list[Any]:
     return [value for value in values[:SAMPLE_ROWS] if not is_missing(value)]
 
 

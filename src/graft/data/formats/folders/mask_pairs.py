@@ -78,12 +78,12 @@ def has_masks(root: Path) -> bool:
     pictures = pairs.count + sum(len(pairs.bare.get(split, ())) for split in with_masks)
     if not pairs.count or pairs.count < LEAST * pictures:
         return False
-    found = [pair for part in pairs.splits.values() for pair in part]
-    if any(_mask_folder(mask.relative_to(root)) for _, mask in found):
+    paired = [pair for part in pairs.splits.values() for pair in part]
+    if any(_mask_folder(mask.relative_to(root)) for _, mask in paired):
         return True
     classes = {
         folder
-        for picture, _ in found
+        for picture, _ in paired
         for folder in picture.relative_to(root).parts[:-1]
         if not is_place(folder)
     }
