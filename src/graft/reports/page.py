@@ -217,7 +217,7 @@ def _undefined(board: Board, rows: Sequence[Row]) -> list[str]:
         if row.score
         for name, value in ((board.metric.name, row.score.value), *(row.others or {}).items())
     ]
-    names = dict.fromkeys(name for name, value in values if not words.known(value))
+    names = dict.fromkeys(name for name, value in values if not words.is_known(value))
     return words.why_undefined(board.study.metric(name) for name in names)
 
 

@@ -68,7 +68,7 @@ def why_undefined(metrics: Iterable[Metric]) -> list[str]:
     for metric in metrics:
         by_reason.setdefault(metric.undefined, []).append(metric.words)
     return [
-        f"{listed(names)} {'is' if len(names) == 1 else 'are'} undefined where {reason}."
+        f"{join_words(names)} {'is' if len(names) == 1 else 'are'} undefined where {reason}."
         for reason, names in by_reason.items()
     ]
 

@@ -41,5 +41,5 @@ def padded(detections: Sequence[dict[str, Tensor]], first: int, places: Tree = N
         )
 
     labels = fill("labels", first - 1) - first
-    found = {"boxes": fill("boxes", 0.0), "scores": fill("scores", 0.0), "labels": labels}
-    return found if places is None else {**found, "places": places}
+    tensors = {"boxes": fill("boxes", 0.0), "scores": fill("scores", 0.0), "labels": labels}
+    return tensors if places is None else {**tensors, "places": places}

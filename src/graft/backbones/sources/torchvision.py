@@ -110,8 +110,10 @@ class Torchvision:
         network = models.get_model(name, weights=None, **settings).eval()
         if weights is not None:
             head = _last_linear(network)[0]
-            own = {k: v for k, v in network.state_dict().items() if k.startswith(f"{head}.")}
-            network.load_state_dict(weights | own)
+            head_weights = {
+                k: v for k, v in network.state_dict().items() if k.startswith(f"{head}.")
+            }
+            network.load_state_dict(weights | head_weights)
         preprocess = _preprocess(name, network, size)
         channels_last = name.startswith(CHANNELS_LAST)
         stages = cut_into_stages(network, channels_last)

@@ -131,7 +131,7 @@ def _orientation(image: Image.Image, raw: bytes) -> int:
     return orientation if orientation in range(1, 9) else 1
 
 
-def encoded(value: Any, name: str) -> bytes:
+def read_bytes(value: Any, name: str) -> bytes:
     """The bytes of an image file, from its path or as they are. Raises DataError."""
     if isinstance(value, str | Path):
         if (suffix := Path(value).suffix.lower()) in UNREADABLE:

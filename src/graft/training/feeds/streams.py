@@ -80,8 +80,8 @@ class Streams:
 
     def budget(self, part: Technique, objective: Objective, train: Feed) -> float:
         """Its passes over the training feed."""
-        own = first_of(part).own_epochs(objective.model)
-        return own or self.epochs or _usual_epochs(objective.task, train)
+        epochs = first_of(part).own_epochs(objective.model)
+        return epochs or self.epochs or _usual_epochs(objective.task, train)
 
     def unused_epochs(
         self, part: Technique, model: Model, num_phases: int, num_solved: int
