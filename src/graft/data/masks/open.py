@@ -108,7 +108,7 @@ def count_classes(mask: Mask, classes: Sequence[str], name: str) -> Counter[str]
 def count_codes(source: Path | bytes | NDArray, name: str) -> tuple[Counter[Code], bool]:
     """How many pixels of each number or color there are, and whether JPEG has blurred them.
 
-    Numbers of a file of indices, with or without a palette, and of one that is grey all over.
+    Numbers of a file of indices, with or without a palette, and of one that is gray all over.
     Raises DataError if it cannot be read.
     """
     if isinstance(source, np.ndarray):
