@@ -44,7 +44,7 @@ def balance_findings(
         if rare.intersection(labels_of(sample))
     )
     return [
-        *shown_counts({split: of for split, of in by_split.items() if split != "unlabeled"}),
+        *summarize_counts({split: of for split, of in by_split.items() if split != "unlabeled"}),
         *_imbalance(of_training, example.split()[-1], advice),
         *rare_classes(by_split, classes, "class", example, ids),
         *_spellings(classes),

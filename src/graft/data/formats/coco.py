@@ -19,7 +19,7 @@ from graft.data.boxes.pictures import PictureFiles, check_there, find_folder_spl
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, split_in
 from graft.data.images.open import image_size
-from graft.data.listing import glance, left_out
+from graft.data.listing import glance, note_left_out
 from graft.data.tables.encodings import read_beginning
 from graft.data.tables.objects import read_json
 
@@ -56,7 +56,7 @@ class Coco:
         parts = {split: _read(file, split, known, options) for split, file in splits.items()}
         named = {picture.image for part in parts.values() for picture in part.pictures}
         unnamed = [known.name(file) for file in known.files if file not in named]
-        notes += left_out(unnamed, "no annotation file names them")
+        notes += note_left_out(unnamed, "no annotation file names them")
         categories = {name for part in parts.values() for name in part.categories}
         used = {
             box.label for part in parts.values() for p in part.pictures for box in p.boxes or ()
@@ -140,7 +140,7 @@ def _splits(path: Path, files: list[Path]) -> tuple[dict[str, Path], list[str]]:
                 "instances_train.json, instances_val.json."
             )
     others = [str(file.relative_to(path)) for file in rest if file not in by_split.values()]
-    return by_split, left_out(others, "their names mean no split")
+    return by_split, note_left_out(others, "their names mean no split")
 
 
 def _read(file: Path, split: str, known: PictureFiles, options: ReadOptions) -> _Part:

@@ -19,7 +19,7 @@ from graft.data.boxes.xml_files import parse_xml, read_size
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, split_in
 from graft.data.images.open import image_size
-from graft.data.listing import glance, left_out
+from graft.data.listing import glance, note_left_out
 from graft.data.tables.encodings import read_beginning
 
 _ROOT = re.compile(r"\s*(<\?.*?\?>)?\s*<annotations\b", re.DOTALL)
@@ -68,7 +68,7 @@ class Cvat:
         check_there(missing, len(missing) + sum(map(len, splits.values())), files[0])
         used = {picture.image for part in splits.values() for picture in part}
         rest = [known.name(file) for file in known.files if file not in used]
-        notes = left_out(rest, f"{files[0].name} does not name them")
+        notes = note_left_out(rest, f"{files[0].name} does not name them")
         others = [
             f"{shape.tag} of {shape.get('label')}"
             for tag in _OTHERS

@@ -22,7 +22,7 @@ from graft.data.data import Data
 from graft.data.formats.folders.beside import sure_of_files
 from graft.data.formats.format import ReadOptions, split_of
 from graft.data.images.open import image_size
-from graft.data.listing import glance, left_out, walk
+from graft.data.listing import glance, note_left_out, walk
 from graft.data.tables.encodings import read_beginning, read_text
 
 _ROOT = re.compile(r"\s*(<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>]*>|\s)*<annotation\b", re.DOTALL)
@@ -80,7 +80,7 @@ class PascalVoc:
         splits, notes = _splits(known.top, pictures)
         used = {picture.image for part in splits.values() for picture in part}
         unused = [known.name(file) for file in known.files if file not in used]
-        notes += left_out(unused, "no XML describes them, or no list names them")
+        notes += note_left_out(unused, "no XML describes them, or no list names them")
         notes += _assumptions(pictures.values(), difficult)
         return boxes_data(splits, notes)
 
@@ -160,12 +160,12 @@ def _splits(
         splits = {split: [by_name[name] for name in names] for split, names in lists.items()}
         named = {name for names in lists.values() for name in names}
         rest = [picture.id for name, picture in by_name.items() if name not in named]
-        return splits, left_out(rest, "no list names them")
+        return splits, note_left_out(rest, "no list names them")
     splits = {}
     for file, picture in pictures.items():
         splits.setdefault(find_folder_split(file, top) or "all", []).append(picture)
     rest = splits.pop("all") if len(splits) > 1 and "all" in splits else []
-    return splits, left_out([picture.id for picture in rest], "they are in no split folder")
+    return splits, note_left_out([picture.id for picture in rest], "they are in no split folder")
 
 
 def _lists(top: Path, known: Collection[str]) -> dict[str, list[str]]:

@@ -23,7 +23,7 @@ from graft.data.data import Data
 from graft.data.formats.folders.beside import sure_of_files
 from graft.data.formats.format import ReadOptions
 from graft.data.images.open import SUFFIXES, image_size
-from graft.data.listing import glance, left_out, walk
+from graft.data.listing import glance, note_left_out, walk
 from graft.data.tables.encodings import is_blank, read_beginning, read_text
 
 _ROW = re.compile(r"\s*\d+(\.0)?([ \t]+-?\d*\.?\d+([eE]-?\d+)?){4,}[ \t]*(\r?\n|$)")
@@ -75,7 +75,7 @@ class Yolo:
             )
         used = {picture.image for part in pictures.values() for picture in part}
         rest = [known.name(picture) for picture in known.files if picture not in used]
-        return boxes_data(pictures, [*notes, *left_out(rest, "they are in no split")])
+        return boxes_data(pictures, [*notes, *note_left_out(rest, "they are in no split")])
 
     def write_tiny(self, data: Data, path: Path) -> None:
         names = data.classes
@@ -153,7 +153,9 @@ def _splits(about: DataFile, known: PictureFiles) -> tuple[dict[str, list[Path]]
         return splits, notes
     whole = by_folder.pop("all", [])
     notes += (
-        left_out([known.name(p) for p in whole], "they are in no split folder") if by_folder else []
+        note_left_out([known.name(p) for p in whole], "they are in no split folder")
+        if by_folder
+        else []
     )
     return dict(by_folder) or {"all": whole}, notes
 

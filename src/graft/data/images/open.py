@@ -84,8 +84,8 @@ def image_size(value: Any, name: str) -> tuple[int, int]:
     Raises DataError.
     """
     is_open = isinstance(value, np.ndarray | Image.Image)
-    with refusing_broken(name):
-        return _header(value if is_open else encoded(value, name)).upright
+    with refuse_broken(name):
+        return _header(value if is_open else read_bytes(value, name)).upright
 
 
 @contextmanager

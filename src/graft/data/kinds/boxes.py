@@ -36,7 +36,7 @@ from graft.data.data import Data
 from graft.data.kinds.kind import Kind, make_splits
 from graft.data.tables.columns import Columns, Fit, Match, as_list, is_missing, present
 from graft.data.tables.inputs import IMAGE, image_columns, read_inputs
-from graft.data.tables.rows import Rows, class_names, shown_names
+from graft.data.tables.rows import Rows, class_names, note_names
 
 OBJECTS = ("objects", "boxes", "bboxes", "bbox", "box", "annotations")
 CORNER_ROLES = ("left", "top", "right", "bottom")
@@ -333,7 +333,7 @@ def _with_names(rows: Rows, cells: list[list[Cell] | None]) -> list[list[Cell] |
     names = class_names(rows, role) if are_numbers else []
     if not are_numbers or not all(int(label) < len(names) for label in labels):
         return cells
-    rows.notes[shown_names(dict(enumerate(names)), "Classes")] = None
+    rows.notes[note_names(dict(enumerate(names)), "Classes")] = None
     return [
         part and [replace(cell, label=names[int(cell.label)]) for cell in part] for part in cells
     ]

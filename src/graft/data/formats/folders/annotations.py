@@ -26,7 +26,7 @@ LEAST = 0.5
 """The share of the pictures that need an annotation file for the folder to count as annotated."""
 
 
-def unlearned(path: Path) -> str | None:
+def describe_unsupported(path: Path) -> str | None:
     """Say what the folder holds if that is pictures with outlines, or sound.
 
     None if a table in the folder says what its files are, and for class folders of pictures,
