@@ -75,10 +75,12 @@ def predict(
     draw: Annotated[
         str | None,
         typer.Option(
-            "--draw", help="Write each picture, with what was found in it, as a PNG to this folder."
+            "--draw",
+            help="Write each picture, with its predictions drawn on it, as a PNG to this folder.",
+            rich_help_panel=o.OUTPUT,
         ),
     ] = None,
-    precision: o.Precision = "fp32",
+    precision: o.FixedPrecision = "fp32",
     out: Annotated[
         str | None,
         typer.Option(

@@ -24,10 +24,10 @@ def mean_box(classes: Sequence[str]) -> Baseline:
     """
 
     def predict(train: Sequence[Sample], test: Sequence[Sample]) -> NDArray:
-        boxes, scores, found = _mean_boxes(train, classes)
+        boxes, scores, occurring = _mean_boxes(train, classes)
         return objects(
             [
-                {"boxes": boxes * _sides(sample), "scores": scores, "classes": found}
+                {"boxes": boxes * _sides(sample), "scores": scores, "classes": occurring}
                 for sample in test
             ]
         )
@@ -48,9 +48,9 @@ def _mean_boxes(
         for number, each in zip(numbers, counted, strict=True):
             shares[number].append(np.array(each.box) / sides)
         pictures[list(set(numbers))] += 1
-    found = np.flatnonzero(pictures)
-    boxes = np.array([np.mean(shares[number], axis=0) for number in found]).reshape(-1, 4)
-    return boxes, pictures[found] / max(len(train), 1), found
+    occurring = np.flatnonzero(pictures)
+    boxes = np.array([np.mean(shares[number], axis=0) for number in occurring]).reshape(-1, 4)
+    return boxes, pictures[occurring] / max(len(train), 1), occurring
 
 
 def _sides(sample: Sample) -> NDArray:
