@@ -181,7 +181,7 @@ def _curves(
         HEIGHT,
     )
     for row, curve in curves:
-        joined = [(x, words.scaled(metric, y)) for x, y in _without_kept(curve)]
+        joined = [(x, words.scale(metric, y)) for x, y in _without_kept(curve)]
         panel.line(joined, colors[row.cell.name])
     for row, curve in curves:
         x, y = curve[-1]

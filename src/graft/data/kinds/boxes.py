@@ -96,7 +96,7 @@ class Boxes(Kind):
         is_parallel = bool(lists) and any(
             as_list(v) is not None for v in present(columns[lists[0]])
         )
-        free = [name for name in columns.named(LABELS) if name not in taken and columns.header]
+        free = [name for name in columns.find_named(LABELS) if name not in taken and columns.header]
         if edges or is_parallel:
             roles["label"] = asked.get("label", free[:1])
         return roles | {"crowd": columns.first(CROWDS, lambda values: True)}
@@ -252,7 +252,7 @@ def _find_edges(columns: Columns) -> dict[str, list[str]]:
         return asked
     for forms, roles in ((CORNERS, CORNER_ROLES), (SIZED, SIZE_ROLES)):
         for names in forms if columns.header else ():
-            if len(known := columns.named(names)) == 4:
+            if len(known := columns.find_named(names)) == 4:
                 return {role: [name] for role, name in zip(roles, known, strict=True)}
     return {}
 

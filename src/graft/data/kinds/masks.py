@@ -74,7 +74,7 @@ class Masks(Kind):
             return None
         roles = {**match.columns, "image": match.columns["image"] or _others(columns, match)}
         columns.require(roles, ("image", "mask"))
-        is_label = roles["mask"] == columns.named(("label", "labels"))[:1]
+        is_label = roles["mask"] == columns.find_named(("label", "labels"))[:1]
         return Match(roles, Fit.LABEL if is_label else Fit.OWN_NAMES)
 
     def _match_inputs(self, columns: Columns) -> Match | None:
