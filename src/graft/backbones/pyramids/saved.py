@@ -73,11 +73,11 @@ def open_network(
 
 def load_weights(backbone: Backbone, weights: Weights) -> None:
     """Load the weights; those of the head for another number of outputs are left out."""
-    own = backbone.network.state_dict()
+    initial = backbone.network.state_dict()
     head = tuple(f"{path}." for path in backbone.head)  # by path: tied tensors have several names
     resized = {
-        name: own[name]
-        for name in own
-        if name.startswith(head) and name in weights and weights[name].shape != own[name].shape
+        name: initial[name]
+        for name in initial
+        if name.startswith(head) and name in weights and weights[name].shape != initial[name].shape
     }
     backbone.network.load_state_dict(weights | resized)

@@ -112,7 +112,7 @@ class TransformersDetector(PyramidHead):
         losses = None if batch.target is None else _sum_over_layers(output.loss_dict)
         if not wants_detections(batch):
             return None, losses
-        found = [
+        detections = [
             _best(logits, boxes * sides)
             for logits, boxes in zip(output.logits.float(), output.pred_boxes.float(), strict=True)
         ]
@@ -121,7 +121,7 @@ class TransformersDetector(PyramidHead):
             # Of places at the rim, which are never chosen, transformers has the largest number.
             "boxes": output.enc_outputs_coord_logits.sigmoid(),
         }
-        return padded(found, first=0, places=places), losses
+        return padded(detections, first=0, places=places), losses
 
 
 class TrunkLevels(nn.Module):

@@ -200,7 +200,7 @@ def choose(
         )
     joined = {role for kind in fitting for role in kind.joined}
     asked = {
-        role: _resolve_column(table, role, name, everywhere, joined)
+        role: _resolve(table, role, name, everywhere, joined)
         for role, name in options.columns.items()
     }
     columns = Columns(table, asked, options.labels, options.kinds is not None)
@@ -250,7 +250,7 @@ def _no_kind(columns: Columns, kinds: Sequence[Kind]) -> DataError:
     )
 
 
-def _resolve_column(
+def _resolve(
     table: Table, role: str, name: str, everywhere: Collection[str], joined: Collection[str]
 ) -> list[str]:
     """The column that the user means; `title+body` are two if the role is among `joined`."""
@@ -261,11 +261,7 @@ def _resolve_column(
         return [list(table.columns)[int(name)]]
     if role in joined and "+" in name:
         parts = [part.strip() for part in name.split("+")]
-        return [
-            column
-            for part in parts
-            for column in _resolve_column(table, role, part, everywhere, ())
-        ]
+        return [column for part in parts for column in _resolve(table, role, part, everywhere, ())]
     names = ", ".join(map(repr, table.columns))
     raise DataError(
         f"{table.name} has no column {name!r} (asked for as {role}). Its columns: {names}."
