@@ -14,6 +14,7 @@ import pytest
 from graft.base.errors import DataError
 from graft.base.records import LabeledBox
 from graft.data.checks.inspect import inspect
+from graft.data.kinds.kind import kind_of
 from graft.data.load import read
 from graft.data.memory import from_memory
 from tests.unit.data.test_coco import boxes_of, draw
@@ -153,3 +154,11 @@ def test_findings_name_what_a_person_should_know(tmp_path: Path) -> None:
     assert findings["box-sizes"].startswith("Boxes: short side 10 to 14 px, median 10;")
     assert "Equal samples have different boxes" in findings["conflicting-labels"]
     assert "1 class with one object in training: owl." in findings["single-example"]
+
+
+def test_pictures_alone_are_no_pictures_with_boxes(tmp_path: Path) -> None:
+    assert kind_of({"image"}) == "labels" and kind_of({"image", "boxes"}) == "boxes"
+    folder = table(tmp_path, "image,x\na.png,1\nb.png,2\n")
+    assert read(folder, labels=False).kind == "labels"
+    data = read(folder, labels=False, kinds=["boxes"])
+    assert boxes_of(data) == {"a.png": None, "b.png": None}, "to be predicted"
