@@ -32,6 +32,8 @@ WEIGHTED, SEVERAL, SUBWORDS = "weighted", "several labels", "token-classificatio
 TASKS = [*TINY, PACKED, SUBWORDS, WEIGHTED, SEVERAL]
 BETWEEN_EXAMPLES = {"contrastive-few-shot": {"contrastive"}}
 """Phases whose loss is of pairs of examples: pieces have fewer pairs, as their docstring says."""
+SAMPLED = ("object-detection",)
+"""Tasks whose usual head learns from regions that are drawn anew in each step."""
 TECHNIQUES = [*plugins.names("technique"), "full-fine-tuning + l2-sp:weight=0.1"]
 TOLERANCE = 1e-5
 """For float32 gradients, relative to their norm: sums of some thousand products rounded to 6e-8."""
@@ -129,6 +131,8 @@ def test_validation_loss_does_not_depend_on_the_batches(name):
 @pytest.mark.parametrize("name", TASKS)
 def test_the_training_loss_of_history_is_the_mean_over_the_split(name, tmp_path):
     """With a tiny learning rate and no dropout, it equals the loss of evaluation on that split."""
+    if name in SAMPLED:
+        pytest.skip("other regions of the pictures are drawn in evaluation")
     task, data = learned(name)
     engine, technique = Engine("fp32"), parse("full-fine-tuning:lr=1e-12,views=1")
     model = without_dropout(

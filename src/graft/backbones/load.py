@@ -34,6 +34,11 @@ def _check(backbone: Backbone, job: Job) -> None:
             f"{backbone.name} reads {reads}, but {job.id} needs a backbone that reads {job.reads}. "
             "See: graft list backbones"
         )
+    if job.form == "finished" and backbone.form != "finished":
+        raise BackboneError(
+            f"{backbone.name} is not a network for {job.id} yet, so its own head cannot be kept. "
+            "Give the folder of a trained model, or leave out head=own."
+        )
 
 
 def usual_job(spec: str) -> Job:

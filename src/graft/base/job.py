@@ -33,9 +33,12 @@ class Job:
     size: tuple[int, int] | None = None
     """Width and height of the input; the whole picture is scaled to fit and padded. None: the usual
     input of the network."""
+    classes: tuple[str, ...] = ()
+    """The names of the outputs of a finished network, which may know some of them already."""
 
     def __post_init__(self) -> None:
-        """Turn the size from JSON into a tuple again."""
+        """Turn lists from JSON into tuples again."""
+        object.__setattr__(self, "classes", tuple(self.classes))
         if self.size is not None:
             width, height = self.size
             object.__setattr__(self, "size", (width, height))

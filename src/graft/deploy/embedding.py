@@ -14,8 +14,9 @@ from torch import Tensor
 
 from graft.backbones.backbone import Model, evaluating
 from graft.backbones.load import load_backbone, usual_job
-from graft.base import files, plugins
+from graft.base import files, plugins, trees
 from graft.base.errors import BadValue
+from graft.base.trees import Tree
 from graft.deploy.inputs import read_inputs
 from graft.tasks.task import Task
 from graft.training.engine import Engine
@@ -105,7 +106,7 @@ def pool(model: Model, feed: Feed, engine: Engine) -> np.ndarray:
                 features = model(batch).features
             for row, vector in zip(
                 batch.rows,
-                _mean_over_tokens(features.float(), batch.mask).cpu().numpy(),
+                _vectors(features, batch.mask).cpu().numpy(),
                 strict=True,
             ):
                 vectors[row] = vector
@@ -124,6 +125,12 @@ def normalize(vectors: np.ndarray) -> np.ndarray:
     """
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.where(lengths > 0, lengths, 1)
+
+
+def _vectors(features: Tree, mask: Tensor | None) -> Tensor:
+    """(B, D); of a pyramid the mean of its coarsest level over all places."""
+    coarsest = trees.leaves(features)[-1].float()
+    return coarsest.mean((2, 3)) if coarsest.dim() == 4 else _mean_over_tokens(coarsest, mask)
 
 
 def _mean_over_tokens(features: Tensor, mask: Tensor | None) -> Tensor:

@@ -132,6 +132,9 @@ class Task(ABC):
         """Describe the network that the task needs."""
         form = form_for(self.head, self.gives) if self.head else next(iter(self.heads))
         head = plugins.load("head", self.head or self.heads[form])
+        if form == "finished":  # it keeps what it knows of the classes, and gets rows for others
+            classes = tuple(self.classes)
+            return Job(self.name, self.reads, form, self.outputs, self.input_size, classes)
         outputs = None if head.pretrained else self.outputs
         return Job(self.name, self.reads, form, outputs, self.input_size)
 
@@ -143,7 +146,8 @@ class Task(ABC):
     @property
     def fresh_head(self) -> bool:
         """Whether the network gets a new head instead of keeping its pretrained one."""
-        return self.job().outputs is not None
+        job = self.job()
+        return job.outputs is not None and job.form != "finished"
 
     @classmethod
     def fits(cls, roles: Collection[str]) -> bool:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torchvision import models
 
+from graft.backbones.heads.head import attach_head, heads_for
 from graft.backbones.load import load_backbone
 from graft.backbones.pyramids.levels import Levels
 from graft.backbones.pyramids.stages import cut_into_stages
@@ -93,3 +94,13 @@ def test_maps_with_the_channels_last_are_turned() -> None:
     levels = Levels((0,), (4,), (3,), channels_last=True)
     (level,) = levels.read([torch.zeros(2, 8, 16, 3)])
     assert level.shape == (2, 3, 8, 16)
+
+
+def test_the_groups_of_a_trunk_are_the_same_under_every_head() -> None:
+    names = [
+        [group.name for group in attach_head(head, load_backbone("tiny:cnn", JOB), 3).groups]
+        for head in heads_for("boxes", "pyramid")
+        if plugins.load("head", head).saved_by == "torchvision"
+    ]
+    assert len(names) == 3 and len(names[0]) >= 5
+    assert all(groups == names[0] for groups in names)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from graft.backbones.pyramids.detections import (
     DETECTIONS,
     LEAST_SCORE,
@@ -15,14 +17,15 @@ from graft.backbones.pyramids.torchvision_detector import (
     Sampler,
     TorchvisionDetector,
     WithPyramid,
-    computing_losses,
     give_float32,
+    in_mode,
     list_of,
     pictures_as_they_are,
     targets_of,
 )
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor, nn
     from torchvision.models.detection import FasterRCNN as Network
     from torchvision.models.detection.image_list import ImageList
@@ -33,13 +36,17 @@ if TYPE_CHECKING:
     from graft.base.records import Batch
     from graft.base.trees import Tree
 
-LEAST_ANCHOR = 4
-"""Sides of the smallest anchors of a level, in cells of it: 16 pixels at stride 4."""
+SIDES = ((16, 25), (39, 61), (95, 148), (231, 360))
+"""Sides of the anchors of each level, in pixels of the input: evenly spread over the sizes that
+objects have, so that any square overlaps one of them by 0.64."""
 RATIOS = (0.5, 1.0, 2.0)
-PROPOSALS = 500
+PROPOSALS = 300
 """Regions of a picture that are looked at, in training and after. As many in both, so that one pass
 gives losses and detections."""
 BEFORE_NMS = 1000
+CELLS, FEATURES = 7, 512
+"""Each region is looked at in so many cells a side, from which so many features are made: half of
+torchvision's, as there are half the channels."""
 ANCHORS, REGIONS = 256, 128
 """Anchors and regions of a picture that are learned from: half and a quarter of them objects at
 most."""
@@ -49,30 +56,31 @@ class FasterRcnn(TorchvisionDetector):
     """Faster R-CNN: regions that may hold an object are proposed, then classified and corrected.
 
     Source: Ren et al.: Faster R-CNN, arXiv:1506.01497; Lin et al.: Feature Pyramid Networks,
-    arXiv:1612.03144; the network is torchvision's, with a pyramid of 128 channels.
+    arXiv:1612.03144; the network is torchvision's, with a pyramid of 128 channels at strides 8 to
+    64, where torchvision's own begins at 4, which takes four times as long.
     When: the default; learns from few pictures.
+    When not: objects of less than some 12 pixels of the input: set a larger size.
     """
 
-    strides: ClassVar[tuple[int, ...]] = (4, 8, 16, 32)
+    strides: ClassVar[tuple[int, ...]] = (8, 16, 32)
     paths: ClassVar[tuple[str, ...]] = ("backbone.fpn", "rpn", "roi_heads")
 
     def build(self, trunk: nn.Module, backbone: Backbone, outputs: int) -> nn.Module:
         from torchvision.models.detection import FasterRCNN as Network
         from torchvision.models.detection.anchor_utils import AnchorGenerator
-        from torchvision.ops import FeaturePyramidNetwork
+        from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+        from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
         from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
         levels = backbone.levels.at(self.strides)
+        names = [str(number) for number in range(len(levels.strides))]
         fpn = FeaturePyramidNetwork(list(levels.channels), CHANNELS, LastLevelMaxPool())
-        strides = (*self.strides, 2 * self.strides[-1])
-        # Two anchors an octave: any square object then overlaps one of them by 0.7.
-        sides = tuple(
-            (LEAST_ANCHOR * stride, round(LEAST_ANCHOR * stride * 2**0.5)) for stride in strides
-        )
         network = Network(
             WithPyramid(trunk, levels, fpn),
-            outputs + 1,
-            rpn_anchor_generator=AnchorGenerator(sides, (RATIOS,) * len(sides)),
+            box_head=TwoMLPHead(CHANNELS * CELLS**2, FEATURES),
+            box_predictor=FastRCNNPredictor(FEATURES, outputs + 1),
+            rpn_anchor_generator=AnchorGenerator(SIDES, (RATIOS,) * len(SIDES)),
+            box_roi_pool=MultiScaleRoIAlign(names, CELLS, sampling_ratio=2),
             rpn_pre_nms_top_n_train=BEFORE_NMS,
             rpn_pre_nms_top_n_test=BEFORE_NMS,
             rpn_post_nms_top_n_train=PROPOSALS,
@@ -88,6 +96,12 @@ class FasterRcnn(TorchvisionDetector):
         give_float32(network.roi_heads.box_predictor)
         return network
 
+    def rows_of_classes(self, tensor: str, num_rows: int, outputs: int) -> NDArray | None:
+        """Each class has a row of scores and four of corners, those of the background first."""
+        if not tensor.startswith("roi_heads.box_predictor."):
+            return None
+        return np.arange(num_rows).reshape(outputs + 1, -1)[1:]
+
     @staticmethod
     def call(network: Network, batch: Batch) -> tuple[Tree, dict[str, Tensor] | None]:
         """Losses where the batch has targets; detections but for a training step."""
@@ -95,17 +109,16 @@ class FasterRcnn(TorchvisionDetector):
         images = list_of(pictures)
         maps = network.backbone(pictures)
         targets = targets_of(batch, first=1)
-        losses: dict[str, Tensor] | None = None
-        if targets is None:
-            proposals, _ = network.rpn(images, maps)
-        else:
-            with computing_losses(network.rpn):
-                proposals, losses = network.rpn(images, maps, targets)
+        with in_mode(network.rpn, targets is not None):
+            proposals, losses = network.rpn(images, maps, targets)
+        if targets is not None:
             losses |= _losses_of_regions(network.roi_heads, images, maps, proposals, targets)
         if not wants_detections(batch):
             return None, losses
-        detections, _ = network.roi_heads(maps, proposals, images.image_sizes)
-        return padded(detections, first=1, places=_fixed_places(network, images, maps)), losses
+        with in_mode(network.roi_heads, False):
+            detections, _ = network.roi_heads(maps, proposals, images.image_sizes)
+        raw = padded(detections, first=1, places=_fixed_places(network, images, maps))
+        return raw, losses or None
 
 
 def _fixed_places(network: Network, images: ImageList, maps: dict[str, Tensor]) -> Tree:
@@ -113,7 +126,7 @@ def _fixed_places(network: Network, images: ImageList, maps: dict[str, Tensor]) 
     whole picture."""
     height, width = images.image_sizes[0]
     pictures = [maps["0"].new_tensor([[0.0, 0.0, width, height]])] * len(images.image_sizes)
-    objectness, shifts = network.rpn.head([maps["3"], maps["pool"]])
+    objectness, shifts = network.rpn.head([maps["2"], maps["pool"]])
     heads = network.roi_heads
     features = heads.box_head(heads.box_roi_pool(maps, pictures, images.image_sizes))
     kinds, corners = heads.box_predictor(features)

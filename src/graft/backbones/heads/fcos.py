@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from graft.backbones.pyramids.detections import DETECTIONS, LEAST_SCORE
 from graft.backbones.pyramids.torchvision_detector import (
-    TorchvisionDetector,
+    DenseDetector,
     dense_pyramid,
     give_float32,
     pictures_as_they_are,
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from graft.base.trees import Tree
 
 
-class Fcos(TorchvisionDetector):
+class Fcos(DenseDetector):
     """FCOS: each place near the center of an object predicts how far its four edges are.
 
     There are no anchors, so nothing depends on the shapes that were thought of.
@@ -32,7 +32,7 @@ class Fcos(TorchvisionDetector):
     """
 
     strides: ClassVar[tuple[int, ...]] = (8, 16, 32)
-    paths: ClassVar[tuple[str, ...]] = ("backbone.fpn", "head", "anchor_generator")
+    paths: ClassVar[tuple[str, ...]] = ("backbone.fpn", "anchor_generator", "head")
 
     def build(self, trunk: nn.Module, backbone: Backbone, outputs: int) -> nn.Module:
         from torchvision.models.detection import FCOS

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from graft.backbones.heads.head import Head
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import nn
 
     from graft.backbones.backbone import Backbone, Call
@@ -26,6 +27,13 @@ class PyramidHead(Head):
     first."""
     call: ClassVar[Call]
     """How the finished network is run: a static method."""
+
+    def rows_of_classes(self, tensor: str, num_rows: int, outputs: int) -> NDArray | None:
+        """Which rows (outputs, R) of a tensor of the network belong to each class.
+
+        None if none does. Other rows belong to all classes.
+        """
+        return None
 
     @staticmethod
     def compared(raw: Tree) -> Tree:

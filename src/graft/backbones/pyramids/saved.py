@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from graft.backbones.backbone import Backbone
 from graft.backbones.heads.head import attach_head
 from graft.backbones.preprocess.preprocess import restore_preprocess
+from graft.backbones.pyramids.classes import adapt_classes
 from graft.base import files, plugins
 from graft.base.errors import BackboneError
 from graft.base.job import Job
@@ -49,12 +50,13 @@ def open_network(
     pretrained: bool,
     read: Callable[[str], Weights] = read_weights,
 ) -> Backbone:
-    """Build the network of a folder for a job; tensors of the head with other shapes stay fresh.
+    """Build the network of a folder for a job.
 
-    `read` reads the tensors of the folder, if they are wanted. Raises BackboneError for a job that
-    needs no pyramid.
+    Under a new head, tensors with other shapes stay as they are drawn. A finished network keeps
+    what it knows of the classes: see `adapt_classes`. `read` reads the tensors of the folder, if
+    they are wanted. Raises BackboneError for a job that needs neither.
     """
-    if job.form != "pyramid":
+    if job.form not in ("pyramid", "finished"):
         raise BackboneError(
             f"The model in {folder} ends in the head {config['head']!r}, and {job.id} needs "
             f"{job.form} features. Use it for detection or segmentation, or start from another "
@@ -66,8 +68,13 @@ def open_network(
     trunk = library.trunk(about["name"], size, **about["arguments"])
     backbone = attach_head(config["head"], trunk, job.outputs or config["outputs"])
     backbone.preprocess = restore_preprocess(backbone.preprocess, settings).with_size(size)
-    if pretrained:
-        load_weights(backbone, read(folder))
+    backbone.form = job.form
+    if not pretrained:
+        return backbone
+    weights = read(folder)
+    if job.form == "finished" and tuple(config["classes"]) != job.classes:
+        weights = adapt_classes(backbone, weights, config["classes"], job.classes)
+    load_weights(backbone, weights)
     return backbone
 
 

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import FeaturePyramidNetwork
@@ -26,8 +28,8 @@ from graft.base.records import Batch
 from graft.base.trees import Tree
 
 CHANNELS = 128
-"""Of each level of the feature pyramid. Half of torchvision's: its 3 x 3 convolutions at stride 4
-are most of the work beside a small trunk."""
+"""Of each level of the feature pyramid. Half of torchvision's: its 3 x 3 convolutions are most of
+the work beside a small trunk."""
 
 Target = list[dict[str, Tensor]]
 """The boxes (M, 4) and labels (M,) of each picture, as torchvision's detectors take them."""
@@ -42,6 +44,16 @@ class TorchvisionDetector(PyramidHead):
     strides: ClassVar[tuple[int, ...]]
     """The levels of the trunk that it reads."""
     compared: ClassVar[Callable[[Tree], Tree]] = staticmethod(before_choice)
+
+
+class DenseDetector(TorchvisionDetector):
+    """One that predicts at each place of its maps."""
+
+    def rows_of_classes(self, tensor: str, num_rows: int, outputs: int) -> NDArray | None:
+        """Each anchor of a place has a row for each class."""
+        if not tensor.startswith("head.classification_head.cls_logits."):
+            return None
+        return np.arange(num_rows).reshape(-1, outputs).T
 
 
 class WithPyramid(nn.Module):
@@ -108,9 +120,9 @@ def targets_of(batch: Batch, first: int) -> Target | None:
 
 
 @contextmanager
-def computing_losses(module: nn.Module) -> Iterator[None]:
-    """Let a module compute losses, without a change of the modules in it."""
-    before, module.training = module.training, True
+def in_mode(module: nn.Module, training: bool) -> Iterator[None]:
+    """Let a module compute losses or detections, without a change of the modules in it."""
+    before, module.training = module.training, training
     try:
         yield
     finally:
@@ -171,8 +183,8 @@ def run_dense(
     (pictures,) = batch.inputs.values()
     images = list_of(pictures)
     maps = list(network.backbone(pictures).values())
-    outputs = network.head(maps)
     anchors = network.anchor_generator(images, maps)
+    outputs = network.head(maps)
     cells = [each.shape[-2] * each.shape[-1] for each in maps]
     per_cell = outputs["cls_logits"].shape[1] // sum(cells)
     counts = [per_cell * count for count in cells]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +100,10 @@ class Timm:
         if size and timm.is_model(name.split(".")[0]) and _has_fixed_size(name):
             settings.setdefault("img_size", (size[1], size[0]))
         try:
-            network = timm.create_model(name, pretrained=pretrained, features_only=True, **settings)
+            with _no_word_of_left_out_layers():
+                network = timm.create_model(
+                    name, pretrained=pretrained, features_only=True, **settings
+                )
         except (RuntimeError, AssertionError, AttributeError, TypeError, ValueError) as error:
             raise BackboneError(
                 f"timm:{name} yields no feature maps ({error}). Use a network that does: resnet, "
@@ -143,6 +149,18 @@ class Timm:
 
     def open(self, folder: str, job: Job, pretrained: bool) -> Backbone:
         return self._make(f"{LOCAL}{folder}", job, pretrained)
+
+
+@contextmanager
+def _no_word_of_left_out_layers() -> Iterator[None]:
+    """timm warns that a trunk has no place for the weights of the classifier."""
+    logger = logging.getLogger("timm.models._builder")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _preprocess(network: Any, size: tuple[int, int] | None) -> ImagePreprocess:

@@ -1,0 +1,287 @@
+"""Object detection."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from graft.backbones.preprocess.geometry import Geometry, letterbox
+from graft.backbones.preprocess.preprocess import Preprocess
+from graft.base.errors import BadValue, DataError
+from graft.base.evidence import Confusion, Details, Shown, Table, best_and_worst
+from graft.base.job import Form
+from graft.base.records import Batch, LabeledBox, Output, Sample, Windows
+from graft.base.trees import Tree
+from graft.data.data import Data
+from graft.data.images.open import image_size, open_image
+from graft.metrics import detection as measures
+from graft.metrics.metric import Metric
+from graft.tasks.pictures import boxes as places
+from graft.tasks.pictures.baselines import mean_box
+from graft.tasks.pictures.show import SIDE, draw_boxes_of, show_beside
+from graft.tasks.pictures.sizes import SMALLEST, network_size, usual_size
+from graft.tasks.task import Baseline, Task, objects
+
+MISTAKES = (
+    "Pictures with the worst mistakes",
+    "An object that is found with confidence where none is marked is often a missing label.",
+)
+
+
+@dataclass(frozen=True)
+class ObjectDetection(Task):
+    """Find the objects of a picture: a box around each, its class and a score.
+
+    The whole picture is read, scaled to fit and padded, `size` pixels at most on its longer side.
+    A prediction lists the objects whose score is at least `threshold`, which is chosen on
+    validation; metrics read all detections. Groups of objects that are marked as one crowd are no
+    objects to learn, and what is found in them is neither right nor wrong.
+    Baseline: the mean box of each class.
+    """
+
+    name: ClassVar[str] = "object-detection"
+    reads: ClassVar[str] = "image"
+    gives: ClassVar[str] = "boxes"
+    heads: ClassVar[dict[Form, str]] = {"pyramid": "faster-rcnn"}
+    roles: ClassVar[frozenset[str]] = frozenset({"image", "boxes"})
+    target_role: ClassVar[str] = "boxes"
+    options: ClassVar[tuple[str, ...]] = ("size",)
+    batch_size: ClassVar[int | None] = 4
+    budget: ClassVar[tuple[int, int]] = (2_000, 20)
+    best_by: ClassVar[Literal["loss", "metric"]] = "metric"
+    draws: ClassVar[bool] = True
+
+    picture: tuple[int, int] = (640, 480)
+    """Width and height of the usual training picture."""
+    size: int = 480
+    """The longer side of the input, unless the pictures are smaller."""
+    threshold: float = 0.5
+    """The least score of an object in a prediction."""
+
+    def __post_init__(self) -> None:
+        """Raise BadValue also for a size that no picture can be read at."""
+        super().__post_init__()
+        if self.size < SMALLEST:
+            raise BadValue(
+                f"size={self.size} of {self.name} is too small to find objects. Use at least "
+                f"{SMALLEST}; 480 is the default."
+            )
+
+    @classmethod
+    def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
+        """Raise DataError without a box to learn from, BadValue if classes are to be weighted."""
+        if weighted:
+            raise BadValue(
+                f"--weighted weighs classes, which {cls.name} does not do. Leave it out."
+            )
+        training = data.splits["train"]
+        if not any(not box.is_crowd for sample in training for box in sample.roles["boxes"]):
+            raise DataError(
+                f"No picture of the training split of {data.path or 'the data'} has a box that is "
+                "no crowd, so there is nothing to learn. Add pictures with objects."
+            )
+        return cls(tuple(data.classes), picture=usual_size(training))
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        return network_size(self.picture, self.size)
+
+    def encode(
+        self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None
+    ) -> dict[str, Tree]:
+        image = open_image(sample.roles["image"], sample.id)
+        view = preprocess.view(image.size, rng)
+        tensors = preprocess.encode(image, view)
+        target = self._target(sample, view.geometry)
+        return tensors if target is None else {**tensors, "target": target}
+
+    def encode_target(
+        self, piece: Sample, preprocess: Preprocess, rng: np.random.Generator | None
+    ) -> Tree:
+        """Boxes (M, 4) and classes (M,) of the objects in view, for which the header is enough."""
+        size = image_size(piece.roles["image"], piece.id)
+        return self._target(piece, preprocess.view(size, rng).geometry)
+
+    def _target(self, sample: Sample, geometry: Geometry) -> dict[str, Tensor] | None:
+        if sample.roles.get(self.target_role) is None:
+            return None
+        truth = self._truth(sample)
+        counted = ~truth["crowd"]
+        boxes, classes = truth["boxes"][counted], truth["classes"][counted]
+        boxes, in_view = places.clip(geometry.boxes(boxes), geometry.size)
+        return {
+            "boxes": torch.from_numpy(boxes[in_view]).float(),
+            "classes": torch.from_numpy(classes[in_view]),
+        }
+
+    def collate_targets(self, targets: list[Tree]) -> Tree:
+        """Boxes (B, M, 4) and classes (B, M), which are -1 for padding."""
+        return {
+            name: nn.utils.rnn.pad_sequence([each[name] for each in targets], True, value)
+            for name, value in (("boxes", 0.0), ("classes", -1))
+        }
+
+    def loss(self, output: Output, batch: Batch) -> Tensor:
+        """Sum the losses that the network computes itself."""
+        return torch.stack([loss.float() for loss in output.losses.values()]).sum()
+
+    def rows(self, output: Output, batch: Batch) -> list[dict[str, NDArray]]:
+        """The detections of each picture, in pixels of the input."""
+        names = ("boxes", "scores", "labels")
+        columns = [output.raw[name].float().cpu().numpy() for name in names]
+        rows = []
+        for boxes, scores, labels in zip(*columns, strict=True):
+            there = labels >= 0
+            classes = labels[there].astype(int)
+            rows.append({"boxes": boxes[there], "scores": scores[there], "classes": classes})
+        return rows
+
+    def scores(self, rows: Sequence[dict[str, NDArray]], windows: Windows) -> np.ndarray:
+        """The detections of each picture, in pixels of the file."""
+        return objects(
+            [
+                {**row, "boxes": self._in_file(row["boxes"], sample)}
+                for row, sample in zip(rows, windows.samples, strict=True)
+            ]
+        )
+
+    def _in_file(self, boxes: NDArray, sample: Sample) -> NDArray:
+        picture = image_size(sample.roles["image"], sample.id)
+        moved = letterbox(picture, self.input_size).to_picture(boxes.reshape(-1, 4))
+        return places.clip(moved, picture)[0]
+
+    def targets(self, samples: Sequence[Sample]) -> np.ndarray:
+        """The boxes and classes of each picture's objects, which are crowds, and their areas."""
+        return objects([self._truth(sample) for sample in samples])
+
+    def _truth(self, sample: Sample) -> dict[str, NDArray]:
+        boxes: Sequence[LabeledBox] = sample.roles[self.target_role]
+        unknown = next((box.label for box in boxes if box.label not in self._index), None)
+        if unknown is not None:
+            raise DataError(
+                f"{sample.id}: the class {unknown!r} of a box is none of the {len(self.classes)} "
+                f"classes: {', '.join(self.classes[:9])}."
+            )
+        return places.as_arrays(boxes, self._index)
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.classes)}
+
+    def tune(self, scores: np.ndarray, targets: np.ndarray) -> Self:
+        """Choose the threshold with the best F1 at an overlap of 0.5."""
+        return replace(self, threshold=places.best_threshold(scores, targets, self.threshold))
+
+    def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
+        """`prediction`: the `label`, `box` in pixels and `score` of each object, the best first."""
+        return [{"prediction": self._listed(each)} for each in scores]
+
+    def _listed(self, detections: Mapping[str, NDArray]) -> list[dict[str, Any]]:
+        order = np.argsort(-detections["scores"], kind="stable")
+        return [
+            {
+                "label": self.classes[detections["classes"][row]],
+                "box": [round(float(edge), 2) for edge in detections["boxes"][row]],
+                "score": round(float(detections["scores"][row]), 4),
+            }
+            for row in order
+            if detections["scores"][row] >= self.threshold
+        ]
+
+    def answer(self, sample: Sample) -> list[dict[str, Any]] | None:
+        """The objects of a sample without scores; those of a crowd say so."""
+        boxes: Sequence[LabeledBox] | None = sample.roles.get(self.target_role)
+        return None if boxes is None else [places.as_object(box) for box in boxes]
+
+    def is_right(self, prediction: Any, target: Any) -> bool:
+        """Whether each object is found once, at an overlap of 0.5, and nothing else is."""
+        missed, extra = self._mistakes(prediction, target)
+        return not missed and not len(extra)
+
+    def severity(self, row: Mapping[str, Any]) -> float | None:
+        """Add the scores of wrong detections and one for each missed object."""
+        missed, extra = self._mistakes(row["prediction"], row["target"])
+        return missed + float(sum(extra)) if missed or len(extra) else None
+
+    def _mistakes(self, prediction: Any, target: Any) -> tuple[int, NDArray]:
+        """The number of missed objects, and the scores of wrong detections."""
+        found, true = (places.read_objects(each, self._index) for each in (prediction, target))
+        return places.mistakes(found, true)
+
+    def say(self, value: Any) -> str:
+        """How many objects of which class: `2 cat, 1 dog`."""
+        counts = Counter(each["label"] for each in value)
+        return ", ".join(f"{count} {name}" for name, count in counts.most_common()) or "nothing"
+
+    def show(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
+        caption = "; ".join(
+            f"{words} {self.say(value)}"
+            for words, value in (("true:", target), ("predicted:", prediction))
+            if value is not None
+        )
+        return show_beside(
+            sample,
+            lambda found: draw_boxes_of(sample, found, self.classes, SIDE),
+            prediction,
+            target,
+            caption,
+        )
+
+    def draw(self, sample: Sample, prediction: Any) -> Image.Image:
+        """The picture with a box, the class and the score of each object."""
+        return draw_boxes_of(sample, prediction, self.classes)
+
+    def details(self, scores: np.ndarray, targets: np.ndarray) -> Details:
+        """Each class, confusions with each other and the background, precision by recall."""
+        rows = measures.per_class(scores, targets, self.classes)
+        matrix = measures.confusion(scores, targets, len(self.classes), self.threshold)
+        quality = places.f1_of_pictures(scores, targets, self.threshold)
+        return Details(
+            Table(("class", "classes"), measures.COLUMNS, rows, measures.RANK),
+            Confusion((*self.classes, "background"), matrix.tolist()),
+            curves=measures.curves(scores, targets, self.classes),
+            galleries=best_and_worst(quality, "F1 of the objects"),
+            mistakes=MISTAKES,
+        )
+
+    def right_output(self, batch: Batch) -> Output:
+        boxes, labels = batch.target["boxes"], batch.target["classes"]
+        raw = {"boxes": boxes, "scores": torch.ones(labels.shape), "labels": labels}
+        return Output(raw, torch.zeros(len(batch), 1), {"nothing": torch.zeros(())})
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        return dict(measures.METRICS)
+
+    @property
+    def baselines(self) -> tuple[Baseline, ...]:
+        return (mean_box(self.classes),)
+
+    @classmethod
+    def tiny_data(cls) -> Data:
+        """Red and blue squares on gray, from none to three in a picture."""
+        rng = np.random.default_rng(2)
+        colors = {"red": (220, 30, 30), "blue": (30, 30, 220)}
+
+        def sample(split: str, number: int) -> Sample:
+            pixels = rng.integers(90, 110, (48, 64, 3)).astype(np.uint8)
+            boxes = []
+            for place in range(number % 4):
+                side, label = int(rng.integers(10, 18)), ("red", "blue")[rng.integers(2)]
+                left, top = 21 * place + int(rng.integers(3)), int(rng.integers(48 - side))
+                pixels[top : top + side, left : left + side] = colors[label]
+                boxes.append(LabeledBox(label, (left, top, left + side, top + side)))
+            return Sample(f"{split}:{number}", {"image": pixels, "boxes": tuple(boxes)})
+
+        sizes = {"train": 24, "val": 8, "test": 8}
+        splits = {split: [sample(split, i) for i in range(n)] for split, n in sizes.items()}
+        return Data(splits, "tiny boxes", kind="boxes")
