@@ -29,7 +29,7 @@ def balance_findings(
     example: str,
     advice: str = "Look at macro F1 beside accuracy, or weight the classes.",
 ) -> list[Finding]:
-    """How much there is of each class, and what is rare, missing or spelt in two ways.
+    """How much there is of each class, and what is rare, missing or spelled in two ways.
 
     `example` is what there is one of, with its article: `an object`; `advice` is what to do about
     classes of very unequal size.
