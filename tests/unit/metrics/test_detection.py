@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from graft.metrics import detection
 from graft.metrics.detection import METRICS, ap, ap50
@@ -73,10 +75,8 @@ def draw(seed: int, images: int, classes: int, crowds: bool = True) -> tuple:
 
 def reference(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """The `stats` (12,) of pycocotools, of ids from 1, -1 for what is undefined."""
-    coco = pytest.importorskip("pycocotools.coco")
-    evaluation = pytest.importorskip("pycocotools.cocoeval")
     used = [classes for side in (scores, targets) for image in side for classes in image["classes"]]
-    truth, found = coco.COCO(), coco.COCO()
+    truth, found = COCO(), COCO()
     truth.dataset = {
         "images": [{"id": number + 1} for number in range(len(targets))],
         "categories": [{"id": int(number) + 1} for number in np.unique(used)],
@@ -99,7 +99,7 @@ def reference(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
     with contextlib.redirect_stdout(io.StringIO()):
         truth.createIndex()
         found.createIndex()
-        judge = evaluation.COCOeval(truth, found, "bbox")
+        judge = COCOeval(truth, found, "bbox")
         judge.evaluate()
         judge.accumulate()
         judge.summarize()
