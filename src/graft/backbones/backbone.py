@@ -112,6 +112,11 @@ class Backbone:
     """The path of the trunk in a network whose head reads a pyramid; empty for a bare trunk."""
 
     @property
+    def trunk_source(self) -> str:
+        """The source of the network below its head: of a pyramid that of its trunk."""
+        return self.architecture.get("trunk", {}).get("library", self.source)
+
+    @property
     def linear(self) -> nn.Linear | None:
         """The head's one linear layer, which the features enter as they are.
 

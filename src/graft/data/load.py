@@ -13,7 +13,7 @@ from graft.base.ranges import PART, check_number, check_path, check_word
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.folders.annotations import describe_unsupported
-from graft.data.formats.format import SPLIT_NAMES, Format, read_options
+from graft.data.formats.format import SPLIT_NAMES, Format, ReadOptions, read_options
 from graft.data.kinds.kind import kind_named
 from graft.data.listing import is_about
 from graft.data.splits import make_splits, subsample
@@ -100,12 +100,20 @@ def read(path: str | os.PathLike[str], *, format: str | None = None, **reading: 
     options = read_options(**reading)
     name = _sniff(path, options.labels) if format is None else check_word("format", format)
     reader: Format = plugins.load("format", name)()
-    data = reader.read(path, options)
+    data = _as_asked(reader.read(path, options), options)
     if not any(data.splits.values()):
         raise DataError(f"{path} holds no samples (read as {name}).")
     order = [*SPLIT_NAMES, "all"]
     splits = dict(sorted(data.splits.items(), key=lambda item: order.index(item[0])))
     return replace(data, splits=splits, path=str(path), format=name)
+
+
+def _as_asked(data: Data, options: ReadOptions) -> Data:
+    """The data as one of the kinds that the task reads, if they hold as much as it needs."""
+    if options.kinds is None or data.kind in options.kinds:
+        return data
+    adopted = (kind_named(kind).adopt(data) for kind in options.kinds)
+    return next((other for other in adopted if other is not None), data)
 
 
 def _with_texts(data: Data, path: Path) -> Data:

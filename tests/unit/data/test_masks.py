@@ -268,7 +268,7 @@ def test_outlines_are_drawn_small_objects_on_large_ones() -> None:
         LabeledBox("cat", (3, 3, 5, 5), outline=inner),
         LabeledBox("dog", (1, 1, 7, 7), outline=square),
     )
-    mask = Mask(Outlines((8, 8), objects), outline_coding(["cat", "dog"], "the outlines"))
+    mask = Mask(Outlines(np.zeros((8, 8)), objects), outline_coding(["cat", "dog"], "the outlines"))
     pixels = open_mask(mask, ["background", "cat", "dog"], "1")
     wanted = np.zeros((8, 8), int)
     wanted[1:7, 1:7] = 2
@@ -278,9 +278,32 @@ def test_outlines_are_drawn_small_objects_on_large_ones() -> None:
 
 def test_boxes_without_outlines_are_ignored() -> None:
     box = LabeledBox("cat", (1, 2, 3, 4))
-    mask = Mask(Outlines((4, 4), (box,)), outline_coding(["cat"], "the outlines"))
+    mask = Mask(Outlines(np.zeros((4, 4)), (box,)), outline_coding(["cat"], "the outlines"))
     pixels = open_mask(mask, ["background", "cat"], "1")
     assert (pixels == 255).sum() == 4 and (pixels[2:4, 1:3] == 255).all()
+
+
+def test_outlines_of_coco_are_masks_for_a_task_that_reads_masks(tmp_path: Path) -> None:
+    put(tmp_path, {"a": STRIPES})
+    (tmp_path / "masks/a.png").unlink()
+    outline = [1, 0, 3, 0, 3, 4, 1, 1]  # a corner is cut off
+    box = {
+        "id": 1,
+        "image_id": 1,
+        "category_id": 2,
+        "bbox": [1, 0, 2, 4],
+        "segmentation": [outline],
+    }
+    content = {
+        "images": [{"id": 1, "file_name": "a.png", "width": 4, "height": 4}],
+        "annotations": [box],
+        "categories": [{"id": 2, "name": "cat"}],
+    }
+    (tmp_path / "instances.json").write_text(json.dumps(content))
+    assert read(tmp_path).kind == "boxes"
+    data = read(tmp_path, kinds=["masks"])
+    assert (data.kind, data.classes) == ("masks", ["background", "cat"])
+    assert opened(data)[0].tolist() == [[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
 
 
 def test_splits_are_cut_at_random_and_groups_stay_whole() -> None:

@@ -83,6 +83,10 @@ class Kind(ABC):
         """The rows with one for each sample: a kind whose samples span several rows joins them."""
         return rows
 
+    def adopt(self, data: Data) -> Data | None:
+        """The same samples as this kind if data of another kind hold as much, else None."""
+        return None
+
     def row(self, sample: Sample) -> dict[str, Any]:
         """Return the sample as a row of a table; `samples` reads it back."""
         return dict(sample.roles)

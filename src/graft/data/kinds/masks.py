@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -24,6 +24,7 @@ from graft.data.masks.class_files import find_class_file
 from graft.data.masks.coding import Coding, check_codings, hexadecimal, number_coding
 from graft.data.masks.discover import find_coding
 from graft.data.masks.open import Mask, check_size, count_classes, mask_size
+from graft.data.masks.outlines import Outlines, outline_coding
 from graft.data.tables.columns import Columns, Fit, Match, is_missing
 from graft.data.tables.inputs import IMAGE, are_pictures, find_picture, read_inputs
 from graft.data.tables.rows import Rows
@@ -106,6 +107,25 @@ class Masks(Kind):
             ]
             for values, part in zip(inputs, masks, strict=True)
         ]
+
+    def adopt(self, data: Data) -> Data | None:
+        """Draw the outlines of objects, as COCO has them, on a background."""
+        samples = [sample for part in data.splits.values() for sample in part]
+        objects = [each for sample in samples for each in sample.roles.get("boxes") or ()]
+        if not any(each.outline for each in objects):
+            return None
+        coding = outline_coding(sorted({each.label for each in objects}), "the outlines")
+
+        def drawn(sample: Sample) -> Sample:
+            roles = {role: value for role, value in sample.roles.items() if role != "boxes"}
+            boxes = sample.roles.get("boxes")
+            outlines = None if boxes is None else Outlines(roles["image"], boxes)
+            mask = None if outlines is None else Mask(outlines, coding)
+            return Sample(sample.id, {**roles, "mask": mask})
+
+        splits = {split: list(map(drawn, part)) for split, part in data.splits.items()}
+        note = "The outlines of objects are drawn as masks, small objects on top of large ones."
+        return replace(data, splits=splits, kind=self.name, notes=[*data.notes, note])
 
     def row(self, sample: Sample) -> dict[str, Any]:
         mask = sample.roles.get("mask")

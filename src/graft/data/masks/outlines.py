@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graft.base.records import LabeledBox, RunLengths
+from graft.data.images.open import image_size
 from graft.data.masks.coding import MOST_NUMBER, Coding
 
 BACKGROUND = "background"
@@ -17,10 +19,15 @@ BACKGROUND = "background"
 
 @dataclass(frozen=True)
 class Outlines:
-    """The objects in a picture of this size (width, height)."""
+    """The objects in a picture: a path, bytes or pixels, of which only the size is read."""
 
-    size: tuple[int, int]
+    picture: Any
     objects: tuple[LabeledBox, ...]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the picture. Raises DataError."""
+        return image_size(self.picture, str(self.picture)[:100])
 
 
 def outline_coding(labels: list[str], origin: str) -> Coding:
@@ -36,10 +43,10 @@ def draw(outlines: Outlines, classes: list[str]) -> NDArray[np.int64]:
     Of objects that overlap, the smaller one is on top: a large one is behind it. A box whose
     outline is not known is ignored where no other object is.
     """
-    width, height = outlines.size
+    size = width, height = outlines.size
     number = {name: place for place, name in enumerate(classes)}
     codes = np.full((height, width), number[BACKGROUND], np.int64)
-    known = [(_pixels(each, outlines.size), each) for each in outlines.objects if each.outline]
+    known = [(_pixels(each, size), each) for each in outlines.objects if each.outline]
     for each in outlines.objects:
         if not each.outline:
             left, top, right, bottom = (max(round(edge), 0) for edge in each.box)
