@@ -85,16 +85,16 @@ def check_head(name: str, gives: str, backbone: Backbone) -> None:
 
     The message names the heads that can.
     """
-    head = plugins.load("head", name)
-    if gives in head.gives.get(backbone.form, ()) and head.sits_on in (None, backbone.trunk_source):
+    head, source = plugins.load("head", name), backbone.trunk_source
+    if gives in head.gives.get(backbone.form, ()) and head.sits_on in (None, source):
         return
     forms = [form for form, kinds in head.gives.items() if gives in kinds]
     wanted = f"{' or '.join(forms)} features" + (f" of {head.sits_on}" if head.sits_on else "")
     needs = f"needs {wanted} to give {gives}" if forms else f"does not give {gives}"
-    fitting = heads_for(gives, backbone.form, backbone.trunk_source)
+    fitting = heads_for(gives, backbone.form, source)
     raise BackboneError(
         f"The head {name!r} {needs}, but {backbone.name} has {backbone.form} features of "
-        f"{backbone.trunk_source}. Heads that fit: {', '.join(fitting) or 'none'}. See: graft list heads"
+        f"{source}. Heads that fit: {', '.join(fitting) or 'none'}. See: graft list heads"
     )
 
 
