@@ -32,7 +32,7 @@ from graft.tasks.pictures.baselines import class_by_place
 from graft.tasks.pictures.label_maps import PieceMap, Window
 from graft.tasks.pictures.pixel_losses import parse_losses
 from graft.tasks.pictures.show import SIDE, draw_mask_of, show_beside
-from graft.tasks.pictures.sizes import STEP, network_size, usual_size
+from graft.tasks.pictures.sizes import SMALLEST, STEP, network_size, usual_size
 from graft.tasks.task import Baseline, Task, objects
 
 OVERLAP = 0.25
@@ -88,6 +88,7 @@ class SemanticSegmentation(Task):
     heads: ClassVar[dict[Form, str]] = {"pyramid": "unet"}
     options: ClassVar[tuple[str, ...]] = ("size", "large", "criterion", "ignore")
     batch_size: ClassVar[int | None] = 8
+    budget: ClassVar[tuple[int, int]] = (2_000, 20)
     draws: ClassVar[bool] = True
 
     picture: tuple[int, int] = (512, 512)
@@ -105,9 +106,9 @@ class SemanticSegmentation(Task):
         """Drop ignored classes. Raises BadValue, and UnknownName for one that there is not."""
         super().__post_init__()
         parse_losses(self.criterion)
-        if not STEP <= self.size <= MOST_SIZE:
+        if not SMALLEST <= self.size <= MOST_SIZE:
             raise BadValue(
-                f"The 'size' of {self.name} must be from {STEP} to {MOST_SIZE:,} pixels. "
+                f"The 'size' of {self.name} must be from {SMALLEST} to {MOST_SIZE:,} pixels. "
                 f"Got {self.size} instead."
             )
         if not self.names:

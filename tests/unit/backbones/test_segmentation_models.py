@@ -77,6 +77,18 @@ def test_another_number_of_classes_keeps_the_decoder(tmp_path: Path):
     assert all(torch.equal(was[name], now[name]) for name in set(was) - changed)
 
 
+def test_a_finished_network_keeps_what_it_knows_of_classes(tmp_path: Path):
+    before = network_of()
+    SegmentationModels().save(before, str(tmp_path), ["a", "b", "c"], None)
+    job = Job("semantic-segmentation", "image", "finished", 4, (96, 64), ("c", "new", "a", "d"))
+    after = load_backbone(str(tmp_path), job)
+    assert after.form == "finished"
+    was, now = (each.network.segmentation_head[0].weight for each in (before, after))
+    assert torch.equal(now[[0, 2]], was[[2, 0]])
+    assert not torch.equal(now[1], was[1])
+    assert "copied by name: c, a; new: new, d; left out: b" in after.notes[-1]
+
+
 def test_another_head_keeps_the_trunk(tmp_path: Path):
     before = network_of()
     SegmentationModels().save(before, str(tmp_path), ["a", "b", "c"], None)

@@ -112,7 +112,7 @@ def test_ignored_classes_are_no_outputs_and_count_for_nothing():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"size": 8}, "from 32 to 4,096 pixels. Got 8"),
+        ({"size": 8}, "from 64 to 4,096 pixels. Got 8"),
         ({"criterion": "hinge"}, "'criterion' must be one of cross-entropy, dice, focal"),
     ],
 )
@@ -137,10 +137,10 @@ def test_a_task_is_learned_from_data_with_its_options():
 
 
 def test_a_mask_of_another_size_stops_the_training():
-    odd = sample(100, 60)
-    odd.roles["image"] = odd.roles["image"][:, :50]
+    smaller = sample(100, 60)
+    smaller.roles["image"] = smaller.roles["image"][:, :50]
     with pytest.raises(DataError, match=r"mask of 1 has 100 x 60 pixels, and its picture 50 x 60"):
-        task().encode(odd, preprocess((64, 64)), None)
+        task().encode(smaller, preprocess((64, 64)), None)
 
 
 def test_data_with_classes_that_the_model_does_not_know_are_refused():

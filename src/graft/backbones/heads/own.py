@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 class Own(Head):
     """The head that a network was pretrained with.
 
-    It predicts tokens of its vocabulary, or objects: rows of classes that it knows by name are
-    kept, and those of others are new.
+    It predicts tokens of its vocabulary, or objects or masks: rows of classes that it knows by name
+    are kept, and those of others are new.
     """
 
     gives: ClassVar[dict[Form, frozenset[str]]] = {
         "causal": frozenset({"text"}),
         "seq2seq": frozenset({"text"}),
         "masked": frozenset({"tokens"}),
-        "finished": frozenset({"boxes"}),
+        "finished": frozenset({"boxes", "mask"}),
     }
     pretrained: ClassVar[bool] = True
 

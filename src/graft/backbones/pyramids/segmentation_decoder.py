@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from graft.backbones.pyramids.pyramid_head import PyramidHead
 from graft.base.errors import BackboneError
 from graft.base.job import Form
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from graft.backbones.backbone import Backbone
@@ -55,6 +58,12 @@ class SegmentationDecoder(PyramidHead):
                 "network, such as efficientnet-lite0 or timm:resnet50."
             ) from error
         return network
+
+    def rows_of_classes(self, tensor: str, num_rows: int, outputs: int) -> NDArray | None:
+        """The last convolution has a row for each class."""
+        if not tensor.startswith("segmentation_head."):
+            return None
+        return np.arange(num_rows)[:, None]
 
     @staticmethod
     def call(network: nn.Module, batch: Batch) -> tuple[Tensor, None]:

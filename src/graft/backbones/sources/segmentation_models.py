@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from graft.backbones.backbone import Backbone
-from graft.backbones.heads.head import attach_head
 from graft.backbones.hub import hub
-from graft.backbones.preprocess.preprocess import restore_preprocess
-from graft.backbones.pyramids.saved import load_weights
+from graft.backbones.pyramids.saved import open_network
 from graft.backbones.pyramids.segmentation_decoder import ENCODER, SegmentationDecoder
 from graft.base import files, plugins
 from graft.base.errors import BackboneError
@@ -62,27 +60,29 @@ class SegmentationModels:
 
     def open(self, folder: str, job: Job, pretrained: bool) -> Backbone:
         """Raises BackboneError for a job without masks, or networks of other kinds or encoders."""
-        from safetensors.torch import load_file
+        return open_network(folder, _describe(folder, job), job, pretrained)
 
-        config = files.read_json(Path(folder, CONFIG), "a folder of segmentation-models-pytorch")
-        if job.form != "pyramid":
-            raise BackboneError(
-                f"{folder} holds a network that gives masks, and {job.id} needs {job.form} "
-                "features. Use it for detection or segmentation, or start from another backbone. "
-                "See: graft list backbones"
-            )
-        head, about = _head_of(config, folder), Path(folder, ABOUT)
-        settings = json.loads(about.read_text("utf-8"))["preprocess"] if about.is_file() else None
-        size = job.size or (tuple(settings["size"]) if settings else None)
-        trunk = plugins.load("source", "timm")().trunk(
-            config["encoder_name"].removeprefix(ENCODER), size, **_encoder_arguments(config, head)
-        )
-        backbone = attach_head(plugins.name_of(head), trunk, job.outputs or config["classes"])
-        if settings:
-            backbone.preprocess = restore_preprocess(trunk.preprocess, settings).with_size(size)
-        if pretrained:
-            load_weights(backbone, load_file(Path(folder, WEIGHTS)))
-        return backbone
+
+def _describe(folder: str, job: Job) -> dict[str, Any]:
+    """What builds the network of a folder again; of one that others saved, as timm reads pictures.
+
+    Raises BackboneError for networks of other kinds or encoders.
+    """
+    config = files.read_json(Path(folder, CONFIG), "a folder of segmentation-models-pytorch")
+    head, file = _head_of(config, folder), Path(folder, ABOUT)
+    name, arguments = config["encoder_name"].removeprefix(ENCODER), _encoder_arguments(config, head)
+    if file.is_file():
+        about = files.read_json(file, "a folder of Graft's")
+    else:
+        trunk = plugins.load("source", "timm")().trunk(name, job.size, **arguments)
+        numbers = [str(number) for number in range(config["classes"])]
+        about = {"preprocess": trunk.preprocess.settings(), "classes": numbers}
+    return {
+        "head": plugins.name_of(head),
+        "trunk": {"library": "timm", "name": name, "arguments": arguments},
+        "outputs": config["classes"],
+        **about,
+    }
 
 
 def _head_of(config: dict[str, Any], folder: str) -> type[SegmentationDecoder]:

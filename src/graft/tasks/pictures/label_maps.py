@@ -102,8 +102,8 @@ def _to_pixels(
     best = np.full((size[1], size[0]), -1, np.float32)
     for number in np.unique(labels):
         # One more than 0, so that a class of which nothing is sure differs from others.
-        own = np.where(labels == number, sureness + 1, 0).astype(np.float32)
-        resized = np.asarray(Image.fromarray(own).resize(size, Image.Resampling.BILINEAR))
+        votes = np.where(labels == number, sureness + 1, 0).astype(np.float32)
+        resized = np.asarray(Image.fromarray(votes).resize(size, Image.Resampling.BILINEAR))
         wins = resized > best
         joined[wins], best[wins] = number, resized[wins]
     return joined, ((best - 1) / STEPS).clip(0, 1)
