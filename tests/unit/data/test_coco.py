@@ -235,6 +235,15 @@ def test_two_annotation_files_for_one_split_are_both_named(tmp_path: Path) -> No
         read(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["annotations/instances_{}2017.json", "{}/_annotations.coco.json"])
+def test_a_damaged_file_of_a_split_is_an_error(tmp_path: Path, name: str) -> None:
+    draw(tmp_path / "a.png")
+    write(tmp_path / name.format("train"), ["a.png"], [{}])
+    write(tmp_path / name.format("val"), ["a.png"], [{}]).write_text('{"imag')
+    with pytest.raises(DataError, match=r"val.*is not valid JSON"):
+        read(tmp_path)
+
+
 def test_small_faults_are_mended_and_named(tmp_path: Path) -> None:
     draw(tmp_path / "a.png")
     boxes = [[1, 2, 10, 20], [1, 2, 10, 20], [3, 3, 0, 5], [35, -1, 10, 11]]

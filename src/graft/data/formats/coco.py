@@ -17,7 +17,7 @@ from graft.data.boxes.drawn import DrawnBox, DrawnPicture
 from graft.data.boxes.outlines import Edges, Outline, find_extent, read_run_lengths
 from graft.data.boxes.pictures import PictureFiles, check_there, find_folder_split
 from graft.data.data import Data
-from graft.data.formats.format import ReadOptions, split_in
+from graft.data.formats.format import ReadOptions, rest_of, split_in
 from graft.data.images.open import image_size
 from graft.data.listing import glance, note_left_out
 from graft.data.tables.encodings import read_beginning
@@ -109,12 +109,25 @@ def is_coco(file: Path) -> bool:
 
 
 def _files(path: Path) -> list[Path]:
-    """The annotation files at a path; of COCO's own those of instances alone."""
+    """The annotation files at a path, those of instances alone where COCO itself wrote them.
+
+    A damaged file of another split is among them: reading names it, and it is not left out.
+    """
     if path.is_file():
         return [path] if is_coco(path) else []
     if not path.is_dir():
         return []
-    files = sorted(file for file in glance(path) if is_coco(file))
+    files = sorted(file for file in glance(path) if file.suffix.lower() == ".json")
+    known = {file for file in files if is_coco(file)}
+    names = {file.name for file in known if find_folder_split(file, path)}
+    alike = {(file.parent, rest_of(file.stem)) for file in known if split_in(file.stem)}
+    files = [
+        file
+        for file in files
+        if file in known
+        or (file.name in names and find_folder_split(file, path))
+        or (split_in(file.stem) and (file.parent, rest_of(file.stem)) in alike)
+    ]
     return [file for file in files if file.stem.startswith(_INSTANCES)] or files
 
 

@@ -116,6 +116,11 @@ def split_in(name: str) -> str | None:
     return split_of(word) if word else None
 
 
+def rest_of(name: str) -> str:
+    """The name without the word that means a split: `instances` of `instances_val2017`."""
+    return split_word(_YEAR.sub("", name.strip().lower()))[1]
+
+
 def are_splits(values: Collection[Any]) -> bool:
     """Whether most values of a column name a split; the others are then typos."""
     return 2 * sum(split_of(str(value)) is not None for value in values) > len(values)
