@@ -77,3 +77,19 @@ def test_a_detector_is_no_classifier_and_a_classifier_no_detector(saved):
         load_backbone(str(folder), Job("image-classification", "image", "vector", 2))
     with pytest.raises(BackboneError, match="its own head cannot be kept"):
         load_backbone("timm:test_resnet", finished("cat"), pretrained=False)
+
+
+@pytest.mark.parametrize("head", ["faster-rcnn", "retinanet", "fcos"])
+def test_the_forward_of_torchvision_finds_the_same_in_a_picture_from_0_to_1(head):
+    job = Job("object-detection", "image", "pyramid", len(KNOWN), SIZE)
+    backbone = attach_head(head, load_backbone("tiny:cnn", job), len(KNOWN))
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (3, *SIZE), generator=generator, dtype=torch.uint8)
+    p = backbone.preprocess
+    with torch.no_grad():
+        ours, _ = backbone.call(backbone.network, Batch(p.collate([{p.input_name: pixels}])))
+        (theirs,) = backbone.network([pixels / 255])
+    count = len(theirs["scores"])
+    assert count and (ours["labels"][0] >= 0).sum() == count
+    # Scores in order: which of equal boxes comes first may change with the last bit.
+    torch.testing.assert_close(ours["scores"][0, :count], theirs["scores"], rtol=1e-3, atol=1e-4)
