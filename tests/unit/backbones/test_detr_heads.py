@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
-from transformers import AutoImageProcessor, AutoModelForObjectDetection
+from transformers import (
+    AutoConfig,
+    AutoImageProcessor,
+    AutoModelForObjectDetection,
+    RTDetrImageProcessor,
+)
 
 from graft.backbones import folder as model_folder
 from graft.backbones.backbone import Backbone, Model
@@ -133,3 +140,73 @@ def test_a_trunk_of_one_size_is_refused():
     trunk = load_backbone("timm:swin_tiny_patch4_window7_224", JOB, pretrained=False)
     with pytest.raises(BackboneError, match="swin_tiny_patch4_window7_224 for pictures of another"):
         attach_head("d-fine", trunk, 3)
+
+
+TINY = {
+    "model_type": "rt_detr_v2",
+    "backbone_config": {
+        "model_type": "rt_detr_resnet",
+        "embedding_size": 8,
+        "hidden_sizes": [8, 16, 24, 32],
+        "depths": [1, 1, 1, 1],
+        "layer_type": "basic",
+        "out_indices": [2, 3, 4],
+    },
+    "encoder_in_channels": [16, 24, 32],
+    "encoder_hidden_dim": 32,
+    "d_model": 32,
+    "decoder_in_channels": [32, 32, 32],
+    "encoder_ffn_dim": 32,
+    "decoder_ffn_dim": 32,
+    "decoder_layers": 2,
+    "num_queries": 20,
+}
+
+
+@pytest.fixture(scope="module")
+def hub_folder(tmp_path_factory) -> Path:
+    """A folder as hubs have them: a trunk of transformers' own, three classes, norms frozen."""
+    torch.manual_seed(0)
+    config = AutoConfig.for_model(**TINY)
+    config.id2label = dict(enumerate(NAMES))
+    folder = tmp_path_factory.mktemp("hub")
+    AutoModelForObjectDetection.from_config(config).save_pretrained(folder)
+    RTDetrImageProcessor(size={"height": 64, "width": 96}).save_pretrained(folder)
+    return folder
+
+
+def finished(*classes: str) -> Job:
+    return Job("features", "image", "finished", len(classes), (96, 64), classes)
+
+
+def test_a_whole_detector_of_the_hub_gives_the_outputs_that_it_gives_in_transformers(hub_folder):
+    backbone = load_backbone(str(hub_folder), finished(*NAMES))
+    theirs = AutoModelForObjectDetection.from_pretrained(hub_folder)
+    with torch.no_grad():
+        expected = theirs(pixel_values=pictures(1)).logits
+        logits = backbone.network(pixel_values=pictures(1)).logits
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
+    assert backbone.notes == []
+    assert len(backbone.groups) > 3
+    named = {type(module).__name__ for module in backbone.network.modules()}
+    assert not any("Frozen" in name for name in named)
+
+
+def test_a_whole_detector_gets_the_classes_of_the_data_and_is_saved_with_them(hub_folder, tmp_path):
+    job = finished("unicorn", "dog")
+    backbone = load_backbone(str(hub_folder), job)
+    (note,) = backbone.notes
+    assert "copied by name: dog; new: unicorn; left out: cat, horse" in note
+    example = Batch(backbone.preprocess.example())
+    model = Model(backbone).eval()
+    model_folder.save(model, tmp_path / "model", job, list(job.classes), {}, example)
+    again, _ = model_folder.open_model(tmp_path / "model")
+    assert again.network.config.id2label == {0: "unicorn", 1: "dog"}
+    with torch.no_grad():
+        was, now = (each(Batch({"x": pictures(1)})).raw["scores"] for each in (model, again))
+    torch.testing.assert_close(now, was, rtol=1e-4, atol=1e-4)
+
+
+def test_the_trunk_of_a_whole_detector_takes_no_other_head(hub_folder):
+    with pytest.raises(BackboneError, match="use it with head=own"):
+        load_backbone(str(hub_folder), JOB)

@@ -14,6 +14,7 @@ from graft.backbones.heads.layers.yolox.assignment import assign, overlap_matrix
 from graft.backbones.heads.layers.yolox.detector import detect
 from graft.backbones.heads.layers.yolox.predictor import Places, Predictions
 from graft.backbones.load import load_backbone
+from graft.backbones.pyramids.coco import CLASSES
 from graft.base.errors import BackboneError, UnknownName
 from graft.base.job import Job
 from graft.base.records import Batch
@@ -108,28 +109,27 @@ def checkpoint(tmp_path_factory) -> Path:
     return file
 
 
-def test_an_official_checkpoint_is_opened_with_all_that_does_not_depend_on_classes(checkpoint):
-    backbone = load_backbone(f"yolox:{checkpoint}", JOB)
-    assert (backbone.head_name, backbone.architecture["outputs"]) == ("yolox", 3)
-    assert attach_head("yolox", backbone, 3) is backbone
+def test_an_official_checkpoint_is_opened_whole_with_the_classes_that_it_knows(checkpoint):
+    job = Job("features", "image", "finished", 2, (64, 64), ("dragon", "zebra"))
+    backbone = load_backbone(f"yolox:{checkpoint}", job)
+    assert (backbone.head_name, backbone.architecture["outputs"]) == ("yolox", 2)
     official = torch.load(checkpoint, weights_only=True)["model"]
     state = backbone.network.state_dict()
     key = "neck.C3_p4.m.0.conv2.dconv.conv.weight"
     assert torch.equal(state[key], official[key.replace("neck", "backbone")])
     assert torch.equal(state["head.obj_preds.1.bias"], official["head.obj_preds.1.bias"])
-    assert state["head.cls_preds.0.weight"].shape[0] == 3
+    weight = "head.cls_preds.0.weight"
+    assert torch.equal(state[weight][1], official[weight][CLASSES.index("zebra")])
     (note,) = backbone.notes
-    assert f"{len(state) - 6:,} tensors are kept; 6 are new" in note
+    assert "copied by name: zebra; new: dragon" in note
+    assert f"the other {len(state) - 6:,} are as they were" in note
 
 
-def test_an_official_checkpoint_for_as_many_classes_as_it_has_is_opened_whole(checkpoint):
+def test_an_official_checkpoint_for_its_own_classes_is_opened_as_it_is(checkpoint):
     backbone = load_backbone(f"yolox:{checkpoint}", Job("features", "image", "pyramid"))
     official = torch.load(checkpoint, weights_only=True)["model"]
-    assert torch.equal(
-        backbone.network.state_dict()["head.cls_preds.2.weight"],
-        official["head.cls_preds.2.weight"],
-    )
-    assert backbone.notes == []
+    weight = "head.cls_preds.2.weight"
+    assert torch.equal(backbone.network.state_dict()[weight], official[weight])
 
 
 def test_the_trunk_of_an_official_detector_takes_other_heads(checkpoint):

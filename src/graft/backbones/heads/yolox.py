@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from graft.backbones.pyramids.pyramid_head import PyramidHead
 from graft.base.job import Form
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from graft.backbones.backbone import Backbone
@@ -43,6 +46,12 @@ class Yolox(PyramidHead):
             channels = 4 * trunk.width
             return Network(trunk, levels, outputs, channels, trunk.depth, trunk.depthwise)
         return Network(trunk, levels, outputs, CHANNELS, DEPTH)
+
+    def rows_of_classes(self, tensor: str, num_rows: int, outputs: int) -> NDArray | None:
+        """Each class has a row in the last layer of each level."""
+        if not tensor.startswith("head.cls_preds."):
+            return None
+        return np.arange(num_rows)[:, None]
 
     @staticmethod
     def compared(raw: Tree) -> Tree:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from graft.backbones.language.quiet import quiet
 from graft.backbones.pyramids.detections import (
     DETECTIONS,
     before_choice,
@@ -24,18 +23,17 @@ from graft.backbones.pyramids.detections import (
 )
 from graft.backbones.pyramids.levels import Levels
 from graft.backbones.pyramids.pyramid_head import PyramidHead
-from graft.base import files
 from graft.base.errors import BackboneError
 from graft.base.job import Form
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from graft.backbones.backbone import Backbone
     from graft.base.records import Batch
     from graft.base.trees import Tree
 
-MODELS = {"rt_detr_v2": "rt-detr-v2", "d_fine": "d-fine"}
-"""The head that a network of transformers ends in, by the kind that its config names."""
-PROCESSOR = "preprocessor_config.json"
+CLASS_LAYERS = ("class_embed.", "enc_score_head.", "denoising_class_embed.")
 STRIDES = (8, 16, 32)
 WIDTH, FEED_FORWARD, DECODER_LAYERS = 128, 512, 3
 """Those of the smallest published D-FINE: a head of about the size of a small trunk."""
@@ -99,8 +97,14 @@ class TransformersDetector(PyramidHead):
             initializer_bias_prior_prob=PRIOR,
         )
         network.model.backbone = TrunkLevels(trunk, levels)
-        _start_norms_at_one(network)
+        start_norms_at_one(network, network.model.backbone)
         return network
+
+    def rows_of_classes(self, tensor: str, num_rows: int, outputs: int) -> NDArray | None:
+        """Each class has a row; the one behind them is of no class, for denoising."""
+        if not any(part in tensor for part in CLASS_LAYERS):
+            return None
+        return np.arange(outputs)[:, None]
 
     @staticmethod
     def call(network: nn.Module, batch: Batch) -> tuple[Tree, dict[str, Tensor] | None]:
@@ -157,15 +161,15 @@ def _name_in_timm(trunk: nn.Module, levels: Levels) -> str:
     return name
 
 
-def _start_norms_at_one(network: nn.Module) -> None:
-    """Draw nothing for batch norms of the head: transformers draws their scales from N(0, 0.01).
+def start_norms_at_one(network: nn.Module, apart: nn.Module | None = None) -> None:
+    """Start batch norms at 1, as torch and the original code do, but for those `apart`.
 
-    Its networks are meant to be pretrained; from such scales a fresh head learns next to nothing.
-    The original code starts at 1, as torch does.
+    transformers draws their scales from N(0, 0.01), for its networks are meant to be pretrained:
+    a fresh head learns next to nothing from there.
     """
-    trunk = set(network.model.backbone.modules())
+    left = set() if apart is None else set(apart.modules())
     for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d) and module not in trunk:
+        if isinstance(module, nn.BatchNorm2d) and module not in left:
             module.reset_parameters()
 
 
@@ -203,66 +207,3 @@ def _best(logits: Tensor, boxes: Tensor) -> dict[str, Tensor]:
     queries, labels = pairs // logits.shape[1], pairs % logits.shape[1]
     low, sides = boxes[queries, :2] - boxes[queries, 2:] / 2, boxes[queries, 2:]
     return {"boxes": torch.cat((low, low + sides), -1), "scores": scores, "labels": labels}
-
-
-def save_detector(backbone: Backbone, folder: str, classes: list[str]) -> None:
-    """Write transformers' own folder, with the names of the classes and an image processor.
-
-    `AutoModelForObjectDetection` and `AutoImageProcessor` open it.
-    """
-    from transformers import RTDetrImageProcessor
-
-    network, p = backbone.network, backbone.preprocess
-    network.config.id2label = dict(enumerate(classes))
-    network.config.label2id = {name: number for number, name in enumerate(classes)}
-    width, height = p.size
-    processor = RTDetrImageProcessor(
-        size={"max_width": width, "max_height": height},
-        pad_size={"width": width, "height": height},
-        do_pad=True,
-        do_normalize=True,
-        image_mean=list(p.mean),
-        image_std=list(p.std),
-    )
-    with quiet():
-        network.save_pretrained(folder)
-        processor.save_pretrained(folder)
-
-
-def read_detector(folder: str) -> dict[str, Any]:
-    """What `open_network` needs to know of a folder of transformers.
-
-    Raises BackboneError for one that is no detector over a trunk of timm.
-    """
-    config = files.read_json(Path(folder, "config.json"), "a folder of transformers")
-    trunk = config.get("backbone_config") or {}
-    if config["model_type"] not in MODELS or trunk.get("model_type") != "timm_backbone":
-        raise BackboneError(
-            f"The model in {folder} is of the kind {config['model_type']!r}. Of transformers' "
-            f"networks for pictures, Graft reads {' and '.join(MODELS)} over a trunk of timm. For "
-            "other networks use 'timm:NAME'."
-        )
-    pictures = files.read_json(Path(folder, PROCESSOR), "a folder of transformers")
-    size = pictures["pad_size"]
-    return {
-        "head": MODELS[config["model_type"]],
-        "outputs": len(config["id2label"]),
-        "trunk": {"library": "timm", "name": trunk["backbone"], "arguments": {}},
-        "preprocess": {
-            "size": (size["width"], size["height"]),
-            "mean": pictures["image_mean"],
-            "std": pictures["image_std"],
-        },
-    }
-
-
-def read_tensors(folder: str) -> dict[str, Tensor]:
-    """The tensors of a folder of transformers, by the names that they have in the network.
-
-    In the files some have older names, and of tied ones there is one.
-    """
-    from transformers import AutoModelForObjectDetection
-
-    with quiet():
-        network = AutoModelForObjectDetection.from_pretrained(folder, dtype=torch.float32)
-    return network.state_dict()

@@ -15,13 +15,7 @@ from graft.backbones.hub import hub
 from graft.backbones.language import label_words, mean_pooling, special_tokens
 from graft.backbones.language.quiet import never_ask_for_masks, quiet
 from graft.backbones.preprocess.preprocess import TextPreprocess
-from graft.backbones.pyramids.saved import open_network
-from graft.backbones.pyramids.transformers_detector import (
-    MODELS,
-    read_detector,
-    read_tensors,
-    save_detector,
-)
+from graft.backbones.pyramids.transformers_folder import MODELS, open_detector, save_detector
 from graft.base import files
 from graft.base.errors import BackboneError
 from graft.base.job import WRITING, Form, Job
@@ -44,7 +38,7 @@ POOLING = Path("1_Pooling", "config.json")
 class Transformers:
     """Text networks of transformers, by their name on the hub: `transformers:ORGANIZATION/NAME`.
 
-    Of networks for pictures, the detectors that it saves itself.
+    Of networks for pictures, detectors: `transformers:PekingU/rtdetr_v2_r18vd` with its own head.
     """
 
     def names(self) -> list[str]:
@@ -131,7 +125,7 @@ class Transformers:
         from transformers import AutoConfig, AutoTokenizer
 
         if job.reads != "text":
-            return open_network(folder, read_detector(folder), job, pretrained, read_tensors)
+            return open_detector(folder, job, pretrained)
         with quiet():
             config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
             try:

@@ -9,7 +9,9 @@ from graft.backbones import hub
 from graft.backbones.backbone import Backbone
 from graft.backbones.heads.head import attach_head
 from graft.backbones.preprocess.preprocess import ImagePreprocess
-from graft.backbones.pyramids.saved import open_network, save_network
+from graft.backbones.pyramids.classes import adapt_classes
+from graft.backbones.pyramids.coco import CLASSES as COCO
+from graft.backbones.pyramids.saved import load_weights, open_network, save_network
 from graft.backbones.pyramids.trunk import make_trunk
 from graft.base import files
 from graft.base.errors import BackboneError, UnknownName
@@ -39,8 +41,8 @@ CLASS_LAYERS = "head.cls_preds."
 class Yolox:
     """Official YOLOX detectors, pretrained on COCO: `yolox:yolox_s`, or `yolox:FILE.pth`.
 
-    Their trunk is one of other heads, too. With the head `yolox` all weights are kept but those of
-    the last layers of the classes, if there is another number of them.
+    Their trunk is one of other heads, too. With the head `own` the whole detector is kept, and of
+    its classes those that the data have by the same name.
     """
 
     def names(self) -> list[str]:
@@ -51,7 +53,7 @@ class Yolox:
 
     def load(self, name: str, job: Job, pretrained: bool) -> Backbone:
         """Raises UnknownName, and BackboneError for another job and weights that cannot be had."""
-        if job.form != "pyramid":
+        if job.form not in ("pyramid", "finished"):
             raise BackboneError(
                 f"yolox:{name} finds objects in pictures, and {job.id} needs {job.form} features. "
                 "See: graft list backbones"
@@ -65,10 +67,12 @@ class Yolox:
         backbone = self.trunk(size_of(weights, name), job.size)
         if not pretrained:
             return backbone
-        outputs = len(weights[f"{CLASS_LAYERS}0.bias"])
-        backbone = attach_head(HEAD, backbone, job.outputs or outputs)
-        backbone.name = f"yolox:{name}"
-        _load(backbone, weights)
+        known = names_of_classes(len(weights[f"{CLASS_LAYERS}0.bias"]))
+        backbone = attach_head(HEAD, backbone, job.outputs or len(known))
+        backbone.name, backbone.form = f"yolox:{name}", job.form
+        if job.form == "finished":
+            weights = adapt_classes(backbone, weights, known, job.classes)
+        load_weights(backbone, weights)
         return backbone
 
     def tiny(self, job: Job) -> list[str]:
@@ -135,27 +139,16 @@ def size_of(weights: dict[str, Tensor], name: str) -> str:
     )
 
 
+def names_of_classes(count: int) -> list[str]:
+    """The names of so many classes: those of COCO, or numbers, for a checkpoint has no names."""
+    return list(COCO) if count == len(COCO) else [str(number) for number in range(count)]
+
+
 def _name_here(key: str) -> str:
     """The name of a tensor in this network: trunk, neck and head side by side."""
     if key.startswith("backbone.backbone."):
         return key.replace("backbone.backbone.", "trunk.", 1)
     return key.replace("backbone.", "neck.", 1) if key.startswith("backbone.") else key
-
-
-def _load(backbone: Backbone, weights: dict[str, Tensor]) -> None:
-    """Load the weights; last layers of another number of classes stay fresh, and a note says so."""
-    state = backbone.network.state_dict()
-    fresh = [
-        key
-        for key in state
-        if key.startswith(CLASS_LAYERS) and state[key].shape != weights[key].shape
-    ]
-    backbone.network.load_state_dict(weights | {key: state[key] for key in fresh})
-    if fresh:
-        backbone.notes.append(
-            f"{backbone.name}: {len(state) - len(fresh):,} tensors are kept; {len(fresh)} are new: "
-            f"the last layers of the classes ({CLASS_LAYERS}*)."
-        )
 
 
 def _download(name: str) -> Path:
