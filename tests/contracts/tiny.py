@@ -47,7 +47,16 @@ def task_of(spec: str) -> tuple[Task, Data]:
 def made_for(task: str, source: str = "tiny") -> list[str]:
     """The source's small networks for a task, as `source:name`."""
     job = task_of(task)[0].job()
-    return [f"{source}:{name}" for name in plugins.load("source", source)().tiny(job)]
+    names = [f"{source}:{name}" for name in plugins.load("source", source)().tiny(job)]
+    return [name for name in names if _takes_head(task, name)]
+
+
+def _takes_head(task: str, name: str) -> bool:
+    """Whether the usual head of the task sits on the network: some sit on those of one library."""
+    made = task_of(task)[0]
+    job = made.job()
+    wanted = plugins.load("head", made.heads[job.form]).sits_on if job.form == "pyramid" else None
+    return wanted is None or load_backbone(name, job, pretrained=False).trunk_source == wanted
 
 
 def all_made_for(task: str) -> list[str]:
