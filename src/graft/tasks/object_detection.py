@@ -214,8 +214,8 @@ class ObjectDetection(Task):
 
     def _mistakes(self, prediction: Any, target: Any) -> tuple[int, NDArray]:
         """The number of missed objects, and the scores of wrong detections."""
-        found, true = (places.read_objects(each, self._index) for each in (prediction, target))
-        return places.mistakes(found, true)
+        detected, true = (places.read_objects(each, self._index) for each in (prediction, target))
+        return places.mistakes(detected, true)
 
     def say(self, value: Any) -> str:
         """How many objects of which class: `2 cat, 1 dog`."""
@@ -230,7 +230,7 @@ class ObjectDetection(Task):
         )
         return show_beside(
             sample,
-            lambda found: draw_boxes_of(sample, found, self.classes, SIDE),
+            lambda boxes: draw_boxes_of(sample, boxes, self.classes, SIDE),
             prediction,
             target,
             caption,

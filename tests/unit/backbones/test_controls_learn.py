@@ -12,7 +12,7 @@ from graft.backbones.load import load_backbone
 from graft.base.job import Job
 from graft.base.records import Batch
 
-SIDE, STEPS = 64, 15
+SIDE, STEPS = 64, 40
 
 
 def squares() -> Batch:
@@ -42,6 +42,6 @@ def test_a_detector_from_scratch_learns_a_few_squares(head):
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         losses.append(loss.item())
-    # D-FINE, whose distributions of edges begin flat, is the slowest: 0.80 after so many steps.
-    assert losses[-1] < 0.9 * losses[0]
+    # D-FINE, whose distributions of edges begin flat, is the slowest: 0.80 after 15 steps.
+    assert losses[-1] < 0.75 * losses[0]
     assert norms and all(norm.running_mean.abs().max() > 0 for norm in norms)

@@ -24,25 +24,25 @@ def adapt_classes(
     Rows of classes that are not known stay as the backbone has them. A note of the backbone says
     what became of what.
     """
-    head, own = head_of(backbone), backbone.network.state_dict()
+    head, fresh = head_of(backbone), backbone.network.state_dict()
     adapted = {}
     for name, tensor in weights.items():
         before = head.rows_of_classes(name, len(tensor), len(known)) if tensor.dim() else None
         if before is not None:
-            after = head.rows_of_classes(name, len(own[name]), len(wanted))
+            after = head.rows_of_classes(name, len(fresh[name]), len(wanted))
             pairs = [
                 (after[wanted.index(label)], before[known.index(label)])
                 for label in wanted
                 if label in known
             ]
-            pairs.append((_other_rows(own[name], after), _other_rows(tensor, before)))
-            adapted[name] = _copy_rows(own[name], tensor, pairs)
+            pairs.append((_other_rows(fresh[name], after), _other_rows(tensor, before)))
+            adapted[name] = _copy_rows(fresh[name], tensor, pairs)
     backbone.notes.append(_note(known, wanted, list(adapted), len(weights) - len(adapted)))
     return weights | adapted
 
 
-def _copy_rows(own: Tensor, tensor: Tensor, pairs: Sequence[tuple[NDArray, NDArray]]) -> Tensor:
-    copied = own.clone()
+def _copy_rows(fresh: Tensor, tensor: Tensor, pairs: Sequence[tuple[NDArray, NDArray]]) -> Tensor:
+    copied = fresh.clone()
     for here, there in pairs:
         copied[here] = tensor[there]
     return copied

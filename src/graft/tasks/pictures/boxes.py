@@ -58,14 +58,16 @@ def clip(boxes: NDArray, size: tuple[int, int]) -> tuple[NDArray, NDArray]:
     return clipped, large & (box_areas(clipped) >= VISIBLE * box_areas(boxes))
 
 
-def mistakes(found: Arrays, true: Arrays) -> tuple[int, NDArray]:
+def mistakes(detected: Arrays, true: Arrays) -> tuple[int, NDArray]:
     """The number of objects that are not found, and the scores of detections that are wrong."""
     boxes, classes, crowd, _ = read_truth({**true, "area": box_areas(true["boxes"])})
-    shares = shares_of_union(found["boxes"], boxes, crowd) * (found["classes"][:, None] == classes)
-    order = np.argsort(-found["scores"], kind="stable")
+    shares = shares_of_union(detected["boxes"], boxes, crowd) * (
+        detected["classes"][:, None] == classes
+    )
+    order = np.argsort(-detected["scores"], kind="stable")
     matches = assign(shares[order], (OVERLAP,), crowd, crowd)[0]
     is_found = np.isin(np.flatnonzero(~crowd), matches)
-    return int((~is_found).sum()), found["scores"][order][matches == NOTHING]
+    return int((~is_found).sum()), detected["scores"][order][matches == NOTHING]
 
 
 def best_threshold(scores: NDArray, targets: NDArray, usual: float) -> float:
