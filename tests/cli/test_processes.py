@@ -37,6 +37,8 @@ def test_help_and_list_import_nothing_heavy(tmp_path: Path) -> None:
         ["info", "minilm-l6"],
         ["info", "lora"],
         ["info", "translation"],
+        ["info", "object-detection"],
+        ["list", "heads"],
     ):
         done = subprocess.run(
             [sys.executable, "-c", code.format(words=words)],

@@ -4,25 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
-from graft.backbones.pyramids.detections import (
-    DETECTIONS,
-    LEAST_SCORE,
-    padded,
-    wants_detections,
-)
-from graft.backbones.pyramids.torchvision_detector import (
-    CHANNELS,
-    Sampler,
-    TorchvisionDetector,
-    WithPyramid,
-    give_float32,
-    in_mode,
-    list_of,
-    pictures_as_they_are,
-    targets_of,
-)
+from graft.backbones.pyramids.torchvision_detector import TorchvisionDetector
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +14,7 @@ if TYPE_CHECKING:
     from torchvision.models.detection.roi_heads import RoIHeads
 
     from graft.backbones.backbone import Backbone
-    from graft.backbones.pyramids.torchvision_detector import Target
+    from graft.backbones.pyramids.torchvision_network import Target
     from graft.base.records import Batch
     from graft.base.trees import Tree
 
@@ -72,12 +54,16 @@ class FasterRcnn(TorchvisionDetector):
         from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
         from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
+        from graft.backbones.pyramids import torchvision_network as library
+        from graft.backbones.pyramids.detections import DETECTIONS, LEAST_SCORE
+
+        channels = library.CHANNELS
         levels = backbone.levels.at(self.strides)
         names = [str(number) for number in range(len(levels.strides))]
-        fpn = FeaturePyramidNetwork(list(levels.channels), CHANNELS, LastLevelMaxPool())
+        fpn = FeaturePyramidNetwork(list(levels.channels), channels, LastLevelMaxPool())
         network = Network(
-            WithPyramid(trunk, levels, fpn),
-            box_head=TwoMLPHead(CHANNELS * CELLS**2, FEATURES),
+            library.WithPyramid(trunk, levels, fpn),
+            box_head=TwoMLPHead(channels * CELLS**2, FEATURES),
             box_predictor=FastRCNNPredictor(FEATURES, outputs + 1),
             rpn_anchor_generator=AnchorGenerator(SIDES, (RATIOS,) * len(SIDES)),
             box_roi_pool=MultiScaleRoIAlign(names, CELLS, sampling_ratio=2),
@@ -88,16 +74,18 @@ class FasterRcnn(TorchvisionDetector):
             box_batch_size_per_image=REGIONS,
             box_score_thresh=LEAST_SCORE,
             box_detections_per_img=DETECTIONS,
-            **pictures_as_they_are(backbone.preprocess),
+            **library.pictures_as_they_are(backbone.preprocess),
         )
-        network.rpn.fg_bg_sampler = Sampler(ANCHORS, 0.5)
-        network.roi_heads.fg_bg_sampler = Sampler(REGIONS, 0.25)
-        give_float32(network.rpn.head)
-        give_float32(network.roi_heads.box_predictor)
+        network.rpn.fg_bg_sampler = library.Sampler(ANCHORS, 0.5)
+        network.roi_heads.fg_bg_sampler = library.Sampler(REGIONS, 0.25)
+        library.give_float32(network.rpn.head)
+        library.give_float32(network.roi_heads.box_predictor)
         return network
 
     def rows_of_classes(self, tensor: str, num_rows: int, outputs: int) -> NDArray | None:
         """Each class has a row of scores and four of corners, those of the background first."""
+        import numpy as np
+
         if not tensor.startswith("roi_heads.box_predictor."):
             return None
         return np.arange(num_rows).reshape(outputs + 1, -1)[1:]
@@ -105,6 +93,9 @@ class FasterRcnn(TorchvisionDetector):
     @staticmethod
     def call(network: Network, batch: Batch) -> tuple[Tree, dict[str, Tensor] | None]:
         """Losses where the batch has targets; detections but for a training step."""
+        from graft.backbones.pyramids.detections import padded, wants_detections
+        from graft.backbones.pyramids.torchvision_network import in_mode, list_of, targets_of
+
         (pictures,) = batch.inputs.values()
         images = list_of(pictures)
         maps = network.backbone(pictures)

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from graft.backbones.pyramids.detections import DETECTIONS, LEAST_SCORE
-from graft.backbones.pyramids.torchvision_detector import (
-    DenseDetector,
-    dense_pyramid,
-    give_float32,
-    pictures_as_they_are,
-    run_dense,
-)
+from graft.backbones.pyramids.torchvision_detector import DenseDetector
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -37,6 +30,13 @@ class Fcos(DenseDetector):
     def build(self, trunk: nn.Module, backbone: Backbone, outputs: int) -> nn.Module:
         from torchvision.models.detection import FCOS
 
+        from graft.backbones.pyramids.detections import DETECTIONS, LEAST_SCORE
+        from graft.backbones.pyramids.torchvision_network import (
+            dense_pyramid,
+            give_float32,
+            pictures_as_they_are,
+        )
+
         network = FCOS(
             dense_pyramid(trunk, backbone.levels.at(self.strides)),
             outputs,
@@ -50,4 +50,6 @@ class Fcos(DenseDetector):
     @staticmethod
     def call(network: FCOS, batch: Batch) -> tuple[Tree, dict[str, Tensor] | None]:
         """Losses where the batch has targets; detections but for a training step."""
+        from graft.backbones.pyramids.torchvision_network import run_dense
+
         return run_dense(network, batch, network.compute_loss)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
-from graft.backbones.pyramids.pyramid_head import PyramidHead
-from graft.base.job import Form
+from graft.backbones.pyramids.detector_head import DetectorHead
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +19,7 @@ CHANNELS, DEPTH = 96, 1
 """Those of YOLOX-Tiny: its neck and head are about the size of a small trunk."""
 
 
-class Yolox(PyramidHead):
+class Yolox(DetectorHead):
     """YOLOX: each place of three levels predicts one box, whether it is there, and its class.
 
     A neck joins the levels in both directions; classes and boxes are told by separate branches; in
@@ -31,7 +28,6 @@ class Yolox(PyramidHead):
     When: a small and fast detector; objects of very different sizes and shapes.
     """
 
-    gives: ClassVar[dict[Form, frozenset[str]]] = {"pyramid": frozenset({"boxes"})}
     saved_by: ClassVar[str | None] = "yolox"
     trunk: ClassVar[str] = "trunk"
     paths: ClassVar[tuple[str, ...]] = ("neck", "head")
@@ -49,15 +45,11 @@ class Yolox(PyramidHead):
 
     def rows_of_classes(self, tensor: str, num_rows: int, outputs: int) -> NDArray | None:
         """Each class has a row in the last layer of each level."""
+        import numpy as np
+
         if not tensor.startswith("head.cls_preds."):
             return None
         return np.arange(num_rows)[:, None]
-
-    @staticmethod
-    def compared(raw: Tree) -> Tree:
-        from graft.backbones.pyramids.detections import before_choice
-
-        return before_choice(raw)
 
     @staticmethod
     def call(network: Network, batch: Batch) -> tuple[Tree, dict[str, Tensor] | None]:

@@ -21,15 +21,10 @@ def wants_detections(batch: Batch) -> bool:
     return batch.target is None or not torch.is_grad_enabled()
 
 
-def before_choice(raw: Tree) -> Tree:
-    """What a detector says of fixed places, before it chooses among its detections."""
-    return raw["places"]
-
-
 def padded(detections: Sequence[dict[str, Tensor]], first: int, places: Tree = None) -> Tree:
     """Detections as trees (B, DETECTIONS, ...): labels from 0 on, -1 for padding.
 
-    `places` is what `before_choice` reads.
+    `places` is what `DetectorHead.compared` reads.
     """
 
     def fill(name: str, value: float) -> Tensor:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from graft.backbones.pyramids.pyramid_head import PyramidHead
 from graft.base.errors import BackboneError
 from graft.base.job import Form
@@ -61,6 +59,8 @@ class SegmentationDecoder(PyramidHead):
 
     def rows_of_classes(self, tensor: str, num_rows: int, outputs: int) -> NDArray | None:
         """The last convolution has a row for each class."""
+        import numpy as np
+
         if not tensor.startswith("segmentation_head."):
             return None
         return np.arange(num_rows)[:, None]

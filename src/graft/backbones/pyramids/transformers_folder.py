@@ -15,7 +15,8 @@ from graft.backbones.preprocess.preprocess import ImagePreprocess
 from graft.backbones.pyramids.classes import adapt_classes
 from graft.backbones.pyramids.levels import Levels
 from graft.backbones.pyramids.saved import load_weights, open_network
-from graft.backbones.pyramids.transformers_detector import STRIDES, start_norms_at_one
+from graft.backbones.pyramids.transformers_detector import STRIDES
+from graft.backbones.pyramids.transformers_network import start_norms_at_one
 from graft.base import files, plugins
 from graft.base.errors import BackboneError
 from graft.base.job import Job
