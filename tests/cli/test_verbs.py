@@ -160,7 +160,7 @@ def test_doctor_knows_this_machine(graft: Graft) -> None:
 
 def test_doctor_says_what_to_fix(graft: Graft, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "graft.cli.machine.metadata.requires", lambda name: ["no-such-package>=1", "numpy>=99"]
+        "importlib.metadata.requires", lambda name: ["no-such-package>=1", "numpy>=99"]
     )
     done = graft("doctor")
     assert done.exit_code == 1
