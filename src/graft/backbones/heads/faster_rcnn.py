@@ -44,7 +44,6 @@ class FasterRcnn(TorchvisionDetector):
     When not: objects of less than some 12 pixels of the input: set a larger size.
     """
 
-    strides: ClassVar[tuple[int, ...]] = (8, 16, 32)
     paths: ClassVar[tuple[str, ...]] = ("backbone.fpn", "rpn", "roi_heads")
 
     def build(self, trunk: nn.Module, backbone: Backbone, outputs: int) -> nn.Module:
@@ -58,7 +57,7 @@ class FasterRcnn(TorchvisionDetector):
         from graft.backbones.pyramids.detections import DETECTIONS, LEAST_SCORE
 
         channels = library.CHANNELS
-        levels = backbone.levels.at(self.strides)
+        levels = backbone.levels.at(library.STRIDES)
         names = [str(number) for number in range(len(levels.strides))]
         fpn = FeaturePyramidNetwork(list(levels.channels), channels, LastLevelMaxPool())
         network = Network(

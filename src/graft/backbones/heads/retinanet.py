@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from graft.backbones.pyramids.torchvision_detector import DenseDetector
 
@@ -24,28 +24,12 @@ class Retinanet(DenseDetector):
     When: one stage is wanted: faster than faster-rcnn where pictures have many objects.
     """
 
-    strides: ClassVar[tuple[int, ...]] = (8, 16, 32)
-    paths: ClassVar[tuple[str, ...]] = ("backbone.fpn", "anchor_generator", "head")
-
     def build(self, trunk: nn.Module, backbone: Backbone, outputs: int) -> nn.Module:
         from torchvision.models.detection import RetinaNet
 
-        from graft.backbones.pyramids.detections import DETECTIONS, LEAST_SCORE
-        from graft.backbones.pyramids.torchvision_network import (
-            dense_pyramid,
-            give_float32,
-            pictures_as_they_are,
-        )
+        from graft.backbones.pyramids.torchvision_network import make_dense
 
-        network = RetinaNet(
-            dense_pyramid(trunk, backbone.levels.at(self.strides)),
-            outputs,
-            score_thresh=LEAST_SCORE,
-            detections_per_img=DETECTIONS,
-            **pictures_as_they_are(backbone.preprocess),
-        )
-        give_float32(network.head)
-        return network
+        return make_dense(RetinaNet, trunk, backbone, outputs)
 
     @staticmethod
     def call(network: RetinaNet, batch: Batch) -> tuple[Tree, dict[str, Tensor] | None]:

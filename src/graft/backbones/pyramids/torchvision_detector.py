@@ -15,12 +15,12 @@ class TorchvisionDetector(DetectorHead):
 
     saved_by: ClassVar[str | None] = "torchvision"
     trunk: ClassVar[str] = "backbone.body"
-    strides: ClassVar[tuple[int, ...]]
-    """The levels of the trunk that it reads."""
 
 
 class DenseDetector(TorchvisionDetector):
     """One that predicts at each place of its maps."""
+
+    paths: ClassVar[tuple[str, ...]] = ("backbone.fpn", "anchor_generator", "head")
 
     def rows_of_classes(self, tensor: str, num_rows: int, outputs: int) -> NDArray | None:
         """Each anchor of a place has a row for each class."""
