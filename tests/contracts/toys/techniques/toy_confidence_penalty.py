@@ -45,4 +45,5 @@ class PenaltyObjective(Objective):
             if name.endswith("logits"):
                 logs = logits.float().log_softmax(-1)
                 entropies.append(-(logs.exp() * logs).sum(-1).mean())
-        return {"penalty": -self.weight * sum(entropies)}
+        # A detector may return nothing but losses in a step.
+        return {"penalty": -self.weight * sum(entropies)} if entropies else {}
