@@ -21,8 +21,8 @@ from tests.contracts.tiny import PACKED, TINY, Stop, crossed, network_of, task_o
 
 NAMES = plugins.names("technique")
 COMBINED = ["full-fine-tuning + l2-sp:weight=0.1", "feature-extraction:epochs=2 then lora:r=2"]
-TO_TRAIN = crossed([*NAMES, *COMBINED], list(TINY), 3)
-TO_STOP = crossed([*NAMES, *COMBINED], list(TINY), 4)
+TO_TRAIN = crossed([*NAMES, *COMBINED], list(TINY), 3, "partial-fine-tuning")
+TO_STOP = crossed([*NAMES, *COMBINED], list(TINY), 4, "gradual-unfreezing")
 ABOUT_HEAD = [name for name in NAMES if parse(name).about_head]
 
 

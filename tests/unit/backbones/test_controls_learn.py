@@ -27,7 +27,14 @@ def squares() -> Batch:
     return Batch({"x": pictures}, {"boxes": corners[:, None].float(), "classes": classes})
 
 
-@pytest.mark.parametrize("head", ["yolox", "rt-detr-v2", "d-fine"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        "yolox",
+        pytest.param("rt-detr-v2", marks=pytest.mark.slow),
+        pytest.param("d-fine", marks=pytest.mark.slow),
+    ],
+)
 def test_a_detector_from_scratch_learns_a_few_squares(head):
     torch.manual_seed(0)
     job = Job("features", "image", "pyramid", 2, (SIDE, SIDE))
