@@ -25,7 +25,7 @@ class Head:
     gives: ClassVar[dict[Form, frozenset[str]]]
     """What it can predict, by the form of the features that it reads: `classes` (one of several, or
     any number of them), `tags` and `spans` (a class, or a start and an end, for each token),
-    `number`, `text`, `tokens`."""
+    `number`, `text`, `tokens`, `boxes` (objects in a picture), `mask` (a class for each pixel)."""
     sits_on: ClassVar[str | None] = None
     """The source whose networks it sits on; None: any."""
     saved_by: ClassVar[str | None] = None
