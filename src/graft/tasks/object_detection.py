@@ -56,7 +56,7 @@ class ObjectDetection(Task):
     target_role: ClassVar[str] = "boxes"
     options: ClassVar[tuple[str, ...]] = ("size",)
     batch_size: ClassVar[int | None] = 4
-    budget: ClassVar[tuple[int, int]] = (1_600, 20)
+    budget: ClassVar[tuple[int, int]] = (1_200, 20)
     best_by: ClassVar[Literal["loss", "metric"]] = "metric"
     draws: ClassVar[bool] = True
 
