@@ -86,18 +86,6 @@ def similar_sentences(language: str, words: str, backbone: str, train: int, epoc
     )
 
 
-def blood_cells(head: str, techniques: tuple[str, ...], seeds: int) -> Case:
-    """The cells of pictures that are made smaller, for time."""
-    return Case(
-        f"bccd, blood cells at 320 pixels, {head}",
-        "bccd",
-        techniques,
-        seeds,
-        settings={"task": f"object-detection:size=320,head={head}"},
-        also=("ap50", "ap75"),
-    )
-
-
 def segments(name: str, head: str, seeds: int, options: str = "", **settings: Any) -> Case:
     """The class of each pixel, by a head on a pretrained encoder and on one from scratch."""
     return Case(
@@ -272,18 +260,13 @@ CASES = (
         notes=("3 epochs.",),
     ),
     Case(
-        "bccd, blood cells, default settings",
+        "bccd, blood cells at 320 pixels",
         "bccd",
-        ("full-fine-tuning",),
+        ("full-fine-tuning", "from-scratch"),
+        2,
+        settings={"task": "object-detection:size=320"},
         also=("ap50", "ap75"),
-        notes=(
-            "`faster-rcnn`. Asked: AP50 of 0.80 in less than 15 minutes; a plain loop of "
-            "torchvision reached 0.86 in nine minutes at 480 x 360.",
-        ),
     ),
-    blood_cells("faster-rcnn", ("full-fine-tuning", "from-scratch"), 2),
-    blood_cells("yolox", ("full-fine-tuning",), 1),
-    blood_cells("rt-detr-v2", ("full-fine-tuning",), 1),
     segments("coffee_leaf_masks", "unet", 2),
     segments("coffee_leaf_masks", "deeplab-v3-plus", 2),
     segments("camvid", "unet", 1, ",size=320,ignore=11", epochs=6),
