@@ -86,16 +86,19 @@ def similar_sentences(language: str, words: str, backbone: str, train: int, epoc
     )
 
 
-def segments(name: str, head: str, seeds: int, options: str = "", **settings: Any) -> Case:
+def segments(name: str, head: str, seeds: int, size: int, epochs: int, more: str = "") -> Case:
     """The class of each pixel, by a head on a pretrained encoder and on one from scratch."""
     return Case(
         f"{name}, {head}",
         name,
         ("full-fine-tuning", "from-scratch"),
         seeds,
-        settings={"task": f"semantic-segmentation:head={head}{options}", **settings},
+        settings={
+            "task": f"semantic-segmentation:head={head},size={size}{more}",
+            "epochs": epochs,
+        },
         also=("dice", "boundary_f1"),
-        notes=(f"{settings['epochs']} epochs.",) if settings else (),
+        notes=(f"{epochs} epochs; the longer side of a picture has {size} pixels.",),
     )
 
 
@@ -264,23 +267,24 @@ CASES = (
         "bccd",
         ("full-fine-tuning", "from-scratch"),
         2,
-        settings={"task": "object-detection:size=320"},
+        settings={"task": "object-detection:size=320", "epochs": 4},
         also=("ap50", "ap75"),
+        notes=("4 epochs of `faster-rcnn`.",),
     ),
-    segments("coffee_leaf_masks", "unet", 2),
-    segments("coffee_leaf_masks", "deeplab-v3-plus", 2),
-    segments("camvid", "unet", 1, ",size=320,ignore=11", epochs=6),
-    segments("camvid", "deeplab-v3-plus", 1, ",size=320,ignore=11", epochs=6),
+    segments("coffee_leaf_masks", "unet", 2, 256, 8),
+    segments("coffee_leaf_masks", "deeplab-v3-plus", 1, 256, 8),
+    segments("camvid", "unet", 1, 256, 4, ",ignore=11"),
+    segments("camvid", "deeplab-v3-plus", 1, 256, 4, ",ignore=11"),
     Case(
         "nuclei_dsb2018, nuclei under a microscope, by 5, 20 and all pictures",
         "nuclei_dsb2018",
         ("full-fine-tuning", "from-scratch"),
         settings={
-            "task": "semantic-segmentation:size=256,criterion=cross-entropy+dice",
+            "task": "semantic-segmentation:size=160,criterion=cross-entropy+dice",
             "fractions": (5 / 120, 20 / 120, 1.0),
         },
         also=("dice", "boundary_f1"),
-        notes=("`unet` on pictures of 256 pixels at most.",),
+        notes=("`unet` on pictures of 160 pixels at most.",),
     ),
 )
 
