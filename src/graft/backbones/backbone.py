@@ -112,6 +112,11 @@ class Backbone:
     """The path of the trunk in a network whose head reads a pyramid; empty for a bare trunk."""
 
     @property
+    def has_deep_head(self) -> bool:
+        """Whether its head is a network of its own, which trains as long as a trunk does."""
+        return bool(self.trunk)
+
+    @property
     def trunk_source(self) -> str:
         """The source of the network below its head: of a pyramid that of its trunk."""
         return self.architecture.get("trunk", {}).get("library", self.source)

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from graft.base import plugins
 from graft.base.errors import BackboneError
@@ -50,16 +51,22 @@ def answers(address: str) -> bool:
     return True
 
 
-def unreachable(spec: str, address: str, error: OSError, offline: bool) -> BackboneError:
-    """The error for weights that only a host has, with what works without it."""
+def unreachable(
+    spec: str, address: str, error: OSError, offline: bool, file: Path | None = None
+) -> BackboneError:
+    """The error for weights that only a host has, with what works without it.
+
+    `file` is where they are looked for before the host is asked, if that is one file.
+    """
     built_in = ", ".join(plugins.names("backbone"))
     why = (
         f"{address} cannot be reached from here"
         if offline
         else (str(error).strip().splitlines() or [repr(error)])[0]
     )
+    place = f" Their file is looked for at {file}: copy it there from another machine." * bool(file)
     return BackboneError(
-        f"The weights of {spec!r} are not on this machine, and {why}. "
+        f"The weights of {spec!r} are not on this machine, and {why}.{place} "
         f"Without that host you can use a built-in backbone ({built_in}; "
         "fetched with pip) or a folder of your own: 'local:FOLDER'."
     )

@@ -98,7 +98,7 @@ def read(path: str | os.PathLike[str], *, format: str | None = None, **reading: 
     path = Path(path)
     _check(path)
     options = read_options(**reading)
-    name = _sniff(path, options.labels) if format is None else check_word("format", format)
+    name = _sniff(path, options) if format is None else check_word("format", format)
     reader: Format = plugins.load("format", name)()
     data = _as_asked(reader.read(path, options), options)
     if not any(data.splits.values()):
@@ -109,11 +109,21 @@ def read(path: str | os.PathLike[str], *, format: str | None = None, **reading: 
 
 
 def _as_asked(data: Data, options: ReadOptions) -> Data:
-    """The data as one of the kinds that the task reads, if they hold as much as it needs."""
+    """The data as one of the kinds that the task reads, if they hold as much as it needs.
+
+    Raises DataError if a kind says what they lack, and the task needs their targets.
+    """
     if options.kinds is None or data.kind in options.kinds:
         return data
-    adopted = (kind_named(kind).adopt(data) for kind in options.kinds)
-    return next((other for other in adopted if other is not None), data)
+    kinds = list(map(kind_named, options.kinds))
+    for kind in kinds:
+        if (adopted := kind.adopt(data)) is not None:
+            return adopted
+    if options.labels and (
+        lacks := next(filter(None, (kind.describe_lack(data) for kind in kinds)), None)
+    ):
+        raise DataError(lacks)
+    return data
 
 
 def _with_texts(data: Data, path: Path) -> Data:
@@ -156,8 +166,8 @@ def _check(path: Path) -> None:
         )
 
 
-def _sniff(path: Path, labels: bool) -> str:
-    if labels and path.is_dir() and (held := describe_unsupported(path)):
+def _sniff(path: Path, options: ReadOptions) -> str:
+    if options.labels and path.is_dir() and (held := describe_unsupported(path)):
         raise DataError(
             f"{path} holds {held}. No task learns from that yet. What is learned now: texts, "
             "and pictures with classes (in class folders, cats/1.jpg, or a table of paths and "
@@ -166,6 +176,12 @@ def _sniff(path: Path, labels: bool) -> str:
     names = plugins.names("format")
     formats: dict[str, Format] = {name: plugins.load("format", name)() for name in names}
     sure = {name: reader.sniff(path) for name, reader in formats.items()}
+    made_for = {
+        name: confidence
+        for name, confidence in sure.items()
+        if confidence > 0 and {*getattr(formats[name], "kinds", ())} & {*(options.kinds or ())}
+    }
+    sure = made_for or sure
     best = max(sure.values(), default=0)
     if best <= 0:
         inside = [] if path.is_file() else [p for p in sorted(path.iterdir()) if not is_about(p)]

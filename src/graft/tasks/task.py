@@ -12,7 +12,13 @@ from PIL import Image
 from torch import Tensor
 
 from graft.backbones.backbone import Backbone, Model
-from graft.backbones.heads.head import attach_head, check_gives, check_head, form_for
+from graft.backbones.heads.head import (
+    attach_head,
+    check_finished,
+    check_gives,
+    check_head,
+    form_for,
+)
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base import plugins, trees
 from graft.base.errors import DataError
@@ -171,9 +177,10 @@ class Task(ABC):
     def with_head(self, backbone: Backbone) -> Backbone:
         """Return the backbone with the head of the task; a finished network has it already.
 
-        Raises BackboneError if the head cannot read its features.
+        Raises BackboneError if the head cannot read its features, or does something else.
         """
         if backbone.form == "finished":
+            check_finished(self.gives, backbone)
             return backbone
         name = self.head or self.heads.get(backbone.form, next(iter(self.heads.values())))
         check_head(name, self.gives, backbone)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graft.backbones.backbone import Model
-from graft.backbones.heads.head import head_of
 from graft.base.ranges import Count, Epochs, NotNegative, Positive, Share
 from graft.techniques.technique import PROBE_PATIENCE, Phase, Technique, head_only, probe_rate
 
@@ -38,7 +37,7 @@ class FeatureExtraction(Technique):
     def own_epochs(self, model: Model) -> float | None:
         """Those of a head that costs next to nothing, or that were asked for."""
         is_usual = self.epochs == type(self).epochs
-        return None if is_usual and head_of(model.backbone).deep else self.epochs
+        return None if is_usual and model.backbone.has_deep_head else self.epochs
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         rate = self.head_lr or probe_rate(model)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from graft.backbones.backbone import Model
-from graft.backbones.heads.head import head_of
 from graft.base.ranges import Epochs, Positive
 from graft.techniques.technique import (
     PROBE_PATIENCE,
@@ -44,7 +43,7 @@ class LpFt(Technique):
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         how = {"solver": "head", "views": 1, "patience": PROBE_PATIENCE}
-        usual = epochs / 2 if head_of(model.backbone).deep else PROBE_EPOCHS
+        usual = epochs / 2 if model.backbone.has_deep_head else PROBE_EPOCHS
         rate = self.probe_lr or probe_rate(model)
         probe = Phase("probe", self.probe_epochs or usual, head_only, rate, rate, "adamw", **how)
         rates = self.rates(model, body=0.5, head=1.0)

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 
 from graft.backbones.backbone import Backbone, Model
-from graft.backbones.heads.head import head_of
 from graft.backbones.preprocess.augment import Augment
 from graft.base import plugins
 from graft.base.errors import BadValue
@@ -50,7 +49,7 @@ def head_only(name: str, group: int) -> bool:
 
 def probe_rate(model: Model) -> float:
     """The rate at which a head is trained alone."""
-    return DEEP_HEAD * model.backbone.lr if head_of(model.backbone).deep else PROBE_RATE
+    return DEEP_HEAD * model.backbone.lr if model.backbone.has_deep_head else PROBE_RATE
 
 
 def everything(name: str, group: int) -> bool:
@@ -220,7 +219,7 @@ class Technique(ABC):
         fresh head learns at `head` times the rate, ten times. A network under a head that is deep
         is trained by AdamW, and the head at `DEEP_HEAD` times the usual rate at most.
         """
-        deep = head_of(model.backbone).deep
+        deep = model.backbone.has_deep_head
         normalized = any(
             isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()
         )

@@ -114,6 +114,14 @@ def test_without_a_network_the_ways_out_are_named_at_once(no_network, monkeypatc
     assert not asked
 
 
+@pytest.mark.parametrize("name", ["torchvision:fcos_resnet50_fpn", "yolox:yolox_s"])
+def test_without_a_network_the_file_that_is_looked_for_is_named(no_network, tmp_path, name):
+    finished = Job("features", "image", "finished", 1, (64, 64), ("cat",))
+    file = rf"looked for at {tmp_path}/hub/checkpoints/{name.partition(':')[2]}\S*\.pth: copy it"
+    with pytest.raises(BackboneError, match=file):
+        load_backbone(name, finished)
+
+
 def test_the_hub_client_is_left_as_it_was(no_network):
     from huggingface_hub import constants
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from graft.backbones.pyramids.torchvision_detector import TorchvisionDetector
 
@@ -45,6 +45,29 @@ class FasterRcnn(TorchvisionDetector):
     """
 
     paths: ClassVar[tuple[str, ...]] = ("backbone.fpn", "rpn", "roi_heads")
+    first_class: ClassVar[int] = 1
+
+    @staticmethod
+    def limits() -> dict[str, Any]:
+        from graft.backbones.pyramids.detections import DETECTIONS, LEAST_SCORE
+
+        return {
+            "rpn_pre_nms_top_n_train": BEFORE_NMS,
+            "rpn_pre_nms_top_n_test": BEFORE_NMS,
+            "rpn_post_nms_top_n_train": PROPOSALS,
+            "rpn_post_nms_top_n_test": PROPOSALS,
+            "box_score_thresh": LEAST_SCORE,
+            "box_detections_per_img": DETECTIONS,
+        }
+
+    @staticmethod
+    def prepare(network: Network) -> None:
+        from graft.backbones.pyramids import torchvision_network as library
+
+        network.rpn.fg_bg_sampler = library.Sampler(ANCHORS, 0.5)
+        network.roi_heads.fg_bg_sampler = library.Sampler(REGIONS, 0.25)
+        library.give_float32(network.rpn.head)
+        library.give_float32(network.roi_heads.box_predictor)
 
     def build(self, trunk: nn.Module, backbone: Backbone, outputs: int) -> nn.Module:
         from torchvision.models.detection import FasterRCNN as Network
@@ -54,7 +77,6 @@ class FasterRcnn(TorchvisionDetector):
         from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
         from graft.backbones.pyramids import torchvision_network as library
-        from graft.backbones.pyramids.detections import DETECTIONS, LEAST_SCORE
 
         channels = library.CHANNELS
         levels = backbone.levels.at(library.STRIDES)
@@ -63,22 +85,13 @@ class FasterRcnn(TorchvisionDetector):
         network = Network(
             library.WithPyramid(trunk, levels, fpn),
             box_head=TwoMLPHead(channels * CELLS**2, FEATURES),
-            box_predictor=FastRCNNPredictor(FEATURES, outputs + 1),
+            box_predictor=FastRCNNPredictor(FEATURES, outputs + self.first_class),
             rpn_anchor_generator=AnchorGenerator(SIDES, (RATIOS,) * len(SIDES)),
             box_roi_pool=MultiScaleRoIAlign(names, CELLS, sampling_ratio=2),
-            rpn_pre_nms_top_n_train=BEFORE_NMS,
-            rpn_pre_nms_top_n_test=BEFORE_NMS,
-            rpn_post_nms_top_n_train=PROPOSALS,
-            rpn_post_nms_top_n_test=PROPOSALS,
-            box_batch_size_per_image=REGIONS,
-            box_score_thresh=LEAST_SCORE,
-            box_detections_per_img=DETECTIONS,
+            **self.limits(),
             **library.pictures_as_they_are(backbone.preprocess),
         )
-        network.rpn.fg_bg_sampler = library.Sampler(ANCHORS, 0.5)
-        network.roi_heads.fg_bg_sampler = library.Sampler(REGIONS, 0.25)
-        library.give_float32(network.rpn.head)
-        library.give_float32(network.roi_heads.box_predictor)
+        self.prepare(network)
         return network
 
     def rows_of_classes(self, tensor: str, num_rows: int, outputs: int) -> NDArray | None:
@@ -116,7 +129,7 @@ def _fixed_places(network: Network, images: ImageList, maps: dict[str, Tensor]) 
     whole picture."""
     height, width = images.image_sizes[0]
     pictures = [maps["0"].new_tensor([[0.0, 0.0, width, height]])] * len(images.image_sizes)
-    objectness, shifts = network.rpn.head([maps["2"], maps["pool"]])
+    objectness, shifts = network.rpn.head(list(maps.values())[-2:])
     heads = network.roi_heads
     features = heads.box_head(heads.box_roi_pool(maps, pictures, images.image_sizes))
     kinds, corners = heads.box_predictor(features)

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torchvision.models.detection import FCOS
 
-    from graft.backbones.backbone import Backbone
     from graft.base.records import Batch
     from graft.base.trees import Tree
 
@@ -24,12 +23,11 @@ class Fcos(DenseDetector):
     When: objects of unusual shapes, such as very long ones.
     """
 
-    def build(self, trunk: nn.Module, backbone: Backbone, outputs: int) -> nn.Module:
+    @staticmethod
+    def network_class() -> type[nn.Module]:
         from torchvision.models.detection import FCOS
 
-        from graft.backbones.pyramids.torchvision_network import make_dense
-
-        return make_dense(FCOS, trunk, backbone, outputs)
+        return FCOS
 
     @staticmethod
     def call(network: FCOS, batch: Batch) -> tuple[Tree, dict[str, Tensor] | None]:

@@ -30,8 +30,6 @@ class Head:
     """The source whose networks it sits on; None: any."""
     saved_by: ClassVar[str | None] = None
     """The source that saves and opens the finished network; None: the source of the network."""
-    deep: ClassVar[bool] = False
-    """Whether it is a network of its own, whose training takes as long as that of a trunk."""
     pretrained: ClassVar[bool] = False
     """Whether it is the head that the network was pretrained with, so that no weight is new."""
     solvers: ClassVar[tuple[str, ...]] = ()
@@ -108,6 +106,20 @@ def attach_head(name: str, backbone: Backbone, outputs: int | None) -> Backbone:
     head = plugins.load("head", name)()
     source = head.saved_by or backbone.source
     return replace(head.attach(backbone, outputs), head_name=name, source=source)
+
+
+def check_finished(gives: str, backbone: Backbone) -> None:
+    """Raise BackboneError if a finished network has a head that predicts something else.
+
+    What a pretrained head gives, the source of the network has checked.
+    """
+    head = plugins.load("head", backbone.head_name)
+    if not head.pretrained and not any(gives in kinds for kinds in head.gives.values()):
+        raise BackboneError(
+            f"{backbone.name} ends in the head {backbone.head_name!r}, which does not give "
+            f"{gives}. Start from a network that does, or leave out head=own: its trunk then gets "
+            "a new head."
+        )
 
 
 def head_of(backbone: Backbone) -> Head:

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torchvision.models.detection import RetinaNet
 
-    from graft.backbones.backbone import Backbone
     from graft.base.records import Batch
     from graft.base.trees import Tree
 
@@ -24,12 +23,11 @@ class Retinanet(DenseDetector):
     When: one stage is wanted: faster than faster-rcnn where pictures have many objects.
     """
 
-    def build(self, trunk: nn.Module, backbone: Backbone, outputs: int) -> nn.Module:
+    @staticmethod
+    def network_class() -> type[nn.Module]:
         from torchvision.models.detection import RetinaNet
 
-        from graft.backbones.pyramids.torchvision_network import make_dense
-
-        return make_dense(RetinaNet, trunk, backbone, outputs)
+        return RetinaNet
 
     @staticmethod
     def call(network: RetinaNet, batch: Batch) -> tuple[Tree, dict[str, Tensor] | None]:

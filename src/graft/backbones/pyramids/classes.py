@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from graft.backbones.backbone import Backbone
-from graft.backbones.heads.head import head_of
 from graft.base.errors import listed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    RowsOfClasses = Callable[[str, int, int], NDArray | None]
+
 
 def adapt_classes(
-    backbone: Backbone, weights: dict[str, Tensor], known: Sequence[str], wanted: Sequence[str]
+    backbone: Backbone,
+    rows_of_classes: RowsOfClasses,
+    weights: dict[str, Tensor],
+    known: Sequence[str],
+    wanted: Sequence[str],
 ) -> dict[str, Tensor]:
     """Return the weights of a network for the `known` classes as those of one for the `wanted`.
 
     Rows of classes that are not known stay as the backbone has them. A note of the backbone says
-    what became of what.
+    what became of what. An empty text among the `known` is an output of no class.
     """
-    head, fresh = head_of(backbone), backbone.network.state_dict()
-    adapted = {}
+    fresh, adapted = backbone.network.state_dict(), {}
     for name, tensor in weights.items():
-        before = head.rows_of_classes(name, len(tensor), len(known)) if tensor.dim() else None
+        before = rows_of_classes(name, len(tensor), len(known)) if tensor.dim() else None
         if before is not None:
-            after = head.rows_of_classes(name, len(fresh[name]), len(wanted))
+            after = rows_of_classes(name, len(fresh[name]), len(wanted))
             pairs = [
                 (after[wanted.index(label)], before[known.index(label)])
                 for label in wanted
@@ -57,7 +61,7 @@ def _note(known: Sequence[str], wanted: Sequence[str], changed: list[str], other
     parts = {
         "copied by name": [name for name in wanted if name in known],
         "new": [name for name in wanted if name not in known],
-        "left out": [name for name in known if name not in wanted],
+        "left out": [name for name in known if name and name not in wanted],
     }
     classes = "; ".join(f"{words}: {listed(names, 9) or 'none'}" for words, names in parts.items())
     return (

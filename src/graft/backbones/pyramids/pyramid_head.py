@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 class PyramidHead(Head):
     """A head that reads feature maps at several resolutions and is a network of its own."""
 
-    deep: ClassVar[bool] = True
     trunk: ClassVar[str]
     """Where the trunk is in the finished network."""
     paths: ClassVar[tuple[str, ...]]

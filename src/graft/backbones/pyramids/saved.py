@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graft.backbones.backbone import Backbone
-from graft.backbones.heads.head import attach_head
+from graft.backbones.heads.head import attach_head, head_of
 from graft.backbones.preprocess.preprocess import restore_preprocess
 from graft.backbones.pyramids.classes import adapt_classes
 from graft.base import files, plugins
@@ -73,7 +73,8 @@ def open_network(
         return backbone
     weights = read(folder)
     if job.form == "finished" and tuple(config["classes"]) != job.classes:
-        weights = adapt_classes(backbone, weights, config["classes"], job.classes)
+        rows = head_of(backbone).rows_of_classes
+        weights = adapt_classes(backbone, rows, weights, config["classes"], job.classes)
     load_weights(backbone, weights)
     return backbone
 

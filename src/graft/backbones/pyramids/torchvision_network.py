@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,18 +18,10 @@ from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
 from graft.backbones.preprocess.preprocess import ImagePreprocess
-from graft.backbones.pyramids.detections import (
-    DETECTIONS,
-    LEAST_SCORE,
-    padded,
-    wants_detections,
-)
+from graft.backbones.pyramids.detections import padded, wants_detections
 from graft.backbones.pyramids.levels import Levels
 from graft.base.records import Batch
 from graft.base.trees import Tree
-
-if TYPE_CHECKING:
-    from graft.backbones.backbone import Backbone
 
 STRIDES = (8, 16, 32)
 """The levels of the trunk that detectors read: four times as many places would be four times the
@@ -152,25 +144,10 @@ def _mask(like: Tensor, rows: Tensor) -> Tensor:
     return mask
 
 
-def _dense_pyramid(trunk: nn.Module, levels: Levels) -> WithPyramid:
+def dense_pyramid(trunk: nn.Module, levels: Levels) -> WithPyramid:
     """A feature pyramid at strides 8 to 128, for detectors that predict at each of its places."""
     fpn = FeaturePyramidNetwork(list(levels.channels), CHANNELS, LastLevelP6P7(CHANNELS, CHANNELS))
     return WithPyramid(trunk, levels, fpn)
-
-
-def make_dense(
-    network: Callable[..., nn.Module], trunk: nn.Module, backbone: Backbone, outputs: int
-) -> nn.Module:
-    """The detector of this class of torchvision's that predicts at each place of its maps."""
-    detector = network(
-        _dense_pyramid(trunk, backbone.levels.at(STRIDES)),
-        outputs,
-        score_thresh=LEAST_SCORE,
-        detections_per_img=DETECTIONS,
-        **pictures_as_they_are(backbone.preprocess),
-    )
-    give_float32(detector.head)
-    return detector
 
 
 def run_dense(

@@ -90,20 +90,17 @@ def read_tensors(folder: str) -> dict[str, Tensor]:
     return network.state_dict()
 
 
-def open_detector(folder: str, job: Job, pretrained: bool) -> Backbone:
-    """Open a folder of transformers, or a network of its hub, for a job.
+def open_detector(folder: str, config: Any, job: Job, pretrained: bool) -> Backbone:
+    """Open a detector, from a folder or the hub, for a job.
 
     One over a trunk of timm gives its trunk to other heads too; others are opened whole. Raises
     BackboneError for a network of another kind.
     """
-    from transformers import AutoConfig
-
-    with quiet():
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     if config.model_type not in MODELS:
         raise BackboneError(
             f"{folder} is of the kind {config.model_type!r}. Of transformers' networks for "
-            f"pictures, Graft opens {' and '.join(MODELS)}. For others use 'timm:NAME'."
+            f"pictures, Graft opens {' and '.join(MODELS)}, and with head=own those that give "
+            "masks, as segformer. For others use 'timm:NAME'."
         )
     if config.backbone_config.model_type == "timm_backbone" and Path(folder).is_dir():
         return open_network(folder, read_detector(folder, config), job, pretrained, read_tensors)
@@ -149,7 +146,7 @@ def _open_whole(folder: str, config: Any, job: Job, pretrained: bool) -> Backbon
     if pretrained:
         weights = read_tensors(folder)
         if tuple(known) != job.classes:
-            weights = adapt_classes(backbone, weights, known, job.classes)
+            weights = adapt_classes(backbone, head.rows_of_classes, weights, known, job.classes)
         load_weights(backbone, weights)
     return backbone
 

@@ -12,6 +12,7 @@ from graft.backbones.backbone import Backbone
 from graft.backbones.preprocess.preprocess import ImagePreprocess
 from graft.backbones.pyramids.saved import open_network, save_network
 from graft.backbones.pyramids.stages import cut_into_stages
+from graft.backbones.pyramids.torchvision_whole import describe_coco, detector_names, open_whole
 from graft.backbones.pyramids.trunk import make_trunk
 from graft.base import files
 from graft.base.errors import UnknownName
@@ -24,15 +25,20 @@ CHANNELS_LAST = ("swin",)
 
 
 class Torchvision:
-    """Image networks of torchvision: `torchvision:resnet18`, with the weights it calls DEFAULT."""
+    """Image networks of torchvision: `torchvision:resnet18`, with the weights it calls DEFAULT.
+
+    Its detectors, such as `torchvision:fasterrcnn_resnet50_fpn_v2`, are opened whole, with the head
+    `own`: of the classes of COCO those are kept that the data have by the same name.
+    """
 
     def names(self) -> list[str]:
         from torchvision import models
 
-        return [name for name in models.list_models(module=models) if name not in UNFIT]
+        networks = [name for name in models.list_models(module=models) if name not in UNFIT]
+        return [*networks, *detector_names()]
 
     def usual_job(self, name: str) -> Job:
-        return Job("features", "image", "vector")
+        return Job("features", "image", "finished" if name in detector_names() else "vector")
 
     def load(self, name: str, job: Job, pretrained: bool) -> Backbone:
         """Raise UnknownName, or BackboneError if the requested pretrained weights do not exist."""
@@ -40,6 +46,9 @@ class Torchvision:
             raise UnknownName.of(
                 "torchvision network", name, self.names(), see="torchvision.models.list_models()"
             )
+        if name in detector_names():
+            read = (lambda: describe_coco(name, _download(name))) if pretrained else None
+            return open_whole(name, job, read)
         weights = _download(name) if pretrained else None
         if job.form == "pyramid":
             return self.trunk(name, job.size, weights)
@@ -125,7 +134,7 @@ class Torchvision:
         """`config.json` with the arguments of `torchvision.models.get_model`, and the weights."""
         from safetensors.torch import save_file
 
-        if backbone.levels is not None:
+        if "trunk" in backbone.architecture:
             save_network(backbone, folder, classes, "torchvision")
             return
         config = {"library": "torchvision", **backbone.architecture, "classes": list(classes)}
@@ -150,18 +159,15 @@ class Torchvision:
         config = files.read_json(Path(folder, "config.json"), "a torchvision folder")
         if "trunk" in config:
             return open_network(folder, config, job, pretrained)
+        name, arguments = config["architecture"], config["arguments"]
         weights = load_file(Path(folder, "model.safetensors")) if pretrained else None
+        if name in detector_names():
+            read = (lambda: (weights, config["classes"])) if pretrained else None
+            return open_whole(name, job, read)
         if job.form == "pyramid":
-            name, arguments = config["architecture"], config["arguments"]
             return self.trunk(name, job.size, weights, **arguments)
-        size = tuple(config["preprocess"]["size"])
-        return self.create(
-            config["architecture"],
-            job.outputs or config["num_classes"],
-            weights,
-            size,
-            **config["arguments"],
-        )
+        outputs, size = job.outputs or config["num_classes"], tuple(config["preprocess"]["size"])
+        return self.create(name, outputs, weights, size, **arguments)
 
 
 def _download(name: str) -> dict:
@@ -173,7 +179,7 @@ def _download(name: str) -> dict:
     cached = Path(torch.hub.get_dir(), "checkpoints", Path(weights.url).name)
     host = "/".join(weights.url.split("/")[:3])
     if not cached.exists() and not hub.answers(host):
-        raise hub.unreachable(f"torchvision:{name}", host, OSError(), offline=True)
+        raise hub.unreachable(f"torchvision:{name}", host, OSError(), offline=True, file=cached)
     try:
         return weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except OSError as error:

@@ -16,6 +16,7 @@ from graft.backbones.language import label_words, mean_pooling, special_tokens
 from graft.backbones.language.quiet import never_ask_for_masks, quiet
 from graft.backbones.preprocess.preprocess import TextPreprocess
 from graft.backbones.pyramids.transformers_folder import MODELS, open_detector, save_detector
+from graft.backbones.pyramids.transformers_masks import gives_masks, open_masks, save_masks
 from graft.base import files
 from graft.base.errors import BackboneError
 from graft.base.job import WRITING, Form, Job
@@ -38,7 +39,9 @@ POOLING = Path("1_Pooling", "config.json")
 class Transformers:
     """Text networks of transformers, by their name on the hub: `transformers:ORGANIZATION/NAME`.
 
-    Of networks for pictures, detectors: `transformers:PekingU/rtdetr_v2_r18vd` with its own head.
+    Of networks for pictures, those that find objects or give masks are opened whole, with the head
+    `own`: `transformers:PekingU/rtdetr_v2_r18vd`,
+    `transformers:nvidia/segformer-b0-finetuned-ade-512-512`.
     """
 
     def names(self) -> list[str]:
@@ -63,6 +66,8 @@ class Transformers:
 
         with _opening(name):
             config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+        if gives_masks(config):
+            return Job("features", "image", "finished")
         if config.model_type in MODELS:
             return Job("features", "image", "pyramid")
         writes = getattr(config, "is_encoder_decoder", False)
@@ -97,8 +102,9 @@ class Transformers:
         self, backbone: Backbone, folder: str, classes: list[str], problem: str | None
     ) -> None:
         """transformers' own folder, tokenizer included: `pipeline(TASK, model=FOLDER)` opens it."""
-        if backbone.levels is not None:
-            save_detector(backbone, folder, classes)
+        if backbone.preprocess.reads == "image":
+            write = save_masks if backbone.levels is None else save_detector
+            write(backbone, folder, classes)
             return
         network, pooled = backbone.network, mean_pooling.is_installed(backbone.network)
         config = network.config
@@ -125,7 +131,7 @@ class Transformers:
         from transformers import AutoConfig, AutoTokenizer
 
         if job.reads != "text":
-            return open_detector(folder, job, pretrained)
+            return _open_for_pictures(folder, job, pretrained)
         with quiet():
             config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
             try:
@@ -175,6 +181,20 @@ class Transformers:
         return Backbone(
             spec, "transformers", network, form, head, groups, preprocess, lr, token, own_head
         )
+
+
+def _open_for_pictures(folder: str, job: Job, pretrained: bool) -> Backbone:
+    """Raises BackboneError for a whole network that does something else than the job."""
+    from transformers import AutoConfig
+
+    with quiet():
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    auto = _class_named_after(job)
+    if job.form == "finished" and auto and type(config) not in auto._model_mapping:
+        raise _unfit(f"transformers:{folder}", config, job)
+    if job.form == "finished" and gives_masks(config):
+        return open_masks(folder, config, job, pretrained)
+    return open_detector(folder, config, job, pretrained)
 
 
 def _prepare(tokenizer: Any, config: Any, job: Job) -> TextPreprocess:
@@ -229,15 +249,12 @@ def _network(spec: str, job: Job, config: Any, weights: str | None) -> tuple[Any
     import torch
     import transformers
 
-    class_name = f"AutoModelFor{job.id.title().replace('-', '')}"
-    names = (class_name,) if hasattr(transformers, class_name) else CLASSES.get(job.form, ())
-    classes = [getattr(transformers, name) for name in names]
+    named = _class_named_after(job)
+    usual = (getattr(transformers, name) for name in CLASSES.get(job.form, ()))
+    classes = [named] if named else list(usual)
     fitting = [auto for auto in classes if type(config) in auto._model_mapping]
     if not fitting:
-        raise BackboneError(
-            f"{spec} is of the kind {config.model_type!r}, "
-            f"which transformers has not made for {job.id}."
-        )
+        raise _unfit(spec, config, job)
     if weights is None:
         network = fitting[0].from_config(config, dtype=torch.get_default_dtype()).eval()
         return network, set(network.state_dict())
@@ -247,6 +264,20 @@ def _network(spec: str, job: Job, config: Any, weights: str | None) -> tuple[Any
         *loading["missing_keys"],
         *(name for name, *_ in loading["mismatched_keys"]),
     }
+
+
+def _class_named_after(job: Job) -> Any:
+    """The class of transformers that makes networks for the job, None if there is none."""
+    import transformers
+
+    return getattr(transformers, f"AutoModelFor{job.id.title().replace('-', '')}", None)
+
+
+def _unfit(spec: str, config: Any, job: Job) -> BackboneError:
+    return BackboneError(
+        f"{spec} is of the kind {config.model_type!r}, "
+        f"which transformers has not made for {job.id}."
+    )
 
 
 def _lacking(name: str, error: ImportError) -> BackboneError:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from graft.backbones import hub
 from graft.backbones.backbone import Backbone
-from graft.backbones.heads.head import attach_head
+from graft.backbones.heads.head import attach_head, head_of
 from graft.backbones.preprocess.preprocess import ImagePreprocess
 from graft.backbones.pyramids.classes import adapt_classes
 from graft.backbones.pyramids.coco import CLASSES as COCO
@@ -71,7 +71,8 @@ class Yolox:
         backbone = attach_head(HEAD, backbone, job.outputs or len(known))
         backbone.name, backbone.form = f"yolox:{name}", job.form
         if job.form == "finished":
-            weights = adapt_classes(backbone, weights, known, job.classes)
+            rows = head_of(backbone).rows_of_classes
+            weights = adapt_classes(backbone, rows, weights, known, job.classes)
         load_weights(backbone, weights)
         return backbone
 
@@ -159,7 +160,7 @@ def _download(name: str) -> Path:
     if file.exists():
         return file
     if not hub.answers(HOST):
-        raise hub.unreachable(f"yolox:{name}", HOST, OSError(), offline=True)
+        raise hub.unreachable(f"yolox:{name}", HOST, OSError(), offline=True, file=file)
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         torch.hub.download_url_to_file(f"{RELEASE}/{name}.pth", str(file), progress=False)

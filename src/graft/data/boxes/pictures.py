@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from graft.base.errors import DataError, listed
-from graft.data.formats.folders.class_folders import is_place
+from graft.data.formats.folders.class_folders import MASKS, is_place
 from graft.data.formats.format import split_in
 from graft.data.images.open import SUFFIXES, UNREADABLE
 from graft.data.listing import subfolders, walk
@@ -97,16 +97,22 @@ def check_there(missing: Sequence[str], total: int, where: Path) -> None:
 
 
 def _narrow(files: Sequence[Path], near: Path, split: str | None) -> list[Path]:
-    """Of several files those that are meant: near the annotations, else of their split."""
+    """Of several files those that are meant: near the annotations, else of their split.
+
+    Masks of the picture, as VOC has them, are not meant.
+    """
     if len(files) < 2:
         return list(files)
+    beside = [file for file in files if file.parent == near]
+    files = [file for file in files if file.parent.name.lower() not in MASKS] or list(files)
     choices: Iterable[list[Path]] = (
-        [file for file in files if file.parent == near],
+        beside,
+        files,
         [file for file in files if file.is_relative_to(near)],
         [file for file in files if split and find_folder_split(file, file.parents[2]) == split],
         [file for file in files if file.is_relative_to(near.parent)],
     )
-    return next((choice for choice in choices if len(choice) == 1), list(files))
+    return next((choice for choice in choices if len(choice) == 1), files)
 
 
 def _find_beside(folder: Path) -> list[Path]:

@@ -43,6 +43,7 @@ class Coco:
     """
 
     suffixes: ClassVar = (".json",)
+    kinds: ClassVar = ("boxes",)
 
     def sniff(self, path: Path) -> float:
         return float(bool(_files(path)))

@@ -36,6 +36,7 @@ class Cvat:
     """
 
     suffixes: ClassVar = (".xml",)
+    kinds: ClassVar = ("boxes",)
 
     def sniff(self, path: Path) -> float:
         return float(bool(_files(path)))

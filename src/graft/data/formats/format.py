@@ -75,6 +75,9 @@ class Format(Protocol):
 
     suffixes: ClassVar[Collection[str]]
     """The suffixes of its files, where a suffix identifies the format."""
+    kinds: ClassVar[Collection[str]]
+    """The kinds of data that it is made for, if not for all: if data may be read in several
+    formats, a task takes the one that is made for its kinds."""
 
     def sniff(self, path: Path) -> float:
         """Return the confidence, from 0 to 1, that `path` has this format; never raises."""

@@ -13,25 +13,28 @@ from graft.base.errors import DataError, listed
 from graft.base.files import write_json
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.formats.folders.mask_pairs import Pairs, find_pairs, has_masks
+from graft.data.formats.folders.mask_pairs import Pairs, find_pairs, has_masks, split_by_lists
 from graft.data.formats.format import ReadOptions, endings
 from graft.data.images.open import SUFFIXES, open_image
-from graft.data.listing import note_left_out
+from graft.data.listing import glance, note_left_out
 from graft.data.masks.class_files import NAMES, find_class_file
 from graft.data.masks.coding import Coding, check_codings
 from graft.data.masks.discover import find_coding
 from graft.data.masks.open import Mask
+from graft.data.masks.voc_classes import find_voc_classes
 
 
 class MaskFolders:
     """Pictures and their masks, paired by name: `images/1.jpg` and `masks/1.png`.
 
     Folders of masks may be named `masks`, `labels`, `annotations`, `train_masks` or `trainannot`
-    too, those of splits lie above or below them, or `1_mask.png` lies beside `1.jpg`. A file beside
-    them says what numbers or colors mean, as classes.json: {"sky": 0} or {"sky": [0, 0, 255]}.
+    too, those of splits lie above or below them, or `1_mask.png` lies beside `1.jpg`. Pascal VOC's
+    `SegmentationClass` is read with its lists, `ImageSets/Segmentation/train.txt`. A file beside
+    the masks says what numbers or colors mean, as classes.json: {"sky": 0} or {"sky": [0, 0, 255]}.
     """
 
     suffixes: ClassVar = ()
+    kinds: ClassVar = ("masks",)
 
     def sniff(self, path: Path) -> float:
         """0.97 for pictures with masks unless a table lies beside them, which says what is what."""
@@ -53,8 +56,10 @@ class MaskFolders:
         pairs = find_pairs(path)
         if not pairs.count:
             raise self._no_pairs(path, pairs)
+        if options.labels:
+            pairs = split_by_lists(pairs, path)
         named = [mask for part in pairs.splits.values() for _, mask in part]
-        classes = find_class_file(_places(path, named))
+        classes = find_class_file(_places(path, named)) or find_voc_classes(path)
         coding, notes = find_coding(
             [(str(mask), mask) for mask in named], classes, pairs.are_instances
         )
@@ -65,6 +70,9 @@ class MaskFolders:
         left += note_left_out(bare, "these pictures have no mask") if options.labels else []
         unused = [_name(file, path) for file in pairs.masks]
         left += note_left_out(unused, "no picture has their name")
+        unlisted = [_name(file, path) for file in pairs.unlisted]
+        left += note_left_out(unlisted, "no list in ImageSets/Segmentation names them")
+        left += _boxes_too(path)
         return Data(splits, notes=left, kind="masks")
 
     def write_tiny(self, data: Data, path: Path) -> None:
@@ -88,6 +96,17 @@ class MaskFolders:
             f"({listed(masks, 3)}), and no mask is named as a picture. Name them alike: "
             "images/1.jpg and masks/1.png, or 1.jpg and 1_mask.png."
         )
+
+
+def _boxes_too(path: Path) -> list[str]:
+    """Say that there are boxes too, and how to read them."""
+    files = (file for file in glance(path, 4) if file.suffix.lower() == ".xml")
+    if not any(file.parent.name == "Annotations" for file in files):
+        return []
+    return [
+        "The masks are read. The folder holds boxes too, in Annotations: to read those, pass "
+        "--format pascal-voc."
+    ]
 
 
 def _samples(path: Path, pairs: Pairs, coding: Coding, labels: bool) -> dict[str, list[Sample]]:

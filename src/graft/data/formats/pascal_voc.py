@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar
@@ -20,15 +20,14 @@ from graft.data.boxes.pictures import MOST_FILES, PictureFiles, check_there, fin
 from graft.data.boxes.xml_files import parse_xml, read_size
 from graft.data.data import Data
 from graft.data.formats.folders.beside import sure_of_files
-from graft.data.formats.format import ReadOptions, split_of
+from graft.data.formats.folders.name_lists import find_lists, read_lists
+from graft.data.formats.format import ReadOptions
 from graft.data.images.open import image_size
 from graft.data.listing import glance, note_left_out, walk
-from graft.data.tables.encodings import read_beginning, read_text
+from graft.data.tables.encodings import read_beginning
 
 _ROOT = re.compile(r"\s*(<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>]*>|\s)*<annotation\b", re.DOTALL)
 _EDGES = ("xmin", "ymin", "xmax", "ymax")
-_WHOLE = "trainval"
-"""VOC's list of `train` and `val` together."""
 _FROM_1 = (
     "The edges in the XML are read as distances from the upper left corner of the picture, as the "
     "programs that write them today have them. No box begins at 0: if the first pixel is number 1, "
@@ -45,6 +44,7 @@ class PascalVoc:
     """
 
     suffixes: ClassVar = (".xml",)
+    kinds: ClassVar = ("boxes",)
 
     def sniff(self, path: Path) -> float:
         if path.is_file():
@@ -82,6 +82,7 @@ class PascalVoc:
         unused = [known.name(file) for file in known.files if file not in used]
         notes += note_left_out(unused, "no XML describes them, or no list names them")
         notes += _assumptions(pictures.values(), difficult)
+        notes += _masks_too(known.top)
         return boxes_data(splits, notes)
 
     def write_tiny(self, data: Data, path: Path) -> None:
@@ -151,12 +152,24 @@ def _assumptions(pictures: Iterable[DrawnPicture], difficult: list[str]) -> list
     return notes
 
 
+def _masks_too(top: Path) -> list[str]:
+    """Say that there are masks too, and how to read them."""
+    if not any(file.parent.name == "SegmentationClass" for file in glance(top, 4)):
+        return []
+    return [
+        "The boxes in the XML are read. The folder holds masks too, in SegmentationClass: to read "
+        "those, pass --format mask-folders."
+    ]
+
+
 def _splits(
     top: Path, pictures: Mapping[Path, DrawnPicture]
 ) -> tuple[dict[str, list[DrawnPicture]], list[str]]:
     """The pictures by split: by lists of names, else by the folders they lie in."""
     by_name = {file.stem: picture for file, picture in pictures.items()}
-    if lists := _lists(top, by_name):
+    files = find_lists(top)
+    files = [file for file in files if file.parent.name == "Main"] or files
+    if lists := read_lists(files, by_name, "XML"):
         splits = {split: [by_name[name] for name in names] for split, names in lists.items()}
         named = {name for names in lists.values() for name in names}
         rest = [picture.id for name, picture in by_name.items() if name not in named]
@@ -166,44 +179,6 @@ def _splits(
         splits.setdefault(find_folder_split(file, top) or "all", []).append(picture)
     rest = splits.pop("all") if len(splits) > 1 and "all" in splits else []
     return splits, note_left_out([picture.id for picture in rest], "they are in no split folder")
-
-
-def _lists(top: Path, known: Collection[str]) -> dict[str, list[str]]:
-    """Split -> the names in its lists, those in a folder `Main` if there is one.
-
-    Raises DataError for a name that has no XML or is in two splits.
-    """
-    files = [file for file in glance(top, 4) if file.suffix.lower() == ".txt"]
-    files = sorted(f for f in files if split_of(f.stem) or f.stem.lower() == _WHOLE)
-    files = [file for file in files if file.parent.name == "Main"] or files
-    named = {file: split_of(file.stem) for file in files}
-    if any(named.values()) and {"train", "val"} & set(named.values()):
-        named = {file: split for file, split in named.items() if split}
-    places: dict[str, tuple[str, Path]] = {}
-    for file, split in named.items():
-        for line in filter(None, map(str.strip, read_text(file)[0].split("\n"))):
-            name = _stem(line, known)
-            if name is None:
-                raise DataError(
-                    f"{file} names {line!r}, and there is no XML of that name. Add it, or remove "
-                    "the line."
-                )
-            one, other = places.setdefault(name, (split or "train", file))
-            if one != (split or "train"):
-                raise DataError(
-                    f"{name!r} is in two lists, {other} and {file}. Remove it from one of them."
-                )
-    lists: dict[str, list[str]] = {}
-    for name, (split, _) in places.items():
-        lists.setdefault(split, []).append(name)
-    return lists
-
-
-def _stem(line: str, known: Collection[str]) -> str | None:
-    """The name of the XML that a line of a list means: `a`, `a 1` or `images/a.jpg`."""
-    name = line.replace("\\", "/").rsplit("/", 1)[-1]
-    choices = (name, name.split()[0], Path(name).stem)
-    return next((choice for choice in choices if choice in known), None)
 
 
 def _annotation(sample: Sample, file: Path) -> Element:

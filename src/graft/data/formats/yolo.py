@@ -44,6 +44,7 @@ class Yolo:
     """
 
     suffixes: ClassVar = (".yaml", ".yml")
+    kinds: ClassVar = ("boxes",)
 
     def sniff(self, path: Path) -> float:
         if path.is_file():

@@ -87,6 +87,10 @@ class Kind(ABC):
         """The same samples as this kind if data of another kind hold as much, else None."""
         return None
 
+    def describe_lack(self, data: Data) -> str | None:
+        """Say what data of another kind lack to be adopted, where their roles do not say it."""
+        return None
+
     def row(self, sample: Sample) -> dict[str, Any]:
         """Return the sample as a row of a table; `samples` reads it back."""
         return dict(sample.roles)

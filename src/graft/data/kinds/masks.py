@@ -14,7 +14,7 @@ import numpy as np
 from graft.base.counts import plural
 from graft.base.env import cores
 from graft.base.errors import DataError, listed
-from graft.base.records import Sample
+from graft.base.records import LabeledBox, Sample
 from graft.data.checks.classes import SHOWN
 from graft.data.checks.finding import Finding, counts, verb
 from graft.data.data import Data
@@ -110,9 +110,9 @@ class Masks(Kind):
 
     def adopt(self, data: Data) -> Data | None:
         """Draw the outlines of objects, as COCO has them, on a background."""
-        samples = [sample for part in data.splits.values() for sample in part]
-        objects = [each for sample in samples for each in sample.roles.get("boxes") or ()]
-        if not any(each.outline for each in objects):
+        objects = _objects(data)
+        bare = sum(not each.outline for each in objects)
+        if bare == len(objects):
             return None
         coding = outline_coding(sorted({each.label for each in objects}), "the outlines")
 
@@ -124,8 +124,25 @@ class Masks(Kind):
             return Sample(sample.id, {**roles, "mask": mask})
 
         splits = {split: list(map(drawn, part)) for split, part in data.splits.items()}
-        note = "The outlines of objects are drawn as masks, small objects on top of large ones."
-        return replace(data, splits=splits, kind=self.name, notes=[*data.notes, note])
+        notes = ["The outlines of objects are drawn as masks, small objects on top of large ones."]
+        if bare:
+            notes.append(
+                f"{bare:,} of {plural(len(objects), 'object')} have no outline but their box: "
+                "pixels in it are ignored where no other object is."
+            )
+        return replace(data, splits=splits, kind=self.name, notes=[*data.notes, *notes])
+
+    def describe_lack(self, data: Data) -> str | None:
+        objects = _objects(data)
+        if not objects or any(each.outline for each in objects):
+            return None
+        return (
+            "Masks are drawn from the outlines of objects, and of "
+            f"{plural(len(objects), 'object')} none has an outline but its box. Add them to the "
+            "annotations, in COCO as 'segmentation' (polygons or run lengths), or give a mask "
+            "image for each picture. From boxes alone a network learns to find objects, not their "
+            "pixels."
+        )
 
     def row(self, sample: Sample) -> dict[str, Any]:
         mask = sample.roles.get("mask")
@@ -280,6 +297,12 @@ def _shares(split: str, looked: _Looked, num_samples: int) -> list[Finding]:
 def _masked(samples: Sequence[Sample]) -> list[Sample]:
     """The samples whose mask is known."""
     return [sample for sample in samples if sample.roles.get("mask") is not None]
+
+
+def _objects(data: Data) -> list[LabeledBox]:
+    """All objects in the pictures of the data."""
+    samples = (sample for part in data.splits.values() for sample in part)
+    return [each for sample in samples for each in sample.roles.get("boxes") or ()]
 
 
 def _codings(samples: Sequence[Sample]) -> list[Coding]:

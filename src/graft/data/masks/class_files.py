@@ -24,6 +24,9 @@ NAMES = (
     "label_colors.txt", "labelmap.txt", "codes.txt", "classes.txt",
 )  # fmt: skip
 """What such files are called, the likeliest first."""
+BORDER = (224, 224, 192)
+"""The color of 255 in the palette of Pascal VOC: the borders of objects, which count for nothing.
+"""
 _ENTRY_NAME = ("name", "label", "class", "class_name", "title")
 _ENTRY_NUMBER = ("id", "value", "index", "number", "train_id", "trainid", "label")
 _ENTRY_COLOR = ("color", "colour", "rgb")
@@ -47,12 +50,15 @@ class ClassFile:
     def coding(self, is_color: bool) -> Coding:
         """The coding of masks that are in color or not; raises DataError if the file has no such.
 
-        255 is ignored unless the file gives it to a class.
+        255, and the color that Pascal VOC's palette has there, are ignored unless the file gives
+        them to a class.
         """
-        colors = tuple((code, name) for name, code in self.meanings if len(code) == 3)
+        colors = {code: name for name, code in self.meanings if len(code) == 3}
         numbers = [(*code, name) for name, code in self.meanings if len(code) == 2]
         if colors and (is_color or not numbers):
-            return Coding(colors=colors, origin=self.file.name)
+            if not is_color:  # the colors are those of a palette
+                colors.setdefault(BORDER, None)
+            return Coding(colors=tuple(colors.items()), origin=self.name)
         if is_color:
             raise DataError(
                 f"The masks are in color, and {self.file} gives numbers. Give each class its "
@@ -60,9 +66,12 @@ class ClassFile:
             )
         if not any(low <= 255 <= high for low, high, _ in numbers):
             numbers.append((255, 255, None))
-        return Coding(
-            numbers=tuple(sorted(numbers, key=lambda each: each[:2])), origin=self.file.name
-        )
+        return Coding(numbers=tuple(sorted(numbers, key=lambda each: each[:2])), origin=self.name)
+
+    @property
+    def name(self) -> str:
+        """What a user is told that it is called: of a folder its last two parts."""
+        return self.file.name if self.file.suffix else "/".join(self.file.parts[-2:])
 
     @property
     def note(self) -> str:
@@ -70,7 +79,7 @@ class ClassFile:
         names = list(dict.fromkeys(name for name, _ in self.meanings if name is not None))
         ignored = any(name is None for name, _ in self.meanings)
         return (
-            f"{self.file.name} names the classes of the masks: {listed(names, 12)}"
+            f"{self.name} names the classes of the masks: {listed(names, 12)}"
             f"{'; some pixels are ignored' if ignored else ''}."
         )
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 from graft.base.errors import DataError, listed
 from graft.data.formats.folders.class_folders import MASKS, is_place
+from graft.data.formats.folders.name_lists import find_lists, read_lists
 from graft.data.formats.format import split_of, split_word
 from graft.data.images.open import has_image_suffix
 from graft.data.listing import subfolders, walk
@@ -40,6 +41,8 @@ class Pairs:
     """Split -> its pictures without a mask."""
     masks: list[Path] = field(default_factory=list)
     """Masks without a picture."""
+    unlisted: list[Path] = field(default_factory=list)
+    """Pictures with a mask that no list of a split names."""
 
     @property
     def count(self) -> int:
@@ -76,6 +79,8 @@ def has_masks(root: Path) -> bool:
     pairs = find_pairs(root)
     with_masks = [split for split in pairs.splits if pairs.splits[split]]
     pictures = pairs.count + sum(len(pairs.bare.get(split, ())) for split in with_masks)
+    if pairs.count and _lists(root):
+        return True
     if not pairs.count or pairs.count < LEAST * pictures:
         return False
     paired = [pair for part in pairs.splits.values() for pair in part]
@@ -122,6 +127,25 @@ def find_pairs(root: Path) -> Pairs:
         elif not file.is_mask:
             pairs.bare.setdefault(file.split, []).append(file.path)
     return pairs
+
+
+def split_by_lists(pairs: Pairs, root: Path) -> Pairs:
+    """The pairs by the lists in `ImageSets/Segmentation`, as Pascal VOC has them, if there are any.
+
+    Raises DataError for a name in them that has no mask.
+    """
+    by_name = {pair[0].stem: pair for part in pairs.splits.values() for pair in part}
+    lists = read_lists(_lists(root), by_name, "mask")
+    if not lists:
+        return pairs
+    splits = {split: [by_name[name] for name in names] for split, names in lists.items()}
+    named = {name for names in lists.values() for name in names}
+    unlisted = [picture for name, (picture, _) in by_name.items() if name not in named]
+    return replace(pairs, splits=splits, unlisted=unlisted)
+
+
+def _lists(root: Path) -> list[Path]:
+    return [file for file in find_lists(root) if file.parent.name == "Segmentation"]
 
 
 def _may_have_masks(root: Path) -> bool:
