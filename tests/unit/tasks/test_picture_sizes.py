@@ -31,6 +31,9 @@ def test_one_huge_picture_among_others_says_nothing() -> None:
         ((320, 240), 480, (320, 256)),
         ((100, 4000), 512, (32, 512)),
         ((20, 10), 512, (32, 32)),
+        ((640, 480), 500, (480, 352)),
+        ((500, 400), 500, (480, 384)),
+        ((640, 480), 80, (64, 64)),
     ],
 )
 def test_the_input_has_the_shape_of_the_picture_in_steps_of_32(picture, longest, size) -> None:

@@ -36,6 +36,7 @@ def network_size(picture: tuple[int, int], longest: int) -> tuple[int, int]:
 
     Its longer side is that of the picture, but no longer than `longest`.
     """
+    longest = longest // STEP * STEP  # rounding to the next multiple must not go beyond it
     scale = min(1.0, longest / max(picture))
     width, height = (max(STEP, round(side * scale / STEP) * STEP) for side in picture)
     return width, height
