@@ -48,6 +48,16 @@ def test_a_trunk_is_built_again_from_its_description(name: str) -> None:
     again.network.load_state_dict(backbone.network.state_dict())
 
 
+def test_a_trunk_that_is_built_for_one_size_is_built_again_for_another() -> None:
+    small = {"embed_dim": 16, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 1, 1)}
+    timm = plugins.load("source", "timm")()
+    saved = timm.trunk("swin_tiny_patch4_window7_224", (96, 64), **small)
+    again = timm.trunk(
+        "swin_tiny_patch4_window7_224", (64, 64), **saved.architecture["trunk"]["arguments"]
+    )
+    assert again.preprocess.size == (64, 64) and again.levels == saved.levels
+
+
 @pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "test_vit"])
 def test_a_network_of_one_resolution_is_refused_by_the_names_of_others(name: str) -> None:
     with pytest.raises(BackboneError, match=f"timm:{name} has no feature maps.*efficientnet-lite0"):

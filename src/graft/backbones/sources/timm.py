@@ -98,7 +98,7 @@ class Timm:
         import timm
 
         if size and timm.is_model(name.split(".")[0]) and _has_fixed_size(name):
-            settings.setdefault("img_size", (size[1], size[0]))
+            settings["img_size"] = (size[1], size[0])  # not the one that it was saved with
         try:
             with _no_word_of_left_out_layers():
                 network = timm.create_model(
