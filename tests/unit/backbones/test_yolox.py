@@ -150,6 +150,14 @@ def test_another_file_is_refused(tmp_path):
         load_backbone(f"yolox:{file}", JOB)
 
 
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"\x80\x02cos\nsystem\n."])
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, content):
+    file = tmp_path / "broken.pth"
+    file.write_bytes(content)
+    with pytest.raises(BackboneError, match=r"broken.pth is no checkpoint of YOLOX"):
+        load_backbone(f"yolox:{file}", JOB)
+
+
 def test_an_unknown_size_is_told_with_the_known_ones():
     with pytest.raises(UnknownName, match="yolox_s"):
         load_backbone("yolox:yolox_z", JOB)

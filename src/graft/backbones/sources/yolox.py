@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,11 +116,12 @@ def read_checkpoint(file: Path, name: str) -> dict[str, Tensor]:
     """
     import torch
 
+    wrong = (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError)
     try:
         checkpoint = torch.load(file, map_location="cpu", weights_only=True)
         state = checkpoint["model"]
         return {_name_here(key): tensor.float() for key, tensor in state.items()}
-    except (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (*wrong, pickle.UnpicklingError) as error:
         raise BackboneError(
             f"yolox:{name} is no checkpoint of YOLOX ({error}). Pass a file whose 'model' has "
             "tensors named backbone.backbone..., backbone... and head..., as the official ones."
