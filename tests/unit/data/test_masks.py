@@ -197,6 +197,19 @@ def test_a_mask_of_another_size_is_an_error_that_names_both_sizes(tmp_path: Path
     assert finding.samples == ("images/b.png",)
 
 
+def test_a_mask_is_turned_upright_as_its_picture_is(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn to the right
+    put(tmp_path, {"a": STRIPES})
+    for name in ("images", "masks"):
+        file = tmp_path / name / "a.png"
+        stored = Image.open(file)
+        stored.crop((0, 0, 4, 3)).save(file, exif=exif)
+    data = read(tmp_path)
+    assert not [each for each in inspect(data) if each.severity == "error"]
+    assert np.array_equal(opened(data)[0], np.rot90(STRIPES[:3], -1))
+
+
 def test_jpegs_in_color_or_of_several_numbers_are_refused(tmp_path: Path) -> None:
     put(tmp_path / "colors", {"a": colored(STRIPES)}, "masks/{}.jpg")
     put(tmp_path / "numbers", {"a": STRIPES * 90}, "masks/{}.jpg")

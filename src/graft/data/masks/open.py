@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from graft.base.errors import DataError, listed
 from graft.data.images.open import image_digest, image_size, read_bytes, refuse_broken
@@ -149,13 +149,15 @@ def _codes(mask: Mask, where: str) -> NDArray:
 
 
 def _read(source: Path | bytes, where: str, as_color: bool) -> tuple[NDArray, bool]:
-    """The pixels of a file as numbers or colors, and whether it is a JPEG; transparency is lost.
+    """The upright pixels of a file as numbers or colors, and whether it is a JPEG; no transparency.
 
     Of a palette the indices are taken unless colors are asked for.
     """
     name = f"the mask {where}"
     with refuse_broken(name), Image.open(io.BytesIO(read_bytes(source, name))) as image:
         is_blurred = image.format in ("JPEG", "MPO")
+        image.load()
+        image = ImageOps.exif_transpose(image)
         if image.mode == "P" and as_color:
             image = image.convert("RGB")
         elif image.mode in ("1", "LA", "La"):
