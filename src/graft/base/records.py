@@ -44,6 +44,11 @@ class RunLengths:
     width: int
     counts: tuple[int, ...]
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the picture."""
+        return self.width, self.height
+
 
 @dataclass(frozen=True, slots=True)
 class LabeledBox:

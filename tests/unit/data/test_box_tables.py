@@ -95,6 +95,14 @@ def test_json_lines(tmp_path: Path, boxes: Any) -> None:
     assert boxes_of(data) == {"a.png": (FOX,), "b.png": ()}
 
 
+@pytest.mark.parametrize("polygons", [[["a", 2, 3, 4, 5, 6]], [[1, 2]], [1.0, 2.0]])
+def test_an_outline_that_cannot_be_read_is_an_error(tmp_path: Path, polygons: Any) -> None:
+    boxes = [{"label": "fox", "box": [1, 2, 11, 22], "polygons": polygons}]
+    folder = table(tmp_path, json.dumps({"image": "a.png", "boxes": boxes}), "train.jsonl")
+    with pytest.raises(DataError, match=r"boxes that cannot be read: train.jsonl:1"):
+        read(folder, columns={"image": "image", "boxes": "boxes"})
+
+
 def test_parallel_lists_of_boxes_and_labels() -> None:
     picture = np.zeros((30, 40, 3), np.uint8)
     rows = [{"image": picture, "boxes": [[1, 2, 10, 20], [5, 5, 9, 9]], "labels": ["fox", "owl"]}]

@@ -54,6 +54,12 @@ def test_boxes_on_the_stored_picture_are_turned_with_it(tmp_path: Path, orientat
     )
 
 
+def test_shares_of_the_stored_picture_are_turned_with_it(tmp_path: Path) -> None:
+    draw(tmp_path / "a.jpg", (40, 30), 6)
+    write(tmp_path / "a.json", ["a.jpg"], [{"bbox": [0.25, 0.1, 0.5, 0.4]}])
+    assert boxes_of(read(tmp_path))["a.jpg"][0].box == (15, 10, 27, 30)
+
+
 def test_boxes_on_the_upright_picture_stay(tmp_path: Path) -> None:
     draw(tmp_path / "a.jpg", (40, 30), 6)
     size = {"images": [{"id": 10, "file_name": "a.jpg", "width": 30, "height": 40}]}

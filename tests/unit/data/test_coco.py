@@ -199,6 +199,11 @@ def test_a_picture_without_an_entry_is_named(tmp_path: Path) -> None:
             "nor run lengths that fill their size",
         ),
         (
+            [{"segmentation": {"size": [40, 30], "counts": [1200]}}],
+            {},
+            r"Run lengths that have another size.*annotation 100 on a.png \(30 x 40\)",
+        ),
+        (
             [{}],
             {"images": [{**A_PNG, "width": 80, "height": 60}]},
             r"another size than the annotation says: .*\(40 x 30, not 80 x 60\)",

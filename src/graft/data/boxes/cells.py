@@ -10,7 +10,7 @@ from typing import Any
 
 from graft.base.records import LabeledBox, RunLengths
 from graft.data.boxes.drawn import DrawnBox
-from graft.data.boxes.outlines import Edges, Outline, read_run_lengths
+from graft.data.boxes.outlines import Edges, Outline, read_outline, read_run_lengths
 from graft.data.tables.columns import as_list, as_number, is_missing, plain
 
 NAN: Edges = (math.nan,) * 4
@@ -82,7 +82,7 @@ def read_cell(value: Any, labels: Any, where: str) -> list[Cell] | None:
             return None
         names = names or [""] * len(items)
         items = [{"bbox": box, "label": name} for box, name in zip(items, names, strict=True)]
-    if not all(isinstance(item, Mapping) for item in items):
+    if not all(isinstance(item, Mapping) and _outline(item) is not None for item in items):
         return None
     return [read_object(item, f"{where}, box {n}") for n, item in enumerate(items, 1)]
 
@@ -95,7 +95,7 @@ def is_box_list(value: Any) -> bool:
 
 def read_object(item: Mapping[str, Any], where: str) -> Cell:
     """The box of an object or a row, by the names of its keys, in whatever case."""
-    low = {str(key).strip().lower(): value for key, value in item.items()}
+    low = _lower_keys(item)
     label = next((low[key] for key in LABELS if not is_missing(low.get(key))), "")
     numbers, order = _numbers(low)
     area = as_number(low.get("area"))
@@ -107,7 +107,7 @@ def read_object(item: Mapping[str, Any], where: str) -> Cell:
         order,
         is_crowd=as_number(crowd) == 1 or crowd is True or str(crowd).lower() == "true",
         area=area,
-        outline=_outline(low),
+        outline=_outline(low) or (),
         precision=max(map(precision, numbers)),
     )
 
@@ -157,7 +157,7 @@ def _numbers(low: Mapping[str, Any]) -> tuple[Sequence[Any], str]:
     for key in PLACES:
         held = low.get(key)
         if isinstance(held, Mapping):
-            return _numbers({str(name).strip().lower(): value for name, value in held.items()})
+            return _numbers(_lower_keys(held))
         if is_box_list(held):
             return as_list(held), "corners" if key == "box" else "list"
     for forms, order in ((CORNERS, "corners"), (SIZED, "sized")):
@@ -167,12 +167,17 @@ def _numbers(low: Mapping[str, Any]) -> tuple[Sequence[Any], str]:
     return NAN, "corners"
 
 
-def _outline(low: Mapping[str, Any]) -> Outline:
-    runs = low.get("rle")
-    if isinstance(runs, Mapping):
-        return read_run_lengths(runs) or ()
+def _outline(item: Mapping[str, Any]) -> Outline | None:
+    """The outline of an object, () if it has none; None if it cannot be read."""
+    low = _lower_keys(item)
+    if isinstance(runs := low.get("rle"), Mapping):
+        return read_run_lengths(runs)
     polygons = as_list(low.get("polygons")) or []
-    return tuple(tuple(map(float, polygon)) for polygon in polygons)
+    return read_outline([[as_number(n) for n in as_list(each) or ()] for each in polygons])
+
+
+def _lower_keys(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {str(key).strip().lower(): value for key, value in item.items()}
 
 
 def _transpose(value: Mapping[str, Any]) -> list[dict[str, Any]] | None:

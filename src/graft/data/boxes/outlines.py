@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
@@ -44,6 +45,27 @@ def is_box(outline: Outline, edges: Edges) -> bool:
     left, top, right, bottom = edges
     corners = {(left, top), (right, top), (right, bottom), (left, bottom)}
     return set(list_corners(outline[0])) == corners
+
+
+def read_outline(value: Any) -> Outline | None:
+    """Polygons, or COCO's run lengths; () where there are none, None if it is something else."""
+    if not value:
+        return ()
+    if isinstance(value, dict):
+        return read_run_lengths(value)
+    if isinstance(value, list) and all(map(_is_polygon, value)):
+        return tuple(tuple(map(float, polygon)) for polygon in value)
+    return None
+
+
+def _is_polygon(polygon: Any) -> bool:
+    """Whether this is [x, y, x, y, ...] of three corners or more."""
+    return (
+        isinstance(polygon, list)
+        and len(polygon) >= 6
+        and len(polygon) % 2 == 0
+        and all(isinstance(number, int | float) and math.isfinite(number) for number in polygon)
+    )
 
 
 def read_run_lengths(value: Any) -> RunLengths | None:

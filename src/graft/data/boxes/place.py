@@ -52,8 +52,9 @@ PROBLEMS = {
         "Fix these pictures, or remove them with their boxes.",
     ),
     "run lengths": (
-        "Run lengths that belong to the picture before its EXIF tag turns it",
-        "Save these pictures upright and draw the outlines anew, or remove their segmentation.",
+        "Run lengths that have another size than their upright picture",
+        "Give the pictures on which the outlines were drawn, saved upright, or remove the "
+        "segmentation.",
     ),
 }  # fmt: skip
 """What stops the reading: what such boxes are, and what to do."""
@@ -171,11 +172,11 @@ def _place_boxes(picture: DrawnPicture, header: Header | None, log: _Log) -> tup
     turned = _is_drawn_on_stored(picture, header)
     placed: dict[tuple, LabeledBox] = {}
     for box in picture.boxes:
-        box = _to_pixels(box, size) if picture.has_shares else box
+        box = _to_pixels(box, picture.size if turned else size) if picture.has_shares else box
         if header and header.orientation > 1:
             log.changes["turned" if turned else "upright"].append(box.where)
-        if turned and isinstance(box.outline, RunLengths):
-            log.problems["run lengths"].append(box.where)
+        if isinstance(runs := box.outline, RunLengths) and size not in (None, runs.size):
+            log.problems["run lengths"].append("{} ({} x {})".format(box.where, *runs.size))
             continue
         box = _turn(box, header) if turned else box
         if (labeled := _check_box(box, size, log)) is None:

@@ -14,7 +14,7 @@ from graft.base.errors import DataError, listed
 from graft.base.records import LabeledBox, RunLengths
 from graft.data.boxes.data import boxes_data, write_picture
 from graft.data.boxes.drawn import DrawnBox, DrawnPicture
-from graft.data.boxes.outlines import Edges, Outline, find_extent, read_run_lengths
+from graft.data.boxes.outlines import Edges, Outline, find_extent, read_outline
 from graft.data.boxes.pictures import PictureFiles, check_there, find_folder_split
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, rest_of, split_in
@@ -272,26 +272,13 @@ def _edges(bbox: Any, outline: Outline) -> Edges:
 
 def _outline(segmentation: Any, where: str) -> Outline:
     """Polygons or run lengths; () where there are none. Raises DataError for anything else."""
-    if not segmentation:
-        return ()
-    if isinstance(segmentation, dict):
-        if runs := read_run_lengths(segmentation):
-            return runs
-    elif isinstance(segmentation, list) and all(map(_is_polygon, segmentation)):
-        return tuple(tuple(map(float, polygon)) for polygon in segmentation)
-    raise DataError(
-        f"{where} has a segmentation that is neither a list of polygons [x, y, x, y, ...] of three "
-        "corners or more nor run lengths that fill their size. Correct or remove it."
-    )
-
-
-def _is_polygon(polygon: Any) -> bool:
-    return (
-        isinstance(polygon, list)
-        and len(polygon) >= 6
-        and len(polygon) % 2 == 0
-        and all(isinstance(number, _NUMBERS) and math.isfinite(number) for number in polygon)
-    )
+    outline = read_outline(segmentation)
+    if outline is None:
+        raise DataError(
+            f"{where} has a segmentation that is neither a list of polygons [x, y, x, y, ...] of "
+            "three corners or more nor run lengths that fill their size. Correct or remove it."
+        )
+    return outline
 
 
 def _size(image: Mapping[str, Any]) -> tuple[int, int] | None:
