@@ -29,4 +29,6 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    main(sys.argv[1])

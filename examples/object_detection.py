@@ -28,13 +28,14 @@ def main() -> None:
         epochs=8,
         out="runs/objects",
     )
-    for name, value in run.result["metrics"]["test"].items():
-        print(name, value)
+    for name, measured in run.result["metrics"]["test"].items():
+        if measured["value"] is not None:  # there may be no small or no large objects
+            print(f"{name}: {measured['value']:.3f}")
     pictures = sys.argv[2:] or [sample.roles["image"] for sample in smaller["test"][:3]]
     for row in run.model.predict(pictures):
         print(row["id"])
-        for found in row["prediction"]:
-            print(f"  {found['score']:.2f} {found['label']} at {found['box']}")
+        for detection in row["prediction"]:
+            print(f"  {detection['score']:.2f} {detection['label']} at {detection['box']}")
 
 
 if __name__ == "__main__":
