@@ -18,7 +18,7 @@ from graft.base.records import LabeledBox, Sample
 from graft.data.checks.classes import SHOWN
 from graft.data.checks.finding import Finding, counts, verb
 from graft.data.data import Data
-from graft.data.images.open import image_size, open_image
+from graft.data.images.open import image_size
 from graft.data.kinds.kind import Kind, make_splits
 from graft.data.masks.class_files import find_class_file
 from graft.data.masks.coding import Coding, check_codings, hexadecimal, number_coding
@@ -241,15 +241,11 @@ def _count(names: Sequence[str], sample: Sample) -> tuple[Counter[str], str | No
 
 
 def _size_problem(sample: Sample) -> str | None:
-    """Why the mask does not cover the picture, by the headers of their files.
-
-    Where they differ the picture is opened, since its EXIF tag may turn it.
-    """
-    mask, image = sample.roles["mask"], sample.roles["image"]
+    """Why the mask does not cover the upright picture, by the headers of their files."""
+    mask = sample.roles["mask"]
     try:
-        size = mask_size(mask, sample.id)
-        if size != image_size(image, sample.id):
-            check_size(mask, size, open_image(image, sample.id).size, sample.id)
+        size = image_size(sample.roles["image"], sample.id)
+        check_size(mask, mask_size(mask, sample.id), size, sample.id)
     except DataError as error:
         return str(error)
     return None
