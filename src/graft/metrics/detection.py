@@ -21,10 +21,10 @@ from graft.metrics.matching import (
     NOTHING,
     Matched,
     assign,
+    box_ious,
     match,
     read_prediction,
     read_truth,
-    shares_of_union,
 )
 from graft.metrics.metric import (
     BLOCK,
@@ -35,8 +35,8 @@ from graft.metrics.metric import (
     influence_by_omission,
 )
 
-OVERLAPS = tuple(np.linspace(0.5, 0.95, 10).tolist())
-"""The least shares of the union at which a detection is right, over which AP is a mean."""
+IOU_THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).tolist())
+"""The thresholds of the IoU from which on a detection is right; AP is the mean over them."""
 RECALLS = np.linspace(0, 1, 101)
 SMALL, LARGE = 32.0**2, 96.0**2
 """Objects up to the first area are small, and from the second on large."""
@@ -44,7 +44,7 @@ SMALL, LARGE = 32.0**2, 96.0**2
 
 @dataclass(frozen=True)
 class ClassDetections:
-    """What is known of one class: its detections by falling score, at T least overlaps.
+    """What is known of one class: its detections by falling score, at T thresholds of the IoU.
 
     `images` (D,) has the number of each detection's image, `right` and `ignored` (T, D) are as in
     `Matched`; `objects` (M,) has the image of each object that counts.
@@ -87,7 +87,7 @@ class ClassDetections:
         return np.mean([self._precisions(row, sizes, places).mean(axis=1) for row in rows], axis=0)
 
     def _precisions(self, row: int, sizes: NDArray, places: NDArray | None) -> NDArray:
-        """The precision (B, 101) at one least overlap, of `sizes` (B,) objects.
+        """The precision (B, 101) at one threshold, of `sizes` (B,) objects.
 
         `places` (D,) has for each detection the row in which it is left out, if any. Precision is
         highest where a detection is right: only there it is computed.
@@ -134,7 +134,7 @@ def _places_of_recalls(true: NDArray, sizes: NDArray) -> NDArray:
     return places.reshape(wanted.shape) - np.arange(num_rows)[:, None] * num_hits
 
 
-def _by_class(terms: Terms, num_overlaps: int) -> Iterator[tuple[int, ClassDetections]]:
+def _by_class(terms: Terms, num_thresholds: int) -> Iterator[tuple[int, ClassDetections]]:
     """Each class that has objects, with its detections in all images."""
     columns = list(zip(*terms, strict=True)) or [()] * 5
     classes, scores, right, ignored, objects = (
@@ -146,7 +146,7 @@ def _by_class(terms: Terms, num_overlaps: int) -> Iterator[tuple[int, ClassDetec
         for column in (columns[0], columns[4])
     )
     order = np.lexsort((-scores, classes))  # stable: equal scores stay in the order of the images
-    bits = 1 << np.arange(num_overlaps)[:, None]
+    bits = 1 << np.arange(num_thresholds)[:, None]
     is_right, is_ignored = (flags.astype(int) & bits > 0 for flags in (right, ignored))
     for number in np.unique(objects):
         rows = order[slice(*np.searchsorted(classes[order], [number, number + 1]))]
@@ -161,7 +161,7 @@ def _by_class(terms: Terms, num_overlaps: int) -> Iterator[tuple[int, ClassDetec
 def _term(matched: Matched) -> list[list[Any]]:
     """Of an image the classes and scores of its detections, what each is worth, and its objects.
 
-    A bit of the numbers in the third and fourth list is a least overlap: whether the detection is
+    A bit of the numbers in the third and fourth list is a threshold: whether the detection is
     right there, and whether it is ignored.
     """
     bits = 1 << np.arange(len(matched.right))
@@ -175,16 +175,16 @@ def _term(matched: Matched) -> list[list[Any]]:
     return [column.tolist() for column in columns]
 
 
-def _terms(overlaps: Sequence[float], areas: tuple[float, float]) -> Callable[..., Terms]:
+def _terms(thresholds: Sequence[float], areas: tuple[float, float]) -> Callable[..., Terms]:
     def terms(scores: NDArray, targets: NDArray) -> Terms:
         pairs = zip(scores, targets, strict=True)
-        return [_term(match(guess, true, overlaps, areas)) for guess, true in pairs]
+        return [_term(match(guess, true, thresholds, areas)) for guess, true in pairs]
 
     return terms
 
 
-def _weigh(terms: Terms, num_overlaps: int) -> Measurement:
-    parts = [part for _, part in _by_class(terms, num_overlaps)]
+def _weigh(terms: Terms, num_thresholds: int) -> Measurement:
+    parts = [part for _, part in _by_class(terms, num_thresholds)]
     values = [part.precisions().mean() for part in parts]
     return Measurement(
         float(np.mean(values)) if parts else float("nan"),
@@ -214,34 +214,34 @@ def _effective_images(parts: Sequence[ClassDetections]) -> float:
 
 
 def _metric(
-    name: str, overlaps: Sequence[float], words: str, areas: tuple[float, float] = ALL_AREAS
+    name: str, thresholds: Sequence[float], words: str, areas: tuple[float, float] = ALL_AREAS
 ) -> Metric:
     kind = words.partition(" of ")[2] or "objects"
     return Metric(
         name,
-        _terms(overlaps, areas),
-        lambda terms: _weigh(terms, len(overlaps)),
+        _terms(thresholds, areas),
+        lambda terms: _weigh(terms, len(thresholds)),
         words=words,
         undefined=f"no picture has any {kind}",
     )
 
 
-ap = _metric("ap", OVERLAPS, "AP")
-"""Average precision: the mean over ten least overlaps from 0.5 to 0.95, and over classes."""
+ap = _metric("ap", IOU_THRESHOLDS, "AP")
+"""Average precision: the mean over ten thresholds of the IoU from 0.5 to 0.95, and over classes."""
 
 ap50 = _metric("ap50", (0.5,), "AP50")
-"""Average precision where a detection is right from an overlap of 0.5 on, as in Pascal VOC."""
+"""Average precision where a detection is right from an IoU of 0.5 on, as in Pascal VOC."""
 
 ap75 = _metric("ap75", (0.75,), "AP75")
-"""Average precision where a detection is right from an overlap of 0.75 on."""
+"""Average precision where a detection is right from an IoU of 0.75 on."""
 
-ap_small = _metric("ap_small", OVERLAPS, "AP of small objects", (0.0, SMALL))
+ap_small = _metric("ap_small", IOU_THRESHOLDS, "AP of small objects", (0.0, SMALL))
 """AP of objects of up to 32 x 32 pixels of the file; nan if there are none."""
 
-ap_medium = _metric("ap_medium", OVERLAPS, "AP of medium objects", (SMALL, LARGE))
+ap_medium = _metric("ap_medium", IOU_THRESHOLDS, "AP of medium objects", (SMALL, LARGE))
 """AP of objects of 32 x 32 to 96 x 96 pixels of the file; nan if there are none."""
 
-ap_large = _metric("ap_large", OVERLAPS, "AP of large objects", (LARGE, ALL_AREAS[1]))
+ap_large = _metric("ap_large", IOU_THRESHOLDS, "AP of large objects", (LARGE, ALL_AREAS[1]))
 """AP of objects of 96 x 96 pixels of the file and more; nan if there are none."""
 
 METRICS = {metric.name: metric for metric in (ap, ap50, ap75, ap_small, ap_medium, ap_large)}
@@ -260,8 +260,8 @@ COLUMNS = (
 def per_class(
     scores: NDArray, targets: NDArray, classes: Sequence[str]
 ) -> dict[str, dict[str, float | int]]:
-    """Class -> `ap`, `ap50`, `recall` at an overlap of 0.5, and `objects`; nan without objects."""
-    parts = dict(_by_class(ap.terms(scores, targets), len(OVERLAPS)))
+    """Class -> `ap`, `ap50`, `recall` at an IoU of 0.5, and `objects`; nan without objects."""
+    parts = dict(_by_class(ap.terms(scores, targets), len(IOU_THRESHOLDS)))
     nothing = {"ap": float("nan"), "ap50": float("nan"), "recall": float("nan"), "objects": 0}
     return {
         name: _numbers(parts[number]) if number in parts else nothing
@@ -284,17 +284,19 @@ MOST_CLASSES = 8
 
 
 def curves(scores: NDArray, targets: NDArray, classes: Sequence[str]) -> tuple[Curves, ...]:
-    """Precision by recall: the mean over classes at two overlaps, and each of a few classes."""
-    parts = dict(_by_class(ap.terms(scores, targets), len(OVERLAPS)))
+    """Precision by recall: the mean over classes at two thresholds, and each of a few classes."""
+    parts = dict(_by_class(ap.terms(scores, targets), len(IOU_THRESHOLDS)))
     if not parts:
         return ()
     of_classes = {number: part.precisions() for number, part in parts.items()}
     mean = np.mean(list(of_classes.values()), axis=0)
-    lines = [_line(f"overlap {OVERLAPS[row]:g}", mean[row]) for row in (0, OVERLAPS.index(0.75))]
+    lines = [
+        _line(f"IoU {IOU_THRESHOLDS[row]:g}", mean[row]) for row in (0, IOU_THRESHOLDS.index(0.75))
+    ]
     panels = [Curves("Precision by recall", "recall", "precision", tuple(lines))]
     if 1 < len(parts) <= MOST_CLASSES:
         each = [_line(classes[number], rows[0]) for number, rows in of_classes.items()]
-        heading = f"By class, overlap {OVERLAPS[0]:g}"
+        heading = f"By class, IoU {IOU_THRESHOLDS[0]:g}"
         panels.append(Curves(heading, "recall", "precision", tuple(each)))
     return tuple(panels)
 
@@ -313,7 +315,7 @@ def confusion(
     """(C + 1, C + 1) counts of objects: rows are true classes, columns predicted; the background
     is the last of both.
 
-    Detections from `confidence` on are matched to objects that they overlap by half: first of their
+    Detections from `confidence` on are matched to objects at an IoU of 0.5 or more: first of their
     own class, then of any. Those on crowds are left out.
     """
     matrix = np.zeros((num_classes + 1, num_classes + 1), np.int64)
@@ -321,8 +323,8 @@ def confusion(
         boxes, sure, classes = read_prediction(guess)
         boxes, classes = boxes[sure >= confidence], classes[sure >= confidence]
         objects, theirs, crowd, _ = read_truth(true)
-        shares = shares_of_union(boxes, objects, crowd)
-        matches = _assign_twice(shares, classes, theirs, crowd)
+        ious = box_ious(boxes, objects, crowd)
+        matches = _assign_twice(ious, classes, theirs, crowd)
         is_missed = ~crowd
         is_missed[matches[matches != NOTHING]] = False
         on_crowd = (matches != NOTHING) & np.append(crowd, False)[matches]
@@ -332,12 +334,12 @@ def confusion(
     return matrix
 
 
-def _assign_twice(shares: NDArray, classes: NDArray, theirs: NDArray, crowd: NDArray) -> NDArray:
+def _assign_twice(ious: NDArray, classes: NDArray, theirs: NDArray, crowd: NDArray) -> NDArray:
     """The object (D,) of each detection: of its own class if there is one, else of another."""
-    same = shares * (classes[:, None] == theirs)
-    matches = assign(same, OVERLAPS[:1], crowd, crowd)[0]
+    same = ious * (classes[:, None] == theirs)
+    matches = assign(same, IOU_THRESHOLDS[:1], crowd, crowd)[0]
     is_left = np.ones(len(theirs), bool)
     is_left[matches[matches != NOTHING]] = False
-    others = shares * (is_left | crowd) * (matches == NOTHING)[:, None]
-    again = assign(others, OVERLAPS[:1], crowd, crowd)[0]
+    others = ious * (is_left | crowd) * (matches == NOTHING)[:, None]
+    again = assign(others, IOU_THRESHOLDS[:1], crowd, crowd)[0]
     return np.where(matches == NOTHING, again, matches)

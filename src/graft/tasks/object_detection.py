@@ -178,7 +178,7 @@ class ObjectDetection(Task):
         return {name: number for number, name in enumerate(self.classes)}
 
     def tune(self, scores: np.ndarray, targets: np.ndarray) -> Self:
-        """Choose the threshold with the best F1 at an overlap of 0.5."""
+        """Choose the threshold with the best F1 at an IoU of 0.5."""
         return replace(self, threshold=places.best_threshold(scores, targets, self.threshold))
 
     def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
@@ -203,7 +203,7 @@ class ObjectDetection(Task):
         return None if boxes is None else [places.as_object(box) for box in boxes]
 
     def is_right(self, prediction: Any, target: Any) -> bool:
-        """Whether each object is found once, at an overlap of 0.5, and nothing else is."""
+        """Whether each object is found once, at an IoU of 0.5, and nothing else is."""
         missed, extra = self._mistakes(prediction, target)
         return not missed and not len(extra)
 

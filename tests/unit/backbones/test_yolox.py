@@ -1,4 +1,4 @@
-"""YOLOX: which places find an object, and official checkpoints."""
+"""YOLOX: which cells find an object, and official checkpoints."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import Tensor
 
 from graft.backbones.backbone import Model
 from graft.backbones.heads.head import attach_head
-from graft.backbones.heads.layers.yolox.assignment import assign, overlap_matrix
+from graft.backbones.heads.layers.yolox.assignment import assign, pairwise_ious
 from graft.backbones.heads.layers.yolox.detector import detect
-from graft.backbones.heads.layers.yolox.predictor import Places, Predictions
+from graft.backbones.heads.layers.yolox.predictor import Grid, Predictions
 from graft.backbones.load import load_backbone
 from graft.backbones.pyramids.coco import CLASSES
 from graft.base.errors import BackboneError, UnknownName
@@ -24,75 +24,75 @@ SIDE = 64
 
 
 @pytest.fixture(scope="module")
-def places() -> Places:
-    return Places.of([torch.zeros(1, 1, SIDE // stride, SIDE // stride) for stride in (8, 16, 32)])
+def grid() -> Grid:
+    return Grid.of([torch.zeros(1, 1, SIDE // stride, SIDE // stride) for stride in (8, 16, 32)])
 
 
-def boxes_at(places: Places) -> Tensor:
-    """A square around each place, four cells wide, of which many overlap an object."""
-    return torch.cat((places.centers, 4 * places.strides.expand(-1, 2)), 1)
+def boxes_at(grid: Grid) -> Tensor:
+    """A square around each cell, four cells wide, of which many overlap an object."""
+    return torch.cat((grid.centers, 4 * grid.strides.expand(-1, 2)), 1)
 
 
-def unsure(places: Places) -> tuple[Tensor, Tensor]:
+def unsure(grid: Grid) -> tuple[Tensor, Tensor]:
     """The logits of a head that knows nothing: of an object, and of two classes."""
-    count = len(places.strides)
+    count = len(grid.strides)
     return torch.zeros(count), torch.zeros(count, 2)
 
 
-def test_places_are_in_the_order_of_the_maps_and_of_their_rows(places):
-    assert places.centers[[0, 1, 8, 64, 80]].tolist() == [
+def test_cells_are_in_the_order_of_the_maps_and_of_their_rows(grid):
+    assert grid.centers[[0, 1, 8, 64, 80]].tolist() == [
         [4, 4],
         [12, 4],
         [4, 12],
         [8, 8],
         [16, 16],
     ]
-    assert places.strides.flatten().unique(return_counts=True)[1].tolist() == [64, 16, 4]
+    assert grid.strides.flatten().unique(return_counts=True)[1].tolist() == [64, 16, 4]
 
 
-def test_an_object_is_found_near_its_center_by_as_many_places_as_cover_it(places):
+def test_an_object_is_found_near_its_center_by_as_many_cells_as_cover_it(grid):
     one = torch.tensor([[32.0, 32, 32, 32]])
-    chosen = assign(one, torch.tensor([1]), boxes_at(places), *unsure(places), places)
-    covered = overlap_matrix(one, boxes_at(places))[0]
-    apart = (places.centers[chosen.places] - one[0, :2]).abs() / places.strides[chosen.places]
+    chosen = assign(one, torch.tensor([1]), boxes_at(grid), *unsure(grid), grid)
+    covered = pairwise_ious(one, boxes_at(grid))[0]
+    apart = (grid.centers[chosen.cells] - one[0, :2]).abs() / grid.strides[chosen.cells]
     assert (apart < 1.5).all()
-    assert len(chosen.places) == int(covered[_near(places, one)].topk(10).values.sum())
-    torch.testing.assert_close(chosen.overlaps, covered[chosen.places])
+    assert len(chosen.cells) == int(covered[_near(grid, one)].topk(10).values.sum())
+    torch.testing.assert_close(chosen.ious, covered[chosen.cells])
 
 
-def _near(places: Places, box: Tensor) -> Tensor:
-    return ((places.centers - box[0, :2]).abs() < 1.5 * places.strides).all(-1)
+def _near(grid: Grid, box: Tensor) -> Tensor:
+    return ((grid.centers - box[0, :2]).abs() < 1.5 * grid.strides).all(-1)
 
 
-def test_a_place_finds_one_object_alone(places):
+def test_a_cell_finds_one_object_alone(grid):
     two = torch.tensor([[32.0, 32, 32, 32], [34.0, 32, 32, 32]])
-    chosen = assign(two, torch.tensor([0, 1]), boxes_at(places), *unsure(places), places)
-    assert len(chosen.places.unique()) == len(chosen.places)
+    chosen = assign(two, torch.tensor([0, 1]), boxes_at(grid), *unsure(grid), grid)
+    assert len(chosen.cells.unique()) == len(chosen.cells)
     assert set(chosen.objects.tolist()) == {0, 1}
 
 
-def test_an_object_outside_of_all_places_is_not_looked_for(places):
+def test_an_object_outside_of_all_cells_is_not_looked_for(grid):
     far = torch.tensor([[500.0, 500, 20, 20]])
-    chosen = assign(far, torch.tensor([0]), boxes_at(places), *unsure(places), places)
-    assert chosen.places.numel() == chosen.objects.numel() == chosen.overlaps.numel() == 0
+    chosen = assign(far, torch.tensor([0]), boxes_at(grid), *unsure(grid), grid)
+    assert chosen.cells.numel() == chosen.objects.numel() == chosen.ious.numel() == 0
 
 
-def test_the_surer_of_two_boxes_in_one_place_is_kept_and_other_classes_beside_it(places):
-    count = len(places.strides)
+def test_the_surer_of_two_boxes_in_one_cell_is_kept_and_other_classes_beside_it(grid):
+    count = len(grid.strides)
     objectness = torch.full((1, count), -20.0)
     objectness[0, :3] = torch.tensor([4.0, 2.0, 3.0])
     logits = torch.full((1, count, 2), -20.0)
-    logits[0, :2, 0] = 5.0  # two places that say the same object, of class 0
+    logits[0, :2, 0] = 5.0  # two cells that predict the same object, of class 0
     logits[0, 2, 1] = 5.0
     offsets = torch.zeros(1, count, 4)
-    offsets[0, 1, 0] = -1.0  # the second place's box is the first one's
+    offsets[0, 1, 0] = -1.0  # the second cell's box is the first one's
     offsets[0, 2, 0] = -2.0
-    (found,) = detect(Predictions(offsets, objectness, logits, places))
-    assert found["labels"].tolist() == [0, 1]
+    (detections,) = detect(Predictions(offsets, objectness, logits, grid))
+    assert detections["labels"].tolist() == [0, 1]
     torch.testing.assert_close(
-        found["scores"], torch.tensor([4.0, 3.0]).sigmoid() * torch.tensor(5.0).sigmoid()
+        detections["scores"], torch.tensor([4.0, 3.0]).sigmoid() * torch.tensor(5.0).sigmoid()
     )
-    assert found["boxes"][0].tolist() == [-4, -4, 4, 4]
+    assert detections["boxes"][0].tolist() == [-4, -4, 4, 4]
 
 
 @pytest.fixture(scope="module")

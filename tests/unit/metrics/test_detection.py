@@ -15,7 +15,7 @@ from pycocotools.cocoeval import COCOeval
 from graft.metrics import detection
 from graft.metrics.detection import METRICS, ap, ap50
 from graft.metrics.intervals import clusters, examples_variance, interval, metric_bounds
-from graft.metrics.matching import MOST, match
+from graft.metrics.matching import MAX_DETECTIONS, match
 from graft.metrics.metric import plain_term
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
@@ -33,7 +33,7 @@ def objects(values: list) -> np.ndarray:
 
 
 def draw_boxes(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Boxes (count, 4) of all sizes, between whole pixels, so that overlaps can be exactly 0.5."""
+    """Boxes (count, 4) of all sizes, between whole pixels, so that an IoU can be exactly 0.5."""
     corner = rng.integers(0, int(SIDE) - 4, (count, 2))
     extent = np.ceil(np.exp(rng.uniform(np.log(4), np.log(300), (count, 2))))
     return np.concatenate([corner, corner + extent], axis=1).astype(float)
@@ -139,7 +139,7 @@ def test_every_value_is_that_of_pycocotools(seed):
 def test_more_detections_than_count_are_left_out_as_there():
     rng = np.random.default_rng(0)
     prediction, truth = draw_image(rng, 2)
-    count = 3 * MOST
+    count = 3 * MAX_DETECTIONS
     boxes = np.concatenate([draw_boxes(rng, count), truth["boxes"]])
     many = {
         "boxes": boxes,
@@ -320,7 +320,7 @@ def test_curves_have_the_area_that_the_metric_has():
     mean, by_class = detection.curves(scores, targets, ("a", "b"))
     # Points are rounded to four decimals.
     assert np.mean(mean.lines[0].y) == pytest.approx(ap50(scores, targets), abs=1e-4)
-    assert [line.name for line in mean.lines] == ["overlap 0.5", "overlap 0.75"]
+    assert [line.name for line in mean.lines] == ["IoU 0.5", "IoU 0.75"]
     assert [line.name for line in by_class.lines] == ["a", "b"]
     assert len(mean.lines[0].x) == 101
     assert detection.curves(objects([]), objects([]), ("a",)) == ()

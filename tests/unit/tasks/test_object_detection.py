@@ -91,24 +91,26 @@ def test_a_training_split_without_boxes_and_a_tiny_size_are_refused():
         replace(TASK, size=10)
 
 
-def found(*rows: tuple[str, tuple[float, ...], float]) -> list[dict]:
+def predict(*rows: tuple[str, tuple[float, ...], float]) -> list[dict]:
     return [{"label": label, "box": list(box), "score": score} for label, box, score in rows]
 
 
 def test_what_is_wrong_is_as_bad_as_it_was_sure():
     true = [{"label": "cat", "box": [0, 0, 10, 10]}]
-    right = found(("cat", (0, 0, 10, 9), 0.9))
+    right = predict(("cat", (0, 0, 10, 9), 0.9))
     assert TASK.is_right(right, true)
     assert TASK.severity({"prediction": right, "target": true}) is None
     missed = TASK.severity({"prediction": [], "target": true})
-    other_class = TASK.severity({"prediction": found(("dog", (0, 0, 10, 10), 0.7)), "target": true})
+    other_class = TASK.severity(
+        {"prediction": predict(("dog", (0, 0, 10, 10), 0.7)), "target": true}
+    )
     twice = TASK.severity({"prediction": right * 2, "target": true})
     assert (missed, other_class, twice) == pytest.approx((1.0, 1.7, 0.9))
 
 
 def test_what_is_found_in_a_crowd_is_neither_right_nor_wrong():
     true = [{"label": "cat", "box": [0, 0, 50, 50], "crowd": True}]
-    assert TASK.is_right(found(("cat", (5, 5, 15, 15), 0.9)), true)
+    assert TASK.is_right(predict(("cat", (5, 5, 15, 15), 0.9)), true)
     assert TASK.is_right([], true)
 
 

@@ -129,15 +129,15 @@ def _fixed_places(network: Network, images: ImageList, maps: dict[str, Tensor]) 
     whole picture."""
     height, width = images.image_sizes[0]
     pictures = [maps["0"].new_tensor([[0.0, 0.0, width, height]])] * len(images.image_sizes)
-    objectness, shifts = network.rpn.head(list(maps.values())[-2:])
+    objectness, box_deltas = network.rpn.head(list(maps.values())[-2:])
     heads = network.roi_heads
     features = heads.box_head(heads.box_roi_pool(maps, pictures, images.image_sizes))
-    kinds, corners = heads.box_predictor(features)
+    class_logits, box_regression = heads.box_predictor(features)
     return {
         "objectness": tuple(objectness),
-        "shifts": tuple(shifts),
-        "kinds": kinds,
-        "corners": corners,
+        "box_deltas": tuple(box_deltas),
+        "class_logits": class_logits,
+        "box_regression": box_regression,
     }
 
 
@@ -152,13 +152,13 @@ def _losses_of_regions(
     import torch
     from torchvision.models.detection.roi_heads import fastrcnn_loss
 
-    proposals, _, labels, shifts = heads.select_training_samples(proposals, targets)
+    proposals, _, labels, box_targets = heads.select_training_samples(proposals, targets)
     features = heads.box_head(heads.box_roi_pool(maps, proposals, images.image_sizes))
     counts = [len(each) for each in proposals]
     outputs = (each.split(counts) for each in heads.box_predictor(features))
     pairs = [
-        fastrcnn_loss(logits, boxes, [classes], [shift])
-        for logits, boxes, classes, shift in zip(*outputs, labels, shifts, strict=True)
+        fastrcnn_loss(logits, regression, [classes], [wanted])
+        for logits, regression, classes, wanted in zip(*outputs, labels, box_targets, strict=True)
     ]
-    kinds, corners = (torch.stack(losses).mean() for losses in zip(*pairs, strict=True))
-    return {"loss_classifier": kinds, "loss_box_reg": corners}
+    means = [torch.stack(losses).mean() for losses in zip(*pairs, strict=True)]
+    return dict(zip(("loss_classifier", "loss_box_reg"), means, strict=True))

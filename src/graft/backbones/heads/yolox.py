@@ -1,4 +1,4 @@
-"""YOLOX: boxes without anchors, and a choice of places by cost."""
+"""YOLOX: boxes without anchors, and a choice of grid cells by cost."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ CHANNELS, DEPTH = 96, 1
 
 
 class Yolox(DetectorHead):
-    """YOLOX: each place of three levels predicts one box, whether it is there, and its class.
+    """YOLOX: each grid cell of three levels predicts one box, whether it is there, and its class.
 
     A neck joins the levels in both directions; classes and boxes are told by separate branches; in
-    training each object chooses the places that find it most cheaply (SimOTA).
+    training each object chooses the cells that find it most cheaply (SimOTA).
     Source: Ge et al.: YOLOX, arXiv:2107.08430; outputs and losses equal those of the official code.
     When: a small and fast detector; objects of very different sizes and shapes.
     """

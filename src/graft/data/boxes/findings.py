@@ -14,7 +14,7 @@ from graft.data.checks.finding import Finding
 from graft.data.data import Data
 
 SAME_PLACE = 0.9
-"""The overlap (intersection over union) from which two boxes are drawn around one object."""
+"""The IoU from which two boxes are drawn around one object."""
 SMALL, LARGE = 32**2, 96**2
 """Areas in pixels below which COCO calls an object small, and above which it calls it large."""
 
@@ -71,20 +71,20 @@ def _same_places(samples: Sequence[Sample]) -> list[Finding]:
     pairs, ids = [], []
     for sample in samples:
         boxes = [box for box in sample.roles.get("boxes") or () if not box.is_crowd]
-        for a, b in _find_overlaps(boxes):
+        for a, b in _find_pairs(boxes):
             pairs.append(f"{sample.id} ({a.label} / {b.label})")
             ids.append(sample.id)
     if not pairs:
         return []
     words = (
-        f"{plural(len(pairs), 'pair')} of boxes in nearly one place (overlap {SAME_PLACE:.0%} or "
+        f"{plural(len(pairs), 'pair')} of boxes in nearly one place (IoU {SAME_PLACE:.0%} or "
         f"more): {listed(pairs, 5)}. If both are of one object, remove one of them."
     )
     return [Finding("same-place", "warning", words, tuple(dict.fromkeys(ids)))]
 
 
-def _find_overlaps(boxes: Sequence[LabeledBox]) -> list[tuple[LabeledBox, LabeledBox]]:
-    """The pairs whose overlap is at least `SAME_PLACE`."""
+def _find_pairs(boxes: Sequence[LabeledBox]) -> list[tuple[LabeledBox, LabeledBox]]:
+    """The pairs whose IoU is at least `SAME_PLACE`."""
     if len(boxes) < 2:
         return []
     edges = np.array([box.box for box in boxes])
@@ -92,5 +92,5 @@ def _find_overlaps(boxes: Sequence[LabeledBox]) -> list[tuple[LabeledBox, Labele
     high = np.minimum(edges[:, None, 2:], edges[None, :, 2:])
     shared = np.prod((high - low).clip(0), axis=-1)
     area = np.prod(edges[:, 2:] - edges[:, :2], axis=-1)
-    overlap = shared / (area[:, None] + area[None] - shared)
-    return [(boxes[a], boxes[b]) for a, b in np.argwhere(np.triu(overlap >= SAME_PLACE, 1))]
+    ious = shared / (area[:, None] + area[None] - shared)
+    return [(boxes[a], boxes[b]) for a, b in np.argwhere(np.triu(ious >= SAME_PLACE, 1))]

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.base.records import LabeledBox
-from graft.metrics.matching import NOTHING, assign, box_areas, match, read_truth, shares_of_union
+from graft.metrics.matching import NOTHING, assign, box_areas, box_ious, match, read_truth
 
 VISIBLE = 0.3
 """The least share of an object that must be in view to be learned from."""
 LEAST_SIDE = 1.0
 """The least width and height in pixels of the input of such an object."""
-OVERLAP = 0.5
-"""The share of the union from which on a detection and an object are one."""
+IOU_THRESHOLD = 0.5
+"""The IoU from which on a detection is that of an object."""
 
 Arrays = Mapping[str, NDArray]
 """The detections or objects of a picture: see `graft.metrics.matching`."""
@@ -61,18 +61,18 @@ def clip(boxes: NDArray, size: tuple[int, int]) -> tuple[NDArray, NDArray]:
 def mistakes(detected: Arrays, true: Arrays) -> tuple[int, NDArray]:
     """The number of objects that are not found, and the scores of detections that are wrong."""
     boxes, classes, crowd, _ = read_truth({**true, "area": box_areas(true["boxes"])})
-    shares = shares_of_union(detected["boxes"], boxes, crowd) * (
-        detected["classes"][:, None] == classes
-    )
+    ious = box_ious(detected["boxes"], boxes, crowd) * (detected["classes"][:, None] == classes)
     order = np.argsort(-detected["scores"], kind="stable")
-    matches = assign(shares[order], (OVERLAP,), crowd, crowd)[0]
+    matches = assign(ious[order], (IOU_THRESHOLD,), crowd, crowd)[0]
     is_found = np.isin(np.flatnonzero(~crowd), matches)
     return int((~is_found).sum()), detected["scores"][order][matches == NOTHING]
 
 
 def best_threshold(scores: NDArray, targets: NDArray, usual: float) -> float:
     """The score from which on detections have the best F1; the usual one if none is right."""
-    matched = [match(one, true, (OVERLAP,)) for one, true in zip(scores, targets, strict=True)]
+    matched = [
+        match(one, true, (IOU_THRESHOLD,)) for one, true in zip(scores, targets, strict=True)
+    ]
     num_objects = sum(len(each.objects) for each in matched)
     counted = [~each.ignored[0] for each in matched]
     sure = np.concatenate([m.scores[c] for m, c in zip(matched, counted, strict=True)])
@@ -92,7 +92,7 @@ def f1_of_pictures(scores: NDArray, targets: NDArray, threshold: float) -> list[
     values = []
     for one, true in zip(scores, targets, strict=True):
         kept = one["scores"] >= threshold
-        matched = match({name: array[kept] for name, array in one.items()}, true, (OVERLAP,))
+        matched = match({name: array[kept] for name, array in one.items()}, true, (IOU_THRESHOLD,))
         hits, detections = matched.right.sum(), (~matched.ignored).sum()
         total = detections + len(matched.objects)
         values.append(2 * hits / total if total else float("nan"))

@@ -1,7 +1,7 @@
 """Predicted classes of pixels: what is kept of a piece, and how pieces become a picture again.
 
-Logits of a split would not fit into memory. Kept are the class of each pixel and how sure it is in
-16 steps, compressed; of a whole picture, its map as a PNG.
+Logits of a split would not fit into memory. Kept are the class of each pixel and its confidence
+in 16 steps, compressed; of a whole picture, its map as a PNG.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from graft.backbones.preprocess.geometry import letterbox
 from graft.base.colors import class_color
 
 STEPS = 15
-"""How finely it is kept how sure a pixel is: in half a byte before compression."""
+"""The steps above 0 in which a confidence is kept: half a byte before compression."""
 URI = "data:image/png;base64,"
 
 Window = tuple[int, int, int, int]
@@ -35,16 +35,16 @@ class PieceMap:
 
     shape: tuple[int, int]
     labels: bytes
-    sureness: bytes
+    confidence: bytes
     """From 0 to `STEPS`."""
 
     def unpack(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """The class and the sureness of each pixel (H, W)."""
-        labels, sureness = (
+        """The class and the confidence, from 0 to `STEPS`, of each pixel (H, W)."""
+        labels, confidence = (
             np.frombuffer(zlib.decompress(part), np.uint8).reshape(self.shape)
-            for part in (self.labels, self.sureness)
+            for part in (self.labels, self.confidence)
         )
-        return labels, sureness
+        return labels, confidence
 
 
 def keep_maps(logits: Tensor) -> list[PieceMap]:
@@ -56,53 +56,53 @@ def keep_maps(logits: Tensor) -> list[PieceMap]:
         strict=True,
     )
     return [
-        PieceMap(label.shape, zlib.compress(label, 1), zlib.compress(sure, 1))
-        for label, sure in pairs
+        PieceMap(each.shape, zlib.compress(each, 1), zlib.compress(confidence, 1))
+        for each, confidence in pairs
     ]
 
 
 def join_maps(
     size: tuple[int, int], pieces: Iterable[tuple[Window, PieceMap]]
 ) -> tuple[NDArray[np.uint8], float]:
-    """The class of each pixel (H, W) of a picture of this size, and how sure they are on average.
+    """The class of each pixel (H, W) of a picture of this size, and their mean confidence.
 
-    Where windows overlap, a pixel has the class of that which is surest; what a window says near
-    its edge counts less, since it sees less around there.
+    Where windows overlap, a pixel has the class of the highest confidence; that of a window counts
+    less near its edge, since it sees less around there.
     """
     width, height = size
     labels, best = np.zeros((height, width), np.uint8), np.full((height, width), -1, np.float32)
-    sure = np.zeros((height, width), np.float32)
+    confidence = np.zeros((height, width), np.float32)
     for window, piece in pieces:
         left, top, right, bottom = window
         part = np.s_[top:bottom, left:right]
-        guessed, sureness = _to_pixels(piece, (right - left, bottom - top))
-        votes = sureness * _weights(window, size)
+        predicted, certain = _to_pixels(piece, (right - left, bottom - top))
+        votes = certain * _weights(window, size)
         wins = votes > best[part]
-        for kept, new in ((labels, guessed), (best, votes), (sure, sureness)):
+        for kept, new in ((labels, predicted), (best, votes), (confidence, certain)):
             kept[part][wins] = new[wins]
-    return labels, float(sure.mean())
+    return labels, float(confidence.mean())
 
 
 def _to_pixels(
     piece: PieceMap, size: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """The class and the sureness, from 0 to 1, of each pixel of the file that the network saw.
+    """The class and the confidence, from 0 to 1, of each pixel of the file that the network saw.
 
     Classes are resized one by one, so that no more than two maps of numbers are in memory, and
     borders are smooth.
     """
-    labels, sureness = piece.unpack()
+    labels, confidence = piece.unpack()
     height, width = piece.shape
     box = letterbox(size, (width, height)).boxes(np.array([[0, 0, *size]]))[0]
     left, top, right, bottom = (round(float(edge)) for edge in box)
-    labels, sureness = (each[top:bottom, left:right] for each in (labels, sureness))
+    labels, confidence = (each[top:bottom, left:right] for each in (labels, confidence))
     if labels.shape == (size[1], size[0]):
-        return labels, sureness.astype(np.float32) / STEPS
+        return labels, confidence.astype(np.float32) / STEPS
     joined = np.zeros((size[1], size[0]), np.uint8)
     best = np.full((size[1], size[0]), -1, np.float32)
     for number in np.unique(labels):
-        # One more than 0, so that a class of which nothing is sure differs from others.
-        votes = np.where(labels == number, sureness + 1, 0).astype(np.float32)
+        # From 1 on, so that a class of no confidence at all differs from other classes.
+        votes = np.where(labels == number, confidence + 1, 0).astype(np.float32)
         resized = np.asarray(Image.fromarray(votes).resize(size, Image.Resampling.BILINEAR))
         wins = resized > best
         joined[wins], best[wins] = number, resized[wins]
@@ -110,7 +110,7 @@ def _to_pixels(
 
 
 def _weights(window: Window, size: tuple[int, int]) -> NDArray[np.float32]:
-    """How much what a window says counts (h, w): less near its edges that are not the picture's."""
+    """How much a window counts (h, w): less near those of its edges that are not the picture's."""
     left, top, right, bottom = window
     return _ramp(top, bottom, size[1])[:, None] * _ramp(left, right, size[0])[None]
 

@@ -2,7 +2,7 @@
 
 A trunk yields feature maps at strides 8, 16 and 32 (`darknet.py`, or any network with a pyramid);
 a neck lets them exchange what they see (`neck.py`); a decoupled head predicts a box, an objectness
-and classes at each place (`predictor.py`); SimOTA chooses the places that are to find an object
+and classes in each grid cell (`predictor.py`); SimOTA chooses the cells that are to find an object
 (`assignment.py`), and `losses.py` compares. `detector.py` joins them. Modules have the names of the
 official implementation, so that its checkpoints open.
 """

@@ -11,12 +11,12 @@ from graft.backbones.heads.layers.yolox.predictor import STRIDES, DecoupledHead,
 from graft.backbones.pyramids.detections import DETECTIONS, LEAST_SCORE
 from graft.backbones.pyramids.levels import Levels
 
-OVERLAP = 0.65
-"""Of two boxes of a class that overlap more, the one with the lower score is left out."""
+NMS_THRESHOLD = 0.65
+"""Of two boxes of a class with a higher IoU, non-maximum suppression drops the lower score."""
 
 
 class Yolox(nn.Module):
-    """Pictures (B, 3, H, W) -> what the head says at each place of their pyramid."""
+    """Pictures (B, 3, H, W) -> what the head predicts in each cell of their pyramid."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Yolox(nn.Module):
 def detect(predictions: Predictions) -> list[dict[str, Tensor]]:
     """The boxes (D, 4) of each picture with their scores and classes (D,), by score.
 
-    Boxes are left, top, right, bottom in pixels of the network's input. At each place the likeliest
+    Boxes are left, top, right, bottom in pixels of the network's input. Of each cell the likeliest
     class counts alone.
     """
     scores, classes = predictions.scores.max(-1)  # (B, P)
@@ -56,5 +56,5 @@ def _suppress(boxes: Tensor, scores: Tensor, classes: Tensor) -> dict[str, Tenso
     """What is left of one picture's boxes without the unsure and those that repeat others."""
     likely = scores >= LEAST_SCORE
     boxes, scores, classes = boxes[likely], scores[likely], classes[likely]
-    kept = batched_nms(boxes, scores, classes, OVERLAP)[:DETECTIONS]
+    kept = batched_nms(boxes, scores, classes, NMS_THRESHOLD)[:DETECTIONS]
     return {"boxes": boxes[kept], "scores": scores[kept], "labels": classes[kept]}

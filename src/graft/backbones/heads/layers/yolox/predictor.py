@@ -1,4 +1,4 @@
-"""The decoupled head of YOLOX: a box, an objectness and classes at each place of each level."""
+"""The decoupled head of YOLOX: a box, an objectness and classes in each grid cell of each level."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from graft.backbones.heads.layers.yolox.blocks import ConvBlock, spatial_block
 
 STRIDES = (8, 16, 32)
 PRIOR = 0.01
-"""How sure a new head is of an object and of each class, everywhere: most places show none, and
+"""How sure a new head is of an object and of each class, everywhere: most cells show none, and
 their sum would drown the loss of the others in the first steps (RetinaNet, arXiv:1708.02002)."""
 
 
 @dataclass(frozen=True)
-class Places:
-    """The places of all levels in a row, the finest level first: P of them."""
+class Grid:
+    """The cells of all levels in a row, the finest level first: P of them."""
 
     corners: Tensor
     """The left upper corner of each cell, in cells (P, 2)."""
@@ -27,8 +27,8 @@ class Places:
     """The pixels of a cell's side (P, 1)."""
 
     @classmethod
-    def of(cls, maps: Sequence[Tensor]) -> Places:
-        """The places of maps (B, C, H, W) at the strides of the head."""
+    def of(cls, maps: Sequence[Tensor]) -> Grid:
+        """The cells of maps (B, C, H, W) at the strides of the head."""
         corners, strides = [], []
         for stride, each in zip(STRIDES, maps, strict=True):
             height, width = each.shape[-2:]
@@ -47,7 +47,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What the head says at each of P places of B pictures, in float32."""
+    """What the head predicts in each of P cells of B pictures, in float32."""
 
     offsets: Tensor
     """Boxes as the network gives them (B, P, 4)."""
@@ -55,7 +55,7 @@ class Predictions:
     """The logit of there being an object (B, P)."""
     logits: Tensor
     """Those of its class, each by itself (B, P, C)."""
-    places: Places
+    grid: Grid
 
     @property
     def boxes(self) -> Tensor:
@@ -63,7 +63,7 @@ class Predictions:
 
         Formula: x = (o_x + corner_x) s, w = exp(o_w) s, with s the stride; y and h likewise.
         """
-        corners, strides = self.places.corners, self.places.strides
+        corners, strides = self.grid.corners, self.grid.strides
         centers = (self.offsets[..., :2] + corners) * strides
         return torch.cat((centers, self.offsets[..., 2:].exp() * strides), -1)
 
@@ -105,7 +105,7 @@ class DecoupledHead(nn.Module):
         """Levels at strides 8, 16 and 32, the finest first."""
         maps = [self._predict(number, level) for number, level in enumerate(levels)]
         rows = torch.cat([each.flatten(2).transpose(1, 2) for each in maps], 1).float()  # (B, P, K)
-        return Predictions(rows[..., :4], rows[..., 4], rows[..., 5:], Places.of(maps))
+        return Predictions(rows[..., :4], rows[..., 4], rows[..., 5:], Grid.of(maps))
 
     def _predict(self, number: int, level: Tensor) -> Tensor:
         """Box, objectness and classes of one level (B, 4 + 1 + C, H, W)."""
