@@ -247,7 +247,7 @@ ap_large = _metric("ap_large", IOU_THRESHOLDS, "AP of large objects", (LARGE, AL
 METRICS = {metric.name: metric for metric in (ap, ap50, ap75, ap_small, ap_medium, ap_large)}
 
 RANK = "ap"
-"""The column of `per_class` by which the weakest classes are told."""
+"""The column of `per_class` by which classes are ranked."""
 COLUMNS = (
     Column(RANK, "AP (%)"),
     Column("ap50", "AP50"),
@@ -280,7 +280,7 @@ def _numbers(part: ClassDetections) -> dict[str, float | int]:
 
 
 MOST_CLASSES = 8
-"""More lines than these cannot be told apart in one panel."""
+"""More lines than these cannot be distinguished in one panel."""
 
 
 def curves(scores: NDArray, targets: NDArray, classes: Sequence[str]) -> tuple[Curves, ...]:
@@ -320,8 +320,9 @@ def confusion(
     """
     matrix = np.zeros((num_classes + 1, num_classes + 1), np.int64)
     for guess, true in zip(scores, targets, strict=True):
-        boxes, sure, classes = read_prediction(guess)
-        boxes, classes = boxes[sure >= confidence], classes[sure >= confidence]
+        boxes, confidences, classes = read_prediction(guess)
+        is_kept = confidences >= confidence
+        boxes, classes = boxes[is_kept], classes[is_kept]
         objects, theirs, crowd, _ = read_truth(true)
         ious = box_ious(boxes, objects, crowd)
         matches = _assign_twice(ious, classes, theirs, crowd)

@@ -1,7 +1,7 @@
 """Which detections are right: they are matched to objects by their IoU, as COCO does.
 
 A prediction of an image is a dict of `boxes` (D, 4), `scores` (D,) and `classes` (D,). Its truth is
-a dict of `boxes` (M, 4) and `classes` (M,), and where there is more to say `crowd` (M,) of bool and
+a dict of `boxes` (M, 4) and `classes` (M,), and optionally `crowd` (M,) of bool and
 `area` (M,). Boxes are left, top, right, bottom in pixels.
 Source: Lin et al., arXiv:1405.0312, and `COCOeval.evaluateImg` of pycocotools.
 """

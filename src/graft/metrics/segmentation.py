@@ -171,7 +171,7 @@ its class no farther away than 0.75 % of the diagonal of the picture. Source: Cs
 METRICS = {metric.name: metric for metric in (miou, dice, pixel_accuracy, boundary_f1)}
 
 RANK = "iou"
-"""The column of `per_class` by which the weakest classes are told."""
+"""The column of `per_class` by which classes are ranked."""
 COLUMNS = (
     Column(RANK, "IoU (%)"),
     Column("dice", "Dice"),

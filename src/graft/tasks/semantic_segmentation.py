@@ -46,13 +46,13 @@ NEAR = 0.98
 MOST_SIZE = 4096
 BACKGROUND = "background"
 """The class that is not drawn over a picture."""
-SAID = 4
-"""Classes of a picture that a person is told in one line."""
+MOST_NAMED = 4
+"""Classes of a picture that one line for a person names."""
 MISTAKES = (
     "Most confident wrong pictures",
-    "What a network is sure of, and the mask says otherwise, is often a wrong mask.",
+    "A confident prediction that the mask contradicts is often a wrong mask.",
 )
-SURE = 20.0
+CERTAIN_LOGIT = 20.0
 """A logit whose softmax is 1 but for rounding."""
 
 
@@ -69,7 +69,7 @@ class PictureScores(PixelCounts):
 
 @dataclass(frozen=True)
 class SemanticSegmentation(Task):
-    """Say of each pixel which class it has: road, leaf, cell.
+    """Predict the class of each pixel: road, leaf, cell.
 
     Pictures are read whole, scaled to `size` pixels on the longer side at most and padded; with
     `large=windows` those that are larger are read at their own size, in windows of at most `size`
@@ -277,14 +277,14 @@ class SemanticSegmentation(Task):
         return float(measures.quality(objects([counts]))[0])
 
     def severity(self, row: Mapping[str, Any]) -> float | None:
-        """How sure a prediction is and how far from the true mask; None if it is nearly that."""
+        """The confidence times the distance from the true mask; None if it is nearly that mask."""
         overlap = self._overlap(row["prediction"], row["target"])
         return row["confidence"] * (1 - overlap) if overlap <= NEAR else None
 
     def say(self, value: Mapping[str, Any]) -> str:
         """The classes with the most pixels."""
         parts = [f"{each['label']} {each['share']:.0%}" for each in value["classes"]]
-        return listed(parts, SAID)
+        return listed(parts, MOST_NAMED)
 
     def show(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
         caption = ""
@@ -304,7 +304,7 @@ class SemanticSegmentation(Task):
 
     def right_output(self, batch: Batch) -> Output:
         numbers = torch.arange(len(self.classes))[None, :, None, None]
-        logits = SURE * (batch.target[:, None] == numbers).float()
+        logits = CERTAIN_LOGIT * (batch.target[:, None] == numbers).float()
         return Output(logits, torch.zeros(len(batch), 1))
 
     def details(self, scores: NDArray, targets: NDArray) -> Details:

@@ -14,6 +14,7 @@ from PIL import Image
 from graft.base.errors import DataError
 from graft.base.records import LabeledBox, RunLengths
 from graft.data.boxes.outlines import find_extent, read_run_lengths
+from graft.data.boxes.pictures import PictureFiles
 from graft.data.data import Data
 from graft.data.load import read
 
@@ -97,6 +98,12 @@ def test_pictures_of_one_name_are_those_of_their_split(tmp_path: Path) -> None:
     assert [s.id for part in data.splits.values() for s in part] == [
         "images/train/1.png", "images/val/1.png",
     ]  # fmt: skip
+
+
+def test_pictures_in_a_folder_at_the_root_are_those_of_their_split() -> None:
+    known = PictureFiles(Path("/data"))
+    known.files = [Path("/data/1.png"), Path("/data/val/1.png")]
+    assert known.find("1.png", Path("/labels"), "val") == Path("/data/val/1.png")
 
 
 def test_crowds_polygons_and_pictures_without_objects_are_kept(tmp_path: Path) -> None:
@@ -206,7 +213,7 @@ def test_a_picture_without_an_entry_is_named(tmp_path: Path) -> None:
         (
             [{}],
             {"images": [{**A_PNG, "width": 80, "height": 60}]},
-            r"another size than the annotation says: .*\(40 x 30, not 80 x 60\)",
+            r"another size than in the annotation: .*\(40 x 30, not 80 x 60\)",
         ),
         (
             [{}],

@@ -93,7 +93,7 @@ def test_difficult_objects_are_objects(tmp_path: Path) -> None:
         ([(11, 2, 1, 22)], {}, r"whose right edge is left of the left one"),
         ([(50, 2, 60, 22)], {}, r"outside of their picture: 1 of 1, a.xml: object 1"),
         ([(1, 2, 11, 22)], {"name": ""}, r"without a known class: 1 of 1, a.xml: object 1"),
-        ([(1, 2, 11, 22)], {"size": (80, 60)}, r"another size than the annotation says"),
+        ([(1, 2, 11, 22)], {"size": (80, 60)}, r"another size than in the annotation"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_right_is_an_error(tmp_path: Path, boxes, more, words) -> None:

@@ -22,7 +22,7 @@ CHANNELS, DEPTH = 96, 1
 class Yolox(DetectorHead):
     """YOLOX: each grid cell of three levels predicts one box, whether it is there, and its class.
 
-    A neck joins the levels in both directions; classes and boxes are told by separate branches; in
+    A neck joins the levels in both directions; separate branches predict classes and boxes; in
     training each object chooses the cells that find it most cheaply (SimOTA).
     Source: Ge et al.: YOLOX, arXiv:2107.08430; outputs and losses equal those of the official code.
     When: a small and fast detector; objects of very different sizes and shapes.

@@ -19,7 +19,7 @@ LABELS = (
     "labelname", "label_name", "category_name", "class_id", "category_id", "object", "species",
     "type",
 )  # fmt: skip
-"""Names of what says the class of a box, in columns and in objects."""
+"""Names of the class of a box, in columns and in objects."""
 PLACES = ("box", "boxes", "bbox", "bboxes", "bounding_box", "bounding_boxes")
 """Names of what holds the four numbers of a box."""
 CORNERS = (
@@ -37,8 +37,8 @@ SIZED = (
 """Names of left, top, width and height."""
 CROWDS = ("is_crowd", "iscrowd", "isgroupof", "is_group_of", "crowd")
 FEWEST = 20
-"""So many lists of four numbers can tell whether they end in width and height: of boxes in that
-form some are wider than their left edge is far from the border."""
+"""So many lists of four numbers show whether they end in width and height: in that form, some boxes
+are narrower than their distance from the left edge of the picture."""
 _DECIMAL_COMMA = re.compile(r"\s*(-?\d+),(\d+)\s*")
 
 
@@ -127,7 +127,7 @@ def precision(value: Any) -> float:
 
 
 def are_sized(cells: Sequence[Cell]) -> bool:
-    """Whether lists of four numbers, whose form nothing says, are x, y, width and height."""
+    """Whether lists of four numbers, of no declared form, are x, y, width and height."""
     lists = [cell.numbers for cell in cells if cell.order == "list"]
     fit_corners = all(x <= right and y <= bottom for x, y, right, bottom in lists)
     return not fit_corners or len(lists) < FEWEST

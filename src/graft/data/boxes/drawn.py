@@ -37,7 +37,7 @@ class DrawnPicture:
     boxes: Sequence[DrawnBox] | None
     """() of a picture without objects, None where nobody has looked for them."""
     size: tuple[int, int] | None = None
-    """Width and height of the picture on which they were drawn, if the file says it."""
+    """Width and height of the picture on which they were drawn, if the file has them."""
     has_shares: bool = False
     """Whether edges are shares of the width and height, from 0 to 1, instead of pixels."""
 

@@ -39,7 +39,7 @@ def find_extent(outline: Outline) -> Edges:
 
 
 def is_box(outline: Outline, edges: Edges) -> bool:
-    """Whether the outline is the rectangle of the box itself, and so says nothing more."""
+    """Whether the outline is the rectangle of the box itself, and so adds nothing to it."""
     if isinstance(outline, RunLengths) or len(outline) != 1 or len(outline[0]) not in (8, 10):
         return False
     left, top, right, bottom = edges

@@ -91,8 +91,8 @@ def check_there(missing: Sequence[str], total: int, where: Path) -> None:
     if missing:
         raise DataError(
             f"Pictures that {where} names are not there: {len(missing):,} of {total:,}, "
-            f"{listed(missing, 5)}. Put them into a folder named images beside it, or remove what "
-            "is said of them."
+            f"{listed(missing, 5)}. Put them into a folder named images beside it, or remove "
+            "their annotations."
         )
 
 
@@ -109,10 +109,15 @@ def _narrow(files: Sequence[Path], near: Path, split: str | None) -> list[Path]:
         beside,
         files,
         [file for file in files if file.is_relative_to(near)],
-        [file for file in files if split and find_folder_split(file, file.parents[2]) == split],
+        [file for file in files if split and _nearest_split(file) == split],
         [file for file in files if file.is_relative_to(near.parent)],
     )
     return next((choice for choice in choices if len(choice) == 1), files)
+
+
+def _nearest_split(file: Path) -> str | None:
+    """The split that one of the two folders around a file names, if any does."""
+    return find_folder_split(file, file.parents[:3][-1])
 
 
 def _find_beside(folder: Path) -> list[Path]:

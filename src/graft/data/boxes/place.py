@@ -44,7 +44,7 @@ PROBLEMS = {
         "these boxes.",
     ),
     "size": (
-        "Boxes on pictures that have another size than the annotation says",
+        "Boxes on pictures that have another size than in the annotation",
         "Give the pictures on which the boxes were drawn, or scale the boxes and correct the size.",
     ),
     "unknown size": (
@@ -206,7 +206,7 @@ def _is_drawn_on_stored(picture: DrawnPicture, header: Header | None) -> bool:
 
 
 def _to_pixels(box: DrawnBox, size: tuple[int, int]) -> DrawnBox:
-    """The box from shares to pixels, at whole pixels where its decimals tell no difference."""
+    """The box from shares to pixels, at whole pixels within the precision of its decimals."""
     edges = (
         _snap(edge * side, 1.5 * box.precision * side)
         for edge, side in zip(box.edges, size * 2, strict=True)

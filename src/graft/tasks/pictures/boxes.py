@@ -75,16 +75,16 @@ def best_threshold(scores: NDArray, targets: NDArray, usual: float) -> float:
     ]
     num_objects = sum(len(each.objects) for each in matched)
     counted = [~each.ignored[0] for each in matched]
-    sure = np.concatenate([m.scores[c] for m, c in zip(matched, counted, strict=True)])
+    confidences = np.concatenate([m.scores[c] for m, c in zip(matched, counted, strict=True)])
     right = np.concatenate([m.right[0][c] for m, c in zip(matched, counted, strict=True)])
     if not right.any():
         return usual
-    order = np.argsort(-sure, kind="stable")
+    order = np.argsort(-confidences, kind="stable")
     hits = right[order].cumsum()
     f1 = 2 * hits / (np.arange(1, len(hits) + 1) + num_objects)
     # Of equal scores all are detections, or none.
-    last = np.append(np.diff(sure[order]) < 0, True)
-    return float(sure[order][np.where(last, f1, -1.0).argmax()])
+    last = np.append(np.diff(confidences[order]) < 0, True)
+    return float(confidences[order][np.where(last, f1, -1.0).argmax()])
 
 
 def f1_of_pictures(scores: NDArray, targets: NDArray, threshold: float) -> list[float]:

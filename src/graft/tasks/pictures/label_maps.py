@@ -31,7 +31,7 @@ Window = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class PieceMap:
-    """What a network says of the pixels of its input, compressed."""
+    """The predicted classes of the pixels of an input with their confidence, compressed."""
 
     shape: tuple[int, int]
     labels: bytes

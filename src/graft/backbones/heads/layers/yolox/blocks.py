@@ -37,7 +37,7 @@ class DepthwiseBlock(nn.Module):
 
 
 def spatial_block(depthwise: bool) -> type[ConvBlock | DepthwiseBlock]:
-    """The kind of block that looks at more than one place."""
+    """The kind of block for convolutions wider than 1 x 1."""
     return DepthwiseBlock if depthwise else ConvBlock
 
 

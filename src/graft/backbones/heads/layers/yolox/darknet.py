@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from graft.backbones.heads.layers.yolox.blocks import ConvBlock, CspLayer, spatial_block
 
 POOLED = (5, 9, 13)
-"""The sides of the windows whose largest values the coarsest level is told."""
+"""The sides of the max-pooling windows on the coarsest level."""
 GRAY = 114.0
 """What the official pictures are padded with, of 0 to 255."""
 
 
 class Focus(nn.Module):
-    """Each 2 x 2 pixels become 12 channels of one place: half the size, nothing lost."""
+    """Rearrange each 2 x 2 pixels into 12 channels of one cell: half the size, nothing lost."""
 
     def __init__(self, leaving: int):
         super().__init__()
@@ -27,7 +27,7 @@ class Focus(nn.Module):
 
 
 class SpatialPooling(nn.Module):
-    """A map beside what is largest around each place, in windows of several sizes.
+    """Join a map with its max-pooling over windows of several sizes (SPP).
 
     Source: He et al.: Spatial pyramid pooling, arXiv:1406.4729, as in YOLOv3-SPP.
     """

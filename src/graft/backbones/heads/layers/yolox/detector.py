@@ -1,4 +1,4 @@
-"""YOLOX as one network: trunk, neck and head, and boxes out of what the head says."""
+"""YOLOX as one network: trunk, neck and head, and boxes from the predictions of its head."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def detect(predictions: Predictions) -> list[dict[str, Tensor]]:
 
 
 def _suppress(boxes: Tensor, scores: Tensor, classes: Tensor) -> dict[str, Tensor]:
-    """What is left of one picture's boxes without the unsure and those that repeat others."""
+    """Drop a picture's boxes of low scores and those that repeat others (NMS)."""
     likely = scores >= LEAST_SCORE
     boxes, scores, classes = boxes[likely], scores[likely], classes[likely]
     kept = batched_nms(boxes, scores, classes, NMS_THRESHOLD)[:DETECTIONS]

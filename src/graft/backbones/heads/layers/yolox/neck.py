@@ -1,4 +1,4 @@
-"""The path aggregation network of YOLOX: levels of a pyramid exchange what they see."""
+"""The path aggregation network of YOLOX (PAFPN): levels of a pyramid exchange features."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from graft.backbones.heads.layers.yolox.blocks import ConvBlock, CspLayer, spati
 class Pafpn(nn.Module):
     """From coarse to fine, and back from fine to coarse (PANet, arXiv:1803.01534).
 
-    The way down tells fine levels what an object is; the way up tells coarse ones where its edges
-    are. Maps of two levels are joined by their channels, not added as in a feature pyramid network
+    The way down carries semantics to the fine levels, the way up exact positions to the coarse
+    ones. Maps of two levels are joined by their channels, not added as in a feature pyramid network
     (arXiv:1612.03144), so that levels of any trunk fit.
 
         P5 ---- lateral_conv0 ----+--------------------------- C3_n4 -> N5

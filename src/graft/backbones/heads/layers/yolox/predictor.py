@@ -13,8 +13,9 @@ from graft.backbones.heads.layers.yolox.blocks import ConvBlock, spatial_block
 
 STRIDES = (8, 16, 32)
 PRIOR = 0.01
-"""How sure a new head is of an object and of each class, everywhere: most cells show none, and
-their sum would drown the loss of the others in the first steps (RetinaNet, arXiv:1708.02002)."""
+"""The probability of an object and of each class with which a new head begins: most cells show
+none, and the sum of their losses would drown that of the others in the first steps (RetinaNet,
+arXiv:1708.02002)."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Predictions:
 
 
 class DecoupledHead(nn.Module):
-    """Classes are told by one branch, box and objectness by another.
+    """Predict classes in one branch, box and objectness in another.
 
     What something is and where its edges are need different features; coupled in one branch, they
     compete and training converges later (arXiv:2107.08430, 2.2). `entering` are the channels of the
