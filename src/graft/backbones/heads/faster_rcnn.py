@@ -105,28 +105,28 @@ class FasterRcnn(TorchvisionDetector):
     @staticmethod
     def call(network: Network, batch: Batch) -> tuple[Tree, dict[str, Tensor] | None]:
         """Losses where the batch has targets; detections but for a training step."""
-        from graft.backbones.pyramids.detections import padded, wants_detections
-        from graft.backbones.pyramids.torchvision_network import in_mode, list_of, targets_of
+        from graft.backbones.pyramids.detections import pad_detections, wants_detections
+        from graft.backbones.pyramids.torchvision_network import list_of, set_training, targets_of
 
         (pictures,) = batch.inputs.values()
         images = list_of(pictures)
         maps = network.backbone(pictures)
         targets = targets_of(batch, first=1)
-        with in_mode(network.rpn, targets is not None):
+        with set_training(network.rpn, targets is not None):
             proposals, losses = network.rpn(images, maps, targets)
         if targets is not None:
             losses |= _losses_of_regions(network.roi_heads, images, maps, proposals, targets)
         if not wants_detections(batch):
             return None, losses
-        with in_mode(network.roi_heads, False):
+        with set_training(network.roi_heads, False):
             detections, _ = network.roi_heads(maps, proposals, images.image_sizes)
-        raw = padded(detections, first=1, places=_fixed_places(network, images, maps))
+        raw = pad_detections(detections, first=1, dense=_dense_outputs(network, images, maps))
         return raw, losses or None
 
 
-def _fixed_places(network: Network, images: ImageList, maps: dict[str, Tensor]) -> Tree:
-    """What both stages say of places that do not depend on each other: the coarsest maps, and the
-    whole picture."""
+def _dense_outputs(network: Network, images: ImageList, maps: dict[str, Tensor]) -> Tree:
+    """The outputs of both stages where these do not depend on each other: on the coarsest maps, and
+    on the whole picture."""
     height, width = images.image_sizes[0]
     pictures = [maps["0"].new_tensor([[0.0, 0.0, width, height]])] * len(images.image_sizes)
     objectness, box_deltas = network.rpn.head(list(maps.values())[-2:])

@@ -1,4 +1,4 @@
-"""One stage without anchors: places say how far the edges of their object are."""
+"""One stage without anchors: locations predict how far the edges of their object are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Fcos(DenseDetector):
-    """FCOS: each place near the center of an object predicts how far its four edges are.
+    """FCOS: each location near the center of an object predicts how far its four edges are.
 
     There are no anchors, so nothing depends on the shapes that were thought of.
     Source: Tian et al.: FCOS, arXiv:1904.01355; the network is torchvision's, with a pyramid of 128

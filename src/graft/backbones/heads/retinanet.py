@@ -1,4 +1,4 @@
-"""One stage: anchors at each place, and a loss that counts easy ones little."""
+"""One stage: anchors at each location, and the focal loss, which counts easy ones little."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class Retinanet(DenseDetector):
-    """RetinaNet: at each place nine anchors are classified and corrected, most of them background.
+    """RetinaNet: nine anchors at each location are classified and corrected.
 
-    The focal loss keeps the many easy ones from outweighing the few hard ones.
+    The focal loss keeps the many easy anchors of the background from outweighing the few hard ones.
     Source: Lin et al.: Focal Loss for Dense Object Detection, arXiv:1708.02002; the network is
     torchvision's, with a pyramid of 128 channels.
     When: one stage is wanted: faster than faster-rcnn where pictures have many objects.

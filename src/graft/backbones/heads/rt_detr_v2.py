@@ -1,4 +1,4 @@
-"""RT-DETRv2: queries that find objects, chosen among the places of a pyramid."""
+"""RT-DETRv2: queries that find objects, selected among the locations of a pyramid."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class RtDetrV2(TransformersDetector):
     """RT-DETRv2: each of a number of queries finds one object or none, without suppression.
 
-    An encoder joins the levels of the pyramid; its surest places become queries, which a decoder
-    refines layer by layer.
+    An encoder joins the levels of the pyramid; its locations of the highest scores become queries,
+    which a decoder refines layer by layer.
     Source: Zhao et al.: DETRs Beat YOLOs on Real-time Object Detection, arXiv:2304.08069; Lv et
     al.: RT-DETRv2, arXiv:2407.17140; the network is transformers', in a small size.
     When: crowded pictures, in which boxes of different objects overlap. It learns slower from

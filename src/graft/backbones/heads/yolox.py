@@ -56,13 +56,13 @@ class Yolox(DetectorHead):
         """Losses where the batch has targets; detections but for a training step."""
         from graft.backbones.heads.layers.yolox.detector import detect
         from graft.backbones.heads.layers.yolox.losses import losses
-        from graft.backbones.pyramids.detections import padded, wants_detections
+        from graft.backbones.pyramids.detections import pad_detections, wants_detections
 
         predictions = network(*batch.inputs.values())
         raw: Tree = None
         if wants_detections(batch):
-            places = {"offsets": predictions.offsets, "scores": predictions.scores}
-            raw = padded(detect(predictions), first=0, places=places)
+            dense = {"offsets": predictions.offsets, "scores": predictions.scores}
+            raw = pad_detections(detect(predictions), first=0, dense=dense)
         if batch.target is None:
             return raw, None
         return raw, losses(predictions, batch.target["boxes"], batch.target["classes"])

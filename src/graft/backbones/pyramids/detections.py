@@ -21,10 +21,10 @@ def wants_detections(batch: Batch) -> bool:
     return batch.target is None or not torch.is_grad_enabled()
 
 
-def padded(detections: Sequence[dict[str, Tensor]], first: int, places: Tree = None) -> Tree:
+def pad_detections(detections: Sequence[dict[str, Tensor]], first: int, dense: Tree = None) -> Tree:
     """Detections as trees (B, DETECTIONS, ...): labels from 0 on, -1 for padding.
 
-    `places` is what `DetectorHead.compared` reads.
+    `dense` are the outputs before any selection, which `DetectorHead.compared` reads.
     """
 
     def fill(name: str, value: float) -> Tensor:
@@ -37,4 +37,4 @@ def padded(detections: Sequence[dict[str, Tensor]], first: int, places: Tree = N
 
     labels = fill("labels", first - 1) - first
     tensors = {"boxes": fill("boxes", 0.0), "scores": fill("scores", 0.0), "labels": labels}
-    return tensors if places is None else {**tensors, "places": places}
+    return tensors if dense is None else {**tensors, "dense": dense}

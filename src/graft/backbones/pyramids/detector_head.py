@@ -21,5 +21,5 @@ class DetectorHead(PyramidHead):
 
     @staticmethod
     def compared(raw: Tree) -> Tree:
-        """What a detector says of fixed places, before it chooses among its detections."""
-        return raw["places"]
+        """The dense outputs of a detector, before it selects detections among them."""
+        return raw["dense"]

@@ -25,7 +25,7 @@ class TorchvisionDetector(DetectorHead):
     @staticmethod
     @abstractmethod
     def limits() -> dict[str, Any]:
-        """The arguments of torchvision's network that say how many places it looks at and finds."""
+        """The arguments of torchvision's network that limit its proposals and detections."""
 
     @staticmethod
     @abstractmethod

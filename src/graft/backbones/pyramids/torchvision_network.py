@@ -18,13 +18,13 @@ from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
 from graft.backbones.preprocess.preprocess import ImagePreprocess
-from graft.backbones.pyramids.detections import padded, wants_detections
+from graft.backbones.pyramids.detections import pad_detections, wants_detections
 from graft.backbones.pyramids.levels import Levels
 from graft.base.records import Batch
 from graft.base.trees import Tree
 
 STRIDES = (8, 16, 32)
-"""The levels of the trunk that detectors read: four times as many places would be four times the
+"""The levels of the trunk that detectors read: four times as many locations would be four times the
 work."""
 CHANNELS = 128
 """Of each level of the feature pyramid. Half of torchvision's: its 3 x 3 convolutions are most of
@@ -98,7 +98,7 @@ def targets_of(batch: Batch, first: int) -> Target | None:
 
 
 @contextmanager
-def in_mode(module: nn.Module, training: bool) -> Iterator[None]:
+def set_training(module: nn.Module, training: bool) -> Iterator[None]:
     """Let a module compute losses or detections, without a change of the modules in it."""
     before, module.training = module.training, training
     try:
@@ -145,7 +145,7 @@ def _mask(like: Tensor, rows: Tensor) -> Tensor:
 
 
 def dense_pyramid(trunk: nn.Module, levels: Levels) -> WithPyramid:
-    """A feature pyramid at strides 8 to 128, for detectors that predict at each of its places."""
+    """A feature pyramid at strides 8 to 128, for detectors that predict at each location."""
     fpn = FeaturePyramidNetwork(list(levels.channels), CHANNELS, LastLevelP6P7(CHANNELS, CHANNELS))
     return WithPyramid(trunk, levels, fpn)
 
@@ -173,4 +173,4 @@ def run_dense(
     by_level = {name: list(each.split(counts, dim=1)) for name, each in outputs.items()}
     split_anchors = [list(each.split(counts)) for each in anchors]
     detections = network.postprocess_detections(by_level, split_anchors, images.image_sizes)
-    return padded(detections, first=0, places=outputs), losses
+    return pad_detections(detections, first=0, dense=outputs), losses

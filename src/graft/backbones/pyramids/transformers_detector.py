@@ -25,7 +25,7 @@ STRIDES = (8, 16, 32)
 WIDTH, FEED_FORWARD, DECODER_LAYERS = 128, 512, 3
 """Those of the smallest published D-FINE: a head of about the size of a small trunk."""
 PRIOR = 0.01
-"""How sure a new head is of each class, everywhere."""
+"""The probability of each class with which a new head begins, everywhere."""
 QUERIES = 100
 """The objects that are found at most in a picture; published networks, for COCO, have 300."""
 
@@ -68,7 +68,7 @@ class TransformersDetector(DetectorHead):
         levels = backbone.levels.at(STRIDES)
         name = name_in_timm(trunk, levels)
         width, height = backbone.preprocess.size
-        places = sum((width // stride) * (height // stride) for stride in STRIDES)
+        locations = sum((width // stride) * (height // stride) for stride in STRIDES)
         network = self.create(
             backbone_config=TimmBackboneConfig(backbone=name, out_indices=list(levels.places)),
             # Norms that never change would leave a network that is trained from scratch without
@@ -81,7 +81,7 @@ class TransformersDetector(DetectorHead):
             decoder_in_channels=[WIDTH] * len(STRIDES),
             decoder_ffn_dim=FEED_FORWARD,
             decoder_layers=DECODER_LAYERS,
-            num_queries=min(QUERIES, places),
+            num_queries=min(QUERIES, locations),
             num_labels=outputs,
             # That of the original code. What transformers takes, 1 / (C + 1), has a new head of a
             # few classes see objects everywhere.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from graft.backbones.pyramids.detections import DETECTIONS, padded, wants_detections
+from graft.backbones.pyramids.detections import DETECTIONS, pad_detections, wants_detections
 from graft.backbones.pyramids.levels import Levels
 from graft.base.errors import BackboneError
 from graft.base.records import Batch
@@ -82,7 +82,7 @@ def _sum_over_layers(losses: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _best(logits: Tensor, boxes: Tensor) -> dict[str, Tensor]:
-    """The surest pairs of a query (Q, C) and a class, by score, with the query's box (Q, 4).
+    """The pairs of a query (Q, C) and a class of the highest scores, with the query's box (Q, 4).
 
     A box may come with several classes, as transformers' own image processors return them.
     """
@@ -106,9 +106,9 @@ def run(network: nn.Module, batch: Batch) -> tuple[Tree, dict[str, Tensor] | Non
         _best(logits, boxes * sides)
         for logits, boxes in zip(output.logits.float(), output.pred_boxes.float(), strict=True)
     ]
-    places = {
+    dense = {
         "logits": output.enc_outputs_class,
-        # Of places at the rim, which are never chosen, transformers has the largest number.
+        # At locations on the rim, which are never chosen, transformers has the largest number.
         "boxes": output.enc_outputs_coord_logits.sigmoid(),
     }
-    return padded(detections, first=0, places=places), losses
+    return pad_detections(detections, first=0, dense=dense), losses
