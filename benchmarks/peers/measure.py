@@ -13,11 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Task:
-    """What to train on which data. A row of a split is (path of an image or text, class number)."""
+    """What to train on which data.
+
+    A row of a split is (path of an image or text, target). The target is a class number; or the
+    path of a mask; or the boxes of a picture, each [class number, left, top, right, bottom].
+    """
 
     goal: str
     """`features`, `partial` or `full`; for ours.py also `fit`, `study`, `alone` and `memory`."""
@@ -29,9 +34,13 @@ class Task:
     """An empty folder for whatever the peer writes."""
     seed: int
     classes: list[str] = field(default_factory=list)
-    train: list[tuple[str, int]] = field(default_factory=list)
-    val: list[tuple[str, int]] = field(default_factory=list)
-    test: list[tuple[str, int]] = field(default_factory=list)
+    train: list[tuple[str, Any]] = field(default_factory=list)
+    val: list[tuple[str, Any]] = field(default_factory=list)
+    test: list[tuple[str, Any]] = field(default_factory=list)
+    colors: list[tuple[int, int, int]] = field(default_factory=list)
+    """The color of each class in masks."""
+    size: tuple[int, int] | None = None
+    """Width and height of the input; None is 224 x 224."""
     epochs: int = 1
     batch_size: int = 32
     every_epoch: bool = True
@@ -40,6 +49,10 @@ class Task:
     """For the goal `partial`: timm's names of the parameters that train."""
     pad_to: int | None = None
     """Texts are padded to this many tokens; None pads to the longest of the batch."""
+    task: str = ""
+    """For ours.py: the spec of Graft's task; the other scripts are for one task."""
+    metric: str = "accuracy"
+    """For ours.py: the metric of the test split; the other scripts know that of their task."""
     technique: str = ""
     """For ours.py: the spec of the technique; the other scripts read `goal`."""
     precision: str | None = None
@@ -72,7 +85,7 @@ class Clock:
 
 def report(
     seconds: float,
-    accuracy: float | None,
+    quality: float | None,
     packages: tuple[str, ...],
     *,
     load_seconds: float = 0.0,
@@ -81,11 +94,12 @@ def report(
 ) -> None:
     """Print the measurements as one line of JSON.
 
-    `seconds` are from opened data to the evaluated model, `rate` is trained examples a second.
+    `seconds` are from opened data to the evaluated model, `quality` is the accuracy or another
+    metric of the test split, `rate` is trained examples a second.
     """
     found = {
         "seconds": seconds,
-        "accuracy": accuracy,
+        "quality": quality,
         "load_seconds": load_seconds,
         "rate": rate,
         "notes": notes,

@@ -6,19 +6,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from measure import Clock, Task, given, report
 
 import graft
 from graft.backbones.load import DEFAULTS
-from graft.base import files, plugins
-from graft.base.records import Sample
+from graft.base import files
+from graft.base.records import LabeledBox, Sample
 from graft.data.data import Data
+from graft.data.masks.coding import Coding
+from graft.data.masks.open import Mask
 from graft.studies.executors import each_in_a_process
 from graft.studies.run import build_model
 from graft.studies.spec import RunSpec
 from graft.studies.study import Job, run_job
+from graft.tasks.specs.options import read_task
 from graft.techniques.specs.combine import parse
 from graft.training.engine import Engine
 from graft.training.evaluate import evaluate
@@ -55,20 +59,31 @@ def opened(task: Task) -> Data:
     read = Path if task.modality == "image" else str
     splits = {
         name: [
-            Sample(f"{name}:{number}", {task.modality: read(value), "label": task.classes[label]})
-            for number, (value, label) in enumerate(getattr(task, name))
+            Sample(f"{name}:{number}", {task.modality: read(value), **labeled(task, target)})
+            for number, (value, target) in enumerate(getattr(task, name))
         ]
         for name in ("train", "val", "test")
     }
     return Data(splits)
 
 
+def labeled(task: Task, target: Any) -> dict[str, Any]:
+    """Return the role of a sample that holds its target: see `Task`."""
+    if isinstance(target, int):
+        return {"label": task.classes[target]}
+    if isinstance(target, str):
+        colors = zip(map(tuple, task.colors), task.classes, strict=True)
+        return {"mask": Mask(Path(target), Coding(colors=tuple(colors), origin="the task"))}
+    boxes = ((task.classes[number], tuple(corners)) for number, *corners in target)
+    return {"boxes": tuple(LabeledBox(label, corners) for label, corners in boxes)}
+
+
 def trained(task: Task, data: Data, clock: Clock) -> tuple[float, float, str]:
     """Only train and evaluate.
 
-    Returns the test accuracy, trained examples a second, and notes for the table.
+    Returns the metric of the test split, trained examples a second, and notes for the table.
     """
-    problem = plugins.load("task", f"{task.modality}-classification").from_data(data)
+    problem = read_task(task.task, data)
     technique, engine = parse(task.technique), Engine(task.precision)
     with clock.running("load"):
         model = engine.place(
@@ -81,11 +96,11 @@ def trained(task: Task, data: Data, clock: Clock) -> tuple[float, float, str]:
         )
         test = Feed.of(data.splits["test"], problem, model.backbone.preprocess, engine.device)
         found = evaluate(model, test, engine)
-    accuracy = problem.metrics["accuracy"](found.scores, found.targets)
+    recorded = "" if position.cache["used"] else ", nothing recorded"
     return (
-        accuracy,
+        problem.metrics[task.metric](found.scores, found.targets),
         position.examples / position.train_seconds,
-        f"{task.technique}, {engine.precision}",
+        f"{task.technique}, {engine.precision}{recorded}",
     )
 
 
@@ -101,7 +116,7 @@ def fitted(task: Task, data: Data, clock: Clock) -> tuple[float, float | None, s
             out=task.folder,
         )
     return (
-        run.result["metrics"]["test"]["accuracy"]["value"],
+        run.result["metrics"]["test"][task.metric]["value"],
         None,
         f"{task.technique}; all of graft.fit, loading included",
     )
@@ -132,7 +147,7 @@ def alone(task: Task, data: Data, clock: Clock) -> tuple[float, float | None, st
     described = {"path": "", "hash": data.fingerprint(), "format": "", "options": {}}
     base = RunSpec(
         described,
-        f"{task.modality}-classification",
+        task.task,
         DEFAULTS[task.modality],
         "",
         epochs=task.epochs,
@@ -174,8 +189,8 @@ def remembered(task: Task, clock: Clock) -> tuple[float, float | None, str]:
     count, held_out = task.pictures, max(8, task.pictures // 100)
     starts = {"train": (count, 0), "val": (held_out, count), "test": (held_out, count + held_out)}
     data = Data({name: Pictures(*about) for name, about in starts.items()})
-    accuracy, rate, notes = trained(task, data, clock)
-    return accuracy, rate, f"{count:,} pictures, {notes}"
+    quality, rate, notes = trained(task, data, clock)
+    return quality, rate, f"{count:,} pictures, {notes}"
 
 
 def main() -> None:
@@ -185,12 +200,12 @@ def main() -> None:
     )  # Graft imports them late; imports do not count
     ways = {"fit": fitted, "study": studied, "alone": alone}
     if task.goal == "memory":
-        accuracy, rate, notes = remembered(task, clock)
+        quality, rate, notes = remembered(task, clock)
     else:
-        accuracy, rate, notes = ways.get(task.goal, trained)(task, opened(task), clock)
+        quality, rate, notes = ways.get(task.goal, trained)(task, opened(task), clock)
     report(
         clock.seconds["all"],
-        accuracy,
+        quality,
         PACKAGES,
         load_seconds=clock.seconds.get("load", 0.0),
         rate=rate,
