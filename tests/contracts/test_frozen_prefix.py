@@ -19,7 +19,17 @@ from graft.training.frozen import frozen_prefix, recording
 from graft.training.frozen.agreement import agree
 from graft.training.frozen.slots import CannotCut
 from graft.training.observers import Observer
-from tests.contracts.tiny import COSTLY, PACKED, TINY, crossed, made_for, task_of, trained
+from tests.contracts.tiny import (
+    HEAVY,
+    NEVER,
+    PACKED,
+    TINY,
+    TRAINED,
+    crossed,
+    made_for,
+    task_of,
+    trained,
+)
 
 
 def _families():
@@ -35,7 +45,7 @@ def _families():
 def _matrix():
     """Every pair at some cuts and at every cut; `make test` runs every third pair at some cuts."""
     for i, pair in enumerate(_families()):
-        is_quick = i % 3 == 0 and pair.values[:2] != (COSTLY, "yolox:yolox_nano")
+        is_quick = i % 3 == 0 and pair.values[:2] != (HEAVY, "yolox:yolox_nano")
         some = [] if is_quick else [pytest.mark.slow]
         yield pytest.param(*pair.values, "some", id=f"{pair.id}-some", marks=some)
         yield pytest.param(*pair.values, "every", id=f"{pair.id}-every", marks=pytest.mark.slow)
@@ -315,7 +325,11 @@ def _doubled(value):
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize(
     "pair",
-    [*crossed(SPECS, list(TINY), 3, SPECS[2]), pytest.param((SPECS[0], PACKED), id="packed")],
+    [
+        *crossed(SPECS, TRAINED, 3),
+        pytest.param((SPECS[0], PACKED), id="packed"),
+        pytest.param((SPECS[2], HEAVY), id=HEAVY, marks=pytest.mark.slow),
+    ],
 )
 def test_a_training_behind_recordings_ends_at_the_weights_of_one_without(
     pair, tmp_path, monkeypatch
@@ -325,11 +339,15 @@ def test_a_training_behind_recordings_ends_at_the_weights_of_one_without(
     if is_deep := task.job().form == "pyramid":
         # A whole decoder does more work than a tiny trunk, so that recording saves next to nothing.
         monkeypatch.setattr(frozen_prefix, "WORTH", 0.0)
-    behind, position = trained(spec, task_name, tmp_path / "behind", epochs=6)
+    behind, position = trained(
+        spec, task_name, tmp_path / "behind", epochs=6, checkpoint_seconds=NEVER
+    )
     assert position.cache["used"]
     assert is_deep or position.cache["estimated_gain"] > 1
     monkeypatch.setenv("GRAFT_CACHE_GB", "0")
-    whole, position = trained(spec, task_name, tmp_path / "whole", epochs=6)
+    whole, position = trained(
+        spec, task_name, tmp_path / "whole", epochs=6, checkpoint_seconds=NEVER
+    )
     assert not position.cache["used"]
     for name, tensor in whole.state_dict().items():
         torch.testing.assert_close(

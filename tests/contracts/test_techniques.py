@@ -17,12 +17,30 @@ from graft.studies.run import build_model
 from graft.techniques.specs.combine import parse
 from graft.training import optim
 from graft.training.checkpoint import Position
-from tests.contracts.tiny import PACKED, TINY, Stop, crossed, network_of, task_of, trained
+from tests.contracts.tiny import (
+    HEAVY,
+    NEVER,
+    PACKED,
+    TINY,
+    TRAINED,
+    Stop,
+    crossed,
+    network_of,
+    task_of,
+    trained,
+)
 
 NAMES = plugins.names("technique")
 COMBINED = ["full-fine-tuning + l2-sp:weight=0.1", "feature-extraction:epochs=2 then lora:r=2"]
-TO_TRAIN = crossed([*NAMES, *COMBINED], list(TINY), 3, "partial-fine-tuning")
-TO_STOP = crossed([*NAMES, *COMBINED], list(TINY), 4, "gradual-unfreezing")
+TO_TRAIN = [
+    *crossed([*NAMES, *COMBINED], TRAINED, 3),
+    pytest.param(("partial-fine-tuning", HEAVY), id=HEAVY),
+]
+TO_STOP = [
+    *crossed([*NAMES, *COMBINED], TRAINED, 4),
+    pytest.param(("lora", PACKED), id="lora-packed"),
+    pytest.param(("gradual-unfreezing", HEAVY), id=HEAVY, marks=pytest.mark.slow),
+]
 ABOUT_HEAD = [name for name in NAMES if parse(name).about_head]
 
 
@@ -53,7 +71,8 @@ def training(request, tmp_path_factory) -> Training:
     """Train each technique on each task once; pytest groups the tests that use the same one."""
     technique, task = request.param
     folder = tmp_path_factory.mktemp("training")
-    return Training(technique, task, *trained(technique, task, folder, epochs=6), folder)
+    model, position = trained(technique, task, folder, epochs=6, checkpoint_seconds=NEVER)
+    return Training(technique, task, model, position, folder)
 
 
 def test_the_training_loss_falls(training):
@@ -93,15 +112,17 @@ def test_what_is_frozen_does_not_move(training):
         assert all(torch.equal(now[name], tensor) for name, tensor in before.items())
 
 
-@pytest.mark.parametrize("pair", [*TO_STOP, pytest.param(("lora", PACKED), id="lora-packed")])
+@pytest.mark.parametrize("pair", TO_STOP)
 def test_a_stopped_training_goes_on_to_the_same_weights(pair, tmp_path):
     technique, task = pair
-    whole, _ = trained(technique, task, tmp_path / "whole", epochs=3)
+    whole, _ = trained(technique, task, tmp_path / "whole", epochs=3, checkpoint_seconds=NEVER)
     lines = (tmp_path / "whole" / "history.jsonl").read_text().splitlines()
     for after in sorted({1, len(lines) // 2} - {0}) if lines else []:
         with pytest.raises(KeyboardInterrupt):
             trained(technique, task, tmp_path / f"{after}", Stop(after), epochs=3)
-    again, position = trained(technique, task, tmp_path / f"{len(lines) // 2}", epochs=3)
+    again, position = trained(
+        technique, task, tmp_path / f"{len(lines) // 2}", epochs=3, checkpoint_seconds=NEVER
+    )
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name]), name
     assert position.history == len(lines)
