@@ -104,13 +104,14 @@ def draw_mask(
 
 def join_pictures(pictures: Sequence[tuple[str, Image.Image]]) -> Image.Image:
     """Pictures side by side, each under its title."""
-    font = _font(pictures[0][1].size)
-    top = _height(font) + _SPACE
     width = sum(image.width for _, image in pictures) + _SPACE * (len(pictures) - 1)
-    joined = Image.new("RGB", (width, top + max(image.height for _, image in pictures)), WHITE)
+    height = max(image.height for _, image in pictures)
+    font = _font((width, height))  # a page shows the whole as wide as it would show one of them
+    top = _height(font) + _SPACE
+    joined = Image.new("RGB", (width, top + height), WHITE)
     draw, left = ImageDraw.Draw(joined), 0
     for title, image in pictures:
-        draw.text((left, 0), title, fill=BLACK, font=font)
+        draw.text((left + _SPACE, 0), title, fill=BLACK, font=font)
         joined.paste(image, (left, top))
         left += image.width + _SPACE
     return joined
