@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from graft.data.data import Data
 from graft.data.formats.folders.annotations import describe_unsupported
 from graft.data.formats.format import SPLIT_NAMES, Format, ReadOptions, read_options
 from graft.data.kinds.kind import kind_named
-from graft.data.listing import is_about
+from graft.data.listing import is_about, is_hidden
 from graft.data.splits import make_splits, subsample
 
 _OURS = {
@@ -24,6 +25,10 @@ _OURS = {
     "graft.json": "a model folder",
 }
 
+SURE = 0.8
+"""The confidence from which a file or folder in a folder is said to hold a data set."""
+MOST_PLACES = 200
+"""Files and folders in a folder that are looked at to say which of them hold data sets."""
 _CLOSED = {
     (".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar"): ", an archive: unpack it",
     (".xlsx", ".xls", ".ods"): ", a spreadsheet: save it as .csv",
@@ -195,11 +200,30 @@ def _sniff(path: Path, options: ReadOptions) -> str:
         )
     likely = [name for name in sorted(sure) if sure[name] == best]
     if len(likely) > 1:
-        raise DataError(
-            f"{path} can be read in several formats: {listed(map(repr, likely))}. Choose with "
-            f"--format {likely[0]}, or give the path of one table."
-        )
+        raise DataError(_describe_formats(path, formats, likely))
     return likely[0]
+
+
+def _describe_formats(path: Path, formats: Mapping[str, Format], likely: Sequence[str]) -> str:
+    """Say in which formats a path can be read, where the data of each lie, and what to ask for."""
+    places: dict[str, list[Path]] = {name: [] for name in likely}
+    for entry in sorted(path.iterdir())[:MOST_PLACES] if path.is_dir() else ():
+        sure = {name: reader.sniff(entry) for name, reader in formats.items()}
+        best = max(sure, key=sure.__getitem__)
+        if sure[best] >= SURE and not is_hidden(entry.name):
+            places.setdefault(best, []).append(entry)
+    words = listed(_name_places(name, places[name]) for name in sorted(places))
+    # Whose data lie in one place can be read in either way.
+    alone = next((name for name in likely if len(places[name]) == 1), None)
+    choice = f"--format {alone or likely[0]}"
+    place = f"the path of one of them, as {places[alone][0]}" if alone else "the path of one table"
+    return f"{path} can be read in several formats: {words}. Choose with {choice}, or give {place}."
+
+
+def _name_places(name: str, entries: Sequence[Path]) -> str:
+    """A format with the files and folders that hold it: `'coco' (train.json, old/)`."""
+    places = [f"{entry.name}/" if entry.is_dir() else entry.name for entry in entries]
+    return f"{name!r} ({listed(places, 3)})" if places else repr(name)
 
 
 def _contents(path: Path) -> str:

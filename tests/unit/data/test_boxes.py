@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from graft.base import plugins
+from graft.base.errors import DataError
 from graft.base.records import LabeledBox, Sample
 from graft.data.data import Data
 from graft.data.images.open import open_image, read_header
@@ -128,6 +129,18 @@ def test_five_styles_of_one_data_set_are_the_same() -> None:
     styles = [boxes_of(read(shared("voc100_formats") / style)) for style in STYLES]
     assert len(styles[0]) == 100 and sum(map(len, styles[0].values())) == 273
     assert all(boxes == styles[0] for boxes in styles)
+
+
+def test_a_folder_of_five_styles_names_them_with_their_folders() -> None:
+    folder = shared("voc100_formats")
+    with pytest.raises(DataError) as error:
+        read(folder)
+    assert str(error.value) == (
+        f"{folder} can be read in several formats: 'coco' (coco/, detections_coco/), "
+        "'csv' (openimages/), 'cvat' (cvat/), 'pascal-voc' (voc_xml/), 'yolo' (yolo/). "
+        f"Choose with --format cvat, or give the path of one of them, as {folder}/cvat."
+    )
+    assert boxes_of(read(folder, format="cvat")) == boxes_of(read(folder / "cvat"))
 
 
 @pytest.mark.parametrize(

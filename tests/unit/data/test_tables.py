@@ -213,7 +213,11 @@ def test_tables_named_by_split(tmp_path: Path) -> None:
 def test_two_formats_in_one_folder_must_be_chosen(tmp_path: Path) -> None:
     write(tmp_path, "train.csv", table())
     write(tmp_path, "train.tsv", table("\t", quote=""))
-    with pytest.raises(DataError, match=r"several formats: 'csv', 'tsv'.*--format"):
+    with pytest.raises(
+        DataError,
+        match=r"several formats: 'csv' \(train\.csv\), 'tsv' \(train\.tsv\)\. "
+        r"Choose with --format csv, or give the path of one of them, as .*train\.csv\.",
+    ):
         read(tmp_path)
     assert read(tmp_path, format="tsv").format == "tsv"
 
