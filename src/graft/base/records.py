@@ -31,6 +31,8 @@ class Sample:
 
     id: str
     roles: dict[str, Any]
+    companions: tuple[Sample, ...] = ()
+    """Other samples of its split that an augmented view of it may show: see `Task.companions`."""
 
 
 @dataclass(frozen=True, slots=True)

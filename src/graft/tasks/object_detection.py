@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from graft.backbones.preprocess.geometry import Geometry, letterbox
-from graft.backbones.preprocess.preprocess import Preprocess
+from graft.backbones.preprocess.geometry import letterbox
+from graft.backbones.preprocess.mosaic import Tile
+from graft.backbones.preprocess.preprocess import ImagePreprocess
 from graft.base.errors import BadValue, DataError
 from graft.base.evidence import Confusion, Details, Shown, Table, best_and_worst
 from graft.base.job import Form
@@ -29,6 +30,7 @@ from graft.tasks.pictures import boxes as places
 from graft.tasks.pictures.baselines import mean_box
 from graft.tasks.pictures.show import SIDE, draw_boxes_of, show_beside
 from graft.tasks.pictures.sizes import SMALLEST, network_size, usual_size
+from graft.tasks.pictures.views import count_companions, draw_view
 from graft.tasks.task import Baseline, Task, objects
 
 MISTAKES = (
@@ -95,33 +97,40 @@ class ObjectDetection(Task):
     def input_size(self) -> tuple[int, int]:
         return network_size(self.picture, self.size)
 
+    def companions(self, preprocess: ImagePreprocess) -> int:
+        return count_companions(preprocess)
+
     def encode(
-        self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None
+        self, sample: Sample, preprocess: ImagePreprocess, rng: np.random.Generator | None
     ) -> dict[str, Tree]:
-        image = open_image(sample.roles["image"], sample.id)
-        view = preprocess.view(image.size, rng)
-        tensors = preprocess.encode(image, view)
-        target = self._target(sample, view.geometry)
+        """A view of the picture, or a mosaic of it and its companions; the boxes follow."""
+        view = draw_view(sample, preprocess, rng)
+        pictures = ((open_image(each.roles["image"], each.id), tile) for each, tile in view.tiles)
+        tensors = preprocess.join(pictures, view.recolor)
+        target = self._target(view.tiles)
         return tensors if target is None else {**tensors, "target": target}
 
     def encode_target(
-        self, piece: Sample, preprocess: Preprocess, rng: np.random.Generator | None
+        self, piece: Sample, preprocess: ImagePreprocess, rng: np.random.Generator | None
     ) -> Tree:
-        """Boxes (M, 4) and classes (M,) of the objects in view, for which the header is enough."""
-        size = image_size(piece.roles["image"], piece.id)
-        return self._target(piece, preprocess.view(size, rng).geometry)
+        """Boxes (M, 4) and classes (M,) of the objects in view, for which headers are enough."""
+        return self._target(draw_view(piece, preprocess, rng).tiles)
 
-    def _target(self, sample: Sample, geometry: Geometry) -> dict[str, Tensor] | None:
-        if sample.roles.get(self.target_role) is None:
+    def _target(self, tiles: Sequence[tuple[Sample, Tile]]) -> dict[str, Tensor] | None:
+        if any(sample.roles.get(self.target_role) is None for sample, _ in tiles):
             return None
-        truth = self._truth(sample)
-        counted = ~truth["crowd"]
-        boxes, classes = truth["boxes"][counted], truth["classes"][counted]
-        boxes, in_view = places.clip(geometry.boxes(boxes), geometry.size)
+        boxes, classes = zip(*(self._in_view(*pair) for pair in tiles), strict=True)
         return {
-            "boxes": torch.from_numpy(boxes[in_view]).float(),
-            "classes": torch.from_numpy(classes[in_view]),
+            "boxes": torch.from_numpy(np.concatenate(boxes)).float(),
+            "classes": torch.from_numpy(np.concatenate(classes)),
         }
+
+    def _in_view(self, sample: Sample, tile: Tile) -> tuple[NDArray, NDArray]:
+        """The boxes (M, 4) in pixels of the input, and the classes (M,), of what a tile shows."""
+        truth, geometry = self._truth(sample), tile.geometry
+        counted = ~truth["crowd"]
+        boxes, in_view = places.clip(geometry.boxes(truth["boxes"][counted]), geometry.size)
+        return boxes[in_view] + np.array(tile.corner * 2), truth["classes"][counted][in_view]
 
     def collate_targets(self, targets: list[Tree]) -> Tree:
         """Boxes (B, M, 4) and classes (B, M), which are -1 for padding."""

@@ -199,6 +199,14 @@ class Task(ABC):
         """Count the samples with more tokens than the network reads; 0 if `windows` cuts them."""
         return 0
 
+    def companions(self, preprocess: Preprocess) -> int:
+        """Return how many other pieces an augmented view of a piece may show.
+
+        They are drawn from the same split, and `encode` finds them in the `companions` of the
+        piece. Only `encode` knows whether a view shows them, so it opens them if it does.
+        """
+        return 0
+
     def length(self, piece: Sample, preprocess: Preprocess) -> int:
         """Estimate the length of the encoded piece cheaply, to batch pieces of similar length."""
         return preprocess.length(piece.roles[self.reads])
@@ -225,7 +233,7 @@ class Task(ABC):
     ) -> dict[str, Tree]:
         """Encode one piece as tensors, with its `target` if it has one.
 
-        `rng` is given in training only, for augmentation.
+        `rng` is given in training only, for augmentation, and so are the `companions` of the piece.
         """
 
     def encode_target(

@@ -13,17 +13,20 @@ from torch import nn
 from graft.backbones.backbone import evaluating
 from graft.backbones.heads.head import heads_for
 from graft.backbones.preprocess.augment import AUGMENTS
+from graft.backbones.preprocess.mosaic import Tile
 from graft.backbones.preprocess.preprocess import ImagePreprocess
 from graft.base.errors import BadValue, DataError
 from graft.base.records import LabeledBox, Sample, Windows
 from graft.data.data import Data
 from graft.studies.run import build_model
 from graft.tasks.object_detection import ObjectDetection
-from tests.contracts.tiny import trained
+from graft.tasks.pictures.views import draw_view
+from tests.contracts.tiny import NEVER, trained
 
 TASK = ObjectDetection(("cat", "dog"), picture=(100, 60), size=64)
 P = ImagePreprocess(TASK.input_size, (0.5,) * 3, (0.5,) * 3, whole=True)
 PYRAMIDS = heads_for("boxes", "pyramid")
+FOUR = ObjectDetection(("a", "b", "c", "d"), picture=(320, 256), size=320)
 
 
 def sample(*boxes: LabeledBox, size: tuple[int, int] = (100, 60)) -> Sample:
@@ -57,6 +60,51 @@ def test_boxes_are_clipped_and_those_out_of_view_and_crowds_are_not_learned_from
     target = TASK.encode(one, P, None)["target"]
     assert target["classes"].tolist() == [1]
     assert target["boxes"][0, 0] == 0
+
+
+def mosaic_of(seed: int) -> tuple[dict[str, torch.Tensor], list[tuple[Sample, Tile]]]:
+    """The target and the tiles of four pictures of other sizes, each with a box of its class."""
+    sizes = [(100, 60), (60, 100), (333, 77), (40, 40)]
+    pieces = [
+        sample(LabeledBox(name, (0.2 * w, 0.3 * h, 0.7 * w, 0.8 * h)), size=(w, h))
+        for name, (w, h) in zip(FOUR.classes, sizes, strict=True)
+    ]
+    piece = replace(pieces[0], companions=tuple(pieces[1:]))
+    p = replace(P, size=FOUR.input_size, augment="strong")
+    target = FOUR.encode_target(piece, p, np.random.default_rng(seed))
+    return target, draw_view(piece, p, np.random.default_rng(seed)).tiles
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_boxes_of_a_mosaic_come_back_to_their_pictures_within_half_a_pixel(seed):
+    target, tiles = mosaic_of(seed)
+    for box, number in zip(target["boxes"].numpy(), target["classes"].tolist(), strict=True):
+        piece, tile = tiles[number]
+        back = tile.geometry.to_picture(box[None] - np.array(tile.corner * 2))[0]
+        left, top, right, bottom = tile.geometry.box
+        (true,) = piece.roles["boxes"]
+        # What lies outside the tile is cut off.
+        seen = np.clip(true.box, (left, top) * 2, (right, bottom) * 2)
+        assert np.abs(back - seen).max() < 0.5
+        assert (seen[2:] - seen[:2]).prod() >= 0.3 * 0.25 * np.prod(piece.roles["image"].shape[:2])
+
+
+def test_half_of_the_strongly_augmented_views_are_mosaics_and_show_all_pictures():
+    views = [mosaic_of(seed) for seed in range(100)]
+    counts = [len(tiles) for _, tiles in views]
+    assert set(counts) == {1, 4}
+    # Six standard deviations of a hundred throws of a coin: 50 +- 30.
+    assert 20 < counts.count(4) < 80
+    shown = {number for target, _ in views for number in target["classes"].tolist()}
+    assert shown == {0, 1, 2, 3}
+
+
+def test_crowds_of_a_companion_are_not_learned_from():
+    crowd = sample(LabeledBox("cat", (0, 0, 100, 60), is_crowd=True))
+    piece = replace(sample(), companions=(crowd,) * 3)
+    p = P.with_augment("strong")
+    targets = [TASK.encode_target(piece, p, np.random.default_rng(seed)) for seed in range(10)]
+    assert not any(len(target["classes"]) for target in targets)
 
 
 def test_targets_are_padded_and_pictures_without_objects_are_kept():
@@ -163,7 +211,9 @@ def test_validation_gives_losses_and_detections_and_leaves_random_numbers_alone(
 
 
 def test_the_control_learns_with_norms_that_train(tmp_path):
-    model, _ = trained("from-scratch", "object-detection", tmp_path, epochs=6)
+    model, _ = trained(
+        "from-scratch", "object-detection", tmp_path, epochs=6, checkpoint_seconds=NEVER
+    )
     norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     assert norms and all(norm.num_batches_tracked > 0 for norm in norms)
     assert not any("Frozen" in type(module).__name__ for module in model.modules())

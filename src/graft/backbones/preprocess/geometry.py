@@ -120,15 +120,18 @@ def zoomed(
     size: tuple[int, int],
     zoom: tuple[float, float],
     rng: np.random.Generator,
+    part: tuple[int, int] | None = None,
 ) -> Box:
     """Draw a box in the shape of the input: the box of the letterbox times a factor from `zoom`.
 
     Along a side on which it is shorter than the picture, it lies anywhere inside the picture; on
-    which it is longer, anywhere around the picture.
+    which it is longer, anywhere around the picture. The box of a `part` (width, height) of the
+    input is smaller by as much: objects appear as large as in the whole input.
     """
     left, top, right, bottom = letterbox(picture, size).box
     factor = rng.uniform(*zoom)
-    w, h = (right - left) * factor, (bottom - top) * factor
+    wide, high = (side / whole for side, whole in zip(part or size, size, strict=True))
+    w, h = (right - left) * factor * wide, (bottom - top) * factor * high
     x, y = (rng.uniform(*sorted((0.0, gap))) for gap in (picture[0] - w, picture[1] - h))
     return x, y, x + w, y + h
 

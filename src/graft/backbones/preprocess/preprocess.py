@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from graft.backbones.preprocess.augment import AUGMENTS, Augment, Frame, View, none
+from graft.backbones.preprocess.augment import AUGMENTS, Augment, Frame, Recolor, View, none
+from graft.backbones.preprocess.geometry import Geometry
+from graft.backbones.preprocess.mosaic import Tile
 
 
 class Preprocess(Protocol):
@@ -64,8 +68,26 @@ class ImagePreprocess:
 
     def encode(self, value: Image.Image, view: View) -> dict[str, Tensor]:
         """Return the tensors of one view of a picture."""
+        return self._tensors(view.recolor(self._pixels(value, view.geometry)))
+
+    def join(
+        self, pictures: Iterable[tuple[Image.Image, Tile]], recolor: Recolor
+    ) -> dict[str, Tensor]:
+        """Return the tensors of an input that tiles of several pictures cover.
+
+        One picture is in memory at a time if they are opened one by one.
+        """
+        width, height = self.size
+        pixels = np.empty((height, width, 3), np.uint8)
+        for picture, tile in pictures:
+            pixels[tile.place] = self._pixels(picture, tile.geometry)
+        return self._tensors(recolor(pixels))
+
+    def _pixels(self, picture: Image.Image, geometry: Geometry) -> NDArray[np.uint8]:
         resample = Image.Resampling[self.interpolation.upper()]
-        pixels = view.recolor(view.geometry.picture(value, resample, self._mean_color))
+        return geometry.picture(picture, resample, self._mean_color)
+
+    def _tensors(self, pixels: NDArray[np.uint8]) -> dict[str, Tensor]:
         return {self.input_name: torch.from_numpy(pixels).permute(2, 0, 1)}
 
     def view(self, size: tuple[int, int], rng: np.random.Generator | None) -> View:

@@ -64,6 +64,9 @@ class MaskedTokens:
             for ids, marks in pairs
         ]
 
+    def companions(self, preprocess: TextPreprocess) -> int:
+        return 0
+
     def length(self, piece: Sample, preprocess: TextPreprocess) -> int:
         return len(piece.roles["ids"])
 

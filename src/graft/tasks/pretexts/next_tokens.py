@@ -80,6 +80,9 @@ class NextTokens:
         pieces = blocks(ids, read, preprocess.max_length)
         return [Sample(sample.id, {"ids": ids, "read": read}) for ids, read in pieces]
 
+    def companions(self, preprocess: Preprocess) -> int:
+        return 0
+
     def length(self, piece: Sample, preprocess: Preprocess) -> int:
         return len(piece.roles["ids"])
 

@@ -24,9 +24,12 @@ WITHOUT_GRADIENTS, PICTURES_WITHOUT_GRADIENTS = 32, 16
 took 180 MB more."""
 MOST_THREADS = 16
 """Threads that encode. Each keeps a batch in memory: 32 pictures of 224 px are 19 MB."""
+ALONE = 0.1
+"""The share of the epochs, the last ones, whose new views show no other pieces: a network ends on
+examples as they are (arXiv:2107.08430 has a twentieth)."""
 Seed = tuple[int, int]
-"""(seed of the run and phase, epoch): order and augmentation depend on nothing else, so that a
-resumed run sees the same."""
+"""(seed of the run and phase, epoch): order, augmentation and companions depend on nothing else, so
+that a resumed run sees the same."""
 
 
 def inference_batch_size(task: Pretext, preprocess: Preprocess) -> int:
@@ -43,6 +46,7 @@ class Feed:
     `views` is how many augmented versions of a sample there are: None, a new one each epoch; 1, the
     plain one. A recording `at_head` has the features (B, D) alone; any other comes with the inputs
     that the rest of the network reads. `mixed` batches of an epoch are drawn whatever the lengths.
+    `epochs` is how often a training passes over the pieces; None is not known.
     """
 
     windows: Windows
@@ -54,6 +58,7 @@ class Feed:
     recorded: Recording | None = None
     at_head: bool = False
     mixed: bool = False
+    epochs: float | None = None
 
     @classmethod
     def of(
@@ -140,13 +145,31 @@ class Feed:
         return batch
 
     def _encode(self, rows: list[int], seed: Seed | None) -> Batch:
-        encoded = [
-            self.task.encode(self.pieces[row], self.preprocess, self._rng(row, seed))
-            for row in rows
-        ]
+        count = self._count_companions(seed)
+        encoded = []
+        for row in rows:
+            rng = self._rng(row, seed)
+            piece = self._with_companions(row, count, rng)
+            encoded.append(self.task.encode(piece, self.preprocess, rng))
         batch = self.task.collate(encoded, self.preprocess)
         batch.rows = rows
         return batch
+
+    def _count_companions(self, seed: Seed | None) -> int:
+        """The number of other pieces that a view of this epoch may show."""
+        if seed is None or self.views == 1:
+            return 0
+        is_last = self.epochs is not None and seed[1] >= round((1 - ALONE) * self.epochs)
+        # A fixed number of views is seen in all epochs alike.
+        return 0 if self.views is None and is_last else self.task.companions(self.preprocess)
+
+    def _with_companions(self, row: int, count: int, rng: np.random.Generator | None) -> Sample:
+        """Return a piece with so many others, drawn from `rng`; none of them is opened."""
+        piece = self.pieces[row]
+        if rng is None or not count:
+            return piece
+        others = rng.integers(len(self.pieces), size=count)
+        return replace(piece, companions=tuple(self.pieces[other] for other in others))
 
     def _outside(self, rows: list[int], places: Sequence[int]) -> Batch:
         """Make the inputs of a replay that are not recorded.
@@ -176,10 +199,12 @@ class Feed:
     def _targets(self, places: Sequence[int]) -> Tree:
         """Make the targets of recorded versions of samples, without opening the inputs."""
         views = self.views or 1
+        count = 0 if views == 1 else self.task.companions(self.preprocess)
         targets = []
         for row, view in (divmod(place, views) for place in places):
             rng = None if views == 1 else np.random.default_rng((view, row))
-            targets.append(self.task.encode_target(self.pieces[row], self.preprocess, rng))
+            piece = self._with_companions(row, count, rng)
+            targets.append(self.task.encode_target(piece, self.preprocess, rng))
         return None if targets[0] is None else self.task.collate_targets(targets)
 
     @cached_property

@@ -194,7 +194,8 @@ def _feeds(
 ) -> tuple[Prefix | None, Feed, Feed]:
     """Return the feeds of this phase, which read recordings of its frozen prefix if these pay."""
     position = run.position
-    plain = replace(run.train, views=phase.views if run.train.augments else 1, mixed=phase.mixed)
+    views = phase.views if run.train.augments else 1
+    plain = replace(run.train, views=views, mixed=phase.mixed, epochs=phase.epochs)
     try:
         with run.clock.running():
             prefix, train = _record_prefix(run, objective, plain, phase)
