@@ -92,7 +92,7 @@ def predict(
     ] = None,
     as_json: o.Json = False,
 ) -> None:
-    """Predict labels, values or texts with a trained model."""
+    """Predict labels, values, texts, boxes or masks with a trained model."""
     from graft import api
     from graft.cli import show
 

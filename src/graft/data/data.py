@@ -41,6 +41,11 @@ class Data:
         if not self.kind and first is not None:
             object.__setattr__(self, "kind", kind_of(first.roles))
 
+    def __repr__(self) -> str:
+        """A line that a user can read: the sizes of the splits, not thousands of samples."""
+        sizes = "".join(f", {name}={len(samples)}" for name, samples in self.splits.items())
+        return f"Data({self.path!r}, format={self.format!r}, kind={self.kind!r}{sizes})"
+
     @property
     def roles(self) -> frozenset[str]:
         """The roles that all labeled samples have; without any, those of all unlabeled samples.

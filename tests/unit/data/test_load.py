@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from graft.base.errors import DataError, UnknownName
+from graft.base.records import Sample
+from graft.data.data import Data
 from graft.data.formats.format import file_splits, split_of, splits_of
 from graft.data.load import load_data, read
 
@@ -107,3 +109,8 @@ def test_names_of_files() -> None:
         "test": "test",
         "train": "train",
     }
+
+
+def test_data_show_the_sizes_of_their_splits_and_no_samples() -> None:
+    data = Data({"train": [Sample("a", {"text": "good", "label": "x"})], "test": []}, path="films")
+    assert repr(data) == "Data('films', format='', kind='labels', train=1, test=0)"

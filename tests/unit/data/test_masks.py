@@ -93,7 +93,22 @@ def test_colors_are_classes_named_by_themselves(tmp_path: Path) -> None:
     data = read(put(tmp_path, {"a": colored(STRIPES)}))
     assert data.classes == ["#000000", "#00b000", "#ff0000"]
     assert np.array_equal(opened(data)[0], STRIPES)
-    assert 'put a classes.json beside the data: {"background": 0' in data.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("mask", "classes"),
+    [
+        (colored(STRIPES), ["name 1", "name 2", "name 3"]),
+        (STRIPES, ["name 1", "name 2", "name 3"]),
+        ((STRIPES > 0).astype(np.uint8) * 255, ["background", "foreground"]),
+    ],
+    ids=["colors", "numbers", "black and white"],
+)
+def test_the_proposed_file_of_classes_fits_the_masks(tmp_path: Path, mask, classes) -> None:
+    note = read(put(tmp_path, {"a": mask})).notes[0]
+    _, _, proposed = note.partition("put a classes.json beside the data: ")
+    (tmp_path / "classes.json").write_text(proposed.removesuffix("."))
+    assert read(tmp_path).classes == classes
 
 
 @pytest.mark.parametrize(

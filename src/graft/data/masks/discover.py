@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,10 +32,8 @@ EXTREMES = 10
 """How far from 0 and 255 black and white may be in a picture with soft edges."""
 MOSTLY = 0.9
 """The share of the pixels that is black or white in such a mask."""
-_NAMING = (
-    'To name them, put a classes.json beside the data: {"background": 0, "object": "1-255"}, or '
-    '{"road": "#804080"} for colors.'
-)
+MOST_NAMED = 12
+"""Classes that a proposed file of classes lists."""
 Readings = list[tuple[Counter[Code], bool]]
 """Of each mask that was read the pixels of each code, and whether JPEG has blurred them."""
 
@@ -54,9 +53,9 @@ def find_coding(
         ranges = ((0, 0, "background"), (1, MOST_NUMBER, "object"))
         note = (
             "The masks number each object, as their folder says: 0 is read as 'background', all "
-            f"other numbers as 'object'. {_NAMING}"
+            "other numbers as 'object'."
         )
-        return Coding(numbers=ranges, origin="the folder of instances"), [note]
+        return _with_advice(note, Coding(numbers=ranges, origin="the folder of instances"))
     step = max(1, -(-len(masks) // MOST_READ))
     some = masks[::step]
     with ThreadPoolExecutor(max_workers=cores()) as pool:
@@ -88,9 +87,9 @@ def _colors(
     named = tuple((color, hexadecimal(color)) for color in sorted(colors))
     note = (
         f"The masks have {plural(len(named), 'color')} ({origin}), each read as a class named "
-        f"by its color: {listed(name for _, name in named)}. {_NAMING}"
+        f"by its color: {listed(name for _, name in named)}."
     )
-    return Coding(colors=named, origin=origin), [note]
+    return _with_advice(note, Coding(colors=named, origin=origin))
 
 
 def _numbers(
@@ -100,7 +99,7 @@ def _numbers(
     if set(codes) <= {0, 255} and len(some) > 0:
         ranges = ((0, 0, "background"), (255, 255, "foreground"))
         note = f"The masks are black and white ({origin}): read as background and foreground."
-        return Coding(numbers=ranges, origin=origin), [f"{note} {_NAMING}"]
+        return _with_advice(note, Coding(numbers=ranges, origin=origin))
     is_blurred = any(blurred for _, blurred in readings)
     if is_blurred or len(codes) > SOFT_EDGES:
         extreme = sum(n for code, n in codes.items() if not EXTREMES < code < 255 - EXTREMES)
@@ -108,9 +107,9 @@ def _numbers(
             ranges = ((0, 127, "background"), (128, 255, "foreground"))
             note = (
                 f"The masks are black and white with soft edges ({origin}): numbers from 128 are "
-                f"read as foreground, smaller ones as background. {_NAMING}"
+                "read as foreground, smaller ones as background."
             )
-            return Coding(numbers=ranges, origin=origin), [note]
+            return _with_advice(note, Coding(numbers=ranges, origin=origin))
     if is_blurred:
         name = next(n for (n, _), (_, blurred) in zip(some, readings, strict=True) if blurred)
         raise DataError(
@@ -123,4 +122,25 @@ def _numbers(
     ignored = " 255 is ignored." if 255 in codes else ""
     if len(coding.classes) > SOFT_EDGES:
         ignored += " If each object has a number of its own, name the folder instances."
-    return coding, [f"{note}{ignored} {_NAMING}"]
+    return _with_advice(f"{note}{ignored}", coding)
+
+
+def _with_advice(note: str, coding: Coding) -> tuple[Coding, list[str]]:
+    """The coding, and a note that ends with a file of classes to copy and to fill in."""
+    entries = {
+        **{
+            name: low if low == high else f"{low}-{high}"
+            for low, high, name in coding.numbers
+            if name is not None
+        },
+        **{name: hexadecimal(color) for color, name in coding.colors if name is not None},
+    }
+    file = json.dumps(
+        {
+            f"name {place}" if name == str(code) else name: code
+            for place, (name, code) in enumerate(list(entries.items())[:MOST_NAMED], start=1)
+        }
+    )
+    if len(entries) > MOST_NAMED:
+        file = f"{file[:-1]}, ...}}"
+    return coding, [f"{note} To choose the names, put a classes.json beside the data: {file}."]
