@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import re
 import subprocess
+import textwrap
 from pathlib import Path
 from types import ModuleType
 
@@ -18,6 +19,7 @@ from graft.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("**/*.md"))
 VERBS = {command.name for command in app.registered_commands}
 
 
@@ -77,7 +79,7 @@ def test_every_task_has_its_page_with_an_example() -> None:
 
 
 def test_every_page_names_verbs_that_exist() -> None:
-    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("**/*.md")):
+    for page in PAGES:
         text = page.read_text(encoding="utf-8")
         used = set(re.findall(r"(?:^|`|\$ |, then )graft ([a-z]+)\b", text, re.MULTILINE))
         assert used <= VERBS, f"{page.name}: {used - VERBS}"
@@ -106,17 +108,13 @@ def test_every_verb_is_in_the_readme_or_its_help() -> None:
     assert sorted(VERBS) == verbs
 
 
-def test_the_python_of_the_readme_is_python_and_its_names_exist() -> None:
-    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert blocks
-    for block in blocks:
-        for node in ast.walk(ast.parse(block)):
-            if (
-                isinstance(node, ast.Attribute)
-                and isinstance(node.value, ast.Name)
-                and node.value.id == "graft"
-            ):
-                assert node.attr in graft.__all__
+def test_the_python_of_every_page_is_python_and_its_names_exist() -> None:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for block in re.findall(r"^ *```python\n(.*?)```", text, re.DOTALL | re.MULTILINE):
+            ast.parse(textwrap.dedent(block))
+        called = set(re.findall(r"\bgraft\.([A-Za-z_]+)\(", text))
+        assert called <= set(graft.__all__), f"{page.name}: {called - set(graft.__all__)}"
 
 
 def test_techniques_that_pages_name_exist() -> None:
