@@ -58,11 +58,13 @@ class Confusion:
     """A confusion matrix: one row per true class, one column per predicted class.
 
     The cells are written as counts, or each as the fraction of its row, as suits many pixels.
+    `note` is a sentence below it, where what it counts needs one.
     """
 
     classes: Sequence[str]
     matrix: Sequence[Sequence[int]]
     form: Literal["count", "fraction"] = "count"
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,7 @@ def confusion(best: Row | None) -> dict[str, Any] | None:
     return {
         "classes": classes,
         "is_share": is_share,
+        "note": each[0].get("note", ""),
         "rows": list(zip(classes, _matrix_cells(matrix, is_share), strict=True)) if small else [],
         "heatmap": Markup("" if small else prediction_figures.heatmap(matrix.tolist())),
         "most": [(f"{count:,}", *pair) for count, *pair in sorted(wrong, key=lambda row: -row[0])][

@@ -170,6 +170,7 @@ class Confusion(TypedDict):
     classes: list[str]
     matrix: list[list[Amount]]
     form: NotRequired[Literal["count", "fraction"]]
+    note: NotRequired[str]
 
 
 class Curve(TypedDict):

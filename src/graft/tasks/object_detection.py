@@ -37,6 +37,10 @@ MISTAKES = (
     "Pictures with the worst mistakes",
     "An object that is found with confidence where none is marked is often a missing label.",
 )
+COUNTED = (
+    "Counted are the objects that a prediction lists. AP and recall also read those with lower "
+    "scores, which are many."
+)
 
 
 @dataclass(frozen=True)
@@ -256,7 +260,7 @@ class ObjectDetection(Task):
         quality = places.f1_of_pictures(scores, targets, self.threshold)
         return Details(
             Table(("class", "classes"), measures.COLUMNS, rows, measures.RANK),
-            Confusion((*self.classes, "background"), matrix.tolist()),
+            Confusion((*self.classes, "background"), matrix.tolist(), note=COUNTED),
             curves=measures.curves(scores, targets, self.classes),
             galleries=best_and_worst(quality, "F1 of the objects"),
             mistakes=MISTAKES,

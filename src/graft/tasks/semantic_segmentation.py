@@ -50,7 +50,8 @@ MOST_NAMED = 4
 """Classes of a picture that one line for a person names."""
 MISTAKES = (
     "Most confident wrong pictures",
-    "A confident prediction that the mask contradicts is often a wrong mask.",
+    "A confident prediction that the mask contradicts is often a wrong mask. The mIoU of a picture "
+    "is over the classes in its mask or prediction: a class in only one of them counts as 0.",
 )
 CERTAIN_LOGIT = 20.0
 """A logit whose softmax is 1 but for rounding."""

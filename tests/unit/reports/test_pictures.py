@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -88,7 +89,7 @@ def details_of(scores: np.ndarray, targets: np.ndarray) -> Details:
     pairs = [(scores[row : row + 1], targets[row : row + 1]) for row in range(len(targets))]
     return Details(
         Table(("class", "classes"), detection.COLUMNS, rows, detection.RANK),
-        Confusion([*CLASSES, "(background)"], matrix.tolist()),
+        Confusion([*CLASSES, "(background)"], matrix.tolist(), note="Only listed objects count."),
         curves=detection.curves(scores, targets, CLASSES),
         galleries=best_and_worst([ap50(*pair) for pair in pairs], "AP50 alone"),
     )
@@ -146,7 +147,7 @@ def example_of(row: int, guess: dict, true: dict) -> dict:
         objects_of(true),
         f"{len(guess['boxes'])} found, {len(true['boxes'])} there",
     )
-    texts = {"target": "boxes", "prediction": "boxes", "confidence": None}
+    texts = {"target": "boxes", "prediction": "boxes", "confidence": 0.9}
     picture = {"kind": shown.kind, "preview": shown.value, "is_large": shown.is_large}
     return {"id": sample.id, **texts, "caption": shown.caption, **picture}
 
@@ -175,7 +176,7 @@ def test_the_terms_of_boxes_in_files_give_a_verdict(summary):
 
 def test_curves_have_a_panel_a_legend_and_a_line_each(html):
     page = Page(html)
-    for words in ("Precision by recall", "overlap 0.5", "overlap 0.75", "By class, overlap 0.5"):
+    for words in ("Precision by recall", "IoU 0.5", "IoU 0.75", "By class, IoU 0.5"):
         assert words in page.text
     panels = [part for part in html.split("<svg") if 'aria-label="precision against recall' in part]
     assert [part.count("<polyline") for part in panels] == [2, 3]
@@ -188,6 +189,14 @@ def test_the_background_is_a_row_and_a_column(html):
     assert "(background)" in head
     rows = html.split('aria-label="Confusion matrix"')[1].split("<tbody>")[1].split("</tbody>")[0]
     assert rows.count("<tr") == 4
+
+
+def test_what_the_confusions_count_is_said_below_them(html):
+    assert "Only listed objects count." in html.split('aria-label="Confusion matrix"')[1]
+
+
+def test_a_caption_names_the_number_after_it(html):
+    assert re.search(r"found, \d there \(confidence 90&nbsp;%\)<small", html)
 
 
 def test_classes_have_the_columns_of_the_task(html, study):
