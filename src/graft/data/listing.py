@@ -54,6 +54,19 @@ def samples_in(folder: Path, suffixes: Collection[str]) -> list[Path]:
     return [file for file in files if file.is_file() and not is_about(file)]
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is a file or folder; a name that is too long for one is of none."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file; a name that is too long for one is of none."""
+    return is_there(path) and path.is_file()
+
+
 def glance(root: Path, depth: int = 3, most: int = 2000) -> Iterator[Path]:
     """Files below `root` that are not hidden: of each folder some, without reading all of a large
     one, and no folder more than `depth` levels down."""

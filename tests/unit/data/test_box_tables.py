@@ -56,6 +56,36 @@ def test_a_row_without_a_box_is_a_picture_without_objects(tmp_path: Path) -> Non
     assert list(data.splits) == ["train", "test"]
 
 
+def test_rows_with_a_class_and_no_box_are_noted(tmp_path: Path) -> None:
+    rows = "image,xmin,ymin,xmax,ymax,class\na.png,1,2,11,22,fox\nb.png,,,,,nothing\n"
+    data = read(table(tmp_path, rows))
+    assert boxes_of(data) == {"a.png": (FOX,), "b.png": ()}
+    words = "Rows with a class and no box add no object: boxes.csv:3 (nothing)."
+    assert words in data.notes
+
+
+@pytest.mark.parametrize("names", ["width,height", "image_width,image_height"])
+def test_columns_of_the_size_of_the_picture_are_compared_with_it(tmp_path: Path, names) -> None:
+    rows = f"image,{names},class,xmin,ymin,xmax,ymax\na.png,80,60,fox,1,2,11,22\n"
+    with pytest.raises(DataError, match=r"another size .* boxes.csv:2 \(40 x 30, not 80 x 60\)"):
+        read(table(tmp_path, rows))
+
+
+def test_columns_may_repeat_the_size_of_a_box(tmp_path: Path) -> None:
+    rows = "image,width,height,class,xmin,ymin,xmax,ymax\na.png,10,20,fox,1,2,11,22\n"
+    assert boxes_of(read(table(tmp_path, rows))) == {"a.png": (FOX,)}
+
+
+def test_a_row_whose_boxes_cannot_be_read_is_named(tmp_path: Path) -> None:
+    boxes = [[{"label": "fox", "box": [1, 2, 11, 22]}]] * 2 + ["none"]
+    rows = [
+        {"image": f"{name}.png", "boxes": each} for name, each in zip("abc", boxes, strict=True)
+    ]
+    folder = table(tmp_path, "\n".join(map(json.dumps, rows)), "boxes.jsonl")
+    with pytest.raises(DataError, match=r"has boxes that cannot be read: boxes\.jsonl:3"):
+        read(folder)
+
+
 def test_columns_may_be_named(tmp_path: Path) -> None:
     folder = table(tmp_path, "image,a,b,c,d,what\na.png,1,2,11,22,fox\n")
     named = dict(
@@ -133,7 +163,7 @@ def test_a_table_of_labels_beside_boxes_is_read_as_labels_if_asked(tmp_path: Pat
     [
         (
             "a.png,1,2,,22,fox",
-            r"edge that is not a finite number: 1 of 1, boxes.csv:2 \(1, 2, nan, 22\)",
+            r"edge that is not a finite number: 1 of 1, boxes.csv:2 \(1, 2, nothing, 22\)",
         ),
         ("a.png,1,2,x,22,fox", r"edge that is not a finite number: 1 of 1, boxes.csv:2"),
         ("a.png,11,2,1,22,fox", r"whose right edge is left of the left one.*boxes.csv:2"),

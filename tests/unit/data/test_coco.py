@@ -226,7 +226,35 @@ def test_a_picture_without_an_entry_is_named(tmp_path: Path) -> None:
             r"Pictures that .*a.json names are not there: 1 of 1, lost.png",
         ),
         ([{}], {"categories": None}, r"it has no list 'categories'"),
-        ([{}], {"categories": [{"name": "fox"}]}, r"entry 1 of 'categories' lacks id or name"),
+        ([{}], {"categories": [{"name": "fox"}]}, r"entry 1 of 'categories' lacks id \("),
+        ([{}], {"categories": [{"id": 3, "name": None}]}, r"entry 1 of 'categories' lacks name \("),
+        (
+            [{}],
+            {"categories": [{"id": 3, "name": "fox"}, {"id": 3, "name": "owl"}]},
+            r"a.json gives the id 3 to two categories, 'fox' and 'owl'",
+        ),
+        ([{}], {"images": [{**A_PNG, "id": [10]}]}, r"entry 1 of 'images' has a value of id that"),
+        (
+            [{"image_id": {}}],
+            {},
+            r"has a value of image_id that is neither a number",
+        ),
+        ([{"category_id": [3]}], {}, r"has a value of category_id that is neither"),
+        ([{"image_id": "10"}], {}, r"\(image '10'\)\. .* Its ids: 10\."),
+        ([{"bbox": [5, 5, 10**400, 3]}], {}, r"edge that is not a finite number: .*\(\[5, 5, 1000"),
+        ([{"bbox": "1,2,3,4"}], {}, r"edge that is not a finite number: .*a.png \(1,2,3,4\)"),
+        ([{"bbox": None}], {}, r"edge that is not a finite number: .*a.png \(nothing\)"),
+        ([{"segmentation": [[10**400, 1, 2, 3, 4, 5]]}], {}, r"has a segmentation that is neither"),
+        (
+            [{}],
+            {"images": [{**A_PNG, "file_name": "a" * 5000 + ".png"}]},
+            r"names are not there: 1 of 1, aaa",
+        ),
+        (
+            [{}],
+            {"images": [{**A_PNG, "width": "80", "height": 60.0}]},
+            r"\(40 x 30, not 80 x 60\)",
+        ),
     ],
 )
 def test_what_cannot_be_right_is_an_error(tmp_path: Path, objects, more, words) -> None:
@@ -234,6 +262,27 @@ def test_what_cannot_be_right_is_an_error(tmp_path: Path, objects, more, words) 
     write(tmp_path / "a.json", ["a.png"], objects, **more)
     with pytest.raises(DataError, match=words):
         read(tmp_path)
+
+
+def test_marks_and_numbers_may_be_texts(tmp_path: Path) -> None:
+    draw(tmp_path / "a.png")
+    marks = [{"iscrowd": "0"}, {"iscrowd": "1", "bbox": ["1", "2", "3", "4"], "area": 10**400}]
+    write(tmp_path / "a.json", ["a.png"], marks)
+    expected = (
+        LabeledBox("fox", (1, 2, 4, 6), is_crowd=True),
+        LabeledBox("fox", (1, 2, 11, 22)),
+    )
+    assert boxes_of(read(tmp_path)) == {"a.png": expected}
+
+
+def test_categories_of_one_name_are_one_class_and_noted(tmp_path: Path) -> None:
+    draw(tmp_path / "a.png")
+    categories = [{"id": 3, "name": "fox"}, {"id": 4, "name": "fox"}]
+    write(tmp_path / "a.json", ["a.png"], [{}, {"category_id": 4, "bbox": [5, 5, 5, 5]}],
+          categories=categories)  # fmt: skip
+    data = read(tmp_path)
+    assert data.classes == ["fox"]
+    assert "a.json gives several numbers to one class: fox (3, 4)." in data.notes
 
 
 def test_two_annotation_files_for_one_split_are_both_named(tmp_path: Path) -> None:

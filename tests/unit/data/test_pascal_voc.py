@@ -89,7 +89,7 @@ def test_difficult_objects_are_objects(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("boxes", "more", "words"),
     [
-        ([(1, 2, "x", 22)], {}, r"edge that is not a finite number: .* 1 \(1, 2, nan, 22\)"),
+        ([(1, 2, "x", 22)], {}, r"edge that is not a finite number: .* 1 \(1, 2, x, 22\)"),
         ([(11, 2, 1, 22)], {}, r"whose right edge is left of the left one"),
         ([(50, 2, 60, 22)], {}, r"outside of their picture: 1 of 1, a.xml: object 1"),
         ([(1, 2, 11, 22)], {"name": ""}, r"without a known class: 1 of 1, a.xml: object 1"),
@@ -111,6 +111,14 @@ def test_a_missing_picture_and_damaged_xml_are_errors(tmp_path: Path) -> None:
         read(tmp_path)
     (tmp_path / "b.xml").write_text("<annotation><object>")
     with pytest.raises(DataError, match=r"b\.xml is not valid XML"):
+        read(tmp_path)
+
+
+def test_two_files_of_one_picture_are_both_named(tmp_path: Path) -> None:
+    draw(tmp_path / "x.png")
+    write(tmp_path / "a.xml", (1, 2, 11, 22))
+    write(tmp_path / "b.xml", (1, 2, 5, 6))
+    with pytest.raises(DataError, match=r"Two XML files describe x\.png: a\.xml and b\.xml"):
         read(tmp_path)
 
 

@@ -104,8 +104,8 @@ def test_pictures_without_labels_have_no_objects(tmp_path: Path) -> None:
         ("0 0.5 0.5 0.25 0.2 0.9", "has six numbers: a prediction with its confidence"),
         ("0 0.5 0.5 0.25 0.2 0.9 0.1 0.2", "has 8 numbers: a segment is"),
         ("fox 0.5 0.5 0.25 0.2", "holds something else than numbers"),
-        ("3 0.5 0.5 0.25 0.2", "is of the class 3, and there are 2 classes"),
-        ("0 20 15 10 6", "is in pixels, not in shares"),
+        ("3 0.5 0.5 0.25 0.2", "is of the class 3, and the classes are 0 = fox, 1 = owl"),
+        ("0 20 15 10 6", "is in pixels or per cent, not in shares"),
         ("0 0.5 0.5 -0.25 0.2", "whose right edge is left of the left one"),
         ("0 0.5 nan 0.25 0.2", "an edge that is not a finite number"),
     ],
@@ -115,6 +115,31 @@ def test_a_row_that_is_no_box_is_named(tmp_path: Path, row: str, words: str) -> 
     (tmp_path / "data.yaml").write_text("names: [fox, owl]")
     with pytest.raises(DataError, match=words):
         read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("names: fox", "names must name each class, .* Got 'fox'"),
+        ("names: 2", "names must name each class, .* Got 2"),
+        ("names: [fox, ~]", r"names must name each class, .* Got \['fox', None\]"),
+        ("names: {fox: 0}", "names must name each class"),
+        ("names: [fox, owl", r"data\.yaml is not valid YAML: .* Fix or remove it"),
+    ],
+)
+def test_names_that_name_no_classes_are_errors(tmp_path: Path, text: str, words: str) -> None:
+    put(tmp_path, "images/a")
+    (tmp_path / "data.yaml").write_text(text)
+    with pytest.raises(DataError, match=words):
+        read(tmp_path)
+
+
+def test_numbers_of_one_name_are_one_class_and_noted(tmp_path: Path) -> None:
+    put(tmp_path, "images/a", rows=f"{ROW}1 0.5 0.5 0.1 0.1\n")
+    (tmp_path / "data.yaml").write_text("names: [fox, fox]")
+    data = read(tmp_path)
+    assert data.classes == ["fox"]
+    assert "data.yaml gives several numbers to one class: fox (0, 1)." in data.notes
 
 
 def test_labels_without_pictures_and_a_wrong_number_of_names_are_errors(tmp_path: Path) -> None:

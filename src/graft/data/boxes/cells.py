@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graft.base.records import LabeledBox, RunLengths
-from graft.data.boxes.drawn import DrawnBox
+from graft.data.boxes.drawn import DrawnBox, describe_written
 from graft.data.boxes.outlines import Edges, Outline, read_outline, read_run_lengths
 from graft.data.tables.columns import as_list, as_number, is_missing, plain
 
@@ -55,14 +55,15 @@ class Cell:
     area: float | None = None
     outline: Outline = ()
     precision: float = 0.0
+    written: str = ""
+    """What the table has in place of four numbers, for messages."""
 
     def draw(self, is_sized: bool) -> DrawnBox:
         """The box, its numbers being corners or, if `is_sized`, x, y, width and height."""
         x, y, right, bottom = self.numbers
         edges = (x, y, x + right, y + bottom) if is_sized else self.numbers
-        return DrawnBox(
-            self.where, self.label, edges, self.is_crowd, self.area, self.outline, self.precision
-        )
+        more = self.area, self.outline, self.precision, self.written
+        return DrawnBox(self.where, self.label, edges, self.is_crowd, *more)
 
 
 def read_cell(value: Any, labels: Any, where: str) -> list[Cell] | None:
@@ -97,19 +98,26 @@ def read_object(item: Mapping[str, Any], where: str) -> Cell:
     """The box of an object or a row, by the names of its keys, in whatever case."""
     low = _lower_keys(item)
     label = next((low[key] for key in LABELS if not is_missing(low.get(key))), "")
-    numbers, order = _numbers(low)
+    written, order = _numbers(low)
+    numbers = tuple(read_number(n) for n in written)
     area = as_number(low.get("area"))
     crowd = next((low[key] for key in CROWDS if key in low), None)
     return Cell(
         where,
         str(plain(label)),
-        tuple(read_number(n) for n in numbers),
+        numbers,
         order,
-        is_crowd=as_number(crowd) == 1 or crowd is True or str(crowd).lower() == "true",
+        is_crowd=is_true(crowd),
         area=area,
         outline=_outline(low) or (),
-        precision=max(map(precision, numbers)),
+        precision=max(map(precision, written)),
+        written="" if all(map(math.isfinite, numbers)) else _describe_place(low, written),
     )
+
+
+def is_true(mark: Any) -> bool:
+    """Whether a mark says yes: 1, true, or one of them as a text."""
+    return mark is True or as_number(mark) == 1 or str(mark).strip().lower() == "true"
 
 
 def read_number(value: Any) -> float:
@@ -165,6 +173,12 @@ def _numbers(low: Mapping[str, Any]) -> tuple[Sequence[Any], str]:
             if all(name in low for name in names):
                 return [low[name] for name in names], order
     return NAN, "corners"
+
+
+def _describe_place(low: Mapping[str, Any], written: Sequence[Any]) -> str:
+    """What an object has in place of the four numbers of a box."""
+    held = next((low[key] for key in PLACES if low.get(key) is not None), None)
+    return describe_written([held] if written is NAN else written)
 
 
 def _outline(item: Mapping[str, Any]) -> Outline | None:

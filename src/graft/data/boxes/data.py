@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from graft.base.errors import DataError
+from graft.base.errors import DataError, listed
 from graft.base.records import LabeledBox, Sample
 from graft.data.boxes.drawn import DrawnPicture
 from graft.data.boxes.place import place
@@ -24,6 +25,13 @@ def boxes_data(splits: Mapping[str, Sequence[DrawnPicture]], notes: Iterable[str
     )
     by_split = {split: [next(samples) for _ in part] for split, part in splits.items()}
     return Data(by_split, notes=[*dict.fromkeys(notes), *more], kind="boxes")
+
+
+def note_same_names(file: str, numbers: Mapping[str, Sequence[Any]]) -> list[str]:
+    """A note of the classes to which a file gives several numbers: they are read as one."""
+    several = {name: held for name, held in numbers.items() if len(held) > 1}
+    shown = listed(f"{name} ({', '.join(map(str, held))})" for name, held in several.items())
+    return [f"{file} gives several numbers to one class: {shown}."] if several else []
 
 
 def write_picture(sample: Sample, folder: Path, name: str) -> Path:

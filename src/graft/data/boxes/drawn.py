@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ class DrawnBox:
     outline: Outline = ()
     precision: float = 0.0
     """By how much a number may differ from what was meant: half a unit of its last decimal."""
+    written: str = ""
+    """What the file has in place of four numbers, for messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +49,9 @@ class DrawnPicture:
         name = self.image.name if isinstance(self.image, Path) else ""
         before, mark, _ = name.rpartition(_COPIES)
         return before if mark and before else None
+
+
+def describe_written(values: Iterable[Any]) -> str:
+    """What a file has as the edges of a box, for messages."""
+    texts = ("" if value is None else str(value).strip() for value in values)
+    return ", ".join(f"{text:.30}" or "nothing" for text in texts)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
 from graft.base.records import RunLengths
+from graft.data.tables.columns import as_number
 
 Point = tuple[float, float]
 Outline = tuple[tuple[float, ...], ...] | RunLengths
@@ -64,7 +64,9 @@ def _is_polygon(polygon: Any) -> bool:
         isinstance(polygon, list)
         and len(polygon) >= 6
         and len(polygon) % 2 == 0
-        and all(isinstance(number, int | float) and math.isfinite(number) for number in polygon)
+        and all(
+            isinstance(number, int | float) and as_number(number) is not None for number in polygon
+        )
     )
 
 

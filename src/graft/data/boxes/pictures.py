@@ -13,7 +13,7 @@ from graft.base.errors import DataError, listed
 from graft.data.formats.folders.class_folders import MASKS, is_place
 from graft.data.formats.format import split_in
 from graft.data.images.open import SUFFIXES, UNREADABLE
-from graft.data.listing import subfolders, walk
+from graft.data.listing import is_file, subfolders, walk
 
 MOST_FILES = 200_000
 """Files that are looked through: annotations may lie in somebody's home."""
@@ -35,7 +35,7 @@ class PictureFiles:
         """
         parts = [part for part in normalize_path(name).split("/") if part not in ("", ".", "..")]
         beside = near.joinpath(*parts)
-        if parts and beside.suffix.lower() in SUFFIXES and beside.is_file():
+        if parts and beside.suffix.lower() in SUFFIXES and is_file(beside):
             return beside
         tails = ["/".join(parts[start:]) for start in range(len(parts))]
         files = next((files for tail in tails if (files := self._by_tail.get(tail))), [])

@@ -11,6 +11,7 @@ import yaml
 
 from graft.base.errors import DataError
 from graft.data.formats.format import split_of
+from graft.data.listing import is_there
 from graft.data.tables.encodings import read_text
 
 _YAML = (".yaml", ".yml")
@@ -34,11 +35,11 @@ class DataFile:
         plain = Path(place.replace("\\", "/"))
         parts = [part for part in plain.parts if part not in ("..", ".", plain.anchor)]
         ends = (self.file.parent.joinpath(*parts[start:]) for start in range(len(parts)))
-        return next((end for end in (*self._list_choices(place), *ends) if end.exists()), None)
+        return next((end for end in (*self._list_choices(place), *ends) if is_there(end)), None)
 
     def is_exact(self, place: str) -> bool:
         """Whether the place is there as the file says it."""
-        return any(choice.exists() for choice in self._list_choices(place))
+        return any(is_there(choice) for choice in self._list_choices(place))
 
     def _list_choices(self, place: str) -> tuple[Path, Path]:
         """What the place means: from the base of the file, or from its folder."""
@@ -73,25 +74,46 @@ def _is_one(file: Path) -> bool:
 
 def _read_yaml(file: Path) -> DataFile:
     content = _yaml(file)
+    names = _names(content["names"], file)
     if "kpt_shape" in content:
         raise DataError(f"{file} is of key points, and boxes are read. No task learns from those.")
-    names = content["names"]
-    pairs = names.items() if isinstance(names, Mapping) else enumerate(names)
-    try:
-        known = {int(number): str(name) for number, name in pairs}
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{file}: names must be a list or number: name. Got {names!r}.") from error
-    count = content.get("nc", len(known))
-    if count != len(known):
+    count = content.get("nc", len(names))
+    if count != len(names):
         raise DataError(
-            f"{file} says nc: {count}, and names {len(known)} classes. Correct one of the two."
+            f"{file} says nc: {count}, and names {len(names)} classes. Correct one of the two."
         )
     places = {
         split: [str(place) for place in (value if isinstance(value, list) else [value])]
         for key, value in content.items()
         if value and (split := split_of(str(key)))
     }
-    return DataFile(file, known, places, str(content.get("path") or ""))
+    return DataFile(file, names, places, str(content.get("path") or ""))
+
+
+def _names(names: Any, file: Path) -> dict[int, str]:
+    """The names of the classes by number, of a list or an object. Raises DataError."""
+    pairs = list(enumerate(names)) if isinstance(names, list) else []
+    pairs = list(names.items()) if isinstance(names, Mapping) else pairs
+    try:
+        known = {int(number): str(name).strip() for number, name in pairs if name is not None}
+    except (TypeError, ValueError):
+        known = {}
+    if not known or len(known) < len(pairs) or not all(known.values()):
+        raise DataError(
+            f"{file}: names must name each class, as [cat, dog] or as 0: cat, 1: dog. "
+            f"Got {names!r:.100}."
+        )
+    return known
+
+
+def check_damaged(folder: Path) -> None:
+    """Raise DataError for a data.yaml in the folder that is no valid YAML: it may name classes."""
+    for file in (folder / f"data{suffix}" for suffix in _YAML):
+        try:
+            yaml.safe_load(read_text(file)[0] if file.is_file() else "")
+        except yaml.YAMLError as error:
+            reason = " ".join(str(error).split())
+            raise DataError(f"{file} is not valid YAML: {reason}. Fix or remove it.") from error
 
 
 def _yaml(file: Path) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import re
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +12,16 @@ from typing import Any, ClassVar
 
 from graft.base.errors import DataError, listed
 from graft.base.records import LabeledBox, RunLengths
-from graft.data.boxes.data import boxes_data, write_picture
-from graft.data.boxes.drawn import DrawnBox, DrawnPicture
+from graft.data.boxes.cells import NAN, is_box_list, is_true
+from graft.data.boxes.data import boxes_data, note_same_names, write_picture
+from graft.data.boxes.drawn import DrawnBox, DrawnPicture, describe_written
 from graft.data.boxes.outlines import Edges, Outline, find_extent, read_outline
 from graft.data.boxes.pictures import PictureFiles, check_there, find_folder_split
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, rest_of, split_in
 from graft.data.images.open import image_size
 from graft.data.listing import glance, note_left_out
+from graft.data.tables.columns import as_number
 from graft.data.tables.encodings import read_beginning
 from graft.data.tables.objects import read_json
 
@@ -32,7 +34,8 @@ _FORM = (
     'Expected {"images": [{"id", "file_name", "width", "height"}], "annotations": [{"image_id", '
     '"category_id", "bbox": [x, y, width, height]}], "categories": [{"id", "name"}]}.'
 )
-_NUMBERS = (int, float)
+
+_ID = (int, float, str)
 
 
 class Coco:
@@ -67,7 +70,7 @@ class Coco:
                 f"{len(unused):,} of {len(categories):,} categories have no object: "
                 f"{listed(unused, 5)}."
             )
-        notes += [part.note for part in parts.values() if part.note]
+        notes += [note for part in parts.values() for note in part.notes]
         return boxes_data({split: part.pictures for split, part in parts.items()}, notes)
 
     def write_tiny(self, data: Data, path: Path) -> None:
@@ -93,11 +96,11 @@ class Coco:
 
 @dataclass
 class _Part:
-    """The pictures and categories of one file, and a note where its encoding was guessed."""
+    """The pictures and categories of one file, and notes of its encoding and classes."""
 
     pictures: list[DrawnPicture]
     categories: Collection[str]
-    note: str | None
+    notes: list[str]
 
 
 def is_coco(file: Path) -> bool:
@@ -171,14 +174,18 @@ def _read(file: Path, split: str, known: PictureFiles, options: ReadOptions) -> 
         drawn = None if annotations is None else boxes.get(key, ())
         pictures.append(DrawnPicture(known.name(picture), picture, drawn, size))
     check_there(missing, len(images), file)
-    return _Part(pictures, names.values(), note)
+    ids: dict[str, list[Any]] = defaultdict(list)
+    for key, name in names.items():
+        ids[name].append(key)
+    notes = [*([note] if note else []), *note_same_names(file.name, ids)]
+    return _Part(pictures, names.values(), notes)
 
 
 def _lists(
     content: Any, file: Path, options: ReadOptions
 ) -> tuple[dict[Any, dict], list[dict] | None, dict[Any, str]]:
     """Id -> image, the annotations, id -> name of a category. Raises DataError."""
-    images = _objects(content, "images", file, ("id", "file_name"))
+    images = _objects(content, "images", file, ("id",), "file_name")
     by_id: dict[Any, dict] = {}
     by_name: dict[str, Any] = {}
     for image in images:
@@ -192,20 +199,35 @@ def _lists(
             )
     if "annotations" not in content and not options.labels:
         return by_id, None, {}
-    categories = _objects(content, "categories", file, ("id", "name"))
-    names = {category["id"]: str(category["name"]).strip() for category in categories}
+    names: dict[Any, str] = {}
+    for category in _objects(content, "categories", file, ("id",), "name"):
+        name = str(category["name"]).strip()
+        if names.setdefault(category["id"], name) != name:
+            raise DataError(
+                f"{file} gives the id {category['id']!r} to two categories, "
+                f"{names[category['id']]!r} and {name!r}. Give each an id of its own."
+            )
     return by_id, _objects(content, "annotations", file, ("image_id", "category_id")), names
 
 
-def _objects(content: Any, key: str, file: Path, keys: tuple[str, ...]) -> list[dict]:
+def _objects(content: Any, key: str, file: Path, ids: tuple[str, ...], *more: str) -> list[dict]:
+    """The entries of a list, each with its ids and what else it needs. Raises DataError."""
     entries = content.get(key) if isinstance(content, dict) else None
     if not isinstance(entries, list):
         raise DataError(f"{file} is not in the form of COCO: it has no list {key!r}. {_FORM}")
     for number, entry in enumerate(entries, 1):
-        if not isinstance(entry, dict) or not all(name in entry for name in keys):
+        is_object = isinstance(entry, dict)
+        lacking = [name for name in (*ids, *more) if not is_object or entry.get(name) is None]
+        wrong = [name for name in ids if name not in lacking and not isinstance(entry[name], _ID)]
+        if lacking or wrong:
+            problem = (
+                f"lacks {' and '.join(lacking)}"
+                if lacking
+                else f"has a value of {wrong[0]} that is neither a number nor a text"
+            )
             raise DataError(
-                f"{file} is not in the form of COCO: entry {number:,} of {key!r} lacks "
-                f"{' or '.join(keys)} ({entry!r:.60}). {_FORM}"
+                f"{file} is not in the form of COCO: entry {number:,} of {key!r} {problem} "
+                f"({entry!r:.60}). {_FORM}"
             )
     return entries
 
@@ -220,19 +242,23 @@ def _boxes(
         where = f"{file}: annotation {annotation.get('id', number)}"
         image = images.get(annotation["image_id"])
         if image is None:
-            lost.append(f"{where} (image {annotation['image_id']})")
+            lost.append(f"{where} (image {annotation['image_id']!r})")
         elif annotation["category_id"] not in names:
-            unknown.append(f"{where} (category {annotation['category_id']})")
+            unknown.append(f"{where} (category {annotation['category_id']!r})")
         else:
             label = names[annotation["category_id"]]
             box = _box(annotation, f"{where} on {image['file_name']}", label)
             boxes.setdefault(annotation["image_id"], []).append(box)
     for what, entries, advice in (
-        ("an image that is not among 'images'", lost, "Add the image, or remove them."),
+        (
+            "an image that is not among 'images'",
+            lost,
+            f"Add the image, or remove them. Its ids: {listed(map(repr, images), 5)}.",
+        ),
         (
             "a category that is not among 'categories'",
             unknown,
-            f"Its ids: {listed(map(str, names))}.",
+            f"Its ids: {listed(map(repr, names))}.",
         ),
     ):
         if entries:
@@ -245,28 +271,24 @@ def _boxes(
 
 def _box(annotation: Mapping[str, Any], where: str, label: str) -> DrawnBox:
     outline = _outline(annotation.get("segmentation"), where)
-    area = annotation.get("area")
+    bbox = annotation.get("bbox")
+    edges = find_extent(outline) if not bbox and outline else _edges(bbox)
     return DrawnBox(
         where,
         label,
-        _edges(annotation.get("bbox"), outline),
-        is_crowd=bool(annotation.get("iscrowd")),
-        area=float(area) if isinstance(area, _NUMBERS) and math.isfinite(area) else None,
+        edges,
+        is_crowd=is_true(annotation.get("iscrowd")),
+        area=as_number(annotation.get("area")),
         outline=outline,
+        written=describe_written([bbox]) if edges is NAN else "",
     )
 
 
-def _edges(bbox: Any, outline: Outline) -> Edges:
-    """Left, top, right and bottom of x, y, width and height; those of the outline without a box."""
-    if not bbox and outline:
-        return find_extent(outline)
-    if (
-        not isinstance(bbox, list)
-        or len(bbox) != 4
-        or not all(isinstance(n, _NUMBERS) for n in bbox)
-    ):
-        return (math.nan,) * 4
-    x, y, width, height = bbox
+def _edges(bbox: Any) -> Edges:
+    """Left, top, right and bottom of x, y, width and height; NAN for anything else."""
+    if not is_box_list(bbox):
+        return NAN
+    x, y, width, height = map(as_number, bbox)
     return x, y, x + width, y + height
 
 
@@ -283,9 +305,8 @@ def _outline(segmentation: Any, where: str) -> Outline:
 
 def _size(image: Mapping[str, Any]) -> tuple[int, int] | None:
     """Width and height; some programs write 0 or nothing where they do not know them."""
-    size = image.get("width"), image.get("height")
-    is_known = all(isinstance(side, int) and side > 0 for side in size)
-    return size if is_known else None
+    width, height = (as_number(image.get(side)) or 0 for side in ("width", "height"))
+    return (round(width), round(height)) if min(width, height) > 0 else None
 
 
 def _annotation(box: LabeledBox, numbers: Mapping[str, int]) -> dict[str, Any]:

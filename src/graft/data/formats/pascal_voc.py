@@ -14,8 +14,7 @@ from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.boxes.cells import read_number
 from graft.data.boxes.data import boxes_data, check_plain, write_picture
-from graft.data.boxes.drawn import DrawnBox, DrawnPicture
-from graft.data.boxes.outlines import Edges
+from graft.data.boxes.drawn import DrawnBox, DrawnPicture, describe_written
 from graft.data.boxes.pictures import MOST_FILES, PictureFiles, check_there, find_folder_split
 from graft.data.boxes.xml_files import parse_xml, read_size
 from graft.data.data import Data
@@ -77,10 +76,11 @@ class PascalVoc:
                 read_size(root.findtext("size/width"), root.findtext("size/height")),
             )
         check_there(missing, len(files), path)
+        _check_one_each(pictures, known)
         splits, notes = _splits(known.top, pictures)
-        used = {picture.image for part in splits.values() for picture in part}
-        unused = [known.name(file) for file in known.files if file not in used]
-        notes += note_left_out(unused, "no XML describes them, or no list names them")
+        described = {picture.image for picture in pictures.values()}
+        unused = [known.name(file) for file in known.files if file not in described]
+        notes += note_left_out(unused, "no XML describes them")
         notes += _assumptions(pictures.values(), difficult)
         notes += _masks_too(known.top)
         return boxes_data(splits, notes)
@@ -98,6 +98,18 @@ class PascalVoc:
                 lists = path / "ImageSets" / "Main"
                 lists.mkdir(parents=True, exist_ok=True)
                 (lists / f"{split}.txt").write_text("\n".join(names), encoding="utf-8")
+
+
+def _check_one_each(pictures: Mapping[Path, DrawnPicture], known: PictureFiles) -> None:
+    """Raise DataError if two files describe one picture."""
+    first: dict[Path, Path] = {}
+    for file, picture in pictures.items():
+        other = first.setdefault(picture.image, file)
+        if other is not file:
+            raise DataError(
+                f"Two XML files describe {picture.id}: {known.name(other)} and {known.name(file)}. "
+                "Keep one of them."
+            )
 
 
 def _is_one(file: Path) -> bool:
@@ -124,14 +136,16 @@ def _parse(file: Path) -> Element:
 
 def _boxes(root: Element, name: str) -> list[DrawnBox]:
     return [
-        DrawnBox(f"{name}: object {n}", (entry.findtext("name") or "").strip(), _edges(entry))
-        for n, entry in enumerate(root.iterfind("object"), 1)
+        _box(entry, f"{name}: object {n}") for n, entry in enumerate(root.iterfind("object"), 1)
     ]
 
 
-def _edges(entry: Element) -> Edges:
-    """The edges, NaN where one is missing or no number."""
-    return tuple(read_number(entry.findtext(f"bndbox/{edge}")) for edge in _EDGES)
+def _box(entry: Element, where: str) -> DrawnBox:
+    """The box of an object, its edges NaN where one is missing or no number."""
+    written = [entry.findtext(f"bndbox/{edge}") for edge in _EDGES]
+    label = (entry.findtext("name") or "").strip()
+    edges = tuple(map(read_number, written))
+    return DrawnBox(where, label, edges, written=describe_written(written))
 
 
 def _difficult(root: Element, name: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar
@@ -14,11 +14,17 @@ import yaml
 from graft.base.counts import plural
 from graft.base.errors import DataError, listed
 from graft.data.boxes.cells import precision
-from graft.data.boxes.data import boxes_data, check_plain, write_picture
+from graft.data.boxes.data import boxes_data, check_plain, note_same_names, write_picture
 from graft.data.boxes.drawn import DrawnBox, DrawnPicture
 from graft.data.boxes.outlines import find_extent
 from graft.data.boxes.pictures import MOST_FILES, PictureFiles, check_there, find_folder_split
-from graft.data.boxes.yolo_files import DataFile, find_data_file, is_list, read_data_file
+from graft.data.boxes.yolo_files import (
+    DataFile,
+    check_damaged,
+    find_data_file,
+    is_list,
+    read_data_file,
+)
 from graft.data.data import Data
 from graft.data.formats.folders.beside import sure_of_files
 from graft.data.formats.format import ReadOptions
@@ -57,6 +63,8 @@ class Yolo:
         file = find_data_file(path)
         if path.is_file() and file is None:
             raise DataError(f"{path} is no data.yaml or obj.data of YOLO's: it names no classes.")
+        if file is None:
+            check_damaged(path)
         about = read_data_file(file) if file else DataFile(path, _class_list(path), {})
         known = PictureFiles(path)
         splits, notes = _splits(about, known)
@@ -69,6 +77,7 @@ class Yolo:
         if not labels.used:
             raise DataError(f"{path} holds no pictures with label files in YOLO's form. {_FORM}")
         notes += labels.notes
+        notes += _same_names(about)
         if not about.names:
             notes.append(
                 "No file names the classes, so they are called by their numbers; name them in a "
@@ -113,6 +122,14 @@ def _swap_labels(parts: tuple[str, ...]) -> list[str]:
     return ["images" if part.lower() == "labels" else part for part in parts]
 
 
+def _same_names(about: DataFile) -> list[str]:
+    """A note of names that several numbers have."""
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for number, name in about.names.items():
+        numbers[name].append(number)
+    return note_same_names(about.file.name, numbers)
+
+
 def _class_list(path: Path) -> dict[int, str]:
     """The names in a classes.txt, as labeling programs write it beside the label files."""
     files = sorted(file for file in glance(path) if file.name.lower() == "classes.txt")
@@ -138,10 +155,14 @@ def _splits(about: DataFile, known: PictureFiles) -> tuple[dict[str, list[Path]]
                 notes.append(f"{about.file.name} says {place}; {name} beside it was read.")
         if lost and not pictures:
             pictures = by_folder.get(split, [])
-            where = "taken from the folder of that name" if pictures else "not there"
+            instead = (
+                "The folder named by that split was read."
+                if pictures
+                else f"No picture was read as {split}."
+            )
             notes.append(
                 f"{about.file.name} says that the pictures of {split} lie in {listed(lost, 2)}, "
-                f"which does not exist; they were {where}."
+                f"which does not exist. {instead}"
             )
         seen = {picture for part in splits.values() for picture in part}
         if again := sum(picture in seen for picture in pictures):
@@ -256,7 +277,7 @@ def _is_label(file: Path) -> bool:
     return is_blank(start) or _ROW.match(start) is not None
 
 
-def _find_problem(parts: list[str], names: Collection[int]) -> str | None:
+def _find_problem(parts: list[str], names: Mapping[int, str]) -> str | None:
     """Why a row is no box or segment, in words that follow the row."""
     if any("," in part for part in parts):
         return "has a comma"
@@ -271,9 +292,10 @@ def _find_problem(parts: list[str], names: Collection[int]) -> str | None:
     except ValueError:
         return "holds something else than numbers"
     if not number.is_integer() or (names and int(number) not in names):
-        return f"is of the class {parts[0]}, and there are {len(names)} classes, counted from 0"
+        known = listed([f"{n} = {name}" for n, name in names.items()], 5)
+        return f"is of the class {parts[0]}, and the classes are {known or 'whole numbers'}"
     if max(map(abs, shares)) > _SHARE:
-        return "is in pixels, not in shares of the picture"
+        return "is in pixels or per cent, not in shares of the picture"
     return None
 
 

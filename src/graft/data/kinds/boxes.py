@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -26,6 +27,13 @@ from graft.data.boxes.cells import (
     read_cell,
     read_object,
 )
+from graft.data.boxes.columns import (
+    CORNER_ROLES,
+    SIZE_ROLES,
+    are_boxes,
+    find_edges,
+    find_picture_size,
+)
 from graft.data.boxes.drawn import DrawnPicture
 from graft.data.boxes.findings import box_findings, labels_of
 from graft.data.boxes.pictures import PictureFiles
@@ -34,14 +42,20 @@ from graft.data.checks.classes import balance_findings
 from graft.data.checks.finding import Finding, counts
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind, make_splits
-from graft.data.tables.columns import Columns, Fit, Match, as_list, is_missing, present
+from graft.data.listing import is_file
+from graft.data.tables.columns import (
+    Columns,
+    Fit,
+    Match,
+    as_list,
+    as_number,
+    is_missing,
+    present,
+)
 from graft.data.tables.inputs import IMAGE, image_columns, read_inputs
 from graft.data.tables.rows import Rows, class_names, note_names
 
 OBJECTS = ("objects", "boxes", "bboxes", "bbox", "box", "annotations")
-CORNER_ROLES = ("left", "top", "right", "bottom")
-SIZE_ROLES = ("left", "top", "width", "height")
-"""The roles of the columns of a table with one box a row, in either form."""
 NO_CLASS = "object"
 """The class of boxes in a table that names none."""
 FEWEST = 7
@@ -87,8 +101,8 @@ class Boxes(Kind):
         Raises DataError if some of the four are asked for.
         """
         asked = columns.asked
-        edges = _find_edges(columns)
-        lists = [] if edges else columns.one("boxes", self.columns, _are_boxes)
+        edges = find_edges(columns)
+        lists = [] if edges else columns.one("boxes", self.columns, are_boxes)
         if not edges and not lists:
             return {}
         roles = edges or {"boxes": lists}
@@ -99,6 +113,8 @@ class Boxes(Kind):
         free = [name for name in columns.find_named(LABELS) if name not in taken and columns.header]
         if edges or is_parallel:
             roles["label"] = asked.get("label", free[:1])
+        if "width" not in roles:
+            roles |= find_picture_size(columns, taken)
         return roles | {"crowd": columns.first(CROWDS, lambda values: True)}
 
     def gather(self, rows: Rows) -> Rows:
@@ -113,6 +129,7 @@ class Boxes(Kind):
         for role in ("split", "group"):
             _check_same(rows, role, members.values())
         cells = [_read_row(rows, row) for row in range(len(rows))]
+        _note_labels_alone(rows, cells)
         boxes = [[cells[row] for row in part if cells[row]] for part in members.values()]
         first = [part[0] for part in members.values()]
         columns = {
@@ -241,32 +258,6 @@ class Boxes(Kind):
         }
 
 
-def _find_edges(columns: Columns) -> dict[str, list[str]]:
-    """The four columns of a box a row, asked for or known by their names, or none."""
-    asked = {
-        role: columns.asked[role] for role in CORNER_ROLES + SIZE_ROLES if role in columns.asked
-    }
-    if asked:
-        form = SIZE_ROLES if {"width", "height"} & asked.keys() else CORNER_ROLES
-        columns.require(asked, form)
-        return asked
-    for forms, roles in ((CORNERS, CORNER_ROLES), (SIZED, SIZE_ROLES)):
-        for names in forms if columns.header else ():
-            if len(known := columns.find_named(names)) == 4:
-                return {role: [name] for role, name in zip(roles, known, strict=True)}
-    return {}
-
-
-def _are_boxes(values: Sequence[Any]) -> bool:
-    """Whether these are lists of boxes, at least one of them with a box, or one box each."""
-    cells = present(values)
-    if cells and all(map(is_box_list, cells)):
-        return True
-    read = [read_cell(value, None, "") for value in cells]
-    places = [cell.numbers for part in read for cell in part or ()]
-    return None not in read and any(n == n for numbers in places for n in numbers)
-
-
 def _has_one_a_row(rows: Rows) -> bool:
     if "left" in rows.columns:
         return True
@@ -294,16 +285,44 @@ def _check_same(rows: Rows, role: str, members: Iterable[list[int]]) -> None:
 
 def _read_row(rows: Rows, row: int) -> Cell | None:
     """The box of a row, or None if it has none."""
-    values = {role: rows.column(role)[row] for role in (*CORNER_ROLES, "width", "height", "boxes")}
-    held = [value for value in values.values() if not is_missing(value)]
-    if not held:
+    form, names = (SIZE_ROLES, SIZED[0]) if _are_sizes(rows) else (CORNER_ROLES, CORNERS[0])
+    values = {role: rows.column(role)[row] for role in (*form, "boxes")}
+    if all(map(is_missing, values.values())):
         return None
-    form = SIZE_ROLES if "width" in rows.columns else CORNER_ROLES
-    names = SIZED[0] if "width" in rows.columns else CORNERS[0]
     edges = dict(zip(names, (values[role] for role in form), strict=True))
     box = {"bbox": values["boxes"]} if "boxes" in rows.columns else edges
     more = {"label": rows.column("label")[row], "is_crowd": rows.column("crowd")[row]}
     return read_object({**box, **more}, rows.table.row_id(row))
+
+
+def _note_labels_alone(rows: Rows, cells: Sequence[Cell | None]) -> None:
+    """Note rows that name a class and have no box: some tables name what is not in a picture."""
+    labels = rows.column("label")
+    pairs = enumerate(zip(cells, labels, strict=True))
+    alone = [row for row, (cell, label) in pairs if cell is None and not is_missing(label)]
+    if alone and rows.needs_target:
+        shown = (f"{rows.table.row_id(row)} ({labels[row]})" for row in alone)
+        rows.notes[f"Rows with a class and no box add no object: {listed(shown, 3)}."] = None
+
+
+def _are_sizes(rows: Rows) -> bool:
+    """Whether the columns of width and height are those of boxes, not of pictures."""
+    return "left" in rows.columns and "right" not in rows.columns
+
+
+def _picture_size(rows: Rows, row: int, cells: Sequence[Cell]) -> tuple[int, int] | None:
+    """Width and height of the picture of a row, if the table says it.
+
+    Columns of that name may also repeat the size of a box that is given by its corners.
+    """
+    if _are_sizes(rows):
+        return None
+    size = [as_number(rows.column(role)[row]) or 0 for role in ("width", "height")]
+    corners = [cell.numbers for cell in cells if cell.order == "corners"]
+    boxes = [(right - left, bottom - top) for left, top, right, bottom in corners]
+    if min(size) <= 0 or any(math.dist(size, box) < CLOSE for box in boxes):
+        return None
+    return round(size[0]), round(size[1])
 
 
 def _read_cells(rows: Rows) -> list[list[Cell] | None]:
@@ -350,7 +369,7 @@ def _draw(rows: Rows, cells: list[list[Cell] | None], is_sized: bool) -> list[Dr
     files = PictureFiles(folder) if folder else None
     pictures = []
     for row, (image, part) in enumerate(zip(images, cells, strict=True)):
-        if files and isinstance(image, Path) and not image.is_file():
+        if files and isinstance(image, Path) and not is_file(image):
             image = files.find(str(rows.column("image")[row]), folder) or image
         drawn = (
             part
@@ -360,7 +379,8 @@ def _draw(rows: Rows, cells: list[list[Cell] | None], is_sized: bool) -> list[Dr
                 for cell in part
             ]
         )
-        pictures.append(DrawnPicture(rows.table.row_id(row), image, drawn))
+        size = _picture_size(rows, row, part or ())
+        pictures.append(DrawnPicture(rows.table.row_id(row), image, drawn, size))
     return pictures
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from graft.base.errors import DataError
 from graft.data.images.open import SUFFIXES, UNREADABLE
 from graft.data.kinds.kind import GROUP
+from graft.data.listing import is_file
 from graft.data.tables.columns import (
     Columns,
     Fit,
@@ -137,7 +138,7 @@ def find_picture(value: Any, rows: Rows) -> Any:
     if images is None or not isinstance(value, str | int):
         return Path(value) if isinstance(value, str) else value
     beside = images.folder / str(value)
-    if beside.is_file():
+    if is_file(beside):
         return beside
     named = images.find(value)
     if named and not any(note.startswith(_BY_NAME) for note in rows.notes):
