@@ -225,6 +225,47 @@ def test_a_mask_is_turned_upright_as_its_picture_is(tmp_path: Path) -> None:
     assert np.array_equal(opened(data)[0], np.rot90(STRIPES[:3], -1))
 
 
+@pytest.mark.parametrize("foreground", [1, 255])
+def test_white_of_one_bit_is_what_the_file_of_classes_says(tmp_path: Path, foreground: int) -> None:
+    put(tmp_path, {"a": STRIPES > 0})
+    classes = {"bg": 0, "leaf": foreground}
+    (tmp_path / "classes.json").write_text(json.dumps(classes))
+    assert np.array_equal(opened(read(tmp_path))[0], STRIPES > 0)
+
+
+def test_decimal_numbers_are_classes_if_they_are_whole(tmp_path: Path) -> None:
+    put(tmp_path / "whole", {"a": STRIPES.astype(np.float32) * 300}, "masks/{}.tif")
+    data = read(tmp_path / "whole")
+    assert data.classes == ["0", "300", "600"] and np.array_equal(opened(data)[0], STRIPES)
+    put(tmp_path / "shares", {"a": STRIPES.astype(np.float32) / 2}, "masks/{}.tif")
+    with pytest.raises(
+        DataError, match=r"a\.tif is an array of .*float32\. Allowed: whole"
+    ):
+        read(tmp_path / "shares")
+
+
+def test_palettes_that_differ_are_refused_unless_a_file_names_the_colors(tmp_path: Path) -> None:
+    reversed_palette = with_palette(2 - STRIPES)
+    reversed_palette.putpalette([*RED, *GREEN, *BLACK])
+    put(tmp_path, {"a": with_palette(STRIPES), "b": reversed_palette})
+    with pytest.raises(DataError, match=r"0 is #000000 in .*a\.png and #ff0000 in .*b\.png"):
+        read(tmp_path)
+    (tmp_path / "classes.json").write_text(json.dumps(NAMED))
+    first, second = opened(read(tmp_path), list(NAMED))
+    assert np.array_equal(first, STRIPES) and np.array_equal(second, STRIPES)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(255, "all pixels of 1 mask are ignored"), (0, "of 1 mask are of one class, 'bg'")],
+)
+def test_masks_from_which_nothing_is_learned_are_an_error(tmp_path: Path, number, words) -> None:
+    put(tmp_path, {"a": np.full((4, 4), number, np.uint8)})
+    (tmp_path / "classes.json").write_text('{"bg": 0, "leaf": 1}')
+    (finding,) = [each for each in inspect(read(tmp_path)) if each.severity == "error"]
+    assert words in finding.message
+
+
 def test_jpegs_in_color_or_of_several_numbers_are_refused(tmp_path: Path) -> None:
     put(tmp_path / "colors", {"a": colored(STRIPES)}, "masks/{}.jpg")
     put(tmp_path / "numbers", {"a": STRIPES * 90}, "masks/{}.jpg")

@@ -263,11 +263,27 @@ def _broken(split: str, problems: Mapping[str, str], num_masks: int) -> list[Fin
     return [Finding("masks", "error", words, tuple(problems))]
 
 
+def _nothing_to_learn(split: str, looked: _Looked, num_masks: int) -> list[Finding]:
+    """An error if no pixel of a split counts, or if all that are to learn have one class."""
+    names = [name for name, count in looked.pixels.items() if count]
+    is_learned = split in ("train", "all")
+    if len(names) > is_learned or not looked.ignored + looked.pixels.total():
+        return []
+    held = f"of one class, {names[0]!r}" if names else "ignored"
+    words = (
+        f"{split}: all pixels of {plural(looked.count, 'mask')} are {held}, so there is nothing "
+        f"to {'learn' if is_learned else 'measure'}. Say in a classes.json which numbers or colors "
+        "are which class, or correct the masks; their transparency is not read."
+    )
+    is_sure = looked.count == num_masks and not looked.problems
+    return [Finding("one-class", "error" if is_sure else "warning", words)]
+
+
 def _shares(split: str, looked: _Looked, num_samples: int) -> list[Finding]:
     """How much of the pixels each class has, and which classes are rare or missing."""
     known = looked.pixels.total()
     if not known:
-        return []
+        return _nothing_to_learn(split, looked, num_samples)
     shares = {name: count / known for name, count in looked.pixels.most_common()}
     where = f"{split}, pixels of {plural(looked.count, 'mask')}" + (
         f" of {num_samples:,}" if looked.count < num_samples else ""
@@ -280,6 +296,7 @@ def _shares(split: str, looked: _Looked, num_samples: int) -> list[Finding]:
     if missing := [name for name, share in shares.items() if not share]:
         words = f"{where}: classes that do not occur: {listed(sorted(missing))}."
         findings.append(Finding("missing-class", "warning", words))
+    findings += _nothing_to_learn(split, looked, num_samples)
     if split in ("train", "all") and (rare := [n for n, s in shares.items() if 0 < s < RARE]):
         words = (
             f"{where}: {listed(f'{name} ({shares[name]:.2%})' for name in rare)} "

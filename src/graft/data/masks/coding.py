@@ -58,6 +58,13 @@ class Coding:
         }
         return known.issuperset(range(256))
 
+    @property
+    def white(self) -> int:
+        """What white is in a mask of one bit: 1 if a class has that number and none has 255."""
+        ranges = [(low, high) for low, high, name in self.numbers if name is not None]
+        has_1, has_255 = (any(low <= n <= high for low, high in ranges) for n in (1, 255))
+        return 1 if has_1 and not has_255 else 255
+
     def indices(self, codes: NDArray, classes: Iterable[str]) -> NDArray[np.uint16]:
         """Class indices (H, W) of numbers (H, W) or of colors (H, W, 3).
 

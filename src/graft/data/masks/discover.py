@@ -17,10 +17,11 @@ from graft.data.masks.coding import (
     MOST_NUMBER,
     Code,
     Coding,
+    Color,
     hexadecimal,
     number_coding,
 )
-from graft.data.masks.open import count_codes
+from graft.data.masks.open import CodeCounts, count_codes
 
 MOST_READ = 1_000
 """Masks that are read to find out which numbers or colors occur; of more, evenly spread ones."""
@@ -34,8 +35,7 @@ MOSTLY = 0.9
 """The share of the pixels that is black or white in such a mask."""
 MOST_NAMED = 12
 """Classes that a proposed file of classes lists."""
-Readings = list[tuple[Counter[Code], bool]]
-"""Of each mask that was read the pixels of each code, and whether JPEG has blurred them."""
+Readings = Sequence[CodeCounts]
 
 
 def find_coding(
@@ -47,7 +47,7 @@ def find_coding(
     `are_instances` and for black and white ones, which have two. Raises DataError.
     """
     if classes is not None:
-        first = [code for name, mask in masks[:FEW] for code in count_codes(mask, name)[0]]
+        first = [code for name, mask in masks[:FEW] for code in count_codes(mask, name).pixels]
         return classes.coding(is_color=any(isinstance(code, tuple) for code in first)), []
     if are_instances:
         ranges = ((0, 0, "background"), (1, MOST_NUMBER, "object"))
@@ -62,19 +62,37 @@ def find_coding(
         readings = list(pool.map(lambda mask: count_codes(mask[1], mask[0]), some))
     origin = f"{plural(len(some), 'mask')}" + ("" if step == 1 else f" of {len(masks):,}")
     codes: Counter[Code] = Counter()
-    for counts, _ in readings:
-        codes.update(counts)
+    for reading in readings:
+        codes.update(reading.pixels)
     if any(isinstance(code, tuple) for code in codes):
         return _colors(codes, readings, some, origin)
+    _check_palettes(some, readings)
     return _numbers(codes, readings, some, origin)
 
 
+def _check_palettes(some: Sequence[tuple[str, Any]], readings: Readings) -> None:
+    """Raise DataError if a number has two colors: then each mask may number its classes anew."""
+    first: dict[Code, tuple[Color, str]] = {}
+    for (name, _), reading in zip(some, readings, strict=True):
+        for number, color in reading.palette.items():
+            known, other = first.setdefault(number, (color, name))
+            if known != color:
+                raise DataError(
+                    f"The palettes of the masks differ: {number} is {hexadecimal(known)} in "
+                    f"{other} and {hexadecimal(color)} in {name}. Say in a classes.json beside the "
+                    'data what counts: colors, {"road": "#804080"}, or numbers, {"road": 1}.'
+                )
+
+
 def _colors(
-    codes: Counter[Code], readings: Readings, some: Sequence[tuple[str, Any]], origin: str
+    codes: Counter[Code],
+    readings: Readings,
+    some: Sequence[tuple[str, Any]],
+    origin: str,
 ) -> tuple[Coding, list[str]]:
     """Each color is a class named as `#rrggbb`; gray masks among them have colors too."""
     blurred = [
-        name for (name, _), (_, is_blurred) in zip(some, readings, strict=True) if is_blurred
+        name for (name, _), reading in zip(some, readings, strict=True) if reading.is_blurred
     ]
     colors = {code if isinstance(code, tuple) else (code, code, code) for code in codes}
     if blurred or len(colors) > MOST_CLASSES:
@@ -93,14 +111,17 @@ def _colors(
 
 
 def _numbers(
-    codes: Counter[Code], readings: Readings, some: Sequence[tuple[str, Any]], origin: str
+    codes: Counter[Code],
+    readings: Readings,
+    some: Sequence[tuple[str, Any]],
+    origin: str,
 ) -> tuple[Coding, list[str]]:
     """Each number is a class; of black and white masks there are two."""
     if set(codes) <= {0, 255} and len(some) > 0:
         ranges = ((0, 0, "background"), (255, 255, "foreground"))
         note = f"The masks are black and white ({origin}): read as background and foreground."
         return _with_advice(note, Coding(numbers=ranges, origin=origin))
-    is_blurred = any(blurred for _, blurred in readings)
+    is_blurred = any(reading.is_blurred for reading in readings)
     if is_blurred or len(codes) > SOFT_EDGES:
         extreme = sum(n for code, n in codes.items() if not EXTREMES < code < 255 - EXTREMES)
         if max(codes) <= 255 and max(codes) >= 255 - EXTREMES and extreme >= MOSTLY * codes.total():
@@ -111,7 +132,7 @@ def _numbers(
             )
             return _with_advice(note, Coding(numbers=ranges, origin=origin))
     if is_blurred:
-        name = next(n for (n, _), (_, blurred) in zip(some, readings, strict=True) if blurred)
+        name = next(n for (n, _), each in zip(some, readings, strict=True) if each.is_blurred)
         raise DataError(
             f"The mask {name} is a JPEG, which blurs numbers at the edges, so that they no longer "
             "name a class. Save masks as PNG."

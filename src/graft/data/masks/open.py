@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from graft.data.masks.coding import (
     UNKNOWN,
     Code,
     Coding,
+    Color,
     hexadecimal,
     pack,
     unpack,
@@ -87,7 +88,7 @@ def check_size(mask: Mask, size: tuple[int, int], picture: tuple[int, int], name
     if size == picture:
         return
     turned = (
-        " The picture is turned upright by its EXIF tag; masks are of the upright picture."
+        " Width and height are swapped: if an EXIF tag turns one of the two, it must turn both."
         if size == picture[::-1]
         else ""
     )
@@ -105,21 +106,35 @@ def count_classes(mask: Mask, classes: Sequence[str], name: str) -> Counter[str]
     return Counter({**named, **({"": int(counts[IGNORED])} if counts[IGNORED] else {})})
 
 
-def count_codes(source: Path | bytes | NDArray, name: str) -> tuple[Counter[Code], bool]:
-    """How many pixels of each number or color there are, and whether JPEG has blurred them.
+@dataclass(frozen=True)
+class CodeCounts:
+    """What a mask that no file explains holds."""
+
+    pixels: Counter[Code]
+    """How many pixels there are of each number or color."""
+    is_blurred: bool = False
+    """Whether JPEG has blurred them."""
+    palette: Mapping[Code, Color] = field(default_factory=dict)
+    """The color of each number, if the file has a palette."""
+
+
+def count_codes(source: Path | bytes | NDArray, name: str) -> CodeCounts:
+    """How many pixels of each number or color there are.
 
     Numbers of a file of indices, with or without a palette, and of one that is gray all over.
     Raises DataError if it cannot be read.
     """
+    is_blurred, palette = False, None
     if isinstance(source, np.ndarray):
-        codes, is_blurred = _checked_array(source, name), False
+        codes = _checked_array(source, name)
     else:
-        codes, is_blurred = _read(source, name, as_color=False)
+        codes, is_blurred, palette = _read(source, name, as_color=False)
     if codes.ndim == 3 and (codes == codes[..., :1]).all():
         codes = codes[..., 0]
     values, counts = np.unique(pack(codes) if codes.ndim == 3 else codes, return_counts=True)
     keys = [unpack(value) if codes.ndim == 3 else int(value) for value in values]
-    return Counter(dict(zip(keys, counts.tolist(), strict=True))), is_blurred
+    colors = {} if palette is None else {key: palette[key] for key in keys if key < len(palette)}
+    return CodeCounts(Counter(dict(zip(keys, counts.tolist(), strict=True))), is_blurred, colors)
 
 
 def _codes(mask: Mask, where: str) -> NDArray:
@@ -130,7 +145,7 @@ def _codes(mask: Mask, where: str) -> NDArray:
     if isinstance(mask.source, np.ndarray):
         codes, is_blurred = _checked_array(mask.source, where), False
     else:
-        codes, is_blurred = _read(mask.source, where, as_color=coding.is_color)
+        codes, is_blurred, _ = _read(mask.source, where, coding.is_color, coding.white)
     if is_blurred and not coding.takes_any_byte:
         raise DataError(
             f"The mask {where} is a JPEG, which blurs {'colors' if coding.is_color else 'numbers'} "
@@ -148,30 +163,46 @@ def _codes(mask: Mask, where: str) -> NDArray:
     return codes
 
 
-def _read(source: Path | bytes, where: str, as_color: bool) -> tuple[NDArray, bool]:
-    """The upright pixels of a file as numbers or colors, and whether it is a JPEG; no transparency.
+def _read(
+    source: Path | bytes, where: str, as_color: bool, white: int = 255
+) -> tuple[NDArray, bool, list[Color] | None]:
+    """The upright pixels of a file as numbers or colors, whether it is a JPEG, and its palette.
 
-    Of a palette the indices are taken unless colors are asked for.
+    Of a palette the indices are taken unless colors are asked for; `white` is the number of white
+    pixels in a file of one bit. Transparency is lost.
     """
     name = f"the mask {where}"
     with refuse_broken(name), Image.open(io.BytesIO(read_bytes(source, name))) as image:
         is_blurred = image.format in ("JPEG", "MPO")
         image.load()
         image = ImageOps.exif_transpose(image)
+        palette = _palette(image)
         if image.mode == "P" and as_color:
             image = image.convert("RGB")
-        elif image.mode in ("1", "LA", "La"):
+        elif image.mode == "1":
+            image = image.convert("L").point(lambda value: min(value, white))
+        elif image.mode in ("LA", "La"):
             image = image.convert("L")
-        elif image.mode not in ("P", "L", "RGB") and not image.mode.startswith("I"):
+        elif image.mode not in ("P", "L", "RGB", "F") and not image.mode.startswith("I"):
             image = image.convert("RGB")
         pixels = np.asarray(image)
-    return _checked_array(pixels, where), is_blurred
+    return _checked_array(pixels, where), is_blurred, palette
+
+
+def _palette(image: Image.Image) -> list[Color] | None:
+    """The colors of the palette of a picture, None if it has none."""
+    if image.mode != "P":
+        return None
+    numbers = image.getpalette("RGB")
+    return list(zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True))
 
 
 def _checked_array(array: NDArray, where: str) -> NDArray:
     """Whole numbers (H, W) from 0 to 65535, or colors (H, W, 3)."""
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
+    if array.dtype.kind == "f" and _is_whole(array):
+        array = array.astype(np.int32)
     is_picture = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
     if not is_picture or not array.size or array.dtype.kind not in "bui":
         raise DataError(
@@ -186,6 +217,11 @@ def _checked_array(array: NDArray, where: str) -> NDArray:
             f"to {most:,}."
         )
     return array
+
+
+def _is_whole(array: NDArray) -> bool:
+    """Whether decimal numbers are whole ones that a mask may hold: some programs write them so."""
+    return bool(((np.rint(array) == array) & (np.abs(array) <= MOST_NUMBER)).all())
 
 
 def _unknown(codes: NDArray, share: float, coding: Coding, where: str) -> DataError:
