@@ -7,6 +7,8 @@ blindness. Source: Okabe and Ito, Color universal design, 2008.
 
 from __future__ import annotations
 
+import re
+
 Color = tuple[int, int, int]
 
 BASE: tuple[Color, ...] = (
@@ -22,6 +24,7 @@ BASE: tuple[Color, ...] = (
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 _SHADES = ((BLACK, 0.0), (BLACK, 0.5), (WHITE, 0.5))
 """What further classes have mixed into the base colors: they differ by lightness."""
+_HEXADECIMAL = re.compile("#[0-9a-fA-F]{6}")
 
 
 def class_color(number: int) -> Color:
@@ -30,6 +33,14 @@ def class_color(number: int) -> Color:
     other, share = _SHADES[number // len(BASE) % len(_SHADES)]
     red, green, blue = (round(a + share * (b - a)) for a, b in zip(base, other, strict=True))
     return red, green, blue
+
+
+def named_color(name: str, number: int) -> Color:
+    """The color that a class has as its name, such as `#00a000`, else that of its number."""
+    if _HEXADECIMAL.fullmatch(name):
+        red, green, blue = bytes.fromhex(name[1:])
+        return red, green, blue
+    return class_color(number)
 
 
 def text_color(background: Color) -> Color:

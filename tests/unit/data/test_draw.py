@@ -136,6 +136,12 @@ def test_a_mask_colors_its_pixels_and_a_legend_names_the_classes():
     ]
 
 
+def test_a_class_that_is_named_by_its_color_has_that_color():
+    image = Image.new("RGB", (640, 480), (0, 0, 0))
+    drawn = draw_mask(image, np.ones((480, 640), np.uint8), ("#000000", "#00A000"))
+    assert np.asarray(drawn)[300, 300] == pytest.approx(np.array((0, 160, 0)) * 0.6, abs=0.5)
+
+
 def test_a_plain_class_is_left_clear_and_out_of_the_legend():
     mask = np.zeros((480, 640), np.uint8)
     drawn = draw_mask(Image.new("RGB", (640, 480), GRAY), mask, ("background", "cell"), plain=(0,))

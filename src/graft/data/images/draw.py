@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from graft.base.colors import BLACK, WHITE, Color, class_color, text_color
+from graft.base.colors import BLACK, WHITE, Color, class_color, named_color, text_color
 
 SMALL = 320
 """Pixels of the longer side below which a picture is enlarged."""
@@ -88,7 +88,8 @@ def draw_mask(
     canvas = scale_to_draw(image, side)
     resized = Image.fromarray(mask).resize(canvas.size, Image.Resampling.NEAREST)
     numbers = np.minimum(np.asarray(resized).astype(int), len(classes))
-    colors = np.array([*map(class_color, range(len(classes))), IGNORED_COLOR], float)
+    named = [named_color(name, number) for number, name in enumerate(classes)]
+    colors = np.array([*named, IGNORED_COLOR], float)
     shares = np.full(len(colors), TINT)
     shares[list(plain)] = 0.0
     share = shares[numbers][..., None]
