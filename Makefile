@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 # One thread a process: two processes with two threads each on two cores wait for one another.
 THREADS ?= 1
-PYTEST := OMP_NUM_THREADS=$(THREADS) $(BIN)/pytest -n 2
+PYTEST := OMP_NUM_THREADS=$(THREADS) $(BIN)/pytest -n 2 --dist worksteal
 
 .PHONY: help demo test test-slow test-lowest test-newest lint docs bench bench-speed clean
 

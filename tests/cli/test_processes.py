@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import write_photos
 
 GRAFT = (sys.executable, "-m", "graft.cli")
@@ -97,6 +99,7 @@ def test_a_disk_that_is_full_is_one_message_and_leaves_no_half_file(tmp_path: Pa
     assert graft(*words, cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.slow
 def test_compare_gives_a_verdict_goes_on_and_reports(tmp_path: Path) -> None:
     write_photos(tmp_path / "photos")
     words = [

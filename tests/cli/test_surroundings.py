@@ -45,8 +45,7 @@ def test_a_script_without_a_main_guard_runs(data: Path) -> None:
     assert b"freeze_support" not in done.stderr
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
-def test_what_a_console_cannot_show_is_replaced(data: Path, encoding: str) -> None:
+def test_what_a_console_cannot_show_is_replaced(data: Path) -> None:
     command = [
         "-m",
         "graft.cli",
@@ -57,7 +56,7 @@ def test_what_a_console_cannot_show_is_replaced(data: Path, encoding: str) -> No
         "--columns",
         "text=label",
     ]
-    done = python(data, *command, PYTHONIOENCODING=encoding)
+    done = python(data, *command, PYTHONIOENCODING="cp1252")
     assert b"Traceback" not in done.stderr, done.stderr.decode()
     assert b"?" in done.stdout
 

@@ -45,27 +45,24 @@ def task_of(spec: str) -> tuple[Task, Data]:
     return options.read_task(spec, data), data
 
 
-def made_for(task: str, source: str = "tiny") -> list[str]:
+@cache
+def made_for(task: str, source: str = "tiny") -> tuple[str, ...]:
     """The source's small networks for a task, as `source:name`."""
-    job = task_of(task)[0].job()
-    names = [f"{source}:{name}" for name in plugins.load("source", source)().tiny(job)]
-    return [name for name in names if _takes_head(task, name)]
-
-
-def _takes_head(task: str, name: str) -> bool:
-    """Whether the head of the task sits on the network: some sit on those of one library."""
     made = task_of(task)[0]
     job = made.job()
-    if job.form != "pyramid":
-        return True
-    wanted = plugins.load("head", made.head or made.heads[job.form]).sits_on
-    return wanted is None or load_backbone(name, job, pretrained=False).trunk_source == wanted
+    names = [f"{source}:{name}" for name in plugins.load("source", source)().tiny(job)]
+    if job.form == "pyramid":  # some heads sit on the networks of one library only
+        wanted = plugins.load("head", made.head or made.heads[job.form]).sits_on
+        trunks = {name: load_backbone(name, job, pretrained=False).trunk_source for name in names}
+        names = [name for name in names if wanted in (None, trunks[name])]
+    return tuple(names)
 
 
-def all_made_for(task: str) -> list[str]:
+@cache
+def all_made_for(task: str) -> tuple[str, ...]:
     """Every small network for a task, those of the source `tiny` first."""
     sources = sorted(plugins.names("source"), key=lambda source: source != "tiny")
-    return [name for source in sources for name in made_for(task, source)]
+    return tuple(name for source in sources for name in made_for(task, source))
 
 
 def _network(task: str) -> str:
