@@ -238,9 +238,7 @@ def test_decimal_numbers_are_classes_if_they_are_whole(tmp_path: Path) -> None:
     data = read(tmp_path / "whole")
     assert data.classes == ["0", "300", "600"] and np.array_equal(opened(data)[0], STRIPES)
     put(tmp_path / "shares", {"a": STRIPES.astype(np.float32) / 2}, "masks/{}.tif")
-    with pytest.raises(
-        DataError, match=r"a\.tif is an array of .*float32\. Allowed: whole"
-    ):
+    with pytest.raises(DataError, match=r"a\.tif is an array of .*float32\. Allowed: whole"):
         read(tmp_path / "shares")
 
 
