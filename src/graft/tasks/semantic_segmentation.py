@@ -284,7 +284,7 @@ class SemanticSegmentation(Task):
 
     def say(self, value: Mapping[str, Any]) -> str:
         """The classes with the most pixels."""
-        parts = [f"{each['label']} {each['share']:.0%}" for each in value["classes"]]
+        parts = [f"{each['label']} {_percent(each['share'])}" for each in value["classes"]]
         return listed(parts, MOST_NAMED)
 
     def show(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
@@ -366,3 +366,8 @@ def _class_weights(samples: Sequence[Sample], names: Sequence[str]) -> tuple[flo
         pixels += count_classes(sample.roles["mask"], names, sample.id)
     counts = np.array([pixels[name] for name in names], float)
     return tuple((1 / np.log(WEIGHING + counts / max(counts.sum(), 1))).tolist())
+
+
+def _percent(share: float) -> str:
+    """The share of a class that a picture has: never 0%, to which small ones would be rounded."""
+    return f"{share:.0%}" if share >= 0.005 else "<1%"

@@ -163,6 +163,11 @@ def test_a_prediction_says_the_shares_of_classes_and_holds_the_mask():
     assert task().say(row["prediction"]) == "background 77%, leaf 16%, void 6%"
 
 
+def test_a_class_of_a_few_pixels_is_not_said_to_have_none():
+    shares = [{"label": "leaf", "share": 0.9951}, {"label": "spot", "share": 0.0049}]
+    assert task().say({"classes": shares}) == "leaf 100%, spot <1%"
+
+
 def test_a_picture_without_a_mask_is_predicted():
     piece, size = sample(64, 64), preprocess((64, 64))
     bare = task().without_target(piece)
