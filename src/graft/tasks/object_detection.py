@@ -22,6 +22,7 @@ from graft.base.evidence import Confusion, Details, Shown, Table, best_and_worst
 from graft.base.job import Form
 from graft.base.records import Batch, LabeledBox, Output, Sample, Windows
 from graft.base.trees import Tree
+from graft.data.boxes.findings import NOTHING_TO_LEARN, has_objects
 from graft.data.data import Data
 from graft.data.images.open import image_size, open_image
 from graft.metrics import detection as measures
@@ -29,7 +30,7 @@ from graft.metrics.metric import Metric
 from graft.tasks.pictures import boxes as places
 from graft.tasks.pictures.baselines import mean_box
 from graft.tasks.pictures.show import SIDE, draw_boxes_of, show_beside
-from graft.tasks.pictures.sizes import SMALLEST, network_size, usual_size
+from graft.tasks.pictures.sizes import check_longest, network_size, usual_size
 from graft.tasks.pictures.views import count_companions, draw_view
 from graft.tasks.task import Baseline, Task, objects
 
@@ -76,11 +77,7 @@ class ObjectDetection(Task):
     def __post_init__(self) -> None:
         """Raise BadValue also for a size that no picture can be read at."""
         super().__post_init__()
-        if self.size < SMALLEST:
-            raise BadValue(
-                f"size={self.size} of {self.name} is too small to find objects. Use at least "
-                f"{SMALLEST}; 480 is the default."
-            )
+        check_longest(self.name, self.size)
 
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
@@ -90,11 +87,8 @@ class ObjectDetection(Task):
                 f"--weighted weighs classes, which {cls.name} does not do. Leave it out."
             )
         training = data.splits["train"]
-        if not any(not box.is_crowd for sample in training for box in sample.roles["boxes"]):
-            raise DataError(
-                f"No picture of the training split of {data.path or 'the data'} has a box that is "
-                "no crowd, so there is nothing to learn. Add pictures with objects."
-            )
+        if not has_objects(training):
+            raise DataError(f"{data.path or 'The data'}: {NOTHING_TO_LEARN}")
         return cls(tuple(data.classes), picture=usual_size(training))
 
     @property

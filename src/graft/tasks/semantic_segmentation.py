@@ -32,7 +32,7 @@ from graft.tasks.pictures.baselines import class_by_place
 from graft.tasks.pictures.label_maps import PieceMap, Window
 from graft.tasks.pictures.pixel_losses import parse_losses
 from graft.tasks.pictures.show import SIDE, draw_mask_of, show_beside
-from graft.tasks.pictures.sizes import SMALLEST, STEP, network_size, usual_size
+from graft.tasks.pictures.sizes import STEP, check_longest, network_size, usual_size
 from graft.tasks.task import Baseline, Task, objects
 
 OVERLAP = 0.25
@@ -43,7 +43,6 @@ WEIGHING = 1.02
 """Weights are 1 / ln(1.02 + share of the pixels), from 1.4 to 50 (ENet, arXiv:1606.02147)."""
 NEAR = 0.98
 """A prediction whose mean IoU is higher counts as right: borders are drawn no more exactly."""
-MOST_SIZE = 4096
 BACKGROUND = "background"
 """The class that is not drawn over a picture."""
 MOST_NAMED = 4
@@ -107,11 +106,7 @@ class SemanticSegmentation(Task):
         """Drop ignored classes. Raises BadValue, and UnknownName for one that there is not."""
         super().__post_init__()
         parse_losses(self.criterion)
-        if not SMALLEST <= self.size <= MOST_SIZE:
-            raise BadValue(
-                f"The 'size' of {self.name} must be from {SMALLEST} to {MOST_SIZE:,} pixels. "
-                f"Got {self.size} instead."
-            )
+        check_longest(self.name, self.size)
         if not self.names:
             object.__setattr__(self, "names", self.classes)
         ignored = [name.strip() for name in self.ignore.split("+") if name.strip()]

@@ -194,6 +194,13 @@ def test_findings_name_what_a_person_should_know(tmp_path: Path) -> None:
     assert "1 class with one object in training: owl." in findings["single-example"]
 
 
+def test_a_training_split_without_a_box_is_an_error(tmp_path: Path) -> None:
+    rows = "image,xmin,ymin,xmax,ymax,class,split,is_crowd\na.png,1,2,11,22,fox,train,1\n"
+    data = read(table(tmp_path, rows + "b.png,1,2,11,22,fox,test,0\n"))
+    (finding,) = [each for each in inspect(data) if each.severity == "error"]
+    assert "nothing to learn" in finding.message
+
+
 def test_pictures_alone_are_no_pictures_with_boxes(tmp_path: Path) -> None:
     assert kind_of({"image"}) == "labels" and kind_of({"image", "boxes"}) == "boxes"
     folder = table(tmp_path, "image,x\na.png,1\nb.png,2\n")

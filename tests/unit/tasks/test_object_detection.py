@@ -135,7 +135,7 @@ def test_a_training_split_without_boxes_and_a_tiny_size_are_refused():
     splits = {"train": [sample(), sample(crowd)], "val": [], "test": []}
     with pytest.raises(DataError, match="nothing to learn"):
         ObjectDetection.from_data(Data(splits, "cells", kind="boxes"))
-    with pytest.raises(BadValue, match="at least 64"):
+    with pytest.raises(BadValue, match="from 64 to 4,096 pixels"):
         replace(TASK, size=10)
 
 

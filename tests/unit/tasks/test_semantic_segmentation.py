@@ -113,6 +113,7 @@ def test_ignored_classes_are_no_outputs_and_count_for_nothing():
     ("options", "words"),
     [
         ({"size": 8}, "from 64 to 4,096 pixels. Got 8"),
+        ({"criterion": "dice+dice"}, r"names a loss twice: 'dice\+dice'"),
         ({"criterion": "hinge"}, "'criterion' must be one of cross-entropy, dice, focal"),
     ],
 )

@@ -15,6 +15,10 @@ from graft.data.data import Data
 
 SAME_PLACE = 0.9
 """The IoU from which two boxes are drawn around one object."""
+NOTHING_TO_LEARN = (
+    "No picture of the training split has a box that is no crowd, so there is nothing to learn. "
+    "Add pictures with objects."
+)
 SMALL, LARGE = 32**2, 96**2
 """Areas in pixels below which COCO calls an object small, and above which it calls it large."""
 
@@ -25,9 +29,21 @@ def labels_of(sample: Sample) -> tuple[str, ...]:
 
 
 def box_findings(data: Data) -> list[Finding]:
-    """Pictures without objects, the sizes of boxes, and pairs of boxes around one object."""
+    """Pictures without objects, the sizes of boxes, and pairs of boxes around one object.
+
+    An error if the training split has nothing to learn.
+    """
     samples = [sample for part in data.splits.values() for sample in part]
-    return [*_without_objects(data), *_box_sizes(samples), *_same_places(samples)]
+    findings = [*_without_objects(data), *_box_sizes(samples), *_same_places(samples)]
+    training = data.splits.get("train", [])
+    if training and not has_objects(training):
+        findings.insert(0, Finding("nothing-to-learn", "error", NOTHING_TO_LEARN))
+    return findings
+
+
+def has_objects(samples: Sequence[Sample]) -> bool:
+    """Whether a picture has a box to learn from; one around a crowd is none."""
+    return any(not box.is_crowd for sample in samples for box in sample.roles.get("boxes") or ())
 
 
 def _without_objects(data: Data) -> list[Finding]:

@@ -66,6 +66,8 @@ def parse_losses(text: str) -> list[PixelLoss]:
             f"The 'criterion' must be one of {', '.join(LOSSES)}, or a sum such as "
             f"cross-entropy+dice. Got {unknown[0]!r} instead."
         )
+    if len({*names}) < len(names):
+        raise BadValue(f"The 'criterion' names a loss twice: {text!r}. Write it once.")
     return [LOSSES[name] for name in names]
 
 

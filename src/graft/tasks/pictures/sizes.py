@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from graft.base.errors import BadValue
 from graft.base.records import Sample
 from graft.data.images.open import image_size
 
@@ -14,7 +15,17 @@ LOOKED_AT = 200
 STEP = 32
 """Both sides are multiples of the coarsest stride of a pyramid."""
 SMALLEST = 2 * STEP
-"""The least longer side that a user may ask for."""
+MOST_SIZE = 4096
+"""The least and the greatest longer side that a user may ask for."""
+
+
+def check_longest(task: str, size: int) -> None:
+    """Raise BadValue for a size that no picture can be read at."""
+    if not SMALLEST <= size <= MOST_SIZE:
+        raise BadValue(
+            f"The 'size' of {task} must be from {SMALLEST} to {MOST_SIZE:,} pixels. Got {size} "
+            "instead."
+        )
 
 
 def usual_size(samples: Sequence[Sample]) -> tuple[int, int]:
