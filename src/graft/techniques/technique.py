@@ -146,8 +146,8 @@ class Technique(ABC):
     clip: NotNegative = 1.0
     """The gradient norm above which gradients are scaled down; 0 never does."""
     batch_norm: Literal["frozen", "updated"] = "frozen"
-    """Whether batch-norm statistics stay the pretrained ones, or follow the (small) batches that
-    are trained on."""
+    """Whether pretrained batch-norm statistics stay as they are, or follow the (small) batches that
+    are trained on, as those of a new head always do."""
     views: Count | None = None
     """How many augmented versions of an example are seen, in turn; None is a new one each epoch, 1
     the plain one. The layers before the first that trains see each version once, so that few of

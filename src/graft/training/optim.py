@@ -30,8 +30,8 @@ def freeze(model: Model, names: list[str], batch_norm: str = "updated") -> None:
     """Give gradients to `names` only.
 
     Layers that none of them is in, and frozen normalizations, are put into eval mode. `batch_norm`
-    "frozen" keeps the statistics of every batch normalization, whose scale and shift may train all
-    the same.
+    "frozen" keeps the pretrained statistics of every batch normalization, whose scale and shift may
+    train all the same. A new head has no such statistics: those of its layers are always updated.
     """
     training = set(names)
     groups = model.group_indices()
@@ -42,8 +42,9 @@ def freeze(model: Model, names: list[str], batch_norm: str = "updated") -> None:
     # By modules instead of names: a tied weight has one name, but belongs to several layers.
     for path, module in model.network.named_modules():
         if trained := [parameter.requires_grad for parameter in module.parameters(recurse=False)]:
-            held = batch_norm == "frozen" and isinstance(module, nn.modules.batchnorm._BatchNorm)
-            module.training = all(trained) and not held
+            is_norm = isinstance(module, nn.modules.batchnorm._BatchNorm)
+            is_held = batch_norm == "frozen" and is_norm and _group_of_path(model, path) != -1
+            module.training = all(trained) and not is_held
         elif inside := [parameter.requires_grad for parameter in module.parameters()]:
             module.training = any(inside)  # it may drop out in its own forward
         else:  # dropout, activations: as the layers around them
@@ -51,11 +52,11 @@ def freeze(model: Model, names: list[str], batch_norm: str = "updated") -> None:
 
 
 def _group_of_path(model: Model, path: str) -> int:
-    """The layer group that the module at `path` runs in; -1 is the head."""
+    """The layer group that the module at `path` runs in; -1 is a new head."""
     groups = model.backbone.groups
     for number, group in enumerate(groups):
         if any(path == m or path.startswith(m + ".") for m in group.modules):
-            return -1 if number == len(groups) - 1 else number
+            return -1 if model.fresh_head and number == len(groups) - 1 else number
     return 0
 
 

@@ -70,6 +70,25 @@ def test_frozen_batch_norm_keeps_its_statistics_while_its_weights_train():
         assert model.network.bn1.weight.requires_grad
 
 
+@pytest.mark.parametrize(
+    "task",
+    ["semantic-segmentation", "semantic-segmentation:head=deeplab-v3-plus",
+     "object-detection:head=yolox", "object-detection:head=d-fine"],
+)  # fmt: skip
+def test_batch_norms_of_a_new_head_follow_the_data_beside_a_trunk_whose_own_are_frozen(task):
+    made, data = task_of(task)
+    model = build_model("tiny:cnn", made, pretrained=True, seed=0)
+    optim.freeze(model, [name for name, _ in model.network.named_parameters()], "frozen")
+    p = model.backbone.preprocess
+    batch = made.collate([made.encode(one, p, None) for one in data.splits["train"][:4]], p)
+    groups = model.group_indices()
+    means = {name: t for name, t in model.network.named_buffers() if name.endswith("running_mean")}
+    before = {name: tensor.clone() for name, tensor in means.items()}
+    model(batch)
+    moved = {name for name, tensor in means.items() if not torch.equal(before[name], tensor)}
+    assert moved == {name for name in means if groups[name] == -1} != set()
+
+
 @pytest.mark.parametrize("task", list(TINY))
 def test_everything_is_in_training_mode_when_everything_trains(task):
     model = tiny(task)
