@@ -34,6 +34,8 @@ def masks(folder: Path, *names: str) -> None:
         ("{split}/img/img_{n}.jpg", "{split}/mask/mask_{n}.png"),
         ("JPEGImages/{split}/{n}.jpg", "SegmentationClass/{split}/{n}.png"),
         ("{split}/images/{n}.jpg", "gt/{split}{n}.png"),
+        ("{split}/images/Scan {n}.JPG", "{split}/masks/scan {n}.png"),
+        ("{split}/images/\u00e9{n}.jpg", "{split}/masks/e\u0301{n}.png"),
     ],
 )
 def test_pictures_and_masks_are_paired(tmp_path: Path, picture: str, mask: str) -> None:

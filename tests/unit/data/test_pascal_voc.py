@@ -137,3 +137,15 @@ def test_cvat(tmp_path: Path) -> None:
     (tmp_path / "annotations.xml").write_text("<annotations><track/></annotations>")
     with pytest.raises(DataError, match="holds tracks of a video"):
         read(tmp_path)
+
+
+def test_a_turned_box_of_cvat_has_the_box_around_it(tmp_path: Path) -> None:
+    draw(tmp_path / "a.png")
+    shape = '<box label="fox" xtl="10" ytl="10" xbr="20" ybr="14" rotation="90"/>'
+    entry = f'<image name="a.png" width="40" height="30">{shape}</image>'
+    (tmp_path / "cvat.xml").write_text(f"<annotations>{entry}</annotations>")
+    (box,) = boxes_of(read(tmp_path))["a.png"]
+    assert box.box == (13, 7, 17, 17)
+    (tmp_path / "cvat.xml").write_text(f"<annotations>{entry * 2}</annotations>")
+    with pytest.raises(DataError, match=r"two entries for one picture: a\.png"):
+        read(tmp_path)

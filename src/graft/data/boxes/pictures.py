@@ -89,9 +89,10 @@ def find_folder_split(file: Path, top: Path) -> str | None:
 def check_there(missing: Sequence[str], total: int, where: Path) -> None:
     """Raise DataError if pictures that annotations name are missing."""
     if missing:
+        names = [name or "one without a name" for name in missing]
         raise DataError(
             f"Pictures that {where} names are not there: {len(missing):,} of {total:,}, "
-            f"{listed(missing, 5)}. Put them into a folder named images beside it, or remove "
+            f"{listed(names, 5)}. Put them into a folder named images beside it, or remove "
             "their annotations."
         )
 

@@ -245,7 +245,7 @@ def _turn(box: DrawnBox, header: Header) -> DrawnBox:
 def _check_box(box: DrawnBox, size: tuple[int, int] | None, log: _Log) -> LabeledBox | None:
     """The box if it holds something, clipped at the edges of the picture if its size is known."""
     if problem := _find_problem(box, size):
-        edges = box.written or _format_edges(box.edges)
+        edges = (box.written if problem == "number" else "") or _format_edges(box.edges)
         log.problems[problem].append(f"{box.where} ({edges})")
         return None
     edges = tuple(round(float(edge), DECIMALS) for edge in box.edges)

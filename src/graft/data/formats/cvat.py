@@ -12,8 +12,8 @@ from xml.etree.ElementTree import Element, SubElement
 from graft.base.errors import DataError, listed
 from graft.data.boxes.cells import read_number
 from graft.data.boxes.data import boxes_data, check_plain, write_picture
-from graft.data.boxes.drawn import DrawnBox, DrawnPicture
-from graft.data.boxes.outlines import find_extent
+from graft.data.boxes.drawn import DrawnBox, DrawnPicture, describe_written
+from graft.data.boxes.outlines import Edges, Outline, find_extent
 from graft.data.boxes.pictures import PictureFiles, check_there
 from graft.data.boxes.xml_files import parse_xml, read_size
 from graft.data.data import Data
@@ -51,12 +51,18 @@ class Cvat:
         root = _parse(files[0])
         known = PictureFiles(path)
         splits: dict[str, list[DrawnPicture]] = {}
-        missing = []
+        missing: list[str] = []
+        used: set[Path] = set()
         for entry in root.iterfind("image"):
             name, split = entry.get("name", ""), split_in(entry.get("subset") or "")
             if (picture := known.find(name, files[0].parent, split)) is None:
                 missing.append(name)
                 continue
+            if picture in used:
+                raise DataError(
+                    f"{files[0]} has two entries for one picture: {name}. Keep one of them."
+                )
+            used.add(picture)
             boxes = [_box(shape, f"{files[0].name}: {shape.tag} {n} on {name}")
                      for n, shape in enumerate(_shapes(entry), 1)]  # fmt: skip
             drawn = DrawnPicture(
@@ -67,7 +73,6 @@ class Cvat:
             )
             splits.setdefault(split or "all", []).append(drawn)
         check_there(missing, len(missing) + sum(map(len, splits.values())), files[0])
-        used = {picture.image for part in splits.values() for picture in part}
         rest = [known.name(file) for file in known.files if file not in used]
         notes = note_left_out(rest, f"{files[0].name} does not name them")
         others = [
@@ -119,8 +124,31 @@ def _shapes(entry: Element) -> list[Element]:
 def _box(shape: Element, where: str) -> DrawnBox:
     label = (shape.get("label") or "").strip()
     if shape.tag == "box":
-        return DrawnBox(where, label, tuple(read_number(shape.get(edge)) for edge in _EDGES))
+        written = [shape.get(edge) for edge in _EDGES]
+        edges = tuple(map(read_number, written))
+        outline = _turn(edges, read_number(shape.get("rotation", "0")))
+        edges = find_extent(outline) if outline else edges
+        return DrawnBox(where, label, edges, outline=outline, written=describe_written(written))
     numbers = tuple(map(read_number, re.split("[;,]", shape.get("points") or "")))
     is_whole = len(numbers) % 2 == 0 and len(numbers) >= 6 and all(map(math.isfinite, numbers))
     edges = find_extent((numbers,)) if is_whole else (math.nan,) * 4
-    return DrawnBox(where, label, edges, outline=(numbers,))
+    written = describe_written([shape.get("points")])
+    return DrawnBox(where, label, edges, outline=(numbers,), written=written)
+
+
+def _turn(edges: Edges, degrees: float) -> Outline:
+    """The corners of a box that is turned around its middle; () if it is not."""
+    if not math.isfinite(sum(edges) + degrees) or not degrees % 360:
+        return ()
+    left, top, right, bottom = edges
+    x, y = (left + right) / 2, (top + bottom) / 2
+    turn = math.radians(degrees)
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+    turned = (
+        (
+            x + (a - x) * math.cos(turn) - (b - y) * math.sin(turn),
+            y + (a - x) * math.sin(turn) + (b - y) * math.cos(turn),
+        )
+        for a, b in corners
+    )
+    return (tuple(number for corner in turned for number in corner),)

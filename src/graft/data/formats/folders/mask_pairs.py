@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -66,7 +67,8 @@ class _File:
     """The folders that say neither a split nor a kind of file: `patient1`."""
     is_mask: bool
     names: tuple[str, ...]
-    """Its name as it is, then without what says that it is a mask, or a picture."""
+    """Its name as it is, then without what says that it is a mask, or a picture; both in lower case
+    too."""
 
 
 def has_masks(root: Path) -> bool:
@@ -99,7 +101,7 @@ def find_pairs(root: Path) -> Pairs:
     """Pair all pictures and masks below a folder. Raises DataError for two masks of one picture."""
     files = [_described(file, root) for file in walk(root) if has_image_suffix(file)]
     pictures: dict[tuple[str, ...], dict[str, _File | None]] = defaultdict(dict)
-    for level in range(2):  # exact names come first
+    for level in range(4):  # exact names come first
         for file in files:
             if not file.is_mask and level < len(file.names):
                 name = file.names[level]
@@ -170,8 +172,10 @@ def _described(file: Path, root: Path) -> _File:
     is_mask = bool(_mask_folder(file.relative_to(root))) or bool(_SUFFIX.search(file.stem))
     split = next((word for folder in folders if (word := _split(folder))), "all")
     place = tuple(f for f in folders if not (is_place(f) or _is_mask_folder(f) or _split(f)))
-    short = _PREFIX.sub("", _SUFFIX.sub("", file.stem)) if is_mask else _PICTURE.sub("", file.stem)
-    return _File(file, split, place, is_mask, tuple(dict.fromkeys((file.stem, short))))
+    stem = unicodedata.normalize("NFC", file.stem)
+    short = _PREFIX.sub("", _SUFFIX.sub("", stem)) if is_mask else _PICTURE.sub("", stem)
+    names = dict.fromkeys((stem, short, stem.lower(), short.lower()))
+    return _File(file, split, place, is_mask, tuple(names))
 
 
 def _mask_folder(path: Path) -> str | None:
