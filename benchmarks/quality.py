@@ -86,13 +86,12 @@ def similar_sentences(language: str, words: str, backbone: str, train: int, epoc
     )
 
 
-def segments(name: str, head: str, seeds: int, size: int, epochs: int, more: str = "") -> Case:
+def segments(name: str, head: str, size: int, epochs: int, more: str = "") -> Case:
     """The class of each pixel, by a head on a pretrained encoder and on one from scratch."""
     return Case(
         f"{name}, {head}",
         name,
         ("full-fine-tuning", "from-scratch"),
-        seeds,
         settings={
             "task": f"semantic-segmentation:head={head},size={size}{more}",
             "epochs": epochs,
@@ -271,10 +270,10 @@ CASES = (
         also=("ap50", "ap75"),
         notes=("4 epochs of `faster-rcnn`.",),
     ),
-    segments("coffee_leaf_masks", "unet", 2, 256, 8),
-    segments("coffee_leaf_masks", "deeplab-v3-plus", 1, 256, 8),
-    segments("camvid", "unet", 1, 256, 4, ",ignore=11"),
-    segments("camvid", "deeplab-v3-plus", 1, 256, 4, ",ignore=11"),
+    segments("coffee_leaf_masks", "unet", 256, 6),
+    segments("coffee_leaf_masks", "deeplab-v3-plus", 256, 6),
+    segments("camvid", "unet", 256, 4, ",ignore=11"),
+    segments("camvid", "deeplab-v3-plus", 256, 4, ",ignore=11"),
     Case(
         "nuclei_dsb2018, nuclei under a microscope, by 5, 20 and all pictures",
         "nuclei_dsb2018",
@@ -282,9 +281,10 @@ CASES = (
         settings={
             "task": "semantic-segmentation:size=160,criterion=cross-entropy+dice",
             "fractions": (5 / 120, 20 / 120, 1.0),
+            "epochs": 12,
         },
         also=("dice", "boundary_f1"),
-        notes=("`unet` on pictures of 160 pixels at most.",),
+        notes=("12 epochs of `unet` on pictures of 160 pixels at most.",),
     ),
 )
 
