@@ -143,8 +143,8 @@ def _sizes(seen: list[_Seen]) -> list[Finding]:
     small = sum(side < SMALL_SIDE for side in short)
     if small > len(short) / 2:
         words = (
-            f"{small:,} of {len(short):,} images are smaller than {SMALL_SIDE} px: a pretrained "
-            "network sees them enlarged to its own input size, with little detail in them."
+            f"{small:,} of {len(short):,} images are smaller than {SMALL_SIDE} px: pretrained "
+            "networks learned from larger ones, and there is little detail in these."
         )
         findings.append(Finding("small-images", "info", words))
     return findings
