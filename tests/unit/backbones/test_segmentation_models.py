@@ -22,6 +22,10 @@ JOB = Job("semantic-segmentation", "image", "pyramid", 3, (96, 64))
 HEADS = ("unet", "unet-plus-plus", "fpn", "deeplab-v3", "deeplab-v3-plus")
 
 
+def parameters_of(model: Model, path: str) -> list[torch.nn.Parameter]:
+    return list(model.network.get_submodule(path).parameters())
+
+
 def network_of(head: str = "unet", trunk: str = "tiny:cnn", job: Job = JOB):
     return attach_head(head, load_backbone(trunk, job), job.outputs)
 
@@ -37,6 +41,17 @@ def test_a_saved_network_opens_in_the_library_with_two_lines(head, trunk, tmp_pa
         logits = Model(backbone)(Batch({"x": picture})).logits
         assert logits.shape == (2, 3, 64, 96)
         assert torch.equal(network(picture), logits)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_batch_of_one_picture_can_be_learned_from(head):
+    backbone = network_of(head)
+    model = Model(backbone).train()
+    picture = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    model(Batch({"x": picture})).logits.square().mean().backward()
+    assert all(module.training for module in model.modules())
+    heads = [tensor for path in backbone.head for tensor in parameters_of(model, path)]
+    assert heads and all(torch.isfinite(tensor.grad).all() for tensor in heads)
 
 
 def test_what_enters_the_head_has_no_number_of_the_picture():

@@ -7,6 +7,8 @@ the picture too, of which no decoder reads more than its height and width.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from graft.backbones.pyramids.pyramid_head import PyramidHead
@@ -71,4 +73,20 @@ class SegmentationDecoder(PyramidHead):
         (pictures,) = batch.inputs.values()
         blank = pictures.new_zeros(len(pictures), 0, *pictures.shape[2:])
         maps = network.encoder(pictures)[1:]
-        return network.segmentation_head(network.decoder((blank, *maps))), None
+        with _pooling_without_variance(network.decoder, pictures):
+            return network.segmentation_head(network.decoder((blank, *maps))), None
+
+
+@contextmanager
+def _pooling_without_variance(decoder: nn.Module, pictures: Tensor) -> Iterator[None]:
+    """Behind DeepLab's global pooling a picture alone has one value a channel, and one value has no
+    variance: the norm there takes its running statistics."""
+    from segmentation_models_pytorch.decoders.deeplabv3.decoder import ASPPPooling
+
+    from graft.backbones.backbone import evaluating
+
+    with ExitStack() as each:
+        for module in decoder.modules() if len(pictures) == 1 else ():
+            if isinstance(module, ASPPPooling):
+                each.enter_context(evaluating(module))
+        yield
