@@ -33,10 +33,11 @@ from tests.contracts.tiny import (
 
 
 def _families():
-    for task in TINY:
+    for task in TRAINED:
         for source in plugins.names("source"):
             for name in made_for(task, source):
                 yield pytest.param(task, name, id=f"{task}-{name.partition(':')[2]}")
+    yield pytest.param(HEAVY, "tiny:cnn", id=f"{HEAVY}-cnn")
     yield from (
         pytest.param(PACKED, name, id=f"packed-{name}") for name in ("tiny:gpt2", "tiny:llama")
     )
@@ -45,7 +46,8 @@ def _families():
 def _matrix():
     """Every pair at some cuts and at every cut; `make test` runs every third pair at some cuts."""
     for i, pair in enumerate(_families()):
-        is_quick = i % 3 == 0 and pair.values[:2] != (HEAVY, "yolox:yolox_nano")
+        task, network = pair.values
+        is_quick = task == HEAVY or (i % 3 == 0 and network != "yolox:yolox_nano")
         some = [] if is_quick else [pytest.mark.slow]
         yield pytest.param(*pair.values, "some", id=f"{pair.id}-some", marks=some)
         yield pytest.param(*pair.values, "every", id=f"{pair.id}-every", marks=pytest.mark.slow)

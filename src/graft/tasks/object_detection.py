@@ -280,15 +280,15 @@ class ObjectDetection(Task):
         colors = {"red": (220, 30, 30), "blue": (30, 30, 220)}
 
         def sample(split: str, number: int) -> Sample:
-            pixels = rng.integers(90, 110, (48, 64, 3)).astype(np.uint8)
+            pixels = rng.integers(90, 110, (32, 64, 3)).astype(np.uint8)
             boxes = []
             for place in range(number % 4):
                 side, label = int(rng.integers(10, 18)), ("red", "blue")[rng.integers(2)]
-                left, top = 21 * place + int(rng.integers(3)), int(rng.integers(48 - side))
+                left, top = 21 * place + int(rng.integers(3)), int(rng.integers(32 - side))
                 pixels[top : top + side, left : left + side] = colors[label]
                 boxes.append(LabeledBox(label, (left, top, left + side, top + side)))
             return Sample(f"{split}:{number}", {"image": pixels, "boxes": tuple(boxes)})
 
-        sizes = {"train": 24, "val": 8, "test": 8}
+        sizes = {"train": 12, "val": 4, "test": 6}
         splits = {split: [sample(split, i) for i in range(n)] for split, n in sizes.items()}
         return Data(splits, "tiny boxes", kind="boxes")

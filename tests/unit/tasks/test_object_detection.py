@@ -212,7 +212,7 @@ def test_validation_gives_losses_and_detections_and_leaves_random_numbers_alone(
 
 def test_the_control_learns_with_norms_that_train(tmp_path):
     model, _ = trained(
-        "from-scratch", "object-detection", tmp_path, epochs=6, checkpoint_seconds=NEVER
+        "from-scratch", "object-detection", tmp_path, epochs=12, checkpoint_seconds=NEVER
     )
     norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     assert norms and all(norm.num_batches_tracked > 0 for norm in norms)
