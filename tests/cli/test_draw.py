@@ -43,8 +43,13 @@ def boxes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fit(folder, "object-detection:head=yolox,size=64", "coco", *options)
 
 
+def opened(file: Path) -> Image.Image:
+    with Image.open(file) as image:
+        return image.convert("RGB")
+
+
 def colors(image: Image.Image) -> set[tuple[int, ...]]:
-    return {tuple(map(int, color)) for color in np.asarray(image.convert("RGB")).reshape(-1, 3)}
+    return {tuple(map(int, color)) for color in np.asarray(image).reshape(-1, 3)}
 
 
 def test_masks_are_drawn_over_their_pictures_with_a_legend_below(graft: Graft, masks: Path) -> None:
@@ -54,7 +59,7 @@ def test_masks_are_drawn_over_their_pictures_with_a_legend_below(graft: Graft, m
     rows = json.loads(done.stdout)
     colors_of = {name: class_color(n) for n, name in enumerate(("background", "blue", "red"))}
     for file, row in zip(files, rows, strict=True):
-        drawn = Image.open(Path("drawn", f"{file.stem}.png"))
+        drawn = opened(Path("drawn", f"{file.stem}.png"))
         shown = [each["label"] for each in row["prediction"]["classes"]]
         named = {colors_of[name] for name in shown if name != "background"}
         assert drawn.width == SMALL, "small pictures are enlarged"
@@ -70,6 +75,7 @@ def test_boxes_are_drawn_over_their_pictures(graft: Graft, boxes: Path) -> None:
     rows = json.loads(done.stdout)
     assert {path.stem for path in Path("drawn").iterdir()} == {file.stem for file in files}
     for file, row in zip(files, rows, strict=True):
-        drawn = Image.open(Path("drawn", f"{file.stem}.png"))
-        assert drawn.size == tuple(5 * side for side in Image.open(file).size)
+        drawn = opened(Path("drawn", f"{file.stem}.png"))
+        with Image.open(file) as picture:
+            assert drawn.size == tuple(5 * side for side in picture.size)
         assert bool(row["prediction"]) == bool({class_color(0), class_color(1)} & colors(drawn))
