@@ -37,7 +37,7 @@ def box_findings(data: Data) -> list[Finding]:
     findings = [*_without_objects(data), *_box_sizes(samples), *_same_places(samples)]
     training = data.splits.get("train", [])
     if training and not has_objects(training):
-        findings.insert(0, Finding("nothing-to-learn", "error", NOTHING_TO_LEARN))
+        findings.insert(0, Finding("not-learnable", "error", NOTHING_TO_LEARN))
     return findings
 
 

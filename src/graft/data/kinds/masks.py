@@ -276,7 +276,7 @@ def _nothing_to_learn(split: str, looked: _Looked, num_masks: int) -> list[Findi
         "are which class, or correct the masks; their transparency is not read."
     )
     is_sure = looked.count == num_masks and not looked.problems
-    return [Finding("one-class", "error" if is_sure else "warning", words)]
+    return [Finding("not-learnable", "error" if is_sure else "warning", words)]
 
 
 def _shares(split: str, looked: _Looked, num_samples: int) -> list[Finding]:
