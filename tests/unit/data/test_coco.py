@@ -332,3 +332,18 @@ def test_shares_are_known_and_per_cent_refused(tmp_path: Path) -> None:
     write(tmp_path / "a.json", ["a.png"], objects, **size)
     with pytest.raises(DataError, match=r"None of 12 boxes reaches beyond 100, .* in per cent"):
         read(tmp_path)
+
+
+def test_objects_without_outlines_are_no_masks_and_few_of_them_are_noted(tmp_path: Path) -> None:
+    box, other = {"bbox": [1, 2, 10, 20]}, {"bbox": [5, 2, 30, 20]}
+    corners = [1, 2, 11, 2, 11, 22, 1, 22]
+    for entries in ([box], [{**box, "segmentation": [corners]}, other]):
+        write(tmp_path / "instances.json", ["a.png"], entries)
+        draw(tmp_path / "a.png")
+        with pytest.raises(DataError, match=r"of \d objects? none has an outline .*'segmentation'"):
+            read(tmp_path, kinds=["masks"])
+        assert read(tmp_path, kinds=["masks"], labels=False).kind == "boxes"
+    outlined = {**box, "segmentation": [[1, 2, 11, 2, 11, 22]]}
+    write(tmp_path / "instances.json", ["a.png"], [other, outlined])
+    notes = read(tmp_path, kinds=["masks"]).notes
+    assert any(note.startswith("1 of 2 objects have no outline but their box") for note in notes)

@@ -17,7 +17,6 @@ from graft.data.load import load_data, read
 from graft.data.masks.open import Mask, open_mask
 from graft.data.masks.outlines import Outlines, outline_coding
 from graft.data.memory import from_memory
-from tests.unit.data.test_coco import draw, write
 
 RED, GREEN, BLACK = (255, 0, 0), (0, 176, 0), (0, 0, 0)
 NAMED = {"bg": BLACK, "leaf": GREEN, "spot": RED}
@@ -372,21 +371,6 @@ def test_outlines_of_coco_are_masks_for_a_task_that_reads_masks(tmp_path: Path) 
     data = read(tmp_path, kinds=["masks"])
     assert (data.kind, data.classes) == ("masks", ["background", "cat"])
     assert opened(data)[0].tolist() == [[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
-
-
-def test_objects_without_outlines_are_no_masks_and_few_of_them_are_noted(tmp_path: Path) -> None:
-    box, other = {"bbox": [1, 2, 10, 20]}, {"bbox": [5, 2, 30, 20]}
-    corners = [1, 2, 11, 2, 11, 22, 1, 22]
-    for entries in ([box], [{**box, "segmentation": [corners]}, other]):
-        write(tmp_path / "instances.json", ["a.png"], entries)
-        draw(tmp_path / "a.png")
-        with pytest.raises(DataError, match=r"of \d objects? none has an outline .*'segmentation'"):
-            read(tmp_path, kinds=["masks"])
-        assert read(tmp_path, kinds=["masks"], labels=False).kind == "boxes"
-    outlined = {**box, "segmentation": [[1, 2, 11, 2, 11, 22]]}
-    write(tmp_path / "instances.json", ["a.png"], [other, outlined])
-    notes = read(tmp_path, kinds=["masks"]).notes
-    assert any(note.startswith("1 of 2 objects have no outline but their box") for note in notes)
 
 
 def test_splits_are_cut_at_random_and_groups_stay_whole() -> None:

@@ -53,8 +53,9 @@ def test_a_training_on_folders_of_masks_measures_pixels(run):
 
 
 def test_the_model_opens_in_its_library_by_the_two_lines_of_the_page(run):
-    lines = "import segmentation_models_pytorch as smp\n\nnetwork = smp.from_pretrained("
-    assert lines in PAGE.read_text("utf-8")
+    page = PAGE.read_text("utf-8")
+    assert "import segmentation_models_pytorch as smp\n" in page
+    assert 'network = smp.from_pretrained("run/model").eval()' in page
     network = smp.from_pretrained(Path(run.folder) / "model").eval()
     picture = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.rpn import RegionProposalNetwork
 from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 
@@ -132,6 +133,23 @@ class Sampler:
             for side in zip(*pairs, strict=True)
         ]
         return masks[0], masks[1]
+
+
+class RegionProposals(RegionProposalNetwork):
+    """torchvision's, with losses that are means over pictures: small ones may have fewer anchors to
+    learn from than are drawn of each, and then the mean over the anchors of a batch is another."""
+
+    def compute_loss(
+        self, objectness: Tensor, shifts: Tensor, labels: list[Tensor], targets: list[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        count = len(labels)
+        pictures = zip(objectness.chunk(count), shifts.chunk(count), labels, targets, strict=True)
+        losses = [
+            super(RegionProposals, self).compute_loss(scores, moves, [kinds], [boxes])
+            for scores, moves, kinds, boxes in pictures
+        ]
+        objects, boxes = (torch.stack(each).mean() for each in zip(*losses, strict=True))
+        return objects, boxes
 
 
 def _draw(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
