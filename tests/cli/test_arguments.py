@@ -129,6 +129,7 @@ def test_another_run_in_the_folder_is_told_apart(graft: Graft, writer: Path) -> 
     assert_refused(refused, "holds another run: seed 0, not 3; epochs 1.0, not 2.0")
 
 
+@pytest.mark.slow
 def test_a_study_without_a_finished_transfer_run_ends_with_1(graft: Graft) -> None:
     rows = [f"a {'bad' if i % 2 else 'good'} one {i},{i % 2}\n" for i in range(40)]
     Path("t.csv").write_text("text,label\n" + "".join(rows))

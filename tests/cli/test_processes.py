@@ -72,6 +72,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
     assert not (tmp_path / "run" / "result.json").exists()
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_is_one_message_and_leaves_no_half_file(tmp_path: Path) -> None:
     write_photos(tmp_path / "photos")
 

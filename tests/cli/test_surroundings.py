@@ -37,6 +37,7 @@ def python(folder: Path, *arguments: str, **variables: str) -> subprocess.Comple
     )
 
 
+@pytest.mark.slow
 def test_a_script_without_a_main_guard_runs(data: Path) -> None:
     (data / "run.py").write_text(SCRIPT.format(techniques=["feature-extraction"]))
     done = python(data, "run.py")

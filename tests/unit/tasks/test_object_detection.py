@@ -210,6 +210,7 @@ def test_validation_gives_losses_and_detections_and_leaves_random_numbers_alone(
     assert set(one.raw["labels"].unique().tolist()) <= {-1, 0, 1}
 
 
+@pytest.mark.slow
 def test_the_control_learns_with_norms_that_train(tmp_path):
     model, _ = trained(
         "from-scratch", "object-detection", tmp_path, epochs=12, checkpoint_seconds=NEVER
