@@ -257,7 +257,7 @@ def training_size(fraction: float, shots: int | None) -> str:
     """Say how much of the training split was used."""
     if shots is not None:
         return f"{shots} example{'s' if shots != 1 else ''} a class"
-    return "all training data" if fraction >= 1 else f"{100 * fraction:g} % of the training data"
+    return "all training data" if fraction >= 1 else f"{100 * fraction:.3g} % of the training data"
 
 
 def cut_texts(data: Mapping[str, Any]) -> str:

@@ -81,6 +81,7 @@ def test_a_small_difference_has_two_digits():
 def test_sizes_and_lists():
     assert words.training_size(1.0, None) == "all training data"
     assert words.training_size(0.25, None) == "25 % of the training data"
+    assert words.training_size(1 / 24, None) == "4.17 % of the training data"
     assert words.training_size(1.0, 1) == "1 example a class"
     assert words.join_words(["a", "b", "c"]) == "a, b and c"
     assert plural(1, "seed") == "1 seed"
