@@ -425,7 +425,7 @@ def table(case: Case, folder: Path) -> list[str]:
     names = [row.cell.name for row in board.rows if row.cell.is_baseline]
     return rows + [
         line(case, row)
-        for name in (*names, *case.techniques)
+        for name in (*dict.fromkeys(names), *case.techniques)
         for row in board.rows
         if row.cell.name == name
     ]
