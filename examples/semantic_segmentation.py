@@ -15,7 +15,8 @@ import numpy as np
 import graft
 
 SIDE = 96
-WARM, COLD = ((170, 60, 20), (60, 110, 190))
+OBJECTS = np.array([(170, 60, 20), (60, 110, 190)])
+"""The colors of a warm square and a cold disk, each changed a little from picture to picture."""
 SPLITS = {"train": 24, "val": 8, "test": 12}
 
 
@@ -28,7 +29,7 @@ def draw(rng: np.random.Generator) -> dict[str, np.ndarray]:
     mask[top : top + side, left : left + side] = 1
     mask[(columns - x) ** 2 + (rows - y) ** 2 < radius**2] = 2
     gray = rng.integers(60, 200, (1, 1)).repeat(3, axis=1)
-    colors = np.concatenate([gray, [WARM, COLD] + rng.integers(-40, 41, (2, 3))])
+    colors = np.concatenate([gray, OBJECTS + rng.integers(-40, 41, (2, 3))])
     picture = colors[mask] + rng.integers(-30, 31, (SIDE, SIDE, 3))
     return {"image": picture.clip(0, 255).astype(np.uint8), "mask": mask}
 
