@@ -64,6 +64,7 @@ class FasterRcnn(TorchvisionDetector):
     def prepare(network: Network) -> None:
         from graft.backbones.pyramids import torchvision_network as library
 
+        # torchvision makes this part itself; the subclass has the same weights and other losses.
         network.rpn.__class__ = library.RegionProposals
         network.rpn.fg_bg_sampler = library.Sampler(ANCHORS, 0.5)
         network.roi_heads.fg_bg_sampler = library.Sampler(REGIONS, 0.25)

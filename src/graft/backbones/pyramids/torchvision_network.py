@@ -140,16 +140,17 @@ class RegionProposals(RegionProposalNetwork):
     learn from than are drawn of each, and then the mean over the anchors of a batch is another."""
 
     def compute_loss(
-        self, objectness: Tensor, shifts: Tensor, labels: list[Tensor], targets: list[Tensor]
+        self, objectness: Tensor, box_deltas: Tensor, labels: list[Tensor], targets: list[Tensor]
     ) -> tuple[Tensor, Tensor]:
-        count = len(labels)
-        pictures = zip(objectness.chunk(count), shifts.chunk(count), labels, targets, strict=True)
+        count, compute = len(labels), super().compute_loss
+        pictures = zip(
+            objectness.chunk(count), box_deltas.chunk(count), labels, targets, strict=True
+        )
         losses = [
-            super(RegionProposals, self).compute_loss(scores, moves, [kinds], [boxes])
-            for scores, moves, kinds, boxes in pictures
+            compute(logits, deltas, [kinds], [true]) for logits, deltas, kinds, true in pictures
         ]
-        objects, boxes = (torch.stack(each).mean() for each in zip(*losses, strict=True))
-        return objects, boxes
+        objectness_loss, box_loss = (torch.stack(each).mean() for each in zip(*losses, strict=True))
+        return objectness_loss, box_loss
 
 
 def _draw(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:

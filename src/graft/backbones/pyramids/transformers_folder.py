@@ -38,9 +38,7 @@ def save_detector(backbone: Backbone, folder: str, classes: list[str]) -> None:
     """
     from transformers import RTDetrImageProcessor
 
-    network, p = backbone.network, backbone.preprocess
-    network.config.id2label = dict(enumerate(classes))
-    network.config.label2id = {name: number for number, name in enumerate(classes)}
+    p = backbone.preprocess
     width, height = p.size
     processor = RTDetrImageProcessor(
         size={"max_width": width, "max_height": height},
@@ -50,6 +48,13 @@ def save_detector(backbone: Backbone, folder: str, classes: list[str]) -> None:
         image_mean=list(p.mean),
         image_std=list(p.std),
     )
+    write_folder(backbone.network, processor, folder, classes)
+
+
+def write_folder(network: Any, processor: Any, folder: str, classes: list[str]) -> None:
+    """Write a network of transformers, the names of its classes, and its image processor."""
+    network.config.id2label = dict(enumerate(classes))
+    network.config.label2id = {name: number for number, name in enumerate(classes)}
     with quiet():
         network.save_pretrained(folder)
         processor.save_pretrained(folder)

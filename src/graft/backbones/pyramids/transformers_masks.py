@@ -16,6 +16,7 @@ from graft.backbones.language.quiet import quiet
 from graft.backbones.preprocess.preprocess import ImagePreprocess
 from graft.backbones.pyramids.classes import adapt_classes
 from graft.backbones.pyramids.saved import load_weights
+from graft.backbones.pyramids.transformers_folder import write_folder
 from graft.base.counts import plural
 from graft.base.errors import BackboneError, listed
 from graft.base.job import Job
@@ -78,9 +79,7 @@ def save_masks(backbone: Backbone, folder: str, classes: list[str]) -> None:
     """
     from transformers import SegformerImageProcessor
 
-    network, p = backbone.network, backbone.preprocess
-    network.config.id2label = dict(enumerate(classes))
-    network.config.label2id = {name: number for number, name in enumerate(classes)}
+    p = backbone.preprocess
     width, height = p.size
     processor = SegformerImageProcessor(
         size={"height": height, "width": width},
@@ -88,9 +87,7 @@ def save_masks(backbone: Backbone, folder: str, classes: list[str]) -> None:
         image_mean=list(p.mean),
         image_std=list(p.std),
     )
-    with quiet():
-        network.save_pretrained(folder)
-        processor.save_pretrained(folder)
+    write_folder(backbone.network, processor, folder, classes)
 
 
 def run(network: nn.Module, batch: Batch) -> tuple[Tensor, None]:
