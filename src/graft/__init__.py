@@ -35,6 +35,7 @@ __all__ = [
     "load",
     "load_backbone",
     "load_data",
+    "plot",
     "resume",
 ]
 
@@ -72,6 +73,8 @@ _HOME = {
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return importlib.import_module("importlib.metadata").version("graft-learn")
+    if name == "plot":
+        return importlib.import_module("graft.plot")
     for module, names in _HOME.items():
         if name in names:
             return getattr(importlib.import_module(module), name)

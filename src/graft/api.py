@@ -19,6 +19,7 @@ from graft.data.load import load_data as read_data
 from graft.deploy import embedding
 from graft.deploy.embedding import Embeddings
 from graft.deploy.predictor import Predictor, is_saved
+from graft.reports import drawing
 from graft.reports import report as reports
 from graft.reports.verdict import Verdict
 from graft.studies.arguments import (
@@ -80,6 +81,9 @@ class Run:
         """The trained model, read from the folder."""
         return Predictor(self.folder)
 
+    def _repr_html_(self) -> str:
+        return drawing.overview(self.folder).html
+
 
 @dataclass(frozen=True)
 class Study:
@@ -89,6 +93,9 @@ class Study:
     rows: list[dict[str, Any]]
     verdict: Verdict
     report: Path
+
+    def _repr_html_(self) -> str:
+        return drawing.overview(self.folder).html
 
 
 def load_data(source: Any, *, task: str | None = None, **options: Any) -> Data:

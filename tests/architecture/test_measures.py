@@ -22,7 +22,7 @@ ELSEWHERE = sorted(
     path for path in SOURCE.rglob("*.py") if path.relative_to(SOURCE).parts[0] not in OWNERS
 )
 REPORTS = sorted([*(SOURCE / "reports").rglob("*.py"), *(SOURCE / "studies").rglob("*.py")])
-TEMPLATES = sorted((SOURCE / "reports" / "templates").glob("report.*"))
+TEMPLATES = sorted((SOURCE / "reports" / "templates").glob("*"))
 
 
 def texts(path: Path) -> set[str]:

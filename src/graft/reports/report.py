@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from graft.base import files
 from graft.reports import leaderboard, tables
@@ -37,12 +39,8 @@ def write(folder: Path, summary: Summary | None = None) -> Path:
     summary = summary or summarize(folder)
     values = page(summary.board, summary.verdict)
     files.write_text(folder / "results.csv", tables.to_csv(summary.rows))
-    files.write_text(
-        folder / "report.md", _templates(escape=False).get_template("report.md").render(values)
-    )
-    files.write_text(
-        folder / "report.html", _templates(escape=True).get_template("report.html").render(values)
-    )
+    for name, escape in (("report.md", False), ("report.html", True)):
+        files.write_text(folder / name, templates(escape).get_template(name).render(values))
     return folder / "report.html"
 
 
@@ -56,7 +54,8 @@ def verdict(folder: Path) -> Verdict:
     return summarize(folder).verdict
 
 
-def _templates(escape: bool) -> Environment:
+def templates(escape: bool, image: Callable[[str], str] = str) -> Environment:
+    """Return the templates of the page; `image` turns the SVG of a figure into what is shown."""
     environment = Environment(
         loader=PackageLoader("graft.reports"),
         autoescape=escape,
@@ -64,5 +63,6 @@ def _templates(escape: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["image"] = lambda svg: Markup(image(svg))
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("\n", " ")
     return environment

@@ -6,6 +6,7 @@ Colors come from the page's style sheet.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -233,3 +234,48 @@ def _text(x: float, y: float, text: str, css: str, anchor: str = "start") -> str
 
 def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+GAP = 24.0
+"""Pixels between the figures of a sheet."""
+LINE = 22.0
+"""The height of a line of a sheet's legend or headings."""
+
+
+def sheet(figures: Sequence[tuple[str, str]], legend: Sequence[tuple[str, str]]) -> str:
+    """Return figures side by side in one SVG: a legend above, and the heading of each.
+
+    `figures` are pairs of heading and SVG, `legend` pairs of name and the SVG of a marker.
+    """
+    sizes = [_size(svg) for _, svg in figures]
+    width = sum(wide for wide, _ in sizes) + GAP * (len(sizes) - 1)
+    parts, left, top = [], 0.0, 0.0
+    for name, mark in legend:
+        entry = 20 + LETTER * len(name) + GAP / 2
+        if left and left + entry > width:
+            left, top = 0.0, top + LINE
+        parts += [_place(mark, left, top + 2, 14, 14), _text(left + 20, top + 13, name, "title")]
+        left += entry
+    top += LINE * bool(legend)
+    left = 0.0
+    for (heading, svg), (wide, high) in zip(figures, sizes, strict=True):
+        parts += [
+            _text(left, top + 14, heading, "title"),
+            _place(svg, left, top + LINE, wide, high),
+        ]
+        left += wide + GAP
+    height = top + LINE + max(high for _, high in sizes)
+    page = element("rect", width=width + GAP, height=height + GAP, fill="var(--page)")
+    moved = element("g", "".join(parts), transform=f"translate({GAP / 2} {GAP / 2})")
+    return element("svg", page + moved, viewBox=f"0 0 {width + GAP:g} {height + GAP:g}")
+
+
+def _size(svg: str) -> tuple[float, float]:
+    width, height = re.search(r'viewBox="\S+ \S+ (\S+) (\S+)"', svg).groups()
+    return float(width), float(height)
+
+
+def _place(svg: str, x: float, y: float, width: float, height: float) -> str:
+    """Return an SVG as a part of another one."""
+    place = f'<svg x="{x:.1f}" y="{y:.1f}" width="{width:g}" height="{height:g}"'
+    return svg.replace("<svg", place, 1)
