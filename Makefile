@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+INSTALLED_DOCS := .venv/.installed-docs
 # One thread a process: two processes with two threads each on two cores wait for one another.
 THREADS ?= 1
 PYTEST := OMP_NUM_THREADS=$(THREADS) $(BIN)/pytest -n 2 --dist worksteal
@@ -19,7 +20,7 @@ test:  ## Everything that continuous integration runs
 	@$(MAKE) --no-print-directory lint
 	$(PYTEST) -m "not slow"
 
-test-slow: $(INSTALLED)  ## The tests that take minutes each
+test-slow: $(INSTALLED_DOCS)  ## The tests that take minutes each
 	$(PYTEST) -m slow
 
 # These prove the bounds that pyproject.toml promises, so they do not use constraints.txt.
@@ -41,8 +42,10 @@ lint: $(INSTALLED)  ## Style, form, and the layers
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-docs: $(INSTALLED)  ## Write the pages that are made from the code, and check every link between pages
+docs: $(INSTALLED_DOCS)  ## The pages that are made from the code, every link checked, then the site: docs/_build/html
 	$(BIN)/python docs/build.py
+	$(BIN)/sphinx-build --fresh-env --fail-on-warning --quiet -c docs . docs/_build/html
+	@echo "The site: docs/_build/html/index.html"
 
 bench: $(INSTALLED)  ## What the defaults reach on real data: benchmarks/quality.md
 	$(BIN)/python benchmarks/quality.py
@@ -58,5 +61,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
+$(INSTALLED_DOCS): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
+
 clean:  ## Remove .venv and what the tools left
-	rm -rf .venv .venv-lowest .venv-newest build dist src/*.egg-info .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-lowest .venv-newest docs/_build build dist src/*.egg-info .pytest_cache .ruff_cache .import_linter_cache

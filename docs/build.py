@@ -24,7 +24,11 @@ from graft.data.checks.inspect import Checked
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "graft"
-PAGES = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("**/*.md")))
+PAGES = [
+    page
+    for folder in ("*.md", "docs/**/*.md", "benchmarks/*.md", "notebooks/*.md")
+    for page in sorted(ROOT.glob(folder))
+]
 _LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 
 
