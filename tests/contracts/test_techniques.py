@@ -33,11 +33,11 @@ from tests.contracts.tiny import (
 NAMES = plugins.names("technique")
 COMBINED = ["full-fine-tuning + l2-sp:weight=0.1", "feature-extraction:epochs=2 then lora:r=2"]
 TO_TRAIN = [
-    *crossed([*NAMES, *COMBINED], TRAINED, 3),
+    *crossed([*NAMES, *COMBINED], TRAINED, 4),
     pytest.param(("partial-fine-tuning", HEAVY), id=HEAVY),
 ]
 TO_STOP = [
-    *crossed([*NAMES, *COMBINED], TRAINED, 4),
+    *crossed([*NAMES, *COMBINED], TRAINED, 6),
     pytest.param(("lora", PACKED), id="lora-packed"),
     pytest.param(("gradual-unfreezing", HEAVY), id=HEAVY, marks=pytest.mark.slow),
 ]

@@ -24,7 +24,7 @@ def fuzz(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_damaged_data_are_answered_or_refused(fuzz: ModuleType, tmp_path: Path) -> None:
     campaign = fuzz.Campaign(tmp_path)
     assert set(campaign.seeds) == set(plugins.names("format"))
-    rows = [campaign.run(number, tmp_path / "case") for number in range(100)]
+    rows = [campaign.run(number, tmp_path / "case") for number in range(60)]
     assert fuzz.faults(rows) == []
     assert {row["outcome"] for row in rows} == {"answer", "refused"}
 

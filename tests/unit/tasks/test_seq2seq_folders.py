@@ -107,7 +107,7 @@ def saved(network, folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("source", ["local", "transformers"])
+@pytest.mark.parametrize("source", ["local", pytest.param("transformers", marks=pytest.mark.slow)])
 def test_a_folder_is_learned_from_and_saved_for_transformers(folder, source, tmp_path):
     data = plugins.load("task", "translation").tiny_data()
     run = graft.fit(
