@@ -82,6 +82,8 @@ class Row:
     """The spec of Graft's task; empty is classification."""
     metric: str = "accuracy"
     """The metric of the test split that the table shows."""
+    keras: str = ""
+    """A network of keras.applications, with random weights, in place of the built-in backbone."""
     note: str = ""
     """A sentence below the title that a reader needs to read the table right."""
 
@@ -93,6 +95,7 @@ def ours(technique: str, name: str = "ours", **more: Any) -> Side:
 
 PLAIN = Side("plain PyTorch loop", "plain_pytorch")
 TRAINER = Side("Hugging Face Trainer", "hugging_face_trainer")
+KERAS = Side("Keras on PyTorch", "keras_torch")
 TEN_EPOCHS = "feature-extraction:solved=false,epochs=10"
 ALL_EPOCHS = "feature-extraction:patience=10"
 """Early stopping could end training before the ten epochs that the others train for."""
@@ -115,6 +118,11 @@ def feature_extraction(name: str) -> Row:
     return Row(f"features-{name}", title, name, "image", {"goal": "features", "epochs": 10}, sides)
 
 
+RANDOM = (
+    "The weights of Keras' networks would have to be downloaded, so these are random: both sides "
+    "read them from one file. The times are those of pretrained weights; the accuracies mean "
+    "nothing."
+)
 SMALL_TRUNK = (
     "The head takes most of the time of a step. A recording of the frozen trunk is estimated to "
     "save a factor of {gain}, less than the 1.3 from which on Graft makes one, so the first two "
@@ -214,6 +222,32 @@ ROWS = (
         task="object-detection:head=faster-rcnn,size=320",
         metric="ap50",
         note=SMALL_TRUNK.format(gain="1.10"),
+    ),
+    Row(
+        "keras-features",
+        "Feature extraction, hymenoptera, ten epochs, 224 px, Keras' MobileNetV2",
+        "hymenoptera",
+        "image",
+        {"goal": "features", "epochs": 10},
+        (ours(TEN_EPOCHS), ours(TEN_EPOCHS, "ours in fp32", precision="fp32"), KERAS),
+        keras="MobileNetV2",
+        note=RANDOM,
+    ),
+    Row(
+        "keras-full",
+        "Full fine-tuning of Keras' MobileNetV2, hymenoptera, two epochs, "
+        "trained examples a second",
+        "hymenoptera",
+        "image",
+        {"goal": "full", "epochs": 2, "every_epoch": False},
+        (
+            ours("full-fine-tuning"),
+            ours("full-fine-tuning", "ours in fp32", precision="fp32"),
+            KERAS,
+        ),
+        unit="examples/s",
+        keras="MobileNetV2",
+        note=RANDOM,
     ),
     Row(
         "study",
@@ -377,7 +411,11 @@ def common_task(row: Row, folder: Path, out: Path) -> dict[str, Any]:
     """Return what all sides get: the rows of Graft's split and the pretrained network's folder."""
     spec = row.task or f"{row.modality}-classification"
     task = {"modality": row.modality, "task": spec, "metric": row.metric}
-    task["weights"] = str(weights(BACKBONES[row.modality], out))
+    if row.keras:
+        file = keras_file(row.keras, out)
+        task |= {"weights": str(file), "backbone": f"keras:{file}"}
+    else:
+        task["weights"] = str(weights(BACKBONES[row.modality], out))
     if not row.data:
         return task
     data = graft.load_data(folder / row.data)
@@ -434,6 +472,19 @@ def weights(alias: str, out: Path) -> Path:
         config.pop("model_args", None)  # transformers cannot open a folder of timm's that has them
         (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return folder
+
+
+def keras_file(name: str, out: Path) -> Path:
+    """Return a file with a network of keras.applications, its weights random, for 224 pixels."""
+    from graft.backbones.keras.library import building
+    from graft.backbones.keras.models import make_application
+
+    file = out / "weights" / f"{name}.keras"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with building():
+            make_application(name).save(file)
+    return file
 
 
 def empty_cache(alias: str, out: Path) -> Path:

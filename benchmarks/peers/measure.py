@@ -29,7 +29,8 @@ class Task:
     modality: str
     """`image` or `text`."""
     weights: str
-    """The folder of the pretrained network, in the format of timm or transformers."""
+    """The folder of the pretrained network, in the format of timm or transformers; or the file of a
+    network of Keras."""
     folder: str
     """An empty folder for whatever the peer writes."""
     seed: int
@@ -57,6 +58,8 @@ class Task:
     """For ours.py: the spec of the technique; the other scripts read `goal`."""
     precision: str | None = None
     """For ours.py: the precision; None is the native one of the machine."""
+    backbone: str = ""
+    """For ours.py: the spec of the network; empty is the built-in one."""
     pictures: int = 0
     """For ours.py and the goal `memory`: how many pictures are generated."""
     techniques: list[str] = field(default_factory=list)

@@ -87,7 +87,9 @@ def trained(task: Task, data: Data, clock: Clock) -> tuple[float, float, str]:
     technique, engine = parse(task.technique), Engine(task.precision)
     with clock.running("load"):
         model = engine.place(
-            build_model(DEFAULTS[task.modality], problem, technique.pretrained, task.seed)
+            build_model(
+                task.backbone or DEFAULTS[task.modality], problem, technique.pretrained, task.seed
+            )
         )
     with clock.running("all"):
         settings = Settings(task.seed, task.epochs, task.batch_size)

@@ -160,7 +160,7 @@ def test_only_the_engine_imports_accelerate() -> None:
     assert set(users) <= {"src/graft/training/engine.py"}
 
 
-@pytest.mark.parametrize("library", ["timm", "torchvision"])
+@pytest.mark.parametrize("library", ["keras", "timm", "torchvision"])
 def test_a_network_library_is_imported_by_backbones_alone(library: str) -> None:
     users = [p for p in FILES if any(m.split(".")[0] == library for m in imported(p))]
     assert users

@@ -15,7 +15,7 @@ from graft.base import plugins, trees
 from graft.base.job import Job
 from graft.base.records import Batch, Output
 from graft.tasks.task import Task
-from tests.contracts.tiny import batch_of, task_of
+from tests.contracts.tiny import LARGE, batch_of, task_of
 
 TASKS = {
     (task.job().reads, task.job().form, task.job().outputs): task
@@ -23,7 +23,10 @@ TASKS = {
 }
 """A task for each job that tasks have."""
 CASES = [
-    (source, name, task)
+    pytest.param(
+        (source, name, task),
+        marks=[pytest.mark.slow] if source == LARGE and task.job().outputs == 1 else [],
+    )
     for source in plugins.names("source")
     for task in TASKS.values()
     for name in plugins.load("source", source)().tiny(task.job())

@@ -39,6 +39,11 @@ One of the two sequence-to-sequence tasks is tested on a decoder.
 """
 
 
+LARGE = "keras"
+"""A source whose smallest network is as large as those of users, so that most of its tests are
+slow."""
+
+
 def task_of(spec: str) -> tuple[Task, Data]:
     """The task with its options, learned from its own tiny data, and the data."""
     data = options.parse(spec)[0].tiny_data()

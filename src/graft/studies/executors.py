@@ -85,7 +85,8 @@ def _alone(function: Callable[[Any], Any], items: Sequence[Any], index: int, thr
 
 def _libraries() -> list[str]:
     """The modules of networks that this process has loaded, since a run will need them too."""
-    roots = ("timm", "torchvision", "transformers")
+    # Keras through Graft's module, which sees to it that it runs on torch.
+    roots = ("timm", "torchvision", "transformers", "graft.backbones.keras.library")
     return [
         name
         for name in sys.modules

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import numpy as np
 import torch
@@ -58,6 +58,8 @@ class ImagePreprocess:
     """The range of the area that a random crop keeps."""
     input_name: str = "x"
     augment: Augment = "usual"
+    channels: Literal["RGB", "BGR"] = "RGB"
+    """The order in which the network reads the colors; `mean` and `std` are of RGB."""
 
     @property
     def augments(self) -> bool:
@@ -111,6 +113,8 @@ class ImagePreprocess:
         pixels = np.stack(pictures).astype(np.float32)
         pixels *= 1 / (255 * std)
         pixels -= np.array(self.mean, dtype=np.float32) / std
+        if self.channels == "BGR":
+            pixels = np.ascontiguousarray(pixels[..., ::-1])
         return {self.input_name: torch.from_numpy(pixels).permute(0, 3, 1, 2)}
 
     def mask(self, inputs: dict[str, Tensor]) -> None:

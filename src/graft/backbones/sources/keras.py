@@ -1,0 +1,147 @@
+"""Networks of Keras, translated to PyTorch when they are opened and written back when saved."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from graft.backbones.backbone import Backbone
+from graft.backbones.keras.applications import APPLICATIONS
+from graft.backbones.pyramids.saved import open_network, save_network
+from graft.base import files, specs
+from graft.base.errors import BackboneError, UnknownName
+from graft.base.job import Job
+
+CONFIG, MODEL = "config.json", "model.keras"
+"""The files of a saved network; Keras needs the second one alone."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What may follow the name of a network: `keras:VGG16:weights=FILE,mode=caffe`."""
+
+    weights: str | None = None
+    """A file of weights, as `model.save_weights` writes it, in place of those of ImageNet."""
+    mode: Literal["caffe", "tf", "torch", "unit", "raw"] | None = None
+    """How pictures are prepared: see `graft.backbones.keras.applications`."""
+
+
+class Keras:
+    """Networks of Keras: `keras:VGG16`, `keras:FILE.keras`, `keras:VGG16:weights=FILE.weights.h5`.
+
+    Names are those of keras.applications, without their classifiers. Files are `.keras` or `.h5`,
+    or `.json` for an architecture whose weights are in another file. They must hold a functional or
+    sequential model of Keras' own layers that reads one picture in three colors.
+
+    The network is translated to PyTorch, and a trained one is saved as a `.keras` file with its new
+    last layer, which gives the same logits in Keras. TensorFlow is not needed, and not imported.
+
+    A file that does not say how its pictures are prepared needs `mode`: `caffe`, `tf` or `torch` as
+    in Keras' preprocess_input, `unit` for pixels from 0 to 1, `raw` for 0 to 255. NASNet is
+    missing, since Keras does not build it on PyTorch.
+    """
+
+    def names(self) -> list[str]:
+        return list(APPLICATIONS)
+
+    def usual_job(self, name: str) -> Job:
+        return Job("features", "image", "vector")
+
+    def load(self, name: str, job: Job, pretrained: bool) -> Backbone:
+        """Raise UnknownName, and BackboneError for weights or files that cannot be had or read."""
+        from graft.backbones.keras import models, networks
+
+        what, options = _parse(name)
+        if not models.is_file(what) and what not in APPLICATIONS:
+            raise UnknownName.of(
+                "Keras network", what, self.names(), see="graft list backbones --source keras"
+            )
+        model = _read(what, options, pretrained)
+        size = models.read_size(model, what)
+        usual = APPLICATIONS[what][1] if what in APPLICATIONS else None
+        mode = options.mode or usual or models.find_mode(model)
+        return networks.describe(model, name, job, networks.preprocess_of(mode, size))
+
+    def tiny(self, job: Job) -> list[str]:
+        return ["MobileNet"] if (job.reads, job.form) == ("image", "vector") else []
+
+    def trunk(self, name: str, size: tuple[int, int] | None, **arguments: Any) -> Backbone:
+        """The network as a trunk that yields a pyramid, with random weights.
+
+        Its `arguments` hold the architecture: `networks.rebuild_trunk` reads them.
+        """
+        from graft.backbones.keras import networks
+
+        return networks.rebuild_trunk(name, size, **arguments, seed=_draw_seed())
+
+    def save(
+        self, backbone: Backbone, folder: str, classes: list[str], problem: str | None
+    ) -> None:
+        """A `.keras` file that gives the same logits in Keras, and what is to know about it.
+
+        A network under a head for pyramids has no layers of Keras; it is saved as safetensors.
+        """
+        from graft.backbones.keras import networks
+
+        if "trunk" in backbone.architecture:
+            save_network(backbone, folder, classes, "keras")
+            return
+        networks.save_model(backbone, Path(folder, MODEL))
+        config = {"library": "keras", "classes": list(classes)}
+        files.write_json(
+            Path(folder, CONFIG), config | {"preprocess": backbone.preprocess.settings()}
+        )
+
+    def owns(self, folder: str) -> bool:
+        config = Path(folder, CONFIG)
+        return config.is_file() and files.read_json(config, "a model").get("library") == "keras"
+
+    def open(self, folder: str, job: Job, pretrained: bool) -> Backbone:
+        from graft.backbones.keras import models, networks
+
+        config = files.read_json(Path(folder, CONFIG), "a Keras folder")
+        if "trunk" in config:
+            return open_network(folder, config, job, pretrained)
+        model = models.open_file(Path(folder, MODEL))
+        model = model if pretrained else models.draw_again(model, _draw_seed())
+        return networks.describe(model, folder, job, networks.restore(config["preprocess"]))
+
+
+def _parse(name: str) -> tuple[str, Options]:
+    """Split `VGG16:weights=FILE` into the name and its options; a path may have colons."""
+    what, options = re.fullmatch(r"(.*?)((?<=.):\w+=.*)?", name).groups()
+    parameters = specs.parse(f"keras{options or ''}")[1]
+    return what, specs.build(Options, "network", f"keras:{what}", parameters)
+
+
+def _read(what: str, options: Options, pretrained: bool) -> Any:
+    """The model of Keras, with the weights that are asked for, or random ones."""
+    from graft.backbones.keras import models
+
+    if not pretrained:
+        if not models.is_file(what):
+            return models.make_application(what, _draw_seed())
+        return models.draw_again(models.open_file(Path(what).expanduser()), _draw_seed())
+    if not models.is_file(what):
+        if options.weights is None:
+            return models.open_pretrained(what)
+        model = models.make_application(what)
+    else:
+        model = models.open_file(Path(what).expanduser())
+    if options.weights is not None:
+        models.load_weights(model, options.weights, f"keras:{what}")
+    elif what.endswith(".json"):
+        raise BackboneError(
+            f"{what} is an architecture without weights. Name a file of its weights too: "
+            f"keras:{what}:weights=FILE.weights.h5"
+        )
+    return model
+
+
+def _draw_seed() -> int:
+    """A seed for Keras, from torch's global random state."""
+    return int(torch.randint(2**31, ()))

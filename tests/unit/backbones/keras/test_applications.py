@@ -1,0 +1,113 @@
+"""Every network of keras.applications: Keras' outputs, and an ordinary network for techniques."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+
+from graft.backbones import folder as model_folder
+from graft.backbones.backbone import Backbone, Model
+from graft.backbones.keras.applications import APPLICATIONS
+from graft.backbones.keras.library import keras
+from graft.backbones.keras.networks import describe, preprocess_of
+from graft.backbones.keras.translate import translate
+from graft.base.records import Batch
+from tests.contracts.tiny import trained
+from tests.jobs import job
+from tests.unit.backbones.keras.models import application, largest_difference, run, saved
+
+SIDE = 96
+"""Enough for what the networks do with 224 pixels, down to maps of 3 x 3."""
+SHARE = 1e-4
+DOUBLE = 1e-9
+"""The tolerances of float32 and float64, of the largest output."""
+QUICK = ("MobileNet", "MobileNetV2")
+"""A plain chain, and one with residuals; the others take minutes."""
+JOB = job("image-classification", 7)
+LAST = "partial-fine-tuning:from_group=-1"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network of Keras, and the backbone that it became."""
+
+    name: str
+    model: Any
+    backbone: Backbone
+
+    @property
+    def pictures(self) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(0)
+        return torch.rand(3, 3, SIDE, SIDE, generator=generator) * 2 - 1
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in APPLICATIONS
+    ],
+)
+def case(request) -> Case:
+    model = application(request.param, SIDE)
+    preprocess = preprocess_of(APPLICATIONS[request.param][1], (SIDE, SIDE))
+    return Case(request.param, model, describe(model, request.param, JOB, preprocess))
+
+
+@pytest.fixture
+def double(monkeypatch):
+    """Let both libraries compute in float64."""
+    resolve = keras.src.backend.result_type
+
+    def keep_double(*kinds):
+        is_double = any("float64" in str(kind) for kind in kinds)
+        return "float64" if is_double else resolve(*kinds)
+
+    # Keras' norms would compute in float32, whatever enters.
+    monkeypatch.setattr(keras.src.backend, "result_type", keep_double)
+    keras.config.set_dtype_policy("float64")
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+    keras.config.set_dtype_policy("float32")
+
+
+def test_it_gives_the_outputs_of_keras(case):
+    assert largest_difference(translate(case.model), case.model, case.pictures) < SHARE
+
+
+def test_it_gives_the_features_of_keras_in_float64(case, double):
+    pictures = case.pictures.double()
+    model = application(case.name, SIDE)
+    assert model.weights[0].dtype == "float64"
+    assert largest_difference(translate(model), model, pictures) < DOUBLE
+
+
+def test_its_layer_groups_cover_each_tensor_once(case):
+    tensors = [tensor for group in case.backbone.groups for tensor in group.tensors]
+    assert sorted(tensors) == sorted(case.backbone.network.state_dict())
+    count = sum(variable.value.numel() for variable in case.model.trainable_weights)
+    head = sum(p.numel() for p in case.backbone.network.get_submodule("predictions").parameters())
+    assert sum(p.numel() for p in case.backbone.network.parameters()) == count + head
+
+
+@pytest.mark.slow
+def test_frozen_layers_stay_as_they_are_in_training_and_the_rest_is_saved_for_keras(case, tmp_path):
+    file = saved(case.model, tmp_path / "start.keras")
+    spec = f"keras:{file}:mode={APPLICATIONS[case.name][1]}"
+    model, _ = trained(LAST, "image-classification", tmp_path / "run", epochs=1, backbone=spec)
+    state, before = model.network.state_dict(), case.backbone.network.state_dict()
+    *frozen, last, _ = model.backbone.groups
+    assert all(torch.equal(state[name], before[name]) for group in frozen for name in group.tensors)
+    assert not all(torch.equal(state[name], before[name]) for name in last.tensors)
+    assert not torch.equal(state["predictions.weight"], before["predictions.weight"])
+    trained_job = job("image-classification", len(state["predictions.bias"]))
+    probe = Batch({"input": case.pictures})
+    model_folder.save(model, tmp_path / "model", trained_job, ["class"], {}, probe)
+    opened = keras.models.load_model(tmp_path / "model" / "model.keras")
+    with torch.no_grad():
+        logits = Model(model.backbone).eval()(probe).logits
+    expected = run(opened, case.pictures)
+    torch.testing.assert_close(logits, expected, rtol=0, atol=SHARE * expected.abs().max().item())
