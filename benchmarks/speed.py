@@ -33,6 +33,7 @@ from graft.backbones.backbone import Model
 from graft.backbones.load import load_backbone
 from graft.backbones.sources.wheel import pull
 from graft.base import env
+from graft.base.counts import plural
 from graft.base.errors import GraftError, UnknownName
 from graft.base.job import Job
 from graft.base.records import Sample
@@ -650,7 +651,7 @@ UNITS = {"s": "time, s", "examples/s": "examples a second", "MB": "peak memory, 
 
 def machine() -> str:
     found, python = env.hardware(), env.versions()["python"]
-    size = f"{found['cores']} cores, {found['memory_gb']} GB"
+    size = f"{plural(found['cores'], 'core')}, {found['memory_gb']} GB"
     precision = f"natively {found['native_precision']}"
     return f"Machine: {found['processor']}, {size}, {precision}; Python {python}."
 

@@ -298,7 +298,7 @@ def result(folder: str, outcome: Mapping[str, Any]) -> None:
         unchanged, changed = "unchanged, by their hashes", "CHANGED: do not trust this run"
         kept = unchanged if frozen["unchanged"] else changed
         typer.echo(f"{frozen['tensors']} frozen tensors: {kept}")
-    if cut := words.cut_texts(outcome["data"]):
+    if cut := words.cut_samples(outcome["data"]):
         typer.echo(f"note: {cut} See: graft info {outcome['task'].partition(':')[0]}")
     if unknown := words.unknown_tokens(outcome["data"]):
         typer.echo(f"note: {unknown}")

@@ -37,7 +37,7 @@ def _not_read(board: Board) -> list[str]:
     sentences = [
         (words.short(backbone), write(data))
         for backbone, data in data_of.items()
-        for write in (words.cut_texts, words.unknown_tokens)
+        for write in (words.cut_samples, words.unknown_tokens)
     ]
     return [f"{backbone}: {sentence}" for backbone, sentence in sentences if sentence]
 

@@ -260,8 +260,8 @@ def training_size(fraction: float, shots: int | None) -> str:
     return "all training data" if fraction >= 1 else f"{100 * fraction:.3g} % of the training data"
 
 
-def cut_texts(data: Mapping[str, Any]) -> str:
-    """Say how many texts of each split are longer than the network reads; empty if none are."""
+def cut_samples(data: Mapping[str, Any]) -> str:
+    """Say how many samples of each split the network reads in part; empty if it reads all."""
     counts = [
         f"{n:,} of {data['counts'][split]:,} {split}"
         for split, n in (data.get("cut") or {}).items()
@@ -269,7 +269,7 @@ def cut_texts(data: Mapping[str, Any]) -> str:
     ]
     if not counts:
         return ""
-    return f"{join_words(counts)} texts are longer than the network reads, and are cut."
+    return f"{join_words(counts)} {data.get('cut_words', 'samples are not read completely')}."
 
 
 def unknown_tokens(data: Mapping[str, Any]) -> str:

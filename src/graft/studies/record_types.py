@@ -132,6 +132,7 @@ class ResultData(TypedDict):
     counts: Counts
     classes: list[str]
     cut: NotRequired[dict[str, Amount]]
+    cut_words: NotRequired[str]
     unknown: NotRequired[dict[str, Unknown]]
     notes: NotRequired[list[str]]
 

@@ -232,9 +232,9 @@ def open_backbone(backbone: str, task: Task, pretrained: bool = True) -> Backbon
 def _describe(spec: RunSpec, data: Data, task: Task, preprocess: Preprocess) -> dict[str, Any]:
     """Describe the data of a run.
 
-    `cut` counts the samples of each split that the network does not read completely, `unknown` is
-    what its tokenizer does not know. Classes of the task that are not classes of the data, such as
-    start and end of an answer, are left out.
+    `cut` counts the samples of each split that the network does not read completely and `cut_words`
+    says in which way, `unknown` is what its tokenizer does not know. Classes of the task that are
+    not classes of the data, such as start and end of an answer, are left out.
     """
     counts = {split: len(samples) for split, samples in data.splits.items()}
     return {
@@ -244,6 +244,7 @@ def _describe(spec: RunSpec, data: Data, task: Task, preprocess: Preprocess) -> 
         "cut": {
             split: task.count_cut(samples, preprocess) for split, samples in data.splits.items()
         },
+        "cut_words": task.cut_words,
         "unknown": _unknown(data, preprocess) if task.reads == "text" else {},
         "classes": list(task.classes) if data.classes else [],
         "notes": data.notes,

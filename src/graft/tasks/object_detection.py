@@ -66,6 +66,9 @@ class ObjectDetection(Task):
     budget: ClassVar[tuple[int, int]] = (1_200, 20)
     best_by: ClassVar[Literal["loss", "metric"]] = "metric"
     draws: ClassVar[bool] = True
+    cut_words: ClassVar[str] = (
+        "pictures have objects smaller than a pixel of the input, which are not learned"
+    )
 
     picture: tuple[int, int] = (640, 480)
     """Width and height of the usual training picture."""
@@ -165,6 +168,17 @@ class ObjectDetection(Task):
         picture = image_size(sample.roles["image"], sample.id)
         moved = letterbox(picture, self.input_size).to_picture(boxes.reshape(-1, 4))
         return places.clip(moved, picture)[0]
+
+    def count_cut(self, samples: Sequence[Sample], preprocess: ImagePreprocess) -> int:
+        """Count the pictures with an object that is too small in the input to be learned."""
+        return sum(self._has_tiny(sample) for sample in samples)
+
+    def _has_tiny(self, sample: Sample) -> bool:
+        boxes = [each.box for each in sample.roles.get(self.target_role) or () if not each.is_crowd]
+        if not boxes:
+            return False
+        geometry = letterbox(image_size(sample.roles["image"], sample.id), self.input_size)
+        return bool(places.are_tiny(geometry.boxes(boxes)).any())
 
     def targets(self, samples: Sequence[Sample]) -> np.ndarray:
         """The boxes and classes of each picture's objects, which are crowds, and their areas."""

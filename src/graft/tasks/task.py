@@ -88,6 +88,8 @@ class Task(ABC):
     measures_texts: ClassVar[bool] = False
     """Whether its metrics compare generated texts. Generation is slow, so only the test split is
     generated, once."""
+    cut_words: ClassVar[str] = "texts are longer than the network reads, and are cut"
+    """What is said of the samples that `count_cut` counts, after their number."""
     draws: ClassVar[bool] = False
     """Whether a prediction lies in a picture, and can be drawn on it: see `draw`."""
     backbone: ClassVar[str | None] = None
@@ -196,7 +198,10 @@ class Task(ABC):
         return Windows(samples)
 
     def count_cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
-        """Count the samples with more tokens than the network reads; 0 if `windows` cuts them."""
+        """Count the samples that the network does not read completely, as `cut_words` says.
+
+        It is 0 of long texts that `windows` cuts.
+        """
         return 0
 
     def companions(self, preprocess: Preprocess) -> int:

@@ -75,6 +75,16 @@ def mosaic_of(seed: int) -> tuple[dict[str, torch.Tensor], list[tuple[Sample, Ti
     return target, draw_view(piece, p, np.random.default_rng(seed)).tiles
 
 
+def test_pictures_with_objects_too_small_to_be_learned_are_counted():
+    narrow = LabeledBox("cat", (10, 10, 11, 40))  # 0.64 pixels of the input
+    wide = LabeledBox("cat", (10, 10, 13, 40))
+    crowd = replace(narrow, is_crowd=True)
+    samples = [sample(narrow, wide), sample(wide), sample(crowd), sample()]
+    assert TASK.count_cut(samples, P) == 1
+    learned = TASK.encode(samples[0], P, None)["target"]
+    assert len(learned["boxes"]) == 1
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_boxes_of_a_mosaic_come_back_to_their_pictures_within_half_a_pixel(seed):
     target, tiles = mosaic_of(seed)

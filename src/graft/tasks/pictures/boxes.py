@@ -53,9 +53,13 @@ def read_objects(listed: Sequence[Mapping[str, Any]], index: Mapping[str, int]) 
 def clip(boxes: NDArray, size: tuple[int, int]) -> tuple[NDArray, NDArray]:
     """Boxes (N, 4) inside a picture of this width and height, and which are in view (N,)."""
     clipped = np.clip(boxes, 0, np.array(size * 2, float))
-    sides = clipped[:, 2:] - clipped[:, :2]
-    large = (sides >= LEAST_SIDE).all(axis=1)
-    return clipped, large & (box_areas(clipped) >= VISIBLE * box_areas(boxes))
+    in_view = box_areas(clipped) >= VISIBLE * box_areas(boxes)
+    return clipped, in_view & ~are_tiny(clipped)
+
+
+def are_tiny(boxes: NDArray) -> NDArray[np.bool_]:
+    """Which boxes (N, 4), in pixels of the input, are too small to be learned from (N,)."""
+    return (boxes[:, 2:] - boxes[:, :2] < LEAST_SIDE).any(axis=1)
 
 
 def mistakes(detected: Arrays, true: Arrays) -> tuple[int, NDArray]:
