@@ -7,7 +7,7 @@ INSTALLED_DOCS := .venv/.installed-docs
 THREADS ?= 1
 PYTEST := OMP_NUM_THREADS=$(THREADS) $(BIN)/pytest -n 2 --dist worksteal
 
-.PHONY: help demo test test-slow test-lowest test-newest lint docs bench bench-speed clean
+.PHONY: help demo test test-slow test-lowest test-newest lint docs notebooks bench bench-speed clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ docs: $(INSTALLED_DOCS)  ## The pages that are made from the code, every link ch
 	$(BIN)/python docs/build.py
 	$(BIN)/sphinx-build --fresh-env --fail-on-warning --quiet -c docs . docs/_build/html
 	@echo "The site: docs/_build/html/index.html"
+
+notebooks: $(INSTALLED)  ## The course: execute every notebook again, with the data in GRAFT_DATA where it is set
+	$(BIN)/python notebooks/build.py
 
 bench: $(INSTALLED)  ## What the defaults reach on real data: benchmarks/quality.md
 	$(BIN)/python benchmarks/quality.py

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,8 @@ from graft.data.load import load_data as read_data
 from graft.deploy import embedding
 from graft.deploy.embedding import Embeddings
 from graft.deploy.predictor import Predictor, is_saved
-from graft.reports import drawing
 from graft.reports import report as reports
-from graft.reports.verdict import Verdict
+from graft.results import Run, Study
 from graft.studies.arguments import (
     check_options,
     check_output_folder,
@@ -67,35 +66,6 @@ __all__ = [
 
 TECHNIQUES = ("from-scratch", "feature-extraction", "lp-ft", "full-fine-tuning", "lora")
 """The techniques that `compare` compares by default."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run: its folder and its result.json."""
-
-    folder: Path
-    result: dict[str, Any]
-
-    @property
-    def model(self) -> Predictor:
-        """The trained model, read from the folder."""
-        return Predictor(self.folder)
-
-    def _repr_html_(self) -> str:
-        return drawing.overview(self.folder).html
-
-
-@dataclass(frozen=True)
-class Study:
-    """A finished study: its folder, one row per run, the verdict in words, and the page."""
-
-    folder: Path
-    rows: list[dict[str, Any]]
-    verdict: Verdict
-    report: Path
-
-    def _repr_html_(self) -> str:
-        return drawing.overview(self.folder).html
 
 
 def load_data(source: Any, *, task: str | None = None, **options: Any) -> Data:

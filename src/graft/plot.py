@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from graft.api import Run, Study
 from graft.base.errors import BadValue
 from graft.base.ranges import check_path
 from graft.reports import drawing
 from graft.reports.drawing import Drawing
+from graft.results import Run, Study
 
 __all__ = ["confusion", "data_efficiency", "leaderboard", "learning_curves", "quality_and_time"]
 

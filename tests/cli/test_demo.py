@@ -15,7 +15,7 @@ from tests.cli.conftest import Graft
 
 
 def test_digits_are_all_there_and_none_is_in_both_splits(tmp_path: Path) -> None:
-    arrays = np.load(demo._write_digits(tmp_path))
+    arrays = np.load(demo.write_digits(tmp_path))
     assert arrays["x_train"].shape == (1497, 8, 8)
     assert arrays["x_test"].shape == (300, 8, 8)
     assert arrays["x_train"].max() == 255
@@ -29,7 +29,7 @@ def test_questions_of_the_same_words_are_one() -> None:
 def questions(folder: Path) -> dict[str, list[tuple[str, str]]]:
     """The questions with their topics by split; skips where the corpus cannot be fetched."""
     try:
-        written = demo._write_questions(folder)
+        written = demo.write_questions(folder)
     except BackboneError as error:
         pytest.skip(str(error))
     return {

@@ -136,7 +136,7 @@ def _end(studies: dict[str, Any], as_json: bool) -> None:
     typer.echo("\nNow with your own data: graft check DATA, then graft compare DATA")
 
 
-def _write_questions(out: Path) -> Path:
+def write_questions(out: Path) -> Path:
     """questions/train.csv and test.csv: every second question of each topic is held out."""
     folder = out / "questions"
     if folder.is_dir():
@@ -176,7 +176,7 @@ def _words(text: str) -> str:
     return re.sub(r"\W+", " ", text).strip().casefold()
 
 
-def _write_digits(out: Path) -> Path:
+def write_digits(out: Path) -> Path:
     """digits.npz: 1,797 handwritten digits of 8 x 8 pixels, 300 of them held out."""
     import numpy as np
     from sklearn.datasets import load_digits
@@ -208,7 +208,7 @@ QUESTIONS = (
         "questions",
         "Which topic does a question belong to? Eight labeled examples a topic, and a network "
         "that has read a lot of English.",
-        _write_questions,
+        write_questions,
         ("from-scratch", "feature-extraction", "full-fine-tuning"),
         shots=8,
     ),
@@ -216,7 +216,7 @@ QUESTIONS = (
         "digits",
         "Which digit is it? Images of 8 x 8 pixels, and a network "
         "that knows photographs. Does it help here as well?",
-        _write_digits,
+        write_digits,
         ("from-scratch", "feature-extraction"),
         shots=10,
     ),

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from graft.base.errors import UnknownName
+from graft.base.ranges import COUNT, check_number
 from graft.base.records import Sample
 from graft.data.digests import digest_files
 from graft.data.kinds.kind import kind_named, kind_of
@@ -70,6 +72,26 @@ class Data:
 
     def with_splits(self, splits: dict[str, list[Sample]], *notes: str) -> Data:
         return replace(self, splits=splits, notes=[*self.notes, *notes])
+
+    def sample(self, seed: int = 0, **sizes: int) -> Data:
+        """Return the data with fewer samples, drawn at random: `data.sample(train=200, test=100)`.
+
+        Samples keep their order; a split that is not named, or is no larger, stays as it is. Raises
+        UnknownName for a split that is not there, BadValue for a size below 1.
+        """
+        splits, notes = dict(self.splits), []
+        for name, size in sizes.items():
+            if name not in splits:
+                raise UnknownName.of("split", name, splits)
+            check_number(name, size, int, COUNT)
+            total = len(splits[name])
+            if size < total:
+                # Drawn from the name too, so that splits of one size do not get the same places.
+                draw = np.random.default_rng([seed, *name.encode()])
+                places = np.sort(draw.choice(total, size, replace=False))
+                splits[name] = [splits[name][place] for place in places]
+                notes.append(f"{size:,} of {total:,} samples of {name}, drawn at random.")
+        return self.with_splits(splits, *notes)
 
     def fingerprint(self) -> str:
         """Hash every split's samples: ids, texts and labels; of pictures and masks the bytes."""

@@ -40,6 +40,9 @@ class Drawing:
     legend: tuple[tuple[str, str], ...] = ()
     """What the figures call each series, with the SVG of its marker."""
 
+    def __repr__(self) -> str:
+        return f"Drawing({self.title!r})"
+
     def _repr_html_(self) -> str:
         return self.html
 

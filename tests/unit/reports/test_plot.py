@@ -7,15 +7,17 @@ import json
 import re
 import shutil
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import graft
-from graft.api import Run, Study, open_study
+from graft.api import open_study
 from graft.base import files
 from graft.base.errors import BadValue, FolderError
 from graft.reports import report
+from graft.results import Run, Study
 from tests.unit.reports.test_report import Page, rewrite
 
 IMAGE = re.compile(r'src="data:image/svg\+xml;base64,([^"]+)"')
@@ -65,6 +67,13 @@ def test_a_study_is_shown_with_its_verdict_and_a_run_with_its_baselines(opened, 
     shown = Page(run._repr_html_()).text
     assert run.result["technique"] in shown
     assert "Difference to the control" not in shown
+
+
+def test_a_run_and_a_study_are_a_line_in_a_terminal(opened, run) -> None:
+    assert repr(opened) == f"Study({str(opened.folder)!r}, 19 runs, {opened.verdict.outcome})"
+    assert repr(run).startswith(f"Run({str(run.folder)!r}, {run.result['technique']} of ")
+    assert repr(graft.plot.leaderboard(run)) == "Drawing('Leaderboard')"
+    assert len(repr(run)) < 100 + len(str(run.folder))
 
 
 def test_words_of_the_data_are_escaped(opened) -> None:
@@ -150,3 +159,19 @@ def test_many_classes_are_one_image(opened, tmp_path) -> None:
     (matrix,) = images(graft.plot.confusion(folder)._repr_html_())
     assert matrix.get("viewBox") == "0 0 20 20"
     assert report.summarize(folder)
+
+
+def test_the_model_of_a_study_is_that_of_the_selected_technique(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    texts = [f"{word} number {i}" for i in range(12) for word in ("good fine", "bad poor")]
+    data = graft.load_data((texts, ["good", "bad"] * 12))
+    study = graft.compare(data, "feature-extraction", "tiny:bert", seeds=1, epochs=1)
+    selected = [row for row in study.rows if row["technique"] == study.verdict.technique]
+    assert study.model.folder == study.folder / "runs" / selected[0]["run"] / "model"
+    assert {row["prediction"] for row in study.model.predict(texts[:2])} <= {"good", "bad"}
+
+
+def test_a_study_without_a_finished_run_has_no_model(opened) -> None:
+    rows = [{**row, "state": "failed"} for row in opened.rows]
+    with pytest.raises(FolderError, match="has no model"):
+        replace(opened, rows=rows).model  # noqa: B018
