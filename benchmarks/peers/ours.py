@@ -197,9 +197,10 @@ def remembered(task: Task, clock: Clock) -> tuple[float, float | None, str]:
 
 def main() -> None:
     task, clock = given(), Clock()
-    import_module(
-        "timm" if task.modality == "image" else "transformers"
-    )  # Graft imports them late; imports do not count
+    # Graft imports these late; imports do not count.
+    library = "timm" if task.modality == "image" else "transformers"
+    is_keras = task.backbone.startswith("keras:")
+    import_module("graft.backbones.keras.library" if is_keras else library)
     ways = {"fit": fitted, "study": studied, "alone": alone}
     if task.goal == "memory":
         quality, rate, notes = remembered(task, clock)

@@ -11,7 +11,6 @@ from graft.backbones.backbone import Backbone
 from graft.backbones.keras.applications import MODES
 from graft.backbones.keras.classifier import maps_of, with_head
 from graft.backbones.keras.library import building, keras
-from graft.backbones.keras.models import draw_again
 from graft.backbones.keras.translate import module_name, translate, write_back
 from graft.backbones.preprocess.preprocess import ImagePreprocess, restore_preprocess
 from graft.backbones.pyramids.stages import cut_into_stages
@@ -67,8 +66,9 @@ def rebuild_trunk(
     seed: int,
 ) -> Backbone:
     """Return the trunk of an architecture in JSON, with random weights."""
-    architecture = keras.models.model_from_json(model)
-    return _make_trunk(draw_again(architecture, seed), name, size, restore(preprocess))
+    with building(seed):
+        drawn = keras.models.model_from_json(model)
+    return _make_trunk(drawn, name, size, restore(preprocess))
 
 
 def save_model(backbone: Backbone, file: Path) -> None:
