@@ -69,9 +69,10 @@ def train_with_pytorch(data: graft.Data) -> float:
     network.fc = nn.Linear(network.fc.in_features, len(data.classes))
     optimizer = torch.optim.SGD(network.fc.parameters(), lr=0.001, momentum=0.9)
     loss = nn.CrossEntropyLoss()
+    batches = DataLoader(encode(data, "train"), batch_size=4, shuffle=True)
     for _ in range(EPOCHS):
         network.train()
-        for pictures, labels in DataLoader(encode(data, "train"), batch_size=4, shuffle=True):
+        for pictures, labels in batches:
             optimizer.zero_grad()
             loss(network(pictures), labels).backward()
             optimizer.step()
