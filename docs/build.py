@@ -1,57 +1,35 @@
 """`make docs`: write the pages that are made from the code, and check every link between pages.
 
-These are docs/reference.md, docs/architecture.md and docs/check.schema.json.
+These are docs/reference.md, docs/architecture.md, docs/schemas/ and skills/graft/SKILL.md.
 """
 
 from __future__ import annotations
 
 import ast
-import json
 import re
 import sys
 import tomllib
 from collections.abc import Iterator
-from dataclasses import make_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter
-from pydantic.dataclasses import dataclass
+sys.path.insert(0, str(Path(__file__).parent))
+
+import schemas
+import skill
 
 from graft.base import plugins
-from graft.cli.catalogue import built_in, describe_plugin, size_and_license
-from graft.data.checks.inspect import Checked
+from graft.cli.cards import built_in, describe_metrics, describe_plugin, size_and_license
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "graft"
 PAGES = [
     page
-    for folder in ("*.md", "docs/**/*.md", "benchmarks/*.md", "notebooks/*.md")
+    for folder in ("*.md", "docs/**/*.md", "benchmarks/*.md", "notebooks/*.md", "skills/**/*.md")
     for page in sorted(ROOT.glob(folder))
 ]
 _LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
-
-
-_STRICT = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-_ANSWER = TypeAdapter(dataclass(make_dataclass("Answer", [("checked", Checked)]), config=_STRICT))
-"""The type for pydantic, which reads attribute docstrings only of an inner dataclass."""
-
-
-def check_schema() -> str:
-    """Return the JSON Schema of what `graft check --json` prints, from the dataclass it prints."""
-    kinds = _ANSWER.json_schema(mode="serialization")["$defs"]
-    dialect = "https://json-schema.org/draft/2020-12/schema"
-    schema = {
-        "$schema": dialect,
-        **_without_titles(kinds.pop("Checked")),
-        "$defs": _without_titles(kinds),
-    }
-    return json.dumps(schema, indent=2) + "\n"
-
-
-def check_answer(printed: str) -> None:
-    """Raise pydantic's ValidationError if the printed answer does not follow the schema."""
-    _ANSWER.validate_json(f'{{"checked": {printed}}}', strict=True)
 
 
 def reference() -> str:
@@ -64,9 +42,33 @@ def reference() -> str:
     ]
     for axis in plugins.AXES:
         lines += [f"## {axis.capitalize()}s", ""]
-        for name in plugins.names(axis):
-            lines += _entry(axis, name)
+        cards = [_card(axis, name) for name in plugins.names(axis)]
+        lines += _shared(cards)
+        for card in cards:
+            lines += _entry(card)
+    lines += ["## Metrics", ""]
+    for card in describe_metrics():
+        better = "Higher" if card["higher_is_better"] else "Lower"
+        lines += [f"### {card['name']}", "", f"{card['meaning']} {better} is better.", ""]
+        lines += _example(card)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _card(axis: str, name: str) -> dict[str, Any]:
+    return built_in(name) if axis == "backbone" else describe_plugin(axis, name)
+
+
+def _shared(cards: list[dict[str, Any]]) -> list[str]:
+    """The table of the parameters that every one of the techniques has, if these are techniques."""
+    tables = {p["name"]: p for card in cards for p in _listed(card, True)}
+    if not tables:
+        return []
+    return [
+        "Every technique has these parameters. Its own table has those that it adds, and those",
+        "that have another default.",
+        "",
+        *_table(list(tables.values())),
+    ]
 
 
 def architecture() -> str:
@@ -128,33 +130,39 @@ def broken_links() -> list[str]:
     return broken
 
 
-def _entry(axis: str, name: str) -> list[str]:
-    if axis == "backbone":
-        card = built_in(name)
-        words = [*card["description"].splitlines(), "", *size_and_license(card)]
-        return [f"### {name}", "", *(line.strip() for line in words), ""]
-    found = describe_plugin(axis, name)
-    lines = [f"### {name}", "", *(line.strip() for line in found["description"].splitlines()), ""]
-    if found["parameters"]:
-        lines += ["| parameter | default | allowed |", "| --- | --- | --- |"]
-        for p in found["parameters"]:
-            kind = (p["allowed"] or p["type"]).replace("|", "\\|")
-            lines.append(
-                f"| `{p['name']}` | {'auto' if p['default'] is None else p['default']} | {kind} |"
-            )
-        lines.append("")
-    return lines
+def _entry(card: dict[str, Any]) -> list[str]:
+    """What `graft info` shows, but for the parameters that all techniques share."""
+    text = [_item(line.strip()) for line in card["description"].splitlines()]
+    lines = [f"### {card['name']}", "", *text, ""]
+    if card["kind"] == "backbone":
+        return [*lines, *size_and_license(card), "", *_example(card)]
+    if parameters := _listed(card, False):
+        lines += _table(parameters)
+    return lines + _example(card)
 
 
-def _without_titles(schema: Any) -> Any:
-    """Return the schema without the titles that pydantic derives from names."""
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: _without_titles(value)
-        for key, value in schema.items()
-        if key != "title" or isinstance(value, dict)
-    }
+def _item(line: str) -> str:
+    """A line of a docstring; one that begins with a word and a colon is an item of a list."""
+    return re.sub(r"^(Formula|Source|When|When not|Baselines?): ", r"- **\1**: ", line)
+
+
+def _listed(card: dict[str, Any], shared: bool) -> list[dict[str, Any]]:
+    """The parameters that all techniques share with the same default, or the others."""
+    parameters = card["parameters"] if isinstance(card["parameters"], list) else []
+    return [parameter for parameter in parameters if parameter["shared"] == shared]
+
+
+def _table(parameters: list[dict[str, Any]]) -> list[str]:
+    lines = ["| parameter | default | allowed | meaning |", "| --- | --- | --- | --- |"]
+    for p in parameters:
+        default = "auto" if p["default"] is None else p["default"]
+        cells = [f"`{p['name']}`", str(default), p["allowed"] or p["type"], p["meaning"]]
+        lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
+    return [*lines, ""]
+
+
+def _example(card: dict[str, Any]) -> list[str]:
+    return ["```", card["example"], "```", ""] if card["example"] else []
 
 
 def _anchors(file: Path) -> set[str]:
@@ -162,15 +170,23 @@ def _anchors(file: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+WRITTEN = {
+    "docs/reference.md": reference,
+    "docs/architecture.md": architecture,
+    **{
+        f"docs/schemas/{verb}.schema.json": partial(schemas.write, verb) for verb in schemas.ANSWERS
+    },
+    skill.PATH: skill.skill,
+}
+"""Path -> what writes it; a test fails for a page that is older than the code."""
+
+
 def main() -> int:
     """Write the pages and the schema; return 1 if a link is broken."""
-    for name, write in {
-        "reference.md": reference,
-        "architecture.md": architecture,
-        "check.schema.json": check_schema,
-    }.items():
-        (ROOT / "docs" / name).write_text(write(), encoding="utf-8")
-        print(f"docs/{name} is written")
+    for path, write in WRITTEN.items():
+        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / path).write_text(write(), encoding="utf-8")
+        print(f"{path} is written")
     broken = broken_links()
     for line in broken:
         print(f"broken link: {line}")

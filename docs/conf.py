@@ -17,7 +17,14 @@ copyright = "the authors of Graft, Apache-2.0"
 release = version = metadata.version("graft-learn")
 
 root_doc = "docs/index"
-include_patterns = ["*.md", "docs/**.md", "benchmarks/*.md", "notebooks/*.md", "notebooks/*.ipynb"]
+include_patterns = [
+    "*.md",
+    "docs/**.md",
+    "benchmarks/*.md",
+    "notebooks/*.md",
+    "notebooks/*.ipynb",
+    "skills/**.md",
+]
 exclude_patterns = [".*", "build", "dist", "docs/_build", "runs", "src", "tests"]
 """Sphinx walks through every folder that is not excluded, an environment as well."""
 

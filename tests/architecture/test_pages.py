@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 import graft
@@ -20,7 +21,7 @@ from graft.cli.main import app
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("**/*.md"))
-VERBS = {command.name for command in app.registered_commands}
+VERBS = {command.name: command for command in app.registered_commands}
 
 
 @pytest.fixture(scope="module")
@@ -36,19 +37,29 @@ def test_every_link_leads_somewhere(build: ModuleType) -> None:
     assert build.broken_links() == []
 
 
-def test_the_reference_is_what_the_docstrings_say(build: ModuleType) -> None:
-    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
-    assert page == build.reference(), "docs/reference.md is old: run make docs"
+def test_what_is_made_from_the_code_is_as_the_code_has_it(build: ModuleType) -> None:
+    for path, write in build.WRITTEN.items():
+        text = (ROOT / path).read_text(encoding="utf-8")
+        assert text == write(), f"{path} is old: run make docs"
 
 
-def test_the_architecture_is_what_the_folders_hold(build: ModuleType) -> None:
-    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    assert page == build.architecture(), "docs/architecture.md is old: run make docs"
+def test_the_skill_has_the_front_matter_that_programs_look_for() -> None:
+    path = ROOT / "skills" / "graft" / "SKILL.md"
+    _, front, text = path.read_text(encoding="utf-8").split("---\n", 2)
+    about = yaml.safe_load(front)
+    assert about["name"] == path.parent.name
+    assert set(about) == {"name", "description"}
+    assert len(about["description"]) <= 1024
+    assert re.findall(r"^### graft (\w+)$", text, re.MULTILINE) == list(VERBS)
 
 
-def test_the_schema_of_checks_is_what_the_code_prints(build: ModuleType) -> None:
-    schema = (ROOT / "docs" / "check.schema.json").read_text(encoding="utf-8")
-    assert schema == build.check_schema(), "docs/check.schema.json is old: run make docs"
+def test_agents_md_is_short_and_names_targets_and_paths_that_exist() -> None:
+    text = (ROOT / "AGENTS.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 16
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert all(f"\n{target}:" in makefile for target in re.findall(r"`make ([\w-]+)`", text))
+    paths = re.findall(r"`((?:tests|docs|src|examples)/[\w./]*)`", text)
+    assert [path for path in paths if not (ROOT / path.partition("PART")[0]).exists()] == []
 
 
 def test_every_code_of_a_finding_is_in_the_docs() -> None:
@@ -82,7 +93,7 @@ def test_every_page_names_verbs_that_exist() -> None:
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         used = set(re.findall(r"(?:^|`|\$ |, then )graft ([a-z]+)\b", text, re.MULTILINE))
-        assert used <= VERBS, f"{page.name}: {used - VERBS}"
+        assert used <= set(VERBS), f"{page.name}: {used - set(VERBS)}"
 
 
 def test_every_verb_is_in_the_readme_or_its_help() -> None:

@@ -44,7 +44,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_index_lists_every_page_once(index: ModuleType) -> None:
     listed = [page.path for pages in index.sections().values() for page in pages]
-    folders = ("*.md", "docs/**/*.md", "benchmarks/*.md", "notebooks/*.md", "notebooks/*.ipynb")
+    folders = (
+        *("*.md", "docs/**/*.md", "skills/**/*.md"),
+        *("benchmarks/*.md", "notebooks/*.md", "notebooks/*.ipynb"),
+    )
     pages = {path.relative_to(ROOT).as_posix() for glob in folders for path in ROOT.glob(glob)}
     assert sorted(listed) == sorted(pages - NOT_PAGES)
 

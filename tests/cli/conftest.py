@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -21,6 +24,16 @@ def graft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Graft:
     """Calls `graft WORDS` in an empty folder."""
     monkeypatch.chdir(tmp_path)
     return lambda *words: CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture(scope="session")
+def schemas() -> ModuleType:
+    """docs/schemas.py, which knows the answers of all verbs and is no part of the package."""
+    path = Path(__file__).parents[2] / "docs" / "schemas.py"
+    spec = importlib.util.spec_from_file_location("docs_schemas", path)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)  # its types look their module up
+    return module
 
 
 @pytest.fixture

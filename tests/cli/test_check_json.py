@@ -1,8 +1,7 @@
-"""What `graft check --json` prints: of every format and kind, by the schema in docs/."""
+"""What `graft check --json` prints: of every format and kind, by the schema in docs/schemas/."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -25,17 +24,6 @@ CASES = {
 }
 
 
-@pytest.fixture(scope="module")
-def build() -> ModuleType:
-    """docs/build.py, which knows the schema and is no part of the package."""
-    spec = importlib.util.spec_from_file_location(
-        "docs_build", Path(__file__).parents[2] / "docs" / "build.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def checked(graft: Graft, path: Path, *words: str) -> dict[str, Any]:
     result = graft("check", path, "--json", *words)
     assert result.exit_code in (0, 1), result.output
@@ -49,7 +37,7 @@ def total(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_every_kind_in_every_format_that_holds_it(
-    case: str, graft: Graft, build: ModuleType, tmp_path: Path
+    case: str, graft: Graft, schemas: ModuleType, tmp_path: Path
 ) -> None:
     data = CASES[case]
     written = 0
@@ -63,7 +51,7 @@ def test_every_kind_in_every_format_that_holds_it(
         if "split can be cut" in result.output:  # too few samples of each class
             continue
         assert result.exit_code in (0, 1), result.output
-        build.check_answer(result.stdout)
+        schemas.check("check", result.stdout)
         answer = json.loads(result.stdout)
         assert (answer["format"], answer["kind"], answer["classes"]) == (
             name,
@@ -88,9 +76,11 @@ def test_what_several_tasks_learn_from_is_described(graft: Graft, tmp_path: Path
     assert words in " ".join(graft("check", tmp_path / "pairs").stdout.split())
 
 
-def test_something_else_is_not_by_the_schema(graft: Graft, build: ModuleType, photos: Path) -> None:
+def test_something_else_is_not_by_the_schema(
+    graft: Graft, schemas: ModuleType, photos: Path
+) -> None:
     answer = checked(graft, photos)
-    build.check_answer(json.dumps(answer))
+    schemas.check("check", json.dumps(answer))
     for wrong in (
         {"kind": None},
         {"more": 1},
@@ -98,7 +88,7 @@ def test_something_else_is_not_by_the_schema(graft: Graft, build: ModuleType, ph
         {"findings": [{"code": "leak"}]},
     ):
         with pytest.raises(ValidationError):
-            build.check_answer(json.dumps({**answer, **wrong}))
+            schemas.check("check", json.dumps({**answer, **wrong}))
 
 
 def test_columns_are_named_as_the_option_takes_them(graft: Graft, tmp_path: Path) -> None:

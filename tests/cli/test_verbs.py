@@ -111,7 +111,7 @@ def test_report_of_a_run(graft: Graft, run: Path) -> None:
 
 def test_list_without_a_name_shows_every_axis(graft: Graft) -> None:
     found = json.loads(graft("list", "--json").stdout)
-    assert {f"{axis}s" for axis in plugins.AXES} == set(found)
+    assert {*(f"{axis}s" for axis in plugins.AXES), "metrics"} == set(found)
     assert {"name": "lora", "summary": found["techniques"][0]["summary"]}.keys() == found[
         "techniques"
     ][0].keys()
@@ -128,12 +128,14 @@ def test_info_of_a_technique(graft: Graft) -> None:
     assert "arXiv:2106.09685" in shown
     assert "r=8" in shown
     found = json.loads(graft("info", "lora", "--json").stdout)
-    assert {
+    assert found["parameters"][0] == {
         "name": "r",
         "type": "a whole number",
         "default": 8,
         "allowed": "a whole number from 1 on",
-    } in found["parameters"]
+        "meaning": "The rank of the update of each layer: a higher one trains more parameters.",
+        "shared": False,
+    }
 
 
 def test_info_of_a_backbone(graft: Graft) -> None:

@@ -8,17 +8,54 @@ GraftError         the user can fix it; the CLI prints it without a traceback an
 ├── FolderError    a run, study or model folder is missing, broken, changed or cannot be written
 └── MissingExtra   a feature needs a package that is not installed
 
-A message says what was asked, what was found, what is allowed and how to fix it.
+A message says what was asked, what was found, what is allowed and how to fix it. For programs, an
+error has its `kind`, which is its class, and its `fix`, the part that says what to do.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_VERBS = (
+    "add|ask|check|choose|close|continue|convert|correct|delete|describe|export|fix|for others use|"
+    "free|give|ignore|install|keep|leave|lower|make|multiply|name|pass|pip install|put|remove|"
+    "rename|resize|restore|run|save|say|see|set|shorten|start|train|undo|update|use|wait|write"
+)
+"""The verbs of sentences that say what to do."""
+_ALLOWED = (
+    "Allowed|At least|Built-in backbones for it|Did you mean|Expected|Heads that fit|Images need|"
+    "Its columns|Known|Roles|These are|Without that host you can"
+)
+"""The first words of sentences that say what is allowed."""
+_FIX = re.compile(
+    rf"(?:(?<=[.?!]\s)|^)(?:(?i:{_VERBS})|{_ALLOWED})\b.*|(?<=[:;]\s)(?:{_VERBS})\b.*", re.DOTALL
+)
+_RULE = re.compile(r"^[^.]* must (?:be|name|have) .*?(?=\. Got |\.?$)", re.DOTALL)
 
 
 class GraftError(Exception):
     """An error that the user can fix."""
+
+    @property
+    def kind(self) -> str:
+        """The kind in words with hyphens: `bad-value`; `error` of this class itself."""
+        words = re.findall(r"[A-Z][a-z]+", type(self).__name__.removeprefix("Graft"))
+        return "-".join(words).lower()
+
+    @property
+    def fix(self) -> str | None:
+        """The part of the message from the first sentence on that says what to do.
+
+        If there is none, what the value must be; None if the message says no more than what is
+        wrong.
+        """
+        message = str(self)
+        if asked := _FIX.search(message):
+            return asked[0]
+        rule = _RULE.search(message)
+        return f"{rule[0]}." if rule else None
 
 
 class UnknownName(GraftError):

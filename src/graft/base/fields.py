@@ -1,4 +1,4 @@
-"""The fields of a dataclass, read from its file: types and defaults without importing it.
+"""The fields of a dataclass, read from its file: types, defaults and meanings, nothing imported.
 
 Techniques and tasks import torch, which takes seconds; `graft info` needs their fields alone.
 """
@@ -12,16 +12,30 @@ import importlib.util
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True)
 class DeclaredField:
-    """One field with a default; `hint` is its type, or what the file says if that is unknown."""
+    """One field with a default."""
 
     name: str
     hint: Any
+    """Its type, or what the file says if that is unknown."""
     default: Any
+    meaning: str
+    """The text below it, in one line; that of the nearest base which has one."""
+    owners: tuple[str, ...]
+    """The names of the classes that give it a default, the base first."""
+
+
+class _Assignment(NamedTuple):
+    """One annotated assignment of a class."""
+
+    name: str
+    annotation: ast.expr
+    value: ast.expr | None
+    meaning: str
 
 
 def declared_fields(file: Path, class_name: str) -> list[DeclaredField]:
@@ -31,22 +45,26 @@ def declared_fields(file: Path, class_name: str) -> list[DeclaredField]:
     base gives it a default.
     """
     fields: dict[str, DeclaredField | None] = {}
+    meanings: dict[str, str] = {}
     for scope, node in reversed(_lineage(file, class_name)):
-        for name, annotation, default in _assignments(node):
+        for name, annotation, default, meaning in _assignments(node):
             if _is_class_variable(annotation):
                 continue
             fields.setdefault(name, None)
+            meanings[name] = meaning or meanings.get(name, "")
             if default is not None:
-                fields[name] = DeclaredField(name, _hint(annotation, scope), _literal(default))
+                hint, value = _hint(annotation, scope), _literal(default)
+                owners = (*(fields[name].owners if fields[name] else ()), node.name)
+                fields[name] = DeclaredField(name, hint, value, meanings[name], owners)
     return [field for field in fields.values() if field is not None]
 
 
 def read_class_variable(file: Path, class_name: str, name: str) -> Any:
     """Return the literal that the class or its nearest base assigns to a class variable."""
     for _, node in _lineage(file, class_name):
-        for assigned, _, default in _assignments(node):
-            if assigned == name and default is not None:
-                return _literal(default)
+        for line in _assignments(node):
+            if line.name == name and line.value is not None:
+                return _literal(line.value)
     return None
 
 
@@ -91,13 +109,21 @@ def _lineage(file: Path, class_name: str) -> list[tuple[_Scope, ast.ClassDef]]:
     return lineage
 
 
-def _assignments(node: ast.ClassDef) -> list[tuple[str, ast.expr, ast.expr | None]]:
-    """Return name, annotation and value of each annotated assignment of the class."""
+def _assignments(node: ast.ClassDef) -> list[_Assignment]:
+    """Return the annotated assignments of the class."""
     return [
-        (ast.unparse(line.target), line.annotation, line.value)
-        for line in node.body
+        _Assignment(ast.unparse(line.target), line.annotation, line.value, text_below(node, number))
+        for number, line in enumerate(node.body)
         if isinstance(line, ast.AnnAssign)
     ]
+
+
+def text_below(node: ast.ClassDef | ast.Module, number: int) -> str:
+    """Return the string that stands alone below a statement of the body, in one line; or ""."""
+    for line in node.body[number + 1 : number + 2]:
+        if isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant):
+            return " ".join(str(line.value.value).split())
+    return ""
 
 
 def _is_class_variable(annotation: ast.expr) -> bool:

@@ -58,7 +58,22 @@ def summary(axis: str, name: str) -> str:
 
 
 def description(axis: str, name: str) -> str:
-    """Return the whole docstring of the plugin's class, read without importing the file."""
+    """Return the docstring of the plugin's class without its example, not importing the file."""
+    return split_example(_class_docstring(axis, name))[0]
+
+
+def example(axis: str, name: str) -> str:
+    """Return the command that the docstring gives as `Example: graft ...`; "" without one."""
+    return split_example(_class_docstring(axis, name))[1]
+
+
+def split_example(docstring: str) -> tuple[str, str]:
+    """Return a docstring without its last line, `Example: graft ...`, and that command."""
+    text, _, command = docstring.rstrip().partition("\nExample: ")
+    return text.rstrip(), command
+
+
+def _class_docstring(axis: str, name: str) -> str:
     source, class_name = _files(axis)[name].read_text(encoding="utf-8"), _class_name(name)
     # To parse only the class and its docstring takes a fifth of the time; `graft list` reads all.
     start = re.search(rf'^class {class_name}\b.*?""".*?"""', source, re.DOTALL | re.MULTILINE)

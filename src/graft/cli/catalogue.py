@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import types
-import typing
+import textwrap
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from graft.backbones.heads.head import heads_for
 from graft.base import plugins
 from graft.base.errors import BadValue, UnknownName
-from graft.base.ranges import range_words
+from graft.cli import cards, show
 from graft.cli import options as o
-from graft.cli import show
+from graft.metrics.listing import list_metrics
 
-KINDS = {f"{axis}s": axis for axis in plugins.AXES}
-WORDS = {
-    int: "a whole number",
-    float: "a number",
-    bool: "true | false",
-    str: "a text",
-    types.NoneType: "auto",
-}
+KINDS = {f"{axis}s": axis for axis in (*plugins.AXES, "metric")}
+WIDTH = 96
+"""The columns of the text about a parameter."""
 
 
 def list_(
     what: Annotated[
         str | None,
         typer.Argument(
-            help="tasks, techniques, sources, backbones, heads, kinds, formats or scores."
+            help="tasks, techniques, sources, backbones, heads, kinds, formats, scores or metrics."
         ),
     ] = None,
     source: Annotated[
@@ -53,7 +46,7 @@ def list_(
     if source:
         rows_of = {what: _networks(source)}
     else:
-        rows_of = {kind: _plugins(axis) for kind, axis in KINDS.items() if what in (None, kind)}
+        rows_of = {kind: _rows(axis) for kind, axis in KINDS.items() if what in (None, kind)}
     if as_json:
         show.answer_json(rows_of[what] if what else rows_of)
         return
@@ -75,31 +68,34 @@ def info(
     name: Annotated[
         str,
         typer.Argument(
-            help="A technique, task, source, head, kind, format, score or built-in backbone; or "
-            "any network, to see its layer groups: wheel:minilm-l6, timm:resnet50."
+            help="A technique, task, source, head, metric, kind, format, score or built-in "
+            "backbone; or any network, to see its layer groups: wheel:minilm-l6, timm:resnet50."
         ),
     ],
     as_json: o.Json = False,
 ) -> None:
-    """Explain one of them, with its parameters and their defaults."""
-    axes = [axis for axis in plugins.AXES if name in plugins.names(axis)]
-    if not axes and ":" not in name and not Path(name).is_dir():
-        known = [plugin for axis in plugins.AXES for plugin in plugins.names(axis)]
-        raise UnknownName.of("name", name, known, see="graft list")
-    if not axes:
-        answer, present = _network(name), _show_network
-    elif "backbone" in axes:
-        answer, present = built_in(name), _show_built_in
-    else:
-        answer, present = describe_plugin(axes[0], name), _show_plugin
+    """Explain one of them, with its parameters, their defaults and an example."""
+    answers = cards.find_cards(name)
+    if not answers and ":" not in name and not Path(name).is_dir():
+        raise UnknownName.of("name", name, cards.known_names(), see="graft list")
+    answers = answers or [cards.network(name)]
     if as_json:
-        show.answer_json(answer)
-    else:
-        present(answer)
+        show.answer_json(answers[0] if len(answers) == 1 else answers)
+        return
+    for number, card in enumerate(answers):
+        typer.echo("\n" if number else "", nl=False)
+        _show(card)
 
 
-def _plugins(axis: str) -> list[dict[str, str]]:
+def _rows(axis: str) -> list[dict[str, str]]:
+    if axis == "metric":
+        return [{"name": card.name, "summary": _sentence(card.meaning)} for card in list_metrics()]
     return [{"name": name, "summary": _summary(axis, name)} for name in plugins.names(axis)]
+
+
+def _sentence(text: str) -> str:
+    """Return the first sentence."""
+    return text.partition(". ")[0].rstrip(".") + "."
 
 
 def _summary(axis: str, name: str) -> str:
@@ -114,123 +110,50 @@ def _networks(source: str) -> list[dict[str, str]]:
     return [{"name": f"{source}:{name}", "summary": ""} for name in names]
 
 
-def describe_plugin(axis: str, name: str) -> dict[str, Any]:
-    """Return a plugin's docstring and, of a technique or a task, its parameters."""
-    return {
-        "kind": axis,
-        "name": name,
-        "description": plugins.description(axis, name),
-        "parameters": parameters(axis, name),
-    }
-
-
-def built_in(name: str) -> dict[str, Any]:
-    """Return what the file of a built-in backbone declares, without downloading the network."""
-    cls = plugins.load("backbone", name)
-    return {
-        "kind": "backbone",
-        "name": name,
-        "description": plugins.description("backbone", name),
-        "parameters": cls.parameters,
-        "mb": _float32_mb(cls.parameters),
-        "license": cls.license,
-        "package": str(cls.pin),
-        "download_mb": cls.pin.megabytes,
-    }
-
-
-def size_and_license(card: dict[str, Any]) -> list[str]:
-    """Return sentences about the size, origin and license of a built-in backbone."""
-    return [
-        f"{card['parameters']:,} parameters, {card['mb']} MB in memory as float32.",
-        f"Fetched with pip from {card['package']}: {card['download_mb']} MB.",
-        f"License of the weights, as that package states it: {card['license']}.",
-    ]
-
-
-def _float32_mb(parameters: int) -> float:
-    return round(parameters * 4 / 2**20, 1)
-
-
-def parameters(axis: str, name: str) -> list[dict[str, Any]]:
-    """Return name, type, default and allowed numbers of what a user may set of a plugin."""
-    if axis not in ("task", "technique"):
-        return []
-    options = plugins.class_variable(axis, name, "options")
-    return [
-        {
-            "name": field.name,
-            "type": _type_words(field.hint),
-            "default": field.default,
-            "allowed": _heads(name) if field.name == "head" else range_words(field.hint),
-        }
-        for field in plugins.fields(axis, name)
-        if options is None or field.name in ("head", *options)
-    ]
-
-
-def _heads(task: str) -> str:
-    """The heads that give what the task needs, as a person writes them."""
-    return " | ".join(heads_for(plugins.class_variable("task", task, "gives")))
-
-
-def _type_words(hint: Any) -> str:
-    """Describe this type as a user writes its values."""
-    kind, choices = typing.get_origin(hint), typing.get_args(hint)
-    if kind is typing.Literal:
-        return " | ".join(map(str, choices))
-    if kind is Annotated:
-        return _type_words(choices[0])
-    if kind in (typing.Union, types.UnionType):
-        return " | ".join(map(_type_words, choices))
-    return WORDS.get(hint, str(hint))
+def _show(card: dict[str, Any]) -> None:
+    show_card = {"network": _show_network, "backbone": _show_built_in, "metric": _show_metric}
+    show_card.get(card["kind"], _show_plugin)(card)
+    if card.get("example"):
+        typer.echo(f"\nExample\n  {card['example']}")
 
 
 def _show_plugin(card: dict[str, Any]) -> None:
     typer.echo(f"{card['name']} ({card['kind']})\n\n{card['description']}")
-    if card["parameters"]:
+    own = [parameter for parameter in card["parameters"] if not parameter["shared"]]
+    shared = [parameter for parameter in card["parameters"] if parameter["shared"]]
+    if own:
         typer.echo(f"\nParameters, as {card['name']}:name=value,name=value")
-        show.names(
-            [
-                (f"{p['name']}={_default(p['default'])}", p["allowed"] or p["type"])
-                for p in card["parameters"]
-            ],
-            indent="  ",
-        )
+        _show_parameters(own)
+    if shared:
+        typer.echo("\nParameters of every technique" if own else "\nParameters")
+        _show_parameters(shared)
+
+
+def _show_parameters(parameters: list[dict[str, Any]]) -> None:
+    """Show each parameter with its default and what is allowed; below that, its meaning."""
+    defaults = {p["name"]: f"{p['name']}={_default(p['default'])}" for p in parameters}
+    width = max(map(len, defaults.values()))
+    for parameter in parameters:
+        allowed = parameter["allowed"] or parameter["type"]
+        typer.echo(f"  {defaults[parameter['name']]:<{width}}  {allowed}")
+        for line in textwrap.wrap(parameter["meaning"], WIDTH - width, break_on_hyphens=False):
+            typer.echo(f"{'':<{width + 6}}{line}")
+
+
+def _show_metric(card: dict[str, Any]) -> None:
+    better = "higher" if card["higher_is_better"] else "lower"
+    typer.echo(f"{card['name']} (metric; {better} is better)\n")
+    typer.echo(textwrap.fill(card["meaning"], WIDTH))
 
 
 def _show_built_in(card: dict[str, Any]) -> None:
     typer.echo(f"{card['name']} (built-in backbone)\n\n{card['description']}\n")
-    for sentence in size_and_license(card):
+    for sentence in cards.size_and_license(card):
         typer.echo(sentence)
 
 
 def _default(value: Any) -> str:
     return "auto" if value is None else str(value)
-
-
-def _network(name: str) -> dict[str, Any]:
-    """Describe the layer groups of a backbone, with random weights."""
-    from graft.backbones.load import load_backbone, usual_job
-
-    backbone = load_backbone(name, usual_job(name), pretrained=False)
-    sizes = {tensor: parameter.numel() for tensor, parameter in backbone.network.named_parameters()}
-    groups = [
-        {"name": g.name, "parameters": sum(sizes.get(t, 0) for t in g.tensors)}
-        for g in backbone.groups
-    ]
-    total = sum(sizes.values())
-    return {
-        "kind": "backbone",
-        "name": backbone.name,
-        "features": backbone.form,
-        "parameters": total,
-        "mb": _float32_mb(total),
-        "preprocess": backbone.preprocess.settings(),
-        "lr": backbone.lr,
-        "groups": groups,
-        "notes": backbone.notes,
-    }
 
 
 def _show_network(card: dict[str, Any]) -> None:

@@ -14,17 +14,28 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from graft.base import files
 from graft.base.errors import GraftError
 from graft.cli import cache, catalogue, demo, machine, train, use
 from graft.cli.examples import EXAMPLES, START
 from graft.cli.options import refuse_empty
 
+UsageError = typer.BadParameter.__base__
+"""Words that the command line does not know; typer has no public name for this class of click's."""
+AS_JSON = "graft.as_json"
+"""The entry of the context that says whether the answer is to be JSON."""
+
 
 class Verbs(TyperGroup):
-    """Turns an error that the user can fix into its message and exit code 2, Ctrl-C into 130."""
+    """Turns an error that the user can fix into its message and exit code 2, Ctrl-C into 130.
+
+    With `--json` the error is an object on stdout, as every answer is, and stderr stays empty.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Accept `--debug` anywhere on the line."""
+        words = args[: args.index("--")] if "--" in args else args
+        ctx.meta[AS_JSON] = "--json" in words
         debug = ["--debug"] if "--debug" in args else []
         return super().parse_args(ctx, debug + [a for a in args if a != "--debug"])
 
@@ -39,14 +50,29 @@ class Verbs(TyperGroup):
         except GraftError as error:
             if ctx.params["debug"]:
                 raise
-            typer.echo(f"Error: {error}", err=True)
+            if ctx.meta[AS_JSON]:
+                answer_error(error.kind, str(error), error.fix)
+            else:
+                typer.echo(f"Error: {error}", err=True)
             raise typer.Exit(2) from error
+        except UsageError as error:
+            if not ctx.meta[AS_JSON]:
+                raise
+            verb = error.ctx.command_path if error.ctx else "graft"
+            answer_error("usage", error.format_message(), f"See: {verb} --help")
+            raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as stop:
             typer.echo("\nStopped.", err=True)
             raise typer.Exit(130) from stop
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         write_examples(formatter, START)
+
+
+def answer_error(kind: str, message: str, fix: str | None) -> None:
+    """Write an error to stdout as JSON; docs/schemas/error.schema.json describes it."""
+    error = {"kind": kind, "message": message, "fix": fix}
+    typer.echo(files.json_text({"error": error}, indent=2))
 
 
 class Verb(TyperCommand):

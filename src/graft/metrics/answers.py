@@ -3,6 +3,8 @@
 Scores are an object array (N,) of predicted texts, "" for no answer; targets are one of tuples of
 accepted texts, empty if the question has no answer. Of several accepted texts the nearest to the
 prediction counts. Source: Rajpurkar et al., arXiv:1606.05250 and arXiv:1806.03822.
+
+Example: graft evaluate runs/questions questions
 """
 
 from __future__ import annotations

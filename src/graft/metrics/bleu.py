@@ -2,6 +2,8 @@
 
 Its signature there is `case:mixed|eff:no|tok:13a|smooth:exp`. Scores are an object array (N,) of
 generated texts, targets one of tuples of references (one or more); fractions between 0 and 1.
+
+Example: graft evaluate runs/translation multi30k
 """
 
 from __future__ import annotations

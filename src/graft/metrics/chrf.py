@@ -3,6 +3,7 @@
 Scores are an object array (N,) of generated texts, targets one of tuples of references (one or
 more), of which the one with the highest chrF counts; fractions between 0 and 1.
 Source: Popović, WMT 2015, aclanthology W15-3049.
+Example: graft evaluate runs/translation multi30k
 """
 
 from __future__ import annotations

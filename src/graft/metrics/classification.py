@@ -4,6 +4,8 @@ Single-label: scores (N, C) probabilities, targets (N,) class indices; the class
 score is predicted. Multi-label: scores (N, C) probabilities, targets (N, C) of 0 and 1; a label is
 predicted from 0.5 on. All values are fractions between 0 and 1; higher is better except for `ece`
 and `brier`. An undefined value is nan.
+
+Example: graft evaluate runs/photos photos
 """
 
 from __future__ import annotations

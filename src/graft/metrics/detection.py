@@ -4,6 +4,7 @@ Scores and targets are object arrays (N,): the prediction and the truth of each 
 `graft.metrics.matching`. The values are means over the classes that have objects, at 101 points of
 recall; a class without objects is left out, and without any object the value is nan.
 Source: Lin et al., arXiv:1405.0312, and cocodataset.org/#detection-eval.
+Example: graft evaluate runs/cells cells
 """
 
 from __future__ import annotations

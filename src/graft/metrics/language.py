@@ -3,6 +3,8 @@
 Scores (N, 3) hold for each text the sum of the negative log-likelihoods of its predicted tokens in
 nats, their number, and the number of their UTF-8 bytes. Targets are not read. Undefined values are
 nan.
+
+Example: graft evaluate runs/book book.txt
 """
 
 from __future__ import annotations

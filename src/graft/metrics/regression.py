@@ -3,6 +3,8 @@
 Scores and targets are numbers (N,) in the user's unit. RMSE and MAE are in that unit, and lower is
 better; R2 and the correlations have no unit, and higher is better. Undefined values are nan: all of
 them without examples, R2 of constant targets, the correlations of constant predictions or targets.
+
+Example: graft evaluate runs/prices products.csv --columns value=price
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ Scores are an object array (N,) of `PixelCounts`, which `count_pixels` takes of 
 the true mask of each image, so that no mask is kept; targets are not read. Ignored pixels count for
 nothing. All values are of the sums over the images, and means over the classes that occur in a true
 or a predicted mask, the background among them where it is a class; nan if there are none.
+
+Example: graft evaluate runs/leaves leaves
 """
 
 from __future__ import annotations

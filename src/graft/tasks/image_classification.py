@@ -25,6 +25,7 @@ class ImageClassification(Classification):
 
     Baselines: the most frequent class; logistic regression on the standardized pixels of the image
     at 16 x 16.
+    Example: graft fit photos --task image-classification
     """
 
     name: ClassVar[str] = "image-classification"

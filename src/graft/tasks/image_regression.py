@@ -23,10 +23,10 @@ class ImageRegression(Regression):
     """Predict a number of an image: a weight, an age, a price, a count.
 
     Targets are standardized inside by the mean and the standard deviation of the training split;
-    predictions and metrics are in the user's unit, which `unit` names (`unit=g`). The loss is the
-    mean squared error; `robust` takes Huber's, for a few values far from all others.
+    predictions and metrics are in the user's unit. The loss is the mean squared error.
     Baselines: the mean; ridge regression on the standardized pixels of the image at 16 x 16; and
     the mean of each category if a column of categories is named (`--columns category=NAME`).
+    Example: graft fit meals --columns value=grams --task image-regression:unit=g
     """
 
     name: ClassVar[str] = "image-regression"

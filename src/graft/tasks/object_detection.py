@@ -53,6 +53,7 @@ class ObjectDetection(Task):
     validation; metrics read all detections. Groups of objects that are marked as one crowd are no
     objects to learn, and what is found in them is neither right nor wrong.
     Baseline: the mean box of each class.
+    Example: graft fit cells --task object-detection:head=fcos,size=640
     """
 
     name: ClassVar[str] = "object-detection"

@@ -49,6 +49,7 @@ class QuestionAnswering(Task):
     highest: answers are soon learned by heart, but the loss rises while F1 still does.
     Baselines: the sentence of the context that shares most words with the question, rare ones
     counting more; no answer at all, where training has such questions.
+    Example: graft fit questions --task question-answering -t full-fine-tuning
     """
 
     name: ClassVar[str] = "question-answering"

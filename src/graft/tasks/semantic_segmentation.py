@@ -71,13 +71,10 @@ class PictureScores(PixelCounts):
 class SemanticSegmentation(Task):
     """Predict the class of each pixel: road, leaf, cell.
 
-    Pictures are read whole, scaled to `size` pixels on the longer side at most and padded; with
-    `large=windows` those that are larger are read at their own size, in windows of at most `size`
-    pixels that share a quarter of their side, each of which is learned from. The loss, `criterion`,
-    is `cross-entropy`, `dice`, `focal`, or a sum such as `cross-entropy+dice`; `ignore` names
-    classes whose pixels count for nothing (`ignore=void`, `ignore=void+sky`). Predictions and
-    metrics are of the pixels of the files.
+    Pictures are read whole, scaled to `size` and padded, or in windows, each of which is learned
+    from. Predictions and metrics are of the pixels of the files.
     Baseline: the most frequent class at each place of a picture.
+    Example: graft fit leaves --task semantic-segmentation:criterion=cross-entropy+dice
     """
 
     name: ClassVar[str] = "semantic-segmentation"
@@ -98,9 +95,14 @@ class SemanticSegmentation(Task):
     weights: tuple[float, ...] | None = None
     """The weight of each of `names` in the loss."""
     size: int = 512
+    """The longer side of the input, in pixels, unless the pictures are smaller."""
     large: Literal["scale", "windows"] = "scale"
+    """What is done with larger pictures: they are scaled down, or read at their own size in windows
+    of `size` pixels that share a quarter of their side."""
     criterion: str = "cross-entropy"
+    """The loss: `cross-entropy`, `dice`, `focal`, or a sum such as `cross-entropy+dice`."""
     ignore: str = ""
+    """The classes whose pixels count for nothing, in training as in metrics: `void`, `void+sky`."""
 
     def __post_init__(self) -> None:
         """Drop ignored classes. Raises BadValue, and UnknownName for one that there is not."""

@@ -116,7 +116,7 @@ class Task(ABC):
     classes: tuple[str, ...]
     _: KW_ONLY
     head: str | None = None
-    """The head; None: the default for the form of features."""
+    """The layers on top of the features; `auto` takes the usual ones for the task."""
 
     def __post_init__(self) -> None:
         """Raise UnknownName or BadValue for a head that does not predict what the task needs."""

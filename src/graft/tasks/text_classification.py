@@ -21,13 +21,11 @@ from graft.tasks.text.word_weights import word_weights
 class TextClassification(TextsAndPairs, Classification):
     """Say which class, or classes, a text or a pair of texts belongs to.
 
-    Sentiment, spam, topic; paraphrase, entailment. Of a text of more tokens than the network reads,
-    `long` says what is read: its `head`; `head+tail`, a quarter of the tokens from its beginning
-    and three from its end (Sun et al., arXiv:1905.05583, section 5.3.1); `windows`, all of it in
-    parts that share a quarter of their tokens, each trained with the label of the text, whose
-    probabilities are the mean over its parts. Of a pair that is too long, the longer text is cut at
-    its end.
+    Sentiment, spam, topic; paraphrase, entailment. The parts of a long text are trained with its
+    label, and its probabilities are the mean over them. Of a pair that is too long, the longer text
+    is cut at its end.
     Baselines: the most frequent class; logistic regression on TF-IDF of words and pairs of words.
+    Example: graft fit reviews.csv --task text-classification:long=windows
     """
 
     name: ClassVar[str] = "text-classification"

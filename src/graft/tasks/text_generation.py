@@ -47,10 +47,8 @@ class TextGeneration(NextTokens, Task):
     and no completion begins, with white space, a line break is put between them. Messages are
     rendered by the tokenizer's chat template, and the last one, which is the assistant's, is the
     completion.
-    `packed`: several texts share a sequence of as many tokens as the network reads, none seeing
-    another, so that next to nothing is padding; a batch is then of so many sequences. What is said
-    of each text is the same.
     Baseline: bytes by the five before them, with Kneser-Ney smoothing.
+    Example: graft fit book.txt --task text-generation:packed=true
     """
 
     name: ClassVar[str] = "text-generation"

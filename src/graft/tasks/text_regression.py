@@ -22,14 +22,12 @@ class TextRegression(TextsAndPairs, Regression):
     """Predict a number of a text or a pair of texts.
 
     A rating, a price; how alike two sentences are. Targets are standardized inside by the mean and
-    the standard deviation of the training split; predictions and metrics are in the user's unit,
-    which `unit` names (`unit=EUR`). The loss is the mean squared error; `robust` takes Huber's, for
-    a few values far from all others. `long` says what is read of a text of more tokens than the
-    network reads: its `head`; `head+tail`; `windows`, all of it in parts, the mean of whose
-    predictions is the text's.
+    the standard deviation of the training split; predictions and metrics are in the user's unit.
+    The loss is the mean squared error. The prediction of a text in parts is the mean of theirs.
     Baselines: the mean; ridge regression on TF-IDF of words and pairs of words; of pairs of texts
     also on the cosine of their TF-IDF; and the mean of each category if a column of categories is
     named (`--columns category=NAME`).
+    Example: graft fit products.csv --columns value=price --task text-regression:unit=EUR
     """
 
     name: ClassVar[str] = "text-regression"

@@ -40,6 +40,7 @@ class TokenClassification(Task):
     begins. Longer texts than the network reads are cut between words into windows that overlap; a
     word is told by the window in which most words stand around it.
     Baseline: the tag that each word has most often in training.
+    Example: graft fit conll2003 --task token-classification:subwords=all
     """
 
     name: ClassVar[str] = "token-classification"
@@ -55,6 +56,8 @@ class TokenClassification(Task):
     """The scheme of the tags in the data: `iob1`, `bio`, `bioes`, or `plain` where they are no
     entities."""
     subwords: Literal["first", "all"] = "first"
+    """Which tokens of a word are learned: the first, which carries its tag, or the others as well,
+    as the inside of what the first begins."""
 
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:

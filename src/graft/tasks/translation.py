@@ -29,6 +29,7 @@ class Translation(Seq2seq):
     tell how far it has come. Sources are cut at their end where the network does not read all,
     targets at half of the tokens that a decoder alone reads.
     Baseline: the source as it is.
+    Example: graft fit multi30k --task translation:num_beams=4
     """
 
     name: ClassVar[str] = "translation"

@@ -19,6 +19,7 @@ class Bitfit(Technique):
     Source: Ben-Zaken et al.: BitFit, arXiv:2106.10199.
     When: many tasks on one network, little memory for optimizer state; few labels.
     When not: networks without biases (Llama types); data far from the pretraining data.
+    Example: graft fit reviews.csv -t bitfit
     """
 
     optimizer: Optimizer | None = "adamw"

@@ -44,6 +44,7 @@ class ContrastiveFewShot(Technique):
     When: eight to some hundred labels a class, and a sentence encoder.
     When not: thousands of labels, where full-fine-tuning is simpler; many more classes than a batch
     has examples.
+    Example: graft fit reviews.csv -t contrastive-few-shot --shots 16
     """
 
     epochs: Epochs | None = 20

@@ -23,11 +23,13 @@ class FeatureExtraction(Technique):
     Source: Donahue et al.: DeCAF, arXiv:1310.1531; Kornblith et al., arXiv:1805.08974.
     When: few labels, data like the pretraining data, little time; as the first thing to try.
     When not: data far from the pretraining data, where the features do not hold what is asked.
+    Example: graft fit photos -t feature-extraction
     """
 
     about_head: ClassVar[bool] = True
 
     solved: bool = True
+    """Whether a linear head is solved for instead of trained in steps."""
     epochs: Epochs | None = 100
     head_lr: Positive | None = None
     weight_decay: NotNegative = 0.01

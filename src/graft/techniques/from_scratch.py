@@ -22,6 +22,7 @@ class FromScratch(Technique):
     Source: He, Girshick, Dollár: Rethinking ImageNet Pre-training, arXiv:1811.08883.
     When: as the control; with plenty of labeled data far from what the network was pretrained on.
     When not: with few labels: expect it to lose.
+    Example: graft fit photos -t from-scratch
     """
 
     pretrained: ClassVar[bool] = False

@@ -16,6 +16,7 @@ class FullFineTuning(Technique):
     Source: Girshick et al.: R-CNN, arXiv:1311.2524; Devlin et al.: BERT, arXiv:1810.04805.
     When: from some hundred labels a class on, or data unlike the pretraining data.
     When not: very few labels, little time, or a network that must keep what it knew.
+    Example: graft fit photos -t full-fine-tuning:layer_decay=0.8
     """
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:

@@ -19,12 +19,15 @@ class GradualUnfreezing(Technique):
     Source: Howard, Ruder: ULMFiT, arXiv:1801.06146.
     When: few labels and a network that forgets quickly; with `layer_decay` below 1 as in the paper.
     When not: little time: several phases share one budget.
+    Example: graft fit reviews.csv -t gradual-unfreezing:stages=2
     """
 
     about_head: ClassVar[bool] = True
 
     layer_decay: Positive = 0.8
     stages: Count = 3
+    """The number of steps in which the layer groups are unfrozen, after the head has been
+    trained."""
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         count = len(model.backbone.groups) - 1

@@ -26,9 +26,11 @@ class L2Sp(Technique):
     forgets.
     When not: data far from the pretraining data: the starting point is no longer a good place to
     stay near.
+    Example: graft fit photos -t l2-sp:weight=0.1
     """
 
     weight: NotNegative = 0.01
+    """The weight of the penalty; 0 is plain fine-tuning."""
     weight_decay: NotNegative = 0.0
 
     def objective(self, model: Model, task: Task) -> Objective:

@@ -36,6 +36,7 @@ class LabelWords(Technique):
     When: no labels yet, and a decoder; as the mark that training on few labels must beat.
     When not: a sentence encoder is at hand and classes are topics, where `zero-shot` is quicker and
     mostly better.
+    Example: graft compare reviews.csv -b smollm2-135m -t label-words -t lora --shots 16
     """
 
     template: str = r"{}\nCategory:"
@@ -45,6 +46,8 @@ class LabelWords(Technique):
     """`spam=unwanted advertising;ham=a normal message`: what is written for a class, by default its
     name in words."""
     calibration: Literal["none", "contextual", "domain"] = "contextual"
+    """What is subtracted for each class, so that words that are likely after any text do not always
+    win: see the formula."""
     per_token: bool = False
     """Whether a class has the mean log-likelihood of its words' tokens, not their sum: long words
     are not at a disadvantage."""

@@ -25,13 +25,17 @@ class Lora(Technique):
     Source: Hu et al.: LoRA, arXiv:2106.09685; layers by the PEFT library.
     When: large networks, little memory, many tasks on one network.
     When not: small networks, where full fine-tuning costs little more and often does better.
+    Example: graft fit reviews.csv -t lora:r=4,alpha=8
     """
 
     adds_layers: ClassVar[bool] = True
 
     r: Count = 8
+    """The rank of the update of each layer: a higher one trains more parameters."""
     alpha: Positive = 16
+    """The scale of the update, which is multiplied by alpha / r."""
     dropout: PartialShare = 0.0
+    """The share of the inputs of A that are set to 0 in training."""
     from_group: int = 0
     """The first layer group that is adapted, negative counts from the head; those before it run
     once an example."""

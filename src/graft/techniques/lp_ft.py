@@ -33,13 +33,19 @@ class LpFt(Technique):
     Out-of-Distribution, arXiv:2202.10054.
     When: the safe default; above all where the data met later will differ from the training data.
     When not: no time to fine-tune at all: feature-extraction is its first half.
+    Example: graft fit photos -t lp-ft:fallback=false
     """
 
     about_head: ClassVar[bool] = True
 
     probe_epochs: Epochs | None = None
+    """Passes of the probe where its head is not solved for; `auto` is 100, or half as many as the
+    fine-tuning if the head is a network of its own."""
     probe_lr: Positive | None = None
+    """The learning rate of a probe that is not solved for; `auto` is 0.003, or three times the
+    usual rate if the head is a network of its own."""
     fallback: bool = True
+    """Whether the probe is kept if fine-tuning ends with a worse metric on validation."""
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         how = {"solver": "head", "views": 1, "patience": PROBE_PATIENCE}

@@ -33,6 +33,7 @@ class MaskedLanguageModeling(Technique):
     When not: a few hundred texts, or texts as the network was pretrained on; sentence encoders,
     whose vectors were made on pairs and may come off worse: compare, as `masked-language-modeling
     then full-fine-tuning` beside `full-fine-tuning`.
+    Example: graft fit reviews.csv -t "masked-language-modeling then full-fine-tuning"
     """
 
     streams: ClassVar[frozenset[str]] = frozenset({"unlabeled"})

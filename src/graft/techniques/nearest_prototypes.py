@@ -29,6 +29,7 @@ class NearestPrototypes(Technique):
     When: one to a dozen labels a class, many classes, classes that come later; in a moment.
     When not: some dozen labels a class and more, where feature-extraction learns which features
     matter.
+    Example: graft fit photos -t nearest-prototypes --shots 4
     """
 
     def check(self, backbone: Backbone, task: Task) -> None:

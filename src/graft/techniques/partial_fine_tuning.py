@@ -20,9 +20,11 @@ class PartialFineTuning(Technique):
     When: between feature extraction and full fine-tuning, in data and in time.
     When not: images or texts whose low-level form differs (sketches, X-rays): let the first groups
     train too.
+    Example: graft fit photos -t partial-fine-tuning:from_group=-3
     """
 
     from_group: int = -2
+    """The first layer group that trains; a negative number counts from the head."""
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         first = group_number(model, self.from_group, "partial-fine-tuning")

@@ -118,10 +118,7 @@ class Technique(ABC):
     """The settings that every technique shares; a technique overrides defaults and adds its own.
 
     The types of `graft.base.ranges` say which numbers a setting allows; others are refused when it
-    is made. `None` is "chosen from the model and the data": `epochs` by the budget, `lr` and
-    `optimizer` by the kind of network, `head_lr` as a multiple of `lr`. `layer_decay` multiplies
-    the rate once for each layer group below the head (ULMFiT's discriminative rates,
-    arXiv:1801.06146); 1 is one rate for all.
+    is made. `None`, in words `auto`, is chosen from the model and the data.
     """
 
     streams: ClassVar[frozenset[str]] = frozenset({"labeled"})
@@ -133,31 +130,44 @@ class Technique(ABC):
     """Whether it adds layers to the network while it trains, such as adapters."""
 
     epochs: Epochs | None = None
+    """Passes over the training split; `auto` goes by the number of examples."""
     lr: Positive | None = None
+    """The learning rate of the pretrained layers; `auto` is the usual one for the kind of network
+    and optimizer."""
     head_lr: Positive | None = None
+    """The learning rate of the head; `auto` is a multiple of `lr`, mostly ten times."""
     layer_decay: Positive = 1.0
+    """The factor of the rate for each layer group below the head, so that lower layers change less
+    (ULMFiT's discriminative rates, arXiv:1801.06146); 1 is one rate for all."""
     optimizer: Optimizer | None = None
+    """`auto` is SGD with momentum for most networks with batch normalization, else AdamW."""
     weight_decay: NotNegative = 0.01
+    """The weight decay of the optimizer; biases and normalizations are not decayed."""
     schedule: Literal["cosine", "one-cycle", "linear", "constant"] = "cosine"
+    """How the rate falls to 0 after it has risen: along a cosine, `one-cycle` after a rise over a
+    quarter of the phase at least, or linearly; `constant` keeps it."""
     warmup: Share = 0.1
     """The share of a phase over which the rate rises to its full value."""
     batch_size: Count | None = None
+    """Examples a step; `auto` goes by the task and the number of examples."""
     accumulate: Count = 1
+    """The number of pieces in which a batch is computed, one after the other, to take less
+    memory."""
     clip: NotNegative = 1.0
     """The gradient norm above which gradients are scaled down; 0 never does."""
     batch_norm: Literal["frozen", "updated"] = "frozen"
     """Whether pretrained batch-norm statistics stay as they are, or follow the (small) batches that
     are trained on, as those of a new head always do."""
     views: Count | None = None
-    """How many augmented versions of an example are seen, in turn; None is a new one each epoch, 1
-    the plain one. The layers before the first that trains see each version once, so that few of
+    """How many augmented versions of an example are seen, in turn; `auto` is a new one each epoch,
+    1 the plain one. The layers before the first that trains see each version once, so that few of
     them save time."""
     augment: Augment = "usual"
     """The augmentation of pictures in training: `none`, `weak`, `usual` or `strong`."""
     patience: Count | None = None
     """Stop a phase after so many epochs without better weights, by the validation loss or the
-    metric that the task goes by; None is five where a head alone is stepped, and elsewhere what the
-    task says, mostly to the end."""
+    metric that the task goes by; `auto` is five where a head alone is stepped, and elsewhere
+    what the task says, mostly none."""
 
     def __post_init__(self) -> None:
         """Raise BadValue for numbers that are out of range.

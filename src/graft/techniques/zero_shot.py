@@ -36,6 +36,7 @@ class ZeroShot(Technique):
     labels must beat.
     When not: classes that are no matter of topic, or whose names say nothing; as soon as some
     labels a class are there.
+    Example: graft compare reviews.csv -t "zero-shot:template=a text on {}" -t lora --shots 16
     """
 
     template: str = "{}"
@@ -44,7 +45,9 @@ class ZeroShot(Technique):
     """`spam=unwanted advertising;ham=a normal message`: what to call a class, by default its name
     in words."""
     scale: Positive = 20.0
+    """The factor of the cosine in the logits: the larger, the surer are the probabilities."""
     threshold: float = 0.15
+    """The cosine above which a label is predicted where an example may have several."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

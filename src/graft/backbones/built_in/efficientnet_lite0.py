@@ -12,6 +12,7 @@ class EfficientnetLite0:
     """Photographs: EfficientNet-lite0, a CNN trained on the 1,000 classes of ImageNet-1k.
 
     Source: Tan and Le: EfficientNet, arXiv:1905.11946; lite: without squeeze-and-excitation, ReLU6.
+    Example: graft fit photos -b efficientnet-lite0
     """
 
     pin = Pin(

@@ -13,6 +13,7 @@ class EfficientnetLite2:
 
     It reads 260 px where efficientnet-lite0 reads 224, and takes about twice the time.
     Source: Tan and Le: EfficientNet, arXiv:1905.11946; lite: without squeeze-and-excitation, ReLU6.
+    Example: graft fit photos -b efficientnet-lite2
     """
 
     pin = Pin(

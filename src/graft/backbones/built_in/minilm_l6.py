@@ -24,6 +24,7 @@ class MinilmL6:
     that belong together.
     Source: Reimers and Gurevych: Sentence-BERT, arXiv:1908.10084; Wang et al.: MiniLM,
     arXiv:2002.10957.
+    Example: graft embed minilm-l6 reviews.csv --out reviews.npy
     """
 
     pin = Pin(

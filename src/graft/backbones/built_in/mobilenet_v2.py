@@ -13,6 +13,7 @@ class MobilenetV2:
 
     The smallest of the built-in ones, for slow machines and many pictures.
     Source: Sandler et al.: MobileNetV2, arXiv:1801.04381.
+    Example: graft fit photos -b mobilenet-v2
     """
 
     pin = Pin(

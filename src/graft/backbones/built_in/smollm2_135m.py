@@ -13,6 +13,7 @@ class Smollm2135m:
     The package keeps its weights in 4 bits (Q4_1); Graft stores them as bfloat16 and trains them in
     float32.
     Source: Ben Allal et al.: SmolLM2, arXiv:2502.02737.
+    Example: graft fit book.txt -b smollm2-135m
     """
 
     pin = Pin(

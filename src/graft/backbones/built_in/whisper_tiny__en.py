@@ -31,6 +31,7 @@ class WhisperTinyEn:
     No task of Graft reads speech yet.
     Source: Radford et al.: Robust Speech Recognition via Large-Scale Weak Supervision,
     arXiv:2212.04356.
+    Example: graft pull whisper-tiny.en
     """
 
     pin = Pin(

@@ -11,7 +11,10 @@ from graft.base.job import Job
 
 
 class Local:
-    """A saved model as the starting point of another: `local:FOLDER`, or just the folder's path."""
+    """A saved model as the starting point of another: `local:FOLDER`, or just the folder's path.
+
+    Example: graft fit photos -b local:runs/photos/model
+    """
 
     def names(self) -> list[str]:
         return []

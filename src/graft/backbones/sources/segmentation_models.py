@@ -25,6 +25,8 @@ class SegmentationModels:
 
     They are of the heads unet, unet-plus-plus, fpn, deeplab-v3 and deeplab-v3-plus, over encoders
     of timm. Folders that the library saved are opened by their path.
+
+    Example: graft fit leaves -b segmentation-models:smp-test-models/unet-tu-resnet18
     """
 
     def names(self) -> list[str]:

@@ -23,7 +23,10 @@ LOCAL = "local-dir:"
 
 
 class Timm:
-    """Image networks of timm: `timm:resnet50`, `timm:vit_base_patch16_224.augreg_in21k`."""
+    """Image networks of timm: `timm:resnet50`, `timm:vit_base_patch16_224.augreg_in21k`.
+
+    Example: graft fit photos -b timm:resnet50
+    """
 
     def names(self) -> list[str]:
         import timm

@@ -103,6 +103,8 @@ class Tiny:
 
     `pretrained=True` gives the same random weights each time, False others from the global random
     state.
+
+    Example: graft fit photos -b tiny:cnn
     """
 
     def names(self) -> list[str]:

@@ -29,6 +29,8 @@ class Torchvision:
 
     Its detectors, such as `torchvision:fasterrcnn_resnet50_fpn_v2`, are opened whole, with the head
     `own`: of the classes of COCO those are kept that the data have by the same name.
+
+    Example: graft fit photos -b torchvision:resnet18
     """
 
     def names(self) -> list[str]:

@@ -42,6 +42,8 @@ class Transformers:
     Of networks for pictures, those that find objects or give masks are opened whole, with the head
     `own`: `transformers:PekingU/rtdetr_v2_r18vd`,
     `transformers:nvidia/segformer-b0-finetuned-ade-512-512`.
+
+    Example: graft fit reviews.csv -b transformers:distilbert/distilbert-base-uncased
     """
 
     def names(self) -> list[str]:

@@ -44,6 +44,8 @@ class Yolox:
 
     Their trunk is one of other heads, too. With the head `own` the whole detector is kept, and of
     its classes those that the data have by the same name.
+
+    Example: graft fit cells -b yolox:yolox_s
     """
 
     def names(self) -> list[str]:

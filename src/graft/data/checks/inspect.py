@@ -72,7 +72,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Checked:
-    """The output of `graft check --json`; docs/check.schema.json is generated from it."""
+    """The output of `graft check --json`; docs/schemas/check.schema.json is made from it."""
 
     path: str
     """The path of the data as it was given."""

@@ -51,7 +51,10 @@ class Regression(Task):
     """The mean of the training split, in the user's unit, as is `scale`."""
     scale: float = 1.0
     robust: bool = False
+    """Whether the loss is Huber's, for a few values far from all others, instead of the mean
+    squared error."""
     unit: str = ""
+    """The unit of the numbers, such as g or EUR, in which predictions and metrics are shown."""
     categories: bool = False
     """Whether samples have a `category`, by whose mean a baseline predicts."""
 

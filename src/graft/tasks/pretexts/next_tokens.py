@@ -49,6 +49,9 @@ class NextTokens:
     separator: str = ""
     """The text between a prompt and its completion."""
     packed: bool = False
+    """Whether several texts share a sequence of as many tokens as the network reads, none seeing
+    another, so that next to nothing is padding; a batch is then of so many sequences. What is said
+    of each text is the same."""
 
     def check(self, backbone: Backbone) -> None:
         if self.packed:

@@ -73,7 +73,10 @@ class Seq2seq(Task):
     longest: int = 0
     most: int | None = None
     num_beams: int = 1
+    """The number of texts that are searched for the likeliest one; 1 takes the likeliest token each
+    time."""
     prompt: str = ""
+    """What the network reads in place of the usual words, `{}` in it standing for the source."""
 
     def __post_init__(self) -> None:
         """Raises BadValue for an impossible number of beams, and a prompt without its `{}`."""

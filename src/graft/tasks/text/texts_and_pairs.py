@@ -29,6 +29,9 @@ class TextsAndPairs:
     options: ClassVar[tuple[str, ...]] = ("long",)
 
     long: Literal["head", "head+tail", "windows"] = "head"
+    """What is read of a text of more tokens than the network reads: its beginning; a quarter of the
+    tokens from its beginning and three from its end (Sun et al., arXiv:1905.05583, section 5.3.1);
+    or all of it, in parts that share a quarter of their tokens."""
     pairs: bool = False
     """Whether it was learned from pairs of texts, which are then predicted too."""
 
