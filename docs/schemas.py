@@ -337,7 +337,8 @@ def write(verb: str) -> str:
     if "$ref" in answer:  # the answer is one object: it stands at the top
         answer = kinds.pop(answer["$ref"].rpartition("/")[2])
     kinds = {"$defs": kinds} if kinds else {}
-    whole = {"$schema": DIALECT, "title": f"graft {verb} --json", **_without_titles(answer)}
+    title = "graft VERB --json, refused" if verb == "error" else f"graft {verb} --json"
+    whole = {"$schema": DIALECT, "title": title, **_without_titles(answer)}
     return json.dumps({**whole, **_without_titles(kinds)}, indent=2) + "\n"
 
 

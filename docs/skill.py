@@ -86,10 +86,10 @@ def _verb(name: str, verb: Any) -> list[str]:
 
 
 def _word(parameter: Any) -> str:
-    """How a parameter is written: `DATA`, `--task` STR, `--header` / `--no-header`."""
+    """How a parameter is written: `DATA`, `--task TASK`, `--header` / `--no-header`."""
     if parameter.param_type_name == "argument":
         return f"`{parameter.metavar or parameter.name.upper()}`"
     if parameter.is_flag:
         return " / ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
-    value = parameter.metavar or parameter.type.name.upper()
-    return f"{', '.join(f'`{name}`' for name in parameter.opts)} {value}"
+    value = parameter.metavar or parameter.name.upper()
+    return ", ".join(f"`{name} {value}`" for name in parameter.opts)

@@ -43,6 +43,8 @@ class Keras:
     A file that does not say how its pictures are prepared needs `mode`: `caffe`, `tf` or `torch` as
     in Keras' preprocess_input, `unit` for pixels from 0 to 1, `raw` for 0 to 255. NASNet is
     missing, since Keras does not build it on PyTorch.
+
+    Example: graft fit photos -b keras:EfficientNetB0
     """
 
     def names(self) -> list[str]:
