@@ -62,7 +62,7 @@ def test_every_verb_with_json_has_a_schema(schemas: ModuleType) -> None:
         (["info", "lorra"], "unknown-name", "Did you mean 'lora' or 'local'? See: graft list"),
         (["fit", "nowhere"], "data-error", "Pass a folder or a table."),
         (["fit", "{photos}", "-t", "lora:r=0"], "bad-value", "must be a whole number from 1 on."),
-        (["resume", "{photos}"], "folder-error", "Give"),
+        (["report", "{photos}"], "folder-error", "Name the folder that --out gave."),
         (["fti"], "usage", "See: graft --help"),
         (["fit", "--epoch"], "usage", "See: graft fit --help"),
         (["predict"], "usage", "See: graft predict --help"),

@@ -119,13 +119,13 @@ def _show(card: dict[str, Any]) -> None:
 
 def _show_plugin(card: dict[str, Any]) -> None:
     typer.echo(f"{card['name']} ({card['kind']})\n\n{card['description']}")
-    own = [parameter for parameter in card["parameters"] if not parameter["shared"]]
+    special = [parameter for parameter in card["parameters"] if not parameter["shared"]]
     shared = [parameter for parameter in card["parameters"] if parameter["shared"]]
-    if own:
+    if special:
         typer.echo(f"\nParameters, as {card['name']}:name=value,name=value")
-        _show_parameters(own)
+        _show_parameters(special)
     if shared:
-        typer.echo("\nParameters of every technique" if own else "\nParameters")
+        typer.echo("\nParameters of every technique" if special else "\nParameters")
         _show_parameters(shared)
 
 
