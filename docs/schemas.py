@@ -235,7 +235,8 @@ class Prediction(TypedDict):
     id: str
     prediction: Any
     confidence: NotRequired[Number]
-    probabilities: NotRequired[dict[str, float]]
+    probabilities: NotRequired[list[float]]
+    """Of each class, in the order of the classes."""
     drawing: NotRequired[str]
 
 

@@ -29,7 +29,7 @@ AS_JSON = "graft.as_json"
 class Verbs(TyperGroup):
     """Turns an error that the user can fix into its message and exit code 2, Ctrl-C into 130.
 
-    With `--json` the error is an object on stdout, as every answer is, and stderr stays empty.
+    With `--json` the error is an object on stdout, as every answer is.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -58,8 +58,8 @@ class Verbs(TyperGroup):
         except UsageError as error:
             if not ctx.meta[AS_JSON]:
                 raise
-            verb = error.ctx.command_path if error.ctx else "graft"
-            answer_error("usage", error.format_message(), f"See: {verb} --help")
+            verb = f" {error.ctx.info_name}" if error.ctx and error.ctx.parent else ""
+            answer_error("usage", error.format_message(), f"See: graft{verb} --help")
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as stop:
             typer.echo("\nStopped.", err=True)
