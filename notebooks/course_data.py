@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
+from pydoc_data.topics import topics
 from urllib.error import URLError
 
 import pandas as pd
@@ -72,6 +73,18 @@ def reviews(**sizes: int) -> graft.Data:
     for frame in frames.values():
         frame["label"] = frame["label"].map(words)
     return _describe(graft.load_data(frames), "sentences of film reviews, bad or good", sizes)
+
+
+def passages(**sizes: int) -> graft.Data:
+    """Running text in passages: Shakespeare's plays; else the documentation that Python carries."""
+    path = folder("tinyshakespeare")
+    if path is not None:
+        return _describe(graft.load_data(path), "passages of Shakespeare's plays", sizes)
+    print("There are no plays: GRAFT_DATA has no folder tinyshakespeare.")
+    rows = [{"passage": text[:1500]} for text in topics.values() if len(text) >= 1500]
+    return _describe(
+        graft.load_data(rows, val=0.2, test=0.3), "passages of Python's own documentation", sizes
+    )
 
 
 def of_task(task: str, name: str, words: str, **sizes: int) -> graft.Data:
