@@ -15,7 +15,7 @@ from graft.backbones.keras.library import keras
 from graft.backbones.keras.networks import describe, preprocess_of
 from graft.backbones.keras.translate import translate
 from graft.base.records import Batch
-from tests.contracts.tiny import trained
+from tests.contracts.tiny import NEVER, trained
 from tests.jobs import job
 from tests.unit.backbones.keras.models import application, largest_difference, run, saved
 
@@ -26,7 +26,8 @@ DOUBLE = 1e-9
 """The tolerances of float32 and float64, of the largest output."""
 QUICK = ("MobileNet", "MobileNetV2")
 """A plain chain, and one with residuals; the others take minutes."""
-JOB = job("image-classification", 7)
+TASK = "image-classification"
+JOB = job(TASK, 7)
 LAST = "partial-fine-tuning:from_group=-1"
 
 
@@ -97,13 +98,13 @@ def test_its_layer_groups_cover_each_tensor_once(case):
 def test_frozen_layers_stay_as_they_are_in_training_and_the_rest_is_saved_for_keras(case, tmp_path):
     file = saved(case.model, tmp_path / "start.keras")
     spec = f"keras:{file}:mode={APPLICATIONS[case.name][1]}"
-    model, _ = trained(LAST, "image-classification", tmp_path / "run", epochs=1, backbone=spec)
+    model, _ = trained(LAST, TASK, tmp_path / "run", backbone=spec, checkpoint_seconds=NEVER)
     state, before = model.network.state_dict(), case.backbone.network.state_dict()
     *frozen, last, _ = model.backbone.groups
     assert all(torch.equal(state[name], before[name]) for group in frozen for name in group.tensors)
     assert not all(torch.equal(state[name], before[name]) for name in last.tensors)
     assert not torch.equal(state["predictions.weight"], before["predictions.weight"])
-    trained_job = job("image-classification", len(state["predictions.bias"]))
+    trained_job = job(TASK, len(state["predictions.bias"]))
     probe = Batch({"input": case.pictures})
     model_folder.save(model, tmp_path / "model", trained_job, ["class"], {}, probe)
     opened = keras.models.load_model(tmp_path / "model" / "model.keras")
