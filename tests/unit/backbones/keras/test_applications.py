@@ -41,7 +41,7 @@ class Case:
 
     @property
     def pictures(self) -> torch.Tensor:
-        """Numbers of float32 in any case, which the input of a model of Keras would make of them."""
+        """Numbers of float32 in any case, as the input of a model of Keras makes them."""
         generator = torch.Generator().manual_seed(0)
         return torch.rand(3, 3, SIDE, SIDE, generator=generator, dtype=torch.float32) * 2 - 1
 
