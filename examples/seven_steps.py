@@ -31,7 +31,7 @@ def main() -> None:
 
     print("4. Add layers: the task adds a head, one linear layer with an output for each class")
 
-    source = sys.argv[1] if len(sys.argv) > 1 else write_questions(Path("runs"))
+    source = sys.argv[1] if len(sys.argv) > 1 else write_questions(Path("runs/data"))
     data = graft.load_data(source)
     data = data.sample(train=TRAIN, val=TEST, test=TEST)
     print(f"5. Load the data: {data}")
