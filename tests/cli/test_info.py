@@ -41,6 +41,7 @@ DATA = {
     "photos": ("image-classification", "image-folder", {}),
     "products.csv": ("text-regression", "parquet", {"value": "price"}),
     "questions": ("question-answering", "squad", {}),
+    "recordings": ("audio-classification", "audio-folder", {}),
     "reviews.csv": ("text-classification", "parquet", {}),
 }
 """Data that examples name -> the task whose tiny data stand for them, their format, and the columns

@@ -16,6 +16,7 @@ from graft.data.images.open import open_image
 from graft.data.kinds.kind import kind_named
 from graft.data.load import read
 from graft.data.masks.open import Mask, open_mask
+from graft.data.sounds.open import open_sound
 
 FORMATS = plugins.names("format")
 TINY = {
@@ -29,13 +30,15 @@ TINY = {
 _BOXES = {"boxes: boxes", "boxes: unsplit"}
 _TEXTS = {"labels: several-labels", "labels: texts", "labels: unsplit"}
 _TABLES = {
-    *_TEXTS, *_BOXES, "labels: images", "numbers: pairs", "numbers: texts", "text-pairs: pairs",
+    *_TEXTS, *_BOXES, "labels: images", "labels: sounds", "numbers: pairs", "numbers: texts",
+    "text-pairs: pairs",
 }  # fmt: skip
 _OBJECTS = {
     *_TABLES, "answers: answers", "boxes: outlines", "completions: messages",
     "completions: prompts", "pairs: pairs", "passages: passages", "tags: tokens",
 }  # fmt: skip
 HOLDS = {
+    "audio-folder": {"labels: sounds"},
     "coco": {*_BOXES, "boxes: outlines"},
     "conll": {"tags: tokens"},
     "csv": {*_TABLES, "completions: prompts", "pairs: pairs", "passages: passages"},
@@ -94,10 +97,12 @@ def _grouped(data: Data) -> dict[str, int]:
 
 
 def comparable(sample: Sample) -> tuple:
-    """The roles without the group, pictures and masks by their pixels, labels in one order."""
+    """The roles without the group; of pictures, masks and sounds the content, labels sorted."""
     roles = {role: value for role, value in sorted(sample.roles.items()) if role != "group"}
     if "image" in roles:
         roles["image"] = np.asarray(open_image(roles["image"], sample.id)).tobytes()
+    if "audio" in roles:
+        roles["audio"] = open_sound(roles["audio"], sample.id, 8000).tobytes()
     if isinstance(mask := roles.get("mask"), Mask):
         classes = mask.coding.classes
         roles["mask"] = (*classes, open_mask(mask, classes, sample.id).tobytes())
@@ -143,6 +148,7 @@ def test_does_not_claim_what_it_cannot_read(name: str, tmp_path: Path) -> None:
 
 SUFFIXES = (
     ".conll", ".csv", ".json", ".jsonl", ".marks", ".npz", ".parquet", ".png", ".tsv", ".txt",
+    ".wav",
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from graft.backbones.backbone import evaluating
+from graft.backbones.preprocess.sound import SoundPreprocess
 from graft.base import plugins, trees
 from graft.base.records import RECORDED, Sample
 from graft.studies.run import build_model
@@ -318,6 +319,7 @@ def double(monkeypatch):
     between runs.
     """
     monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
+    monkeypatch.setattr(SoundPreprocess, "__call__", _in_float32(SoundPreprocess.__call__))
     torch.set_default_dtype(torch.float64)
     hook = torch.nn.modules.module.register_module_forward_pre_hook(
         lambda _, given: tuple(map(_doubled, given))
@@ -325,6 +327,19 @@ def double(monkeypatch):
     yield
     hook.remove()
     torch.set_default_dtype(torch.float32)
+
+
+def _in_float32(encode):
+    """The extractors of transformers make spectra in no other precision."""
+
+    def call(*args):
+        torch.set_default_dtype(torch.float32)
+        try:
+            return encode(*args)
+        finally:
+            torch.set_default_dtype(torch.float64)
+
+    return call
 
 
 def _doubled(value):

@@ -32,7 +32,7 @@ CASES = [
     (name, network, job)
     for name in plugins.names("head")
     for form in plugins.load("head", name).gives
-    for job in (job_of(name, reads, form) for reads in ("image", "text"))
+    for job in (job_of(name, reads, form) for reads in ("image", "text", "audio"))
     for network in plugins.load("source", "tiny")().tiny(job)[::EVERY]
 ]
 

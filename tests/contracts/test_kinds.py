@@ -93,7 +93,7 @@ def test_texts_alone_may_stand_in_its_unlabeled_split(case: str) -> None:
 def test_data_of_no_known_kind_are_refused() -> None:
     with pytest.raises(
         DataError,
-        match=r"No kind of data has the roles audio, label\. "
-        r"Kinds: .*labels: image or text -> label",
+        match=r"No kind of data has the roles label, smell\. "
+        r"Kinds: .*labels: image or audio or text -> label",
     ):
-        Data({"all": [Sample(f"{i}", {"audio": b"", "label": "a"}) for i in range(20)]})
+        Data({"all": [Sample(f"{i}", {"smell": b"", "label": "a"}) for i in range(20)]})

@@ -30,6 +30,7 @@ from graft.training.observers import Observer
 NETWORKS = {
     "image": "tiny:efficientnet",
     "text": "tiny:bert",
+    "audio": "tiny:whisper",
     "summarization": "tiny:bart",
     "translation": "tiny:llama",
 }

@@ -10,7 +10,11 @@ from graft.base import plugins
 from graft.base.errors import BackboneError, UnknownName
 from graft.base.job import Job
 
-DEFAULTS = {"image": "wheel:efficientnet-lite0", "text": "wheel:minilm-l6"}
+DEFAULTS = {
+    "image": "wheel:efficientnet-lite0",
+    "text": "wheel:minilm-l6",
+    "audio": "wheel:whisper-tiny.en",
+}
 """The built-in backbone for what a task reads, unless the task names another one."""
 
 
@@ -51,7 +55,7 @@ def usual_job(spec: str) -> Job:
 
 
 def default_backbone(reads: str) -> str:
-    """The built-in backbone for `image` or `text`."""
+    """The built-in backbone for `image`, `text` or `audio`."""
     return DEFAULTS[reads]
 
 

@@ -26,7 +26,7 @@ class Job:
     """The Hugging Face id of the task, if there is one: some libraries have a class per task. Also
     names the purpose of the network in messages."""
     reads: str
-    """`image` or `text`."""
+    """`image`, `text` or `audio`."""
     form: Form
     outputs: int | None = None
     """The outputs of a new head; None: the network keeps its pretrained head."""

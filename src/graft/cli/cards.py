@@ -144,11 +144,11 @@ def _usual_heads(task: str) -> list[str]:
 
 
 def _takes(task: str, head: str) -> bool:
-    """Whether the task's usual backbone gives what the head reads: tokens come of texts alone."""
+    """Whether the task's usual backbone gives what the head reads: no picture has tokens."""
     if head not in heads_for(plugins.class_variable("task", task, "gives")):
         return False
     reads = plugins.class_variable("task", task, "reads")
-    return reads == "text" or set(plugins.load("head", head).gives) != {"sequence"}
+    return reads != "image" or set(plugins.load("head", head).gives) != {"sequence"}
 
 
 def _float32_mb(parameters: int) -> float:

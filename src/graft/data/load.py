@@ -167,7 +167,7 @@ def _check(path: Path) -> None:
     if not any(path.iterdir()):
         raise DataError(
             f"The folder {path} is empty. "
-            "It should hold class folders of images or texts, or a table."
+            "It should hold class folders of images, sounds or texts, or a table."
         )
 
 
@@ -175,8 +175,8 @@ def _sniff(path: Path, options: ReadOptions) -> str:
     if options.labels and path.is_dir() and (held := describe_unsupported(path)):
         raise DataError(
             f"{path} holds {held}. No task learns from that yet. What is learned now: texts, "
-            "and pictures with classes (in class folders, cats/1.jpg, or a table of paths and "
-            "labels), boxes or masks."
+            "sounds and pictures with classes (in class folders, cats/1.jpg, or a table of paths "
+            "and labels), and pictures with boxes or masks."
         )
     names = plugins.names("format")
     formats: dict[str, Format] = {name: plugins.load("format", name)() for name in names}

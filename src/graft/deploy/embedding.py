@@ -1,4 +1,4 @@
-"""Texts and pictures as vectors: the pooled features of any network, trained here or not."""
+"""Texts, pictures and sounds as vectors: pooled features of any network, trained here or not."""
 
 from __future__ import annotations
 
@@ -86,7 +86,10 @@ def open_pretrained(spec: str) -> tuple[Model, Task]:
 
     Raises UnknownName, BackboneError.
     """
-    backbone = load_backbone(spec, replace(usual_job(spec), form="vector"))
+    job = usual_job(spec)
+    # Networks for sounds have a vector for each frame alone; others have one of their own.
+    job = job if job.reads == "audio" else replace(job, form="vector")
+    backbone = load_backbone(spec, job)
     tasks = [plugins.load("task", name) for name in plugins.names("task")]
     reads = backbone.preprocess.reads
     fitting = next(task for task in tasks if task.reads == reads and task.gives == "classes")

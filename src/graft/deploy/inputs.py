@@ -1,4 +1,4 @@
-"""Make samples of the inputs of a trained model: texts, pictures, files, tables, frames."""
+"""Make samples of the inputs of a trained model: texts, pictures, sounds, files, tables, frames."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,13 +15,15 @@ from graft.base.counts import plural
 from graft.base.errors import BadValue, DataError, listed
 from graft.base.ranges import check_word
 from graft.base.records import Sample
+from graft.data.checks.sounds import listen
 from graft.data.data import Data
 from graft.data.formats.format import endings, read_options
-from graft.data.formats.image_folder import ImageFolder
-from graft.data.images.open import SUFFIXES, open_image
+from graft.data.images import open as images
+from graft.data.images.open import open_image
 from graft.data.kinds.kind import kind_named
 from graft.data.load import read
 from graft.data.memory import from_memory
+from graft.data.sounds import open as sounds
 from graft.data.tables.encodings import read_text
 from graft.data.tables.surrogates import check_whole
 
@@ -30,8 +32,21 @@ NAMED = 5
 """Samples that a message names; their number says how many more there are."""
 
 
+class _Media(NamedTuple):
+    """The files that hold an input each: their suffixes, and the format of folders of them."""
+
+    suffixes: frozenset[str]
+    format: str
+
+
+_MEDIA = {
+    "image": _Media(images.SUFFIXES, "image-folder"),
+    "audio": _Media(sounds.SUFFIXES, "audio-folder"),
+}
+
+
 def read_inputs(inputs: Any, role: str, **reading: Any) -> list[Sample]:
-    """Samples of all inputs, in order; `role` is what the network reads: `image` or `text`.
+    """Samples of all inputs, in order; `role` is what the network reads: `image`, `audio`, `text`.
 
     `reading` says how files and frames are read: see `graft.data.load.read`. What was left out or
     guessed is logged, and so are texts without a word. Raises DataError for what cannot be read.
@@ -55,11 +70,14 @@ def read_inputs(inputs: Any, role: str, **reading: Any) -> list[Sample]:
 
 
 def find_broken(samples: Sequence[Sample]) -> dict[str, str]:
-    """Find the samples whose picture cannot be read: id -> the reason."""
+    """Find the samples whose picture or sound cannot be read: id -> the reason."""
     problems = {}
     for sample in samples:
         try:
-            open_image(sample.roles["image"], sample.id)
+            if "audio" in sample.roles:
+                listen(sample.roles["audio"], sample.id)
+            else:
+                open_image(sample.roles["image"], sample.id)
         except DataError as error:
             problems[sample.id] = str(error)
     return problems
@@ -157,30 +175,31 @@ def _text_roles() -> frozenset[str]:
 
 def _read(path: Path, role: str, reading: dict[str, Any]) -> list[Sample]:
     files.check_exists(path)
-    if path.is_file() and role == "image" and path.suffix.lower() not in endings() - SUFFIXES:
-        return [Sample(str(path), {"image": path})]
+    media = _MEDIA.get(role)
+    if path.is_file() and media and path.suffix.lower() not in endings() - media.suffixes:
+        return [Sample(str(path), {role: path})]
     if path.is_file() and role == "text" and path.suffix.lower() == ".txt":
         return [Sample(str(path), {"text": read_text(path)[0]})]
-    if path.is_dir() and role == "image" and reading.get("format") is None:
-        return _samples(_read_pictures(path, reading))
+    if path.is_dir() and media and reading.get("format") is None:
+        return _samples(_read_files(path, role, media.format, reading))
     return _samples(read(path, **reading, labels=False))
 
 
-def _read_pictures(folder: Path, reading: dict[str, Any]) -> Data:
-    """The pictures of a folder: those that a table in it names, else all of them.
+def _read_files(folder: Path, role: str, format: str, reading: dict[str, Any]) -> Data:
+    """The pictures or sounds of a folder: those that a table in it names, else all of them.
 
-    A table or text that lies beside the pictures is not about them if it names none.
+    A table or text that lies beside the files is not about them if it names none.
     """
-    holds_pictures = ImageFolder().sniff(folder) > 0
+    holds_files = plugins.load("format", format)().sniff(folder) > 0
     try:
         data = read(folder, **reading, labels=False)
     except DataError:
-        if not holds_pictures:
+        if not holds_files:
             raise
     else:
-        if not holds_pictures or all("image" in s.roles for s in _all_samples(data)):
+        if not holds_files or all(role in s.roles for s in _all_samples(data)):
             return data
-    return read(folder, **{**reading, "format": "image-folder"}, labels=False)
+    return read(folder, **{**reading, "format": format}, labels=False)
 
 
 def _all_samples(data: Data) -> list[Sample]:

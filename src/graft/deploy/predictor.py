@@ -88,16 +88,16 @@ class Predictor:
             return self._predict(samples, draw)
         except DataError as error:
             reads = self.network.backbone.preprocess.reads
-            problems = find_broken(samples) if reads == "image" else {}
+            problems = {} if reads == "text" else find_broken(samples)
             if not problems:
                 raise
             if not skip_broken or len(problems) == len(samples):
-                count = f"{len(problems):,} of {len(samples):,} pictures cannot be read"
+                count = f"{len(problems):,} of {len(samples):,} inputs cannot be read"
                 others = " To predict the others: --skip-broken, in Python skip_broken=True."
                 way_out = others if len(problems) < len(samples) else ""
                 raise DataError(f"{count}. {listed(problems.values(), 5)}{way_out}") from error
             logging.getLogger("graft").warning(
-                f"{len(problems):,} pictures that cannot be read were left out: {listed(problems)}."
+                f"{len(problems):,} inputs that cannot be read were left out: {listed(problems)}."
             )
             rest = [sample for sample in samples if sample.id not in problems]
             return self._predict(rest, draw)

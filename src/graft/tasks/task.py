@@ -73,7 +73,7 @@ class Task(ABC):
     or_roles: ClassVar[tuple[frozenset[str], ...]] = ()
     """Other sets of roles, each of which is enough."""
     reads: ClassVar[str]
-    """What a network must read: `image` or `text`."""
+    """What a network must read: `image`, `text` or `audio`."""
     gives: ClassVar[str]
     """What a head must predict: see `Head.gives`."""
     heads: ClassVar[dict[Form, str]]

@@ -182,9 +182,11 @@ class Technique(ABC):
         Asked before anything is written.
         Most are made for all of them; those that are `about_head` are for tasks with a new one.
         """
-        if self.augment != "usual" and backbone.preprocess.reads != "image":
+        reads = backbone.preprocess.reads
+        if self.augment != "usual" and reads != "image":
+            noun = "sounds" if reads == "audio" else "texts"
             raise BadValue(
-                f"Only pictures are augmented, and {task.name} reads texts. "
+                f"Only pictures are augmented, and {task.name} reads {noun}. "
                 f"Leave out augment={self.augment}."
             )
         if self.augment in ("weak", "strong") and self.views == 1:

@@ -1,12 +1,10 @@
-"""Pictures with outlines of their own, and sound are recognized, but not learned yet."""
+"""Pictures with outlines of their own are recognized, but not learned yet."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from graft.base.errors import DataError
@@ -53,31 +51,6 @@ def test_pictures_to_predict_may_have_boxes_beside_them(tmp_path: Path) -> None:
     put(tmp_path, *pictures("images"))
     (tmp_path / "images" / "images0.xml").write_text(VOC)
     assert len(read(tmp_path, labels=False).splits["all"]) == 3
-
-
-def test_folders_of_sound(tmp_path: Path) -> None:
-    put(tmp_path, *pictures("yes", "no", ending=".wav"), "README.md")
-    with pytest.raises(DataError, match=r"holds 6 files of sound \(\.wav\)\. No task"):
-        read(tmp_path)
-
-
-@pytest.mark.parametrize("column", ["file", "audio", "utterance"])
-def test_tables_of_sound(tmp_path: Path, column: str) -> None:
-    put(tmp_path, *pictures("audio", ending=".flac", count=12))
-    row = "audio/audio{i}.flac,the words of number {i},{label}"
-    write_rows(tmp_path / "labels.csv", f"{column},text,sex", row, count=12)
-    words = rf"table of sound: '{column}' names the files, beside it are 'text', 'sex'\. No task"
-    with pytest.raises(DataError, match=words):
-        read(tmp_path)
-    asked = read(tmp_path, columns={"text": "text", "label": "sex"})
-    assert asked.classes == ["a", "b"], "who asks for other columns gets them"
-
-
-def test_sound_inside_a_table(tmp_path: Path) -> None:
-    sounds = [{"bytes": b"RIFF", "path": f"{i}.wav"} for i in range(4)]
-    pq.write_table(pa.table({"audio": sounds, "label": [0, 1, 0, 1]}), tmp_path / "t.parquet")
-    with pytest.raises(DataError, match=r"t\.parquet is a table of sound: 'audio'"):
-        read(tmp_path / "t.parquet")
 
 
 def test_slots_are_tags_and_intents_are_named_beside_them(tmp_path: Path) -> None:

@@ -28,10 +28,10 @@ _SPECIAL_TOKENS = {
 class WhisperTinyEn:
     """Spoken English: Whisper tiny.en, a speech recognizer of 4 + 4 layers of 384.
 
-    No task of Graft reads speech yet.
+    Tasks read its encoder, at the true length of a sound; nothing is transcribed yet.
     Source: Radford et al.: Robust Speech Recognition via Large-Scale Weak Supervision,
     arXiv:2212.04356.
-    Example: graft pull whisper-tiny.en
+    Example: graft fit recordings -b whisper-tiny.en
     """
 
     pin = Pin(
@@ -44,7 +44,7 @@ class WhisperTinyEn:
     parameters = 37_760_256
     license = "MIT"
     reads = "audio"
-    forms = ("seq2seq", "sequence")
+    forms = ("sequence",)
 
     def convert(self, parts: dict[str, bytes], folder: Path) -> None:
         import torch

@@ -1,4 +1,4 @@
-"""The mean over the tokens, then one linear layer."""
+"""The mean over the tokens or frames, then one linear layer."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Pooled(Head):
-    """The mean over all tokens except padding, then one linear layer.
+    """The mean over tokens or frames of sound, except padding, then one linear layer.
 
     Formula: W mean_t h_t + b = mean_t (W h_t + b), h_t the state of token t. The network is saved
-    as a token classifier of its library; if its head is one linear layer, the mean of its logits
+    as a classifier of its library; if its head is one linear layer, the mean of its logits
     over a text are those of the text.
     When: token states say more than the one vector by which the library classifies texts.
     """
@@ -39,7 +39,9 @@ class Pooled(Head):
         mean = MaskedMean().train(network.training)
         pooled = nn.Sequential(mean, network.get_submodule(first)).train(network.training)
         network.set_submodule(first, pooled)
-        network.register_forward_pre_hook(mean.take_mask, with_kwargs=True)
+        # The module around the classifier is called with the mask of what the classifier reads.
+        around = network.get_submodule(first.rpartition(".")[0])
+        around.register_forward_pre_hook(mean.take_mask, with_kwargs=True)
         head = (f"{first}.1", *others)
         groups = layer_groups.find(network, head, backbone.preprocess.example())
         return replace(backbone, form="vector", head=head, groups=groups)
@@ -47,7 +49,9 @@ class Pooled(Head):
     def detach(self, backbone: Backbone) -> nn.Module:
         """Return the token classifier."""
         network, inside = copy.deepcopy(backbone.network), backbone.head[0]
-        network._forward_pre_hooks.clear()
-        network._forward_pre_hooks_with_kwargs.clear()
-        network.set_submodule(inside.removesuffix(".1"), network.get_submodule(inside))
+        first = inside.removesuffix(".1")
+        around = network.get_submodule(first.rpartition(".")[0])
+        around._forward_pre_hooks.clear()
+        around._forward_pre_hooks_with_kwargs.clear()
+        network.set_submodule(first, network.get_submodule(inside))
         return network

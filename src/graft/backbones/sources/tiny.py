@@ -45,6 +45,17 @@ _BERT = {
     "intermediate_size": 64,
 }
 _BART = {"layers": 2, "attention_heads": 2, "ffn_dim": 64}
+SECONDS = 2
+"""The longest sound that the tiny networks read."""
+_WAVES = {
+    "conv_dim": (8, 8, 8),
+    "conv_kernel": (20, 8, 4),
+    "conv_stride": (10, 8, 4),
+    "num_feat_extract_layers": 3,
+    "num_conv_pos_embeddings": 8,
+    "num_conv_pos_embedding_groups": 2,
+}
+"""A frame each 20 ms, as the large networks have it."""
 TEXT: dict[str, dict[str, Any]] = {
     "bert": {"model_type": "bert", **_BERT},
     "sentence-bert": {"model_type": "bert", **_BERT},
@@ -88,6 +99,29 @@ MASKED = ("bert", "sentence-bert", "roberta", "electra", "distilbert")
 LONGEST = 128
 
 _READERS = ("bert", "roberta", "electra", "distilbert", "xlnet", "gpt2", "llama", "t5")
+SOUND: dict[str, dict[str, Any]] = {
+    "whisper": {
+        "model_type": "whisper",
+        "d_model": 32,
+        "encoder_layers": 3,
+        "encoder_attention_heads": 2,
+        "encoder_ffn_dim": 64,
+        "num_mel_bins": 16,
+        "max_source_positions": 50 * SECONDS,
+        "vocab_size": 100,
+        **{f"{mark}_token_id": 0 for mark in ("pad", "bos", "eos", "decoder_start")},
+    },
+    "wav2vec2": {"model_type": "wav2vec2", **_BERT, **_WAVES},
+    "hubert": {
+        "model_type": "hubert",
+        "feat_extract_norm": "layer",
+        "do_stable_layer_norm": True,
+        **_BERT,
+        **_WAVES,
+    },
+}
+"""Name -> the settings of its config in transformers."""
+
 FORMS: dict[Form, tuple[str, ...]] = {
     "vector": ("bert", "sentence-bert", *_READERS[1:]),
     "sequence": _READERS,
@@ -108,11 +142,13 @@ class Tiny:
     """
 
     def names(self) -> list[str]:
-        return sorted([*IMAGE, *TEXT])
+        return sorted([*IMAGE, *TEXT, *SOUND])
 
     def usual_job(self, name: str) -> Job:
         if name in IMAGE:
             return Job("features", "image", "vector")
+        if name in SOUND:
+            return Job("features", "audio", "sequence")
         form = next((form for form, names in FORMS.items() if name in names), "vector")
         return Job("features", "text", form)
 
@@ -122,20 +158,23 @@ class Tiny:
 
         if name not in self.names():
             raise UnknownName.of("tiny network", name, self.names(), see="graft list backbones")
-        if job.reads != ("image" if name in IMAGE else "text"):
+        if job.reads != self.usual_job(name).reads:
             raise BackboneError(
                 f"'tiny:{name}' is not made for {job.id}. These are: {', '.join(self.tiny(job))}."
             )
         with torch.random.fork_rng(devices=[], enabled=pretrained):
             if pretrained:
                 torch.default_generator.manual_seed(0)
-            backbone = self._image(name, job) if name in IMAGE else self._text(name, job)
+            make = self._image if name in IMAGE else self._sound if name in SOUND else self._text
+            backbone = make(name, job)
         backbone.name, backbone.lr = f"tiny:{name}", LR
         return backbone
 
     def tiny(self, job: Job) -> list[str]:
         if job.reads == "image":
             return {"vector": list(IMAGE), "pyramid": list(PYRAMIDS)}.get(job.form, [])
+        if job.reads == "audio":
+            return list(SOUND) if job.form == "sequence" else []
         return list(FORMS.get(job.form, ())) if job.reads == "text" else []
 
     def _image(self, name: str, job: Job) -> Backbone:
@@ -145,6 +184,18 @@ class Tiny:
             without_size = {key: value for key, value in settings.items() if key != "size"}
             return library.trunk(architecture, job.size or PYRAMID_SIZE, **without_size)
         return library.create(architecture, job.outputs, **settings)
+
+    def _sound(self, name: str, job: Job) -> Backbone:
+        from transformers import Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
+
+        from graft.backbones.speech.folder import create_speech
+
+        if name == "whisper":
+            bands = SOUND[name]["num_mel_bins"]
+            extractor = WhisperFeatureExtractor(feature_size=bands, chunk_length=SECONDS)
+        else:
+            extractor = Wav2Vec2FeatureExtractor()
+        return create_speech(SOUND[name], extractor, job)
 
     def _text(self, name: str, job: Job) -> Backbone:
         tokenizer = _tokenizer(name)

@@ -17,6 +17,7 @@ from graft.backbones.language.quiet import never_ask_for_masks, quiet
 from graft.backbones.preprocess.preprocess import TextPreprocess
 from graft.backbones.pyramids.transformers_folder import MODELS, open_detector, save_detector
 from graft.backbones.pyramids.transformers_masks import gives_masks, open_masks, save_masks
+from graft.backbones.speech.folder import is_speech, open_speech, save_speech
 from graft.base import files
 from graft.base.errors import BackboneError
 from graft.base.job import WRITING, Form, Job
@@ -37,7 +38,7 @@ POOLING = Path("1_Pooling", "config.json")
 
 
 class Transformers:
-    """Text networks of transformers, by their name on the hub: `transformers:ORGANIZATION/NAME`.
+    """Networks of transformers for texts and sounds: `transformers:ORGANIZATION/NAME`.
 
     Of networks for pictures, those that find objects or give masks are opened whole, with the head
     `own`: `transformers:PekingU/rtdetr_v2_r18vd`,
@@ -51,13 +52,17 @@ class Transformers:
         return [
             "distilbert/distilbert-base-uncased",
             "facebook/bart-base",
+            "facebook/hubert-base-ls960",
+            "facebook/wav2vec2-base",
             "google-bert/bert-base-uncased",
             "google-t5/t5-small",
             "Helsinki-NLP/opus-mt-en-de",
             "FacebookAI/roberta-base",
             "google/electra-small-discriminator",
             "microsoft/deberta-v3-base",
+            "microsoft/wavlm-base-plus",
             "openai-community/gpt2",
+            "openai/whisper-base",
             "sentence-transformers/all-MiniLM-L6-v2",
             "xlnet/xlnet-base-cased",
         ]
@@ -70,6 +75,8 @@ class Transformers:
             config = AutoConfig.from_pretrained(name, trust_remote_code=False)
         if gives_masks(config):
             return Job("features", "image", "finished")
+        if is_speech(config):
+            return Job("features", "audio", "sequence")
         if config.model_type in MODELS:
             return Job("features", "image", "pyramid")
         writes = getattr(config, "is_encoder_decoder", False)
@@ -108,6 +115,9 @@ class Transformers:
             write = save_masks if backbone.levels is None else save_detector
             write(backbone, folder, classes)
             return
+        if backbone.preprocess.reads == "audio":
+            save_speech(backbone, folder, classes, problem)
+            return
         network, pooled = backbone.network, mean_pooling.is_installed(backbone.network)
         config = network.config
         if classes:
@@ -132,6 +142,8 @@ class Transformers:
     def open(self, folder: str, job: Job, pretrained: bool) -> Backbone:
         from transformers import AutoConfig, AutoTokenizer
 
+        if job.reads == "audio":
+            return open_speech(folder, job, pretrained)
         if job.reads != "text":
             return _open_for_pictures(folder, job, pretrained)
         with quiet():

@@ -16,6 +16,7 @@ from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.checks.copies import Fingerprint, find_near_images, find_near_texts, fingerprint
 from graft.data.checks.finding import Finding, verb
+from graft.data.checks.sounds import Heard, listen, sound_findings
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind, kind_named
 
@@ -34,13 +35,14 @@ class _Seen:
     key: str
     size: tuple[int, int] | None = None
     print: Fingerprint | None = None
+    heard: Heard | None = None
     problem: str | None = None
 
 
 def inspect(data: Data) -> list[Finding]:
     """All findings: errors first, then warnings, then infos.
 
-    Opens every image once, in threads; never raises for a sample.
+    Opens every image and sound once, in threads; never raises for a sample.
     """
     kind = kind_named(data.kind)
     seen = _look(data, kind)
@@ -49,6 +51,7 @@ def inspect(data: Data) -> list[Finding]:
         *_unreadable(seen),
         *kind.findings(data),
         *_sizes(seen),
+        *sound_findings({s.sample.id: s.heard for s in seen if s.heard}),
         *_duplicates(seen, kind),
         *_leaks(seen, kind, data),
         *_shared(data, kind),
@@ -110,9 +113,11 @@ def _look(data: Data, kind: Kind) -> list[_Seen]:
 
 def _open(split: str, sample: Sample, kind: Kind) -> _Seen:
     key = kind.key(sample)
-    if "image" not in sample.roles:
-        return _Seen(sample, split, key)
     try:
+        if "audio" in sample.roles:
+            return _Seen(sample, split, key, heard=listen(sample.roles["audio"], sample.id))
+        if "image" not in sample.roles:
+            return _Seen(sample, split, key)
         return _Seen(sample, split, key, *fingerprint(sample.roles["image"], sample.id))
     except DataError as error:
         return _Seen(sample, split, key, problem=str(error))
@@ -124,7 +129,8 @@ def _unreadable(seen: list[_Seen]) -> list[Finding]:
         return []
     first = " ".join(list(problems.values())[:3])
     more = f" And {len(problems) - 3:,} more." if len(problems) > 3 else ""
-    words = f"{plural(len(problems), 'image')} cannot be read. {first}{more}"
+    noun = "sound" if any("audio" in s.sample.roles for s in seen) else "image"
+    words = f"{plural(len(problems), noun)} cannot be read. {first}{more}"
     return [Finding("unreadable", "error", words, tuple(problems))]
 
 

@@ -12,7 +12,9 @@ from graft.data.formats.folders.class_folders import ClassFolders, write_class_f
 from graft.data.formats.format import ReadOptions
 from graft.data.images.open import SUFFIXES, UNREADABLE, open_image
 
-_FOLDERS = ClassFolders("images", SUFFIXES, "image", lambda file: (file, None), UNREADABLE)
+_FOLDERS = ClassFolders(
+    "images", SUFFIXES, "image", lambda file: (file, None), UNREADABLE, "turn them into JPEG"
+)
 
 
 class ImageFolder:

@@ -12,6 +12,7 @@ from graft.base import plugins
 from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.images.open import image_digest
+from graft.data.sounds.open import sound_digest
 
 if TYPE_CHECKING:  # these import this module
     from graft.data.checks.finding import Finding
@@ -100,13 +101,15 @@ class Kind(ABC):
         return [self.row(sample)]
 
     def words(self, sample: Sample) -> str:
-        """All texts of a sample that has the inputs; empty for a picture."""
+        """All texts of a sample that has the inputs; empty for a picture or a sound."""
         return " ".join(self._texts(sample))
 
     def content(self, sample: Sample) -> str:
-        """A key of the inputs: texts ignore case and blanks, pictures are compared by bytes."""
+        """A key of the inputs: texts ignore case and blanks, pictures and sounds are bytes."""
         if "image" in sample.roles:
             return f"image {image_digest(sample.roles['image']) or sample.id}"
+        if "audio" in sample.roles:
+            return f"audio {sound_digest(sample.roles['audio']) or sample.id}"
         return f"{' '.join(self.texts)} " + "\0".join(map(normalize_text, self._texts(sample)))
 
     def text(self, sample: Sample) -> str:

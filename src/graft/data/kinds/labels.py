@@ -1,4 +1,4 @@
-"""Pictures or texts, each with its class, or with several."""
+"""Pictures, sounds or texts, each with its class, or with several."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import numpy as np
 from graft.data.data import Data
 from graft.data.kinds.classes.labeled import LABEL, NAMES, WANTED, Labeled, label_fit, name_column
 from graft.data.kinds.kind import make_splits
+from graft.data.sounds.wave_files import wave_bytes
 from graft.data.tables.columns import Columns, Match
 from graft.data.tables.inputs import IMAGE, TEXT, find_inputs
+from graft.data.tables.sounds import AUDIO
 
 _SAYINGS = (
     'says "hello", twice',
@@ -24,10 +26,12 @@ _SAYINGS = (
 
 
 class Labels(Labeled):
-    """A picture or a text, and its class or classes: `image` or `text`, and `label`."""
+    """A picture, a sound or a text (`image`, `audio`, `text`), and its class or classes."""
 
-    inputs: ClassVar = (frozenset({"image"}), frozenset({"text"}))
-    columns: ClassVar = {"text": TEXT, "image": IMAGE, "label": LABEL, "label_name": NAMES}
+    inputs: ClassVar = (frozenset({"image"}), frozenset({"audio"}), frozenset({"text"}))
+    columns: ClassVar = {
+        "text": TEXT, "image": IMAGE, "audio": AUDIO, "label": LABEL, "label_name": NAMES,
+    }  # fmt: skip
     texts: ClassVar = {"text": "Texts"}
     blanks: ClassVar = ({"text": ""}, {"text": " "})
 
@@ -52,10 +56,15 @@ class Labels(Labeled):
             pixels = rng.integers(0, 256, (5, 7, 3), dtype=np.uint8)
             return {"image": pixels, "label": ("ant", "bee")[i % 2]}
 
+        def sound(split: str, i: int) -> dict[str, Any]:
+            samples = rng.uniform(-0.5, 0.5, 400 + 40 * i).astype(np.float32)
+            return {"audio": wave_bytes(samples, 8000), "label": ("croak", "hiss")[i % 2]}
+
         made = {
             "texts": {**make_splits(text, 6, ["train"]), **make_splits(text, 4, ["val", "test"])},
             "unsplit": make_splits(text, 9, ["all"]),
             "several-labels": make_splits(tagged, 8, ["train", "test"]),
             "images": make_splits(picture, 6, ["train", "test"]),
+            "sounds": make_splits(sound, 6, ["train", "test"]),
         }
         return {name: Data(splits, kind=self.name) for name, splits in made.items()}

@@ -12,6 +12,7 @@ from PIL import Image
 from graft.base.errors import DataError
 from graft.data.images.arrays import to_images
 from graft.data.images.open import has_image_suffix
+from graft.data.sounds.open import has_sound_suffix, holds_sounds
 from graft.data.tables.table import Table
 
 
@@ -55,6 +56,8 @@ def _values(values: Any, name: str) -> tuple[str, Sequence[Any], list[str]]:
     if not items:
         raise DataError(f"{name} holds no samples.")
     if all(isinstance(v, str) for v in items):
+        if all(has_sound_suffix(v) and len(v) < 4096 for v in items) and Path(items[0]).is_file():
+            return "audio", [Path(v) for v in items], []
         paths = (
             all(has_image_suffix(v) and len(v) < 4096 for v in items) and Path(items[0]).is_file()
         )
@@ -63,6 +66,8 @@ def _values(values: Any, name: str) -> tuple[str, Sequence[Any], list[str]]:
         isinstance(v, list | tuple) and all(isinstance(token, str) for token in v) for v in items
     ):
         return "tokens", items, []
+    if holds_sounds(items):
+        return "audio", items, []
     if all(isinstance(v, Path | bytes | np.ndarray) for v in items):
         return "image", items, []
     if all(isinstance(v, Image.Image) for v in items):

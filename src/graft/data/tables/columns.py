@@ -17,9 +17,9 @@ import numpy as np
 
 from graft.base import plugins
 from graft.base.errors import DataError, listed
-from graft.data.formats.folders.annotations import SOUND
 from graft.data.formats.format import ReadOptions, are_splits
 from graft.data.kinds.kind import Kind, kind_named
+from graft.data.sounds.open import holds_sounds
 from graft.data.tables.table import Table
 
 SPLIT = ("split", "subset", "partition", "set")
@@ -204,7 +204,7 @@ def choose(
         for role, name in options.columns.items()
     }
     columns = Columns(table, asked, options.labels, options.kinds is not None)
-    _refuse_sound(columns)
+    fitting = _leave_hearing(columns, fitting)
     matches, errors = [], []
     for kind in fitting:
         try:
@@ -221,23 +221,24 @@ def choose(
     return kind, replace(match, columns={**roles, "group": _group(columns, kind, roles)})
 
 
-def _refuse_sound(columns: Columns) -> None:
-    """Raise DataError for a table of sound files, unless other columns are requested."""
-    names = [name for name in columns if _is_sound(present(columns[name]))]
-    if names and not columns.asked:
-        others = ", ".join(repr(name) for name in columns if name not in names)
-        raise DataError(
-            f"{columns.table.name} is a table of sound: {names[0]!r} names the files, beside it "
-            f"are {others}. No task learns from sound yet. To learn from other columns alone, "
-            "name them: --columns text=NAME --columns label=NAME."
-        )
+def sound_columns(columns: Columns) -> list[str]:
+    """The columns of sounds: the one that is requested, or those that hold nothing else."""
+    if "audio" in columns.asked:
+        return columns.asked["audio"]
+    return [name for name in columns if holds_sounds(present(columns[name]))]
 
 
-def _is_sound(values: Sequence[Any]) -> bool:
-    """Whether these name files of sound, be it as Hugging Face's datasets has them."""
-    paths = [value.get("path") if isinstance(value, dict) else value for value in values]
-    endings = tuple(SOUND)
-    return bool(paths) and all(isinstance(p, str) and p.lower().endswith(endings) for p in paths)
+def _leave_hearing(columns: Columns, kinds: Sequence[Kind]) -> Sequence[Kind]:
+    """The kinds of sounds for a table of sounds, unless other inputs are asked for; else all."""
+    inputs = {role for kind in kinds for roles in kind.inputs for role in roles} - {"audio"}
+    names = sound_columns(columns)
+    if not names or inputs & columns.asked.keys():
+        return kinds
+    hearing = [kind for kind in kinds if any("audio" in roles for roles in kind.inputs)]
+    if hearing:
+        return hearing
+    words = f"{columns.table.name} is a table of sounds ({names[0]!r}), which are not read here. "
+    raise DataError(f"{words}For other columns: --columns text=NAME. It has {columns.listed}.")
 
 
 def _no_kind(columns: Columns, kinds: Sequence[Kind]) -> DataError:

@@ -16,10 +16,11 @@ from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, split_file
 from graft.data.images.open import has_image_suffix
 from graft.data.kinds.kind import kind_named
+from graft.data.sounds.open import has_sound_suffix
 from graft.data.tables.columns import known_names, parse_written_number
 from graft.data.tables.encodings import is_blank, read_text
 from graft.data.tables.inputs import is_label_like
-from graft.data.tables.pictures import with_picture_files
+from graft.data.tables.media import with_files
 from graft.data.tables.table import Table, row_width
 
 _SEP_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
@@ -88,7 +89,7 @@ def write_delimited(data: Data, path: Path, suffix: str, delimiter: str, quoting
     """
     quote = None if quoting == csv.QUOTE_NONE else '"'
     kind = kind_named(data.kind)
-    for split, samples in with_picture_files(data, path).splits.items():
+    for split, samples in with_files(data, path).splits.items():
         rows = [row for sample in samples for row in kind.plain_rows(sample)]
         columns = list(dict.fromkeys(role for row in rows for role in row))
         cells = [[_cell(row.get(role), role == kind.target) for role in columns] for row in rows]
@@ -261,8 +262,9 @@ def _stands_apart(cell: str, column: list[str]) -> bool:
         return False
     if all(parse_written_number(value) is not None for value in column):
         return parse_written_number(cell) is None
-    if all(map(has_image_suffix, column)):
-        return not has_image_suffix(cell)
+    for has_suffix in (has_image_suffix, has_sound_suffix):
+        if all(map(has_suffix, column)):
+            return not has_suffix(cell)
     return is_label_like(column) and min(Counter(column).values()) > 1
 
 

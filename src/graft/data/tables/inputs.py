@@ -1,4 +1,4 @@
-"""Find the columns of pictures or texts, and of their targets, by name or content."""
+"""Find the columns of pictures, sounds or texts, and of their targets, by name or content."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ from graft.data.tables.columns import (
     as_number,
     describe_object,
     is_missing,
+    sound_columns,
 )
 from graft.data.tables.numbers import number_columns, unread_numbers
 from graft.data.tables.rows import Rows
+from graft.data.tables.sounds import find_sound
 
 TEXT = (
     "text", "sentence", "sentence1", "sentence2", "review", "message", "content", "body",
@@ -68,7 +70,7 @@ class Wanted:
 def find_inputs(
     columns: Columns, wanted: Wanted, given: dict[str, list[str]] | None = None
 ) -> Match:
-    """The columns of the wanted role, and of a picture or of texts, which are joined if several.
+    """The columns of the wanted role, and of a picture, a sound or texts, joined if several.
 
     `given` are roles whose columns are known already. Raises DataError, listing the columns, if the
     others cannot be decided.
@@ -94,8 +96,8 @@ def find_pair(columns: Columns) -> dict[str, list[str]]:
 
 
 def read_inputs(rows: Rows) -> list[dict[str, Any]]:
-    """The text of each row, from one column or several joined, or its image, a path or inline."""
-    rows.require(["text", "text_pair", "image"])
+    """The text of each row, from one column or several joined, or its image or sound."""
+    rows.require(["text", "text_pair", "image", "audio"])
     values: list[dict[str, Any]] = [{} for _ in range(len(rows))]
     for role in filter(rows.has, ("text", "text_pair")):
         columns = [rows.table.columns[name] for name in rows.columns[role]]
@@ -110,6 +112,11 @@ def read_inputs(rows: Rows) -> list[dict[str, Any]]:
         rows.refuse(map(is_missing, images), "have no image", "Fill it in or remove the rows.")
         for value, image in zip(values, images, strict=True):
             value["image"] = find_picture(image, rows)
+    if rows.has("audio"):
+        sounds = rows.column("audio")
+        rows.refuse(map(is_missing, sounds), "have no sound", "Fill it in or remove the rows.")
+        for value, sound in zip(values, sounds, strict=True):
+            value["audio"] = find_sound(sound, rows)
     return values
 
 
@@ -158,6 +165,9 @@ class _Finder:
     def find(self) -> bool:
         """Fill the roles; return whether the target is given or known by its name."""
         if not self._has_input():
+            free = self._free()
+            self._add("audio", [name for name in sound_columns(self.columns) if name in free][:1])
+        if not self._has_input():
             self._add("image", self.image())
         if self.wanted.role not in self.roles:
             self._add(self.wanted.role, self._wanted_by_name())
@@ -186,7 +196,7 @@ class _Finder:
             self.roles[role] = names
 
     def _has_input(self) -> bool:
-        return "text" in self.roles or "image" in self.roles
+        return not self.roles.keys().isdisjoint(("text", "image", "audio"))
 
     def _free(self) -> list[str]:
         """The columns that play no role yet."""

@@ -13,7 +13,7 @@ from graft.base.errors import DataError
 from graft.data.data import Data
 from graft.data.formats.format import split_file
 from graft.data.tables.encodings import parse_json, read_text
-from graft.data.tables.pictures import with_picture_files
+from graft.data.tables.media import with_files
 from graft.data.tables.rows import table_rows
 from graft.data.tables.table import Table
 
@@ -46,7 +46,7 @@ def write_objects(data: Data, path: Path, suffix: str, join: Callable[[list[str]
 
     Raises DataError for what JSON cannot hold.
     """
-    for split, rows in table_rows(with_picture_files(data, path)).items():
+    for split, rows in table_rows(with_files(data, path)).items():
         text = join([json.dumps(row, ensure_ascii=False, default=_plain) for row in rows])
         split_file(path, split, suffix).write_text(text, encoding="utf-8", newline="")
 

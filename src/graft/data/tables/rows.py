@@ -24,6 +24,7 @@ from graft.data.formats.format import (
 from graft.data.images.open import has_image_suffix
 from graft.data.kinds.kind import kind_named
 from graft.data.listing import is_about, note_left_out
+from graft.data.sounds.open import has_sound_suffix
 from graft.data.tables.columns import as_text, choose, is_missing, one_spelling, plain
 from graft.data.tables.encodings import parse_json
 from graft.data.tables.surrogates import check_whole
@@ -330,9 +331,11 @@ def _split_by_column(rows: Rows, split: str, samples: list[Sample]) -> dict[str,
 
 
 def _other_files(folder: Path, used: list[Path], data: Data) -> list[str]:
-    """Note the files next to the tables, except the pictures that they name."""
-    names_pictures = any("image" in s.roles for split in data.splits.values() for s in split[:1])
+    """Note the files next to the tables, except the pictures or sounds that they name."""
+    roles = {role for split in data.splits.values() for s in split[:1] for role in s.roles}
     others = [p for p in sorted(folder.iterdir()) if p.is_file() and p not in used]
     names = [p.name for p in others if not is_about(p)]
-    names = [name for name in names if not (names_pictures and has_image_suffix(name))]
+    named = {"image": has_image_suffix, "audio": has_sound_suffix}
+    for has_suffix in (named[role] for role in named if role in roles):
+        names = [name for name in names if not has_suffix(name)]
     return note_left_out(names, "they are other than the tables read")

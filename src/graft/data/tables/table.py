@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from graft.base.errors import DataError, listed
-from graft.data.tables.image_names import ImageNames
+from graft.data.images import open as images
+from graft.data.sounds import open as sounds
+from graft.data.tables.file_names import FileNames
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,16 @@ class Table:
         return len(self.rows)
 
     @cached_property
-    def images(self) -> ImageNames | None:
+    def images(self) -> FileNames | None:
         """The pictures below the folder, by their names."""
-        return ImageNames(self.folder) if self.folder else None
+        suffixes = images.SUFFIXES | images.UNREADABLE
+        return FileNames(self.folder, suffixes) if self.folder else None
+
+    @cached_property
+    def sounds(self) -> FileNames | None:
+        """The sounds below the folder, by their names."""
+        suffixes = sounds.SUFFIXES | sounds.UNREADABLE
+        return FileNames(self.folder, suffixes) if self.folder else None
 
     def row_id(self, row: int) -> str:
         """`train.csv:17`."""

@@ -35,7 +35,7 @@ that a resumed run sees the same."""
 def inference_batch_size(task: Pretext, preprocess: Preprocess) -> int:
     """Return how many pieces are encoded at a time where nothing is learned."""
     return task.batch_size or (
-        PICTURES_WITHOUT_GRADIENTS if preprocess.reads == "image" else WITHOUT_GRADIENTS
+        WITHOUT_GRADIENTS if preprocess.reads == "text" else PICTURES_WITHOUT_GRADIENTS
     )
 
 
@@ -114,7 +114,7 @@ class Feed:
         settings that another thread may change, and the files of a recording have one position
         each, so one thread reads these.
         """
-        if self.preprocess.reads != "image" or self.recorded is not None:
+        if self.preprocess.reads == "text" or self.recorded is not None:
             return 1
         cores = torch.get_num_threads() if self.device.type == "cpu" else env.cores()
         return min(cores, MOST_THREADS)

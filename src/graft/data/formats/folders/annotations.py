@@ -1,4 +1,4 @@
-"""Folders of what no task learns from yet: outlines in a file a picture, and sound."""
+"""Folders of what no task learns from yet: pictures with outlines in a file each."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from graft.base.errors import listed
 from graft.data.formats.folders.class_folders import is_place
 from graft.data.formats.format import endings
 from graft.data.images.open import SUFFIXES, has_image_suffix
 from graft.data.listing import walk
+from graft.data.sounds.open import SUFFIXES as SOUNDS
 from graft.data.tables.encodings import read_beginning
 
-SOUND = frozenset(
-    (".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".aac", ".aif", ".aiff", ".wma")
-)
 _FORMS = {
     ".json": ("outlines in JSON", re.compile(r'\s*\{.*"shapes"\s*:\s*\[', re.DOTALL)),
 }
@@ -27,12 +24,12 @@ LEAST = 0.5
 
 
 def describe_unsupported(path: Path) -> str | None:
-    """Say what the folder holds if that is pictures with outlines, or sound.
+    """Say what the folder holds if that is pictures with outlines.
 
     None if a table in the folder says what its files are, and for class folders of pictures,
     whatever lies beside the pictures.
     """
-    tables = endings() - SUFFIXES - _ANY
+    tables = endings() - SUFFIXES - SOUNDS - _ANY
     files, pictures, classes = [], [], set[str]()
     for file in walk(path):
         files.append(file)
@@ -43,10 +40,6 @@ def describe_unsupported(path: Path) -> str | None:
         is_table = file.parent == path and file.suffix.lower() in tables
         if is_table or len(classes) > 1:  # before a large data set is walked through
             return None
-    sound = [file for file in files if file.suffix.lower() in SOUND]
-    if len(sound) > len(files) / 2:
-        suffixes = sorted({file.suffix.lower() for file in sound})
-        return f"{len(sound):,} files of sound ({listed(suffixes)})"
     if not pictures:
         return None
     stems = {file.stem for file in pictures}

@@ -23,7 +23,8 @@ MASKS = frozenset((
 """The names of folders that hold annotations of the pictures in another folder."""
 _PLACES = MASKS | {
     "image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "jpegimages",
-    "frames", "text", "texts", "data", "dataset", "file", "files", "audio",
+    "frames", "text", "texts", "data", "dataset", "file", "files", "audio", "audios", "sound",
+    "sounds", "wav", "wavs", "clips", "recordings",
 }  # fmt: skip
 
 
@@ -44,6 +45,8 @@ class ClassFolders:
     """Read the value of the role from a file, and a note about it."""
     unreadable: frozenset[str] = frozenset()
     """The suffixes of files of this kind that cannot be read here."""
+    way_out: str = ""
+    """What to do with files that cannot be read here."""
 
     def sniff(self, path: Path) -> float:
         """0.9 if all files in class folders are of this kind, less if only some, or none in one."""
@@ -130,7 +133,7 @@ class ClassFolders:
 
     def _why_not(self, file: Path) -> str:
         if file.suffix.lower() in self.unreadable:
-            return f"{self.what} ending in {file.suffix} cannot be read here, turn them into JPEG"
+            return f"{self.what} ending in {file.suffix} cannot be read here, {self.way_out}"
         return f"they are not {self.what}"
 
     def _is_one(self, file: Path) -> bool:

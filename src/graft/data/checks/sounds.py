@@ -1,0 +1,133 @@
+"""Findings about sounds: how long they are, and which are silent, clipped, one-sided or cut off."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graft.base.counts import plural
+from graft.base.errors import listed
+from graft.data.checks.finding import Finding
+from graft.data.sounds.open import (
+    check_samples,
+    missing_frames,
+    read_blocks,
+    read_sound_header,
+)
+
+SILENT = 1e-3
+"""The peak below which a sound counts as silent: 60 dB below full scale."""
+FULL = 0.999
+"""The amplitude from which a sample counts as at full scale; 16 bits reach 0.99997."""
+CLIPPED = 1e-3
+"""The share of samples at full scale from which a sound counts as clipped."""
+SHORT, LONG = 0.1, 30.0
+"""Seconds below which there is hardly a sound, and from which Whisper hears the beginning alone."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A sound in numbers."""
+
+    seconds: float
+    rate: int
+    channels: int
+    peak: float
+    clipped: float
+    """The share of its samples at full scale."""
+    silent_channels: int
+    missing: float
+    """Seconds by which it is shorter than its file says."""
+
+
+def listen(value: Any, name: str) -> Heard:
+    """Measure a sound, block by block; raises DataError and MissingExtra."""
+    header = read_sound_header(value, name)
+    frames, at_full = 0, 0
+    peaks = np.zeros(header.channels, np.float32)
+    for block in read_blocks(value, name):
+        check_samples(block, name)
+        sizes = np.abs(block)
+        peaks = np.maximum(peaks, sizes.max(0))
+        at_full += int((sizes.max(1) >= FULL).sum())
+        frames += len(block)
+    if not frames:
+        check_samples(np.zeros((0, 1), np.float32), name)
+    missing = max(header.frames - frames, missing_frames(value, name), 0)
+    return Heard(
+        frames / header.rate,
+        header.rate,
+        header.channels,
+        float(peaks.max()),
+        at_full / frames,
+        int((peaks == 0).sum()),
+        missing / header.rate,
+    )
+
+
+_WARNINGS: dict[str, tuple[Callable[[Heard], bool], str]] = {
+    "silent": (
+        lambda heard: heard.peak < SILENT,
+        "are silent: their peak is more than 60 dB below full scale",
+    ),
+    "clipped": (
+        lambda heard: heard.clipped >= CLIPPED,
+        f"are clipped: at least {CLIPPED:.1%} of their samples are at full scale",
+    ),
+    "truncated": (
+        lambda heard: heard.missing > 0,
+        "are cut off: their files promise more than they hold",
+    ),
+    "silent-channel": (
+        lambda heard: 0 < heard.silent_channels < heard.channels,
+        "have a silent channel, which is left out of the mix",
+    ),
+    "short-sounds": (
+        lambda heard: heard.seconds < SHORT,
+        f"are shorter than {SHORT:g} seconds",
+    ),
+    "long-sounds": (
+        lambda heard: heard.seconds > LONG,
+        f"are longer than {LONG:g} seconds; networks read the beginning, so cut them into parts",
+    ),
+}
+"""Code -> whether a sound has the property, and what is said of those that have it."""
+
+
+def sound_findings(heard: Mapping[str, Heard]) -> list[Finding]:
+    """Report lengths, rates and channels, and warn of sounds with little in them; by sample id."""
+    if not heard:
+        return []
+    findings = [Finding("sounds", "info", _describe(list(heard.values())))]
+    for code, (applies, words) in _WARNINGS.items():
+        ids = tuple(name for name, sound in heard.items() if applies(sound))
+        if ids:
+            message = f"{len(ids):,} of {plural(len(heard), 'sound')} {words}: {listed(ids, 5)}."
+            findings.append(Finding(code, "warning", message, ids))
+    return findings
+
+
+def _describe(sounds: list[Heard]) -> str:
+    lengths = sorted(sound.seconds for sound in sounds)
+    rates = Counter(f"{sound.rate:,} Hz" for sound in sounds)
+    channels = Counter(_CHANNELS.get(s.channels, f"{s.channels} channels") for s in sounds)
+    return (
+        f"Sounds: {lengths[0]:.2f} to {lengths[-1]:.2f} seconds, median "
+        f"{statistics.median(lengths):.2f}, {sum(lengths) / 60:,.1f} minutes in total; "
+        f"{_count(rates)}; {_count(channels)}."
+    )
+
+
+_CHANNELS = {1: "mono", 2: "stereo"}
+
+
+def _count(names: Counter[str]) -> str:
+    """`16,000 Hz`, or with their numbers if they differ: `16,000 Hz (3), 8,000 Hz (2)`."""
+    if len(names) == 1:
+        return next(iter(names))
+    return ", ".join(f"{name} ({count:,})" for name, count in names.most_common(4))

@@ -1,0 +1,49 @@
+"""Folders of sounds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from graft.base.errors import DataError
+from graft.base.records import Sample
+from graft.data.data import Data
+from graft.data.formats.folders.class_folders import ClassFolders, write_class_folders
+from graft.data.formats.format import ReadOptions
+from graft.data.sounds.open import SUFFIXES, UNREADABLE, open_bytes
+
+_FOLDERS = ClassFolders(
+    "sounds", SUFFIXES, "audio", lambda file: (file, None), UNREADABLE, "convert them to FLAC"
+)
+
+
+class AudioFolder:
+    """One folder a class, its name the label: `yes/1.wav`; also inside `train`, `val`, `test`.
+
+    Folders inside class folders are read too. A file of sound alone is one sample to predict.
+    """
+
+    suffixes: ClassVar = SUFFIXES
+
+    def sniff(self, path: Path) -> float:
+        return float(path.suffix.lower() in SUFFIXES) if path.is_file() else _FOLDERS.sniff(path)
+
+    def read(self, path: Path, options: ReadOptions) -> Data:
+        if path.is_dir():
+            return _FOLDERS.read(path, options)
+        if options.labels or path.suffix.lower() not in SUFFIXES:
+            raise DataError(
+                f"{path} is one file, not a data set of sounds. "
+                "Give the folder that holds the class folders."
+            )
+        return Data({"all": [Sample(path.name, {"audio": path, "label": None})]}, kind="labels")
+
+    def write_tiny(self, data: Data, path: Path) -> None:
+        write_class_folders(data, path, ".wav", _write_sound)
+
+
+def _write_sound(sample: Sample, file: Path) -> None:
+    if "audio" not in sample.roles:
+        raise DataError(f"{sample.id} has no sound, and a folder of sounds holds nothing else.")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(open_bytes(sample.roles["audio"], sample.id))

@@ -1,0 +1,203 @@
+"""Open the sound of a sample as mono at a rate, through soundfile and soxr."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.base.errors import DataError, MissingExtra
+
+SUFFIXES = frozenset((".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"))
+"""The file names that are taken for sounds."""
+UNREADABLE = frozenset((
+    ".m4a", ".aac", ".wma", ".amr", ".mp4", ".m4v", ".mov", ".mkv", ".avi", ".webm",
+))  # fmt: skip
+"""Suffixes of sounds and videos whose codecs libsndfile does not have."""
+_BEGINNINGS = (
+    b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"\xff\xfb", b"\xff\xf3",
+)  # fmt: skip
+"""How files of sound begin. RIFF is also how WebP pictures begin: see `is_sound`."""
+BLOCK = 1 << 20
+"""Frames that are read at a time, so that an hour of sound is never in memory as a whole."""
+_DATA_SIZE = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
+"""What libsndfile notes about a WAV file whose header promises more bytes than follow."""
+STREAMED = 2**31 - 1
+"""A size from here on is that of a stream, whose writer did not know how long it would be."""
+
+
+def holds_sounds(values: Sequence[Any]) -> bool:
+    """Whether these are sounds: paths that end as theirs do, files, or as datasets has both."""
+    return bool(values) and all(map(_is_one, values))
+
+
+def _is_one(value: Any) -> bool:
+    if isinstance(value, dict):  # the audio column of Hugging Face's datasets
+        value = value.get("path") or value.get("bytes")
+    if isinstance(value, bytes):
+        return is_sound(value)
+    return isinstance(value, str | Path) and has_sound_suffix(value)
+
+
+@dataclass(frozen=True)
+class SoundHeader:
+    """What a file of sound says about itself, without its samples."""
+
+    frames: int
+    rate: int
+    channels: int
+
+    @property
+    def seconds(self) -> float:
+        return self.frames / self.rate
+
+
+def has_sound_suffix(name: str | Path) -> bool:
+    """Whether a name ends as those of sounds do, be they readable here or not."""
+    return Path(name).suffix.lower() in SUFFIXES | UNREADABLE
+
+
+def is_sound(raw: bytes) -> bool:
+    """Whether bytes begin as a file of sound does."""
+    return raw.startswith(_BEGINNINGS) and raw[8:12] != b"WEBP"
+
+
+def open_sound(
+    value: Any, name: str, rate: int, most_seconds: float | None = None
+) -> NDArray[np.float32]:
+    """The samples (T,) of a sound as mono at `rate` samples a second, between -1 and 1.
+
+    `value` is a path or the bytes of a file. Channels are averaged, except silent ones. Floats
+    beyond 1 are scaled down to 1. Of a sound longer than `most_seconds` the beginning is read.
+    Raises DataError, naming the sample `name` and what is wrong with it, and MissingExtra.
+    """
+    with _open(value, name) as file:
+        most = -1 if most_seconds is None else int(most_seconds * file.samplerate) + 1
+        samples = file.read(most, dtype="float32", always_2d=True)
+        own_rate = file.samplerate
+    check_samples(samples, name)
+    mono = _mix(samples)
+    peak = float(np.abs(mono).max())
+    mono = mono / peak if peak > 1 else mono
+    return mono if own_rate == rate else _resample(mono, own_rate, rate)
+
+
+def read_sound_header(value: Any, name: str) -> SoundHeader:
+    """The length, rate and channels of a sound; raises DataError and MissingExtra."""
+    with _open(value, name) as file:
+        return SoundHeader(file.frames, file.samplerate, file.channels)
+
+
+def read_blocks(value: Any, name: str) -> Iterator[NDArray[np.float32]]:
+    """Yield the samples (T, channels) of a sound, block by block; raises DataError."""
+    with _open(value, name) as file:
+        while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
+            yield block
+
+
+def missing_frames(value: Any, name: str) -> int:
+    """The frames by which a WAV file is shorter than its header says; 0 for other files."""
+    with _open(value, name) as file:
+        sizes = _DATA_SIZE.search(file.extra_info)
+        promised, present = map(int, sizes.groups()) if sizes else (0, 0)
+        frame_bytes = max(1, present // max(1, file.frames))
+    return (promised - present) // frame_bytes if present < promised < STREAMED else 0
+
+
+def open_bytes(value: Any, name: str) -> bytes:
+    """The bytes of a file of sound, from its path or as they are; raises DataError."""
+    source = _source(value, name)
+    return Path(source).read_bytes() if isinstance(source, str) else source.getvalue()
+
+
+def sound_digest(value: Any) -> str | None:
+    """Hash the bytes of a file of sound; None if it cannot be read."""
+    try:
+        return hashlib.sha256(open_bytes(value, "")).hexdigest()
+    except (OSError, DataError):
+        return None
+
+
+def check_samples(samples: NDArray[np.float32], name: str) -> None:
+    """Raise DataError for a sound without samples, or with NaN or infinite ones."""
+    if not len(samples):
+        raise _cannot_read(name, "it has a header, but no samples (0 seconds)")
+    if not np.isfinite(samples).all():
+        raise _cannot_read(name, "some of its samples are NaN or infinite")
+
+
+@contextmanager
+def _open(value: Any, name: str) -> Iterator[Any]:
+    """Open a sound; what libsndfile raises on a broken file becomes a DataError."""
+    soundfile = _import_soundfile()
+    source = _source(value, name)
+    try:
+        with soundfile.SoundFile(source) as file:
+            yield file
+    except soundfile.SoundFileError as error:
+        reason = str(error).rpartition(": ")[2].strip().rstrip(".") or "unknown error"
+        words = f"it is truncated, damaged or of an unknown format ({reason})"
+        raise _cannot_read(name, words) from error
+
+
+def _source(value: Any, name: str) -> Any:
+    """What soundfile opens: the path as it is, or the bytes as a file. Raises DataError."""
+    if _is_bytes(value):
+        if not len(value):
+            raise _cannot_read(name, "it is empty (0 bytes)")
+        return io.BytesIO(value)
+    if not isinstance(value, str | Path):
+        raise DataError(
+            f"The sound of {name} is of type {type(value).__name__}. "
+            "Give the path of a file, or its bytes."
+        )
+    suffix = Path(value).suffix.lower()
+    if suffix in UNREADABLE:
+        raise _cannot_read(name, f"{suffix} cannot be decoded here; convert it to FLAC or WAV")
+    try:
+        size = Path(value).stat().st_size
+    except (OSError, ValueError) as error:  # a path with a NUL byte is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise _cannot_read(name, f"{value}: {reason}") from error
+    if not size:
+        raise _cannot_read(name, "it is empty (0 bytes)")
+    return str(value)
+
+
+def _cannot_read(name: str, reason: str) -> DataError:
+    return DataError(f"The sound of {name} cannot be read: {reason}. Fix or remove it.")
+
+
+def _mix(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Average the channels (T, C) to (T,), leaving out silent ones, which would halve the rest."""
+    sounding = np.abs(samples).max(0) > 0
+    chosen = samples[:, sounding] if sounding.any() else samples
+    return np.ascontiguousarray(chosen.mean(1, dtype=np.float32))
+
+
+def _resample(samples: NDArray[np.float32], own_rate: int, rate: int) -> NDArray[np.float32]:
+    try:
+        import soxr
+    except ImportError as error:
+        raise MissingExtra.of("Reading sound of another rate", "soxr", "audio") from error
+    return soxr.resample(samples, own_rate, rate)
+
+
+def _import_soundfile() -> Any:
+    try:
+        import soundfile
+    except (ImportError, OSError) as error:  # an OSError if the system lacks libsndfile
+        raise MissingExtra.of("Reading sound", "soundfile", "audio") from error
+    return soundfile
+
+
+def _is_bytes(value: Any) -> bool:
+    return isinstance(value, bytes | bytearray | memoryview)
