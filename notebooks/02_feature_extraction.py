@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 2. Feature extraction
 #
-# The cheapest transfer leaves the pretrained network as it is. Its last layer but one turns each
-# picture into a vector, the *features*, and only a linear layer on top of them learns. This chapter
-# looks at these vectors before anything is trained, and then trains on them.
+# The cheapest transfer leaves the pretrained network as it is. All layers but its last turn each
+# picture into a vector, the *features*, and only a new linear layer on top of them learns. This
+# chapter looks at these vectors before anything is trained, and then trains on them.
 
 # %%
 import time
@@ -43,7 +43,7 @@ print(f"{time.perf_counter() - started:.0f} s")
 
 # %% [markdown]
 # Two directions of so many can be drawn. Each point is a picture, its color the true class, which
-# the network never saw. Where the colors form groups, a straight line will do to separate them.
+# the network never saw. Where the colors form groups, a linear classifier can separate them.
 
 # %%
 places = PCA(2).fit(train).transform(test)

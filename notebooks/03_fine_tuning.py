@@ -54,7 +54,7 @@ for words, run in runs.items():
     print(f"  {cost['train_seconds']:5.1f} s")
 
 # %% [markdown]
-# These are single runs with one seed: differences of a few points between them are noise, as
+# These are single runs with one seed: differences of a few points between them may be noise, as
 # chapter 9 shows. What one run can show is its course.
 
 # %%
@@ -96,7 +96,8 @@ print(f"{(norm.running_mean - before).abs().max():.2f}.")
 # %% [markdown]
 # Graft keeps frozen layers in evaluation mode, gives their tensors no gradient, leaves them out of
 # the optimizer, and proves it: every frozen tensor, running statistics included, is hashed before
-# and after the training.
+# and after each phase of the training. The last two techniques freeze less from phase to phase:
+# their number is that of the phase that freezes most.
 
 # %%
 for words, run in runs.items():
@@ -109,8 +110,8 @@ for words, run in runs.items():
 # How far down must the training go? Train the head with one, three and five groups below it.
 
 # %% [markdown]
-# **Solution.** `from_group=-1` is the head and the last group; each step down trains one more. The
-# intervals tell which of these figures differ by more than the chance of the test split.
+# **Solution.** `from_group=-1` is the head and the last group; each step down trains one more.
+# Where two intervals do not overlap, the figures differ by more than the chance of the test split.
 
 # %%
 for group in (-1, -3, -5):

@@ -68,8 +68,8 @@ for name, run in (("zero-shot, encoder", zero_shot), ("label words, decoder", de
 
 # %% [markdown]
 # ## Generation
-# The same decoder continues a text. At temperature 0 it takes the likeliest token each time, which
-# soon repeats itself; above 0 it draws tokens by their probability, the same again for one seed.
+# The same decoder continues a text. At temperature 0 it takes the likeliest token each time and
+# tends to repeat itself; above 0 it draws tokens by their probability, the same again for one seed.
 
 # %%
 passages = [{"passage": f"{sample.roles['text']}\n" * 3} for sample in data.splits["train"][:20]]
@@ -82,7 +82,7 @@ for temperature in (0.0, 0.8):
 # %% [markdown]
 # ## Is it enough?
 # The honest comparison is with a little training. A linear layer on the same encoder, with eight
-# labels a class, takes seconds.
+# labels a class, takes seconds. On so few test texts, a difference of a few points may be noise.
 
 # %%
 trained = graft.fit(data, "minilm-l6", "feature-extraction", shots=8)
@@ -95,7 +95,7 @@ for name, run in (("no label", zero_shot), ("8 labels a class", trained)):
 
 # %% [markdown]
 # **Solution.** Several wordings, the same encoder. If the best one is chosen by its test accuracy,
-# that accuracy is too good: a wording is chosen on validation, like any other setting.
+# that accuracy is too optimistic: choose the wording on validation, like any other setting.
 
 # %%
 for template in ("{}", "It was {}.", "What they say about it is {}."):

@@ -24,7 +24,8 @@ backbone = "minilm-l6"
 # %% [markdown]
 # ## Step 3: freeze
 # Layer groups are counted from the head down: -1 is the last layer of the network. This technique
-# trains that layer and the head, and freezes everything before them.
+# trains that layer and the head, and freezes everything before them. `bert-base-uncased` has a
+# pooler above its last layer, which is a group too, so there -2 is the last layer.
 
 # %%
 technique = "partial-fine-tuning:from_group=-1"
@@ -64,8 +65,8 @@ graft.plot.learning_curves(run)
 
 # %% [markdown]
 # ## Step 7: evaluate
-# The test split is opened once, here. The figure has an interval, and the trivial baselines are
-# beside it: a model that counts words needs no BERT.
+# `fit` has measured the trained model once, on the test split. The accuracy has an interval, and
+# the trivial baselines are beside it: a model that counts words needs no BERT.
 
 # %%
 run
@@ -82,7 +83,7 @@ for sentence, row in zip(sentences, run.model.predict(sentences), strict=True):
     print(f"{row['prediction']:10}{row['confidence']:.0%}  {sentence}")
 
 # %% [markdown]
-# The model is an ordinary folder of transformers, and opens there with the same outputs.
+# The model is an ordinary folder of transformers, which opens it and predicts the same classes.
 
 # %%
 from transformers import pipeline

@@ -29,9 +29,9 @@ graft.plot.leaderboard(study)
 
 # %% [markdown]
 # ## Quality and cost
-# What nothing else beats in both quality and training time is on the Pareto front. Anything off
-# the front costs more for less. The trivial baselines belong into the figure: they cost next to
-# nothing.
+# What nothing else beats in both quality and training time is on the Pareto front. For anything off
+# the front, something else is at least as good and at least as fast. The trivial baselines belong
+# in the figure: they cost next to nothing.
 
 # %%
 graft.plot.quality_and_time(study)
@@ -50,7 +50,7 @@ for technique in techniques:
 # ## Convergence
 # The curves show the metric on the validation split after each epoch. A line that is still rising
 # at its end asks for more epochs; one that is flat for a long time could have stopped. By training
-# time the same curves may change places, since an epoch costs each technique another time.
+# time the same curves may change places, since an epoch takes each technique a different time.
 
 # %%
 graft.plot.learning_curves(study)
@@ -89,7 +89,7 @@ for sentence in study.verdict.sentences:
     print(sentence)
 
 # %% [markdown]
-# Seeds matter as much as test examples. A single run of each technique shows one of these numbers:
+# Seeds matter too. A single run of each technique shows one of these numbers:
 
 # %%
 for technique in techniques:

@@ -11,7 +11,6 @@ import os
 import warnings
 from pathlib import Path
 from pydoc_data.topics import topics
-from urllib.error import URLError
 
 import pandas as pd
 
@@ -45,7 +44,7 @@ def photographs(**sizes: int) -> graft.Data:
     """Photographs of ants and bees, as in PyTorch's tutorial; else handwritten digits."""
     path = folder("hymenoptera") or _fetch_photographs()
     if path is None:
-        print("There are no photographs: GRAFT_DATA has no folder hymenoptera, and no network.")
+        print("No photographs: GRAFT_DATA has no folder hymenoptera, and the download failed.")
         return digits(**sizes)
     return _describe(graft.load_data(path), "photographs of ants and bees", sizes)
 
@@ -54,7 +53,7 @@ def small_images(**sizes: int) -> graft.Data:
     """Small color images of objects: CIFAR-10; else handwritten digits."""
     path = folder("cifar10")
     if path is None:
-        print("There are no small color images: GRAFT_DATA has no folder cifar10.")
+        print("No small color images: GRAFT_DATA has no folder cifar10.")
         return digits(**sizes)
     return _describe(graft.load_data(path), "color images of 32 x 32 pixels", sizes)
 
@@ -63,7 +62,7 @@ def reviews(**sizes: int) -> graft.Data:
     """Sentences about films, bad or good: SST-2; else the questions with topics."""
     path = folder("sst2")
     if path is None:
-        print("There are no reviews: GRAFT_DATA has no folder sst2.")
+        print("No film reviews: GRAFT_DATA has no folder sst2.")
         return questions(**sizes)
     words = {"0": "bad", "1": "good"}
     frames = {
@@ -80,7 +79,7 @@ def passages(**sizes: int) -> graft.Data:
     path = folder("tinyshakespeare")
     if path is not None:
         return _describe(graft.load_data(path), "passages of Shakespeare's plays", sizes)
-    print("There are no plays: GRAFT_DATA has no folder tinyshakespeare.")
+    print("No plays: GRAFT_DATA has no folder tinyshakespeare.")
     rows = [{"passage": text[:1500]} for text in topics.values() if len(text) >= 1500]
     return _describe(
         graft.load_data(rows, val=0.2, test=0.3), "passages of Python's own documentation", sizes
@@ -110,7 +109,7 @@ def _fetch_photographs() -> Path | None:
     if not path.exists():
         try:
             download_and_extract_archive(TUTORIAL, str(HOME))
-        except (URLError, OSError, RuntimeError):
+        except (OSError, RuntimeError):  # no network, or a damaged archive
             return None
     return path
 

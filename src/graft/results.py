@@ -53,7 +53,10 @@ class Study:
         for row in self.rows:
             if row["state"] == "finished" and (row["technique"], row["backbone"]) == selected:
                 return Predictor(self.folder / "runs" / row["run"])
-        raise FolderError(f"{self.folder} has no model: none of its techniques has a finished run.")
+        raise FolderError(
+            f"{self.folder} has no model: the selected technique has no finished run. Run "
+            f"graft resume {self.folder}"
+        )
 
     def __repr__(self) -> str:
         return f"Study({str(self.folder)!r}, {len(self.rows)} runs, {self.verdict.outcome})"

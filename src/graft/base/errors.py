@@ -19,9 +19,10 @@ import re
 from collections.abc import Iterable
 
 _VERBS = (
-    "add|ask|check|choose|close|continue|convert|correct|delete|describe|export|fix|for others use|"
-    "free|give|ignore|install|keep|leave|lower|make|multiply|name|pass|pip install|put|remove|"
-    "rename|resize|restore|run|save|say|see|set|shorten|start|train|undo|update|use|wait|write"
+    "add|ask|check|choose|close|compare|continue|convert|correct|delete|describe|export|fix|"
+    "for others use|free|give|ignore|install|keep|leave|lower|make|multiply|name|pass|pip install|"
+    "put|remove|rename|resize|restore|resume|run|save|say|see|set|shorten|start|train|undo|update|"
+    "use|wait|write"
 )
 """The verbs of sentences that say what to do."""
 _ALLOWED = (

@@ -65,7 +65,7 @@ def maps_of(model: Any) -> Any:
             return keras.Model(model.inputs, node.outputs[0], name=model.name)
     raise BackboneError(
         f"The Keras network {model.name!r} has no feature maps, which detection and segmentation "
-        "need."
+        "need. Use a convolutional network, such as keras:ResNet50."
     )
 
 

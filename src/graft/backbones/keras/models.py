@@ -97,7 +97,7 @@ def _explain(file: Path, reason: str) -> str:
         )
     return (
         f"Keras cannot read {file}: {reason.splitlines()[0] if reason else 'no reason given'} "
-        "Graft reads models that are made of Keras' own layers."
+        "Save a model that is made of Keras' own layers: model.save('model.keras')."
     )
 
 
