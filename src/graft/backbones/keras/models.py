@@ -96,9 +96,14 @@ def _explain(file: Path, reason: str) -> str:
             "layers of Keras: Rescaling, Activation, Reshape."
         )
     return (
-        f"Keras cannot read {file}: {reason.splitlines()[0] if reason else 'no reason given'} "
+        f"Keras cannot read {file}: {_first_line(reason) or 'no reason given'}. "
         "Save a model that is made of Keras' own layers: model.save('model.keras')."
     )
+
+
+def _first_line(reason: str) -> str:
+    """The first line of what Keras says, without its full stop; "" if it says nothing."""
+    return reason.strip().partition("\n")[0].strip().rstrip(".")
 
 
 def load_weights(model: Any, file: str, what: str) -> None:
@@ -111,11 +116,10 @@ def load_weights(model: Any, file: str, what: str) -> None:
             warnings.simplefilter("error", UserWarning)
             model.load_weights(Path(file).expanduser())
     except UNREADABLE as error:
-        reason = str(error).strip().splitlines()
         raise BackboneError(
             f"{file} does not hold the weights of {what}: "
-            f"{reason[0] if reason else type(error).__name__} Name the architecture that they were "
-            "saved from, a network of keras.applications or a .keras or .json file."
+            f"{_first_line(str(error)) or type(error).__name__}. Name the architecture that they "
+            "were saved from, a network of keras.applications or a .keras or .json file."
         ) from error
 
 
