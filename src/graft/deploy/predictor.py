@@ -97,7 +97,7 @@ class Predictor:
                 way_out = others if len(problems) < len(samples) else ""
                 raise DataError(f"{count}. {listed(problems.values(), 5)}{way_out}") from error
             logging.getLogger("graft").warning(
-                f"{len(problems):,} inputs that cannot be read were left out: {listed(problems)}."
+                f"Left out, since they cannot be read: {listed(problems)}."
             )
             rest = [sample for sample in samples if sample.id not in problems]
             return self._predict(rest, draw)

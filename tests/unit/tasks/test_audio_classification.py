@@ -1,0 +1,48 @@
+"""Sounds are fitted, predicted from files and folders, and cut where the network ends to read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import graft
+from graft.base.errors import DataError
+from graft.base.records import Sample
+from graft.data.sounds.wave_files import wave_bytes
+from graft.studies.run import build_model
+from graft.tasks.audio_classification import AudioClassification
+
+
+def test_a_folder_is_predicted_and_a_broken_file_is_named_or_skipped(tmp_path: Path) -> None:
+    data = AudioClassification.tiny_data()
+    run = graft.fit(
+        data, technique="feature-extraction", backbone="tiny:whisper", out=tmp_path / "run"
+    )
+    new = tmp_path / "new"
+    new.mkdir()
+    for number, sample in enumerate(data.splits["test"][:3]):
+        (new / f"{number}.wav").write_bytes(sample.roles["audio"])
+    rows = run.model.predict(new)
+    assert [row["id"] for row in rows] == ["0.wav", "1.wav", "2.wav"]
+    assert run.model.predict(new / "1.wav")[0]["probabilities"] == pytest.approx(
+        rows[1]["probabilities"], abs=1e-5
+    )
+    (new / "3.wav").write_bytes(b"RIFF")
+    with pytest.raises(DataError, match=r"1 of 4 inputs cannot be read\. The sound of 3\.wav"):
+        run.model.predict(new)
+    assert len(run.model.predict(new, skip_broken=True)) == 3
+
+
+def test_sounds_that_are_longer_than_the_network_reads_are_counted() -> None:
+    task = AudioClassification(("a", "b"))
+    p = build_model("tiny:whisper", task, pretrained=True, seed=0).backbone.preprocess
+    sounds = [
+        Sample(str(seconds), {"audio": wave_bytes(np.full(seconds * 8000, 0.1), 8000)})
+        for seconds in (1, 2, 3)
+    ]
+    assert p.seconds == 2
+    assert task.count_cut(sounds, p) == 1
+    assert [task.length(sound, p) for sound in sounds] == [100, 200, 200]
+    assert task.encode(sounds[2], p, None)["input_features"].shape == (16, 200)
