@@ -144,8 +144,10 @@ class Source(Protocol):
     raises BackboneError. `pretrained=False` is the same architecture with weights drawn from
     torch's global random state. `usual_job` is what a network does if nobody asks for anything
     else. `tiny` names small networks for a job that need no download: the contract tests run over
-    them. A source that is a library of its own also has the three methods of `Library`; the others
-    return backbones whose `source` is such a library.
+    them. A source that reads files of the user's also has `paths(name)`, which returns their
+    paths: a run is another one if their content changes. A source that is a library of its own
+    also has the three methods of `Library`; the others return backbones whose `source` is such
+    a library.
     """
 
     def names(self) -> list[str]: ...

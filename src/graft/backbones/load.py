@@ -54,6 +54,16 @@ def usual_job(spec: str) -> Job:
     return plugins.load("source", source)().usual_job(name)
 
 
+def paths_of(spec: str) -> list[Path]:
+    """Return the files and folders of the user's that a backbone is read from.
+
+    They need not exist. Raises as `resolve`.
+    """
+    source, name = resolve(spec)
+    find = getattr(plugins.load("source", source)(), "paths", None)
+    return [Path(path).expanduser() for path in find(name)] if find else []
+
+
 def default_backbone(reads: str) -> str:
     """The built-in backbone for `image`, `text` or `audio`."""
     return DEFAULTS[reads]

@@ -9,13 +9,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from graft.backbones.load import paths_of
 from graft.base.errors import FolderError
 from graft.base.ranges import Count, Epochs, Fraction, Seed, check_flag, read_numbers
 from graft.data.digests import digest_files
 from graft.techniques.specs.combine import canonical
-
-LOCAL = "local:"
-"""The prefix of a backbone that is a folder on this machine."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class RunSpec:
     precision: str = "fp32"
     weighted: bool = False
     folders: dict[str, str] = field(default_factory=dict)
-    """The local model folders that it starts from, by backbone, each with a hash of its files."""
+    """The backbones that are read from files on this machine, each with a hash of their content."""
 
     def __post_init__(self) -> None:
         """Raise BadValue for numbers that are out of range."""
@@ -66,37 +64,45 @@ class RunSpec:
         )
 
     def check_folders(self) -> None:
-        """Raise FolderError if a model folder has changed or is missing since the run started."""
+        """Raise FolderError if files of a model are missing or have changed since the start."""
         for backbone, digest in self.folders.items():
-            path = Path(backbone.removeprefix(LOCAL))
-            if not path.is_dir():
+            paths = paths_of(backbone)
+            for path in paths:
+                if not path.exists():
+                    raise FolderError(
+                        f"The model {path}, from which the run starts, is missing in {Path.cwd()}. "
+                        f"Put it back, resume in {self.data.get('folder', 'the folder')} where the "
+                        "run was started, or start a new run with another --out."
+                    )
+            if _digest(paths) != digest:
                 raise FolderError(
-                    f"The model folder {path}, from which the run starts, is missing in "
-                    f"{Path.cwd()}. Put it back, resume in {self.data.get('folder', 'the folder')} "
-                    "where the run was started, or start a new run with another --out."
-                )
-            if _digest(path) != digest:
-                raise FolderError(
-                    f"The model in {path} has changed since the run was started from it. "
-                    "Restore it, or start a new run with another --out."
+                    f"The model {backbone} has changed since the run was started from it. Restore "
+                    "it, or start a new run with another --out."
                 )
 
 
 def hash_folders(backbones: Iterable[str]) -> dict[str, str]:
-    """A hash of the content of each backbone that is a folder on this machine, `local:FOLDER`."""
-    return {
-        name: _digest(Path(name.removeprefix(LOCAL)))
-        for name in backbones
-        if name.startswith(LOCAL)
-    }
+    """A hash of the content of each backbone that is read from files on this machine."""
+    return {name: _digest(paths) for name in backbones if (paths := paths_of(name))}
 
 
-def _digest(folder: Path) -> str:
-    """16 hexadecimal digits of the names and contents of all files that are not hidden."""
-    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    names = [name for name in names if not any(part.startswith(".") for part in name.parts)]
-    digests = digest_files(folder / name for name in names)
+def _digest(paths: Iterable[Path]) -> str:
+    """16 hexadecimal digits of the names and contents of files, and of all in folders.
+
+    Hidden files of a folder do not count.
+    """
     digest = hashlib.sha256()
-    for name in names:
-        digest.update(f"\0{name.as_posix()}\0".encode() + digests[str(folder / name)])
+    for path in paths:
+        folder, names = (path, _names_in(path)) if path.is_dir() else (path.parent, [path.name])
+        files = [folder / name for name in names if (folder / name).is_file()]
+        digests = digest_files(files)
+        for file in files:
+            name = file.relative_to(folder).as_posix()
+            digest.update(f"\0{name}\0".encode() + digests[str(file)])
     return digest.hexdigest()[:16]
+
+
+def _names_in(folder: Path) -> list[Path]:
+    """The files in a folder that are not hidden, in order."""
+    names = sorted(path.relative_to(folder) for path in folder.rglob("*"))
+    return [name for name in names if not any(part.startswith(".") for part in name.parts)]

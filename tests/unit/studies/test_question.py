@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import pytest
 from graft import api
 from graft.base.errors import BadValue, FolderError
 from graft.studies import study
+from graft.studies.spec import hash_folders
 from graft.studies.study import Question
 from graft.training.observers import Observer
 from tests.unit.studies.tiny_runs import DATA, DESCRIBED, SPEC
@@ -153,14 +155,31 @@ def test_a_finished_run_outlives_the_model_folder_that_it_started_from(tmp_path,
     assert api.resume(first.folder, data=DATA).result["cost"] == first.result["cost"]
 
 
-def test_an_unfinished_run_does_not_go_on_from_a_changed_model_folder(tmp_path):
-    from graft.studies.spec import hash_folders
-
-    (tmp_path / "config.json").write_text("{}")
-    spec = replace(SPEC, backbone=f"local:{tmp_path}", folders=hash_folders([f"local:{tmp_path}"]))
+@pytest.mark.parametrize(
+    ("backbone", "file"),
+    [
+        ("local:model", "model/config.json"),
+        ("transformers:model", "model/config.json"),
+        ("yolox:mine.pth", "mine.pth"),
+        ("keras:mine.keras", "mine.keras"),
+        ("keras:VGG16:weights=mine.weights.h5", "mine.weights.h5"),
+        ("keras:mine.json:weights=mine.weights.h5", "mine.json"),
+        ("keras:mine.json:weights=mine.weights.h5", "mine.weights.h5"),
+    ],
+)
+def test_a_model_of_other_content_makes_another_run(backbone, file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path(file).parent.mkdir(exist_ok=True)
+    for name in ("mine.json", "mine.weights.h5", file):
+        Path(name).write_text("{}")
+    spec = replace(SPEC, backbone=backbone, folders=hash_folders([backbone]))
     spec.check_folders()
-    (tmp_path / "config.json").write_text("{ }")
+    Path(file).write_text("{ }")
+    assert replace(spec, folders=hash_folders([backbone])).hash != spec.hash
     with pytest.raises(FolderError, match="has changed since"):
+        spec.check_folders()
+    Path(file).unlink()
+    with pytest.raises(FolderError, match=r"is missing|has changed since"):
         spec.check_folders()
 
 

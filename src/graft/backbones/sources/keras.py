@@ -50,6 +50,11 @@ class Keras:
     def names(self) -> list[str]:
         return list(APPLICATIONS)
 
+    def paths(self, name: str) -> list[str]:
+        what, options = _parse(name)
+        files = [] if what in APPLICATIONS else [what]
+        return files if options.weights is None else [*files, options.weights]
+
     def usual_job(self, name: str) -> Job:
         return Job("features", "image", "vector")
 

@@ -19,6 +19,9 @@ class Local:
     def names(self) -> list[str]:
         return []
 
+    def paths(self, name: str) -> list[str]:
+        return [name]
+
     def usual_job(self, name: str) -> Job:
         return library_of(name)().usual_job(str(Path(name).expanduser()))
 

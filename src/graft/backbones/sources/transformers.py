@@ -67,6 +67,9 @@ class Transformers:
             "xlnet/xlnet-base-cased",
         ]
 
+    def paths(self, name: str) -> list[str]:
+        return [name] if Path(name).expanduser().is_dir() else []
+
     def usual_job(self, name: str) -> Job:
         """Raises BackboneError if the network's config cannot be had."""
         from transformers import AutoConfig

@@ -51,6 +51,9 @@ class Yolox:
     def names(self) -> list[str]:
         return list(SIZES)
 
+    def paths(self, name: str) -> list[str]:
+        return [name] if name.endswith(".pth") else []
+
     def usual_job(self, name: str) -> Job:
         return Job("features", "image", "pyramid")
 
