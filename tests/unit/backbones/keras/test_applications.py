@@ -43,7 +43,8 @@ class Case:
     def pictures(self) -> torch.Tensor:
         """Numbers of float32 in any case, as the input of a model of Keras makes them."""
         generator = torch.Generator().manual_seed(0)
-        return torch.rand(3, 3, SIDE, SIDE, generator=generator, dtype=torch.float32) * 2 - 1
+        shares = torch.rand(3, 3, SIDE, SIDE, generator=generator, dtype=torch.float32)
+        return shares * 255 if APPLICATIONS[self.name][1] == "raw" else shares * 2 - 1
 
 
 @pytest.fixture(
@@ -69,11 +70,13 @@ def double(monkeypatch):
 
     # Keras' norms would compute in float32, whatever enters.
     monkeypatch.setattr(keras.src.backend, "result_type", keep_double)
+    keras.config.set_floatx("float64")  # for constants
     keras.config.set_dtype_policy("float64")
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
     keras.config.set_dtype_policy("float32")
+    keras.config.set_floatx("float32")
 
 
 def test_it_gives_the_outputs_of_keras(case):
