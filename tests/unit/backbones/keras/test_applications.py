@@ -68,8 +68,9 @@ def double(monkeypatch):
         is_double = any("float64" in str(kind) for kind in kinds)
         return "float64" if is_double else resolve(*kinds)
 
-    # Keras' norms would compute in float32, whatever enters.
-    monkeypatch.setattr(keras.src.backend, "result_type", keep_double)
+    # Keras' norms and roots would compute in float32, whatever enters.
+    for module in (keras.src.backend, keras.src.backend.common.dtypes):
+        monkeypatch.setattr(module, "result_type", keep_double)
     keras.config.set_floatx("float64")  # for constants
     keras.config.set_dtype_policy("float64")
     torch.set_default_dtype(torch.float64)
