@@ -33,7 +33,8 @@ def test_texts_that_are_cut_are_told(graft: Graft, letters: Path) -> None:
     assert f"{data['cut']['train']} of {data['counts']['train']} train" in done.stdout
     graft("report", "run")
     assert (
-        "texts are longer than the network reads, and are cut." in Path("run/report.md").read_text()
+        "samples are longer than the network reads, and are cut."
+        in Path("run/report.md").read_text()
     )
 
 

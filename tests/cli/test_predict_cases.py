@@ -76,16 +76,16 @@ def test_all_broken_pictures_are_named_and_the_others_predicted_when_asked(
     for name in ("2.jpg", "7.jpg"):
         Path("new", name).write_bytes(Path("new", name).read_bytes()[:200])
     assert_refused(
-        graft("predict", run, "new"), "2 of 12 pictures", "2.jpg", "7.jpg", "--skip-broken"
+        graft("predict", run, "new"), "2 of 12 inputs", "2.jpg", "7.jpg", "--skip-broken"
     )
     done = graft("predict", run, "new", "--skip-broken", "--json")
     assert len(json.loads(done.stdout)) == 10
-    assert "left out: 2.jpg, 7.jpg" in done.stderr
+    assert "Left out, since they cannot be read: 2.jpg, 7.jpg." in done.stderr
 
 
 def test_nothing_is_predicted_where_every_picture_is_broken(graft: Graft, run: Path) -> None:
     Path("new.jpg").write_bytes(b"no picture")
-    assert_refused(graft("predict", run, "new.jpg", "--skip-broken"), "1 of 1 pictures", "new.jpg")
+    assert_refused(graft("predict", run, "new.jpg", "--skip-broken"), "1 of 1 inputs", "new.jpg")
 
 
 def test_a_prediction_of_several_parts_is_json_in_a_csv(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def predict(
         bool,
         typer.Option(
             "--skip-broken",
-            help="Skip pictures that cannot be read, with a note.",
+            help="Skip pictures and sounds that cannot be read, with a note.",
             rich_help_panel=o.DATA,
         ),
     ] = False,

@@ -88,7 +88,7 @@ class Task(ABC):
     measures_texts: ClassVar[bool] = False
     """Whether its metrics compare generated texts. Generation is slow, so only the test split is
     generated, once."""
-    cut_words: ClassVar[str] = "texts are longer than the network reads, and are cut"
+    cut_words: ClassVar[str] = "samples are longer than the network reads, and are cut"
     """What is said of the samples that `count_cut` counts, after their number."""
     draws: ClassVar[bool] = False
     """Whether a prediction lies in a picture, and can be drawn on it: see `draw`."""

@@ -364,7 +364,7 @@ def test_a_mistake_without_a_confidence_has_a_severity() -> None:
 def test_a_batch_in_which_only_some_have_a_target_is_refused(name) -> None:
     task, data = task_of(name)
     samples = data.splits["train"][:2]
-    source = {"image": "tiny:cnn", "text": "tiny:bert"}[task.reads]
+    source = {"image": "tiny:cnn", "text": "tiny:bert", "audio": "tiny:whisper"}[task.reads]
     if task.gives == "text":
         source = "tiny:llama" if "causal" in task.heads else "tiny:t5"
     preprocess = load_backbone(source, task.job()).preprocess

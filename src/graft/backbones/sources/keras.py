@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,10 @@ class Keras:
 
     def owns(self, folder: str) -> bool:
         config = Path(folder, CONFIG)
-        return config.is_file() and files.read_json(config, "a model").get("library") == "keras"
+        return (
+            config.is_file()
+            and json.loads(config.read_text(encoding="utf-8")).get("library") == "keras"
+        )
 
     def open(self, folder: str, job: Job, pretrained: bool) -> Backbone:
         from graft.backbones.keras import models, networks
