@@ -69,17 +69,20 @@ def read_inputs(inputs: Any, role: str, **reading: Any) -> list[Sample]:
     return samples
 
 
-def find_broken(samples: Sequence[Sample]) -> dict[str, str]:
-    """Find the samples whose picture or sound cannot be read: id -> the reason."""
+def find_broken(samples: Sequence[Sample]) -> dict[int, str]:
+    """Find the samples whose picture or sound cannot be read: position -> the reason.
+
+    Ids are no keys: those of two folders may be alike.
+    """
     problems = {}
-    for sample in samples:
+    for place, sample in enumerate(samples):
         try:
             if "audio" in sample.roles:
                 listen(sample.roles["audio"], sample.id)
             else:
                 open_image(sample.roles["image"], sample.id)
         except DataError as error:
-            problems[sample.id] = str(error)
+            problems[place] = str(error)
     return problems
 
 

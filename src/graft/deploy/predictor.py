@@ -95,11 +95,12 @@ class Predictor:
                 count = f"{len(problems):,} of {len(samples):,} inputs cannot be read"
                 others = " To predict the others: --skip-broken, in Python skip_broken=True."
                 way_out = others if len(problems) < len(samples) else ""
-                raise DataError(f"{count}. {listed(problems.values(), 5)}{way_out}") from error
+                first = " ".join(list(problems.values())[:5])
+                raise DataError(f"{count}. {first}{way_out}") from error
             logging.getLogger("graft").warning(
-                f"Left out, since they cannot be read: {listed(problems)}."
+                f"Left out, since they cannot be read: {listed(samples[n].id for n in problems)}."
             )
-            rest = [sample for sample in samples if sample.id not in problems]
+            rest = [sample for n, sample in enumerate(samples) if n not in problems]
             return self._predict(rest, draw)
 
     def _predict(self, samples: Sequence[Sample], draw: Path | None = None) -> list[dict[str, Any]]:

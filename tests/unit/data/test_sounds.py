@@ -69,6 +69,16 @@ def test_floats_beyond_one_are_scaled_down():
     np.testing.assert_allclose(sound, tone(peak=1.0), atol=1e-3)
 
 
+def test_large_floats_do_not_overflow():
+    loud = np.full((800, 2), 3e38, "f4")
+    np.testing.assert_allclose(of(encoded(loud, subtype="FLOAT")), 1.0, atol=1e-6)
+
+
+def test_a_sound_that_is_shorter_than_a_sample_at_the_rate_is_refused():
+    with pytest.raises(DataError, match="shorter than one sample at 8,000 Hz"):
+        of(encoded(tone(1 / 48_000, 48_000), 48_000))
+
+
 def test_of_a_long_sound_the_beginning_is_read():
     raw = encoded(tone(2.0))
     assert len(open_sound(raw, "a", RATE, most_seconds=0.5)) == RATE // 2 + 1

@@ -33,6 +33,11 @@ def test_a_folder_is_predicted_and_a_broken_file_is_named_or_skipped(tmp_path: P
     with pytest.raises(DataError, match=r"1 of 4 inputs cannot be read\. The sound of 3\.wav"):
         run.model.predict(new)
     assert len(run.model.predict(new, skip_broken=True)) == 3
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "3.wav").write_bytes((new / "0.wav").read_bytes())
+    rows = run.model.predict([new, other], skip_broken=True)
+    assert [row["id"] for row in rows] == ["0.wav", "1.wav", "2.wav", "3.wav"]
 
 
 def test_sounds_that_are_longer_than_the_network_reads_are_counted() -> None:

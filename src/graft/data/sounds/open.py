@@ -87,7 +87,10 @@ def open_sound(
     mono = _mix(samples)
     peak = float(np.abs(mono).max())
     mono = mono / peak if peak > 1 else mono
-    return mono if own_rate == rate else _resample(mono, own_rate, rate)
+    mono = mono if own_rate == rate else _resample(mono, own_rate, rate)
+    if not len(mono):
+        raise _cannot_read(name, f"it is shorter than one sample at {rate:,} Hz")
+    return mono
 
 
 def read_sound_header(value: Any, name: str) -> SoundHeader:
@@ -180,7 +183,7 @@ def _mix(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Average the channels (T, C) to (T,), leaving out silent ones, which would halve the rest."""
     sounding = np.abs(samples).max(0) > 0
     chosen = samples[:, sounding] if sounding.any() else samples
-    return np.ascontiguousarray(chosen.mean(1, dtype=np.float32))
+    return chosen.mean(1, dtype=np.float64).astype(np.float32)  # a sum of large floats overflows
 
 
 def _resample(samples: NDArray[np.float32], own_rate: int, rate: int) -> NDArray[np.float32]:
