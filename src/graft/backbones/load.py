@@ -81,6 +81,8 @@ def resolve(spec: str) -> tuple[str, str]:
         return "wheel", spec
     if Path(spec).expanduser().is_dir():
         return "local", spec
+    if spec.endswith((".keras", ".h5")) and Path(spec).expanduser().is_file():
+        raise BackboneError(f"{spec} is a file of Keras. Name its source too: keras:{spec}")
     if spec.startswith((".", "/", "~", "\\")):
         raise BackboneError(
             f"There is no folder {spec!r}. Give the folder of a saved model, or a name: see "

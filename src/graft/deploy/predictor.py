@@ -44,6 +44,10 @@ class Predictor:
         folder = check_path("folder", folder)
         if folder.is_file():
             raise FolderError(f"{folder} is a file. Give the folder of a run, or a model folder.")
+        if (folder / "spec.json").exists() and not is_saved(folder):
+            raise FolderError(
+                f"The run {folder} has no trained model yet. Resume it: graft resume {folder}"
+            )
         self.folder = folder / "model" if (folder / "model" / "graft.json").exists() else folder
         self.network, self.info = model_folder.open_model(self.folder)
         self.task: Task = plugins.load("task", self.info["task"])(

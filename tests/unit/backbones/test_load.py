@@ -59,6 +59,12 @@ def test_wrong_names_get_a_guess(spec, guess):
         load_backbone(spec, job(IMAGE if "bert" not in guess else TEXT))
 
 
+def test_a_file_of_keras_without_its_source_is_told_the_name(tmp_path):
+    (tmp_path / "mine.keras").write_bytes(b"")
+    with pytest.raises(BackboneError, match=r"Name its source too: keras:.*mine\.keras"):
+        resolve(str(tmp_path / "mine.keras"))
+
+
 def test_a_network_for_another_task_is_refused():
     with pytest.raises(
         BackboneError, match=r"not made for image-classification.*efficientnet-lite0"

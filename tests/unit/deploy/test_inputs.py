@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from graft.base.errors import DataError
+from graft.base.errors import DataError, FolderError
 from graft.deploy.inputs import read_inputs
+from graft.deploy.predictor import Predictor
 
 TEXTS = [f"the words of a text, number {i}" for i in range(30)]
 
@@ -161,3 +162,9 @@ def test_a_table_that_names_pictures_says_which_are_predicted(here: Path) -> Non
     (here / "metadata.csv").write_text("image,label\n1.png,a\n")
     (sample,) = read_inputs(here, "image")
     assert sample.roles["image"] == here / "1.png"
+
+
+def test_a_run_without_a_trained_model_says_how_to_go_on(tmp_path):
+    (tmp_path / "spec.json").write_text("{}")
+    with pytest.raises(FolderError, match=r"no trained model yet\. Resume it: graft resume"):
+        Predictor(tmp_path)
