@@ -69,8 +69,11 @@ class TransformersDetector(DetectorHead):
         name = name_in_timm(trunk, levels)
         width, height = backbone.preprocess.size
         locations = sum((width // stride) * (height // stride) for stride in STRIDES)
+        config = TimmBackboneConfig(backbone=name, out_indices=list(levels.places))
+        if hasattr(config, "use_pretrained_backbone"):
+            config.use_pretrained_backbone = False  # transformers 5.0 would fetch weights
         network = self.create(
-            backbone_config=TimmBackboneConfig(backbone=name, out_indices=list(levels.places)),
+            backbone_config=config,
             # Norms that never change would leave a network that is trained from scratch without
             # any: freezing those of a pretrained trunk is for the technique to decide.
             freeze_backbone_batch_norms=False,
