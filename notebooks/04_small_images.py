@@ -91,6 +91,25 @@ pixels = run.result["baseline"]["pixels-logistic"]["accuracy"]["value"]
 print(f"Graft's run: {accuracy['value']:.1%} ({low:.1%} to {high:.1%}); pixels alone: {pixels:.1%}")
 
 # %% [markdown]
+# ## VGG19 and EfficientNetB0 of Keras
+# Networks of Keras are backbones like all others: `keras:VGG19` is translated to PyTorch when it is
+# loaded, with Keras' own preprocessing, and saved as a `.keras` file. The weights come from Keras'
+# host. Where that does not answer, or Keras is not installed, the cell says so and goes on. VGG19
+# computes far more for a picture than the others, so only a few pictures are used.
+
+# %%
+few = data.sample(train=60, val=20, test=60)
+for name in ("keras:EfficientNetB0", "keras:VGG19"):
+    try:
+        other = graft.fit(few, name, "feature-extraction")
+    except graft.GraftError as error:
+        print(f"{str(error).split('. ')[0]}.")
+        break
+    accuracy = other.result["metrics"]["test"]["accuracy"]
+    low, high = accuracy["low"], accuracy["high"]
+    print(f"{name:24}{accuracy['value']:.1%} ({low:.1%} to {high:.1%})")
+
+# %% [markdown]
 # ## Exercise
 # At 64 pixels a picture costs about a twelfth of the computation at 224. Is a larger network at 64
 # pixels better than a small one at 224? Compare EfficientNet-lite2 at 64 with what you have.

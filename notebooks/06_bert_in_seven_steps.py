@@ -74,8 +74,8 @@ run
 # %%
 accuracy = run.result["metrics"]["test"]["accuracy"]
 trivial = max(scores["accuracy"]["value"] for scores in run.result["baseline"].values())
-verdict = "beats" if accuracy["low"] > trivial else "is not surely better than"
-print(f"{accuracy['value']:.1%} {verdict} the best trivial baseline, {trivial:.1%}.")
+print(f"BERT {accuracy['value']:.1%}, with an interval from {accuracy['low']:.1%}.", end=" ")
+print(f"The best trivial baseline {trivial:.1%}.")
 
 # %%
 sentences = ["A dull film that never ends.", "I laughed, I cried, I went to see it again."]

@@ -15,8 +15,14 @@ import graft
 # part is in the larger one as well. The test split stays the same, so the results can be compared.
 
 # %%
-data = course_data.questions(train=80)
-study = graft.compare(data, ["from-scratch", "feature-extraction"], fractions=[0.25, 1.0], seeds=2)
+data = course_data.photographs(train=120, val=40, test=100)
+study = graft.compare(
+    data,
+    ["from-scratch", "feature-extraction"],
+    fractions=[0.1, 0.3, 1.0],
+    seeds=2,
+    epochs=3,
+)
 graft.plot.data_efficiency(study)
 
 # %% [markdown]
@@ -26,7 +32,9 @@ graft.plot.data_efficiency(study)
 # %% [markdown]
 # ## The factor in numbers
 # From the points of a curve, the number of labels for a given accuracy can be read between them, on
-# the logarithmic axis of the figure. Where a curve never gets there, there is no such number.
+# the logarithmic axis of the figure. A curve may be above that accuracy at its first point already:
+# then the factor is at least the one that is printed. And where the verdict finds no difference
+# between the curves, a factor between them would be noise.
 
 
 # %%
@@ -61,11 +69,12 @@ def labels_needed(technique: str, wanted: float) -> float | None:
 sizes, accuracies = curve("from-scratch")
 wanted = accuracies.max()
 needed = labels_needed("feature-extraction", wanted)
-if needed is None:
-    print(f"Feature extraction never reaches the {wanted:.1%} of training from scratch.")
+if study.verdict.outcome != "positive transfer" or needed is None:
+    print(f"With all labels: {study.verdict.outcome}. There is no factor to read.")
 else:
-    print(f"From scratch: {wanted:.1%} with {sizes[-1]} labels.", end=" ")
-    print(f"Feature extraction needs about {needed:.0f}: a factor of {sizes[-1] / needed:.1f}.")
+    print(f"From scratch: {wanted:.1%} with at most {sizes[-1]} labels.", end=" ")
+    most = "at most " if needed == sizes[0] else "about "
+    print(f"Feature extraction needs {most}{needed:.0f}.")
 
 # %% [markdown]
 # ## With how much confidence?
@@ -85,7 +94,8 @@ for verdict in (study.verdict, *study.verdict.smaller):
 # %% [markdown]
 # ## Exercise
 # Where is the first label spent best? Measure feature extraction with one, two and four labels a
-# topic, and say what each doubling brings.
+# class, and say what each doubling brings. These are single runs: which labels are drawn matters as
+# much as their number.
 
 # %% [markdown]
 # **Solution.** `shots` is the number of labels a class.
@@ -96,5 +106,5 @@ for shots in (1, 2, 4):
     run = graft.fit(data, technique="feature-extraction", shots=shots)
     accuracy = 100 * run.result["metrics"]["test"]["accuracy"]["value"]
     gain = "" if previous is None else f", {accuracy - previous:+.1f} points"
-    print(f"{shots} labels a topic: {accuracy:.1f} %{gain}")
+    print(f"{shots} labels a class: {accuracy:.1f} %{gain}")
     previous = accuracy

@@ -83,6 +83,7 @@ def execute(script: Path) -> NotebookNode:
             resources={"metadata": {"path": folder}},
         )
         client.execute(env={**os.environ, **_environment()})
+    notebook.metadata = read_script(script).metadata  # without the versions of this machine
     return notebook
 
 
