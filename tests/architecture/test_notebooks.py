@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import json
 import re
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-SCRIPTS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))
+from tests.course import CHAPTERS, NOTEBOOKS, maker
+
 INDEX = (NOTEBOOKS / "README.md").read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def build() -> ModuleType:
-    """notebooks/build.py, which is no part of the package."""
-    spec = importlib.util.spec_from_file_location("notebooks_build", NOTEBOOKS / "build.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def outputs(path: Path) -> list[dict]:
@@ -30,35 +19,33 @@ def outputs(path: Path) -> list[dict]:
     return [output for cell in cells for output in cell.get("outputs", [])]
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_a_notebook_is_made_from_its_script(script: Path, build: ModuleType) -> None:
-    assert not build.is_stale(script), f"run python notebooks/build.py {script.stem}"
+@pytest.mark.parametrize("script", CHAPTERS, ids=lambda path: path.stem)
+def test_a_notebook_is_made_from_its_script(script: Path) -> None:
+    assert not maker().is_stale(script), f"run python notebooks/build.py {script.stem}"
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("script", CHAPTERS, ids=lambda path: path.stem)
 def test_a_notebook_has_outputs_without_an_error(script: Path) -> None:
     kinds = [output["output_type"] for output in outputs(script.with_suffix(".ipynb"))]
     assert kinds
     assert "error" not in kinds
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_a_notebook_is_small_and_names_no_folder_of_a_machine(
-    script: Path, build: ModuleType
-) -> None:
+@pytest.mark.parametrize("script", CHAPTERS, ids=lambda path: path.stem)
+def test_a_notebook_is_small_and_names_no_folder_of_a_machine(script: Path) -> None:
     text = script.with_suffix(".ipynb").read_text(encoding="utf-8")
-    assert len(text.encode()) <= build.LARGEST
+    assert len(text.encode()) <= maker().LARGEST
     assert re.findall(r"/(?:home|root|tmp|work|Users|private|opt)/[\w./-]*", text) == []
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("script", CHAPTERS, ids=lambda path: path.stem)
 def test_a_chapter_has_an_exercise_with_a_solution_at_its_end(script: Path) -> None:
     text = script.read_text(encoding="utf-8")
     assert 0 < text.rindex("## Exercise") < text.rindex("**Solution.**")
     assert text.rindex("# %%") > text.rindex("**Solution.**"), "the solution has no code"
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("script", CHAPTERS, ids=lambda path: path.stem)
 def test_a_chapter_is_python_that_imports_graft(script: Path) -> None:
     tree = ast.parse(script.read_text(encoding="utf-8"))
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
@@ -68,7 +55,7 @@ def test_a_chapter_is_python_that_imports_graft(script: Path) -> None:
 
 def test_the_index_lists_every_chapter_in_order() -> None:
     listed = re.findall(r"\| \[(\d+)\. [^\]]+\]\(([\w.]+)\) \|", INDEX)
-    assert [name for _, name in listed] == [f"{script.stem}.ipynb" for script in SCRIPTS]
+    assert [name for _, name in listed] == [f"{script.stem}.ipynb" for script in CHAPTERS]
     assert all(name.startswith(f"{int(number):02}_") for number, name in listed)
 
 

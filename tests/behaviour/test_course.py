@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from tests.behaviour.conftest import DATA
+from tests.course import CHAPTERS, maker
 
 ROOT = Path(__file__).resolve().parents[2]
-CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
-
-
-@pytest.fixture(scope="module")
-def build() -> ModuleType:
-    """notebooks/build.py, which is no part of the package."""
-    spec = importlib.util.spec_from_file_location("notebooks_build", ROOT / "notebooks/build.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
-def test_a_chapter_runs(chapter: Path, build: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chapter_runs(chapter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the real data where they are, else with what packages carry."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     if DATA.is_dir():
         monkeypatch.setenv("GRAFT_DATA", str(DATA))
-    notebook = build.execute(chapter)
+    notebook = maker().execute(chapter)
     assert any(cell.get("outputs") for cell in notebook.cells)
 
 

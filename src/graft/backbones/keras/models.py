@@ -44,7 +44,10 @@ def open_pretrained(name: str) -> Any:
     with building():
         try:
             return _make(name, "imagenet")
-        except Exception as error:  # the class that Keras raises if a fetch fails
+        except Exception as error:
+            # Keras raises `Exception` itself if a fetch fails; the others are of damaged files.
+            if type(error) is not Exception and not isinstance(error, OSError | ValueError):
+                raise
             raise hub.unreachable(spec, HOST, OSError(error), offline=False) from error
 
 

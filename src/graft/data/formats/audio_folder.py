@@ -13,7 +13,13 @@ from graft.data.formats.format import ReadOptions
 from graft.data.sounds.open import SUFFIXES, UNREADABLE, open_bytes
 
 _FOLDERS = ClassFolders(
-    "sounds", SUFFIXES, "audio", lambda file: (file, None), UNREADABLE, "convert them to FLAC"
+    "sounds",
+    SUFFIXES,
+    "audio",
+    lambda file: (file, None),
+    UNREADABLE,
+    "convert them to FLAC",
+    alone=True,
 )
 
 
@@ -26,17 +32,10 @@ class AudioFolder:
     suffixes: ClassVar = SUFFIXES
 
     def sniff(self, path: Path) -> float:
-        return float(path.suffix.lower() in SUFFIXES) if path.is_file() else _FOLDERS.sniff(path)
+        return _FOLDERS.sniff(path)
 
     def read(self, path: Path, options: ReadOptions) -> Data:
-        if path.is_dir():
-            return _FOLDERS.read(path, options)
-        if options.labels or path.suffix.lower() not in SUFFIXES:
-            raise DataError(
-                f"{path} is one file, not a data set of sounds. "
-                "Give the folder that holds the class folders."
-            )
-        return Data({"all": [Sample(path.name, {"audio": path, "label": None})]}, kind="labels")
+        return _FOLDERS.read(path, options)
 
     def write_tiny(self, data: Data, path: Path) -> None:
         write_class_folders(data, path, ".wav", _write_sound)

@@ -13,7 +13,13 @@ from graft.data.formats.format import ReadOptions
 from graft.data.images.open import SUFFIXES, UNREADABLE, open_image
 
 _FOLDERS = ClassFolders(
-    "images", SUFFIXES, "image", lambda file: (file, None), UNREADABLE, "turn them into JPEG"
+    "images",
+    SUFFIXES,
+    "image",
+    lambda file: (file, None),
+    UNREADABLE,
+    "turn them into JPEG",
+    alone=True,
 )
 
 
@@ -26,17 +32,10 @@ class ImageFolder:
     suffixes: ClassVar = SUFFIXES
 
     def sniff(self, path: Path) -> float:
-        return float(path.suffix.lower() in SUFFIXES) if path.is_file() else _FOLDERS.sniff(path)
+        return _FOLDERS.sniff(path)
 
     def read(self, path: Path, options: ReadOptions) -> Data:
-        if path.is_dir():
-            return _FOLDERS.read(path, options)
-        if options.labels:
-            raise DataError(
-                f"{path} is one image, not a data set. "
-                "Give the folder that holds the class folders."
-            )
-        return Data({"all": [Sample(path.name, {"image": path, "label": None})]}, kind="labels")
+        return _FOLDERS.read(path, options)
 
     def write_tiny(self, data: Data, path: Path) -> None:
         write_class_folders(data, path, ".png", _write_image)

@@ -47,11 +47,13 @@ class ClassFolders:
     """The suffixes of files of this kind that cannot be read here."""
     way_out: str = ""
     """What to do with files that cannot be read here."""
+    alone: bool = False
+    """Whether a file that is in no class folder can be predicted: other formats read such texts."""
 
     def sniff(self, path: Path) -> float:
         """0.9 if all files in class folders are of this kind, less if only some, or none in one."""
         if not path.is_dir():
-            return 0.0
+            return float(self.alone and path.is_file() and self._is_one(path))
         nested: Counter[bool] = Counter()
         flat = False
         for file in walk(path):
@@ -68,9 +70,13 @@ class ClassFolders:
 
     def read(self, path: Path, options: ReadOptions) -> Data:
         if not path.is_dir():
-            raise DataError(
-                f"{path} is a file. Give the folder that holds the class folders of {self.what}."
-            )
+            if not self.alone or options.labels or not self._is_one(path):
+                raise DataError(
+                    f"{path} is one file, not a data set. Give the folder that holds the class "
+                    f"folders of {self.what}."
+                )
+            sample = Sample(path.name, {self.role: self.value(path)[0], "label": None})
+            return Data({"all": [sample]}, kind="labels")
         roots = _split_folders(path, self._is_one)
         if options.labels and "all" in roots and (inner := _inner_level(path, self._is_one)):
             held = "several data sets" if len(inner) > 1 else "its classes further down"
