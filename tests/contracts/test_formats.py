@@ -31,7 +31,7 @@ _BOXES = {"boxes: boxes", "boxes: unsplit"}
 _TEXTS = {"labels: several-labels", "labels: texts", "labels: unsplit"}
 _TABLES = {
     *_TEXTS, *_BOXES, "labels: images", "labels: sounds", "numbers: pairs", "numbers: texts",
-    "text-pairs: pairs",
+    "text-pairs: pairs", "transcripts: sounds", "transcripts: speakers",
 }  # fmt: skip
 _OBJECTS = {
     *_TABLES, "answers: answers", "boxes: outlines", "completions: messages",

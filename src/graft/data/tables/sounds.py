@@ -10,7 +10,8 @@ from graft.data.tables.rows import Rows
 
 AUDIO = (
     "audio", "sound", "wav", "clip", "recording", "utterance", "audio_path", "wav_path",
-    "audio_file", "file", "filename", "file_name", "filepath", "file_path", "path",
+    "audio_file", "audio_filepath", "wav_filename", "file", "filename", "file_name", "filepath",
+    "file_path", "path",
 )  # fmt: skip
 """Names of columns of sounds, which are known by their content."""
 
