@@ -43,6 +43,7 @@ DATA = {
     "questions": ("question-answering", "squad", {}),
     "recordings": ("audio-classification", "audio-folder", {}),
     "reviews.csv": ("text-classification", "parquet", {}),
+    "speech": ("audio-regression", "parquet", {"value": "score"}),
 }
 """Data that examples name -> the task whose tiny data stand for them, their format, and the columns
 that have another name."""

@@ -17,13 +17,15 @@ SHOWN = 6
 class Shown:
     """An example as a person sees it: a text, or the data URI of a picture or a sound.
 
-    A picture that `is_large` has details to be seen, as the boxes in it, and gets more room.
+    A picture that `is_large` has details to be seen, as the boxes in it, and gets more room. A
+    sound has the data URI of a `picture` beside its player.
     """
 
     kind: Literal["text", "image", "audio"]
     value: str
     caption: str = ""
     is_large: bool = False
+    picture: str = ""
 
 
 @dataclass(frozen=True)

@@ -199,6 +199,7 @@ def _example(row: dict[str, Any]) -> dict[str, Any]:
     """Show a picture or sound if the preview has its data; anything else as a text."""
     preview, kind = str(row.get("preview") or ""), row.get("kind")
     has_data = kind in MEDIA and preview.startswith(f"data:{kind}/")
+    picture = str(row.get("picture") or "")
     confidence = row.get("confidence")
     return {
         "id": row["id"],
@@ -209,6 +210,7 @@ def _example(row: dict[str, Any]) -> dict[str, Any]:
         "kind": kind if has_data else "text",
         "is_large": row.get("is_large", False),
         "preview": preview,
+        "picture": picture if picture.startswith("data:image/") else "",
     }
 
 

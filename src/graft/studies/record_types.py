@@ -290,4 +290,5 @@ class Example(TypedDict):
     kind: NotRequired[str]
     preview: NotRequired[str | None]
     is_large: NotRequired[bool]
+    picture: NotRequired[str]
     gallery: NotRequired[str]

@@ -114,4 +114,5 @@ def _example(task: Task, sample: Sample, row: Row) -> Row:
         "kind": shown.kind,
         "preview": shown.value,
         **({"is_large": True} if shown.is_large else {}),
+        **({"picture": shown.picture} if shown.picture else {}),
     }

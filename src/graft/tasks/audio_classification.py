@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from graft.backbones.preprocess.preprocess import Preprocess
-from graft.base.evidence import Shown
 from graft.base.job import Form
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.sounds.mel_statistics import mel_statistics
-from graft.data.sounds.open import open_sound, read_sound_header
-from graft.data.sounds.play import sound_uri
 from graft.data.sounds.wave_files import wave_bytes
 from graft.tasks.classes.classification import Classification
+from graft.tasks.sounds.sounds import Sounds
 from graft.tasks.task import Baseline
 
 
 @dataclass(frozen=True)
-class AudioClassification(Classification):
+class AudioClassification(Sounds, Classification):
     """Say which class, or classes, a sound is of.
 
     Spoken words, emotions, speakers, sounds of the environment. The network reads a sound at its
@@ -34,34 +31,18 @@ class AudioClassification(Classification):
     """
 
     name: ClassVar[str] = "audio-classification"
-    reads: ClassVar[str] = "audio"
     roles: ClassVar[frozenset[str]] = frozenset({"audio", "label"})
     heads: ClassVar[dict[Form, str]] = {"sequence": "pooled"}
-    cut_words: ClassVar[str] = "sounds are longer than the network reads, and are cut"
 
     def encode(
         self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None
     ) -> dict[str, Tensor]:
-        sound = open_sound(
-            sample.roles["audio"], sample.id, preprocess.rate, most_seconds=preprocess.seconds
-        )
-        tensors = preprocess(sound, rng)
+        tensors = self.read(sample, preprocess, rng)
         return (
             tensors
             if sample.roles.get("label") is None
             else {**tensors, "target": self.target(sample)}
         )
-
-    def length(self, piece: Sample, preprocess: Preprocess) -> int:
-        """The hundredths of a second that are read, by the header of the file."""
-        return round(100 * min(_seconds(piece), preprocess.seconds))
-
-    def count_cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
-        return sum(_seconds(sample) > preprocess.seconds for sample in samples)
-
-    def show(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
-        sound = sound_uri(sample.roles["audio"], sample.id)
-        return Shown("audio", sound, self.caption(prediction, target))
 
     @property
     def baselines(self) -> tuple[Baseline, ...]:
@@ -88,7 +69,3 @@ class AudioClassification(Classification):
             },
             "tiny sounds",
         )
-
-
-def _seconds(sample: Sample) -> float:
-    return read_sound_header(sample.roles["audio"], sample.id).seconds

@@ -141,3 +141,15 @@ def test_a_network_that_reads_texts_is_refused(tmp_path):
     text.network.save_pretrained(tmp_path)
     with pytest.raises(BackboneError, match=r"kind 'bert', which does not read sounds.*whisper"):
         load_backbone(str(tmp_path), TASK.job())
+
+
+def test_a_network_that_reads_ten_seconds_always_is_refused(tmp_path):
+    from transformers import ASTConfig
+
+    ASTConfig().save_pretrained(tmp_path)
+    with pytest.raises(
+        BackboneError,
+        match=r"kind 'audio-spectrogram-transformer', which is not read at the true length of "
+        r"sounds, as audio-classification needs\. Use one of these kinds: hubert, wav2vec2",
+    ):
+        load_backbone(str(tmp_path), TASK.job())

@@ -127,6 +127,20 @@ def test_mistakes_are_shown_as_what_they_are(copy):
     assert "no label" in found.text
 
 
+@pytest.mark.parametrize(
+    ("picture", "shown"),
+    [("data:image/svg+xml,<svg/>", True), ("https://example.org/spy.svg", False), ("", False)],
+)
+def test_a_sound_has_a_player_and_the_picture_of_it(copy, picture, shown):
+    run = report.summarize(copy).board.choices[0].best.runs[0].folder
+    heard = {"id": "a", "target": "x", "prediction": "y", "confidence": 0.9, "kind": "audio"}
+    row = {**heard, "preview": "data:audio/mpeg;base64,AA==", "picture": picture}
+    files.write_text(run / "mistakes.jsonl", json.dumps(row) + "\n")
+    drawn = Page(report.write(copy).read_text(encoding="utf-8"))
+    assert drawn.tags.count("audio") == 1
+    assert drawn.addresses == [*[picture] * shown, row["preview"]]
+
+
 def test_the_rows_as_csv(study, page):
     with open(study / "results.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -38,7 +38,7 @@ from graft.training.observers import Observer
 from graft.training.solvers import logistic, ridge, solvers
 from tests.contracts.tiny import task_of
 
-TASKS = ["image-regression", "text-regression"]
+TASKS = ["audio-regression", "image-regression", "text-regression"]
 
 
 @pytest.fixture(autouse=True)

@@ -91,11 +91,17 @@ def is_speech(config: Any) -> bool:
 
 
 def _check(spec: str, config: Any, job: Job) -> None:
-    if not is_speech(config) or getattr(config, "add_adapter", False):
-        raise BackboneError(
-            f"{spec} is of the kind {config.model_type!r}, which does not read sounds for "
-            f"{job.id}. Kinds that do: {', '.join(sorted(READERS))}, without adapters on top."
-        )
+    if is_speech(config) and not getattr(config, "add_adapter", False):
+        return
+    from transformers import AutoModelForAudioClassification
+
+    hears = type(config) in AutoModelForAudioClassification._model_mapping
+    # The Audio Spectrogram Transformer, for one, reads ten seconds always and has no frames.
+    reason = "is not read at the true length of sounds" if hears else "does not read sounds"
+    raise BackboneError(
+        f"{spec} is of the kind {config.model_type!r}, which {reason}, as {job.id} needs. "
+        f"Use one of these kinds: {', '.join(sorted(READERS))}, without adapters on top."
+    )
 
 
 def _leave_out_randomness(config: Any) -> None:

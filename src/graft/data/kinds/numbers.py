@@ -1,10 +1,12 @@
-"""Pictures, texts or pairs of texts, each with a number: a score, a price, an age."""
+"""Pictures, sounds, texts or pairs of texts, each with a number: a score, a price, an age."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
 from typing import Any, ClassVar
+
+import numpy as np
 
 from graft.base.errors import DataError, listed
 from graft.base.records import Sample
@@ -13,6 +15,7 @@ from graft.data.checks.texts import text_findings
 from graft.data.data import Data
 from graft.data.kinds.classes.labeled import WANTED, label_fit, name_column
 from graft.data.kinds.kind import Kind, make_splits
+from graft.data.sounds.wave_files import wave_bytes
 from graft.data.tables.columns import (
     Columns,
     Fit,
@@ -25,6 +28,7 @@ from graft.data.tables.columns import (
 from graft.data.tables.inputs import IMAGE, TEXT, Wanted, find_inputs, find_pair, read_inputs
 from graft.data.tables.numbers import are_values, unread_numbers
 from graft.data.tables.rows import Rows
+from graft.data.tables.sounds import AUDIO
 
 VALUE = ("value", "score", "similarity", "price", "age", "rating", "target", "y", "label")
 """Names of columns of numbers, the likeliest first."""
@@ -35,15 +39,16 @@ _PLAIN = (
 
 
 class Numbers(Kind):
-    """A picture, a text, or a pair of texts, and its `value`: a float, None if not known.
+    """A picture, a sound, a text or a pair of texts, and its `value`: a float, None if not known.
 
     A column that is asked for as `category` says of what kind each sample is; no network reads it.
     """
 
-    inputs: ClassVar = (frozenset({"image"}), frozenset({"text"}))
+    inputs: ClassVar = (frozenset({"image"}), frozenset({"audio"}), frozenset({"text"}))
     target: ClassVar = "value"
     columns: ClassVar = {
-        "text": TEXT, "text_pair": (), "image": IMAGE, "value": VALUE, "category": (),
+        "text": TEXT, "text_pair": (), "image": IMAGE, "audio": AUDIO, "value": VALUE,
+        "category": (),
     }  # fmt: skip
     joined: ClassVar = ("text",)
     precedence: ClassVar = 2  # many different numbers are a value, of one text or of a pair
@@ -141,10 +146,15 @@ class Numbers(Kind):
         def paired(split: str, i: int) -> dict[str, Any]:
             return {"text": f"{split} {i}", "text_pair": f"{i}; two", "value": float(i * i) + 0.25}
 
-        splits = ["train", "test"]
+        def heard(split: str, i: int) -> dict[str, Any]:
+            samples = rng.uniform(-0.5, 0.5, 400 + 40 * i).astype(np.float32)
+            return {"audio": wave_bytes(samples, 8000), "value": i / 8 - 0.5}
+
+        rng, splits = np.random.default_rng(0), ["train", "test"]
         return {
             "texts": Data(make_splits(scored, 12, splits), kind=self.name),
             "pairs": Data(make_splits(paired, 12, splits), kind=self.name),
+            "sounds": Data(make_splits(heard, 12, splits), kind=self.name),
         }
 
 

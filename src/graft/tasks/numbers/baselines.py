@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from graft.base.records import Sample
 from graft.data.images.small_pixels import small_pixels
+from graft.data.sounds.mel_statistics import mel_statistics
 from graft.tasks.task import Baseline
 from graft.tasks.text.word_weights import word_weights
 
@@ -75,6 +76,12 @@ def ridge_on_pixels(targets: Targets) -> Baseline:
     """Ridge regression on the standardized pixels of the images, resized to a small size."""
     words = "ridge regression on pixels"
     return _ridge("pixels-ridge", words, targets, StandardScaler, small_pixels)
+
+
+def ridge_on_mel_statistics(targets: Targets) -> Baseline:
+    """Ridge regression on the standardized statistics of the log-mel spectra of the sounds."""
+    words = "ridge regression on the log-mel spectrum"
+    return _ridge("log-mel-ridge", words, targets, StandardScaler, mel_statistics)
 
 
 def _ridge(
