@@ -29,6 +29,8 @@ TOLERANCE = 1e-4
 processors and library versions round differently, by far less. A language model's outputs are 20
 and more, and so is what rounding does to them."""
 CARD, PROBE = "graft.json", "probe.safetensors"
+ADDITIONS = "head.safetensors"
+"""What a head adds to a network that its library has no place for: see `Head.additions`."""
 INPUTS = "inputs."
 """The prefix of the inputs of a probe; its other tensors are outputs."""
 
@@ -71,6 +73,8 @@ def open_model(folder: str | Path) -> tuple[Model, dict[str, Any]]:
         ) from error
     backbone.name, backbone.lr = card["name"], card["lr"]
     backbone = attach_head(card["head"], backbone, card["job"]["outputs"])
+    if ADDITIONS in card["files"]:
+        backbone.network.load_state_dict(load_file(folder / ADDITIONS), strict=False)
     backbone.preprocess = restore_preprocess(backbone.preprocess, card["preprocess"])
     model = Model(backbone).eval()
     _prove(model, folder)
@@ -116,6 +120,8 @@ def _fill(
     backbone = model.backbone
     saved = replace(backbone, network=head_of(backbone).detach(backbone))
     plugins.load("source", backbone.source)().save(saved, str(part), classes, problem)
+    if additions := head_of(backbone).additions(backbone):
+        save_file(additions, part / ADDITIONS)
     bare = Batch(probe.inputs, mask=probe.mask).map(lambda tensor: tensor.detach().cpu())
     tensors = trees.named_leaves(bare.inputs, "inputs") | _outputs(model, bare)
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part / PROBE)

@@ -10,7 +10,7 @@ from graft.base.errors import BackboneError, BadValue, UnknownName
 from graft.base.job import Form
 
 if TYPE_CHECKING:  # heads are listed without torch, which costs seconds to import
-    from torch import nn
+    from torch import Tensor, nn
 
     from graft.backbones.backbone import Backbone
 
@@ -47,6 +47,13 @@ class Head:
     def detach(self, backbone: Backbone) -> nn.Module:
         """Return the network as its library saves it, so that `attach` finds it as it was."""
         return backbone.network
+
+    def additions(self, backbone: Backbone) -> dict[str, Tensor]:
+        """Return the tensors, by their names in the network, that its library has no place for.
+
+        They are saved beside what `detach` returns, and loaded after `attach`.
+        """
+        return {}
 
     def initialize(self, backbone: Backbone) -> None:
         """Draw new weights from torch's global random state, small ones for the last layer."""
