@@ -11,6 +11,7 @@ from graft.base.errors import DataError
 from graft.data.checks.inspect import inspect
 from graft.data.load import load_data, read
 from graft.data.memory import from_memory
+from graft.data.sounds.wave_files import wave_bytes
 from graft.data.tables.numbers import are_values
 
 
@@ -161,3 +162,17 @@ def test_a_column_of_one_number_is_offered_as_the_value(tmp_path: Path) -> None:
     data = load_data(file, columns={"value": "price"}, must_split=False)
     assert data.problem.endswith("every value is 12.5.")
     assert not [finding for finding in inspect(data) if finding.code == "constant"]
+
+
+def test_numbers_of_sounds_are_asked_for_by_their_column(tmp_path: Path) -> None:
+    for i in range(24):
+        tone = np.sin(np.arange(800 + i) / 5) / 2
+        (tmp_path / f"{i}.wav").write_bytes(wave_bytes(tone, 8000))
+    rows = (f"{i}.wav,speaker {i // 4},{i / 7:.3f}" for i in range(24))
+    file = table(tmp_path, "file,speaker,score", *rows)
+    data = read(file, columns={"value": "score"})
+    assert data.kind == "numbers"
+    assert data.splits["all"][8].roles == {
+        "audio": tmp_path / "8.wav", "group": "speaker 2", "value": 1.143,
+    }  # fmt: skip
+    assert read(file).kind == "numbers"

@@ -24,8 +24,17 @@ from graft.data.tables.columns import (
     is_missing,
     parse_written_number,
     plain,
+    sound_columns,
 )
-from graft.data.tables.inputs import IMAGE, TEXT, Wanted, find_inputs, find_pair, read_inputs
+from graft.data.tables.inputs import (
+    IMAGE,
+    TEXT,
+    Wanted,
+    are_pictures,
+    find_inputs,
+    find_pair,
+    read_inputs,
+)
 from graft.data.tables.numbers import are_values, unread_numbers
 from graft.data.tables.rows import Rows
 from graft.data.tables.sounds import AUDIO
@@ -160,7 +169,10 @@ class Numbers(Kind):
 
 def _explain_mismatch(columns: Columns, names: Sequence[str], fit: Fit) -> Match | None:
     """Explain the first column that would hold numbers if all its cells were plain numbers."""
+    sounds = sound_columns(columns)
     for name in names:
+        if name in sounds or are_pictures(columns[name]):
+            continue  # 7.wav is no seven in some unit
         rows = [row for row, value in enumerate(columns[name]) if not is_missing(value)]
         numbers = {row: parse_written_number(columns[name][row]) for row in rows}
         known = [number for number in numbers.values() if number is not None]
