@@ -31,7 +31,7 @@ _BOXES = {"boxes: boxes", "boxes: unsplit"}
 _TEXTS = {"labels: several-labels", "labels: texts", "labels: unsplit"}
 _TABLES = {
     *_TEXTS, *_BOXES, "labels: images", "labels: sounds", "numbers: pairs", "numbers: texts",
-    "text-pairs: pairs", "transcripts: sounds", "transcripts: speakers",
+    "text-pairs: pairs", "transcripts: sounds", "transcripts: speakers", "transcripts: unsplit",
 }  # fmt: skip
 _OBJECTS = {
     *_TABLES, "answers: answers", "boxes: outlines", "completions: messages",
@@ -45,6 +45,9 @@ HOLDS = {
     "image-folder": {"labels: images"},
     "json": _OBJECTS,
     "jsonl": _OBJECTS,
+    "kaldi": {"transcripts: sounds", "transcripts: speakers", "transcripts: unsplit"},
+    "librispeech": {"transcripts: sounds", "transcripts: speakers", "transcripts: unsplit"},
+    "ljspeech": {"transcripts: unsplit"},
     "mask-folders": {"masks: colors", "masks: indices"},
     "npz": {*_TEXTS, "labels: images"},
     "parallel": {"pairs: pairs"},
@@ -52,6 +55,7 @@ HOLDS = {
     "plain-text": {"passages: passages"},
     "squad": {"answers: answers"},
     "text-folder": {"labels: texts", "labels: unsplit"},
+    "transcript-files": {"transcripts: sounds", "transcripts: unsplit"},
     "tsv": _TABLES,
 }
 """Format -> the tiny data sets that it holds; of other formats at least one is asked for."""

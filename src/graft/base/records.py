@@ -24,10 +24,10 @@ class Sample:
     """One example of the user's: where it came from, and its values by role.
 
     `id` names it in messages and predictions: `train/ants/1.jpg`, `train.csv:17`. Values: `image`
-    is a path, encoded bytes or an array (H, W[, C]); `audio` a path or encoded bytes; `text` a str;
-    `value` a float; `label` a str, a tuple of str (multi-label) or None (unlabeled); `boxes` a
-    tuple of LabeledBox, empty for a picture without objects; `mask` a Mask, whose pixels are read
-    when they are needed.
+    is a path, encoded bytes or an array (H, W[, C]); `audio` a path, encoded bytes or a
+    SoundPart; `text` and `transcript` a str; `value` a float; `label` a str, a tuple of str
+    (multi-label) or None (unlabeled); `boxes` a tuple of LabeledBox, empty for a picture without
+    objects; `mask` a Mask, whose pixels are read when they are needed.
     """
 
     id: str

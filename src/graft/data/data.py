@@ -16,6 +16,7 @@ from graft.base.records import Sample
 from graft.data.digests import digest_files
 from graft.data.kinds.kind import kind_named, kind_of
 from graft.data.masks.open import Mask
+from graft.data.sounds.part import SoundPart
 
 
 @dataclass(frozen=True)
@@ -130,13 +131,15 @@ def contents(samples: Sequence[Sample], roles: Sequence[str]) -> str:
 
 def _files(values: Iterable[object]) -> Iterator[Path]:
     """The files that the values of roles lie in."""
-    held = (value.source if isinstance(value, Mask) else value for value in values)
+    held = (value.source if isinstance(value, Mask | SoundPart) else value for value in values)
     return (value for value in held if isinstance(value, Path))
 
 
 def _bytes(value: object, digests: dict[str, bytes]) -> bytes:
     if isinstance(value, Mask):
         return _bytes(value.source, digests) + repr(value.coding).encode()
+    if isinstance(value, SoundPart):
+        return _bytes(value.source, digests) + repr((value.start, value.end)).encode()
     if isinstance(value, Path):
         return digests[str(value)]
     if isinstance(value, bytes):

@@ -16,7 +16,9 @@ from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.checks.copies import Fingerprint, find_near_images, find_near_texts, fingerprint
 from graft.data.checks.finding import Finding, verb
+from graft.data.checks.sound_copies import find_near_sounds
 from graft.data.checks.sounds import Heard, listen, sound_findings
+from graft.data.checks.transcripts import pace_findings
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind, kind_named
 
@@ -52,6 +54,7 @@ def inspect(data: Data) -> list[Finding]:
         *kind.findings(data),
         *_sizes(seen),
         *sound_findings({s.sample.id: s.heard for s in seen if s.heard}),
+        *pace_findings(_paces(seen)),
         *_duplicates(seen, kind),
         *_leaks(seen, kind, data),
         *_shared(data, kind),
@@ -134,6 +137,12 @@ def _unreadable(seen: list[_Seen]) -> list[Finding]:
     return [Finding("unreadable", "error", words, tuple(problems))]
 
 
+def _paces(seen: list[_Seen]) -> dict[str, tuple[str, float]]:
+    """The transcripts of the sounds that could be read, with their seconds, by sample id."""
+    texts = ((s.sample.id, s.sample.roles.get("transcript"), s.heard) for s in seen)
+    return {name: (text, heard.seconds) for name, text, heard in texts if text and heard}
+
+
 def _sizes(seen: list[_Seen]) -> list[Finding]:
     sizes = [s.size for s in seen if s.size]
     if not sizes:
@@ -208,11 +217,17 @@ def _leak(code: str, words: str, pairs: list[tuple[_Seen, _Seen]], advice: str) 
 
 
 def _find_near(ones: list[_Seen], others: list[_Seen], kind: Kind) -> list[tuple[_Seen, _Seen]]:
-    """Pairs that are nearly the same, by their pictures or else by their texts."""
+    """Pairs that are nearly the same, by their pictures, their sounds, or else by their texts."""
     if any("image" in s.sample.roles for s in ones):
         ones, others = ([s for s in side if s.print] for side in (ones, others))
         prints = ([s.print for s in side if s.print] for side in (ones, others))
         pairs = find_near_images(*prints)
+    elif any("audio" in s.sample.roles for s in ones):
+        ones, others = ([s for s in side if s.heard and s.heard.print] for side in (ones, others))
+        sounds = (
+            [(s.sample.roles["audio"], s.heard.print) for s in side] for side in (ones, others)
+        )
+        pairs = find_near_sounds(*sounds)
     else:
         if any(kind.passage(s.sample) != kind.text(s.sample) for s in ones[:1]):
             known = {kind.passage(s.sample) for s in ones}

@@ -13,19 +13,22 @@ import numpy as np
 from graft.base.counts import plural
 from graft.base.errors import listed
 from graft.data.checks.finding import Finding
+from graft.data.checks.sound_copies import SoundPrint, make_print
+from graft.data.sounds.loudness import Loudness
 from graft.data.sounds.open import (
+    SILENT,
     check_samples,
     missing_frames,
     read_blocks,
     read_sound_header,
 )
 
-SILENT = 1e-3
-"""The peak below which a sound counts as silent: 60 dB below full scale."""
 FULL = 0.999
 """The amplitude from which a sample counts as at full scale; 16 bits reach 0.99997."""
 CLIPPED = 1e-3
 """The share of samples at full scale from which a sound counts as clipped."""
+CANCELED = 0.01
+"""The power of the mix, as a share of that of its channels, below which these cancel: 20 dB."""
 SHORT, LONG = 0.1, 30.0
 """Seconds below which there is hardly a sound, and from which Whisper hears the beginning alone."""
 
@@ -43,30 +46,41 @@ class Heard:
     silent_channels: int
     missing: float
     """Seconds by which it is shorter than its file says."""
+    mix: float
+    """The power of the mean of its sounding channels, as a share of their mean power."""
+    print: SoundPrint | None
+    """What copies of it are known by; None if it is too short or even."""
 
 
 def listen(value: Any, name: str) -> Heard:
     """Measure a sound, block by block; raises DataError and MissingExtra."""
     header = read_sound_header(value, name)
-    frames, at_full = 0, 0
+    frames, at_full, power, mixed_power = 0, 0, 0.0, 0.0
     peaks = np.zeros(header.channels, np.float32)
+    loudness = Loudness(header.rate)
     for block in read_blocks(value, name):
         check_samples(block, name)
         sizes = np.abs(block)
         peaks = np.maximum(peaks, sizes.max(0))
         at_full += int((sizes.max(1) >= FULL).sum())
         frames += len(block)
+        power += float(np.square(block, dtype=np.float64).sum())
+        mixed_power += float(np.square(block.sum(1, dtype=np.float64)).sum())
+        loudness.add(block)
     if not frames:
         check_samples(np.zeros((0, 1), np.float32), name)
     missing = max(header.frames - frames, missing_frames(value, name), 0)
+    silent = int((peaks == 0).sum())
     return Heard(
         frames / header.rate,
         header.rate,
         header.channels,
         float(peaks.max()),
         at_full / frames,
-        int((peaks == 0).sum()),
+        silent,
         missing / header.rate,
+        mixed_power / (power * (header.channels - silent)) if power else 1.0,
+        make_print(loudness.frames, frames / header.rate),
     )
 
 
@@ -86,6 +100,10 @@ _WARNINGS: dict[str, tuple[Callable[[Heard], bool], str]] = {
     "silent-channel": (
         lambda heard: 0 < heard.silent_channels < heard.channels,
         "have a silent channel, which is left out of the mix",
+    ),
+    "opposite-channels": (
+        lambda heard: heard.peak >= SILENT and heard.mix < CANCELED,
+        "have opposite channels, which cancel in the mix: turn one of them over, or remove it",
     ),
     "short-sounds": (
         lambda heard: heard.seconds < SHORT,

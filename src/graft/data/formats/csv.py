@@ -21,6 +21,7 @@ class Csv(TableFiles):
     """
 
     suffixes: ClassVar = (".csv",)
+    sure: ClassVar = (0.98, 0.8)  # LJSpeech's metadata.csv has a form of its own
 
     def table(self, file: Path, options: ReadOptions) -> Table:
         return read_delimited(file, options, ",;\t|", csv.QUOTE_MINIMAL)

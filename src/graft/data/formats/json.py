@@ -11,12 +11,17 @@ from graft.base.errors import DataError, listed
 from graft.base.typed_json import describe
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions
+from graft.data.sounds.open import has_sound_suffix
 from graft.data.tables.encodings import read_beginning
 from graft.data.tables.files import TableFiles
-from graft.data.tables.objects import object_table, read_json, write_objects
+from graft.data.tables.objects import object_table, read_json, read_lines, write_objects
 from graft.data.tables.table import Table
 
 _ARRAY = re.compile(r'\s*(\{\s*"[^"]*"\s*:\s*)?\[\s*\{')
+_LINES = re.compile(r"\s*\{[^\n]*\}[ \t\r]*\n\s*\{")
+"""Objects a line in a file that ends in .json, as NeMo's manifests do."""
+_BY_FILE = re.compile(r'\s*\{\s*"([^"]+)"\s*:\s*"')
+"""An object of names and texts: files and their transcripts, if the first names a sound."""
 _ABOUT = ("classes", "labels", "readme", "dataset", "config", "info")
 """The names of files that describe data."""
 _ADVICE = (
@@ -27,6 +32,8 @@ _ADVICE = (
 
 class Json(TableFiles):
     """A list of JSON objects, their keys the columns, in one .json file; or the list under a key.
+
+    Also an object a line, as NeMo's manifests have them, and one of transcripts by file of sound.
 
     One file, or a folder with train.json, val.json, test.json.
     """
@@ -51,10 +58,17 @@ class Json(TableFiles):
         if not super().is_one(file):
             return False
         start = read_beginning(file)
-        return _ARRAY.match(start) is not None and '"paragraphs"' not in start  # those are SQuAD's
+        if '"paragraphs"' in start:  # those are SQuAD's
+            return False
+        return bool(_ARRAY.match(start) or _LINES.match(start)) or _is_by_file(start)
 
     def table(self, file: Path, options: ReadOptions) -> Table:
+        start = read_beginning(file)
+        if _LINES.match(start):
+            return read_lines(file)
         value, note = read_json(file)
+        if _is_by_file(start):
+            value = [{"file": name, "transcript": text} for name, text in value.items()]
         entries = value if isinstance(value, dict) else {"": value}
         lists = {key: rows for key, rows in entries.items() if isinstance(rows, list)}
         if len(lists) != 1:
@@ -77,6 +91,12 @@ class Json(TableFiles):
 
     def write_tiny(self, data: Data, path: Path) -> None:
         write_objects(data, path, ".json", lambda rows: "[" + ",\n".join(rows) + "]\n")
+
+
+def _is_by_file(start: str) -> bool:
+    """Whether a file begins with a name of a sound and its text: `{"1.wav": "hello", ...}`."""
+    first = _BY_FILE.match(start)
+    return first is not None and has_sound_suffix(first[1])
 
 
 def _describe(value: Any, lists: int) -> str:

@@ -13,7 +13,7 @@ from graft.data.kinds.kind import make_splits
 from graft.data.sounds.wave_files import wave_bytes
 from graft.data.tables.columns import Columns, Match
 from graft.data.tables.inputs import IMAGE, TEXT, find_inputs
-from graft.data.tables.sounds import AUDIO
+from graft.data.tables.sounds import AUDIO, PARTS
 
 _SAYINGS = (
     'says "hello", twice',
@@ -30,7 +30,7 @@ class Labels(Labeled):
 
     inputs: ClassVar = (frozenset({"image"}), frozenset({"audio"}), frozenset({"text"}))
     columns: ClassVar = {
-        "text": TEXT, "image": IMAGE, "audio": AUDIO, "label": LABEL, "label_name": NAMES,
+        "text": TEXT, "image": IMAGE, "audio": AUDIO, "label": LABEL, "label_name": NAMES, **PARTS,
     }  # fmt: skip
     texts: ClassVar = {"text": "Texts"}
     blanks: ClassVar = ({"text": ""}, {"text": " "})

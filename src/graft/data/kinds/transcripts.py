@@ -10,6 +10,7 @@ import numpy as np
 from graft.base.records import Sample
 from graft.data.checks.finding import Finding
 from graft.data.checks.texts import character_counts, text_findings
+from graft.data.checks.transcripts import writing_findings
 from graft.data.data import Data
 from graft.data.kinds.kind import GROUP, Kind, make_splits, normalize_text
 from graft.data.sounds.open import holds_sounds
@@ -17,7 +18,7 @@ from graft.data.sounds.wave_files import wave_bytes
 from graft.data.tables.columns import Columns, Fit, Match, are_words, present, sound_columns
 from graft.data.tables.inputs import is_label_like, read_inputs
 from graft.data.tables.rows import Rows
-from graft.data.tables.sounds import AUDIO
+from graft.data.tables.sounds import AUDIO, PARTS, find_parts
 
 SAID = (
     "normalized_text", "normalized_transcript", "transcript", "transcription", "transcripts",
@@ -28,12 +29,16 @@ TEXT = ("text", "sentence", "utterance", "words", "raw_transcription", "raw_text
 """Names of columns of texts, which beside a sound are what is said if they read like speech."""
 
 
+ID = ("id", "utterance_id", "utt_id", "segment_id")
+"""Names of columns that name each sound."""
+
+
 class Transcripts(Kind):
     """A sound (`audio`) and its `transcript`: what is said in it, a str, None if not known."""
 
     inputs: ClassVar = (frozenset({"audio"}),)
     target: ClassVar = "transcript"
-    columns: ClassVar = {"audio": AUDIO, "transcript": (*SAID, *TEXT)}
+    columns: ClassVar = {"audio": AUDIO, "transcript": (*SAID, *TEXT), **PARTS}
     groups: ClassVar = (*GROUP, "client_id", "spk", "spk_id", "reader")
     blanks: ClassVar = ({"transcript": ""}, {"transcript": " "})
 
@@ -48,7 +53,10 @@ class Transcripts(Kind):
         is_named = bool(columns.header and transcript)
         is_certain = asked or not transcript or transcript[0].strip().lower() in SAID[2:]
         notes = [] if is_certain else [_note(columns, *transcript)]
-        return Match(roles, Fit.TWO_COLUMNS if is_named else Fit.CONTENT, notes)
+        parts, part_notes = find_parts(columns, roles["audio"])
+        fit = Fit.TWO_COLUMNS if is_named else Fit.CONTENT
+        roles |= {**parts, "id": columns.find_named(ID)[:1]}
+        return Match(roles, fit, [*notes, *part_notes])
 
     def samples(self, tables: Sequence[Rows]) -> list[list[dict[str, Any]]]:
         return [
@@ -65,6 +73,7 @@ class Transcripts(Kind):
         return [
             character_counts(data, "sounds with transcripts", "transcript"),
             *text_findings(data, {"transcript": "Transcripts"}),
+            *writing_findings(data),
         ]
 
     def difference(self, one: Sample, other: Sample) -> str | None:
@@ -87,6 +96,7 @@ class Transcripts(Kind):
 
         return {
             "sounds": Data(make_splits(spoken, 4), kind=self.name),
+            "unsplit": Data(make_splits(spoken, 9, ["all"]), kind=self.name),
             "speakers": Data(make_splits(grouped, 9, ["all"]), kind=self.name),
         }
 

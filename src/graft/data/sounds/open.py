@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.base.errors import DataError, MissingExtra
+from graft.data.sounds.part import SoundPart
+from graft.data.sounds.wave_files import wave_bytes
 
 SUFFIXES = frozenset((".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"))
 """The file names that are taken for sounds."""
@@ -32,6 +34,10 @@ _DATA_SIZE = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
 """What libsndfile notes about a WAV file whose header promises more bytes than follow."""
 STREAMED = 2**31 - 1
 """A size from here on is that of a stream, whose writer did not know how long it would be."""
+SILENT = 1e-3
+"""The peak below which a sound counts as silent: 60 dB below full scale."""
+ROUNDED_SECONDS = 0.1
+"""A part may end so long after its file: tables round seconds, and MP3 has whole frames only."""
 
 
 def holds_sounds(values: Sequence[Any]) -> bool:
@@ -44,12 +50,14 @@ def _is_one(value: Any) -> bool:
         value = value.get("path") or value.get("bytes")
     if isinstance(value, bytes):
         return is_sound(value)
+    if isinstance(value, SoundPart):
+        return True
     return isinstance(value, str | Path) and has_sound_suffix(value)
 
 
 @dataclass(frozen=True)
 class SoundHeader:
-    """What a file of sound says about itself, without its samples."""
+    """What a file of sound, or a part of it, says about itself, without its samples."""
 
     frames: int
     rate: int
@@ -75,14 +83,14 @@ def open_sound(
 ) -> NDArray[np.float32]:
     """The samples (T,) of a sound as mono at `rate` samples a second, between -1 and 1.
 
-    `value` is a path or the bytes of a file. Channels are averaged, except silent ones. Floats
-    beyond 1 are scaled down to 1. Of a sound longer than `most_seconds` the beginning is read.
-    Raises DataError, naming the sample `name` and what is wrong with it, and MissingExtra.
+    `value` is a path, the bytes of a file, or a SoundPart. Channels are averaged, except silent
+    ones. Floats beyond 1 are scaled down to 1. Of a sound longer than `most_seconds` the beginning
+    is read. Raises DataError, naming the sample `name` and what is wrong with it, and
+    MissingExtra.
     """
     with _open(value, name) as file:
-        most = -1 if most_seconds is None else int(most_seconds * file.samplerate) + 1
-        samples = file.read(most, dtype="float32", always_2d=True)
-        own_rate = file.samplerate
+        most = None if most_seconds is None else int(most_seconds * file.rate) + 1
+        samples, own_rate = file.read(most), file.rate
     check_samples(samples, name)
     mono = _mix(samples)
     peak = float(np.abs(mono).max())
@@ -96,34 +104,47 @@ def open_sound(
 def read_sound_header(value: Any, name: str) -> SoundHeader:
     """The length, rate and channels of a sound; raises DataError and MissingExtra."""
     with _open(value, name) as file:
-        return SoundHeader(file.frames, file.samplerate, file.channels)
+        return SoundHeader(file.frames, file.rate, file.channels)
 
 
 def read_blocks(value: Any, name: str) -> Iterator[NDArray[np.float32]]:
     """Yield the samples (T, channels) of a sound, block by block; raises DataError."""
     with _open(value, name) as file:
-        while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
+        while len(block := file.read(BLOCK)):
             yield block
 
 
 def missing_frames(value: Any, name: str) -> int:
-    """The frames by which a WAV file is shorter than its header says; 0 for other files."""
+    """The frames by which a WAV file is shorter than its header says; 0 for all else."""
+    if isinstance(value, SoundPart):
+        return 0
     with _open(value, name) as file:
-        sizes = _DATA_SIZE.search(file.extra_info)
+        sizes = _DATA_SIZE.search(file.log)
         promised, present = map(int, sizes.groups()) if sizes else (0, 0)
         frame_bytes = max(1, present // max(1, file.frames))
     return (promised - present) // frame_bytes if present < promised < STREAMED else 0
 
 
 def open_bytes(value: Any, name: str) -> bytes:
-    """The bytes of a file of sound, from its path or as they are; raises DataError."""
+    """The bytes of a file of sound, from its path or as they are; raises DataError.
+
+    A part becomes a WAV file of its own, mono.
+    """
+    if isinstance(value, SoundPart):
+        rate = read_sound_header(value, name).rate
+        return wave_bytes(open_sound(value, name, rate), rate)
     source = _source(value, name)
     return Path(source).read_bytes() if isinstance(source, str) else source.getvalue()
 
 
 def sound_digest(value: Any) -> str | None:
-    """Hash the bytes of a file of sound; None if it cannot be read."""
+    """Hash the bytes of a file of sound, of a part its samples; None if it cannot be read."""
     try:
+        if isinstance(value, SoundPart):
+            digest = hashlib.sha256()
+            for block in read_blocks(value, ""):
+                digest.update(block)
+            return digest.hexdigest()
         return hashlib.sha256(open_bytes(value, "")).hexdigest()
     except (OSError, DataError):
         return None
@@ -137,14 +158,43 @@ def check_samples(samples: NDArray[np.float32], name: str) -> None:
         raise _cannot_read(name, "some of its samples are NaN or infinite")
 
 
+class _Stream:
+    """The samples of an open file, or of a part of it, to be read in turn."""
+
+    def __init__(self, file: Any, part: SoundPart, name: str):
+        if file.samplerate < 1:
+            raise _cannot_read(name, f"its header says {file.samplerate} samples a second")
+        self.rate, self.channels, self.log = file.samplerate, file.channels, file.extra_info
+        self._file = file
+        start = round(part.start * self.rate)
+        if start >= file.frames > 0:
+            lasts = f"its file lasts {file.frames / self.rate:g} seconds"
+            raise _cannot_read(name, f"it begins at {part.start:g} seconds, and {lasts}")
+        end = file.frames if part.end is None else round(part.end * self.rate)
+        is_rounded = 0 < end - file.frames <= ROUNDED_SECONDS * self.rate
+        self.frames = (file.frames if is_rounded else end) - start
+        """The number that the header or the part promises."""
+        self._left = min(end, file.frames) - start
+        if start:
+            file.seek(start)
+
+    def read(self, most: int | None = None) -> NDArray[np.float32]:
+        """The next samples (T, channels), at most so many; none at the end."""
+        count = self._left if most is None else min(most, self._left)
+        samples = self._file.read(count, dtype="float32", always_2d=True)
+        self._left -= len(samples)
+        return samples
+
+
 @contextmanager
-def _open(value: Any, name: str) -> Iterator[Any]:
+def _open(value: Any, name: str) -> Iterator[_Stream]:
     """Open a sound; what libsndfile raises on a broken file becomes a DataError."""
+    part = value if isinstance(value, SoundPart) else SoundPart(value)
     soundfile = _import_soundfile()
-    source = _source(value, name)
+    source = _source(part.source, name)
     try:
         with soundfile.SoundFile(source) as file:
-            yield file
+            yield _Stream(file, part, name)
     except soundfile.SoundFileError as error:
         reason = str(error).rpartition(": ")[2].strip().rstrip(".") or "unknown error"
         words = f"it is truncated, damaged or of an unknown format ({reason})"

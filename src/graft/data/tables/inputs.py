@@ -27,7 +27,7 @@ from graft.data.tables.columns import (
 )
 from graft.data.tables.numbers import number_columns, unread_numbers
 from graft.data.tables.rows import Rows
-from graft.data.tables.sounds import find_sound
+from graft.data.tables.sounds import find_parts, read_sounds
 
 TEXT = (
     "text", "sentence", "sentence1", "sentence2", "review", "message", "content", "body",
@@ -76,11 +76,12 @@ def find_inputs(
     others cannot be decided.
     """
     asked = {role: names for role, names in columns.asked.items() if role not in ("group", "split")}
-    roles = {**(given or {}), **asked}
+    parts, part_notes = find_parts(columns, sound_columns(columns)[:1])
+    roles = {**(given or {}), **parts, **asked}
     finder = _Finder(columns, wanted, roles, set(columns.split))
     is_named = finder.find()
     fit = Fit.LIKELY_NAME if is_named else Fit.CONTENT
-    return Match(roles, fit, _notes(columns, wanted, roles))
+    return Match(roles, fit, [*_notes(columns, wanted, roles), *part_notes])
 
 
 def find_pair(columns: Columns) -> dict[str, list[str]]:
@@ -113,10 +114,8 @@ def read_inputs(rows: Rows) -> list[dict[str, Any]]:
         for value, image in zip(values, images, strict=True):
             value["image"] = find_picture(image, rows)
     if rows.has("audio"):
-        sounds = rows.column("audio")
-        rows.refuse(map(is_missing, sounds), "have no sound", "Fill it in or remove the rows.")
-        for value, sound in zip(values, sounds, strict=True):
-            value["audio"] = find_sound(sound, rows)
+        for value, sound in zip(values, read_sounds(rows), strict=True):
+            value["audio"] = sound
     return values
 
 

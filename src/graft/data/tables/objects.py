@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from graft.base.errors import DataError
+from graft.base.errors import DataError, listed
 from graft.data.data import Data
 from graft.data.formats.format import split_file
-from graft.data.tables.encodings import parse_json, read_text
+from graft.data.tables.encodings import is_blank, parse_json, read_text
 from graft.data.tables.media import with_files
 from graft.data.tables.rows import table_rows
 from graft.data.tables.table import Table
@@ -25,6 +25,34 @@ def read_json(file: Path) -> tuple[Any, str | None]:
         return parse_json(text), note
     except ValueError as error:
         raise DataError(f"{file} is not valid JSON: {error}.") from error
+
+
+def read_lines(file: Path) -> Table:
+    """The table of a file with a JSON object a line. Raises DataError naming the other lines."""
+    text, note = read_text(file)
+    objects: list[dict[str, Any]] = []
+    lines: list[int] = []
+    wrong: list[str] = []
+    # str.splitlines would cut at U+2028 inside a text.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if is_blank(line):
+            continue
+        try:
+            value = parse_json(line)
+        except ValueError as error:
+            wrong.append(f"{file.name}:{number} ({error})")
+            continue
+        if isinstance(value, dict):
+            objects.append(value)
+            lines.append(number)
+        else:
+            wrong.append(f"{file.name}:{number} (not an object)")
+    if wrong:
+        raise DataError(
+            f"{len(wrong):,} lines of {file} are not valid JSON objects: {listed(wrong)}. "
+            'Write one object a line: {"text": "a text", "label": "spam"}.'
+        )
+    return object_table(file.name, objects, lines, [note] if note else [])
 
 
 def object_table(

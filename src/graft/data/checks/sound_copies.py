@@ -1,0 +1,88 @@
+"""Sounds that are nearly the same: saved in another format, at another rate or gain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graft.base.errors import DataError
+from graft.data.sounds.open import open_sound
+
+POINTS = 64
+FLAT = 0.1
+"""The deviation of the loudness, as a share of its mean, below which a sound is too even to
+compare: tones and hiss."""
+ALIKE = 0.97
+"""The least correlation of the loudness of two sounds whose samples are then compared."""
+SAME = 0.9
+"""The least correlation of the samples of copies; MP3 at 64 kbit/s keeps more than 0.97."""
+APART = 0.1
+"""Seconds by which the lengths of copies may differ: MP3 adds silence at both ends."""
+RATE, COMPARED_SECONDS = 8000, 10.0
+"""What is compared of two sounds: their beginnings, at the rate of a telephone."""
+_CELLS = 20_000_000
+"""Pairs compared at once; 80 MB."""
+
+
+@dataclass(frozen=True)
+class SoundPrint:
+    """The length of a sound, and its loudness over time, without its mean and of length 1."""
+
+    seconds: float
+    loudness: NDArray[np.float32]  # (POINTS,)
+
+
+def make_print(frames: NDArray[np.float64], seconds: float) -> SoundPrint | None:
+    """The print of a sound from the loudness of its frames; None if it is too short or even."""
+    if len(frames) < POINTS // 2 or frames.std() <= FLAT * frames.mean():
+        return None
+    edges = np.linspace(0, len(frames), POINTS + 1)
+    total = np.interp(edges, np.arange(len(frames) + 1), np.concatenate([[0.0], frames.cumsum()]))
+    points = np.diff(total)
+    points -= points.mean()
+    size = np.linalg.norm(points)
+    return SoundPrint(seconds, (points / size).astype(np.float32)) if size else None
+
+
+def find_near_sounds(
+    ones: list[tuple[Any, SoundPrint]], others: list[tuple[Any, SoundPrint]]
+) -> list[tuple[int, int]]:
+    """Return the indices of pairs of `ones` and `others` that sound the same, one pair per other.
+
+    Each is a sound as `open_sound` takes it, with its print.
+    """
+    if not ones or not others:
+        return []
+    one_points, other_points = (
+        np.stack([print.loudness for _, print in side]) for side in (ones, others)
+    )
+    one_seconds, other_seconds = (
+        np.array([print.seconds for _, print in side]) for side in (ones, others)
+    )
+    partners: dict[int, int] = {}
+    step = max(1, _CELLS // len(ones))
+    for start in range(0, len(others), step):
+        part = slice(start, start + step)
+        alike = other_points[part] @ one_points.T >= ALIKE
+        alike &= np.abs(other_seconds[part, None] - one_seconds[None]) <= APART
+        for b, a in np.argwhere(alike):
+            other = start + int(b)
+            if other not in partners and _are_same(ones[a][0], others[other][0]):
+                partners[other] = int(a)
+    return [(a, b) for b, a in partners.items()]
+
+
+def _are_same(one: Any, other: Any) -> bool:
+    """Whether the samples of two sounds agree at some shift, whatever their gain."""
+    try:
+        first, second = (open_sound(s, "", RATE, COMPARED_SECONDS) for s in (one, other))
+    except DataError:
+        return False
+    size = 2 ** int(np.ceil(np.log2(len(first) + len(second))))
+    spectra = np.fft.rfft(first, size) * np.fft.rfft(second, size).conj()
+    scale = float(np.linalg.norm(first) * np.linalg.norm(second))
+    # A copy may be upside down: what is heard is the same.
+    return scale > 0 and np.abs(np.fft.irfft(spectra, size)).max() >= SAME * scale

@@ -1,0 +1,83 @@
+"""Sounds and their transcripts from lists and files of several forms, made into samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from graft.base.errors import DataError, listed
+from graft.data.data import Data
+from graft.data.formats.format import ReadOptions, split_word, splits_of
+from graft.data.listing import note_left_out, subfolders
+from graft.data.sounds.part import SoundPart
+from graft.data.tables.objects import object_table
+from graft.data.tables.rows import to_data
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """A sound and what is said in it, None if that is not known."""
+
+    id: str
+    audio: Path | SoundPart
+    transcript: str | None
+    speaker: str | None = None
+
+
+def to_transcripts(
+    path: Path, splits: Mapping[str, Sequence[Utterance]], options: ReadOptions
+) -> Data:
+    """The samples of utterances by split; those without a transcript are left out with a note.
+
+    Where nothing is learned from them, these are samples too. Raises DataError if there are none.
+    """
+    silent = []
+    tables = {}
+    for split, utterances in splits.items():
+        missing = [u.id for u in utterances if u.transcript is None]
+        if options.labels and split != "unlabeled":
+            silent += missing
+            utterances = [u for u in utterances if u.transcript is not None]
+        speakers = {u.speaker for u in utterances}
+        rows = [
+            {"id": u.id, "audio": u.audio, "transcript": u.transcript}
+            | ({} if speakers == {None} else {"speaker": u.speaker})
+            for u in utterances
+        ]
+        if rows:
+            tables[split] = [object_table(split, rows, range(1, len(rows) + 1))]
+    if not tables:
+        some = f", but sounds without one: {listed(silent, 5)}" if silent else ""
+        raise DataError(f"{path} holds no sound with a transcript{some}.")
+    data = to_data(tables, options, "transcripts")
+    notes = note_left_out(silent, "they have no transcript")
+    return replace(data, columns={}, notes=[*data.notes, *notes])
+
+
+def split_folders(path: Path, is_one: Callable[[Path], bool]) -> dict[str, list[Path]]:
+    """Split -> the folders that hold it: `train-clean-100` and `train-other-500` are both training.
+
+    `{"all": [path]}` if the path itself is such a folder. Raises DataError if `dev` and `valid`
+    are both there.
+    """
+    if is_one(path):
+        return {"all": [path]}
+    words = {folder: split_word(folder.name)[0] for folder in subfolders(path) if is_one(folder)}
+    meaning = splits_of({word for word in words.values() if word})
+    splits: dict[str, list[Path]] = {}
+    for folder, word in words.items():
+        if word:
+            splits.setdefault(meaning[word], []).append(folder)
+    return splits
+
+
+def check_unique(names: Iterable[str], where: Path | str) -> None:
+    """Raise DataError if a name comes twice."""
+    seen: set[str] = set()
+    twice = [name for name in names if name in seen or seen.add(name)]
+    if twice:
+        raise DataError(
+            f"{where} has several lines of one name: {listed(dict.fromkeys(twice), 5)}. Keep one "
+            "of each."
+        )

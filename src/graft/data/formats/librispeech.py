@@ -1,0 +1,83 @@
+"""Sounds with transcripts, as LibriSpeech has them."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import ClassVar
+
+from graft.base.errors import DataError, listed
+from graft.data.data import Data
+from graft.data.formats.folders.utterances import Utterance, split_folders, to_transcripts
+from graft.data.formats.format import ReadOptions, split_word
+from graft.data.listing import walk
+from graft.data.sounds.open import SUFFIXES, open_bytes
+from graft.data.tables.encodings import read_text
+
+ENDING = ".trans.txt"
+_LOOKED_AT = 2000
+"""Files in which a list of transcripts is looked for."""
+
+
+class Librispeech:
+    """`84-121550.trans.txt`, with a line `NAME TEXT` for each sound beside it: `NAME.flac`.
+
+    Folders named `train-clean-100`, `dev-clean`, `test-other` and the like are splits. What stands
+    before the first hyphen of a name is the speaker.
+    """
+
+    kinds: ClassVar = ("transcripts",)
+
+    def sniff(self, path: Path) -> float:
+        return 0.97 * (path.is_dir() and _is_one(path))
+
+    def read(self, path: Path, options: ReadOptions) -> Data:
+        if not path.is_dir() or not _is_one(path):
+            raise DataError(f"{path} is no folder with lists of transcripts, *{ENDING}.")
+
+        def is_split(folder: Path) -> bool:
+            has_name = bool(split_word(folder.name)[0])
+            return has_name and folder != path and _is_one(folder)
+
+        splits = split_folders(path, is_split) or {"all": [path]}
+        utterances = {
+            split: [
+                utterance
+                for folder in folders
+                for file in walk(folder)
+                if file.name.endswith(ENDING)
+                for utterance in _read_list(file)
+            ]
+            for split, folders in splits.items()
+        }
+        return to_transcripts(path, utterances, options)
+
+    def write_tiny(self, data: Data, path: Path) -> None:
+        for split, samples in data.splits.items():
+            if any(not {"audio", "transcript"} <= sample.roles.keys() for sample in samples):
+                raise DataError("LibriSpeech's form has sounds with transcripts, and no more.")
+            for number, sample in enumerate(samples):
+                speaker = str(sample.roles.get("group", "0")).rpartition(" ")[2]
+                folder = path / ("" if split == "all" else split) / speaker / "1"
+                folder.mkdir(parents=True, exist_ok=True)
+                name = f"{speaker}-{split}-{number:04d}"
+                sound = open_bytes(sample.roles["audio"], sample.id)
+                (folder / f"{name}.wav").write_bytes(sound)
+                with open(folder / f"{speaker}-1{ENDING}", "a", encoding="utf-8") as file:
+                    file.write(f"{name} {sample.roles['transcript']}\n")
+
+
+def _is_one(folder: Path) -> bool:
+    return any(file.name.endswith(ENDING) for file in islice(walk(folder), _LOOKED_AT))
+
+
+def _read_list(file: Path) -> list[Utterance]:
+    """The utterances of one list. Raises DataError for a line whose sound is not beside it."""
+    lines = [line.split(None, 1) for line in read_text(file)[0].split("\n") if line.strip()]
+    sounds = {one.stem: one for one in file.parent.iterdir() if one.suffix.lower() in SUFFIXES}
+    if lost := [line[0] for line in lines if line[0] not in sounds]:
+        raise DataError(f"{file} has transcripts of sounds that are not there: {listed(lost, 5)}.")
+    return [
+        Utterance(name, sounds[name], text[0].strip() if text else "", name.split("-")[0])
+        for name, *text in lines
+    ]

@@ -1,0 +1,91 @@
+"""Sounds with transcripts, as LJSpeech and many voices after it have them."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import ClassVar
+
+from graft.base.errors import DataError, listed
+from graft.data.data import Data
+from graft.data.formats.folders.utterances import Utterance, to_transcripts
+from graft.data.formats.format import ReadOptions
+from graft.data.listing import is_file
+from graft.data.sounds.open import SUFFIXES, UNREADABLE, open_bytes
+from graft.data.tables.encodings import read_beginning, read_text
+from graft.data.tables.file_names import FileNames
+
+FILE = "metadata.csv"
+_LOOKED_AT = 20
+"""Lines by which a table of this form is known."""
+
+
+class Ljspeech:
+    """`metadata.csv` beside `wavs/`: lines of `name|as written|as read out`, without a header.
+
+    Of two texts the second is the transcript: in it numbers are words. Quotes are part of a text.
+    """
+
+    kinds: ClassVar = ("transcripts",)
+
+    def sniff(self, path: Path) -> float:
+        file = _file(path)
+        if file is None or not is_file(file):
+            return 0.0
+        lines = [line for line in read_beginning(file).split("\n") if line.strip()]
+        rows = [line.split("|") for line in lines[:_LOOKED_AT]]
+        if not rows or any(len(row) not in (2, 3) for row in rows):
+            return 0.0
+        # A few tries: to look for a name that is nowhere reads the whole folder.
+        beside = (_sound(file.parent, row[0]) for row in islice(rows, 3))
+        return (1.0 if path.is_file() else 0.95) * all(beside)
+
+    def read(self, path: Path, options: ReadOptions) -> Data:
+        file = _file(path)
+        if file is None or not is_file(file):
+            raise DataError(f"{path} has no {FILE} with a line NAME|TEXT for each sound.")
+        lines = read_text(file)[0].split("\n")
+        rows = {n: line.rstrip("\r").split("|") for n, line in enumerate(lines, 1) if line.strip()}
+        if ragged := [f"{FILE}:{n} ({len(r)})" for n, r in rows.items() if len(r) not in (2, 3)]:
+            raise DataError(
+                f"{len(ragged):,} of {len(rows):,} lines of {file} have another number of fields "
+                f"than two or three: {listed(ragged, 5)}. Write NAME|TEXT or NAME|TEXT|READ OUT."
+            )
+        names = FileNames(file.parent, SUFFIXES | UNREADABLE)
+        sounds = {n: _sound(file.parent, row[0]) or names.find(row[0]) for n, row in rows.items()}
+        if lost := [f"{FILE}:{n} ({rows[n][0]})" for n, sound in sounds.items() if sound is None]:
+            raise DataError(
+                f"{len(lost):,} of {len(rows):,} lines of {file} name no sound below "
+                f"{file.parent}: {listed(lost, 5)}."
+            )
+        utterances = [
+            Utterance(row[0], sound, (row[-1] or row[1]).strip())
+            for row, sound in zip(rows.values(), sounds.values(), strict=True)
+        ]
+        return to_transcripts(path, {"all": utterances}, options)
+
+    def write_tiny(self, data: Data, path: Path) -> None:
+        samples = data.splits.get("all", [])
+        if any(sample.roles.keys() != {"audio", "transcript"} for sample in samples) or (
+            set(data.splits) != {"all"}
+        ):
+            raise DataError("LJSpeech's form has sounds and transcripts, without splits or groups.")
+        (path / "wavs").mkdir(parents=True, exist_ok=True)
+        lines = []
+        for number, sample in enumerate(samples):
+            sound = open_bytes(sample.roles["audio"], sample.id)
+            (path / "wavs" / f"{number:04d}.wav").write_bytes(sound)
+            lines.append(f"{number:04d}|{sample.roles['transcript']}\n")
+        (path / FILE).write_text("".join(lines), encoding="utf-8", newline="")
+
+
+def _file(path: Path) -> Path | None:
+    return path / FILE if path.is_dir() else path if path.name == FILE else None
+
+
+def _sound(folder: Path, name: str) -> Path | None:
+    """The sound of a name where LJSpeech has it, in `wavs` with the ending left out."""
+    places = (folder / "wavs" / name, folder / name)
+    endings = ("", ".wav", ".flac", ".mp3", ".ogg")
+    files = (place.with_name(place.name + ending) for place in places for ending in endings)
+    return next(filter(is_file, files), None)

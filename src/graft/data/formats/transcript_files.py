@@ -1,0 +1,84 @@
+"""Sounds with a file of text for each."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import ClassVar
+
+from graft.base.errors import DataError
+from graft.data.data import Data
+from graft.data.formats.folders.utterances import Utterance, to_transcripts
+from graft.data.formats.format import ReadOptions, endings, folder_splits
+from graft.data.listing import is_about, note_left_out, subfolders, walk
+from graft.data.sounds.open import SUFFIXES, open_bytes
+from graft.data.tables.encodings import read_text
+from graft.data.tables.file_names import FileNames
+
+TEXTS = (".txt", ".lab")
+LEAST = 0.5
+"""The share of the sounds that need a text, so that these say what is said in them."""
+_LOOKED_AT = 2000
+
+
+class TranscriptFiles:
+    """A text for each sound: `1.wav` and `1.txt` (or `.lab`), side by side or in other folders.
+
+    Folders named `train`, `val` and `test` are splits. Of a text in several lines these are joined.
+    """
+
+    kinds: ClassVar = ("transcripts",)
+
+    def sniff(self, path: Path) -> float:
+        """0.95 if most sounds have a text of their name; less beside a table, which says more."""
+        if not path.is_dir():
+            return 0.0
+        files = list(islice(walk(path), _LOOKED_AT))
+        sounds = [file.stem for file in files if file.suffix.lower() in SUFFIXES]
+        texts = {file.stem for file in files if file.suffix.lower() in TEXTS}
+        if not sounds or sum(stem in texts for stem in sounds) < LEAST * len(sounds):
+            return 0.0
+        tables = endings() - SUFFIXES - {".txt"}
+        is_beside = any(f.parent == path and f.suffix.lower() in tables for f in files)
+        return 0.5 if is_beside else 0.95
+
+    def read(self, path: Path, options: ReadOptions) -> Data:
+        sounds = [f for f in walk(path) if f.suffix.lower() in SUFFIXES] if path.is_dir() else []
+        if not sounds:
+            raise DataError(f"{path} is no folder with sounds and a text beside each of them.")
+        meaning = folder_splits(folder.name for folder in subfolders(path))
+        names = FileNames(path, TEXTS)
+        splits: dict[str, list[Utterance]] = {}
+        outside = []
+        for file in sounds:
+            name = file.relative_to(path)
+            if meaning and name.parts[0] not in meaning:
+                outside.append(name.as_posix())
+                continue
+            utterance = Utterance(name.as_posix(), file, _read_beside(file, path, names))
+            splits.setdefault(meaning.get(name.parts[0], "all"), []).append(utterance)
+        data = to_transcripts(path, splits, options)
+        notes = note_left_out(outside, "they are in no split folder")
+        return data.with_splits(data.splits, *notes)
+
+    def write_tiny(self, data: Data, path: Path) -> None:
+        for split, samples in data.splits.items():
+            folder = path if split == "all" else path / split
+            folder.mkdir(parents=True, exist_ok=True)
+            for number, sample in enumerate(samples):
+                if sample.roles.keys() != {"audio", "transcript"}:
+                    raise DataError("Such folders hold sounds with transcripts, and no more.")
+                sound = open_bytes(sample.roles["audio"], sample.id)
+                (folder / f"{number:04d}.wav").write_bytes(sound)
+                text = folder / f"{number:04d}.txt"
+                text.write_text(sample.roles["transcript"], encoding="utf-8", newline="")
+
+
+def _read_beside(sound: Path, top: Path, names: FileNames) -> str | None:
+    """The text of a sound: beside it, or in another folder under the same name; else None."""
+    beside = (sound.with_suffix(ending) for ending in TEXTS)
+    file = next((text for text in beside if text.is_file()), None)
+    file = file or names.find(sound.relative_to(top).with_suffix(""))
+    if file is None or is_about(file):
+        return None
+    return " ".join(read_text(file)[0].split())

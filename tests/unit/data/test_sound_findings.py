@@ -1,0 +1,144 @@
+"""What a check says of sounds and transcripts: copies, canceled channels, what nobody says."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from graft.base.records import Sample
+from graft.data.checks.finding import Finding
+from graft.data.checks.inspect import inspect
+from graft.data.checks.sounds import listen
+from graft.data.data import Data
+
+RATE = 16_000
+
+
+def babble(seed: int, seconds: float = 2.0) -> NDArray[np.float32]:
+    """Noise that swells like syllables, another one for each seed."""
+    rng = np.random.default_rng(seed)
+    swell = np.repeat(rng.uniform(0.02, 0.4, int(10 * seconds)), RATE // 10)
+    noise = np.convolve(rng.normal(size=len(swell)), np.ones(8) / 8, mode="same")
+    return (swell * noise / np.abs(noise).max()).astype(np.float32)
+
+
+def encoded(samples: NDArray[Any], format: str = "WAV", rate: int = RATE) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format=format)
+    return buffer.getvalue()
+
+
+def find(findings: list[Finding], code: str) -> list[Finding]:
+    return [finding for finding in findings if finding.code == code]
+
+
+def speak(*transcripts: str, seconds: float = 2.0, split: str = "train") -> dict[str, list[Sample]]:
+    return {
+        split: [
+            Sample(f"{split}:{i}", {"audio": encoded(babble(i, seconds)), "transcript": text})
+            for i, text in enumerate(transcripts)
+        ]
+    }
+
+
+@pytest.mark.parametrize("format", ["FLAC", "OGG", "MP3"])
+def test_a_sound_saved_again_is_known_across_splits(format: str) -> None:
+    copy = encoded(0.3 * babble(1), format)
+    sounds = {"train": [encoded(babble(i)) for i in range(3)], "test": [copy, encoded(babble(9))]}
+    data = Data({
+        split: [
+            Sample(f"{split}:{i}", {"audio": raw, "label": "ab"[i % 2]})
+            for i, raw in enumerate(part)
+        ]
+        for split, part in sounds.items()
+    })  # fmt: skip
+    (leak,) = find(inspect(data), "near-leak")
+    assert leak.samples == ("train:1", "test:0")
+    assert "1 sample of test is nearly the same as one of train: test:0 = train:1" in leak.message
+
+
+def test_sounds_of_one_loudness_are_no_copies() -> None:
+    """Two noises that swell alike: their samples say that they are others."""
+    swell = np.repeat(np.random.default_rng(0).uniform(0.02, 0.4, 20), RATE // 10)
+    noises = [np.random.default_rng(seed).normal(size=len(swell)) / 6 for seed in (1, 2)]
+    one, other = (encoded((swell * noise).astype(np.float32)) for noise in noises)
+    data = Data({
+        "train": [Sample("a", {"audio": one, "label": "a"})],
+        "test": [Sample("b", {"audio": other, "label": "a"})],
+    })  # fmt: skip
+    assert find(inspect(data), "near-leak") == []
+
+
+def test_a_tone_has_no_print_and_babble_has_one() -> None:
+    tone = 0.5 * np.sin(np.arange(RATE) / 5)
+    assert listen(encoded(tone), "a").print is None
+    assert listen(encoded(babble(0)), "a").print is not None
+
+
+def test_channels_that_cancel_are_named() -> None:
+    sound = babble(0)
+    channels = {
+        "opposite": np.stack([sound, -sound], 1),
+        "equal": np.stack([sound, sound], 1),
+        "different": np.stack([sound, babble(1)], 1),
+        "one-sided": np.stack([sound, np.zeros_like(sound)], 1),
+        "mono": sound,
+    }
+    samples = [
+        Sample(name, {"audio": encoded(samples), "label": "ab"[i % 2]})
+        for i, (name, samples) in enumerate(channels.items())
+    ]
+    (finding,) = find(inspect(Data({"train": samples})), "opposite-channels")
+    assert finding.severity == "warning" and finding.samples == ("opposite",)
+
+
+def test_figures_and_signs_are_named_and_punctuation_is_counted() -> None:
+    findings = inspect(Data(speak("it is 5 o'clock.", "wait, what?", "[noise] yes", "it's fine")))
+    (signs,) = find(findings, "not-spoken")
+    assert signs.samples == ("train:0", "train:2") and "train:0 (5), train:2 ([])" in signs.message
+    (marks,) = find(findings, "punctuation")
+    assert marks.severity == "info" and "2 of 4 transcripts have punctuation" in marks.message
+
+
+def test_transcripts_in_several_cases_are_named() -> None:
+    assert find(inspect(Data(speak("ONE", "TWO", "one", "two"))), "mixed-case")
+    assert not find(inspect(Data(speak("ONE", "TWO", "ÉTÉ 日本"))), "mixed-case")
+    assert not find(inspect(Data(speak("One", "And two", "Été"))), "mixed-case")
+
+
+def test_transcripts_that_do_not_fit_their_sound_are_named() -> None:
+    findings = inspect(Data(speak("a" * 51, "a", "ten letters", "")))
+    fast, slow = find(findings, "pace")
+    assert fast.samples == ("train:0",) and "train:0 (25.5)" in fast.message
+    assert slow.samples == ("train:1",)
+    (empty,) = find(findings, "empty")
+    assert empty.samples == ("train:3",) and "1 transcript without a word" in empty.message
+
+
+def test_one_word_in_a_second_is_not_too_slow() -> None:
+    assert find(inspect(Data(speak("a", "b", seconds=1.5))), "pace") == []
+
+
+def test_characters_that_cannot_be_learned_are_named() -> None:
+    splits = {**speak("abc abc", "abd abc"), **speak("abé", split="test")}
+    findings = inspect(Data(splits))
+    (rare,) = find(findings, "rare-characters")
+    assert (
+        rare.samples == ("train:1",) and "1 character of one transcript alone: 'd'" in rare.message
+    )
+    (unseen,) = find(findings, "unseen-characters")
+    assert unseen.samples == ("test:0",) and "'é' (test:0)" in unseen.message
+
+
+def test_speakers_on_both_sides_of_a_split_are_named(tmp_path: Path) -> None:
+    splits = {**speak("one two"), **speak("two three", split="test")}
+    for part in splits.values():
+        part[0].roles["group"] = "anna"
+    (shared,) = find(inspect(Data(splits)), "shared-group")
+    assert "'anna'" in shared.message

@@ -1,0 +1,167 @@
+"""Folders and lists of sounds with transcripts, in the forms that others write."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from graft.base.errors import DataError
+from graft.data.data import Data
+from graft.data.load import read
+from graft.data.sounds.part import SoundPart
+from graft.data.sounds.wave_files import wave_bytes
+
+Write = Callable[[Mapping[str, str]], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write files by name; those of sounds have two seconds of noise."""
+
+    def write_all(files: Mapping[str, str]) -> Path:
+        rng = np.random.default_rng(0)
+        for name, text in files.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            if name.endswith((".wav", ".flac")):
+                noise = rng.uniform(-0.5, 0.5, 16_000).astype(np.float32)
+                (tmp_path / name).write_bytes(wave_bytes(noise, 8000))
+            else:
+                (tmp_path / name).write_text(text, encoding="utf-8")
+        return tmp_path
+
+    return write_all
+
+
+def pairs_of(data: Data, split: str = "all") -> dict[str, str]:
+    return {Path(s.roles["audio"]).name: s.roles["transcript"] for s in data.splits[split]}
+
+
+def test_kaldi_lists_with_speakers(write: Write) -> None:
+    path = write({
+        "data/wav.scp": "u1 data/wav/1.wav\nu2 wav/2.wav\n",
+        "data/text": "u2  two words \nu1 one\n",
+        "data/utt2spk": "u1 anna\nu2 bert\n",
+        "data/wav/1.wav": "", "data/wav/2.wav": "",
+    })  # fmt: skip
+    data = read(path / "data")
+    assert data.format == "kaldi" and data.kind == "transcripts"
+    assert pairs_of(data) == {"1.wav": "one", "2.wav": "two words"}
+    assert [(s.id, s.roles["group"]) for s in data.splits["all"]] == [
+        ("u1", "anna"),
+        ("u2", "bert"),
+    ]
+
+
+def test_kaldi_segments_are_parts_of_recordings(write: Write) -> None:
+    path = write({
+        "wav.scp": "r 1.wav\n", "segments": "a r 0.0 0.75\nb r 0.75 -1\n",
+        "text": "a one\nb two\n", "1.wav": "",
+    })  # fmt: skip
+    parts = [sample.roles["audio"] for sample in read(path).splits["all"]]
+    assert parts == [SoundPart(path / "1.wav", 0, 0.75), SoundPart(path / "1.wav", 0.75, None)]
+
+
+def test_kaldi_folders_by_split(write: Write) -> None:
+    folders = ("train_clean_100", "train_other", "dev_clean", "test_clean")
+    lists = {f"{f}/wav.scp": f"{f}-1 1.wav\n" for f in folders}
+    texts = {f"{f}/text": f"{f}-1 said in {f}\n" for f in folders}
+    data = read(write({**lists, **texts, **{f"{f}/1.wav": "" for f in folders}}))
+    assert {split: len(part) for split, part in data.splits.items()} == {
+        "train": 2, "val": 1, "test": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"wav.scp": "u1 sph2pipe -f wav 1.sph |\n"}, r"1 of 1 lines of .*wav\.scp are commands, "
+                                                      r"which are not run: u1 \(sph2pipe"),
+        ({"text": "u1 one\nu9 nine\n"}, r"transcripts of sounds that neither .* has: u9\."),
+        ({"text": "u1 one\nu1 two\n"}, r"text has several lines of one name: u1\."),
+        ({"segments": "s u1 2 1\n"}, r"1 of 1 lines of .*segments are no parts .*: s u1 2 1\."),
+        ({"segments": "s u7 0 1\n"}, r"are no parts of a sound: s u7 0 1\."),
+        ({"text": ""}, r"holds no sound with a transcript, but sounds without one: u1\."),
+    ],
+)  # fmt: skip
+def test_wrong_lists_of_kaldi_are_refused(write: Write, files: dict[str, str], words: str) -> None:
+    path = write({"wav.scp": "u1 1.wav\n", "text": "u1 one\n", "1.wav": "", **files})
+    with pytest.raises(DataError, match=words):
+        read(path)
+
+
+def test_kaldi_sounds_without_a_transcript_are_left_out_and_predicted(write: Write) -> None:
+    path = write({"wav.scp": "u1 1.wav\nu2 1.wav\n", "text": "u1 one\n", "1.wav": ""})
+    data = read(path)
+    assert [sample.id for sample in data.splits["all"]] == ["u1"]
+    assert any("1 file left out, they have no transcript: u2." in note for note in data.notes)
+    asked = read(path, labels=False).splits["all"]
+    assert [sample.roles["transcript"] for sample in asked] == ["one", None]
+
+
+@pytest.mark.parametrize("name", ["", "metadata.csv"])
+def test_ljspeech_reads_what_is_read_out(write: Write, name: str) -> None:
+    path = write({
+        "metadata.csv": 'LJ1|In 1465, "it" began|In fourteen sixty-five, "it" began\n'
+                        'LJ2|"Yes; a, b" she said|"Yes; a, b" she said\n',
+        "wavs/LJ1.wav": "", "wavs/LJ2.wav": "",
+    })  # fmt: skip
+    data = read(path / name)
+    assert data.format == "ljspeech" and pairs_of(data) == {
+        "LJ1.wav": 'In fourteen sixty-five, "it" began', "LJ2.wav": '"Yes; a, b" she said',
+    }  # fmt: skip
+
+
+def test_a_table_of_ljspeech_names_lost_sounds(write: Write) -> None:
+    rows = "".join(f"LJ{i}|text {i}\n" for i in range(4))
+    path = write({"metadata.csv": rows, **{f"wavs/LJ{i}.wav": "" for i in range(3)}})
+    with pytest.raises(DataError, match=r"1 of 4 lines .* name no sound .*: metadata\.csv:4 \(LJ3"):
+        read(path)
+
+
+def test_librispeech_has_lists_by_chapter(write: Write) -> None:
+    files = {}
+    for split in ("train-clean-100", "train-other-500", "dev-clean", "test-other"):
+        folder = f"{split}/84/121/"
+        files |= {f"{folder}84-121-0000.flac": "", f"{folder}84-121-0001.flac": ""}
+        files[f"{folder}84-121.trans.txt"] = f"84-121-0000 GO {split}\n84-121-0001 STOP\n"
+    path = write(files)
+    data = read(path)
+    assert data.format == "librispeech" and len(data.splits["train"]) == 4
+    assert pairs_of(data, "test") == {
+        "84-121-0000.flac": "GO test-other", "84-121-0001.flac": "STOP",
+    }  # fmt: skip
+    assert {sample.roles["group"] for sample in data.splits["val"]} == {"84"}
+    assert len(read(path / "dev-clean").splits["all"]) == 2
+
+
+@pytest.mark.parametrize(
+    "place", ["{0}.wav {0}.txt", "a/{0}.wav a/{0}.lab", "wav48/p1/{0}.wav txt/p1/{0}.txt"]
+)
+def test_a_text_of_the_name_of_a_sound_is_what_is_said_in_it(write: Write, place: str) -> None:
+    sound, text = place.split()
+    files = {sound.format(i): "" for i in range(3)}
+    texts = {text.format(i): f"number\n {i}\n" for i in range(2)}
+    data = read(write({**files, **texts}))
+    assert data.format == "transcript-files"
+    assert pairs_of(data) == {"0.wav": "number 0", "1.wav": "number 1"}
+    assert any(re.search(r"1 file left out, they have no transcript: .*2\.wav", note)
+               for note in data.notes)  # fmt: skip
+
+
+def test_split_folders_of_sounds_with_texts(write: Write) -> None:
+    data = read(write({f"{s}/1.{e}": s for s in ("train", "test") for e in ("wav", "txt")}))
+    assert {split: pairs_of(data, split) for split in data.splits} == {
+        "train": {"1.wav": "train"}, "test": {"1.wav": "test"},
+    }  # fmt: skip
+
+
+def test_an_object_of_transcripts_by_file(write: Write) -> None:
+    texts = {"1.wav": "one", "sub/2.wav": "two words"}
+    path = write({**dict.fromkeys(texts, ""), "said.json": json.dumps(texts, indent=1)})
+    data = read(path)
+    assert data.format == "json" and pairs_of(data) == {"1.wav": "one", "2.wav": "two words"}
