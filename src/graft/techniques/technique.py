@@ -162,8 +162,9 @@ class Technique(ABC):
     """How many augmented versions of an example are seen, in turn; `auto` is a new one each epoch,
     1 the plain one. The layers before the first that trains see each version once, so that few of
     them save time."""
-    augment: Augment = "usual"
-    """The augmentation of pictures in training: `none`, `weak`, `usual` or `strong`."""
+    augment: Augment | None = None
+    """The augmentation of pictures and sounds in training: `none`, `weak`, `usual` or `strong`;
+    `auto` is `usual` for pictures and `none` for sounds."""
     patience: Count | None = None
     """Stop a phase after so many epochs without better weights, by the validation loss or the
     metric that the task goes by; `auto` is five where a head alone is stepped, and elsewhere
@@ -182,17 +183,15 @@ class Technique(ABC):
         Asked before anything is written.
         Most are made for all of them; those that are `about_head` are for tasks with a new one.
         """
-        reads = backbone.preprocess.reads
-        if self.augment != "usual" and reads != "image":
-            noun = "sounds" if reads == "audio" else "texts"
+        if self.augment is not None and backbone.preprocess.reads == "text":
             raise BadValue(
-                f"Only pictures are augmented, and {task.name} reads {noun}. "
+                f"Only pictures and sounds are augmented, and {task.name} reads texts. "
                 f"Leave out augment={self.augment}."
             )
-        if self.augment in ("weak", "strong") and self.views == 1:
+        if self.augment not in (None, "none") and self.views == 1:
             raise BadValue(
-                f"views=1 is the plain picture, which augment={self.augment} does not change. "
-                "Set views=4, say, for so many versions of each picture."
+                f"views=1 is the plain example, which augment={self.augment} does not change. "
+                "Set views=4, say, for so many versions of each example."
             )
         if self.about_head and not task.fresh_head:
             raise BadValue(

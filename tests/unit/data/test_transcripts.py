@@ -103,3 +103,12 @@ def test_one_sound_with_two_transcripts_is_a_conflict_unless_only_case_differs()
     ]
     (conflict,) = [f for f in inspect(Data({"all": samples})) if f.code == "conflicting-labels"]
     assert "in 1 case: s2 is 'yes' / s3 is 'no'" in conflict.message
+
+
+def test_class_folders_of_sounds_lack_transcripts(tmp_path: Path) -> None:
+    for name in ("yes/1.wav", "no/1.wav"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(wave_bytes(np.zeros(80, np.float32), 8000))
+    with pytest.raises(DataError, match=r"2 sounds have no transcript.*1\.txt beside 1\.wav"):
+        read(tmp_path, kinds=["transcripts"])
+    assert len(read(tmp_path, kinds=["transcripts"], labels=False).splits["all"]) == 2

@@ -44,13 +44,14 @@ def check(technique: str, task_name: str, network: str) -> None:
 
 def test_texts_are_not_augmented() -> None:
     with pytest.raises(
-        BadValue, match=r"Only pictures are augmented.*reads texts\. Leave out augment=weak"
+        BadValue,
+        match=r"Only pictures and sounds are augmented.*reads texts\. Leave out augment=weak",
     ):
         check("lora:augment=weak", "text-classification", "tiny:bert")
 
 
 def test_the_plain_picture_is_not_augmented() -> None:
-    with pytest.raises(BadValue, match=r"views=1 is the plain picture.*Set views=4"):
+    with pytest.raises(BadValue, match=r"views=1 is the plain example.*Set views=4"):
         check("feature-extraction:augment=strong", "image-classification", "tiny:cnn")
     check("feature-extraction:augment=strong,views=4", "image-classification", "tiny:cnn")
 
@@ -58,3 +59,17 @@ def test_the_plain_picture_is_not_augmented() -> None:
 def test_another_word_is_refused_with_those_there_are() -> None:
     with pytest.raises(BadValue, match="one of 'none', 'weak', 'usual', 'strong'"):
         parse("lora:augment=heavy")
+
+
+@pytest.mark.parametrize("asked", [None, "usual", "strong"])
+def test_sounds_are_augmented_where_it_is_asked_for(asked: str | None) -> None:
+    technique = parse("full-fine-tuning" + (f":augment={asked}" if asked else ""))
+    train, val = feeds(technique, "audio-classification", "tiny:whisper")
+    assert augment(train) == (asked or "none") and augment(val) == "none"
+    assert train.augments == (asked is not None)
+
+
+def test_the_plain_sound_is_not_augmented() -> None:
+    with pytest.raises(BadValue, match=r"views=1 is the plain example.*Set views=4"):
+        check("feature-extraction:augment=usual", "audio-classification", "tiny:whisper")
+    check("feature-extraction:augment=usual,views=4", "audio-classification", "tiny:whisper")

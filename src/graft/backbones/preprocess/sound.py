@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from graft.backbones.preprocess.augment import Augment
+from graft.backbones.preprocess.augment_sound import STRENGTHS, change_samples, mask_inputs
 from graft.backbones.speech.frames import Convolution, fewest_inputs, mask_frames
 
 
@@ -20,17 +21,22 @@ class SoundPreprocess:
 
     Yields log-mel spectra `input_features` (M, S) or samples `input_values` (S,); `collate` pads to
     the longest sound of the batch, with an `attention_mask` (B, S) at the same resolution. A sound
-    is cut after `seconds`, and one that is too short for a frame is padded with zeros.
+    is cut after `seconds`, and one that is too short for a frame is padded with zeros. With `rng`,
+    it is changed for training if it is to be augmented: see `augment_sound`.
     """
 
     reads: ClassVar[str] = "audio"
-    augments: ClassVar[bool] = False
     extractor: Any = field(repr=False)
     """The feature extractor of transformers."""
     convolutions: tuple[Convolution, ...]
     """Those of the network, which say how many frames of features an input gives."""
     seconds: float = 30.0
     """The longest sound that is read."""
+    augment: Augment = "none"
+
+    @property
+    def augments(self) -> bool:
+        return self.augment != "none"
 
     @property
     def rate(self) -> int:
@@ -44,7 +50,11 @@ class SoundPreprocess:
     def __call__(
         self, value: NDArray[np.float32], rng: np.random.Generator | None
     ) -> dict[str, Tensor]:
-        samples = value[: int(self.seconds * self.rate)]
+        strength = None if rng is None else STRENGTHS.get(self.augment)
+        most = int(self.seconds * self.rate)
+        samples = value[:most]
+        if strength is not None and rng is not None:
+            samples = change_samples(samples, self.rate, most, strength, rng)
         # The windows of a spectrum reach beyond both ends of a sound, so half of one must fit.
         fewest = getattr(self.extractor, "n_fft", None) or fewest_inputs(self.convolutions)
         samples = np.pad(samples, (0, max(0, fewest - len(samples))))
@@ -52,7 +62,10 @@ class SoundPreprocess:
             encoded = self.extractor(
                 samples, sampling_rate=self.rate, padding="longest", return_tensors="np"
             )
-        return {self.input_name: torch.from_numpy(encoded[self.input_name][0]).float()}
+        inputs = torch.from_numpy(encoded[self.input_name][0]).float()
+        if strength is not None and rng is not None:
+            inputs = mask_inputs(inputs, strength, rng)
+        return {self.input_name: inputs}
 
     def collate(self, encoded: list[dict[str, Tensor]]) -> dict[str, Tensor]:
         """Pad with zeros to the longest sound."""
@@ -76,11 +89,11 @@ class SoundPreprocess:
         return len(value)
 
     def with_augment(self, augment: Augment) -> Self:
-        """Return the preprocessing unchanged: sounds are not augmented."""
-        return self
+        """Return the same preprocessing with another augmentation."""
+        return replace(self, augment=augment)
 
     def settings(self) -> dict[str, Any]:
-        return {"reads": self.reads, "seconds": self.seconds}
+        return {"reads": self.reads, "seconds": self.seconds, "augment": self.augment}
 
     def example(self) -> dict[str, Tensor]:
         """Make the inputs of two tones of different lengths, to trace a network with."""

@@ -37,7 +37,7 @@ from graft.data.tables.inputs import (
 )
 from graft.data.tables.numbers import are_values, unread_numbers
 from graft.data.tables.rows import Rows
-from graft.data.tables.sounds import AUDIO
+from graft.data.tables.sounds import AUDIO, PARTS
 
 VALUE = ("value", "score", "similarity", "price", "age", "rating", "target", "y", "label")
 """Names of columns of numbers, the likeliest first."""
@@ -57,7 +57,7 @@ class Numbers(Kind):
     target: ClassVar = "value"
     columns: ClassVar = {
         "text": TEXT, "text_pair": (), "image": IMAGE, "audio": AUDIO, "value": VALUE,
-        "category": (),
+        "category": (), **PARTS,
     }  # fmt: skip
     joined: ClassVar = ("text",)
     precedence: ClassVar = 2  # many different numbers are a value, of one text or of a pair

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from graft.base.counts import plural
 from graft.base.records import Sample
 from graft.data.checks.finding import Finding
 from graft.data.checks.texts import character_counts, text_findings
@@ -68,6 +69,16 @@ class Transcripts(Kind):
             ]
             for rows in tables
         ]
+
+    def describe_lack(self, data: Data) -> str | None:
+        samples = [sample for part in data.splits.values() for sample in part]
+        if not all("audio" in sample.roles for sample in samples):
+            return None
+        return (
+            f"{plural(len(samples), 'sound')} have no transcript: nothing says what is said in "
+            "them. Give a table with a column of sounds and one named transcript, or put a text "
+            "beside each sound: 1.txt beside 1.wav."
+        )
 
     def findings(self, data: Data) -> list[Finding]:
         return [

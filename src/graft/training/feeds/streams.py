@@ -74,7 +74,9 @@ class Streams:
             or train.task.batch_size
             or default_batch_size(len(train.windows.samples))
         )
-        preprocess = train.preprocess.with_augment(part.augment)
+        preprocess = train.preprocess
+        if part.augment is not None:
+            preprocess = preprocess.with_augment(part.augment)
         train = replace(train, preprocess=preprocess, batch_size=size)
         return train, replace(val, batch_size=size)
 

@@ -253,7 +253,7 @@ def choose(model: Model, feed: Feed, epochs: float, engine: Engine) -> Prefix:
         raise NotWorth("the first layers train")
     if feed.views is None:
         raise NotWorth(
-            "pictures are augmented anew each epoch; views=2 would record two versions of each"
+            "examples are augmented anew each epoch; views=2 would record two versions of each"
         )
     # Estimate by one forward first, since cutting a large network takes a minute.
     least = 1 - _share_of_frozen(model, first, make_probes(feed)[0])
