@@ -28,6 +28,7 @@ _BEGINNINGS = (
     b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"\xff\xfb", b"\xff\xf3",
 )  # fmt: skip
 """How files of sound begin. RIFF is also how WebP pictures begin: see `is_sound`."""
+_NO_RATE = "its header says 0 samples a second, or 0 channels"
 BLOCK = 1 << 20
 """Frames that are read at a time, so that an hour of sound is never in memory as a whole."""
 _DATA_SIZE = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
@@ -162,8 +163,6 @@ class _Stream:
     """The samples of an open file, or of a part of it, to be read in turn."""
 
     def __init__(self, file: Any, part: SoundPart, name: str):
-        if file.samplerate < 1:
-            raise _cannot_read(name, f"its header says {file.samplerate} samples a second")
         self.rate, self.channels, self.log = file.samplerate, file.channels, file.extra_info
         self._file = file
         start = round(part.start * self.rate)
@@ -197,6 +196,8 @@ def _open(value: Any, name: str) -> Iterator[_Stream]:
             yield _Stream(file, part, name)
     except soundfile.SoundFileError as error:
         reason = str(error).rpartition(": ")[2].strip().rstrip(".") or "unknown error"
+        if "SF_INFO" in reason:
+            raise _cannot_read(name, _NO_RATE) from error
         words = f"it is truncated, damaged or of an unknown format ({reason})"
         raise _cannot_read(name, words) from error
 
