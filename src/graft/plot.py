@@ -28,7 +28,6 @@ def learning_curves(results: Study | Run | str | Path) -> Drawing:
 def leaderboard(results: Study | Run | str | Path) -> Drawing:
     """Draw the table of techniques and baselines: test metric with interval, difference, cost."""
     values = _read(results)
-    _require(values["sizes"], results, "no run has begun", "Resume it")
     return drawing.draw("Leaderboard", values, "leaderboard")
 
 
@@ -57,7 +56,9 @@ def data_efficiency(results: Study | Run | str | Path) -> Drawing:
 
 
 def _read(results: Study | Run | str | Path) -> dict[str, Any]:
-    return drawing.read_page(_folder(results))
+    values = drawing.read_page(_folder(results))
+    _require(values["sizes"], results, "no run has begun", "Resume it")
+    return values
 
 
 def _folder(results: Study | Run | str | Path) -> Path:

@@ -86,8 +86,8 @@ def library_of(folder: str) -> type[Library]:
 
     Raises BackboneError where there is none or no folder.
     """
-    path = Path(folder).expanduser()
-    if not path.is_dir():
+    path = files.at_home(folder)
+    if not files.is_folder(path):
         raise BackboneError(
             f"There is no folder {folder!r}. Give the folder of "
             "a model that Graft, timm or transformers saved."

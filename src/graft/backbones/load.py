@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from graft.backbones.backbone import Backbone
-from graft.base import plugins
+from graft.base import files, plugins
 from graft.base.errors import BackboneError, UnknownName
 from graft.base.job import Job
 
@@ -28,6 +28,8 @@ def load_backbone(spec: str, job: Job, pretrained: bool = True) -> Backbone:
     source, name = resolve(spec)
     backbone = plugins.load("source", source)().load(name, job, pretrained)
     _check(backbone, job)
+    if pretrained:
+        _check_finite(backbone)
     return backbone
 
 
@@ -43,6 +45,16 @@ def _check(backbone: Backbone, job: Job) -> None:
             f"{backbone.name} is not a network for {job.id} yet, so its own head cannot be kept. "
             "Give the folder of a trained model, or leave out head=own."
         )
+
+
+def _check_finite(backbone: Backbone) -> None:
+    """Raise BackboneError for weights that are NaN or infinite, as a diverged training saves."""
+    for name, tensor in backbone.network.state_dict().items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise BackboneError(
+                f"The weights of {backbone.name} cannot be used: {name} has values that are NaN or "
+                "infinite. Use another copy of the model, or one from before its training diverged."
+            )
 
 
 def usual_job(spec: str) -> Job:
@@ -61,7 +73,7 @@ def paths_of(spec: str) -> list[Path]:
     """
     source, name = resolve(spec)
     find = getattr(plugins.load("source", source)(), "paths", None)
-    return [Path(path).expanduser() for path in find(name)] if find else []
+    return [files.at_home(path) for path in find(name)] if find else []
 
 
 def default_backbone(reads: str) -> str:
@@ -79,9 +91,9 @@ def resolve(spec: str) -> tuple[str, str]:
         return source, name
     if spec in plugins.names("backbone"):
         return "wheel", spec
-    if Path(spec).expanduser().is_dir():
+    if files.is_folder(spec):
         return "local", spec
-    if spec.endswith((".keras", ".h5")) and Path(spec).expanduser().is_file():
+    if spec.endswith((".keras", ".h5")) and files.is_file(spec):
         raise BackboneError(f"{spec} is a file of Keras. Name its source too: keras:{spec}")
     if spec.startswith((".", "/", "~", "\\")):
         raise BackboneError(
@@ -94,7 +106,7 @@ def resolve(spec: str) -> tuple[str, str]:
 def full_name(spec: str) -> str:
     """Return the one `source:name` of a backbone, however it is written; raises as `resolve`."""
     source, name = resolve(spec)
-    return f"{source}:{os.path.normpath(Path(name).expanduser()) if source == 'local' else name}"
+    return f"{source}:{os.path.normpath(files.at_home(name)) if source == 'local' else name}"
 
 
 def _list_names() -> list[str]:

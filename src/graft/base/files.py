@@ -147,7 +147,9 @@ def read_json(path: Path, what: str, remedy: str = "") -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise FolderError(f"{path.parent} is not {what}: it has no {path.name}.") from error
+        raise FolderError(
+            f"{path.parent} is not {what}: it has no {path.name}. Give the path of another folder."
+        ) from error
     except (OSError, ValueError, RecursionError) as error:
         reason = describe_damage(path, error)
         message = f"{path} of {what} cannot be read: {reason}. {remedy}"
@@ -163,6 +165,30 @@ def describe_damage(path: Path, error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "its lists or objects are nested too deep"
     return getattr(error, "strerror", None) or str(error).rstrip(".")
+
+
+def at_home(path: str | Path) -> Path:
+    """The path with its `~` replaced by the home folder, or as it is if there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether there is such a folder; a name that is too long for one is none."""
+    try:
+        return at_home(path).is_dir()
+    except OSError:
+        return False
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether there is such a file; a name that is too long for one is none."""
+    try:
+        return at_home(path).is_file()
+    except OSError:
+        return False
 
 
 def check_exists(path: Path) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from graft.base import plugins
+from graft.base import files, plugins
 from graft.base.errors import BadValue, UnknownName
 from graft.cli import cards, show
 from graft.cli import options as o
@@ -75,8 +74,8 @@ def info(
     as_json: o.Json = False,
 ) -> None:
     """Explain one of them, with its parameters, their defaults and an example."""
-    answers = cards.find_cards(name)
-    if not answers and ":" not in name and not Path(name).is_dir():
+    answers = cards.find_cards(name) or cards.find_cards(_without_parameters(name))
+    if not answers and ":" not in name and not files.is_folder(name):
         raise UnknownName.of("name", name, cards.known_names(), see="graft list")
     answers = answers or [cards.network(name)]
     if as_json:
@@ -85,6 +84,12 @@ def info(
     for number, card in enumerate(answers):
         typer.echo("\n" if number else "", nl=False)
         _show(card)
+
+
+def _without_parameters(name: str) -> str:
+    """Return `lora` of `lora:r=4`; the name of a network is left as it is."""
+    first, _, _ = name.partition(":")
+    return name if first in plugins.names("source") else first
 
 
 def _rows(axis: str) -> list[dict[str, str]]:

@@ -37,7 +37,12 @@ class Verbs(TyperGroup):
         words = args[: args.index("--")] if "--" in args else args
         ctx.meta[AS_JSON] = "--json" in words
         debug = ["--debug"] if "--debug" in args else []
-        return super().parse_args(ctx, debug + [a for a in args if a != "--debug"])
+        try:
+            return super().parse_args(ctx, debug + [a for a in args if a != "--debug"])
+        except UsageError as error:
+            if not ctx.meta[AS_JSON]:
+                raise
+            raise answer_usage(error) from error
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -58,15 +63,20 @@ class Verbs(TyperGroup):
         except UsageError as error:
             if not ctx.meta[AS_JSON]:
                 raise
-            verb = f" {error.ctx.info_name}" if error.ctx and error.ctx.parent else ""
-            answer_error("usage", error.format_message(), f"See: graft{verb} --help")
-            raise typer.Exit(error.exit_code) from error
+            raise answer_usage(error) from error
         except KeyboardInterrupt as stop:
             typer.echo("\nStopped.", err=True)
             raise typer.Exit(130) from stop
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         write_examples(formatter, START)
+
+
+def answer_usage(error: UsageError) -> typer.Exit:
+    """Write an unknown verb or option to stdout as JSON; return the exit to raise."""
+    verb = f" {error.ctx.info_name}" if error.ctx and error.ctx.parent else ""
+    answer_error("usage", error.format_message(), f"See: graft{verb} --help")
+    return typer.Exit(error.exit_code)
 
 
 def answer_error(kind: str, message: str, fix: str | None) -> None:

@@ -33,15 +33,17 @@ NAMED = 5
 
 
 class _Media(NamedTuple):
-    """The files that hold an input each: their suffixes, and the format of folders of them."""
+    """The files that hold an input each: their suffixes, the format of folders of them, and what
+    one is called."""
 
     suffixes: frozenset[str]
     format: str
+    word: str
 
 
 _MEDIA = {
-    "image": _Media(images.SUFFIXES, "image-folder"),
-    "audio": _Media(sounds.SUFFIXES, "audio-folder"),
+    "image": _Media(images.SUFFIXES, "image-folder", "picture"),
+    "audio": _Media(sounds.SUFFIXES, "audio-folder", "sound"),
 }
 
 
@@ -64,6 +66,7 @@ def read_inputs(inputs: Any, role: str, **reading: Any) -> list[Sample]:
         samples = _read_all(inputs, several, role, reading)
     else:
         _refuse_reading(reading)
+    _check_medium(samples, role)
     if role == "text":
         _check_texts(samples)
     return samples
@@ -139,6 +142,19 @@ def _refuse_reading(reading: Mapping[str, Any]) -> None:
             f"{', '.join(asked)} only count for files, folders and tables, and the inputs are "
             "none. Leave them out, or give the path of a file."
         )
+
+
+def _check_medium(samples: Sequence[Sample], role: str) -> None:
+    """Raise DataError for a sample of another medium: a picture in place of a sound."""
+    words = {**{name: media.word for name, media in _MEDIA.items()}, "text": "text"}
+    for sample in samples:
+        held = next((word for name, word in words.items() if name in sample.roles), None)
+        if held and words[role] != held and role not in sample.roles:
+            column = f", or name the column of the {words[role]}s: --columns {role}=NAME"
+            raise DataError(
+                f"{sample.id} is a {held}, and this model reads {words[role]}s. Give "
+                f"{words[role]}s{column if held == 'text' else ''}."
+            )
 
 
 def _check_texts(samples: Sequence[Sample]) -> None:

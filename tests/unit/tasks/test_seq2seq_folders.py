@@ -141,6 +141,14 @@ def test_a_folder_is_learned_from_and_saved_for_transformers(folder, source, tmp
     assert again.result["metrics"]["test"]
 
 
+def test_positions_that_transformers_never_trains_are_no_parameters(tmp_path):
+    folder = saved(NETWORKS["marian"](), tmp_path / "marian")
+    network = load_backbone(f"local:{folder}", job(SEQ2SEQ)).network
+    tables = {name for name, _ in network.named_buffers() if "embed_positions" in name}
+    assert tables == {f"model.{part}.embed_positions.weight" for part in ("encoder", "decoder")}
+    assert not any("embed_positions" in name for name, _ in network.named_parameters())
+
+
 def test_how_the_authors_wrote_is_left_and_their_special_tokens_are_kept(folder, caplog):
     logger = logging.getLogger("transformers")
     logger.addHandler(caplog.handler)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from graft.backbones import hub
 from graft.backbones.keras.applications import APPLICATIONS
 from graft.backbones.keras.library import building, keras
+from graft.base import files
 from graft.base.errors import BackboneError
 
 HOST = "https://storage.googleapis.com"
@@ -59,7 +61,7 @@ def _make(name: str, weights: str | None) -> Any:
 
 def _cache() -> Path:
     """The folder in which Keras keeps what it fetched."""
-    return Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
+    return files.at_home(os.environ.get("KERAS_HOME", "~/.keras")) / "models"
 
 
 def _is_cached(name: str) -> bool:
@@ -74,8 +76,13 @@ def open_file(file: Path) -> Any:
 
     Raises BackboneError for a file that has no model, or one with code of the user's own.
     """
-    if not file.is_file():
+    if not files.is_file(file):
         raise BackboneError(f"There is no file {str(file)!r}. Give the path of a model of Keras.")
+    if file.suffix == ".keras" and not zipfile.is_zipfile(file):
+        raise BackboneError(
+            f"{file} is damaged, or no model of Keras: a .keras file is a ZIP archive, and this is "
+            "none. Save the model again: model.save('model.keras')."
+        )
     try:
         with building():
             if file.suffix == ".json":
@@ -106,18 +113,18 @@ def _explain(file: Path, reason: str) -> str:
 
 def _first_line(reason: str) -> str:
     """The first line of what Keras says, without its full stop; "" if it says nothing."""
-    return reason.strip().partition("\n")[0].strip().rstrip(".")
+    return reason.strip().partition("\n")[0].strip(" .")
 
 
 def load_weights(model: Any, file: str, what: str) -> None:
     """Load a file of weights into a model; raises BackboneError if it is not of this network."""
-    if not Path(file).expanduser().is_file():
+    if not files.is_file(file):
         raise BackboneError(f"There is no file {file!r}. Give the path of a file with weights.")
     try:
         with building(), warnings.catch_warnings():
             # Keras warns of layers that it finds no weights for, and leaves them random.
             warnings.simplefilter("error", UserWarning)
-            model.load_weights(Path(file).expanduser())
+            model.load_weights(files.at_home(file))
     except UNREADABLE as error:
         raise BackboneError(
             f"{file} does not hold the weights of {what}: "

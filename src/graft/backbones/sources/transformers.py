@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -68,7 +69,7 @@ class Transformers:
         ]
 
     def paths(self, name: str) -> list[str]:
-        return [name] if Path(name).expanduser().is_dir() else []
+        return [name] if files.is_folder(name) else []
 
     def usual_job(self, name: str) -> Job:
         """Raises BackboneError if the network's config cannot be had."""
@@ -274,13 +275,27 @@ def _network(spec: str, job: Job, config: Any, weights: str | None) -> tuple[Any
         raise _unfit(spec, config, job)
     if weights is None:
         network = fitting[0].from_config(config, dtype=torch.get_default_dtype()).eval()
+        _hold_tables(network)
         return network, set(network.state_dict())
     options = {"dtype": torch.float32, "ignore_mismatched_sizes": True, "output_loading_info": True}
     network, loading = fitting[0].from_pretrained(weights, config=config, **options)
+    _hold_tables(network)
     return network.eval(), {
         *loading["missing_keys"],
         *(name for name, *_ in loading["mismatched_keys"]),
     }
+
+
+def _hold_tables(network: Any) -> None:
+    """Make buffers of what transformers neither trains nor saves, as Marian's sinusoids."""
+    unsaved = getattr(network, "_keys_to_ignore_on_save", None) or ()
+    uses = Counter(id(tensor) for _, tensor in network.named_parameters(remove_duplicate=False))
+    for path, tensor in list(network.named_parameters()):
+        if not tensor.requires_grad or (path in unsaved and uses[id(tensor)] == 1):
+            owner, _, name = path.rpartition(".")
+            module = network.get_submodule(owner)
+            delattr(module, name)
+            module.register_buffer(name, tensor.detach())
 
 
 def _class_named_after(job: Job) -> Any:
