@@ -51,6 +51,13 @@ def gradients(found: torch.Tensor, tensors) -> list[torch.Tensor]:
     )
 
 
+def fused_gradients(tensors, how) -> list[torch.Tensor]:
+    """Those of torch's kernel in bf16, which it leaves in some versions where keys are shared."""
+    query, *shared = tensors
+    repeated = [tensor.repeat_interleave(H // tensor.shape[1], 1) for tensor in shared]
+    return gradients(attended([query, *repeated], quick=False, **how), tensors)
+
+
 @pytest.mark.parametrize("queries", [4, 128])
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_values_are_those_of_torch_and_gradients_as_exact(monkeypatch, case, queries):
@@ -63,7 +70,7 @@ def test_values_are_those_of_torch_and_gradients_as_exact(monkeypatch, case, que
     exact = [tensor.detach().bfloat16().double().requires_grad_() for tensor in tensors]
     true = scaled_dot_product_attention(*exact, enable_gqa="groups" in case, **how)
     for one, other, right in zip(
-        gradients(ours, tensors), gradients(theirs, tensors), gradients(true, exact), strict=True
+        gradients(ours, tensors), fused_gradients(tensors, how), gradients(true, exact), strict=True
     ):
         assert one.dtype == torch.float32
         assert (one - right).norm() <= 1.5 * (other - right).norm()
