@@ -186,3 +186,27 @@ def test_plain_texts_are_not_taken_for_tags() -> None:
     for name in ("sms_spam", "sst2", "tinyshakespeare", "multi30k_en_de", "wikitext2"):
         folder = shared(name)
         assert not any(Conll().sniff(path) for path in (folder, *folder.iterdir())), name
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("librispeech_mini", {"train": 160, "val": 30, "test": 100}),
+        ("yesno", {"train": 31, "test": 29}),
+        ("ljspeech_mini", {"all": 8}),
+    ],
+)
+def test_sounds_with_texts_are_transcripts(name: str, sizes: dict[str, int]) -> None:
+    data = read(shared(name))
+    assert data.kind == "transcripts"
+    assert {split: len(part) for split, part in data.splits.items()} == sizes
+    assert all(sample.roles["transcript"] for part in data.splits.values() for sample in part)
+
+
+def test_orders_that_were_saved_twice_are_named() -> None:
+    """Two orders are there twice under other names, one in each split; their bytes differ."""
+    findings = inspect(read(shared("barista_orders"), columns={"label": "drink"}))
+    pairs = {f.samples for f in findings if f.code == "near-leak"}
+    assert pairs == {
+        ("labels.csv:345", "labels.csv:352"), ("labels.csv:314", "labels.csv:53"),
+    }  # fmt: skip

@@ -112,3 +112,11 @@ def test_class_folders_of_sounds_lack_transcripts(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"2 sounds have no transcript.*1\.txt beside 1\.wav"):
         read(tmp_path, kinds=["transcripts"])
     assert len(read(tmp_path, kinds=["transcripts"], labels=False).splits["all"]) == 2
+
+
+def test_a_table_of_common_voice_has_its_speakers(tmp_path: Path) -> None:
+    columns = ("client_id", "path", "sentence", "up_votes", "gender")
+    rows = [(f"c{i // 2}", f"@{i}", text, "2", "f") for i, text in enumerate(SAYINGS)]
+    data = read(write_table(tmp_path, columns, rows))
+    assert data.kind == "transcripts" and transcripts_of(data) == list(SAYINGS)
+    assert [sample.roles["group"] for sample in data.splits["all"]] == ["c0", "c0", "c1", "c1"]
