@@ -11,10 +11,8 @@ minute on one core.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import graft
-from graft.cli.demo import write_questions
 
 TRAIN, TEST = 400, 200
 
@@ -32,7 +30,7 @@ def main() -> None:
 
     print("4. Add layers: the task adds a head, one linear layer with an output for each class")
 
-    source = sys.argv[1] if len(sys.argv) > 1 else write_questions(Path("runs/data"))
+    source = sys.argv[1] if len(sys.argv) > 1 else graft.datasets.write_questions("runs/data")
     data = graft.load_data(source)
     data = data.sample(train=TRAIN, val=TEST, test=TEST)
     print(f"5. Load the data: {data}")

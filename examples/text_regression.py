@@ -1,8 +1,6 @@
 """How many stars is a review worth? Sixteen reviews with a number each, and three new ones.
 
 python examples/text_regression.py
-
-
 """
 
 from __future__ import annotations

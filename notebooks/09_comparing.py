@@ -6,6 +6,8 @@
 # how to tell a difference from noise.
 
 # %%
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -86,7 +88,7 @@ plt.show()
 
 # %%
 for sentence in study.verdict.sentences:
-    print(sentence)
+    print(textwrap.fill(sentence, 100))
 
 # %% [markdown]
 # Seeds matter too. A single run of each technique shows one of these numbers:

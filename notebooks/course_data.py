@@ -7,16 +7,20 @@ and, where there is a network, what torchvision fetches.
 
 from __future__ import annotations
 
+import io
 import os
+import tempfile
 import warnings
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 from pydoc_data.topics import topics
 
+import numpy as np
 import pandas as pd
+from PIL import Image
 
 import graft
-from graft.base import plugins
-from graft.cli.demo import write_digits, write_questions
 
 # transformers asks for widgets, which no chapter shows.
 warnings.filterwarnings("ignore", message="IProgress not found")
@@ -28,15 +32,13 @@ TUTORIAL = "https://download.pytorch.org/tutorial/hymenoptera_data.zip"
 
 def questions(**sizes: int) -> graft.Data:
     """Short questions with one of five topics, out of a package: 86 kB, the same everywhere."""
-    HOME.mkdir(parents=True, exist_ok=True)
-    data = graft.load_data(write_questions(HOME))
+    data = graft.load_data(graft.datasets.write_questions(HOME))
     return _describe(data, "questions with one of five topics, out of a package", sizes)
 
 
 def digits(**sizes: int) -> graft.Data:
     """Handwritten digits of 8 x 8 pixels, which scikit-learn carries."""
-    HOME.mkdir(parents=True, exist_ok=True)
-    data = graft.load_data(write_digits(HOME))
+    data = graft.load_data(graft.datasets.write_digits(HOME))
     return _describe(data, "handwritten digits of 8 x 8 pixels, which scikit-learn carries", sizes)
 
 
@@ -74,16 +76,44 @@ def reviews(**sizes: int) -> graft.Data:
     return _describe(graft.load_data(frames), "sentences of film reviews, bad or good", sizes)
 
 
-def passages(**sizes: int) -> graft.Data:
-    """Running text in passages: Shakespeare's plays; else the documentation that Python carries."""
+def passages(characters: int = 1500, **sizes: int) -> graft.Data:
+    """Running text in passages: Shakespeare's plays; else the documentation that Python carries.
+
+    Of each passage `characters` are kept: short ones take less time.
+    """
     path = folder("tinyshakespeare")
-    if path is not None:
-        return _describe(graft.load_data(path), "passages of Shakespeare's plays", sizes)
-    print("No plays: GRAFT_DATA has no folder tinyshakespeare.")
-    rows = [{"passage": text[:1500]} for text in topics.values() if len(text) >= 1500]
-    return _describe(
-        graft.load_data(rows, val=0.2, test=0.3), "passages of Python's own documentation", sizes
-    )
+    if path is None:
+        print("No plays: GRAFT_DATA has no folder tinyshakespeare.")
+        rows = [{"passage": text[:1500]} for text in topics.values() if len(text) >= 1500]
+        words = "passages of Python's own documentation"
+        data = graft.load_data(rows, val=0.2, test=0.3)
+    else:
+        words = "passages of Shakespeare's plays"
+        data = graft.load_data(path)
+    cut = {
+        split: [
+            replace(sample, roles={"passage": sample.roles["passage"][:characters]})
+            for sample in samples
+        ]
+        for split, samples in data.splits.items()
+    }
+    return _describe(data.with_splits(cut), words, sizes)
+
+
+def spoken_digits(by_speaker: bool = True, **sizes: int) -> graft.Data:
+    """Recordings of the words zero to nine; else tones of three pitches, in noise.
+
+    `by_speaker` keeps each speaker in one split; without, the recordings are mixed.
+    """
+    path = folder("fsdd")
+    if path is None:
+        return of_task("audio-classification", "fsdd", "", **sizes)
+    rows = pd.read_csv(path / "labels.csv", dtype=str).drop(columns="split")
+    rows["file"] = [str(path / "audio" / name) for name in rows["file"]]
+    if not by_speaker:
+        rows = rows.drop(columns="speaker")
+    words = "spoken digits, each speaker in one split" if by_speaker else "spoken digits, mixed"
+    return _describe(graft.load_data(rows, val=0.2, test=0.3), words, sizes)
 
 
 def of_task(task: str, name: str, words: str, **sizes: int) -> graft.Data:
@@ -92,7 +122,33 @@ def of_task(task: str, name: str, words: str, **sizes: int) -> graft.Data:
     if path is not None:
         return _describe(graft.load_data(path, task=task), words, sizes)
     print(f"GRAFT_DATA has no folder {name}: what follows runs on a few made-up samples.")
-    return _describe(plugins.load("task", task).tiny_data(), "made-up samples", {})
+    return _describe(graft.datasets.make_samples(task), "made-up samples", {})
+
+
+def shorter(data: graft.Data, characters: int, **sizes: int) -> graft.Data:
+    """Only the samples whose source has at most so many characters."""
+    splits = {
+        split: [sample for sample in samples if len(sample.roles["source"]) <= characters]
+        for split, samples in data.splits.items()
+    }
+    words = f"those with a source of up to {characters} characters"
+    return _describe(data.with_splits(splits), words, sizes)
+
+
+def picture(sample: graft.Sample) -> Image.Image:
+    """The picture of a sample, which is a file, the bytes of one, or an array of pixels."""
+    image = sample.roles["image"]
+    if isinstance(image, np.ndarray):
+        return Image.fromarray(image).convert("RGB")
+    return Image.open(io.BytesIO(image) if isinstance(image, bytes) else image).convert("RGB")
+
+
+def wave(sample: graft.Sample) -> tuple[np.ndarray, int]:
+    """The sound of a sample and its rate; the sound is a file or the bytes of one."""
+    import soundfile  # of the extra `audio`, which other chapters do without
+
+    sound = sample.roles["audio"]
+    return soundfile.read(io.BytesIO(sound) if isinstance(sound, bytes) else sound)
 
 
 def folder(name: str) -> Path | None:
@@ -106,12 +162,16 @@ def _fetch_photographs() -> Path | None:
     from torchvision.datasets.utils import download_and_extract_archive
 
     path = HOME / "hymenoptera_data"
-    if not path.exists():
+    if path.exists():
+        return path
+    HOME.mkdir(parents=True, exist_ok=True)
+    # Renamed when it is whole: half a download is not taken for the data at the next start.
+    with tempfile.TemporaryDirectory(dir=HOME) as part:
         try:
-            download_and_extract_archive(TUTORIAL, str(HOME))
-        except (OSError, RuntimeError):  # no network, or a damaged archive
+            download_and_extract_archive(TUTORIAL, part)
+        except (OSError, RuntimeError, zipfile.BadZipFile):  # no network, or a damaged archive
             return None
-    return path
+        return (Path(part) / path.name).rename(path)
 
 
 def _describe(data: graft.Data, words: str, sizes: dict[str, int]) -> graft.Data:

@@ -13,9 +13,9 @@ CHAPTERS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.py"))
 
 
 @cache
-def maker() -> ModuleType:
-    """notebooks/build.py."""
-    spec = importlib.util.spec_from_file_location("notebooks_build", NOTEBOOKS / "build.py")
+def load(name: str) -> ModuleType:
+    """A module of notebooks/: `build`, `course_data`."""
+    spec = importlib.util.spec_from_file_location(f"notebooks_{name}", NOTEBOOKS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -30,6 +30,7 @@ __all__ = [
     "__version__",
     "check",
     "compare",
+    "datasets",
     "embed",
     "fit",
     "load",
@@ -73,8 +74,8 @@ _HOME = {
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return importlib.import_module("importlib.metadata").version("graft-learn")
-    if name == "plot":
-        return importlib.import_module("graft.plot")
+    if name in ("datasets", "plot"):
+        return importlib.import_module(f"graft.{name}")
     for module, names in _HOME.items():
         if name in names:
             return getattr(importlib.import_module(module), name)

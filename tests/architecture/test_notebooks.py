@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.course import CHAPTERS, NOTEBOOKS, maker
+from tests.course import CHAPTERS, NOTEBOOKS, load
 
 INDEX = (NOTEBOOKS / "README.md").read_text(encoding="utf-8")
 
@@ -21,7 +21,7 @@ def outputs(path: Path) -> list[dict]:
 
 @pytest.mark.parametrize("script", CHAPTERS, ids=lambda path: path.stem)
 def test_a_notebook_is_made_from_its_script(script: Path) -> None:
-    assert not maker().is_stale(script), f"run python notebooks/build.py {script.stem}"
+    assert not load("build").is_stale(script), f"run python notebooks/build.py {script.stem}"
 
 
 @pytest.mark.parametrize("script", CHAPTERS, ids=lambda path: path.stem)
@@ -34,7 +34,7 @@ def test_a_notebook_has_outputs_without_an_error(script: Path) -> None:
 @pytest.mark.parametrize("script", CHAPTERS, ids=lambda path: path.stem)
 def test_a_notebook_is_small_and_names_no_folder_of_a_machine(script: Path) -> None:
     text = script.with_suffix(".ipynb").read_text(encoding="utf-8")
-    assert len(text.encode()) <= maker().LARGEST
+    assert len(text.encode()) <= load("build").LARGEST
     assert re.findall(r"/(?:home|root|tmp|work|Users|private|opt)/[\w./-]*", text) == []
 
 

@@ -1,8 +1,9 @@
-"""Every notebook of the course, and the script of the seven steps, run from beginning to end."""
+"""Every notebook of the course, and every example without data, run from beginning to end."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,16 @@ from pathlib import Path
 import pytest
 
 from tests.behaviour.conftest import DATA
-from tests.course import CHAPTERS, maker
+from tests.course import CHAPTERS, load
 
 ROOT = Path(__file__).resolve().parents[2]
+USAGE = re.compile(r"^ *python examples/\w+\.py(?: \[.*)?$", re.MULTILINE)
+"""How an example is called that needs no argument."""
+ALONE = [
+    path
+    for path in sorted((ROOT / "examples").glob("*.py"))
+    if USAGE.search(path.read_text("utf-8"))
+]
 
 
 @pytest.mark.slow
@@ -22,13 +30,13 @@ def test_a_chapter_runs(chapter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     if DATA.is_dir():
         monkeypatch.setenv("GRAFT_DATA", str(DATA))
-    notebook = maker().execute(chapter)
+    notebook = load("build").execute(chapter)
     assert any(cell.get("outputs") for cell in notebook.cells)
 
 
 @pytest.mark.slow
-def test_the_seven_steps_run(tmp_path: Path) -> None:
-    script = ROOT / "examples" / "seven_steps.py"
+@pytest.mark.parametrize("script", ALONE, ids=lambda path: path.stem)
+def test_an_example_that_needs_no_data_runs(script: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(script)],
         cwd=tmp_path,
@@ -37,4 +45,8 @@ def test_the_seven_steps_run(tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert "7. Evaluate" in done.stdout
+    assert done.stdout
+
+
+def test_there_are_examples_that_need_no_data() -> None:
+    assert {"seven_steps", "keras_vgg16", "torchvision_resnet18"} <= {path.stem for path in ALONE}

