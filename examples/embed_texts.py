@@ -23,8 +23,8 @@ def main() -> None:
         sys.exit(__doc__)
     queries = sys.argv[2:] or QUERIES
     texts = [sample.roles["text"] for sample in graft.load_data(sys.argv[1]).splits["test"][:TEXTS]]
-    vectors = graft.embed("minilm-l6", texts, normalise=True).vectors
-    asked = graft.embed("minilm-l6", queries, normalise=True).vectors
+    vectors = graft.embed("minilm-l6", texts, normalize=True).vectors
+    asked = graft.embed("minilm-l6", queries, normalize=True).vectors
     for query, cosines in zip(queries, asked @ vectors.T, strict=True):
         print(query)
         for i in np.argsort(-cosines)[:NEAREST]:

@@ -25,7 +25,7 @@ texts = [
     "The train to Vienna leaves at noon.",
     "When does the next train go?",
 ]
-vectors = graft.embed("minilm-l6", texts, normalise=True).vectors
+vectors = graft.embed("minilm-l6", texts, normalize=True).vectors
 similarity = vectors @ vectors.T
 
 figure, axes = plt.subplots(figsize=(6.4, 3))

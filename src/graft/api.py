@@ -283,7 +283,7 @@ def embed(
     inputs: Any,
     *,
     precision: str = "fp32",
-    normalise: bool = False,
+    normalize: bool = False,
     **reading: Any,
 ) -> Embeddings:
     """Compute pooled features of texts or images, by a trained model or a pretrained backbone.
@@ -291,7 +291,7 @@ def embed(
     `model` is a run folder, a model folder or the spec of a backbone; `inputs` are as in
     `Predictor.predict`, and `reading` says how files are read: `format`, `columns`, `header`,
     `delimiter`. Features are the input of the head: for a sentence encoder the standardized mean of
-    the token states; if every token has features, their mean. `normalise` scales each vector to
+    the token states; if every token has features, their mean. `normalize` scales each vector to
     length 1. Raises GraftError.
     """
     if is_saved(model):
@@ -299,7 +299,7 @@ def embed(
         network, task = predictor.network, predictor.task
     else:
         network, task = embedding.open_pretrained(str(model))
-    return embedding.embed(network, task, inputs, Engine(precision), normalise, reading)
+    return embedding.embed(network, task, inputs, Engine(precision), normalize, reading)
 
 
 def _spec(

@@ -36,8 +36,8 @@ LONGEST_BODY = 50
 EMPTY_NAMES = {"found", "own", "told", "said", "bad", "odd"}
 """Names of functions and locals that do not say what they hold."""
 BRITISH = re.compile(
-    r"(?<![\"`])\b(?:behaviour|centre|colour|favour|grey|labelled|learnt|modelling|neighbour|spelt"
-    r"|(?:initial|maxim|minim|optim|organ|real|recogn|special|standard|summar)is(?:e|ed|es|ing)\b)",
+    r"(?<![\"`])\b(?:behaviour|centre|colour|favour|grey|labelled|learnt|licence|modelling|neighbour|spelt"
+    r"|(?:initial|maxim|minim|normal|optim|organ|real|recogn|special|standard|summar)is(?:e|ed|es|ing)\b)",
     re.IGNORECASE,
 )
 """British spellings, except names in quotes, under which users' files may have something."""

@@ -31,14 +31,14 @@ def test_texts_of_a_table_as_vectors_beside_their_ids(graft: Graft, reviews: Pat
         "text=review",
         "-o",
         "some.npy",
-        "--normalise",
+        "--normalize",
     )
     assert done.exit_code == 0, done.output
     assert done.stdout == "3 embeddings of 32 numbers in some.npy\n"
     vectors = np.load("some.npy", allow_pickle=False)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
     expected = library.embed(
-        "tiny:sentence-bert", ["good food", "bad service", "good music"], normalise=True
+        "tiny:sentence-bert", ["good food", "bad service", "good music"], normalize=True
     ).vectors
     np.testing.assert_allclose(vectors, expected, atol=1e-5)
     assert len(json.loads(Path("some.ids.json").read_text())) == 3

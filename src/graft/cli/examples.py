@@ -27,7 +27,7 @@ EXAMPLES = {
     ),
     "embed": (
         "graft embed minilm-l6 reviews.csv --columns text=review --out reviews.npy",
-        "graft embed runs/photos photos/ --out photos.parquet --normalise",
+        "graft embed runs/photos photos/ --out photos.parquet --normalize",
     ),
     "generate": (
         'graft generate runs/stories "Once upon a time"',

@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from graft.base import files
 from graft.base.errors import GraftError
-from graft.cli import cache, catalogue, demo, machine, train, use
+from graft.cli import cache, catalog, demo, machine, train, use
 from graft.cli.examples import EXAMPLES, START
 from graft.cli.options import refuse_empty
 
@@ -167,8 +167,8 @@ for verb in (
     use.embed,
     use.generate,
     use.report,
-    catalogue.list_,
-    catalogue.info,
+    catalog.list_,
+    catalog.info,
     machine.pull,
     cache.cache,
     machine.doctor,

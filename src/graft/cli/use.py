@@ -133,10 +133,10 @@ def embed(
             rich_help_panel=o.OUTPUT,
         ),
     ],
-    normalise: Annotated[
+    normalize: Annotated[
         bool,
         typer.Option(
-            "--normalise", help="Scale each vector to length 1.", rich_help_panel=o.OUTPUT
+            "--normalize", help="Scale each vector to length 1.", rich_help_panel=o.OUTPUT
         ),
     ] = False,
     precision: o.FixedPrecision = "fp32",
@@ -154,7 +154,7 @@ def embed(
     check_ending(out)
     o.check_output(out, [data])
     reading = o.reading_options(format, columns, header, delimiter)
-    embeddings = api.embed(model, Path(data), precision=precision, normalise=normalise, **reading)
+    embeddings = api.embed(model, Path(data), precision=precision, normalize=normalize, **reading)
     embeddings.save(out)
     count, width = embeddings.vectors.shape
     if as_json:

@@ -27,7 +27,7 @@ def is_hidden(name: str) -> bool:
 
 
 def is_about(path: Path) -> bool:
-    """Whether the file describes the data: a readme, a licence, a list of classes."""
+    """Whether the file describes the data: a readme, a license, a list of classes."""
     return (
         is_hidden(path.name)
         or path.suffix.lower() in _ABOUT

@@ -63,7 +63,7 @@ def embed(
     task: Task,
     inputs: Any,
     engine: Engine,
-    normalise: bool = False,
+    normalize: bool = False,
     reading: Mapping[str, Any] | None = None,
 ) -> Embeddings:
     """The pooled features of inputs as `Predictor.predict` takes them.
@@ -77,7 +77,7 @@ def embed(
     ]
     vectors = pool(engine.place(model), Feed.of(samples, task, preprocess, engine.device), engine)
     return Embeddings(
-        [sample.id for sample in samples], normalize(vectors) if normalise else vectors
+        [sample.id for sample in samples], scale_to_unit(vectors) if normalize else vectors
     )
 
 
@@ -121,7 +121,7 @@ def pool(model: Model, feed: Feed, engine: Engine) -> np.ndarray:
     )
 
 
-def normalize(vectors: np.ndarray) -> np.ndarray:
+def scale_to_unit(vectors: np.ndarray) -> np.ndarray:
     """Each row (N, D) divided by its length, so that the product of two is their cosine.
 
     Rows of zeros stay.

@@ -58,7 +58,7 @@ def test_a_decoder_gives_the_state_of_the_last_token():
 
 def test_normalized_vectors_have_length_one_and_the_same_direction():
     plain, unit = (
-        graft.embed("tiny:bert", TEXTS, normalise=normalise).vectors for normalise in (False, True)
+        graft.embed("tiny:bert", TEXTS, normalize=normalize).vectors for normalize in (False, True)
     )
     np.testing.assert_allclose(np.linalg.norm(unit, axis=1), 1, rtol=1e-5)
     np.testing.assert_allclose(

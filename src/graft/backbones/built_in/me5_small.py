@@ -18,7 +18,7 @@ class Me5Small:
     96 of its 118 million parameters are the embeddings of 250,000 word pieces. The package keeps
     the weights in 4 bits (Q4_0); Graft stores them as float16 and trains them in float32.
     Source: Wang et al.: Multilingual E5 Text Embeddings, arXiv:2402.05672.
-    Example: graft embed me5-small reviews.csv --out reviews.npy --normalise
+    Example: graft embed me5-small reviews.csv --out reviews.npy --normalize
     """
 
     pin = Pin(
