@@ -48,6 +48,13 @@ def test_what_trains_nothing_takes_its_evaluation():
     assert run.evaluation_seconds > 0
 
 
+def test_nothing_is_recorded_below_a_pretrained_head_that_stays_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(recording, "home", lambda: tmp_path / "recordings")
+    data = task_of("text-generation")[1]
+    execute(spec("text-generation", "zero-shot", data), data, tmp_path / "run", Observer())
+    assert not (tmp_path / "recordings").exists()
+
+
 def test_a_recording_that_is_there_takes_no_time(tmp_path, monkeypatch):
     monkeypatch.setattr(recording, "home", lambda: tmp_path / "recordings")
     data = task_of("image-classification")[1]

@@ -122,7 +122,7 @@ def estimate(
     written = _writing_seconds(model, task, data, engine)
     if not trials:
         once = _evaluate_seconds(model, val, engine) * (len(val.pieces) + tested)
-        recordings = {"head, 1": once} if recording.cap() > 0 else {}
+        recordings = {"head, 1": once} if model.fresh_head and recording.cap() > 0 else {}
         return RunEstimate((), recordings, once + written, other_seconds)
     recordings = {key: seconds for trial in trials for key, seconds in trial.recordings.items()}
     last = trials[-1]

@@ -98,7 +98,8 @@ def _plan_phases(run: Run, part: Technique, model: Model, epochs: float) -> list
     phases = part.phases(model, epochs)
     if not phases:  # everything is frozen, so all runs compute the same features
         optim.freeze(model, [])
-        run.position.recorded = recording.cap() > 0
+        # A pretrained head is never trained alone: no other run would read the features below it.
+        run.position.recorded = model.fresh_head and recording.cap() > 0
         return phases
     if epochs < 1 and epochs not in (part.epochs, run.settings.epochs):
         run.observer.note(
