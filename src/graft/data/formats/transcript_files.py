@@ -10,7 +10,7 @@ from graft.base.errors import DataError
 from graft.data.data import Data
 from graft.data.formats.folders.utterances import Utterance, to_transcripts
 from graft.data.formats.format import ReadOptions, endings, folder_splits
-from graft.data.listing import is_about, note_left_out, subfolders, walk
+from graft.data.listing import note_left_out, subfolders, walk
 from graft.data.sounds.open import SUFFIXES, open_bytes
 from graft.data.tables.encodings import read_text
 from graft.data.tables.file_names import FileNames
@@ -79,6 +79,4 @@ def _read_beside(sound: Path, top: Path, names: FileNames) -> str | None:
     beside = (sound.with_suffix(ending) for ending in TEXTS)
     file = next((text for text in beside if text.is_file()), None)
     file = file or names.find(sound.relative_to(top).with_suffix(""))
-    if file is None or is_about(file):
-        return None
-    return " ".join(read_text(file)[0].split())
+    return None if file is None else " ".join(read_text(file)[0].split())

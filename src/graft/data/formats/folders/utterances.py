@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,10 +75,7 @@ def split_folders(path: Path, is_one: Callable[[Path], bool]) -> dict[str, list[
 
 def check_unique(names: Iterable[str], where: Path | str) -> None:
     """Raise DataError if a name comes twice."""
-    seen: set[str] = set()
-    twice = [name for name in names if name in seen or seen.add(name)]
-    if twice:
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise DataError(
-            f"{where} has several lines of one name: {listed(dict.fromkeys(twice), 5)}. Keep one "
-            "of each."
+            f"{where} has several lines of one name: {listed(twice, 5)}. Keep one of each."
         )
