@@ -50,6 +50,14 @@ def test_lossy_files_are_read(form):
     assert np.abs(sound).max() == pytest.approx(0.5, abs=0.1)
 
 
+def test_sounds_of_datasets_are_read_whether_decoded_or_not():
+    samples = np.linspace(-0.5, 0.5, 400, dtype=np.float32)
+    decoded = {"array": samples.astype(float), "sampling_rate": 8000, "path": None}
+    np.testing.assert_array_equal(open_sound(decoded, "a", 8000), samples)
+    whole = {"bytes": wave_bytes(samples, 8000), "path": "gone.wav"}
+    np.testing.assert_allclose(open_sound(whole, "a", 8000), samples, atol=2**-15)
+
+
 def test_another_rate_is_resampled_to_the_same_sound():
     sound = of(encoded(tone(0.5, 44_100), 44_100))
     middle = slice(400, -400)  # the filter rings at both ends

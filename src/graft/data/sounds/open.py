@@ -47,13 +47,27 @@ def holds_sounds(values: Sequence[Any]) -> bool:
 
 
 def _is_one(value: Any) -> bool:
-    if isinstance(value, dict):  # the audio column of Hugging Face's datasets
-        value = value.get("path") or value.get("bytes")
+    value = of_datasets(value)
     if isinstance(value, bytes):
         return is_sound(value)
     if isinstance(value, SoundPart):
         return True
     return isinstance(value, str | Path) and has_sound_suffix(value)
+
+
+def of_datasets(value: Any) -> Any:
+    """The bytes or the path in a cell of Hugging Face's datasets; anything else as it is.
+
+    Such a cell is `{"bytes", "path"}`, or decoded `{"array", "sampling_rate"}`.
+    """
+    if not isinstance(value, dict):
+        return value
+    if value.get("array") is None:
+        return value.get("bytes") or value.get("path")
+    file = io.BytesIO()
+    samples, rate = np.asarray(value["array"], np.float32), int(value["sampling_rate"])
+    _import_soundfile().write(file, samples, rate, format="WAV", subtype="FLOAT")
+    return file.getvalue()
 
 
 @dataclass(frozen=True)
@@ -204,6 +218,7 @@ def _open(value: Any, name: str) -> Iterator[_Stream]:
 
 def _source(value: Any, name: str) -> Any:
     """What soundfile opens: the path as it is, or the bytes as a file. Raises DataError."""
+    value = of_datasets(value)
     if _is_bytes(value):
         if not len(value):
             raise _cannot_read(name, "it is empty (0 bytes)")

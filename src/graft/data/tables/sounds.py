@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.data.listing import is_file
+from graft.data.sounds.open import of_datasets
 from graft.data.sounds.part import SoundPart
 from graft.data.tables.columns import Columns, as_number, is_missing, present
 from graft.data.tables.rows import Rows
@@ -103,8 +104,7 @@ def find_sound(value: Any, rows: Rows) -> Any:
 
     A name in no folder that several files have stays as it is, and is refused when it is opened.
     """
-    if isinstance(value, dict):  # the audio column of Hugging Face's datasets
-        value = value.get("bytes") or value.get("path")
+    value = of_datasets(value)
     names = rows.table.sounds
     if not isinstance(value, str):
         return value
