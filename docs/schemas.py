@@ -227,6 +227,14 @@ class Demonstrated(TypedDict):
     verdict: Verdict
 
 
+class Segment(TypedDict):
+    """A part of a transcript, and when it is spoken: seconds from the beginning."""
+
+    start: float
+    end: float
+    text: str
+
+
 class Prediction(TypedDict):
     """The prediction for one input; a task may add more keys."""
 
@@ -238,6 +246,7 @@ class Prediction(TypedDict):
     probabilities: NotRequired[list[float]]
     """Of each class, in the order of the classes."""
     drawing: NotRequired[str]
+    segments: NotRequired[list[Segment]]
 
 
 class Embedded(TypedDict):

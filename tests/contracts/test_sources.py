@@ -146,8 +146,10 @@ def test_the_last_group_is_the_head(backbone):
 def test_gives_as_many_logits_as_outputs_and_one_vector_for_each_example_or_token(backbone, job):
     if backbone.form in ("finished", "pyramid"):
         pytest.skip("such a network returns what its task reads")
-    output = Model(backbone)(batch(backbone))
-    places = (2,) if backbone.form == "vector" else batch(backbone).mask.shape
+    given = batch(backbone)
+    output = Model(backbone)(given)
+    mask = given.inputs.get("decoder_attention_mask", given.mask)
+    places = (2,) if backbone.form == "vector" else mask.shape
     assert logits_of(output).shape == (*places, outputs(backbone, job))
     assert output.features.shape[:-1] == places
     assert not torch.equal(output.features[0], output.features[1])

@@ -18,7 +18,8 @@ class Shown:
     """An example as a person sees it: a text, or the data URI of a picture or a sound.
 
     A picture that `is_large` has details to be seen, as the boxes in it, and gets more room. A
-    sound has the data URI of a `picture` beside its player.
+    sound has the data URI of a `picture` beside its player. `edits` are the words of the true and
+    of the predicted text side by side, the same or not, an empty one where a text has no word.
     """
 
     kind: Literal["text", "image", "audio"]
@@ -26,6 +27,7 @@ class Shown:
     caption: str = ""
     is_large: bool = False
     picture: str = ""
+    edits: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,14 @@ def predict(
             rich_help_panel=o.OUTPUT,
         ),
     ] = None,
+    timestamps: Annotated[
+        bool,
+        typer.Option(
+            "--timestamps",
+            help="Say when each part of a transcript is spoken, in seconds.",
+            rich_help_panel=o.OUTPUT,
+        ),
+    ] = False,
     precision: o.FixedPrecision = "fp32",
     out: Annotated[
         str | None,
@@ -103,7 +111,9 @@ def predict(
     predictor = api.load(model, precision)
     reading = o.reading_options(format, columns, header, delimiter)
     asked = inputs[0] if len(inputs) == 1 else inputs
-    rows = predictor.predict(asked, skip_broken=skip_broken, draw=draw, **reading)
+    rows = predictor.predict(
+        asked, skip_broken=skip_broken, draw=draw, timestamps=timestamps, **reading
+    )
     if draw:
         typer.echo(f"{plural(len(rows), 'picture')} in {draw}", err=True)
     if out:
@@ -111,6 +121,9 @@ def predict(
         typer.echo(f"{plural(len(rows), 'prediction')} in {out}", err=True)
     if as_json:
         show.answer_json(rows)
+    elif timestamps and not out:
+        spoken = [(row["id"], segment) for row in rows for segment in row["segments"]]
+        show.table(["input", "start", "end", "text"], [_spoken(*each) for each in spoken])
     elif not out:
         header = ["input", "prediction", *(["confidence"] if "confidence" in rows[0] else [])]
         show.table(header, [_cells(row, inputs, predictor.task.say) for row in rows])
@@ -263,3 +276,8 @@ def _cells(row: dict[str, Any], inputs: list[str], say: Callable[[Any], str]) ->
     name = inputs[int(number) - 1] if is_text else row["id"]
     sure = [f"{row['confidence']:.3f}"] if "confidence" in row else []
     return [name, say(row["prediction"]), *sure]
+
+
+def _spoken(name: str, segment: dict[str, Any]) -> list[str]:
+    """Return the cells of one segment of a transcript."""
+    return [name, f"{segment['start']:.2f}", f"{segment['end']:.2f}", segment["text"]]

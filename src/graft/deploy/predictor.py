@@ -66,6 +66,7 @@ class Predictor:
         *,
         skip_broken: bool = False,
         draw: str | Path | None = None,
+        timestamps: bool = False,
         **reading: Any,
     ) -> list[dict[str, Any]]:
         """A row an example: `id`, `prediction`, and what else the task's `decode` says of it.
@@ -83,13 +84,21 @@ class Predictor:
         `draw` names a folder for a PNG of each picture with what was found in it, and each row has
         its path as `drawing`. Raises BadValue for a model whose predictions have no place in a
         picture, FolderError for a drawing that exists already.
+
+        With `timestamps` each row has its `segments` too: `text`, `start` and `end`, in seconds.
+        Raises BadValue for a model whose texts have no times.
         """
+        if timestamps and not hasattr(self.task, "segments"):
+            raise BadValue(
+                f"timestamps are of models that write what is said in a sound. The model in "
+                f"{self.folder} is for {self.task.name}. Leave them out."
+            )
         if draw is not None:
             draw = check_path("draw", draw)
             check_draws(self.task, self.folder)
         samples = self.samples(inputs, **reading)
         try:
-            return self._predict(samples, draw)
+            return self._predict(samples, draw, timestamps)
         except DataError as error:
             reads = self.network.backbone.preprocess.reads
             problems = {} if reads == "text" else find_broken(samples)
@@ -105,11 +114,17 @@ class Predictor:
                 f"Left out, since they cannot be read: {listed(samples[n].id for n in problems)}."
             )
             rest = [sample for n, sample in enumerate(samples) if n not in problems]
-            return self._predict(rest, draw)
+            return self._predict(rest, draw, timestamps)
 
-    def _predict(self, samples: Sequence[Sample], draw: Path | None = None) -> list[dict[str, Any]]:
+    def _predict(
+        self, samples: Sequence[Sample], draw: Path | None, timestamps: bool
+    ) -> list[dict[str, Any]]:
+        if timestamps:
+            return self._generate_timed(samples)
         if self.task.generates:
-            return self._generate(samples, self.task.decoding)
+            with self._engine.autocast():
+                texts = self.task.generate(self.network, samples, self.task.decoding)
+            return self._with_confidence(samples, texts)
         drawings = [] if draw is None else name_drawings(draw, samples)
         scores, _ = predict(self.network, self._feed(samples), self._engine)
         rows = self.task.decode(scores, samples)
@@ -160,10 +175,18 @@ class Predictor:
             )
         return self.samples(prompts)
 
-    def _generate(self, samples: Sequence[Sample], decoding: Decoding) -> list[dict[str, Any]]:
-        """Return one row per sample: the generated text, and the mean probability of its bytes."""
+    def _generate_timed(self, samples: Sequence[Sample]) -> list[dict[str, Any]]:
+        """Return one row per sample, with the segments that the text is made of."""
         with self._engine.autocast():
-            texts = self.task.generate(self.network, samples, decoding)
+            timed = self.task.segments(self.network, samples, self.task.decoding)
+        texts = [" ".join(segment["text"] for segment in segments) for segments in timed]
+        rows = self._with_confidence(samples, texts)
+        return [{**row, "segments": segments} for row, segments in zip(rows, timed, strict=True)]
+
+    def _with_confidence(
+        self, samples: Sequence[Sample], texts: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Return one row per sample: the generated text, and the mean probability of its bytes."""
         whole = [
             Sample(s.id, {**s.roles, self.task.target_role: text})
             for s, text in zip(samples, texts, strict=True)

@@ -80,7 +80,8 @@ def metric_bounds(
     metric: Metric, value: float, variance: float, freedom: float, examples: float
 ) -> tuple[float, float]:
     """The 95 % interval of a value of the metric, within what the metric can be."""
-    if metric.is_fraction:
+    is_beyond = metric.may_exceed_one and value > 1
+    if metric.is_fraction and not is_beyond:
         return fraction_bounds(value, variance, freedom, examples)
     low, high = bounds(value, variance, freedom)
     return max(low, metric.limits[0]), min(high, metric.limits[1])

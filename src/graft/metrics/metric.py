@@ -50,7 +50,8 @@ class Metric:
     A new metric needs these two, a name, and the value of a perfect prediction (`best`). `words` is
     the name in reports, by default `name`. A metric that `is_fraction` lies between 0 and 1 and is
     shown in percent; any other lies within `limits` and is shown in its `unit`, which a task may
-    set (`replace(rmse, unit="g")`).
+    set (`replace(rmse, unit="g")`). A rate of errors is a fraction that `may_exceed_one`, since a
+    prediction can have more errors than the truth has parts; it lies within `limits` too.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Metric:
     best: float = 1.0
     higher_is_better: bool = True
     is_fraction: bool = True
+    may_exceed_one: bool = False
     limits: tuple[float, float] = (-math.inf, math.inf)
     unit: str = ""
     undefined: str = "there is nothing to measure"
@@ -81,7 +83,8 @@ class Metric:
     @property
     def span(self) -> float:
         """The largest possible difference between two values."""
-        return 1.0 if self.is_fraction else self.limits[1] - self.limits[0]
+        is_bounded = self.is_fraction and not self.may_exceed_one
+        return 1.0 if is_bounded else self.limits[1] - self.limits[0]
 
     def measure(self, scores: NDArray, targets: NDArray) -> Measurement:
         """Measure these predictions: the value and its influence."""

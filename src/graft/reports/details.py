@@ -211,6 +211,7 @@ def _example(row: dict[str, Any]) -> dict[str, Any]:
         "is_large": row.get("is_large", False),
         "preview": preview,
         "picture": picture if picture.startswith("data:image/") else "",
+        "edits": row.get("edits") or [],
     }
 
 

@@ -313,15 +313,17 @@ def data_efficiency(board: Board, colors: dict[str, Series]) -> list[Figure]:
 
 
 def _metric_scale(metric: Metric, values: Sequence[float]) -> Scale:
-    """Per cent end at 0 and 100; other metrics have no end, but 0 where they are not negative."""
+    """Per cent end at 0 and 100, unless some are more; other metrics have no end, but 0 where they
+    are not negative."""
     floor = 0 if min(values) >= 0 else -math.inf
     shown = [words.scale(metric, number) for number in values]
+    is_percent = metric.is_fraction and max(shown) <= 100
     return linear(
         shown,
         HEIGHT - BOTTOM,
         TOP,
         floor=floor,
-        ceiling=100 if metric.is_fraction else math.inf,
+        ceiling=100 if is_percent else math.inf,
     )
 
 

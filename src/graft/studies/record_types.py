@@ -291,4 +291,5 @@ class Example(TypedDict):
     preview: NotRequired[str | None]
     is_large: NotRequired[bool]
     picture: NotRequired[str]
+    edits: NotRequired[list[list[str]]]
     gallery: NotRequired[str]

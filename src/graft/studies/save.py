@@ -115,4 +115,5 @@ def _example(task: Task, sample: Sample, row: Row) -> Row:
         "preview": shown.value,
         **({"is_large": True} if shown.is_large else {}),
         **({"picture": shown.picture} if shown.picture else {}),
+        **({"edits": shown.edits} if shown.edits else {}),
     }

@@ -138,7 +138,8 @@ class Task(ABC):
 
     def job(self) -> Job:
         """Describe the network that the task needs."""
-        form = form_for(self.head, self.gives) if self.head else next(iter(self.heads))
+        usual = (form for form, name in self.heads.items() if self.head in (None, name))
+        form = next(usual, None) or form_for(self.head, self.gives)
         head = plugins.load("head", self.head or self.heads[form])
         if form == "finished":  # it keeps what it knows of the classes, and gets rows for others
             classes = tuple(self.classes)

@@ -28,7 +28,8 @@ _SPECIAL_TOKENS = {
 class WhisperTinyEn:
     """Spoken English: Whisper tiny.en, a speech recognizer of 4 + 4 layers of 384.
 
-    Tasks read its encoder, at the true length of a sound; nothing is transcribed yet.
+    It transcribes as it is, and can be adapted; other tasks read its encoder. Sounds are read at
+    their true length.
     Source: Radford et al.: Robust Speech Recognition via Large-Scale Weak Supervision,
     arXiv:2212.04356.
     Example: graft fit recordings -b whisper-tiny.en
@@ -44,7 +45,7 @@ class WhisperTinyEn:
     parameters = 37_760_256
     license = "MIT"
     reads = "audio"
-    forms = ("sequence",)
+    forms = ("sequence", "seq2seq")
 
     def convert(self, parts: dict[str, bytes], folder: Path) -> None:
         import torch
@@ -79,3 +80,4 @@ def _configure_generation(generation: Any, settings: dict[str, Any]) -> None:
     generation.is_multilingual = False
     generation.no_timestamps_token_id = 50362
     generation.max_length = 448
+    generation._from_model_config = False  # or transformers would not read the rest of it

@@ -207,25 +207,10 @@ class TextPreprocess:
         return inputs.get("attention_mask")
 
     def with_distinct_lengths(self, several: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
-        """Pad the inputs of the decoder in each batch to a length that occurs nowhere else.
-
-        The shape of a tensor then shows whether it is as long as the mask or as the decoder.
-        """
+        """Pad the inputs of the decoder, if there is one: see `pad_decoders`."""
         if "decoder_attention_mask" not in several[0]:
             return several
-        used_sizes = {size for inputs in several for size in inputs["attention_mask"].shape}
-        distinct = []
-        for inputs in several:
-            width = inputs["decoder_attention_mask"].shape[1]
-            length = next(size for size in itertools.count(width) if size not in used_sizes)
-            used_sizes.add(length)
-            padded = {
-                name: nn.functional.pad(tensor, (0, length - width))
-                for name, tensor in inputs.items()
-                if name.startswith("decoder_")
-            }
-            distinct.append(inputs | padded)
-        return distinct
+        return pad_decoders(several, {n for one in several for n in one["attention_mask"].shape})
 
     def _texts(self, value: str | tuple[str, str]) -> tuple[str, ...]:
         """The arguments of the tokenizer; a new line separates a pair if no token does."""
@@ -264,6 +249,26 @@ def pad_right(rows: list[Tensor], value: int) -> tuple[Tensor, Tensor]:
     ids = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=value)
     lengths = torch.tensor([len(row) for row in rows])
     return ids, (torch.arange(ids.shape[1]) < lengths[:, None]).long()
+
+
+def pad_decoders(several: list[dict[str, Tensor]], used_sizes: set[int]) -> list[dict[str, Tensor]]:
+    """Pad the inputs of the decoder in each batch to a length that occurs nowhere else.
+
+    The shape of a tensor then shows whether it is as long as the mask or as the decoder.
+    `used_sizes` are those of the masks.
+    """
+    distinct, used_sizes = [], set(used_sizes)
+    for inputs in several:
+        width = inputs["decoder_attention_mask"].shape[1]
+        length = next(size for size in itertools.count(width) if size not in used_sizes)
+        used_sizes.add(length)
+        padded = {
+            name: nn.functional.pad(tensor, (0, length - width))
+            for name, tensor in inputs.items()
+            if name.startswith("decoder_")
+        }
+        distinct.append(inputs | padded)
+    return distinct
 
 
 def restore_preprocess(preprocess: Preprocess, settings: dict[str, Any]) -> Preprocess:

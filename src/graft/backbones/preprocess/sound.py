@@ -33,6 +33,8 @@ class SoundPreprocess:
     seconds: float = 30.0
     """The longest sound that is read."""
     augment: Augment = "none"
+    silence: float = 0.0
+    """Seconds of silence that the network hears behind a sound, within the longest that is read."""
 
     @property
     def augments(self) -> bool:
@@ -57,7 +59,8 @@ class SoundPreprocess:
             samples = change_samples(samples, self.rate, most, strength, rng)
         # The windows of a spectrum reach beyond both ends of a sound, so half of one must fit.
         fewest = getattr(self.extractor, "n_fft", None) or fewest_inputs(self.convolutions)
-        samples = np.pad(samples, (0, max(0, fewest - len(samples))))
+        length = max(fewest, min(most, len(samples) + int(self.silence * self.rate)))
+        samples = np.pad(samples, (0, max(0, length - len(samples))))
         with torch.autocast("cpu", enabled=False):  # Whisper's spectra are made by torch
             encoded = self.extractor(
                 samples, sampling_rate=self.rate, padding="longest", return_tensors="np"
@@ -93,7 +96,8 @@ class SoundPreprocess:
         return replace(self, augment=augment)
 
     def settings(self) -> dict[str, Any]:
-        return {"reads": self.reads, "seconds": self.seconds, "augment": self.augment}
+        read = {"seconds": self.seconds, "silence": self.silence}
+        return {"reads": self.reads, **read, "augment": self.augment}
 
     def example(self) -> dict[str, Tensor]:
         """Make the inputs of two tones of different lengths, to trace a network with."""

@@ -108,8 +108,14 @@ SOUND: dict[str, dict[str, Any]] = {
         "encoder_ffn_dim": 64,
         "num_mel_bins": 16,
         "max_source_positions": 50 * SECONDS,
-        "vocab_size": 100,
-        **{f"{mark}_token_id": 0 for mark in ("pad", "bos", "eos", "decoder_start")},
+        "decoder_layers": 2,
+        "decoder_attention_heads": 2,
+        "decoder_ffn_dim": 64,
+        "max_target_positions": 96,
+        "begin_suppress_tokens": None,
+        "vocab_size": 259 + 50 * SECONDS + 1,
+        **{f"{mark}_token_id": 256 for mark in ("pad", "bos", "eos")},
+        "decoder_start_token_id": 257,
     },
     "wav2vec2": {"model_type": "wav2vec2", **_BERT, **_WAVES},
     "hubert": {
@@ -120,7 +126,8 @@ SOUND: dict[str, dict[str, Any]] = {
         **_WAVES,
     },
 }
-"""Name -> the settings of its config in transformers."""
+"""Name -> the settings of its config in transformers. Whisper's tokens are bytes, then the end of a
+text, its start, that it has no times, and the times, each 20 ms."""
 
 FORMS: dict[Form, tuple[str, ...]] = {
     "vector": ("bert", "sentence-bert", *_READERS[1:]),
@@ -174,7 +181,7 @@ class Tiny:
         if job.reads == "image":
             return {"vector": list(IMAGE), "pyramid": list(PYRAMIDS)}.get(job.form, [])
         if job.reads == "audio":
-            return list(SOUND) if job.form == "sequence" else []
+            return {"sequence": list(SOUND), "seq2seq": ["whisper"]}.get(job.form, [])
         return list(FORMS.get(job.form, ())) if job.reads == "text" else []
 
     def _image(self, name: str, job: Job) -> Backbone:
@@ -189,12 +196,15 @@ class Tiny:
         from transformers import Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
 
         from graft.backbones.speech.folder import create_speech
+        from graft.backbones.speech.recognizer_folder import create_recognizer
 
-        if name == "whisper":
-            bands = SOUND[name]["num_mel_bins"]
-            extractor = WhisperFeatureExtractor(feature_size=bands, chunk_length=SECONDS)
-        else:
-            extractor = Wav2Vec2FeatureExtractor()
+        if name != "whisper":
+            return create_speech(SOUND[name], Wav2Vec2FeatureExtractor(), job)
+        bands = SOUND[name]["num_mel_bins"]
+        extractor = WhisperFeatureExtractor(feature_size=bands, chunk_length=SECONDS)
+        if job.form == "seq2seq":
+            marks = {"no_timestamps_token_id": 258, "is_multilingual": False}
+            return create_recognizer(SOUND[name], extractor, _whisper_tokenizer(), marks)
         return create_speech(SOUND[name], extractor, job)
 
     def _text(self, name: str, job: Job) -> Backbone:
@@ -258,3 +268,21 @@ def _tokenizer(name: str) -> Any:
         model_max_length=LONGEST,
         **marks,
     )
+
+
+def _whisper_tokenizer() -> Any:
+    """Bytes for tokens, with the marks and times of Whisper for English alone."""
+    from tokenizers import AddedToken
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import WhisperTokenizerFast
+
+    marks = ["<|endoftext|>", "<|startoftranscript|>", "<|notimestamps|>"]
+    vocabulary = [*sorted(ByteLevel.alphabet()), *marks]
+    tokenizer = WhisperTokenizerFast(
+        vocab={token: number for number, token in enumerate(vocabulary)},
+        merges=[],
+        extra_special_tokens=marks[1:],
+    )
+    times = [AddedToken(f"<|{step * 0.02:.2f}|>") for step in range(50 * SECONDS + 1)]
+    tokenizer.add_tokens(times)
+    return tokenizer

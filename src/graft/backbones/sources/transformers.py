@@ -19,6 +19,7 @@ from graft.backbones.preprocess.preprocess import TextPreprocess
 from graft.backbones.pyramids.transformers_folder import MODELS, open_detector, save_detector
 from graft.backbones.pyramids.transformers_masks import gives_masks, open_masks, save_masks
 from graft.backbones.speech.folder import is_speech, open_speech, save_speech
+from graft.backbones.speech.recognizer_folder import open_recognizer, save_recognizer
 from graft.base import files
 from graft.base.errors import BackboneError
 from graft.base.job import WRITING, Form, Job
@@ -120,7 +121,10 @@ class Transformers:
             write(backbone, folder, classes)
             return
         if backbone.preprocess.reads == "audio":
-            save_speech(backbone, folder, classes, problem)
+            if backbone.form == "seq2seq":
+                save_recognizer(backbone, folder)
+            else:
+                save_speech(backbone, folder, classes, problem)
             return
         network, pooled = backbone.network, mean_pooling.is_installed(backbone.network)
         config = network.config
@@ -147,7 +151,8 @@ class Transformers:
         from transformers import AutoConfig, AutoTokenizer
 
         if job.reads == "audio":
-            return open_speech(folder, job, pretrained)
+            opened = open_recognizer if job.form == "seq2seq" else open_speech
+            return opened(folder, job, pretrained)
         if job.reads != "text":
             return _open_for_pictures(folder, job, pretrained)
         with quiet():

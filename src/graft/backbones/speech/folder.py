@@ -38,7 +38,7 @@ def open_speech(folder: str, job: Job, pretrained: bool) -> Backbone:
         extractor = transformers.AutoFeatureExtractor.from_pretrained(folder)
         if job.outputs is not None and job.outputs != config.num_labels:
             config.num_labels = job.outputs
-        _leave_out_randomness(config)
+        leave_out_randomness(config)
         if not pretrained:
             return _wrap(f"transformers:{folder}", _build(config), extractor, own_head=False)
         whole, loading = transformers.AutoModelForAudioClassification.from_pretrained(
@@ -59,7 +59,7 @@ def create_speech(settings: dict[str, Any], extractor: Any, job: Job) -> Backbon
 
     config = AutoConfig.for_model(**settings)
     config.num_labels = job.outputs or config.num_labels
-    _leave_out_randomness(config)
+    leave_out_randomness(config)
     with quiet():
         return _wrap(f"transformers:{config.model_type}", _build(config), extractor, own_head=False)
 
@@ -104,12 +104,18 @@ def _check(spec: str, config: Any, job: Job) -> None:
     )
 
 
-def _leave_out_randomness(config: Any) -> None:
+def leave_out_randomness(config: Any) -> None:
     """Turn off layer drop and SpecAugment, which transformers applies in training by default.
 
     Frozen layers that drop out at random could not be recorded.
     """
-    for name in ("layerdrop", "encoder_layerdrop", "mask_time_prob", "mask_feature_prob"):
+    for name in (
+        "layerdrop",
+        "encoder_layerdrop",
+        "decoder_layerdrop",
+        "mask_time_prob",
+        "mask_feature_prob",
+    ):
         if hasattr(config, name):
             setattr(config, name, 0.0)
     config.apply_spec_augment = False

@@ -12,9 +12,9 @@ from torch import Tensor
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base.evidence import Shown
 from graft.base.records import Sample
-from graft.data.sounds.open import open_sound, read_sound_header
 from graft.data.sounds.play import sound_uri
 from graft.data.sounds.spectrogram import spectrogram_uri
+from graft.tasks.sounds.read import encode_sound, is_too_long, sound_length
 
 
 @dataclass(frozen=True)
@@ -32,24 +32,16 @@ class Sounds:
         self, sample: Sample, preprocess: Preprocess, rng: np.random.Generator | None
     ) -> dict[str, Tensor]:
         """The tensors of what the network reads of a sound."""
-        sound = open_sound(
-            sample.roles["audio"], sample.id, preprocess.rate, most_seconds=preprocess.seconds
-        )
-        return preprocess(sound, rng)
+        return encode_sound(sample, preprocess, rng)
 
     def length(self, piece: Sample, preprocess: Preprocess) -> int:
-        """The hundredths of a second that are read, by the header of the file."""
-        return round(100 * min(_seconds(piece), preprocess.seconds))
+        return sound_length(piece, preprocess)
 
     def count_cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
-        return sum(_seconds(sample) > preprocess.seconds for sample in samples)
+        return sum(is_too_long(sample, preprocess) for sample in samples)
 
     def show(self, sample: Sample, prediction: Any = None, target: Any = None) -> Shown:
         """Return a player of the beginning of the sound, and its spectrum."""
         heard = sample.roles["audio"], sample.id
         caption = self.caption(prediction, target)
         return Shown("audio", sound_uri(*heard), caption, picture=spectrogram_uri(*heard))
-
-
-def _seconds(sample: Sample) -> float:
-    return read_sound_header(sample.roles["audio"], sample.id).seconds

@@ -95,28 +95,41 @@ def continue_prompts(
             f"Prompt {empty[0]} is empty, and {model.backbone.name} "
             "has no token to begin with. Give it a word."
         )
-    marks = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
     order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
-    device = next(network.parameters()).device
     texts = [""] * len(prompts)
-    with torch.inference_mode(), evaluating(model), torch.random.fork_rng():
+    with torch.random.fork_rng():
         torch.manual_seed(decoding.seed)
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
             ids, mask = _pad(
                 [prompts[row] for row in rows], tokenizer.pad_token_id, on_left=not beside
             )
-            generated = network.generate(
-                input_ids=ids.to(device),
-                attention_mask=mask.to(device),
-                **marks,
-                **decoding.options(),
-            )
+            generated = write_tokens(model, {"input_ids": ids, "attention_mask": mask}, decoding)
             for row, written in zip(
                 rows, generated[:, 1 if beside else ids.shape[1] :], strict=True
             ):
                 texts[row] = tokenizer.decode(written, skip_special_tokens=True)
     return texts
+
+
+def write_tokens(
+    model: Model, inputs: dict[str, Tensor], decoding: Decoding, **further: Any
+) -> Tensor:
+    """Generate tokens (B, N) from the inputs of a network, up to the end token of each row.
+
+    They begin with those that the decoder has read. Drawn tokens follow torch's random state.
+    `further` are arguments of transformers' `generate`.
+    """
+    tokenizer, network = model.backbone.preprocess.tokenizer, model.network
+    device = next(network.parameters()).device
+    with torch.inference_mode(), evaluating(model):
+        return network.generate(
+            **{name: tensor.to(device) for name, tensor in inputs.items()},
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+            **decoding.options(),
+            **further,
+        )
 
 
 def _check_room(model: Model, longest: int, most: int) -> None:

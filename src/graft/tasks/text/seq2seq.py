@@ -34,7 +34,7 @@ from graft.tasks.text.token_loss import (
     sum_of_sums,
     sums_of_rows,
 )
-from graft.tasks.text.written import Written, as_json, likelihoods_of, texts_of
+from graft.tasks.text.written import Written, as_json, likelihoods_of, most_tokens, texts_of
 
 SHOWN = 4
 """Texts that a run shows."""
@@ -276,12 +276,7 @@ class Seq2seq(Task):
 
         They are counted by the bytes of a token in validation.
         """
-        size, count = sum(score.bytes for score in scores), sum(score.tokens for score in scores)
-        return (
-            replace(self, most=max(1, math.ceil(MARGIN * self.longest * count / size)))
-            if size
-            else self
-        )
+        return replace(self, most=most_tokens(scores, self.longest, MARGIN) or self.most)
 
     @property
     def decoding(self) -> Decoding:

@@ -44,6 +44,15 @@ def as_json(score: Written) -> dict[str, Any]:
     }
 
 
+def most_tokens(scores: np.ndarray, longest: int, margin: float) -> int | None:
+    """The tokens of a text of so many `margin` times the `longest` bytes; None if nothing tells.
+
+    They are counted by the bytes of a token in the targets.
+    """
+    size, count = sum(score.bytes for score in scores), sum(score.tokens for score in scores)
+    return max(1, math.ceil(margin * longest * count / size)) if size else None
+
+
 def texts_of(scores: np.ndarray) -> np.ndarray:
     """Return the generated texts (N,)."""
     return objects([score.text for score in scores])

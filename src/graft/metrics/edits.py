@@ -1,0 +1,59 @@
+"""The fewest edits between two sequences, and which they are (Levenshtein, 1966)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Edit(NamedTuple):
+    """One step from a sequence to another: an item of each, None where one has no item."""
+
+    removed: Any
+    added: Any
+
+
+def count_edits(one: Sequence[Any], other: Sequence[Any]) -> int:
+    """Count the insertions, deletions and substitutions that turn one sequence into the other."""
+    return int(_costs(one, other)[-1, -1])
+
+
+def align(one: Sequence[Any], other: Sequence[Any]) -> list[Edit]:
+    """List the pairs of items of a shortest way from one sequence to the other, equal ones too."""
+    costs, steps = _costs(one, other), []
+    row, column = len(one), len(other)
+    while row or column:
+        cost = costs[row, column]
+        is_pair = row and column
+        if is_pair and cost == costs[row - 1, column - 1] + (one[row - 1] != other[column - 1]):
+            row, column = row - 1, column - 1
+            steps.append(Edit(one[row], other[column]))
+        elif row and cost == costs[row - 1, column] + 1:
+            row -= 1
+            steps.append(Edit(one[row], None))
+        else:
+            column -= 1
+            steps.append(Edit(None, other[column]))
+    return steps[::-1]
+
+
+def _costs(one: Sequence[Any], other: Sequence[Any]) -> NDArray[np.int64]:
+    """(N + 1, M + 1) the edits between the first n items of one sequence and m of the other."""
+    numbers: dict[Any, int] = {}
+    ours, theirs = (
+        np.array([numbers.setdefault(item, len(numbers)) for item in items], dtype=np.int64)
+        for items in (one, other)
+    )
+    places = np.arange(len(theirs) + 1)
+    costs = np.empty((len(ours) + 1, len(places)), dtype=np.int64)
+    costs[0] = places
+    for row, item in enumerate(ours, 1):
+        above = costs[row - 1]
+        best = above + 1
+        best[1:] = np.minimum(best[1:], above[:-1] + (theirs != item))
+        # An insertion costs one a place, so the best one is a running minimum.
+        costs[row] = np.minimum.accumulate(best - places) + places
+    return costs

@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import graft
+from graft.base.errors import BackboneError, BadValue, DataError
+from graft.base.records import Sample
+from graft.data.data import Data
+from graft.data.sounds.open import open_sound
+from graft.data.sounds.wave_files import wave_bytes
+from graft.studies.run import build_model
+from graft.tasks.automatic_speech_recognition import AutomaticSpeechRecognition
+from graft.tasks.speech.written_tokens import read_segments
+from graft.tasks.task import objects
+from graft.tasks.text.generation import Decoding
+from graft.tasks.text.token_loss import IGNORED
+from graft.tasks.text.written import Written
+from graft.training.engine import Engine
+from graft.training.evaluate import evaluate
+from graft.training.feeds.feed import Feed
+from tests.unit.backbones.test_recognizer import several_languages
+
+TASK = AutomaticSpeechRecognition(longest=20, silence=0.0)
+START, TIMELESS, END = 257, 258, 256
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build_model("tiny:whisper", TASK, pretrained=True, seed=0)
+
+
+def spoken(transcript: str | None = "do mi", seconds: float = 0.5, name: str = "1") -> Sample:
+    noise = np.random.default_rng(len(name)).uniform(-0.3, 0.3, int(8000 * seconds))
+    audio = wave_bytes(noise, 8000)
+    return Sample(name, {"audio": audio, "transcript": transcript})
+
+
+def feed(model, samples, task=TASK) -> Feed:
+    return Feed.of(samples, task, model.backbone.preprocess, torch.device("cpu"))
+
+
+def batch(model, *samples):
+    return next(feed(model, samples).stream([list(range(len(samples)))]))
+
+
+# The four bugs of those who adapt Whisper.
+
+
+def test_the_start_token_is_read_once_and_never_a_target(model):
+    encoded = TASK.encode(spoken("do"), model.backbone.preprocess, None)
+    read, target = encoded["decoder_input_ids"].tolist(), encoded["target"].tolist()
+    assert read[:2] == [START, TIMELESS] and read.count(START) == 1
+    assert START not in target
+    # What is read is what is to be said, one later: no token is dropped or doubled.
+    assert read[2:] == target[1:-1]
+    text = model.backbone.preprocess.tokenizer.decode(target[1:-1])
+    assert text == " do"
+
+
+def test_the_end_is_learned_although_padding_is_the_same_token(model):
+    assert model.backbone.preprocess.generation.pad_token_id == END
+    given = batch(model, spoken("do"), spoken("do mi so mi"))
+    ends = (given.target == END).sum(1)
+    assert ends.tolist() == [1, 1]
+    padding = given.inputs["decoder_attention_mask"] == 0
+    assert padding.any() and (given.target[padding] == IGNORED).all()
+    assert (given.inputs["decoder_input_ids"][padding] == END).all()
+
+
+def test_what_the_prompt_says_has_no_loss(model):
+    given = batch(model, spoken("do"))
+    size = len(model.backbone.preprocess.prompt)
+    assert (given.target[0, : size - 1] == IGNORED).all()
+    assert TASK.loss_weight(given) == len(" do") + 1
+    with torch.no_grad():
+        output = model(given)
+        first = TASK.loss(output, given)
+        output.raw[:, : size - 1] += torch.randn(360)
+        assert torch.equal(TASK.loss(output, given), first)
+
+
+def test_a_network_for_several_languages_must_be_told_which():
+    with pytest.raises(BackboneError, match="Set the option language to one of: de, en"):
+        TASK.with_head(several_languages())
+    told = replace(TASK, language="de").with_head(several_languages())
+    assert told.preprocess.prompt[1] == 301
+    assert told.preprocess.settings()["language"] == "de"
+
+
+# Targets and decoding.
+
+
+def test_the_loss_is_that_of_transformers_for_the_same_targets(model):
+    given = batch(model, spoken("do"), spoken("do mi so", 0.9, "22"))
+    with torch.no_grad():
+        output = model(given)
+    known = torch.nn.functional.cross_entropy(
+        output.logits.flatten(0, 1), given.target.flatten(), ignore_index=-100
+    )
+    assert TASK.loss(output, given).item() == pytest.approx(known.item(), rel=1e-5)
+
+
+def test_special_tokens_in_a_transcript_are_text(model):
+    encoded = TASK.encode(spoken("a <|endoftext|> b"), model.backbone.preprocess, None)
+    assert (encoded["target"] == END).sum() == 1
+
+
+def test_long_transcripts_and_sounds_are_cut_and_counted(model):
+    samples = [spoken(), spoken("do " * 60), spoken("do", 2.5), spoken(None)]
+    assert TASK.count_cut(samples, model.backbone.preprocess) == 2
+    encoded = TASK.encode(samples[1], model.backbone.preprocess, None)
+    assert len(encoded["target"]) == model.backbone.preprocess.max_length
+    assert END not in encoded["target"]
+
+
+def test_the_order_of_sounds_changes_no_transcript(model):
+    samples = [spoken(None, seconds, str(seconds)) for seconds in (1.5, 0.3, 0.8)]
+    together = TASK.generate(model, samples, Decoding(max_new_tokens=6))
+    assert together == [
+        TASK.generate(model, [each], Decoding(max_new_tokens=6))[0] for each in samples
+    ]
+
+
+def test_capitals_throughout_are_learned_in_lower_case_unless_case_counts(model):
+    data = Data({"train": [spoken("DO MI")], "val": [spoken("DO")], "test": [spoken("SO")]})
+    task = AutomaticSpeechRecognition.from_data(data)
+    assert task.is_upper
+    for normalization, learned in (("basic", " do mi"), ("none", " DO MI")):
+        task = replace(task, normalize=normalization)
+        target = task.encode(data.splits["train"][0], model.backbone.preprocess, None)["target"]
+        assert model.backbone.preprocess.tokenizer.decode(target[1:-1]) == learned
+    assert not AutomaticSpeechRecognition.from_data(
+        Data({"train": [spoken("DO MI"), spoken("do")]})
+    ).is_upper
+
+
+def test_the_most_tokens_follow_from_the_longest_transcript(model):
+    found = evaluate(model, feed(model, [spoken("do mi")]), Engine("fp32"))
+    # A blank, five bytes and the end: seven tokens for five bytes.
+    assert TASK.tune(found.scores, found.targets).most == 35
+
+
+def test_metrics_and_mistakes_ignore_what_the_normalization_ignores(model):
+    samples = [spoken("Do, mi!"), spoken("do mi so")]
+    scores = objects([Written("do mi"), Written("Do so.")])
+    for normalization, rate in (("basic", 1 / 5), ("none", 1.0)):
+        task = replace(TASK, normalize=normalization)
+        assert task.metrics["wer"](scores, task.targets(samples)) == pytest.approx(rate)
+    rows = TASK.decode(scores, samples)
+    assert TASK.severity({**rows[0], "target": "Do, mi!"}) is None
+    assert TASK.severity({**rows[1], "target": "do mi so"}) == pytest.approx(1 / 3)
+    shown = TASK.show(samples[1], "Do so.", "do mi so")
+    assert shown.edits == (("do", "do"), ("mi", ""), ("so", "so"))
+
+
+def test_rates_are_listed_by_the_words_of_transcripts():
+    samples = [spoken("do"), spoken("do mi so " * 3), spoken("do " * 50)]
+    scores = objects([Written("do"), Written("do mi so " * 2), Written("mi " * 50)])
+    table = TASK.details(scores, TASK.targets(samples)).per_class
+    assert {name: row["wer"] for name, row in table.rows.items()} == {
+        "1 to 5 words": 0.0,
+        "6 to 10 words": pytest.approx(1 / 3),
+        "over 40 words": 1.0,
+    }
+
+
+def test_the_baseline_says_what_is_nearest_to_all():
+    (baseline,) = TASK.baselines
+    train = [spoken(text) for text in ("yes no", "yes no", "no no", "a much longer thing")]
+    assert baseline.predict(train, train)[0].text == "yes no"
+
+
+def test_transcripts_without_a_word_are_refused():
+    with pytest.raises(DataError, match="Every transcript in the training split"):
+        AutomaticSpeechRecognition.from_data(Data({"train": [spoken(" ")]}))
+
+
+def test_impossible_options_are_refused():
+    with pytest.raises(BadValue, match="num_beams"):
+        AutomaticSpeechRecognition(num_beams=0)
+
+
+def test_silence_is_heard_behind_a_sound_as_far_as_it_is_read(model):
+    lengths = []
+    for silence in (0.0, 0.5, 30.0):
+        backbone = replace(TASK, silence=silence).with_head(model.backbone)
+        assert backbone.preprocess.settings()["silence"] == silence
+        inputs = TASK.encode(spoken(None, 0.6), backbone.preprocess, None)
+        lengths.append(inputs["input_features"].shape[1])
+    assert lengths == [60, 110, 200]  # hundredths of a second; the network reads two seconds
+    with pytest.raises(BadValue, match="silence"):
+        AutomaticSpeechRecognition(silence=-1.0)
+
+
+# Times.
+
+
+@pytest.mark.parametrize(
+    ("pieces", "segments"),
+    [
+        ([0, " do", 25, 30, " mi", 50], [(0.0, 0.5, "do"), (0.6, 1.0, "mi")]),
+        ([0, " do mi"], [(0.0, 1.2, "do mi")]),  # its end is the sound's
+        ([10, " do", 99], [(0.2, 1.2, "do")]),  # and never behind it
+        ([0, 20], []),
+        ([], []),
+    ],
+)
+def test_segments_are_read_from_tokens_of_times(model, pieces, segments):
+    preprocess = model.backbone.preprocess
+    ids = []
+    for piece in pieces:
+        if isinstance(piece, int):
+            ids.append(TIMELESS + 1 + piece)
+        else:
+            ids += preprocess.tokenizer(piece, add_special_tokens=False)["input_ids"]
+    found = read_segments([*ids, END, END], 1.2, preprocess)
+    assert [(part["start"], part["end"], part["text"]) for part in found] == segments
+
+
+def test_a_network_without_tokens_of_times_is_refused():
+    timeless = build_model("tiny:whisper", TASK, pretrained=True, seed=0)
+    timeless.backbone.preprocess.generation.no_timestamps_token_id = None
+    with pytest.raises(BadValue, match=r"has no tokens for times\. Leave the timestamps out"):
+        TASK.segments(timeless, [spoken(None)], TASK.decoding)
+
+
+# Runs.
+
+
+@pytest.fixture(scope="module")
+def data():
+    return AutomaticSpeechRecognition.tiny_data()
+
+
+@pytest.mark.parametrize("technique", [
+    "zero-shot", "lora", "partial-fine-tuning:from_group=-2 then full-fine-tuning",
+])  # fmt: skip
+def test_techniques_run(technique, data, tmp_path):
+    run = graft.fit(
+        data,
+        task="automatic-speech-recognition",
+        backbone="tiny:whisper",
+        technique=technique,
+        epochs=1,
+        out=tmp_path / "run",
+    )
+    assert set(run.result["metrics"]["test"]) == {"wer", "cer"}
+    assert run.result["primary_metric"] == "wer"
+    if technique != "zero-shot":
+        assert run.result["cost"]["trainable_parameters"] > 0
+
+
+def test_a_run_ends_in_a_model_that_a_pipeline_opens_with_the_same_text(data, tmp_path):
+    """Both hear the same silence behind a sound."""
+    from transformers import pipeline
+
+    run = graft.fit(
+        data,
+        task="automatic-speech-recognition:normalize=none",
+        backbone="tiny:whisper",
+        technique="zero-shot",
+        out=tmp_path / "run",
+    )
+    whole = spoken(None, 0.7)
+    (row,) = run.model.predict([{"audio": whole.roles["audio"]}])
+    assert row["prediction"] and 0 < row["confidence"] <= 1
+    recognize = pipeline(
+        "automatic-speech-recognition", model=str(tmp_path / "run" / "model"), device="cpu"
+    )
+    theirs = recognize(
+        open_sound(whole.roles["audio"], "1", 16000),
+        generate_kwargs={"num_beams": 1, "max_new_tokens": run.model.task.most},
+    )
+    assert theirs["text"].strip() == row["prediction"]
+    card = json.loads((tmp_path / "run" / "model" / "graft.json").read_text())
+    assert card["task_settings"]["normalize"] == "none"
+    mistakes = (tmp_path / "run" / "mistakes.jsonl").read_text().splitlines()
+    assert json.loads(mistakes[0])["edits"]
