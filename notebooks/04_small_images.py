@@ -15,7 +15,6 @@ from sklearn.linear_model import LogisticRegression
 
 import course_data
 import graft
-from graft.data.images.open import open_image
 
 # %%
 data = course_data.small_images(train=300, val=60, test=200)
@@ -37,7 +36,7 @@ network = backbone.network.eval()
 def feature_maps(split: str, side: int) -> torch.Tensor:
     """The last feature maps (N, C, h, w) of pictures that enter at side x side pixels."""
     preprocess = replace(backbone.preprocess, size=(side, side), crop=1.0)
-    pictures = [open_image(sample.roles["image"], sample.id) for sample in data.splits[split]]
+    pictures = [course_data.picture(sample) for sample in data.splits[split]]
     encoded = [preprocess(picture, None) for picture in pictures]
     batches = [encoded[start : start + 50] for start in range(0, len(encoded), 50)]
     return torch.cat([network.forward_features(preprocess.collate(b)["x"]) for b in batches])

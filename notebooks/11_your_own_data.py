@@ -6,6 +6,8 @@
 # model, look at its mistakes, and use it in a program that knows nothing of Graft.
 
 # %%
+import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -14,22 +16,22 @@ from PIL import Image
 
 import course_data
 import graft
-from graft.data.images.open import open_image
 
 # %% [markdown]
 # ## A folder
-# Your pictures would be there already. The first picture of the second class is put into the folder
-# of the first class on purpose as well.
+# Your pictures would be there already; here they are written to a temporary folder, in which the
+# chapter goes on. The first picture of the second class is put into the folder of the first class
+# on purpose as well.
 
 # %%
 source = course_data.photographs(train=60, test=40)
+os.chdir(tempfile.mkdtemp())
 folder = Path("photos")
 for split in ("train", "test"):
     for number, sample in enumerate(source.splits[split]):
-        picture = open_image(sample.roles["image"], sample.id)
         path = folder / split / sample.roles["label"] / f"{number:03}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture.resize((160, 160)).save(path)
+        course_data.picture(sample).resize((160, 160)).save(path)
 first, second = source.classes[:2]
 misplaced = sorted((folder / "train" / second).glob("*.png"))[0]
 (folder / "train" / first / "copy.png").write_bytes(misplaced.read_bytes())
@@ -62,7 +64,8 @@ print(f"{plan.runs} runs, about {plan.seconds:.0f} s")
 
 # %% [markdown]
 # ## Train one model
-# Here one model will do. In a terminal: `graft fit photos -t feature-extraction --out model`.
+# Here one model will do. In a terminal:
+# `graft fit photos -t feature-extraction --out ants-and-bees`.
 
 # %%
 run = graft.fit(folder, technique="feature-extraction", out="ants-and-bees")
@@ -88,8 +91,8 @@ print(f"calibration error {run.result['metrics']['test']['ece']['value']:.3f}")
 
 # %% [markdown]
 # ## Deploy it
-# The folder `model` is safetensors and JSON. timm opens it without Graft, with the same outputs: a
-# server needs torch and timm, and no more.
+# The folder `model` of the run is safetensors and JSON. timm opens it without Graft, with the same
+# outputs: a server needs torch and timm, and no more.
 
 # %%
 import timm

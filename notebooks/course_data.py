@@ -25,7 +25,7 @@ import graft
 # transformers asks for widgets, which no chapter shows.
 warnings.filterwarnings("ignore", message="IProgress not found")
 
-HOME = Path("runs") / "course"
+HOME = Path("runs").resolve() / "course"
 """Where the data that packages carry are written, beside the runs."""
 TUTORIAL = "https://download.pytorch.org/tutorial/hymenoptera_data.zip"
 

@@ -53,8 +53,10 @@ def test_spoken_digits_become_tones(course_data: ModuleType) -> None:
 
 
 def test_half_a_download_is_not_taken_for_the_photographs(
-    course_data: ModuleType, monkeypatch: pytest.MonkeyPatch
+    course_data: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(course_data, "HOME", tmp_path / "data")
+
     def stop(url: str, folder: str) -> None:
         (Path(folder) / "hymenoptera_data" / "train" / "ants").mkdir(parents=True)
         raise OSError("the connection was closed")
