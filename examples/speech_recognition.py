@@ -5,7 +5,7 @@
 RECORDINGS is a table with the columns file and text (and speaker, where there are several), a
 folder with such a table, or one of LJSpeech's or Kaldi's form. The example transcribes up to 40
 recordings with whisper-tiny.en as it is, adapts it by LoRA to up to 80 others, and transcribes
-again. It prints both word error rates, and what the worst transcript became. Needs the extra
+again. It prints both word error rates, and both transcripts of one recording. Needs the extra
 `audio`.
 """
 

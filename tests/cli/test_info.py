@@ -44,6 +44,7 @@ DATA = {
     "recordings": ("audio-classification", "audio-folder", {}),
     "reviews.csv": ("text-classification", "parquet", {}),
     "speech": ("audio-regression", "parquet", {"value": "score"}),
+    "talks": ("automatic-speech-recognition", "kaldi", {}),
 }
 """Data that examples name -> the task whose tiny data stand for them, their format, and the columns
 that have another name."""

@@ -3,7 +3,7 @@
 Scores and targets are object arrays (N,) of recognized and of true transcripts, compared as they
 are: whoever wants case and punctuation to be ignored normalizes both before.
 
-Example: graft evaluate runs/speech recordings
+Example: graft evaluate runs/talks talks
 """
 
 from __future__ import annotations

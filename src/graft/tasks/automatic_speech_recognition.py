@@ -30,6 +30,7 @@ from graft.metrics.metric import Metric
 from graft.metrics.wer import wer
 from graft.tasks.sounds.read import encode_sound, is_too_long, sound_length
 from graft.tasks.speech.coding import Coding
+from graft.tasks.speech.long_sounds import cut_sounds, join_segments, join_texts
 from graft.tasks.speech.normalization import WORDS, Normalization, normalize
 from graft.tasks.speech.written_tokens import WrittenTokens
 from graft.tasks.task import Baseline, Task, objects
@@ -58,7 +59,7 @@ class AutomaticSpeechRecognition(Task):
     the transcripts tell how far it has come. Transcripts in capitals throughout are learned in
     lower case, unless `normalize=none`, since networks know words in lower case best.
     Baseline: the one transcript that is nearest to those of training, or an empty one.
-    Example: graft fit recordings --task automatic-speech-recognition -t lora
+    Example: graft fit talks --task automatic-speech-recognition -t lora
     """
 
     name: ClassVar[str] = "automatic-speech-recognition"
@@ -204,7 +205,9 @@ class AutomaticSpeechRecognition(Task):
         return Decoding(self.most or max(1, self.longest), num_beams=self.num_beams)
 
     def generate(self, model: Model, samples: Sequence[Sample], decoding: Decoding) -> list[str]:
-        return self.coding.write(model, samples, decoding)
+        """Transcribe sounds, long ones in parts that are cut in pauses."""
+        windows = cut_sounds(samples, model.backbone.preprocess)
+        return join_texts(windows, self.coding.write(model, windows.pieces, decoding))
 
     def segments(
         self, model: Model, samples: Sequence[Sample], decoding: Decoding
@@ -213,7 +216,8 @@ class AutomaticSpeechRecognition(Task):
 
         Raises BadValue for a network that writes no times.
         """
-        return self.coding.write_timed(model, samples, decoding)
+        windows = cut_sounds(samples, model.backbone.preprocess)
+        return join_segments(windows, self.coding.write_timed(model, windows.pieces, decoding))
 
     def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
         """`prediction`: the transcript that was written.

@@ -15,6 +15,7 @@ from graft.data.sounds.open import open_sound
 from graft.data.sounds.wave_files import wave_bytes
 from graft.studies.run import build_model
 from graft.tasks.automatic_speech_recognition import AutomaticSpeechRecognition
+from graft.tasks.speech.long_sounds import cut_sounds, join_segments
 from graft.tasks.speech.written_tokens import read_segments
 from graft.tasks.task import objects
 from graft.tasks.text.generation import Decoding
@@ -220,6 +221,23 @@ def test_segments_are_read_from_tokens_of_times(model, pieces, segments):
             ids += preprocess.tokenizer(piece, add_special_tokens=False)["input_ids"]
     found = read_segments([*ids, END, END], 1.2, preprocess)
     assert [(part["start"], part["end"], part["text"]) for part in found] == segments
+
+
+def test_a_long_sound_is_transcribed_in_parts_and_its_times_go_on(model):
+    """Two sounds of 1.5 seconds with a pause between them; the network hears two seconds."""
+    parts = [open_sound(spoken(None, 1.5, name).roles["audio"], name, 8000) for name in "ab"]
+    quiet = np.zeros(4000, np.float32)
+    long = Sample("long", {"audio": wave_bytes(np.concatenate([parts[0], quiet, parts[1]]), 8000)})
+    short = spoken(None, 0.5)
+    decoding = Decoding(max_new_tokens=6)
+    texts = TASK.generate(model, [long, short], decoding)
+    assert len(texts[0].split()) == 2 * len(texts[1].split())
+    (windows,) = cut_sounds([long], model.backbone.preprocess).by_sample(["", ""])
+    second = windows[1][0].roles["audio"].start
+    assert 1.5 < second < 2
+    timed = [[{"start": 0.1, "end": 0.4, "text": "do"}], [{"start": 0.2, "end": 1.0, "text": "mi"}]]
+    (joined,) = join_segments(cut_sounds([long], model.backbone.preprocess), timed)
+    assert [part["start"] for part in joined] == [0.1, pytest.approx(0.2 + second, abs=0.01)]
 
 
 def test_a_network_without_tokens_of_times_is_refused():

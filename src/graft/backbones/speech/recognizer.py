@@ -14,6 +14,7 @@ from transformers import GenerationMixin, PreTrainedModel, WhisperConfig
 from transformers.masking_utils import create_bidirectional_mask
 from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput
 
+from graft.backbones.language.quiet import quiet
 from graft.backbones.speech.frames import mask_frames
 from graft.backbones.speech.readers import WhisperReader
 
@@ -98,7 +99,10 @@ class WhisperRecognizer(PreTrainedModel, GenerationMixin):
         frame_mask = mask_frames(attention_mask, self.convolutions)
         frames = self.reader(input_features, attention_mask, frame_mask)
         encoded = BaseModelOutput(last_hidden_state=frames)
-        return super().generate(encoder_outputs=encoded, attention_mask=attention_mask, **options)
+        with quiet():  # a maximum length of the checkpoint's, beside the one that is asked for
+            return super().generate(
+                encoder_outputs=encoded, attention_mask=attention_mask, **options
+            )
 
     def library_state(self) -> dict[str, Tensor]:
         """The tensors under the names of transformers."""
