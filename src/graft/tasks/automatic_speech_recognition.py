@@ -87,9 +87,9 @@ class AutomaticSpeechRecognition(Task):
     time."""
     language: str = ""
     """The language that is spoken, as `de`, of a network for several."""
-    silence: NotNegative = 30.0
-    """Seconds of silence that Whisper hears behind a sound, up to its thirty in all. With less it
-    is faster, but as it was pretrained it then repeats itself."""
+    silence: NotNegative = 5.0
+    """Seconds of silence that Whisper hears behind a sound, up to thirty in all. With one or none
+    it is faster, but as it was pretrained it then repeats itself."""
 
     def __post_init__(self) -> None:
         """Raises BadValue for an impossible number of beams, or of seconds."""
