@@ -65,6 +65,23 @@ def write_table(folder: Path, columns: Sequence[str], rows: Sequence[Sequence[ob
     return folder / "t.csv"
 
 
+def test_a_check_names_an_empty_transcript_and_a_part_that_is_not_there(
+    graft: Graft, tmp_path: Path
+) -> None:
+    for i in range(6):
+        put(tmp_path, f"{i}.wav", i, 3.0)
+    rows = [(f"{i // 2}.wav", f"said in number {i}x", i % 2, 1 + i % 2) for i in range(12)]
+    rows[3] = ("1.wav", "", 1, 2)
+    rows[5] = ("2.wav", "beyond the end", 7, 8)
+    path = write_table(tmp_path, ("file", "text", "start", "end"), rows)
+    messages = check(graft, path)
+    assert messages["empty"] == "1 transcript without a word: t.csv:5."
+    assert (
+        "t.csv:7 cannot be read: it begins at 7 seconds, and its file lasts 3"
+        in (messages["unreadable"])
+    )
+
+
 def test_a_part_that_ends_before_it_starts_is_refused(graft: Graft, tmp_path: Path) -> None:
     put(tmp_path, "a.wav", 0, 3.0)
     rows = [("a.wav", "one two", 0, 1), ("a.wav", "three four", 2, 1)]
