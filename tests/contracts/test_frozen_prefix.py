@@ -26,6 +26,7 @@ from tests.contracts.tiny import (
     LARGE,
     NEVER,
     PACKED,
+    SPELLED,
     TINY,
     TRAINED,
     crossed,
@@ -42,6 +43,10 @@ def _families():
     yield pytest.param(HEAVY, "tiny:cnn", id=f"{HEAVY}-cnn")
     yield from (
         pytest.param(PACKED, name, id=f"packed-{name}") for name in ("tiny:gpt2", "tiny:llama")
+    )
+    yield from (
+        pytest.param(SPELLED, name, id=f"spelled-{name}")
+        for name in ("tiny:whisper", "tiny:hubert")
     )
     yield from _made_by([LARGE])
 

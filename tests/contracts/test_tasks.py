@@ -16,9 +16,9 @@ from graft.base.records import Batch, Sample
 from graft.data.images.open import open_image
 from graft.studies.run import build_model
 from graft.tasks.task import Task
-from tests.contracts.tiny import TINY, task_of
+from tests.contracts.tiny import SPELLED, TINY, task_of
 
-NAMES = plugins.names("task")
+NAMES = [*plugins.names("task"), SPELLED]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -91,7 +91,7 @@ def test_a_fresh_head_depends_on_the_seed_alone_and_a_kept_one_does_not(name):
     task, _ = task_of(name)
 
     def head(seed: int, pretrained: bool = True) -> torch.Tensor:
-        model = build_model(TINY[name], task, pretrained, seed)
+        model = build_model(TINY[task.name], task, pretrained, seed)
         last = model.network.get_submodule(model.backbone.head[-1])
         return torch.cat([parameter.detach().flatten() for parameter in last.parameters()])
 
@@ -153,7 +153,9 @@ def test_what_is_right_is_no_mistake(name):
         assert task.severity({**row, "target": task.answer(sample)}) is None
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if plugins.load("task", name).draws])
+@pytest.mark.parametrize(
+    "name", [name for name in plugins.names("task") if plugins.load("task", name).draws]
+)
 def test_a_prediction_is_drawn_on_its_picture(name):
     task, data = task_of(name)
     samples = data.splits["test"][:2]

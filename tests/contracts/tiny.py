@@ -112,6 +112,8 @@ def crossed(rows: Sequence[str], columns: Sequence[str], share: int) -> list[Par
     ]
 
 
+SPELLED = "automatic-speech-recognition:head=ctc"
+"""A task whose head gives characters to frames instead of writing."""
 PACKED = "text-generation:packed=true"
 """A task whose batches are of another form, tested where that makes a difference."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from torch import Tensor
 from graft.backbones.backbone import Backbone, Model
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.backbones.preprocess.sound import SoundPreprocess
-from graft.base.errors import DataError
+from graft.base.errors import BadValue, DataError
 from graft.base.evidence import Column, Details, Shown, Table
 from graft.base.job import Form
 from graft.base.ranges import NotNegative, read_numbers
@@ -28,7 +29,8 @@ from graft.metrics.edits import align, count_edits
 from graft.metrics.language import bits_per_byte
 from graft.metrics.metric import Metric
 from graft.metrics.wer import wer
-from graft.tasks.sounds.read import encode_sound, is_too_long, sound_length
+from graft.tasks.sounds.read import encode_sound, is_too_long, sound_length, sound_seconds
+from graft.tasks.speech.characters import Characters, outputs_for
 from graft.tasks.speech.coding import Coding
 from graft.tasks.speech.long_sounds import cut_sounds, join_segments, join_texts
 from graft.tasks.speech.normalization import WORDS, Normalization, normalize
@@ -38,12 +40,12 @@ from graft.tasks.text.generation import Decoding
 from graft.tasks.text.token_loss import sum_of_sums
 from graft.tasks.text.written import Written, as_json, likelihoods_of, most_tokens, texts_of
 
+CTC = "ctc"
+"""The head that gives a character or a blank for each frame."""
 MARGIN = 1.25
 """The maximum length of a transcript, in lengths of the longest in training."""
 LENGTHS = (5, 10, 20, 40)
 """Words up to which transcripts are counted together in the table by length."""
-CODINGS: dict[str, type[Coding]] = {"own": WrittenTokens}
-"""Head -> how transcripts become its targets."""
 CANDIDATES = 20
 """Transcripts of training that the baseline chooses among, beside none."""
 
@@ -57,7 +59,8 @@ class AutomaticSpeechRecognition(Task):
     punctuation, `whisper-english` follows Whisper's rules for English, `none` counts everything.
     The network writes once, for the test split, its likeliest tokens; until then bits per byte of
     the transcripts tell how far it has come. Transcripts in capitals throughout are learned in
-    lower case, unless `normalize=none`, since networks know words in lower case best.
+    lower case, unless `normalize=none`, since networks know words in lower case best. With
+    `head=ctc` any encoder of speech gives each frame a character of the transcripts or none.
     Baseline: the one transcript that is nearest to those of training, or an empty one.
     Example: graft fit talks --task automatic-speech-recognition -t lora
     """
@@ -67,7 +70,7 @@ class AutomaticSpeechRecognition(Task):
     roles: ClassVar[frozenset[str]] = frozenset({"audio", "transcript"})
     target_role: ClassVar[str] = "transcript"
     gives: ClassVar[str] = "text"
-    heads: ClassVar[dict[Form, str]] = {"seq2seq": "own"}
+    heads: ClassVar[dict[Form, str]] = {"seq2seq": "own", "sequence": "ctc"}
     generates: ClassVar[bool] = True
     measures_texts: ClassVar[bool] = True
     batch_size: ClassVar[int | None] = 8
@@ -80,6 +83,8 @@ class AutomaticSpeechRecognition(Task):
     longest: int = 0
     most: int | None = None
     is_upper: bool = False
+    characters: str = ""
+    """Those of the transcripts in training, in order, which the head `ctc` gives."""
     normalize: Normalization = "basic"
     """What is ignored where errors are counted: `basic` is case and punctuation."""
     num_beams: int = 1
@@ -92,10 +97,18 @@ class AutomaticSpeechRecognition(Task):
     it is faster, but as it was pretrained it then repeats itself."""
 
     def __post_init__(self) -> None:
-        """Raises BadValue for an impossible number of beams, or of seconds."""
+        """Raises BadValue for impossible numbers, and for a language that nothing reads."""
         super().__post_init__()
         read_numbers(self)
         Decoding(num_beams=self.num_beams)
+        if self.head == CTC:
+            if self.language:
+                raise BadValue(
+                    f"language={self.language} is for networks that write in several languages. "
+                    "The head 'ctc' learns the characters of training alone: leave it out."
+                )
+            outputs = outputs_for(self.characters, self.normalize != "none")
+            object.__setattr__(self, "classes", outputs)
 
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
@@ -108,12 +121,15 @@ class AutomaticSpeechRecognition(Task):
                 f"{data.path or 'the data'} is empty; give some that are not."
             )
         longest = max(len(text.encode()) for text in transcripts)
-        return cls(longest=longest, is_upper=words.isupper())
+        characters = "".join(sorted(set(unicodedata.normalize("NFC", "".join(words.split())))))
+        return cls(longest=longest, is_upper=words.isupper(), characters=characters)
 
     @property
     def coding(self) -> Coding:
         """How transcripts become targets of the network."""
-        return CODINGS[self.head or next(iter(self.heads.values()))]()
+        if self.head == CTC:
+            return Characters(self.classes, self.normalize != "none")
+        return WrittenTokens()
 
     def with_head(self, backbone: Backbone) -> Backbone:
         """Set the language and the silence; raises BackboneError for a language it cannot read."""
@@ -144,6 +160,14 @@ class AutomaticSpeechRecognition(Task):
         coded = self.coding.code(self._spoken(transcript), preprocess)
         return self.coding.add_target(inputs, coded, preprocess)
 
+    def encode_target(
+        self, piece: Sample, preprocess: SoundPreprocess, rng: np.random.Generator | None
+    ) -> Tensor | None:
+        transcript = piece.roles.get("transcript")
+        if transcript is None or not isinstance(self.coding, Characters):
+            return super().encode_target(piece, preprocess, rng)
+        return self.coding.target(self.coding.code(self._spoken(transcript), preprocess))
+
     def length(self, piece: Sample, preprocess: SoundPreprocess) -> int:
         return sound_length(piece, preprocess)
 
@@ -155,7 +179,10 @@ class AutomaticSpeechRecognition(Task):
 
     def _is_cut(self, sample: Sample, preprocess: Preprocess) -> bool:
         text = sample.roles.get("transcript")
-        return text is not None and self.coding.code(self._spoken(text), preprocess).is_cut
+        if text is None:
+            return False
+        coded = self.coding.code(self._spoken(text), preprocess)
+        return coded.is_cut or not self.coding.fits(coded, sound_seconds(sample), preprocess)
 
     def collate_targets(self, targets: list[Tensor]) -> Tensor:
         return self.coding.collate_targets(targets)

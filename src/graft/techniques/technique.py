@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 
 from graft.backbones.backbone import Backbone, Model
+from graft.backbones.heads.head import head_of
 from graft.backbones.preprocess.augment import Augment
 from graft.base import plugins
 from graft.base.errors import BadValue
@@ -35,9 +36,6 @@ DEEP_HEAD = 3.0
 """The highest rate of a head that is a network of its own, in multiples of the usual rate: as deep
 as a trunk it bears no more."""
 
-PROBE_RATE = 3e-3
-"""The rate of a head of few layers that is trained alone."""
-
 PROBE_PATIENCE = 5
 """For heads that are stepped alone: so many epochs without a better validation loss are enough."""
 
@@ -49,7 +47,8 @@ def head_only(name: str, group: int) -> bool:
 
 def probe_rate(model: Model) -> float:
     """The rate at which a head is trained alone."""
-    return DEEP_HEAD * model.backbone.lr if model.backbone.has_deep_head else PROBE_RATE
+    backbone = model.backbone
+    return DEEP_HEAD * backbone.lr if backbone.has_deep_head else head_of(backbone).probe_rate
 
 
 def everything(name: str, group: int) -> bool:

@@ -33,25 +33,21 @@ class AttentionPooled(Head):
 
     def attach(self, backbone: Backbone, outputs: int | None) -> Backbone:
         """Insert the pooling before the classifier of tokens; the features stay (B, T, D)."""
-        from torch import nn
-
         from graft.backbones import layer_groups
         from graft.backbones.heads.layers.attention_pooling import AttentionPooling
-        from graft.backbones.heads.layers.masked_pooling import insert_pooling
+        from graft.backbones.heads.layers.masked_layer import first_linear, insert_layer
 
         network, others = backbone.network, backbone.head[1:]
-        modules = [m for path in backbone.head for m in network.get_submodule(path).modules()]
-        width = next(module.in_features for module in modules if isinstance(module, nn.Linear))
-        path = insert_pooling(backbone, AttentionPooling(width))
+        path = insert_layer(backbone, AttentionPooling(first_linear(backbone).in_features))
         head = (f"{path}.0", f"{path}.1", *others)
         groups = layer_groups.find(network, head, backbone.preprocess.example())
         return replace(backbone, head=head, groups=groups)
 
     def detach(self, backbone: Backbone) -> nn.Module:
         """Return the token classifier."""
-        from graft.backbones.heads.layers.masked_pooling import without_pooling
+        from graft.backbones.heads.layers.masked_layer import without_layer
 
-        return without_pooling(backbone.network, backbone.head[0].removesuffix(".0"))
+        return without_layer(backbone.network, backbone.head[0].removesuffix(".0"))
 
     def additions(self, backbone: Backbone) -> dict[str, Tensor]:
         """Return the query."""

@@ -32,6 +32,8 @@ class Head:
     """The source that saves and opens the finished network; None: the source of the network."""
     pretrained: ClassVar[bool] = False
     """Whether it is the head that the network was pretrained with, so that no weight is new."""
+    probe_rate: ClassVar[float] = 3e-3
+    """The learning rate at which it is trained alone, unless it is a network of its own."""
     solvers: ClassVar[tuple[str, ...]] = ()
     """The solvers of its one linear layer on recorded features, files in `training/solvers/`: the
     first that solves the objective is taken. Without one the layer is trained."""

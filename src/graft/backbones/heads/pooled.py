@@ -30,16 +30,16 @@ class Pooled(Head):
     def attach(self, backbone: Backbone, outputs: int | None) -> Backbone:
         """Insert the mean before the classifier of tokens; the features are then (B, D)."""
         from graft.backbones import layer_groups
+        from graft.backbones.heads.layers.masked_layer import insert_layer
         from graft.backbones.heads.layers.masked_mean import MaskedMean
-        from graft.backbones.heads.layers.masked_pooling import insert_pooling
 
         network, others = backbone.network, backbone.head[1:]
-        head = (f"{insert_pooling(backbone, MaskedMean())}.1", *others)
+        head = (f"{insert_layer(backbone, MaskedMean())}.1", *others)
         groups = layer_groups.find(network, head, backbone.preprocess.example())
         return replace(backbone, form="vector", head=head, groups=groups)
 
     def detach(self, backbone: Backbone) -> nn.Module:
         """Return the token classifier."""
-        from graft.backbones.heads.layers.masked_pooling import without_pooling
+        from graft.backbones.heads.layers.masked_layer import without_layer
 
-        return without_pooling(backbone.network, backbone.head[0].removesuffix(".1"))
+        return without_layer(backbone.network, backbone.head[0].removesuffix(".1"))

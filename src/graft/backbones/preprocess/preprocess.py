@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, Literal, Protocol, Self
 
@@ -31,6 +32,7 @@ class Preprocess(Protocol):
     def with_distinct_lengths(
         self, several: list[dict[str, Tensor]]
     ) -> list[dict[str, Tensor]]: ...
+    def blank(self, count: int, lengths: Sequence[int] | None) -> dict[str, Tensor] | None: ...
     def length(self, value: Any) -> int: ...
     def with_augment(self, augment: Augment) -> Self: ...
     def settings(self) -> dict[str, Any]: ...
@@ -138,6 +140,11 @@ class ImagePreprocess:
     def settings(self) -> dict[str, Any]:
         return {"reads": self.reads, **asdict(self)}
 
+    def blank(self, count: int, lengths: Sequence[int] | None) -> dict[str, Tensor]:
+        """Inputs of so many pictures without numbers, of which only the shape is read."""
+        width, height = self.size
+        return {self.input_name: torch.full((), math.nan).expand(count, 3, height, width)}
+
     def example(self) -> dict[str, Tensor]:
         """Make the inputs of one gray picture, to trace a network with."""
         return self.collate([self(Image.new("RGB", self.size, "gray"), None)])
@@ -238,6 +245,9 @@ class TextPreprocess:
 
     def settings(self) -> dict[str, Any]:
         return {"reads": self.reads, "max_length": self.max_length}
+
+    def blank(self, count: int, lengths: Sequence[int] | None) -> None:
+        """None: the layers behind those that were recorded may read the tokens again."""
 
     def example(self) -> dict[str, Tensor]:
         """Make the inputs of two texts of different lengths, to trace a network with."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
@@ -73,11 +75,18 @@ class SoundPreprocess:
     def collate(self, encoded: list[dict[str, Tensor]]) -> dict[str, Tensor]:
         """Pad with zeros to the longest sound."""
         inputs = [sound[self.input_name] for sound in encoded]
-        lengths = torch.tensor([tensor.shape[-1] for tensor in inputs])
-        longest = int(lengths.max())
-        padded = [nn.functional.pad(t, (0, longest - t.shape[-1])) for t in inputs]
-        mask = (torch.arange(longest) < lengths[:, None]).long()
+        mask = _mask([tensor.shape[-1] for tensor in inputs])
+        padded = [nn.functional.pad(t, (0, mask.shape[1] - t.shape[-1])) for t in inputs]
         return {self.input_name: torch.stack(padded), "attention_mask": mask}
+
+    def blank(self, count: int, lengths: Sequence[int] | None) -> dict[str, Tensor] | None:
+        """Inputs without numbers, whose features have these lengths; None if these are unknown."""
+        if lengths is None:
+            return None
+        mask = _mask([fewest_inputs(self.convolutions, length) for length in lengths])
+        bands = () if self.extractor.feature_size == 1 else (self.extractor.feature_size,)
+        inputs = torch.full((), math.nan).expand(count, *bands, mask.shape[1])
+        return {self.input_name: inputs, "attention_mask": mask}
 
     def mask(self, inputs: dict[str, Tensor]) -> Tensor:
         """Return the mask (B, T) of the frames of features."""
@@ -104,3 +113,8 @@ class SoundPreprocess:
         lengths = (int(self.rate * 0.5), int(self.rate * 0.3))
         tones = [np.sin(np.arange(n, dtype=np.float32) / 5) / 2 for n in lengths]
         return self.collate([self(tone, None) for tone in tones])
+
+
+def _mask(lengths: Sequence[int]) -> Tensor:
+    """The mask (B, S) of inputs of these lengths, padded to the longest."""
+    return (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).long()

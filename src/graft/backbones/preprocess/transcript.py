@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,6 +88,9 @@ class TranscriptPreprocess(SoundPreprocess):
     def with_distinct_lengths(self, several: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
         """Pad the tokens of each batch: see `pad_decoders`."""
         return pad_decoders(several, {n for one in several for n in self.mask(one).shape})
+
+    def blank(self, count: int, lengths: Sequence[int] | None) -> None:
+        """None: the decoder reads the tokens."""
 
     def settings(self) -> dict[str, Any]:
         return {**super().settings(), "language": self.language}

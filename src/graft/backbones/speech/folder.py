@@ -11,6 +11,8 @@ from graft.backbones import layer_groups, learning_rate
 from graft.backbones.backbone import Backbone
 from graft.backbones.language.quiet import quiet
 from graft.backbones.preprocess.sound import SoundPreprocess
+from graft.backbones.speech.ctc_folder import HEAD as CTC
+from graft.backbones.speech.ctc_folder import is_saved_so, open_ctc, save_ctc
 from graft.backbones.speech.network import SpeechNetwork
 from graft.backbones.speech.readers import WaveReader, WhisperReader
 from graft.base.errors import BackboneError
@@ -40,7 +42,12 @@ def open_speech(folder: str, job: Job, pretrained: bool) -> Backbone:
             config.num_labels = job.outputs
         leave_out_randomness(config)
         if not pretrained:
-            return _wrap(f"transformers:{folder}", _build(config), extractor, own_head=False)
+            return _wrap(f"transformers:{folder}", config, *_create(config), extractor, False)
+        if is_saved_so(config):
+            encoder, classifier = open_ctc(folder, config)
+            is_kept = classifier.out_features == config.num_labels
+            head = classifier if is_kept else _create(config)[1]
+            return _wrap(f"transformers:{folder}", config, encoder, head, extractor, is_kept)
         whole, loading = transformers.AutoModelForAudioClassification.from_pretrained(
             folder,
             config=config,
@@ -50,7 +57,7 @@ def open_speech(folder: str, job: Job, pretrained: bool) -> Backbone:
         )
     absent = {*loading["missing_keys"], *(name for name, *_ in loading["mismatched_keys"])}
     own_head = not any(name.startswith(("projector.", "classifier.")) for name in absent)
-    return _wrap(f"transformers:{folder}", whole, extractor, own_head)
+    return _wrap(f"transformers:{folder}", config, *_parts(whole), extractor, own_head)
 
 
 def create_speech(settings: dict[str, Any], extractor: Any, job: Job) -> Backbone:
@@ -61,16 +68,25 @@ def create_speech(settings: dict[str, Any], extractor: Any, job: Job) -> Backbon
     config.num_labels = job.outputs or config.num_labels
     leave_out_randomness(config)
     with quiet():
-        return _wrap(f"transformers:{config.model_type}", _build(config), extractor, own_head=False)
+        return _wrap(
+            f"transformers:{config.model_type}", config, *_create(config), extractor, False
+        )
 
 
 def save_speech(backbone: Backbone, folder: str, classes: list[str], problem: str | None) -> None:
     """Save as transformers' classifier of sounds, extractor included, which a pipeline opens.
 
     Its projector is the identity, so that its mean over frames and its classifier are Graft's.
+    Encoders of waves under CTC are saved as its networks for CTC: it has none for Whisper.
     """
-    network = backbone.network
-    config = network.config
+    network, extractor = backbone.network, backbone.preprocess.extractor
+    config, encoder = network.config, network.encoder
+    if backbone.head_name == CTC and isinstance(encoder, WaveReader):
+        with quiet(), torch.random.fork_rng(devices=[]):
+            save_ctc(
+                config, encoder.library_state(), network.head.classifier, extractor, classes, folder
+            )
+        return
     if classes:
         config.id2label = dict(enumerate(classes))
         config.label2id = {name: i for i, name in enumerate(classes)}
@@ -82,7 +98,7 @@ def save_speech(backbone: Backbone, folder: str, classes: list[str], problem: st
         whole = _build(config)
         whole.load_state_dict(_library_state(network, whole))
         whole.save_pretrained(folder)
-        backbone.preprocess.extractor.save_pretrained(folder)
+        extractor.save_pretrained(folder)
 
 
 def is_speech(config: Any) -> bool:
@@ -128,13 +144,23 @@ def _build(config: Any) -> Any:
     return AutoModelForAudioClassification.from_config(config, dtype=torch.get_default_dtype())
 
 
-def _wrap(spec: str, whole: Any, extractor: Any, own_head: bool) -> Backbone:
-    config = whole.config
-    reader = READERS[config.model_type]
-    encoder = whole.encoder if reader is WhisperReader else whole.base_model
-    network = SpeechNetwork(
-        reader(encoder), _fold(whole.projector, whole.classifier), config
-    ).eval()
+def _create(config: Any) -> tuple[Any, nn.Linear]:
+    """The encoder and the linear layer on its frames, with random weights."""
+    return _parts(_build(config))
+
+
+def _parts(whole: Any) -> tuple[Any, nn.Linear]:
+    """The encoder of a classifier of sounds, and its two linear layers as one."""
+    is_whisper = READERS[whole.config.model_type] is WhisperReader
+    encoder = whole.encoder if is_whisper else whole.base_model
+    return encoder, _fold(whole.projector, whole.classifier)
+
+
+def _wrap(
+    spec: str, config: Any, encoder: Any, classifier: nn.Linear, extractor: Any, own_head: bool
+) -> Backbone:
+    reader = READERS[config.model_type](encoder)
+    network = SpeechNetwork(reader, classifier, config).eval()
     seconds = min(LONGEST, getattr(extractor, "chunk_length", LONGEST))
     preprocess = SoundPreprocess(extractor, network.convolutions, float(seconds))
     groups = layer_groups.find(network, HEAD, preprocess.example())

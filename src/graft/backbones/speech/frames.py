@@ -24,9 +24,9 @@ def count_frames(lengths: Tensor, convolutions: Sequence[Convolution]) -> Tensor
     return lengths
 
 
-def fewest_inputs(convolutions: Sequence[Convolution]) -> int:
-    """The length of the shortest input that gives a frame."""
-    length = 1
+def fewest_inputs(convolutions: Sequence[Convolution], frames: int = 1) -> int:
+    """The length of the shortest input that gives so many frames."""
+    length = frames
     for kernel, stride, padding in reversed(convolutions):
         length = max(1, (length - 1) * stride + kernel - 2 * padding)
     return length

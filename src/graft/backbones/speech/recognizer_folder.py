@@ -87,7 +87,8 @@ def _check(spec: str, config: Any, job: Job) -> None:
     if config.model_type != KIND:
         raise BackboneError(
             f"{spec} is of the kind {config.model_type!r}, which has no decoder that writes what "
-            f"was said, as {job.id} needs. Use one of the kind {KIND!r}, as whisper-tiny.en."
+            f"was said, as {job.id} needs. Use one of the kind {KIND!r}, as whisper-tiny.en, or "
+            "the head that gives each frame a character: head=ctc."
         )
 
 

@@ -22,14 +22,14 @@ def encode_sound(
 
 def sound_length(sample: Sample, preprocess: SoundPreprocess) -> int:
     """The hundredths of a second that are read of a sound."""
-    return round(100 * min(_seconds(sample), preprocess.seconds))
+    return round(100 * min(sound_seconds(sample), preprocess.seconds))
 
 
 def is_too_long(sample: Sample, preprocess: SoundPreprocess) -> bool:
     """Whether a sound is longer than what is read of it."""
-    return _seconds(sample) > preprocess.seconds
+    return sound_seconds(sample) > preprocess.seconds
 
 
-def _seconds(sample: Sample) -> float:
+def sound_seconds(sample: Sample) -> float:
     """How long the sound of a sample is, by the header of the file."""
     return read_sound_header(sample.roles["audio"], sample.id).seconds

@@ -37,6 +37,10 @@ class Coding(ABC):
     def code(self, text: str, preprocess: Any) -> Coded:
         """Code a transcript."""
 
+    def fits(self, coded: Coded, seconds: float, preprocess: Any) -> bool:
+        """Whether a sound of so many seconds is long enough for its transcript."""
+        return True
+
     @abstractmethod
     def add_target(
         self, inputs: dict[str, Tensor], coded: Coded, preprocess: Any

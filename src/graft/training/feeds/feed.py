@@ -8,7 +8,6 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base import env, trees
@@ -174,27 +173,12 @@ class Feed:
     def _outside(self, rows: list[int], places: Sequence[int]) -> Batch:
         """Make the inputs of a replay that are not recorded.
 
-        Those are tokens and masks; of pixels only the shape, without numbers.
+        Those are tokens and masks; of pixels and sounds only the shape, without numbers.
         """
-        if self._blank is None:
+        inputs = self.preprocess.blank(len(rows), self.recorded.lengths(places))
+        if inputs is None:
             return self._encode(rows, None)
-        inputs = {
-            name: pixel.expand(len(rows), *pixel.shape[1:]) for name, pixel in self._blank.items()
-        }
-        return Batch(inputs, self._targets(places), rows)
-
-    @cached_property
-    def _blank(self) -> dict[str, Tensor] | None:
-        """One example's inputs without numbers; None where they have lengths, or are tokens."""
-        example = self.preprocess.example()
-        if self.preprocess.mask(example) is not None or any(
-            not tensor.is_floating_point() for tensor in example.values()
-        ):
-            return None
-        return {
-            name: torch.full((), float("nan")).expand(1, *tensor.shape[1:])
-            for name, tensor in example.items()
-        }
+        return Batch(inputs, self._targets(places), rows, mask=self.preprocess.mask(inputs))
 
     def _targets(self, places: Sequence[int]) -> Tree:
         """Make the targets of recorded versions of samples, without opening the inputs."""

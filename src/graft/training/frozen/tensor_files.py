@@ -98,6 +98,11 @@ class Recording:
         """
         return [self._slot(number, list(rows), mask) for number in range(len(self.kinds))]
 
+    def lengths(self, rows: Sequence[int]) -> list[int] | None:
+        """The lengths of the features of these rows; None if no slot has lengths."""
+        number = next((n for n, kind in enumerate(self.kinds) if kind.lengths), None)
+        return None if number is None else self._index[number][list(rows), 1].tolist()
+
     def _slot(self, number: int, rows: list[int], mask: Tensor | None) -> Tensor:
         kind = self.kinds[number]
         if not kind.lengths:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from graft.backbones.heads.layers.masked_pooling import MaskedPooling
+from graft.backbones.heads.layers.masked_layer import MaskedLayer
 
 
-class AttentionPooling(MaskedPooling):
+class AttentionPooling(MaskedLayer):
     """Hidden states (B, T, D) to sum_t w_t h_t (B, D), w = softmax(q h_t / sqrt(D)); in float32.
 
     The query q (D) begins as zeros, so that the first outputs are those of the mean.

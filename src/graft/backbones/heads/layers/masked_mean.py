@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from graft.backbones.heads.layers.masked_pooling import MaskedPooling
+from graft.backbones.heads.layers.masked_layer import MaskedLayer
 
 
-class MaskedMean(MaskedPooling):
+class MaskedMean(MaskedLayer):
     """Hidden states (B, T, D) to their mean (B, D) over unmasked tokens; in float32."""
 
     def forward(self, hidden: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Put a layer before the classifier of tokens or frames that makes one vector of all of them."""
+"""Put a layer before the classifier of tokens or frames that knows which of them are padding."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from graft.backbones.backbone import Backbone
 
 
-class MaskedPooling(nn.Module):
-    """Hidden states (B, T, D) to one vector (B, D) of those that the mask of a forward leaves.
+class MaskedLayer(nn.Module):
+    """Reads hidden states (B, T, D), and the mask of them that the network around it has.
 
-    `take_mask` is a forward pre-hook of the network around it, which knows the attention mask. As a
+    `take_mask` is a forward pre-hook of that network, which is called with the attention mask. As a
     bound method it follows a deep copy.
     """
 
@@ -32,22 +32,22 @@ class MaskedPooling(nn.Module):
         self._mask = args[1] if len(args) > 1 else kwargs.get("attention_mask")
 
 
-def insert_pooling(backbone: Backbone, pooling: MaskedPooling) -> str:
-    """Put the pooling before the classifier of the network; return the path of the two.
+def insert_layer(backbone: Backbone, layer: MaskedLayer) -> str:
+    """Put the layer before the classifier of the network; return the path of the two.
 
-    The pooling is then `PATH.0`, the classifier `PATH.1`.
+    The layer is then `PATH.0`, the classifier `PATH.1`.
     """
     network, path = backbone.network, backbone.head[0]
-    pooling.train(network.training)
-    pooled = nn.Sequential(pooling, network.get_submodule(path)).train(network.training)
-    network.set_submodule(path, pooled)
+    layer.train(network.training)
+    both = nn.Sequential(layer, network.get_submodule(path)).train(network.training)
+    network.set_submodule(path, both)
     # The module around the classifier is called with the mask of what the classifier reads.
     around = network.get_submodule(path.rpartition(".")[0])
-    around.register_forward_pre_hook(pooling.take_mask, with_kwargs=True)
+    around.register_forward_pre_hook(layer.take_mask, with_kwargs=True)
     return path
 
 
-def without_pooling(network: nn.Module, path: str) -> nn.Module:
+def without_layer(network: nn.Module, path: str) -> nn.Module:
     """Return a copy of the network with the classifier alone at the path of the two."""
     network = copy.deepcopy(network)
     around = network.get_submodule(path.rpartition(".")[0])
@@ -55,3 +55,9 @@ def without_pooling(network: nn.Module, path: str) -> nn.Module:
     around._forward_pre_hooks_with_kwargs.clear()
     network.set_submodule(path, network.get_submodule(f"{path}.1"))
     return network
+
+
+def first_linear(backbone: Backbone) -> nn.Linear:
+    """The first linear layer of the head."""
+    modules = (m for path in backbone.head for m in backbone.network.get_submodule(path).modules())
+    return next(module for module in modules if isinstance(module, nn.Linear))
