@@ -141,3 +141,19 @@ def test_impossible_parts_are_refused(
     path = write_rows(recording.parent, ("file", "text", "start", "end"), rows)
     with pytest.raises(DataError, match=words):
         read(path, columns={"start": "start", "end": "end"})
+
+
+def test_a_time_among_seconds_is_refused(recording: Path) -> None:
+    rows = [("long.wav", 0, 1, "a"), ("long.wav", "0:01", 2, "b"), ("long.wav", 2, 3, "a")]
+    path = write_rows(recording.parent, ("file", "start", "end", "label"), rows)
+    with pytest.raises(
+        DataError, match=r"1 of 3 rows of data\.csv has a start that is not a number"
+    ):
+        read(path)
+
+
+def test_parts_in_another_form_than_seconds_are_noted(recording: Path) -> None:
+    rows = [("long.wav", f"0:0{i}", f"0:0{i + 1}", label) for i, label in enumerate("aba")]
+    path = write_rows(recording.parent, ("file", "start", "end", "label"), rows)
+    notes = " ".join(read(path).notes)
+    assert "Each row is a whole sound, since 'start' and 'end' are no seconds." in notes

@@ -165,3 +165,28 @@ def test_an_object_of_transcripts_by_file(write: Write) -> None:
     path = write({**dict.fromkeys(texts, ""), "said.json": json.dumps(texts, indent=1)})
     data = read(path)
     assert data.format == "json" and pairs_of(data) == {"1.wav": "one", "2.wav": "two words"}
+
+
+@pytest.mark.parametrize("rest", ["raw.ark:1234", "1.sph", ""])
+def test_a_line_of_kaldi_without_a_file_of_sound_is_refused(write: Write, rest: str) -> None:
+    path = write({"wav.scp": f"u1 {rest}\nu2 2.wav\n", "text": "u1 one\nu2 two\n", "2.wav": ""})
+    with pytest.raises(DataError, match=r"1 of 2 lines of .*wav\.scp name no sound: u1"):
+        read(path)
+
+
+def test_lists_in_no_folder_of_a_split_are_noted(write: Write) -> None:
+    kaldi = write({
+        f"kaldi/{split}/{name}": text
+        for split in ("train", "more")
+        for name, text in (("wav.scp", f"{split} 1.wav"), ("text", f"{split} a b"), ("1.wav", ""))
+    })  # fmt: skip
+    assert (
+        "1 file left out, they are in no split folder: more/wav.scp." in read(kaldi / "kaldi").notes
+    )
+    books = write({
+        f"books/{split}/1/{name}": text
+        for split in ("train-clean", "more")
+        for name, text in (("1-2.trans.txt", "1-2-0 A B"), ("1-2-0.flac", ""))
+    })  # fmt: skip
+    note = "1 file left out, they are in no split folder: more/1/1-2.trans.txt."
+    assert note in read(books / "books").notes

@@ -66,6 +66,11 @@ def test_few_words_that_come_back_are_classes_unless_a_transcript_is_wanted(tmp_
     assert read(path, columns={"transcript": "text"}).kind == "transcripts"
 
 
+def test_figures_alone_are_transcripts_where_they_are_wanted(tmp_path: Path) -> None:
+    path = write_table(tmp_path, ("file", "transcript"), [("@a", "12"), ("@b", "7")])
+    assert transcripts_of(read(path, kinds=["transcripts"])) == ["12", "7"]
+
+
 def test_sounds_and_sentences_are_known_without_a_header(tmp_path: Path) -> None:
     rows = [(f"@{i}", text) for i, text in enumerate(SAYINGS)]
     data = read(write_table(tmp_path, (), rows))

@@ -10,12 +10,13 @@ from graft.data.data import Data
 from graft.data.formats.folders.utterances import (
     Utterance,
     check_unique,
+    note_outside,
     split_folders,
     to_transcripts,
 )
 from graft.data.formats.format import ReadOptions
 from graft.data.listing import is_file, subfolders
-from graft.data.sounds.open import SUFFIXES, UNREADABLE, open_bytes
+from graft.data.sounds.open import SUFFIXES, UNREADABLE, has_sound_suffix, open_bytes
 from graft.data.sounds.part import SoundPart
 from graft.data.tables.columns import as_number
 from graft.data.tables.encodings import read_text
@@ -49,7 +50,9 @@ class Kaldi:
             for split, folders in splits.items()
         }
         check_unique((u.id for part in utterances.values() for u in part), path)
-        return to_transcripts(path, utterances, options)
+        data = to_transcripts(path, utterances, options)
+        lists = [folder / SOUNDS for folder in subfolders(path) if _is_one(folder)]
+        return data.with_splits(data.splits, *note_outside(path, lists, splits))
 
     def write_tiny(self, data: Data, path: Path) -> None:
         for split, samples in data.splits.items():
@@ -105,13 +108,20 @@ def _read_list(file: Path) -> dict[str, str]:
 
 
 def _read_sounds(folder: Path) -> dict[str, Path]:
-    """Name -> the file of each sound. Raises DataError for commands."""
+    """Name -> the file of each sound. Raises DataError for commands, and for other files."""
     entries = _read_list(folder / SOUNDS)
     if commands := [f"{name} ({rest})" for name, rest in entries.items() if rest.endswith("|")]:
         raise DataError(
             f"{len(commands):,} of {len(entries):,} lines of {folder / SOUNDS} are commands, which "
             f"are not run: {listed(commands, 3)}. Convert the sounds to WAV or FLAC, and write "
             "the path of each."
+        )
+    if others := [
+        f"{name} ({rest})" for name, rest in entries.items() if not has_sound_suffix(rest)
+    ]:
+        raise DataError(
+            f"{len(others):,} of {len(entries):,} lines of {folder / SOUNDS} name no sound: "
+            f"{listed(others, 3)}. Write NAME PATH, with the path of a WAV or FLAC file."
         )
     names = FileNames(folder, SUFFIXES | UNREADABLE)
     return {name: _find(folder, rest, names) for name, rest in entries.items()}

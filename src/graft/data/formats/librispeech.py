@@ -8,7 +8,12 @@ from typing import ClassVar
 
 from graft.base.errors import DataError, listed
 from graft.data.data import Data
-from graft.data.formats.folders.utterances import Utterance, split_folders, to_transcripts
+from graft.data.formats.folders.utterances import (
+    Utterance,
+    note_outside,
+    split_folders,
+    to_transcripts,
+)
 from graft.data.formats.format import ReadOptions, split_word
 from graft.data.listing import walk
 from graft.data.sounds.open import SUFFIXES, open_bytes
@@ -50,7 +55,9 @@ class Librispeech:
             ]
             for split, folders in splits.items()
         }
-        return to_transcripts(path, utterances, options)
+        data = to_transcripts(path, utterances, options)
+        lists = [file for file in walk(path) if file.name.endswith(ENDING)]
+        return data.with_splits(data.splits, *note_outside(path, lists, splits))
 
     def write_tiny(self, data: Data, path: Path) -> None:
         for split, samples in data.splits.items():

@@ -16,7 +16,15 @@ from graft.data.data import Data
 from graft.data.kinds.kind import GROUP, Kind, make_splits, normalize_text
 from graft.data.sounds.open import holds_sounds
 from graft.data.sounds.wave_files import wave_bytes
-from graft.data.tables.columns import Columns, Fit, Match, are_words, present, sound_columns
+from graft.data.tables.columns import (
+    Columns,
+    Fit,
+    Match,
+    are_texts,
+    are_words,
+    present,
+    sound_columns,
+)
 from graft.data.tables.inputs import is_label_like, read_inputs
 from graft.data.tables.rows import Rows
 from graft.data.tables.sounds import AUDIO, PARTS, find_parts
@@ -129,9 +137,13 @@ def _find_sounds(columns: Columns) -> list[str]:
 
 
 def _find_named(columns: Columns) -> list[str]:
-    """The column of transcripts by its name; for its task, a text need not read like speech."""
+    """The column of transcripts by its name; for its task, a text need not read like speech.
+
+    Then a column that holds nothing else may also have figures alone.
+    """
     reads_like_it = are_words if columns.for_task else _are_sentences
-    return columns.first(SAID, are_words) or columns.first(TEXT, reads_like_it)
+    said = columns.first(SAID, are_texts if columns.for_task else are_words)
+    return said or columns.first(TEXT, reads_like_it)
 
 
 def _find_by_content(columns: Columns) -> list[str]:

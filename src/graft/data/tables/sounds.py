@@ -38,13 +38,16 @@ def find_parts(columns: Columns, audio: Sequence[str]) -> tuple[dict[str, list[s
     asked = {role: columns.asked[role] for role in PARTS if role in columns.asked}
     if asked:
         columns.require({"audio": list(audio)}, ["audio"])
-    named = {role: columns.one(role, PARTS, _are_numbers) for role in PARTS}
-    named = {role: names for role, names in named.items() if names}
-    if asked or not audio or "start" not in named or len(named) < 2:
+    if asked or not audio:
         return asked, []
+    named = {role: columns.first(PARTS[role], _are_numbers) for role in PARTS}
+    named = {role: names for role, names in named.items() if names}
     sounds = [value for value in columns[audio[0]] if isinstance(value, str)]
+    are_whole = len(set(sounds)) == len(sounds)
+    if "start" not in named or len(named) < 2:
+        return {}, [] if are_whole else _note_other_parts(columns)
     starts = named["start"][0]
-    if len(set(sounds)) == len(sounds) and starts.lower() != "offset":
+    if are_whole and starts.lower() != "offset":
         end = next(role for role in ("end", "duration") if role in named)
         roles = " ".join(f"--columns {role}={named[role][0]}" for role in ("start", end))
         return {}, [f"Each row is a whole sound; if it is the part from {starts!r} on: {roles}."]
@@ -94,9 +97,19 @@ def _read_seconds(rows: Rows, role: str) -> list[float | None]:
     return numbers
 
 
+def _note_other_parts(columns: Columns) -> list[str]:
+    """A note that parts are given in another form than seconds, if they are."""
+    named = [columns.first(names, lambda values: bool(present(values))) for names in PARTS.values()]
+    if not named[0] or not any(named[1:]):
+        return []
+    shown = " and ".join(repr(name) for names in named for name in names)
+    return [f"Each row is a whole sound, since {shown} are no seconds. {_SECONDS}"]
+
+
 def _are_numbers(values: Sequence[Any]) -> bool:
+    """Whether most are numbers; the others are then refused."""
     numbers = present(values)
-    return bool(numbers) and all(as_number(number) is not None for number in numbers)
+    return 2 * sum(as_number(number) is not None for number in numbers) > len(numbers)
 
 
 def find_sound(value: Any, rows: Rows) -> Any:

@@ -73,6 +73,16 @@ def split_folders(path: Path, is_one: Callable[[Path], bool]) -> dict[str, list[
     return splits
 
 
+def note_outside(
+    path: Path, lists: Iterable[Path], splits: Mapping[str, Sequence[Path]]
+) -> list[str]:
+    """Note the lists below `path` that were not read, since they are in no folder of a split."""
+    folders = [folder for part in splits.values() for folder in part]
+    outside = [file for file in lists if not any(map(file.is_relative_to, folders))]
+    names = [file.relative_to(path).as_posix() for file in outside]
+    return note_left_out(names, "they are in no split folder")
+
+
 def check_unique(names: Iterable[str], where: Path | str) -> None:
     """Raise DataError if a name comes twice."""
     if twice := [name for name, count in Counter(names).items() if count > 1]:
