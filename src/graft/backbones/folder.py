@@ -86,7 +86,7 @@ def library_of(folder: str) -> type[Library]:
 
     Raises BackboneError where there is none or no folder.
     """
-    path = files.at_home(folder)
+    path = files.expand_home(folder)
     if not files.is_folder(path):
         raise BackboneError(
             f"There is no folder {folder!r}. Give the folder of "

@@ -73,7 +73,7 @@ def paths_of(spec: str) -> list[Path]:
     """
     source, name = resolve(spec)
     find = getattr(plugins.load("source", source)(), "paths", None)
-    return [files.at_home(path) for path in find(name)] if find else []
+    return [files.expand_home(path) for path in find(name)] if find else []
 
 
 def default_backbone(reads: str) -> str:
@@ -106,7 +106,7 @@ def resolve(spec: str) -> tuple[str, str]:
 def full_name(spec: str) -> str:
     """Return the one `source:name` of a backbone, however it is written; raises as `resolve`."""
     source, name = resolve(spec)
-    return f"{source}:{os.path.normpath(files.at_home(name)) if source == 'local' else name}"
+    return f"{source}:{os.path.normpath(files.expand_home(name)) if source == 'local' else name}"
 
 
 def _list_names() -> list[str]:

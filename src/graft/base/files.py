@@ -167,7 +167,7 @@ def describe_damage(path: Path, error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error).rstrip(".")
 
 
-def at_home(path: str | Path) -> Path:
+def expand_home(path: str | Path) -> Path:
     """The path with its `~` replaced by the home folder, or as it is if there is no such user."""
     try:
         return Path(path).expanduser()
@@ -178,7 +178,7 @@ def at_home(path: str | Path) -> Path:
 def is_folder(path: str | Path) -> bool:
     """Whether there is such a folder; a name that is too long for one is none."""
     try:
-        return at_home(path).is_dir()
+        return expand_home(path).is_dir()
     except OSError:
         return False
 
@@ -186,7 +186,7 @@ def is_folder(path: str | Path) -> bool:
 def is_file(path: str | Path) -> bool:
     """Whether there is such a file; a name that is too long for one is none."""
     try:
-        return at_home(path).is_file()
+        return expand_home(path).is_file()
     except OSError:
         return False
 

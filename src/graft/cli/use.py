@@ -123,7 +123,7 @@ def predict(
         show.answer_json(rows)
     elif timestamps and not out:
         spoken = [(row["id"], segment) for row in rows for segment in row["segments"]]
-        show.table(["input", "start", "end", "text"], [_spoken(*each) for each in spoken])
+        show.table(["input", "start", "end", "text"], [_segment_cells(*each) for each in spoken])
     elif not out:
         header = ["input", "prediction", *(["confidence"] if "confidence" in rows[0] else [])]
         show.table(header, [_cells(row, inputs, predictor.task.say) for row in rows])
@@ -278,6 +278,6 @@ def _cells(row: dict[str, Any], inputs: list[str], say: Callable[[Any], str]) ->
     return [name, say(row["prediction"]), *sure]
 
 
-def _spoken(name: str, segment: dict[str, Any]) -> list[str]:
+def _segment_cells(name: str, segment: dict[str, Any]) -> list[str]:
     """Return the cells of one segment of a transcript."""
     return [name, f"{segment['start']:.2f}", f"{segment['end']:.2f}", segment["text"]]

@@ -18,7 +18,7 @@ from graft.metrics.metric import metric_of_sums, ratio
 
 
 def _parts(scores: NDArray, targets: NDArray) -> NDArray:
-    """(N, 2) the wrong, missing and added characters of each transcript, and its true ones."""
+    """Count (N, 2) the character edits of each transcript, and its true characters."""
     rows = [
         (count_edits(true, heard), len(true)) for heard, true in zip(scores, targets, strict=True)
     ]
@@ -36,7 +36,7 @@ cer = metric_of_sums(
     limits=(0.0, math.inf),
     undefined="no transcript has a character",
 )
-"""The character errors of all transcripts, over their true characters; it suits languages that are
-written without blanks."""
+"""The wrong, missing and added characters of all transcripts, over their true characters. It suits
+languages that are written without blanks."""
 
 METRICS = {cer.name: cer}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,12 +19,13 @@ class Edit(NamedTuple):
 
 def count_edits(one: Sequence[Any], other: Sequence[Any]) -> int:
     """Count the insertions, deletions and substitutions that turn one sequence into the other."""
-    return int(_costs(one, other)[-1, -1])
+    # One row at a time: the characters of an hour of speech have a table of gigabytes.
+    return int(deque(_cost_rows(one, other), maxlen=1).pop()[-1])
 
 
 def align(one: Sequence[Any], other: Sequence[Any]) -> list[Edit]:
     """List the pairs of items of a shortest way from one sequence to the other, equal ones too."""
-    costs, steps = _costs(one, other), []
+    costs, steps = np.stack(list(_cost_rows(one, other))), []
     row, column = len(one), len(other)
     while row or column:
         cost = costs[row, column]
@@ -40,20 +42,19 @@ def align(one: Sequence[Any], other: Sequence[Any]) -> list[Edit]:
     return steps[::-1]
 
 
-def _costs(one: Sequence[Any], other: Sequence[Any]) -> NDArray[np.int64]:
-    """(N + 1, M + 1) the edits between the first n items of one sequence and m of the other."""
+def _cost_rows(one: Sequence[Any], other: Sequence[Any]) -> Iterator[NDArray[np.int32]]:
+    """Yield, for n from 0 to N, the edits (M + 1) between n items of one and m of the other."""
     numbers: dict[Any, int] = {}
     ours, theirs = (
-        np.array([numbers.setdefault(item, len(numbers)) for item in items], dtype=np.int64)
+        np.array([numbers.setdefault(item, len(numbers)) for item in items], dtype=np.int32)
         for items in (one, other)
     )
-    places = np.arange(len(theirs) + 1)
-    costs = np.empty((len(ours) + 1, len(places)), dtype=np.int64)
-    costs[0] = places
-    for row, item in enumerate(ours, 1):
-        above = costs[row - 1]
-        best = above + 1
-        best[1:] = np.minimum(best[1:], above[:-1] + (theirs != item))
+    places = np.arange(len(theirs) + 1, dtype=np.int32)
+    costs = places
+    yield costs
+    for item in ours:
+        best = costs + 1
+        best[1:] = np.minimum(best[1:], costs[:-1] + (theirs != item))
         # An insertion costs one a place, so the best one is a running minimum.
-        costs[row] = np.minimum.accumulate(best - places) + places
-    return costs
+        costs = np.minimum.accumulate(best - places) + places
+        yield costs

@@ -1,7 +1,7 @@
 """The word error rate of transcripts.
 
 Scores and targets are object arrays (N,) of recognized and of true transcripts, compared as they
-are: whoever wants case and punctuation to be ignored normalizes both before.
+are: to ignore case and punctuation, normalize both first.
 
 Example: graft evaluate runs/talks talks
 """
@@ -18,7 +18,7 @@ from graft.metrics.metric import metric_of_sums, ratio
 
 
 def _parts(scores: NDArray, targets: NDArray) -> NDArray:
-    """(N, 2) the wrong, missing and added words of each transcript, and its true words."""
+    """Count (N, 2) the word edits of each transcript, and its true words."""
     rows = [
         (count_edits(true.split(), heard.split()), len(true.split()))
         for heard, true in zip(scores, targets, strict=True)
@@ -37,7 +37,7 @@ wer = metric_of_sums(
     limits=(0.0, math.inf),
     undefined="no transcript has a word",
 )
-"""The word errors of all transcripts, over their true words: wrong, missing and added ones. With
-many added words it is above 1."""
+"""The wrong, missing and added words of all transcripts, over their true words. With many added
+words it is above 1."""
 
 METRICS = {wer.name: wer}

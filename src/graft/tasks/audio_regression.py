@@ -23,10 +23,10 @@ class AudioRegression(Sounds, Regression):
 
     Targets are standardized inside by the mean and the standard deviation of the training split;
     predictions and metrics are in the user's unit. The loss is the mean squared error. The network
-    reads a sound at its true length, up to 30 seconds, and the number is one of the mean over its
-    frames.
-    Baselines: the mean; ridge regression on statistics of the log-mel spectrum; and the mean of
-    each category if a column of categories is named (`--columns category=NAME`).
+    reads a sound at its true length, up to 30 seconds; the number is a linear function of the mean
+    over its frames.
+    Baselines: the mean; ridge regression on statistics of the log-mel spectrum; and, if a
+    column of categories is named, the mean of each (`--columns category=NAME`).
     Example: graft fit speech --columns value=score --task audio-regression
     """
 

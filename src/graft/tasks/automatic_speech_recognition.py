@@ -15,6 +15,7 @@ from torch import Tensor
 from graft.backbones.backbone import Backbone, Model
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.backbones.preprocess.sound import SoundPreprocess
+from graft.backbones.speech.ctc_folder import HEAD as CTC
 from graft.base.errors import BadValue, DataError
 from graft.base.evidence import Column, Details, Shown, Table
 from graft.base.job import Form
@@ -40,8 +41,6 @@ from graft.tasks.text.generation import Decoding
 from graft.tasks.text.token_loss import sum_of_sums
 from graft.tasks.text.written import Written, as_json, likelihoods_of, most_tokens, texts_of
 
-CTC = "ctc"
-"""The head that gives a character or a blank for each frame."""
 MARGIN = 1.25
 """The maximum length of a transcript, in lengths of the longest in training."""
 LENGTHS = (5, 10, 20, 40)
@@ -54,14 +53,14 @@ CANDIDATES = 20
 class AutomaticSpeechRecognition(Task):
     """Write what is said in a sound.
 
-    By Whisper, whose decoder writes tokens while it attends to the frames of the sound, of which up
-    to 30 seconds are read. Errors are counted after `normalize`: `basic` ignores case and
-    punctuation, `whisper-english` follows Whisper's rules for English, `none` counts everything.
-    The network writes once, for the test split, its likeliest tokens; until then bits per byte of
-    the transcripts tell how far it has come. Transcripts in capitals throughout are learned in
-    lower case, unless `normalize=none`, since networks know words in lower case best. With
-    `head=ctc` any encoder of speech gives each frame a character of the transcripts or none.
-    Baseline: the one transcript that is nearest to those of training, or an empty one.
+    Whisper's decoder writes tokens while it attends to the frames of the sound, of which up to 30
+    seconds are read. Errors are counted after `normalize`: `basic` ignores case and punctuation,
+    `whisper-english` follows Whisper's rules for English, `none` counts everything. Transcripts are
+    generated once, at the end, for the test split; before that, bits per byte of the true ones
+    measure progress. Transcripts in capitals throughout are learned in lower case, unless
+    `normalize=none`, since networks know words in lower case best. With `head=ctc`, one linear
+    layer on any encoder of speech gives each frame a character of the transcripts, or none.
+    Baseline: the one transcript, or the empty one, that has the fewest word errors in training.
     Example: graft fit talks --task automatic-speech-recognition -t lora
     """
 
@@ -97,18 +96,33 @@ class AutomaticSpeechRecognition(Task):
     it is faster, but as it was pretrained it then repeats itself."""
 
     def __post_init__(self) -> None:
-        """Raises BadValue for impossible numbers, and for a language that nothing reads."""
+        """Raises BadValue for impossible numbers, and for options that would have no effect."""
         super().__post_init__()
         read_numbers(self)
         Decoding(num_beams=self.num_beams)
+        language = self.language.strip("<|>").lower()
+        if self.normalize == "whisper-english" and language not in ("", "en"):
+            raise BadValue(
+                f"normalize=whisper-english has rules for English alone, and language="
+                f"{self.language} was given. Use normalize=basic."
+            )
         if self.head == CTC:
-            if self.language:
-                raise BadValue(
-                    f"language={self.language} is for networks that write in several languages. "
-                    "The head 'ctc' learns the characters of training alone: leave it out."
-                )
+            self._refuse_decoder_options()
             outputs = outputs_for(self.characters, self.normalize != "none")
             object.__setattr__(self, "classes", outputs)
+
+    def _refuse_decoder_options(self) -> None:
+        """Raise BadValue for options that only a decoder has."""
+        if self.language:
+            raise BadValue(
+                f"language={self.language} is for networks that write in several languages. "
+                "The head 'ctc' learns the characters of training alone: leave it out."
+            )
+        if self.silence != type(self).silence:
+            raise BadValue(
+                f"silence={self.silence:g} is for Whisper's decoder, which relies on silence "
+                "behind a sound. The head 'ctc' has no decoder: leave it out."
+            )
 
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
@@ -141,12 +155,12 @@ class AutomaticSpeechRecognition(Task):
         preprocess.check()
         return replace(backbone, preprocess=preprocess)
 
-    def _spoken(self, transcript: str) -> str:
+    def _lower_capitals(self, transcript: str) -> str:
         """The transcript as the network learns it."""
         is_lowered = self.is_upper and self.normalize != "none"
         return transcript.lower() if is_lowered else transcript
 
-    def _compared(self, texts: Sequence[str]) -> np.ndarray:
+    def _normalize_all(self, texts: Sequence[str]) -> np.ndarray:
         """What is left of texts (N,) where errors are counted."""
         return objects([normalize(text, self.normalize) for text in texts])
 
@@ -157,7 +171,7 @@ class AutomaticSpeechRecognition(Task):
         transcript = sample.roles.get("transcript")
         if transcript is None:
             return inputs
-        coded = self.coding.code(self._spoken(transcript), preprocess)
+        coded = self.coding.code(self._lower_capitals(transcript), preprocess)
         return self.coding.add_target(inputs, coded, preprocess)
 
     def encode_target(
@@ -166,7 +180,7 @@ class AutomaticSpeechRecognition(Task):
         transcript = piece.roles.get("transcript")
         if transcript is None or not isinstance(self.coding, Characters):
             return super().encode_target(piece, preprocess, rng)
-        return self.coding.target(self.coding.code(self._spoken(transcript), preprocess))
+        return self.coding.target(self.coding.code(self._lower_capitals(transcript), preprocess))
 
     def length(self, piece: Sample, preprocess: SoundPreprocess) -> int:
         return sound_length(piece, preprocess)
@@ -181,7 +195,7 @@ class AutomaticSpeechRecognition(Task):
         text = sample.roles.get("transcript")
         if text is None:
             return False
-        coded = self.coding.code(self._spoken(text), preprocess)
+        coded = self.coding.code(self._lower_capitals(text), preprocess)
         return coded.is_cut or not self.coding.fits(coded, sound_seconds(sample), preprocess)
 
     def collate_targets(self, targets: list[Tensor]) -> Tensor:
@@ -204,7 +218,7 @@ class AutomaticSpeechRecognition(Task):
     def scores(self, rows: Sequence[tuple[float, int]], windows: Windows) -> np.ndarray:
         """Return the score of each sound before its transcript is written, see `Written`."""
         texts = (sample.roles.get("transcript") for sample in windows.samples)
-        sizes = [len(self._spoken(text or "").strip().encode()) for text in texts]
+        sizes = [len(self._lower_capitals(text or "").strip().encode()) for text in texts]
         return objects(
             [
                 Written(None, nats, count, size)
@@ -217,7 +231,7 @@ class AutomaticSpeechRecognition(Task):
 
     def targets(self, samples: Sequence[Sample]) -> np.ndarray:
         """What is left of each transcript where errors are counted."""
-        return self._compared([sample.roles["transcript"] for sample in samples])
+        return self._normalize_all([sample.roles["transcript"] for sample in samples])
 
     def tune(self, scores: np.ndarray, targets: np.ndarray) -> Self:
         """Decode up to `most` tokens: those of the longest transcript, and a quarter more."""
@@ -256,18 +270,18 @@ class AutomaticSpeechRecognition(Task):
 
     def is_right(self, prediction: str, target: str) -> bool:
         """Whether nothing differs that is counted."""
-        written, true = self._compared([prediction, target])
+        written, true = self._normalize_all([prediction, target])
         return written == true
 
     def severity(self, row: Mapping[str, Any]) -> float | None:
         """The errors a word; None if there is none."""
         written, true = (
-            text.split() for text in self._compared([row["prediction"], row["target"]])
+            text.split() for text in self._normalize_all([row["prediction"], row["target"]])
         )
         return count_edits(true, written) / max(1, len(true)) or None
 
     def details(self, scores: np.ndarray, targets: np.ndarray) -> Details:
-        written = self._compared(texts_of(scores))
+        written = self._normalize_all(texts_of(scores))
         note = f"Those with the most errors a word, compared {WORDS[self.normalize]}."
         return Details(per_class=_by_length(written, targets), mistakes=("Worst transcripts", note))
 
@@ -277,7 +291,7 @@ class AutomaticSpeechRecognition(Task):
         """The sound, with the words of the true transcript that were written otherwise."""
         sound, edits = (sample.roles["audio"], sample.id), ()
         if prediction is not None and target is not None:
-            written, true = (text.split() for text in self._compared([prediction, target]))
+            written, true = (text.split() for text in self._normalize_all([prediction, target]))
             edits = tuple((edit.removed or "", edit.added or "") for edit in align(true, written))
         return Shown("audio", sound_uri(*sound), picture=spectrogram_uri(*sound), edits=edits)
 
@@ -287,7 +301,7 @@ class AutomaticSpeechRecognition(Task):
     @property
     def metrics(self) -> dict[str, Metric]:
         def read(scores: np.ndarray) -> np.ndarray:
-            return self._compared(texts_of(scores))
+            return self._normalize_all(texts_of(scores))
 
         return {metric.name: metric.with_reader(read) for metric in (wer, cer)}
 
@@ -345,7 +359,8 @@ def _by_length(written: np.ndarray, true: np.ndarray) -> Table:
     for least, most in zip((0, *LENGTHS), (*LENGTHS, math.inf), strict=True):
         within = (lengths > least) & (lengths <= most) if least else lengths <= most
         if within.any():
-            name = f"{least + 1} to {most} words" if most < math.inf else f"over {least} words"
+            name = f"{least + 1} to {most} words" if least else f"up to {most} words"
+            name = name if most < math.inf else f"over {least} words"
             rates = {rate.name: rate(written[within], true[within]) for rate in (wer, cer)}
             rows[name] = {**rates, "transcripts": int(within.sum())}
     return Table(("length", "lengths"), columns, rows, wer.name)

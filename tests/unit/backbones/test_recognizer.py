@@ -119,7 +119,7 @@ def _timeless(generation):
 
 
 def test_one_of_several_languages_must_be_named():
-    with pytest.raises(BackboneError, match=r"for 2 languages, not told which.*one of: de, en"):
+    with pytest.raises(BackboneError, match=r"for 2 languages, and none was named.*one of: de, en"):
         several_languages().preprocess.check()
     with pytest.raises(BackboneError, match="'fr' is none of them"):
         with_language(several_languages(), "fr").preprocess.check()

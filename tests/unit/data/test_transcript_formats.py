@@ -123,6 +123,15 @@ def test_a_table_of_ljspeech_names_lost_sounds(write: Write) -> None:
         read(path)
 
 
+def test_speakers_are_no_transcripts_of_ljspeech(write: Write) -> None:
+    rows = "".join(f"wavs/{i}.wav|text number {i}|anna\n" for i in range(3))
+    path = write({"metadata.csv": rows, **{f"wavs/{i}.wav": "" for i in range(3)}})
+    with pytest.raises(DataError, match=r"few values, such as 'anna', .* file\|text\|speaker"):
+        read(path)
+    write({"metadata.csv": f"file|text|speaker\n{rows}"})
+    assert pairs_of(read(path))["1.wav"] == "text number 1"
+
+
 def test_librispeech_has_lists_by_chapter(write: Write) -> None:
     files = {}
     for split in ("train-clean-100", "train-other-500", "dev-clean", "test-other"):
@@ -137,6 +146,19 @@ def test_librispeech_has_lists_by_chapter(write: Write) -> None:
     }  # fmt: skip
     assert {sample.roles["group"] for sample in data.splits["val"]} == {"84"}
     assert len(read(path / "dev-clean").splits["all"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("1-2-3 GO\n1-2-3 STOP\n", r"trans\.txt has several lines of one name: 1-2-3\."),
+        ("1-2-3 GO\n1-2-4 STOP\n", r"not beside it: 1-2-4\. Remove them, or add their sounds"),
+    ],
+)
+def test_wrong_lists_of_librispeech_are_refused(write: Write, lines: str, words: str) -> None:
+    path = write({"1-2.trans.txt": lines, "1-2-3.wav": ""})
+    with pytest.raises(DataError, match=words):
+        read(path)
 
 
 @pytest.mark.parametrize(

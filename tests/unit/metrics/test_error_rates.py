@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import jiwer
 import numpy as np
 import pytest
@@ -55,6 +57,14 @@ def test_a_changed_a_missing_and_an_added_word_are_one_edit_each():
     pairs = [("the", "the"), ("cat", "hat"), ("sat", "sat"), (None, "up")]
     assert steps == [Edit(*pair) for pair in pairs]
     assert align(["a"], []) == [Edit("a", None)]
+
+
+def test_counting_the_edits_of_long_texts_keeps_no_table_of_them():
+    tracemalloc.start()
+    assert count_edits("ab" * 1000, "ba" * 1000) == 2
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2000 * 2000  # a byte for each pair of characters
 
 
 def test_a_rate_above_one_has_an_interval_that_is_not_cut_at_one():

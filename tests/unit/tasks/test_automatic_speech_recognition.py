@@ -164,7 +164,7 @@ def test_rates_are_listed_by_the_words_of_transcripts():
     scores = objects([Written("do"), Written("do mi so " * 2), Written("mi " * 50)])
     table = TASK.details(scores, TASK.targets(samples)).per_class
     assert {name: row["wer"] for name, row in table.rows.items()} == {
-        "1 to 5 words": 0.0,
+        "up to 5 words": 0.0,
         "6 to 10 words": pytest.approx(1 / 3),
         "over 40 words": 1.0,
     }
@@ -184,6 +184,12 @@ def test_transcripts_without_a_word_are_refused():
 def test_impossible_options_are_refused():
     with pytest.raises(BadValue, match="num_beams"):
         AutomaticSpeechRecognition(num_beams=0)
+
+
+def test_rules_for_english_are_refused_for_another_language():
+    AutomaticSpeechRecognition(normalize="whisper-english", language="en")
+    with pytest.raises(BadValue, match=r"English alone, and language=de .*normalize=basic"):
+        AutomaticSpeechRecognition(normalize="whisper-english", language="de")
 
 
 def test_silence_is_heard_behind_a_sound_as_far_as_it_is_read(model):

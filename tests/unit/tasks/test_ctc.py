@@ -101,7 +101,7 @@ def test_outputs_are_the_characters_that_are_learned(said: str, is_plain: bool, 
     task = AutomaticSpeechRecognition.from_data(Data({"train": [Sample("a", spoken(said))]}))
     outputs = outputs_for(task.characters, is_plain)
     assert outputs == ("<pad>", "|", *sorted(kept))
-    learned = Characters(outputs, is_plain).learned(said)
+    learned = Characters(outputs, is_plain).simplify(said)
     assert ctc.decode(ctc.encode(learned, outputs), outputs) == learned
 
 
@@ -265,6 +265,15 @@ def test_no_character_is_drawn() -> None:
         task.generate(model, [], Decoding(temperature=0.5))
 
 
-def test_a_language_is_no_option_of_characters() -> None:
-    with pytest.raises(BadValue, match="learns the characters of training alone"):
-        AutomaticSpeechRecognition(head="ctc", language="de")
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"language": "de"}, "learns the characters of training alone: leave it out"),
+        ({"silence": 1.0}, r"silence=1 is for Whisper's decoder.* has no decoder: leave it out"),
+    ],
+)
+def test_options_of_a_decoder_are_none_of_characters(
+    options: dict[str, object], words: str
+) -> None:
+    with pytest.raises(BadValue, match=words):
+        AutomaticSpeechRecognition(head="ctc", **options)

@@ -61,7 +61,7 @@ def _make(name: str, weights: str | None) -> Any:
 
 def _cache() -> Path:
     """The folder in which Keras keeps what it fetched."""
-    return files.at_home(os.environ.get("KERAS_HOME", "~/.keras")) / "models"
+    return files.expand_home(os.environ.get("KERAS_HOME", "~/.keras")) / "models"
 
 
 def _is_cached(name: str) -> bool:
@@ -124,7 +124,7 @@ def load_weights(model: Any, file: str, what: str) -> None:
         with building(), warnings.catch_warnings():
             # Keras warns of layers that it finds no weights for, and leaves them random.
             warnings.simplefilter("error", UserWarning)
-            model.load_weights(files.at_home(file))
+            model.load_weights(files.expand_home(file))
     except UNREADABLE as error:
         raise BackboneError(
             f"{file} does not hold the weights of {what}: "

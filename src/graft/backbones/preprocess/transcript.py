@@ -41,7 +41,7 @@ class TranscriptPreprocess(SoundPreprocess):
     @property
     def timed_prompt(self) -> list[int]:
         """The tokens that the decoder reads before those of a text with times."""
-        return [self.generation.decoder_start_token_id, *self._spoken()]
+        return [self.generation.decoder_start_token_id, *self._language_tokens()]
 
     @property
     def timeless(self) -> int | None:
@@ -56,10 +56,10 @@ class TranscriptPreprocess(SoundPreprocess):
                 f"The network knows one language, and language={self.language} was asked for. "
                 "Leave it out, or use a network for several, as transformers:openai/whisper-base."
             )
-        if codes and not self._spoken():
-            asked = f"and {self.language!r} is none of them" if self.language else "not told which"
+        if codes and not self._language_tokens():
+            asked = f"{self.language!r} is none of them" if self.language else "none was named"
             raise BackboneError(
-                f"The network is for {len(codes)} languages, {asked}. "
+                f"The network is for {len(codes)} languages, and {asked}. "
                 f"Set the option language to one of: {', '.join(codes)}."
             )
 
@@ -67,7 +67,7 @@ class TranscriptPreprocess(SoundPreprocess):
     def _languages(self) -> dict[str, int]:
         return getattr(self.generation, "lang_to_id", None) or {}
 
-    def _spoken(self) -> list[int]:
+    def _language_tokens(self) -> list[int]:
         """The tokens of the language and of transcription; none of a network for one language."""
         language = self.language or getattr(self.generation, "language", None) or ""
         known = self._languages.get(f"<|{language.strip('<|>').lower()}|>")

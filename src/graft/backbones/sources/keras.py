@@ -136,13 +136,13 @@ def _read(what: str, options: Options, pretrained: bool) -> Any:
     if not pretrained:
         if not models.is_file(what):
             return models.make_application(what, _draw_seed())
-        return models.draw_again(models.open_file(files.at_home(what)), _draw_seed())
+        return models.draw_again(models.open_file(files.expand_home(what)), _draw_seed())
     if not models.is_file(what):
         if options.weights is None:
             return models.open_pretrained(what)
         model = models.make_application(what)
     else:
-        model = models.open_file(files.at_home(what))
+        model = models.open_file(files.expand_home(what))
     if options.weights is not None:
         models.load_weights(model, options.weights, f"keras:{what}")
     elif what.endswith(".json"):

@@ -22,13 +22,13 @@ class Local:
         return [name]
 
     def usual_job(self, name: str) -> Job:
-        return library_of(name)().usual_job(str(files.at_home(name)))
+        return library_of(name)().usual_job(str(files.expand_home(name)))
 
     def load(self, name: str, job: Job, pretrained: bool) -> Backbone:
         """Raises BackboneError if there is no such folder or no source can read it."""
         library = library_of(name)
         try:
-            backbone = library().open(str(files.at_home(name)), job, pretrained)
+            backbone = library().open(str(files.expand_home(name)), job, pretrained)
         except (OSError, ValueError, RuntimeError) as error:
             raise BackboneError(
                 f"{library.__name__.lower()} cannot read the model in {name}: {error}"

@@ -64,7 +64,7 @@ class Yolox:
                 f"yolox:{name} finds objects in pictures, and {job.id} needs {job.form} features. "
                 "See: graft list backbones"
             )
-        file = files.at_home(name)
+        file = files.expand_home(name)
         if file.suffix != ".pth" and name not in SIZES:
             raise UnknownName.of("YOLOX detector", name, self.names(), see="graft list backbones")
         if file.suffix != ".pth" and not pretrained:

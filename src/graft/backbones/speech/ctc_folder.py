@@ -13,10 +13,10 @@ from torch import Tensor, nn
 HEAD = "ctc"
 """The head whose networks are saved in this form."""
 BOUNDARY = "|"
-"""How the tokenizer writes the boundary of words."""
+"""How the tokenizer of transformers writes the boundary of words."""
 
 
-def is_saved_so(config: Any) -> bool:
+def is_ctc(config: Any) -> bool:
     """Whether a folder with this config holds a network for CTC."""
     return any(name.endswith("ForCTC") for name in config.architectures or ())
 

@@ -12,7 +12,7 @@ from graft.backbones.backbone import Backbone
 from graft.backbones.language.quiet import quiet
 from graft.backbones.preprocess.sound import SoundPreprocess
 from graft.backbones.speech.ctc_folder import HEAD as CTC
-from graft.backbones.speech.ctc_folder import is_saved_so, open_ctc, save_ctc
+from graft.backbones.speech.ctc_folder import is_ctc, open_ctc, save_ctc
 from graft.backbones.speech.network import SpeechNetwork
 from graft.backbones.speech.readers import WaveReader, WhisperReader
 from graft.base.errors import BackboneError
@@ -43,7 +43,7 @@ def open_speech(folder: str, job: Job, pretrained: bool) -> Backbone:
         leave_out_randomness(config)
         if not pretrained:
             return _wrap(f"transformers:{folder}", config, *_create(config), extractor, False)
-        if is_saved_so(config):
+        if is_ctc(config):
             encoder, classifier = open_ctc(folder, config)
             is_kept = classifier.out_features == config.num_labels
             head = classifier if is_kept else _create(config)[1]

@@ -11,6 +11,7 @@ from graft.data.formats.folders.utterances import (
     Utterance,
     check_unique,
     note_outside,
+    read_list,
     split_folders,
     to_transcripts,
 )
@@ -19,7 +20,6 @@ from graft.data.listing import is_file, subfolders
 from graft.data.sounds.open import SUFFIXES, UNREADABLE, has_sound_suffix, open_bytes
 from graft.data.sounds.part import SoundPart
 from graft.data.tables.columns import as_number
-from graft.data.tables.encodings import read_text
 from graft.data.tables.file_names import FileNames
 
 SOUNDS, TEXT, SEGMENTS, SPEAKERS = "wav.scp", "text", "segments", "utt2spk"
@@ -98,13 +98,8 @@ def _read_folder(folder: Path, options: ReadOptions) -> list[Utterance]:
 
 
 def _read_list(file: Path) -> dict[str, str]:
-    """The first word of each line -> the rest of it; empty without such a file."""
-    if not is_file(file):
-        return {}
-    # str.splitlines would cut at U+2028 inside a text.
-    lines = [line.split(None, 1) for line in read_text(file)[0].split("\n") if line.strip()]
-    check_unique((line[0] for line in lines), file)
-    return {line[0]: line[1].strip() if len(line) > 1 else "" for line in lines}
+    """Name -> the rest of its line; empty without such a file."""
+    return read_list(file) if is_file(file) else {}
 
 
 def _read_sounds(folder: Path) -> dict[str, Path]:

@@ -11,13 +11,13 @@ from graft.data.data import Data
 from graft.data.formats.folders.utterances import (
     Utterance,
     note_outside,
+    read_list,
     split_folders,
     to_transcripts,
 )
 from graft.data.formats.format import ReadOptions, split_word
 from graft.data.listing import walk
 from graft.data.sounds.open import SUFFIXES, open_bytes
-from graft.data.tables.encodings import read_text
 
 ENDING = ".trans.txt"
 _LOOKED_AT = 2000
@@ -51,7 +51,7 @@ class Librispeech:
                 for folder in folders
                 for file in walk(folder)
                 if file.name.endswith(ENDING)
-                for utterance in _read_list(file)
+                for utterance in _read_utterances(file)
             ]
             for split, folders in splits.items()
         }
@@ -78,13 +78,16 @@ def _is_one(folder: Path) -> bool:
     return any(file.name.endswith(ENDING) for file in islice(walk(folder), _LOOKED_AT))
 
 
-def _read_list(file: Path) -> list[Utterance]:
+def _read_utterances(file: Path) -> list[Utterance]:
     """The utterances of one list. Raises DataError for a line whose sound is not beside it."""
-    lines = [line.split(None, 1) for line in read_text(file)[0].split("\n") if line.strip()]
+    transcripts = read_list(file)
     sounds = {one.stem: one for one in file.parent.iterdir() if one.suffix.lower() in SUFFIXES}
-    if lost := [line[0] for line in lines if line[0] not in sounds]:
-        raise DataError(f"{file} has transcripts of sounds that are not there: {listed(lost, 5)}.")
+    if lost := [name for name in transcripts if name not in sounds]:
+        raise DataError(
+            f"{file} has transcripts of sounds that are not beside it: {listed(lost, 5)}. "
+            "Remove them, or add their sounds."
+        )
     return [
-        Utterance(name, sounds[name], text[0].strip() if text else "", name.split("-")[0])
-        for name, *text in lines
+        Utterance(name, sounds[name], text, name.split("-")[0])
+        for name, text in transcripts.items()
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar
@@ -14,6 +15,7 @@ from graft.data.listing import is_file
 from graft.data.sounds.open import SUFFIXES, UNREADABLE, open_bytes
 from graft.data.tables.encodings import read_beginning, read_text
 from graft.data.tables.file_names import FileNames
+from graft.data.tables.inputs import is_label_like
 
 FILE = "metadata.csv"
 _LOOKED_AT = 20
@@ -51,6 +53,7 @@ class Ljspeech:
                 f"{len(ragged):,} of {len(rows):,} lines of {file} have another number of fields "
                 f"than two or three: {listed(ragged, 5)}. Write NAME|TEXT or NAME|TEXT|READ OUT."
             )
+        _check_read_out(file, rows.values())
         names = FileNames(file.parent, SUFFIXES | UNREADABLE)
         sounds = {n: _sound(file.parent, row[0]) or names.find(row[0]) for n, row in rows.items()}
         if lost := [f"{FILE}:{n} ({rows[n][0]})" for n, sound in sounds.items() if sound is None]:
@@ -81,6 +84,18 @@ class Ljspeech:
 
 def _file(path: Path) -> Path | None:
     return path / FILE if path.is_dir() else path if path.name == FILE else None
+
+
+def _check_read_out(file: Path, rows: Iterable[list[str]]) -> None:
+    """Raise DataError if few third fields come back again and again, as speakers do."""
+    full = [row for row in rows if len(row) == 3 and row[2].strip()]
+    written, read_out = [row[1] for row in full], [row[2] for row in full]
+    if is_label_like(read_out) and not is_label_like(written):
+        raise DataError(
+            f"The third field of the lines of {file} has few values, such as {read_out[0]!r}, like "
+            "speakers. In this form it is the text as it is read out. Remove it, or name the "
+            "columns in a first line: file|text|speaker."
+        )
 
 
 def _sound(folder: Path, name: str) -> Path | None:

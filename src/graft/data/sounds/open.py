@@ -47,7 +47,7 @@ def holds_sounds(values: Sequence[Any]) -> bool:
 
 
 def _is_one(value: Any) -> bool:
-    value = of_datasets(value)
+    value = unwrap_cell(value)
     if isinstance(value, bytes):
         return is_sound(value)
     if isinstance(value, SoundPart):
@@ -55,7 +55,7 @@ def _is_one(value: Any) -> bool:
     return isinstance(value, str | Path) and has_sound_suffix(value)
 
 
-def of_datasets(value: Any) -> Any:
+def unwrap_cell(value: Any) -> Any:
     """The bytes or the path in a cell of Hugging Face's datasets; anything else as it is.
 
     Such a cell is `{"bytes", "path"}`, or decoded `{"array", "sampling_rate"}`.
@@ -218,7 +218,7 @@ def _open(value: Any, name: str) -> Iterator[_Stream]:
 
 def _source(value: Any, name: str) -> Any:
     """What soundfile opens: the path as it is, or the bytes as a file. Raises DataError."""
-    value = of_datasets(value)
+    value = unwrap_cell(value)
     if _is_bytes(value):
         if not len(value):
             raise _cannot_read(name, "it is empty (0 bytes)")

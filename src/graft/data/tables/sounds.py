@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.data.listing import is_file
-from graft.data.sounds.open import of_datasets
+from graft.data.sounds.open import unwrap_cell
 from graft.data.sounds.part import SoundPart
 from graft.data.tables.columns import Columns, as_number, is_missing, present
 from graft.data.tables.rows import Rows
@@ -117,7 +117,7 @@ def find_sound(value: Any, rows: Rows) -> Any:
 
     A name in no folder that several files have stays as it is, and is refused when it is opened.
     """
-    value = of_datasets(value)
+    value = unwrap_cell(value)
     names = rows.table.sounds
     if not isinstance(value, str):
         return value

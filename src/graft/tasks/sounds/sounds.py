@@ -19,7 +19,7 @@ from graft.tasks.sounds.read import encode_sound, is_too_long, sound_length
 
 @dataclass(frozen=True)
 class Sounds:
-    """Reads sounds: what is named first among the bases of such a task.
+    """What a task inherits, before its kind of answer, to read sounds.
 
     The network reads a sound at its true length, up to 30 seconds, and of a longer one the
     beginning.

@@ -51,11 +51,12 @@ class Characters(Coding):
     outputs: tuple[str, ...]
     is_plain: bool
 
-    def learned(self, text: str) -> str:
+    def simplify(self, text: str) -> str:
+        """Return what is learned of a text."""
         return normalize(text, "basic") if self.is_plain else unicodedata.normalize("NFC", text)
 
     def code(self, text: str, preprocess: SoundPreprocess) -> Coded:
-        learned = self.learned(text)
+        learned = self.simplify(text)
         return Coded(np.array(ctc.encode(learned, self.outputs), np.int64), len(learned.encode()))
 
     def fits(self, coded: Coded, seconds: float, preprocess: SoundPreprocess) -> bool:

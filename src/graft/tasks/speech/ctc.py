@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-BLANK, SPACE = "<pad>", "|"
-"""How transformers writes the blank and the boundary of words in a vocabulary; the blank is the
-first of it."""
+from graft.backbones.speech.ctc_folder import BOUNDARY
+
+BLANK = "<pad>"
+"""How transformers writes the blank in a vocabulary; it is the first of it."""
 PRUNED = 12.0
 """Nats below the likeliest output of a frame from which on a beam search follows none."""
 
@@ -26,20 +27,20 @@ PRUNED = 12.0
 def vocabulary_of(texts: Iterable[str]) -> tuple[str, ...]:
     """The blank, the boundary of words, and each character of the texts in order."""
     characters = {character for text in texts for character in "".join(text.split())}
-    return (BLANK, SPACE, *sorted(characters - {SPACE}))
+    return (BLANK, BOUNDARY, *sorted(characters - {BOUNDARY}))
 
 
 def encode(text: str, vocabulary: Sequence[str]) -> list[int]:
     """The numbers of the characters of a text; those that the vocabulary lacks are left out."""
     numbers = {character: number for number, character in enumerate(vocabulary)}
-    written = SPACE.join(text.split())
+    written = BOUNDARY.join(text.split())
     return [numbers[character] for character in written if character in numbers]
 
 
 def decode(numbers: Iterable[int], vocabulary: Sequence[str]) -> str:
     """The text of characters without blanks."""
     written = "".join(vocabulary[number] for number in numbers)
-    return " ".join(written.replace(SPACE, " ").split())
+    return " ".join(written.replace(BOUNDARY, " ").split())
 
 
 def count_frames_needed(numbers: Sequence[int]) -> int:
@@ -89,10 +90,10 @@ def find_words(
         character = vocabulary[number]
         if number and number == last and is_inside:
             words[-1] = (*words[-1][:2], place)
-        elif number and character != SPACE:
+        elif number and character != BOUNDARY:
             word, first, _ = words.pop() if is_inside else ("", place, place)
             words.append((word + character, first, place))
-        is_inside = bool(number and character != SPACE) or (is_inside and character != SPACE)
+        is_inside = bool(number and character != BOUNDARY) or (is_inside and character != BOUNDARY)
         last = number
     return words
 

@@ -12,6 +12,7 @@ from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, split_word, splits_of
 from graft.data.listing import note_left_out, subfolders
 from graft.data.sounds.part import SoundPart
+from graft.data.tables.encodings import read_text
 from graft.data.tables.objects import object_table
 from graft.data.tables.rows import to_data
 
@@ -81,6 +82,14 @@ def note_outside(
     outside = [file for file in lists if not any(map(file.is_relative_to, folders))]
     names = [file.relative_to(path).as_posix() for file in outside]
     return note_left_out(names, "they are in no split folder")
+
+
+def read_list(file: Path) -> dict[str, str]:
+    """The first word of each line -> the rest of it. Raises DataError if a word comes twice."""
+    # str.splitlines would cut at U+2028 inside a text.
+    lines = [line.split(None, 1) for line in read_text(file)[0].split("\n") if line.strip()]
+    check_unique((line[0] for line in lines), file)
+    return {line[0]: line[1].strip() if len(line) > 1 else "" for line in lines}
 
 
 def check_unique(names: Iterable[str], where: Path | str) -> None:
