@@ -189,6 +189,15 @@ def test_an_object_of_transcripts_by_file(write: Write) -> None:
     assert data.format == "json" and pairs_of(data) == {"1.wav": "one", "2.wav": "two words"}
 
 
+@pytest.mark.parametrize("name", ["", "/"])
+def test_a_line_of_ljspeech_without_a_name_is_refused(
+    write: Write, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(write({"metadata.csv": f"1|one\n{name}|two\n", "1.wav": ""}))
+    with pytest.raises(DataError, match=r"1 of 2 lines of metadata\.csv name no sound"):
+        read("metadata.csv", format="ljspeech")
+
+
 @pytest.mark.parametrize("rest", ["raw.ark:1234", "1.sph", ""])
 def test_a_line_of_kaldi_without_a_file_of_sound_is_refused(write: Write, rest: str) -> None:
     path = write({"wav.scp": f"u1 {rest}\nu2 2.wav\n", "text": "u1 one\nu2 two\n", "2.wav": ""})

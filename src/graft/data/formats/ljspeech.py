@@ -100,6 +100,8 @@ def _check_read_out(file: Path, rows: Iterable[list[str]]) -> None:
 
 def _sound(folder: Path, name: str) -> Path | None:
     """The sound of a name where LJSpeech has it, in `wavs` with the ending left out."""
+    if not Path(name).name:  # nothing, or the root of the file system
+        return None
     places = (folder / "wavs" / name, folder / name)
     endings = ("", ".wav", ".flac", ".mp3", ".ogg")
     files = (place.with_name(place.name + ending) for place in places for ending in endings)
