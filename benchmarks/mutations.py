@@ -17,14 +17,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-OBJECTS, LINES, ARRAYS, COLUMNS, PICTURE = "objects", "lines", "arrays", "columns", "picture"
-_PICTURES = (".jpg", ".png", ".gif", ".bmp", ".tif", ".webp", ".ppm")
+OBJECTS, LINES, ARRAYS, COLUMNS, MEDIUM = "objects", "lines", "arrays", "columns", "medium"
+_MEDIA = (".jpg", ".png", ".gif", ".bmp", ".tif", ".webp", ".ppm", ".wav", ".flac", ".ogg", ".mp3")
 _GROUPS = {
     ".json": OBJECTS,
     ".jsonl": OBJECTS,
     ".npz": ARRAYS,
     ".parquet": COLUMNS,
-    **dict.fromkeys(_PICTURES, PICTURE),
+    **dict.fromkeys(_MEDIA, MEDIUM),
 }
 """File extension -> what the file holds; any other file holds lines of text."""
 _DELIMITERS = (b",", b";", b"\t", b"|", b":", b" ", b"\x1f", b"\r", b"\xc2\xa0", b"\n")
@@ -65,7 +65,7 @@ class Mutation:
     """One kind of damage; after harmless damage a reader finds the same samples or refuses."""
 
     damage: Callable[[bytes, random.Random], bytes]
-    groups: tuple[str, ...] = (OBJECTS, LINES, ARRAYS, COLUMNS, PICTURE)
+    groups: tuple[str, ...] = (OBJECTS, LINES, ARRAYS, COLUMNS, MEDIUM)
     is_harmless: bool = False
 
 

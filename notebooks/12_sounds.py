@@ -92,6 +92,39 @@ for sample, row in zip(chosen, rows, strict=True):
     print(f"{row['prediction']:8}{row['confidence']:.0%}, truth {sample.roles['label']}")
 
 # %% [markdown]
+# ## What was said
+# With its other half, which writes, Whisper turns speech into text. It has read far more English
+# than any of us will record, so the question is another one: does a little speech of one's own help
+# it, or not? What counts is the word error rate: the words that are wrong, missing or added, over
+# those that were said, without regard to case and punctuation. Lower is better.
+
+# %%
+speech = course_data.of_task(
+    "automatic-speech-recognition", "librispeech_mini", "sentences that are read aloud",
+    train=24, val=6, test=12,
+)  # fmt: skip
+runs = {
+    technique: graft.fit(speech, task="automatic-speech-recognition", technique=technique)
+    for technique in ("zero-shot", "lora:epochs=1")
+}
+for technique, each in runs.items():
+    wer = each.result["metrics"]["test"]["wer"]
+    print(
+        f"{technique:14}word error rate {wer['value']:.1%} ({wer['low']:.1%} to {wer['high']:.1%})"
+    )
+
+# %% [markdown]
+# A rate says how often the words are wrong, not how much it matters. Read what was written, beside
+# what was said.
+
+# %%
+for sample in speech.splits["test"][:2]:
+    print("said:", sample.roles["transcript"].lower())
+    for technique, each in runs.items():
+        (row,) = each.model.predict([sample.roles["audio"]])
+        print(f"  {technique}: {row['prediction']}")
+
+# %% [markdown]
 # ## Exercise
 # Is it better to record many people or one person often? Train on the recordings of a single
 # speaker, then on as many from all speakers of the training split.

@@ -48,10 +48,13 @@ def test_a_head_that_may_not_stand_there_is_refused(
 
 
 def test_the_heads_of_a_task_are_listed_in_its_info(graft: Graft) -> None:
-    assert "head=auto  linear | pooled" in graft("info", "text-classification").stdout
+    assert (
+        "head=auto  attention-pooled | linear | pooled"
+        in graft("info", "text-classification").stdout
+    )
     parameters = json.loads(graft("info", "text-regression", "--json").stdout)["parameters"]
     allowed = {parameter["name"]: parameter["allowed"] for parameter in parameters}
-    assert allowed["head"] == "number"
+    assert allowed["head"] == "attention-pooled | number | pooled"
 
 
 def test_label_words_has_a_head_of_its_own(graft: Graft, letters: Path) -> None:

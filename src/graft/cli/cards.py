@@ -145,10 +145,16 @@ def _usual_heads(task: str) -> list[str]:
 
 def _takes(task: str, head: str) -> bool:
     """Whether the task's usual backbone gives what the head reads: no picture has tokens."""
-    if head not in heads_for(plugins.class_variable("task", task, "gives")):
+    if head not in _heads_of(task):
         return False
     reads = plugins.class_variable("task", task, "reads")
     return reads != "image" or set(plugins.load("head", head).gives) != {"sequence"}
+
+
+def _heads_of(task: str) -> list[str]:
+    """The heads that the task may have."""
+    gives, reads = (plugins.class_variable("task", task, name) for name in ("gives", "reads"))
+    return heads_for(gives, reads=reads)
 
 
 def _float32_mb(parameters: int) -> float:
@@ -157,7 +163,7 @@ def _float32_mb(parameters: int) -> float:
 
 def _heads(task: str) -> str:
     """The heads that give what the task needs, as a person writes them."""
-    return " | ".join(heads_for(plugins.class_variable("task", task, "gives")))
+    return " | ".join(_heads_of(task))
 
 
 def _type_words(hint: Any) -> str:

@@ -121,7 +121,7 @@ class Task(ABC):
     def __post_init__(self) -> None:
         """Raise UnknownName or BadValue for a head that does not predict what the task needs."""
         if self.head is not None:
-            check_gives(self.head, self.gives, self.name)
+            check_gives(self.head, self.gives, self.reads, self.name)
 
     @property
     def is_least_squares(self) -> bool:

@@ -74,8 +74,14 @@ def test_a_linear_layer_on_the_mean_is_found_by_the_solver_for_it():
     ("spec", "words"),
     [
         ("text-classification:head=poled", r"head of text-class.*'poled'\. Did you mean 'pooled'"),
-        ("text-classification:head=nosuch", r"'nosuch'\. Known: 'linear', 'pooled'\."),
-        ("text-classification:head=number", "must give classes, as linear, pooled do"),
+        (
+            "text-classification:head=nosuch",
+            r"'nosuch'\. Known: 'attention-pooled', 'linear'",
+        ),
+        (
+            "text-classification:head=number",
+            "give classes, as attention-pooled, linear, pooled do",
+        ),
         ("text-generation:head=linear", "must give text, as own does"),
     ],
 )

@@ -366,7 +366,8 @@ def test_a_batch_in_which_only_some_have_a_target_is_refused(name) -> None:
     samples = data.splits["train"][:2]
     source = {"image": "tiny:cnn", "text": "tiny:bert", "audio": "tiny:whisper"}[task.reads]
     if task.gives == "text":
-        source = "tiny:llama" if "causal" in task.heads else "tiny:t5"
+        networks = {"causal": "tiny:llama", "seq2seq": "tiny:t5"}
+        source = networks[next(iter(task.heads))] if task.reads == "text" else source
     preprocess = load_backbone(source, task.job()).preprocess
     pieces = task.windows(samples, preprocess).pieces
     encoded = [task.encode(piece, preprocess, None) for piece in pieces]

@@ -26,6 +26,8 @@ class Head:
     """What it can predict, by the form of the features that it reads: `classes` (one of several, or
     any number of them), `tags` and `spans` (a class, or a start and an end, for each token),
     `number`, `text`, `tokens`, `boxes` (objects in a picture), `mask` (a class for each pixel)."""
+    reads: ClassVar[frozenset[str]] = frozenset({"image", "text", "audio"})
+    """What the networks read on which it sits."""
     sits_on: ClassVar[str | None] = None
     """The source whose networks it sits on; None: any."""
     saved_by: ClassVar[str | None] = None
@@ -72,12 +74,12 @@ class Head:
             nn.init.zeros_(final.bias)
 
 
-def check_gives(name: str, gives: str, owner: str) -> None:
+def check_gives(name: str, gives: str, reads: str, owner: str) -> None:
     """Raise UnknownName for a head that there is not, and BadValue for one that cannot give this.
 
-    `owner` is what the head is asked for, in messages.
+    `reads` is what the network reads, `owner` what the head is asked for, in messages.
     """
-    fitting, see = heads_for(gives), "graft list heads"
+    fitting, see = heads_for(gives, reads=reads), "graft list heads"
     if name not in plugins.names("head"):
         raise UnknownName.of(f"head of {owner}:", name, fitting, see=see)
     if name not in fitting:
@@ -136,10 +138,17 @@ def head_of(backbone: Backbone) -> Head:
     return plugins.load("head", backbone.head_name)()
 
 
-def heads_for(gives: str, wanted: Form | None = None, source: str | None = None) -> list[str]:
-    """Names of the heads that predict this: from any features, or those of one form and source."""
+def heads_for(
+    gives: str, wanted: Form | None = None, source: str | None = None, reads: str | None = None
+) -> list[str]:
+    """Names of the heads that predict this.
+
+    From any features, or those of one form and source, of networks that read this.
+    """
 
     def fits(head: type[Head]) -> bool:
+        if reads is not None and reads not in head.reads:
+            return False
         forms = [form for form, kinds in head.gives.items() if gives in kinds]
         suits_source = source is None or head.sits_on in (None, source)
         return suits_source and bool(forms if wanted is None else wanted in forms)
