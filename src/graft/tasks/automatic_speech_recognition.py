@@ -91,7 +91,7 @@ class AutomaticSpeechRecognition(Task):
     time."""
     language: str = ""
     """The language that is spoken, as `de`, of a network for several."""
-    silence: NotNegative = 5.0
+    silence: NotNegative = 10.0
     """Seconds of silence that Whisper hears behind a sound, up to thirty in all. With one or none
     it is faster, but as it was pretrained it then repeats itself."""
 
