@@ -50,6 +50,9 @@ def test_sounds_are_transcribed_with_and_without_times(graft: Graft, tunes: Path
         assert all(0 <= part["start"] <= part["end"] <= 2 for part in row["segments"])
     shown = graft("predict", "run", *sounds, "--timestamps")
     assert shown.exit_code == 0 and "start" in shown.stdout
+    written = json.loads(graft("generate", "run", *sounds, "--json").stdout)
+    assert [row["prompt"] for row in written] == [str(sound) for sound in sounds]
+    assert f"> {sounds[1]}" in graft("generate", "run", *sounds).stdout
     worst = Path("run/mistakes.jsonl").read_text(encoding="utf-8").splitlines()[0]
     assert any(true != written for true, written in json.loads(worst)["edits"])
 

@@ -11,6 +11,7 @@ import typer
 from graft.base import files
 from graft.base.counts import plural
 from graft.base.errors import BadValue
+from graft.base.records import Sample
 from graft.cli import options as o
 
 Model = Annotated[
@@ -229,9 +230,7 @@ def generate(
     predictor = api.load(model, precision)
     samples = predictor.prompts(prompts)
     texts = predictor.generate(samples, max_new_tokens, temperature, top_k, top_p, seed, num_beams)
-    # A task that generates keeps only the prompt of an input.
-    prompts = [prompt for sample in samples for prompt in sample.roles.values()]
-    pairs = list(zip(prompts, texts, strict=True))
+    pairs = list(zip(map(_asked, samples), texts, strict=True))
     if as_json:
         show.answer_json([{"prompt": prompt, "output": text} for prompt, text in pairs])
         return
@@ -267,6 +266,13 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
             lambda value: files.json_text(value) if isinstance(value, list | dict) else value
         )
         files.write(path, lambda part: flat.to_csv(part, index=False))
+
+
+def _asked(sample: Sample) -> Any:
+    """The prompt of a text to generate, a text or a chat; of a sound its name."""
+    # A task that generates keeps only the prompt of an input.
+    (prompt,) = sample.roles.values()
+    return prompt if isinstance(prompt, str | list | tuple) else sample.id
 
 
 def _cells(row: dict[str, Any], inputs: list[str], say: Callable[[Any], str]) -> list[str]:
