@@ -107,11 +107,9 @@ def pool(model: Model, feed: Feed, engine: Engine) -> np.ndarray:
         for batch in feed.stream(feed.plan(None)):
             with engine.autocast():
                 features = model(batch).features
-            for row, vector in zip(
-                batch.rows,
-                _vectors(features, batch.mask).cpu().numpy(),
-                strict=True,
-            ):
+            # The features of an encoder-decoder are those of the tokens that its decoder reads.
+            mask = batch.inputs.get("decoder_attention_mask", batch.mask)
+            for row, vector in zip(batch.rows, _vectors(features, mask).cpu().numpy(), strict=True):
                 vectors[row] = vector
     return np.stack(
         [

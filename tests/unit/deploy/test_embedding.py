@@ -56,6 +56,17 @@ def test_a_decoder_gives_the_state_of_the_last_token():
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_a_network_that_writes_what_it_hears_gives_the_mean_over_its_decoder():
+    recognition = plugins.load("task", "automatic-speech-recognition")
+    data = recognition.tiny_data()
+    task = recognition.from_data(data)
+    model = Model(load_backbone("tiny:whisper", task.job()))
+    sounds = [{"audio": sample.roles["audio"]} for sample in data.splits["test"][:3]]
+    together = embed(model, task, sounds, Engine("fp32")).vectors
+    alone = [embed(model, task, sound, Engine("fp32")).vectors[0] for sound in sounds]
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
 def test_normalized_vectors_have_length_one_and_the_same_direction():
     plain, unit = (
         graft.embed("tiny:bert", TEXTS, normalize=normalize).vectors for normalize in (False, True)
