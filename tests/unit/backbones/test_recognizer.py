@@ -38,7 +38,7 @@ def several_languages() -> Backbone:
     settings = one.network.config.to_dict()
     torch.manual_seed(0)
     return create_recognizer(
-        settings, one.preprocess.extractor, one.preprocess.tokenizer, generation
+        settings, one.preprocess.extractor, one.preprocess.tokenizer, generation, JOB
     )
 
 
@@ -146,6 +146,12 @@ def test_a_network_without_a_decoder_is_refused(tmp_path):
     save_speech(backbone, str(tmp_path), ["a", "b", "c"], None)
     with pytest.raises(BackboneError, match=r"'wav2vec2', which has no decoder.*whisper-tiny\.en"):
         load_backbone(str(tmp_path), JOB)
+
+
+@pytest.mark.parametrize("name", ["wav2vec2", "hubert"])
+def test_a_tiny_network_without_a_decoder_is_refused(name):
+    with pytest.raises(BackboneError, match=rf"'{name}', which has no decoder.*head=ctc"):
+        load_backbone(f"tiny:{name}", JOB)
 
 
 def test_the_shortest_sound_is_read():

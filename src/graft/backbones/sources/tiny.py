@@ -198,14 +198,16 @@ class Tiny:
         from graft.backbones.speech.folder import create_speech
         from graft.backbones.speech.recognizer_folder import create_recognizer
 
-        if name != "whisper":
-            return create_speech(SOUND[name], Wav2Vec2FeatureExtractor(), job)
-        bands = SOUND[name]["num_mel_bins"]
-        extractor = WhisperFeatureExtractor(feature_size=bands, chunk_length=SECONDS)
+        settings = SOUND[name]
+        extractor = (
+            WhisperFeatureExtractor(settings["num_mel_bins"], chunk_length=SECONDS)
+            if name == "whisper"
+            else Wav2Vec2FeatureExtractor()
+        )
         if job.form == "seq2seq":
             marks = {"no_timestamps_token_id": 258, "is_multilingual": False}
-            return create_recognizer(SOUND[name], extractor, _whisper_tokenizer(), marks)
-        return create_speech(SOUND[name], extractor, job)
+            return create_recognizer(settings, extractor, _whisper_tokenizer(), marks, job)
+        return create_speech(settings, extractor, job)
 
     def _text(self, name: str, job: Job) -> Backbone:
         tokenizer = _tokenizer(name)

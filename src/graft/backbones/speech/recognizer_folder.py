@@ -45,16 +45,17 @@ def open_recognizer(folder: str, job: Job, pretrained: bool) -> Backbone:
 
 
 def create_recognizer(
-    settings: dict[str, Any], extractor: Any, tokenizer: Any, generation: dict[str, Any]
+    settings: dict[str, Any], extractor: Any, tokenizer: Any, generation: dict[str, Any], job: Job
 ) -> Backbone:
     """A recognizer with random weights.
 
     `settings` are those of its config, with its `model_type`, `generation` those of its generation
-    config.
+    config. Raises BackboneError for another kind.
     """
     from transformers import AutoConfig
 
     config = AutoConfig.for_model(**settings)
+    _check(f"transformers:{config.model_type}", config, job)
     leave_out_randomness(config)
     with quiet():
         whole = _build(config)
