@@ -95,6 +95,7 @@ def test_characters_become_a_text_again_and_unknown_ones_are_left_out() -> None:
         ("It's A", False, "'AIst"),
         ("שלום, כן", True, "םוכלןש"),
         ("ÄÉ ﬁn", True, "finäé"),
+        ("ΟΔΟΣ ΣΑΣ", True, "αδοσς"),
     ],
 )
 def test_outputs_are_the_characters_that_are_learned(said: str, is_plain: bool, kept: str) -> None:

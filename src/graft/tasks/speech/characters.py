@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,14 +29,18 @@ BATCH = 16
 """Sounds that are transcribed at a time."""
 
 
-def outputs_for(characters: Iterable[str], is_plain: bool) -> tuple[str, ...]:
+def outputs_for(characters: Sequence[str], is_plain: bool) -> tuple[str, ...]:
     """What each output of a network stands for: the blank, the boundary of words, characters.
 
     If `is_plain` there are those that are left of texts without case and punctuation.
     """
+    if not is_plain:
+        return ctc.vocabulary_of(characters)
     # Between two digits, since an apostrophe stays within words alone; no mark joins a digit.
-    kept = (normalize(f"0{c}0", "basic")[1:-1] if is_plain else c for c in characters)
-    return ctc.vocabulary_of(kept)
+    within = [normalize(f"0{c}0", "basic")[1:-1] for c in characters]
+    # Sigma is another letter at the end of a word.
+    ending = [normalize(f"a{c}", "basic")[1:] for c in characters]
+    return ctc.vocabulary_of([*within, *ending])
 
 
 @dataclass(frozen=True)
