@@ -142,8 +142,8 @@ def _find_named(columns: Columns) -> list[str]:
     Then a column that holds nothing else may also have figures alone.
     """
     reads_like_it = are_words if columns.for_task else _are_sentences
-    said = columns.first(SAID, are_texts if columns.for_task else are_words)
-    return said or columns.first(TEXT, reads_like_it)
+    named = columns.first(SAID, are_texts if columns.for_task else are_words)
+    return named or columns.first(TEXT, reads_like_it)
 
 
 def _find_by_content(columns: Columns) -> list[str]:
