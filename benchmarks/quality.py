@@ -9,7 +9,6 @@ to no case.
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from choose import choose
+from choose import choose, make_parser
 
 import graft
 from graft.api import open_study
@@ -300,24 +299,7 @@ class Lines(Observer):
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    asked.add_argument(
-        "--data",
-        type=Path,
-        default=HERE.parent.parent / "shared" / "data",
-        help="the folder of the data sets",
-    )
-    asked.add_argument(
-        "--out", type=Path, default=Path("runs") / "quality", help="where the studies are kept"
-    )
-    asked.add_argument("--only", nargs="*", help="names of cases, or how they begin")
-    asked.add_argument(
-        "--print",
-        action="store_true",
-        help="print the tables of what was run before, and run nothing",
-    )
+    asked = make_parser(__doc__, "quality")
     asked.add_argument("--jobs", type=int, help="runs at a time")
     given = asked.parse_args()
     chosen = choose(CASES, "case", given.only)

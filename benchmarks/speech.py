@@ -9,7 +9,6 @@ yesno.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
@@ -21,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from choose import choose
+from choose import choose, make_parser
 from quality import Case, Lines, machine, table
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -164,6 +163,8 @@ def recognize(
                 files.write_json(folder / "clean.json", rate)
             if (folder / "clean.json").is_file():
                 lines.append(_line(limit, technique, folder))
+    if not any(out.glob("*/clean.json")):
+        return [lines[0], "", "Not run.", ""]
     return [*lines, "", *_note_of(name, clean), ""]
 
 
@@ -337,20 +338,7 @@ CASES = (
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    asked.add_argument(
-        "--data",
-        type=Path,
-        default=HERE.parent.parent / "shared" / "data",
-        help="the folder of the data sets",
-    )
-    asked.add_argument(
-        "--out", type=Path, default=Path("runs") / "speech", help="where the runs are kept"
-    )
-    asked.add_argument("--only", nargs="*", help="names of cases, or how they begin")
-    asked.add_argument("--print", action="store_true", help="write the tables, and run nothing")
+    asked = make_parser(__doc__, "speech")
     given = asked.parse_args()
     chosen = {case.name for case in choose(CASES, "case", given.only)}
     lines = [*HEAD, machine(), ""]

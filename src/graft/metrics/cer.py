@@ -9,25 +9,14 @@ Example: graft evaluate runs/talks talks
 from __future__ import annotations
 
 import math
+from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
-from graft.metrics.edits import count_edits
+from graft.metrics.edits import count_parts
 from graft.metrics.metric import metric_of_sums, ratio
-
-
-def _parts(scores: NDArray, targets: NDArray) -> NDArray:
-    """Count (N, 2) the character edits of each transcript, and its true characters."""
-    rows = [
-        (count_edits(true, heard), len(true)) for heard, true in zip(scores, targets, strict=True)
-    ]
-    return np.array(rows, float).reshape(-1, 2)
-
 
 cer = metric_of_sums(
     "cer",
-    _parts,
+    partial(count_parts, split=list),
     ratio,
     words="CER",
     best=0.0,

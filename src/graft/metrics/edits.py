@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +21,17 @@ def count_edits(one: Sequence[Any], other: Sequence[Any]) -> int:
     """Count the insertions, deletions and substitutions that turn one sequence into the other."""
     # One row at a time: the characters of an hour of speech have a table of gigabytes.
     return int(deque(_cost_rows(one, other), maxlen=1).pop()[-1])
+
+
+def count_parts(
+    scores: NDArray, targets: NDArray, split: Callable[[str], Sequence[str]]
+) -> NDArray[np.float64]:
+    """Count (N, 2) the edits of each transcript and the items that the true one is split into."""
+    rows = []
+    for heard, true in zip(scores, targets, strict=True):
+        items = split(true)
+        rows.append((count_edits(items, split(heard)), len(items)))
+    return np.array(rows, float).reshape(-1, 2)
 
 
 def align(one: Sequence[Any], other: Sequence[Any]) -> list[Edit]:

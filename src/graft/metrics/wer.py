@@ -9,26 +9,14 @@ Example: graft evaluate runs/talks talks
 from __future__ import annotations
 
 import math
+from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
-from graft.metrics.edits import count_edits
+from graft.metrics.edits import count_parts
 from graft.metrics.metric import metric_of_sums, ratio
-
-
-def _parts(scores: NDArray, targets: NDArray) -> NDArray:
-    """Count (N, 2) the word edits of each transcript, and its true words."""
-    rows = [
-        (count_edits(true.split(), heard.split()), len(true.split()))
-        for heard, true in zip(scores, targets, strict=True)
-    ]
-    return np.array(rows, float).reshape(-1, 2)
-
 
 wer = metric_of_sums(
     "wer",
-    _parts,
+    partial(count_parts, split=str.split),
     ratio,
     words="WER",
     best=0.0,

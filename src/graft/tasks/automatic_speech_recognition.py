@@ -45,6 +45,8 @@ MARGIN = 1.25
 """The maximum length of a transcript, in lengths of the longest in training."""
 LENGTHS = (5, 10, 20, 40)
 """Words up to which transcripts are counted together in the table by length."""
+PART = 448
+"""The most tokens of a part of a long sound: the positions of Whisper's decoder."""
 CANDIDATES = 20
 """Transcripts of training that the baseline chooses among, beside none."""
 
@@ -248,6 +250,7 @@ class AutomaticSpeechRecognition(Task):
     def generate(self, model: Model, samples: Sequence[Sample], decoding: Decoding) -> list[str]:
         """Transcribe sounds, long ones in parts that are cut in pauses."""
         windows = cut_sounds(samples, model.backbone.preprocess)
+        decoding = _for_parts(decoding, windows)
         return join_texts(windows, self.coding.write(model, windows.pieces, decoding))
 
     def segments(
@@ -258,6 +261,7 @@ class AutomaticSpeechRecognition(Task):
         Raises BadValue for a network that writes no times.
         """
         windows = cut_sounds(samples, model.backbone.preprocess)
+        decoding = _for_parts(decoding, windows)
         return join_segments(windows, self.coding.write_timed(model, windows.pieces, decoding))
 
     def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
@@ -345,6 +349,14 @@ class AutomaticSpeechRecognition(Task):
             {split: [sample(split, i) for i in range(n)] for split, n in sizes.items()},
             "tiny tunes",
         )
+
+
+def _for_parts(decoding: Decoding, windows: Windows) -> Decoding:
+    """Let parts of long sounds have more words than any sound in training, which was shorter."""
+    is_cut = len(windows.pieces) > len(windows.samples)
+    return (
+        replace(decoding, max_new_tokens=max(PART, decoding.max_new_tokens)) if is_cut else decoding
+    )
 
 
 def _by_length(written: np.ndarray, true: np.ndarray) -> Table:

@@ -162,6 +162,21 @@ def test_wrong_lists_of_librispeech_are_refused(write: Write, lines: str, words:
 
 
 @pytest.mark.parametrize(
+    ("files", "note"),
+    [
+        ({"1-2.trans.txt": "1-2-3 GO\n", "1-2-3.wav": ""}, "no list has their transcripts"),
+        ({"metadata.csv": "a|Go on.\n", "wavs/a.wav": ""}, "no line of metadata.csv names them"),
+    ],
+)
+def test_sounds_that_no_list_names_are_noted(
+    write: Write, files: dict[str, str], note: str
+) -> None:
+    data = read(write({**files, "more/extra.wav": ""}))
+    assert len(data.splits["all"]) == 1
+    assert f"1 file left out, {note}: more/extra.wav." in data.notes
+
+
+@pytest.mark.parametrize(
     "place", ["{0}.wav {0}.txt", "a/{0}.wav a/{0}.lab", "wav48/p1/{0}.wav txt/p1/{0}.txt"]
 )
 def test_a_text_of_the_name_of_a_sound_is_what_is_said_in_it(write: Write, place: str) -> None:

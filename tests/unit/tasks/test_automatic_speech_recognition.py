@@ -246,6 +246,18 @@ def test_a_long_sound_is_transcribed_in_parts_and_its_times_go_on(model):
     assert [part["start"] for part in joined] == [0.1, pytest.approx(0.2 + second, abs=0.01)]
 
 
+def test_a_transcript_without_an_end_is_told(model, caplog):
+    """A network with random weights writes on and on."""
+    TASK.generate(model, [spoken(None, 0.5)], Decoding(max_new_tokens=3))
+    assert "1 transcript of 1 without an end after 3 tokens" in caplog.text
+
+
+def test_parts_of_a_long_sound_may_have_more_words_than_any_in_training(model):
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 8000 * 5).astype(np.float32)
+    long = Sample("long", {"audio": wave_bytes(noise, 8000)})
+    assert len(TASK.generate(model, [long], Decoding(max_new_tokens=2))[0]) > 3 * 20
+
+
 def test_a_network_without_tokens_of_times_is_refused():
     timeless = build_model("tiny:whisper", TASK, pretrained=True, seed=0)
     timeless.backbone.preprocess.generation.no_timestamps_token_id = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from graft.backbones.heads.head import Head
@@ -33,15 +32,10 @@ class AttentionPooled(Head):
 
     def attach(self, backbone: Backbone, outputs: int | None) -> Backbone:
         """Insert the pooling before the classifier of tokens; the features stay (B, T, D)."""
-        from graft.backbones import layer_groups
         from graft.backbones.heads.layers.attention_pooling import AttentionPooling
         from graft.backbones.heads.layers.masked_layer import first_linear, insert_layer
 
-        network, others = backbone.network, backbone.head[1:]
-        path = insert_layer(backbone, AttentionPooling(first_linear(backbone).in_features))
-        head = (f"{path}.0", f"{path}.1", *others)
-        groups = layer_groups.find(network, head, backbone.preprocess.example())
-        return replace(backbone, head=head, groups=groups)
+        return insert_layer(backbone, AttentionPooling(first_linear(backbone).in_features))
 
     def detach(self, backbone: Backbone) -> nn.Module:
         """Return the token classifier."""

@@ -37,15 +37,10 @@ class Ctc(Head):
 
     def attach(self, backbone: Backbone, outputs: int | None) -> Backbone:
         """Insert the standardization before the classifier of frames."""
-        from graft.backbones import layer_groups
         from graft.backbones.heads.layers.frame_norm import FrameNorm
         from graft.backbones.heads.layers.masked_layer import first_linear, insert_layer
 
-        network, others = backbone.network, backbone.head[1:]
-        path = insert_layer(backbone, FrameNorm(first_linear(backbone).in_features))
-        head = (f"{path}.0", f"{path}.1", *others)
-        groups = layer_groups.find(network, head, backbone.preprocess.example())
-        return replace(backbone, head=head, groups=groups)
+        return insert_layer(backbone, FrameNorm(first_linear(backbone).in_features))
 
     def detach(self, backbone: Backbone) -> nn.Module:
         """Return the classifier of frames, whose weights include the standardization."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from graft.backbones.heads.head import Head
@@ -29,14 +28,10 @@ class Pooled(Head):
 
     def attach(self, backbone: Backbone, outputs: int | None) -> Backbone:
         """Insert the mean before the classifier of tokens; the features are then (B, D)."""
-        from graft.backbones import layer_groups
         from graft.backbones.heads.layers.masked_layer import insert_layer
         from graft.backbones.heads.layers.masked_mean import MaskedMean
 
-        network, others = backbone.network, backbone.head[1:]
-        head = (f"{insert_layer(backbone, MaskedMean())}.1", *others)
-        groups = layer_groups.find(network, head, backbone.preprocess.example())
-        return replace(backbone, form="vector", head=head, groups=groups)
+        return insert_layer(backbone, MaskedMean(), form="vector")
 
     def detach(self, backbone: Backbone) -> nn.Module:
         """Return the token classifier."""

@@ -16,7 +16,7 @@ from graft.data.formats.folders.utterances import (
     to_transcripts,
 )
 from graft.data.formats.format import ReadOptions, split_word
-from graft.data.listing import walk
+from graft.data.listing import note_left_out, walk
 from graft.data.sounds.open import SUFFIXES, open_bytes
 
 ENDING = ".trans.txt"
@@ -57,7 +57,17 @@ class Librispeech:
         }
         data = to_transcripts(path, utterances, options)
         lists = [file for file in walk(path) if file.name.endswith(ENDING)]
-        return data.with_splits(data.splits, *note_outside(path, lists, splits))
+        named = {one.audio for part in utterances.values() for one in part}
+        unnamed = [
+            str(file.relative_to(path))
+            for file in walk(path)
+            if file.suffix.lower() in SUFFIXES and file not in named
+        ]
+        notes = [
+            *note_outside(path, lists, splits),
+            *note_left_out(unnamed, "no list has their transcripts"),
+        ]
+        return data.with_splits(data.splits, *notes)
 
     def write_tiny(self, data: Data, path: Path) -> None:
         for split, samples in data.splits.items():

@@ -11,7 +11,7 @@ from graft.base.errors import DataError, listed
 from graft.data.data import Data
 from graft.data.formats.folders.utterances import Utterance, to_transcripts
 from graft.data.formats.format import ReadOptions
-from graft.data.listing import is_file
+from graft.data.listing import is_file, note_left_out, walk
 from graft.data.sounds.open import SUFFIXES, UNREADABLE, open_bytes
 from graft.data.tables.encodings import read_beginning, read_text
 from graft.data.tables.file_names import FileNames
@@ -65,7 +65,14 @@ class Ljspeech:
             Utterance(row[0], sound, (row[-1] or row[1]).strip())
             for row, sound in zip(rows.values(), sounds.values(), strict=True)
         ]
-        return to_transcripts(path, {"all": utterances}, options)
+        data = to_transcripts(path, {"all": utterances}, options)
+        unnamed = [
+            str(one.relative_to(file.parent))
+            for one in walk(file.parent)
+            if one.suffix.lower() in SUFFIXES and one not in sounds.values()
+        ]
+        notes = note_left_out(unnamed, f"no line of {FILE} names them")
+        return data.with_splits(data.splits, *notes)
 
     def write_tiny(self, data: Data, path: Path) -> None:
         samples = data.splits.get("all", [])

@@ -29,10 +29,9 @@ from graft.data.tables.inputs import is_label_like, read_inputs
 from graft.data.tables.rows import Rows
 from graft.data.tables.sounds import AUDIO, PARTS, find_parts
 
-SAID = (
-    "normalized_text", "normalized_transcript", "transcript", "transcription", "transcripts",
-    "transcriptions",
-)  # fmt: skip
+TRANSCRIPT = ("transcript", "transcription", "transcripts", "transcriptions")
+"""Names of columns that are transcripts beyond doubt."""
+SAID = ("normalized_text", "normalized_transcript", *TRANSCRIPT)
 """Names of columns that hold nothing but what is said, the form that is read out first."""
 TEXT = ("text", "sentence", "utterance", "words", "raw_transcription", "raw_text", "txt")
 """Names of columns of texts, which beside a sound are what is said if they read like speech."""
@@ -60,7 +59,7 @@ class Transcripts(Kind):
             return None
         columns.require(roles, ["audio", "transcript"] if columns.needs_target else ["audio"])
         is_named = bool(columns.header and transcript)
-        is_certain = asked or not transcript or transcript[0].strip().lower() in SAID[2:]
+        is_certain = asked or not transcript or transcript[0].strip().lower() in TRANSCRIPT
         notes = [] if is_certain else [_note(columns, *transcript)]
         parts, part_notes = find_parts(columns, roles["audio"])
         fit = Fit.TWO_COLUMNS if is_named else Fit.CONTENT

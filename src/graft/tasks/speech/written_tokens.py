@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +14,8 @@ from torch import Tensor
 
 from graft.backbones.backbone import Model
 from graft.backbones.preprocess.transcript import TranscriptPreprocess
-from graft.base.errors import BadValue
+from graft.base.counts import plural
+from graft.base.errors import BadValue, listed
 from graft.base.records import Batch, Output, Sample
 from graft.tasks.classes.sure import sure_of
 from graft.tasks.sounds.read import encode_sound, sound_length
@@ -27,6 +29,7 @@ from graft.tasks.text.token_loss import (
     sums_of_rows,
 )
 
+_LOG = logging.getLogger("graft")
 BATCH = 16
 """Sounds that are transcribed at a time."""
 TIMES = 16
@@ -146,6 +149,7 @@ def _write_all(
     lengths = [sound_length(sample, preprocess) for sample in samples]
     order = sorted(range(len(samples)), key=lengths.__getitem__)
     written: list[Tensor] = [torch.empty(0)] * len(samples)
+    unfinished: list[str] = []
     with torch.random.fork_rng():
         torch.manual_seed(decoding.seed)
         for start in range(0, len(order), BATCH):
@@ -153,6 +157,14 @@ def _write_all(
             behind = _write(model, [samples[row] for row in rows], decoding, prompt)
             for row, ids in zip(rows, behind, strict=True):
                 written[row] = ids
+                if len(ids) == room and preprocess.tokenizer.eos_token_id not in ids:
+                    unfinished.append(samples[row].id)
+    if unfinished:
+        _LOG.warning(
+            f"{plural(len(unfinished), 'transcript')} of {len(samples):,} without an end after "
+            f"{room:,} tokens, the most that are written here: the rest is missing, or words "
+            f"repeat. {listed(unfinished, 5)}."
+        )
     return written
 
 

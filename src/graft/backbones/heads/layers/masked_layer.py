@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from graft.backbones import layer_groups
+
 if TYPE_CHECKING:
     from graft.backbones.backbone import Backbone
+    from graft.base.job import Form
 
 
 class MaskedLayer(nn.Module):
@@ -32,19 +36,23 @@ class MaskedLayer(nn.Module):
         self._mask = args[1] if len(args) > 1 else kwargs.get("attention_mask")
 
 
-def insert_layer(backbone: Backbone, layer: MaskedLayer) -> str:
-    """Put the layer before the classifier of the network; return the path of the two.
+def insert_layer(backbone: Backbone, layer: MaskedLayer, form: Form | None = None) -> Backbone:
+    """Put the layer before the classifier of the network.
 
-    The layer is then `PATH.0`, the classifier `PATH.1`.
+    Where the classifier was, at PATH, the layer is `PATH.0` and the classifier `PATH.1`. The head
+    begins with the layer and reads the same features, unless a `form` is given: the features are
+    then what the layer gives, of this form, and the head begins with the classifier.
     """
-    network, path = backbone.network, backbone.head[0]
+    network, (path, *others) = backbone.network, backbone.head
     layer.train(network.training)
     both = nn.Sequential(layer, network.get_submodule(path)).train(network.training)
     network.set_submodule(path, both)
     # The module around the classifier is called with the mask of what the classifier reads.
     around = network.get_submodule(path.rpartition(".")[0])
     around.register_forward_pre_hook(layer.take_mask, with_kwargs=True)
-    return path
+    head = (f"{path}.0", f"{path}.1", *others)[form is not None :]
+    groups = layer_groups.find(network, head, backbone.preprocess.example())
+    return replace(backbone, form=form or backbone.form, head=head, groups=groups)
 
 
 def without_layer(network: nn.Module, path: str) -> nn.Module:
