@@ -73,7 +73,8 @@ def _column(
 ) -> list[tuple[str, int | None]]:
     """A column of the table: its numbers as texts, and how long the bar is behind each."""
     has_bar = is_rank and column["form"] == "fraction"
-    bars = [round(100 * (number or 0)) if has_bar else None for number in numbers]
+    full = max([1.0, *(number or 0.0 for number in numbers)])  # an error rate may be above 1
+    bars = [round(100 * (number or 0) / full) if has_bar else None for number in numbers]
     return list(zip(_WRITTEN[column["form"]](numbers), bars, strict=True))
 
 

@@ -234,6 +234,18 @@ def test_many_classes_are_a_picture_and_a_list(copy):
     assert "times" in found.text
 
 
+def test_the_bars_of_rates_above_one_stay_in_their_cells(copy):
+    """Word error rates are above 1 where many words are added."""
+    rates = {
+        name: {"precision": 0.5, "recall": 0.5, "f1": rate, "support": 6}
+        for name, rate in {"short": 4.0, "long": 1.0, "none": 0.0}.items()
+    }
+    for run in report.summarize(copy).board.choices[0].best.runs:
+        rewrite(run.folder / "result.json", per_class=rates)
+    html = report.write(copy).read_text(encoding="utf-8")
+    assert re.findall(r'class="track"><i style="width: (\d+)%', html) == ["100", "25", "0"]
+
+
 def test_frozen_weights_that_changed_are_shouted(copy):
     path = next(
         p
