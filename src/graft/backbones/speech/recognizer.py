@@ -18,6 +18,9 @@ from graft.backbones.language.quiet import quiet
 from graft.backbones.speech.frames import mask_frames
 from graft.backbones.speech.readers import WhisperReader
 
+CACHE = "cache" if "cache" in Seq2SeqLMOutput.__annotations__ else "past_key_values"
+"""The argument for the states of earlier tokens, which transformers 5.24 gave another name."""
+
 
 class WhisperWriter(nn.Module):
     """Whisper's decoder; it attends to the frames (B, T, D) that are no padding."""
@@ -47,8 +50,8 @@ class WhisperWriter(nn.Module):
                 None,
                 frames,
                 encoder_attention_mask=mask,
-                past_key_values=cache,
                 use_cache=cache is not None,
+                **{CACHE: cache},
             )
         return self.layer_norm(hidden)
 
@@ -77,19 +80,18 @@ class WhisperRecognizer(PreTrainedModel, GenerationMixin):
         input_features: Tensor | None = None,
         decoder_input_ids: Tensor | None = None,
         encoder_outputs: Any = None,
-        past_key_values: Any = None,
         use_cache: bool | None = None,
-        **_: Any,
+        **options: Any,
     ) -> Seq2SeqLMOutput:
-        """`encoder_outputs` and `past_key_values` are of `generate`."""
+        """`encoder_outputs`, `use_cache` and the cache among `options` are of `generate`."""
         frame_mask = mask_frames(attention_mask, self.convolutions)
         if encoder_outputs is None:
             frames = self.reader(input_features, attention_mask, frame_mask)
         else:
             frames = encoder_outputs[0]
-        cache = past_key_values if use_cache else None
+        cache = options.get(CACHE) if use_cache else None
         hidden = self.writer(decoder_input_ids, frames, frame_mask, cache)
-        return Seq2SeqLMOutput(logits=self.lm_head(hidden), past_key_values=cache)
+        return Seq2SeqLMOutput(logits=self.lm_head(hidden), **{CACHE: cache})
 
     def generate(self, input_features: Tensor, attention_mask: Tensor, **options: Any) -> Tensor:
         """Write tokens after `decoder_input_ids`, as any encoder-decoder of transformers does.
