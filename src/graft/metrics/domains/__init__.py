@@ -1,0 +1,1 @@
+"""How far apart two domains are: in features, in shares of classes, in sets of classes."""

@@ -1,0 +1,1 @@
+"""Formulas: losses and labels of techniques as pure functions of tensors, one file each."""
