@@ -37,4 +37,4 @@ def estimate_class_shares(
 
 
 def _shares(labels: Tensor, classes: int) -> Tensor:
-    return labels.bincount(minlength=classes).double() / len(labels)
+    return labels.cpu().bincount(minlength=classes).double() / len(labels)

@@ -21,7 +21,7 @@ def circular_accuracy(
     """
     predicted = target_predictions.unique()
     if len(predicted) == 1:
-        return float((source_labels == predicted).double().mean())
+        return float((source_labels == predicted).cpu().double().mean())
     back = linear_classifier().fit(as_array(target), target_predictions.cpu().numpy())
     is_right = back.predict(as_array(source)) == source_labels.cpu().numpy()
     return float(is_right.mean())

@@ -25,8 +25,8 @@ def dev_risk(losses: Tensor, weights: Tensor) -> float:
             "more of them."
         )
     check_weights(weights)
-    weights = weights.double()
-    weighted = weights * losses.double()
+    weights = weights.cpu().double()
+    weighted = weights * losses.cpu().double()
     centered = weights - weights.mean()
     variance = centered.square().sum()
     # The factors 1 / (N - 1) of covariance and variance cancel.

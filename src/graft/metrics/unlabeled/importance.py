@@ -17,7 +17,8 @@ def importance_weighted_mean(values: Tensor, weights: Tensor) -> float:
     Raises DataError if all weights are 0 or one of them is not finite.
     """
     check_weights(weights)
-    return float((values.double() * weights).sum() / weights.sum())
+    weights = weights.cpu().double()
+    return float((values.cpu().double() * weights).sum() / weights.sum())
 
 
 def effective_size(weights: Tensor) -> float:

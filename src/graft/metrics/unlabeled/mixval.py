@@ -48,8 +48,8 @@ def mix_consistency(
         )
     labels = predict(inputs).argmax(1)
     mixes = share * inputs + (1 - share) * inputs[partners]
-    is_consistent = (predict(mixes).argmax(1) == labels).double()
-    is_intra = labels == labels[partners]
+    is_consistent = (predict(mixes).argmax(1) == labels).cpu().double()
+    is_intra = (labels == labels[partners]).cpu()
     # The mean of none is nan.
     return MixConsistency(
         float(is_consistent[is_intra].mean()), float(is_consistent[~is_intra].mean())

@@ -17,7 +17,7 @@ def whiten(features: Tensor, size: int) -> Tensor:
     Source: Caron et al.: Deep Clustering for Unsupervised Learning of Visual Features,
     arXiv:1807.05520.
     """
-    centered = (features - features.mean(0)).double()
+    centered = (features - features.mean(0)).cpu().double()
     left, values, _ = torch.linalg.svd(centered, full_matrices=False)
     # What is smaller than the rounding of the features' own precision is noise.
     rounding = torch.finfo(features.dtype).eps * max(features.shape)
@@ -53,7 +53,7 @@ def uniform_weights(clusters: Tensor) -> Tensor:
     Source: arXiv:1807.05520: without it most clusters would collapse into few.
     """
     _, position, counts = clusters.unique(return_inverse=True, return_counts=True)
-    return 1 / (len(counts) * counts[position].double())
+    return 1 / (len(counts) * counts[position].cpu().double())
 
 
 def _number_by_appearance(labels: Tensor) -> Tensor:
