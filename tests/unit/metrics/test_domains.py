@@ -12,6 +12,7 @@ from graft.metrics.domains.density_ratio import density_ratios
 from graft.metrics.domains.label_sets import missing_classes
 from graft.metrics.domains.label_shift import estimate_class_shares
 from graft.metrics.domains.proxy_a_distance import proxy_a_distance
+from graft.metrics.unlabeled.importance import effective_size
 
 
 def gaussian(count: int, seed: int, mean: float = 0.0, width: int = 2) -> torch.Tensor:
@@ -51,6 +52,20 @@ def test_density_ratios_of_shifted_gaussians_are_known():
 def test_density_ratios_of_equal_domains_have_mean_one():
     source = gaussian(500, 0)
     assert float(density_ratios(source, source, source).mean()) == pytest.approx(1, abs=1e-3)
+
+
+def test_many_features_do_not_separate_equal_domains():
+    """With a fixed weak penalty few examples would have all the weight."""
+    ratios = density_ratios(
+        gaussian(200, 0, width=400), gaussian(200, 1, width=400), gaussian(100, 2, width=400)
+    )
+    # All are 1 in truth, and the penalty that generalizes best leaves them near it.
+    assert effective_size(ratios) > 80
+
+
+def test_too_few_examples_have_no_density_ratio():
+    with pytest.raises(DataError, match="there are 9 of the source and 1 of the target"):
+        density_ratios(gaussian(9, 0), gaussian(1, 1), gaussian(3, 2))
 
 
 def counts(*numbers: int) -> torch.Tensor:

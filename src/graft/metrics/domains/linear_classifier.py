@@ -12,17 +12,19 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 
-def linear_classifier(balanced: bool = False) -> Pipeline:
+def linear_classifier(balanced: bool = False, inverse_strength: float = 1.0) -> Pipeline:
     """Return an unfitted logistic regression on standardized features.
 
-    `balanced`, all classes weigh the same, however many examples each has.
+    `balanced`, all classes weigh the same, however many examples each has. `inverse_strength` is
+    scikit-learn's C: the smaller, the stronger the penalty.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     weight = "balanced" if balanced else None
-    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, class_weight=weight))
+    regression = LogisticRegression(C=inverse_strength, max_iter=1000, class_weight=weight)
+    return make_pipeline(StandardScaler(), regression)
 
 
 def as_array(features: Tensor) -> NDArray[np.float64]:
