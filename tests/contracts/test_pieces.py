@@ -11,7 +11,7 @@ import torch
 
 from graft.backbones.backbone import Model
 from graft.base import plugins
-from graft.base.records import Batch, Sample
+from graft.base.records import Batches, Sample
 from graft.data.data import Data
 from graft.studies.run import build_model
 from graft.tasks.task import Task
@@ -25,13 +25,13 @@ from graft.training.feeds.streams import Streams
 from graft.training.loop.step import step
 from graft.training.loop.trainer import Settings, train
 from graft.training.observers import Observer
-from tests.contracts.tiny import PACKED, TINY, network_of, task_of
+from tests.contracts.tiny import PACKED, TINY, network_of, task_of, with_unlabeled
 
 EXAMPLES, PIECES = 16, (2, 8)
 WEIGHTED, SEVERAL, SUBWORDS = "weighted", "several labels", "token-classification:subwords=all"
 TASKS = [*TINY, PACKED, SUBWORDS, WEIGHTED, SEVERAL]
-BETWEEN_EXAMPLES = {"contrastive-few-shot": {"contrastive"}}
-"""Phases whose loss is of pairs of examples: pieces have fewer pairs, as their docstring says."""
+BETWEEN_EXAMPLES = {"contrastive-few-shot": {"contrastive"}, "deep-coral": {"adaptation"}}
+"""Phases whose loss is between the examples of a batch, of which pieces have fewer."""
 SAMPLED = ("object-detection",)
 """Tasks whose usual head learns from regions that are drawn anew in each step."""
 TECHNIQUES = [*plugins.names("technique"), "full-fine-tuning + l2-sp:weight=0.1"]
@@ -63,35 +63,33 @@ def _with_two_labels(sample: Sample, task: Task) -> Sample:
     return Sample(sample.id, sample.roles | {"label": (sample.roles["label"], task.classes[0])})
 
 
-def parts(technique: str, name: str) -> Iterator[tuple[Objective, Phase, Batch]]:
-    """Yield each phase of a technique, ready for a step without dropout, and its first batch."""
+def parts(technique: str, name: str) -> Iterator[tuple[Objective, Phase, Batches]]:
+    """Yield each phase of a technique, ready for a step without dropout, and its first batches."""
     task, data = learned(name)
     chosen, engine = parse(technique), Engine("fp32")
+    data = with_unlabeled(data, chosen, task)
     model = build_model(network_of(technique, task.name), task, chosen.pretrained, seed=0)
     objective = chosen.objective(model, task)
     streams = Streams(
         data, task, chosen, model.backbone.preprocess, engine.device, 0, EXAMPLES, 1.0
     )
-    feed, _ = streams.make_feeds(chosen, objective)
-    batch = next(feed.stream([feed.plan((0, 0))[0][:EXAMPLES]], (0, 0)))
+    feeds, _ = streams.make_feeds(chosen, objective)
+    batches = next(feeds.stream((0, 0), range(1)))
     phases = chosen.phases(model, 1.0)
     if not phases:
         pytest.skip("it trains nothing")
     for phase in phases:
         objective.begin(phase)
         optim.freeze(objective.model, optim.trainable(objective.model, phase))
-        yield objective.eval(), phase, batch
+        yield objective.eval(), phase, batches
 
 
-def gradient(objective: Objective, batch: Batch, pieces: int) -> torch.Tensor:
+def gradient(objective: Objective, batches: Batches, pieces: int) -> torch.Tensor:
     """The gradient of one step, as one vector."""
     parameters = [parameter for parameter in objective.parameters() if parameter.requires_grad]
-    assert (
-        step(
-            objective, torch.optim.SGD(parameters, lr=0.0), Engine("fp32"), batch, 0.5, pieces, 0.0
-        ).pieces
-        == pieces
-    )
+    optimizer = torch.optim.SGD(parameters, lr=0.0)
+    result = step(objective, optimizer, Engine("fp32"), batches, 0.5, pieces, 0.0)
+    assert result.pieces == pieces
     return torch.cat(
         [torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in parameters]
     )
@@ -99,21 +97,21 @@ def gradient(objective: Objective, batch: Batch, pieces: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", TASKS)
 def test_pieces_of_a_batch_have_the_gradient_of_the_whole(name):
-    for objective, _, batch in parts("full-fine-tuning", name):
-        whole = gradient(objective, batch, 1)
+    for objective, _, batches in parts("full-fine-tuning", name):
+        whole = gradient(objective, batches, 1)
         for pieces in PIECES:
             assert (
-                gradient(objective, batch, pieces) - whole
+                gradient(objective, batches, pieces) - whole
             ).norm() <= TOLERANCE * whole.norm(), pieces
 
 
 @pytest.mark.parametrize("name", [WEIGHTED, "token-classification", "text-generation"])
 @pytest.mark.parametrize("technique", TECHNIQUES)
 def test_a_technique_has_the_gradient_of_the_whole_in_each_phase(technique, name):
-    for objective, phase, batch in parts(technique, name):
-        whole = gradient(objective, batch, 1)
+    for objective, phase, batches in parts(technique, name):
+        whole = gradient(objective, batches, 1)
         apart = [
-            float((gradient(objective, batch, pieces) - whole).norm() / whole.norm())
+            float((gradient(objective, batches, pieces) - whole).norm() / whole.norm())
             for pieces in PIECES
         ]
         between = phase.name in BETWEEN_EXAMPLES.get(technique, ())

@@ -22,6 +22,7 @@ from graft.studies.run import build_model
 from graft.tasks.specs import options
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import parse
+from graft.techniques.technique import Technique
 from graft.training.checkpoint import Position
 from graft.training.engine import Engine
 from graft.training.loop.trainer import Settings, train
@@ -49,6 +50,15 @@ def task_of(spec: str) -> tuple[Task, Data]:
     """The task with its options, learned from its own tiny data, and the data."""
     data = options.parse(spec)[0].tiny_data()
     return options.read_task(spec, data), data
+
+
+def with_unlabeled(data: Data, technique: Technique, task: Task) -> Data:
+    """The data, with a split of samples without labels if the technique draws from one."""
+    streams = [stream for part in technique.parts for stream in part.streams().values()]
+    if not any(stream.splits == ("unlabeled",) for stream in streams):
+        return data
+    bare = [task.without_target(sample) for sample in data.splits["train"]]
+    return data.with_splits({**data.splits, "unlabeled": 2 * bare})
 
 
 @cache
@@ -174,6 +184,7 @@ def trained(
     backbone = backbone or network_of(technique, task_name)
     task, data = task_of(task_name)
     chosen = parse(technique)
+    data = with_unlabeled(data, chosen, task)
     engine = Engine("fp32")
     folder.mkdir(parents=True, exist_ok=True)
     model = engine.place(build_model(backbone, task, chosen.pretrained, seed=0))

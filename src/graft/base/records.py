@@ -129,6 +129,12 @@ class Output:
         return self.raw["logits"] if isinstance(self.raw, Mapping) else self.raw
 
 
+Batches = Mapping[str, Batch]
+"""The batches of one step, by the names of the streams that they are drawn from."""
+Outputs = Mapping[str, Output]
+"""What a model makes of each of them."""
+
+
 @dataclass(frozen=True)
 class Windows:
     """The samples of a split and the pieces in which a network reads them.

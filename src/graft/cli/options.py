@@ -111,7 +111,8 @@ Unlabeled = Annotated[
     typer.Option(
         "--unlabeled",
         metavar="PATH",
-        help="More texts, for techniques that learn from unlabeled texts.",
+        help="More samples, for techniques that learn from samples without labels; labels that "
+        "they have are not used.",
         rich_help_panel=DATA,
     ),
 ]

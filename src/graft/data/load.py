@@ -11,13 +11,13 @@ from typing import Any
 from graft.base import files, plugins
 from graft.base.errors import BadValue, DataError, listed
 from graft.base.ranges import PART, check_number, check_path, check_word
-from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.formats.folders.annotations import describe_unsupported
 from graft.data.formats.format import SPLIT_NAMES, Format, ReadOptions, read_options
 from graft.data.kinds.kind import kind_named
 from graft.data.listing import is_about, is_hidden
 from graft.data.splits import make_splits, subsample
+from graft.data.unlabeled import add_unlabeled
 
 _OURS = {
     "spec.json": "a run folder",
@@ -54,11 +54,11 @@ def load_data(
     by split. `val` and `test` are the shares that are cut, stratified by the label, where the data
     come without that split (None: 0.15 of the rest and 0.2, of running text 0.05 each, its end);
     `fraction` or `shots` (so many samples a class, where there are classes) then reduce `train`.
-    `unlabeled` is the path of more texts, for techniques that learn from those without labels: they
-    join the split of that name. `reading` are the fields of ReadOptions: columns, header,
-    delimiter, label_separator, kinds, labels. Raises DataError, BadValue, and UnknownName for
-    another option; without `must_split`, data that cannot be split are returned as they are, and
-    their `problem` says why.
+    `unlabeled` is the path of more samples, for techniques that learn without labels: they join the
+    split of that name, and labels that they have are not used. `reading` are the fields of
+    ReadOptions: columns, header, delimiter, label_separator, kinds, labels. Raises DataError,
+    BadValue, and UnknownName for another option; without `must_split`, data that cannot be split
+    are returned as they are, and their `problem` says why.
     """
     raw = read_source(source, format=format, **reading)
     more = None if unlabeled is None else check_path("unlabeled", unlabeled)
@@ -71,7 +71,7 @@ def load_data(
         if must_split:
             raise
         return replace(raw, problem=str(error))
-    data = data if more is None else _with_texts(data, more)
+    data = data if more is None else _with_unlabeled(data, more)
     return subsample(data, fraction=fraction, shots=shots, seed=seed)
 
 
@@ -131,23 +131,14 @@ def _as_asked(data: Data, options: ReadOptions) -> Data:
     return data
 
 
-def _with_texts(data: Data, path: Path) -> Data:
-    """Add the texts at `path`, without their labels, as the split `unlabeled`."""
-    more = read(path, labels=False)
-    samples = [sample for split in more.splits.values() for sample in split]
-    read_text = kind_named(more.kind).text
-    texts = [
-        Sample(f"unlabeled/{sample.id}", {"text": text})
-        for sample in samples
-        if (text := read_text(sample))
-    ]
-    if not texts:
+def _with_unlabeled(data: Data, path: Path) -> Data:
+    """Add the samples at `path`, without their labels, as the split `unlabeled`."""
+    if data.path and path.resolve() == Path(data.path).resolve():
         raise DataError(
-            f"{path} holds no texts to learn from. "
-            "Give a .txt file, or a table or folder of texts: --unlabeled PATH."
+            f"--unlabeled {path} is the data themselves, whose validation and test samples must "
+            "not be learned from. Give other samples."
         )
-    splits = {**data.splits, "unlabeled": [*data.splits.get("unlabeled", []), *texts]}
-    return data.with_splits(splits, f"{len(texts):,} unlabeled texts were read from {path}.")
+    return add_unlabeled(data, read(path, labels=False), path)
 
 
 def _check(path: Path) -> None:

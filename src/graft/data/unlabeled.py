@@ -1,15 +1,17 @@
-"""The texts that a network may read without their labels."""
+"""The samples that a network may learn from without their labels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data
-from graft.data.kinds.kind import kind_named, normalize_text
+from graft.data.kinds.kind import Kind, kind_named, normalize_text
 
 HELD_OUT = 0.05
 MOST_HELD_OUT = 500
@@ -35,6 +37,50 @@ def unlabeled_texts(data: Data, seed: int) -> tuple[list[Sample], list[Sample]]:
     held = set(np.random.default_rng([seed, 5]).permutation(len(passages))[:count].tolist())
     rest = [passage for i, passage in enumerate(passages) if i not in held]
     return rest, [passages[i] for i in sorted(held)]
+
+
+MEDIA = {"image": ("pictures", "folder of pictures"), "audio": ("sounds", "folder of sounds")}
+"""Role of a medium -> its samples in the plural, and what usually holds them."""
+TEXTS = ("texts", ".txt file, or a table or folder of texts")
+
+
+def add_unlabeled(data: Data, more: Data, path: Path) -> Data:
+    """Add the samples of `more`, which were read from `path`, to the split `unlabeled`.
+
+    They keep the inputs of the data, and no labels. Raises DataError if they have no such inputs.
+    """
+    kind, theirs = kind_named(data.kind), kind_named(more.kind)
+    inputs = next(roles for roles in kind.inputs if roles <= data.roles)
+    nouns, holder = next((MEDIA[role] for role in inputs if role in MEDIA), TEXTS)
+    samples = [sample for split in more.splits.values() for sample in split]
+    bare = [
+        Sample(f"unlabeled/{sample.id}", roles)
+        for sample in samples
+        if (roles := _inputs(sample, inputs, kind, theirs))
+    ]
+    if not bare:
+        raise DataError(
+            f"{path} holds no {nouns} to learn from. Give a {holder}: --unlabeled PATH."
+        )
+    note = f"{len(bare):,} unlabeled {nouns} were read from {path}."
+    known = theirs.target not in inputs and any(s.roles.get(theirs.target) for s in samples)
+    note += " They have labels, which are not used." if known else ""
+    return data.with_splits(
+        {**data.splits, "unlabeled": [*data.splits.get("unlabeled", []), *bare]}, note
+    )
+
+
+def _inputs(
+    sample: Sample, inputs: Iterable[str], kind: Kind, theirs: Kind
+) -> Mapping[str, Any] | None:
+    """What a sample of another source has of the inputs, else its text if they are texts."""
+    text = theirs.text(sample)
+    if set(inputs) <= sample.roles.keys():
+        kept = {role: sample.roles[role] for role in sorted(inputs)}
+        # Pretraining reads all of a text, of which the inputs may be a part.
+        if kind.passage(Sample(sample.id, kept)) == text and (text or MEDIA.keys() & set(inputs)):
+            return kept
+    return {"text": text} if text and not MEDIA.keys() & set(inputs) else None
 
 
 def without_labels(samples: Iterable[Sample], role: str) -> list[Sample]:

@@ -141,7 +141,7 @@ def check_techniques(backbone: str, techniques: Sequence[str], task: Task) -> No
     network = open_backbone(backbone, task)
     for name, technique in zip(techniques, parsed, strict=True):
         technique.check(network, task)
-        if task.fresh_head and "labeled" not in technique.streams:
+        if task.fresh_head and not technique.learns_labels:
             raise BadValue(
                 f"{name!r} learns from texts without labels, and leaves the new head "
                 f"of {task.name} untrained. Write: '{name} then full-fine-tuning'."

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from graft.backbones.backbone import Backbone, Model
 from graft.backbones.language.language_model import language_model
 from graft.tasks.pretexts.next_tokens import NextTokens
 from graft.tasks.task import Task
+from graft.techniques.specs.stream import Stream
 from graft.techniques.technique import Objective, Phase, Technique, everything
-from graft.techniques.text.pretraining import Pretraining
+from graft.techniques.text.pretraining import PASSAGES, Pretraining
 
 NAME = "causal-language-modeling"
 
@@ -31,10 +31,11 @@ class CausalLanguageModeling(Technique):
     Example: graft fit reviews.csv -b smollm2-135m -t "causal-language-modeling then lora"
     """
 
-    streams: ClassVar[frozenset[str]] = frozenset({"unlabeled"})
-
     packed: bool = False
     """Whether several texts share a sequence, none seeing another."""
+
+    def streams(self) -> dict[str, Stream]:
+        return PASSAGES
 
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)

@@ -11,8 +11,9 @@ from graft.backbones.backbone import Backbone, Model
 from graft.base import trees
 from graft.base.errors import BadValue
 from graft.base.ranges import Count, Epochs
-from graft.base.records import RECORDED, Batch, Output
+from graft.base.records import RECORDED, Batch, Batches, Output, Outputs
 from graft.tasks.task import Task
+from graft.techniques.specs.stream import LABELED
 from graft.techniques.technique import (
     PROBE_PATIENCE,
     Objective,
@@ -94,20 +95,23 @@ class PairObjective(Objective):
     def begin(self, phase: Phase) -> None:
         self.alone = phase.name == PAIRS
 
-    def outputs(self, batch: Batch) -> Output:
-        return run_by_length(self.model, batch)
+    def outputs(self, batches: Batches) -> Outputs:
+        return {name: run_by_length(self.model, batch) for name, batch in batches.items()}
 
-    def losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
+    def losses(self, outputs: Outputs, batches: Batches, progress: float) -> dict[str, Tensor]:
         if self.alone:
-            return {"pairs": pair_loss(output.features, alike(batch.target))}
-        return {"task": self.task.loss(output, batch)}
+            return {"pairs": self._pair_loss(outputs, batches)}
+        return {"task": self.task.loss(outputs[LABELED], batches[LABELED])}
 
-    def extra_losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
-        return (
-            {"pairs": pair_loss(output.features, alike(batch.target))}
-            if output.features.requires_grad
-            else {}
-        )
+    def extra_losses(
+        self, outputs: Outputs, batches: Batches, progress: float
+    ) -> dict[str, Tensor]:
+        if not outputs[LABELED].features.requires_grad:
+            return {}
+        return {"pairs": self._pair_loss(outputs, batches)}
+
+    def _pair_loss(self, outputs: Outputs, batches: Batches) -> Tensor:
+        return pair_loss(outputs[LABELED].features, alike(batches[LABELED].target))
 
 
 def run_by_length(model: Model, batch: Batch) -> Output:

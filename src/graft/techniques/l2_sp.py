@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from graft.backbones.backbone import Model
 from graft.base.ranges import NotNegative
-from graft.base.records import Batch, Output
+from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique, everything
 
@@ -53,7 +53,9 @@ class L2SpObjective(Objective):
         now = (model.network.get_parameter(name).detach().clone() for name in self.names)
         self.start = nn.ParameterList(nn.Parameter(tensor, requires_grad=False) for tensor in now)
 
-    def extra_losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
+    def extra_losses(
+        self, outputs: Outputs, batches: Batches, progress: float
+    ) -> dict[str, Tensor]:
         weights = (self.model.network.get_parameter(name) for name in self.names)
         pairs = [
             (now, start)

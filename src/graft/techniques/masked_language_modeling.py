@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 from graft.backbones.backbone import Backbone, Model
 from graft.backbones.language.language_model import language_model
@@ -11,8 +10,9 @@ from graft.base.errors import BadValue
 from graft.base.ranges import InnerShare
 from graft.tasks.pretexts.masked_tokens import MaskedTokens, chosen_nats
 from graft.tasks.task import Task
+from graft.techniques.specs.stream import Stream
 from graft.techniques.technique import Objective, Phase, Technique, everything
-from graft.techniques.text.pretraining import Pretraining
+from graft.techniques.text.pretraining import PASSAGES, Pretraining
 
 NAME = "masked-language-modeling"
 
@@ -36,10 +36,11 @@ class MaskedLanguageModeling(Technique):
     Example: graft fit reviews.csv -t "masked-language-modeling then full-fine-tuning"
     """
 
-    streams: ClassVar[frozenset[str]] = frozenset({"unlabeled"})
-
     probability: InnerShare = 0.15
     """The share of tokens that are chosen."""
+
+    def streams(self) -> dict[str, Stream]:
+        return PASSAGES
 
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)

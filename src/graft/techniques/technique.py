@@ -16,8 +16,9 @@ from graft.backbones.preprocess.augment import Augment
 from graft.base import plugins
 from graft.base.errors import BadValue
 from graft.base.ranges import Count, Epochs, NotNegative, Positive, Share, read_numbers
-from graft.base.records import Batch, Output
+from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
+from graft.techniques.specs.stream import LABELED, SUPERVISED, Stream
 
 Optimizer = Literal["adamw", "sgd"]
 
@@ -120,7 +121,6 @@ class Technique(ABC):
     is made. `None`, in words `auto`, is chosen from the model and the data.
     """
 
-    streams: ClassVar[frozenset[str]] = frozenset({"labeled"})
     pretrained: ClassVar[bool] = True
     about_head: ClassVar[bool] = False
     """Whether it is about a new head, so that it says nothing to a task that keeps the network's
@@ -175,6 +175,15 @@ class Technique(ABC):
         A technique that has one of its own calls this one.
         """
         read_numbers(self, f" of {plugins.name_of(type(self))!r}")
+
+    def streams(self) -> dict[str, Stream]:
+        """The streams of which each step gets a batch; the first says what an epoch is."""
+        return SUPERVISED
+
+    @property
+    def learns_labels(self) -> bool:
+        """Whether it learns from labels, so that a new head is of use after it."""
+        return any(stream.labels for part in self.parts for stream in part.streams().values())
 
     def check(self, backbone: Backbone, task: Task) -> None:
         """Raise BadValue where it is not made for this network, this task or its classes.
@@ -287,34 +296,40 @@ class Objective(nn.Module):
         steps = ("forward", "outputs", "losses", "extra_losses", "loss_weights")
         return all(getattr(type(self), step) is getattr(Objective, step) for step in steps)
 
-    def forward(self, batch: Batch, progress: float) -> dict[str, Tensor]:
-        """`progress` in [0, 1] is how far the phase has come."""
-        return self.losses(self.outputs(batch), batch, progress)
+    def forward(self, batches: Batches, progress: float) -> dict[str, Tensor]:
+        """The losses of a step, which has a batch of each stream.
 
-    def outputs(self, batch: Batch) -> Output:
-        """Run the model on a batch; overridden by techniques that read a batch in another way."""
-        return self.model(batch)
+        `progress` in [0, 1] is how far the phase has come.
+        """
+        return self.losses(self.outputs(batches), batches, progress)
+
+    def outputs(self, batches: Batches) -> Outputs:
+        """Run the model on each batch; overridden by techniques that read one in another way."""
+        return {name: self.model(batch) for name, batch in batches.items()}
 
     def begin(self, phase: Phase) -> None:
         """Called as each phase begins, also in a run that goes on in it."""
 
-    def losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
+    def losses(self, outputs: Outputs, batches: Batches, progress: float) -> dict[str, Tensor]:
         """The task's loss and the extra ones."""
-        return {"task": self.task.loss(output, batch), **self.extra_losses(output, batch, progress)}
+        task = self.task.loss(outputs[LABELED], batches[LABELED])
+        return {"task": task, **self.extra_losses(outputs, batches, progress)}
 
-    def extra_losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
+    def extra_losses(
+        self, outputs: Outputs, batches: Batches, progress: float
+    ) -> dict[str, Tensor]:
         """Return losses in addition to that of the task; techniques with a loss override it."""
         return {}
 
-    def loss_weights(self, batch: Batch) -> dict[str, float | Tensor]:
-        """The weight of what each loss averages in the batch, more than 0.
+    def loss_weights(self, batches: Batches) -> dict[str, float | Tensor]:
+        """The weight of what each loss averages in the batches, more than 0.
 
-        By default one an example.
+        By default one an example of the first stream.
         A batch may be computed in pieces. Each piece's loss counts by its share of the batch's
         weight, so that the gradient is that of the whole batch, except for losses between the
         examples of a batch.
         """
-        return {"task": self.task.loss_weight(batch)}
+        return {"task": self.task.loss_weight(batches[LABELED])}
 
     def after_step(self, progress: float) -> None:
         """Called after each optimizer step (moving averages)."""

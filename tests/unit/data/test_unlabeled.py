@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from graft.base.errors import DataError
 from graft.base.records import Sample
@@ -64,3 +68,49 @@ def test_more_texts_join_from_a_path(tmp_path):
     data = load_data(source, unlabeled=tmp_path / "more.txt")
     assert any("one more text" in text for text in texts(data))
     assert "label" in data.roles
+
+
+def pictures(folder: Path, *names: str) -> Path:
+    for number, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.full((8, 8, 3), 9 * number, dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / name)
+    return folder
+
+
+def labeled_pictures(folder: Path) -> Path:
+    names = [f"{label}/{number}.png" for label in ("ants", "bees") for number in range(12)]
+    return pictures(folder, *names)
+
+
+def test_more_pictures_join_from_a_folder_and_their_labels_are_not_used(tmp_path):
+    more = pictures(tmp_path / "more", "cats/1.png", "dogs/2.png")
+    data = load_data(labeled_pictures(tmp_path / "photos"), unlabeled=more)
+    assert [set(sample.roles) for sample in data.splits["unlabeled"]] == [{"image"}, {"image"}]
+    assert data.classes == ["ants", "bees"]
+    assert data.notes[-1] == (
+        f"2 unlabeled pictures were read from {more}. They have labels, which are not used."
+    )
+
+
+def test_pictures_without_class_folders_are_unlabeled(tmp_path):
+    more = pictures(tmp_path / "more", "1.png", "2.png", "3.png")
+    data = load_data(labeled_pictures(tmp_path / "photos"), unlabeled=more)
+    assert len(data.splits["unlabeled"]) == 3
+    assert data.notes[-1] == f"3 unlabeled pictures were read from {more}."
+
+
+def test_samples_of_another_medium_are_refused(tmp_path):
+    photos = labeled_pictures(tmp_path / "photos")
+    (tmp_path / "more.txt").write_text("one more text\n")
+    with pytest.raises(DataError, match=r"more.txt holds no pictures.*folder of pictures"):
+        load_data(photos, unlabeled=tmp_path / "more.txt")
+    source = {name: (["a b", "c d"], ["x", "y"]) for name in ("train", "val", "test")}
+    with pytest.raises(DataError, match=r"photos holds no texts.*\.txt file"):
+        load_data(source, unlabeled=photos)
+
+
+def test_the_data_themselves_are_no_unlabeled_samples(tmp_path):
+    photos = labeled_pictures(tmp_path / "photos")
+    with pytest.raises(DataError, match="is the data themselves"):
+        load_data(photos, unlabeled=photos)

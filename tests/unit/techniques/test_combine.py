@@ -91,21 +91,21 @@ def test_a_sum_reads_the_batch_as_its_first_technique_does(monkeypatch):
     )
     task, data = task_of(TASK)
     feed = Feed.of(data.splits["train"], task, both.model.backbone.preprocess, torch.device("cpu"))
-    batch = next(feed.stream(feed.plan(None)))
-    assert set(both(batch, 0.0)) == {"task", "distance"}
-    assert calls == [len(batch)]
+    batches = {"labeled": next(feed.stream(feed.plan(None)))}
+    assert set(both(batches, 0.0)) == {"task", "distance"}
+    assert calls == [len(batches["labeled"])]
 
 
 def test_losses_of_one_name_are_added():
     both, alone = objective_of("l2-sp:weight=1 + l2-sp:weight=2"), objective_of("l2-sp:weight=3")
     task, data = task_of(TASK)
     feed = Feed.of(data.splits["train"], task, both.model.backbone.preprocess, torch.device("cpu"))
-    batch = next(feed.stream(feed.plan(None)))
+    batches = {"labeled": next(feed.stream(feed.plan(None)))}
     for objective in (both, alone):
         with torch.no_grad():
             for parameter in objective.model.network.parameters():
                 parameter.add_(0.1)
-    torch.testing.assert_close(both(batch, 0.0)["distance"], alone(batch, 0.0)["distance"])
+    torch.testing.assert_close(both(batches, 0.0)["distance"], alone(batches, 0.0)["distance"])
 
 
 def test_each_part_has_its_own_batch_size(tmp_path):

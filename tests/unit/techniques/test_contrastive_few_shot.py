@@ -106,10 +106,10 @@ def test_added_to_another_technique_it_is_one_loss_more():
         objectives[spec] = technique.objective(model, task)
         objectives[spec].begin(technique.phases(model, 1.0)[0])
     feed = Feed.of(data.splits["train"], task, model.backbone.preprocess, Engine("fp32").device, 8)
-    batch = next(feed.stream([[0, 8, 16, 1]]))
-    names = [list(objective(batch, 0.0)) for objective in objectives.values()]
+    batches = {"labeled": next(feed.stream([[0, 8, 16, 1]]))}
+    names = [list(objective(batches, 0.0)) for objective in objectives.values()]
     assert names == [["task", "pairs"], ["pairs", "distance"], ["pairs"]]
-    assert list(Objective(model, task)(batch, 0.0)) == ["task"]
+    assert list(Objective(model, task)(batches, 0.0)) == ["task"]
 
 
 def test_batches_are_mixed_anew_each_epoch():

@@ -21,7 +21,8 @@ def feeds(technique: Technique, task_name: str, network: str) -> tuple[Feed, Fee
     streams = Streams(
         data, task, technique, model.backbone.preprocess, torch.device("cpu"), 0, None, None
     )
-    return streams.make_feeds(technique, technique.objective(model, task))
+    train, val = streams.make_feeds(technique, technique.objective(model, task))
+    return train.main, val
 
 
 def augment(feed: Feed) -> str:

@@ -25,10 +25,11 @@ class Twofold(nn.Module):
         torch.manual_seed(0)
         self.body, self.head = nn.Linear(4, 4), nn.Linear(4, 1)
 
-    def forward(self, batch, progress):
-        return {"task": self.head(self.body(batch.inputs["x"])).float().square().mean()}
+    def forward(self, batches, progress):
+        out = self.head(self.body(batches["labeled"].inputs["x"]))
+        return {"task": out.float().square().mean()}
 
-    def loss_weights(self, batch):
+    def loss_weights(self, batches):
         return {}
 
 
@@ -42,10 +43,9 @@ def scaling() -> Engine:
     return engine
 
 
-def batch() -> Batch:
-    return Batch(
-        {"x": torch.randn(8, 4, generator=torch.Generator().manual_seed(1))}, rows=list(range(8))
-    )
+def batches() -> dict[str, Batch]:
+    inputs = {"x": torch.randn(8, 4, generator=torch.Generator().manual_seed(1))}
+    return {"labeled": Batch(inputs, rows=list(range(8)))}
 
 
 def stepped(
@@ -53,13 +53,13 @@ def stepped(
 ) -> torch.optim.Optimizer:
     """One step of a phase's own optimizer, at a rate that changes nothing."""
     optimizer = engine.prepare_optimizer(torch.optim.SGD(parameters, lr=0.0))
-    step(objective, optimizer, engine, batch(), 0.5, 1, clip)
+    step(objective, optimizer, engine, batches(), 0.5, 1, clip)
     return optimizer
 
 
 def test_gradients_of_a_later_phase_are_unscaled_once(scaling):
     objective, exact = Twofold(), Twofold()
-    exact(batch(), 0.5)["task"].backward()
+    exact(batches(), 0.5)["task"].backward()
     phases = [list(objective.head.parameters()), list(objective.parameters())]
     optimizers = [stepped(objective, scaling, parameters, NEVER) for parameters in phases]
     assert len(optimizers) == 2

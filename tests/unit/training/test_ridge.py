@@ -11,7 +11,7 @@ import torch
 from sklearn.linear_model import Ridge
 from torch import Tensor, nn
 
-from graft.base.records import Batch
+from graft.base.records import Batch, Batches
 from graft.techniques.technique import Objective
 from graft.training.loop.losses import mean_losses
 from graft.training.solvers import ridge
@@ -48,11 +48,12 @@ class Squares(Objective):
         nn.Module.__init__(self)
         self.head = nn.Linear(features, outputs, bias=bias)
 
-    def forward(self, batch: Batch, progress: float) -> dict[str, Tensor]:
+    def forward(self, batches: Batches, progress: float) -> dict[str, Tensor]:
+        batch = batches["labeled"]
         error = self.head(batch.inputs["features"]) - batch.target
         return {"task": error.square().mean()}
 
-    def loss_weights(self, batch: Batch) -> dict[str, float]:
+    def loss_weights(self, batches: Batches) -> dict[str, float]:
         return {}
 
 

@@ -24,12 +24,13 @@ class Squares(nn.Module):
         torch.manual_seed(0)
         self.layer, self.fits = nn.Linear(3, 1), fits
 
-    def forward(self, batch, progress):
+    def forward(self, batches, progress):
+        batch = batches["labeled"]
         if len(batch) > self.fits:
             raise RuntimeError(self.words)
         return {"task": (self.layer(batch.inputs["x"]).squeeze(1) - batch.target).square().mean()}
 
-    def loss_weights(self, batch):
+    def loss_weights(self, batches):
         return {}
 
 
@@ -42,7 +43,7 @@ def stepped(pieces: int, fits: int = 100) -> tuple[torch.Tensor, float, int]:
         list(range(7)),
     )
     optimizer = torch.optim.SGD(objective.parameters(), lr=0.1)
-    result = step(objective, optimizer, Engine("fp32"), batch, 0.5, pieces, clip=0.0)
+    result = step(objective, optimizer, Engine("fp32"), {"labeled": batch}, 0.5, pieces, clip=0.0)
     return objective.layer.weight.detach(), float(result.losses["task"]), result.pieces
 
 
@@ -90,7 +91,7 @@ def test_other_errors_are_not_taken_for_memory():
             objective,
             torch.optim.SGD(objective.parameters(), lr=0.1),
             Engine("fp32"),
-            batch,
+            {"labeled": batch},
             0.0,
             1,
             0.0,

@@ -14,8 +14,9 @@ from torch import Tensor
 from graft.backbones.backbone import Backbone, Model
 from graft.base import plugins, specs
 from graft.base.errors import BadValue
-from graft.base.records import Batch, Output
+from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
+from graft.techniques.specs.stream import Stream
 from graft.techniques.technique import Objective, Phase, Technique
 
 
@@ -45,7 +46,6 @@ class Then(Technique):
         _take_settings(self, first)
         parts = (*first.parts, *second.parts)
         object.__setattr__(self, "parts", parts)
-        object.__setattr__(self, "streams", frozenset().union(*(part.streams for part in parts)))
         object.__setattr__(self, "about_head", any(part.about_head for part in parts))
 
     def check(self, backbone: Backbone, task: Task) -> None:
@@ -65,15 +65,7 @@ class Sum(Technique):
                 "'+' adds losses within one technique; it "
                 "cannot follow 'then'. Write: 'a then b + c'."
             )
-        parts = (main, extra)
-        apart = next(
-            (plugins.name_of(type(part)) for part in parts if "labeled" not in part.streams), None
-        )
-        if apart:
-            raise BadValue(
-                f"'+' adds losses on the same labeled batches, and {apart!r} reads other texts. "
-                f"Write: '{apart} then ...'."
-            )
+        _check_streams(main, extra)
         _check_added(main, extra)
         _take_settings(self, main)
         object.__setattr__(self, "about_head", main.about_head or extra.about_head)
@@ -84,6 +76,9 @@ class Sum(Technique):
     def check(self, backbone: Backbone, task: Task) -> None:
         self.main.check(backbone, task)
         self.extra.check(backbone, task)
+
+    def streams(self) -> dict[str, Stream]:
+        return {**self.main.streams(), **self.extra.streams()}
 
     def objective(self, model: Model, task: Task) -> Objective:
         return SumObjective(self.main.objective(model, task), self.extra.objective(model, task))
@@ -97,6 +92,25 @@ def first_of(technique: Technique) -> Technique:
     while isinstance(technique, Sum):
         technique = technique.main
     return technique
+
+
+def _check_streams(main: Technique, extra: Technique) -> None:
+    """Raise BadValue for streams that cannot be drawn from together."""
+    for part in (main, extra):
+        if any(stream.passages for stream in part.streams().values()):
+            name = plugins.name_of(type(part))
+            raise BadValue(
+                f"'+' adds losses on the same labeled batches, and {name!r} reads other texts. "
+                f"Write: '{name} then ...'."
+            )
+    ours, theirs = main.streams(), extra.streams()
+    for name in ours.keys() & theirs.keys():
+        if ours[name] != theirs[name]:
+            first, second = (plugins.name_of(type(part)) for part in (main, extra))
+            raise BadValue(
+                f"{first!r} and {second!r} draw different batches of the stream {name!r}, so '+' "
+                f"cannot add them. Give both the same settings, or write: '{first} then {second}'."
+            )
 
 
 def _check_added(main: Technique, extra: Technique) -> None:
@@ -127,7 +141,7 @@ def _check_added(main: Technique, extra: Technique) -> None:
 
 
 def _take_settings(combined: Technique, source: Technique) -> None:
-    for name in (*(field.name for field in fields(Technique)), "pretrained", "streams"):
+    for name in (*(field.name for field in fields(Technique)), "pretrained"):
         object.__setattr__(combined, name, getattr(source, name))
 
 
@@ -143,21 +157,21 @@ class SumObjective(Objective):
             for reference in getattr(self, name).references
         )
 
-    def outputs(self, batch: Batch) -> Output:
-        return self.main.outputs(batch)
+    def outputs(self, batches: Batches) -> Outputs:
+        return self.main.outputs(batches)
 
     def begin(self, phase: Phase) -> None:
         self.main.begin(phase)
         self.extra.begin(phase)
 
-    def losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
-        losses = dict(self.main.losses(output, batch, progress))
-        for name, loss in self.extra.extra_losses(output, batch, progress).items():
+    def losses(self, outputs: Outputs, batches: Batches, progress: float) -> dict[str, Tensor]:
+        losses = dict(self.main.losses(outputs, batches, progress))
+        for name, loss in self.extra.extra_losses(outputs, batches, progress).items():
             losses[name] = losses[name] + loss if name in losses else loss
         return losses
 
-    def loss_weights(self, batch: Batch) -> dict[str, float | Tensor]:
-        return {**self.extra.loss_weights(batch), **self.main.loss_weights(batch)}
+    def loss_weights(self, batches: Batches) -> dict[str, float | Tensor]:
+        return {**self.extra.loss_weights(batches), **self.main.loss_weights(batches)}
 
     def after_step(self, progress: float) -> None:
         self.main.after_step(progress)

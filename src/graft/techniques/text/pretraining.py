@@ -5,9 +5,13 @@ from __future__ import annotations
 from torch import Tensor
 
 from graft.backbones.backbone import Model
-from graft.base.records import Batch, Output
+from graft.base.records import Batches, Outputs
 from graft.tasks.pretexts.pretext import Pretext
+from graft.techniques.specs.stream import TEXTS, Stream
 from graft.techniques.technique import Objective, Phase
+
+PASSAGES = {TEXTS: Stream(("train", "unlabeled"), labels=False, passages=True)}
+"""The texts of the training split, and those without labels."""
 
 
 class Pretraining(Objective):
@@ -28,14 +32,12 @@ class Pretraining(Objective):
             if id(parameter) not in shared:
                 parameter.requires_grad_(False)
 
-    def losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
-        return {
-            self.loss_name: self.task.loss(output, batch),
-            **self.extra_losses(output, batch, progress),
-        }
+    def losses(self, outputs: Outputs, batches: Batches, progress: float) -> dict[str, Tensor]:
+        pretext = self.task.loss(outputs[TEXTS], batches[TEXTS])
+        return {self.loss_name: pretext, **self.extra_losses(outputs, batches, progress)}
 
-    def loss_weights(self, batch: Batch) -> dict[str, float | Tensor]:
-        return {self.loss_name: self.task.loss_weight(batch)}
+    def loss_weights(self, batches: Batches) -> dict[str, float | Tensor]:
+        return {self.loss_name: self.task.loss_weight(batches[TEXTS])}
 
     def finish(self) -> Model:
         return self.given

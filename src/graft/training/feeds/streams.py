@@ -1,4 +1,4 @@
-"""The feeds of each part of a technique: of labeled samples or of texts alone."""
+"""The feeds of each part of a technique, and its budget."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ import torch
 from graft.backbones.backbone import Model
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base import plugins
+from graft.base.counts import plural
+from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.unlabeled import unlabeled_texts
 from graft.tasks.pretexts.pretext import Pretext
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import first_of
+from graft.techniques.specs.stream import Stream
 from graft.techniques.technique import Objective, Technique
 from graft.training.feeds.feed import Feed
+from graft.training.feeds.feeds import Feeds
 
 LEAST_EPOCHS = 3
 """The least number of passes over the training examples by default."""
@@ -62,23 +66,52 @@ class Streams:
     batch_size: int | None
     epochs: float | None
 
-    def make_feeds(self, part: Technique, objective: Objective) -> tuple[Feed, Feed]:
-        """Make the training and validation feeds of one part, in batches of its size.
+    def make_feeds(self, part: Technique, objective: Objective) -> tuple[Feeds, Feed]:
+        """Make the training feeds of one part, in batches of its size, and the validation feed.
 
-        Raises DataError where it needs texts and there are none.
+        Raises DataError where it needs samples without labels and there are too few.
         """
-        train, val = self._labeled if "labeled" in part.streams else self._unlabeled(objective)
+        streams = part.streams()
+        if any(stream.passages for stream in streams.values()):
+            train, val = self._passages(objective)
+            feeds = dict.fromkeys(streams, train)
+        else:
+            feeds = {name: self._feed(part, stream) for name, stream in streams.items()}
+            val = self._val
+        main = next(iter(feeds.values()))
         size = (
             self.batch_size
             or part.batch_size
-            or train.task.batch_size
-            or default_batch_size(len(train.windows.samples))
+            or main.task.batch_size
+            or default_batch_size(len(main.windows.samples))
         )
-        preprocess = train.preprocess
-        if part.augment is not None:
-            preprocess = preprocess.with_augment(part.augment)
-        train = replace(train, preprocess=preprocess, batch_size=size)
-        return train, replace(val, batch_size=size)
+        sized = {
+            name: self._sized(part, name, stream, feeds[name], size, name == next(iter(streams)))
+            for name, stream in streams.items()
+        }
+        return Feeds(sized, streams), replace(val, batch_size=size)
+
+    def _sized(
+        self, part: Technique, name: str, stream: Stream, feed: Feed, size: int, is_main: bool
+    ) -> Feed:
+        """The feed in batches for so many examples of the first stream, augmented as asked.
+
+        Raises DataError for a stream that is shorter than its batch.
+        """
+        technique = plugins.name_of(type(first_of(part)))
+        batch = max(1, round(stream.share * size))
+        count = len(feed.windows.samples)
+        if not is_main and count < batch:
+            raise DataError(
+                f"{technique!r} takes {plural(batch, 'sample')} of the stream {name!r} in each "
+                f"step, and {self.data.path or 'the data'} have {count} in "
+                f"{listed(stream.splits)}. Add samples, or use a smaller batch: --batch-size."
+            )
+        asked = stream.augment or part.augment
+        preprocess = feed.preprocess
+        if asked is not None:
+            preprocess = preprocess.with_augment(asked)
+        return replace(feed, preprocess=preprocess, batch_size=batch)
 
     def budget(self, part: Technique, objective: Objective, train: Feed) -> float:
         """Its passes over the training feed."""
@@ -106,18 +139,35 @@ class Streams:
         return _UNUSED.format(name=name, epochs=asked, why=why)
 
     @cached_property
-    def _labeled(self) -> tuple[Feed, Feed]:
-        """The feeds of `train` and `val`, made once for all parts."""
-        samples = self.data.splits["train"], self.data.splits["val"]
-        return self._feeds(samples, self.task, self.preprocess)
+    def _val(self) -> Feed:
+        return self._make(self.data.splits["val"])
 
-    def _unlabeled(self, objective: Objective) -> tuple[Feed, Feed]:
+    @cached_property
+    def _train(self) -> Feed:
+        """The labeled feed, made once for all parts."""
+        return self._make(self.data.splits["train"])
+
+    def _feed(self, part: Technique, stream: Stream) -> Feed:
+        """The feed of one stream; raises DataError if its splits have no samples."""
+        if stream.labels:
+            return self._train
+        samples = [s for split in stream.splits for s in self.data.splits.get(split, [])]
+        if not samples:
+            raise DataError(
+                f"{plugins.name_of(type(first_of(part)))!r} learns from samples without labels "
+                f"too, and {self.data.path or 'the data'} have none. Add a split named unlabeled, "
+                "or name a folder or table of more samples: --unlabeled PATH."
+            )
+        return self._make([self.task.without_target(sample) for sample in samples])
+
+    def _make(self, samples: list[Sample]) -> Feed:
+        return Feed.of(samples, self.task, self.preprocess, self.device)
+
+    def _passages(self, objective: Objective) -> tuple[Feed, Feed]:
         """Make the feeds of texts without labels, and of those that are held out."""
         texts = unlabeled_texts(self.data, self.seed)
-        return self._feeds(texts, objective.task, objective.model.backbone.preprocess)
-
-    def _feeds(
-        self, samples: tuple[list[Sample], list[Sample]], task: Pretext, preprocess: Preprocess
-    ) -> tuple[Feed, Feed]:
-        train, val = (Feed.of(split, task, preprocess, self.device) for split in samples)
-        return train, val
+        preprocess = objective.model.backbone.preprocess
+        train, held_out = (
+            Feed.of(split, objective.task, preprocess, self.device) for split in texts
+        )
+        return train, held_out

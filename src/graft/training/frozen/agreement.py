@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from graft.backbones.backbone import evaluating
-from graft.base.records import RECORDED, Batch
+from graft.base.records import RECORDED, Batch, Batches
 from graft.techniques.technique import Objective
-from graft.training.feeds.feed import Feed
+from graft.training.feeds.feeds import Feeds
 from graft.training.frozen.frozen_prefix import Prefix
 
 CHECKED = 4
@@ -21,31 +23,38 @@ NUMBERS = {"fp32": 1e-4, "bf16": 5e-2, "fp16": 2e-2}
 
 
 def agree(
-    prefix: Prefix, objective: Objective, plain: Feed, behind: Feed, seed: tuple[int, int]
+    prefix: Prefix, objective: Objective, plain: Feeds, behind: Feeds, seed: tuple[int, int]
 ) -> bool:
-    """Whether training on the recording equals training of the whole network.
+    """Whether training on the recordings equals training of the whole network.
 
     The recorded tensors must equal those computed now, and gradients in fp32 must be the same.
     """
-    rows = list(range(min(CHECKED, len(plain.pieces))))
-    batch, recorded = (next(feed.stream([rows], seed)) for feed in (plain, behind))
-    with torch.no_grad(), prefix.trunk():
-        entering = prefix.compute_recorded(batch)
-        with prefix.engine.autocast():
-            now = prefix.compute_recorded(batch)
-    # Behind a recording at the head the features are the only input.
-    kept = recorded.extras.get(RECORDED, tuple(recorded.inputs.values()))
-    for one, other, lengths in zip(now, kept, prefix.lengths, strict=True):
-        if not _is_near(
-            _zero_padding(one, batch.mask, lengths), other, NUMBERS[prefix.engine.precision]
-        ):
+    batches, recorded = (feeds.first(CHECKED, seed) for feeds in (plain, behind))
+    live = {}
+    for name, batch in batches.items():
+        with torch.no_grad(), prefix.trunk():
+            entering = prefix.compute_recorded(batch)
+            with prefix.engine.autocast():
+                now = prefix.compute_recorded(batch)
+        if not _are_near(prefix, now, recorded[name], batch.mask):
             return False
-    live = prefix.insert_recorded(batch, entering)
+        live[name] = prefix.insert_recorded(batch, entering)
     one, other = (
         torch.cat([gradient.flatten() for gradient in _gradients(objective, given)])
-        for given in (batch, live)
+        for given in (batches, live)
     )
     return _is_near(one, other, GRADIENTS)
+
+
+def _are_near(prefix: Prefix, now: Sequence[Tensor], recorded: Batch, mask: Tensor | None) -> bool:
+    """Whether the tensors of a recorded batch are those that are computed now."""
+    # Behind a recording at the head the features are the only input.
+    kept = recorded.extras.get(RECORDED, tuple(recorded.inputs.values()))
+    tolerance = NUMBERS[prefix.engine.precision]
+    return all(
+        _is_near(_zero_padding(one, mask, lengths), other, tolerance)
+        for one, other, lengths in zip(now, kept, prefix.lengths, strict=True)
+    )
 
 
 def _zero_padding(tensor: Tensor, mask: Tensor | None, lengths: int) -> Tensor:
@@ -64,11 +73,11 @@ def _is_near(one: Tensor, other: Tensor, tolerance: float) -> bool:
     return bool((one - other).norm() <= tolerance * one.norm().clamp(min=1e-12))
 
 
-def _gradients(objective: Objective, batch: Batch) -> list[Tensor]:
+def _gradients(objective: Objective, batches: Batches) -> list[Tensor]:
     parameters = [parameter for parameter in objective.parameters() if parameter.requires_grad]
     with evaluating(objective), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        loss = sum(objective(batch, 0.0).values())
+        loss = sum(objective(batches, 0.0).values())
         gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
     return [
         torch.zeros_like(p) if g is None else g.float()

@@ -33,6 +33,7 @@ from graft.base import env, trees
 from graft.base.records import Batch
 from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed, inference_batch_size
+from graft.training.feeds.feeds import Feeds
 from graft.training.frozen import recording
 from graft.training.frozen.cut import TOLERANCE, Cut, insert_recorded, make_cut, replay
 from graft.training.frozen.probes import make_probes
@@ -241,8 +242,8 @@ class NotWorth(Exception):
     """A recording would save too little time; `args[0]` says why."""
 
 
-def choose(model: Model, feed: Feed, epochs: float, engine: Engine) -> Prefix:
-    """Find the prefix if a recording pays for this number of epochs.
+def choose(model: Model, feeds: Feeds, epochs: float, engine: Engine) -> Prefix:
+    """Find the prefix if recordings of all streams pay for this number of epochs.
 
     Raises NotWorth or CannotCut if the whole network has to run.
     """
@@ -251,10 +252,11 @@ def choose(model: Model, feed: Feed, epochs: float, engine: Engine) -> Prefix:
     first = _find_first_trained(model)
     if first == 0:
         raise NotWorth("the first layers train")
-    if feed.views is None:
+    if any(feed.views is None for feed in feeds.all):
         raise NotWorth(
             "examples are augmented anew each epoch; views=2 would record two versions of each"
         )
+    feed = feeds.main
     # Estimate by one forward first, since cutting a large network takes a minute.
     least = 1 - _share_of_frozen(model, first, make_probes(feed)[0])
     _check_worth(*_work(epochs, feed.views, least))

@@ -19,14 +19,16 @@ from graft.base import env, trees
 from graft.base.records import Batch
 from graft.data.data import Data
 from graft.tasks.task import Task
+from graft.techniques.specs.stream import LABELED
 from graft.techniques.technique import Objective, Phase, Technique
 from graft.training import optim
 from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed
+from graft.training.feeds.feeds import Feeds
 from graft.training.frozen import frozen_prefix, recording
 from graft.training.frozen.frozen_prefix import Prefix
 from graft.training.frozen.slots import CannotCut
-from graft.training.loop.stage import Settings, open_streams
+from graft.training.loop.stage import Settings, in_phase, open_streams
 from graft.training.loop.step import step
 from graft.training.solvers import solvers
 from graft.training.solvers.solution import ROWS
@@ -113,9 +115,9 @@ def estimate(
     for part in technique.parts:
         objective = part.objective(model, task)
         engine.place(objective)
-        train, val = streams.make_feeds(part, objective)
-        for phase in part.phases(model, streams.budget(part, objective, train)):
-            trials.append(_try_phase(objective, part, phase, train, val, engine))
+        feeds, val = streams.make_feeds(part, objective)
+        for phase in part.phases(model, streams.budget(part, objective, feeds.main)):
+            trials.append(_try_phase(objective, part, phase, feeds, val, engine))
         model = objective.finish()
     # The last part reads labels, so its validation feed shows how many pieces a sample has.
     tested = round(len(data.splits["test"]) * len(val.pieces) / len(val.windows.samples))
@@ -148,43 +150,44 @@ class _Trial:
 
 
 def _try_phase(
-    objective: Objective, part: Technique, phase: Phase, feed: Feed, val: Feed, engine: Engine
+    objective: Objective, part: Technique, phase: Phase, feeds: Feeds, val: Feed, engine: Engine
 ) -> _Trial:
     model = objective.model
     objective.begin(phase)
     names = optim.trainable(model, phase)
     optim.freeze(model, names, part.batch_norm)
-    plain = replace(feed, views=phase.views if feed.augments else 1, mixed=phase.mixed)
+    plain = feeds.map(lambda feed: in_phase(feed, phase))
+    feed = plain.main
     prefix, because = None, ""
     try:
         prefix = frozen_prefix.choose(model, plain, phase.epochs, engine)
     except (frozen_prefix.NotWorth, CannotCut) as reason:
         because = str(reason)
-    solved = solvers.find_solver(
-        phase, objective, at_head=prefix is not None and prefix.cut is None
-    )
+    at_head = prefix is not None and prefix.cut is None
+    solved = solvers.find_solver(phase, objective, at_head, len(plain.all))
     pace = _measure(objective, part, phase, names, plain, prefix, engine)
-    count, versions = len(feed.pieces), plain.views or 1
+    count, versions = len(feed.pieces), feed.views or 1
     if solved is None:
         training, looks = pace.train * count * phase.epochs, phase.epochs + 1
     elif prefix is None or prefix.cut is not None:  # prototypes need each example once
         training, looks = pace.evaluate * count, solved.solver.solutions
     else:
-        seconds = _pass_seconds(objective, plain, prefix, engine)
+        seconds = _pass_seconds(objective, feed, prefix, engine)
         training, looks = solved.solver.passes * seconds, solved.solver.solutions
-    recorded = prefix is not None and prefix.find_recording(plain) is None
-    once = pace.record * count * versions if recorded else 0.0
+    recorded = prefix is not None and prefix.find_recording(feed) is None
+    num_recorded = sum(len(each.pieces) * (each.views or 1) for each in plain.all)
+    once = pace.record * num_recorded if recorded else 0.0
     once_val = pace.record * len(val.pieces) if recorded else 0.0
     without, behind = prefix.work(phase.epochs, versions) if prefix else (1.0, 1.0)
     estimated = PhaseEstimate(
         phase=phase.name,
         epochs=None if solved else phase.epochs,
-        batch_size=plain.batch_size,
+        batch_size=feed.batch_size,
         trainable_parameters=sum(p.numel() for p in objective.parameters() if p.requires_grad),
         recorded_before=prefix.before if prefix else None,
         because=because,
         gain=without / behind,
-        bytes=prefix.bytes * count * versions if prefix else 0,
+        bytes=prefix.bytes * num_recorded if prefix else 0,
         seconds=once + training,
         recording_seconds=once,
         evaluation_seconds=once_val + pace.evaluate * len(val.pieces) * looks,
@@ -199,26 +202,32 @@ def _measure(
     part: Technique,
     phase: Phase,
     names: list[str],
-    plain: Feed,
+    plain: Feeds,
     prefix: Prefix | None,
     engine: Engine,
 ) -> Pace:
     """Try two examples, then as many of a typical batch as take about `TRIAL_SECONDS`."""
-    rows = _typical_rows(plain)
+    rows = _typical_rows(plain.main)
     optimizer = optim.make_optimizer(objective.model, [], names, phase, part)
 
     def try_rows(rows: list[int]) -> Pace:
-        batch, reading = _read(plain, rows)
-        record = 0.0
+        batches, seconds = _read_all(plain, rows)
+        reading, record = seconds / len(rows), 0.0
+        main = next(iter(batches.values()))
         if prefix:
             with torch.no_grad(), prefix.trunk(), engine.autocast():
-                record = reading + _seconds(lambda: prefix.compute_recorded(batch)) / len(rows)
-                batch, reading = prefix.insert_recorded(batch, prefix.compute_recorded(batch)), 0.0
+                record = seconds / sum(map(len, batches.values()))
+                record += _seconds(lambda: prefix.compute_recorded(main)) / len(rows)
+                batches = {
+                    name: prefix.insert_recorded(batch, prefix.compute_recorded(batch))
+                    for name, batch in batches.items()
+                }
+            main, reading = next(iter(batches.values())), 0.0
         with prefix.attach_hooks() if prefix else nullcontext():
             train = _seconds(
-                lambda: step(objective, optimizer, engine, batch, 0.0, 1, part.clip)
+                lambda: step(objective, optimizer, engine, batches, 0.0, 1, part.clip)
             ) / len(rows)
-            evaluate = _forward_seconds(objective.model, batch, engine)
+            evaluate = _forward_seconds(objective.model, main, engine)
         return Pace(record, reading + train, reading + evaluate)
 
     warm = try_rows(rows[:WARM_ROWS])
@@ -240,6 +249,17 @@ def _typical_rows(feed: Feed) -> list[int]:
     sizes = [len(rows) * max(feed.lengths[row] for row in rows) for rows in plan]
     mean = sum(sizes) / len(sizes)
     return min(zip(plan, sizes, strict=True), key=lambda pair: abs(pair[1] - mean))[0]
+
+
+def _read_all(feeds: Feeds, rows: list[int]) -> tuple[dict[str, Batch], float]:
+    """These rows of the first stream with their share of the others, and the seconds of reading."""
+    batches, seconds = {}, 0.0
+    for name, feed in feeds.by_stream.items():
+        count = max(1, round(len(rows) * feed.batch_size / feeds.main.batch_size))
+        chosen = rows if feed is feeds.main else _typical_rows(feed)[:count]
+        batches[name], each = _read(feed, chosen)
+        seconds += each * len(chosen)
+    return batches, seconds
 
 
 def _read(feed: Feed, rows: list[int]) -> tuple[Batch, float]:
@@ -271,7 +291,7 @@ def _pass_seconds(objective: Objective, feed: Feed, prefix: Prefix, engine: Engi
     places = torch.arange(count) % len(rows)
     target = trees.take(batch.target, places)
     large = Batch({"features": features[places]}, target, [rows[place] for place in places])
-    seconds = _seconds(lambda: sum(objective(large, 1.0).values()).backward())
+    seconds = _seconds(lambda: sum(objective({LABELED: large}, 1.0).values()).backward())
     return seconds * len(feed.pieces) / count
 
 

@@ -7,17 +7,21 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-from graft.base.records import Batch
+from graft.base.records import Batch, Batches
+from graft.techniques.specs.stream import LABELED
 from graft.techniques.technique import Objective
 
 Numbers = Mapping[str, Tensor | float]
 """Loss name -> number. Tensors stay on the device: reading them would wait for it."""
 
 
-def weigh(objective: Objective, losses: Numbers, batch: Batch) -> dict[str, Tensor | float]:
-    """Return the weight of each loss in the batch: one an example if the objective names none."""
-    weights = objective.loss_weights(batch)
-    return {name: weights.get(name, len(batch)) for name in losses}
+def weigh(objective: Objective, losses: Numbers, batches: Batches) -> dict[str, Tensor | float]:
+    """Return the weight of each loss in the batches.
+
+    That is one an example of the first stream if the objective names none.
+    """
+    weights, count = objective.loss_weights(batches), len(next(iter(batches.values())))
+    return {name: weights.get(name, count) for name in losses}
 
 
 class Means:
@@ -62,10 +66,10 @@ class Means:
 
 
 def mean_losses(objective: Objective, batches: Iterable[Batch]) -> dict[str, float]:
-    """Return the mean of each loss over the batches, at the end of a phase; without gradients."""
+    """Return the mean of each loss over labeled batches, at the end of a phase; no gradients."""
     means = Means()
     with torch.no_grad():
         for batch in batches:
-            losses = objective(batch, 1.0)
-            means.add(losses, weigh(objective, losses, batch))
+            losses = objective({LABELED: batch}, 1.0)
+            means.add(losses, weigh(objective, losses, {LABELED: batch}))
     return means.read()

@@ -29,8 +29,7 @@ def report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) -
         )
     evaluation = evaluate(stage.objective.model, stage.val, run.engine)
     name, metric = next(iter(stage.val.task.watched.items()))
-    # Pretraining on texts alone is measured on held-out texts.
-    split = "val" if "labeled" in stage.technique.streams else "held_out"
+    split = "held_out" if stage.feeds.holds_out else "val"
     values = {
         "loss": evaluation.loss,
         name: metric(evaluation.scores, evaluation.targets),

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -20,6 +20,7 @@ from graft.training.checkpoint import Checkpoints, Position
 from graft.training.cost import Clock, PeakMemory
 from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed
+from graft.training.feeds.feeds import Feeds
 from graft.training.feeds.streams import Streams
 from graft.training.freed_memory import FreedMemory
 from graft.training.frozen.frozen_prefix import Prefix
@@ -61,6 +62,12 @@ def open_streams(
     )
 
 
+def in_phase(feed: Feed, phase: Phase) -> Feed:
+    """The feed of a part as a phase of it reads it; what is not augmented has one view."""
+    views = phase.views if feed.augments else 1
+    return replace(feed, views=views, mixed=phase.mixed, epochs=phase.epochs)
+
+
 @dataclass
 class Run:
     """One training: its settings, its tools, and its position."""
@@ -73,7 +80,7 @@ class Run:
     checkpoints: Checkpoints
     clock: Clock
     memory: PeakMemory
-    train: Feed = field(init=False)
+    feeds: Feeds = field(init=False)
     val: Feed = field(init=False)
     started: float = field(default_factory=time.perf_counter)
 
@@ -87,7 +94,7 @@ class Stage:
     objective: Objective
     called: nn.Module
     optimizer: torch.optim.Optimizer
-    train: Feed
+    feeds: Feeds
     val: Feed
     prefix: Prefix | None
     steps: int
@@ -98,3 +105,8 @@ class Stage:
     steps_before: int = 0
     losses: Means = field(default_factory=Means)
     freed: FreedMemory = field(default_factory=FreedMemory)
+
+    @property
+    def train(self) -> Feed:
+        """The feed whose passes are the epochs."""
+        return self.feeds.main

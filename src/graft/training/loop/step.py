@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from graft.base.errors import GraftError
-from graft.base.records import Batch
+from graft.base.records import Batches
 from graft.training.engine import Engine
 from graft.training.loop.losses import weigh
 
@@ -23,7 +23,7 @@ OUT_OF_MEMORY = (
 
 @dataclass(frozen=True)
 class StepResult:
-    """The mean losses of the batch, the weight of what each averages, and the number of pieces."""
+    """The mean losses of a step, the weight of what each averages, and the number of pieces."""
 
     losses: dict[str, Tensor]
     weights: dict[str, Tensor | float]
@@ -34,23 +34,23 @@ def step(
     objective: nn.Module,
     optimizer: torch.optim.Optimizer,
     engine: Engine,
-    batch: Batch,
+    batches: Batches,
     progress: float,
     pieces: int,
     clip: float,
 ) -> StepResult:
-    """Take one step on the batch.
+    """Take one step on a batch of each stream.
 
-    If memory runs out, the batch is cut into twice as many pieces and their gradients are summed:
+    If memory runs out, each batch is cut into twice as many pieces and their gradients are summed:
     the same effective batch size. Raises GraftError if a single example does not fit.
     """
     while True:
         try:
-            losses = _gradients(objective, optimizer, engine, batch, progress, pieces)
+            losses = _gradients(objective, optimizer, engine, batches, progress, pieces)
         except RuntimeError as error:
             if not _is_out_of_memory(error):
                 raise
-            if pieces >= len(batch):
+            if pieces >= min(map(len, batches.values())):
                 raise GraftError(
                     "Memory does not hold a single example. Use a smaller backbone, a smaller "
                     "input, or precision bf16."
@@ -60,28 +60,44 @@ def step(
             continue
         engine.clip(optimizer, clip)
         optimizer.step()
-        return StepResult(losses, weigh(engine.unwrap(objective), losses, batch), pieces)
+        return StepResult(losses, weigh(engine.unwrap(objective), losses, batches), pieces)
 
 
 def _gradients(
     objective: nn.Module,
     optimizer: torch.optim.Optimizer,
     engine: Engine,
-    batch: Batch,
+    batches: Batches,
     progress: float,
     pieces: int,
 ) -> dict[str, Tensor]:
     optimizer.zero_grad(set_to_none=True)
     means: dict[str, Tensor] = {}
-    for piece in batch.split(pieces):
+    for piece in split(batches, pieces):
         with engine.autocast():
             losses = objective(piece, progress)
-        weights, whole = (weigh(engine.unwrap(objective), losses, part) for part in (piece, batch))
+        inside = engine.unwrap(objective)
+        weights, whole = (weigh(inside, losses, part) for part in (piece, batches))
         shared = {name: loss * (weights[name] / whole[name]) for name, loss in losses.items()}
         engine.backward(sum(shared.values()))
         for name, loss in shared.items():
             means[name] = means.get(name, 0.0) + loss.detach()
     return means
+
+
+def split(batches: Batches, pieces: int) -> list[Batches]:
+    """Split the batch of each stream into the same number of pieces, at most `pieces`.
+
+    No piece is without an example of any stream.
+    """
+    (name, main), *others = batches.items()
+    parts = main.split(min(pieces, *map(len, batches.values())))
+    several = [{name: part} for part in parts]
+    for other, batch in others:
+        edges = [len(batch) * number // len(parts) for number in range(len(parts) + 1)]
+        for piece, start, end in zip(several, edges, edges[1:], strict=False):
+            piece[other] = batch.take(slice(start, end))
+    return several
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:

@@ -20,14 +20,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from graft.backbones.backbone import Model
-from graft.base.records import Batch
+from graft.base.records import Batches
 from graft.data.data import Data
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique
@@ -36,6 +35,7 @@ from graft.training.checkpoint import Checkpoints, Position, checkpoint_path
 from graft.training.cost import Clock, PeakMemory
 from graft.training.engine import Engine, one_thread
 from graft.training.feeds.feed import Feed
+from graft.training.feeds.feeds import Feeds
 from graft.training.frozen import frozen_prefix, proof, recording
 from graft.training.frozen.agreement import agree
 from graft.training.frozen.frozen_prefix import ALL, Prefix
@@ -44,7 +44,7 @@ from graft.training.loop import early_stop
 from graft.training.loop.candidates import solve_head
 from graft.training.loop.losses import Means
 from graft.training.loop.selection import is_stopped, keep_best, report_epoch, warn
-from graft.training.loop.stage import Run, Settings, Stage, open_streams
+from graft.training.loop.stage import Run, Settings, Stage, in_phase, open_streams
 from graft.training.loop.step import step
 from graft.training.observers import Observer, Steps
 from graft.training.solvers import solvers
@@ -82,8 +82,8 @@ def train(
             with run.clock.running():
                 objective = part.objective(model, task)
             engine.place(objective)
-            run.train, run.val = streams.make_feeds(part, objective)
-            phases = _plan_phases(run, part, model, streams.budget(part, objective, run.train))
+            run.feeds, run.val = streams.make_feeds(part, objective)
+            phases = _plan_phases(run, part, model, streams.budget(part, objective, run.feeds.main))
             num_solved = _train_part(run, objective, number, part, phases, resume_at)
             unused = streams.unused_epochs(part, model, len(phases), num_solved)
             if unused and unused not in position.warnings:  # a run that goes on may have it
@@ -142,7 +142,7 @@ def _train_phase(
     ):
         if not resumed:
             keep_best(run, stage, report_epoch(run, stage))
-        solved = solvers.find_solver(phase, objective, stage.train.at_head)
+        solved = solvers.find_solver(phase, objective, stage.train.at_head, len(stage.feeds.all))
         if solved is not None:
             solve_head(run, stage, solved)
         while run.position.step < stage.steps and not is_stopped(run, stage):
@@ -174,7 +174,7 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
         best, losses = checkpoint.restore(run.checkpoints.path, position, objective, optimizer)
         run.engine.scaler = position.scaler
     prefix, train, val = _feeds(run, objective, phase, resumed)
-    per_epoch = len(train.plan((0, 0)))
+    per_epoch = len(train.main.plan((0, 0)))
     steps = max(1, round(phase.epochs * per_epoch))
     patience = early_stop.patience(part, phase, val.task)
     called = run.engine.wrap(objective)
@@ -192,11 +192,10 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
 
 def _feeds(
     run: Run, objective: Objective, phase: Phase, resumed: bool
-) -> tuple[Prefix | None, Feed, Feed]:
+) -> tuple[Prefix | None, Feeds, Feed]:
     """Return the feeds of this phase, which read recordings of its frozen prefix if these pay."""
     position = run.position
-    views = phase.views if run.train.augments else 1
-    plain = replace(run.train, views=views, mixed=phase.mixed, epochs=phase.epochs)
+    plain = run.feeds.map(lambda feed: in_phase(feed, phase))
     try:
         with run.clock.running():
             prefix, train = _record_prefix(run, objective, plain, phase)
@@ -207,9 +206,9 @@ def _feeds(
         prefix, train, val = None, plain, run.val
     position.recorded = prefix is not None
     if not resumed:
-        work = prefix.work(phase.epochs, plain.views) if prefix else (ALL * phase.epochs,) * 2
+        work = prefix.work(phase.epochs, plain.main.views) if prefix else (ALL * phase.epochs,) * 2
         position.work = [total + part for total, part in zip(position.work, work, strict=True)]
-        size = train.recorded.bytes + val.recorded.bytes if prefix else 0
+        size = sum(feed.recorded.bytes for feed in (*train.all, val)) if prefix else 0
         position.cache = {
             "used": position.cache["used"] or prefix is not None,
             "estimated_gain": round(position.work[0] / position.work[1], 2),
@@ -219,9 +218,9 @@ def _feeds(
 
 
 def _record_prefix(
-    run: Run, objective: Objective, plain: Feed, phase: Phase
-) -> tuple[Prefix | None, Feed]:
-    """Return the frozen prefix and the feed that reads its recording, or None and the plain feed.
+    run: Run, objective: Objective, plain: Feeds, phase: Phase
+) -> tuple[Prefix | None, Feeds]:
+    """Return the frozen prefix and feeds that read its recordings, or None and the plain feeds.
 
     Whichever is estimated to take less time. Raises CannotCut.
     """
@@ -229,6 +228,18 @@ def _record_prefix(
         prefix = frozen_prefix.choose(objective.model, plain, phase.epochs, run.engine)
     except frozen_prefix.NotWorth:
         return None, plain
+    behind = plain.map(lambda feed: _record(run, prefix, feed))
+    with prefix.attach_hooks():
+        if agree(prefix, objective, plain, behind, (0, 0)):
+            return prefix, behind
+    run.observer.note(
+        "The frozen layers run at every epoch: gradients from their recording were not the same."
+    )
+    return None, plain
+
+
+def _record(run: Run, prefix: Prefix, plain: Feed) -> Feed:
+    """Return the feed behind its recording, whose time is counted."""
     before = prefix.find_recording(plain)
     feed = prefix.record(plain, run.observer)
     counted = run.position.counted
@@ -237,13 +248,7 @@ def _record_prefix(
         run.clock.seconds += before.seconds
         run.position.shared_seconds += before.seconds
     counted.append(feed.recorded.key)
-    with prefix.attach_hooks():
-        if agree(prefix, objective, plain, feed, (0, 0)):
-            return prefix, feed
-    run.observer.note(
-        "The frozen layers run at every epoch: gradients from their recording were not the same."
-    )
-    return None, plain
+    return feed
 
 
 def _train_epoch(run: Run, stage: Stage) -> None:
@@ -251,10 +256,10 @@ def _train_epoch(run: Run, stage: Stage) -> None:
     position = run.position
     epoch, done = divmod(position.step, stage.per_epoch)
     seed = (run.settings.seed * 1009 + position.part * 101 + position.phase, epoch)
-    rows = list(islice(stage.train.plan(seed), done, done + stage.steps - position.step))
-    batches = stage.train.stream(rows, seed)
+    last = min(stage.per_epoch, done + stage.steps - position.step)
+    batches = stage.feeds.stream(seed, range(done, last))
     last_shown = time.perf_counter()
-    for _ in rows:
+    for _ in range(done, last):
         _take_step(run, stage, batches)
         if time.perf_counter() - last_shown > SHOW_SECONDS:
             _show(run, stage)
@@ -265,29 +270,30 @@ def _train_epoch(run: Run, stage: Stage) -> None:
             _save_checkpoint(run, stage)
 
 
-def _take_step(run: Run, stage: Stage, batches: Iterator[Batch]) -> None:
-    """Take one optimizer step on the next batch, and move the position."""
+def _take_step(run: Run, stage: Stage, batches: Iterator[Batches]) -> None:
+    """Take one optimizer step on the next batches, and move the position."""
     position, technique = run.position, stage.technique
     with run.clock.running():
-        batch = next(batches)
+        drawn = next(batches)
         progress = (position.step + 0.5) / stage.steps
         rate = optim.factor(technique.schedule, progress, technique.warmup)
         optim.set_rate(stage.optimizer, rate)
         torch.manual_seed(_step_seed(run))
         pieces = max(position.pieces, technique.accumulate)
         result = step(
-            stage.called, stage.optimizer, run.engine, batch, progress, pieces, technique.clip
+            stage.called, stage.optimizer, run.engine, drawn, progress, pieces, technique.clip
         )
         stage.objective.after_step(progress)
+    sizes = [len(batch) for batch in drawn.values()]
     if result.pieces > pieces:
         position.pieces = result.pieces
         warn(
             run,
-            f"Memory ran out: each batch of {len(batch)} is now computed in {result.pieces} "
+            f"Memory ran out: each batch of {sizes[0]} is now computed in {result.pieces} "
             "pieces, with the same effective size.",
         )
     position.step += 1
-    position.examples += len(batch)
+    position.examples += sum(sizes)
     stage.losses.add(result.losses, result.weights)
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from graft.techniques.specs.stream import LABELED
 from graft.techniques.technique import Objective
 from graft.training.feeds.feed import Feed
 from graft.training.loop.losses import weigh
@@ -134,8 +135,8 @@ class _Problem:
         self.head.zero_grad(set_to_none=True)
         losses: dict[str, float] = {}
         for batch in self.feed.stream(self.plan):
-            parts = self.objective(batch, 1.0)
-            weights = weigh(self.objective, parts, batch)
+            parts = self.objective({LABELED: batch}, 1.0)
+            weights = weigh(self.objective, parts, {LABELED: batch})
             count = len(self.feed.pieces)
             shares = {
                 name: loss * (float(weights[name]) / self.totals.get(name, count))
@@ -157,7 +158,7 @@ class _Problem:
         """The weight of all examples, by the name of each loss that states one."""
         totals: dict[str, float] = {}
         for batch in self.feed.stream(self.plan):
-            for name, weight in self.objective.loss_weights(batch).items():
+            for name, weight in self.objective.loss_weights({LABELED: batch}).items():
                 totals[name] = totals.get(name, 0.0) + float(weight)
         return totals
 

@@ -20,14 +20,16 @@ class Solved:
     layer: nn.Linear
 
 
-def find_solver(phase: Phase, objective: Objective, at_head: bool) -> Solved | None:
+def find_solver(
+    phase: Phase, objective: Objective, at_head: bool, streams: int = 1
+) -> Solved | None:
     """Return the layer that the phase solves for; None if the phase trains by steps.
 
-    It is the only linear layer of the head, if nothing else trains. `at_head` says whether the
-    inputs of the head are recorded.
+    It is the only linear layer of the head, if nothing else trains and labeled samples are all that
+    it learns from, of `streams` one. `at_head` says whether the inputs of the head are recorded.
     """
     layer, solver = objective.model.backbone.linear, _choose(phase, objective)
-    if solver is None or layer is None or (solver.at_head and not at_head):
+    if solver is None or layer is None or streams > 1 or (solver.at_head and not at_head):
         return None
     trained = {id(parameter) for parameter in objective.parameters() if parameter.requires_grad}
     if trained != {id(parameter) for parameter in layer.parameters()}:

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from graft.backbones.backbone import Model
 from graft.base import trees
-from graft.base.records import Batch, Output
+from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
+from graft.techniques.specs.stream import LABELED
 from graft.techniques.technique import Objective, Phase, Technique, everything
 
 
@@ -39,9 +40,11 @@ class PenaltyObjective(Objective):
         super().__init__(model, task)
         self.weight = weight
 
-    def extra_losses(self, output: Output, batch: Batch, progress: float) -> dict[str, Tensor]:
+    def extra_losses(
+        self, outputs: Outputs, batches: Batches, progress: float
+    ) -> dict[str, Tensor]:
         entropies = []
-        for name, logits in trees.named_leaves(output.raw, "logits").items():
+        for name, logits in trees.named_leaves(outputs[LABELED].raw, "logits").items():
             if name.endswith("logits"):
                 logs = logits.float().log_softmax(-1)
                 entropies.append(-(logs.exp() * logs).sum(-1).mean())

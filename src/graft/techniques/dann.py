@@ -1,0 +1,86 @@
+"""Adapt to unlabeled samples of another domain: features by which no domain can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from graft.backbones.backbone import Backbone, Model
+from graft.base.errors import BadValue
+from graft.base.ranges import Count, NotNegative
+from graft.base.records import Batches, Outputs
+from graft.tasks.task import Task
+from graft.techniques.formulas.domain_loss import domain_loss
+from graft.techniques.formulas.gradient_reversal import reversal_strength, reverse_gradient
+from graft.techniques.specs.stream import BESIDE_UNLABELED, LABELED, UNLABELED, Stream
+from graft.techniques.technique import Objective, Phase, Technique, check_classes, everything
+
+
+@dataclass(frozen=True)
+class Dann(Technique):
+    """Full fine-tuning against a network that learns to separate the two domains.
+
+    Or, after a `+`, its loss alone, in a technique that trains more than the head.
+    Formula: L(task) + weight L_d(g(R(f))), f the features that enter the head, g a domain
+    classifier with two hidden layers, L_d its cross-entropy. R leaves f as it is, and turns its
+    gradient into -s times it: g learns to separate the domains, f to be of no use to it. s = 2 / (1
+    + exp(-10 p)) - 1 rises with the progress p of the phase.
+    Source: Ganin et al.: Domain-Adversarial Training of Neural Networks, arXiv:1505.07818.
+    When: labels in one domain, thousands of samples without labels of another one with the same
+    classes; networks that are trained for many epochs.
+    When not: few samples, on which g learns nothing; classes that are more frequent in one of the
+    domains; a frozen network, whose features no loss can change.
+    Example: graft fit photos --unlabeled drawings -t dann
+    """
+
+    weight: NotNegative = 1.0
+    """The weight of the domain classifier's loss; 0 is plain fine-tuning."""
+    hidden: Count = 256
+    """The width of the hidden layers of the domain classifier."""
+
+    def streams(self) -> dict[str, Stream]:
+        return BESIDE_UNLABELED
+
+    def check(self, backbone: Backbone, task: Task) -> None:
+        super().check(backbone, task)
+        check_classes("dann", task)
+        if backbone.linear is None or backbone.form != "vector":
+            raise BadValue(
+                "'dann' compares the vectors that enter a linear head, and "
+                f"{backbone.name} has none. Use another head or backbone, or 'deep-coral'."
+            )
+
+    def objective(self, model: Model, task: Task) -> Objective:
+        """Raises BadValue where `check` does."""
+        self.check(model.backbone, task)
+        return DannObjective(model, task, self.weight, self.hidden)
+
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        return [Phase("adaptation", epochs, everything, **self.rates(model, epochs=epochs))]
+
+
+class DannObjective(Objective):
+    """The task's loss and that of a domain classifier behind a reversed gradient."""
+
+    def __init__(self, model: Model, task: Task, weight: float, hidden: int):
+        super().__init__(model, task)
+        self.weight = weight
+        width = model.backbone.linear.in_features
+        self.classifier = nn.Sequential(
+            nn.Linear(width, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, 1),
+        )
+
+    def extra_losses(
+        self, outputs: Outputs, batches: Batches, progress: float
+    ) -> dict[str, Tensor]:
+        strength = reversal_strength(progress)
+        source, target = (
+            self.classifier(reverse_gradient(outputs[name].features, strength)).squeeze(1)
+            for name in (LABELED, UNLABELED)
+        )
+        return {"domain": self.weight * domain_loss(source, target)}

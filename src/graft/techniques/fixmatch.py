@@ -1,0 +1,93 @@
+"""Few labels, many unlabeled samples: predictions for weak views are the labels of strong ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from graft.backbones.backbone import Backbone, Model
+from graft.base.errors import BadValue
+from graft.base.ranges import NotNegative, PartialShare, Positive
+from graft.base.records import Batches, Outputs
+from graft.tasks.task import Task
+from graft.techniques.formulas.fixmatch import fixmatch
+from graft.techniques.specs.stream import LABELED, Stream
+from graft.techniques.technique import Objective, Phase, Technique, check_classes, everything
+
+WEAK, STRONG = "weak", "strong"
+
+
+@dataclass(frozen=True)
+class Fixmatch(Technique):
+    """Fine-tuning in which confident predictions are the labels of other views of the sample.
+
+    Formula: L(task) + weight mean over unlabeled n of 1[max q_n >= threshold] (-log p_n[argmax
+    q_n]), q what is predicted for a weakly augmented view of n, without a gradient, p for a
+    strongly augmented one.
+    Source: Sohn et al.: FixMatch, arXiv:2001.07685; seven unlabeled samples for each labeled one
+    there, and hundreds of thousands of steps.
+    When: some labels a class, many more pictures or sounds without, all of the same classes.
+    When not: texts, which are not augmented; less than twice as many unlabeled samples as labels;
+    unlabeled samples of other classes.
+    Example: graft fit photos --shots 10 -t fixmatch
+    """
+
+    threshold: PartialShare = 0.95
+    """How probable a prediction must be to serve as a label."""
+    weight: NotNegative = 1.0
+    """The weight of the unlabeled samples; 0 is plain fine-tuning."""
+    ratio: Positive = 2.0
+    """Unlabeled samples in a step for each labeled one."""
+
+    def streams(self) -> dict[str, Stream]:
+        return {
+            LABELED: Stream(),
+            WEAK: Stream(("unlabeled",), labels=False, augment="weak", share=self.ratio),
+            STRONG: Stream(
+                ("unlabeled",), labels=False, augment="strong", share=self.ratio, rows_of=WEAK
+            ),
+        }
+
+    def check(self, backbone: Backbone, task: Task) -> None:
+        super().check(backbone, task)
+        check_classes("fixmatch", task)
+        if task.multi_label:
+            raise BadValue(
+                "'fixmatch' takes the most probable class for a label, and these examples have "
+                "several labels. Use examples with one label each."
+            )
+        if backbone.preprocess.reads == "text":
+            raise BadValue(
+                f"'fixmatch' needs two views of a sample, and {task.name} reads texts, which are "
+                "not augmented. Use 'masked-language-modeling then full-fine-tuning'."
+            )
+
+    def objective(self, model: Model, task: Task) -> Objective:
+        return FixmatchObjective(model, task, self.threshold, self.weight)
+
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        return [Phase("fine-tuning", epochs, everything, **self.rates(model, epochs=epochs))]
+
+
+class FixmatchObjective(Objective):
+    """The task's loss and that of confident predictions as labels."""
+
+    def __init__(self, model: Model, task: Task, threshold: float, weight: float):
+        super().__init__(model, task)
+        self.threshold, self.weight = threshold, weight
+
+    def outputs(self, batches: Batches) -> Outputs:
+        with torch.no_grad():
+            weak = self.model(batches[WEAK])
+        return {WEAK: weak, **{n: self.model(b) for n, b in batches.items() if n != WEAK}}
+
+    def extra_losses(
+        self, outputs: Outputs, batches: Batches, progress: float
+    ) -> dict[str, Tensor]:
+        weak, strong = outputs[WEAK].logits, outputs[STRONG].logits
+        return {"unlabeled": self.weight * fixmatch(weak, strong, self.threshold)}
+
+    def loss_weights(self, batches: Batches) -> dict[str, float | Tensor]:
+        return {**super().loss_weights(batches), "unlabeled": len(batches[WEAK])}
