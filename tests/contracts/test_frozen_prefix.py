@@ -289,9 +289,8 @@ def _pretend_training(model):
 
 
 def _freeze_before(model, first, count):
-    indices = model.group_indices()
     trains = head_only if first == count else from_group(first)
-    names = [name for name, _ in model.network.named_parameters() if trains(name, indices[name])]
+    names = optim.select(model, trains)
     optim.freeze(model, names, "frozen")
 
 

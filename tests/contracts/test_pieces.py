@@ -30,7 +30,11 @@ from tests.contracts.tiny import PACKED, TINY, network_of, task_of, with_unlabel
 EXAMPLES, PIECES = 16, (2, 8)
 WEIGHTED, SEVERAL, SUBWORDS = "weighted", "several labels", "token-classification:subwords=all"
 TASKS = [*TINY, PACKED, SUBWORDS, WEIGHTED, SEVERAL]
-BETWEEN_EXAMPLES = {"contrastive-few-shot": {"contrastive"}, "deep-coral": {"adaptation"}}
+BETWEEN_EXAMPLES = {
+    "contrastive-few-shot": {"contrastive"},
+    "deep-coral": {"adaptation"},
+    "mcc": {"adaptation"},
+}
 """Phases whose loss is between the examples of a batch, of which pieces have fewer."""
 SAMPLED = ("object-detection",)
 """Tasks whose usual head learns from regions that are drawn anew in each step."""

@@ -78,6 +78,8 @@ def training(request, tmp_path_factory) -> Training:
 def test_the_training_loss_falls(training):
     if not training.position.frozen:
         pytest.skip("it has no phases")
+    if parse(training.technique).own_epochs(training.model) == 1:
+        pytest.skip("it has one epoch")
     rows = [
         json.loads(line)["losses"]
         for line in (training.folder / "history.jsonl").read_text().splitlines()
@@ -144,9 +146,10 @@ def test_each_phase_has_positive_length_and_rates_and_the_last_trains_the_head(n
     technique.objective(model, task)
     phases = technique.phases(model, 3.0)
     head = {n for n, group in model.group_indices().items() if group == -1}
-    assert all(head & set(optim.trainable(model, phase)) for phase in phases[-1:])
+    if technique.learns_labels:
+        assert all(head & set(optim.trainable(model, phase)) for phase in phases[-1:])
     for phase in phases:
-        assert optim.trainable(model, phase)
+        assert optim.trainable(model, phase) or phase.statistics
         assert phase.epochs > 0
         assert phase.lr > 0
         assert phase.head_lr > 0

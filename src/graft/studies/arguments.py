@@ -142,9 +142,11 @@ def check_techniques(backbone: str, techniques: Sequence[str], task: Task) -> No
     for name, technique in zip(techniques, parsed, strict=True):
         technique.check(network, task)
         if task.fresh_head and not technique.learns_labels:
+            is_first = any(s.passages for p in technique.parts for s in p.streams().values())
+            spec = f"{name} then full-fine-tuning" if is_first else f"full-fine-tuning then {name}"
             raise BadValue(
-                f"{name!r} learns from texts without labels, and leaves the new head "
-                f"of {task.name} untrained. Write: '{name} then full-fine-tuning'."
+                f"{name!r} learns from samples without labels, and leaves the new head "
+                f"of {task.name} untrained. Write: '{spec}'."
             )
 
 

@@ -8,7 +8,7 @@ from graft.backbones.backbone import Backbone, Model
 from graft.base.errors import BadValue
 from graft.base.ranges import NotNegative
 from graft.tasks.task import Task
-from graft.techniques.technique import Optimizer, Phase, Technique
+from graft.techniques.technique import Optimizer, Phase, Place, Technique
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Bitfit(Technique):
             )
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        def biases(name: str, group: int) -> bool:
-            return group == -1 or _is_bias(name)
+        def biases(place: Place) -> bool:
+            return place.group == -1 or _is_bias(place.name)
 
         return [Phase("fine-tuning", epochs, biases, **self.rates(model, body=10.0, head=1.0))]
 

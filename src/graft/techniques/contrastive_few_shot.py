@@ -18,6 +18,7 @@ from graft.techniques.technique import (
     PROBE_PATIENCE,
     Objective,
     Phase,
+    Place,
     Technique,
     check_classes,
     head_only,
@@ -74,8 +75,8 @@ class ContrastiveFewShot(Technique):
         return PairObjective(model, task)
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        def encoder(name: str, group: int) -> bool:
-            return group != -1
+        def encoder(place: Place) -> bool:
+            return place.group != -1
 
         probe = {"solver": "head", "views": 1, "patience": PROBE_PATIENCE}
         return [

@@ -14,7 +14,7 @@ from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.fixmatch import fixmatch
 from graft.techniques.specs.stream import LABELED, Stream
-from graft.techniques.technique import Objective, Phase, Technique, check_classes, everything
+from graft.techniques.technique import Objective, Phase, Technique, check_one_class, everything
 
 WEAK, STRONG = "weak", "strong"
 
@@ -52,12 +52,7 @@ class Fixmatch(Technique):
 
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)
-        check_classes("fixmatch", task)
-        if task.multi_label:
-            raise BadValue(
-                "'fixmatch' takes the most probable class for a label, and these examples have "
-                "several labels. Use examples with one label each."
-            )
+        check_one_class("fixmatch", task)
         if backbone.preprocess.reads == "text":
             raise BadValue(
                 f"'fixmatch' needs two views of a sample, and {task.name} reads texts, which are "

@@ -11,7 +11,7 @@ from graft.backbones.backbone import Backbone, Model
 from graft.base.errors import BadValue
 from graft.base.ranges import Count, NotNegative, PartialShare, Positive
 from graft.tasks.task import Task
-from graft.techniques.technique import Objective, Optimizer, Phase, Technique, group_number
+from graft.techniques.technique import Objective, Optimizer, Phase, Place, Technique, group_number
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class Lora(Technique):
         return LoraObjective(model, task)
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        def adapters(name: str, group: int) -> bool:
-            return group == -1 or ".lora_" in name
+        def adapters(place: Place) -> bool:
+            return place.group == -1 or ".lora_" in place.name
 
         return [Phase("fine-tuning", epochs, adapters, **self.rates(model, body=10.0, head=1.0))]
 

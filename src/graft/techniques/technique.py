@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from torch import Tensor, nn
 
@@ -16,15 +16,29 @@ from graft.backbones.preprocess.augment import Augment
 from graft.base import plugins
 from graft.base.errors import BadValue
 from graft.base.ranges import Count, Epochs, NotNegative, Positive, Share, read_numbers
-from graft.base.records import Batches, Outputs
+from graft.base.records import Batch, Batches, Output, Outputs
 from graft.tasks.task import Task
 from graft.techniques.specs.stream import LABELED, SUPERVISED, Stream
 
 Optimizer = Literal["adamw", "sgd"]
 
-Trainable = Callable[[str, int], bool]
-"""(name of a parameter of the network, index of its layer group; the head's is -1) -> does it
-train?"""
+
+class Place(NamedTuple):
+    """Where a parameter of a network stands."""
+
+    name: str
+    group: int
+    """The index of its layer group; that of a new head is -1."""
+    module: nn.Module
+    """The module that it belongs to."""
+
+
+Trainable = Callable[[Place], bool]
+"""Whether the parameter at a place trains."""
+
+Look = Callable[[str], Iterator[tuple[Batch, Output]]]
+"""Name of a stream -> its batches, each example once and not augmented, and what the model makes of
+them in evaluation mode."""
 
 Solver = Literal["head", "prototypes"]
 """What finds a head without steps: a solver of the head itself (see `Head.solvers`), which takes
@@ -41,9 +55,9 @@ PROBE_PATIENCE = 5
 """For heads that are stepped alone: so many epochs without a better validation loss are enough."""
 
 
-def head_only(name: str, group: int) -> bool:
+def head_only(place: Place) -> bool:
     """The head and nothing else."""
-    return group == -1
+    return place.group == -1
 
 
 def probe_rate(model: Model) -> float:
@@ -52,14 +66,14 @@ def probe_rate(model: Model) -> float:
     return DEEP_HEAD * backbone.lr if backbone.has_deep_head else head_of(backbone).probe_rate
 
 
-def everything(name: str, group: int) -> bool:
+def everything(place: Place) -> bool:
     """All layers and the head."""
     return True
 
 
 def from_group(first: int) -> Trainable:
     """All layer groups from `first` on, and the head."""
-    return lambda name, group: group == -1 or group >= first
+    return lambda place: place.group == -1 or place.group >= first
 
 
 def group_number(model: Model, asked: int, technique: str) -> int:
@@ -83,6 +97,16 @@ def check_classes(technique: str, task: Task) -> None:
         raise BadValue(
             f"{technique!r} is for tasks in which each "
             f"example has a class, which {task.name} is not."
+        )
+
+
+def check_one_class(technique: str, task: Task) -> None:
+    """Raises BadValue if the task does not give each example exactly one class."""
+    check_classes(technique, task)
+    if task.multi_label:
+        raise BadValue(
+            f"{technique!r} is for examples with one class each, and these have several labels. "
+            "Use 'full-fine-tuning', or data with one label each."
         )
 
 
@@ -111,6 +135,9 @@ class Phase:
     mixed: bool = False
     """Batches are drawn whatever the lengths, new ones each epoch: for losses between the examples
     of a batch."""
+    statistics: bool = False
+    """Whether every batch normalization takes up the statistics of the batches, whether it trains
+    or not. Such a phase may train nothing else."""
 
 
 @dataclass(frozen=True)
@@ -309,6 +336,13 @@ class Objective(nn.Module):
 
     def begin(self, phase: Phase) -> None:
         """Called as each phase begins, also in a run that goes on in it."""
+
+    def before_epoch(self, look: Look) -> None:
+        """Called before each epoch; `look` runs the model over the examples of a stream.
+
+        What is learned from them must be buffers, of whatever size: a run that goes on inside an
+        epoch reads them from its checkpoint and does not look again.
+        """
 
     def losses(self, outputs: Outputs, batches: Batches, progress: float) -> dict[str, Tensor]:
         """The task's loss and the extra ones."""

@@ -191,6 +191,17 @@ def read_position(path: Path) -> Position | None:
         ) from error
 
 
+def load(objective: Objective, tensors: dict[str, Tensor]) -> None:
+    """Load tensors of the objective in place; buffers grow to the size that they were saved with.
+
+    What is learned before an epoch, such as pseudo-labels, has no size before the first one.
+    """
+    for name, buffer in objective.named_buffers():
+        if name in tensors and buffer.shape != tensors[name].shape:
+            buffer.resize_(tensors[name].shape)
+    objective.load_state_dict(objective.state_dict() | tensors)
+
+
 def restore(
     path: Path, position: Position, objective: Objective, optimizer: torch.optim.Optimizer
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -206,7 +217,7 @@ def restore(
             tensors[kind][name] = file.get_tensor(key)
     if position.part and proof.references(objective):
         tensors["model"] |= _read_references(path, position.part)
-    objective.load_state_dict(objective.state_dict() | tensors["model"])
+    load(objective, tensors["model"])
     if proof.digest(objective.model)[1] != position.frozen_digest:
         raise FolderError(
             f"The frozen weights of {objective.model.backbone.name} are not those with which this "

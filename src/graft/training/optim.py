@@ -9,16 +9,26 @@ from torch import nn
 
 from graft.backbones.backbone import Model
 from graft.base.errors import BadValue
-from graft.techniques.technique import Phase, Technique
+from graft.techniques.technique import Phase, Place, Technique, Trainable
+
+
+def select(model: Model, trains: Trainable) -> list[str]:
+    """Return the names of the parameters of the network that train."""
+    groups, network = model.group_indices(), model.network
+    return [
+        name
+        for name, _ in network.named_parameters()
+        if trains(Place(name, groups[name], network.get_submodule(name.rpartition(".")[0])))
+    ]
 
 
 def trainable(model: Model, phase: Phase) -> list[str]:
-    """Return the names of the parameters that this phase trains; raises BadValue if none do."""
-    groups = model.group_indices()
-    names = [
-        name for name, _ in model.network.named_parameters() if phase.trainable(name, groups[name])
-    ]
-    if not names:
+    """Return the names of the parameters that this phase trains.
+
+    Raises BadValue if there are none and it learns nothing else.
+    """
+    names = select(model, phase.trainable)
+    if not names and not phase.statistics:
         raise BadValue(
             f"There is nothing to train in {model.backbone.name} in the phase {phase.name!r}. Use "
             "another technique, such as lora or full-fine-tuning."
@@ -26,12 +36,15 @@ def trainable(model: Model, phase: Phase) -> list[str]:
     return names
 
 
-def freeze(model: Model, names: list[str], batch_norm: str = "updated") -> None:
+def freeze(
+    model: Model, names: list[str], batch_norm: str = "updated", statistics: bool = False
+) -> None:
     """Give gradients to `names` only.
 
     Layers that none of them is in, and frozen normalizations, are put into eval mode. `batch_norm`
     "frozen" keeps the pretrained statistics of every batch normalization, whose scale and shift may
     train all the same. A new head has no such statistics: those of its layers are always updated.
+    `statistics` are those of every batch normalization updated, whatever trains.
     """
     training = set(names)
     groups = model.group_indices()
@@ -41,8 +54,10 @@ def freeze(model: Model, names: list[str], batch_norm: str = "updated") -> None:
     model.eval()
     # By modules instead of names: a tied weight has one name, but belongs to several layers.
     for path, module in model.network.named_modules():
-        if trained := [parameter.requires_grad for parameter in module.parameters(recurse=False)]:
-            is_norm = isinstance(module, nn.modules.batchnorm._BatchNorm)
+        is_norm = isinstance(module, nn.modules.batchnorm._BatchNorm)
+        if is_norm and statistics:
+            module.training = True
+        elif trained := [parameter.requires_grad for parameter in module.parameters(recurse=False)]:
             is_held = batch_norm == "frozen" and is_norm and _group_of_path(model, path) != -1
             module.training = all(trained) and not is_held
         elif inside := [parameter.requires_grad for parameter in module.parameters()]:
@@ -87,15 +102,16 @@ def make_optimizer(
         )
     if extra:
         rows.setdefault((phase.head_lr, technique.weight_decay), []).extend(extra)
+    if not rows:  # a phase that only takes up statistics
+        rows[phase.lr, 0.0] = []
     groups = [
         {"params": parameters, "lr": rate, "full_lr": rate, "weight_decay": decay}
         for (rate, decay), parameters in rows.items()
     ]
     if phase.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=phase.lr, momentum=0.9, nesterov=True)
-    return torch.optim.AdamW(
-        groups, lr=phase.lr, fused=groups[0]["params"][0].device.type in ("cpu", "cuda")
-    )
+    device = next(model.network.parameters()).device
+    return torch.optim.AdamW(groups, lr=phase.lr, fused=device.type in ("cpu", "cuda"))
 
 
 def factor(schedule: str, progress: float, warmup: float) -> float:

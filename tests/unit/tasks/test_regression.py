@@ -290,8 +290,7 @@ def probe():
     task, data = task_of("image-regression")
     engine = Engine("fp32")
     model = engine.place(build_model("tiny:efficientnet", task, pretrained=True, seed=0))
-    indices = model.group_indices()
-    head = [n for n, _ in model.network.named_parameters() if head_only(n, indices[n])]
+    head = optim.select(model, head_only)
     optim.freeze(model, head, "frozen")
     feed = Feed.of(data.splits["train"], task, model.backbone.preprocess, engine.device, 8, views=1)
     return Objective(model, task), frozen_prefix.find(model, feed, engine).record(feed, Observer())

@@ -35,10 +35,9 @@ def probe():
     task, data = task_of("image-classification")
     engine = Engine("fp32")
     model = engine.place(build_model("tiny:efficientnet", task, pretrained=True, seed=0))
-    indices = model.group_indices()
     optim.freeze(
         model,
-        [n for n, _ in model.network.named_parameters() if head_only(n, indices[n])],
+        optim.select(model, head_only),
         "frozen",
     )
     feed = Feed.of(data.splits["train"], task, model.backbone.preprocess, engine.device, 8, views=1)
@@ -115,10 +114,9 @@ def test_a_head_of_several_layers_or_an_open_body_is_not_solved(probe):
     assert solvers.find_solver(PROBE, objective, at_head=True) is None
     task, _ = task_of("text-classification")
     model = build_model("tiny:distilbert", task, pretrained=True, seed=0)
-    indices = model.group_indices()
     optim.freeze(
         model,
-        [n for n, _ in model.network.named_parameters() if head_only(n, indices[n])],
+        optim.select(model, head_only),
         "frozen",
     )
     assert solvers.find_solver(PROBE, Objective(model, task), at_head=True) is None

@@ -31,10 +31,9 @@ def _probe(task, data: Data, backbone: str, recorded: bool = True) -> tuple[Obje
     """A frozen network with a linear head, and its training examples, behind a recording or not."""
     engine = Engine("fp32")
     model = engine.place(build_model(backbone, task, pretrained=True, seed=0))
-    indices = model.group_indices()
     optim.freeze(
         model,
-        [n for n, _ in model.network.named_parameters() if head_only(n, indices[n])],
+        optim.select(model, head_only),
         "frozen",
     )
     feed = Feed.of(data.splits["train"], task, model.backbone.preprocess, engine.device, 8, views=1)

@@ -17,7 +17,7 @@ from graft.base.errors import BadValue
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.specs.stream import Stream
-from graft.techniques.technique import Objective, Phase, Technique
+from graft.techniques.technique import Look, Objective, Phase, Technique
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,10 @@ class SumObjective(Objective):
     def begin(self, phase: Phase) -> None:
         self.main.begin(phase)
         self.extra.begin(phase)
+
+    def before_epoch(self, look: Look) -> None:
+        self.main.before_epoch(look)
+        self.extra.before_epoch(look)
 
     def losses(self, outputs: Outputs, batches: Batches, progress: float) -> dict[str, Tensor]:
         losses = dict(self.main.losses(outputs, batches, progress))

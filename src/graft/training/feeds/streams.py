@@ -50,6 +50,17 @@ def default_batch_size(examples: int) -> int:
     return 16 if examples < 640 else 32
 
 
+def check_unlabeled(part: Technique, data: Data) -> None:
+    """Raise DataError if the part draws from splits without labels, and they have no samples."""
+    for stream in part.streams().values():
+        if not (stream.labels or stream.passages or any(map(data.splits.get, stream.splits))):
+            raise DataError(
+                f"{plugins.name_of(type(first_of(part)))!r} learns from samples without labels, "
+                f"and {data.path or 'the data'} have none. Add a split named unlabeled, or name a "
+                "folder or table of more samples: --unlabeled PATH."
+            )
+
+
 @dataclass(frozen=True)
 class Streams:
     """The feeds for training and validation, and the budget, of each part.
@@ -151,13 +162,8 @@ class Streams:
         """The feed of one stream; raises DataError if its splits have no samples."""
         if stream.labels:
             return self._train
+        check_unlabeled(part, self.data)
         samples = [s for split in stream.splits for s in self.data.splits.get(split, [])]
-        if not samples:
-            raise DataError(
-                f"{plugins.name_of(type(first_of(part)))!r} learns from samples without labels "
-                f"too, and {self.data.path or 'the data'} have none. Add a split named unlabeled, "
-                "or name a folder or table of more samples: --unlabeled PATH."
-            )
         return self._make([self.task.without_target(sample) for sample in samples])
 
     def _make(self, samples: list[Sample]) -> Feed:

@@ -26,6 +26,7 @@ from functools import cached_property
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.flop_counter import FlopCounterMode
 
 from graft.backbones.backbone import Model, evaluating
@@ -308,12 +309,17 @@ def find(model: Model, feed: Feed, engine: Engine) -> Prefix | None:
 
 
 def _find_first_trained(model: Model) -> int:
-    """Return the number of the first layer group that trains."""
+    """Return the number of the first layer group that trains, or whose statistics change."""
     indices, body = model.group_indices(), len(model.backbone.groups) - 1
     live = {
         indices[name]
         for name, parameter in model.network.named_parameters()
         if parameter.requires_grad
+    }
+    live |= {
+        indices[f"{path}.running_mean"]
+        for path, module in model.network.named_modules()
+        if isinstance(module, _BatchNorm) and module.training and module.track_running_stats
     }
     return min((body if group == -1 else group for group in live), default=body)
 

@@ -155,7 +155,7 @@ def _try_phase(
     model = objective.model
     objective.begin(phase)
     names = optim.trainable(model, phase)
-    optim.freeze(model, names, part.batch_norm)
+    optim.freeze(model, names, part.batch_norm, phase.statistics)
     plain = feeds.map(lambda feed: in_phase(feed, phase))
     feed = plain.main
     prefix, because = None, ""

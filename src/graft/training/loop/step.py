@@ -79,7 +79,9 @@ def _gradients(
         inside = engine.unwrap(objective)
         weights, whole = (weigh(inside, losses, part) for part in (piece, batches))
         shared = {name: loss * (weights[name] / whole[name]) for name, loss in losses.items()}
-        engine.backward(sum(shared.values()))
+        total = sum(shared.values())
+        if total.requires_grad:  # nothing trains where only statistics are taken up
+            engine.backward(total)
         for name, loss in shared.items():
             means[name] = means.get(name, 0.0) + loss.detach()
     return means

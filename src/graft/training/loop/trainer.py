@@ -20,13 +20,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from graft.backbones.backbone import Model
-from graft.base.records import Batches
+from graft.backbones.backbone import Model, evaluating
+from graft.base.records import Batch, Batches, Output
 from graft.data.data import Data
 from graft.tasks.task import Task
 from graft.techniques.technique import Objective, Phase, Technique
@@ -34,7 +35,7 @@ from graft.training import checkpoint, history, optim
 from graft.training.checkpoint import Checkpoints, Position, checkpoint_path
 from graft.training.cost import Clock, PeakMemory
 from graft.training.engine import Engine, one_thread
-from graft.training.feeds.feed import Feed
+from graft.training.feeds.feed import Feed, inference_batch_size
 from graft.training.feeds.feeds import Feeds
 from graft.training.frozen import frozen_prefix, proof, recording
 from graft.training.frozen.agreement import agree
@@ -162,7 +163,7 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
     model, position = objective.model, run.position
     objective.begin(phase)
     names = optim.trainable(model, phase)
-    optim.freeze(model, names, part.batch_norm)
+    optim.freeze(model, names, part.batch_norm, phase.statistics)
     inside = {id(parameter) for parameter in model.network.parameters()}
     trained = [parameter for parameter in objective.parameters() if parameter.requires_grad]
     added = [parameter for parameter in trained if id(parameter) not in inside]
@@ -256,6 +257,9 @@ def _train_epoch(run: Run, stage: Stage) -> None:
     position = run.position
     epoch, done = divmod(position.step, stage.per_epoch)
     seed = (run.settings.seed * 1009 + position.part * 101 + position.phase, epoch)
+    if done == 0:  # a run that goes on inside an epoch has what was learned before it
+        with run.clock.running():
+            stage.objective.before_epoch(partial(_look, run, stage))
     last = min(stage.per_epoch, done + stage.steps - position.step)
     batches = stage.feeds.stream(seed, range(done, last))
     last_shown = time.perf_counter()
@@ -268,6 +272,16 @@ def _train_epoch(run: Run, stage: Stage) -> None:
         # At the end of an epoch a checkpoint is saved after the evaluation.
         if position.step % stage.per_epoch and position.step < stage.steps:
             _save_checkpoint(run, stage)
+
+
+def _look(run: Run, stage: Stage, name: str) -> Iterator[tuple[Batch, Output]]:
+    """Yield the batches of a stream and what the model makes of them: see `Look`."""
+    model, feed = stage.objective.model, stage.feeds.by_stream[name]
+    size = inference_batch_size(feed.task, feed.preprocess)
+    for batch in feed.stream(replace(feed, batch_size=size).plan(None)):
+        with torch.no_grad(), evaluating(model), run.engine.autocast():
+            output = model(batch)
+        yield batch, output
 
 
 def _take_step(run: Run, stage: Stage, batches: Iterator[Batches]) -> None:
@@ -307,7 +321,7 @@ def _step_seed(run: Run) -> int:
 def _end(run: Run, stage: Stage) -> None:
     position = run.position
     if stage.best:
-        stage.objective.load_state_dict(stage.objective.state_dict() | stage.best)
+        checkpoint.load(stage.objective, stage.best)
     count, digest = proof.digest(stage.objective.model)
     position.frozen.append(
         {"phase": stage.phase.name, "tensors": count, "unchanged": digest == position.frozen_digest}

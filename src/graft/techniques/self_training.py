@@ -1,0 +1,96 @@
+"""Learn from the network's own predictions for unlabeled samples, made anew before each epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from graft.backbones.backbone import Backbone, Model
+from graft.base.ranges import NotNegative, PartialShare
+from graft.base.records import Batches, Outputs
+from graft.tasks.task import Task
+from graft.techniques.formulas.pseudo_labels import (
+    pseudo_label_loss,
+    pseudo_label_weight,
+    pseudo_labels,
+)
+from graft.techniques.specs.stream import BESIDE_UNLABELED, UNLABELED, Stream
+from graft.techniques.technique import (
+    Look,
+    Objective,
+    Phase,
+    Technique,
+    check_one_class,
+    everything,
+)
+
+
+@dataclass(frozen=True)
+class SelfTraining(Technique):
+    """Full fine-tuning in which confident predictions serve as labels of unlabeled samples.
+
+    Or, after a `+`, the loss on these samples alone, as in `feature-extraction + self-training`,
+    which takes seconds on recorded features.
+    Formula: L(task) + weight a mean over unlabeled n of 1[max q_n >= threshold] (-log p_n[argmax
+    q_n]), q what the network predicts before an epoch, p what it predicts in a step; a rises from 0
+    at a tenth of the phase to 1 at six tenths.
+    Source: Lee: Pseudo-Label, ICML 2013 workshop, for the loss and the ramp; labels for a whole
+    epoch and a threshold as Yarowsky, ACL 1995.
+    When: more unlabeled samples than labels, of the same classes; also of another domain, if the
+    network is mostly right there.
+    When not: a network that is wrong where it is confident, which then learns its errors.
+    Example: graft fit photos --shots 20 -t self-training
+    """
+
+    threshold: PartialShare = 0.9
+    """How probable a prediction must be to serve as a label."""
+    weight: NotNegative = 1.0
+    """The weight of the unlabeled samples; 0 is plain fine-tuning."""
+
+    def streams(self) -> dict[str, Stream]:
+        return BESIDE_UNLABELED
+
+    def check(self, backbone: Backbone, task: Task) -> None:
+        super().check(backbone, task)
+        check_one_class("self-training", task)
+
+    def objective(self, model: Model, task: Task) -> Objective:
+        return SelfTrainingObjective(model, task, self.threshold, self.weight)
+
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        return [Phase("self-training", epochs, everything, **self.rates(model, epochs=epochs))]
+
+
+class SelfTrainingObjective(Objective):
+    """The task's loss, and that of labels predicted before the epoch."""
+
+    def __init__(self, model: Model, task: Task, threshold: float, weight: float):
+        super().__init__(model, task)
+        self.threshold, self.weight = threshold, weight
+        self.register_buffer("labels", torch.zeros(0, dtype=torch.long))
+        self.register_buffer("is_confident", torch.zeros(0, dtype=torch.bool))
+
+    def before_epoch(self, look: Look) -> None:
+        rows: list[int] = []
+        logits = []
+        for batch, output in look(UNLABELED):
+            rows += batch.rows
+            logits.append(output.logits.float())
+        order = torch.tensor(rows).argsort().to(logits[0].device)
+        self.labels, self.is_confident = pseudo_labels(torch.cat(logits)[order], self.threshold)
+
+    def extra_losses(
+        self, outputs: Outputs, batches: Batches, progress: float
+    ) -> dict[str, Tensor]:
+        if not len(self.labels):  # a recording or an estimate is tried before the first epoch
+            return {}
+        rows = batches[UNLABELED].rows
+        loss = pseudo_label_loss(
+            outputs[UNLABELED].logits, self.labels[rows], self.is_confident[rows]
+        )
+        return {"pseudo": self.weight * pseudo_label_weight(progress) * loss}
+
+    def loss_weights(self, batches: Batches) -> dict[str, float | Tensor]:
+        return {**super().loss_weights(batches), "pseudo": len(batches[UNLABELED])}
