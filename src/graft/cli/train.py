@@ -219,9 +219,9 @@ def resume(
 
 def fail_without_transfer(study: Any) -> None:
     """Exit with 1 if there are runs of transfer techniques and all of them failed."""
-    from graft.techniques.specs.combine import is_control
+    from graft.techniques.specs.combine import control_named
 
-    states = [row["state"] for row in study.rows if not is_control(row["technique"])]
+    states = [row["state"] for row in study.rows if not control_named(row["technique"])]
     if states and "finished" not in states:
         raise typer.Exit(1)
 

@@ -10,7 +10,7 @@ from graft.metrics.metric import Metric
 from graft.reports.read import Run, Study
 from graft.reports.statistics import Difference, Interval
 from graft.reports.words import is_known
-from graft.techniques.specs.combine import is_control
+from graft.techniques.specs.combine import control_named
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Cell:
 
     @property
     def is_control(self) -> bool:
-        """Whether it is training from scratch alone, not combined with another technique."""
-        return not self.is_baseline and is_control(self.name)
+        """Whether it is what other techniques are held against, such as training from scratch."""
+        return not self.is_baseline and control_named(self.name) is not None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 from graft.metrics.metric import Metric
 from graft.reports import words
@@ -24,7 +25,8 @@ _FRONT = (
 )
 _ONE_IN_FRONT = "Nothing else is better or quicker than {name}."
 BASELINE = Series("trivial baselines", "var(--muted)", "diamond", "2 4")
-CONTROL = Series(combine.CONTROL.technique, "var(--control)", "cross", "6 3")
+CONTROL_MARKS = (("cross", "6 3"), ("diamond", "2 3"))
+"""The marker and the dashes of each control."""
 NONE = Series("", "var(--muted)")
 
 
@@ -43,7 +45,13 @@ def palette(board: Board) -> dict[str, Series]:
     names = list(
         dict.fromkeys([*asked, *(row.cell.name for row in board.rows if not row.cell.is_baseline)])
     )
-    series = {name: CONTROL for name in names if combine.is_control(name)}
+    named = {name: combine.control_named(name) for name in names}
+    controls = {name: control.technique for name, control in named.items() if control}
+    marks = dict(zip(dict.fromkeys(controls.values()), cycle(CONTROL_MARKS), strict=False))
+    series = {
+        name: Series(technique, "var(--control)", *marks[technique])
+        for name, technique in controls.items()
+    }
     for i, name in enumerate(n for n in names if n not in series):
         dashes = "" if i < COLORS else "7 3"
         series[name] = Series(

@@ -21,7 +21,7 @@ from graft.reports.read import Baseline, Predictions, Run, Study, read_predictio
 from graft.reports.statistics import Difference, Interval, Mean, average, holm
 from graft.reports.words import is_known
 from graft.studies.records import PREDICTIONS
-from graft.techniques.specs.combine import canonical
+from graft.techniques.specs.combine import canonical, control_named, controls_of
 
 
 def build(study: Study) -> Board:
@@ -49,9 +49,20 @@ def build(study: Study) -> Board:
 
 
 def control_of(row: Row, rows: Iterable[Row]) -> Row | None:
-    """The control of the same backbone and training size, the best by validation of several."""
-    alike = (row.cell.backbone, row.cell.size)
-    return _best([r for r in rows if r.cell.is_control and (r.cell.backbone, r.cell.size) == alike])
+    """The control of the technique with the same backbone and training size.
+
+    The best by validation of several.
+    """
+    alike, controls = (row.cell.backbone, row.cell.size), controls_of(row.cell.name)
+    return _best(
+        [
+            other
+            for other in rows
+            if (other.cell.backbone, other.cell.size) == alike
+            and other.cell.is_control
+            and control_named(other.cell.name) in controls
+        ]
+    )
 
 
 def _cells(runs: Iterable[Run]) -> dict[Cell, list[Run]]:

@@ -29,7 +29,7 @@ from graft.reports.words import (
     training_size,
     values,
 )
-from graft.techniques.specs.combine import CONTROL
+from graft.techniques.specs.combine import control_named, controls_of
 
 AS_WELL = 0.02
 """A difference that surely is smaller than this, in favor of the transfer, is called "as well".
@@ -186,12 +186,13 @@ def _stands(board: Board, apart: Difference, p_corrected: float, other: Row) -> 
 def _describe_control(board: Board, choice: Choice, outcome: Outcome) -> str:
     best, control, metric = choice.best, choice.control, board.metric
     if choice.to_control is None or control is None:
-        return sentences.AGAINST_CONTROL["no control"].format(control_technique=CONTROL.technique)
+        missing = " or ".join(each.technique for each in controls_of(best.cell.name))
+        return sentences.AGAINST_CONTROL["no control"].format(control_technique=missing)
     gain = _gain(board, choice.to_control)
     interval = _interval(metric, *_upright(gain), choice.p_control)
     return sentences.AGAINST_CONTROL[_situation(board, choice, outcome)].format(
         name=_name(board, best),
-        control=CONTROL.words,
+        control=control_words(choice),
         metric=metric.words,
         amount=amount(metric, abs(gain.value)),
         gap=gap(metric, abs(gain.value)),
@@ -212,6 +213,18 @@ def _situation(board: Board, choice: Choice, outcome: Outcome) -> str:
         return outcome
     why = "few groups" if _enough_seeds(choice.best, choice.control) else "one seed"
     return f"{why}, {'better' if _gain(board, choice.to_control).value >= 0 else 'worse'}"
+
+
+def control_words(choice: Choice | None) -> str:
+    """What the control of a choice is called; without one, the usual control."""
+    row = choice and (choice.control or choice.best)
+    named = row and control_named(row.cell.name)
+    return named.words if named else _usual_control(row)
+
+
+def _usual_control(row: Row | None) -> str:
+    """What the first control of a row's technique is called."""
+    return controls_of(row.cell.name if row else "")[0].words
 
 
 def _units(board: Board) -> str:
@@ -235,7 +248,7 @@ def _describe_baseline(
         sentence = sentences.AFTER_ANOTHER_OUTCOME[against]
     filled = sentence.format(
         baseline=choice.baseline.words,
-        control=CONTROL.words,
+        control=control_words(choice),
         amount=amount(metric, abs(gain.value)),
         evidence=_interval(metric, *_upright(gain), choice.p_baseline),
         between=_describe_difference(metric, choice.to_baseline, choice.p_baseline),
@@ -323,7 +336,7 @@ def _judge_single_run(board: Board) -> Verdict:
     result = row.runs[0].result
     return Verdict(
         "no verdict",
-        (reached, *beside, table["advice"].format(control=CONTROL.words)),
+        (reached, *beside, table["advice"].format(control=_usual_control(row))),
         cautions(board),
         training_size(row.cell.size.fraction, row.cell.size.shots),
         metric.name,

@@ -21,7 +21,7 @@ from graft.studies.run import estimate_run, is_finished
 from graft.studies.spec import RunSpec
 from graft.tasks.specs.options import parse, read_task
 from graft.tasks.task import Task
-from graft.techniques.specs.combine import canonical, is_control
+from graft.techniques.specs.combine import canonical, control_named
 from graft.training.engine import threads
 from graft.training.feeds.streams import default_epochs
 from graft.training.loop.estimate import PhaseEstimate, RunEstimate
@@ -227,7 +227,7 @@ def _drop_technique(plan: StudyPlan) -> Saving | None:
     """Leave out the slowest technique, if another one besides the control remains."""
     seconds: dict[str, float] = {}
     for cell in plan.cells:
-        if not is_control(cell.technique):
+        if control_named(cell.technique) is None:
             seconds[cell.technique] = seconds.get(cell.technique, 0.0) + (cell.seconds or 0.0)
     slowest = max(seconds, key=lambda technique: seconds[technique], default="")
     return Saving(f"without {slowest}", seconds[slowest] / plan.jobs) if len(seconds) > 1 else None

@@ -15,7 +15,7 @@ from graft.base.errors import FolderError
 from graft.base.ranges import read_number
 from graft.studies.records import read_baselines, read_study
 from graft.studies.spec import RunSpec
-from graft.techniques.specs.combine import CONTROL, canonical
+from graft.techniques.specs.combine import canonical, controls_of
 
 SETTINGS = ("task", "shots", "epochs", "batch_size", "precision", "weighted")
 """The settings that all runs of a study share besides the data. Another value: another study."""
@@ -45,13 +45,14 @@ class Question:
             object.__setattr__(self, axis, distinct(numbers))
 
     def runs(self) -> list[RunSpec]:
-        """The specs of all runs, the control among them.
+        """The specs of all runs, those of the controls that the techniques need among them.
 
         Seeds change last, so that every technique has a result early.
         """
-        asked = map(canonical, self.techniques)
-        control = () if CONTROL.technique in asked else (CONTROL.technique,)
-        cells = product(self.seeds, self.fractions, self.backbones, (*control, *self.techniques))
+        asked = set(map(canonical, self.techniques))
+        needed = (each.technique for name in self.techniques for each in controls_of(name))
+        controls = [name for name in dict.fromkeys(needed) if name not in asked]
+        cells = product(self.seeds, self.fractions, self.backbones, (*controls, *self.techniques))
         return [self._run(*cell) for cell in cells]
 
     def _run(self, seed: int, fraction: float, backbone: str, technique: str) -> RunSpec:
@@ -86,7 +87,7 @@ class Question:
     def from_json(cls, about: dict[str, Any]) -> Question:
         """The question that a study.json holds."""
         base = RunSpec.from_json(
-            {**about, "backbone": about["backbones"][0], "technique": CONTROL.technique}
+            {**about, "backbone": about["backbones"][0], "technique": about["techniques"][0]}
         )
         return cls(base, **{axis: tuple(about[axis]) for axis in AXES}, command=about["command"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -40,6 +41,8 @@ class Adabn(Technique):
     frequent in one of the domains.
     Example: graft fit photos --unlabeled drawings -t "full-fine-tuning then adabn"
     """
+
+    controls: ClassVar[tuple[str, ...]] = ("source-only",)
 
     def streams(self) -> dict[str, Stream]:
         return {UNLABELED: Stream(("unlabeled",), labels=False)}

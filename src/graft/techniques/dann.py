@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -33,6 +34,8 @@ class Dann(Technique):
     domains; a frozen network, whose features no loss can change.
     Example: graft fit photos --unlabeled drawings -t dann
     """
+
+    controls: ClassVar[tuple[str, ...]] = ("source-only",)
 
     weight: NotNegative = 1.0
     """The weight of the domain classifier's loss; 0 is plain fine-tuning."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -29,6 +30,8 @@ class DeepCoral(Technique):
     hide; domains that differ little: compare it with the same technique without it.
     Example: graft fit photos --unlabeled drawings -t deep-coral
     """
+
+    controls: ClassVar[tuple[str, ...]] = ("source-only",)
 
     weight: NotNegative = 1.0
     """The weight of the penalty; 0 is plain fine-tuning."""

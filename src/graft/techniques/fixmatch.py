@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -33,6 +34,8 @@ class Fixmatch(Technique):
     unlabeled samples of other classes.
     Example: graft fit photos --shots 10 -t fixmatch
     """
+
+    controls: ClassVar[tuple[str, ...]] = ("source-only",)
 
     threshold: PartialShare = 0.95
     """How probable a prediction must be to serve as a label."""

@@ -26,6 +26,7 @@ class FromScratch(Technique):
     """
 
     pretrained: ClassVar[bool] = False
+    control_words: ClassVar[str] = "training from scratch"
 
     optimizer: Optimizer | None = "adamw"
     weight_decay: NotNegative = 0.05

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -30,6 +31,8 @@ class Mcc(Technique):
     When not: a network that is mostly wrong on the new domain, which becomes sure of its errors.
     Example: graft fit photos --unlabeled drawings -t mcc
     """
+
+    controls: ClassVar[tuple[str, ...]] = ("source-only",)
 
     weight: NotNegative = 1.0
     """The weight of the penalty; 0 is plain fine-tuning."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -43,6 +44,8 @@ class SelfTraining(Technique):
     When not: a network that is wrong where it is confident, which then learns its errors.
     Example: graft fit photos --shots 20 -t self-training
     """
+
+    controls: ClassVar[tuple[str, ...]] = ("source-only",)
 
     threshold: PartialShare = 0.9
     """How probable a prediction must be to serve as a label."""

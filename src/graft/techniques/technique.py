@@ -149,6 +149,10 @@ class Technique(ABC):
     """
 
     pretrained: ClassVar[bool] = True
+    control_words: ClassVar[str] = ""
+    """What a comparison calls it if it is a control, which others are held against."""
+    controls: ClassVar[tuple[str, ...]] = ("from-scratch",)
+    """The controls that a comparison holds it against: the best of them counts."""
     about_head: ClassVar[bool] = False
     """Whether it is about a new head, so that it says nothing to a task that keeps the network's
     own."""

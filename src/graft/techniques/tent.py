@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -31,6 +32,8 @@ class Tent(Technique):
     many epochs, in which all samples may end in one class.
     Example: graft fit photos --unlabeled drawings -t "full-fine-tuning then tent"
     """
+
+    controls: ClassVar[tuple[str, ...]] = ("source-only",)
 
     epochs: Epochs | None = 1
     lr: Positive | None = 1e-3

@@ -264,7 +264,7 @@ def test_frozen_weights_that_changed_are_shouted(copy):
 def test_colors_are_stable_over_figures(study):
     board = report.summarize(study).board
     colors = figures.palette(board)
-    assert colors["from-scratch"] == figures.CONTROL
+    assert colors["from-scratch"].color == "var(--control)"
     assert len({(series.color, series.marker) for series in colors.values()}) == len(colors)
 
 

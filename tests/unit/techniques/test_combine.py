@@ -11,7 +11,7 @@ from safetensors import safe_open
 from graft.base.errors import BadValue
 from graft.studies.arguments import check_techniques
 from graft.studies.run import build_model
-from graft.techniques.specs.combine import is_control, parse
+from graft.techniques.specs.combine import control_named, controls_of, parse
 from graft.training.feeds.feed import Feed
 from graft.training.loop.trainer import checkpoint_path
 from graft.training.observers import Observer
@@ -226,8 +226,24 @@ def test_a_sum_leaves_its_parts_as_they_are():
         ("from-scratch then lora", False),
         ("from-scratch:lr=1e-3 then lora:r=4", False),
         ("full-fine-tuning", False),
+        ("source-only:lr=1e-3", True),
+        ("source-only + mcc", False),
         ("a-plugin-that-is-not-installed:x=1", False),
     ],
 )
-def test_training_from_scratch_alone_is_the_control(spec, control):
-    assert is_control(spec) is control
+def test_a_control_is_a_technique_alone_that_says_it_is_one(spec, control):
+    assert (control_named(spec) is not None) is control
+
+
+@pytest.mark.parametrize(
+    ("spec", "controls"),
+    [
+        ("lora", ["from-scratch"]),
+        ("mcc:weight=2", ["source-only"]),
+        ("full-fine-tuning + mcc", ["from-scratch", "source-only"]),
+        ("lp-ft then tent", ["from-scratch", "source-only"]),
+        ("a-plugin-that-is-not-installed:x=1", ["from-scratch"]),
+    ],
+)
+def test_a_technique_is_held_against_the_controls_of_its_parts(spec, controls):
+    assert [control.technique for control in controls_of(spec)] == controls

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import reduce
 from operator import add
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from graft.backbones.backbone import Backbone, Model
 from graft.base import plugins, specs
-from graft.base.errors import BadValue
+from graft.base.errors import BadValue, GraftError
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.specs.stream import Stream
@@ -22,14 +23,10 @@ from graft.techniques.technique import Look, Objective, Phase, Technique
 
 @dataclass(frozen=True)
 class Control:
-    """The technique that a comparison holds the others against, and what it is called."""
+    """A technique that a comparison holds others against, and what it is called."""
 
     technique: str
     words: str
-
-
-CONTROL = Control("from-scratch", "training from scratch")
-"""The control that every comparison has: what it gains, no transfer gave."""
 
 
 class Then(Technique):
@@ -47,6 +44,7 @@ class Then(Technique):
         parts = (*first.parts, *second.parts)
         object.__setattr__(self, "parts", parts)
         object.__setattr__(self, "about_head", any(part.about_head for part in parts))
+        object.__setattr__(self, "controls", _join_controls(parts))
 
     def check(self, backbone: Backbone, task: Task) -> None:
         for part in self.parts:
@@ -70,6 +68,7 @@ class Sum(Technique):
         _take_settings(self, main)
         object.__setattr__(self, "about_head", main.about_head or extra.about_head)
         object.__setattr__(self, "adds_layers", main.adds_layers or extra.adds_layers)
+        object.__setattr__(self, "controls", _join_controls((main, extra)))
         object.__setattr__(self, "main", main)
         object.__setattr__(self, "extra", extra)
 
@@ -138,6 +137,11 @@ def _check_added(main: Technique, extra: Technique) -> None:
                 "how it trains is said by what stands before the '+'. Leave it out, or give "
                 f"{field.name} to {names[0]!r}."
             )
+
+
+def _join_controls(parts: Sequence[Technique]) -> tuple[str, ...]:
+    """The controls of any of the parts."""
+    return tuple(dict.fromkeys(name for part in parts for name in part.controls))
 
 
 def _take_settings(combined: Technique, source: Technique) -> None:
@@ -218,16 +222,27 @@ def _single(text: str) -> Technique:
     return specs.build(plugins.load("technique", name), "technique", name, parameters)
 
 
-def is_control(text: str) -> bool:
-    """Whether a spec is the control with any settings, not combined with a technique.
+def control_named(text: str) -> Control | None:
+    """The control that a spec names, with any settings; None for another technique.
 
-    The techniques need not be installed.
+    A technique that is combined with others is no control. None need be installed.
     """
     stages = _stages(text)
-    return (
-        len(stages) == len(stages[0]) == 1
-        and stages[0][0].partition(":")[0].strip() == CONTROL.technique
-    )
+    name = stages[0][0].partition(":")[0].strip()
+    is_alone = len(stages) == len(stages[0]) == 1
+    if not is_alone or name not in plugins.names("technique"):
+        return None
+    words = plugins.class_variable("technique", name, "control_words")
+    return Control(name, words) if words else None
+
+
+def controls_of(text: str) -> tuple[Control, ...]:
+    """The controls that a technique is held against; the usual ones if it is not installed."""
+    try:
+        names = parse(text).controls
+    except GraftError:
+        names = Technique.controls
+    return tuple(filter(None, map(control_named, names)))
 
 
 def canonical(text: str) -> str:
