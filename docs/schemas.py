@@ -50,9 +50,9 @@ class Parameter(TypedDict):
 
 
 class Plugin(TypedDict):
-    """A task, technique, source, head, kind, format or score."""
+    """A task, technique, source, head, kind, format, score or validator."""
 
-    kind: Literal["task", "technique", "source", "head", "kind", "format", "score"]
+    kind: Literal["task", "technique", "source", "head", "kind", "format", "score", "validator"]
     name: str
     description: str
     parameters: list[Parameter]
@@ -190,7 +190,7 @@ class Verdict(TypedDict):
     seeds: int
     score: Interval | None
     control: Comparison | None
-    """Against training from scratch."""
+    """Against the control, such as training from scratch."""
     baseline: Comparison | None
     against_baseline: Against | None
     others: list[Comparison]
@@ -218,6 +218,14 @@ class Judged(TypedDict):
     report: str
     verdict: Verdict
     rows: list[RunRow]
+
+
+class Predicted(Trained):
+    """The run that a validator chose, and its predictions for a target without labels."""
+
+    predictions: str
+    """A CSV file."""
+    validators: dict[str, Number]
 
 
 class Demonstrated(TypedDict):
@@ -320,6 +328,7 @@ class Error(TypedDict):
 
 
 ANSWERS: dict[str, Any] = {
+    "adapt": Judged | StudyPlan | Predicted,
     "cache": Recordings,
     "check": Checked,
     "compare": Judged | StudyPlan,

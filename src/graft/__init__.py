@@ -28,6 +28,7 @@ __all__ = [
     "Technique",
     "UnknownName",
     "__version__",
+    "adapt",
     "check",
     "compare",
     "datasets",
@@ -41,6 +42,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "graft.adaptation": ("adapt",),
     "graft.api": (
         "check",
         "compare",

@@ -16,6 +16,7 @@ from graft.data.checks import inspect as inspection
 from graft.data.checks.inspect import Finding
 from graft.data.data import Data
 from graft.data.load import load_data as read_data
+from graft.data.splits import subsample
 from graft.deploy import embedding
 from graft.deploy.embedding import Embeddings
 from graft.deploy.predictor import Predictor, is_saved
@@ -33,6 +34,7 @@ from graft.studies.arguments import (
     read_fractions,
     read_names,
     read_seeds,
+    read_selection,
     read_words,
 )
 from graft.studies.plan import StudyPlan, plan_study
@@ -152,12 +154,12 @@ def fit(
     backbone = full_name(backbone or base.backbone)
     asked = {"backbone": backbone, "technique": technique, "seed": seed, "fraction": fraction}
     spec = replace(base, **asked, folders=hash_folders([backbone]))
-    check_techniques(spec.backbone, [technique], fitted)
+    check_techniques(spec.backbone, [technique], fitted, subsample(loaded, shots=shots, seed=seed))
     _report_findings(loaded, observer)
     if dry_run:
         return estimate_run(spec, loaded)
     name = f"{slug(technique)}-{slug(spec.backbone.rpartition(':')[2])}-s{seed}-{spec.hash[:6]}"
-    folder = out or _home(loaded) / name
+    folder = out or default_home(loaded) / name
     check_output_folder(folder, loaded)
     check_same_run(folder, spec)
     result = execute(spec, loaded, folder, observer, checkpoint_seconds=checkpoint_seconds)
@@ -178,6 +180,7 @@ def compare(
     precision: str | None = None,
     weighted: bool = False,
     jobs: int | None = None,
+    selected_by: str | None = None,
     out: str | Path | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     command: str | None = None,
@@ -187,11 +190,14 @@ def compare(
 ) -> Study | StudyPlan:
     """Run every technique on every backbone for every seed and fraction.
 
-    The from-scratch control and the baselines run too. Finished runs are kept, interrupted runs are
-    resumed, failed runs are rows with their message. The study ends with a verdict and a report.
-    `jobs` runs work at the same time, each with its share of the cores. The observer first gets an
-    estimate of the time; with `dry_run`, this plan is returned and nothing is written.
-    `data_options` say how the data are read: see `load_data`. Raises GraftError.
+    The controls that the techniques need and the baselines run too. Finished runs are kept,
+    interrupted runs are resumed, failed runs are rows with their message. The study ends with a
+    verdict and a report. `jobs` runs work at the same time, each with its share of the cores. The
+    observer first gets an estimate of the time; with `dry_run`, this plan is returned and nothing
+    is written.
+    `selected_by` is what a technique is chosen by, see `graft list validators`; by default `val`,
+    the validation split, and with another domain, `target=PATH`, a validator. `data_options` say
+    how the data are read: see `load_data`. Raises GraftError.
     """
     observer = observer or Observer()
     check_options(data_options, compare)
@@ -211,11 +217,14 @@ def compare(
     out = None if out is None else check_path("out", out)
     loaded = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
     base = _spec(loaded, task, data_options, shots, epochs, batch_size, precision, weighted)
+    selected_by = read_selection(selected_by, loaded)
     backbones = [full_name(name) for name in backbones or [base.backbone]]
     fitted = read_task(base.task, loaded, weighted=weighted)
     techniques = list(techniques or _default_techniques(fitted))
     for backbone in dict.fromkeys(backbones):
-        check_techniques(backbone, techniques, fitted)
+        check_techniques(
+            backbone, techniques, fitted, subsample(loaded, shots=shots, seed=seeds[0])
+        )
     axes = {
         "techniques": techniques,
         "backbones": backbones,
@@ -224,8 +233,9 @@ def compare(
     }
     base = replace(base, folders=hash_folders(backbones))
     fields = {name: tuple(values) for name, values in axes.items()}
-    question = Question(base, **fields, command=command or "graft.compare(...)")
-    folder = out or default_folder(_home(loaded), question)
+    command = command or "graft.compare(...)"
+    question = Question(base, **fields, command=command, selected_by=selected_by)
+    folder = out or default_folder(default_home(loaded), question)
     check_output_folder(folder, loaded)
     for note in describe_repetitions(axes):
         observer.note(note)
@@ -346,7 +356,8 @@ def _jobs() -> int:
     return env.accelerators() or max(1, env.cores() // 2)
 
 
-def _home(data: Data) -> Path:
+def default_home(data: Data) -> Path:
+    """Return the folder of what is trained on these data by default."""
     return Path("runs") / slug(Path(data.path).stem if data.path else "data")
 
 

@@ -3,7 +3,7 @@
 `techniques/full_fine_tuning.py` holds `class FullFineTuning` and is known as `full-fine-tuning`.
 Two underscores are a dot in the name: `built_in/whisper_tiny__en.py` is `whisper-tiny.en`. Files of
 your own are found too: set GRAFT_PLUGINS to a folder that holds `techniques/`, `tasks/`,
-`sources/`, `built_in/`, `heads/`, `kinds/`, `formats/` or `scores/`.
+`sources/`, `built_in/`, `heads/`, `kinds/`, `formats/`, `scores/` or `validators/`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ AXES = {
     "kind": "graft.data.kinds",
     "format": "graft.data.formats",
     "score": "graft.scores",
+    "validator": "graft.training.validators",
 }
 """Axis -> the package whose files are its plugins, all but the contract, which is named like the
 axis or the package. What plugins share lies in folders of the package."""

@@ -16,6 +16,10 @@ EXAMPLES = {
         "graft compare photos/",
         "graft compare reviews.csv -t feature-extraction -t lora --shots 8 --dry-run",
     ),
+    "adapt": (
+        "graft adapt photos/ drawings/",
+        "graft adapt reviews.csv tweets.csv -t mcc -t deep-coral --selected-by infomax",
+    ),
     "resume": ("graft resume runs/reviews", "graft resume runs/photos/study --quiet"),
     "evaluate": (
         "graft evaluate runs/reviews more_reviews.csv",

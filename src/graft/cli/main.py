@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from graft.base import files
 from graft.base.errors import GraftError
-from graft.cli import cache, catalog, demo, machine, train, use
+from graft.cli import adapt, cache, catalog, demo, machine, train, use
 from graft.cli.examples import EXAMPLES, START
 from graft.cli.options import refuse_empty
 
@@ -161,6 +161,7 @@ for verb in (
     train.check,
     train.fit,
     train.compare,
+    adapt.adapt,
     train.resume,
     use.evaluate,
     use.predict,

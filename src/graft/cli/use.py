@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from graft.base import files
 from graft.base.counts import plural
 from graft.base.errors import BadValue
 from graft.base.records import Sample
@@ -104,6 +103,7 @@ def predict(
     """Predict labels, values, texts, boxes or masks with a trained model."""
     from graft import api
     from graft.cli import show
+    from graft.deploy.predictions import write_rows
 
     if out:
         o.check_output(out, inputs)
@@ -249,23 +249,6 @@ def report(
     from graft.cli.train import show_study
 
     show_study(api.open_study(folder), as_json)
-
-
-def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Predictions as CSV, JSON lines or Parquet, by the ending of `path`; parts as JSON in CSV."""
-    import pandas as pd
-
-    frame = pd.DataFrame(rows)
-    ending = path.suffix.lower()
-    if ending == ".parquet":
-        files.write(path, lambda part: frame.to_parquet(part, index=False))
-    elif ending == ".jsonl":
-        files.write_text(path, "".join(files.json_text(row) + "\n" for row in rows))
-    else:
-        flat = frame.map(
-            lambda value: files.json_text(value) if isinstance(value, list | dict) else value
-        )
-        files.write(path, lambda part: flat.to_csv(part, index=False))
 
 
 def _asked(sample: Sample) -> Any:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -36,6 +37,9 @@ class Data:
     """The roles whose columns the user chose."""
     cut: tuple[str, ...] = ()
     """The splits that Graft cut, since the data came without them."""
+    target: Literal["", "labeled", "unlabeled"] = ""
+    """Whether `unlabeled` are samples of another domain, which techniques adapt to: `labeled` if
+    `test` measures them there, `unlabeled` if nothing does; empty without such a domain."""
     problem: str = ""
     """Why these data cannot be split and learned from, if they were read to be described only."""
 

@@ -17,6 +17,7 @@ from graft.data.formats.format import SPLIT_NAMES, Format, ReadOptions, read_opt
 from graft.data.kinds.kind import kind_named
 from graft.data.listing import is_about, is_hidden
 from graft.data.splits import make_splits, subsample
+from graft.data.target import join_domains
 from graft.data.unlabeled import add_unlabeled
 
 _OURS = {
@@ -45,6 +46,7 @@ def load_data(
     fraction: float = 1.0,
     shots: int | None = None,
     unlabeled: str | os.PathLike[str] | None = None,
+    target: str | os.PathLike[str] | None = None,
     must_split: bool = True,
     **reading: Any,
 ) -> Data:
@@ -55,18 +57,29 @@ def load_data(
     come without that split (None: 0.15 of the rest and 0.2, of running text 0.05 each, its end);
     `fraction` or `shots` (so many samples a class, where there are classes) then reduce `train`.
     `unlabeled` is the path of more samples, for techniques that learn without labels: they join the
-    split of that name, and labels that they have are not used. `reading` are the fields of
-    ReadOptions: columns, header, delimiter, label_separator, kinds, labels. Raises DataError,
-    BadValue, and UnknownName for another option; without `must_split`, data that cannot be split
-    are returned as they are, and their `problem` says why.
+    split of that name, and labels that they have are not used. `target` is the path of samples of
+    another domain: see `graft.data.target`. `reading` are the fields of ReadOptions: columns,
+    header, delimiter, label_separator, kinds, labels. Raises DataError, BadValue, and UnknownName
+    for another option; without `must_split`, data that cannot be split are returned as they are,
+    and their `problem` says why.
     """
     raw = read_source(source, format=format, **reading)
     more = None if unlabeled is None else check_path("unlabeled", unlabeled)
+    other = None if target is None else check_path("target", target)
+    if more is not None and other is not None:
+        raise BadValue(
+            "unlabeled and target both name samples without labels. Give target for another "
+            "domain, else unlabeled."
+        )
     for name, share in (("val", val), ("test", test)):
         if share is not None:
             check_number(name, share, float, PART)
     try:
-        data = make_splits(raw, seed=seed, val=val, test=test)
+        if other is None:
+            data = make_splits(raw, seed=seed, val=val, test=test)
+        else:
+            target_data = _read_target(raw, other, reading)
+            data = join_domains(raw, target_data, other, seed=seed, val=val, test=test)
     except DataError as error:
         if must_split:
             raise
@@ -139,6 +152,15 @@ def _with_unlabeled(data: Data, path: Path) -> Data:
             "not be learned from. Give other samples."
         )
     return add_unlabeled(data, read(path, labels=False), path)
+
+
+def _read_target(source: Data, path: Path, reading: Mapping[str, Any]) -> Data:
+    """Read the samples of another domain, with the labels that they have."""
+    if source.path and path.resolve() == Path(source.path).resolve():
+        raise DataError(
+            f"The target {path} is the source itself. Give the path of samples of another domain."
+        )
+    return read(path, **{**reading, "labels": False})
 
 
 def _check(path: Path) -> None:

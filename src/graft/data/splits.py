@@ -134,7 +134,8 @@ def subsample(
         val = smaller
     splits = {**data.splits, "train": kept, **({"val": val} if val else {})}
     chosen = {sample.id for sample in kept}
-    if rest := [sample for sample in train if sample.id not in chosen]:
+    rest = [sample for sample in train if sample.id not in chosen]
+    if rest and not data.target:  # what is adapted to holds nothing of the source
         bare = without_labels(rest, kind.target)
         splits["unlabeled"] = [*bare, *data.splits.get("unlabeled", [])]
     return data.with_splits(splits, *notes)

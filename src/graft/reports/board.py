@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graft.metrics.metric import Metric
 from graft.reports.read import Run, Study
 from graft.reports.statistics import Difference, Interval
 from graft.reports.words import is_known
 from graft.techniques.specs.combine import control_named
+from graft.training.validators.validator import VAL
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,10 @@ class Row:
     val: float | None = None
     watched: Metric | None = None
     val_loss: float | None = None
+    validators: Mapping[str, float | None] = field(default_factory=dict)
+    """What validators say that look at no label of the target; empty without a target."""
+    selected_by: str = VAL
+    """What techniques are chosen by: `val`, or one of `validators`."""
     to_control: Difference | None = None
     p_corrected: float | None = None
     cost: Mapping[str, float | None] | None = None
@@ -75,8 +80,11 @@ class Row:
 
     @property
     def val_quality(self) -> float:
-        """The validation metric, turned so that more is better; -inf if it is not known."""
-        return self.watched.sign * self.val if is_known(self.val) else -math.inf
+        """What techniques are chosen by, turned so that more is better; -inf if it is not known."""
+        if self.selected_by == VAL:
+            return self.watched.sign * self.val if is_known(self.val) else -math.inf
+        value = self.validators.get(self.selected_by)
+        return value if is_known(value) else -math.inf
 
     @property
     def unfinished(self) -> list[Run]:

@@ -6,6 +6,7 @@ from graft.base.counts import plural
 from graft.reports.board import Board, Choice
 from graft.reports.statistics import LEVEL
 from graft.reports.words import is_known, join_words
+from graft.training.validators.validator import GUARD, VAL
 
 _TWO_SEEDS = (
     "Two seeds show little of how much runs differ: where they differ much, up to 9 % of studies "
@@ -15,6 +16,11 @@ _TWO_SEEDS = (
 _DISAGREE = (
     "Where an interval leaves out 0 beside a p-value of 0.05 or more, go by the p-value: with two "
     "seeds it allows for more luck than the interval."
+)
+_NO_LABELS = "The technique was chosen by {validator}, which looks at no label of the target."
+_GUARD = (
+    "{validator} chooses {chosen}, and {guard} would choose {other}: without labels of the target "
+    "they cannot be told apart for sure."
 )
 _VERSIONS = (
     "The runs were made with different versions of {packages}, which may be the reason why they "
@@ -54,6 +60,7 @@ def cautions(board: Board) -> tuple[str, ...]:
         notes.append(
             f"Some models were selected by {join_words(oracle)}, not by the validation split."
         )
+    notes += _say_validators(board)
     problems = [
         finding for finding in study.findings if finding["severity"] in ("error", "warning")
     ]
@@ -62,6 +69,22 @@ def cautions(board: Board) -> tuple[str, ...]:
             f"The check of the data found {plural(len(problems), 'problem')}, listed under Data."
         )
     return tuple(notes)
+
+
+def _say_validators(board: Board) -> list[str]:
+    """Say that a validator chose without labels of the target, and where the guard disagrees."""
+    chosen_by = board.study.selected_by
+    if chosen_by == VAL:
+        return []
+    notes = [_NO_LABELS.format(validator=chosen_by)]
+    for choice in board.choices[:1]:
+        rows = [r for r in board.at(choice.size) if not (r.cell.is_baseline or r.cell.is_control)]
+        rated = [row for row in rows if is_known(row.validators.get(GUARD))]
+        best = max(rated, key=lambda row: row.validators[GUARD], default=None)
+        if best is not None and choice.best is not None and best.cell != choice.best.cell:
+            names = {"chosen": choice.best.cell.name, "other": best.cell.name}
+            notes.append(_GUARD.format(validator=chosen_by, guard=GUARD, **names))
+    return notes
 
 
 def has_two_seeds(choice: Choice) -> bool:

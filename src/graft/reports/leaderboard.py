@@ -123,12 +123,20 @@ def _row(cell: Cell, runs: list[Run], study: Study) -> Row:
             if name != metric.name
         },
         val=_mean_of_all(result["metrics"]["val"].get(watched) for result in results),
+        validators=_mean_validators(results),
+        selected_by=study.selected_by,
         watched=study.metric(watched),
         val_loss=_mean(result["metrics"]["val"].get("loss") for result in results),
         cost=_mean_cost(results),
         frozen=all(each["unchanged"] for each in frozen) if frozen else None,
         train_examples=round(_mean(result["data"]["counts"]["train"] for result in results)),
     )
+
+
+def _mean_validators(results: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    """The mean of each validator over the runs; None if one of them has no value."""
+    values = [result.get("validators") or {} for result in results]
+    return {name: _mean_of_all(each.get(name) for each in values) for name in values[0]}
 
 
 def _baseline_row(cell: Cell, baselines: list[Baseline], metric: Metric) -> Row:
@@ -236,9 +244,12 @@ def _order(row: Row) -> tuple:
 
 
 def _best(rows: Sequence[Row]) -> Row | None:
-    """The row with the best validation metric; ties by the loss, then by the training time."""
+    """The row with the best validation metric, or the best value of the study's validator.
+
+    Ties by the loss, then by the training time.
+    """
     return max(
-        (row for row in rows if row.is_measured and is_known(row.val)),
+        (row for row in rows if row.is_measured and row.val_quality > -math.inf),
         key=lambda row: (row.val_quality, -(row.val_loss or 0), -(row.cost["train_seconds"] or 0)),
         default=None,
     )

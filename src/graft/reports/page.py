@@ -18,6 +18,7 @@ from graft.reports.read import Run
 from graft.reports.statistics import Difference, Interval
 from graft.reports.svg import Series, number
 from graft.reports.verdict import Verdict, control_words
+from graft.training.validators.validator import VAL
 
 LETTERS = 10
 """The longest name of a metric that fits above narrow columns."""
@@ -43,6 +44,7 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "is_fraction": board.metric.is_fraction,
         "higher_is_better": board.metric.higher_is_better,
         "compares": study.compares,
+        "selected_by": "validation" if study.selected_by == VAL else study.selected_by,
         "control": control_words(board.choices[0] if board.choices else None),
         "sizes": [_size(board, size, colors, verdict) for size in _sizes(board)],
         "backbones": len({row.cell.backbone for row in board.rows if not row.cell.is_baseline}) > 1,

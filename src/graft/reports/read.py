@@ -34,6 +34,7 @@ from graft.studies.records import (
     read_status,
     read_study,
 )
+from graft.training.validators.validator import VAL
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,11 @@ class Study:
     @property
     def finished(self) -> list[Run]:
         return [run for run in self.runs if run.result]
+
+    @property
+    def selected_by(self) -> str:
+        """What a technique is chosen by: the validation split, or a validator."""
+        return self.about.get("selected_by", VAL)
 
     @property
     def primary(self) -> Metric:

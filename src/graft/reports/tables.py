@@ -50,5 +50,6 @@ def _row(run: Run) -> dict[str, Any]:
     frozen = run.result.get("frozen") or {}
     data = run.result["data"]
     row |= {"frozen_tensors": frozen.get("tensors"), "frozen_unchanged": frozen.get("unchanged")}
+    row |= {f"validator_{n}": value for n, value in (run.result.get("validators") or {}).items()}
     row |= {"selected_by": run.result["selected_by"], "data_hash": data["hash"]}
     return row | {f"{split}_examples": count for split, count in data["counts"].items()}

@@ -123,7 +123,7 @@ def _judge(board: Board, choice: Choice) -> Verdict:
         metric=board.metric.name,
         technique=best.cell.name,
         backbone=best.cell.backbone,
-        selected_by=best.runs[0].result["selected_by"] if best.runs[0].result else "val",
+        selected_by=board.study.selected_by,
         seeds=len(best.seeds),
         score=best.score,
         control=_comparison(choice.control, choice.to_control, choice.p_control),

@@ -10,6 +10,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+from graft.backbones.backbone import Backbone
 from graft.base.errors import BadValue, DataError, FolderError, UnknownName, listed
 from graft.base.ranges import (
     COUNT,
@@ -28,6 +29,8 @@ from graft.studies.run import open_backbone
 from graft.studies.spec import RunSpec
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import canonical, parse
+from graft.training.feeds.streams import check_unlabeled
+from graft.training.validators.validator import USUAL, VAL, find
 
 MOST_SEEDS = 1_000
 """Runs of one cell; more than anybody waits for."""
@@ -131,16 +134,20 @@ def check_splits(data: Data) -> None:
         )
 
 
-def check_techniques(backbone: str, techniques: Sequence[str], task: Task) -> None:
-    """Raise GraftError for unknown names, and techniques not made for the network or the task.
+def check_techniques(backbone: str, techniques: Sequence[str], task: Task, data: Data) -> None:
+    """Raise GraftError for unknown names, and techniques not made for the network, task or data.
 
     What is wrong is said before anything is written, and weights are fetched here once, not by
     several processes.
     """
     parsed = [parse(technique) for technique in techniques]
     network = open_backbone(backbone, task)
+    if data.target:
+        _check_domains(network, task)
     for name, technique in zip(techniques, parsed, strict=True):
         technique.check(network, task)
+        for part in technique.parts:
+            check_unlabeled(part, data)
         if task.fresh_head and not technique.learns_labels:
             is_first = any(s.passages for p in technique.parts for s in p.streams().values())
             spec = f"{name} then full-fine-tuning" if is_first else f"full-fine-tuning then {name}"
@@ -148,6 +155,37 @@ def check_techniques(backbone: str, techniques: Sequence[str], task: Task) -> No
                 f"{name!r} learns from samples without labels, and leaves the new head "
                 f"of {task.name} untrained. Write: '{spec}'."
             )
+
+
+def _check_domains(network: Backbone, task: Task) -> None:
+    """Raise BadValue if validators cannot measure the network: they need features and classes."""
+    if task.gives != "classes" or task.multi_label or network.form != "vector":
+        raise BadValue(
+            f"Another domain is adapted to where each example has one class and one vector of "
+            f"features. {task.name} with {network.name} has not: leave out the target, or use data "
+            "with one class each and another backbone."
+        )
+
+
+def read_selection(asked: str | None, data: Data) -> str:
+    """Return what techniques are chosen by: a validator where there is a target, else `val`.
+
+    Raises UnknownName, and BadValue if there is nothing to validate on.
+    """
+    chosen = asked or (USUAL if data.target else VAL)
+    if chosen != VAL:
+        find(check_word("selected_by", chosen))
+        if not data.target:
+            raise BadValue(
+                f"The validator {chosen!r} looks at another domain, and there is none. Give one: "
+                "graft adapt SOURCE TARGET, or leave it out."
+            )
+    if data.target == "unlabeled":
+        raise DataError(
+            "The target has no labels, so techniques cannot be compared there. Use graft adapt, "
+            "which chooses one and predicts."
+        )
+    return chosen
 
 
 def describe_repetitions(axes: dict[str, list[Any]]) -> list[str]:

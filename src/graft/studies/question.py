@@ -16,6 +16,7 @@ from graft.base.ranges import read_number
 from graft.studies.records import read_baselines, read_study
 from graft.studies.spec import RunSpec
 from graft.techniques.specs.combine import canonical, controls_of
+from graft.training.validators.validator import VAL
 
 SETTINGS = ("task", "shots", "epochs", "batch_size", "precision", "weighted")
 """The settings that all runs of a study share besides the data. Another value: another study."""
@@ -35,6 +36,8 @@ class Question:
     seeds: tuple[int, ...]
     fractions: tuple[float, ...]
     command: str
+    selected_by: str = VAL
+    """The validator by which a technique is chosen; `val` is the metric of the validation split."""
 
     def __post_init__(self) -> None:
         # One run listed twice would count as two seeds; its twin would wait for the folder's lock.
@@ -76,6 +79,7 @@ class Question:
             "backbones": list(self.backbones),
             "seeds": list(self.seeds),
             "fractions": list(self.fractions),
+            "selected_by": self.selected_by,
             **{name: getattr(self.base, name) for name in SETTINGS},
             "folders": self.base.folders,
             "runs": [run.hash for run in runs],
@@ -89,7 +93,9 @@ class Question:
         base = RunSpec.from_json(
             {**about, "backbone": about["backbones"][0], "technique": about["techniques"][0]}
         )
-        return cls(base, **{axis: tuple(about[axis]) for axis in AXES}, command=about["command"])
+        axes = {axis: tuple(about[axis]) for axis in AXES}
+        selected_by = about.get("selected_by", VAL)
+        return cls(base, **axes, command=about["command"], selected_by=selected_by)
 
 
 def distinct(values: Iterable[Any], key: Callable[[Any], Hashable] = lambda value: value) -> tuple:

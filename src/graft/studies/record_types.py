@@ -37,6 +37,7 @@ class Reading(TypedDict):
     """The options of reading; the others are those of `load_data`, which checks them."""
 
     unlabeled: NotRequired[str | None]
+    target: NotRequired[str | None]
 
 
 class DataOf(TypedDict):
@@ -228,6 +229,7 @@ class Result(TypedDict):
     metrics: Metrics
     primary_metric: str
     selected_by: str
+    validators: NotRequired[dict[str, Number]]
     baseline: NotRequired[dict[str, dict[str, Measured]]]
     cost: Cost
     frozen: NotRequired[Frozen]

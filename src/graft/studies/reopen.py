@@ -52,8 +52,9 @@ def reopen_data(spec: RunSpec, folder: Path, data: Any, read: Callable[..., Data
         )
     if not isinstance(data, Data):
         options = dict(spec.data["options"])
-        if options.get("unlabeled"):
-            options["unlabeled"] = _find_again(options["unlabeled"], spec, folder)
+        for name in ("unlabeled", "target"):
+            if options.get(name):
+                options[name] = _find_again(options[name], spec, folder)
         place = _find_again(spec.data["path"], spec, folder) if data is None else data
         try:
             data = read(place, task=spec.task, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -46,6 +47,8 @@ from graft.training.loop.estimate import RunEstimate, estimate
 from graft.training.loop.stage import CHECKPOINT_SECONDS, Settings
 from graft.training.loop.trainer import train
 from graft.training.observers import LogFile, Observer
+from graft.training.validators.likeness.look import look
+from graft.training.validators.validator import measure
 
 PROBES = 4
 """The number of validation inputs that the model folder keeps with their outputs."""
@@ -107,11 +110,16 @@ def _execute(
     settings = Settings(spec.seed, spec.epochs, spec.batch_size, checkpoint_seconds)
     model, position = train(model, task, technique, data, settings, engine, folder, observer)
 
+    held_out = {split: data.splits[split] for split in ("val", "test")}
+    if data.target:
+        held_out["unlabeled"] = list(map(task.without_target, data.splits["unlabeled"]))
     feeds = {
-        split: Feed.of(data.splits[split], task, model.backbone.preprocess, engine.device)
-        for split in ("val", "test")
+        split: Feed.of(samples, task, model.backbone.preprocess, engine.device)
+        for split, samples in held_out.items()
     }
-    evaluations = _evaluate(model, feeds, engine, observer, position.recorded)
+    with _behind_recordings(model, feeds, engine, observer, position.recorded) as ready:
+        evaluations = {split: evaluate(model, ready[split], engine) for split in ("val", "test")}
+        validators = measure(look(model, ready, engine)) if data.target else {}
     task = task.tune(evaluations["val"].scores, evaluations["val"].targets)
     evaluations["test"] = add_texts(model, task, data.splits["test"], evaluations["test"], engine)
     with engine.autocast():
@@ -131,6 +139,7 @@ def _execute(
         "frozen": _frozen(position),
         **details.to_json(),
         **({"samples": samples} if samples else {}),
+        **({"validators": validators} if validators else {}),
         "warnings": [*model.backbone.notes, *position.warnings],
     }
     files.write_json(folder / "result.json", result)
@@ -188,10 +197,11 @@ def estimate_run(spec: RunSpec, data: Data) -> RunEstimate:
     return estimate(model, task, technique, data, settings, engine, other)
 
 
-def _evaluate(
+@contextmanager
+def _behind_recordings(
     model: Model, feeds: dict[str, Feed], engine: Engine, observer: Observer, recorded: bool
-) -> dict[str, Evaluation]:
-    """Evaluate each split, from recordings if the last phase trained on a recording."""
+) -> Iterator[dict[str, Feed]]:
+    """Yield the feeds, behind recordings if the last phase trained on a recording."""
     recorded = recorded and model.backbone.form != "finished"  # it has no head to cut off
     with ExitStack() as hooks:
         try:
@@ -201,7 +211,7 @@ def _evaluate(
                 hooks.enter_context(prefix.attach_hooks())
         except CannotCut as reason:
             observer.note(f"{model.backbone.name}: the whole network is evaluated, since {reason}.")
-        return {split: evaluate(model, feed, engine) for split, feed in feeds.items()}
+        yield feeds
 
 
 def build_model(backbone: str, task: Task, pretrained: bool, seed: int) -> Model:

@@ -120,11 +120,11 @@ def test_each_part_has_its_own_batch_size(tmp_path):
 
 
 def test_a_head_trained_by_an_earlier_part_may_be_followed_by_texts_alone():
-    task, _ = task_of(TASK)
-    check_techniques(TINY[TASK], ["full-fine-tuning then masked-language-modeling"], task)
+    task, data = task_of(TASK)
+    check_techniques(TINY[TASK], ["full-fine-tuning then masked-language-modeling"], task, data)
     with pytest.raises(BadValue, match="leaves the new head"):
         check_techniques(
-            TINY[TASK], ["masked-language-modeling then masked-language-modeling"], task
+            TINY[TASK], ["masked-language-modeling then masked-language-modeling"], task, data
         )
 
 
@@ -196,9 +196,9 @@ def test_adapters_may_be_added_after_others_were_merged(tmp_path):
 
 
 def test_a_rank_beyond_the_layers_is_refused():
-    task, _ = task_of(TASK)
+    task, data = task_of(TASK)
     with pytest.raises(BadValue, match=r"r=999,999,999 of 'lora'.*the highest is"):
-        check_techniques(TINY[TASK], ["lora:r=999999999"], task)
+        check_techniques(TINY[TASK], ["lora:r=999999999"], task, data)
 
 
 def test_settings_of_losses_behind_a_plus_are_taken():

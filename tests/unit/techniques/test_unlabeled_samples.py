@@ -100,9 +100,9 @@ def test_a_kill_inside_an_epoch_goes_on_to_the_same_weights(spec, tmp_path, monk
     how = {"backbone": NETWORK, "epochs": 4}
     whole, _ = trained(spec, TASK, tmp_path / "whole", checkpoint_seconds=NEVER, **how)
     with monkeypatch.context() as patched:
-        # An epoch has two steps and two checkpoints: the fifth lies inside the third epoch. Then
-        # adabn has one epoch, in whose middle is the third.
-        kill_after(3 if "then" in spec else 5, patched)
+        # An epoch has two steps and two checkpoints, so that the fifth lies inside the third epoch;
+        # before adabn one epoch has one checkpoint inside it.
+        kill_after(2 if "then" in spec else 5, patched)
         with pytest.raises(KeyboardInterrupt):
             trained(spec, TASK, tmp_path / "killed", **how)
     assert checkpoint.read_position(checkpoint.checkpoint_path(tmp_path / "killed")).step % 2 == 1

@@ -82,12 +82,13 @@ class Streams:
 
         Raises DataError where it needs samples without labels and there are too few.
         """
+        check_unlabeled(part, self.data)
         streams = part.streams()
         if any(stream.passages for stream in streams.values()):
             train, val = self._passages(objective)
             feeds = dict.fromkeys(streams, train)
         else:
-            feeds = {name: self._feed(part, stream) for name, stream in streams.items()}
+            feeds = {name: self._feed(stream) for name, stream in streams.items()}
             val = self._val
         main = next(iter(feeds.values()))
         size = (
@@ -158,11 +159,10 @@ class Streams:
         """The labeled feed, made once for all parts."""
         return self._make(self.data.splits["train"])
 
-    def _feed(self, part: Technique, stream: Stream) -> Feed:
-        """The feed of one stream; raises DataError if its splits have no samples."""
+    def _feed(self, stream: Stream) -> Feed:
+        """The feed of one stream."""
         if stream.labels:
             return self._train
-        check_unlabeled(part, self.data)
         samples = [s for split in stream.splits for s in self.data.splits.get(split, [])]
         return self._make([self.task.without_target(sample) for sample in samples])
 

@@ -1,0 +1,120 @@
+"""The verb about another domain: adapt."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from graft.cli import options as o
+from graft.cli.train import fail_without_transfer, show_study, watch
+
+
+def adapt(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="The labeled data: a folder or a file.", callback=o.existing
+        ),
+    ],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="TARGET",
+            help="Samples of another domain. Their labels, if any, only measure.",
+            callback=o.existing,
+        ),
+    ],
+    technique: o.Techniques = None,
+    backbone: o.BackboneName = None,
+    selected_by: Annotated[
+        str,
+        typer.Option(
+            "--selected-by",
+            help="What chooses the technique without labels of TARGET. See: graft list validators.",
+            rich_help_panel=o.MODEL,
+        ),
+    ] = "mixval",
+    seeds: Annotated[
+        int,
+        typer.Option(
+            "--seeds",
+            help="The number of seeds; a verdict needs at least two.",
+            rich_help_panel=o.TRAINING,
+        ),
+    ] = 3,
+    task: o.TaskName = None,
+    epochs: o.Epochs = None,
+    batch_size: o.BatchSize = None,
+    precision: o.Precision = None,
+    weighted: o.Weighted = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", "-j", help="The number of runs at the same time.", rich_help_panel=o.TRAINING
+        ),
+    ] = None,
+    checkpoint_seconds: o.CheckpointSeconds = 30.0,
+    format: o.Format = None,
+    columns: o.Columns = None,
+    header: o.Header = None,
+    delimiter: o.Delimiter = None,
+    label_separator: o.LabelSeparator = None,
+    out: o.Out = None,
+    quiet: o.Quiet = False,
+    as_json: o.Json = False,
+) -> None:
+    """Adapt a network to another domain without its labels: better than the source alone?
+
+    Without labels in TARGET, predictions are written and there is no verdict. Exits with 1 if all
+    runs of adaptation failed.
+    """
+    from graft import adaptation
+    from graft.results import Study
+
+    with watch(quiet, "Run the same command again to go on: finished runs are kept.") as observer:
+        adapted = adaptation.adapt(
+            source,
+            target,
+            technique,
+            backbone,
+            task=task,
+            seeds=seeds,
+            selected_by=selected_by,
+            epochs=epochs,
+            batch_size=batch_size,
+            precision=precision,
+            weighted=weighted,
+            jobs=jobs,
+            out=out,
+            checkpoint_seconds=checkpoint_seconds,
+            command=shlex.join(["graft", *sys.argv[1:]]),
+            observer=observer,
+            **o.reading_options(format, columns, header, delimiter, label_separator),
+        )
+    if isinstance(adapted, Study):
+        show_study(adapted, as_json)
+        fail_without_transfer(adapted)
+    else:
+        _show_chosen(adapted, selected_by, as_json)
+
+
+def _show_chosen(run: Any, selected_by: str, as_json: bool) -> None:
+    """Show which technique was chosen, by what, and where its predictions are."""
+    from graft.adaptation import PREDICTIONS
+    from graft.cli import show
+
+    predictions, result = run.folder / PREDICTIONS, run.result
+    if as_json:
+        show.answer_json({"folder": run.folder, "predictions": predictions, **result})
+        return
+    values = result["validators"].items()
+    rows = [[name, "-" if value is None else f"{value:.3f}"] for name, value in values]
+    show.table(["validator", "value"], rows)
+    typer.echo(
+        f"{result['technique']} was chosen by {selected_by}. The target has no labels, so nothing "
+        "was measured there, and there is no verdict."
+    )
+    typer.echo(f"model: {run.folder}\npredictions: {predictions}")

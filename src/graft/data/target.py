@@ -1,0 +1,80 @@
+"""Another domain: unlabeled samples to adapt to, whose labels, if there are any, only measure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from graft.base.counts import plural
+from graft.base.errors import DataError, listed
+from graft.base.records import Sample
+from graft.data.data import Data
+from graft.data.kinds.kind import kind_named
+from graft.data.splits import make_splits
+from graft.data.unlabeled import add_unlabeled
+
+MEASURED = "The labels of {path} are used for the final figures alone, on {count} held out."
+NOT_MEASURED = (
+    "{path} has no labels, so nothing is measured there: the test figures are those of the source."
+)
+
+
+def join_domains(
+    source: Data,
+    target: Data,
+    path: Path,
+    *,
+    seed: int = 0,
+    val: float | None = None,
+    test: float | None = None,
+) -> Data:
+    """Return `train` and `val` of the source, and the target, read from `path`, as `unlabeled`.
+
+    Of a labeled target the share `test` is held out, unless it has such a split, and is the split
+    `test`; nothing of the source is tested then. Of a target without labels `test` is that of the
+    source. Raises DataError if the target is of another kind, has classes that the source lacks, or
+    too few samples.
+    """
+    kind = kind_named(source.kind)
+    named = {
+        split: [Sample(f"target/{sample.id}", sample.roles) for sample in samples]
+        for split, samples in target.splits.items()
+    }
+    target = target.with_splits(named)
+    if not _is_labeled(target, kind.target):
+        ready = add_unlabeled(make_splits(source, seed=seed, val=val, test=test), target, path)
+        note = NOT_MEASURED.format(path=path)
+        return replace(ready, target="unlabeled", notes=[*ready.notes, note])
+    _check_classes(source, target, path)
+    trained = make_splits(source, seed=seed, val=val, test=0)
+    cut = make_splits(target, seed=seed, val=0, test=test).splits
+    bare = {
+        split: [Sample(s.id, {**s.roles, kind.target: None}) for s in samples]
+        for split, samples in cut.items()
+        if split != "test"
+    }
+    ready = add_unlabeled(trained, target.with_splits(bare), path)
+    note = MEASURED.format(path=path, count=plural(len(cut["test"]), "sample"))
+    splits = {**ready.splits, "test": cut["test"]}
+    return replace(ready, splits=splits, target="labeled", notes=[*ready.notes, note])
+
+
+def _is_labeled(target: Data, role: str) -> bool:
+    """Whether every sample outside `unlabeled` has a label."""
+    samples = [s for split, part in target.splits.items() if split != "unlabeled" for s in part]
+    return bool(samples) and all(sample.roles.get(role) is not None for sample in samples)
+
+
+def _check_classes(source: Data, target: Data, path: Path) -> None:
+    """Raise DataError if the target has another kind of labels, or classes of its own."""
+    if target.kind != source.kind:
+        raise DataError(
+            f"{path} holds {target.kind}, and the source {source.kind}. Both domains are of one "
+            "kind."
+        )
+    known = set(source.classes)
+    if missing := [name for name in target.classes if name not in known]:
+        raise DataError(
+            f"{path} has classes that the source lacks, which nothing can learn to predict: "
+            f"{listed(missing)}. Remove their samples, or give the source some of them."
+        )

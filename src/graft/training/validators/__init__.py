@@ -1,0 +1,1 @@
+"""Validators: what a technique is chosen by where no labels of the target may be looked at."""

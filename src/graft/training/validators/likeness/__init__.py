@@ -1,0 +1,1 @@
+"""What validators share that compare the domains."""

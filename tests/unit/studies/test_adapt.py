@@ -1,0 +1,82 @@
+"""`graft.adapt`: what it compares, what chooses, and what it says without labels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import graft
+from graft.base.errors import BadValue, DataError, UnknownName
+from tests.unit.data.test_target import pictures
+
+HOW = {"backbone": "tiny:cnn", "epochs": 1.0, "batch_size": 8, "jobs": 1}
+
+
+@pytest.fixture(scope="module")
+def domains(tmp_path_factory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("domains")
+    source = pictures(folder / "photos", ("ants", "bees"))
+    return source, pictures(folder / "drawings", ("ants", "bees"), shade=90)
+
+
+@pytest.fixture(scope="module")
+def study(domains, tmp_path_factory) -> graft.api.Study:
+    out = tmp_path_factory.mktemp("study") / "adapted"
+    return graft.adapt(*domains, ["mcc", "feature-extraction + mcc"], seeds=1, out=out, **HOW)
+
+
+def results(study) -> dict[str, dict]:
+    read = (json.loads(path.read_text()) for path in study.folder.glob("runs/*/result.json"))
+    return {result["technique"]: result for result in read}
+
+
+def test_techniques_are_held_against_the_source_alone(study):
+    assert set(results(study)) == {
+        "source-only",
+        "from-scratch",
+        "mcc",
+        "feature-extraction + mcc",
+    }
+    assert "training on the labeled samples alone" in " ".join(study.verdict.sentences)
+
+
+def test_a_validator_chooses_and_this_is_said(study):
+    values = {
+        name: result["validators"]["infomax"]
+        for name, result in results(study).items()
+        if name in ("mcc", "feature-extraction + mcc")
+    }
+    assert study.verdict.selected_by == "mixval"
+    again = graft.adapt  # the choice is made from what the runs say
+    assert again is graft.adapt and set(values) == {"mcc", "feature-extraction + mcc"}
+    assert any("chosen by mixval" in caution for caution in study.verdict.cautions)
+
+
+def test_the_test_split_is_of_the_target(study):
+    predictions = pd.read_parquet(next(study.folder.glob("runs/*/predictions.parquet")))
+    tested = predictions[predictions["split"] == "test"]["id"]
+    assert len(tested) and tested.str.startswith("target/").all()
+
+
+def test_without_labels_it_predicts_and_gives_no_verdict(domains, tmp_path):
+    source, _ = domains
+    bare = pictures(tmp_path / "bare", ("",), count=12, shade=90)
+    run = graft.adapt(source, bare, "mcc", out=tmp_path / "out", **(HOW | {"jobs": None}))
+    assert len(pd.read_csv(run.folder / "target.csv")) == 12
+    assert set(run.result["validators"]) >= {"mixval", "importance-weighted"}
+
+
+def test_what_cannot_be_is_refused(domains, tmp_path):
+    source, target = domains
+    with pytest.raises(UnknownName, match="validator"):
+        graft.adapt(source, target, selected_by="oracle")
+    with pytest.raises(BadValue, match="looks at another domain, and there is none"):
+        graft.compare(source, selected_by="mixval", backbones="tiny:cnn")
+    bare = pictures(tmp_path / "bare", ("",), count=12, shade=90)
+    with pytest.raises(DataError, match="techniques cannot be compared there"):
+        graft.compare(source, "mcc", "tiny:cnn", target=bare)
+    with pytest.raises(DataError, match="'mcc' learns from samples without labels"):
+        graft.fit(source, "tiny:cnn", "mcc")

@@ -1,0 +1,67 @@
+"""What validators say of networks that are good, collapsed or not to be judged."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from graft.base import plugins
+from graft.base.errors import UnknownName
+from graft.training.validators.validator import GUARD, USUAL, Seen, find, measure
+
+NAMES = plugins.names("validator")
+
+
+def clusters(count: int, shift: float) -> tuple[Tensor, Tensor]:
+    """Features (N, 2) in two clusters, the second domain moved by `shift`, and their classes."""
+    generator = torch.Generator().manual_seed(int(10 * shift))
+    labels = torch.arange(count) % 2
+    noise = torch.randn(count, 2, generator=generator, dtype=torch.float64)
+    return torch.stack([6.0 * labels - 3, torch.full((count,), shift)], 1) + 0.5 * noise, labels
+
+
+def seen(weight: Tensor, count: int = 60) -> Seen:
+    """A linear network with this weight (2, 2) on two domains."""
+    source, labels = clusters(count, 0.0)
+    target, _ = clusters(count, 1.0)
+
+    def classify(features: Tensor) -> Tensor:
+        return features @ weight.T
+
+    return Seen(source, classify(source), labels, target, classify(target), classify)
+
+
+GOOD = torch.tensor([[-2.0, 0.0], [2.0, 0.0]], dtype=torch.float64)
+UNSURE = GOOD / 40
+COLLAPSED = torch.tensor([[0.0, 9.0], [0.0, -9.0]], dtype=torch.float64)
+"""Predicts the first class for all of the target, which lies above the source."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_validator_gives_a_number_and_says_what_it_is(name):
+    assert math.isfinite(find(name)(seen(GOOD)))
+    for part in ("Formula:", "Source:", "When:", "When not:"):
+        assert part in plugins.description("validator", name)
+
+
+@pytest.mark.parametrize("name", ["entropy", "infomax", "dev"])
+def test_a_confident_network_is_better_than_an_unsure_one(name):
+    assert find(name)(seen(GOOD)) > find(name)(seen(UNSURE))
+
+
+@pytest.mark.parametrize("name", ["infomax", "circular", "importance-weighted"])
+def test_a_collapsed_network_is_worse(name):
+    assert find(name)(seen(GOOD)) > find(name)(seen(COLLAPSED))
+
+
+def test_one_that_cannot_tell_says_nan():
+    assert math.isnan(measure(seen(COLLAPSED))["mixval"])  # no two samples are predicted apart
+    assert set(measure(seen(GOOD))) == set(NAMES) >= {USUAL, GUARD}
+
+
+def test_an_unknown_validator_is_refused_with_those_there_are():
+    with pytest.raises(UnknownName, match="mixval"):
+        find("mixvals")
