@@ -34,9 +34,11 @@ DATA = {
     "book.txt": ("text-generation", "parquet", {}),
     "cells": ("object-detection", "coco", {}),
     "conll2003": ("token-classification", "conll", {}),
+    "drawings": ("image-classification", "image-folder", {}),
     "leaves": ("semantic-segmentation", "mask-folders", {}),
     "mails": ("summarization", "parquet", {}),
     "meals": ("image-regression", "parquet", {"value": "grams"}),
+    "more_photos": ("image-classification", "image-folder", {}),
     "multi30k": ("translation", "parallel", {}),
     "photos": ("image-classification", "image-folder", {}),
     "products.csv": ("text-regression", "parquet", {"value": "price"}),
@@ -106,7 +108,8 @@ def test_an_example_is_about_its_owner(owner: str) -> None:
 def test_an_example_can_be_run(owner: str, graft: Graft) -> None:
     words, params = shlex.split(EXAMPLES[owner])[1:], parsed(EXAMPLES[owner])
     task, form, names = DATA[params["data"]]
-    write_tiny(task, form, names, Path(params["data"]))
+    for place in filter(None, (params["data"], params.get("unlabeled"))):
+        write_tiny(task, form, names, Path(place))
     spec = next(named(params, "task"), task)
     network = next((network_of(t, task) for t in named(params, "technique")), None)
     network = network or (TINY[task] if "head=" not in spec else all_made_for(spec)[0])

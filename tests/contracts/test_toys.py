@@ -12,10 +12,10 @@ import pytest
 
 HERE = Path(__file__).parent
 SHORT = (
-    "toy and (not test_techniques or toy-confidence or feature-extraction) "
+    "toy and (not test_techniques or toy-confidence or toy-beside or feature-extraction) "
     "and (not test_frozen_prefix or toy-boxes)"
 )
-"""Every suite: that of techniques with the toy technique and with one of ours, that of recordings
+"""Every suite: that of techniques with the toy techniques and with one of ours, that of recordings
 with the toy network that computes its own losses."""
 
 
@@ -57,6 +57,7 @@ def test_one_file_each_passes_the_suites_that_exist(which, marked):
         "toy-nets",
         "toy-brightness",
         "toy-capitals",
+        "toy-beside",
         "toy-confidence-penalty",
         "toy-marks",
         "toy-boxes",

@@ -20,7 +20,7 @@ _DISAGREE = (
 _NO_LABELS = "The technique was chosen by {validator}, which looks at no label of the target."
 _GUARD = (
     "{validator} chooses {chosen}, and {guard} would choose {other}: without labels of the target "
-    "they cannot be told apart for sure."
+    "neither is sure. Look at the figures of both."
 )
 _VERSIONS = (
     "The runs were made with different versions of {packages}, which may be the reason why they "

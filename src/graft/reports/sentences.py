@@ -115,6 +115,7 @@ SINGLE_RUN = {
 
 NOTHING_FINISHED = "No verdict: no run has finished."
 NO_TECHNIQUE_FINISHED = "No verdict: no run of a transfer technique has finished."
+NOT_VALIDATED = "No verdict: {validator} has no value for any technique, so none is chosen."
 NOT_MEASURED = (
     "No verdict: the {metric} of the techniques is undefined, as it is where {undefined}."
 )

@@ -30,6 +30,7 @@ from graft.reports.words import (
     values,
 )
 from graft.techniques.specs.combine import control_named, controls_of
+from graft.training.validators.validator import VAL
 
 AS_WELL = 0.02
 """A difference that surely is smaller than this, in favor of the transfer, is called "as well".
@@ -351,6 +352,9 @@ def _judge_single_run(board: Board) -> Verdict:
 def _why_nothing(board: Board, rows: Sequence[Row]) -> str:
     if not board.study.finished:
         return sentences.NOTHING_FINISHED
+    chosen_by = board.study.selected_by
+    if chosen_by != VAL and any(row.is_measured for row in rows if not row.cell.is_baseline):
+        return sentences.NOT_VALIDATED.format(validator=chosen_by)
     if any(row.score for row in rows if not row.cell.is_baseline and not row.cell.is_control):
         metric = board.metric
         return sentences.NOT_MEASURED.format(metric=metric.words, undefined=metric.undefined)

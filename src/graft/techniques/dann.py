@@ -1,25 +1,26 @@
-"""Adapt to unlabeled samples of another domain: features by which no domain can be told."""
+"""Adapt to unlabeled samples of another domain: features that do not separate the domains."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from graft.backbones.backbone import Backbone, Model
-from graft.base.errors import BadValue
-from graft.base.ranges import Count, NotNegative
+from graft.backbones.backbone import Model
+from graft.base.ranges import Count
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
+from graft.techniques.domains.adaptation import Adaptation
+from graft.techniques.domains.classifier import domain_classifier
 from graft.techniques.formulas.domain_loss import domain_loss
 from graft.techniques.formulas.gradient_reversal import reversal_strength, reverse_gradient
-from graft.techniques.specs.stream import BESIDE_UNLABELED, LABELED, UNLABELED, Stream
-from graft.techniques.technique import Objective, Phase, Technique, check_classes, everything
+from graft.techniques.specs.stream import LABELED, UNLABELED
+from graft.techniques.technique import Objective
 
 
 @dataclass(frozen=True)
-class Dann(Technique):
+class Dann(Adaptation):
     """Full fine-tuning against a network that learns to separate the two domains.
 
     Or, after a `+`, its loss alone, in a technique that trains more than the head.
@@ -35,32 +36,15 @@ class Dann(Technique):
     Example: graft fit photos --unlabeled drawings -t dann
     """
 
-    controls: ClassVar[tuple[str, ...]] = ("source-only",)
+    reads_features: ClassVar[bool] = True
 
-    weight: NotNegative = 1.0
-    """The weight of the domain classifier's loss; 0 is plain fine-tuning."""
     hidden: Count = 256
     """The width of the hidden layers of the domain classifier."""
-
-    def streams(self) -> dict[str, Stream]:
-        return BESIDE_UNLABELED
-
-    def check(self, backbone: Backbone, task: Task) -> None:
-        super().check(backbone, task)
-        check_classes("dann", task)
-        if backbone.linear is None or backbone.form != "vector":
-            raise BadValue(
-                "'dann' compares the vectors that enter a linear head, and "
-                f"{backbone.name} has none. Use another head or backbone, or 'deep-coral'."
-            )
 
     def objective(self, model: Model, task: Task) -> Objective:
         """Raises BadValue where `check` does."""
         self.check(model.backbone, task)
         return DannObjective(model, task, self.weight, self.hidden)
-
-    def phases(self, model: Model, epochs: float) -> list[Phase]:
-        return [Phase("adaptation", epochs, everything, **self.rates(model, epochs=epochs))]
 
 
 class DannObjective(Objective):
@@ -69,14 +53,7 @@ class DannObjective(Objective):
     def __init__(self, model: Model, task: Task, weight: float, hidden: int):
         super().__init__(model, task)
         self.weight = weight
-        width = model.backbone.linear.in_features
-        self.classifier = nn.Sequential(
-            nn.Linear(width, hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, 1),
-        )
+        self.classifier = domain_classifier(model.backbone.linear.in_features, hidden)
 
     def extra_losses(
         self, outputs: Outputs, batches: Batches, progress: float

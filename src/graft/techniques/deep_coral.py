@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
-from graft.backbones.backbone import Backbone, Model
-from graft.base.ranges import NotNegative
+from graft.backbones.backbone import Model
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
+from graft.techniques.domains.adaptation import Adaptation
 from graft.techniques.formulas.coral import coral
-from graft.techniques.specs.stream import BESIDE_UNLABELED, LABELED, UNLABELED, Stream
-from graft.techniques.technique import Objective, Phase, Technique, check_classes, everything
+from graft.techniques.specs.stream import LABELED, UNLABELED
+from graft.techniques.technique import Objective
 
 
 @dataclass(frozen=True)
-class DeepCoral(Technique):
+class DeepCoral(Adaptation):
     """Full fine-tuning with a penalty on the distance between the domains' covariances.
 
     Or, after a `+`, the penalty alone, as in `feature-extraction + deep-coral`, which takes seconds
@@ -31,23 +30,8 @@ class DeepCoral(Technique):
     Example: graft fit photos --unlabeled drawings -t deep-coral
     """
 
-    controls: ClassVar[tuple[str, ...]] = ("source-only",)
-
-    weight: NotNegative = 1.0
-    """The weight of the penalty; 0 is plain fine-tuning."""
-
-    def streams(self) -> dict[str, Stream]:
-        return BESIDE_UNLABELED
-
-    def check(self, backbone: Backbone, task: Task) -> None:
-        super().check(backbone, task)
-        check_classes("deep-coral", task)
-
     def objective(self, model: Model, task: Task) -> Objective:
         return CoralObjective(model, task, self.weight)
-
-    def phases(self, model: Model, epochs: float) -> list[Phase]:
-        return [Phase("adaptation", epochs, everything, **self.rates(model, epochs=epochs))]
 
 
 class CoralObjective(Objective):

@@ -32,7 +32,7 @@ class Fixmatch(Technique):
     When: some labels a class, many more pictures or sounds without, all of the same classes.
     When not: texts, which are not augmented; less than twice as many unlabeled samples as labels;
     unlabeled samples of other classes.
-    Example: graft fit photos --shots 10 -t fixmatch
+    Example: graft fit photos --unlabeled more_photos -t fixmatch
     """
 
     controls: ClassVar[tuple[str, ...]] = ("source-only",)

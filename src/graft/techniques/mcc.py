@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
-from graft.backbones.backbone import Backbone, Model
-from graft.base.ranges import NotNegative, Positive
+from graft.backbones.backbone import Model
+from graft.base.ranges import Positive
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
+from graft.techniques.domains.adaptation import Adaptation
 from graft.techniques.formulas.mcc import class_confusion
-from graft.techniques.specs.stream import BESIDE_UNLABELED, UNLABELED, Stream
-from graft.techniques.technique import Objective, Phase, Technique, check_one_class, everything
+from graft.techniques.specs.stream import UNLABELED
+from graft.techniques.technique import Objective
 
 
 @dataclass(frozen=True)
-class Mcc(Technique):
+class Mcc(Adaptation):
     """Full fine-tuning with a penalty on classes that are confused in the new domain.
 
     Or, after a `+`, the penalty alone, as in `feature-extraction + mcc`, which takes seconds on
@@ -32,25 +32,11 @@ class Mcc(Technique):
     Example: graft fit photos --unlabeled drawings -t mcc
     """
 
-    controls: ClassVar[tuple[str, ...]] = ("source-only",)
-
-    weight: NotNegative = 1.0
-    """The weight of the penalty; 0 is plain fine-tuning."""
     temperature: Positive = 2.5
     """By what the logits are divided, so that confident predictions have more than one class."""
 
-    def streams(self) -> dict[str, Stream]:
-        return BESIDE_UNLABELED
-
-    def check(self, backbone: Backbone, task: Task) -> None:
-        super().check(backbone, task)
-        check_one_class("mcc", task)
-
     def objective(self, model: Model, task: Task) -> Objective:
         return MccObjective(model, task, self.weight, self.temperature)
-
-    def phases(self, model: Model, epochs: float) -> list[Phase]:
-        return [Phase("adaptation", epochs, everything, **self.rates(model, epochs=epochs))]
 
 
 class MccObjective(Objective):

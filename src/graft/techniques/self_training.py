@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from graft.backbones.backbone import Backbone, Model
-from graft.base.ranges import NotNegative, PartialShare
+from graft.backbones.backbone import Model
+from graft.base.ranges import PartialShare
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
+from graft.techniques.domains.adaptation import Adaptation
 from graft.techniques.formulas.pseudo_labels import (
     pseudo_label_loss,
     pseudo_label_weight,
     pseudo_labels,
 )
-from graft.techniques.specs.stream import BESIDE_UNLABELED, UNLABELED, Stream
-from graft.techniques.technique import (
-    Look,
-    Objective,
-    Phase,
-    Technique,
-    check_one_class,
-    everything,
-)
+from graft.techniques.specs.stream import UNLABELED
+from graft.techniques.technique import Look, Objective
 
 
 @dataclass(frozen=True)
-class SelfTraining(Technique):
+class SelfTraining(Adaptation):
     """Full fine-tuning in which confident predictions serve as labels of unlabeled samples.
 
     Or, after a `+`, the loss on these samples alone, as in `feature-extraction + self-training`,
@@ -42,28 +35,14 @@ class SelfTraining(Technique):
     When: more unlabeled samples than labels, of the same classes; also of another domain, if the
     network is mostly right there.
     When not: a network that is wrong where it is confident, which then learns its errors.
-    Example: graft fit photos --shots 20 -t self-training
+    Example: graft fit photos --unlabeled more_photos -t self-training
     """
-
-    controls: ClassVar[tuple[str, ...]] = ("source-only",)
 
     threshold: PartialShare = 0.9
     """How probable a prediction must be to serve as a label."""
-    weight: NotNegative = 1.0
-    """The weight of the unlabeled samples; 0 is plain fine-tuning."""
-
-    def streams(self) -> dict[str, Stream]:
-        return BESIDE_UNLABELED
-
-    def check(self, backbone: Backbone, task: Task) -> None:
-        super().check(backbone, task)
-        check_one_class("self-training", task)
 
     def objective(self, model: Model, task: Task) -> Objective:
         return SelfTrainingObjective(model, task, self.threshold, self.weight)
-
-    def phases(self, model: Model, epochs: float) -> list[Phase]:
-        return [Phase("self-training", epochs, everything, **self.rates(model, epochs=epochs))]
 
 
 class SelfTrainingObjective(Objective):

@@ -65,7 +65,7 @@ def test_shots_leave_nothing_of_the_source_to_what_is_adapted_to(source, tmp_pat
 
 def test_classes_that_the_source_lacks_are_refused(source, tmp_path):
     other = pictures(tmp_path / "drawings", ("ants", "wasps"), shade=90)
-    with pytest.raises(DataError, match="has classes that the source lacks.*wasps"):
+    with pytest.raises(DataError, match=r"has classes that the source lacks.*wasps"):
         load_data(source, target=other)
 
 

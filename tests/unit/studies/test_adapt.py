@@ -34,24 +34,18 @@ def results(study) -> dict[str, dict]:
 
 
 def test_techniques_are_held_against_the_source_alone(study):
-    assert set(results(study)) == {
-        "source-only",
-        "from-scratch",
-        "mcc",
-        "feature-extraction + mcc",
-    }
+    assert set(results(study)) == {"source-only", "mcc", "feature-extraction + mcc"}
     assert "training on the labeled samples alone" in " ".join(study.verdict.sentences)
 
 
 def test_a_validator_chooses_and_this_is_said(study):
     values = {
-        name: result["validators"]["infomax"]
+        name: result["validators"]["mixval"]
         for name, result in results(study).items()
-        if name in ("mcc", "feature-extraction + mcc")
+        if "mcc" in name and result["validators"]["mixval"] is not None
     }
     assert study.verdict.selected_by == "mixval"
-    again = graft.adapt  # the choice is made from what the runs say
-    assert again is graft.adapt and set(values) == {"mcc", "feature-extraction + mcc"}
+    assert not values or values[study.verdict.technique] == max(values.values())
     assert any("chosen by mixval" in caution for caution in study.verdict.cautions)
 
 

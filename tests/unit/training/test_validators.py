@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -38,6 +39,7 @@ GOOD = torch.tensor([[-2.0, 0.0], [2.0, 0.0]], dtype=torch.float64)
 UNSURE = GOOD / 40
 COLLAPSED = torch.tensor([[0.0, 9.0], [0.0, -9.0]], dtype=torch.float64)
 """Predicts the first class for all of the target, which lies above the source."""
+ONE = torch.ones(1, 2, dtype=torch.float64)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -52,14 +54,16 @@ def test_a_confident_network_is_better_than_an_unsure_one(name):
     assert find(name)(seen(GOOD)) > find(name)(seen(UNSURE))
 
 
-@pytest.mark.parametrize("name", ["infomax", "circular", "importance-weighted"])
+@pytest.mark.parametrize("name", ["infomax", "circular", "importance-weighted", "mixval"])
 def test_a_collapsed_network_is_worse(name):
     assert find(name)(seen(GOOD)) > find(name)(seen(COLLAPSED))
 
 
 def test_one_that_cannot_tell_says_nan():
-    assert math.isnan(measure(seen(COLLAPSED))["mixval"])  # no two samples are predicted apart
-    assert set(measure(seen(GOOD))) == set(NAMES) >= {USUAL, GUARD}
+    values = measure(replace(seen(GOOD), target=ONE, target_logits=ONE))
+    assert math.isnan(values["snd"])  # one sample has no neighbors
+    assert math.isfinite(values["entropy"])
+    assert set(values) == set(NAMES) >= {USUAL, GUARD}
 
 
 def test_an_unknown_validator_is_refused_with_those_there_are():

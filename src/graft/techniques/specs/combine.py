@@ -140,8 +140,9 @@ def _check_added(main: Technique, extra: Technique) -> None:
 
 
 def _join_controls(parts: Sequence[Technique]) -> tuple[str, ...]:
-    """The controls of any of the parts."""
-    return tuple(dict.fromkeys(name for part in parts for name in part.controls))
+    """The controls that parts have in place of the usual ones; without such parts, the usual."""
+    named = [name for p in parts if p.controls != Technique.controls for name in p.controls]
+    return tuple(dict.fromkeys(named)) or Technique.controls
 
 
 def _take_settings(combined: Technique, source: Technique) -> None:

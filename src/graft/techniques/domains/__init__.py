@@ -1,0 +1,1 @@
+"""What techniques of adaptation to another domain share."""
