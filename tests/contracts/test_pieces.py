@@ -30,7 +30,7 @@ from tests.contracts.tiny import PACKED, TINY, network_of, task_of, with_unlabel
 EXAMPLES, PIECES = 16, (2, 8)
 WEIGHTED, SEVERAL, SUBWORDS = "weighted", "several labels", "token-classification:subwords=all"
 TASKS = [*TINY, PACKED, SUBWORDS, WEIGHTED, SEVERAL]
-BETWEEN_DOMAINS = ("bnm", "cdan", "dan", "deep-coral", "deepjdot", "mcc")
+BETWEEN_DOMAINS = ("bnm", "cdan", "dan", "deep-coral", "deepjdot", "mcc", "shot")
 BETWEEN_EXAMPLES = {
     "contrastive-few-shot": {"contrastive"},
     **{name: {"adaptation"} for name in BETWEEN_DOMAINS},

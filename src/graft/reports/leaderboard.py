@@ -21,7 +21,7 @@ from graft.reports.read import Baseline, Predictions, Run, Study, read_predictio
 from graft.reports.statistics import Difference, Interval, Mean, average, holm
 from graft.reports.words import is_known
 from graft.studies.records import PREDICTIONS
-from graft.techniques.specs.combine import canonical, control_named, controls_of
+from graft.techniques.specs.combine import canonical, is_held_against
 
 
 def build(study: Study) -> Board:
@@ -53,14 +53,14 @@ def control_of(row: Row, rows: Iterable[Row]) -> Row | None:
 
     The best by validation of several.
     """
-    alike, controls = (row.cell.backbone, row.cell.size), controls_of(row.cell.name)
+    alike = (row.cell.backbone, row.cell.size)
     return _best(
         [
             other
             for other in rows
             if (other.cell.backbone, other.cell.size) == alike
-            and other.cell.is_control
-            and control_named(other.cell.name) in controls
+            and not other.cell.is_baseline
+            and is_held_against(row.cell.name, other.cell.name)
         ]
     )
 

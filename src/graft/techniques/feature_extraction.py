@@ -27,6 +27,7 @@ class FeatureExtraction(Technique):
     """
 
     about_head: ClassVar[bool] = True
+    trains_head_alone: ClassVar[bool] = True
 
     solved: bool = True
     """Whether a linear head is solved for instead of trained in steps."""

@@ -36,6 +36,7 @@ class Fixmatch(Technique):
     """
 
     controls: ClassVar[tuple[str, ...]] = ("source-only",)
+    controls_of_head: ClassVar[tuple[str, ...]] = ("source-only:trains=head",)
 
     threshold: PartialShare = 0.95
     """How probable a prediction must be to serve as a label."""

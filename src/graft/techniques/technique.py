@@ -153,6 +153,9 @@ class Technique(ABC):
     """What a comparison calls it if it is a control, which others are held against."""
     controls: ClassVar[tuple[str, ...]] = ("from-scratch",)
     """The controls that a comparison holds it against: the best of them counts."""
+    controls_of_head: ClassVar[tuple[str, ...]] = ()
+    """The controls after a `+` to a technique that trains the head alone, if they are others."""
+    trains_head_alone: ClassVar[bool] = False
     about_head: ClassVar[bool] = False
     """Whether it is about a new head, so that it says nothing to a task that keeps the network's
     own."""

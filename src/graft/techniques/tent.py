@@ -34,6 +34,7 @@ class Tent(Technique):
     """
 
     controls: ClassVar[tuple[str, ...]] = ("source-only",)
+    controls_of_head: ClassVar[tuple[str, ...]] = ("source-only:trains=head",)
 
     epochs: Epochs | None = 1
     lr: Positive | None = 1e-3

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from graft.base.errors import BadValue
 from graft.studies.arguments import check_techniques
 from graft.studies.run import build_model
-from graft.techniques.specs.combine import control_named, controls_of, parse
+from graft.techniques.specs.combine import control_named, controls_of, is_held_against, parse
 from graft.training.feeds.feed import Feed
 from graft.training.loop.trainer import checkpoint_path
 from graft.training.observers import Observer
@@ -236,12 +236,28 @@ def test_a_control_is_a_technique_alone_that_says_it_is_one(spec, control):
 
 
 @pytest.mark.parametrize(
+    ("spec", "other", "is_held"),
+    [
+        ("lora", "from-scratch:lr=1e-3", True),
+        ("lora", "source-only", False),
+        ("mcc", "source-only:trains=head", True),
+        ("feature-extraction + mcc", "source-only", False),
+        ("feature-extraction + mcc", "source-only:trains=head,lr=1", True),
+        ("mcc", "full-fine-tuning", False),
+    ],
+)
+def test_a_control_may_have_further_settings(spec, other, is_held):
+    assert is_held_against(spec, other) is is_held
+
+
+@pytest.mark.parametrize(
     ("spec", "controls"),
     [
         ("lora", ["from-scratch"]),
         ("mcc:weight=2", ["source-only"]),
         ("full-fine-tuning + mcc", ["source-only"]),
         ("lp-ft then tent", ["source-only"]),
+        ("feature-extraction:epochs=9 + mcc + bnm", ["source-only:trains=head"]),
         ("a-plugin-that-is-not-installed:x=1", ["from-scratch"]),
     ],
 )

@@ -117,7 +117,7 @@ def test_self_training_learns_from_its_predictions(tmp_path):
     assert losses[-1]["pseudo"] > 0
 
 
-@pytest.mark.parametrize("name", ["adabn", "tent", "self-training", "mcc", "fixmatch"])
+@pytest.mark.parametrize("name", ["adabn", "tent", "self-training", "mcc", "fixmatch", "shot"])
 def test_several_labels_are_refused(name):
     task = task_of("text-classification")[0]
     several = type(task)(task.classes, multi_label=True)

@@ -19,6 +19,7 @@ class Adaptation(Technique):
     """Fine-tune everything on a batch of labeled samples and one without labels in each step."""
 
     controls: ClassVar[tuple[str, ...]] = ("source-only",)
+    controls_of_head: ClassVar[tuple[str, ...]] = ("source-only:trains=head",)
     reads_features: ClassVar[bool] = False
     """Whether its loss is of the vectors that enter a linear head."""
 

@@ -68,7 +68,9 @@ class Sum(Technique):
         _take_settings(self, main)
         object.__setattr__(self, "about_head", main.about_head or extra.about_head)
         object.__setattr__(self, "adds_layers", main.adds_layers or extra.adds_layers)
-        object.__setattr__(self, "controls", _join_controls((main, extra)))
+        held = extra.controls_of_head if main.trains_head_alone else ()
+        object.__setattr__(self, "controls", held or _join_controls((main, extra)))
+        object.__setattr__(self, "trains_head_alone", main.trains_head_alone)
         object.__setattr__(self, "main", main)
         object.__setattr__(self, "extra", extra)
 
@@ -243,7 +245,16 @@ def controls_of(text: str) -> tuple[Control, ...]:
         names = parse(text).controls
     except GraftError:
         names = Technique.controls
-    return tuple(filter(None, map(control_named, names)))
+    return tuple(Control(name, control_named(name).words) for name in names)
+
+
+def is_held_against(text: str, other: str) -> bool:
+    """Whether `other` is a control of the technique, whatever further settings it has."""
+    if control_named(other) is None:
+        return False
+    name, settings = specs.parse(other)
+    needed = (specs.parse(each.technique) for each in controls_of(text))
+    return any(name == each and asked.items() <= settings.items() for each, asked in needed)
 
 
 def canonical(text: str) -> str:
