@@ -13,8 +13,9 @@ from graft.backbones.preprocess.sound import SoundPreprocess
 from graft.base import plugins, trees
 from graft.base.records import RECORDED, Sample
 from graft.studies.run import build_model
+from graft.techniques.specs.places import from_group, head_only, select
 from graft.techniques.specs.stream import SUPERVISED
-from graft.techniques.technique import Objective, from_group, head_only
+from graft.techniques.technique import Objective
 from graft.training import optim
 from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed
@@ -290,7 +291,7 @@ def _pretend_training(model):
 
 def _freeze_before(model, first, count):
     trains = head_only if first == count else from_group(first)
-    names = optim.select(model, trains)
+    names = select(model, trains)
     optim.freeze(model, names, "frozen")
 
 

@@ -8,7 +8,8 @@ from graft.backbones.backbone import Backbone, Model
 from graft.base.errors import BadValue
 from graft.base.ranges import NotNegative
 from graft.tasks.task import Task
-from graft.techniques.technique import Optimizer, Phase, Place, Technique
+from graft.techniques.specs.places import Place
+from graft.techniques.technique import Optimizer, Phase, Technique
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from graft.backbones.backbone import Backbone, Model
 from graft.backbones.language.language_model import language_model
 from graft.tasks.pretexts.next_tokens import NextTokens
 from graft.tasks.task import Task
+from graft.techniques.specs.places import everything
 from graft.techniques.specs.stream import Stream
-from graft.techniques.technique import Objective, Phase, Technique, everything
+from graft.techniques.technique import Objective, Phase, Technique
 from graft.techniques.text.pretraining import PASSAGES, Pretraining
 
 NAME = "causal-language-modeling"

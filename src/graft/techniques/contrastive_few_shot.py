@@ -13,16 +13,9 @@ from graft.base.errors import BadValue
 from graft.base.ranges import Count, Epochs
 from graft.base.records import RECORDED, Batch, Batches, Output, Outputs
 from graft.tasks.task import Task
+from graft.techniques.specs.places import Place, head_only
 from graft.techniques.specs.stream import LABELED
-from graft.techniques.technique import (
-    PROBE_PATIENCE,
-    Objective,
-    Phase,
-    Place,
-    Technique,
-    check_classes,
-    head_only,
-)
+from graft.techniques.technique import PROBE_PATIENCE, Objective, Phase, Technique, check_classes
 
 PAIRS = "contrastive"
 TOGETHER = 16

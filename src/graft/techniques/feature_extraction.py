@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from graft.backbones.backbone import Model
 from graft.base.ranges import Count, Epochs, NotNegative, Positive, Share
-from graft.techniques.technique import PROBE_PATIENCE, Phase, Technique, head_only, probe_rate
+from graft.techniques.specs.places import head_only
+from graft.techniques.technique import PROBE_PATIENCE, Phase, Technique, probe_rate
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from torch import nn
 from graft.backbones.backbone import Model
 from graft.base.ranges import NotNegative
 from graft.tasks.task import Task
-from graft.techniques.technique import Objective, Optimizer, Phase, Technique, everything
+from graft.techniques.specs.places import everything
+from graft.techniques.technique import Objective, Optimizer, Phase, Technique
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from graft.backbones.backbone import Model
 from graft.base.ranges import Count, Positive
-from graft.techniques.technique import Phase, Technique, from_group, head_only
+from graft.techniques.specs.places import from_group, head_only
+from graft.techniques.technique import Phase, Technique
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from graft.backbones.backbone import Model
 from graft.base.ranges import NotNegative
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
-from graft.techniques.technique import Objective, Phase, Technique, everything
+from graft.techniques.specs.places import everything
+from graft.techniques.technique import Objective, Phase, Technique
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from graft.backbones.backbone import Backbone, Model
 from graft.base.errors import BadValue
 from graft.base.ranges import Count, NotNegative, PartialShare, Positive
 from graft.tasks.task import Task
-from graft.techniques.technique import Objective, Optimizer, Phase, Place, Technique, group_number
+from graft.techniques.specs.places import Place, group_number
+from graft.techniques.technique import Objective, Optimizer, Phase, Technique
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,8 @@ from typing import ClassVar
 
 from graft.backbones.backbone import Model
 from graft.base.ranges import Epochs, Positive
-from graft.techniques.technique import (
-    PROBE_PATIENCE,
-    Phase,
-    Technique,
-    everything,
-    head_only,
-    probe_rate,
-)
+from graft.techniques.specs.places import everything, head_only
+from graft.techniques.technique import PROBE_PATIENCE, Phase, Technique, probe_rate
 
 PROBE_EPOCHS = 100
 

@@ -10,8 +10,9 @@ from graft.base.errors import BadValue
 from graft.base.ranges import InnerShare
 from graft.tasks.pretexts.masked_tokens import MaskedTokens, chosen_nats
 from graft.tasks.task import Task
+from graft.techniques.specs.places import everything
 from graft.techniques.specs.stream import Stream
-from graft.techniques.technique import Objective, Phase, Technique, everything
+from graft.techniques.technique import Objective, Phase, Technique
 from graft.techniques.text.pretraining import PASSAGES, Pretraining
 
 NAME = "masked-language-modeling"

@@ -7,13 +7,8 @@ from dataclasses import dataclass
 from graft.backbones.backbone import Backbone, Model
 from graft.base.errors import BadValue
 from graft.tasks.task import Task
-from graft.techniques.technique import (
-    Objective,
-    Phase,
-    Technique,
-    check_classes,
-    head_only,
-)
+from graft.techniques.specs.places import head_only
+from graft.techniques.technique import Objective, Phase, Technique, check_classes
 
 
 @dataclass(frozen=True)

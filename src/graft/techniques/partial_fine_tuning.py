@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graft.backbones.backbone import Model
-from graft.techniques.technique import Phase, Technique, from_group, group_number
+from graft.techniques.specs.places import from_group, group_number
+from graft.techniques.technique import Phase, Technique
 
 
 @dataclass(frozen=True)

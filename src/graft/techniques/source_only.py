@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 
 from graft.backbones.backbone import Model
 from graft.base import plugins
-from graft.techniques.technique import Phase, Technique, everything
+from graft.techniques.specs.places import everything
+from graft.techniques.technique import Phase, Technique
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -18,23 +19,10 @@ from graft.base.errors import BadValue
 from graft.base.ranges import Count, Epochs, NotNegative, Positive, Share, read_numbers
 from graft.base.records import Batch, Batches, Output, Outputs
 from graft.tasks.task import Task
+from graft.techniques.specs.places import Trainable
 from graft.techniques.specs.stream import LABELED, SUPERVISED, Stream
 
 Optimizer = Literal["adamw", "sgd"]
-
-
-class Place(NamedTuple):
-    """Where a parameter of a network stands."""
-
-    name: str
-    group: int
-    """The index of its layer group; that of a new head is -1."""
-    module: nn.Module
-    """The module that it belongs to."""
-
-
-Trainable = Callable[[Place], bool]
-"""Whether the parameter at a place trains."""
 
 Look = Callable[[str], Iterator[tuple[Batch, Output]]]
 """Name of a stream -> its batches, each example once and not augmented, and what the model makes of
@@ -55,40 +43,10 @@ PROBE_PATIENCE = 5
 """For heads that are stepped alone: so many epochs without a better validation loss are enough."""
 
 
-def head_only(place: Place) -> bool:
-    """The head and nothing else."""
-    return place.group == -1
-
-
 def probe_rate(model: Model) -> float:
     """The rate at which a head is trained alone."""
     backbone = model.backbone
     return DEEP_HEAD * backbone.lr if backbone.has_deep_head else head_of(backbone).probe_rate
-
-
-def everything(place: Place) -> bool:
-    """All layers and the head."""
-    return True
-
-
-def from_group(first: int) -> Trainable:
-    """All layer groups from `first` on, and the head."""
-    return lambda place: place.group == -1 or place.group >= first
-
-
-def group_number(model: Model, asked: int, technique: str) -> int:
-    """A layer group by number, where a negative one counts from the head.
-
-    Raises BadValue where there is none.
-    """
-    count = len(model.backbone.groups) - 1
-    if not -count <= asked < count:
-        raise BadValue(
-            f"from_group={asked} of {technique!r} is not a layer group of {model.backbone.name}, "
-            f"which has {count} below its head: use {-count} to {count - 1}. See: graft info "
-            f"{model.backbone.name}"
-        )
-    return asked % count
 
 
 def check_classes(technique: str, task: Task) -> None:
@@ -374,6 +332,14 @@ class Objective(nn.Module):
 
     def after_step(self, progress: float) -> None:
         """Called after each optimizer step (moving averages)."""
+
+    @contextmanager
+    def shown(self) -> Iterator[Model]:
+        """Yield the model that validation measures, such as one with averaged weights.
+
+        `finish` returns the same one.
+        """
+        yield self.model
 
     def finish(self) -> Model:
         """The model as an ordinary network again: adapters merged, additions dropped."""

@@ -9,17 +9,8 @@ from torch import nn
 
 from graft.backbones.backbone import Model
 from graft.base.errors import BadValue
-from graft.techniques.technique import Phase, Place, Technique, Trainable
-
-
-def select(model: Model, trains: Trainable) -> list[str]:
-    """Return the names of the parameters of the network that train."""
-    groups, network = model.group_indices(), model.network
-    return [
-        name
-        for name, _ in network.named_parameters()
-        if trains(Place(name, groups[name], network.get_submodule(name.rpartition(".")[0])))
-    ]
+from graft.techniques.specs.places import select
+from graft.techniques.technique import Phase, Technique
 
 
 def trainable(model: Model, phase: Phase) -> list[str]:

@@ -29,7 +29,8 @@ from graft.tasks.numbers.regression import Regression
 from graft.tasks.text_classification import TextClassification
 from graft.tasks.text_regression import TextRegression
 from graft.techniques.specs.combine import parse
-from graft.techniques.technique import Objective, head_only
+from graft.techniques.specs.places import head_only, select
+from graft.techniques.technique import Objective
 from graft.training import optim
 from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed
@@ -290,7 +291,7 @@ def probe():
     task, data = task_of("image-regression")
     engine = Engine("fp32")
     model = engine.place(build_model("tiny:efficientnet", task, pretrained=True, seed=0))
-    head = optim.select(model, head_only)
+    head = select(model, head_only)
     optim.freeze(model, head, "frozen")
     feed = Feed.of(data.splits["train"], task, model.backbone.preprocess, engine.device, 8, views=1)
     return Objective(model, task), frozen_prefix.find(model, feed, engine).record(feed, Observer())

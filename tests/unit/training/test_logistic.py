@@ -10,7 +10,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from graft.studies.run import build_model
-from graft.techniques.technique import Objective, Phase, head_only
+from graft.techniques.specs.places import head_only, select
+from graft.techniques.technique import Objective, Phase
 from graft.training import optim
 from graft.training.engine import Engine
 from graft.training.evaluate import evaluate
@@ -37,7 +38,7 @@ def probe():
     model = engine.place(build_model("tiny:efficientnet", task, pretrained=True, seed=0))
     optim.freeze(
         model,
-        optim.select(model, head_only),
+        select(model, head_only),
         "frozen",
     )
     feed = Feed.of(data.splits["train"], task, model.backbone.preprocess, engine.device, 8, views=1)
@@ -116,7 +117,7 @@ def test_a_head_of_several_layers_or_an_open_body_is_not_solved(probe):
     model = build_model("tiny:distilbert", task, pretrained=True, seed=0)
     optim.freeze(
         model,
-        optim.select(model, head_only),
+        select(model, head_only),
         "frozen",
     )
     assert solvers.find_solver(PROBE, Objective(model, task), at_head=True) is None

@@ -15,7 +15,8 @@ from graft.data.data import Data
 from graft.studies.run import build_model
 from graft.tasks.text_classification import TextClassification
 from graft.techniques.specs.combine import parse
-from graft.techniques.technique import Objective, head_only
+from graft.techniques.specs.places import head_only, select
+from graft.techniques.technique import Objective
 from graft.training import optim
 from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed
@@ -33,7 +34,7 @@ def _probe(task, data: Data, backbone: str, recorded: bool = True) -> tuple[Obje
     model = engine.place(build_model(backbone, task, pretrained=True, seed=0))
     optim.freeze(
         model,
-        optim.select(model, head_only),
+        select(model, head_only),
         "frozen",
     )
     feed = Feed.of(data.splits["train"], task, model.backbone.preprocess, engine.device, 8, views=1)

@@ -10,8 +10,9 @@ from graft.base import plugins
 from graft.base.errors import BadValue
 from graft.base.ranges import NotNegative
 from graft.tasks.task import Task
+from graft.techniques.specs.places import everything
 from graft.techniques.specs.stream import BESIDE_UNLABELED, Stream
-from graft.techniques.technique import Phase, Technique, check_one_class, everything
+from graft.techniques.technique import Phase, Technique, check_one_class
 
 
 @dataclass(frozen=True)

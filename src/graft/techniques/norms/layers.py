@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from graft.backbones.backbone import Backbone
-from graft.techniques.technique import Place
+from graft.techniques.specs.places import Place
 
 NORMALIZATIONS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 

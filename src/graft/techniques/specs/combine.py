@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import reduce
 from operator import add
@@ -187,6 +188,11 @@ class SumObjective(Objective):
     def after_step(self, progress: float) -> None:
         self.main.after_step(progress)
         self.extra.after_step(progress)
+
+    @contextmanager
+    def shown(self) -> Iterator[Model]:
+        with self.main.shown(), self.extra.shown():
+            yield self.model
 
     def finish(self) -> Model:
         self.extra.finish()  # first, as it was made last, around what main had added

@@ -10,8 +10,9 @@ from graft.backbones.backbone import Model
 from graft.base import trees
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
+from graft.techniques.specs.places import everything
 from graft.techniques.specs.stream import LABELED
-from graft.techniques.technique import Objective, Phase, Technique, everything
+from graft.techniques.technique import Objective, Phase, Technique
 
 
 @dataclass(frozen=True)
