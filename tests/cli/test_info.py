@@ -147,3 +147,26 @@ def test_info_of_a_metric(graft: Graft) -> None:
     assert "lower is better" in graft("info", "ece").stdout
     rows = json.loads(graft("list", "metrics", "--json").stdout)
     assert {row["name"] for row in rows} == set(all_metrics())
+
+
+@pytest.mark.parametrize(
+    ("kind", "some", "others"),
+    [
+        ("inductive", {"lora", "fixmatch"}, {"mcc"}),
+        ("transductive", {"mcc", "adabn", "source-only"}, {"lora"}),
+        ("unsupervised", {"masked-language-modeling"}, {"mcc"}),
+    ],
+)
+def test_techniques_of_a_kind_of_transfer_are_listed(
+    kind: str, some: set[str], others: set[str], graft: Graft
+) -> None:
+    rows = json.loads(graft("list", "techniques", "--kind", kind, "--json").stdout)
+    names = {row["name"] for row in rows}
+    assert some <= names
+    assert not others & names
+
+
+def test_an_unknown_kind_of_transfer_is_refused(graft: Graft) -> None:
+    done = graft("list", "techniques", "--kind", "inductiv")
+    assert done.exit_code == 2
+    assert "inductive" in done.output

@@ -22,7 +22,8 @@ def list_(
     what: Annotated[
         str | None,
         typer.Argument(
-            help="tasks, techniques, sources, backbones, heads, kinds, formats, scores or metrics."
+            help="tasks, techniques, sources, backbones, heads, kinds, formats, scores, validators "
+            "or metrics."
         ),
     ] = None,
     source: Annotated[
@@ -30,6 +31,15 @@ def list_(
         typer.Option(
             "--source",
             help="With backbones: list all networks of this source.",
+            rich_help_panel=o.OUTPUT,
+        ),
+    ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--kind",
+            help="With techniques: those of a kind of transfer: inductive, transductive (labels of "
+            "another domain alone) or unsupervised (no labels).",
             rich_help_panel=o.OUTPUT,
         ),
     ] = None,
@@ -42,8 +52,14 @@ def list_(
         raise BadValue(
             f"--source {source} lists backbones. Write: graft list backbones --source {source}"
         )
+    if kind and what != "techniques":
+        raise BadValue(
+            f"--kind {kind} lists techniques. Write: graft list techniques --kind {kind}"
+        )
     if source:
         rows_of = {what: _networks(source)}
+    elif kind:
+        rows_of = {what: _techniques(kind)}
     else:
         rows_of = {kind: _rows(axis) for kind, axis in KINDS.items() if what in (None, kind)}
     if as_json:
@@ -67,8 +83,9 @@ def info(
     name: Annotated[
         str,
         typer.Argument(
-            help="A technique, task, source, head, metric, kind, format, score or built-in "
-            "backbone; or any network, to see its layer groups: wheel:minilm-l6, timm:resnet50."
+            help="A technique, task, source, head, metric, kind, format, score, validator or "
+            "built-in backbone; or any network, to see its layer groups: wheel:minilm-l6, "
+            "timm:resnet50."
         ),
     ],
     as_json: o.Json = False,
@@ -108,6 +125,17 @@ def _summary(axis: str, name: str) -> str:
     if axis != "backbone":
         return summary
     return f"{summary} {plugins.load(axis, name).pin.megabytes:.0f} MB to fetch"
+
+
+def _techniques(kind: str) -> list[dict[str, str]]:
+    """The techniques of a kind of transfer; raises UnknownName."""
+    kinds = {
+        name: plugins.class_variable("technique", name, "transfer")
+        for name in plugins.names("technique")
+    }
+    if kind not in kinds.values():
+        raise UnknownName.of("kind of transfer", kind, sorted(set(kinds.values())))
+    return [row for row in _rows("technique") if kinds[row["name"]] == kind]
 
 
 def _networks(source: str) -> list[dict[str, str]]:

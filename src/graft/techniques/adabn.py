@@ -36,6 +36,7 @@ class Adabn(Technique):
     Example: graft fit photos --unlabeled drawings -t "full-fine-tuning then adabn"
     """
 
+    transfer: ClassVar[str] = "transductive"
     controls: ClassVar[tuple[str, ...]] = ("source-only",)
 
     def streams(self) -> dict[str, Stream]:

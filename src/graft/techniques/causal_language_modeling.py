@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from graft.backbones.backbone import Backbone, Model
 from graft.backbones.language.language_model import language_model
@@ -31,6 +32,8 @@ class CausalLanguageModeling(Technique):
     this is the task itself.
     Example: graft fit reviews.csv -b smollm2-135m -t "causal-language-modeling then lora"
     """
+
+    transfer: ClassVar[str] = "unsupervised"
 
     packed: bool = False
     """Whether several texts share a sequence, none seeing another."""

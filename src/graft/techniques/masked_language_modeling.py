@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from graft.backbones.backbone import Backbone, Model
 from graft.backbones.language.language_model import language_model
@@ -36,6 +37,8 @@ class MaskedLanguageModeling(Technique):
     then full-fine-tuning` beside `full-fine-tuning`.
     Example: graft fit reviews.csv -t "masked-language-modeling then full-fine-tuning"
     """
+
+    transfer: ClassVar[str] = "unsupervised"
 
     probability: InnerShare = 0.15
     """The share of tokens that are chosen."""

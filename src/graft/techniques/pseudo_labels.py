@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -36,6 +37,8 @@ class PseudoLabels(Adaptation):
     labels of an epoch and takes confident ones alone.
     Example: graft fit photos --unlabeled more_photos -t pseudo-labels
     """
+
+    transfer: ClassVar[str] = "inductive"
 
     threshold: PartialShare = 0.0
     """How probable a prediction must be to serve as a label."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -37,6 +38,8 @@ class SelfTraining(Adaptation):
     When not: a network that is wrong where it is confident, which then learns its errors.
     Example: graft fit photos --unlabeled more_photos -t self-training
     """
+
+    transfer: ClassVar[str] = "inductive"
 
     threshold: PartialShare = 0.9
     """How probable a prediction must be to serve as a label."""

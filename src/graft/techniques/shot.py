@@ -32,6 +32,7 @@ class Shot(Technique):
     Example: graft fit photos --unlabeled drawings -t "full-fine-tuning then shot"
     """
 
+    transfer: ClassVar[str] = "transductive"
     controls: ClassVar[tuple[str, ...]] = ("source-only",)
 
     weight: NotNegative = 0.3

@@ -24,6 +24,7 @@ class SourceOnly(Technique):
     Example: graft compare photos --unlabeled drawings -t source-only -t mcc
     """
 
+    transfer: ClassVar[str] = "transductive"
     control_words: ClassVar[str] = "training on the labeled samples alone"
 
     trains: Literal["all", "head"] = "all"

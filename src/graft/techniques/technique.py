@@ -106,6 +106,9 @@ class Technique(ABC):
     is made. `None`, in words `auto`, is chosen from the model and the data.
     """
 
+    transfer: ClassVar[str] = "inductive"
+    """The kind of transfer: `inductive` learns from labels of the task, `transductive` has labels
+    of another domain alone, `unsupervised` learns without any."""
     pretrained: ClassVar[bool] = True
     control_words: ClassVar[str] = ""
     """What a comparison calls it if it is a control, which others are held against."""

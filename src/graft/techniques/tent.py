@@ -33,6 +33,7 @@ class Tent(Technique):
     Example: graft fit photos --unlabeled drawings -t "full-fine-tuning then tent"
     """
 
+    transfer: ClassVar[str] = "transductive"
     controls: ClassVar[tuple[str, ...]] = ("source-only",)
     controls_of_head: ClassVar[tuple[str, ...]] = ("source-only:trains=head",)
 

@@ -19,6 +19,7 @@ from graft.techniques.technique import Phase, Technique, check_one_class
 class Adaptation(Technique):
     """Fine-tune everything on a batch of labeled samples and one without labels in each step."""
 
+    transfer: ClassVar[str] = "transductive"
     controls: ClassVar[tuple[str, ...]] = ("source-only",)
     controls_of_head: ClassVar[tuple[str, ...]] = ("source-only:trains=head",)
     reads_features: ClassVar[bool] = False
