@@ -14,12 +14,10 @@ from graft.base import plugins, trees
 from graft.base.records import RECORDED, Sample
 from graft.studies.run import build_model
 from graft.techniques.specs.places import from_group, head_only, select
-from graft.techniques.specs.stream import SUPERVISED
 from graft.techniques.technique import Objective
 from graft.training import optim
 from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed
-from graft.training.feeds.feeds import Feeds
 from graft.training.frozen import frozen_prefix, recording
 from graft.training.frozen.agreement import agree
 from graft.training.frozen.slots import CannotCut
@@ -32,16 +30,12 @@ from tests.contracts.tiny import (
     SPELLED,
     TINY,
     TRAINED,
+    alone,
     crossed,
     made_for,
     task_of,
     trained,
 )
-
-
-def alone(feed: Feed) -> Feeds:
-    """The labeled stream alone."""
-    return Feeds({"labeled": feed}, SUPERVISED)
 
 
 def _families():

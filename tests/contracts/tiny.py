@@ -22,9 +22,12 @@ from graft.studies.run import build_model
 from graft.tasks.specs import options
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import parse
+from graft.techniques.specs.stream import SUPERVISED
 from graft.techniques.technique import Technique
 from graft.training.checkpoint import Position
 from graft.training.engine import Engine
+from graft.training.feeds.feed import Feed
+from graft.training.feeds.feeds import Feeds
 from graft.training.loop.trainer import Settings, train
 from graft.training.observers import Observer
 
@@ -59,6 +62,11 @@ def with_unlabeled(data: Data, technique: Technique, task: Task) -> Data:
         return data
     bare = [task.without_target(sample) for sample in data.splits["train"]]
     return data.with_splits({**data.splits, "unlabeled": 2 * bare})
+
+
+def alone(feed: Feed) -> Feeds:
+    """The labeled stream alone."""
+    return Feeds({"labeled": feed}, SUPERVISED)
 
 
 @cache

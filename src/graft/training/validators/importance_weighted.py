@@ -20,5 +20,5 @@ class ImportanceWeighted:
     """
 
     def __call__(self, seen: Seen) -> float:
-        is_right = (seen.source_logits.argmax(1) == seen.labels).double()
+        is_right = (seen.source_logits.argmax(1) == seen.labels).cpu().double()
         return importance_weighted_mean(is_right, weigh_source(seen))
