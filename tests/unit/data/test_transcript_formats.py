@@ -236,3 +236,41 @@ def test_lists_in_no_folder_of_a_split_are_noted(write: Write) -> None:
     })  # fmt: skip
     note = "1 file left out, they are in no split folder: more/1/1-2.trans.txt."
     assert note in read(books / "books").notes
+
+
+def test_speakers_between_names_and_texts_of_ljspeech_are_groups(write: Write) -> None:
+    lines = "1|anna|one two\n2|bert|three\n3|anna|four\n4|bert|five\n"
+    path = write({"metadata.csv": lines, **{f"wavs/{i}.wav": "" for i in range(1, 5)}})
+    data = read(path)
+    assert data.format == "ljspeech"
+    assert pairs_of(data)["1.wav"] == "one two"
+    assert [s.roles["group"] for s in data.splits["all"]] == ["anna", "bert", "anna", "bert"]
+    assert "it is taken as the speaker" in " ".join(data.notes)
+
+
+TIMED = {
+    "HTK": ("1.lab", "0 3600000 sil\n3600000 9800000 hello\n"),
+    "Audacity": ("1.txt", "0.31\t0.92\thello\n0.92\t1.5\tworld\n"),
+    "TIMIT": ("1.txt", "0 46797 She had your dark suit in greasy wash water all year.\n"),
+}
+
+
+@pytest.mark.parametrize(("name", "text"), TIMED.values(), ids=TIMED)
+def test_texts_with_times_are_refused(write: Write, name: str, text: str) -> None:
+    path = write({name: text, "1.wav": ""})
+    with pytest.raises(DataError, match=r"1 of 1 sounds below .* begin each line with two times"):
+        read(path)
+
+
+@pytest.mark.parametrize("text", ["2 3 go", "0 1 2 liftoff", "1 2 3\n4 5 6", "9 8 stop\n7 6 go"])
+def test_figures_that_are_said_are_no_times(write: Write, text: str) -> None:
+    path = write({"1.txt": text, "1.wav": ""})
+    assert pairs_of(read(path)) == {"1.wav": " ".join(text.split())}
+
+
+def test_a_manifest_of_nemo_may_have_one_line(write: Write) -> None:
+    row = {"audio_filepath": "1.wav", "duration": 2.0, "text": "hello world"}
+    path = write({"manifest.json": json.dumps(row) + "\n", "1.wav": ""})
+    for place in (path, path / "manifest.json"):
+        data = read(place)
+        assert data.format == "json" and pairs_of(data) == {"1.wav": "hello world"}

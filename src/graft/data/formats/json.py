@@ -12,7 +12,7 @@ from graft.base.typed_json import describe
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions
 from graft.data.sounds.open import has_sound_suffix
-from graft.data.tables.encodings import read_beginning
+from graft.data.tables.encodings import parse_json, read_beginning
 from graft.data.tables.files import TableFiles
 from graft.data.tables.objects import object_table, read_json, read_lines, write_objects
 from graft.data.tables.table import Table
@@ -20,6 +20,7 @@ from graft.data.tables.table import Table
 _ARRAY = re.compile(r'\s*(\{\s*"[^"]*"\s*:\s*)?\[\s*\{')
 _LINES = re.compile(r"\s*\{[^\n]*\}[ \t\r]*\n\s*\{")
 """Objects a line in a file that ends in .json, as NeMo's manifests do."""
+_LINE = re.compile(r"\s*\{[^\n]*\}\s*")
 _BY_FILE = re.compile(r'\s*\{\s*"([^"]+)"\s*:\s*"')
 """An object of names and texts: files and their transcripts, if the first names a sound."""
 _ABOUT = ("classes", "labels", "readme", "dataset", "config", "info")
@@ -60,11 +61,12 @@ class Json(TableFiles):
         start = read_beginning(file)
         if '"paragraphs"' in start:  # those are SQuAD's
             return False
-        return bool(_ARRAY.match(start) or _LINES.match(start)) or _is_by_file(start)
+        is_table = bool(_ARRAY.match(start) or _LINES.match(start))
+        return is_table or _is_by_file(start) or _is_row_of_sound(start)
 
     def table(self, file: Path, options: ReadOptions) -> Table:
         start = read_beginning(file)
-        if _LINES.match(start):
+        if _LINES.match(start) or _is_row_of_sound(start):
             return read_lines(file)
         value, note = read_json(file)
         if _is_by_file(start):
@@ -97,6 +99,17 @@ def _is_by_file(start: str) -> bool:
     """Whether a file begins with a name of a sound and its text: `{"1.wav": "hello", ...}`."""
     first = _BY_FILE.match(start)
     return first is not None and has_sound_suffix(first[1])
+
+
+def _is_row_of_sound(start: str) -> bool:
+    """Whether a file is one line with an object that names a sound: a manifest of one row."""
+    if not _LINE.fullmatch(start):
+        return False
+    try:
+        row = parse_json(start)
+    except ValueError:
+        return False
+    return any(isinstance(value, str) and has_sound_suffix(value) for value in row.values())
 
 
 def _describe(value: Any, lists: int) -> str:

@@ -25,7 +25,8 @@ _LOOKED_AT = 20
 class Ljspeech:
     """`metadata.csv` beside `wavs/`: lines of `name|as written|as read out`, without a header.
 
-    Of two texts the second is the transcript: in it numbers are words. Quotes are part of a text.
+    Of two texts the second is the transcript: in it numbers are words. A second field of few values
+    before a third of many is the speaker: `name|speaker|text`. Quotes are part of a text.
     """
 
     kinds: ClassVar = ("transcripts",)
@@ -53,7 +54,7 @@ class Ljspeech:
                 f"{len(ragged):,} of {len(rows):,} lines of {file} have another number of fields "
                 f"than two or three: {listed(ragged, 5)}. Write NAME|TEXT or NAME|TEXT|READ OUT."
             )
-        _check_read_out(file, rows.values())
+        has_speakers = _has_speakers(file, rows.values())
         names = FileNames(file.parent, SUFFIXES | UNREADABLE)
         sounds = {n: _sound(file.parent, row[0]) or names.find(row[0]) for n, row in rows.items()}
         if lost := [f"{FILE}:{n} ({rows[n][0]})" for n, sound in sounds.items() if sound is None]:
@@ -62,7 +63,7 @@ class Ljspeech:
                 f"{file.parent}: {listed(lost, 5)}."
             )
         utterances = [
-            Utterance(row[0], sound, (row[-1] or row[1]).strip())
+            _read_row(row, sound, has_speakers)
             for row, sound in zip(rows.values(), sounds.values(), strict=True)
         ]
         data = to_transcripts(path, {"all": utterances}, options)
@@ -72,6 +73,8 @@ class Ljspeech:
             if one.suffix.lower() in SUFFIXES and one not in sounds.values()
         ]
         notes = note_left_out(unnamed, f"no line of {FILE} names them")
+        if has_speakers:
+            notes.append(f"The second field of {FILE} has few values: it is taken as the speaker.")
         return data.with_splits(data.splits, *notes)
 
     def write_tiny(self, data: Data, path: Path) -> None:
@@ -93,16 +96,26 @@ def _file(path: Path) -> Path | None:
     return path / FILE if path.is_dir() else path if path.name == FILE else None
 
 
-def _check_read_out(file: Path, rows: Iterable[list[str]]) -> None:
-    """Raise DataError if few third fields come back again and again, as speakers do."""
+def _has_speakers(file: Path, rows: Iterable[list[str]]) -> bool:
+    """Whether the second of three fields comes back again and again, as speakers do.
+
+    Raises DataError if the third does.
+    """
     full = [row for row in rows if len(row) == 3 and row[2].strip()]
-    written, read_out = [row[1] for row in full], [row[2] for row in full]
-    if is_label_like(read_out) and not is_label_like(written):
+    seconds, thirds = [row[1] for row in full], [row[2] for row in full]
+    if is_label_like(thirds) and not is_label_like(seconds):
         raise DataError(
-            f"The third field of the lines of {file} has few values, such as {read_out[0]!r}, like "
+            f"The third field of the lines of {file} has few values, such as {thirds[0]!r}, like "
             "speakers. In this form it is the text as it is read out. Remove it, or name the "
             "columns in a first line: file|text|speaker."
         )
+    return is_label_like(seconds) and not is_label_like(thirds)
+
+
+def _read_row(row: list[str], sound: Path, has_speakers: bool) -> Utterance:
+    if has_speakers and len(row) == 3:
+        return Utterance(row[0], sound, row[2].strip(), row[1].strip())
+    return Utterance(row[0], sound, (row[-1] or row[1]).strip())
 
 
 def _sound(folder: Path, name: str) -> Path | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
-from graft.base.errors import DataError
+from graft.base.errors import DataError, listed
 from graft.data.data import Data
 from graft.data.formats.folders.utterances import Utterance, to_transcripts
 from graft.data.formats.format import ReadOptions, endings, folder_splits
@@ -19,6 +20,10 @@ TEXTS = (".txt", ".lab")
 LEAST = 0.5
 """The share of the sounds that need a text, so that these say what is said in them."""
 _LOOKED_AT = 2000
+_TIMED = re.compile(r"(\d+(?:\.\d+)?)\s+(\d+(?:\.\d+)?)\s+.*[^\W\d].*")
+"""A line that begins with two numbers, and has a letter behind them."""
+_FEWEST_SAMPLES = 1000
+"""The end of a sound in samples; no shorter one holds a word."""
 
 
 class TranscriptFiles:
@@ -49,14 +54,24 @@ class TranscriptFiles:
         meaning = folder_splits(folder.name for folder in subfolders(path))
         names = FileNames(path, TEXTS)
         splits: dict[str, list[Utterance]] = {}
-        outside = []
+        outside, timed = [], []
         for file in sounds:
             name = file.relative_to(path)
             if meaning and name.parts[0] not in meaning:
                 outside.append(name.as_posix())
                 continue
-            utterance = Utterance(name.as_posix(), file, _read_beside(file, path, names))
+            text = _read_beside(file, path, names)
+            if text is not None and _has_times(text):
+                timed.append(name.as_posix())
+            words = None if text is None else " ".join(text.split())
+            utterance = Utterance(name.as_posix(), file, words)
             splits.setdefault(meaning.get(name.parts[0], "all"), []).append(utterance)
+        if timed and options.labels:
+            raise DataError(
+                f"The texts of {len(timed):,} of {len(sounds):,} sounds below {path} begin each "
+                f"line with two times, as HTK's labels and TIMIT's texts do: {listed(timed, 5)}. "
+                "Write the words alone, or a table with the columns file, start, end, transcript."
+            )
         data = to_transcripts(path, splits, options)
         notes = note_left_out(outside, "they are in no split folder")
         return data.with_splits(data.splits, *notes)
@@ -79,4 +94,18 @@ def _read_beside(sound: Path, top: Path, names: FileNames) -> str | None:
     beside = (sound.with_suffix(ending) for ending in TEXTS)
     file = next((text for text in beside if text.is_file()), None)
     file = file or names.find(sound.relative_to(top).with_suffix(""))
-    return None if file is None else " ".join(read_text(file)[0].split())
+    return None if file is None else read_text(file)[0]
+
+
+def _has_times(text: str) -> bool:
+    """Whether each line has a start, an end and words, in the order of time.
+
+    One line alone must be of a whole sound, from 0 to the number of its samples: "2 3 go" is said.
+    """
+    lines = [_TIMED.fullmatch(line.strip()) for line in text.splitlines() if line.strip()]
+    if not lines or None in lines:
+        return False
+    times = [float(time) for line in lines for time in line.groups()]
+    if len(lines) == 1:
+        return times[0] == 0 and times[1] >= _FEWEST_SAMPLES
+    return times == sorted(times)
