@@ -194,7 +194,7 @@ def _leaks(seen: list[_Seen], kind: Kind, data: Data) -> list[Finding]:
         known = {s.key: s for s in reversed(members[one])}
         same = [(known[s.key], s) for s in members[other] if s.key in known]
         exact = {s.sample.id for _, s in same}
-        near = _find_near(
+        near, num_untried = _find_near(
             members[one], [s for s in members[other] if s.sample.id not in exact], kind
         )
         copies = f"{verb(same)} in {one} too"
@@ -206,6 +206,12 @@ def _leaks(seen: list[_Seen], kind: Kind, data: Data) -> list[Finding]:
             findings.append(_leak("leak", f"of {other} {copies}", same, advice))
         if near:
             findings.append(_leak("near-leak", f"of {other} {alike}", near, advice))
+        if num_untried:
+            words = (
+                f"{plural(num_untried, 'pair')} of sounds of {one} and {other} have about the same "
+                "loudness over time, and were not compared further: some may be copies."
+            )
+            findings.append(Finding("not-compared", "info", words))
     return findings
 
 
@@ -216,8 +222,14 @@ def _leak(code: str, words: str, pairs: list[tuple[_Seen, _Seen]], advice: str) 
     return Finding(code, "warning", message, _ids(s for pair in pairs for s in pair))
 
 
-def _find_near(ones: list[_Seen], others: list[_Seen], kind: Kind) -> list[tuple[_Seen, _Seen]]:
-    """Pairs that are nearly the same, by their pictures, their sounds, or else by their texts."""
+def _find_near(
+    ones: list[_Seen], others: list[_Seen], kind: Kind
+) -> tuple[list[tuple[_Seen, _Seen]], int]:
+    """Pairs that are nearly the same, by their pictures, their sounds, or else by their texts.
+
+    Also returns how many pairs were too many to be compared.
+    """
+    num_untried = 0
     if any("image" in s.sample.roles for s in ones):
         ones, others = ([s for s in side if s.print] for side in (ones, others))
         prints = ([s.print for s in side if s.print] for side in (ones, others))
@@ -227,7 +239,7 @@ def _find_near(ones: list[_Seen], others: list[_Seen], kind: Kind) -> list[tuple
         sounds = (
             [(s.sample.roles["audio"], s.heard.print) for s in side] for side in (ones, others)
         )
-        pairs = find_near_sounds(*sounds)
+        pairs, num_untried = find_near_sounds(*sounds)
     else:
         if any(kind.passage(s.sample) != kind.text(s.sample) for s in ones[:1]):
             known = {kind.passage(s.sample) for s in ones}
@@ -235,7 +247,7 @@ def _find_near(ones: list[_Seen], others: list[_Seen], kind: Kind) -> list[tuple
         pairs = find_near_texts(
             *([kind.passage(s.sample) for s in side] for side in (ones, others))
         )
-    return [(ones[a], others[b]) for a, b in pairs]
+    return [(ones[a], others[b]) for a, b in pairs], num_untried
 
 
 def _new_passages(seen: list[_Seen], known: set[str], kind: Kind) -> list[_Seen]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,10 @@ RATE, COMPARED_SECONDS = 8000, 10.0
 """What is compared of two sounds: their beginnings, at the rate of a telephone."""
 _CELLS = 20_000_000
 """Pairs compared at once; 80 MB."""
+TRIED = 3
+"""The sounds of the most similar loudness that a sound is compared with, sample by sample."""
+COMPARED = 2000
+"""Pairs that are compared sample by sample in all; each takes about 20 ms."""
 
 
 @dataclass(frozen=True)
@@ -53,30 +58,44 @@ def make_print(frames: NDArray[np.float64], seconds: float) -> SoundPrint | None
 
 def find_near_sounds(
     ones: list[tuple[Any, SoundPrint]], others: list[tuple[Any, SoundPrint]]
-) -> list[tuple[int, int]]:
+) -> tuple[list[tuple[int, int]], int]:
     """Return the indices of pairs of `ones` and `others` that sound the same, one pair per other.
 
-    Each is a sound as `open_sound` takes it, with its print.
+    Each is a sound as `open_sound` takes it, with its print. Compared are the `COMPARED` pairs that
+    are most alike by these; also returns how many more are alike.
     """
     if not ones or not others:
-        return []
-    one_points, other_points = (
-        np.stack([print.loudness for _, print in side]) for side in (ones, others)
-    )
-    one_seconds, other_seconds = (
-        np.array([print.seconds for _, print in side]) for side in (ones, others)
-    )
+        return [], 0
+    likely = sorted(_find_alike([p for _, p in ones], [p for _, p in others]), reverse=True)
     partners: dict[int, int] = {}
+    for _, one, other in likely[:COMPARED]:
+        if other not in partners and _are_same(ones[one][0], others[other][0]):
+            partners[other] = one
+    near = [(one, other) for other, one in sorted(partners.items())]
+    return near, len(likely[COMPARED:])
+
+
+def _find_alike(
+    ones: list[SoundPrint], others: list[SoundPrint]
+) -> Iterator[tuple[float, int, int]]:
+    """Yield how alike the prints of some of `ones` and `others` are, and their indices.
+
+    These are, for each other, the `TRIED` ones that are most alike.
+    """
+    one_points, other_points = (np.stack([p.loudness for p in side]) for side in (ones, others))
+    one_seconds, other_seconds = (np.array([p.seconds for p in side]) for side in (ones, others))
     step = max(1, _CELLS // len(ones))
     for start in range(0, len(others), step):
         part = slice(start, start + step)
-        alike = other_points[part] @ one_points.T >= ALIKE
-        alike &= np.abs(other_seconds[part, None] - one_seconds[None]) <= APART
-        for b, a in np.argwhere(alike):
-            other = start + int(b)
-            if other not in partners and _are_same(ones[a][0], others[other][0]):
-                partners[other] = int(a)
-    return [(a, b) for b, a in partners.items()]
+        alike = other_points[part] @ one_points.T
+        alike[np.abs(other_seconds[part, None] - one_seconds[None]) > APART] = -1.0
+        for _ in range(min(TRIED, len(ones))):
+            best = alike.argmax(1)
+            rows = np.arange(len(best))
+            values = alike[rows, best]
+            for row in np.flatnonzero(values >= ALIKE).tolist():
+                yield float(values[row]), int(best[row]), start + row
+            alike[rows, best] = -1.0
 
 
 def _are_same(one: Any, other: Any) -> bool:
