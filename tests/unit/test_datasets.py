@@ -11,7 +11,7 @@ import pytest
 
 import graft
 from graft import datasets
-from graft.base.errors import BackboneError, BadValue, UnknownName
+from graft.base.errors import BackboneError, BadValue, FolderError, UnknownName
 
 
 def test_digits_are_all_there_and_none_is_in_both_splits(tmp_path: Path) -> None:
@@ -61,3 +61,22 @@ def test_a_task_that_does_not_exist_is_an_error_with_the_names_of_all() -> None:
 def test_what_is_no_folder_is_refused(write: Callable[[object], Path]) -> None:
     with pytest.raises(BadValue, match=r"folder must be a path\. Got 5 instead"):
         write(5)
+
+
+def test_something_else_where_the_data_are_to_be_is_refused_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "questions").write_text("mine")
+    (tmp_path / "digits.npz").write_text("mine")
+    with pytest.raises(FolderError, match="questions exists and is something else: it holds no tr"):
+        datasets.write_questions(tmp_path)
+    with pytest.raises(FolderError, match="exists and is something else: it holds no x_train"):
+        datasets.write_digits(tmp_path)
+    assert (tmp_path / "questions").read_text() == (tmp_path / "digits.npz").read_text() == "mine"
+    (tmp_path / "other" / "questions").mkdir(parents=True)
+    with pytest.raises(FolderError, match=r"it holds no train\.csv and no test\.csv"):
+        datasets.write_questions(tmp_path / "other")
+
+
+@pytest.mark.parametrize("task", [5, None, ""])
+def test_a_task_that_is_no_name_is_refused(task: object) -> None:
+    with pytest.raises(BadValue, match="task must be a text that is not empty"):
+        datasets.make_samples(task)

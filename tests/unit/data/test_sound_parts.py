@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from graft.base.errors import DataError
+from graft.base.errors import BadValue, DataError
 from graft.base.records import Sample
 from graft.data.checks.inspect import inspect
 from graft.data.checks.sounds import listen
@@ -157,3 +158,11 @@ def test_parts_in_another_form_than_seconds_are_noted(recording: Path) -> None:
     path = write_rows(recording.parent, ("file", "start", "end", "label"), rows)
     notes = " ".join(read(path).notes)
     assert "Each row is a whole sound, since 'start' and 'end' are no seconds." in notes
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [(2.0, 1.0), (1, 1), (-0.5, 1.0), (math.nan, None), (0.0, math.inf), ("1", 2)]
+)
+def test_a_part_that_is_none_is_refused_where_it_is_made(start: object, end: object) -> None:
+    with pytest.raises(BadValue, match="starts at 0 seconds or later, and ends after it starts"):
+        SoundPart("a.wav", start, end)

@@ -215,3 +215,11 @@ def test_equal_bytes_have_one_digest(tmp_path):
     put(tmp_path, "a.wav")
     assert sound_digest(tmp_path / "a.wav") == sound_digest((tmp_path / "a.wav").read_bytes())
     assert sound_digest(tmp_path / "none.wav") is None
+
+
+def test_a_table_of_sounds_without_its_target_is_asked_for_sounds(tmp_path):
+    for name in "abc":
+        (tmp_path / f"{name}.wav").write_bytes(encoded(tone()))
+    (tmp_path / "a.csv").write_text("file,score\na.wav,good\nb.wav,bad\nc.wav,\n")
+    with pytest.raises(DataError, match=r"Cannot tell which columns of a\.csv are audio, value"):
+        read(tmp_path / "a.csv", kinds=["numbers"])

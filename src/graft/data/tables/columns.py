@@ -242,7 +242,9 @@ def _leave_hearing(columns: Columns, kinds: Sequence[Kind]) -> Sequence[Kind]:
 
 
 def _no_kind(columns: Columns, kinds: Sequence[Kind]) -> DataError:
-    roles = [list(dict.fromkeys([*sorted(kind.inputs[0]), kind.target])) for kind in kinds]
+    hears = bool(sound_columns(columns))  # a kind of several inputs is then asked for sounds
+    inputs = [(max(k.inputs, key=lambda names: hears and "audio" in names), k) for k in kinds]
+    roles = [[*sorted(names - {kind.target}), kind.target] for names, kind in inputs]
     needs = " or ".join(dict.fromkeys(", ".join(names) for names in roles))
     asked = " ".join(f"--columns {role}=NAME" for role in roles[0])
     return DataError(
