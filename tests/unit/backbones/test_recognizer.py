@@ -62,6 +62,23 @@ def test_logits_at_full_length_are_those_of_transformers(tmp_path):
     torch.testing.assert_close(given, expected, atol=1e-6, rtol=1e-5)
 
 
+def test_no_layer_keeps_a_mask_of_all_pairs_of_frames_for_the_gradient():
+    backbone = recognizer()
+    p = backbone.preprocess
+    inputs = p.collate([p(sound(seconds), None) for seconds in (0.7, 1.9)])
+    num_frames = int(p.mask(inputs).shape[1])
+    kept = []
+
+    def keep(tensor):
+        kept.append(tuple(tensor.shape))
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        Model(backbone)(batch_of(inputs, p))
+    assert (2, 1, 1, num_frames) in kept
+    assert not [shape for shape in kept if shape[-2:] == (num_frames, num_frames)]
+
+
 @pytest.mark.parametrize("beams", [1, 3])
 def test_a_sound_is_written_the_same_alone_and_among_longer_ones(beams):
     backbone = recognizer()

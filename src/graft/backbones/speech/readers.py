@@ -38,6 +38,7 @@ class WhisperReader(nn.Module):
         mask = create_bidirectional_mask(
             config=self.config, inputs_embeds=hidden, attention_mask=frame_mask
         )
+        mask = keep_one_row(mask)
         for layer in self.layers:
             hidden = layer(hidden, mask)
         return self.layer_norm(hidden)
@@ -49,6 +50,14 @@ class WhisperReader(nn.Module):
             renamed.get(name, name.removeprefix("stem.")): tensor
             for name, tensor in self.state_dict().items()
         }
+
+
+def keep_one_row(mask: Tensor | None) -> Tensor | None:
+    """The first row of a mask (B, 1, N, T) in which all N are alike, as where all see all frames.
+
+    Each layer keeps a float copy of its mask for the gradient: of 30 seconds 9 MB a sound.
+    """
+    return mask[:, :, :1] if mask is not None and mask.ndim == 4 else mask
 
 
 class WhisperStem(nn.Module):

@@ -16,7 +16,7 @@ from transformers.modeling_outputs import BaseModelOutput, Seq2SeqLMOutput
 
 from graft.backbones.language.quiet import quiet
 from graft.backbones.speech.frames import mask_frames
-from graft.backbones.speech.readers import WhisperReader
+from graft.backbones.speech.readers import WhisperReader, keep_one_row
 
 CACHE = "cache" if "cache" in Seq2SeqLMOutput.__annotations__ else "past_key_values"
 """The argument for the states of earlier tokens, which transformers 5.24 gave another name."""
@@ -43,6 +43,7 @@ class WhisperWriter(nn.Module):
             attention_mask=frame_mask,
             encoder_hidden_states=frames,
         )
+        mask = keep_one_row(mask)
         for layer in self.layers:
             # Without a mask of the tokens each attends to those before it. Padding is behind all.
             hidden = layer(
