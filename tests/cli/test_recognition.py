@@ -37,7 +37,10 @@ def test_sounds_are_transcribed_with_and_without_times(graft: Graft, tunes: Path
     result = json.loads(Path("run/result.json").read_text())
     assert result["primary_metric"] == "wer"
     assert set(result["baseline"]["constant-transcript"]) == {"wer", "cer"}
-    assert result["data"]["cut"] == {"train": 4, "val": 1, "test": 2}
+    assert result["data"]["cut"] == {"train": 0, "val": 0, "test": 0}
+    assert result["data"]["counts"] == {"train": 20, "val": 7, "test": 12}
+    left_out = "4 of 24 train and 1 of 8 val sounds are longer than the 2 seconds"
+    assert left_out in " ".join(done.stdout.split()) and left_out in result["warnings"][0]
     sounds = [tunes / "sounds" / f"test{number}.wav" for number in range(2)]
     rows = json.loads(graft("predict", "run", *sounds, "--json").stdout)
     assert [row["id"] for row in rows] == [str(sound) for sound in sounds]

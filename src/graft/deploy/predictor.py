@@ -29,7 +29,7 @@ from graft.tasks.task import Task
 from graft.tasks.text.generation import Decoding
 from graft.training.engine import Engine
 from graft.training.evaluate import Evaluation, add_texts, evaluate, intervals, predict
-from graft.training.feeds.feed import Feed
+from graft.training.feeds.feed import Feed, inference_batch_size
 
 
 class Predictor:
@@ -88,7 +88,7 @@ class Predictor:
         With `timestamps` each row has its `segments` too: `text`, `start` and `end`, in seconds.
         Raises BadValue for a model whose texts have no times.
         """
-        if timestamps and not hasattr(self.task, "segments"):
+        if timestamps and not self.task.times_texts:
             raise BadValue(
                 f"timestamps are of models that write what is said in a sound. The model in "
                 f"{self.folder} is for {self.task.name}. Leave them out."
@@ -119,12 +119,8 @@ class Predictor:
     def _predict(
         self, samples: Sequence[Sample], draw: Path | None, timestamps: bool
     ) -> list[dict[str, Any]]:
-        if timestamps:
-            return self._generate_timed(samples)
         if self.task.generates:
-            with self._engine.autocast():
-                texts = self.task.generate(self.network, samples, self.task.decoding)
-            return self._with_confidence(samples, texts)
+            return self._write(samples, timestamps)
         drawings = [] if draw is None else name_drawings(draw, samples)
         scores, _ = predict(self.network, self._feed(samples), self._engine)
         rows = self.task.decode(scores, samples)
@@ -175,28 +171,23 @@ class Predictor:
             )
         return self.samples(prompts)
 
-    def _generate_timed(self, samples: Sequence[Sample]) -> list[dict[str, Any]]:
-        """Return one row per sample, with the segments that the text is made of."""
-        with self._engine.autocast():
-            timed = self.task.segments(self.network, samples, self.task.decoding)
-        texts = [" ".join(segment["text"] for segment in segments) for segments in timed]
-        rows = self._with_confidence(samples, texts)
-        return [{**row, "segments": segments} for row, segments in zip(rows, timed, strict=True)]
-
-    def _with_confidence(
-        self, samples: Sequence[Sample], texts: Sequence[str]
-    ) -> list[dict[str, Any]]:
+    def _write(self, samples: Sequence[Sample], timestamps: bool) -> list[dict[str, Any]]:
         """Return one row per sample: the generated text, and the mean probability of its bytes."""
-        whole = [
-            Sample(s.id, {**s.roles, self.task.target_role: text})
-            for s, text in zip(samples, texts, strict=True)
-        ]
-        scores, _ = predict(self.network, self._feed(whole), self._engine)
-        rows = self.task.decode(scores, whole)
-        return [
+        task, preprocess = self.task, self.network.backbone.preprocess
+        with self._engine.autocast():
+            written = task.write(self.network, samples, task.decoding, timestamps)
+        size = inference_batch_size(task, preprocess)
+        feed = Feed(written.windows, task, preprocess, self._engine.device, size)
+        scores, _ = predict(self.network, feed, self._engine)
+        decoded = zip(samples, written.texts, task.decode(scores, samples), strict=True)
+        rows = [
             {"id": sample.id, "prediction": text, "confidence": row["confidence"]}
-            for sample, text, row in zip(samples, texts, rows, strict=True)
+            for sample, text, row in decoded
         ]
+        if written.segments is None:
+            return rows
+        timed = zip(rows, written.segments, strict=True)
+        return [{**row, "segments": segments} for row, segments in timed]
 
     def evaluate(
         self, data: Any, num_beams: int | None = None, **reading: Any

@@ -105,7 +105,9 @@ def _execute(
     technique = parse(spec.technique)
     engine = Engine(spec.precision)
     model = engine.place(build_model(spec.backbone, task, technique.pretrained, spec.seed))
-    for note in model.backbone.notes:
+    data, left_out = task.choose_learnable(data, model.backbone.preprocess)
+    notes = [*model.backbone.notes, *left_out]
+    for note in notes:
         observer.note(note)
     settings = Settings(spec.seed, spec.epochs, spec.batch_size, checkpoint_seconds)
     model, position = train(model, task, technique, data, settings, engine, folder, observer)
@@ -140,7 +142,7 @@ def _execute(
         **details.to_json(),
         **({"samples": samples} if samples else {}),
         **({"validators": validators} if validators else {}),
-        "warnings": [*model.backbone.notes, *position.warnings],
+        "warnings": [*notes, *position.warnings],
     }
     files.write_json(folder / "result.json", result)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
@@ -192,6 +194,7 @@ def estimate_run(spec: RunSpec, data: Data) -> RunEstimate:
     started = time.perf_counter()
     model = engine.place(build_model(spec.backbone, task, technique.pretrained, spec.seed))
     opening_seconds = time.perf_counter() - started
+    data, _ = task.choose_learnable(data, model.backbone.preprocess)
     other = STARTING_SECONDS + 2 * opening_seconds  # saving takes about as long as opening
     settings = Settings(spec.seed, spec.epochs, spec.batch_size)
     return estimate(model, task, technique, data, settings, engine, other)

@@ -10,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from graft.backbones.preprocess.preprocess import Preprocess
+from graft.base.baseline import Baseline
 from graft.base.job import Form
 from graft.base.records import Sample
 from graft.data.data import Data
@@ -17,7 +18,6 @@ from graft.data.sounds.mel_statistics import mel_statistics
 from graft.data.sounds.wave_files import wave_bytes
 from graft.tasks.classes.classification import Classification
 from graft.tasks.sounds.sounds import Sounds
-from graft.tasks.task import Baseline
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from graft.base.baseline import Baseline
 from graft.base.job import Form
 from graft.base.records import Sample
 from graft.data.data import Data
@@ -14,7 +15,6 @@ from graft.data.sounds.wave_files import wave_bytes
 from graft.tasks.numbers import baselines
 from graft.tasks.numbers.regression import Regression
 from graft.tasks.sounds.sounds import Sounds
-from graft.tasks.task import Baseline
 
 
 @dataclass(frozen=True)

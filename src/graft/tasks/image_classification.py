@@ -10,13 +10,13 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from graft.backbones.preprocess.preprocess import Preprocess
+from graft.base.baseline import Baseline
 from graft.base.evidence import Shown
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.images.open import open_image, thumbnail
 from graft.data.images.small_pixels import small_pixels
 from graft.tasks.classes.classification import Classification
-from graft.tasks.task import Baseline
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ import numpy as np
 from torch import Tensor
 
 from graft.backbones.preprocess.preprocess import Preprocess
+from graft.base.baseline import Baseline
 from graft.base.evidence import Shown
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.images.open import open_image, thumbnail
 from graft.tasks.numbers import baselines
 from graft.tasks.numbers.regression import Regression
-from graft.tasks.task import Baseline
 
 
 @dataclass(frozen=True)

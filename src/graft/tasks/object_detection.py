@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from graft.backbones.preprocess.geometry import letterbox
 from graft.backbones.preprocess.mosaic import Tile
 from graft.backbones.preprocess.preprocess import ImagePreprocess
+from graft.base.baseline import Baseline
 from graft.base.errors import BadValue, DataError
 from graft.base.evidence import Confusion, Details, Shown, Table, best_and_worst
 from graft.base.job import Form
@@ -32,7 +33,7 @@ from graft.tasks.pictures.baselines import mean_box
 from graft.tasks.pictures.show import SIDE, draw_boxes_of, show_beside
 from graft.tasks.pictures.sizes import check_longest, network_size, usual_size
 from graft.tasks.pictures.views import count_companions, draw_view
-from graft.tasks.task import Baseline, Task, objects
+from graft.tasks.task import Task, objects
 
 MISTAKES = (
     "Pictures with the worst mistakes",

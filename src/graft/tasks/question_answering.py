@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from graft.backbones.preprocess.preprocess import Preprocess
+from graft.base.baseline import Baseline
 from graft.base.errors import DataError
 from graft.base.evidence import Shown
 from graft.base.job import Form
@@ -20,7 +21,7 @@ from graft.data.data import Data
 from graft.metrics import answers
 from graft.metrics.metric import Metric, Terms
 from graft.tasks.classes.sure import sure_of
-from graft.tasks.task import PREVIEW, Baseline, Task, objects
+from graft.tasks.task import PREVIEW, Task, objects
 from graft.tasks.text.answer_baselines import BEST_OVERLAP, NO_ANSWER
 from graft.tasks.text.answer_spans import (
     AnswerScores,
@@ -114,10 +115,8 @@ class QuestionAnswering(Task):
             "return_offsets_mapping": True,
         }
         if not any(pair):  # a tokenizer may mark neither beginning nor end
-            pair, asked["split_special_tokens"] = (
-                (tokenizer.eos_token or tokenizer.unk_token, ""),
-                False,
-            )
+            pair = (tokenizer.eos_token or tokenizer.unk_token, "")
+            asked["split_special_tokens"] = False
         encoded = tokenizer(*pair, **asked)
         tensors = {
             name: torch.tensor(encoded[name])

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from graft.backbones.preprocess.geometry import Geometry
 from graft.backbones.preprocess.preprocess import ImagePreprocess
+from graft.base.baseline import Baseline
 from graft.base.errors import BadValue, DataError, UnknownName, listed
 from graft.base.evidence import Confusion, Details, Shown, Table, best_and_worst
 from graft.base.job import Form
@@ -33,7 +34,7 @@ from graft.tasks.pictures.label_maps import PieceMap, Window
 from graft.tasks.pictures.pixel_losses import parse_losses
 from graft.tasks.pictures.show import SIDE, draw_mask_of, show_beside
 from graft.tasks.pictures.sizes import STEP, check_longest, network_size, usual_size
-from graft.tasks.task import Baseline, Task, objects
+from graft.tasks.task import Task, objects
 
 OVERLAP = 0.25
 """The least part of its side that a window shares with its neighbor."""

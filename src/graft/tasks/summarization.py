@@ -10,11 +10,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from graft.base.baseline import Baseline
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.metrics.metric import Metric
 from graft.metrics.rouge import rouge1, rouge2, rougeL
-from graft.tasks.task import Baseline, objects
+from graft.tasks.task import objects
 from graft.tasks.text.seq2seq import Seq2seq
 from graft.tasks.text.written import Written
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, ClassVar, Literal, Self
 
@@ -21,6 +21,7 @@ from graft.backbones.heads.head import (
 )
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base import plugins, trees
+from graft.base.baseline import Baseline
 from graft.base.errors import DataError
 from graft.base.evidence import Details, Shown
 from graft.base.job import Form, Job
@@ -28,21 +29,7 @@ from graft.base.records import Batch, Output, Sample, Windows, targets_of
 from graft.base.trees import Tree
 from graft.data.data import Data
 from graft.metrics.metric import Metric
-from graft.tasks.text.generation import Decoding
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """A trivial predictor, fitted without a network, that transfer must beat.
-
-    `words` is its name in reports. `predict` takes the training and the test samples and returns
-    scores of the test samples in the form of `Task.scores`.
-    """
-
-    name: str
-    words: str
-    predict: Callable[[Sequence[Sample], Sequence[Sample]], np.ndarray]
-
+from graft.tasks.text.generation import Decoding, Generated
 
 PREVIEW = 600
 """Characters of a text that a report shows."""
@@ -50,10 +37,7 @@ PREVIEW = 600
 
 def objects(values: Sequence[Any]) -> np.ndarray:
     """Make an object array (N,) of values of any shape."""
-    array = np.empty(len(values), dtype=object)
-    for number, value in enumerate(values):
-        array[number] = value
-    return array
+    return np.fromiter(values, dtype=object, count=len(values))
 
 
 @dataclass(frozen=True)
@@ -88,6 +72,8 @@ class Task(ABC):
     measures_texts: ClassVar[bool] = False
     """Whether its metrics compare generated texts. Generation is slow, so only the test split is
     generated, once."""
+    times_texts: ClassVar[bool] = False
+    """Whether `write` can say when each part of a text is spoken."""
     cut_words: ClassVar[str] = "samples are longer than the network reads, and are cut"
     """What is said of the samples that `count_cut` counts, after their number."""
     draws: ClassVar[bool] = False
@@ -193,6 +179,10 @@ class Task(ABC):
     def problem(self) -> str | None:
         """The `problem_type` of the task in transformers, if it has one."""
         return None
+
+    def choose_learnable(self, data: Data, preprocess: Preprocess) -> tuple[Data, list[str]]:
+        """Return the data without samples that would teach what is not so, and notes of these."""
+        return data, []
 
     def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
         """Return the pieces that the network reads: whole samples unless a task cuts long ones."""
@@ -323,6 +313,15 @@ class Task(ABC):
     def generate(self, model: Model, samples: Sequence[Sample], decoding: Decoding) -> list[str]:
         """Generate a text for each sample; only for a task that `generates`."""
         raise NotImplementedError
+
+    def write(
+        self, model: Model, samples: Sequence[Sample], decoding: Decoding, timed: bool = False
+    ) -> Generated:
+        """Generate as `generate` does, `timed` if the task `times_texts`."""
+        texts = self.generate(model, samples, decoding)
+        pairs = zip(samples, texts, strict=True)
+        whole = [Sample(s.id, {**s.roles, self.target_role: text}) for s, text in pairs]
+        return Generated(texts, self.windows(whole, model.backbone.preprocess))
 
     @property
     def decoding(self) -> Decoding:

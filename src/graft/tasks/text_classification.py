@@ -9,10 +9,10 @@ import numpy as np
 from torch import Tensor
 
 from graft.backbones.preprocess.preprocess import Preprocess
+from graft.base.baseline import Baseline
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.tasks.classes.classification import Classification
-from graft.tasks.task import Baseline
 from graft.tasks.text.texts_and_pairs import TextsAndPairs, joined_text, text_or_pair
 from graft.tasks.text.word_weights import word_weights
 

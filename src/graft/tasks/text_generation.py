@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from graft.backbones.backbone import Model
+from graft.base.baseline import Baseline
 from graft.base.errors import DataError
 from graft.base.evidence import Shown
 from graft.base.job import Form
@@ -19,7 +20,7 @@ from graft.data.kinds.completions import prompt_text
 from graft.metrics.metric import Metric
 from graft.tasks.classes.sure import sure_of
 from graft.tasks.pretexts.next_tokens import NextTokens, predicted_text, text_score
-from graft.tasks.task import PREVIEW, Baseline, Task, objects
+from graft.tasks.task import PREVIEW, Task, objects
 from graft.tasks.text import ngrams
 from graft.tasks.text.generation import Decoding, continue_prompts
 from graft.tasks.text.token_blocks import (

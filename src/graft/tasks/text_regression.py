@@ -9,11 +9,11 @@ import numpy as np
 from torch import Tensor
 
 from graft.backbones.preprocess.preprocess import Preprocess
+from graft.base.baseline import Baseline
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.tasks.numbers import baselines
 from graft.tasks.numbers.regression import Regression
-from graft.tasks.task import Baseline
 from graft.tasks.text.texts_and_pairs import TextsAndPairs, joined_text, text_or_pair
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from graft.backbones.preprocess.preprocess import Preprocess
+from graft.base.baseline import Baseline
 from graft.base.errors import DataError
 from graft.base.evidence import Details, Shown, Table
 from graft.base.job import Form
@@ -23,7 +24,7 @@ from graft.metrics import entities
 from graft.metrics.classification import RANK, columns
 from graft.metrics.metric import Metric
 from graft.tasks.classes.sure import sure_of
-from graft.tasks.task import PREVIEW, Baseline, Task, objects
+from graft.tasks.task import PREVIEW, Task, objects
 from graft.tasks.text.words import NOWHERE, part, positions, spans_of_windows, text_of, words_of
 
 IGNORED = -100

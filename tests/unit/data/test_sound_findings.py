@@ -12,6 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from graft.base.records import Sample
+from graft.data.checks import sound_copies
 from graft.data.checks.finding import Finding
 from graft.data.checks.inspect import inspect
 from graft.data.checks.sounds import listen
@@ -73,6 +74,27 @@ def test_sounds_of_one_loudness_are_no_copies() -> None:
         "test": [Sample("b", {"audio": other, "label": "a"})],
     })  # fmt: skip
     assert find(inspect(data), "near-leak") == []
+
+
+def test_only_the_most_alike_sounds_are_compared_and_the_rest_is_told(monkeypatch) -> None:
+    """Four others, each with two ones of its loudness; two pairs may be compared."""
+    monkeypatch.setattr(sound_copies, "COMPARED", 2)
+    one, other = (encoded(babble(i)) for i in (1, 2))
+    ones, others = ([(raw, listen(raw, "a").print) for raw in side] for side in (
+        [one, one], [one, one, other, one],
+    ))  # fmt: skip
+    near, num_untried = sound_copies.find_near_sounds(ones, others)
+    assert 1 <= len(near) <= 2 and num_untried == 3 * 2 - 2
+    assert all(index != 2 for _, index in near)
+    splits = {"train": [one, one], "test": [encoded(0.5 * babble(1), "OGG") for _ in range(3)]}
+    data = Data({
+        split: [
+            Sample(f"{split}:{i}", {"audio": raw, "label": "a"}) for i, raw in enumerate(sounds)
+        ]
+        for split, sounds in splits.items()
+    })  # fmt: skip
+    (note,) = find(inspect(data), "not-compared")
+    assert note.message.startswith("4 pairs of sounds of train and test have about the same loud")
 
 
 def test_a_tone_has_no_print_and_babble_has_one() -> None:
@@ -142,3 +164,11 @@ def test_speakers_on_both_sides_of_a_split_are_named(tmp_path: Path) -> None:
         part[0].roles["group"] = "anna"
     (shared,) = find(inspect(Data(splits)), "shared-group")
     assert "'anna'" in shared.message
+
+
+@pytest.mark.parametrize(("said", "count"), [
+    (("今天天气很好", "你好", "ok"), 1), (("สวัสดีครับ",), 1),
+    (("今日は good morning everyone",), 0), (("오늘 날씨가 좋다",), 0),
+])  # fmt: skip
+def test_a_script_without_blanks_between_words_is_told(said: tuple[str, ...], count: int) -> None:
+    assert len(find(inspect(Data(speak(*said))), "unspaced")) == count

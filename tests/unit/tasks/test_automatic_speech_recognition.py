@@ -12,6 +12,7 @@ from graft.base.errors import BackboneError, BadValue, DataError
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.sounds.open import open_sound
+from graft.data.sounds.part import SoundPart
 from graft.data.sounds.wave_files import wave_bytes
 from graft.studies.run import build_model
 from graft.tasks.automatic_speech_recognition import AutomaticSpeechRecognition
@@ -22,7 +23,7 @@ from graft.tasks.text.generation import Decoding
 from graft.tasks.text.token_loss import IGNORED
 from graft.tasks.text.written import Written
 from graft.training.engine import Engine
-from graft.training.evaluate import evaluate
+from graft.training.evaluate import evaluate, predict
 from graft.training.feeds.feed import Feed
 from tests.unit.backbones.test_recognizer import several_languages
 
@@ -111,12 +112,43 @@ def test_special_tokens_in_a_transcript_are_text(model):
     assert (encoded["target"] == END).sum() == 1
 
 
-def test_long_transcripts_and_sounds_are_cut_and_counted(model):
+def test_transcripts_that_are_too_long_are_cut_and_counted(model):
+    """Of a sound that is too long the whole is transcribed, in parts."""
     samples = [spoken(), spoken("do " * 60), spoken("do", 2.5), spoken(None)]
-    assert TASK.count_cut(samples, model.backbone.preprocess) == 2
+    assert TASK.count_cut(samples, model.backbone.preprocess) == 1
     encoded = TASK.encode(samples[1], model.backbone.preprocess, None)
     assert len(encoded["target"]) == model.backbone.preprocess.max_length
     assert END not in encoded["target"]
+
+
+def test_sounds_that_are_heard_in_part_are_not_learned_from(model):
+    part = SoundPart(spoken("do", 2.5).roles["audio"], 0.0, 1.5)
+    short, long = spoken("do", 0.5, "s"), spoken("do mi", 2.5, "l")
+    heard = Sample("p", {"audio": part, "transcript": "do"})
+    data = Data({"train": [short, long, heard], "val": [long, short], "test": [long]}, "talks")
+    learned, (note,) = TASK.choose_learnable(data, model.backbone.preprocess)
+    kept = {split: [s.id for s in samples] for split, samples in learned.splits.items()}
+    assert kept == {"train": ["s", "p"], "val": ["s"], "test": ["l"]}
+    assert note.startswith("1 of 3 train and 1 of 2 val sounds are longer than the 2 seconds that")
+    whole = data.with_splits({**data.splits, "val": [short], "train": [short]})
+    assert TASK.choose_learnable(whole, model.backbone.preprocess) == (whole, [])
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_split_of_sounds_that_are_too_long_alone_is_refused(model, split):
+    splits = {name: [spoken()] for name in ("train", "val", "test")}
+    data = Data({**splits, split: [spoken("do", 2.5)]}, "talks")
+    with pytest.raises(DataError, match=f"Every sound in {split} of talks is longer than the 2 s"):
+        TASK.choose_learnable(data, model.backbone.preprocess)
+
+
+def test_transcripts_of_signs_alone_are_refused_unless_signs_count(model):
+    data = Data({name: [spoken("?!")] for name in ("train", "val", "test")})
+    task = AutomaticSpeechRecognition.from_data(data)
+    with pytest.raises(DataError, match="normalize=basic leaves nothing of the transcripts"):
+        task.choose_learnable(data, model.backbone.preprocess)
+    counting = replace(task, normalize="none")
+    assert counting.choose_learnable(data, model.backbone.preprocess) == (data, [])
 
 
 def test_the_order_of_sounds_changes_no_transcript(model):
@@ -159,21 +191,20 @@ def test_metrics_and_mistakes_ignore_what_the_normalization_ignores(model):
     assert shown.edits == (("do", "do"), ("mi", ""), ("so", "so"))
 
 
-def test_rates_are_listed_by_the_words_of_transcripts():
-    samples = [spoken("do"), spoken("do mi so " * 3), spoken("do " * 50)]
-    scores = objects([Written("do"), Written("do mi so " * 2), Written("mi " * 50)])
-    table = TASK.details(scores, TASK.targets(samples)).per_class
-    assert {name: row["wer"] for name, row in table.rows.items()} == {
-        "up to 5 words": 0.0,
-        "6 to 10 words": pytest.approx(1 / 3),
-        "over 40 words": 1.0,
-    }
-
-
 def test_the_baseline_says_what_is_nearest_to_all():
     (baseline,) = TASK.baselines
     train = [spoken(text) for text in ("yes no", "yes no", "no no", "a much longer thing")]
     assert baseline.predict(train, train)[0].text == "yes no"
+
+
+def test_characters_are_counted_where_no_blanks_separate_words():
+    data = Data({"train": [spoken("今天天气很好"), spoken("你好 ok")]})
+    task = AutomaticSpeechRecognition.from_data(data)
+    assert list(task.metrics) == ["cer", "wer"] and list(TASK.metrics) == ["wer", "cer"]
+    row = {"prediction": "今天天氣很好", "target": "今天天气很好"}
+    assert task.severity(row) == pytest.approx(1 / 6) and TASK.severity(row) == 1
+    shown = task.show(data.splits["train"][0], **row)
+    assert shown.edits == (("今天天", "今天天"), ("气", "氣"), ("很好", "很好"))
 
 
 def test_transcripts_without_a_word_are_refused():
@@ -258,11 +289,24 @@ def test_parts_of_a_long_sound_may_have_more_words_than_any_in_training(model):
     assert len(TASK.generate(model, [long], Decoding(max_new_tokens=2))[0]) > 3 * 20
 
 
+def test_the_confidence_of_a_long_sound_is_that_of_all_its_parts(model):
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 8000 * 5).astype(np.float32)
+    long = Sample("long", {"audio": wave_bytes(noise, 8000)})
+    written = TASK.write(model, [long], Decoding(max_new_tokens=4))
+    assert len(written.windows.pieces) > 2
+    together = replace(feed(model, [long]), windows=written.windows)
+    (whole,), _ = predict(model, together, Engine("fp32"))
+    parts, _ = predict(model, feed(model, written.windows.pieces), Engine("fp32"))
+    assert whole.nats == pytest.approx(sum(part.nats for part in parts))
+    assert whole.bytes == sum(len(p.roles["transcript"].encode()) for p in written.windows.pieces)
+    assert whole.tokens == sum(part.tokens for part in parts)
+
+
 def test_a_network_without_tokens_of_times_is_refused():
     timeless = build_model("tiny:whisper", TASK, pretrained=True, seed=0)
     timeless.backbone.preprocess.generation.no_timestamps_token_id = None
     with pytest.raises(BadValue, match=r"has no tokens for times\. Leave the timestamps out"):
-        TASK.segments(timeless, [spoken(None)], TASK.decoding)
+        TASK.write(timeless, [spoken(None)], TASK.decoding, timed=True)
 
 
 # Runs.
@@ -308,9 +352,12 @@ def test_a_run_ends_in_a_model_that_a_pipeline_opens_with_the_same_text(data, tm
     recognize = pipeline(
         "automatic-speech-recognition", model=str(tmp_path / "run" / "model"), device="cpu"
     )
+    preprocess = run.model.network.backbone.preprocess
+    room = preprocess.max_length - len(preprocess.prompt) + 1
+    most = min(run.model.task.most, room)  # a network with random weights goes on to the end
     theirs = recognize(
         open_sound(whole.roles["audio"], "1", 16000),
-        generate_kwargs={"num_beams": 1, "max_new_tokens": run.model.task.most},
+        generate_kwargs={"num_beams": 1, "max_new_tokens": most},
     )
     assert theirs["text"].strip() == row["prediction"]
     card = json.loads((tmp_path / "run" / "model" / "graft.json").read_text())

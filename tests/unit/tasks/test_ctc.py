@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,12 @@ from graft.backbones.backbone import Model
 from graft.backbones.heads.head import head_of
 from graft.backbones.heads.layers.frame_norm import FrameNorm
 from graft.backbones.load import load_backbone
-from graft.base.errors import BadValue
+from graft.base.errors import BadValue, DataError
 from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
 from graft.data.sounds.open import read_sound_header
 from graft.data.sounds.wave_files import wave_bytes
+from graft.studies.run import build_model
 from graft.tasks.automatic_speech_recognition import AutomaticSpeechRecognition
 from graft.tasks.speech import ctc
 from graft.tasks.speech.characters import Characters, outputs_for
@@ -200,15 +202,14 @@ def test_a_saved_model_writes_the_same_alone_and_beside_others(
     together = task.generate(model, samples, Decoding())
     alone = [task.generate(opened, [sample], Decoding())[0] for sample in samples]
     assert together == alone and all(together)
-    for sample, words in zip(samples, task.segments(model, samples, Decoding()), strict=True):
+    timed = task.write(model, samples, Decoding(), timed=True)
+    for sample, words in zip(samples, timed.segments, strict=True):
         ends = [time for word in words for time in (word["start"], word["end"])]
         length = read_sound_header(sample.roles["audio"], "a").seconds
         # Two lengths of a window of 25 ms beyond the sound, which is padded to whole frames.
         assert ends == sorted(ends) and ends[0] >= 0 and ends[-1] <= min(2, length) + 0.05
-    assert [
-        " ".join(word["text"] for word in words)
-        for words in task.segments(model, samples, Decoding())
-    ] == together
+    assert [" ".join(word["text"] for word in words) for words in timed.segments] == together
+    assert timed.texts == together
 
 
 @pytest.mark.parametrize("technique", ["feature-extraction", "lora", "from-scratch"])
@@ -278,3 +279,44 @@ def test_options_of_a_decoder_are_none_of_characters(
 ) -> None:
     with pytest.raises(BadValue, match=words):
         AutomaticSpeechRecognition(head="ctc", **options)
+
+
+def test_transcripts_none_of_which_fits_its_sound_are_refused_before_training() -> None:
+    task, model = recognizer("tiny:hubert")
+    audio = wave_bytes(np.random.default_rng(0).uniform(-0.3, 0.3, 1600), 8000)
+    samples = [Sample("1", {"audio": audio, "transcript": "do mi so " * 20})]
+    data = Data({"train": samples, "val": samples, "test": samples}, "talks")
+    assert task.count_cut(samples, model.backbone.preprocess) == 1
+    with pytest.raises(DataError, match="No transcript in the training split of talks fits its s"):
+        task.choose_learnable(data, model.backbone.preprocess)
+
+
+SCRIPTS = {
+    "arabic": ("مرحبا بالعالم", "السَّلَامُ عَلَيْكُم"),
+    "hebrew": ("שָׁלוֹם עולם", "בוקר טוב"),
+    "chinese": ("今天天气很好", "你好世界"),
+    "letters": ("a", "b"),
+}
+
+
+@pytest.mark.parametrize("texts", SCRIPTS.values(), ids=SCRIPTS)
+def test_every_script_is_learned_and_written(texts: tuple[str, ...]) -> None:
+    rng = np.random.default_rng(0)
+
+    def spoken(split: str, number: int) -> Sample:
+        audio = wave_bytes(rng.uniform(-0.3, 0.3, 6400), 8000)
+        return Sample(f"{split}:{number}", {"audio": audio, "transcript": texts[number % 2]})
+
+    sizes = {"train": 4, "val": 2, "test": 2}
+    data = Data(
+        {split: [spoken(split, i) for i in range(n)] for split, n in sizes.items()}, "talks"
+    )
+    task = replace(AutomaticSpeechRecognition.from_data(data), head="ctc")
+    model = build_model("tiny:hubert", task, pretrained=True, seed=0)
+    assert task.choose_learnable(data, model.backbone.preprocess) == (data, [])
+    coding = task.coding
+    for text in texts:
+        numbers = coding.code(text, model.backbone.preprocess).ids
+        assert ctc.decode(numbers, coding.outputs) == coding.simplify(text)
+    written = task.generate(model, data.splits["test"], Decoding())
+    assert set("".join("".join(written).split())) <= set("".join(task.classes[2:]))

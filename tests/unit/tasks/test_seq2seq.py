@@ -11,7 +11,7 @@ from graft.base.records import Sample
 from graft.studies.run import build_model
 from graft.tasks.summarization import Summarization
 from graft.tasks.text.generation import Decoding, continue_prompts
-from graft.tasks.text.seq2seq import MARGIN
+from graft.tasks.text.writing import MARGIN
 from graft.tasks.text.written import Written
 from graft.tasks.translation import Translation
 from graft.training.engine import Engine

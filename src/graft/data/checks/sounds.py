@@ -111,7 +111,8 @@ _WARNINGS: dict[str, tuple[Callable[[Heard], bool], str]] = {
     ),
     "long-sounds": (
         lambda heard: heard.seconds > LONG,
-        f"are longer than {LONG:g} seconds; networks read the beginning, so cut them into parts",
+        f"are longer than {LONG:g} seconds: networks read the beginning alone, and recognition of "
+        "speech leaves them out of training. Cut them into parts",
     ),
 }
 """Code -> whether a sound has the property, and what is said of those that have it."""

@@ -11,6 +11,7 @@ from graft.base.errors import listed
 from graft.base.records import Sample
 from graft.data.checks.finding import Finding
 from graft.data.data import Data
+from graft.data.unspaced import is_unspaced
 
 FASTEST, SLOWEST = 25.0, 1.0
 """Characters a second beyond which a transcript is not of its sound: fast speech has about 20."""
@@ -37,6 +38,7 @@ def writing_findings(data: Data) -> list[Finding]:
         *_signs(samples),
         *_mixed_case(samples),
         *_rare_characters(data),
+        *_unspaced(samples),
     ]
 
 
@@ -105,6 +107,17 @@ def _mixed_case(samples: Sequence[Sample]) -> list[Finding]:
     shown = ", ".join(f"{form} ({len(names):,}, as {names[0]})" for form, names in common.items())
     message = f"Transcripts are written in several ways: {shown}. Write all of them in one."
     return [Finding("mixed-case", "warning", message, tuple(min(common.values(), key=len)))]
+
+
+def _unspaced(samples: Sequence[Sample]) -> list[Finding]:
+    """Report a script without blanks between words, whose words cannot be counted."""
+    if not is_unspaced(sample.roles["transcript"] for sample in samples):
+        return []
+    message = (
+        "Most letters of the transcripts are of a script without blanks between words, so errors "
+        "are counted in characters before words."
+    )
+    return [Finding("unspaced", "info", message)]
 
 
 def _rare_characters(data: Data) -> list[Finding]:

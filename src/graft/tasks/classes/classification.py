@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from torch import Tensor, nn
 
 from graft.backbones.preprocess.preprocess import Preprocess
+from graft.base.baseline import Baseline
 from graft.base.errors import DataError
 from graft.base.evidence import Confusion, Details, Table
 from graft.base.job import Form
@@ -26,7 +27,7 @@ from graft.data.data import Data
 from graft.metrics import classification as measures
 from graft.metrics.metric import Metric
 from graft.tasks.classes.sure import SURE, sure_of
-from graft.tasks.task import Baseline, Task
+from graft.tasks.task import Task
 
 
 @dataclass(frozen=True)

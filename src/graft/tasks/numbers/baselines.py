@@ -14,10 +14,10 @@ from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from graft.base.baseline import Baseline
 from graft.base.records import Sample
 from graft.data.images.small_pixels import small_pixels
 from graft.data.sounds.mel_statistics import mel_statistics
-from graft.tasks.task import Baseline
 from graft.tasks.text.word_weights import word_weights
 
 PENALTIES = tuple(10.0**power for power in range(-3, 6))

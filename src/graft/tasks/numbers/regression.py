@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from graft.backbones.preprocess.preprocess import Preprocess
+from graft.base.baseline import Baseline
 from graft.base.errors import BadValue, DataError, listed
 from graft.base.evidence import Details, Points
 from graft.base.job import Form
@@ -22,7 +23,7 @@ from graft.data.data import Data
 from graft.metrics import regression as measures
 from graft.metrics.metric import Metric
 from graft.tasks.numbers import baselines
-from graft.tasks.task import Baseline, Task
+from graft.tasks.task import Task
 
 NEAR = 1e-3
 """A prediction that misses by less than this share of the spread of the targets counts as right."""

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from graft.base.baseline import Baseline
 from graft.base.records import Sample
 from graft.data.images.open import image_size
-from graft.tasks.task import Baseline, objects
+from graft.tasks.task import objects
 
 GRID = 32
 """Places along each side of a picture, for each of which the classes are counted."""

@@ -6,7 +6,7 @@ import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -51,6 +51,11 @@ class Characters(Coding):
     stays an error where transcripts are compared. A transcript that needs more frames than its
     sound has weighs nothing in training, and elsewhere counts as guessed.
     """
+
+    cut_words: ClassVar[str] = (
+        "transcripts have more characters than the network has frames of their sounds, and teach "
+        "it nothing"
+    )
 
     outputs: tuple[str, ...]
     is_plain: bool

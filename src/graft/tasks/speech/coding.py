@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 from torch import Tensor
@@ -32,6 +32,9 @@ class Coded:
 
 class Coding(ABC):
     """How transcripts become targets of a network, and its outputs transcripts."""
+
+    cut_words: ClassVar[str]
+    """What is said of transcripts that the network cannot give, after their number."""
 
     @abstractmethod
     def code(self, text: str, preprocess: Any) -> Coded:

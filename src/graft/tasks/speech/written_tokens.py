@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -43,6 +43,8 @@ Segment = dict[str, Any]
 
 class WrittenTokens(Coding):
     """The tokens of a transcript and the end token, behind a prompt that is only read."""
+
+    cut_words: ClassVar[str] = "transcripts are longer than the network writes, and are cut"
 
     def code(self, text: str, preprocess: TranscriptPreprocess) -> Coded:
         """The text begins with a blank, as in the pretraining of Whisper."""

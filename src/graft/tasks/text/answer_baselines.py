@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from graft.base.baseline import Baseline
 from graft.base.records import Sample
-from graft.tasks.task import Baseline, objects
+from graft.tasks.task import objects
 from graft.tasks.text.answer_spans import AnswerScores, Span
 
 _SENTENCE = re.compile(r"""\S(?:.*?[.!?]["')\]]*(?=\s|$)|.*\S|)""")

@@ -12,6 +12,7 @@ from torch import Tensor
 from graft.backbones.backbone import Model, evaluating
 from graft.base.errors import BadValue
 from graft.base.ranges import Count, Fraction, Range, Seed, read_numbers
+from graft.base.records import Windows
 
 BATCH = 32
 """Prompts that are continued at a time; 8 take twice as long on a processor."""
@@ -76,6 +77,19 @@ class Decoding:
             "num_beams": self.num_beams,
             **drawn,
         }
+
+
+@dataclass(frozen=True)
+class Generated:
+    """Generated texts, one a sample, and the pieces whose targets are these texts or parts of them.
+
+    The network reads each piece whole, so that the likelihood of a text is that of its pieces.
+    `segments` are the parts of each text with their times: `start`, `end` and `text`.
+    """
+
+    texts: Sequence[str]
+    windows: Windows
+    segments: Sequence[list[dict[str, Any]]] | None = None
 
 
 def continue_prompts(

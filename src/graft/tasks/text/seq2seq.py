@@ -20,10 +20,9 @@ from graft.base.evidence import Shown
 from graft.base.job import Form
 from graft.base.records import Batch, Output, Sample, Windows, targets_of
 from graft.data.data import Data
-from graft.metrics.language import bits_per_byte
 from graft.metrics.metric import Metric
 from graft.tasks.classes.sure import sure_of
-from graft.tasks.task import PREVIEW, Task, objects
+from graft.tasks.task import PREVIEW, objects
 from graft.tasks.text.generation import Decoding, continue_prompts
 from graft.tasks.text.token_blocks import first_token, tokens
 from graft.tasks.text.token_loss import (
@@ -31,35 +30,27 @@ from graft.tasks.text.token_loss import (
     mean_nats,
     num_targets,
     pad_targets,
-    sum_of_sums,
     sums_of_rows,
 )
-from graft.tasks.text.written import Written, as_json, likelihoods_of, most_tokens, texts_of
+from graft.tasks.text.writing import Writing
+from graft.tasks.text.written import Written, texts_of
 
 SHOWN = 4
 """Texts that a run shows."""
-MARGIN = 1.25
-"""The maximum length of a generated text, in lengths of the longest target in training."""
 
 
 @dataclass(frozen=True)
-class Seq2seq(Task):
+class Seq2seq(Writing):
     """A target is written from a source, by an encoder-decoder or by a decoder after a prompt.
 
     `prompt` is what is read, `{}` standing for the source: by default the source alone, or before a
-    decoder alone the source, a blank line and the `instruction`. `longest` are the bytes of the
-    longest target in training; `most` the tokens that are written at most, which is chosen on
-    validation, since it depends on the tokenizer; `num_beams` those of the search for the likeliest
-    text.
+    decoder alone the source, a blank line and the `instruction`.
     """
 
     reads: ClassVar[str] = "text"
     roles: ClassVar[frozenset[str]] = frozenset({"source", "target"})
     target_role: ClassVar[str] = "target"
-    gives: ClassVar[str] = "text"
     heads: ClassVar[dict[Form, str]] = {"seq2seq": "own"}
-    generates: ClassVar[bool] = True
-    measures_texts: ClassVar[bool] = True
     backbone: ClassVar[str | None] = "wheel:smollm2-135m"
     batch_size: ClassVar[int | None] = 4
     tokens: ClassVar[int | None] = 120_000
@@ -69,19 +60,12 @@ class Seq2seq(Task):
     share: ClassVar[float]
     """The part of what a decoder alone reads at once that is left for the target."""
 
-    classes: tuple[str, ...] = ()
-    longest: int = 0
-    most: int | None = None
-    num_beams: int = 1
-    """The number of texts that are searched for the likeliest one; 1 takes the likeliest token each
-    time."""
     prompt: str = ""
     """What the network reads in place of the usual words, `{}` in it standing for the source."""
 
     def __post_init__(self) -> None:
         """Raises BadValue for an impossible number of beams, and a prompt without its `{}`."""
         super().__post_init__()
-        Decoding(num_beams=self.num_beams)
         if self.prompt and self.prompt.count("{}") != 1:
             raise BadValue(
                 f"The 'prompt' of {self.name} has {{}} once, where the source is to stand, "
@@ -91,13 +75,7 @@ class Seq2seq(Task):
     @classmethod
     def from_data(cls, data: Data, *, weighted: bool = False) -> Self:
         """Raises DataError if no target in training has a word."""
-        targets = [sample.roles["target"] for sample in data.splits["train"]]
-        if not any(target.strip() for target in targets):
-            raise DataError(
-                "Every target in the training split of "
-                f"{data.path or 'the data'} is empty; give some that are not."
-            )
-        return cls(longest=max(len(target.encode()) for target in targets))
+        return cls(longest=max(len(target.encode()) for target in cls.training_targets(data)))
 
     @property
     def inputs(self) -> list[str]:
@@ -247,12 +225,6 @@ class Seq2seq(Task):
             return [(math.nan, 0)] * len(batch)
         return sums_of_rows(output.logits, batch.target)
 
-    def losses(
-        self, output: Output, batch: Batch, rows: Sequence[tuple[float, int]]
-    ) -> tuple[float, int]:
-        """One a token of the targets, as the rows have them."""
-        return sum_of_sums(rows)
-
     def scores(self, rows: Sequence[tuple[float, int]], windows: Windows) -> np.ndarray:
         """Return the score of each sample before its text is generated, see `Written`."""
         pieces = zip(windows.pieces, rows, strict=True)
@@ -260,31 +232,11 @@ class Seq2seq(Task):
             [Written(None, nats, count, piece.roles["bytes"]) for piece, (nats, count) in pieces]
         )
 
-    def with_texts(self, scores: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-        return objects(
-            [replace(score, text=text) for score, text in zip(scores, texts, strict=True)]
-        )
-
     def targets(self, samples: Sequence[Sample]) -> np.ndarray:
         """Return a tuple of the references of each sample: the target, and further ones."""
         return objects(
             [(sample.roles["target"], *sample.roles.get("references", ())) for sample in samples]
         )
-
-    def tune(self, scores: np.ndarray, targets: np.ndarray) -> Self:
-        """Decode up to `most` tokens: those of the longest target in training, and a quarter more.
-
-        They are counted by the bytes of a token in validation.
-        """
-        return replace(self, most=most_tokens(scores, self.longest, MARGIN) or self.most)
-
-    @property
-    def decoding(self) -> Decoding:
-        """The likeliest tokens, by beams where there are several.
-
-        A token being a byte at least, until `most` is known.
-        """
-        return Decoding(self.most or max(1, self.longest), num_beams=self.num_beams)
 
     def generate(self, model: Model, samples: Sequence[Sample], decoding: Decoding) -> list[str]:
         """Generate a text for each source, no longer than a target may be in training.
@@ -298,15 +250,6 @@ class Seq2seq(Task):
             text.strip()
             for text in continue_prompts(model, read, replace(decoding, max_new_tokens=most))
         ]
-
-    def decode(self, scores: np.ndarray, samples: Sequence[Sample]) -> list[dict[str, Any]]:
-        """`prediction`: the text that was written.
-
-        `confidence`: the mean (geometric) probability of a byte of the target. `nats`, `tokens` and
-        `bytes` are those of the target. Of a text that no network wrote only the prediction is
-        known.
-        """
-        return [as_json(score) for score in scores]
 
     def is_right(self, prediction: str, target: str) -> bool:
         """Always: a text is more or less like its references, never wrong."""
@@ -342,11 +285,6 @@ class Seq2seq(Task):
     @property
     def metrics(self) -> dict[str, Metric]:
         return {metric.name: metric.with_reader(texts_of) for metric in self.of_texts}
-
-    @property
-    def watched(self) -> dict[str, Metric]:
-        """Bits per byte of the targets, for which nothing need be written."""
-        return {bits_per_byte.name: bits_per_byte.with_reader(likelihoods_of)}
 
 
 def _tokenize(tokenizer: Any, **asked: Any) -> Any:

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from graft.backbones.preprocess.preprocess import Preprocess
+from graft.base.baseline import Baseline
 from graft.base.evidence import Shown
 from graft.base.job import Form
 from graft.base.records import Batch, Output, Sample, Windows
 from graft.data.data import Data
 from graft.data.images.open import open_image, thumbnail
 from graft.metrics.metric import Metric, metric_of_sums, ratio
-from graft.tasks.task import Baseline, Task, objects
+from graft.tasks.task import Task, objects
 
 CLOSE = 0.1
 """How far each side of a box may be from the true one, as a share of the picture."""
