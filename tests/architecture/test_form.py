@@ -7,12 +7,14 @@ import importlib
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 import graft
 from graft.base import plugins
+from tests.architecture.trees import parse
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "graft"
@@ -55,10 +57,11 @@ def plugin_files(axis: str) -> dict[str, Path]:
     }
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Return every module that a file imports; `from a import b` counts as `a` and `a.b`."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parse(path)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -72,18 +75,22 @@ def test_no_file_is_longer_than_400_lines(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
-@pytest.mark.parametrize("path", FILES, ids=relative)
-def test_no_function_has_a_body_of_more_than_50_lines(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+@pytest.fixture(scope="module", params=FILES, ids=relative)
+def module(request) -> ast.Module:
+    """Each file of the package."""
+    return parse(request.param)
+
+
+def test_no_function_has_a_body_of_more_than_50_lines(module: ast.Module) -> None:
+    for node in ast.walk(module):
         if isinstance(node, ast.FunctionDef):
             body = node.body[1:] if ast.get_docstring(node) else node.body
             length = body[-1].end_lineno - body[0].lineno + 1 if body else 0
             assert length <= LONGEST_BODY, node.name
 
 
-@pytest.mark.parametrize("path", FILES, ids=relative)
-def test_functions_and_locals_say_what_they_hold(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def test_functions_and_locals_say_what_they_hold(module: ast.Module) -> None:
+    for node in ast.walk(module):
         is_local = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         if isinstance(node, ast.FunctionDef | ast.arg) or is_local:
             name = {"FunctionDef": "name", "arg": "arg", "Name": "id"}[type(node).__name__]
@@ -103,11 +110,9 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
     assert {path: words & FORBIDDEN for path, words in named.items() if words & FORBIDDEN} == {}
 
 
-@pytest.mark.parametrize("path", FILES, ids=relative)
-def test_every_module_and_everything_public_has_a_docstring(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    bare = [] if ast.get_docstring(tree) else ["the module"]
-    for node in tree.body:
+def test_every_module_and_everything_public_has_a_docstring(module: ast.Module) -> None:
+    bare = [] if ast.get_docstring(module) else ["the module"]
+    for node in module.body:
         if (
             isinstance(node, ast.ClassDef | ast.FunctionDef)
             and not node.name.startswith("_")

@@ -11,6 +11,7 @@ import pytest
 
 import graft
 from graft.base import plugins
+from tests.architecture.trees import parse
 
 SOURCE = Path(graft.__file__).parent
 NAMES = re.compile(rf"(?<![\w-])(?:{'|'.join(plugins.names('task'))})(?![\w-])")
@@ -23,7 +24,7 @@ ALLOWED = {
 
 def texts(path: Path) -> Iterator[str]:
     """The strings of a file but for those that stand alone, which are documentation."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parse(path)
     documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if (

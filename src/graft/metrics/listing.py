@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from graft import metrics
@@ -27,6 +28,7 @@ def list_metrics() -> list[Card]:
     return sorted(cards, key=lambda card: card.name.lower())
 
 
+@cache
 def _cards(file: Path) -> list[Card]:
     """Return the metrics of a module: its variables that are made with their own name first."""
     tree = ast.parse(file.read_text(encoding="utf-8"))

@@ -13,15 +13,16 @@ import resource, sys, torch
 from graft.base import env
 if sys.argv[1] == "kept":
     env.keep_freed_memory()
+# Larger than 32 MB, the most that glibc keeps by default.
 def step():
-    layers = [torch.ones(2**24)]
-    for _ in range(5):
+    layers = [torch.ones(9 * 2**20)]
+    for _ in range(3):
         layers.append(layers[-1] * 2)
 
-for _ in range(4):
+for _ in range(2):
     step()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(4):
+for _ in range(2):
     step()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
