@@ -54,6 +54,14 @@ def test_a_validator_chooses_and_this_is_said(study):
     assert any("chosen by mixval" in caution for caution in study.verdict.cautions)
 
 
+def test_the_report_shows_what_each_validator_chooses(study):
+    page = study.report.read_text(encoding="utf-8")
+    assert "Choices without labels of the target" in page
+    assert 'data-by="mixval"' in page
+    for validator in ("labels of the target", "importance-weighted", "snd"):
+        assert f'<th scope="row">{validator}</th>' in page
+
+
 def test_the_test_split_is_of_the_target(study):
     predictions = pd.read_parquet(next(study.folder.glob("runs/*/predictions.parquet")))
     tested = predictions[predictions["split"] == "test"]["id"]

@@ -1,0 +1,71 @@
+"""What each validator chooses without labels of the target, and what that costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graft.reports import words
+from graft.reports.board import Board, Row
+from graft.reports.words import is_known
+from graft.training.validators.validator import VAL
+
+ORACLE = "labels of the target"
+"""What chooses the best of the test split: no choice that can be made in earnest."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The technique that is chosen by a validator, and by how much the best one is better."""
+
+    by: str
+    technique: str
+    score: float
+    loss: float
+
+
+def select_by_each(board: Board) -> list[Selection]:
+    """Return the choice of each validator at the largest training size, the least loss first.
+
+    The first is the choice by labels of the target, the last ones may be worse than any other.
+    Empty without a target, and if no technique was measured.
+    """
+    rows = board.at(board.choices[0].size) if board.choices else []
+    rows = [r for r in rows if r.is_measured and not (r.cell.is_baseline or r.cell.is_control)]
+    names = dict.fromkeys(name for row in rows for name in row.validators)
+    if not names:
+        return []
+    best = max(rows, key=lambda row: row.quality)
+    chosen = {name: _choose(rows, name) for name in (VAL, *names)}
+    selections = [
+        Selection(name, row.cell.name, row.score.value, best.quality - row.quality)
+        for name, row in chosen.items()
+        if row is not None
+    ]
+    oracle = Selection(ORACLE, best.cell.name, best.score.value, 0.0)
+    return [oracle, *sorted(selections, key=lambda selection: selection.loss)]
+
+
+def _choose(rows: list[Row], validator: str) -> Row | None:
+    """The row with the best value of a validator, or of the metric of validation."""
+    values = {
+        row.cell: row.watched.sign * row.val
+        if validator == VAL and is_known(row.val)
+        else row.validators.get(validator)
+        for row in rows
+    }
+    rated = [row for row in rows if is_known(values[row.cell])]
+    return max(rated, key=lambda row: values[row.cell], default=None)
+
+
+def format_selections(board: Board) -> list[tuple[str, str, str, str]]:
+    """Return the rows of the table: validator, technique, score and loss."""
+    metric = board.metric
+    return [
+        (
+            "validation split of the source" if each.by == VAL else each.by,
+            each.technique,
+            words.format_value(metric, each.score),
+            words.amount(metric, each.loss),
+        )
+        for each in select_by_each(board)
+    ]
