@@ -5,7 +5,7 @@ from __future__ import annotations
 from graft.base.counts import plural
 from graft.reports.board import Board, Choice
 from graft.reports.statistics import LEVEL
-from graft.reports.words import is_known, join_words
+from graft.reports.words import is_known, join_words, percent
 from graft.training.validators.validator import GUARD, VAL
 
 _TWO_SEEDS = (
@@ -18,6 +18,13 @@ _DISAGREE = (
     "seeds it allows for more luck than the interval."
 )
 _NO_LABELS = "The technique was chosen by {validator}, which looks at no label of the target."
+_SHIFT = (
+    "The classes seem to be differently frequent in the target ({shares}), by an estimate without "
+    "its labels: techniques and validators that expect equal shares may be misled."
+)
+SHIFT, FEWEST = 0.2, 3
+"""The share of the target that would have to change its class for the shares of the source, from
+which a caution says so; and the classes that it names."""
 _GUARD = (
     "{validator} chooses {chosen}, and {guard} would choose {other}: without labels of the target "
     "neither is sure. Look at the figures of both."
@@ -78,6 +85,7 @@ def _say_validators(board: Board) -> list[str]:
         return []
     notes = [_NO_LABELS.format(validator=chosen_by)]
     for choice in board.choices[:1]:
+        notes += _say_label_shift(choice)
         rows = [r for r in board.at(choice.size) if not (r.cell.is_baseline or r.cell.is_control)]
         rated = [row for row in rows if is_known(row.validators.get(GUARD))]
         best = max(rated, key=lambda row: row.validators[GUARD], default=None)
@@ -85,6 +93,22 @@ def _say_validators(board: Board) -> list[str]:
             names = {"chosen": choice.best.cell.name, "other": best.cell.name}
             notes.append(_GUARD.format(validator=chosen_by, guard=GUARD, **names))
     return notes
+
+
+def _say_label_shift(choice: Choice) -> list[str]:
+    """Name the classes whose estimated share of the target differs most from that of the source."""
+    run = choice.best and choice.best.runs[0]
+    shares = (((run and run.result) or {}).get("domains") or {}).get("class_shares") or {}
+    moved = {name: each["target"] - each["source"] for name, each in shares.items()}
+    if sum(map(abs, moved.values())) / 2 < SHIFT:
+        return []
+    largest = sorted(moved, key=lambda name: -abs(moved[name]))[:FEWEST]
+    words = [
+        f"{name} {percent(shares[name]['target'], 0)} % instead of "
+        f"{percent(shares[name]['source'], 0)} %"
+        for name in largest
+    ]
+    return [_SHIFT.format(shares=join_words(words))]
 
 
 def has_two_seeds(choice: Choice) -> bool:

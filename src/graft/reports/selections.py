@@ -11,6 +11,10 @@ from graft.training.validators.validator import VAL
 
 ORACLE = "labels of the target"
 """What chooses the best of the test split: no choice that can be made in earnest."""
+_DISTANCE = (
+    "In the features of the chosen network the proxy A-distance of the domains is {distance:.2f}: "
+    "0 if a linear classifier cannot separate them, 2 if it never errs."
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,14 @@ def _choose(rows: list[Row], validator: str) -> Row | None:
     }
     rated = [row for row in rows if is_known(values[row.cell])]
     return max(rated, key=lambda row: values[row.cell], default=None)
+
+
+def describe_distance(board: Board) -> str:
+    """Say how far apart the domains are in the features of the chosen network; empty if unknown."""
+    best = board.choices[0].best if board.choices else None
+    result = best.runs[0].result if best else None
+    distance = ((result or {}).get("domains") or {}).get("proxy_a_distance")
+    return _DISTANCE.format(distance=distance) if is_known(distance) else ""
 
 
 def format_selections(board: Board) -> list[tuple[str, str, str, str]]:

@@ -216,6 +216,20 @@ class Points(TypedDict):
     unit: str
 
 
+class Shares(TypedDict):
+    """The share of a class in two domains."""
+
+    source: float
+    target: float
+
+
+class Domains(TypedDict):
+    """How far apart the domains of a run are, without labels of the target."""
+
+    proxy_a_distance: Number
+    class_shares: dict[str, Shares] | None
+
+
 class Result(TypedDict):
     """result.json: the outcome of a run."""
 
@@ -230,6 +244,7 @@ class Result(TypedDict):
     primary_metric: str
     selected_by: str
     validators: NotRequired[dict[str, Number]]
+    domains: NotRequired[Domains]
     baseline: NotRequired[dict[str, dict[str, Measured]]]
     cost: Cost
     frozen: NotRequired[Frozen]

@@ -47,6 +47,7 @@ from graft.training.loop.estimate import RunEstimate, estimate
 from graft.training.loop.stage import CHECKPOINT_SECONDS, Settings
 from graft.training.loop.trainer import train
 from graft.training.observers import LogFile, Observer
+from graft.training.validators.likeness.domains import describe_domains
 from graft.training.validators.likeness.look import look
 from graft.training.validators.validator import measure
 
@@ -121,7 +122,7 @@ def _execute(
     }
     with _behind_recordings(model, feeds, engine, observer, position.recorded) as ready:
         evaluations = {split: evaluate(model, ready[split], engine) for split in ("val", "test")}
-        validators = measure(look(model, ready, engine)) if data.target else {}
+        adapted = _measure_target(model, task, ready, engine) if data.target else {}
     task = task.tune(evaluations["val"].scores, evaluations["val"].targets)
     evaluations["test"] = add_texts(model, task, data.splits["test"], evaluations["test"], engine)
     with engine.autocast():
@@ -141,7 +142,7 @@ def _execute(
         "frozen": _frozen(position),
         **details.to_json(),
         **({"samples": samples} if samples else {}),
-        **({"validators": validators} if validators else {}),
+        **adapted,
         "warnings": [*notes, *position.warnings],
     }
     files.write_json(folder / "result.json", result)
@@ -198,6 +199,14 @@ def estimate_run(spec: RunSpec, data: Data) -> RunEstimate:
     other = STARTING_SECONDS + 2 * opening_seconds  # saving takes about as long as opening
     settings = Settings(spec.seed, spec.epochs, spec.batch_size)
     return estimate(model, task, technique, data, settings, engine, other)
+
+
+def _measure_target(
+    model: Model, task: Task, feeds: dict[str, Feed], engine: Engine
+) -> dict[str, Any]:
+    """Return what is known of the target without its labels."""
+    seen = look(model, feeds, engine)
+    return {"validators": measure(seen), "domains": describe_domains(seen, task.classes)}
 
 
 @contextmanager

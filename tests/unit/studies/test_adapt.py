@@ -62,6 +62,14 @@ def test_the_report_shows_what_each_validator_chooses(study):
         assert f'<th scope="row">{validator}</th>' in page
 
 
+def test_a_run_says_how_far_apart_the_domains_are(study):
+    domains = results(study)["mcc"]["domains"]
+    # Light drawings and dark photographs: a linear classifier separates them.
+    assert domains["proxy_a_distance"] > 1
+    shares = domains["class_shares"]
+    assert shares is None or sum(each["target"] for each in shares.values()) == pytest.approx(1)
+
+
 def test_the_test_split_is_of_the_target(study):
     predictions = pd.read_parquet(next(study.folder.glob("runs/*/predictions.parquet")))
     tested = predictions[predictions["split"] == "test"]["id"]

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from graft.base import plugins
 from graft.base.errors import UnknownName
+from graft.training.validators.likeness.domains import describe_domains
 from graft.training.validators.validator import GUARD, USUAL, Seen, find, measure
 
 NAMES = plugins.names("validator")
@@ -69,3 +70,19 @@ def test_one_that_cannot_tell_says_nan():
 def test_an_unknown_validator_is_refused_with_those_there_are():
     with pytest.raises(UnknownName, match="mixval"):
         find("mixvals")
+
+
+def test_domains_are_described_without_labels_of_the_target():
+    alike = seen(GOOD, count=200)
+    described = describe_domains(alike, ["a", "b"])
+    assert 1 < described["proxy_a_distance"] <= 2  # the target lies one unit above the source
+    shares = described["class_shares"]
+    assert shares["a"]["source"] == shares["b"]["source"] == 0.5
+    assert shares["a"]["target"] == pytest.approx(0.5, abs=0.05)  # five standard errors of 0.01
+    assert describe_domains(replace(alike, target=ONE), ["a", "b"])["proxy_a_distance"] is None
+
+
+def test_what_cannot_be_estimated_is_none():
+    one_class = torch.tensor([[1.0, 0.0]], dtype=torch.float64).repeat(60, 1)
+    constant = replace(seen(GOOD), source_logits=one_class)
+    assert describe_domains(constant, ["a", "b"])["class_shares"] is None
