@@ -1,0 +1,209 @@
+"""Measure what adaptation to another domain brings on frozen features, and write adaptation.md.
+
+    python benchmarks/adaptation.py [--data FOLDER] [--out FOLDER] [--only NAME ...] [--print]
+
+Runs or resumes a study a pair of domains; finished runs are not run again. Needs the sets pacs,
+amazon_reviews and digits_da. Beside each study stand a head that was trained on the labels of the
+target (the ceiling), and one on the source alone on a stronger network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from shutil import copyfile
+
+import numpy as np
+from choose import choose, make_parser
+from quality import Lines, machine
+
+import graft
+from graft.api import open_study
+from graft.base import files
+from graft.metrics.metric import Metric
+from graft.reports.board import Board
+from graft.reports.leaderboard import build
+from graft.reports.read import read
+from graft.reports.selections import format_selections, select_by_each
+from graft.reports.words import amount, format_value
+
+HERE = Path(__file__).parent
+LOSSES = ("mcc", "bnm", "deep-coral", "deepjdot", "self-training", "pseudo-labels")
+TECHNIQUES = [f"feature-extraction + {loss}" for loss in LOSSES]
+HEAD = "source-only:trains=head"
+SEEDS = 3
+DIGITS = 2000
+"""Training digits of a set: features of 28 pixels enlarged to 224 take time."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A source, a target and their networks, by names; `write` puts both where they can be read."""
+
+    name: str
+    source: str
+    target: str
+    backbone: str
+    stronger: str
+    write: Callable[[Path, Path, str], Path]
+
+    @property
+    def folder(self) -> str:
+        """The name of the folder that its study is kept in."""
+        return self.name.replace(" ", "-")
+
+
+def pictures(data: Path, out: Path, name: str) -> Path:
+    """The folder of a domain of PACS, as it is."""
+    return data / "pacs" / name
+
+
+def reviews(data: Path, out: Path, name: str) -> Path:
+    """The two tables of a domain as the splits of a folder."""
+    folder = files.make_folder(out / name)
+    for split in ("train", "test"):
+        copyfile(data / "amazon_reviews" / f"{name}_{split}.csv", folder / f"{split}.csv")
+    return folder
+
+
+def digits(data: Path, out: Path, name: str) -> Path:
+    """The arrays of a set of digits, those of training cut to `DIGITS`."""
+    files.make_folder(out)
+    with np.load(data / "digits_da" / f"{name}.npz") as arrays:
+        cut = {key: arrays[key][:DIGITS] for key in ("x_train", "y_train", "x_test", "y_test")}
+    np.savez(out / f"{name}.npz", **cut)
+    return out / f"{name}.npz"
+
+
+PHOTOS = partial(Pair, backbone="efficientnet-lite0", stronger="efficientnet-lite2")
+PAIRS = [
+    PHOTOS("photo to cartoon", "photo", "cartoon", write=pictures),
+    PHOTOS("photo to sketch", "photo", "sketch", write=pictures),
+    Pair("books to electronics", "books", "electronics", "minilm-l6", "me5-small", reviews),
+    Pair("electronics to books", "electronics", "books", "minilm-l6", "me5-small", reviews),
+    PHOTOS("mnist to usps", "mnist", "usps", write=digits),
+    PHOTOS("mnist to mnist-m", "mnist", "mnist_m", write=digits),
+]
+
+
+def main() -> None:
+    parser = make_parser(__doc__, "adaptation")
+    arguments = parser.parse_args()
+    pairs = choose(PAIRS, "pair of domains", arguments.only)
+    texts = sections()
+    for pair in pairs:
+        folder = arguments.out / pair.folder
+        if not arguments.print:
+            run(pair, arguments.data, folder)
+        if (folder / "study" / "study.json").exists():
+            texts[pair.name] = table(pair, folder)
+    text = page(texts, arguments.out)
+    files.write_text(HERE / "adaptation.md", text)
+    print(text)
+
+
+def run(pair: Pair, data: Path, folder: Path) -> None:
+    """Compare the techniques, and train the heads that stand beside them."""
+    source, target = (pair.write(data, folder / "data", n) for n in (pair.source, pair.target))
+    how = {"seeds": SEEDS, "out": folder / "study", "observer": Lines()}
+    graft.adapt(source, target, TECHNIQUES, pair.backbone, **how)
+    for seed in range(SEEDS):
+        ceiling = folder / f"ceiling-{seed}"
+        graft.fit(target, pair.backbone, "feature-extraction", seed=seed, out=ceiling)
+        stronger = folder / f"stronger-{seed}"
+        graft.fit(source, pair.stronger, HEAD, seed=seed, target=str(target), out=stronger)
+
+
+def table(pair: Pair, folder: Path) -> str:
+    """The section of a pair: what was reached, what chose it, and the verdict."""
+    board = build(read(folder / "study"))
+    metric = board.metric
+    counts = board.study.finished[0].result["data"]["counts"]
+    sizes = " / ".join(f"{counts[split]:,}" for split in ("train", "val", "unlabeled", "test"))
+    rows = [row for row in board.rows if row.is_measured and not row.cell.is_baseline]
+    lines = [
+        f"{sizes} samples of source training, source validation, target without labels, target "
+        f"test; {SEEDS} seeds, `{pair.backbone}` frozen.",
+        "",
+        f"| trained | test {metric.words} | training, s |",
+        "| --- | ---: | ---: |",
+        *(
+            f"| {row.cell.name} | {format_value(metric, row.score.value)} | "
+            f"{row.cost['train_seconds']:.0f} |"
+            for row in sorted(rows, key=lambda row: -row.quality)
+        ),
+        f"| {HEAD} of {pair.stronger} | {mean(metric, folder, 'stronger')} | |",
+        f"| on labels of the target | {mean(metric, folder, 'ceiling')} | |",
+        "",
+        "| chosen by | technique | test | less than the best |",
+        "| --- | --- | ---: | ---: |",
+        *(f"| {' | '.join(cells)} |" for cells in format_selections(board)),
+        "",
+        f"> {' '.join(open_study(folder / 'study').verdict.sentences)}",
+    ]
+    return "\n".join(lines)
+
+
+def mean(metric: Metric, folder: Path, name: str) -> str:
+    """The mean test metric of the heads that stand beside a study."""
+    results = [files.read_json(path, "a run") for path in folder.glob(f"{name}-*/result.json")]
+    values = [result["metrics"]["test"][metric.name]["value"] for result in results]
+    return format_value(metric, float(np.mean(values))) if values else "not run"
+
+
+def prices(out: Path) -> list[str]:
+    """The rows of what each validator loses over the pairs that were run: on average, at most."""
+    boards = [board for pair in PAIRS if (board := board_of(pair, out))]
+    losses: dict[str, list[float]] = {}
+    for board in boards:
+        for selection in select_by_each(board):
+            losses.setdefault(selection.by, []).append(selection.loss)
+    return [
+        f"| {by} | {amount(boards[0].metric, float(np.mean(each)))} | "
+        f"{amount(boards[0].metric, max(each))} | {len(each)} |"
+        for by, each in sorted(losses.items(), key=lambda item: float(np.mean(item[1])))
+    ]
+
+
+def board_of(pair: Pair, out: Path) -> Board | None:
+    """The leaderboard of a pair; None if it was not run."""
+    folder = out / pair.folder / "study"
+    return build(read(folder)) if (folder / "study.json").exists() else None
+
+
+def page(texts: dict[str, str], out: Path) -> str:
+    """The page: how it was made, the price of each validator, and a section a pair."""
+    lines = [
+        "# Adaptation to another domain",
+        "",
+        "Printed by `python benchmarks/adaptation.py`. Networks are frozen, and heads are trained "
+        "on recorded features. Labels of the target are used for its test split alone, and for the "
+        "rows that say so.",
+        "",
+        machine(),
+        "",
+        "## What choosing without labels costs",
+        "",
+        "Less than the best technique on the test split of the target, over the pairs below.",
+        "",
+        "| chosen by | mean | at most | pairs |",
+        "| --- | ---: | ---: | ---: |",
+        *prices(out),
+    ]
+    parts = [f"## {name}\n\n{text}" for name, text in texts.items()]
+    return "\n\n".join(["\n".join(lines), *parts]) + "\n"
+
+
+def sections() -> dict[str, str]:
+    """The sections of the page by name, as they were written before."""
+    path = HERE / "adaptation.md"
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    parts = text.split("\n## ")[1:]
+    named = {part.partition("\n")[0]: part.partition("\n")[2].strip() for part in parts}
+    return {pair.name: named[pair.name] for pair in PAIRS if pair.name in named}
+
+
+if __name__ == "__main__":
+    main()
