@@ -1,8 +1,9 @@
 """The sentences of the verdict, whole, with named holes: here one can read and test them.
 
-`{control}` is what the control does ("training from scratch"), `{gap}` a difference with its metric
-("5.0 points of accuracy", "0.31 in bits per byte"), `{amount}` the same without it ("5.0 points"),
-`{evidence}` the interval and the p-value. `{caution}` and `{cheaper}` may be empty.
+`{control}` is what the control does ("training from scratch"), `{lacks}` what it does without,
+`{gap}` a difference with its metric ("5.0 points of accuracy", "0.31 in bits per byte"), `{amount}`
+the same without it ("5.0 points"), `{evidence}` the interval and the p-value. `{caution}` and
+`{cheaper}` may be empty.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ BETTER_THAN_BASELINE = {
     ),
     "no evidence": (
         "It beats the best trivial baseline, {baseline}, by {amount} ({evidence}): the data cannot "
-        "show whether what the network learned elsewhere helped."
+        "show whether {lacks} helped."
     ),
     "negative transfer": (
         "It beats the best trivial baseline, {baseline}, by "

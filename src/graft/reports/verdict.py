@@ -29,7 +29,7 @@ from graft.reports.words import (
     training_size,
     values,
 )
-from graft.techniques.specs.combine import control_named, controls_of
+from graft.techniques.specs.combine import Control, control_named, controls_of
 from graft.training.validators.validator import VAL
 
 AS_WELL = 0.02
@@ -218,14 +218,14 @@ def _situation(board: Board, choice: Choice, outcome: Outcome) -> str:
 
 def control_words(choice: Choice | None) -> str:
     """What the control of a choice is called; without one, the usual control."""
-    row = choice and (choice.control or choice.best)
-    named = row and control_named(row.cell.name)
-    return named.words if named else _usual_control(row)
+    return _control(choice).words
 
 
-def _usual_control(row: Row | None) -> str:
-    """What the first control of a row's technique is called."""
-    return controls_of(row.cell.name if row else "")[0].words
+def _control(choice: Choice | None) -> Control:
+    """The control of a choice; before it has finished, the first that is needed."""
+    row = choice and choice.control
+    best = choice and choice.best
+    return (row and control_named(row.cell.name)) or controls_of(best.cell.name if best else "")[0]
 
 
 def _units(board: Board) -> str:
@@ -250,6 +250,7 @@ def _describe_baseline(
     filled = sentence.format(
         baseline=choice.baseline.words,
         control=control_words(choice),
+        lacks=_control(choice).lacks,
         amount=amount(metric, abs(gain.value)),
         evidence=_interval(metric, *_upright(gain), choice.p_baseline),
         between=_describe_difference(metric, choice.to_baseline, choice.p_baseline),
@@ -337,7 +338,7 @@ def _judge_single_run(board: Board) -> Verdict:
     result = row.runs[0].result
     return Verdict(
         "no verdict",
-        (reached, *beside, table["advice"].format(control=_usual_control(row))),
+        (reached, *beside, table["advice"].format(control=controls_of(row.cell.name)[0].words)),
         cautions(board),
         training_size(row.cell.size.fraction, row.cell.size.shots),
         metric.name,

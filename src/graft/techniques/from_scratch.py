@@ -28,6 +28,7 @@ class FromScratch(Technique):
 
     pretrained: ClassVar[bool] = False
     control_words: ClassVar[str] = "training from scratch"
+    control_lacks: ClassVar[str] = "what the network learned elsewhere"
 
     optimizer: Optimizer | None = "adamw"
     weight_decay: NotNegative = 0.05

@@ -26,6 +26,7 @@ class SourceOnly(Technique):
 
     transfer: ClassVar[str] = "transductive"
     control_words: ClassVar[str] = "training on the labeled samples alone"
+    control_lacks: ClassVar[str] = "learning from the unlabeled samples"
 
     trains: Literal["all", "head"] = "all"
     """What is trained: everything, or the head on frozen features."""

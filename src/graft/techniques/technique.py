@@ -112,6 +112,8 @@ class Technique(ABC):
     pretrained: ClassVar[bool] = True
     control_words: ClassVar[str] = ""
     """What a comparison calls it if it is a control, which others are held against."""
+    control_lacks: ClassVar[str] = ""
+    """What others have that it does without, and that a gain over it is due to."""
     controls: ClassVar[tuple[str, ...]] = ("from-scratch",)
     """The controls that a comparison holds it against: the best of them counts."""
     controls_of_head: ClassVar[tuple[str, ...]] = ()

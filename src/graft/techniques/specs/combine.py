@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import reduce
 from operator import add
 
@@ -28,6 +28,8 @@ class Control:
 
     technique: str
     words: str
+    lacks: str
+    """What others have that it does without."""
 
 
 class Then(Technique):
@@ -241,8 +243,11 @@ def control_named(text: str) -> Control | None:
     is_alone = len(stages) == len(stages[0]) == 1
     if not is_alone or name not in plugins.names("technique"):
         return None
-    words = plugins.class_variable("technique", name, "control_words")
-    return Control(name, words) if words else None
+    words, lacks = (
+        plugins.class_variable("technique", name, variable)
+        for variable in ("control_words", "control_lacks")
+    )
+    return Control(name, words, lacks) if words else None
 
 
 def controls_of(text: str) -> tuple[Control, ...]:
@@ -251,7 +256,7 @@ def controls_of(text: str) -> tuple[Control, ...]:
         names = parse(text).controls
     except GraftError:
         names = Technique.controls
-    return tuple(Control(name, control_named(name).words) for name in names)
+    return tuple(replace(control_named(name), technique=name) for name in names)
 
 
 def is_held_against(text: str, other: str) -> bool:
