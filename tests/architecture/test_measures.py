@@ -13,6 +13,7 @@ import graft
 from graft.base import plugins
 from graft.metrics.find import all_metrics
 from graft.techniques.specs.combine import control_named
+from tests.architecture.trees import parse
 from tests.contracts.tiny import task_of
 
 CONTROLS = {name for name in plugins.names("technique") if control_named(name)}
@@ -28,7 +29,7 @@ TEMPLATES = sorted((SOURCE / "reports" / "templates").glob("*"))
 
 def texts(path: Path) -> set[str]:
     """Every string of a file; in longer ones, as in docstrings, a name is a word."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parse(path)
     return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
 
 

@@ -22,6 +22,7 @@ from graft.training.frozen import frozen_prefix, recording
 from graft.training.frozen.agreement import agree
 from graft.training.frozen.slots import CannotCut
 from graft.training.observers import Observer
+from tests.contracts.slices import cross, slice_cases
 from tests.contracts.tiny import (
     HEAVY,
     LARGE,
@@ -31,7 +32,7 @@ from tests.contracts.tiny import (
     TINY,
     TRAINED,
     alone,
-    crossed,
+    can_train,
     made_for,
     task_of,
     trained,
@@ -39,10 +40,8 @@ from tests.contracts.tiny import (
 
 
 def _families():
-    """Every task on every network that is made for it; large networks last, so that the choice
-    among the others does not depend on them."""
-    yield from _made_by(source for source in plugins.names("source") if source != LARGE)
-    yield pytest.param(HEAVY, "tiny:cnn", id=f"{HEAVY}-cnn")
+    """Every task on every network that is made for it."""
+    yield pytest.param(HEAVY, "tiny:cnn", id=f"{HEAVY}-cnn", marks=pytest.mark.slow)
     yield from (
         pytest.param(PACKED, name, id=f"packed-{name}") for name in ("tiny:gpt2", "tiny:llama")
     )
@@ -50,24 +49,22 @@ def _families():
         pytest.param(SPELLED, name, id=f"spelled-{name}")
         for name in ("tiny:whisper", "tiny:hubert")
     )
-    yield from _made_by([LARGE])
-
-
-def _made_by(sources):
-    for task, source in itertools.product(TRAINED, list(sources)):
+    for task, source in itertools.product(TRAINED, plugins.names("source")):
         for name in made_for(task, source):
-            yield pytest.param(task, name, id=f"{task}-{name.partition(':')[2]}")
+            is_large = name.startswith((f"{LARGE}:", "yolox:yolox_nano"))
+            marks = [pytest.mark.slow] if is_large else []
+            yield pytest.param(task, name, id=f"{task}-{name.partition(':')[2]}", marks=marks)
 
 
 def _matrix():
-    """Every pair at some cuts and at every cut; `make test` runs every fourth pair at some cuts."""
-    for i, pair in enumerate(_families()):
-        task, network = pair.values
-        is_large = network.startswith((f"{LARGE}:", "yolox:yolox_nano"))
-        is_quick = i % 4 == 0 and task != HEAVY and not is_large
-        some = [] if is_quick else [pytest.mark.slow]
-        yield pytest.param(*pair.values, "some", id=f"{pair.id}-some", marks=some)
+    """Every pair at some cuts and, which is slow, at every cut."""
+    for pair in slice_cases(_families(), lambda task, network: (task, network)):
+        yield pytest.param(*pair.values, "some", id=f"{pair.id}-some", marks=pair.marks)
         yield pytest.param(*pair.values, "every", id=f"{pair.id}-every", marks=pytest.mark.slow)
+
+
+ONE_EACH = [*TRAINED, pytest.param(HEAVY, marks=pytest.mark.slow)]
+"""Every task on its usual network."""
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +99,7 @@ def test_logits_and_gradients_behind_each_cut_are_those_of_the_whole_network(
             assert trees.are_close(_unpadded(feed, rows, rest), _unpadded(feed, rows, whole), 1e-5)
 
 
-@pytest.mark.parametrize("task_name", TINY)
+@pytest.mark.parametrize("task_name", ONE_EACH)
 def test_a_network_whose_first_layers_train_has_no_prefix(task_name):
     task, data, engine, model = _tiny(task_name)
     _freeze_before(model, 0, len(model.backbone.groups) - 1)
@@ -129,7 +126,7 @@ def test_recorded_views_are_the_augmented_pictures_of_each_epoch():
     assert torch.equal(seen[0], seen[3]), "the fourth epoch sees the first version again"
 
 
-@pytest.mark.parametrize("task_name", TINY)
+@pytest.mark.parametrize("task_name", ONE_EACH)
 def test_a_split_of_one_example_is_recorded_too(task_name):
     task, data, engine, model = _tiny(task_name)
     _freeze_before(model, 2, len(model.backbone.groups) - 1)
@@ -240,7 +237,7 @@ def test_tables_of_the_positions_in_packs_are_not_recorded(backbone):
     assert (len(found.slots), found.carried) == (1, ())
 
 
-@pytest.mark.parametrize("task_name", TINY)
+@pytest.mark.parametrize("task_name", ONE_EACH)
 def test_dropout_that_is_on_before_the_cut_is_refused(task_name):
     task, data, engine, model = _tiny(task_name)
     _freeze_before(model, 2, len(model.backbone.groups) - 1)
@@ -263,7 +260,7 @@ def _prefix_and_feed():
 
 
 def _tiny(task_name, backbone=None):
-    backbone = backbone or TINY[task_name]
+    backbone = backbone or TINY[task_name.partition(":")[0]]
     task, data = task_of(task_name)
     engine = Engine("fp32")
     return (
@@ -359,7 +356,7 @@ def _doubled(value):
 @pytest.mark.parametrize(
     "pair",
     [
-        *crossed(SPECS, TRAINED, 5),
+        *cross(SPECS, TRAINED, can_train),
         pytest.param((SPECS[0], PACKED), id="packed"),
         pytest.param((SPECS[2], HEAVY), id=HEAVY, marks=pytest.mark.slow),
     ],
@@ -372,14 +369,15 @@ def test_a_training_behind_recordings_ends_at_the_weights_of_one_without(
     if is_deep := task.job().form == "pyramid":
         # A whole decoder does more work than a tiny trunk, so that recording saves next to nothing.
         monkeypatch.setattr(frozen_prefix, "WORTH", 0.0)
+    epochs = 2 if is_deep else 6  # the fewest with which recording saves more than it costs
     behind, position = trained(
-        spec, task_name, tmp_path / "behind", epochs=6, checkpoint_seconds=NEVER
+        spec, task_name, tmp_path / "behind", epochs=epochs, checkpoint_seconds=NEVER
     )
     assert position.cache["used"]
     assert is_deep or position.cache["estimated_gain"] > 1
     monkeypatch.setenv("GRAFT_CACHE_GB", "0")
     whole, position = trained(
-        spec, task_name, tmp_path / "whole", epochs=6, checkpoint_seconds=NEVER
+        spec, task_name, tmp_path / "whole", epochs=epochs, checkpoint_seconds=NEVER
     )
     assert not position.cache["used"]
     for name, tensor in whole.state_dict().items():

@@ -1,4 +1,4 @@
-"""Every head keeps the contract, on some small networks of each form that it sits on."""
+"""Every head keeps the contract, on the small networks of each form that it sits on."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ from graft.base import plugins, trees
 from graft.base.errors import BackboneError
 from graft.base.job import Form, Job
 from graft.base.records import Batch
+from tests.contracts.slices import slice_cases
 from tests.contracts.tiny import batch_of
-
-EVERY = 3
-"""So many networks are left out between two, since `test_sources.py` runs over all."""
 
 
 def job_of(name: str, reads: str, form: Form) -> Job:
@@ -28,18 +26,19 @@ def job_of(name: str, reads: str, form: Form) -> Job:
     return Job("features", reads, form, outputs)
 
 
-CASES = [
-    (name, network, job)
-    for name in plugins.names("head")
-    for form in plugins.load("head", name).gives
-    for job in (job_of(name, reads, form) for reads in ("image", "text", "audio"))
-    for network in plugins.load("source", "tiny")().tiny(job)[::EVERY]
-]
-
-
-@pytest.fixture(
-    params=CASES, ids=lambda case: f"{case[0]}-on-{case[1]}-{case[2].form}", scope="module"
+CASES = slice_cases(
+    (
+        pytest.param((name, network, job), id=f"{name}-on-{network}-{job.form}")
+        for name in plugins.names("head")
+        for form in plugins.load("head", name).gives
+        for job in (job_of(name, reads, form) for reads in ("image", "text", "audio"))
+        for network in plugins.load("source", "tiny")().tiny(job)
+    ),
+    lambda case: ((case[0], case[2].form, case[2].reads), case[1]),
 )
+
+
+@pytest.fixture(params=CASES, scope="module")
 def backbone(request) -> Backbone:
     name, network, job = request.param
     return attach_head(name, load_backbone(f"tiny:{network}", job), job.outputs)

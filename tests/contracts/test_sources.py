@@ -16,6 +16,7 @@ from graft.base import plugins, trees
 from graft.base.job import Job
 from graft.base.records import Batch, Output
 from graft.tasks.task import Task
+from tests.contracts.slices import slice_cases
 from tests.contracts.tiny import LARGE, batch_of, task_of
 
 TASKS = {
@@ -23,20 +24,24 @@ TASKS = {
     for task in (task_of(name)[0] for name in plugins.names("task"))
 }
 """A task for each job that tasks have."""
-CASES = [
-    pytest.param(
-        (source, name, task),
-        marks=[pytest.mark.slow] if source == LARGE and task.job().outputs == 1 else [],
-    )
-    for source in plugins.names("source")
-    for task in TASKS.values()
-    for name in plugins.load("source", source)().tiny(task.job())
-]
+CASES = slice_cases(
+    (
+        pytest.param(
+            (source, name, task),
+            id=f"{source}:{name}-{task.job().form}-{task.name}",
+            marks=[pytest.mark.slow] if source == LARGE and task.job().outputs == 1 else [],
+        )
+        for source in plugins.names("source")
+        for task in TASKS.values()
+        for name in plugins.load("source", source)().tiny(task.job())
+    ),
+    lambda case: (case[:2], case[2].name, (case[0], case[2].job().form)),
+)
 CHAINS_WITH_A_FUNCTION_BETWEEN = ("distilbert",)
 """The head applies a function that is no module, so a chain of its modules is not the head."""
 
 
-@pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}:{case[1]}", scope="module")
+@pytest.fixture(params=CASES, scope="module")
 def backbone(request) -> Backbone:
     source, name, task = request.param
     torch.manual_seed(0)  # not the seed that tests below draw other weights with

@@ -1,4 +1,4 @@
-"""The contract of a technique, run for each technique on an image and on a text network."""
+"""The contract of a technique, run for each technique and each task."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from graft.studies.run import build_model
 from graft.techniques.specs.combine import parse
 from graft.training import optim
 from graft.training.checkpoint import Position
+from tests.contracts.slices import cross
 from tests.contracts.tiny import (
     HEAVY,
     NEVER,
@@ -24,7 +25,7 @@ from tests.contracts.tiny import (
     TINY,
     TRAINED,
     Stop,
-    crossed,
+    can_train,
     network_of,
     task_of,
     trained,
@@ -33,11 +34,11 @@ from tests.contracts.tiny import (
 NAMES = plugins.names("technique")
 COMBINED = ["full-fine-tuning + l2-sp:weight=0.1", "feature-extraction:epochs=2 then lora:r=2"]
 TO_TRAIN = [
-    *crossed([*NAMES, *COMBINED], TRAINED, 4),
-    pytest.param(("partial-fine-tuning", HEAVY), id=HEAVY),
+    *cross([*NAMES, *COMBINED], TRAINED, can_train),
+    pytest.param(("partial-fine-tuning", HEAVY), id=HEAVY, marks=pytest.mark.slow),
 ]
 TO_STOP = [
-    *crossed([*NAMES, *COMBINED], TRAINED, 6),
+    *cross([*NAMES, *COMBINED], TRAINED, can_train),
     pytest.param(("lora", PACKED), id="lora-packed"),
     pytest.param(("gradual-unfreezing", HEAVY), id=HEAVY, marks=pytest.mark.slow),
 ]

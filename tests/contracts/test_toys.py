@@ -11,12 +11,8 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-SHORT = (
-    "toy and (not test_techniques or toy-confidence or toy-beside or feature-extraction) "
-    "and (not test_frozen_prefix or toy-boxes)"
-)
-"""Every suite: that of techniques with the toy techniques and with one of ours, that of recordings
-with the toy network that computes its own losses."""
+SHORT = "toy and (not test_frozen_prefix or toy-boxes)"
+"""Every suite: that of recordings with the toy network that computes its own losses."""
 
 
 @pytest.mark.parametrize(

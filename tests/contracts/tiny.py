@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import pytest
-from _pytest.mark import ParameterSet
 from torch import Tensor
 
-from graft.backbones.backbone import Model
+from graft.backbones.backbone import Backbone, Model
 from graft.backbones.load import load_backbone
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base import plugins
@@ -70,6 +68,12 @@ def alone(feed: Feed) -> Feeds:
 
 
 @cache
+def _untrained(task: str, name: str) -> Backbone:
+    """The network of this name for the task, to be looked at: what it can do, not what it gives."""
+    return load_backbone(name, task_of(task)[0].job(), pretrained=False)
+
+
+@cache
 def made_for(task: str, source: str = "tiny") -> tuple[str, ...]:
     """The source's small networks for a task, as `source:name`."""
     made = task_of(task)[0]
@@ -77,8 +81,9 @@ def made_for(task: str, source: str = "tiny") -> tuple[str, ...]:
     names = [f"{source}:{name}" for name in plugins.load("source", source)().tiny(job)]
     if job.form == "pyramid":  # some heads sit on the networks of one library only
         wanted = plugins.load("head", made.head or made.heads[job.form]).sits_on
-        trunks = {name: load_backbone(name, job, pretrained=False).trunk_source for name in names}
-        names = [name for name in names if wanted in (None, trunks[name])]
+        names = [
+            name for name in names if not wanted or _untrained(task, name).trunk_source == wanted
+        ]
     return tuple(names)
 
 
@@ -92,8 +97,7 @@ def all_made_for(task: str) -> tuple[str, ...]:
 def _network(task: str) -> str:
     """The tiny network for what the task reads, or the first that is made for it."""
     usual = NETWORKS.get(task, NETWORKS[plugins.load("task", task).reads])
-    made = all_made_for(task)
-    return usual if usual in made else made[0]
+    return usual if usual in made_for(task) else all_made_for(task)[0]
 
 
 TINY = {task: _network(task) for task in plugins.names("task")}
@@ -114,22 +118,6 @@ TRAINED = [f"{task}:{OPTIONS[task]}" if task in OPTIONS else task for task in TI
 """What the suites train: tasks, with their options."""
 
 
-def crossed(rows: Sequence[str], columns: Sequence[str], share: int) -> list[ParameterSet]:
-    """Every pair of both; `make test` takes one in `share`, in which each row and column occurs.
-
-    The others are slow: what a technique does to a network seldom depends on the task.
-    """
-    return [
-        pytest.param(
-            (row, column),
-            id=f"{row}-{column}",
-            marks=[] if (i + j) % share == 0 else [pytest.mark.slow],
-        )
-        for i, row in enumerate(rows)
-        for j, column in enumerate(columns)
-    ]
-
-
 SPELLED = "automatic-speech-recognition:head=ctc"
 """A task whose head gives characters to frames instead of writing."""
 PACKED = "text-generation:packed=true"
@@ -141,18 +129,24 @@ def network_of(technique: str, task_name: str) -> str:
 
     `task_name` may have options.
     """
-    found, reason = _accepted(technique, task_name.partition(":")[0])
-    return found or pytest.skip(reason)
+    network, reason = _accepted(technique, task_name.partition(":")[0])
+    return network or pytest.skip(reason)
+
+
+def can_train(technique: str, task_name: str) -> bool:
+    """Whether there is a tiny network that the technique can train on the task."""
+    return bool(_accepted(technique, task_name.partition(":")[0])[0])
 
 
 @cache
 def _accepted(technique: str, task_name: str) -> tuple[str, str]:
+    """The first network that the technique accepts, or "" and why it refuses the first one."""
     task, reason = task_of(task_name)[0], ""
-    for name in dict.fromkeys([TINY[task_name], *all_made_for(task_name)]):
+    made = [name for name in all_made_for(task_name) if not name.startswith(f"{LARGE}:")]
+    for name in dict.fromkeys([TINY[task_name], *made]):
         try:
             # What a technique accepts does not depend on the weights, which may not be cached.
-            network = load_backbone(name, task.job(), pretrained=False)
-            parse(technique).check(network, task)
+            parse(technique).check(_untrained(task_name, name), task)
             return name, ""
         except BadValue as refused:
             reason = reason or str(refused)

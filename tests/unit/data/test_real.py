@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from graft.data.checks.inspect import inspect
+from graft.data.data import Data
 from graft.data.load import load_data, read
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
@@ -16,6 +18,12 @@ def shared(name: str) -> Path:
     if not (SHARED / name).exists():
         pytest.skip(f"the shared data set {name} is not beside the repository")
     return SHARED / name
+
+
+@cache
+def read_shared(name: str) -> Data:
+    """Return a data set as its files have it, read once for all tests, which only look at it."""
+    return read(shared(name))
 
 
 @pytest.mark.parametrize(
@@ -76,19 +84,19 @@ def shared(name: str) -> Path:
 def test_counts(
     name: str, format: str, raw: dict[str, int], cut: dict[str, int], classes: int
 ) -> None:
-    data = read(shared(name))
+    data = read_shared(name)
     assert data.format == format and len(data.classes) == classes
     assert {split: len(samples) for split, samples in data.splits.items()} == raw
     assert {split: len(samples) for split, samples in load_data(shared(name)).splits.items()} == cut
 
 
 def test_class_names_are_readable() -> None:
-    assert read(shared("cifar10")).classes[:3] == ["airplane", "automobile", "bird"]
-    assert "goldfish" in read(shared("tinyimagenet100")).classes
+    assert read_shared("cifar10").classes[:3] == ["airplane", "automobile", "bird"]
+    assert "goldfish" in read_shared("tinyimagenet100").classes
 
 
 def test_sms_spam_is_full_of_copies() -> None:
-    finding = next(f for f in inspect(read(shared("sms_spam"))) if f.code == "duplicates")
+    finding = next(f for f in inspect(read_shared("sms_spam")) if f.code == "duplicates")
     assert 0.07 < len(finding.samples) / 5574 < 0.08
 
 
@@ -97,17 +105,15 @@ def test_sms_spam_splits_share_no_copies() -> None:
 
 
 def test_ag_news_has_one_article_in_train_and_test_under_two_titles() -> None:
-    findings = [f for f in inspect(read(shared("ag_news"))) if f.code == "near-leak"]
+    findings = [f for f in inspect(read_shared("ag_news")) if f.code == "near-leak"]
     texts = {
-        s.id: s.roles["text"]
-        for samples in read(shared("ag_news")).splits.values()
-        for s in samples
+        s.id: s.roles["text"] for samples in read_shared("ag_news").splits.values() for s in samples
     }
     assert any("Most IT Managers won" in texts[i] for f in findings for i in f.samples)
 
 
 def test_tinyimagenet_has_one_image_under_two_labels() -> None:
-    data = read(shared("tinyimagenet100"))
+    data = read_shared("tinyimagenet100")
     findings = {f.code: f for f in inspect(data)}
     labels = {s.id: s.roles["label"] for samples in data.splits.values() for s in samples}
     assert {labels[i] for i in findings["conflicting-labels"].samples} == {"slug", "snail"}
@@ -115,7 +121,7 @@ def test_tinyimagenet_has_one_image_under_two_labels() -> None:
 
 
 def test_conll2003_is_read_with_its_documents() -> None:
-    data = read(shared("conll2003"))
+    data = read_shared("conll2003")
     assert (
         data.format == "conll"
         and data.roles == {"tokens", "tags", "group"}
@@ -197,7 +203,7 @@ def test_plain_texts_are_not_taken_for_tags() -> None:
     ],
 )
 def test_sounds_with_texts_are_transcripts(name: str, sizes: dict[str, int]) -> None:
-    data = read(shared(name))
+    data = read_shared(name)
     assert data.kind == "transcripts"
     assert {split: len(part) for split, part in data.splits.items()} == sizes
     assert all(sample.roles["transcript"] for part in data.splits.values() for sample in part)

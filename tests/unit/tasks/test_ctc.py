@@ -212,7 +212,7 @@ def test_a_saved_model_writes_the_same_alone_and_beside_others(
     assert timed.texts == together
 
 
-@pytest.mark.parametrize("technique", ["feature-extraction", "lora", "from-scratch"])
+@pytest.mark.parametrize("technique", ["feature-extraction:epochs=2", "lora", "from-scratch"])
 def test_any_encoder_of_speech_is_fitted_and_predicts(technique: str, tmp_path: Path) -> None:
     run = graft.fit(
         AutomaticSpeechRecognition.tiny_data(),

@@ -19,7 +19,7 @@ from graft.training.feeds.feed import Feed
 from graft.training.frozen import frozen_prefix, recording
 from graft.training.observers import Observer
 from graft.training.solvers import logistic, solvers
-from tests.contracts.tiny import task_of, trained
+from tests.contracts.tiny import NEVER, task_of, trained
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +98,10 @@ def test_solving_is_no_worse_on_validation_than_stepping(tmp_path):
         losses = {}
         for solved in ("true", "false"):
             model, _ = trained(
-                f"feature-extraction:solved={solved}", task_name, tmp_path / f"{task_name}-{solved}"
+                f"feature-extraction:solved={solved}",
+                task_name,
+                tmp_path / f"{task_name}-{solved}",
+                checkpoint_seconds=NEVER,
             )
             task, data = task_of(task_name)
             engine = Engine("fp32")
