@@ -95,7 +95,7 @@ def test_a_run_embeds_one_vector_a_sample_as_its_predictor_does(name, tmp_path):
     run = graft.fit(
         task.tiny_data(),
         NETWORKS[task.reads],
-        "feature-extraction",
+        "feature-extraction:epochs=2",
         task=name,
         epochs=1,
         precision="fp32",
