@@ -89,7 +89,8 @@ def _say_validators(board: Board) -> list[str]:
         rows = [r for r in board.at(choice.size) if not (r.cell.is_baseline or r.cell.is_control)]
         rated = [row for row in rows if is_known(row.validators.get(GUARD))]
         best = max(rated, key=lambda row: row.validators[GUARD], default=None)
-        if best is not None and choice.best is not None and best.cell != choice.best.cell:
+        chosen = choice.best and choice.best.validators.get(GUARD)
+        if best is not None and is_known(chosen) and best.validators[GUARD] > chosen:
             names = {"chosen": choice.best.cell.name, "other": best.cell.name}
             notes.append(_GUARD.format(validator=chosen_by, guard=GUARD, **names))
     return notes

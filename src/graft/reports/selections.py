@@ -40,17 +40,16 @@ def select_by_each(board: Board) -> list[Selection]:
         return []
     best = max(rows, key=lambda row: row.quality)
     chosen = {name: _choose(rows, name) for name in (VAL, *names)}
-    selections = [
-        Selection(name, row.cell.name, row.score.value, best.quality - row.quality)
-        for name, row in chosen.items()
-        if row is not None
-    ]
-    oracle = Selection(ORACLE, best.cell.name, best.score.value, 0.0)
+    selections = [_select(name, best, several) for name, several in chosen.items() if several]
+    oracle = _select(ORACLE, best, [best])
     return [oracle, *sorted(selections, key=lambda selection: selection.loss)]
 
 
-def _choose(rows: list[Row], validator: str) -> Row | None:
-    """The row with the best value of a validator, or of the metric of validation."""
+def _choose(rows: list[Row], validator: str) -> list[Row]:
+    """The rows with the best value of a validator, or of the metric of validation; none if unknown.
+
+    They are several if it values them equally.
+    """
     values = {
         row.cell: row.watched.sign * row.val
         if validator == VAL and is_known(row.val)
@@ -58,7 +57,16 @@ def _choose(rows: list[Row], validator: str) -> Row | None:
         for row in rows
     }
     rated = [row for row in rows if is_known(values[row.cell])]
-    return max(rated, key=lambda row: values[row.cell], default=None)
+    highest = max((values[row.cell] for row in rated), default=None)
+    return [row for row in rated if values[row.cell] == highest]
+
+
+def _select(by: str, best: Row, chosen: list[Row]) -> Selection:
+    """The selection; of several that are valued equally, what one of them reaches on average."""
+    name = chosen[0].cell.name if len(chosen) == 1 else f"{len(chosen)} are valued equally"
+    score = sum(row.score.value for row in chosen) / len(chosen)
+    loss = best.quality - sum(row.quality for row in chosen) / len(chosen)
+    return Selection(by, name, score, loss)
 
 
 def describe_distance(board: Board) -> str:
@@ -76,7 +84,7 @@ def format_selections(board: Board) -> list[tuple[str, str, str, str]]:
         (
             "validation split of the source" if each.by == VAL else each.by,
             each.technique,
-            words.format_value(metric, each.score),
+            words.value(metric, each.score),
             words.amount(metric, each.loss),
         )
         for each in select_by_each(board)

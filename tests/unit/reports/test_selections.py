@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from graft.metrics.find import all_metrics
 from graft.reports.board import Board, Cell, Choice, Row, Size
 from graft.reports.read import Study
@@ -40,6 +42,18 @@ def test_each_validator_chooses_its_best_and_loses_what_the_best_has_more():
         "entropy": ("dann", 0.2),
         "val": ("dann", 0.2),
     }
+
+
+def test_techniques_that_a_validator_values_equally_count_by_their_mean():
+    made = board(
+        row("mcc", 0.8, 1.0, mixval=0.5),
+        row("dann", 0.6, 1.0, mixval=0.5),
+        row("bnm", 0.7, 0.9, mixval=0.4),
+    )
+    tied = next(each for each in select_by_each(made) if each.by == "val")
+    assert tied.technique == "2 are valued equally"
+    assert tied.score == pytest.approx(0.7)
+    assert tied.loss == pytest.approx(0.1)
 
 
 def test_a_validator_without_a_value_chooses_nothing():
