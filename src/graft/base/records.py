@@ -132,7 +132,7 @@ class Output:
 Batches = Mapping[str, Batch]
 """The batches of one step, by the names of the streams that they are drawn from."""
 Outputs = Mapping[str, Output]
-"""What a model makes of each of them."""
+"""The outputs of a model for each of them."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.tent import entropy_loss
 from graft.techniques.norms.layers import batch_norms
-from graft.techniques.specs.places import Place
+from graft.techniques.specs.places import nothing
 from graft.techniques.specs.stream import UNLABELED, Stream
 from graft.techniques.technique import Look, Objective, Phase, Technique, check_one_class
 
@@ -38,6 +38,7 @@ class Adabn(Technique):
 
     transfer: ClassVar[str] = "transductive"
     controls: ClassVar[tuple[str, ...]] = ("source-only",)
+    can_be_added: ClassVar[bool] = False
 
     def streams(self) -> dict[str, Stream]:
         return {UNLABELED: Stream(("unlabeled",), labels=False)}
@@ -55,17 +56,12 @@ class Adabn(Technique):
         return AdabnObjective(model, task)
 
     def own_epochs(self, model: Model) -> float:
-        """One pass, from which the statistics are."""
+        """One pass, in which the statistics are taken up."""
         return 1.0
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         rates = self.rates(model) | {"views": 1}
         return [Phase("statistics", 1.0, nothing, **rates, statistics=True)]
-
-
-def nothing(place: Place) -> bool:
-    """No parameter."""
-    return False
 
 
 class AdabnObjective(Objective):

@@ -72,7 +72,7 @@ class EmaObjective(Objective):
         self.num_steps += 1
 
     @contextmanager
-    def shown(self) -> Iterator[Model]:
+    def measured_model(self) -> Iterator[Model]:
         """Yield the model with its averages; it has its own weights again afterwards."""
         self._swap()
         try:

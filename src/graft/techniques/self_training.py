@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from graft.backbones.backbone import Model
+from graft.base.passes import join_by_row
 from graft.base.ranges import PartialShare
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
@@ -58,13 +59,8 @@ class SelfTrainingObjective(Objective):
         self.register_buffer("is_confident", torch.zeros(0, dtype=torch.bool))
 
     def before_epoch(self, look: Look) -> None:
-        rows: list[int] = []
-        logits = []
-        for batch, output in look(UNLABELED):
-            rows += batch.rows
-            logits.append(output.logits.float())
-        order = torch.tensor(rows).argsort().to(logits[0].device)
-        self.labels, self.is_confident = pseudo_labels(torch.cat(logits)[order], self.threshold)
+        (logits,) = join_by_row(look(UNLABELED), lambda _, output: output.logits.float())
+        self.labels, self.is_confident = pseudo_labels(logits, self.threshold)
 
     def extra_losses(
         self, outputs: Outputs, batches: Batches, progress: float

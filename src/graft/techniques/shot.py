@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from graft.backbones.backbone import Backbone, Model
 from graft.base.errors import BadValue
+from graft.base.passes import join_by_row
 from graft.base.ranges import NotNegative
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.shot import centroid_labels, information_loss
-from graft.techniques.specs.places import Place
+from graft.techniques.specs.places import all_but_head
 from graft.techniques.specs.stream import UNLABELED, Stream
 from graft.techniques.technique import Look, Objective, Phase, Technique, check_one_class
 
@@ -55,12 +56,7 @@ class Shot(Technique):
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         rates = self.rates(model, epochs=epochs)
-        return [Phase("adaptation", epochs, below_the_head, **rates)]
-
-
-def below_the_head(place: Place) -> bool:
-    """Everything but the head."""
-    return place.group != -1
+        return [Phase("adaptation", epochs, all_but_head, **rates)]
 
 
 class ShotObjective(Objective):
@@ -72,14 +68,12 @@ class ShotObjective(Objective):
         self.register_buffer("labels", torch.zeros(0, dtype=torch.long))
 
     def before_epoch(self, look: Look) -> None:
-        rows: list[int] = []
-        features, logits = [], []
-        for batch, output in look(UNLABELED):
-            rows += batch.rows
-            features.append(output.features.float())
-            logits.append(output.logits.float())
-        order = torch.tensor(rows).argsort().to(logits[0].device)
-        self.labels = centroid_labels(torch.cat(features)[order], torch.cat(logits)[order])
+        features, logits = join_by_row(
+            look(UNLABELED),
+            lambda _, output: output.features.float(),
+            lambda _, output: output.logits.float(),
+        )
+        self.labels = centroid_labels(features, logits)
 
     def losses(self, outputs: Outputs, batches: Batches, progress: float) -> dict[str, Tensor]:
         return self.extra_losses(outputs, batches, progress)

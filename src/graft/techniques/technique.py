@@ -25,8 +25,8 @@ from graft.techniques.specs.stream import LABELED, SUPERVISED, Stream
 Optimizer = Literal["adamw", "sgd"]
 
 Look = Callable[[str], Iterator[tuple[Batch, Output]]]
-"""Name of a stream -> its batches, each example once and not augmented, and what the model makes of
-them in evaluation mode."""
+"""Name of a stream -> its batches, each example once and not augmented, with the outputs of the
+model in evaluation mode."""
 
 Solver = Literal["head", "prototypes"]
 """What finds a head without steps: a solver of the head itself (see `Head.solvers`), which takes
@@ -124,6 +124,8 @@ class Technique(ABC):
     own."""
     adds_layers: ClassVar[bool] = False
     """Whether it adds layers to the network while it trains, such as adapters."""
+    can_be_added: ClassVar[bool] = True
+    """Whether it may follow a `+`; not if what it does needs phases of its own."""
 
     epochs: Epochs | None = None
     """Passes over the training split; `auto` goes by the number of examples."""
@@ -339,7 +341,7 @@ class Objective(nn.Module):
         """Called after each optimizer step (moving averages)."""
 
     @contextmanager
-    def shown(self) -> Iterator[Model]:
+    def measured_model(self) -> Iterator[Model]:
         """Yield the model that validation measures, such as one with averaged weights.
 
         `finish` returns the same one.

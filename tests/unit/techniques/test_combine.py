@@ -176,7 +176,7 @@ def test_a_setting_behind_a_plus_that_has_no_effect_is_refused(spec, setting):
         parse(spec)
 
 
-@pytest.mark.parametrize("name", ["bitfit", "lp-ft:probe_lr=0.1", "full-fine-tuning"])
+@pytest.mark.parametrize("name", ["bitfit", "lp-ft:probe_lr=0.1", "full-fine-tuning", "adabn"])
 def test_a_technique_without_a_loss_of_its_own_is_not_added(name):
     with pytest.raises(BadValue, match=r"has no loss of its own that '\+' could add"):
         parse(f"l2-sp + {name}")

@@ -17,7 +17,7 @@ from tests.contracts.tiny import NEVER, task_of, trained
 TASK, NETWORK = "image-classification", "tiny:cnn"
 
 
-def test_the_average_follows_its_formula_and_is_what_is_shown_and_kept():
+def test_the_average_follows_its_formula_and_is_measured_and_kept():
     task = task_of(TASK)[0]
     model = build_model(NETWORK, task, pretrained=True, seed=0)
     technique = parse("ema:decay=0.5")
@@ -31,8 +31,8 @@ def test_the_average_follows_its_formula_and_is_what_is_shown_and_kept():
         objective.after_step(0.5)
     # After the first step 1 / 10 of the average is kept, after the second 2 / 11.
     expected = start + 2 / 11 * 0.9 + 9 / 11 * 2
-    with objective.shown() as shown:
-        torch.testing.assert_close(shown.backbone.linear.bias.detach(), expected)
+    with objective.measured_model() as measured:
+        torch.testing.assert_close(measured.backbone.linear.bias.detach(), expected)
     torch.testing.assert_close(bias.detach(), start + 2.0)
     torch.testing.assert_close(objective.finish().backbone.linear.bias.detach(), expected)
 

@@ -6,14 +6,14 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from graft.backbones.backbone import Backbone
-from graft.techniques.specs.places import Place
+from graft.techniques.specs.places import Place, all_but_head
 
 NORMALIZATIONS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm)
 
 
 def is_normalization(place: Place) -> bool:
     """Whether a parameter is the scale or shift of a normalization below the new head."""
-    return place.group != -1 and isinstance(place.module, NORMALIZATIONS)
+    return all_but_head(place) and isinstance(place.module, NORMALIZATIONS)
 
 
 def batch_norms(network: nn.Module) -> list[_BatchNorm]:

@@ -71,8 +71,8 @@ class Sum(Technique):
         _take_settings(self, main)
         object.__setattr__(self, "about_head", main.about_head or extra.about_head)
         object.__setattr__(self, "adds_layers", main.adds_layers or extra.adds_layers)
-        held = extra.controls_of_head if main.trains_head_alone else ()
-        object.__setattr__(self, "controls", held or _join_controls((main, extra)))
+        of_head = extra.controls_of_head if main.trains_head_alone else ()
+        object.__setattr__(self, "controls", of_head or _join_controls((main, extra)))
         object.__setattr__(self, "trains_head_alone", main.trains_head_alone)
         object.__setattr__(self, "main", main)
         object.__setattr__(self, "extra", extra)
@@ -129,7 +129,7 @@ def _check_added(main: Technique, extra: Technique) -> None:
         )
     first, extra = first_of(main), first_of(extra)
     names = [plugins.name_of(type(part)) for part in (first, extra)]
-    if type(extra).objective is Technique.objective:
+    if type(extra).objective is Technique.objective or not extra.can_be_added:
         raise BadValue(
             f"{names[1]!r} has no loss of its own that '+' could add: it says how a network is "
             f"trained, as {names[0]!r} does. Write: '{names[0]} then {names[1]}', or one of them."
@@ -192,8 +192,8 @@ class SumObjective(Objective):
         self.extra.after_step(progress)
 
     @contextmanager
-    def shown(self) -> Iterator[Model]:
-        with self.main.shown(), self.extra.shown():
+    def measured_model(self) -> Iterator[Model]:
+        with self.main.measured_model(), self.extra.measured_model():
             yield self.model
 
     def finish(self) -> Model:

@@ -45,6 +45,16 @@ def everything(place: Place) -> bool:
     return True
 
 
+def all_but_head(place: Place) -> bool:
+    """All layers below the head."""
+    return place.group != -1
+
+
+def nothing(place: Place) -> bool:
+    """No parameter."""
+    return False
+
+
 def from_group(first: int) -> Trainable:
     """All layer groups from `first` on, and the head."""
     return lambda place: place.group == -1 or place.group >= first

@@ -27,7 +27,7 @@ def report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) -
             f"The loss became {losses} in phase {stage.phase.name!r}. Lower the learning rate "
             "(lr=...), or use precision fp32."
         )
-    with stage.objective.shown() as model:
+    with stage.objective.measured_model() as model:
         evaluation = evaluate(model, stage.val, run.engine)
     name, metric = next(iter(stage.val.task.watched.items()))
     split = "held_out" if stage.feeds.holds_out else "val"

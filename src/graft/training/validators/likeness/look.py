@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
 
 from graft.backbones.backbone import Model, evaluating
+from graft.base.passes import join_by_row
+from graft.base.records import Batch, Output
 from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed
 from graft.training.validators.validator import Seen
@@ -15,8 +17,10 @@ from graft.training.validators.validator import Seen
 
 def look(model: Model, feeds: Mapping[str, Feed], engine: Engine) -> Seen:
     """Run the network over the feeds `val` of the source and `unlabeled` of the target."""
-    source, source_logits, labels = _outputs(model, feeds["val"], engine)
-    target, target_logits, _ = _outputs(model, feeds["unlabeled"], engine)
+    source, source_logits, labels = join_by_row(
+        _run(model, feeds["val"], engine), _features, _logits, _labels
+    )
+    target, target_logits = join_by_row(_run(model, feeds["unlabeled"], engine), _features, _logits)
     weight = next(model.network.get_submodule(model.backbone.head[0]).parameters())
 
     def classify(features: Tensor) -> Tensor:
@@ -26,18 +30,22 @@ def look(model: Model, feeds: Mapping[str, Feed], engine: Engine) -> Seen:
     return Seen(source, source_logits, labels, target, target_logits, classify)
 
 
-def _outputs(model: Model, feed: Feed, engine: Engine) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Features (N, D), logits (N, C) and classes (N,) of all examples, in their order."""
-    rows: list[int] = []
-    features, logits, targets = [], [], []
+def _run(model: Model, feed: Feed, engine: Engine) -> Iterator[tuple[Batch, Output]]:
+    """Yield the batches of one pass with the outputs of the model."""
     with torch.inference_mode(), evaluating(model):
         for batch in feed.stream(feed.plan(None)):
             with engine.autocast():
                 output = model(batch)
-            rows += batch.rows
-            features.append(output.features.cpu().double())
-            logits.append(output.logits.cpu().double())
-            targets += [] if batch.target is None else [batch.target.cpu()]
-    order = torch.tensor(rows).argsort()
-    labels = torch.cat(targets)[order] if targets else None
-    return torch.cat(features)[order], torch.cat(logits)[order], labels
+            yield batch, output
+
+
+def _features(batch: Batch, output: Output) -> Tensor:
+    return output.features.cpu().double()
+
+
+def _logits(batch: Batch, output: Output) -> Tensor:
+    return output.logits.cpu().double()
+
+
+def _labels(batch: Batch, output: Output) -> Tensor:
+    return batch.target.cpu()
