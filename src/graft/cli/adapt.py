@@ -37,25 +37,13 @@ def adapt(
             rich_help_panel=o.MODEL,
         ),
     ] = "mixval",
-    seeds: Annotated[
-        int,
-        typer.Option(
-            "--seeds",
-            help="The number of seeds; a verdict needs at least two.",
-            rich_help_panel=o.TRAINING,
-        ),
-    ] = 3,
+    seeds: o.Seeds = 3,
     task: o.TaskName = None,
     epochs: o.Epochs = None,
     batch_size: o.BatchSize = None,
     precision: o.Precision = None,
     weighted: o.Weighted = False,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs", "-j", help="The number of runs at the same time.", rich_help_panel=o.TRAINING
-        ),
-    ] = None,
+    jobs: o.Jobs = None,
     checkpoint_seconds: o.CheckpointSeconds = 30.0,
     format: o.Format = None,
     columns: o.Columns = None,

@@ -36,6 +36,20 @@ Json = Annotated[
     bool,
     typer.Option("--json", help="Write only JSON to stdout.", rich_help_panel=OUTPUT),
 ]
+Seeds = Annotated[
+    int,
+    typer.Option(
+        "--seeds",
+        help="The number of seeds; a verdict needs at least two.",
+        rich_help_panel=TRAINING,
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", "-j", help="The number of runs at the same time.", rich_help_panel=TRAINING
+    ),
+]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=OUTPUT)
 ]

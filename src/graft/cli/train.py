@@ -115,14 +115,7 @@ def compare(
     data: o.DataPath,
     technique: o.Techniques = None,
     backbone: o.Backbones = None,
-    seeds: Annotated[
-        int,
-        typer.Option(
-            "--seeds",
-            help="The number of seeds; a verdict needs at least two.",
-            rich_help_panel=o.TRAINING,
-        ),
-    ] = 3,
+    seeds: o.Seeds = 3,
     fractions: Annotated[
         str,
         typer.Option(
@@ -137,12 +130,7 @@ def compare(
     precision: o.Precision = None,
     weighted: o.Weighted = False,
     shots: o.Shots = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs", "-j", help="The number of runs at the same time.", rich_help_panel=o.TRAINING
-        ),
-    ] = None,
+    jobs: o.Jobs = None,
     checkpoint_seconds: o.CheckpointSeconds = 30.0,
     format: o.Format = None,
     columns: o.Columns = None,

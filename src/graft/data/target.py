@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,9 +73,19 @@ def _check_classes(source: Data, target: Data, path: Path) -> None:
             f"{path} holds {target.kind}, and the source {source.kind}. Both domains are of one "
             "kind."
         )
-    known = set(source.classes)
-    if missing := [name for name in target.classes if name not in known]:
+    if missing := missing_classes(target.classes, source.classes):
         raise DataError(
             f"{path} has classes that the source lacks, which nothing can learn to predict: "
             f"{listed(missing)}. Remove their samples, or give the source some of them."
         )
+
+
+def missing_classes(classes: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return the classes that are not among the known ones, each once, in their order.
+
+    `missing_classes(target, source)` are those that no adaptation can predict (open set),
+    `missing_classes(source, target)` those that alignment of the domains draws target examples to
+    (partial set).
+    """
+    names = set(known)
+    return [name for name in dict.fromkeys(classes) if name not in names]

@@ -13,6 +13,9 @@ from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind, kind_named, normalize_text
 
+_MEDIA = {"image": ("pictures", "folder of pictures"), "audio": ("sounds", "folder of sounds")}
+"""Role of a medium -> its samples in the plural, and what usually holds them."""
+_TEXTS = ("texts", ".txt file, or a table or folder of texts")
 HELD_OUT = 0.05
 MOST_HELD_OUT = 500
 """The share of the texts that validate what is learned from the others, and its maximum."""
@@ -39,11 +42,6 @@ def unlabeled_texts(data: Data, seed: int) -> tuple[list[Sample], list[Sample]]:
     return rest, [passages[i] for i in sorted(held)]
 
 
-MEDIA = {"image": ("pictures", "folder of pictures"), "audio": ("sounds", "folder of sounds")}
-"""Role of a medium -> its samples in the plural, and what usually holds them."""
-TEXTS = ("texts", ".txt file, or a table or folder of texts")
-
-
 def add_unlabeled(data: Data, more: Data, path: Path) -> Data:
     """Add the samples of `more`, which were read from `path`, to the split `unlabeled`.
 
@@ -51,7 +49,7 @@ def add_unlabeled(data: Data, more: Data, path: Path) -> Data:
     """
     kind, theirs = kind_named(data.kind), kind_named(more.kind)
     inputs = next(roles for roles in kind.inputs if roles <= data.roles)
-    nouns, holder = next((MEDIA[role] for role in inputs if role in MEDIA), TEXTS)
+    nouns, holder = next((_MEDIA[role] for role in inputs if role in _MEDIA), _TEXTS)
     samples = [sample for split in more.splits.values() for sample in split]
     bare = [
         Sample(f"unlabeled/{sample.id}", roles)
@@ -59,9 +57,7 @@ def add_unlabeled(data: Data, more: Data, path: Path) -> Data:
         if (roles := _inputs(sample, inputs, kind, theirs))
     ]
     if not bare:
-        raise DataError(
-            f"{path} holds no {nouns} to learn from. Give a {holder}: --unlabeled PATH."
-        )
+        raise DataError(f"{path} holds no {nouns} to learn from. Give the path of a {holder}.")
     note = f"{len(bare):,} unlabeled {nouns} were read from {path}."
     known = theirs.target not in inputs and any(s.roles.get(theirs.target) for s in samples)
     note += " They have labels, which are not used." if known else ""
@@ -78,9 +74,9 @@ def _inputs(
     if set(inputs) <= sample.roles.keys():
         kept = {role: sample.roles[role] for role in sorted(inputs)}
         # Pretraining reads all of a text, of which the inputs may be a part.
-        if kind.passage(Sample(sample.id, kept)) == text and (text or MEDIA.keys() & set(inputs)):
+        if kind.passage(Sample(sample.id, kept)) == text and (text or _MEDIA.keys() & set(inputs)):
             return kept
-    return {"text": text} if text and not MEDIA.keys() & set(inputs) else None
+    return {"text": text} if text and not _MEDIA.keys() & set(inputs) else None
 
 
 def without_labels(samples: Iterable[Sample], role: str) -> list[Sample]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from graft.metrics.metric import Metric
@@ -81,14 +81,31 @@ class Row:
     @property
     def val_quality(self) -> float:
         """What techniques are chosen by, turned so that more is better; -inf if it is not known."""
-        if self.selected_by == VAL:
-            return self.watched.sign * self.val if is_known(self.val) else -math.inf
-        value = self.validators.get(self.selected_by)
-        return value if is_known(value) else -math.inf
+        return self.rating(self.selected_by)
+
+    def rating(self, by: str) -> float:
+        """The value of a validator, or of `val`, turned so that more is better; -inf if unknown."""
+        value = self.val if by == VAL else self.validators.get(by)
+        sign = self.watched.sign if by == VAL and self.watched else 1
+        return sign * value if is_known(value) else -math.inf
 
     @property
     def unfinished(self) -> list[Run]:
         return [run for run in self.runs if not run.result]
+
+
+def best_row(rows: Iterable[Row], by: str | None = None) -> Row | None:
+    """Return the measured row with the best rating by a validator or `val`.
+
+    By default that is what the study selects by. Ties by the loss, then by the training time.
+    """
+
+    def rank(row: Row) -> tuple[float, float, float]:
+        seconds = (row.cost or {}).get("train_seconds")
+        return row.rating(by or row.selected_by), -(row.val_loss or 0), -(seconds or 0)
+
+    rated = (row for row in rows if row.is_measured and rank(row)[0] > -math.inf)
+    return max(rated, key=rank, default=None)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from graft.base.counts import plural
-from graft.reports.board import Board, Choice
+from graft.reports.board import Board, Choice, best_row
 from graft.reports.statistics import LEVEL
 from graft.reports.words import is_known, join_words, percent
 from graft.training.validators.validator import GUARD, VAL
@@ -87,10 +89,10 @@ def _say_validators(board: Board) -> list[str]:
     for choice in board.choices[:1]:
         notes += _say_label_shift(choice)
         rows = [r for r in board.at(choice.size) if not (r.cell.is_baseline or r.cell.is_control)]
-        rated = [row for row in rows if is_known(row.validators.get(GUARD))]
-        best = max(rated, key=lambda row: row.validators[GUARD], default=None)
-        chosen = choice.best and choice.best.validators.get(GUARD)
-        if best is not None and is_known(chosen) and best.validators[GUARD] > chosen:
+        best = best_row(rows, GUARD)
+        if best is None or choice.best is None:
+            continue
+        if -math.inf < choice.best.rating(GUARD) < best.rating(GUARD):
             names = {"chosen": choice.best.cell.name, "other": best.cell.name}
             notes.append(_GUARD.format(validator=chosen_by, guard=GUARD, **names))
     return notes

@@ -16,7 +16,7 @@ from graft.base.errors import FolderError, GraftError
 from graft.metrics.find import all_metrics as known_metrics
 from graft.metrics.intervals import clusters
 from graft.metrics.metric import Metric
-from graft.reports.board import Beside, Board, Cell, Choice, Row, Size, watched_metric
+from graft.reports.board import Beside, Board, Cell, Choice, Row, Size, best_row, watched_metric
 from graft.reports.read import Baseline, Predictions, Run, Study, read_predictions
 from graft.reports.statistics import Difference, Interval, Mean, average, holm
 from graft.reports.words import is_known
@@ -54,14 +54,12 @@ def control_of(row: Row, rows: Iterable[Row]) -> Row | None:
     The best by validation of several.
     """
     alike = (row.cell.backbone, row.cell.size)
-    return _best(
-        [
-            other
-            for other in rows
-            if (other.cell.backbone, other.cell.size) == alike
-            and not other.cell.is_baseline
-            and is_held_against(row.cell.name, other.cell.name)
-        ]
+    return best_row(
+        other
+        for other in rows
+        if (other.cell.backbone, other.cell.size) == alike
+        and not other.cell.is_baseline
+        and is_held_against(row.cell.name, other.cell.name)
     )
 
 
@@ -243,18 +241,6 @@ def _order(row: Row) -> tuple:
     return -row.cell.size.fraction, kind, -quality, row.cell.name
 
 
-def _best(rows: Sequence[Row]) -> Row | None:
-    """The row with the best validation metric, or the best value of the study's validator.
-
-    Ties by the loss, then by the training time.
-    """
-    return max(
-        (row for row in rows if row.is_measured and row.val_quality > -math.inf),
-        key=lambda row: (row.val_quality, -(row.val_loss or 0), -(row.cost["train_seconds"] or 0)),
-        default=None,
-    )
-
-
 def choose(
     rows: Sequence[Row], size: Size, means: Mapping[Cell, Mean]
 ) -> tuple[dict[Cell, Row], Choice]:
@@ -266,7 +252,7 @@ def choose(
     all pairs of techniques.
     """
     candidates = [row for row in rows if not row.cell.is_baseline and not row.cell.is_control]
-    best = _best(candidates)
+    best = best_row(candidates)
     baselines = [row for row in rows if row.cell.is_baseline and row.is_measured]
     baseline = max(baselines, key=lambda row: row.quality, default=None)
     to_controls = {row.cell: _difference(row, control_of(row, rows), means) for row in candidates}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from graft.reports import words
@@ -50,15 +51,8 @@ def _choose(rows: list[Row], validator: str) -> list[Row]:
 
     They are several if it values them equally.
     """
-    values = {
-        row.cell: row.watched.sign * row.val
-        if validator == VAL and is_known(row.val)
-        else row.validators.get(validator)
-        for row in rows
-    }
-    rated = [row for row in rows if is_known(values[row.cell])]
-    highest = max((values[row.cell] for row in rated), default=None)
-    return [row for row in rated if values[row.cell] == highest]
+    highest = max((row.rating(validator) for row in rows), default=-math.inf)
+    return [row for row in rows if row.rating(validator) == highest > -math.inf]
 
 
 def _select(by: str, best: Row, chosen: list[Row]) -> Selection:

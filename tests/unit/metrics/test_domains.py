@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from graft.base.errors import DataError
+from graft.data.target import missing_classes
 from graft.metrics.domains.density_ratio import density_ratios
-from graft.metrics.domains.label_sets import missing_classes
 from graft.metrics.domains.label_shift import estimate_class_shares
 from graft.metrics.domains.proxy_a_distance import proxy_a_distance
 from graft.metrics.unlabeled.importance import effective_size
