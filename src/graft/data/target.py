@@ -70,7 +70,7 @@ def _check_classes(source: Data, target: Data, path: Path) -> None:
     """Raise DataError if the target has another kind of labels, or classes of its own."""
     if target.kind != source.kind:
         raise DataError(
-            f"{path} holds {target.kind}, and the source {source.kind}. Both domains are of one "
+            f"{path} holds {target.kind}, and the source {source.kind}. Give a target of the same "
             "kind."
         )
     if missing := missing_classes(target.classes, source.classes):

@@ -11,7 +11,7 @@ from graft.reports.words import is_known
 from graft.training.validators.validator import VAL
 
 ORACLE = "labels of the target"
-"""What chooses the best of the test split: no choice that can be made in earnest."""
+"""The choice of the best on the test split, which is not available in practice."""
 _DISTANCE = (
     "In the features of the chosen network the proxy A-distance of the domains is {distance:.2f}: "
     "0 if a linear classifier cannot separate them, 2 if it never errs."
@@ -31,8 +31,8 @@ class Selection:
 def select_by_each(board: Board) -> list[Selection]:
     """Return the choice of each validator at the largest training size, the least loss first.
 
-    The first is the choice by labels of the target, the last ones may be worse than any other.
-    Empty without a target, and if no technique was measured.
+    Before them is the choice by labels of the target. Empty without a target, and if no technique
+    was measured.
     """
     rows = board.at(board.choices[0].size) if board.choices else []
     rows = [r for r in rows if r.is_measured and not (r.cell.is_baseline or r.cell.is_control)]

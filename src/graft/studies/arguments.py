@@ -161,16 +161,17 @@ def _check_domains(network: Backbone, task: Task) -> None:
     """Raise BadValue if validators cannot measure the network: they need features and classes."""
     if task.gives != "classes" or task.multi_label or network.form != "vector":
         raise BadValue(
-            f"Another domain is adapted to where each example has one class and one vector of "
-            f"features. {task.name} with {network.name} has not: leave out the target, or use data "
-            "with one class each and another backbone."
+            f"Adaptation to another domain needs examples with one class and one vector of "
+            f"features each, which {task.name} with {network.name} does not give. Leave out the "
+            "target, or use data with one class each and another backbone."
         )
 
 
 def read_selection(asked: str | None, data: Data) -> str:
     """Return what techniques are chosen by: a validator where there is a target, else `val`.
 
-    Raises UnknownName, and BadValue if there is nothing to validate on.
+    Raises UnknownName, BadValue for a validator without a target, and DataError for a target
+    without labels.
     """
     chosen = asked or (USUAL if data.target else VAL)
     if chosen != VAL:

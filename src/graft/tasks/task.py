@@ -181,7 +181,7 @@ class Task(ABC):
         return None
 
     def choose_learnable(self, data: Data, preprocess: Preprocess) -> tuple[Data, list[str]]:
-        """Return the data without samples that would teach what is not so, and notes of these."""
+        """Return the data without samples that would teach something wrong, and notes on these."""
         return data, []
 
     def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:

@@ -25,7 +25,7 @@ class Bnm(Adaptation):
     its singular values: large if each is confident and all classes occur.
     Source: Cui et al.: Towards Discriminability and Diversity: Batch Nuclear-Norm Maximization,
     arXiv:2003.12237.
-    When: classes that are about equally frequent, fewer than a batch has samples.
+    When: classes that are about equally frequent, and fewer classes than samples in a batch.
     When not: rare classes, which it makes too frequent; a network that is mostly wrong on the new
     domain.
     Example: graft fit photos --unlabeled drawings -t bnm

@@ -25,8 +25,8 @@ class DeepCoral(Adaptation):
     of the head, over a batch of labeled samples (source) and one of unlabeled samples (target).
     Source: Sun and Saenko: Deep CORAL, arXiv:1607.01719, which takes the last layer, too.
     When: labels in one domain, samples without labels of another one with the same classes.
-    When not: classes that are more frequent in one of the domains, which outputs that are alike
-    hide; domains that differ little: compare it with the same technique without it.
+    When not: classes that are more frequent in one of the domains, since the penalty makes them
+    equally frequent in the outputs; domains that differ little: compare it with `source-only`.
     Example: graft fit photos --unlabeled drawings -t deep-coral
     """
 

@@ -1,4 +1,4 @@
-"""The moving average of the weights is what is measured and kept."""
+"""Measure and keep the moving average of the weights."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from graft.tasks.task import Task
 from graft.techniques.specs.places import everything, select
 from graft.techniques.technique import Objective, Phase, Technique
 
-FIRST = 10.0
-"""How many steps the average looks back at first: 1 / 10 of it is new after the first step."""
+RAMP = 10.0
+"""Step t keeps (1 + t) / (10 + t) of the average at most: 1 / 10 at first, so that the average soon
+forgets the weights that it starts with."""
 
 
 @dataclass(frozen=True)
 class Ema(Technique):
-    """Full fine-tuning, of which the moving average of the weights is measured and kept.
+    """Full fine-tuning that measures and keeps the moving average of the weights.
 
-    Or, after a `+`, the same of any technique that trains in steps: `lora + ema`.
+    Or, after a `+`, the same for any technique that trains in steps: `lora + ema`.
     Formula: after step t, w' = d w' + (1 - d) w with d = min(decay, (1 + t) / (10 + t)), w the
     weights that train, w' what validation measures and the model ends with.
     Source: Polyak and Juditsky: Acceleration of Stochastic Approximation by Averaging, SIAM J.
@@ -66,7 +67,7 @@ class EmaObjective(Objective):
     @torch.no_grad()
     def after_step(self, progress: float) -> None:
         count = float(self.num_steps)
-        decay = min(self.decay, (1 + count) / (FIRST + count))
+        decay = min(self.decay, (1 + count) / (RAMP + count))
         for weight, average in self._pairs():
             average.lerp_(weight, 1 - decay)
         self.num_steps += 1

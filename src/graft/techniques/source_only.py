@@ -15,7 +15,7 @@ from graft.techniques.technique import Phase, Technique
 class SourceOnly(Technique):
     """Train on the labeled samples as techniques of adaptation do, without the unlabeled ones.
 
-    Formula: min of L(task) over all weights, started at the pretrained ones, as full-fine-tuning;
+    Formula: min of L(task) over all weights, from the pretrained ones, as full-fine-tuning;
     with `trains=head` over the head alone, as feature-extraction.
     Source: the row "source only" of the tables since Ganin et al.: DANN, arXiv:1505.07818.
     When: as the control of mcc, deep-coral, dann and the like, which add a loss to this training; a

@@ -227,7 +227,7 @@ def _find_near(
 ) -> tuple[list[tuple[_Seen, _Seen]], int]:
     """Pairs that are nearly the same, by their pictures, their sounds, or else by their texts.
 
-    Also returns how many pairs were too many to be compared.
+    Also returns the number of alike pairs that were not compared, since there were too many.
     """
     num_untried = 0
     if any("image" in s.sample.roles for s in ones):

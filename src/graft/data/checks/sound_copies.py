@@ -61,8 +61,8 @@ def find_near_sounds(
 ) -> tuple[list[tuple[int, int]], int]:
     """Return the indices of pairs of `ones` and `others` that sound the same, one pair per other.
 
-    Each is a sound as `open_sound` takes it, with its print. Compared are the `COMPARED` pairs that
-    are most alike by these; also returns how many more are alike.
+    Each is a sound as `open_sound` takes it, with its print. Compares the `COMPARED` pairs whose
+    prints are most alike, and also returns the number of alike pairs that were not compared.
     """
     if not ones or not others:
         return [], 0

@@ -32,6 +32,7 @@ class Feeds:
 
     @property
     def all(self) -> list[Feed]:
+        """The feeds of all streams, the main one first."""
         return list(self.by_stream.values())
 
     @property
@@ -46,13 +47,13 @@ class Feeds:
 
     def stream(self, seed: Seed, steps: range) -> Iterator[dict[str, Batch]]:
         """Yield the batches of some steps of an epoch; `seed` is as for the first feed."""
-        drawn = [
+        streams = [
             self._draw(number, name, seed, steps) for number, name in enumerate(self.by_stream)
         ]
-        for batches in zip(*drawn, strict=False):  # the first one ends with the steps
+        for batches in zip(*streams, strict=False):  # the first one ends with the steps
             yield dict(zip(self.by_stream, batches, strict=True))
 
-    def first(self, rows: int, seed: Seed | None) -> dict[str, Batch]:
+    def first_batches(self, rows: int, seed: Seed | None) -> dict[str, Batch]:
         """The batch of the first `rows` examples of each stream, as many as it has."""
         return {
             name: next(feed.stream([list(range(min(rows, len(feed.pieces))))], seed))
@@ -64,8 +65,8 @@ class Feeds:
         feed = self.by_stream[name]
         if number == 0:
             return feed.stream(feed.plan(seed)[steps.start : steps.stop], seed)
-        shown = self.streams[name].rows_of or name
-        planned, salted = self.by_stream[shown], self._salted(shown, seed)
+        leader = self.streams[name].rows_of or name  # the stream whose order it follows
+        planned, salted = self.by_stream[leader], self._salted(leader, seed)
         start = seed[1] * len(self.main.plan((0, 0)))
         per_pass = len(planned.plan((0, 0)))
         passes = groupby(

@@ -29,7 +29,7 @@ def agree(
 
     The recorded tensors must equal those computed now, and gradients in fp32 must be the same.
     """
-    batches, recorded = (feeds.first(CHECKED, seed) for feeds in (plain, behind))
+    batches, recorded = (feeds.first_batches(CHECKED, seed) for feeds in (plain, behind))
     live = {}
     for name, batch in batches.items():
         with torch.no_grad(), prefix.trunk():

@@ -28,7 +28,7 @@ from graft.training.feeds.feeds import Feeds
 from graft.training.frozen import frozen_prefix, recording
 from graft.training.frozen.frozen_prefix import Prefix
 from graft.training.frozen.slots import CannotCut
-from graft.training.loop.stage import Settings, in_phase, open_streams
+from graft.training.loop.stage import Settings, feed_of_phase, open_streams
 from graft.training.loop.step import step
 from graft.training.solvers import solvers
 from graft.training.solvers.solution import ROWS
@@ -156,7 +156,7 @@ def _try_phase(
     objective.begin(phase)
     names = optim.trainable(model, phase)
     optim.freeze(model, names, part.batch_norm, phase.statistics)
-    plain = feeds.map(lambda feed: in_phase(feed, phase))
+    plain = feeds.map(lambda feed: feed_of_phase(feed, phase))
     feed = plain.main
     prefix, because = None, ""
     try:

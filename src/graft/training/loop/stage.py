@@ -62,8 +62,8 @@ def open_streams(
     )
 
 
-def in_phase(feed: Feed, phase: Phase) -> Feed:
-    """The feed of a part as a phase of it reads it; what is not augmented has one view."""
+def feed_of_phase(feed: Feed, phase: Phase) -> Feed:
+    """Return the feed as a phase reads it; samples that are not augmented have one view."""
     views = phase.views if feed.augments else 1
     return replace(feed, views=views, mixed=phase.mixed, epochs=phase.epochs)
 

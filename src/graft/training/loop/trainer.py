@@ -45,7 +45,7 @@ from graft.training.loop import early_stop
 from graft.training.loop.candidates import solve_head
 from graft.training.loop.losses import Means
 from graft.training.loop.selection import is_stopped, keep_best, report_epoch, warn
-from graft.training.loop.stage import Run, Settings, Stage, in_phase, open_streams
+from graft.training.loop.stage import Run, Settings, Stage, feed_of_phase, open_streams
 from graft.training.loop.step import step
 from graft.training.observers import Observer, Steps
 from graft.training.solvers import solvers
@@ -196,7 +196,7 @@ def _feeds(
 ) -> tuple[Prefix | None, Feeds, Feed]:
     """Return the feeds of this phase, which read recordings of its frozen prefix if these pay."""
     position = run.position
-    plain = run.feeds.map(lambda feed: in_phase(feed, phase))
+    plain = run.feeds.map(lambda feed: feed_of_phase(feed, phase))
     try:
         with run.clock.running():
             prefix, train = _record_prefix(run, objective, plain, phase)

@@ -14,7 +14,7 @@ from graft.base import plugins
 from graft.base.errors import DataError
 
 VAL = "val"
-"""What chooses where the test split is of the domain that was trained on: the metric of `val`."""
+"""Select by the metric of the split `val`: the choice where the test split is of the same domain."""
 USUAL, GUARD = "mixval", "importance-weighted"
 """The validator that chooses where there is another domain, and the one that it is held against."""
 
@@ -52,7 +52,7 @@ def find(name: str) -> Validator:
 
 
 def measure(seen: Seen) -> dict[str, float]:
-    """The value of every validator, by name; NaN where it cannot tell."""
+    """Return the value of every validator, by name; NaN where it is undefined."""
     with torch.no_grad():
         return {name: _value(find(name), seen) for name in plugins.names("validator")}
 
