@@ -72,8 +72,8 @@ def write_digits(folder: str | Path) -> Path:
     path = check_path("folder", folder) / "digits.npz"
     arrays = ("x_train", "y_train", "x_test", "y_test")
     if path.exists():
-        held = zipfile.ZipFile(path).namelist() if zipfile.is_zipfile(path) else []
-        _check_holds(path, held, [f"{name}.npy" for name in arrays])
+        names = zipfile.ZipFile(path).namelist() if zipfile.is_zipfile(path) else []
+        _check_holds(path, names, [f"{name}.npy" for name in arrays])
         return path
     images, labels = load_digits(return_X_y=True)
     images = (images.reshape(-1, 8, 8) * (255 / 16)).round().astype(np.uint8)

@@ -37,11 +37,11 @@ def join_domains(
     too few samples.
     """
     kind = kind_named(source.kind)
-    named = {
+    renamed = {
         split: [Sample(f"target/{sample.id}", sample.roles) for sample in samples]
         for split, samples in target.splits.items()
     }
-    target = target.with_splits(named)
+    target = target.with_splits(renamed)
     if not _is_labeled(target, kind.target):
         ready = add_unlabeled(make_splits(source, seed=seed, val=val, test=test), target, path)
         note = NOT_MEASURED.format(path=path)

@@ -120,7 +120,7 @@ def _execute(
         split: Feed.of(samples, task, model.backbone.preprocess, engine.device)
         for split, samples in held_out.items()
     }
-    with _behind_recordings(model, feeds, engine, observer, position.recorded) as ready:
+    with _open_recordings(model, feeds, engine, observer, position.recorded) as ready:
         evaluations = {split: evaluate(model, ready[split], engine) for split in ("val", "test")}
         adapted = _measure_target(model, task, ready, engine) if data.target else {}
     task = task.tune(evaluations["val"].scores, evaluations["val"].targets)
@@ -210,7 +210,7 @@ def _measure_target(
 
 
 @contextmanager
-def _behind_recordings(
+def _open_recordings(
     model: Model, feeds: dict[str, Feed], engine: Engine, observer: Observer, recorded: bool
 ) -> Iterator[dict[str, Feed]]:
     """Yield the feeds, behind recordings if the last phase trained on a recording."""

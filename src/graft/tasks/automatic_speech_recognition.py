@@ -251,7 +251,7 @@ class AutomaticSpeechRecognition(Writing):
     ) -> Generated:
         """Transcribe sounds; raises BadValue if `timed` of a network that writes no times."""
         windows = cut_sounds(samples, model.backbone.preprocess)
-        decoding = _for_parts(decoding, windows)
+        decoding = _lengthen(decoding, windows)
         segments = None
         if timed:
             parts = self.coding.write_timed(model, windows.pieces, decoding)
@@ -339,7 +339,7 @@ class AutomaticSpeechRecognition(Writing):
         )
 
 
-def _for_parts(decoding: Decoding, windows: Windows) -> Decoding:
+def _lengthen(decoding: Decoding, windows: Windows) -> Decoding:
     """Let parts of long sounds have more words than any sound in training, which was shorter."""
     is_cut = len(windows.pieces) > len(windows.samples)
     return (

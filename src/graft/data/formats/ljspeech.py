@@ -102,14 +102,14 @@ def _has_speakers(file: Path, rows: Iterable[list[str]]) -> bool:
     Raises DataError if the third does.
     """
     full = [row for row in rows if len(row) == 3 and row[2].strip()]
-    seconds, thirds = [row[1] for row in full], [row[2] for row in full]
-    if is_label_like(thirds) and not is_label_like(seconds):
+    second_fields, third_fields = [row[1] for row in full], [row[2] for row in full]
+    if is_label_like(third_fields) and not is_label_like(second_fields):
         raise DataError(
-            f"The third field of the lines of {file} has few values, such as {thirds[0]!r}, like "
-            "speakers. In this form it is the text as it is read out. Remove it, or name the "
+            f"The third field of the lines of {file} has few values, such as {third_fields[0]!r}, "
+            "like speakers. In this form it is the text as it is read out. Remove it, or name the "
             "columns in a first line: file|text|speaker."
         )
-    return is_label_like(seconds) and not is_label_like(thirds)
+    return is_label_like(second_fields) and not is_label_like(third_fields)
 
 
 def _read_row(row: list[str], sound: Path, has_speakers: bool) -> Utterance:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graft.base.errors import DataError
-from graft.metrics.domains.linear_classifier import as_array, join_domains, linear_classifier
+from graft.metrics.domains.linear_classifier import as_array, linear_classifier, stack_domains
 
 INVERSE_STRENGTHS = tuple(10.0**k for k in range(-5, 1))
 """Of the penalty, from strong to weak."""
@@ -31,7 +31,7 @@ def density_ratios(source: Tensor, target: Tensor, points: Tensor) -> Tensor:
             f"Density ratios need at least 2 examples of each domain, and there are {len(source)} "
             f"of the source and {len(target)} of the target. Give more examples."
         )
-    features, is_target = join_domains(source, target)
+    features, is_target = stack_domains(source, target)
     strength = _choose_strength(features, is_target)
     classifier = linear_classifier(inverse_strength=strength).fit(features, is_target)
     log_odds = classifier.decision_function(as_array(points))

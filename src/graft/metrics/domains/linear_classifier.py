@@ -32,7 +32,7 @@ def as_array(features: Tensor) -> NDArray[np.float64]:
     return features.detach().cpu().double().numpy()
 
 
-def join_domains(source: Tensor, target: Tensor) -> tuple[NDArray, NDArray]:
+def stack_domains(source: Tensor, target: Tensor) -> tuple[NDArray, NDArray]:
     """Return the features (N + M, D) of both domains, and which of them are the target's."""
     features = np.concatenate([as_array(source), as_array(target)])
     return features, np.arange(len(features)) >= len(source)

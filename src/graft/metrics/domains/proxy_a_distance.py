@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from graft.base.errors import DataError
-from graft.metrics.domains.linear_classifier import join_domains, linear_classifier
+from graft.metrics.domains.linear_classifier import linear_classifier, stack_domains
 
 FEWEST = 4
 """Examples of a domain with which both halves have one to learn from and one to err on."""
@@ -27,7 +27,7 @@ def proxy_a_distance(source: Tensor, target: Tensor, seed: int = 0) -> float:
             f"How far apart domains are needs at least {FEWEST} examples of each, and there are "
             f"{len(source)} of the source and {len(target)} of the target. Give more examples."
         )
-    features, is_target = join_domains(source, target)
+    features, is_target = stack_domains(source, target)
     halves = StratifiedKFold(2, shuffle=True, random_state=seed)
     classifier = linear_classifier(balanced=True)
     is_wrong = cross_val_predict(classifier, features, is_target, cv=halves) != is_target

@@ -66,7 +66,7 @@ class Feeds:
         if number == 0:
             return feed.stream(feed.plan(seed)[steps.start : steps.stop], seed)
         leader = self.streams[name].rows_of or name  # the stream whose order it follows
-        planned, salted = self.by_stream[leader], self._salted(leader, seed)
+        planned, salt = self.by_stream[leader], self._salt(leader, seed)
         start = seed[1] * len(self.main.plan((0, 0)))
         per_pass = len(planned.plan((0, 0)))
         passes = groupby(
@@ -74,11 +74,12 @@ class Feeds:
         )
 
         def draw(turn: int, places: list[int]) -> Iterator[Batch]:
-            plan = planned.plan((salted, turn))
-            return feed.stream([plan[place] for place in places], (self._salted(name, seed), turn))
+            plan = planned.plan((salt, turn))
+            return feed.stream([plan[place] for place in places], (self._salt(name, seed), turn))
 
         turns = [(turn, [place for _, place in places]) for turn, places in passes]
         return chain.from_iterable(draw(*turn) for turn in turns)
 
-    def _salted(self, name: str, seed: Seed) -> int:
+    def _salt(self, name: str, seed: Seed) -> int:
+        """The seed of a stream, another one for each."""
         return seed[0] + SALT * list(self.by_stream).index(name)

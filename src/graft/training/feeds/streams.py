@@ -98,12 +98,14 @@ class Streams:
             or default_batch_size(len(main.windows.samples))
         )
         sized = {
-            name: self._sized(part, name, stream, feeds[name], size, name == next(iter(streams)))
+            name: self._set_batch(
+                part, name, stream, feeds[name], size, name == next(iter(streams))
+            )
             for name, stream in streams.items()
         }
         return Feeds(sized, streams), replace(val, batch_size=size)
 
-    def _sized(
+    def _set_batch(
         self, part: Technique, name: str, stream: Stream, feed: Feed, size: int, is_main: bool
     ) -> Feed:
         """The feed in batches for so many examples of the first stream, augmented as asked.

@@ -14,7 +14,7 @@ from graft.base import plugins
 from graft.base.errors import DataError
 
 VAL = "val"
-"""Select by the metric of the split `val`: the choice where the test split is of the same domain."""
+"""Select by the metric of the split `val`: where the test split is of the same domain."""
 USUAL, GUARD = "mixval", "importance-weighted"
 """The validator that chooses where there is another domain, and the one that it is held against."""
 

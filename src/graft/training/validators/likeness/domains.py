@@ -20,9 +20,9 @@ def describe_domains(seen: Seen, classes: Sequence[str]) -> dict[str, Any]:
 
     Those of the target are estimated from predictions. What cannot be said is None.
     """
-    shares = _known(lambda: _class_shares(seen, len(classes)))
+    shares = _measure_or_none(lambda: _class_shares(seen, len(classes)))
     return {
-        "proxy_a_distance": _known(lambda: proxy_a_distance(seen.source, seen.target)),
+        "proxy_a_distance": _measure_or_none(lambda: proxy_a_distance(seen.source, seen.target)),
         "class_shares": shares
         and {
             name: {"source": float(source), "target": float(target)}
@@ -38,7 +38,7 @@ def _class_shares(seen: Seen, classes: int) -> tuple[Tensor, Tensor]:
     return counts / counts.sum(), target
 
 
-def _known(measure: Callable[[], Value]) -> Value | None:
+def _measure_or_none(measure: Callable[[], Value]) -> Value | None:
     try:
         return measure()
     except DataError:  # too few samples, or a class that is never predicted
