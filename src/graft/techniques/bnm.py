@@ -9,7 +9,7 @@ from torch import Tensor
 from graft.backbones.backbone import Model
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
-from graft.techniques.domains.adaptation import Adaptation
+from graft.techniques.domains.adaptation import Adaptation, AdaptationObjective
 from graft.techniques.formulas.bnm import nuclear_norm_loss
 from graft.techniques.specs.stream import UNLABELED
 from graft.techniques.technique import Objective
@@ -32,17 +32,13 @@ class Bnm(Adaptation):
     """
 
     def objective(self, model: Model, task: Task) -> Objective:
-        return BnmObjective(model, task, self.weight)
+        return BnmObjective(model, task, self)
 
 
-class BnmObjective(Objective):
+class BnmObjective(AdaptationObjective):
     """The task's loss, less the nuclear norm of the predictions for unlabeled samples."""
-
-    def __init__(self, model: Model, task: Task, weight: float):
-        super().__init__(model, task)
-        self.weight = weight
 
     def extra_losses(
         self, outputs: Outputs, batches: Batches, progress: float
     ) -> dict[str, Tensor]:
-        return {"nuclear": self.weight * nuclear_norm_loss(outputs[UNLABELED].logits)}
+        return {"nuclear": self.settings.weight * nuclear_norm_loss(outputs[UNLABELED].logits)}

@@ -11,7 +11,7 @@ from graft.backbones.backbone import Model
 from graft.base.ranges import Count
 from graft.base.records import Batches, Output, Outputs
 from graft.tasks.task import Task
-from graft.techniques.domains.adaptation import Adaptation
+from graft.techniques.domains.adaptation import Adaptation, AdaptationObjective
 from graft.techniques.domains.classifier import domain_classifier
 from graft.techniques.formulas.cdan import entropy_weights, multilinear_map
 from graft.techniques.formulas.domain_loss import domain_loss
@@ -44,17 +44,16 @@ class Cdan(Adaptation):
     def objective(self, model: Model, task: Task) -> Objective:
         """Raises BadValue where `check` does."""
         self.check(model.backbone, task)
-        return CdanObjective(model, task, self.weight, self.hidden)
+        return CdanObjective(model, task, self)
 
 
-class CdanObjective(Objective):
+class CdanObjective(AdaptationObjective):
     """The task's loss and that of a domain classifier of features and classes."""
 
-    def __init__(self, model: Model, task: Task, weight: float, hidden: int):
-        super().__init__(model, task)
-        self.weight = weight
+    def __init__(self, model: Model, task: Task, settings: Cdan):
+        super().__init__(model, task, settings)
         head = model.backbone.linear
-        self.classifier = domain_classifier(head.in_features * head.out_features, hidden)
+        self.classifier = domain_classifier(head.in_features * head.out_features, settings.hidden)
 
     def extra_losses(
         self, outputs: Outputs, batches: Batches, progress: float
@@ -63,7 +62,7 @@ class CdanObjective(Objective):
         source, target = outputs[LABELED], outputs[UNLABELED]
         logits = (self._logits(output, strength) for output in (source, target))
         weights = (entropy_weights(output.logits) for output in (source, target))
-        return {"domain": self.weight * domain_loss(*logits, *weights)}
+        return {"domain": self.settings.weight * domain_loss(*logits, *weights)}
 
     def _logits(self, output: Output, strength: float) -> Tensor:
         features = reverse_gradient(output.features, strength)

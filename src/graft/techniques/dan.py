@@ -10,7 +10,7 @@ from torch import Tensor
 from graft.backbones.backbone import Model
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
-from graft.techniques.domains.adaptation import Adaptation
+from graft.techniques.domains.adaptation import Adaptation, AdaptationObjective
 from graft.techniques.formulas.mmd import mmd
 from graft.techniques.specs.stream import LABELED, UNLABELED
 from graft.techniques.technique import Objective
@@ -35,19 +35,15 @@ class Dan(Adaptation):
     reads_features: ClassVar[bool] = True
 
     def objective(self, model: Model, task: Task) -> Objective:
-        return DanObjective(model, task, self.weight)
+        return DanObjective(model, task, self)
 
 
-class DanObjective(Objective):
+class DanObjective(AdaptationObjective):
     """The task's loss and the discrepancy of both domains' features and outputs."""
-
-    def __init__(self, model: Model, task: Task, weight: float):
-        super().__init__(model, task)
-        self.weight = weight
 
     def extra_losses(
         self, outputs: Outputs, batches: Batches, progress: float
     ) -> dict[str, Tensor]:
         source, target = outputs[LABELED], outputs[UNLABELED]
         discrepancy = mmd(source.features, target.features) + mmd(source.logits, target.logits)
-        return {"mmd": self.weight * discrepancy}
+        return {"mmd": self.settings.weight * discrepancy}

@@ -11,7 +11,7 @@ from graft.backbones.backbone import Model
 from graft.base.ranges import Count
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
-from graft.techniques.domains.adaptation import Adaptation
+from graft.techniques.domains.adaptation import Adaptation, AdaptationObjective
 from graft.techniques.domains.classifier import domain_classifier
 from graft.techniques.formulas.domain_loss import domain_loss
 from graft.techniques.formulas.gradient_reversal import reversal_strength, reverse_gradient
@@ -44,16 +44,15 @@ class Dann(Adaptation):
     def objective(self, model: Model, task: Task) -> Objective:
         """Raises BadValue where `check` does."""
         self.check(model.backbone, task)
-        return DannObjective(model, task, self.weight, self.hidden)
+        return DannObjective(model, task, self)
 
 
-class DannObjective(Objective):
+class DannObjective(AdaptationObjective):
     """The task's loss and that of a domain classifier behind a reversed gradient."""
 
-    def __init__(self, model: Model, task: Task, weight: float, hidden: int):
-        super().__init__(model, task)
-        self.weight = weight
-        self.classifier = domain_classifier(model.backbone.linear.in_features, hidden)
+    def __init__(self, model: Model, task: Task, settings: Dann):
+        super().__init__(model, task, settings)
+        self.classifier = domain_classifier(model.backbone.linear.in_features, settings.hidden)
 
     def extra_losses(
         self, outputs: Outputs, batches: Batches, progress: float
@@ -63,4 +62,4 @@ class DannObjective(Objective):
             self.classifier(reverse_gradient(outputs[name].features, strength)).squeeze(1)
             for name in (LABELED, UNLABELED)
         )
-        return {"domain": self.weight * domain_loss(source, target)}
+        return {"domain": self.settings.weight * domain_loss(source, target)}

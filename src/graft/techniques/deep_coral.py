@@ -9,7 +9,7 @@ from torch import Tensor
 from graft.backbones.backbone import Model
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
-from graft.techniques.domains.adaptation import Adaptation
+from graft.techniques.domains.adaptation import Adaptation, AdaptationObjective
 from graft.techniques.formulas.coral import coral
 from graft.techniques.specs.stream import LABELED, UNLABELED
 from graft.techniques.technique import Objective
@@ -31,18 +31,14 @@ class DeepCoral(Adaptation):
     """
 
     def objective(self, model: Model, task: Task) -> Objective:
-        return CoralObjective(model, task, self.weight)
+        return CoralObjective(model, task, self)
 
 
-class CoralObjective(Objective):
+class CoralObjective(AdaptationObjective):
     """The task's loss and the distance between the covariances of both domains' outputs."""
-
-    def __init__(self, model: Model, task: Task, weight: float):
-        super().__init__(model, task)
-        self.weight = weight
 
     def extra_losses(
         self, outputs: Outputs, batches: Batches, progress: float
     ) -> dict[str, Tensor]:
         distance = coral(outputs[LABELED].logits, outputs[UNLABELED].logits)
-        return {"coral": self.weight * distance}
+        return {"coral": self.settings.weight * distance}

@@ -11,7 +11,7 @@ from graft.backbones.backbone import Model
 from graft.base.ranges import NotNegative
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
-from graft.techniques.domains.adaptation import Adaptation
+from graft.techniques.domains.adaptation import Adaptation, AdaptationObjective
 from graft.techniques.formulas.deepjdot import joint_cost
 from graft.techniques.formulas.optimal_transport import exact_plan
 from graft.techniques.specs.stream import LABELED, UNLABELED
@@ -44,12 +44,8 @@ class Deepjdot(Adaptation):
         return DeepjdotObjective(model, task, self)
 
 
-class DeepjdotObjective(Objective):
+class DeepjdotObjective(AdaptationObjective):
     """The task's loss and the cost of the best plan in the batch."""
-
-    def __init__(self, model: Model, task: Task, settings: Deepjdot):
-        super().__init__(model, task)
-        self.settings = settings
 
     def extra_losses(
         self, outputs: Outputs, batches: Batches, progress: float

@@ -10,7 +10,7 @@ from graft.backbones.backbone import Model
 from graft.base.ranges import Positive
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
-from graft.techniques.domains.adaptation import Adaptation
+from graft.techniques.domains.adaptation import Adaptation, AdaptationObjective
 from graft.techniques.formulas.mcc import class_confusion
 from graft.techniques.specs.stream import UNLABELED
 from graft.techniques.technique import Objective
@@ -36,18 +36,14 @@ class Mcc(Adaptation):
     """By what the logits are divided, so that confident predictions have more than one class."""
 
     def objective(self, model: Model, task: Task) -> Objective:
-        return MccObjective(model, task, self.weight, self.temperature)
+        return MccObjective(model, task, self)
 
 
-class MccObjective(Objective):
+class MccObjective(AdaptationObjective):
     """The task's loss and the confusion of classes in the unlabeled samples."""
-
-    def __init__(self, model: Model, task: Task, weight: float, temperature: float):
-        super().__init__(model, task)
-        self.weight, self.temperature = weight, temperature
 
     def extra_losses(
         self, outputs: Outputs, batches: Batches, progress: float
     ) -> dict[str, Tensor]:
-        confusion = class_confusion(outputs[UNLABELED].logits, self.temperature)
-        return {"confusion": self.weight * confusion}
+        confusion = class_confusion(outputs[UNLABELED].logits, self.settings.temperature)
+        return {"confusion": self.settings.weight * confusion}

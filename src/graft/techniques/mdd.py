@@ -11,7 +11,7 @@ from graft.backbones.backbone import Model
 from graft.base.ranges import Count, Positive
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
-from graft.techniques.domains.adaptation import Adaptation
+from graft.techniques.domains.adaptation import Adaptation, AdaptationObjective
 from graft.techniques.formulas.gradient_reversal import reversal_strength, reverse_gradient
 from graft.techniques.formulas.mdd import margin_disparity
 from graft.techniques.specs.stream import LABELED, UNLABELED
@@ -47,12 +47,11 @@ class Mdd(Adaptation):
         return MddObjective(model, task, self)
 
 
-class MddObjective(Objective):
+class MddObjective(AdaptationObjective):
     """The task's loss and the disparity of a second classifier behind a reversed gradient."""
 
     def __init__(self, model: Model, task: Task, settings: Mdd):
-        super().__init__(model, task)
-        self.settings = settings
+        super().__init__(model, task, settings)
         head = model.backbone.linear
         self.adversary = nn.Sequential(
             nn.Linear(head.in_features, settings.hidden),

@@ -11,7 +11,7 @@ from graft.backbones.backbone import Model
 from graft.base.ranges import PartialShare
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
-from graft.techniques.domains.adaptation import Adaptation
+from graft.techniques.domains.adaptation import Adaptation, AdaptationObjective
 from graft.techniques.formulas.pseudo_labels import (
     pseudo_label_loss,
     pseudo_label_weight,
@@ -44,22 +44,18 @@ class PseudoLabels(Adaptation):
     """How probable a prediction must be to serve as a label."""
 
     def objective(self, model: Model, task: Task) -> Objective:
-        return PseudoLabelsObjective(model, task, self.threshold, self.weight)
+        return PseudoLabelsObjective(model, task, self)
 
 
-class PseudoLabelsObjective(Objective):
+class PseudoLabelsObjective(AdaptationObjective):
     """The task's loss, and that of the labels predicted in the step."""
-
-    def __init__(self, model: Model, task: Task, threshold: float, weight: float):
-        super().__init__(model, task)
-        self.threshold, self.weight = threshold, weight
 
     def extra_losses(
         self, outputs: Outputs, batches: Batches, progress: float
     ) -> dict[str, Tensor]:
         logits = outputs[UNLABELED].logits
-        loss = pseudo_label_loss(logits, *pseudo_labels(logits, self.threshold))
-        return {"pseudo": self.weight * pseudo_label_weight(progress) * loss}
+        loss = pseudo_label_loss(logits, *pseudo_labels(logits, self.settings.threshold))
+        return {"pseudo": self.settings.weight * pseudo_label_weight(progress) * loss}
 
     def loss_weights(self, batches: Batches) -> dict[str, float | Tensor]:
         return {**super().loss_weights(batches), "pseudo": len(batches[UNLABELED])}

@@ -13,7 +13,7 @@ from graft.base.passes import join_by_row
 from graft.base.ranges import PartialShare
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
-from graft.techniques.domains.adaptation import Adaptation
+from graft.techniques.domains.adaptation import Adaptation, AdaptationObjective
 from graft.techniques.formulas.pseudo_labels import (
     pseudo_label_loss,
     pseudo_label_weight,
@@ -46,21 +46,20 @@ class SelfTraining(Adaptation):
     """How probable a prediction must be to serve as a label."""
 
     def objective(self, model: Model, task: Task) -> Objective:
-        return SelfTrainingObjective(model, task, self.threshold, self.weight)
+        return SelfTrainingObjective(model, task, self)
 
 
-class SelfTrainingObjective(Objective):
+class SelfTrainingObjective(AdaptationObjective):
     """The task's loss, and that of labels predicted before the epoch."""
 
-    def __init__(self, model: Model, task: Task, threshold: float, weight: float):
-        super().__init__(model, task)
-        self.threshold, self.weight = threshold, weight
+    def __init__(self, model: Model, task: Task, settings: SelfTraining):
+        super().__init__(model, task, settings)
         self.register_buffer("labels", torch.zeros(0, dtype=torch.long))
         self.register_buffer("is_confident", torch.zeros(0, dtype=torch.bool))
 
     def before_epoch(self, look: Look) -> None:
         (logits,) = join_by_row(look(UNLABELED), lambda _, output: output.logits.float())
-        self.labels, self.is_confident = pseudo_labels(logits, self.threshold)
+        self.labels, self.is_confident = pseudo_labels(logits, self.settings.threshold)
 
     def extra_losses(
         self, outputs: Outputs, batches: Batches, progress: float
@@ -71,7 +70,7 @@ class SelfTrainingObjective(Objective):
         loss = pseudo_label_loss(
             outputs[UNLABELED].logits, self.labels[rows], self.is_confident[rows]
         )
-        return {"pseudo": self.weight * pseudo_label_weight(progress) * loss}
+        return {"pseudo": self.settings.weight * pseudo_label_weight(progress) * loss}
 
     def loss_weights(self, batches: Batches) -> dict[str, float | Tensor]:
         return {**super().loss_weights(batches), "pseudo": len(batches[UNLABELED])}

@@ -12,7 +12,7 @@ from graft.base.ranges import NotNegative
 from graft.tasks.task import Task
 from graft.techniques.specs.places import everything
 from graft.techniques.specs.stream import BESIDE_UNLABELED, Stream
-from graft.techniques.technique import Phase, Technique, check_one_class
+from graft.techniques.technique import Objective, Phase, Technique, check_one_class
 
 
 @dataclass(frozen=True)
@@ -44,3 +44,11 @@ class Adaptation(Technique):
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         return [Phase("adaptation", epochs, everything, **self.rates(model, epochs=epochs))]
+
+
+class AdaptationObjective(Objective):
+    """The task's loss, and one on the unlabeled samples by the settings of the technique."""
+
+    def __init__(self, model: Model, task: Task, settings: Adaptation):
+        super().__init__(model, task)
+        self.settings = settings
