@@ -328,7 +328,7 @@ class Error(TypedDict):
 
 
 ANSWERS: dict[str, Any] = {
-    "adapt": Judged | StudyPlan | Predicted,
+    "adapt": Judged | Predicted,
     "cache": Recordings,
     "check": Checked,
     "compare": Judged | StudyPlan,

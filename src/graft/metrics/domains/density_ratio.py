@@ -20,8 +20,8 @@ def density_ratios(source: Tensor, target: Tensor, points: Tensor) -> Tensor:
     Formula: N / M P(target | f) / P(source | f), P by logistic regression on standardized features.
     Its penalty is the one with the least loss on every other example when fit to the rest: with a
     weak one, many features separate even equal domains, and few examples have all the weight.
-    Fit on other examples than `points`, too: those that it was fit to look farther apart than they
-    are.
+    Give other examples than `points` to fit it on: those that it was fit on look farther apart than
+    they are.
     Source: Bickel et al.: Discriminative Learning for Differing Training and Test Distributions,
     ICML 2007; Sugiyama et al.: Density Ratio Estimation in Machine Learning, 2012.
     Raises DataError for fewer than two examples of a domain.

@@ -8,15 +8,15 @@ from graft.base.errors import DataError
 from graft.metrics.domains.linear_classifier import linear_classifier, stack_domains
 
 FEWEST = 4
-"""Examples of a domain with which both halves have one to learn from and one to err on."""
+"""The least examples of a domain for twofold cross-validation: two in each half."""
 
 
 def proxy_a_distance(source: Tensor, target: Tensor, seed: int = 0) -> float:
     """Return the proxy A-distance of features (N, D) and (M, D), from 0 to 2.
 
-    Formula: 2 (1 - 2 e), e the error of a linear domain classifier on examples that it has not
-    seen, the mean of its error rates on both domains, over two halves that serve by turns. 0 if
-    it errs as often as not, 2 if it never errs; more errors than by chance are 0, too.
+    Formula: 2 (1 - 2 e), e the error of a linear domain classifier in twofold cross-validation, the
+    mean of its error rates on both domains. 0 if it errs as often as by chance or more often, 2 if
+    it never errs.
     Source: Ben-David et al.: Analysis of Representations for Domain Adaptation, NIPS 2006.
     Raises DataError for fewer than four examples of a domain.
     """

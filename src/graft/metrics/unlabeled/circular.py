@@ -15,7 +15,7 @@ def circular_accuracy(
 
     Features (N, D) and (M, D), classes (N,) that are true and (M,) that are predicted.
     Formula: mean over n of [g(f_n) = y_n], g a linear classifier fit to the target's features and
-    predicted classes. Where one class alone is predicted, g says it always.
+    predicted classes. If a single class is predicted, g always predicts it.
     Source: Bruzzone and Marconcini: Domain Adaptation Problems, a DASVM Classification Technique
     and a Circular Validation Strategy, IEEE TPAMI 32, 2010.
     """

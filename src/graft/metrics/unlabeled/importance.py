@@ -22,7 +22,7 @@ def importance_weighted_mean(values: Tensor, weights: Tensor) -> float:
 
 
 def effective_size(weights: Tensor) -> float:
-    """Return how many examples of equal weight tell as much as these weights (N,).
+    """Return how many examples of equal weight are worth as much as these weights (N,).
 
     Formula: (sum w)^2 / sum w^2 (Kish, Survey Sampling, 1965): N if all are equal, 1 if one has
     all the weight.

@@ -1,4 +1,4 @@
-"""BYOL: foretell what a slowly following network makes of another view."""
+"""BYOL: predict the output of a slowly updated network for another view."""
 
 from __future__ import annotations
 

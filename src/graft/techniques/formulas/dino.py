@@ -1,4 +1,4 @@
-"""DINO: a student foretells its teacher's centered and sharpened output on other views."""
+"""DINO: a student predicts its teacher's centered and sharpened output for other views."""
 
 from __future__ import annotations
 

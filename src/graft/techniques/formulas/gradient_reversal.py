@@ -21,8 +21,8 @@ def reverse_gradient(features: Tensor, strength: float = 1.0) -> Tensor:
 def reversal_strength(progress: float, steepness: float = 10.0) -> float:
     """Return the strength of the reversal at a progress from 0 to 1: it grows from 0 to near 1.
 
-    Formula: 2 / (1 + exp(-steepness p)) - 1, so that features are not pulled about while the
-    domain classifier still knows nothing.
+    Formula: 2 / (1 + exp(-steepness p)) - 1, so that a domain classifier that has
+    learned nothing yet does not disturb the features.
     Source: arXiv:1505.07818, where `steepness` is 10.
     """
     return math.tanh(steepness * progress / 2)

@@ -1,4 +1,4 @@
-"""Masked autoencoding: foretell the pixels of hidden patches."""
+"""Masked autoencoding: predict the pixels of hidden patches."""
 
 from __future__ import annotations
 
