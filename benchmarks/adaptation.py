@@ -2,9 +2,9 @@
 
     python benchmarks/adaptation.py [--data FOLDER] [--out FOLDER] [--only NAME ...] [--print]
 
-Runs or resumes one study for each pair of domains; finished runs are not run again. Needs the sets pacs,
-amazon_reviews and digits_da. Beside each study stand a head that was trained on the labels of the
-target (the ceiling), and one on the source alone on a stronger network.
+Runs or resumes one study for each pair of domains; finished runs are not run again. Needs the sets
+pacs, amazon_reviews and digits_da. Each study is shown beside a head that was trained on the labels
+of the target (the ceiling), and one on the source alone on a stronger network.
 """
 
 from __future__ import annotations

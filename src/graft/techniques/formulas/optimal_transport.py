@@ -38,8 +38,8 @@ def sinkhorn_plan(
     """Return the plan (N, M) of least cost less entropy; all examples weigh the same.
 
     Formula: min over P of sum P C + e sum P (log P - 1) with rows of 1 / N and columns of 1 / M.
-    The solution is exp((f_i + g_j - C_ij) / e), f and g alternately from the sums of rows and columns,
-    in log space, until no sum is off by more than `tolerance` of what it should be.
+    The solution is exp((f_i + g_j - C_ij) / e), f and g alternately from the sums of rows and
+    columns, in log space, until no sum is off by more than `tolerance` of what it should be.
     `regularization` e is in units of the cost: the smaller, the nearer to `exact_plan`, and the
     slower.
     Source: Cuturi: Sinkhorn Distances, arXiv:1306.0895; Peyre and Cuturi, arXiv:1803.00567,
