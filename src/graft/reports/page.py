@@ -102,8 +102,10 @@ def _mark_evidence(sentence: str) -> Markup:
 
 
 def _title(board: Board) -> str:
-    path = str((board.study.about.get("data") or {}).get("path") or "data")
-    return path.rstrip("/").rpartition("/")[2] or path
+    data = board.study.about.get("data") or {}
+    target = (data.get("options") or {}).get("target")
+    paths = [str(data.get("path") or "data"), *([str(target)] if target else [])]
+    return " to ".join(path.rstrip("/").rpartition("/")[2] or path for path in paths)
 
 
 def _facts(board: Board) -> list[str]:

@@ -56,6 +56,7 @@ def test_a_validator_chooses_and_this_is_said(study):
 
 def test_the_report_shows_what_each_validator_chooses(study):
     page = study.report.read_text(encoding="utf-8")
+    assert "<h1>photos to drawings</h1>" in page
     assert "Choices without labels of the target" in page
     assert '<small data-by="mixval">' in page  # of which the style makes "selected by mixval"
     for validator in ("labels of the target", "importance-weighted", "snd"):
