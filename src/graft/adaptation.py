@@ -49,6 +49,7 @@ def adapt(
     used for the figures on its held-out samples alone. If the target has none, each technique is
     trained once, and the run that the validator chooses is returned: nothing is measured on the
     target, there is no verdict, and the folder of the run has `target.csv` with its predictions.
+    `seeds`, `jobs` and `command` are of the comparison: without labels they have no effect.
     `data_options` say how both are read: see `load_data`. Raises GraftError.
     """
     find(selected_by)
