@@ -17,7 +17,7 @@ PATH = "skills/graft/SKILL.md"
 HEAD = """---
 name: graft
 description: >-
-  Adapt a pretrained network to a user's own images, texts, boxes, masks, tags, questions or
+  Adapt a pretrained network to a user's own images, texts, sounds, boxes, masks, tags, questions or
   numbers (transfer learning, fine-tuning, feature extraction, LoRA) with the command `graft`, and
   judge with evidence whether the transfer helped. Use it to check a data set, to compare techniques
   with a from-scratch control and baselines, to train, evaluate and predict, and to embed or

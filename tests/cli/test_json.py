@@ -82,6 +82,14 @@ def test_an_error_is_an_object_on_stdout(
         assert graft(*words).stderr == f"Error: {error['message']}\n"
 
 
+@pytest.mark.parametrize("option", ["--json", "-q"])
+def test_an_option_before_the_verb_is_sent_behind_it(option: str, graft: Graft) -> None:
+    done = graft(option, "list")
+    assert done.exit_code == 2
+    assert f"Write it behind the verb: graft VERB {option}" in done.output
+    assert "--version" not in done.output
+
+
 def test_json_after_two_dashes_is_an_input(graft: Graft) -> None:
     done = graft("predict", "nowhere", "--", "--json")
     assert (done.exit_code, done.stdout) == (2, "")

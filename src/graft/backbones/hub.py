@@ -52,13 +52,23 @@ def answers(address: str) -> bool:
 
 
 def unreachable(
-    spec: str, address: str, error: OSError, offline: bool, file: Path | None = None
+    spec: str,
+    address: str,
+    error: OSError,
+    offline: bool,
+    file: Path | None = None,
+    reads: str | None = None,
 ) -> BackboneError:
     """The error for weights that only a host has, with what works without it.
 
-    `file` is where they are looked for before the host is asked, if that is one file.
+    `file` is where they are looked for before the host is asked, if that is one file. `reads` is
+    what the network reads, if it can be built without the host.
     """
-    built_in = ", ".join(plugins.names("backbone"))
+    built_in = ", ".join(
+        name
+        for name in plugins.names("backbone")
+        if reads in (None, plugins.load("backbone", name).reads)
+    )
     why = (
         f"{address} cannot be reached from here"
         if offline
@@ -69,4 +79,5 @@ def unreachable(
         f"The weights of {spec!r} are not on this machine, and {why}.{place} "
         f"Without that host you can use a built-in backbone ({built_in}; "
         "fetched with pip) or a folder of your own: 'local:FOLDER'."
+        f"{' Or train this network with random weights: -t from-scratch' * bool(reads)}"
     )

@@ -66,7 +66,10 @@ class UnknownName(GraftError):
     def of(cls, kind: str, name: str, known: Iterable[str], see: str = "") -> UnknownName:
         """Make the error for `name`, with the nearest known names; `see` lists them all."""
         known = sorted(known)
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        in_lower_case = {each.lower(): each for each in known}
+        near = difflib.get_close_matches(name.lower(), in_lower_case, n=3, cutoff=0.5)
+        near = [name.lower()] if name.lower() in in_lower_case else near
+        near = [in_lower_case[each] for each in near]
         guess = f"Did you mean {' or '.join(map(repr, near))}?"
         if not near:
             guess = f"Known: {listed(map(repr, known), 12)}."

@@ -189,10 +189,17 @@ def _default(value: Any) -> str:
     return "auto" if value is None else str(value)
 
 
+def _setting(value: Any) -> str:
+    """Write a setting with its numbers rounded: `0.003922`."""
+    if isinstance(value, list | tuple):
+        return f"({', '.join(map(_setting, value))})"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
 def _show_network(card: dict[str, Any]) -> None:
-    size = f"{card['parameters']:,} parameters, {card['mb']} MB"
+    size = f"{card['parameters']:,} parameters, {show.size(4 * card['parameters'])}"
     typer.echo(f"{card['name']}: {size}, {card['features']} features")
-    settings = ", ".join(f"{key} {value}" for key, value in card["preprocess"].items())
+    settings = ", ".join(f"{key} {_setting(value)}" for key, value in card["preprocess"].items())
     typer.echo(f"{settings}; lr {card['lr']:g}")
     rows = [[group["name"], f"{group['parameters']:,}"] for group in card["groups"]]
     show.table(["layer group, in forward order", "parameters"], rows)

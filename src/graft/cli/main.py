@@ -40,9 +40,21 @@ class Verbs(TyperGroup):
         try:
             return super().parse_args(ctx, debug + [a for a in args if a != "--debug"])
         except UsageError as error:
+            error = self._explain_place(error)
             if not ctx.meta[AS_JSON]:
-                raise
+                raise error from None
             raise answer_usage(error) from error
+
+    def _explain_place(self, error: UsageError) -> UsageError:
+        """Return the error for an option of the verbs that stands before the verb; else `error`."""
+        option = getattr(error, "option_name", None)
+        verbs = [verb for verb in self.commands.values() for p in verb.params if option in p.opts]
+        if not verbs:
+            return error
+        return UsageError(
+            f"{option} is an option of a verb. Write it behind the verb: graft VERB {option}",
+            error.ctx,
+        )
 
     def invoke(self, ctx: Any) -> Any:
         try:

@@ -292,7 +292,8 @@ def result(folder: str, outcome: Mapping[str, Any]) -> None:
         typer.echo(f"trivial baseline {name}: {primary.words} {score}")
     typer.echo(
         f"training took {duration(cost['train_seconds'])}; {cost['trainable_parameters']:,} of "
-        f"{cost['total_parameters']:,} parameters trained; model of {cost['model_mb']:.1f} MB"
+        f"{cost['total_parameters']:,} parameters trained; "
+        f"model of {words.megabytes(cost['model_mb'])}"
     )
     if frozen["tensors"]:
         unchanged, changed = "unchanged, by their hashes", "CHANGED: do not trust this run"

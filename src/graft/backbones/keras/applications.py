@@ -21,6 +21,10 @@ MODES: dict[str, dict[str, Any]] = {
 """The modes of Keras' `preprocess_input`, and two more: pixels from 0 to 1, and as they are, from 0
 to 255, for networks that prepare them themselves."""
 
+CROP = 0.875
+"""The share of the short side that the center crop keeps for these networks: 224 of 256 pixels, as
+their accuracy on ImageNet is published."""
+
 APPLICATIONS: dict[str, tuple[int, str]] = {
     "ConvNeXtBase": (224, "raw"),
     "ConvNeXtLarge": (224, "raw"),

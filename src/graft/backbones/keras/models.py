@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import textwrap
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ UNREADABLE = (
     OSError, ValueError, TypeError, KeyError, AttributeError, ImportError, RuntimeError, UserWarning
 )  # fmt: skip
 """What Keras raises for files that are no models, and for layers that it does not know."""
+UNKNOWN_CLASS = re.compile(r"(?:Could not locate \w+|Unknown [\w ]+:) '([^']+)'")
+"""How Keras names a class or function that is not its own, in `.keras` and in `.h5` files."""
 
 
 def is_file(name: str) -> bool:
@@ -42,7 +45,7 @@ def open_pretrained(name: str) -> Any:
     """
     spec = f"keras:{name}"
     if not _is_cached(name) and not hub.answers(HOST):
-        raise hub.unreachable(spec, HOST, OSError(), offline=True, file=_cache())
+        raise hub.unreachable(spec, HOST, OSError(), offline=True, file=_cache(), reads="image")
     with building():
         try:
             return _make(name, "imagenet")
@@ -50,7 +53,9 @@ def open_pretrained(name: str) -> Any:
             # Keras raises `Exception` itself if a fetch fails; the others are of damaged files.
             if type(error) is not Exception and not isinstance(error, OSError | ValueError):
                 raise
-            raise hub.unreachable(spec, HOST, OSError(error), offline=False) from error
+            raise hub.unreachable(
+                spec, HOST, OSError(error), offline=False, reads="image"
+            ) from error
 
 
 def _make(name: str, weights: str | None) -> Any:
@@ -76,8 +81,7 @@ def open_file(file: Path) -> Any:
 
     Raises BackboneError for a file that has no model, or one with code of the user's own.
     """
-    if not files.is_file(file):
-        raise BackboneError(f"There is no file {str(file)!r}. Give the path of a model of Keras.")
+    _check_file(file, "a model of Keras")
     if file.suffix == ".keras" and not zipfile.is_zipfile(file):
         raise BackboneError(
             f"{file} is damaged, or no model of Keras: a .keras file is a ZIP archive, and this is "
@@ -92,6 +96,13 @@ def open_file(file: Path) -> Any:
         raise BackboneError(_explain(file, str(error).strip())) from error
 
 
+def _check_file(file: str | Path, kind: str) -> None:
+    if files.is_folder(file):
+        raise BackboneError(f"{file} is a folder. Give the path of {kind}, which is one file.")
+    if not files.is_file(file):
+        raise BackboneError(f"There is no file {str(file)!r}. Give the path of {kind}.")
+
+
 def _explain(file: Path, reason: str) -> str:
     """The sentence for a file that Keras cannot read."""
     if file.suffix in (".h5", ".hdf5") and ("config" in reason or "extension" in reason):
@@ -99,6 +110,12 @@ def _explain(file: Path, reason: str) -> str:
             f"{file} holds weights without an architecture. Name the network too: "
             f"keras:VGG16:weights={file}, or in place of VGG16 another network of "
             "keras.applications, a .keras file, or a .json file that model.to_json() gave."
+        )
+    if unknown := UNKNOWN_CLASS.search(reason):
+        return (
+            f"{file} needs {unknown[1]!r}, which is not one of Keras' own classes: its code is not "
+            "in the file. Replace it in Keras by Keras' own layers, or save the part of the "
+            "network before it; write a subclass of keras.Model as a functional model."
         )
     if "ambda" in reason:
         return (
@@ -112,24 +129,25 @@ def _explain(file: Path, reason: str) -> str:
 
 
 def _first_line(reason: str) -> str:
-    """The first line of what Keras says, without its full stop; "" if it says nothing."""
-    return reason.strip().partition("\n")[0].strip(" .")
+    """The first line of what Keras says, shortened, without its full stop; "" if there is none."""
+    return textwrap.shorten(reason.strip().partition("\n")[0].strip(" ."), 240, placeholder=" ...")
 
 
 def load_weights(model: Any, file: str, what: str) -> None:
     """Load a file of weights into a model; raises BackboneError if it is not of this network."""
-    if not files.is_file(file):
-        raise BackboneError(f"There is no file {file!r}. Give the path of a file with weights.")
+    _check_file(file, "a file with weights")
     try:
         with building(), warnings.catch_warnings():
             # Keras warns of layers that it finds no weights for, and leaves them random.
             warnings.simplefilter("error", UserWarning)
             model.load_weights(files.expand_home(file))
     except UNREADABLE as error:
+        reason = _first_line(str(error)) or type(error).__name__
+        if isinstance(error, UserWarning):
+            reason = "it has none for some of the layers"
         raise BackboneError(
-            f"{file} does not hold the weights of {what}: "
-            f"{_first_line(str(error)) or type(error).__name__}. Name the architecture that they "
-            "were saved from, a network of keras.applications or a .keras or .json file."
+            f"{file} does not hold the weights of {what}: {reason}. Name the architecture that "
+            "they were saved from, a network of keras.applications or a .keras or .json file."
         ) from error
 
 

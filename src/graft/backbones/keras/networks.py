@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,16 +22,21 @@ SIDE = 224
 """Pixels of the pictures of a network that reads any size."""
 
 
-def preprocess_of(mode: str, size: tuple[int, int] | None) -> ImagePreprocess:
-    """Return the preprocessing of a mode of Keras for pictures of this width and height."""
+def preprocess_of(mode: str, size: tuple[int, int] | None, crop: float) -> ImagePreprocess:
+    """Return the preprocessing of a mode of Keras for pictures of this width and height.
+
+    `crop` is the share of the short side that the network sees.
+    """
     size = size or (SIDE, SIDE)
     # A translated network is an `nn.Sequential`, whose forward calls its argument `input`.
-    return ImagePreprocess(size, interpolation="bilinear", input_name="input", **MODES[mode])
+    return ImagePreprocess(
+        size, interpolation="bilinear", crop=crop, input_name="input", **MODES[mode]
+    )
 
 
 def restore(settings: dict[str, Any]) -> ImagePreprocess:
     """Return the preprocessing with saved settings."""
-    return restore_preprocess(preprocess_of("raw", None), settings)
+    return restore_preprocess(preprocess_of("raw", None, 1.0), settings)
 
 
 def describe(model: Any, name: str, job: Job, preprocess: ImagePreprocess) -> Backbone:
@@ -54,7 +60,7 @@ def describe(model: Any, name: str, job: Job, preprocess: ImagePreprocess) -> Ba
         groups,
         preprocess,
         learning_rate.usual(network, "image", width, None),
-        architecture={"model": model.to_json()},
+        architecture={"model": json.dumps(_in_float32(json.loads(model.to_json())))},
     )
 
 
@@ -77,6 +83,22 @@ def save_model(backbone: Backbone, file: Path) -> None:
         model = keras.models.model_from_json(backbone.architecture["model"])
         write_back(backbone.network, model)
         model.save(file)
+
+
+def _in_float32(config: Any) -> Any:
+    """Return an architecture whose layers all compute in float32, as the translated network does.
+
+    With a policy such as mixed_bfloat16 the saved model would give other logits in Keras.
+    """
+    if isinstance(config, list):
+        return [_in_float32(value) for value in config]
+    if not isinstance(config, dict):
+        return config
+    config = {key: _in_float32(value) for key, value in config.items()}
+    if config.get("class_name") == "DTypePolicy":
+        return config | {"config": {"name": "float32"}}
+    is_float = isinstance(config.get("dtype"), str) and "float" in config["dtype"]
+    return config | {"dtype": "float32"} if is_float else config
 
 
 def _make_trunk(

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 
 from graft.backbones.backbone import Backbone
-from graft.backbones.keras.applications import APPLICATIONS
+from graft.backbones.keras.applications import APPLICATIONS, CROP
 from graft.backbones.pyramids.saved import open_network, save_network
 from graft.base import files, specs
 from graft.base.errors import BackboneError, UnknownName
@@ -26,7 +26,8 @@ class Options:
     """What may follow the name of a network: `keras:VGG16:weights=FILE,mode=caffe`."""
 
     weights: str | None = None
-    """A file of weights, as `model.save_weights` writes it, in place of those of ImageNet."""
+    """A file of weights, as `model.save_weights` writes it, in place of those of ImageNet. Random
+    weights are the technique `from-scratch`."""
     mode: Literal["caffe", "tf", "torch", "unit", "raw"] | None = None
     """How pictures are prepared: see `graft.backbones.keras.applications`."""
 
@@ -42,8 +43,9 @@ class Keras:
     last layer, which gives the same logits in Keras. TensorFlow is not needed, and not imported.
 
     A file that does not say how its pictures are prepared needs `mode`: `caffe`, `tf` or `torch` as
-    in Keras' preprocess_input, `unit` for pixels from 0 to 1, `raw` for 0 to 255. NASNet is
-    missing, since Keras does not build it on PyTorch.
+    in Keras' preprocess_input, `unit` for pixels from 0 to 1, `raw` for 0 to 255. Its network sees
+    the largest square in the middle of a picture, those of keras.applications 7/8 of its sides.
+    NASNet is missing, since Keras does not build it on PyTorch.
 
     Example: graft fit photos -b keras:EfficientNetB0
     """
@@ -62,17 +64,19 @@ class Keras:
     def load(self, name: str, job: Job, pretrained: bool) -> Backbone:
         """Raise UnknownName, and BackboneError for weights or files that cannot be had or read."""
         from graft.backbones.keras import models, networks
+        from graft.backbones.keras.graph import graph_of
 
         what, options = _parse(name)
-        if not models.is_file(what) and what not in APPLICATIONS:
-            raise UnknownName.of(
-                "Keras network", what, self.names(), see="graft list backbones --source keras"
-            )
+        is_file = models.is_file(what)
+        if not is_file and what not in APPLICATIONS:
+            raise _unknown(what)
         model = _read(what, options, pretrained)
         size = models.read_size(model, what)
-        usual = APPLICATIONS[what][1] if what in APPLICATIONS else None
+        graph_of(model)  # refuses several outputs before the mode is asked for
+        usual = None if is_file else APPLICATIONS[what][1]
         mode = options.mode or usual or models.find_mode(model)
-        return networks.describe(model, name, job, networks.preprocess_of(mode, size))
+        preprocess = networks.preprocess_of(mode, size, 1.0 if is_file else CROP)
+        return networks.describe(model, name, job, preprocess)
 
     def tiny(self, job: Job) -> list[str]:
         return ["MobileNet"] if (job.reads, job.form) == ("image", "vector") else []
@@ -126,7 +130,25 @@ def _parse(name: str) -> tuple[str, Options]:
     """Split `VGG16:weights=FILE` into the name and its options; a path may have colons."""
     what, options = re.fullmatch(r"(.*?)((?<=.):\w+=.*)?", name).groups()
     parameters = specs.parse(f"keras{options or ''}")[1]
-    return what, specs.build(Options, "network", f"keras:{what}", parameters)
+    options = specs.build(Options, "network", f"keras:{what}", parameters)
+    if options.weights and options.weights.lower() == "none":
+        raise BackboneError(
+            f"keras:{what} has no option weights={options.weights}. For random weights use the "
+            f"technique from-scratch: -b keras:{what} -t from-scratch"
+        )
+    return what, options
+
+
+def _unknown(name: str) -> BackboneError | UnknownName:
+    """The error for a name that is not among those of keras.applications that can be built."""
+    if name.lower().startswith("nasnet"):
+        return BackboneError(
+            f"Keras itself does not build {name!r} on PyTorch. Use another of its networks: see "
+            "'graft list backbones --source keras'."
+        )
+    return UnknownName.of(
+        "Keras network", name, APPLICATIONS, see="graft list backbones --source keras"
+    )
 
 
 def _read(what: str, options: Options, pretrained: bool) -> Any:

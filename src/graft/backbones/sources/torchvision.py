@@ -181,11 +181,15 @@ def _download(name: str) -> dict:
     cached = Path(torch.hub.get_dir(), "checkpoints", Path(weights.url).name)
     host = "/".join(weights.url.split("/")[:3])
     if not cached.exists() and not hub.answers(host):
-        raise hub.unreachable(f"torchvision:{name}", host, OSError(), offline=True, file=cached)
+        raise hub.unreachable(
+            f"torchvision:{name}", host, OSError(), offline=True, file=cached, reads="image"
+        )
     try:
         return weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except OSError as error:
-        raise hub.unreachable(f"torchvision:{name}", host, error, offline=False) from error
+        raise hub.unreachable(
+            f"torchvision:{name}", host, error, offline=False, reads="image"
+        ) from error
 
 
 def _last_linear(network: Any) -> tuple[str, Any]:

@@ -167,10 +167,12 @@ def _download(name: str) -> Path:
     if file.exists():
         return file
     if not hub.answers(HOST):
-        raise hub.unreachable(f"yolox:{name}", HOST, OSError(), offline=True, file=file)
+        raise hub.unreachable(
+            f"yolox:{name}", HOST, OSError(), offline=True, file=file, reads="image"
+        )
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         torch.hub.download_url_to_file(f"{RELEASE}/{name}.pth", str(file), progress=False)
     except OSError as error:
-        raise hub.unreachable(f"yolox:{name}", HOST, error, offline=False) from error
+        raise hub.unreachable(f"yolox:{name}", HOST, error, offline=False, reads="image") from error
     return file

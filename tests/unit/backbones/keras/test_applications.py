@@ -55,7 +55,7 @@ class Case:
 )
 def case(request) -> Case:
     model = application(request.param, SIDE)
-    preprocess = preprocess_of(APPLICATIONS[request.param][1], (SIDE, SIDE))
+    preprocess = preprocess_of(APPLICATIONS[request.param][1], (SIDE, SIDE), 1.0)
     return Case(request.param, model, describe(model, request.param, JOB, preprocess))
 
 

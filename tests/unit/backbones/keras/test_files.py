@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import h5py
 import pytest
@@ -77,7 +78,7 @@ def test_weights_are_loaded_into_a_named_architecture(tmp_path):
     own = load_backbone(f"keras:{tmp_path / 'model.json'}:{weights}", JOB)
     for backbone in (named, own):
         assert torch.equal(backbone.network.get_parameter("conv1.weight"), first)
-    assert own.preprocess == named.preprocess
+    assert own.preprocess == replace(named.preprocess, crop=1.0)
 
 
 @pytest.mark.parametrize(
@@ -91,14 +92,22 @@ def test_pictures_are_prepared_as_keras_does_it(name, mode):
 
     assert APPLICATIONS[name][1] == mode
     pixels = torch.randint(0, 256, (224, 224, 3), dtype=torch.uint8).numpy()
-    preprocess = preprocess_of(mode, None)
-    whole = type(preprocess)(**{**vars(preprocess), "crop": 1.0})
+    whole = preprocess_of(mode, None, 1.0)
     ours = whole.collate([whole(Image.fromarray(pixels), None)])["input"]
     theirs = keras.applications.imagenet_utils.preprocess_input(pixels.astype("float32"), mode=mode)
     # A difference of up to 150, of numbers with an error of 6e-8
     torch.testing.assert_close(
         ours[0].permute(1, 2, 0), torch.from_numpy(theirs.copy()), rtol=1e-5, atol=1e-4
     )
+
+
+def test_the_network_of_a_file_sees_the_whole_square_and_a_named_one_its_published_crop(
+    program, tmp_path
+):
+    file = saved(program, tmp_path / "program.keras")
+    assert load_backbone(f"keras:{file}", JOB).preprocess.crop == 1.0
+    named = load_backbone("keras:MobileNet", JOB, pretrained=False)
+    assert named.preprocess.crop == 0.875
 
 
 def test_a_model_that_rescales_gets_pixels_as_they_are(tmp_path):
@@ -152,13 +161,16 @@ def test_weights_alone_are_refused_with_what_is_needed(program, tmp_path):
         load_backbone(f"keras:{file}", JOB)
     with pytest.raises(BackboneError, match=r"an architecture without weights.*weights=FILE"):
         load_backbone(f"keras:{tmp_path / 'program.json'}", JOB)
-    with pytest.raises(BackboneError, match="does not hold the weights of keras:MobileNet"):
+    with pytest.raises(BackboneError, match="weights of keras:MobileNet: it has none for some of"):
         load_backbone(f"keras:MobileNet:weights={file}", JOB)
 
 
 def test_files_that_are_no_models_are_refused(tmp_path):
     with pytest.raises(BackboneError, match=r"There is no file .*none.keras"):
         load_backbone(f"keras:{tmp_path / 'none.keras'}", JOB)
+    (tmp_path / "dir.keras").mkdir()
+    with pytest.raises(BackboneError, match=r"dir.keras is a folder.*one file"):
+        load_backbone(f"keras:{tmp_path / 'dir.keras'}", JOB)
     (tmp_path / "text.keras").write_text("no model")
     with pytest.raises(BackboneError, match=r"text.keras is damaged, or no model"):
         load_backbone(f"keras:{tmp_path / 'text.keras'}", JOB)
@@ -166,6 +178,51 @@ def test_files_that_are_no_models_are_refused(tmp_path):
         pass
     with pytest.raises(BackboneError, match="weights without an architecture"):
         load_backbone(f"keras:{tmp_path / 'empty.h5'}", JOB)
+
+
+class Scale(layers.Layer):
+    """A layer of the user's own."""
+
+    def call(self, x):
+        return x * 2
+
+
+class Classifier(keras.Model):
+    """A subclassed model."""
+
+    def __init__(self, **arguments):
+        super().__init__(**arguments)
+        self.flatten = layers.Flatten()
+
+    def call(self, x):
+        return self.flatten(x)
+
+
+@LEGACY
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_a_class_that_is_not_one_of_keras_is_named(ending, tmp_path):
+    picture = keras.Input((16, 16, 3))
+    model = keras.Model(picture, layers.Flatten()(Scale()(picture)))
+    file = saved(model, tmp_path / f"model.{ending}")
+    with pytest.raises(BackboneError, match="needs 'Scale', which is not one of Keras' own"):
+        load_backbone(f"keras:{file}", JOB)
+
+
+def test_a_subclassed_model_is_named_without_its_configuration(tmp_path):
+    model = Classifier()
+    model(torch.zeros(1, 16, 16, 3))
+    file = saved(model, tmp_path / "model.keras")
+    with pytest.raises(BackboneError, match="needs 'Classifier', which is not") as caught:
+        load_backbone(f"keras:{file}", JOB)
+    assert "config" not in str(caught.value)
+
+
+def test_several_outputs_are_refused_before_the_mode_is_asked_for(tmp_path):
+    picture = keras.Input((16, 16, 3))
+    x = layers.Flatten()(picture)
+    file = saved(keras.Model(picture, [x, layers.Dense(2)(x)]), tmp_path / "model.keras")
+    with pytest.raises(BackboneError, match="1 inputs and 2 outputs"):
+        load_backbone(f"keras:{file}", JOB)
 
 
 def test_a_lambda_layer_is_refused_with_what_to_do(tmp_path):
@@ -186,6 +243,14 @@ def test_a_model_that_reads_no_picture_in_colors_is_refused(tmp_path):
 def test_an_unknown_network_and_an_unknown_option_are_named():
     with pytest.raises(UnknownName, match="VGG16"):
         load_backbone("keras:VGG61", JOB)
+    with pytest.raises(UnknownName, match=r"Did you mean 'VGG16'\?"):
+        load_backbone("keras:vgg16", JOB)
+    with pytest.raises(
+        BackboneError, match="Keras itself does not build 'NASNetMobile' on PyTorch"
+    ):
+        load_backbone("keras:NASNetMobile", JOB)
+    with pytest.raises(BackboneError, match="For random weights use the technique from-scratch"):
+        load_backbone("keras:VGG16:weights=None", JOB)
     with pytest.raises(UnknownName, match="weights"):
         load_backbone("keras:VGG16:weight=my.h5", JOB)
 
@@ -196,8 +261,11 @@ def test_weights_of_imagenet_need_their_host(monkeypatch, tmp_path):
     if hub.answers("https://storage.googleapis.com"):
         pytest.skip("their host answers from here")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    with pytest.raises(BackboneError, match="'keras:VGG16' are not on this machine"):
+    with pytest.raises(BackboneError, match="'keras:VGG16' are not on this machine") as caught:
         load_backbone("keras:VGG16", JOB)
+    assert "efficientnet-lite0" in str(caught.value)
+    assert "minilm" not in str(caught.value)
+    assert "-t from-scratch" in str(caught.value)
 
 
 @pytest.mark.parametrize(
