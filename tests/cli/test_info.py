@@ -170,3 +170,16 @@ def test_an_unknown_kind_of_transfer_is_refused(graft: Graft) -> None:
     done = graft("list", "techniques", "--kind", "inductiv")
     assert done.exit_code == 2
     assert "inductive" in done.output
+
+
+def test_the_size_and_the_settings_of_a_small_network_are_in_fitting_units(
+    graft: Graft, tmp_path: Path
+) -> None:
+    from tests.unit.backbones.keras.models import keras, layers, saved
+
+    network = keras.Sequential([layers.Input((8, 8, 3)), layers.Rescaling(1 / 255)])
+    network.add(layers.Flatten())
+    network.add(layers.Dense(5))
+    shown = graft("info", f"keras:{saved(network, tmp_path / 'mine.keras')}").stdout
+    assert "965 parameters, 4 kB, vector features" in shown
+    assert "std (0.003922, 0.003922, 0.003922)" in shown

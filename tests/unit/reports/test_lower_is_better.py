@@ -137,11 +137,10 @@ def test_a_single_run_reaches_its_value(texts, summary, capsys):
         f"reaches {found['value']:.2f} bits per byte on 20 test examples"
         in report.verdict(run.folder).sentences[0]
     )
-    show.result("run", {**run.result, "cost": {**run.result["cost"], "model_mb": 1.0}})
-    assert (
-        f"{found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
-        in capsys.readouterr().out
-    )
+    show.result("run", {**run.result, "cost": {**run.result["cost"], "model_mb": 0.0}})
+    shown = capsys.readouterr().out
+    assert f"{found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f})" in shown
+    assert "model of < 0.1 MB" in shown
 
 
 def test_the_axis_is_linear_and_a_far_baseline_lies_beyond_its_upper_end(summary):
