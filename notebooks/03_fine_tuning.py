@@ -55,7 +55,7 @@ for words, run in runs.items():
 
 # %% [markdown]
 # These are single runs with one seed: differences of a few points between them may be noise, as
-# chapter 9 shows. What one run can show is its course.
+# chapter 9 shows, and what sounds most careful need not win. What one run can show is its course.
 
 # %%
 graft.plot.learning_curves(runs["everything"])

@@ -3,7 +3,7 @@
 #
 # Before anything is trained, a pretrained network can already do a lot: compare texts, sort them
 # into classes that it has only been told about, and continue them. This chapter does all of that
-# without a single training step, and measures how far it carries.
+# without a training step of the network, and measures how far it carries.
 
 # %%
 import matplotlib.pyplot as plt
@@ -70,6 +70,7 @@ for name, run in (("zero-shot, encoder", zero_shot), ("label words, decoder", de
 # ## Generation
 # The same decoder continues a text. At temperature 0 it takes the likeliest token each time and
 # tends to repeat itself; above 0 it draws tokens by their probability, the same again for one seed.
+# Graft makes a model by a run, which needs data: a few reviews, of which nothing is learned here.
 
 # %%
 passages = [{"passage": f"{sample.roles['text']}\n" * 3} for sample in data.splits["train"][:20]]

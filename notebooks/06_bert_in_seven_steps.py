@@ -74,7 +74,7 @@ run
 # %%
 accuracy = run.result["metrics"]["test"]["accuracy"]
 trivial = max(scores["accuracy"]["value"] for scores in run.result["baseline"].values())
-print(f"BERT {accuracy['value']:.1%}, with an interval from {accuracy['low']:.1%}.", end=" ")
+print(f"BERT {accuracy['value']:.1%} ({accuracy['low']:.1%} to {accuracy['high']:.1%}).", end=" ")
 print(f"The best trivial baseline {trivial:.1%}.")
 
 # %%

@@ -44,16 +44,13 @@ for entity in tagger.model.predict([text])[0]["prediction"]:
 # %% [markdown]
 # ## Questions about a text
 # Extractive question answering finds two places: where the answer begins and where it ends. Models
-# that do this well have seen a hundred thousand questions. With so few as here, the trivial
-# baseline, which answers with the sentence that shares most words with the question, is hard to
-# beat: see which of the two wins.
+# that do this well have seen a hundred thousand questions and search whole pages. To stay within
+# minutes, this one gets 400 questions, each with the one sentence that answers it. The trivial
+# baseline answers with the sentence that shares most words with the question: here, all of it.
 
 # %%
-questions = course_data.of_task(
-    "question-answering", "xquad_en", "questions whose answers stand in a text",
-    train=48, val=12, test=30,
-)  # fmt: skip
-reader = graft.fit(questions, technique="full-fine-tuning", task="question-answering", epochs=1)
+questions = course_data.questions_on_sentences(train=400, val=60, test=120)
+reader = graft.fit(questions, technique="full-fine-tuning", task="question-answering", epochs=4)
 f1 = reader.result["metrics"]["test"]["answer_f1"]
 trivial = max(scores["answer_f1"]["value"] for scores in reader.result["baseline"].values())
 winner = "the network" if f1["value"] > trivial else "the trivial baseline"
@@ -61,13 +58,13 @@ print(f"network F1 {f1['value']:.3f} ({f1['low']:.3f} to {f1['high']:.3f}),", en
 print(f"best trivial baseline {trivial:.3f}: {winner} is better.")
 
 # %%
-context = (
-    "The lighthouse was built in 1887 by two brothers from Bergen. It stands 34 meters above the "
-    "sea and was lit with paraffin until electricity reached the island in 1951."
-)
 asked = [
     {"question": question, "context": context}
-    for question in ("When was the lighthouse built?", "How high does it stand?")
+    for question, context in (
+        ("When was the lighthouse built?", "The lighthouse was built by two brothers in 1887."),
+        ("How high does it stand?", "It stands 34 meters above the sea and was lit with paraffin."),
+        ("Who invented the lamp?", "The lamp is an invention of Augustin Fresnel, a physicist."),
+    )
 ]
 for question, row in zip(asked, reader.model.predict(asked), strict=True):
     print(f"{question['question']:34}{row['prediction'] or 'no answer'}  ({row['confidence']:.2f})")

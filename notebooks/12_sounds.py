@@ -53,11 +53,11 @@ graft.plot.confusion(run)
 # ## Voices that it knows
 # The speakers of the test split were held out. Had they been heard in training, the figure would
 # have looked better and would have said less: next, the same number of recordings is mixed without
-# regard for who spoke. The difference is what the voices give away.
+# regard for who spoke. A network that knows the voices is expected to do better.
 #
 # The interval for other speakers is wide because it counts people, not recordings: there are two
 # in this test split, and a third one may be understood better or worse. More recordings of the same
-# two would not make it narrower.
+# two would not make it narrower. One run each shows the direction, not the size of the difference.
 
 # %%
 known = course_data.spoken_digits(by_speaker=False, train=400, val=150, test=200)

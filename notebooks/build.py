@@ -1,6 +1,6 @@
 """Make the notebooks of the course from their percent scripts, and execute them.
 
-    python notebooks/build.py [CHAPTER ...]    # all chapters, or those whose names begin so
+    python notebooks/build.py [CHAPTER ...]    # all chapters, or these: 1 09
     python notebooks/build.py --stale          # only those whose script has changed; where that is
                                                # its prose alone, the outputs are kept
 
@@ -15,6 +15,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import jupytext
@@ -96,18 +97,40 @@ def _environment() -> dict[str, str]:
     return variables
 
 
+def choose(asked: Sequence[str]) -> list[Path]:
+    """Return the scripts of these chapters, all if none is asked for; raises ValueError."""
+    chosen: list[Path] = []
+    for name in asked:
+        begins = name.zfill(2) if name.isdigit() else Path(name).name
+        scripts = [script for script in CHAPTERS if script.name.startswith(begins)]
+        if not scripts:
+            known = ", ".join(script.stem for script in CHAPTERS)
+            raise ValueError(f"There is no chapter {name!r}. Choose among {known}.")
+        chosen += scripts
+    return chosen or list(CHAPTERS)
+
+
+def check_data() -> None:
+    """Raise ValueError if GRAFT_DATA is no folder: the outputs would be those of toy data."""
+    folder = os.environ.get("GRAFT_DATA")
+    if folder is not None and not Path(folder).is_dir():
+        raise ValueError(
+            f"GRAFT_DATA is {folder!r}, which is no folder. Set it to the folder of the larger "
+            "data, or unset it to run on small ones."
+        )
+
+
 def main() -> int:
     """Execute the chapters that were asked for; return 1 if a notebook is too large."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("chapters", nargs="*", help="how the names of chapters begin: 01 09")
+    parser.add_argument("chapters", nargs="*", help="numbers, or how names begin: 1 09 11_you")
     parser.add_argument("--stale", action="store_true", help="only those whose script has changed")
     asked = parser.parse_args()
-    chosen = [
-        script
-        for script in CHAPTERS
-        if (not asked.chapters or script.name.startswith(tuple(asked.chapters)))
-        and (not asked.stale or is_stale(script))
-    ]
+    try:
+        check_data()
+        chosen = [path for path in choose(asked.chapters) if not asked.stale or is_stale(path)]
+    except ValueError as error:
+        parser.error(str(error))
     too_large = False
     for script in chosen:
         started = time.monotonic()

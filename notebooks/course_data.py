@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import tempfile
 import warnings
 import zipfile
@@ -46,7 +47,7 @@ def photographs(**sizes: int) -> graft.Data:
     """Photographs of ants and bees, as in PyTorch's tutorial; else handwritten digits."""
     path = folder("hymenoptera") or _fetch_photographs()
     if path is None:
-        print("No photographs: GRAFT_DATA has no folder hymenoptera, and the download failed.")
+        print(f"No photographs: {_why_not('hymenoptera')}, and the download failed.")
         return digits(**sizes)
     return _describe(graft.load_data(path), "photographs of ants and bees", sizes)
 
@@ -55,7 +56,7 @@ def small_images(**sizes: int) -> graft.Data:
     """Small color images of objects: CIFAR-10; else handwritten digits."""
     path = folder("cifar10")
     if path is None:
-        print("No small color images: GRAFT_DATA has no folder cifar10.")
+        print(f"No small color images: {_why_not('cifar10')}.")
         return digits(**sizes)
     return _describe(graft.load_data(path), "color images of 32 x 32 pixels", sizes)
 
@@ -64,7 +65,7 @@ def reviews(**sizes: int) -> graft.Data:
     """Sentences about films, bad or good: SST-2; else the questions with topics."""
     path = folder("sst2")
     if path is None:
-        print("No film reviews: GRAFT_DATA has no folder sst2.")
+        print(f"No film reviews: {_why_not('sst2')}.")
         return questions(**sizes)
     words = {"0": "bad", "1": "good"}
     frames = {
@@ -83,7 +84,7 @@ def passages(characters: int = 1500, **sizes: int) -> graft.Data:
     """
     path = folder("tinyshakespeare")
     if path is None:
-        print("No plays: GRAFT_DATA has no folder tinyshakespeare.")
+        print(f"No plays: {_why_not('tinyshakespeare')}.")
         rows = [{"passage": text[:1500]} for text in topics.values() if len(text) >= 1500]
         words = "passages of Python's own documentation"
         data = graft.load_data(rows, val=0.2, test=0.3)
@@ -121,7 +122,7 @@ def of_task(task: str, name: str, words: str, **sizes: int) -> graft.Data:
     path = folder(name)
     if path is not None:
         return _describe(graft.load_data(path, task=task), words, sizes)
-    print(f"GRAFT_DATA has no folder {name}: what follows runs on a few made-up samples.")
+    print(f"What follows runs on a few made-up samples: {_why_not(name)}.")
     return _describe(graft.datasets.make_samples(task), "made-up samples", {})
 
 
@@ -133,6 +134,16 @@ def shorter(data: graft.Data, characters: int, **sizes: int) -> graft.Data:
     }
     words = f"those with a source of up to {characters} characters"
     return _describe(data.with_splits(splits), words, sizes)
+
+
+def questions_on_sentences(**sizes: int) -> graft.Data:
+    """Questions, each with the sentence that holds its answer; else a few made-up samples."""
+    if (path := folder("xquad_en")) is None:
+        return of_task("question-answering", "xquad_en", "", **sizes)
+    data = graft.load_data(path, task="question-answering")
+    cut = {split: [_sentence_of(sample) for sample in data.splits[split]] for split in data.splits}
+    words = "questions, each with the sentence of the text that answers it"
+    return _describe(data.with_splits(cut), words, sizes)
 
 
 def picture(sample: graft.Sample) -> Image.Image:
@@ -155,6 +166,26 @@ def folder(name: str) -> Path | None:
     """Return this folder of the one that GRAFT_DATA names, or None if it is not there."""
     path = Path(os.environ.get("GRAFT_DATA", "")) / name
     return path if "GRAFT_DATA" in os.environ and path.exists() else None
+
+
+def _why_not(name: str) -> str:
+    """Why this folder is not there."""
+    home = os.environ.get("GRAFT_DATA")
+    if home is None:
+        return "GRAFT_DATA is not set"
+    if not Path(home).is_dir():
+        return f"GRAFT_DATA is {home!r}, which is no folder"
+    return f"the folder of GRAFT_DATA has no folder {name}"
+
+
+def _sentence_of(sample: graft.Sample) -> graft.Sample:
+    """The sample with the sentences of its context in which its first answer stands."""
+    context, ((answer, start), *_) = sample.roles["context"], sample.roles["answers"]
+    ends = [match.end() for match in re.finditer(r"[.!?] +(?=[A-Z])", context)]
+    first = max((end for end in ends if end <= start), default=0)
+    last = min((end for end in ends if end >= start + len(answer)), default=len(context))
+    roles = {"context": context[first:last], "answers": ((answer, start - first),)}
+    return replace(sample, roles={**sample.roles, **roles})
 
 
 def _fetch_photographs() -> Path | None:

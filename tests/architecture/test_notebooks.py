@@ -63,3 +63,20 @@ def test_the_site_lists_the_same_chapters() -> None:
     site = (NOTEBOOKS.parent / "docs" / "index.md").read_text(encoding="utf-8")
     titles = re.compile(r"\| \[(\d+\. [^\]]+)\]\([^)]*\.ipynb\)")
     assert titles.findall(site) == titles.findall(INDEX)
+
+
+@pytest.mark.parametrize("asked", ["1", "01", "01_what", "notebooks/01_what_transfer_is.py"])
+def test_a_chapter_is_chosen_by_its_number_or_name(asked: str) -> None:
+    assert [path.stem for path in load("build").choose([asked])] == ["01_what_transfer_is"]
+
+
+@pytest.mark.parametrize("asked", ["99", "chapter1", "0"])
+def test_an_unknown_chapter_is_refused_with_those_that_there_are(asked: str) -> None:
+    with pytest.raises(ValueError, match=f"no chapter '{asked}'.*01_what_transfer_is"):
+        load("build").choose([asked])
+
+
+def test_a_folder_of_data_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAFT_DATA", "nowhere")
+    with pytest.raises(ValueError, match="GRAFT_DATA is 'nowhere', which is no folder"):
+        load("build").check_data()

@@ -30,13 +30,13 @@ from tests.contracts.tiny import PACKED, TINY, network_of, task_of, with_unlabel
 EXAMPLES, PIECES = 16, (2, 8)
 WEIGHTED, SEVERAL, SUBWORDS = "weighted", "several labels", "token-classification:subwords=all"
 TASKS = [*TINY, PACKED, SUBWORDS, WEIGHTED, SEVERAL]
-BETWEEN_DOMAINS = ("bnm", "dan", "deep-coral", "deepjdot", "shot")
+BETWEEN_DOMAINS = ("bnm", "dan", "deepjdot", "shot")
 BETWEEN_EXAMPLES = {
     "contrastive-few-shot": {"contrastive"},
     **{name: {"adaptation"} for name in BETWEEN_DOMAINS},
 }
 """Phases whose loss is between the examples of a batch, of which pieces have fewer."""
-EITHER = ("cdan", "dann", "mcc", "mdd")
+EITHER = ("cdan", "dann", "deep-coral", "mcc", "mdd")
 """Losses of which some pieces have the gradient of the whole: sums of means over two streams, where
 the pieces are equal shares of both, and those that depend little on nearly equal predictions."""
 SAMPLED = ("object-detection",)

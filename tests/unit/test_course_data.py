@@ -45,6 +45,27 @@ def test_only_short_sources_are_kept(course_data: ModuleType) -> None:
     assert len(data.splits["train"]) == 5
 
 
+@pytest.mark.parametrize(
+    ("home", "reason"),
+    [
+        (None, "GRAFT_DATA is not set"),
+        ("nowhere", "GRAFT_DATA is 'nowhere', which is no folder"),
+        (".", "the folder of GRAFT_DATA has no folder sst2"),
+    ],
+)
+def test_why_data_are_missing_is_said(
+    home: str | None,
+    reason: str,
+    course_data: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if home is not None:
+        monkeypatch.setenv("GRAFT_DATA", home)
+    course_data.reviews(train=4)
+    assert f"No film reviews: {reason}." in capsys.readouterr().out
+
+
 def test_spoken_digits_become_tones(course_data: ModuleType) -> None:
     data = course_data.spoken_digits(train=200)
     wave, rate = course_data.wave(data.splits["train"][0])
