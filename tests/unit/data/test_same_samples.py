@@ -134,7 +134,7 @@ def is_refusal_of_quotes(columns: Columns, suffix: str, found: tuple[str, Any]) 
         suffix == ".csv"
         and holds(columns, "[\r\n]")
         and found[0] == "refused"
-        and "looks like a row" in found[1]
+        and "would be one row" in found[1]
     )
 
 

@@ -33,6 +33,12 @@ def encoded(samples: np.ndarray, rate: int = RATE, **form: str) -> bytes:
     return buffer.getvalue()
 
 
+def blank_out(raw: bytes, count: int) -> bytes:
+    """The file with so many zeros in its middle."""
+    half = len(raw) // 2
+    return raw[:half] + bytes(count) + raw[half + count :]
+
+
 def of(raw: bytes) -> np.ndarray:
     return open_sound(raw, "a", RATE)
 
@@ -56,6 +62,42 @@ def test_sounds_of_datasets_are_read_whether_decoded_or_not():
     np.testing.assert_array_equal(open_sound(decoded, "a", 8000), samples)
     whole = {"bytes": wave_bytes(samples, 8000), "path": "gone.wav"}
     np.testing.assert_allclose(open_sound(whole, "a", 8000), samples, atol=2**-15)
+
+
+@pytest.mark.parametrize(("wrong", "words"), [
+    ({"sampling_rate": 0}, "its sampling_rate is 0"),
+    ({"sampling_rate": -8000}, "its sampling_rate is -8000"),
+    ({"sampling_rate": None}, "its sampling_rate is None"),
+    ({"sampling_rate": "8000"}, "its sampling_rate is '8000'"),
+    ({"sampling_rate": 2**40}, "its sampling_rate is 1099511627776"),
+    ({"array": np.zeros((2, 400))}, r"its array has the shape \(2, 400\)"),
+    ({"array": "zero"}, "its array is no array of numbers"),
+    ({"array": [[0.0], [0.0, 1.0]]}, "its array is no array of numbers"),
+    ({"array": None}, "its array is no array of numbers"),
+])  # fmt: skip
+def test_a_decoded_cell_that_is_no_sound_is_refused_by_row(wrong, words):
+    right = {"array": [0.0, 0.1, 0.2], "sampling_rate": 8000}
+    rows = [{"audio": {**right, **extra}, "label": "a"} for extra in ({}, wrong)]
+    with pytest.raises(DataError, match=rf"1 of 2 rows of .* rows:1 \({words}\)\. A decoded"):
+        load_data(rows)
+    with pytest.raises(DataError, match=rf"The sound of a cannot be read: {words}\. A decoded"):
+        open_sound(rows[1]["audio"], "a", RATE)
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(("cell", "words"), [
+    ({"bytes": None, "path": None}, "have no sound|has no sound"),
+    ({"bytes": b"", "path": "a.wav"}, r"it is empty \(0 bytes\)"),
+])  # fmt: skip
+def test_a_cell_without_a_file_is_refused_by_name(tmp_path, first, cell, words):
+    put(tmp_path, "a.wav")
+    cells = [cell, {"bytes": (tmp_path / "a.wav").read_bytes(), "path": "a.wav"}]
+    cells = cells if first else cells[::-1]
+    pq.write_table(pa.table({"audio": cells, "label": ["a", "b"]}), tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=words):
+        data = read(tmp_path / "t.parquet")
+        for sample in data.splits["all"]:
+            open_sound(sample.roles["audio"], sample.id, RATE)
 
 
 def test_another_rate_is_resampled_to_the_same_sound():
@@ -186,6 +228,7 @@ def test_speakers_are_kept_in_one_split(tmp_path):
 
 def test_a_check_says_how_the_sounds_are():
     stereo = np.stack([tone(), np.zeros_like(tone())], 1)
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 5 * RATE).astype("f4")
     sounds = {
         "fine": encoded(tone(1.0)),
         "again": encoded(tone(1.0)),
@@ -194,6 +237,7 @@ def test_a_check_says_how_the_sounds_are():
         "one-sided": encoded(stereo),
         "short": encoded(tone(0.05)),
         "cut": encoded(tone(1.5))[:-1000],
+        "damaged": blank_out(encoded(np.tile(noise, 4), format="OGG"), 500),
         "broken": b"RIFF",
     }
     samples = [
@@ -203,12 +247,13 @@ def test_a_check_says_how_the_sounds_are():
     named = {code: findings[code].samples for code in findings if findings[code].samples}
     assert named == {
         "unreadable": ("broken",), "silent": ("silent",), "clipped": ("clipped",),
-        "silent-channel": ("one-sided",), "short-sounds": ("short",), "truncated": ("cut",),
+        "silent-channel": ("one-sided",), "short-sounds": ("short",),
+        "truncated": ("cut", "damaged"),
         "duplicates": ("again",), "conflicting-labels": ("fine", "again"),
     }  # fmt: skip
     assert "1 sound cannot be read" in findings["unreadable"].message
-    assert findings["sounds"].message.startswith("Sounds: 0.05 to 1.44 seconds, median")
-    assert "8,000 Hz; mono (6), stereo (1)." in findings["sounds"].message
+    assert findings["sounds"].message.startswith("Sounds: 0.05 to ")
+    assert "8,000 Hz; mono (7), stereo (1)." in findings["sounds"].message
 
 
 def test_equal_bytes_have_one_digest(tmp_path):

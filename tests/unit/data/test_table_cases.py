@@ -72,6 +72,26 @@ def test_lines_of_two_encodings_are_read_right_and_named(tmp_path: Path) -> None
     )
 
 
+@pytest.mark.parametrize("closes", ["", "14"], ids=["nothing", "a later quote"])
+@pytest.mark.parametrize("row", [3, 19])
+def test_an_open_quote_in_the_last_column_swallows_no_rows(
+    tmp_path: Path, row: int, closes: str
+) -> None:
+    rows = [f"{i % 2},text number {i}" for i in range(20)]
+    rows[row] = f'{row % 2},"text number {row}'
+    if closes:
+        rows[int(closes)] = f'0,"text number {closes}, quoted"'
+    words = rf"a quote on line {row + 2} is not closed there, so that lines {row + 2} to \d+ would"
+    with pytest.raises(DataError, match=words):
+        read(write(tmp_path, "t.csv", "label,text", *rows))
+
+
+def test_an_open_quote_of_a_table_of_tabs_swallows_no_rows(tmp_path: Path) -> None:
+    rows = ["a\tone", "b\ttwo", 'a\t"thr\tee', "b\tfour", "a\tfive"]
+    with pytest.raises(DataError, match="a quote on line 4 is not closed there"):
+        read(write(tmp_path, "t.tsv", "label\ttext", *rows))
+
+
 def test_a_quote_that_is_not_closed_swallows_no_rows(tmp_path: Path) -> None:
     rows = [f"{t.replace(',', '')},{x}" for t, x in EXPECTED]
     rows[3] = '"' + rows[3]

@@ -190,6 +190,24 @@ def test_a_text_of_the_name_of_a_sound_is_what_is_said_in_it(write: Write, place
                for note in data.notes)  # fmt: skip
 
 
+def test_sounds_of_unknown_codecs_and_texts_without_a_sound_are_noted(write: Write) -> None:
+    names = ("1.wav", "1.txt", "2.wav", "2.lab", "y.m4a", "y.txt", "z.MP4", "lone.txt")
+    data = read(write(dict.fromkeys((*names, "README.txt"), "said")))
+    assert pairs_of(data) == {"1.wav": "said", "2.wav": "said"}
+    for words in (
+        "sounds ending in .m4a cannot be read here, convert them to FLAC or WAV: y.m4a.",
+        "sounds ending in .mp4 cannot be read here, convert them to FLAC or WAV: z.MP4.",
+        "no sound has their name: lone.txt.",
+    ):
+        assert f"1 file left out, {words}" in data.notes
+
+
+def test_a_folder_of_unknown_codecs_alone_says_what_to_convert_to(write: Write) -> None:
+    path = write({f"{i}.{ending}": "said" for i in range(3) for ending in ("m4a", "txt")})
+    with pytest.raises(DataError, match=r"ending in \.m4a cannot .* convert them to FLAC or WAV"):
+        read(path)
+
+
 def test_split_folders_of_sounds_with_texts(write: Write) -> None:
     data = read(write({f"{s}/1.{e}": s for s in ("train", "test") for e in ("wav", "txt")}))
     assert {split: pairs_of(data, split) for split in data.splits} == {

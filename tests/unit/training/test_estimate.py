@@ -66,3 +66,9 @@ def test_a_recording_that_is_there_takes_no_time(tmp_path, monkeypatch):
     after = estimate_run(asked, data)
     assert after.phases[0].recording_seconds == 0
     assert after.recordings == {}
+
+
+def test_texts_that_are_cut_short_to_time_them_are_no_warning(caplog):
+    data = task_of("automatic-speech-recognition")[1]
+    estimate_run(spec("automatic-speech-recognition", "zero-shot", data), data)
+    assert caplog.text == ""

@@ -95,7 +95,7 @@ _WARNINGS: dict[str, tuple[Callable[[Heard], bool], str]] = {
     ),
     "truncated": (
         lambda heard: heard.missing > 0,
-        "are cut off: their files promise more than they hold",
+        "are cut off or damaged: fewer samples can be read than their files promise",
     ),
     "silent-channel": (
         lambda heard: 0 < heard.silent_channels < heard.channels,

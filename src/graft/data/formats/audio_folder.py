@@ -18,7 +18,7 @@ _FOLDERS = ClassFolders(
     "audio",
     lambda file: (file, None),
     UNREADABLE,
-    "convert them to FLAC",
+    "convert them to FLAC or WAV",
     alone=True,
 )
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
 from graft.base.errors import DataError, listed
 from graft.data.data import Data
-from graft.data.formats.folders.utterances import Utterance, to_transcripts
+from graft.data.formats.folders.utterances import Utterance, note_unreadable, to_transcripts
 from graft.data.formats.format import ReadOptions, endings, folder_splits
-from graft.data.listing import note_left_out, subfolders, walk
-from graft.data.sounds.open import SUFFIXES, open_bytes
+from graft.data.listing import is_about, note_left_out, subfolders, walk
+from graft.data.sounds.open import SUFFIXES, UNREADABLE, has_sound_suffix, open_bytes
 from graft.data.tables.encodings import read_text
 from graft.data.tables.file_names import FileNames
 
@@ -39,28 +40,33 @@ class TranscriptFiles:
         if not path.is_dir():
             return 0.0
         files = list(islice(walk(path), _LOOKED_AT))
-        sounds = [file.stem for file in files if file.suffix.lower() in SUFFIXES]
+        sounds = [file.stem for file in files if has_sound_suffix(file)]
         texts = {file.stem for file in files if file.suffix.lower() in TEXTS}
         if not sounds or sum(stem in texts for stem in sounds) < LEAST * len(sounds):
             return 0.0
-        tables = endings() - SUFFIXES - {".txt"}
+        tables = endings() - SUFFIXES - UNREADABLE - {".txt"}
         is_beside = any(f.parent == path and f.suffix.lower() in tables for f in files)
         return 0.5 if is_beside else 0.95
 
     def read(self, path: Path, options: ReadOptions) -> Data:
-        sounds = [f for f in walk(path) if f.suffix.lower() in SUFFIXES] if path.is_dir() else []
+        files = list(walk(path)) if path.is_dir() else []
+        sounds = [file for file in files if file.suffix.lower() in SUFFIXES]
         if not sounds:
-            raise DataError(f"{path} is no folder with sounds and a text beside each of them.")
+            others = note_unreadable([_name(file, path) for file in files])
+            nothing = f"{path} is no folder with sounds and a text beside each of them."
+            raise DataError(" ".join([nothing, *others]))
         meaning = folder_splits(folder.name for folder in subfolders(path))
         names = FileNames(path, TEXTS)
         splits: dict[str, list[Utterance]] = {}
-        outside, timed = [], []
+        outside, timed, read = [], [], set()
         for file in sounds:
             name = file.relative_to(path)
+            beside = _find_text(file, path, names)
+            read |= {beside}
             if meaning and name.parts[0] not in meaning:
                 outside.append(name.as_posix())
                 continue
-            text = _read_beside(file, path, names)
+            text = None if beside is None else read_text(beside)[0]
             if text is not None and _has_times(text):
                 timed.append(name.as_posix())
             words = None if text is None else " ".join(text.split())
@@ -73,7 +79,11 @@ class TranscriptFiles:
                 "Write the words alone, or a table with the columns file, start, end, transcript."
             )
         data = to_transcripts(path, splits, options)
-        notes = note_left_out(outside, "they are in no split folder")
+        notes = [
+            *note_left_out(outside, "they are in no split folder"),
+            *note_unreadable([_name(file, path) for file in files]),
+            *note_left_out(_find_lone_texts(files, path, read), "no sound has their name"),
+        ]
         return data.with_splits(data.splits, *notes)
 
     def write_tiny(self, data: Data, path: Path) -> None:
@@ -89,12 +99,26 @@ class TranscriptFiles:
                 text.write_text(sample.roles["transcript"], encoding="utf-8", newline="")
 
 
-def _read_beside(sound: Path, top: Path, names: FileNames) -> str | None:
+def _find_text(sound: Path, top: Path, names: FileNames) -> Path | None:
     """The text of a sound: beside it, or in another folder under the same name; else None."""
     beside = (sound.with_suffix(ending) for ending in TEXTS)
     file = next((text for text in beside if text.is_file()), None)
-    file = file or names.find(sound.relative_to(top).with_suffix(""))
-    return None if file is None else read_text(file)[0]
+    return file or names.find(sound.relative_to(top).with_suffix(""))
+
+
+def _find_lone_texts(files: Sequence[Path], top: Path, read: Collection[Path | None]) -> list[str]:
+    """The names of texts that are of no sound, and do not describe the data."""
+    stems = {file.with_suffix("") for file in files if has_sound_suffix(file)}
+    return [
+        _name(file, top)
+        for file in files
+        if file.suffix.lower() in TEXTS
+        and not (file in read or file.with_suffix("") in stems or is_about(file))
+    ]
+
+
+def _name(file: Path, top: Path) -> str:
+    return file.relative_to(top).as_posix()
 
 
 def _has_times(text: str) -> bool:

@@ -28,6 +28,12 @@ _BEGINNINGS = (
     b"RIFF", b"RF64", b"fLaC", b"OggS", b"ID3", b"FORM", b".snd", b"\xff\xfb", b"\xff\xf3",
 )  # fmt: skip
 """How files of sound begin. RIFF is also how WebP pictures begin: see `is_sound`."""
+MAX_RATE = 2**31 - 1
+"""Samples a second that the header of a file has room for."""
+DECODED = (
+    'A decoded sound is {"array": samples, "sampling_rate": samples a second}: numbers of the '
+    "shape (samples,) or (samples, channels), and a whole number from 1 on."
+)
 _NO_RATE = "its header says 0 samples a second, or 0 channels"
 BLOCK = 1 << 20
 """Frames that are read at a time, so that an hour of sound is never in memory as a whole."""
@@ -42,11 +48,17 @@ ROUNDED_SECONDS = 0.1
 
 
 def holds_sounds(values: Sequence[Any]) -> bool:
-    """Whether these are sounds: paths that end as theirs do, files, or as datasets has both."""
-    return bool(values) and all(map(_is_one, values))
+    """Whether these are sounds: paths that end as theirs do, files, or as datasets has both.
+
+    Empty files may be among them, which are refused when they are opened.
+    """
+    filled = [value for value in values if unwrap_cell(value) != b""]
+    return bool(filled) and all(map(_is_one, filled))
 
 
 def _is_one(value: Any) -> bool:
+    if _is_decoded(value):
+        return True
     value = unwrap_cell(value)
     if isinstance(value, bytes):
         return is_sound(value)
@@ -58,16 +70,45 @@ def _is_one(value: Any) -> bool:
 def unwrap_cell(value: Any) -> Any:
     """The bytes or the path in a cell of Hugging Face's datasets; anything else as it is.
 
-    Such a cell is `{"bytes", "path"}`, or decoded `{"array", "sampling_rate"}`.
+    Such a cell is `{"bytes", "path"}`, or decoded `{"array", "sampling_rate"}`, which stays as it
+    is where `describe_wrong_cell` has something to say of it.
     """
     if not isinstance(value, dict):
         return value
-    if value.get("array") is None:
-        return value.get("bytes") or value.get("path")
+    if not _is_decoded(value):
+        return value.get("path") if value.get("bytes") is None else value["bytes"]
+    if describe_wrong_cell(value):
+        return value
     file = io.BytesIO()
     samples, rate = np.asarray(value["array"], np.float32), int(value["sampling_rate"])
     _import_soundfile().write(file, samples, rate, format="WAV", subtype="FLOAT")
     return file.getvalue()
+
+
+def describe_wrong_cell(value: Any) -> str | None:
+    """Say why a decoded cell is no sound; None of one that is, and of all other values."""
+    if not _is_decoded(value):
+        return None
+    try:
+        samples = np.asarray(value["array"])
+    except ValueError:  # lists of several lengths
+        return "its array is no array of numbers"
+    rate = value.get("sampling_rate")
+    if samples.dtype.kind not in "fiu":
+        return "its array is no array of numbers"
+    if samples.ndim not in (1, 2) or (samples.ndim == 2 and samples.shape[1] > len(samples)):
+        return f"its array has the shape {samples.shape}"
+    is_number = isinstance(rate, int | float | np.number) and not isinstance(rate, bool)
+    if not is_number or not 1 <= rate <= MAX_RATE or rate != int(rate):
+        return f"its sampling_rate is {rate!r}"
+    return None
+
+
+def _is_decoded(value: Any) -> bool:
+    """Whether a cell has samples, not a file: `array` may be null beside one."""
+    if not isinstance(value, dict) or "array" not in value:
+        return False
+    return value["array"] is not None or (value.get("bytes") or value.get("path")) is None
 
 
 @dataclass(frozen=True)
@@ -192,10 +233,11 @@ class _Stream:
             file.seek(start)
 
     def read(self, most: int | None = None) -> NDArray[np.float32]:
-        """The next samples (T, channels), at most so many; none at the end."""
+        """The next samples (T, channels), at most so many; none at the end or behind damage."""
         count = self._left if most is None else min(most, self._left)
         samples = self._file.read(count, dtype="float32", always_2d=True)
-        self._left -= len(samples)
+        # Behind a damaged page of OGG libsndfile would go on, with samples of another time.
+        self._left = self._left - count if len(samples) == count else 0
         return samples
 
 
@@ -218,6 +260,8 @@ def _open(value: Any, name: str) -> Iterator[_Stream]:
 
 def _source(value: Any, name: str) -> Any:
     """What soundfile opens: the path as it is, or the bytes as a file. Raises DataError."""
+    if wrong := describe_wrong_cell(value):
+        raise DataError(f"The sound of {name} cannot be read: {wrong}. {DECODED}")
     value = unwrap_cell(value)
     if _is_bytes(value):
         if not len(value):

@@ -288,8 +288,9 @@ def known_names() -> frozenset[str]:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a cell is None, NaN, blank, or what programs write for NaN; `null` is a word."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    """Whether a cell is None or an object of Nones, NaN, blank or written NaN; `null` is a word."""
+    parts = value.values() if isinstance(value, dict) and value else [value]
+    if all(part is None for part in parts) or (isinstance(value, float) and math.isnan(value)):
         return True
     return isinstance(value, str) and value.strip().lower() in ("", "nan", "<na>")
 

@@ -45,6 +45,7 @@ def read_delimited(file: Path, options: ReadOptions, delimiters: str, quoting: i
         raise BadValue(f"The delimiter must be one character. Got {options.delimiter!r} instead.")
     named = _SEP_LINE.match(text)
     text = text[named.end() :] if named else text
+    text += "" if text.endswith(("\r", "\n")) else "\n"  # so that an open quote holds a line end
     delimiter = options.delimiter or (named[1] if named else _delimiter(text, delimiters, quoting))
     if options.delimiter is None and delimiter != delimiters[0]:
         notes.append(f"{file.name} is delimited by {delimiter!r}.")
@@ -57,6 +58,7 @@ def read_delimited(file: Path, options: ReadOptions, delimiters: str, quoting: i
         quoted = _records(text, delimiter, csv.QUOTE_MINIMAL, file)
         if not _is_ragged(quoted[1]):
             lines, records = quoted
+            quoting = csv.QUOTE_MINIMAL
             notes.append(f"{file.name} has quoted fields; quotes around fields were removed.")
     if not records:
         raise DataError(f"{file} holds no rows.")
@@ -151,35 +153,33 @@ def _is_strict(text: str, delimiter: str) -> bool:
 def _check_quotes(
     text: str, lines: Sequence[int], records: Sequence[Sequence[str]], delimiter: str, file: Path
 ) -> None:
-    """Raise DataError for an open quote that makes one record of lines that are records too.
+    """Raise DataError for an open quote that makes one record of several lines.
 
-    Such lines have as many fields as the others, and their last field is one of a line's own.
+    Either nothing closes it, or the first quote of a later line does, behind which the field goes
+    on. Or the lines are records too: with as many fields as the others, their last field known.
     """
-    whole = text.split("\n")
+    whole = list(io.StringIO(text, newline=""))  # the lines as the reader of records counts them
     ends = [*lines[1:], len(whole) + 1]
-    spans = [
-        (first, end)
-        for first, end, record in zip(lines, ends, records, strict=True)
-        if any("\n" in f for f in record)
-    ]
-    if not spans:
-        return
-    width, known = (
-        len(records[0]),
-        {record[-1] for record in records if not any("\n" in field for field in record)},
-    )
-    for first, end in spans:
-        rows = [
-            line.rstrip("\r").split(delimiter)
-            for line in whole[first - 1 : end - 1]
-            if line.strip()
-        ]
-        if width > 1 and all(len(row) == width and row[-1].strip('"') in known for row in rows):
+    width = len(records[0])
+    known = {record[-1] for record in records if not _spans_lines(record)}
+    for first, end, record in zip(lines, ends, records, strict=True):
+        if not _spans_lines(record):
+            continue
+        within = whole[first - 1 : end - 1]
+        rows = [line.rstrip("\r\n").split(delimiter) for line in within if line.strip()]
+        are_rows = width > 1 and all(
+            len(row) == width and row[-1].strip('"') in known for row in rows
+        )
+        if are_rows or not _is_strict("".join(within), delimiter):
             raise DataError(
                 f"{file}: a quote on line {first} is not closed there, so that lines {first} to "
-                f"{end - 1} would be one row, and each of them looks like a row. Close or double "
-                "the quote, or remove it; a table of tabs (.tsv) takes quotes as text."
+                f"{end - 1} would be one row. Close or double the quote, or remove it; a table of "
+                "tabs (.tsv) takes quotes as text."
             )
+
+
+def _spans_lines(record: Sequence[str]) -> bool:
+    return any(end in field for field in record for end in "\r\n")
 
 
 def _is_ragged(records: Sequence[Sequence[str]]) -> bool:

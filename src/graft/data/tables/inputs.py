@@ -137,7 +137,7 @@ def _text(value: Any) -> str:
 def find_picture(value: Any, rows: Rows) -> Any:
     """The picture of a cell: pixels, bytes, or its file, beside the table or below its folder."""
     if isinstance(value, dict):  # the image column of Hugging Face's datasets
-        value = value.get("bytes") or value.get("path")
+        value = value.get("path") if value.get("bytes") is None else value["bytes"]
     if isinstance(value, list):
         return np.asarray(value)
     images = rows.table.images

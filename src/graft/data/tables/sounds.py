@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.data.listing import is_file
-from graft.data.sounds.open import unwrap_cell
+from graft.data.sounds.open import DECODED, describe_wrong_cell, unwrap_cell
 from graft.data.sounds.part import SoundPart
 from graft.data.tables.columns import Columns, as_number, is_missing, present
 from graft.data.tables.rows import Rows
@@ -64,6 +64,7 @@ def read_sounds(rows: Rows) -> list[Any]:
     """
     cells = rows.column("audio")
     rows.refuse(map(is_missing, cells), "have no sound", "Fill it in or remove the rows.")
+    rows.refuse(map(describe_wrong_cell, cells), "have a sound that cannot be read", DECODED)
     sounds = [find_sound(cell, rows) for cell in cells]
     if not any(map(rows.has, PARTS)):
         return sounds

@@ -7,9 +7,10 @@ sizes of the splits.
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -302,9 +303,21 @@ def _writing_seconds(model: Model, task: Task, data: Data, engine: Engine) -> fl
     test = data.splits["test"]
     few, decoding = test[:WRITTEN], task.decoding
     short = replace(decoding, max_new_tokens=min(NEW_TOKENS, decoding.max_new_tokens))
-    with engine.autocast():
+    with engine.autocast(), _mute_warnings():
         seconds = _seconds(lambda: task.generate(model, few, short))
     return seconds * decoding.max_new_tokens / short.max_new_tokens * len(test) / len(few)
+
+
+@contextmanager
+def _mute_warnings() -> Iterator[None]:
+    """No warning of texts without an end: those of a trial are cut short by intent."""
+    log = logging.getLogger("graft")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _seconds(run: Callable[[], object]) -> float:

@@ -11,6 +11,7 @@ from graft.base.errors import DataError, listed
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, split_word, splits_of
 from graft.data.listing import note_left_out, subfolders
+from graft.data.sounds.open import UNREADABLE
 from graft.data.sounds.part import SoundPart
 from graft.data.tables.encodings import read_text
 from graft.data.tables.objects import object_table
@@ -55,6 +56,19 @@ def to_transcripts(
     data = to_data(tables, options, "transcripts")
     notes = note_left_out(silent, "they have no transcript")
     return replace(data, columns={}, notes=[*data.notes, *notes])
+
+
+def note_unreadable(names: Sequence[str]) -> list[str]:
+    """Note the sounds among these files whose codec is not read here."""
+    endings = sorted({Path(name).suffix.lower() for name in names} & UNREADABLE)
+    return [
+        note
+        for ending in endings
+        for note in note_left_out(
+            [name for name in names if name.lower().endswith(ending)],
+            f"sounds ending in {ending} cannot be read here, convert them to FLAC or WAV",
+        )
+    ]
 
 
 def split_folders(path: Path, is_one: Callable[[Path], bool]) -> dict[str, list[Path]]:
