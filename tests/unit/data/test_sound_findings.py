@@ -158,6 +158,13 @@ def test_characters_that_cannot_be_learned_are_named() -> None:
     assert unseen.samples == ("test:0",) and "'é' (test:0)" in unseen.message
 
 
+def test_case_and_punctuation_are_no_unseen_characters() -> None:
+    findings = inspect(Data({**speak("abc", "Abd"), **speak("DAB, Jab!", split="test")}))
+    (unseen,) = find(findings, "unseen-characters")
+    assert "1 character, case and punctuation apart, that" in unseen.message
+    assert "'j' (test:0). A network that writes" in unseen.message
+
+
 def test_speakers_on_both_sides_of_a_split_are_named(tmp_path: Path) -> None:
     splits = {**speak("one two"), **speak("two three", split="test")}
     for part in splits.values():

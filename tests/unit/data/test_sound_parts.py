@@ -132,7 +132,7 @@ def test_sounds_that_were_cut_before_are_whole_unless_parts_are_asked_for(record
         (2, 1, r"1 of 2 rows of data\.csv has a part that ends where it starts, or before: "
                r"data\.csv:3 \(from 2 to 1\)"),
         (-1, 1, r"has a start that is not a number of seconds from 0 on: data\.csv:3 \('-1'\)"),
-        (0, "1:05", r"has a end that is not a number of seconds.*'1:05'.*such as 12\.5"),
+        (0, "1:05", r"has an end that is not a number of seconds.*'1:05'.*such as 12\.5"),
     ],
 )  # fmt: skip
 def test_impossible_parts_are_refused(

@@ -208,6 +208,12 @@ def test_a_folder_of_unknown_codecs_alone_says_what_to_convert_to(write: Write) 
         read(path)
 
 
+def test_empty_texts_alone_are_refused(write: Write) -> None:
+    path = write({f"{i}.{ending}": " \n" for i in range(3) for ending in ("wav", "txt")})
+    with pytest.raises(DataError, match=r"No transcript of .* has a word: all of 3 are empty"):
+        read(path)
+
+
 def test_split_folders_of_sounds_with_texts(write: Write) -> None:
     data = read(write({f"{s}/1.{e}": s for s in ("train", "test") for e in ("wav", "txt")}))
     assert {split: pairs_of(data, split) for split in data.splits} == {

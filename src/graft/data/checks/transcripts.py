@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from graft.base.counts import plural
 from graft.base.errors import listed
@@ -136,18 +136,26 @@ def _rare_characters(data: Data) -> list[Finding]:
         findings.append(
             Finding("rare-characters", "info", message, tuple(dict.fromkeys(once.values())))
         )
+    learned = _spoken_characters(counts)
     for split in ("val", "test"):
         unseen = {
             sign: name
             for name, signs in texts.get(split, ())
-            for sign in sorted(signs - counts.keys())
+            for sign in sorted(_spoken_characters(signs) - learned)
         }
         if unseen and training:
             shown = listed((f"{sign!r} ({name})" for sign, name in unseen.items()), 8)
             message = (
-                f"{split} has {plural(len(unseen), 'character')} that no transcript of training "
-                f"has, so none of them can be learned: {shown}."
+                f"{split} has {plural(len(unseen), 'character')}, case and punctuation apart, that "
+                f"no transcript of training has: {shown}. A network that writes the characters of "
+                "training (head=ctc) cannot write them."
             )
             ids = tuple(dict.fromkeys(unseen.values()))
             findings.append(Finding("unseen-characters", "warning", message, ids))
     return findings
+
+
+def _spoken_characters(characters: Iterable[str]) -> set[str]:
+    """The characters in lower case, without blanks, punctuation and signs."""
+    kept = (sign for sign in characters if unicodedata.category(sign)[0] not in "PSZ")
+    return {small for sign in kept for small in sign.lower()}

@@ -52,8 +52,14 @@ def holds_sounds(values: Sequence[Any]) -> bool:
 
     Empty files may be among them, which are refused when they are opened.
     """
-    filled = [value for value in values if unwrap_cell(value) != b""]
+    filled = [value for value in values if not _is_empty(value)]
     return bool(filled) and all(map(_is_one, filled))
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether a cell is a file of 0 bytes."""
+    raw = value.get("bytes") if isinstance(value, dict) else value
+    return isinstance(raw, bytes) and not raw
 
 
 def _is_one(value: Any) -> bool:

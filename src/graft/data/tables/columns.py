@@ -223,9 +223,8 @@ def choose(
 
 def sound_columns(columns: Columns) -> list[str]:
     """The columns of sounds: the one that is requested, or those that hold nothing else."""
-    if "audio" in columns.asked:
-        return columns.asked["audio"]
-    return [name for name in columns if holds_sounds(present(columns[name]))]
+    names = (name for name in columns if holds_sounds(present(columns[name])))
+    return columns.asked.get("audio") or list(names)
 
 
 def _leave_hearing(columns: Columns, kinds: Sequence[Kind]) -> Sequence[Kind]:

@@ -94,7 +94,8 @@ def _read_seconds(rows: Rows, role: str) -> list[float | None]:
         cell is not None and (number is None or number < 0) and repr(cell)
         for cell, number in zip(cells, numbers, strict=True)
     )
-    rows.refuse(wrong, f"have a {role} that is not a number of seconds from 0 on", _SECONDS)
+    article = "an" if role == "end" else "a"
+    rows.refuse(wrong, f"have {article} {role} that is not a number of seconds from 0 on", _SECONDS)
     return numbers
 
 

@@ -53,6 +53,12 @@ def to_transcripts(
     if not tables:
         some = f", but sounds without one: {listed(silent, 5)}" if silent else ""
         raise DataError(f"{path} holds no sound with a transcript{some}.")
+    texts = [u.transcript for part in splits.values() for u in part if u.transcript is not None]
+    if options.labels and not "".join(texts).strip():
+        raise DataError(
+            f"No transcript of {path} has a word: all of {len(texts):,} are empty. Write what is "
+            "said in each sound."
+        )
     data = to_data(tables, options, "transcripts")
     notes = note_left_out(silent, "they have no transcript")
     return replace(data, columns={}, notes=[*data.notes, *notes])
