@@ -165,7 +165,7 @@ TechniqueName = Annotated[
     typer.Option(
         "--technique",
         "-t",
-        help="How to transfer, such as lora:r=4; by default lp-ft, or lora to generate text. "
+        help="How to transfer, such as lora:r=4; by default lp-ft, or lora to write text. "
         "See: graft list techniques.",
         rich_help_panel=MODEL,
     ),

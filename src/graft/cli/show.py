@@ -231,15 +231,18 @@ def names(rows: Sequence[tuple[str, str]], indent: str = "") -> None:
         typer.echo(f"{indent}{name:<{width}}  {what}".rstrip())
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
-    """Write a table to stdout; the first column is text, the others are numbers."""
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", texts: Sequence[str] = ()
+) -> None:
+    """Write a table to stdout; the first column and `texts` are text, the others are numbers."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     grid = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for i, name in enumerate(header):
-        grid.add_column(name, justify="left" if i == 0 else "right", overflow="fold")
+        is_text = i == 0 or name in texts
+        grid.add_column(name, justify="left" if is_text else "right", overflow="fold")
     for row in rows:
         grid.add_row(*row)
     console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)

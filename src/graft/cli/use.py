@@ -124,7 +124,8 @@ def predict(
         show.answer_json(rows)
     elif timestamps and not out:
         spoken = [(row["id"], segment) for row in rows for segment in row["segments"]]
-        show.table(["input", "start", "end", "text"], [_segment_cells(*each) for each in spoken])
+        cells = [_segment_cells(*each) for each in spoken]
+        show.table(["input", "start", "end", "text"], cells, texts=["text"])
     elif not out:
         header = ["input", "prediction", *(["confidence"] if "confidence" in rows[0] else [])]
         show.table(header, [_cells(row, inputs, predictor.task.say) for row in rows])

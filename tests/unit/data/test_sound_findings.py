@@ -158,6 +158,11 @@ def test_characters_that_cannot_be_learned_are_named() -> None:
     assert unseen.samples == ("test:0",) and "'é' (test:0)" in unseen.message
 
 
+def test_transcripts_of_signs_alone_have_no_word() -> None:
+    (empty,) = find(inspect(Data(speak("one two", "... !!", "three"))), "empty")
+    assert empty.samples == ("train:1",)
+
+
 def test_case_and_punctuation_are_no_unseen_characters() -> None:
     findings = inspect(Data({**speak("abc", "Abd"), **speak("DAB, Jab!", split="test")}))
     (unseen,) = find(findings, "unseen-characters")

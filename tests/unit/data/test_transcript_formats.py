@@ -123,6 +123,13 @@ def test_a_table_of_ljspeech_names_lost_sounds(write: Write) -> None:
         read(path)
 
 
+def test_a_lost_sound_in_the_first_line_of_ljspeech_is_named(write: Write) -> None:
+    lines = "".join(f"{i}|words of number {i}\n" for i in range(4))
+    path = write({"metadata.csv": lines, **{f"wavs/{i}.wav": "" for i in range(1, 4)}})
+    with pytest.raises(DataError, match=r"1 of 4 lines .* no sound .*metadata\.csv:1 \(0\)"):
+        read(path)
+
+
 def test_speakers_are_no_transcripts_of_ljspeech(write: Write) -> None:
     rows = "".join(f"wavs/{i}.wav|text number {i}|anna\n" for i in range(3))
     path = write({"metadata.csv": rows, **{f"wavs/{i}.wav": "" for i in range(3)}})

@@ -13,7 +13,10 @@ from graft.data.data import Data
 
 
 def text_findings(
-    data: Data, nouns: Mapping[str, str], read: Callable[[Any], str] = str
+    data: Data,
+    nouns: Mapping[str, str],
+    read: Callable[[Any], str] = str,
+    has_word: Callable[[str], Any] = str.strip,
 ) -> list[Finding]:
     """Report the lengths in words of the texts of each role, and texts without a word.
 
@@ -30,7 +33,7 @@ def text_findings(
         ]
         if texts:
             findings.append(lengths(noun, "words", [len(text.split()) for _, text in texts]))
-            findings += empty(role, [name for name, text in texts if not text.strip()])
+            findings += empty(role, [name for name, text in texts if not has_word(text)])
     return findings
 
 

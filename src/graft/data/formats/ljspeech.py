@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,6 +12,7 @@ from graft.data.formats.folders.utterances import Utterance, to_transcripts
 from graft.data.formats.format import ReadOptions
 from graft.data.listing import is_file, note_left_out, walk
 from graft.data.sounds.open import SUFFIXES, UNREADABLE, open_bytes
+from graft.data.tables.columns import known_names
 from graft.data.tables.encodings import read_beginning, read_text
 from graft.data.tables.file_names import FileNames
 from graft.data.tables.inputs import is_label_like
@@ -39,9 +39,10 @@ class Ljspeech:
         rows = [line.split("|") for line in lines[:_LOOKED_AT]]
         if not rows or any(len(row) not in (2, 3) for row in rows):
             return 0.0
-        # A few tries: to look for a name that is nowhere reads the whole folder.
-        beside = (_sound(file.parent, row[0]) for row in islice(rows, 3))
-        return (1.0 if path.is_file() else 0.95) * all(beside)
+        beside = [_sound(file.parent, row[0]) is not None for row in rows]
+        if not beside[0] and any(cell.strip().lower() in known_names() for cell in rows[0]):
+            return 0.0  # a table with a header
+        return (1.0 if path.is_file() else 0.95) * (2 * sum(beside) > len(rows))
 
     def read(self, path: Path, options: ReadOptions) -> Data:
         file = _file(path)

@@ -90,7 +90,7 @@ class Transcripts(Kind):
     def findings(self, data: Data) -> list[Finding]:
         return [
             character_counts(data, "sounds with transcripts", "transcript"),
-            *text_findings(data, {"transcript": "Transcripts"}),
+            *text_findings(data, {"transcript": "Transcripts"}, has_word=_has_letter),
             *writing_findings(data),
         ]
 
@@ -117,6 +117,11 @@ class Transcripts(Kind):
             "unsplit": Data(make_splits(spoken, 9, ["all"]), kind=self.name),
             "speakers": Data(make_splits(grouped, 9, ["all"]), kind=self.name),
         }
+
+
+def _has_letter(text: str) -> bool:
+    """Whether there is a letter or a figure; signs alone are no word that is said."""
+    return any(map(str.isalnum, text))
 
 
 def _note(columns: Columns, name: str) -> str:
