@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import graft
 from graft.cli.main import app
-from graft.cli.use import write_rows
+from graft.deploy.predictions import write_rows
 from tests.cli.conftest import Graft
 from tests.cli.test_bad_input import assert_refused
 

@@ -101,19 +101,21 @@ def test_a_missing_path_is_said():
 
 
 @pytest.mark.parametrize(
-    ("spec", "task"),
+    ("spec", "task", "built_in"),
     [
-        ("timm:resnet18", IMAGE),
-        ("torchvision:resnet18", IMAGE),
-        ("transformers:google-bert/bert-base-uncased", TEXT),
+        ("timm:resnet18", IMAGE, "efficientnet-lite0"),
+        ("torchvision:resnet18", IMAGE, "efficientnet-lite0"),
+        ("transformers:google-bert/bert-base-uncased", TEXT, "minilm-l6"),
     ],
 )
-def test_without_a_network_the_ways_out_are_named_at_once(no_network, monkeypatch, spec, task):
+def test_without_a_network_the_ways_out_are_named_at_once(
+    no_network, monkeypatch, spec, task, built_in
+):
     asked = []
     # A host that does not answer is not asked again: the hub's own client tries one for minutes.
     monkeypatch.setattr(socket, "getaddrinfo", lambda host, *_, **__: asked.append(host) or [])
     with pytest.raises(
-        BackboneError, match=r"cannot be reached from here.*minilm-l6.*local:FOLDER"
+        BackboneError, match=rf"cannot be reached from here.*{built_in}.*local:FOLDER"
     ) as raised:
         load_backbone(spec, job(task, 2))
     assert spec in str(raised.value)

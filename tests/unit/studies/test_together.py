@@ -37,7 +37,9 @@ def test_a_second_study_in_one_folder_is_refused_and_changes_nothing(tmp_path):
 
 
 def test_a_run_that_another_process_works_on_is_not_written_failed(tmp_path):
-    question = Question(SPEC, (), (SPEC.backbone,), (0,), (1.0,), "graft compare tiny")
+    question = Question(
+        SPEC, ("from-scratch",), (SPEC.backbone,), (0,), (1.0,), "graft compare tiny"
+    )
     (spec,) = question.runs()
     folder = tmp_path / "runs" / spec.hash
     folder.mkdir(parents=True)
