@@ -30,15 +30,18 @@ from tests.contracts.tiny import PACKED, TINY, network_of, task_of, with_unlabel
 EXAMPLES, PIECES = 16, (2, 8)
 WEIGHTED, SEVERAL, SUBWORDS = "weighted", "several labels", "token-classification:subwords=all"
 TASKS = [*TINY, PACKED, SUBWORDS, WEIGHTED, SEVERAL]
-BETWEEN_DOMAINS = ("bnm", "dan", "deepjdot", "shot")
+BETWEEN_DOMAINS = ("bnm", "dan", "deep-coral", "deepjdot", "shot")
 BETWEEN_EXAMPLES = {
     "contrastive-few-shot": {"contrastive"},
     **{name: {"adaptation"} for name in BETWEEN_DOMAINS},
 }
 """Phases whose loss is between the examples of a batch, of which pieces have fewer."""
-EITHER = ("cdan", "dann", "deep-coral", "mcc", "mdd")
+EITHER = ("cdan", "dann", "mcc", "mdd")
 """Losses of which some pieces have the gradient of the whole: sums of means over two streams, where
 the pieces are equal shares of both, and those that depend little on nearly equal predictions."""
+SPECS = {"deep-coral": "deep-coral:weight=1e20"}
+"""Covariances of the nearly equal predictions of a tiny network are tiny: the weight lets their
+distance count."""
 SAMPLED = ("object-detection",)
 """Tasks whose usual head learns from regions that are drawn anew in each step."""
 TECHNIQUES = [*plugins.names("technique"), "full-fine-tuning + l2-sp:weight=0.1"]
@@ -115,7 +118,7 @@ def test_pieces_of_a_batch_have_the_gradient_of_the_whole(name):
 @pytest.mark.parametrize("name", [WEIGHTED, "token-classification", "text-generation"])
 @pytest.mark.parametrize("technique", TECHNIQUES)
 def test_a_technique_has_the_gradient_of_the_whole_in_each_phase(technique, name):
-    for objective, phase, batches in parts(technique, name):
+    for objective, phase, batches in parts(SPECS.get(technique, technique), name):
         whole = gradient(objective, batches, 1)
         apart = [
             float((gradient(objective, batches, pieces) - whole).norm() / whole.norm())

@@ -11,12 +11,9 @@ from graft.backbones.backbone import Model
 from graft.base.ranges import PartialShare
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
-from graft.techniques.domains.adaptation import Adaptation, AdaptationObjective
-from graft.techniques.formulas.pseudo_labels import (
-    pseudo_label_loss,
-    pseudo_label_weight,
-    pseudo_labels,
-)
+from graft.techniques.domains.adaptation import Adaptation
+from graft.techniques.domains.labels import PredictedLabelsObjective
+from graft.techniques.formulas.pseudo_labels import pseudo_labels
 from graft.techniques.specs.stream import UNLABELED
 from graft.techniques.technique import Objective
 
@@ -47,15 +44,12 @@ class PseudoLabels(Adaptation):
         return PseudoLabelsObjective(model, task, self)
 
 
-class PseudoLabelsObjective(AdaptationObjective):
+class PseudoLabelsObjective(PredictedLabelsObjective):
     """The task's loss, and that of the labels predicted in the step."""
 
     def extra_losses(
         self, outputs: Outputs, batches: Batches, progress: float
     ) -> dict[str, Tensor]:
         logits = outputs[UNLABELED].logits
-        loss = pseudo_label_loss(logits, *pseudo_labels(logits, self.settings.threshold))
-        return {"pseudo": self.settings.weight * pseudo_label_weight(progress) * loss}
-
-    def loss_weights(self, batches: Batches) -> dict[str, float | Tensor]:
-        return {**super().loss_weights(batches), "pseudo": len(batches[UNLABELED])}
+        labels, is_confident = pseudo_labels(logits, self.settings.threshold)
+        return self.weigh_loss(logits, labels, is_confident, progress)

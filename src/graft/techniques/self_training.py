@@ -13,12 +13,9 @@ from graft.base.passes import join_by_row
 from graft.base.ranges import PartialShare
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
-from graft.techniques.domains.adaptation import Adaptation, AdaptationObjective
-from graft.techniques.formulas.pseudo_labels import (
-    pseudo_label_loss,
-    pseudo_label_weight,
-    pseudo_labels,
-)
+from graft.techniques.domains.adaptation import Adaptation
+from graft.techniques.domains.labels import PredictedLabelsObjective
+from graft.techniques.formulas.pseudo_labels import pseudo_labels
 from graft.techniques.specs.stream import UNLABELED
 from graft.techniques.technique import Look, Objective
 
@@ -49,7 +46,7 @@ class SelfTraining(Adaptation):
         return SelfTrainingObjective(model, task, self)
 
 
-class SelfTrainingObjective(AdaptationObjective):
+class SelfTrainingObjective(PredictedLabelsObjective):
     """The task's loss, and that of labels predicted before the epoch."""
 
     def __init__(self, model: Model, task: Task, settings: SelfTraining):
@@ -66,11 +63,5 @@ class SelfTrainingObjective(AdaptationObjective):
     ) -> dict[str, Tensor]:
         if not len(self.labels):  # a recording or an estimate is tried before the first epoch
             return {}
-        rows = batches[UNLABELED].rows
-        loss = pseudo_label_loss(
-            outputs[UNLABELED].logits, self.labels[rows], self.is_confident[rows]
-        )
-        return {"pseudo": self.settings.weight * pseudo_label_weight(progress) * loss}
-
-    def loss_weights(self, batches: Batches) -> dict[str, float | Tensor]:
-        return {**super().loss_weights(batches), "pseudo": len(batches[UNLABELED])}
+        rows, logits = batches[UNLABELED].rows, outputs[UNLABELED].logits
+        return self.weigh_loss(logits, self.labels[rows], self.is_confident[rows], progress)
