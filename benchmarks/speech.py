@@ -2,7 +2,8 @@
 
     python benchmarks/speech.py [--data FOLDER] [--out FOLDER] [--only NAME ...] [--print]
 
-Runs or resumes the cases one after the other; finished runs are not run again. Needs the extra
+Runs or resumes the cases one after the other; finished runs are not run again, and the sections of
+the page whose runs are not in the folder stay as they are. Needs the extra
 `audio`, and the sets fsdd, esc10, emodb, pronunciation_scores, librispeech_mini, ljspeech_mini and
 yesno.
 """
@@ -39,6 +40,7 @@ from graft.metrics.edits import count_edits
 from graft.tasks.speech.normalization import normalize
 
 HERE = Path(__file__).parent
+NOT_RUN = "Not run."
 RATE, PADDED = 16_000, 30
 """Samples a second, and the seconds that Whisper was pretrained on."""
 RECOGNIZES = "automatic-speech-recognition"
@@ -134,7 +136,7 @@ def classify(name: str, data: Path, out: Path, run: bool) -> list[str]:
                 **settings,
             )
         if not any(folder.glob("runs/*/result.json")):
-            return [*lines, "Not run.", ""]
+            return [*lines, NOT_RUN, ""]
         heading, *rows = table(replace(case, name=f"{shots} a class" if shots else "all"), folder)
         verdict = [f"> {sentence}" for sentence in open_study(folder).verdict.sentences]
         lines += ["#" + heading, *rows, "", *verdict, ""]
@@ -165,7 +167,7 @@ def recognize(
             if (folder / "clean.json").is_file():
                 lines.append(_line(limit, technique, epochs[limit], folder))
     if not any(out.glob("*/clean.json")):
-        return [lines[0], "", "Not run.", ""]
+        return [lines[0], "", NOT_RUN, ""]
     return [*lines, "", *_note_of(name, clean), ""]
 
 
@@ -252,7 +254,7 @@ def lengths(data: Path, out: Path, run: bool) -> list[str]:
     if run and not (out / "transcripts.json").is_file():
         files.write_json(out / "transcripts.json", _transcripts(data, out))
     if not (out / "transcripts.json").is_file():
-        return ["## True length beside thirty seconds", "", "Not run.", ""]
+        return ["## True length beside thirty seconds", "", NOT_RUN, ""]
     seen, written = (
         json.loads((out / name).read_text(encoding="utf-8"))
         for name in ("features.json", "transcripts.json")
@@ -353,12 +355,29 @@ def main() -> None:
     asked = make_parser(__doc__, "speech")
     given = asked.parse_args()
     chosen = {case.name for case in choose(CASES, "case", given.only)}
-    lines = [*HEAD, machine(), ""]
+    page = HERE / "speech.md"
+    kept = _sections(page.read_text(encoding="utf-8"))
+    lines = [*HEAD]
     for case in CASES:
         out = given.out / case.name.partition(",")[0]
-        lines += case.measure(given.data, out, case.name in chosen and not given.print)
-    text = "\n".join(lines)
-    (HERE / "speech.md").write_text(text, encoding="utf-8")
+        section = case.measure(given.data, out, case.name in chosen and not given.print)
+        heading = section[0]
+        if NOT_RUN in section and heading in kept:
+            lines += kept[heading]
+        else:
+            lines += [heading, "", machine(), *section[1:]]
+    page.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+
+
+def _sections(page: str) -> dict[str, list[str]]:
+    """The lines of each section of the page as it stands, by heading."""
+    sections: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in page.splitlines():
+        if line.startswith("## "):
+            lines = sections[line] = []
+        lines.append(line)
+    return sections
 
 
 HEAD = (

@@ -26,7 +26,6 @@ from graft.deploy.embedding import pool
 from graft.deploy.inputs import are_messages, find_broken, read_inputs
 from graft.tasks.specs.options import kinds_of
 from graft.tasks.task import Task
-from graft.tasks.text.generation import Decoding
 from graft.training.engine import Engine
 from graft.training.evaluate import Evaluation, add_texts, evaluate, intervals, predict
 from graft.training.feeds.feed import Feed, inference_batch_size
@@ -149,15 +148,12 @@ class Predictor:
         beyond what the network reads.
         """
         usual = self.task.decoding
-        usual_beams = 1 if temperature else usual.num_beams
-        decoding = Decoding(
-            usual.max_new_tokens if max_new_tokens is None else max_new_tokens,
-            temperature,
-            top_k,
-            top_p,
-            seed,
-            usual_beams if num_beams is None else num_beams,
-        )
+        if num_beams is None:
+            num_beams = 1 if temperature else usual.num_beams
+        drawn = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+        decoding = replace(usual, num_beams=num_beams, **drawn)
+        if max_new_tokens is not None:
+            decoding = replace(decoding, max_new_tokens=max_new_tokens, by_length=False)
         samples = self.prompts(prompts)
         with self._engine.autocast():
             return self.task.generate(self.network, samples, decoding)

@@ -44,9 +44,6 @@ from graft.tasks.text.token_loss import sum_of_sums
 from graft.tasks.text.writing import Writing
 from graft.tasks.text.written import Written, as_json, texts_of
 
-PART = 448
-"""The most tokens of a part of a long sound: the positions of Whisper's decoder."""
-
 
 @dataclass(frozen=True)
 class AutomaticSpeechRecognition(Writing):
@@ -242,6 +239,11 @@ class AutomaticSpeechRecognition(Writing):
         """What is left of each transcript where errors are counted."""
         return self._normalize_all([sample.roles["transcript"] for sample in samples])
 
+    @property
+    def decoding(self) -> Decoding:
+        """As for other texts, but a sound that is longer than those of training may have more."""
+        return replace(super().decoding, by_length=True)
+
     def generate(self, model: Model, samples: Sequence[Sample], decoding: Decoding) -> list[str]:
         """Transcribe sounds, long ones in parts that are cut in pauses."""
         return list(self.write(model, samples, decoding).texts)
@@ -251,7 +253,6 @@ class AutomaticSpeechRecognition(Writing):
     ) -> Generated:
         """Transcribe sounds; raises BadValue if `timed` of a network that writes no times."""
         windows = cut_sounds(samples, model.backbone.preprocess)
-        decoding = _lengthen(decoding, windows)
         segments = None
         if timed:
             parts = self.coding.write_timed(model, windows.pieces, decoding)
@@ -337,11 +338,3 @@ class AutomaticSpeechRecognition(Writing):
             {split: [sample(split, i) for i in range(n)] for split, n in sizes.items()},
             "tiny tunes",
         )
-
-
-def _lengthen(decoding: Decoding, windows: Windows) -> Decoding:
-    """Let parts of long sounds have more words than any sound in training, which was shorter."""
-    is_cut = len(windows.pieces) > len(windows.samples)
-    return (
-        replace(decoding, max_new_tokens=max(PART, decoding.max_new_tokens)) if is_cut else decoding
-    )

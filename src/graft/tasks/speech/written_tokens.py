@@ -146,9 +146,8 @@ def _write_all(
 ) -> list[Tensor]:
     """The tokens (N,) behind the prompt of each sound; sounds of similar length are batched."""
     preprocess = model.backbone.preprocess
-    room = min(decoding.max_new_tokens, preprocess.max_length - len(prompt) + 1)
-    decoding = replace(decoding, max_new_tokens=room)
     lengths = [sound_length(sample, preprocess) for sample in samples]
+    most = [_most_tokens(length, preprocess, decoding, prompt) for length in lengths]
     order = sorted(range(len(samples)), key=lengths.__getitem__)
     written: list[Tensor] = [torch.empty(0)] * len(samples)
     unfinished: list[str] = []
@@ -156,18 +155,32 @@ def _write_all(
         torch.manual_seed(decoding.seed)
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
-            behind = _write(model, [samples[row] for row in rows], decoding, prompt)
+            longest = replace(decoding, max_new_tokens=max(most[row] for row in rows))
+            behind = _write(model, [samples[row] for row in rows], longest, prompt)
             for row, ids in zip(rows, behind, strict=True):
-                written[row] = ids
-                if len(ids) == room and preprocess.tokenizer.eos_token_id not in ids:
+                written[row] = ids[: most[row]]
+                if len(ids) >= most[row] and preprocess.tokenizer.eos_token_id not in written[row]:
                     unfinished.append(samples[row].id)
     if unfinished:
         _LOG.warning(
-            f"{plural(len(unfinished), 'transcript')} of {len(samples):,} without an end after "
-            f"{room:,} tokens, the most that are written here: the rest is missing, or words "
+            f"{plural(len(unfinished), 'transcript')} of {len(samples):,} without an end after as "
+            "many tokens as are written for a sound of its length: the rest is missing, or words "
             f"repeat. {listed(unfinished, 5)}."
         )
     return written
+
+
+def _most_tokens(
+    length: int, preprocess: TranscriptPreprocess, decoding: Decoding, prompt: list[int]
+) -> int:
+    """The most tokens behind the prompt of a sound of so many hundredths of a second.
+
+    By length, a sound has the same share of the decoder's positions as of the encoder's seconds,
+    some 15 tokens a second of Whisper; speech has about four. `max_new_tokens` are allowed to each.
+    """
+    room = preprocess.max_length - len(prompt) + 1
+    share = math.ceil(room * length / 100 / preprocess.seconds) if decoding.by_length else 0
+    return min(room, max(decoding.max_new_tokens, share))
 
 
 def _write(

@@ -45,6 +45,8 @@ class Decoding:
     top_p: Fraction = 1.0
     seed: Seed = 0
     num_beams: Count = 1
+    by_length: bool = False
+    """Whether a long sound may have more than `max_new_tokens`, see `written_tokens`."""
 
     def __post_init__(self) -> None:
         read_numbers(self)

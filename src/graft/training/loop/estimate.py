@@ -40,7 +40,7 @@ TRIAL_SECONDS = 0.6
 """About how long each timed call of the second trial may take: a study has many phases to try."""
 LEAST_ROWS = 4
 NEW_TOKENS, WRITTEN = 8, 8
-"""The tokens that are generated, for how many texts, to time the generation of all."""
+"""The tokens that are generated behind the first, for how many texts, to time those of all."""
 
 
 @dataclass(frozen=True)
@@ -302,10 +302,16 @@ def _writing_seconds(model: Model, task: Task, data: Data, engine: Engine) -> fl
         return 0.0
     test = data.splits["test"]
     few, decoding = test[:WRITTEN], task.decoding
-    short = replace(decoding, max_new_tokens=min(NEW_TOKENS, decoding.max_new_tokens))
+    behind = min(NEW_TOKENS, decoding.max_new_tokens - 1)
+
+    def write(tokens: int) -> float:
+        short = replace(decoding, max_new_tokens=tokens, by_length=False)
+        return _seconds(lambda: task.generate(model, few, short))
+
     with engine.autocast(), _mute_warnings():
-        seconds = _seconds(lambda: task.generate(model, few, short))
-    return seconds * decoding.max_new_tokens / short.max_new_tokens * len(test) / len(few)
+        first = write(1)
+        further = max(0.0, write(1 + behind) - first) / max(1, behind)
+    return (first + further * (decoding.max_new_tokens - 1)) * len(test) / len(few)
 
 
 @contextmanager
