@@ -3,12 +3,14 @@
     python benchmarks/adaptation.py [--data FOLDER] [--out FOLDER] [--only NAME ...] [--print]
 
 Runs or resumes one study for each pair of domains; finished runs are not run again. Needs the sets
-pacs, amazon_reviews and digits_da. Each study is shown beside a head that was trained on the labels
-of the target (the ceiling), and one on the source alone on a stronger network.
+pacs, amazon_reviews, digits_da, sst2 and tweets_8_languages. Each study is shown beside a head that
+was trained on the labels of the target (the ceiling), and one on the source alone on a stronger
+network.
 """
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +18,7 @@ from pathlib import Path
 from shutil import copyfile
 
 import numpy as np
+import pandas as pd
 from choose import choose, make_parser
 from quality import Lines, machine
 
@@ -30,12 +33,21 @@ from graft.reports.selections import format_selections, select_by_each
 from graft.reports.words import amount, format_value
 
 HERE = Path(__file__).parent
-LOSSES = ("mcc", "bnm", "deep-coral", "deepjdot", "self-training", "pseudo-labels")
-TECHNIQUES = [f"feature-extraction + {loss}" for loss in LOSSES]
+OF_HEADS = ("mcc", "bnm", "deep-coral", "deepjdot", "self-training", "pseudo-labels")
+"""Losses of predictions, which a head alone can lower."""
+OF_FEATURES = ("dan", "dann", "cdan", "mdd")
+"""Losses of features: the last group of layers is trained for them."""
+TECHNIQUES = [
+    *(f"feature-extraction + {loss}" for loss in OF_HEADS),
+    *(f"partial-fine-tuning + {loss}" for loss in OF_FEATURES),
+]
 HEAD = "source-only:trains=head"
-SEEDS = 3
+SEEDS = 5
 DIGITS = 2000
 """Training digits of a set: features of 28 pixels enlarged to 224 take time."""
+SENTIMENTS = {"films": "sst2", "tweets": "tweets_8_languages/english"}
+REVIEWS = 2000
+"""Sentences of a split, at most."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +80,24 @@ def reviews(data: Path, out: Path, name: str) -> Path:
     return folder
 
 
+def sentiments(data: Path, out: Path, name: str) -> Path:
+    """Sentences that are positive or negative, as the splits of a folder; neutral ones left out."""
+    folder = files.make_folder(out / name)
+    source = data / SENTIMENTS[name]
+    for split in ("train", "test"):
+        rows = pd.read_csv(
+            source / f"{split}.tsv",
+            sep="\t",
+            names=["text", "label"],
+            dtype=str,
+            quoting=csv.QUOTE_NONE,
+        )
+        rows = rows.assign(label=rows.label.replace({"0": "negative", "1": "positive"}))
+        rows = rows[rows.label != "neutral"]
+        rows.iloc[:REVIEWS].to_csv(folder / f"{split}.csv", index=False)
+    return folder
+
+
 def digits(data: Path, out: Path, name: str) -> Path:
     """The arrays of a set of digits, those of training cut to `DIGITS`."""
     files.make_folder(out)
@@ -83,6 +113,8 @@ PAIRS = [
     PHOTOS("photo to sketch", "photo", "sketch", write=pictures),
     Pair("books to electronics", "books", "electronics", "minilm-l6", "me5-small", reviews),
     Pair("electronics to books", "electronics", "books", "minilm-l6", "me5-small", reviews),
+    Pair("films to tweets", "films", "tweets", "minilm-l6", "me5-small", sentiments),
+    Pair("tweets to films", "tweets", "films", "minilm-l6", "me5-small", sentiments),
     PHOTOS("mnist to usps", "mnist", "usps", write=digits),
     PHOTOS("mnist to mnist-m", "mnist", "mnist_m", write=digits),
 ]
