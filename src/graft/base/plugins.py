@@ -44,7 +44,7 @@ def load(axis: str, name: str) -> type:
     files = _files(axis)
     if name not in files:
         raise UnknownName.of(axis, name, files, see=f"graft list {axis}s")
-    module = importlib.import_module(f"{AXES[axis]}.{files[name].stem}")
+    module = importlib.import_module(f"{AXES[axis]}.{Path(files[name]).stem}")
     return getattr(module, _class_name(name))
 
 
@@ -75,7 +75,7 @@ def split_example(docstring: str) -> tuple[str, str]:
 
 
 def _class_docstring(axis: str, name: str) -> str:
-    source, class_name = _files(axis)[name].read_text(encoding="utf-8"), _class_name(name)
+    source, class_name = _file(axis, name).read_text(encoding="utf-8"), _class_name(name)
     # To parse only the class and its docstring takes a fifth of the time; `graft list` reads all.
     start = re.search(rf'^class {class_name}\b.*?""".*?"""', source, re.DOTALL | re.MULTILINE)
     with suppress(SyntaxError):  # the quotes are of something else: it has no such docstring
@@ -93,12 +93,12 @@ def _docstring(source: str, class_name: str) -> str:
 
 def fields(axis: str, name: str) -> list[DeclaredField]:
     """The fields of the plugin's class that have a default, read without importing the file."""
-    return declared_fields(_files(axis)[name], _class_name(name))
+    return declared_fields(_file(axis, name), _class_name(name))
 
 
 def class_variable(axis: str, name: str, variable: str) -> Any:
     """A class variable of the plugin's class that is a literal, read without importing the file."""
-    return read_class_variable(_files(axis)[name], _class_name(name), variable)
+    return read_class_variable(_file(axis, name), _class_name(name), variable)
 
 
 def _class_name(name: str) -> str:
@@ -109,13 +109,23 @@ def _public_name(stem: str) -> str:
     return stem.replace("__", ".").replace("_", "-")
 
 
-def _files(axis: str) -> dict[str, Path]:
+def _file(axis: str, name: str) -> Path:
+    return Path(_files(axis)[name])
+
+
+def _files(axis: str) -> dict[str, str]:
+    """The path of each plugin by its name; text, since this is asked thousands of times."""
     package = importlib.import_module(AXES[axis])
     folder_name = AXES[axis].rpartition(".")[2]
     if user_plugins := os.environ.get("GRAFT_PLUGINS"):
         folder = str(Path(user_plugins) / folder_name)
         if folder not in package.__path__:
             package.__path__.append(folder)
-    hidden = {"__init__", axis, folder_name}
-    files = (file for root in package.__path__ for file in sorted(Path(root).glob("*.py")))
-    return {_public_name(file.stem): file for file in files if file.stem not in hidden}
+    hidden = {"__init__.py", f"{axis}.py", f"{folder_name}.py"}
+    return {
+        _public_name(file[:-3]): f"{root}/{file}"
+        for root in package.__path__
+        if os.path.isdir(root)  # noqa: PTH112
+        for file in os.listdir(root)  # noqa: PTH208
+        if file[-3:] == ".py" and file not in hidden
+    }
