@@ -48,7 +48,7 @@ from graft.training.loop.stage import CHECKPOINT_SECONDS, Settings
 from graft.training.loop.trainer import train
 from graft.training.observers import LogFile, Observer
 from graft.training.validators.likeness.domains import describe_domains
-from graft.training.validators.likeness.look import look
+from graft.training.validators.likeness.outputs import collect_outputs
 from graft.training.validators.validator import measure
 
 PROBES = 4
@@ -113,13 +113,7 @@ def _execute(
     settings = Settings(spec.seed, spec.epochs, spec.batch_size, checkpoint_seconds)
     model, position = train(model, task, technique, data, settings, engine, folder, observer)
 
-    held_out = {split: data.splits[split] for split in ("val", "test")}
-    if data.target:
-        held_out["unlabeled"] = list(map(task.without_target, data.splits["unlabeled"]))
-    feeds = {
-        split: Feed.of(samples, task, model.backbone.preprocess, engine.device)
-        for split, samples in held_out.items()
-    }
+    feeds = _held_out_feeds(model, task, data, engine)
     with _open_recordings(model, feeds, engine, observer, position.recorded) as ready:
         evaluations = {split: evaluate(model, ready[split], engine) for split in ("val", "test")}
         adapted = _measure_target(model, task, ready, engine) if data.target else {}
@@ -149,6 +143,15 @@ def _execute(
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
     # Read it back, as a later call does: undefined numbers are then None instead of NaN.
     return read_result(folder)
+
+
+def _held_out_feeds(model: Model, task: Task, data: Data, engine: Engine) -> dict[str, Feed]:
+    """The feeds that are measured: `val`, `test`, and of another domain `unlabeled`."""
+    samples = {split: data.splits[split] for split in ("val", "test")}
+    if data.target:
+        samples["unlabeled"] = list(map(task.without_target, data.splits["unlabeled"]))
+    preprocess = model.backbone.preprocess
+    return {name: Feed.of(part, task, preprocess, engine.device) for name, part in samples.items()}
 
 
 def _measure(task: Task, data: Data, evaluations: dict[str, Evaluation]) -> dict[str, Any]:
@@ -205,7 +208,7 @@ def _measure_target(
     model: Model, task: Task, feeds: dict[str, Feed], engine: Engine
 ) -> dict[str, Any]:
     """Return what is known of the target without its labels."""
-    seen = look(model, feeds, engine)
+    seen = collect_outputs(model, feeds, engine)
     return {"validators": measure(seen), "domains": describe_domains(seen, task.classes)}
 
 

@@ -38,6 +38,7 @@ class Adabn(Technique):
 
     transfer: ClassVar[str] = "transductive"
     controls: ClassVar[tuple[str, ...]] = ("source-only",)
+    controls_of_head: ClassVar[tuple[str, ...]] = ("source-only:trains=head",)
     can_be_added: ClassVar[bool] = False
 
     def streams(self) -> dict[str, Stream]:

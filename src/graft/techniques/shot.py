@@ -35,6 +35,8 @@ class Shot(Technique):
 
     transfer: ClassVar[str] = "transductive"
     controls: ClassVar[tuple[str, ...]] = ("source-only",)
+    controls_of_head: ClassVar[tuple[str, ...]] = ("source-only:trains=head",)
+    can_be_added: ClassVar[bool] = False
 
     weight: NotNegative = 0.3
     """The weight of the labels by centroids."""
@@ -76,11 +78,6 @@ class ShotObjective(Objective):
         self.labels = centroid_labels(features, logits)
 
     def losses(self, outputs: Outputs, batches: Batches, progress: float) -> dict[str, Tensor]:
-        return self.extra_losses(outputs, batches, progress)
-
-    def extra_losses(
-        self, outputs: Outputs, batches: Batches, progress: float
-    ) -> dict[str, Tensor]:
         logits = outputs[UNLABELED].logits.float()
         losses = {"information": information_loss(logits)}
         if len(self.labels):  # a recording or an estimate is tried before the first epoch

@@ -107,8 +107,9 @@ class Technique(ABC):
     """
 
     transfer: ClassVar[str] = "inductive"
-    """The kind of transfer: `inductive` learns from labels of the task, `transductive` has labels
-    of another domain alone, `unsupervised` learns without any."""
+    """The kind of transfer: `inductive` learns from labels of the task; `transductive` has labels
+    in one domain, and adapts to samples of another one without labels; `unsupervised` learns
+    without any labels."""
     pretrained: ClassVar[bool] = True
     control_words: ClassVar[str] = ""
     """What a comparison calls it if it is a control, which others are held against."""
@@ -117,7 +118,8 @@ class Technique(ABC):
     controls: ClassVar[tuple[str, ...]] = ("from-scratch",)
     """The controls that a comparison holds it against: the best of them counts."""
     controls_of_head: ClassVar[tuple[str, ...]] = ()
-    """The controls after a `+` to a technique that trains the head alone, if they are others."""
+    """The controls beside a technique that trains the head alone, if they are others: after it and
+    a `+`, or after it and `then`."""
     trains_head_alone: ClassVar[bool] = False
     about_head: ClassVar[bool] = False
     """Whether it is about a new head, so that it says nothing to a task that keeps the network's
@@ -125,7 +127,7 @@ class Technique(ABC):
     adds_layers: ClassVar[bool] = False
     """Whether it adds layers to the network while it trains, such as adapters."""
     can_be_added: ClassVar[bool] = True
-    """Whether it may follow a `+`; not if what it does needs phases of its own."""
+    """Whether it may follow a `+`, which takes its losses alone; not if it needs its own phases."""
 
     epochs: Epochs | None = None
     """Passes over the training split; `auto` goes by the number of examples."""
@@ -262,15 +264,15 @@ class Technique(ABC):
 
     def then(self, other: Technique) -> Technique:
         """Run this technique, then `other` on the model that comes out."""
-        from graft.techniques.specs.combine import Then
+        from graft.techniques.specs.combine import run_in_turn
 
-        return Then(self, other)
+        return run_in_turn(self, other)
 
     def __add__(self, other: Technique) -> Technique:
         """Add the losses of `other` to those of this technique, in this technique's phases."""
-        from graft.techniques.specs.combine import Sum
+        from graft.techniques.specs.combine import add_losses
 
-        return Sum(self, other)
+        return add_losses(self, other)
 
 
 class Objective(nn.Module):

@@ -36,6 +36,7 @@ class Tent(Technique):
     transfer: ClassVar[str] = "transductive"
     controls: ClassVar[tuple[str, ...]] = ("source-only",)
     controls_of_head: ClassVar[tuple[str, ...]] = ("source-only:trains=head",)
+    can_be_added: ClassVar[bool] = False
 
     epochs: Epochs | None = 1
     lr: Positive | None = 1e-3
@@ -63,14 +64,9 @@ class Tent(Technique):
 
 
 class TentObjective(Objective):
-    """The mean entropy of the predictions for unlabeled samples; after a `+`, one loss more."""
+    """The mean entropy of the predictions for unlabeled samples."""
 
     def losses(self, outputs: Outputs, batches: Batches, progress: float) -> dict[str, Tensor]:
-        return self.extra_losses(outputs, batches, progress)
-
-    def extra_losses(
-        self, outputs: Outputs, batches: Batches, progress: float
-    ) -> dict[str, Tensor]:
         return {"entropy": entropy_loss(outputs[UNLABELED].logits)}
 
     def loss_weights(self, batches: Batches) -> dict[str, float | Tensor]:

@@ -64,14 +64,14 @@ class PeakMemory:
     def __exit__(self, *exc: object) -> None:
         self._stop.set()
         self._thread.join()
-        self._look()
+        self._measure()
 
     def _watch(self) -> None:
-        self._look()
+        self._measure()
         while not self._stop.wait(0.2):
-            self._look()
+            self._measure()
 
-    def _look(self) -> None:
+    def _measure(self) -> None:
         cuda = torch.cuda.is_available()
         held = torch.cuda.max_memory_allocated() if cuda else self._process.memory_info().rss
         self.megabytes = max(self.megabytes, held / 2**20)

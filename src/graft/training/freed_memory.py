@@ -24,12 +24,12 @@ class FreedMemory:
 
     needed: int = 0
     """The most bytes held 20 s after memory was given back, or after the start."""
-    looked: float = field(default_factory=time.perf_counter)
+    checked: float = field(default_factory=time.perf_counter)
     fresh: bool = True
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Every 20 s, compare what the process holds with what it needed; call this often."""
-        if time.perf_counter() - self.looked < SECONDS:
+        if time.perf_counter() - self.checked < SECONDS:
             return
         held = psutil.Process().memory_info().rss
         if self.fresh:
@@ -37,4 +37,4 @@ class FreedMemory:
         elif held > GROWTH * self.needed:
             env.give_back_freed_memory()
             self.fresh = True
-        self.looked = time.perf_counter()
+        self.checked = time.perf_counter()

@@ -176,10 +176,16 @@ def test_a_setting_behind_a_plus_that_has_no_effect_is_refused(spec, setting):
         parse(spec)
 
 
-@pytest.mark.parametrize("name", ["bitfit", "lp-ft:probe_lr=0.1", "full-fine-tuning", "adabn"])
+@pytest.mark.parametrize("name", ["bitfit", "lp-ft:probe_lr=0.1", "full-fine-tuning"])
 def test_a_technique_without_a_loss_of_its_own_is_not_added(name):
     with pytest.raises(BadValue, match=r"has no loss of its own that '\+' could add"):
         parse(f"l2-sp + {name}")
+
+
+@pytest.mark.parametrize("name", ["adabn", "shot", "tent:epochs=2"])
+def test_a_technique_that_needs_phases_of_its_own_is_not_added(name):
+    with pytest.raises(BadValue, match=rf"needs phases .* Write: 'lp-ft then {name[:4]}"):
+        parse(f"lp-ft + {name}")
 
 
 @pytest.mark.parametrize("spec", ["lora + lora", "lora + l2-sp + lora", "lora:r=2 + lora:r=4"])
@@ -257,6 +263,10 @@ def test_a_control_may_have_further_settings(spec, other, is_held):
         ("mcc:weight=2", ["source-only"]),
         ("full-fine-tuning + mcc", ["source-only"]),
         ("lp-ft then tent", ["source-only"]),
+        ("lp-ft + mcc then shot", ["source-only"]),
+        ("feature-extraction then shot", ["source-only:trains=head"]),
+        ("feature-extraction + mcc then adabn then tent", ["source-only:trains=head"]),
+        ("feature-extraction then lp-ft then adabn", ["source-only"]),
         ("feature-extraction:epochs=9 + mcc + bnm", ["source-only:trains=head"]),
         ("a-plugin-that-is-not-installed:x=1", ["from-scratch"]),
     ],

@@ -19,22 +19,22 @@ def held():
 env.keep_freed_memory()
 freed_memory.SECONDS = 0
 freed = freed_memory.FreedMemory()
-freed.look()  # what is held now is needed
+freed.check()  # what is held now is needed
 few = [torch.ones(2**22) for _ in range(2)]
 del few
 before = held()
-freed.look()
+freed.check()
 print(before - held())
 many = [torch.ones(2**22) for _ in range(64)]
 del many
 before = held()
-freed.look()
+freed.check()
 print(before - held())
 many = [torch.ones(2**22) for _ in range(64)]
-freed.look()  # and now so much is
+freed.check()  # and now so much is
 del many
 before = held()
-freed.look()
+freed.check()
 print(before - held())
 """
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
-from functools import reduce
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property, reduce
 from operator import add
+from typing import Any
 
 from torch import Tensor
 
@@ -32,22 +33,44 @@ class Control:
     """What others have that it does without."""
 
 
+@dataclass(frozen=True)
 class Then(Technique):
     """Run `first`, then `second` on its model, each with its own settings and budget."""
 
-    def __init__(self, first: Technique, second: Technique):
-        late = next((part for part in second.parts if part.pretrained < first.pretrained), None)
-        if late:
-            name = plugins.name_of(type(late))
-            raise BadValue(
-                f"{name!r} begins with random weights, so nothing "
-                f"can come before it. Write: '{name} then ...'."
-            )
-        _take_settings(self, first)
-        parts = (*first.parts, *second.parts)
-        object.__setattr__(self, "parts", parts)
-        object.__setattr__(self, "about_head", any(part.about_head for part in parts))
-        object.__setattr__(self, "controls", _join_controls(parts))
+    first: Technique = field(kw_only=True)
+    second: Technique = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Raise BadValue if a later part begins with random weights."""
+        super().__post_init__()
+        for part in self.second.parts:
+            if part.pretrained < self.first.pretrained:
+                name = plugins.name_of(type(part))
+                raise BadValue(
+                    f"{name!r} begins with random weights, so nothing "
+                    f"can come before it. Write: '{name} then ...'."
+                )
+
+    @cached_property
+    def parts(self) -> tuple[Technique, ...]:
+        return (*self.first.parts, *self.second.parts)
+
+    @property
+    def pretrained(self) -> bool:
+        return self.first.pretrained
+
+    @property
+    def about_head(self) -> bool:
+        return any(part.about_head for part in self.parts)
+
+    @property
+    def trains_head_alone(self) -> bool:
+        """Whether no part learns from labels that trains more than the head."""
+        return all(part.trains_head_alone for part in self.parts if part.learns_labels)
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        return _join_controls(self.parts, self.trains_head_alone)
 
     def check(self, backbone: Backbone, task: Task) -> None:
         for part in self.parts:
@@ -57,25 +80,43 @@ class Then(Technique):
         return [phase for part in self.parts for phase in part.phases(model, epochs)]
 
 
+@dataclass(frozen=True)
 class Sum(Technique):
     """The phases and settings of `main`, its losses plus the extra losses of `extra`."""
 
-    def __init__(self, main: Technique, extra: Technique):
-        if len(main.parts) > 1 or len(extra.parts) > 1:
+    main: Technique = field(kw_only=True)
+    extra: Technique = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Raise BadValue for techniques that cannot be added."""
+        super().__post_init__()
+        if len(self.main.parts) > 1 or len(self.extra.parts) > 1:
             raise BadValue(
                 "'+' adds losses within one technique; it "
                 "cannot follow 'then'. Write: 'a then b + c'."
             )
-        _check_streams(main, extra)
-        _check_added(main, extra)
-        _take_settings(self, main)
-        object.__setattr__(self, "about_head", main.about_head or extra.about_head)
-        object.__setattr__(self, "adds_layers", main.adds_layers or extra.adds_layers)
-        of_head = extra.controls_of_head if main.trains_head_alone else ()
-        object.__setattr__(self, "controls", of_head or _join_controls((main, extra)))
-        object.__setattr__(self, "trains_head_alone", main.trains_head_alone)
-        object.__setattr__(self, "main", main)
-        object.__setattr__(self, "extra", extra)
+        _check_streams(self.main, self.extra)
+        _check_added(self.main, self.extra)
+
+    @property
+    def pretrained(self) -> bool:
+        return self.main.pretrained
+
+    @property
+    def about_head(self) -> bool:
+        return self.main.about_head or self.extra.about_head
+
+    @property
+    def adds_layers(self) -> bool:
+        return self.main.adds_layers or self.extra.adds_layers
+
+    @property
+    def trains_head_alone(self) -> bool:
+        return self.main.trains_head_alone
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        return _join_controls((self.main, self.extra), self.trains_head_alone)
 
     def check(self, backbone: Backbone, task: Task) -> None:
         self.main.check(backbone, task)
@@ -89,6 +130,20 @@ class Sum(Technique):
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         return self.main.phases(model, epochs)
+
+
+def run_in_turn(first: Technique, second: Technique) -> Then:
+    """The technique `first then second`, with the settings of the first."""
+    return Then(first=first, second=second, **_shared_settings(first))
+
+
+def add_losses(main: Technique, extra: Technique) -> Sum:
+    """The technique `main + extra`, with the settings of `main`."""
+    return Sum(main=main, extra=extra, **_shared_settings(main))
+
+
+def _shared_settings(technique: Technique) -> dict[str, Any]:
+    return {shared.name: getattr(technique, shared.name) for shared in fields(Technique)}
 
 
 def first_of(technique: Technique) -> Technique:
@@ -129,30 +184,37 @@ def _check_added(main: Technique, extra: Technique) -> None:
         )
     first, extra = first_of(main), first_of(extra)
     names = [plugins.name_of(type(part)) for part in (first, extra)]
-    if type(extra).objective is Technique.objective or not extra.can_be_added:
+    if type(extra).objective is Technique.objective:
         raise BadValue(
             f"{names[1]!r} has no loss of its own that '+' could add: it says how a network is "
             f"trained, as {names[0]!r} does. Write: '{names[0]} then {names[1]}', or one of them."
         )
-    shared = {field.name for field in fields(Technique)}
-    for field in fields(extra):
-        if field.name in shared and getattr(extra, field.name) != field.default:
+    if not extra.can_be_added:
+        raise BadValue(
+            f"{names[1]!r} needs phases of its own, which '+' would leave out: it adds losses to "
+            f"the phases of {names[0]!r}. Write: '{names[0]} then {names[1]}'."
+        )
+    shared = {setting.name for setting in fields(Technique)}
+    for setting in fields(extra):
+        if setting.name in shared and getattr(extra, setting.name) != setting.default:
             raise BadValue(
-                f"{field.name!r} of {names[1]!r} has no effect after '+', which adds losses only: "
-                "how it trains is said by what stands before the '+'. Leave it out, or give "
-                f"{field.name} to {names[0]!r}."
+                f"{setting.name!r} of {names[1]!r} has no effect after '+', which adds losses "
+                "only: how it trains is said by what stands before the '+'. Leave it out, or give "
+                f"{setting.name} to {names[0]!r}."
             )
 
 
-def _join_controls(parts: Sequence[Technique]) -> tuple[str, ...]:
-    """The controls that parts have in place of the usual ones; without such parts, the usual."""
-    named = [name for p in parts if p.controls != Technique.controls for name in p.controls]
-    return tuple(dict.fromkeys(named)) or Technique.controls
+def _join_controls(parts: Sequence[Technique], head_alone: bool) -> tuple[str, ...]:
+    """The controls that parts have in place of the usual ones; without such parts, the usual.
 
-
-def _take_settings(combined: Technique, source: Technique) -> None:
-    for name in (*(field.name for field in fields(Technique)), "pretrained"):
-        object.__setattr__(combined, name, getattr(source, name))
+    `head_alone` is whether labels train the head alone: then those of the head count.
+    """
+    named: dict[str, None] = {}
+    for part in parts:
+        if part.controls != Technique.controls:
+            of_head = part.controls_of_head if head_alone else ()
+            named |= dict.fromkeys(of_head or part.controls)
+    return tuple(named) or Technique.controls
 
 
 class SumObjective(Objective):

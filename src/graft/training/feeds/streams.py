@@ -8,6 +8,7 @@ from functools import cached_property
 import torch
 
 from graft.backbones.backbone import Model
+from graft.backbones.preprocess.augment import Augment
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base import plugins
 from graft.base.counts import plural
@@ -97,35 +98,25 @@ class Streams:
             or main.task.batch_size
             or default_batch_size(len(main.windows.samples))
         )
-        sized = {
-            name: self._set_batch(
-                part, name, stream, feeds[name], size, name == next(iter(streams))
-            )
+        feeds = {
+            name: _set_batch(feeds[name], stream, size, part.augment)
             for name, stream in streams.items()
         }
-        return Feeds(sized, streams), replace(val, batch_size=size)
+        for name in [*streams][1:]:
+            self._check_length(part, name, feeds[name])
+        return Feeds(feeds, streams), replace(val, batch_size=size)
 
-    def _set_batch(
-        self, part: Technique, name: str, stream: Stream, feed: Feed, size: int, is_main: bool
-    ) -> Feed:
-        """The feed in batches for so many examples of the first stream, augmented as asked.
-
-        Raises DataError for a stream that is shorter than its batch.
-        """
-        technique = plugins.name_of(type(first_of(part)))
-        batch = max(1, round(stream.share * size))
+    def _check_length(self, part: Technique, name: str, feed: Feed) -> None:
+        """Raise DataError if the stream `name` is shorter than its batch."""
         count = len(feed.windows.samples)
-        if not is_main and count < batch:
+        if count < feed.batch_size:
+            technique = plugins.name_of(type(first_of(part)))
             raise DataError(
-                f"{technique!r} takes {plural(batch, 'sample')} of the stream {name!r} in each "
-                f"step, and {self.data.path or 'the data'} have {count} in "
-                f"{listed(stream.splits)}. Add samples, or use a smaller batch: --batch-size."
+                f"{technique!r} takes {plural(feed.batch_size, 'sample')} of the stream {name!r} "
+                f"in each step, and {self.data.path or 'the data'} have {count} in "
+                f"{listed(part.streams()[name].splits)}. Add samples, or use a smaller batch: "
+                "--batch-size."
             )
-        asked = stream.augment or part.augment
-        preprocess = feed.preprocess
-        if asked is not None:
-            preprocess = preprocess.with_augment(asked)
-        return replace(feed, preprocess=preprocess, batch_size=batch)
 
     def budget(self, part: Technique, objective: Objective, train: Feed) -> float:
         """Its passes over the training feed."""
@@ -179,3 +170,11 @@ class Streams:
             Feed.of(split, objective.task, preprocess, self.device) for split in texts
         )
         return train, held_out
+
+
+def _set_batch(feed: Feed, stream: Stream, size: int, augment: Augment | None) -> Feed:
+    """The feed in batches for `size` samples of the first stream, augmented as asked."""
+    batch_size = max(1, round(stream.share * size))
+    asked = stream.augment or augment
+    preprocess = feed.preprocess if asked is None else feed.preprocess.with_augment(asked)
+    return replace(feed, preprocess=preprocess, batch_size=batch_size)

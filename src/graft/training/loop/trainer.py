@@ -26,7 +26,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from graft.backbones.backbone import Model, evaluating
+from graft.backbones.backbone import Model
 from graft.base.records import Batch, Batches, Output
 from graft.data.data import Data
 from graft.tasks.task import Task
@@ -48,6 +48,7 @@ from graft.training.loop.selection import is_stopped, keep_best, report_epoch, w
 from graft.training.loop.stage import Run, Settings, Stage, feed_of_phase, open_streams
 from graft.training.loop.step import step
 from graft.training.observers import Observer, Steps
+from graft.training.passes import run_pass
 from graft.training.solvers import solvers
 
 SHOW_SECONDS = 0.5
@@ -259,7 +260,7 @@ def _train_epoch(run: Run, stage: Stage) -> None:
     seed = (run.settings.seed * 1009 + position.part * 101 + position.phase, epoch)
     if done == 0:  # a run that goes on inside an epoch has what was learned before it
         with run.clock.running():
-            stage.objective.before_epoch(partial(_look, run, stage))
+            stage.objective.before_epoch(partial(_pass_over, run, stage))
     last = min(stage.per_epoch, done + stage.steps - position.step)
     batches = stage.feeds.stream(seed, range(done, last))
     last_shown = time.perf_counter()
@@ -268,20 +269,17 @@ def _train_epoch(run: Run, stage: Stage) -> None:
         if time.perf_counter() - last_shown > SHOW_SECONDS:
             _show(run, stage)
             last_shown = time.perf_counter()
-        stage.freed.look()
+        stage.freed.check()
         # At the end of an epoch a checkpoint is saved after the evaluation.
         if position.step % stage.per_epoch and position.step < stage.steps:
             _save_checkpoint(run, stage)
 
 
-def _look(run: Run, stage: Stage, name: str) -> Iterator[tuple[Batch, Output]]:
-    """Yield the batches of a stream and what the model makes of them: see `Look`."""
-    model, feed = stage.objective.model, stage.feeds.by_stream[name]
+def _pass_over(run: Run, stage: Stage, name: str) -> Iterator[tuple[Batch, Output]]:
+    """Run the model over the examples of a stream: the `look` of `before_epoch`."""
+    feed = stage.feeds.by_stream[name]
     size = inference_batch_size(feed.task, feed.preprocess)
-    for batch in feed.stream(replace(feed, batch_size=size).plan(None)):
-        with torch.no_grad(), evaluating(model), run.engine.autocast():
-            output = model(batch)
-        yield batch, output
+    return run_pass(stage.objective.model, replace(feed, batch_size=size), run.engine)
 
 
 def _take_step(run: Run, stage: Stage, batches: Iterator[Batches]) -> None:

@@ -1,8 +1,8 @@
-"""Look at both domains with a finished network, for validators."""
+"""The outputs of a finished network for both domains, which validators read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -12,15 +12,15 @@ from graft.base.passes import join_by_row
 from graft.base.records import Batch, Output
 from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed
+from graft.training.passes import run_pass
 from graft.training.validators.validator import Seen
 
 
-def look(model: Model, feeds: Mapping[str, Feed], engine: Engine) -> Seen:
+def collect_outputs(model: Model, feeds: Mapping[str, Feed], engine: Engine) -> Seen:
     """Run the network over the feeds `val` of the source and `unlabeled` of the target."""
-    source, source_logits, labels = join_by_row(
-        _run(model, feeds["val"], engine), _features, _logits, _labels
-    )
-    target, target_logits = join_by_row(_run(model, feeds["unlabeled"], engine), _features, _logits)
+    of_source, of_target = (run_pass(model, feeds[name], engine) for name in ("val", "unlabeled"))
+    source, source_logits, labels = join_by_row(of_source, _features, _logits, _labels)
+    target, target_logits = join_by_row(of_target, _features, _logits)
     weight = next(model.network.get_submodule(model.backbone.head[0]).parameters())
 
     def classify(features: Tensor) -> Tensor:
@@ -28,15 +28,6 @@ def look(model: Model, feeds: Mapping[str, Feed], engine: Engine) -> Seen:
             return model.classify(features.to(weight)).cpu().double()
 
     return Seen(source, source_logits, labels, target, target_logits, classify)
-
-
-def _run(model: Model, feed: Feed, engine: Engine) -> Iterator[tuple[Batch, Output]]:
-    """Yield the batches of one pass with the outputs of the model."""
-    with torch.inference_mode(), evaluating(model):
-        for batch in feed.stream(feed.plan(None)):
-            with engine.autocast():
-                output = model(batch)
-            yield batch, output
 
 
 def _features(batch: Batch, output: Output) -> Tensor:
