@@ -2,10 +2,10 @@
 
     python benchmarks/adaptation.py [--data FOLDER] [--out FOLDER] [--only NAME ...] [--print]
 
-Runs or resumes one study for each pair of domains; finished runs are not run again. Needs the
-extra `keras` and the sets pacs, amazon_reviews, digits_da, sst2 and tweets_8_languages. Each study is shown beside a head that
-was trained on the labels of the target (the ceiling), and one on the source alone on a stronger
-network.
+Runs or resumes one study for each pair of domains; finished runs are not run again. Needs the extra
+`keras` and the sets pacs, amazon_reviews, digits_da, sst2 and tweets_8_languages. Each study is
+shown beside a network that was trained on the labels of the target (the ceiling), and beside a
+stronger one that was trained on the source alone.
 """
 
 from __future__ import annotations
