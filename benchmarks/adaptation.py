@@ -80,7 +80,8 @@ def pictures(data: Path, out: Path, name: str) -> Path:
 
 def reviews(data: Path, out: Path, name: str) -> Path:
     """The two tables of a domain as the splits of a folder."""
-    folder = files.make_folder(out / name)
+    folder = out / name
+    files.make_folder(folder)
     for split in ("train", "test"):
         copyfile(data / "amazon_reviews" / f"{name}_{split}.csv", folder / f"{split}.csv")
     return folder
@@ -88,7 +89,8 @@ def reviews(data: Path, out: Path, name: str) -> Path:
 
 def sentiments(data: Path, out: Path, name: str) -> Path:
     """Sentences that are positive or negative, as the splits of a folder; neutral ones left out."""
-    folder = files.make_folder(out / name)
+    folder = out / name
+    files.make_folder(folder)
     source = data / SENTIMENTS[name]
     for split in ("train", "test"):
         rows = pd.read_csv(
@@ -122,7 +124,8 @@ def write_lenet(folder: Path) -> str:
     import keras
     from keras import layers
 
-    path = files.make_folder(folder) / LENET
+    files.make_folder(folder)
+    path = folder / LENET
     if not path.exists():
         keras.utils.set_random_seed(0)
         stack = [keras.Input((28, 28, 3)), layers.Rescaling(1 / 255)]
