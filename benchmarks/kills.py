@@ -1,6 +1,7 @@
 """Kill runs at random moments, resume them, and compare the results with an uninterrupted run.
 
-    python benchmarks/kills.py    # 200 kills over six kinds of runs; writes benchmarks/kills.md
+    python benchmarks/kills.py    # 200 kills over eight kinds of runs; writes benchmarks/kills.md
+    python benchmarks/kills.py --kills 10 --only "speech recognition"    # only prints its table
 
 Every run is a real process that gets a real SIGKILL. Half of the moments are uniform over the
 duration of the uninterrupted run; at the others the run is about to change the disk, when it
@@ -44,7 +45,9 @@ LIBRARIES = (
     "torchvision",
     "transformers.models.bart.modeling_bart",
     "transformers.models.bert.modeling_bert",
+    "transformers.models.hubert.modeling_hubert",
     "transformers.models.llama.modeling_llama",
+    "transformers.models.whisper.modeling_whisper",
 )
 """The fork server imports these modules once, so that a run starts in milliseconds."""
 
@@ -98,6 +101,18 @@ KINDS = {
         8,
     ),
     "text generation": Kind("text-generation", "tiny:llama", ("lora:r=2,patience=3",), 8),
+    "speech recognition": Kind(
+        "automatic-speech-recognition",
+        "tiny:whisper",
+        ("partial-fine-tuning:from_group=-1,epochs=2 then lora:r=2,augment=usual",),
+        4,
+    ),
+    "audio classification": Kind(
+        "audio-classification",
+        "tiny:hubert",
+        ("feature-extraction:epochs=2 then full-fine-tuning:augment=strong",),
+        4,
+    ),
     "a study with two jobs": Kind(
         "image-classification",
         "tiny:cnn",
@@ -413,13 +428,13 @@ def campaign(work: Path, kills: int, names: Sequence[str] = tuple(KINDS)) -> lis
     return rows
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
+def table(rows: Sequence[dict[str, Any]], names: Sequence[str] = tuple(KINDS)) -> str:
     """Return Markdown tables of the kills by kind of run and by stage."""
     lines = [
         "| kind of run | kills | runs | the same in the end | different | failed |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for name in [*KINDS, ""]:
+    for name in [*names, ""]:
         part = [row for row in rows if row["kind"] == name or not name]
         kills = sum(len(row["stages"]) for row in part)
         different, failed = (sum(bool(row[key]) for row in part) for key in ("different", "error"))
@@ -437,10 +452,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=KILLS)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "graft-kills")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=KINDS,
+        metavar="KIND",
+        help=f"kinds of run, of {', '.join(KINDS)}: their table is printed, and the page stays",
+    )
     asked = parser.parse_args()
-    rows = campaign(asked.work, asked.kills)
-    text = table(rows)
+    names = asked.only or tuple(KINDS)
+    rows = campaign(asked.work, asked.kills, names)
+    text = table(rows, names)
     print(text)
+    if asked.only:
+        return
     TABLE.write_text(f"{INTRODUCTION}\n{text}\n", encoding="utf-8")
 
 

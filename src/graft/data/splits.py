@@ -197,9 +197,11 @@ def _cut(
     what = "of all samples" if name == "test" else "of the training samples"
     how = ", stratified" if kind.is_stratified else " at random"
     notes = [_cut_note(name, plural(len(off), "sample"), len(off), len(ordered), what, how)]
-    if few:
+    # A class that never leads a group has no stratum; one of `few` may come with a group.
+    absent = (few | set(strata) - by_stratum.keys()) - {strata[i] for i in taken}
+    if absent:
         too_few = f"too few samples for one in {name}, all left in train"
-        notes.append(_few_note(few, several, too_few))
+        notes.append(_few_note(absent, several, too_few))
     return _Cut(rest, off, notes + group_notes)
 
 

@@ -15,7 +15,7 @@ from graft.base.counts import plural
 from graft.base.errors import BadValue, DataError, listed
 from graft.base.ranges import check_word
 from graft.base.records import Sample
-from graft.data.checks.sounds import listen
+from graft.data.checks.sounds import listen, loss_findings
 from graft.data.data import Data
 from graft.data.formats.format import endings, read_options
 from graft.data.images import open as images
@@ -87,6 +87,21 @@ def find_broken(samples: Sequence[Sample]) -> dict[int, str]:
         except DataError as error:
             problems[place] = str(error)
     return problems
+
+
+def warn_of_lost_sound(samples: Sequence[Sample]) -> None:
+    """Log which sounds are silent, cut off, or cancel in the mix of their channels.
+
+    Something is predicted of them all the same.
+    """
+    heard = {}
+    for place, sample in enumerate(samples, 1):
+        if "audio" in sample.roles:
+            is_known = sample.id in heard  # ids of two folders may be alike
+            name = f"{sample.id} (input {place})" if is_known else sample.id
+            heard[name] = listen(sample.roles["audio"], sample.id)
+    for finding in loss_findings(heard):
+        _LOG.warning(finding.message)
 
 
 def are_messages(prompt: Any) -> bool:

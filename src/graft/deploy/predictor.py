@@ -23,7 +23,7 @@ from graft.data.data import Data
 from graft.data.load import read_source
 from graft.deploy.drawings import check_draws, name_drawings, write_drawings
 from graft.deploy.embedding import pool
-from graft.deploy.inputs import are_messages, find_broken, read_inputs
+from graft.deploy.inputs import are_messages, find_broken, read_inputs, warn_of_lost_sound
 from graft.tasks.specs.options import kinds_of
 from graft.tasks.task import Task
 from graft.training.engine import Engine
@@ -118,6 +118,7 @@ class Predictor:
     def _predict(
         self, samples: Sequence[Sample], draw: Path | None, timestamps: bool
     ) -> list[dict[str, Any]]:
+        warn_of_lost_sound(samples)
         if self.task.generates:
             return self._write(samples, timestamps)
         drawings = [] if draw is None else name_drawings(draw, samples)

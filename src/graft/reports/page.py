@@ -14,6 +14,7 @@ from graft.base.counts import plural
 from graft.metrics.metric import Metric
 from graft.reports import details, figures, provenance, words
 from graft.reports.board import Board, Row, Size
+from graft.reports.groups import by_group
 from graft.reports.read import Run
 from graft.reports.selections import describe_distance, format_selections
 from graft.reports.statistics import Difference, Interval
@@ -84,6 +85,7 @@ def _describe_best(board: Board, best: Row | None) -> dict[str, Any]:
         "points": details.points(best),
         "curves": details.curves(best),
         "per_class": details.per_class(best),
+        "by_group": by_group(board, best),
         "confusion": details.confusion(best),
         "mistakes": details.mistakes(best),
         "galleries": details.galleries(best),

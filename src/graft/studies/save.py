@@ -62,8 +62,9 @@ def prediction_rows(
 ) -> list[Row]:
     """The rows of predictions.parquet for one split of data of this kind.
 
-    `group` is the id of the first sample that is about the same, often its own. `terms` is the JSON
-    of what the primary metric reads of the example, from which a report computes and compares it.
+    `group` names what the sample is about, as its speaker, else it is the id of the first sample
+    that is about the same, often its own. `terms` is the JSON of what the primary metric reads of
+    the example, from which a report computes and compares it.
     """
     metric = next(iter(task.metrics.values()))
     columns = zip(

@@ -284,7 +284,10 @@ class AutomaticSpeechRecognition(Writing):
 
     def details(self, scores: np.ndarray, targets: np.ndarray) -> Details:
         table = self.unit.table(self._normalize_all(texts_of(scores)), targets)
-        note = f"Those with the most errors a {self.unit.noun}, compared {WORDS[self.normalize]}."
+        note = (
+            f"Those with the most errors a {self.unit.noun}, compared {WORDS[self.normalize]}. "
+            "What was said and not written is struck out, what was written instead is underlined."
+        )
         return Details(per_class=table, mistakes=("Worst transcripts", note))
 
     def show(

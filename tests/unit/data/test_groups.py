@@ -34,3 +34,20 @@ def test_samples_that_share_nothing_are_groups_of_their_own():
         "2.jpg",
     ]
     assert groups([], "labels") == []
+
+
+def test_a_group_has_the_name_that_the_data_give_it():
+    samples = [
+        Sample(f"{i}.wav", {"audio": b"", "label": "a", "group": name})
+        for i, name in enumerate(["Ada", "Ben", "Ada"])
+    ]
+    assert groups(samples, "labels") == ["Ada", "Ben", "Ada"]
+
+
+def test_a_group_that_is_called_like_a_sample_is_not_joined_with_it():
+    samples = [
+        Sample("0.wav", {"audio": b"", "label": "a"}),
+        Sample("1.wav", {"audio": b"", "label": "a", "group": "0.wav"}),
+        Sample("2.wav", {"audio": b"", "label": "a", "group": "0.wav"}),
+    ]
+    assert groups(samples, "labels") == ["0.wav", "1.wav", "1.wav"]

@@ -103,6 +103,14 @@ def test_a_tone_has_no_print_and_babble_has_one() -> None:
     assert listen(encoded(babble(0)), "a").print is not None
 
 
+def test_a_sound_of_less_than_a_sample_cannot_be_read() -> None:
+    """Networks read 16,000 samples a second, so that none is left of one of 48,000."""
+    raw = encoded(np.full(1, 0.5, np.float32), rate=48_000)
+    data = Data({"all": [Sample("short", {"audio": raw, "label": "a"})]}, kind="labels")
+    [finding] = find(inspect(data), "unreadable")
+    assert "shorter than one sample at 16,000 Hz" in finding.message
+
+
 def test_channels_that_cancel_are_named() -> None:
     sound = babble(0)
     channels = {

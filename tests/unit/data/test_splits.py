@@ -355,6 +355,31 @@ def test_groups_that_are_each_a_class_cannot_stay_whole() -> None:
     assert any("the groups are too few or too large to stay whole" in note for note in data.notes)
 
 
+def test_a_class_that_comes_with_a_group_is_not_said_to_be_missing() -> None:
+    """Each speaker says all three words; only those by which groups are stratified are few."""
+    words = [
+        Sample(f"{speaker}{word}", {"text": f"{speaker} {word}", "label": word, "group": speaker})
+        for speaker in "abcdefghij"
+        for word in ("no", "yes", "maybe")[speaker == "j" :]
+    ]
+    data = make_splits(Data({"all": words}))
+    assert set(counts(data)["test"]) == set(counts(data)["val"]) == {"no", "yes", "maybe"}
+    assert not any("too few" in note for note in data.notes)
+
+
+def test_a_class_that_no_cut_group_has_is_named() -> None:
+    """The rare word is never the first of its group, so that it has no stratum of its own."""
+    words = [
+        Sample(f"{speaker}{word}", {"text": f"{speaker} {word}", "label": word, "group": speaker})
+        for speaker in "abcdefghij"
+        for word in ("0 no", "1 yes", "2 rare")[: 3 if speaker == "a" else 2]
+    ]
+    named = "too few samples for one in test, all left in train: 2 rare"
+    for seed in range(10):
+        data = make_splits(Data({"all": words}), seed=seed)
+        assert ("2 rare" in counts(data)["test"]) != any(named in note for note in data.notes)
+
+
 def test_samples_of_no_known_kind_are_not_taken_for_equal() -> None:
     sounds = [Sample(f"s{i}", {"sound": i, "label": "ab"[i % 2]}) for i in range(20)]
     with pytest.raises(DataError, match="No kind of data has the roles label, sound"):

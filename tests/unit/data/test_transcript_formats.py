@@ -228,6 +228,12 @@ def test_split_folders_of_sounds_with_texts(write: Write) -> None:
     }  # fmt: skip
 
 
+def test_an_unknown_column_is_said_to_lack_in_the_folder(write: Write) -> None:
+    path = write({f"{i}.{e}": "said" for i in range(3) for e in ("wav", "txt")})
+    with pytest.raises(DataError, match=f"^{path.name} has no column 'speaker'"):
+        read(path, columns={"group": "speaker"})
+
+
 def test_an_object_of_transcripts_by_file(write: Write) -> None:
     texts = {"1.wav": "one", "sub/2.wav": "two words"}
     path = write({**dict.fromkeys(texts, ""), "said.json": json.dumps(texts, indent=1)})

@@ -40,6 +40,40 @@ def test_a_folder_is_predicted_and_a_broken_file_is_named_or_skipped(tmp_path: P
     assert [row["id"] for row in rows] == ["0.wav", "1.wav", "2.wav", "3.wav"]
 
 
+def test_lost_sound_is_named_where_it_is_predicted(tmp_path: Path, caplog) -> None:
+    data = AudioClassification.tiny_data()
+    run = graft.fit(
+        data, technique="feature-extraction", backbone="tiny:whisper", out=tmp_path / "run"
+    )
+    whole = data.splits["test"][0].roles["audio"]
+    (tmp_path / "whole.wav").write_bytes(whole)
+    (tmp_path / "cut.wav").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "silent.wav").write_bytes(wave_bytes(np.zeros(8000), 8000))
+    caplog.clear()
+    run.model.predict(tmp_path / "whole.wav")
+    assert not caplog.records
+    rows = run.model.predict([tmp_path / "cut.wav", tmp_path / "silent.wav"])
+    assert len(rows) == 2
+    said = [record.getMessage() for record in caplog.records]
+    assert any("cut off or damaged" in words and "cut.wav" in words for words in said)
+    assert any("silent" in words and "silent.wav" in words for words in said)
+
+
+def test_a_sound_of_less_than_a_sample_is_skipped_as_broken(tmp_path: Path) -> None:
+    """No sample is left of it at the rate of the network."""
+    data = AudioClassification.tiny_data()
+    run = graft.fit(
+        data, technique="feature-extraction", backbone="tiny:whisper", out=tmp_path / "run"
+    )
+    (tmp_path / "whole.wav").write_bytes(data.splits["test"][0].roles["audio"])
+    (tmp_path / "one.wav").write_bytes(wave_bytes(np.full(1, 0.5), 48_000))
+    files = [tmp_path / "whole.wav", tmp_path / "one.wav"]
+    with pytest.raises(DataError, match=r"one\.wav cannot be read: it is shorter than one sample"):
+        run.model.predict(files)
+    rows = run.model.predict(files, skip_broken=True)
+    assert [Path(row["id"]).name for row in rows] == ["whole.wav"]
+
+
 def test_sounds_that_are_longer_than_the_network_reads_are_counted() -> None:
     task = AudioClassification(("a", "b"))
     p = build_model("tiny:whisper", task, pretrained=True, seed=0).backbone.preprocess

@@ -9,6 +9,7 @@ from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.kinds.kind import kind_named
+from graft.tasks.specs.find_task import find_task
 
 ONE_TEXT = {"text": "a", "label": "pos"}
 PAIR = {**ONE_TEXT, "text_pair": "b"}
@@ -62,3 +63,20 @@ def test_data_of_another_kind_are_refused(kind):
 def test_a_pair_is_not_predicted_by_a_model_of_single_texts():
     with pytest.raises(DataError, match=r"t.csv:2: there are pairs.*text=NAME\+NAME"):
         classifier().without_target(Sample("t.csv:2", {"text": "a", "text_pair": "b"}))
+
+
+@pytest.mark.parametrize(
+    ("columns", "advice"),
+    [
+        ({}, "Use --task text-classification."),
+        (
+            {"text": ["a"], "label": ["b"]},
+            "Name the columns: --columns role=name, or use --task text-classification.",
+        ),
+    ],
+)
+def test_data_for_another_task_say_which_they_are_for(columns, advice):
+    other = Data({"all": [Sample("a:1", ONE_TEXT)]}, path="a", kind="labels", columns=columns)
+    with pytest.raises(DataError, match="image-classification needs image") as error:
+        find_task(other, "image-classification")
+    assert error.value.fix == advice

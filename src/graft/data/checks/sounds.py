@@ -15,8 +15,10 @@ from graft.base.errors import listed
 from graft.data.checks.finding import Finding
 from graft.data.checks.sound_copies import SoundPrint, make_print
 from graft.data.sounds.loudness import Loudness
+from graft.data.sounds.mel_spectrum import RATE
 from graft.data.sounds.open import (
     SILENT,
+    check_length,
     check_samples,
     missing_frames,
     read_blocks,
@@ -69,6 +71,7 @@ def listen(value: Any, name: str) -> Heard:
         loudness.add(block)
     if not frames:
         check_samples(np.zeros((0, 1), np.float32), name)
+    check_length(frames, header.rate, RATE, name)
     missing = max(header.frames - frames, missing_frames(value, name), 0)
     silent = int((peaks == 0).sum())
     return Heard(
@@ -116,6 +119,8 @@ _WARNINGS: dict[str, tuple[Callable[[Heard], bool], str]] = {
     ),
 }
 """Code -> whether a sound has the property, and what is said of those that have it."""
+LOSSES = frozenset({"silent", "truncated", "opposite-channels"})
+"""The codes of sounds that lack what a network should hear."""
 
 
 def sound_findings(heard: Mapping[str, Heard]) -> list[Finding]:
@@ -129,6 +134,11 @@ def sound_findings(heard: Mapping[str, Heard]) -> list[Finding]:
             message = f"{len(ids):,} of {plural(len(heard), 'sound')} {words}: {listed(ids, 5)}."
             findings.append(Finding(code, "warning", message, ids))
     return findings
+
+
+def loss_findings(heard: Mapping[str, Heard]) -> list[Finding]:
+    """Warn of sounds of which little or not all is heard, so that nothing said of them holds."""
+    return [finding for finding in sound_findings(heard) if finding.code in LOSSES]
 
 
 def _describe(sounds: list[Heard]) -> str:

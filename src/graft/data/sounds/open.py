@@ -154,13 +154,11 @@ def open_sound(
         most = None if most_seconds is None else int(most_seconds * file.rate) + 1
         samples, own_rate = file.read(most), file.rate
     check_samples(samples, name)
+    check_length(len(samples), own_rate, rate, name)
     mono = _mix(samples)
     peak = float(np.abs(mono).max())
     mono = mono / peak if peak > 1 else mono
-    mono = mono if own_rate == rate else _resample(mono, own_rate, rate)
-    if not len(mono):
-        raise _cannot_read(name, f"it is shorter than one sample at {rate:,} Hz")
-    return mono
+    return mono if own_rate == rate else _resample(mono, own_rate, rate)
 
 
 def read_sound_header(value: Any, name: str) -> SoundHeader:
@@ -218,6 +216,12 @@ def check_samples(samples: NDArray[np.float32], name: str) -> None:
         raise _cannot_read(name, "it has a header, but no samples (0 seconds)")
     if not np.isfinite(samples).all():
         raise _cannot_read(name, "some of its samples are NaN or infinite")
+
+
+def check_length(frames: int, own_rate: int, rate: int, name: str) -> None:
+    """Raise DataError for a sound of which no sample is left at `rate` samples a second."""
+    if frames * rate < own_rate:
+        raise _cannot_read(name, f"it is shorter than one sample at {rate:,} Hz")
 
 
 class _Stream:

@@ -27,11 +27,19 @@ def find_task(data: Data, task: str | None) -> str:
         sets = (kinds[task].roles, *kinds[task].or_roles)
         missing = ", or ".join(", ".join(sorted(needed - data.roles)) for needed in sets)
         raise DataError(
-            f"{task} needs {missing}, and {data.path or 'the data'} "
-            f"have {has}. Name the columns: --columns role=name."
+            f"{task} needs {missing}, and {data.path or 'the data'} have {has}. {_advise(data)}"
         )
     words = "several tasks fit" if fitting else "no task fits"
     raise DataError(
         f"{data.path or 'The data'} have {has}: {words}. Choose one with --task: "
         f"{', '.join(fitting or kinds)}."
     )
+
+
+def _advise(data: Data) -> str:
+    """What to do about data that a task does not fit: files in folders have no columns to name."""
+    fitting = " or ".join(f"--task {name}" for name in fitting_tasks(data))
+    if fitting and not data.columns:
+        return f"Use {fitting}."
+    other = f", or use {fitting}" if fitting else ""
+    return f"Name the columns: --columns role=name{other}."

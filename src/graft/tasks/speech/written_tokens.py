@@ -162,10 +162,12 @@ def _write_all(
                 if len(ids) >= most[row] and preprocess.tokenizer.eos_token_id not in written[row]:
                     unfinished.append(samples[row].id)
     if unfinished:
+        bound = f"the {decoding.max_new_tokens:,} tokens that were asked for"
+        if decoding.by_length:
+            bound = "as many tokens as are written for a sound of its length"
         _LOG.warning(
-            f"{plural(len(unfinished), 'transcript')} of {len(samples):,} without an end after as "
-            "many tokens as are written for a sound of its length: the rest is missing, or words "
-            f"repeat. {listed(unfinished, 5)}."
+            f"{plural(len(unfinished), 'transcript')} of {len(samples):,} without an end after "
+            f"{bound}: the rest is missing, or words repeat. {listed(unfinished, 5)}."
         )
     return written
 

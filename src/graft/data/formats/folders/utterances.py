@@ -49,7 +49,8 @@ def to_transcripts(
             for u in utterances
         ]
         if rows:
-            tables[split] = [object_table(split, rows, range(1, len(rows) + 1))]
+            name = path.name if split == "all" else f"{path.name}/{split}"
+            tables[split] = [object_table(name, rows, range(1, len(rows) + 1))]
     if not tables:
         some = f", but sounds without one: {listed(silent, 5)}" if silent else ""
         raise DataError(f"{path} holds no sound with a transcript{some}.")
