@@ -296,7 +296,7 @@ def embed(
     normalize: bool = False,
     **reading: Any,
 ) -> Embeddings:
-    """Compute pooled features of texts or images, by a trained model or a pretrained backbone.
+    """Compute pooled features of texts, images or sounds, by a trained model or any backbone.
 
     `model` is a run folder, a model folder or the spec of a backbone; `inputs` are as in
     `Predictor.predict`, and `reading` says how files are read: `format`, `columns`, `header`,

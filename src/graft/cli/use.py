@@ -161,7 +161,7 @@ def embed(
     delimiter: o.Delimiter = None,
     as_json: o.Json = False,
 ) -> None:
-    """Write embeddings of texts or images: the features of a trained model or of any backbone."""
+    """Write embeddings of texts, images or sounds: features of a trained model or any backbone."""
     from graft import api
     from graft.cli import show
     from graft.deploy.embedding import check_ending

@@ -16,6 +16,7 @@ import numpy as np
 
 from graft.backbones import folder as model_folder
 from graft.base import plugins
+from graft.base.counts import plural
 from graft.base.errors import BadValue, DataError, FolderError, listed
 from graft.base.ranges import check_path
 from graft.base.records import Sample
@@ -29,6 +30,8 @@ from graft.tasks.task import Task
 from graft.training.engine import Engine
 from graft.training.evaluate import Evaluation, add_texts, evaluate, intervals, predict
 from graft.training.feeds.feed import Feed, inference_batch_size
+
+_LOG = logging.getLogger("graft")
 
 
 class Predictor:
@@ -109,7 +112,7 @@ class Predictor:
                 way_out = others if len(problems) < len(samples) else ""
                 first = " ".join(list(problems.values())[:5])
                 raise DataError(f"{count}. {first}{way_out}") from error
-            logging.getLogger("graft").warning(
+            _LOG.warning(
                 f"Left out, since they cannot be read: {listed(samples[n].id for n in problems)}."
             )
             rest = [sample for n, sample in enumerate(samples) if n not in problems]
@@ -206,6 +209,12 @@ class Predictor:
         self.task.check_data(data)
         held = next((data.splits[name] for name in ("test", "val") if data.splits.get(name)), None)
         samples = held or [s for split in data.splits.values() for s in split]
+        if held is None:
+            _LOG.warning(
+                f"Without a test split, all of {data.path or 'the data'} is measured "
+                f"({plural(len(samples), 'example')}). A model that was trained on some of it is "
+                "worse on new examples."
+            )
         evaluation: Evaluation = evaluate(self.network, self._feed(samples), self._engine)
         usual = self.task.decoding
         decoding = usual if num_beams is None else replace(usual, num_beams=num_beams)

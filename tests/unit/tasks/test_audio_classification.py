@@ -10,6 +10,7 @@ import pytest
 import graft
 from graft.base.errors import DataError
 from graft.base.records import Sample
+from graft.data.data import Data
 from graft.data.sounds.wave_files import wave_bytes
 from graft.studies.run import build_model
 from graft.tasks.audio_classification import AudioClassification
@@ -51,6 +52,7 @@ def test_lost_sound_is_named_where_it_is_predicted(tmp_path: Path, caplog) -> No
     (tmp_path / "silent.wav").write_bytes(wave_bytes(np.zeros(8000), 8000))
     caplog.clear()
     run.model.predict(tmp_path / "whole.wav")
+    run.model.evaluate(data)
     assert not caplog.records
     rows = run.model.predict([tmp_path / "cut.wav", tmp_path / "silent.wav"])
     assert len(rows) == 2
@@ -85,3 +87,14 @@ def test_sounds_that_are_longer_than_the_network_reads_are_counted() -> None:
     assert task.count_cut(sounds, p) == 1
     assert [task.length(sound, p) for sound in sounds] == [100, 200, 200]
     assert task.encode(sounds[2], p, None)["input_features"].shape == (16, 200)
+
+
+def test_measuring_all_of_the_data_is_said(tmp_path: Path, caplog) -> None:
+    """Without a test split, examples of training are measured as well."""
+    data = AudioClassification.tiny_data()
+    run = graft.fit(
+        data, technique="feature-extraction", backbone="tiny:whisper", out=tmp_path / "run"
+    )
+    run.model.evaluate(Data({"all": data.splits["train"]}, "drums"))
+    [said] = [record.getMessage() for record in caplog.records]
+    assert said.startswith("Without a test split, all of drums is measured (24 examples).")

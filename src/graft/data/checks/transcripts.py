@@ -123,7 +123,9 @@ def _unspaced(samples: Sequence[Sample]) -> list[Finding]:
 def _rare_characters(data: Data) -> list[Finding]:
     """Report characters of one transcript alone, and held-out ones that training lacks."""
     texts = {
-        split: [(s.id, set(s.roles["transcript"])) for s in part if s.roles.get("transcript")]
+        split: [
+            (s.id, set(s.roles["transcript"].lower())) for s in part if s.roles.get("transcript")
+        ]
         for split, part in data.splits.items()
     }
     training = texts.get("train") or texts.get("all") or []
@@ -132,7 +134,7 @@ def _rare_characters(data: Data) -> list[Finding]:
     once = {sign: name for name, signs in training for sign in sorted(signs) if counts[sign] == 1}
     if once:
         shown = listed((f"{sign!r} ({name})" for sign, name in once.items()), 8)
-        message = f"{plural(len(once), 'character')} of one transcript alone: {shown}."
+        message = f"{plural(len(once), 'character')} of one transcript alone, case apart: {shown}."
         findings.append(
             Finding("rare-characters", "info", message, tuple(dict.fromkeys(once.values())))
         )
