@@ -181,7 +181,8 @@ def _check_form(folder: Path, card: Any, form: type) -> None:
 
 
 def _verified_card(folder: Path) -> dict[str, Any]:
-    card = files.read_json(folder / CARD, "a model folder of Graft")
+    remedy = "Use another copy of the folder."
+    card = files.read_json(folder / CARD, "a model folder of Graft", remedy)
     _check_form(folder, card, _Schema)
     if card["schema"] != SCHEMA:
         older = card["schema"] < SCHEMA

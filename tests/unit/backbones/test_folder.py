@@ -110,6 +110,9 @@ def test_large_outputs_may_differ_by_as_much_as_they_are_rounded(tmp_path):
 def test_a_newer_schema_and_a_strange_folder_are_refused(tmp_path):
     with pytest.raises(FolderError, match=r"no graft\.json"):
         model_folder.open_model(tmp_path)
+    (tmp_path / "graft.json").write_text('{"schema": ')
+    with pytest.raises(FolderError, match=r"cannot be read: .*\. Use another copy of the folder\."):
+        model_folder.open_model(tmp_path)
     (tmp_path / "graft.json").write_text("[]")
     with pytest.raises(FolderError, match="holds a list where an object belongs"):
         model_folder.open_model(tmp_path)

@@ -168,6 +168,12 @@ def test_wrong_lists_of_librispeech_are_refused(write: Write, lines: str, words:
         read(path)
 
 
+def test_sounds_of_librispeech_in_an_unknown_codec_are_to_be_converted(write: Write) -> None:
+    path = write({"1-2.trans.txt": "1-2-3 GO\n1-2-4 STOP\n", "1-2-3.wav": "", "1-2-4.M4A": ""})
+    with pytest.raises(DataError, match=r"end in \.M4A, which .* here: 1-2-4\.M4A\. Convert them"):
+        read(path)
+
+
 @pytest.mark.parametrize(
     ("files", "note"),
     [

@@ -124,7 +124,9 @@ def _rare_characters(data: Data) -> list[Finding]:
     """Report characters of one transcript alone, and held-out ones that training lacks."""
     texts = {
         split: [
-            (s.id, set(s.roles["transcript"].lower())) for s in part if s.roles.get("transcript")
+            (s.id, set("".join(s.roles["transcript"].lower().split())))
+            for s in part
+            if s.roles.get("transcript")
         ]
         for split, part in data.splits.items()
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar
@@ -17,7 +18,7 @@ from graft.data.formats.folders.utterances import (
 )
 from graft.data.formats.format import ReadOptions, split_word
 from graft.data.listing import note_left_out, walk
-from graft.data.sounds.open import SUFFIXES, open_bytes
+from graft.data.sounds.open import SUFFIXES, has_sound_suffix, open_bytes
 
 ENDING = ".trans.txt"
 _LOOKED_AT = 2000
@@ -93,6 +94,7 @@ def _read_utterances(file: Path) -> list[Utterance]:
     transcripts = read_list(file)
     sounds = {one.stem: one for one in file.parent.iterdir() if one.suffix.lower() in SUFFIXES}
     if lost := [name for name in transcripts if name not in sounds]:
+        _refuse_unreadable(file, lost)
         raise DataError(
             f"{file} has transcripts of sounds that are not beside it: {listed(lost, 5)}. "
             "Remove them, or add their sounds."
@@ -101,3 +103,14 @@ def _read_utterances(file: Path) -> list[Utterance]:
         Utterance(name, sounds[name], text, name.split("-")[0])
         for name, text in transcripts.items()
     ]
+
+
+def _refuse_unreadable(file: Path, names: Sequence[str]) -> None:
+    """Raise DataError if some of these sounds are there, in a form that is not read."""
+    others = {one.stem: one.suffix for one in file.parent.iterdir() if has_sound_suffix(one)}
+    if endings := sorted({others[name] for name in names if name in others}):
+        there = [f"{name}{others[name]}" for name in names if name in others]
+        raise DataError(
+            f"{file} has transcripts of sounds that end in {', '.join(endings)}, which cannot be "
+            f"decoded here: {listed(there, 5)}. Convert them to FLAC or WAV."
+        )
