@@ -124,6 +124,7 @@ class Predictor:
         warn_of_lost_sound(samples)
         if self.task.generates:
             return self._write(samples, timestamps)
+        self._warn_of_cut_sounds(samples)
         drawings = [] if draw is None else name_drawings(draw, samples)
         scores, _ = predict(self.network, self._feed(samples), self._engine)
         rows = self.task.decode(scores, samples)
@@ -132,6 +133,16 @@ class Predictor:
             return rows
         write_drawings(self.task, samples, rows, drawings)
         return [{**row, "drawing": str(path)} for row, path in zip(rows, drawings, strict=True)]
+
+    def _warn_of_cut_sounds(self, samples: Sequence[Sample]) -> None:
+        """Log how many sounds are longer than what the network reads."""
+        preprocess = self.network.backbone.preprocess
+        cut = self.task.count_cut(samples, preprocess) if preprocess.reads == "audio" else 0
+        if cut:
+            _LOG.warning(
+                f"{cut:,} of {len(samples):,} {self.task.cut_words}: the first "
+                f"{preprocess.seconds:g} seconds are heard."
+            )
 
     def generate(
         self,

@@ -59,6 +59,15 @@ def test_lost_sound_is_named_where_it_is_predicted(tmp_path: Path, caplog) -> No
     said = [record.getMessage() for record in caplog.records]
     assert any("cut off or damaged" in words and "cut.wav" in words for words in said)
     assert any("silent" in words and "silent.wav" in words for words in said)
+    assert not any("longer" in words for words in said)
+    (tmp_path / "long.wav").write_bytes(wave_bytes(np.resize([0.1, -0.1], 3 * 8000), 8000))
+    caplog.clear()
+    run.model.predict([tmp_path / "whole.wav", tmp_path / "long.wav"])
+    [said] = [record.getMessage() for record in caplog.records]
+    assert said == (
+        "1 of 2 sounds are longer than the network reads, and are cut: the first 2 seconds are "
+        "heard."
+    )
 
 
 def test_a_sound_of_less_than_a_sample_is_skipped_as_broken(tmp_path: Path) -> None:
