@@ -21,14 +21,14 @@ SHOWN = 20
 def by_group(board: Board, best: Row | None) -> dict[str, Any] | None:
     """The table of the metric in each group that the data name, as means over the seeds.
 
-    None without such groups, or with one.
+    None without such groups, with one, or where each has one example.
     """
     # Without test examples on the board, the predictions are lost or of an unknown metric.
     runs = [run for run in best.runs if run.result] if best and board.test_examples else []
     paths = [run.folder / PREDICTIONS for run in runs]
     read = [read_predictions(path, board.test_examples) for path in paths if path.exists()]
     rows = _named_groups(read[0]) if read else {}
-    if len(rows) < 2:
+    if len(rows) < 2 or max(map(len, rows.values())) < 2:
         return None
     means = {name: _mean(board.metric, read, places) for name, places in rows.items()}
     shown = sorted(rows, key=lambda name: _rank(board.metric, means[name]))[:SHOWN]

@@ -55,8 +55,8 @@ def test_many_groups_are_cut_to_the_worst(copy):
     assert "10 more groups are better" in html and html.count(">speaker ") == 20
 
 
-@pytest.mark.parametrize("names", [["speaker 0"], None])
-def test_one_group_or_none_is_no_table(copy, names):
+@pytest.mark.parametrize("names", [["speaker 0"], [f"speaker {i}" for i in range(300)], None])
+def test_one_group_none_or_groups_of_one_example_are_no_table(copy, names):
     if names:
         name_groups(copy, names)
     assert "<h2>Groups</h2>" not in report.write(copy).read_text(encoding="utf-8")
