@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import numpy as np
 
 from graft.base import files, plugins
 from graft.base.counts import plural
+from graft.base.env import cores
 from graft.base.errors import BadValue, DataError, listed
 from graft.base.ranges import check_word
 from graft.base.records import Sample
@@ -92,15 +94,16 @@ def find_broken(samples: Sequence[Sample]) -> dict[int, str]:
 def warn_of_lost_sound(samples: Sequence[Sample]) -> None:
     """Log which sounds are silent, cut off, or cancel in the mix of their channels.
 
-    Something is predicted of them all the same.
+    Something is predicted of them all the same. Raises DataError for one that cannot be read.
     """
-    heard = {}
-    for place, sample in enumerate(samples, 1):
-        if "audio" in sample.roles:
-            is_known = sample.id in heard  # ids of two folders may be alike
-            name = f"{sample.id} (input {place})" if is_known else sample.id
-            heard[name] = listen(sample.roles["audio"], sample.id)
-    for finding in loss_findings(heard):
+    sounds = [sample for sample in samples if "audio" in sample.roles]
+    with ThreadPoolExecutor(max_workers=cores()) as pool:
+        heard = pool.map(lambda sample: listen(sample.roles["audio"], sample.id), sounds)
+        measured = {}
+        for place, (sample, numbers) in enumerate(zip(sounds, heard, strict=True), 1):
+            is_known = sample.id in measured  # ids of two folders may be alike
+            measured[f"{sample.id} (input {place})" if is_known else sample.id] = numbers
+    for finding in loss_findings(measured):
         _LOG.warning(finding.message)
 
 
