@@ -58,7 +58,7 @@ def read_inputs(inputs: Any, role: str, **reading: Any) -> list[Sample]:
     read_options(**{name: value for name, value in reading.items() if name != "format"})
     if (name := reading.get("format")) is not None:
         plugins.load("format", check_word("format", name))
-    if getattr(inputs, "ndim", 0) == 1 and inputs.dtype.kind not in "buif":
+    if getattr(inputs, "ndim", 0) == 1 and not _holds_numbers(inputs):
         inputs = inputs.tolist()  # a column of pandas, an array of texts
     several = inputs if isinstance(inputs, list | tuple) else [inputs]
     if not several:
@@ -126,6 +126,10 @@ def _as_samples(several: Sequence[Any], role: str) -> list[Sample] | None:
     if role == "text" and all(isinstance(one, tuple) and len(one) == 2 for one in several):
         pairs = (dict(zip(("text", "text_pair"), one, strict=True)) for one in several)
         return [Sample(f"text:{i}", pair) for i, pair in enumerate(pairs, 1)]
+    if role == "audio":
+        _refuse_bare_waves(several)
+        if all(map(_is_sound, several)):
+            return [Sample(f"input:{i}", {"audio": one}) for i, one in enumerate(several, 1)]
     if all(isinstance(one, Mapping) for one in several):
         return [Sample(f"input:{i}", dict(one)) for i, one in enumerate(several, 1)]
     if role == "image" and all(_is_picture(one) for one in several):
@@ -134,6 +138,27 @@ def _as_samples(several: Sequence[Any], role: str) -> list[Sample] | None:
             for i, one in enumerate(_pictures(several), 1)
         ]
     return None
+
+
+def _is_sound(value: Any) -> bool:
+    """Whether this is a sound: the bytes of a file, or samples with their rate."""
+    return isinstance(value, bytes) or (isinstance(value, Mapping) and "array" in value)
+
+
+def _refuse_bare_waves(several: Sequence[Any]) -> None:
+    """Raise DataError for samples of sound alone: arrays of numbers do not say their rate."""
+    waves = [one for one in several if hasattr(one, "dtype") and _holds_numbers(one)]
+    if waves:
+        raise DataError(
+            f"An array of the shape {tuple(waves[0].shape)} does not say how many samples a second "
+            'has. Give {"array": samples, "sampling_rate": samples a second}, or the path of a '
+            "file."
+        )
+
+
+def _holds_numbers(array: Any) -> bool:
+    """Whether an array is of numbers, not of texts or objects; tensors always are."""
+    return getattr(array.dtype, "kind", "f") in "buif"
 
 
 def _read_all(

@@ -78,10 +78,11 @@ class Predictor:
 
         `inputs`: a text or a list of texts, or of pairs of texts (tuples); a list of dicts of the
         task's roles, as `{"question": ..., "context": ...}`; an image, an array of images
-        (N, H, W[, C]); a path or a list of paths of files; a folder; a table (CSV, TSV, JSONL,
-        Parquet); a data frame. `reading` are options of `graft.data.load.read` for files and
-        frames, as `columns`. Raises DataError for what cannot be read, naming all pictures that
-        cannot; `skip_broken` predicts the others.
+        (N, H, W[, C]); a sound, as `{"array", "sampling_rate"}` or the bytes of its file; a path or
+        a list of paths of files; a folder; a table (CSV, TSV, JSONL, Parquet); a data frame.
+        `reading` are options of `graft.data.load.read` for files and frames, as `columns`. Raises
+        DataError for what cannot be read, naming all pictures and sounds that cannot; `skip_broken`
+        predicts the others.
 
         `draw` names a folder for a PNG of each picture with what was found in it, and each row has
         its path as `drawing`. Raises BadValue for a model whose predictions have no place in a

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from graft.base.errors import DataError, FolderError
@@ -168,3 +169,19 @@ def test_a_run_without_a_trained_model_says_how_to_go_on(tmp_path):
     (tmp_path / "spec.json").write_text("{}")
     with pytest.raises(FolderError, match=r"no trained model yet\. Resume it: graft resume"):
         Predictor(tmp_path)
+
+
+def test_samples_of_sound_come_with_their_rate() -> None:
+    sound = {"array": np.zeros(800), "sampling_rate": 8000}
+    for inputs in (sound, [sound]):
+        (sample,) = read_inputs(inputs, "audio")
+        assert (sample.id, sample.roles) == ("input:1", {"audio": sound})
+    assert ids([b"RIFF", b"fLaC"], "audio") == ["input:1", "input:2"]
+
+
+@pytest.mark.parametrize(
+    "inputs", [np.zeros(800), [np.zeros(800)], (np.zeros((800, 2)), 8000), torch.zeros(800)]
+)
+def test_samples_of_sound_without_their_rate_are_refused(inputs: object) -> None:
+    with pytest.raises(DataError, match=r'does not say how .* Give {"array": samples, "sampling_'):
+        read_inputs(inputs, "audio")
