@@ -101,7 +101,7 @@ def test_examples_of_one_group_have_wider_intervals_and_say_so_in_the_prediction
     assert found["value"] == narrow["value"]
     assert found["high"] - found["low"] > 1.4 * (narrow["high"] - narrow["low"])
     table = pd.read_parquet(tmp_path / "grouped" / "predictions.parquet").query("split == 'test'")
-    assert table.group.tolist() == [f"scan {i // 3 * 3}" for i in range(len(samples))]
+    assert table.group.tolist() == [f"patient {i // 3}" for i in range(len(samples))]
 
 
 def test_a_finished_run_is_returned_and_not_run_again(tmp_path):
