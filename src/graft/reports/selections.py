@@ -12,6 +12,14 @@ from graft.training.validators.validator import VAL
 
 ORACLE = "labels of the target"
 """The choice of the best on the test split, which is not available in practice."""
+ABOUT = (
+    "Validators look at no label of the target. The first row is the choice by labels of the test "
+    "split, which is not available in practice; the last column is what choosing without them "
+    "costs.",
+    "For techniques that a validator values equally the table gives their mean. The controls are "
+    "not among the techniques.",
+)
+"""What the page says below the table."""
 _DISTANCE = (
     "In the features of the chosen network the proxy A-distance of the domains is {distance:.2f}: "
     "0 if a linear classifier cannot separate them, 2 if it never errs."
