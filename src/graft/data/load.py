@@ -81,7 +81,7 @@ def load_data(
     _check_domain_options(target_domain, test_domain, source_domains, target or unlabeled)
     domain, part = target_domain if test_domain is None else test_domain, None
     if domain is None:
-        raw = read_source(source, format=format, **reading)
+        raw = _note_domains(read_source(source, format=format, **reading))
     else:
         domains = read_domains(source, format=format, **reading)
         raw, part = domains.choose(check_word("domain", domain), source_domains)
@@ -122,6 +122,18 @@ def read_domains(source: Any, *, format: str | None = None, **reading: Any) -> D
     if not isinstance(source, Data):
         reading = {**reading, "columns": {ROLE: ROLE, **columns}}
     return split_by_domain(read_source(source, format=format, **reading))
+
+
+def _note_domains(data: Data) -> Data:
+    """The data with a note if a column of domains is read that nothing asks about."""
+    if ROLE not in data.columns:
+        return data
+    names = ", ".join(map(repr, data.columns[ROLE]))
+    note = (
+        f"The column of domains, {names}, has no effect here: graft adapt DATA NAME predicts one "
+        "domain from the others, and graft compare --leave-one-domain-out tests on each in turn."
+    )
+    return replace(data, notes=[*data.notes, note])
 
 
 def _check_domain_options(

@@ -66,6 +66,13 @@ def test_only_the_named_domains_are_learned_from(table: Path):
     assert {sample.roles["text"].split()[0] for sample in learned} == {"films"}
 
 
+def test_a_column_of_domains_that_nothing_asks_about_is_said_to_have_no_effect(table: Path):
+    notes = load_data(table, **COLUMN).notes
+    assert any("The column of domains, 'site', has no effect here" in note for note in notes)
+    notes = load_data(table, test_domain="games", **COLUMN).notes
+    assert not any("no effect" in note for note in notes)
+
+
 def test_folders_in_a_folder_are_domains(folders: Path):
     data = load_data(folders, test_domain="art")
     assert data.classes == ["ants", "bees"]
