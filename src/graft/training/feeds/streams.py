@@ -80,7 +80,8 @@ class Streams:
     def make_feeds(self, part: Technique, objective: Objective) -> tuple[Feeds, Feed]:
         """Make the training feeds of one part, in batches of its size, and the validation feed.
 
-        Raises DataError where it needs samples without labels and there are too few.
+        The objective is told how many examples each stream has. Raises DataError where the part
+        needs samples without labels and there are too few.
         """
         check_unlabeled(part, self.data)
         streams = part.streams()
@@ -103,6 +104,7 @@ class Streams:
             )
             for name, stream in streams.items()
         }
+        objective.prepare({name: len(feed.pieces) for name, feed in sized.items()})
         return Feeds(sized, streams), replace(val, batch_size=size)
 
     def _set_batch(
@@ -129,8 +131,13 @@ class Streams:
 
     def budget(self, part: Technique, objective: Objective, train: Feed) -> float:
         """Its passes over the training feed."""
-        epochs = first_of(part).own_epochs(objective.model)
-        return epochs or self.epochs or _usual_epochs(objective.task, train)
+        first = first_of(part)
+        asked = first.own_epochs(objective.model) or self.epochs
+        counts = {split: len(samples) for split, samples in self.data.splits.items()}
+        more = first.more_epochs(
+            counts, lambda count: asked or default_epochs(count, objective.task.budget)
+        )
+        return (asked or _usual_epochs(objective.task, train)) + more
 
     def unused_epochs(
         self, part: Technique, model: Model, num_phases: int, num_solved: int
