@@ -42,7 +42,7 @@ class DeepClustering(OnFeatures):
     Source: Caron et al.: Deep Clustering for Unsupervised Learning of Visual Features,
     arXiv:1807.05520; the centroids as in arXiv:2006.09882, appendix A.
     When: thousands of pictures without labels, of which the pretrained features already group some
-    that belong together. Sounds do as well.
+    that belong together.
     When not: features that group by color or background alone, which it reinforces; less than twice
     as many pictures as labels; without a technique after `then` that learns the task.
     Example: graft fit photos --unlabeled more_photos -t "deep-clustering:clusters=100 then lp-ft"

@@ -31,7 +31,7 @@ class Diet(OnFeatures):
     Source: Ibrahim et al.: Occam's Razor for Self Supervised Learning, arXiv:2406.10743; Rodas et
     al.: DIET-CP, arXiv:2509.06990, which continues a pretraining with a thousand pictures.
     When: the first to try: a thousand pictures without labels and more, unlike those of the
-    pretraining; it has no other settings, and batches may be small. Sounds do as well.
+    pretraining; it has no other settings, and batches may be small.
     When not: more than some 100,000 pictures, as W grows with them; less than twice as many
     pictures as labels; without a technique after `then` that learns the task.
     Example: graft fit photos --unlabeled more_photos -t "diet then lp-ft"

@@ -115,7 +115,7 @@ class PatchDecoder(nn.Module):
 
 def _patches(backbone: Backbone) -> Patches:
     """Raises BadValue if the network is no vision transformer, or has pictures of one patch."""
-    patches = None if backbone.preprocess.reads != "image" else find_patches(backbone)
+    patches = find_patches(backbone)
     if patches is None or patches.count < 2:
         raise BadValue(
             f"'mae' hides patches from a vision transformer, and {backbone.name} is none that runs "

@@ -34,7 +34,7 @@ class Simclr(TwoViews):
     Pictures: those of the training split, without their labels, and of the split `unlabeled`.
     Source: Chen et al.: SimCLR, arXiv:2002.05709.
     When: thousands of pictures without labels, and memory for batches of 64 and more: each picture
-    is contrasted with those of its batch. Sounds do as well.
+    is contrasted with those of its batch.
     When not: small batches; pictures that are nearly alike, which it tears apart; less than twice
     as many pictures as labels; without a technique after `then` that learns the task.
     Example: graft fit photos --unlabeled more_photos -t "simclr:batch_size=64 then lp-ft"

@@ -110,6 +110,11 @@ def test_both_views_are_of_the_same_samples_and_differ(spec):
                 assert (pixels != other.inputs[name]).flatten(1).any(1).all()
 
 
+def test_fewer_samples_than_a_batch_are_one_batch(tmp_path):
+    trained("simclr:batch_size=500", TASK, tmp_path, checkpoint_seconds=NEVER)
+    assert (tmp_path / "history.jsonl").read_text().count("views") == 2
+
+
 def test_the_samples_are_those_of_training_and_the_unlabeled_ones_without_labels():
     _, feeds = made("diet")
     splits = with_unlabeled(task_of(TASK)[1], parse("fixmatch"), task_of(TASK)[0]).splits
@@ -235,10 +240,20 @@ def test_mae_is_refused_for_other_networks(name):
 
 
 @pytest.mark.parametrize("spec", NAMES)
-def test_texts_are_refused(spec):
-    task = task_of("text-classification")[0]
-    with pytest.raises(BadValue, match=r"does not learn from texts.*masked-language-modeling"):
-        parse(spec).check(load_backbone("tiny:bert", task.job()), task)
+@pytest.mark.parametrize(
+    ("name", "backbone"),
+    [("text-classification", "tiny:bert"), ("audio-classification", "tiny:whisper")],
+)
+def test_texts_and_sounds_are_refused(name, backbone, spec):
+    task = task_of(name)[0]
+    with pytest.raises(BadValue, match=f"learns from pictures, which {name} does not read"):
+        parse(spec).check(build_model(backbone, task, pretrained=True, seed=0).backbone, task)
+
+
+def test_early_stopping_is_refused_where_no_head_trains():
+    task = task_of(TASK)[0]
+    with pytest.raises(BadValue, match=r"Leave out patience=2"):
+        parse("diet:patience=2").check(load_backbone("tiny:cnn", task.job()), task)
 
 
 @pytest.mark.parametrize("spec", ON_FEATURES)

@@ -1,4 +1,4 @@
-"""What techniques share that learn from pictures or sounds without labels."""
+"""What techniques share that learn from pictures without labels."""
 
 from __future__ import annotations
 
@@ -47,11 +47,17 @@ class SelfSupervision(Technique):
         return {SAMPLES: Stream(("train", "unlabeled"), labels=False)}
 
     def check(self, backbone: Backbone, task: Task) -> None:
-        """Raise BadValue also for texts."""
-        if backbone.preprocess.reads == "text":
+        """Raise BadValue also for texts and sounds, and for early stopping."""
+        name = plugins.name_of(type(self))
+        if backbone.preprocess.reads != "image":
             raise BadValue(
-                f"{plugins.name_of(type(self))!r} does not learn from texts, which {task.name} "
-                "reads. Use 'masked-language-modeling then full-fine-tuning'."
+                f"{name!r} learns from pictures, which {task.name} does not read. Use "
+                "'masked-language-modeling then full-fine-tuning' for texts, 'fixmatch' for sounds."
+            )
+        if self.patience is not None:
+            raise BadValue(
+                f"{name!r} trains no head, so validation cannot say when to stop. Leave out "
+                f"patience={self.patience}, or give it to the technique after 'then'."
             )
         super().check(backbone, task)
 

@@ -117,7 +117,7 @@ class Streams:
         technique = plugins.name_of(type(first_of(part)))
         batch = max(1, round(stream.share * size))
         count = len(feed.windows.samples)
-        if not is_main and count < batch:
+        if not is_main and stream.rows_of is None and count < batch:
             raise DataError(
                 f"{technique!r} takes {plural(batch, 'sample')} of the stream {name!r} in each "
                 f"step, and {self.data.path or 'the data'} have {count} in "
