@@ -73,7 +73,8 @@ def kill_after(saves: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("spec", NAMES)
 def test_all_but_the_head_learns(spec, tmp_path):
-    model, _ = trained(spec, TASK, tmp_path, checkpoint_seconds=NEVER)
+    model, position = trained(spec, TASK, tmp_path, checkpoint_seconds=NEVER)
+    assert position.trainable < sum(parameter.numel() for parameter in model.parameters())
     fresh = build_model(network_of(spec, TASK), task_of(TASK)[0], pretrained=True, seed=0)
     groups, now = fresh.group_indices(), model.network.state_dict()
     before = fresh.network.state_dict()

@@ -167,7 +167,8 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
     inside = {id(parameter) for parameter in model.network.parameters()}
     trained = [parameter for parameter in objective.parameters() if parameter.requires_grad]
     added = [parameter for parameter in trained if id(parameter) not in inside]
-    position.trainable = max(position.trainable, sum(p.numel() for p in trained))
+    in_network = sum(p.numel() for p in trained if id(p) in inside)
+    position.trainable = max(position.trainable, in_network)
     optimizer = run.engine.prepare_optimizer(optim.make_optimizer(model, added, names, phase, part))
     best: dict[str, Tensor] = {}
     losses: dict[str, Tensor] = {}
