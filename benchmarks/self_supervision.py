@@ -102,13 +102,16 @@ def pretrain(source: Path, out: Path) -> str:
     """Train the small network on the classes of Tiny ImageNet; return it as a backbone."""
     folder = out / "pretrained"
     if not (folder / "result.json").exists():
-        files.make_folder(out)
-        spec = f"keras:{build_network(out / 'small.keras')}:mode=torch"
+        network = out / "small.keras"
+        if not network.exists():  # another file, of equal weights, would be another run
+            files.make_folder(out)
+            build_network(network)
+        spec = f"keras:{network}:mode=torch"
         graft.fit(source, spec, "from-scratch:lr=0.002", epochs=20, out=folder, observer=Lines())
     return str(folder / "model")
 
 
-def build_network(path: Path) -> Path:
+def build_network(path: Path) -> None:
     """Save a convolutional network for 32 pixels with four million multiplications."""
     os.environ.setdefault("KERAS_BACKEND", "torch")
     import keras
@@ -123,7 +126,6 @@ def build_network(path: Path) -> Path:
     layers += [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(10)]
     keras.utils.set_random_seed(0)
     keras.Sequential(layers).save(path)
-    return path
 
 
 def run(case: Case, pictures: Path, network: str, out: Path) -> None:
