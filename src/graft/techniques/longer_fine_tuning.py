@@ -24,7 +24,7 @@ class LongerFineTuning(Technique):
     When: as the control of diet, simclr, byol, deep-clustering and mae, which come before another
     technique; a comparison runs it without being asked.
     When not: as a technique of its own: more passes over few labels seldom help.
-    Example: graft compare photos --unlabeled more_photos -t longer-fine-tuning -t "diet then lp-ft"
+    Example: graft compare photos -t longer-fine-tuning:times=1.0 -t "diet then lp-ft"
     """
 
     transfer: ClassVar[str] = "unsupervised"
@@ -33,12 +33,14 @@ class LongerFineTuning(Technique):
 
     passes: Epochs | None = None
     """The passes of self-supervision over all samples; `auto` is as many as are usual."""
-    times: Positive = 1.0
-    """The time that a sample takes in self-supervision, in steps of plain fine-tuning on it."""
+    times: Positive | None = None
+    """The time that a sample takes in self-supervision, in steps of plain fine-tuning on it; `auto`
+    is 1. A technique's control says it, so that the control of a slower one is not taken for it."""
 
     def more_epochs(self, counts: Mapping[str, int], usual: Callable[[int], float]) -> float:
         samples = counts["train"] + counts.get("unlabeled", 0)
-        return self.times * (self.passes or usual(samples)) * samples / counts["train"]
+        passes = (self.times or 1.0) * (self.passes or usual(samples))
+        return passes * samples / counts["train"]
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         return [Phase("fine-tuning", epochs, everything, **self.rates(model, epochs=epochs))]

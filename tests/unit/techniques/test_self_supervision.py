@@ -14,7 +14,7 @@ from graft.base.errors import BadValue
 from graft.base.passes import join_by_row
 from graft.base.records import Batch
 from graft.studies.run import build_model
-from graft.techniques.specs.combine import controls_of, parse
+from graft.techniques.specs.combine import canonical, controls_of, is_held_against, parse
 from graft.techniques.technique import Objective
 from graft.techniques.unlabeled.patches import encode_visible, find_patches
 from graft.training import checkpoint, optim
@@ -290,7 +290,7 @@ def test_nothing_can_be_added_to_what_learns_without_labels():
 @pytest.mark.parametrize(
     ("spec", "control"),
     [
-        ("diet then lp-ft", "longer-fine-tuning"),
+        ("diet then lp-ft", "longer-fine-tuning:times=1.0"),
         ("simclr:epochs=3 then lp-ft", "longer-fine-tuning:passes=3.0,times=2.0"),
     ],
 )
@@ -298,6 +298,8 @@ def test_the_control_is_plain_fine_tuning_for_as_long(spec, control):
     (found,) = controls_of(spec)
     assert found.technique == control
     assert found.words == "as many steps of plain fine-tuning"
+    assert is_held_against(spec, canonical(control))
+    assert not is_held_against(spec, "longer-fine-tuning:times=7.0")
 
 
 @pytest.mark.parametrize(("name", "times"), [("diet", 1), ("simclr", 2)])
