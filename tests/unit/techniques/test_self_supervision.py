@@ -14,6 +14,7 @@ from graft.base.errors import BadValue
 from graft.base.passes import join_by_row
 from graft.base.records import Batch
 from graft.studies.run import build_model
+from graft.techniques.diet import standardize
 from graft.techniques.specs.combine import canonical, controls_of, is_held_against, parse
 from graft.techniques.technique import Objective
 from graft.techniques.unlabeled.patches import encode_visible, find_patches
@@ -126,6 +127,18 @@ def test_the_samples_are_those_of_training_and_the_unlabeled_ones_without_labels
 def test_diet_has_a_row_for_each_sample():
     objective, feeds = made("diet")
     assert objective.rows.weight.shape == (len(feeds.main.pieces), objective.width)
+
+
+def test_the_rows_of_diet_begin_as_the_samples_and_are_then_learned():
+    objective, feeds = made("diet")
+    objective.before_epoch(look(objective, feeds))
+    features = join_by_row(look(objective, feeds)("samples"), lambda _, o: o.features)[0]
+    rows = objective.rows.weight.detach().clone()
+    cosines = torch.nn.functional.cosine_similarity(rows, standardize(features))
+    torch.testing.assert_close(cosines, torch.ones(len(rows)))
+    torch.nn.init.zeros_(objective.rows.weight)
+    objective.before_epoch(look(objective, feeds))
+    assert not objective.rows.weight.any(), "later epochs go on with what was learned"
 
 
 def test_diet_knows_samples_by_whole_numbers_in_half_precision():

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from graft.backbones.backbone import Backbone, Model
 from graft.backbones.preprocess.augment import Augment
@@ -130,7 +129,7 @@ class SelfSupervisedObjective(Objective):
     def device(self) -> torch.device:
         return next(self.model.parameters()).device
 
-    def loss_weights(self, batches: Batches) -> Mapping[str, float]:
+    def loss_weights(self, batches: Batches) -> dict[str, float | Tensor]:
         return {}
 
 
