@@ -25,8 +25,8 @@ from graft.techniques.specs.stream import LABELED, SUPERVISED, Stream
 Optimizer = Literal["adamw", "sgd"]
 
 Look = Callable[[str], Iterator[tuple[Batch, Output]]]
-"""Name of a stream -> its batches, each example once and not augmented, with the outputs of the
-model in evaluation mode."""
+"""Name of a stream -> its batches, each example once and not augmented, or in one of a fixed number
+of views, with the outputs of the model in evaluation mode."""
 
 Solver = Literal["head", "prototypes"]
 """What finds a head without steps: a solver of the head itself (see `Head.solvers`), which takes

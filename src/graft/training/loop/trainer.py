@@ -279,7 +279,8 @@ def _look(run: Run, stage: Stage, name: str) -> Iterator[tuple[Batch, Output]]:
     """Yield the batches of a stream and what the model makes of them: see `Look`."""
     model, feed = stage.objective.model, stage.feeds.by_stream[name]
     size = inference_batch_size(feed.task, feed.preprocess)
-    for batch in feed.stream(replace(feed, batch_size=size).plan(None)):
+    seed = None if feed.views in (None, 1) else (0, 0)  # a recording has its versions alone
+    for batch in feed.stream(replace(feed, batch_size=size).plan(None), seed):
         with torch.no_grad(), evaluating(model), run.engine.autocast():
             output = model(batch)
         yield batch, output
