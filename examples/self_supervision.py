@@ -13,7 +13,7 @@ import tempfile
 import graft
 
 SHOTS = 5
-LAST = "from_group=-1,views=2,epochs=8"
+LAST = "from_group=-1,views=2,epochs=5"
 TECHNIQUES = [
     "feature-extraction",
     f"diet:{LAST} then feature-extraction",
