@@ -150,7 +150,7 @@ def check_techniques(backbone: str, techniques: Sequence[str], task: Task, data:
         for part in technique.parts:
             check_unlabeled(part, data)
         if task.fresh_head and not technique.learns_labels:
-            is_first = any(s.passages for p in technique.parts for s in p.streams().values())
+            is_first = any(part.transfer == "unsupervised" for part in technique.parts)
             spec = f"{name} then full-fine-tuning" if is_first else f"full-fine-tuning then {name}"
             raise BadValue(
                 f"{name!r} learns from samples without labels, and leaves the new head "

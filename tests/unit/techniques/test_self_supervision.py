@@ -13,6 +13,7 @@ from graft.backbones.load import load_backbone
 from graft.base.errors import BadValue
 from graft.base.passes import join_by_row
 from graft.base.records import Batch
+from graft.studies.arguments import check_techniques
 from graft.studies.run import build_model
 from graft.techniques.diet import standardize
 from graft.techniques.specs.combine import canonical, controls_of, is_held_against, parse
@@ -329,3 +330,10 @@ def test_the_control_adds_the_passes_of_self_supervision(name, times):
     labeled, unlabeled = len(data.splits["train"]), len(data.splits["unlabeled"])
     passed = streams.budget(technique, objective, feeds.main) * labeled
     assert passed == pytest.approx(5 * labeled + times * 5 * (labeled + unlabeled))
+
+
+@pytest.mark.parametrize("spec", NAMES)
+def test_a_technique_that_learns_the_task_is_asked_for_behind_it(spec):
+    task, data = task_of(TASK)
+    with pytest.raises(BadValue, match=f"Write: '{spec} then full-fine-tuning'"):
+        check_techniques(network_of(spec, TASK), [spec], task, data)
