@@ -50,7 +50,7 @@ def opened(data: Data, classes: list[str] | None = None) -> list[np.ndarray]:
 
 def with_palette(numbers: np.ndarray) -> Image.Image:
     """The mask as an image with a palette."""
-    image = Image.fromarray(numbers, "L")
+    image = Image.fromarray(numbers)
     image.putpalette([*BLACK, *GREEN, *RED])
     return image
 

@@ -74,7 +74,7 @@ def test_more_texts_join_from_a_path(tmp_path):
 def pictures(folder: Path, *names: str) -> Path:
     for number, name in enumerate(names):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        pixels = np.full((8, 8, 3), 9 * number, dtype=np.uint8)
+        pixels = np.full((8, 8, 3), 7 * number, dtype=np.uint8)
         Image.fromarray(pixels).save(folder / name)
     return folder
 
@@ -101,7 +101,7 @@ def test_fewer_unlabeled_samples_than_twice_the_labeled_are_said_to_be_few(tmp_p
     assert found["few-unlabeled"].severity == "info"
     assert "9 samples without labels and 16 samples to train on" in found["few-unlabeled"].message
     assert "few-unlabeled" not in {finding.code for finding in inspect(load_data(photos))}
-    enough = pictures(tmp_path / "more", *(f"{number}.png" for number in range(30)))
+    enough = pictures(tmp_path / "more", *(f"{number}.png" for number in range(36)))
     assert describe_few_unlabeled(load_data(photos, unlabeled=enough)) is None
 
 

@@ -22,7 +22,7 @@ LISTS = "ImageSets/Segmentation"
 
 def save_mask(file: Path, numbers: np.ndarray = MASK) -> None:
     """A mask with VOC's palette."""
-    image = Image.fromarray(numbers, "L")
+    image = Image.fromarray(numbers)
     image.putpalette([value for number in range(256) for value in palette_color(number)])
     file.parent.mkdir(parents=True, exist_ok=True)
     image.save(file)
