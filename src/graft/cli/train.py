@@ -22,6 +22,7 @@ def check(
     header: o.Header = None,
     delimiter: o.Delimiter = None,
     label_separator: o.LabelSeparator = None,
+    group_by: o.GroupBy = None,
     as_json: o.Json = False,
 ) -> None:
     """Check data before training: counts, classes, unreadable files, duplicates, leaks.
@@ -34,7 +35,9 @@ def check(
     from graft.tasks.specs.find_task import fitting_tasks
 
     loaded = api.read_for(
-        data, task, **o.reading_options(format, columns, header, delimiter, label_separator)
+        data,
+        task,
+        **o.reading_options(format, columns, header, delimiter, label_separator, group_by),
     )
     fitting = [] if task else fitting_tasks(loaded)
     name = None if len(fitting) > 1 else api.find_task(loaded, task)
@@ -68,6 +71,7 @@ def fit(
     header: o.Header = None,
     delimiter: o.Delimiter = None,
     label_separator: o.LabelSeparator = None,
+    group_by: o.GroupBy = None,
     unlabeled: o.Unlabeled = None,
     out: o.Out = None,
     checkpoint_seconds: o.CheckpointSeconds = 30.0,
@@ -102,7 +106,7 @@ def fit(
             checkpoint_seconds=checkpoint_seconds,
             dry_run=dry_run,
             observer=observer,
-            **o.reading_options(format, columns, header, delimiter, label_separator),
+            **o.reading_options(format, columns, header, delimiter, label_separator, group_by),
             **o.keep_given(unlabeled=unlabeled),
         )
     if dry_run:
@@ -137,6 +141,7 @@ def compare(
     header: o.Header = None,
     delimiter: o.Delimiter = None,
     label_separator: o.LabelSeparator = None,
+    group_by: o.GroupBy = None,
     unlabeled: o.Unlabeled = None,
     out: o.Out = None,
     dry_run: Annotated[
@@ -175,7 +180,7 @@ def compare(
             command=shlex.join(["graft", *sys.argv[1:]]),
             dry_run=dry_run,
             observer=observer,
-            **o.reading_options(format, columns, header, delimiter, label_separator),
+            **o.reading_options(format, columns, header, delimiter, label_separator, group_by),
             **o.keep_given(unlabeled=unlabeled),
         )
     if dry_run:

@@ -14,6 +14,7 @@ from graft.base.ranges import PART, check_number, check_path, check_word
 from graft.data.data import Data
 from graft.data.formats.folders.annotations import describe_unsupported
 from graft.data.formats.format import SPLIT_NAMES, Format, ReadOptions, read_options
+from graft.data.groups import group_by_names
 from graft.data.kinds.kind import kind_named
 from graft.data.listing import is_about, is_hidden
 from graft.data.splits import make_splits, subsample
@@ -59,9 +60,9 @@ def load_data(
     `unlabeled` is the path of more samples, for techniques that learn without labels: they join the
     split of that name, and labels that they have are not used. `target` is the path of samples of
     another domain: see `graft.data.target`. `reading` are the fields of ReadOptions: columns,
-    header, delimiter, label_separator, kinds, labels. Raises DataError, BadValue, and UnknownName
-    for another option; without `must_split`, data that cannot be split are returned as they are,
-    and their `problem` says why.
+    header, delimiter, label_separator, group_by, kinds, labels. Raises DataError, BadValue, and
+    UnknownName for another option; without `must_split`, data that cannot be split are returned as
+    they are, and their `problem` says why.
     """
     raw = read_source(source, format=format, **reading)
     more = None if unlabeled is None else check_path("unlabeled", unlabeled)
@@ -99,12 +100,14 @@ def read_source(source: Any, *, format: str | None = None, **reading: Any) -> Da
 
     options = read_options(**reading)
     is_read = isinstance(source, Data)
-    about = ("columns", "header", "delimiter", "label_separator") if is_read else ("delimiter",)
+    of_files = ("columns", "header", "delimiter", "label_separator", "group_by")
+    about = of_files if is_read else ("delimiter",)
     asked = [name for name in about if reading.get(name) is not None]
     if asked := [*asked, *(["format"] if format is not None else [])]:
         what = "Data, which are read already" if is_read else f"a {type(source).__name__} in Python"
         raise BadValue(f"{', '.join(asked)} only count for files. The source is {what}.")
-    return from_memory(source, options)
+    data = from_memory(source, options)
+    return group_by_names(data, options.group_by) if options.group_by else data
 
 
 def read(path: str | os.PathLike[str], *, format: str | None = None, **reading: Any) -> Data:
@@ -123,7 +126,8 @@ def read(path: str | os.PathLike[str], *, format: str | None = None, **reading: 
         raise DataError(f"{path} holds no samples (read as {name}).")
     order = [*SPLIT_NAMES, "all"]
     splits = dict(sorted(data.splits.items(), key=lambda item: order.index(item[0])))
-    return replace(data, splits=splits, path=str(path), format=name)
+    data = replace(data, splits=splits, path=str(path), format=name)
+    return group_by_names(data, options.group_by) if options.group_by else data
 
 
 def _as_asked(data: Data, options: ReadOptions) -> Data:

@@ -61,17 +61,19 @@ def make_splits(
             {"train": whole, "val": given["val"], "test": given["test"], **splits}
         )
     cut = _Cut(whole)
+    columns = " and ".join(map(repr, data.columns.get("group", [])))
+    named_by = data.grouped_by or (f"the column {columns}" if columns else "")
     notes: list[str] = []
     if held_out:
         splits["test"] = given[held_out[0]]
         if held_out == ["val"]:
             notes.append("The one held-out split, 'val', is the test split.")
     elif test:
-        cut = _cut(whole, test, np.random.default_rng([seed, 1]), "test", kind)
+        cut = _cut(whole, test, np.random.default_rng([seed, 1]), "test", kind, named_by)
         splits["test"] = cut.off
         notes += cut.notes
     if val:
-        cut = _cut(cut.rest, val, np.random.default_rng([seed, 2]), "val", kind)
+        cut = _cut(cut.rest, val, np.random.default_rng([seed, 2]), "val", kind, named_by)
         splits["val"] = cut.off
         notes += cut.notes
     splits["train"] = cut.rest
@@ -162,13 +164,21 @@ def _check(given: dict[str, list[Sample]], data: Data, kind: Kind) -> None:
 
 
 def _cut(
-    samples: list[Sample], share: float, rng: np.random.Generator, name: str, kind: Kind
+    samples: list[Sample],
+    share: float,
+    rng: np.random.Generator,
+    name: str,
+    kind: Kind,
+    named_by: str,
 ) -> _Cut:
-    """Cut a share of the samples for the split `name`; strata with too few samples stay whole."""
+    """Cut a share of the samples for the split `name`; strata with too few samples stay whole.
+
+    `named_by` says for the note what names the groups of the samples.
+    """
     if kind.in_order:
         return _cut_end(samples, share, name)
     ordered = sorted(samples, key=lambda s: s.id)
-    groups, group_notes = _groups(ordered, kind, share, LEAST[name])
+    groups, group_notes = _groups(ordered, kind, share, LEAST[name], named_by)
     strata = kind.strata(ordered)
     by_stratum: dict[str, list[list[int]]] = defaultdict(list)
     for group in groups:
@@ -234,7 +244,7 @@ def _few_note(strata: Collection[str], several: bool, what: str) -> str:
 
 
 def _groups(
-    samples: list[Sample], kind: Kind, share: float, least: int
+    samples: list[Sample], kind: Kind, share: float, least: int, named_by: str
 ) -> tuple[list[list[int]], list[str]]:
     """Indices of the samples that must stay in one split, together, and notes.
 
@@ -253,6 +263,7 @@ def _groups(
             named = len({s.roles["group"] for s in samples if s.roles.get("group") is not None})
             noun = "group" if named else kind.shared[0]
             by = plural(named or len(together), noun)
+            by += f" by {named_by}" if named and named_by else ""
             note = f"Samples of the same {noun} were kept in one split ({by})."
             return together, [note] if len(together) < len(samples) else []
     together = join_related(equal)
