@@ -324,12 +324,25 @@ def _fit_goals(goals: dict[str, int], room: int, counts: Counter[str]) -> dict[s
 
 
 def _take(groups: list[list[int]], goal: int, rng: np.random.Generator) -> list[int]:
-    """Whole groups at random that make up `goal`, or fewer if none fits; the smallest at least."""
+    """Whole groups at random that make up about `goal`; the smallest at least.
+
+    Groups that fit are taken first, then one beyond the goal if that is nearer to it than none, and
+    enough groups stay for another cut.
+    """
     taken: list[int] = []
+    left: list[list[int]] = []
     for i in rng.permutation(len(groups)):
         if len(taken) + len(groups[i]) <= goal:
             taken += groups[i]
-    return taken if taken or not goal else min(groups, key=len)
+        else:
+            left.append(groups[i])
+    if not taken and goal:
+        return min(groups, key=len)
+    missing = goal - len(taken)
+    smallest = min(left, key=len, default=[])
+    if len(left) > LEAST["val"] and len(smallest) - missing < missing:
+        taken += smallest
+    return taken
 
 
 def _share_room(sizes: Counter[str], room: int) -> dict[str, int]:
