@@ -420,7 +420,8 @@ def line(case: Case, row: Row) -> str:
         name += f", {row.cell.size.fraction:.0%} of the training split"
     if score is None:
         return f"| {name} | not run |" + " |" * (len(case.also) + 4)
-    also = [f"{row.others[metric]:.3f}" if metric in row.others else "" for metric in case.also]
+    others = [row.others.get(metric) for metric in case.also]  # None where it is undefined
+    also = ["" if value is None else f"{value:.3f}" for value in others]
     asked = f"{case.asked[row.cell.name]:.3f}" if row.cell.name in case.asked else ""
     seeds = "" if row.cell.is_baseline else str(len(row.seeds))
     time = "" if seconds is None else f"{seconds:.0f}"

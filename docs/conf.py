@@ -31,7 +31,10 @@ exclude_patterns = [".*", "build", "dist", "docs/_build", "runs", "src", "tests"
 extensions = ["myst_nb", "site_index"]
 myst_heading_anchors = 4
 nb_execution_mode = "off"
+nb_merge_streams = True
 nitpicky = True
+smartquotes = False
+"""Else the options of a command that stand in a text have one dash instead of two."""
 highlight_language = "text"
 """What fenced blocks without a language are: most show a terminal."""
 

@@ -272,6 +272,36 @@ class Message(TypedDict):
     content: str
 
 
+class Spread(TypedDict):
+    """A mean over domains with its 95 % interval; null where a domain was not measured."""
+
+    mean: Number
+    low: Number
+    high: Number
+
+
+class OverDomains(TypedDict):
+    """A technique or baseline over all domains."""
+
+    technique: str
+    backbone: str | None
+    """Null for a baseline."""
+    scores: dict[str, Number]
+    """Domain -> the test metric, as the mean over the seeds."""
+    score: Spread
+    to_control: Spread
+
+
+class LeftOut(TypedDict):
+    """The answer with `--leave-one-domain-out`."""
+
+    folder: str
+    metric: str
+    rows: list[OverDomains]
+    reports: dict[str, str]
+    """Domain that was left out -> the page of its study."""
+
+
 class Generated(TypedDict):
     """A text that was generated."""
 
@@ -331,7 +361,7 @@ ANSWERS: dict[str, Any] = {
     "adapt": Judged | Predicted,
     "cache": Recordings,
     "check": Checked,
-    "compare": Judged | StudyPlan,
+    "compare": Judged | StudyPlan | LeftOut,
     "demo": dict[str, Demonstrated],
     "doctor": Diagnosis,
     "embed": Embedded,

@@ -34,6 +34,7 @@ __all__ = [
     "datasets",
     "embed",
     "fit",
+    "leave_one_domain_out",
     "load",
     "load_backbone",
     "load_data",
@@ -43,6 +44,7 @@ __all__ = [
 
 _HOME = {
     "graft.adaptation": ("adapt",),
+    "graft.left_out": ("leave_one_domain_out",),
     "graft.api": (
         "check",
         "compare",

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from graft import api
+from graft.base.errors import BadValue, DataError
+from graft.base.ranges import check_word
+from graft.data.domains import ROLE, domain_folders
 from graft.deploy.predictions import write_rows
+from graft.metrics.find import find_or_assume
+from graft.reports.board import watched_metric
 from graft.results import Run, Study
 from graft.studies.arguments import read_names
 from graft.studies.study import slug
 from graft.training.loop.stage import CHECKPOINT_SECONDS
 from graft.training.observers import Observer
-from graft.training.validators.validator import USUAL, find
+from graft.training.validators.validator import USUAL, VAL, check_selection
 
 TECHNIQUES = ("mcc", "deep-coral", "dann")
 """The techniques that `adapt` compares by default, with source-only as their control."""
@@ -29,6 +34,7 @@ def adapt(
     backbone: str | None = None,
     *,
     task: str | None = None,
+    source_domains: Sequence[str] | None = None,
     seeds: int | Sequence[int] = 3,
     selected_by: str = USUAL,
     epochs: float | None = None,
@@ -46,15 +52,20 @@ def adapt(
 
     If the target has labels, the techniques and their controls are compared as by `compare`. The
     validator `selected_by` chooses among them, which looks at no label of the target: these are
-    used for the figures on its held-out samples alone. If the target has none, each technique is
+    used for the figures on its held-out samples alone. `val` is the validation split of the source,
+    which shows nothing of the target. If the target has none, each technique is
     trained once, and the run that the validator chooses is returned: nothing is measured on the
     target, there is no verdict, and the folder of the run has `target.csv` with its predictions.
     `seeds`, `jobs` and `command` are of the comparison: without labels they have no effect.
+    `target` may also name a domain of the source: one of the folders in it, or a value of the
+    column that `columns={"domain": NAME}` names. It needs labels then; all other domains, or those
+    of `source_domains`, are learned from.
     `data_options` say how both are read: see `load_data`. Raises GraftError.
     """
-    find(selected_by)
+    check_selection(check_word("selected_by", selected_by))
     names = read_names("techniques", techniques) or list(TECHNIQUES)
-    loaded = api.load_data(source, task=task, target=target, **data_options)
+    data_options |= _name_target(source, target, source_domains, data_options)
+    loaded = api.load_data(source, task=task, **data_options)
     training = {
         "task": task,
         "epochs": epochs,
@@ -63,20 +74,48 @@ def adapt(
         "weighted": weighted,
         "checkpoint_seconds": checkpoint_seconds,
         "observer": observer,
-        "target": str(target),
         **data_options,
     }
     if loaded.target == "labeled":
         backbones = None if backbone is None else [backbone]
         how = {"seeds": seeds, "selected_by": selected_by, "jobs": jobs, "out": out}
         return api.compare(source, names, backbones, command=command, **how, **training)
+    if "target_domain" in data_options:
+        raise DataError(
+            f"The domain {target!r} has no labels. Give the path of its samples as the target."
+        )
     home = Path(out) if out else api.default_home(loaded) / "adapt"
     runs = [api.fit(source, backbone, name, out=home / slug(name), **training) for name in names]
-    chosen = max(runs, key=lambda run: _value(run, selected_by))
+    chosen = max(runs, key=lambda run: _rate(run.result, selected_by))
     write_rows(chosen.folder / PREDICTIONS, chosen.model.predict(str(target)))
     return chosen
 
 
-def _value(run: Run, validator: str) -> float:
-    value = run.result["validators"][validator]
-    return -math.inf if value is None else value
+def _name_target(
+    source: Any, target: str | Path, sources: Sequence[str] | None, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The options of `load_data` for a target that is a path, or a domain of the source."""
+    is_path = isinstance(source, str | Path)
+    folders = [folder.name for folder in domain_folders(Path(source))] if is_path else []
+    has_column = ROLE in (options.get("columns") or {})
+    if has_column or (str(target) in folders and not Path(target).exists()):
+        chosen = {"target_domain": str(target)}
+        return chosen if sources is None else {**chosen, "source_domains": list(sources)}
+    if sources is not None:
+        raise BadValue(
+            f"source_domains are named, and {target} is no domain of the source. Give the name of "
+            "a folder in it, or name the column of domains: columns domain=NAME."
+        )
+    return {"target": str(target)}
+
+
+def _rate(result: Mapping[str, Any], by: str) -> tuple[float, float]:
+    """The value of a validator or of `val`, more is better, and the loss by which ties are broken.
+
+    It is -inf where it is not defined.
+    """
+    val = result["metrics"]["val"]
+    metric = find_or_assume(watched_metric(val, result["primary_metric"]))
+    value = val[metric.name] if by == VAL else result["validators"][by]
+    sign = metric.sign if by == VAL else 1
+    return -math.inf if value is None else sign * value, -(val["loss"] or 0)

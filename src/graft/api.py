@@ -30,6 +30,7 @@ from graft.studies.arguments import (
     check_splits,
     check_techniques,
     check_unread,
+    describe_few,
     describe_repetitions,
     read_fractions,
     read_names,
@@ -154,8 +155,11 @@ def fit(
     backbone = full_name(backbone or base.backbone)
     asked = {"backbone": backbone, "technique": technique, "seed": seed, "fraction": fraction}
     spec = replace(base, **asked, folders=hash_folders([backbone]))
-    check_techniques(spec.backbone, [technique], fitted, subsample(loaded, shots=shots, seed=seed))
+    drawn = subsample(loaded, shots=shots, seed=seed)
+    check_techniques(spec.backbone, [technique], fitted, drawn)
     _report_findings(loaded, observer)
+    for note in describe_few([technique], drawn):
+        observer.note(note)
     if dry_run:
         return estimate_run(spec, loaded)
     name = f"{slug(technique)}-{slug(spec.backbone.rpartition(':')[2])}-s{seed}-{spec.hash[:6]}"
@@ -221,10 +225,9 @@ def compare(
     backbones = [full_name(name) for name in backbones or [base.backbone]]
     fitted = read_task(base.task, loaded, weighted=weighted)
     techniques = list(techniques or _default_techniques(fitted))
+    drawn = subsample(loaded, shots=shots, seed=seeds[0])
     for backbone in dict.fromkeys(backbones):
-        check_techniques(
-            backbone, techniques, fitted, subsample(loaded, shots=shots, seed=seeds[0])
-        )
+        check_techniques(backbone, techniques, fitted, drawn)
     axes = {
         "techniques": techniques,
         "backbones": backbones,
@@ -237,9 +240,8 @@ def compare(
     question = Question(base, **fields, command=command, selected_by=selected_by)
     folder = out or default_folder(default_home(loaded), question)
     check_output_folder(folder, loaded)
-    for note in describe_repetitions(axes):
-        observer.note(note)
-    for note in check_folder(folder, question):
+    notes = [*describe_repetitions(axes), *check_folder(folder, question)]
+    for note in [*notes, *describe_few(techniques, drawn)]:
         observer.note(note)
     findings = _report_findings(loaded, observer)
     if dry_run:

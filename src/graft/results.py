@@ -8,7 +8,9 @@ from typing import Any
 
 from graft.base.errors import FolderError
 from graft.deploy.predictor import Predictor
+from graft.metrics.metric import Metric
 from graft.reports import drawing
+from graft.reports.domains import DomainRow
 from graft.reports.verdict import Verdict
 
 
@@ -63,3 +65,17 @@ class Study:
 
     def _repr_html_(self) -> str:
         return drawing.overview(self.folder).html
+
+
+@dataclass(frozen=True)
+class Domained:
+    """The studies of each domain that was left out, and a row a technique over all of them."""
+
+    folder: Path
+    studies: dict[str, Study]
+    rows: list[DomainRow]
+    metric: Metric
+    page: Path
+
+    def __repr__(self) -> str:
+        return f"Domained({str(self.folder)!r}, {', '.join(self.studies)}, {len(self.rows)} rows)"

@@ -20,7 +20,7 @@ from graft.base.errors import DataError, listed
 from graft.data.formats.format import ReadOptions
 from graft.data.images.arrays import full_scale, to_images
 from graft.data.tables.arrays import array_table
-from graft.data.tables.columns import as_number, is_missing
+from graft.data.tables.cells import as_number, is_missing
 from graft.data.tables.rows import to_data
 
 

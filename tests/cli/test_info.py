@@ -154,7 +154,7 @@ def test_info_of_a_metric(graft: Graft) -> None:
     [
         ("inductive", {"lora", "fixmatch"}, {"mcc"}),
         ("transductive", {"mcc", "adabn", "source-only"}, {"lora"}),
-        ("unsupervised", {"masked-language-modeling"}, {"mcc"}),
+        ("unsupervised", {"masked-language-modeling", "diet", "mae"}, {"mcc", "fixmatch"}),
     ],
 )
 def test_techniques_of_a_kind_of_transfer_are_listed(

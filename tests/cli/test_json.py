@@ -63,7 +63,8 @@ def test_every_verb_with_json_has_a_schema(schemas: ModuleType) -> None:
         (["fit", "nowhere"], "data-error", "Pass a folder or a table."),
         (["fit", "{photos}", "-t", "lora:r=0"], "bad-value", "must be a whole number from 1 on."),
         (["report", "{photos}"], "folder-error", "Name the folder that --out gave."),
-        (["fti"], "usage", "See: graft --help"),
+        (["fti"], "usage", "Did you mean 'fit'? See: graft --help"),
+        (["fit", "--epcohs", "1"], "usage", "See: graft fit --help"),
         (["fit", "--epoch"], "usage", "See: graft fit --help"),
         (["predict"], "usage", "See: graft predict --help"),
     ],
@@ -88,6 +89,11 @@ def test_an_option_before_the_verb_is_sent_behind_it(option: str, graft: Graft) 
     assert done.exit_code == 2
     assert f"Write it behind the verb: graft VERB {option}" in done.output
     assert "--version" not in done.output
+
+
+def test_the_fix_of_an_option_before_the_verb_says_where_it_belongs(graft: Graft) -> None:
+    fix = json.loads(graft("--json", "list", "tasks").stdout)["error"]["fix"]
+    assert fix.startswith("Write it behind the verb: graft VERB --json.")
 
 
 def test_json_after_two_dashes_is_an_input(graft: Graft) -> None:

@@ -56,7 +56,7 @@ def task_of(spec: str) -> tuple[Task, Data]:
 def with_unlabeled(data: Data, technique: Technique, task: Task) -> Data:
     """The data, with a split of samples without labels if the technique draws from one."""
     streams = [stream for part in technique.parts for stream in part.streams().values()]
-    if not any(stream.splits == ("unlabeled",) for stream in streams):
+    if not any("unlabeled" in stream.splits and not stream.passages for stream in streams):
         return data
     bare = [task.without_target(sample) for sample in data.splits["train"]]
     return data.with_splits({**data.splits, "unlabeled": 2 * bare})

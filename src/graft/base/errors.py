@@ -27,7 +27,7 @@ _VERBS = (
 """The verbs of sentences that say what to do."""
 _ALLOWED = (
     "Allowed|At least|Built-in backbones for it|Did you mean|Expected|Heads that fit|Images need|"
-    "Its columns|Known|Roles|These are|Without that host you can"
+    "Its columns|Known|Roles|These are"
 )
 """The first words of sentences that say what is allowed."""
 _FIX = re.compile(

@@ -23,8 +23,8 @@ def adapt(
         str,
         typer.Argument(
             metavar="TARGET",
-            help="Samples of another domain. Their labels, if any, only measure.",
-            callback=o.existing,
+            help="Samples of another domain: a path, a folder in SOURCE, or a value of its column "
+            "--columns domain=NAME. Their labels, if any, only measure.",
         ),
     ],
     technique: o.Techniques = None,
@@ -33,11 +33,20 @@ def adapt(
         str,
         typer.Option(
             "--selected-by",
-            help="What chooses the technique without labels of TARGET. See: graft list validators.",
+            help="What chooses the technique without labels of TARGET: a validator, see graft list "
+            "validators, or val, the validation split of SOURCE.",
             rich_help_panel=o.MODEL,
         ),
     ] = "mixval",
     seeds: o.Seeds = 3,
+    source_domain: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--source-domain",
+            help="A domain of SOURCE to learn from; may be repeated. Default: all others.",
+            rich_help_panel=o.DATA,
+        ),
+    ] = None,
     task: o.TaskName = None,
     epochs: o.Epochs = None,
     batch_size: o.BatchSize = None,
@@ -70,6 +79,7 @@ def adapt(
             technique,
             backbone,
             task=task,
+            source_domains=source_domain or None,
             seeds=seeds,
             selected_by=selected_by,
             epochs=epochs,

@@ -52,7 +52,7 @@ class Verbs(TyperGroup):
         if not verbs:
             return error
         return UsageError(
-            f"{option} is an option of a verb. Write it behind the verb: graft VERB {option}",
+            f"{option} is an option of a verb. Write it behind the verb: graft VERB {option}.",
             error.ctx,
         )
 
@@ -85,9 +85,14 @@ class Verbs(TyperGroup):
 
 
 def answer_usage(error: UsageError) -> typer.Exit:
-    """Write an unknown verb or option to stdout as JSON; return the exit to raise."""
+    """Write an unknown verb or option to stdout as JSON; return the exit to raise.
+
+    The fix begins with what the message says to do, as for an option in the wrong place.
+    """
     verb = f" {error.ctx.info_name}" if error.ctx and error.ctx.parent else ""
-    answer_error("usage", error.format_message(), f"See: graft{verb} --help")
+    message = error.format_message()
+    fix = GraftError(message).fix
+    answer_error("usage", message, f"{fix} " * bool(fix) + f"See: graft{verb} --help")
     return typer.Exit(error.exit_code)
 
 

@@ -23,6 +23,7 @@ def check(
     delimiter: o.Delimiter = None,
     label_separator: o.LabelSeparator = None,
     group_by: o.GroupBy = None,
+    unlabeled: o.Unlabeled = None,
     as_json: o.Json = False,
 ) -> None:
     """Check data before training: counts, classes, unreadable files, duplicates, leaks.
@@ -34,11 +35,8 @@ def check(
     from graft.data.checks.inspect import summarize
     from graft.tasks.specs.find_task import fitting_tasks
 
-    loaded = api.read_for(
-        data,
-        task,
-        **o.reading_options(format, columns, header, delimiter, label_separator, group_by),
-    )
+    reading = o.reading_options(format, columns, header, delimiter, label_separator, group_by)
+    loaded = api.read_for(data, task, **reading, **o.keep_given(unlabeled=unlabeled))
     fitting = [] if task else fitting_tasks(loaded)
     name = None if len(fitting) > 1 else api.find_task(loaded, task)
     findings = api.check(loaded)
@@ -143,6 +141,15 @@ def compare(
     label_separator: o.LabelSeparator = None,
     group_by: o.GroupBy = None,
     unlabeled: o.Unlabeled = None,
+    leave_one_domain_out: Annotated[
+        bool,
+        typer.Option(
+            "--leave-one-domain-out",
+            help="Test on each domain in turn and train on the others: the folders in DATA, or "
+            "the values of --columns domain=NAME.",
+            rich_help_panel=o.DATA,
+        ),
+    ] = False,
     out: o.Out = None,
     dry_run: Annotated[
         bool,
@@ -159,10 +166,11 @@ def compare(
 
     If stopped, run it again to continue. Exits with 1 if all runs of transfer techniques failed.
     """
-    from graft import api
+    from graft import api, left_out
 
+    verb = left_out.leave_one_domain_out if leave_one_domain_out else api.compare
     with watch(quiet, "Run the same command again to go on: finished runs are kept.") as observer:
-        study = api.compare(
+        study = verb(
             data,
             technique,
             backbone,
@@ -183,7 +191,9 @@ def compare(
             **o.reading_options(format, columns, header, delimiter, label_separator, group_by),
             **o.keep_given(unlabeled=unlabeled),
         )
-    if dry_run:
+    if leave_one_domain_out:
+        _show_domains(study, as_json)
+    elif dry_run:
         _show_plan(study, as_json)
     else:
         show_study(study, as_json)
@@ -256,6 +266,24 @@ def show_study(study: Any, as_json: bool) -> None:
     show.leaderboard(study.folder)
     show.verdict(study.verdict)
     typer.echo(f"\nreport: {study.report}")
+
+
+def _show_domains(domained: Any, as_json: bool) -> None:
+    """Show a row a technique over the domains, and where the study of each is."""
+    from graft.cli import show
+    from graft.reports.domains import format_domains
+
+    if as_json:
+        reports = {name: study.report for name, study in domained.studies.items()}
+        rows = [asdict(row) for row in domained.rows]
+        metric = domained.metric.name
+        answer = {"folder": domained.folder, "metric": metric, "rows": rows, "reports": reports}
+        show.answer_json(answer)
+        return
+    show.table(*format_domains(domained.metric, domained.rows))
+    for name, study in domained.studies.items():
+        typer.echo(f"{name}: {study.verdict.sentences[0]}")
+    typer.echo(f"\npage: {domained.page}")
 
 
 def _show_run(run: Any, as_json: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,14 @@ from graft.base import files, plugins
 from graft.base.errors import BadValue, DataError, listed
 from graft.base.ranges import PART, check_number, check_path, check_word
 from graft.data.data import Data
+from graft.data.domains import (
+    ROLE,
+    Domains,
+    domain_folders,
+    hold_out,
+    read_domain_folders,
+    split_by_domain,
+)
 from graft.data.formats.folders.annotations import describe_unsupported
 from graft.data.formats.format import SPLIT_NAMES, Format, ReadOptions, read_options
 from graft.data.groups import group_by_names
@@ -48,6 +57,9 @@ def load_data(
     shots: int | None = None,
     unlabeled: str | os.PathLike[str] | None = None,
     target: str | os.PathLike[str] | None = None,
+    target_domain: str | None = None,
+    test_domain: str | None = None,
+    source_domains: Sequence[str] | None = None,
     must_split: bool = True,
     **reading: Any,
 ) -> Data:
@@ -59,12 +71,21 @@ def load_data(
     `fraction` or `shots` (so many samples a class, where there are classes) then reduce `train`.
     `unlabeled` is the path of more samples, for techniques that learn without labels: they join the
     split of that name, and labels that they have are not used. `target` is the path of samples of
-    another domain: see `graft.data.target`. `reading` are the fields of ReadOptions: columns,
-    header, delimiter, label_separator, group_by, kinds, labels. Raises DataError, BadValue, and
-    UnknownName for another option; without `must_split`, data that cannot be split are returned as
-    they are, and their `problem` says why.
+    another domain: see `graft.data.target`. Or the data hold several domains, as folders or as the
+    values of a column, `columns={"domain": NAME}`: `target_domain` is then the target,
+    `test_domain` one that is tested alone, and `source_domains` are those to learn from, by default
+    all others. `reading` are the fields of ReadOptions: columns, header, delimiter,
+    label_separator, group_by, kinds, labels. Raises DataError, BadValue, and UnknownName for
+    another option; without `must_split`, data that cannot be split are returned as they are, and
+    their `problem` says why.
     """
-    raw = read_source(source, format=format, **reading)
+    _check_domain_options(target_domain, test_domain, source_domains, target or unlabeled)
+    domain, part = target_domain if test_domain is None else test_domain, None
+    if domain is None:
+        raw = _note_domains(read_source(source, format=format, **reading))
+    else:
+        domains = read_domains(source, format=format, **reading)
+        raw, part = domains.choose(check_word("domain", domain), source_domains)
     more = None if unlabeled is None else check_path("unlabeled", unlabeled)
     other = None if target is None else check_path("target", target)
     if more is not None and other is not None:
@@ -76,7 +97,11 @@ def load_data(
         if share is not None:
             check_number(name, share, float, PART)
     try:
-        if other is None:
+        if part is not None and test_domain is not None:
+            data = make_splits(hold_out(raw, part), seed=seed, val=val, test=test)
+        elif part is not None:
+            data = join_domains(raw, part, f"{domain!r}", seed=seed, val=val, test=test)
+        elif other is None:
             data = make_splits(raw, seed=seed, val=val, test=test)
         else:
             target_data = _read_target(raw, other, reading)
@@ -87,6 +112,52 @@ def load_data(
         return replace(raw, problem=str(error))
     data = data if more is None else _with_unlabeled(data, more)
     return subsample(data, fraction=fraction, shots=shots, seed=seed)
+
+
+def read_domains(source: Any, *, format: str | None = None, **reading: Any) -> Domains:
+    """The domains of data: the values of a column, or else the folders of a folder."""
+    columns = dict(reading.get("columns") or {})
+    is_path = isinstance(source, str | os.PathLike)
+    if ROLE not in columns and is_path and domain_folders(Path(source)):
+        return read_domain_folders(Path(source), partial(read, format=format, **reading))
+    if not isinstance(source, Data):
+        reading = {**reading, "columns": {ROLE: ROLE, **columns}}
+    return split_by_domain(read_source(source, format=format, **reading))
+
+
+def _note_domains(data: Data) -> Data:
+    """The data with a note if a column of domains is read that nothing asks about."""
+    if ROLE not in data.columns:
+        return data
+    names = ", ".join(map(repr, data.columns[ROLE]))
+    note = (
+        f"The column of domains, {names}, has no effect here: graft adapt DATA NAME predicts one "
+        "domain from the others, and graft compare --leave-one-domain-out tests on each in turn."
+    )
+    return replace(data, notes=[*data.notes, note])
+
+
+def _check_domain_options(
+    target: str | None, test: str | None, sources: Sequence[str] | None, more: Any
+) -> None:
+    """Raise BadValue for options about domains that do not go together."""
+    num_given = (target is not None) + (test is not None)
+    if num_given == 2 or (num_given and more is not None):
+        raise BadValue(
+            "target_domain, test_domain, target and unlabeled each name what is not learned from "
+            "with labels. Give one of them."
+        )
+    if sources is None:
+        return
+    if isinstance(sources, str) or not list(sources):
+        raise BadValue(
+            f"source_domains must be several names, as ['photo']. Got {sources!r} instead."
+        )
+    if not num_given:
+        raise BadValue(
+            "source_domains are those that are learned from to predict another one. Give "
+            "target_domain or test_domain, too."
+        )
 
 
 def read_source(source: Any, *, format: str | None = None, **reading: Any) -> Data:

@@ -15,6 +15,10 @@ from graft.data.splits import make_splits
 from graft.data.unlabeled import add_unlabeled
 
 MEASURED = "The labels of {path} are used for the final figures alone, on {count} held out."
+PARTIAL = (
+    "{path} has no samples of classes that the source has: {classes}. Techniques that align the "
+    "domains may draw its samples to them."
+)
 NOT_MEASURED = (
     "{path} has no labels, so nothing is measured there: the test figures are those of the source."
 )
@@ -27,7 +31,7 @@ NOT_GUESSED = (
 def join_domains(
     source: Data,
     target: Data,
-    path: Path,
+    path: Path | str,
     *,
     seed: int = 0,
     val: float | None = None,
@@ -60,8 +64,10 @@ def join_domains(
     }
     ready = add_unlabeled(trained, target.with_splits(bare), path)
     note = MEASURED.format(path=path, count=plural(len(cut["test"]), "sample"))
+    lacking = missing_classes(source.classes, target.classes)
+    notes = [PARTIAL.format(path=path, classes=listed(lacking))] if lacking else []
     splits = {**ready.splits, "test": cut["test"]}
-    return replace(ready, splits=splits, target="labeled", notes=[*ready.notes, note])
+    return replace(ready, splits=splits, target="labeled", notes=[*ready.notes, *notes, note])
 
 
 def _advise_column(target: Data, role: str) -> str:
@@ -78,7 +84,7 @@ def _is_labeled(target: Data, role: str) -> bool:
     return bool(samples) and all(sample.roles.get(role) is not None for sample in samples)
 
 
-def _check_classes(source: Data, target: Data, path: Path) -> None:
+def _check_classes(source: Data, target: Data, path: Path | str) -> None:
     """Raise DataError if the target has another kind of labels, or classes of its own."""
     if target.kind != source.kind:
         raise DataError(

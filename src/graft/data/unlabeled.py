@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from graft.base.counts import plural
 from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data
@@ -19,6 +20,14 @@ _TEXTS = ("texts", ".txt file, or a table or folder of texts")
 HELD_OUT = 0.05
 MOST_HELD_OUT = 500
 """The share of the texts that validate what is learned from the others, and its maximum."""
+LEAST_RATIO = 2
+"""Fewer samples without labels for each one with a label seldom repay what learning from them
+costs: few-label techniques were published with seven and more."""
+_FEW = (
+    "There are {unlabeled} without labels and {labeled} to train on: with fewer than {ratio} for "
+    "each labeled one, learning from them seldom pays. Add samples without labels, or compare "
+    "with techniques that leave them out."
+)
 
 
 def unlabeled_texts(data: Data, seed: int) -> tuple[list[Sample], list[Sample]]:
@@ -42,7 +51,7 @@ def unlabeled_texts(data: Data, seed: int) -> tuple[list[Sample], list[Sample]]:
     return rest, [passages[i] for i in sorted(held)]
 
 
-def add_unlabeled(data: Data, more: Data, path: Path) -> Data:
+def add_unlabeled(data: Data, more: Data, path: Path | str) -> Data:
     """Add the samples of `more`, which were read from `path`, to the split `unlabeled`.
 
     They keep the inputs of the data, and no labels. Raises DataError if they have no such inputs.
@@ -64,6 +73,19 @@ def add_unlabeled(data: Data, more: Data, path: Path) -> Data:
     return data.with_splits(
         {**data.splits, "unlabeled": [*data.splits.get("unlabeled", []), *bare]}, note
     )
+
+
+def describe_few_unlabeled(data: Data) -> str | None:
+    """Say that there are too few samples without labels to be worth it; None if that is not so.
+
+    Those of another domain are worth it for another reason, whatever their number.
+    """
+    labeled = len(data.splits.get("train", data.splits.get("all", [])))
+    unlabeled = len(data.splits.get("unlabeled", []))
+    if data.target or not unlabeled or unlabeled >= LEAST_RATIO * labeled:
+        return None
+    counts = {"unlabeled": plural(unlabeled, "sample"), "labeled": plural(labeled, "sample")}
+    return _FEW.format(**counts, ratio=LEAST_RATIO)
 
 
 def _inputs(

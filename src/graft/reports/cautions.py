@@ -19,6 +19,10 @@ _DISAGREE = (
     "Where an interval leaves out 0 beside a p-value of 0.05 or more, go by the p-value: with two "
     "seeds it allows for more luck than the interval."
 )
+_BY_SOURCE = (
+    "The technique was chosen by the validation split of the source, which does not show what is "
+    "best on the target. Name a validator: --selected-by mixval."
+)
 _NO_LABELS = "The technique was chosen by {validator}, which looks at no label of the target."
 _SHIFT = (
     "The classes seem to be differently frequent in the target ({shares}), by an estimate without "
@@ -84,7 +88,7 @@ def _say_validators(board: Board) -> list[str]:
     """Say that a validator chose without labels of the target, and where the guard disagrees."""
     chosen_by = board.study.selected_by
     if chosen_by == VAL:
-        return []
+        return [_BY_SOURCE] if any(row.validators for row in board.rows) else []
     notes = [_NO_LABELS.format(validator=chosen_by)]
     for choice in board.choices[:1]:
         notes += _say_label_shift(choice)

@@ -16,7 +16,7 @@ from graft.reports import details, figures, provenance, words
 from graft.reports.board import Board, Row, Size
 from graft.reports.groups import by_group
 from graft.reports.read import Run
-from graft.reports.selections import describe_distance, format_selections
+from graft.reports.selections import ABOUT, describe_distance, format_selections
 from graft.reports.statistics import Difference, Interval
 from graft.reports.svg import Series, number
 from graft.reports.verdict import Verdict, control_words
@@ -49,6 +49,7 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "selected_by": "validation" if study.selected_by == VAL else study.selected_by,
         "control": control_words(board.choices[0] if board.choices else None),
         "selections": format_selections(board),
+        "about_selections": ABOUT,
         "distance": describe_distance(board),
         "sizes": [_size(board, size, colors, verdict) for size in _sizes(board)],
         "backbones": len({row.cell.backbone for row in board.rows if not row.cell.is_baseline}) > 1,

@@ -12,6 +12,14 @@ from graft.training.validators.validator import VAL
 
 ORACLE = "labels of the target"
 """The choice of the best on the test split, which is not available in practice."""
+ABOUT = (
+    "Validators look at no label of the target. The first row is the choice by labels of the test "
+    "split, which is not available in practice; the last column is what choosing without them "
+    "costs.",
+    "For techniques that a validator values equally the table gives their mean. The controls are "
+    "not among the techniques.",
+)
+"""What the page says below the table."""
 _DISTANCE = (
     "In the features of the chosen network the proxy A-distance of the domains is {distance:.2f}: "
     "0 if a linear classifier cannot separate them, 2 if it never errs."
@@ -31,13 +39,13 @@ class Selection:
 def select_by_each(board: Board) -> list[Selection]:
     """Return the choice of each validator at the largest training size, the least loss first.
 
-    Before them is the choice by labels of the target. Empty without a target, and if no technique
-    was measured.
+    Before them is the choice by labels of the target. Empty without a target, and if there was
+    nothing to choose from: fewer than two techniques were measured.
     """
     rows = board.at(board.choices[0].size) if board.choices else []
     rows = [r for r in rows if r.is_measured and not (r.cell.is_baseline or r.cell.is_control)]
     names = dict.fromkeys(name for row in rows for name in row.validators)
-    if not names:
+    if not names or len(rows) < 2:
         return []
     best = max(rows, key=lambda row: row.quality)
     chosen = {name: _choose(rows, name) for name in (VAL, *names)}

@@ -26,8 +26,9 @@ def is_known(value: float | None) -> bool:
 
 
 def short(backbone: str) -> str:
-    """The backbone without its source."""
-    return backbone.rpartition(":")[2] or backbone
+    """The backbone without its source, of a path the last name."""
+    name = backbone.rpartition(":")[2] or backbone
+    return name.rstrip("/").rpartition("/")[2] if name.startswith(("/", ".", "~")) else name
 
 
 def scale(metric: Metric, number: float) -> float:

@@ -23,6 +23,7 @@ from graft.base.ranges import (
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions
 from graft.data.load import load_data
+from graft.data.unlabeled import describe_few_unlabeled
 from graft.studies.question import repetitions
 from graft.studies.records import read_spec
 from graft.studies.run import open_backbone
@@ -30,7 +31,7 @@ from graft.studies.spec import RunSpec
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import canonical, parse
 from graft.training.feeds.streams import check_unlabeled
-from graft.training.validators.validator import USUAL, VAL, find
+from graft.training.validators.validator import USUAL, VAL, check_selection
 
 MOST_SEEDS = 1_000
 """Runs of one cell; more than anybody waits for."""
@@ -149,12 +150,20 @@ def check_techniques(backbone: str, techniques: Sequence[str], task: Task, data:
         for part in technique.parts:
             check_unlabeled(part, data)
         if task.fresh_head and not technique.learns_labels:
-            is_first = any(s.passages for p in technique.parts for s in p.streams().values())
+            is_first = any(part.transfer == "unsupervised" for part in technique.parts)
             spec = f"{name} then full-fine-tuning" if is_first else f"full-fine-tuning then {name}"
             raise BadValue(
                 f"{name!r} learns from samples without labels, and leaves the new head "
                 f"of {task.name} untrained. Write: '{spec}'."
             )
+
+
+def describe_few(techniques: Sequence[str], data: Data) -> list[str]:
+    """Say that there are few samples without labels, if a technique learns from these."""
+    parts = (part for technique in techniques for part in parse(technique).parts)
+    streams = [stream for part in parts for stream in part.streams().values()]
+    words = describe_few_unlabeled(data)
+    return [words] if words and any("unlabeled" in stream.splits for stream in streams) else []
 
 
 def _check_domains(network: Backbone, task: Task) -> None:
@@ -173,14 +182,14 @@ def read_selection(asked: str | None, data: Data) -> str:
     Raises UnknownName, BadValue for a validator without a target, and DataError for a target
     without labels.
     """
-    chosen = asked or (USUAL if data.target else VAL)
-    if chosen != VAL:
-        find(check_word("selected_by", chosen))
-        if not data.target:
-            raise BadValue(
-                f"The validator {chosen!r} looks at another domain, and there is none. Give one: "
-                "graft adapt SOURCE TARGET, or leave it out."
-            )
+    chosen = USUAL if data.target else VAL
+    if asked is not None:
+        chosen = check_selection(check_word("selected_by", asked))
+    if chosen != VAL and not data.target:
+        raise BadValue(
+            f"The validator {chosen!r} looks at another domain, and there is none. Give one: "
+            "graft adapt SOURCE TARGET, or leave it out."
+        )
     if data.target == "unlabeled":
         raise DataError(
             "The target has no labels, so techniques cannot be compared there. Use graft adapt, "

@@ -29,9 +29,13 @@ from graft.tasks.text.answer_spans import (
     best_spans,
     best_threshold,
     join_pieces,
-    tokens_of,
 )
-from graft.tasks.text.words import SPARE, parts_of_text
+from graft.tasks.text.question_windows import (
+    answer_tokens,
+    cut_context,
+    short_question,
+    window_of,
+)
 
 SHOWN = 5
 
@@ -86,17 +90,17 @@ class QuestionAnswering(Task):
 
         `window` is their (start, end).
         """
-        windows = Windows.of(samples, lambda sample: _pieces(sample, preprocess))
+        windows = Windows.of(samples, lambda sample: cut_context(sample, preprocess))
         return Windows(samples) if len(windows.pieces) == len(samples) else windows
 
     def count_cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
         """Count the questions that are cut; contexts never are."""
         return sum(
-            _short_question(sample, preprocess) != sample.roles["question"] for sample in samples
+            short_question(sample, preprocess) != sample.roles["question"] for sample in samples
         )
 
     def length(self, piece: Sample, preprocess: Preprocess) -> int:
-        start, end = _window(piece)
+        start, end = window_of(piece)
         return len(piece.roles["question"]) + end - start
 
     def encode(
@@ -107,8 +111,8 @@ class QuestionAnswering(Task):
         They are (0, 0) for tokens outside the context.
         """
         tokenizer = preprocess.tokenizer
-        start, end = _window(sample)
-        pair = (_short_question(sample, preprocess), sample.roles["context"][start:end])
+        start, end = window_of(sample)
+        pair = (short_question(sample, preprocess), sample.roles["context"][start:end])
         asked = {
             "truncation": "only_second",
             "max_length": preprocess.max_length,
@@ -135,7 +139,7 @@ class QuestionAnswering(Task):
         tensors["none"] = marks[0, 0] if len(marks) else torch.tensor(0)
         if sample.roles.get("answers") is not None:
             reached = end if len(offsets) < preprocess.max_length else int(tensors["offsets"].max())
-            places = _target(sample, tensors["offsets"].numpy(), (start, reached))
+            places = answer_tokens(sample, tensors["offsets"].numpy(), (start, reached))
             tensors["target"] = torch.tensor(places or [int(tensors["none"])] * 2)
         return tensors
 
@@ -330,64 +334,6 @@ class QuestionAnswering(Task):
 def _logits(output: Output) -> Tensor:
     """Return the logits of each token to be the start and the end of the answer (B, T, 2)."""
     return torch.stack([output.raw["start_logits"], output.raw["end_logits"]], -1)
-
-
-def _pieces(sample: Sample, preprocess: Preprocess) -> list[Sample]:
-    windows = _windows(sample, preprocess)
-    return (
-        [sample]
-        if len(windows) == 1
-        else [Sample(sample.id, {**sample.roles, "window": window}) for window in windows]
-    )
-
-
-def _windows(sample: Sample, preprocess: Preprocess) -> list[tuple[int, int]]:
-    """The (start, end) of the parts of the context, cut before white space where there is some."""
-    context, tokenizer = sample.roles["context"], preprocess.tokenizer
-    room = preprocess.max_length - tokenizer.num_special_tokens_to_add(pair=True) - SPARE
-    num_bytes = len((sample.roles["question"] + context).encode())
-    if num_bytes <= room:  # no token is shorter than a byte
-        return [(0, len(context))]
-    question = _short_question(sample, preprocess)
-    room -= len(tokenizer(question, add_special_tokens=False, verbose=False)["input_ids"])
-    encoded = tokenizer(
-        context, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-    )
-    offsets = encoded["offset_mapping"]
-    if len(offsets) <= room:
-        return [(0, len(context))]
-    return parts_of_text(context, offsets, room, min(preprocess.max_length // 3, room // 2))
-
-
-def _short_question(sample: Sample, preprocess: Preprocess) -> str:
-    """The question, cut at half of what the network reads."""
-    question, most = sample.roles["question"], preprocess.max_length // 2 - SPARE
-    if len(question.encode()) <= most:
-        return question
-    encoded = preprocess.tokenizer(
-        question, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-    )
-    offsets = encoded["offset_mapping"]
-    return question if len(offsets) <= most else question[: offsets[most - 1][1]]
-
-
-def _window(piece: Sample) -> tuple[int, int]:
-    return piece.roles.get("window", (0, len(piece.roles["context"])))
-
-
-def _target(sample: Sample, offsets: np.ndarray, window: tuple[int, int]) -> tuple[int, int] | None:
-    """The first and last token of the first answer that lies wholly in the window."""
-    for text, start in sample.roles["answers"]:
-        there = sample.roles["context"][start : start + len(text)]
-        if there != text or start < 0:
-            raise DataError(
-                f"{sample.id}: the answer {text!r} does not stand at character {start} of its "
-                f"context; {there!r} does. Fix answer_start, which counts characters from 0."
-            )
-        first, end = start + len(text) - len(text.lstrip()), start + len(text.rstrip())
-        if window[0] <= first < end <= window[1]:
-            return tokens_of(offsets, first, end)
-    return None
 
 
 def _as_json(span: Span | None, share: float) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from graft.backbones.backbone import Model
 from graft.base.ranges import InnerShare
 from graft.tasks.task import Task
+from graft.techniques.averages.swap import swap
 from graft.techniques.specs.places import everything, select
 from graft.techniques.technique import Objective, Phase, Technique
 
@@ -92,14 +93,9 @@ class EmaObjective(Objective):
             self._swap()
         self.num_steps.zero_()
 
-    @torch.no_grad()
     def _swap(self) -> None:
-        if self.num_steps == 0:
-            return
-        for weight, average in self._pairs():
-            trained = weight.clone()
-            weight.copy_(average)
-            average.copy_(trained)
+        if self.num_steps > 0:
+            swap(self._pairs())
 
     def _pairs(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Each weight that trains with its average."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,8 +25,8 @@ from graft.techniques.specs.stream import LABELED, SUPERVISED, Stream
 Optimizer = Literal["adamw", "sgd"]
 
 Look = Callable[[str], Iterator[tuple[Batch, Output]]]
-"""Name of a stream -> its batches, each example once and not augmented, with the outputs of the
-model in evaluation mode."""
+"""Name of a stream -> its batches, each example once and not augmented, or in one of a fixed number
+of views, with the outputs of the model in evaluation mode."""
 
 Solver = Literal["head", "prototypes"]
 """What finds a head without steps: a solver of the head itself (see `Head.solvers`), which takes
@@ -220,6 +220,13 @@ class Technique(ABC):
         """The passes that it makes whatever is asked of a whole study; None: those of the study."""
         return self.epochs
 
+    def more_epochs(self, counts: Mapping[str, int], usual: Callable[[int], float]) -> float:
+        """The passes over the training split that it makes beyond its budget.
+
+        `counts` are the samples of each split, `usual` are the passes over so many samples.
+        """
+        return 0.0
+
     @abstractmethod
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         """The phases in order, none where nothing is trained.
@@ -297,6 +304,12 @@ class Objective(nn.Module):
         """Whether the task's loss alone is minimized: the technique adds none and changes none."""
         steps = ("forward", "outputs", "losses", "extra_losses", "loss_weights")
         return all(getattr(type(self), step) is getattr(Objective, step) for step in steps)
+
+    def prepare(self, counts: Mapping[str, int]) -> None:
+        """Make what is as large as a stream, of which `counts` has the number of examples.
+
+        Called once, before the first phase; a run that goes on calls it too.
+        """
 
     def forward(self, batches: Batches, progress: float) -> dict[str, Tensor]:
         """The losses of a step, which has a batch of each stream.

@@ -39,7 +39,7 @@ class Position:
     pieces: int = 1
     """Into how many pieces a batch is cut, since memory ran out."""
     trainable: int = 0
-    """The most parameters that a phase trained."""
+    """The most parameters of the network that a phase trained."""
     peak_memory_mb: float = 0.0
     history: int = 0
     """Lines of history.jsonl that belong to this position."""

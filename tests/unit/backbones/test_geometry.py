@@ -128,5 +128,35 @@ def test_a_mask_and_a_box_follow_what_is_drawn(mirrored: bool) -> None:
     assert np.array_equal(seen[..., 0] > 0, mask > 0)
 
 
-def test_the_center_is_a_square() -> None:
-    assert center_box((200, 100), 0.5) == (75.0, 25.0, 125.0, 75.0)
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [
+        ((32, 32), (75.0, 25.0, 125.0, 75.0)),
+        ((80, 20), (50.0, 37.5, 150.0, 62.5)),  # as wide as the picture
+        ((20, 40), (87.5, 25.0, 112.5, 75.0)),  # as high as the picture
+    ],
+)
+def test_the_center_has_the_shape_of_the_input(size: tuple[int, int], box: tuple) -> None:
+    frame = Frame((200, 100), size, 0.5, (0.25, 1.0))
+    assert AUGMENTS["none"](frame, np.random.default_rng(0)).geometry.box == box
+    assert center_box((200, 100), frame.aspect, 0.5) == box
+
+
+def test_a_stretched_picture_is_seen_whole_in_any_input() -> None:
+    frame = Frame((200, 100), (20, 40), 1.0, (0.25, 1.0), stretch=True)
+    geometry = AUGMENTS["none"](frame, np.random.default_rng(0)).geometry
+    assert geometry.box == (0.0, 0.0, 200.0, 100.0)
+    assert geometry.boxes(np.array([[0, 0, 100, 50]])).tolist() == [[0, 0, 10, 20]]
+
+
+@pytest.mark.parametrize(("stretch", "aspect"), [(False, 0.25), (True, 4.0)])
+def test_random_parts_are_about_in_the_shape_of_the_input_or_of_a_stretched_picture(
+    stretch: bool, aspect: float
+) -> None:
+    frame = Frame((4000, 1000), (32, 128), 1.0, (0.01, 0.05), stretch=stretch)
+    for seed in range(20):
+        left, top, right, bottom = AUGMENTS["usual"](
+            frame, np.random.default_rng(seed)
+        ).geometry.box
+        # Small parts are not cut at the edges, so their shapes are those that were drawn.
+        assert 3 / 4 <= (right - left) / (bottom - top) / aspect <= 4 / 3

@@ -119,13 +119,20 @@ def test_without_a_network_the_ways_out_are_named_at_once(
     ) as raised:
         load_backbone(spec, job(task, 2))
     assert spec in str(raised.value)
+    assert raised.value.fix.startswith("Use a built-in backbone (")
+    assert built_in in raised.value.fix
+    # The networks of transformers cannot be built without the hub, which has their architecture.
+    can_be_built = not spec.startswith("transformers")
+    assert ("-t from-scratch" in raised.value.fix) == can_be_built
+    assert ("whisper" in raised.value.fix) != can_be_built, "networks for sounds do not fit"
     assert not asked
 
 
 @pytest.mark.parametrize("name", ["torchvision:fcos_resnet50_fpn", "yolox:yolox_s"])
 def test_without_a_network_the_file_that_is_looked_for_is_named(no_network, tmp_path, name):
     finished = Job("features", "image", "finished", 1, (64, 64), ("cat",))
-    file = rf"looked for at {tmp_path}/hub/checkpoints/{name.partition(':')[2]}\S*\.pth: copy it"
+    file = rf"Use .*a copy of their file, which is looked for at {tmp_path}/hub/checkpoints/"
+    file += rf"{name.partition(':')[2]}\S*\.pth"
     with pytest.raises(BackboneError, match=file):
         load_backbone(name, finished)
 

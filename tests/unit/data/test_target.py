@@ -88,6 +88,19 @@ def test_the_source_is_no_target(source):
         load_data(source, target=source)
 
 
+def test_a_target_without_samples_is_refused(source, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"The folder .*empty is empty"):
+        load_data(source, target=tmp_path / "empty")
+
+
+def test_a_target_of_test_samples_alone_leaves_nothing_to_learn_from(source, tmp_path):
+    other = tmp_path / "drawings"
+    pictures(other / "test", ("ants", "bees"), shade=90)
+    with pytest.raises(DataError, match="hold no training split, only test"):
+        load_data(source, target=other)
+
+
 def test_a_target_of_another_medium_is_refused(source, tmp_path):
     (tmp_path / "texts.csv").write_text(
         "text,label\n" + "".join(f"words {n},{'ants' if n % 2 else 'bees'}\n" for n in range(20))

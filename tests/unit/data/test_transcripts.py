@@ -71,6 +71,19 @@ def test_figures_alone_are_transcripts_where_they_are_wanted(tmp_path: Path) -> 
     assert transcripts_of(read(path, kinds=["transcripts"])) == ["12", "7"]
 
 
+@pytest.mark.parametrize(
+    ("kinds", "advice"),
+    [(None, "of what is said: --columns transcript=text"), (["transcripts"], "or transcript=text")],
+)
+def test_figures_in_a_column_of_texts_are_said_to_be_transcripts_if_named(
+    tmp_path: Path, kinds: list[str] | None, advice: str
+) -> None:
+    path = write_table(tmp_path, ("file", "text"), [(f"@{i}", str(100 + 37 * i)) for i in range(6)])
+    with pytest.raises(DataError, match=advice):
+        read(path, kinds=kinds)
+    assert read(path, columns={"transcript": "text"}).kind == "transcripts"
+
+
 def test_sounds_and_sentences_are_known_without_a_header(tmp_path: Path) -> None:
     rows = [(f"@{i}", text) for i, text in enumerate(SAYINGS)]
     data = read(write_table(tmp_path, (), rows))

@@ -10,10 +10,11 @@ from PIL import Image
 
 from graft.base.errors import DataError
 from graft.base.records import Sample
+from graft.data.checks.inspect import inspect
 from graft.data.data import Data
 from graft.data.load import load_data
 from graft.data.splits import subsample
-from graft.data.unlabeled import unlabeled_texts
+from graft.data.unlabeled import describe_few_unlabeled, unlabeled_texts
 
 
 def samples(split: str, count: int) -> list[Sample]:
@@ -91,6 +92,17 @@ def test_more_pictures_join_from_a_folder_and_their_labels_are_not_used(tmp_path
     assert data.notes[-1] == (
         f"2 unlabeled pictures were read from {more}. They have labels, which are not used."
     )
+
+
+def test_fewer_unlabeled_samples_than_twice_the_labeled_are_said_to_be_few(tmp_path):
+    photos = labeled_pictures(tmp_path / "photos")
+    few = pictures(tmp_path / "few", *(f"{number}.png" for number in range(9)))
+    found = {finding.code: finding for finding in inspect(load_data(photos, unlabeled=few))}
+    assert found["few-unlabeled"].severity == "info"
+    assert "9 samples without labels and 16 samples to train on" in found["few-unlabeled"].message
+    assert "few-unlabeled" not in {finding.code for finding in inspect(load_data(photos))}
+    enough = pictures(tmp_path / "more", *(f"{number}.png" for number in range(30)))
+    assert describe_few_unlabeled(load_data(photos, unlabeled=enough)) is None
 
 
 def test_pictures_without_class_folders_are_unlabeled(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from graft.base.errors import DataError
 from graft.data.load import read
-from graft.data.tables.columns import parse_written_number
+from graft.data.tables.cells import parse_written_number
 
 
 @pytest.mark.parametrize(

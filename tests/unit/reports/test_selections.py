@@ -56,6 +56,11 @@ def test_techniques_that_a_validator_values_equally_count_by_their_mean():
     assert tied.loss == pytest.approx(0.1)
 
 
+def test_of_one_technique_alone_nothing_is_chosen():
+    made = board(row("mcc", 0.8, 1.0, mixval=0.5), row("source-only", 0.9, 1.0, mixval=0.6))
+    assert select_by_each(made) == []
+
+
 def test_a_validator_without_a_value_chooses_nothing():
     made = board(row("mcc", 0.8, 0.9, mixval=None), row("dann", 0.6, 0.9, mixval=None))
     assert "mixval" not in {each.by for each in select_by_each(made)}

@@ -184,3 +184,16 @@ def test_unknown_tokens_are_told_where_they_are_many():
     assert "unknown to the network. Choose" in slow, (
         "a tokenizer may not tell where its tokens stand"
     )
+
+
+@pytest.mark.parametrize(
+    ("backbone", "name"),
+    [
+        ("timm:resnet18", "resnet18"),
+        ("transformers:some/model", "some/model"),
+        ("keras:/data/nets/lenet.keras", "lenet.keras"),
+        ("local:../runs/big/", "big"),
+    ],
+)
+def test_a_backbone_in_a_file_is_called_by_its_last_name(backbone, name):
+    assert words.short(backbone) == name

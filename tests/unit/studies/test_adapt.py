@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 import pytest
 
 import graft
 from graft.base.errors import BadValue, DataError, UnknownName
+from graft.reports.selections import ABOUT
 from tests.unit.data.test_target import pictures
 
 HOW = {"backbone": "tiny:cnn", "epochs": 1.0, "batch_size": 8, "jobs": 1}
@@ -63,6 +65,15 @@ def test_the_report_shows_what_each_validator_chooses(study):
         assert f'<th scope="row">{validator}</th>' in page
 
 
+def test_the_report_in_markdown_says_the_same_of_the_choices(study):
+    page, plain = (
+        " ".join((study.folder / name).read_text(encoding="utf-8").split())
+        for name in ("report.html", "report.md")
+    )
+    for sentence in ABOUT:
+        assert sentence in page and sentence in plain
+
+
 def test_a_run_says_how_far_apart_the_domains_are(study):
     domains = results(study)["mcc"]["domains"]
     # Light drawings and dark photographs: a linear classifier separates them.
@@ -85,9 +96,54 @@ def test_without_labels_it_predicts_and_gives_no_verdict(domains, tmp_path):
     assert set(run.result["validators"]) >= {"mixval", "importance-weighted"}
 
 
+def test_the_validation_split_of_the_source_may_choose_and_a_caution_says_what_it_cannot_see(
+    study, domains
+):
+    # The runs of the study are kept, so that nothing is trained again.
+    how = {"seeds": 1, "out": study.folder, **HOW}
+    again = graft.adapt(*domains, ["mcc", "feature-extraction + mcc"], selected_by="val", **how)
+    assert again.verdict.selected_by == "val"
+    assert any("validation split of the source" in caution for caution in again.verdict.cautions)
+
+
+def test_the_validation_split_of_the_source_may_choose_where_nothing_is_measured(domains, tmp_path):
+    bare = pictures(tmp_path / "bare", ("",), count=12, shade=90)
+    how = HOW | {"jobs": None, "selected_by": "val", "out": tmp_path / "out"}
+    run = graft.adapt(domains[0], bare, ["mcc", "deep-coral"], **how)
+    files = (tmp_path / "out").glob("*/result.json")
+    of_val = [json.loads(path.read_text())["metrics"]["val"] for path in files]
+    ratings = [(values["accuracy"], -values["loss"]) for values in of_val]
+    chosen = run.result["metrics"]["val"]
+    assert len(ratings) == 2
+    assert (chosen["accuracy"], -chosen["loss"]) == max(ratings)
+
+
+@pytest.mark.parametrize("technique", ["deep-coral", "dan"])
+def test_a_batch_of_one_is_refused(domains, technique, tmp_path):
+    how = HOW | {"batch_size": 1, "out": tmp_path / "out", "target": domains[1]}
+    how.pop("jobs")
+    with pytest.raises(BadValue, match=r"at least 2 examples .* Use a larger batch_size"):
+        graft.fit(domains[0], technique=technique, **how)
+
+
+def test_few_unlabeled_samples_are_said_where_they_are_learned_from(domains, tmp_path):
+    class Heard(graft.Observer):
+        notes: ClassVar[list[str]] = []
+
+        def note(self, message: str) -> None:
+            self.notes.append(message)
+
+    few = pictures(tmp_path / "few", ("",), count=10, shade=90)
+    how = {"unlabeled": few, "dry_run": True, "observer": Heard()}
+    graft.fit(domains[0], "tiny:cnn", "full-fine-tuning", **how)
+    assert not any("seldom pays" in note for note in Heard.notes)
+    graft.fit(domains[0], "tiny:cnn", "self-training:batch_size=4", **how)
+    assert any("10 samples without labels" in note for note in Heard.notes)
+
+
 def test_what_cannot_be_is_refused(domains, tmp_path):
     source, target = domains
-    with pytest.raises(UnknownName, match="validator"):
+    with pytest.raises(UnknownName, match=r"validator 'oracle'.*val"):
         graft.adapt(source, target, selected_by="oracle")
     with pytest.raises(BadValue, match="looks at another domain, and there is none"):
         graft.compare(source, selected_by="mixval", backbones="tiny:cnn")

@@ -22,15 +22,22 @@ SIDE = 224
 """Pixels of the pictures of a network that reads any size."""
 
 
-def preprocess_of(mode: str, size: tuple[int, int] | None, crop: float) -> ImagePreprocess:
+def preprocess_of(
+    mode: str, size: tuple[int, int] | None, crop: float, stretch: bool = False
+) -> ImagePreprocess:
     """Return the preprocessing of a mode of Keras for pictures of this width and height.
 
-    `crop` is the share of the short side that the network sees.
+    `crop` is the share of the sides that the network sees; `stretch` gives up their aspect ratio.
     """
     size = size or (SIDE, SIDE)
     # A translated network is an `nn.Sequential`, whose forward calls its argument `input`.
     return ImagePreprocess(
-        size, interpolation="bilinear", crop=crop, input_name="input", **MODES[mode]
+        size,
+        interpolation="bilinear",
+        crop=crop,
+        stretch=stretch,
+        input_name="input",
+        **MODES[mode],
     )
 
 

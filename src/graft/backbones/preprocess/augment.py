@@ -54,6 +54,14 @@ class Frame:
     """The range of the area that a random crop keeps."""
     whole: bool = False
     """Whether the plain view is the whole picture, padded; `crop` and `area` are not used then."""
+    stretch: bool = False
+    """Whether what is seen has the shape of the picture instead of the input's."""
+
+    @property
+    def aspect(self) -> float:
+        """The width of what is seen, divided by its height."""
+        width, height = self.picture if self.stretch else self.size
+        return width / height
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,7 @@ def none(frame: Frame, rng: np.random.Generator | None = None) -> View:
     """Keep the center of the picture, or all of it, as validation does."""
     if frame.whole:
         return View(letterbox(frame.picture, frame.size))
-    return View(Geometry(center_box(frame.picture, frame.crop), frame.size))
+    return View(Geometry(center_box(frame.picture, frame.aspect, frame.crop), frame.size))
 
 
 def weak(frame: Frame, rng: np.random.Generator) -> View:
@@ -92,7 +100,7 @@ def strong(frame: Frame, rng: np.random.Generator) -> View:
     brightness, contrast, saturation = rng.uniform(1 - JITTER, 1 + JITTER, 3)
     erased = None
     if not frame.whole and rng.random() < ERASED:
-        erased = [round(edge) for edge in random_box(frame.size, ERASED_AREA, rng)]
+        erased = [round(edge) for edge in random_box(frame.size, 1.0, ERASED_AREA, rng)]
 
     def recolor(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         changed = pixels * np.float32(brightness)
@@ -113,7 +121,7 @@ def _draw_box(
 ) -> Box:
     if frame.whole:
         return zoomed(frame.picture, frame.size, zoom, rng)
-    return random_box(frame.picture, area, rng)
+    return random_box(frame.picture, frame.aspect, area, rng)
 
 
 AUGMENTS: dict[str, Callable[[Frame, np.random.Generator], View]] = {

@@ -136,19 +136,31 @@ def zoomed(
     return x, y, x + w, y + h
 
 
-def center_box(size: tuple[int, int], share: float) -> Box:
-    """Return the centered square with a share of the short side of a picture of this size."""
-    side = min(size) * share
-    left, top = (size[0] - side) / 2, (size[1] - side) / 2
-    return left, top, left + side, top + side
+def center_box(picture: tuple[int, int], aspect: float, share: float) -> Box:
+    """Return the centered box with a share of the sides of the largest one that fits.
+
+    `aspect` is the width of the box divided by its height.
+    """
+    width = min(picture[0], picture[1] * aspect) * share
+    height = min(picture[1], picture[0] / aspect) * share
+    left, top = (picture[0] - width) / 2, (picture[1] - height) / 2
+    return left, top, left + width, top + height
 
 
-def random_box(size: tuple[int, int], area: tuple[float, float], rng: np.random.Generator) -> Box:
-    """Draw a box anywhere in the picture: its share of the area from a range, nearly square."""
-    width, height = size
+def random_box(
+    picture: tuple[int, int],
+    aspect: float,
+    area: tuple[float, float],
+    rng: np.random.Generator,
+) -> Box:
+    """Draw a box anywhere in the picture: its share of the area from a range, about in a shape.
+
+    `aspect` is the width of that shape divided by its height.
+    """
+    width, height = picture
     pixels = width * height * rng.uniform(*area)
     # The aspect ratios of Inception's crop, uniform in the logarithm.
-    ratio = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
+    ratio = aspect * np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
     w, h = min(np.sqrt(pixels * ratio), width), min(np.sqrt(pixels / ratio), height)
     left, top = rng.uniform(0, width - w), rng.uniform(0, height - h)
     return left, top, left + w, top + h

@@ -56,6 +56,9 @@ class ImagePreprocess:
     """The share of the resized short side that the center crop keeps."""
     whole: bool = False
     """Whether the whole picture is scaled to fit and padded, instead of a center crop."""
+    stretch: bool = False
+    """Whether the crop has the shape of the picture, and is stretched to the shape of the input;
+    by default it has the shape of the input."""
     scale: tuple[float, float] = (0.25, 1.0)
     """The range of the area that a random crop keeps."""
     input_name: str = "x"
@@ -96,7 +99,7 @@ class ImagePreprocess:
 
     def view(self, size: tuple[int, int], rng: np.random.Generator | None) -> View:
         """Draw a view of a picture of this size (width, height); without `rng`, its plain view."""
-        frame = Frame(size, self.size, self.crop, self.scale, self.whole)
+        frame = Frame(size, self.size, self.crop, self.scale, self.whole, self.stretch)
         return none(frame) if rng is None else AUGMENTS[self.augment](frame, rng)
 
     @property

@@ -30,6 +30,8 @@ class Options:
     weights are the technique `from-scratch`."""
     mode: Literal["caffe", "tf", "torch", "unit", "raw"] | None = None
     """How pictures are prepared: see `graft.backbones.keras.applications`."""
+    stretch: bool = False
+    """Whether the whole picture is stretched to the shape of the input, as Keras' loaders do."""
 
 
 class Keras:
@@ -44,8 +46,10 @@ class Keras:
 
     A file that does not say how its pictures are prepared needs `mode`: `caffe`, `tf` or `torch` as
     in Keras' preprocess_input, `unit` for pixels from 0 to 1, `raw` for 0 to 255. Its network sees
-    the largest square in the middle of a picture, those of keras.applications 7/8 of its sides.
-    NASNet is missing, since Keras does not build it on PyTorch.
+    the largest part in the middle of a picture that has the shape of its input, those of
+    keras.applications 7/8 of its sides. With `stretch=true` it sees the whole picture, stretched
+    to its input, as image_dataset_from_directory does. NASNet is missing, since Keras does not
+    build it on PyTorch.
 
     Example: graft fit photos -b keras:EfficientNetB0
     """
@@ -67,6 +71,11 @@ class Keras:
         from graft.backbones.keras.graph import graph_of
 
         what, options = _parse(name)
+        if options.stretch and job.form == "pyramid":
+            raise BackboneError(
+                f"keras:{name} asks to stretch pictures, but detection and segmentation pad them "
+                "to the shape of the input. Leave stretch=true out."
+            )
         is_file = models.is_file(what)
         if not is_file and what not in APPLICATIONS:
             raise _unknown(what)
@@ -75,7 +84,8 @@ class Keras:
         graph_of(model)  # refuses several outputs before the mode is asked for
         usual = None if is_file else APPLICATIONS[what][1]
         mode = options.mode or usual or models.find_mode(model)
-        preprocess = networks.preprocess_of(mode, size, 1.0 if is_file else CROP)
+        crop = 1.0 if is_file or options.stretch else CROP
+        preprocess = networks.preprocess_of(mode, size, crop, options.stretch)
         return networks.describe(model, name, job, preprocess)
 
     def tiny(self, job: Job) -> list[str]:

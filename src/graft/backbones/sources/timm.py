@@ -49,7 +49,7 @@ class Timm:
                 f"timm has no pretrained weights for {name!r}. "
                 "Choose another network, or train it from scratch."
             )
-        with hub(f"timm:{name}"):
+        with hub(f"timm:{name}", reads="image"):
             return self._make(name, job, True)
 
     def _make(self, name: str, job: Job, pretrained: bool) -> Backbone:

@@ -11,7 +11,7 @@ from typing import Any
 from graft.base.records import LabeledBox, RunLengths
 from graft.data.boxes.drawn import DrawnBox, describe_written
 from graft.data.boxes.outlines import Edges, Outline, read_outline, read_run_lengths
-from graft.data.tables.columns import as_list, as_number, is_missing, plain
+from graft.data.tables.cells import as_list, as_number, is_missing, plain
 
 NAN: Edges = (math.nan,) * 4
 LABELS = (

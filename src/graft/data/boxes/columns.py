@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from graft.data.boxes.cells import CORNERS, SIZED, is_box_list, read_cell
-from graft.data.tables.columns import Columns, present
+from graft.data.tables.cells import present
+from graft.data.tables.columns import Columns
 
 CORNER_ROLES = ("left", "top", "right", "bottom")
 SIZE_ROLES = ("left", "top", "width", "height")

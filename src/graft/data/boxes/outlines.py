@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import Any
 
 from graft.base.records import RunLengths
-from graft.data.tables.columns import as_number
+from graft.data.tables.cells import as_number
 
 Point = tuple[float, float]
 Outline = tuple[tuple[float, ...], ...] | RunLengths

@@ -22,6 +22,7 @@ from graft.data.checks.sounds import Heard, listen, sound_findings
 from graft.data.checks.transcripts import pace_findings
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind, kind_named
+from graft.data.unlabeled import describe_few_unlabeled
 
 T = TypeVar("T")
 
@@ -61,6 +62,7 @@ def inspect(data: Data) -> list[Finding]:
         *_shared(data, kind),
         *speaker_findings(data),
         *_conflicts(seen, kind),
+        *_few_unlabeled(data),
         *(Finding("note", "info", note) for note in data.notes),
     ]
     order = ("error", "warning", "info")
@@ -310,6 +312,11 @@ def _conflicts(seen: list[_Seen], kind: Kind) -> list[Finding]:
     )
     ids = _ids(s for _, group in cases for s in group)
     return [Finding("conflicting-labels", "warning", words, ids)]
+
+
+def _few_unlabeled(data: Data) -> list[Finding]:
+    words = describe_few_unlabeled(data)
+    return [Finding("few-unlabeled", "info", words)] if words else []
 
 
 def _comparable(seen: list[_Seen], kind: Kind) -> dict[str, list[_Seen]]:

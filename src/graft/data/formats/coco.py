@@ -21,7 +21,7 @@ from graft.data.data import Data
 from graft.data.formats.format import ReadOptions, rest_of, split_in
 from graft.data.images.open import image_size
 from graft.data.listing import glance, note_left_out
-from graft.data.tables.columns import as_number
+from graft.data.tables.cells import as_number
 from graft.data.tables.encodings import read_beginning
 from graft.data.tables.objects import read_json
 

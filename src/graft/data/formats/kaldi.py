@@ -19,7 +19,7 @@ from graft.data.formats.format import ReadOptions
 from graft.data.listing import is_file, subfolders
 from graft.data.sounds.open import SUFFIXES, UNREADABLE, has_sound_suffix, open_bytes
 from graft.data.sounds.part import SoundPart
-from graft.data.tables.columns import as_number
+from graft.data.tables.cells import as_number
 from graft.data.tables.file_names import FileNames
 
 SOUNDS, TEXT, SEGMENTS, SPEAKERS = "wav.scp", "text", "segments", "utt2spk"

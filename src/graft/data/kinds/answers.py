@@ -12,16 +12,8 @@ from graft.data.checks.finding import Finding, counts
 from graft.data.checks.texts import text_findings
 from graft.data.data import Data
 from graft.data.kinds.kind import GROUP, Kind, make_splits
-from graft.data.tables.columns import (
-    SAMPLE_VALUES,
-    Columns,
-    Fit,
-    Match,
-    are_words,
-    as_list,
-    as_text,
-    is_missing,
-)
+from graft.data.tables.cells import SAMPLE_VALUES, are_words, as_list, as_text, is_missing
+from graft.data.tables.columns import Columns, Fit, Match
 from graft.data.tables.rows import Rows
 
 

@@ -43,15 +43,8 @@ from graft.data.checks.finding import Finding, counts
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind, make_splits
 from graft.data.listing import is_file
-from graft.data.tables.columns import (
-    Columns,
-    Fit,
-    Match,
-    as_list,
-    as_number,
-    is_missing,
-    present,
-)
+from graft.data.tables.cells import as_list, as_number, is_missing, present
+from graft.data.tables.columns import Columns, Fit, Match
 from graft.data.tables.inputs import IMAGE, image_columns, read_inputs
 from graft.data.tables.rows import Rows, class_names, note_names
 
@@ -126,7 +119,7 @@ class Boxes(Kind):
         members: dict[Any, list[int]] = {}
         for row, image in enumerate(images):
             members.setdefault(_picture_key(image), []).append(row)
-        for role in ("split", "group"):
+        for role in ("split", "group", "domain"):
             _check_same(rows, role, members.values())
         cells = [_read_row(rows, row) for row in range(len(rows))]
         _note_labels_alone(rows, cells)

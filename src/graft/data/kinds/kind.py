@@ -67,7 +67,7 @@ class Kind(ABC):
     @property
     def roles(self) -> set[str]:
         """All roles that a user may name with --columns."""
-        return {*self.columns, "group", "split"}
+        return {*self.columns, "group", "split", "domain"}
 
     @abstractmethod
     def match(self, columns: Columns) -> Match | None:

@@ -25,7 +25,8 @@ from graft.data.masks.coding import Coding, check_codings, hexadecimal, number_c
 from graft.data.masks.discover import find_coding
 from graft.data.masks.open import Mask, check_size, count_classes, mask_size
 from graft.data.masks.outlines import Outlines, outline_coding
-from graft.data.tables.columns import Columns, Fit, Match, is_missing
+from graft.data.tables.cells import is_missing
+from graft.data.tables.columns import Columns, Fit, Match
 from graft.data.tables.inputs import IMAGE, are_pictures, find_picture, read_inputs
 from graft.data.tables.rows import Rows
 

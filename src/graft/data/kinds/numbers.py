@@ -16,16 +16,8 @@ from graft.data.data import Data
 from graft.data.kinds.classes.labeled import WANTED, label_fit, name_column
 from graft.data.kinds.kind import Kind, make_splits
 from graft.data.sounds.wave_files import wave_bytes
-from graft.data.tables.columns import (
-    Columns,
-    Fit,
-    Match,
-    as_number,
-    is_missing,
-    parse_written_number,
-    plain,
-    sound_columns,
-)
+from graft.data.tables.cells import as_number, is_missing, parse_written_number, plain
+from graft.data.tables.columns import Columns, Fit, Match, sound_columns
 from graft.data.tables.inputs import (
     IMAGE,
     TEXT,

@@ -9,7 +9,8 @@ from graft.data.checks.finding import Finding
 from graft.data.checks.texts import character_counts, text_findings
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind, make_splits
-from graft.data.tables.columns import Columns, Fit, Match, are_words
+from graft.data.tables.cells import are_words
+from graft.data.tables.columns import Columns, Fit, Match
 from graft.data.tables.inputs import TEXT
 from graft.data.tables.rows import Rows
 

@@ -18,16 +18,8 @@ from graft.data.data import Data
 from graft.data.kinds.classes.labeled import LABEL
 from graft.data.kinds.kind import Kind, make_splits
 from graft.data.kinds.text.spans import count, names_of, tag_spans
-from graft.data.tables.columns import (
-    Columns,
-    Fit,
-    Match,
-    are_lists,
-    are_scalars,
-    are_words,
-    as_list,
-    is_missing,
-)
+from graft.data.tables.cells import are_lists, are_scalars, are_words, as_list, is_missing
+from graft.data.tables.columns import Columns, Fit, Match
 from graft.data.tables.inputs import TEXT
 from graft.data.tables.rows import Rows, class_names, note_names
 

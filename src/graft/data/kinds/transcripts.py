@@ -16,15 +16,8 @@ from graft.data.data import Data
 from graft.data.kinds.kind import GROUP, Kind, make_splits, normalize_text
 from graft.data.sounds.open import holds_sounds
 from graft.data.sounds.wave_files import wave_bytes
-from graft.data.tables.columns import (
-    Columns,
-    Fit,
-    Match,
-    are_texts,
-    are_words,
-    present,
-    sound_columns,
-)
+from graft.data.tables.cells import are_texts, are_words, present
+from graft.data.tables.columns import Columns, Fit, Match, sound_columns
 from graft.data.tables.inputs import is_label_like, read_inputs
 from graft.data.tables.rows import Rows
 from graft.data.tables.sounds import AUDIO, PARTS, find_parts
@@ -57,7 +50,10 @@ class Transcripts(Kind):
         roles = {"audio": _find_sounds(columns), "transcript": transcript}
         if not (asked or (columns.for_task and roles["audio"])) and not all(roles.values()):
             return None
-        columns.require(roles, ["audio", "transcript"] if columns.needs_target else ["audio"])
+        figures = columns.first((*SAID, *TEXT), are_texts) if roles["audio"] else []
+        advice = f", or transcript={figures[0]} if its figures are what is said" if figures else ""
+        needed = ["audio", "transcript"] if columns.needs_target else ["audio"]
+        columns.require(roles, needed, advice)
         is_named = bool(columns.header and transcript)
         is_certain = asked or not transcript or transcript[0].strip().lower() in TRANSCRIPT
         notes = [] if is_certain else [_note(columns, *transcript)]

@@ -17,7 +17,8 @@ from graft.data.formats.format import ReadOptions, split_file
 from graft.data.images.open import has_image_suffix
 from graft.data.kinds.kind import kind_named
 from graft.data.sounds.open import has_sound_suffix
-from graft.data.tables.columns import known_names, parse_written_number
+from graft.data.tables.cells import parse_written_number
+from graft.data.tables.columns import known_names
 from graft.data.tables.encodings import is_blank, read_text
 from graft.data.tables.inputs import is_label_like
 from graft.data.tables.media import with_files

@@ -15,16 +15,8 @@ from graft.base.errors import DataError
 from graft.data.images.open import SUFFIXES, UNREADABLE
 from graft.data.kinds.kind import GROUP
 from graft.data.listing import is_file
-from graft.data.tables.columns import (
-    Columns,
-    Fit,
-    Match,
-    are_words,
-    as_number,
-    describe_object,
-    is_missing,
-    sound_columns,
-)
+from graft.data.tables.cells import are_texts, are_words, as_number, describe_object, is_missing
+from graft.data.tables.columns import Columns, Fit, Match, sound_columns
 from graft.data.tables.numbers import number_columns, unread_numbers
 from graft.data.tables.rows import Rows
 from graft.data.tables.sounds import find_parts, read_sounds
@@ -34,6 +26,8 @@ TEXT = (
     "question", "document", "tweet", "comment", "title", "headline", "subject", "description",
     "abstract", "utterance", "query", "sms", "email", "post", "article", "premise", "hypothesis",
 )  # fmt: skip
+SPEECH = ("transcript", "transcription")
+"""Names of columns of what is said in a sound."""
 IMAGE = (
     "image", "img", "picture", "photo", "file", "filename", "file_name", "filepath", "file_path",
     "path", "image_path", "image_id", "imageid", "image_name",
@@ -75,7 +69,8 @@ def find_inputs(
     `given` are roles whose columns are known already. Raises DataError, listing the columns, if the
     others cannot be decided.
     """
-    asked = {role: names for role, names in columns.asked.items() if role not in ("group", "split")}
+    about_rows = ("group", "split", "domain")
+    asked = {role: names for role, names in columns.asked.items() if role not in about_rows}
     parts, part_notes = find_parts(columns, sound_columns(columns)[:1])
     roles = {**(given or {}), **parts, **asked}
     finder = _Finder(columns, wanted, roles, set(columns.split))
@@ -178,9 +173,16 @@ class _Finder:
         if not self._has_input():
             self._add("text", self._text_by_content())
         needed = [self.wanted.role] if self.columns.needs_target else []
-        self.columns.require(self.roles, needed, self._value_advice())
+        self.columns.require(self.roles, needed, self._speech_advice() + self._value_advice())
         self.columns.require(self.roles, [] if self._has_input() else ["text", "image"])
         return is_named
+
+    def _speech_advice(self) -> str:
+        """Mention that a text of figures beside a sound may be what is said in it."""
+        if self.wanted.role != "label" or "audio" not in self.roles:
+            return ""
+        texts = self.columns.first((*SPEECH, *TEXT), are_texts)
+        return f", or of what is said: --columns transcript={texts[0]}" if texts else ""
 
     def _value_advice(self) -> str:
         """Mention that a column of numbers may be predicted, where a label is expected."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from graft.data.tables.columns import Columns, are_scalars, as_number, is_missing, present
+from graft.data.tables.cells import are_scalars, as_number, is_missing, present
+from graft.data.tables.columns import Columns
 
 FEW = 10
 """Fractions of no more different values may be steps of a scale, and so classes."""

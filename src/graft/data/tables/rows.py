@@ -25,7 +25,8 @@ from graft.data.images.open import has_image_suffix
 from graft.data.kinds.kind import kind_named
 from graft.data.listing import is_about, note_left_out
 from graft.data.sounds.open import has_sound_suffix
-from graft.data.tables.columns import as_text, choose, is_missing, one_spelling, plain
+from graft.data.tables.cells import as_text, is_missing, one_spelling, plain
+from graft.data.tables.columns import choose
 from graft.data.tables.encodings import parse_json
 from graft.data.tables.surrogates import check_whole
 from graft.data.tables.table import Table, unnest
@@ -36,6 +37,9 @@ Notes = dict[str, None]
 """Sentences for the user, each once, in order."""
 _OF_ONE = {"have": "has", "do": "does"}
 """The verb of several rows -> that of one."""
+
+ABOUT_ROWS = ("group", "domain")
+"""Roles of what a row belongs to, which are read of every kind."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +209,7 @@ def to_data(tables: dict[str, list[Table]], options: ReadOptions, kind: str | No
         for table in parts
     ]
     for _, part in rows:
-        part.require(["group"] if "group" in options.columns else [])
+        part.require([role for role in ABOUT_ROWS if role in options.columns])
         _check_signs(part)
     rows = [(split, chosen.gather(part)) for split, part in rows]
     values = chosen.samples([part for _, part in rows])
@@ -217,7 +221,9 @@ def to_data(tables: dict[str, list[Table]], options: ReadOptions, kind: str | No
     ids = _ids([part for _, part in rows])
     splits: dict[str, list[Sample]] = {}
     for (split, part), roles, names in zip(rows, values, ids, strict=True):
-        samples = [Sample(*pair) for pair in zip(names, _with_groups(part, roles), strict=True)]
+        for role in ABOUT_ROWS:
+            roles = _with_name(part, role, roles)
+        samples = [Sample(*pair) for pair in zip(names, roles, strict=True)]
         for name, some in _split_by_column(part, split, samples).items():
             splits.setdefault(name, []).extend(some)
     splits = {split: samples for split, samples in splits.items() if samples}
@@ -295,16 +301,16 @@ def _ids(parts: list[Rows]) -> list[list[str]]:
     return [[rows.table.row_id(row) for row in range(len(rows))] for rows in parts]
 
 
-def _with_groups(rows: Rows, values: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The roles of each row with its group, where it has one."""
-    if not rows.has("group"):
+def _with_name(rows: Rows, role: str, values: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The roles of each row with its group or domain, where it has one."""
+    if not rows.has(role):
         return values
-    groups = [None if is_missing(group) else str(plain(group)) for group in rows.column("group")]
-    spelled = one_spelling({group for group in groups if group is not None})
-    groups = [spelled.get(group, group) for group in groups]
+    names = [None if is_missing(name) else str(plain(name)) for name in rows.column(role)]
+    spelled = one_spelling({name for name in names if name is not None})
+    names = [spelled.get(name, name) for name in names]
     return [
-        value if group is None else {**value, "group": group}
-        for value, group in zip(values, groups, strict=True)
+        value if name is None else {**value, role: name}
+        for value, name in zip(values, names, strict=True)
     ]
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from graft.data.listing import is_file
 from graft.data.sounds.open import DECODED, describe_wrong_cell, unwrap_cell
 from graft.data.sounds.part import SoundPart
-from graft.data.tables.columns import Columns, as_number, is_missing, present
+from graft.data.tables.cells import as_number, is_missing, present
+from graft.data.tables.columns import Columns
 from graft.data.tables.rows import Rows
 
 AUDIO = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
+
 from torch import Tensor
 
 from graft.base.errors import BadValue
@@ -22,8 +24,8 @@ def check_pair(formula: str, source: Tensor, target: Tensor, least: int = 2) -> 
         )
 
 
-def check_views(formula: str, views: Tensor) -> None:
-    """Raise BadValue if views (N, D) are of fewer than two examples."""
+def check_views(formula: str, views: Sized) -> None:
+    """Raise BadValue if views, N of them, are of fewer than two examples."""
     if len(views) < 2:
         raise BadValue(
             f"{formula} compares each example of a batch with the others, and got a batch of "

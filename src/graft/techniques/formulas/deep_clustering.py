@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from graft.base.errors import BadValue
+from graft.techniques.formulas.precision import in_full_precision
 
 
 @torch.no_grad()
@@ -22,7 +23,7 @@ def whiten(features: Tensor, size: int) -> Tensor:
     # What is smaller than the rounding of the features' own precision is noise.
     rounding = torch.finfo(features.dtype).eps * max(features.shape)
     axes = left[:, :size][:, values[:size] > rounding * values[0]]
-    return torch.nn.functional.normalize(axes, dim=1).to(features)
+    return nn.functional.normalize(axes, dim=1).to(features)
 
 
 @torch.no_grad()
@@ -54,6 +55,36 @@ def uniform_weights(clusters: Tensor) -> Tensor:
     """
     _, position, counts = clusters.unique(return_inverse=True, return_counts=True)
     return 1 / (len(counts) * counts[position].cpu().double())
+
+
+@torch.no_grad()
+def centroid_classifier(features: Tensor, clusters: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return weight (count, D) and bias (count,) that tell clusters (N,) by their centroids.
+
+    Formula: logits -|x - m_k|^2 / (2 v) but for what is the same for all k, m_k the centroid of the
+    features (N, D) of cluster k, v the mean of |x_n - m_(c_n)|^2. A cluster without examples has a
+    centroid at 0.
+    Source: the centroids of the clusters are the classifier of DeepCluster-v2, arXiv:2006.09882,
+    appendix A.
+    """
+    members = nn.functional.one_hot(clusters, count).to(features)  # (N, count)
+    sizes = members.sum(0).clamp(min=1)
+    centroids = members.T @ features / sizes[:, None]
+    spread = (features - centroids[clusters]).square().sum(1).mean()
+    spread = spread.clamp(min=torch.finfo(features.dtype).tiny)
+    return centroids / spread, -centroids.square().sum(1) / (2 * spread)
+
+
+@in_full_precision
+def cluster_loss(logits: Tensor, clusters: Tensor, weights: Tensor) -> Tensor:
+    """Return the cross-entropy of clusters (N,) by logits (N, K), weighted by (N,), a scalar.
+
+    Formula: sum_n w_n (-log p_n[c_n]) / sum_n w_n. With the weights of `uniform_weights` it is in
+    expectation that of examples which are drawn by them.
+    Source: arXiv:1807.05520, equation 1 and section 3.3.
+    """
+    losses = nn.functional.cross_entropy(logits, clusters, reduction="none")
+    return (weights * losses).sum() / weights.sum()
 
 
 def _number_by_appearance(labels: Tensor) -> Tensor:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, reduce
@@ -228,6 +228,10 @@ class SumObjective(Objective):
             for name in ("main", "extra")
             for reference in getattr(self, name).references
         )
+
+    def prepare(self, counts: Mapping[str, int]) -> None:
+        self.main.prepare(counts)
+        self.extra.prepare(counts)
 
     def outputs(self, batches: Batches) -> Outputs:
         return self.main.outputs(batches)

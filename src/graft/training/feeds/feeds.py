@@ -73,9 +73,13 @@ class Feeds:
             (divmod(start + step, per_pass) for step in steps), key=lambda place: place[0]
         )
 
+        # Of a fixed number of views, the same sample shows another one in each of two streams.
+        view = 0 if leader == name else 1
+
         def draw(turn: int, places: list[int]) -> Iterator[Batch]:
             plan = planned.plan((salt, turn))
-            return feed.stream([plan[place] for place in places], (self._salt(name, seed), turn))
+            drawn = (self._salt(name, seed), turn + view)
+            return feed.stream([plan[place] for place in places], drawn)
 
         turns = [(turn, [place for _, place in places]) for turn, places in passes]
         return chain.from_iterable(draw(*turn) for turn in turns)

@@ -81,7 +81,8 @@ class Streams:
     def make_feeds(self, part: Technique, objective: Objective) -> tuple[Feeds, Feed]:
         """Make the training feeds of one part, in batches of its size, and the validation feed.
 
-        Raises DataError where it needs samples without labels and there are too few.
+        The objective is told how many examples each stream has. Raises DataError where the part
+        needs samples without labels and there are too few.
         """
         check_unlabeled(part, self.data)
         streams = part.streams()
@@ -103,7 +104,9 @@ class Streams:
             for name, stream in streams.items()
         }
         for name in [*streams][1:]:
-            self._check_length(part, name, feeds[name])
+            if streams[name].rows_of is None:
+                self._check_length(part, name, feeds[name])
+        objective.prepare({name: len(feed.pieces) for name, feed in feeds.items()})
         return Feeds(feeds, streams), replace(val, batch_size=size)
 
     def _check_length(self, part: Technique, name: str, feed: Feed) -> None:
@@ -120,8 +123,13 @@ class Streams:
 
     def budget(self, part: Technique, objective: Objective, train: Feed) -> float:
         """Its passes over the training feed."""
-        epochs = first_of(part).own_epochs(objective.model)
-        return epochs or self.epochs or _usual_epochs(objective.task, train)
+        first = first_of(part)
+        asked = first.own_epochs(objective.model) or self.epochs
+        counts = {split: len(samples) for split, samples in self.data.splits.items()}
+        more = first.more_epochs(
+            counts, lambda count: asked or default_epochs(count, objective.task.budget)
+        )
+        return (asked or _usual_epochs(objective.task, train)) + more
 
     def unused_epochs(
         self, part: Technique, model: Model, num_phases: int, num_solved: int

@@ -184,7 +184,9 @@ def _try_phase(
         phase=phase.name,
         epochs=None if solved else phase.epochs,
         batch_size=feed.batch_size,
-        trainable_parameters=sum(p.numel() for p in objective.parameters() if p.requires_grad),
+        trainable_parameters=sum(
+            p.numel() for p in objective.model.network.parameters() if p.requires_grad
+        ),
         recorded_before=prefix.before if prefix else None,
         because=because,
         gain=without / behind,

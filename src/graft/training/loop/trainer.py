@@ -168,7 +168,8 @@ def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resume
     inside = {id(parameter) for parameter in model.network.parameters()}
     trained = [parameter for parameter in objective.parameters() if parameter.requires_grad]
     added = [parameter for parameter in trained if id(parameter) not in inside]
-    position.trainable = max(position.trainable, sum(p.numel() for p in trained))
+    in_network = sum(p.numel() for p in trained if id(p) in inside)
+    position.trainable = max(position.trainable, in_network)
     optimizer = run.engine.prepare_optimizer(optim.make_optimizer(model, added, names, phase, part))
     best: dict[str, Tensor] = {}
     losses: dict[str, Tensor] = {}
@@ -279,7 +280,8 @@ def _pass_over(run: Run, stage: Stage, name: str) -> Iterator[tuple[Batch, Outpu
     """Run the model over the examples of a stream: the `look` of `before_epoch`."""
     feed = stage.feeds.by_stream[name]
     size = inference_batch_size(feed.task, feed.preprocess)
-    return run_pass(stage.objective.model, replace(feed, batch_size=size), run.engine)
+    seed = None if feed.views in (None, 1) else (0, 0)  # a recording has its versions alone
+    return run_pass(stage.objective.model, replace(feed, batch_size=size), run.engine, seed)
 
 
 def _take_step(run: Run, stage: Stage, batches: Iterator[Batches]) -> None:

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from graft.base import plugins
-from graft.base.errors import DataError
+from graft.base.errors import DataError, UnknownName
 
 VAL = "val"
-"""Select by the metric of the split `val`: where the test split is of the same domain."""
+"""Select by the metric of the split `val`, which is of the source where there is a target."""
 USUAL, GUARD = "mixval", "importance-weighted"
 """The validator that chooses where there is another domain, and the one that it is held against."""
 
@@ -49,6 +49,14 @@ class Validator(Protocol):
 def find(name: str) -> Validator:
     """The validator of that name; raises UnknownName."""
     return plugins.load("validator", name)()
+
+
+def check_selection(name: str) -> str:
+    """Return `val` or the name of a validator; raises UnknownName for others."""
+    known = (VAL, *plugins.names("validator"))
+    if name not in known:
+        raise UnknownName.of("validator", name, known)
+    return name
 
 
 def measure(seen: Seen) -> dict[str, float]:

@@ -7,7 +7,8 @@ from collections import Counter
 from graft.data.checks.classes import class_findings
 from graft.data.data import Data
 from graft.data.kinds.kind import Kind, make_splits
-from graft.data.tables.columns import Fit, are_texts
+from graft.data.tables.cells import are_texts
+from graft.data.tables.columns import Fit
 
 
 class ToyMarks(Kind):

@@ -17,7 +17,7 @@ from graft.backbones.keras.translate import translate
 from graft.base.records import Batch
 from tests.contracts.tiny import NEVER, trained
 from tests.jobs import job
-from tests.unit.backbones.keras.models import application, largest_difference, run, saved
+from tests.unit.backbones.keras.models import application, largest_difference, run, saved, settle
 
 SIDE = 96
 """Enough for what the networks do with 224 pixels, down to maps of 3 x 3."""
@@ -41,10 +41,14 @@ class Case:
 
     @property
     def pictures(self) -> torch.Tensor:
-        """Numbers of float32 in any case, as the input of a model of Keras makes them."""
-        generator = torch.Generator().manual_seed(0)
-        shares = torch.rand(3, 3, SIDE, SIDE, generator=generator, dtype=torch.float32)
-        return shares * 255 if APPLICATIONS[self.name][1] == "raw" else shares * 2 - 1
+        return draw_pictures(self.name)
+
+
+def draw_pictures(name: str) -> torch.Tensor:
+    """Numbers of float32 in any case, as the input of a model of Keras makes them."""
+    generator = torch.Generator().manual_seed(0)
+    shares = torch.rand(3, 3, SIDE, SIDE, generator=generator, dtype=torch.float32)
+    return shares * 255 if APPLICATIONS[name][1] == "raw" else shares * 2 - 1
 
 
 @pytest.fixture(
@@ -54,7 +58,7 @@ class Case:
     ],
 )
 def case(request) -> Case:
-    model = application(request.param, SIDE)
+    model = settle(application(request.param, SIDE), draw_pictures(request.param))
     preprocess = preprocess_of(APPLICATIONS[request.param][1], (SIDE, SIDE), 1.0)
     return Case(request.param, model, describe(model, request.param, JOB, preprocess))
 
@@ -86,7 +90,7 @@ def test_it_gives_the_outputs_of_keras(case):
 
 def test_it_gives_the_features_of_keras_in_float64(case, double):
     pictures = case.pictures.double()
-    model = application(case.name, SIDE)
+    model = settle(application(case.name, SIDE), pictures)
     assert model.weights[0].dtype == "float64"
     assert largest_difference(translate(model), model, pictures) < DOUBLE
 

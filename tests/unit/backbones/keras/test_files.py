@@ -8,8 +8,10 @@ import sys
 from dataclasses import replace
 
 import h5py
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from graft.backbones.keras.library import building, keras
 from graft.backbones.load import load_backbone
@@ -85,8 +87,6 @@ def test_weights_are_loaded_into_a_named_architecture(tmp_path):
     ("name", "mode"), [("VGG16", "caffe"), ("DenseNet121", "torch"), ("MobileNetV2", "tf")]
 )
 def test_pictures_are_prepared_as_keras_does_it(name, mode):
-    from PIL import Image
-
     from graft.backbones.keras.applications import APPLICATIONS
     from graft.backbones.keras.networks import preprocess_of
 
@@ -108,6 +108,30 @@ def test_the_network_of_a_file_sees_the_whole_square_and_a_named_one_its_publish
     assert load_backbone(f"keras:{file}", JOB).preprocess.crop == 1.0
     named = load_backbone("keras:MobileNet", JOB, pretrained=False)
     assert named.preprocess.crop == 0.875
+
+
+def test_a_network_whose_input_is_no_square_sees_a_part_in_its_shape_or_all_of_it(tmp_path):
+    picture = keras.Input((16, 48, 3))  # high and wide
+    file = saved(keras.Model(picture, layers.Flatten()(picture)), tmp_path / "model.keras")
+    pixels = np.zeros((64, 96, 3), dtype=np.uint8)
+    pixels[16:48] = 255  # the middle that is three times as wide as high: all that is seen
+    shown = {
+        stretch: load_backbone(f"keras:{file}:mode=unit,stretch={stretch}", JOB).preprocess(
+            Image.fromarray(pixels), None
+        )["input"]
+        for stretch in ("false", "true")
+    }
+    assert all(tensor.shape == (3, 16, 48) for tensor in shown.values())
+    # A quarter of the height is black above, and as much below; edges are blurred.
+    assert shown["false"][:, 1:-1].min() == 255
+    rows = shown["true"][0].float().mean(1)
+    assert rows[:3].max() == 0 and rows[5:11].min() == 255 and rows[13:].max() == 0
+
+
+def test_stretch_is_refused_for_tasks_that_see_whole_pictures():
+    asked = Job("object-detection", "image", "pyramid", 3, (96, 64))
+    with pytest.raises(BackboneError, match="Leave stretch=true out"):
+        load_backbone("keras:MobileNet:stretch=true", asked, pretrained=False)
 
 
 def test_a_model_that_rescales_gets_pixels_as_they_are(tmp_path):

@@ -84,13 +84,18 @@ def test_a_network_of_another_policy_is_saved_in_float32(policy, tmp_path):
 
 # Keras reads tensors as NumPy arrays in a way that NumPy 2 has deprecated.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_the_lines_of_the_docs_prepare_a_picture_as_graft_does(tmp_path, monkeypatch):
+@pytest.mark.parametrize("stretch", [False, True])
+@pytest.mark.parametrize("size", [(32, 32), (16, 32), (40, 16)], ids=str)
+def test_the_lines_of_the_docs_prepare_a_picture_as_graft_does(
+    size, stretch, tmp_path, monkeypatch
+):
     page = Path(__file__).parents[4] / "docs" / "keras.md"
     lines = page.read_text(encoding="utf-8").split("```python")[1].split("```")[0]
     network = keras.Sequential(
-        [layers.Input((32, 32, 3)), layers.Conv2D(4, 3, 4), layers.Flatten(), layers.Dense(2)]
+        [layers.Input((*size, 3)), layers.Conv2D(4, 3, 4), layers.Flatten(), layers.Dense(2)]
     )
-    spec = f"keras:{saved(network, tmp_path / 'start.keras')}:mode=caffe"
+    file = saved(network, tmp_path / "start.keras")
+    spec = f"keras:{file}:mode=caffe,stretch={stretch}"
     backbone = load_backbone(spec, job("image-classification", 2))
     (tmp_path / "run" / "model").mkdir(parents=True)
     Keras().save(backbone, str(tmp_path / "run" / "model"), ["a", "b"], None)

@@ -8,6 +8,7 @@ import torch
 from graft.techniques.formulas.bnm import nuclear_norm_loss
 from graft.techniques.formulas.byol import regression_loss
 from graft.techniques.formulas.coral import coral
+from graft.techniques.formulas.deep_clustering import cluster_loss
 from graft.techniques.formulas.deepjdot import joint_cost
 from graft.techniques.formulas.diet import diet
 from graft.techniques.formulas.dino import dino
@@ -47,6 +48,7 @@ LOSSES = {
     "byol": lambda s, t: regression_loss(s, SOURCE_LOGITS[:, [0, 1, 2, 0]]),
     "dino": lambda s, t: dino(s.view(2, 3, 4), VIEWS[:2], torch.zeros(4).double()),
     "diet": lambda s, t: diet(s, LABELS),
+    "clusters": lambda s, t: cluster_loss(s, LABELS, SOURCE_LOGITS[:, 0].square()),
     "mae": lambda s, t: masked_pixel_loss(s[:3][None], VIEWS[:1], HIDDEN),
 }
 

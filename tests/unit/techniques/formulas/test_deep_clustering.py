@@ -7,7 +7,13 @@ import torch
 from sklearn.decomposition import PCA
 
 from graft.base.errors import BadValue
-from graft.techniques.formulas.deep_clustering import assign_clusters, uniform_weights, whiten
+from graft.techniques.formulas.deep_clustering import (
+    assign_clusters,
+    centroid_classifier,
+    cluster_loss,
+    uniform_weights,
+    whiten,
+)
 from tests.unit.techniques.formulas.waves import wave
 
 
@@ -46,3 +52,28 @@ def test_clusters_are_drawn_equally_often():
     clusters = torch.tensor([0, 0, 0, 4, 4, 7])
     weights = uniform_weights(clusters)
     assert weights.tolist() == pytest.approx([1 / 9] * 3 + [1 / 6] * 2 + [1 / 3])
+
+
+def test_the_classifier_of_centroids_goes_by_the_distance_to_them():
+    features, clusters = wave(12, 3), torch.tensor([0, 1, 3] * 4)
+    weight, bias = centroid_classifier(features, clusters, 4)
+    centroids = torch.stack(
+        [features[clusters == k].mean(0) if k != 2 else torch.zeros(3) for k in range(4)]
+    )
+    distances = torch.cdist(features, centroids.double()).square()
+    spread = distances.gather(1, clusters[:, None]).mean()
+    expected = (-distances / (2 * spread)).softmax(1)
+    assert torch.allclose((features @ weight.T + bias).softmax(1), expected)
+
+
+def test_equal_features_have_a_finite_classifier():
+    weight, bias = centroid_classifier(torch.zeros(4, 3), torch.tensor([0, 0, 1, 1]), 2)
+    assert torch.cat([weight.flatten(), bias]).isfinite().all()
+
+
+def test_the_weighted_loss_is_that_of_examples_drawn_by_the_weights():
+    logits, clusters = wave(6, 3), torch.tensor([0, 0, 0, 1, 1, 2])
+    losses = torch.nn.functional.cross_entropy(logits, clusters, reduction="none")
+    expected = torch.stack([losses[clusters == k].mean() for k in range(3)]).mean()
+    loss = cluster_loss(logits, clusters, uniform_weights(clusters))
+    assert float(loss) == pytest.approx(float(expected))

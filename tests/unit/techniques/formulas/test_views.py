@@ -12,7 +12,7 @@ import torch
 
 from graft.base.errors import BadValue
 from graft.techniques.formulas.byol import regression_loss
-from graft.techniques.formulas.diet import diet
+from graft.techniques.formulas.diet import diet, first_rows
 from graft.techniques.formulas.dino import dino, update_center
 from graft.techniques.formulas.moving_average import teacher_momentum
 from graft.techniques.formulas.nt_xent import nt_xent
@@ -92,3 +92,22 @@ def test_diet_is_the_smoothed_cross_entropy():
     ]
     assert float(diet(logits, indices, smoothing)) == pytest.approx(float(sum(expected)) / 3)
     assert float(diet(torch.zeros(2, 7), indices[:2])) == pytest.approx(math.log(7))
+
+
+def test_the_first_rows_of_diet_tell_an_example_by_its_distance_to_the_others():
+    features = torch.nn.functional.normalize(wave(7, 5))
+    logits = features @ first_rows(features, 0.8).T
+    distances = torch.cdist(features, features).square()
+    variance = features.var(0, correction=0).sum()
+    gap = math.log(1 + 0.2 * 7 / 0.8)
+    # The features have one length, so the logits differ as distances do.
+    expected = (-distances * gap / (2 * variance)).softmax(1)
+    assert torch.allclose(logits.softmax(1), expected)
+    # Two examples are 2 v apart on average, each with itself included.
+    above = logits.diagonal() - logits.mean(1)
+    assert float(above.mean()) == pytest.approx(gap)
+
+
+def test_the_first_rows_are_finite_for_equal_examples_and_without_smoothing():
+    assert first_rows(torch.ones(4, 3), 0.8).isfinite().all()
+    assert first_rows(wave(4, 3), 0.0).isfinite().all()

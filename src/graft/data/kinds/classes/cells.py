@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from graft.data.tables.columns import as_list, as_number, is_missing, plain
+from graft.data.tables.cells import as_list, as_number, is_missing, plain
 from graft.data.tables.rows import Notes, Rows
 
 SEPARATORS = ("|", ";", ",")

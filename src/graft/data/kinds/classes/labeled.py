@@ -19,15 +19,8 @@ from graft.data.kinds.classes.cells import (
     read_indicators,
 )
 from graft.data.kinds.kind import Kind
-from graft.data.tables.columns import (
-    Columns,
-    Fit,
-    Match,
-    are_scalars,
-    describe_object,
-    is_missing,
-    one_spelling,
-)
+from graft.data.tables.cells import are_scalars, describe_object, is_missing, one_spelling
+from graft.data.tables.columns import Columns, Fit, Match
 from graft.data.tables.inputs import Wanted, is_label_like, read_inputs
 from graft.data.tables.rows import Rows, class_names, note_names
 

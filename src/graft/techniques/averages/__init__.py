@@ -1,0 +1,1 @@
+"""Moving averages of weights, beside the weights themselves."""

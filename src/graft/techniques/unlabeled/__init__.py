@@ -1,0 +1,1 @@
+"""What techniques share that learn from samples without labels, before another technique."""
