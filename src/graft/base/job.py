@@ -14,6 +14,8 @@ tokens of another text, `masked` of masked tokens. A `finished` network already 
 task, whatever its features.
 """
 
+READS = {"text": "texts", "image": "images", "audio": "sounds"}
+"""What a network may read, and what such inputs are called."""
 WRITING: tuple[Form, ...] = ("causal", "seq2seq")
 """The forms of networks that generate text, token by token."""
 

@@ -59,6 +59,7 @@ def adapt(
     header: o.Header = None,
     delimiter: o.Delimiter = None,
     label_separator: o.LabelSeparator = None,
+    group_by: o.GroupBy = None,
     out: o.Out = None,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
@@ -90,7 +91,7 @@ def adapt(
             checkpoint_seconds=checkpoint_seconds,
             command=shlex.join(["graft", *sys.argv[1:]]),
             observer=observer,
-            **o.reading_options(format, columns, header, delimiter, label_separator),
+            **o.reading_options(format, columns, header, delimiter, label_separator, group_by),
         )
     if isinstance(adapted, Study):
         show_study(adapted, as_json)

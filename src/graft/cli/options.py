@@ -104,6 +104,16 @@ LabelSeparator = Annotated[
         rich_help_panel=DATA,
     ),
 ]
+GroupBy = Annotated[
+    str | None,
+    typer.Option(
+        "--group-by",
+        metavar="REGEX",
+        help="What in the name of a file says its speaker or patient, such as '^[a-z]+' for "
+        "anna-1.wav; all files of one are kept in one split.",
+        rich_help_panel=DATA,
+    ),
+]
 Shots = Annotated[
     int | None,
     typer.Option(
@@ -296,6 +306,7 @@ def reading_options(
     header: bool | None,
     delimiter: str | None,
     label_separator: str | None = None,
+    group_by: str | None = None,
 ) -> dict[str, object]:
     """Collect the options that the user gave about reading the data."""
     return keep_given(
@@ -304,4 +315,5 @@ def reading_options(
         header=header,
         delimiter=delimiter,
         label_separator=label_separator,
+        group_by=group_by,
     )

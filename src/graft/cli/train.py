@@ -22,6 +22,7 @@ def check(
     header: o.Header = None,
     delimiter: o.Delimiter = None,
     label_separator: o.LabelSeparator = None,
+    group_by: o.GroupBy = None,
     unlabeled: o.Unlabeled = None,
     as_json: o.Json = False,
 ) -> None:
@@ -34,7 +35,7 @@ def check(
     from graft.data.checks.inspect import summarize
     from graft.tasks.specs.find_task import fitting_tasks
 
-    reading = o.reading_options(format, columns, header, delimiter, label_separator)
+    reading = o.reading_options(format, columns, header, delimiter, label_separator, group_by)
     loaded = api.read_for(data, task, **reading, **o.keep_given(unlabeled=unlabeled))
     fitting = [] if task else fitting_tasks(loaded)
     name = None if len(fitting) > 1 else api.find_task(loaded, task)
@@ -68,6 +69,7 @@ def fit(
     header: o.Header = None,
     delimiter: o.Delimiter = None,
     label_separator: o.LabelSeparator = None,
+    group_by: o.GroupBy = None,
     unlabeled: o.Unlabeled = None,
     out: o.Out = None,
     checkpoint_seconds: o.CheckpointSeconds = 30.0,
@@ -102,7 +104,7 @@ def fit(
             checkpoint_seconds=checkpoint_seconds,
             dry_run=dry_run,
             observer=observer,
-            **o.reading_options(format, columns, header, delimiter, label_separator),
+            **o.reading_options(format, columns, header, delimiter, label_separator, group_by),
             **o.keep_given(unlabeled=unlabeled),
         )
     if dry_run:
@@ -137,6 +139,7 @@ def compare(
     header: o.Header = None,
     delimiter: o.Delimiter = None,
     label_separator: o.LabelSeparator = None,
+    group_by: o.GroupBy = None,
     unlabeled: o.Unlabeled = None,
     leave_one_domain_out: Annotated[
         bool,
@@ -185,7 +188,7 @@ def compare(
             command=shlex.join(["graft", *sys.argv[1:]]),
             dry_run=dry_run,
             observer=observer,
-            **o.reading_options(format, columns, header, delimiter, label_separator),
+            **o.reading_options(format, columns, header, delimiter, label_separator, group_by),
             **o.keep_given(unlabeled=unlabeled),
         )
     if leave_one_domain_out:

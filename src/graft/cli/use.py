@@ -37,6 +37,7 @@ def evaluate(
     header: o.Header = None,
     delimiter: o.Delimiter = None,
     label_separator: o.LabelSeparator = None,
+    group_by: o.GroupBy = None,
     num_beams: NumBeams = None,
     precision: o.FixedPrecision = "fp32",
     as_json: o.Json = False,
@@ -45,7 +46,7 @@ def evaluate(
     from graft import api
     from graft.cli import show
 
-    reading = o.reading_options(format, columns, header, delimiter, label_separator)
+    reading = o.reading_options(format, columns, header, delimiter, label_separator, group_by)
     predictor = api.load(model, precision)
     scores = predictor.evaluate(data, num_beams, **reading)
     if as_json:

@@ -40,6 +40,8 @@ class Data:
     target: Literal["", "labeled", "unlabeled"] = ""
     """Whether `unlabeled` are samples of another domain, which techniques adapt to: `labeled` if
     `test` measures them there, `unlabeled` if nothing does; empty without such a domain."""
+    grouped_by: str = ""
+    """What says the group of a sample where no column does: `the names of files`."""
     problem: str = ""
     """Why these data cannot be split and learned from, if they were read to be described only."""
 

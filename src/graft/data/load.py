@@ -23,6 +23,7 @@ from graft.data.domains import (
 )
 from graft.data.formats.folders.annotations import describe_unsupported
 from graft.data.formats.format import SPLIT_NAMES, Format, ReadOptions, read_options
+from graft.data.groups import group_by_names
 from graft.data.kinds.kind import kind_named
 from graft.data.listing import is_about, is_hidden
 from graft.data.splits import make_splits, subsample
@@ -74,9 +75,9 @@ def load_data(
     values of a column, `columns={"domain": NAME}`: `target_domain` is then the target,
     `test_domain` one that is tested alone, and `source_domains` are those to learn from, by default
     all others. `reading` are the fields of ReadOptions: columns, header, delimiter,
-    label_separator, kinds, labels. Raises DataError, BadValue, and UnknownName
-    for another option; without `must_split`, data that cannot be split are returned as they are,
-    and their `problem` says why.
+    label_separator, group_by, kinds, labels. Raises DataError, BadValue, and UnknownName for
+    another option; without `must_split`, data that cannot be split are returned as they are, and
+    their `problem` says why.
     """
     _check_domain_options(target_domain, test_domain, source_domains, target or unlabeled)
     domain, part = target_domain if test_domain is None else test_domain, None
@@ -170,12 +171,14 @@ def read_source(source: Any, *, format: str | None = None, **reading: Any) -> Da
 
     options = read_options(**reading)
     is_read = isinstance(source, Data)
-    about = ("columns", "header", "delimiter", "label_separator") if is_read else ("delimiter",)
+    of_files = ("columns", "header", "delimiter", "label_separator", "group_by")
+    about = of_files if is_read else ("delimiter",)
     asked = [name for name in about if reading.get(name) is not None]
     if asked := [*asked, *(["format"] if format is not None else [])]:
         what = "Data, which are read already" if is_read else f"a {type(source).__name__} in Python"
         raise BadValue(f"{', '.join(asked)} only count for files. The source is {what}.")
-    return from_memory(source, options)
+    data = from_memory(source, options)
+    return group_by_names(data, options.group_by) if options.group_by else data
 
 
 def read(path: str | os.PathLike[str], *, format: str | None = None, **reading: Any) -> Data:
@@ -194,7 +197,8 @@ def read(path: str | os.PathLike[str], *, format: str | None = None, **reading: 
         raise DataError(f"{path} holds no samples (read as {name}).")
     order = [*SPLIT_NAMES, "all"]
     splits = dict(sorted(data.splits.items(), key=lambda item: order.index(item[0])))
-    return replace(data, splits=splits, path=str(path), format=name)
+    data = replace(data, splits=splits, path=str(path), format=name)
+    return group_by_names(data, options.group_by) if options.group_by else data
 
 
 def _as_asked(data: Data, options: ReadOptions) -> Data:

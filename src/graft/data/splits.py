@@ -67,11 +67,11 @@ def make_splits(
         if held_out == ["val"]:
             notes.append("The one held-out split, 'val', is the test split.")
     elif test:
-        cut = _cut(whole, test, np.random.default_rng([seed, 1]), "test", kind)
+        cut = _cut(whole, test, np.random.default_rng([seed, 1]), "test", data)
         splits["test"] = cut.off
         notes += cut.notes
     if val:
-        cut = _cut(cut.rest, val, np.random.default_rng([seed, 2]), "val", kind)
+        cut = _cut(cut.rest, val, np.random.default_rng([seed, 2]), "val", data)
         splits["val"] = cut.off
         notes += cut.notes
     splits["train"] = cut.rest
@@ -156,19 +156,30 @@ def _check(given: dict[str, list[Sample]], data: Data, kind: Kind) -> None:
     training = given.get("train", given.get("all", []))
     held_out = {split: given[split] for split in ("val", "test") if split in given}
     if problem := kind.problem(labeled) or kind.mismatch(training, held_out):
-        is_guess = data.columns and kind.target not in data.asked
-        advice = " Is it the right column? Choose: --columns." if is_guess else ""
-        raise DataError(f"{name} cannot be learned from: {problem}.{advice}")
+        raise DataError(f"{name} cannot be learned from: {problem}.{_doubt_column(data, kind)}")
+
+
+def _doubt_column(data: Data, kind: Kind) -> str:
+    """Name, for errors, the column that was guessed to be the target, and how to choose another."""
+    names = data.columns.get(kind.target, [])
+    if not names or kind.target in data.asked:
+        return ""
+    shown, target = " and ".join(map(repr, names)), kind.target
+    return f" The column {shown} is taken as the {target}; choose another: --columns {target}=NAME."
 
 
 def _cut(
-    samples: list[Sample], share: float, rng: np.random.Generator, name: str, kind: Kind
+    samples: list[Sample], share: float, rng: np.random.Generator, name: str, data: Data
 ) -> _Cut:
-    """Cut a share of the samples for the split `name`; strata with too few samples stay whole."""
+    """Cut a share of samples of `data` for the split `name`.
+
+    Strata with too few samples stay whole.
+    """
+    kind = kind_named(data.kind)
     if kind.in_order:
         return _cut_end(samples, share, name)
     ordered = sorted(samples, key=lambda s: s.id)
-    groups, group_notes = _groups(ordered, kind, share, LEAST[name])
+    groups, group_notes = _groups(ordered, data, share, LEAST[name])
     strata = kind.strata(ordered)
     by_stratum: dict[str, list[list[int]]] = defaultdict(list)
     for group in groups:
@@ -192,7 +203,7 @@ def _cut(
             size, which = f"{size} of {plural(len(by_stratum), 'class')}", "no class has"
         raise DataError(
             f"No {name} split can be cut from {size}: {which} {LEAST[name]} different ones. "
-            f"Add samples, or a {name} split of your own."
+            f"Add samples, or a {name} split of your own.{_doubt_column(data, kind)}"
         )
     what = "of all samples" if name == "test" else "of the training samples"
     how = ", stratified" if kind.is_stratified else " at random"
@@ -234,13 +245,14 @@ def _few_note(strata: Collection[str], several: bool, what: str) -> str:
 
 
 def _groups(
-    samples: list[Sample], kind: Kind, share: float, least: int
+    samples: list[Sample], data: Data, share: float, least: int
 ) -> tuple[list[list[int]], list[str]]:
     """Indices of the samples that must stay in one split, together, and notes.
 
     Those of one group, equal ones, and questions of one context; equal samples alone if too few
     groups, or one that holds nearly all, would leave nothing to cut.
     """
+    kind = kind_named(data.kind)
     equal = [[kind.key(s)] for s in samples]
     related = [kind.relations(s) for s in samples]
     if any(related):
@@ -253,6 +265,7 @@ def _groups(
             named = len({s.roles["group"] for s in samples if s.roles.get("group") is not None})
             noun = "group" if named else kind.shared[0]
             by = plural(named or len(together), noun)
+            by += f" by {_namer(data)}" if named and _namer(data) else ""
             note = f"Samples of the same {noun} were kept in one split ({by})."
             return together, [note] if len(together) < len(samples) else []
     together = join_related(equal)
@@ -265,6 +278,12 @@ def _groups(
             "the groups are too few or too large to stay whole."
         )
     return together, notes
+
+
+def _namer(data: Data) -> str:
+    """What names the groups, for notes; empty if they are not named by one thing."""
+    columns = " and ".join(map(repr, data.columns.get("group", [])))
+    return data.grouped_by or (f"the column {columns}" if columns else "")
 
 
 def _goals(sizes: dict[str, int], few: set[str], share: float) -> dict[str, int]:
@@ -305,12 +324,25 @@ def _fit_goals(goals: dict[str, int], room: int, counts: Counter[str]) -> dict[s
 
 
 def _take(groups: list[list[int]], goal: int, rng: np.random.Generator) -> list[int]:
-    """Whole groups at random that make up `goal`, or fewer if none fits; the smallest at least."""
+    """Whole groups at random that make up about `goal`; the smallest at least.
+
+    Groups that fit are taken first, then one beyond the goal if that is nearer to it than none, and
+    enough groups stay for another cut.
+    """
     taken: list[int] = []
+    left: list[list[int]] = []
     for i in rng.permutation(len(groups)):
         if len(taken) + len(groups[i]) <= goal:
             taken += groups[i]
-    return taken if taken or not goal else min(groups, key=len)
+        else:
+            left.append(groups[i])
+    if not taken and goal:
+        return min(groups, key=len)
+    missing = goal - len(taken)
+    smallest = min(left, key=len, default=[])
+    if len(left) > LEAST["val"] and len(smallest) - missing < missing:
+        taken += smallest
+    return taken
 
 
 def _share_room(sizes: Counter[str], room: int) -> dict[str, int]:

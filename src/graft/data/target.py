@@ -22,6 +22,10 @@ PARTIAL = (
 NOT_MEASURED = (
     "{path} has no labels, so nothing is measured there: the test figures are those of the source."
 )
+NOT_GUESSED = (
+    " Of its columns only {used} {are} read, since labels of a target are not guessed: if a column "
+    "holds them, give --columns {role}=NAME (a source in a table needs a column of that name too)."
+)
 
 
 def join_domains(
@@ -48,7 +52,7 @@ def join_domains(
     target = target.with_splits(renamed)
     if not _is_labeled(target, kind.target):
         ready = add_unlabeled(make_splits(source, seed=seed, val=val, test=test), target, path)
-        note = NOT_MEASURED.format(path=path)
+        note = NOT_MEASURED.format(path=path) + _advise_column(target, kind.target)
         return replace(ready, target="unlabeled", notes=[*ready.notes, note])
     _check_classes(source, target, path)
     trained = make_splits(source, seed=seed, val=val, test=0)
@@ -64,6 +68,14 @@ def join_domains(
     notes = [PARTIAL.format(path=path, classes=listed(lacking))] if lacking else []
     splits = {**ready.splits, "test": cut["test"]}
     return replace(ready, splits=splits, target="labeled", notes=[*ready.notes, *notes, note])
+
+
+def _advise_column(target: Data, role: str) -> str:
+    """Say how to name the column of the labels: of a target none is guessed by its content."""
+    used = [repr(name) for names in target.columns.values() for name in names]
+    if not used or role in target.columns:
+        return ""
+    return NOT_GUESSED.format(role=role, used=listed(used), are="is" if len(used) == 1 else "are")
 
 
 def _is_labeled(target: Data, role: str) -> bool:

@@ -2,8 +2,9 @@
 
 `{control}` is what the control does ("training from scratch"), `{lacks}` what it does without,
 `{gap}` a difference with its metric ("5.0 points of accuracy", "0.31 in bits per byte"), `{amount}`
-the same without it ("5.0 points"), `{evidence}` the interval and the p-value. `{caution}` and
-`{cheaper}` may be empty.
+the same without it ("5.0 points"), `{evidence}` the interval and the p-value, `{wider_split}` a
+test split with more units ("a test split with more groups"). `{caution}` and `{cheaper}` may be
+empty.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ AGAINST_CONTROL = {
     "few groups, better": (
         "No verdict from {units}: {name} is better than {control} by "
         "{gap}, but with fewer than {fewest} it cannot be estimated how "
-        "much the result would vary on others. Use a larger test split."
+        "much the result would vary on others. Use {wider_split}."
     ),
     "few groups, worse": (
         "No verdict from {units}: {name} is worse than {control} by "
         "{gap}, but with fewer than {fewest} it cannot be estimated how "
-        "much the result would vary on others. Use a larger test split."
+        "much the result would vary on others. Use {wider_split}."
     ),
     "no control": (
         "No verdict: the {control_technique} control has "

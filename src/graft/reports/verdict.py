@@ -201,6 +201,7 @@ def _describe_control(board: Board, choice: Choice, outcome: Outcome) -> str:
         evidence=f"({interval}, {_seeds(best, control)})",
         units=_units(board),
         fewest=FEWEST_GROUPS,
+        wider_split=_wider_split(board),
     )
 
 
@@ -228,11 +229,21 @@ def _control(choice: Choice | None) -> Control:
     return (row and control_named(row.cell.name)) or controls_of(best.cell.name if best else "")[0]
 
 
+def _in_groups(board: Board) -> bool:
+    """Whether some of the test examples are of one group, so that fewer units are independent."""
+    return board.test_groups != board.test_examples
+
+
 def _units(board: Board) -> str:
     """Name the independent units: `4 groups of test examples`, `4 test examples`."""
-    if board.test_groups == board.test_examples:
-        return plural(board.test_examples, "test example")
-    return f"{plural(board.test_groups, 'group')} of test examples"
+    if _in_groups(board):
+        return f"{plural(board.test_groups, 'group')} of test examples"
+    return plural(board.test_examples, "test example")
+
+
+def _wider_split(board: Board) -> str:
+    """Name a test split with more independent units: more examples of few groups are no help."""
+    return "a test split with more groups" if _in_groups(board) else "a larger test split"
 
 
 def _describe_baseline(

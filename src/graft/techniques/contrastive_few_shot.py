@@ -59,7 +59,7 @@ class ContrastiveFewShot(Technique):
         if backbone.form != "vector":
             raise BadValue(
                 f"'contrastive-few-shot' compares vectors, and {backbone.name} yields "
-                f"{backbone.form} features."
+                f"{backbone.form} features. Use 'lp-ft' or 'lora'."
             )
 
     def objective(self, model: Model, task: Task) -> Objective:

@@ -79,7 +79,7 @@ class LabelWords(Technique):
         if task.multi_label:
             raise BadValue(
                 "'label-words' says which one of several words comes next, and these "
-                "examples have several labels. With a sentence encoder there is 'zero-shot'."
+                "examples have several labels. Use 'zero-shot' with a sentence encoder."
             )
         return class_words("label-words", "words", self.words, task.classes)
 
@@ -143,6 +143,6 @@ def _decoder(backbone: Backbone) -> Backbone:
     if not tied and not causal.own_head:
         raise BadValue(
             f"'label-words' asks a decoder for the next words, and {backbone.name} was saved "
-            "without the head for them."
+            "without the head for them. Use a decoder with its head, or 'lora'."
         )
     return causal

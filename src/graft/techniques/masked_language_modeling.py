@@ -68,6 +68,7 @@ class MaskedLanguageModeling(Technique):
         if masked.preprocess.tokenizer.mask_token_id is None:
             raise BadValue(
                 f"{NAME!r} is not made for {backbone.name}, "
-                "whose tokenizer has no token for a mask."
+                "whose tokenizer has no token for a mask. Use 'causal-language-modeling' for "
+                "decoders."
             )
         return masked

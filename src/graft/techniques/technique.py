@@ -52,9 +52,10 @@ def probe_rate(model: Model) -> float:
 def check_classes(technique: str, task: Task) -> None:
     """Raises BadValue if the task does not give each example a class, or several."""
     if task.gives != "classes":
+        other = "'feature-extraction'" if task.fresh_head else "'lora'"
         raise BadValue(
-            f"{technique!r} is for tasks in which each "
-            f"example has a class, which {task.name} is not."
+            f"{technique!r} is for tasks in which each example has a class, which {task.name} is "
+            f"not. Use {other} or 'full-fine-tuning'."
         )
 
 

@@ -9,6 +9,7 @@ import torch
 from graft.backbones.backbone import Backbone, Model, evaluating
 from graft.backbones.language import mean_pooling
 from graft.base.errors import BadValue
+from graft.base.job import READS
 from graft.base.ranges import Positive
 from graft.base.records import Batch
 from graft.tasks.task import Task
@@ -63,13 +64,23 @@ class ZeroShot(Technique):
             self._check_pretext(task)
             return
         check_classes("zero-shot", task)
+        self._check_encoder(backbone)
+        self.texts(task.classes)
+
+    def _check_encoder(self, backbone: Backbone) -> None:
+        """Raise BadValue for a network that embeds no texts, and say what to use instead."""
+        reads = backbone.preprocess.reads
+        if reads != "text":
+            raise BadValue(
+                f"'zero-shot' compares texts with the names of classes, and {backbone.name} reads "
+                f"{READS[reads]}. Use 'nearest-prototypes', which needs one label of each class."
+            )
         if not mean_pooling.is_installed(backbone.network) or backbone.linear is None:
             raise BadValue(
                 f"'zero-shot' compares texts as sentence encoders embed them, and {backbone.name} "
-                "is none: use minilm-l6, or another BERT of sentence-transformers. For decoders "
-                "there is 'label-words', for pictures 'nearest-prototypes' with a label a class."
+                "is none. Use minilm-l6 or another BERT of sentence-transformers, or the technique "
+                "'label-words' with a decoder."
             )
-        self.texts(task.classes)
 
     def _check_pretext(self, task: Task) -> None:
         """Raise BadValue for settings about classes if the task has none."""

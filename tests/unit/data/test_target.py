@@ -56,6 +56,20 @@ def test_a_target_without_labels_is_all_learned_from_and_nothing_measures_it(sou
     assert "nothing is measured there" in data.notes[-1]
 
 
+def test_labels_of_a_target_are_taken_from_a_column_that_is_named_and_never_guessed(
+    source, tmp_path
+):
+    folder = pictures(tmp_path / "drawings", ("ants", "bees"), shade=90)
+    rows = [f"{f.relative_to(folder)},{f.parent.name}" for f in sorted(folder.glob("*/*.png"))]
+    table = folder / "drawings.csv"
+    table.write_text("\n".join(["path,what", *rows]) + "\n")
+    bare = load_data(source, target=table)
+    assert bare.target == "unlabeled"
+    assert "only 'path' is read" in bare.notes[-1]
+    assert "give --columns label=NAME" in bare.notes[-1]
+    assert load_data(source, target=table, columns={"label": "what"}).target == "labeled"
+
+
 def test_shots_leave_nothing_of_the_source_to_what_is_adapted_to(source, tmp_path):
     data = load_data(source, target=pictures(tmp_path / "drawings", ("ants", "bees"), shade=90))
     few = subsample(data, shots=2)

@@ -171,17 +171,20 @@ def test_the_terminal_and_json_have_the_caution_of_two_seeds(capsys):
 
 
 @pytest.mark.parametrize(
-    ("examples", "groups", "units"),
-    [(300, 4, "4 groups of test examples"), (4, 4, "4 test examples")],
+    ("examples", "groups", "units", "wider_split"),
+    [
+        (300, 4, "4 groups of test examples", "a test split with more groups"),
+        (4, 4, "4 test examples", "a larger test split"),
+    ],
 )
-def test_too_few_groups_never_yield_a_verdict(examples, groups, units):
+def test_too_few_groups_never_yield_a_verdict(examples, groups, units, wider_split):
     unknown = Difference(0.382, -0.1, 0.9, math.nan)
     found = verdict(unknown, unknown, examples=examples, groups=groups)
     assert (found.outcome, found.against_baseline) == ("no verdict", None)
     assert found.sentences == (
         f"No verdict from {units}: lp-ft is better than training from scratch by 38.2 points of "
         "accuracy, but with fewer than 5 it cannot be estimated how much the result would vary on "
-        "others. Use a larger test split.",
+        f"others. Use {wider_split}.",
     )
 
 

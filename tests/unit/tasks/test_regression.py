@@ -149,8 +149,9 @@ def test_there_are_no_classes_to_weigh() -> None:
 def test_techniques_that_need_classes_are_refused(name: str) -> None:
     task, _ = task_of("text-regression")
     backbone = load_backbone("tiny:bert", task.job())
-    with pytest.raises(BadValue, match=f"'{name}' is for tasks in which each example has a class"):
+    with pytest.raises(BadValue, match=f"'{name}' is for tasks .* has a class") as error:
         parse(name).check(backbone, task)
+    assert error.value.fix == "Use 'feature-extraction' or 'full-fine-tuning'."
 
 
 def test_features_of_several_lengths_are_refused() -> None:

@@ -11,7 +11,7 @@ import torch
 from graft import api
 from graft.base.errors import BadValue
 from graft.base.records import Batch
-from graft.studies.run import build_model
+from graft.studies.run import build_model, open_backbone
 from graft.techniques.specs.combine import parse
 from graft.techniques.text.class_words import to_words
 from graft.techniques.zero_shot import ZeroShot
@@ -177,9 +177,12 @@ def test_what_it_is_not_for_is_said():
     ):
         parse("zero-shot").check(backbone, replace(task, classes=("0", "1")))
     parse("zero-shot:descriptions=0=bad;1=good").check(backbone, replace(task, classes=("0", "1")))
-    for network, name in (("tiny:bert", TEXT), ("tiny:efficientnet", "image-classification")):
+    for network, name, words in (
+        ("tiny:bert", TEXT, "is none. Use minilm-l6"),
+        ("tiny:efficientnet", "image-classification", "reads images. Use .nearest-prototypes"),
+    ):
         other, _ = task_of(name)
-        with pytest.raises(BadValue, match=f"{network} is none: use minilm-l6"):
+        with pytest.raises(BadValue, match=words):
             parse("zero-shot").objective(
                 build_model(network, other, pretrained=True, seed=0), other
             )
@@ -205,3 +208,26 @@ def test_a_network_that_keeps_its_own_head_is_measured_as_it_is(name, network, t
         BadValue, match=f"'template' of 'zero-shot' is about classes, and {name} has none"
     ):
         parse("zero-shot:template=a {}").check(run.model.network.backbone, task)
+
+
+@pytest.mark.parametrize(
+    ("network", "task", "reads"),
+    [
+        ("tiny:mobilenet", "image-classification", "images"),
+        ("tiny:whisper", "audio-classification", "sounds"),
+    ],
+)
+def test_other_inputs_than_texts_are_told_what_to_use(network, task, reads):
+    """The advice is to be followed: what it names takes the same network."""
+    job = task_of(task)[0]
+    backbone = open_backbone(network, job)
+    with pytest.raises(BadValue, match=f"reads {reads}") as error:
+        parse("zero-shot").check(backbone, job)
+    assert error.value.fix == "Use 'nearest-prototypes', which needs one label of each class."
+    parse("nearest-prototypes").check(backbone, job)
+    for name in ("masked-language-modeling", "causal-language-modeling", "label-words"):
+        with pytest.raises(BadValue, match=f"'{name}' reads texts, and .* {reads}") as error:
+            parse(name).check(backbone, job)
+        assert error.value.fix == f"Use a technique for {reads}, such as 'lp-ft' or 'lora'."
+        parse("lp-ft").check(backbone, job)
+        parse("lora").check(backbone, job)

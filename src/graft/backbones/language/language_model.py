@@ -7,7 +7,7 @@ from dataclasses import replace
 from graft.backbones.backbone import Backbone
 from graft.backbones.load import load_backbone
 from graft.base.errors import BadValue, GraftError
-from graft.base.job import Form, Job
+from graft.base.job import READS, Form, Job
 
 
 def language_model(backbone: Backbone, form: Form, technique: str) -> Backbone:
@@ -17,9 +17,11 @@ def language_model(backbone: Backbone, form: Form, technique: str) -> Backbone:
     tied, the head's output layer is the trunk's token embeddings. Raises BadValue, in the name of
     the technique, if there is no such network.
     """
-    if backbone.preprocess.reads != "text":
+    reads = backbone.preprocess.reads
+    if reads != "text":
         raise BadValue(
-            f"{technique!r} reads texts, and {backbone.name} reads {backbone.preprocess.reads}s."
+            f"{technique!r} reads texts, and {backbone.name} reads {READS[reads]}. Use a technique "
+            f"for {READS[reads]}, such as 'lp-ft' or 'lora'."
         )
     try:
         language = load_backbone(backbone.name, Job(f"{form} language modeling", "text", form))
@@ -28,7 +30,8 @@ def language_model(backbone: Backbone, form: Form, technique: str) -> Backbone:
     network = language.network
     if network.config.is_encoder_decoder:
         raise BadValue(
-            f"{technique!r} is not made for {backbone.name}, which is an encoder with a decoder."
+            f"{technique!r} is not made for {backbone.name}, which is an encoder with a decoder. "
+            "Use 'lora' or 'full-fine-tuning'."
         )
     setattr(network, network.base_model_prefix, backbone.network.base_model)
     # As `language` has it: with kept keys, texts in packs are not separated.

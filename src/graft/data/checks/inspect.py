@@ -15,6 +15,7 @@ from graft.base.env import cores
 from graft.base.errors import DataError, listed
 from graft.base.records import Sample
 from graft.data.checks.copies import Fingerprint, find_near_images, find_near_texts, fingerprint
+from graft.data.checks.file_names import speaker_findings
 from graft.data.checks.finding import Finding, verb
 from graft.data.checks.sound_copies import find_near_sounds
 from graft.data.checks.sounds import Heard, listen, sound_findings
@@ -59,6 +60,7 @@ def inspect(data: Data) -> list[Finding]:
         *_duplicates(seen, kind),
         *_leaks(seen, kind, data),
         *_shared(data, kind),
+        *speaker_findings(data),
         *_conflicts(seen, kind),
         *_few_unlabeled(data),
         *(Finding("note", "info", note) for note in data.notes),

@@ -38,6 +38,8 @@ class ReadOptions:
     """What separates the labels of one sample: `|` in `sports|politics`.
 
     Every label is then a tuple. With an empty text, every cell is a single label."""
+    group_by: str | None = None
+    """A regular expression that finds the group of a sample in the name of its file."""
     kinds: Collection[str] | None = None
     """The kinds of data that the task reads, by name; None: all."""
     labels: bool = True
@@ -59,6 +61,27 @@ class ReadOptions:
             value = getattr(self, name)
             if value is not None and not isinstance(value, str):
                 raise BadValue(f"{name} must be a text. Got {value!r} instead.")
+        if self.group_by is not None:
+            self._check_group_by()
+
+    def _check_group_by(self) -> None:
+        """Raise BadValue for an expression that is none, or beside a column of groups."""
+        advice = "Give one such as '^[^-_]+', which finds what is before the first - or _."
+        if not isinstance(self.group_by, str) or not self.group_by:
+            raise BadValue(
+                f"group_by must be a regular expression. Got {self.group_by!r} instead. {advice}"
+            )
+        try:
+            re.compile(self.group_by)
+        except re.error as error:
+            raise BadValue(
+                f"group_by '{self.group_by}' is not a regular expression: {error}. {advice}"
+            ) from error
+        if "group" in self.columns:
+            raise BadValue(
+                f"group_by and the column {self.columns['group']!r} both say which group a sample "
+                "is of. Give one of them."
+            )
 
 
 def read_options(columns: Mapping[str, str] | None = None, **reading: Any) -> ReadOptions:

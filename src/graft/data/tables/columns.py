@@ -166,9 +166,8 @@ def choose(
 ) -> tuple[Kind, Match]:
     """The kind that a table fits best, and the columns of its roles.
 
-    `only` is the kind if the format knows it. Columns that are asked for may be missing from this
-    table if they are `everywhere`, in another one of the same data. Raises DataError, listing the
-    columns, if no kind fits.
+    `only` is the kind if the format knows it. Requested columns may be missing from this table if
+    another one of the same data has them (`everywhere`). Raises DataError if no kind fits.
     """
     names = [only] if only else sorted(options.kinds or plugins.names("kind"))
     kinds = {name: kind_named(name) for name in names}
@@ -205,7 +204,8 @@ def choose(
     if match.problem:
         raise DataError(f"{table.name} {match.problem} Its columns: {columns.listed}.")
     roles = {**match.columns, "split": columns.split, "domain": asked.get("domain", [])}
-    return kind, replace(match, columns={**roles, "group": _group(columns, kind, roles)})
+    group = [] if options.group_by else _group(columns, kind, roles)
+    return kind, replace(match, columns={**roles, "group": group})
 
 
 def sound_columns(columns: Columns) -> list[str]:
