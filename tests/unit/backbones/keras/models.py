@@ -39,8 +39,8 @@ def application(name: str, side: int, **arguments: Any) -> Any:
 def settle(model: Any, pictures: Tensor) -> Any:
     """Give each batch norm the statistics of what reaches it, as training would.
 
-    With random ones the activations of deep networks grow from block to block, and rounding with
-    them: the outputs of EfficientNetB6 differ by half of their size in float32.
+    With random ones the activations of deep EfficientNets grow from block to block, and rounding
+    with them: the outputs of EfficientNetB6 differ by half of their size in float32.
     """
     network = translate(model).eval()
     for module in network.modules():
