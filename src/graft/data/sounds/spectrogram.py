@@ -66,7 +66,8 @@ def _png_uri(spectrum: NDArray[np.float64]) -> str:
     counts = np.diff([*starts, len(spectrum)])
     means = np.add.reduceat(spectrum, starts) / counts[:, None]
     level = np.clip((means - means.max()) / RANGE + 1, 0, 1)
-    image = Image.fromarray(np.round(level.T[::-1] * (SHADES - 1)).astype(np.uint8), "P")
+    shades = np.round(level.T[::-1] * (SHADES - 1)).astype(np.uint8)
+    image = Image.frombytes("P", (columns, len(shades)), shades.tobytes())
     image.putpalette([int(part) for color in _shades() for part in color])
     buffer = io.BytesIO()
     image.save(buffer, "PNG", bits=4, optimize=True)
