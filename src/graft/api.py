@@ -240,8 +240,9 @@ def compare(
     question = Question(base, **fields, command=command, selected_by=selected_by)
     folder = out or default_folder(default_home(loaded), question)
     check_output_folder(folder, loaded)
-    notes = [*describe_repetitions(axes), *check_folder(folder, question)]
-    for note in [*notes, *describe_few(techniques, drawn)]:
+    for note in [*describe_repetitions(axes), *describe_few(techniques, drawn)]:
+        observer.note(note)
+    for note in check_folder(folder, question):
         observer.note(note)
     findings = _report_findings(loaded, observer)
     if dry_run:

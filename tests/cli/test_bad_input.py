@@ -99,7 +99,7 @@ WRONG = {
     "spec": (["-t", "lora:r"], ["key=value"]),
     "technique for others": (
         ["-t", "zero-shot", "-b", "tiny:cnn"],
-        ["'zero-shot'", "tiny:cnn", "sentence encoders"],
+        ["'zero-shot'", "tiny:cnn", "Use 'nearest-prototypes'"],
     ),
     "backbone": (["-b", "efficientnet-lite"], ["Unknown backbone", "'efficientnet-lite0'"]),
     "network of a source": (["-b", "tiny:nonet"], ["'nonet'"]),
