@@ -18,6 +18,7 @@ from graft.base.errors import BadValue
 from graft.training.kernels.kernels import QuickKernels
 
 PRECISIONS = ("bf16", "fp16", "fp32")
+HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @contextmanager
@@ -87,7 +88,10 @@ class Engine:
     def autocast(self) -> Iterator[None]:
         """Compute in the engine's precision, by the quickest way there is on its device."""
         quick = QuickKernels() if self.device.type == "cpu" else nullcontext()
-        with self._accelerator.autocast(), quick:
+        half = HALVES.get(self.precision)
+        # accelerate 1.7 does not leave its own autocast where an error is raised within it.
+        cast = torch.autocast(self.device.type, half) if half else nullcontext()
+        with cast, quick:
             yield
 
     def backward(self, loss: Tensor) -> None:

@@ -81,3 +81,12 @@ def test_a_norm_above_the_limit_is_scaled_down_to_it(scaling):
     stepped(objective, scaling, list(objective.parameters()), clip=0.125)
     norm = torch.nn.utils.get_total_norm([parameter.grad for parameter in objective.parameters()])
     assert float(norm) == pytest.approx(0.125, rel=1e-5)
+
+
+def test_an_error_ends_the_precision_that_it_was_raised_in():
+    """Else weights that were cast without gradients are kept for the next training."""
+    engine = Engine("bf16")
+    with pytest.raises(ZeroDivisionError), engine.autocast():
+        assert torch.is_autocast_enabled(engine.device.type)
+        raise ZeroDivisionError
+    assert not torch.is_autocast_enabled(engine.device.type)
