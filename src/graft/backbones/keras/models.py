@@ -23,6 +23,8 @@ UNREADABLE = (
     OSError, ValueError, TypeError, KeyError, AttributeError, ImportError, RuntimeError, UserWarning
 )  # fmt: skip
 """What Keras raises for files that are no models, and for layers that it does not know."""
+WITHOUT = "but received 0 variables"
+"""What Keras 3.15.0 says of a layer that a file has no weights for; 3.15.1 warns of it."""
 UNKNOWN_CLASS = re.compile(r"(?:Could not locate \w+|Unknown [\w ]+:) '([^']+)'")
 """How Keras names a class or function that is not its own, in `.keras` and in `.h5` files."""
 
@@ -143,7 +145,7 @@ def load_weights(model: Any, file: str, what: str) -> None:
             model.load_weights(files.expand_home(file))
     except UNREADABLE as error:
         reason = _first_line(str(error)) or type(error).__name__
-        if isinstance(error, UserWarning):
+        if isinstance(error, UserWarning) or WITHOUT in str(error):
             reason = "it has none for some of the layers"
         raise BackboneError(
             f"{file} does not hold the weights of {what}: {reason}. Name the architecture that "
