@@ -1,4 +1,4 @@
-"""Measure what adaptation to another domain brings on frozen features, and write adaptation.md.
+"""Measure what adaptation to another domain brings, and write adaptation.md.
 
     python benchmarks/adaptation.py [--data FOLDER] [--out FOLDER] [--only NAME ...] [--print]
 
