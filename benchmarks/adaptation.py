@@ -39,7 +39,7 @@ OF_HEADS = ("mcc", "bnm", "deep-coral", "deepjdot", "self-training", "pseudo-lab
 """Losses of predictions, which a head alone can lower."""
 FROZEN = tuple(f"feature-extraction + {loss}" for loss in OF_HEADS)
 AFTERWARDS = tuple(f"feature-extraction then {name}" for name in ("adabn", "tent"))
-"""What changes the norms of a trained network by the target alone; `shot` takes 12 min a run."""
+"""Phases that adapt the norms of a trained network to the target; `shot` takes 12 minutes a run."""
 WHOLE = ("dan", "deep-coral", "dann")
 HEAD = "source-only:trains=head"
 SEEDS = 5

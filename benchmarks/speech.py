@@ -277,7 +277,7 @@ def lengths(data: Path, out: Path, run: bool) -> list[str]:
         f"{written['padded']['wer']:.3f} | |",
         "",
         "Padded transcripts are those of `transformers.pipeline` with the same weights, greedy. "
-        "Ours have ten seconds of silence behind each sound, and time their confidence as well.",
+        "Graft appends ten seconds of silence to each sound, and its time includes the confidence.",
         "",
     ]
 

@@ -52,8 +52,8 @@ def leave_one_domain_out(
     check_flag("adapt", adapt)
     if options.pop("dry_run", False):
         raise BadValue(
-            "dry_run estimates one study, and each domain has one. Use it with compare and "
-            "test_domain=NAME."
+            "dry_run estimates one study, and each domain has one. Leave it out, or in Python use "
+            "graft.compare(..., test_domain=NAME, dry_run=True)."
         )
     reading = {name: options[name] for name in ("format", *_READING) if name in options}
     kinds = {} if task is None else {"kinds": kinds_of(parse_task(task)[0])}
@@ -93,6 +93,14 @@ def _names(domains: Domains) -> list[str]:
             f"one out needs at least {LEAST}: one is tested on, and several are learned from. Use "
             "graft adapt SOURCE TARGET for two domains."
         )
+    folders: dict[str, str] = {}
+    for name in names:
+        other = folders.setdefault(slug(name), name)
+        if other != name:
+            raise DataError(
+                f"The domains {other!r} and {name!r} would have one folder, {slug(name)}. Rename "
+                "one of them."
+            )
     return names
 
 

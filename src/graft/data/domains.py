@@ -16,7 +16,9 @@ from graft.data.data import Data
 from graft.data.listing import is_hidden
 
 ROLE = "domain"
-"""The role of the column that names the domain of a row; the column is of that name by default."""
+"""The role of the column that names the domain of a row.
+
+Where one domain is left out a column of that name is found; `adapt` has to be told."""
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,8 @@ def load_data(
     their `problem` says why.
     """
     _check_domain_options(target_domain, test_domain, source_domains, target or unlabeled)
-    domain, part = target_domain if test_domain is None else test_domain, None
+    domain = target_domain if test_domain is None else test_domain
+    part = None
     if domain is None:
         raw = _note_domains(read_source(source, format=format, **reading))
     else:

@@ -169,7 +169,7 @@ class Predictor:
         drawn = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
         decoding = replace(usual, num_beams=num_beams, **drawn)
         if max_new_tokens is not None:
-            decoding = replace(decoding, max_new_tokens=max_new_tokens, by_length=False)
+            decoding = decoding.limit(max_new_tokens)
         samples = self.prompts(prompts)
         with self._engine.autocast():
             return self.task.generate(self.network, samples, decoding)
@@ -204,7 +204,7 @@ class Predictor:
     def evaluate(
         self, data: Any, num_beams: int | None = None, **reading: Any
     ) -> dict[str, dict[str, float]]:
-        """Every metric with its 95 % interval, on the test split or, without one, on all.
+        """Every metric with its 95 % interval, on the test split, else on val, else on all.
 
         Where texts are measured, `num_beams` above 1 searches for the likeliest ones; None is as
         the task was asked for. `reading` are options of `graft.data.load.read`, as `columns`.

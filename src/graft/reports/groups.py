@@ -38,7 +38,6 @@ def by_group(board: Board, best: Row | None) -> dict[str, Any] | None:
     return {
         "part": ("group", "groups"),
         "headings": [words.axis(board.metric), "examples"],
-        "rank": board.metric.words,
         "rows": [
             {
                 "name": name,
@@ -57,7 +56,10 @@ def by_group(board: Board, best: Row | None) -> dict[str, Any] | None:
 
 
 def _named_groups(predictions: Predictions) -> dict[str, list[int]]:
-    """The places of the examples of each group; of those that bear the id of an example, none."""
+    """The places of the examples of each group.
+
+    Groups that are named by the id of an example are left out: the data gave them no name.
+    """
     ids, places = set(predictions.ids), {}
     for place, name in enumerate(predictions.groups):
         if name not in ids:

@@ -62,14 +62,17 @@ def test_a_study_of_a_domain_can_be_resumed(left_out):
     assert {row["state"] for row in again.rows} == {"finished"}
 
 
-def test_domains_given_in_python_are_split_here(domains, tmp_path):
-    rows = [
+def rows_of(*sites: str) -> list[dict[str, str]]:
+    return [
         {"text": f"{site} {number}", "label": "ab"[number % 2], "domain": site}
-        for site in "xyz"
+        for site in sites
         for number in range(16)
     ]
+
+
+def test_domains_given_in_python_are_split_here(domains, tmp_path):
     found = graft.leave_one_domain_out(
-        rows, "feature-extraction", "tiny:bert", out=tmp_path / "out", **HOW
+        rows_of(*"xyz"), "feature-extraction", "tiny:bert", out=tmp_path / "out", **HOW
     )
     assert tuple(found.studies) == ("x", "y", "z")
 
@@ -79,6 +82,12 @@ def test_two_domains_are_too_few(tmp_path):
         pictures(tmp_path / "two" / name, ("ants", "bees"), shade=60 * shade)
     with pytest.raises(DataError, match=r"needs at least 3.*Use graft adapt SOURCE TARGET"):
         graft.leave_one_domain_out(tmp_path / "two")
+
+
+def test_two_domains_do_not_share_a_folder(tmp_path):
+    rows = rows_of("Kitchen", "kitchen", "books")
+    with pytest.raises(DataError, match=r"'Kitchen' and 'kitchen' would have one folder"):
+        graft.leave_one_domain_out(rows, ["feature-extraction"], out=tmp_path)
 
 
 def test_what_cannot_be_is_refused(domains):

@@ -281,7 +281,7 @@ def test_a_long_sound_is_transcribed_in_parts_and_its_times_go_on(model):
 def test_a_transcript_without_an_end_is_told(model, caplog):
     """A network with random weights writes on and on."""
     TASK.generate(model, [spoken(None, 0.5)], Decoding(max_new_tokens=3))
-    assert "1 transcript of 1 without an end" in caplog.text
+    assert "1 transcript of 1 without an end after 3 tokens" in caplog.text
 
 
 def test_a_long_sound_may_have_more_words_than_any_in_training(model):

@@ -1,4 +1,4 @@
-"""A finding about the names of sounds: they may say who is heard, though nothing was told so."""
+"""A finding about sound files without groups: their names may contain the speaker."""
 
 from __future__ import annotations
 

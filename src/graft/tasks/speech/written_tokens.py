@@ -162,9 +162,9 @@ def _write_all(
                 if len(ids) >= most[row] and preprocess.tokenizer.eos_token_id not in written[row]:
                     unfinished.append(samples[row].id)
     if unfinished:
-        bound = f"the {decoding.max_new_tokens:,} tokens that were asked for"
-        if decoding.by_length:
-            bound = "as many tokens as are written for a sound of its length"
+        bound = "as many tokens as are written for a sound of its length"
+        if not decoding.by_length:
+            bound = f"{most[0]:,} tokens, the most that are written here"
         _LOG.warning(
             f"{plural(len(unfinished), 'transcript')} of {len(samples):,} without an end after "
             f"{bound}: the rest is missing, or words repeat. {listed(unfinished, 5)}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import torch
@@ -65,6 +65,10 @@ class Decoding:
                 f"num_beams={self.num_beams} searches for the likeliest text, and temperature="
                 f"{self.temperature:g} draws tokens. Give one of them."
             )
+
+    def limit(self, tokens: int) -> Decoding:
+        """The same with at most so many tokens, whatever the length of the input."""
+        return replace(self, max_new_tokens=tokens, by_length=False)
 
     def options(self) -> dict[str, Any]:
         """The same as arguments of transformers' `generate`."""

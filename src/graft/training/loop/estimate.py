@@ -307,8 +307,7 @@ def _writing_seconds(model: Model, task: Task, data: Data, engine: Engine) -> fl
     behind = min(NEW_TOKENS, decoding.max_new_tokens - 1)
 
     def write(tokens: int) -> float:
-        short = replace(decoding, max_new_tokens=tokens, by_length=False)
-        return _seconds(lambda: task.generate(model, few, short))
+        return _seconds(lambda: task.generate(model, few, decoding.limit(tokens)))
 
     with engine.autocast(), _mute_warnings():
         first = write(1)
