@@ -31,6 +31,7 @@ from graft.studies.arguments import (
     check_techniques,
     check_unread,
     describe_few,
+    describe_few_groups,
     describe_repetitions,
     read_fractions,
     read_names,
@@ -240,7 +241,8 @@ def compare(
     question = Question(base, **fields, command=command, selected_by=selected_by)
     folder = out or default_folder(default_home(loaded), question)
     check_output_folder(folder, loaded)
-    for note in [*describe_repetitions(axes), *describe_few(techniques, drawn)]:
+    few = [*describe_few(techniques, drawn), *describe_few_groups(loaded)]
+    for note in [*describe_repetitions(axes), *few]:
         observer.note(note)
     for note in check_folder(folder, question):
         observer.note(note)

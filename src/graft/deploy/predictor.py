@@ -257,6 +257,11 @@ class Predictor:
 
         A chat, a list of messages, is one input; samples stay as they are. Raises as `predict`.
         """
+        if reading.get("group_by") is not None:
+            raise BadValue(
+                f"group_by={reading['group_by']!r} says which samples stay in one split, and "
+                "inputs are not split. Leave it out."
+            )
         if isinstance(inputs, list) and inputs and all(isinstance(s, Sample) for s in inputs):
             return inputs
         one = isinstance(inputs, Mapping) or are_messages(inputs)

@@ -14,6 +14,7 @@ from graft.data.checks.file_names import speaker_findings
 from graft.data.data import Data
 from graft.data.load import load_data, read, read_source
 from graft.data.sounds.wave_files import wave_bytes
+from graft.studies.arguments import describe_few_groups
 from graft.studies.records import read_spec
 
 SPEAKERS = ("george", "lucas", "nicolas", "theo", "yweweler")
@@ -149,6 +150,23 @@ def test_groups_are_part_of_the_data_and_of_the_run(tmp_path: Path) -> None:
     )
     measured = graft.load(run.folder).evaluate(scans, group_by=by)
     assert measured != graft.load(run.folder).evaluate(scans)  # intervals are by patient
+
+
+def test_too_few_groups_for_a_verdict_are_said_before_a_comparison(words: Path) -> None:
+    grouped = load_data(words, group_by="^[^-_]+")
+    (note,) = describe_few_groups(grouped)
+    assert note.startswith("The test split has 1 group, and a verdict needs at least 5.")
+    assert describe_few_groups(load_data(words)) == []  # nothing names groups
+    assert describe_few_groups(load_data(words, group_by="^.+", test=0.5)) == []
+
+
+def test_inputs_are_not_grouped(tmp_path: Path) -> None:
+    folder = write_sounds(tmp_path / "words", {"no": list("abcdef"), "yes": list("ghijkl")})
+    run = graft.fit(
+        folder, "tiny:hubert", "feature-extraction", epochs=1, group_by=".", out=tmp_path / "run"
+    )
+    with pytest.raises(BadValue, match=r"group_by='\.' says which samples.*Leave it out"):
+        run.model.predict(folder / "no" / "a.wav", group_by=".")
 
 
 def test_beginnings_of_names_that_may_be_speakers_are_named(words: Path) -> None:

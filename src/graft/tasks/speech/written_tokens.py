@@ -161,12 +161,13 @@ def _write_all(
                 written[row] = ids[: most[row]]
                 if len(ids) >= most[row] and preprocess.tokenizer.eos_token_id not in written[row]:
                     unfinished.append(samples[row].id)
-    if unfinished:
+    if unfinished := list(dict.fromkeys(unfinished)):  # one of several parts has its name too
         bound = "as many tokens as are written for a sound of its length"
+        sounds = len({sample.id for sample in samples})
         if not decoding.by_length:
             bound = f"{most[0]:,} tokens, the most that are written here"
         _LOG.warning(
-            f"{plural(len(unfinished), 'transcript')} of {len(samples):,} without an end after "
+            f"{plural(len(unfinished), 'transcript')} of {sounds:,} without an end after "
             f"{bound}: the rest is missing, or words repeat. {listed(unfinished, 5)}."
         )
     return written
