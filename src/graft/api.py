@@ -15,6 +15,7 @@ from graft.base.ranges import check_flag, check_path
 from graft.data.checks import inspect as inspection
 from graft.data.checks.inspect import Finding
 from graft.data.data import Data
+from graft.data.groups import describe_few_groups
 from graft.data.load import load_data as read_data
 from graft.data.splits import subsample
 from graft.deploy import embedding
@@ -31,7 +32,6 @@ from graft.studies.arguments import (
     check_techniques,
     check_unread,
     describe_few,
-    describe_few_groups,
     describe_repetitions,
     read_fractions,
     read_names,
@@ -241,8 +241,8 @@ def compare(
     question = Question(base, **fields, command=command, selected_by=selected_by)
     folder = out or default_folder(default_home(loaded), question)
     check_output_folder(folder, loaded)
-    few = [*describe_few(techniques, drawn), *describe_few_groups(loaded)]
-    for note in [*describe_repetitions(axes), *few]:
+    few = [*describe_few(techniques, drawn), describe_few_groups(loaded)]
+    for note in filter(None, [*describe_repetitions(axes), *few]):
         observer.note(note)
     for note in check_folder(folder, question):
         observer.note(note)

@@ -103,6 +103,12 @@ def test_a_file_is_no_model(tmp_path):
         graft.load(tmp_path / "t.csv")
 
 
+def test_a_study_is_no_model(tmp_path):
+    (tmp_path / "study.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(FolderError, match=r"is a study.* Give the folder of one of its runs"):
+        graft.load(tmp_path)
+
+
 def test_an_option_that_reading_does_not_have_is_named():
     with pytest.raises(UnknownName, match="Did you mean 'val'"):
         graft.load_data(FRAME, vall=0.2)

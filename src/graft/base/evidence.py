@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+FEWEST_GROUPS = 5
+"""With fewer groups of examples, the differences between groups are too uncertain for a p-value."""
 MOST_POINTS = 2_000
 """The maximum of points in a figure: more would hide each other, and make the page large."""
 SHOWN = 6

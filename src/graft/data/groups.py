@@ -11,6 +11,7 @@ from pathlib import Path
 
 from graft.base.counts import plural
 from graft.base.errors import DataError, listed
+from graft.base.evidence import FEWEST_GROUPS
 from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.kinds.kind import kind_named
@@ -39,6 +40,19 @@ def _given_name(samples: Sequence[Sample]) -> str | None:
     """The value of `group` that all of these samples have; None if they differ or have none."""
     values = {sample.roles.get("group") for sample in samples}
     return next(iter(values)) if len(values) == 1 else None
+
+
+def describe_few_groups(data: Data) -> str | None:
+    """Say that the test split has too few named groups for a verdict; None if that is not so."""
+    test = data.splits.get("test", ())
+    count = len(set(groups(test, data.kind)))
+    is_named = any(sample.roles.get("group") is not None for sample in test)
+    if not is_named or count >= FEWEST_GROUPS:
+        return None
+    return (
+        f"The test split has {plural(count, 'group')}, and a verdict needs at least "
+        f"{FEWEST_GROUPS}. Give samples of more groups, or a test split of your own with more."
+    )
 
 
 def group_by_names(data: Data, expression: str) -> Data:

@@ -46,6 +46,11 @@ class Predictor:
         folder = check_path("folder", folder)
         if folder.is_file():
             raise FolderError(f"{folder} is a file. Give the folder of a run, or a model folder.")
+        if (folder / "study.json").exists():
+            raise FolderError(
+                f"{folder} is a study, which may have many models. Give the folder of one of its "
+                f"runs, which results.csv lists: {folder / 'runs' / 'RUN'}."
+            )
         if (folder / "spec.json").exists() and not is_saved(folder):
             raise FolderError(
                 f"The run {folder} has no trained model yet. Resume it: graft resume {folder}"

@@ -18,9 +18,6 @@ from scipy.special import stdtrit
 
 from graft.metrics.metric import Metric, Terms
 
-FEWEST_GROUPS = 5
-"""With fewer groups, the differences between groups are too uncertain for a p-value."""
-
 
 @dataclass(frozen=True)
 class Estimate:

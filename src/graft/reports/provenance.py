@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graft.base.counts import plural
-from graft.metrics.intervals import FEWEST_GROUPS
+from graft.base.evidence import FEWEST_GROUPS
 from graft.reports import words
 from graft.reports.board import Board
 

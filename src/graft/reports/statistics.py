@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
+from graft.base.evidence import FEWEST_GROUPS
 from graft.metrics.intervals import (
-    FEWEST_GROUPS,
     Estimate,
     bounds,
     examples_variance,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from graft.base.counts import plural
-from graft.metrics.intervals import FEWEST_GROUPS
+from graft.base.evidence import FEWEST_GROUPS
 from graft.metrics.metric import Metric
 from graft.reports import sentences
 from graft.reports.board import Beside, Board, Choice, Row

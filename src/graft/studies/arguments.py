@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from graft.backbones.backbone import Backbone
-from graft.base.counts import plural
 from graft.base.errors import BadValue, DataError, FolderError, UnknownName, listed
 from graft.base.ranges import (
     COUNT,
@@ -23,10 +22,8 @@ from graft.base.ranges import (
 )
 from graft.data.data import Data
 from graft.data.formats.format import ReadOptions
-from graft.data.groups import groups
 from graft.data.load import load_data
 from graft.data.unlabeled import describe_few_unlabeled
-from graft.metrics.intervals import FEWEST_GROUPS
 from graft.studies.question import repetitions
 from graft.studies.records import read_spec
 from graft.studies.run import open_backbone
@@ -167,19 +164,6 @@ def describe_few(techniques: Sequence[str], data: Data) -> list[str]:
     streams = [stream for part in parts for stream in part.streams().values()]
     words = describe_few_unlabeled(data)
     return [words] if words and any("unlabeled" in stream.splits for stream in streams) else []
-
-
-def describe_few_groups(data: Data) -> list[str]:
-    """Say that the test split has too few groups for a verdict, if the data name groups."""
-    test = data.splits.get("test", ())
-    count = len(set(groups(test, data.kind)))
-    is_named = any(sample.roles.get("group") is not None for sample in test)
-    if not is_named or count >= FEWEST_GROUPS:
-        return []
-    return [
-        f"The test split has {plural(count, 'group')}, and a verdict needs at least "
-        f"{FEWEST_GROUPS}. Give samples of more groups, or a test split of your own with more."
-    ]
 
 
 def _check_domains(network: Backbone, task: Task) -> None:

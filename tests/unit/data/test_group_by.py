@@ -11,10 +11,10 @@ from PIL import Image
 import graft
 from graft.base.errors import BadValue, DataError
 from graft.data.checks.file_names import speaker_findings
+from graft.data.checks.inspect import inspect
 from graft.data.data import Data
 from graft.data.load import load_data, read, read_source
 from graft.data.sounds.wave_files import wave_bytes
-from graft.studies.arguments import describe_few_groups
 from graft.studies.records import read_spec
 
 SPEAKERS = ("george", "lucas", "nicolas", "theo", "yweweler")
@@ -154,10 +154,10 @@ def test_groups_are_part_of_the_data_and_of_the_run(tmp_path: Path) -> None:
 
 def test_too_few_groups_for_a_verdict_are_said_before_a_comparison(words: Path) -> None:
     grouped = load_data(words, group_by="^[^-_]+")
-    (note,) = describe_few_groups(grouped)
+    (note,) = [f.message for f in inspect(grouped) if f.code == "few-groups"]
     assert note.startswith("The test split has 1 group, and a verdict needs at least 5.")
-    assert describe_few_groups(load_data(words)) == []  # nothing names groups
-    assert describe_few_groups(load_data(words, group_by="^.+", test=0.5)) == []
+    ungrouped, several = load_data(words), load_data(words, group_by="^.+", test=0.5)
+    assert not {"few-groups"} & {f.code for d in (ungrouped, several) for f in inspect(d)}
 
 
 def test_inputs_are_not_grouped(tmp_path: Path) -> None:

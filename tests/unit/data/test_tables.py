@@ -139,6 +139,8 @@ def test_columns_by_name_and_number(tmp_path: Path) -> None:
         read(file, columns={"label": "nope"})
     with pytest.raises(DataError, match="Unknown role color"):
         read(file, columns={"color": "u"})
+    with pytest.raises(DataError, match="For speaker write group"):
+        read(file, columns={"speaker": "u"})
 
 
 def test_ambiguous_and_absent_labels_list_the_columns(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from graft.data.checks.sound_copies import find_near_sounds
 from graft.data.checks.sounds import Heard, listen, sound_findings
 from graft.data.checks.transcripts import pace_findings
 from graft.data.data import Data
+from graft.data.groups import describe_few_groups
 from graft.data.kinds.kind import Kind, kind_named
 from graft.data.unlabeled import describe_few_unlabeled
 
@@ -62,7 +63,8 @@ def inspect(data: Data) -> list[Finding]:
         *_shared(data, kind),
         *speaker_findings(data),
         *_conflicts(seen, kind),
-        *_few_unlabeled(data),
+        *_few("few-unlabeled", describe_few_unlabeled(data)),
+        *_few("few-groups", describe_few_groups(data)),
         *(Finding("note", "info", note) for note in data.notes),
     ]
     order = ("error", "warning", "info")
@@ -314,9 +316,8 @@ def _conflicts(seen: list[_Seen], kind: Kind) -> list[Finding]:
     return [Finding("conflicting-labels", "warning", words, ids)]
 
 
-def _few_unlabeled(data: Data) -> list[Finding]:
-    words = describe_few_unlabeled(data)
-    return [Finding("few-unlabeled", "info", words)] if words else []
+def _few(code: str, words: str | None) -> list[Finding]:
+    return [Finding(code, "info", words)] if words else []
 
 
 def _comparable(seen: list[_Seen], kind: Kind) -> dict[str, list[_Seen]]:

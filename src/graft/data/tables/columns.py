@@ -175,7 +175,7 @@ def choose(
     if unknown := set(options.columns) - known:
         raise DataError(
             f"Unknown role {', '.join(sorted(unknown))} in --columns. "
-            f"Roles: {', '.join(sorted(known))}."
+            f"Roles: {', '.join(sorted(known))}.{_suggest_role(unknown, kinds.values())}"
         )
     fitting = [kind for kind in kinds.values() if set(options.columns) <= kind.roles]
     if not fitting:
@@ -206,6 +206,13 @@ def choose(
     roles = {**match.columns, "split": columns.split, "domain": asked.get("domain", [])}
     group = [] if options.group_by else _group(columns, kind, roles)
     return kind, replace(match, columns={**roles, "group": group})
+
+
+def _suggest_role(unknown: Collection[str], kinds: Collection[Kind]) -> str:
+    """Say of which role these words are usual names of columns, as `speaker` is of `group`."""
+    usual = {name: role for kind in kinds for role, names in kind.columns.items() for name in names}
+    usual |= {name: "group" for kind in kinds for name in kind.groups}
+    return "".join(f" For {word} write {usual[word]}." for word in sorted(unknown) if word in usual)
 
 
 def sound_columns(columns: Columns) -> list[str]:
