@@ -2,7 +2,8 @@
 
     python benchmarks/adaptation.py [--data FOLDER] [--out FOLDER] [--only NAME ...] [--print]
 
-Runs or resumes one study for each pair of domains; finished runs are not run again. Needs the extra
+Runs or resumes one study for each pair of domains, and one for each domain of PACS that is left
+out; finished runs are not run again. Needs the extra
 `keras` and the sets pacs, amazon_reviews, digits_da, sst2 and tweets_8_languages. Each study is
 shown beside a network that was trained on the labels of the target (the ceiling), and beside a
 stronger one that was trained on the source alone.
@@ -163,17 +164,37 @@ PAIRS = [
 ]
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """Domains of which each is adapted to in turn, from all others."""
+
+    name: str
+    source: str
+    techniques: tuple[str, ...] = FROZEN[:4]
+    seeds: int = 3
+
+    @property
+    def folder(self) -> str:
+        """The name of the folder that its studies are kept in."""
+        return self.name.replace(" ", "-")
+
+
+LEFT_OUT = LeftOut("each domain of pacs left out", "pacs")
+
+
 def main() -> None:
     parser = make_parser(__doc__, "adaptation")
     arguments = parser.parse_args()
-    pairs = choose(PAIRS, "pair of domains", arguments.only)
+    cases = choose([*PAIRS, LEFT_OUT], "pair of domains", arguments.only)
     texts = sections()
-    for pair in pairs:
-        folder = arguments.out / pair.folder
+    for case in cases:
+        folder = arguments.out / case.folder
+        run_case = run_left_out if isinstance(case, LeftOut) else run
         if not arguments.print:
-            run(pair, arguments.data, folder)
-        if (folder / "study" / "study.json").exists():
-            texts[pair.name] = table(pair, folder)
+            run_case(case, arguments.data, folder)
+        write = left_out_table if isinstance(case, LeftOut) else table
+        if any(folder.glob("*/study.json")):
+            texts[case.name] = write(case, folder)
     text = page(texts, arguments.out)
     files.write_text(HERE / "adaptation.md", text)
     print(text)
@@ -222,6 +243,21 @@ def table(pair: Pair, folder: Path) -> str:
         f"> {' '.join(open_study(folder / 'study').verdict.sentences)}",
     ]
     return "\n".join(lines)
+
+
+def run_left_out(case: LeftOut, data: Path, folder: Path) -> None:
+    """Adapt to each domain in turn, from all others."""
+    how = {"seeds": case.seeds, "selected_by": "mixval", "observer": Lines()}
+    path = data / case.source
+    graft.leave_one_domain_out(
+        path, case.techniques, ["efficientnet-lite0"], adapt=True, out=folder, **how
+    )
+
+
+def left_out_table(case: LeftOut, folder: Path) -> str:
+    """What each technique reaches on each domain that was left out, and on average."""
+    board = (folder / "report.md").read_text(encoding="utf-8").partition("\n")[2].strip()
+    return f"{case.seeds} seeds of `efficientnet-lite0`.\n\n{board}"
 
 
 def mean(metric: Metric, folder: Path, name: str) -> str:
@@ -280,7 +316,7 @@ def sections() -> dict[str, str]:
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     parts = text.split("\n## ")[1:]
     named = {part.partition("\n")[0]: part.partition("\n")[2].strip() for part in parts}
-    return {pair.name: named[pair.name] for pair in PAIRS if pair.name in named}
+    return {case.name: named[case.name] for case in [*PAIRS, LEFT_OUT] if case.name in named}
 
 
 if __name__ == "__main__":
