@@ -193,7 +193,14 @@ def epoch_line(row: Mapping[str, Any]) -> str:
     words += [f"{name} loss {value:.3f}" for name, value in row["losses"].items()]
     held_out, values = "validation" if "val" in row else "held-out texts:", _validation(row)
     words += [f"{held_out} loss {values['loss']:.3f}"] if "loss" in values else []
-    return "  ".join([*words, *_first_metric(row), duration(row["train_seconds"])])
+    chosen = [f"{name} {value:.3g}" for name, value in _chosen(row).items()]
+    return "  ".join([*words, *_first_metric(row), *chosen, duration(row["train_seconds"])])
+
+
+def _chosen(row: Mapping[str, Any]) -> dict[str, float]:
+    """Return what stands in the row in place of a learning rate, as the strength of a penalty."""
+    usual = {"phase", "epoch", "step", "train_seconds", "lr", "losses", "val", "held_out"}
+    return {name: value for name, value in row.items() if name not in usual}
 
 
 def _validation(row: Mapping[str, Any]) -> Mapping[str, float]:

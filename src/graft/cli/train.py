@@ -355,7 +355,7 @@ def _plan_row(cell: Any) -> list[str]:
 def _estimate_row(phase: Any) -> list[str]:
     from graft.cli import show
 
-    epochs = "solved" if phase.epochs is None else f"{phase.epochs:.3g}"
+    epochs = f"{phase.epochs:.3g}" if phase.candidates is None else f"{phase.candidates} tried"
     recorded = (
         [phase.recorded_before, f"x{phase.gain:.1f}", show.size(phase.bytes)]
         if phase.recorded_before

@@ -13,6 +13,7 @@ from graft.base.errors import BadValue
 from graft.base.ranges import Count, Epochs
 from graft.base.records import RECORDED, Batch, Batches, Output, Outputs
 from graft.tasks.task import Task
+from graft.techniques.specs.candidates import SolvedHead
 from graft.techniques.specs.places import all_but_head, head_only
 from graft.techniques.specs.stream import LABELED
 from graft.techniques.technique import PROBE_PATIENCE, Objective, Phase, Technique, check_classes
@@ -68,7 +69,7 @@ class ContrastiveFewShot(Technique):
         return PairObjective(model, task)
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        probe = {"solver": "head", "views": 1, "patience": PROBE_PATIENCE}
+        probe = {"candidates": SolvedHead(), "views": 1, "patience": PROBE_PATIENCE}
         return [
             Phase(PAIRS, epochs, all_but_head, **self.rates(model), mixed=True),
             Phase("probe", 100, head_only, 3e-3, 3e-3, "adamw", **probe),

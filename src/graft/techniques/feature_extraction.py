@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from graft.backbones.backbone import Model
 from graft.base.ranges import Count, Epochs, NotNegative, Positive, Share
+from graft.techniques.specs.candidates import SolvedHead
 from graft.techniques.specs.places import head_only
 from graft.techniques.technique import PROBE_PATIENCE, Phase, Technique, probe_rate
 
@@ -47,7 +48,7 @@ class FeatureExtraction(Technique):
         rate = self.head_lr or probe_rate(model)
         optimizer = self.optimizer or "adamw"
         how = {
-            "solver": "head" if self.solved else None,
+            "candidates": SolvedHead() if self.solved else None,
             "views": self.views,
             "patience": PROBE_PATIENCE,
         }

@@ -7,10 +7,9 @@ from typing import ClassVar
 
 from graft.backbones.backbone import Model
 from graft.base.ranges import Epochs, Positive
-from graft.techniques.specs.places import everything, head_only
-from graft.techniques.technique import PROBE_PATIENCE, Phase, Technique, probe_rate
-
-PROBE_EPOCHS = 100
+from graft.techniques.specs.places import everything
+from graft.techniques.specs.probe import probe_phase
+from graft.techniques.technique import Phase, Technique
 
 
 @dataclass(frozen=True)
@@ -42,9 +41,6 @@ class LpFt(Technique):
     """Whether the probe is kept if fine-tuning ends with a worse metric on validation."""
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        how = {"solver": "head", "views": 1, "patience": PROBE_PATIENCE}
-        usual = epochs / 2 if model.backbone.has_deep_head else PROBE_EPOCHS
-        rate = self.probe_lr or probe_rate(model)
-        probe = Phase("probe", self.probe_epochs or usual, head_only, rate, rate, "adamw", **how)
+        probe = probe_phase(model, epochs, self.probe_epochs, self.probe_lr)
         rates = self.rates(model, body=0.5, head=1.0)
         return [probe, Phase("fine-tuning", epochs, everything, fallback=self.fallback, **rates)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from graft.backbones.backbone import Backbone, Model
 from graft.base.errors import BadValue
 from graft.tasks.task import Task
+from graft.techniques.specs.candidates import SolvedHead
 from graft.techniques.specs.places import head_only
 from graft.techniques.technique import Objective, Phase, Technique, check_classes
 
@@ -50,6 +51,6 @@ class NearestPrototypes(Technique):
                 passes,
                 head_only,
                 **{**self.rates(model), "views": 1},
-                solver="prototypes",
+                candidates=SolvedHead("prototypes"),
             )
         ]

@@ -19,6 +19,7 @@ from graft.base.errors import BadValue
 from graft.base.ranges import Count, Epochs, NotNegative, Positive, Share, read_numbers
 from graft.base.records import Batch, Batches, Output, Outputs
 from graft.tasks.task import Task
+from graft.techniques.specs.candidates import Candidates, SolvedHead
 from graft.techniques.specs.places import Trainable
 from graft.techniques.specs.stream import LABELED, SUPERVISED, Stream
 
@@ -27,10 +28,6 @@ Optimizer = Literal["adamw", "sgd"]
 Look = Callable[[str], Iterator[tuple[Batch, Output]]]
 """Name of a stream -> its batches, each example once and not augmented, or in one of a fixed number
 of views, with the outputs of the model in evaluation mode."""
-
-Solver = Literal["head", "prototypes"]
-"""What finds a head without steps: a solver of the head itself (see `Head.solvers`), which takes
-the least loss for a path of penalties; or the means of the classes."""
 
 MANY = 5
 """Passes over the training samples that SGD needs to get ahead of AdamW where the head is new."""
@@ -79,8 +76,8 @@ class Phase:
     lr: float
     head_lr: float
     optimizer: Optimizer
-    solver: Solver | None = None
-    """The solver of the head if it alone trains and is one linear layer; None: steps."""
+    candidates: Candidates | SolvedHead | None = None
+    """Weights that are tried in turn, of which the best on validation are kept; None: steps."""
     views: int | None = None
     """How many augmented versions of an example are seen, in turn; None: a new one each epoch; 1:
     the plain one."""
@@ -234,6 +231,13 @@ class Technique(ABC):
         `epochs` is the whole budget, in passes over the training split.
         """
 
+    def closing_phases(self, last: Phase) -> list[Phase]:
+        """Return what follows `last`, the last phase of the technique to which this one is added.
+
+        Without a `+` they are the last of its own `phases`.
+        """
+        return []
+
     def rates(
         self, model: Model, body: float = 1.0, head: float = 10.0, epochs: float = MANY
     ) -> dict[str, Any]:
@@ -304,6 +308,11 @@ class Objective(nn.Module):
         """Whether the task's loss alone is minimized: the technique adds none and changes none."""
         steps = ("forward", "outputs", "losses", "extra_losses", "loss_weights")
         return all(getattr(type(self), step) is getattr(Objective, step) for step in steps)
+
+    @property
+    def parts(self) -> tuple[Objective, ...]:
+        """The objectives that it is made of by a `+`: itself, if by none."""
+        return (self,)
 
     def prepare(self, counts: Mapping[str, int]) -> None:
         """Make what is as large as a stream, of which `counts` has the number of examples.

@@ -10,6 +10,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from graft.studies.run import build_model
+from graft.techniques.specs.candidates import SolvedHead
 from graft.techniques.specs.places import head_only, select
 from graft.techniques.technique import Objective, Phase
 from graft.training import optim
@@ -27,7 +28,7 @@ def _own_folder(tmp_path, monkeypatch):
     monkeypatch.setattr(recording, "home", lambda: tmp_path / "recordings")
 
 
-PROBE = Phase("probe", 1, head_only, 1e-3, 1e-3, "adamw", solver="head")
+PROBE = Phase("probe", 1, head_only, 1e-3, 1e-3, "adamw", candidates=SolvedHead())
 
 
 @pytest.fixture

@@ -82,7 +82,10 @@ class Then(Technique):
 
 @dataclass(frozen=True)
 class Sum(Technique):
-    """The phases and settings of `main`, its losses plus the extra losses of `extra`."""
+    """The phases and settings of `main`, its losses plus the extra losses of `extra`.
+
+    Phases with which `extra` closes a training come last.
+    """
 
     main: Technique = field(kw_only=True)
     extra: Technique = field(kw_only=True)
@@ -129,7 +132,12 @@ class Sum(Technique):
         return SumObjective(self.main.objective(model, task), self.extra.objective(model, task))
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        return self.main.phases(model, epochs)
+        phases = self.main.phases(model, epochs)
+        return [*phases, *self.extra.closing_phases(phases[-1])] if phases else []
+
+    def closing_phases(self, last: Phase) -> list[Phase]:
+        phases = self.main.closing_phases(last)
+        return [*phases, *self.extra.closing_phases(last)]
 
 
 def run_in_turn(first: Technique, second: Technique) -> Then:
@@ -228,6 +236,10 @@ class SumObjective(Objective):
             for name in ("main", "extra")
             for reference in getattr(self, name).references
         )
+
+    @property
+    def parts(self) -> tuple[Objective, ...]:
+        return (*self.main.parts, *self.extra.parts)
 
     def prepare(self, counts: Mapping[str, int]) -> None:
         self.main.prepare(counts)

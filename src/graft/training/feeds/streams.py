@@ -132,18 +132,18 @@ class Streams:
         return (asked or _usual_epochs(objective.task, train)) + more
 
     def unused_epochs(
-        self, part: Technique, model: Model, num_phases: int, num_solved: int
+        self, part: Technique, model: Model, num_phases: int, num_without_steps: int
     ) -> str | None:
         """Why the part did not train for as many epochs as the user asked for; None if it did.
 
-        Of its phases so many found a head by solving for it, without steps.
+        Of its phases so many took no steps, as those that solve for a head.
         """
         first = first_of(part)
         in_spec = first.epochs if first.epochs != type(first).epochs else None
         asked, name = in_spec or self.epochs, plugins.name_of(type(first))
         if asked is None:
             return None
-        if num_solved == num_phases:
+        if num_without_steps == num_phases:
             why = _SOLVED if num_phases else _NOTHING_TRAINED
         elif in_spec is None and first.own_epochs(model) is not None:
             why = _EPOCHS_OF_ITS_OWN.format(name=name, epochs=asked)

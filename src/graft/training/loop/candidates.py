@@ -1,39 +1,70 @@
-"""Candidate weights of a head, tried in turn; the best on validation are kept."""
+"""Candidate weights of a phase, tried in turn; the best on validation are kept.
+
+A run that is stopped among them tries them again from the first, which gives the same weights.
+"""
 
 from __future__ import annotations
 
 import math
 
+from torch import Tensor
+
+from graft.techniques.specs.candidates import Candidates, Rank, SolvedHead, advance
+from graft.techniques.technique import Look, Objective, Phase
+from graft.training import checkpoint
+from graft.training.feeds.feeds import Feeds
+from graft.training.frozen import proof
+from graft.training.loop import early_stop
 from graft.training.loop.selection import report_epoch
 from graft.training.loop.stage import Run, Stage
-from graft.training.solvers.solution import PATIENCE
-from graft.training.solvers.solvers import Solved
+from graft.training.loop.statistics import renew_statistics
+from graft.training.solvers import solvers
 
 
-def solve_head(run: Run, stage: Stage, solved: Solved) -> None:
-    """Solve for the head at one strength of the penalty, or temperature, after the other.
+def find_candidates(
+    phase: Phase, objective: Objective, feeds: Feeds, at_head: bool
+) -> Candidates | None:
+    """Return what the phase tries; None if it trains by steps.
 
-    The one with the least validation loss is kept.
+    `at_head` says whether the inputs of the head are recorded.
     """
-    head, position = solved.layer, run.position
-    kept, best, least, stale = {}, head.state_dict(), math.inf, 0
+    if not isinstance(phase.candidates, SolvedHead):
+        return phase.candidates
+    solved = solvers.find_solver(phase, objective, at_head, len(feeds.all))
+    return None if solved is None else solved.candidates(feeds.main)
+
+
+def try_candidates(run: Run, stage: Stage, candidates: Candidates, look: Look) -> None:
+    """Put one candidate after the other into the objective; keep the best on validation.
+
+    Of equal ones the first is kept; without any candidate the weights stay as they are.
+    """
+    position = run.position
+    kept: dict[str, float] = {}
+    best, least, stale = _copy_weights(stage), [math.inf], 0
     stage.per_epoch = 1
-    with run.clock.running():
-        solutions = solved.solver.path(stage.objective, head, stage.train)
-    while stale < PATIENCE:
+    path = candidates.path(stage.objective, look)
+    rank: Rank | None = None
+    while candidates.patience is None or stale < candidates.patience:
         with run.clock.running():
-            solution = next(solutions, None)
-        if solution is None:
-            break
-        position.step += solution.passes
-        position.examples += solution.passes * len(stage.train.pieces)
-        stage.losses.add(solution.losses, dict.fromkeys(solution.losses, 1.0))
-        loss = report_epoch(run, stage, solution.chosen)["loss"]
-        stale = 0 if loss < least else stale + 1
+            candidate = advance(path, rank)
+            if candidate is None:
+                break
+            if candidates.are_averages:
+                renew_statistics(stage.objective.model, stage.train, run.engine)
+        position.step += candidate.passes
+        position.examples += candidate.passes * len(stage.train.pieces)
+        stage.losses.add(candidate.losses, dict.fromkeys(candidate.losses, 1.0))
+        rank = early_stop.rank(report_epoch(run, stage, candidate.chosen), stage.val.task)
+        stale = 0 if rank < least else stale + 1
         if stale == 0:
-            kept, least = solution.chosen, loss
-            best = {name: tensor.detach().clone() for name, tensor in head.state_dict().items()}
-    head.load_state_dict(best)
+            kept, least, best = candidate.chosen, rank, _copy_weights(stage)
+    checkpoint.load(stage.objective, best)
     stage.steps = position.step
     if stale:
         report_epoch(run, stage, kept)
+
+
+def _copy_weights(stage: Stage) -> dict[str, Tensor]:
+    """A copy of all that the phase may change."""
+    return {name: tensor.clone() for name, tensor in proof.moving(stage.objective).items()}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 from graft.tasks.pretexts.pretext import Pretext
+from graft.techniques.specs.candidates import Rank
 from graft.techniques.technique import Phase, Technique
 from graft.training.checkpoint import Position
 
@@ -53,29 +54,34 @@ def count(
     patience: int | None,
 ) -> bool:
     """Enter a candidate's validation values into the position; True if they are the best so far."""
-    rank = _rank(values, task, patience)
+    now = _rank_of_fallback(values, task) if patience is None else rank(values, task)
     # Without patience the start is compared with the end, which wins ties: small splits have many.
-    tie = patience is None and rank == position.best
-    if position.best is None or rank < position.best or tie:
-        position.best, position.stale = rank, 0
+    tie = patience is None and now == position.best
+    if position.best is None or now < position.best or tie:
+        position.best, position.stale = now, 0
         return True
     position.stale += 1
     return False
 
 
-def _rank(values: dict[str, float], task: Pretext, patience: int | None) -> list[float]:
-    """The values in the order in which they count: less is better, NaN is worse than any number.
+def rank(values: dict[str, float], task: Pretext) -> Rank:
+    """The values in the order in which they count: less is better, NaN is worse than any number."""
+    if task.best_by == "metric":
+        return _without_nan(_metric(values, task), values["loss"])
+    return _without_nan(values["loss"])
+
+
+def _rank_of_fallback(values: dict[str, float], task: Pretext) -> Rank:
+    """The metric alone.
 
     The loss does not decide on a fallback: fine-tuning that errs less is often too sure of itself,
     and its loss rises.
     """
-    if patience is None:
-        rank = [_metric(values, task)]
-    elif task.best_by == "metric":
-        rank = [_metric(values, task), values["loss"]]
-    else:
-        rank = [values["loss"]]
-    return [math.inf if math.isnan(value) else value for value in rank]
+    return _without_nan(_metric(values, task))
+
+
+def _without_nan(*values: float) -> Rank:
+    return [math.inf if math.isnan(value) else value for value in values]
 
 
 def _metric(values: dict[str, float], task: Pretext) -> float:

@@ -20,6 +20,7 @@ from graft.base import env, trees
 from graft.base.records import Batch
 from graft.data.data import Data
 from graft.tasks.task import Task
+from graft.techniques.specs.candidates import SolvedHead
 from graft.techniques.specs.stream import LABELED
 from graft.techniques.technique import Objective, Phase, Technique
 from graft.training import optim
@@ -29,10 +30,11 @@ from graft.training.feeds.feeds import Feeds
 from graft.training.frozen import frozen_prefix, recording
 from graft.training.frozen.frozen_prefix import Prefix
 from graft.training.frozen.slots import CannotCut
+from graft.training.loop.candidates import find_candidates
 from graft.training.loop.stage import Settings, feed_of_phase, open_streams
+from graft.training.loop.statistics import updated_norms
 from graft.training.loop.step import step
-from graft.training.solvers import solvers
-from graft.training.solvers.solution import ROWS
+from graft.training.solvers.solver import ROWS
 
 WARM_ROWS = 2
 """Examples of a first trial, not counted: it allocates and compiles. Batch norm needs two."""
@@ -58,7 +60,7 @@ class PhaseEstimate:
 
     phase: str
     epochs: float | None
-    """The epochs; None if the head is solved for."""
+    """The epochs; None if candidates are tried instead, as those of a head that is solved for."""
     batch_size: int
     trainable_parameters: int
     recorded_before: str | None
@@ -72,7 +74,9 @@ class PhaseEstimate:
     recording_seconds: float
     """The part of `seconds` that recordings take."""
     evaluation_seconds: float
-    """The validation split after each epoch."""
+    """The validation split after each epoch, or for each candidate."""
+    candidates: int | None = None
+    """About how many weights are tried, each measured on validation; None if steps are taken."""
 
 
 @dataclass(frozen=True)
@@ -165,16 +169,17 @@ def _try_phase(
     except (frozen_prefix.NotWorth, CannotCut) as reason:
         because = str(reason)
     at_head = prefix is not None and prefix.cut is None
-    solved = solvers.find_solver(phase, objective, at_head, len(plain.all))
+    candidates = find_candidates(phase, objective, plain, at_head)
     pace = _measure(objective, part, phase, names, plain, prefix, engine)
     count, versions = len(feed.pieces), feed.views or 1
-    if solved is None:
+    if candidates is None:
         training, looks = pace.train * count * phase.epochs, phase.epochs + 1
-    elif prefix is None or prefix.cut is not None:  # prototypes need each example once
-        training, looks = pace.evaluate * count, solved.solver.solutions
     else:
-        seconds = _pass_seconds(objective, feed, prefix, engine)
-        training, looks = solved.solver.passes * seconds, solved.solver.solutions
+        is_solved = at_head and isinstance(phase.candidates, SolvedHead)
+        a_pass = pace.evaluate * count
+        seconds = _pass_seconds(objective, feed, prefix, engine) if is_solved else a_pass
+        renewals = candidates.count if candidates.are_averages and updated_norms(model) else 0
+        training, looks = candidates.passes * seconds + renewals * a_pass, candidates.count
     recorded = prefix is not None and prefix.find_recording(feed) is None
     num_recorded = sum(len(each.pieces) * (each.views or 1) for each in plain.all)
     once = pace.record * num_recorded if recorded else 0.0
@@ -182,7 +187,7 @@ def _try_phase(
     without, behind = prefix.work(phase.epochs, versions) if prefix else (1.0, 1.0)
     estimated = PhaseEstimate(
         phase=phase.name,
-        epochs=None if solved else phase.epochs,
+        epochs=phase.epochs if candidates is None else None,
         batch_size=feed.batch_size,
         trainable_parameters=sum(
             p.numel() for p in objective.model.network.parameters() if p.requires_grad
@@ -194,6 +199,7 @@ def _try_phase(
         seconds=once + training,
         recording_seconds=once,
         evaluation_seconds=once_val + pace.evaluate * len(val.pieces) * looks,
+        candidates=None if candidates is None else candidates.count,
     )
     if not recorded:
         return _Trial(estimated, replace(pace, record=0.0), {})

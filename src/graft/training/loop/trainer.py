@@ -9,9 +9,9 @@ Map: `studies.run` calls `train`, which makes a `Run` and calls `_train_part` fo
 technique and `_train_phase` for each of its phases. `_begin` freezes, makes the optimizer and the
 feeds, from a recording if it pays (see `frozen_prefix`), and restores a checkpoint: all this is the
 `Stage`. Then `_train_epoch` takes steps (`step`), `selection` validates and keeps the best weights,
-and `candidates` tries solutions for a head that is solved for. State: the `Position` of the run is
-saved in checkpoints, the `Stage` holds everything else of a phase, and the objective holds the
-weights. Nothing else in this folder has state.
+and `candidates` tries weights that no step leads to, as those of a head that is solved for. State:
+the `Position` of the run is saved in checkpoints, the `Stage` holds everything else of a phase, and
+the objective holds the weights. Nothing else in this folder has state.
 """
 
 from __future__ import annotations
@@ -42,14 +42,13 @@ from graft.training.frozen.agreement import agree
 from graft.training.frozen.frozen_prefix import ALL, Prefix
 from graft.training.frozen.slots import CannotCut
 from graft.training.loop import early_stop
-from graft.training.loop.candidates import solve_head
+from graft.training.loop.candidates import find_candidates, try_candidates
 from graft.training.loop.losses import Means
 from graft.training.loop.selection import is_stopped, keep_best, report_epoch, warn
 from graft.training.loop.stage import Run, Settings, Stage, feed_of_phase, open_streams
 from graft.training.loop.step import step
 from graft.training.observers import Observer, Steps
 from graft.training.passes import run_pass
-from graft.training.solvers import solvers
 
 SHOW_SECONDS = 0.5
 """The time between two messages on progress, so that drawing them costs nothing."""
@@ -86,8 +85,8 @@ def train(
             engine.place(objective)
             run.feeds, run.val = streams.make_feeds(part, objective)
             phases = _plan_phases(run, part, model, streams.budget(part, objective, run.feeds.main))
-            num_solved = _train_part(run, objective, number, part, phases, resume_at)
-            unused = streams.unused_epochs(part, model, len(phases), num_solved)
+            without_steps = _train_part(run, objective, number, part, phases, resume_at)
+            unused = streams.unused_epochs(part, model, len(phases), without_steps)
             if unused and unused not in position.warnings:  # a run that goes on may have it
                 position.warnings.append(unused)
             model = objective.finish()
@@ -122,21 +121,21 @@ def _train_part(
 ) -> int:
     """Train the phases of part `number`, without those before the (part, phase) to resume at.
 
-    Returns how many of them found a head by solving for it, without steps.
+    Returns how many of them tried candidates and took no steps.
     """
-    num_solved = 0
+    num_without_steps = 0
     for k, phase in enumerate(phases):
         if resume_at and (number, k) < resume_at:
             continue  # trained before the checkpoint
         run.position.part, run.position.phase = number, k
-        num_solved += _train_phase(run, objective, part, phase, (number, k) == resume_at)
-    return num_solved
+        num_without_steps += _train_phase(run, objective, part, phase, (number, k) == resume_at)
+    return num_without_steps
 
 
 def _train_phase(
     run: Run, objective: Objective, part: Technique, phase: Phase, resumed: bool
 ) -> bool:
-    """Train one phase; whether its head was solved for, without steps."""
+    """Train one phase; whether candidates were tried in it, without steps."""
     stage = _begin(run, objective, part, phase, resumed)
     with (
         stage.prefix.attach_hooks() if stage.prefix else nullcontext(),
@@ -144,16 +143,16 @@ def _train_phase(
     ):
         if not resumed:
             keep_best(run, stage, report_epoch(run, stage))
-        solved = solvers.find_solver(phase, objective, stage.train.at_head, len(stage.feeds.all))
-        if solved is not None:
-            solve_head(run, stage, solved)
+        candidates = find_candidates(phase, objective, stage.feeds, stage.train.at_head)
+        if candidates is not None:
+            try_candidates(run, stage, candidates, partial(_pass_over, run, stage))
         while run.position.step < stage.steps and not is_stopped(run, stage):
             _train_epoch(run, stage)
             keep_best(run, stage, report_epoch(run, stage))
             if run.position.step < stage.steps:
                 _save_checkpoint(run, stage)
     _end(run, stage)
-    return solved is not None
+    return candidates is not None
 
 
 def _begin(run: Run, objective: Objective, part: Technique, phase: Phase, resumed: bool) -> Stage:

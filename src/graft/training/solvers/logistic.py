@@ -19,11 +19,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from graft.techniques.specs.candidates import Candidate
 from graft.techniques.specs.stream import LABELED
 from graft.techniques.technique import Objective
 from graft.training.feeds.feed import Feed
 from graft.training.loop.losses import weigh
-from graft.training.solvers.solution import ROWS, Solution, Solver
+from graft.training.solvers.solver import ROWS, Solver
 
 STRENGTHS = tuple(10 ** (-k / 2) for k in range(-2, 13))
 """Of the penalty, as multiples of the mean variance of the features."""
@@ -43,7 +44,7 @@ SEARCH = {
 }
 
 
-def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Solution]:
+def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Candidate]:
     """Put the solution of each strength into the head, one after the other.
 
     `feed` holds features (N, D); the objective is called as in training, but in evaluation mode.
@@ -94,7 +95,7 @@ class _Problem:
         with _precise(self.head, self.variances.dtype):
             self.point = self._evaluate(zeros(classes, len(self.variances)), zeros(classes))
 
-    def minimize(self, strength: float) -> Solution:
+    def minimize(self, strength: float) -> Candidate:
         """Put the solution into the head, started from the one before."""
         penalty = strength * self.mean_variance
         start, passes = self.point, 0
@@ -117,7 +118,7 @@ class _Problem:
             torch.optim.LBFGS([unknown, bias], **SEARCH).step(closure)
         self._put(self.point.weight, self.point.bias)
         self.curvature = self._curvature(start, self.point)
-        return Solution({"strength": strength}, self.point.losses, passes)
+        return Candidate({"strength": strength}, self.point.losses, passes)
 
     def _curvature(self, start: _Point, end: _Point) -> float:
         """The mean second derivative of the loss along the way.

@@ -16,16 +16,17 @@ import torch
 from torch import Tensor, nn
 
 from graft.base.errors import DataError
+from graft.techniques.specs.candidates import Candidate
 from graft.techniques.technique import Objective
 from graft.training.feeds.feed import Feed, inference_batch_size
 from graft.training.loop.losses import mean_losses
-from graft.training.solvers.solution import ROWS, Solution, Solver
+from graft.training.solvers.solver import ROWS, Solver
 
 TEMPERATURES = tuple(10 ** (-k / 4) for k in range(-4, 17))
 """The temperatures, as multiples of the variance of the features, summed over dimensions."""
 
 
-def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Solution]:
+def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Candidate]:
     """Put the prototypes into the head, one temperature after the other.
 
     `feed` holds features (N, D), or what the network makes them of. Raises DataError for a class
@@ -41,7 +42,7 @@ def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Solution
         with torch.no_grad():
             head.weight.copy_((weight / temperature).float())
             head.bias.copy_((bias / temperature).float())
-        yield Solution(
+        yield Candidate(
             {"temperature": temperature},
             mean_losses(objective, feed.stream(plan)),
             passes=2 if number == 0 else 1,

@@ -17,17 +17,18 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from graft.techniques.specs.candidates import Candidate
 from graft.techniques.technique import Objective
 from graft.training.feeds.feed import Feed
 from graft.training.loop.losses import mean_losses
-from graft.training.solvers.solution import ROWS, Solution, Solver
+from graft.training.solvers.solver import ROWS, Solver
 
 STRENGTHS = tuple(10 ** (-k / 2) for k in range(-4, 13))
 """Of the penalty, as multiples of the mean variance of the features: from hardly more than the mean
 of the targets to hardly any penalty."""
 
 
-def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Solution]:
+def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Candidate]:
     """Put the solution of each strength into the head, one after the other.
 
     `feed` holds features (N, D) and targets (N, K), of which the task's loss is the mean squared
@@ -43,7 +44,7 @@ def path(objective: Objective, head: nn.Linear, feed: Feed) -> Iterator[Solution
             if head.bias is not None:
                 head.bias.copy_(bias)
         losses = mean_losses(objective, feed.stream(plan))
-        yield Solution({"strength": strength}, losses, passes=3 if number == 0 else 1)
+        yield Candidate({"strength": strength}, losses, passes=3 if number == 0 else 1)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from graft.techniques.specs.candidates import Candidate
 from graft.techniques.technique import Objective
 from graft.training.feeds.feed import Feed
 
@@ -20,21 +21,10 @@ ROWS = 2048
 
 
 @dataclass(frozen=True)
-class Solution:
-    """Weights that now stand in the head: for what, their losses, and what they took."""
-
-    chosen: dict[str, float]
-    """What is chosen by validation loss, by name: the strength of the penalty."""
-    losses: dict[str, float]
-    passes: int
-    """Passes over the examples."""
-
-
-@dataclass(frozen=True)
 class Solver:
     """What puts one solution after the other into a linear layer, as they are asked for."""
 
-    path: Callable[[Objective, nn.Linear, Feed], Iterator[Solution]]
+    path: Callable[[Objective, nn.Linear, Feed], Iterator[Candidate]]
     solutions: int
     """Solutions that it usually computes before the path ends, each measured on validation."""
     passes: int
