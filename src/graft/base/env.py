@@ -65,11 +65,13 @@ def native_precision(on: str) -> str:
 
     if on == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    if on == "cpu" and (
-        torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    ):
-        return "bf16"
-    return "fp32"
+    if on != "cpu":
+        return "fp32"
+    has_bf16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    # ATEN_CPU_CAPABILITY may keep torch from instructions that the processor has, and its attention
+    # in bf16 then fails.
+    uses_avx512 = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+    return "bf16" if has_bf16 and uses_avx512 else "fp32"
 
 
 def keep_freed_memory() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -53,3 +54,11 @@ print(held - psutil.Process().memory_info().rss)
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is glibc's")
 def test_what_was_kept_is_given_back():
     assert int(subprocess.check_output([sys.executable, "-c", HELD])) > 100 * 2**20
+
+
+@pytest.mark.parametrize("capability", ["default", "avx2"])
+def test_bf16_is_not_native_where_torch_is_kept_from_its_instructions(capability):
+    asked = "from graft.base import env; print(env.native_precision('cpu'))"
+    surroundings = {**os.environ, "ATEN_CPU_CAPABILITY": capability}
+    found = subprocess.check_output([sys.executable, "-c", asked], env=surroundings, text=True)
+    assert found.strip() == "fp32"
