@@ -46,8 +46,8 @@ from graft.studies.run import estimate_run, execute
 from graft.studies.spec import RunSpec, hash_folders
 from graft.studies.study import run_study, slug
 from graft.tasks.specs.find_task import find_task
-from graft.tasks.specs.options import kinds_of, read_task
-from graft.tasks.specs.options import parse as parse_task
+from graft.tasks.specs.options import read_task, reading_for
+from graft.tasks.specs.several import join_specs
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import parse
 from graft.training.engine import Engine
@@ -72,12 +72,14 @@ TECHNIQUES = ("from-scratch", "feature-extraction", "lp-ft", "full-fine-tuning",
 """The techniques that `compare` compares by default."""
 
 
-def load_data(source: Any, *, task: str | None = None, **options: Any) -> Data:
+def load_data(source: Any, *, task: str | Sequence[str] | None = None, **options: Any) -> Data:
     """Read data and split them; `options` as of `graft.data.load.load_data`. Raises DataError.
 
-    With `task`, the data are checked to have what it needs.
+    With `task`, the data are checked to have what it needs. Several tasks are the columns of their
+    targets, as in `fit`.
     """
     check_options(options, load_data)
+    task = join_specs(task)
     data = read_for(source, task, must_split=True, **options)
     find_task(data, task)
     return data
@@ -89,9 +91,8 @@ def read_for(source: Any, task: str | None, **options: Any) -> Data:
     Raises DataError for data that cannot be read.
     """
     options = {"must_split": False, **options}
-    if task is None:
-        return read_data(source, **options)
-    return read_data(source, kinds=kinds_of(parse_task(task)[0]), **options)
+    task = join_specs(task)
+    return read_data(source, **reading_for(task), **options)
 
 
 def check(data: Any, **data_options: Any) -> list[Finding]:
@@ -110,7 +111,7 @@ def fit(
     backbone: str | None = None,
     technique: str | None = None,
     *,
-    task: str | None = None,
+    task: str | Sequence[str] | None = None,
     seed: int = 0,
     epochs: float | None = None,
     batch_size: int | None = None,
@@ -128,7 +129,9 @@ def fit(
 
     `data` is a path, `Data`, a frame or arrays. `backbone` is a spec such as `timm:resnet18`; by
     default the built-in backbone for this kind of data. `technique` is a spec such as `lora:r=4`;
-    by default lp-ft, or lora if the task keeps the pretrained head. `epochs` None follows from the
+    by default lp-ft, or lora if the task keeps the pretrained head. Several tasks are learned at
+    once over one network if `task` lists the columns of their targets, each as COLUMN or
+    COLUMN=TASK: `task=["stress", "severity=image-regression"]`. `epochs` None follows from the
     size of the data, `precision` None is what the machine computes natively. `out` is the folder of
     the run; a finished run in it is returned unchanged. With `dry_run`, nothing is written and the
     estimate of each phase is returned: what it trains, records and takes. `data_options` say how
@@ -147,6 +150,7 @@ def fit(
     }
     check_settings(asked, checkpoint_seconds)
     check_flag("dry_run", dry_run)
+    task = join_specs(task)
     task, technique, backbone = read_words(task=task, technique=technique, backbone=backbone)
     out = None if out is None else check_path("out", out)
     loaded = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
@@ -180,7 +184,7 @@ def compare(
     fractions: Sequence[float] = (1.0,),
     shots: int | None = None,
     epochs: float | None = None,
-    task: str | None = None,
+    task: str | Sequence[str] | None = None,
     batch_size: int | None = None,
     precision: str | None = None,
     weighted: bool = False,
@@ -218,7 +222,7 @@ def compare(
     check_settings(asked, checkpoint_seconds, jobs)
     check_flag("dry_run", dry_run)
     techniques, backbones = read_names("techniques", techniques), read_names("backbones", backbones)
-    (task,) = read_words(task=task)
+    (task,) = read_words(task=join_specs(task))
     out = None if out is None else check_path("out", out)
     loaded = data if isinstance(data, Data) else load_data(data, task=task, **data_options)
     base = _spec(loaded, task, data_options, shots, epochs, batch_size, precision, weighted)
@@ -330,7 +334,7 @@ def _spec(
     """Make the spec that all runs on these data share, with the default backbone."""
     check_splits(data)
     name = find_task(data, task)
-    kind, _ = parse_task(name)
+    asked = read_task(name, data)
     described = {
         "path": data.path,
         "folder": str(Path.cwd()),
@@ -341,7 +345,7 @@ def _spec(
     return RunSpec(
         data=described,
         task=name,
-        backbone=kind.backbone or default_backbone(kind.reads),
+        backbone=asked.backbone or default_backbone(asked.reads),
         technique=TECHNIQUES[0],
         shots=shots,
         epochs=epochs,

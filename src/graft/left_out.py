@@ -23,8 +23,8 @@ from graft.reports.read import read
 from graft.results import Domained
 from graft.studies.arguments import read_names
 from graft.studies.study import slug
-from graft.tasks.specs.options import kinds_of
-from graft.tasks.specs.options import parse as parse_task
+from graft.tasks.specs.options import reading_for
+from graft.tasks.specs.several import join_specs
 
 LEAST = 3
 """Of two domains one would be left out and one learned from, which is no leaving out."""
@@ -37,7 +37,7 @@ def leave_one_domain_out(
     backbones: str | Sequence[str] | None = None,
     *,
     adapt: bool = False,
-    task: str | None = None,
+    task: str | Sequence[str] | None = None,
     out: str | Path | None = None,
     **options: Any,
 ) -> Domained:
@@ -56,8 +56,8 @@ def leave_one_domain_out(
             "graft.compare(..., test_domain=NAME, dry_run=True)."
         )
     reading = {name: options[name] for name in ("format", *_READING) if name in options}
-    kinds = {} if task is None else {"kinds": kinds_of(parse_task(task)[0])}
-    domains = read_domains(data, **reading, **kinds)
+    task = join_specs(task)
+    domains = read_domains(data, **reading, **reading_for(task))
     names = _names(domains)
     home = check_path("out", out) if out else _home(domains, adapt)
     role = "target_domain" if adapt else "test_domain"

@@ -112,6 +112,8 @@ def comparable(sample: Sample) -> tuple:
         roles["mask"] = (*classes, open_mask(mask, classes, sample.id).tobytes())
     if roles.get("boxes") is not None:
         roles["boxes"] = sorted(map(repr, roles["boxes"]))
+    if "parts" in roles:
+        roles["parts"] = repr(roles["parts"])
     if isinstance(roles.get("label"), tuple):
         roles["label"] = tuple(sorted(roles["label"]))
     return tuple(roles.items())

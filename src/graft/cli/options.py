@@ -63,6 +63,16 @@ TaskName = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+TaskNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--task",
+        help="What to predict, with its options, such as text-classification:long=windows; "
+        "detected by default. Repeat it to learn several tasks at once, each as the COLUMN of its "
+        "target or COLUMN=TASK. See: graft list tasks.",
+        rich_help_panel=MODEL,
+    ),
+]
 Format = Annotated[
     str | None,
     typer.Option(

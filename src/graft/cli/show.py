@@ -291,6 +291,7 @@ def _metric(name: str, units: Mapping[str, str]) -> Metric:
 def result(folder: str, outcome: Mapping[str, Any]) -> None:
     """Show the outcome of one run."""
     from graft.reports import words
+    from graft.tasks.specs.several import name_of
 
     cost, frozen, units = outcome["cost"], outcome["frozen"], outcome.get("units", {})
     primary = _metric(outcome["primary_metric"], units)
@@ -310,7 +311,7 @@ def result(folder: str, outcome: Mapping[str, Any]) -> None:
         kept = unchanged if frozen["unchanged"] else changed
         typer.echo(f"{frozen['tensors']} frozen tensors: {kept}")
     if cut := words.cut_samples(outcome["data"]):
-        typer.echo(f"note: {cut} See: graft info {outcome['task'].partition(':')[0]}")
+        typer.echo(f"note: {cut} See: graft info {name_of(outcome['task'])}")
     if unknown := words.unknown_tokens(outcome["data"]):
         typer.echo(f"note: {unknown}")
     for warning in outcome["warnings"]:

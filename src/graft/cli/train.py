@@ -16,7 +16,7 @@ from graft.cli import options as o
 
 def check(
     data: o.DataPath,
-    task: o.TaskName = None,
+    task: o.TaskNames = None,
     format: o.Format = None,
     columns: o.Columns = None,
     header: o.Header = None,
@@ -34,9 +34,11 @@ def check(
     from graft.cli import show
     from graft.data.checks.inspect import summarize
     from graft.tasks.specs.find_task import fitting_tasks
+    from graft.tasks.specs.several import join_specs
 
     reading = o.reading_options(format, columns, header, delimiter, label_separator, group_by)
     loaded = api.read_for(data, task, **reading, **o.keep_given(unlabeled=unlabeled))
+    task = join_specs(task)
     fitting = [] if task else fitting_tasks(loaded)
     name = None if len(fitting) > 1 else api.find_task(loaded, task)
     findings = api.check(loaded)
@@ -56,7 +58,7 @@ def fit(
     data: o.DataPath,
     technique: o.TechniqueName = None,
     backbone: o.BackboneName = None,
-    task: o.TaskName = None,
+    task: o.TaskNames = None,
     seed: o.Seed = 0,
     epochs: o.Epochs = None,
     batch_size: o.BatchSize = None,
@@ -126,7 +128,7 @@ def compare(
             rich_help_panel=o.TRAINING,
         ),
     ] = "1",
-    task: o.TaskName = None,
+    task: o.TaskNames = None,
     epochs: o.Epochs = None,
     batch_size: o.BatchSize = None,
     precision: o.Precision = None,

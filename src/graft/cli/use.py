@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +11,9 @@ from graft.base.counts import plural
 from graft.base.errors import BadValue
 from graft.base.records import Sample
 from graft.cli import options as o
+
+if TYPE_CHECKING:  # torch costs seconds to import
+    from graft.tasks.task import Task
 
 Model = Annotated[
     str, typer.Argument(metavar="RUN", help="The folder of a run, or a model folder.")
@@ -128,8 +130,9 @@ def predict(
         cells = [_segment_cells(*each) for each in spoken]
         show.table(["input", "start", "end", "text"], cells, texts=["text"])
     elif not out:
-        header = ["input", "prediction", *(["confidence"] if "confidence" in rows[0] else [])]
-        show.table(header, [_cells(row, inputs, predictor.task.say) for row in rows])
+        what = list(predictor.task.parts) or ["prediction"]
+        header = ["input", *what, *(["confidence"] if "confidence" in rows[0] else [])]
+        show.table(header, [_cells(row, inputs, predictor.task) for row in rows])
 
 
 def embed(
@@ -260,13 +263,15 @@ def _asked(sample: Sample) -> Any:
     return prompt if isinstance(prompt, str | list | tuple) else sample.id
 
 
-def _cells(row: dict[str, Any], inputs: list[str], say: Callable[[Any], str]) -> list[str]:
-    """Return the cells of one prediction: its input, the prediction, the confidence if any."""
+def _cells(row: dict[str, Any], inputs: list[str], task: Task) -> list[str]:
+    """Return the cells of one prediction: its input, what is predicted, the confidence if any."""
     kind, _, number = row["id"].partition(":")
     is_text = kind == "text" and number.isdigit() and int(number) <= len(inputs)
     name = inputs[int(number) - 1] if is_text else row["id"]
     sure = [f"{row['confidence']:.3f}"] if "confidence" in row else []
-    return [name, say(row["prediction"]), *sure]
+    prediction = row["prediction"]
+    texts = [part.say(prediction[name]) for name, part in task.parts.items()]
+    return [name, *(texts or [task.say(prediction)]), *sure]
 
 
 def _segment_cells(name: str, segment: dict[str, Any]) -> list[str]:

@@ -26,6 +26,7 @@ from graft.data.formats.format import SPLIT_NAMES, Format, ReadOptions, read_opt
 from graft.data.groups import group_by_names
 from graft.data.kinds.kind import kind_named
 from graft.data.listing import is_about, is_hidden
+from graft.data.parts import Wanted, read_parts
 from graft.data.splits import make_splits, subsample
 from graft.data.target import join_domains
 from graft.data.unlabeled import add_unlabeled
@@ -161,11 +162,20 @@ def _check_domain_options(
         )
 
 
-def read_source(source: Any, *, format: str | None = None, **reading: Any) -> Data:
+def read_source(
+    source: Any,
+    *,
+    format: str | None = None,
+    parts: Mapping[str, Wanted | None] | None = None,
+    **reading: Any,
+) -> Data:
     """The data at a path or in Python, split as they are there.
 
-    Raises DataError, and BadValue for options that say nothing of such a source.
+    With `parts`, the samples have the target of each of several tasks: see `read_parts`. Raises
+    DataError, and BadValue for options that say nothing of such a source.
     """
+    if parts and not isinstance(source, Data):
+        return read_parts(partial(read_source, source, format=format), parts, **reading)
     if isinstance(source, str | os.PathLike):
         return read(source, format=format, **reading)
     from graft.data.memory import from_memory

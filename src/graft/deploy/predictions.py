@@ -13,16 +13,28 @@ from graft.base import files
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write predictions as CSV, JSON lines or Parquet, by the ending of `path`.
 
-    In CSV their parts are JSON.
+    In CSV their parts are JSON. Of several tasks each has a column, and one of its confidence.
     """
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(list(map(_by_task, rows)))
     ending = path.suffix.lower()
     if ending == ".parquet":
         files.write(path, lambda part: frame.to_parquet(part, index=False))
     elif ending == ".jsonl":
-        files.write_text(path, "".join(files.json_text(row) + "\n" for row in rows))
+        records = map(_by_task, rows)
+        files.write_text(path, "".join(files.json_text(row) + "\n" for row in records))
     else:
         flat = frame.map(
             lambda value: files.json_text(value) if isinstance(value, list | dict) else value
         )
         files.write(path, lambda part: flat.to_csv(part, index=False))
+
+
+def _by_task(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with a column for each of several tasks; that of a single task as it is."""
+    if not isinstance(row["prediction"], dict):
+        return row
+    sure = row.get("confidences", {})
+    columns = {"id": row["id"]}
+    for name, value in row["prediction"].items():
+        columns |= {name: value, **({f"{name} confidence": sure[name]} if name in sure else {})}
+    return columns

@@ -25,7 +25,7 @@ from graft.data.load import read_source
 from graft.deploy.drawings import check_draws, name_drawings, write_drawings
 from graft.deploy.embedding import pool
 from graft.deploy.inputs import are_messages, find_broken, read_inputs, warn_of_lost_sound
-from graft.tasks.specs.options import kinds_of
+from graft.tasks.specs.options import kinds_of, wanted_by
 from graft.tasks.task import Task
 from graft.training.engine import Engine
 from graft.training.evaluate import Evaluation, add_texts, evaluate, intervals, predict
@@ -221,7 +221,7 @@ class Predictor:
                 f"model in {self.folder} is for {self.task.name}. Leave it out."
             )
         if not isinstance(data, Data):
-            reading = {"kinds": kinds_of(type(self.task)), **reading}
+            reading = {**self._reading(), **reading}
         data = read_source(data, **reading)
         self.task.check_data(data)
         held = next((data.splits[name] for name in ("test", "val") if data.splits.get(name)), None)
@@ -237,6 +237,11 @@ class Predictor:
         decoding = usual if num_beams is None else replace(usual, num_beams=num_beams)
         evaluation = add_texts(self.network, self.task, samples, evaluation, self._engine, decoding)
         return intervals(self.task, evaluation, samples, data.kind)
+
+    def _reading(self) -> dict[str, Any]:
+        """How data to measure on are read: with the target of each of several tasks."""
+        parts = {name: wanted_by(type(part)) for name, part in self.task.parts.items()}
+        return {"parts": parts} if parts else {"kinds": kinds_of(type(self.task))}
 
     def embed(self, inputs: Any) -> np.ndarray:
         """The features (N, D) that enter the head, in the order of the inputs; float32.
@@ -275,7 +280,7 @@ class Predictor:
                 {"messages": one} if are_messages(one) else one
                 for one in ([inputs] if one else inputs)
             ]
-        reading = {"kinds": frozenset(kinds_of(type(self.task))), **reading}
+        reading = {"kinds": frozenset(kinds_of(type(self.task.read_as))), **reading}
         modality = self.network.backbone.preprocess.reads
         return [self.task.without_target(s) for s in read_inputs(inputs, modality, **reading)]
 

@@ -10,6 +10,7 @@ from typing import Never
 from graft import metrics
 from graft.base.errors import GraftError, UnknownName
 from graft.metrics.metric import Metric
+from graft.metrics.parts import read_name
 
 
 @cache
@@ -27,15 +28,25 @@ def all_metrics() -> dict[str, Metric]:
 
 
 def find(name: str) -> Metric:
-    """Return the metric of that name; raises UnknownName."""
-    if name not in all_metrics():
+    """Return the metric of that name, which may be of several tasks; raises UnknownName."""
+    metric = _known(name)
+    if metric is None:
         raise UnknownName.of("metric", name, all_metrics())
-    return all_metrics()[name]
+    return metric
 
 
 def find_or_assume(name: str) -> Metric:
     """Return the metric of that name; assume a fraction to maximize if it is not installed."""
-    return all_metrics().get(name) or Metric(name, _refuse, _refuse)
+    return _known(name) or Metric(name, _refuse, _refuse)
+
+
+def is_installed(name: str) -> bool:
+    """Whether the metric of that name can be computed here."""
+    return _known(name) is not None
+
+
+def _known(name: str) -> Metric | None:
+    return all_metrics().get(name) or read_name(name, all_metrics().get)
 
 
 def _refuse(*_: object) -> Never:

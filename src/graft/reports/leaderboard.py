@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graft.base.errors import FolderError, GraftError
-from graft.metrics.find import all_metrics as known_metrics
+from graft.metrics.find import is_installed
 from graft.metrics.intervals import clusters
 from graft.metrics.metric import Metric
 from graft.reports.board import Beside, Board, Cell, Choice, Row, Size, best_row, watched_metric
@@ -186,7 +186,7 @@ def _mean_of_all(values: Iterable[float | None]) -> float | None:
 def _means(study: Study, rows: Sequence[Row]) -> tuple[dict[Cell, Mean], list[str]]:
     """The mean of each cell whose predictions are there, and the group of each test example."""
     metric = study.primary
-    if not study.finished or metric.name not in known_metrics():
+    if not study.finished or not is_installed(metric.name):
         return {}, []
     files = {row.cell: [run.folder / PREDICTIONS for run in row.runs if run.result] for row in rows}
     for cell, baselines in _baseline_cells(study).items():

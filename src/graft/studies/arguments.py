@@ -35,7 +35,10 @@ from graft.training.validators.validator import USUAL, VAL, check_selection
 
 MOST_SEEDS = 1_000
 """Runs of one cell; more than anybody waits for."""
-_NOT_ASKED = ("source", "data", "must_split", "reading", "data_options", "kinds", "labels")
+_NOT_ASKED = (
+    "source", "data", "must_split", "reading", "data_options", "kinds", "labels",
+    "others", "parts",
+)  # fmt: skip
 """Parameters of functions that are not options for reading data."""
 
 

@@ -230,6 +230,15 @@ class Domains(TypedDict):
     class_shares: dict[str, Shares] | None
 
 
+class Part(TypedDict):
+    """One of several tasks: its metric among `metrics`, and its labels by split."""
+
+    task: str
+    metric: str
+    labels: dict[str, Amount]
+    model: str
+
+
 class Result(TypedDict):
     """result.json: the outcome of a run."""
 
@@ -258,6 +267,7 @@ class Result(TypedDict):
     mistakes: NotRequired[PAIR]
     galleries: NotRequired[list[PAIR]]
     samples: NotRequired[list[dict[str, str | None]]]
+    parts: NotRequired[dict[str, Part]]
     warnings: NotRequired[list[str]]
 
 

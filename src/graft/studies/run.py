@@ -21,10 +21,12 @@ from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base import env, files
 from graft.base.errors import FolderError
 from graft.base.locks import hold_lock
+from graft.base.records import Batch
 from graft.data.data import Data
 from graft.data.kinds.kind import kind_named
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
+from graft.studies.parts import describe_parts, model_places, part_model
 from graft.studies.records import (
     PREDICTIONS,
     check_result,
@@ -123,7 +125,7 @@ def _execute(
         samples = task.samples(model, data.splits["test"])
     details = task.details(evaluations["test"].scores, evaluations["test"].targets)
     write_predictions(folder, task, data, evaluations, details.galleries)
-    _save_model(folder / "model", model, task, spec, feeds["val"])
+    places = _save_models(folder, model, task, spec, feeds["val"])
     started -= position.earlier_seconds
     result = {
         "schema": 1,
@@ -135,6 +137,7 @@ def _execute(
         "cost": _cost(model, position, folder, time.perf_counter() - started),
         "frozen": _frozen(position),
         **details.to_json(),
+        **({"parts": describe_parts(task, data, places)} if places else {}),
         **({"samples": samples} if samples else {}),
         **adapted,
         "warnings": [*notes, *position.warnings],
@@ -324,11 +327,24 @@ def _frozen(position: Position) -> dict[str, Any]:
     }
 
 
-def _save_model(folder: Path, model: Model, task: Task, spec: RunSpec, val: Feed) -> None:
+def _save_models(
+    folder: Path, model: Model, task: Task, spec: RunSpec, val: Feed
+) -> dict[str, str]:
+    """Save the model, and of several tasks a model each; return where these lie, by their names."""
     rows = list(range(min(PROBES, len(val.pieces))))
     batch = next(val.stream([rows]))
     # safetensors holds no channels-last tensors.
     model.to("cpu", memory_format=torch.contiguous_format)
+    _save_model(folder / "model", model, task, spec, batch)
+    places = model_places(task)
+    for name, place in places.items():
+        part = task.alone(name)
+        fresh = build_model(spec.backbone, part, False, spec.seed)
+        _save_model(folder / place, part_model(model, task, name, fresh), part, spec, batch)
+    return places
+
+
+def _save_model(folder: Path, model: Model, task: Task, spec: RunSpec, batch: Batch) -> None:
     extra = {"task": task.name, "task_settings": task.settings()}
     extra |= {"technique": spec.technique, "run": spec.hash}
     model_folder.save(model, folder, task.job(), list(task.classes), extra, batch, task.problem)

@@ -29,6 +29,7 @@ from graft.base.records import Batch, Output, Sample, Windows, targets_of
 from graft.base.trees import Tree
 from graft.data.data import Data
 from graft.metrics.metric import Metric
+from graft.tasks.parts.one_of_several import OneOfSeveral
 from graft.tasks.text.generation import Decoding, Generated
 
 PREVIEW = 600
@@ -41,7 +42,7 @@ def objects(values: Sequence[Any]) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Task(ABC):
+class Task(OneOfSeveral, ABC):
     """One kind of prediction.
 
     Its name is the Hugging Face pipeline id; `classes` name the outputs of the head. In training,
@@ -160,7 +161,7 @@ class Task(ABC):
             f"{needs}. Give such data, or name the columns: --columns role=name."
         )
 
-    def check(self, backbone: Backbone) -> None:  # noqa: B027 - most networks will do
+    def check(self, backbone: Backbone) -> None:
         """Raise BackboneError if the network cannot read the encoded samples of the task."""
 
     def with_head(self, backbone: Backbone) -> Backbone:

@@ -27,7 +27,9 @@ class AttentionPooled(Head):
     layer is solved for in seconds.
     """
 
-    gives: ClassVar[dict[Form, frozenset[str]]] = {"sequence": frozenset({"classes", "number"})}
+    gives: ClassVar[dict[Form, frozenset[str]]] = {
+        "sequence": frozenset({"classes", "number", "parts"})
+    }
     sits_on: ClassVar[str | None] = "transformers"
 
     def attach(self, backbone: Backbone, outputs: int | None) -> Backbone:

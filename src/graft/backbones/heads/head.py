@@ -25,7 +25,8 @@ class Head:
     gives: ClassVar[dict[Form, frozenset[str]]]
     """What it can predict, by the form of the features that it reads: `classes` (one of several, or
     any number of them), `tags` and `spans` (a class, or a start and an end, for each token),
-    `number`, `text`, `tokens`, `boxes` (objects in a picture), `mask` (a class for each pixel)."""
+    `number`, `parts` (the outputs of several tasks), `text`, `tokens`, `boxes` (objects in a
+    picture), `mask` (a class for each pixel)."""
     reads: ClassVar[frozenset[str]] = frozenset({"image", "text", "audio"})
     """What the networks read on which it sits."""
     sits_on: ClassVar[str | None] = None

@@ -16,7 +16,7 @@ class Linear(Head):
     """
 
     gives: ClassVar[dict[Form, frozenset[str]]] = {
-        "vector": frozenset({"classes"}),
-        "sequence": frozenset({"tags", "spans"}),
+        "vector": frozenset({"classes", "parts"}),
+        "sequence": frozenset({"tags", "spans", "parts"}),
     }
     solvers: ClassVar[tuple[str, ...]] = ("logistic",)

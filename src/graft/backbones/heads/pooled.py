@@ -22,7 +22,9 @@ class Pooled(Head):
     When: token states say more than the one vector by which the library classifies texts.
     """
 
-    gives: ClassVar[dict[Form, frozenset[str]]] = {"sequence": frozenset({"classes", "number"})}
+    gives: ClassVar[dict[Form, frozenset[str]]] = {
+        "sequence": frozenset({"classes", "number", "parts"})
+    }
     sits_on: ClassVar[str | None] = "transformers"
     solvers: ClassVar[tuple[str, ...]] = ("ridge", "logistic")
 

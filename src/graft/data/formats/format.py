@@ -44,6 +44,8 @@ class ReadOptions:
     """The kinds of data that the task reads, by name; None: all."""
     labels: bool = True
     """Whether every sample outside `unlabeled` must have a label; False for data to predict."""
+    others: Collection[str] = ()
+    """Columns of a table that play no role: the targets of other tasks."""
 
     def __post_init__(self) -> None:
         """Raise BadValue for a value of the wrong type."""

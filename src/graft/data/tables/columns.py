@@ -60,13 +60,20 @@ class Match:
 class Columns:
     """The columns of one table, which kinds search by name, whatever its case, and by content."""
 
-    def __init__(self, table: Table, asked: dict[str, list[str]], labels: bool, for_task: bool):
+    def __init__(
+        self,
+        table: Table,
+        asked: dict[str, list[str]],
+        labels: bool,
+        for_task: bool,
+        others: Collection[str] = (),
+    ):
         self.table, self.asked, self.needs_target = table, asked, labels
         self.for_task = for_task
         """Whether only kinds that a task reads are tried, so that names may be less telling."""
         self.header = table.header
         # A column that says the group or the domain plays no second role.
-        taken = {name for role in ("group", "domain") for name in asked.get(role, ())}
+        taken = {name for role in ("group", "domain") for name in asked.get(role, ())} | {*others}
         self.values = {name: values for name, values in table.columns.items() if name not in taken}
         self._low = {name.strip().lower(): name for name in reversed(self.values)}
 
@@ -189,7 +196,9 @@ def choose(
         role: _resolve(table, role, name, everywhere, joined)
         for role, name in options.columns.items()
     }
-    columns = Columns(table, asked, options.labels, options.kinds is not None)
+    what = "the target of a task"
+    others = {c for name in options.others for c in _resolve(table, what, name, everywhere, {what})}
+    columns = Columns(table, asked, options.labels, options.kinds is not None, others)
     fitting = _leave_hearing(columns, fitting)
     matches, errors = [], []
     for kind in fitting:

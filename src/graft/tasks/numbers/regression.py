@@ -151,6 +151,10 @@ class Regression(Task):
         is_right = self.is_right(row["prediction"], row["target"])
         return None if is_right else abs(row["prediction"] - row["target"])
 
+    @property
+    def severity_unit(self) -> float:
+        return self.scale
+
     def say(self, value: float) -> str:
         """The number, to a hundredth of the spread of the targets, with its unit."""
         decimals = min(max(0, 2 - math.floor(math.log10(self.scale))), 12)
@@ -176,6 +180,11 @@ class Regression(Task):
         """The baselines that read no input: the mean, and that of each category, if any."""
         mean = baselines.mean(self.targets)
         return (mean, baselines.mean_by_category(self.targets)) if self.categories else (mean,)
+
+    @property
+    def compared_by(self) -> Metric:
+        """R², which has no unit: 0 is as good as the mean, 1 is perfect."""
+        return measures.r2
 
     @property
     def metrics(self) -> dict[str, Metric]:

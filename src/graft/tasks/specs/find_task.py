@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from graft.base import plugins
 from graft.base.errors import DataError
 from graft.data.data import Data
+from graft.data.kinds.several import part_data, parts_of
 from graft.tasks.specs.options import parse
+from graft.tasks.specs.several import PartSpec, join_parts, split_parts
 
 
 def fitting_tasks(data: Data) -> list[str]:
@@ -16,8 +20,11 @@ def fitting_tasks(data: Data) -> list[str]:
 def find_task(data: Data, task: str | None) -> str:
     """The task that the data are for; raises GraftError.
 
-    It is the asked one with its options, or the one whose roles they have.
+    It is the asked one with its options, or the one whose roles they have. Of several tasks each
+    that is not named is found by its own data.
     """
+    if task and (parts := split_parts(task)):
+        return join_parts([_find_part(data, part) for part in parts])
     kinds = {spec: parse(spec)[0] for spec in ([task] if task else plugins.names("task"))}
     fitting = [spec for spec, kind in kinds.items() if kind.fits(data.roles)]
     if len(fitting) == 1:
@@ -34,6 +41,25 @@ def find_task(data: Data, task: str | None) -> str:
         f"{data.path or 'The data'} have {has}: {words}. Choose one with --task: "
         f"{', '.join(fitting or kinds)}."
     )
+
+
+def _find_part(data: Data, part: PartSpec) -> PartSpec:
+    """One of several tasks, with its spec; raises DataError if the data have no such part."""
+    samples = [s for split, some in data.splits.items() if split != "unlabeled" for s in some]
+    names = parts_of(samples)
+    if part.column not in names:
+        has = ", ".join(map(repr, names)) or "none"
+        raise DataError(
+            f"{data.path or 'The data'} have no targets named {part.column!r}, but {has}. Read "
+            "them with the same tasks: graft.load_data(..., task=[...])."
+        )
+    labeled = part_data(data, part.column)
+    if not any(labeled.splits.values()):
+        raise DataError(
+            f"The task {part.column!r} has no label in {data.path or 'the data'}. Leave it out, or "
+            "fill in its column."
+        )
+    return replace(part, task=find_task(labeled, part.task))
 
 
 def _advise(data: Data) -> str:

@@ -1,0 +1,120 @@
+"""Read one table once for each of its target columns, and join what was read.
+
+A column that is no target of a task, such as the picture, is read the same each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from graft.base.errors import BadValue, DataError, listed
+from graft.base.records import Sample
+from graft.data.data import Data
+from graft.data.kinds.kind import kind_named
+from graft.data.kinds.several import ROLE
+from graft.data.tables.numbers import are_values
+
+Read = Callable[..., Data]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the target of one task is: its role, and the kinds of data that the task reads."""
+
+    role: str
+    kinds: Collection[str]
+
+
+GUESSED = (Wanted("label", ("labels", "text-pairs")), Wanted("value", ("numbers",)))
+"""What a column may hold: classes, or many different numbers."""
+
+
+def read_parts(read: Read, parts: Mapping[str, Wanted | None], **reading: Any) -> Data:
+    """Read the samples with the target of each task, by the name of its column.
+
+    `read(**reading)` reads the source. None as what is wanted is guessed by the content, as that of
+    one column is. Raises BadValue for a column that is asked for as something else too, and
+    DataError for inputs that are not the same for all tasks.
+    """
+    asked = dict(reading.pop("columns", None) or {})
+    _check_asked(asked, parts)
+    reading = {**reading, "labels": False}
+    datas = {}
+    for name, wanted in parts.items():
+        others = tuple(other for other in parts if other != name)
+        one = {**reading, "columns": asked, "others": others}
+        datas[name] = _guess(read, name, one) if wanted is None else _read(read, name, wanted, one)
+    return join_parts(datas)
+
+
+def join_parts(datas: Mapping[str, Data]) -> Data:
+    """Join data of the same samples, read for one task each, into samples of all tasks.
+
+    Raises DataError unless all have the same samples and inputs.
+    """
+    first = next(iter(datas.values()))
+    targets = {name: kind_named(data.kind).target for name, data in datas.items()}
+    columns: dict[str, list[str]] = {}
+    for name, data in datas.items():
+        inputs = {role: names for role, names in data.columns.items() if role != targets[name]}
+        for role, names in inputs.items():
+            if columns.setdefault(role, names) != names:
+                raise DataError(
+                    f"The tasks read different columns as {role}: {listed(columns[role])} and, for "
+                    f"{name!r}, {listed(names)}. Name the one that all read: --columns {role}=NAME."
+                )
+    by_split = {
+        split: [_join(datas, targets, split, row) for row in range(len(samples))]
+        for split, samples in first.splits.items()
+    }
+    notes = list(dict.fromkeys(note for data in datas.values() for note in data.notes))
+    columns = {**columns, ROLE: list(datas)}
+    return replace(first, splits=by_split, kind="several", notes=notes, columns=columns)
+
+
+def _join(datas: Mapping[str, Data], targets: Mapping[str, str], split: str, row: int) -> Sample:
+    samples = {name: data.splits[split][row] for name, data in datas.items()}
+    first = next(iter(samples.values()))
+    roles: dict[str, Any] = {}
+    parts: dict[str, dict[str, Any]] = {}
+    for name, sample in samples.items():
+        if sample.id != first.id:
+            raise DataError(
+                f"The tasks do not have the same samples: {first.id} and, for {name!r}, "
+                f"{sample.id}. Use tasks that read one row a sample."
+            )
+        roles |= {role: value for role, value in sample.roles.items() if role != targets[name]}
+        parts[name] = {targets[name]: sample.roles.get(targets[name])}
+    return Sample(first.id, {**roles, ROLE: parts})
+
+
+def _check_asked(asked: Mapping[str, str], parts: Collection[str]) -> None:
+    """Raise BadValue for a target column that is an input, or roles that the tasks name."""
+    if named := {wanted.role for wanted in GUESSED} & asked.keys():
+        raise BadValue(
+            f"--columns {min(named)}={asked[min(named)]} names a target, and so do several --task. "
+            "Leave it out, or give one more --task."
+        )
+    for role, column in asked.items():
+        names = {part for name in parts for part in (name, *str(name).split("+"))}
+        both = [part.strip() for part in str(column).split("+") if part.strip() in names]
+        if both:
+            raise BadValue(
+                f"The column {both[0]!r} is asked for as {role} and as the target of a task, and a "
+                "network that reads its target learns nothing else. Leave out one of them."
+            )
+
+
+def _read(read: Read, name: str, wanted: Wanted, reading: Mapping[str, Any]) -> Data:
+    columns = {**reading["columns"], wanted.role: name}
+    return read(**{**reading, "columns": columns, "kinds": wanted.kinds})
+
+
+def _guess(read: Read, name: str, reading: Mapping[str, Any]) -> Data:
+    """Read the column as classes; as numbers if it holds many different ones."""
+    classes, numbers = GUESSED
+    data = _read(read, name, classes, reading)
+    labels = [s.roles.get(classes.role) for part in data.splits.values() for s in part]
+    return _read(read, name, numbers, reading) if are_values(labels) else data

@@ -1,0 +1,1 @@
+"""What several tasks at once are made of: outputs, targets, baselines."""

@@ -1,0 +1,42 @@
+"""What a task says of itself as one of several that are learned at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from graft.base.records import Sample
+from graft.metrics.metric import Metric
+
+if TYPE_CHECKING:
+    from graft.tasks.task import Task
+
+
+class OneOfSeveral:
+    """The part of the contract of a task that several tasks at once ask each for."""
+
+    metrics: dict[str, Metric]
+
+    @property
+    def parts(self) -> Mapping[str, Task]:
+        """The tasks that it is made of, by their names; none of a single task."""
+        return {}
+
+    @property
+    def read_as(self) -> Task:
+        """The task as which data to predict are read; of several tasks one of them."""
+        return self
+
+    @property
+    def compared_by(self) -> Metric:
+        """The metric that is averaged with those of other tasks: at most 1, higher is better."""
+        return next(iter(self.metrics.values()))
+
+    def amount(self, sample: Sample) -> float:
+        """Return about how much of what `loss_weight` counts a labeled sample has."""
+        return 1.0
+
+    @property
+    def severity_unit(self) -> float:
+        """The size of a bad mistake in `severity`, by which those of other tasks are compared."""
+        return 1.0
