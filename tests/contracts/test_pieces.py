@@ -33,15 +33,17 @@ TASKS = [*TINY, PACKED, SUBWORDS, WEIGHTED, SEVERAL]
 BETWEEN_DOMAINS = ("bnm", "dan", "deep-coral", "deepjdot", "shot")
 BETWEEN_EXAMPLES = {
     "contrastive-few-shot": {"contrastive"},
+    "bss": {"fine-tuning"},
+    "bi-tuning": {"fine-tuning"},
     **{name: {"adaptation"} for name in BETWEEN_DOMAINS},
 }
 """Phases whose loss is between the examples of a batch, of which pieces have fewer."""
 EITHER = ("cdan", "dann", "mcc", "mdd")
 """Losses of which some pieces have the gradient of the whole: sums of means over two streams, where
 the pieces are equal shares of both, and those that depend little on nearly equal predictions."""
-SPECS = {"deep-coral": "deep-coral:weight=1e20"}
-"""Covariances of the nearly equal predictions of a tiny network are tiny: the weight lets their
-distance count."""
+SPECS = {"deep-coral": "deep-coral:weight=1e20", "bss": "bss:weight=1e4"}
+"""Covariances and singular values of the nearly equal predictions of a tiny network are tiny: the
+weight lets them count."""
 SAMPLED = ("object-detection",)
 """Tasks whose usual head learns from regions that are drawn anew in each step."""
 TECHNIQUES = [*plugins.names("technique"), "full-fine-tuning + l2-sp:weight=0.1"]

@@ -373,6 +373,10 @@ class Objective(nn.Module):
         """
         yield self.model
 
+    def notes(self) -> list[str]:
+        """What it chose by itself in a phase, for the result; asked for as the phase ends."""
+        return []
+
     def finish(self) -> Model:
         """The model as an ordinary network again: adapters merged, additions dropped."""
         return self.model

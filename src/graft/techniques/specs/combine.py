@@ -274,6 +274,9 @@ class SumObjective(Objective):
         with self.main.measured_model(), self.extra.measured_model():
             yield self.model
 
+    def notes(self) -> list[str]:
+        return [*self.main.notes(), *self.extra.notes()]
+
     def finish(self) -> Model:
         self.extra.finish()  # first, as it was made last, around what main had added
         return self.main.finish()

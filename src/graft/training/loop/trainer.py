@@ -325,6 +325,8 @@ def _end(run: Run, stage: Stage) -> None:
     position.frozen.append(
         {"phase": stage.phase.name, "tensors": count, "unchanged": digest == position.frozen_digest}
     )
+    for note in stage.objective.notes():
+        warn(run, note)
     position.steps_before += position.step
     position.epochs_before += position.step / stage.per_epoch
 

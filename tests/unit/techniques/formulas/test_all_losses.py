@@ -5,20 +5,25 @@ from __future__ import annotations
 import pytest
 import torch
 
+from graft.techniques.formulas.bi_tuning import category_contrast, classifier_contrast
 from graft.techniques.formulas.bnm import nuclear_norm_loss
+from graft.techniques.formulas.bss import spectral_shrinkage
 from graft.techniques.formulas.byol import regression_loss
 from graft.techniques.formulas.coral import coral
 from graft.techniques.formulas.deep_clustering import cluster_loss
 from graft.techniques.formulas.deepjdot import joint_cost
+from graft.techniques.formulas.delta import map_distance
 from graft.techniques.formulas.diet import diet
 from graft.techniques.formulas.dino import dino
 from graft.techniques.formulas.domain_loss import domain_loss
+from graft.techniques.formulas.label_smoothing import uniform_cross_entropy
 from graft.techniques.formulas.mae import masked_pixel_loss
 from graft.techniques.formulas.mcc import class_confusion
 from graft.techniques.formulas.mdd import margin_disparity
 from graft.techniques.formulas.mmd import mmd
 from graft.techniques.formulas.nt_xent import nt_xent
 from graft.techniques.formulas.pseudo_labels import pseudo_label_loss
+from graft.techniques.formulas.r_drop import symmetric_divergence
 from graft.techniques.formulas.shot import information_loss
 from graft.techniques.formulas.tent import entropy_loss
 from tests.unit.techniques.formulas.waves import (
@@ -49,6 +54,13 @@ LOSSES = {
     "dino": lambda s, t: dino(s.view(2, 3, 4), VIEWS[:2], torch.zeros(4).double()),
     "diet": lambda s, t: diet(s, LABELS),
     "clusters": lambda s, t: cluster_loss(s, LABELS, SOURCE_LOGITS[:, 0].square()),
+    "spectral": lambda s, t: spectral_shrinkage(s + 0.1 * s.square(), 2),
+    "uniform": lambda s, t: uniform_cross_entropy(s),
+    "uniform of several": lambda s, t: uniform_cross_entropy(s, multi_label=True),
+    "divergence": lambda s, t: symmetric_divergence(s[:5], t),
+    "map distance": lambda s, t: map_distance(s, SOURCE + 1),
+    "classifier contrast": lambda s, t: classifier_contrast(s, t[:3], t[:3, 0], LABELS, 0.5),
+    "category contrast": lambda s, t: category_contrast(s, LABELS, 0.5),
     "mae": lambda s, t: masked_pixel_loss(s[:3][None], VIEWS[:1], HIDDEN),
 }
 

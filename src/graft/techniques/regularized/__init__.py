@@ -1,0 +1,1 @@
+"""What the techniques share that keep a network from overfitting few labels."""

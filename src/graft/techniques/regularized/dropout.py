@@ -1,0 +1,17 @@
+"""Whether two forwards of a network in training differ."""
+
+from __future__ import annotations
+
+from torch import nn
+
+NAMES = ("p", "drop_prob", "dropout", "attention_dropout", "activation_dropout", "dropout_p")
+"""Under which layers of torch, torchvision, timm and transformers keep the probability."""
+
+
+def has_dropout(network: nn.Module) -> bool:
+    """Whether a layer of the network drops numbers, or whole branches, at random."""
+    return any(
+        isinstance(value := getattr(module, name, None), float) and 0 < value < 1
+        for module in network.modules()
+        for name in NAMES
+    )
