@@ -101,6 +101,25 @@ def passages(characters: int = 1500, **sizes: int) -> graft.Data:
     return _describe(data.with_splits(cut), words, sizes)
 
 
+def two_domains(**sizes: int) -> graft.Data:
+    """Photographs with labels, cartoons without: PACS; else digits, and their negatives."""
+    path = folder("pacs")
+    if path is None:
+        print(f"No photographs and cartoons: {_why_not('pacs')}.")
+        source, target = _digits_and_negatives()
+        words = "handwritten digits, and their negatives without labels"
+    else:
+        source, target = path / "photo", path / "cartoon"
+        words = "photographs, and cartoons without labels"
+    return _describe(graft.load_data(source, target=str(target)), words, sizes)
+
+
+def few_labels(shots: int, **sizes: int) -> graft.Data:
+    """Handwritten digits, of which `shots` of each class keep their label."""
+    data = graft.load_data(graft.datasets.write_digits(HOME), shots=shots)
+    return _describe(data, f"handwritten digits with {shots} labels a class", sizes)
+
+
 def spoken_digits(by_speaker: bool = True, **sizes: int) -> graft.Data:
     """Recordings of the words zero to nine; else tones of three pitches, in noise.
 
@@ -176,6 +195,19 @@ def _why_not(name: str) -> str:
     if not Path(home).is_dir():
         return f"GRAFT_DATA is {home!r}, which is no folder"
     return f"the folder of GRAFT_DATA has no folder {name}"
+
+
+def _digits_and_negatives() -> tuple[Path, Path]:
+    """The files of scikit-learn's digits, and of the negatives of every second one."""
+    path = graft.datasets.write_digits(HOME)
+    negatives, part = HOME / "negatives.npz", HOME / "part.npz"
+    if not negatives.exists():
+        with np.load(path) as arrays:
+            half = {name: arrays[name][::2] for name in arrays}
+        turned = {name: 255 - half[name] for name in ("x_train", "x_test")}
+        np.savez_compressed(part, **{**half, **turned})
+        part.rename(negatives)  # now that it is whole
+    return path, negatives
 
 
 def _sentence_of(sample: graft.Sample) -> graft.Sample:

@@ -86,3 +86,16 @@ def test_half_a_download_is_not_taken_for_the_photographs(
     for _ in range(2):  # the second time finds what the first one left
         assert course_data._fetch_photographs() is None
     assert list(course_data.HOME.iterdir()) == []
+
+
+def test_digits_become_two_domains(course_data: ModuleType) -> None:
+    data = course_data.two_domains(train=50, unlabeled=40)
+    assert data.target == "labeled"
+    assert len(data.splits["unlabeled"]) == 40
+    edges = {split: data.splits[split][0].roles["image"][0, 0] for split in ("train", "unlabeled")}
+    assert edges == {"train": 0, "unlabeled": 255}
+
+
+def test_few_digits_keep_their_labels(course_data: ModuleType) -> None:
+    data = course_data.few_labels(shots=3, unlabeled=30)
+    assert [len(data.splits[split]) for split in ("train", "unlabeled")] == [30, 30]
