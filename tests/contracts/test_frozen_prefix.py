@@ -312,6 +312,8 @@ SPECS = (
     "feature-extraction:solved=false,epochs=2 then partial-fine-tuning:from_group=-1,views=1",
     "gradual-unfreezing:views=1",
     "lora:r=2,from_group=-1,views=1",
+    "bottleneck-adapters:from_group=-1,views=1",
+    "vpt:from_group=-1,views=1",
     "diet:from_group=-1,views=2",
     "byol:from_group=-1,views=2",
 )

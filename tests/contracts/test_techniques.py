@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from graft.backbones.adapters.added import without_added
 from graft.backbones.backbone import Model
 from graft.backbones.load import load_backbone
 from graft.base import plugins, specs
@@ -135,6 +136,12 @@ def test_a_stopped_training_goes_on_to_the_same_weights(pair, tmp_path):
 
 def test_the_model_that_comes_out_is_an_ordinary_network_again(training):
     model, fresh = training.model, untrained(training)
+    with without_added(model.network):  # layers that stay are saved beside the ordinary network
+        check_is_like(model, fresh)
+
+
+def check_is_like(model: Model, fresh: Model) -> None:
+    """Assert that both have the same tensors, unless the head has changed."""
     if model.backbone.form == "finished":  # it has gone back to the head of its own
         assert set(below_the_head(model)) == set(below_the_head(fresh))
     else:

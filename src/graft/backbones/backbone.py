@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
@@ -16,6 +16,9 @@ from graft.base import trees
 from graft.base.job import Form, Job
 from graft.base.records import Batch, Output
 from graft.base.trees import Tree
+
+if TYPE_CHECKING:
+    from graft.backbones.adapters.peft_folder import KeptAdapter
 
 Call = Callable[[nn.Module, Batch], tuple[Tree, dict[str, Tensor] | None]]
 """Run a network on a batch. Returns its outputs, always; and its losses as well if it computes them
@@ -110,6 +113,8 @@ class Backbone:
     """The feature maps of the trunk, if it returns a pyramid."""
     trunk: str = ""
     """The path of the trunk in a network whose head reads a pyramid; empty for a bare trunk."""
+    added: list[dict[str, Any]] = field(default_factory=list)
+    """What techniques have added to its layers and what stays there, as JSON: see `adapters`."""
 
     @property
     def has_deep_head(self) -> bool:
@@ -205,6 +210,8 @@ class Model(nn.Module):
         self.backbone = backbone
         self.network = backbone.network
         self.fresh_head = fresh_head
+        self.kept: KeptAdapter | None = None
+        """What was trained beside the frozen network, if it is also saved by itself."""
 
     def forward(self, batch: Batch) -> Output:
         """Read what the preprocessing yields, or `{"features": (B, D)}` recorded before."""

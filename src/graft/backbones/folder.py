@@ -14,7 +14,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from graft.backbones.backbone import Library, Model, evaluating
+from graft.backbones.adapters import added, peft_folder
+from graft.backbones.backbone import Backbone, Library, Model, evaluating
 from graft.backbones.heads.head import attach_head, head_of
 from graft.backbones.preprocess.preprocess import restore_preprocess
 from graft.base import files, plugins, trees
@@ -31,6 +32,9 @@ and more, and so is what rounding does to them."""
 CARD, PROBE = "graft.json", "probe.safetensors"
 ADDITIONS = "head.safetensors"
 """What a head adds to a network that its library has no place for: see `Head.additions`."""
+BASE, ADDED = "base", "added.safetensors"
+"""Where the network lies, and what was added to its layers, if such layers stay in it. In a folder
+of its own its library cannot open it by mistake without them."""
 INPUTS = "inputs."
 """The prefix of the inputs of a probe; its other tensors are outputs."""
 
@@ -66,7 +70,7 @@ def open_model(folder: str | Path) -> tuple[Model, dict[str, Any]]:
     card = _verified_card(folder)
     library = plugins.load("source", card["source"])()
     try:
-        backbone = library.open(str(folder), Job(**card["job"]), True)
+        backbone = library.open(str(network_folder(folder)), Job(**card["job"]), True)
     except (OSError, ValueError, RuntimeError) as error:
         raise FolderError(
             f"The model in {folder} cannot be read by {card['source']}: {error}"
@@ -75,10 +79,35 @@ def open_model(folder: str | Path) -> tuple[Model, dict[str, Any]]:
     backbone = attach_head(card["head"], backbone, card["job"]["outputs"])
     if ADDITIONS in card["files"]:
         backbone.network.load_state_dict(load_file(folder / ADDITIONS), strict=False)
+    if ADDED in card["files"]:
+        _restore_added(backbone, folder, card["added"], pretrained=True)
     backbone.preprocess = restore_preprocess(backbone.preprocess, card["preprocess"])
     model = Model(backbone).eval()
     _prove(model, folder)
     return model, card
+
+
+def network_folder(folder: Path) -> Path:
+    """The folder in which the network of a model lies: its own, unless layers were added to it."""
+    return folder / BASE if (folder / ADDED).is_file() else folder
+
+
+def restore_added(backbone: Backbone, folder: Path, pretrained: bool) -> None:
+    """Add the layers again that were added to the network in the folder, if any.
+
+    Without `pretrained` they are as a technique begins with them. Raises FolderError.
+    """
+    if (folder / ADDED).is_file():
+        _restore_added(backbone, folder, _verified_card(folder)["added"], pretrained)
+
+
+def _restore_added(
+    backbone: Backbone, folder: Path, records: list[dict[str, Any]], pretrained: bool
+) -> None:
+    for record in records:
+        added.add(backbone, record["kind"], record["layers"])
+    if pretrained:
+        added.load(backbone, load_file(folder / ADDED))
 
 
 def library_of(folder: str) -> type[Library]:
@@ -86,7 +115,7 @@ def library_of(folder: str) -> type[Library]:
 
     Raises BackboneError where there is none or no folder.
     """
-    path = files.expand_home(folder)
+    path = network_folder(files.expand_home(folder))
     if not files.is_folder(path):
         raise BackboneError(
             f"There is no folder {folder!r}. Give the folder of "
@@ -102,6 +131,12 @@ def library_of(folder: str) -> type[Library]:
         ) from error
     if owners:
         return owners[0]
+    if config := peft_folder.describe(path):
+        base = config.get("base_model_name_or_path")
+        raise BackboneError(
+            f"{folder} holds an adapter for {base} and no network. Use the folder model/ beside "
+            "it, or open it by peft.PeftModel.from_pretrained."
+        )
     known = ", ".join(library.__name__.lower() for library in libraries)
     raise BackboneError(
         f"{folder} holds no model: its config.json is "
@@ -118,10 +153,15 @@ def _fill(
     problem: str | None,
 ) -> None:
     backbone = model.backbone
-    saved = replace(backbone, network=head_of(backbone).detach(backbone))
-    plugins.load("source", backbone.source)().save(saved, str(part), classes, problem)
-    if additions := head_of(backbone).additions(backbone):
-        save_file(additions, part / ADDITIONS)
+    place = part / BASE if backbone.added else part
+    place.mkdir(exist_ok=True)
+    with added.without_added(backbone.network):
+        saved = replace(backbone, network=head_of(backbone).detach(backbone))
+        plugins.load("source", backbone.source)().save(saved, str(place), classes, problem)
+        if additions := head_of(backbone).additions(backbone):
+            save_file(additions, part / ADDITIONS)
+    if backbone.added:
+        save_file(added.tensors_of(backbone.network), part / ADDED)
     bare = Batch(probe.inputs, mask=probe.mask).map(lambda tensor: tensor.detach().cpu())
     tensors = trees.named_leaves(bare.inputs, "inputs") | _outputs(model, bare)
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part / PROBE)
@@ -133,6 +173,7 @@ def _fill(
         "lr": backbone.lr,
         "head": backbone.head_name,
         "preprocess": backbone.preprocess.settings(),
+        "added": backbone.added,
         **extra,
         "files": {
             p.relative_to(part).as_posix(): files.sha256(p)

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from graft.backbones.adapters import added
 from graft.backbones.backbone import Model
 from graft.data.data import Data
 from graft.data.kinds.several import part_data
@@ -20,6 +21,8 @@ def part_model(model: Model, task: Task, name: str, fresh: Model) -> Model:
     It is a network of its own: its library opens it like any other. Its last layer has the rows of
     that of all tasks that are its own.
     """
+    for record in model.backbone.added[len(fresh.backbone.added) :]:
+        added.add(fresh.backbone, record["kind"], record["layers"])
     place, ours, theirs = task.places[name], _last_linear(model), _last_linear(fresh)
     state, weights = model.network.state_dict(), {}
     for key in fresh.network.state_dict():

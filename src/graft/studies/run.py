@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from graft.backbones import folder as model_folder
+from graft.backbones.adapters import peft_folder
 from graft.backbones.backbone import Backbone, Model
 from graft.backbones.heads.head import head_of
 from graft.backbones.language.unknown_tokens import unknown_tokens
@@ -126,6 +127,8 @@ def _execute(
     details = task.details(evaluations["test"].scores, evaluations["test"].targets)
     write_predictions(folder, task, data, evaluations, details.galleries)
     places = _save_models(folder, model, task, spec, feeds["val"])
+    if model.kept:
+        peft_folder.write(model.kept, model.backbone, folder / "adapter")
     started -= position.earlier_seconds
     result = {
         "schema": 1,
@@ -303,7 +306,7 @@ def _run_baselines(task: Task, data: Data | None) -> dict[str, Any]:
 def _cost(model: Model, position: Position, folder: Path, seconds: float) -> dict[str, Any]:
     weights = sum(
         file.stat().st_size
-        for file in (folder / "model").glob("*.safetensors")
+        for file in (folder / "model").rglob("*.safetensors")
         if file.name != "probe.safetensors"
     )
     return {

@@ -184,6 +184,11 @@ class Technique(ABC):
         """Whether it learns from labels, so that a new head is of use after it."""
         return any(stream.labels for part in self.parts for stream in part.streams().values())
 
+    @property
+    def keeps_adapter(self) -> bool:
+        """Whether the model that comes out is also kept as an adapter of the network it was."""
+        return False
+
     def check(self, backbone: Backbone, task: Task) -> None:
         """Raise BadValue where it is not made for this network, this task or its classes.
 

@@ -120,6 +120,17 @@ def test_a_report_computes_the_mean_from_what_predictions_keep(run):
 
 
 def test_each_task_has_a_model_of_its_own_with_the_same_outputs(run):
+    check_parts(run)
+
+
+def test_layers_that_stay_are_in_the_model_of_each_task(tmp_path):
+    table, adapters = reviews(tmp_path / "reviews.csv"), "bottleneck-adapters:hidden=4,lr=0.01"
+    run = graft.fit(table, "tiny:bert", adapters, task=TASKS, epochs=1, out=tmp_path / "run")
+    check_parts(run)
+
+
+def check_parts(run: graft.api.Run) -> None:
+    """Assert that the model of each task gives what the model of all gives for it."""
     joint, _ = open_model(run.folder / "model")
     batch = Batch(joint.backbone.preprocess.example())
     batch.mask = joint.backbone.preprocess.mask(batch.inputs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graft.backbones.backbone import Backbone
-from graft.backbones.folder import library_of
+from graft.backbones.folder import library_of, network_folder, restore_added
 from graft.base import files
 from graft.base.errors import BackboneError
 from graft.base.job import Job
@@ -22,18 +22,19 @@ class Local:
         return [name]
 
     def usual_job(self, name: str) -> Job:
-        return library_of(name)().usual_job(str(files.expand_home(name)))
+        return library_of(name)().usual_job(str(network_folder(files.expand_home(name))))
 
     def load(self, name: str, job: Job, pretrained: bool) -> Backbone:
         """Raises BackboneError if there is no such folder or no source can read it."""
-        library = library_of(name)
+        library, folder = library_of(name), files.expand_home(name)
         try:
-            backbone = library().open(str(files.expand_home(name)), job, pretrained)
+            backbone = library().open(str(network_folder(folder)), job, pretrained)
         except (OSError, ValueError, RuntimeError) as error:
             raise BackboneError(
                 f"{library.__name__.lower()} cannot read the model in {name}: {error}"
             ) from error
         backbone.name = f"local:{name}"
+        restore_added(backbone, folder, pretrained)
         return backbone
 
     def tiny(self, job: Job) -> list[str]:

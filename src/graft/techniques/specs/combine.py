@@ -50,6 +50,7 @@ class Then(Technique):
                     f"{name!r} begins with random weights, so nothing "
                     f"can come before it. Write: '{name} then ...'."
                 )
+        _check_kept(self.parts)
 
     @cached_property
     def parts(self) -> tuple[Technique, ...]:
@@ -100,6 +101,8 @@ class Sum(Technique):
             )
         _check_streams(self.main, self.extra)
         _check_added(self.main, self.extra)
+        if self.extra.keeps_adapter:
+            raise _changed_beside(self.extra, self.main)
 
     @property
     def pretrained(self) -> bool:
@@ -108,6 +111,10 @@ class Sum(Technique):
     @property
     def about_head(self) -> bool:
         return self.main.about_head or self.extra.about_head
+
+    @property
+    def keeps_adapter(self) -> bool:
+        return self.main.keeps_adapter
 
     @property
     def adds_layers(self) -> bool:
@@ -178,6 +185,23 @@ def _check_streams(main: Technique, extra: Technique) -> None:
                 f"{first!r} and {second!r} draw different batches of the stream {name!r}, so '+' "
                 f"cannot add them. Give both the same settings, or write: '{first} then {second}'."
             )
+
+
+def _check_kept(parts: Sequence[Technique]) -> None:
+    """Raise BadValue if an adapter is kept of a network that another part changes."""
+    for number, part in enumerate(parts):
+        others = [other for other in parts[:number] if not other.trains_head_alone]
+        others += parts[number + 1 :]
+        if part.keeps_adapter and others:
+            raise _changed_beside(part, others[0])
+
+
+def _changed_beside(keeping: Technique, other: Technique) -> BadValue:
+    names = [plugins.name_of(type(first_of(part))) for part in (keeping, other)]
+    return BadValue(
+        f"keep=adapter of {names[0]!r} keeps all that changes beside the pretrained network, and "
+        f"{names[1]!r} changes the network itself. Leave out keep=adapter."
+    )
 
 
 def _check_added(main: Technique, extra: Technique) -> None:

@@ -1,0 +1,1 @@
+"""Adapters that are saved beside a network, and layers that stay in one."""
