@@ -184,6 +184,11 @@ class Technique(ABC):
         """Whether it learns from labels, so that a new head is of use after it."""
         return any(stream.labels for part in self.parts for stream in part.streams().values())
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The specs of models that it reads beside the network. If they change, so does the run."""
+        return ()
+
     def check(self, backbone: Backbone, task: Task) -> None:
         """Raise BadValue where it is not made for this network, this task or its classes.
 
@@ -297,6 +302,9 @@ class Objective(nn.Module):
     """Names of submodules that losses compare with, such as start weights: no step changes them.
 
     Neither a checkpoint nor the weights of the best epoch hold a copy of them."""
+    read_again: tuple[str, ...] = ()
+    """Those of the references that are read from files whenever the objective is made, so that no
+    file of a run holds them."""
 
     def __init__(self, model: Model, task: Task):
         super().__init__()
@@ -308,6 +316,15 @@ class Objective(nn.Module):
         """Whether the task's loss alone is minimized: the technique adds none and changes none."""
         steps = ("forward", "outputs", "losses", "extra_losses", "loss_weights")
         return all(getattr(type(self), step) is getattr(Objective, step) for step in steps)
+
+    @property
+    def teachers(self) -> dict[str, Model]:
+        """Frozen models, by name.
+
+        Under the name, the `extras` of a batch of the first stream have the `inputs` and the `mask`
+        that the teacher reads, recorded features among them. Without these it reads the batch.
+        """
+        return {}
 
     @property
     def parts(self) -> tuple[Objective, ...]:
