@@ -170,7 +170,7 @@ def test_another_order_of_the_classes_is_the_same_teacher(teacher):
     [
         ("distillation:teacher={there}", "only one of them has 'unicorn'"),
         ("distillation:teacher=tiny:cnn", "'tiny:cnn' is no trained model of Graft"),
-        ("distillation:teacher=runs/none", "'runs/none' is no trained model"),
+        ("distillation:teacher=", "'distillation' needs a teacher"),
     ],
 )
 def test_a_teacher_of_other_classes_is_refused(teacher, technique, words):
@@ -187,6 +187,14 @@ def test_a_teacher_that_reads_something_else_is_refused(teacher):
     for name in NAMES:
         with pytest.raises(BadValue, match="reads image, and tiny:bert reads text"):
             parse(f'{name}:teacher="{teacher}"').check(model.backbone, task)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_teacher_that_there_is_not_is_refused_before_anything_is_written(name):
+    task = task_of(TASK)[0]
+    model = build_model(STUDENT, task, pretrained=True, seed=0)
+    with pytest.raises(BadValue, match="'runs/none' is no run with a trained model"):
+        parse(f"{name}:teacher=runs/none").check(model.backbone, task)
 
 
 @pytest.mark.parametrize("name", NAMES[1:])

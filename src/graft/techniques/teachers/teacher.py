@@ -8,9 +8,9 @@ from pathlib import Path
 
 from graft.backbones.backbone import Backbone, Model
 from graft.backbones.folder import CARD, open_model, read_card
-from graft.backbones.load import load_backbone
+from graft.backbones.load import load_backbone, resolve
 from graft.base import files
-from graft.base.errors import BadValue
+from graft.base.errors import BadValue, GraftError
 from graft.tasks.task import Task
 
 SELF = "self"
@@ -33,19 +33,32 @@ def spec_of(teacher: str) -> tuple[str, ...]:
 
 
 def check_teacher(technique: str, teacher: str, backbone: Backbone) -> None:
-    """Raise BadValue for a teacher that there is not, or that reads something else."""
+    """Raise BadValue for a teacher that there is not, or a run that reads something else."""
     if not teacher:
         raise BadValue(
             f"{technique!r} needs a teacher. Give the folder of a run, as in "
             f"'{technique}:teacher=runs/large', or write teacher=self."
         )
-    folder = None if teacher == SELF else model_folder_of(teacher)
-    reads = backbone.preprocess.reads
-    if folder is not None and (other := read_card(folder)["job"]["reads"]) != reads:
+    if teacher == SELF:
+        return
+    folder, reads = model_folder_of(teacher), backbone.preprocess.reads
+    if folder is None:
+        _check_backbone(teacher)
+    elif (other := read_card(folder)["job"]["reads"]) != reads:
         raise BadValue(
             f"The teacher {teacher} reads {other}, and {backbone.name} reads {reads}. Give a "
             "teacher that reads the same."
         )
+
+
+def _check_backbone(teacher: str) -> None:
+    try:
+        resolve(teacher)
+    except GraftError as error:
+        raise BadValue(
+            f"The teacher {teacher!r} is no run with a trained model, and no backbone. Give the "
+            "folder of a finished run or a name of 'graft list backbones', or write teacher=self."
+        ) from error
 
 
 def check_classes_of(technique: str, teacher: str, task: Task) -> None:
