@@ -159,7 +159,7 @@ def fit(
     technique = technique or ("lp-ft" if fitted.fresh_head else "lora")
     backbone = full_name(backbone or base.backbone)
     asked = {"backbone": backbone, "technique": technique, "seed": seed, "fraction": fraction}
-    spec = replace(base, **asked, folders=hash_folders([backbone]))
+    spec = replace(base, **asked, folders=hash_folders([backbone], [technique]))
     drawn = subsample(loaded, shots=shots, seed=seed)
     check_techniques(spec.backbone, [technique], fitted, drawn)
     _report_findings(loaded, observer)
@@ -239,7 +239,7 @@ def compare(
         "seeds": seeds,
         "fractions": fractions,
     }
-    base = replace(base, folders=hash_folders(backbones))
+    base = replace(base, folders=hash_folders(backbones, techniques))
     fields = {name: tuple(values) for name, values in axes.items()}
     command = command or "graft.compare(...)"
     question = Question(base, **fields, command=command, selected_by=selected_by)

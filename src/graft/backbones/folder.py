@@ -221,7 +221,8 @@ def _check_form(folder: Path, card: Any, form: type) -> None:
         ) from mismatch
 
 
-def _verified_card(folder: Path) -> dict[str, Any]:
+def read_card(folder: Path) -> dict[str, Any]:
+    """Return graft.json of a model folder; raises FolderError where it is not as it was saved."""
     remedy = "Use another copy of the folder."
     card = files.read_json(folder / CARD, "a model folder of Graft", remedy)
     _check_form(folder, card, _Schema)
@@ -238,6 +239,12 @@ def _verified_card(folder: Path) -> dict[str, Any]:
             f"{folder / CARD} has changed since the model "
             "was saved. Use another copy of the folder."
         )
+    return card
+
+
+def _verified_card(folder: Path) -> dict[str, Any]:
+    """Return graft.json; raises FolderError where a file of the folder has changed."""
+    card = read_card(folder)
     for name, digest in card["files"].items():
         if not (folder / name).is_file():
             raise FolderError(f"{folder / name} is missing. Use another copy of the folder.")

@@ -15,7 +15,7 @@ from graft.base.errors import FolderError
 from graft.base.ranges import read_number
 from graft.studies.records import read_baselines, read_study
 from graft.studies.spec import RunSpec
-from graft.techniques.specs.combine import canonical, controls_of
+from graft.techniques.specs.combine import canonical, controls_of, models_of
 from graft.training.validators.validator import VAL
 
 SETTINGS = ("task", "shots", "epochs", "batch_size", "precision", "weighted")
@@ -59,7 +59,8 @@ class Question:
         return [self._run(*cell) for cell in cells]
 
     def _run(self, seed: int, fraction: float, backbone: str, technique: str) -> RunSpec:
-        folders = {name: digest for name, digest in self.base.folders.items() if name == backbone}
+        read = {backbone, *models_of(technique)}
+        folders = {name: digest for name, digest in self.base.folders.items() if name in read}
         asked = {"seed": seed, "fraction": fraction, "backbone": backbone, "technique": technique}
         return replace(self.base, folders=folders, **asked)
 

@@ -13,7 +13,7 @@ from graft.backbones.load import paths_of
 from graft.base.errors import FolderError
 from graft.base.ranges import Count, Epochs, Fraction, Seed, check_flag, read_numbers
 from graft.data.digests import digest_files
-from graft.techniques.specs.combine import canonical
+from graft.techniques.specs.combine import canonical, models_of
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class RunSpec:
     precision: str = "fp32"
     weighted: bool = False
     folders: dict[str, str] = field(default_factory=dict)
-    """The backbones that are read from files on this machine, each with a hash of their content."""
+    """The backbones and teachers that are read from files on this machine, each with a hash of
+    their content."""
 
     def __post_init__(self) -> None:
         """Raise BadValue for numbers that are out of range."""
@@ -70,20 +71,24 @@ class RunSpec:
             for path in paths:
                 if not path.exists():
                     raise FolderError(
-                        f"The model {path}, from which the run starts, is missing in {Path.cwd()}. "
+                        f"The model {path}, which the run reads, is missing in {Path.cwd()}. "
                         f"Put it back, resume in {self.data.get('folder', 'the folder')} where the "
                         "run was started, or start a new run with another --out."
                     )
             if _digest(paths) != digest:
                 raise FolderError(
-                    f"The model {backbone} has changed since the run was started from it. Restore "
+                    f"The model {backbone} has changed since the run was started with it. Restore "
                     "it, or start a new run with another --out."
                 )
 
 
-def hash_folders(backbones: Iterable[str]) -> dict[str, str]:
-    """A hash of the content of each backbone that is read from files on this machine."""
-    return {name: _digest(paths) for name in backbones if (paths := paths_of(name))}
+def hash_folders(backbones: Iterable[str], techniques: Iterable[str] = ()) -> dict[str, str]:
+    """A hash of the content of each model that is read from files on this machine.
+
+    These are backbones, and teachers of techniques.
+    """
+    models = [*backbones, *(model for technique in techniques for model in models_of(technique))]
+    return {name: _digest(paths) for name in models if (paths := paths_of(name))}
 
 
 def _digest(paths: Iterable[Path]) -> str:

@@ -19,11 +19,8 @@ from graft.base.errors import BadValue
 from graft.base.ranges import Count, Epochs, NotNegative, Positive, Share, read_numbers
 from graft.base.records import Batch, Batches, Output, Outputs
 from graft.tasks.task import Task
-from graft.techniques.specs.candidates import Candidates, SolvedHead
-from graft.techniques.specs.places import Trainable
+from graft.techniques.specs.phase import Optimizer, Phase
 from graft.techniques.specs.stream import LABELED, SUPERVISED, Stream
-
-Optimizer = Literal["adamw", "sgd"]
 
 Look = Callable[[str], Iterator[tuple[Batch, Output]]]
 """Name of a stream -> its batches, each example once and not augmented, or in one of a fixed number
@@ -64,36 +61,6 @@ def check_one_class(technique: str, task: Task) -> None:
             f"{technique!r} is for examples with one class each, and these have several labels. "
             "Use 'full-fine-tuning', or data with one label each."
         )
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A phase of a training: what trains, for how long, at which rates."""
-
-    name: str
-    epochs: float
-    trainable: Trainable
-    lr: float
-    head_lr: float
-    optimizer: Optimizer
-    candidates: Candidates | SolvedHead | None = None
-    """Weights that are tried in turn, of which the best on validation are kept; None: steps."""
-    views: int | None = None
-    """How many augmented versions of an example are seen, in turn; None: a new one each epoch; 1:
-    the plain one."""
-    patience: int | None = None
-    """So many epochs without better weights end it, unless the technique's own setting says
-    otherwise."""
-    fallback: bool = False
-    """Whether it returns to its first weights if its last ones have a worse metric on validation.
-
-    It does not if validation is tiny."""
-    mixed: bool = False
-    """Batches are drawn whatever the lengths, new ones each epoch: for losses between the examples
-    of a batch."""
-    statistics: bool = False
-    """Whether every batch normalization takes up the statistics of the batches, whether it trains
-    or not. Such a phase may train nothing else."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +155,11 @@ class Technique(ABC):
     def keeps_adapter(self) -> bool:
         """Whether the model that comes out is also kept as an adapter of the network it was."""
         return False
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The specs of models that it reads beside the network. If they change, so does the run."""
+        return ()
 
     def check(self, backbone: Backbone, task: Task) -> None:
         """Raise BadValue where it is not made for this network, this task or its classes.
@@ -302,6 +274,9 @@ class Objective(nn.Module):
     """Names of submodules that losses compare with, such as start weights: no step changes them.
 
     Neither a checkpoint nor the weights of the best epoch hold a copy of them."""
+    read_again: tuple[str, ...] = ()
+    """Those of the references that are read from files whenever the objective is made, so that no
+    file of a run holds them."""
 
     def __init__(self, model: Model, task: Task):
         super().__init__()
@@ -313,6 +288,15 @@ class Objective(nn.Module):
         """Whether the task's loss alone is minimized: the technique adds none and changes none."""
         steps = ("forward", "outputs", "losses", "extra_losses", "loss_weights")
         return all(getattr(type(self), step) is getattr(Objective, step) for step in steps)
+
+    @property
+    def teachers(self) -> dict[str, Model]:
+        """Frozen models, by name.
+
+        Under the name, the `extras` of a batch of the first stream have the `inputs` and the `mask`
+        that the teacher reads, recorded features among them. Without these it reads the batch.
+        """
+        return {}
 
     @property
     def parts(self) -> tuple[Objective, ...]:

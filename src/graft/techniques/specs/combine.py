@@ -73,6 +73,10 @@ class Then(Technique):
     def controls(self) -> tuple[str, ...]:
         return _join_controls(self.parts, self.trains_head_alone)
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        return tuple(model for part in self.parts for model in part.models)
+
     def check(self, backbone: Backbone, task: Task) -> None:
         for part in self.parts:
             part.check(backbone, task)
@@ -127,6 +131,10 @@ class Sum(Technique):
     @property
     def controls(self) -> tuple[str, ...]:
         return _join_controls((self.main, self.extra), self.trains_head_alone)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        return (*self.main.models, *self.extra.models)
 
     def check(self, backbone: Backbone, task: Task) -> None:
         self.main.check(backbone, task)
@@ -255,11 +263,17 @@ class SumObjective(Objective):
     def __init__(self, main: Objective, extra: Objective):
         super().__init__(main.model, main.task)
         self.main, self.extra = _detach_model(main), _detach_model(extra)
-        self.references = tuple(
-            f"{name}.{reference}"
-            for name in ("main", "extra")
-            for reference in getattr(self, name).references
-        )
+        self.references = self._join("references")
+        self.read_again = self._join("read_again")
+
+    def _join(self, listed: str) -> tuple[str, ...]:
+        """The names of submodules of both parts that they list there."""
+        parts = {"main": self.main, "extra": self.extra}
+        return tuple(f"{at}.{name}" for at, part in parts.items() for name in getattr(part, listed))
+
+    @property
+    def teachers(self) -> dict[str, Model]:
+        return self.main.teachers | self.extra.teachers
 
     @property
     def parts(self) -> tuple[Objective, ...]:
@@ -362,6 +376,14 @@ def controls_of(text: str) -> tuple[Control, ...]:
     except GraftError:
         names = Technique.controls
     return tuple(replace(control_named(name), technique=name) for name in names)
+
+
+def models_of(text: str) -> tuple[str, ...]:
+    """The models that a technique reads beside the network; none if it is not installed."""
+    try:
+        return parse(text).models
+    except GraftError:
+        return ()
 
 
 def is_held_against(text: str, other: str) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -45,7 +45,9 @@ class Feed:
     `views` is how many augmented versions of a sample there are: None, a new one each epoch; 1, the
     plain one. A recording `at_head` has the features (B, D) alone; any other comes with the inputs
     that the rest of the network reads. `mixed` batches of an epoch are drawn whatever the lengths.
-    `epochs` is how often a training passes over the pieces; None is not known.
+    `epochs` is how often a training passes over the pieces; None is not known. The inputs and the
+    mask of feeds `beside` it, of the same pieces for other networks, are in the `extras` of its
+    batches.
     """
 
     windows: Windows
@@ -58,6 +60,7 @@ class Feed:
     at_head: bool = False
     mixed: bool = False
     epochs: float | None = None
+    beside: Mapping[str, Feed] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -100,10 +103,19 @@ class Feed:
         They are augmented if a seed is given and the views are not the plain one.
         """
         if self.at_head:
-            yield from (self._make(rows, seed).to(self.device) for rows in plan)
-            return
-        for batch in loaders.stream(plan, lambda rows: self._make(rows, seed), self._threads):
+            made = (self._make(rows, seed) for rows in plan)
+        else:
+            made = loaders.stream(plan, lambda rows: self._make(rows, seed), self._threads)
+        for batch in made:
+            self._add_beside(batch, seed, recorded=True)  # in this thread: see `_threads`
             yield batch.to(self.device)
+
+    def _add_beside(self, batch: Batch, seed: Seed | None, recorded: bool) -> None:
+        """Add what the feeds beside it have of the same rows and versions, recorded or not."""
+        for name, feed in self.beside.items():
+            if (feed.recorded is not None) == recorded:
+                other = feed._make(batch.rows, seed)
+                batch.extras[name] = {"inputs": other.inputs, "mask": other.mask}
 
     @property
     def _threads(self) -> int:
@@ -132,6 +144,11 @@ class Feed:
         return contents(self.pieces, self.task.inputs)
 
     def _make(self, rows: list[int], seed: Seed | None) -> Batch:
+        batch = self._read(rows, seed)
+        self._add_beside(batch, seed, recorded=False)
+        return batch
+
+    def _read(self, rows: list[int], seed: Seed | None) -> Batch:
         if self.recorded is None:
             return self._encode(rows, seed)
         places = [row * (self.views or 1) + self.view(row, seed) for row in rows]

@@ -131,7 +131,7 @@ class Prefix:
         return recording.find(self._key(feed))
 
     def _write(self, writer: recording.Writer, feed: Feed, observer: Observer) -> None:
-        views, done = feed.views or 1, 0
+        views, done, feed = feed.views or 1, 0, replace(feed, beside={})
         # Not the batch size of the run, so that all runs record the same numbers.
         size = inference_batch_size(feed.task, feed.preprocess)
         plan = replace(feed, batch_size=size).plan(None)

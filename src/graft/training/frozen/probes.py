@@ -16,7 +16,9 @@ def make_probes(feed: Feed) -> list[Batch]:
     """
     order = sorted(range(len(feed.pieces)), key=lambda row: feed.lengths[row])
     short, middle, long = order[0], order[len(order) // 2], order[-1]
-    batches = list(replace(feed, views=1).stream([[short, short], [long, middle, short]]))
+    batches = list(
+        replace(feed, views=1, beside={}).stream([[short, short], [long, middle, short]])
+    )
     inputs = feed.preprocess.with_distinct_lengths([batch.inputs for batch in batches])
     return [
         replace(batch, inputs=distinct, target=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -41,8 +41,8 @@ def moving(objective: Objective) -> dict[str, Tensor]:
 
 
 def references(objective: Objective) -> dict[str, Tensor]:
-    """The tensors that losses compare with and no step changes."""
-    prefixes = _prefixes(objective)
+    """The references that cannot be read from files again."""
+    prefixes = _prefixes(set(objective.references) - set(objective.read_again))
     state_dict = objective.state_dict()
     return {name: tensor for name, tensor in state_dict.items() if name.startswith(prefixes)}
 
@@ -52,7 +52,7 @@ def _distinct(objective: Objective) -> dict[str, Tensor]:
 
     Tied weights, and layers that two models share, have several names in a state_dict.
     """
-    prefixes = _prefixes(objective)
+    prefixes = _prefixes(objective.references)
     by_tensor: dict[int, tuple[str, Tensor]] = {}
     for name, tensor in objective.state_dict(keep_vars=True).items():
         if not name.startswith(prefixes):
@@ -60,8 +60,8 @@ def _distinct(objective: Objective) -> dict[str, Tensor]:
     return dict(by_tensor.values())
 
 
-def _prefixes(objective: Objective) -> tuple[str, ...]:
-    return tuple(f"{name}." for name in objective.references)
+def _prefixes(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"{name}." for name in names)
 
 
 def digest(model: Model) -> tuple[int, str]:

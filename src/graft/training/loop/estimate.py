@@ -7,10 +7,9 @@ sizes of the splits.
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -20,7 +19,7 @@ from graft.base import env, trees
 from graft.base.records import Batch
 from graft.data.data import Data
 from graft.tasks.task import Task
-from graft.techniques.specs.candidates import SolvedHead
+from graft.techniques.specs.candidates import Candidates, SolvedHead
 from graft.techniques.specs.stream import LABELED
 from graft.techniques.technique import Objective, Phase, Technique
 from graft.training import optim
@@ -30,19 +29,17 @@ from graft.training.feeds.feeds import Feeds
 from graft.training.frozen import frozen_prefix, recording
 from graft.training.frozen.frozen_prefix import Prefix
 from graft.training.frozen.slots import CannotCut
+from graft.training.frozen.teachers import Record, add_teachers
 from graft.training.loop.candidates import find_candidates
 from graft.training.loop.stage import Settings, feed_of_phase, open_streams
 from graft.training.loop.statistics import updated_norms
 from graft.training.loop.step import step
+from graft.training.loop.timing import TRIAL_SECONDS, time_call, writing_seconds
 from graft.training.solvers.solver import ROWS
 
 WARM_ROWS = 2
 """Examples of a first trial, not counted: it allocates and compiles. Batch norm needs two."""
-TRIAL_SECONDS = 0.6
-"""About how long each timed call of the second trial may take: a study has many phases to try."""
 LEAST_ROWS = 4
-NEW_TOKENS, WRITTEN = 8, 8
-"""The tokens that are generated behind the first, for how many texts, to time those of all."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +49,8 @@ class Pace:
     record: float
     train: float
     evaluate: float
+    teach: float = 0.0
+    """Of the recordings of teachers, a version of the example."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def estimate(
         model = objective.finish()
     # The last part reads labels, so its validation feed shows how many pieces a sample has.
     tested = round(len(data.splits["test"]) * len(val.pieces) / len(val.windows.samples))
-    written = _writing_seconds(model, task, data, engine)
+    written = writing_seconds(model, task, data, engine)
     if not trials:
         once = _evaluate_seconds(model, val, engine) * (len(val.pieces) + tested)
         recordings = {"head, 1": once} if model.fresh_head and recording.cap() > 0 else {}
@@ -162,6 +161,8 @@ def _try_phase(
     names = optim.trainable(model, phase)
     optim.freeze(model, names, part.batch_norm, phase.statistics)
     plain = feeds.map(lambda feed: feed_of_phase(feed, phase))
+    recordable: set[int] = set()
+    plain = add_teachers(plain, objective, phase.epochs, engine, _note_in(recordable))
     feed = plain.main
     prefix, because = None, ""
     try:
@@ -170,16 +171,11 @@ def _try_phase(
         because = str(reason)
     at_head = prefix is not None and prefix.cut is None
     candidates = find_candidates(phase, objective, plain, at_head)
-    pace = _measure(objective, part, phase, names, plain, prefix, engine)
+    teachers = [name for name, beside in feed.beside.items() if id(beside) in recordable]
+    pace = _measure(objective, part, phase, names, plain, prefix, engine, teachers)
     count, versions = len(feed.pieces), feed.views or 1
-    if candidates is None:
-        training, looks = pace.train * count * phase.epochs, phase.epochs + 1
-    else:
-        is_solved = at_head and isinstance(phase.candidates, SolvedHead)
-        a_pass = pace.evaluate * count
-        seconds = _pass_seconds(objective, feed, prefix, engine) if is_solved else a_pass
-        renewals = candidates.count if candidates.are_averages and updated_norms(model) else 0
-        training, looks = candidates.passes * seconds + renewals * a_pass, candidates.count
+    training, looks = _training_seconds(objective, phase, feed, prefix, candidates, pace, engine)
+    training += pace.teach * count * versions
     recorded = prefix is not None and prefix.find_recording(feed) is None
     num_recorded = sum(len(each.pieces) * (each.views or 1) for each in plain.all)
     once = pace.record * num_recorded if recorded else 0.0
@@ -206,6 +202,28 @@ def _try_phase(
     return _Trial(estimated, pace, {f"{prefix.before}, {versions}": once + once_val})
 
 
+def _training_seconds(
+    objective: Objective,
+    phase: Phase,
+    feed: Feed,
+    prefix: Prefix | None,
+    candidates: Candidates | None,
+    pace: Pace,
+    engine: Engine,
+) -> tuple[float, float]:
+    """The seconds of steps or candidates, without recordings, and the looks at validation."""
+    count = len(feed.pieces)
+    if candidates is None:
+        return pace.train * count * phase.epochs, phase.epochs + 1
+    is_solved = isinstance(phase.candidates, SolvedHead) and prefix is not None
+    seconds = pace.evaluate * count
+    if is_solved and prefix.cut is None:
+        seconds = _pass_seconds(objective, feed, prefix, engine)
+    is_renewed = candidates.are_averages and updated_norms(objective.model)
+    renewals = candidates.count * pace.evaluate * count if is_renewed else 0.0
+    return candidates.passes * seconds + renewals, candidates.count
+
+
 def _measure(
     objective: Objective,
     part: Technique,
@@ -214,6 +232,7 @@ def _measure(
     plain: Feeds,
     prefix: Prefix | None,
     engine: Engine,
+    teachers: Sequence[str],
 ) -> Pace:
     """Try two examples, then as many of a typical batch as take about `TRIAL_SECONDS`."""
     rows = _typical_rows(plain.main)
@@ -223,24 +242,49 @@ def _measure(
         batches, seconds = _read_all(plain, rows)
         reading, record = seconds / len(rows), 0.0
         main = next(iter(batches.values()))
+        teach = _record_teachers(objective, main, teachers, engine) / len(rows)
         if prefix:
             with torch.no_grad(), prefix.trunk(), engine.autocast():
                 record = seconds / sum(map(len, batches.values()))
-                record += _seconds(lambda: prefix.compute_recorded(main)) / len(rows)
+                record += time_call(lambda: prefix.compute_recorded(main)) / len(rows)
                 batches = {
                     name: prefix.insert_recorded(batch, prefix.compute_recorded(batch))
                     for name, batch in batches.items()
                 }
             main, reading = next(iter(batches.values())), 0.0
         with prefix.attach_hooks() if prefix else nullcontext():
-            train = _seconds(
+            train = time_call(
                 lambda: step(objective, optimizer, engine, batches, 0.0, 1, part.clip)
             ) / len(rows)
             evaluate = _forward_seconds(objective.model, main, engine)
-        return Pace(record, reading + train, reading + evaluate)
+        return Pace(record, reading + train, reading + evaluate, teach)
 
     warm = try_rows(rows[:WARM_ROWS])
     return try_rows(rows[: max(LEAST_ROWS, int(TRIAL_SECONDS / max(warm.train, warm.record)))])
+
+
+def _note_in(recordable: set[int]) -> Record:
+    """What notes the ids of the feeds that a training would record, and leaves them as they are."""
+
+    def note(prefix: Prefix, feed: Feed) -> Feed:
+        recordable.add(id(feed))
+        return feed
+
+    return note
+
+
+def _record_teachers(
+    objective: Objective, batch: Batch, names: Sequence[str], engine: Engine
+) -> float:
+    """Put the features of these teachers in place of their inputs; return the seconds that took."""
+    started = time.perf_counter()
+    for name in names:
+        beside = batch.extras[name]
+        with torch.no_grad(), engine.autocast():
+            output = objective.teachers[name](Batch(beside["inputs"], mask=beside["mask"]))
+        batch.extras[name] = {"inputs": {"features": output.features.float()}, "mask": None}
+    env.synchronize()
+    return time.perf_counter() - started
 
 
 def _evaluate_seconds(model: Model, feed: Feed, engine: Engine) -> float:
@@ -287,7 +331,7 @@ def _forward_seconds(model: Model, batch: Batch, engine: Engine) -> float:
         with torch.inference_mode(), evaluating(model), engine.autocast():
             model(batch)
 
-    return _seconds(forward) / len(batch)
+    return time_call(forward) / len(batch)
 
 
 def _pass_seconds(objective: Objective, feed: Feed, prefix: Prefix, engine: Engine) -> float:
@@ -298,48 +342,11 @@ def _pass_seconds(objective: Objective, feed: Feed, prefix: Prefix, engine: Engi
         features = prefix.compute_recorded(batch)[0]
     count = min(len(feed.pieces), ROWS)
     places = torch.arange(count) % len(rows)
-    target = trees.take(batch.target, places)
-    large = Batch({"features": features[places]}, target, [rows[place] for place in places])
-    seconds = _seconds(lambda: sum(objective({LABELED: large}, 1.0).values()).backward())
+    large = Batch(
+        {"features": features[places]},
+        trees.take(batch.target, places),
+        [rows[place] for place in places],
+        trees.take(batch.extras, places),
+    )
+    seconds = time_call(lambda: sum(objective({LABELED: large}, 1.0).values()).backward())
     return seconds * len(feed.pieces) / count
-
-
-def _writing_seconds(model: Model, task: Task, data: Data, engine: Engine) -> float:
-    """The seconds of generating a text for each test example, if metrics are of texts."""
-    if not task.measures_texts:
-        return 0.0
-    test = data.splits["test"]
-    few, decoding = test[:WRITTEN], task.decoding
-    behind = min(NEW_TOKENS, decoding.max_new_tokens - 1)
-
-    def write(tokens: int) -> float:
-        return _seconds(lambda: task.generate(model, few, decoding.limit(tokens)))
-
-    with engine.autocast(), _mute_warnings():
-        first = write(1)
-        further = max(0.0, write(1 + behind) - first) / max(1, behind)
-    return (first + further * (decoding.max_new_tokens - 1)) * len(test) / len(few)
-
-
-@contextmanager
-def _mute_warnings() -> Iterator[None]:
-    """No warning of texts without an end: those of a trial are cut short by intent."""
-    log = logging.getLogger("graft")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        log.setLevel(level)
-
-
-def _seconds(run: Callable[[], object]) -> float:
-    """The seconds of one call; the mean of several if one is short."""
-    count, spent = 0, 0.0
-    env.synchronize()  # so that earlier work is not counted
-    started = time.perf_counter()
-    while not count or (spent < TRIAL_SECONDS / 4 and count < 5):
-        run()
-        env.synchronize()
-        count, spent = count + 1, time.perf_counter() - started
-    return spent / count

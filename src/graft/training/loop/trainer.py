@@ -41,6 +41,7 @@ from graft.training.frozen import frozen_prefix, proof, recording
 from graft.training.frozen.agreement import agree
 from graft.training.frozen.frozen_prefix import ALL, Prefix
 from graft.training.frozen.slots import CannotCut
+from graft.training.frozen.teachers import add_teachers
 from graft.training.loop import early_stop
 from graft.training.loop.candidates import find_candidates, try_candidates
 from graft.training.loop.losses import Means
@@ -198,6 +199,8 @@ def _feeds(
     """Return the feeds of this phase, which read recordings of its frozen prefix if these pay."""
     position = run.position
     plain = run.feeds.map(lambda feed: feed_of_phase(feed, phase))
+    with run.clock.running():
+        plain = add_teachers(plain, objective, phase.epochs, run.engine, partial(_record, run))
     try:
         with run.clock.running():
             prefix, train = _record_prefix(run, objective, plain, phase)

@@ -1,0 +1,76 @@
+"""Learn the features of a teacher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from graft.backbones.backbone import Backbone, Model
+from graft.base.ranges import NotNegative
+from graft.base.records import Batches, Outputs
+from graft.tasks.task import Task
+from graft.techniques.formulas.distillation import feature_distillation
+from graft.techniques.specs.places import everything
+from graft.techniques.specs.stream import LABELED
+from graft.techniques.teachers.objective import TaughtObjective, check_vectors, width_of
+from graft.techniques.teachers.teacher import check_teacher, spec_of
+from graft.techniques.technique import Objective, Phase, Technique
+
+
+@dataclass(frozen=True)
+class FeatureDistillation(Technique):
+    """Full fine-tuning in which a linear layer can tell a teacher's features from the network's.
+
+    Or, after a `+`, this loss beside any other training.
+    Formula: L(task) + weight mean of (P f - n(f_t))^2, f the features, f_t those of the teacher,
+    n standardizes each example over its dimensions, P a linear layer that is learned and dropped
+    afterwards. The teacher's features are computed once if the versions of an example come back, as
+    with `views`.
+    Source: Romero et al.: FitNets, arXiv:1412.6550, at the features that enter the head; n as in
+    Wei et al., arXiv:2205.14141.
+    When: a teacher of other classes or without a trained head, as a large pretrained backbone;
+    teacher=self keeps what the network knew.
+    When not: a head alone that trains, which cannot change features.
+    Example: graft fit photos -b mobilenet-v2 -t feature-distillation:teacher=efficientnet-lite0
+    """
+
+    teacher: str = "self"
+    """The folder of a run, or a backbone; `self` is the network as it was when this training began.
+    A path with `+`, `,` or ` then ` stands in double quotes."""
+    weight: NotNegative = 1.0
+    """The weight of the teacher beside the labels."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        return spec_of(self.teacher)
+
+    def check(self, backbone: Backbone, task: Task) -> None:
+        super().check(backbone, task)
+        check_teacher("feature-distillation", self.teacher, backbone)
+        check_vectors("feature-distillation", backbone)
+
+    def objective(self, model: Model, task: Task) -> Objective:
+        return FeatureDistillationObjective(model, task, self)
+
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        return [Phase("distillation", epochs, everything, **self.rates(model, epochs=epochs))]
+
+
+class FeatureDistillationObjective(TaughtObjective):
+    """The task's loss and the distance of projected features from the teacher's."""
+
+    def __init__(self, model: Model, task: Task, settings: FeatureDistillation):
+        super().__init__(model, task, settings.teacher)
+        check_vectors("feature-distillation", self.teacher.backbone)
+        self.weight = settings.weight
+        self.projection = nn.Linear(width_of(model), width_of(self.teacher))
+
+    def extra_losses(
+        self, outputs: Outputs, batches: Batches, progress: float
+    ) -> dict[str, Tensor]:
+        features = outputs[LABELED].features
+        if not features.requires_grad:  # the head alone trains
+            return {}
+        theirs = self.teach(batches[LABELED]).features
+        return {"features": self.weight * feature_distillation(self.projection(features), theirs)}

@@ -1,0 +1,1 @@
+"""Teachers: frozen networks whose outputs a technique learns from."""
