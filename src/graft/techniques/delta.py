@@ -56,6 +56,8 @@ class DeltaObjective(StartObjective):
         self.maps: dict[str, Tensor] = {}
 
     def outputs(self, batches: Batches) -> Outputs:
+        if not self.weight:
+            return super().outputs(batches)
         others = {name: batch for name, batch in batches.items() if name != LABELED}
         with record_maps(self.model) as self.maps:
             outputs = super().outputs({LABELED: batches[LABELED]})

@@ -194,11 +194,16 @@ def test_pictures_that_are_mixed_are_not_recorded(name, tmp_path):
     assert (position.recorded, plain.recorded) == (False, True)
 
 
-@pytest.mark.parametrize("name", [PICTURES, TEXTS])
-def test_surgery_changes_the_chosen_groups_alone_and_names_them(name, tmp_path):
-    model, position = trained(
-        "surgical-fine-tuning:groups=2", name, tmp_path, backbone=NETWORKS[name]
-    )
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        ("surgical-fine-tuning:groups=2", PICTURES),
+        ("surgical-fine-tuning:groups=2,weight_decay=0.1", TEXTS),
+        ("surgical-fine-tuning:groups=2 + l2-sp", TEXTS),
+    ],
+)
+def test_surgery_changes_the_chosen_groups_alone_and_names_them(spec, name, tmp_path):
+    model, position = trained(spec, name, tmp_path, backbone=NETWORKS[name])
     fresh = build_model(NETWORKS[name], task_of(name)[0], pretrained=True, seed=0).state_dict()
     indices = model.group_indices()
     moved = {
