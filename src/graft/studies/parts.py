@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
-
 from graft.backbones.backbone import Model
 from graft.data.data import Data
 from graft.data.kinds.several import part_data
@@ -20,7 +18,7 @@ def part_model(model: Model, task: Task, name: str, fresh: Model) -> Model:
     It is a network of its own: its library opens it like any other. Its last layer has the rows of
     that of all tasks that are its own.
     """
-    place, ours, theirs = task.places[name], _last_linear(model), _last_linear(fresh)
+    place, ours, theirs = task.places[name], model.backbone.last_linear, fresh.backbone.last_linear
     state, weights = model.network.state_dict(), {}
     for key in fresh.network.state_dict():
         if key.startswith(f"{theirs}."):
@@ -53,14 +51,3 @@ def model_places(task: Task) -> dict[str, str]:
         taken = f"models/{stem}" in places.values()
         places[name] = f"models/{stem}-{len(places) + 1}" if taken else f"models/{stem}"
     return places
-
-
-def _last_linear(model: Model) -> str:
-    """The path of the last linear layer of the head."""
-    last = model.backbone.head[-1]
-    paths = [
-        f"{last}.{path}" if path else last
-        for path, module in model.network.get_submodule(last).named_modules()
-        if isinstance(module, nn.Linear)
-    ]
-    return paths[-1]
