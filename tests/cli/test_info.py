@@ -45,6 +45,7 @@ DATA = {
     "questions": ("question-answering", "squad", {}),
     "recordings": ("audio-classification", "audio-folder", {}),
     "reviews.csv": ("text-classification", "parquet", {}),
+    "reviews.jsonl": ("multi-task", "parquet", {}),
     "speech": ("audio-regression", "parquet", {"value": "score"}),
     "talks": ("automatic-speech-recognition", "kaldi", {}),
 }

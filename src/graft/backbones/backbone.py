@@ -127,6 +127,13 @@ class Backbone:
         return self.architecture.get("trunk", {}).get("library", self.source)
 
     @property
+    def last_linear(self) -> str:
+        """The path of the last linear layer of the head, whose rows are its outputs."""
+        path = self.head[-1]
+        modules = self.network.get_submodule(path).named_modules(prefix=path)
+        return [name for name, module in modules if isinstance(module, nn.Linear)][-1]
+
+    @property
     def linear(self) -> nn.Linear | None:
         """The head's one linear layer, which the features enter as they are.
 

@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
-
 from graft.backbones.adapters import added
 from graft.backbones.backbone import Model
 from graft.data.data import Data
@@ -23,7 +21,7 @@ def part_model(model: Model, task: Task, name: str, fresh: Model) -> Model:
     """
     for record in model.backbone.added[len(fresh.backbone.added) :]:
         added.add(fresh.backbone, record["kind"], record["layers"])
-    place, ours, theirs = task.places[name], _last_linear(model), _last_linear(fresh)
+    place, ours, theirs = task.places[name], model.backbone.last_linear, fresh.backbone.last_linear
     state, weights = model.network.state_dict(), {}
     for key in fresh.network.state_dict():
         if key.startswith(f"{theirs}."):
@@ -56,14 +54,3 @@ def model_places(task: Task) -> dict[str, str]:
         taken = f"models/{stem}" in places.values()
         places[name] = f"models/{stem}-{len(places) + 1}" if taken else f"models/{stem}"
     return places
-
-
-def _last_linear(model: Model) -> str:
-    """The path of the last linear layer of the head."""
-    last = model.backbone.head[-1]
-    paths = [
-        f"{last}.{path}" if path else last
-        for path, module in model.network.get_submodule(last).named_modules()
-        if isinstance(module, nn.Linear)
-    ]
-    return paths[-1]

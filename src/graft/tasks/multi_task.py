@@ -33,6 +33,7 @@ from graft.metrics.metric import Metric
 from graft.metrics.parts import column, known_rows, mean_of, of_part
 from graft.tasks.parts import outputs
 from graft.tasks.parts.baselines import baselines_of
+from graft.tasks.parts.one_of_several import TASK
 from graft.tasks.parts.together import check_together, join_decoded, part_row, records_of
 from graft.tasks.specs.find_task import find_task
 from graft.tasks.specs.options import parse, read_task
@@ -49,7 +50,7 @@ class MultiTask(Task):
     together with classes or numbers, these are the mean over the words.
     The primary metric is the mean of that of each task, R² for a number.
     Baselines: the simplest of each task, and the last.
-    Example: graft fit reviews.csv --task stars --task topic=text-classification
+    Example: graft fit reviews.jsonl --task multi-task
     """
 
     name: ClassVar[str] = "multi-task"
@@ -192,6 +193,10 @@ class MultiTask(Task):
         counts the same, and the pieces of a batch add up to the loss of the whole.
         """
         return {name: self._part_loss(name, output, batch) for name in self.parts}
+
+    def named_losses(self, output: Output, batch: Batch) -> dict[str, Tensor]:
+        losses = self.part_losses(output, batch)
+        return {f"{TASK}{name}": loss for name, loss in losses.items()}
 
     def _part_loss(self, name: str, output: Output, batch: Batch) -> Tensor:
         part, whole = self.parts[name], self._part_output(name, output, batch)

@@ -22,6 +22,9 @@ from graft.tasks.task import Task
 from graft.techniques.specs.phase import Optimizer, Phase
 from graft.techniques.specs.stream import LABELED, SUPERVISED, Stream
 
+Backward = Callable[..., None]
+"""Adds the gradients of a loss; `retain_graph` as of `Tensor.backward`."""
+
 Look = Callable[[str], Iterator[tuple[Batch, Output]]]
 """Name of a stream -> its batches, each example once and not augmented, or in one of a fixed number
 of views, with the outputs of the model in evaluation mode."""
@@ -91,6 +94,8 @@ class Technique(ABC):
     own."""
     adds_layers: ClassVar[bool] = False
     """Whether it adds layers to the network while it trains, such as adapters."""
+    weighs_tasks: ClassVar[bool] = False
+    """Whether it says how the losses or gradients of several tasks are joined."""
     can_be_added: ClassVar[bool] = True
     """Whether it may follow a `+`, which takes its losses alone; not if it needs its own phases."""
 
@@ -286,7 +291,7 @@ class Objective(nn.Module):
     @property
     def is_task_loss(self) -> bool:
         """Whether the task's loss alone is minimized: the technique adds none and changes none."""
-        steps = ("forward", "outputs", "losses", "extra_losses", "loss_weights")
+        steps = ("forward", "outputs", "losses", "extra_losses", "loss_weights", "backward")
         return all(getattr(type(self), step) is getattr(Objective, step) for step in steps)
 
     @property
@@ -302,6 +307,11 @@ class Objective(nn.Module):
     def parts(self) -> tuple[Objective, ...]:
         """The objectives that it is made of by a `+`: itself, if by none."""
         return (self,)
+
+    @property
+    def weighs_tasks(self) -> bool:
+        """Whether it takes other gradients than those of the sum of the losses."""
+        return type(self).backward is not Objective.backward
 
     def prepare(self, counts: Mapping[str, int]) -> None:
         """Make what is as large as a stream, of which `counts` has the number of examples.
@@ -331,15 +341,25 @@ class Objective(nn.Module):
         """
 
     def losses(self, outputs: Outputs, batches: Batches, progress: float) -> dict[str, Tensor]:
-        """The task's loss and the extra ones."""
-        task = self.task.loss(outputs[LABELED], batches[LABELED])
-        return {"task": task, **self.extra_losses(outputs, batches, progress)}
+        """The task's loss, or that of each of several tasks by its name, and the extra ones."""
+        output, batch = outputs[LABELED], batches[LABELED]
+        tasks = self.task.named_losses(output, batch)
+        return {**tasks, **self.extra_losses(outputs, batches, progress)}
 
     def extra_losses(
         self, outputs: Outputs, batches: Batches, progress: float
     ) -> dict[str, Tensor]:
         """Return losses in addition to that of the task; techniques with a loss override it."""
         return {}
+
+    def backward(self, losses: dict[str, Tensor], backward: Backward) -> None:
+        """Compute the gradients of the losses of a step, or of a piece of it.
+
+        They add up to those that are there; overridden by techniques that weigh tasks.
+        """
+        total = sum(losses.values())
+        if total.requires_grad:  # nothing trains where only statistics are taken up
+            backward(total)
 
     def loss_weights(self, batches: Batches) -> dict[str, float | Tensor]:
         """The weight of what each loss averages in the batches, more than 0.

@@ -94,8 +94,8 @@ class Engine:
         with cast, quick:
             yield
 
-    def backward(self, loss: Tensor) -> None:
-        self._accelerator.backward(loss)
+    def backward(self, loss: Tensor, retain_graph: bool = False) -> None:
+        self._accelerator.backward(loss, retain_graph=retain_graph)
 
     def clip(self, optimizer: torch.optim.Optimizer, norm: float) -> None:
         """Scale the gradients of the optimizer's parameters down to this norm; 0 clips nothing."""

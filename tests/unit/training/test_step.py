@@ -8,6 +8,7 @@ from torch import nn
 
 from graft.base.errors import GraftError
 from graft.base.records import Batch
+from graft.techniques.technique import Objective
 from graft.training.engine import Engine
 from graft.training.loop.step import step
 
@@ -32,6 +33,8 @@ class Squares(nn.Module):
 
     def loss_weights(self, batches):
         return {}
+
+    backward = Objective.backward
 
 
 def stepped(pieces: int, fits: int = 100) -> tuple[torch.Tensor, float, int]:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from graft.base.records import Sample
+from graft.base.records import Batch, Output, Sample
 from graft.metrics.metric import Metric
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from graft.tasks.task import Task
+
+
+TASK = "task."
+"""How the names of the losses of several tasks begin."""
 
 
 class OneOfSeveral:
@@ -31,6 +37,10 @@ class OneOfSeveral:
     def compared_by(self) -> Metric:
         """The metric that is averaged with those of other tasks: at most 1, higher is better."""
         return next(iter(self.metrics.values()))
+
+    def named_losses(self, output: Output, batch: Batch) -> dict[str, Tensor]:
+        """Return the `loss` as "task"; of several tasks that of each, of which it is the sum."""
+        return {"task": self.loss(output, batch)}
 
     def amount(self, sample: Sample) -> float:
         """Return about how much of what `loss_weight` counts a labeled sample has."""

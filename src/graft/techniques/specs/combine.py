@@ -20,7 +20,7 @@ from graft.base.errors import BadValue, GraftError
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.specs.stream import Stream
-from graft.techniques.technique import Look, Objective, Phase, Technique
+from graft.techniques.technique import Backward, Look, Objective, Phase, Technique
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,10 @@ class Sum(Technique):
         return self.main.adds_layers or self.extra.adds_layers
 
     @property
+    def weighs_tasks(self) -> bool:
+        return self.main.weighs_tasks or self.extra.weighs_tasks
+
+    @property
     def trains_head_alone(self) -> bool:
         return self.main.trains_head_alone
 
@@ -222,6 +226,8 @@ def _check_added(main: Technique, extra: Technique) -> None:
             "Both sides of '+' add layers to the network, and layers cannot be added to added "
             "ones. Leave one out, or write: 'a then b'."
         )
+    if main.weighs_tasks and extra.weighs_tasks:
+        raise BadValue("Both sides of '+' weigh the tasks. Leave one of them out.")
     first, extra = first_of(main), first_of(extra)
     names = [plugins.name_of(type(part)) for part in (first, extra)]
     if type(extra).objective is Technique.objective:
@@ -299,6 +305,15 @@ class SumObjective(Objective):
         for name, loss in self.extra.extra_losses(outputs, batches, progress).items():
             losses[name] = losses[name] + loss if name in losses else loss
         return losses
+
+    def backward(self, losses: dict[str, Tensor], backward: Backward) -> None:
+        """Compute the gradients as the part does that weighs tasks, if one does."""
+        part = self.extra if self.extra.weighs_tasks else self.main
+        part.backward(losses, backward)
+
+    @property
+    def weighs_tasks(self) -> bool:
+        return self.main.weighs_tasks or self.extra.weighs_tasks
 
     def loss_weights(self, batches: Batches) -> dict[str, float | Tensor]:
         return {**self.extra.loss_weights(batches), **self.main.loss_weights(batches)}

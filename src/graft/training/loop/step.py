@@ -79,9 +79,7 @@ def _gradients(
         inside = engine.unwrap(objective)
         weights, whole = (weigh(inside, losses, part) for part in (piece, batches))
         shared = {name: loss * (weights[name] / whole[name]) for name, loss in losses.items()}
-        total = sum(shared.values())
-        if total.requires_grad:  # nothing trains where only statistics are taken up
-            engine.backward(total)
+        inside.backward(shared, engine.backward)
         for name, loss in shared.items():
             means[name] = means.get(name, 0.0) + loss.detach()
     return means

@@ -54,6 +54,8 @@ def find_solver(
 def _choose(asked: SolvedHead, objective: Objective) -> Solver | None:
     """The first solver that is asked for, or that the head names, and that fits the objective."""
     names = (asked.solver,) if asked.solver else head_of(objective.model.backbone).solvers
+    if objective.weighs_tasks:
+        return None  # a solver takes the sum of the losses
     solvers = map(_named, names)
     return next((solver for solver in solvers if solver.solves(objective)), None)
 

@@ -1,0 +1,58 @@
+"""A technique that says how the losses of several tasks are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from graft.backbones.backbone import Backbone, Model
+from graft.base import plugins
+from graft.base.errors import BadValue
+from graft.tasks.parts.one_of_several import TASK
+from graft.tasks.task import Task
+from graft.techniques.specs.places import everything
+from graft.techniques.technique import Backward, Objective, Phase, Technique
+
+
+class Weighting(Technique):
+    """Full fine-tuning on several tasks, or after a `+` how the losses of tasks are joined."""
+
+    weighs_tasks: ClassVar[bool] = True
+
+    def check(self, backbone: Backbone, task: Task) -> None:
+        """Raise BadValue for a single task."""
+        super().check(backbone, task)
+        if not task.parts:
+            name = plugins.name_of(type(self))
+            raise BadValue(
+                f"{name!r} weighs several tasks, and {task.name} is one. Give one more --task, or "
+                "leave it out."
+            )
+
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        return [Phase("fine-tuning", epochs, everything, **self.rates(model, epochs=epochs))]
+
+
+class WeightingObjective(Objective):
+    """Joins the losses of the tasks by weights (K,), which a technique sets."""
+
+    def __init__(self, model: Model, task: Task):
+        super().__init__(model, task)
+        self.names = list(task.parts)
+
+    def weights(self, losses: Tensor) -> Tensor:
+        """Return the weight of each task, given the losses (K,) of a step."""
+        return torch.ones_like(losses)
+
+    def backward(self, losses: dict[str, Tensor], backward: Backward) -> None:
+        tasks, rest = self.split(losses)
+        if tasks.requires_grad or torch.is_tensor(rest):
+            backward((self.weights(tasks) * tasks).sum() + rest)
+
+    def split(self, losses: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | float]:
+        """Return the losses (K,) of the tasks, and the sum of all other losses."""
+        tasks = torch.stack([losses[f"{TASK}{name}"] for name in self.names])
+        return tasks, sum(loss for name, loss in losses.items() if not name.startswith(TASK))

@@ -1,0 +1,72 @@
+"""`graft` with several `--task`: what is learned, predicted and measured, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.cli.conftest import Graft
+from tests.unit.tasks.test_multi_task import reviews
+
+ASKED = ("--task", "tone", "--task", "words=text-regression", "-b", "tiny:bert")
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return Path(reviews(tmp_path / "t.csv"))
+
+
+def test_check_says_what_each_task_has(table: Path, graft: Graft) -> None:
+    shown = graft("check", "t.csv", *ASKED[:4]).stdout
+    assert "tone=text-classification + words=text-regression" in shown
+    assert "task 'tone': known for" in shown
+
+
+def test_a_run_gives_a_column_a_task_and_is_measured_on_the_same_columns(
+    table: Path, graft: Graft
+) -> None:
+    done = graft("fit", "t.csv", *ASKED, "-t", "feature-extraction", "--out", "run", "-q")
+    assert done.exit_code == 0, done.output
+    assert graft("predict", "run", "t.csv", "--out", "rows.csv").exit_code == 0
+    rows = pd.read_csv("rows.csv")
+    assert list(rows.columns) == ["id", "tone", "tone confidence", "words"]
+    assert set(rows["tone"]) <= {"fine", "awful"}
+    shown = graft("predict", "run", "fine fine").stdout
+    assert "tone" in shown
+    assert "words" in shown
+    scores = json.loads(graft("evaluate", "run", "t.csv", "--json").stdout)
+    assert {"tone.accuracy", "words.r2", "mean(tone.accuracy, words.r2)"} <= set(scores)
+    alone = pd.DataFrame({"text": ["fine fine", "awful"], "label": ["fine", "awful"]})
+    alone.to_csv("alone.csv", index=False)
+    assert graft("evaluate", "run/models/tone", "alone.csv").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (["tone"], "Unknown task 'tone'.*--columns label=tone, or one more --task"),
+        (["tone", "tone"], "'tone' is asked for twice. Leave out one"),
+        (["tone=text-classification"], "one column and its task. Give one more --task"),
+        (["tone", "text-regression"], "is a task without a column.*--task COLUMN=text-regression"),
+        (["tone", "nope"], "no column 'nope'.*Its columns: 'text', 'tone', 'words'"),
+        (["tone", "words=image-regression"], "image-regression needs image"),
+        (
+            ["tone", "words=text-regression", "--columns", "text=tone"],
+            "'tone' is asked for as text",
+        ),
+        (["tone", "words=text-regression", "--columns", "label=tone"], "names a target.*Leave it"),
+    ],
+)
+def test_what_cannot_be_learned_is_refused_with_the_way_out(
+    asked: list[str], words: str, table: Path, graft: Graft
+) -> None:
+    at = asked.index("--columns") if "--columns" in asked else len(asked)
+    tasks = [word for task in asked[:at] for word in ("--task", task)]
+    done = graft("fit", "t.csv", *tasks, *asked[at:], "-b", "tiny:bert", "--dry-run")
+    assert done.exit_code == 2
+    assert re.search(words, done.output.replace("\n", " ")), done.output

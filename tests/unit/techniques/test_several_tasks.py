@@ -1,0 +1,122 @@
+"""Techniques that weigh several tasks."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from graft.base.errors import BadValue, UnknownName
+from graft.studies.run import build_model
+from graft.techniques.specs.combine import parse
+from graft.techniques.task_weights import read_weights
+from graft.training import optim
+from graft.training.engine import Engine
+from graft.training.feeds.feed import Feed
+from graft.training.loop.step import step
+from tests.contracts.tiny import NEVER, TINY, Stop, task_of, trained
+from tests.contracts.tiny import network_of as network
+
+WEIGHTED = ["uncertainty", "dwa", "famo", "pcgrad", "upgrad", 'task-weights:weights="words=0.5"']
+NAME = "multi-task"
+
+
+def ready(spec: str):
+    """The objective of the first phase without dropout, and a batch."""
+    task, data = task_of(NAME)
+    technique = parse(spec)
+    model = build_model(TINY[NAME], task, True, seed=0)
+    objective = technique.objective(model, task)
+    (phase, *_) = technique.phases(model, 1.0)
+    optim.freeze(model, optim.trainable(model, phase))
+    feed = Feed.of(data.splits["train"], task, model.backbone.preprocess, Engine("fp32").device)
+    return objective.eval(), {"labeled": next(feed.stream([list(range(12))]))}
+
+
+def gradients(spec: str, pieces: int = 1) -> dict[str, torch.Tensor]:
+    """The gradient of each parameter of the network after one step with rate 0."""
+    objective, batches = ready(spec)
+    parameters = [p for p in objective.parameters() if p.requires_grad]
+    torch.manual_seed(0)
+    optimizer = torch.optim.SGD(parameters, lr=0.0)
+    step(objective, optimizer, Engine("fp32"), batches, 0.5, pieces, 0.0)
+    named = objective.model.network.named_parameters()
+    return {name: p.grad.clone() for name, p in named if p.grad is not None}
+
+
+@pytest.mark.parametrize("spec", WEIGHTED)
+def test_a_training_that_is_stopped_goes_on_to_the_same_weights(spec, tmp_path):
+    asked = {"epochs": 3, "backbone": TINY[NAME]}
+    whole, _ = trained(spec, NAME, tmp_path / "whole", checkpoint_seconds=NEVER, **asked)
+    with pytest.raises(KeyboardInterrupt):
+        trained(spec, NAME, tmp_path / "again", Stop(2), **asked)
+    again, _ = trained(spec, NAME, tmp_path / "again", **asked)
+    assert all(torch.equal(t, again.state_dict()[n]) for n, t in whole.state_dict().items())
+
+
+def test_equal_weights_have_the_gradient_of_the_sum():
+    plain = gradients("full-fine-tuning")
+    for spec in ("task-weights", "dwa"):
+        weighed = gradients(spec)
+        assert all(torch.equal(tensor, weighed[name]) for name, tensor in plain.items())
+
+
+def test_a_task_of_weight_0_teaches_nothing():
+    objective, batches = ready('task-weights:weights="words=0"')
+    losses = objective(batches, 0.5)
+    objective.backward(losses, lambda loss, retain_graph=False: loss.backward())
+    last = objective.model.backbone.linear
+    place = objective.task.places["words"]
+    assert last.weight.grad[place].abs().sum() == 0
+    assert last.weight.grad[objective.task.places["topic"]].abs().sum() > 0
+
+
+@pytest.mark.parametrize("spec", ["uncertainty", 'task-weights:weights="words=0.5"'])
+def test_weights_of_losses_have_the_gradient_of_the_whole_batch_in_pieces(spec):
+    whole, pieces = gradients(spec), gradients(spec, pieces=3)
+    norm = torch.cat([tensor.flatten() for tensor in whole.values()]).norm()
+    apart = torch.cat([(pieces[name] - tensor).flatten() for name, tensor in whole.items()])
+    assert apart.norm() < 1e-5 * norm  # float32, sums of some thousand products
+
+
+@pytest.mark.parametrize("spec", ["pcgrad", "upgrad"])
+def test_surgery_leaves_the_gradients_of_the_head_alone(spec):
+    """Each row of the head belongs to one task; only the shared layers are joined."""
+    plain, joined = gradients("full-fine-tuning"), gradients(spec)
+    head = ready(spec)[0].model.backbone.last_linear
+    assert all(
+        torch.allclose(joined[name], tensor, atol=1e-6)
+        for name, tensor in plain.items()
+        if name.startswith(head)
+    )
+    assert set(joined) == set(plain)
+
+
+def test_history_has_the_loss_of_each_task(tmp_path):
+    trained("uncertainty", NAME, tmp_path, epochs=1, backbone=TINY[NAME], checkpoint_seconds=NEVER)
+    rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    assert set(rows[-1]["losses"]) == {"task.topic", "task.words", "uncertainty"}
+
+
+def test_a_single_task_is_refused():
+    task, _ = task_of("text-classification")
+    model = build_model(network("full-fine-tuning", task.name), task, True, seed=0)
+    with pytest.raises(BadValue, match=r"'pcgrad' weighs several tasks.*Give one more --task"):
+        parse("full-fine-tuning + pcgrad").check(model.backbone, task)
+
+
+def test_two_weightings_are_refused():
+    with pytest.raises(BadValue, match="Both sides of '\\+' weigh the tasks"):
+        parse("uncertainty + pcgrad")
+
+
+def test_weights_are_read_and_refused():
+    assert read_weights("a=2, b c=0.5") == {"a": 2.0, "b c": 0.5}
+    for text in ("a", "a=x", "a=-1", "=2"):
+        with pytest.raises(BadValue, match=r"a number from 0 on\. Write"):
+            read_weights(text)
+    task, _ = task_of(NAME)
+    model = build_model(TINY[NAME], task, True, seed=0)
+    with pytest.raises(UnknownName, match=r"'wrds'\. Did you mean 'words'"):
+        parse('task-weights:weights="wrds=2"').check(model.backbone, task)
