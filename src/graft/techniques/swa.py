@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
 from graft.backbones.backbone import Model
-from graft.base.ranges import Fraction
+from graft.base.ranges import InnerShare
 from graft.tasks.task import Task
 from graft.techniques.formulas.interpolation import add_to_mean
 from graft.techniques.specs.candidates import Candidate, Path
@@ -17,36 +16,45 @@ from graft.techniques.specs.closing import averaging_phase
 from graft.techniques.specs.places import everything, select
 from graft.techniques.technique import Objective, Phase, Technique
 
+AVERAGED = "averaging"
+"""The name of the phase all of whose steps are averaged."""
+
 
 @dataclass(frozen=True)
 class Swa(Technique):
-    """Full fine-tuning at a constant rate, and then the mean of the weights of its last epochs.
+    """Full fine-tuning, and then the mean of the weights of some more epochs at a constant rate.
 
-    The rate is half the usual one, which is about the mean of one that falls to 0.
-    Or, after a `+`, the same for the last phase of any technique that trains in steps.
-    Formula: w = mean of w_t over the steps t in the last `share` of the phase; batch normalizations
-    that take up statistics get those of w in a pass over the training split. The last weights are
-    kept instead if they are better on validation.
+    Or, after a `+`, the mean of the last weights of any technique that trains in steps.
+    Formula: w = mean of w_t over the steps t in the last `share` of the epochs, at half the rate;
+    batch normalizations that take up statistics get those of w in a pass over the training split.
+    The last weights are kept instead if they are better on validation.
     Source: Izmailov et al.: Averaging Weights Leads to Wider Optima and Better Generalization,
     arXiv:1803.05407. There the weights after each epoch are averaged, here those after each step,
     so that few epochs are enough.
-    When: some epochs of fine-tuning, at a rate that stays high, and noise in labels or steps.
-    When not: a rate that falls to 0, where the mean hardly differs from the last weights; a head
-    that is solved for, which has no steps.
+    When: some epochs of fine-tuning, noise in labels or steps.
+    When not: after a `+`, a rate that falls to 0, where the mean hardly differs from the last
+    weights, or a head that is solved for, which has no steps.
     Example: graft fit photos -t swa:share=0.5
     """
 
-    schedule: Literal["cosine", "one-cycle", "linear", "constant"] = "constant"
-    share: Fraction = 0.25
-    """The share of the steps, the last ones, whose weights are averaged."""
+    share: InnerShare = 0.25
+    """The share of the epochs, the last ones, over which weights are averaged."""
 
     def objective(self, model: Model, task: Task) -> Objective:
         return SwaObjective(model, task, self.share)
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        rates = self.rates(model, body=0.5, epochs=epochs)
-        tuning = Phase("fine-tuning", epochs, everything, **rates)
-        return [tuning, *self.closing_phases(tuning)]
+        rates = self.rates(model, epochs=epochs)
+        tuning = Phase("fine-tuning", epochs * (1 - self.share), everything, **rates)
+        averaged = replace(
+            tuning,
+            name=AVERAGED,
+            epochs=epochs * self.share,
+            lr=tuning.lr / 2,
+            head_lr=tuning.head_lr / 2,
+            schedule="constant",
+        )
+        return [tuning, averaged, *self.closing_phases(averaged)]
 
     def closing_phases(self, last: Phase) -> list[Phase]:
         return [averaging_phase("average", last, 2, SwaObjective, SwaObjective.averages)]
@@ -57,7 +65,7 @@ class SwaObjective(Objective):
 
     def __init__(self, model: Model, task: Task, share: float):
         super().__init__(model, task)
-        self.share = share
+        self.share = self.usual_share = share
         self.names: list[str] = []
         self.register_buffer("num_averaged", torch.zeros(()))
         self.means = nn.ParameterList()
@@ -66,6 +74,7 @@ class SwaObjective(Objective):
     def begin(self, phase: Phase) -> None:
         if phase.candidates is not None:
             return
+        self.share = 1.0 if phase.name == AVERAGED else self.usual_share
         self.names = select(self.model, phase.trainable)
         network = self.model.network
         starts = (network.get_parameter(name).detach().clone() for name in self.names)

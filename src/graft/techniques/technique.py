@@ -19,7 +19,7 @@ from graft.base.errors import BadValue
 from graft.base.ranges import Count, Epochs, NotNegative, Positive, Share, read_numbers
 from graft.base.records import Batch, Batches, Output, Outputs
 from graft.tasks.task import Task
-from graft.techniques.specs.phase import Optimizer, Phase
+from graft.techniques.specs.phase import Optimizer, Phase, Schedule
 from graft.techniques.specs.stream import LABELED, SUPERVISED, Stream
 
 Backward = Callable[..., None]
@@ -113,7 +113,7 @@ class Technique(ABC):
     """`auto` is SGD with momentum for most networks with batch normalization, else AdamW."""
     weight_decay: NotNegative = 0.01
     """The weight decay of the optimizer; biases and normalizations are not decayed."""
-    schedule: Literal["cosine", "one-cycle", "linear", "constant"] = "cosine"
+    schedule: Schedule = "cosine"
     """How the rate falls to 0 after it has risen: along a cosine, `one-cycle` after a rise over a
     quarter of the phase at least, or linearly; `constant` keeps it."""
     warmup: Share = 0.1

@@ -94,17 +94,38 @@ def test_a_given_alpha_is_kept_whatever_validation_says(tmp_path):
     assert [row["alpha"] for row in rows_of(tmp_path) if "alpha" in row] == [0.5]
 
 
-def test_swa_averages_the_weights_after_the_last_steps():
-    objective, (tuning, closing), head = objective_of("swa:share=0.5")
-    objective.begin(tuning)
-    for step in range(4):
-        with torch.no_grad():
-            head.bias.fill_(float(step**2))
-        objective.after_step((step + 0.5) / 4)
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("swa", [(4, (0 + 1 + 4 + 9) / 4), (1, 9.0)]),
+        ("full-fine-tuning + swa:share=0.5", [(2, (4 + 9) / 2), (1, 9.0)]),
+    ],
+)
+def test_swa_averages_the_weights_after_the_last_steps(spec, expected):
+    objective, (*tunings, closing), head = objective_of(spec)
+    for phase in tunings:
+        objective.begin(phase)
+        for step in range(4):
+            with torch.no_grad():
+                head.bias.fill_(float(step**2))
+            objective.after_step((step + 0.5) / 4)
     objective.begin(closing)
     path = closing.candidates.path(objective, None)
     values = [(tried.chosen["averaged"], float(head.bias.detach().mean())) for tried in path]
-    assert values == [(2, pytest.approx((4 + 9) / 2)), (1, pytest.approx(9.0))]
+    assert values == [(count, pytest.approx(mean)) for count, mean in expected]
+
+
+def test_the_averaged_epochs_of_swa_have_half_the_rate_and_keep_it(tmp_path):
+    _, (tuning, averaged, _), _ = objective_of("swa:share=0.25,epochs=4")
+    assert (tuning.epochs, averaged.epochs) == (0.75, 0.25)
+    assert averaged.lr == tuning.lr / 2
+    trained("swa:share=0.5,warmup=0", TASK, tmp_path, epochs=4, backbone=NETWORK)
+    rates = {name: [] for name in ("fine-tuning", "averaging")}
+    for row in rows_of(tmp_path):
+        if row["phase"] in rates and row["losses"]:
+            rates[row["phase"]].append(row["lr"])
+    assert rates["fine-tuning"] == sorted(rates["fine-tuning"], reverse=True)
+    assert len(set(rates["averaging"])) == 1
 
 
 def test_each_fine_tuning_of_a_soup_begins_with_the_same_weights_at_its_own_rate():

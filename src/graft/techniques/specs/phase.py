@@ -9,6 +9,7 @@ from graft.techniques.specs.candidates import Candidates, SolvedHead
 from graft.techniques.specs.places import Trainable
 
 Optimizer = Literal["adamw", "sgd"]
+Schedule = Literal["cosine", "one-cycle", "linear", "constant"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Phase:
     mixed: bool = False
     """Batches are drawn whatever the lengths, new ones each epoch: for losses between the examples
     of a batch."""
+    schedule: Schedule | None = None
+    """How its rate falls; None: as the technique says."""
     statistics: bool = False
     """Whether every batch normalization takes up the statistics of the batches, whether it trains
     or not. Such a phase may train nothing else."""

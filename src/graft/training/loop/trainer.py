@@ -292,7 +292,8 @@ def _take_step(run: Run, stage: Stage, batches: Iterator[Batches]) -> None:
     with run.clock.running():
         drawn = next(batches)
         progress = (position.step + 0.5) / stage.steps
-        rate = optim.factor(technique.schedule, progress, technique.warmup)
+        schedule = stage.phase.schedule or technique.schedule
+        rate = optim.factor(schedule, progress, technique.warmup)
         optim.set_rate(stage.optimizer, rate)
         torch.manual_seed(_step_seed(run))
         pieces = max(position.pieces, technique.accumulate)
