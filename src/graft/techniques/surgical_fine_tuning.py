@@ -16,19 +16,12 @@ from graft.base.ranges import Count
 from graft.base.records import Batch, Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.gradient_ratio import gradient_ratios
-from graft.techniques.specs.places import everything, head_only
+from graft.techniques.specs.places import everything
+from graft.techniques.specs.probe import probe_phase
 from graft.techniques.specs.stream import LABELED
-from graft.techniques.technique import (
-    PROBE_PATIENCE,
-    Look,
-    Objective,
-    Phase,
-    Technique,
-    probe_rate,
-)
+from graft.techniques.technique import Look, Objective, Phase, Technique
 
 TUNING = "surgery"
-PROBE_EPOCHS = 100
 
 
 @dataclass(frozen=True)
@@ -70,10 +63,7 @@ class SurgicalFineTuning(Technique):
         tuning = Phase(TUNING, epochs, everything, **self.rates(model, body=0.5, head=1.0))
         if not model.fresh_head:
             return [tuning]
-        usual = epochs / 2 if model.backbone.has_deep_head else PROBE_EPOCHS
-        how = {"solver": "head", "views": 1, "patience": PROBE_PATIENCE}
-        rate = probe_rate(model)
-        return [Phase("probe", usual, head_only, rate, rate, "adamw", **how), tuning]
+        return [probe_phase(model, epochs), tuning]
 
 
 class SurgicalObjective(Objective):
