@@ -67,6 +67,9 @@ class MultiTask(Task):
     """How much of what its loss averages over each task has, for each training example: the share
     of them that have its label, times the words if these are tagged."""
 
+    learned: tuple[str, ...] = ()
+    """The tasks that are learned, while all are measured; none are all."""
+
     def __post_init__(self) -> None:
         """Make the tasks of what `settings` returns, and read what they read."""
         made = {name: _open_part(part) for name, part in self.tasks.items()}
@@ -117,6 +120,10 @@ class MultiTask(Task):
     @property
     def parts(self) -> Mapping[str, Task]:
         return self.tasks
+
+    @property
+    def learned_parts(self) -> Mapping[str, Task]:
+        return {n: part for n, part in self.parts.items() if n in (self.learned or self.parts)}
 
     @cached_property
     def tags(self) -> list[str]:
@@ -195,7 +202,7 @@ class MultiTask(Task):
         return {name: self._part_loss(name, output, batch) for name in self.parts}
 
     def named_losses(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        losses = self.part_losses(output, batch)
+        losses = {name: self._part_loss(name, output, batch) for name in self.learned_parts}
         return {f"{TASK}{name}": loss for name, loss in losses.items()}
 
     def _part_loss(self, name: str, output: Output, batch: Batch) -> Tensor:
