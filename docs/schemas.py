@@ -175,6 +175,26 @@ class Comparison(TypedDict):
     """Corrected for several comparisons (Holm)."""
 
 
+class TaskVerdict(TypedDict):
+    """What a task gains from those that it is learned with, on the same test examples."""
+
+    task: str
+    metric: str
+    technique: str
+    backbone: str | None
+    beside: list[str]
+    """The tasks that it is learned with."""
+    alone: Number
+    together: Number
+    gain: Number
+    """Positive where it is better together."""
+    low: Number
+    high: Number
+    p: Number
+    """Corrected for several comparisons (Holm)."""
+    outcome: Literal["helped", "no evidence", "hurt"]
+
+
 class Verdict(TypedDict):
     """The verdict of a study at one training size."""
 
@@ -194,6 +214,8 @@ class Verdict(TypedDict):
     baseline: Comparison | None
     against_baseline: Against | None
     others: list[Comparison]
+    tasks: list[TaskVerdict]
+    """Of several tasks each beside itself alone."""
     smaller: list[Verdict]
     """The verdicts at smaller training sizes, where the study has several."""
 

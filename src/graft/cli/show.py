@@ -370,5 +370,17 @@ def verdict(verdict: Any) -> None:
     typer.echo("")
     for sentence in verdict.sentences:
         typer.echo(sentence)
+    if verdict.tasks:
+        tasks(verdict.tasks)
     for caution in verdict.cautions:
         typer.echo(f"note: {caution}")
+
+
+def tasks(verdicts: Sequence[Any]) -> None:
+    """Show each of several tasks beside itself alone."""
+    from graft.reports.together import describe_tasks
+
+    rows = describe_tasks(verdicts)
+    header = ["task", "learned with", "technique", "alone", "together", "difference", "", "p"]
+    names = ("task", "beside", "technique", "alone", "together", "interval", "outcome", "p")
+    table(header, [[row[name] for name in names] for row in rows])

@@ -17,6 +17,7 @@ from graft.data.kinds.several import ROLE
 from graft.data.tables.numbers import are_values
 
 Read = Callable[..., Data]
+INPUTS = {"image", "audio", "text", "tokens"}
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,9 @@ class Wanted:
     kinds: Collection[str]
 
 
-GUESSED = (Wanted("label", ("labels", "text-pairs")), Wanted("value", ("numbers",)))
-"""What a column may hold: classes, or many different numbers."""
+CLASSES, NUMBERS = Wanted("label", ("labels", "text-pairs")), Wanted("value", ("numbers",))
+TAGS = Wanted("tags", ("tags",))
+"""What a column may hold: classes, many different numbers, or a tag for each word."""
 
 
 def read_parts(read: Read, parts: Mapping[str, Wanted | None], **reading: Any) -> Data:
@@ -41,11 +43,22 @@ def read_parts(read: Read, parts: Mapping[str, Wanted | None], **reading: Any) -
     asked = dict(reading.pop("columns", None) or {})
     _check_asked(asked, parts)
     reading = {**reading, "labels": False}
-    datas = {}
-    for name, wanted in parts.items():
-        others = tuple(other for other in parts if other != name)
-        one = {**reading, "columns": asked, "others": others}
-        datas[name] = _guess(read, name, one) if wanted is None else _read(read, name, wanted, one)
+    options = {
+        name: {**reading, "columns": asked, "others": tuple(n for n in parts if n != name)}
+        for name in parts
+    }
+    tagged = {
+        name: data
+        for name, wanted in parts.items()
+        if (data := _read_tags(read, name, wanted, options[name])) is not None
+    }
+    words = next((data.columns["tokens"] for data in tagged.values()), None)
+    if words and not {"text", "tokens"} & asked.keys():
+        asked["text"] = words[0]  # the other tasks read the words as a text
+    datas = {
+        name: tagged.get(name) or _read_other(read, name, wanted, options[name])
+        for name, wanted in parts.items()
+    }
     return join_parts(datas)
 
 
@@ -71,13 +84,18 @@ def join_parts(datas: Mapping[str, Data]) -> Data:
     }
     notes = list(dict.fromkeys(note for data in datas.values() for note in data.notes))
     columns = {**columns, ROLE: list(datas)}
-    return replace(first, splits=by_split, kind="several", notes=notes, columns=columns)
+    made = replace(first, splits=by_split, kind="several", columns=columns)
+    return replace(made, notes=notes, asked=(*first.asked, ROLE))
 
 
 def _join(datas: Mapping[str, Data], targets: Mapping[str, str], split: str, row: int) -> Sample:
     samples = {name: data.splits[split][row] for name, data in datas.items()}
     first = next(iter(samples.values()))
-    roles: dict[str, Any] = {}
+    bare = {
+        name: {role: value for role, value in sample.roles.items() if role != targets[name]}
+        for name, sample in samples.items()
+    }
+    shared = set.intersection(*(set(roles) for roles in bare.values()))
     parts: dict[str, dict[str, Any]] = {}
     for name, sample in samples.items():
         if sample.id != first.id:
@@ -85,14 +103,18 @@ def _join(datas: Mapping[str, Data], targets: Mapping[str, str], split: str, row
                 f"The tasks do not have the same samples: {first.id} and, for {name!r}, "
                 f"{sample.id}. Use tasks that read one row a sample."
             )
-        roles |= {role: value for role, value in sample.roles.items() if role != targets[name]}
-        parts[name] = {targets[name]: sample.roles.get(targets[name])}
+        alone = {role: value for role, value in bare[name].items() if role not in shared}
+        parts[name] = {**alone, targets[name]: sample.roles.get(targets[name])}
+    roles = {role: first.roles[role] for role in first.roles if role in shared}
+    if not roles.keys() & INPUTS:  # one task reads words and another one a text
+        words = next(roles for roles in bare.values() if "tokens" in roles)
+        roles = {**roles, **words}
     return Sample(first.id, {**roles, ROLE: parts})
 
 
 def _check_asked(asked: Mapping[str, str], parts: Collection[str]) -> None:
     """Raise BadValue for a target column that is an input, or roles that the tasks name."""
-    if named := {wanted.role for wanted in GUESSED} & asked.keys():
+    if named := {wanted.role for wanted in (CLASSES, NUMBERS, TAGS)} & asked.keys():
         raise BadValue(
             f"--columns {min(named)}={asked[min(named)]} names a target, and so do several --task. "
             "Leave it out, or give one more --task."
@@ -112,9 +134,22 @@ def _read(read: Read, name: str, wanted: Wanted, reading: Mapping[str, Any]) -> 
     return read(**{**reading, "columns": columns, "kinds": wanted.kinds})
 
 
-def _guess(read: Read, name: str, reading: Mapping[str, Any]) -> Data:
-    """Read the column as classes; as numbers if it holds many different ones."""
-    classes, numbers = GUESSED
-    data = _read(read, name, classes, reading)
-    labels = [s.roles.get(classes.role) for part in data.splits.values() for s in part]
-    return _read(read, name, numbers, reading) if are_values(labels) else data
+def _read_tags(
+    read: Read, name: str, wanted: Wanted | None, reading: Mapping[str, Any]
+) -> Data | None:
+    """Read a column of tags; None if something else is wanted, or the column holds no tags."""
+    if wanted is not None:
+        return _read(read, name, wanted, reading) if wanted.role == TAGS.role else None
+    try:
+        data = _read(read, name, TAGS, reading)
+    except DataError:
+        return None
+    samples = (sample for part in data.splits.values() for sample in part)
+    return data if any(sample.roles.get(TAGS.role) is not None for sample in samples) else None
+
+
+def _read_other(read: Read, name: str, wanted: Wanted | None, reading: Mapping[str, Any]) -> Data:
+    """Read a column as what is wanted, else as classes; as numbers if it holds many of them."""
+    data = _read(read, name, wanted or CLASSES, reading)
+    labels = [s.roles.get(CLASSES.role) for part in data.splits.values() for s in part]
+    return _read(read, name, NUMBERS, reading) if wanted is None and are_values(labels) else data

@@ -10,7 +10,7 @@ from typing import Never
 from graft import metrics
 from graft.base.errors import GraftError, UnknownName
 from graft.metrics.metric import Metric
-from graft.metrics.parts import read_name
+from graft.metrics.parts import averaged, read_name
 
 
 @cache
@@ -38,6 +38,11 @@ def find(name: str) -> Metric:
 def find_or_assume(name: str) -> Metric:
     """Return the metric of that name; assume a fraction to maximize if it is not installed."""
     return _known(name) or Metric(name, _refuse, _refuse)
+
+
+def averaged_metrics(name: str) -> dict[str, Metric]:
+    """Return the metric of each task that a mean is of; none for another metric."""
+    return averaged(name, all_metrics().get)
 
 
 def is_installed(name: str) -> bool:

@@ -59,17 +59,24 @@ def mean_of(metrics: Mapping[str, Metric]) -> Metric:
 
 def read_name(name: str, find: Callable[[str], Metric | None]) -> Metric | None:
     """Return the metric that such a name describes, made of those that `find` knows; else None."""
-    if name.startswith(f"{MEAN}(") and name.endswith(")"):
-        metrics, part = {}, ""
-        for piece in name[len(MEAN) + 1 : -1].split(", "):
-            part = f"{part}, {piece}" if part else piece  # a name may hold a comma
-            metric = find(part.rpartition(".")[2])
-            if metric is not None:
-                metrics[part.rpartition(".")[0]], part = metric, ""
-        return mean_of(metrics) if metrics and not part else None
+    if metrics := averaged(name, find):
+        return mean_of(metrics)
     part, _, rest = name.rpartition(".")
     metric = find(rest) if part else None
     return None if metric is None else of_part(metric, part)
+
+
+def averaged(name: str, find: Callable[[str], Metric | None]) -> dict[str, Metric]:
+    """Return the metric of each task that a mean is of, by the name of the mean; else none."""
+    if not (name.startswith(f"{MEAN}(") and name.endswith(")")):
+        return {}
+    metrics, part = {}, ""
+    for piece in name[len(MEAN) + 1 : -1].split(", "):
+        part = f"{part}, {piece}" if part else piece  # a name may hold a comma
+        metric = find(part.rpartition(".")[2])
+        if metric is not None:
+            metrics[part.rpartition(".")[0]], part = metric, ""
+    return {} if part else metrics
 
 
 def known_rows(targets: NDArray, part: str) -> list[int]:

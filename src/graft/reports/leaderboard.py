@@ -27,7 +27,7 @@ from graft.techniques.specs.combine import canonical, is_held_against
 def build(study: Study) -> Board:
     """Build the board; raises FolderError if runs were tested on different examples."""
     metric = study.primary
-    rows = [_row(cell, runs, study) for cell, runs in _cells(study.runs).items()]
+    rows = [_row(cell, runs, study) for cell, runs in cells_of(study.runs).items()]
     rows += [
         _baseline_row(cell, baselines, metric) for cell, baselines in _baseline_cells(study).items()
     ]
@@ -63,7 +63,7 @@ def control_of(row: Row, rows: Iterable[Row]) -> Row | None:
     )
 
 
-def _cells(runs: Iterable[Run]) -> dict[Cell, list[Run]]:
+def cells_of(runs: Iterable[Run]) -> dict[Cell, list[Run]]:
     """Group the runs by cell. Of several runs with the same seed, a finished one counts.
 
     A technique has one cell however it is written: runs asked for as `lora` and as `lora:r=8` are

@@ -18,6 +18,7 @@ from graft.base.errors import FolderError
 from graft.metrics.find import find_or_assume
 from graft.metrics.intervals import Estimate, estimate
 from graft.metrics.metric import Metric, Terms, numbers, plain_term
+from graft.studies.alone import learns_some
 from graft.studies.question import BASELINES
 from graft.studies.records import (
     PREDICTIONS,
@@ -82,6 +83,9 @@ class Study:
     findings: list[dict[str, Any]]
     compares: bool
     losses: tuple[str, ...] = ()
+    alone: tuple[Run, ...] = ()
+    """The runs that learn some of several tasks: they are held beside those of all tasks, and are
+    no techniques to choose."""
 
     @property
     def finished(self) -> list[Run]:
@@ -219,9 +223,12 @@ def _read_study(folder: Path) -> Study:
     about = read_study(folder)
     names = about.get("runs") or sorted(path.name for path in (folder / "runs").glob("*"))
     names = list(dict.fromkeys(names))  # a technique that was asked for twice is listed twice
-    runs = [_read_run(folder / "runs" / name) for name in names]
+    everything = [_read_run(folder / "runs" / name) for name in names]
+    alone = tuple(run for run in everything if learns_some(run.spec.get("technique", "")))
+    runs = [run for run in everything if run not in alone]
     baselines = [_read_baseline(folder, row) for row in read_baselines(folder)]
-    return Study(folder, about, runs, baselines, read_findings(folder), compares=True)
+    findings = read_findings(folder)
+    return Study(folder, about, runs, baselines, findings, compares=True, alone=alone)
 
 
 def _read_single(folder: Path) -> Study:

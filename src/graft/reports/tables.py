@@ -14,7 +14,7 @@ ASKED = ("technique", "backbone", "fraction", "shots", "seed")
 
 def run_rows(study: Study) -> list[dict[str, Any]]:
     """One row a run, finished or not: what was asked, its state, metrics, cost, frozen tensors."""
-    return [_row(run) for run in study.runs]
+    return [_row(run) for run in (*study.runs, *study.alone)]
 
 
 def to_csv(rows: Sequence[dict[str, Any]]) -> str:

@@ -16,6 +16,7 @@ from graft.reports import sentences
 from graft.reports.board import Beside, Board, Choice, Row
 from graft.reports.cautions import cautions, has_two_seeds
 from graft.reports.statistics import LEVEL, Difference, Interval
+from graft.reports.together import TaskVerdict, compare_tasks
 from graft.reports.words import (
     amount,
     differences,
@@ -81,6 +82,8 @@ class Verdict:
     against_baseline: Against | None = None
     others: tuple[Comparison, ...] = ()
     """The other techniques, corrected among themselves."""
+    tasks: tuple[TaskVerdict, ...] = ()
+    """Of several tasks each beside itself alone."""
     smaller: tuple[Verdict, ...] = ()
     """The verdicts at smaller training sizes, where the study has several."""
 
@@ -97,7 +100,8 @@ def judge(board: Board) -> Verdict:
             metric=board.metric.name,
         )
     first, *rest = [_judge(board, choice) for choice in board.choices]
-    return replace(first, cautions=cautions(board), smaller=tuple(rest))
+    more = {"cautions": cautions(board), "tasks": compare_tasks(board)}
+    return replace(first, **more, smaller=tuple(rest))
 
 
 def _judge(board: Board, choice: Choice) -> Verdict:

@@ -13,6 +13,7 @@ from typing import Any
 from graft.base import env
 from graft.base.errors import FolderError
 from graft.base.ranges import read_number
+from graft.studies.alone import alone_techniques
 from graft.studies.records import read_baselines, read_study
 from graft.studies.spec import RunSpec
 from graft.techniques.specs.combine import canonical, controls_of, models_of
@@ -50,12 +51,16 @@ class Question:
     def runs(self) -> list[RunSpec]:
         """The specs of all runs, those of the controls that the techniques need among them.
 
+        Of several tasks each is learned alone, too.
         Seeds change last, so that every technique has a result early.
         """
         asked = set(map(canonical, self.techniques))
         needed = (each.technique for name in self.techniques for each in controls_of(name))
         controls = [name for name in dict.fromkeys(needed) if name not in asked]
-        cells = product(self.seeds, self.fractions, self.backbones, (*controls, *self.techniques))
+        alone = alone_techniques(self.techniques, self.base.task)
+        more = [name for name in alone if name not in asked]
+        techniques = (*controls, *self.techniques, *more)
+        cells = product(self.seeds, self.fractions, self.backbones, techniques)
         return [self._run(*cell) for cell in cells]
 
     def _run(self, seed: int, fraction: float, backbone: str, technique: str) -> RunSpec:

@@ -34,6 +34,7 @@ from graft.metrics.parts import column, known_rows, mean_of, of_part
 from graft.tasks.parts import outputs
 from graft.tasks.parts.baselines import baselines_of
 from graft.tasks.parts.one_of_several import TASK
+from graft.tasks.parts.tags import cut_tags, join_tags
 from graft.tasks.parts.together import check_together, join_decoded, part_row, records_of
 from graft.tasks.specs.find_task import find_task
 from graft.tasks.specs.options import parse, read_task
@@ -66,6 +67,9 @@ class MultiTask(Task):
     amounts: Mapping[str, float] = field(default_factory=dict)
     """How much of what its loss averages over each task has, for each training example: the share
     of them that have its label, times the words if these are tagged."""
+
+    learned: tuple[str, ...] = ()
+    """The tasks that are learned, while all are measured; none are all."""
 
     def __post_init__(self) -> None:
         """Make the tasks of what `settings` returns, and read what they read."""
@@ -118,6 +122,10 @@ class MultiTask(Task):
     def parts(self) -> Mapping[str, Task]:
         return self.tasks
 
+    @property
+    def learned_parts(self) -> Mapping[str, Task]:
+        return {n: part for n, part in self.parts.items() if n in (self.learned or self.parts)}
+
     @cached_property
     def tags(self) -> list[str]:
         """The tasks that tag words."""
@@ -144,7 +152,7 @@ class MultiTask(Task):
         return self.read_as.without_target(_bare(sample))
 
     def windows(self, samples: Sequence[Sample], preprocess: Preprocess) -> Windows:
-        return self.read_as.windows(samples, preprocess)
+        return cut_tags(self.read_as.windows(samples, preprocess))
 
     def count_cut(self, samples: Sequence[Sample], preprocess: Preprocess) -> int:
         return self.read_as.count_cut(samples, preprocess)
@@ -176,11 +184,15 @@ class MultiTask(Task):
         targets = targets_of(encoded)
         bare = [{key: tree for key, tree in one.items() if key != "target"} for one in encoded]
         batch = self.read_as.collate(bare, preprocess)
-        batch.target = self.collate_targets(targets) if targets else None
+        if targets:
+            tags = {n: join_tags(self.parts[n], n, bare, targets, preprocess) for n in self.tags}
+            batch.target = {**self.collate_targets(targets), **tags}
         return batch
 
     def collate_targets(self, targets: list[Tree]) -> Tree:
-        return outputs.join_targets(targets, self.parts)
+        """Join the targets, but for tags, which are as long as the texts."""
+        others = {name: part for name, part in self.parts.items() if name not in self.tags}
+        return outputs.join_targets(targets, others)
 
     def loss(self, output: Output, batch: Batch) -> Tensor:
         return sum(self.part_losses(output, batch).values())
@@ -195,7 +207,7 @@ class MultiTask(Task):
         return {name: self._part_loss(name, output, batch) for name in self.parts}
 
     def named_losses(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        losses = self.part_losses(output, batch)
+        losses = {name: self._part_loss(name, output, batch) for name in self.learned_parts}
         return {f"{TASK}{name}": loss for name, loss in losses.items()}
 
     def _part_loss(self, name: str, output: Output, batch: Batch) -> Tensor:

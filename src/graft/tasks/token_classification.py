@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
@@ -189,6 +189,14 @@ class TokenClassification(Task):
     def loss_weight(self, batch: Batch) -> Tensor:
         """One for each token that is learned from."""
         return (batch.target != IGNORED).sum().clamp(min=1)
+
+    def amount(self, sample: Sample) -> float:
+        """The words, each of which has a token that is learned from."""
+        return float(len(sample.roles["tokens"]))
+
+    def unknown_target(self, tensors: Mapping[str, Tensor]) -> Tensor:
+        """Return the target of a text whose tags are not known: no token is learned from."""
+        return torch.full_like(tensors["input_ids"], IGNORED)
 
     def rows(self, output: Output, batch: Batch) -> list[np.ndarray]:
         """Probabilities (W, K) of the words of each piece.

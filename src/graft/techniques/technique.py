@@ -195,6 +195,10 @@ class Technique(ABC):
         """
         return Objective(model, task)
 
+    def learned(self, task: Task) -> Task:
+        """Return the task as it is learned: of several tasks all, unless it leaves some out."""
+        return task
+
     def own_epochs(self, model: Model) -> float | None:
         """The passes that it makes whatever is asked of a whole study; None: those of the study."""
         return self.epochs
@@ -307,11 +311,6 @@ class Objective(nn.Module):
     def parts(self) -> tuple[Objective, ...]:
         """The objectives that it is made of by a `+`: itself, if by none."""
         return (self,)
-
-    @property
-    def weighs_tasks(self) -> bool:
-        """Whether it takes other gradients than those of the sum of the losses."""
-        return type(self).backward is not Objective.backward
 
     def prepare(self, counts: Mapping[str, int]) -> None:
         """Make what is as large as a stream, of which `counts` has the number of examples.

@@ -39,7 +39,7 @@ class UncertaintyObjective(WeightingObjective):
     def __init__(self, model: Model, task: Task):
         super().__init__(model, task)
         self.log_variances = nn.Parameter(torch.zeros(len(self.names)))
-        factors = [0.5 if part.gives == "number" else 1.0 for part in task.parts.values()]
+        factors = [0.5 if part.gives == "number" else 1.0 for part in task.learned_parts.values()]
         self.register_buffer("factors", torch.tensor(factors), persistent=False)
 
     def weights(self, losses: Tensor) -> Tensor:

@@ -60,6 +60,11 @@ class Several(Kind):
             for rows in tables
         ]
 
+    def _texts(self, sample: Sample) -> list[str]:
+        """The texts, or the words of a sample that has words alone."""
+        texts = super()._texts(sample)
+        return texts or [" ".join(sample.roles["tokens"])] if "tokens" in sample.roles else texts
+
     def plain_rows(self, sample: Sample) -> list[dict[str, Any]]:
         raise DataError(f"{sample.id} has objects as parts. Use JSON, JSON lines or Parquet.")
 

@@ -29,6 +29,11 @@ class OneOfSeveral:
         return {}
 
     @property
+    def learned_parts(self) -> Mapping[str, Task]:
+        """Those of its tasks that are learned."""
+        return self.parts
+
+    @property
     def read_as(self) -> Task:
         """The task as which data to predict are read; of several tasks one of them."""
         return self

@@ -147,7 +147,11 @@ class Sum(Technique):
     def streams(self) -> dict[str, Stream]:
         return {**self.main.streams(), **self.extra.streams()}
 
+    def learned(self, task: Task) -> Task:
+        return self.extra.learned(self.main.learned(task))
+
     def objective(self, model: Model, task: Task) -> Objective:
+        task = self.learned(task)
         return SumObjective(self.main.objective(model, task), self.extra.objective(model, task))
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
@@ -308,12 +312,7 @@ class SumObjective(Objective):
 
     def backward(self, losses: dict[str, Tensor], backward: Backward) -> None:
         """Compute the gradients as the part does that weighs tasks, if one does."""
-        part = self.extra if self.extra.weighs_tasks else self.main
-        part.backward(losses, backward)
-
-    @property
-    def weighs_tasks(self) -> bool:
-        return self.main.weighs_tasks or self.extra.weighs_tasks
+        (self.extra if weighs_tasks(self.extra) else self.main).backward(losses, backward)
 
     def loss_weights(self, batches: Batches) -> dict[str, float | Tensor]:
         return {**self.extra.loss_weights(batches), **self.main.loss_weights(batches)}
@@ -335,6 +334,13 @@ class SumObjective(Objective):
         return self.main.finish()
 
 
+def weighs_tasks(objective: Objective) -> bool:
+    """Whether it takes other gradients than those of the sum of the losses."""
+    if isinstance(objective, SumObjective):
+        return weighs_tasks(objective.main) or weighs_tasks(objective.extra)
+    return type(objective).backward is not Objective.backward
+
+
 def _detach_model(part: Objective) -> Objective:
     """Make the model a plain attribute of the objective: only the sum registers the model."""
     part.__dict__["model"] = part._modules.pop("model")
@@ -349,10 +355,10 @@ def parse(text: str) -> Technique:
     """
     if not isinstance(text, str):
         raise BadValue(f"A technique must be a text, as 'lora:r=8'. Got {text!r} instead.")
-    return reduce(Technique.then, [reduce(add, map(_single, stage)) for stage in _stages(text)])
+    return reduce(Technique.then, [reduce(add, map(_single, stage)) for stage in stages_of(text)])
 
 
-def _stages(text: str) -> list[list[str]]:
+def stages_of(text: str) -> list[list[str]]:
     """The specs that `then` separates, each as those that `+` joins."""
     return [specs.split(stage, r"\+") for stage in specs.split(text, r"\s+then\s+")]
 
@@ -372,7 +378,7 @@ def control_named(text: str) -> Control | None:
 
     A technique that is combined with others is no control. None need be installed.
     """
-    stages = _stages(text)
+    stages = stages_of(text)
     name = stages[0][0].partition(":")[0].strip()
     is_alone = len(stages) == len(stages[0]) == 1
     if not is_alone or name not in plugins.names("technique"):
@@ -412,7 +418,7 @@ def is_held_against(text: str, other: str) -> bool:
 
 def canonical(text: str) -> str:
     """The shortest spec of the technique that `text` names, the same however it is written."""
-    return " then ".join(" + ".join(map(_shortest, stage)) for stage in _stages(text))
+    return " then ".join(" + ".join(map(_shortest, stage)) for stage in stages_of(text))
 
 
 def _shortest(text: str) -> str:

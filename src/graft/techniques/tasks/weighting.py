@@ -41,7 +41,7 @@ class WeightingObjective(Objective):
 
     def __init__(self, model: Model, task: Task):
         super().__init__(model, task)
-        self.names = list(task.parts)
+        self.names = list(task.learned_parts)
 
     def weights(self, losses: Tensor) -> Tensor:
         """Return the weight of each task, given the losses (K,) of a step."""

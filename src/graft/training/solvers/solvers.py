@@ -9,6 +9,7 @@ from torch import nn
 
 from graft.backbones.heads.head import head_of
 from graft.techniques.specs.candidates import Candidates, Path, SolvedHead
+from graft.techniques.specs.combine import weighs_tasks
 from graft.techniques.technique import Look, Objective, Phase
 from graft.training.feeds.feed import Feed
 from graft.training.solvers.solver import PATIENCE, Solver
@@ -54,7 +55,7 @@ def find_solver(
 def _choose(asked: SolvedHead, objective: Objective) -> Solver | None:
     """The first solver that is asked for, or that the head names, and that fits the objective."""
     names = (asked.solver,) if asked.solver else head_of(objective.model.backbone).solvers
-    if objective.weighs_tasks:
+    if weighs_tasks(objective):
         return None  # a solver takes the sum of the losses
     solvers = map(_named, names)
     return next((solver for solver in solvers if solver.solves(objective)), None)

@@ -1,0 +1,66 @@
+"""Some of several tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from graft.backbones.backbone import Backbone, Model
+from graft.base.errors import BadValue, UnknownName
+from graft.tasks.task import Task
+from graft.techniques.specs.places import everything
+from graft.techniques.technique import Objective, Phase, Technique
+
+
+@dataclass(frozen=True)
+class SomeTasks(Technique):
+    """Full fine-tuning on some of several tasks, as if the others were not there.
+
+    Or, after a `+`, any technique on some tasks. All are measured; the heads of the others do not
+    learn, so that their figures, and the mean, mean nothing.
+    Formula: sum over the chosen tasks k of L_k.
+    Source: Standley et al.: Which Tasks Should Be Learned Together in Multi-task Learning?,
+    arXiv:1905.07553, which compares each set of tasks.
+    When: `graft compare` adds it for each task alone, to say which is helped by the others; ask for
+    pairs to see which task helps which.
+    When not: for one task there is a shorter way: --columns label=NAME.
+    Example: graft fit reviews.jsonl --task multi-task -t some-tasks:tasks=words
+    """
+
+    tasks: str = ""
+    """The names of the tasks, as in "stress, severity"; without any, all."""
+
+    def check(self, backbone: Backbone, task: Task) -> None:
+        """Raise BadValue for a single task, and UnknownName for a task that there is not."""
+        super().check(backbone, task)
+        if not task.parts:
+            raise BadValue(
+                f"'some-tasks' is for several tasks, and {task.name} is one. Give one more --task, "
+                "or leave it out."
+            )
+        self.learned(task)
+
+    def learned(self, task: Task) -> Task:
+        return replace(task, learned=tuple(chosen_tasks(self.tasks, task.parts)))
+
+    def objective(self, model: Model, task: Task) -> Objective:
+        return Objective(model, self.learned(task))
+
+    def phases(self, model: Model, epochs: float) -> list[Phase]:
+        return [Phase("fine-tuning", epochs, everything, **self.rates(model, epochs=epochs))]
+
+
+def chosen_tasks(text: str, known: Sequence[str]) -> list[str]:
+    """Return the tasks that a text names, each of which may have a comma in its name.
+
+    Raises UnknownName.
+    """
+    names, name = [], ""
+    for part in text.split(","):
+        name = f"{name},{part}" if name else part
+        if name.strip() in known:
+            names.append(name.strip())
+            name = ""
+    if name.strip():
+        raise UnknownName.of("task in 'tasks':", name.strip(), known)
+    return names
