@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from graft.backbones.backbone import Model
+from graft.tasks.task import Task
 from graft.techniques.adapters.low_rank import LowRank
+from graft.techniques.adapters.peft_technique import MergingObjective, find_adapted
+from graft.techniques.technique import Objective, Phase
 
 
 @dataclass(frozen=True)
@@ -25,3 +29,19 @@ class Dora(LowRank):
     """
 
     variant: ClassVar[dict[str, Any]] = {"use_dora": True}
+
+    def objective(self, model: Model, task: Task) -> Objective:
+        """Raises BadValue as `check` does."""
+        self.check(model.backbone, task)
+        self.inject(model)
+        return DoraObjective(model, task, self)
+
+
+class DoraObjective(MergingObjective):
+    """The task's loss over layers of which direction and length train."""
+
+    def begin(self, phase: Phase) -> None:
+        # PEFT views A as a matrix, which it cannot in the memory order of convolutions.
+        for module in find_adapted(self.model.network).values():
+            for layer in module.lora_A.values():
+                layer.weight.data = layer.weight.data.contiguous()

@@ -216,6 +216,20 @@ def test_a_stopped_training_between_two_parts_goes_on_to_the_same_weights(tmp_pa
         assert torch.equal(tensor, again.state_dict()[name]), name
 
 
+@pytest.mark.parametrize("deep", ["true", "false"])
+def test_prompts_behind_a_recording_end_at_the_same_weights(deep, tmp_path, monkeypatch):
+    # SGD, since Adam turns the rounding of a small gradient into a whole step.
+    spec = f"vpt:tokens=2,deep={deep},from_group=-1,views=1,optimizer=sgd,lr=0.01"
+    behind, position = trained(spec, IMAGE, tmp_path / "behind", epochs=6, backbone="tiny:vit")
+    assert position.cache["used"]
+    monkeypatch.setenv("GRAFT_CACHE_GB", "0")
+    whole, position = trained(spec, IMAGE, tmp_path / "whole", epochs=6, backbone="tiny:vit")
+    assert not position.cache["used"]
+    for name, tensor in added.tensors_of(whole.network).items():
+        found = added.tensors_of(behind.network)[name]
+        torch.testing.assert_close(found, tensor, rtol=1e-3, atol=1e-5)
+
+
 def test_added_layers_of_another_network_are_refused():
     model, _ = adapt(TEXT, "tiny:bert", BOTTLENECK)
     tensors, record = added.tensors_of(model.network), model.backbone.added[0]

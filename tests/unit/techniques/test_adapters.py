@@ -82,12 +82,16 @@ def test_the_merged_network_gives_what_the_adapted_one_did(task_name, network, s
 
 @pytest.mark.parametrize("spec", SPECS)
 @pytest.mark.parametrize(("task_name", "network"), [(TEXT, "tiny:bert"), (IMAGE, "tiny:cnn")])
-def test_adapters_compute_in_bf16(task_name, network, spec):
+def test_adapters_compute_as_the_engine_places_them(task_name, network, spec):
     model, task, batch = open_tiny(task_name, network)
     technique = parse(spec)
     objective = technique.objective(model, task)
+    engine = Engine("bf16")
+    engine.place(objective)  # convolutions channels-last
+    (phase,) = technique.phases(model, 1)
+    objective.begin(phase)
     optim.freeze(model, added := move(model, technique))
-    with Engine("bf16").autocast():
+    with engine.autocast():
         objective({"labeled": batch}, 0.0)["task"].backward()
     gradients = [model.network.get_parameter(name).grad for name in added]
     assert all(gradient.dtype == torch.float32 for gradient in gradients)
