@@ -5,7 +5,7 @@ A column that is no target of a task, such as the picture, is read the same each
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -107,9 +107,19 @@ def _join(datas: Mapping[str, Data], targets: Mapping[str, str], split: str, row
         parts[name] = {**alone, targets[name]: sample.roles.get(targets[name])}
     roles = {role: first.roles[role] for role in first.roles if role in shared}
     if not roles.keys() & INPUTS:  # one task reads words and another one a text
-        words = next(roles for roles in bare.values() if "tokens" in roles)
+        words = next((inputs for inputs in bare.values() if "tokens" in inputs), None)
+        if words is None:
+            raise _differ({name: sorted(inputs) for name, inputs in bare.items()})
         roles = {**roles, **words}
     return Sample(first.id, {**roles, ROLE: parts})
+
+
+def _differ(inputs: Mapping[str, Sequence[str]]) -> DataError:
+    words = listed(f"{name!r} reads {' and '.join(roles)}" for name, roles in inputs.items())
+    return DataError(
+        f"One network reads the same for all tasks, and {words}. Use tasks that read the same, or "
+        "train a network for each."
+    )
 
 
 def _check_asked(asked: Mapping[str, str], parts: Collection[str]) -> None:

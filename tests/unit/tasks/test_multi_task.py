@@ -14,8 +14,9 @@ import torch
 import graft
 from graft.backbones.folder import open_model
 from graft.base.errors import BadValue, DataError
-from graft.base.records import Batch, Output
+from graft.base.records import Batch, Output, Sample
 from graft.data.data import Data
+from graft.data.parts import join_parts
 from graft.metrics.find import find
 from graft.tasks.multi_task import MultiTask
 from graft.tasks.specs.find_task import find_task
@@ -196,6 +197,14 @@ def test_tasks_that_cannot_be_learned_together_are_refused():
         check_together({"a": task.parts["topic"], "b": picture})
     heads = {"a": replace(task.parts["topic"], head="pooled"), "b": task.parts["words"]}
     assert check_together(heads) == "pooled"
+
+
+def test_tasks_that_read_something_else_are_refused():
+    picture = Sample("1", {"image": np.zeros((8, 8, 3), np.uint8), "label": "a"})
+    text = Sample("1", {"text": "one", "label": "b"})
+    data = {name: Data({"train": [sample]}) for name, sample in {"a": picture, "b": text}.items()}
+    with pytest.raises(DataError, match=r"'a' reads image, 'b' reads text\. Use tasks"):
+        join_parts(data)
 
 
 def test_a_task_without_a_label_is_refused(tmp_path):
