@@ -9,7 +9,7 @@ from torch import nn
 
 from graft.backbones.heads.head import head_of
 from graft.techniques.specs.candidates import Candidates, Path, SolvedHead
-from graft.techniques.specs.combine import weighs_tasks
+from graft.techniques.specs.sum_objective import weighs_tasks
 from graft.techniques.technique import Look, Objective, Phase
 from graft.training.feeds.feed import Feed
 from graft.training.solvers.solver import PATIENCE, Solver
