@@ -19,7 +19,7 @@ from graft.reports.read import Run
 from graft.reports.selections import ABOUT, describe_distance, format_selections
 from graft.reports.statistics import Difference, Interval
 from graft.reports.svg import Series, number
-from graft.reports.together import describe_tasks
+from graft.reports.together import describe_tasks, matrices
 from graft.reports.verdict import Verdict, control_words
 from graft.training.validators.validator import VAL
 
@@ -53,6 +53,7 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "about_selections": ABOUT,
         "distance": describe_distance(board),
         "tasks": describe_tasks(verdict.tasks),
+        "matrices": matrices(verdict.tasks),
         "sizes": [_size(board, size, colors, verdict) for size in _sizes(board)],
         "backbones": len({row.cell.backbone for row in board.rows if not row.cell.is_baseline}) > 1,
         "legend": [

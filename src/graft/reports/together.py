@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from graft.metrics.find import averaged_metrics, find_or_assume
 from graft.metrics.intervals import clusters
@@ -15,7 +15,7 @@ from graft.reports.board import Board, Cell
 from graft.reports.leaderboard import cells_of, mean_scores
 from graft.reports.read import Predictions, Run, read_predictions
 from graft.reports.statistics import LEVEL, Mean, holm
-from graft.studies.alone import learn_some, learned_tasks
+from graft.studies.alone import learn_all, learn_some, learned_tasks
 from graft.studies.records import PREDICTIONS
 from graft.techniques.specs.combine import canonical
 
@@ -146,3 +146,30 @@ def _describe(metric: Metric, verdict: TaskVerdict) -> dict[str, str]:
         "p": words.p_value(verdict.p),
         "outcome": verdict.outcome,
     }
+
+
+def matrices(verdicts: Sequence[TaskVerdict]) -> list[dict[str, Any]]:
+    """Of three and more tasks in pairs, what each gains from each: a table a technique.
+
+    A row is the task that is learned with that of the column.
+    """
+    pairs = [verdict for verdict in verdicts if len(verdict.beside) == 1]
+    tables: dict[str, dict[tuple[str, str], TaskVerdict]] = {}
+    for verdict in pairs:
+        cells = tables.setdefault(learn_all(verdict.technique), {})
+        cells[verdict.beside[0], verdict.task] = verdict
+    made = []
+    for technique, cells in tables.items():
+        names = list(dict.fromkeys(name for pair in cells for name in pair))
+        if len(names) > 2:
+            rows = [(name, [_cell(cells.get((name, other))) for other in names]) for name in names]
+            made.append({"technique": technique, "tasks": names, "rows": rows})
+    return made
+
+
+def _cell(verdict: TaskVerdict | None) -> str:
+    """A difference with its interval; empty where the pair was not trained."""
+    if verdict is None:
+        return ""
+    row = _describe(find_or_assume(verdict.metric), verdict)
+    return f"{row['gain']} ({row['interval']})"

@@ -37,6 +37,16 @@ def learned_tasks(technique: str, tasks: Sequence[str]) -> list[str]:
     return chosen_tasks(specs.parse(asked[0])[1].get("tasks", ""), tasks) if asked else list(tasks)
 
 
+def learn_all(technique: str) -> str:
+    """Return the spec of a technique without what says which tasks are learned."""
+    stages = [
+        [part for part in stage if part.strip().partition(":")[0] != SOME]
+        or [_usual(parse(stage[0]))]
+        for stage in stages_of(technique)
+    ]
+    return canonical(" then ".join(" + ".join(stage) for stage in stages))
+
+
 def learn_some(technique: str, names: Sequence[str]) -> str:
     """Return the spec that learns these tasks alone in the same way; what weighs tasks is left out.
 

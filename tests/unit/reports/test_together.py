@@ -1,0 +1,63 @@
+"""The table of tasks, alone and together, and which task helps which."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from graft.reports.report import templates
+from graft.reports.together import TaskVerdict, describe_tasks, matrices
+
+PAIR = TaskVerdict(
+    "a", "a.accuracy", 'lora + some-tasks:tasks="a, b"', "tiny:bert", ("b",),
+    0.5, 0.75, 0.25, 0.125, 0.375, 0.01, "helped",
+)  # fmt: skip
+NAMES = ("a", "b", "c")
+
+
+def all_pairs() -> list[TaskVerdict]:
+    return [
+        replace(
+            PAIR,
+            task=task,
+            metric=f"{task}.accuracy",
+            beside=(other,),
+            technique=f'lora + some-tasks:tasks="{", ".join(sorted((task, other)))}"',
+        )
+        for task in NAMES
+        for other in NAMES
+        if task != other
+    ]
+
+
+def test_a_row_says_what_a_task_gains_and_whether_that_is_sure():
+    (row,) = describe_tasks([PAIR])
+    shown = {name: row[name] for name in ("alone", "together", "gain", "interval", "outcome")}
+    assert shown == {
+        "alone": "50.0",
+        "together": "75.0",
+        "gain": "+25.0",
+        "interval": "+12.5 to +37.5",
+        "outcome": "helped",
+    }
+
+
+def test_bounds_that_say_nothing_are_a_dash():
+    (row,) = describe_tasks([replace(PAIR, metric="a.r2", low=-1e70, high=1e70)])
+    assert row["interval"] == "–"
+
+
+def test_pairs_of_three_tasks_are_a_matrix_for_each_technique():
+    (matrix,) = matrices(all_pairs())
+    assert matrix["technique"] == "lora"
+    assert matrix["tasks"] == ["b", "a", "c"]
+    (name, cells), *_ = matrix["rows"]
+    assert (name, cells[0]) == ("b", "")
+    assert cells[1:] == ["+25.0 (+12.5 to +37.5)"] * 2
+    assert matrices([PAIR]) == [], "of two tasks the table has all there is"
+
+
+def test_the_page_has_the_matrix():
+    values = {"tasks": describe_tasks(all_pairs()), "matrices": matrices(all_pairs())}
+    page = templates(True).get_template("tasks.html").render(values)
+    assert page.count("<table>") == 2
+    assert "Which task helps which: lora" in page
