@@ -24,7 +24,7 @@ from graft.api import open_study
 from graft.base import files
 from graft.reports.leaderboard import build
 from graft.reports.read import read
-from graft.reports.words import amount, format_value
+from graft.reports.words import amount, format_value, percent
 
 HERE = Path(__file__).parent
 SEEDS = 3
@@ -183,7 +183,7 @@ def probe_words(case: Case, out: Path) -> str:
     paths = out.glob(f"probe-{case.shots}-*/result.json")
     results = [files.read_json(path, "a run") for path in paths]
     values = [result["metrics"]["test"]["accuracy"]["value"] for result in results]
-    reached = f"{float(np.mean(values)):.1%}" if values else "not run"
+    reached = f"{percent(float(np.mean(values)))} %" if values else "not run"
     return f"`{PROBE}` of `{PROBED}`, 224 pixels | {reached}"
 
 
@@ -192,7 +192,7 @@ def page(tables: list[str]) -> str:
     lines = [
         "# Few labels, many pictures without",
         "",
-        "Printed by `python benchmarks/self_supervision.py`. The network, of 0.2 million "
+        "Printed by `python benchmarks/self_supervision.py`. The network, of 0.16 million "
         "parameters, was trained on the 100 classes of tinyimagenet100 at 32 pixels. Techniques "
         f"without labels take {PASSES} passes over 5,000 pictures of CIFAR-10, those with labels "
         f"{EPOCHS} over the few that have some. The control of self-supervision, "
