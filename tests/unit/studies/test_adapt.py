@@ -88,6 +88,21 @@ def test_the_test_split_is_of_the_target(study):
     assert len(tested) and tested.str.startswith("target/").all()
 
 
+def test_reviews_of_one_thing_teach_those_of_another(tmp_path):
+    """Heads of texts begin with a dropout, which has no weights."""
+    words = {"books": ("dull plot", "fine plot"), "phones": ("dead battery", "fine battery")}
+    paths = []
+    for domain, (bad, good) in words.items():
+        paths.append(tmp_path / f"{domain}.csv")
+        texts = [f"{number} {(bad, good)[number % 2]}" for number in range(40)]
+        labels = [("bad", "good")[number % 2] for number in range(40)]
+        pd.DataFrame({"text": texts, "label": labels}).to_csv(paths[-1], index=False)
+    how = {**HOW, "backbone": "tiny:bert", "seeds": 1, "out": tmp_path / "out"}
+    study = graft.adapt(*paths, ["feature-extraction + mcc"], **how)
+    (result,) = (each for name, each in results(study).items() if "mcc" in name)
+    assert {"mixval", "entropy", "circular"} <= set(result["validators"])
+
+
 def test_without_labels_it_predicts_and_gives_no_verdict(domains, tmp_path):
     source, _ = domains
     bare = pictures(tmp_path / "bare", ("",), count=12, shade=90)

@@ -21,7 +21,9 @@ def collect_outputs(model: Model, feeds: Mapping[str, Feed], engine: Engine) -> 
     of_source, of_target = (run_pass(model, feeds[name], engine) for name in ("val", "unlabeled"))
     source, source_logits, labels = join_by_row(of_source, _features, _logits, _labels)
     target, target_logits = join_by_row(of_target, _features, _logits)
-    weight = next(model.network.get_submodule(model.backbone.head[0]).parameters())
+    # The first layer of a head may be a dropout, without weights.
+    layers = map(model.network.get_submodule, model.backbone.head)
+    weight = next(parameter for layer in layers for parameter in layer.parameters())
 
     def classify(features: Tensor) -> Tensor:
         with torch.no_grad(), evaluating(model):
