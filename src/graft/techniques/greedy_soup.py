@@ -21,7 +21,7 @@ from graft.techniques.specs.places import everything
 from graft.techniques.technique import Objective, Phase, Technique
 
 TUNING = "fine-tuning"
-"""How the names of the phases begin that fine-tune; a number follows."""
+"""The names of the phases that fine-tune begin with this word; a number follows."""
 
 
 @dataclass(frozen=True)
