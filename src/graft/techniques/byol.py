@@ -17,6 +17,7 @@ from graft.techniques.averages.swap import swap
 from graft.techniques.formulas.batches import check_views
 from graft.techniques.formulas.byol import regression_loss
 from graft.techniques.formulas.moving_average import teacher_momentum
+from graft.techniques.specs.copies import copy_tensors
 from graft.techniques.specs.places import select
 from graft.techniques.technique import Objective, Phase
 from graft.techniques.unlabeled.self_supervision import (
@@ -72,8 +73,7 @@ class ByolObjective(SelfSupervisedObjective):
 
     def begin(self, phase: Phase) -> None:
         self.names = select(self.model, phase.trainable)
-        starts = (weight.detach().clone() for weight in self._weights())
-        self.averages = nn.ParameterList(nn.Parameter(s, requires_grad=False) for s in starts)
+        self.averages = copy_tensors(self._weights())
 
     def forward(self, batches: Batches, progress: float) -> dict[str, Tensor]:
         """The teacher runs first: gradients need the student's weights to stay as they are."""

@@ -47,7 +47,7 @@ class Delta(RegularizedFineTuning):
 class DeltaObjective(StartObjective):
     """The task's loss and the distance of feature maps from those of the weights at the start.
 
-    The network at the start is no second one: its weights take the places of those of now.
+    There is no second network: the start weights take the places of the present ones for a forward.
     """
 
     def __init__(self, model: Model, task: Task, weight: float):

@@ -13,6 +13,7 @@ from graft.backbones.backbone import Model
 from graft.base.ranges import InnerShare
 from graft.tasks.task import Task
 from graft.techniques.averages.swap import swap
+from graft.techniques.specs.copies import copy_tensors
 from graft.techniques.specs.places import everything, select
 from graft.techniques.technique import Objective, Phase, Technique
 
@@ -61,9 +62,7 @@ class EmaObjective(Objective):
     def begin(self, phase: Phase) -> None:
         self._settle()
         self.names = select(self.model, phase.trainable)
-        network = self.model.network
-        starts = (network.get_parameter(name).detach().clone() for name in self.names)
-        self.averages = nn.ParameterList(nn.Parameter(s, requires_grad=False) for s in starts)
+        self.averages = copy_tensors(map(self.model.network.get_parameter, self.names))
 
     @torch.no_grad()
     def after_step(self, progress: float) -> None:

@@ -22,9 +22,11 @@ class Famo(Weighting):
     """Full fine-tuning on several tasks, weighed so that the losses of all fall alike.
 
     Or, after a `+`, the weights alone: fast adaptive multitask optimization.
-    Formula: w_k = c z_k / L_k with z = softmax(x) and sum w = 1; after a step x falls by rate
-    times J^T d + decay x, with d_k the fall of log L_k on the same batch and J that of the softmax.
-    Source: Liu et al.: FAMO: Fast Adaptive Multitask Optimization, arXiv:2306.03792, algorithm 1.
+    Formula: w_k = c z_k / L_k with z = softmax(x) and sum w = K, the number of tasks, so that the
+    usual rates are right; after a step x falls by rate times J^T d + decay x, with d_k the fall of
+    log L_k on the same batch and J the Jacobian of the softmax.
+    Source: Liu et al.: FAMO: Fast Adaptive Multitask Optimization, arXiv:2306.03792, algorithm 1,
+    where sum w = 1.
     When: many tasks, of which a few take all of the training; each step runs the batch twice.
     When not: two tasks that do not disturb each other, which the plain sum learns as well.
     Example: graft fit reviews.jsonl --task multi-task -t famo
@@ -47,6 +49,7 @@ class FamoObjective(WeightingObjective):
         self.rate, self.decay = rate, decay
         self.register_buffer("logits", torch.zeros(len(self.names)))
         self._batches: list[Batches] = []
+        self._before: Tensor | float = 0.0
 
     def extra_losses(
         self, outputs: Outputs, batches: Batches, progress: float
@@ -56,12 +59,12 @@ class FamoObjective(WeightingObjective):
             self._batches.append(batches)
         return {}
 
+    def weights(self, losses: Tensor) -> Tensor:
+        return len(losses) * famo_weights(self.logits, losses.detach())
+
     def backward(self, losses: dict[str, Tensor], backward: Backward) -> None:
-        tasks, rest = self.split(losses)
-        # The scale of the sum of the losses, so that the usual rates are right.
-        weights = len(tasks) * famo_weights(self.logits, tasks.detach())
-        backward((weights * tasks).sum() + rest)
-        self._before = getattr(self, "_before", 0.0) + tasks.detach()
+        super().backward(losses, backward)
+        self._before = self._before + self.split(losses)[0].detach()
 
     def after_step(self, progress: float) -> None:
         batches, self._batches = self._batches, []

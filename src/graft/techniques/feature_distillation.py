@@ -13,14 +13,14 @@ from graft.tasks.task import Task
 from graft.techniques.formulas.distillation import feature_distillation
 from graft.techniques.specs.places import everything
 from graft.techniques.specs.stream import LABELED
-from graft.techniques.teachers.objective import TaughtObjective, check_vectors, width_of
+from graft.techniques.teachers.objective import TaughtObjective, width_of
 from graft.techniques.teachers.teacher import check_teacher, spec_of
-from graft.techniques.technique import Objective, Phase, Technique
+from graft.techniques.technique import Objective, Phase, Technique, check_vectors
 
 
 @dataclass(frozen=True)
 class FeatureDistillation(Technique):
-    """Full fine-tuning in which a linear layer can tell a teacher's features from the network's.
+    """Full fine-tuning in which a linear layer learns to predict a teacher's features.
 
     Or, after a `+`, this loss beside any other training.
     Formula: L(task) + weight mean of (P f - n(f_t))^2, f the features, f_t those of the teacher,
@@ -48,7 +48,7 @@ class FeatureDistillation(Technique):
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)
         check_teacher("feature-distillation", self.teacher, backbone)
-        check_vectors("feature-distillation", backbone)
+        check_vectors("feature-distillation", backbone, "'distillation'")
 
     def objective(self, model: Model, task: Task) -> Objective:
         return FeatureDistillationObjective(model, task, self)
@@ -62,7 +62,7 @@ class FeatureDistillationObjective(TaughtObjective):
 
     def __init__(self, model: Model, task: Task, settings: FeatureDistillation):
         super().__init__(model, task, settings.teacher)
-        check_vectors("feature-distillation", self.teacher.backbone)
+        check_vectors("feature-distillation", self.teacher.backbone, "'distillation'")
         self.weight = settings.weight
         self.projection = nn.Linear(width_of(model), width_of(self.teacher))
 

@@ -16,11 +16,12 @@ from graft.techniques.formulas.greedy_soup import greedy_soup
 from graft.techniques.formulas.interpolation import mean_weights
 from graft.techniques.specs.candidates import Candidate, Path, advance
 from graft.techniques.specs.closing import averaging_phase
+from graft.techniques.specs.copies import copy_tensors
 from graft.techniques.specs.places import everything
 from graft.techniques.technique import Objective, Phase, Technique
 
 TUNING = "fine-tuning"
-"""How the names of the phases begin that fine-tune; a number follows."""
+"""The names of the phases that fine-tune begin with this word; a number follows."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,8 @@ class GreedySoupObjective(Objective):
 
     def __init__(self, model: Model, task: Task, runs: int):
         super().__init__(model, task)
-        self.start = _copy([*model.network.parameters(), *model.network.buffers()])
-        ends = (_copy(model.network.parameters()) for _ in range(runs))
+        self.start = copy_tensors([*model.network.parameters(), *model.network.buffers()])
+        ends = (copy_tensors(model.network.parameters()) for _ in range(runs))
         self.ends = nn.ModuleList(ends)
 
     def begin(self, phase: Phase) -> None:
@@ -102,12 +103,6 @@ class GreedySoupObjective(Objective):
             _write(weights, map(mean_weights, columns))
             rank = yield Candidate({"averaged": len(members), "added": members[-1] + 1})
             members = advance(tried, rank)
-
-
-def _copy(tensors: Iterable[Tensor]) -> nn.ParameterList:
-    """Copies that belong to an objective and do not train."""
-    copies = (tensor.detach().clone() for tensor in tensors)
-    return nn.ParameterList(nn.Parameter(copy, requires_grad=False) for copy in copies)
 
 
 @torch.no_grad()

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from graft.backbones.backbone import Model
 from graft.base.ranges import NotNegative
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
-from graft.techniques.specs.places import everything
-from graft.techniques.technique import Objective, Phase, Technique
+from graft.techniques.regularized.fine_tuning import RegularizedFineTuning
+from graft.techniques.regularized.start import StartObjective
+from graft.techniques.technique import Objective
 
 
 @dataclass(frozen=True)
-class L2Sp(Technique):
+class L2Sp(RegularizedFineTuning):
     """Full fine-tuning with a penalty on the distance from the pretrained weights.
 
     Or, after a `+`, the penalty alone.
@@ -37,31 +38,17 @@ class L2Sp(Technique):
     def objective(self, model: Model, task: Task) -> Objective:
         return L2SpObjective(model, task, self.weight)
 
-    def phases(self, model: Model, epochs: float) -> list[Phase]:
-        return [Phase("fine-tuning", epochs, everything, **self.rates(model, epochs=epochs))]
 
-
-class L2SpObjective(Objective):
+class L2SpObjective(StartObjective):
     """The task's loss and the squared distance from the weights as they were when it was made."""
-
-    references = ("start",)
 
     def __init__(self, model: Model, task: Task, weight: float):
         super().__init__(model, task)
         self.weight = weight
-        groups = model.group_indices()
-        self.names = [name for name, _ in model.network.named_parameters() if groups[name] != -1]
-        now = (model.network.get_parameter(name).detach().clone() for name in self.names)
-        self.start = nn.ParameterList(nn.Parameter(tensor, requires_grad=False) for tensor in now)
 
     def extra_losses(
         self, outputs: Outputs, batches: Batches, progress: float
     ) -> dict[str, Tensor]:
-        weights = (self.model.network.get_parameter(name) for name in self.names)
-        pairs = [
-            (now, start)
-            for now, start in zip(weights, self.start, strict=True)
-            if now.requires_grad
-        ]
+        pairs = ((now, start) for _, now, start in self.pairs() if now.requires_grad)
         squares = [(now - start).square().sum() for now, start in pairs]
         return {"distance": self.weight / 2 * sum(squares)} if squares else {}

@@ -12,6 +12,7 @@ from graft.backbones.backbone import Model
 from graft.base.ranges import PartialShare
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
+from graft.techniques.adapters.layers import is_linear
 from graft.techniques.formulas.mixout import mixout
 from graft.techniques.regularized.fine_tuning import RegularizedFineTuning
 from graft.techniques.regularized.start import StartObjective
@@ -71,4 +72,5 @@ def _is_mixed(network: nn.Module, name: str) -> bool:
     """Whether a parameter is the weight of a linear layer or a convolution."""
     path, _, last = name.rpartition(".")
     layer = network.get_submodule(path)
-    return last == "weight" and isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d)
+    is_convolution = isinstance(layer, nn.Conv1d | nn.Conv2d | nn.Conv3d)
+    return last == "weight" and (is_linear(layer) or is_convolution)

@@ -12,7 +12,7 @@ from graft.base.ranges import Positive
 from graft.base.records import Batch, Batches, Output, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.mixing import mix
-from graft.techniques.regularized.fine_tuning import RegularizedFineTuning, check_vectors
+from graft.techniques.regularized.fine_tuning import RegularizedFineTuning
 from graft.techniques.regularized.mixing import (
     MixingObjective,
     Pairs,
@@ -20,7 +20,7 @@ from graft.techniques.regularized.mixing import (
     mixed_loss,
 )
 from graft.techniques.specs.stream import LABELED
-from graft.techniques.technique import Objective, check_classes
+from graft.techniques.technique import Objective, check_classes, check_vectors
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Mixup(RegularizedFineTuning):
         super().check(backbone, task)
         check_classes("mixup", task)
         if backbone.preprocess.reads == "text":
-            check_vectors("mixup", backbone)
+            check_vectors("mixup", backbone, "'l2-sp' or 'delta'")
 
     def objective(self, model: Model, task: Task) -> Objective:
         is_text = model.backbone.preprocess.reads == "text"

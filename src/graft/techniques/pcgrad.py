@@ -17,7 +17,7 @@ from graft.techniques.technique import Objective
 
 @dataclass(frozen=True)
 class Pcgrad(Weighting):
-    """Full fine-tuning on several tasks, of whose gradients what conflicts is taken away.
+    """Full fine-tuning on several tasks, without the conflicting parts of their gradients.
 
     Or, after a `+`, this alone.
     Formula: of each task's gradient g_k in the shared layers, for the others j in a random order

@@ -13,9 +13,9 @@ from graft.tasks.task import Task
 from graft.techniques.formulas.relational_distillation import angle_loss, distance_loss
 from graft.techniques.specs.places import everything
 from graft.techniques.specs.stream import LABELED
-from graft.techniques.teachers.objective import TaughtObjective, check_vectors
+from graft.techniques.teachers.objective import TaughtObjective
 from graft.techniques.teachers.teacher import check_teacher, spec_of
-from graft.techniques.technique import Objective, Phase, Technique, check_classes
+from graft.techniques.technique import Objective, Phase, Technique, check_classes, check_vectors
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class RelationalDistillation(Technique):
         super().check(backbone, task)
         check_classes("relational-distillation", task)
         check_teacher("relational-distillation", self.teacher, backbone)
-        check_vectors("relational-distillation", backbone)
+        check_vectors("relational-distillation", backbone, "'distillation'")
 
     def objective(self, model: Model, task: Task) -> Objective:
         return RelationalDistillationObjective(model, task, self)
@@ -67,7 +67,7 @@ class RelationalDistillationObjective(TaughtObjective):
 
     def __init__(self, model: Model, task: Task, settings: RelationalDistillation):
         super().__init__(model, task, settings.teacher)
-        check_vectors("relational-distillation", self.teacher.backbone)
+        check_vectors("relational-distillation", self.teacher.backbone, "'distillation'")
         self.settings = settings
 
     def extra_losses(

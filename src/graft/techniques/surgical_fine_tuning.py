@@ -133,7 +133,7 @@ class SurgicalObjective(Objective):
         return gradient_ratios(gradients, weights, groups, len(self.ratios))
 
     def _drop(self, group: int) -> Callable[[Tensor], None]:
-        """What is done with the gradient of a weight of this group."""
+        """Return the hook of the weights of a group: it drops gradients unless that is chosen."""
 
         def drop_unless_chosen(weight: Tensor) -> None:
             if group not in self.chosen:

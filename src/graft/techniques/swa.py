@@ -13,6 +13,7 @@ from graft.tasks.task import Task
 from graft.techniques.formulas.interpolation import add_to_mean
 from graft.techniques.specs.candidates import Candidate, Path
 from graft.techniques.specs.closing import averaging_phase
+from graft.techniques.specs.copies import copy_tensors
 from graft.techniques.specs.places import everything, select
 from graft.techniques.technique import Objective, Phase, Technique
 
@@ -76,9 +77,7 @@ class SwaObjective(Objective):
             return
         self.share = 1.0 if phase.name == AVERAGED else self.usual_share
         self.names = select(self.model, phase.trainable)
-        network = self.model.network
-        starts = (network.get_parameter(name).detach().clone() for name in self.names)
-        self.means = nn.ParameterList(nn.Parameter(s, requires_grad=False) for s in starts)
+        self.means = copy_tensors(map(self.model.network.get_parameter, self.names))
         self.num_averaged.zero_()
 
     @torch.no_grad()

@@ -66,6 +66,15 @@ def check_one_class(technique: str, task: Task) -> None:
         )
 
 
+def check_vectors(technique: str, backbone: Backbone, instead: str) -> None:
+    """Raise BadValue if the network has not one vector of features for each example."""
+    if backbone.form != "vector":
+        raise BadValue(
+            f"{technique!r} reads one vector of features for each example, and {backbone.name} "
+            f"yields {backbone.form} features. Use {instead}, or another backbone."
+        )
+
+
 @dataclass(frozen=True)
 class Technique(ABC):
     """The settings that every technique shares; a technique overrides defaults and adds its own.

@@ -119,6 +119,20 @@ def test_no_gradient_flows_into_the_start_and_no_hook_is_left():
     assert not any(module._forward_hooks for module in objective.model.network.modules())
 
 
+def test_mixout_mixes_the_linear_layers_of_gpt2_which_have_a_class_of_their_own():
+    objective, batches = prepare("mixout:probability=0.9", TEXTS, "tiny:gpt2")
+    shift(objective)
+    with torch.no_grad():
+        objective.model.network.apply(_without_dropout)
+        plain = objective.model(batches["labeled"]).logits
+        assert not torch.equal(objective.outputs(batches)["labeled"].logits, plain)
+
+
+def _without_dropout(layer):
+    if isinstance(layer, torch.nn.Dropout):
+        layer.p = 0.0
+
+
 def test_mixout_lies_between_the_start_and_now_and_evaluation_sees_the_weights():
     objective, batches = prepare("mixout:probability=0.999999", TEXTS)
     start = copy.deepcopy(objective.model)
@@ -128,9 +142,7 @@ def test_mixout_lies_between_the_start_and_now_and_evaluation_sees_the_weights()
             if before.dim() == 1 or "embeddings" in name:
                 objective.model.network.get_parameter(name).copy_(before)
         for module in (objective.model, start):
-            for layer in module.modules():
-                if isinstance(layer, torch.nn.Dropout):
-                    layer.p = 0.0
+            module.apply(_without_dropout)
         objective.model.backbone.linear.load_state_dict(start.backbone.linear.state_dict())
         # Nearly all weights are those at the start.
         mixed = objective.outputs(batches)["labeled"].logits

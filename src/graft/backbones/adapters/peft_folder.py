@@ -57,9 +57,9 @@ def check_keepable(backbone: Backbone, technique: str, batch_norm: str) -> None:
 
 def _is_of_library(backbone: Backbone) -> bool:
     """Whether a library makes the network with its head, and not Graft around a trunk."""
-    is_whole = head_of(backbone).detach(backbone) is backbone.network and not backbone.trunk
-    is_whole = is_whole and not backbone.added
-    return is_whole and type(backbone.network).__module__.partition(".")[0] in LIBRARIES
+    is_whole = head_of(backbone).detach(backbone) is backbone.network
+    is_plain = is_whole and not backbone.trunk and not backbone.added
+    return is_plain and type(backbone.network).__module__.partition(".")[0] in LIBRARIES
 
 
 def collect(model: Model, targets: list[str]) -> KeptAdapter:

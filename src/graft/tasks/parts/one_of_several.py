@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 TASK = "task."
-"""How the names of the losses of several tasks begin."""
+"""The prefix of the names of the losses of several tasks."""
 
 
 class OneOfSeveral:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from graft.tasks.task import Task
 
 LEARNED = {"classes": "classes", "number": "numbers", "tags": "tags of words"}
-"""What a task may give to be learned with others -> how a person calls it."""
+"""What a task gives that can be learned with others -> the words for it."""
 
 
 def check_together(parts: Mapping[str, Task]) -> str | None:

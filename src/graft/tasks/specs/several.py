@@ -13,12 +13,11 @@ from graft.base.errors import BadValue
 MULTI = "multi-task"
 """The task that is made of several."""
 _PLUS = " + "
-_OF_COLUMN = "{column!r} is one column. For a single task name it so: --columns label={column}"
 
 
 @dataclass(frozen=True)
 class PartSpec:
-    """One of several tasks: the column of its target, the spec of its task, and its weight.
+    """One of several tasks: the column of its target and the spec of its task.
 
     Without a spec the task is guessed by the content of the column.
     """

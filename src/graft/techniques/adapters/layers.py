@@ -13,18 +13,18 @@ from graft.backbones.backbone import Model
 KEYS_AND_VALUES = re.compile(
     r"(^|\.)(k|v|key|value|k_proj|v_proj|k_lin|v_lin|key_proj|value_proj|c_attn|qkv|query_key_value)$"
 )
-"""How the linear layers are called that compute the keys and values of attention; some compute the
+"""The names of the linear layers that compute the keys and values of attention; some compute the
 queries too."""
 SECOND_OF_FEED_FORWARD = re.compile(
     r"(^|\.)(fc2|lin2|wo|w2|down_proj|dense_4h_to_h|layer_2|linear2|output_dense|mlp\.c_proj|mlp\.3"
     r"|(?<!attention\.)output\.dense)$"
 )
-"""How the second layer of the feed-forward part of a transformer is called."""
+"""The names of the second layer of the feed-forward part of a transformer."""
 OUTPUT_OF_ATTENTION = re.compile(
     r"(^|\.)(attention\.output\.dense|out_proj|o_proj|out_lin|attn\.proj|attn\.c_proj"
     r"|SelfAttention\.o|EncDecAttention\.o)$"
 )
-"""How the last layer of attention is called."""
+"""The names of the last layer of attention."""
 
 
 def is_conv1d(module: nn.Module) -> bool:

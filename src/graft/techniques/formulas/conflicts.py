@@ -1,4 +1,4 @@
-"""Gradients of several tasks without what they have against each other.
+"""Join the gradients of several tasks that conflict.
 
 `gradients` are (K, D), one row a task; the result (D) has the scale of their sum.
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 def project_conflicts(gradients: Tensor, orders: Sequence[Sequence[int]]) -> Tensor:
-    """Take from each gradient what points against another one, and sum them.
+    """Remove from each gradient its component against any other gradient, and sum them.
 
     `orders` says for each task in which order the others are looked at. Source: Yu et al.: Gradient
     Surgery for Multi-Task Learning, arXiv:2001.06782, algorithm 1.

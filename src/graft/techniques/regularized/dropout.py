@@ -1,11 +1,11 @@
-"""Whether two forwards of a network in training differ."""
+"""Whether a network has dropout, by the probability that its layers keep."""
 
 from __future__ import annotations
 
 from torch import nn
 
 NAMES = ("p", "drop_prob", "dropout", "attention_dropout", "activation_dropout", "dropout_p")
-"""Under which layers of torch, torchvision, timm and transformers keep the probability."""
+"""The attributes in which layers of torch, torchvision, timm and transformers keep it."""
 
 
 def has_dropout(network: nn.Module) -> bool:

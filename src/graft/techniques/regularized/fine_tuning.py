@@ -7,10 +7,9 @@ from typing import ClassVar
 
 from graft.backbones.backbone import Backbone, Model
 from graft.base import plugins
-from graft.base.errors import BadValue
 from graft.tasks.task import Task
 from graft.techniques.specs.places import everything
-from graft.techniques.technique import Phase, Technique
+from graft.techniques.technique import Phase, Technique, check_vectors
 
 
 @dataclass(frozen=True)
@@ -24,16 +23,7 @@ class RegularizedFineTuning(Technique):
         """Raise BadValue also for features that the loss cannot read."""
         super().check(backbone, task)
         if self.reads_vectors:
-            check_vectors(plugins.name_of(type(self)), backbone)
+            check_vectors(plugins.name_of(type(self)), backbone, "'l2-sp' or 'delta'")
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         return [Phase("fine-tuning", epochs, everything, **self.rates(model, epochs=epochs))]
-
-
-def check_vectors(technique: str, backbone: Backbone) -> None:
-    """Raise BadValue if the head of the network does not read one vector for each example."""
-    if backbone.form != "vector":
-        raise BadValue(
-            f"{technique!r} reads one vector of features for each example, and {backbone.name} "
-            f"yields {backbone.form} features. Use 'l2-sp' or 'delta', or another backbone."
-        )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from graft.backbones.backbone import Model
 from graft.tasks.task import Task
+from graft.techniques.specs.copies import copy_tensors
 from graft.techniques.technique import Objective
 
 
@@ -20,8 +21,7 @@ class StartObjective(Objective):
         super().__init__(model, task)
         groups = model.group_indices()
         self.names = [name for name, _ in model.network.named_parameters() if groups[name] != -1]
-        now = (model.network.get_parameter(name).detach().clone() for name in self.names)
-        self.start = nn.ParameterList(nn.Parameter(tensor, requires_grad=False) for tensor in now)
+        self.start = copy_tensors(map(model.network.get_parameter, self.names))
 
     def pairs(self) -> Iterator[tuple[str, Tensor, Tensor]]:
         """The name of each weight below the new head, the weight, and what it was at the start."""

@@ -49,8 +49,9 @@ class WeightingObjective(Objective):
 
     def backward(self, losses: dict[str, Tensor], backward: Backward) -> None:
         tasks, rest = self.split(losses)
-        if tasks.requires_grad or torch.is_tensor(rest):
-            backward((self.weights(tasks) * tasks).sum() + rest)
+        total = (self.weights(tasks) * tasks).sum() + rest
+        if total.requires_grad:
+            backward(total)
 
     def split(self, losses: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | float]:
         """Return the losses (K,) of the tasks, and the sum of all other losses."""

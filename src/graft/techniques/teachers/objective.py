@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from graft.backbones.backbone import Backbone, Model, evaluating
-from graft.base.errors import BadValue
+from graft.backbones.backbone import Model, evaluating
 from graft.base.records import Batch, Output
 from graft.tasks.task import Task
 from graft.techniques.teachers.teacher import SELF, open_teacher
@@ -36,15 +35,6 @@ class TaughtObjective(Objective):
         if beside is None:
             return self.teacher(batch)
         return self.teacher(Batch(beside["inputs"], mask=beside["mask"]))
-
-
-def check_vectors(technique: str, backbone: Backbone) -> None:
-    """Raise BadValue if a network has not one vector of features for each example."""
-    if backbone.form != "vector":
-        raise BadValue(
-            f"{technique!r} compares a vector of features for each example, and {backbone.name} "
-            f"yields {backbone.form} features. Use 'distillation', or another network."
-        )
 
 
 def width_of(model: Model) -> int:

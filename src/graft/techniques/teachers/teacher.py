@@ -84,7 +84,7 @@ def check_classes_of(technique: str, teacher: str, task: Task) -> None:
 def open_teacher(teacher: str, model: Model, task: Task) -> Model:
     """Return the teacher in evaluation mode, without gradients, on the CPU or where the model is.
 
-    Raises GraftError if it cannot be opened or reads something else than the model.
+    Raises GraftError if it cannot be opened.
     """
     if teacher == SELF:
         network = copy.deepcopy(model.network)
