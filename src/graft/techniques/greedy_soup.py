@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from graft.backbones.backbone import Model
 from graft.base.ranges import Count, Positive
@@ -16,7 +14,7 @@ from graft.techniques.formulas.greedy_soup import greedy_soup
 from graft.techniques.formulas.interpolation import mean_weights
 from graft.techniques.specs.candidates import Candidate, Path, advance
 from graft.techniques.specs.closing import averaging_phase
-from graft.techniques.specs.copies import copy_tensors
+from graft.techniques.specs.copies import copy_tensors, write_tensors
 from graft.techniques.specs.places import everything
 from graft.techniques.technique import Objective, Phase, Technique
 
@@ -89,9 +87,9 @@ class GreedySoupObjective(Objective):
         number = len(self.ends) if phase.candidates else int(phase.name.removeprefix(TUNING)) - 1
         network = self.model.network
         if number:
-            _write(self.ends[number - 1], network.parameters())
+            write_tensors(self.ends[number - 1], network.parameters())
         if not phase.candidates:
-            _write([*network.parameters(), *network.buffers()], self.start)
+            write_tensors([*network.parameters(), *network.buffers()], self.start)
 
     def soups(self) -> Path:
         """Put each fine-tuning into the model, and then their soups, by the ranks of those."""
@@ -100,13 +98,6 @@ class GreedySoupObjective(Objective):
         members = advance(tried, None)
         while members is not None:
             columns = zip(*(self.ends[number] for number in members), strict=True)
-            _write(weights, map(mean_weights, columns))
+            write_tensors(weights, map(mean_weights, columns))
             rank = yield Candidate({"averaged": len(members), "added": members[-1] + 1})
             members = advance(tried, rank)
-
-
-@torch.no_grad()
-def _write(tensors: Iterable[Tensor], values: Iterable[Tensor]) -> None:
-    """Write values over tensors of the same shapes."""
-    for tensor, value in zip(tensors, values, strict=True):
-        tensor.copy_(value)

@@ -11,6 +11,7 @@ from graft.base.errors import BadValue, UnknownName
 from graft.studies.run import build_model
 from graft.techniques.specs.combine import parse
 from graft.techniques.task_weights import read_weights
+from graft.techniques.tuned_weights import draw_weights
 from graft.training import optim
 from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed
@@ -18,7 +19,15 @@ from graft.training.loop.step import step
 from tests.contracts.tiny import NEVER, TINY, Stop, task_of, trained
 from tests.contracts.tiny import network_of as network
 
-WEIGHTED = ["uncertainty", "dwa", "famo", "pcgrad", "upgrad", 'task-weights:weights="words=0.5"']
+WEIGHTED = [
+    "tuned-weights:runs=2",
+    "uncertainty",
+    "dwa",
+    "famo",
+    "pcgrad",
+    "upgrad",
+    'task-weights:weights="words=0.5"',
+]
 NAME = "multi-task"
 
 
@@ -97,6 +106,25 @@ def test_history_has_the_loss_of_each_task(tmp_path):
     trained("uncertainty", NAME, tmp_path, epochs=1, backbone=TINY[NAME], checkpoint_seconds=NEVER)
     rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
     assert set(rows[-1]["losses"]) == {"task.topic", "task.words", "uncertainty"}
+
+
+def test_tuned_weights_keep_the_fine_tuning_of_the_least_validation_loss(tmp_path):
+    spec = "tuned-weights:runs=3"
+    trained(spec, NAME, tmp_path, epochs=1, backbone=TINY[NAME], checkpoint_seconds=NEVER)
+    rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    tried = [row["val"]["loss"] for row in rows if row["phase"] == "choice"]
+    ends = {row["phase"]: row["val"]["loss"] for row in rows if row["phase"] != "choice"}
+    assert set(ends) == {"weights 1", "weights 2", "weights 3"}
+    assert min(tried) == pytest.approx(min(ends.values()), rel=1e-6)
+    assert tried[-1] == min(tried)
+
+
+def test_weights_are_drawn_with_mean_1_the_first_are_equal():
+    drawn = draw_weights(5, 3, 16.0)
+    assert torch.equal(drawn[0], torch.ones(3))
+    torch.testing.assert_close(drawn.mean(1), torch.ones(5))
+    assert torch.equal(drawn, draw_weights(5, 3, 16.0))
+    assert (drawn.amax(1) / drawn.amin(1)).max() <= 16.0
 
 
 def test_a_single_task_is_refused():
