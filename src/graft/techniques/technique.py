@@ -379,6 +379,12 @@ class Objective(nn.Module):
         """
         return {"task": self.task.loss_weight(batches[LABELED])}
 
+    def before_step(self) -> None:
+        """Called before the losses of a step are computed, and again where memory ran out in it.
+
+        What pieces of the batch have left in the objective is then to be forgotten.
+        """
+
     def after_step(self, progress: float) -> None:
         """Called after each optimizer step (moving averages)."""
 
