@@ -14,9 +14,10 @@ from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.tent import entropy_loss
 from graft.techniques.norms.layers import batch_norms
+from graft.techniques.specs.checks import check_one_class
 from graft.techniques.specs.places import nothing
 from graft.techniques.specs.stream import UNLABELED, Stream
-from graft.techniques.technique import Look, Objective, Phase, Technique, check_one_class
+from graft.techniques.technique import Look, Objective, Phase, Technique
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from graft.techniques.formulas.bi_tuning import (
     classifier_contrast,
 )
 from graft.techniques.regularized.fine_tuning import RegularizedFineTuning
+from graft.techniques.specs.checks import check_one_class
 from graft.techniques.specs.stream import LABELED
-from graft.techniques.technique import Objective, Phase, check_one_class
+from graft.techniques.technique import Objective, Phase
 
 PROJECTED = 128
 """The width of the projection, that of the paper."""

@@ -14,9 +14,10 @@ from graft.base.ranges import Count, Epochs
 from graft.base.records import RECORDED, Batch, Batches, Output, Outputs
 from graft.tasks.task import Task
 from graft.techniques.specs.candidates import SolvedHead
+from graft.techniques.specs.checks import check_classes
 from graft.techniques.specs.places import all_but_head, head_only
 from graft.techniques.specs.stream import LABELED
-from graft.techniques.technique import PROBE_PATIENCE, Objective, Phase, Technique, check_classes
+from graft.techniques.technique import PROBE_PATIENCE, Objective, Phase, Technique
 
 PAIRS = "contrastive"
 TOGETHER = 16

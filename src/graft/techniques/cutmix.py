@@ -14,7 +14,8 @@ from graft.tasks.task import Task
 from graft.techniques.formulas.mixing import cut_box, paste
 from graft.techniques.regularized.fine_tuning import RegularizedFineTuning
 from graft.techniques.regularized.mixing import MixingObjective, Pairs, draw_pairs
-from graft.techniques.technique import Objective, check_classes
+from graft.techniques.specs.checks import check_classes
+from graft.techniques.technique import Objective
 
 
 @dataclass(frozen=True)

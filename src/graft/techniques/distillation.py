@@ -11,6 +11,7 @@ from graft.base.ranges import NotNegative, Positive
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.distillation import distillation
+from graft.techniques.specs.checks import check_classes
 from graft.techniques.specs.places import everything
 from graft.techniques.specs.stream import LABELED
 from graft.techniques.teachers.objective import TaughtObjective
@@ -20,7 +21,7 @@ from graft.techniques.teachers.teacher import (
     class_order,
     spec_of,
 )
-from graft.techniques.technique import Objective, Phase, Technique, check_classes
+from graft.techniques.technique import Objective, Phase, Technique
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ class DwaObjective(WeightingObjective):
             self.register_buffer(name, torch.zeros(len(self.names)))
         self.register_buffer("steps", torch.zeros(()))
         self.register_buffer("epochs", torch.zeros(()))
+        self._losses: Tensor | float = 0.0
 
     def before_epoch(self, look: Look) -> None:
         if self.steps:
@@ -55,6 +56,9 @@ class DwaObjective(WeightingObjective):
         self.total.zero_()
         self.steps.zero_()
 
+    def before_step(self) -> None:
+        self._losses = 0.0
+
     def weights(self, losses: Tensor) -> Tensor:
         if self.epochs < 2:
             return torch.ones_like(losses)
@@ -62,7 +66,8 @@ class DwaObjective(WeightingObjective):
 
     def backward(self, losses: dict[str, Tensor], backward: Backward) -> None:
         super().backward(losses, backward)
-        self.total.add_(self.split(losses)[0].detach())  # pieces add up to the batch
+        self._losses = self._losses + self.split(losses)[0].detach()  # pieces add up to the batch
 
     def after_step(self, progress: float) -> None:
+        self.total.add_(self._losses)
         self.steps.add_(1)

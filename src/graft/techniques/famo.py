@@ -51,6 +51,9 @@ class FamoObjective(WeightingObjective):
         self._batches: list[Batches] = []
         self._before: Tensor | float = 0.0
 
+    def before_step(self) -> None:
+        self._batches, self._before = [], 0.0
+
     def extra_losses(
         self, outputs: Outputs, batches: Batches, progress: float
     ) -> dict[str, Tensor]:
@@ -67,13 +70,11 @@ class FamoObjective(WeightingObjective):
         self._before = self._before + self.split(losses)[0].detach()
 
     def after_step(self, progress: float) -> None:
-        batches, self._batches = self._batches, []
-        before, self._before = self._before, 0.0
+        pieces, self._batches = [piece[LABELED] for piece in self._batches], []
         with torch.no_grad():
-            pieces = [piece[LABELED] for piece in batches]
             shares = [len(piece) / sum(map(len, pieces)) for piece in pieces]
             after = sum(
                 share * self.split(self.task.named_losses(self.model(piece), piece))[0]
                 for share, piece in zip(shares, pieces, strict=True)
             )
-        self.logits.copy_(update_logits(self.logits, before, after, self.rate, self.decay))
+        self.logits.copy_(update_logits(self.logits, self._before, after, self.rate, self.decay))

@@ -11,11 +11,12 @@ from graft.base.ranges import NotNegative
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.distillation import feature_distillation
+from graft.techniques.specs.checks import check_vectors
 from graft.techniques.specs.places import everything
 from graft.techniques.specs.stream import LABELED
 from graft.techniques.teachers.objective import TaughtObjective, width_of
 from graft.techniques.teachers.teacher import check_teacher, spec_of
-from graft.techniques.technique import Objective, Phase, Technique, check_vectors
+from graft.techniques.technique import Objective, Phase, Technique
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from graft.base.ranges import NotNegative, PartialShare, Positive
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.fixmatch import fixmatch
+from graft.techniques.specs.checks import check_one_class
 from graft.techniques.specs.places import everything
 from graft.techniques.specs.stream import LABELED, Stream
-from graft.techniques.technique import Objective, Phase, Technique, check_one_class
+from graft.techniques.technique import Objective, Phase, Technique
 
 WEAK, STRONG = "weak", "strong"
 

@@ -12,8 +12,9 @@ from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.label_smoothing import smoothing_weight, uniform_cross_entropy
 from graft.techniques.regularized.fine_tuning import RegularizedFineTuning
+from graft.techniques.specs.checks import check_classes
 from graft.techniques.specs.stream import LABELED
-from graft.techniques.technique import Objective, check_classes
+from graft.techniques.technique import Objective
 
 
 @dataclass(frozen=True)

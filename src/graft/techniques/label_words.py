@@ -14,7 +14,8 @@ from graft.backbones.language.language_model import language_model
 from graft.base.errors import BadValue
 from graft.tasks.task import Task
 from graft.tasks.text.token_blocks import first_token, tokens
-from graft.techniques.technique import Objective, Phase, Technique, check_classes
+from graft.techniques.specs.checks import check_classes
+from graft.techniques.technique import Objective, Phase, Technique
 from graft.techniques.text.class_words import class_words
 
 CONTENT_FREE = ("N/A", "[MASK]", "")

@@ -19,8 +19,9 @@ from graft.techniques.regularized.mixing import (
     draw_pairs,
     mixed_loss,
 )
+from graft.techniques.specs.checks import check_classes, check_vectors
 from graft.techniques.specs.stream import LABELED
-from graft.techniques.technique import Objective, check_classes, check_vectors
+from graft.techniques.technique import Objective
 
 
 @dataclass(frozen=True)

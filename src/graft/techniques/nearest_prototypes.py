@@ -8,8 +8,9 @@ from graft.backbones.backbone import Backbone, Model
 from graft.base.errors import BadValue
 from graft.tasks.task import Task
 from graft.techniques.specs.candidates import SolvedHead
+from graft.techniques.specs.checks import check_classes
 from graft.techniques.specs.places import head_only
-from graft.techniques.technique import Objective, Phase, Technique, check_classes
+from graft.techniques.technique import Objective, Phase, Technique
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from graft.tasks.task import Task
 from graft.techniques.formulas.r_drop import symmetric_divergence
 from graft.techniques.regularized.dropout import has_dropout
 from graft.techniques.regularized.fine_tuning import RegularizedFineTuning
+from graft.techniques.specs.checks import check_one_class
 from graft.techniques.specs.stream import LABELED
-from graft.techniques.technique import Objective, check_one_class
+from graft.techniques.technique import Objective
 
 
 @dataclass(frozen=True)

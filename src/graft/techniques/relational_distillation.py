@@ -11,11 +11,12 @@ from graft.base.ranges import NotNegative
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.relational_distillation import angle_loss, distance_loss
+from graft.techniques.specs.checks import check_classes, check_vectors
 from graft.techniques.specs.places import everything
 from graft.techniques.specs.stream import LABELED
 from graft.techniques.teachers.objective import TaughtObjective
 from graft.techniques.teachers.teacher import check_teacher, spec_of
-from graft.techniques.technique import Objective, Phase, Technique, check_classes, check_vectors
+from graft.techniques.technique import Objective, Phase, Technique
 
 
 @dataclass(frozen=True)

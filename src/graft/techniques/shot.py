@@ -15,9 +15,10 @@ from graft.base.ranges import NotNegative
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.shot import centroid_labels, information_loss
+from graft.techniques.specs.checks import check_one_class
 from graft.techniques.specs.places import all_but_head
 from graft.techniques.specs.stream import UNLABELED, Stream
-from graft.techniques.technique import Look, Objective, Phase, Technique, check_one_class
+from graft.techniques.technique import Look, Objective, Phase, Technique
 
 
 @dataclass(frozen=True)

@@ -46,35 +46,6 @@ def probe_rate(model: Model) -> float:
     return DEEP_HEAD * backbone.lr if backbone.has_deep_head else head_of(backbone).probe_rate
 
 
-def check_classes(technique: str, task: Task) -> None:
-    """Raises BadValue if the task does not give each example a class, or several."""
-    if task.gives != "classes":
-        other = "'feature-extraction'" if task.fresh_head else "'lora'"
-        raise BadValue(
-            f"{technique!r} is for tasks in which each example has a class, which {task.name} is "
-            f"not. Use {other} or 'full-fine-tuning'."
-        )
-
-
-def check_one_class(technique: str, task: Task) -> None:
-    """Raises BadValue if the task does not give each example exactly one class."""
-    check_classes(technique, task)
-    if task.multi_label:
-        raise BadValue(
-            f"{technique!r} is for examples with one class each, and these have several labels. "
-            "Use 'full-fine-tuning', or data with one label each."
-        )
-
-
-def check_vectors(technique: str, backbone: Backbone, instead: str) -> None:
-    """Raise BadValue if the network has not one vector of features for each example."""
-    if backbone.form != "vector":
-        raise BadValue(
-            f"{technique!r} reads one vector of features for each example, and {backbone.name} "
-            f"yields {backbone.form} features. Use {instead}, or another backbone."
-        )
-
-
 @dataclass(frozen=True)
 class Technique(ABC):
     """The settings that every technique shares; a technique overrides defaults and adds its own.
@@ -378,6 +349,12 @@ class Objective(nn.Module):
         examples of a batch.
         """
         return {"task": self.task.loss_weight(batches[LABELED])}
+
+    def before_step(self) -> None:
+        """Called before the losses of a step are computed, and again where memory ran out in it.
+
+        What pieces of the batch have left in the objective is then to be forgotten.
+        """
 
     def after_step(self, progress: float) -> None:
         """Called after each optimizer step (moving averages)."""

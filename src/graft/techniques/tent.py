@@ -14,8 +14,9 @@ from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.tent import entropy_loss
 from graft.techniques.norms.layers import has_normalizations, is_normalization
+from graft.techniques.specs.checks import check_one_class
 from graft.techniques.specs.stream import UNLABELED, Stream
-from graft.techniques.technique import Objective, Optimizer, Phase, Technique, check_one_class
+from graft.techniques.technique import Objective, Optimizer, Phase, Technique
 
 
 @dataclass(frozen=True)

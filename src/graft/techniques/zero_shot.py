@@ -13,7 +13,8 @@ from graft.base.job import READS
 from graft.base.ranges import Positive
 from graft.base.records import Batch
 from graft.tasks.task import Task
-from graft.techniques.technique import Objective, Phase, Technique, check_classes
+from graft.techniques.specs.checks import check_classes
+from graft.techniques.technique import Objective, Phase, Technique
 from graft.techniques.text.class_words import class_words
 
 ABOUT_CLASSES = ("template", "descriptions", "scale", "threshold")

@@ -102,6 +102,29 @@ def test_surgery_leaves_the_gradients_of_the_head_alone(spec):
     assert set(joined) == set(plain)
 
 
+@pytest.mark.parametrize("spec", ["dwa", "famo"])
+def test_a_step_that_ran_out_of_memory_counts_once(spec):
+    """Its second piece fails, and it is taken again in four: that is a step in four pieces."""
+    states = []
+    for fails_at, pieces in ((None, 4), (2, 2)):
+        objective, batches = ready(spec)
+        engine, calls = Engine("fp32"), []
+
+        def backward(loss, retain_graph=False, engine=engine, calls=calls, fails_at=fails_at):
+            calls.append(loss)
+            if len(calls) == fails_at:
+                raise torch.OutOfMemoryError("out of memory")
+            Engine.backward(engine, loss, retain_graph)
+
+        engine.backward = backward
+        parameters = [p for p in objective.parameters() if p.requires_grad]
+        optimizer = torch.optim.SGD(parameters, lr=0.1)
+        assert step(objective, optimizer, engine, batches, 0.5, pieces, 0.0).pieces == 4
+        objective.after_step(0.5)
+        states.append(objective.state_dict())
+    assert all(torch.equal(tensor, states[1][name]) for name, tensor in states[0].items())
+
+
 def test_history_has_the_loss_of_each_task(tmp_path):
     trained("uncertainty", NAME, tmp_path, epochs=1, backbone=TINY[NAME], checkpoint_seconds=NEVER)
     rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]

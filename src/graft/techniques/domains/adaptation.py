@@ -10,9 +10,10 @@ from graft.base import plugins
 from graft.base.errors import BadValue
 from graft.base.ranges import NotNegative
 from graft.tasks.task import Task
+from graft.techniques.specs.checks import check_one_class
 from graft.techniques.specs.places import everything
 from graft.techniques.specs.stream import BESIDE_UNLABELED, Stream
-from graft.techniques.technique import Objective, Phase, Technique, check_one_class
+from graft.techniques.technique import Objective, Phase, Technique
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from typing import ClassVar
 from graft.backbones.backbone import Backbone, Model
 from graft.base import plugins
 from graft.tasks.task import Task
+from graft.techniques.specs.checks import check_vectors
 from graft.techniques.specs.places import everything
-from graft.techniques.technique import Phase, Technique, check_vectors
+from graft.techniques.technique import Phase, Technique
 
 
 @dataclass(frozen=True)

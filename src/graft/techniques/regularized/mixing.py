@@ -30,12 +30,12 @@ def draw_pairs(count: int, alpha: float) -> Pairs:
 
 def mixed_loss(task: Task, output: Output, batch: Batch, pairs: Pairs) -> Tensor:
     """Return the loss with the labels of each example and of its partner, by their shares."""
-    own = task.loss(output, batch)
+    loss = task.loss(output, batch)
     if pairs.share == 1:
-        return own
-    partners = pairs.partners.to(own.device)
-    theirs = task.loss(output, replace(batch, target=trees.take(batch.target, partners)))
-    return pairs.share * own + (1 - pairs.share) * theirs
+        return loss
+    partners = pairs.partners.to(loss.device)
+    of_partners = task.loss(output, replace(batch, target=trees.take(batch.target, partners)))
+    return pairs.share * loss + (1 - pairs.share) * of_partners
 
 
 def is_recorded(batch: Batch) -> bool:

@@ -62,6 +62,10 @@ class SumObjective(Objective):
     def loss_weights(self, batches: Batches) -> dict[str, float | Tensor]:
         return {**self.extra.loss_weights(batches), **self.main.loss_weights(batches)}
 
+    def before_step(self) -> None:
+        self.main.before_step()
+        self.extra.before_step()
+
     def after_step(self, progress: float) -> None:
         self.main.after_step(progress)
         self.extra.after_step(progress)

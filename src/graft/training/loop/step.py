@@ -72,11 +72,12 @@ def _gradients(
     pieces: int,
 ) -> dict[str, Tensor]:
     optimizer.zero_grad(set_to_none=True)
+    inside = engine.unwrap(objective)
+    inside.before_step()
     means: dict[str, Tensor] = {}
     for piece in split(batches, pieces):
         with engine.autocast():
             losses = objective(piece, progress)
-        inside = engine.unwrap(objective)
         weights, whole = (weigh(inside, losses, part) for part in (piece, batches))
         shared = {name: loss * (weights[name] / whole[name]) for name, loss in losses.items()}
         inside.backward(shared, engine.backward)

@@ -9,9 +9,10 @@ from torch import Tensor
 from graft.backbones.backbone import Backbone, Model
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
+from graft.techniques.specs.checks import check_classes
 from graft.techniques.specs.places import from_group
 from graft.techniques.specs.stream import LABELED, Stream
-from graft.techniques.technique import Objective, Phase, Technique, check_classes
+from graft.techniques.technique import Objective, Phase, Technique
 
 BESIDE = "beside"
 
