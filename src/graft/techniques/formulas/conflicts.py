@@ -37,7 +37,7 @@ def project_on_cone(gradients: Tensor) -> Tensor:
     K numbers. Source: Quinton, Rey: Jacobian Descent for Multi-Objective Optimization,
     arXiv:2406.16232, proposition 1 (UPGrad, there the mean).
     """
-    gram = (gradients @ gradients.T).double().cpu().numpy()
+    gram = (gradients @ gradients.T).cpu().double().numpy()
     scale = max(float(np.trace(gram)), np.finfo(float).tiny)
     values, vectors = np.linalg.eigh(gram / scale)
     root = np.sqrt(values.clip(min=0))[:, None] * vectors.T  # root^T root = gram / scale

@@ -20,6 +20,6 @@ def gradient_ratios(
     for gradient, weight, group in zip(gradients, weights, groups, strict=True):
         for row, tensor in enumerate((gradient, weight)):
             if tensor is not None:
-                squares[row, group] += tensor.detach().double().square().sum().cpu()
+                squares[row, group] += tensor.detach().float().square().sum().cpu()
     upper, lower = squares.sqrt()
     return torch.where(lower > 0, upper / lower.clamp(min=1e-300), 0.0)
