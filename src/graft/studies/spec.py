@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from graft.backbones.load import paths_of
-from graft.base.errors import FolderError
+from graft.base.errors import FolderError, UnknownName
 from graft.base.ranges import Count, Epochs, Fraction, Seed, check_flag, read_numbers
 from graft.data.digests import digest_files
 from graft.techniques.specs.combine import canonical, models_of
@@ -87,8 +88,11 @@ def hash_folders(backbones: Iterable[str], techniques: Iterable[str] = ()) -> di
 
     These are backbones, and teachers of techniques.
     """
-    models = [*backbones, *(model for technique in techniques for model in models_of(technique))]
-    return {name: _digest(paths) for name in models if (paths := paths_of(name))}
+    of_models = {name: paths_of(name) for name in backbones}
+    for name in (model for technique in techniques for model in models_of(technique)):
+        with suppress(UnknownName):  # the check of the technique says more of it
+            of_models[name] = paths_of(name)
+    return {name: _digest(paths) for name, paths in of_models.items() if paths}
 
 
 def _digest(paths: Iterable[Path]) -> str:

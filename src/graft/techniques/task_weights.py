@@ -31,11 +31,17 @@ class TaskWeights(Weighting):
     """The weight of each task, as in "stress=2, severity=0.5"; of others it is 1."""
 
     def check(self, backbone: Backbone, task: Task) -> None:
-        """Raise UnknownName for a task that there is not, and BadValue for a weight below 0."""
+        """Raise UnknownName for a task that there is not, BadValue for weights below 0 or all 0."""
         super().check(backbone, task)
-        for name in read_weights(self.weights):
+        weights = read_weights(self.weights)
+        for name in weights:
             if name not in task.parts:
                 raise UnknownName.of("task in 'weights':", name, task.parts)
+        if all(weights.get(name, 1.0) == 0 for name in task.parts):
+            raise BadValue(
+                f"The weights of all tasks are 0 in {self.weights!r}, so that nothing would be "
+                "learned. Give one of them a weight above 0."
+            )
 
     def objective(self, model: Model, task: Task) -> Objective:
         return TaskWeightsObjective(model, task, read_weights(self.weights))

@@ -105,6 +105,18 @@ def test_prompted_blocks_read_learned_tokens(spec):
     torch.testing.assert_close(logits(model, batch), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_prompted_blocks_can_be_prompted_again():
+    model, task, batch = open_tiny(IMAGE, "tiny:vit")
+    parse(DEEP).objective(model, task)
+    before = {name: tensor.clone() for name, tensor in added.tensors_of(model.network).items()}
+    parse("vpt:tokens=2").objective(model, task)
+    after = added.tensors_of(model.network)
+    assert len(after) == 2 * len(before)
+    for name, tensor in before.items():  # what was learned first stands inside of what comes later
+        torch.testing.assert_close(after[name.replace(added.MARK, f".base{added.MARK}")], tensor)
+    assert logits(model.eval(), batch).isfinite().all()
+
+
 def test_only_the_blocks_from_a_layer_group_on_are_prompted():
     model, _, _ = open_tiny(IMAGE, "tiny:vit")
     blocks = [f"blocks.{number}" for number in range(len(model.network.blocks))]

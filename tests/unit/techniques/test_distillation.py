@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
+import graft
 from graft import api
 from graft.base.errors import BadValue
 from graft.studies.question import Question
@@ -195,6 +196,13 @@ def test_a_teacher_that_there_is_not_is_refused_before_anything_is_written(name)
     model = build_model(STUDENT, task, pretrained=True, seed=0)
     with pytest.raises(BadValue, match="'runs/none' is no run with a trained model"):
         parse(f"{name}:teacher=runs/none").check(model.backbone, task)
+
+
+def test_a_run_with_a_teacher_that_there_is_not_says_so(tmp_path):
+    spec, out = "distillation:teacher=nowhere", tmp_path / "run"
+    with pytest.raises(BadValue, match=r"The teacher 'nowhere' is no .*write teacher=self"):
+        graft.fit(task_of(TASK)[1], STUDENT, spec, out=out)
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("name", NAMES[1:])

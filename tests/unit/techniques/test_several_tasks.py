@@ -171,3 +171,11 @@ def test_weights_are_read_and_refused():
     model = build_model(TINY[NAME], task, True, seed=0)
     with pytest.raises(UnknownName, match=r"'wrds'\. Did you mean 'words'"):
         parse('task-weights:weights="wrds=2"').check(model.backbone, task)
+
+
+def test_weights_that_are_all_zero_are_refused():
+    task, _ = task_of(NAME)
+    model = build_model(TINY[NAME], task, True, seed=0)
+    spec = 'task-weights:weights="topic=0, words=0"'
+    with pytest.raises(BadValue, match=r"all tasks are 0.*Give one of them"):
+        parse(spec).check(model.backbone, task)

@@ -27,7 +27,7 @@ class AddedLayer(nn.Module):
     """A layer of the network, `base`, and what is added to it.
 
     The names of what is added begin with `added_`. Other attributes are those of the base, since
-    networks look at the weights of their layers.
+    networks look at the weights of their layers; the base may be an added layer itself.
     """
 
     def __init__(self, base: nn.Module):
@@ -38,7 +38,8 @@ class AddedLayer(nn.Module):
         try:
             return super().__getattr__(name)
         except AttributeError:
-            if name == "base":  # of a copy that has no modules yet
+            # A copy has no modules yet; what was added to the base is not added here as well.
+            if name == "base" or name.startswith("added_"):
                 raise
             return getattr(self.base, name)
 
