@@ -59,7 +59,11 @@ def test_every_verb_with_json_has_a_schema(schemas: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("words", "kind", "fix"),
     [
-        (["info", "lorra"], "unknown-name", "Did you mean 'lora' or 'local'? See: graft list"),
+        (
+            ["info", "lorra"],
+            "unknown-name",
+            "Did you mean 'lora' or 'rslora' or 'dora'? See: graft list",
+        ),
         (["fit", "nowhere"], "data-error", "Pass a folder or a table."),
         (["fit", "{photos}", "-t", "lora:r=0"], "bad-value", "must be a whole number from 1 on."),
         (["report", "{photos}"], "folder-error", "Name the folder that --out gave."),

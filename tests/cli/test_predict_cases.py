@@ -96,6 +96,14 @@ def test_a_prediction_of_several_parts_is_json_in_a_csv(tmp_path: Path) -> None:
     assert cells == [row["prediction"] for row in rows]
 
 
+def test_each_of_several_tasks_has_a_column_in_a_csv(tmp_path: Path) -> None:
+    row = {"id": "a", "prediction": {"tone": "fine", "stars": 4.5}, "confidences": {"tone": 0.9}}
+    write_rows(tmp_path / "rows.csv", [row], ["tone", "stars"])
+    with open(tmp_path / "rows.csv", encoding="utf-8", newline="") as file:
+        (read,) = csv.DictReader(file)
+    assert read == {"id": "a", "tone": "fine", "tone confidence": "0.9", "stars": "4.5"}
+
+
 def test_a_model_that_finds_nothing_in_a_picture_has_nothing_to_draw(
     graft: Graft, run: Path
 ) -> None:

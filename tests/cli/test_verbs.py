@@ -128,7 +128,8 @@ def test_info_of_a_technique(graft: Graft) -> None:
     assert "arXiv:2106.09685" in shown
     assert "r=8" in shown
     found = json.loads(graft("info", "lora", "--json").stdout)
-    assert found["parameters"][0] == {
+    (rank,) = [parameter for parameter in found["parameters"] if parameter["name"] == "r"]
+    assert rank == {
         "name": "r",
         "type": "a whole number",
         "default": 8,

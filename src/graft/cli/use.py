@@ -121,7 +121,7 @@ def predict(
     if draw:
         typer.echo(f"{plural(len(rows), 'picture')} in {draw}", err=True)
     if out:
-        write_rows(Path(out), rows)
+        write_rows(Path(out), rows, predictor.task.parts)
         typer.echo(f"{plural(len(rows), 'prediction')} in {out}", err=True)
     if as_json:
         show.answer_json(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,17 @@ import pandas as pd
 from graft.base import files
 
 
-def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+def write_rows(path: Path, rows: list[dict[str, Any]], tasks: Collection[str] = ()) -> None:
     """Write predictions as CSV, JSON lines or Parquet, by the ending of `path`.
 
-    In CSV their parts are JSON. Of several tasks each has a column, and one of its confidence.
+    In CSV their parts are JSON. Of several `tasks` each has a column, and one of its confidence.
     """
-    frame = pd.DataFrame(list(map(_by_task, rows)))
+    records = [_by_task(row, tasks) for row in rows] if tasks else rows
+    frame = pd.DataFrame(records)
     ending = path.suffix.lower()
     if ending == ".parquet":
         files.write(path, lambda part: frame.to_parquet(part, index=False))
     elif ending == ".jsonl":
-        records = map(_by_task, rows)
         files.write_text(path, "".join(files.json_text(row) + "\n" for row in records))
     else:
         flat = frame.map(
@@ -29,12 +30,12 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
         files.write(path, lambda part: flat.to_csv(part, index=False))
 
 
-def _by_task(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row with a column for each of several tasks; that of a single task as it is."""
-    if not isinstance(row["prediction"], dict):
-        return row
+def _by_task(row: dict[str, Any], tasks: Collection[str]) -> dict[str, Any]:
+    """Return a row with a column for each of several tasks."""
     sure = row.get("confidences", {})
     columns = {"id": row["id"]}
-    for name, value in row["prediction"].items():
-        columns |= {name: value, **({f"{name} confidence": sure[name]} if name in sure else {})}
+    for name in tasks:
+        columns[name] = row["prediction"][name]
+        if name in sure:
+            columns[f"{name} confidence"] = sure[name]
     return columns
