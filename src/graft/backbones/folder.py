@@ -137,6 +137,8 @@ def library_of(folder: str) -> type[Library]:
             f"{folder} holds an adapter for {base} and no network. Use the folder model/ beside "
             "it, or open it by peft.PeftModel.from_pretrained."
         )
+    if (path / "model" / CARD).exists():
+        raise BackboneError(f"{folder} is a run. Use the model in it: {path / 'model'}")
     known = ", ".join(library.__name__.lower() for library in libraries)
     raise BackboneError(
         f"{folder} holds no model: its config.json is "

@@ -57,7 +57,7 @@ class Distillation(Technique):
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)
         check_classes("distillation", task)
-        check_teacher("distillation", self.teacher, backbone)
+        check_teacher("distillation", self.teacher, backbone, task)
         check_classes_of("distillation", self.teacher, task)
 
     def objective(self, model: Model, task: Task) -> Objective:

@@ -48,7 +48,7 @@ class FeatureDistillation(Technique):
 
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)
-        check_teacher("feature-distillation", self.teacher, backbone)
+        check_teacher("feature-distillation", self.teacher, backbone, task)
         check_vectors("feature-distillation", backbone, "'distillation'")
 
     def objective(self, model: Model, task: Task) -> Objective:

@@ -52,7 +52,7 @@ class RelationalDistillation(Technique):
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)
         check_classes("relational-distillation", task)
-        check_teacher("relational-distillation", self.teacher, backbone)
+        check_teacher("relational-distillation", self.teacher, backbone, task)
         check_vectors("relational-distillation", backbone, "'distillation'")
 
     def objective(self, model: Model, task: Task) -> Objective:

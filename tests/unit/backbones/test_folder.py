@@ -210,6 +210,13 @@ def test_a_saved_model_is_the_start_of_another(tmp_path):
     assert again.network.fc.out_features == 5
 
 
+def test_a_run_is_no_start_and_its_model_is_named(tmp_path):
+    (tmp_path / "run" / "model").mkdir(parents=True)
+    (tmp_path / "run" / "model" / "graft.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(BackboneError, match=r"is a run\. Use the model in it: .*model"):
+        load_backbone(f"local:{tmp_path / 'run'}", job(IMAGE, 5))
+
+
 def test_a_folder_of_no_library_is_refused(tmp_path):
     with pytest.raises(BackboneError, match="holds no model"):
         load_backbone(f"local:{tmp_path}", job(IMAGE))

@@ -190,6 +190,14 @@ def test_a_teacher_that_reads_something_else_is_refused(teacher):
             parse(f'{name}:teacher="{teacher}"').check(model.backbone, task)
 
 
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_a_backbone_that_reads_something_else_is_no_teacher(name):
+    task = task_of(TASK)[0]
+    model = build_model(STUDENT, task, pretrained=True, seed=0)
+    with pytest.raises(BadValue, match=r"'tiny:bert' cannot be one here.*not made for image"):
+        parse(f"{name}:teacher=tiny:bert").check(model.backbone, task)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_teacher_that_there_is_not_is_refused_before_anything_is_written(name):
     task = task_of(TASK)[0]

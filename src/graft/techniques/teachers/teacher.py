@@ -10,7 +10,7 @@ from graft.backbones.backbone import Backbone, Model
 from graft.backbones.folder import CARD, open_model, read_card
 from graft.backbones.load import load_backbone, resolve
 from graft.base import files
-from graft.base.errors import BadValue, GraftError
+from graft.base.errors import BackboneError, BadValue, GraftError
 from graft.tasks.task import Task
 
 SELF = "self"
@@ -32,8 +32,8 @@ def spec_of(teacher: str) -> tuple[str, ...]:
     return (teacher if folder is None else f"local:{folder}",)
 
 
-def check_teacher(technique: str, teacher: str, backbone: Backbone) -> None:
-    """Raise BadValue for a teacher that there is not, or a run that reads something else."""
+def check_teacher(technique: str, teacher: str, backbone: Backbone, task: Task) -> None:
+    """Raise BadValue for a teacher that there is not, or one that reads something else."""
     if not teacher:
         raise BadValue(
             f"{technique!r} needs a teacher. Give the folder of a run, as in "
@@ -43,7 +43,7 @@ def check_teacher(technique: str, teacher: str, backbone: Backbone) -> None:
         return
     folder, reads = model_folder_of(teacher), backbone.preprocess.reads
     if folder is None:
-        _check_backbone(teacher)
+        _check_backbone(teacher, task)
     elif (other := read_card(folder)["job"]["reads"]) != reads:
         raise BadValue(
             f"The teacher {teacher} reads {other}, and {backbone.name} reads {reads}. Give a "
@@ -51,7 +51,7 @@ def check_teacher(technique: str, teacher: str, backbone: Backbone) -> None:
         )
 
 
-def _check_backbone(teacher: str) -> None:
+def _check_backbone(teacher: str, task: Task) -> None:
     try:
         resolve(teacher)
     except GraftError as error:
@@ -59,6 +59,10 @@ def _check_backbone(teacher: str) -> None:
             f"The teacher {teacher!r} is no run with a trained model, and no backbone. Give the "
             "folder of a finished run or a name of 'graft list backbones', or write teacher=self."
         ) from error
+    try:
+        load_backbone(teacher, task.job())
+    except BackboneError as error:
+        raise BadValue(f"The teacher {teacher!r} cannot be one here: {error}") from error
 
 
 def check_classes_of(technique: str, teacher: str, task: Task) -> None:
