@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from graft.base.records import Batch
+from graft.techniques.technique import Objective
 from graft.training.engine import Engine
 from graft.training.loop.step import step
 
@@ -17,11 +18,11 @@ NEVER = 1e9
 """A norm that no gradient reaches: gradients are unscaled, as for clipping, but not clipped."""
 
 
-class Twofold(nn.Module):
+class Twofold(Objective):
     """A body and a head, and the mean square of what comes out."""
 
     def __init__(self):
-        super().__init__()
+        nn.Module.__init__(self)
         torch.manual_seed(0)
         self.body, self.head = nn.Linear(4, 4), nn.Linear(4, 1)
 
