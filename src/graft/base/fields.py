@@ -52,7 +52,7 @@ def declared_fields(file: Path, class_name: str) -> list[DeclaredField]:
                 continue
             fields.setdefault(name, None)
             meanings[name] = meaning or meanings.get(name, "")
-            if default is not None:
+            if default is not None and not _is_made(default):
                 hint, value = _hint(annotation, scope), _literal(default)
                 owners = (*(fields[name].owners if fields[name] else ()), node.name)
                 fields[name] = DeclaredField(name, hint, value, meanings[name], owners)
@@ -124,6 +124,11 @@ def text_below(node: ast.ClassDef | ast.Module, number: int) -> str:
         if isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant):
             return " ".join(str(line.value.value).split())
     return ""
+
+
+def _is_made(default: ast.expr) -> bool:
+    """Whether the default is made anew for each object, so that nobody sets it by a text."""
+    return isinstance(default, ast.Call) and ast.unparse(default.func) == "field"
 
 
 def _is_class_variable(annotation: ast.expr) -> bool:

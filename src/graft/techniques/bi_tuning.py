@@ -13,7 +13,6 @@ from graft.base.ranges import NotNegative, Positive
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.bi_tuning import (
-    TEMPERATURE,
     category_contrast,
     classifier_contrast,
 )
@@ -47,7 +46,7 @@ class BiTuning(RegularizedFineTuning):
 
     weight: NotNegative = 1.0
     """The weight of both contrasts; 0 is plain fine-tuning."""
-    temperature: Positive = TEMPERATURE
+    temperature: Positive = 0.07
     """By what the cosines are divided: a lower one looks at the nearest others."""
 
     def check(self, backbone: Backbone, task: Task) -> None:

@@ -78,11 +78,12 @@ class TunedWeightsObjective(WeightingObjective):
         A run that goes on in this phase then reads all of them from its checkpoint.
         """
         is_last = isinstance(phase.candidates, Candidates)
-        self.run = len(self.ends) if is_last else int(phase.name.removeprefix(TUNING)) - 1
-        if self.run:
-            write_tensors(self.ends[self.run - 1], self._tensors())
+        ended = len(self.ends) if is_last else int(phase.name.removeprefix(TUNING)) - 1
+        if ended:
+            write_tensors(self.ends[ended - 1], self._tensors())
         if not is_last:
             write_tensors(self._tensors(), self.start)
+            self.run = ended
 
     def weights(self, losses: Tensor) -> Tensor:
         return self.drawn[self.run]

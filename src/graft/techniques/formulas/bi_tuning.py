@@ -7,8 +7,6 @@ from torch import Tensor, nn
 
 from graft.techniques.formulas.precision import in_full_precision
 
-TEMPERATURE = 0.07
-
 
 @in_full_precision
 def classifier_contrast(
