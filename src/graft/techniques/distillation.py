@@ -12,20 +12,15 @@ from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.distillation import distillation
 from graft.techniques.specs.checks import check_classes
-from graft.techniques.specs.places import everything
 from graft.techniques.specs.stream import LABELED
 from graft.techniques.teachers.objective import TaughtObjective
-from graft.techniques.teachers.teacher import (
-    check_classes_of,
-    check_teacher,
-    class_order,
-    spec_of,
-)
-from graft.techniques.technique import Objective, Phase, Technique
+from graft.techniques.teachers.taught import Taught
+from graft.techniques.teachers.teacher import check_classes_of, class_order
+from graft.techniques.technique import Objective
 
 
 @dataclass(frozen=True)
-class Distillation(Technique):
+class Distillation(Taught):
     """Full fine-tuning that also learns the probabilities that a teacher gives the classes.
 
     Or, after a `+`, this loss beside any other training: `lora + distillation:teacher=runs/large`.
@@ -50,21 +45,13 @@ class Distillation(Technique):
     weight: NotNegative = 1.0
     """The weight of the teacher beside the labels."""
 
-    @property
-    def models(self) -> tuple[str, ...]:
-        return spec_of(self.teacher)
-
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)
         check_classes("distillation", task)
-        check_teacher("distillation", self.teacher, backbone, task)
         check_classes_of("distillation", self.teacher, task)
 
     def objective(self, model: Model, task: Task) -> Objective:
         return DistillationObjective(model, task, self)
-
-    def phases(self, model: Model, epochs: float) -> list[Phase]:
-        return [Phase("distillation", epochs, everything, **self.rates(model, epochs=epochs))]
 
 
 class DistillationObjective(TaughtObjective):

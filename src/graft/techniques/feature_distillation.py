@@ -12,15 +12,14 @@ from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.distillation import feature_distillation
 from graft.techniques.specs.checks import check_vectors
-from graft.techniques.specs.places import everything
 from graft.techniques.specs.stream import LABELED
 from graft.techniques.teachers.objective import TaughtObjective, width_of
-from graft.techniques.teachers.teacher import check_teacher, spec_of
-from graft.techniques.technique import Objective, Phase, Technique
+from graft.techniques.teachers.taught import Taught
+from graft.techniques.technique import Objective
 
 
 @dataclass(frozen=True)
-class FeatureDistillation(Technique):
+class FeatureDistillation(Taught):
     """Full fine-tuning in which a linear layer learns to predict a teacher's features.
 
     Or, after a `+`, this loss beside any other training.
@@ -36,26 +35,15 @@ class FeatureDistillation(Technique):
     Example: graft fit photos -b mobilenet-v2 -t feature-distillation:teacher=efficientnet-lite0
     """
 
-    teacher: str = "self"
-    """The folder of a run, or a backbone; `self` is the network as it was when this training began.
-    A path with `+`, `,` or ` then ` stands in double quotes."""
     weight: NotNegative = 1.0
     """The weight of the teacher beside the labels."""
 
-    @property
-    def models(self) -> tuple[str, ...]:
-        return spec_of(self.teacher)
-
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)
-        check_teacher("feature-distillation", self.teacher, backbone, task)
         check_vectors("feature-distillation", backbone, "'distillation'")
 
     def objective(self, model: Model, task: Task) -> Objective:
         return FeatureDistillationObjective(model, task, self)
-
-    def phases(self, model: Model, epochs: float) -> list[Phase]:
-        return [Phase("distillation", epochs, everything, **self.rates(model, epochs=epochs))]
 
 
 class FeatureDistillationObjective(TaughtObjective):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -12,15 +13,14 @@ from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.relational_distillation import angle_loss, distance_loss
 from graft.techniques.specs.checks import check_classes, check_vectors
-from graft.techniques.specs.places import everything
 from graft.techniques.specs.stream import LABELED
 from graft.techniques.teachers.objective import TaughtObjective
-from graft.techniques.teachers.teacher import check_teacher, spec_of
-from graft.techniques.technique import Objective, Phase, Technique
+from graft.techniques.teachers.taught import Taught
+from graft.techniques.technique import Objective
 
 
 @dataclass(frozen=True)
-class RelationalDistillation(Technique):
+class RelationalDistillation(Taught):
     """Full fine-tuning that keeps the distances and angles which a teacher sees between examples.
 
     Or, after a `+`, this loss beside any other training.
@@ -37,30 +37,20 @@ class RelationalDistillation(Technique):
     Example: graft fit photos -b mobilenet-v2 -t relational-distillation:teacher=efficientnet-lite0
     """
 
-    teacher: str = "self"
-    """The folder of a run, or a backbone; `self` is the network as it was when this training began.
-    A path with `+`, `,` or ` then ` stands in double quotes."""
+    mixed: ClassVar[bool] = True
+
     distance: NotNegative = 25.0
     """The weight of the distances."""
     angle: NotNegative = 50.0
     """The weight of the angles."""
 
-    @property
-    def models(self) -> tuple[str, ...]:
-        return spec_of(self.teacher)
-
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)
         check_classes("relational-distillation", task)
-        check_teacher("relational-distillation", self.teacher, backbone, task)
         check_vectors("relational-distillation", backbone, "'distillation'")
 
     def objective(self, model: Model, task: Task) -> Objective:
         return RelationalDistillationObjective(model, task, self)
-
-    def phases(self, model: Model, epochs: float) -> list[Phase]:
-        rates = self.rates(model, epochs=epochs)
-        return [Phase("distillation", epochs, everything, **rates, mixed=True)]
 
 
 class RelationalDistillationObjective(TaughtObjective):

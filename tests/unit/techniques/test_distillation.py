@@ -216,6 +216,9 @@ def test_a_run_with_a_teacher_that_there_is_not_says_so(tmp_path):
 @pytest.mark.parametrize("name", NAMES[1:])
 def test_features_may_be_those_of_a_backbone(name, tmp_path):
     trained(f"{name}:teacher={TEACHER}", TASK, tmp_path, backbone=STUDENT)
+    rows = [json.loads(line) for line in (tmp_path / "history.jsonl").read_text().splitlines()]
+    (learned,) = {*rows[-1]["losses"]} - {"task"}
+    assert 0 < rows[-1]["losses"][learned] < float("inf")
 
 
 @pytest.mark.parametrize("added", ["distillation", "feature-distillation"])

@@ -11,7 +11,8 @@ from graft.backbones.adapters.added import plain_path
 from graft.backbones.backbone import Model
 
 KEYS_AND_VALUES = re.compile(
-    r"(^|\.)(k|v|key|value|k_proj|v_proj|k_lin|v_lin|key_proj|value_proj|c_attn|qkv|query_key_value)$"
+    r"(^|\.)(k|v|key|value|k_proj|v_proj|k_lin|v_lin|key_proj|value_proj"
+    r"|c_attn|qkv|query_key_value)$"
 )
 """The names of the linear layers that compute the keys and values of attention; some compute the
 queries too."""
