@@ -14,6 +14,7 @@ from graft.backbones import head_paths, layer_groups, learning_rate
 from graft.backbones.backbone import Backbone
 from graft.backbones.hub import hub
 from graft.backbones.language import label_words, mean_pooling, special_tokens
+from graft.backbones.language.positions import count_positions
 from graft.backbones.language.quiet import never_ask_for_masks, quiet
 from graft.backbones.preprocess.preprocess import TextPreprocess
 from graft.backbones.pyramids.transformers_folder import MODELS, open_detector, save_detector
@@ -231,7 +232,7 @@ def _prepare(tokenizer: Any, config: Any, job: Job) -> TextPreprocess:
         config.num_labels = job.outputs
     writes = job.form in WRITING
     longest = LONGEST_WRITTEN if writes else LONGEST
-    length = min(tokenizer.model_max_length, _positions(config) or longest, longest)
+    length = min(tokenizer.model_max_length, count_positions(config) or longest, longest)
     if not writes:  # so that a pipeline cuts a text where this preprocessing does
         tokenizer.model_max_length = length
     return TextPreprocess(tokenizer, length)
@@ -390,11 +391,3 @@ def _check_causal(network: Any, example: dict, spec: str, job: Job) -> None:
             f"tokens that it would have to predict for {job.id}. Text is generated "
             "by decoders, as smollm2-135m or transformers:openai-community/gpt2."
         )
-
-
-def _positions(config: Any) -> int | None:
-    """Return the number of positions of the network; RoBERTa counts from its padding token on."""
-    positions = getattr(config, "max_position_embeddings", None)
-    if positions is None or positions <= 0:  # positions relative to each other: any length
-        return None
-    return positions - config.pad_token_id - 1 if "roberta" in config.model_type else positions
