@@ -174,7 +174,9 @@ class Library(Source, Protocol):
 
     `owns` recognizes such a folder; `open` reads it. `usual_job` takes the path of one too. A
     library whose networks return pyramids also has `trunk(name, size, **arguments)`, which builds
-    one with random weights.
+    one with random weights. A library whose networks were pretrained under a head of their own also
+    has `share_trunk(whole, backbone)`, which puts the trunk of `backbone` in `whole`, the same
+    network under another head: see `graft.backbones.beside`.
     """
 
     def save(

@@ -15,7 +15,8 @@ from graft.techniques.technique import Technique
 SOME = "some-tasks"
 """The technique that learns some of the tasks."""
 USUAL = "full-fine-tuning"
-"""How those that only weigh tasks train otherwise."""
+BEHIND = "partial-fine-tuning"
+"""How those that only weigh tasks train otherwise, all layers or those from a group on."""
 
 
 def alone_techniques(techniques: Iterable[str], task: str) -> list[str]:
@@ -68,10 +69,13 @@ def _learn_some(stage: Sequence[str], some: str) -> str:
 
 
 def _usual(technique: Technique) -> str:
-    """The spec of full fine-tuning with the shared settings of a technique."""
+    """The spec of plain fine-tuning with the shared settings of a technique."""
     first, names = first_of(technique), [shared.name for shared in fields(Technique)]
     settings = {name: getattr(first, name) for name in names}
-    return specs.text(USUAL, plugins.load("technique", USUAL)(**settings))
+    name = USUAL
+    if from_group := getattr(first, "from_group", 0):
+        name, settings["from_group"] = BEHIND, from_group
+    return specs.text(name, plugins.load("technique", name)(**settings))
 
 
 def _asked(technique: str) -> list[str]:

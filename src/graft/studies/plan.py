@@ -21,7 +21,7 @@ from graft.studies.run import estimate_run, is_finished
 from graft.studies.spec import RunSpec
 from graft.tasks.specs.options import parse, read_task
 from graft.tasks.task import Task
-from graft.techniques.specs.combine import canonical, control_named
+from graft.techniques.specs.combine import control_named
 from graft.training.engine import threads
 from graft.training.feeds.streams import default_epochs
 from graft.training.loop.estimate import PhaseEstimate, RunEstimate
@@ -253,14 +253,14 @@ def _cut_epochs(question: Question, plan: StudyPlan, tried: Tried) -> Saving | N
     seconds = 0.0
     for cell in plan.cells:
         estimate = tried[cell.technique, cell.backbone]
-        if estimate and "epochs=" not in canonical(cell.technique):
+        if estimate:
             seconds += cell.runs * sum(_seconds_saved(phase) for phase in estimate.phases)
     return Saving(f"with --epochs {FEW_EPOCHS}", seconds / plan.jobs)
 
 
 def _seconds_saved(phase: PhaseEstimate) -> float:
     """The seconds by which `FEW_EPOCHS` shorten a phase."""
-    if not phase.epochs or phase.epochs <= FEW_EPOCHS:
+    if phase.has_own_epochs or not phase.epochs or phase.epochs <= FEW_EPOCHS:
         return 0.0
     return (phase.seconds - phase.recording_seconds) * (1 - FEW_EPOCHS / phase.epochs)
 

@@ -13,7 +13,7 @@ from graft.base.ranges import Count, Positive
 from graft.tasks.task import Task
 from graft.techniques.specs.candidates import Candidate, Candidates, Path
 from graft.techniques.specs.copies import copy_tensors, write_tensors
-from graft.techniques.specs.places import everything
+from graft.techniques.specs.places import from_group, group_number
 from graft.techniques.tasks.weighting import Weighting, WeightingObjective
 from graft.techniques.technique import Look, Objective, Phase
 
@@ -42,12 +42,16 @@ class TunedWeights(Weighting):
     """The number of fine-tunings, each of as many epochs."""
     spread: Positive = 16.0
     """The highest weight over the lowest that may be drawn."""
+    from_group: int = 0
+    """The first layer group that trains, negative counts from the head; those before it run once
+    an example."""
 
     def objective(self, model: Model, task: Task) -> Objective:
         return TunedWeightsObjective(model, task, self.runs, self.spread)
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
-        usual = Phase(TUNING, epochs, everything, **self.rates(model, epochs=epochs))
+        trains = from_group(group_number(model, self.from_group, "tuned-weights"))
+        usual = Phase(TUNING, epochs, trains, **self.rates(model, epochs=epochs))
         tunings = [replace(usual, name=f"{TUNING} {number + 1}") for number in range(self.runs)]
         choice = replace(
             usual,

@@ -114,6 +114,17 @@ def test_duplicates_leaks_and_conflicts_of_texts() -> None:
     assert set(of(data, "conflicting-labels")[0].samples) == {"1", "2", "4", "5"}
 
 
+def test_samples_without_labels_that_are_in_test_too() -> None:
+    unlabeled = [Sample("7", {"text": "quite new"}), Sample("8", {"text": "unseen"})]
+    splits = {"train": [text("1", "a"), text("2", "quite")], "test": [text("6", "quite new")]}
+    (finding,) = of(Data({**splits, "unlabeled": unlabeled}), "leak")
+    assert finding.samples == ("7", "6")
+    assert finding.message.endswith(
+        "1 sample of test is in unlabeled too: 6 = 7. Scores on test may be too good for it; "
+        "remove them from unlabeled."
+    )
+
+
 def test_advice_about_splits_that_graft_cut_is_about_the_samples() -> None:
     words = " ".join(f"word{i}" for i in range(20))
     samples = {"train": [text("1", words), text("2", "other")], "test": [text("3", words + " now")]}

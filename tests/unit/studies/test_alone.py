@@ -19,6 +19,10 @@ SPEC = "tone=text-classification + words=text-regression"
     [
         ("lora:r=2", "lora:r=2 + some-tasks:tasks=tone"),
         ("full-fine-tuning + pcgrad", "full-fine-tuning + some-tasks:tasks=tone"),
+        (
+            "tuned-weights:from_group=-1",
+            "partial-fine-tuning:from_group=-1 + some-tasks:tasks=tone",
+        ),
         ("uncertainty:lr=0.1", "full-fine-tuning:lr=0.1 + some-tasks:tasks=tone"),
         (
             "masked-language-modeling then lp-ft",

@@ -146,6 +146,15 @@ def test_what_saves_most_comes_first():
     assert plans._savings(asked, replace(planned(asked, tried), seconds=60.0), tried) == []
 
 
+def test_fewer_epochs_save_nothing_where_a_technique_has_a_number_of_its_own():
+    asked = question(techniques=("from-scratch", "lora", "bitfit"), epochs=None)
+    own = RunEstimate((replace(PHASE, has_own_epochs=True),), {}, 1.0, 4.0)
+    names = {"from-scratch": own, "lora": TRAINED, "bitfit": own}
+    tried = {(name, "tiny:cnn"): run for name, run in names.items()}
+    savings = plans._savings(asked, planned(asked, tried), tried)
+    assert [saving.seconds for saving in savings if "epochs" in saving.what] == [80 * 5 / 8]
+
+
 def test_the_time_left_follows_the_pace_of_what_has_ended(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(plans.time, "perf_counter", lambda: now[0])

@@ -10,6 +10,7 @@ import torch
 from graft.base.errors import BadValue, UnknownName
 from graft.studies.run import build_model
 from graft.techniques.specs.combine import parse
+from graft.techniques.specs.places import everything, select
 from graft.techniques.task_weights import read_weights
 from graft.techniques.tuned_weights import draw_weights
 from graft.training import optim
@@ -140,6 +141,17 @@ def test_tuned_weights_keep_the_fine_tuning_of_the_least_validation_loss(tmp_pat
     assert set(ends) == {"weights 1", "weights 2", "weights 3"}
     assert min(tried) == pytest.approx(min(ends.values()), rel=1e-6)
     assert tried[-1] == min(tried)
+
+
+def test_tuned_weights_train_from_a_group_on():
+    task, _ = task_of(NAME)
+    model = build_model(TINY[NAME], task, True, seed=0)
+    expected, found = (
+        [select(model, phase.trainable) for phase in parse(spec).phases(model, 1.0)]
+        for spec in ("partial-fine-tuning:from_group=-1", "tuned-weights:runs=2,from_group=-1")
+    )
+    assert found == expected * 3
+    assert len(found[0]) < len(select(model, everything))
 
 
 def test_weights_are_drawn_with_mean_1_the_first_are_equal():

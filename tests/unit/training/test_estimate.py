@@ -9,6 +9,7 @@ import pytest
 from graft.studies.run import estimate_run, execute
 from graft.studies.spec import RunSpec
 from graft.training.frozen import recording
+from graft.training.loop import estimate
 from graft.training.observers import Observer
 from tests.contracts.tiny import TINY, task_of
 
@@ -39,6 +40,26 @@ def test_training_and_evaluation_are_estimated(task, technique, tmp_path, monkey
     assert 0 < run.training_seconds < math.inf
     assert 0 < run.evaluation_seconds < math.inf
     assert run.seconds == run.training_seconds + run.evaluation_seconds + run.other_seconds
+
+
+@pytest.mark.parametrize(
+    ("technique", "looked_at"),
+    [("deep-clustering:epochs=9", "train"), ("full-fine-tuning", None)],
+)
+def test_what_is_read_before_each_epoch_counts(technique, looked_at, tmp_path, monkeypatch):
+    monkeypatch.setattr(recording, "home", lambda: tmp_path)
+    data = task_of("image-classification")[1]
+    seen = []
+
+    def note(*arguments):
+        seen.append(num_looked_at(*arguments))
+        return seen[-1]
+
+    num_looked_at = estimate._num_looked_at
+    monkeypatch.setattr(estimate, "_num_looked_at", note)
+    run = estimate_run(spec("image-classification", technique, data), data)
+    assert seen == [len(data.splits[looked_at]) if looked_at else 0]
+    assert [phase.has_own_epochs for phase in run.phases] == [looked_at is not None]
 
 
 def test_what_trains_nothing_takes_its_evaluation():

@@ -32,6 +32,11 @@ class AddedLayer(nn.Module):
             return getattr(self.base, name)
 
 
+def class_of(module: nn.Module) -> type[nn.Module]:
+    """The class of a layer, whatever was added to it."""
+    return class_of(module.base) if isinstance(module, AddedLayer) else type(module)
+
+
 def plain_path(path: str) -> str:
     """The path that a module has in its library, where nothing is added to the layers around it."""
     return re.sub(r"\.base(?=\.|$)", "", path)

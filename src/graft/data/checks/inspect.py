@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations
@@ -196,7 +196,7 @@ _OR_GROUP = ", or give both one value in a column of groups (--columns group=NAM
 def _leaks(seen: list[_Seen], kind: Kind, data: Data) -> list[Finding]:
     findings = []
     members = _comparable(seen, kind)
-    for one, other in _pairs_of_splits(members):
+    for one, other in (*_pairs_of_splits(members), *_unlabeled_with_others(members)):
         known = {s.key: s for s in reversed(members[one])}
         same = [(known[s.key], s) for s in members[other] if s.key in known]
         exact = {s.sample.id for _, s in same}
@@ -328,6 +328,12 @@ def _comparable(seen: list[_Seen], kind: Kind) -> dict[str, list[_Seen]]:
 def _pairs_of_splits(splits: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Pair each of training, validation and test with each later one."""
     return combinations([split for split in ("train", "val", "test") if split in splits], 2)
+
+
+def _unlabeled_with_others(splits: Collection[str]) -> list[tuple[str, str]]:
+    """Pair the samples without labels with validation and test: what learns from them sees both."""
+    others = [split for split in ("val", "test") if split in splits]
+    return [("unlabeled", other) for other in others if "unlabeled" in splits]
 
 
 def _group_by(items: Iterable[T], key: Callable[[T], Hashable]) -> dict[Hashable, list[T]]:

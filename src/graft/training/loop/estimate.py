@@ -8,7 +8,7 @@ sizes of the splits.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
@@ -16,10 +16,11 @@ import torch
 
 from graft.backbones.backbone import Model, evaluating
 from graft.base import env, trees
-from graft.base.records import Batch
+from graft.base.records import Batch, Output
 from graft.data.data import Data
 from graft.tasks.task import Task
 from graft.techniques.specs.candidates import Candidates, SolvedHead
+from graft.techniques.specs.combine import first_of
 from graft.techniques.specs.stream import LABELED
 from graft.techniques.technique import Objective, Phase, Technique
 from graft.training import optim
@@ -76,6 +77,8 @@ class PhaseEstimate:
     """The validation split after each epoch, or for each candidate."""
     candidates: int | None = None
     """About how many weights are tried, each measured on validation; None if steps are taken."""
+    has_own_epochs: bool = False
+    """Whether the technique says how many, so that `--epochs` changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +179,8 @@ def _try_phase(
     count, versions = len(feed.pieces), feed.views or 1
     training, looks = _training_seconds(objective, phase, feed, prefix, candidates, pace, engine)
     training += pace.teach * count * versions
+    if candidates is None:
+        training += pace.evaluate * _num_looked_at(objective, plain) * phase.epochs
     recorded = prefix is not None and prefix.find_recording(feed) is None
     num_recorded = sum(len(each.pieces) * (each.views or 1) for each in plain.all)
     once = pace.record * num_recorded if recorded else 0.0
@@ -196,6 +201,7 @@ def _try_phase(
         recording_seconds=once,
         evaluation_seconds=once_val + pace.evaluate * len(val.pieces) * looks,
         candidates=None if candidates is None else candidates.count,
+        has_own_epochs=first_of(part).own_epochs(objective.model) is not None,
     )
     if not recorded:
         return _Trial(estimated, replace(pace, record=0.0), {})
@@ -222,6 +228,23 @@ def _training_seconds(
     is_renewed = candidates.are_averages and updated_norms(objective.model)
     renewals = candidates.count * pace.evaluate * count if is_renewed else 0.0
     return candidates.passes * seconds + renewals, candidates.count
+
+
+class _Looked(Exception):
+    """Ends a `before_epoch` once it is known which stream it looks at."""
+
+
+def _num_looked_at(objective: Objective, plain: Feeds) -> int:
+    """How many pieces the model reads before each epoch, as for labels that it predicts."""
+
+    def look(name: str) -> Iterator[tuple[Batch, Output]]:
+        raise _Looked(name)
+
+    try:
+        objective.before_epoch(look)
+    except _Looked as looked:
+        return len(plain.by_stream[looked.args[0]].pieces)
+    return 0
 
 
 def _measure(
