@@ -19,6 +19,7 @@ from graft.reports.read import Run
 from graft.reports.selections import ABOUT, describe_distance, format_selections
 from graft.reports.statistics import Difference, Interval
 from graft.reports.svg import Series, number
+from graft.reports.teachers import describe_teachers
 from graft.reports.together import describe_tasks, matrices
 from graft.reports.verdict import Verdict, control_words
 from graft.training.validators.validator import VAL
@@ -54,6 +55,7 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "distance": describe_distance(board),
         "tasks": describe_tasks(verdict.tasks),
         "matrices": matrices(verdict.tasks),
+        "teachers": describe_teachers(verdict.teachers),
         "sizes": [_size(board, size, colors, verdict) for size in _sizes(board)],
         "backbones": len({row.cell.backbone for row in board.rows if not row.cell.is_baseline}) > 1,
         "legend": [
@@ -310,6 +312,7 @@ def _row(
         else "",
         "total": words.count(cost.get("total_parameters")) if "total_parameters" in cost else "",
         "model": words.megabytes(cost.get("model_mb")) if "model_mb" in cost else "",
+        "example": f"{cost['example_ms']:.3g} ms" if cost.get("example_ms") else "",
         "frozen": {True: "✓", False: "✗ changed", None: ""}[row.frozen],
     }
 

@@ -155,6 +155,7 @@ class Cost(TypedDict):
     trainable_parameters: NotRequired[float]
     total_parameters: NotRequired[float]
     model_mb: NotRequired[float]
+    example_ms: NotRequired[float]
     cache: NotRequired[Cache]
 
 

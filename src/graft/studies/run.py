@@ -48,6 +48,7 @@ from graft.training.frozen import frozen_prefix
 from graft.training.frozen.slots import CannotCut
 from graft.training.loop.estimate import RunEstimate, estimate
 from graft.training.loop.stage import CHECKPOINT_SECONDS, Settings
+from graft.training.loop.timing import example_milliseconds
 from graft.training.loop.trainer import train
 from graft.training.observers import LogFile, Observer
 from graft.training.validators.likeness.domains import describe_domains
@@ -126,6 +127,7 @@ def _execute(
         samples = task.samples(model, data.splits["test"])
     details = task.details(evaluations["test"].scores, evaluations["test"].targets)
     write_predictions(folder, task, data, evaluations, details.galleries)
+    example_ms = example_milliseconds(model, feeds["val"], engine)
     places = _save_models(folder, model, task, spec, feeds["val"])
     if model.kept:
         peft_folder.write(model.kept, model.backbone, folder / "adapter")
@@ -137,7 +139,8 @@ def _execute(
         "data": _describe(spec, data, task, model.backbone.preprocess),
         **_measure(task, data, evaluations),
         **_run_baselines(task, data if baselines else None),
-        "cost": _cost(model, position, folder, time.perf_counter() - started),
+        "cost": _cost(model, position, folder, time.perf_counter() - started)
+        | {"example_ms": round(example_ms, 2)},
         "frozen": _frozen(position),
         **details.to_json(),
         **({"parts": describe_parts(task, data, places)} if places else {}),

@@ -7,11 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from graft.backbones.backbone import Model
+import torch
+
+from graft.backbones.backbone import Model, evaluating
 from graft.base import env
+from graft.base.records import Batch
 from graft.data.data import Data
 from graft.tasks.task import Task
 from graft.training.engine import Engine
+from graft.training.feeds.feed import Feed
 
 TRIAL_SECONDS = 0.6
 """About how long each timed call of the second trial may take: a study has many phases to try."""
@@ -58,3 +62,20 @@ def time_call(run: Callable[[], object]) -> float:
         env.synchronize()
         count, spent = count + 1, time.perf_counter() - started
     return spent / count
+
+
+def example_milliseconds(model: Model, feed: Feed, engine: Engine) -> float:
+    """The milliseconds of the network on the first example alone, without reading it."""
+    batch = next(feed.stream([[0]]))
+    forward_seconds(model, batch, engine)  # it allocates
+    return 1000 * forward_seconds(model, batch, engine)
+
+
+def forward_seconds(model: Model, batch: Batch, engine: Engine) -> float:
+    """An example's share of a forward without gradients."""
+
+    def forward() -> None:
+        with torch.inference_mode(), evaluating(model), engine.autocast():
+            model(batch)
+
+    return time_call(forward) / len(batch)
