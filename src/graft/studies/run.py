@@ -59,6 +59,8 @@ PROBES = 4
 """The number of validation inputs that the model folder keeps with their outputs."""
 STARTING_SECONDS = 3.0
 """About the time to start a process and to import what a run needs."""
+WEIGHTS = (".safetensors", ".keras")
+"""The endings of files that hold the weights of a saved model."""
 ASKED = ("task", "backbone", "technique", "seed", "fraction", "shots")
 """The fields of a spec that result.json repeats."""
 
@@ -309,8 +311,8 @@ def _run_baselines(task: Task, data: Data | None) -> dict[str, Any]:
 def _cost(model: Model, position: Position, folder: Path, seconds: float) -> dict[str, Any]:
     weights = sum(
         file.stat().st_size
-        for file in (folder / "model").rglob("*.safetensors")
-        if file.name != "probe.safetensors"
+        for file in (folder / "model").rglob("*")
+        if file.suffix in WEIGHTS and file.name != "probe.safetensors"
     )
     return {
         "train_seconds": round(position.train_seconds, 2),
