@@ -38,11 +38,28 @@ def read_parts(read: Read, parts: Mapping[str, Wanted | None], **reading: Any) -
 
     `read(**reading)` reads the source. None as what is wanted is guessed by the content, as that of
     one column is. Raises BadValue for a column that is asked for as something else too, and
-    DataError for inputs that are not the same for all tasks.
+    DataError for data without such columns and inputs that are not the same for all tasks.
     """
     asked = dict(reading.pop("columns", None) or {})
     _check_asked(asked, parts)
     reading = {**reading, "labels": False}
+    try:
+        datas = _read_each(read, parts, asked, reading)
+    except DataError:
+        if refused := _find_input(read, parts, {**reading, "columns": asked}):
+            raise refused from None
+        raise
+    _check_columns(datas)
+    return join_parts(datas)
+
+
+def _read_each(
+    read: Read,
+    parts: Mapping[str, Wanted | None],
+    asked: dict[str, str],
+    reading: Mapping[str, Any],
+) -> dict[str, Data]:
+    """Read the samples with the target of one task, for each of them."""
     options = {
         name: {**reading, "columns": asked, "others": tuple(n for n in parts if n != name)}
         for name in parts
@@ -55,11 +72,10 @@ def read_parts(read: Read, parts: Mapping[str, Wanted | None], **reading: Any) -
     words = next((data.columns["tokens"] for data in tagged.values()), None)
     if words and not {"text", "tokens"} & asked.keys():
         asked["text"] = words[0]  # the other tasks read the words as a text
-    datas = {
+    return {
         name: tagged.get(name) or _read_other(read, name, wanted, options[name])
         for name, wanted in parts.items()
     }
-    return join_parts(datas)
 
 
 def join_parts(datas: Mapping[str, Data]) -> Data:
@@ -137,6 +153,38 @@ def _check_asked(asked: Mapping[str, str], parts: Collection[str]) -> None:
                 f"The column {both[0]!r} is asked for as {role} and as the target of a task, and a "
                 "network that reads its target learns nothing else. Leave out one of them."
             )
+
+
+def _check_columns(datas: Mapping[str, Data]) -> None:
+    """Raise DataError for data without columns, whose one target each task would be given."""
+    for name, data in datas.items():
+        target = kind_named(data.kind).target
+        if target not in data.columns:
+            raise DataError(
+                f"{data.path or 'The data'} have one {target} for each sample and no columns, so "
+                f"none is named {name!r}. Give a table with a column for each task. For the one "
+                "target that there is, train without --task NAME, or measure the model of a single "
+                "task: RUN/models/NAME."
+            )
+
+
+def _find_input(
+    read: Read, parts: Mapping[str, Wanted | None], reading: Mapping[str, Any]
+) -> DataError | None:
+    """Return the error for a task whose column is what the others read; None if there is none."""
+    for name, wanted in parts.items():
+        try:
+            columns = _read(read, name, wanted or CLASSES, reading).columns
+        except DataError:
+            continue
+        for role in INPUTS & columns.keys():
+            if named := [column for column in columns[role] if column in parts]:
+                return DataError(
+                    f"The column {named[0]!r} is the {role} that the network reads, and a task of "
+                    f"its own. Leave out --task {named[0]}, or name what is read: --columns "
+                    f"{role}=NAME."
+                )
+    return None
 
 
 def _read(read: Read, name: str, wanted: Wanted, reading: Mapping[str, Any]) -> Data:

@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 import graft
 from graft import api
-from graft.base.errors import BadValue
+from graft.base.errors import BadValue, UnknownName
 from graft.studies.question import Question
 from graft.studies.run import build_model, estimate_run, execute
 from graft.studies.spec import RunSpec, hash_folders
@@ -234,3 +234,11 @@ def test_the_python_interface_finds_the_teacher(teacher, tmp_path):
     assert list(json.loads((run.folder / "spec.json").read_text())["folders"]) == [
         f"local:{teacher / 'model'}"
     ]
+
+
+def test_a_path_that_a_plus_cuts_is_to_be_quoted():
+    with pytest.raises(UnknownName, match=r"'distillation:teacher=runs/a': write .* double quotes"):
+        parse("distillation:teacher=runs/a+b")
+    with pytest.raises(UnknownName, match=r"list techniques$"):  # nothing here reads a path
+        parse("lora:r=2+b")
+    assert parse('distillation:teacher="runs/a+b"').teacher == "runs/a+b"

@@ -9,6 +9,12 @@ from graft.tasks.task import Task
 
 def check_classes(technique: str, task: Task) -> None:
     """Raises BadValue if the task does not give each example a class, or several."""
+    if task.parts:
+        raise BadValue(
+            f"{technique!r} is for a single task in which each example has a class, and these are "
+            f"{len(task.parts)} tasks: {', '.join(task.parts)}. Use 'full-fine-tuning', or learn "
+            "one of them alone: --columns label=NAME without --task."
+        )
     if task.gives != "classes":
         other = "'feature-extraction'" if task.fresh_head else "'lora'"
         raise BadValue(
