@@ -198,6 +198,17 @@ def test_a_backbone_that_reads_something_else_is_no_teacher(name):
         parse(f"{name}:teacher=tiny:bert").check(model.backbone, task)
 
 
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_a_teacher_of_words_is_refused_before_anything_is_written(name, tmp_path):
+    data = task_of("token-classification")[1]
+    tags = replace(spec("feature-extraction", "tiny:bert"), task="token-classification")
+    execute(tags, data, tmp_path, Observer(), baselines=False)
+    task = task_of("text-classification")[0]
+    model = build_model("tiny:bert", task, pretrained=True, seed=0)
+    with pytest.raises(BadValue, match=r"yields sequence features.*or another teacher"):
+        parse(f'{name}:teacher="{tmp_path}"').check(model.backbone, task)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_teacher_that_there_is_not_is_refused_before_anything_is_written(name):
     task = task_of(TASK)[0]

@@ -23,6 +23,15 @@ def check_classes(technique: str, task: Task) -> None:
         )
 
 
+def check_several(technique: str, task: Task) -> None:
+    """Raise BadValue for a single task."""
+    if not task.parts:
+        raise BadValue(
+            f"{technique!r} is for several tasks, and {task.name} is one. Give one more --task, or "
+            "leave it out."
+        )
+
+
 def check_one_class(technique: str, task: Task) -> None:
     """Raises BadValue if the task does not give each example exactly one class."""
     check_classes(technique, task)
@@ -33,10 +42,10 @@ def check_one_class(technique: str, task: Task) -> None:
         )
 
 
-def check_vectors(technique: str, backbone: Backbone, instead: str) -> None:
+def check_vectors(technique: str, backbone: Backbone, instead: str, role: str = "backbone") -> None:
     """Raise BadValue if the network has not one vector of features for each example."""
     if backbone.form != "vector":
         raise BadValue(
             f"{technique!r} reads one vector of features for each example, and {backbone.name} "
-            f"yields {backbone.form} features. Use {instead}, or another backbone."
+            f"yields {backbone.form} features. Use {instead}, or another {role}."
         )

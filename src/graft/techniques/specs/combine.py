@@ -86,7 +86,8 @@ class Then(Technique):
 class Sum(Technique):
     """The phases and settings of `main`, its losses plus the extra losses of `extra`.
 
-    Phases with which `extra` closes a training come last.
+    The loss of `main` stays: a technique that alone takes the place of the task's loss, such as
+    mixup, adds its own to it here. Phases with which `extra` closes a training come last.
     """
 
     main: Technique = field(kw_only=True)
