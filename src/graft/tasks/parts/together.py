@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from graft.base import plugins
 from graft.base.errors import BadValue
 
 if TYPE_CHECKING:
@@ -36,6 +37,17 @@ def check_together(parts: Mapping[str, Task]) -> str | None:
             "Give the same to all."
         )
     return next(iter(heads), None)
+
+
+def open_part(part: Task | Mapping[str, Any]) -> Task:
+    """Return the task itself, or the one of which these are the settings."""
+    if not isinstance(part, Mapping):
+        return part
+    settings = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in part["settings"].items()
+    }
+    return plugins.load("task", part["task"])(**settings)
 
 
 def records_of(columns: Mapping[str, Sequence[Any]], count: int) -> list[dict[str, Any]]:

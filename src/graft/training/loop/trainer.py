@@ -297,10 +297,20 @@ def _take_step(run: Run, stage: Stage, batches: Iterator[Batches]) -> None:
         optim.set_rate(stage.optimizer, rate)
         torch.manual_seed(_step_seed(run))
         pieces = max(position.pieces, technique.accumulate)
+        # In the last step of an epoch, after which no checkpoint comes before its line.
+        is_last = position.step + 1 == stage.steps or (position.step + 1) % stage.per_epoch == 0
         result = step(
-            stage.called, stage.optimizer, run.engine, drawn, progress, pieces, technique.clip
+            stage.called,
+            stage.optimizer,
+            run.engine,
+            drawn,
+            progress,
+            pieces,
+            technique.clip,
+            compare_tasks=is_last,
         )
-        stage.objective.after_step(progress)
+        with run.engine.autocast():
+            stage.objective.after_step(progress)
     sizes = [len(batch) for batch in drawn.values()]
     if result.pieces > pieces:
         position.pieces = result.pieces
@@ -312,6 +322,7 @@ def _take_step(run: Run, stage: Stage, batches: Iterator[Batches]) -> None:
     position.step += 1
     position.examples += sum(sizes)
     stage.losses.add(result.losses, result.weights)
+    stage.cosines = result.cosines
 
 
 def _step_seed(run: Run) -> int:
