@@ -6,8 +6,10 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from tests.cli.conftest import Graft
 from tests.unit.tasks.test_multi_task import reviews
@@ -98,3 +100,23 @@ def test_a_technique_for_one_task_with_classes_names_the_tasks(table: Path, graf
     done = graft("fit", "t.csv", *ASKED, "-t", "mixup", "--dry-run")
     assert done.exit_code == 2
     assert re.search("'mixup' is for a single task.*2 tasks: tone, words", done.output)
+
+
+def test_a_column_of_masks_is_refused_with_the_task_that_learns_it(
+    tmp_path: Path, graft: Graft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = []
+    for number in range(12):
+        for kind in ("leaf", "mask"):
+            pixels = np.full((8, 8, 3), 20 * number if kind == "leaf" else number % 2, np.uint8)
+            Image.fromarray(pixels).save(f"{kind}{number}.png")
+        rows.append((f"leaf{number}.png", "ab"[number % 2], f"mask{number}.png"))
+    pd.DataFrame(rows, columns=["file", "stress", "mask"]).to_csv("t.csv", index=False)
+    asked = ("fit", "t.csv", "--columns", "image=file", "--task", "stress", "--dry-run", "--task")
+    guessed = graft(*asked, "mask")
+    assert guessed.exit_code == 2
+    assert re.search("'mask' holds pictures.*train them alone, --task semantic", guessed.output)
+    named = graft(*asked, "mask=semantic-segmentation")
+    assert named.exit_code == 2
+    assert re.search("not learned with other tasks yet.*--columns mask=mask", named.output)

@@ -14,6 +14,7 @@ from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.kinds.kind import kind_named
 from graft.data.kinds.several import ROLE
+from graft.data.tables.inputs import are_pictures
 from graft.data.tables.numbers import are_values
 
 Read = Callable[..., Data]
@@ -210,4 +211,11 @@ def _read_other(read: Read, name: str, wanted: Wanted | None, reading: Mapping[s
     """Read a column as what is wanted, else as classes; as numbers if it holds many of them."""
     data = _read(read, name, wanted or CLASSES, reading)
     labels = [s.roles.get(CLASSES.role) for part in data.splits.values() for s in part]
+    if wanted is None and are_pictures(labels):
+        raise DataError(
+            f"The column {name!r} holds pictures, and no classes, numbers or tags. Masks are not "
+            f"learned with other tasks yet: train them alone, --task semantic-segmentation "
+            f"--columns mask={name}, or write --task {name}=image-classification if the names are "
+            "the classes."
+        )
     return _read(read, name, NUMBERS, reading) if wanted is None and are_values(labels) else data

@@ -23,8 +23,10 @@ def check_together(parts: Mapping[str, Task]) -> str | None:
     for name, part in parts.items():
         if part.gives not in LEARNED:
             raise BadValue(
-                f"{name!r} is for {part.name}, which is not learned with other tasks yet. Give "
-                f"tasks for {', '.join(LEARNED.values())}."
+                f"{name!r} is for {part.name}, which is not learned with other tasks yet: these "
+                "share one linear layer on the features of a network, which does not give what it "
+                f"needs. Give tasks for {', '.join(LEARNED.values())}, and train {name!r} alone: "
+                f"--task {part.name} --columns {part.target_role}={name}."
             )
     reads = {part.reads: name for name, part in parts.items()}
     if len(reads) > 1:
