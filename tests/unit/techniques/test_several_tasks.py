@@ -201,6 +201,7 @@ def test_what_follows_a_step_has_the_precision_of_the_losses(tmp_path, monkeypat
 def test_history_has_the_cosines_of_gradients_that_a_run_without_them_would_not_change(
     tmp_path, monkeypatch
 ):
+    monkeypatch.setattr("graft.training.loop.trainer.STEPS_BETWEEN", 1)
     measured, _ = trained("full-fine-tuning", NAME, tmp_path / "one", checkpoint_seconds=NEVER)
     rows = [json.loads(line) for line in (tmp_path / "one/history.jsonl").read_text().splitlines()]
     cosines = [row["cosines"]["topic & words"] for row in rows if row["step"]]

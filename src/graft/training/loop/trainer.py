@@ -54,6 +54,10 @@ from graft.training.passes import run_pass
 SHOW_SECONDS = 0.5
 """The time between two messages on progress, so that drawing them costs nothing."""
 
+STEPS_BETWEEN = 10
+"""The least steps between two measurements of the cosines of tasks. One takes about 8 % of a step
+for each task, as measured on two tasks of a six-layer encoder, so that five take 4 %."""
+
 
 def train(
     model: Model,
@@ -297,8 +301,6 @@ def _take_step(run: Run, stage: Stage, batches: Iterator[Batches]) -> None:
         optim.set_rate(stage.optimizer, rate)
         torch.manual_seed(_step_seed(run))
         pieces = max(position.pieces, technique.accumulate)
-        # In the last step of an epoch, after which no checkpoint comes before its line.
-        is_last = position.step + 1 == stage.steps or (position.step + 1) % stage.per_epoch == 0
         result = step(
             stage.called,
             stage.optimizer,
@@ -307,7 +309,7 @@ def _take_step(run: Run, stage: Stage, batches: Iterator[Batches]) -> None:
             progress,
             pieces,
             technique.clip,
-            compare_tasks=is_last,
+            compare_tasks=_compares_tasks(stage, position.step + 1),
         )
         with run.engine.autocast():
             stage.objective.after_step(progress)
@@ -323,6 +325,15 @@ def _take_step(run: Run, stage: Stage, batches: Iterator[Batches]) -> None:
     position.examples += sum(sizes)
     stage.losses.add(result.losses, result.weights)
     stage.cosines = result.cosines
+
+
+def _compares_tasks(stage: Stage, number: int) -> bool:
+    """Whether step `number` measures the cosines of several tasks.
+
+    It is the last one of an epoch, after which no checkpoint comes before its line.
+    """
+    epochs_between = -(-STEPS_BETWEEN // stage.per_epoch)
+    return number == stage.steps or number % (epochs_between * stage.per_epoch) == 0
 
 
 def _step_seed(run: Run) -> int:
