@@ -305,6 +305,7 @@ class Epoch(TypedDict):
     train_seconds: float
     val: NotRequired[dict[str, Number]]
     held_out: NotRequired[dict[str, Number]]
+    cosines: NotRequired[dict[str, Number]]
 
 
 class Example(TypedDict):
