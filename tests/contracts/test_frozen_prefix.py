@@ -313,6 +313,7 @@ SPECS = (
     "gradual-unfreezing:views=1",
     "lora:r=2,from_group=-1,views=1",
     "bottleneck-adapters:from_group=-1,views=1",
+    "prefix-tuning:from_group=-2,views=1",
     "diet:from_group=-1,views=2",
     "byol:from_group=-1,views=2",
 )

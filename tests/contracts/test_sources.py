@@ -264,6 +264,27 @@ def test_another_number_of_outputs_replaces_the_head_alone(backbone, task, job, 
     assert Model(again)(batch(backbone)).logits.shape[-1] == job.outputs
 
 
+def test_the_pretrained_head_stays_on_a_trunk_that_got_another_one(backbone, task, job, tmp_path):
+    library = plugins.load("source", backbone.source)()
+    has_other_heads = job.form in ("vector", "sequence") and not hasattr(type(task), "classes")
+    if not has_other_heads or not hasattr(library, "share_trunk"):
+        pytest.skip("its networks have no other head beside their own")
+    library.save(backbone, str(tmp_path), names_of(job), None)
+    another = library.open(str(tmp_path), replace(job, outputs=7), True)
+    whole = library.open(str(tmp_path), replace(job, outputs=None), True)
+    assert whole.own_head
+    assert not another.own_head
+    with torch.no_grad():
+        before = Model(whole)(batch(backbone)).logits
+        library.share_trunk(whole, another)
+        assert torch.equal(Model(whole)(batch(backbone)).logits, before)
+    head = {id(p) for path in whole.head for p in whole.network.get_submodule(path).parameters()}
+    shared = {id(p) for p in another.network.parameters()}
+    trunk = {id(p) for p in whole.network.parameters()} - head
+    assert trunk
+    assert trunk <= shared
+
+
 def test_runs_in_bfloat16_and_learns(backbone, task):
     model = copy.deepcopy(Model(backbone)).train()
     with torch.autocast("cpu", dtype=torch.bfloat16):

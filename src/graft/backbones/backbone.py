@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from graft.backbones.adapters.layer import plain_path
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.backbones.pyramids.levels import Levels
 from graft.base import trees
@@ -173,7 +174,9 @@ class Library(Source, Protocol):
 
     `owns` recognizes such a folder; `open` reads it. `usual_job` takes the path of one too. A
     library whose networks return pyramids also has `trunk(name, size, **arguments)`, which builds
-    one with random weights.
+    one with random weights. A library whose networks were pretrained under a head of their own also
+    has `share_trunk(whole, backbone)`, which puts the trunk of `backbone` in `whole`, the same
+    network under another head: see `graft.backbones.beside`.
     """
 
     def save(
@@ -257,7 +260,12 @@ class Model(nn.Module):
             key=lambda p: -len(p[0]),
         )
         tensors = [*self.network.named_parameters(), *self.network.named_buffers()]
-        indices = {name: number.get(name, _first(prefixes, name)) for name, _ in tensors}
+
+        def index_of(name: str) -> int:
+            plain = plain_path(name)  # that of its library, whatever was added around it
+            return number.get(name, number.get(plain, _first(prefixes, plain)))
+
+        indices = {name: index_of(name) for name, _ in tensors}
         head = len(groups) - 1 if self.fresh_head else None
         return {name: -1 if index == head else index for name, index in indices.items()}
 

@@ -7,12 +7,10 @@ from typing import ClassVar, Literal
 
 from torch import nn
 
-from graft.backbones.adapters import added
-from graft.backbones.backbone import Backbone, Model
+from graft.backbones.backbone import Model
 from graft.base.errors import BadValue
-from graft.base.ranges import Count, NotNegative
-from graft.tasks.task import Task
-from graft.techniques.adapters.lasting import trains_added
+from graft.base.ranges import Count
+from graft.techniques.adapters.lasting import LastingTechnique
 from graft.techniques.adapters.layers import (
     OUTPUT_OF_ATTENTION,
     SECOND_OF_FEED_FORWARD,
@@ -20,11 +18,10 @@ from graft.techniques.adapters.layers import (
     is_linear,
 )
 from graft.techniques.specs.places import group_number
-from graft.techniques.technique import Objective, Optimizer, Phase, Technique
 
 
 @dataclass(frozen=True)
-class BottleneckAdapters(Technique):
+class BottleneckAdapters(LastingTechnique):
     """Freeze a transformer and train a narrow network after its layers, and the head.
 
     They stay in the network: `model/base` is the network of its library, `model/added.safetensors`
@@ -42,7 +39,8 @@ class BottleneckAdapters(Technique):
     Example: graft fit reviews.csv -t bottleneck-adapters:hidden=32
     """
 
-    adds_layers: ClassVar[bool] = True
+    kind: ClassVar[str] = "bottleneck"
+    rate: ClassVar[float] = 10.0
 
     hidden: Count = 16
     """The width of the narrow networks: a larger one trains more parameters."""
@@ -51,16 +49,8 @@ class BottleneckAdapters(Technique):
     from_group: int = 0
     """The first layer group that is adapted, negative counts from the head; those before it run
     once an example."""
-    optimizer: Optimizer | None = "adamw"
-    weight_decay: NotNegative = 0.0
 
-    def check(self, backbone: Backbone, task: Task) -> None:
-        """Raise BadValue for a missing layer group, or a network without such layers."""
-        super().check(backbone, task)
-        self.targets(Model(backbone))
-
-    def targets(self, model: Model) -> list[str]:
-        """Return the paths of the layers after which it adds; raises BadValue if there are none."""
+    def layers(self, model: Model) -> dict[str, dict[str, int]]:
         first = group_number(model, self.from_group, "bottleneck-adapters")
 
         def wanted(path: str, module: nn.Module) -> bool:
@@ -73,15 +63,4 @@ class BottleneckAdapters(Technique):
                 f"'bottleneck-adapters' found no block of a transformer in {model.backbone.name}. "
                 "Use 'lora', which adapts linear layers and convolutions."
             )
-        return targets
-
-    def objective(self, model: Model, task: Task) -> Objective:
-        """Raises BadValue as `check` does."""
-        self.check(model.backbone, task)
-        layers = {path: {"hidden": self.hidden} for path in self.targets(model)}
-        added.add(model.backbone, "bottleneck", layers)
-        return Objective(model, task)
-
-    def phases(self, model: Model, epochs: float) -> list[Phase]:
-        rates = self.rates(model, body=10.0, head=1.0)
-        return [Phase("fine-tuning", epochs, trains_added, **rates)]
+        return {path: {"hidden": self.hidden} for path in targets}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from graft.backbones.adapters.peft_folder import KeptAdapter
 from graft.backbones.backbone import Model
@@ -29,6 +30,8 @@ class Pissa(LowRank):
     When not: a network that must keep what it knew: what changes are its most important parts.
     Example: graft fit reviews.csv -t pissa:r=4
     """
+
+    rate: ClassVar[float] = 3.0
 
     alpha: Positive = 8
     """The scale of the update, alpha / r, by which A and B are the smaller."""

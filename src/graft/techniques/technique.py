@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -169,6 +169,13 @@ class Technique(ABC):
                 f"{plugins.name_of(type(self))!r} trains a new head, and {task.name} keeps "
                 "the network's own. Use lora, full-fine-tuning or partial-fine-tuning."
             )
+
+    def leave(self, backbone: Backbone) -> AbstractContextManager[None]:
+        """While this lasts the network has the layers that stay in it after this technique.
+
+        So that what comes after `then` can be checked before anything is trained.
+        """
+        return nullcontext()
 
     def objective(self, model: Model, task: Task) -> Objective:
         """The objective of a technique: the losses that it minimizes.

@@ -5,19 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from graft.backbones.adapters import added
 from graft.backbones.backbone import Backbone, Model
 from graft.base.errors import BadValue
-from graft.base.ranges import Count, NotNegative
+from graft.base.ranges import Count
 from graft.tasks.task import Task
-from graft.techniques.adapters.blocks import find_blocks, reads_more_tokens
-from graft.techniques.adapters.lasting import trains_added
+from graft.techniques.adapters.blocks import find_blocks, group_of, reads_more_tokens
+from graft.techniques.adapters.lasting import LastingTechnique
 from graft.techniques.specs.places import group_number
-from graft.techniques.technique import Objective, Optimizer, Phase, Technique
 
 
 @dataclass(frozen=True)
-class Vpt(Technique):
+class Vpt(LastingTechnique):
     """Freeze a vision transformer and train tokens that its blocks also read, and the head.
 
     They stay in the network: `model/base` is the network of its library, `model/added.safetensors`
@@ -32,7 +30,8 @@ class Vpt(Technique):
     Example: graft fit photos -b timm:vit_small_patch16_224 -t vpt:tokens=5
     """
 
-    adds_layers: ClassVar[bool] = True
+    kind: ClassVar[str] = "prompts"
+    rate: ClassVar[float] = 30.0
 
     tokens: Count = 10
     """The learned tokens that a block reads: more of them train more parameters and take longer."""
@@ -41,22 +40,18 @@ class Vpt(Technique):
     from_group: int = 0
     """The first layer group whose blocks read them, negative counts from the head; those before it
     run once an example."""
-    optimizer: Optimizer | None = "adamw"
-    weight_decay: NotNegative = 0.0
 
     def check(self, backbone: Backbone, task: Task) -> None:
         """Raise BadValue for a missing layer group, or a network that is no plain ViT."""
         super().check(backbone, task)
-        layers = self.layers(Model(backbone))
-        if not reads_more_tokens(backbone, layers):
+        if not reads_more_tokens(backbone, self.leave(backbone)):
             raise _no_vit(backbone)
 
     def layers(self, model: Model) -> dict[str, dict[str, int]]:
-        """The settings of the blocks that change, by path; raises BadValue for no plain ViT."""
         first = group_number(model, self.from_group, "vpt")
         blocks, width = find_blocks(model.backbone)
         groups = model.group_indices()
-        numbers = {block: _group_of(block, groups) for block in blocks}
+        numbers = {block: group_of(block, groups) for block in blocks}
         chosen = [block for block, number in numbers.items() if number >= first]
         if not chosen:
             raise _no_vit(model.backbone)
@@ -68,21 +63,6 @@ class Vpt(Technique):
             }
             for block in (chosen if self.deep else dict.fromkeys((chosen[0], chosen[-1])))
         }
-
-    def objective(self, model: Model, task: Task) -> Objective:
-        """Raises BadValue as `check` does."""
-        self.check(model.backbone, task)
-        added.add(model.backbone, "prompts", self.layers(model))
-        return Objective(model, task)
-
-    def phases(self, model: Model, epochs: float) -> list[Phase]:
-        rates = self.rates(model, body=30.0, head=1 / 3)
-        return [Phase("fine-tuning", epochs, trains_added, **rates)]
-
-
-def _group_of(block: str, groups: dict[str, int]) -> int:
-    """The layer group of a block, by those of its tensors."""
-    return next(number for name, number in groups.items() if name.startswith(f"{block}."))
 
 
 def _no_vit(backbone: Backbone) -> BadValue:

@@ -7,6 +7,7 @@ from math import cos, pi
 import torch
 from torch import nn
 
+from graft.backbones.adapters.layer import plain_path
 from graft.backbones.backbone import Model
 from graft.base.errors import BadValue
 from graft.techniques.specs.places import select
@@ -59,7 +60,7 @@ def freeze(
 
 def _group_of_path(model: Model, path: str) -> int:
     """The layer group that the module at `path` runs in; -1 is a new head."""
-    groups = model.backbone.groups
+    groups, path = model.backbone.groups, plain_path(path)
     for number, group in enumerate(groups):
         if any(path == m or path.startswith(m + ".") for m in group.modules):
             return -1 if model.fresh_head and number == len(groups) - 1 else number

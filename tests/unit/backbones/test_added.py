@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 import graft
 from graft.backbones.adapters import added
+from graft.backbones.adapters.layer import MARK
 from graft.backbones.backbone import Model
 from graft.backbones.folder import open_model
 from graft.backbones.load import load_backbone
@@ -49,7 +50,7 @@ def adapt(task_name: str, network: str, spec: str):
     torch.manual_seed(0)
     with torch.no_grad():
         for name, parameter in model.network.named_parameters():
-            if added.MARK in name:
+            if MARK in name:
                 parameter.add_(torch.randn_like(parameter), alpha=0.1)
     return model.eval(), batch
 
@@ -80,7 +81,7 @@ def test_bottlenecks_stand_after_attention_and_feed_forward_or_the_latter_alone(
     after = {
         place: {
             path.partition(".layer.0.")[2]
-            for path in parse(f"bottleneck-adapters:place={place}").targets(model)
+            for path in parse(f"bottleneck-adapters:place={place}").layers(model)
             if ".layer.0." in path
         }
         for place in ("both", "feed-forward")
@@ -113,8 +114,21 @@ def test_prompted_blocks_can_be_prompted_again():
     after = added.tensors_of(model.network)
     assert len(after) == 2 * len(before)
     for name, tensor in before.items():  # what was learned first stands inside of what comes later
-        torch.testing.assert_close(after[name.replace(added.MARK, f".base{added.MARK}")], tensor)
+        torch.testing.assert_close(after[name.replace(MARK, f".base{MARK}")], tensor)
     assert logits(model.eval(), batch).isfinite().all()
+
+
+@pytest.mark.parametrize("first", ["vpt:deep=false", "vpt:deep=false + l2-sp"])
+def test_prompts_that_go_through_all_blocks_leave_no_plain_stack_to_later_parts(first):
+    task, _ = task_of(IMAGE)
+    backbone = load_backbone("tiny:vit", task.job())
+    state, draws = set(backbone.network.state_dict()), torch.random.get_rng_state()
+    with pytest.raises(BadValue, match="'vpt' found no plain stack of blocks"):
+        parse(f"{first} then vpt").check(backbone, task)
+    parse(f"vpt then {first}").check(backbone, task)
+    assert set(backbone.network.state_dict()) == state
+    assert not backbone.added
+    assert torch.equal(torch.random.get_rng_state(), draws)
 
 
 def test_only_the_blocks_from_a_layer_group_on_are_prompted():
@@ -161,7 +175,13 @@ def test_bottlenecks_need_a_transformer():
         parse("bottleneck-adapters").check(load_backbone("tiny:cnn", task.job()), task)
 
 
-CASES = [(TEXT, "tiny:bert", BOTTLENECK), (IMAGE, "tiny:vit", DEEP), (IMAGE, "tiny:vit", SHALLOW)]
+CASES = [
+    (TEXT, "tiny:bert", BOTTLENECK),
+    (TEXT, "tiny:bert", "prefix-tuning:tokens=3"),
+    (TEXT, "tiny:bert", "prompt-tuning:tokens=3"),
+    (IMAGE, "tiny:vit", DEEP),
+    (IMAGE, "tiny:vit", SHALLOW),
+]
 
 
 @pytest.mark.parametrize(("task_name", "network", "spec"), CASES)

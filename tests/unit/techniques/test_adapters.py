@@ -167,6 +167,14 @@ def test_pissa_equals_the_initialization_of_peft():
     torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize(("name", "multiple"), [("lora", 10), ("pissa", 3), ("ia3", 100)])
+def test_the_rate_is_a_multiple_of_that_of_the_network_and_that_of_the_head_is_not(name, multiple):
+    model, _, _ = open_tiny(IMAGE, "tiny:cnn")
+    (phase,) = parse(name).phases(model, 1)
+    assert phase.lr == pytest.approx(multiple * model.backbone.lr)
+    assert phase.head_lr == pytest.approx(10 * model.backbone.lr)
+
+
 def test_ia3_scales_what_keys_and_values_give():
     added, layer = merge("ia3")
     weight, bias = weight_and_bias()

@@ -8,7 +8,6 @@ it adds the layers again and calls `load`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,78 +15,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graft.backbones.adapters.bottleneck import Bottleneck
+from graft.backbones.adapters.layer import AddedLayer
+from graft.backbones.adapters.prefix import PrefixedAttention
+from graft.backbones.adapters.prompted_stack import PromptedStack
+from graft.backbones.adapters.prompts import PromptedBlock
 from graft.backbones.backbone import Backbone
 from graft.base.errors import BackboneError
 
-MARK = ".added_"
-"""What the names of added parameters contain."""
-
-
-class AddedLayer(nn.Module):
-    """A layer of the network, `base`, and what is added to it.
-
-    The names of what is added begin with `added_`. Other attributes are those of the base, since
-    networks look at the weights of their layers; the base may be an added layer itself.
-    """
-
-    def __init__(self, base: nn.Module):
-        super().__init__()
-        self.base = base
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            # A copy has no modules yet; what was added to the base is not added here as well.
-            if name == "base" or name.startswith("added_"):
-                raise
-            return getattr(self.base, name)
-
-
-class Bottleneck(AddedLayer):
-    """Add to the output h (..., D) of a linear layer what a narrow network makes of it.
-
-    Formula: h + W_up gelu(W_down h + b_down) + b_up, with W_up = 0 and b_up = 0 at the start.
-    """
-
-    def __init__(self, base: nn.Module, hidden: int):
-        super().__init__(base)
-        width = base.out_features if isinstance(base, nn.Linear) else base.nf  # GPT-2's Conv1D
-        like = {"dtype": base.weight.dtype, "device": base.weight.device}
-        self.added_down = nn.Linear(width, hidden, **like)
-        self.added_up = nn.Linear(hidden, width, **like)
-        nn.init.zeros_(self.added_up.weight)
-        nn.init.zeros_(self.added_up.bias)
-
-    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
-        output = self.base(*args, **kwargs)
-        return output + self.added_up(nn.functional.gelu(self.added_down(output)))
-
-
-class PromptedBlock(AddedLayer):
-    """Let a block read learned tokens after its own ones, and take the last `removed` away again.
-
-    A block (B, T, D) -> (B, T, D) with `appended` tokens gives (B, T + appended - removed, D).
-    """
-
-    def __init__(self, base: nn.Module, appended: int, removed: int, width: int):
-        super().__init__(base)
-        self.appended, self.removed = appended, removed
-        if appended:
-            like = next(base.parameters())
-            tokens = torch.empty(appended, width, dtype=like.dtype, device=like.device)
-            nn.init.trunc_normal_(tokens, std=0.02)  # as position embeddings have it
-            self.added_tokens = nn.Parameter(tokens)
-
-    def forward(self, hidden: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if self.appended:
-            tokens = self.added_tokens.to(hidden.dtype).expand(len(hidden), -1, -1)
-            hidden = torch.cat([hidden, tokens], dim=1)
-        output = self.base(hidden, *args, **kwargs)
-        return output[:, : output.shape[1] - self.removed]
-
-
-KINDS: dict[str, type[AddedLayer]] = {"bottleneck": Bottleneck, "prompts": PromptedBlock}
+KINDS: dict[str, type[AddedLayer]] = {
+    "bottleneck": Bottleneck,
+    "prompts": PromptedBlock,
+    "prefix": PrefixedAttention,
+    "prompt": PromptedStack,
+}
 
 
 def add(backbone: Backbone, kind: str, layers: dict[str, dict[str, Any]]) -> None:
@@ -106,6 +47,21 @@ def add(backbone: Backbone, kind: str, layers: dict[str, dict[str, Any]]) -> Non
     backbone.added.append({"kind": kind, "layers": layers})
 
 
+@contextmanager
+def try_out(backbone: Backbone, kind: str, layers: dict[str, dict[str, Any]]) -> Iterator[None]:
+    """While this lasts the network has such layers, as they are before training."""
+    network, before = backbone.network, list(backbone.added)
+    with torch.random.fork_rng(devices=[]):  # they begin with random numbers
+        add(backbone, kind, layers)
+    tried = {path: network.get_submodule(path) for path in layers}
+    try:
+        yield
+    finally:
+        for path, layer in tried.items():
+            network.set_submodule(path, layer.base)
+        backbone.added[:] = before
+
+
 def load(backbone: Backbone, tensors: dict[str, Tensor]) -> None:
     """Load what was trained of the added layers.
 
@@ -119,6 +75,12 @@ def load(backbone: Backbone, tensors: dict[str, Tensor]) -> None:
         sizes = [tuple(of[name]) if name in of else "absent" for of in (given, shapes)]
         raise _for_another(backbone, f"in which {name} is {sizes[1]} and not {sizes[0]}")
     backbone.network.load_state_dict(tensors, strict=False)
+
+
+def count_prompts(backbone: Backbone) -> int:
+    """The learned tokens that take positions before those of a text."""
+    prompts = [record["layers"] for record in backbone.added if record["kind"] == "prompt"]
+    return sum(settings["tokens"] for layers in prompts for settings in layers.values())
 
 
 def tensors_of(network: nn.Module) -> dict[str, Tensor]:
@@ -135,11 +97,6 @@ def added_layers(network: nn.Module) -> list[tuple[str, AddedLayer]]:
     """The added layers with their paths; one that holds another comes before it."""
     modules = network.named_modules()
     return [(path, module) for path, module in modules if isinstance(module, AddedLayer)]
-
-
-def plain_path(path: str) -> str:
-    """The path that a module has in its library, where nothing is added to the layers around it."""
-    return re.sub(r"\.base(?=\.|$)", "", path)
 
 
 @contextmanager

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from graft.backbones.adapters.layer import class_of
 from graft.backbones.backbone import Backbone
-from graft.backbones.load import load_backbone
-from graft.base.errors import BadValue, GraftError
+from graft.backbones.beside import beside
+from graft.base.errors import BackboneError, BadValue, GraftError
 from graft.base.job import READS, Form, Job
 
 
@@ -24,7 +23,7 @@ def language_model(backbone: Backbone, form: Form, technique: str) -> Backbone:
             f"for {READS[reads]}, such as 'lp-ft' or 'lora'."
         )
     try:
-        language = load_backbone(backbone.name, Job(f"{form} language modeling", "text", form))
+        language = beside(backbone, Job(f"{form} language modeling", "text", form))
     except GraftError as reason:
         raise BadValue(f"{technique!r} is not made for {backbone.name}: {reason}") from reason
     network = language.network
@@ -33,8 +32,21 @@ def language_model(backbone: Backbone, form: Form, technique: str) -> Backbone:
             f"{technique!r} is not made for {backbone.name}, which is an encoder with a decoder. "
             "Use 'lora' or 'full-fine-tuning'."
         )
-    setattr(network, network.base_model_prefix, backbone.network.base_model)
     # As `language` has it: with kept keys, texts in packs are not separated.
     network.base_model.config.use_cache = False
-    network.tie_weights()
-    return replace(language, lr=backbone.lr)
+    return language
+
+
+def share_base(whole: Backbone, backbone: Backbone) -> None:
+    """Let one network of transformers have the base of another one.
+
+    Raises BackboneError where the base is another one under another head, as of T5.
+    """
+    ours, given = whole.network, backbone.network
+    if class_of(ours.base_model) is not class_of(given.base_model):
+        raise BackboneError(
+            f"{backbone.name} has other layers under {type(ours).__name__} than under "
+            f"{type(given).__name__}. Use an encoder or a decoder alone."
+        )
+    setattr(ours, ours.base_model_prefix, given.base_model)
+    ours.tie_weights()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +17,8 @@ normalization."""
 TANH = 2.0**-12
 """So small are the features made that tanh leaves them as they are; a power of two, so that it is
 undone exactly."""
+POOLING = Path("1_Pooling", "config.json")
+"""The file in which sentence-transformers stores how token states become a sentence vector."""
 MARK = "graft_mean_pooling_layer"
 """The key in config.json that says that the last layer is the one `to_bert_layer` added."""
 
@@ -95,3 +99,17 @@ def from_bert_layer(network: nn.Module) -> None:
     with torch.no_grad():
         network.classifier.weight.mul_(TANH)
     install(network)
+
+
+def is_used_in(folder: str) -> bool:
+    """Whether sentence-transformers saved the network in the folder, or on the hub, with it."""
+    from transformers.utils import cached_file
+
+    quietly = {
+        "_raise_exceptions_for_missing_entries": False,
+        "_raise_exceptions_for_connection_errors": False,
+    }
+    file = cached_file(folder, POOLING.as_posix(), **quietly)
+    return file is not None and json.loads(Path(file).read_text(encoding="utf-8")).get(
+        "pooling_mode_mean_tokens", False
+    )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from graft.backbones.backbone import Backbone
+from graft.backbones.beside import share_modules
 from graft.backbones.keras.applications import APPLICATIONS, CROP
 from graft.backbones.pyramids.saved import open_network, save_network
 from graft.base import files, specs
@@ -86,7 +87,8 @@ class Keras:
         mode = options.mode or usual or models.find_mode(model)
         crop = 1.0 if is_file or options.stretch else CROP
         preprocess = networks.preprocess_of(mode, size, crop, options.stretch)
-        return networks.describe(model, name, job, preprocess)
+        described = networks.describe(model, name, job, preprocess)
+        return replace(described, own_head=described.own_head and pretrained)
 
     def tiny(self, job: Job) -> list[str]:
         return ["MobileNet"] if (job.reads, job.form) == ("image", "vector") else []
@@ -118,6 +120,10 @@ class Keras:
             Path(folder, CONFIG), config | {"preprocess": backbone.preprocess.settings()}
         )
 
+    def share_trunk(self, whole: Backbone, backbone: Backbone) -> None:
+        """The layers of both have the same paths."""
+        share_modules(whole, backbone)
+
     def owns(self, folder: str) -> bool:
         config = Path(folder, CONFIG)
         return (
@@ -133,7 +139,8 @@ class Keras:
             return open_network(folder, config, job, pretrained)
         model = models.open_file(Path(folder, MODEL))
         model = model if pretrained else models.draw_again(model, _draw_seed())
-        return networks.describe(model, folder, job, networks.restore(config["preprocess"]))
+        described = networks.describe(model, folder, job, networks.restore(config["preprocess"]))
+        return replace(described, own_head=described.own_head and pretrained)
 
 
 def _parse(name: str) -> tuple[str, Options]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from graft.backbones import layer_groups, learning_rate
 from graft.backbones.backbone import Backbone
+from graft.backbones.beside import share_modules
 from graft.backbones.hub import hub
 from graft.backbones.preprocess.preprocess import ImagePreprocess
 from graft.backbones.pyramids.trunk import make_trunk
@@ -78,6 +79,7 @@ class Timm:
 
         given = {} if outputs is None else {"num_classes": outputs}
         network = timm.create_model(name, pretrained=pretrained, **given, **settings)
+        own_head = pretrained and network.num_classes == network.pretrained_cfg["num_classes"] > 0
         if outputs is None and network.num_classes == 0:
             network.reset_classifier(1)  # weights without a classifier, read for their features
         network.eval()
@@ -85,7 +87,10 @@ class Timm:
         head = (_classifier(network, name),)
         groups = layer_groups.find(network, head, preprocess.example())
         lr = learning_rate.usual(network, "image", network.num_features, None)
-        return Backbone(f"timm:{name}", "timm", network, "vector", head, groups, preprocess, lr)
+        spec = f"timm:{name}"
+        return Backbone(
+            spec, "timm", network, "vector", head, groups, preprocess, lr, own_head=own_head
+        )
 
     def trunk(
         self,
@@ -143,6 +148,10 @@ class Timm:
             safe_serialization=True,
             data_config=data | {"crop_pct": p.crop},
         )
+
+    def share_trunk(self, whole: Backbone, backbone: Backbone) -> None:
+        """The layers of both have the same paths."""
+        share_modules(whole, backbone)
 
     def owns(self, folder: str) -> bool:
         config = Path(folder, "config.json")

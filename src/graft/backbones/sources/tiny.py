@@ -175,6 +175,7 @@ class Tiny:
             make = self._image if name in IMAGE else self._sound if name in SOUND else self._text
             backbone = make(name, job)
         backbone.name, backbone.lr = f"tiny:{name}", LR
+        backbone.own_head = pretrained and job.outputs is None
         return backbone
 
     def tiny(self, job: Job) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from graft.backbones import hub, layer_groups, learning_rate
 from graft.backbones.backbone import Backbone
+from graft.backbones.beside import share_modules
 from graft.backbones.preprocess.preprocess import ImagePreprocess
 from graft.backbones.pyramids.saved import open_network, save_network
 from graft.backbones.pyramids.stages import cut_into_stages
@@ -78,8 +79,8 @@ class Torchvision:
         given = {} if outputs is None else {"num_classes": outputs}
         network = models.get_model(name, weights=None, **given, **settings).eval()
         head, last = _last_linear(network)
+        fits = weights is not None and weights[f"{head}.weight"].shape == last.weight.shape
         if weights is not None:
-            fits = weights[f"{head}.weight"].shape == last.weight.shape
             head_weights = {
                 k: v for k, v in network.state_dict().items() if k.startswith(f"{head}.")
             }
@@ -102,6 +103,7 @@ class Torchvision:
             groups,
             preprocess,
             lr,
+            own_head=fits,
             architecture=architecture,
         )
 
@@ -147,6 +149,10 @@ class Torchvision:
             name: tensor.contiguous() for name, tensor in backbone.network.state_dict().items()
         }
         save_file(weights, Path(folder, "model.safetensors"))
+
+    def share_trunk(self, whole: Backbone, backbone: Backbone) -> None:
+        """The layers of both have the same paths."""
+        share_modules(whole, backbone)
 
     def owns(self, folder: str) -> bool:
         config = Path(folder, "config.json")

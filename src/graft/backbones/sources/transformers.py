@@ -14,11 +14,14 @@ from graft.backbones import head_paths, layer_groups, learning_rate
 from graft.backbones.backbone import Backbone
 from graft.backbones.hub import hub
 from graft.backbones.language import label_words, mean_pooling, special_tokens
+from graft.backbones.language.language_model import share_base
+from graft.backbones.language.positions import count_positions
 from graft.backbones.language.quiet import never_ask_for_masks, quiet
 from graft.backbones.preprocess.preprocess import TextPreprocess
 from graft.backbones.pyramids.transformers_folder import MODELS, open_detector, save_detector
 from graft.backbones.pyramids.transformers_masks import gives_masks, open_masks, save_masks
 from graft.backbones.speech.folder import is_speech, open_speech, save_speech
+from graft.backbones.speech.network import share_encoder
 from graft.backbones.speech.recognizer_folder import open_recognizer, save_recognizer
 from graft.base import files
 from graft.base.errors import BackboneError
@@ -35,8 +38,6 @@ CLASSES: dict[Form, tuple[str, ...]] = {
 }
 """The classes of transformers for texts that make a network of a form, the first that there is,
 unless transformers has a class that is named after the job."""
-POOLING = Path("1_Pooling", "config.json")
-"""The file in which sentence-transformers stores how token states become a sentence vector."""
 
 
 class Transformers:
@@ -141,7 +142,17 @@ class Transformers:
             special_tokens.save_setting(backbone.preprocess.tokenizer)
             backbone.preprocess.tokenizer.save_pretrained(folder)
         if pooled:
-            files.write_json(Path(folder, POOLING), {"pooling_mode_mean_tokens": True})
+            files.write_json(Path(folder, mean_pooling.POOLING), {"pooling_mode_mean_tokens": True})
+
+    def share_trunk(self, whole: Backbone, backbone: Backbone) -> None:
+        """Below their heads its networks for texts have one base, those for sounds an encoder.
+
+        Raises BackboneError where the base is another one under another head, as of T5.
+        """
+        if whole.preprocess.reads == "audio":
+            share_encoder(whole.network, backbone.network)
+        else:
+            share_base(whole, backbone)
 
     def owns(self, folder: str) -> bool:
         config = Path(folder, "config.json")
@@ -161,7 +172,7 @@ class Transformers:
                 tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
             except ImportError as error:
                 raise _lacking(folder, error) from error
-            pooled = config.model_type == "bert" and _uses_mean_pooling(folder)
+            pooled = config.model_type == "bert" and mean_pooling.is_used_in(folder)
             weights = folder if pretrained else None
             prompt = label_words.read_prompt(config)
             spec = f"transformers:{folder}"
@@ -231,7 +242,7 @@ def _prepare(tokenizer: Any, config: Any, job: Job) -> TextPreprocess:
         config.num_labels = job.outputs
     writes = job.form in WRITING
     longest = LONGEST_WRITTEN if writes else LONGEST
-    length = min(tokenizer.model_max_length, _positions(config) or longest, longest)
+    length = min(tokenizer.model_max_length, count_positions(config) or longest, longest)
     if not writes:  # so that a pipeline cuts a text where this preprocessing does
         tokenizer.model_max_length = length
     return TextPreprocess(tokenizer, length)
@@ -351,19 +362,6 @@ def _plain(generation: Any) -> Any:
     return type(generation)(**kept)
 
 
-def _uses_mean_pooling(folder: str) -> bool:
-    from transformers.utils import cached_file
-
-    quietly = {
-        "_raise_exceptions_for_missing_entries": False,
-        "_raise_exceptions_for_connection_errors": False,
-    }
-    file = cached_file(folder, POOLING.as_posix(), **quietly)
-    return file is not None and json.loads(Path(file).read_text(encoding="utf-8")).get(
-        "pooling_mode_mean_tokens", False
-    )
-
-
 def _decoder_start(network: Any) -> int | None:
     """Return the start token of the decoder; None without an encoder."""
     if not network.config.is_encoder_decoder:
@@ -390,11 +388,3 @@ def _check_causal(network: Any, example: dict, spec: str, job: Job) -> None:
             f"tokens that it would have to predict for {job.id}. Text is generated "
             "by decoders, as smollm2-135m or transformers:openai-community/gpt2."
         )
-
-
-def _positions(config: Any) -> int | None:
-    """Return the number of positions of the network; RoBERTa counts from its padding token on."""
-    positions = getattr(config, "max_position_embeddings", None)
-    if positions is None or positions <= 0:  # positions relative to each other: any length
-        return None
-    return positions - config.pad_token_id - 1 if "roberta" in config.model_type else positions

@@ -24,6 +24,15 @@ class FrameHead(nn.Module):
         return self.classifier(hidden)
 
 
+def share_encoder(whole: Any, network: Any) -> None:
+    """Let one network read sounds by the encoder of another one.
+
+    Under a decoder the encoder is called `reader`, and else `encoder`.
+    """
+    names = ["reader" if hasattr(each, "reader") else "encoder" for each in (whole, network)]
+    setattr(whole, names[0], getattr(network, names[1]))
+
+
 class SpeechNetwork(nn.Module):
     """Sounds (B, S) or (B, M, S) with their mask (B, S) to logits (B, T, K) of their frames."""
 

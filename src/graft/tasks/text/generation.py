@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
+from graft.backbones.adapters.added import count_prompts
 from graft.backbones.backbone import Model, evaluating
 from graft.base.errors import BadValue
 from graft.base.ranges import Count, Fraction, Range, Seed, read_numbers
@@ -159,6 +160,7 @@ def _check_room(model: Model, longest: int, most: int) -> None:
     """
     config = model.network.config
     room = getattr(config, "max_position_embeddings", None)
+    room = room and room - count_prompts(model.backbone)
     if room and (max(longest, most) if config.is_encoder_decoder else longest + most) > room:
         raise BadValue(
             f"A prompt of {longest:,} tokens and max_new_tokens={most:,} are "

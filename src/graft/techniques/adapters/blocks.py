@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from graft.backbones.adapters import added
+from graft.backbones.adapters.layer import class_of
 from graft.backbones.backbone import Backbone, evaluating, run_with_hooks
 from graft.base.records import Batch
 
@@ -26,28 +27,24 @@ def find_blocks(backbone: Backbone) -> tuple[list[str], int]:
         if not isinstance(module, nn.ModuleList | nn.Sequential) or len(module) < 2:
             continue
         blocks = [f"{path}.{name}" if path else name for name, _ in module.named_children()]
-        kinds = {_kind(network.get_submodule(block)) for block in blocks}
+        kinds = {class_of(network.get_submodule(block)) for block in blocks}
         passed = {shapes.get(block) for block in blocks}
         if len(kinds) == len(passed) == 1 and (shape := passed.pop()):
             return blocks, shape[2]
     return [], 0
 
 
-def reads_more_tokens(backbone: Backbone, layers: dict[str, dict[str, Any]]) -> bool:
-    """Whether the network runs with more tokens; it does not if their number is fixed inside."""
-    network, before = backbone.network, list(backbone.added)
-    added.add(backbone, "prompts", layers)
-    mine = [network.get_submodule(path) for path in layers]
+def reads_more_tokens(backbone: Backbone, longer: AbstractContextManager[None]) -> bool:
+    """Whether the network runs within `longer`, a context that gives it more tokens.
+
+    It does not if their number is fixed inside.
+    """
     try:
-        _run(backbone)
+        with longer:
+            run_example(backbone)
     except (RuntimeError, ValueError, TypeError, AssertionError):
         return False
-    else:
-        return True
-    finally:
-        for path, layer in zip(layers, mine, strict=True):
-            network.set_submodule(path, layer.base)
-        backbone.added[:] = before
+    return True
 
 
 def _token_shapes(backbone: Backbone) -> dict[str, tuple[int, ...]]:
@@ -66,11 +63,12 @@ def _token_shapes(backbone: Backbone) -> dict[str, tuple[int, ...]]:
         )
         for path, module in backbone.network.named_modules()
     ]
-    run_with_hooks(lambda: _run(backbone), hooks)
+    run_with_hooks(lambda: run_example(backbone), hooks)
     return shapes
 
 
-def _run(backbone: Backbone) -> None:
+def run_example(backbone: Backbone) -> None:
+    """Run the network once on the example of its preprocessing."""
     network = backbone.network
     like = next(network.parameters())
     inputs = {
@@ -81,6 +79,6 @@ def _run(backbone: Backbone) -> None:
         backbone.call(network, Batch(inputs))
 
 
-def _kind(module: nn.Module) -> type[nn.Module]:
-    """The class of a block, whatever was added to it before."""
-    return _kind(module.base) if isinstance(module, added.AddedLayer) else type(module)
+def group_of(path: str, groups: dict[str, int]) -> int:
+    """The layer group of a module, by those of its tensors."""
+    return next(number for name, number in groups.items() if name.startswith(f"{path}."))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from graft.backbones.adapters.added import plain_path
+from graft.backbones.adapters.layer import plain_path
 from graft.backbones.backbone import Model
 
 KEYS_AND_VALUES = re.compile(

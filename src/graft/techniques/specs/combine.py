@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, reduce
 from operator import add
@@ -75,8 +76,10 @@ class Then(Technique):
         return tuple(model for part in self.parts for model in part.models)
 
     def check(self, backbone: Backbone, task: Task) -> None:
-        for part in self.parts:
-            part.check(backbone, task)
+        with ExitStack() as left:
+            for part in self.parts:
+                part.check(backbone, task)
+                left.enter_context(part.leave(backbone))
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         return [phase for part in self.parts for phase in part.phases(model, epochs)]
@@ -141,6 +144,11 @@ class Sum(Technique):
     def check(self, backbone: Backbone, task: Task) -> None:
         self.main.check(backbone, task)
         self.extra.check(backbone, task)
+
+    @contextmanager
+    def leave(self, backbone: Backbone) -> Iterator[None]:
+        with self.main.leave(backbone), self.extra.leave(backbone):
+            yield
 
     def streams(self) -> dict[str, Stream]:
         return {**self.main.streams(), **self.extra.streams()}

@@ -31,6 +31,11 @@ class MaskedLayer(nn.Module):
         mask, self._mask = self._mask, None
         return mask
 
+    def drop_first(self, count: int) -> None:
+        """Forget the mask of the first states, which this forward does not read."""
+        if self._mask is not None:
+            self._mask = self._mask[:, count:]
+
     def take_mask(self, network: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
         """Keep the attention mask (B, T) for this forward."""
         self._mask = args[1] if len(args) > 1 else kwargs.get("attention_mask")
