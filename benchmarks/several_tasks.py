@@ -183,7 +183,8 @@ def reached(board: Board) -> list[str]:
         f"| together | {' | '.join(names)} | training, s |",
         f"| --- |{' ---: |' * len(names)} ---: |",
         *(
-            f"| `{row.cell.name}` | {' | '.join(values(row, metrics))} | {row.cost['train_seconds']:.0f} |"
+            f"| `{row.cell.name}` | {' | '.join(values(row, metrics))} | "
+            f"{row.cost['train_seconds']:.0f} |"
             for row in sorted(rows, key=lambda row: -row.quality)
         ),
     ]
@@ -228,9 +229,9 @@ def page(tables: list[str]) -> str:
         "# Several tasks over one network",
         "",
         "Printed by `python benchmarks/several_tasks.py`. The last two layer groups of the network "
-        "are trained, on recorded features of those below, with the default settings. Gains are those "
-        "of a task learned with others over itself alone, with the same examples, epochs and "
-        "batches; p-values are corrected (Holm) over all comparisons of a data set. "
+        "are trained, on recorded features of those below, with the default settings. Gains are "
+        "those of a task learned with others over itself alone, with the same examples, epochs "
+        "and batches; p-values are corrected (Holm) over all comparisons of a data set. "
         "`tuned-weights` trains four times.",
         "",
         machine(),

@@ -24,6 +24,7 @@ from graft.deploy.predictor import Predictor, is_saved
 from graft.reports import report as reports
 from graft.results import Run, Study
 from graft.studies.arguments import (
+    check_drawn,
     check_options,
     check_output_folder,
     check_same_run,
@@ -160,7 +161,8 @@ def fit(
     backbone = full_name(backbone or base.backbone)
     asked = {"backbone": backbone, "technique": technique, "seed": seed, "fraction": fraction}
     spec = replace(base, **asked, folders=hash_folders([backbone], [technique]))
-    drawn = subsample(loaded, shots=shots, seed=seed)
+    drawn = subsample(loaded, fraction=fraction, shots=shots, seed=seed)
+    check_drawn(drawn, loaded, base.task)
     check_techniques(spec.backbone, [technique], fitted, drawn)
     _report_findings(loaded, observer)
     for note in describe_few([technique], drawn):

@@ -6,8 +6,10 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from tests.cli.conftest import Graft
 from tests.unit.tasks.test_multi_task import reviews
@@ -54,7 +56,9 @@ def test_a_run_gives_a_column_a_task_and_is_measured_on_the_same_columns(
         (["tone=text-classification"], "one column and its task. Give one more --task"),
         (["tone", "text-regression"], "is a task without a column.*--task COLUMN=text-regression"),
         (["tone", "nope"], "no column 'nope'.*Its columns: 'text', 'tone', 'words'"),
-        (["tone", "words=image-regression"], "image-regression needs image"),
+        (["tone", "words=image-regression"], "'words' needs image.*--task words=text-regression"),
+        (["tone=nope", "words"], "a column 'tone', but none.*task 'nope'.*--task tone=TASK"),
+        (["text", "tone"], "'text' is the text that the network reads.*Leave out --task text"),
         (
             ["tone", "words=text-regression", "--columns", "text=tone"],
             "'tone' is asked for as text",
@@ -70,3 +74,49 @@ def test_what_cannot_be_learned_is_refused_with_the_way_out(
     done = graft("fit", "t.csv", *tasks, *asked[at:], "-b", "tiny:bert", "--dry-run")
     assert done.exit_code == 2
     assert re.search(words, done.output.replace("\n", " ")), done.output
+
+
+def test_too_few_drawn_samples_are_refused_before_anything_is_written(
+    table: Path, graft: Graft
+) -> None:
+    done = graft("fit", "t.csv", *ASKED, "--fraction", "0.001", "--out", "run")
+    assert done.exit_code == 2
+    assert re.search("from 1 sample, drawn of.*Use a larger fraction", done.output), done.output
+    assert not Path("run").exists()
+
+
+def test_a_folder_of_classes_has_no_columns_for_several_tasks(table: Path, graft: Graft) -> None:
+    for name in ("fine", "awful"):
+        Path("texts", name).mkdir(parents=True)
+        for number in range(8):
+            Path("texts", name, f"{number}.txt").write_text(f"{name} {number}", encoding="utf-8")
+    done = graft("fit", "texts", *ASKED[:2], "--task", "words", "--dry-run")
+    words = "texts have one label for each sample and no columns.*Give a table with a column"
+    assert done.exit_code == 2
+    assert re.search(words, done.output), done.output
+
+
+def test_a_technique_for_one_task_with_classes_names_the_tasks(table: Path, graft: Graft) -> None:
+    done = graft("fit", "t.csv", *ASKED, "-t", "mixup", "--dry-run")
+    assert done.exit_code == 2
+    assert re.search("'mixup' is for a single task.*2 tasks: tone, words", done.output)
+
+
+def test_a_column_of_masks_is_refused_with_the_task_that_learns_it(
+    tmp_path: Path, graft: Graft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = []
+    for number in range(12):
+        for kind in ("leaf", "mask"):
+            pixels = np.full((8, 8, 3), 20 * number if kind == "leaf" else number % 2, np.uint8)
+            Image.fromarray(pixels).save(f"{kind}{number}.png")
+        rows.append((f"leaf{number}.png", "ab"[number % 2], f"mask{number}.png"))
+    pd.DataFrame(rows, columns=["file", "stress", "mask"]).to_csv("t.csv", index=False)
+    asked = ("fit", "t.csv", "--columns", "image=file", "--task", "stress", "--dry-run", "--task")
+    guessed = graft(*asked, "mask")
+    assert guessed.exit_code == 2
+    assert re.search("'mask' holds pictures.*train them alone, --task semantic", guessed.output)
+    named = graft(*asked, "mask=semantic-segmentation")
+    assert named.exit_code == 2
+    assert re.search("not learned with other tasks yet.*--columns mask=mask", named.output)

@@ -178,6 +178,7 @@ def trained(
     epochs: float = 2,
     backbone: str | None = None,
     checkpoint_seconds: float = 0.0,
+    precision: str = "fp32",
 ) -> tuple[Model, Position]:
     """Train a tiny network on the task's tiny data; `task_name` may have options.
 
@@ -187,7 +188,7 @@ def trained(
     task, data = task_of(task_name)
     chosen = parse(technique)
     data = with_unlabeled(data, chosen, task)
-    engine = Engine("fp32")
+    engine = Engine(precision)
     folder.mkdir(parents=True, exist_ok=True)
     model = engine.place(build_model(backbone, task, chosen.pretrained, seed=0))
     return train(

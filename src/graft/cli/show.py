@@ -304,7 +304,7 @@ def result(folder: str, outcome: Mapping[str, Any]) -> None:
     typer.echo(
         f"training took {duration(cost['train_seconds'])}; {cost['trainable_parameters']:,} of "
         f"{cost['total_parameters']:,} parameters trained; "
-        f"model of {words.megabytes(cost['model_mb'])}"
+        f"model of {words.megabytes(cost['model_mb'])}{_example_time(cost)}"
     )
     if frozen["tensors"]:
         unchanged, changed = "unchanged, by their hashes", "CHANGED: do not trust this run"
@@ -372,6 +372,8 @@ def verdict(verdict: Any) -> None:
         typer.echo(sentence)
     if verdict.tasks:
         tasks(verdict.tasks)
+    if verdict.teachers:
+        teachers(verdict.teachers)
     for caution in verdict.cautions:
         typer.echo(f"note: {caution}")
 
@@ -384,3 +386,18 @@ def tasks(verdicts: Sequence[Any]) -> None:
     header = ["task", "learned with", "technique", "alone", "together", "difference", "", "p"]
     names = ("task", "beside", "technique", "alone", "together", "interval", "outcome", "p")
     table(header, [[row[name] for name in names] for row in rows])
+
+
+def teachers(found: Sequence[Any]) -> None:
+    """Show each student beside the teacher that it learned from."""
+    from graft.reports.teachers import describe_teachers
+
+    rows = describe_teachers(found)
+    header = ["student", "teacher", "its score", "score", "difference", "smaller", "quicker"]
+    names = ("student", "teacher", "teacher_score", "score", "interval", "smaller", "quicker")
+    table(header, [[row[name] for name in names] for row in rows])
+
+
+def _example_time(cost: Mapping[str, Any]) -> str:
+    """The time of one example through the network; nothing for runs that did not measure it."""
+    return f", {cost['example_ms']:.3g} ms an example" if "example_ms" in cost else ""

@@ -19,6 +19,9 @@ LEAST_GROUPS, MOST_BATCHES = 4, 50
 
 Short epochs have fewer groups; whole epochs sorted would leave little chance in the batches."""
 
+DRAWN = 17
+"""In the seed of what is drawn, so that it does not go with the order of an epoch."""
+
 
 def plan(lengths: Sequence[int], batch_size: int, seed: Sequence[int] | None) -> list[list[int]]:
     """Return the rows of each batch of an epoch: shuffled by `seed`, of similar length in a batch.
@@ -40,6 +43,18 @@ def plan(lengths: Sequence[int], batch_size: int, seed: Sequence[int] | None) ->
     ]
     parts = np.array_split(np.concatenate(grouped), batches)
     return [parts[i].tolist() for i in rng.permutation(batches)]
+
+
+def draw(shares: Sequence[float], seed: Sequence[int]) -> list[int]:
+    """Draw as many rows as there are by their shares of 1; a row comes as often as its share says,
+    rounded up or down at random (systematic sampling).
+    """
+    count = len(shares)
+    rng = np.random.default_rng((*seed, DRAWN))
+    order = rng.permutation(count)
+    ends = np.cumsum(np.array(shares)[order])
+    places = (rng.random() + np.arange(count)) / count * ends[-1]
+    return order[np.searchsorted(ends, places, side="right").clip(max=count - 1)].tolist()
 
 
 def _fill_batches(sizes: np.ndarray, batch_size: int) -> list[list[int]]:

@@ -14,6 +14,7 @@ from graft.base.records import Sample
 from graft.data.data import Data
 from graft.data.kinds.kind import kind_named
 from graft.data.kinds.several import ROLE
+from graft.data.tables.inputs import are_pictures
 from graft.data.tables.numbers import are_values
 
 Read = Callable[..., Data]
@@ -38,11 +39,28 @@ def read_parts(read: Read, parts: Mapping[str, Wanted | None], **reading: Any) -
 
     `read(**reading)` reads the source. None as what is wanted is guessed by the content, as that of
     one column is. Raises BadValue for a column that is asked for as something else too, and
-    DataError for inputs that are not the same for all tasks.
+    DataError for data without such columns and inputs that are not the same for all tasks.
     """
     asked = dict(reading.pop("columns", None) or {})
     _check_asked(asked, parts)
     reading = {**reading, "labels": False}
+    try:
+        datas = _read_each(read, parts, asked, reading)
+    except DataError:
+        if refused := _find_input(read, parts, {**reading, "columns": asked}):
+            raise refused from None
+        raise
+    _check_columns(datas)
+    return join_parts(datas)
+
+
+def _read_each(
+    read: Read,
+    parts: Mapping[str, Wanted | None],
+    asked: dict[str, str],
+    reading: Mapping[str, Any],
+) -> dict[str, Data]:
+    """Read the samples with the target of one task, for each of them."""
     options = {
         name: {**reading, "columns": asked, "others": tuple(n for n in parts if n != name)}
         for name in parts
@@ -55,11 +73,10 @@ def read_parts(read: Read, parts: Mapping[str, Wanted | None], **reading: Any) -
     words = next((data.columns["tokens"] for data in tagged.values()), None)
     if words and not {"text", "tokens"} & asked.keys():
         asked["text"] = words[0]  # the other tasks read the words as a text
-    datas = {
+    return {
         name: tagged.get(name) or _read_other(read, name, wanted, options[name])
         for name, wanted in parts.items()
     }
-    return join_parts(datas)
 
 
 def join_parts(datas: Mapping[str, Data]) -> Data:
@@ -139,6 +156,38 @@ def _check_asked(asked: Mapping[str, str], parts: Collection[str]) -> None:
             )
 
 
+def _check_columns(datas: Mapping[str, Data]) -> None:
+    """Raise DataError for data without columns, whose one target each task would be given."""
+    for name, data in datas.items():
+        target = kind_named(data.kind).target
+        if target not in data.columns:
+            raise DataError(
+                f"{data.path or 'The data'} have one {target} for each sample and no columns, so "
+                f"none is named {name!r}. Give a table with a column for each task. For the one "
+                "target that there is, train without --task NAME, or measure the model of a single "
+                "task: RUN/models/NAME."
+            )
+
+
+def _find_input(
+    read: Read, parts: Mapping[str, Wanted | None], reading: Mapping[str, Any]
+) -> DataError | None:
+    """Return the error for a task whose column is what the others read; None if there is none."""
+    for name, wanted in parts.items():
+        try:
+            columns = _read(read, name, wanted or CLASSES, reading).columns
+        except DataError:
+            continue
+        for role in INPUTS & columns.keys():
+            if named := [column for column in columns[role] if column in parts]:
+                return DataError(
+                    f"The column {named[0]!r} is the {role} that the network reads, and a task of "
+                    f"its own. Leave out --task {named[0]}, or name what is read: --columns "
+                    f"{role}=NAME."
+                )
+    return None
+
+
 def _read(read: Read, name: str, wanted: Wanted, reading: Mapping[str, Any]) -> Data:
     columns = {**reading["columns"], wanted.role: name}
     return read(**{**reading, "columns": columns, "kinds": wanted.kinds})
@@ -162,4 +211,11 @@ def _read_other(read: Read, name: str, wanted: Wanted | None, reading: Mapping[s
     """Read a column as what is wanted, else as classes; as numbers if it holds many of them."""
     data = _read(read, name, wanted or CLASSES, reading)
     labels = [s.roles.get(CLASSES.role) for part in data.splits.values() for s in part]
+    if wanted is None and are_pictures(labels):
+        raise DataError(
+            f"The column {name!r} holds pictures, and no classes, numbers or tags. Masks are not "
+            f"learned with other tasks yet: train them alone, --task semantic-segmentation "
+            f"--columns mask={name}, or write --task {name}=image-classification if the names are "
+            "the classes."
+        )
     return _read(read, name, NUMBERS, reading) if wanted is None and are_values(labels) else data

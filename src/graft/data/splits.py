@@ -106,7 +106,7 @@ def subsample(
     kind = kind_named(data.kind)
     if shots is not None and not kind.is_stratified:
         raise BadValue(
-            f"--shots needs classes, and this data has {kind.target} instead. "
+            "--shots needs a class for each sample, which these data do not have. "
             f"Ask for a fraction of the {len(train):,} training samples: "
             f"--fraction {min(max(shots / len(train), 0.001), 1):.2g}."
         )

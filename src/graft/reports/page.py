@@ -14,11 +14,13 @@ from graft.base.counts import plural
 from graft.metrics.metric import Metric
 from graft.reports import details, figures, provenance, words
 from graft.reports.board import Board, Row, Size
+from graft.reports.conflicts import conflicts
 from graft.reports.groups import by_group
 from graft.reports.read import Run
 from graft.reports.selections import ABOUT, describe_distance, format_selections
 from graft.reports.statistics import Difference, Interval
 from graft.reports.svg import Series, number
+from graft.reports.teachers import describe_teachers
 from graft.reports.together import describe_tasks, matrices
 from graft.reports.verdict import Verdict, control_words
 from graft.training.validators.validator import VAL
@@ -52,8 +54,8 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "selections": format_selections(board),
         "about_selections": ABOUT,
         "distance": describe_distance(board),
-        "tasks": describe_tasks(verdict.tasks),
-        "matrices": matrices(verdict.tasks),
+        **_tasks(board, verdict),
+        "teachers": describe_teachers(verdict.teachers),
         "sizes": [_size(board, size, colors, verdict) for size in _sizes(board)],
         "backbones": len({row.cell.backbone for row in board.rows if not row.cell.is_baseline}) > 1,
         "legend": [
@@ -78,6 +80,15 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
             dict.fromkeys(w for run in study.finished for w in run.result.get("warnings") or [])
         ),
         "unnamed": [run for run in study.runs if not run.spec],
+    }
+
+
+def _tasks(board: Board, verdict: Verdict) -> dict[str, Any]:
+    """Return what is known of several tasks: whether they help each other, and their gradients."""
+    return {
+        "tasks": describe_tasks(verdict.tasks),
+        "matrices": matrices(verdict.tasks),
+        "conflicts": conflicts(board),
     }
 
 
@@ -310,6 +321,7 @@ def _row(
         else "",
         "total": words.count(cost.get("total_parameters")) if "total_parameters" in cost else "",
         "model": words.megabytes(cost.get("model_mb")) if "model_mb" in cost else "",
+        "example": f"{cost['example_ms']:.3g} ms" if cost.get("example_ms") else "",
         "frozen": {True: "✓", False: "✗ changed", None: ""}[row.frozen],
     }
 

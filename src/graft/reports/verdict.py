@@ -16,6 +16,7 @@ from graft.reports import sentences
 from graft.reports.board import Beside, Board, Choice, Row
 from graft.reports.cautions import cautions, has_two_seeds
 from graft.reports.statistics import LEVEL, Difference, Interval
+from graft.reports.teachers import Taught, compare_teachers
 from graft.reports.together import TaskVerdict, compare_tasks
 from graft.reports.words import (
     amount,
@@ -84,6 +85,8 @@ class Verdict:
     """The other techniques, corrected among themselves."""
     tasks: tuple[TaskVerdict, ...] = ()
     """Of several tasks each beside itself alone."""
+    teachers: tuple[Taught, ...] = ()
+    """Each technique that learned from a run beside that run."""
     smaller: tuple[Verdict, ...] = ()
     """The verdicts at smaller training sizes, where the study has several."""
 
@@ -101,6 +104,7 @@ def judge(board: Board) -> Verdict:
         )
     first, *rest = [_judge(board, choice) for choice in board.choices]
     more = {"cautions": cautions(board), "tasks": compare_tasks(board)}
+    more["teachers"] = compare_teachers(board)
     return replace(first, **more, smaller=tuple(rest))
 
 
@@ -362,6 +366,7 @@ def _judge_single_run(board: Board) -> Verdict:
         result["selected_by"],
         1,
         score,
+        teachers=compare_teachers(board),
     )
 
 

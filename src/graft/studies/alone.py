@@ -8,8 +8,8 @@ from dataclasses import fields
 from graft.base import plugins, specs
 from graft.base.errors import GraftError
 from graft.tasks.specs.several import split_parts
-from graft.techniques.some_tasks import chosen_tasks
 from graft.techniques.specs.combine import canonical, control_named, first_of, parse, stages_of
+from graft.techniques.tasks.chosen import chosen_tasks
 from graft.techniques.technique import Technique
 
 SOME = "some-tasks"
@@ -85,4 +85,4 @@ def _asked(technique: str) -> list[str]:
 
 
 def _is_about_tasks(part: str) -> bool:
-    return part.strip().partition(":")[0] == SOME or parse(part).weighs_tasks
+    return part.strip().partition(":")[0] == SOME or parse(part).about_tasks

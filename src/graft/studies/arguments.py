@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from graft.backbones.backbone import Backbone
+from graft.base.counts import plural
 from graft.base.errors import BadValue, DataError, FolderError, UnknownName, listed
 from graft.base.ranges import (
     COUNT,
@@ -28,6 +29,7 @@ from graft.studies.question import repetitions
 from graft.studies.records import read_spec
 from graft.studies.run import open_backbone
 from graft.studies.spec import RunSpec
+from graft.tasks.specs.options import read_task
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import canonical, parse
 from graft.training.feeds.streams import check_unlabeled
@@ -136,6 +138,20 @@ def check_splits(data: Data) -> None:
             "learns from train, chooses by val and is measured on test. Add "
             "samples, or let graft.load_data(data) cut what is not there from train."
         )
+
+
+def check_drawn(drawn: Data, whole: Data, task: str) -> None:
+    """Raise DataError if the task cannot be learned from what is drawn of the training samples."""
+    count, total = (len(data.splits["train"]) for data in (drawn, whole))
+    if count == total:
+        return
+    try:
+        read_task(task, drawn)
+    except DataError as error:
+        raise DataError(
+            f"{task} cannot be learned from {plural(count, 'sample')}, drawn of {total:,} in "
+            f"training: {str(error).partition('. ')[0]}. Use a larger fraction or more shots."
+        ) from error
 
 
 def check_techniques(backbone: str, techniques: Sequence[str], task: Task, data: Data) -> None:

@@ -155,6 +155,7 @@ class Cost(TypedDict):
     trainable_parameters: NotRequired[float]
     total_parameters: NotRequired[float]
     model_mb: NotRequired[float]
+    example_ms: NotRequired[float]
     cache: NotRequired[Cache]
 
 
@@ -304,6 +305,7 @@ class Epoch(TypedDict):
     train_seconds: float
     val: NotRequired[dict[str, Number]]
     held_out: NotRequired[dict[str, Number]]
+    cosines: NotRequired[dict[str, Number]]
 
 
 class Example(TypedDict):

@@ -48,6 +48,7 @@ from graft.training.frozen import frozen_prefix
 from graft.training.frozen.slots import CannotCut
 from graft.training.loop.estimate import RunEstimate, estimate
 from graft.training.loop.stage import CHECKPOINT_SECONDS, Settings
+from graft.training.loop.timing import example_milliseconds
 from graft.training.loop.trainer import train
 from graft.training.observers import LogFile, Observer
 from graft.training.validators.likeness.domains import describe_domains
@@ -58,6 +59,8 @@ PROBES = 4
 """The number of validation inputs that the model folder keeps with their outputs."""
 STARTING_SECONDS = 3.0
 """About the time to start a process and to import what a run needs."""
+WEIGHTS = (".safetensors", ".keras")
+"""The endings of files that hold the weights of a saved model."""
 ASKED = ("task", "backbone", "technique", "seed", "fraction", "shots")
 """The fields of a spec that result.json repeats."""
 
@@ -126,6 +129,7 @@ def _execute(
         samples = task.samples(model, data.splits["test"])
     details = task.details(evaluations["test"].scores, evaluations["test"].targets)
     write_predictions(folder, task, data, evaluations, details.galleries)
+    example_ms = example_milliseconds(model, feeds["val"], engine)
     places = _save_models(folder, model, task, spec, feeds["val"])
     if model.kept:
         peft_folder.write(model.kept, model.backbone, folder / "adapter")
@@ -137,7 +141,8 @@ def _execute(
         "data": _describe(spec, data, task, model.backbone.preprocess),
         **_measure(task, data, evaluations),
         **_run_baselines(task, data if baselines else None),
-        "cost": _cost(model, position, folder, time.perf_counter() - started),
+        "cost": _cost(model, position, folder, time.perf_counter() - started)
+        | {"example_ms": round(example_ms, 2)},
         "frozen": _frozen(position),
         **details.to_json(),
         **({"parts": describe_parts(task, data, places)} if places else {}),
@@ -306,8 +311,8 @@ def _run_baselines(task: Task, data: Data | None) -> dict[str, Any]:
 def _cost(model: Model, position: Position, folder: Path, seconds: float) -> dict[str, Any]:
     weights = sum(
         file.stat().st_size
-        for file in (folder / "model").rglob("*.safetensors")
-        if file.name != "probe.safetensors"
+        for file in (folder / "model").rglob("*")
+        if file.suffix in WEIGHTS and file.name != "probe.safetensors"
     )
     return {
         "train_seconds": round(position.train_seconds, 2),

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from graft.backbones.backbone import Backbone
 from graft.backbones.preprocess.preprocess import Preprocess
-from graft.base import plugins
 from graft.base.baseline import Baseline
 from graft.base.errors import DataError
 from graft.base.evidence import Column, Details, Shown, Table
@@ -31,11 +30,12 @@ from graft.data.kinds.several import (
 )
 from graft.metrics.metric import Metric
 from graft.metrics.parts import column, known_rows, mean_of, of_part
-from graft.tasks.parts import outputs
+from graft.tasks.parts import outputs, together
 from graft.tasks.parts.baselines import baselines_of
 from graft.tasks.parts.one_of_several import TASK
+from graft.tasks.parts.sampling import LabelCounts
 from graft.tasks.parts.tags import cut_tags, join_tags
-from graft.tasks.parts.together import check_together, join_decoded, part_row, records_of
+from graft.tasks.parts.tiny import tiny_texts
 from graft.tasks.specs.find_task import find_task
 from graft.tasks.specs.options import parse, read_task
 from graft.tasks.task import Task, objects
@@ -71,9 +71,14 @@ class MultiTask(Task):
     learned: tuple[str, ...] = ()
     """The tasks that are learned, while all are measured; none are all."""
 
+    counts: LabelCounts | None = field(default=None, compare=False)
+    """The labels of the training examples, which a saved task does not keep."""
+    temperature: float | None = None
+    """By which the tasks are drawn: see `LabelCounts.shares`; None is each example once."""
+
     def __post_init__(self) -> None:
         """Make the tasks of what `settings` returns, and read what they read."""
-        made = {name: _open_part(part) for name, part in self.tasks.items()}
+        made = {name: together.open_part(part) for name, part in self.tasks.items()}
         object.__setattr__(self, "tasks", made)
         if made:
             first = self.read_as
@@ -100,7 +105,7 @@ class MultiTask(Task):
         Raises DataError for one without a training label, BadValue for tasks that cannot be learned
         together.
         """
-        parts, amounts, train = {}, {}, data.splits["train"]
+        parts: dict[str, Task] = {}
         for name, spec in asked.items():
             labeled = part_data(data, name)
             if not labeled.splits.get("train"):
@@ -112,11 +117,11 @@ class MultiTask(Task):
             kind, _ = parse(spec)
             weigh = weighted and kind.gives == "classes"
             parts[name] = read_task(spec, labeled, weighted=weigh)
-            amounts[name] = sum(map(parts[name].amount, labeled.splits["train"])) / len(train)
-        head = check_together(parts)
+        head = together.check_together(parts)
         parts = {name: replace(part, head=None) for name, part in parts.items()}
         classes = tuple(f"{n}: {label}" for n, part in parts.items() for label in part.classes)
-        return cls(classes, parts, amounts, head=head)
+        counts = LabelCounts.of(parts, data.splits["train"])
+        return cls(classes, parts, counts.mean_amounts(), counts=counts, head=head)
 
     @property
     def parts(self) -> Mapping[str, Task]:
@@ -125,6 +130,22 @@ class MultiTask(Task):
     @property
     def learned_parts(self) -> Mapping[str, Task]:
         return {n: part for n, part in self.parts.items() if n in (self.learned or self.parts)}
+
+    def drawn_by(self, temperature: float) -> Self:
+        return replace(self, temperature=temperature)
+
+    def draw_shares(self, samples: Sequence[Sample]) -> tuple[float, ...] | None:
+        return None if self.temperature is None else self.counts.draw_shares(self._shares, samples)
+
+    @property
+    def _shares(self) -> dict[str, float]:
+        """How often each task that is learned is drawn, in shares of 1."""
+        return self.counts.shares(list(self.learned_parts), self.temperature)
+
+    @cached_property
+    def _seen_amounts(self) -> Mapping[str, float]:
+        """The `amounts` of the examples as they are drawn."""
+        return self.amounts if self.temperature is None else self.counts.drawn_amounts(self._shares)
 
     @cached_property
     def tags(self) -> list[str]:
@@ -217,7 +238,7 @@ class MultiTask(Task):
         known, seen = outputs.known_part(batch, whole, name)
         if not len(known):
             return whole.raw.sum() * 0.0
-        weight = part.loss_weight(known) / (self.amounts[name] * len(batch))
+        weight = part.loss_weight(known) / (self._seen_amounts[name] * len(batch))
         return part.loss(seen, known) * weight
 
     def _part_output(self, name: str, output: Output, batch: Batch) -> Output:
@@ -240,7 +261,7 @@ class MultiTask(Task):
             name: part.rows(self._part_output(name, output, batch), batch)
             for name, part in self.parts.items()
         }
-        return records_of(columns, len(batch))
+        return together.records_of(columns, len(batch))
 
     def scores(self, rows: Sequence[dict[str, Any]], windows: Windows) -> np.ndarray:
         """The scores of each task, as an object array (N,) of dicts."""
@@ -248,7 +269,7 @@ class MultiTask(Task):
             name: part.scores([row[name] for row in rows], windows)
             for name, part in self.parts.items()
         }
-        return objects(records_of(columns, len(windows.samples)))
+        return objects(together.records_of(columns, len(windows.samples)))
 
     def targets(self, samples: Sequence[Sample]) -> np.ndarray:
         """The targets that are known of each sample, as an object array (N,) of dicts."""
@@ -277,7 +298,7 @@ class MultiTask(Task):
             )
             for name, part in self.parts.items()
         }
-        return [join_decoded(row) for row in records_of(columns, len(samples))]
+        return [together.join_decoded(row) for row in together.records_of(columns, len(samples))]
 
     def answer(self, sample: Sample) -> dict[str, Any]:
         """The target of each task, None if it is not known."""
@@ -302,7 +323,7 @@ class MultiTask(Task):
         return float(np.mean(wrong)) if wrong else None
 
     def _part_severity(self, name: str, row: Mapping[str, Any]) -> float | None:
-        value = self.parts[name].severity(part_row(row, name))
+        value = self.parts[name].severity(together.part_row(row, name))
         return None if value is None else value / self.parts[name].severity_unit
 
     def say(self, value: Mapping[str, Any]) -> str:
@@ -358,35 +379,13 @@ class MultiTask(Task):
 
     def settings(self) -> dict[str, Any]:
         parts = {n: {"task": p.name, "settings": p.settings()} for n, p in self.parts.items()}
-        return {**super().settings(), "tasks": parts, "amounts": dict(self.amounts)}
+        saved = {**super().settings(), "tasks": parts, "amounts": dict(self.amounts)}
+        return {name: value for name, value in saved.items() if name != "counts"}
 
     @classmethod
     def tiny_data(cls) -> Data:
         """Texts with their topic and their length, one of which some texts lack."""
-        source = plugins.load("task", "text-classification").tiny_data()
-
-        def sample(number: int, text: Sample) -> Sample:
-            topic = None if number % 4 == 3 else text.roles["label"]
-            length = None if number % 5 == 4 else float(len(text.roles["text"].split()))
-            parts = {"topic": {"label": topic}, "words": {"value": length}}
-            return Sample(text.id, {"text": text.roles["text"], ROLE: parts})
-
-        splits = {
-            split: [sample(number, text) for number, text in enumerate(samples)]
-            for split, samples in source.splits.items()
-        }
-        return Data(splits, "tiny texts with two targets")
-
-
-def _open_part(part: Task | Mapping[str, Any]) -> Task:
-    """The task itself, or the one of which these are the settings."""
-    if isinstance(part, Task):
-        return part
-    settings = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in part["settings"].items()
-    }
-    return plugins.load("task", part["task"])(**settings)
+        return tiny_texts()
 
 
 def _bare(sample: Sample) -> Sample:

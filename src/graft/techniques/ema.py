@@ -14,8 +14,9 @@ from graft.base.ranges import InnerShare
 from graft.tasks.task import Task
 from graft.techniques.averages.swap import swap
 from graft.techniques.specs.copies import copy_tensors
-from graft.techniques.specs.places import everything, select
-from graft.techniques.technique import Objective, Phase, Technique
+from graft.techniques.specs.fine_tuning import FineTuning
+from graft.techniques.specs.places import select
+from graft.techniques.technique import Objective, Phase
 
 RAMP = 10.0
 """Step t keeps (1 + t) / (10 + t) of the average at most: 1 / 10 at first, so that the average soon
@@ -23,7 +24,7 @@ forgets the weights that it starts with."""
 
 
 @dataclass(frozen=True)
-class Ema(Technique):
+class Ema(FineTuning):
     """Full fine-tuning that measures and keeps the moving average of the weights.
 
     Or, after a `+`, the same for any technique that trains in steps: `lora + ema`.
@@ -43,9 +44,6 @@ class Ema(Technique):
 
     def objective(self, model: Model, task: Task) -> Objective:
         return EmaObjective(model, task, self.decay)
-
-    def phases(self, model: Model, epochs: float) -> list[Phase]:
-        return [Phase("fine-tuning", epochs, everything, **self.rates(model, epochs=epochs))]
 
 
 class EmaObjective(Objective):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor, nn
 
-from graft.backbones.backbone import Backbone, Model
+from graft.backbones.backbone import Model
 from graft.base.ranges import NotNegative
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.distillation import feature_distillation
-from graft.techniques.specs.checks import check_vectors
 from graft.techniques.specs.stream import LABELED
 from graft.techniques.teachers.objective import TaughtObjective, width_of
 from graft.techniques.teachers.taught import Taught
@@ -35,12 +35,10 @@ class FeatureDistillation(Taught):
     Example: graft fit photos -b mobilenet-v2 -t feature-distillation:teacher=efficientnet-lite0
     """
 
+    reads_vectors: ClassVar[bool] = True
+
     weight: NotNegative = 1.0
     """The weight of the teacher beside the labels."""
-
-    def check(self, backbone: Backbone, task: Task) -> None:
-        super().check(backbone, task)
-        check_vectors("feature-distillation", backbone, "'distillation'")
 
     def objective(self, model: Model, task: Task) -> Objective:
         return FeatureDistillationObjective(model, task, self)
@@ -51,7 +49,6 @@ class FeatureDistillationObjective(TaughtObjective):
 
     def __init__(self, model: Model, task: Task, settings: FeatureDistillation):
         super().__init__(model, task, settings.teacher)
-        check_vectors("feature-distillation", self.teacher.backbone, "'distillation'")
         self.weight = settings.weight
         self.projection = nn.Linear(width_of(model), width_of(self.teacher))
 

@@ -15,15 +15,15 @@ from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.fixmatch import fixmatch
 from graft.techniques.specs.checks import check_one_class
-from graft.techniques.specs.places import everything
+from graft.techniques.specs.fine_tuning import FineTuning
 from graft.techniques.specs.stream import LABELED, Stream
-from graft.techniques.technique import Objective, Phase, Technique
+from graft.techniques.technique import Objective
 
 WEAK, STRONG = "weak", "strong"
 
 
 @dataclass(frozen=True)
-class Fixmatch(Technique):
+class Fixmatch(FineTuning):
     """Fine-tuning in which confident predictions are the labels of other views of the sample.
 
     Formula: L(task) + weight mean over unlabeled n of 1[max q_n >= threshold] (-log p_n[argmax
@@ -67,9 +67,6 @@ class Fixmatch(Technique):
 
     def objective(self, model: Model, task: Task) -> Objective:
         return FixmatchObjective(model, task, self.threshold, self.weight)
-
-    def phases(self, model: Model, epochs: float) -> list[Phase]:
-        return [Phase("fine-tuning", epochs, everything, **self.rates(model, epochs=epochs))]
 
 
 class FixmatchObjective(Objective):

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graft.backbones.backbone import Model
-from graft.techniques.specs.places import everything
-from graft.techniques.technique import Phase, Technique
+from graft.techniques.specs.fine_tuning import FineTuning
 
 
 @dataclass(frozen=True)
-class FullFineTuning(Technique):
+class FullFineTuning(FineTuning):
     """Train all weights from the pretrained ones, the fresh head at a higher rate.
 
     Formula: min over all weights of L(task), started at the pretrained weights.
@@ -19,6 +17,3 @@ class FullFineTuning(Technique):
     When not: very few labels, little time, or a network that must keep what it knew.
     Example: graft fit photos -t full-fine-tuning:layer_decay=0.8
     """
-
-    def phases(self, model: Model, epochs: float) -> list[Phase]:
-        return [Phase("fine-tuning", epochs, everything, **self.rates(model, epochs=epochs))]

@@ -6,14 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from graft.backbones.backbone import Model
 from graft.base.ranges import Epochs, Positive
-from graft.techniques.specs.places import everything
-from graft.techniques.technique import Phase, Technique
+from graft.techniques.specs.fine_tuning import FineTuning
 
 
 @dataclass(frozen=True)
-class LongerFineTuning(Technique):
+class LongerFineTuning(FineTuning):
     """Full fine-tuning that takes as many steps more as self-supervision before it would take.
 
     Formula: min of L(task) over all weights, in E + times passes N' / N passes over the N training
@@ -41,6 +39,3 @@ class LongerFineTuning(Technique):
         samples = counts["train"] + counts.get("unlabeled", 0)
         passes = (self.times or 1.0) * (self.passes or usual(samples))
         return passes * samples / counts["train"]
-
-    def phases(self, model: Model, epochs: float) -> list[Phase]:
-        return [Phase("fine-tuning", epochs, everything, **self.rates(model, epochs=epochs))]

@@ -12,7 +12,7 @@ from graft.base.ranges import NotNegative
 from graft.base.records import Batches, Outputs
 from graft.tasks.task import Task
 from graft.techniques.formulas.relational_distillation import angle_loss, distance_loss
-from graft.techniques.specs.checks import check_classes, check_vectors
+from graft.techniques.specs.checks import check_classes
 from graft.techniques.specs.stream import LABELED
 from graft.techniques.teachers.objective import TaughtObjective
 from graft.techniques.teachers.taught import Taught
@@ -38,6 +38,7 @@ class RelationalDistillation(Taught):
     """
 
     mixed: ClassVar[bool] = True
+    reads_vectors: ClassVar[bool] = True
 
     distance: NotNegative = 25.0
     """The weight of the distances."""
@@ -47,7 +48,6 @@ class RelationalDistillation(Taught):
     def check(self, backbone: Backbone, task: Task) -> None:
         super().check(backbone, task)
         check_classes("relational-distillation", task)
-        check_vectors("relational-distillation", backbone, "'distillation'")
 
     def objective(self, model: Model, task: Task) -> Objective:
         return RelationalDistillationObjective(model, task, self)
@@ -58,7 +58,6 @@ class RelationalDistillationObjective(TaughtObjective):
 
     def __init__(self, model: Model, task: Task, settings: RelationalDistillation):
         super().__init__(model, task, settings.teacher)
-        check_vectors("relational-distillation", self.teacher.backbone, "'distillation'")
         self.settings = settings
 
     def extra_losses(

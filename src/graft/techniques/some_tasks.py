@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from graft.backbones.backbone import Backbone, Model
-from graft.base.errors import BadValue, UnknownName
 from graft.tasks.task import Task
-from graft.techniques.specs.places import everything
-from graft.techniques.technique import Objective, Phase, Technique
+from graft.techniques.specs.checks import check_several
+from graft.techniques.specs.fine_tuning import FineTuning
+from graft.techniques.tasks.chosen import chosen_tasks
+from graft.techniques.technique import Objective
 
 
 @dataclass(frozen=True)
-class SomeTasks(Technique):
+class SomeTasks(FineTuning):
     """Full fine-tuning on some of several tasks, as if the others were not there.
 
     Or, after a `+`, any technique on some tasks. All are measured; the heads of the others do not
@@ -33,11 +33,7 @@ class SomeTasks(Technique):
     def check(self, backbone: Backbone, task: Task) -> None:
         """Raise BadValue for a single task, and UnknownName for a task that there is not."""
         super().check(backbone, task)
-        if not task.parts:
-            raise BadValue(
-                f"'some-tasks' is for several tasks, and {task.name} is one. Give one more --task, "
-                "or leave it out."
-            )
+        check_several("some-tasks", task)
         self.learned(task)
 
     def learned(self, task: Task) -> Task:
@@ -45,22 +41,3 @@ class SomeTasks(Technique):
 
     def objective(self, model: Model, task: Task) -> Objective:
         return Objective(model, self.learned(task))
-
-    def phases(self, model: Model, epochs: float) -> list[Phase]:
-        return [Phase("fine-tuning", epochs, everything, **self.rates(model, epochs=epochs))]
-
-
-def chosen_tasks(text: str, known: Sequence[str]) -> list[str]:
-    """Return the tasks that a text names, each of which may have a comma in its name.
-
-    Raises UnknownName.
-    """
-    names, name = [], ""
-    for part in text.split(","):
-        name = f"{name},{part}" if name else part
-        if name.strip() in known:
-            names.append(name.strip())
-            name = ""
-    if name.strip():
-        raise UnknownName.of("task in 'tasks':", name.strip(), known)
-    return names

@@ -7,12 +7,12 @@ from typing import ClassVar, Literal
 
 from graft.backbones.backbone import Model
 from graft.base import plugins
-from graft.techniques.specs.places import everything
+from graft.techniques.specs.fine_tuning import FineTuning
 from graft.techniques.technique import Phase, Technique
 
 
 @dataclass(frozen=True)
-class SourceOnly(Technique):
+class SourceOnly(FineTuning):
     """Train on the labeled samples as techniques of adaptation do, without the unlabeled ones.
 
     Formula: min of L(task) over all weights, from the pretrained ones, as full-fine-tuning;
@@ -38,7 +38,7 @@ class SourceOnly(Technique):
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         if self.trains == "head":
             return self._probe().phases(model, epochs)
-        return [Phase("fine-tuning", epochs, everything, **self.rates(model, epochs=epochs))]
+        return super().phases(model, epochs)
 
     def _probe(self) -> Technique:
         return plugins.load("technique", "feature-extraction")()

@@ -76,6 +76,8 @@ class Technique(ABC):
     """Whether it adds layers to the network while it trains, such as adapters."""
     weighs_tasks: ClassVar[bool] = False
     """Whether it says how the losses or gradients of several tasks are joined."""
+    about_tasks: ClassVar[bool] = False
+    """Whether it is about several tasks, so that it says nothing to one of them alone."""
     can_be_added: ClassVar[bool] = True
     """Whether it may follow a `+`, which takes its losses alone; not if it needs its own phases."""
 
@@ -364,7 +366,7 @@ class Objective(nn.Module):
         """
 
     def after_step(self, progress: float) -> None:
-        """Called after each optimizer step (moving averages)."""
+        """Called after each optimizer step, in the precision of the losses (moving averages)."""
 
     @contextmanager
     def measured_model(self) -> Iterator[Model]:

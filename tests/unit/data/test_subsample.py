@@ -68,9 +68,7 @@ def test_without_labels_there_are_fractions_but_no_shots() -> None:
         ids(half)["train"]
     )
     assert half.splits["val"] == data.splits["val"]
-    with pytest.raises(
-        BadValue, match=r"--shots needs classes, and this data has tags instead.*--fraction 0\.12"
-    ):
+    with pytest.raises(BadValue, match=r"--shots needs a class for each sample.*--fraction 0\.12"):
         subsample(data, shots=8)
 
 

@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 import graft
 from graft import api
-from graft.base.errors import BadValue
+from graft.base.errors import BadValue, UnknownName
 from graft.studies.question import Question
 from graft.studies.run import build_model, estimate_run, execute
 from graft.studies.spec import RunSpec, hash_folders
@@ -198,6 +198,17 @@ def test_a_backbone_that_reads_something_else_is_no_teacher(name):
         parse(f"{name}:teacher=tiny:bert").check(model.backbone, task)
 
 
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_a_teacher_of_words_is_refused_before_anything_is_written(name, tmp_path):
+    data = task_of("token-classification")[1]
+    tags = replace(spec("feature-extraction", "tiny:bert"), task="token-classification")
+    execute(tags, data, tmp_path, Observer(), baselines=False)
+    task = task_of("text-classification")[0]
+    model = build_model("tiny:bert", task, pretrained=True, seed=0)
+    with pytest.raises(BadValue, match=r"yields sequence features.*or another teacher"):
+        parse(f'{name}:teacher="{tmp_path}"').check(model.backbone, task)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_teacher_that_there_is_not_is_refused_before_anything_is_written(name):
     task = task_of(TASK)[0]
@@ -234,3 +245,11 @@ def test_the_python_interface_finds_the_teacher(teacher, tmp_path):
     assert list(json.loads((run.folder / "spec.json").read_text())["folders"]) == [
         f"local:{teacher / 'model'}"
     ]
+
+
+def test_a_path_that_a_plus_cuts_is_to_be_quoted():
+    with pytest.raises(UnknownName, match=r"'distillation:teacher=runs/a': write .* double quotes"):
+        parse("distillation:teacher=runs/a+b")
+    with pytest.raises(UnknownName, match=r"list techniques$"):  # nothing here reads a path
+        parse("lora:r=2+b")
+    assert parse('distillation:teacher="runs/a+b"').teacher == "runs/a+b"

@@ -9,6 +9,7 @@ import torch
 
 from graft.base.errors import BadValue, UnknownName
 from graft.studies.run import build_model
+from graft.techniques.famo import FamoObjective
 from graft.techniques.specs.combine import parse
 from graft.techniques.specs.places import everything, select
 from graft.techniques.task_weights import read_weights
@@ -16,6 +17,7 @@ from graft.techniques.tuned_weights import draw_weights
 from graft.training import optim
 from graft.training.engine import Engine
 from graft.training.feeds.feed import Feed
+from graft.training.loop.cosines import task_cosines
 from graft.training.loop.step import step
 from tests.contracts.tiny import NEVER, TINY, Stop, task_of, trained
 from tests.contracts.tiny import network_of as network
@@ -28,6 +30,7 @@ WEIGHTED = [
     "pcgrad",
     "upgrad",
     'task-weights:weights="words=0.5"',
+    "temperature-sampling",
 ]
 NAME = "multi-task"
 
@@ -165,7 +168,7 @@ def test_weights_are_drawn_with_mean_1_the_first_are_equal():
 def test_a_single_task_is_refused():
     task, _ = task_of("text-classification")
     model = build_model(network("full-fine-tuning", task.name), task, True, seed=0)
-    with pytest.raises(BadValue, match=r"'pcgrad' weighs several tasks.*Give one more --task"):
+    with pytest.raises(BadValue, match=r"'pcgrad' is for several tasks.*Give one more --task"):
         parse("full-fine-tuning + pcgrad").check(model.backbone, task)
 
 
@@ -191,3 +194,60 @@ def test_weights_that_are_all_zero_are_refused():
     spec = 'task-weights:weights="topic=0, words=0"'
     with pytest.raises(BadValue, match=r"all tasks are 0.*Give one of them"):
         parse(spec).check(model.backbone, task)
+
+
+def test_what_follows_a_step_has_the_precision_of_the_losses(tmp_path, monkeypatch):
+    seen, usual = [], FamoObjective.after_step
+
+    def after_step(objective, progress):
+        seen.append(torch.is_autocast_enabled("cpu"))
+        usual(objective, progress)
+
+    monkeypatch.setattr(FamoObjective, "after_step", after_step)
+    for precision in ("fp32", "bf16"):
+        trained("famo", NAME, tmp_path / precision, epochs=1, precision=precision)
+    half = len(seen) // 2
+    assert seen == [False] * half + [True] * half
+
+
+def test_history_has_the_cosines_of_gradients_that_a_run_without_them_would_not_change(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("graft.training.loop.trainer.STEPS_BETWEEN", 1)
+    measured, _ = trained("full-fine-tuning", NAME, tmp_path / "one", checkpoint_seconds=NEVER)
+    rows = [json.loads(line) for line in (tmp_path / "one/history.jsonl").read_text().splitlines()]
+    cosines = [row["cosines"]["topic & words"] for row in rows if row["step"]]
+    assert len(cosines) == 2  # one an epoch
+    assert all(-1 <= cosine <= 1 for cosine in cosines)
+    monkeypatch.setattr("graft.training.loop.step.task_cosines", lambda objective, losses: {})
+    plain, _ = trained("full-fine-tuning", NAME, tmp_path / "two", checkpoint_seconds=NEVER)
+    assert all(torch.equal(t, plain.state_dict()[n]) for n, t in measured.state_dict().items())
+
+
+def test_a_cosine_is_that_of_the_gradients_in_the_last_layers_that_tasks_share():
+    objective, batches = ready("full-fine-tuning")
+    losses = objective(batches, 0.5)
+    cosine = task_cosines(objective, losses)["topic & words"]
+    flat = []
+    for name in ("task.topic", "task.words"):
+        objective.zero_grad()
+        losses[name].backward(retain_graph=True)
+        last = last_matrices(objective.model)
+        flat.append(torch.cat([parameter.grad.flatten() for parameter in last]))
+    assert float(cosine) == pytest.approx(float(torch.cosine_similarity(*flat, dim=0)), abs=1e-5)
+    same = task_cosines(objective, {"task.a": losses["task.topic"], "task.b": losses["task.topic"]})
+    assert float(same["a & b"]) == pytest.approx(1.0, abs=1e-5)
+
+
+def last_matrices(model):
+    """The matrices of the last group of layers below the head that has some."""
+    groups = model.group_indices()
+    named = {n: p for n, p in model.network.named_parameters() if p.dim() > 1 and groups[n] >= 0}
+    return [p for n, p in named.items() if groups[n] == max(groups[n] for n in named)]
+
+
+def test_a_head_alone_shares_no_layer_that_trains(tmp_path):
+    trained("feature-extraction + pcgrad", NAME, tmp_path, checkpoint_seconds=NEVER)
+    rows = (tmp_path / "history.jsonl").read_text()
+    assert rows
+    assert "cosines" not in rows

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from graft.base import plugins
-from graft.base.errors import DataError, listed
+from graft.base.errors import DataError, UnknownName, listed
 from graft.data.formats.format import ReadOptions, are_splits
 from graft.data.kinds.kind import Kind, kind_named
 from graft.data.sounds.open import holds_sounds
@@ -267,6 +267,14 @@ def _resolve(
     if role in joined and "+" in name:
         parts = [part.strip() for part in name.split("+")]
         return [column for part in parts for column in _resolve(table, role, part, everywhere, ())]
+    column, equals, task = name.rpartition("=")
+    if equals and column in table.columns:
+        unknown = UnknownName.of("task", task, plugins.names("task"))
+        raise DataError(
+            f"{table.name} has a column {column!r}, but none that is named {name!r}. {unknown} "
+            f"Write --task {column}=TASK with one of 'graft list tasks', or --task {column} for "
+            "the one that fits its content."
+        )
     names = ", ".join(map(repr, table.columns))
     raise DataError(
         f"{table.name} has no column {name!r} (asked for as {role}). Its columns: {names}."

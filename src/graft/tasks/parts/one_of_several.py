@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from graft.base.records import Batch, Output, Sample
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 TASK = "task."
 """The prefix of the names of the losses of several tasks."""
+BETWEEN = " & "
+"""Between the names of two tasks that are compared."""
 
 
 class OneOfSeveral:
@@ -32,6 +34,14 @@ class OneOfSeveral:
     def learned_parts(self) -> Mapping[str, Task]:
         """Those of its tasks that are learned."""
         return self.parts
+
+    def drawn_by(self, temperature: float) -> Task:
+        """Return the task as it is learned from examples that are drawn by this temperature."""
+        raise NotImplementedError
+
+    def draw_shares(self, samples: Sequence[Sample]) -> tuple[float, ...] | None:
+        """Return how often each is drawn in training, in shares of 1; None: once an epoch."""
+        return None
 
     @property
     def read_as(self) -> Task:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from graft.base import plugins
 from graft.base.errors import BadValue
 
 if TYPE_CHECKING:
@@ -22,8 +23,10 @@ def check_together(parts: Mapping[str, Task]) -> str | None:
     for name, part in parts.items():
         if part.gives not in LEARNED:
             raise BadValue(
-                f"{name!r} is for {part.name}, which is not learned with other tasks yet. Give "
-                f"tasks for {', '.join(LEARNED.values())}."
+                f"{name!r} is for {part.name}, which is not learned with other tasks yet: these "
+                "share one linear layer on the features of a network, which does not give what it "
+                f"needs. Give tasks for {', '.join(LEARNED.values())}, and train {name!r} alone: "
+                f"--task {part.name} --columns {part.target_role}={name}."
             )
     reads = {part.reads: name for name, part in parts.items()}
     if len(reads) > 1:
@@ -36,6 +39,17 @@ def check_together(parts: Mapping[str, Task]) -> str | None:
             "Give the same to all."
         )
     return next(iter(heads), None)
+
+
+def open_part(part: Task | Mapping[str, Any]) -> Task:
+    """Return the task itself, or the one of which these are the settings."""
+    if not isinstance(part, Mapping):
+        return part
+    settings = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in part["settings"].items()
+    }
+    return plugins.load("task", part["task"])(**settings)
 
 
 def records_of(columns: Mapping[str, Sequence[Any]], count: int) -> list[dict[str, Any]]:

@@ -59,7 +59,20 @@ def _find_part(data: Data, part: PartSpec) -> PartSpec:
             f"The task {part.column!r} has no label in {data.path or 'the data'}. Leave it out, or "
             "fill in its column."
         )
+    if part.task and not parse(part.task)[0].fits(labeled.roles):
+        raise _does_not_fit(labeled, part)
     return replace(part, task=find_task(labeled, part.task))
+
+
+def _does_not_fit(data: Data, part: PartSpec) -> DataError:
+    """The error for one of several tasks that reads or predicts something else than there is."""
+    missing, column = parse(part.task)[0].roles - data.roles, part.column
+    fitting = " or ".join(f"--task {column}={name}" for name in fitting_tasks(data))
+    advice = f"Write {fitting}" if fitting else "Leave it out"
+    return DataError(
+        f"The task {part.task.partition(':')[0]} of {column!r} needs {', '.join(sorted(missing))}, "
+        f"and {data.path or 'the data'} have {', '.join(sorted(data.roles))}. {advice}."
+    )
 
 
 def _advise(data: Data) -> str:

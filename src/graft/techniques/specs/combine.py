@@ -14,7 +14,7 @@ from typing import Any
 
 from graft.backbones.backbone import Backbone, Model
 from graft.base import plugins, specs
-from graft.base.errors import BadValue, GraftError
+from graft.base.errors import BadValue, GraftError, UnknownName
 from graft.tasks.task import Task
 from graft.techniques.specs.stream import Stream
 from graft.techniques.specs.sum_objective import SumObjective
@@ -89,7 +89,8 @@ class Then(Technique):
 class Sum(Technique):
     """The phases and settings of `main`, its losses plus the extra losses of `extra`.
 
-    Phases with which `extra` closes a training come last.
+    The loss of `main` stays: a technique that alone takes the place of the task's loss, such as
+    mixup, adds its own to it here. Phases with which `extra` closes a training come last.
     """
 
     main: Technique = field(kw_only=True)
@@ -280,7 +281,27 @@ def parse(text: str) -> Technique:
     """
     if not isinstance(text, str):
         raise BadValue(f"A technique must be a text, as 'lora:r=8'. Got {text!r} instead.")
-    return reduce(Technique.then, [reduce(add, map(_single, stage)) for stage in stages_of(text)])
+    stages = stages_of(text)
+    try:
+        return reduce(Technique.then, [reduce(add, map(_single, stage)) for stage in stages])
+    except UnknownName as error:
+        if reads := _reading_model(stages):
+            raise UnknownName(
+                f"{error}. '+' and 'then' also end the path behind {reads!r}: write a path that "
+                "holds them in double quotes."
+            ) from error
+        raise
+
+
+def _reading_model(stages: Sequence[Sequence[str]]) -> str | None:
+    """The first spec before a '+' or 'then' that names a model without quotes, if one does."""
+    for spec in [spec.strip() for stage in stages for spec in stage][:-1]:
+        name, parameters = specs.parse(spec)
+        if '"' not in spec and name in plugins.names("technique"):
+            kind = plugins.load("technique", name)
+            if specs.build(kind, "technique", name, parameters).models:
+                return spec
+    return None
 
 
 def stages_of(text: str) -> list[list[str]]:

@@ -13,7 +13,11 @@ from graft.techniques.technique import Backward, Look, Objective, Phase
 
 
 class SumObjective(Objective):
-    """The outputs and losses of `main`, plus the extra losses of `extra`."""
+    """The outputs and losses of `main`, plus the extra losses of `extra`.
+
+    The outputs are those of the plain batch, on which the losses of both can be computed: what
+    `extra` makes of other inputs, as mixup, it computes in `extra_losses`.
+    """
 
     def __init__(self, main: Objective, extra: Objective):
         super().__init__(main.model, main.task)

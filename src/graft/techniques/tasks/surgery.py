@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
 
 from graft.techniques.tasks.weighting import WeightingObjective
 from graft.techniques.technique import Backward
+
+Gradients = list[Tensor | None]
+"""The gradient of each parameter that trains; None where there is none."""
 
 
 class SurgeryObjective(WeightingObjective):
@@ -28,34 +33,40 @@ class SurgeryObjective(WeightingObjective):
         if not trained or not tasks.requires_grad:
             super().backward(losses, backward)
             return
-        earlier = _take(trained)
+        others = _take(trained)  # of pieces of the batch that came before
         if torch.is_tensor(rest) and rest.requires_grad:
             backward(rest, retain_graph=True)
-            earlier = _add(earlier, _take(trained))
+            others = _add(others, _take(trained))
         by_task = []
         for number, loss in enumerate(tasks):
             backward(loss, retain_graph=number + 1 < len(tasks))
             by_task.append(_take(trained))
-        shared = self._is_shared(trained)
-        joined = _add_all(by_task)
-        rows = [_flatten(task, trained, shared) for task in by_task]
-        places = self.join(torch.stack(rows)).split([p.numel() for p, s in shared if s])
-        parts = iter(places)
-        for number, (parameter, is_shared) in enumerate(shared):
-            if is_shared:
-                joined[number] = next(parts).view_as(parameter).to(parameter.dtype)
-        for parameter, gradient in zip(trained, _add(earlier, joined), strict=True):
+        whole = _add(others, self._join_tasks(trained, by_task))
+        for parameter, gradient in zip(trained, whole, strict=True):
             parameter.grad = gradient
 
-    def _is_shared(self, trained: list[nn.Parameter]) -> list[tuple[nn.Parameter, bool]]:
-        """Each parameter, and whether several tasks have it: not the rows of the last layer."""
+    def _join_tasks(self, trained: list[nn.Parameter], by_task: list[Gradients]) -> Gradients:
+        """Return the sum over the tasks, and for shared parameters what `join` makes of them."""
+        joined = reduce(_add, by_task)
+        places = self._shared_places(trained)
+        if not places:
+            return joined
+        shared = [trained[place] for place in places]
+        rows = [_flatten([gradients[place] for place in places], shared) for gradients in by_task]
+        parts = self.join(torch.stack(rows)).split([parameter.numel() for parameter in shared])
+        for place, part in zip(places, parts, strict=True):
+            joined[place] = part.view_as(trained[place]).to(trained[place].dtype)
+        return joined
+
+    def _shared_places(self, trained: list[nn.Parameter]) -> list[int]:
+        """Which parameters several tasks have: all but the rows of the last layer."""
         backbone = self.model.backbone
         last = backbone.network.get_submodule(backbone.last_linear).parameters()
         rows = set(map(id, last))
-        return [(parameter, id(parameter) not in rows) for parameter in trained]
+        return [place for place, parameter in enumerate(trained) if id(parameter) not in rows]
 
 
-def _take(parameters: list[nn.Parameter]) -> list[Tensor | None]:
+def _take(parameters: list[nn.Parameter]) -> Gradients:
     """Return the gradients, and leave none."""
     gradients = [parameter.grad for parameter in parameters]
     for parameter in parameters:
@@ -63,27 +74,15 @@ def _take(parameters: list[nn.Parameter]) -> list[Tensor | None]:
     return gradients
 
 
-def _add(one: list[Tensor | None], other: list[Tensor | None]) -> list[Tensor | None]:
+def _add(one: Gradients, other: Gradients) -> Gradients:
     pairs = zip(one, other, strict=True)
     return [b if a is None else a if b is None else a + b for a, b in pairs]
 
 
-def _add_all(several: list[list[Tensor | None]]) -> list[Tensor | None]:
-    total = several[0]
-    for gradients in several[1:]:
-        total = _add(total, gradients)
-    return total
-
-
-def _flatten(
-    gradients: list[Tensor | None],
-    trained: list[nn.Parameter],
-    shared: list[tuple[nn.Parameter, bool]],
-) -> Tensor:
-    """Return the gradients of the shared parameters as one vector, 0 where there is none."""
+def _flatten(gradients: Sequence[Tensor | None], parameters: Sequence[nn.Parameter]) -> Tensor:
+    """Return the gradients as one vector (D), 0 where there is none."""
     parts = [
         (torch.zeros_like(parameter) if gradient is None else gradient).flatten()
-        for parameter, gradient, (_, is_shared) in zip(trained, gradients, shared, strict=True)
-        if is_shared
+        for gradient, parameter in zip(gradients, parameters, strict=True)
     ]
-    return torch.cat(parts).float() if parts else trained[0].new_zeros(0)
+    return torch.cat(parts).float()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -10,30 +11,24 @@ from torch import Tensor
 
 from graft.backbones.backbone import Backbone, Model
 from graft.base import plugins
-from graft.base.errors import BadValue
 from graft.tasks.parts.one_of_several import TASK
 from graft.tasks.task import Task
-from graft.techniques.specs.places import everything
-from graft.techniques.technique import Backward, Objective, Phase, Technique
+from graft.techniques.specs.checks import check_several
+from graft.techniques.specs.fine_tuning import FineTuning
+from graft.techniques.technique import Backward, Objective
 
 
-class Weighting(Technique):
+@dataclass(frozen=True)
+class Weighting(FineTuning):
     """Full fine-tuning on several tasks, or after a `+` how the losses of tasks are joined."""
 
     weighs_tasks: ClassVar[bool] = True
+    about_tasks: ClassVar[bool] = True
 
     def check(self, backbone: Backbone, task: Task) -> None:
         """Raise BadValue for a single task."""
         super().check(backbone, task)
-        if not task.parts:
-            name = plugins.name_of(type(self))
-            raise BadValue(
-                f"{name!r} weighs several tasks, and {task.name} is one. Give one more --task, or "
-                "leave it out."
-            )
-
-    def phases(self, model: Model, epochs: float) -> list[Phase]:
-        return [Phase("fine-tuning", epochs, everything, **self.rates(model, epochs=epochs))]
+        check_several(plugins.name_of(type(self)), task)
 
 
 class WeightingObjective(Objective):

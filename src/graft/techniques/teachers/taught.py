@@ -8,6 +8,7 @@ from typing import ClassVar
 from graft.backbones.backbone import Backbone, Model
 from graft.base import plugins
 from graft.tasks.task import Task
+from graft.techniques.specs.checks import check_vectors
 from graft.techniques.specs.places import everything
 from graft.techniques.teachers.teacher import check_teacher, spec_of
 from graft.techniques.technique import Phase, Technique
@@ -19,6 +20,8 @@ class Taught(Technique):
 
     mixed: ClassVar[bool] = False
     """Whether its loss is between the examples of a batch: see `Phase.mixed`."""
+    reads_vectors: ClassVar[bool] = False
+    """Whether its loss is of one vector of features for each example, of both networks."""
 
     teacher: str = "self"
     """The folder of a run, or a backbone; `self` is the network as it was when this training began.
@@ -31,7 +34,10 @@ class Taught(Technique):
     def check(self, backbone: Backbone, task: Task) -> None:
         """Raise BadValue also for a teacher that there is not, or that reads something else."""
         super().check(backbone, task)
-        check_teacher(plugins.name_of(type(self)), self.teacher, backbone, task)
+        name = plugins.name_of(type(self))
+        if self.reads_vectors:
+            check_vectors(name, backbone, "'distillation'")
+        check_teacher(name, self.teacher, backbone, task, self.reads_vectors)
 
     def phases(self, model: Model, epochs: float) -> list[Phase]:
         rates = self.rates(model, epochs=epochs)

@@ -12,6 +12,7 @@ from graft.backbones.load import load_backbone, resolve
 from graft.base import files
 from graft.base.errors import BackboneError, BadValue, GraftError
 from graft.tasks.task import Task
+from graft.techniques.specs.checks import check_vectors
 
 SELF = "self"
 """The teacher that is the network itself, as it was when the part of the training began."""
@@ -32,8 +33,13 @@ def spec_of(teacher: str) -> tuple[str, ...]:
     return (teacher if folder is None else f"local:{folder}",)
 
 
-def check_teacher(technique: str, teacher: str, backbone: Backbone, task: Task) -> None:
-    """Raise BadValue for a teacher that there is not, or one that reads something else."""
+def check_teacher(
+    technique: str, teacher: str, backbone: Backbone, task: Task, reads_vectors: bool
+) -> None:
+    """Raise BadValue for a teacher that there is not, or one that reads something else.
+
+    With `reads_vectors`, also for one that has not one vector of features for each example.
+    """
     if not teacher:
         raise BadValue(
             f"{technique!r} needs a teacher. Give the folder of a run, as in "
@@ -43,15 +49,20 @@ def check_teacher(technique: str, teacher: str, backbone: Backbone, task: Task) 
         return
     folder, reads = model_folder_of(teacher), backbone.preprocess.reads
     if folder is None:
-        _check_backbone(teacher, task)
+        opened = _load_backbone(teacher, task)
     elif (other := read_card(folder)["job"]["reads"]) != reads:
         raise BadValue(
             f"The teacher {teacher} reads {other}, and {backbone.name} reads {reads}. Give a "
             "teacher that reads the same."
         )
+    elif reads_vectors:
+        opened = open_model(folder)[0].backbone
+    if reads_vectors:
+        check_vectors(technique, opened, "'distillation'", role="teacher")
 
 
-def _check_backbone(teacher: str, task: Task) -> None:
+def _load_backbone(teacher: str, task: Task) -> Backbone:
+    """Open a backbone as a teacher; raises BadValue for one that there is not."""
     try:
         resolve(teacher)
     except GraftError as error:
@@ -60,7 +71,7 @@ def _check_backbone(teacher: str, task: Task) -> None:
             "folder of a finished run or a name of 'graft list backbones', or write teacher=self."
         ) from error
     try:
-        load_backbone(teacher, task.job())
+        return load_backbone(teacher, task.job())
     except BackboneError as error:
         raise BadValue(f"The teacher {teacher!r} cannot be one here: {error}") from error
 

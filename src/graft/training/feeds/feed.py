@@ -45,7 +45,8 @@ class Feed:
     `views` is how many augmented versions of a sample there are: None, a new one each epoch; 1, the
     plain one. A recording `at_head` has the features (B, D) alone; any other comes with the inputs
     that the rest of the network reads. `mixed` batches of an epoch are drawn whatever the lengths.
-    `epochs` is how often a training passes over the pieces; None is not known. The inputs and the
+    `epochs` is how often a training passes over the pieces; None is not known. An epoch has each
+    piece once, or as many of them drawn by their `shares` of 1. The inputs and the
     mask of feeds `beside` it, of the same pieces for other networks, are in the `extras` of its
     batches.
     """
@@ -60,6 +61,7 @@ class Feed:
     at_head: bool = False
     mixed: bool = False
     epochs: float | None = None
+    shares: tuple[float, ...] | None = None
     beside: Mapping[str, Feed] = field(default_factory=dict)
 
     @classmethod
@@ -95,7 +97,11 @@ class Feed:
     def plan(self, seed: Seed | None) -> list[list[int]]:
         """The rows of each batch of an epoch; sorted by length where no seed is given."""
         lengths = [1] * len(self.pieces) if self.mixed and seed is not None else self.lengths
-        return loaders.plan(lengths, self.batch_size, seed)
+        if self.shares is None or seed is None:
+            return loaders.plan(lengths, self.batch_size, seed)
+        drawn = loaders.draw(self.shares, seed)
+        batches = loaders.plan([lengths[row] for row in drawn], self.batch_size, seed)
+        return [[drawn[place] for place in batch] for batch in batches]
 
     def stream(self, plan: Sequence[list[int]], seed: Seed | None = None) -> Iterator[Batch]:
         """Yield batches of the planned rows.

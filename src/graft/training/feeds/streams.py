@@ -90,7 +90,7 @@ class Streams:
             train, val = self._passages(objective)
             feeds = dict.fromkeys(streams, train)
         else:
-            feeds = {name: self._feed(stream) for name, stream in streams.items()}
+            feeds = {name: self._feed(stream, objective.task) for name, stream in streams.items()}
             val = self._val
         main = next(iter(feeds.values()))
         size = (
@@ -160,10 +160,10 @@ class Streams:
         """The labeled feed, made once for all parts."""
         return self._make(self.data.splits["train"])
 
-    def _feed(self, stream: Stream) -> Feed:
-        """The feed of one stream."""
+    def _feed(self, stream: Stream, task: Pretext) -> Feed:
+        """The feed of one stream, for the task as it is learned."""
         if stream.labels:
-            return self._train
+            return replace(self._train, shares=task.draw_shares(self._train.pieces))
         samples = [s for split in stream.splits for s in self.data.splits.get(split, [])]
         return self._make([self.task.without_target(sample) for sample in samples])
 

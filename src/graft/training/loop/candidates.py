@@ -30,6 +30,8 @@ def find_candidates(
     """
     if not isinstance(phase.candidates, SolvedHead):
         return phase.candidates
+    if feeds.main.shares is not None:  # a solver takes each example once
+        return None
     solved = solvers.find_solver(phase, objective, at_head, len(feeds.all))
     return None if solved is None else solved.candidates(feeds.main)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from graft.backbones.backbone import Model, evaluating
+from graft.backbones.backbone import Model
 from graft.base import env, trees
 from graft.base.records import Batch, Output
 from graft.data.data import Data
@@ -35,7 +35,12 @@ from graft.training.loop.candidates import find_candidates
 from graft.training.loop.stage import Settings, feed_of_phase, open_streams
 from graft.training.loop.statistics import updated_norms
 from graft.training.loop.step import step
-from graft.training.loop.timing import TRIAL_SECONDS, time_call, writing_seconds
+from graft.training.loop.timing import (
+    TRIAL_SECONDS,
+    forward_seconds,
+    time_call,
+    writing_seconds,
+)
 from graft.training.solvers.solver import ROWS
 
 WARM_ROWS = 2
@@ -279,7 +284,7 @@ def _measure(
             train = time_call(
                 lambda: step(objective, optimizer, engine, batches, 0.0, 1, part.clip)
             ) / len(rows)
-            evaluate = _forward_seconds(objective.model, main, engine)
+            evaluate = forward_seconds(objective.model, main, engine)
         return Pace(record, reading + train, reading + evaluate, teach)
 
     warm = try_rows(rows[:WARM_ROWS])
@@ -314,9 +319,9 @@ def _evaluate_seconds(model: Model, feed: Feed, engine: Engine) -> float:
     """An example through a network of which nothing trains."""
     optim.freeze(model, [])
     rows = _typical_rows(feed)
-    _forward_seconds(model, _read(feed, rows[:WARM_ROWS])[0], engine)
+    forward_seconds(model, _read(feed, rows[:WARM_ROWS])[0], engine)
     batch, reading = _read(feed, rows)
-    return reading + _forward_seconds(model, batch, engine)
+    return reading + forward_seconds(model, batch, engine)
 
 
 def _typical_rows(feed: Feed) -> list[int]:
@@ -345,16 +350,6 @@ def _read(feed: Feed, rows: list[int]) -> tuple[Batch, float]:
     # On the processor reading and computing share the threads; for an accelerator all cores read.
     threads = torch.get_num_threads() if feed.device.type == "cpu" else env.cores()
     return batch, (time.perf_counter() - started) / len(rows) / threads
-
-
-def _forward_seconds(model: Model, batch: Batch, engine: Engine) -> float:
-    """An example's share of a forward without gradients."""
-
-    def forward() -> None:
-        with torch.inference_mode(), evaluating(model), engine.autocast():
-            model(batch)
-
-    return time_call(forward) / len(batch)
 
 
 def _pass_seconds(objective: Objective, feed: Feed, prefix: Prefix, engine: Engine) -> float:

@@ -44,6 +44,9 @@ def report_epoch(run: Run, stage: Stage, rate: dict[str, float] | None = None) -
         "losses": losses,
         split: values,
     }
+    if stage.cosines:
+        row["cosines"] = {pair: round(float(value), 4) for pair, value in stage.cosines.items()}
+        stage.cosines = {}
     history.append(run.folder / "history.jsonl", row)
     position.history += 1
     stage.losses = Means()

@@ -104,6 +104,8 @@ class Stage:
     seconds_before: float = 0.0
     steps_before: int = 0
     losses: Means = field(default_factory=Means)
+    cosines: dict[str, Tensor] = field(default_factory=dict)
+    """Between the gradients of several tasks, in the last step: see `task_cosines`."""
     freed: FreedMemory = field(default_factory=FreedMemory)
 
     @property

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from graft.base.errors import GraftError
 from graft.base.records import Batches
 from graft.training.engine import Engine
+from graft.training.loop.cosines import task_cosines
 from graft.training.loop.losses import weigh
 
 OUT_OF_MEMORY = (
@@ -23,11 +24,15 @@ OUT_OF_MEMORY = (
 
 @dataclass(frozen=True)
 class StepResult:
-    """The mean losses of a step, the weight of what each averages, and the number of pieces."""
+    """The mean losses of a step, the weight of what each averages, and the number of pieces.
+
+    `cosines` are those between the gradients of several tasks, if they are asked for.
+    """
 
     losses: dict[str, Tensor]
     weights: dict[str, Tensor | float]
     pieces: int
+    cosines: dict[str, Tensor]
 
 
 def step(
@@ -38,15 +43,18 @@ def step(
     progress: float,
     pieces: int,
     clip: float,
+    compare_tasks: bool = False,
 ) -> StepResult:
-    """Take one step on a batch of each stream.
+    """Take one step on a batch of each stream; with `compare_tasks`, see `task_cosines`.
 
     If memory runs out, each batch is cut into twice as many pieces and their gradients are summed:
     the same effective batch size. Raises GraftError if a single example does not fit.
     """
     while True:
         try:
-            losses = _gradients(objective, optimizer, engine, batches, progress, pieces)
+            losses, cosines = _gradients(
+                objective, optimizer, engine, batches, progress, pieces, compare_tasks
+            )
         except RuntimeError as error:
             if not _is_out_of_memory(error):
                 raise
@@ -60,7 +68,8 @@ def step(
             continue
         engine.clip(optimizer, clip)
         optimizer.step()
-        return StepResult(losses, weigh(engine.unwrap(objective), losses, batches), pieces)
+        weights = weigh(engine.unwrap(objective), losses, batches)
+        return StepResult(losses, weights, pieces, cosines)
 
 
 def _gradients(
@@ -70,20 +79,25 @@ def _gradients(
     batches: Batches,
     progress: float,
     pieces: int,
-) -> dict[str, Tensor]:
+    compare_tasks: bool,
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Leave the gradients of a step; return its losses, and the cosines of its first piece."""
     optimizer.zero_grad(set_to_none=True)
     inside = engine.unwrap(objective)
     inside.before_step()
     means: dict[str, Tensor] = {}
+    cosines: dict[str, Tensor] = {}
     for piece in split(batches, pieces):
         with engine.autocast():
             losses = objective(piece, progress)
         weights, whole = (weigh(inside, losses, part) for part in (piece, batches))
         shared = {name: loss * (weights[name] / whole[name]) for name, loss in losses.items()}
+        if compare_tasks and not means:
+            cosines = task_cosines(inside, losses)
         inside.backward(shared, engine.backward)
         for name, loss in shared.items():
             means[name] = means.get(name, 0.0) + loss.detach()
-    return means
+    return means, cosines
 
 
 def split(batches: Batches, pieces: int) -> list[Batches]:

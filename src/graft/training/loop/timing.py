@@ -7,14 +7,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from graft.backbones.backbone import Model
+import torch
+
+from graft.backbones.backbone import Model, evaluating
 from graft.base import env
+from graft.base.records import Batch
 from graft.data.data import Data
 from graft.tasks.task import Task
 from graft.training.engine import Engine
+from graft.training.feeds.feed import Feed
 
 TRIAL_SECONDS = 0.6
 """About how long each timed call of the second trial may take: a study has many phases to try."""
+CALLS = 4
+"""How often the time of one example is measured, at most."""
 NEW_TOKENS, WRITTEN = 8, 8
 """The tokens that are generated behind the first, for how many texts, to time those of all."""
 
@@ -58,3 +64,25 @@ def time_call(run: Callable[[], object]) -> float:
         env.synchronize()
         count, spent = count + 1, time.perf_counter() - started
     return spent / count
+
+
+def example_milliseconds(model: Model, feed: Feed, engine: Engine) -> float:
+    """The milliseconds of the network on the first example alone, without reading it.
+
+    The least of some calls: others were disturbed by what else the machine does.
+    """
+    batch = next(feed.stream([[0]]))
+    calls = [forward_seconds(model, batch, engine)]  # it allocates
+    while len(calls) < CALLS and sum(calls) < TRIAL_SECONDS:
+        calls.append(forward_seconds(model, batch, engine))
+    return 1000 * min(calls)
+
+
+def forward_seconds(model: Model, batch: Batch, engine: Engine) -> float:
+    """An example's share of a forward without gradients."""
+
+    def forward() -> None:
+        with torch.inference_mode(), evaluating(model), engine.autocast():
+            model(batch)
+
+    return time_call(forward) / len(batch)

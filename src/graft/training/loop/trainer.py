@@ -54,6 +54,10 @@ from graft.training.passes import run_pass
 SHOW_SECONDS = 0.5
 """The time between two messages on progress, so that drawing them costs nothing."""
 
+STEPS_BETWEEN = 10
+"""The least steps between two measurements of the cosines of tasks. One takes about 8 % of a step
+for each task, as measured on two tasks of a six-layer encoder, so that five take 4 %."""
+
 
 def train(
     model: Model,
@@ -298,9 +302,17 @@ def _take_step(run: Run, stage: Stage, batches: Iterator[Batches]) -> None:
         torch.manual_seed(_step_seed(run))
         pieces = max(position.pieces, technique.accumulate)
         result = step(
-            stage.called, stage.optimizer, run.engine, drawn, progress, pieces, technique.clip
+            stage.called,
+            stage.optimizer,
+            run.engine,
+            drawn,
+            progress,
+            pieces,
+            technique.clip,
+            compare_tasks=_compares_tasks(stage, position.step + 1),
         )
-        stage.objective.after_step(progress)
+        with run.engine.autocast():
+            stage.objective.after_step(progress)
     sizes = [len(batch) for batch in drawn.values()]
     if result.pieces > pieces:
         position.pieces = result.pieces
@@ -312,6 +324,16 @@ def _take_step(run: Run, stage: Stage, batches: Iterator[Batches]) -> None:
     position.step += 1
     position.examples += sum(sizes)
     stage.losses.add(result.losses, result.weights)
+    stage.cosines = result.cosines
+
+
+def _compares_tasks(stage: Stage, number: int) -> bool:
+    """Whether step `number` measures the cosines of several tasks.
+
+    It is the last one of an epoch, after which no checkpoint comes before its line.
+    """
+    epochs_between = -(-STEPS_BETWEEN // stage.per_epoch)
+    return number == stage.steps or number % (epochs_between * stage.per_epoch) == 0
 
 
 def _step_seed(run: Run) -> int:

@@ -61,6 +61,9 @@ def test_a_trained_network_predicts_the_same_in_a_process_of_keras_alone(tmp_pat
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), logits.numpy(), rtol=1e-4, atol=1e-5)
     config = json.loads((run.folder / "model" / "config.json").read_text())
     assert config["classes"] == ["a", "b"]
+    megabytes = files[0].stat().st_size / 2**20
+    assert run.result["cost"]["model_mb"] == pytest.approx(megabytes, abs=0.01)
+    assert run.result["cost"]["example_ms"] > 0
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16"])
