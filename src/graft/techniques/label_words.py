@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import torch
 
+from graft.backbones.adapters.added import count_prompts
 from graft.backbones.backbone import Backbone, Model, evaluating
 from graft.backbones.language.label_words import Prompt, as_classifier
 from graft.backbones.language.language_model import language_model
@@ -136,6 +137,11 @@ def _decoder(backbone: Backbone) -> Backbone:
 
     Raises BadValue where there is none.
     """
+    if count_prompts(backbone):
+        raise BadValue(
+            "'label-words' gives the network a mask for each pair of tokens, which the tokens that "
+            "'prompt-tuning' has learned are not in. Use 'prefix-tuning' before it."
+        )
     causal = language_model(backbone, "causal", "label-words")
     tied = (
         causal.network.get_output_embeddings().weight

@@ -195,6 +195,22 @@ def test_a_later_part_trains_the_layers_around_which_a_prompt_was_added(tmp_path
     assert all(phase["unchanged"] for phase in position.frozen)
 
 
+def test_label_words_after_a_prompt_are_refused_before_anything_is_trained():
+    task = task_of(TEXT)[0]
+    spec = f'{SPEC} then label-words:words="food=a;sky=b;sport=c"'
+    with pytest.raises(BadValue, match=r"'label-words' gives the network a mask.*'prefix-tuning'"):
+        parse(spec).check(load_backbone("tiny:llama", task.job()), task)
+
+
+def test_words_are_masked_under_the_pretrained_head_after_a_prompt(tmp_path):
+    spec = f"{SPEC},epochs=1 then masked-language-modeling:epochs=1"
+    model, _ = trained(spec, TEXT, tmp_path / "run", backbone="tiny:bert")
+    plain = open_plain(TEXT, "bert").network.state_dict()
+    with added.without_added(model.network):
+        moved = model.network.bert.embeddings.word_embeddings.weight
+    assert not torch.equal(moved, plain["bert.embeddings.word_embeddings.weight"])
+
+
 def test_a_model_with_a_prompt_is_opened_and_its_head_trained_on(tmp_path):
     data = task_of(TEXT)[1]
     model = str(graft.fit(data, "tiny:bert", SPEC, epochs=1, out=tmp_path / "one").folder / "model")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
-from graft.backbones.backbone import evaluating
+from graft.backbones.backbone import Model, evaluating
+from graft.backbones.beside import under_own_head
 from graft.backbones.load import load_backbone
 from graft.base import trees
 from graft.base.errors import BadValue
@@ -55,6 +57,7 @@ def shift(objective):
         ("mixout:probability=0", "full-fine-tuning"),
         ("stochnorm:probability=0", "full-fine-tuning:batch_norm=updated"),
         ("bi-tuning:weight=0", "full-fine-tuning"),
+        ("co-tuning:weight=0", "full-fine-tuning"),
         ("cutmix:probability=0", "full-fine-tuning"),
     ],
 )
@@ -74,6 +77,8 @@ def test_without_weight_it_is_plain_fine_tuning_to_the_last_bit(spec, plain, nam
         ("delta", {"task", "distance"}),
         ("l2-sp + delta + bss", {"task", "distance", "spectral"}),
         ("full-fine-tuning + bi-tuning", {"task", "classifier_contrast", "category_contrast"}),
+        ("co-tuning", {"task", "source"}),
+        ("lora:r=2 + co-tuning", {"task", "source"}),
         ("mixup", {"task"}),
         ("full-fine-tuning + mixup", {"task", "mixed"}),
         ("mixup + label-smoothing", {"task", "smoothing"}),
@@ -89,6 +94,47 @@ def test_each_technique_names_its_losses_and_their_gradients_are_finite(name, sp
     sum(named.values()).backward()
     trained_ones = [p for p in objective.parameters() if p.requires_grad]
     assert all(p.grad is None or p.grad.isfinite().all() for p in trained_ones)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("name", "network"), [(PICTURES, "tiny:cnn"), (TEXTS, "tiny:bert")])
+def test_the_relation_is_what_the_pretrained_network_tells_of_each_class(name, network, precision):
+    objective, batches = prepare("co-tuning:temperature=2", name, network)
+    batch, task = batches["labeled"], objective.task
+    batch.target = torch.arange(len(batch)) % len(task.classes)  # each class occurs
+    fresh = build_model(network, task, pretrained=True, seed=0)
+    whole = Model(under_own_head(fresh.backbone, replace(task.job(), outputs=None))).eval()
+
+    def look(stream):
+        output = objective.model.eval()(batch)
+        yield batch, replace(output, features=output.features.to(precision))
+
+    with torch.no_grad():
+        objective.before_epoch(look)
+        rounding = 1e-4 if precision == torch.float32 else 0.02  # that of features in bfloat16
+        told = (whole(batch).logits / 2).softmax(1)
+        expected = [told[batch.target == label].mean(0) for label in range(len(task.classes))]
+        torch.testing.assert_close(
+            objective.relation, torch.stack(expected), rtol=rounding, atol=1e-6
+        )
+        before = objective.relation.clone()
+        shift(objective)
+        objective.before_epoch(look)
+    assert torch.equal(objective.relation, before), "it is that before the training"
+
+
+def test_co_tuning_trains_the_trunk_under_the_pretrained_head_and_not_this_head():
+    objective, batches = prepare("co-tuning", PICTURES, "tiny:cnn")
+    objective.relation.fill_(1 / objective.relation.shape[1])
+    objective(batches, 0.5)["source"].backward()
+    head = objective.model.backbone.head[0]
+    moved = {
+        name.startswith(f"{head}.")
+        for name, parameter in objective.model.network.named_parameters()
+        if parameter.grad is not None and parameter.grad.any()
+    }
+    assert moved == {False}
+    assert not any(parameter.requires_grad for parameter in objective.source_head.parameters())
 
 
 @pytest.mark.parametrize("spec", ["delta:weight=2", "full-fine-tuning + delta:weight=2"])
@@ -238,6 +284,9 @@ def test_surgery_changes_the_chosen_groups_alone_and_names_them(spec, name, tmp_
         ("label-smoothing", "text-regression", "tiny:bert", "each example has a class.*Use "),
         ("mixup", "token-classification", "tiny:bert", "each example has a class.*Use "),
         ("bss", "token-classification", "tiny:bert", "sequence features. Use 'l2-sp'"),
+        ("co-tuning", "token-classification", "tiny:bert", "sequence features. Use 'l2-sp'"),
+        ("co-tuning", "image-regression", "tiny:cnn", "each example has a class.*Use "),
+        ("co-tuning", TEXTS, "wheel:minilm-l6", "the pretrained head.*comes without.*Use a net"),
         ("r-drop", PICTURES, "tiny:cnn", "has no dropout.* Use 'label-smoothing'"),
         ("stochnorm", TEXTS, "tiny:bert", "has none. Use 'mixout' or 'l2-sp'"),
         ("stochnorm:batch_norm=frozen", PICTURES, "tiny:cnn", "Leave out batch_norm"),

@@ -32,9 +32,9 @@ class AddedLayer(nn.Module):
             return getattr(self.base, name)
 
 
-def class_of(module: nn.Module) -> type[nn.Module]:
-    """The class of a layer, whatever was added to it."""
-    return class_of(module.base) if isinstance(module, AddedLayer) else type(module)
+def plain_layer(module: nn.Module) -> nn.Module:
+    """The layer of the library, without what was added to it."""
+    return plain_layer(module.base) if isinstance(module, AddedLayer) else module
 
 
 def plain_path(path: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graft.backbones.adapters.layer import class_of
+from graft.backbones.adapters.layer import plain_layer
 from graft.backbones.backbone import Backbone
 from graft.backbones.beside import beside
 from graft.base.errors import BackboneError, BadValue, GraftError
@@ -43,10 +43,12 @@ def share_base(whole: Backbone, backbone: Backbone) -> None:
     Raises BackboneError where the base is another one under another head, as of T5.
     """
     ours, given = whole.network, backbone.network
-    if class_of(ours.base_model) is not class_of(given.base_model):
+    base = plain_layer(given.base_model)
+    if type(ours.base_model) is not type(base):
         raise BackboneError(
             f"{backbone.name} has other layers under {type(ours).__name__} than under "
             f"{type(given).__name__}. Use an encoder or a decoder alone."
         )
+    setattr(ours, ours.base_model_prefix, base)
+    ours.tie_weights()  # by the names of tensors in the library
     setattr(ours, ours.base_model_prefix, given.base_model)
-    ours.tie_weights()

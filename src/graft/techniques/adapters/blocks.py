@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graft.backbones.adapters.layer import class_of
+from graft.backbones.adapters.layer import plain_layer
 from graft.backbones.backbone import Backbone, evaluating, run_with_hooks
 from graft.base.records import Batch
 
@@ -27,7 +27,7 @@ def find_blocks(backbone: Backbone) -> tuple[list[str], int]:
         if not isinstance(module, nn.ModuleList | nn.Sequential) or len(module) < 2:
             continue
         blocks = [f"{path}.{name}" if path else name for name, _ in module.named_children()]
-        kinds = {class_of(network.get_submodule(block)) for block in blocks}
+        kinds = {type(plain_layer(network.get_submodule(block))) for block in blocks}
         passed = {shapes.get(block) for block in blocks}
         if len(kinds) == len(passed) == 1 and (shape := passed.pop()):
             return blocks, shape[2]

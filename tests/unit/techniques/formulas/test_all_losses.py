@@ -9,6 +9,7 @@ from graft.techniques.formulas.bi_tuning import category_contrast, classifier_co
 from graft.techniques.formulas.bnm import nuclear_norm_loss
 from graft.techniques.formulas.bss import spectral_shrinkage
 from graft.techniques.formulas.byol import regression_loss
+from graft.techniques.formulas.co_tuning import co_tuning
 from graft.techniques.formulas.coral import coral
 from graft.techniques.formulas.deep_clustering import cluster_loss
 from graft.techniques.formulas.deepjdot import joint_cost
@@ -55,6 +56,7 @@ LOSSES = {
     "diet": lambda s, t: diet(s, LABELS),
     "clusters": lambda s, t: cluster_loss(s, LABELS, SOURCE_LOGITS[:, 0].square()),
     "spectral": lambda s, t: spectral_shrinkage(s + 0.1 * s.square(), 2),
+    "co-tuning": lambda s, t: co_tuning(s, TARGET_LOGITS.softmax(1)[:, [0, 1, 2, 0]], LABELS),
     "uniform": lambda s, t: uniform_cross_entropy(s),
     "uniform of several": lambda s, t: uniform_cross_entropy(s, multi_label=True),
     "divergence": lambda s, t: symmetric_divergence(s[:5], t),

@@ -11,6 +11,7 @@ from scipy.stats import entropy
 
 from graft.techniques.formulas.bi_tuning import category_contrast, classifier_contrast
 from graft.techniques.formulas.bss import spectral_shrinkage
+from graft.techniques.formulas.co_tuning import class_relation, co_tuning
 from graft.techniques.formulas.delta import map_distance
 from graft.techniques.formulas.gradient_ratio import gradient_ratios
 from graft.techniques.formulas.label_smoothing import smoothing_weight, uniform_cross_entropy
@@ -50,6 +51,21 @@ def test_spectral_shrinkage_is_the_sum_of_the_smallest_eigenvalues(smallest):
 def test_a_batch_of_fewer_examples_than_features_has_as_many_singular_values_as_examples():
     features = torch.tensor([[3.0, 0.0, 0.0], [0.0, 2.0, 0.0]])
     assert float(spectral_shrinkage(features, 1)) == pytest.approx(4.0)
+
+
+def test_the_relation_of_classes_is_the_mean_over_the_examples_of_each():
+    probabilities = torch.tensor([[0.8, 0.2], [0.4, 0.6], [0.1, 0.9]]).double()
+    relation = class_relation(probabilities, torch.tensor([0, 0, 2]), 3)
+    expected = torch.tensor([[0.6, 0.4], [1.3 / 3, 1.7 / 3], [0.1, 0.9]]).double()
+    torch.testing.assert_close(relation, expected)
+
+
+def test_the_loss_of_co_tuning_is_the_entropy_and_the_divergence_from_the_relation():
+    relation = wave(3, 3, 0.4).softmax(1)
+    loss = float(co_tuning(SOURCE_LOGITS, relation, LABELS))
+    wanted, given = relation[LABELS].numpy(), SOURCE_LOGITS.softmax(1).numpy()
+    expected = np.mean(entropy(wanted, axis=1) + entropy(wanted, given, axis=1))
+    assert loss == pytest.approx(expected)
 
 
 def test_the_contrast_of_the_classifier_is_a_softmax_over_examples():
