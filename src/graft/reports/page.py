@@ -14,6 +14,7 @@ from graft.base.counts import plural
 from graft.metrics.metric import Metric
 from graft.reports import details, figures, provenance, words
 from graft.reports.board import Board, Row, Size
+from graft.reports.forgetting import describe_forgetting
 from graft.reports.groups import by_group
 from graft.reports.read import Run
 from graft.reports.selections import ABOUT, describe_distance, format_selections
@@ -54,6 +55,7 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "distance": describe_distance(board),
         "tasks": describe_tasks(verdict.tasks),
         "matrices": matrices(verdict.tasks),
+        "forgetting": describe_forgetting(board),
         "sizes": [_size(board, size, colors, verdict) for size in _sizes(board)],
         "backbones": len({row.cell.backbone for row in board.rows if not row.cell.is_baseline}) > 1,
         "legend": [

@@ -27,6 +27,7 @@ from graft.data.data import Data
 from graft.data.kinds.kind import kind_named
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
+from graft.studies.forgetting import Memory
 from graft.studies.parts import describe_parts, model_places, part_model
 from graft.studies.records import (
     PREDICTIONS,
@@ -114,12 +115,15 @@ def _execute(
     for note in notes:
         observer.note(note)
     settings = Settings(spec.seed, spec.epochs, spec.batch_size, checkpoint_seconds)
+    memory = Memory.of(spec, model, engine)
     model, position = train(model, task, technique, data, settings, engine, folder, observer)
 
     feeds = _held_out_feeds(model, task, data, engine)
     with _open_recordings(model, feeds, engine, observer, position.recorded) as ready:
         evaluations = {split: evaluate(model, ready[split], engine) for split in ("val", "test")}
         adapted = _measure_target(model, task, ready, engine) if data.target else {}
+    forgotten = {"forgetting": memory.forgotten(model, engine)} if memory else {}
+    notes += memory.notes if memory else []
     task = task.tune(evaluations["val"].scores, evaluations["val"].targets)
     evaluations["test"] = add_texts(model, task, data.splits["test"], evaluations["test"], engine)
     with engine.autocast():
@@ -143,6 +147,7 @@ def _execute(
         **({"parts": describe_parts(task, data, places)} if places else {}),
         **({"samples": samples} if samples else {}),
         **adapted,
+        **forgotten,
         "warnings": [*notes, *position.warnings],
     }
     files.write_json(folder / "result.json", result)
