@@ -247,8 +247,8 @@ def compare(
         "seeds": seeds,
         "fractions": fractions,
     }
-    base = replace(base, folders=hash_folders(backbones, techniques))
-    base = replace(base, forgetting=source and source.to_json())
+    record = source and source.to_json()
+    base = replace(base, folders=hash_folders(backbones, techniques), forgetting=record)
     fields = {name: tuple(values) for name, values in axes.items()}
     command = command or "graft.compare(...)"
     question = Question(base, **fields, command=command, selected_by=selected_by)

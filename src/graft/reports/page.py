@@ -58,11 +58,7 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "forgetting": describe_forgetting(board),
         "sizes": [_size(board, size, colors, verdict) for size in _sizes(board)],
         "backbones": len({row.cell.backbone for row in board.rows if not row.cell.is_baseline}) > 1,
-        "legend": [
-            (name, Markup(figures.swatch(series)))
-            for name, series in colors.items()
-            if _has_score(name, board)
-        ],
+        "legend": _legend(board, colors),
         "convergence": _figures(figures.convergence(board, main_rows, colors)),
         "watched": watched.words,
         "pretrained": any(
@@ -157,6 +153,15 @@ def _best_name(board: Board, best: Row | None) -> str:
         else f", {words.training_size(best.cell.size.fraction, best.cell.size.shots)}"
     )
     return f"{best.cell.name} of {words.short(best.cell.backbone)}{size}"
+
+
+def _legend(board: Board, colors: dict[str, Series]) -> list[tuple[str, Markup]]:
+    """The names that have a color, with a mark of it."""
+    return [
+        (name, Markup(figures.swatch(series)))
+        for name, series in colors.items()
+        if _has_score(name, board)
+    ]
 
 
 def _has_score(name: str, board: Board) -> bool:

@@ -164,8 +164,7 @@ def check_techniques(
     network = open_backbone(backbone, task)
     if data.target:
         _check_domains(network, task)
-    if source is not None:
-        check_forgetting(network, source)
+    check_forgetting(network, source, parsed)
     for name, technique in zip(techniques, parsed, strict=True):
         technique.check(network, task)
         for part in technique.parts:

@@ -6,6 +6,7 @@ it is. Both measure the trunk of that time under the pretrained head: see `open_
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,17 @@ from typing import Any
 import torch
 
 from graft.backbones.backbone import Backbone, Model
-from graft.base.errors import FolderError
+from graft.base.errors import DataError, FolderError
+from graft.data.data import Data
 from graft.metrics.intervals import bounds, clusters, estimate, examples_variance
 from graft.metrics.metric import Metric
-from graft.studies.source_samples import SourceSamples, read_source_samples
+from graft.studies.source_samples import GIVE, SourceSamples, read_source_samples
 from graft.studies.spec import RunSpec
 from graft.tasks.pretexts.source_task import open_source_task
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import parse
+from graft.techniques.specs.stream import REHEARSED
+from graft.techniques.technique import Technique
 from graft.training.engine import Engine
 from graft.training.evaluate import Evaluation, add_texts, evaluate
 from graft.training.feeds.feed import Feed
@@ -107,11 +111,34 @@ def measure_source(model: Model, samples: SourceSamples, engine: Engine) -> Reme
     return Remembered(source.metric, evaluation, len(samples.measured) - len(known))
 
 
-def check_forgetting(backbone: Backbone, samples: SourceSamples) -> None:
-    """Raise GraftError if it cannot be measured what a network forgets."""
-    with torch.random.fork_rng(devices=[]):
-        source = open_source_task(backbone, samples.measured)
-        source.choose_known(samples.measured, samples.path)
+def check_forgetting(
+    backbone: Backbone, samples: SourceSamples | None, techniques: Sequence[Technique]
+) -> None:
+    """Raise GraftError if it cannot be measured what a network forgets, or nothing be rehearsed."""
+    rehearse = any(REHEARSED in part.streams() for each in techniques for part in each.parts)
+    if samples is None:
+        if rehearse:
+            raise DataError(
+                "'replay' rehearses samples of what the network was pretrained on, and there are "
+                f"none. Give {GIVE[backbone.preprocess.reads]}: --forgetting PATH."
+            )
+        return
+    parts = (samples.measured, samples.rehearsed) if rehearse else (samples.measured,)
+    for part in parts:
+        open_source_task(backbone, part).choose_known(part, samples.path)
+
+
+def add_rehearsed(data: Data, spec: RunSpec, model: Model) -> Data:
+    """Return the data with a split of samples to rehearse, if a part of the technique draws them.
+
+    Raises as `check_forgetting`.
+    """
+    if not any(REHEARSED in part.streams() for part in parse(spec.technique).parts):
+        return data
+    samples = reopen_samples(spec, model.backbone.preprocess.reads)
+    source = open_source_task(model.backbone, samples.rehearsed)
+    known = source.choose_known(samples.rehearsed, samples.path)
+    return data.with_splits({**data.splits, REHEARSED: known})
 
 
 def reopen_samples(spec: RunSpec, reads: str) -> SourceSamples:

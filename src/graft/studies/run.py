@@ -27,7 +27,7 @@ from graft.data.data import Data
 from graft.data.kinds.kind import kind_named
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
-from graft.studies.forgetting import Memory
+from graft.studies.forgetting import Memory, add_rehearsed
 from graft.studies.parts import describe_parts, model_places, part_model
 from graft.studies.records import (
     PREDICTIONS,
@@ -116,7 +116,8 @@ def _execute(
         observer.note(note)
     settings = Settings(spec.seed, spec.epochs, spec.batch_size, checkpoint_seconds)
     memory = Memory.of(spec, model, engine)
-    model, position = train(model, task, technique, data, settings, engine, folder, observer)
+    learned = add_rehearsed(data, spec, model)
+    model, position = train(model, task, technique, learned, settings, engine, folder, observer)
 
     feeds = _held_out_feeds(model, task, data, engine)
     with _open_recordings(model, feeds, engine, observer, position.recorded) as ready:
@@ -212,7 +213,8 @@ def estimate_run(spec: RunSpec, data: Data) -> RunEstimate:
     data, _ = task.choose_learnable(data, model.backbone.preprocess)
     other = STARTING_SECONDS + 2 * opening_seconds  # saving takes about as long as opening
     settings = Settings(spec.seed, spec.epochs, spec.batch_size)
-    return estimate(model, task, technique, data, settings, engine, other)
+    learned = add_rehearsed(data, spec, model)
+    return estimate(model, task, technique, learned, settings, engine, other)
 
 
 def _measure_target(

@@ -254,3 +254,21 @@ def test_a_split_that_is_held_out_is_measured_and_the_others_are_kept(tmp_path):
     assert all(sample.id.startswith("test") for sample in samples.measured)
     assert len(samples.rehearsed) == 5
     assert json.dumps(samples.to_json())
+
+
+def test_replay_without_samples_is_refused(pretrained, tmp_path):
+    with pytest.raises(DataError, match=r"'replay' rehearses.*Give a folder.*--forgetting PATH"):
+        api.fit(two_classes(), pretrained, "replay", out=tmp_path / "run")
+
+
+def test_replay_rehearses_what_is_not_measured(pretrained, colors, tmp_path):
+    record = adapt(pretrained, "replay:epochs=2", colors, tmp_path / "run")
+    assert record["examples"] == 12
+    estimate = api.fit(two_classes(), pretrained, "replay", forgetting=colors, dry_run=True)
+    assert estimate.phases
+
+
+def test_an_encoder_with_a_decoder_is_refused(book, tmp_path):
+    _, pairs = task_of("summarization")
+    with pytest.raises(BackboneError, match=r"is an encoder with a decoder.*Use an encoder or"):
+        api.fit(pairs, "tiny:bart", "lora", task="summarization", forgetting=book, out=tmp_path)

@@ -47,10 +47,10 @@ class SourceTask:
         if self.model.backbone.preprocess.reads != "image":
             return list(samples)
         numbers, classes = number_classes(known), unique_names(known)
-        found = [(sample, find_class(str(sample.roles["label"]), numbers)) for sample in samples]
+        pairs = [(sample, find_class(str(sample.roles["label"]), numbers)) for sample in samples]
         kept = [
             Sample(sample.id, {"image": sample.roles["image"], "label": classes[number]})
-            for sample, number in found
+            for sample, number in pairs
             if number is not None
         ]
         if not kept:
@@ -88,6 +88,11 @@ def _of_images(backbone: Backbone) -> SourceTask:
 
 
 def _of_texts(backbone: Backbone) -> SourceTask:
+    if backbone.preprocess.decoder_start is not None:
+        raise BackboneError(
+            f"{backbone.name} is an encoder with a decoder, and it is not known what both were "
+            "pretrained on together. Use an encoder or a decoder alone."
+        )
     masks = backbone.preprocess.tokenizer.mask_token_id is not None
     if not masks and backbone.head_name == "own" and backbone.form in ("causal", "seq2seq"):
         return SourceTask(Model(backbone, False), NextTokens(), perplexity)
