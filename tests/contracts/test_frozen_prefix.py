@@ -34,6 +34,7 @@ from tests.contracts.tiny import (
     alone,
     can_train,
     made_for,
+    network_of,
     task_of,
     trained,
 )
@@ -320,12 +321,14 @@ SPECS = (
 
 
 @pytest.fixture
-def double(monkeypatch):
+def double(request, monkeypatch):
     """Compute every layer in float64.
 
     In float32, Adam turns the rounding of a small gradient into a whole step, and rounding differs
     between runs.
     """
+    # Before that, since some techniques run a network of float32 to see whether they fit it.
+    network_of(*request.node.callspec.params["pair"])
     monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
     monkeypatch.setattr(SoundPreprocess, "__call__", _in_float32(SoundPreprocess.__call__))
     torch.set_default_dtype(torch.float64)
