@@ -36,10 +36,10 @@ class Ewc(RegularizedFineTuning):
     When: the network must still know its old classes, and most of its weights may move.
     When not: the new examples are unlike those of the pretraining, so that other weights matter to
     them; the weights have to move far. F takes as much memory as the weights.
-    Example: graft fit photos -t ewc:weight=10
+    Example: graft fit photos -t ewc:weight=1000
     """
 
-    weight: NotNegative = 10.0
+    weight: NotNegative = 100.0
     """The weight of the penalty; 0 is plain fine-tuning."""
     examples: Count = 200
     """The training examples on which F is measured at most, each by a pass of its own."""
