@@ -159,7 +159,8 @@ def commands(**sizes: int) -> graft.Data:
     """Spoken commands with their intent and a tag for each word: SNIPS; else made-up samples."""
     path = folder("snips_slu")
     if path is None:
-        return of_task("multi-task", "snips_slu", "", **sizes)
+        data = of_task("multi-task", "snips_slu", "", **sizes)
+        return replace(data, columns={"parts": list(data.splits["train"][0].roles["parts"])})
     data = graft.load_data(path, task=["intent", "slots"])
     return _describe(data, "spoken commands, each with an intent and a tag for each word", sizes)
 
