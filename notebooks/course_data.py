@@ -155,6 +155,16 @@ def shorter(data: graft.Data, characters: int, **sizes: int) -> graft.Data:
     return _describe(data.with_splits(splits), words, sizes)
 
 
+def commands(**sizes: int) -> graft.Data:
+    """Spoken commands with their intent and a tag for each word: SNIPS; else made-up samples."""
+    path = folder("snips_slu")
+    if path is None:
+        data = of_task("multi-task", "snips_slu", "", **sizes)
+        return replace(data, columns={"parts": list(data.splits["train"][0].roles["parts"])})
+    data = graft.load_data(path, task=["intent", "slots"])
+    return _describe(data, "spoken commands, each with an intent and a tag for each word", sizes)
+
+
 def questions_on_sentences(**sizes: int) -> graft.Data:
     """Questions, each with the sentence that holds its answer; else a few made-up samples."""
     if (path := folder("xquad_en")) is None:
@@ -163,6 +173,24 @@ def questions_on_sentences(**sizes: int) -> graft.Data:
     cut = {split: [_sentence_of(sample) for sample in data.splits[split]] for split in data.splits}
     words = "questions, each with the sentence of the text that answers it"
     return _describe(data.with_splits(cut), words, sizes)
+
+
+def first_layers(model: str, layers: int, out: str) -> str:
+    """Write the first layers of a saved sentence encoder as a network of its own; return its spec.
+
+    The last layer of such an encoder takes the mean over the words, and stays.
+    """
+    from transformers import AutoModel, AutoTokenizer, logging
+
+    logging.set_verbosity_error()  # it would report the head, which is left out
+    logging.disable_progress_bar()
+    trunk = AutoModel.from_pretrained(model)
+    *kept, mean = trunk.encoder.layer
+    trunk.encoder.layer = type(trunk.encoder.layer)([*kept[:layers], mean])
+    trunk.config.num_hidden_layers = layers + 1
+    trunk.save_pretrained(out)
+    AutoTokenizer.from_pretrained(model).save_pretrained(out)
+    return f"local:{out}"
 
 
 def picture(sample: graft.Sample) -> Image.Image:

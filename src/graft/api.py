@@ -34,6 +34,7 @@ from graft.studies.arguments import (
     check_unread,
     describe_few,
     describe_repetitions,
+    read_forgetting,
     read_fractions,
     read_names,
     read_seeds,
@@ -120,6 +121,7 @@ def fit(
     weighted: bool = False,
     fraction: float = 1.0,
     shots: int | None = None,
+    forgetting: str | Path | None = None,
     out: str | Path | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     dry_run: bool = False,
@@ -133,7 +135,9 @@ def fit(
     by default lp-ft, or lora if the task keeps the pretrained head. Several tasks are learned at
     once over one network if `task` lists the columns of their targets, each as COLUMN or
     COLUMN=TASK: `task=["stress", "severity=image-regression"]`. `epochs` None follows from the
-    size of the data, `precision` None is what the machine computes natively. `out` is the folder of
+    size of the data, `precision` None is what the machine computes natively. `forgetting` is the
+    path of samples of what the network was pretrained on, on which its pretrained head is measured
+    before and after: see `graft.studies.source_samples`. `out` is the folder of
     the run; a finished run in it is returned unchanged. With `dry_run`, nothing is written and the
     estimate of each phase is returned: what it trains, records and takes. `data_options` say how
     the data are read: see `load_data`. Raises GraftError.
@@ -160,10 +164,12 @@ def fit(
     technique = technique or ("lp-ft" if fitted.fresh_head else "lora")
     backbone = full_name(backbone or base.backbone)
     asked = {"backbone": backbone, "technique": technique, "seed": seed, "fraction": fraction}
+    source = read_forgetting(forgetting, fitted)
     spec = replace(base, **asked, folders=hash_folders([backbone], [technique]))
+    spec = replace(spec, forgetting=source and source.to_json())
     drawn = subsample(loaded, fraction=fraction, shots=shots, seed=seed)
     check_drawn(drawn, loaded, base.task)
-    check_techniques(spec.backbone, [technique], fitted, drawn)
+    check_techniques(spec.backbone, [technique], fitted, drawn, source)
     _report_findings(loaded, observer)
     for note in describe_few([technique], drawn):
         observer.note(note)
@@ -192,6 +198,7 @@ def compare(
     weighted: bool = False,
     jobs: int | None = None,
     selected_by: str | None = None,
+    forgetting: str | Path | None = None,
     out: str | Path | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     command: str | None = None,
@@ -207,8 +214,8 @@ def compare(
     observer first gets an estimate of the time; with `dry_run`, this plan is returned and nothing
     is written.
     `selected_by` is what a technique is chosen by, see `graft list validators`; by default `val`,
-    the validation split, and with another domain, `target=PATH`, a validator. `data_options` say
-    how the data are read: see `load_data`. Raises GraftError.
+    the validation split, and with another domain, `target=PATH`, a validator. `forgetting` is as in
+    `fit`. `data_options` say how the data are read: see `load_data`. Raises GraftError.
     """
     observer = observer or Observer()
     check_options(data_options, compare)
@@ -233,15 +240,17 @@ def compare(
     fitted = read_task(base.task, loaded, weighted=weighted)
     techniques = list(techniques or _default_techniques(fitted))
     drawn = subsample(loaded, shots=shots, seed=seeds[0])
+    source = read_forgetting(forgetting, fitted)
     for backbone in dict.fromkeys(backbones):
-        check_techniques(backbone, techniques, fitted, drawn)
+        check_techniques(backbone, techniques, fitted, drawn, source)
     axes = {
         "techniques": techniques,
         "backbones": backbones,
         "seeds": seeds,
         "fractions": fractions,
     }
-    base = replace(base, folders=hash_folders(backbones, techniques))
+    record = source and source.to_json()
+    base = replace(base, folders=hash_folders(backbones, techniques), forgetting=record)
     fields = {name: tuple(values) for name, values in axes.items()}
     command = command or "graft.compare(...)"
     question = Question(base, **fields, command=command, selected_by=selected_by)

@@ -14,13 +14,15 @@ from graft.backbones.load import load_backbone
 from graft.backbones.preprocess.preprocess import Preprocess
 from graft.base import plugins
 from graft.base.errors import BadValue
-from graft.base.records import Batch
+from graft.base.records import Batch, Sample
 from graft.data.data import Data
+from graft.data.kinds.kind import kind_named
 from graft.studies.run import build_model
+from graft.tasks.pretexts.source_task import open_source_task, unique_names
 from graft.tasks.specs import options
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import parse
-from graft.techniques.specs.stream import SUPERVISED
+from graft.techniques.specs.stream import REHEARSED, SUPERVISED
 from graft.techniques.technique import Technique
 from graft.training.checkpoint import Position
 from graft.training.engine import Engine
@@ -60,6 +62,21 @@ def with_unlabeled(data: Data, technique: Technique, task: Task) -> Data:
         return data
     bare = [task.without_target(sample) for sample in data.splits["train"]]
     return data.with_splits({**data.splits, "unlabeled": 2 * bare})
+
+
+def with_source(data: Data, technique: Technique, model: Model) -> Data:
+    """The data, with a split of samples of what the network was pretrained on, if it draws any."""
+    if not any(REHEARSED in part.streams() for part in technique.parts):
+        return data
+    train, kind = data.splits["train"], kind_named(data.kind)
+    if model.backbone.preprocess.reads == "image":
+        classes = unique_names(open_source_task(model.backbone, ()).model.backbone.known)
+        pictures = enumerate(sample.roles["image"] for sample in train)
+        roles = [{"image": picture, "label": classes[n % 3]} for n, picture in pictures]
+    else:
+        roles = [{"passage": kind.passage(sample)} for sample in train]
+    samples = [Sample(f"source/{number}", of_one) for number, of_one in enumerate(roles)]
+    return data.with_splits({**data.splits, REHEARSED: samples})
 
 
 def alone(feed: Feed) -> Feeds:
@@ -191,6 +208,7 @@ def trained(
     engine = Engine(precision)
     folder.mkdir(parents=True, exist_ok=True)
     model = engine.place(build_model(backbone, task, chosen.pretrained, seed=0))
+    data = with_source(data, chosen, model)
     return train(
         model,
         task,

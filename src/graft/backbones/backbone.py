@@ -100,6 +100,9 @@ class Backbone:
     that enters is."""
     own_head: bool = False
     """Whether the head's weights came with those of the network."""
+    known: tuple[str, ...] = ()
+    """What the outputs of the head are called that the network was pretrained with, if its library
+    says that; empty under another head."""
     head_name: str = "own"
     """The name of its head in `heads/`: the pretrained one until another one is attached."""
     notes: list[str] = field(default_factory=list)

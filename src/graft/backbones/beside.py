@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
+import torch
 from torch import nn
 
 from graft.backbones.backbone import Backbone
@@ -41,8 +42,12 @@ def beside(backbone: Backbone, job: Job) -> Backbone:
 
 
 def under_own_head(backbone: Backbone, job: Job) -> Backbone:
-    """Return what `beside` does; raises BackboneError also if no pretrained head is known."""
-    whole = beside(backbone, job)
+    """Return what `beside` does, whose head is the pretrained one.
+
+    Torch's global random state stays as it is. Raises BackboneError also if there is none.
+    """
+    with torch.random.fork_rng(devices=[]):  # weights are drawn before those of a file are read
+        whole = beside(backbone, job)
     if not whole.own_head:
         source, name = resolve(backbone.name)
         carries = f" ({plugins.summary('backbone', name).rstrip('.')})" if source == "wheel" else ""

@@ -150,6 +150,16 @@ Unlabeled = Annotated[
         rich_help_panel=DATA,
     ),
 ]
+Forgetting = Annotated[
+    str | None,
+    typer.Option(
+        "--forgetting",
+        metavar="PATH",
+        help="Measure what the network forgets, before and after, on PATH: labeled pictures of "
+        "the classes that it was pretrained on, a .txt file, or clean speech with transcripts.",
+        rich_help_panel=TRAINING,
+    ),
+]
 
 Backbones = Annotated[
     list[str] | None,

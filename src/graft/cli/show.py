@@ -291,6 +291,7 @@ def _metric(name: str, units: Mapping[str, str]) -> Metric:
 def result(folder: str, outcome: Mapping[str, Any]) -> None:
     """Show the outcome of one run."""
     from graft.reports import words
+    from graft.reports.forgetting import write_forgetting
     from graft.tasks.specs.several import name_of
 
     cost, frozen, units = outcome["cost"], outcome["frozen"], outcome.get("units", {})
@@ -298,6 +299,8 @@ def result(folder: str, outcome: Mapping[str, Any]) -> None:
     counts = ", ".join(f"{count} {split}" for split, count in outcome["data"]["counts"].items())
     typer.echo(f"\n{outcome['technique']} of {outcome['backbone']} on {counts}")
     metrics(outcome["metrics"]["test"], "on the test split", units)
+    if forgotten := outcome.get("forgetting"):
+        typer.echo(write_forgetting(forgotten))
     for name, scores in outcome["baseline"].items():
         score = format_score(primary, scores[primary.name])
         typer.echo(f"trivial baseline {name}: {primary.words} {score}")
@@ -322,6 +325,7 @@ def result(folder: str, outcome: Mapping[str, Any]) -> None:
 def leaderboard(folder: Path) -> None:
     """Show one row per technique and baseline: the mean over seeds, its interval, its cost."""
     from graft.reports import words
+    from graft.reports.forgetting import forgetting_column
     from graft.reports.leaderboard import build
     from graft.reports.read import read
 
@@ -337,7 +341,11 @@ def leaderboard(folder: Path) -> None:
     ]
     scores = [row.score for row in board.rows if row.score]
     decimals = words.column_decimals((score.value, score.low, score.high) for score in scores)
-    table(header, [_board_row(board.metric, row, several, decimals) for row in board.rows])
+    rows = [_board_row(board.metric, row, several, decimals) for row in board.rows]
+    if column := forgetting_column(board.rows):
+        pairs = zip(rows, column[1], strict=True)
+        header, rows = [*header, column[0]], [[*cells, cell] for cells, cell in pairs]
+    table(header, rows)
 
 
 def _board_row(metric: Metric, row: Any, several: bool, decimals: int) -> list[str]:

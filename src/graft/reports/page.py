@@ -15,6 +15,7 @@ from graft.metrics.metric import Metric
 from graft.reports import details, figures, provenance, words
 from graft.reports.board import Board, Row, Size
 from graft.reports.conflicts import conflicts
+from graft.reports.forgetting import describe_forgetting
 from graft.reports.groups import by_group
 from graft.reports.read import Run
 from graft.reports.selections import ABOUT, describe_distance, format_selections
@@ -56,13 +57,10 @@ def page(board: Board, verdict: Verdict) -> dict[str, Any]:
         "distance": describe_distance(board),
         **_tasks(board, verdict),
         "teachers": describe_teachers(verdict.teachers),
+        "forgetting": describe_forgetting(board),
         "sizes": [_size(board, size, colors, verdict) for size in _sizes(board)],
         "backbones": len({row.cell.backbone for row in board.rows if not row.cell.is_baseline}) > 1,
-        "legend": [
-            (name, Markup(figures.swatch(series)))
-            for name, series in colors.items()
-            if _has_score(name, board)
-        ],
+        "legend": _legend(board, colors),
         "convergence": _figures(figures.convergence(board, main_rows, colors)),
         "watched": watched.words,
         "pretrained": any(
@@ -166,6 +164,15 @@ def _best_name(board: Board, best: Row | None) -> str:
         else f", {words.training_size(best.cell.size.fraction, best.cell.size.shots)}"
     )
     return f"{best.cell.name} of {words.short(best.cell.backbone)}{size}"
+
+
+def _legend(board: Board, colors: dict[str, Series]) -> list[tuple[str, Markup]]:
+    """The names that have a color, with a mark of it."""
+    return [
+        (name, Markup(figures.swatch(series)))
+        for name, series in colors.items()
+        if _has_score(name, board)
+    ]
 
 
 def _has_score(name: str, board: Board) -> bool:

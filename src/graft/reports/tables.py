@@ -9,6 +9,8 @@ from typing import Any
 
 from graft.reports.read import Run, Study
 
+BOTH = ("before", "after")
+"""When it is measured what a network still knows."""
 ASKED = ("technique", "backbone", "fraction", "shots", "seed")
 
 
@@ -51,5 +53,7 @@ def _row(run: Run) -> dict[str, Any]:
     data = run.result["data"]
     row |= {"frozen_tensors": frozen.get("tensors"), "frozen_unchanged": frozen.get("unchanged")}
     row |= {f"validator_{n}": value for n, value in (run.result.get("validators") or {}).items()}
+    if forgetting := run.result.get("forgetting"):
+        row |= {f"source_{forgetting['metric']}_{when}": forgetting[when] for when in BOTH}
     row |= {"selected_by": run.result["selected_by"], "data_hash": data["hash"]}
     return row | {f"{split}_examples": count for split, count in data["counts"].items()}

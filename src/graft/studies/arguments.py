@@ -18,6 +18,7 @@ from graft.base.ranges import (
     NOT_NEGATIVE,
     check_flag,
     check_number,
+    check_path,
     check_word,
     read_number,
 )
@@ -25,9 +26,11 @@ from graft.data.data import Data
 from graft.data.formats.format import ReadOptions
 from graft.data.load import load_data
 from graft.data.unlabeled import describe_few_unlabeled
+from graft.studies.forgetting import check_forgetting
 from graft.studies.question import repetitions
 from graft.studies.records import read_spec
 from graft.studies.run import open_backbone
+from graft.studies.source_samples import SourceSamples, read_source_samples
 from graft.studies.spec import RunSpec
 from graft.tasks.specs.options import read_task
 from graft.tasks.task import Task
@@ -154,8 +157,21 @@ def check_drawn(drawn: Data, whole: Data, task: str) -> None:
         ) from error
 
 
-def check_techniques(backbone: str, techniques: Sequence[str], task: Task, data: Data) -> None:
+def read_forgetting(path: str | os.PathLike[str] | None, task: Task) -> SourceSamples | None:
+    """Read the samples on which it is measured what a network forgets; raises DataError."""
+    return None if path is None else read_source_samples(check_path("forgetting", path), task.reads)
+
+
+def check_techniques(
+    backbone: str,
+    techniques: Sequence[str],
+    task: Task,
+    data: Data,
+    source: SourceSamples | None = None,
+) -> None:
     """Raise GraftError for unknown names, and techniques not made for the network, task or data.
+
+    So it does if the network has no pretrained head that can be measured on `source`.
 
     What is wrong is said before anything is written, and weights are fetched here once, not by
     several processes.
@@ -164,6 +180,7 @@ def check_techniques(backbone: str, techniques: Sequence[str], task: Task, data:
     network = open_backbone(backbone, task)
     if data.target:
         _check_domains(network, task)
+    check_forgetting(network, source, parsed)
     for name, technique in zip(techniques, parsed, strict=True):
         technique.check(network, task)
         for part in technique.parts:

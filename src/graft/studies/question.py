@@ -19,7 +19,7 @@ from graft.studies.spec import RunSpec
 from graft.techniques.specs.combine import canonical, controls_of, models_of
 from graft.training.validators.validator import VAL
 
-SETTINGS = ("task", "shots", "epochs", "batch_size", "precision", "weighted")
+SETTINGS = ("task", "shots", "epochs", "batch_size", "precision", "weighted", "forgetting")
 """The settings that all runs of a study share besides the data. Another value: another study."""
 AXES = ("techniques", "backbones", "seeds", "fractions")
 """The settings that may extend a study; its finished runs are kept."""

@@ -50,6 +50,13 @@ class DataOf(TypedDict):
     format: NotRequired[str]
 
 
+class ForgettingOf(TypedDict):
+    """The samples on which it is measured what a network forgets."""
+
+    path: str
+    hash: str
+
+
 class Settings(TypedDict):
     """The entries that spec.json and study.json share."""
 
@@ -61,6 +68,7 @@ class Settings(TypedDict):
     precision: NotRequired[str]
     weighted: NotRequired[bool]
     folders: NotRequired[dict[str, str]]
+    forgetting: NotRequired[ForgettingOf | None]
     threads: NotRequired[Count]
     versions: NotRequired[dict[str, str]]
     hardware: NotRequired[dict[str, Any]]
@@ -231,6 +239,25 @@ class Domains(TypedDict):
     class_shares: dict[str, Shares] | None
 
 
+class Bounded(TypedDict):
+    """A difference with its interval."""
+
+    value: Number
+    low: Number
+    high: Number
+
+
+class Forgetting(TypedDict):
+    """How well a network does what it was pretrained on, before and after its training."""
+
+    metric: str
+    before: Number
+    after: Number
+    difference: Bounded
+    examples: Amount
+    data: str
+
+
 class Part(TypedDict):
     """One of several tasks: its metric among `metrics`, and its labels by split."""
 
@@ -269,6 +296,7 @@ class Result(TypedDict):
     galleries: NotRequired[list[PAIR]]
     samples: NotRequired[list[dict[str, str | None]]]
     parts: NotRequired[dict[str, Part]]
+    forgetting: NotRequired[Forgetting]
     warnings: NotRequired[list[str]]
 
 

@@ -27,6 +27,7 @@ from graft.data.data import Data
 from graft.data.kinds.kind import kind_named
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
+from graft.studies.forgetting import Memory, add_rehearsed
 from graft.studies.parts import describe_parts, model_places, part_model
 from graft.studies.records import (
     PREDICTIONS,
@@ -117,12 +118,16 @@ def _execute(
     for note in notes:
         observer.note(note)
     settings = Settings(spec.seed, spec.epochs, spec.batch_size, checkpoint_seconds)
-    model, position = train(model, task, technique, data, settings, engine, folder, observer)
+    memory = Memory.of(spec, model, engine)
+    learned = add_rehearsed(data, spec, model)
+    model, position = train(model, task, technique, learned, settings, engine, folder, observer)
 
     feeds = _held_out_feeds(model, task, data, engine)
     with _open_recordings(model, feeds, engine, observer, position.recorded) as ready:
         evaluations = {split: evaluate(model, ready[split], engine) for split in ("val", "test")}
         adapted = _measure_target(model, task, ready, engine) if data.target else {}
+    forgotten = {"forgetting": memory.forgotten(model, engine)} if memory else {}
+    notes += memory.notes if memory else []
     task = task.tune(evaluations["val"].scores, evaluations["val"].targets)
     evaluations["test"] = add_texts(model, task, data.splits["test"], evaluations["test"], engine)
     with engine.autocast():
@@ -148,6 +153,7 @@ def _execute(
         **({"parts": describe_parts(task, data, places)} if places else {}),
         **({"samples": samples} if samples else {}),
         **adapted,
+        **forgotten,
         "warnings": [*notes, *position.warnings],
     }
     files.write_json(folder / "result.json", result)
@@ -212,7 +218,8 @@ def estimate_run(spec: RunSpec, data: Data) -> RunEstimate:
     data, _ = task.choose_learnable(data, model.backbone.preprocess)
     other = STARTING_SECONDS + 2 * opening_seconds  # saving takes about as long as opening
     settings = Settings(spec.seed, spec.epochs, spec.batch_size)
-    return estimate(model, task, technique, data, settings, engine, other)
+    learned = add_rehearsed(data, spec, model)
+    return estimate(model, task, technique, learned, settings, engine, other)
 
 
 def _measure_target(

@@ -39,6 +39,8 @@ class RunSpec:
     folders: dict[str, str] = field(default_factory=dict)
     """The backbones and teachers that are read from files on this machine, each with a hash of
     their content."""
+    forgetting: dict[str, str] | None = None
+    """The `path` and the `hash` of samples on which it is measured what the network forgets."""
 
     def __post_init__(self) -> None:
         """Raise BadValue for numbers that are out of range."""
@@ -53,6 +55,10 @@ class RunSpec:
         is written.
         """
         asked = {**asdict(self), "data": self.data["hash"], "technique": canonical(self.technique)}
+        if self.forgetting is None:  # then the run is the one that it always was
+            del asked["forgetting"]
+        else:
+            asked["forgetting"] = self.forgetting["hash"]
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:

@@ -18,9 +18,10 @@ from graft.base import plugins
 from graft.base.errors import BadValue
 from graft.base.ranges import Count, Epochs, NotNegative, Positive, Share, read_numbers
 from graft.base.records import Batch, Batches, Output, Outputs
+from graft.tasks.pretexts.source_task import SourceTask
 from graft.tasks.task import Task
 from graft.techniques.specs.phase import Optimizer, Phase, Schedule
-from graft.techniques.specs.stream import LABELED, SUPERVISED, Stream
+from graft.techniques.specs.stream import LABELED, REHEARSED, SUPERVISED, Stream
 
 Backward = Callable[..., None]
 """Adds the gradients of a loss; `retain_graph` as of `Tensor.backward`."""
@@ -297,6 +298,11 @@ class Objective(nn.Module):
         return {}
 
     @property
+    def source(self) -> SourceTask | None:
+        """The task of the pretrained head, if samples of it are rehearsed."""
+        return None
+
+    @property
     def parts(self) -> tuple[Objective, ...]:
         """The objectives that it is made of by a `+`: itself, if by none."""
         return (self,)
@@ -316,7 +322,7 @@ class Objective(nn.Module):
 
     def outputs(self, batches: Batches) -> Outputs:
         """Run the model on each batch; overridden by techniques that read one in another way."""
-        return {name: self.model(batch) for name, batch in batches.items()}
+        return {name: self.model(batch) for name, batch in batches.items() if name != REHEARSED}
 
     def begin(self, phase: Phase) -> None:
         """Called as each phase begins, also in a run that goes on in it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from graft.backbones.built_in.convert import in_timm_order
+from graft.backbones.known_classes import imagenet_classes
 from graft.base.wheels import Pin
 
 
@@ -29,5 +30,5 @@ class EfficientnetLite0:
 
     def convert(self, parts: dict[str, bytes], folder: Path) -> None:
         (blob,) = parts.values()
-        settings, classes = in_timm_order.TF_PIXELS, in_timm_order.imagenet_classes()
+        settings, classes = in_timm_order.TF_PIXELS, list(imagenet_classes())
         in_timm_order.write_folder("tf_efficientnet_lite0", blob, folder, settings, classes)

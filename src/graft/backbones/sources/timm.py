@@ -14,6 +14,7 @@ from graft.backbones import layer_groups, learning_rate
 from graft.backbones.backbone import Backbone
 from graft.backbones.beside import share_modules
 from graft.backbones.hub import hub
+from graft.backbones.known_classes import IMAGENET, imagenet_classes
 from graft.backbones.preprocess.preprocess import ImagePreprocess
 from graft.backbones.pyramids.trunk import make_trunk
 from graft.base.errors import BackboneError, UnknownName
@@ -89,7 +90,16 @@ class Timm:
         lr = learning_rate.usual(network, "image", network.num_features, None)
         spec = f"timm:{name}"
         return Backbone(
-            spec, "timm", network, "vector", head, groups, preprocess, lr, own_head=own_head
+            spec,
+            "timm",
+            network,
+            "vector",
+            head,
+            groups,
+            preprocess,
+            lr,
+            own_head=own_head,
+            known=_classes_of(network),
         )
 
     def trunk(
@@ -189,6 +199,15 @@ def _preprocess(network: Any, size: tuple[int, int] | None) -> ImagePreprocess:
         crop=usual["crop_pct"],
         input_name=next(iter(inspect.signature(network.forward).parameters)),
     )
+
+
+def _classes_of(network: Any) -> tuple[str, ...]:
+    """What its outputs are called, if they are those that it was pretrained with."""
+    settings = network.pretrained_cfg
+    if network.num_classes != settings["num_classes"]:
+        return ()
+    names = settings.get("label_names")
+    return tuple(names) if names else imagenet_classes() if network.num_classes == IMAGENET else ()
 
 
 def _has_fixed_size(name: str) -> bool:

@@ -55,7 +55,10 @@ class Torchvision:
         weights = _download(name) if pretrained else None
         if job.form == "pyramid":
             return self.trunk(name, job.size, weights)
-        return self.create(name, job.outputs, weights)
+        from torchvision import models
+
+        known = tuple(models.get_model_weights(name).DEFAULT.meta["categories"])
+        return self.create(name, job.outputs, weights, known=known)
 
     def tiny(self, job: Job) -> list[str]:
         fits = job.reads == "image" and job.form in ("vector", "pyramid")
@@ -67,12 +70,13 @@ class Torchvision:
         outputs: int | None,
         weights: dict | None = None,
         size: tuple[int, int] | None = None,
+        known: tuple[str, ...] = (),
         **settings: Any,
     ) -> Backbone:
         """The network `name`, built with torchvision's own `settings`.
 
         `weights` is a state dict of it, whose head is left out if it has another number of outputs;
-        `size` is another width and height of the input than its usual one.
+        `known` are its classes; `size` is another width and height of the input than its usual one.
         """
         from torchvision import models
 
@@ -104,6 +108,7 @@ class Torchvision:
             preprocess,
             lr,
             own_head=fits,
+            known=known if fits else (),
             architecture=architecture,
         )
 
@@ -175,7 +180,8 @@ class Torchvision:
         if job.form == "pyramid":
             return self.trunk(name, job.size, weights, **arguments)
         outputs, size = job.outputs or config["num_classes"], tuple(config["preprocess"]["size"])
-        return self.create(name, outputs, weights, size, **arguments)
+        known = tuple(config["classes"])
+        return self.create(name, outputs, weights, size, known, **arguments)
 
 
 def _download(name: str) -> dict:

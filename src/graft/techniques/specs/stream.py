@@ -34,7 +34,18 @@ class Stream:
     out to validate on, since no labels say how well they are learned."""
 
 
+REHEARSED = "source"
+"""The stream of samples of what the network was pretrained on, and the split that holds them. They
+are run under the pretrained head, so `Objective.outputs` leaves them out."""
+
 SUPERVISED = {LABELED: Stream()}
 """The streams of most techniques."""
+
+
+def beside_rehearsed(share: float) -> dict[str, Stream]:
+    """Labeled samples, and for each of them so many of what the network was pretrained on."""
+    return {LABELED: Stream(), REHEARSED: Stream((REHEARSED,), share=share)}
+
+
 BESIDE_UNLABELED = {LABELED: Stream(), UNLABELED: Stream(("unlabeled",), labels=False)}
 """Labeled samples, and as many without labels, which may be of another domain."""

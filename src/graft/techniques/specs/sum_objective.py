@@ -9,6 +9,7 @@ from torch import Tensor
 
 from graft.backbones.backbone import Model
 from graft.base.records import Batches, Outputs
+from graft.tasks.pretexts.source_task import SourceTask
 from graft.techniques.technique import Backward, Look, Objective, Phase
 
 
@@ -33,6 +34,10 @@ class SumObjective(Objective):
     @property
     def teachers(self) -> dict[str, Model]:
         return self.main.teachers | self.extra.teachers
+
+    @property
+    def source(self) -> SourceTask | None:
+        return self.main.source or self.extra.source
 
     @property
     def parts(self) -> tuple[Objective, ...]:

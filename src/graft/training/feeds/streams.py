@@ -19,7 +19,7 @@ from graft.data.unlabeled import unlabeled_texts
 from graft.tasks.pretexts.pretext import Pretext
 from graft.tasks.task import Task
 from graft.techniques.specs.combine import first_of
-from graft.techniques.specs.stream import Stream
+from graft.techniques.specs.stream import REHEARSED, Stream
 from graft.techniques.technique import Objective, Technique
 from graft.training.feeds.feed import Feed
 from graft.training.feeds.feeds import Feeds
@@ -90,7 +90,7 @@ class Streams:
             train, val = self._passages(objective)
             feeds = dict.fromkeys(streams, train)
         else:
-            feeds = {name: self._feed(stream, objective.task) for name, stream in streams.items()}
+            feeds = {name: self._feed(name, stream, objective) for name, stream in streams.items()}
             val = self._val
         main = next(iter(feeds.values()))
         size = (
@@ -160,10 +160,15 @@ class Streams:
         """The labeled feed, made once for all parts."""
         return self._make(self.data.splits["train"])
 
-    def _feed(self, stream: Stream, task: Pretext) -> Feed:
+    def _feed(self, name: str, stream: Stream, objective: Objective) -> Feed:
         """The feed of one stream, for the task as it is learned."""
+        if name == REHEARSED:
+            source = objective.source
+            preprocess = source.model.backbone.preprocess
+            samples = self.data.splits[REHEARSED]
+            return Feed.of(samples, source.pretext, preprocess, self.device)
         if stream.labels:
-            return replace(self._train, shares=task.draw_shares(self._train.pieces))
+            return replace(self._train, shares=objective.task.draw_shares(self._train.pieces))
         samples = [s for split in stream.splits for s in self.data.splits.get(split, [])]
         return self._make([self.task.without_target(sample) for sample in samples])
 
@@ -183,6 +188,8 @@ class Streams:
 def _set_batch(feed: Feed, stream: Stream, size: int, augment: Augment | None) -> Feed:
     """The feed in batches for `size` samples of the first stream, augmented as asked."""
     batch_size = max(1, round(stream.share * size))
+    if stream.splits == (REHEARSED,):  # each step takes all of a few
+        batch_size = min(batch_size, len(feed.pieces))
     asked = stream.augment or augment
     preprocess = feed.preprocess if asked is None else feed.preprocess.with_augment(asked)
     return replace(feed, preprocess=preprocess, batch_size=batch_size)

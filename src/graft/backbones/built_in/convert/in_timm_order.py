@@ -37,11 +37,3 @@ def write_folder(
     network.load_state_dict(dict(zip(state, weights.values(), strict=True)))
     labels = {"label_names": classes} if classes else {}
     save_for_hf(network, str(folder), model_config=labels, safe_serialization=True)
-
-
-def imagenet_classes() -> list[str]:
-    """Return what the 1,000 classes of ImageNet-1k are, in the order of the outputs."""
-    from timm.data import ImageNetInfo
-
-    labels = ImageNetInfo()
-    return [labels.index_to_description(i) for i in range(labels.num_classes())]

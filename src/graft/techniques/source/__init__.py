@@ -1,0 +1,1 @@
+"""What techniques share that keep what a network was pretrained on."""
