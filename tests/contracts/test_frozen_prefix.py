@@ -322,12 +322,8 @@ SPECS = (
 
 @pytest.fixture
 def double(request, monkeypatch):
-    """Compute every layer in float64.
-
-    In float32, Adam turns the rounding of a small gradient into a whole step, and rounding differs
-    between runs.
-    """
-    # Before that, since some techniques run a network of float32 to see whether they fit it.
+    """Compute every layer in float64: Adam turns rounding into whole steps, and rounding varies."""
+    # Chosen before that, since some techniques run a network of float32 to see whether they fit it.
     network_of(*request.node.callspec.params["pair"])
     monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
     monkeypatch.setattr(SoundPreprocess, "__call__", _in_float32(SoundPreprocess.__call__))
