@@ -42,7 +42,7 @@ from graft.studies.arguments import (
     read_words,
 )
 from graft.studies.plan import StudyPlan, plan_study
-from graft.studies.question import Question, check_folder, default_folder
+from graft.studies.question import AXES, Question, check_folder, default_folder
 from graft.studies.reopen import reopen_data, reopen_question, reopen_spec
 from graft.studies.run import estimate_run, execute
 from graft.studies.spec import RunSpec, hash_folders
@@ -243,14 +243,9 @@ def compare(
     source = read_forgetting(forgetting, fitted)
     for backbone in dict.fromkeys(backbones):
         check_techniques(backbone, techniques, fitted, drawn, source)
-    axes = {
-        "techniques": techniques,
-        "backbones": backbones,
-        "seeds": seeds,
-        "fractions": fractions,
-    }
-    record = source and source.to_json()
-    base = replace(base, folders=hash_folders(backbones, techniques), forgetting=record)
+    axes = dict(zip(AXES, (techniques, backbones, seeds, fractions), strict=True))
+    base = replace(base, folders=hash_folders(backbones, techniques))
+    base = replace(base, forgetting=source and source.to_json())
     fields = {name: tuple(values) for name, values in axes.items()}
     command = command or "graft.compare(...)"
     question = Question(base, **fields, command=command, selected_by=selected_by)

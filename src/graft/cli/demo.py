@@ -78,10 +78,10 @@ def _answer(question: Question, out: Path, quiet: bool) -> Any:
 
 def _show(question: Question, study: Any) -> None:
     from graft import api
-    from graft.cli import show
+    from graft.cli import board, show
 
-    show.leaderboard(study.folder)
-    show.verdict(study.verdict)
+    board.leaderboard(study.folder)
+    board.verdict(study.verdict)
     if question.name != "questions":
         return
     best = next((f for f in _list_finished(study.folder) if f[0] == study.verdict.technique), None)

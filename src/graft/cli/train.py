@@ -257,7 +257,7 @@ def watch(quiet: bool, when_stopped: str = "") -> Iterator[Any]:
 
 def show_study(study: Any, as_json: bool) -> None:
     """Show the leaderboard, the verdict and the path of the report."""
-    from graft.cli import show
+    from graft.cli import board, show
 
     if as_json:
         show.answer_json(
@@ -269,8 +269,8 @@ def show_study(study: Any, as_json: bool) -> None:
             }
         )
         return
-    show.leaderboard(study.folder)
-    show.verdict(study.verdict)
+    board.leaderboard(study.folder)
+    board.verdict(study.verdict)
     typer.echo(f"\nreport: {study.report}")
 
 

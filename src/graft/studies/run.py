@@ -114,11 +114,11 @@ def _execute(
     engine = Engine(spec.precision)
     model = engine.place(build_model(spec.backbone, task, technique.pretrained, spec.seed))
     data, left_out = task.choose_learnable(data, model.backbone.preprocess)
-    notes = [*model.backbone.notes, *left_out]
+    memory = Memory.of(spec, model, engine)
+    notes = [*model.backbone.notes, *left_out, *(memory.notes if memory else ())]
     for note in notes:
         observer.note(note)
     settings = Settings(spec.seed, spec.epochs, spec.batch_size, checkpoint_seconds)
-    memory = Memory.of(spec, model, engine)
     learned = add_rehearsed(data, spec, model)
     model, position = train(model, task, technique, learned, settings, engine, folder, observer)
 
@@ -126,8 +126,7 @@ def _execute(
     with _open_recordings(model, feeds, engine, observer, position.recorded) as ready:
         evaluations = {split: evaluate(model, ready[split], engine) for split in ("val", "test")}
         adapted = _measure_target(model, task, ready, engine) if data.target else {}
-    forgotten = {"forgetting": memory.forgotten(model, engine)} if memory else {}
-    notes += memory.notes if memory else []
+    adapted |= {"forgetting": memory.forgotten(model, engine)} if memory else {}
     task = task.tune(evaluations["val"].scores, evaluations["val"].targets)
     evaluations["test"] = add_texts(model, task, data.splits["test"], evaluations["test"], engine)
     with engine.autocast():
@@ -146,14 +145,12 @@ def _execute(
         "data": _describe(spec, data, task, model.backbone.preprocess),
         **_measure(task, data, evaluations),
         **_run_baselines(task, data if baselines else None),
-        "cost": _cost(model, position, folder, time.perf_counter() - started)
-        | {"example_ms": round(example_ms, 2)},
+        "cost": _cost(model, position, folder, time.perf_counter() - started, example_ms),
         "frozen": _frozen(position),
         **details.to_json(),
         **({"parts": describe_parts(task, data, places)} if places else {}),
         **({"samples": samples} if samples else {}),
         **adapted,
-        **forgotten,
         "warnings": [*notes, *position.warnings],
     }
     files.write_json(folder / "result.json", result)
@@ -315,7 +312,9 @@ def _run_baselines(task: Task, data: Data | None) -> dict[str, Any]:
     }
 
 
-def _cost(model: Model, position: Position, folder: Path, seconds: float) -> dict[str, Any]:
+def _cost(
+    model: Model, position: Position, folder: Path, seconds: float, example_ms: float
+) -> dict[str, Any]:
     weights = sum(
         file.stat().st_size
         for file in (folder / "model").rglob("*")
@@ -330,6 +329,7 @@ def _cost(model: Model, position: Position, folder: Path, seconds: float) -> dic
         "total_parameters": sum(p.numel() for p in model.parameters()),
         "model_mb": round(weights / 2**20, 2),
         "cache": {**position.cache, "shared_seconds": round(position.shared_seconds, 2)},
+        "example_ms": round(example_ms, 2),
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from graft.base import files
 from graft.base.errors import FolderError
-from graft.cli import show
+from graft.cli import board, show
 from graft.metrics.entities import entity_f1
 from graft.reports import figures, leaderboard, report
 from graft.reports.read import read, read_predictions
@@ -120,7 +120,7 @@ def test_markdown_and_terminal_have_the_same_numbers(texts, summary, page, capsy
     text = (texts / "report.md").read_text(encoding="utf-8")
     assert "test bits per byte |" in text
     assert "Lower is better: bits per byte." in text
-    show.leaderboard(texts)
+    board.leaderboard(texts)
     shown = capsys.readouterr().out
     assert "test bits per byte" in shown
     for said in (text, shown):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from graft.cli import show
+from graft.cli import board
 from graft.metrics.classification import accuracy
 from graft.metrics.language import bits_per_byte
 from graft.metrics.metric import Metric
@@ -161,7 +161,7 @@ def test_an_interval_that_disagrees_with_its_p_value_is_explained_with_two_seeds
 
 def test_the_terminal_and_json_have_the_caution_of_two_seeds(capsys):
     found = verdict(CLEAR, seeds=2)
-    show.verdict(found)
+    board.verdict(found)
     printed = capsys.readouterr().out
     assert "Positive transfer, from two seeds only:" in printed
     assert "note: Two seeds show little" in printed
