@@ -195,6 +195,27 @@ class TaskVerdict(TypedDict):
     outcome: Literal["helped", "no evidence", "hurt"]
 
 
+class Taught(TypedDict):
+    """A student beside its teacher, a run that was tested on the same examples."""
+
+    technique: str
+    backbone: str | None
+    teacher: str
+    """The folder of its run."""
+    teacher_backbone: str
+    metric: str
+    teacher_value: Number
+    value: Number
+    gain: Number
+    """Positive where the student is better."""
+    low: Number
+    high: Number
+    smaller: Number
+    """The size of the teacher's saved model over that of the student's."""
+    quicker: Number
+    """The time of one example through the teacher over that through the student."""
+
+
 class Verdict(TypedDict):
     """The verdict of a study at one training size."""
 
@@ -216,6 +237,8 @@ class Verdict(TypedDict):
     others: list[Comparison]
     tasks: list[TaskVerdict]
     """Of several tasks each beside itself alone."""
+    teachers: list[Taught]
+    """Each technique that learned from a run beside that run."""
     smaller: list[Verdict]
     """The verdicts at smaller training sizes, where the study has several."""
 

@@ -214,8 +214,8 @@ def _read_other(read: Read, name: str, wanted: Wanted | None, reading: Mapping[s
     if wanted is None and are_pictures(labels):
         raise DataError(
             f"The column {name!r} holds pictures, and no classes, numbers or tags. Masks are not "
-            f"learned with other tasks yet: train them alone, --task semantic-segmentation "
-            f"--columns mask={name}, or write --task {name}=image-classification if the names are "
-            "the classes."
+            f"learned with other tasks yet: train them alone, with --columns mask={name} and one "
+            f"--task. If the names are the classes, name a task of classes: --task {name}=TASK, "
+            "one of graft list tasks."
         )
     return _read(read, name, NUMBERS, reading) if wanted is None and are_values(labels) else data

@@ -55,8 +55,8 @@ def compare_teachers(board: Board) -> tuple[Taught, ...]:
         return ()
     rows = [row for row in board.at(board.choices[0].size) if row.is_measured]
     pairs = ((row, folder) for row in rows for folder in _teachers_of(row))
-    found = (_compare(board, row, folder) for row, folder in pairs)
-    return tuple(taught for taught in found if taught)
+    students = (_compare(board, row, folder) for row, folder in pairs)
+    return tuple(taught for taught in students if taught)
 
 
 def _teachers_of(row: Row) -> list[Path]:
@@ -122,9 +122,9 @@ def _times(
     return theirs / ours if theirs and ours else None
 
 
-def describe_teachers(found: Sequence[Taught]) -> list[dict[str, str]]:
+def describe_teachers(students: Sequence[Taught]) -> list[dict[str, str]]:
     """The rows of the table of teachers: every number is already a text."""
-    return [_describe(taught) for taught in found]
+    return [_describe(taught) for taught in students]
 
 
 def _describe(taught: Taught) -> dict[str, str]:
