@@ -116,7 +116,9 @@ def test_a_column_of_masks_is_refused_with_the_task_that_learns_it(
     asked = ("fit", "t.csv", "--columns", "image=file", "--task", "stress", "--dry-run", "--task")
     guessed = graft(*asked, "mask")
     assert guessed.exit_code == 2
-    assert re.search("'mask' holds pictures.*train them alone, with --columns mask=mask", guessed.output)
+    assert re.search(
+        "'mask' holds pictures.*train them alone, with --columns mask=mask", guessed.output
+    )
     named = graft(*asked, "mask=semantic-segmentation")
     assert named.exit_code == 2
     assert re.search("not learned with other tasks yet.*--columns mask=mask", named.output)
