@@ -35,6 +35,7 @@ def find(name: str) -> Metric:
     return metric
 
 
+@cache
 def find_or_assume(name: str) -> Metric:
     """Return the metric of that name; assume a fraction to maximize if it is not installed."""
     return _known(name) or Metric(name, _refuse, _refuse)
@@ -50,6 +51,7 @@ def is_installed(name: str) -> bool:
     return _known(name) is not None
 
 
+@cache
 def _known(name: str) -> Metric | None:
     return all_metrics().get(name) or read_name(name, all_metrics().get)
 

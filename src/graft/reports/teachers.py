@@ -133,9 +133,9 @@ def _describe(taught: Taught) -> dict[str, str]:
     apart = words.column_decimals([(taught.gain, taught.low, taught.high)], apart=True)
     return {
         "student": taught.technique,
-        "backbone": taught.backbone or "",
+        "backbone": words.short(taught.backbone or ""),
         "teacher": taught.teacher,
-        "teacher_backbone": taught.teacher_backbone,
+        "teacher_backbone": words.short(taught.teacher_backbone),
         "teacher_score": words.value(metric, taught.teacher_value, decimals),
         "score": words.value(metric, taught.value, decimals),
         "gain": words.difference(metric, taught.gain, decimals=apart),
