@@ -25,7 +25,7 @@ from graft.training.feeds.streams import Streams
 from graft.training.loop.step import step
 from graft.training.loop.trainer import Settings, train
 from graft.training.observers import Observer
-from tests.contracts.tiny import PACKED, TINY, network_of, task_of, with_unlabeled
+from tests.contracts.tiny import PACKED, TINY, network_of, task_of, with_source, with_unlabeled
 
 EXAMPLES, PIECES = 16, (2, 8)
 WEIGHTED, SEVERAL, SUBWORDS = "weighted", "several labels", "token-classification:subwords=all"
@@ -81,6 +81,7 @@ def parts(technique: str, name: str) -> Iterator[tuple[Objective, Phase, Batches
     chosen, engine = parse(technique), Engine("fp32")
     data = with_unlabeled(data, chosen, task)
     model = build_model(network_of(technique, task.name), task, chosen.pretrained, seed=0)
+    data = with_source(data, chosen, model)
     objective = chosen.objective(model, task)
     streams = Streams(
         data, task, chosen, model.backbone.preprocess, engine.device, 0, EXAMPLES, 1.0

@@ -84,7 +84,7 @@ class CoTuningObjective(Objective):
         network, backbone = source.network, source.backbone
         self.source_head = nn.ModuleList(map(network.get_submodule, backbone.head))
         self.source_head.requires_grad_(False)
-        self.__dict__["source"] = source  # its trunk is registered already, as that of the model
+        self.__dict__["source_model"] = source  # its trunk is registered already, as that of the model
         num_source = network.get_submodule(backbone.last_linear).out_features
         self.register_buffer("relation", torch.zeros(len(task.classes), num_source))
         self.register_buffer("is_known", torch.tensor(False))
@@ -109,7 +109,7 @@ class CoTuningObjective(Objective):
         """
         weight = next(self.source_head.parameters())
         with evaluating(self.source_head):
-            return self.source.classify(features.to(weight.dtype))
+            return self.source_model.classify(features.to(weight.dtype))
 
     def extra_losses(
         self, outputs: Outputs, batches: Batches, progress: float
