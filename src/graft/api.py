@@ -239,6 +239,9 @@ def compare(
     backbones = [full_name(name) for name in backbones or [base.backbone]]
     fitted = read_task(base.task, loaded, weighted=weighted)
     techniques = list(techniques or _default_techniques(fitted))
+    for fraction in fractions:
+        drawn = subsample(loaded, fraction=fraction, shots=shots, seed=seeds[0])
+        check_drawn(drawn, loaded, base.task)
     drawn = subsample(loaded, shots=shots, seed=seeds[0])
     source = read_forgetting(forgetting, fitted)
     for backbone in dict.fromkeys(backbones):

@@ -85,14 +85,14 @@ def forgetting_column(rows: Sequence[Row]) -> tuple[str, list[str]] | None:
 
 def describe_forgetting(board: Board) -> dict[str, Any]:
     """Return the table of a report: what was learned beside what was forgotten; {} if unknown."""
-    known = [(row, forgotten) for row in board.rows if (forgotten := average_forgetting(row))]
+    rows = [row for row in board.rows if row.is_measured]
+    known = [(row, forgotten) for row in rows if (forgotten := average_forgetting(row))]
     if not known:
         return {}
     _, first = known[0]
     return {
         "metric": words.axis(first.metric),
         "lower": not first.metric.higher_is_better,
-        "examples": first.examples,
         "data": first.data,
         "rows": [_describe(row, forgotten, board.metric) for row, forgotten in known],
     }
@@ -101,6 +101,7 @@ def describe_forgetting(board: Board) -> dict[str, Any]:
 def _describe(row: Row, forgotten: Forgotten, metric: Metric) -> dict[str, str]:
     source = forgotten.metric
     return {
+        "examples": f"{forgotten.examples:,}",
         "technique": row.words,
         "backbone": words.short(row.cell.backbone),
         "score": words.value(metric, row.score.value),

@@ -15,11 +15,13 @@ from graft.reports.board import Board, Cell, Row
 from graft.reports.leaderboard import mean_scores
 from graft.reports.read import Predictions, Run, read_predictions
 from graft.reports.statistics import Difference
-from graft.studies.records import PREDICTIONS, read_result
+from graft.studies.records import PREDICTIONS, read_result, read_spec
 from graft.techniques.specs.combine import models_of
 
 LOCAL = "local:"
 MODEL = "model"
+OF_TIMES = ("hardware", "threads", "precision")
+"""What must be the same in two runs whose times are compared."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,9 @@ def _compare(board: Board, row: Row, folder: Path) -> Taught | None:
         low=low,
         high=high,
         smaller=_times(result["cost"], row.cost, "model_mb"),
-        quicker=_times(result["cost"], row.cost, "example_ms"),
+        quicker=_times(result["cost"], row.cost, "example_ms")
+        if _same_machine(row, folder)
+        else None,
     )
 
 
@@ -107,6 +111,12 @@ def _difference(board: Board, row: Row, folder: Path) -> Difference | None:
     both: Mapping[Cell, Sequence[Predictions]] = {taught: students, teaching: [teacher]}
     means = mean_scores(board.metric, both, clusters(teacher.groups))
     return means[taught].minus(means[teaching]) if len(means) == len(both) else None
+
+
+def _same_machine(row: Row, folder: Path) -> bool:
+    """Whether the times of the student and of its teacher can be compared."""
+    specs = [*(run.spec for run in row.runs if run.result), read_spec(folder)]
+    return all(spec.get(name) == specs[0].get(name) for spec in specs for name in OF_TIMES)
 
 
 def _read(runs: Sequence[Run], board: Board) -> list[Predictions]:
@@ -147,4 +157,6 @@ def _describe(taught: Taught) -> dict[str, str]:
 
 def _factor(times: float | None) -> str:
     """A ratio in words; nothing where it is not known."""
-    return "" if times is None else f"{times:.2g} times"
+    if times is None:
+        return ""
+    return f"{times:.2g} times" if times >= 1 else f"no: {1 / times:.2g} times as much"

@@ -152,8 +152,9 @@ def check_drawn(drawn: Data, whole: Data, task: str) -> None:
         read_task(task, drawn)
     except DataError as error:
         raise DataError(
-            f"{task} cannot be learned from {plural(count, 'sample')}, drawn of {total:,} in "
-            f"training: {str(error).partition('. ')[0]}. Use a larger fraction or more shots."
+            f"{task} cannot be learned from the {plural(count, 'sample')} drawn out of {total:,} "
+            f"training samples: {str(error).partition('. ')[0]}. Use a larger fraction, or more "
+            "shots."
         ) from error
 
 

@@ -28,6 +28,7 @@ from graft.techniques.technique import Technique
 from graft.training.engine import Engine
 from graft.training.evaluate import Evaluation, add_texts, evaluate
 from graft.training.feeds.feed import Feed
+from graft.training.loop.timing import example_milliseconds
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,18 @@ def measure_source(model: Model, samples: SourceSamples, engine: Engine) -> Reme
         if isinstance(source.pretext, Task):
             evaluation = add_texts(whole, source.pretext, known, evaluation, engine)
     return Remembered(source.metric, evaluation, len(samples.measured) - len(known))
+
+
+def forgetting_seconds(spec: RunSpec, model: Model, engine: Engine) -> float:
+    """About the seconds that measuring before and after takes, texts that are written apart."""
+    if spec.forgetting is None:
+        return 0.0
+    samples = reopen_samples(spec, model.backbone.preprocess.reads)
+    source = open_source_task(model.backbone, samples.measured)
+    whole = engine.place(source.model)
+    known = source.choose_known(samples.measured, samples.path)
+    feed = Feed.of(known, source.pretext, whole.backbone.preprocess, engine.device)
+    return 2 * len(feed.pieces) * example_milliseconds(whole, feed, engine) / 1000
 
 
 def check_forgetting(

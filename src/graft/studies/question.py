@@ -19,7 +19,7 @@ from graft.studies.spec import RunSpec
 from graft.techniques.specs.combine import canonical, controls_of, models_of
 from graft.training.validators.validator import VAL
 
-SETTINGS = ("task", "shots", "epochs", "batch_size", "precision", "weighted", "forgetting")
+SETTINGS = ("task", "shots", "epochs", "batch_size", "precision", "weighted")
 """The settings that all runs of a study share besides the data. Another value: another study."""
 AXES = ("techniques", "backbones", "seeds", "fractions")
 """The settings that may extend a study; its finished runs are kept."""
@@ -73,6 +73,8 @@ class Question:
     def identity(self) -> str:
         """16 hexadecimal digits of the data and the settings, which make it this study."""
         asked = [self.base.data["hash"], *(getattr(self.base, name) for name in SETTINGS)]
+        if self.base.forgetting:
+            asked.append(self.base.forgetting["hash"])
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:
@@ -87,6 +89,7 @@ class Question:
             "fractions": list(self.fractions),
             "selected_by": self.selected_by,
             **{name: getattr(self.base, name) for name in SETTINGS},
+            "forgetting": self.base.forgetting,
             "folders": self.base.folders,
             "runs": [run.hash for run in runs],
             "versions": env.versions(),
@@ -146,6 +149,9 @@ def differences(folder: Path, question: Question) -> list[str]:
         return []
     about = read_study(folder)
     changed = ["other data"] if about["data"].get("hash") != question.base.data["hash"] else []
+    there, here = about.get("forgetting") or {}, question.base.forgetting or {}
+    if there.get("hash") != here.get("hash"):
+        changed.append("other samples to measure forgetting on")
     named = ((name, about.get(name), getattr(question.base, name)) for name in SETTINGS)
     return changed + [f"{name} {there}, not {here}" for name, there, here in named if there != here]
 

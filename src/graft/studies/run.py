@@ -27,7 +27,7 @@ from graft.data.data import Data
 from graft.data.kinds.kind import kind_named
 from graft.data.splits import subsample
 from graft.studies.baselines import run_baselines
-from graft.studies.forgetting import Memory, add_rehearsed
+from graft.studies.forgetting import Memory, add_rehearsed, forgetting_seconds
 from graft.studies.parts import describe_parts, model_places, part_model
 from graft.studies.records import (
     PREDICTIONS,
@@ -214,6 +214,7 @@ def estimate_run(spec: RunSpec, data: Data) -> RunEstimate:
     opening_seconds = time.perf_counter() - started
     data, _ = task.choose_learnable(data, model.backbone.preprocess)
     other = STARTING_SECONDS + 2 * opening_seconds  # saving takes about as long as opening
+    other += forgetting_seconds(spec, model, engine)
     settings = Settings(spec.seed, spec.epochs, spec.batch_size)
     learned = add_rehearsed(data, spec, model)
     return estimate(model, task, technique, learned, settings, engine, other)

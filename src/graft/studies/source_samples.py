@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from graft.base import files, plugins
-from graft.base.counts import plural
 from graft.base.errors import DataError
 from graft.base.records import Sample
 from graft.data.data import Data
@@ -71,14 +70,6 @@ def read_source_samples(path: str | Path, reads: str) -> SourceSamples:
             f"{path} holds nothing on which forgetting can be measured. Give {GIVE[reads]}."
         )
     return SourceSamples(str(path), _draw(held_out, MOST[reads]), others)
-
-
-def describe_source_samples(samples: SourceSamples) -> str:
-    """Say how many samples are measured, and how many techniques may rehearse."""
-    return (
-        f"Forgetting is measured on {plural(len(samples.measured), 'sample')} of {samples.path}; "
-        f"{len(samples.rehearsed):,} others are there to be rehearsed."
-    )
 
 
 def _labeled(samples: Sequence[Sample], task: type[Task]) -> list[Sample]:

@@ -40,6 +40,9 @@ from graft.tasks.specs.find_task import find_task
 from graft.tasks.specs.options import parse, read_task
 from graft.tasks.task import Task, objects
 
+OF_TRAINING = ("counts", "temperature")
+"""What a saved task does not keep."""
+
 
 @dataclass(frozen=True)
 class MultiTask(Task):
@@ -380,7 +383,7 @@ class MultiTask(Task):
     def settings(self) -> dict[str, Any]:
         parts = {n: {"task": p.name, "settings": p.settings()} for n, p in self.parts.items()}
         saved = {**super().settings(), "tasks": parts, "amounts": dict(self.amounts)}
-        return {name: value for name, value in saved.items() if name != "counts"}
+        return {name: value for name, value in saved.items() if name not in OF_TRAINING}
 
     @classmethod
     def tiny_data(cls) -> Data:

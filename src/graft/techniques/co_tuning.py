@@ -18,7 +18,7 @@ from graft.techniques.formulas.co_tuning import class_relation, co_tuning
 from graft.techniques.regularized.fine_tuning import RegularizedFineTuning
 from graft.techniques.specs.checks import check_one_class
 from graft.techniques.specs.stream import LABELED
-from graft.techniques.technique import Look, Objective
+from graft.techniques.technique import HowOften, Look, Objective
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class CoTuning(RegularizedFineTuning):
         if whole.head != backbone.head or not _is_chain(Model(whole)):
             raise BadValue(
                 f"'co-tuning' gives the features of the task's head to the pretrained head of "
-                f"{backbone.name}, which reads others. Leave out 'head', or use 'delta'."
+                f"{backbone.name}, which reads others. Use the task's default head, or 'delta'."
             )
         return Model(whole)
 
@@ -77,6 +77,8 @@ class CoTuningObjective(Objective):
     references = ("source_head",)
     read_again = ("source_head",)
 
+    looks: ClassVar[dict[str, HowOften]] = {LABELED: "once"}
+
     def __init__(self, model: Model, task: Task, settings: CoTuning):
         super().__init__(model, task)
         self.settings = settings
@@ -84,7 +86,9 @@ class CoTuningObjective(Objective):
         network, backbone = source.network, source.backbone
         self.source_head = nn.ModuleList(map(network.get_submodule, backbone.head))
         self.source_head.requires_grad_(False)
-        self.__dict__["source_model"] = source  # its trunk is registered already, as that of the model
+        self.__dict__["source_model"] = (
+            source  # its trunk is registered already, as that of the model
+        )
         num_source = network.get_submodule(backbone.last_linear).out_features
         self.register_buffer("relation", torch.zeros(len(task.classes), num_source))
         self.register_buffer("is_known", torch.tensor(False))
@@ -118,10 +122,10 @@ class CoTuningObjective(Objective):
             return {}
         logits = self.source_logits(outputs[LABELED].features)
         loss = co_tuning(logits, self.relation, batches[LABELED].target)
-        return {"source": self.settings.weight * loss}
+        return {"relation": self.settings.weight * loss}
 
     def loss_weights(self, batches: Batches) -> dict[str, float | Tensor]:
-        return {**super().loss_weights(batches), "source": len(batches[LABELED])}
+        return {**super().loss_weights(batches), "relation": len(batches[LABELED])}
 
 
 def _is_chain(source: Model) -> bool:

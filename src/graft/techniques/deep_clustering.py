@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ from graft.techniques.formulas.deep_clustering import (
     uniform_weights,
     whiten,
 )
-from graft.techniques.technique import Look, Objective
+from graft.techniques.technique import HowOften, Look, Objective
 from graft.techniques.unlabeled.self_supervision import (
     SAMPLES,
     OnFeatures,
@@ -59,6 +60,8 @@ class DeepClustering(OnFeatures):
 
 class DeepClusteringObjective(SelfSupervisedObjective):
     """The cross-entropy of the clusters, which are found anew before each epoch."""
+
+    looks: ClassVar[dict[str, HowOften]] = {SAMPLES: "each epoch"}
 
     def __init__(self, model: Model, task: Task, settings: DeepClustering):
         super().__init__(model, task)

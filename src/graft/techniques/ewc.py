@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from graft.techniques.regularized.fine_tuning import RegularizedFineTuning
 from graft.techniques.regularized.start import StartObjective
 from graft.techniques.source.old_head import OldHead, open_old_head
 from graft.techniques.specs.stream import LABELED
-from graft.techniques.technique import Look, Objective
+from graft.techniques.technique import HowOften, Look, Objective
 
 NAME = "ewc"
 
@@ -59,6 +60,8 @@ class EwcObjective(StartObjective):
 
     references = ("start", "old_head")
     read_again = ("old_head",)
+
+    looks: ClassVar[dict[str, HowOften]] = {LABELED: "once"}
 
     def __init__(self, model: Model, task: Task, settings: Ewc):
         super().__init__(model, task)

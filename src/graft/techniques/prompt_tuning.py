@@ -33,7 +33,7 @@ class PromptTuning(LastingTechnique):
     Example: graft fit reviews.csv -t prompt-tuning:tokens=20
     """
 
-    kind: ClassVar[str] = "prompt"
+    kind: ClassVar[str] = "input-tokens"
     rate: ClassVar[float] = 300.0
 
     tokens: Count = 10

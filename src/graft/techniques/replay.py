@@ -24,9 +24,9 @@ NAME = "replay"
 class Replay(RegularizedFineTuning):
     """Full fine-tuning with samples of what the network was pretrained on in each step.
 
-    Or, after a `+`, these samples beside any other training. They are those of `--forgetting PATH`
-    that are not measured, under the pretrained head and its loss: classes of pictures, masked
-    tokens of texts, or the next ones.
+    Or, after a `+`, these samples beside any other training. They are those of the splits of
+    `--forgetting PATH` that are not measured (without splits, the other half), under the pretrained
+    head and its loss: classes of pictures, masked tokens of texts, or the next ones.
     Formula: L(task) + weight L(source), L(source) the mean loss of the pretrained head on as many
     samples of its own as `share` says for each new one.
     Source: Robins: Catastrophic forgetting, rehearsal and pseudorehearsal, Connection Science 7,
@@ -85,11 +85,11 @@ class ReplayObjective(Objective):
         if is_recorded(batch) or not self.weight:
             return {}
         loss = self.source.pretext.loss(self.old_network(batch), batch)
-        return {"source": self.weight * loss}
+        return {"rehearsal": self.weight * loss}
 
     def loss_weights(self, batches: Batches) -> dict[str, float | Tensor]:
         weight = self.source.pretext.loss_weight(batches[REHEARSED])
-        return {**super().loss_weights(batches), "source": weight}
+        return {**super().loss_weights(batches), "rehearsal": weight}
 
 
 def _open(backbone: Backbone) -> SourceTask:

@@ -17,7 +17,7 @@ from graft.techniques.domains.adaptation import Adaptation
 from graft.techniques.domains.labels import PredictedLabelsObjective
 from graft.techniques.formulas.pseudo_labels import pseudo_labels
 from graft.techniques.specs.stream import UNLABELED
-from graft.techniques.technique import Look, Objective
+from graft.techniques.technique import HowOften, Look, Objective
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class SelfTraining(Adaptation):
 
 class SelfTrainingObjective(PredictedLabelsObjective):
     """The task's loss, and that of labels predicted before the epoch."""
+
+    looks: ClassVar[dict[str, HowOften]] = {UNLABELED: "each epoch"}
 
     def __init__(self, model: Model, task: Task, settings: SelfTraining):
         super().__init__(model, task, settings)

@@ -18,7 +18,7 @@ from graft.techniques.formulas.shot import centroid_labels, information_loss
 from graft.techniques.specs.checks import check_one_class
 from graft.techniques.specs.places import all_but_head
 from graft.techniques.specs.stream import UNLABELED, Stream
-from graft.techniques.technique import Look, Objective, Phase, Technique
+from graft.techniques.technique import HowOften, Look, Objective, Phase, Technique
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,8 @@ class Shot(Technique):
 
 class ShotObjective(Objective):
     """The information of the predictions, and labels by centroids."""
+
+    looks: ClassVar[dict[str, HowOften]] = {UNLABELED: "each epoch"}
 
     def __init__(self, model: Model, task: Task, weight: float):
         super().__init__(model, task)

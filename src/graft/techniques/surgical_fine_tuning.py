@@ -19,7 +19,7 @@ from graft.techniques.formulas.gradient_ratio import gradient_ratios
 from graft.techniques.specs.places import everything
 from graft.techniques.specs.probe import probe_phase
 from graft.techniques.specs.stream import LABELED
-from graft.techniques.technique import Look, Objective, Phase, Technique
+from graft.techniques.technique import HowOften, Look, Objective, Phase, Technique
 
 TUNING = "surgery"
 
@@ -71,6 +71,8 @@ class SurgicalObjective(Objective):
 
     An optimizer leaves weights without a gradient as they are, without decay or momentum.
     """
+
+    looks: ClassVar[dict[str, HowOften]] = {LABELED: "once"}
 
     def __init__(self, model: Model, task: Task, groups: int):
         super().__init__(model, task)

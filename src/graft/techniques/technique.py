@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
@@ -29,6 +30,8 @@ Backward = Callable[..., None]
 Look = Callable[[str], Iterator[tuple[Batch, Output]]]
 """Name of a stream -> its batches, each example once and not augmented, or in one of a fixed number
 of views, with the outputs of the model in evaluation mode."""
+
+HowOften = Literal["once", "each epoch"]
 
 MANY = 5
 """Passes over the training samples that SGD needs to get ahead of AdamW where the head is new."""
@@ -277,6 +280,9 @@ class Objective(nn.Module):
     """Those of the references that are read from files whenever the objective is made, so that no
     file of a run holds them."""
 
+    looks: Mapping[str, HowOften] = MappingProxyType({})
+    """How often `before_epoch` runs the model over the examples of each stream."""
+
     def __init__(self, model: Model, task: Task):
         super().__init__()
         self.model = model
@@ -328,7 +334,7 @@ class Objective(nn.Module):
         """Called as each phase begins, also in a run that goes on in it."""
 
     def before_epoch(self, look: Look) -> None:
-        """Called before each epoch; `look` runs the model over the examples of a stream.
+        """Called before each epoch; `look` runs the model over the examples of a stream in `looks`.
 
         What is learned from them must be buffers, of whatever size: a run that goes on inside an
         epoch reads them from its checkpoint and does not look again.

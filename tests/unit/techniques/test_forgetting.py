@@ -145,8 +145,8 @@ def test_replay_takes_samples_of_the_old_classes_in_each_step(tmp_path):
     losses = objective({"labeled": labeled, REHEARSED: batch}, 0.0)
     logits = objective.old_network(batch).logits
     expected = 2 * torch.nn.functional.cross_entropy(logits, torch.full((6,), 5))
-    torch.testing.assert_close(losses["source"], expected)
-    assert losses.keys() == {"task", "source"}
+    torch.testing.assert_close(losses["rehearsal"], expected)
+    assert losses.keys() == {"task", "rehearsal"}
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_replay_learns_what_it_rehearses(name, technique, tmp_path):
     trained(f"{technique}", name, tmp_path, epochs=4, checkpoint_seconds=NEVER)
     lines = (tmp_path / "history.jsonl").read_text().splitlines()
     losses = [json.loads(line)["losses"] for line in lines]
-    rehearsed = [row["source"] for row in losses if "source" in row]
+    rehearsed = [row["rehearsal"] for row in losses if "rehearsal" in row]
     assert rehearsed[-1] < rehearsed[0]
 
 

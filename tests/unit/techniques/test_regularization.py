@@ -77,8 +77,8 @@ def test_without_weight_it_is_plain_fine_tuning_to_the_last_bit(spec, plain, nam
         ("delta", {"task", "distance"}),
         ("l2-sp + delta + bss", {"task", "distance", "spectral"}),
         ("full-fine-tuning + bi-tuning", {"task", "classifier_contrast", "category_contrast"}),
-        ("co-tuning", {"task", "source"}),
-        ("lora:r=2 + co-tuning", {"task", "source"}),
+        ("co-tuning", {"task", "relation"}),
+        ("lora:r=2 + co-tuning", {"task", "relation"}),
         ("mixup", {"task"}),
         ("full-fine-tuning + mixup", {"task", "mixed"}),
         ("mixup + label-smoothing", {"task", "smoothing"}),
@@ -126,7 +126,7 @@ def test_the_relation_is_what_the_pretrained_network_tells_of_each_class(name, n
 def test_co_tuning_trains_the_trunk_under_the_pretrained_head_and_not_this_head():
     objective, batches = prepare("co-tuning", PICTURES, "tiny:cnn")
     objective.relation.fill_(1 / objective.relation.shape[1])
-    objective(batches, 0.5)["source"].backward()
+    objective(batches, 0.5)["relation"].backward()
     head = objective.model.backbone.head[0]
     moved = {
         name.startswith(f"{head}.")

@@ -58,7 +58,7 @@ def test_what_is_read_before_each_epoch_counts(technique, looked_at, tmp_path, m
     num_looked_at = estimate._num_looked_at
     monkeypatch.setattr(estimate, "_num_looked_at", note)
     run = estimate_run(spec("image-classification", technique, data), data)
-    assert seen == [len(data.splits[looked_at]) if looked_at else 0]
+    assert seen == [9 * len(data.splits[looked_at]) if looked_at else 0]
     assert [phase.has_own_epochs for phase in run.phases] == [looked_at is not None]
 
 

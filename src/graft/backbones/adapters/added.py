@@ -27,7 +27,7 @@ KINDS: dict[str, type[AddedLayer]] = {
     "bottleneck": Bottleneck,
     "prompts": PromptedBlock,
     "prefix": PrefixedAttention,
-    "prompt": PromptedStack,
+    "input-tokens": PromptedStack,
 }
 
 
@@ -51,14 +51,14 @@ def add(backbone: Backbone, kind: str, layers: dict[str, dict[str, Any]]) -> Non
 def try_out(backbone: Backbone, kind: str, layers: dict[str, dict[str, Any]]) -> Iterator[None]:
     """While this lasts the network has such layers, as they are before training."""
     network, before = backbone.network, list(backbone.added)
-    with torch.random.fork_rng(devices=[]):  # they begin with random numbers
-        add(backbone, kind, layers)
-    tried = {path: network.get_submodule(path) for path in layers}
+    plain = {path: network.get_submodule(path) for path in layers}
     try:
+        with torch.random.fork_rng(devices=[]):  # they begin with random numbers
+            add(backbone, kind, layers)
         yield
     finally:
-        for path, layer in tried.items():
-            network.set_submodule(path, layer.base)
+        for path, layer in plain.items():
+            network.set_submodule(path, layer)
         backbone.added[:] = before
 
 
@@ -79,7 +79,7 @@ def load(backbone: Backbone, tensors: dict[str, Tensor]) -> None:
 
 def count_prompts(backbone: Backbone) -> int:
     """The learned tokens that take positions before those of a text."""
-    prompts = [record["layers"] for record in backbone.added if record["kind"] == "prompt"]
+    prompts = [record["layers"] for record in backbone.added if record["kind"] == "input-tokens"]
     return sum(settings["tokens"] for layers in prompts for settings in layers.values())
 
 

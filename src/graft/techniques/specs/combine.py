@@ -287,8 +287,8 @@ def parse(text: str) -> Technique:
     except UnknownName as error:
         if reads := _reading_model(stages):
             raise UnknownName(
-                f"{error}. '+' and 'then' also end the path behind {reads!r}: write a path that "
-                "holds them in double quotes."
+                f"{error} '+' and 'then' also end the path in {reads!r}. Put a path that holds "
+                "them in double quotes."
             ) from error
         raise
 

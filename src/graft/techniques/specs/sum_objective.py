@@ -25,6 +25,7 @@ class SumObjective(Objective):
         self.main, self.extra = _detach_model(main), _detach_model(extra)
         self.references = self._join("references")
         self.read_again = self._join("read_again")
+        self.looks = {**self.main.looks, **self.extra.looks}
 
     def _join(self, listed: str) -> tuple[str, ...]:
         """The names of submodules of both parts that they list there."""

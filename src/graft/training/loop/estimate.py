@@ -8,7 +8,7 @@ sizes of the splits.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
@@ -16,7 +16,7 @@ import torch
 
 from graft.backbones.backbone import Model
 from graft.base import env, trees
-from graft.base.records import Batch, Output
+from graft.base.records import Batch
 from graft.data.data import Data
 from graft.tasks.task import Task
 from graft.techniques.specs.candidates import Candidates, SolvedHead
@@ -185,7 +185,7 @@ def _try_phase(
     training, looks = _training_seconds(objective, phase, feed, prefix, candidates, pace, engine)
     training += pace.teach * count * versions
     if candidates is None:
-        training += pace.evaluate * _num_looked_at(objective, plain) * phase.epochs
+        training += pace.evaluate * _num_looked_at(objective, plain, phase.epochs)
     recorded = prefix is not None and prefix.find_recording(feed) is None
     num_recorded = sum(len(each.pieces) * (each.views or 1) for each in plain.all)
     once = pace.record * num_recorded if recorded else 0.0
@@ -235,21 +235,11 @@ def _training_seconds(
     return candidates.passes * seconds + renewals, candidates.count
 
 
-class _Looked(Exception):
-    """Ends a `before_epoch` once it is known which stream it looks at."""
-
-
-def _num_looked_at(objective: Objective, plain: Feeds) -> int:
-    """How many pieces the model reads before each epoch, as for labels that it predicts."""
-
-    def look(name: str) -> Iterator[tuple[Batch, Output]]:
-        raise _Looked(name)
-
-    try:
-        objective.before_epoch(look)
-    except _Looked as looked:
-        return len(plain.by_stream[looked.args[0]].pieces)
-    return 0
+def _num_looked_at(objective: Objective, plain: Feeds, epochs: float) -> float:
+    """How many pieces the model reads before epochs, as for labels that it predicts."""
+    passes = {"once": 1, "each epoch": epochs}
+    looks = objective.looks.items()
+    return sum(len(plain.by_stream[name].pieces) * passes[often] for name, often in looks)
 
 
 def _measure(

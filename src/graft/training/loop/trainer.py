@@ -267,7 +267,8 @@ def _train_epoch(run: Run, stage: Stage) -> None:
     seed = (run.settings.seed * 1009 + position.part * 101 + position.phase, epoch)
     if done == 0:  # a run that goes on inside an epoch has what was learned before it
         with run.clock.running():
-            stage.objective.before_epoch(partial(_pass_over, run, stage))
+            looks = {name: partial(_pass_over, run, stage, name) for name in stage.objective.looks}
+            stage.objective.before_epoch(lambda name: looks[name]())
     last = min(stage.per_epoch, done + stage.steps - position.step)
     batches = stage.feeds.stream(seed, range(done, last))
     last_shown = time.perf_counter()
@@ -283,7 +284,7 @@ def _train_epoch(run: Run, stage: Stage) -> None:
 
 
 def _pass_over(run: Run, stage: Stage, name: str) -> Iterator[tuple[Batch, Output]]:
-    """Run the model over the examples of a stream: the `look` of `before_epoch`."""
+    """Run the model over the examples of a stream, each once."""
     feed = stage.feeds.by_stream[name]
     size = inference_batch_size(feed.task, feed.preprocess)
     seed = None if feed.views in (None, 1) else (0, 0)  # a recording has its versions alone
