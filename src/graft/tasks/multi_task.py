@@ -74,8 +74,8 @@ class MultiTask(Task):
     learned: tuple[str, ...] = ()
     """The tasks that are learned, while all are measured; none are all."""
 
-    counts: LabelCounts | None = field(default=None, compare=False)
-    """The labels of the training examples, which a saved task does not keep."""
+    counts: LabelCounts | None = field(default_factory=lambda: None, compare=False)
+    """The labels of the training examples, which a saved task does not keep, and no text sets."""
     temperature: float | None = None
     """By which the tasks are drawn: see `LabelCounts.shares`; None is each example once."""
 
